@@ -1,0 +1,302 @@
+/* clmlp: multi-layer perceptrons on any OpenCL device.
+ *
+ * The one public header. Conventions, everywhere below:
+ *
+ *   shapes      B batch rows, I a layer's inputs, O its outputs; matrices are row-major
+ *   errors      a function that can fail returns a clm_status and, where it is not CLM_OK, has put a whole
+ *               sentence with values and the next step into *error (which may be NULL)
+ *   ownership   what a function hands out through `**out` the caller gives back to the matching _close or
+ *               _free, both of which accept NULL; on failure *out is NULL and nothing is left behind
+ *   strings     handed out as `const char *` live as long as the object they were asked of
+ *   threads     an object is used by one thread at a time
+ *
+ * The library never prints and never exits.
+ */
+#ifndef CLMLP_H
+#define CLMLP_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CLM_MUST_CHECK __attribute__((warn_unused_result))
+
+/* ---- errors ------------------------------------------------------------------------------------------- */
+
+#define CLM_STATUSES(X)                                                                                       \
+    X(CLM_OK, "done")                                                                                         \
+    X(CLM_ERROR_ARGUMENT, "an argument makes no sense")                                                       \
+    X(CLM_ERROR_SHAPE, "shapes do not fit each other")                                                        \
+    X(CLM_ERROR_MEMORY, "not enough memory")                                                                  \
+    X(CLM_ERROR_IO, "a file could not be read or written")                                                    \
+    X(CLM_ERROR_FORMAT, "a file is not what it should be")                                                    \
+    X(CLM_ERROR_DEVICE, "no usable device, or a device call failed")                                          \
+    X(CLM_ERROR_BUILD, "a kernel does not build")                                                             \
+    X(CLM_ERROR_WRONG, "a device computes wrong results")
+
+typedef enum {
+#define CLM_STATUS_NAME(name, text) name,
+    CLM_STATUSES(CLM_STATUS_NAME)
+#undef CLM_STATUS_NAME
+} clm_status;
+
+struct clm_error {
+    clm_status status;
+    char message[4096]; /* one sentence; a failed kernel build adds the numbered source and the log */
+};
+
+const char *clm_status_text(clm_status status);
+
+const char *clm_version(void);
+
+/* Replaces the file at `path` by `size` bytes: written beside it, synced and renamed, so that a reader sees the
+ * old file or the new one, and a full disk leaves the old. */
+CLM_MUST_CHECK clm_status clm_write_file(const char *path, const void *bytes, size_t size, struct clm_error *error);
+
+/* ---- devices and backends ------------------------------------------------------------------------------ */
+
+enum clm_device_type { CLM_DEVICE_GPU, CLM_DEVICE_ACCELERATOR, CLM_DEVICE_CPU, CLM_DEVICE_OTHER };
+
+struct clm_device {
+    unsigned platform, index; /* what --device P:D names */
+    enum clm_device_type type;
+    char platform_name[128], platform_version[128];
+    char name[256], vendor[128], version[128], driver[128];
+    unsigned compute_units, clock_mhz;
+    uint64_t global_memory, max_allocation, local_memory; /* bytes */
+    size_t max_work_group;
+    bool is_taken;    /* the selector takes this one */
+    char reason[256]; /* why it is taken, or why not */
+};
+
+/* Every device of every platform, in the order of the ICD loader, and which one `selector` takes:
+ * "auto" (or NULL), "gpu", "cpu", "P:D", or part of a device's or platform's name. auto takes the first GPU,
+ * accelerator or CPU, in that order, that passes a quick self-test.
+ * No platform at all is CLM_ERROR_DEVICE; a selector that takes none is not an error here. */
+CLM_MUST_CHECK clm_status clm_devices_list(const char *selector, struct clm_device **devices, size_t *count,
+                                           struct clm_error *error);
+void clm_devices_free(struct clm_device *devices);
+
+enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL };
+
+struct clm_backend_options {
+    enum clm_backend_kind kind;
+    const char *device; /* opencl: a selector as above */
+    const char *gemm;   /* opencl: "auto" (or NULL), "native" or "clblast" */
+    bool skip_self_test; /* verify and doctor look at devices that would not pass it */
+};
+
+/* One implementation of the net's operations: reference (plain loops, double), blas (float, CBLAS) or opencl. */
+struct clm_backend;
+
+CLM_MUST_CHECK clm_status clm_backend_open(const struct clm_backend_options *options, struct clm_backend **out,
+                                           struct clm_error *error);
+void clm_backend_close(struct clm_backend *backend);
+
+enum clm_backend_kind clm_backend_kind(const struct clm_backend *backend);
+const char *clm_backend_name(const struct clm_backend *backend);     /* "reference", "blas", "opencl" */
+const char *clm_backend_provider(const struct clm_backend *backend); /* who multiplies: "clblast", "OpenBLAS", … */
+const char *clm_backend_device(const struct clm_backend *backend);   /* the device's name */
+
+/* ---- data ---------------------------------------------------------------------------------------------- */
+
+enum clm_part { CLM_TRAIN, CLM_VALIDATION, CLM_TEST };
+
+struct clm_data_options {
+    const char *source;  /* a name (fashion-mnist, mnist, cifar10) or a path */
+    const char *format;  /* NULL recognises the content; "idx", "cifar10" */
+    const char *test;    /* path of a test set where the data brings none; NULL for none */
+    double validation;   /* rows held out at the end of the training set: a count, or a fraction below 1 */
+    size_t limit;        /* keep the first N training rows of what is left; 0 keeps all */
+};
+
+/* A labelled data set in memory: a training part, and where there are any, validation and test parts. */
+struct clm_data;
+
+CLM_MUST_CHECK clm_status clm_data_open(const struct clm_data_options *options, struct clm_data **out,
+                                        struct clm_error *error);
+void clm_data_close(struct clm_data *data);
+
+const char *clm_data_source(const struct clm_data *data); /* the path it was read from */
+const char *clm_data_format(const struct clm_data *data); /* "idx", "cifar10" */
+size_t clm_data_rows(const struct clm_data *data, enum clm_part part);
+size_t clm_data_features(const struct clm_data *data);
+size_t clm_data_classes(const struct clm_data *data);
+const char *clm_data_class_name(const struct clm_data *data, size_t index); /* NULL where unnamed */
+bool clm_data_is_bytes(const struct clm_data *data);
+uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row); /* < classes */
+
+/* ---- model --------------------------------------------------------------------------------------------- */
+
+/* Parameters and input normalisation of a net, in host memory: layers.N.weight (O,I), layers.N.bias (O) for
+ * N = 0, 1, …, ReLU between layers, logits at the end; x = (raw - mean) * scale. */
+struct clm_model;
+
+struct clm_model_options {
+    const size_t *sizes; /* inputs, hidden …, classes: `size_count` of them, at least two */
+    size_t size_count;
+    const char *init; /* "he" (or NULL), "xavier", "normal:STD", or a safetensors file with the parameters */
+    uint64_t seed;
+    bool is_bytes; /* inputs are bytes, divided by 255 */
+};
+
+CLM_MUST_CHECK clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
+                                           struct clm_error *error);
+CLM_MUST_CHECK clm_status clm_model_load(const char *path, struct clm_model **out, struct clm_error *error);
+CLM_MUST_CHECK clm_status clm_model_save(const struct clm_model *model, const char *path,
+                                         struct clm_error *error);
+void clm_model_free(struct clm_model *model);
+
+size_t clm_model_depth(const struct clm_model *model);                    /* linear layers */
+size_t clm_model_width(const struct clm_model *model, size_t index);      /* 0 the inputs … depth the classes */
+const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL where unnamed */
+const float *clm_model_weight(const struct clm_model *model, size_t layer); /* (O,I) */
+const float *clm_model_bias(const struct clm_model *model, size_t layer);   /* (O) */
+
+/* ---- training ------------------------------------------------------------------------------------------ */
+
+struct clm_epoch {
+    size_t epoch; /* from 1 */
+    double learning_rate;
+    double train_loss, train_accuracy;           /* means over the epoch's minibatches, while training */
+    bool has_validation;
+    double validation_loss, validation_accuracy; /* after the epoch */
+    double seconds, samples_per_s;               /* the training part of the epoch */
+};
+
+struct clm_progress {
+    size_t epoch, epochs;  /* the one running, from 1 */
+    size_t rows, rows_all; /* done and all of this epoch */
+    double loss;           /* mean so far in this epoch */
+    double samples_per_s;
+};
+
+struct clm_memory_part {
+    char name[32]; /* "dataset", "parameters", … */
+    uint64_t bytes;
+};
+
+#define CLM_MEMORY_PARTS_MAX 16
+
+/* What training allocates on the device: made and checked before anything is allocated. */
+struct clm_memory_plan {
+    size_t part_count;
+    struct clm_memory_part parts[CLM_MEMORY_PARTS_MAX];
+    uint64_t total;     /* bytes at the peak */
+    uint64_t available; /* the device's memory; 0 where nothing limits it but the host */
+};
+
+struct clm_train_options {
+    size_t epochs, batch;
+    double learning_rate, momentum, l2; /* l2: the penalty is l2 times the sum of squared weights */
+    uint64_t seed;
+    bool shuffle;
+    const char *out;  /* run directory to write, NULL for none; one that holds a run is refused */
+    int argc;         /* the command line, for run.json */
+    char *const *argv;
+    const volatile sig_atomic_t *stop; /* NULL, or: not 0 ends training after the running epoch */
+    void (*on_plan)(void *user, const struct clm_memory_plan *plan);
+    void (*on_progress)(void *user, const struct clm_progress *progress); /* NULL: nothing is measured for it */
+    void (*on_epoch)(void *user, const struct clm_epoch *epoch);
+    void *user;
+};
+
+struct clm_score {
+    size_t rows;
+    double loss, accuracy; /* mean cross-entropy [nats], share of correct predictions */
+};
+
+struct clm_train_result {
+    size_t epochs;          /* finished */
+    bool has_test;
+    struct clm_score test;
+    uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
+};
+
+/* Trains `model` in place on the training part of `data` by minibatch gradient descent; v = momentum v + g,
+ * w = w - learning_rate v, with g the gradient of mean cross-entropy + l2 |W|². The last, smaller minibatch is
+ * trained on. Same model, data, options, backend and device give the same bits. */
+CLM_MUST_CHECK clm_status clm_train(struct clm_backend *backend, struct clm_model *model,
+                                    const struct clm_data *data, const struct clm_train_options *options,
+                                    struct clm_train_result *result, struct clm_error *error);
+
+/* Fails with CLM_ERROR_SHAPE unless model and data agree in features and classes. */
+CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *data,
+                                        struct clm_error *error);
+
+/* Class probabilities (rows, classes) of every row of a part, and where `score` is not NULL the loss and accuracy
+ * against its labels. `probabilities` may be NULL. */
+CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct clm_model *model,
+                                      const struct clm_data *data, enum clm_part part, float *probabilities,
+                                      struct clm_score *score, struct clm_error *error);
+
+/* ---- checks -------------------------------------------------------------------------------------------- */
+
+struct clm_check {
+    char operation[64]; /* "linear_forward", … */
+    char shape[96];     /* "B=7 I=33 O=65" */
+    double error_over_bound; /* the worst element's |got - reference| / bound; NaN or Inf where it got those */
+    bool passed;             /* error_over_bound <= 1, and nothing written outside */
+};
+
+/* Every operation on odd sizes, and whole training steps, of `backend` against the reference under derived
+ * bounds. `on_check` hears of each; *passed is whether all passed. A failed check is not an error. */
+CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend,
+                                     void (*on_check)(void *user, const struct clm_check *check), void *user,
+                                     bool *passed, struct clm_error *error);
+
+struct clm_gradcheck_options {
+    const size_t *sizes; /* as for a model */
+    size_t size_count;
+    size_t batch, samples; /* rows of the minibatch; parameters tried per tensor, the largest gradients among them */
+    double l2;
+    const char *init;
+    uint64_t seed;
+    const struct clm_data *data; /* NULL: random inputs and labels */
+};
+
+struct clm_gradcheck_row {
+    char parameter[32]; /* "layers.0.weight" */
+    size_t tried, skipped; /* skipped: a step of the difference crosses a ReLU's kink */
+    size_t worst_row, worst_column; /* where |numerical - analytic| is largest over its bound */
+    double numerical, analytic, device; /* there, the first two in double on the reference */
+    double error_over_bound;        /* numerical against the reference's analytic */
+    double device_error_over_bound; /* the device's analytic against the reference's, every element */
+    bool passed;
+};
+
+CLM_MUST_CHECK clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck_options *options,
+                                        void (*on_row)(void *user, const struct clm_gradcheck_row *row), void *user,
+                                        bool *passed, struct clm_error *error);
+
+/* ---- benchmark ----------------------------------------------------------------------------------------- */
+
+struct clm_bench_options {
+    const size_t *sizes;
+    size_t size_count;
+    size_t batch;
+    double momentum;
+    double seconds; /* to spend on timing, after warm-up; 0 for the default */
+};
+
+struct clm_bench_result {
+    size_t steps;                             /* timed */
+    double milliseconds;                      /* a step: median */
+    double milliseconds_low, milliseconds_high; /* 10th and 90th percentile */
+    double samples_per_s, gflops;
+    double first_step_seconds; /* from an opened backend to the end of the first step: compiling, tuning */
+};
+
+/* Times a training step: gather from a resident data set of bytes, forward, backward and update. */
+CLM_MUST_CHECK clm_status clm_bench(struct clm_backend *backend, const struct clm_bench_options *options,
+                                    struct clm_bench_result *result, struct clm_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

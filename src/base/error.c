@@ -1,0 +1,37 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *clm_version(void)
+{
+    return CLM_VERSION;
+}
+
+const char *clm_status_text(clm_status status)
+{
+    static const char *const texts[] = {
+#define CLM_STATUS_TEXT(name, text) [name] = text,
+        CLM_STATUSES(CLM_STATUS_TEXT)
+#undef CLM_STATUS_TEXT
+    };
+    const size_t count = sizeof texts / sizeof *texts;
+    return (size_t)status < count ? texts[status] : "unknown status";
+}
+
+clm_status clm_fail(struct clm_error *error, clm_status status, const char *format, ...)
+{
+    if (error) {
+        va_list arguments;
+        error->status = status;
+        va_start(arguments, format);
+        vsnprintf(error->message, sizeof error->message, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+clm_status clm_fail_host_memory(struct clm_error *error, const char *what, size_t bytes)
+{
+    return clm_fail(error, CLM_ERROR_MEMORY, "%s: the host has no memory for %zu bytes", what, bytes);
+}

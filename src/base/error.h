@@ -1,0 +1,15 @@
+/* Errors: a status code and a sentence. */
+#ifndef CLM_BASE_ERROR_H
+#define CLM_BASE_ERROR_H
+
+#include "clmlp.h"
+
+/* Puts `status` and the formatted sentence into *error (NULL is allowed) and returns `status`, so that a
+ * failure is one statement: status = clm_fail(error, CLM_ERROR_SHAPE, "...", ...). */
+clm_status clm_fail(struct clm_error *error, clm_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* CLM_ERROR_MEMORY for host memory: "WHAT: no memory for N bytes on the host". */
+clm_status clm_fail_host_memory(struct clm_error *error, const char *what, size_t bytes);
+
+#endif

@@ -1,0 +1,157 @@
+#include "base/file.h"
+
+#include "base/size.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *path_join(const char *directory, const char *name)
+{
+    const size_t size = strlen(directory) + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path)
+        snprintf(path, size, "%s/%s", directory, name);
+    return path;
+}
+
+clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    struct stat about;
+    unsigned char *content = NULL;
+    size_t filled = 0;
+    *bytes = NULL;
+    *size = 0;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fstat(file, &about) || !S_ISREG(about.st_mode)) {
+        status = clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file", path);
+        goto cleanup;
+    }
+    if ((uintmax_t)about.st_size > limit) {
+        status = clm_fail(error, CLM_ERROR_FORMAT, "%s: has %jd bytes, more than the %zu that such a file may have",
+                          path, (intmax_t)about.st_size, limit);
+        goto cleanup;
+    }
+    const size_t expected = (size_t)about.st_size;
+    content = malloc(expected + 1);
+    if (!content) {
+        status = clm_fail_host_memory(error, path, expected + 1);
+        goto cleanup;
+    }
+    while (filled < expected) {
+        const ssize_t got = read(file, content + filled, expected - filled);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu of %zu: %s", path, filled,
+                              expected, got ? strerror(errno) : "it became shorter");
+            goto cleanup;
+        }
+        filled += (size_t)got;
+    }
+    content[filled] = 0;
+    *bytes = content;
+    *size = filled;
+    content = NULL;
+cleanup:
+    free(content);
+    close(file);
+    return status;
+}
+
+clm_status directory_make(const char *path, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    struct stat about;
+    char *partial = strdup(path);
+    if (!partial)
+        return clm_fail_host_memory(error, path, strlen(path) + 1);
+    for (char *at = partial + 1; status == CLM_OK; at++) {
+        const char end = *at;
+        if (end != '/' && end != '\0')
+            continue;
+        *at = '\0';
+        if (mkdir(partial, 0777) && errno != EEXIST)
+            status = clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", partial, strerror(errno));
+        *at = end;
+        if (!end)
+            break;
+    }
+    if (status == CLM_OK && (stat(path, &about) || !S_ISDIR(about.st_mode)))
+        status = clm_fail(error, CLM_ERROR_IO, "%s: is not a directory", path);
+    free(partial);
+    return status;
+}
+
+static bool write_all(int file, const unsigned char *bytes, size_t size)
+{
+    while (size) {
+        const ssize_t written = write(file, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+/* The rename itself lasts only once the directory is synced. */
+static void sync_directory_of(const char *path)
+{
+    char *copy = strdup(path);
+    const int directory = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (directory >= 0) {
+        fsync(directory);
+        close(directory);
+    }
+    free(copy);
+}
+
+clm_status clm_write_file(const char *path, const void *bytes, size_t size, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    bool is_left = false;
+    const size_t name_size = strlen(path) + sizeof ".XXXXXX";
+    char *temporary = malloc(name_size);
+    int file = -1;
+    if (!temporary)
+        return clm_fail_host_memory(error, path, name_size);
+    snprintf(temporary, name_size, "%s.XXXXXX", path);
+    file = mkstemp(temporary);
+    if (file < 0) {
+        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
+        goto cleanup;
+    }
+    is_left = true;
+    const mode_t mask = umask(0);
+    umask(mask);
+    if (fchmod(file, 0666 & ~mask) || !write_all(file, bytes, size) || fsync(file)) {
+        status = clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be written: %s", path, size, strerror(errno));
+        goto cleanup;
+    }
+    const int closed = close(file);
+    file = -1;
+    if (closed || rename(temporary, path)) {
+        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be replaced: %s", path, strerror(errno));
+        goto cleanup;
+    }
+    is_left = false;
+    sync_directory_of(path);
+cleanup:
+    if (file >= 0)
+        close(file);
+    if (is_left)
+        unlink(temporary);
+    free(temporary);
+    return status;
+}

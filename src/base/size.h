@@ -1,0 +1,42 @@
+/* Sizes that cannot overflow unseen. */
+#ifndef CLM_BASE_SIZE_H
+#define CLM_BASE_SIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* *out = a * b; false where that does not fit into a size_t. */
+static inline bool size_mul(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+/* *out = a + b; false where that does not fit into a size_t. */
+static inline bool size_add(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+
+static inline size_t size_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t size_max(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The smallest multiple of `step` that is not below `n`; the sum must fit, as it does for checked sizes. */
+static inline size_t round_up(size_t n, size_t step)
+{
+    return (n + step - 1) / step * step;
+}
+
+static inline double mebibytes(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+#endif

@@ -1,0 +1,277 @@
+#include "compute/backend.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+clm_status clm_backend_open(const struct clm_backend_options *options, struct clm_backend **out,
+                            struct clm_error *error)
+{
+    *out = NULL;
+    switch (options->kind) {
+    case CLM_BACKEND_REFERENCE:
+        return reference_open(out, error);
+    case CLM_BACKEND_BLAS:
+        return blas_open(out, error);
+    case CLM_BACKEND_OPENCL:
+        return opencl_open(options, out, error);
+    }
+    return clm_fail(error, CLM_ERROR_ARGUMENT, "backend %d is none of reference, blas and opencl", options->kind);
+}
+
+void clm_backend_close(struct clm_backend *be)
+{
+    if (be)
+        be->operations->close(be);
+}
+
+enum clm_backend_kind clm_backend_kind(const struct clm_backend *be)
+{
+    return be->kind;
+}
+
+const char *clm_backend_name(const struct clm_backend *be)
+{
+    return be->operations->name;
+}
+
+const char *clm_backend_provider(const struct clm_backend *be)
+{
+    return be->provider;
+}
+
+const char *clm_backend_device(const struct clm_backend *be)
+{
+    return be->device;
+}
+
+/* ---- memory ---- */
+
+clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
+                         struct tensor *out, struct clm_error *error)
+{
+    size_t count, bytes;
+    memset(out, 0, sizeof *out);
+    if (!size_mul(rows, columns, &count) || !size_mul(count, be->operations->element_size(type), &bytes) || !bytes)
+        return clm_fail(error, CLM_ERROR_SHAPE, "a matrix of %zu x %zu is %s", rows, columns,
+                        rows && columns ? "too large to address" : "empty");
+    void *memory = NULL;
+    if (!be->memory.is_planning) {
+        const clm_status status = be->operations->allocate(be, bytes, &memory, error);
+        if (status != CLM_OK)
+            return status;
+    }
+    be->memory.now += bytes;
+    be->memory.peak = size_max(be->memory.peak, be->memory.now);
+    *out = (struct tensor){.rows = rows, .columns = columns, .type = type, .bytes = bytes, .memory = memory};
+    return CLM_OK;
+}
+
+void tensor_free(struct clm_backend *be, struct tensor *tensor)
+{
+    if (tensor->memory)
+        be->operations->release(be, tensor->memory);
+    be->memory.now -= tensor->bytes;
+    memset(tensor, 0, sizeof *tensor);
+}
+
+static bool host_type_fits(enum host_type host, enum tensor_type type)
+{
+    switch (type) {
+    case TENSOR_REAL:
+        return host == HOST_FLOAT || host == HOST_DOUBLE;
+    case TENSOR_BYTE:
+        return host == HOST_BYTE;
+    case TENSOR_INDEX:
+        return host == HOST_INDEX;
+    }
+    return false;
+}
+
+clm_status backend_write(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
+                         struct clm_error *error)
+{
+    if (!host_type_fits(type, tensor->type))
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "write: host type %d does not go with tensor type %d", type,
+                        tensor->type);
+    return be->operations->write(be, tensor, type, host, error);
+}
+
+clm_status backend_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
+                        struct clm_error *error)
+{
+    if (!host_type_fits(type, tensor->type))
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "read: host type %d does not go with tensor type %d", type,
+                        tensor->type);
+    return be->operations->read(be, tensor, type, host, error);
+}
+
+clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
+                           struct clm_error *error)
+{
+    return be->operations->prepare(be, widths, width_count, batch, error);
+}
+
+clm_status backend_finish(struct clm_backend *be, struct clm_error *error)
+{
+    return be->operations->finish(be, error);
+}
+
+clm_status backend_pace(struct clm_backend *be, struct clm_error *error)
+{
+    return be->operations->pace(be, error);
+}
+
+/* ---- metrics ---- */
+
+clm_status metrics_create(struct clm_backend *be, struct metrics *out, struct clm_error *error)
+{
+    return tensor_create(be, TENSOR_REAL, 1, be->operations->metrics_columns, &out->state, error);
+}
+
+void metrics_free(struct clm_backend *be, struct metrics *metrics)
+{
+    tensor_free(be, &metrics->state);
+}
+
+clm_status metrics_reset(struct clm_backend *be, struct metrics *metrics, struct clm_error *error)
+{
+    return be->operations->metrics_reset(be, metrics, error);
+}
+
+clm_status metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum, size_t *correct,
+                        struct clm_error *error)
+{
+    return be->operations->metrics_read(be, metrics, loss_sum, correct, error);
+}
+
+/* ---- the net's operations: shapes are checked where matrices meet ---- */
+
+/* CLM_OK where `tensor` is rows x columns of `type`. */
+static clm_status expect(const char *operation, const char *name, const struct tensor *tensor, enum tensor_type type,
+                         size_t rows, size_t columns, struct clm_error *error)
+{
+    if (tensor->rows == rows && tensor->columns == columns && tensor->type == type && tensor->memory)
+        return CLM_OK;
+    return clm_fail(error, CLM_ERROR_SHAPE, "%s: %s is %zu x %zu of type %d%s where %zu x %zu of type %d belongs",
+                    operation, name, tensor->rows, tensor->columns, tensor->type,
+                    tensor->memory ? "" : " without memory", rows, columns, type);
+}
+
+clm_status gather(struct clm_backend *be, const struct resident *data, const struct tensor *order, size_t first,
+                  struct tensor *X, struct tensor *labels, struct clm_error *error)
+{
+    const size_t N = data->values.rows, I = data->values.columns, B = X->rows;
+    clm_status status;
+    if (B > N || first > N - B)
+        return clm_fail(error, CLM_ERROR_SHAPE, "gather: rows %zu to %zu of a data set of %zu", first, first + B, N);
+    if ((status = expect("gather", "values", &data->values, data->values.type, N, I, error)) ||
+        (status = expect("gather", "labels of the data", &data->labels, TENSOR_INDEX, 1, N, error)) ||
+        (status = expect("gather", "mean", &data->mean, TENSOR_REAL, 1, I, error)) ||
+        (status = expect("gather", "scale", &data->scale, TENSOR_REAL, 1, I, error)) ||
+        (order && (status = expect("gather", "order", order, TENSOR_INDEX, 1, N, error))) ||
+        (status = expect("gather", "X", X, TENSOR_REAL, B, I, error)) ||
+        (status = expect("gather", "labels", labels, TENSOR_INDEX, 1, B, error)))
+        return status;
+    return be->operations->gather(be, data, order, first, X, labels, error);
+}
+
+static clm_status expect_layer(const char *operation, const struct linear *layer, size_t O, size_t I,
+                               struct clm_error *error)
+{
+    const clm_status status = expect(operation, "W", &layer->W, TENSOR_REAL, O, I, error);
+    return status ? status : expect(operation, "b", &layer->b, TENSOR_REAL, 1, O, error);
+}
+
+clm_status linear_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                          enum activation act, struct tensor *Y, struct clm_error *error)
+{
+    const char *const here = "linear_forward";
+    const size_t B = X->rows, I = X->columns, O = Y->columns;
+    clm_status status;
+    if ((status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
+        (status = expect_layer(here, layer, O, I, error)) ||
+        (status = expect(here, "Y", Y, TENSOR_REAL, B, O, error)))
+        return status;
+    return be->operations->linear_forward(be, X, layer, act, Y, error);
+}
+
+clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                        struct tensor *dZ, struct metrics *sums, struct clm_error *error)
+{
+    const char *const here = "softmax_xent";
+    const size_t B = Z->rows, C = Z->columns;
+    clm_status status;
+    if ((status = expect(here, "Z", Z, TENSOR_REAL, B, C, error)) ||
+        (status = expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
+        (dZ && (status = expect(here, "dZ", dZ, TENSOR_REAL, B, C, error))))
+        return status;
+    return be->operations->softmax_xent(be, Z, labels, dZ, sums, error);
+}
+
+clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P, struct clm_error *error)
+{
+    clm_status status;
+    if ((status = expect("softmax", "Z", Z, TENSOR_REAL, Z->rows, Z->columns, error)) ||
+        (status = expect("softmax", "P", P, TENSOR_REAL, Z->rows, Z->columns, error)))
+        return status;
+    return be->operations->softmax(be, Z, P, error);
+}
+
+clm_status linear_backward_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
+                                 const struct tensor *Y, struct tensor *dX, struct clm_error *error)
+{
+    const char *const here = "linear_backward_input";
+    const size_t B = dZ->rows, O = dZ->columns, I = dX->columns;
+    clm_status status;
+    if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
+        (status = expect_layer(here, layer, O, I, error)) ||
+        (Y && (status = expect(here, "Y", Y, TENSOR_REAL, B, I, error))) ||
+        (status = expect(here, "dX", dX, TENSOR_REAL, B, I, error)))
+        return status;
+    return be->operations->linear_backward_input(be, dZ, layer, Y, dX, error);
+}
+
+clm_status linear_backward_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                                  struct clm_error *error)
+{
+    const char *const here = "linear_backward_params";
+    const size_t B = dZ->rows, O = dZ->columns, I = X->columns;
+    clm_status status;
+    if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
+        (status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
+        (status = expect_layer(here, layer, O, I, error)) ||
+        (status = expect(here, "dW", dW, TENSOR_REAL, O, I, error)) ||
+        (status = expect(here, "db", db, TENSOR_REAL, 1, O, error)))
+        return status;
+    return be->operations->linear_backward_params(be, dZ, X, layer, l2, dW, db, error);
+}
+
+clm_status linear_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, struct clm_error *error)
+{
+    const char *const here = "linear_backward_update";
+    const size_t B = dZ->rows, O = dZ->columns, I = X->columns;
+    clm_status status;
+    if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
+        (status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
+        (status = expect_layer(here, layer, O, I, error)) ||
+        (step->momentum != 0 &&
+         ((status = expect(here, "velocity of W", &layer->W_velocity, TENSOR_REAL, O, I, error)) ||
+          (status = expect(here, "velocity of b", &layer->b_velocity, TENSOR_REAL, 1, O, error)))))
+        return status;
+    return be->operations->linear_backward_update(be, dZ, X, layer, step, error);
+}
+
+clm_status update(struct clm_backend *be, struct tensor *w, const struct tensor *g, struct tensor *velocity,
+                  const struct step *step, struct clm_error *error)
+{
+    clm_status status;
+    if ((status = expect("update", "w", w, TENSOR_REAL, w->rows, w->columns, error)) ||
+        (status = expect("update", "g", g, TENSOR_REAL, w->rows, w->columns, error)) ||
+        (step->momentum != 0 &&
+         (status = expect("update", "velocity", velocity, TENSOR_REAL, w->rows, w->columns, error))))
+        return status;
+    return be->operations->update(be, w, g, velocity, step, error);
+}

@@ -1,0 +1,190 @@
+/* The operations of a net, and what stands behind them: reference, blas or opencl.
+ *
+ *   B batch rows, I a layer's inputs, O its outputs, N rows of a data set, C classes
+ *   X (B,I)   W (O,I)   b (1,O)   Z = X Wᵀ + b (B,O)   Y = act(Z)   dZ, dX, dW, db gradients of the mean loss
+ *
+ * Operations are queued: each sees the results of those before it, and only backend_write, backend_read,
+ * metrics_read and backend_finish wait. Shapes are checked here, once for all backends; an operation
+ * whose tensors do not fit fails with CLM_ERROR_SHAPE and does nothing. Outputs never overlap inputs unless said.
+ */
+#ifndef CLM_COMPUTE_BACKEND_H
+#define CLM_COMPUTE_BACKEND_H
+
+#include "base/error.h"
+#include "compute/tensor.h"
+
+enum activation { ACTIVATION_NONE, ACTIVATION_RELU };
+
+/* A linear layer's parameters, and what its optimiser remembers of them. */
+struct linear {
+    struct tensor W, b;                   /* (O,I), (1,O) */
+    struct tensor W_velocity, b_velocity; /* the same shapes; empty without momentum */
+};
+
+/* One step of gradient descent: v = momentum v + g; w = w - learning_rate v, where g of a weight includes
+ * 2 l2 w and that of a bias does not. Without momentum there is no v, and w = w - learning_rate g. */
+struct step {
+    double learning_rate, momentum, l2;
+};
+
+/* A data set in the backend's memory, and how its rows become inputs. */
+struct resident {
+    struct tensor values; /* (N,I) TENSOR_BYTE or TENSOR_REAL */
+    struct tensor labels; /* (1,N) TENSOR_INDEX, each < classes */
+    struct tensor mean, scale; /* (1,I): x = (value - mean) * scale */
+};
+
+/* Sums over rows, kept in the backend's memory; `state` is the backend's own. */
+struct metrics {
+    struct tensor state;
+};
+
+/* Bytes a backend has allocated. While `is_planning`, memory is only counted and nothing is computed. */
+struct memory_use {
+    size_t now, peak;
+    bool is_planning;
+};
+
+struct backend_operations;
+
+/* Every backend begins with this. */
+struct clm_backend {
+    const struct backend_operations *operations;
+    enum clm_backend_kind kind;
+    char device[256], provider[64];
+    struct memory_use memory;
+    size_t memory_limit, allocation_limit; /* bytes in all, and at once; SIZE_MAX where only the host limits */
+};
+
+/* ---- memory ---- */
+
+/* A tensor of undefined content. Fails with CLM_ERROR_MEMORY where the backend has not so much. */
+CLM_MUST_CHECK clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
+                                        struct tensor *out, struct clm_error *error);
+/* Frees *tensor, which may be empty, and makes it empty. */
+void tensor_free(struct clm_backend *be, struct tensor *tensor);
+
+enum host_type { HOST_FLOAT, HOST_DOUBLE, HOST_BYTE, HOST_INDEX };
+
+/* Copies all of a tensor from and to host memory, and waits. HOST_FLOAT and HOST_DOUBLE go with TENSOR_REAL and are
+ * converted where the backend computes in the other; HOST_BYTE with TENSOR_BYTE, HOST_INDEX with TENSOR_INDEX. */
+CLM_MUST_CHECK clm_status backend_write(struct clm_backend *be, struct tensor *tensor, enum host_type type,
+                                        const void *host, struct clm_error *error);
+CLM_MUST_CHECK clm_status backend_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type,
+                                       void *host, struct clm_error *error);
+
+/* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows. */
+CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
+                                          size_t batch, struct clm_error *error);
+
+/* Waits for all that is queued. */
+CLM_MUST_CHECK clm_status backend_finish(struct clm_backend *be, struct clm_error *error);
+
+/* Ends a step: keeps the queue short by waiting for a step some way back, hardly ever in practice. */
+CLM_MUST_CHECK clm_status backend_pace(struct clm_backend *be, struct clm_error *error);
+
+/* ---- metrics ---- */
+
+CLM_MUST_CHECK clm_status metrics_create(struct clm_backend *be, struct metrics *out, struct clm_error *error);
+void metrics_free(struct clm_backend *be, struct metrics *metrics);
+CLM_MUST_CHECK clm_status metrics_reset(struct clm_backend *be, struct metrics *metrics, struct clm_error *error);
+/* The loss sum [nats] and the number of correct rows since the last reset; waits. */
+CLM_MUST_CHECK clm_status metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
+                                       size_t *correct, struct clm_error *error);
+
+/* ---- the net's operations ---- */
+
+/* X[r] = (values[n] - mean) * scale, labels[r] = data.labels[n], with n = order[first + r], or first + r where
+ * `order` is NULL, for each of X's rows.
+ *
+ *   order  (1,N) TENSOR_INDEX, each < N     X (B,I) out     labels (1,B) TENSOR_INDEX out
+ */
+CLM_MUST_CHECK clm_status gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
+                                 size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error);
+
+/* Y = act(X Wᵀ + b)          X (B,I)   Y (B,O) out */
+CLM_MUST_CHECK clm_status linear_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                                         enum activation act, struct tensor *Y, struct clm_error *error);
+
+/* dZ = (softmax(Z) - onehot(labels)) / B, and the rows' losses and correct predictions are added to `sums`.
+ *
+ *   Z (B,C) logits     labels (1,B), each < C     dZ (B,C) out, may be Z, or NULL where only the sums matter
+ *
+ * The loss is log(sum(exp(z - max))) + max - z[label], finite wherever Z is. A prediction is the first of
+ * the largest logits; a row with a NaN is never correct and makes the sum NaN. */
+CLM_MUST_CHECK clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                                       struct tensor *dZ, struct metrics *sums, struct clm_error *error);
+
+/* P = softmax(Z), row by row.          P (B,C) out, may be Z */
+CLM_MUST_CHECK clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                  struct clm_error *error);
+
+/* dX = (dZ W) * (Y > 0), with Y (B,I) the activations that were this layer's inputs; Y NULL leaves the mask out. */
+CLM_MUST_CHECK clm_status linear_backward_input(struct clm_backend *be, const struct tensor *dZ,
+                                                const struct linear *layer, const struct tensor *Y,
+                                                struct tensor *dX, struct clm_error *error);
+
+/* dW = dZᵀ X + 2 l2 W,  db = Σ_B dZ          dZ (B,O)   X (B,I)   dW (O,I) out   db (1,O) out */
+CLM_MUST_CHECK clm_status linear_backward_params(struct clm_backend *be, const struct tensor *dZ,
+                                                 const struct tensor *X, const struct linear *layer, double l2,
+                                                 struct tensor *dW, struct tensor *db, struct clm_error *error);
+
+/* The same gradients and the optimiser's step at once: layer's W, b and velocities are replaced, and no gradient
+ * is kept. */
+CLM_MUST_CHECK clm_status linear_backward_update(struct clm_backend *be, const struct tensor *dZ,
+                                                 const struct tensor *X, struct linear *layer,
+                                                 const struct step *step, struct clm_error *error);
+
+/* The step alone, for a gradient that is there: w and its velocity are replaced by gradient g, all of one shape.
+ * g is taken as it is: step's l2 has been added where it belongs. */
+CLM_MUST_CHECK clm_status update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                                 struct tensor *velocity, const struct step *step, struct clm_error *error);
+
+/* ---- what an implementation provides: the same operations, shapes already checked ---- */
+
+struct backend_operations {
+    const char *name;
+    void (*close)(struct clm_backend *be);
+    size_t (*element_size)(enum tensor_type type);
+    size_t metrics_columns; /* of the (1, n) TENSOR_REAL that holds the sums */
+
+    clm_status (*allocate)(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error);
+    void (*release)(struct clm_backend *be, void *memory);
+    clm_status (*write)(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
+                        struct clm_error *error);
+    clm_status (*read)(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
+                       struct clm_error *error);
+    clm_status (*prepare)(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
+                          struct clm_error *error);
+    clm_status (*finish)(struct clm_backend *be, struct clm_error *error);
+    clm_status (*pace)(struct clm_backend *be, struct clm_error *error);
+
+    clm_status (*metrics_reset)(struct clm_backend *be, struct metrics *metrics, struct clm_error *error);
+    clm_status (*metrics_read)(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
+                               size_t *correct, struct clm_error *error);
+
+    clm_status (*gather)(struct clm_backend *be, const struct resident *data, const struct tensor *order,
+                         size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error);
+    clm_status (*linear_forward)(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                                 enum activation act, struct tensor *Y, struct clm_error *error);
+    clm_status (*softmax_xent)(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                               struct tensor *dZ, struct metrics *sums, struct clm_error *error);
+    clm_status (*softmax)(struct clm_backend *be, const struct tensor *Z, struct tensor *P, struct clm_error *error);
+    clm_status (*linear_backward_input)(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
+                                        const struct tensor *Y, struct tensor *dX, struct clm_error *error);
+    clm_status (*linear_backward_params)(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                         const struct linear *layer, double l2, struct tensor *dW,
+                                         struct tensor *db, struct clm_error *error);
+    clm_status (*linear_backward_update)(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                         struct linear *layer, const struct step *step, struct clm_error *error);
+    clm_status (*update)(struct clm_backend *be, struct tensor *w, const struct tensor *g, struct tensor *velocity,
+                         const struct step *step, struct clm_error *error);
+};
+
+/* What the three implementations offer to clm_backend_open. */
+CLM_MUST_CHECK clm_status reference_open(struct clm_backend **out, struct clm_error *error);
+CLM_MUST_CHECK clm_status blas_open(struct clm_backend **out, struct clm_error *error);
+CLM_MUST_CHECK clm_status opencl_open(const struct clm_backend_options *options, struct clm_backend **out,
+                                      struct clm_error *error);
+
+#endif

@@ -1,0 +1,34 @@
+/* A labelled data set in host memory, and the parts it is split into. */
+#ifndef CLM_DATA_DATA_H
+#define CLM_DATA_DATA_H
+
+#include "base/error.h"
+
+enum element { ELEMENT_BYTE, ELEMENT_FLOAT };
+
+/* Rows of a data set: a view of what struct clm_data owns. */
+struct rows {
+    size_t count;           /* 0 where the part is missing */
+    const void *values;     /* (count, features) of clm_data.element, row-major */
+    const uint32_t *labels; /* (count), each < classes */
+};
+
+struct clm_data {
+    size_t features, classes;
+    enum element element;
+    size_t height, width, channels; /* of images, planar (channel, row, column); 0 where rows are no images */
+    char **class_names;             /* `classes` of them, or NULL */
+    struct rows train, validation, test;
+    char *source;       /* path it was read from */
+    const char *format; /* "idx", "cifar10" */
+
+    void *train_values, *test_values; /* what the rows above lie in; freed by clm_data_close */
+    uint32_t *train_labels, *test_labels;
+};
+
+static inline const struct rows *data_part(const struct clm_data *data, enum clm_part part)
+{
+    return part == CLM_TRAIN ? &data->train : part == CLM_VALIDATION ? &data->validation : &data->test;
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* The run directory: model.safetensors, run.json, history.csv, curves.png. */
+#ifndef CLM_TRAIN_RUN_DIRECTORY_H
+#define CLM_TRAIN_RUN_DIRECTORY_H
+
+#include "base/error.h"
+
+/* What run.json tells of a run; all of it belongs to the caller. */
+struct run_record {
+    int argc;
+    char *const *argv;
+    const struct clm_backend *backend;
+    const struct clm_data *data;
+    const struct clm_model *model;
+    const struct clm_epoch *epochs;
+    size_t epoch_count;
+    const struct clm_train_result *result;
+};
+
+/* Makes the directory where it is missing. Fails with CLM_ERROR_ARGUMENT where it holds a run already (model.safetensors,
+ * run.json, history.csv or checkpoint.safetensors), and with CLM_ERROR_IO where nothing can be written into it. */
+CLM_MUST_CHECK clm_status run_directory_begin(const char *path, struct clm_error *error);
+
+/* Writes all four files, each replaced as a whole; the model first, run.json last, so that a directory with a run.json
+ * is complete. On failure the files it wrote are removed again. */
+CLM_MUST_CHECK clm_status run_directory_write(const char *path, const struct run_record *record,
+                                              struct clm_error *error);
+
+#endif
