@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# What the scripts of this folder share: where the tree is, how they speak, how they build.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# A line for each phase, with the seconds since the script began.
+phase() {
+    printf '[%4d s] %s\n' "$SECONDS" "$*"
+}
+
+fail() {
+    printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+    exit 1
+}
+
+# Shows the end of a log, for a phase that failed.
+show_log() {
+    printf -- '---- the end of %s\n' "$1" >&2
+    tail -n "${2:-40}" "$1" >&2
+    printf -- '----\n' >&2
+}
+
+# configure DIR OPTION...: a build directory with these meson options, left alone where it has them already.
+configure() {
+    local dir=$1
+    shift
+    local again=()
+    if [ -f "$dir/build.ninja" ]; then
+        [ "$(cat "$dir/clmlp-options" 2>/dev/null)" = "$*" ] && return
+        again=(--reconfigure)
+    fi
+    mkdir -p "$dir"
+    if ! meson setup "${again[@]}" "$@" "$dir" "$root" >"$dir/setup.log" 2>&1; then
+        show_log "$dir/setup.log"
+        fail "meson could not configure $dir; the log above says why"
+    fi
+    printf '%s\n' "$*" >"$dir/clmlp-options"
+}
+
+# compile DIR: builds it, and shows what the compiler had to say.
+compile() {
+    local status=0
+    ninja -C "$1" >"$1/build.log" 2>&1 || status=$?
+    grep -E 'warning:' "$1/build.log" >&2 || true
+    if [ "$status" -ne 0 ]; then
+        show_log "$1/build.log" 60
+        fail "the build in $1 failed; the log above says where"
+    fi
+}
