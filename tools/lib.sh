@@ -47,3 +47,12 @@ compile() {
         fail "the build in $1 failed; the log above says where"
     fi
 }
+
+# Is Fashion-MNIST where the program looks for it?
+has_fashion_mnist() {
+    local folder
+    for folder in "${CLMLP_DATA:-}" "${XDG_DATA_HOME:-${HOME:-}/.local/share}/clmlp" /usr/share/datasets; do
+        [ -d "$folder/fashion-mnist" ] && return
+    done
+    return 1
+}

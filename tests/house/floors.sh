@@ -1,0 +1,85 @@
+#!/bin/sh
+# The floors: prints each #include under ROOT/src that goes upward or sideways, and fails where there is one.
+#
+#   floors.sh ROOT
+#
+#   0 base   1 data   2 compute   3 nn   4 train   5 check, bench   6 cli
+#
+# A file includes its own floor's folder and folders of floors below; check and bench stand side by side and
+# include neither the other. Within compute, an implementation's folder is its own affair: nobody else includes from
+# it, and only opencl sees OpenCL and CLBlast, only blas sees CBLAS. cli uses the library through clmlp.h alone.
+set -eu
+cd "$1"
+
+find include src -name '*.[ch]' | LC_ALL=C sort | while read -r file; do
+    awk -v file="$file" '
+    function complain(why) {
+        printf "%s:%d: %s: %s\n", file, FNR, name, why
+    }
+    # "compute/opencl/x.h" -> "compute"; "clmlp.h" -> ""
+    function folder(path) {
+        return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : ""
+    }
+    # "compute/opencl/x.h" -> "opencl"; "compute/backend.h" -> ""
+    function inner(path) {
+        sub(/^[^\/]*\//, "", path)
+        return folder(path)
+    }
+    function judge_own(here, there) {
+        if (here == "include")
+            complain("the public header stands on nothing of ours")
+        else if (name == "clmlp.h")
+            return
+        else if (!(there in floor))
+            complain("ours are included as FLOOR/file.h, from src/")
+        else if (name ~ /\/\.\.?\//)
+            complain("a path without . and ..")
+        else if (here == "cli" && there != "cli")
+            complain("cli uses the library through clmlp.h alone")
+        else if (floor[there] > floor[here])
+            complain(there " is above " here)
+        else if (floor[there] == floor[here] && there != here)
+            complain(there " and " here " stand side by side")
+        else if (there == "compute" && inner(name) != "" && inner(name) != inner(place))
+            complain("compute/" inner(name) " is an implementation: include compute/backend.h")
+    }
+    function judge_foreign() {
+        if (name ~ /^(CL\/|OpenCL\/|clblast)/ && place !~ /^compute\/opencl\//)
+            complain("OpenCL stays in compute/opencl")
+        else if (name ~ /^(cblas|openblas|lapack)/ && place !~ /^compute\/blas\//)
+            complain("CBLAS stays in compute/blas")
+    }
+    BEGIN {
+        split("base data compute nn train check cli", names, " ")
+        for (i in names)
+            floor[names[i]] = i - 1
+        floor["bench"] = floor["check"]
+        place = file
+        sub(/^src\//, "", place)
+        here = folder(place)
+        if (here != "include" && !(here in floor)) {
+            name = here
+            complain("a folder that is on no floor")
+        }
+    }
+    /^[ \t]*#[ \t]*(include|import|include_next)/ {
+        name = $0
+        sub(/^[ \t]*#[ \t]*[a-z_]+[ \t]*/, "", name)
+        opening = substr(name, 1, 1)
+        name = substr(name, 2)
+        sub(/[">].*/, "", name)
+        if (opening == "<")
+            judge_foreign()
+        else if (opening == "\"")
+            judge_own(here, folder(name))
+        else
+            complain("an include that cannot be read")
+    }' "$file"
+done | {
+    found=0
+    while read -r line; do
+        printf '%s\n' "$line"
+        found=1
+    done
+    exit $found
+}
