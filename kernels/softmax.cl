@@ -1,0 +1,95 @@
+/* Softmax, its cross-entropy from logits, and the sums of an epoch.
+ *
+ * Z (B,C) logits. One work-group of LANES items: item k takes rows k, k + LANES, …, so that the losses can be
+ * added in a fixed tree within the same kernel, whatever the device: same bits always.
+ * LANES is a power of two that the host takes from CL_KERNEL_WORK_GROUP_SIZE.
+ */
+#ifndef LANES
+#define LANES 64
+#endif
+
+/* max z; a NaN anywhere in the row is kept, so that the row's results are NaN. *best: the first of the largest. */
+float row_max(const int C, __global const float *z, int *best)
+{
+    float largest = z[0];
+    *best = 0;
+    for (int c = 1; c < C; c++)
+        if (z[c] > largest || isnan(z[c])) {
+            largest = z[c];
+            *best = c;
+        }
+    return largest;
+}
+
+/* log(sum(exp(z - max))) + max is the row's log-partition; sum >= 1, so it is finite wherever z is. */
+float row_sum(const int C, __global const float *z, const float largest)
+{
+    float sum = 0.0f;
+    for (int c = 0; c < C; c++)
+        sum += exp(z[c] - largest);
+    return sum;
+}
+
+/* dZ = (softmax(Z) - onehot(labels)) / B, where wants_gradient, and may be Z itself.
+ * sums: {loss high, loss low, correct rows in units, correct rows in 2^20 units}, added to. The loss is kept as
+ * an unevaluated sum of two floats, so that an epoch of any length loses nothing. */
+__kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
+void softmax_xent(const int B, const int C, const int wants_gradient, __global const float *Z,
+                  __global const uint *restrict labels, __global float *dZ, __global float *restrict sums)
+{
+    __local float losses[LANES];
+    __local float corrects[LANES];
+    const int lane = get_local_id(0);
+    float loss = 0.0f, correct = 0.0f;
+    for (int r = lane; r < B; r += LANES) {
+        __global const float *z = Z + (size_t)r * C;
+        const int label = labels[r];
+        int best;
+        const float largest = row_max(C, z, &best);
+        const float sum = row_sum(C, z, largest);
+        const float row_loss = log(sum) + (largest - z[label]);
+        loss += row_loss;
+        correct += best == label && !isnan(row_loss) ? 1.0f : 0.0f;
+        if (wants_gradient) {
+            __global float *d = dZ + (size_t)r * C;
+            for (int c = 0; c < C; c++)
+                d[c] = (exp(z[c] - largest) / sum - (c == label ? 1.0f : 0.0f)) / B;
+        }
+    }
+    losses[lane] = loss;
+    corrects[lane] = correct;
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lane < half) {
+            losses[lane] += losses[lane + half];
+            corrects[lane] += corrects[lane + half];
+        }
+    }
+    if (lane == 0) {
+        /* Knuth's TwoSum: what the addition to the high part loses goes into the low part. */
+        const float high = sums[0], added = losses[0];
+        const float total = high + added;
+        const float back = total - high;
+        sums[0] = total;
+        sums[1] += (high - (total - back)) + (added - back);
+        const float units = sums[2] + corrects[0];
+        const float carry = floor(units / 1048576.0f);
+        sums[2] = units - carry * 1048576.0f;
+        sums[3] += carry;
+    }
+}
+
+/* P = softmax(Z), may be Z itself; one work-item a row. */
+__kernel void softmax_rows(const int B, const int C, __global const float *Z, __global float *P)
+{
+    const int r = get_global_id(0);
+    if (r >= B)
+        return;
+    __global const float *z = Z + (size_t)r * C;
+    __global float *p = P + (size_t)r * C;
+    int best;
+    const float largest = row_max(C, z, &best);
+    const float sum = row_sum(C, z, largest);
+    for (int c = 0; c < C; c++)
+        p[c] = exp(z[c] - largest) / sum;
+}
