@@ -28,15 +28,15 @@ extern "C" {
 
 /* ---- errors ------------------------------------------------------------------------------------------- */
 
-#define CLM_STATUSES(X)                                                                                       \
-    X(CLM_OK, "done")                                                                                         \
-    X(CLM_ERROR_ARGUMENT, "an argument makes no sense")                                                       \
-    X(CLM_ERROR_SHAPE, "shapes do not fit each other")                                                        \
-    X(CLM_ERROR_MEMORY, "not enough memory")                                                                  \
-    X(CLM_ERROR_IO, "a file could not be read or written")                                                    \
-    X(CLM_ERROR_FORMAT, "a file is not what it should be")                                                    \
-    X(CLM_ERROR_DEVICE, "no usable device, or a device call failed")                                          \
-    X(CLM_ERROR_BUILD, "a kernel does not build")                                                             \
+#define CLM_STATUSES(X)                                                                                      \
+    X(CLM_OK, "done")                                                                                        \
+    X(CLM_ERROR_ARGUMENT, "an argument makes no sense")                                                      \
+    X(CLM_ERROR_SHAPE, "shapes do not fit each other")                                                       \
+    X(CLM_ERROR_MEMORY, "not enough memory")                                                                 \
+    X(CLM_ERROR_IO, "a file could not be read or written")                                                   \
+    X(CLM_ERROR_FORMAT, "a file is not what it should be")                                                   \
+    X(CLM_ERROR_DEVICE, "no usable device, or a device call failed")                                         \
+    X(CLM_ERROR_BUILD, "a kernel does not build")                                                            \
     X(CLM_ERROR_WRONG, "a device computes wrong results")
 
 typedef enum {
@@ -56,7 +56,8 @@ const char *clm_version(void);
 
 /* Replaces the file at `path` by `size` bytes: written beside it, synced and renamed, so that a reader sees the
  * old file or the new one, and a full disk leaves the old. */
-CLM_MUST_CHECK clm_status clm_write_file(const char *path, const void *bytes, size_t size, struct clm_error *error);
+CLM_MUST_CHECK clm_status clm_write_file(const char *path, const void *bytes, size_t size,
+                                         struct clm_error *error);
 
 /* ---- devices and backends ------------------------------------------------------------------------------ */
 
@@ -86,33 +87,34 @@ enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPE
 
 struct clm_backend_options {
     enum clm_backend_kind kind;
-    const char *device; /* opencl: a selector as above */
-    const char *gemm;   /* opencl: "auto" (or NULL), "native" or "clblast" */
+    const char *device;  /* opencl: a selector as above */
+    const char *gemm;    /* opencl: "auto" (or NULL), "native" or "clblast" */
     bool skip_self_test; /* verify and doctor look at devices that would not pass it */
 };
 
 /* One implementation of the net's operations: reference (plain loops, double), blas (float, CBLAS) or opencl. */
 struct clm_backend;
 
-CLM_MUST_CHECK clm_status clm_backend_open(const struct clm_backend_options *options, struct clm_backend **out,
-                                           struct clm_error *error);
+CLM_MUST_CHECK clm_status clm_backend_open(const struct clm_backend_options *options,
+                                           struct clm_backend **out, struct clm_error *error);
 void clm_backend_close(struct clm_backend *backend);
 
 enum clm_backend_kind clm_backend_kind(const struct clm_backend *backend);
-const char *clm_backend_name(const struct clm_backend *backend);     /* "reference", "blas", "opencl" */
-const char *clm_backend_provider(const struct clm_backend *backend); /* who multiplies: "clblast", "OpenBLAS", … */
-const char *clm_backend_device(const struct clm_backend *backend);   /* the device's name */
+const char *clm_backend_name(const struct clm_backend *backend); /* "reference", "blas", "opencl" */
+const char *
+clm_backend_provider(const struct clm_backend *backend); /* who multiplies: "clblast", "OpenBLAS", … */
+const char *clm_backend_device(const struct clm_backend *backend); /* the device's name */
 
 /* ---- data ---------------------------------------------------------------------------------------------- */
 
 enum clm_part { CLM_TRAIN, CLM_VALIDATION, CLM_TEST };
 
 struct clm_data_options {
-    const char *source;  /* a name (fashion-mnist, mnist, cifar10) or a path */
-    const char *format;  /* NULL recognises the content; "idx", "cifar10" */
-    const char *test;    /* path of a test set where the data brings none; NULL for none */
-    double validation;   /* rows held out at the end of the training set: a count, or a fraction below 1 */
-    size_t limit;        /* keep the first N training rows of what is left; 0 keeps all */
+    const char *source; /* a name (fashion-mnist, mnist, cifar10) or a path */
+    const char *format; /* NULL recognises the content; "idx", "cifar10" */
+    const char *test;   /* path of a test set where the data brings none; NULL for none */
+    double validation;  /* rows held out at the end of the training set: a count, or a fraction below 1 */
+    size_t limit;       /* keep the first N training rows of what is left; 0 keeps all */
 };
 
 /* A labelled data set in memory: a training part, and where there are any, validation and test parts. */
@@ -152,18 +154,18 @@ CLM_MUST_CHECK clm_status clm_model_save(const struct clm_model *model, const ch
                                          struct clm_error *error);
 void clm_model_free(struct clm_model *model);
 
-size_t clm_model_depth(const struct clm_model *model);                    /* linear layers */
-size_t clm_model_width(const struct clm_model *model, size_t index);      /* 0 the inputs … depth the classes */
+size_t clm_model_depth(const struct clm_model *model);               /* linear layers */
+size_t clm_model_width(const struct clm_model *model, size_t index); /* 0 the inputs … depth the classes */
 const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL where unnamed */
-const float *clm_model_weight(const struct clm_model *model, size_t layer); /* (O,I) */
-const float *clm_model_bias(const struct clm_model *model, size_t layer);   /* (O) */
+const float *clm_model_weight(const struct clm_model *model, size_t layer);    /* (O,I) */
+const float *clm_model_bias(const struct clm_model *model, size_t layer);      /* (O) */
 
 /* ---- training ------------------------------------------------------------------------------------------ */
 
 struct clm_epoch {
     size_t epoch; /* from 1 */
     double learning_rate;
-    double train_loss, train_accuracy;           /* means over the epoch's minibatches, while training */
+    double train_loss, train_accuracy; /* means over the epoch's minibatches, while training */
     bool has_validation;
     double validation_loss, validation_accuracy; /* after the epoch */
     double seconds, samples_per_s;               /* the training part of the epoch */
@@ -196,12 +198,13 @@ struct clm_train_options {
     double learning_rate, momentum, l2; /* l2: the penalty is l2 times the sum of squared weights */
     uint64_t seed;
     bool shuffle;
-    const char *out;  /* run directory to write, NULL for none; one that holds a run is refused */
-    int argc;         /* the command line, for run.json */
+    const char *out; /* run directory to write, NULL for none; one that holds a run is refused */
+    int argc;        /* the command line, for run.json */
     char *const *argv;
     const volatile sig_atomic_t *stop; /* NULL, or: not 0 ends training after the running epoch */
     void (*on_plan)(void *user, const struct clm_memory_plan *plan);
-    void (*on_progress)(void *user, const struct clm_progress *progress); /* NULL: nothing is measured for it */
+    void (*on_progress)(void *user,
+                        const struct clm_progress *progress); /* NULL: nothing is measured for it */
     void (*on_epoch)(void *user, const struct clm_epoch *epoch);
     void *user;
 };
@@ -212,7 +215,7 @@ struct clm_score {
 };
 
 struct clm_train_result {
-    size_t epochs;          /* finished */
+    size_t epochs; /* finished */
     bool has_test;
     struct clm_score test;
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
@@ -240,8 +243,9 @@ CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct 
 struct clm_check {
     char operation[64]; /* "linear_forward", … */
     char shape[96];     /* "B=7 I=33 O=65" */
-    double error_over_bound; /* the worst element's |got - reference| / bound; NaN or Inf where it got those */
-    bool passed;             /* error_over_bound <= 1, and nothing written outside */
+    double
+        error_over_bound; /* the worst element's |got - reference| / bound; NaN or Inf where it got those */
+    bool passed;          /* error_over_bound <= 1, and nothing written outside */
 };
 
 /* Every operation on odd sizes, and whole training steps, of `backend` against the reference under derived
@@ -253,7 +257,8 @@ CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend,
 struct clm_gradcheck_options {
     const size_t *sizes; /* as for a model */
     size_t size_count;
-    size_t batch, samples; /* rows of the minibatch; parameters tried per tensor, the largest gradients among them */
+    size_t batch,
+        samples; /* rows of the minibatch; parameters tried per tensor, the largest gradients among them */
     double l2;
     const char *init;
     uint64_t seed;
@@ -261,18 +266,19 @@ struct clm_gradcheck_options {
 };
 
 struct clm_gradcheck_row {
-    char parameter[32]; /* "layers.0.weight" */
-    size_t tried, skipped; /* skipped: a step of the difference crosses a ReLU's kink */
-    size_t worst_row, worst_column; /* where |numerical - analytic| is largest over its bound */
+    char parameter[32];                 /* "layers.0.weight" */
+    size_t tried, skipped;              /* skipped: a step of the difference crosses a ReLU's kink */
+    size_t worst_row, worst_column;     /* where |numerical - analytic| is largest over its bound */
     double numerical, analytic, device; /* there, the first two in double on the reference */
-    double error_over_bound;        /* numerical against the reference's analytic */
-    double device_error_over_bound; /* the device's analytic against the reference's, every element */
+    double error_over_bound;            /* numerical against the reference's analytic */
+    double device_error_over_bound;     /* the device's analytic against the reference's, every element */
     bool passed;
 };
 
-CLM_MUST_CHECK clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck_options *options,
-                                        void (*on_row)(void *user, const struct clm_gradcheck_row *row), void *user,
-                                        bool *passed, struct clm_error *error);
+CLM_MUST_CHECK clm_status clm_gradcheck(struct clm_backend *backend,
+                                        const struct clm_gradcheck_options *options,
+                                        void (*on_row)(void *user, const struct clm_gradcheck_row *row),
+                                        void *user, bool *passed, struct clm_error *error);
 
 /* ---- benchmark ----------------------------------------------------------------------------------------- */
 
@@ -285,8 +291,8 @@ struct clm_bench_options {
 };
 
 struct clm_bench_result {
-    size_t steps;                             /* timed */
-    double milliseconds;                      /* a step: median */
+    size_t steps;                               /* timed */
+    double milliseconds;                        /* a step: median */
     double milliseconds_low, milliseconds_high; /* 10th and 90th percentile */
     double samples_per_s, gflops;
     double first_step_seconds; /* from an opened backend to the end of the first step: compiling, tuning */

@@ -9,7 +9,8 @@ float column_sum(const int B, const int O, const int o, __global const float *re
 }
 
 /* db (O) out */
-__kernel void bias_gradient(const int B, const int O, __global const float *restrict dZ, __global float *restrict db)
+__kernel void bias_gradient(const int B, const int O, __global const float *restrict dZ,
+                            __global float *restrict db)
 {
     const int o = get_global_id(0);
     if (o < O)

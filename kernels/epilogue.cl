@@ -23,8 +23,8 @@ __kernel void relu_mask(const ulong count, __global const float *restrict Y, __g
 }
 
 /* w -= rate v, after v has had its penalty: v += penalty w, with penalty = 2 l2. */
-__kernel void momentum_step(const ulong count, const float rate, const float penalty, __global float *restrict v,
-                            __global float *restrict w)
+__kernel void momentum_step(const ulong count, const float rate, const float penalty,
+                            __global float *restrict v, __global float *restrict w)
 {
     const size_t at = get_global_id(0);
     if (at >= count)

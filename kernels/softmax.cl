@@ -33,9 +33,9 @@ float row_sum(const int C, __global const float *z, const float largest)
 /* dZ = (softmax(Z) - onehot(labels)) / B, where wants_gradient, and may be Z itself.
  * sums: {loss high, loss low, correct rows in units, correct rows in 2^20 units}, added to. The loss is kept as
  * an unevaluated sum of two floats, so that an epoch of any length loses nothing. */
-__kernel __attribute__((reqd_work_group_size(LANES, 1, 1)))
-void softmax_xent(const int B, const int C, const int wants_gradient, __global const float *Z,
-                  __global const uint *restrict labels, __global float *dZ, __global float *restrict sums)
+__kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
+softmax_xent(const int B, const int C, const int wants_gradient, __global const float *Z,
+             __global const uint *restrict labels, __global float *dZ, __global float *restrict sums)
 {
     __local float losses[LANES];
     __local float corrects[LANES];

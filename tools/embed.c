@@ -34,7 +34,8 @@ int main(int argc, char **argv)
     fprintf(out, "const struct kernel_source kernel_sources[] = {\n");
     for (int i = 2; i < argc; i++) {
         const char *name = strrchr(argv[i], '/');
-        fprintf(out, "    {\"%s\", (const char *)kernel_%d, sizeof kernel_%d - 1},\n", name ? name + 1 : argv[i], i, i);
+        fprintf(out, "    {\"%s\", (const char *)kernel_%d, sizeof kernel_%d - 1},\n",
+                name ? name + 1 : argv[i], i, i);
     }
     fprintf(out, "    {0, 0, 0},\n};\n");
     failed |= fclose(out) != 0;

@@ -20,7 +20,8 @@ char *path_join(const char *directory, const char *name)
     return path;
 }
 
-clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size, struct clm_error *error)
+clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
+                     struct clm_error *error)
 {
     clm_status status = CLM_OK;
     struct stat about;
@@ -36,8 +37,9 @@ clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size
         goto cleanup;
     }
     if ((uintmax_t)about.st_size > limit) {
-        status = clm_fail(error, CLM_ERROR_FORMAT, "%s: has %jd bytes, more than the %zu that such a file may have",
-                          path, (intmax_t)about.st_size, limit);
+        status = clm_fail(error, CLM_ERROR_FORMAT,
+                          "%s: has %jd bytes, more than the %zu that such a file may have", path,
+                          (intmax_t)about.st_size, limit);
         goto cleanup;
     }
     const size_t expected = (size_t)about.st_size;
@@ -51,8 +53,8 @@ clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {
-            status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu of %zu: %s", path, filled,
-                              expected, got ? strerror(errno) : "it became shorter");
+            status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu of %zu: %s", path,
+                              filled, expected, got ? strerror(errno) : "it became shorter");
             goto cleanup;
         }
         filled += (size_t)got;
@@ -80,7 +82,8 @@ clm_status directory_make(const char *path, struct clm_error *error)
             continue;
         *at = '\0';
         if (mkdir(partial, 0777) && errno != EEXIST)
-            status = clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", partial, strerror(errno));
+            status = clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", partial,
+                              strerror(errno));
         *at = end;
         if (!end)
             break;
@@ -136,7 +139,8 @@ clm_status clm_write_file(const char *path, const void *bytes, size_t size, stru
     const mode_t mask = umask(0);
     umask(mask);
     if (fchmod(file, 0666 & ~mask) || !write_all(file, bytes, size) || fsync(file)) {
-        status = clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be written: %s", path, size, strerror(errno));
+        status = clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be written: %s", path, size,
+                          strerror(errno));
         goto cleanup;
     }
     const int closed = close(file);

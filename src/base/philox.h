@@ -14,9 +14,9 @@ enum random_stream { RANDOM_INIT = 1, RANDOM_SHUFFLE, RANDOM_TEST, RANDOM_SYNTHE
 struct philox {
     uint64_t seed;
     uint64_t stream;
-    uint64_t index;    /* the next block of four */
+    uint64_t index; /* the next block of four */
     uint32_t block[4];
-    unsigned unused;   /* numbers left in block */
+    unsigned unused; /* numbers left in block */
 };
 
 /* One block: ten rounds on counter c under key k. */

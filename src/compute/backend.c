@@ -16,7 +16,8 @@ clm_status clm_backend_open(const struct clm_backend_options *options, struct cl
     case CLM_BACKEND_OPENCL:
         return opencl_open(options, out, error);
     }
-    return clm_fail(error, CLM_ERROR_ARGUMENT, "backend %d is none of reference, blas and opencl", options->kind);
+    return clm_fail(error, CLM_ERROR_ARGUMENT, "backend %d is none of reference, blas and opencl",
+                    options->kind);
 }
 
 void clm_backend_close(struct clm_backend *be)
@@ -52,7 +53,8 @@ clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t r
 {
     size_t count, bytes;
     memset(out, 0, sizeof *out);
-    if (!size_mul(rows, columns, &count) || !size_mul(count, be->operations->element_size(type), &bytes) || !bytes)
+    if (!size_mul(rows, columns, &count) || !size_mul(count, be->operations->element_size(type), &bytes) ||
+        !bytes)
         return clm_fail(error, CLM_ERROR_SHAPE, "a matrix of %zu x %zu is %s", rows, columns,
                         rows && columns ? "too large to address" : "empty");
     void *memory = NULL;
@@ -92,8 +94,8 @@ clm_status backend_write(struct clm_backend *be, struct tensor *tensor, enum hos
                          struct clm_error *error)
 {
     if (!host_type_fits(type, tensor->type))
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "write: host type %d does not go with tensor type %d", type,
-                        tensor->type);
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "write: host type %d does not go with tensor type %d",
+                        type, tensor->type);
     return be->operations->write(be, tensor, type, host, error);
 }
 
@@ -139,8 +141,8 @@ clm_status metrics_reset(struct clm_backend *be, struct metrics *metrics, struct
     return be->operations->metrics_reset(be, metrics, error);
 }
 
-clm_status metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum, size_t *correct,
-                        struct clm_error *error)
+clm_status metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
+                        size_t *correct, struct clm_error *error)
 {
     return be->operations->metrics_read(be, metrics, loss_sum, correct, error);
 }
@@ -148,23 +150,25 @@ clm_status metrics_read(struct clm_backend *be, const struct metrics *metrics, d
 /* ---- the net's operations: shapes are checked where matrices meet ---- */
 
 /* CLM_OK where `tensor` is rows x columns of `type`. */
-static clm_status expect(const char *operation, const char *name, const struct tensor *tensor, enum tensor_type type,
-                         size_t rows, size_t columns, struct clm_error *error)
+static clm_status expect(const char *operation, const char *name, const struct tensor *tensor,
+                         enum tensor_type type, size_t rows, size_t columns, struct clm_error *error)
 {
     if (tensor->rows == rows && tensor->columns == columns && tensor->type == type && tensor->memory)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_SHAPE, "%s: %s is %zu x %zu of type %d%s where %zu x %zu of type %d belongs",
-                    operation, name, tensor->rows, tensor->columns, tensor->type,
-                    tensor->memory ? "" : " without memory", rows, columns, type);
+    return clm_fail(error, CLM_ERROR_SHAPE,
+                    "%s: %s is %zu x %zu of type %d%s where %zu x %zu of type %d belongs", operation, name,
+                    tensor->rows, tensor->columns, tensor->type, tensor->memory ? "" : " without memory",
+                    rows, columns, type);
 }
 
-clm_status gather(struct clm_backend *be, const struct resident *data, const struct tensor *order, size_t first,
-                  struct tensor *X, struct tensor *labels, struct clm_error *error)
+clm_status gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
+                  size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error)
 {
     const size_t N = data->values.rows, I = data->values.columns, B = X->rows;
     clm_status status;
     if (B > N || first > N - B)
-        return clm_fail(error, CLM_ERROR_SHAPE, "gather: rows %zu to %zu of a data set of %zu", first, first + B, N);
+        return clm_fail(error, CLM_ERROR_SHAPE, "gather: rows %zu to %zu of a data set of %zu", first,
+                        first + B, N);
     if ((status = expect("gather", "values", &data->values, data->values.type, N, I, error)) ||
         (status = expect("gather", "labels of the data", &data->labels, TENSOR_INDEX, 1, N, error)) ||
         (status = expect("gather", "mean", &data->mean, TENSOR_REAL, 1, I, error)) ||

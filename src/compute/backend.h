@@ -29,8 +29,8 @@ struct step {
 
 /* A data set in the backend's memory, and how its rows become inputs. */
 struct resident {
-    struct tensor values; /* (N,I) TENSOR_BYTE or TENSOR_REAL */
-    struct tensor labels; /* (1,N) TENSOR_INDEX, each < classes */
+    struct tensor values;      /* (N,I) TENSOR_BYTE or TENSOR_REAL */
+    struct tensor labels;      /* (1,N) TENSOR_INDEX, each < classes */
     struct tensor mean, scale; /* (1,I): x = (value - mean) * scale */
 };
 
@@ -53,14 +53,15 @@ struct clm_backend {
     enum clm_backend_kind kind;
     char device[256], provider[64];
     struct memory_use memory;
-    size_t memory_limit, allocation_limit; /* bytes in all, and at once; SIZE_MAX where only the host limits */
+    size_t memory_limit,
+        allocation_limit; /* bytes in all, and at once; SIZE_MAX where only the host limits */
 };
 
 /* ---- memory ---- */
 
 /* A tensor of undefined content. Fails with CLM_ERROR_MEMORY where the backend has not so much. */
-CLM_MUST_CHECK clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
-                                        struct tensor *out, struct clm_error *error);
+CLM_MUST_CHECK clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows,
+                                        size_t columns, struct tensor *out, struct clm_error *error);
 /* Frees *tensor, which may be empty, and makes it empty. */
 void tensor_free(struct clm_backend *be, struct tensor *tensor);
 
@@ -70,8 +71,8 @@ enum host_type { HOST_FLOAT, HOST_DOUBLE, HOST_BYTE, HOST_INDEX };
  * converted where the backend computes in the other; HOST_BYTE with TENSOR_BYTE, HOST_INDEX with TENSOR_INDEX. */
 CLM_MUST_CHECK clm_status backend_write(struct clm_backend *be, struct tensor *tensor, enum host_type type,
                                         const void *host, struct clm_error *error);
-CLM_MUST_CHECK clm_status backend_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type,
-                                       void *host, struct clm_error *error);
+CLM_MUST_CHECK clm_status backend_read(struct clm_backend *be, const struct tensor *tensor,
+                                       enum host_type type, void *host, struct clm_error *error);
 
 /* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows. */
 CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
@@ -85,12 +86,14 @@ CLM_MUST_CHECK clm_status backend_pace(struct clm_backend *be, struct clm_error 
 
 /* ---- metrics ---- */
 
-CLM_MUST_CHECK clm_status metrics_create(struct clm_backend *be, struct metrics *out, struct clm_error *error);
+CLM_MUST_CHECK clm_status metrics_create(struct clm_backend *be, struct metrics *out,
+                                         struct clm_error *error);
 void metrics_free(struct clm_backend *be, struct metrics *metrics);
-CLM_MUST_CHECK clm_status metrics_reset(struct clm_backend *be, struct metrics *metrics, struct clm_error *error);
+CLM_MUST_CHECK clm_status metrics_reset(struct clm_backend *be, struct metrics *metrics,
+                                        struct clm_error *error);
 /* The loss sum [nats] and the number of correct rows since the last reset; waits. */
-CLM_MUST_CHECK clm_status metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
-                                       size_t *correct, struct clm_error *error);
+CLM_MUST_CHECK clm_status metrics_read(struct clm_backend *be, const struct metrics *metrics,
+                                       double *loss_sum, size_t *correct, struct clm_error *error);
 
 /* ---- the net's operations ---- */
 
@@ -99,12 +102,14 @@ CLM_MUST_CHECK clm_status metrics_read(struct clm_backend *be, const struct metr
  *
  *   order  (1,N) TENSOR_INDEX, each < N     X (B,I) out     labels (1,B) TENSOR_INDEX out
  */
-CLM_MUST_CHECK clm_status gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
-                                 size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error);
+CLM_MUST_CHECK clm_status gather(struct clm_backend *be, const struct resident *data,
+                                 const struct tensor *order, size_t first, struct tensor *X,
+                                 struct tensor *labels, struct clm_error *error);
 
 /* Y = act(X Wᵀ + b)          X (B,I)   Y (B,O) out */
-CLM_MUST_CHECK clm_status linear_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                                         enum activation act, struct tensor *Y, struct clm_error *error);
+CLM_MUST_CHECK clm_status linear_forward(struct clm_backend *be, const struct tensor *X,
+                                         const struct linear *layer, enum activation act, struct tensor *Y,
+                                         struct clm_error *error);
 
 /* dZ = (softmax(Z) - onehot(labels)) / B, and the rows' losses and correct predictions are added to `sums`.
  *
@@ -112,8 +117,9 @@ CLM_MUST_CHECK clm_status linear_forward(struct clm_backend *be, const struct te
  *
  * The loss is log(sum(exp(z - max))) + max - z[label], finite wherever Z is. A prediction is the first of
  * the largest logits; a row with a NaN is never correct and makes the sum NaN. */
-CLM_MUST_CHECK clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
-                                       struct tensor *dZ, struct metrics *sums, struct clm_error *error);
+CLM_MUST_CHECK clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z,
+                                       const struct tensor *labels, struct tensor *dZ, struct metrics *sums,
+                                       struct clm_error *error);
 
 /* P = softmax(Z), row by row.          P (B,C) out, may be Z */
 CLM_MUST_CHECK clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
@@ -126,8 +132,9 @@ CLM_MUST_CHECK clm_status linear_backward_input(struct clm_backend *be, const st
 
 /* dW = dZᵀ X + 2 l2 W,  db = Σ_B dZ          dZ (B,O)   X (B,I)   dW (O,I) out   db (1,O) out */
 CLM_MUST_CHECK clm_status linear_backward_params(struct clm_backend *be, const struct tensor *dZ,
-                                                 const struct tensor *X, const struct linear *layer, double l2,
-                                                 struct tensor *dW, struct tensor *db, struct clm_error *error);
+                                                 const struct tensor *X, const struct linear *layer,
+                                                 double l2, struct tensor *dW, struct tensor *db,
+                                                 struct clm_error *error);
 
 /* The same gradients and the optimiser's step at once: layer's W, b and velocities are replaced, and no gradient
  * is kept. */
@@ -169,16 +176,19 @@ struct backend_operations {
                                  enum activation act, struct tensor *Y, struct clm_error *error);
     clm_status (*softmax_xent)(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
                                struct tensor *dZ, struct metrics *sums, struct clm_error *error);
-    clm_status (*softmax)(struct clm_backend *be, const struct tensor *Z, struct tensor *P, struct clm_error *error);
-    clm_status (*linear_backward_input)(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
-                                        const struct tensor *Y, struct tensor *dX, struct clm_error *error);
-    clm_status (*linear_backward_params)(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                         const struct linear *layer, double l2, struct tensor *dW,
-                                         struct tensor *db, struct clm_error *error);
-    clm_status (*linear_backward_update)(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                         struct linear *layer, const struct step *step, struct clm_error *error);
-    clm_status (*update)(struct clm_backend *be, struct tensor *w, const struct tensor *g, struct tensor *velocity,
-                         const struct step *step, struct clm_error *error);
+    clm_status (*softmax)(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                          struct clm_error *error);
+    clm_status (*linear_backward_input)(struct clm_backend *be, const struct tensor *dZ,
+                                        const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                        struct clm_error *error);
+    clm_status (*linear_backward_params)(struct clm_backend *be, const struct tensor *dZ,
+                                         const struct tensor *X, const struct linear *layer, double l2,
+                                         struct tensor *dW, struct tensor *db, struct clm_error *error);
+    clm_status (*linear_backward_update)(struct clm_backend *be, const struct tensor *dZ,
+                                         const struct tensor *X, struct linear *layer,
+                                         const struct step *step, struct clm_error *error);
+    clm_status (*update)(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                         struct tensor *velocity, const struct step *step, struct clm_error *error);
 };
 
 /* What the three implementations offer to clm_backend_open. */

@@ -24,7 +24,8 @@ struct safetensors {
     void *block;
 };
 
-CLM_MUST_CHECK clm_status safetensors_read(const char *path, struct safetensors *out, struct clm_error *error);
+CLM_MUST_CHECK clm_status safetensors_read(const char *path, struct safetensors *out,
+                                           struct clm_error *error);
 void safetensors_free(struct safetensors *file);
 
 /* The tensor of that name, or NULL. */

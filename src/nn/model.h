@@ -5,10 +5,10 @@
 #include "base/error.h"
 
 struct clm_model {
-    size_t depth;    /* linear layers, at least one */
-    size_t *widths;  /* depth + 1: inputs, hidden …, classes */
-    float **weights; /* depth of (O,I) */
-    float **biases;  /* depth of (O) */
+    size_t depth;        /* linear layers, at least one */
+    size_t *widths;      /* depth + 1: inputs, hidden …, classes */
+    float **weights;     /* depth of (O,I) */
+    float **biases;      /* depth of (O) */
     float *mean, *scale; /* (I): x = (raw - mean) * scale */
     char **class_names;  /* widths[depth] of them, or NULL */
     uint64_t seed;

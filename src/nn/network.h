@@ -13,24 +13,29 @@ struct network {
     struct tensor X;        /* (batch, widths[0]) inputs */
     struct tensor labels;   /* (1, batch) */
     struct tensor *outputs; /* depth: Y of each layer, the last one the logits Z, which dZ replaces */
-    struct tensor gradients[2]; /* dZ of the hidden layers, in turn: (batch, widest hidden layer); empty if unused */
+    struct tensor
+        gradients[2]; /* dZ of the hidden layers, in turn: (batch, widest hidden layer); empty if unused */
 };
 
 enum network_use { NETWORK_PREDICT, NETWORK_TRAIN, NETWORK_TRAIN_WITH_MOMENTUM };
 
 /* Allocates all that steps of up to `batch` rows need on `be`, which must outlive it. Parameters are undefined until
  * network_write. */
-CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const size_t *widths, size_t depth, size_t batch,
-                                         enum network_use use, struct network *out, struct clm_error *error);
+CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const size_t *widths, size_t depth,
+                                         size_t batch, enum network_use use, struct network *out,
+                                         struct clm_error *error);
 void network_free(struct network *net);
 
 /* Parameters from and to a model of the same widths; writing sets the velocities to zero. */
-CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_model *model, struct clm_error *error);
-CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model, struct clm_error *error);
+CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_model *model,
+                                        struct clm_error *error);
+CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model,
+                                       struct clm_error *error);
 
 /* Fills X and labels with `rows` rows of `data` from `first` on, in `order` (NULL: as they lie). */
-CLM_MUST_CHECK clm_status network_gather(struct network *net, const struct resident *data, const struct tensor *order,
-                                         size_t first, size_t rows, struct clm_error *error);
+CLM_MUST_CHECK clm_status network_gather(struct network *net, const struct resident *data,
+                                         const struct tensor *order, size_t first, size_t rows,
+                                         struct clm_error *error);
 
 /* Logits of the first `rows` rows of X, into the last of outputs. */
 CLM_MUST_CHECK clm_status network_forward(struct network *net, size_t rows, struct clm_error *error);

@@ -2,7 +2,8 @@
 #ifndef CLM_COMPUTE_OPENCL_PROGRAM_H
 #define CLM_COMPUTE_OPENCL_PROGRAM_H
 
-#include <stddef.h>
+#include "base/error.h"
+#include "compute/opencl/device.h"
 
 /* A file of kernels/, as tools/embed.c puts it into the library; the table ends with a NULL name. */
 struct kernel_source {
@@ -12,5 +13,27 @@ struct kernel_source {
 };
 
 extern const struct kernel_source kernel_sources[];
+
+/* Builds kernels/NAME with `options`. A failure shows the log behind the numbered lines it speaks of. */
+CLM_MUST_CHECK clm_status opencl_program_build(const struct opencl_device *device, const char *name,
+                                               const char *options, cl_program *out, struct clm_error *error);
+
+CLM_MUST_CHECK clm_status opencl_kernel_create(cl_program program, const char *name, cl_kernel *out,
+                                               struct clm_error *error);
+
+/* One argument of a kernel, in the order of the .cl file. */
+struct kernel_argument {
+    size_t size;
+    const void *value;
+};
+
+#define ARGUMENT(lvalue) ((struct kernel_argument){sizeof(lvalue), &(lvalue)})
+
+/* Queues a kernel over `global` items in groups of `local` (NULL: the device's choice). `purpose` is the operation, for the
+ * failure's sentence. */
+CLM_MUST_CHECK clm_status opencl_launch(const struct opencl_device *device, cl_kernel kernel,
+                                        const char *purpose, cl_uint dimensions, const size_t *global,
+                                        const size_t *local, const struct kernel_argument *arguments,
+                                        size_t count, struct clm_error *error);
 
 #endif

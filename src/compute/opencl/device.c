@@ -1,0 +1,145 @@
+#include "compute/opencl/device.h"
+
+#include "compute/opencl/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLATFORMS_MAX 64
+#define DEVICES_MAX   64 /* of one platform */
+
+static enum clm_device_type type_of(cl_device_type type)
+{
+    if (type & CL_DEVICE_TYPE_GPU)
+        return CLM_DEVICE_GPU;
+    if (type & CL_DEVICE_TYPE_ACCELERATOR)
+        return CLM_DEVICE_ACCELERATOR;
+    return type & CL_DEVICE_TYPE_CPU ? CLM_DEVICE_CPU : CLM_DEVICE_OTHER;
+}
+
+/* Texts longer than their field come back as an error: the field then says so rather than being empty. */
+static void device_text(cl_device_id id, cl_device_info what, char *text, size_t size)
+{
+    if (clGetDeviceInfo(id, what, size, text, NULL) != CL_SUCCESS)
+        snprintf(text, size, "unknown");
+}
+
+static uint64_t device_number(cl_device_id id, cl_device_info what)
+{
+    cl_ulong number = 0; /* narrower answers fill the low bytes of a little-endian number */
+    return clGetDeviceInfo(id, what, sizeof number, &number, NULL) == CL_SUCCESS ? number : 0;
+}
+
+static void describe(cl_platform_id platform, cl_device_id id, struct clm_device *device)
+{
+    cl_device_type type = 0;
+    clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+    device->type = type_of(type);
+    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof device->platform_name, device->platform_name,
+                          NULL))
+        snprintf(device->platform_name, sizeof device->platform_name, "unknown");
+    if (clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof device->platform_version,
+                          device->platform_version, NULL))
+        snprintf(device->platform_version, sizeof device->platform_version, "unknown");
+    device_text(id, CL_DEVICE_NAME, device->name, sizeof device->name);
+    device_text(id, CL_DEVICE_VENDOR, device->vendor, sizeof device->vendor);
+    device_text(id, CL_DEVICE_VERSION, device->version, sizeof device->version);
+    device_text(id, CL_DRIVER_VERSION, device->driver, sizeof device->driver);
+    device->compute_units = (unsigned)device_number(id, CL_DEVICE_MAX_COMPUTE_UNITS);
+    device->clock_mhz = (unsigned)device_number(id, CL_DEVICE_MAX_CLOCK_FREQUENCY);
+    device->global_memory = device_number(id, CL_DEVICE_GLOBAL_MEM_SIZE);
+    device->max_allocation = device_number(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    device->local_memory = device_number(id, CL_DEVICE_LOCAL_MEM_SIZE);
+    device->max_work_group = (size_t)device_number(id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
+}
+
+clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,
+                          struct clm_error *error)
+{
+    cl_platform_id platforms[PLATFORMS_MAX];
+    cl_uint platform_count = 0;
+    struct clm_device *devices = calloc(PLATFORMS_MAX * DEVICES_MAX, sizeof *devices);
+    cl_device_id *handles = calloc(PLATFORMS_MAX * DEVICES_MAX, sizeof(cl_device_id));
+    *about = NULL;
+    *ids = NULL;
+    *count = 0;
+    if (!devices || !handles) {
+        free(devices);
+        free(handles);
+        return clm_fail_host_memory(error, "devices", PLATFORMS_MAX * DEVICES_MAX * sizeof *devices);
+    }
+    const cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &platform_count);
+    if (code != CL_SUCCESS || !platform_count) {
+        free(devices);
+        free(handles);
+        return clm_fail(
+            error, CLM_ERROR_DEVICE,
+            "no OpenCL platform: /etc/OpenCL/vendors names no driver that loads (%s); install your GPU's, "
+            "or pocl-opencl-icd to compute on the CPU, or use --backend blas",
+            code == CL_SUCCESS || !opencl_status_name(code) ? "none found" : opencl_status_name(code));
+    }
+    for (cl_uint p = 0; p < platform_count && p < PLATFORMS_MAX; p++) {
+        cl_uint found = 0;
+        if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, DEVICES_MAX, handles + *count, &found) !=
+            CL_SUCCESS)
+            continue; /* a platform without devices */
+        for (cl_uint d = 0; d < found && d < DEVICES_MAX; d++, ++*count) {
+            devices[*count].platform = p;
+            devices[*count].index = d;
+            describe(platforms[p], handles[*count], &devices[*count]);
+        }
+    }
+    *about = devices;
+    *ids = handles;
+    return CLM_OK;
+}
+
+static bool is_address(const char *selector, unsigned *platform, unsigned *index)
+{
+    char after;
+    return sscanf(selector, "%u:%u%c", platform, index, &after) == 2;
+}
+
+int opencl_preference(const struct clm_device *device, const char *selector)
+{
+    unsigned platform, index;
+    if (!selector || !*selector || !strcmp(selector, "auto"))
+        return device->type == CLM_DEVICE_GPU           ? 4
+               : device->type == CLM_DEVICE_ACCELERATOR ? 3
+               : device->type == CLM_DEVICE_CPU         ? 2
+                                                        : 1;
+    if (!strcmp(selector, "gpu"))
+        return device->type == CLM_DEVICE_GPU;
+    if (!strcmp(selector, "cpu"))
+        return device->type == CLM_DEVICE_CPU;
+    if (is_address(selector, &platform, &index))
+        return device->platform == platform && device->index == index;
+    return strcasestr(device->name, selector) || strcasestr(device->platform_name, selector);
+}
+
+clm_status opencl_device_open(cl_device_id id, const struct clm_device *about, struct opencl_device *out,
+                              struct clm_error *error)
+{
+    cl_int code;
+    *out = (struct opencl_device){.id = id, .about = *about};
+    out->context = clCreateContext(NULL, 1, &id, NULL, NULL, &code);
+    if (!out->context)
+        return opencl_fail(error, about->name, "clCreateContext", code);
+    out->queue = clCreateCommandQueue(out->context, id, 0, &code);
+    if (!out->queue) {
+        opencl_device_close(out);
+        return opencl_fail(error, about->name, "clCreateCommandQueue", code);
+    }
+    return CLM_OK;
+}
+
+void opencl_device_close(struct opencl_device *device)
+{
+    if (device->queue)
+        clReleaseCommandQueue(device->queue);
+    if (device->context)
+        clReleaseContext(device->context);
+    device->queue = NULL;
+    device->context = NULL;
+}

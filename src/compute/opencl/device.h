@@ -1,0 +1,28 @@
+/* An OpenCL device: found, chosen, opened. */
+#ifndef CLM_COMPUTE_OPENCL_DEVICE_H
+#define CLM_COMPUTE_OPENCL_DEVICE_H
+
+#include "base/error.h"
+
+#include <CL/cl.h>
+
+/* A device that is open: one context, one queue in order. */
+struct opencl_device {
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue;
+    struct clm_device about;
+};
+
+/* All devices of all platforms with their handles; *about and *ids (same order) are freed by the caller. */
+CLM_MUST_CHECK clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,
+                                         struct clm_error *error);
+
+/* How well `selector` suits a device: 0 not at all; of those it suits, auto prefers the larger. */
+int opencl_preference(const struct clm_device *device, const char *selector);
+
+CLM_MUST_CHECK clm_status opencl_device_open(cl_device_id id, const struct clm_device *about,
+                                             struct opencl_device *out, struct clm_error *error);
+void opencl_device_close(struct opencl_device *device);
+
+#endif

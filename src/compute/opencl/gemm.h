@@ -1,0 +1,45 @@
+/* Who multiplies: a provider computes the three products of a net's step with what follows each.
+ *
+ * A provider may fuse the epilogue (bias, activation, mask, optimiser) into its product or queue a kernel behind it;
+ * callers cannot tell but by the time. All sizes are positive and fit into int.
+ */
+#ifndef CLM_COMPUTE_OPENCL_GEMM_H
+#define CLM_COMPUTE_OPENCL_GEMM_H
+
+#include "compute/backend.h"
+#include "compute/opencl/device.h"
+#include "compute/opencl/kernels.h"
+
+struct gemm_provider;
+
+struct gemm_operations {
+    const char *name;
+    /* Bytes of the workspace that the products of one layer need. */
+    clm_status (*workspace)(size_t B, size_t I, size_t O, size_t *bytes, const struct opencl_device *device,
+                            struct clm_error *error);
+    /* Y (B,O) = act(X (B,I) W (O,I)ᵀ + b) */
+    clm_status (*forward)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                          enum activation act, struct tensor *Y, struct clm_error *error);
+    /* dX (B,I) = (dZ (B,O) W (O,I)) * (Y > 0); Y NULL: no mask */
+    clm_status (*backward_input)(struct gemm_provider *gemm, const struct tensor *dZ,
+                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 struct clm_error *error);
+    /* dW (O,I) = dZᵀ X + 2 l2 W */
+    clm_status (*weight_gradient)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  const struct linear *layer, double l2, struct tensor *dW,
+                                  struct clm_error *error);
+    /* The optimiser's step of W with that gradient, which is kept nowhere. */
+    clm_status (*weight_update)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                struct linear *layer, const struct step *step, struct clm_error *error);
+};
+
+struct gemm_provider {
+    const struct gemm_operations *operations;
+    struct opencl_device *device;
+    struct kernels *kernels;
+    struct tensor workspace; /* made by backend_prepare; empty where none is needed */
+};
+
+extern const struct gemm_operations gemm_clblast;
+
+#endif

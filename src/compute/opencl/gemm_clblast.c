@@ -1,0 +1,118 @@
+/* CLBlast's GEMM with our kernels behind it. The optimiser needs no gradient buffer here either: alpha and beta of
+ * the product carry the step (W = beta W + alpha dZᵀ X), or the velocity's decay. */
+#include "compute/opencl/gemm.h"
+
+#include "base/size.h"
+#include "compute/opencl/status.h"
+
+#include <clblast_c.h>
+
+/* op(A) (M,K) times op(B) (K,N), all row-major without gaps. */
+struct product {
+    size_t M, N, K;
+    CLBlastTranspose a, b;
+};
+
+static size_t leading(CLBlastTranspose transposed, size_t rows, size_t columns)
+{
+    return transposed == CLBlastTransposeYes ? rows : columns;
+}
+
+static struct product forward_of(size_t B, size_t I, size_t O)
+{
+    return (struct product){B, O, I, CLBlastTransposeNo, CLBlastTransposeYes};
+}
+
+static struct product backward_input_of(size_t B, size_t I, size_t O)
+{
+    return (struct product){B, I, O, CLBlastTransposeNo, CLBlastTransposeNo};
+}
+
+static struct product gradient_of(size_t B, size_t I, size_t O)
+{
+    return (struct product){O, I, B, CLBlastTransposeYes, CLBlastTransposeNo};
+}
+
+/* C = alpha op(A) op(B) + beta C */
+static clm_status multiply(struct gemm_provider *gemm, const char *purpose, struct product p, float alpha,
+                           const struct tensor *A, const struct tensor *B, float beta, struct tensor *C,
+                           struct clm_error *error)
+{
+    const CLBlastStatusCode code =
+        CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, p.a, p.b, p.M, p.N, p.K, alpha, A->memory, 0,
+                                   leading(p.a, p.M, p.K), B->memory, 0, leading(p.b, p.K, p.N), beta,
+                                   C->memory, 0, p.N, &gemm->device->queue, NULL, gemm->workspace.memory);
+    return code == CLBlastSuccess ? CLM_OK : opencl_fail(error, purpose, "CLBlastSgemm", code);
+}
+
+static clm_status workspace(size_t B, size_t I, size_t O, size_t *bytes, const struct opencl_device *device,
+                            struct clm_error *error)
+{
+    const struct product products[] = {forward_of(B, I, O), backward_input_of(B, I, O), gradient_of(B, I, O)};
+    cl_command_queue queue = device->queue;
+    *bytes = 0;
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
+        const struct product p = products[i];
+        size_t needed = 0;
+        const CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
+            CLBlastLayoutRowMajor, p.a, p.b, p.M, p.N, p.K, 0, leading(p.a, p.M, p.K), 0,
+            leading(p.b, p.K, p.N), 0, p.N, &queue, &needed);
+        if (code != CLBlastSuccess)
+            return opencl_fail(error, "CLBlast's workspace", "CLBlastSGemmTempBufferSize", code);
+        *bytes = size_max(*bytes, needed);
+    }
+    return CLM_OK;
+}
+
+static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                          enum activation act, struct tensor *Y, struct clm_error *error)
+{
+    const struct product p = forward_of(X->rows, X->columns, Y->columns);
+    const clm_status status = multiply(gemm, "linear_forward", p, 1.0f, X, &layer->W, 0.0f, Y, error);
+    return status ? status : kernel_bias_activation(gemm->kernels, act, &layer->b, Y, error);
+}
+
+static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
+                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 struct clm_error *error)
+{
+    const struct product p = backward_input_of(dZ->rows, dX->columns, dZ->columns);
+    const clm_status status =
+        multiply(gemm, "linear_backward_input", p, 1.0f, dZ, &layer->W, 0.0f, dX, error);
+    return status || !Y ? status : kernel_relu_mask(gemm->kernels, Y, dX, error);
+}
+
+static clm_status weight_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  const struct linear *layer, double l2, struct tensor *dW,
+                                  struct clm_error *error)
+{
+    const struct product p = gradient_of(dZ->rows, X->columns, dZ->columns);
+    const clm_status status = multiply(gemm, "linear_backward_params", p, 1.0f, dZ, X, 0.0f, dW, error);
+    return status || l2 == 0 ? status
+                             : kernel_add_penalty(gemm->kernels, (float)(2 * l2), &layer->W, dW, error);
+}
+
+static clm_status weight_update(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                struct linear *layer, const struct step *step, struct clm_error *error)
+{
+    const struct product p = gradient_of(dZ->rows, X->columns, dZ->columns);
+    const float rate = (float)step->learning_rate;
+    if (step->momentum == 0) {
+        const float decay = (float)(1 - 2 * step->learning_rate * step->l2);
+        return multiply(gemm, "linear_backward_update", p, -rate, dZ, X, decay, &layer->W, error);
+    }
+    const clm_status status = multiply(gemm, "linear_backward_update", p, 1.0f, dZ, X, (float)step->momentum,
+                                       &layer->W_velocity, error);
+    return status ? status
+                  : kernel_momentum_step(gemm->kernels, rate, (float)(2 * step->l2), &layer->W_velocity,
+                                         &layer->W, error);
+}
+
+const struct gemm_operations gemm_clblast = {
+    .name = "clblast",
+    .workspace = workspace,
+    .forward = forward,
+    .backward_input = backward_input,
+    .weight_gradient = weight_gradient,
+    .weight_update = weight_update,
+};

@@ -1,0 +1,216 @@
+#include "compute/opencl/kernels.h"
+
+#include "base/size.h"
+#include "compute/opencl/program.h"
+#include "compute/opencl/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Items a group of the elementwise kernels; enough for a GPU's width and for a CPU's loop over items. */
+#define GROUP     64
+#define LANES_MAX 64
+
+static const struct {
+    const char *file, *name;
+} sources[KERNEL_COUNT] = {
+    [KERNEL_GATHER_BYTES] = {"gather.cl", "gather_bytes"},
+    [KERNEL_GATHER_FLOATS] = {"gather.cl", "gather_floats"},
+    [KERNEL_BIAS_ACTIVATION] = {"epilogue.cl", "bias_activation"},
+    [KERNEL_RELU_MASK] = {"epilogue.cl", "relu_mask"},
+    [KERNEL_MOMENTUM_STEP] = {"epilogue.cl", "momentum_step"},
+    [KERNEL_ADD_PENALTY] = {"epilogue.cl", "add_penalty"},
+    [KERNEL_SOFTMAX_XENT] = {"softmax.cl", "softmax_xent"},
+    [KERNEL_SOFTMAX_ROWS] = {"softmax.cl", "softmax_rows"},
+    [KERNEL_BIAS_GRADIENT] = {"bias_gradient.cl", "bias_gradient"},
+    [KERNEL_BIAS_UPDATE_SGD] = {"bias_gradient.cl", "bias_update_sgd"},
+    [KERNEL_BIAS_UPDATE_MOMENTUM] = {"bias_gradient.cl", "bias_update_momentum"},
+    [KERNEL_UPDATE_SGD] = {"update.cl", "update_sgd"},
+    [KERNEL_UPDATE_MOMENTUM] = {"update.cl", "update_momentum"},
+};
+
+clm_status kernels_build(const struct opencl_device *device, struct kernels *out, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    cl_program program = NULL;
+    char options[64];
+    *out = (struct kernels){.device = device, .lanes = LANES_MAX};
+    while (out->lanes > device->about.max_work_group && out->lanes > 1)
+        out->lanes /= 2;
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu", out->lanes);
+    for (int k = 0; k < KERNEL_COUNT && status == CLM_OK; k++) {
+        /* The table is grouped by file, so that each is built once. */
+        if (!k || strcmp(sources[k].file, sources[k - 1].file)) {
+            if (program)
+                clReleaseProgram(program);
+            status = opencl_program_build(device, sources[k].file, options, &program, error);
+        }
+        if (status == CLM_OK)
+            status = opencl_kernel_create(program, sources[k].name, &out->handles[k], error);
+    }
+    if (program)
+        clReleaseProgram(program);
+    if (status != CLM_OK)
+        kernels_free(out);
+    return status;
+}
+
+void kernels_free(struct kernels *kernels)
+{
+    for (int k = 0; k < KERNEL_COUNT; k++)
+        if (kernels->handles[k])
+            clReleaseKernel(kernels->handles[k]);
+    memset(kernels, 0, sizeof *kernels);
+}
+
+/* The group of the elementwise kernels on this device. */
+static size_t group_size(const struct kernels *k)
+{
+    return size_max(1, size_min(GROUP, k->device->about.max_work_group));
+}
+
+/* One item an element of a list of `count`. */
+static clm_status launch_list(struct kernels *k, enum kernel_name name, size_t count,
+                              const struct kernel_argument *arguments, size_t argument_count,
+                              struct clm_error *error)
+{
+    const size_t local = group_size(k), global = round_up(count, local);
+    return opencl_launch(k->device, k->handles[name], sources[name].name, 1, &global, &local, arguments,
+                         argument_count, error);
+}
+
+/* One item an element of a matrix. */
+static clm_status launch_matrix(struct kernels *k, enum kernel_name name, const struct tensor *matrix,
+                                const struct kernel_argument *arguments, size_t argument_count,
+                                struct clm_error *error)
+{
+    const size_t local[2] = {group_size(k), 1};
+    const size_t global[2] = {round_up(matrix->columns, local[0]), matrix->rows};
+    return opencl_launch(k->device, k->handles[name], sources[name].name, 2, global, local, arguments,
+                         argument_count, error);
+}
+
+static cl_mem memory_of(const struct tensor *tensor)
+{
+    return tensor ? tensor->memory : NULL;
+}
+
+#define COUNT_OF(arguments) (sizeof(arguments) / sizeof *(arguments))
+
+clm_status kernel_gather(struct kernels *k, const struct resident *data, const struct tensor *order,
+                         size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error)
+{
+    const enum kernel_name name =
+        data->values.type == TENSOR_BYTE ? KERNEL_GATHER_BYTES : KERNEL_GATHER_FLOATS;
+    const cl_int rows = (cl_int)X->rows, I = (cl_int)X->columns, is_ordered = order != NULL;
+    const cl_uint start = (cl_uint)first;
+    const cl_mem values = memory_of(&data->values), all_labels = memory_of(&data->labels);
+    const cl_mem indices = order ? memory_of(order) : all_labels; /* never read without an order */
+    const cl_mem mean = memory_of(&data->mean), scale = memory_of(&data->scale);
+    const cl_mem x = memory_of(X), out = memory_of(labels);
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(rows),    ARGUMENT(I),          ARGUMENT(values), ARGUMENT(all_labels),
+        ARGUMENT(indices), ARGUMENT(is_ordered), ARGUMENT(start),  ARGUMENT(mean),
+        ARGUMENT(scale),   ARGUMENT(x),          ARGUMENT(out),
+    };
+    return launch_matrix(k, name, X, arguments, COUNT_OF(arguments), error);
+}
+
+clm_status kernel_bias_activation(struct kernels *k, enum activation act, const struct tensor *b,
+                                  struct tensor *Y, struct clm_error *error)
+{
+    const cl_int B = (cl_int)Y->rows, O = (cl_int)Y->columns, is_relu = act == ACTIVATION_RELU;
+    const cl_mem bias = memory_of(b), y = memory_of(Y);
+    const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(O), ARGUMENT(is_relu), ARGUMENT(bias),
+                                                ARGUMENT(y)};
+    return launch_matrix(k, KERNEL_BIAS_ACTIVATION, Y, arguments, COUNT_OF(arguments), error);
+}
+
+clm_status kernel_relu_mask(struct kernels *k, const struct tensor *Y, struct tensor *dX,
+                            struct clm_error *error)
+{
+    const cl_ulong count = dX->rows * dX->columns;
+    const cl_mem y = memory_of(Y), dx = memory_of(dX);
+    const struct kernel_argument arguments[] = {ARGUMENT(count), ARGUMENT(y), ARGUMENT(dx)};
+    return launch_list(k, KERNEL_RELU_MASK, count, arguments, COUNT_OF(arguments), error);
+}
+
+clm_status kernel_momentum_step(struct kernels *k, float rate, float penalty, struct tensor *v,
+                                struct tensor *w, struct clm_error *error)
+{
+    const cl_ulong count = w->rows * w->columns;
+    const cl_mem velocity = memory_of(v), weight = memory_of(w);
+    const struct kernel_argument arguments[] = {ARGUMENT(count), ARGUMENT(rate), ARGUMENT(penalty),
+                                                ARGUMENT(velocity), ARGUMENT(weight)};
+    return launch_list(k, KERNEL_MOMENTUM_STEP, count, arguments, COUNT_OF(arguments), error);
+}
+
+clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct tensor *W, struct tensor *dW,
+                              struct clm_error *error)
+{
+    const cl_ulong count = W->rows * W->columns;
+    const cl_mem w = memory_of(W), dw = memory_of(dW);
+    const struct kernel_argument arguments[] = {ARGUMENT(count), ARGUMENT(penalty), ARGUMENT(w),
+                                                ARGUMENT(dw)};
+    return launch_list(k, KERNEL_ADD_PENALTY, count, arguments, COUNT_OF(arguments), error);
+}
+
+clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z, const struct tensor *labels,
+                               struct tensor *dZ, struct tensor *sums, struct clm_error *error)
+{
+    const cl_int B = (cl_int)Z->rows, C = (cl_int)Z->columns, wants_gradient = dZ != NULL;
+    const cl_mem z = memory_of(Z), y = memory_of(labels), dz = dZ ? memory_of(dZ) : z, s = memory_of(sums);
+    const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(C), ARGUMENT(wants_gradient),
+                                                ARGUMENT(z), ARGUMENT(y), ARGUMENT(dz),
+                                                ARGUMENT(s)};
+    return opencl_launch(k->device, k->handles[KERNEL_SOFTMAX_XENT], "softmax_xent", 1, &k->lanes, &k->lanes,
+                         arguments, COUNT_OF(arguments), error);
+}
+
+clm_status kernel_softmax_rows(struct kernels *k, const struct tensor *Z, struct tensor *P,
+                               struct clm_error *error)
+{
+    const cl_int B = (cl_int)Z->rows, C = (cl_int)Z->columns;
+    const cl_mem z = memory_of(Z), p = memory_of(P);
+    const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(C), ARGUMENT(z), ARGUMENT(p)};
+    return launch_list(k, KERNEL_SOFTMAX_ROWS, Z->rows, arguments, COUNT_OF(arguments), error);
+}
+
+clm_status kernel_bias_gradient(struct kernels *k, const struct tensor *dZ, struct tensor *db,
+                                struct clm_error *error)
+{
+    const cl_int B = (cl_int)dZ->rows, O = (cl_int)dZ->columns;
+    const cl_mem dz = memory_of(dZ), out = memory_of(db);
+    const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(O), ARGUMENT(dz), ARGUMENT(out)};
+    return launch_list(k, KERNEL_BIAS_GRADIENT, dZ->columns, arguments, COUNT_OF(arguments), error);
+}
+
+clm_status kernel_bias_update(struct kernels *k, const struct step *step, const struct tensor *dZ,
+                              struct tensor *v, struct tensor *b, struct clm_error *error)
+{
+    const cl_int B = (cl_int)dZ->rows, O = (cl_int)dZ->columns;
+    const cl_float rate = (float)step->learning_rate, momentum = (float)step->momentum;
+    const cl_mem dz = memory_of(dZ), velocity = memory_of(v), bias = memory_of(b);
+    const struct kernel_argument plain[] = {ARGUMENT(B), ARGUMENT(O), ARGUMENT(rate), ARGUMENT(dz),
+                                            ARGUMENT(bias)};
+    const struct kernel_argument heavy[] = {ARGUMENT(B),        ARGUMENT(O),  ARGUMENT(rate),
+                                            ARGUMENT(momentum), ARGUMENT(dz), ARGUMENT(velocity),
+                                            ARGUMENT(bias)};
+    return step->momentum == 0
+               ? launch_list(k, KERNEL_BIAS_UPDATE_SGD, dZ->columns, plain, COUNT_OF(plain), error)
+               : launch_list(k, KERNEL_BIAS_UPDATE_MOMENTUM, dZ->columns, heavy, COUNT_OF(heavy), error);
+}
+
+clm_status kernel_update(struct kernels *k, const struct step *step, const struct tensor *g, struct tensor *v,
+                         struct tensor *w, struct clm_error *error)
+{
+    const cl_ulong count = w->rows * w->columns;
+    const cl_float rate = (float)step->learning_rate, momentum = (float)step->momentum;
+    const cl_mem gradient = memory_of(g), velocity = memory_of(v), weight = memory_of(w);
+    const struct kernel_argument plain[] = {ARGUMENT(count), ARGUMENT(rate), ARGUMENT(gradient),
+                                            ARGUMENT(weight)};
+    const struct kernel_argument heavy[] = {ARGUMENT(count),    ARGUMENT(rate),     ARGUMENT(momentum),
+                                            ARGUMENT(gradient), ARGUMENT(velocity), ARGUMENT(weight)};
+    return step->momentum == 0 ? launch_list(k, KERNEL_UPDATE_SGD, count, plain, COUNT_OF(plain), error)
+                               : launch_list(k, KERNEL_UPDATE_MOMENTUM, count, heavy, COUNT_OF(heavy), error);
+}

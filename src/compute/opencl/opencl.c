@@ -1,0 +1,379 @@
+/* The opencl backend: tensors are buffers of one device, operations are kernels in its one queue. */
+#include "base/size.h"
+#include "compute/opencl/gemm.h"
+#include "compute/opencl/program.h"
+#include "compute/opencl/selftest.h"
+#include "compute/opencl/status.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STEPS_IN_FLIGHT 16
+#define METRICS_COLUMNS 4 /* softmax.cl: loss high, loss low, correct rows in units and in 2^20 units */
+
+struct opencl_backend {
+    struct clm_backend base;
+    struct opencl_device device;
+    struct kernels kernels;
+    struct gemm_provider gemm;
+    cl_event marks[STEPS_IN_FLIGHT]; /* ends of the last steps, a ring */
+    size_t steps;
+};
+
+static struct opencl_backend *self(struct clm_backend *be)
+{
+    return (struct opencl_backend *)be;
+}
+
+static size_t element_size(enum tensor_type type)
+{
+    return type == TENSOR_BYTE ? 1 : 4;
+}
+
+static void opencl_close(struct clm_backend *be)
+{
+    struct opencl_backend *own = self(be);
+    if (own->device.queue)
+        clFinish(own->device.queue);
+    for (size_t i = 0; i < STEPS_IN_FLIGHT; i++)
+        if (own->marks[i])
+            clReleaseEvent(own->marks[i]);
+    tensor_free(be, &own->gemm.workspace);
+    kernels_free(&own->kernels);
+    opencl_device_close(&own->device);
+    free(own);
+}
+
+/* ---- memory ---- */
+
+static clm_status allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error)
+{
+    cl_int code;
+    if (bytes > be->allocation_limit)
+        return clm_fail(error, CLM_ERROR_MEMORY,
+                        "a buffer of %.1f MiB is over the %.1f MiB that %s allows at once "
+                        "(CL_DEVICE_MAX_MEM_ALLOC_SIZE); lower --batch or --limit",
+                        mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
+    *memory = clCreateBuffer(self(be)->device.context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    return *memory ? CLM_OK : opencl_fail(error, "a buffer", "clCreateBuffer", code);
+}
+
+static void release(struct clm_backend *be, void *memory)
+{
+    (void)be;
+    clReleaseMemObject(memory);
+}
+
+/* Floats of doubles, or back, in memory that the caller frees. */
+static void *convert(const void *from, size_t count, bool to_float)
+{
+    void *to = malloc(count * (to_float ? sizeof(float) : sizeof(double)));
+    for (size_t i = 0; to && i < count; i++)
+        if (to_float)
+            ((float *)to)[i] = (float)((const double *)from)[i];
+        else
+            ((double *)to)[i] = ((const float *)from)[i];
+    return to;
+}
+
+static clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, enum host_type type,
+                               const void *host, struct clm_error *error)
+{
+    const size_t count = tensor->rows * tensor->columns, bytes = count * element_size(tensor->type);
+    void *floats = type == HOST_DOUBLE ? convert(host, count, true) : NULL;
+    if (type == HOST_DOUBLE && !floats)
+        return clm_fail_host_memory(error, "write", bytes);
+    const cl_int code = clEnqueueWriteBuffer(self(be)->device.queue, tensor->memory, CL_TRUE, 0, bytes,
+                                             floats ? floats : host, 0, NULL, NULL);
+    free(floats);
+    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "write", "clEnqueueWriteBuffer", code);
+}
+
+static clm_status opencl_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type,
+                              void *host, struct clm_error *error)
+{
+    const size_t count = tensor->rows * tensor->columns, bytes = count * element_size(tensor->type);
+    float *floats = type == HOST_DOUBLE ? malloc(bytes) : NULL;
+    if (type == HOST_DOUBLE && !floats)
+        return clm_fail_host_memory(error, "read", bytes);
+    const cl_int code = clEnqueueReadBuffer(self(be)->device.queue, tensor->memory, CL_TRUE, 0, bytes,
+                                            floats ? floats : host, 0, NULL, NULL);
+    for (size_t i = 0; floats && code == CL_SUCCESS && i < count; i++)
+        ((double *)host)[i] = floats[i];
+    free(floats);
+    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "read", "clEnqueueReadBuffer", code);
+}
+
+static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
+                          struct clm_error *error)
+{
+    struct gemm_provider *gemm = &self(be)->gemm;
+    size_t most = 0;
+    for (size_t l = 0; l + 1 < width_count; l++) {
+        size_t bytes = 0;
+        const clm_status status =
+            gemm->operations->workspace(batch, widths[l], widths[l + 1], &bytes, gemm->device, error);
+        if (status != CLM_OK)
+            return status;
+        most = size_max(most, bytes);
+    }
+    if (most <= gemm->workspace.bytes && (gemm->workspace.memory || be->memory.is_planning))
+        return CLM_OK;
+    tensor_free(be, &gemm->workspace);
+    return most ? tensor_create(be, TENSOR_BYTE, 1, most, &gemm->workspace, error) : CLM_OK;
+}
+
+/* ---- order ---- */
+
+static clm_status finish(struct clm_backend *be, struct clm_error *error)
+{
+    const cl_int code = clFinish(self(be)->device.queue);
+    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "waiting for the device", "clFinish", code);
+}
+
+static clm_status pace(struct clm_backend *be, struct clm_error *error)
+{
+    struct opencl_backend *own = self(be);
+    cl_event *mark = &own->marks[own->steps++ % STEPS_IN_FLIGHT];
+    cl_int code = CL_SUCCESS;
+    if (*mark) {
+        code = clWaitForEvents(1, mark);
+        clReleaseEvent(*mark);
+        *mark = NULL;
+        if (code != CL_SUCCESS)
+            return opencl_fail(error, "waiting for an earlier step", "clWaitForEvents", code);
+    }
+    code = clEnqueueMarkerWithWaitList(own->device.queue, 0, NULL, mark);
+    if (code == CL_SUCCESS)
+        code = clFlush(own->device.queue);
+    return code == CL_SUCCESS ? CLM_OK
+                              : opencl_fail(error, "the end of a step", "clEnqueueMarkerWithWaitList", code);
+}
+
+/* ---- operations ---- */
+
+static clm_status opencl_metrics_reset(struct clm_backend *be, struct metrics *metrics,
+                                       struct clm_error *error)
+{
+    const float zeros[METRICS_COLUMNS] = {0};
+    return opencl_write(be, &metrics->state, HOST_FLOAT, zeros, error);
+}
+
+static clm_status opencl_metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
+                                      size_t *correct, struct clm_error *error)
+{
+    float sums[METRICS_COLUMNS];
+    const clm_status status = opencl_read(be, &metrics->state, HOST_FLOAT, sums, error);
+    if (status != CLM_OK)
+        return status;
+    *loss_sum = (double)sums[0] + sums[1];
+    *correct = (size_t)sums[2] + ((size_t)sums[3] << 20);
+    return CLM_OK;
+}
+
+static clm_status opencl_gather(struct clm_backend *be, const struct resident *data,
+                                const struct tensor *order, size_t first, struct tensor *X,
+                                struct tensor *labels, struct clm_error *error)
+{
+    return kernel_gather(&self(be)->kernels, data, order, first, X, labels, error);
+}
+
+static clm_status opencl_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                                 enum activation act, struct tensor *Y, struct clm_error *error)
+{
+    struct gemm_provider *gemm = &self(be)->gemm;
+    return gemm->operations->forward(gemm, X, layer, act, Y, error);
+}
+
+static clm_status opencl_softmax_xent(struct clm_backend *be, const struct tensor *Z,
+                                      const struct tensor *labels, struct tensor *dZ, struct metrics *sums,
+                                      struct clm_error *error)
+{
+    return kernel_softmax_xent(&self(be)->kernels, Z, labels, dZ, &sums->state, error);
+}
+
+static clm_status opencl_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                 struct clm_error *error)
+{
+    return kernel_softmax_rows(&self(be)->kernels, Z, P, error);
+}
+
+static clm_status opencl_backward_input(struct clm_backend *be, const struct tensor *dZ,
+                                        const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                        struct clm_error *error)
+{
+    struct gemm_provider *gemm = &self(be)->gemm;
+    return gemm->operations->backward_input(gemm, dZ, layer, Y, dX, error);
+}
+
+static clm_status opencl_backward_params(struct clm_backend *be, const struct tensor *dZ,
+                                         const struct tensor *X, const struct linear *layer, double l2,
+                                         struct tensor *dW, struct tensor *db, struct clm_error *error)
+{
+    struct gemm_provider *gemm = &self(be)->gemm;
+    const clm_status status = gemm->operations->weight_gradient(gemm, dZ, X, layer, l2, dW, error);
+    return status ? status : kernel_bias_gradient(&self(be)->kernels, dZ, db, error);
+}
+
+static clm_status opencl_backward_update(struct clm_backend *be, const struct tensor *dZ,
+                                         const struct tensor *X, struct linear *layer,
+                                         const struct step *step, struct clm_error *error)
+{
+    struct gemm_provider *gemm = &self(be)->gemm;
+    const clm_status status = gemm->operations->weight_update(gemm, dZ, X, layer, step, error);
+    return status ? status
+                  : kernel_bias_update(&self(be)->kernels, step, dZ, &layer->b_velocity, &layer->b, error);
+}
+
+static clm_status opencl_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                                struct tensor *velocity, const struct step *step, struct clm_error *error)
+{
+    return kernel_update(&self(be)->kernels, step, g, velocity, w, error);
+}
+
+static const struct backend_operations operations = {
+    .name = "opencl",
+    .close = opencl_close,
+    .element_size = element_size,
+    .metrics_columns = METRICS_COLUMNS,
+    .allocate = allocate,
+    .release = release,
+    .write = opencl_write,
+    .read = opencl_read,
+    .prepare = prepare,
+    .finish = finish,
+    .pace = pace,
+    .metrics_reset = opencl_metrics_reset,
+    .metrics_read = opencl_metrics_read,
+    .gather = opencl_gather,
+    .linear_forward = opencl_forward,
+    .softmax_xent = opencl_softmax_xent,
+    .softmax = opencl_softmax,
+    .linear_backward_input = opencl_backward_input,
+    .linear_backward_params = opencl_backward_params,
+    .linear_backward_update = opencl_backward_update,
+    .update = opencl_update,
+};
+
+/* ---- opening ---- */
+
+static clm_status choose_provider(const char *name, const struct gemm_operations **out,
+                                  struct clm_error *error)
+{
+    if (!name || !strcmp(name, "auto") || !strcmp(name, "clblast")) {
+        *out = &gemm_clblast;
+        return CLM_OK;
+    }
+    return clm_fail(error, CLM_ERROR_ARGUMENT,
+                    "--gemm %s: this version multiplies with clblast only; use auto", name);
+}
+
+static clm_status open_one(cl_device_id id, const struct clm_device *about,
+                           const struct gemm_operations *gemm, bool skip_self_test, struct clm_backend **out,
+                           struct clm_error *error)
+{
+    clm_status status;
+    *out = NULL;
+    struct opencl_backend *own = calloc(1, sizeof *own);
+    if (!own)
+        return clm_fail_host_memory(error, "the opencl backend", sizeof *own);
+    own->base = (struct clm_backend){.operations = &operations,
+                                     .kind = CLM_BACKEND_OPENCL,
+                                     .memory_limit = (size_t)about->global_memory,
+                                     .allocation_limit = (size_t)about->max_allocation};
+    snprintf(own->base.device, sizeof own->base.device, "%s", about->name);
+    snprintf(own->base.provider, sizeof own->base.provider, "%s", gemm->name);
+    own->gemm = (struct gemm_provider){.operations = gemm, .device = &own->device, .kernels = &own->kernels};
+    status = opencl_device_open(id, about, &own->device, error);
+    if (status == CLM_OK)
+        status = kernels_build(&own->device, &own->kernels, error);
+    if (status == CLM_OK && !skip_self_test)
+        status = opencl_self_test(&own->base, error);
+    if (status != CLM_OK) {
+        opencl_close(&own->base);
+        return status;
+    }
+    *out = &own->base;
+    return CLM_OK;
+}
+
+/* Opens the device that the selector prefers; where that fails and the choice is ours, the next. *taken is its place
+ * in `about`. */
+static clm_status open_preferred(const struct clm_backend_options *options, const struct clm_device *about,
+                                 const cl_device_id *ids, size_t count, const struct gemm_operations *gemm,
+                                 struct clm_backend **out, size_t *taken, struct clm_error *error)
+{
+    clm_status status =
+        clm_fail(error, CLM_ERROR_DEVICE, "no OpenCL device is %s; `clmlp devices` lists what there is",
+                 options->device ? options->device : "there");
+    for (int wanted = 4; wanted > 0; wanted--)
+        for (size_t d = 0; d < count; d++) {
+            if (opencl_preference(&about[d], options->device) != wanted)
+                continue;
+            status = open_one(ids[d], &about[d], gemm, options->skip_self_test, out, error);
+            *taken = d;
+            if (status == CLM_OK)
+                return CLM_OK;
+        }
+    return status;
+}
+
+clm_status opencl_open(const struct clm_backend_options *options, struct clm_backend **out,
+                       struct clm_error *error)
+{
+    struct clm_device *about = NULL;
+    cl_device_id *ids = NULL;
+    size_t count = 0, taken;
+    const struct gemm_operations *gemm = NULL;
+    *out = NULL;
+    clm_status status = choose_provider(options->gemm, &gemm, error);
+    if (status == CLM_OK)
+        status = opencl_devices(&about, &ids, &count, error);
+    if (status == CLM_OK)
+        status = open_preferred(options, about, ids, count, gemm, out, &taken, error);
+    free(about);
+    free(ids);
+    return status;
+}
+
+clm_status clm_devices_list(const char *selector, struct clm_device **devices, size_t *count,
+                            struct clm_error *error)
+{
+    const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL, .device = selector};
+    struct clm_device *about = NULL;
+    cl_device_id *ids = NULL;
+    struct clm_backend *backend = NULL;
+    size_t taken = 0;
+    *devices = NULL;
+    *count = 0;
+    clm_status status = opencl_devices(&about, &ids, count, error);
+    if (status != CLM_OK)
+        return status;
+    struct clm_error why = {0};
+    const clm_status opened =
+        open_preferred(&options, about, ids, *count, &gemm_clblast, &backend, &taken, &why);
+    for (size_t d = 0; d < *count; d++) {
+        about[d].is_taken = opened == CLM_OK && d == taken;
+        const bool is_suited = opencl_preference(&about[d], selector) > 0;
+        if (about[d].is_taken)
+            snprintf(about[d].reason, sizeof about[d].reason, "passes the self-test, and %s",
+                     selector ? "is what was asked for" : "no GPU or accelerator before it does");
+        else
+            snprintf(about[d].reason, sizeof about[d].reason, "%.255s",
+                     !is_suited         ? "is not what was asked for"
+                     : opened == CLM_OK ? "another one is preferred"
+                                        : why.message);
+    }
+    clm_backend_close(backend);
+    free(ids);
+    *devices = about;
+    return CLM_OK;
+}
+
+void clm_devices_free(struct clm_device *devices)
+{
+    free(devices);
+}

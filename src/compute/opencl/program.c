@@ -1,0 +1,116 @@
+#include "compute/opencl/program.h"
+
+#include "base/file.h"
+#include "compute/opencl/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KERNEL_FILE_LIMIT ((size_t)1 << 20)
+
+/* The kernel's source in memory that the caller frees. */
+static clm_status read_source(const char *name, char **text, size_t *size, struct clm_error *error)
+{
+    const char *directory = getenv("CLMLP_KERNEL_DIR");
+    *text = NULL;
+    if (directory && *directory) {
+        unsigned char *bytes = NULL;
+        char *path = path_join(directory, name);
+        if (!path)
+            return clm_fail_host_memory(error, name, strlen(directory) + strlen(name) + 2);
+        const clm_status status = file_read(path, KERNEL_FILE_LIMIT, &bytes, size, error);
+        free(path);
+        *text = (char *)bytes;
+        return status;
+    }
+    for (const struct kernel_source *source = kernel_sources; source->name; source++)
+        if (!strcmp(source->name, name)) {
+            *size = source->size;
+            *text = strndup(source->text, source->size);
+            return *text ? CLM_OK : clm_fail_host_memory(error, name, source->size);
+        }
+    return clm_fail(error, CLM_ERROR_BUILD, "%s: there is no such kernel file in the library", name);
+}
+
+/* The lines of `text` with their numbers, as many as fit. */
+static void number_lines(const char *text, char *out, size_t size)
+{
+    size_t used = 0;
+    for (unsigned line = 1; *text && used + 8 < size; line++) {
+        const size_t length = strcspn(text, "\n");
+        const int written = snprintf(out + used, size - used, "%4u  %.*s\n", line, (int)length, text);
+        if (written < 0)
+            break;
+        used += (size_t)written;
+        text += length + (text[length] == '\n');
+    }
+}
+
+static clm_status fail_build(const struct opencl_device *device, const char *name, const char *source,
+                             cl_program program, int code, struct clm_error *error)
+{
+    char log[1400] = "", numbered[2200] = "";
+    size_t size = 0;
+    char *whole = NULL;
+    if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) == CL_SUCCESS &&
+        size && (whole = malloc(size)) &&
+        clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, whole, NULL) == CL_SUCCESS)
+        snprintf(log, sizeof log, "%s", whole);
+    free(whole);
+    number_lines(source, numbered, sizeof numbered);
+    const char *status = opencl_status_name(code);
+    return clm_fail(error, CLM_ERROR_BUILD, "%s does not build on %s: %s (%d); its log:\n%s\n%s", name,
+                    device->about.name, status ? status : "a code without a name", code, log, numbered);
+}
+
+clm_status opencl_program_build(const struct opencl_device *device, const char *name, const char *options,
+                                cl_program *out, struct clm_error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    cl_int code;
+    *out = NULL;
+    clm_status status = read_source(name, &text, &size, error);
+    if (status != CLM_OK)
+        return status;
+    const char *source = text;
+    cl_program program = clCreateProgramWithSource(device->context, 1, &source, &size, &code);
+    if (!program) {
+        status = opencl_fail(error, name, "clCreateProgramWithSource", code);
+        goto cleanup;
+    }
+    code = clBuildProgram(program, 1, &device->id, options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        status = fail_build(device, name, text, program, code, error);
+        goto cleanup;
+    }
+    *out = program;
+    program = NULL;
+cleanup:
+    if (program)
+        clReleaseProgram(program);
+    free(text);
+    return status;
+}
+
+clm_status opencl_kernel_create(cl_program program, const char *name, cl_kernel *out, struct clm_error *error)
+{
+    cl_int code;
+    *out = clCreateKernel(program, name, &code);
+    return *out ? CLM_OK : opencl_fail(error, name, "clCreateKernel", code);
+}
+
+clm_status opencl_launch(const struct opencl_device *device, cl_kernel kernel, const char *purpose,
+                         cl_uint dimensions, const size_t *global, const size_t *local,
+                         const struct kernel_argument *arguments, size_t count, struct clm_error *error)
+{
+    cl_int code;
+    for (cl_uint i = 0; i < count; i++) {
+        code = clSetKernelArg(kernel, i, arguments[i].size, arguments[i].value);
+        if (code != CL_SUCCESS)
+            return opencl_fail(error, purpose, "clSetKernelArg", code);
+    }
+    code = clEnqueueNDRangeKernel(device->queue, kernel, dimensions, NULL, global, local, 0, NULL, NULL);
+    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, purpose, "clEnqueueNDRangeKernel", code);
+}

@@ -1,0 +1,10 @@
+/* A known-answer test of a device, before it is trusted with real work. */
+#ifndef CLM_COMPUTE_OPENCL_SELFTEST_H
+#define CLM_COMPUTE_OPENCL_SELFTEST_H
+
+#include "compute/backend.h"
+
+/* A training step of a tiny layer against the answer in double. CLM_ERROR_WRONG names the operation that is off. */
+CLM_MUST_CHECK clm_status opencl_self_test(struct clm_backend *be, struct clm_error *error);
+
+#endif
