@@ -1,0 +1,290 @@
+/* The blas backend: float, products by CBLAS on all cores. The step needs no gradient buffer: alpha and beta of the
+ * product carry it (W = beta W + alpha dZᵀ X), or the velocity's decay. */
+#include "compute/host.h"
+
+#include "base/size.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+
+#undef I /* complex.h, which cblas.h includes, takes the name of a layer's inputs */
+
+static size_t element_size(enum tensor_type type)
+{
+    return type == TENSOR_BYTE ? 1 : 4;
+}
+
+static float *row(const struct tensor *tensor, size_t r)
+{
+    return (float *)tensor->memory + r * tensor->columns;
+}
+
+static size_t count_of(const struct tensor *tensor)
+{
+    return tensor->rows * tensor->columns;
+}
+
+static clm_status blas_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
+                              size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error)
+{
+    (void)be, (void)error;
+    const size_t I = X->columns;
+    const uint32_t *const from = data->labels.memory, *const numbers = order ? order->memory : NULL;
+    const float *const mean = data->mean.memory, *const scale = data->scale.memory;
+    for (size_t r = 0; r < X->rows; r++) {
+        const size_t n = numbers ? numbers[first + r] : first + r;
+        float *const x = row(X, r);
+        ((uint32_t *)labels->memory)[r] = from[n];
+        if (data->values.type == TENSOR_BYTE) {
+            const uint8_t *const bytes = (const uint8_t *)data->values.memory + n * I;
+            for (size_t i = 0; i < I; i++)
+                x[i] = ((float)bytes[i] - mean[i]) * scale[i];
+        } else {
+            const float *const values = row(&data->values, n);
+            for (size_t i = 0; i < I; i++)
+                x[i] = (values[i] - mean[i]) * scale[i];
+        }
+    }
+    return CLM_OK;
+}
+
+/* C (M,N) = alpha op(A) op(B) + beta C, with op(A) (M,K); CBLAS counts in int. */
+static clm_status multiply(const char *purpose, CBLAS_TRANSPOSE a, CBLAS_TRANSPOSE b, size_t M, size_t N,
+                           size_t K, float alpha, const struct tensor *A, const struct tensor *B, float beta,
+                           struct tensor *C, struct clm_error *error)
+{
+    if (M > INT_MAX || N > INT_MAX || K > INT_MAX)
+        return clm_fail(error, CLM_ERROR_SHAPE,
+                        "%s: a product of %zu x %zu x %zu is over what BLAS counts (%d)", purpose, M, N, K,
+                        INT_MAX);
+    cblas_sgemm(CblasRowMajor, a, b, (int)M, (int)N, (int)K, alpha, A->memory, (int)A->columns, B->memory,
+                (int)B->columns, beta, C->memory, (int)N);
+    return CLM_OK;
+}
+
+static clm_status blas_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                               enum activation act, struct tensor *Y, struct clm_error *error)
+{
+    (void)be;
+    const size_t B = Y->rows, O = Y->columns;
+    const float *const b = layer->b.memory;
+    const clm_status status =
+        multiply("linear_forward", CblasNoTrans, CblasTrans, B, O, X->columns, 1, X, &layer->W, 0, Y, error);
+    if (status != CLM_OK)
+        return status;
+    const float floor = act == ACTIVATION_RELU ? 0 : -INFINITY;
+    for (size_t r = 0; r < B; r++) {
+        float *const y = row(Y, r);
+        for (size_t o = 0; o < O; o++) {
+            const float z = y[o] + b[o];
+            y[o] = z < floor ? floor : z;
+        }
+    }
+    return CLM_OK;
+}
+
+/* max z, kept NaN where the row has one; *best is the first of the largest. */
+static float largest_of(const float *z, size_t C, size_t *best)
+{
+    float largest = z[0];
+    *best = 0;
+    for (size_t c = 1; c < C; c++)
+        if (z[c] > largest || isnan(z[c])) {
+            largest = z[c];
+            *best = c;
+        }
+    return largest;
+}
+
+/* p = softmax(z) in place of it or beside it; returns the sum of exponentials, at least 1. */
+static float softmax_row(const float *z, size_t C, float largest, float *p)
+{
+    float sum = 0;
+    for (size_t c = 0; c < C; c++) {
+        p[c] = expf(z[c] - largest);
+        sum += p[c];
+    }
+    for (size_t c = 0; c < C; c++)
+        p[c] /= sum;
+    return sum;
+}
+
+static float sum_of_exponentials(const float *z, size_t C, float largest)
+{
+    float sum = 0;
+    for (size_t c = 0; c < C; c++)
+        sum += expf(z[c] - largest);
+    return sum;
+}
+
+static clm_status blas_softmax_xent(struct clm_backend *be, const struct tensor *Z,
+                                    const struct tensor *labels, struct tensor *dZ, struct metrics *sums,
+                                    struct clm_error *error)
+{
+    (void)be, (void)error;
+    const size_t B = Z->rows, C = Z->columns;
+    for (size_t r = 0; r < B; r++) {
+        const float *const z = row(Z, r);
+        const size_t label = ((const uint32_t *)labels->memory)[r];
+        size_t best;
+        const float largest = largest_of(z, C, &best), distance = largest - z[label];
+        float *const d = dZ ? row(dZ, r) : NULL;
+        const float sum = d ? softmax_row(z, C, largest, d) : sum_of_exponentials(z, C, largest);
+        const float loss = logf(sum) + distance;
+        host_sums(sums)->loss += loss;
+        host_sums(sums)->correct += best == label && !isnan(loss);
+        if (!d)
+            continue;
+        d[label] -= 1;
+        for (size_t c = 0; c < C; c++)
+            d[c] /= (float)B;
+    }
+    return CLM_OK;
+}
+
+static clm_status blas_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                               struct clm_error *error)
+{
+    (void)be, (void)error;
+    for (size_t r = 0; r < Z->rows; r++) {
+        size_t best;
+        const float largest = largest_of(row(Z, r), Z->columns, &best);
+        softmax_row(row(Z, r), Z->columns, largest, row(P, r));
+    }
+    return CLM_OK;
+}
+
+static clm_status blas_backward_input(struct clm_backend *be, const struct tensor *dZ,
+                                      const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                      struct clm_error *error)
+{
+    (void)be;
+    const clm_status status = multiply("linear_backward_input", CblasNoTrans, CblasNoTrans, dX->rows,
+                                       dX->columns, dZ->columns, 1, dZ, &layer->W, 0, dX, error);
+    if (status != CLM_OK || !Y)
+        return status;
+    const float *const y = Y->memory;
+    float *const dx = dX->memory;
+    for (size_t i = 0; i < count_of(dX); i++)
+        dx[i] = y[i] > 0 ? dx[i] : isnan(y[i]) ? y[i] : 0;
+    return CLM_OK;
+}
+
+/* db = Σ_B dZ, added to beta db, row by row */
+static void bias_gradient(const struct tensor *dZ, float beta, struct tensor *db)
+{
+    float *const sums = db->memory;
+    for (size_t o = 0; o < dZ->columns; o++)
+        sums[o] = beta == 0 ? 0 : beta * sums[o];
+    for (size_t r = 0; r < dZ->rows; r++)
+        for (size_t o = 0; o < dZ->columns; o++)
+            sums[o] += row(dZ, r)[o];
+}
+
+static clm_status blas_backward_params(struct clm_backend *be, const struct tensor *dZ,
+                                       const struct tensor *X, const struct linear *layer, double l2,
+                                       struct tensor *dW, struct tensor *db, struct clm_error *error)
+{
+    (void)be;
+    const clm_status status = multiply("linear_backward_params", CblasTrans, CblasNoTrans, dW->rows,
+                                       dW->columns, dZ->rows, 1, dZ, X, 0, dW, error);
+    if (status != CLM_OK)
+        return status;
+    const float *const w = layer->W.memory, penalty = (float)(2 * l2);
+    float *const dw = dW->memory;
+    for (size_t i = 0; l2 != 0 && i < count_of(dW); i++)
+        dw[i] += penalty * w[i];
+    bias_gradient(dZ, 0, db);
+    return CLM_OK;
+}
+
+/* v += penalty w, w -= rate v */
+static void momentum_step(struct tensor *W, struct tensor *velocity, float rate, float penalty)
+{
+    float *const w = W->memory, *const v = velocity->memory;
+    for (size_t i = 0; i < count_of(W); i++) {
+        v[i] += penalty * w[i];
+        w[i] -= rate * v[i];
+    }
+}
+
+static clm_status blas_backward_update(struct clm_backend *be, const struct tensor *dZ,
+                                       const struct tensor *X, struct linear *layer, const struct step *step,
+                                       struct clm_error *error)
+{
+    (void)be;
+    const size_t B = dZ->rows, O = dZ->columns, I = X->columns;
+    const float rate = (float)step->learning_rate, momentum = (float)step->momentum;
+    const bool has_velocity = step->momentum != 0;
+    const float decay = (float)(1 - 2 * step->learning_rate * step->l2);
+    const clm_status status = has_velocity ? multiply("linear_backward_update", CblasTrans, CblasNoTrans, O,
+                                                      I, B, 1, dZ, X, momentum, &layer->W_velocity, error)
+                                           : multiply("linear_backward_update", CblasTrans, CblasNoTrans, O,
+                                                      I, B, -rate, dZ, X, decay, &layer->W, error);
+    if (status != CLM_OK)
+        return status;
+    if (has_velocity) {
+        momentum_step(&layer->W, &layer->W_velocity, rate, (float)(2 * step->l2));
+        bias_gradient(dZ, momentum, &layer->b_velocity);
+        momentum_step(&layer->b, &layer->b_velocity, rate, 0);
+        return CLM_OK;
+    }
+    float *const b = layer->b.memory;
+    for (size_t o = 0; o < O; o++) {
+        float sum = 0;
+        for (size_t r = 0; r < B; r++)
+            sum += row(dZ, r)[o];
+        b[o] -= rate * sum;
+    }
+    return CLM_OK;
+}
+
+static clm_status blas_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                              struct tensor *velocity, const struct step *step, struct clm_error *error)
+{
+    (void)be, (void)error;
+    const float rate = (float)step->learning_rate, momentum = (float)step->momentum;
+    const float *const gradient = g->memory;
+    float *const weights = w->memory, *const v = step->momentum != 0 ? velocity->memory : NULL;
+    for (size_t i = 0; i < count_of(w); i++) {
+        float direction = gradient[i];
+        if (v)
+            direction = v[i] = momentum * v[i] + gradient[i];
+        weights[i] -= rate * direction;
+    }
+    return CLM_OK;
+}
+
+static const struct backend_operations operations = {
+    .name = "blas",
+    .close = host_close,
+    .element_size = element_size,
+    .metrics_columns = sizeof(struct host_sums) / sizeof(float),
+    .allocate = host_allocate,
+    .release = host_release,
+    .write = host_write,
+    .read = host_read,
+    .prepare = host_prepare,
+    .finish = host_finish,
+    .pace = host_finish,
+    .metrics_reset = host_metrics_reset,
+    .metrics_read = host_metrics_read,
+    .gather = blas_gather,
+    .linear_forward = blas_forward,
+    .softmax_xent = blas_softmax_xent,
+    .softmax = blas_softmax,
+    .linear_backward_input = blas_backward_input,
+    .linear_backward_params = blas_backward_params,
+    .linear_backward_update = blas_backward_update,
+    .update = blas_update,
+};
+
+clm_status blas_open(struct clm_backend **out, struct clm_error *error)
+{
+    char device[128];
+    snprintf(device, sizeof device, "host, %s core, %d threads", openblas_get_corename(),
+             openblas_get_num_threads());
+    return host_open(&operations, CLM_BACKEND_BLAS, device, "OpenBLAS", out, error);
+}

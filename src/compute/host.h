@@ -1,0 +1,38 @@
+/* What backends share whose memory is the host's: tensors in plain arrays, nothing queued, nothing to wait for. */
+#ifndef CLM_COMPUTE_HOST_H
+#define CLM_COMPUTE_HOST_H
+
+#include "compute/backend.h"
+
+/* The sums behind struct metrics. */
+struct host_sums {
+    double loss;
+    uint64_t correct;
+};
+
+static inline struct host_sums *host_sums(struct metrics *metrics)
+{
+    return metrics->state.memory;
+}
+
+/* Entries of struct backend_operations. */
+void host_close(struct clm_backend *be);
+clm_status host_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error);
+void host_release(struct clm_backend *be, void *memory);
+clm_status host_write(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
+                      struct clm_error *error);
+clm_status host_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
+                     struct clm_error *error);
+clm_status host_prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
+                        struct clm_error *error);
+clm_status host_finish(struct clm_backend *be, struct clm_error *error);
+clm_status host_metrics_reset(struct clm_backend *be, struct metrics *metrics, struct clm_error *error);
+clm_status host_metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
+                             size_t *correct, struct clm_error *error);
+
+/* A backend that begins with nothing allocated; freed by host_close. */
+CLM_MUST_CHECK clm_status host_open(const struct backend_operations *operations, enum clm_backend_kind kind,
+                                    const char *device, const char *provider, struct clm_backend **out,
+                                    struct clm_error *error);
+
+#endif

@@ -1,0 +1,235 @@
+/* The reference: each operation as its formula reads, in plain loops over doubles. It is what the other backends are
+ * held against, so it is written for the eye; central differences prove its gradients (clm_gradcheck). */
+#include "compute/host.h"
+
+#include "base/size.h"
+
+#include <math.h>
+
+static size_t element_size(enum tensor_type type)
+{
+    return type == TENSOR_REAL ? sizeof(double) : type == TENSOR_BYTE ? sizeof(uint8_t) : sizeof(uint32_t);
+}
+
+static double *row(const struct tensor *tensor, size_t r)
+{
+    return (double *)tensor->memory + r * tensor->columns;
+}
+
+static clm_status reference_gather(struct clm_backend *be, const struct resident *data,
+                                   const struct tensor *order, size_t first, struct tensor *X,
+                                   struct tensor *labels, struct clm_error *error)
+{
+    (void)be, (void)error;
+    const uint32_t *const from = data->labels.memory, *const numbers = order ? order->memory : NULL;
+    const double *const mean = data->mean.memory, *const scale = data->scale.memory;
+    for (size_t r = 0; r < X->rows; r++) {
+        const size_t n = numbers ? numbers[first + r] : first + r;
+        ((uint32_t *)labels->memory)[r] = from[n];
+        for (size_t i = 0; i < X->columns; i++) {
+            const double value = data->values.type == TENSOR_BYTE
+                                     ? ((const uint8_t *)data->values.memory)[n * X->columns + i]
+                                     : row(&data->values, n)[i];
+            row(X, r)[i] = (value - mean[i]) * scale[i];
+        }
+    }
+    return CLM_OK;
+}
+
+static clm_status reference_forward(struct clm_backend *be, const struct tensor *X,
+                                    const struct linear *layer, enum activation act, struct tensor *Y,
+                                    struct clm_error *error)
+{
+    (void)be, (void)error;
+    const double *const b = layer->b.memory;
+    for (size_t r = 0; r < Y->rows; r++)
+        for (size_t o = 0; o < Y->columns; o++) {
+            const double *const x = row(X, r), *const w = row(&layer->W, o);
+            double z = 0;
+            for (size_t i = 0; i < X->columns; i++)
+                z += x[i] * w[i];
+            z += b[o];
+            row(Y, r)[o] = act == ACTIVATION_RELU && z < 0 ? 0 : z;
+        }
+    return CLM_OK;
+}
+
+/* max z, kept NaN where the row has one; *best is the first of the largest. */
+static double largest_of(const double *z, size_t C, size_t *best)
+{
+    double largest = z[0];
+    *best = 0;
+    for (size_t c = 1; c < C; c++)
+        if (z[c] > largest || isnan(z[c])) {
+            largest = z[c];
+            *best = c;
+        }
+    return largest;
+}
+
+static double sum_of_exponentials(const double *z, size_t C, double largest)
+{
+    double sum = 0;
+    for (size_t c = 0; c < C; c++)
+        sum += exp(z[c] - largest);
+    return sum;
+}
+
+static clm_status reference_softmax_xent(struct clm_backend *be, const struct tensor *Z,
+                                         const struct tensor *labels, struct tensor *dZ, struct metrics *sums,
+                                         struct clm_error *error)
+{
+    (void)be, (void)error;
+    const size_t B = Z->rows, C = Z->columns;
+    for (size_t r = 0; r < B; r++) {
+        const double *const z = row(Z, r);
+        const size_t label = ((const uint32_t *)labels->memory)[r];
+        size_t best;
+        const double largest = largest_of(z, C, &best), sum = sum_of_exponentials(z, C, largest);
+        const double loss = log(sum) + largest - z[label];
+        host_sums(sums)->loss += loss;
+        host_sums(sums)->correct += best == label && !isnan(loss);
+        for (size_t c = 0; dZ && c < C; c++)
+            row(dZ, r)[c] = (exp(z[c] - largest) / sum - (c == label)) / (double)B;
+    }
+    return CLM_OK;
+}
+
+static clm_status reference_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                    struct clm_error *error)
+{
+    (void)be, (void)error;
+    for (size_t r = 0; r < Z->rows; r++) {
+        const double *const z = row(Z, r);
+        size_t best;
+        const double largest = largest_of(z, Z->columns, &best);
+        const double sum = sum_of_exponentials(z, Z->columns, largest);
+        for (size_t c = 0; c < Z->columns; c++)
+            row(P, r)[c] = exp(z[c] - largest) / sum;
+    }
+    return CLM_OK;
+}
+
+static clm_status reference_backward_input(struct clm_backend *be, const struct tensor *dZ,
+                                           const struct linear *layer, const struct tensor *Y,
+                                           struct tensor *dX, struct clm_error *error)
+{
+    (void)be, (void)error;
+    for (size_t r = 0; r < dX->rows; r++) {
+        double *const dx = row(dX, r);
+        for (size_t i = 0; i < dX->columns; i++)
+            dx[i] = 0;
+        for (size_t o = 0; o < dZ->columns; o++)
+            for (size_t i = 0; i < dX->columns; i++)
+                dx[i] += row(dZ, r)[o] * row(&layer->W, o)[i];
+        for (size_t i = 0; Y && i < dX->columns; i++) {
+            const double y = row(Y, r)[i];
+            dx[i] = y > 0 ? dx[i] : isnan(y) ? y : 0;
+        }
+    }
+    return CLM_OK;
+}
+
+/* dw = Σ_B dZ[·][o] X + penalty W[o], one unit's weights */
+static void weight_gradient(const struct tensor *dZ, const struct tensor *X, const double *w, size_t o,
+                            double penalty, double *dw)
+{
+    for (size_t i = 0; i < X->columns; i++)
+        dw[i] = 0;
+    for (size_t r = 0; r < X->rows; r++)
+        for (size_t i = 0; i < X->columns; i++)
+            dw[i] += row(dZ, r)[o] * row(X, r)[i];
+    for (size_t i = 0; i < X->columns; i++)
+        dw[i] += penalty * w[i];
+}
+
+/* db = Σ_B dZ[·][o] */
+static double bias_gradient(const struct tensor *dZ, size_t o)
+{
+    double sum = 0;
+    for (size_t r = 0; r < dZ->rows; r++)
+        sum += row(dZ, r)[o];
+    return sum;
+}
+
+static clm_status reference_backward_params(struct clm_backend *be, const struct tensor *dZ,
+                                            const struct tensor *X, const struct linear *layer, double l2,
+                                            struct tensor *dW, struct tensor *db, struct clm_error *error)
+{
+    (void)be, (void)error;
+    for (size_t o = 0; o < dZ->columns; o++) {
+        weight_gradient(dZ, X, row(&layer->W, o), o, 2 * l2, row(dW, o));
+        row(db, 0)[o] = bias_gradient(dZ, o);
+    }
+    return CLM_OK;
+}
+
+/* v = momentum v + g, w -= learning_rate v; without momentum there is no v. */
+static void descend(double *w, const double *g, double *v, size_t count, const struct step *step)
+{
+    for (size_t i = 0; i < count; i++) {
+        double direction = g[i];
+        if (step->momentum != 0)
+            direction = v[i] = step->momentum * v[i] + g[i];
+        w[i] -= step->learning_rate * direction;
+    }
+}
+
+static clm_status reference_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                                   struct tensor *velocity, const struct step *step, struct clm_error *error)
+{
+    (void)be, (void)error;
+    descend(w->memory, g->memory, step->momentum != 0 ? velocity->memory : NULL, w->rows * w->columns, step);
+    return CLM_OK;
+}
+
+static clm_status reference_backward_update(struct clm_backend *be, const struct tensor *dZ,
+                                            const struct tensor *X, struct linear *layer,
+                                            const struct step *step, struct clm_error *error)
+{
+    const size_t I = X->columns;
+    void *memory = NULL;
+    const clm_status status = host_allocate(be, I * sizeof(double), &memory, error);
+    if (status != CLM_OK)
+        return status;
+    double *const gradient = memory;
+    for (size_t o = 0; o < dZ->columns; o++) {
+        double *const w = row(&layer->W, o);
+        weight_gradient(dZ, X, w, o, 2 * step->l2, gradient);
+        descend(w, gradient, step->momentum != 0 ? row(&layer->W_velocity, o) : NULL, I, step);
+        *gradient = bias_gradient(dZ, o);
+        descend(row(&layer->b, 0) + o, gradient, step->momentum != 0 ? row(&layer->b_velocity, 0) + o : NULL,
+                1, step);
+    }
+    host_release(be, memory);
+    return CLM_OK;
+}
+
+static const struct backend_operations operations = {
+    .name = "reference",
+    .close = host_close,
+    .element_size = element_size,
+    .metrics_columns = sizeof(struct host_sums) / sizeof(double),
+    .allocate = host_allocate,
+    .release = host_release,
+    .write = host_write,
+    .read = host_read,
+    .prepare = host_prepare,
+    .finish = host_finish,
+    .pace = host_finish,
+    .metrics_reset = host_metrics_reset,
+    .metrics_read = host_metrics_read,
+    .gather = reference_gather,
+    .linear_forward = reference_forward,
+    .softmax_xent = reference_softmax_xent,
+    .softmax = reference_softmax,
+    .linear_backward_input = reference_backward_input,
+    .linear_backward_params = reference_backward_params,
+    .linear_backward_update = reference_backward_update,
+    .update = reference_update,
+};
+
+clm_status reference_open(struct clm_backend **out, struct clm_error *error)
+{
+    return host_open(&operations, CLM_BACKEND_REFERENCE, "host, double precision", "plain loops", out, error);
+}
