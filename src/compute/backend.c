@@ -57,6 +57,11 @@ clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t r
         !bytes)
         return clm_fail(error, CLM_ERROR_SHAPE, "a matrix of %zu x %zu is %s", rows, columns,
                         rows && columns ? "too large to address" : "empty");
+    if (bytes > be->allocation_limit)
+        return clm_fail(error, CLM_ERROR_MEMORY,
+                        "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once "
+                        "(CL_DEVICE_MAX_MEM_ALLOC_SIZE); lower --batch, --hidden or --limit",
+                        rows, columns, mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
     void *memory = NULL;
     if (!be->memory.is_planning) {
         const clm_status status = be->operations->allocate(be, bytes, &memory, error);
@@ -122,6 +127,17 @@ clm_status backend_finish(struct clm_backend *be, struct clm_error *error)
 clm_status backend_pace(struct clm_backend *be, struct clm_error *error)
 {
     return be->operations->pace(be, error);
+}
+
+clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes, struct clm_error *error)
+{
+    if (bytes <= be->memory_limit)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_MEMORY,
+        "%s needs %.1f MiB, %s has %.1f MiB (CL_DEVICE_GLOBAL_MEM_SIZE); lower --batch, --hidden or "
+        "--limit, or use --backend blas",
+        what, mebibytes(bytes), be->device, mebibytes(be->memory_limit));
 }
 
 /* ---- metrics ---- */

@@ -59,7 +59,8 @@ struct clm_backend {
 
 /* ---- memory ---- */
 
-/* A tensor of undefined content. Fails with CLM_ERROR_MEMORY where the backend has not so much. */
+/* A tensor of undefined content. Fails with CLM_ERROR_MEMORY where the backend has not so much, or the device
+ * allows not so much at once, which is noticed while planning too. */
 CLM_MUST_CHECK clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows,
                                         size_t columns, struct tensor *out, struct clm_error *error);
 /* Frees *tensor, which may be empty, and makes it empty. */
@@ -77,6 +78,10 @@ CLM_MUST_CHECK clm_status backend_read(struct clm_backend *be, const struct tens
 /* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows. */
 CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
                                           size_t batch, struct clm_error *error);
+
+/* Fails with CLM_ERROR_MEMORY where `bytes`, the planned peak of `what`, are more than the device has. */
+CLM_MUST_CHECK clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes,
+                                       struct clm_error *error);
 
 /* Waits for all that is queued. */
 CLM_MUST_CHECK clm_status backend_finish(struct clm_backend *be, struct clm_error *error);

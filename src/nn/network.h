@@ -26,6 +26,13 @@ CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const size_t *w
                                          struct clm_error *error);
 void network_free(struct network *net);
 
+/* Bytes of the backend's memory that a network holds. */
+struct network_memory {
+    size_t parameters, velocities, activations; /* activations: of one batch, with their gradients */
+};
+
+struct network_memory network_memory(const struct network *net);
+
 /* Parameters from and to a model of the same widths; writing sets the velocities to zero. */
 CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_model *model,
                                         struct clm_error *error);

@@ -52,11 +52,6 @@ static void opencl_close(struct clm_backend *be)
 static clm_status allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error)
 {
     cl_int code;
-    if (bytes > be->allocation_limit)
-        return clm_fail(error, CLM_ERROR_MEMORY,
-                        "a buffer of %.1f MiB is over the %.1f MiB that %s allows at once "
-                        "(CL_DEVICE_MAX_MEM_ALLOC_SIZE); lower --batch or --limit",
-                        mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
     *memory = clCreateBuffer(self(be)->device.context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     return *memory ? CLM_OK : opencl_fail(error, "a buffer", "clCreateBuffer", code);
 }
