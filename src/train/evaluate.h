@@ -1,0 +1,12 @@
+/* Loss, accuracy and probabilities of rows that are not trained on. */
+#ifndef CLM_TRAIN_EVALUATE_H
+#define CLM_TRAIN_EVALUATE_H
+
+#include "nn/network.h"
+
+/* The score of all of `data`'s rows in batches of net->batch, as they lie. `sums` is used and left with them. Where
+ * `probabilities` is not NULL it gets (rows, classes) in host memory. Waits. */
+CLM_MUST_CHECK clm_status evaluate(struct network *net, const struct resident *data, struct metrics *sums,
+                                   float *probabilities, struct clm_score *score, struct clm_error *error);
+
+#endif
