@@ -58,11 +58,11 @@ softmax_xent(const int B, const int C, const int wants_gradient, __global const 
     }
     losses[lane] = loss;
     corrects[lane] = correct;
-    for (int half = LANES / 2; half > 0; half /= 2) {
+    for (int distance = LANES / 2; distance > 0; distance /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane < half) {
-            losses[lane] += losses[lane + half];
-            corrects[lane] += corrects[lane + half];
+        if (lane < distance) {
+            losses[lane] += losses[lane + distance];
+            corrects[lane] += corrects[lane + distance];
         }
     }
     if (lane == 0) {

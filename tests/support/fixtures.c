@@ -1,0 +1,74 @@
+#include "support/fixtures.h"
+
+#include "base/philox.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct clm_backend *fixture_backend(enum clm_backend_kind kind)
+{
+    const struct clm_backend_options options = {.kind = kind, .device = getenv("CLMLP_DEVICE")};
+    struct clm_backend *backend = NULL;
+    struct clm_error error = {0};
+    if (clm_backend_open(&options, &backend, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return backend;
+}
+
+/* Rows of one part; the same `prototypes` (classes, features) for all parts. */
+static void make_rows(struct philox *random, const uint8_t *prototypes, size_t count, size_t features,
+                      size_t classes, uint8_t **values, uint32_t **labels)
+{
+    *values = malloc(count * features + 1);
+    *labels = malloc(count * sizeof **labels + 1);
+    ck_assert(*values && *labels);
+    for (size_t r = 0; r < count; r++) {
+        (*labels)[r] = (uint32_t)(r % classes);
+        for (size_t i = 0; i < features; i++)
+            (*values)[r * features + i] =
+                (uint8_t)(prototypes[(r % classes) * features + i] / 2 + philox_below(random, 128));
+    }
+}
+
+struct clm_data *fixture_data(size_t train_rows, size_t test_rows, size_t features, size_t classes)
+{
+    struct philox random = philox_start(5, RANDOM_TEST, 0);
+    struct clm_data *data = calloc(1, sizeof *data);
+    uint8_t *prototypes = malloc(classes * features), *train, *test;
+    ck_assert(data && prototypes);
+    for (size_t i = 0; i < classes * features; i++)
+        prototypes[i] = (uint8_t)philox_below(&random, 256);
+    make_rows(&random, prototypes, train_rows, features, classes, &train, &data->train_labels);
+    make_rows(&random, prototypes, test_rows, features, classes, &test, &data->test_labels);
+    free(prototypes);
+    data->features = features;
+    data->classes = classes;
+    data->element = ELEMENT_BYTE;
+    data->train_values = train;
+    data->test_values = test;
+    data->train = (struct rows){train_rows, train, data->train_labels};
+    data->test = (struct rows){test_rows, test, data->test_labels};
+    data->source = strdup("a fixture");
+    data->format = "idx";
+    return data;
+}
+
+struct clm_model *fixture_model(const struct clm_data *data, const char *init, uint64_t seed,
+                                const size_t *hidden)
+{
+    size_t sizes[8] = {data->features}, count = 1;
+    for (; hidden && *hidden; hidden++)
+        sizes[count++] = *hidden;
+    sizes[count++] = data->classes;
+    const struct clm_model_options options = {.sizes = sizes,
+                                              .size_count = count,
+                                              .init = init,
+                                              .seed = seed,
+                                              .is_bytes = data->element == ELEMENT_BYTE};
+    struct clm_model *model = NULL;
+    struct clm_error error = {0};
+    if (clm_model_create(&options, &model, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return model;
+}

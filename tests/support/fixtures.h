@@ -1,0 +1,18 @@
+/* Backends and small data sets to test with. */
+#ifndef CLM_TESTS_FIXTURES_H
+#define CLM_TESTS_FIXTURES_H
+
+#include "compute/backend.h"
+#include "data/data.h"
+
+/* Opens reference, blas or opencl with the device that CLMLP_DEVICE or auto names; fails the test where it cannot. */
+struct clm_backend *fixture_backend(enum clm_backend_kind kind);
+
+/* `classes` classes of noisy prototypes as bytes; labels go round. Freed by clm_data_close. */
+struct clm_data *fixture_data(size_t train_rows, size_t test_rows, size_t features, size_t classes);
+
+/* A model for the data, with these hidden widths (0 ends them). */
+struct clm_model *fixture_model(const struct clm_data *data, const char *init, uint64_t seed,
+                                const size_t *hidden);
+
+#endif

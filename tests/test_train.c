@@ -1,0 +1,454 @@
+/* Training as a whole: the trajectory against an independent implementation, and what a run promises. */
+#include "base/philox.h"
+#include "nn/model.h"
+#include "support/fixtures.h"
+#include "support/support.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const enum clm_backend_kind kinds[] = {CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL};
+#define KIND_COUNT (sizeof kinds / sizeof *kinds)
+
+static const size_t hidden[] = {13, 7, 0};
+
+/* ---- an implementation of its own, row by row, that shares nothing with the library's ---- */
+
+#define NET_DEPTH 3
+
+struct net {
+    size_t widths[NET_DEPTH + 1];
+    double *W[NET_DEPTH], *b[NET_DEPTH]; /* parameters */
+    double *gW[NET_DEPTH], *gb[NET_DEPTH];
+    double *vW[NET_DEPTH], *vb[NET_DEPTH];
+};
+
+static double *zeros(size_t count)
+{
+    double *memory = calloc(count, sizeof *memory);
+    ck_assert_ptr_nonnull(memory);
+    return memory;
+}
+
+static struct net net_of(const struct clm_model *model)
+{
+    struct net net = {0};
+    ck_assert_uint_eq(model->depth, NET_DEPTH);
+    memcpy(net.widths, model->widths, sizeof net.widths);
+    for (size_t l = 0; l < NET_DEPTH; l++) {
+        const size_t O = net.widths[l + 1], count = O * net.widths[l];
+        net.W[l] = zeros(count), net.gW[l] = zeros(count), net.vW[l] = zeros(count);
+        net.b[l] = zeros(O), net.gb[l] = zeros(O), net.vb[l] = zeros(O);
+        for (size_t i = 0; i < count; i++)
+            net.W[l][i] = model->weights[l][i];
+        for (size_t o = 0; o < O; o++)
+            net.b[l][o] = model->biases[l][o];
+    }
+    return net;
+}
+
+static void net_free(struct net *net)
+{
+    for (size_t l = 0; l < NET_DEPTH; l++) {
+        free(net->W[l]), free(net->gW[l]), free(net->vW[l]);
+        free(net->b[l]), free(net->gb[l]), free(net->vb[l]);
+    }
+}
+
+/* Adds one row's gradient of its own loss, divided by `rows`, to gW and gb; returns the loss. */
+static double backpropagate(struct net *net, const double *x, size_t label, double rows)
+{
+    double a[NET_DEPTH + 1][64], d[64], below[64];
+    memcpy(a[0], x, net->widths[0] * sizeof *x);
+    for (size_t l = 0; l < NET_DEPTH; l++)
+        for (size_t o = 0; o < net->widths[l + 1]; o++) {
+            double z = net->b[l][o];
+            for (size_t i = 0; i < net->widths[l]; i++)
+                z += net->W[l][o * net->widths[l] + i] * a[l][i];
+            a[l + 1][o] = l + 1 < NET_DEPTH ? fmax(z, 0) : z;
+        }
+    const size_t C = net->widths[NET_DEPTH];
+    double partition = 0;
+    for (size_t c = 0; c < C; c++)
+        partition += exp(a[NET_DEPTH][c]);
+    for (size_t c = 0; c < C; c++)
+        d[c] = (exp(a[NET_DEPTH][c]) / partition - (c == label)) / rows;
+    for (size_t l = NET_DEPTH; l-- > 0;) {
+        const size_t I = net->widths[l];
+        memset(below, 0, sizeof below);
+        for (size_t o = 0; o < net->widths[l + 1]; o++) {
+            net->gb[l][o] += d[o];
+            for (size_t i = 0; i < I; i++) {
+                net->gW[l][o * I + i] += d[o] * a[l][i];
+                below[i] += d[o] * net->W[l][o * I + i];
+            }
+        }
+        for (size_t i = 0; i < I; i++)
+            d[i] = a[l][i] > 0 ? below[i] : 0;
+    }
+    return log(partition) - a[NET_DEPTH][label];
+}
+
+static void descend(double *w, double *g, double *v, size_t count, double decay,
+                    const struct clm_train_options *options)
+{
+    for (size_t i = 0; i < count; i++) {
+        v[i] = options->momentum * v[i] + g[i] + 2 * decay * w[i];
+        w[i] -= options->learning_rate * v[i];
+        g[i] = 0;
+    }
+}
+
+/* One epoch without shuffling; the mean loss. */
+static double train_by_hand(struct net *net, const struct clm_data *data,
+                            const struct clm_train_options *options)
+{
+    const size_t N = data->train.count, I = data->features;
+    double loss = 0, x[64];
+    for (size_t first = 0; first < N; first += options->batch) {
+        const size_t end = first + options->batch < N ? first + options->batch : N;
+        for (size_t r = first; r < end; r++) {
+            for (size_t i = 0; i < I; i++)
+                x[i] = ((const uint8_t *)data->train.values)[r * I + i] / 255.0;
+            loss += backpropagate(net, x, data->train.labels[r], (double)(end - first));
+        }
+        for (size_t l = 0; l < NET_DEPTH; l++) {
+            const size_t O = net->widths[l + 1];
+            descend(net->W[l], net->gW[l], net->vW[l], O * net->widths[l], options->l2, options);
+            descend(net->b[l], net->gb[l], net->vb[l], O, 0, options);
+        }
+    }
+    return loss / (double)N;
+}
+
+/* |got - expected| / |expected - start| over all parameters: what is lost of the way that training went. */
+static double relative_difference(const struct clm_model *got, const struct net *expected,
+                                  const struct clm_model *start)
+{
+    double difference = 0, change = 0;
+    for (size_t l = 0; l < NET_DEPTH; l++) {
+        const size_t O = got->widths[l + 1], count = O * got->widths[l];
+        for (size_t i = 0; i < count; i++) {
+            difference += pow(got->weights[l][i] - expected->W[l][i], 2);
+            change += pow(start->weights[l][i] - expected->W[l][i], 2);
+        }
+        for (size_t o = 0; o < O; o++) {
+            difference += pow(got->biases[l][o] - expected->b[l][o], 2);
+            change += pow(start->biases[l][o] - expected->b[l][o], 2);
+        }
+    }
+    return sqrt(difference / change);
+}
+
+/* ---- running ---- */
+
+struct record {
+    struct clm_epoch epochs[512];
+    size_t count;
+    struct clm_memory_plan plan;
+    volatile sig_atomic_t stop;
+};
+
+static void keep_epoch(void *user, const struct clm_epoch *epoch)
+{
+    struct record *record = user;
+    record->epochs[record->count++] = *epoch;
+    record->stop = 1;
+}
+
+static void keep_plan(void *user, const struct clm_memory_plan *plan)
+{
+    ((struct record *)user)->plan = *plan;
+}
+
+static struct clm_train_options usual_options(struct record *record)
+{
+    return (struct clm_train_options){.epochs = 1,
+                                      .batch = 16,
+                                      .learning_rate = 0.1,
+                                      .momentum = 0.9,
+                                      .seed = 3,
+                                      .shuffle = true,
+                                      .on_plan = keep_plan,
+                                      .on_epoch = keep_epoch,
+                                      .user = record};
+}
+
+static struct clm_train_result train(enum clm_backend_kind kind, struct clm_model *model,
+                                     const struct clm_data *data, const struct clm_train_options *options)
+{
+    struct clm_backend *backend = fixture_backend(kind);
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    if (clm_train(backend, model, data, options, &result, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    clm_backend_close(backend);
+    return result;
+}
+
+/* ---- tests ---- */
+
+/* Five steps, the last of a ragged minibatch. The reference keeps doubles throughout, and only its result is rounded to
+ * float: u per parameter of size below 1, over a change of about 0.1. Float backends round every operation:
+ * the products' gamma_32 = 2e-6 of the gradient, five times, and u of the parameters each step: 1e-4 holds both. */
+START_TEST(trajectory)
+{
+    const enum clm_backend_kind kind = kinds[_i % KIND_COUNT];
+    const bool is_plain = (size_t)_i >= KIND_COUNT; /* without momentum and penalty */
+    struct clm_data *data = fixture_data(4 * 16 + 5, 0, 31, 10);
+    struct clm_model *start = fixture_model(data, "he", 11, hidden),
+                     *model = fixture_model(data, "he", 11, hidden);
+    struct net net = net_of(start);
+    struct record record = {0};
+    struct clm_train_options options = usual_options(&record);
+    options.shuffle = false;
+    options.l2 = is_plain ? 0 : 0.01;
+    options.momentum = is_plain ? 0 : 0.9;
+    const double loss = train_by_hand(&net, data, &options);
+    train(kind, model, data, &options);
+    ck_assert_within(relative_difference(model, &net, start), 0.0,
+                     kind == CLM_BACKEND_REFERENCE ? 5e-6 : 1e-4);
+    ck_assert_within(record.epochs[0].train_loss, loss, kind == CLM_BACKEND_REFERENCE ? 1e-9 : 1e-5);
+    net_free(&net);
+    clm_model_free(start);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+/* Weights of deviation 1e-3 give logits of that order: each class is as likely, the loss ln(classes) to 1e-3. A step so
+ * small that float does not see it keeps it there. */
+START_TEST(untrained_loss)
+{
+    struct clm_data *data = fixture_data(100, 50, 31, 10);
+    struct clm_model *model = fixture_model(data, "normal:0.001", 1, hidden);
+    struct record record = {0};
+    struct clm_train_options options = usual_options(&record);
+    options.learning_rate = 1e-12;
+    const struct clm_train_result result = train(kinds[_i], model, data, &options);
+    ck_assert_within(record.epochs[0].train_loss, log(10), 1e-3);
+    ck_assert_within(result.test.loss, log(10), 1e-3);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+START_TEST(by_heart)
+{
+    struct clm_data *data = fixture_data(64, 40, 31, 10);
+    struct philox random = philox_start(1, RANDOM_TEST, 1);
+    for (size_t r = 0; r < 64; r++) /* labels without a rule */
+        data->train_labels[r] = philox_below(&random, 10);
+    struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){64, 32, 0});
+    struct record record = {0};
+    struct clm_train_options options = usual_options(&record);
+    options.epochs = 300;
+    train(kinds[_i], model, data, &options);
+    const struct clm_epoch *last = &record.epochs[299];
+    ck_assert_within(last->train_accuracy, 1.0, 0.0);
+    ck_assert_within(last->train_loss, 0.0, 0.01);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+/* What is learned holds for rows that were never seen, and the loss of the last epoch is below the first. */
+START_TEST(generalises)
+{
+    struct clm_data *data = fixture_data(600, 200, 31, 4);
+    struct clm_model *model = fixture_model(data, NULL, 1, hidden);
+    struct record record = {0};
+    struct clm_train_options options = usual_options(&record);
+    options.epochs = 10;
+    const struct clm_train_result result = train(kinds[_i], model, data, &options);
+    ck_assert(result.has_test);
+    ck_assert_uint_eq(result.test.rows, 200);
+    ck_assert(result.test.accuracy > 0.9);
+    ck_assert(record.epochs[9].train_loss < 0.5 * record.epochs[0].train_loss);
+    struct clm_backend *backend = fixture_backend(kinds[_i]);
+    struct clm_score score;
+    float *const P = malloc(200 * 4 * sizeof *P);
+    ck_assert_int_eq(clm_predict(backend, model, data, CLM_TEST, P, &score, NULL), CLM_OK);
+    ck_assert_within(score.loss, result.test.loss, 1e-6);
+    ck_assert_within(score.accuracy, result.test.accuracy, 0.0);
+    size_t correct = 0;
+    for (size_t r = 0; r < 200; r++) {
+        size_t best = 0;
+        double sum = 0;
+        for (size_t c = 0; c < 4; c++) {
+            sum += P[r * 4 + c];
+            best = P[r * 4 + c] > P[r * 4 + best] ? c : best;
+        }
+        ck_assert_within(sum, 1.0, 1e-6);
+        correct += best == data->test.labels[r];
+    }
+    ck_assert_uint_eq(correct, (size_t)lround(200 * score.accuracy));
+    free(P);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+static bool same_bits(const struct clm_model *a, const struct clm_model *b)
+{
+    for (size_t l = 0; l < a->depth; l++)
+        if (memcmp(a->weights[l], b->weights[l], a->widths[l] * a->widths[l + 1] * sizeof(float)) ||
+            memcmp(a->biases[l], b->biases[l], a->widths[l + 1] * sizeof(float)))
+            return false;
+    return true;
+}
+
+START_TEST(same_seed_same_bits)
+{
+    struct clm_data *data = fixture_data(150, 0, 31, 10);
+    struct clm_model *models[3];
+    for (size_t i = 0; i < 3; i++) {
+        struct record record = {0};
+        struct clm_train_options options = usual_options(&record);
+        options.epochs = 3;
+        options.seed = i < 2 ? 8 : 9; /* another order of rows */
+        models[i] = fixture_model(data, NULL, 8, hidden);
+        train(kinds[_i], models[i], data, &options);
+    }
+    ck_assert(same_bits(models[0], models[1]));
+    ck_assert(!same_bits(models[0], models[2]));
+    for (size_t i = 0; i < 3; i++)
+        clm_model_free(models[i]);
+    clm_data_close(data);
+}
+END_TEST
+
+/* The plan says all that is allocated, whichever phase needs most, and its parts add up. */
+START_TEST(memory_plan)
+{
+    const size_t test_rows = (size_t)_i >= KIND_COUNT ? 5000 : 10;
+    struct clm_data *data = fixture_data(300, test_rows, 31, 10);
+    struct clm_model *model = fixture_model(data, NULL, 1, hidden);
+    struct record record = {0};
+    struct clm_train_options options = usual_options(&record);
+    const struct clm_train_result result = train(kinds[_i % KIND_COUNT], model, data, &options);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < record.plan.part_count; i++)
+        sum += record.plan.parts[i].bytes;
+    ck_assert_uint_eq(record.plan.total, sum);
+    ck_assert_uint_eq(result.memory_planned, record.plan.total);
+    ck_assert_uint_eq(result.memory_peak, record.plan.total);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+START_TEST(stops_after_the_epoch)
+{
+    struct clm_data *data = fixture_data(100, 0, 31, 10);
+    struct clm_model *model = fixture_model(data, NULL, 1, hidden);
+    struct record record = {0};
+    struct clm_train_options options = usual_options(&record);
+    options.epochs = 7;
+    options.stop = &record.stop; /* set by the first epoch's report */
+    ck_assert_uint_eq(train(CLM_BACKEND_BLAS, model, data, &options).epochs, 1);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+struct bad {
+    struct clm_train_options options;
+    size_t rows;
+    const char *says;
+};
+
+/* Each is one sentence, and the model stays as it was. */
+START_TEST(bad_options)
+{
+    static const struct bad cases[] = {
+        {{.epochs = 1, .batch = 101, .learning_rate = 0.1}, 100, "lower --batch"},
+        {{.epochs = 0, .batch = 10, .learning_rate = 0.1}, 100, "epochs"},
+        {{.epochs = 1, .batch = 0, .learning_rate = 0.1}, 100, "minibatches"},
+        {{.epochs = 1, .batch = 10, .learning_rate = 0}, 100, "learning rate"},
+        {{.epochs = 1, .batch = 10, .learning_rate = NAN}, 100, "learning rate"},
+        {{.epochs = 1, .batch = 10, .learning_rate = 0.1, .momentum = 1}, 100, "momentum"},
+        {{.epochs = 1, .batch = 10, .learning_rate = 0.1, .l2 = -1}, 100, "L2"},
+        {{.epochs = 9, .batch = 10, .learning_rate = 1e30}, 100, "diverged"},
+    };
+    const struct bad *bad = &cases[_i];
+    struct clm_data *data = fixture_data(bad->rows, 0, 31, 10);
+    struct clm_model *start = fixture_model(data, NULL, 1, hidden),
+                     *model = fixture_model(data, NULL, 1, hidden);
+    struct clm_backend *backend = fixture_backend(CLM_BACKEND_BLAS);
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    ck_assert_int_eq(clm_train(backend, model, data, &bad->options, &result, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, bad->says), "%s", error.message);
+    ck_assert(same_bits(start, model));
+    clm_backend_close(backend);
+    clm_model_free(start);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+START_TEST(model_that_does_not_fit)
+{
+    struct clm_data *data = fixture_data(100, 0, 31, 10), *other = fixture_data(100, 0, 30, 10);
+    struct clm_model *model = fixture_model(other, NULL, 1, hidden);
+    struct clm_backend *backend = fixture_backend(CLM_BACKEND_BLAS);
+    struct clm_train_options options = {.epochs = 1, .batch = 10, .learning_rate = 0.1};
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    ck_assert_int_eq(clm_train(backend, model, data, &options, &result, &error), CLM_ERROR_SHAPE);
+    ck_assert_msg(strstr(error.message, "31") && strstr(error.message, "30"), "%s", error.message);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+    clm_data_close(other);
+}
+END_TEST
+
+/* More than the device has is a sentence before anything is allocated. */
+START_TEST(too_much_memory)
+{
+    struct clm_data *data = fixture_data(100, 0, 31, 10);
+    struct clm_model *model = fixture_model(data, NULL, 1, hidden);
+    struct clm_backend *backend = fixture_backend(CLM_BACKEND_OPENCL);
+    struct clm_train_options options = {.epochs = 1, .batch = 10, .learning_rate = 0.1};
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    const size_t before = backend->memory.now;
+    if (_i)
+        backend->memory_limit = 4000;
+    else
+        backend->allocation_limit = 2000;
+    ck_assert_int_eq(clm_train(backend, model, data, &options, &result, &error), CLM_ERROR_MEMORY);
+    ck_assert_msg(strstr(error.message, "lower --batch"), "%s", error.message);
+    ck_assert_uint_eq(result.memory_peak, 0);
+    backend->memory_limit = backend->allocation_limit = SIZE_MAX;
+    ck_assert_int_eq(clm_train(backend, model, data, &options, &result, &error), CLM_OK);
+    ck_assert_uint_ge(backend->memory.now, before);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("train");
+    TCase *cases = tcase_create("train");
+    tcase_set_timeout(cases, 120);
+    tcase_add_loop_test(cases, trajectory, 0, 2 * KIND_COUNT);
+    tcase_add_loop_test(cases, untrained_loss, 0, KIND_COUNT);
+    tcase_add_loop_test(cases, by_heart, 0, KIND_COUNT);
+    tcase_add_loop_test(cases, generalises, 0, KIND_COUNT);
+    tcase_add_loop_test(cases, same_seed_same_bits, 0, KIND_COUNT);
+    tcase_add_loop_test(cases, memory_plan, 0, 2 * KIND_COUNT);
+    tcase_add_test(cases, stops_after_the_epoch);
+    tcase_add_loop_test(cases, bad_options, 0, 8);
+    tcase_add_test(cases, model_that_does_not_fit);
+    tcase_add_loop_test(cases, too_much_memory, 0, 2);
+    suite_add_tcase(suite, cases);
+    return test_run(suite);
+}
