@@ -55,7 +55,8 @@ const char *clm_status_text(clm_status status);
 const char *clm_version(void);
 
 /* Replaces the file at `path` by `size` bytes: written beside it, synced and renamed, so that a reader sees the
- * old file or the new one, and a full disk leaves the old. */
+ * old file or the new one, and a full disk leaves the old. What is no regular file (a pipe, anything in /dev/) is
+ * written to as it is. */
 CLM_MUST_CHECK clm_status clm_write_file(const char *path, const void *bytes, size_t size,
                                          struct clm_error *error);
 

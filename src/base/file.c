@@ -29,7 +29,8 @@ clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size
     size_t filled = 0;
     *bytes = NULL;
     *size = 0;
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    /* without O_NONBLOCK, opening a pipe would wait for somebody to write into it */
+    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0)
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
     if (fstat(file, &about) || !S_ISREG(about.st_mode)) {
@@ -120,7 +121,29 @@ static void sync_directory_of(const char *path)
     free(copy);
 }
 
-clm_status clm_write_file(const char *path, const void *bytes, size_t size, struct clm_error *error)
+/* /dev/stdout and the like, whatever they lead to, and whatever is there and no regular file: nothing to rename over. */
+static bool is_written_in_place(const char *path)
+{
+    struct stat about;
+    return !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6) ||
+           (!stat(path, &about) && !S_ISREG(about.st_mode));
+}
+
+static clm_status write_in_place(const char *path, const void *bytes, size_t size, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    const int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (file < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    if (!write_all(file, bytes, size))
+        status = clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be written: %s", path, size,
+                          strerror(errno));
+    if (close(file) && status == CLM_OK)
+        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    return status;
+}
+
+static clm_status replace(const char *path, const void *bytes, size_t size, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     bool is_left = false;
@@ -157,5 +180,16 @@ cleanup:
     if (is_left)
         unlink(temporary);
     free(temporary);
+    return status;
+}
+
+clm_status clm_write_file(const char *path, const void *bytes, size_t size, struct clm_error *error)
+{
+    if (is_written_in_place(path))
+        return write_in_place(path, bytes, size, error);
+    /* behind a link, the file it leads to is replaced, and the link stays */
+    char *target = realpath(path, NULL);
+    const clm_status status = replace(target ? target : path, bytes, size, error);
+    free(target);
     return status;
 }

@@ -1,0 +1,71 @@
+#include "support/support.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int test_run(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    if (!getenv("CK_FORK"))
+        srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    const int run = srunner_ntests_run(runner), failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return run == 0 || failed != 0;
+}
+
+bool test_require(const char *what, bool is_present)
+{
+    const char *all = getenv("CLMLP_REQUIRE_ALL");
+    if (is_present)
+        return true;
+    printf("SKIP %s\n", what);
+    fflush(stdout);
+    if (all && !strcmp(all, "1"))
+        ck_abort_msg("%s, and CLMLP_REQUIRE_ALL=1 allows no skip", what);
+    return false;
+}
+
+char *test_directory(void)
+{
+    const char *parent = getenv("TMPDIR");
+    char name[4096];
+    snprintf(name, sizeof name, "%s/clmlp-test-XXXXXX", parent && *parent ? parent : "/tmp");
+    if (!mkdtemp(name))
+        ck_abort_msg("no temporary directory can be made as %s", name);
+    char *directory = strdup(name);
+    ck_assert_ptr_nonnull(directory);
+    return directory;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+    (void)about;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+void test_directory_remove(char *directory)
+{
+    if (directory)
+        nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    free(directory);
+}
+
+char *test_file(const char *directory, const char *name, const void *bytes, size_t size)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        ck_abort_msg("no memory for the name of a file");
+    FILE *file = fopen(path, "wb");
+    if (!file)
+        ck_abort_msg("%s cannot be opened", path);
+    const bool is_written = fwrite(bytes, 1, size, file) == size;
+    if (fclose(file) || !is_written)
+        ck_abort_msg("%s cannot be written", path);
+    return path;
+}

@@ -1,0 +1,34 @@
+/* What the test programs share: running a suite, leaving out what cannot be had, files to test on, comparison. */
+#ifndef CLM_TESTS_SUPPORT_H
+#define CLM_TESTS_SUPPORT_H
+
+#include <check.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Runs the suite and frees it; for main to return: not 0 where a test failed. All tests run in this one process, so that
+ * a device is opened once, unless CK_FORK is set in the environment. */
+int test_run(Suite *suite);
+
+/* Is there what a test needs? Where not, it prints "SKIP what", and under CLMLP_REQUIRE_ALL=1 the test fails. `what` reads
+ * "name: reason". */
+bool test_require(const char *what, bool is_present);
+
+/* A new temporary directory. test_directory_remove removes all that is in it, and frees the name. */
+char *test_directory(void);
+void test_directory_remove(char *directory);
+
+/* Writes `size` bytes to directory/name, without any of the library's own code; the caller frees the path. */
+char *test_file(const char *directory, const char *name, const void *bytes, size_t size);
+
+/* Fails unless |got - reference| <= bound, so that NaN is a failure. */
+#define ck_assert_within(got, reference, bound)                                                              \
+    do {                                                                                                     \
+        const double within_got = (got), within_reference = (reference), within_bound = (bound);             \
+        if (!(fabs(within_got - within_reference) <= within_bound))                                          \
+            ck_abort_msg("%s is %.17g, not within %.3g of %.17g", #got, within_got, within_bound,            \
+                         within_reference);                                                                  \
+    } while (0)
+
+#endif

@@ -1,0 +1,256 @@
+/* Sizes, errors and files. */
+#include "base/file.h"
+#include "base/size.h"
+
+#include "support/support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <dirent.h>
+#include <unistd.h>
+
+static struct clm_error error;
+static char *directory;
+
+static void set_up(void)
+{
+    error = (struct clm_error){0};
+    directory = test_directory();
+}
+
+static void tear_down(void)
+{
+    test_directory_remove(directory);
+}
+
+/* Files in the temporary directory. */
+static size_t files_there(void)
+{
+    size_t count = 0;
+    DIR *open_directory = opendir(directory);
+    ck_assert_ptr_nonnull(open_directory);
+    for (const struct dirent *entry; (entry = readdir(open_directory)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(open_directory);
+    return count;
+}
+
+static void assert_content(const char *path, const char *expected)
+{
+    unsigned char *bytes;
+    size_t size;
+    ck_assert_msg(file_read(path, 1 << 20, &bytes, &size, &error) == CLM_OK, "%s", error.message);
+    ck_assert_uint_eq(size, strlen(expected));
+    ck_assert_str_eq((const char *)bytes, expected);
+    free(bytes);
+}
+
+START_TEST(test_sizes)
+{
+    size_t out;
+    ck_assert(size_mul(3, 5, &out));
+    ck_assert_uint_eq(out, 15);
+    ck_assert(!size_mul(SIZE_MAX / 2, 3, &out));
+    ck_assert(size_mul(SIZE_MAX, 1, &out));
+    ck_assert_uint_eq(out, SIZE_MAX);
+    ck_assert(size_add(SIZE_MAX - 1, 1, &out));
+    ck_assert(!size_add(SIZE_MAX, 1, &out));
+    ck_assert_uint_eq(round_up(0, 8), 0);
+    ck_assert_uint_eq(round_up(1, 8), 8);
+    ck_assert_uint_eq(round_up(16, 8), 16);
+    ck_assert_uint_eq(size_min(2, 3), 2);
+    ck_assert_uint_eq(size_max(2, 3), 3);
+}
+END_TEST
+
+START_TEST(test_errors)
+{
+    ck_assert_int_eq(clm_fail(&error, CLM_ERROR_SHAPE, "%d rows, not %d", 3, 4), CLM_ERROR_SHAPE);
+    ck_assert_int_eq(error.status, CLM_ERROR_SHAPE);
+    ck_assert_str_eq(error.message, "3 rows, not 4");
+    ck_assert_int_eq(clm_fail(NULL, CLM_ERROR_IO, "nobody listens"), CLM_ERROR_IO);
+    ck_assert_str_eq(clm_status_text(CLM_OK), "done");
+    ck_assert_str_eq(clm_status_text((clm_status)99), "unknown status");
+    ck_assert_str_eq(clm_status_text((clm_status)-1), "unknown status");
+
+    char longer[2 * sizeof error.message];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = 0;
+    clm_fail(&error, CLM_ERROR_IO, "%s", longer);
+    ck_assert_uint_eq(strlen(error.message), sizeof error.message - 1);
+}
+END_TEST
+
+START_TEST(test_write_and_replace)
+{
+    char *path = path_join(directory, "file");
+    ck_assert_int_eq(clm_write_file(path, "first", 5, &error), CLM_OK);
+    assert_content(path, "first");
+    ck_assert_int_eq(clm_write_file(path, "", 0, &error), CLM_OK);
+    assert_content(path, "");
+    ck_assert_int_eq(clm_write_file(path, "second, longer", 14, &error), CLM_OK);
+    assert_content(path, "second, longer");
+    ck_assert_uint_eq(files_there(), 1);
+    free(path);
+}
+END_TEST
+
+/* A file that may not grow over 4096 bytes stands for a full disk: write() fails in the middle. */
+START_TEST(test_full_disk_keeps_the_old_file)
+{
+    char *path = test_file(directory, "file", "old", 3);
+    char *content = calloc(1, 100000);
+    struct rlimit before, low;
+    ck_assert_ptr_nonnull(content);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    low = before;
+    low.rlim_cur = 4096;
+    void (*const handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &low), 0);
+    const clm_status status = clm_write_file(path, content, 100000, &error);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    ck_assert_int_eq(status, CLM_ERROR_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, path));
+    ck_assert_ptr_nonnull(strstr(error.message, strerror(EFBIG)));
+    assert_content(path, "old");
+    ck_assert_uint_eq(files_there(), 1);
+    free(content);
+    free(path);
+}
+END_TEST
+
+/* A device is written to as it is: it must neither be replaced by a file nor left out. */
+START_TEST(test_full_device)
+{
+    struct stat about;
+    ck_assert_int_eq(clm_write_file("/dev/full", "x", 1, &error), CLM_ERROR_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, strerror(ENOSPC)));
+    ck_assert_int_eq(stat("/dev/full", &about), 0);
+    ck_assert(S_ISCHR(about.st_mode));
+    ck_assert_int_eq(clm_write_file("/dev/null", "x", 1, &error), CLM_OK);
+}
+END_TEST
+
+START_TEST(test_write_into_a_pipe)
+{
+    char *path = path_join(directory, "pipe"), got[8] = "";
+    struct stat about;
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    const int reader = open(path, O_RDONLY | O_NONBLOCK);
+    ck_assert_int_ge(reader, 0);
+    ck_assert_msg(clm_write_file(path, "bytes", 5, &error) == CLM_OK, "%s", error.message);
+    ck_assert_int_eq(read(reader, got, sizeof got), 5);
+    ck_assert_str_eq(got, "bytes");
+    ck_assert_int_eq(stat(path, &about), 0);
+    ck_assert(S_ISFIFO(about.st_mode));
+    close(reader);
+    free(path);
+}
+END_TEST
+
+/* /dev/fd/N of an open regular file: its bytes arrive behind those already there, and nothing is made in /dev. */
+START_TEST(test_write_into_an_open_file)
+{
+    char *path = test_file(directory, "file", "first,", 6), name[64];
+    const int file = open(path, O_WRONLY | O_APPEND);
+    ck_assert_int_ge(file, 0);
+    snprintf(name, sizeof name, "/dev/fd/%d", file);
+    ck_assert_msg(clm_write_file(name, "second", 6, &error) == CLM_OK, "%s", error.message);
+    close(file);
+    assert_content(path, "first,second");
+    ck_assert_uint_eq(files_there(), 1);
+    free(path);
+}
+END_TEST
+
+START_TEST(test_link_stays_a_link)
+{
+    char *path = test_file(directory, "file", "old", 3), *name = path_join(directory, "link");
+    struct stat about;
+    ck_assert_int_eq(symlink("file", name), 0);
+    ck_assert_int_eq(clm_write_file(name, "new", 3, &error), CLM_OK);
+    assert_content(path, "new");
+    ck_assert_int_eq(lstat(name, &about), 0);
+    ck_assert(S_ISLNK(about.st_mode));
+    free(path);
+    free(name);
+}
+END_TEST
+
+START_TEST(test_writes_that_cannot_be)
+{
+    char *missing = path_join(directory, "missing/file");
+    ck_assert_int_eq(clm_write_file(missing, "x", 1, &error), CLM_ERROR_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, strerror(ENOENT)));
+    ck_assert_int_eq(clm_write_file(directory, "x", 1, &error), CLM_ERROR_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, "directory"));
+    ck_assert_int_eq(clm_write_file("", "x", 1, &error), CLM_ERROR_IO);
+    ck_assert_uint_eq(files_there(), 0);
+    free(missing);
+}
+END_TEST
+
+START_TEST(test_reads_that_cannot_be)
+{
+    unsigned char *bytes = NULL;
+    size_t size;
+    char *path = path_join(directory, "file");
+    ck_assert_int_eq(file_read(path, 9, &bytes, &size, &error), CLM_ERROR_IO);
+    ck_assert_ptr_nonnull(strstr(error.message, strerror(ENOENT)));
+    ck_assert_int_eq(file_read(directory, 9, &bytes, &size, &error), CLM_ERROR_IO);
+    ck_assert_int_eq(file_read("/dev/zero", 9, &bytes, &size, &error), CLM_ERROR_IO);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(file_read(path, 9, &bytes, &size, &error), CLM_ERROR_IO);
+    free(path);
+    path = test_file(directory, "large", "ten bytes.", 10);
+    ck_assert_int_eq(file_read(path, 9, &bytes, &size, &error), CLM_ERROR_FORMAT);
+    ck_assert_ptr_null(bytes);
+    ck_assert_int_eq(file_read(path, 10, &bytes, &size, &error), CLM_OK);
+    ck_assert_uint_eq(size, 10);
+    free(bytes);
+    free(path);
+}
+END_TEST
+
+START_TEST(test_directories)
+{
+    char *deep = path_join(directory, "a/b//c"), *file = test_file(directory, "file", "", 0),
+         *below = path_join(file, "d");
+    struct stat about;
+    ck_assert_int_eq(directory_make(deep, &error), CLM_OK);
+    ck_assert_int_eq(directory_make(deep, &error), CLM_OK);
+    ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
+    ck_assert_int_eq(directory_make(file, &error), CLM_ERROR_IO);
+    ck_assert_int_eq(directory_make(below, &error), CLM_ERROR_IO);
+    free(deep);
+    free(file);
+    free(below);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("base");
+    TCase *tests = tcase_create("base");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, test_sizes);
+    tcase_add_test(tests, test_errors);
+    tcase_add_test(tests, test_write_and_replace);
+    tcase_add_test(tests, test_full_disk_keeps_the_old_file);
+    tcase_add_test(tests, test_full_device);
+    tcase_add_test(tests, test_write_into_a_pipe);
+    tcase_add_test(tests, test_write_into_an_open_file);
+    tcase_add_test(tests, test_link_stays_a_link);
+    tcase_add_test(tests, test_writes_that_cannot_be);
+    tcase_add_test(tests, test_reads_that_cannot_be);
+    tcase_add_test(tests, test_directories);
+    suite_add_tcase(suite, tests);
+    return test_run(suite);
+}
