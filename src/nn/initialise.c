@@ -1,0 +1,78 @@
+#include "nn/initialise.h"
+
+#include "base/philox.h"
+#include "data/safetensors.h"
+#include "nn/parameters.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum scheme { SCHEME_HE, SCHEME_XAVIER, SCHEME_NORMAL };
+
+/* The deviation of layer l's weights.
+ *   he      He, Zhang, Ren, Sun (2015): 2 / I keeps the variance through a ReLU; the last layer has none behind it
+ *   xavier  Glorot, Bengio (2010): 2 / (I + O), between what forward and backward pass would have */
+static double deviation_of(const struct clm_model *model, size_t l, enum scheme scheme, double normal)
+{
+    const double I = (double)model->widths[l], O = (double)model->widths[l + 1];
+    switch (scheme) {
+    case SCHEME_HE:
+        return sqrt((l + 1 < model->depth ? 2 : 1) / I);
+    case SCHEME_XAVIER:
+        return sqrt(2 / (I + O));
+    case SCHEME_NORMAL:
+        break;
+    }
+    return normal;
+}
+
+static void draw(struct clm_model *model, enum scheme scheme, double normal)
+{
+    for (size_t l = 0; l < model->depth; l++) {
+        struct philox random = philox_start(model->seed, RANDOM_INIT, (uint32_t)l);
+        const double deviation = deviation_of(model, l, scheme, normal);
+        for (size_t i = 0; i < model->widths[l] * model->widths[l + 1]; i++)
+            model->weights[l][i] = (float)(deviation * philox_normal(&random));
+        memset(model->biases[l], 0, model->widths[l + 1] * sizeof(float));
+    }
+}
+
+static clm_status read_deviation(const char *text, double *deviation, struct clm_error *error)
+{
+    char *end;
+    *deviation = strtod(text, &end);
+    if (end == text || *end || !(*deviation >= 0 && isfinite(*deviation)))
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "--init normal:%s: the deviation has to be a number that is not negative, as in normal:0.01",
+            text);
+    return CLM_OK;
+}
+
+/* Parameters alone: how inputs are normalised follows the data. */
+static clm_status read_file(struct clm_model *model, const char *path, struct clm_error *error)
+{
+    struct safetensors file;
+    clm_status status = safetensors_read(path, &file, error);
+    if (status != CLM_OK)
+        return status;
+    status = parameters_take(model, &file, path, error);
+    safetensors_free(&file);
+    return status;
+}
+
+clm_status initialise(struct clm_model *model, const char *init, struct clm_error *error)
+{
+    double normal = 0;
+    clm_status status = CLM_OK;
+    if (!init || !strcmp(init, "he"))
+        draw(model, SCHEME_HE, 0);
+    else if (!strcmp(init, "xavier"))
+        draw(model, SCHEME_XAVIER, 0);
+    else if (strncmp(init, "normal:", 7))
+        status = read_file(model, init, error);
+    else if ((status = read_deviation(init + 7, &normal, error)) == CLM_OK)
+        draw(model, SCHEME_NORMAL, normal);
+    return status;
+}

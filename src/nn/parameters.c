@@ -1,0 +1,67 @@
+#include "nn/parameters.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void parameter_name(char name[PARAMETER_NAME_MAX], size_t layer, const char *kind)
+{
+    snprintf(name, PARAMETER_NAME_MAX, "layers.%zu.%s", layer, kind);
+}
+
+/* "(256,784)" */
+static const char *shape_text(char text[96], const size_t *shape, size_t count)
+{
+    size_t at = 0;
+    text[0] = '\0';
+    for (size_t d = 0; d < count; d++)
+        at += (size_t)snprintf(text + at, 96 - at, "%s%zu", d ? "," : "(", shape[d]);
+    snprintf(text + at, 96 - at, count ? ")" : "()");
+    return text;
+}
+
+clm_status parameter_find(const struct safetensors *file, const char *path, const char *name, size_t rows,
+                          size_t columns, const struct safetensor **out, struct clm_error *error)
+{
+    const size_t shape[2] = {rows, columns}, dimensions = columns ? 2 : 1;
+    char wanted[96], found[96];
+    *out = safetensors_find(file, name);
+    if (!*out)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: there is no %s in it; a model needs one of shape %s",
+                        path, name, shape_text(wanted, shape, dimensions));
+    if ((*out)->dimension_count != dimensions || memcmp((*out)->shape, shape, dimensions * sizeof *shape))
+        return clm_fail(error, CLM_ERROR_SHAPE, "%s: %s has shape %s where this net needs %s", path, name,
+                        shape_text(found, (*out)->shape, (*out)->dimension_count),
+                        shape_text(wanted, shape, dimensions));
+    for (size_t i = 0; i < (*out)->count; i++)
+        if (!isfinite((*out)->values[i]))
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: %s has a %g at element %zu; parameters have to be finite", path, name,
+                            (double)(*out)->values[i], i);
+    return CLM_OK;
+}
+
+clm_status parameters_take(struct clm_model *model, const struct safetensors *file, const char *path,
+                           struct clm_error *error)
+{
+    for (size_t l = 0; l < model->depth; l++) {
+        const size_t O = model->widths[l + 1], I = model->widths[l];
+        const struct safetensor *tensor;
+        char name[PARAMETER_NAME_MAX];
+        clm_status status;
+        parameter_name(name, l, "weight");
+        if ((status = parameter_find(file, path, name, O, I, &tensor, error)))
+            return status;
+        memcpy(model->weights[l], tensor->values, O * I * sizeof(float));
+        parameter_name(name, l, "bias");
+        if ((status = parameter_find(file, path, name, O, 0, &tensor, error)))
+            return status;
+        memcpy(model->biases[l], tensor->values, O * sizeof(float));
+    }
+    char more[PARAMETER_NAME_MAX];
+    parameter_name(more, model->depth, "weight");
+    if (safetensors_find(file, more))
+        return clm_fail(error, CLM_ERROR_SHAPE, "%s: it has a %s, this net has only %zu layers", path, more,
+                        model->depth);
+    return CLM_OK;
+}
