@@ -1,0 +1,250 @@
+#include "data/data.h"
+
+#include "data/format.h"
+#include "data/place.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void clm_data_close(struct clm_data *data)
+{
+    if (!data)
+        return;
+    class_names_free(data->class_names, data->classes);
+    free(data->source);
+    free(data->train_values);
+    free(data->test_values);
+    free(data->train_labels);
+    free(data->test_labels);
+    free(data);
+}
+
+static clm_status check_options(const struct clm_data_options *options, struct clm_error *error)
+{
+    const double validation = options->validation;
+    if (!options->source || !*options->source)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "no data set is named: give a name (fashion-mnist, mnist, cifar10) or a path");
+    if (!(validation >= 0) || isinf(validation) || (validation >= 1 && validation != floor(validation)))
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "validation is %g, where it is a whole number of rows or a fraction from 0 to below 1",
+            validation);
+    return format_check(options->format, error);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
+
+static clm_status read_source(const char *path, const struct clm_data_options *options, struct contents *read,
+                              const struct format **format, struct clm_error *error)
+{
+    const unsigned wanted = options->test ? READ_TRAIN : READ_TRAIN | READ_TEST;
+    const clm_status status = format_read(path, options->format, wanted, read, format, error);
+    if (status == CLM_OK && !read->train.rows)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has no training set, only a test set; add train-images-idx3-ubyte or data_batch_1.bin, or "
+            "name a single file",
+            path);
+    return status;
+}
+
+/* The set that options->test names: a file, or of a directory the test set where it has one, else the training set. */
+static clm_status read_test(const char *path, const char *format_name, struct set *test,
+                            struct clm_error *error)
+{
+    struct contents read;
+    const struct format *format;
+    clm_status status = format_read(path, format_name, READ_TEST, &read, &format, error);
+    if (status == CLM_OK && !read.test.rows) {
+        contents_free(&read);
+        status = format_read(path, format_name, READ_TRAIN, &read, &format, error);
+        read.test = read.train;
+        read.train = (struct set){0};
+    }
+    if (status == CLM_OK) {
+        *test = read.test;
+        read.test = (struct set){0};
+        if (!test->rows)
+            status = clm_fail(error, CLM_ERROR_FORMAT, "%s: holds no images to test on", path);
+    }
+    contents_free(&read);
+    return status;
+}
+
+static clm_status check_same_shape(const struct set *train, const struct set *test, struct clm_error *error)
+{
+    static const char *const names[] = {[ELEMENT_BYTE] = "bytes", [ELEMENT_FLOAT] = "floats"};
+    if (!test->rows || (train->features == test->features && train->element == test->element))
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: the rows of the test set have %zu %s, where those of the training set (%s) have %zu %s",
+        test->labels_path, test->features, names[test->element], train->labels_path, train->features,
+        names[train->element]);
+}
+
+/* How many classes there are, from the format, from a known set's name, or from the labels; and what they are called. */
+static clm_status name_classes(const struct known_set *known, bool has_own_test, struct contents *read,
+                               struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    const char *why = known ? known->name : "CIFAR-10";
+    if (!read->classes && known) {
+        read->class_names = class_names_copy(known->class_names, known->classes);
+        if (!read->class_names)
+            return clm_fail_host_memory(error, known->name, known->classes * sizeof *read->class_names);
+        read->classes = known->classes;
+    } else if (!read->classes) {
+        uint32_t largest = set_largest_label(&read->train);
+        if (has_own_test && set_largest_label(&read->test) > largest)
+            largest = set_largest_label(&read->test);
+        read->classes = (size_t)largest + 1;
+        why = "the training set";
+    }
+    status = set_check_labels(&read->train, read->classes, why, error);
+    if (status == CLM_OK)
+        status = set_check_labels(&read->test, read->classes, why, error);
+    return status;
+}
+
+static clm_status read_all(const char *path, const struct clm_data_options *options, struct contents *read,
+                           const struct format **format, struct clm_error *error)
+{
+    const struct known_set *known = known_set_named(options->source);
+    if (!known)
+        known = known_set_at(path);
+    clm_status status = read_source(path, options, read, format, error);
+    if (status == CLM_OK && options->test)
+        status = read_test(options->test, options->format, &read->test, error);
+    if (status == CLM_OK)
+        status = check_same_shape(&read->train, &read->test, error);
+    if (status == CLM_OK)
+        status = name_classes(known, !options->test, read, error);
+    return status;
+}
+
+/* ---- parts --------------------------------------------------------------------------------------------- */
+
+/* Moves what was read into *data, which owns it from now on. */
+static void take_over(struct contents *read, struct clm_data *data)
+{
+    const struct set *train = &read->train, *test = &read->test;
+    data->features = train->features;
+    data->element = train->element;
+    data->height = train->height;
+    data->width = train->width;
+    data->channels = train->channels;
+    data->classes = read->classes;
+    data->class_names = read->class_names;
+    data->train = (struct rows){train->rows, train->values, train->labels};
+    data->test = (struct rows){test->rows, test->values, test->labels};
+    data->train_values = train->values;
+    data->train_labels = train->labels;
+    data->test_values = test->values;
+    data->test_labels = test->labels;
+    read->train.values = read->test.values = NULL;
+    read->train.labels = read->test.labels = NULL;
+    read->class_names = NULL;
+}
+
+/* The last rows of the training set become the validation set, and of the rest the first `limit` stay. */
+static clm_status split(struct clm_data *data, double validation, size_t limit, struct clm_error *error)
+{
+    const size_t all = data->train.count,
+                 row = data->features * (data->element == ELEMENT_BYTE ? 1 : sizeof(float));
+    const double held = validation < 1 ? floor(validation * (double)all + 0.5) : validation;
+    if (validation > 0 && held < 1)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "validation is %g of %zu training rows, which is no row; raise --val", validation,
+                        all);
+    if (held >= (double)all)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "validation takes %.0f of %zu training rows, and leaves none to train on; lower --val", held,
+            all);
+    const size_t rest = all - (size_t)held;
+    if (rest < all)
+        data->validation = (struct rows){all - rest, (const unsigned char *)data->train.values + rest * row,
+                                         data->train.labels + rest};
+    data->train.count = limit && limit < rest ? limit : rest;
+    return CLM_OK;
+}
+
+clm_status clm_data_open(const struct clm_data_options *options, struct clm_data **out,
+                         struct clm_error *error)
+{
+    struct clm_data *data = NULL;
+    struct contents read = {0};
+    const struct format *format = NULL;
+    char *path = NULL;
+    *out = NULL;
+    clm_status status = check_options(options, error);
+    if (status == CLM_OK)
+        status = place_find(options->source, &path, error);
+    if (status == CLM_OK)
+        status = read_all(path, options, &read, &format, error);
+    if (status != CLM_OK)
+        goto cleanup;
+    data = calloc(1, sizeof *data);
+    if (!data) {
+        status = clm_fail_host_memory(error, path, sizeof *data);
+        goto cleanup;
+    }
+    take_over(&read, data);
+    data->source = path;
+    data->format = format->name;
+    path = NULL;
+    status = split(data, options->validation, options->limit, error);
+cleanup:
+    free(path);
+    contents_free(&read);
+    if (status != CLM_OK)
+        clm_data_close(data);
+    else
+        *out = data;
+    return status;
+}
+
+/* ---- what is asked of it ------------------------------------------------------------------------------- */
+
+const char *clm_data_source(const struct clm_data *data)
+{
+    return data->source;
+}
+
+const char *clm_data_format(const struct clm_data *data)
+{
+    return data->format;
+}
+
+size_t clm_data_rows(const struct clm_data *data, enum clm_part part)
+{
+    return data_part(data, part)->count;
+}
+
+size_t clm_data_features(const struct clm_data *data)
+{
+    return data->features;
+}
+
+size_t clm_data_classes(const struct clm_data *data)
+{
+    return data->classes;
+}
+
+const char *clm_data_class_name(const struct clm_data *data, size_t index)
+{
+    return data->class_names && index < data->classes ? data->class_names[index] : NULL;
+}
+
+bool clm_data_is_bytes(const struct clm_data *data)
+{
+    return data->element == ELEMENT_BYTE;
+}
+
+uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row)
+{
+    return data_part(data, part)->labels[row];
+}

@@ -1,0 +1,119 @@
+#include "data/place.h"
+
+#include "base/file.h"
+#include "data/cifar.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const digit_names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                            "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+
+static const struct known_set known_sets[] = {
+    {"fashion-mnist", 10, fashion_names},
+    {"mnist", 10, digit_names},
+    {"cifar10", CIFAR_CLASSES, cifar_class_names},
+};
+
+const struct known_set *known_set_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof known_sets / sizeof *known_sets; i++)
+        if (!strcmp(known_sets[i].name, name))
+            return known_sets + i;
+    return NULL;
+}
+
+const struct known_set *known_set_at(const char *path)
+{
+    struct stat about;
+    char *whole = realpath(path, NULL);
+    if (!whole)
+        return NULL;
+    char *directory = whole;
+    if (!stat(whole, &about) && !S_ISDIR(about.st_mode))
+        directory = dirname(whole);
+    const struct known_set *known = known_set_named(basename(directory));
+    free(whole);
+    return known;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat about;
+    /* what is there and cannot be looked at is met again, with its error, on opening it */
+    return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
+}
+
+/* The places where `name` is looked for, NULL for one that does not apply; false where there is no memory. */
+static bool list_places(const char *name, char *places[3])
+{
+    const char *own = getenv("CLMLP_DATA"), *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    places[0] = places[1] = places[2] = NULL;
+    if (own && *own && !(places[0] = path_join(own, name)))
+        return false;
+    if (xdg && *xdg) {
+        if (asprintf(&places[1], "%s/clmlp/%s", xdg, name) < 0) {
+            places[1] = NULL;
+            return false;
+        }
+    } else if (home && *home && asprintf(&places[1], "%s/.local/share/clmlp/%s", home, name) < 0) {
+        places[1] = NULL;
+        return false;
+    }
+    places[2] = path_join("/usr/share/datasets", name);
+    return places[2] != NULL;
+}
+
+static const char *next_step(const char *name)
+{
+    if (!strcmp(name, "fashion-mnist"))
+        return "install the package dataset-fashion-mnist, or put its files into one of these";
+    if (!strcmp(name, "cifar10"))
+        return "unpack cifar-10-binary.tar.gz into one of these; data/README.md says where it comes from";
+    return "put its files into one of these, or give the path of a file or directory";
+}
+
+static clm_status fail_nowhere(const char *source, char *const places[3], struct clm_error *error)
+{
+    const char *is_what = known_set_named(source)
+                              ? "is in none of its places"
+                              : "is neither a file, nor a directory, nor the name of a data set "
+                                "(fashion-mnist, mnist, cifar10) that is in its place";
+    const char *here =
+        known_set_named(source) && is_there(source) ? "; for the one in this directory write ./" : "";
+    return clm_fail(error, CLM_ERROR_IO, "the data set %s %s: looked for %s%s%s%s%s; %s%s%s", source, is_what,
+                    places[0] ? places[0] : "", places[0] ? ", " : "", places[1] ? places[1] : "",
+                    places[1] ? " and " : "", places[2], next_step(source), here, *here ? source : "");
+}
+
+clm_status place_find(const char *source, char **path, struct clm_error *error)
+{
+    char *places[3] = {NULL};
+    clm_status status = CLM_OK;
+    *path = NULL;
+    if (!known_set_named(source) && (strchr(source, '/') || is_there(source))) {
+        *path = strdup(source);
+        return *path ? CLM_OK : clm_fail_host_memory(error, source, strlen(source) + 1);
+    }
+    if (!list_places(source, places)) {
+        status = clm_fail_host_memory(error, source, strlen(source) + 1);
+        goto cleanup;
+    }
+    for (int i = 0; i < 3 && !*path; i++) {
+        if (places[i] && is_there(places[i])) {
+            *path = places[i];
+            places[i] = NULL;
+        }
+    }
+    if (!*path)
+        status = fail_nowhere(source, places, error);
+cleanup:
+    for (int i = 0; i < 3; i++)
+        free(places[i]);
+    return status;
+}

@@ -1,0 +1,61 @@
+#include "data/set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void set_free(struct set *set)
+{
+    free(set->values);
+    free(set->labels);
+    free(set->labels_path);
+    *set = (struct set){0};
+}
+
+void contents_free(struct contents *contents)
+{
+    set_free(&contents->train);
+    set_free(&contents->test);
+    class_names_free(contents->class_names, contents->classes);
+    *contents = (struct contents){0};
+}
+
+void class_names_free(char **names, size_t count)
+{
+    if (!names)
+        return;
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+char **class_names_copy(const char *const *names, size_t count)
+{
+    char **copy = calloc(count, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = strdup(names[i]);
+        if (!copy[i]) {
+            class_names_free(copy, count);
+            copy = NULL;
+        }
+    }
+    return copy;
+}
+
+clm_status set_check_labels(const struct set *set, size_t classes, const char *why, struct clm_error *error)
+{
+    for (size_t i = 0; i < set->rows; i++)
+        if (set->labels[i] >= classes)
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: label %u in row %zu (counted from 0), where %s has %zu classes, 0 to %zu",
+                            set->labels_path, set->labels[i], i, why, classes, classes - 1);
+    return CLM_OK;
+}
+
+uint32_t set_largest_label(const struct set *set)
+{
+    uint32_t largest = 0;
+    for (size_t i = 0; i < set->rows; i++)
+        if (set->labels[i] > largest)
+            largest = set->labels[i];
+    return largest;
+}

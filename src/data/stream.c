@@ -1,0 +1,165 @@
+#include "data/stream.h"
+
+#include "base/size.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+/* Deflate's densest code: two bits for a match of 258 bytes. */
+#define DEFLATE_BYTES_PER_BYTE 1032
+
+struct stream {
+    char *path;
+    gzFile file; /* zlib reads what is not gzipped as it is */
+    size_t file_size;
+    size_t position; /* bytes that came out */
+};
+
+/* Opens a regular file. Without O_NONBLOCK, a pipe would wait for somebody to write into it. */
+static clm_status open_regular(const char *path, int *out, size_t *size, struct clm_error *error)
+{
+    struct stat about;
+    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fstat(file, &about) || !S_ISREG(about.st_mode)) {
+        close(file);
+        return clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file, which data is read from", path);
+    }
+    *out = file;
+    *size = (size_t)about.st_size;
+    return CLM_OK;
+}
+
+clm_status stream_open(const char *path, struct stream **out, struct clm_error *error)
+{
+    int file = -1;
+    size_t size = 0;
+    *out = NULL;
+    const clm_status status = open_regular(path, &file, &size, error);
+    if (status != CLM_OK)
+        return status;
+    struct stream *stream = calloc(1, sizeof *stream);
+    if (stream) {
+        stream->file_size = size;
+        stream->path = strdup(path);
+        stream->file = gzdopen(file, "rb");
+        if (stream->file)
+            file = -1;
+    }
+    if (!stream || !stream->path || !stream->file || gzbuffer(stream->file, 1 << 17)) {
+        if (file >= 0)
+            close(file);
+        stream_close(stream);
+        return clm_fail_host_memory(error, path, 1 << 18);
+    }
+    *out = stream;
+    return CLM_OK;
+}
+
+void stream_close(struct stream *stream)
+{
+    if (!stream)
+        return;
+    if (stream->file)
+        gzclose(stream->file);
+    free(stream->path);
+    free(stream);
+}
+
+const char *stream_path(const struct stream *stream)
+{
+    return stream->path;
+}
+
+size_t stream_file_size(const struct stream *stream)
+{
+    return stream->file_size;
+}
+
+bool stream_is_compressed(const struct stream *stream)
+{
+    return !gzdirect(stream->file);
+}
+
+size_t stream_bound(const struct stream *stream)
+{
+    size_t bound;
+    if (!stream_is_compressed(stream))
+        return stream->file_size;
+    return size_mul(stream->file_size, DEFLATE_BYTES_PER_BYTE, &bound) ? bound : SIZE_MAX;
+}
+
+static clm_status describe_failure(const struct stream *stream, struct clm_error *error)
+{
+    int code = Z_OK;
+    const char *text = gzerror(stream->file, &code);
+    if (code == Z_ERRNO)
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu: %s", stream->path,
+                        stream->position, strerror(errno));
+    if (code == Z_MEM_ERROR)
+        return clm_fail_host_memory(error, stream->path, 1 << 18);
+    if (code == Z_BUF_ERROR)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its gzip data ends early, %zu decompressed bytes came out; the file is truncated, fetch "
+            "it again",
+            stream->path, stream->position);
+    /* zlib begins its message with a made-up name of the file */
+    const char *reason = strstr(text, ": ");
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: its gzip data is damaged (%s) behind %zu bytes; fetch it again", stream->path,
+                    reason ? reason + 2 : text, stream->position);
+}
+
+clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *got, struct clm_error *error)
+{
+    *got = 0;
+    while (*got < size) {
+        const unsigned step = (unsigned)size_min(size - *got, 1 << 30);
+        const int count = gzread(stream->file, (unsigned char *)bytes + *got, step);
+        int code = Z_OK;
+        if (count > 0) {
+            *got += (size_t)count;
+            stream->position += (size_t)count;
+            continue;
+        }
+        /* at a truncated file's end zlib returns 0, and an error only here */
+        gzerror(stream->file, &code);
+        return count < 0 || code != Z_OK ? describe_failure(stream, error) : CLM_OK;
+    }
+    return CLM_OK;
+}
+
+clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const char *what,
+                       struct clm_error *error)
+{
+    size_t got = 0;
+    const size_t start = stream->position;
+    const clm_status status = stream_read(stream, bytes, size, &got, error);
+    if (status == CLM_OK && got < size)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: ends after %zu bytes, where %s needs %zu behind the first %zu; the file is truncated",
+            stream->path, stream->position, what, size, start);
+    return status;
+}
+
+clm_status stream_expect_end(struct stream *stream, struct clm_error *error)
+{
+    unsigned char byte;
+    size_t got = 0;
+    const size_t end = stream->position;
+    const clm_status status = stream_read(stream, &byte, 1, &got, error);
+    if (status == CLM_OK && got)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has more than the %zu bytes that its header promises; it is not the file it should be",
+            stream->path, end);
+    return status;
+}
