@@ -111,7 +111,7 @@ static double train_by_hand(struct net *net, const struct clm_data *data,
         const size_t end = first + options->batch < N ? first + options->batch : N;
         for (size_t r = first; r < end; r++) {
             for (size_t i = 0; i < I; i++)
-                x[i] = ((const uint8_t *)data->train.values)[r * I + i] / 255.0;
+                x[i] = ((const uint8_t *)data->train.values)[r * I + i] * (double)(1 / 255.0f);
             loss += backpropagate(net, x, data->train.labels[r], (double)(end - first));
         }
         for (size_t l = 0; l < NET_DEPTH; l++) {
@@ -245,6 +245,7 @@ START_TEST(by_heart)
     struct record record = {0};
     struct clm_train_options options = usual_options(&record);
     options.epochs = 300;
+    options.learning_rate = 0.03;
     train(kinds[_i], model, data, &options);
     const struct clm_epoch *last = &record.epochs[299];
     ck_assert_within(last->train_accuracy, 1.0, 0.0);

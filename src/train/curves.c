@@ -1,0 +1,321 @@
+#include "train/curves.h"
+
+#include <cairo.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* All lengths in points; the picture has SCALE pixels a point. */
+#define SCALE        2.0
+#define WIDTH        840.0
+#define HEIGHT       370.0
+#define MARGIN_LEFT  58.0
+#define MARGIN_RIGHT 20.0
+#define MARGIN_TOP   62.0
+#define MARGIN_FOOT  48.0
+#define TICKS_WANTED 5
+#define DOTS_MOST    40 /* with more epochs, lines alone */
+
+struct colour {
+    double red, green, blue;
+};
+
+/* Okabe and Ito's palette: told apart by the colour-blind, too */
+static const struct colour training_colour = {0.00, 0.45, 0.70}, validation_colour = {0.84, 0.37, 0.00},
+                           test_colour = {0.00, 0.62, 0.45}, ink = {0.15, 0.15, 0.15},
+                           faint = {0.88, 0.88, 0.88};
+
+/* One panel: a figure of each epoch. */
+enum figure { FIGURE_LOSS, FIGURE_ACCURACY };
+
+struct panel {
+    cairo_t *context;
+    enum figure figure;
+    const struct clm_epoch *epochs;
+    size_t count;
+    const struct clm_score *test;    /* or NULL */
+    double left, top, width, height; /* of the plotted area */
+    double lowest, highest, step;    /* of the vertical axis, and between its ticks */
+};
+
+static double training_value(const struct clm_epoch *epoch, enum figure figure)
+{
+    return figure == FIGURE_LOSS ? epoch->train_loss : epoch->train_accuracy;
+}
+
+static double validation_value(const struct clm_epoch *epoch, enum figure figure)
+{
+    if (!epoch->has_validation)
+        return NAN;
+    return figure == FIGURE_LOSS ? epoch->validation_loss : epoch->validation_accuracy;
+}
+
+static double test_value(const struct panel *panel)
+{
+    if (!panel->test)
+        return NAN;
+    return panel->figure == FIGURE_LOSS ? panel->test->loss : panel->test->accuracy;
+}
+
+/* ---- scales ---- */
+
+/* 1, 2 or 5 times a power of ten: the smallest such step that gives at most `ticks` of them over `range`. */
+static double tick_step(double range, int ticks)
+{
+    const double rough = range / ticks, power = pow(10, floor(log10(rough)));
+    const double lead = rough / power;
+    return power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10);
+}
+
+static void widen(double value, double *lowest, double *highest)
+{
+    if (!isfinite(value))
+        return;
+    *lowest = fmin(*lowest, value);
+    *highest = fmax(*highest, value);
+}
+
+/* The vertical axis: from tick to tick around all values. */
+static void choose_range(struct panel *panel)
+{
+    double lowest = INFINITY, highest = -INFINITY;
+    for (size_t e = 0; e < panel->count; e++) {
+        widen(training_value(&panel->epochs[e], panel->figure), &lowest, &highest);
+        widen(validation_value(&panel->epochs[e], panel->figure), &lowest, &highest);
+    }
+    widen(test_value(panel), &lowest, &highest);
+    if (!(lowest <= highest))
+        lowest = 0, highest = 1;
+    if (highest - lowest < 1e-6 * fmax(1, fabs(highest)))
+        lowest -= 0.05 * fmax(1, fabs(highest)), highest += 0.05 * fmax(1, fabs(highest));
+    panel->step = tick_step(highest - lowest, TICKS_WANTED);
+    panel->lowest = floor(lowest / panel->step) * panel->step;
+    panel->highest = ceil(highest / panel->step) * panel->step;
+    if (panel->figure == FIGURE_ACCURACY)
+        panel->highest = fmin(panel->highest, 1);
+}
+
+static double x_of(const struct panel *panel, double epoch)
+{
+    const double last = panel->count > 1 ? (double)panel->count - 1 : 1;
+    const double at = panel->count > 1 ? (epoch - 1) / last : 0.5;
+    return panel->left + panel->width * (0.02 + 0.96 * at);
+}
+
+static double y_of(const struct panel *panel, double value)
+{
+    return panel->top + panel->height * (panel->highest - value) / (panel->highest - panel->lowest);
+}
+
+/* ---- drawing ---- */
+
+static void set_colour(cairo_t *context, struct colour colour)
+{
+    cairo_set_source_rgb(context, colour.red, colour.green, colour.blue);
+}
+
+/* Text with the point (x, y) at the share `across` of its width, on its baseline; returns the width. */
+static double draw_text(cairo_t *context, double x, double y, double across, double size, const char *text)
+{
+    cairo_text_extents_t extents;
+    cairo_set_font_size(context, size);
+    cairo_text_extents(context, text, &extents);
+    cairo_move_to(context, x - across * extents.x_advance, y);
+    cairo_show_text(context, text);
+    return extents.x_advance;
+}
+
+static void draw_line(cairo_t *context, double x0, double y0, double x1, double y1)
+{
+    cairo_move_to(context, x0, y0);
+    cairo_line_to(context, x1, y1);
+    cairo_stroke(context);
+}
+
+static void draw_vertical_axis(const struct panel *panel)
+{
+    cairo_t *const context = panel->context;
+    const int steps = (int)floor((panel->highest - panel->lowest) / panel->step + 1e-9);
+    const int decimals = (int)fmax(0, fmin(9, ceil(-log10(panel->step) - 1e-9)));
+    cairo_set_line_width(context, 0.8);
+    for (int i = 0; i <= steps; i++) {
+        const double value = panel->lowest + i * panel->step, y = y_of(panel, value);
+        char label[64];
+        if (panel->figure == FIGURE_ACCURACY)
+            snprintf(label, sizeof label, "%.*f %%", decimals > 2 ? decimals - 2 : 0, 100 * value);
+        else
+            snprintf(label, sizeof label, "%.*f", decimals, value);
+        set_colour(context, faint);
+        draw_line(context, panel->left, y, panel->left + panel->width, y);
+        set_colour(context, ink);
+        draw_text(context, panel->left - 7, y + 4, 1, 11, label);
+    }
+}
+
+static void draw_horizontal_axis(const struct panel *panel)
+{
+    cairo_t *const context = panel->context;
+    const double foot = panel->top + panel->height;
+    const size_t step = panel->count > 10 ? (size_t)fmax(1, tick_step((double)panel->count, 10)) : 1;
+    set_colour(context, ink);
+    cairo_set_line_width(context, 1);
+    draw_line(context, panel->left, foot, panel->left + panel->width, foot);
+    for (size_t e = step; e <= panel->count; e += step) {
+        char label[32];
+        snprintf(label, sizeof label, "%zu", e);
+        draw_line(context, x_of(panel, (double)e), foot, x_of(panel, (double)e), foot + 4);
+        draw_text(context, x_of(panel, (double)e), foot + 17, 0.5, 11, label);
+    }
+    draw_text(context, panel->left + panel->width / 2, foot + 36, 0.5, 12, "epoch");
+}
+
+/* A line through the epochs' values, broken where one is not finite. */
+static void draw_series(const struct panel *panel, struct colour colour,
+                        double (*value_of)(const struct clm_epoch *epoch, enum figure figure))
+{
+    cairo_t *const context = panel->context;
+    set_colour(context, colour);
+    cairo_set_line_width(context, 2);
+    cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND);
+    bool is_drawing = false;
+    for (size_t e = 0; e < panel->count; e++) {
+        const double value = value_of(&panel->epochs[e], panel->figure);
+        if (isfinite(value) && is_drawing)
+            cairo_line_to(context, x_of(panel, (double)e + 1), y_of(panel, value));
+        else if (isfinite(value))
+            cairo_move_to(context, x_of(panel, (double)e + 1), y_of(panel, value));
+        is_drawing = isfinite(value);
+    }
+    cairo_stroke(context);
+    for (size_t e = 0; panel->count <= DOTS_MOST && e < panel->count; e++) {
+        const double value = value_of(&panel->epochs[e], panel->figure);
+        if (!isfinite(value))
+            continue;
+        cairo_arc(context, x_of(panel, (double)e + 1), y_of(panel, value), 3, 0, 2 * 3.14159265358979);
+        cairo_fill(context);
+    }
+}
+
+static void draw_test(const struct panel *panel)
+{
+    const double value = test_value(panel), dashes[] = {5, 4};
+    if (!isfinite(value))
+        return;
+    set_colour(panel->context, test_colour);
+    cairo_set_line_width(panel->context, 1.5);
+    cairo_set_dash(panel->context, dashes, 2, 0);
+    draw_line(panel->context, panel->left, y_of(panel, value), panel->left + panel->width,
+              y_of(panel, value));
+    cairo_set_dash(panel->context, NULL, 0, 0);
+}
+
+/* One entry of the legend; returns where the next begins. */
+static double draw_entry(cairo_t *context, double x, double y, struct colour colour, bool is_dashed,
+                         const char *name)
+{
+    const double dashes[] = {5, 4};
+    set_colour(context, colour);
+    cairo_set_line_width(context, is_dashed ? 1.5 : 2);
+    if (is_dashed)
+        cairo_set_dash(context, dashes, 2, 0);
+    draw_line(context, x, y - 4, x + 22, y - 4);
+    cairo_set_dash(context, NULL, 0, 0);
+    set_colour(context, ink);
+    return x + 28 + draw_text(context, x + 28, y, 0, 12, name) + 18;
+}
+
+/* The figure's name and the series' last values, above the plotted area. */
+static void draw_legend(const struct panel *panel)
+{
+    cairo_t *const context = panel->context;
+    const bool is_loss = panel->figure == FIGURE_LOSS,
+               has_validation = panel->count && panel->epochs[0].has_validation;
+    const double y = panel->top - 14, shown = is_loss ? test_value(panel) : 100 * test_value(panel);
+    set_colour(context, ink);
+    cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
+    double x = panel->left + draw_text(context, panel->left, y, 0, 12.5, is_loss ? "Loss" : "Accuracy") + 22;
+    cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    x = draw_entry(context, x, y, training_colour, false, "training");
+    if (has_validation)
+        x = draw_entry(context, x, y, validation_colour, false, "validation");
+    if (isfinite(shown)) {
+        char name[64];
+        snprintf(name, sizeof name, is_loss ? "test %.3f" : "test %.2f %%", shown);
+        draw_entry(context, x, y, test_colour, true, name);
+    }
+}
+
+static void draw_panel(cairo_t *context, enum figure figure, const struct clm_epoch *epochs, size_t count,
+                       const struct clm_score *test)
+{
+    struct panel panel = {.context = context,
+                          .figure = figure,
+                          .epochs = epochs,
+                          .count = count,
+                          .test = test,
+                          .left = (figure == FIGURE_LOSS ? 0 : WIDTH / 2) + MARGIN_LEFT,
+                          .top = MARGIN_TOP,
+                          .width = WIDTH / 2 - MARGIN_LEFT - MARGIN_RIGHT,
+                          .height = HEIGHT - MARGIN_TOP - MARGIN_FOOT};
+    choose_range(&panel);
+    draw_vertical_axis(&panel);
+    draw_horizontal_axis(&panel);
+    draw_test(&panel);
+    draw_series(&panel, training_colour, training_value);
+    draw_series(&panel, validation_colour, validation_value);
+    draw_legend(&panel);
+}
+
+/* ---- PNG ---- */
+
+struct bytes {
+    unsigned char *data;
+    size_t size, room;
+};
+
+static cairo_status_t append(void *closure, const unsigned char *data, unsigned length)
+{
+    struct bytes *const bytes = closure;
+    if (length > bytes->room - bytes->size) {
+        const size_t room = 2 * (bytes->size + length);
+        unsigned char *const larger = realloc(bytes->data, room);
+        if (!larger)
+            return CAIRO_STATUS_NO_MEMORY;
+        bytes->data = larger;
+        bytes->room = room;
+    }
+    memcpy(bytes->data + bytes->size, data, length);
+    bytes->size += length;
+    return CAIRO_STATUS_SUCCESS;
+}
+
+clm_status curves_draw(const struct clm_epoch *epochs, size_t count, const struct clm_score *test,
+                       const char *title, unsigned char **bytes, size_t *size, struct clm_error *error)
+{
+    struct bytes png = {0};
+    cairo_surface_t *const surface =
+        cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(WIDTH * SCALE), (int)(HEIGHT * SCALE));
+    cairo_t *const context = cairo_create(surface);
+    cairo_scale(context, SCALE, SCALE);
+    cairo_set_source_rgb(context, 1, 1, 1);
+    cairo_paint(context);
+    cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    set_colour(context, ink);
+    draw_text(context, WIDTH / 2, 25, 0.5, 14, title);
+    draw_panel(context, FIGURE_LOSS, epochs, count, test);
+    draw_panel(context, FIGURE_ACCURACY, epochs, count, test);
+    cairo_status_t drawn = cairo_status(context);
+    if (drawn == CAIRO_STATUS_SUCCESS)
+        drawn = cairo_surface_write_to_png_stream(surface, append, &png);
+    cairo_destroy(context);
+    cairo_surface_destroy(surface);
+    if (drawn != CAIRO_STATUS_SUCCESS) {
+        free(png.data);
+        return clm_fail(error, CLM_ERROR_MEMORY, "the curves of %zu epochs could not be drawn: %s", count,
+                        cairo_status_to_string(drawn));
+    }
+    *bytes = png.data;
+    *size = png.size;
+    return CLM_OK;
+}

@@ -1,0 +1,261 @@
+#include "train/run_directory.h"
+
+#include "base/file.h"
+#include "data/data.h"
+#include "nn/model.h"
+#include "train/curves.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* In the order they are written: a directory with a run.json is complete. */
+enum run_file { RUN_MODEL, RUN_HISTORY, RUN_CURVES, RUN_REPORT, RUN_FILE_COUNT };
+static const char *const file_names[RUN_FILE_COUNT] = {"model.safetensors", "history.csv", "curves.png",
+                                                       "run.json"};
+
+/* ---- beginning ---- */
+
+static clm_status refuse_existing(const char *path, const char *name, struct clm_error *error)
+{
+    struct stat about;
+    char *const file = path_join(path, name);
+    if (!file)
+        return clm_fail_host_memory(error, path, strlen(path));
+    const bool is_there = lstat(file, &about) == 0;
+    free(file);
+    if (!is_there)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_ARGUMENT,
+        "%s holds a run already (%s); nothing is overwritten: name another directory with --out, or move "
+        "this one away",
+        path, name);
+}
+
+/* That a file can be made there, told before hours of training rather than after. */
+static clm_status check_writable(const char *path, struct clm_error *error)
+{
+    char *const probe = path_join(path, ".clmlp-XXXXXX");
+    if (!probe)
+        return clm_fail_host_memory(error, path, strlen(path));
+    const int descriptor = mkstemp(probe);
+    const int reason = errno;
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(probe);
+    }
+    free(probe);
+    if (descriptor >= 0)
+        return CLM_OK;
+    return clm_fail(error, CLM_ERROR_IO,
+                    "%s: no file can be made in it (%s); name another directory with --out", path,
+                    strerror(reason));
+}
+
+clm_status run_directory_begin(const char *path, struct clm_error *error)
+{
+    clm_status status = directory_make(path, error);
+    for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
+        status = refuse_existing(path, file_names[i], error);
+    if (status == CLM_OK)
+        status = refuse_existing(path, "checkpoint.safetensors", error);
+    return status ? status : check_writable(path, error);
+}
+
+/* ---- run.json ---- */
+
+/* JSON has no NaN and no infinity: null stands for both. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Text of any bytes: what is no UTF-8 becomes '?', for JSON holds nothing else. */
+static json_t *text(const char *bytes)
+{
+    json_t *value = json_string(bytes);
+    if (value)
+        return value;
+    char *const copy = strdup(bytes);
+    for (char *c = copy; c && *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    value = copy ? json_string(copy) : NULL;
+    free(copy);
+    return value;
+}
+
+static json_t *arguments_of(const struct run_record *record)
+{
+    json_t *const list = json_array();
+    for (int i = 0; list && i < record->argc; i++)
+        json_array_append_new(list, text(record->argv[i]));
+    return list;
+}
+
+static json_t *device_of(const struct clm_backend *backend)
+{
+    return json_pack("{ss so ss}", "backend", clm_backend_name(backend), "name",
+                     text(clm_backend_device(backend)), "provider", clm_backend_provider(backend));
+}
+
+static json_t *data_of(const struct clm_data *data)
+{
+    return json_pack("{so ss sI sI sI sI sI}", "source", text(data->source), "format", data->format,
+                     "features", (json_int_t)data->features, "classes", (json_int_t)data->classes,
+                     "train_rows", (json_int_t)data->train.count, "val_rows",
+                     (json_int_t)data->validation.count, "test_rows", (json_int_t)data->test.count);
+}
+
+static json_t *layers_of(const struct clm_model *model)
+{
+    json_t *const list = json_array();
+    for (size_t l = 0; list && l <= model->depth; l++)
+        json_array_append_new(list, json_integer((json_int_t)model->widths[l]));
+    return list;
+}
+
+static json_t *epoch_of(const struct clm_epoch *epoch)
+{
+    const bool has = epoch->has_validation;
+    return json_pack("{sI so so so so so so so}", "epoch", (json_int_t)epoch->epoch, "learning_rate",
+                     number(epoch->learning_rate), "train_loss", number(epoch->train_loss), "train_accuracy",
+                     number(epoch->train_accuracy), "val_loss",
+                     has ? number(epoch->validation_loss) : json_null(), "val_accuracy",
+                     has ? number(epoch->validation_accuracy) : json_null(), "seconds",
+                     number(epoch->seconds), "samples_per_s", number(epoch->samples_per_s));
+}
+
+static json_t *epochs_of(const struct run_record *record)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; list && i < record->epoch_count; i++)
+        json_array_append_new(list, epoch_of(&record->epochs[i]));
+    return list;
+}
+
+static json_t *report_of(const struct run_record *record)
+{
+    const struct clm_score *const test = &record->result->test;
+    json_t *const report =
+        json_pack("{ss ss so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
+                  arguments_of(record), "device", device_of(record->backend), "data", data_of(record->data),
+                  "layers", layers_of(record->model), "epochs", epochs_of(record));
+    if (report && record->result->has_test)
+        json_object_set_new(
+            report, "test",
+            json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy)));
+    return report;
+}
+
+static clm_status write_report(const char *path, const struct run_record *record, struct clm_error *error)
+{
+    json_t *const report = report_of(record);
+    char *const bytes = report ? json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    const clm_status status =
+        bytes ? clm_write_file(path, bytes, strlen(bytes), error) : clm_fail_host_memory(error, path, 0);
+    free(bytes);
+    json_decref(report);
+    return status;
+}
+
+/* ---- history.csv ---- */
+
+static void print_epoch(FILE *stream, const struct clm_epoch *epoch)
+{
+    fprintf(stream, "%zu,%.9g,%.9g,%.9g,", epoch->epoch, epoch->learning_rate, epoch->train_loss,
+            epoch->train_accuracy);
+    if (epoch->has_validation)
+        fprintf(stream, "%.9g,%.9g,", epoch->validation_loss, epoch->validation_accuracy);
+    else
+        fprintf(stream, ",,");
+    fprintf(stream, "%.6g,%.6g\n", epoch->seconds, epoch->samples_per_s);
+}
+
+static clm_status write_history(const char *path, const struct run_record *record, struct clm_error *error)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&bytes, &size);
+    if (!stream)
+        return clm_fail_host_memory(error, path, 0);
+    fprintf(stream,
+            "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds,samples_per_s\n");
+    for (size_t i = 0; i < record->epoch_count; i++)
+        print_epoch(stream, &record->epochs[i]);
+    const clm_status status = fclose(stream) == 0 ? clm_write_file(path, bytes, size, error)
+                                                  : clm_fail_host_memory(error, path, size);
+    free(bytes);
+    return status;
+}
+
+/* ---- curves.png ---- */
+
+/* "fashion-mnist, 784-256-128-10, blas" */
+static void make_title(char title[256], const struct run_record *record)
+{
+    const struct clm_model *const model = record->model;
+    const char *const slash = strrchr(record->data->source, '/');
+    size_t at =
+        (size_t)snprintf(title, 256, "%.100s, ", slash && slash[1] ? slash + 1 : record->data->source);
+    for (size_t l = 0; l <= model->depth && at < 200; l++)
+        at += (size_t)snprintf(title + at, 256 - at, "%s%zu", l ? "-" : "", model->widths[l]);
+    snprintf(title + at, 256 - at, ", %s", clm_backend_name(record->backend));
+}
+
+static clm_status write_curves(const char *path, const struct run_record *record, struct clm_error *error)
+{
+    char title[256];
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    make_title(title, record);
+    clm_status status =
+        curves_draw(record->epochs, record->epoch_count,
+                    record->result->has_test ? &record->result->test : NULL, title, &bytes, &size, error);
+    if (status == CLM_OK)
+        status = clm_write_file(path, bytes, size, error);
+    free(bytes);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static clm_status write_one(enum run_file file, const char *path, const struct run_record *record,
+                            struct clm_error *error)
+{
+    switch (file) {
+    case RUN_MODEL:
+        return clm_model_save(record->model, path, error);
+    case RUN_HISTORY:
+        return write_history(path, record, error);
+    case RUN_CURVES:
+        return write_curves(path, record, error);
+    case RUN_REPORT:
+    case RUN_FILE_COUNT:
+        break;
+    }
+    return write_report(path, record, error);
+}
+
+clm_status run_directory_write(const char *path, const struct run_record *record, struct clm_error *error)
+{
+    char *paths[RUN_FILE_COUNT] = {NULL};
+    size_t written = 0;
+    clm_status status = CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
+        if (!(paths[i] = path_join(path, file_names[i])))
+            status = clm_fail_host_memory(error, path, strlen(path));
+    for (; status == CLM_OK && written < RUN_FILE_COUNT; written += status == CLM_OK)
+        status = write_one((enum run_file)written, paths[written], record, error);
+    for (size_t i = 0; status != CLM_OK && i < written; i++)
+        unlink(paths[i]);
+    for (size_t i = 0; i < RUN_FILE_COUNT; i++)
+        free(paths[i]);
+    return status;
+}
