@@ -8,7 +8,7 @@
 
 /* All lengths in points; the picture has SCALE pixels a point. */
 #define SCALE        2.0
-#define WIDTH        840.0
+#define WIDTH        920.0
 #define HEIGHT       370.0
 #define MARGIN_LEFT  58.0
 #define MARGIN_RIGHT 20.0
@@ -222,7 +222,7 @@ static double draw_entry(cairo_t *context, double x, double y, struct colour col
     draw_line(context, x, y - 4, x + 22, y - 4);
     cairo_set_dash(context, NULL, 0, 0);
     set_colour(context, ink);
-    return x + 28 + draw_text(context, x + 28, y, 0, 12, name) + 18;
+    return x + 28 + draw_text(context, x + 28, y, 0, 12, name) + 16;
 }
 
 /* The figure's name and the series' last values, above the plotted area. */
@@ -234,7 +234,7 @@ static void draw_legend(const struct panel *panel)
     const double y = panel->top - 14, shown = is_loss ? test_value(panel) : 100 * test_value(panel);
     set_colour(context, ink);
     cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
-    double x = panel->left + draw_text(context, panel->left, y, 0, 12.5, is_loss ? "Loss" : "Accuracy") + 22;
+    double x = panel->left + draw_text(context, panel->left, y, 0, 12.5, is_loss ? "Loss" : "Accuracy") + 18;
     cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     x = draw_entry(context, x, y, training_colour, false, "training");
     if (has_validation)
