@@ -12,7 +12,7 @@
  * them, shifted, in some contrast and brightness, with a fainter pattern of any class over it, and noise. Only sums and
  * products of doubles are used, so that every processor makes the same bytes. */
 enum {
-    VARIANTS = 4,
+    VARIANTS = 5,
     SHIFT_MAX = 6,                   /* pixels in each direction */
     CANVAS = CIFAR_SIDE + SHIFT_MAX, /* a pattern, before a part of it is cut out */
     CELL = 8,                        /* pixels between the knots of a pattern */
@@ -20,7 +20,7 @@ enum {
     PATTERNS = CIFAR_CLASSES * VARIANTS,
 };
 
-static const double amplitude = 90, faintest = 0.4, strongest = 1.3, noise_scale = 0.3;
+static const double amplitude = 70, faintest = 0.2, strongest = 1.6, noise_scale = 0.35;
 
 struct pattern {
     double values[CIFAR_CHANNELS][CANVAS][CANVAS]; /* about -1 to 1 */
