@@ -1,0 +1,225 @@
+/* How long a training step takes: gather, forward, backward and update, with the queue kept full as in training. */
+#include "base/clock.h"
+#include "base/philox.h"
+#include "base/size.h"
+#include "nn/network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_SECONDS 2.0
+#define WARM_UP_SECONDS 0.3
+#define SLICE_SECONDS   0.02 /* steps timed together, so that waiting for the last of them does not count */
+#define SLICES_MOST     1000
+#define SLICES_LEAST    5
+#define RESIDENT_BYTES  (16u << 20) /* of the data set, where a batch is not larger: more than caches hold */
+#define LEARNING_RATE   1e-3
+
+struct bench {
+    struct clm_backend *be;
+    struct network net;
+    struct resident data;
+    struct metrics sums;
+    size_t rows, batch, next; /* of the data; next: the first row of the next step */
+    struct step step;
+};
+
+/* ---- memory ---- */
+
+static size_t rows_of(const struct clm_bench_options *options)
+{
+    const size_t wanted = RESIDENT_BYTES / options->sizes[0];
+    return round_up(size_max(wanted, options->batch), options->batch);
+}
+
+static clm_status create(struct bench *bench, const struct clm_bench_options *options,
+                         struct clm_error *error)
+{
+    const size_t I = options->sizes[0];
+    const enum network_use use = options->momentum != 0 ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN;
+    clm_status status;
+    if ((status = tensor_create(bench->be, TENSOR_BYTE, bench->rows, I, &bench->data.values, error)) ||
+        (status = tensor_create(bench->be, TENSOR_INDEX, 1, bench->rows, &bench->data.labels, error)) ||
+        (status = tensor_create(bench->be, TENSOR_REAL, 1, I, &bench->data.mean, error)) ||
+        (status = tensor_create(bench->be, TENSOR_REAL, 1, I, &bench->data.scale, error)) ||
+        (status = metrics_create(bench->be, &bench->sums, error)))
+        return status;
+    return network_create(bench->be, options->sizes, options->size_count - 1, options->batch, use,
+                          &bench->net, error);
+}
+
+static void release(struct bench *bench)
+{
+    network_free(&bench->net);
+    metrics_free(bench->be, &bench->sums);
+    tensor_free(bench->be, &bench->data.values);
+    tensor_free(bench->be, &bench->data.labels);
+    tensor_free(bench->be, &bench->data.mean);
+    tensor_free(bench->be, &bench->data.scale);
+}
+
+static clm_status check_memory(const struct clm_bench_options *options, struct bench *bench,
+                               struct clm_error *error)
+{
+    struct clm_backend *const be = bench->be;
+    struct bench planned = *bench;
+    be->memory.is_planning = true;
+    be->memory.peak = be->memory.now;
+    const clm_status status = create(&planned, options, error);
+    release(&planned);
+    be->memory.is_planning = false;
+    return status ? status : memory_check(be, "the benchmark", be->memory.peak, error);
+}
+
+/* ---- content ---- */
+
+/* Random bytes and labels; x = byte / 255. */
+static clm_status write_data(struct bench *bench, size_t I, size_t classes, struct clm_error *error)
+{
+    uint8_t *const values = malloc(bench->rows * I);
+    uint32_t *const labels = malloc(bench->rows * sizeof *labels);
+    float *const mean = calloc(I, sizeof *mean), *const scale = malloc(I * sizeof *scale);
+    struct philox random = philox_start(1, RANDOM_TEST, 0);
+    clm_status status = CLM_OK;
+    if (!values || !labels || !mean || !scale) {
+        status = clm_fail_host_memory(error, "the benchmark's data", bench->rows * I);
+        goto cleanup;
+    }
+    for (size_t i = 0; i < bench->rows * I; i++)
+        values[i] = (uint8_t)philox_next(&random);
+    for (size_t r = 0; r < bench->rows; r++)
+        labels[r] = philox_below(&random, (uint32_t)classes);
+    for (size_t i = 0; i < I; i++)
+        scale[i] = 1 / 255.0f;
+    if ((status = backend_write(bench->be, &bench->data.values, HOST_BYTE, values, error)) ||
+        (status = backend_write(bench->be, &bench->data.labels, HOST_INDEX, labels, error)) ||
+        (status = backend_write(bench->be, &bench->data.mean, HOST_FLOAT, mean, error)))
+        goto cleanup;
+    status = backend_write(bench->be, &bench->data.scale, HOST_FLOAT, scale, error);
+cleanup:
+    free(values);
+    free(labels);
+    free(mean);
+    free(scale);
+    return status;
+}
+
+static clm_status write_parameters(struct bench *bench, const struct clm_bench_options *options,
+                                   struct clm_error *error)
+{
+    const struct clm_model_options model_options = {
+        .sizes = options->sizes, .size_count = options->size_count, .seed = 1, .is_bytes = true};
+    struct clm_model *model = NULL;
+    clm_status status = clm_model_create(&model_options, &model, error);
+    if (status == CLM_OK)
+        status = network_write(&bench->net, model, error);
+    clm_model_free(model);
+    return status ? status : metrics_reset(bench->be, &bench->sums, error);
+}
+
+/* ---- timing ---- */
+
+static clm_status run_steps(struct bench *bench, size_t count, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < count; i++) {
+        if ((status = network_gather(&bench->net, &bench->data, NULL, bench->next, bench->batch, error)) ||
+            (status = network_step(&bench->net, bench->batch, &bench->step, &bench->sums, error)))
+            break;
+        bench->next = (bench->next + bench->batch) % bench->rows;
+        status = backend_pace(bench->be, error);
+    }
+    return status ? status : backend_finish(bench->be, error);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double operations_of_step(const struct clm_bench_options *options)
+{
+    double operations = 0;
+    for (size_t l = 0; l + 1 < options->size_count; l++)
+        operations += (l ? 6.0 : 4.0) * (double)options->batch * (double)options->sizes[l] *
+                      (double)options->sizes[l + 1];
+    return operations;
+}
+
+/* Warms up, and from that tells how many steps make a slice. */
+static clm_status warm_up(struct bench *bench, size_t *steps, struct clm_error *error)
+{
+    const double begin = clock_seconds();
+    double now = begin;
+    size_t count = 0;
+    while (now - begin < WARM_UP_SECONDS || count < 3) {
+        const clm_status status = run_steps(bench, 1, error);
+        if (status != CLM_OK)
+            return status;
+        count++;
+        now = clock_seconds();
+    }
+    *steps = size_max(1, (size_t)(SLICE_SECONDS * (double)count / (now - begin)));
+    return CLM_OK;
+}
+
+static clm_status time_slices(struct bench *bench, const struct clm_bench_options *options, size_t steps,
+                              struct clm_bench_result *result, struct clm_error *error)
+{
+    const double most = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS, begin = clock_seconds();
+    double slices[SLICES_MOST], now = begin; /* milliseconds a step */
+    size_t count = 0;
+    while (count < SLICES_MOST && (now - begin < most || count < SLICES_LEAST)) {
+        const clm_status status = run_steps(bench, steps, error);
+        if (status != CLM_OK)
+            return status;
+        const double end = clock_seconds();
+        slices[count++] = 1e3 * (end - now) / (double)steps;
+        now = end;
+    }
+    qsort(slices, count, sizeof *slices, compare_doubles);
+    result->steps = steps * count;
+    result->milliseconds = count % 2 ? slices[count / 2] : (slices[count / 2 - 1] + slices[count / 2]) / 2;
+    result->milliseconds_low = slices[count / 10];
+    result->milliseconds_high = slices[count - 1 - count / 10];
+    result->samples_per_s = 1e3 * (double)options->batch / result->milliseconds;
+    result->gflops = 1e-6 * operations_of_step(options) / result->milliseconds;
+    return CLM_OK;
+}
+
+clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *options,
+                     struct clm_bench_result *result, struct clm_error *error)
+{
+    struct bench bench = {.be = be,
+                          .batch = options->batch,
+                          .step = {.learning_rate = LEARNING_RATE, .momentum = options->momentum}};
+    size_t steps = 1;
+    clm_status status;
+    *result = (struct clm_bench_result){0};
+    if (options->size_count < 2 || !options->batch)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "a benchmark of %zu widths at batch %zu: it needs inputs, classes, "
+                        "and at least a row",
+                        options->size_count, options->batch);
+    for (size_t i = 0; i < options->size_count; i++)
+        if (!options->sizes[i] || options->sizes[i] > INT32_MAX || options->batch > INT32_MAX)
+            return clm_fail(error, CLM_ERROR_ARGUMENT,
+                            "a benchmark with a layer of %zu units at batch %zu: each has to "
+                            "be from 1 to %d",
+                            options->sizes[i], options->batch, INT32_MAX);
+    bench.rows = rows_of(options);
+    if ((status = check_memory(options, &bench, error)))
+        return status;
+    const double begin = clock_seconds();
+    if ((status = create(&bench, options, error)) ||
+        (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)) ||
+        (status = write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
+        goto cleanup;
+    result->first_step_seconds = clock_seconds() - begin;
+    if ((status = warm_up(&bench, &steps, error)) == CLM_OK)
+        status = time_slices(&bench, options, steps, result, error);
+cleanup:
+    release(&bench);
+    return status;
+}

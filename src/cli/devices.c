@@ -1,0 +1,114 @@
+/* clmlp devices: every platform and device, and the one that would be taken. */
+#include "cli/arguments.h"
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arguments {
+    const char *selector, *json;
+};
+
+static const struct argp_option options[] = {
+    {"device", KEY_DEVICE, "DEVICE", 0,
+     "whether this one would be taken: auto, gpu, cpu, P:D, or a part of a name (default: $CLMLP_DEVICE, "
+     "else auto)",
+     1},
+    {"json", KEY_JSON, "FILE", 0, "write the list as JSON, too; - is standard output", 1},
+    {0},
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct arguments *const arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        begin_parsing(state);
+        return 0;
+    case KEY_DEVICE:
+        arguments->selector = text;
+        return 0;
+    case KEY_JSON:
+        arguments->json = text;
+        return 0;
+    case ARGP_KEY_ARG:
+        wrong_usage(state, "it takes options only, not %s", text);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const char *type_name(enum clm_device_type type)
+{
+    static const char *const names[] = {[CLM_DEVICE_GPU] = "GPU",
+                                        [CLM_DEVICE_ACCELERATOR] = "accelerator",
+                                        [CLM_DEVICE_CPU] = "CPU",
+                                        [CLM_DEVICE_OTHER] = "other"};
+    return names[type];
+}
+
+static double gibibytes(uint64_t bytes)
+{
+    return (double)bytes / (1 << 30);
+}
+
+static void print_device(const struct clm_device *device)
+{
+    printf("%c %u:%u  %s  [%s]\n", device->is_taken ? '*' : ' ', device->platform, device->index,
+           device->name, type_name(device->type));
+    printf("       platform  %s, %s\n", device->platform_name, device->platform_version);
+    printf("       version   %s, driver %s, vendor %s\n", device->version, device->driver, device->vendor);
+    printf("       compute   %u units at %u MHz, work-groups up to %zu\n", device->compute_units,
+           device->clock_mhz, device->max_work_group);
+    printf("       memory    %.2f GiB, at once %.2f GiB, local %.0f KiB\n", gibibytes(device->global_memory),
+           gibibytes(device->max_allocation), (double)device->local_memory / 1024);
+    printf("       %s  %s\n\n", device->is_taken ? "taken:  " : "not:    ", device->reason);
+}
+
+static json_t *describe(const struct clm_device *device)
+{
+    return json_pack(
+        "{sI sI ss ss ss ss ss ss ss sI sI sI sI sI sI sb ss}", "platform", (json_int_t)device->platform,
+        "device", (json_int_t)device->index, "type", type_name(device->type), "name", device->name, "vendor",
+        device->vendor, "version", device->version, "driver", device->driver, "platform_name",
+        device->platform_name, "platform_version", device->platform_version, "compute_units",
+        (json_int_t)device->compute_units, "clock_mhz", (json_int_t)device->clock_mhz, "global_memory",
+        (json_int_t)device->global_memory, "max_allocation", (json_int_t)device->max_allocation,
+        "local_memory", (json_int_t)device->local_memory, "max_work_group",
+        (json_int_t)device->max_work_group, "taken", device->is_taken, "reason", device->reason);
+}
+
+int command_devices(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc = "Lists every device of every OpenCL platform. The one that --device (or "
+               "$CLMLP_DEVICE, or auto) takes is marked *; auto takes the first GPU, "
+               "accelerator or CPU, in that order, that passes a quick self-test."};
+    struct arguments arguments = {.selector = default_device().options.device};
+    struct clm_device *devices;
+    struct clm_error error = {0};
+    size_t count;
+    parse_arguments(&argp, argc, argv, &arguments);
+    if (clm_devices_list(arguments.selector, &devices, &count, &error) != CLM_OK)
+        return fail_command("devices", &error);
+    json_t *const list = json_array();
+    bool is_taken = false, is_written = true;
+    const bool is_quiet = arguments.json && !strcmp(arguments.json, "-");
+    for (size_t d = 0; d < count; d++) {
+        is_taken = is_taken || devices[d].is_taken;
+        if (!is_quiet)
+            print_device(&devices[d]);
+        json_array_append_new(list, describe(&devices[d]));
+    }
+    clm_devices_free(devices);
+    if (arguments.json)
+        is_written = write_json("devices", arguments.json, json_incref(list));
+    json_decref(list);
+    if (!is_taken)
+        complain("devices", "of %zu devices none would be taken as %s", count,
+                 arguments.selector ? arguments.selector : "auto");
+    return is_taken && is_written ? EXIT_DONE : EXIT_FAILED;
+}

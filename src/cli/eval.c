@@ -1,0 +1,146 @@
+/* clmlp eval: how good a model is on labelled data. */
+#include "cli/command.h"
+#include "cli/prediction.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MATRIX_CLASSES_MOST 30 /* with more, the confusion matrix does not fit a screen */
+
+static const struct argp_option options[] = {
+    {"split", KEY_SPLIT, "PART", 0, "train, val or test (default)", 3},
+    {"json", KEY_JSON, "FILE", 0, "write the figures as JSON, too; - is standard output", 3},
+    {0},
+};
+
+/* counts[true class * classes + predicted class]; NULL where there is no memory. */
+static size_t *count_confusions(const struct prediction *prediction, enum clm_part part)
+{
+    size_t *const counts = calloc(prediction->classes * prediction->classes, sizeof *counts);
+    for (size_t r = 0; counts && r < prediction->rows; r++)
+        counts[clm_data_label(prediction->data, part, r) * prediction->classes +
+               predicted_class(prediction, r)]++;
+    return counts;
+}
+
+struct class_figures {
+    size_t rows, predicted, correct;
+    double precision, recall, f1; /* 0 where there is nothing to divide by */
+};
+
+static struct class_figures figures_of(const size_t *counts, size_t classes, size_t c)
+{
+    struct class_figures figures = {.correct = counts[c * classes + c]};
+    for (size_t other = 0; other < classes; other++) {
+        figures.rows += counts[c * classes + other];
+        figures.predicted += counts[other * classes + c];
+    }
+    const double correct = (double)figures.correct;
+    figures.precision = figures.predicted ? correct / (double)figures.predicted : 0;
+    figures.recall = figures.rows ? correct / (double)figures.rows : 0;
+    figures.f1 = correct > 0 ? 2 * correct / (double)(figures.rows + figures.predicted) : 0;
+    return figures;
+}
+
+static void print_matrix(const struct prediction *prediction, const size_t *counts)
+{
+    const size_t C = prediction->classes;
+    printf("\nConfusion matrix: rows are true classes, columns predicted ones.\n\n%19s", "");
+    for (size_t c = 0; c < C; c++)
+        printf(" %6zu", c);
+    printf("\n");
+    for (size_t t = 0; t < C; t++) {
+        const char *const name = class_name(prediction, t);
+        printf("%3zu %-15.15s", t, name ? name : "");
+        for (size_t c = 0; c < C; c++)
+            printf(" %6zu", counts[t * C + c]);
+        printf("\n");
+    }
+}
+
+static void print_classes(const struct prediction *prediction, const size_t *counts)
+{
+    printf("\nclass                  rows  precision    recall        F1\n");
+    for (size_t c = 0; c < prediction->classes; c++) {
+        const struct class_figures figures = figures_of(counts, prediction->classes, c);
+        const char *const name = class_name(prediction, c);
+        printf("%3zu %-15.15s  %6zu  %7.2f %%  %6.2f %%  %6.2f %%\n", c, name ? name : "", figures.rows,
+               100 * figures.precision, 100 * figures.recall, 100 * figures.f1);
+    }
+}
+
+static json_t *describe_classes(const struct prediction *prediction, const size_t *counts)
+{
+    json_t *const list = json_array();
+    for (size_t c = 0; c < prediction->classes; c++) {
+        const struct class_figures figures = figures_of(counts, prediction->classes, c);
+        const char *const name = class_name(prediction, c);
+        json_array_append_new(list, json_pack("{sI ss? sI sf sf sf}", "class", (json_int_t)c, "name", name,
+                                              "rows", (json_int_t)figures.rows, "precision",
+                                              figures.precision, "recall", figures.recall, "f1", figures.f1));
+    }
+    return list;
+}
+
+static json_t *describe_matrix(const size_t *counts, size_t classes)
+{
+    json_t *const rows = json_array();
+    for (size_t t = 0; t < classes; t++) {
+        json_t *const row = json_array();
+        for (size_t c = 0; c < classes; c++)
+            json_array_append_new(row, json_integer((json_int_t)counts[t * classes + c]));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static json_t *describe(const struct prediction *prediction, const size_t *counts)
+{
+    return json_pack("{sI sf sf so so}", "rows", (json_int_t)prediction->rows, "loss", prediction->score.loss,
+                     "accuracy", prediction->score.accuracy, "classes", describe_classes(prediction, counts),
+                     "confusion", describe_matrix(counts, prediction->classes));
+}
+
+static int report(const struct prediction_arguments *arguments, const struct prediction *prediction)
+{
+    size_t *const counts = count_confusions(prediction, arguments->part);
+    bool is_written = true;
+    if (!counts) {
+        complain("eval", "no memory for the confusion matrix of %zu classes", prediction->classes);
+        return EXIT_FAILED;
+    }
+    if (!arguments->json || strcmp(arguments->json, "-")) {
+        printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
+               100 * prediction->score.accuracy);
+        if (prediction->classes <= MATRIX_CLASSES_MOST)
+            print_matrix(prediction, counts);
+        print_classes(prediction, counts);
+    }
+    if (arguments->json)
+        is_written = write_json("eval", arguments->json, describe(prediction, counts));
+    free(counts);
+    return is_written ? EXIT_DONE : EXIT_FAILED;
+}
+
+int command_eval(int argc, char **argv)
+{
+    static const struct argp_child children[] = {
+        {&data_arguments, 0, NULL, 0}, {&device_arguments, 0, NULL, 0}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse_prediction,
+        .args_doc = "MODEL",
+        .children = children,
+        .doc = "Prints loss and accuracy of a model, the confusion matrix, and precision, "
+               "recall and F1 of each class. MODEL is a run's model.safetensors."};
+    struct prediction_arguments arguments = default_prediction();
+    struct prediction prediction;
+    struct clm_error error = {0};
+    parse_arguments(&argp, argc, argv, &arguments);
+    if (predict(&arguments, &prediction, &error) != CLM_OK)
+        return fail_command("eval", &error);
+    const int code = report(&arguments, &prediction);
+    prediction_free(&prediction);
+    return code;
+}

@@ -1,0 +1,92 @@
+/* clmlp predict: class and probabilities of each row, as CSV. */
+#include "cli/command.h"
+#include "cli/prediction.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct argp_option options[] = {
+    {"split", KEY_SPLIT, "PART", 0, "train, val or test (default)", 3},
+    {"out", KEY_OUT, "FILE", 0, "the CSV to write (default: standard output)", 3},
+    {0},
+};
+
+/* A field of RFC 4180: quoted where it has to be. */
+static void print_field(FILE *stream, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, stream);
+        return;
+    }
+    fputc('"', stream);
+    for (; *text; text++)
+        fprintf(stream, *text == '"' ? "\"\"" : "%c", *text);
+    fputc('"', stream);
+}
+
+static void print_rows(FILE *stream, const struct prediction *prediction)
+{
+    const bool has_names = class_name(prediction, 0) != NULL;
+    fprintf(stream, "row,class%s", has_names ? ",name" : "");
+    for (size_t c = 0; c < prediction->classes; c++)
+        fprintf(stream, ",p%zu", c);
+    fputc('\n', stream);
+    for (size_t r = 0; r < prediction->rows; r++) {
+        const size_t predicted = predicted_class(prediction, r);
+        fprintf(stream, "%zu,%zu", r, predicted);
+        if (has_names) {
+            const char *const name = class_name(prediction, predicted);
+            fputc(',', stream);
+            print_field(stream, name ? name : "");
+        }
+        for (size_t c = 0; c < prediction->classes; c++)
+            fprintf(stream, ",%.6g", (double)prediction->probabilities[r * prediction->classes + c]);
+        fputc('\n', stream);
+    }
+}
+
+static int write_rows(const struct prediction_arguments *arguments, const struct prediction *prediction)
+{
+    if (!arguments->out || !strcmp(arguments->out, "-")) {
+        print_rows(stdout, prediction);
+        return EXIT_DONE;
+    }
+    char *bytes = NULL;
+    size_t size = 0;
+    struct clm_error error = {0};
+    FILE *const stream = open_memstream(&bytes, &size);
+    if (stream)
+        print_rows(stream, prediction);
+    if (!stream || fclose(stream)) {
+        free(bytes);
+        complain("predict", "no memory for the CSV of %zu rows", prediction->rows);
+        return EXIT_FAILED;
+    }
+    const clm_status status = clm_write_file(arguments->out, bytes, size, &error);
+    free(bytes);
+    return status == CLM_OK ? EXIT_DONE : fail_command("predict", &error);
+}
+
+int command_predict(int argc, char **argv)
+{
+    static const struct argp_child children[] = {
+        {&data_arguments, 0, NULL, 0}, {&device_arguments, 0, NULL, 0}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse_prediction,
+        .args_doc = "MODEL",
+        .children = children,
+        .doc = "Writes a CSV with a line a row: its number, the predicted class, the class's name where "
+               "there are names, "
+               "and the probability of each class. MODEL is a run's model.safetensors."};
+    struct prediction_arguments arguments = default_prediction();
+    struct prediction prediction;
+    struct clm_error error = {0};
+    parse_arguments(&argp, argc, argv, &arguments);
+    if (predict(&arguments, &prediction, &error) != CLM_OK)
+        return fail_command("predict", &error);
+    const int code = write_rows(&arguments, &prediction);
+    prediction_free(&prediction);
+    return code;
+}

@@ -1,0 +1,123 @@
+#include "cli/prediction.h"
+
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum clm_part read_part(const struct argp_state *state, const char *text)
+{
+    if (!strcmp(text, "train"))
+        return CLM_TRAIN;
+    if (!strcmp(text, "val"))
+        return CLM_VALIDATION;
+    if (strcmp(text, "test"))
+        wrong_usage(state, "--split %s: it has to be train, val or test", text);
+    return CLM_TEST;
+}
+
+error_t parse_prediction(int key, char *text, struct argp_state *state)
+{
+    struct prediction_arguments *const arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        begin_parsing(state);
+        state->child_inputs[0] = &arguments->data;
+        state->child_inputs[1] = &arguments->device;
+        return 0;
+    case KEY_SPLIT:
+        arguments->part = read_part(state, text);
+        return 0;
+    case KEY_OUT:
+        arguments->out = text;
+        return 0;
+    case KEY_JSON:
+        arguments->json = text;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (arguments->model)
+            wrong_usage(state, "it takes one model, not %s and %s", arguments->model, text);
+        arguments->model = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (!arguments->model)
+            wrong_usage(state, "a model is needed, as in run/model.safetensors");
+        if (!arguments->data.source)
+            wrong_usage(state, "--data is needed, as in --data fashion-mnist");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+struct prediction_arguments default_prediction(void)
+{
+    return (struct prediction_arguments){.part = CLM_TEST, .device = default_device()};
+}
+
+static clm_status check_part(const struct prediction_arguments *arguments, const struct clm_data *data,
+                             struct clm_error *error)
+{
+    if (clm_data_rows(data, arguments->part))
+        return CLM_OK;
+    error->status = CLM_ERROR_ARGUMENT;
+    snprintf(error->message, sizeof error->message, "%s has no %s", clm_data_source(data),
+             arguments->part == CLM_TEST ? "test set; name one with --test, or use --split train"
+                                         : "validation part; hold one out with --val, as in training");
+    return CLM_ERROR_ARGUMENT;
+}
+
+clm_status predict(const struct prediction_arguments *arguments, struct prediction *out,
+                   struct clm_error *error)
+{
+    struct clm_backend *backend = NULL;
+    clm_status status;
+    *out = (struct prediction){0};
+    if ((status = clm_model_load(arguments->model, &out->model, error)) ||
+        (status = clm_data_open(&arguments->data, &out->data, error)) ||
+        (status = clm_check_fit(out->model, out->data, error)) ||
+        (status = check_part(arguments, out->data, error)) ||
+        (status = clm_backend_open(&arguments->device.options, &backend, error)))
+        goto cleanup;
+    out->rows = clm_data_rows(out->data, arguments->part);
+    out->classes = clm_data_classes(out->data);
+    out->probabilities = calloc(out->rows * out->classes, sizeof *out->probabilities);
+    if (!out->probabilities) {
+        status = error->status = CLM_ERROR_MEMORY;
+        snprintf(error->message, sizeof error->message, "no memory for the probabilities of %zu rows",
+                 out->rows);
+        goto cleanup;
+    }
+    status =
+        clm_predict(backend, out->model, out->data, arguments->part, out->probabilities, &out->score, error);
+cleanup:
+    clm_backend_close(backend);
+    if (status != CLM_OK)
+        prediction_free(out);
+    return status;
+}
+
+void prediction_free(struct prediction *prediction)
+{
+    free(prediction->probabilities);
+    clm_data_close(prediction->data);
+    clm_model_free(prediction->model);
+    *prediction = (struct prediction){0};
+}
+
+size_t predicted_class(const struct prediction *prediction, size_t row)
+{
+    const float *const p = prediction->probabilities + row * prediction->classes;
+    size_t best = 0;
+    for (size_t c = 1; c < prediction->classes; c++)
+        if (p[c] > p[best])
+            best = c;
+    return best;
+}
+
+const char *class_name(const struct prediction *prediction, size_t index)
+{
+    const char *const name = clm_model_class_name(prediction->model, index);
+    return name ? name : clm_data_class_name(prediction->data, index);
+}

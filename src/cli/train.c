@@ -1,0 +1,318 @@
+/* clmlp train: reads the data, makes the net, trains, prints the table of epochs, writes the run directory. */
+#include "cli/arguments.h"
+#include "cli/command.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct arguments {
+    struct clm_data_options data;
+    struct device_choice device;
+    struct sizes hidden;
+    const char *init;
+    struct clm_train_options train;
+    bool is_quiet;
+};
+
+static const struct argp_option options[] = {
+    {NULL, 0, NULL, 0, "Net:", 3},
+    {"hidden", KEY_HIDDEN, "WIDTHS", 0,
+     "widths of the hidden layers, ReLU behind each (default: 256,128); none for a linear classifier", 3},
+    {"init", KEY_INIT, "SCHEME|FILE", 0,
+     "initial weights: he (default), xavier, normal:STD, or a safetensors file of a net with the same layers",
+     3},
+    {NULL, 0, NULL, 0, "Training:", 4},
+    {"epochs", KEY_EPOCHS, "N", 0, "passes over the training set (default: 10)", 4},
+    {"batch", KEY_BATCH, "N", 0, "rows of a minibatch (default: 128)", 4},
+    {"lr", KEY_LEARNING_RATE, "ETA", 0, "learning rate (default: 0.1)", 4},
+    {"momentum", KEY_MOMENTUM, "RHO", 0, "0 for none (default: 0.9)", 4},
+    {"l2", KEY_L2, "LAMBDA", 0,
+     "the penalty is LAMBDA times the sum of squared weights, biases excluded (default: 0)", 4},
+    {"optimizer", KEY_OPTIMIZER, "NAME", 0, "sgd, the only one of this version", 4},
+    {"standardize", KEY_STANDARDIZE, "HOW", 0, "none, the only one of this version: bytes are divided by 255",
+     4},
+    {"seed", KEY_SEED, "N", 0, "of weights and order; same seed, device and build: same bits (default: 1)",
+     4},
+    {"shuffle", KEY_SHUFFLE, "on|off", 0, "a new order of rows each epoch (default: on)", 4},
+    {NULL, 0, NULL, 0, "Output:", 5},
+    {"out", KEY_OUT, "DIR", 0,
+     "run directory: model.safetensors, run.json, history.csv, curves.png; one that holds a run is refused",
+     5},
+    {"quiet", KEY_QUIET, NULL, 0, "print the final result only", 5},
+    {0},
+};
+
+static bool read_switch(const struct argp_state *state, const char *text)
+{
+    if (strcmp(text, "on") && strcmp(text, "off"))
+        wrong_usage(state, "--shuffle %s: it has to be on or off", text);
+    return !strcmp(text, "on");
+}
+
+static void expect_only(const struct argp_state *state, const char *option, const char *text,
+                        const char *only)
+{
+    if (strcmp(text, only))
+        wrong_usage(state, "%s %s: this version has %s only", option, text, only);
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct arguments *const arguments = state->input;
+    struct clm_train_options *const train = &arguments->train;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        begin_parsing(state);
+        state->child_inputs[0] = &arguments->data;
+        state->child_inputs[1] = &arguments->device;
+        return 0;
+    case KEY_HIDDEN:
+        arguments->hidden =
+            strcmp(text, "none") ? read_sizes(state, "--hidden", text) : (struct sizes){.count = 0};
+        return 0;
+    case KEY_INIT:
+        arguments->init = text;
+        return 0;
+    case KEY_EPOCHS:
+        train->epochs = read_count(state, "--epochs", text, 1);
+        return 0;
+    case KEY_BATCH:
+        train->batch = read_count(state, "--batch", text, 1);
+        return 0;
+    case KEY_LEARNING_RATE:
+        train->learning_rate = read_number(state, "--lr", text);
+        return 0;
+    case KEY_MOMENTUM:
+        train->momentum = read_number(state, "--momentum", text);
+        return 0;
+    case KEY_L2:
+        train->l2 = read_number(state, "--l2", text);
+        return 0;
+    case KEY_OPTIMIZER:
+        expect_only(state, "--optimizer", text, "sgd");
+        return 0;
+    case KEY_STANDARDIZE:
+        expect_only(state, "--standardize", text, "none");
+        return 0;
+    case KEY_SEED:
+        train->seed = read_seed(state, "--seed", text);
+        return 0;
+    case KEY_SHUFFLE:
+        train->shuffle = read_switch(state, text);
+        return 0;
+    case KEY_OUT:
+        train->out = text;
+        return 0;
+    case KEY_QUIET:
+        arguments->is_quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        wrong_usage(state, "it takes options only, not %s", text);
+    case ARGP_KEY_END:
+        if (!arguments->data.source)
+            wrong_usage(state, "--data is needed: what to train on, as in --data fashion-mnist");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- what is printed ---- */
+
+/* Inputs, hidden layers, classes. */
+static struct sizes layers_of(const struct arguments *arguments, const struct clm_data *data)
+{
+    struct sizes layers = {.values = {clm_data_features(data)}, .count = 1};
+    for (size_t i = 0; i < arguments->hidden.count && layers.count < WIDTHS_MAX - 1; i++)
+        layers.values[layers.count++] = arguments->hidden.values[i];
+    layers.values[layers.count++] = clm_data_classes(data);
+    return layers;
+}
+
+static void print_header(const struct clm_data *data, const struct clm_model *model,
+                         const struct clm_backend *backend)
+{
+    size_t parameters = 0;
+    printf("data      %s (%s): %zu training", clm_data_source(data), clm_data_format(data),
+           clm_data_rows(data, CLM_TRAIN));
+    if (clm_data_rows(data, CLM_VALIDATION))
+        printf(", %zu validation", clm_data_rows(data, CLM_VALIDATION));
+    if (clm_data_rows(data, CLM_TEST))
+        printf(", %zu test", clm_data_rows(data, CLM_TEST));
+    printf(" rows of %zu %s, %zu classes\nnet       ", clm_data_features(data),
+           clm_data_is_bytes(data) ? "bytes" : "floats", clm_data_classes(data));
+    for (size_t l = 0; l <= clm_model_depth(model); l++)
+        printf("%s%zu", l ? "-" : "", clm_model_width(model, l));
+    for (size_t l = 0; l < clm_model_depth(model); l++)
+        parameters += (clm_model_width(model, l) + 1) * clm_model_width(model, l + 1);
+    printf(", %zu parameters\nbackend   %s on %s, products by %s\n", parameters, clm_backend_name(backend),
+           clm_backend_device(backend), clm_backend_provider(backend));
+}
+
+/* "45.3 MiB", in text that the caller lends. */
+static const char *size_text(char text[32], uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double size = (double)bytes;
+    size_t unit = 0;
+    for (; size >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
+        size /= 1024;
+    snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", size, units[unit]);
+    return text;
+}
+
+static void print_plan(void *user, const struct clm_memory_plan *plan)
+{
+    const struct arguments *const arguments = user;
+    char text[32];
+    if (arguments->is_quiet)
+        return;
+    printf("memory    %s", size_text(text, plan->total));
+    if (plan->available)
+        printf(" of the device's %s", size_text(text, plan->available));
+    for (size_t i = 0; i < plan->part_count; i++)
+        printf("%s%s %s", i ? ", " : ": ", plan->parts[i].name, size_text(text, plan->parts[i].bytes));
+    printf("\n\n");
+    fflush(stdout);
+}
+
+static void clear_progress(void)
+{
+    if (is_terminal(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+}
+
+static void print_progress(void *user, const struct clm_progress *progress)
+{
+    (void)user;
+    const size_t left =
+        progress->rows_all - progress->rows + (progress->epochs - progress->epoch) * progress->rows_all;
+    const double seconds = (double)left / progress->samples_per_s;
+    fprintf(stderr, "\r\033[Kepoch %zu of %zu, %3.0f %%, loss %.4f, %.0f samples/s, %.0f:%02.0f to go",
+            progress->epoch, progress->epochs, 100.0 * (double)progress->rows / (double)progress->rows_all,
+            progress->loss, progress->samples_per_s, floor(seconds / 60), floor(fmod(seconds, 60)));
+    fflush(stderr);
+}
+
+static void print_epoch(void *user, const struct clm_epoch *epoch)
+{
+    const struct arguments *const arguments = user;
+    clear_progress();
+    if (arguments->is_quiet)
+        return;
+    if (epoch->epoch == 1)
+        printf("epoch  train loss  train acc%s  seconds  samples/s\n",
+               epoch->has_validation ? "  val loss  val acc" : "");
+    printf("%5zu  %10.5f  %7.2f %%", epoch->epoch, epoch->train_loss, 100 * epoch->train_accuracy);
+    if (epoch->has_validation)
+        printf("  %8.5f  %5.2f %%", epoch->validation_loss, 100 * epoch->validation_accuracy);
+    printf("  %7.2f  %9.0f\n", epoch->seconds, epoch->samples_per_s);
+    fflush(stdout);
+}
+
+static void print_result(const struct arguments *arguments, const struct clm_train_result *result)
+{
+    char peak[32], planned[32];
+    if (!arguments->is_quiet)
+        printf("\nmemory    %s at the peak, %s planned\n", size_text(peak, result->memory_peak),
+               size_text(planned, result->memory_planned));
+    if (result->has_test)
+        printf("%s loss %.5f, accuracy %.2f %% of %zu rows\n", arguments->is_quiet ? "test:" : "test     ",
+               result->test.loss, 100 * result->test.accuracy, result->test.rows);
+    if (arguments->train.out && !arguments->is_quiet)
+        printf("run       %s: model.safetensors, run.json, history.csv, curves.png\n", arguments->train.out);
+}
+
+/* ---- running ---- */
+
+static volatile sig_atomic_t is_interrupted;
+
+static void interrupt(int signal)
+{
+    (void)signal;
+    static const char note[] = "\nclmlp: train: stopping after this epoch; interrupt again to stop at once\n";
+    is_interrupted = 1;
+    if (write(STDERR_FILENO, note, sizeof note - 1) < 0)
+        return;
+}
+
+/* The first interrupt ends training after the running epoch, the second the program. */
+static void catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static clm_status train(struct arguments *arguments, struct clm_error *error)
+{
+    struct clm_data *data = NULL;
+    struct clm_model *model = NULL;
+    struct clm_backend *backend = NULL;
+    struct clm_train_result result;
+    clm_status status = clm_data_open(&arguments->data, &data, error);
+    if (status != CLM_OK)
+        return status;
+    const struct sizes layers = layers_of(arguments, data);
+    const struct clm_model_options model_options = {.sizes = layers.values,
+                                                    .size_count = layers.count,
+                                                    .init = arguments->init,
+                                                    .seed = arguments->train.seed,
+                                                    .is_bytes = clm_data_is_bytes(data)};
+    if ((status = clm_model_create(&model_options, &model, error)) ||
+        (status = clm_backend_open(&arguments->device.options, &backend, error)))
+        goto cleanup;
+    if (!arguments->is_quiet)
+        print_header(data, model, backend);
+    catch_interrupts();
+    status = clm_train(backend, model, data, &arguments->train, &result, error);
+    clear_progress();
+    if (status == CLM_OK)
+        print_result(arguments, &result);
+cleanup:
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+    return status;
+}
+
+int command_train(int argc, char **argv)
+{
+    static const struct argp_child children[] = {
+        {&data_arguments, 0, NULL, 0}, {&device_arguments, 0, NULL, 0}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc =
+            "Trains a net of linear layers with ReLU between them, softmax and cross-entropy at the end, by "
+            "minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vExamples:\n"
+            "  clmlp train --data fashion-mnist --hidden 256,128 --out run\n"
+            "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --device gpu --out run"};
+    struct arguments arguments = {.device = default_device(),
+                                  .hidden = {.values = {256, 128}, .count = 2},
+                                  .train = {.epochs = 10,
+                                            .batch = 128,
+                                            .learning_rate = 0.1,
+                                            .momentum = 0.9,
+                                            .seed = 1,
+                                            .shuffle = true,
+                                            .argc = argc,
+                                            .argv = argv,
+                                            .stop = &is_interrupted,
+                                            .on_plan = print_plan,
+                                            .on_epoch = print_epoch}};
+    struct clm_error error = {0};
+    parse_arguments(&argp, argc, argv, &arguments);
+    arguments.train.user = &arguments;
+    if (is_terminal(STDERR_FILENO) && !arguments.is_quiet)
+        arguments.train.on_progress = print_progress;
+    if (!arguments.train.out)
+        complain("train", "without --out DIR the trained net is not kept");
+    const clm_status status = train(&arguments, &error);
+    return status == CLM_OK ? EXIT_DONE : fail_command("train", &error);
+}
