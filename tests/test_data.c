@@ -91,6 +91,11 @@ static void put_bytes(const char *name, const struct bytes *file)
     put(name, file->at, file->size);
 }
 
+static void put_text(const char *name, const char *text)
+{
+    put(name, text, strlen(text));
+}
+
 static char *path_of(const char *name)
 {
     char *path = NULL;
@@ -629,11 +634,11 @@ END_TEST
 START_TEST(test_cifar_bad_names)
 {
     put_cifar();
-    put("batches.meta.txt", "a\nb\n", 4);
+    put_text("batches.meta.txt", "a\nb\n");
     refused(CLM_ERROR_FORMAT, "names 2 classes, where CIFAR-10 has 10");
-    put("batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n", 22);
+    put_text("batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n");
     refused(CLM_ERROR_FORMAT, "names 11 classes");
-    put("batches.meta.txt", "a\nb\033[31m\nc\nd\ne\nf\ng\nh\ni\nj\n", 25);
+    put_text("batches.meta.txt", "a\nb\033[31m\nc\nd\ne\nf\ng\nh\ni\nj\n");
     refused(CLM_ERROR_FORMAT, "line 2 is no name");
     char longer[70000];
     memset(longer, 'x', sizeof longer);
@@ -641,7 +646,7 @@ START_TEST(test_cifar_bad_names)
     refused(CLM_ERROR_FORMAT, "line 1 is no name of a class: it has 1000 bytes");
     put("batches.meta.txt", longer, sizeof longer);
     refused(CLM_ERROR_FORMAT, "70000");
-    put("batches.meta.txt", "a\r\nb\r\nc\r\nd\r\n\r\ne\r\nf\r\ng\r\nh\r\ni\r\nj", 32);
+    put_text("batches.meta.txt", "a\r\nb\r\nc\r\nd\r\n\r\ne\r\nf\r\ng\r\nh\r\ni\r\nj");
     struct clm_data *data = open_path(directory);
     ck_assert_str_eq(clm_data_class_name(data, 4), "e");
     ck_assert_str_eq(clm_data_class_name(data, 9), "j");
@@ -795,8 +800,8 @@ START_TEST(test_split)
     static const struct {
         double validation;
         size_t limit, train, held;
-    } cases[] = {{0, 0, 7, 0},   {2, 0, 5, 2},   {6, 0, 1, 6},   {2, 3, 3, 2}, {2, 99, 5, 2}, {0, 1, 1, 0},
-                 {0.5, 0, 3, 4}, {0.3, 0, 5, 2}, {0.1, 0, 6, 1}, {1, 0, 6, 1}, {0.9, 0, 1, 6}};
+    } cases[] = {{0, 0, 7, 0}, {2, 0, 5, 2},   {6, 0, 1, 6},   {2, 3, 3, 2},   {2, 6, 5, 2}, {2, 99, 5, 2},
+                 {0, 1, 1, 0}, {0.5, 0, 3, 4}, {0.3, 0, 5, 2}, {0.1, 0, 6, 1}, {1, 0, 6, 1}, {0.9, 0, 1, 6}};
     put_idx_set('-', false);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct clm_data *data = open_with(&(struct clm_data_options){

@@ -121,12 +121,15 @@ static void sync_directory_of(const char *path)
     free(copy);
 }
 
-/* /dev/stdout and the like, whatever they lead to, and whatever is there and no regular file: nothing to rename over. */
+/* What is there and no regular file, and /dev/stdout and the like whatever they lead to: renaming over these would
+ * replace the device, or take the file away from whoever has it open. */
 static bool is_written_in_place(const char *path)
 {
     struct stat about;
-    return !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6) ||
-           (!stat(path, &about) && !S_ISREG(about.st_mode));
+    const bool is_system = !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6);
+    if (is_system && !lstat(path, &about) && S_ISLNK(about.st_mode))
+        return true;
+    return !stat(path, &about) && !S_ISREG(about.st_mode);
 }
 
 static clm_status write_in_place(const char *path, const void *bytes, size_t size, struct clm_error *error)
