@@ -101,7 +101,8 @@ START_TEST(test_write_and_replace)
 }
 END_TEST
 
-/* Writes 100,000 bytes where files may not grow over 4096: write() fails in the middle, as it does on a full disk. */
+/* Writes 100,000 bytes where files may not grow over 4096: write() fails in the middle, as it does on a full
+ * disk. */
 static clm_status write_on_full_disk(const char *path)
 {
     char *content = calloc(1, 100000);
@@ -162,7 +163,8 @@ START_TEST(test_write_into_a_pipe)
 }
 END_TEST
 
-/* /dev/fd/N of an open regular file: its bytes arrive behind those already there, and nothing is made in /dev. */
+/* /dev/fd/N of an open regular file: its bytes arrive behind those already there, and nothing is made in
+ * /dev. */
 START_TEST(test_write_into_an_open_file)
 {
     char *path = test_file(directory, "file", "first,", 6), name[64];

@@ -1,4 +1,5 @@
-/* Data sets: the formats, where names are looked for, the parts, and files that are not what they should be. */
+/* Data sets: the formats, where names are looked for, the parts, and files that are not what they should
+ * be. */
 #include "data/cifar.h"
 #include "data/data.h"
 #include "data/synthetic.h"
@@ -403,8 +404,8 @@ START_TEST(test_gzip_damaged)
 }
 END_TEST
 
-/* 64 MiB of zeros in 64 KiB, behind a header that promises few bytes: reading stops behind those. Behind one that promises
- * more than the file can hold, nothing is allocated. */
+/* 64 MiB of zeros in 64 KiB, behind a header that promises few bytes: reading stops behind those. Behind one
+ * that promises more than the file can hold, nothing is allocated. */
 START_TEST(test_gzip_bomb)
 {
     const size_t size = (size_t)64 << 20;
@@ -765,6 +766,26 @@ START_TEST(test_nowhere)
 }
 END_TEST
 
+/* A known name is never a directory that happens to be here; ./NAME is. */
+START_TEST(test_name_and_path)
+{
+    char before[4096];
+    ck_assert_ptr_nonnull(getcwd(before, sizeof before));
+    put_idx_set('-', false);
+    make_directory("cifar10");
+    ck_assert_int_eq(chdir(directory), 0);
+    struct clm_data *data = open_path(".");
+    assert_small_set(data);
+    clm_data_close(data);
+    data = open_path("train-images-idx3-ubyte");
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), ROWS);
+    clm_data_close(data);
+    refused_with(&(struct clm_data_options){.source = "cifar10"}, CLM_ERROR_IO, "write ./cifar10");
+    refused_with(&(struct clm_data_options){.source = "./cifar10"}, CLM_ERROR_FORMAT, "holds no data set");
+    ck_assert_int_eq(chdir(before), 0);
+}
+END_TEST
+
 /* The name of the directory gives the classes and their names. */
 START_TEST(test_named_directory)
 {
@@ -968,6 +989,7 @@ int main(void)
     tcase_add_test(tests, test_not_readable);
     tcase_add_loop_test(tests, test_places, 0, 3);
     tcase_add_test(tests, test_nowhere);
+    tcase_add_test(tests, test_name_and_path);
     tcase_add_test(tests, test_named_directory);
     tcase_add_test(tests, test_split);
     tcase_add_test(tests, test_split_that_cannot_be);

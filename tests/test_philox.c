@@ -28,7 +28,8 @@ START_TEST(test_known_answers)
 }
 END_TEST
 
-/* The counter is (index, use and part), the key the seed: the numbers of a stream are blocks 0, 1, … in order. */
+/* The counter is (index, use and part), the key the seed: the numbers of a stream are blocks 0, 1, … in
+ * order. */
 START_TEST(test_stream_is_its_blocks)
 {
     const uint64_t seed = 0x0123456789abcdefu;
@@ -116,8 +117,8 @@ START_TEST(test_below)
 }
 END_TEST
 
-/* Of n = 200,000 draws, a moment's mean is off by sqrt(variance / n); 6 of those are allowed. Variances of z, z² and
- * z⁴ are 1, 2 and 96; of a uniform number and of its square 1/12 and 4/45. */
+/* Of n = 200,000 draws, a moment's mean is off by sqrt(variance / n); 6 of those are allowed. Variances of z,
+ * z² and z⁴ are 1, 2 and 96; of a uniform number and of its square 1/12 and 4/45. */
 START_TEST(test_moments)
 {
     enum { COUNT = 200000 };

@@ -92,7 +92,8 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
-/* What other programs rely on: the header's length a multiple of eight, spaces behind its JSON, contiguous ranges. */
+/* What other programs rely on: the header's length a multiple of eight, spaces behind its JSON, contiguous
+ * ranges. */
 START_TEST(test_layout)
 {
     char *path = NULL, name[] = "b";

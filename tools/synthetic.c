@@ -1,4 +1,5 @@
-/* clmlp-synthetic OUTDIR: a synthetic data set in CIFAR-10's binary layout, for where no real one can be had. */
+/* clmlp-synthetic OUTDIR: a synthetic data set in CIFAR-10's binary layout, for where no real one can be
+ * had. */
 #include "data/synthetic.h"
 
 #include <argp.h>

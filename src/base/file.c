@@ -121,8 +121,8 @@ static void sync_directory_of(const char *path)
     free(copy);
 }
 
-/* What is there and no regular file, and /dev/stdout and the like whatever they lead to: renaming over these would
- * replace the device, or take the file away from whoever has it open. */
+/* What is there and no regular file, and /dev/stdout and the like whatever they lead to: renaming over these
+ * would replace the device, or take the file away from whoever has it open. */
 static bool is_written_in_place(const char *path)
 {
     struct stat about;

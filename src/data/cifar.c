@@ -38,7 +38,8 @@ static bool has_batches(const char *directory)
     return directory_has(directory, "test_batch.bin");
 }
 
-/* The directory itself, or the one in it that the published archive unpacks to; NULL where there is no memory. */
+/* The directory itself, or the one in it that the published archive unpacks to; NULL where there is no
+ * memory. */
 static char *find_home(const char *path)
 {
     char *inner = path_join(path, "cifar-10-batches-bin");
@@ -152,7 +153,7 @@ static clm_status append_if_there(const char *directory, const char *name, struc
     return status;
 }
 
-/* ---- names of the classes ------------------------------------------------------------------------------- */
+/* ---- names of the classes ----------------------------------------------------------------------------- */
 
 static bool is_printable(const char *name)
 {

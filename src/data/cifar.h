@@ -1,8 +1,9 @@
-/* CIFAR-10's binary version: records of a label and 3072 bytes, planar (channel, row, column) of 3 x 32 x 32. Source:
- * https://www.cs.toronto.edu/~kriz/cifar.html ("binary version").
+/* CIFAR-10's binary version: records of a label and 3072 bytes, planar (channel, row, column) of 3 x 32 x 32.
+ * Source: https://www.cs.toronto.edu/~kriz/cifar.html ("binary version").
  *
- * A directory, or cifar-10-batches-bin in it, holds data_batch_1.bin … data_batch_5.bin (those that are there are taken, in
- * order), test_batch.bin and batches.meta.txt, the names of the classes. A single file of records is a training set. */
+ * A directory, or cifar-10-batches-bin in it, holds data_batch_1.bin … data_batch_5.bin (those that are there
+ * are taken, in order), test_batch.bin and batches.meta.txt, the names of the classes. A single file of
+ * records is a training set. */
 #ifndef CLM_DATA_CIFAR_H
 #define CLM_DATA_CIFAR_H
 

@@ -50,7 +50,8 @@ static clm_status read_source(const char *path, const struct clm_data_options *o
     return status;
 }
 
-/* The set that options->test names: a file, or of a directory the test set where it has one, else the training set. */
+/* The set that options->test names: a file, or of a directory the test set where it has one, else the
+ * training set. */
 static clm_status read_test(const char *path, const char *format_name, struct set *test,
                             struct clm_error *error)
 {
@@ -85,7 +86,8 @@ static clm_status check_same_shape(const struct set *train, const struct set *te
         names[train->element]);
 }
 
-/* How many classes there are, from the format, from a known set's name, or from the labels; and what they are called. */
+/* How many classes there are, from the format, from a known set's name, or from the labels; and what they are
+ * called. */
 static clm_status name_classes(const struct known_set *known, bool has_own_test, struct contents *read,
                                struct clm_error *error)
 {

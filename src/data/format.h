@@ -17,8 +17,8 @@ struct format {
     bool (*recognises_file)(const struct file_head *head);
     bool (*recognises_directory)(const char *path);
 
-    /* Fills those parts of *out that `wanted` names and that are there. A single file is a training set. On failure
-     * the caller frees what *out holds. */
+    /* Fills those parts of *out that `wanted` names and that are there. A single file is a training set. On
+     * failure the caller frees what *out holds. */
     clm_status (*read)(const char *path, bool is_directory, unsigned wanted, struct contents *out,
                        struct clm_error *error);
 };
@@ -26,8 +26,8 @@ struct format {
 /* CLM_ERROR_ARGUMENT unless `name` is NULL or a format's. */
 CLM_MUST_CHECK clm_status format_check(const char *name, struct clm_error *error);
 
-/* Reads what lies at `path` in the format named, or, where `name` is NULL, in the one that recognises it. On failure *out
- * is empty. */
+/* Reads what lies at `path` in the format named, or, where `name` is NULL, in the one that recognises it. On
+ * failure *out is empty. */
 CLM_MUST_CHECK clm_status format_read(const char *path, const char *name, unsigned wanted,
                                       struct contents *out, const struct format **format,
                                       struct clm_error *error);

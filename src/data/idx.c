@@ -256,8 +256,8 @@ static clm_status read_labels(const char *path, const char *images_path, struct 
 
 /* ---- names --------------------------------------------------------------------------------------------- */
 
-/* The first of PREFIX + middle + {"", ".gz"} in the directory that is there, for the middles in order; *out is NULL where
- * there is none. False where there is no memory. */
+/* The first of PREFIX + middle + {"", ".gz"} in the directory that is there, for the middles in order; *out
+ * is NULL where there is none. False where there is no memory. */
 static bool find_variant(const char *directory, const char *prefix, const char *const *middles, size_t count,
                          char **out)
 {
@@ -302,7 +302,8 @@ static bool recognises_directory(const char *path)
     return false;
 }
 
-/* "xs-images-idx3-ubyte.gz" -> "xs-" and "labels-idx1-ubyte"; false where the name has no "images" or no memory is left. */
+/* "xs-images-idx3-ubyte.gz" -> "xs-" and "labels-idx1-ubyte"; false where the name has no "images" or no
+ * memory is left. */
 static bool split_name(const char *name, char **prefix, char **rest)
 {
     const char *images = strstr(name, "images");

@@ -31,8 +31,8 @@ void safetensors_free(struct safetensors *file);
 /* The tensor of that name, or NULL. */
 const struct safetensor *safetensors_find(const struct safetensors *file, const char *name);
 
-/* Replaces the file at `path`. Names, shapes and values of `tensors` are only read. `metadata` (strings) may be
- * NULL. */
+/* Replaces the file at `path`. Names, shapes and values of `tensors` are only read. `metadata` (strings) may
+ * be NULL. */
 CLM_MUST_CHECK clm_status safetensors_write(const char *path, const struct safetensor *tensors, size_t count,
                                             const json_t *metadata, struct clm_error *error);
 

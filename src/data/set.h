@@ -31,7 +31,8 @@ void class_names_free(char **names, size_t count);
 /* Copies of `count` names; NULL where there is no memory. */
 char **class_names_copy(const char *const *names, size_t count);
 
-/* CLM_ERROR_FORMAT naming file, row and label unless every label is below `classes`; `why` says whose count it is. */
+/* CLM_ERROR_FORMAT naming file, row and label unless every label is below `classes`; `why` says whose count
+ * it is. */
 CLM_MUST_CHECK clm_status set_check_labels(const struct set *set, size_t classes, const char *why,
                                            struct clm_error *error);
 

@@ -22,7 +22,8 @@ size_t stream_bound(const struct stream *stream);
 CLM_MUST_CHECK clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *got,
                                       struct clm_error *error);
 
-/* Reads exactly `size` bytes; `what` they are is for the error, CLM_ERROR_FORMAT, where the file ends before. */
+/* Reads exactly `size` bytes; `what` they are is for the error, CLM_ERROR_FORMAT, where the file ends
+ * before. */
 CLM_MUST_CHECK clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const char *what,
                                       struct clm_error *error);
 

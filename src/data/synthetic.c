@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A class is VARIANTS patterns: a linear classifier cannot tell them all apart, a hidden layer can. A row shows one of
- * them, shifted, in some contrast and brightness, with a fainter pattern of any class over it, and noise. Only sums and
- * products of doubles are used, so that every processor makes the same bytes. */
+/* A class is VARIANTS patterns: a linear classifier cannot tell them all apart, a hidden layer can. A row
+ * shows one of them, shifted, in some contrast and brightness, with a fainter pattern of any class over it,
+ * and noise. Only sums and products of doubles are used, so that every processor makes the same bytes. */
 enum {
     VARIANTS = 5,
     SHIFT_MAX = 6,                   /* pixels in each direction */
@@ -31,8 +31,8 @@ static double between(struct philox *random, double low, double high)
     return low + (high - low) * philox_uniform(random);
 }
 
-/* Smooth: random values at the knots of a grid, and between them bilinear interpolation. The channels share part of them,
- * as those of photographs do. */
+/* Smooth: random values at the knots of a grid, and between them bilinear interpolation. The channels share
+ * part of them, as those of photographs do. */
 static void draw_pattern(struct pattern *pattern, struct philox *random)
 {
     double knots[CIFAR_CHANNELS][KNOTS][KNOTS];

@@ -1,4 +1,5 @@
-/* What the test programs share: running a suite, leaving out what cannot be had, files to test on, comparison. */
+/* What the test programs share: running a suite, leaving out what cannot be had, files to test on,
+ * comparison. */
 #ifndef CLM_TESTS_SUPPORT_H
 #define CLM_TESTS_SUPPORT_H
 
@@ -7,12 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Runs the suite and frees it; for main to return: not 0 where a test failed. All tests run in this one process, so that
- * a device is opened once, unless CK_FORK is set in the environment. */
+/* Runs the suite and frees it; for main to return: not 0 where a test failed. All tests run in this one
+ * process, so that a device is opened once, unless CK_FORK is set in the environment. */
 int test_run(Suite *suite);
 
-/* Is there what a test needs? Where not, it prints "SKIP what", and under CLMLP_REQUIRE_ALL=1 the test fails. `what` reads
- * "name: reason". */
+/* Is there what a test needs? Where not, it prints "SKIP what", and under CLMLP_REQUIRE_ALL=1 the test fails.
+ * `what` reads "name: reason". */
 bool test_require(const char *what, bool is_present);
 
 /* A new temporary directory. test_directory_remove removes all that is in it, and frees the name. */
