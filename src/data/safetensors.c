@@ -215,6 +215,8 @@ static clm_status parse_header(const char *path, const char *text, size_t length
     if (!length || text[0] != '{')
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its header does not begin with {", path);
     *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+    if (!*header && !*problem.text)
+        return clm_fail_host_memory(error, path, length);
     if (!*header)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its header is no JSON: %s (byte %d of the header)",
                         path, problem.text, problem.position);
@@ -280,7 +282,10 @@ static clm_status describe(const char *path, const struct safetensor *tensor, si
     bool fits = tensor->dimension_count <= SAFETENSORS_DIMENSIONS_MAX;
     for (size_t i = 0; fits && i < tensor->dimension_count; i++) {
         fits = size_mul(count, tensor->shape[i], &count);
-        json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
+        if (json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]))) {
+            json_decref(shape);
+            return clm_fail_host_memory(error, path, sizeof(json_int_t));
+        }
     }
     if (!fits || count != tensor->count || !size_mul(count, sizeof(float), &size) ||
         !size_add(begin, size, end)) {
@@ -302,11 +307,14 @@ static clm_status describe(const char *path, const struct safetensor *tensor, si
     return CLM_OK;
 }
 
-/* The header as text, padded with spaces so that the data behind it is aligned to 8 bytes. */
+/* The header as text, padded with spaces so that the data behind it is aligned to 8 bytes; NULL where memory
+ * ran out, also inside of jansson, which may then leave out a part without a word: the text is read back and
+ * compared. */
 static char *header_text(const json_t *header, size_t *length)
 {
     char *compact = json_dumps(header, JSON_COMPACT), *text = NULL;
-    if (compact) {
+    json_t *again = compact ? json_loads(compact, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (json_equal(again, header)) {
         const size_t used = strlen(compact);
         *length = round_up(used, 8);
         text = malloc(*length + 1);
@@ -315,6 +323,7 @@ static char *header_text(const json_t *header, size_t *length)
             memcpy(text, compact, used);
         }
     }
+    json_decref(again);
     free(compact);
     return text;
 }
@@ -337,7 +346,11 @@ clm_status safetensors_write(const char *path, const struct safetensor *tensors,
             goto cleanup;
     }
     text = header_text(header, &length);
-    if (!text || length > HEADER_MAX || !size_add(LENGTH_SIZE + length, data_size, &size)) {
+    if (!text) {
+        status = clm_fail_host_memory(error, path, count * sizeof *tensors);
+        goto cleanup;
+    }
+    if (length > HEADER_MAX || !size_add(LENGTH_SIZE + length, data_size, &size)) {
         status =
             clm_fail(error, CLM_ERROR_ARGUMENT,
                      "%s: %zu tensors cannot be described in a header of %zu bytes", path, count, HEADER_MAX);
