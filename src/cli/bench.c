@@ -36,7 +36,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
     struct arguments *const arguments = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        begin_parsing(state);
         state->child_inputs[0] = &arguments->device;
         return 0;
     case KEY_LAYERS:
@@ -48,9 +47,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->batches = read_sizes(state, "--batch", text);
         return 0;
     case KEY_MOMENTUM:
-        arguments->bench.momentum = read_number(state, "--momentum", text);
-        if (!(arguments->bench.momentum >= 0 && arguments->bench.momentum < 1))
-            wrong_usage(state, "--momentum %s: it has to be at least 0 and below 1", text);
+        arguments->bench.momentum = read_momentum(state, "--momentum", text);
         return 0;
     case KEY_SECONDS:
         arguments->bench.seconds = read_number(state, "--seconds", text);

@@ -23,9 +23,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct arguments *const arguments = state->input;
     switch (key) {
-    case ARGP_KEY_INIT:
-        begin_parsing(state);
-        return 0;
     case KEY_DEVICE:
         arguments->selector = text;
         return 0;

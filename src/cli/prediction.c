@@ -22,7 +22,6 @@ error_t parse_prediction(int key, char *text, struct argp_state *state)
     struct prediction_arguments *const arguments = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        begin_parsing(state);
         state->child_inputs[0] = &arguments->data;
         state->child_inputs[1] = &arguments->device;
         return 0;

@@ -66,16 +66,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
     struct clm_train_options *const train = &arguments->train;
     switch (key) {
     case ARGP_KEY_INIT:
-        begin_parsing(state);
         state->child_inputs[0] = &arguments->data;
         state->child_inputs[1] = &arguments->device;
         return 0;
     case KEY_HIDDEN:
-        arguments->hidden =
-            strcmp(text, "none") ? read_sizes(state, "--hidden", text) : (struct sizes){.count = 0};
+        arguments->hidden = read_hidden(state, text);
         return 0;
     case KEY_INIT:
-        arguments->init = text;
+        arguments->init = read_init(state, text);
         return 0;
     case KEY_EPOCHS:
         train->epochs = read_count(state, "--epochs", text, 1);
@@ -84,13 +82,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
         train->batch = read_count(state, "--batch", text, 1);
         return 0;
     case KEY_LEARNING_RATE:
-        train->learning_rate = read_number(state, "--lr", text);
+        train->learning_rate = read_not_negative(state, "--lr", text);
+        if (train->learning_rate == 0)
+            wrong_usage(state, "--lr %s: it has to be above 0", text);
         return 0;
     case KEY_MOMENTUM:
-        train->momentum = read_number(state, "--momentum", text);
+        train->momentum = read_momentum(state, "--momentum", text);
         return 0;
     case KEY_L2:
-        train->l2 = read_number(state, "--l2", text);
+        train->l2 = read_not_negative(state, "--l2", text);
         return 0;
     case KEY_OPTIMIZER:
         expect_only(state, "--optimizer", text, "sgd");
@@ -105,7 +105,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         train->shuffle = read_switch(state, text);
         return 0;
     case KEY_OUT:
-        train->out = text;
+        train->out = read_name(state, "--out", text);
         return 0;
     case KEY_QUIET:
         arguments->is_quiet = true;
@@ -122,16 +122,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 /* ---- what is printed ---- */
-
-/* Inputs, hidden layers, classes. */
-static struct sizes layers_of(const struct arguments *arguments, const struct clm_data *data)
-{
-    struct sizes layers = {.values = {clm_data_features(data)}, .count = 1};
-    for (size_t i = 0; i < arguments->hidden.count && layers.count < WIDTHS_MAX - 1; i++)
-        layers.values[layers.count++] = arguments->hidden.values[i];
-    layers.values[layers.count++] = clm_data_classes(data);
-    return layers;
-}
 
 static void print_header(const struct clm_data *data, const struct clm_model *model,
                          const struct clm_backend *backend)
@@ -257,7 +247,8 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
     clm_status status = clm_data_open(&arguments->data, &data, error);
     if (status != CLM_OK)
         return status;
-    const struct sizes layers = layers_of(arguments, data);
+    const struct sizes layers =
+        layer_widths(clm_data_features(data), &arguments->hidden, clm_data_classes(data));
     const struct clm_model_options model_options = {.sizes = layers.values,
                                                     .size_count = layers.count,
                                                     .init = arguments->init,

@@ -26,7 +26,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
     struct arguments *const arguments = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        begin_parsing(state);
         state->child_inputs[0] = &arguments->device;
         return 0;
     case KEY_JSON:
