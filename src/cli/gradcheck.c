@@ -86,7 +86,7 @@ static int check(struct arguments *arguments, const struct clm_data *data)
            "parameter         tried  kinks  worst             numerical       analytic         device  "
            "num/bound  "
            "dev/bound\n",
-           clm_backend_name(backend), clm_backend_device(backend));
+           clm_backend_name(backend), printable(clm_backend_device(backend)).text);
     const clm_status status = clm_gradcheck(backend, &arguments->check, print_row, NULL, &passed, &error);
     clm_backend_close(backend);
     if (status != CLM_OK)
