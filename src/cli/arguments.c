@@ -38,8 +38,14 @@ static void collect_options(const struct argp *argp, const struct argp_option **
         collect_options(child->argp, options, count);
 }
 
-/* What is wrong with "--word" or "--word=value", which getopt has refused. */
-static _Noreturn void explain_long_option(const struct argp_state *state, const char *written)
+static _Noreturn void refuse_option(const struct argp_state *state, const char *word)
+{
+    wrong_usage(state, "%s: there is no such option", word);
+}
+
+/* What is wrong with "--word" or "--word=value", which getopt has refused; `next` is the word behind it. */
+static _Noreturn void explain_long_option(const struct argp_state *state, const char *written,
+                                          const char *next)
 {
     const struct argp_option *options[OPTIONS_MAX], *match = NULL;
     const char *names[OPTIONS_MAX + 1] = {0};
@@ -58,8 +64,10 @@ static _Noreturn void explain_long_option(const struct argp_state *state, const 
     const char *const meant = nearest_name(word, names);
     if (is_clear && match->arg)
         wrong_usage(state, "--%s: it needs a value, as in --%s %s", match->name, match->name, match->arg);
-    if (is_clear)
+    if (is_clear && strchr(written, '='))
         wrong_usage(state, "--%s: it takes no value", match->name);
+    if (is_clear)
+        refuse_option(state, next);
     if (matches > 1)
         wrong_usage(state, "--%s: several options begin so; write it out", word);
     if (meant)
@@ -70,13 +78,12 @@ static _Noreturn void explain_long_option(const struct argp_state *state, const 
 /* getopt knows what is wrong with an option, but says it in its own form, and offers no help. */
 static _Noreturn void explain_option(const struct argp_state *state)
 {
-    const char *const before = state->argv[state->next - 1];
-    if (!strncmp(before, "--", 2))
-        explain_long_option(state, before);
     /* of several letters behind one '-', it has not yet left the word */
-    const bool is_behind = before[0] == '-' && before[1] && state->next > 1;
-    wrong_usage(state, "%s: there is no such option",
-                is_behind || state->next >= state->argc ? before : state->argv[state->next]);
+    const char *const before = state->argv[state->next - 1];
+    const char *const next = state->next < state->argc ? state->argv[state->next] : before;
+    if (!strncmp(before, "--", 2))
+        explain_long_option(state, before, next);
+    refuse_option(state, state->next > 1 && before[0] == '-' ? before : next);
 }
 
 /* ---- parsing ---- */
@@ -100,7 +107,7 @@ static error_t parse_common(int key, char *text, struct argp_state *state)
     case KEY_HELP:
         snprintf(name, sizeof name, "clmlp %s", command_name(state));
         argp_help(state->root_argp, stdout,
-                  ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC, name);
+                  ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC, name);
         exit(close_output(command_name(state), EXIT_DONE));
     case KEY_VERSION:
         print_version();
@@ -155,12 +162,18 @@ uint64_t read_seed(const struct argp_state *state, const char *option, const cha
     return value;
 }
 
-double read_number(const struct argp_state *state, const char *option, const char *text)
+static bool parse_number(const char *text, double *value)
 {
     char *end;
-    const double value = strtod(text, &end);
+    *value = strtod(text, &end);
     /* strtod takes spaces, hexadecimal, inf and nan, too */
-    if (end == text || *end || text[strspn(text, "0123456789+-.eE")] || !isfinite(value))
+    return end != text && !*end && !text[strspn(text, "0123456789+-.eE")] && isfinite(*value);
+}
+
+double read_number(const struct argp_state *state, const char *option, const char *text)
+{
+    double value;
+    if (!parse_number(text, &value))
         wrong_usage(state, "%s %s: it has to be a number, as in %s 0.1", option, text, option);
     return value;
 }
@@ -190,8 +203,10 @@ const char *read_name(const struct argp_state *state, const char *option, const 
 
 const char *read_init(const struct argp_state *state, const char *text)
 {
-    if (!strncmp(text, "normal:", 7))
-        read_not_negative(state, "--init normal: the deviation", text + 7);
+    double deviation;
+    if (!strncmp(text, "normal:", 7) && (!parse_number(text + 7, &deviation) || deviation < 0))
+        wrong_usage(state, "--init %s: the deviation has to be a number of at least 0, as in normal:0.01",
+                    text);
     return read_name(state, "--init", text);
 }
 
