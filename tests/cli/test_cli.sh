@@ -343,8 +343,12 @@ until grep -q '^ *1  ' out || [ $waited -ge 300 ]; do
     waited=$((waited + 1))
 done
 kill -INT $process
+# not forever
+(sleep 60 && kill -KILL $process) >/dev/null 2>&1 &
+watch=$!
 status=0
 wait $process || status=$?
+kill $watch 2>/dev/null || true
 check 'Ctrl-C: done' [ "$status" -eq 0 ]
 check 'Ctrl-C: a note' has_line err '^clmlp: train: note: stopping after this epoch'
 check 'Ctrl-C: says when' has_line err '^clmlp: train: note: stopped after epoch [0-9]+ of 1000000'
