@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static void say(const char *command, const char *kind, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void say(const char *command, const char *kind,
+                                                      const char *format, va_list arguments)
 {
     fflush(stdout);
     fprintf(stderr, "clmlp: %s: %s", command, kind);
