@@ -185,7 +185,7 @@ static clm_status time_slices(struct bench *bench, const struct clm_bench_option
                               struct clm_bench_result *result, struct clm_error *error)
 {
     const double most = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS, begin = clock_seconds();
-    double slices[SLICES_MOST], now = begin; /* milliseconds a step */
+    double slices[SLICES_MOST] = {0}, now = begin; /* milliseconds a step */
     size_t count = 0;
     while (count < SLICES_MOST && (now - begin < most || count < SLICES_LEAST)) {
         const clm_status status = run_steps(bench, steps, error);
