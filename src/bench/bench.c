@@ -11,14 +11,16 @@
 #define WARM_UP_SECONDS 0.3
 #define SLICE_SECONDS   0.02 /* steps timed together, so that waiting for the last of them does not count */
 #define SLICES_MOST     1000
-#define SLICES_LEAST    5
+#define SLICES_LEAST    3
 #define RESIDENT_BYTES  (16u << 20) /* of the data set, where a batch is not larger: more than caches hold */
+#define RESIDENT_ROWS   65536       /* at most, where a batch is not larger */
 #define LEARNING_RATE   1e-3
 
 struct bench {
     struct clm_backend *be;
     struct network net;
     struct resident data;
+    struct tensor order; /* (1,rows) shuffled, as training has it */
     struct metrics sums;
     size_t rows, batch, next; /* of the data; next: the first row of the next step */
     struct step step;
@@ -28,21 +30,28 @@ struct bench {
 
 static size_t rows_of(const struct clm_bench_options *options)
 {
-    const size_t wanted = RESIDENT_BYTES / options->sizes[0];
+    const size_t wanted = size_min(RESIDENT_BYTES / options->sizes[0], RESIDENT_ROWS);
     return round_up(size_max(wanted, options->batch), options->batch);
 }
 
-static clm_status create(struct bench *bench, const struct clm_bench_options *options,
-                         struct clm_error *error)
+static clm_status create_data(struct bench *bench, size_t I, struct clm_error *error)
 {
-    const size_t I = options->sizes[0];
-    const enum network_use use = options->momentum != 0 ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN;
     clm_status status;
     if ((status = tensor_create(bench->be, TENSOR_BYTE, bench->rows, I, &bench->data.values, error)) ||
         (status = tensor_create(bench->be, TENSOR_INDEX, 1, bench->rows, &bench->data.labels, error)) ||
         (status = tensor_create(bench->be, TENSOR_REAL, 1, I, &bench->data.mean, error)) ||
         (status = tensor_create(bench->be, TENSOR_REAL, 1, I, &bench->data.scale, error)) ||
-        (status = metrics_create(bench->be, &bench->sums, error)))
+        (status = tensor_create(bench->be, TENSOR_INDEX, 1, bench->rows, &bench->order, error)))
+        return status;
+    return CLM_OK;
+}
+
+static clm_status create_network(struct bench *bench, const struct clm_bench_options *options,
+                                 struct clm_error *error)
+{
+    const enum network_use use = options->momentum != 0 ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN;
+    const clm_status status = metrics_create(bench->be, &bench->sums, error);
+    if (status != CLM_OK)
         return status;
     return network_create(bench->be, options->sizes, options->size_count - 1, options->batch, use,
                           &bench->net, error);
@@ -56,6 +65,7 @@ static void release(struct bench *bench)
     tensor_free(bench->be, &bench->data.labels);
     tensor_free(bench->be, &bench->data.mean);
     tensor_free(bench->be, &bench->data.scale);
+    tensor_free(bench->be, &bench->order);
 }
 
 static clm_status check_memory(const struct clm_bench_options *options, struct bench *bench,
@@ -65,7 +75,9 @@ static clm_status check_memory(const struct clm_bench_options *options, struct b
     struct bench planned = *bench;
     be->memory.is_planning = true;
     be->memory.peak = be->memory.now;
-    const clm_status status = create(&planned, options, error);
+    clm_status status = create_data(&planned, options->sizes[0], error);
+    if (status == CLM_OK)
+        status = create_network(&planned, options, error);
     release(&planned);
     be->memory.is_planning = false;
     return status ? status : memory_check(be, "the benchmark", be->memory.peak, error);
@@ -77,11 +89,12 @@ static clm_status check_memory(const struct clm_bench_options *options, struct b
 static clm_status write_data(struct bench *bench, size_t I, size_t classes, struct clm_error *error)
 {
     uint8_t *const values = malloc(bench->rows * I);
-    uint32_t *const labels = malloc(bench->rows * sizeof *labels);
+    uint32_t *const labels = malloc(bench->rows * sizeof *labels), *const order =
+                                                                       malloc(bench->rows * sizeof *order);
     float *const mean = calloc(I, sizeof *mean), *const scale = malloc(I * sizeof *scale);
     struct philox random = philox_start(1, RANDOM_TEST, 0);
     clm_status status = CLM_OK;
-    if (!values || !labels || !mean || !scale) {
+    if (!values || !labels || !order || !mean || !scale) {
         status = clm_fail_host_memory(error, "the benchmark's data", bench->rows * I);
         goto cleanup;
     }
@@ -91,14 +104,17 @@ static clm_status write_data(struct bench *bench, size_t I, size_t classes, stru
         labels[r] = philox_below(&random, (uint32_t)classes);
     for (size_t i = 0; i < I; i++)
         scale[i] = 1 / 255.0f;
+    philox_permutation(&random, order, bench->rows);
     if ((status = backend_write(bench->be, &bench->data.values, HOST_BYTE, values, error)) ||
         (status = backend_write(bench->be, &bench->data.labels, HOST_INDEX, labels, error)) ||
+        (status = backend_write(bench->be, &bench->order, HOST_INDEX, order, error)) ||
         (status = backend_write(bench->be, &bench->data.mean, HOST_FLOAT, mean, error)))
         goto cleanup;
     status = backend_write(bench->be, &bench->data.scale, HOST_FLOAT, scale, error);
 cleanup:
     free(values);
     free(labels);
+    free(order);
     free(mean);
     free(scale);
     return status;
@@ -123,7 +139,8 @@ static clm_status run_steps(struct bench *bench, size_t count, struct clm_error 
 {
     clm_status status = CLM_OK;
     for (size_t i = 0; status == CLM_OK && i < count; i++) {
-        if ((status = network_gather(&bench->net, &bench->data, NULL, bench->next, bench->batch, error)) ||
+        if ((status = network_gather(&bench->net, &bench->data, &bench->order, bench->next, bench->batch,
+                                     error)) ||
             (status = network_step(&bench->net, bench->batch, &bench->step, &bench->sums, error)))
             break;
         bench->next = (bench->next + bench->batch) % bench->rows;
@@ -153,7 +170,7 @@ static clm_status warm_up(struct bench *bench, size_t *steps, struct clm_error *
     const double begin = clock_seconds();
     double now = begin;
     size_t count = 0;
-    while (now - begin < WARM_UP_SECONDS || count < 3) {
+    while (now - begin < WARM_UP_SECONDS) {
         const clm_status status = run_steps(bench, 1, error);
         if (status != CLM_OK)
             return status;
@@ -168,7 +185,7 @@ static clm_status time_slices(struct bench *bench, const struct clm_bench_option
                               struct clm_bench_result *result, struct clm_error *error)
 {
     const double most = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS, begin = clock_seconds();
-    double slices[SLICES_MOST], now = begin; /* milliseconds a step */
+    double slices[SLICES_MOST] = {0}, now = begin; /* milliseconds a step */
     size_t count = 0;
     while (count < SLICES_MOST && (now - begin < most || count < SLICES_LEAST)) {
         const clm_status status = run_steps(bench, steps, error);
@@ -211,9 +228,11 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
     bench.rows = rows_of(options);
     if ((status = check_memory(options, &bench, error)))
         return status;
+    if ((status = create_data(&bench, options->sizes[0], error)) ||
+        (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)))
+        goto cleanup;
     const double begin = clock_seconds();
-    if ((status = create(&bench, options, error)) ||
-        (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)) ||
+    if ((status = create_network(&bench, options, error)) ||
         (status = write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
         goto cleanup;
     result->first_step_seconds = clock_seconds() - begin;

@@ -9,41 +9,127 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- parsing ---- */
+/* ---- wrong usage ---- */
 
 const char *command_name(const struct argp_state *state)
 {
-    const char *const colon = strrchr(state->argv[0], ' ');
-    return colon ? colon + 1 : state->argv[0];
-}
-
-void begin_parsing(struct argp_state *state)
-{
-    /* argv[0] is "clmlp: train", as getopt's complaints begin; in --help it reads as it is typed. */
-    static char name[64];
-    snprintf(name, sizeof name, "clmlp %s", command_name(state));
-    state->name = name;
-}
-
-void parse_arguments(const struct argp *argp, int argc, char **argv, void *input)
-{
-    argp_err_exit_status = EXIT_USAGE;
-    const error_t code = argp_parse(argp, argc, argv, 0, NULL, input);
-    if (code) {
-        fprintf(stderr, "%s: the arguments could not be read: %s\n", argv[0], strerror(code));
-        exit(EXIT_USAGE);
-    }
+    return state->argv[0];
 }
 
 _Noreturn void wrong_usage(const struct argp_state *state, const char *format, ...)
 {
     va_list arguments;
-    fprintf(stderr, "%s: ", state->argv[0]);
+    fprintf(stderr, "clmlp: %s: ", command_name(state));
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fprintf(stderr, "\nTry `clmlp %s --help'.\n", command_name(state));
     exit(EXIT_USAGE);
+}
+
+#define OPTIONS_MAX 64 /* of one command */
+
+static void collect_options(const struct argp *argp, const struct argp_option **options, size_t *count)
+{
+    for (const struct argp_option *o = argp->options; o && (o->name || o->key || o->doc); o++)
+        if (o->name && *count < OPTIONS_MAX)
+            options[(*count)++] = o;
+    for (const struct argp_child *child = argp->children; child && child->argp; child++)
+        collect_options(child->argp, options, count);
+}
+
+static _Noreturn void refuse_option(const struct argp_state *state, const char *word)
+{
+    wrong_usage(state, "%s: there is no such option", word);
+}
+
+/* What is wrong with "--word" or "--word=value", which getopt has refused; `next` is the word behind it. */
+static _Noreturn void explain_long_option(const struct argp_state *state, const char *written,
+                                          const char *next)
+{
+    const struct argp_option *options[OPTIONS_MAX], *match = NULL;
+    const char *names[OPTIONS_MAX + 1] = {0};
+    size_t count = 0, matches = 0;
+    char word[64];
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(written + 2, "="), written + 2);
+    collect_options(state->root_argp, options, &count);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = options[i]->name;
+        const bool is_match = !strncmp(names[i], word, strlen(word));
+        if (is_match && (!match || strcmp(match->name, word) != 0))
+            match = options[i];
+        matches += is_match;
+    }
+    const bool is_clear = match && (matches == 1 || !strcmp(match->name, word));
+    const char *const meant = nearest_name(word, names);
+    if (is_clear && match->arg)
+        wrong_usage(state, "--%s: it needs a value, as in --%s %s", match->name, match->name, match->arg);
+    if (is_clear && strchr(written, '='))
+        wrong_usage(state, "--%s: it takes no value", match->name);
+    if (is_clear)
+        refuse_option(state, next);
+    if (matches > 1)
+        wrong_usage(state, "--%s: several options begin so; write it out", word);
+    if (meant)
+        wrong_usage(state, "--%s: there is no such option; did you mean --%s?", word, meant);
+    wrong_usage(state, "--%s: there is no such option", word);
+}
+
+/* getopt knows what is wrong with an option, but says it in its own form, and offers no help. */
+static _Noreturn void explain_option(const struct argp_state *state)
+{
+    /* of several letters behind one '-', it has not yet left the word */
+    const char *const before = state->argv[state->next - 1];
+    const char *const next = state->next < state->argc ? state->argv[state->next] : before;
+    if (!strncmp(before, "--", 2))
+        explain_long_option(state, before, next);
+    refuse_option(state, state->next > 1 && before[0] == '-' ? before : next);
+}
+
+/* ---- parsing ---- */
+
+enum { KEY_HELP = 'h', KEY_VERSION = 'V' };
+
+static const struct argp_option common_options[] = {
+    {"help", KEY_HELP, NULL, 0, "print this help", -1},
+    {"version", KEY_VERSION, NULL, 0, "print the program's version", -1},
+    {0},
+};
+
+static error_t parse_common(int key, char *text, struct argp_state *state)
+{
+    char name[64];
+    (void)text;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = state->input;
+        return 0;
+    case KEY_HELP:
+        snprintf(name, sizeof name, "clmlp %s", command_name(state));
+        argp_help(state->root_argp, stdout,
+                  ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC, name);
+        exit(close_output(command_name(state), EXIT_DONE));
+    case KEY_VERSION:
+        print_version();
+        exit(close_output(command_name(state), EXIT_DONE));
+    case ARGP_KEY_ERROR:
+        explain_option(state);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void parse_arguments(const struct argp *argp, int argc, char **argv, void *input)
+{
+    const struct argp_child children[] = {{argp, 0, NULL, 0}, {0}};
+    const struct argp all = {.options = common_options, .parser = parse_common, .children = children};
+    /* argv stays in the order it was typed, for run.json */
+    const error_t code = argp_parse(&all, argc - 1, argv + 1,
+                                    ARGP_NO_HELP | ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_IN_ORDER, NULL, input);
+    if (code) {
+        complain(argv[1], "the arguments could not be read: %s", strerror(code));
+        exit(EXIT_USAGE);
+    }
 }
 
 /* ---- values ---- */
@@ -76,13 +162,69 @@ uint64_t read_seed(const struct argp_state *state, const char *option, const cha
     return value;
 }
 
-double read_number(const struct argp_state *state, const char *option, const char *text)
+static bool parse_number(const char *text, double *value)
 {
     char *end;
-    const double value = strtod(text, &end);
-    if (end == text || *end || !isfinite(value))
+    *value = strtod(text, &end);
+    /* strtod takes spaces, hexadecimal, inf and nan, too */
+    return end != text && !*end && !text[strspn(text, "0123456789+-.eE")] && isfinite(*value);
+}
+
+double read_number(const struct argp_state *state, const char *option, const char *text)
+{
+    double value;
+    if (!parse_number(text, &value))
         wrong_usage(state, "%s %s: it has to be a number, as in %s 0.1", option, text, option);
     return value;
+}
+
+double read_not_negative(const struct argp_state *state, const char *option, const char *text)
+{
+    const double value = read_number(state, option, text);
+    if (value < 0)
+        wrong_usage(state, "%s %s: it has to be at least 0", option, text);
+    return value;
+}
+
+double read_momentum(const struct argp_state *state, const char *option, const char *text)
+{
+    const double value = read_number(state, option, text);
+    if (value < 0 || value >= 1)
+        wrong_usage(state, "%s %s: it has to be at least 0 and below 1", option, text);
+    return value;
+}
+
+const char *read_name(const struct argp_state *state, const char *option, const char *text)
+{
+    if (!*text)
+        wrong_usage(state, "%s: its value is empty", option);
+    return text;
+}
+
+const char *read_init(const struct argp_state *state, const char *text)
+{
+    double deviation;
+    if (!strncmp(text, "normal:", 7) && (!parse_number(text + 7, &deviation) || deviation < 0))
+        wrong_usage(state, "--init %s: the deviation has to be a number of at least 0, as in normal:0.01",
+                    text);
+    return read_name(state, "--init", text);
+}
+
+struct sizes read_hidden(const struct argp_state *state, const char *text)
+{
+    const struct sizes hidden =
+        strcmp(text, "none") ? read_sizes(state, "--hidden", text) : (struct sizes){.count = 0};
+    if (hidden.count > WIDTHS_MAX - 2)
+        wrong_usage(state, "--hidden: it may have up to %d widths", WIDTHS_MAX - 2);
+    return hidden;
+}
+
+struct sizes layer_widths(size_t inputs, const struct sizes *hidden, size_t classes)
+{
+    struct sizes layers = {.values = {inputs}, .count = hidden->count + 2};
+    memcpy(layers.values + 1, hidden->values, hidden->count * sizeof *hidden->values);
+    layers.values[layers.count - 1] = classes;
+    return layers;
 }
 
 struct sizes read_sizes(const struct argp_state *state, const char *option, const char *text)
@@ -138,7 +280,7 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
     struct clm_data_options *const options = state->input;
     switch (key) {
     case KEY_DATA:
-        options->source = text;
+        options->source = read_name(state, "--data", text);
         return 0;
     case KEY_FORMAT:
         if (strcmp(text, "idx") && strcmp(text, "cifar10"))
@@ -146,7 +288,7 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
         options->format = text;
         return 0;
     case KEY_TEST:
-        options->test = text;
+        options->test = read_name(state, "--test", text);
         return 0;
     case KEY_VALIDATION:
         options->validation = read_validation(state, text);
@@ -194,7 +336,7 @@ static error_t parse_device(int key, char *text, struct argp_state *state)
         choice->has_backend = true;
         return 0;
     case KEY_DEVICE:
-        choice->options.device = text;
+        choice->options.device = read_name(state, "--device", text);
         return 0;
     case KEY_GEMM:
         if (strcmp(text, "auto") && strcmp(text, "native") && strcmp(text, "clblast"))

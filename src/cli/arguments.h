@@ -36,7 +36,7 @@ enum option_key {
     KEY_SECONDS,
 };
 
-#define WIDTHS_MAX 64
+#define WIDTHS_MAX 258 /* inputs, 256 hidden layers, classes */
 
 /* A list of sizes, as in --hidden 256,128. */
 struct sizes {
@@ -44,11 +44,9 @@ struct sizes {
     size_t count;
 };
 
-/* Parses a command's arguments into `input`; wrong usage ends the program with EXIT_USAGE, --help with EXIT_DONE. */
+/* Parses a command's arguments into `input`; argv is the program's, argv[1] the command. Wrong usage ends the program with
+ * EXIT_USAGE, --help and --version with EXIT_DONE. */
 void parse_arguments(const struct argp *argp, int argc, char **argv, void *input);
-
-/* To be called by a command's parser at ARGP_KEY_INIT. */
-void begin_parsing(struct argp_state *state);
 
 /* The command's name: "train". */
 const char *command_name(const struct argp_state *state);
@@ -61,7 +59,16 @@ _Noreturn void wrong_usage(const struct argp_state *state, const char *format, .
 size_t read_count(const struct argp_state *state, const char *option, const char *text, size_t least);
 uint64_t read_seed(const struct argp_state *state, const char *option, const char *text);
 double read_number(const struct argp_state *state, const char *option, const char *text);
+double read_not_negative(const struct argp_state *state, const char *option, const char *text);
+double read_momentum(const struct argp_state *state, const char *option, const char *text);
+const char *read_name(const struct argp_state *state, const char *option, const char *text);
+const char *read_init(const struct argp_state *state, const char *text);
 struct sizes read_sizes(const struct argp_state *state, const char *option, const char *text);
+/* --hidden: a list of sizes, or none */
+struct sizes read_hidden(const struct argp_state *state, const char *text);
+
+/* Inputs, what read_hidden has read, classes. */
+struct sizes layer_widths(size_t inputs, const struct sizes *hidden, size_t classes);
 
 /* --data, --format, --test, --val, --limit; its input is a struct clm_data_options. */
 extern const struct argp data_arguments;

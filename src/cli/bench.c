@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #define REFERENCE_SECONDS_MOST                                                                               \
-    10.0                    /* a step of the reference that takes longer is left out unless it is asked for */
-#define REFERENCE_FLOPS 7e8 /* a low guess of what plain loops in double do in a second */
+    20.0                     /* a step of the reference that takes longer is left out, unless asked for */
+#define REFERENCE_GFLOPS 1.0 /* what plain loops in double do about, until they have been timed here */
 
 struct arguments {
     struct device_choice device;
@@ -19,6 +19,8 @@ struct arguments {
     bool is_quiet; /* JSON goes to standard output */
     json_t *rows;
     double blas_milliseconds[WIDTHS_MAX]; /* of each batch; 0 while unknown */
+    double reference_gflops;
+    bool has_failed;
 };
 
 static const struct argp_option options[] = {
@@ -36,7 +38,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
     struct arguments *const arguments = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        begin_parsing(state);
         state->child_inputs[0] = &arguments->device;
         return 0;
     case KEY_LAYERS:
@@ -48,9 +49,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->batches = read_sizes(state, "--batch", text);
         return 0;
     case KEY_MOMENTUM:
-        arguments->bench.momentum = read_number(state, "--momentum", text);
-        if (!(arguments->bench.momentum >= 0 && arguments->bench.momentum < 1))
-            wrong_usage(state, "--momentum %s: it has to be at least 0 and below 1", text);
+        arguments->bench.momentum = read_momentum(state, "--momentum", text);
         return 0;
     case KEY_SECONDS:
         arguments->bench.seconds = read_number(state, "--seconds", text);
@@ -92,148 +91,167 @@ static void print_line(const struct arguments *arguments, const struct clm_backe
                        const struct clm_bench_result *result)
 {
     const double blas = arguments->blas_milliseconds[b];
-    printf("%-9s  %-11s  %-28.28s  %6zu  %10.4f  %8.4f - %-9.4f  %9.0f  %8.2f  ", clm_backend_name(backend),
-           clm_backend_provider(backend), clm_backend_device(backend), arguments->batches.values[b],
-           result->milliseconds, result->milliseconds_low, result->milliseconds_high, result->samples_per_s,
-           result->gflops);
+    printf("%-9s  %-11s  %-32.32s  %6zu  %10.4f  %9.4f - %9.4f  %9.0f  %8.2f  ", clm_backend_name(backend),
+           clm_backend_provider(backend), printable(clm_backend_device(backend)).text,
+           arguments->batches.values[b], result->milliseconds, result->milliseconds_low,
+           result->milliseconds_high, result->samples_per_s, result->gflops);
     if (blas > 0)
         printf("%7.2f  ", blas / result->milliseconds);
     else
         printf("%7s  ", "-");
-    printf("%7.2f\n", result->first_step_seconds);
-    fflush(stdout);
+    printf("%7.3f\n", result->first_step_seconds);
 }
 
 static json_t *describe(const struct arguments *arguments, const struct clm_backend *backend, size_t b,
                         const struct clm_bench_result *result)
 {
-    const double blas = arguments->blas_milliseconds[b];
-    return json_pack("{ss ss ss ss so sI sf sf sf sf sf sf sf so sI}", "system", "clmlp", "backend",
+    return json_pack("{ss ss ss so so sI sf sf sf sf}", "system", "clmlp", "backend",
                      clm_backend_name(backend), "provider", clm_backend_provider(backend), "device",
-                     clm_backend_device(backend), "layers", layers_list(&arguments->layers), "batch",
-                     (json_int_t)arguments->batches.values[b], "momentum", arguments->bench.momentum,
-                     "ms_per_step", result->milliseconds, "ms_per_step_low", result->milliseconds_low,
-                     "ms_per_step_high", result->milliseconds_high, "samples_per_s", result->samples_per_s,
-                     "gflops", result->gflops, "first_step_seconds", result->first_step_seconds,
-                     "ratio_to_blas", blas > 0 ? json_real(blas / result->milliseconds) : json_null(),
-                     "steps", (json_int_t)result->steps);
+                     json_text(clm_backend_device(backend)), "layers", layers_list(&arguments->layers),
+                     "batch", (json_int_t)arguments->batches.values[b], "momentum", arguments->bench.momentum,
+                     "ms_per_step", result->milliseconds, "samples_per_s", result->samples_per_s, "gflops",
+                     result->gflops);
 }
 
-static bool is_too_slow(const struct arguments *arguments, size_t b)
+static double reference_seconds(const struct arguments *arguments, size_t batch)
 {
-    return !arguments->device.has_backend &&
-           operations_of_step(&arguments->layers, arguments->batches.values[b]) / REFERENCE_FLOPS >
-               REFERENCE_SECONDS_MOST;
+    return 1e-9 * operations_of_step(&arguments->layers, batch) / arguments->reference_gflops;
 }
 
 /* ---- backends ---- */
 
-/* All batches on one backend. */
-static bool bench_backend(struct arguments *arguments, const struct clm_backend_options *wanted)
+static bool is_left_out(const struct arguments *arguments, const struct clm_backend *backend, size_t batch)
+{
+    const double seconds = reference_seconds(arguments, batch);
+    if (clm_backend_kind(backend) != CLM_BACKEND_REFERENCE || arguments->device.has_backend ||
+        seconds <= REFERENCE_SECONDS_MOST)
+        return false;
+    remark("bench",
+           "the reference is left out at batch %zu, where a step would take about %.0f s; --backend "
+           "reference times "
+           "it",
+           batch, seconds);
+    return true;
+}
+
+static void bench_batch(struct arguments *arguments, struct clm_backend *backend, size_t b)
+{
+    struct clm_bench_options bench = arguments->bench;
+    struct clm_bench_result result;
+    struct clm_error error = {0};
+    bench.batch = arguments->batches.values[b];
+    if (is_left_out(arguments, backend, bench.batch))
+        return;
+    if (clm_bench(backend, &bench, &result, &error) != CLM_OK) {
+        complain("bench", "%s at batch %zu: %s", clm_backend_name(backend), bench.batch, error.message);
+        arguments->has_failed = true;
+        return;
+    }
+    if (clm_backend_kind(backend) == CLM_BACKEND_BLAS)
+        arguments->blas_milliseconds[b] = result.milliseconds;
+    if (clm_backend_kind(backend) == CLM_BACKEND_REFERENCE)
+        arguments->reference_gflops = result.gflops;
+    if (!arguments->is_quiet)
+        print_line(arguments, backend, b, &result);
+    json_array_append_new(arguments->rows, describe(arguments, backend, b, &result));
+}
+
+/* All batches on one backend. One that is not here is only a failure where it was asked for. */
+static void bench_backend(struct arguments *arguments, const struct clm_backend_options *wanted,
+                          bool is_asked_for)
 {
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
-    if (clm_backend_open(wanted, &backend, &error) != CLM_OK) {
+    if (clm_backend_open(wanted, &backend, &error) == CLM_OK) {
+        for (size_t b = 0; b < arguments->batches.count; b++)
+            bench_batch(arguments, backend, b);
+    } else if (is_asked_for) {
         complain("bench", "%s", error.message);
-        return false;
-    }
-    bool is_done = true;
-    for (size_t b = 0; is_done && b < arguments->batches.count; b++) {
-        struct clm_bench_options bench = arguments->bench;
-        struct clm_bench_result result;
-        bench.batch = arguments->batches.values[b];
-        if (wanted->kind == CLM_BACKEND_REFERENCE && is_too_slow(arguments, b)) {
-            complain("bench",
-                     "the reference is left out at batch %zu, where a step takes many seconds; "
-                     "--backend reference times it",
-                     bench.batch);
-            continue;
-        }
-        is_done = clm_bench(backend, &bench, &result, &error) == CLM_OK;
-        if (!is_done) {
-            complain("bench", "%s", error.message);
-            break;
-        }
-        if (wanted->kind == CLM_BACKEND_BLAS)
-            arguments->blas_milliseconds[b] = result.milliseconds;
-        if (!arguments->is_quiet)
-            print_line(arguments, backend, b, &result);
-        json_array_append_new(arguments->rows, describe(arguments, backend, b, &result));
+        arguments->has_failed = true;
+    } else {
+        remark("bench", "left out: %s", error.message);
     }
     clm_backend_close(backend);
-    return is_done;
 }
 
-/* Every OpenCL device; false where there is none, or one fails. */
-static bool bench_devices(struct arguments *arguments)
+static void bench_devices(struct arguments *arguments)
 {
     struct clm_device *devices;
     struct clm_error error = {0};
     size_t count;
-    bool is_done = true;
     if (clm_devices_list(NULL, &devices, &count, &error) != CLM_OK) {
-        complain("bench", "%s", error.message);
-        return false;
+        remark("bench", "left out: %s", error.message);
+        return;
     }
     for (size_t d = 0; d < count; d++) {
         char selector[32];
         snprintf(selector, sizeof selector, "%u:%u", devices[d].platform, devices[d].index);
         struct clm_backend_options wanted = arguments->device.options;
         wanted.device = selector;
-        is_done = bench_backend(arguments, &wanted) && is_done;
+        bench_backend(arguments, &wanted, false);
     }
     clm_devices_free(devices);
-    return is_done;
 }
 
-static bool bench_all(struct arguments *arguments)
+static void bench_all(struct arguments *arguments)
 {
-    if (arguments->device.has_backend)
-        return bench_backend(arguments, &arguments->device.options);
     const struct clm_backend_options blas = {.kind = CLM_BACKEND_BLAS},
                                      reference = {.kind = CLM_BACKEND_REFERENCE};
-    /* blas first: the others are compared with it */
-    bool is_done = bench_backend(arguments, &blas);
-    is_done = bench_backend(arguments, &reference) && is_done;
+    if (arguments->device.has_backend) {
+        bench_backend(arguments, &arguments->device.options, true);
+        return;
+    }
+    bench_backend(arguments, &blas, false); /* first, for the others are compared with it */
+    bench_backend(arguments, &reference, false);
     if (arguments->device.options.device)
-        return bench_backend(arguments, &arguments->device.options) && is_done;
-    return bench_devices(arguments) && is_done;
+        bench_backend(arguments, &arguments->device.options, true);
+    else
+        bench_devices(arguments);
+}
+
+static void print_heading(const struct arguments *arguments)
+{
+    printf("A training step of ");
+    for (size_t i = 0; i < arguments->layers.count; i++)
+        printf("%s%zu", i ? "-" : "", arguments->layers.values[i]);
+    printf(", momentum %g\n\n", arguments->bench.momentum);
+    printf("%-9s  %-11s  %-32s  %6s  %10s  %21s  %9s  %8s  %7s  %7s\n", "backend", "provider", "device",
+           "batch", "ms/step", "10 % to 90 %", "samples/s", "GFLOP/s", "x blas", "first s");
 }
 
 int command_bench(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&device_arguments, 0, NULL, 0}, {0}};
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .children = children,
-                                     .doc = "Times a training step: a minibatch gathered from a resident "
-                                            "data set, forward, backward and update. "
-                                            "Without --backend: blas, reference and each OpenCL device, or "
-                                            "the one named by --device. Medians, with "
-                                            "the 10th and 90th percentile; `first' is the time to the end of "
-                                            "the first step, with all that is "
-                                            "compiled for it."};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc = "Times a training step: a minibatch gathered from a resident data set, "
+               "forward, backward and update. Without --backend: blas, reference and each "
+               "OpenCL device, or the one named by --device."
+               "\vPrinted are the median, what 10 % and 90 % of the timings stay below, the "
+               "speed relative to blas, and the seconds to the end of the first step with "
+               "all that is compiled for it. A step's operations are 2 B I O for each of "
+               "forward and weight gradient in every layer, and for the input gradient in "
+               "every layer but the first."};
     struct arguments arguments = {.device = default_device(),
                                   .layers = {.values = {3072, 3072, 10}, .count = 3},
                                   .batches = {.values = {10, 100, 1000}, .count = 3},
                                   .bench = {.momentum = 0.9},
+                                  .reference_gflops = REFERENCE_GFLOPS,
                                   .rows = json_array()};
     parse_arguments(&argp, argc, argv, &arguments);
     arguments.bench.sizes = arguments.layers.values;
     arguments.bench.size_count = arguments.layers.count;
-    if (!arguments.is_quiet) {
-        printf("A training step of ");
-        for (size_t i = 0; i < arguments.layers.count; i++)
-            printf("%s%zu", i ? "-" : "", arguments.layers.values[i]);
-        printf(", momentum %g\n\nbackend    provider     device                         batch     ms/step  "
-               "10 - 90 %%         "
-               "     samples/s   GFLOP/s  x blas   first s\n",
-               arguments.bench.momentum);
-        fflush(stdout);
+    if (!arguments.is_quiet)
+        print_heading(&arguments);
+    bench_all(&arguments);
+    if (!json_array_size(arguments.rows) && !arguments.has_failed) {
+        complain("bench", "nothing could be timed");
+        arguments.has_failed = true;
     }
-    bool is_done = bench_all(&arguments);
-    if (arguments.json)
-        is_done = write_json("bench", arguments.json, json_incref(arguments.rows)) && is_done;
+    if (arguments.json && !write_json("bench", arguments.json, json_incref(arguments.rows)))
+        arguments.has_failed = true;
     json_decref(arguments.rows);
-    return is_done ? EXIT_DONE : EXIT_FAILED;
+    return arguments.has_failed ? EXIT_FAILED : EXIT_DONE;
 }

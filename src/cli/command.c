@@ -1,20 +1,36 @@
 #include "cli/command.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+__attribute__((format(printf, 3, 0))) static void say(const char *command, const char *kind,
+                                                      const char *format, va_list arguments)
+{
+    fflush(stdout);
+    fprintf(stderr, "clmlp: %s: %s", command, kind);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
 void complain(const char *command, const char *format, ...)
 {
     va_list arguments;
-    fflush(stdout);
-    fprintf(stderr, "clmlp: %s: ", command);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    say(command, "", format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+}
+
+void remark(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(command, "note: ", format, arguments);
+    va_end(arguments);
 }
 
 int fail_command(const char *command, const struct clm_error *error)
@@ -23,20 +39,75 @@ int fail_command(const char *command, const struct clm_error *error)
     return EXIT_FAILED;
 }
 
+/* ---- output ---- */
+
+void print_version(void)
+{
+    printf("clmlp %s\n", clm_version());
+}
+
+int close_output(const char *command, int code)
+{
+    const bool was_bad = ferror(stdout);
+    errno = 0;
+    if (fclose(stdout) == 0 && !was_bad)
+        return code;
+    const char *const reason = errno ? strerror(errno) : "an earlier write failed";
+    if (command)
+        complain(command, "standard output could not be written: %s", reason);
+    else
+        fprintf(stderr, "clmlp: standard output could not be written: %s\n", reason);
+    return EXIT_FAILED;
+}
+
+struct printable printable(const char *name)
+{
+    struct printable copy;
+    snprintf(copy.text, sizeof copy.text, "%s", name);
+    for (char *c = copy.text; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
+    return copy;
+}
+
+json_t *json_number(double value)
+{
+    json_t *const number = json_real(value);
+    return number ? number : json_null();
+}
+
+json_t *json_text(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    char *const copy = strdup(text);
+    for (char *c = copy; c && *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    value = copy ? json_string(copy) : NULL;
+    free(copy);
+    return value;
+}
+
 bool write_json(const char *command, const char *path, json_t *object)
 {
     char *const text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     struct clm_error error = {0};
-    bool is_written = false;
+    bool is_written = true;
     json_decref(object);
-    if (!text)
+    if (!text) {
         complain(command, "no memory for the JSON of %s", path);
-    else if (!strcmp(path, "-"))
-        is_written = puts(text) >= 0;
-    else if (clm_write_file(path, text, strlen(text), &error) == CLM_OK)
-        is_written = true;
-    else
+        return false;
+    }
+    const size_t length = strlen(text);
+    text[length] = '\n'; /* in the place of the NUL: the size tells the end */
+    if (!strcmp(path, "-"))
+        fwrite(text, 1, length + 1, stdout); /* close_output notices a failure */
+    else if (clm_write_file(path, text, length + 1, &error) != CLM_OK) {
         complain(command, "%s", error.message);
+        is_written = false;
+    }
     free(text);
     return is_written;
 }
@@ -51,4 +122,50 @@ bool is_coloured(int descriptor)
 {
     const char *const no_colour = getenv("NO_COLOR");
     return is_terminal(descriptor) && !(no_colour && *no_colour);
+}
+
+/* ---- what was meant ---- */
+
+#define NAME_MAX_LENGTH 40
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+    const size_t ab = a < b ? a : b;
+    return ab < c ? ab : c;
+}
+
+/* Letters to insert, delete, replace or exchange with their neighbour (optimal string alignment). */
+static size_t edit_distance(const char *a, const char *b)
+{
+    const size_t a_length = strlen(a), b_length = strlen(b);
+    size_t d[NAME_MAX_LENGTH + 1][NAME_MAX_LENGTH + 1];
+    if (a_length > NAME_MAX_LENGTH || b_length > NAME_MAX_LENGTH)
+        return NAME_MAX_LENGTH;
+    for (size_t i = 0; i <= a_length; i++)
+        for (size_t j = 0; j <= b_length; j++) {
+            if (!i || !j) {
+                d[i][j] = i + j;
+                continue;
+            }
+            d[i][j] = smallest(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+            const bool is_exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (is_exchanged && d[i - 2][j - 2] + 1 < d[i][j])
+                d[i][j] = d[i - 2][j - 2] + 1;
+        }
+    return d[a_length][b_length];
+}
+
+const char *nearest_name(const char *word, const char *const *names)
+{
+    const char *nearest = NULL;
+    size_t least = strlen(word) < 4 ? 2 : 3; /* must be nearer than this */
+    for (; *word && *names; names++) {
+        const bool is_beginning = !strncmp(*names, word, strlen(word));
+        const size_t distance = is_beginning ? 0 : edit_distance(word, *names);
+        if (distance < least) {
+            least = distance;
+            nearest = *names;
+        }
+    }
+    return nearest;
 }

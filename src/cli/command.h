@@ -8,7 +8,7 @@
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* A command's own arguments, argv[0] being "clmlp: COMMAND"; returns the exit code. */
+/* The program's whole command line, argv[1] being the command; returns the exit code. */
 int command_devices(int argc, char **argv);
 int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
@@ -20,12 +20,33 @@ int command_bench(int argc, char **argv);
 /* "clmlp: COMMAND: sentence" on stderr. */
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same with "note: " before the sentence. */
+void remark(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Complains of the error; EXIT_FAILED, to be returned. */
 int fail_command(const char *command, const struct clm_error *error);
 
 /* Writes the object to the file at `path`, "-" being stdout, and gives it back; NULL stands for no memory. Complains
  * where that fails and returns false. */
 bool write_json(const char *command, const char *path, json_t *object);
+
+/* Of JSON: null where a number is NaN or infinite; '?' for what is not ASCII in text that is no UTF-8. */
+json_t *json_number(double value);
+json_t *json_text(const char *text);
+
+/* A name from a file or a driver, with '?' for control characters, so that it cannot steer a terminal. */
+struct printable {
+    char text[256];
+};
+struct printable printable(const char *name);
+
+/* The one of `names`, which NULL ends, that `word` is most likely meant for; NULL where none is near. */
+const char *nearest_name(const char *word, const char *const *names);
+
+void print_version(void);
+
+/* Ends standard output: `code`, or EXIT_FAILED and a complaint where it could not be written. */
+int close_output(const char *command, int code);
 
 /* Whether a stream may be given escape sequences: a terminal, and for colours no NO_COLOR. */
 bool is_terminal(int descriptor);

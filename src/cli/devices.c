@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct arguments {
     const char *selector, *json;
@@ -23,11 +24,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct arguments *const arguments = state->input;
     switch (key) {
-    case ARGP_KEY_INIT:
-        begin_parsing(state);
-        return 0;
     case KEY_DEVICE:
-        arguments->selector = text;
+        arguments->selector = read_name(state, "--device", text);
         return 0;
     case KEY_JSON:
         arguments->json = text;
@@ -55,28 +53,67 @@ static double gibibytes(uint64_t bytes)
 
 static void print_device(const struct clm_device *device)
 {
+    const bool is_coloured_here = device->is_taken && is_coloured(STDOUT_FILENO);
     printf("%c %u:%u  %s  [%s]\n", device->is_taken ? '*' : ' ', device->platform, device->index,
-           device->name, type_name(device->type));
-    printf("       platform  %s, %s\n", device->platform_name, device->platform_version);
-    printf("       version   %s, driver %s, vendor %s\n", device->version, device->driver, device->vendor);
-    printf("       compute   %u units at %u MHz, work-groups up to %zu\n", device->compute_units,
+           printable(device->name).text, type_name(device->type));
+    printf("       platform   %s, %s\n", printable(device->platform_name).text,
+           printable(device->platform_version).text);
+    printf("       version    %s, driver %s, vendor %s\n", printable(device->version).text,
+           printable(device->driver).text, printable(device->vendor).text);
+    printf("       compute    %u units at %u MHz, work-groups up to %zu\n", device->compute_units,
            device->clock_mhz, device->max_work_group);
-    printf("       memory    %.2f GiB, at once %.2f GiB, local %.0f KiB\n", gibibytes(device->global_memory),
+    printf("       memory     %.2f GiB, at once %.2f GiB, local %.0f KiB\n", gibibytes(device->global_memory),
            gibibytes(device->max_allocation), (double)device->local_memory / 1024);
-    printf("       %s  %s\n\n", device->is_taken ? "taken:  " : "not:    ", device->reason);
+    printf("       %s%-9s  %s%s\n\n", is_coloured_here ? "\033[32m" : "",
+           device->is_taken ? "taken" : "not taken", printable(device->reason).text,
+           is_coloured_here ? "\033[0m" : "");
 }
 
 static json_t *describe(const struct clm_device *device)
 {
     return json_pack(
-        "{sI sI ss ss ss ss ss ss ss sI sI sI sI sI sI sb ss}", "platform", (json_int_t)device->platform,
-        "device", (json_int_t)device->index, "type", type_name(device->type), "name", device->name, "vendor",
-        device->vendor, "version", device->version, "driver", device->driver, "platform_name",
-        device->platform_name, "platform_version", device->platform_version, "compute_units",
-        (json_int_t)device->compute_units, "clock_mhz", (json_int_t)device->clock_mhz, "global_memory",
-        (json_int_t)device->global_memory, "max_allocation", (json_int_t)device->max_allocation,
-        "local_memory", (json_int_t)device->local_memory, "max_work_group",
-        (json_int_t)device->max_work_group, "taken", device->is_taken, "reason", device->reason);
+        "{sI sI ss so so so so so so sI sI sI sI sI sI sb so}", "platform", (json_int_t)device->platform,
+        "device", (json_int_t)device->index, "type", type_name(device->type), "name", json_text(device->name),
+        "vendor", json_text(device->vendor), "version", json_text(device->version), "driver",
+        json_text(device->driver), "platform_name", json_text(device->platform_name), "platform_version",
+        json_text(device->platform_version), "compute_units", (json_int_t)device->compute_units, "clock_mhz",
+        (json_int_t)device->clock_mhz, "global_memory", (json_int_t)device->global_memory, "max_allocation",
+        (json_int_t)device->max_allocation, "local_memory", (json_int_t)device->local_memory,
+        "max_work_group", (json_int_t)device->max_work_group, "taken", device->is_taken, "reason",
+        json_text(device->reason));
+}
+
+static json_t *describe_all(const struct clm_device *devices, size_t count)
+{
+    json_t *const list = json_array();
+    for (size_t d = 0; d < count; d++)
+        json_array_append_new(list, describe(&devices[d]));
+    return list;
+}
+
+static int report(const struct arguments *arguments, const struct clm_device *devices, size_t count)
+{
+    const char *const selector = arguments->selector ? arguments->selector : "auto";
+    const struct clm_device *taken = NULL;
+    const bool is_quiet = arguments->json && !strcmp(arguments->json, "-");
+    for (size_t d = 0; d < count; d++) {
+        taken = devices[d].is_taken ? &devices[d] : taken;
+        if (!is_quiet)
+            print_device(&devices[d]);
+    }
+    if (arguments->json && !write_json("devices", arguments->json, describe_all(devices, count)))
+        return EXIT_FAILED;
+    if (!count)
+        complain("devices", "the OpenCL platforms have no device; install your GPU's driver, or "
+                            "pocl-opencl-icd to compute on the CPU, or use --backend blas");
+    else if (!taken)
+        complain("devices",
+                 "--device %s takes none of the %zu device%s found; choose by P:D, by type or by a part of "
+                 "the name",
+                 selector, count, count == 1 ? "" : "s");
+    else if (!is_quiet)
+        printf("--device %s takes %u:%u\n", selector, taken->platform, taken->index);
+    return taken ? EXIT_DONE : EXIT_FAILED;
 }
 
 int command_devices(int argc, char **argv)
@@ -94,21 +131,7 @@ int command_devices(int argc, char **argv)
     parse_arguments(&argp, argc, argv, &arguments);
     if (clm_devices_list(arguments.selector, &devices, &count, &error) != CLM_OK)
         return fail_command("devices", &error);
-    json_t *const list = json_array();
-    bool is_taken = false, is_written = true;
-    const bool is_quiet = arguments.json && !strcmp(arguments.json, "-");
-    for (size_t d = 0; d < count; d++) {
-        is_taken = is_taken || devices[d].is_taken;
-        if (!is_quiet)
-            print_device(&devices[d]);
-        json_array_append_new(list, describe(&devices[d]));
-    }
+    const int code = report(&arguments, devices, count);
     clm_devices_free(devices);
-    if (arguments.json)
-        is_written = write_json("devices", arguments.json, json_incref(list));
-    json_decref(list);
-    if (!is_taken)
-        complain("devices", "of %zu devices none would be taken as %s", count,
-                 arguments.selector ? arguments.selector : "auto");
-    return is_taken && is_written ? EXIT_DONE : EXIT_FAILED;
+    return code;
 }

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MATRIX_CLASSES_MOST 30 /* with more, the confusion matrix does not fit a screen */
-
 static const struct argp_option options[] = {
     {"split", KEY_SPLIT, "PART", 0, "train, val or test (default)", 3},
     {"json", KEY_JSON, "FILE", 0, "write the figures as JSON, too; - is standard output", 3},
@@ -17,7 +15,7 @@ static const struct argp_option options[] = {
 /* counts[true class * classes + predicted class]; NULL where there is no memory. */
 static size_t *count_confusions(const struct prediction *prediction, enum clm_part part)
 {
-    size_t *const counts = calloc(prediction->classes * prediction->classes, sizeof *counts);
+    size_t *const counts = calloc(prediction->classes, prediction->classes * sizeof *counts);
     for (size_t r = 0; counts && r < prediction->rows; r++)
         counts[clm_data_label(prediction->data, part, r) * prediction->classes +
                predicted_class(prediction, r)]++;
@@ -52,7 +50,7 @@ static void print_matrix(const struct prediction *prediction, const size_t *coun
     printf("\n");
     for (size_t t = 0; t < C; t++) {
         const char *const name = class_name(prediction, t);
-        printf("%3zu %-15.15s", t, name ? name : "");
+        printf("%3zu %-15.15s", t, printable(name ? name : "").text);
         for (size_t c = 0; c < C; c++)
             printf(" %6zu", counts[t * C + c]);
         printf("\n");
@@ -65,8 +63,8 @@ static void print_classes(const struct prediction *prediction, const size_t *cou
     for (size_t c = 0; c < prediction->classes; c++) {
         const struct class_figures figures = figures_of(counts, prediction->classes, c);
         const char *const name = class_name(prediction, c);
-        printf("%3zu %-15.15s  %6zu  %7.2f %%  %6.2f %%  %6.2f %%\n", c, name ? name : "", figures.rows,
-               100 * figures.precision, 100 * figures.recall, 100 * figures.f1);
+        printf("%3zu %-15.15s  %6zu  %7.2f %%  %6.2f %%  %6.2f %%\n", c, printable(name ? name : "").text,
+               figures.rows, 100 * figures.precision, 100 * figures.recall, 100 * figures.f1);
     }
 }
 
@@ -76,9 +74,10 @@ static json_t *describe_classes(const struct prediction *prediction, const size_
     for (size_t c = 0; c < prediction->classes; c++) {
         const struct class_figures figures = figures_of(counts, prediction->classes, c);
         const char *const name = class_name(prediction, c);
-        json_array_append_new(list, json_pack("{sI ss? sI sf sf sf}", "class", (json_int_t)c, "name", name,
-                                              "rows", (json_int_t)figures.rows, "precision",
-                                              figures.precision, "recall", figures.recall, "f1", figures.f1));
+        json_array_append_new(list, json_pack("{sI so sI sf sf sf}", "class", (json_int_t)c, "name",
+                                              name ? json_text(name) : json_null(), "rows",
+                                              (json_int_t)figures.rows, "precision", figures.precision,
+                                              "recall", figures.recall, "f1", figures.f1));
     }
     return list;
 }
@@ -113,8 +112,7 @@ static int report(const struct prediction_arguments *arguments, const struct pre
     if (!arguments->json || strcmp(arguments->json, "-")) {
         printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
                100 * prediction->score.accuracy);
-        if (prediction->classes <= MATRIX_CLASSES_MOST)
-            print_matrix(prediction, counts);
+        print_matrix(prediction, counts);
         print_classes(prediction, counts);
     }
     if (arguments->json)

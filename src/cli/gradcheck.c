@@ -30,18 +30,17 @@ static error_t parse(int key, char *text, struct argp_state *state)
     struct arguments *const arguments = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        begin_parsing(state);
         state->child_inputs[0] = &arguments->data;
         state->child_inputs[1] = &arguments->device;
         return 0;
     case KEY_HIDDEN:
-        arguments->hidden = read_sizes(state, "--hidden", text);
+        arguments->hidden = read_hidden(state, text);
         return 0;
     case KEY_INIT:
-        arguments->check.init = text;
+        arguments->check.init = read_init(state, text);
         return 0;
     case KEY_L2:
-        arguments->check.l2 = read_number(state, "--l2", text);
+        arguments->check.l2 = read_not_negative(state, "--l2", text);
         return 0;
     case KEY_BATCH:
         arguments->check.batch = read_count(state, "--batch", text, 1);
@@ -71,10 +70,8 @@ static void print_row(void *user, const struct clm_gradcheck_row *row)
 
 static int check(struct arguments *arguments, const struct clm_data *data)
 {
-    struct sizes layers = {.values = {data ? clm_data_features(data) : INPUTS}, .count = 1};
-    for (size_t i = 0; i < arguments->hidden.count && layers.count < WIDTHS_MAX - 1; i++)
-        layers.values[layers.count++] = arguments->hidden.values[i];
-    layers.values[layers.count++] = data ? clm_data_classes(data) : CLASSES;
+    const struct sizes layers = layer_widths(data ? clm_data_features(data) : INPUTS, &arguments->hidden,
+                                             data ? clm_data_classes(data) : CLASSES);
     arguments->check.sizes = layers.values;
     arguments->check.size_count = layers.count;
     arguments->check.data = data;
@@ -89,7 +86,7 @@ static int check(struct arguments *arguments, const struct clm_data *data)
            "parameter         tried  kinks  worst             numerical       analytic         device  "
            "num/bound  "
            "dev/bound\n",
-           clm_backend_name(backend), clm_backend_device(backend));
+           clm_backend_name(backend), printable(clm_backend_device(backend)).text);
     const clm_status status = clm_gradcheck(backend, &arguments->check, print_row, NULL, &passed, &error);
     clm_backend_close(backend);
     if (status != CLM_OK)

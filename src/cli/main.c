@@ -1,8 +1,6 @@
 /* clmlp: the command line. Each command has a file of its own. */
 #include "cli/command.h"
 
-#include <argp.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +21,10 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-static void print_version(FILE *stream, struct argp_state *state)
-{
-    (void)state;
-    fprintf(stream, "clmlp %s\n", clm_version());
-}
-
 static void print_help(void)
 {
     printf("Usage: clmlp COMMAND [OPTION...]\n"
+           "       clmlp --help | --version\n"
            "\nTrains multi-layer perceptrons on any OpenCL device, and checks what the device "
            "computes.\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -39,54 +32,50 @@ static void print_help(void)
     printf("\nBegin with\n"
            "  clmlp train --data fashion-mnist --out run\n"
            "  clmlp eval run/model.safetensors --data fashion-mnist\n"
+           "\nEnvironment:\n"
+           "  CLMLP_DEVICE      the default of --device\n"
+           "  CLMLP_DATA        a folder of data sets, looked at first\n"
+           "  CLMLP_KERNEL_DIR  a folder of kernels to use instead of the built-in ones\n"
+           "  NO_COLOR          no colours\n"
            "\n`clmlp COMMAND --help' explains a command's options with their defaults. Exit code: 0 done, 1 "
            "failed or\n"
            "a check did not pass, 2 wrong usage.\n");
 }
 
-/* The commands in one line, for a sentence. */
-static void name_commands(char text[256])
+static _Noreturn void refuse(const char *word)
 {
-    size_t at = 0;
-    text[0] = '\0';
+    const char *names[COMMAND_COUNT + 1] = {0};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        at += (size_t)snprintf(text + at, 256 - at, "%s%s", i ? ", " : "", commands[i].name);
-}
-
-static int run(const struct command *command, int argc, char **argv)
-{
-    char name[64];
-    snprintf(name, sizeof name, "clmlp: %s", command->name);
-    argv[0] = name;
-    argp_program_version_hook = print_version;
-    const int code = command->run(argc, argv);
-    if (fflush(stdout) || ferror(stdout)) {
-        complain(command->name, "standard output could not be written: %s", strerror(errno));
-        return EXIT_FAILED;
-    }
-    return code;
+        names[i] = commands[i].name;
+    const char *const meant = nearest_name(word, names);
+    fprintf(stderr, "clmlp: %s: there is no such %s", word, *word == '-' ? "option" : "command");
+    if (meant)
+        fprintf(stderr, "; did you mean %s?", meant);
+    fputs("\nTry `clmlp --help'.\n", stderr);
+    exit(EXIT_USAGE);
 }
 
 int main(int argc, char **argv)
 {
-    char names[256];
-    const char *const word = argc > 1 ? argv[1] : "";
+    /* a line at a time, so that a table can be followed through a pipe */
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    /* how argp lays out --help: no room for short options, which there are none of */
+    setenv("ARGP_HELP_FMT",
+           "short-opt-col=2,long-opt-col=2,doc-opt-col=2,opt-doc-col=26,header-col=0,rmargin=96", 0);
+    if (argc < 2) {
+        fputs("clmlp: a command is needed, as in clmlp train --data fashion-mnist\nTry `clmlp --help'.\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    const char *const word = argv[1];
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (!strcmp(word, commands[i].name))
-            return run(&commands[i], argc - 1, argv + 1);
-    if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "-?") || !strcmp(word, "help")) {
+            return close_output(word, commands[i].run(argc, argv));
+    if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help"))
         print_help();
-        return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
-    }
-    if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
-        print_version(stdout, NULL);
-        return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
-    }
-    name_commands(names);
-    if (argc < 2)
-        fprintf(stderr, "clmlp: a command is needed: one of %s\nTry `clmlp --help'.\n", names);
+    else if (!strcmp(word, "--version") || !strcmp(word, "-V"))
+        print_version();
     else
-        fprintf(stderr, "clmlp: %s: there is no such command; there are %s\nTry `clmlp --help'.\n", word,
-                names);
-    return EXIT_USAGE;
+        refuse(word);
+    return close_output(NULL, EXIT_DONE);
 }

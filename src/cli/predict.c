@@ -28,7 +28,7 @@ static void print_field(FILE *stream, const char *text)
 static void print_rows(FILE *stream, const struct prediction *prediction)
 {
     const bool has_names = class_name(prediction, 0) != NULL;
-    fprintf(stream, "row,class%s", has_names ? ",name" : "");
+    fprintf(stream, "row,class%s", has_names ? ",class_name" : "");
     for (size_t c = 0; c < prediction->classes; c++)
         fprintf(stream, ",p%zu", c);
     fputc('\n', stream);
@@ -41,7 +41,7 @@ static void print_rows(FILE *stream, const struct prediction *prediction)
             print_field(stream, name ? name : "");
         }
         for (size_t c = 0; c < prediction->classes; c++)
-            fprintf(stream, ",%.6g", (double)prediction->probabilities[r * prediction->classes + c]);
+            fprintf(stream, ",%.9g", (double)prediction->probabilities[r * prediction->classes + c]);
         fputc('\n', stream);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "cli/command.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,6 @@ error_t parse_prediction(int key, char *text, struct argp_state *state)
     struct prediction_arguments *const arguments = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        begin_parsing(state);
         state->child_inputs[0] = &arguments->data;
         state->child_inputs[1] = &arguments->device;
         return 0;
@@ -30,7 +30,7 @@ error_t parse_prediction(int key, char *text, struct argp_state *state)
         arguments->part = read_part(state, text);
         return 0;
     case KEY_OUT:
-        arguments->out = text;
+        arguments->out = read_name(state, "--out", text);
         return 0;
     case KEY_JSON:
         arguments->json = text;
@@ -38,7 +38,7 @@ error_t parse_prediction(int key, char *text, struct argp_state *state)
     case ARGP_KEY_ARG:
         if (arguments->model)
             wrong_usage(state, "it takes one model, not %s and %s", arguments->model, text);
-        arguments->model = text;
+        arguments->model = read_name(state, "MODEL", text);
         return 0;
     case ARGP_KEY_END:
         if (!arguments->model)
@@ -68,6 +68,23 @@ static clm_status check_part(const struct prediction_arguments *arguments, const
     return CLM_ERROR_ARGUMENT;
 }
 
+/* Finite parameters and inputs can still be too large for float32. */
+static clm_status check_probabilities(const struct prediction *prediction, struct clm_error *error)
+{
+    const size_t C = prediction->classes;
+    for (size_t r = 0; r < prediction->rows; r++)
+        for (size_t c = 0; c < C; c++)
+            if (!isfinite(prediction->probabilities[r * C + c])) {
+                snprintf(error->message, sizeof error->message,
+                         "row %zu: the probability of class %zu is no number; the model's parameters or the "
+                         "inputs "
+                         "are too large for float32; try --backend reference",
+                         r, c);
+                return error->status = CLM_ERROR_WRONG;
+            }
+    return CLM_OK;
+}
+
 clm_status predict(const struct prediction_arguments *arguments, struct prediction *out,
                    struct clm_error *error)
 {
@@ -82,15 +99,18 @@ clm_status predict(const struct prediction_arguments *arguments, struct predicti
         goto cleanup;
     out->rows = clm_data_rows(out->data, arguments->part);
     out->classes = clm_data_classes(out->data);
-    out->probabilities = calloc(out->rows * out->classes, sizeof *out->probabilities);
+    /* calloc looks at the product's overflow */
+    out->probabilities = calloc(out->rows, out->classes * sizeof *out->probabilities);
     if (!out->probabilities) {
         status = error->status = CLM_ERROR_MEMORY;
-        snprintf(error->message, sizeof error->message, "no memory for the probabilities of %zu rows",
-                 out->rows);
+        snprintf(error->message, sizeof error->message,
+                 "no memory for the probabilities of %zu rows; use --limit or a smaller data set", out->rows);
         goto cleanup;
     }
     status =
         clm_predict(backend, out->model, out->data, arguments->part, out->probabilities, &out->score, error);
+    if (status == CLM_OK)
+        status = check_probabilities(out, error);
 cleanup:
     clm_backend_close(backend);
     if (status != CLM_OK)

@@ -16,6 +16,7 @@ struct arguments {
     const char *init;
     struct clm_train_options train;
     bool is_quiet;
+    struct clm_epoch last; /* finished */
 };
 
 static const struct argp_option options[] = {
@@ -66,16 +67,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
     struct clm_train_options *const train = &arguments->train;
     switch (key) {
     case ARGP_KEY_INIT:
-        begin_parsing(state);
         state->child_inputs[0] = &arguments->data;
         state->child_inputs[1] = &arguments->device;
         return 0;
     case KEY_HIDDEN:
-        arguments->hidden =
-            strcmp(text, "none") ? read_sizes(state, "--hidden", text) : (struct sizes){.count = 0};
+        arguments->hidden = read_hidden(state, text);
         return 0;
     case KEY_INIT:
-        arguments->init = text;
+        arguments->init = read_init(state, text);
         return 0;
     case KEY_EPOCHS:
         train->epochs = read_count(state, "--epochs", text, 1);
@@ -84,13 +83,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
         train->batch = read_count(state, "--batch", text, 1);
         return 0;
     case KEY_LEARNING_RATE:
-        train->learning_rate = read_number(state, "--lr", text);
+        train->learning_rate = read_not_negative(state, "--lr", text);
+        if (train->learning_rate == 0)
+            wrong_usage(state, "--lr %s: it has to be above 0", text);
         return 0;
     case KEY_MOMENTUM:
-        train->momentum = read_number(state, "--momentum", text);
+        train->momentum = read_momentum(state, "--momentum", text);
         return 0;
     case KEY_L2:
-        train->l2 = read_number(state, "--l2", text);
+        train->l2 = read_not_negative(state, "--l2", text);
         return 0;
     case KEY_OPTIMIZER:
         expect_only(state, "--optimizer", text, "sgd");
@@ -105,7 +106,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         train->shuffle = read_switch(state, text);
         return 0;
     case KEY_OUT:
-        train->out = text;
+        train->out = read_name(state, "--out", text);
         return 0;
     case KEY_QUIET:
         arguments->is_quiet = true;
@@ -122,16 +123,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 /* ---- what is printed ---- */
-
-/* Inputs, hidden layers, classes. */
-static struct sizes layers_of(const struct arguments *arguments, const struct clm_data *data)
-{
-    struct sizes layers = {.values = {clm_data_features(data)}, .count = 1};
-    for (size_t i = 0; i < arguments->hidden.count && layers.count < WIDTHS_MAX - 1; i++)
-        layers.values[layers.count++] = arguments->hidden.values[i];
-    layers.values[layers.count++] = clm_data_classes(data);
-    return layers;
-}
 
 static void print_header(const struct clm_data *data, const struct clm_model *model,
                          const struct clm_backend *backend)
@@ -150,7 +141,18 @@ static void print_header(const struct clm_data *data, const struct clm_model *mo
     for (size_t l = 0; l < clm_model_depth(model); l++)
         parameters += (clm_model_width(model, l) + 1) * clm_model_width(model, l + 1);
     printf(", %zu parameters\nbackend   %s on %s, products by %s\n", parameters, clm_backend_name(backend),
-           clm_backend_device(backend), clm_backend_provider(backend));
+           printable(clm_backend_device(backend)).text, clm_backend_provider(backend));
+}
+
+static void print_settings(const struct clm_train_options *train, size_t rows)
+{
+    const size_t steps = rows / train->batch + (rows % train->batch != 0);
+    printf(
+        "training  %zu epoch%s of %zu step%s, minibatches of %zu, learning rate %g, momentum %g, l2 %g, seed "
+        "%ju%s\n",
+        train->epochs, train->epochs == 1 ? "" : "s", steps, steps == 1 ? "" : "s", train->batch,
+        train->learning_rate, train->momentum, train->l2, (uintmax_t)train->seed,
+        train->shuffle ? "" : ", not shuffled");
 }
 
 /* "45.3 MiB", in text that the caller lends. */
@@ -171,13 +173,13 @@ static void print_plan(void *user, const struct clm_memory_plan *plan)
     char text[32];
     if (arguments->is_quiet)
         return;
-    printf("memory    %s", size_text(text, plan->total));
-    if (plan->available)
-        printf(" of the device's %s", size_text(text, plan->available));
+    printf("\nmemory planned on the device\n");
     for (size_t i = 0; i < plan->part_count; i++)
-        printf("%s%s %s", i ? ", " : ": ", plan->parts[i].name, size_text(text, plan->parts[i].bytes));
+        printf("  %-28s %11s\n", plan->parts[i].name, size_text(text, plan->parts[i].bytes));
+    printf("  %-28s %11s", "at the peak", size_text(text, plan->total));
+    if (plan->available)
+        printf(" of %s", size_text(text, plan->available));
     printf("\n\n");
-    fflush(stdout);
 }
 
 static void clear_progress(void)
@@ -200,29 +202,46 @@ static void print_progress(void *user, const struct clm_progress *progress)
 
 static void print_epoch(void *user, const struct clm_epoch *epoch)
 {
-    const struct arguments *const arguments = user;
+    struct arguments *const arguments = user;
+    arguments->last = *epoch;
     clear_progress();
     if (arguments->is_quiet)
         return;
     if (epoch->epoch == 1)
-        printf("epoch  train loss  train acc%s  seconds  samples/s\n",
+        printf("epoch        lr  train loss  train acc%s  seconds  samples/s\n",
                epoch->has_validation ? "  val loss  val acc" : "");
-    printf("%5zu  %10.5f  %7.2f %%", epoch->epoch, epoch->train_loss, 100 * epoch->train_accuracy);
+    printf("%5zu  %8.6g  %10.5f  %7.2f %%", epoch->epoch, epoch->learning_rate, epoch->train_loss,
+           100 * epoch->train_accuracy);
     if (epoch->has_validation)
         printf("  %8.5f  %5.2f %%", epoch->validation_loss, 100 * epoch->validation_accuracy);
     printf("  %7.2f  %9.0f\n", epoch->seconds, epoch->samples_per_s);
-    fflush(stdout);
 }
 
-static void print_result(const struct arguments *arguments, const struct clm_train_result *result)
+/* On the test set; where there is none, on what comes nearest to it. */
+static void print_score(const struct arguments *arguments, const struct clm_train_result *result,
+                        const struct clm_data *data)
 {
-    char peak[32], planned[32];
-    if (!arguments->is_quiet)
-        printf("\nmemory    %s at the peak, %s planned\n", size_text(peak, result->memory_peak),
-               size_text(planned, result->memory_planned));
+    const struct clm_epoch *const last = &arguments->last;
     if (result->has_test)
-        printf("%s loss %.5f, accuracy %.2f %% of %zu rows\n", arguments->is_quiet ? "test:" : "test     ",
-               result->test.loss, 100 * result->test.accuracy, result->test.rows);
+        printf("test      loss %.5f, accuracy %.2f %% of %zu rows\n", result->test.loss,
+               100 * result->test.accuracy, result->test.rows);
+    else if (last->has_validation)
+        printf("val       loss %.5f, accuracy %.2f %% of %zu rows\n", last->validation_loss,
+               100 * last->validation_accuracy, clm_data_rows(data, CLM_VALIDATION));
+    else
+        printf("train     loss %.5f, accuracy %.2f %% of %zu rows, while training\n", last->train_loss,
+               100 * last->train_accuracy, clm_data_rows(data, CLM_TRAIN));
+}
+
+static void print_result(const struct arguments *arguments, const struct clm_train_result *result,
+                         const struct clm_data *data)
+{
+    if (result->epochs < arguments->train.epochs)
+        remark("train", "stopped after epoch %zu of %zu, as asked", result->epochs, arguments->train.epochs);
+    if (!arguments->is_quiet)
+        printf("\nmemory    %ju bytes at the peak, %ju planned\n", (uintmax_t)result->memory_peak,
+               (uintmax_t)result->memory_planned);
+    print_score(arguments, result, data);
     if (arguments->train.out && !arguments->is_quiet)
         printf("run       %s: model.safetensors, run.json, history.csv, curves.png\n", arguments->train.out);
 }
@@ -234,7 +253,8 @@ static volatile sig_atomic_t is_interrupted;
 static void interrupt(int signal)
 {
     (void)signal;
-    static const char note[] = "\nclmlp: train: stopping after this epoch; interrupt again to stop at once\n";
+    static const char note[] =
+        "\nclmlp: train: note: stopping after this epoch; interrupt again to stop at once\n";
     is_interrupted = 1;
     if (write(STDERR_FILENO, note, sizeof note - 1) < 0)
         return;
@@ -243,7 +263,8 @@ static void interrupt(int signal)
 /* The first interrupt ends training after the running epoch, the second the program. */
 static void catch_interrupts(void)
 {
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -257,7 +278,8 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
     clm_status status = clm_data_open(&arguments->data, &data, error);
     if (status != CLM_OK)
         return status;
-    const struct sizes layers = layers_of(arguments, data);
+    const struct sizes layers =
+        layer_widths(clm_data_features(data), &arguments->hidden, clm_data_classes(data));
     const struct clm_model_options model_options = {.sizes = layers.values,
                                                     .size_count = layers.count,
                                                     .init = arguments->init,
@@ -266,13 +288,15 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
     if ((status = clm_model_create(&model_options, &model, error)) ||
         (status = clm_backend_open(&arguments->device.options, &backend, error)))
         goto cleanup;
-    if (!arguments->is_quiet)
+    if (!arguments->is_quiet) {
         print_header(data, model, backend);
+        print_settings(&arguments->train, clm_data_rows(data, CLM_TRAIN));
+    }
     catch_interrupts();
     status = clm_train(backend, model, data, &arguments->train, &result, error);
     clear_progress();
     if (status == CLM_OK)
-        print_result(arguments, &result);
+        print_result(arguments, &result, data);
 cleanup:
     clm_backend_close(backend);
     clm_model_free(model);
@@ -290,7 +314,9 @@ int command_train(int argc, char **argv)
         .children = children,
         .doc =
             "Trains a net of linear layers with ReLU between them, softmax and cross-entropy at the end, by "
-            "minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vExamples:\n"
+            "minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C ends training after "
+            "the running epoch, and the run is tested and written; a second one ends it at "
+            "once.\n\nExamples:\n"
             "  clmlp train --data fashion-mnist --hidden 256,128 --out run\n"
             "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --device gpu --out run"};
     struct arguments arguments = {.device = default_device(),
@@ -311,8 +337,8 @@ int command_train(int argc, char **argv)
     arguments.train.user = &arguments;
     if (is_terminal(STDERR_FILENO) && !arguments.is_quiet)
         arguments.train.on_progress = print_progress;
-    if (!arguments.train.out)
-        complain("train", "without --out DIR the trained net is not kept");
+    if (!arguments.train.out && !arguments.is_quiet)
+        remark("train", "without --out DIR the trained net is not kept");
     const clm_status status = train(&arguments, &error);
     return status == CLM_OK ? EXIT_DONE : fail_command("train", &error);
 }

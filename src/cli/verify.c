@@ -26,7 +26,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
     struct arguments *const arguments = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        begin_parsing(state);
         state->child_inputs[0] = &arguments->device;
         return 0;
     case KEY_JSON:
@@ -42,13 +41,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-/* NaN and Inf are no JSON: they become null, and `passed` tells. */
-static json_t *number(double value)
-{
-    json_t *const real = json_real(value);
-    return real ? real : json_null();
-}
-
 static void hear(void *user, const struct clm_check *check)
 {
     struct arguments *const arguments = user;
@@ -61,7 +53,7 @@ static void hear(void *user, const struct clm_check *check)
         arguments->worst = check->error_over_bound;
     json_array_append_new(arguments->checks,
                           json_pack("{ss ss so sb}", "operation", check->operation, "shape", check->shape,
-                                    "error_over_bound", number(check->error_over_bound), "passed",
+                                    "error_over_bound", json_number(check->error_over_bound), "passed",
                                     check->passed));
     if (arguments->json && !strcmp(arguments->json, "-"))
         return;
@@ -79,17 +71,17 @@ static int summarise(struct arguments *arguments, const struct clm_backend *back
         printf("\n%zu checks on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "
                "%.3f of its "
                "bound\n",
-               arguments->count, clm_backend_device(backend), clm_backend_provider(backend),
+               arguments->count, printable(clm_backend_device(backend)).text, clm_backend_provider(backend),
                arguments->count - arguments->failures, arguments->failures, arguments->worst);
     if (arguments->json)
-        is_written =
-            write_json("verify", arguments->json,
-                       json_pack("{ss ss ss sb sO}", "device", clm_backend_device(backend), "backend",
-                                 clm_backend_name(backend), "provider", clm_backend_provider(backend),
-                                 "passed", passed, "checks", arguments->checks));
+        is_written = write_json(
+            "verify", arguments->json,
+            json_pack("{so ss ss sb sO}", "device", json_text(clm_backend_device(backend)), "backend",
+                      clm_backend_name(backend), "provider", clm_backend_provider(backend), "passed", passed,
+                      "checks", arguments->checks));
     if (!passed)
         complain("verify", "%s computes wrongly: %zu of %zu checks failed; do not train on it",
-                 clm_backend_device(backend), arguments->failures, arguments->count);
+                 printable(clm_backend_device(backend)).text, arguments->failures, arguments->count);
     return passed && is_written ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -105,7 +97,8 @@ static int verify(struct arguments *arguments)
     if (!arguments->json || strcmp(arguments->json, "-"))
         printf("%s on %s, products by %s, against the reference in double precision\n\n"
                "operation                 shape                           error/bound\n",
-               clm_backend_name(backend), clm_backend_device(backend), clm_backend_provider(backend));
+               clm_backend_name(backend), printable(clm_backend_device(backend)).text,
+               clm_backend_provider(backend));
     if (clm_verify(backend, hear, arguments, &passed, &error) == CLM_OK)
         code = summarise(arguments, backend, passed);
     else

@@ -1,0 +1,448 @@
+#!/bin/sh
+# The program as it is used: exit codes, sentences, help, and what it writes.
+#
+#   test_cli.sh PROGRAM ROOT
+set -eu
+program=$1
+root=$2
+# shellcheck source=tests/house/count.sh
+. "$root/tests/house/count.sh"
+
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+cd "$temporary"
+unset CLMLP_DATA CLMLP_KERNEL_DIR NO_COLOR ARGP_HELP_FMT
+
+# ---- running and looking ----
+
+# run ARGUMENT...: into out, err and status.
+run() {
+    status=0
+    "$program" "$@" >out 2>err || status=$?
+}
+
+# check WHAT CONDITION...
+check() {
+    what=$1
+    shift
+    if "$@"; then
+        passed
+    else
+        failed "$what (exit $status)
+$(tail -n 5 out err)"
+    fi
+}
+
+# shellcheck disable=SC2317 # called through check
+is_empty() { [ ! -s "$1" ]; }
+# shellcheck disable=SC2317 # called through check
+has_line() { grep -Eq -- "$2" "$1"; }
+
+# Wrong usage: exit 2, nothing on stdout, a sentence of the command's, and where to find help.
+# refuses PATTERN COMMAND ARGUMENT...
+refuses() {
+    pattern=$1
+    shift
+    run "$@"
+    check "clmlp $*: wrong usage" [ "$status" -eq 2 ]
+    check "clmlp $*: nothing on stdout" is_empty out
+    check "clmlp $*: says $pattern" has_line err "^clmlp: $1: .*$pattern"
+    check "clmlp $*: names the help" has_line err "^Try .clmlp $1 --help'\.$"
+    check "clmlp $*: two lines" [ "$(wc -l <err)" -eq 2 ]
+}
+
+# A failure: exit 1 and a sentence of the command's.
+# fails PATTERN COMMAND ARGUMENT...
+fails() {
+    pattern=$1
+    shift
+    run "$@"
+    check "clmlp $*: fails" [ "$status" -eq 1 ]
+    check "clmlp $*: says $pattern" has_line err "^clmlp: $1: .*$pattern"
+}
+
+# succeeds ARGUMENT...
+succeeds() {
+    run "$@"
+    check "clmlp $*: succeeds" [ "$status" -eq 0 ]
+}
+
+# ---- a small data set: 4 classes of 4 x 4 pictures, a bright row for each class, and noise ----
+
+# octal COUNT SEED images|labels: as escapes for printf.
+octal() {
+    awk -v count="$1" -v seed="$2" -v what="$3" '
+    function number(n) {
+        printf "\\%03o\\%03o\\%03o\\%03o", int(n / 16777216) % 256, int(n / 65536) % 256, int(n / 256) % 256, n % 256
+    }
+    BEGIN {
+        srand(seed)
+        number(what == "images" ? 2051 : 2049)
+        number(count)
+        if (what == "images") {
+            number(4)
+            number(4)
+        }
+        for (r = 0; r < count; r++)
+            if (what == "labels")
+                printf "\\%03o", r % 4
+            else
+                for (i = 0; i < 16; i++)
+                    printf "\\%03o", int((int(i / 4) == r % 4 ? 120 : 40) + 90 * rand())
+    }'
+}
+
+# write_set DIRECTORY
+write_set() {
+    mkdir "$1"
+    # shellcheck disable=SC2059 # the escapes are the format
+    for part in train:202:1 t10k:60:2; do
+        name=${part%%:*}
+        numbers=${part#*:}
+        printf "$(octal "${numbers%:*}" "${numbers#*:}" images)" >"$1/$name-images-idx3-ubyte"
+        printf "$(octal "${numbers%:*}" "${numbers#*:}" labels)" >"$1/$name-labels-idx1-ubyte"
+    done
+}
+
+write_set data
+mkdir train-only
+cp data/train-* train-only
+
+# ---- the program's own options ----
+
+run
+check 'no command: wrong usage' [ "$status" -eq 2 ]
+check 'no command: a sentence' has_line err '^clmlp: a command is needed'
+run trian
+check 'an unknown command: wrong usage' [ "$status" -eq 2 ]
+check 'an unknown command: what was meant' has_line err '^clmlp: trian: .*did you mean train\?'
+run frobnicate
+check 'an unknown command: nothing is near' has_line err '^clmlp: frobnicate: there is no such command$'
+run --frobnicate
+check 'an unknown option: wrong usage' [ "$status" -eq 2 ]
+succeeds --version
+check 'the version' has_line out '^clmlp [0-9]+\.[0-9]+\.[0-9]+$'
+succeeds --help
+commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' out)
+for command in devices train eval predict verify gradcheck bench; do
+    check "--help names $command" has_line out "^  $command "
+done
+
+# ---- every command's help, and what every command refuses ----
+
+for command in $commands; do
+    succeeds "$command" --help
+    check "$command --help: stderr is empty" is_empty err
+    check "$command --help: usage" has_line out "^Usage: clmlp $command \[OPTION"
+    check "$command --help: lines fit" [ "$(awk '{ if (length > most) most = length } END { print most }' out)" -le 100 ]
+    check "$command --help: explains every option" [ "$(grep -Ec '^  (-., )?--[a-z0-9]+(=[^ ]*)?$' out)" -eq 0 ]
+    succeeds "$command" --version
+    check "$command --version" has_line out '^clmlp [0-9]'
+    refuses 'there is no such option' "$command" --frobnicate
+    refuses '-x: there is no such option' "$command" -x
+    refuses '-xy: there is no such option' "$command" -xy
+    refuses '--device: it needs a value' "$command" --device
+    refuses '--device: its value is empty' "$command" --device ''
+    refuses '--help: it takes no value' "$command" --help=3
+done
+
+# ---- values, a line each: COMMAND OPTION VALUE PATTERN ----
+
+while read -r command option value pattern; do
+    refuses "$option.*$pattern" "$command" "$option" "$value"
+done <<'TABLE'
+train --epochs 0 whole number
+train --epochs -1 whole number
+train --epochs +1 whole number
+train --epochs 1.5 whole number
+train --epochs 1e3 whole number
+train --epochs x whole number
+train --epochs 99999999999999999999999 whole number
+train --batch 0 whole number
+train --batch 12x whole number
+train --lr 0 above 0
+train --lr -0.1 at least 0
+train --lr nan a number
+train --lr inf a number
+train --lr 0x1 a number
+train --lr 1e999 a number
+train --lr 0,1 a number
+train --momentum 1 below 1
+train --momentum -0.5 at least 0
+train --l2 -1 at least 0
+train --l2 x a number
+train --seed -1 whole number
+train --seed 18446744073709551616 whole number
+train --hidden 0 a list
+train --hidden 3, a list
+train --hidden ,3 a list
+train --hidden 3,,4 a list
+train --hidden 3x4 a list
+train --hidden -3 a list
+train --shuffle maybe on or off
+train --optimizer adam sgd
+train --standardize global none
+train --init normal: a number
+train --init normal:x a number
+train --init normal:-1 at least 0
+train --backend cuda opencl, blas or reference
+train --gemm mkl auto, native or clblast
+train --format png idx or cifar10
+train --val -1 fraction
+train --val 1.5 fraction
+train --val x a number
+train --limit 0 whole number
+train --epoch 0 whole number
+train --hiden 3 did you mean --hidden
+train --ba 3 write it out
+eval --split all train, val or test
+predict --split all train, val or test
+bench --layers 3 inputs and classes
+bench --layers x a list
+bench --batch 10,0 a list
+bench --momentum 1 below 1
+bench --seconds 0 above 0
+bench --seconds x a number
+TABLE
+refuses '--epochs: it needs a value' train --data data --epochs
+refuses '--quiet: it takes no value' train --data data --quiet=yes
+refuses '--data is needed' train
+refuses '--data: its value is empty' train --data ''
+refuses 'it takes options only, not more' train --data data more
+refuses 'a model is needed' eval --data data
+refuses '--data is needed' eval model
+refuses 'one model, not a and b' eval a b --data data
+refuses 'a model is needed' predict --data data
+refuses '--out: its value is empty' train --data data --out ''
+refuses 'it takes options only' devices all
+refuses 'it takes options only' bench all
+
+# ---- what there is to compute on ----
+
+# Is BACKEND here? A named skip where not, and a failure under CLMLP_REQUIRE_ALL=1.
+has_backend() {
+    run train --data data --backend "$1" --epochs 1 --quiet
+    if [ "$status" -eq 0 ]; then
+        return 0
+    fi
+    if [ "${CLMLP_REQUIRE_ALL:-0}" = 1 ]; then
+        failed "$1: $(cat err)"
+    else
+        printf 'SKIP cli on %s: %s\n' "$1" "$(head -n 1 err)"
+        passed
+    fi
+    return 1
+}
+
+backends=
+for backend in reference blas opencl; do
+    if has_backend $backend; then
+        backends="$backends $backend"
+    fi
+done
+
+# ---- a run, from training to prediction ----
+
+train='train --data data --hidden 13,7 --epochs 12 --batch 20 --val 22'
+
+for backend in $backends; do
+    # shellcheck disable=SC2086 # words
+    succeeds $train --backend "$backend" --out "run-$backend"
+    check "$backend: stderr is no terminal, and empty" is_empty err
+    check "$backend: no escape sequences" [ "$(tr -d -c '\033\r' <out | wc -c)" -eq 0 ]
+    check "$backend: the header" has_line out '180 training, 22 validation, 60 test rows of 16 bytes, 4 classes'
+    check "$backend: the parameters" has_line out '16-13-7-4, 351 parameters'
+    check "$backend: twelve epochs" [ "$(grep -Ec '^ +[0-9]+ +0\.1 +[0-9]+\.[0-9]{4,} ' out)" -eq 12 ]
+    memory=$(sed -n 's/^memory  *\([0-9]*\) bytes at the peak, \([0-9]*\) planned$/\1 \2/p' out)
+    check "$backend: memory is printed" [ -n "$memory" ]
+    check "$backend: memory as planned, $memory" [ "${memory% *}" = "${memory#* }" ]
+    check "$backend: learned" [ "$(sed -n 's/^test .*accuracy \([0-9]*\)\..*/\1/p' out)" -ge 90 ]
+    for file in model.safetensors run.json history.csv curves.png; do
+        check "$backend: $file" [ -s "run-$backend/$file" ]
+    done
+    check "$backend: nothing else" [ "$(find "run-$backend" -type f | wc -l)" -eq 4 ]
+    check "$backend: run.json holds the command line" has_line "run-$backend/run.json" '"--epochs"'
+    score=$(sed -n 's/^test  *loss \([0-9.]*\), accuracy \([0-9.]*\) .*/\1 \2/p' out)
+
+    model=run-$backend/model.safetensors
+    succeeds eval "$model" --data data --backend "$backend"
+    evaluated="$(sed -n 's/^loss  *//p' out) $(sed -n 's/^accuracy  *\([0-9.]*\).*/\1/p' out)"
+    check "$backend: eval says $evaluated, train said $score" [ "$evaluated" = "$score" ]
+    # the confusion matrix: four lines whose counts are the 60 rows
+    counted=$(awk '/^Confusion/ { on = 1 } /^class/ { on = 0 } on && NF == 5 { for (i = 2; i <= 5; i++) n += $i } END { print n }' out)
+    check "$backend: the confusion matrix counts $counted of 60" [ "$counted" = 60 ]
+
+    succeeds predict "$model" --data data --backend "$backend" --out "$backend.csv"
+    check "$backend: a heading and 60 rows" [ "$(wc -l <"$backend.csv")" -eq 61 ]
+    check "$backend: the heading" has_line "$backend.csv" '^row,class,p0,p1,p2,p3$'
+    accuracy=$(awk -F, 'NR > 1 {
+        best = 0
+        sum = 0
+        for (c = 0; c < 4; c++) {
+            sum += $(3 + c)
+            if ($(3 + c) > $(3 + best))
+                best = c
+        }
+        if (best != $2 || sum < 0.99999 || sum > 1.00001 || $1 != NR - 2)
+            wrong++
+        right += $2 == (NR - 2) % 4
+    } END { if (wrong) print wrong " rows make no sense"; else printf "%.2f", 100 * right / (NR - 1) }' "$backend.csv")
+    check "$backend: predict is right for $accuracy, train said $score" [ "$accuracy" = "${score#* }" ]
+    run predict "$model" --data data --backend "$backend"
+    check "$backend: on stdout the same" cmp -s out "$backend.csv"
+    succeeds eval "$model" --data data --backend "$backend" --split val --val 22
+    check "$backend: eval --split val" has_line out '^rows +22$'
+
+    # shellcheck disable=SC2086 # words
+    fails 'holds a run already' $train --backend "$backend" --out "run-$backend"
+    fails 'larger than the training set' train --data data --backend "$backend" --batch 500 --out "too-$backend"
+    check "$backend: nothing is left of it" [ ! -e "too-$backend/model.safetensors" ]
+    fails 'diverged|no longer a number' train --data data --backend "$backend" --lr 1e30 --out "nan-$backend"
+    check "$backend: no run of NaN" [ ! -e "nan-$backend/run.json" ]
+done
+
+# The same seed gives the same bits, another seed others; without --out nothing is written, and that is said.
+# shellcheck disable=SC2086 # words
+{
+    succeeds $train --backend reference --out again
+    check 'the same bits' cmp -s again/model.safetensors run-reference/model.safetensors
+    succeeds $train --backend reference --seed 2 --out other
+    check 'other bits' [ "$(cmp -s other/model.safetensors run-reference/model.safetensors && echo same)" != same ]
+    succeeds $train --backend reference
+    check 'a note without --out' has_line err '^clmlp: train: note: without --out'
+    succeeds $train --backend reference --quiet
+    check '--quiet: one line' [ "$(wc -l <out)" -eq 1 ]
+    check '--quiet: the result' has_line out '^test +loss [0-9.]+, accuracy'
+    check '--quiet: no note' is_empty err
+}
+succeeds train --data train-only --backend reference --epochs 1 --hidden none
+check 'no test set: the training set is spoken of' has_line out '^train +loss'
+succeeds train --data train-only --backend reference --epochs 1 --test data --quiet
+check '--test' has_line out '^test .* of 60 rows'
+succeeds train --data data --backend reference --epochs 1 --limit 50 --batch 50 --shuffle off --quiet \
+    --init run-reference/model.safetensors --hidden 13,7
+fails 'no such|cannot be opened' train --data data --backend reference --init nowhere.safetensors
+fails 'nowhere' train --data nowhere
+fails 'nowhere' eval nowhere --data data
+fails 'no test set' eval run-reference/model.safetensors --data train-only --backend reference
+fails 'no validation part' eval run-reference/model.safetensors --data data --split val --backend reference
+head -c 100 run-reference/model.safetensors >cut.safetensors
+fails 'cut' eval cut.safetensors --data data --backend reference
+mkdir wide
+cp data/* wide
+head -c 500 data/train-images-idx3-ubyte >wide/train-images-idx3-ubyte
+fails 'wide' train --data wide --backend reference
+
+# ---- Ctrl-C: the running epoch is finished, the run is written ----
+
+"$program" train --data data --backend reference --epochs 1000000 --out stopped >out 2>err &
+process=$!
+waited=0
+until grep -q '^ *1  ' out || [ $waited -ge 300 ]; do
+    sleep 0.1
+    waited=$((waited + 1))
+done
+kill -INT $process
+# not forever
+(sleep 60 && kill -KILL $process) >/dev/null 2>&1 &
+watch=$!
+status=0
+wait $process || status=$?
+kill $watch 2>/dev/null || true
+check 'Ctrl-C: done' [ "$status" -eq 0 ]
+check 'Ctrl-C: a note' has_line err '^clmlp: train: note: stopping after this epoch'
+check 'Ctrl-C: says when' has_line err '^clmlp: train: note: stopped after epoch [0-9]+ of 1000000'
+check 'Ctrl-C: the test' has_line out '^test +loss'
+for file in model.safetensors run.json history.csv curves.png; do
+    check "Ctrl-C: $file" [ -s "stopped/$file" ]
+done
+succeeds eval stopped/model.safetensors --data data --backend reference
+
+# ---- a full disk ----
+
+# fills_up ARGUMENT...: exit 1 and a sentence where stdout is full.
+fills_up() {
+    status=0
+    "$program" "$@" >/dev/full 2>err || status=$?
+    : >out
+    check "clmlp $* on a full disk: fails" [ "$status" -eq 1 ]
+    check "clmlp $* on a full disk: says so" has_line err '^clmlp: .*(No space left|write failed)'
+}
+
+if [ -c /dev/full ]; then
+    fills_up --help
+    fills_up train --help
+    fills_up --version
+    fills_up train --data data --backend reference --epochs 1 --quiet
+    fills_up eval run-reference/model.safetensors --data data --backend reference
+    fills_up predict run-reference/model.safetensors --data data --backend reference
+    fails 'No space left' predict run-reference/model.safetensors --data data --backend reference --out /dev/full
+    fails 'No space left' bench --layers 16,4 --batch 10 --seconds 0.01 --backend reference --json /dev/full
+fi
+
+# ---- devices, without a platform and with one ----
+
+export OCL_ICD_VENDORS=/nonexistent OPENCL_VENDOR_PATH=/nonexistent
+fails 'no OpenCL platform' devices
+fails 'no OpenCL platform' train --data data --backend opencl
+fails 'no OpenCL platform' bench --layers 16,4 --batch 10 --backend opencl
+succeeds bench --layers 16,8,4 --batch 10,20 --seconds 0.01 --json bench.json
+check 'bench: what is missing is named' has_line err '^clmlp: bench: note: left out: no OpenCL platform'
+check 'bench: the reference is timed' [ "$(grep -c '^reference ' out)" -eq 2 ]
+check 'bench: JSON rows' [ "$(grep -c '"ms_per_step"' bench.json)" -ge 2 ]
+for key in system backend provider device layers batch momentum ms_per_step samples_per_s gflops; do
+    check "bench: JSON key $key" has_line bench.json "\"$key\": "
+done
+unset OCL_ICD_VENDORS OPENCL_VENDOR_PATH
+
+case $backends in
+*opencl*)
+    succeeds devices --json devices.json
+    check 'devices: one is taken' [ "$(grep -c '^\*' out)" -eq 1 ]
+    check 'devices: JSON' has_line devices.json '"taken": true'
+    succeeds devices --json -
+    check 'devices --json -: the JSON alone' cmp -s out devices.json
+    fails 'takes none' devices --device no-such-device
+    fails 'no-such-device' train --data data --device no-such-device
+    status=0
+    CLMLP_DEVICE=no-such-device "$program" train --data data >out 2>err || status=$?
+    check 'CLMLP_DEVICE is used' [ "$status" -eq 1 ]
+    succeeds bench --layers 16,8,4 --batch 10 --seconds 0.01 --backend opencl
+    check 'bench: a row' has_line out '^opencl '
+
+    cp -R "$root/kernels" broken
+    printf '\nno kernel\n' >>broken/softmax.cl
+    export CLMLP_KERNEL_DIR="$temporary/broken"
+    fails 'softmax' train --data data --backend opencl
+    cp "$root/kernels/softmax.cl" broken
+    unset CLMLP_KERNEL_DIR
+    ;;
+esac
+
+# ---- checks ----
+
+case $commands in
+*verify*)
+    succeeds verify --backend reference
+    for backend in $backends; do
+        succeeds verify --backend "$backend" --json verify.json
+        check "$backend: verify's JSON" has_line verify.json '"passed": true'
+        succeeds gradcheck --backend "$backend"
+        check "$backend: gradcheck's rows" [ "$(grep -c '^layers\..*ok$' out)" -ge 4 ]
+    done
+    ;;
+esac
+case $commands-$backends in
+*verify*opencl*)
+    # the sign of the step
+    sed 's/w\[i\] - /w[i] + /; s/-= /+= /' "$root/kernels/update.cl" >broken/update.cl
+    check 'update.cl is broken now' [ "$(cmp -s broken/update.cl "$root/kernels/update.cl" && echo same)" != same ]
+    export CLMLP_KERNEL_DIR="$temporary/broken"
+    fails 'checks failed' verify --backend opencl --json verify.json
+    check 'verify names the operation' has_line out '^(linear_backward_)?update .*FAILED'
+    check "verify's JSON: red" has_line verify.json '"passed": false'
+    unset CLMLP_KERNEL_DIR
+    ;;
+esac
+
+finish
