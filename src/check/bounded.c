@@ -93,3 +93,14 @@ clm_status doubles_read(struct clm_backend *be, const struct tensor *tensor, dou
     free(numbers);
     return status;
 }
+
+clm_status sums_ratio(struct clm_backend *be, const struct metrics *sums, const struct bounded_sums *expected,
+                      double *ratio, struct clm_error *error)
+{
+    double loss = NAN;
+    size_t correct = 0;
+    const clm_status status = metrics_read(be, sums, &loss, &correct, error);
+    *ratio = worse_ratio(error_ratio(loss, expected->loss, expected->loss_error),
+                         error_ratio((double)correct, expected->correct, expected->correct_error));
+    return status;
+}

@@ -67,6 +67,11 @@ double error_ratio(double got, double value, double error);
 /* The worse of two ratios; NaN is worst. */
 double worse_ratio(double a, double b);
 
+/* The ratio of what `sums` on `be` add up to; waits. */
+CLM_MUST_CHECK clm_status sums_ratio(struct clm_backend *be, const struct metrics *sums,
+                                     const struct bounded_sums *expected, double *ratio,
+                                     struct clm_error *error);
+
 /* A tensor's content as doubles, whatever its type; waits. Doubles that are written to a tensor of another type have to
  * be numbers of it. */
 CLM_MUST_CHECK clm_status doubles_write(struct clm_backend *be, struct tensor *tensor, const double *values,

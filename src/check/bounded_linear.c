@@ -121,8 +121,7 @@ clm_status bounded_backward_input(struct clm_backend *reference, const struct bo
         status = backward_input_of(reference, dZ, layer, Y, SIDE_VALUE, dX->value, error);
     for (size_t i = 0; status == CLM_OK && i < count; i++) {
         const double bound = product_error(&dx, i, PRODUCT(O), O);
-        dX->error[i] =
-            Y ? masked_error(Y->value[i], Y->error[i], dx.of[SIDE_VALUE][i], bound) : bound;
+        dX->error[i] = Y ? masked_error(Y->value[i], Y->error[i], dx.of[SIDE_VALUE][i], bound) : bound;
     }
     sides_free(&dx);
     return status;

@@ -92,16 +92,15 @@ static void run_forward(struct problem *p, const struct variant *v)
     if (p->status == CLM_OK)
         p->status = linear_forward(p->device, &X->tensor, &linear, v->act, &Y->tensor, p->error);
     if (p->status == CLM_OK)
-        p->status =
-            bounded_forward(p->reference, &X->expected, &bounded, v->act, &Y->expected, p->error);
+        p->status = bounded_forward(p->reference, &X->expected, &bounded, v->act, &Y->expected, p->error);
 }
 
 /* One call: `dZ` may be `Z` or NULL. */
 static void call_xent(struct problem *p, struct operand *Z, const struct operand *labels, struct operand *dZ)
 {
     if (p->status == CLM_OK)
-        p->status = softmax_xent(p->device, &Z->tensor, &labels->tensor, dZ ? &dZ->tensor : NULL, &p->sums,
-                                 p->error);
+        p->status =
+            softmax_xent(p->device, &Z->tensor, &labels->tensor, dZ ? &dZ->tensor : NULL, &p->sums, p->error);
     if (p->status == CLM_OK)
         p->status = bounded_softmax_xent(p->reference, &Z->expected, &labels->expected,
                                          dZ ? &dZ->expected : NULL, &p->expected_sums, p->error);
@@ -142,15 +141,14 @@ static void run_backward_input(struct problem *p, const struct variant *v)
 {
     struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
     const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
-    struct operand *const Y =
-        v->has_mask ? add_real(p, "Y", ROLE_INPUT, v->B, v->I, FILL_ACTIVATION) : NULL;
+    struct operand *const Y = v->has_mask ? add_real(p, "Y", ROLE_INPUT, v->B, v->I, FILL_ACTIVATION) : NULL;
     struct operand *const dX = add_real(p, "dX", ROLE_OUTPUT, v->B, v->I, v->fill);
     const struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     prepare(p, v);
     if (p->status == CLM_OK)
-        p->status = linear_backward_input(p->device, &dZ->tensor, &linear, Y ? &Y->tensor : NULL,
-                                          &dX->tensor, p->error);
+        p->status = linear_backward_input(p->device, &dZ->tensor, &linear, Y ? &Y->tensor : NULL, &dX->tensor,
+                                          p->error);
     if (p->status == CLM_OK)
         p->status = bounded_backward_input(p->reference, &dZ->expected, &bounded, Y ? &Y->expected : NULL,
                                            &dX->expected, p->error);
@@ -184,11 +182,10 @@ static void run_backward_update(struct problem *p, const struct variant *v)
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     prepare(p, v);
     if (p->status == CLM_OK)
-        p->status =
-            linear_backward_update(p->device, &dZ->tensor, &X->tensor, &linear, &step, p->error);
+        p->status = linear_backward_update(p->device, &dZ->tensor, &X->tensor, &linear, &step, p->error);
     if (p->status == CLM_OK)
-        p->status = bounded_backward_update(p->reference, &dZ->expected, &X->expected, &bounded, &step,
-                                            p->error);
+        p->status =
+            bounded_backward_update(p->reference, &dZ->expected, &X->expected, &bounded, &step, p->error);
 }
 
 static void run_update(struct problem *p, const struct variant *v)
@@ -199,8 +196,8 @@ static void run_update(struct problem *p, const struct variant *v)
     struct operand *const velocity =
         v->momentum != 0 ? add_real(p, "v", ROLE_UPDATED, v->O, v->I, v->fill) : NULL;
     if (p->status == CLM_OK)
-        p->status = update(p->device, &w->tensor, &g->tensor, velocity ? &velocity->tensor : NULL, &step,
-                           p->error);
+        p->status =
+            update(p->device, &w->tensor, &g->tensor, velocity ? &velocity->tensor : NULL, &step, p->error);
     if (p->status == CLM_OK)
         p->status = bounded_update(p->reference, &w->expected, &g->expected,
                                    velocity ? &velocity->expected : NULL, &step, p->error);
@@ -261,8 +258,8 @@ static void describe_weights(const struct variant *v, char text[SHAPE_TEXT_MAX])
 static void describe_gather(const struct variant *v, char text[SHAPE_TEXT_MAX])
 {
     char shape[80];
-    snprintf(shape, sizeof shape, "N=%zu B=%zu I=%zu %s%s", v->N, v->B, v->I, v->is_bytes ? "bytes" : "floats",
-             v->is_ordered ? " by order" : "");
+    snprintf(shape, sizeof shape, "N=%zu B=%zu I=%zu %s%s", v->N, v->B, v->I,
+             v->is_bytes ? "bytes" : "floats", v->is_ordered ? " by order" : "");
     describe_rest(v, shape, text);
 }
 
@@ -271,11 +268,17 @@ const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_FORWARD] = {"linear_forward", run_forward, describe_layer, {"X", "W", "b"}},
     [OPERATION_SOFTMAX_XENT] = {"softmax_xent", run_softmax_xent, describe_rows, {"Z", "Z and dZ"}},
     [OPERATION_SOFTMAX] = {"softmax", run_softmax, describe_rows, {"Z", "Z and P"}},
-    [OPERATION_BACKWARD_INPUT] = {"linear_backward_input", run_backward_input, describe_layer,
+    [OPERATION_BACKWARD_INPUT] = {"linear_backward_input",
+                                  run_backward_input,
+                                  describe_layer,
                                   {"dZ", "W", "Y"}},
-    [OPERATION_BACKWARD_PARAMS] = {"linear_backward_params", run_backward_params, describe_layer,
+    [OPERATION_BACKWARD_PARAMS] = {"linear_backward_params",
+                                   run_backward_params,
+                                   describe_layer,
                                    {"dZ", "X", "W"}},
-    [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update", run_backward_update, describe_layer,
+    [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update",
+                                   run_backward_update,
+                                   describe_layer,
                                    {"dZ", "X", "W", "v"}},
     [OPERATION_UPDATE] = {"update", run_update, describe_weights, {"W", "g", "v"}},
 };

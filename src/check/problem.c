@@ -54,7 +54,9 @@ static void permute(struct problem *problem, double *values, size_t count)
 /* Outputs start as what no operation makes: NaN, or a class that there is not. */
 static double poison_of(enum tensor_type type)
 {
-    return type == TENSOR_REAL ? NAN : type == TENSOR_INDEX ? 0xFFFFFFFE : 0xA5;
+    if (type == TENSOR_REAL)
+        return NAN;
+    return type == TENSOR_INDEX ? 4294967294.0 : 165.0;
 }
 
 static double guard_of(const struct operand *operand, size_t i)
@@ -149,17 +151,6 @@ static clm_status judge(struct problem *problem, const struct operand *operand, 
     return status;
 }
 
-clm_status sums_ratio(struct clm_backend *be, const struct metrics *sums, const struct bounded_sums *expected,
-                      double *ratio, struct clm_error *error)
-{
-    double loss = NAN;
-    size_t correct = 0;
-    const clm_status status = metrics_read(be, sums, &loss, &correct, error);
-    *ratio = worse_ratio(error_ratio(loss, expected->loss, expected->loss_error),
-                         error_ratio((double)correct, expected->correct, expected->correct_error));
-    return status;
-}
-
 clm_status problem_end(struct problem *problem, double *worst)
 {
     *worst = 0;
@@ -167,8 +158,8 @@ clm_status problem_end(struct problem *problem, double *worst)
         problem->status = judge(problem, &problem->operands[i], worst);
     if (problem->status == CLM_OK && !tensor_is_empty(&problem->sums.state)) {
         double ratio = NAN;
-        problem->status = sums_ratio(problem->device, &problem->sums, &problem->expected_sums, &ratio,
-                                     problem->error);
+        problem->status =
+            sums_ratio(problem->device, &problem->sums, &problem->expected_sums, &ratio, problem->error);
         *worst = worse_ratio(*worst, ratio);
     }
     for (size_t i = 0; i < problem->count; i++) {

@@ -64,9 +64,4 @@ struct metrics *problem_sums(struct problem *problem);
  * Then frees all; the status of it all. */
 CLM_MUST_CHECK clm_status problem_end(struct problem *problem, double *worst);
 
-/* The ratio of what `sums` on `be` add up to; waits. */
-CLM_MUST_CHECK clm_status sums_ratio(struct clm_backend *be, const struct metrics *sums,
-                                     const struct bounded_sums *expected, double *ratio,
-                                     struct clm_error *error);
-
 #endif

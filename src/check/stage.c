@@ -24,8 +24,9 @@ struct tensor *stage_put(struct stage *stage, const struct bounded *matrix, enum
     if (stage->status == CLM_OK && !content)
         stage->status = clm_fail_host_memory(stage->error, "a check", count * sizeof *content);
     for (size_t i = 0; stage->status == CLM_OK && i < count; i++)
-        content[i] = side == SIDE_VALUE ? matrix->value[i]
-                                        : fabs(matrix->value[i]) + (side == SIDE_OUTER ? matrix->error[i] : 0);
+        content[i] = side == SIDE_VALUE
+                         ? matrix->value[i]
+                         : fabs(matrix->value[i]) + (side == SIDE_OUTER ? matrix->error[i] : 0);
     if (stage->status == CLM_OK)
         stage->status = doubles_write(stage->reference, tensor, content, stage->error);
     free(content);
