@@ -12,22 +12,21 @@
 static double draw(struct problem *problem, enum fill fill)
 {
     struct philox *const random = &problem->random;
-    const double normal = philox_normal(random);
     switch (fill) {
     case FILL_WIDE:
-        return (float)ldexp(normal, (int)philox_below(random, 25) - 12);
+        return (float)ldexp(philox_normal(random), (int)philox_below(random, 25) - 12);
     case FILL_ZERO:
         return 0;
     case FILL_ACTIVATION:
-        return (float)fmax(normal, 0);
+        return (float)fmax(philox_normal(random), 0);
     case FILL_EXTREME: {
-        const double values[4] = {-1e4, 0, 1e4, (float)normal};
+        const double values[4] = {-1e4, 0, 1e4, (float)philox_normal(random)};
         return values[philox_below(random, 4)];
     }
     case FILL_TIES:
         return (double)philox_below(random, 3) - 1;
     case FILL_SCALE:
-        return (float)((1 + 0.25 * tanh(normal)) / 255);
+        return (float)((0.75 + philox_uniform(random) / 2) / 255);
     case FILL_BYTE:
         return philox_below(random, 256);
     case FILL_CLASS:
@@ -36,7 +35,7 @@ static double draw(struct problem *problem, enum fill fill)
     case FILL_PERMUTATION:
         break;
     }
-    return (float)normal;
+    return (float)philox_normal(random);
 }
 
 static void permute(struct problem *problem, double *values, size_t count)
