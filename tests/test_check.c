@@ -81,6 +81,8 @@ END_TEST
 /* ---- operations that are wrong ---- */
 
 static struct backend_operations right, spoilt;
+static clm_status (*fixture_allocate)(struct clm_backend *be, size_t bytes, void **memory,
+                                      struct clm_error *error);
 
 static float *element(struct tensor *tensor, size_t i)
 {
@@ -227,11 +229,19 @@ static const char *const operation_names[] = {"gather",
                                               "update"};
 #define OPERATIONS (sizeof operation_names / sizeof *operation_names)
 
-/* A blas backend whose table may be changed; restored by the next call. */
+/* Room for what is written beyond the end of a matrix that has nothing behind it. */
+static clm_status roomy_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *e)
+{
+    return fixture_allocate(be, bytes + sizeof(float), memory, e);
+}
+
+/* A blas backend whose table may be changed. */
 static struct clm_backend *backend_to_spoil(void)
 {
     struct clm_backend *const backend = fixture_backend(CLM_BACKEND_BLAS);
     right = spoilt = *backend->operations;
+    fixture_allocate = right.allocate;
+    right.allocate = spoilt.allocate = roomy_allocate;
     backend->operations = &spoilt;
     return backend;
 }
