@@ -1,0 +1,220 @@
+/* The loss as a function of one parameter w: only unit o of layer l moves, and the layers above it.
+ *
+ *   d = (f(w + h) - f(w - h)) / 2h = f' + h² f''' / 6 + …      by truncation
+ *                                  ± e / h                     by rounding, where each f is off by e
+ *
+ * The difference over 2h instead is off by four times as much truncation, so that |d(2h) - d(h)| is three times what d(h)
+ * has; it is taken whole. h is the cube root of e, where both are of one size for f''' near 1.
+ *
+ * With the signs of all activations at w - 2h as at w + 2h, there is no kink in between: the first layer that moves is linear
+ * in w, so its signs do not change; then the next one is linear in w; and so on. Where they differ, h is divided by 8 a few
+ * times, which the rounding pays for. The penalty's difference is of the one weight's square: all others cancel. */
+#include "check/differences.h"
+
+#include "check/bounded.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHRINKS_MAX 4
+
+static clm_status read_all(const struct tensor *tensor, struct clm_backend *be, double **out,
+                           struct clm_error *error)
+{
+    const size_t bytes = tensor->rows * tensor->columns * sizeof **out;
+    *out = malloc(bytes);
+    return *out ? backend_read(be, tensor, HOST_DOUBLE, *out, error)
+                : clm_fail_host_memory(error, "gradcheck", bytes);
+}
+
+static clm_status create_layer(struct differences *d, size_t l, struct clm_error *error)
+{
+    const struct network *const net = d->net;
+    struct clm_backend *const be = net->be;
+    clm_status status;
+    if ((status = read_all(&net->layers[l].W, be, &d->weights[l], error)) ||
+        (status = read_all(&net->layers[l].b, be, &d->biases[l], error)) ||
+        (status = read_all(&net->outputs[l], be, &d->outputs[l], error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, net->widths[l], &d->row[l], error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, 1, &d->bias[l], error)) ||
+        (status = tensor_create(be, TENSOR_REAL, net->batch, 1, &d->column[l], error)))
+        return status;
+    return CLM_OK;
+}
+
+clm_status differences_create(struct network *net, double l2, double loss_error, struct differences *out,
+                              struct clm_error *error)
+{
+    const size_t depth = net->depth;
+    *out = (struct differences){.net = net,
+                                .l2 = l2,
+                                .loss_error = fmax(loss_error, DBL_EPSILON),
+                                .weights = calloc(depth, sizeof *out->weights),
+                                .biases = calloc(depth, sizeof *out->biases),
+                                .outputs = calloc(depth, sizeof *out->outputs),
+                                .row = calloc(depth, sizeof *out->row),
+                                .bias = calloc(depth, sizeof *out->bias),
+                                .column = calloc(depth, sizeof *out->column)};
+    clm_status status = CLM_OK;
+    if (!out->weights || !out->biases || !out->outputs || !out->row || !out->bias || !out->column)
+        status = clm_fail_host_memory(error, "gradcheck", depth * sizeof *out->row);
+    if (status == CLM_OK)
+        status = network_forward(net, net->batch, error);
+    for (size_t l = 0; status == CLM_OK && l < depth; l++)
+        status = create_layer(out, l, error);
+    if (status == CLM_OK)
+        status = metrics_create(net->be, &out->sums, error);
+    if (status != CLM_OK)
+        differences_free(out);
+    return status;
+}
+
+void differences_free(struct differences *d)
+{
+    for (size_t l = 0; d->net && l < d->net->depth; l++) {
+        if (d->weights)
+            free(d->weights[l]);
+        if (d->biases)
+            free(d->biases[l]);
+        if (d->outputs)
+            free(d->outputs[l]);
+        if (d->row)
+            tensor_free(d->net->be, &d->row[l]);
+        if (d->bias)
+            tensor_free(d->net->be, &d->bias[l]);
+        if (d->column)
+            tensor_free(d->net->be, &d->column[l]);
+    }
+    if (d->net)
+        metrics_free(d->net->be, &d->sums);
+    free(d->weights);
+    free(d->biases);
+    free(d->outputs);
+    free(d->row);
+    free(d->bias);
+    free(d->column);
+    memset(d, 0, sizeof *d);
+}
+
+/* The parameter that moves. */
+struct place {
+    size_t l, o, i;
+    bool is_bias;
+};
+
+static enum activation activation_of(const struct network *net, size_t l)
+{
+    return l + 1 < net->depth ? ACTIVATION_RELU : ACTIVATION_NONE;
+}
+
+/* Outputs of unit o with its parameter at `at`, put among those of its layer. */
+static clm_status move_unit(struct differences *d, const struct place *p, double at, struct clm_error *error)
+{
+    struct network *const net = d->net;
+    const size_t B = net->batch, I = net->widths[p->l], O = net->widths[p->l + 1];
+    const struct tensor *const X = p->l ? &net->outputs[p->l - 1] : &net->X;
+    struct linear unit = {.W = d->row[p->l], .b = d->bias[p->l]};
+    double *const w = d->weights[p->l] + p->o * I, *const b = d->biases[p->l] + p->o;
+    double *const moved = p->is_bias ? b : w + p->i, *const column = calloc(B, sizeof *column);
+    double *const outputs = malloc(B * O * sizeof *outputs);
+    const double unmoved = *moved;
+    clm_status status = CLM_OK;
+    *moved = at;
+    if (!column || !outputs)
+        status = clm_fail_host_memory(error, "gradcheck", B * O * sizeof *outputs);
+    if (!status && !(status = backend_write(net->be, &unit.W, HOST_DOUBLE, w, error)) &&
+        !(status = backend_write(net->be, &unit.b, HOST_DOUBLE, b, error)) &&
+        !(status = linear_forward(net->be, X, &unit, activation_of(net, p->l), &d->column[p->l], error)) &&
+        !(status = backend_read(net->be, &d->column[p->l], HOST_DOUBLE, column, error))) {
+        memcpy(outputs, d->outputs[p->l], B * O * sizeof *outputs);
+        for (size_t r = 0; r < B; r++)
+            outputs[r * O + p->o] = column[r];
+        status = backend_write(net->be, &net->outputs[p->l], HOST_DOUBLE, outputs, error);
+    }
+    *moved = unmoved;
+    free(column);
+    free(outputs);
+    return status;
+}
+
+/* Are the hidden activations of layers l and above positive where those of the unmoved net are? */
+static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same, struct clm_error *error)
+{
+    const struct network *const net = d->net;
+    clm_status status = CLM_OK;
+    for (; status == CLM_OK && *is_same && l + 1 < net->depth; l++) {
+        double *now = NULL;
+        status = read_all(&net->outputs[l], net->be, &now, error);
+        for (size_t i = 0; status == CLM_OK && i < net->batch * net->widths[l + 1]; i++)
+            *is_same = *is_same && (now[i] > 0) == (d->outputs[l][i] > 0);
+        free(now);
+    }
+    return status;
+}
+
+/* The mean loss with the parameter at `at`; *is_same becomes false where a sign changes. Leaves the outputs below layer l
+ * as they were. */
+static clm_status loss_at(struct differences *d, const struct place *p, double at, double *loss,
+                          bool *is_same, struct clm_error *error)
+{
+    struct network *const net = d->net;
+    size_t correct;
+    clm_status status = move_unit(d, p, at, error);
+    for (size_t l = p->l + 1; status == CLM_OK && l < net->depth; l++)
+        status = linear_forward(net->be, &net->outputs[l - 1], &net->layers[l], activation_of(net, l),
+                                &net->outputs[l], error);
+    if (status || (status = has_same_signs(d, p->l, is_same, error)) ||
+        (status = metrics_reset(net->be, &d->sums, error)) ||
+        (status =
+             softmax_xent(net->be, &net->outputs[net->depth - 1], &net->labels, NULL, &d->sums, error)) ||
+        (status = metrics_read(net->be, &d->sums, loss, &correct, error)))
+        return status;
+    *loss /= (double)net->batch;
+    return CLM_OK;
+}
+
+/* (f(w + h) - f(w - h)) / 2h, over the distance that doubles make of it. */
+static clm_status quotient(struct differences *d, const struct place *p, double w, double h, double *out,
+                           bool *is_same, struct clm_error *error)
+{
+    const double above = w + h, below = w - h;
+    const double penalty = p->is_bias ? 0 : d->l2 * (above + below); /* (above² - below²) / (above - below) */
+    double f_above, f_below;
+    clm_status status;
+    if ((status = loss_at(d, p, above, &f_above, is_same, error)) ||
+        (status = loss_at(d, p, below, &f_below, is_same, error)))
+        return status;
+    *out = (f_above - f_below) / (above - below) + penalty;
+    return CLM_OK;
+}
+
+/* The layer's outputs as they are without the move, for the layers above are moved from there. */
+static clm_status restore(struct differences *d, size_t l, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (; status == CLM_OK && l < d->net->depth; l++)
+        status = backend_write(d->net->be, &d->net->outputs[l], HOST_DOUBLE, d->outputs[l], error);
+    return status;
+}
+
+clm_status difference_of(struct differences *d, size_t l, size_t o, size_t i, bool is_bias,
+                         struct difference *out, struct clm_error *error)
+{
+    const struct place p = {l, o, i, is_bias};
+    const double w = is_bias ? d->biases[l][o] : d->weights[l][o * d->net->widths[l] + i];
+    double h = cbrt(d->loss_error);
+    clm_status status = CLM_OK;
+    *out = (struct difference){.value = NAN, .error = NAN};
+    for (int shrink = 0; status == CLM_OK && !out->is_smooth && shrink <= SHRINKS_MAX; shrink++, h /= 8) {
+        bool is_same = true;
+        double wide = 0;
+        if ((status = quotient(d, &p, w, 2 * h, &wide, &is_same, error)) || !is_same)
+            continue;
+        status = quotient(d, &p, w, h, &out->value, &is_same, error);
+        out->is_smooth = status == CLM_OK && is_same;
+        out->error = fabs(wide - out->value) + d->loss_error / h + 8 * DBL_EPSILON * fabs(out->value);
+    }
+    return status ? status : restore(d, l, error);
+}

@@ -1,0 +1,303 @@
+#include "check/operations.h"
+
+#include <stdio.h>
+
+#define LEARNING_RATE 0.1
+#define SEED          1
+
+/* ---- operands that operations share ---- */
+
+struct layer_operands {
+    struct operand *W, *b, *W_velocity, *b_velocity;
+};
+
+static struct operand *add_real(struct problem *p, const char *name, enum role role, size_t rows,
+                                size_t columns, enum fill fill)
+{
+    return problem_add(p, name, role, TENSOR_REAL, rows, columns, fill);
+}
+
+static struct layer_operands add_layer(struct problem *p, enum role role, const struct variant *v)
+{
+    struct layer_operands layer = {.W = add_real(p, "W", role, v->O, v->I, v->fill),
+                                   .b = add_real(p, "b", role, 1, v->O, v->fill)};
+    if (v->momentum != 0) {
+        layer.W_velocity = add_real(p, "v", role, v->O, v->I, v->fill);
+        layer.b_velocity = add_real(p, "b_velocity", role, 1, v->O, v->fill);
+    }
+    return layer;
+}
+
+static struct linear linear_of(const struct layer_operands *layer)
+{
+    struct linear linear = {.W = layer->W->tensor, .b = layer->b->tensor};
+    if (layer->W_velocity) {
+        linear.W_velocity = layer->W_velocity->tensor;
+        linear.b_velocity = layer->b_velocity->tensor;
+    }
+    return linear;
+}
+
+static struct bounded_layer bounded_layer_of(const struct layer_operands *layer)
+{
+    struct bounded_layer bounded = {.W = &layer->W->expected, .b = &layer->b->expected};
+    if (layer->W_velocity) {
+        bounded.W_velocity = &layer->W_velocity->expected;
+        bounded.b_velocity = &layer->b_velocity->expected;
+    }
+    return bounded;
+}
+
+static void prepare(struct problem *p, const struct variant *v)
+{
+    const size_t widths[2] = {v->I, v->O};
+    if (p->status == CLM_OK)
+        p->status = backend_prepare(p->device, widths, 2, v->B, p->error);
+}
+
+/* ---- the operations ---- */
+
+static void run_gather(struct problem *p, const struct variant *v)
+{
+    const enum tensor_type type = v->is_bytes ? TENSOR_BYTE : TENSOR_REAL;
+    struct operand *const values =
+        problem_add(p, "values", ROLE_INPUT, type, v->N, v->I, v->is_bytes ? FILL_BYTE : v->fill);
+    struct operand *const all_labels =
+        problem_add(p, "labels", ROLE_INPUT, TENSOR_INDEX, 1, v->N, FILL_CLASS);
+    struct operand *const mean = add_real(p, "mean", ROLE_INPUT, 1, v->I, FILL_NORMAL);
+    struct operand *const scale = add_real(p, "scale", ROLE_INPUT, 1, v->I, FILL_SCALE);
+    struct operand *const order =
+        v->is_ordered ? problem_add(p, "order", ROLE_INPUT, TENSOR_INDEX, 1, v->N, FILL_PERMUTATION) : NULL;
+    struct operand *const X = add_real(p, "X", ROLE_OUTPUT, v->B, v->I, v->fill);
+    struct operand *const labels = problem_add(p, "labels", ROLE_OUTPUT, TENSOR_INDEX, 1, v->B, FILL_CLASS);
+    const struct resident data = {values->tensor, all_labels->tensor, mean->tensor, scale->tensor};
+    const struct bounded_resident bounded = {&values->expected, &all_labels->expected, &mean->expected,
+                                             &scale->expected};
+    if (p->status == CLM_OK)
+        p->status = gather(p->device, &data, order ? &order->tensor : NULL, v->first, &X->tensor,
+                           &labels->tensor, p->error);
+    if (p->status == CLM_OK)
+        p->status = bounded_gather(p->reference, &bounded, order ? &order->expected : NULL, v->first,
+                                   &X->expected, &labels->expected, p->error);
+}
+
+static void run_forward(struct problem *p, const struct variant *v)
+{
+    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill);
+    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
+    struct operand *const Y = add_real(p, "Y", ROLE_OUTPUT, v->B, v->O, v->fill);
+    const struct linear linear = linear_of(&layer);
+    const struct bounded_layer bounded = bounded_layer_of(&layer);
+    prepare(p, v);
+    if (p->status == CLM_OK)
+        p->status = linear_forward(p->device, &X->tensor, &linear, v->act, &Y->tensor, p->error);
+    if (p->status == CLM_OK)
+        p->status = bounded_forward(p->reference, &X->expected, &bounded, v->act, &Y->expected, p->error);
+}
+
+/* One call: `dZ` may be `Z` or NULL. */
+static void call_xent(struct problem *p, struct operand *Z, const struct operand *labels, struct operand *dZ)
+{
+    if (p->status == CLM_OK)
+        p->status =
+            softmax_xent(p->device, &Z->tensor, &labels->tensor, dZ ? &dZ->tensor : NULL, &p->sums, p->error);
+    if (p->status == CLM_OK)
+        p->status = bounded_softmax_xent(p->reference, &Z->expected, &labels->expected,
+                                         dZ ? &dZ->expected : NULL, &p->expected_sums, p->error);
+}
+
+/* All three ways to call it, whose losses and correct rows add up. */
+static void run_softmax_xent(struct problem *p, const struct variant *v)
+{
+    p->classes = v->O;
+    struct operand *const Z = add_real(p, "Z", ROLE_INPUT, v->B, v->O, v->fill);
+    struct operand *const labels = problem_add(p, "labels", ROLE_INPUT, TENSOR_INDEX, 1, v->B, FILL_CLASS);
+    struct operand *const dZ = add_real(p, "dZ", ROLE_OUTPUT, v->B, v->O, v->fill);
+    struct operand *const both = add_real(p, "Z and dZ", ROLE_UPDATED, v->B, v->O, v->fill);
+    problem_sums(p);
+    call_xent(p, Z, labels, NULL);
+    call_xent(p, Z, labels, dZ);
+    call_xent(p, both, labels, both);
+}
+
+static void call_softmax(struct problem *p, struct operand *Z, struct operand *P)
+{
+    if (p->status == CLM_OK)
+        p->status = softmax(p->device, &Z->tensor, &P->tensor, p->error);
+    if (p->status == CLM_OK)
+        p->status = bounded_softmax(p->reference, &Z->expected, &P->expected, p->error);
+}
+
+static void run_softmax(struct problem *p, const struct variant *v)
+{
+    struct operand *const Z = add_real(p, "Z", ROLE_INPUT, v->B, v->O, v->fill);
+    struct operand *const P = add_real(p, "P", ROLE_OUTPUT, v->B, v->O, v->fill);
+    struct operand *const both = add_real(p, "Z and P", ROLE_UPDATED, v->B, v->O, v->fill);
+    call_softmax(p, Z, P);
+    call_softmax(p, both, both);
+}
+
+static void run_backward_input(struct problem *p, const struct variant *v)
+{
+    struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
+    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
+    struct operand *const Y = v->has_mask ? add_real(p, "Y", ROLE_INPUT, v->B, v->I, FILL_ACTIVATION) : NULL;
+    struct operand *const dX = add_real(p, "dX", ROLE_OUTPUT, v->B, v->I, v->fill);
+    const struct linear linear = linear_of(&layer);
+    const struct bounded_layer bounded = bounded_layer_of(&layer);
+    prepare(p, v);
+    if (p->status == CLM_OK)
+        p->status = linear_backward_input(p->device, &dZ->tensor, &linear, Y ? &Y->tensor : NULL, &dX->tensor,
+                                          p->error);
+    if (p->status == CLM_OK)
+        p->status = bounded_backward_input(p->reference, &dZ->expected, &bounded, Y ? &Y->expected : NULL,
+                                           &dX->expected, p->error);
+}
+
+static void run_backward_params(struct problem *p, const struct variant *v)
+{
+    struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
+    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill);
+    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
+    struct operand *const dW = add_real(p, "dW", ROLE_OUTPUT, v->O, v->I, v->fill);
+    struct operand *const db = add_real(p, "db", ROLE_OUTPUT, 1, v->O, v->fill);
+    const struct linear linear = linear_of(&layer);
+    const struct bounded_layer bounded = bounded_layer_of(&layer);
+    prepare(p, v);
+    if (p->status == CLM_OK)
+        p->status = linear_backward_params(p->device, &dZ->tensor, &X->tensor, &linear, v->l2, &dW->tensor,
+                                           &db->tensor, p->error);
+    if (p->status == CLM_OK)
+        p->status = bounded_backward_params(p->reference, &dZ->expected, &X->expected, &bounded, v->l2,
+                                            &dW->expected, &db->expected, p->error);
+}
+
+static void run_backward_update(struct problem *p, const struct variant *v)
+{
+    const struct step step = {.learning_rate = LEARNING_RATE, .momentum = v->momentum, .l2 = v->l2};
+    struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
+    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill);
+    const struct layer_operands layer = add_layer(p, ROLE_UPDATED, v);
+    struct linear linear = linear_of(&layer);
+    const struct bounded_layer bounded = bounded_layer_of(&layer);
+    prepare(p, v);
+    if (p->status == CLM_OK)
+        p->status = linear_backward_update(p->device, &dZ->tensor, &X->tensor, &linear, &step, p->error);
+    if (p->status == CLM_OK)
+        p->status =
+            bounded_backward_update(p->reference, &dZ->expected, &X->expected, &bounded, &step, p->error);
+}
+
+static void run_update(struct problem *p, const struct variant *v)
+{
+    const struct step step = {.learning_rate = LEARNING_RATE, .momentum = v->momentum};
+    struct operand *const w = add_real(p, "W", ROLE_UPDATED, v->O, v->I, v->fill);
+    struct operand *const g = add_real(p, "g", ROLE_INPUT, v->O, v->I, v->fill);
+    struct operand *const velocity =
+        v->momentum != 0 ? add_real(p, "v", ROLE_UPDATED, v->O, v->I, v->fill) : NULL;
+    if (p->status == CLM_OK)
+        p->status =
+            update(p->device, &w->tensor, &g->tensor, velocity ? &velocity->tensor : NULL, &step, p->error);
+    if (p->status == CLM_OK)
+        p->status = bounded_update(p->reference, &w->expected, &g->expected,
+                                   velocity ? &velocity->expected : NULL, &step, p->error);
+}
+
+/* ---- their shapes in words ---- */
+
+static const char *content_of(const struct variant *v)
+{
+    switch (v->fill) {
+    case FILL_WIDE:
+        return ", wide range";
+    case FILL_ZERO:
+        return ", zeros";
+    case FILL_EXTREME:
+        return ", up to 1e4";
+    case FILL_TIES:
+        return ", ties";
+    default:
+        return "";
+    }
+}
+
+/* What is not the shape: the options that are set, the content, and where a NaN is. */
+static void describe_rest(const struct variant *v, const char *shape, char text[SHAPE_TEXT_MAX])
+{
+    char momentum[32] = "", l2[32] = "";
+    if (v->momentum != 0)
+        snprintf(momentum, sizeof momentum, " momentum=%g", v->momentum);
+    if (v->l2 != 0)
+        snprintf(l2, sizeof l2, " l2=%g", v->l2);
+    snprintf(text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s", shape, v->act == ACTIVATION_RELU ? " relu" : "",
+             v->has_mask ? " mask" : "", momentum, l2, content_of(v), v->nan_in ? ", NaN in " : "",
+             v->nan_in ? v->nan_in : "");
+}
+
+static void describe_layer(const struct variant *v, char text[SHAPE_TEXT_MAX])
+{
+    char shape[64];
+    snprintf(shape, sizeof shape, "B=%zu I=%zu O=%zu", v->B, v->I, v->O);
+    describe_rest(v, shape, text);
+}
+
+static void describe_rows(const struct variant *v, char text[SHAPE_TEXT_MAX])
+{
+    char shape[64];
+    snprintf(shape, sizeof shape, "B=%zu C=%zu", v->B, v->O);
+    describe_rest(v, shape, text);
+}
+
+static void describe_weights(const struct variant *v, char text[SHAPE_TEXT_MAX])
+{
+    char shape[64];
+    snprintf(shape, sizeof shape, "O=%zu I=%zu", v->O, v->I);
+    describe_rest(v, shape, text);
+}
+
+static void describe_gather(const struct variant *v, char text[SHAPE_TEXT_MAX])
+{
+    char shape[80];
+    snprintf(shape, sizeof shape, "N=%zu B=%zu I=%zu %s%s", v->N, v->B, v->I,
+             v->is_bytes ? "bytes" : "floats", v->is_ordered ? " by order" : "");
+    describe_rest(v, shape, text);
+}
+
+const struct operation operations_checked[OPERATION_COUNT] = {
+    [OPERATION_GATHER] = {"gather", run_gather, describe_gather, {"values", "mean", "scale"}},
+    [OPERATION_FORWARD] = {"linear_forward", run_forward, describe_layer, {"X", "W", "b"}},
+    [OPERATION_SOFTMAX_XENT] = {"softmax_xent", run_softmax_xent, describe_rows, {"Z", "Z and dZ"}},
+    [OPERATION_SOFTMAX] = {"softmax", run_softmax, describe_rows, {"Z", "Z and P"}},
+    [OPERATION_BACKWARD_INPUT] = {"linear_backward_input",
+                                  run_backward_input,
+                                  describe_layer,
+                                  {"dZ", "W", "Y"}},
+    [OPERATION_BACKWARD_PARAMS] = {"linear_backward_params",
+                                   run_backward_params,
+                                   describe_layer,
+                                   {"dZ", "X", "W"}},
+    [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update",
+                                   run_backward_update,
+                                   describe_layer,
+                                   {"dZ", "X", "W", "v"}},
+    [OPERATION_UPDATE] = {"update", run_update, describe_weights, {"W", "g", "v"}},
+};
+
+clm_status operation_check(struct clm_backend *device, struct clm_backend *reference,
+                           const struct operation *operation, const struct variant *variant,
+                           struct clm_check *check, struct clm_error *error)
+{
+    struct problem problem = {.device = device,
+                              .reference = reference,
+                              .random = philox_start(SEED, RANDOM_TEST, 0),
+                              .nan_in = variant->nan_in,
+                              .classes = 10,
+                              .error = error};
+    *check = (struct clm_check){0};
+    snprintf(check->operation, sizeof check->operation, "%s", operation->name);
+    operation->describe(variant, check->shape);
+    operation->run(&problem, variant);
+    const clm_status status = problem_end(&problem, &check->error_over_bound);
+    check->passed = check->error_over_bound <= 1;
+    return status;
+}

@@ -1,0 +1,171 @@
+#include "check/problem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GUARD_ROWS 2
+
+/* ---- content ---- */
+
+/* A number that every backend holds exactly. */
+static double draw(struct problem *problem, enum fill fill)
+{
+    struct philox *const random = &problem->random;
+    switch (fill) {
+    case FILL_WIDE:
+        return (float)ldexp(philox_normal(random), (int)philox_below(random, 25) - 12);
+    case FILL_ZERO:
+        return 0;
+    case FILL_ACTIVATION:
+        return (float)fmax(philox_normal(random), 0);
+    case FILL_EXTREME: {
+        const double values[4] = {-1e4, 0, 1e4, (float)philox_normal(random)};
+        return values[philox_below(random, 4)];
+    }
+    case FILL_TIES:
+        return (double)philox_below(random, 3) - 1;
+    case FILL_SCALE:
+        return (float)((0.75 + philox_uniform(random) / 2) / 255);
+    case FILL_BYTE:
+        return philox_below(random, 256);
+    case FILL_CLASS:
+        return philox_below(random, (uint32_t)problem->classes);
+    case FILL_NORMAL:
+    case FILL_PERMUTATION:
+        break;
+    }
+    return (float)philox_normal(random);
+}
+
+static void permute(struct problem *problem, double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (double)i;
+    for (size_t i = count; i > 1; i--) {
+        const size_t j = philox_below(&problem->random, (uint32_t)i);
+        const double swapped = values[i - 1];
+        values[i - 1] = values[j];
+        values[j] = swapped;
+    }
+}
+
+/* Outputs start as what no operation makes: NaN, or a class that there is not. */
+static double poison_of(enum tensor_type type)
+{
+    if (type == TENSOR_REAL)
+        return NAN;
+    return type == TENSOR_INDEX ? 4294967294.0 : 165.0;
+}
+
+static double guard_of(const struct operand *operand, size_t i)
+{
+    if (operand->expected.type != TENSOR_REAL)
+        return poison_of(operand->expected.type);
+    return operand->role == ROLE_INPUT ? NAN : -1e30f * (float)(1 + i % 7);
+}
+
+static void fill_operand(struct problem *problem, struct operand *operand, enum fill fill)
+{
+    struct bounded *const expected = &operand->expected;
+    const size_t count = bounded_count(expected);
+    if (operand->role == ROLE_OUTPUT)
+        for (size_t i = 0; i < count; i++)
+            operand->before[i] = poison_of(expected->type);
+    else if (fill == FILL_PERMUTATION)
+        permute(problem, operand->before, count);
+    else
+        for (size_t i = 0; i < count; i++)
+            operand->before[i] = draw(problem, fill);
+    if (problem->nan_in && operand->role != ROLE_OUTPUT && !strcmp(operand->name, problem->nan_in))
+        operand->before[count / 2] = NAN;
+    memcpy(expected->value, operand->before, count * sizeof *expected->value);
+    for (size_t i = count; i < count + GUARD_ROWS * expected->columns; i++)
+        operand->before[i] = guard_of(operand, i);
+}
+
+/* ---- making ---- */
+
+struct operand *problem_add(struct problem *problem, const char *name, enum role role, enum tensor_type type,
+                            size_t rows, size_t columns, enum fill fill)
+{
+    struct operand *const operand = &problem->operands[problem->count++];
+    const size_t whole_rows = rows + GUARD_ROWS, bytes = whole_rows * columns * sizeof *operand->before;
+    *operand = (struct operand){.name = name, .role = role};
+    if (problem->status == CLM_OK)
+        problem->status = bounded_create(type, rows, columns, &operand->expected, problem->error);
+    if (problem->status == CLM_OK && !(operand->before = malloc(bytes)))
+        problem->status = clm_fail_host_memory(problem->error, "a check", bytes);
+    if (problem->status == CLM_OK)
+        problem->status =
+            tensor_create(problem->device, type, whole_rows, columns, &operand->whole, problem->error);
+    if (problem->status != CLM_OK)
+        return operand;
+    fill_operand(problem, operand, fill);
+    operand->tensor = tensor_first_rows(&operand->whole, rows);
+    problem->status = doubles_write(problem->device, &operand->whole, operand->before, problem->error);
+    return operand;
+}
+
+struct metrics *problem_sums(struct problem *problem)
+{
+    if (problem->status == CLM_OK)
+        problem->status = metrics_create(problem->device, &problem->sums, problem->error);
+    if (problem->status == CLM_OK)
+        problem->status = metrics_reset(problem->device, &problem->sums, problem->error);
+    return &problem->sums;
+}
+
+/* ---- judging ---- */
+
+/* The same bits, NaNs being all alike: floats become doubles one to one. */
+static bool is_unchanged(double before, double after)
+{
+    return isnan(before) ? isnan(after) : before == after && signbit(before) == signbit(after);
+}
+
+static double ratio_of(const struct operand *operand, const double *after)
+{
+    const struct bounded *const expected = &operand->expected;
+    const size_t count = bounded_count(expected), whole = operand->whole.rows * operand->whole.columns;
+    double worst = 0;
+    for (size_t i = operand->role == ROLE_INPUT ? 0 : count; i < whole; i++)
+        if (!is_unchanged(operand->before[i], after[i]))
+            return INFINITY;
+    for (size_t i = 0; operand->role != ROLE_INPUT && i < count; i++)
+        worst = worse_ratio(worst, error_ratio(after[i], expected->value[i], expected->error[i]));
+    return worst;
+}
+
+static clm_status judge(struct problem *problem, const struct operand *operand, double *worst)
+{
+    const size_t bytes = operand->whole.rows * operand->whole.columns * sizeof(double);
+    double *const after = malloc(bytes);
+    if (!after)
+        return clm_fail_host_memory(problem->error, "a check", bytes);
+    const clm_status status = doubles_read(problem->device, &operand->whole, after, problem->error);
+    if (status == CLM_OK)
+        *worst = worse_ratio(*worst, ratio_of(operand, after));
+    free(after);
+    return status;
+}
+
+clm_status problem_end(struct problem *problem, double *worst)
+{
+    *worst = 0;
+    for (size_t i = 0; problem->status == CLM_OK && i < problem->count; i++)
+        problem->status = judge(problem, &problem->operands[i], worst);
+    if (problem->status == CLM_OK && !tensor_is_empty(&problem->sums.state)) {
+        double ratio = NAN;
+        problem->status =
+            sums_ratio(problem->device, &problem->sums, &problem->expected_sums, &ratio, problem->error);
+        *worst = worse_ratio(*worst, ratio);
+    }
+    for (size_t i = 0; i < problem->count; i++) {
+        bounded_free(&problem->operands[i].expected);
+        free(problem->operands[i].before);
+        tensor_free(problem->device, &problem->operands[i].whole);
+    }
+    metrics_free(problem->device, &problem->sums);
+    return problem->status;
+}

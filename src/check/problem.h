@@ -1,0 +1,67 @@
+/* One operation's operands on a device, what they have to be afterwards, and the verdict.
+ *
+ * Operands are made with random content, the same on both sides; outputs start as NaN. Each lies in a taller tensor,
+ * whose rows behind it nobody may write: behind what is written there are numbers, behind what is only read NaNs, so that
+ * reading there shows, too.
+ *
+ * A problem remembers its first failure, and after it does nothing more. */
+#ifndef CLM_CHECK_PROBLEM_H
+#define CLM_CHECK_PROBLEM_H
+
+#include "base/philox.h"
+#include "check/bounded.h"
+
+#define OPERANDS_MAX 12
+
+enum role {
+    ROLE_INPUT,   /* has to stay as it is */
+    ROLE_OUTPUT,  /* starts as NaN */
+    ROLE_UPDATED, /* starts as an input, ends as an output */
+};
+
+enum fill {
+    FILL_NORMAL,
+    FILL_WIDE,        /* normal times powers of two from 2^-12 to 2^12 */
+    FILL_ZERO,        /* all of them */
+    FILL_ACTIVATION,  /* behind a ReLU: half of them zeros */
+    FILL_EXTREME,     /* of -1e4, 0, 1e4 and normal ones */
+    FILL_TIES,        /* of -1, 0, 1 */
+    FILL_SCALE,       /* positive, around 1/255 */
+    FILL_BYTE,        /* 0 to 255 */
+    FILL_CLASS,       /* below `classes` */
+    FILL_PERMUTATION, /* each number below the count once */
+};
+
+struct operand {
+    const char *name;
+    enum role role;
+    struct bounded expected; /* content at first, then what the operation makes of it */
+    double *before;          /* of `whole`, as written */
+    struct tensor whole, tensor;
+};
+
+struct problem {
+    struct clm_backend *device, *reference;
+    struct philox random;
+    const char *nan_in; /* an operand that gets one NaN, or NULL */
+    size_t classes;
+    struct operand operands[OPERANDS_MAX];
+    size_t count;
+    struct metrics sums; /* created where problem_sums was called */
+    struct bounded_sums expected_sums;
+    clm_status status;
+    struct clm_error *error;
+};
+
+/* Never NULL; the problem's. */
+struct operand *problem_add(struct problem *problem, const char *name, enum role role, enum tensor_type type,
+                            size_t rows, size_t columns, enum fill fill);
+
+/* Metrics on the device, at zero. */
+struct metrics *problem_sums(struct problem *problem);
+
+/* Reads everything back. *worst is the largest error over its bound; Inf where something is not as it was that had to stay.
+ * Then frees all; the status of it all. */
+CLM_MUST_CHECK clm_status problem_end(struct problem *problem, double *worst);
+
+#endif

@@ -1,0 +1,210 @@
+/* The device trains with network_gather and network_step, as clm_train does; the reference takes the same steps operation by
+ * operation, and carries along how far each element of the device may be from it (bounded.h).
+ *
+ * That bound is honest but grows from step to step, for it takes all roundings to err the same way and never lets two
+ * errors cancel: an error of W grows by the sums of |W| through all layers and back again. So the nets here begin with
+ * weights whose absolute sums are near 1. What single operations get wrong by little is seen by their own checks; what a
+ * wrong order of operations, a ragged batch or a forgotten term does to a weight is larger by far. */
+#include "check/steps.h"
+
+#include "base/philox.h"
+#include "base/size.h"
+#include "check/bounded_network.h"
+#include "nn/network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LEARNING_RATE 0.1
+#define SEED          7
+
+enum part { PART_VALUES, PART_LABELS, PART_MEAN, PART_SCALE, PART_ORDER, PART_COUNT };
+
+/* All that one case needs, on both sides. */
+struct trial {
+    struct clm_model *model;
+    struct network net;          /* the device's */
+    struct bounded_network walk; /* the reference's */
+    struct bounded parts[PART_COUNT];
+    struct tensor tensors[PART_COUNT];
+    struct metrics sums;
+    struct bounded_sums expected;
+};
+
+static size_t depth_of(const struct step_case *which)
+{
+    size_t count = 0;
+    while (count < sizeof which->widths / sizeof *which->widths && which->widths[count])
+        count++;
+    return count - 1;
+}
+
+static void fill_part(struct bounded *matrix, enum part part, struct philox *random, size_t classes)
+{
+    for (size_t i = 0; i < bounded_count(matrix); i++)
+        switch (part) {
+        case PART_VALUES:
+            matrix->value[i] = philox_below(random, 256);
+            break;
+        case PART_LABELS:
+            matrix->value[i] = philox_below(random, (uint32_t)classes);
+            break;
+        case PART_MEAN:
+            matrix->value[i] = 100 + philox_below(random, 50);
+            break;
+        case PART_SCALE:
+            matrix->value[i] = (float)((1 + philox_uniform(random)) / 256);
+            break;
+        default: /* an order: a step of 7 goes through rows that are no multiple of 7 */
+            matrix->value[i] = (double)(7 * i % bounded_count(matrix));
+        }
+}
+
+static clm_status create_parts(struct trial *trial, struct clm_backend *device, const struct step_case *which,
+                               struct clm_error *error)
+{
+    const size_t N = which->rows, I = which->widths[0], C = which->widths[depth_of(which)];
+    const size_t shapes[PART_COUNT][2] = {{N, I}, {1, N}, {1, I}, {1, I}, {1, N}};
+    static const enum tensor_type types[PART_COUNT] = {TENSOR_BYTE, TENSOR_INDEX, TENSOR_REAL, TENSOR_REAL,
+                                                       TENSOR_INDEX};
+    struct philox random = philox_start(SEED, RANDOM_TEST, 1);
+    for (int p = 0; p < PART_COUNT; p++) {
+        const size_t rows = shapes[p][0], columns = shapes[p][1];
+        clm_status status;
+        if ((status = bounded_create(types[p], rows, columns, &trial->parts[p], error)) ||
+            (status = tensor_create(device, types[p], rows, columns, &trial->tensors[p], error)))
+            return status;
+        fill_part(&trial->parts[p], (enum part)p, &random, C);
+        if ((status = doubles_write(device, &trial->tensors[p], trial->parts[p].value, error)))
+            return status;
+    }
+    return CLM_OK;
+}
+
+/* Weights of ±1.5 / I at most, biases of ±0.5, so that each layer's outputs are as large as its inputs at most. */
+static void draw_parameters(struct clm_model *model)
+{
+    struct philox random = philox_start(SEED, RANDOM_TEST, 2);
+    for (size_t l = 0; l < model->depth; l++) {
+        const size_t I = model->widths[l], O = model->widths[l + 1];
+        for (size_t i = 0; i < O * I; i++)
+            model->weights[l][i] = (float)((2 * philox_uniform(&random) - 1) * 1.5 / (double)I);
+        for (size_t o = 0; o < O; o++)
+            model->biases[l][o] = (float)(philox_uniform(&random) - 0.5);
+    }
+}
+
+static clm_status create(struct trial *trial, struct clm_backend *device, struct clm_backend *reference,
+                         const struct step_case *which, struct clm_error *error)
+{
+    const size_t depth = depth_of(which);
+    const bool has_velocity = which->momentum != 0;
+    const struct clm_model_options options = {
+        .sizes = which->widths, .size_count = depth + 1, .init = "he", .seed = SEED};
+    clm_status status = clm_model_create(&options, &trial->model, error);
+    if (status != CLM_OK)
+        return status;
+    draw_parameters(trial->model);
+    if ((status = network_create(device, which->widths, depth, which->batch,
+                                 has_velocity ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN, &trial->net,
+                                 error)) ||
+        (status = network_write(&trial->net, trial->model, error)) ||
+        (status = bounded_network_create(reference, trial->model, which->batch, has_velocity, &trial->walk,
+                                         error)) ||
+        (status = create_parts(trial, device, which, error)) ||
+        (status = metrics_create(device, &trial->sums, error)) ||
+        (status = metrics_reset(device, &trial->sums, error)))
+        return status;
+    return CLM_OK;
+}
+
+static void destroy(struct trial *trial, struct clm_backend *device)
+{
+    network_free(&trial->net);
+    bounded_network_free(&trial->walk);
+    for (int p = 0; p < PART_COUNT; p++) {
+        bounded_free(&trial->parts[p]);
+        tensor_free(device, &trial->tensors[p]);
+    }
+    metrics_free(device, &trial->sums);
+    clm_model_free(trial->model);
+}
+
+/* One step on both sides. */
+static clm_status take_step(struct trial *trial, const struct step_case *which, size_t first,
+                            struct clm_error *error)
+{
+    const struct step step = {LEARNING_RATE, which->momentum, which->l2};
+    const size_t rows = size_min(which->batch, which->rows - first);
+    const struct resident data = {trial->tensors[PART_VALUES], trial->tensors[PART_LABELS],
+                                  trial->tensors[PART_MEAN], trial->tensors[PART_SCALE]};
+    const struct bounded_resident bounded = {&trial->parts[PART_VALUES], &trial->parts[PART_LABELS],
+                                             &trial->parts[PART_MEAN], &trial->parts[PART_SCALE]};
+    struct bounded X = bounded_first_rows(&trial->walk.X, rows), labels = trial->walk.labels;
+    labels.columns = rows;
+    clm_status status;
+    if ((status = network_gather(&trial->net, &data, &trial->tensors[PART_ORDER], first, rows, error)) ||
+        (status = network_step(&trial->net, rows, &step, &trial->sums, error)) ||
+        (status = backend_pace(trial->net.be, error)) ||
+        (status = bounded_gather(trial->walk.reference, &bounded, &trial->parts[PART_ORDER], first, &X,
+                                 &labels, error)) ||
+        (status = bounded_network_step(&trial->walk, rows, &step, &trial->expected, error)))
+        return status;
+    return CLM_OK;
+}
+
+static double parameters_ratio(const struct trial *trial)
+{
+    double worst = 0;
+    for (size_t l = 0; l < trial->walk.depth; l++) {
+        const struct bounded *const W = trial->walk.layers[l].W, *const b = trial->walk.layers[l].b;
+        for (size_t i = 0; i < bounded_count(W); i++)
+            worst = worse_ratio(worst, error_ratio(trial->model->weights[l][i], W->value[i], W->error[i]));
+        for (size_t o = 0; o < bounded_count(b); o++)
+            worst = worse_ratio(worst, error_ratio(trial->model->biases[l][o], b->value[o], b->error[o]));
+    }
+    return worst;
+}
+
+static clm_status run(struct trial *trial, struct clm_backend *device, const struct step_case *which,
+                      double *worst, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t e = 0; e < which->epochs; e++)
+        for (size_t first = 0; status == CLM_OK && first < which->rows; first += which->batch)
+            status = take_step(trial, which, first, error);
+    if (status == CLM_OK)
+        status = sums_ratio(device, &trial->sums, &trial->expected, worst, error);
+    if (status == CLM_OK)
+        status = network_read(&trial->net, trial->model, error);
+    if (status == CLM_OK)
+        *worst = worse_ratio(*worst, parameters_ratio(trial));
+    return status;
+}
+
+static void describe(const struct step_case *which, struct clm_check *check)
+{
+    char layers[48] = "";
+    size_t used = 0;
+    for (size_t l = 0; l <= depth_of(which) && used < sizeof layers; l++)
+        used +=
+            (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
+    snprintf(check->operation, sizeof check->operation, "training_steps");
+    snprintf(check->shape, sizeof check->shape, "%s B=%zu N=%zu x%zu momentum=%g l2=%g", layers, which->batch,
+             which->rows, which->epochs, which->momentum, which->l2);
+}
+
+clm_status steps_check(struct clm_backend *device, struct clm_backend *reference,
+                       const struct step_case *which, struct clm_check *check, struct clm_error *error)
+{
+    struct trial trial = {0};
+    *check = (struct clm_check){.error_over_bound = NAN};
+    describe(which, check);
+    clm_status status = create(&trial, device, reference, which, error);
+    if (status == CLM_OK)
+        status = run(&trial, device, which, &check->error_over_bound, error);
+    check->passed = check->error_over_bound <= 1;
+    destroy(&trial, device);
+    return status;
+}

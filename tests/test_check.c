@@ -1,0 +1,779 @@
+/* verify and gradcheck pass on what is right, and name what is wrong: operations that are spoilt one at a time, and kernels
+ * with one line broken. */
+#include "check/differences.h"
+#include "compute/opencl/program.h"
+#include "support/fixtures.h"
+#include "support/support.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FAILURES_MAX 64
+
+static struct clm_error error;
+
+/* What a verification said. */
+struct verdict {
+    size_t checks, failures;
+    char failed[FAILURES_MAX][64]; /* operations, each time one failed */
+    double worst_passed;
+    bool passed;
+};
+
+static void hear(void *user, const struct clm_check *check)
+{
+    struct verdict *const verdict = user;
+    ck_assert(check->operation[0] && check->shape[0]);
+    ck_assert_int_eq(check->passed, check->error_over_bound <= 1);
+    verdict->checks++;
+    if (check->passed)
+        verdict->worst_passed = fmax(verdict->worst_passed, check->error_over_bound);
+    else if (verdict->failures < FAILURES_MAX)
+        snprintf(verdict->failed[verdict->failures++], 64, "%s", check->operation);
+}
+
+static struct verdict verify(struct clm_backend *backend)
+{
+    struct verdict verdict = {0};
+    if (clm_verify(backend, hear, &verdict, &verdict.passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    ck_assert_int_eq(verdict.passed, verdict.failures == 0);
+    return verdict;
+}
+
+/* Fails unless `operation` was named, and nothing else but steps that contain it. */
+static void expect_named(const struct verdict *verdict, const char *operation, const char *also,
+                         const char *what)
+{
+    bool is_named = false;
+    for (size_t i = 0; i < verdict->failures; i++) {
+        const char *const name = verdict->failed[i];
+        is_named = is_named || !strcmp(name, operation);
+        if (strcmp(name, operation) && strcmp(name, "training_steps") && !(also && !strcmp(name, also)))
+            ck_abort_msg("%s: %s is blamed, too", what, name);
+    }
+    if (!is_named)
+        ck_abort_msg("%s: not noticed", what);
+}
+
+/* ---- what is right ---- */
+
+START_TEST(what_is_right_passes)
+{
+    static const enum clm_backend_kind kinds[] = {CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS,
+                                                  CLM_BACKEND_OPENCL};
+    struct clm_backend *const backend = fixture_backend(kinds[_i]);
+    const struct verdict verdict = verify(backend);
+    for (size_t i = 0; i < verdict.failures; i++)
+        printf("%s: %s\n", clm_backend_name(backend), verdict.failed[i]);
+    ck_assert(verdict.passed);
+    ck_assert_uint_ge(verdict.checks, 200);
+    /* Bounds of a worst case are not met by far, but they are no orders of magnitude away either. */
+    if (kinds[_i] != CLM_BACKEND_REFERENCE)
+        ck_assert_double_ge(verdict.worst_passed, 0.1);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- operations that are wrong ---- */
+
+static struct backend_operations right, spoilt;
+static clm_status (*fixture_allocate)(struct clm_backend *be, size_t bytes, void **memory,
+                                      struct clm_error *error);
+
+static float *element(struct tensor *tensor, size_t i)
+{
+    return (float *)tensor->memory + i;
+}
+
+static size_t count_of(const struct tensor *tensor)
+{
+    return tensor->rows * tensor->columns;
+}
+
+/* What can be wrong with any operation's output. */
+enum damage { DAMAGE_BEYOND, DAMAGE_LAST, DAMAGE_SLIGHT, DAMAGE_NAN, DAMAGE_COUNT };
+
+static const char *const damages[DAMAGE_COUNT] = {
+    "writes one element beyond the end", "gets the last element wrong",
+    "gets one element wrong by one part in a thousand", "turns NaN into zero"};
+
+static enum damage damage;
+
+static void spoil(struct tensor *out)
+{
+    const size_t count = count_of(out);
+    switch (damage) {
+    case DAMAGE_BEYOND:
+        *element(out, count) = 1;
+        break;
+    case DAMAGE_LAST:
+        *element(out, count - 1) += 1;
+        break;
+    case DAMAGE_SLIGHT:
+        *element(out, count / 2) *= 1.001f;
+        break;
+    default:
+        for (size_t i = 0; i < count; i++)
+            if (isnan(*element(out, i)))
+                *element(out, i) = 0;
+    }
+}
+
+static clm_status spoilt_gather(struct clm_backend *be, const struct resident *data,
+                                const struct tensor *order, size_t first, struct tensor *X,
+                                struct tensor *labels, struct clm_error *e)
+{
+    const clm_status status = right.gather(be, data, order, first, X, labels, e);
+    spoil(X);
+    return status;
+}
+
+static clm_status spoilt_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                                 enum activation act, struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    spoil(Y);
+    return status;
+}
+
+static clm_status spoilt_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                              struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, dZ, sums, e);
+    if (dZ)
+        spoil(dZ);
+    return status;
+}
+
+static clm_status spoilt_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                 struct clm_error *e)
+{
+    const clm_status status = right.softmax(be, Z, P, e);
+    spoil(P);
+    return status;
+}
+
+static clm_status spoilt_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
+                               const struct tensor *Y, struct tensor *dX, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_input(be, dZ, layer, Y, dX, e);
+    spoil(dX);
+    return status;
+}
+
+static clm_status spoilt_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                                struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    spoil(dW);
+    return status;
+}
+
+static clm_status spoilt_step(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                              struct linear *layer, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    spoil(&layer->W);
+    return status;
+}
+
+static clm_status spoilt_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                                struct tensor *velocity, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.update(be, w, g, velocity, step, e);
+    spoil(w);
+    return status;
+}
+
+static void put_spoilt(size_t operation)
+{
+    switch (operation) {
+    case 0:
+        spoilt.gather = spoilt_gather;
+        break;
+    case 1:
+        spoilt.linear_forward = spoilt_forward;
+        break;
+    case 2:
+        spoilt.softmax_xent = spoilt_xent;
+        break;
+    case 3:
+        spoilt.softmax = spoilt_softmax;
+        break;
+    case 4:
+        spoilt.linear_backward_input = spoilt_input;
+        break;
+    case 5:
+        spoilt.linear_backward_params = spoilt_params;
+        break;
+    case 6:
+        spoilt.linear_backward_update = spoilt_step;
+        break;
+    default:
+        spoilt.update = spoilt_update;
+    }
+}
+
+static const char *const operation_names[] = {"gather",
+                                              "linear_forward",
+                                              "softmax_xent",
+                                              "softmax",
+                                              "linear_backward_input",
+                                              "linear_backward_params",
+                                              "linear_backward_update",
+                                              "update"};
+#define OPERATIONS (sizeof operation_names / sizeof *operation_names)
+
+/* Room for what is written beyond the end of a matrix that has nothing behind it. */
+static clm_status roomy_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *e)
+{
+    return fixture_allocate(be, bytes + sizeof(float), memory, e);
+}
+
+/* A blas backend whose table may be changed. */
+static struct clm_backend *backend_to_spoil(void)
+{
+    struct clm_backend *const backend = fixture_backend(CLM_BACKEND_BLAS);
+    right = spoilt = *backend->operations;
+    fixture_allocate = right.allocate;
+    right.allocate = spoilt.allocate = roomy_allocate;
+    backend->operations = &spoilt;
+    return backend;
+}
+
+START_TEST(every_damage_to_every_operation_is_noticed)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    put_spoilt((size_t)_i);
+    for (int d = 0; d < DAMAGE_COUNT; d++) {
+        char what[128];
+        damage = (enum damage)d;
+        snprintf(what, sizeof what, "%s %s", operation_names[_i], damages[d]);
+        const struct verdict verdict = verify(backend);
+        expect_named(&verdict, operation_names[_i], NULL, what);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- mistakes that are an operation's own ---- */
+
+static clm_status gather_in_a_row(struct clm_backend *be, const struct resident *data,
+                                  const struct tensor *order, size_t first, struct tensor *X,
+                                  struct tensor *labels, struct clm_error *e)
+{
+    (void)order;
+    return right.gather(be, data, NULL, first, X, labels, e);
+}
+
+static clm_status gather_first_label(struct clm_backend *be, const struct resident *data,
+                                     const struct tensor *order, size_t first, struct tensor *X,
+                                     struct tensor *labels, struct clm_error *e)
+{
+    const clm_status status = right.gather(be, data, order, first, X, labels, e);
+    uint32_t *const label = labels->memory;
+    label[labels->columns - 1] = label[0];
+    return status;
+}
+
+static clm_status forward_without_bias(struct clm_backend *be, const struct tensor *X,
+                                       const struct linear *layer, enum activation act, struct tensor *Y,
+                                       struct clm_error *e)
+{
+    struct linear bare = *layer;
+    float *const zeros = calloc(layer->b.columns, sizeof *zeros);
+    bare.b.memory = zeros;
+    const clm_status status = right.linear_forward(be, X, &bare, act, Y, e);
+    free(zeros);
+    return status;
+}
+
+static clm_status forward_without_relu(struct clm_backend *be, const struct tensor *X,
+                                       const struct linear *layer, enum activation act, struct tensor *Y,
+                                       struct clm_error *e)
+{
+    (void)act;
+    return right.linear_forward(be, X, layer, ACTIVATION_NONE, Y, e);
+}
+
+/* As one that takes W for (I,O). */
+static clm_status forward_transposed(struct clm_backend *be, const struct tensor *X,
+                                     const struct linear *layer, enum activation act, struct tensor *Y,
+                                     struct clm_error *e)
+{
+    const size_t O = layer->W.rows, I = layer->W.columns;
+    struct linear turned = *layer;
+    float *const W = malloc(O * I * sizeof *W);
+    for (size_t o = 0; o < O; o++)
+        for (size_t i = 0; i < I; i++)
+            W[o * I + i] = ((const float *)layer->W.memory)[i * O + o];
+    turned.W.memory = W;
+    const clm_status status = right.linear_forward(be, X, &turned, act, Y, e);
+    free(W);
+    return status;
+}
+
+static clm_status xent_of_the_sum(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                                  struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, dZ, sums, e);
+    for (size_t i = 0; dZ && i < count_of(dZ); i++)
+        *element(dZ, i) *= (float)dZ->rows;
+    return status;
+}
+
+static clm_status xent_forgets(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                               struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.metrics_reset(be, sums, e);
+    return status ? status : right.softmax_xent(be, Z, labels, dZ, sums, e);
+}
+
+/* Behind the right one, as one that spoils what it only reads. */
+static clm_status softmax_spoils_its_input(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                           struct clm_error *e)
+{
+    const clm_status status = right.softmax(be, Z, P, e);
+    if (P->memory != Z->memory)
+        *(float *)Z->memory += 1;
+    return status;
+}
+
+static clm_status input_without_mask(struct clm_backend *be, const struct tensor *dZ,
+                                     const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                     struct clm_error *e)
+{
+    (void)Y;
+    return right.linear_backward_input(be, dZ, layer, NULL, dX, e);
+}
+
+static clm_status params_without_penalty(struct clm_backend *be, const struct tensor *dZ,
+                                         const struct tensor *X, const struct linear *layer, double l2,
+                                         struct tensor *dW, struct tensor *db, struct clm_error *e)
+{
+    (void)l2;
+    return right.linear_backward_params(be, dZ, X, layer, 0, dW, db, e);
+}
+
+/* The gradient of l2 |W|² without its 2. */
+static clm_status params_with_half_penalty(struct clm_backend *be, const struct tensor *dZ,
+                                           const struct tensor *X, const struct linear *layer, double l2,
+                                           struct tensor *dW, struct tensor *db, struct clm_error *e)
+{
+    return right.linear_backward_params(be, dZ, X, layer, l2 / 2, dW, db, e);
+}
+
+static clm_status params_without_last_row(struct clm_backend *be, const struct tensor *dZ,
+                                          const struct tensor *X, const struct linear *layer, double l2,
+                                          struct tensor *dW, struct tensor *db, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    *element(db, db->columns - 1) -=
+        ((const float *)dZ->memory)[count_of(dZ) - 1]; /* the last row's part of the last bias */
+    return status;
+}
+
+static clm_status step_without_penalty(struct clm_backend *be, const struct tensor *dZ,
+                                       const struct tensor *X, struct linear *layer, const struct step *step,
+                                       struct clm_error *e)
+{
+    const struct step bare = {step->learning_rate, step->momentum, 0};
+    return right.linear_backward_update(be, dZ, X, layer, &bare, e);
+}
+
+static clm_status step_without_momentum(struct clm_backend *be, const struct tensor *dZ,
+                                        const struct tensor *X, struct linear *layer, const struct step *step,
+                                        struct clm_error *e)
+{
+    const struct step bare = {step->learning_rate, 0, step->l2};
+    return right.linear_backward_update(be, dZ, X, layer, &bare, e);
+}
+
+static clm_status step_penalises_biases(struct clm_backend *be, const struct tensor *dZ,
+                                        const struct tensor *X, struct linear *layer, const struct step *step,
+                                        struct clm_error *e)
+{
+    for (size_t o = 0; o < layer->b.columns; o++)
+        *element(&layer->b, o) *= (float)(1 - 2 * step->learning_rate * step->l2);
+    return right.linear_backward_update(be, dZ, X, layer, step, e);
+}
+
+static clm_status update_without_momentum(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                                          struct tensor *velocity, const struct step *step,
+                                          struct clm_error *e)
+{
+    const struct step bare = {.learning_rate = step->learning_rate};
+    return right.update(be, w, g, velocity, &bare, e);
+}
+
+START_TEST(mistakes_are_noticed_and_named)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    const struct {
+        const char *what, *operation;
+        struct backend_operations table; /* what is not NULL is put in */
+    } mistakes[] = {
+        {"gather ignores the order", "gather", {.gather = gather_in_a_row}},
+        {"gather repeats a label", "gather", {.gather = gather_first_label}},
+        {"forward forgets the bias", "linear_forward", {.linear_forward = forward_without_bias}},
+        {"forward forgets the ReLU", "linear_forward", {.linear_forward = forward_without_relu}},
+        {"forward takes W transposed", "linear_forward", {.linear_forward = forward_transposed}},
+        {"the gradient is of the sum", "softmax_xent", {.softmax_xent = xent_of_the_sum}},
+        {"earlier losses are forgotten", "softmax_xent", {.softmax_xent = xent_forgets}},
+        {"softmax changes its input", "softmax", {.softmax = softmax_spoils_its_input}},
+        {"no mask", "linear_backward_input", {.linear_backward_input = input_without_mask}},
+        {"no penalty", "linear_backward_params", {.linear_backward_params = params_without_penalty}},
+        {"half a penalty", "linear_backward_params", {.linear_backward_params = params_with_half_penalty}},
+        {"a row left out", "linear_backward_params", {.linear_backward_params = params_without_last_row}},
+        {"step without penalty", "linear_backward_update", {.linear_backward_update = step_without_penalty}},
+        {"step without momentum",
+         "linear_backward_update",
+         {.linear_backward_update = step_without_momentum}},
+        {"biases penalised", "linear_backward_update", {.linear_backward_update = step_penalises_biases}},
+        {"update without momentum", "update", {.update = update_without_momentum}},
+    };
+    for (size_t m = 0; m < sizeof mistakes / sizeof *mistakes; m++) {
+        const struct backend_operations *const own = &mistakes[m].table;
+        spoilt = right;
+        if (own->gather)
+            spoilt.gather = own->gather;
+        if (own->linear_forward)
+            spoilt.linear_forward = own->linear_forward;
+        if (own->softmax_xent)
+            spoilt.softmax_xent = own->softmax_xent;
+        if (own->softmax)
+            spoilt.softmax = own->softmax;
+        if (own->linear_backward_input)
+            spoilt.linear_backward_input = own->linear_backward_input;
+        if (own->linear_backward_params)
+            spoilt.linear_backward_params = own->linear_backward_params;
+        if (own->linear_backward_update)
+            spoilt.linear_backward_update = own->linear_backward_update;
+        if (own->update)
+            spoilt.update = own->update;
+        const struct verdict verdict = verify(backend);
+        expect_named(&verdict, mistakes[m].operation, NULL, mistakes[m].what);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+static clm_status failing_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                  struct clm_error *e)
+{
+    (void)be, (void)Z, (void)P;
+    if (e)
+        snprintf(e->message, sizeof e->message, "softmax: out of order");
+    return CLM_ERROR_DEVICE;
+}
+
+/* An operation that fails is an error, and no verdict; nothing is left behind. */
+START_TEST(an_operation_that_fails_is_an_error)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    struct verdict verdict = {.passed = true};
+    spoilt.softmax = failing_softmax;
+    ck_assert_int_eq(clm_verify(backend, hear, &verdict, &verdict.passed, &error), CLM_ERROR_DEVICE);
+    ck_assert_str_eq(error.message, "softmax: out of order");
+    ck_assert(!verdict.passed);
+    ck_assert_uint_eq(backend->memory.now, 0);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- kernels with one line broken ---- */
+
+/* `file` with `from` replaced where it stands first; `also` is an operation that shares the line. */
+static const struct {
+    const char *file, *from, *to, *operation, *also;
+} broken_lines[] = {
+    {"gather.cl", "convert_float(values[(size_t)n * I + i]) - mean[i]",
+     "convert_float(values[(size_t)n * I + i]) + mean[i]", "gather", NULL},
+    {"gather.cl", "(values[(size_t)n * I + i] - mean[i]) * scale[i]", "(values[(size_t)n * I + i] - mean[i])",
+     "gather", NULL},
+    {"gather.cl", "is_ordered ? order[first + r] : first + r", "first + r", "gather", NULL},
+    {"epilogue.cl", "Y[at] + b[o]", "Y[at]", "linear_forward", NULL},
+    {"epilogue.cl", "is_relu && z < 0.0f", "is_relu && !(z > 0.0f)", "linear_forward", NULL},
+    {"epilogue.cl", "y > 0.0f ? dX[at]", "y >= 0.0f ? dX[at]", "linear_backward_input", NULL},
+    {"epilogue.cl", "isnan(y) ? y", "isnan(y) ? 0.0f", "linear_backward_input", NULL},
+    {"epilogue.cl", "v[at] + penalty * weight", "v[at]", "linear_backward_update", NULL},
+    {"epilogue.cl", "v[at] = velocity", "v[at] = 0.9f * velocity", "linear_backward_update", NULL},
+    {"epilogue.cl", "weight - rate * velocity", "weight + rate * velocity", "linear_backward_update", NULL},
+    {"epilogue.cl", "dW[at] += penalty", "dW[at] -= penalty", "linear_backward_params", NULL},
+    {"softmax.cl", "sum += exp(z[c] - largest)", "sum += exp(z[c])", "softmax_xent", "softmax"},
+    {"softmax.cl", "if (z[c] > largest", "if (z[c] >= largest", "softmax_xent", "softmax"},
+    {"softmax.cl", "log(sum) + (largest - z[label])", "log(sum) - z[label]", "softmax_xent", NULL},
+    {"softmax.cl", "(c == label ? 1.0f : 0.0f)) / B", "(c == label ? 1.0f : 0.0f))", "softmax_xent", NULL},
+    {"softmax.cl", "distance > 0; distance /= 2", "distance > 1; distance /= 2", "softmax_xent", NULL},
+    {"softmax.cl", "units - carry * 1048576.0f", "units", "softmax_xent", NULL},
+    {"softmax.cl", "p[c] = exp(z[c] - largest) / sum", "p[c] = exp(z[c] - largest)", "softmax", NULL},
+    {"bias_gradient.cl", "r < B", "r < B - 1", "linear_backward_params", "linear_backward_update"},
+    {"bias_gradient.cl", "b[o] -= rate * column_sum", "b[o] += rate * column_sum", "linear_backward_update",
+     NULL},
+    {"bias_gradient.cl", "momentum * v[o] + column_sum", "column_sum", "linear_backward_update", NULL},
+    {"update.cl", "w[at] -= rate * g[at]", "w[at] += rate * g[at]", "update", NULL},
+    {"update.cl", "if (at < count)", "if (at <= count)", "update", NULL},
+    {"update.cl", "momentum * v[at] + g[at]", "v[at] + g[at]", "update", NULL},
+};
+#define BROKEN_LINES (sizeof broken_lines / sizeof *broken_lines)
+
+/* The source with the replacement, if `from` is in it, in memory that the caller frees. */
+static char *replaced(const struct kernel_source *source, const char *from, const char *to)
+{
+    char *out = NULL, *const text = strndup(source->text, source->size);
+    ck_assert_ptr_nonnull(text);
+    const char *const at = strstr(text, from);
+    ck_assert_msg(at != NULL, "%s has no line with %s", source->name, from);
+    ck_assert_int_gt(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)), 0);
+    free(text);
+    return out;
+}
+
+/* A folder of all kernels, `file` changed. */
+static char *kernel_folder(const char *file, const char *from, const char *to)
+{
+    char *const directory = test_directory();
+    for (const struct kernel_source *source = kernel_sources; source->name; source++) {
+        char *const text = strcmp(source->name, file) ? NULL : replaced(source, from, to);
+        free(test_file(directory, source->name, text ? text : source->text,
+                       text ? strlen(text) : source->size));
+        free(text);
+    }
+    return directory;
+}
+
+static struct clm_backend *open_with_kernels(const char *directory)
+{
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .skip_self_test = true};
+    struct clm_backend *backend = NULL;
+    ck_assert_int_eq(setenv("CLMLP_KERNEL_DIR", directory, 1), 0);
+    const clm_status status = clm_backend_open(&options, &backend, &error);
+    unsetenv("CLMLP_KERNEL_DIR");
+    if (status != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return backend;
+}
+
+START_TEST(a_broken_kernel_line_is_noticed_and_named)
+{
+    char *const directory = kernel_folder(broken_lines[_i].file, broken_lines[_i].from, broken_lines[_i].to);
+    struct clm_backend *const backend = open_with_kernels(directory);
+    char what[256];
+    snprintf(what, sizeof what, "%s: %s", broken_lines[_i].file, broken_lines[_i].from);
+    const struct verdict verdict = verify(backend);
+    expect_named(&verdict, broken_lines[_i].operation, broken_lines[_i].also, what);
+    clm_backend_close(backend);
+    test_directory_remove(directory);
+}
+END_TEST
+
+/* The folder itself changes nothing, and every kernel file is among those broken. */
+START_TEST(unbroken_kernels_of_a_folder_pass)
+{
+    char *const directory = kernel_folder("update.cl", "/*", "/*");
+    struct clm_backend *const backend = open_with_kernels(directory);
+    ck_assert(verify(backend).passed);
+    for (const struct kernel_source *source = kernel_sources; source->name; source++) {
+        bool is_broken = false;
+        for (size_t i = 0; i < BROKEN_LINES; i++)
+            is_broken = is_broken || !strcmp(source->name, broken_lines[i].file);
+        ck_assert_msg(is_broken, "no line of %s is broken by these tests", source->name);
+    }
+    clm_backend_close(backend);
+    test_directory_remove(directory);
+}
+END_TEST
+
+/* ---- gradients ---- */
+
+#define ROWS_MAX 8
+
+struct rows_heard {
+    size_t count;
+    struct clm_gradcheck_row rows[ROWS_MAX];
+    bool passed;
+};
+
+static void hear_row(void *user, const struct clm_gradcheck_row *row)
+{
+    struct rows_heard *const heard = user;
+    ck_assert_uint_lt(heard->count, ROWS_MAX);
+    heard->rows[heard->count++] = *row;
+}
+
+static const size_t net_sizes[4] = {20, 13, 7, 5};
+
+static struct rows_heard gradcheck(struct clm_backend *backend, const struct clm_data *data, size_t batch)
+{
+    const struct clm_gradcheck_options options = {.sizes = net_sizes,
+                                                  .size_count = 4,
+                                                  .batch = batch,
+                                                  .samples = 30,
+                                                  .l2 = 0.01,
+                                                  .seed = 3,
+                                                  .data = data};
+    struct rows_heard heard = {0};
+    if (clm_gradcheck(backend, &options, hear_row, &heard, &heard.passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return heard;
+}
+
+START_TEST(right_gradients_pass)
+{
+    static const enum clm_backend_kind kinds[] = {CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS,
+                                                  CLM_BACKEND_OPENCL};
+    static const char *const names[6] = {"layers.0.weight", "layers.0.bias",   "layers.1.weight",
+                                         "layers.1.bias",   "layers.2.weight", "layers.2.bias"};
+    static const size_t tried[6] = {30, 13, 30, 7, 30, 5};
+    struct clm_backend *const backend = fixture_backend(kinds[_i]);
+    struct clm_data *const data = fixture_data(30, 5, 20, 5);
+    for (int has_data = 0; has_data < 2; has_data++) {
+        const struct rows_heard heard = gradcheck(backend, has_data ? data : NULL, 11);
+        ck_assert(heard.passed);
+        ck_assert_uint_eq(heard.count, 6);
+        for (size_t n = 0; n < 6; n++) {
+            const struct clm_gradcheck_row *const row = &heard.rows[n];
+            ck_assert_str_eq(row->parameter, names[n]);
+            ck_assert_uint_eq(row->tried, tried[n]);
+            ck_assert_uint_le(row->skipped, tried[n] / 4);
+            ck_assert(row->passed);
+            /* bounds that would let a wrong gradient through prove nothing */
+            ck_assert_within(row->numerical, row->analytic, 1e-6 * (1 + fabs(row->analytic)));
+            ck_assert_within(row->device, row->analytic, 1e-5 * (1 + fabs(row->analytic)));
+        }
+    }
+    clm_data_close(data);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* The device's gradient of a layer without penalty, or one element off by a thousandth: rows of weights fail, others not. */
+START_TEST(wrong_gradients_are_noticed)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    damage = DAMAGE_SLIGHT;
+    for (int mistake = 0; mistake < 2; mistake++) {
+        spoilt.linear_backward_params = mistake ? params_with_half_penalty : spoilt_params;
+        const struct rows_heard heard = gradcheck(backend, NULL, 11);
+        ck_assert(!heard.passed);
+        ck_assert_uint_eq(heard.count, 6);
+        for (size_t n = 0; n < 6; n++) {
+            ck_assert_int_eq(heard.rows[n].passed, n % 2 == 1);
+            ck_assert_double_le(heard.rows[n].error_over_bound, 1); /* the reference is right */
+            ck_assert_int_eq(heard.rows[n].device_error_over_bound > 1, n % 2 == 0);
+        }
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* With inputs and biases of zero every unit stands on its kink: no bias of a hidden layer can be tried, which is no pass. */
+START_TEST(kinks_are_skipped_and_counted)
+{
+    struct clm_backend *const backend = fixture_backend(CLM_BACKEND_REFERENCE);
+    struct clm_data *const data = fixture_data(30, 5, 20, 5);
+    memset(data->train_values, 0, 30 * 20);
+    const struct rows_heard heard = gradcheck(backend, data, 11);
+    ck_assert(!heard.passed);
+    ck_assert_uint_eq(heard.rows[1].tried, 13);
+    ck_assert_uint_eq(heard.rows[1].skipped, 13);
+    ck_assert(!heard.rows[1].passed);
+    ck_assert(heard.rows[4].passed && heard.rows[5].passed);
+    ck_assert_uint_eq(heard.rows[5].skipped, 0);
+    clm_data_close(data);
+    clm_backend_close(backend);
+}
+END_TEST
+
+START_TEST(senseless_gradchecks_are_refused)
+{
+    struct clm_backend *const backend = fixture_backend(CLM_BACKEND_BLAS);
+    struct clm_data *const data = fixture_data(10, 5, 20, 5);
+    static const size_t others[2] = {21, 5};
+    const struct {
+        struct clm_gradcheck_options options;
+        clm_status status;
+    } cases[] = {
+        {{.sizes = net_sizes, .size_count = 4, .batch = 0, .samples = 5}, CLM_ERROR_ARGUMENT},
+        {{.sizes = net_sizes, .size_count = 4, .batch = 5, .samples = 0}, CLM_ERROR_ARGUMENT},
+        {{.sizes = net_sizes, .size_count = 1, .batch = 5, .samples = 5}, CLM_ERROR_ARGUMENT},
+        {{.sizes = net_sizes, .size_count = 4, .batch = 5, .samples = 5, .l2 = NAN}, CLM_ERROR_ARGUMENT},
+        {{.sizes = net_sizes, .size_count = 4, .batch = 11, .samples = 5, .data = data}, CLM_ERROR_ARGUMENT},
+        {{.sizes = others, .size_count = 2, .batch = 5, .samples = 5, .data = data}, CLM_ERROR_SHAPE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rows_heard heard = {.passed = true};
+        error.message[0] = 0;
+        ck_assert_int_eq(clm_gradcheck(backend, &cases[i].options, hear_row, &heard, &heard.passed, &error),
+                         cases[i].status);
+        ck_assert(!heard.passed && heard.count == 0);
+        ck_assert_uint_gt(strlen(error.message), 10);
+        ck_assert_uint_eq(backend->memory.now, 0);
+    }
+    clm_data_close(data);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* One input x, two classes: the loss of a row of class 0 is log(1 + exp(z1 - z0)), so that with s the logistic function of
+ * z1 - z0 its derivative by W[1] is s x, by W[0] it is -s x, and by the biases s and -s. */
+START_TEST(differences_hold_their_own_bounds)
+{
+    struct clm_backend *const backend = fixture_backend(CLM_BACKEND_REFERENCE);
+    const size_t widths[2] = {1, 2};
+    const double W[2] = {0.75, -0.5}, b[2] = {0.1, 0.3}, l2 = 0.25;
+    const double x = 1.5, s = 1 / (1 + exp((W[0] - W[1]) * x + b[0] - b[1]));
+    const double exact[2][2] = {{-s * x + 2 * l2 * W[0], s * x + 2 * l2 * W[1]}, {-s, s}};
+    const uint32_t label = 0;
+    struct network net;
+    struct differences differences;
+    ck_assert_int_eq(network_create(backend, widths, 1, 1, NETWORK_TRAIN, &net, &error), CLM_OK);
+    ck_assert_int_eq(backend_write(backend, &net.layers[0].W, HOST_DOUBLE, W, &error), CLM_OK);
+    ck_assert_int_eq(backend_write(backend, &net.layers[0].b, HOST_DOUBLE, b, &error), CLM_OK);
+    ck_assert_int_eq(backend_write(backend, &net.X, HOST_DOUBLE, &x, &error), CLM_OK);
+    ck_assert_int_eq(backend_write(backend, &net.labels, HOST_INDEX, &label, &error), CLM_OK);
+    for (double rounding = 1e-15; rounding < 1e-5; rounding *= 1e3) {
+        ck_assert_int_eq(differences_create(&net, l2, rounding, &differences, &error), CLM_OK);
+        for (int is_bias = 0; is_bias < 2; is_bias++)
+            for (size_t o = 0; o < 2; o++) {
+                struct difference difference;
+                ck_assert_int_eq(difference_of(&differences, 0, o, 0, is_bias, &difference, &error), CLM_OK);
+                ck_assert(difference.is_smooth);
+                ck_assert_within(difference.value, exact[is_bias][o], difference.error);
+                /* h is the cube root of the rounding e: e / h + h² |f'''| / 2, where f''' is below x³ */
+                ck_assert_double_le(difference.error, 8 * cbrt(rounding * rounding));
+            }
+        differences_free(&differences);
+    }
+    network_free(&net);
+    clm_backend_close(backend);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("check");
+    TCase *const verification = tcase_create("verify"), *const gradients = tcase_create("gradcheck");
+    tcase_set_timeout(verification, 300);
+    tcase_set_timeout(gradients, 300);
+    tcase_add_loop_test(verification, what_is_right_passes, 0, 3);
+    tcase_add_loop_test(verification, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
+    tcase_add_test(verification, mistakes_are_noticed_and_named);
+    tcase_add_test(verification, an_operation_that_fails_is_an_error);
+    tcase_add_test(verification, unbroken_kernels_of_a_folder_pass);
+    tcase_add_loop_test(verification, a_broken_kernel_line_is_noticed_and_named, 0, (int)BROKEN_LINES);
+    tcase_add_loop_test(gradients, right_gradients_pass, 0, 3);
+    tcase_add_test(gradients, wrong_gradients_are_noticed);
+    tcase_add_test(gradients, kinks_are_skipped_and_counted);
+    tcase_add_test(gradients, senseless_gradchecks_are_refused);
+    tcase_add_test(gradients, differences_hold_their_own_bounds);
+    suite_add_tcase(suite, verification);
+    suite_add_tcase(suite, gradients);
+    return test_run(suite);
+}

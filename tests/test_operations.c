@@ -1,0 +1,502 @@
+/* Every operation on every backend, on cases small enough to be worked out by hand; every number in them is exact in
+ * float unless a bound says otherwise. And what does not fit is refused, and leaves everything as it was. */
+#include "base/size.h"
+#include "support/fixtures.h"
+#include "support/support.h"
+
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define U 0x1p-24 /* half a float's unit in the last place */
+
+static const enum clm_backend_kind kinds[] = {CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL};
+#define KIND_COUNT (sizeof kinds / sizeof *kinds)
+
+static struct clm_backend *be; /* the backend of the running test */
+static struct clm_error error;
+
+#define ck_assert_done(call)                                                                                 \
+    do {                                                                                                     \
+        if ((call) != CLM_OK)                                                                                \
+            ck_abort_msg("%s: %s", #call, error.message);                                                    \
+    } while (0)
+
+static struct tensor reals(size_t rows, size_t columns, const float *values)
+{
+    struct tensor tensor;
+    ck_assert_done(tensor_create(be, TENSOR_REAL, rows, columns, &tensor, &error));
+    ck_assert_done(backend_write(be, &tensor, HOST_FLOAT, values, &error));
+    return tensor;
+}
+
+static struct tensor indices(size_t count, const uint32_t *values)
+{
+    struct tensor tensor;
+    ck_assert_done(tensor_create(be, TENSOR_INDEX, 1, count, &tensor, &error));
+    ck_assert_done(backend_write(be, &tensor, HOST_INDEX, values, &error));
+    return tensor;
+}
+
+/* All NaN. */
+static struct tensor unset(size_t rows, size_t columns)
+{
+    float values[64];
+    for (size_t i = 0; i < 64; i++)
+        values[i] = NAN;
+    ck_assert_uint_le(rows * columns, 64);
+    return reals(rows, columns, values);
+}
+
+/* Compares and frees. */
+static void expect_within(struct tensor *tensor, const double *expected, double bound)
+{
+    double values[64];
+    ck_assert_uint_le(tensor->rows * tensor->columns, 64);
+    ck_assert_done(backend_read(be, tensor, HOST_DOUBLE, values, &error));
+    for (size_t i = 0; i < tensor->rows * tensor->columns; i++)
+        if (isnan(expected[i]))
+            ck_assert_msg(isnan(values[i]), "element %zu is %g, not NaN", i, values[i]);
+        else if (!(fabs(values[i] - expected[i]) <= bound))
+            ck_abort_msg("%s: element %zu is %.9g, not within %.3g of %.9g", clm_backend_name(be), i,
+                         values[i], bound, expected[i]);
+    tensor_free(be, tensor);
+}
+
+static void expect_exactly(struct tensor *tensor, const double *expected)
+{
+    expect_within(tensor, expected, 0);
+}
+
+static void open_backend(int kind)
+{
+    be = fixture_backend(kinds[kind]);
+}
+
+static void close_backend(void)
+{
+    ck_assert_uint_eq(be->memory.now, 0);
+    clm_backend_close(be);
+    be = NULL;
+}
+
+/* ---- a layer of three inputs and two outputs, and a batch of two ---- */
+
+static const float X_values[6] = {1, 2, -1, 0.5f, -3, 4};
+static const float W_values[6] = {0.5f, -1, 2, 1, 1, -0.25f};
+static const float b_values[2] = {0.25f, -0.5f};
+static const float dZ_values[4] = {2, -1, 0.5f, 4};
+
+static struct linear layer_of(bool has_velocity)
+{
+    static const float W_velocity[6] = {1, -2, 4, 0, 0.5f, 8}, b_velocity[2] = {2, -4};
+    const size_t widths[2] = {3, 2};
+    struct linear layer = {.W = reals(2, 3, W_values), .b = reals(1, 2, b_values)};
+    ck_assert_done(backend_prepare(be, widths, 2, 2, &error));
+    if (has_velocity) {
+        layer.W_velocity = reals(2, 3, W_velocity);
+        layer.b_velocity = reals(1, 2, b_velocity);
+    }
+    return layer;
+}
+
+static void layer_free(struct linear *layer)
+{
+    tensor_free(be, &layer->W);
+    tensor_free(be, &layer->b);
+    tensor_free(be, &layer->W_velocity);
+    tensor_free(be, &layer->b_velocity);
+}
+
+/* What the backend holds beside tensors is not the test's to free. */
+static void close_with_workspace(void)
+{
+    clm_backend_close(be);
+    be = NULL;
+}
+
+START_TEST(forward_is_by_hand)
+{
+    /* row 0: 0.5 - 2 - 2 + 0.25, 1 + 2 + 0.25 - 0.5; row 1: 0.25 + 3 + 8 + 0.25, 0.5 - 3 - 1 - 0.5 */
+    const double Z[4] = {-3.25, 2.75, 11.5, -4}, relu[4] = {0, 2.75, 11.5, 0};
+    open_backend(_i);
+    struct linear layer = layer_of(false);
+    struct tensor X = reals(2, 3, X_values), Y = unset(2, 2), Y_relu = unset(2, 2);
+    ck_assert_done(linear_forward(be, &X, &layer, ACTIVATION_NONE, &Y, &error));
+    ck_assert_done(linear_forward(be, &X, &layer, ACTIVATION_RELU, &Y_relu, &error));
+    expect_exactly(&Y, Z);
+    expect_exactly(&Y_relu, relu);
+    tensor_free(be, &X);
+    layer_free(&layer);
+    close_with_workspace();
+}
+END_TEST
+
+START_TEST(a_nan_survives_the_relu)
+{
+    const float inputs[6] = {1, 2, -1, 0.5f, NAN, 4};
+    const double relu[4] = {0, 2.75, NAN, NAN};
+    open_backend(_i);
+    struct linear layer = layer_of(false);
+    struct tensor X = reals(2, 3, inputs), Y = unset(2, 2);
+    ck_assert_done(linear_forward(be, &X, &layer, ACTIVATION_RELU, &Y, &error));
+    expect_exactly(&Y, relu);
+    tensor_free(be, &X);
+    layer_free(&layer);
+    close_with_workspace();
+}
+END_TEST
+
+START_TEST(input_gradient_is_by_hand)
+{
+    const double dX[6] = {0, -3, 4.25, 4.25, 3.5, 0}, masked[6] = {0, 0, 4.25, 0, 3.5, NAN};
+    const float Y_values[6] = {1, 0, 2, -0.0f, 0.5f, NAN};
+    open_backend(_i);
+    struct linear layer = layer_of(false);
+    struct tensor dZ = reals(2, 2, dZ_values), Y = reals(2, 3, Y_values);
+    struct tensor plain = unset(2, 3), behind = unset(2, 3);
+    ck_assert_done(linear_backward_input(be, &dZ, &layer, NULL, &plain, &error));
+    ck_assert_done(linear_backward_input(be, &dZ, &layer, &Y, &behind, &error));
+    expect_exactly(&plain, dX);
+    expect_exactly(&behind, masked);
+    tensor_free(be, &dZ);
+    tensor_free(be, &Y);
+    layer_free(&layer);
+    close_with_workspace();
+}
+END_TEST
+
+/* dZᵀ X by hand, and Σ dZ */
+static const double dW_values[6] = {2.25, 2.5, 0, 1, -14, 17}, db_values[2] = {2.5, 3};
+
+START_TEST(parameter_gradients_are_by_hand)
+{
+    double penalised[6];
+    for (size_t i = 0; i < 6; i++)
+        penalised[i] = dW_values[i] + 2 * 0.25 * (double)W_values[i];
+    open_backend(_i);
+    struct linear layer = layer_of(false);
+    struct tensor dZ = reals(2, 2, dZ_values), X = reals(2, 3, X_values);
+    for (int has_penalty = 0; has_penalty < 2; has_penalty++) {
+        struct tensor dW = unset(2, 3), db = unset(1, 2);
+        ck_assert_done(linear_backward_params(be, &dZ, &X, &layer, has_penalty ? 0.25 : 0, &dW, &db, &error));
+        expect_exactly(&dW, has_penalty ? penalised : dW_values);
+        expect_exactly(&db, db_values);
+    }
+    tensor_free(be, &dZ);
+    tensor_free(be, &X);
+    layer_free(&layer);
+    close_with_workspace();
+}
+END_TEST
+
+/* The four kinds of step: rate 0.5, momentum 0 or 0.5, l2 0 or 0.25, all powers of two. */
+START_TEST(the_step_is_by_hand)
+{
+    static const double W_velocity[6] = {1, -2, 4, 0, 0.5, 8}, b_velocity[2] = {2, -4};
+    for (int variant = 0; variant < 4; variant++) {
+        const struct step step = {0.5, variant & 1 ? 0.5 : 0, variant & 2 ? 0.25 : 0};
+        double W[6], b[2], v[6], bv[2];
+        for (size_t i = 0; i < 6; i++) {
+            v[i] = step.momentum * W_velocity[i] + dW_values[i] + 2 * step.l2 * (double)W_values[i];
+            W[i] = (double)W_values[i] - 0.5 * v[i];
+        }
+        for (size_t o = 0; o < 2; o++) {
+            bv[o] = step.momentum * b_velocity[o] + db_values[o]; /* biases have no penalty */
+            b[o] = (double)b_values[o] - 0.5 * bv[o];
+        }
+        open_backend(_i);
+        struct linear layer = layer_of(step.momentum != 0);
+        struct tensor dZ = reals(2, 2, dZ_values), X = reals(2, 3, X_values);
+        ck_assert_done(linear_backward_update(be, &dZ, &X, &layer, &step, &error));
+        expect_exactly(&layer.W, W);
+        expect_exactly(&layer.b, b);
+        if (step.momentum != 0) {
+            expect_exactly(&layer.W_velocity, v);
+            expect_exactly(&layer.b_velocity, bv);
+        }
+        tensor_free(be, &dZ);
+        tensor_free(be, &X);
+        layer_free(&layer);
+        close_with_workspace();
+    }
+}
+END_TEST
+
+START_TEST(the_step_alone_is_by_hand)
+{
+    static const float w_values[3] = {1, -2, 0.5f}, g_values[3] = {4, 0, -1}, v_values[3] = {2, 8, -4};
+    const double plain[3] = {-1, -2, 1}, heavy[3] = {-1.5, -4, 2}, v_after[3] = {5, 4, -3};
+    open_backend(_i);
+    struct tensor g = reals(1, 3, g_values), w = reals(1, 3, w_values), v = reals(1, 3, v_values);
+    ck_assert_done(update(be, &w, &g, NULL, &(struct step){.learning_rate = 0.5, .l2 = 7}, &error));
+    expect_exactly(&w, plain); /* the penalty is the gradient's business */
+    w = reals(1, 3, w_values);
+    ck_assert_done(update(be, &w, &g, &v, &(struct step){.learning_rate = 0.5, .momentum = 0.5}, &error));
+    expect_exactly(&w, heavy);
+    expect_exactly(&v, v_after);
+    tensor_free(be, &g);
+    close_backend();
+}
+END_TEST
+
+/* ---- softmax ---- */
+
+/* Rows: even logits; a clear winner by 1e4, whose exponentials are exact; a tie, which the first wins; a label that is
+ * 1e4 below. The even row of four has p = 1/4 and loss ln 4. */
+static const float Z_values[16] = {3, 3, 3, 3, 1e4f, 0, -1e4f, 0, -1e4f, 0, -1e4f, -1e4f, 0, 1e4f, 0, 0};
+static const uint32_t label_values[4] = {0, 0, 1, 3};
+static const double probabilities[16] = {0.25, 0.25, 0.25, 0.25, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0};
+
+START_TEST(cross_entropy_is_by_hand)
+{
+    double expected[16], loss;
+    size_t correct;
+    for (size_t i = 0; i < 16; i++)
+        expected[i] = (probabilities[i] - (i % 4 == label_values[i / 4])) / 4;
+    open_backend(_i);
+    struct tensor Z = reals(4, 4, Z_values), dZ = unset(4, 4), labels = indices(4, label_values);
+    struct metrics sums;
+    ck_assert_done(metrics_create(be, &sums, &error));
+    ck_assert_done(metrics_reset(be, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, NULL, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, &dZ, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, &Z, &sums, &error));
+    ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
+    ck_assert_uint_eq(correct, 3 * 3);
+    /* three times ln 4 + 1e4; log is good to 3 units, and each of 4 sums rounds what is 1e4 in size */
+    ck_assert_within(loss, 3 * (log(4) + 1e4), 3 * (6 * U * log(4) + 4 * U * 1.1e4));
+    /* exp(0) = 1 and 1 / 4 may be off by 3 and 2.5 units, differences are exact */
+    expect_within(&dZ, expected, (6 + 5 + 1) * U / 4);
+    expect_within(&Z, expected, (6 + 5 + 1) * U / 4);
+    ck_assert_done(metrics_reset(be, &sums, &error));
+    ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
+    ck_assert(loss == 0 && correct == 0);
+    metrics_free(be, &sums);
+    tensor_free(be, &labels);
+    close_backend();
+}
+END_TEST
+
+START_TEST(ties_and_nans_in_the_logits)
+{
+    /* the first of the largest is the prediction; a row with a NaN is never correct, wherever the NaN is */
+    static const float tied[6] = {1, 5, 5, 5, 5, 1};
+    static const float broken[3] = {7, 1, NAN};
+    static const uint32_t second[2] = {2, 0}, first[1] = {0};
+    const double gone[3] = {NAN, NAN, NAN};
+    double loss;
+    size_t correct;
+    open_backend(_i);
+    struct tensor Z = reals(2, 3, tied), labels = indices(2, second);
+    struct tensor bad = reals(1, 3, broken), label = indices(1, first);
+    struct metrics sums;
+    ck_assert_done(metrics_create(be, &sums, &error));
+    ck_assert_done(metrics_reset(be, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, NULL, &sums, &error));
+    ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
+    ck_assert_uint_eq(correct, 1);
+    ck_assert(isfinite(loss));
+    ck_assert_done(softmax_xent(be, &bad, &label, &bad, &sums, &error));
+    ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
+    ck_assert_uint_eq(correct, 1);
+    ck_assert(isnan(loss));
+    expect_exactly(&bad, gone);
+    metrics_free(be, &sums);
+    tensor_free(be, &Z);
+    tensor_free(be, &labels);
+    tensor_free(be, &label);
+    close_backend();
+}
+END_TEST
+
+START_TEST(softmax_is_by_hand)
+{
+    open_backend(_i);
+    struct tensor Z = reals(4, 4, Z_values), P = unset(4, 4);
+    ck_assert_done(softmax(be, &Z, &P, &error));
+    ck_assert_done(softmax(be, &Z, &Z, &error));
+    expect_within(&P, probabilities, (6 + 5) * U);
+    expect_within(&Z, probabilities, (6 + 5) * U);
+    close_backend();
+}
+END_TEST
+
+/* ---- gather ---- */
+
+static void gather_and_compare(struct resident *data, const struct tensor *order, const double *expected,
+                               const uint32_t *expected_labels)
+{
+    static const uint32_t none[2] = {99, 99};
+    uint32_t got[2];
+    struct tensor X = unset(2, 2), labels = indices(2, none);
+    ck_assert_done(gather(be, data, order, 1, &X, &labels, &error));
+    expect_exactly(&X, expected);
+    ck_assert_done(backend_read(be, &labels, HOST_INDEX, got, &error));
+    ck_assert_mem_eq(got, expected_labels, sizeof got);
+    tensor_free(be, &labels);
+}
+
+START_TEST(gather_is_by_hand)
+{
+    static const uint8_t bytes[8] = {0, 255, 10, 20, 30, 40, 50, 60};
+    static const float values[8] = {0, 255, 10, 20, 30, 40, 50, 60}, mean[2] = {2, 4}, scale[2] = {0.5f, 4};
+    static const uint32_t classes[4] = {7, 5, 6, 3}, numbers[4] = {2, 0, 3, 1};
+    static const uint32_t straight_labels[2] = {5, 6}, ordered_labels[2] = {7, 3};
+    const double straight[4] = {4, 64, 14, 144}, ordered[4] = {-1, 1004, 24, 224};
+    open_backend(_i);
+    struct resident data = {
+        .labels = indices(4, classes), .mean = reals(1, 2, mean), .scale = reals(1, 2, scale)};
+    struct tensor order = indices(4, numbers);
+    for (int is_bytes = 0; is_bytes < 2; is_bytes++) {
+        if (is_bytes) {
+            ck_assert_done(tensor_create(be, TENSOR_BYTE, 4, 2, &data.values, &error));
+            ck_assert_done(backend_write(be, &data.values, HOST_BYTE, bytes, &error));
+        } else
+            data.values = reals(4, 2, values);
+        gather_and_compare(&data, NULL, straight, straight_labels);
+        gather_and_compare(&data, &order, ordered, ordered_labels);
+        tensor_free(be, &data.values);
+    }
+    tensor_free(be, &data.labels);
+    tensor_free(be, &data.mean);
+    tensor_free(be, &data.scale);
+    tensor_free(be, &order);
+    close_backend();
+}
+END_TEST
+
+/* ---- what does not fit ---- */
+
+/* Tensors of every wrong shape for a layer of 3 inputs and 2 outputs and a batch of 2. */
+START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
+{
+    const double nothing[9] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    const double W_before[6] = {0.5, -1, 2, 1, 1, -0.25}, b_before[2] = {0.25, -0.5};
+    const struct step plain = {.learning_rate = 0.5}, heavy = {.learning_rate = 0.5, .momentum = 0.5};
+    static const uint32_t two[2] = {0, 1}, three[3] = {0, 1, 2};
+    open_backend(_i);
+    struct linear layer = layer_of(false);
+    struct tensor X = reals(2, 3, X_values), dZ = reals(2, 2, dZ_values), Y23 = unset(2, 3),
+                  Y32 = unset(3, 2), Y22 = unset(2, 2), Y33 = unset(3, 3), b3 = unset(1, 3),
+                  labels3 = indices(3, three), labels2 = indices(2, two), empty = {0};
+    struct metrics sums;
+    double loss;
+    size_t correct;
+    ck_assert_done(metrics_create(be, &sums, &error));
+    ck_assert_done(metrics_reset(be, &sums, &error));
+
+    const clm_status refused[] = {
+        linear_forward(be, &X, &layer, ACTIVATION_NONE, &Y23, &error),
+        linear_forward(be, &X, &layer, ACTIVATION_NONE, &Y32, &error),
+        linear_forward(be, &dZ, &layer, ACTIVATION_NONE, &Y22, &error),
+        linear_forward(be, &empty, &layer, ACTIVATION_NONE, &Y22, &error),
+        softmax_xent(be, &dZ, &labels3, &Y22, &sums, &error),
+        softmax_xent(be, &dZ, &labels2, &Y23, &sums, &error),
+        softmax_xent(be, &dZ, &X, &Y22, &sums, &error),
+        softmax(be, &dZ, &Y23, &error),
+        linear_backward_input(be, &dZ, &layer, NULL, &Y22, &error),
+        linear_backward_input(be, &X, &layer, NULL, &Y23, &error),
+        linear_backward_input(be, &dZ, &layer, &Y32, &Y23, &error),
+        linear_backward_params(be, &dZ, &X, &layer, 0, &Y32, &b3, &error),
+        linear_backward_params(be, &dZ, &X, &layer, 0, &Y23, &b3, &error),
+        linear_backward_params(be, &dZ, &Y33, &layer, 0, &Y23, &b3, &error),
+        linear_backward_update(be, &X, &X, &layer, &plain, &error),
+        linear_backward_update(be, &dZ, &X, &layer, &heavy, &error), /* without velocities */
+        update(be, &layer.W, &Y32, NULL, &plain, &error),
+        update(be, &layer.W, &Y23, &Y32, &heavy, &error),
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        ck_assert_msg(refused[i] == CLM_ERROR_SHAPE, "case %zu gives %s", i, clm_status_text(refused[i]));
+
+    ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
+    ck_assert(loss == 0 && correct == 0);
+    metrics_free(be, &sums);
+    expect_exactly(&Y22, nothing);
+    expect_exactly(&Y23, nothing);
+    expect_exactly(&Y32, nothing);
+    expect_exactly(&Y33, nothing);
+    expect_exactly(&b3, nothing);
+    expect_exactly(&layer.W, W_before);
+    expect_exactly(&layer.b, b_before);
+    tensor_free(be, &X);
+    tensor_free(be, &dZ);
+    tensor_free(be, &labels2);
+    tensor_free(be, &labels3);
+    close_with_workspace();
+}
+END_TEST
+
+START_TEST(rows_beyond_the_data_are_refused)
+{
+    static const float values[6] = {1, 2, 3, 4, 5, 6}, ones[2] = {1, 1};
+    static const uint32_t classes[3] = {0, 1, 2}, none[2] = {99, 99};
+    const double nothing[4] = {NAN, NAN, NAN, NAN};
+    open_backend(_i);
+    struct resident data = {.values = reals(3, 2, values),
+                            .labels = indices(3, classes),
+                            .mean = reals(1, 2, ones),
+                            .scale = reals(1, 2, ones)};
+    struct tensor X = unset(2, 2), labels = indices(2, none);
+    uint32_t got[2];
+    ck_assert_int_eq(gather(be, &data, NULL, 2, &X, &labels, &error), CLM_ERROR_SHAPE);
+    ck_assert_int_eq(gather(be, &data, NULL, SIZE_MAX, &X, &labels, &error), CLM_ERROR_SHAPE);
+    ck_assert_int_eq(gather(be, &data, &labels, 0, &X, &labels, &error),
+                     CLM_ERROR_SHAPE); /* order too short */
+    ck_assert_done(backend_read(be, &labels, HOST_INDEX, got, &error));
+    ck_assert_mem_eq(got, none, sizeof got);
+    expect_exactly(&X, nothing);
+    tensor_free(be, &data.values);
+    tensor_free(be, &data.labels);
+    tensor_free(be, &data.mean);
+    tensor_free(be, &data.scale);
+    tensor_free(be, &labels);
+    close_backend();
+}
+END_TEST
+
+START_TEST(memory_is_typed_and_counted)
+{
+    struct tensor tensor;
+    const float values[2] = {1, 2};
+    open_backend(_i);
+    ck_assert_int_eq(tensor_create(be, TENSOR_REAL, 0, 3, &tensor, &error), CLM_ERROR_SHAPE);
+    ck_assert_int_eq(tensor_create(be, TENSOR_REAL, SIZE_MAX / 2, 3, &tensor, &error), CLM_ERROR_SHAPE);
+    ck_assert_ptr_null(tensor.memory);
+    ck_assert_done(tensor_create(be, TENSOR_INDEX, 1, 2, &tensor, &error));
+    ck_assert_int_eq(backend_write(be, &tensor, HOST_FLOAT, values, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_uint_eq(be->memory.now, 8);
+    tensor_free(be, &tensor);
+    ck_assert_uint_eq(be->memory.now, 0);
+    ck_assert_uint_ge(be->memory.peak, 8);
+    close_backend();
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        forward_is_by_hand,
+        a_nan_survives_the_relu,
+        input_gradient_is_by_hand,
+        parameter_gradients_are_by_hand,
+        the_step_is_by_hand,
+        the_step_alone_is_by_hand,
+        cross_entropy_is_by_hand,
+        ties_and_nans_in_the_logits,
+        softmax_is_by_hand,
+        gather_is_by_hand,
+        what_does_not_fit_is_refused_and_nothing_is_written,
+        rows_beyond_the_data_are_refused,
+        memory_is_typed_and_counted,
+    };
+    Suite *const suite = suite_create("operations");
+    TCase *const cases = tcase_create("operations");
+    tcase_set_timeout(cases, 120);
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+        tcase_add_loop_test(cases, tests[i], 0, (int)KIND_COUNT);
+    suite_add_tcase(suite, cases);
+    return test_run(suite);
+}
