@@ -16,6 +16,8 @@ static const struct command commands[] = {
     {"train", command_train, "train a net, print a table of epochs, write a run directory"},
     {"eval", command_eval, "loss, accuracy, confusion matrix, precision and recall of a model"},
     {"predict", command_predict, "class and probabilities of each row"},
+    {"verify", command_verify, "every operation and whole training steps of a device against the reference"},
+    {"gradcheck", command_gradcheck, "analytic against numerical gradients, layer by layer"},
     {"bench", command_bench, "how long a training step takes on each backend and device"},
 };
 
