@@ -194,8 +194,16 @@ struct clm_memory_plan {
     uint64_t available; /* the device's memory; 0 where nothing limits it but the host */
 };
 
+/* The learning rate of epoch e = 1 … E. */
+enum clm_schedule {
+    CLM_SCHEDULE_CONSTANT, /* rate */
+    CLM_SCHEDULE_LINEAR,   /* rate (1 - (e - 1) / E) */
+    CLM_SCHEDULE_COSINE,   /* rate (1 + cos(π (e - 1) / E)) / 2 */
+};
+
 struct clm_train_options {
     size_t epochs, batch;
+    enum clm_schedule schedule; /* of learning_rate */
     double learning_rate, momentum, l2; /* l2: the penalty is l2 times the sum of squared weights */
     uint64_t seed;
     bool shuffle;

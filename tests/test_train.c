@@ -342,6 +342,33 @@ START_TEST(memory_plan)
 }
 END_TEST
 
+/* The rates of five epochs, by hand; and a rate that falls trains otherwise than one that stays. */
+START_TEST(schedules)
+{
+    static const double rates[][5] = {
+        [CLM_SCHEDULE_CONSTANT] = {0.1, 0.1, 0.1, 0.1, 0.1},
+        [CLM_SCHEDULE_LINEAR] = {0.1, 0.08, 0.06, 0.04, 0.02},
+        [CLM_SCHEDULE_COSINE] = {0.1, 0.0904508497, 0.0654508497, 0.0345491503, 0.0095491503}};
+    struct clm_data *data = fixture_data(64, 0, 31, 10);
+    struct clm_model *start = fixture_model(data, NULL, 1, hidden),
+                     *model = fixture_model(data, NULL, 1, hidden);
+    struct record record = {0};
+    struct clm_train_options options = usual_options(&record);
+    options.epochs = 5;
+    options.shuffle = false;
+    train(CLM_BACKEND_BLAS, start, data, &options);
+    record.count = 0;
+    options.schedule = (enum clm_schedule)_i;
+    train(CLM_BACKEND_BLAS, model, data, &options);
+    for (size_t e = 0; e < 5; e++)
+        ck_assert_within(record.epochs[e].learning_rate, rates[_i][e], 1e-9);
+    ck_assert_int_eq(same_bits(start, model), _i == CLM_SCHEDULE_CONSTANT);
+    clm_model_free(start);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
 START_TEST(stops_after_the_epoch)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);
@@ -446,6 +473,7 @@ int main(void)
     tcase_add_loop_test(cases, generalises, 0, KIND_COUNT);
     tcase_add_loop_test(cases, same_seed_same_bits, 0, KIND_COUNT);
     tcase_add_loop_test(cases, memory_plan, 0, 2 * KIND_COUNT);
+    tcase_add_loop_test(cases, schedules, 0, 3);
     tcase_add_test(cases, stops_after_the_epoch);
     tcase_add_loop_test(cases, bad_options, 0, 8);
     tcase_add_test(cases, model_that_does_not_fit);

@@ -1,6 +1,7 @@
 #include "check/operations.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define LEARNING_RATE 0.1
 #define SEED          1
@@ -224,14 +225,17 @@ static const char *content_of(const struct variant *v)
 /* What is not the shape: the options that are set, the content, and where a NaN is. */
 static void describe_rest(const struct variant *v, const char *shape, char text[SHAPE_TEXT_MAX])
 {
-    char momentum[32] = "", l2[32] = "";
+    char momentum[24] = "", l2[24] = "";
     if (v->momentum != 0)
         snprintf(momentum, sizeof momentum, " momentum=%g", v->momentum);
     if (v->l2 != 0)
         snprintf(l2, sizeof l2, " l2=%g", v->l2);
-    snprintf(text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s", shape, v->act == ACTIVATION_RELU ? " relu" : "",
-             v->has_mask ? " mask" : "", momentum, l2, content_of(v), v->nan_in ? ", NaN in " : "",
-             v->nan_in ? v->nan_in : "");
+    const int length =
+        snprintf(text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s", shape, v->act == ACTIVATION_RELU ? " relu" : "",
+                 v->has_mask ? " mask" : "", momentum, l2, content_of(v), v->nan_in ? ", NaN in " : "",
+                 v->nan_in ? v->nan_in : "");
+    if (length >= SHAPE_TEXT_MAX)
+        memcpy(text + SHAPE_TEXT_MAX - 4, "...", 4);
 }
 
 static void describe_layer(const struct variant *v, char text[SHAPE_TEXT_MAX])

@@ -22,6 +22,7 @@ enum option_key {
     KEY_EPOCHS,
     KEY_BATCH,
     KEY_LEARNING_RATE,
+    KEY_SCHEDULE,
     KEY_MOMENTUM,
     KEY_L2,
     KEY_OPTIMIZER,

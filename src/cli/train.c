@@ -30,6 +30,8 @@ static const struct argp_option options[] = {
     {"epochs", KEY_EPOCHS, "N", 0, "passes over the training set (default: 10)", 4},
     {"batch", KEY_BATCH, "N", 0, "rows of a minibatch (default: 128)", 4},
     {"lr", KEY_LEARNING_RATE, "ETA", 0, "learning rate (default: 0.1)", 4},
+    {"schedule", KEY_SCHEDULE, "NAME", 0,
+     "how it changes over the epochs: constant (default), linear or cosine, both towards 0", 4},
     {"momentum", KEY_MOMENTUM, "RHO", 0, "0 for none (default: 0.9)", 4},
     {"l2", KEY_L2, "LAMBDA", 0,
      "the penalty is LAMBDA times the sum of squared weights, biases excluded (default: 0)", 4},
@@ -46,6 +48,17 @@ static const struct argp_option options[] = {
     {"quiet", KEY_QUIET, NULL, 0, "print the final result only", 5},
     {0},
 };
+
+static enum clm_schedule read_schedule(const struct argp_state *state, const char *text)
+{
+    static const char *const names[] = {[CLM_SCHEDULE_CONSTANT] = "constant",
+                                        [CLM_SCHEDULE_LINEAR] = "linear",
+                                        [CLM_SCHEDULE_COSINE] = "cosine"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(text, names[i]))
+            return (enum clm_schedule)i;
+    wrong_usage(state, "--schedule %s: it has to be constant, linear or cosine", text);
+}
 
 static bool read_switch(const struct argp_state *state, const char *text)
 {
@@ -101,6 +114,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_SEED:
         train->seed = read_seed(state, "--seed", text);
+        return 0;
+    case KEY_SCHEDULE:
+        train->schedule = read_schedule(state, text);
         return 0;
     case KEY_SHUFFLE:
         train->shuffle = read_switch(state, text);

@@ -58,10 +58,10 @@ static void hear(void *user, const struct clm_check *check)
     if (arguments->json && !strcmp(arguments->json, "-"))
         return;
     if (!check->passed)
-        printf("%s%-24s  %-30s  %11.4g  FAILED%s\n", red, check->operation, check->shape,
+        printf("%s%-24s  %-48s  %11.4g  FAILED%s\n", red, check->operation, check->shape,
                check->error_over_bound, plain);
     else if (!arguments->is_quiet)
-        printf("%-24s  %-30s  %11.4f  ok\n", check->operation, check->shape, check->error_over_bound);
+        printf("%-24s  %-48s  %11.4f  ok\n", check->operation, check->shape, check->error_over_bound);
 }
 
 static int summarise(struct arguments *arguments, const struct clm_backend *backend, bool passed)

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/philox.h"
 #include "base/size.h"
+#include "nn/schedule.h"
 #include "train/evaluate.h"
 #include "train/resident.h"
 #include "train/run_directory.h"
@@ -167,7 +168,7 @@ static clm_status train_on_all_rows(struct training *t, size_t epoch, double sta
                                     struct clm_error *error)
 {
     const struct clm_train_options *const options = t->options;
-    const struct step step = {options->learning_rate, options->momentum, options->l2};
+    const struct step step = {t->epochs[epoch - 1].learning_rate, options->momentum, options->l2};
     const size_t N = t->data->train.count;
     clm_status status = CLM_OK;
     for (size_t first = 0; status == CLM_OK && first < N; first += options->batch) {
@@ -200,17 +201,18 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
     double loss = 0;
     size_t correct = 0;
     clm_status status;
+    *epoch =
+        (struct clm_epoch){.epoch = number,
+                           .learning_rate = schedule_rate(t->options->schedule, t->options->learning_rate,
+                                                          number, t->options->epochs)};
     if ((status = shuffle(t, number, error)) || (status = metrics_reset(t->be, &t->sums, error)) ||
         (status = train_on_all_rows(t, number, started, reported, error)) ||
         (status = metrics_read(t->be, &t->sums, &loss, &correct, error)))
         return status;
-    const double seconds = clock_seconds() - started;
-    *epoch = (struct clm_epoch){.epoch = number,
-                                .learning_rate = t->options->learning_rate,
-                                .train_loss = loss / (double)N,
-                                .train_accuracy = (double)correct / (double)N,
-                                .seconds = seconds,
-                                .samples_per_s = (double)N / seconds};
+    epoch->train_loss = loss / (double)N;
+    epoch->train_accuracy = (double)correct / (double)N;
+    epoch->seconds = clock_seconds() - started;
+    epoch->samples_per_s = (double)N / epoch->seconds;
     if ((status = check_loss(t, epoch, error)))
         return status;
     if (t->data->validation.count) {
