@@ -96,9 +96,9 @@ static int verify(struct arguments *arguments)
         return fail_command("verify", &error);
     if (!arguments->json || strcmp(arguments->json, "-"))
         printf("%s on %s, products by %s, against the reference in double precision\n\n"
-               "operation                 shape                           error/bound\n",
+               "%-24s  %-48s  error/bound\n",
                clm_backend_name(backend), printable(clm_backend_device(backend)).text,
-               clm_backend_provider(backend));
+               clm_backend_provider(backend), "operation", "shape");
     if (clm_verify(backend, hear, arguments, &passed, &error) == CLM_OK)
         code = summarise(arguments, backend, passed);
     else
