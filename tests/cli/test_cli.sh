@@ -3,7 +3,7 @@
 #
 #   test_cli.sh PROGRAM ROOT
 set -eu
-program=$1
+program=$(realpath "$1")
 root=$2
 # shellcheck source=tests/house/count.sh
 . "$root/tests/house/count.sh"
