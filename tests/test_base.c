@@ -1,6 +1,7 @@
 /* Sizes, errors and files. */
 #include "base/file.h"
 #include "base/size.h"
+#include "base/text.h"
 
 #include "support/support.h"
 
@@ -228,6 +229,33 @@ START_TEST(test_reads_that_cannot_be)
 }
 END_TEST
 
+/* Each byte that is part of no character: overlong, a surrogate, beyond U+10FFFF, cut off, alone. */
+START_TEST(test_utf8)
+{
+    static const char *const texts[][2] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", "\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"},
+        {"\xEF\xBF\xBF\xF4\x8F\xBF\xBF\xED\x9F\xBF", "\xEF\xBF\xBF\xF4\x8F\xBF\xBF\xED\x9F\xBF"},
+        {"caf\xE9", "caf?"},
+        {"\xE9t\xE9", "?t?"},
+        {"\xC0\xAF", "??"},
+        {"\xE0\x9F\xBF", "???"},
+        {"\xF0\x8F\xBF\xBF", "????"},
+        {"\xED\xA0\x80", "???"},
+        {"\xF4\x90\x80\x80", "????"},
+        {"\xE2\x82", "??"},
+        {"\xF0\x9F\x98", "???"},
+        {"\x80z\xFF", "?z?"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *const copy = utf8_copy(texts[i][0]);
+        ck_assert_str_eq(copy, texts[i][1]);
+        free(copy);
+    }
+}
+END_TEST
+
 START_TEST(test_directories)
 {
     char *deep = path_join(directory, "a/b//c"), *file = test_file(directory, "file", "", 0),
@@ -238,6 +266,7 @@ START_TEST(test_directories)
     ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
     ck_assert_int_eq(directory_make(file, &error), CLM_ERROR_IO);
     ck_assert_int_eq(directory_make(below, &error), CLM_ERROR_IO);
+    ck_assert_int_eq(directory_make("", &error), CLM_ERROR_IO);
     free(deep);
     free(file);
     free(below);
@@ -260,6 +289,7 @@ int main(void)
     tcase_add_test(tests, test_writes_that_cannot_be);
     tcase_add_test(tests, test_reads_that_cannot_be);
     tcase_add_test(tests, test_directories);
+    tcase_add_test(tests, test_utf8);
     suite_add_tcase(suite, tests);
     return test_run(suite);
 }

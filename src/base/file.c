@@ -77,6 +77,10 @@ clm_status directory_make(const char *path, struct clm_error *error)
     char *partial = strdup(path);
     if (!partial)
         return clm_fail_host_memory(error, path, strlen(path) + 1);
+    if (!*path) {
+        status = clm_fail(error, CLM_ERROR_IO, "the name of a directory is empty; name one");
+        goto cleanup;
+    }
     for (char *at = partial + 1; status == CLM_OK; at++) {
         const char end = *at;
         if (end != '/' && end != '\0')
@@ -91,6 +95,7 @@ clm_status directory_make(const char *path, struct clm_error *error)
     }
     if (status == CLM_OK && (stat(path, &about) || !S_ISDIR(about.st_mode)))
         status = clm_fail(error, CLM_ERROR_IO, "%s: is not a directory", path);
+cleanup:
     free(partial);
     return status;
 }

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Box-Muller on 32 bits stays below 7, so that weights fit into a float with this deviation. */
+#define DEVIATION_MAX 1e30
+
 enum scheme { SCHEME_HE, SCHEME_XAVIER, SCHEME_NORMAL };
 
 /* The deviation of layer l's weights.
@@ -42,11 +45,11 @@ static clm_status read_deviation(const char *text, double *deviation, struct clm
 {
     char *end;
     *deviation = strtod(text, &end);
-    if (end == text || *end || !(*deviation >= 0 && isfinite(*deviation)))
+    if (end == text || *end || !(*deviation >= 0 && *deviation <= DEVIATION_MAX))
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
-            "--init normal:%s: the deviation has to be a number that is not negative, as in normal:0.01",
-            text);
+            "--init normal:%.40s: the deviation has to be a number from 0 to %g, as in normal:0.01", text,
+            DEVIATION_MAX);
     return CLM_OK;
 }
 

@@ -1,6 +1,7 @@
 #include "nn/model.h"
 
 #include "base/size.h"
+#include "base/text.h"
 #include "data/data.h"
 #include "nn/initialise.h"
 #include "nn/parameters.h"
@@ -8,6 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Of a file that is read: each layer is looked for among all tensors. */
+#define DEPTH_MAX 4096
 
 /* ---- memory ---- */
 
@@ -17,10 +22,43 @@ static float *floats(size_t rows, size_t columns)
     return size_mul(rows, columns, &count) ? calloc(count, sizeof(float)) : NULL;
 }
 
+/* Bytes of all weights and biases; SIZE_MAX where they do not fit into a size_t. */
+static size_t parameter_bytes(const size_t *widths, size_t depth)
+{
+    size_t total = 0;
+    for (size_t l = 0; l < depth; l++) {
+        size_t inputs, count; /* weights and the bias are I + 1 for each output */
+        if (!size_add(widths[l], 1, &inputs) || !size_mul(inputs, widths[l + 1], &count) ||
+            !size_mul(count, sizeof(float), &count) || !size_add(total, count, &total))
+            return SIZE_MAX;
+    }
+    return total;
+}
+
+/* Linux hands out more memory than there is, and ends programs that then use it: a net that cannot fit is told before. */
+static clm_status check_memory(const size_t *widths, size_t depth, struct clm_error *error)
+{
+    const size_t wanted = parameter_bytes(widths, depth);
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    size_t there;
+    if (pages <= 0 || page <= 0 || !size_mul((size_t)pages, (size_t)page, &there))
+        there = SIZE_MAX - 1;
+    if (wanted <= there)
+        return CLM_OK;
+    return clm_fail(error, CLM_ERROR_MEMORY,
+                    "a net of %zu layers with %zu inputs: its parameters need %s%.1f GiB and this host has "
+                    "%.1f GiB; make its layers narrower",
+                    depth, widths[0], wanted == SIZE_MAX ? "more than " : "", mebibytes(wanted) / 1024,
+                    mebibytes(there) / 1024);
+}
+
 /* Zeroed memory for a model of these widths (depth + 1 of them, all positive). */
 static clm_status allocate(const size_t *widths, size_t depth, struct clm_model **out,
                            struct clm_error *error)
 {
+    const clm_status status = check_memory(widths, depth, error);
+    if (status != CLM_OK)
+        return status;
     struct clm_model *const model = calloc(1, sizeof *model);
     bool is_complete = model != NULL;
     if (is_complete) {
@@ -39,10 +77,11 @@ static clm_status allocate(const size_t *widths, size_t depth, struct clm_model 
     }
     if (!is_complete) {
         clm_model_free(model);
-        return clm_fail(error, CLM_ERROR_MEMORY,
-                        "no memory on the host for a model of %zu layers, %zu inputs wide; "
-                        "make its layers narrower",
-                        depth, widths[0]);
+        return clm_fail(
+            error, CLM_ERROR_MEMORY,
+            "a net of %zu layers with %zu inputs: there is no memory on the host for its %.1f MiB "
+            "of parameters; make its layers narrower",
+            depth, widths[0], mebibytes(parameter_bytes(widths, depth)));
     }
     memcpy(model->widths, widths, (depth + 1) * sizeof *widths);
     *out = model;
@@ -151,9 +190,13 @@ static char *class_names_text(const struct clm_model *model)
 {
     json_t *const list = model->class_names ? json_array() : NULL;
     char *text = NULL;
-    for (size_t c = 0; list && c < model->widths[model->depth]; c++)
-        json_array_append_new(list, json_string(model->class_names[c]));
-    if (list)
+    for (size_t c = 0; list && c < model->widths[model->depth]; c++) {
+        char *const name = utf8_copy(model->class_names[c]);
+        json_array_append_new(list, name ? json_string(name) : NULL);
+        free(name);
+    }
+    /* without memory for one of them there is no list: names must not move to another class */
+    if (list && json_array_size(list) == model->widths[model->depth])
         text = json_dumps(list, JSON_COMPACT);
     json_decref(list);
     return text;
@@ -274,6 +317,9 @@ static clm_status find_widths(const struct safetensors *file, const char *path, 
         const struct safetensor *const weight = safetensors_find(file, name);
         if (!weight)
             break;
+        if (l == DEPTH_MAX)
+            return clm_fail(error, CLM_ERROR_FORMAT, "%s: it has more than the %d layers that are understood",
+                            path, DEPTH_MAX);
         if (weight->dimension_count != 2 || !weight->count)
             return clm_fail(error, CLM_ERROR_FORMAT,
                             "%s: %s has %zu dimensions and %zu elements; a weight is a matrix", path, name,

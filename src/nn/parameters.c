@@ -1,7 +1,10 @@
 #include "nn/parameters.h"
 
+#include <ctype.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void parameter_name(char name[PARAMETER_NAME_MAX], size_t layer, const char *kind)
@@ -41,6 +44,31 @@ clm_status parameter_find(const struct safetensors *file, const char *path, cons
     return CLM_OK;
 }
 
+/* Is it layers.N.weight or layers.N.bias with N of `depth` or above? */
+static bool is_beyond(const char *name, size_t depth)
+{
+    static const char prefix[] = "layers.";
+    if (strncmp(name, prefix, sizeof prefix - 1) || !isdigit((unsigned char)name[sizeof prefix - 1]))
+        return false;
+    char *rest;
+    const unsigned long long layer = strtoull(name + sizeof prefix - 1, &rest, 10);
+    return layer >= depth && (!strcmp(rest, ".weight") || !strcmp(rest, ".bias"));
+}
+
+/* A layer behind a gap, or more layers than wanted: a file of another net, never to be used in part. */
+static clm_status refuse_more(const struct safetensors *file, const char *path, size_t depth,
+                              struct clm_error *error)
+{
+    for (size_t i = 0; i < file->count; i++)
+        if (is_beyond(file->tensors[i].name, depth))
+            return clm_fail(
+                error, CLM_ERROR_SHAPE,
+                "%s: it has a %.100s, but this net ends with layers.%zu; layers are numbered from 0 "
+                "without a gap",
+                path, file->tensors[i].name, depth - 1);
+    return CLM_OK;
+}
+
 clm_status parameters_take(struct clm_model *model, const struct safetensors *file, const char *path,
                            struct clm_error *error)
 {
@@ -58,10 +86,5 @@ clm_status parameters_take(struct clm_model *model, const struct safetensors *fi
             return status;
         memcpy(model->biases[l], tensor->values, O * sizeof(float));
     }
-    char more[PARAMETER_NAME_MAX];
-    parameter_name(more, model->depth, "weight");
-    if (safetensors_find(file, more))
-        return clm_fail(error, CLM_ERROR_SHAPE, "%s: it has a %s, this net has only %zu layers", path, more,
-                        model->depth);
-    return CLM_OK;
+    return refuse_more(file, path, model->depth, error);
 }

@@ -16,8 +16,8 @@ CLM_MUST_CHECK clm_status parameter_find(const struct safetensors *file, const c
                                          size_t rows, size_t columns, const struct safetensor **out,
                                          struct clm_error *error);
 
-/* Copies all weights and biases into a model of the same widths; a file that does not fit changes nothing in it
- * but what was copied before. */
+/* Copies all weights and biases into a model of the same widths. Fails where the file lacks one, has one of another shape
+ * or one beyond the net's last layer; the model's parameters are then undefined. */
 CLM_MUST_CHECK clm_status parameters_take(struct clm_model *model, const struct safetensors *file,
                                           const char *path, struct clm_error *error);
 

@@ -1,6 +1,7 @@
 #include "train/run_directory.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "data/data.h"
 #include "nn/model.h"
 #include "train/curves.h"
@@ -76,17 +77,10 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* Text of any bytes: what is no UTF-8 becomes '?', for JSON holds nothing else. */
 static json_t *text(const char *bytes)
 {
-    json_t *value = json_string(bytes);
-    if (value)
-        return value;
-    char *const copy = strdup(bytes);
-    for (char *c = copy; c && *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    value = copy ? json_string(copy) : NULL;
+    char *const copy = utf8_copy(bytes);
+    json_t *const value = copy ? json_string(copy) : NULL;
     free(copy);
     return value;
 }
@@ -197,30 +191,43 @@ static clm_status write_history(const char *path, const struct run_record *recor
 
 /* ---- curves.png ---- */
 
-/* "fashion-mnist, 784-256-128-10, blas" */
-static void make_title(char title[256], const struct run_record *record)
+/* "fashion-mnist, 784-256-128-10, blas" in memory that the caller frees; NULL where there is none. */
+static char *make_title(const struct run_record *record)
 {
     const struct clm_model *const model = record->model;
-    const char *const slash = strrchr(record->data->source, '/');
-    size_t at =
-        (size_t)snprintf(title, 256, "%.100s, ", slash && slash[1] ? slash + 1 : record->data->source);
-    for (size_t l = 0; l <= model->depth && at < 200; l++)
-        at += (size_t)snprintf(title + at, 256 - at, "%s%zu", l ? "-" : "", model->widths[l]);
-    snprintf(title + at, 256 - at, ", %s", clm_backend_name(record->backend));
+    const char *const source = record->data->source;
+    char *title = NULL;
+    size_t size = 0, end = strlen(source);
+    while (end > 1 && source[end - 1] == '/')
+        end--;
+    const char *const slash = memrchr(source, '/', end), *const name = slash && end > 1 ? slash + 1 : source;
+    FILE *const stream = open_memstream(&title, &size);
+    if (!stream)
+        return NULL;
+    fprintf(stream, "%.*s, ", (int)(source + end - name), name);
+    for (size_t l = 0; l <= model->depth; l++)
+        fprintf(stream, "%s%zu", l ? "-" : "", model->widths[l]);
+    fprintf(stream, ", %s", clm_backend_name(record->backend));
+    if (fclose(stream) == 0)
+        return title;
+    free(title);
+    return NULL;
 }
 
 static clm_status write_curves(const char *path, const struct run_record *record, struct clm_error *error)
 {
-    char title[256];
+    char *const title = make_title(record);
     unsigned char *bytes = NULL;
     size_t size = 0;
-    make_title(title, record);
+    if (!title)
+        return clm_fail_host_memory(error, path, strlen(record->data->source));
     clm_status status =
         curves_draw(record->epochs, record->epoch_count,
                     record->result->has_test ? &record->result->test : NULL, title, &bytes, &size, error);
     if (status == CLM_OK)
         status = clm_write_file(path, bytes, size, error);
     free(bytes);
+    free(title);
     return status;
 }
 

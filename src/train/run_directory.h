@@ -16,8 +16,8 @@ struct run_record {
     const struct clm_train_result *result;
 };
 
-/* Makes the directory where it is missing. Fails with CLM_ERROR_ARGUMENT where it holds a run already (model.safetensors,
- * run.json, history.csv or checkpoint.safetensors), and with CLM_ERROR_IO where nothing can be written into it. */
+/* Makes the directory where it is missing. Fails with CLM_ERROR_ARGUMENT where it holds any of a run's files already
+ * (the four above or checkpoint.safetensors), and with CLM_ERROR_IO where nothing can be written into it. */
 CLM_MUST_CHECK clm_status run_directory_begin(const char *path, struct clm_error *error);
 
 /* Writes all four files, each replaced as a whole; the model first, run.json last, so that a directory with a run.json

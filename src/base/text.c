@@ -1,0 +1,44 @@
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static bool is_between(unsigned char byte, unsigned char lowest, unsigned char highest)
+{
+    return lowest <= byte && byte <= highest;
+}
+
+/* The well-formed sequences of the Unicode standard, table 3-7: nothing overlong, no surrogates, none above U+10FFFF. */
+size_t utf8_length(const char *text)
+{
+    const unsigned char *const bytes = (const unsigned char *)text, lead = bytes[0];
+    const size_t length = lead < 0x80                    ? 1
+                          : is_between(lead, 0xC2, 0xDF) ? 2
+                          : is_between(lead, 0xE0, 0xEF) ? 3
+                          : is_between(lead, 0xF0, 0xF4) ? 4
+                                                         : 0;
+    const unsigned char lowest = lead == 0xE0   ? 0xA0
+                                 : lead == 0xF0 ? 0x90
+                                                : 0x80,
+                        highest = lead == 0xED   ? 0x9F
+                                  : lead == 0xF4 ? 0x8F
+                                                 : 0xBF;
+    if (length > 1 && !is_between(bytes[1], lowest, highest))
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if (!is_between(bytes[i], 0x80, 0xBF))
+            return 0;
+    return length;
+}
+
+char *utf8_copy(const char *text)
+{
+    char *const copy = strdup(text);
+    for (char *at = copy; copy && *at;) {
+        const size_t length = utf8_length(at);
+        if (!length)
+            *at = '?';
+        at += length ? length : 1;
+    }
+    return copy;
+}
