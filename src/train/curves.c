@@ -1,5 +1,7 @@
 #include "train/curves.h"
 
+#include "base/text.h"
+
 #include <cairo.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,12 +12,18 @@
 #define SCALE        2.0
 #define WIDTH        920.0
 #define HEIGHT       370.0
-#define MARGIN_LEFT  58.0
+#define MARGIN_LEFT  58.0 /* at least: as wide as the labels need */
 #define MARGIN_RIGHT 20.0
 #define MARGIN_TOP   62.0
 #define MARGIN_FOOT  48.0
 #define TICKS_WANTED 5
 #define DOTS_MOST    40 /* with more epochs, lines alone */
+#define DRAWN_MOST                                                                                           \
+    1e300 /* beyond, a value is left out as one that is not finite: the axis could not hold it */
+#define LABEL_SIZE  11.0
+#define LABEL_SPACE 12.0 /* left of the labels */
+#define TITLE_SIZE  14.0
+#define TITLE_LEAST 10.0
 
 struct colour {
     double red, green, blue;
@@ -60,6 +68,11 @@ static double test_value(const struct panel *panel)
 
 /* ---- scales ---- */
 
+static bool is_drawn(double value)
+{
+    return fabs(value) <= DRAWN_MOST;
+}
+
 /* 1, 2 or 5 times a power of ten: the smallest such step that gives at most `ticks` of them over `range`. */
 static double tick_step(double range, int ticks)
 {
@@ -70,7 +83,7 @@ static double tick_step(double range, int ticks)
 
 static void widen(double value, double *lowest, double *highest)
 {
-    if (!isfinite(value))
+    if (!is_drawn(value))
         return;
     *lowest = fmin(*lowest, value);
     *highest = fmax(*highest, value);
@@ -89,6 +102,9 @@ static void choose_range(struct panel *panel)
         lowest = 0, highest = 1;
     if (highest - lowest < 1e-6 * fmax(1, fabs(highest)))
         lowest -= 0.05 * fmax(1, fabs(highest)), highest += 0.05 * fmax(1, fabs(highest));
+    if (panel->figure == FIGURE_ACCURACY)
+        highest = fmin(highest, 1);
+    lowest = fmax(lowest, 0); /* neither figure is ever negative */
     panel->step = tick_step(highest - lowest, TICKS_WANTED);
     panel->lowest = floor(lowest / panel->step) * panel->step;
     panel->highest = ceil(highest / panel->step) * panel->step;
@@ -115,15 +131,21 @@ static void set_colour(cairo_t *context, struct colour colour)
     cairo_set_source_rgb(context, colour.red, colour.green, colour.blue);
 }
 
-/* Text with the point (x, y) at the share `across` of its width, on its baseline; returns the width. */
-static double draw_text(cairo_t *context, double x, double y, double across, double size, const char *text)
+static double text_width(cairo_t *context, double size, const char *text)
 {
     cairo_text_extents_t extents;
     cairo_set_font_size(context, size);
     cairo_text_extents(context, text, &extents);
-    cairo_move_to(context, x - across * extents.x_advance, y);
-    cairo_show_text(context, text);
     return extents.x_advance;
+}
+
+/* Text with the point (x, y) at the share `across` of its width, on its baseline; returns the width. */
+static double draw_text(cairo_t *context, double x, double y, double across, double size, const char *text)
+{
+    const double width = text_width(context, size, text);
+    cairo_move_to(context, x - across * width, y);
+    cairo_show_text(context, text);
+    return width;
 }
 
 static void draw_line(cairo_t *context, double x0, double y0, double x1, double y1)
@@ -133,23 +155,55 @@ static void draw_line(cairo_t *context, double x0, double y0, double x1, double 
     cairo_stroke(context);
 }
 
+static int count_ticks(const struct panel *panel)
+{
+    return 1 + (int)floor((panel->highest - panel->lowest) / panel->step + 1e-9);
+}
+
+static double tick_value(const struct panel *panel, int tick)
+{
+    return panel->lowest + tick * panel->step;
+}
+
+/* As many decimals as tell neighbouring ticks apart. */
+static void label_tick(const struct panel *panel, int tick, char label[64])
+{
+    const bool is_share = panel->figure == FIGURE_ACCURACY;
+    const double value = tick_value(panel, tick) * (is_share ? 100 : 1),
+                 step = panel->step * (is_share ? 100 : 1);
+    const int decimals = (int)fmax(0, fmin(9, ceil(-log10(step) - 1e-9)));
+    if (fabs(panel->highest) >= 1e6)
+        snprintf(label, 64, "%.7g", value);
+    else
+        snprintf(label, 64, is_share ? "%.*f %%" : "%.*f", decimals, value);
+}
+
+/* Moves the plotted area's left edge so that the vertical axis's labels have room. */
+static void make_room(struct panel *panel)
+{
+    double widest = 0;
+    for (int i = 0; i < count_ticks(panel); i++) {
+        char label[64];
+        label_tick(panel, i, label);
+        widest = fmax(widest, text_width(panel->context, LABEL_SIZE, label));
+    }
+    const double more = fmax(0, widest + 7 + LABEL_SPACE - MARGIN_LEFT);
+    panel->left += more;
+    panel->width -= more;
+}
+
 static void draw_vertical_axis(const struct panel *panel)
 {
     cairo_t *const context = panel->context;
-    const int steps = (int)floor((panel->highest - panel->lowest) / panel->step + 1e-9);
-    const int decimals = (int)fmax(0, fmin(9, ceil(-log10(panel->step) - 1e-9)));
     cairo_set_line_width(context, 0.8);
-    for (int i = 0; i <= steps; i++) {
-        const double value = panel->lowest + i * panel->step, y = y_of(panel, value);
+    for (int i = 0; i < count_ticks(panel); i++) {
+        const double y = y_of(panel, tick_value(panel, i));
         char label[64];
-        if (panel->figure == FIGURE_ACCURACY)
-            snprintf(label, sizeof label, "%.*f %%", decimals > 2 ? decimals - 2 : 0, 100 * value);
-        else
-            snprintf(label, sizeof label, "%.*f", decimals, value);
+        label_tick(panel, i, label);
         set_colour(context, faint);
         draw_line(context, panel->left, y, panel->left + panel->width, y);
         set_colour(context, ink);
-        draw_text(context, panel->left - 7, y + 4, 1, 11, label);
+        draw_text(context, panel->left - 7, y + 4, 1, LABEL_SIZE, label);
     }
 }
 
@@ -178,19 +232,22 @@ static void draw_series(const struct panel *panel, struct colour colour,
     set_colour(context, colour);
     cairo_set_line_width(context, 2);
     cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND);
+    cairo_set_line_cap(context, CAIRO_LINE_CAP_ROUND);
     bool is_drawing = false;
     for (size_t e = 0; e < panel->count; e++) {
         const double value = value_of(&panel->epochs[e], panel->figure);
-        if (isfinite(value) && is_drawing)
-            cairo_line_to(context, x_of(panel, (double)e + 1), y_of(panel, value));
-        else if (isfinite(value))
-            cairo_move_to(context, x_of(panel, (double)e + 1), y_of(panel, value));
-        is_drawing = isfinite(value);
+        const double x = x_of(panel, (double)e + 1), y = y_of(panel, value);
+        if (is_drawn(value) && !is_drawing)
+            cairo_move_to(context, x, y);
+        if (is_drawn(value))
+            cairo_line_to(context, x, y); /* with its round ends, a value between two gaps is a dot */
+        is_drawing = is_drawn(value);
     }
     cairo_stroke(context);
+    cairo_set_line_cap(context, CAIRO_LINE_CAP_BUTT);
     for (size_t e = 0; panel->count <= DOTS_MOST && e < panel->count; e++) {
         const double value = value_of(&panel->epochs[e], panel->figure);
-        if (!isfinite(value))
+        if (!is_drawn(value))
             continue;
         cairo_arc(context, x_of(panel, (double)e + 1), y_of(panel, value), 3, 0, 2 * 3.14159265358979);
         cairo_fill(context);
@@ -200,7 +257,7 @@ static void draw_series(const struct panel *panel, struct colour colour,
 static void draw_test(const struct panel *panel)
 {
     const double value = test_value(panel), dashes[] = {5, 4};
-    if (!isfinite(value))
+    if (!is_drawn(value))
         return;
     set_colour(panel->context, test_colour);
     cairo_set_line_width(panel->context, 1.5);
@@ -225,7 +282,7 @@ static double draw_entry(cairo_t *context, double x, double y, struct colour col
     return x + 28 + draw_text(context, x + 28, y, 0, 12, name) + 16;
 }
 
-/* The figure's name and the series' last values, above the plotted area. */
+/* The figure's name, the series and the test score, above the plotted area. */
 static void draw_legend(const struct panel *panel)
 {
     cairo_t *const context = panel->context;
@@ -239,9 +296,13 @@ static void draw_legend(const struct panel *panel)
     x = draw_entry(context, x, y, training_colour, false, "training");
     if (has_validation)
         x = draw_entry(context, x, y, validation_colour, false, "validation");
-    if (isfinite(shown)) {
+    if (is_drawn(shown)) {
         char name[64];
-        snprintf(name, sizeof name, is_loss ? "test %.3f" : "test %.2f %%", shown);
+        snprintf(name, sizeof name,
+                 !is_loss       ? "test %.2f %%"
+                 : shown < 1000 ? "test %.3f"
+                                : "test %.3g",
+                 shown);
         draw_entry(context, x, y, test_colour, true, name);
     }
 }
@@ -259,12 +320,39 @@ static void draw_panel(cairo_t *context, enum figure figure, const struct clm_ep
                           .width = WIDTH / 2 - MARGIN_LEFT - MARGIN_RIGHT,
                           .height = HEIGHT - MARGIN_TOP - MARGIN_FOOT};
     choose_range(&panel);
+    make_room(&panel);
     draw_vertical_axis(&panel);
     draw_horizontal_axis(&panel);
     draw_test(&panel);
     draw_series(&panel, training_colour, training_value);
     draw_series(&panel, validation_colour, validation_value);
     draw_legend(&panel);
+}
+
+/* One line, in smaller letters where it is long, and cut where it is too long for these. */
+static clm_status draw_title(cairo_t *context, const char *title, struct clm_error *error)
+{
+    static const char ellipsis[] = "…";
+    const double room = WIDTH - 2 * MARGIN_RIGHT;
+    char *text = utf8_copy(title), *const shown = text ? malloc(strlen(text) + sizeof ellipsis) : NULL;
+    if (!shown) {
+        free(text);
+        return clm_fail_host_memory(error, "the curves' title", strlen(title));
+    }
+    strcpy(shown, text);
+    size_t length = strlen(text);
+    const double size = TITLE_SIZE * fmin(1, room / fmax(1, text_width(context, TITLE_SIZE, text)));
+    while (length && size < TITLE_LEAST && text_width(context, TITLE_LEAST, shown) > room) {
+        do
+            length--;
+        while (length && !utf8_length(text + length));
+        strcpy(shown + length, ellipsis);
+    }
+    set_colour(context, ink);
+    draw_text(context, WIDTH / 2, 25, 0.5, fmax(size, TITLE_LEAST), shown);
+    free(shown);
+    free(text);
+    return CLM_OK;
 }
 
 /* ---- PNG ---- */
@@ -301,19 +389,20 @@ clm_status curves_draw(const struct clm_epoch *epochs, size_t count, const struc
     cairo_set_source_rgb(context, 1, 1, 1);
     cairo_paint(context);
     cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    set_colour(context, ink);
-    draw_text(context, WIDTH / 2, 25, 0.5, 14, title);
+    clm_status status = draw_title(context, title, error);
     draw_panel(context, FIGURE_LOSS, epochs, count, test);
     draw_panel(context, FIGURE_ACCURACY, epochs, count, test);
     cairo_status_t drawn = cairo_status(context);
-    if (drawn == CAIRO_STATUS_SUCCESS)
+    if (status == CLM_OK && drawn == CAIRO_STATUS_SUCCESS)
         drawn = cairo_surface_write_to_png_stream(surface, append, &png);
     cairo_destroy(context);
     cairo_surface_destroy(surface);
-    if (drawn != CAIRO_STATUS_SUCCESS) {
+    if (status == CLM_OK && drawn != CAIRO_STATUS_SUCCESS)
+        status = clm_fail(error, CLM_ERROR_MEMORY, "the curves of %zu epochs could not be drawn: %s", count,
+                          cairo_status_to_string(drawn));
+    if (status != CLM_OK) {
         free(png.data);
-        return clm_fail(error, CLM_ERROR_MEMORY, "the curves of %zu epochs could not be drawn: %s", count,
-                        cairo_status_to_string(drawn));
+        return status;
     }
     *bytes = png.data;
     *size = png.size;
