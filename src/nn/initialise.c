@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Box-Muller on 32 bits stays below 7, so that weights fit into a float with this deviation. */
 #define DEVIATION_MAX 1e30
@@ -57,6 +58,9 @@ static clm_status read_deviation(const char *text, double *deviation, struct clm
 static clm_status read_file(struct clm_model *model, const char *path, struct clm_error *error)
 {
     struct safetensors file;
+    if (access(path, F_OK))
+        return clm_fail(error, CLM_ERROR_IO,
+                        "--init %s: neither he, xavier, normal:STD nor a file that is there", path);
     clm_status status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;

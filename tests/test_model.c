@@ -1,0 +1,588 @@
+/* Models: initial parameters, files there and back, and files that are no models. */
+#include "nn/model.h"
+
+#include "data/safetensors.h"
+#include "support/fixtures.h"
+#include "support/support.h"
+
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct clm_error error;
+static char *directory;
+
+static void set_up(void)
+{
+    error = (struct clm_error){0};
+    directory = test_directory();
+}
+
+static void tear_down(void)
+{
+    test_directory_remove(directory);
+}
+
+static char *path_of(const char *name)
+{
+    char *path = NULL;
+    ck_assert_int_gt(asprintf(&path, "%s/%s", directory, name), 0);
+    return path;
+}
+
+/* A model of these widths, ended by 0; initialised as `init` says. */
+static struct clm_model *model_of(const char *init, uint64_t seed, const size_t *widths)
+{
+    struct clm_model *model = NULL;
+    size_t count = 0;
+    while (widths[count])
+        count++;
+    const struct clm_model_options options = {
+        .sizes = widths, .size_count = count, .init = init, .seed = seed, .is_bytes = true};
+    if (clm_model_create(&options, &model, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return model;
+}
+
+static void assert_same_parameters(const struct clm_model *a, const struct clm_model *b)
+{
+    ck_assert_uint_eq(clm_model_depth(a), clm_model_depth(b));
+    for (size_t l = 0; l < clm_model_depth(a); l++) {
+        const size_t I = clm_model_width(a, l), O = clm_model_width(a, l + 1);
+        ck_assert_uint_eq(I, clm_model_width(b, l));
+        ck_assert_uint_eq(O, clm_model_width(b, l + 1));
+        ck_assert_mem_eq(clm_model_weight(a, l), clm_model_weight(b, l), I * O * sizeof(float));
+        ck_assert_mem_eq(clm_model_bias(a, l), clm_model_bias(b, l), O * sizeof(float));
+    }
+}
+
+/* ---- initial parameters ---- */
+
+/* Mean and variance of n independent normal numbers of deviation s are off by s / sqrt(n) and s² sqrt(2 / n) in one
+ * deviation; six of them come about once in 10⁹ draws, and the seed is fixed. */
+static void assert_normal(const float *values, size_t n, double s)
+{
+    double sum = 0, squares = 0, fourth = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double v = values[i];
+        sum += v, squares += v * v, fourth += v * v * v * v;
+    }
+    const double count = (double)n, variance = squares / count;
+    ck_assert_within(sum / count, 0, 6 * s / sqrt(count));
+    ck_assert_within(variance, s * s, 6 * s * s * sqrt(2 / count));
+    /* the normal distribution's fourth moment is 3 s⁴ with variance 96 s⁸ / n: a uniform one has 1.8 */
+    ck_assert_within(fourth / count, 3 * s * s * s * s, 6 * s * s * s * s * sqrt(96 / count));
+}
+
+static void assert_initialised(const char *init, const double *deviations)
+{
+    static const size_t widths[] = {150, 120, 90, 0};
+    struct clm_model *const model = model_of(init, 3, widths);
+    for (size_t l = 0; l < 2; l++) {
+        assert_normal(clm_model_weight(model, l), widths[l] * widths[l + 1], deviations[l]);
+        for (size_t o = 0; o < widths[l + 1]; o++)
+            ck_assert_float_eq(clm_model_bias(model, l)[o], 0);
+    }
+    clm_model_free(model);
+}
+
+START_TEST(deviations_of_initial_weights)
+{
+    const double he[] = {sqrt(2 / 150.0), sqrt(1 / 120.0)}, xavier[] = {sqrt(2 / 270.0), sqrt(2 / 210.0)},
+                 normal[] = {0.01, 0.01};
+    assert_initialised(NULL, he);
+    assert_initialised("he", he);
+    assert_initialised("xavier", xavier);
+    assert_initialised("normal:0.01", normal);
+}
+END_TEST
+
+START_TEST(seed_and_layer_decide)
+{
+    static const size_t deep[] = {20, 30, 40, 5, 0}, other[] = {7, 30, 40, 9, 0};
+    struct clm_model *const first = model_of("normal:1", 11, deep),
+                            *const again = model_of("normal:1", 11, deep),
+                            *const seed = model_of("normal:1", 12, deep),
+                            *const shape = model_of("normal:1", 11, other);
+    const size_t bytes = sizeof(float) * 30 * 40;
+    assert_same_parameters(first, again);
+    ck_assert_mem_ne(clm_model_weight(first, 1), clm_model_weight(seed, 1), bytes);
+    ck_assert_mem_ne(clm_model_weight(first, 1), clm_model_weight(first, 0), sizeof(float) * 20 * 30);
+    /* another width of the first layer leaves the second as it is */
+    ck_assert_mem_eq(clm_model_weight(first, 1), clm_model_weight(shape, 1), bytes);
+    clm_model_free(first);
+    clm_model_free(again);
+    clm_model_free(seed);
+    clm_model_free(shape);
+}
+END_TEST
+
+START_TEST(deviation_zero_and_largest)
+{
+    static const size_t widths[] = {50, 100, 0};
+    struct clm_model *const zero = model_of("normal:0", 1, widths), *const large =
+                                                                        model_of("normal:1e30", 1, widths);
+    for (size_t i = 0; i < 5000; i++) {
+        ck_assert_float_eq(clm_model_weight(zero, 0)[i], 0);
+        ck_assert(isfinite(clm_model_weight(large, 0)[i]));
+    }
+    clm_model_free(zero);
+    clm_model_free(large);
+}
+END_TEST
+
+START_TEST(normalisation_follows_the_data)
+{
+    static const size_t sizes[] = {4, 2};
+    for (int is_bytes = 0; is_bytes < 2; is_bytes++) {
+        const struct clm_model_options options = {.sizes = sizes, .size_count = 2, .is_bytes = is_bytes};
+        struct clm_model *model = NULL;
+        ck_assert_int_eq(clm_model_create(&options, &model, &error), CLM_OK);
+        for (size_t i = 0; i < 4; i++) {
+            ck_assert_float_eq(model->mean[i], 0);
+            ck_assert_float_eq(model->scale[i], is_bytes ? 1 / 255.0f : 1);
+        }
+        ck_assert_ptr_null(clm_model_class_name(model, 0));
+        clm_model_free(model);
+    }
+}
+END_TEST
+
+/* Making a model of these sizes fails so, with `part` in the sentence. */
+static void assert_not_made(const size_t *sizes, size_t count, const char *init, clm_status status,
+                            const char *part)
+{
+    const struct clm_model_options options = {.sizes = sizes, .size_count = count, .init = init};
+    struct clm_model *model = (struct clm_model *)&error;
+    error = (struct clm_error){0};
+    ck_assert_msg(clm_model_create(&options, &model, &error) == status, "%s: %d %s", part, (int)error.status,
+                  error.message);
+    ck_assert_int_eq(error.status, status);
+    ck_assert_msg(strstr(error.message, part) != NULL, "no \"%s\" in: %s", part, error.message);
+    ck_assert_ptr_null(model);
+}
+
+START_TEST(sizes_that_make_no_sense)
+{
+    assert_not_made((size_t[]){5}, 0, NULL, CLM_ERROR_ARGUMENT, "0 widths");
+    assert_not_made((size_t[]){5}, 1, NULL, CLM_ERROR_ARGUMENT, "1 widths");
+    assert_not_made((size_t[]){0, 5}, 2, NULL, CLM_ERROR_ARGUMENT, "width 0");
+    assert_not_made((size_t[]){5, 0, 5}, 3, NULL, CLM_ERROR_ARGUMENT, "width 1");
+    assert_not_made((size_t[]){SIZE_MAX, 1}, 2, NULL, CLM_ERROR_MEMORY, "narrower");
+    assert_not_made((size_t[]){SIZE_MAX / 2, 3}, 2, NULL, CLM_ERROR_MEMORY, "narrower");
+    assert_not_made((size_t[]){SIZE_MAX / 8, 2, 1}, 3, NULL, CLM_ERROR_MEMORY, "narrower");
+    /* the product is 0 in a size_t; the one below it fits, and no host has 2^50 bytes */
+    assert_not_made((size_t[]){SIZE_MAX / 2 + 1, 4}, 2, NULL, CLM_ERROR_MEMORY, "narrower");
+    assert_not_made((size_t[]){(size_t)1 << 24, (size_t)1 << 24, 2}, 3, NULL, CLM_ERROR_MEMORY, "GiB");
+}
+END_TEST
+
+START_TEST(inits_that_make_no_sense)
+{
+    static const size_t sizes[] = {3, 2};
+    static const char *const deviations[] = {"normal:",    "normal:x",    "normal:-1",  "normal:nan",
+                                             "normal:inf", "normal:1e31", "normal:0.1x"};
+    for (size_t i = 0; i < sizeof deviations / sizeof *deviations; i++)
+        assert_not_made(sizes, 2, deviations[i], CLM_ERROR_ARGUMENT, deviations[i]);
+    assert_not_made(sizes, 2, "", CLM_ERROR_IO, "xavier");
+    assert_not_made(sizes, 2, "xavir", CLM_ERROR_IO,
+                    "--init xavir: neither he, xavier, normal:STD nor a file");
+    char *const nothing = path_of("nothing.safetensors");
+    assert_not_made(sizes, 2, nothing, CLM_ERROR_IO, nothing);
+    free(nothing);
+}
+END_TEST
+
+/* ---- files ---- */
+
+START_TEST(round_trip)
+{
+    static const size_t widths[] = {7, 5, 3, 0};
+    static const char *const names[] = {"T-shirt/top", "\"né\"", ""};
+    struct clm_model *const model = model_of("xavier", UINT64_MAX, widths), *read = NULL;
+    char *const path = path_of("model.safetensors");
+    model->class_names = calloc(3, sizeof(char *));
+    for (size_t c = 0; c < 3; c++)
+        model->class_names[c] = strdup(names[c]);
+    for (size_t i = 0; i < 7; i++) {
+        model->mean[i] = (float)i / 3;
+        model->scale[i] = 1 / (1 + (float)i);
+    }
+    model->weights[0][4] = -0.0f;
+    model->weights[1][2] = FLT_TRUE_MIN;
+    model->biases[1][0] = -FLT_MAX;
+    ck_assert_msg(clm_model_save(model, path, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(clm_model_load(path, &read, &error) == CLM_OK, "%s", error.message);
+    assert_same_parameters(model, read);
+    ck_assert_mem_eq(model->mean, read->mean, 7 * sizeof(float));
+    ck_assert_mem_eq(model->scale, read->scale, 7 * sizeof(float));
+    ck_assert(read->seed == UINT64_MAX);
+    for (size_t c = 0; c < 3; c++)
+        ck_assert_str_eq(clm_model_class_name(read, c), names[c]);
+    clm_model_free(model);
+    clm_model_free(read);
+    free(path);
+}
+END_TEST
+
+static void assert_tensor(const struct safetensors *file, const char *name, size_t rows, size_t columns)
+{
+    const struct safetensor *const tensor = safetensors_find(file, name);
+    ck_assert_msg(tensor != NULL, "no %s", name);
+    ck_assert_uint_eq(tensor->dimension_count, columns ? 2 : 1);
+    ck_assert_uint_eq(tensor->shape[0], rows);
+    if (columns)
+        ck_assert_uint_eq(tensor->shape[1], columns);
+}
+
+static const char *metadata_of(const struct safetensors *file, const char *key)
+{
+    const char *const value = json_string_value(json_object_get(file->metadata, key));
+    ck_assert_msg(value != NULL, "no %s in the metadata", key);
+    return value;
+}
+
+/* What other programs rely on. */
+START_TEST(names_and_metadata)
+{
+    static const size_t widths[] = {7, 5, 2, 0};
+    struct clm_model *const model = model_of(NULL, 42, widths);
+    char *const path = path_of("model.safetensors");
+    struct safetensors file;
+    model->class_names = calloc(2, sizeof(char *));
+    model->class_names[0] = strdup("a");
+    model->class_names[1] = strdup("caf\xE9"); /* Latin-1 */
+    ck_assert_int_eq(clm_model_save(model, path, &error), CLM_OK);
+    ck_assert_msg(safetensors_read(path, &file, &error) == CLM_OK, "%s", error.message);
+    ck_assert_uint_eq(file.count, 6);
+    assert_tensor(&file, "layers.0.weight", 5, 7);
+    assert_tensor(&file, "layers.0.bias", 5, 0);
+    assert_tensor(&file, "layers.1.weight", 2, 5);
+    assert_tensor(&file, "layers.1.bias", 2, 0);
+    assert_tensor(&file, "input.mean", 7, 0);
+    assert_tensor(&file, "input.scale", 7, 0);
+    ck_assert_str_eq(metadata_of(&file, "program"), "clmlp");
+    ck_assert_str_eq(metadata_of(&file, "version"), clm_version());
+    ck_assert_str_eq(metadata_of(&file, "layers"), "7,5,2");
+    ck_assert_str_eq(metadata_of(&file, "activation"), "relu");
+    ck_assert_str_eq(metadata_of(&file, "seed"), "42");
+    ck_assert_str_eq(metadata_of(&file, "class_names"), "[\"a\",\"caf?\"]");
+    safetensors_free(&file);
+    clm_model_free(model);
+    free(path);
+}
+END_TEST
+
+START_TEST(init_from_a_file)
+{
+    static const size_t widths[] = {6, 4, 3, 0};
+    struct clm_model *const model = model_of(NULL, 9, widths);
+    char *const path = path_of("init.safetensors");
+    model->mean[0] = 17;
+    model->scale[0] = 19;
+    model->biases[0][1] = 0.5f;
+    ck_assert_int_eq(clm_model_save(model, path, &error), CLM_OK);
+    struct clm_model *const begun = model_of(path, 1, widths);
+    assert_same_parameters(model, begun);
+    /* normalisation follows the data, not the file */
+    ck_assert_float_eq(begun->mean[0], 0);
+    ck_assert_float_eq(begun->scale[0], 1 / 255.0f);
+    assert_not_made((size_t[]){6, 4, 4}, 3, path, CLM_ERROR_SHAPE,
+                    "layers.1.weight has shape (3,4) where this net needs (4,4)");
+    assert_not_made((size_t[]){6, 3}, 2, path, CLM_ERROR_SHAPE, "layers.0.weight");
+    assert_not_made((size_t[]){6, 4}, 2, path, CLM_ERROR_SHAPE, "it has a layers.1.");
+    assert_not_made((size_t[]){6, 4, 3, 2}, 4, path, CLM_ERROR_FORMAT, "no layers.2.weight");
+    clm_model_free(model);
+    clm_model_free(begun);
+    free(path);
+}
+END_TEST
+
+/* ---- files that are no models ---- */
+
+struct part {
+    const char *name;
+    size_t rows, columns; /* columns 0: a vector */
+};
+
+#define PARTS_MAX 10
+
+/* A file of these parts, ended by one without a name; every value is 0.5 but the one of `damaged` at element 1. */
+static char *file_of(const struct part *parts, const char *damaged, float damage, const char *key,
+                     const char *value)
+{
+    char *const path = path_of("model.safetensors");
+    struct safetensor tensors[PARTS_MAX] = {0};
+    size_t count = 0;
+    for (; parts[count].name; count++) {
+        const size_t rows = parts[count].rows, columns = parts[count].columns;
+        struct safetensor *const tensor = &tensors[count];
+        tensor->name = strdup(parts[count].name);
+        tensor->dimension_count = columns ? 2 : 1;
+        tensor->shape[0] = rows;
+        tensor->shape[1] = columns;
+        tensor->count = rows * (columns ? columns : 1);
+        tensor->values = calloc(tensor->count + 1, sizeof(float));
+        for (size_t i = 0; i < tensor->count; i++)
+            tensor->values[i] = 0.5f;
+        if (damaged && !strcmp(damaged, tensor->name))
+            tensor->values[1] = damage;
+    }
+    json_t *const metadata = key ? json_pack("{ss}", key, value) : NULL;
+    ck_assert_msg(safetensors_write(path, tensors, count, metadata, &error) == CLM_OK, "%s", error.message);
+    json_decref(metadata);
+    for (size_t i = 0; i < count; i++) {
+        free(tensors[i].name);
+        free(tensors[i].values);
+    }
+    return path;
+}
+
+static void assert_refused(char *path, clm_status status, const char *part)
+{
+    struct clm_model *model = (struct clm_model *)&error;
+    error = (struct clm_error){0};
+    ck_assert_msg(clm_model_load(path, &model, &error) == status, "%s: %d %s", part, (int)error.status,
+                  error.message);
+    ck_assert_int_eq(error.status, status);
+    ck_assert_msg(strstr(error.message, path) != NULL, "the file is not named: %s", error.message);
+    ck_assert_msg(strstr(error.message, part) != NULL, "no \"%s\" in: %s", part, error.message);
+    ck_assert_ptr_null(model);
+    free(path);
+}
+
+#define WHOLE                                                                                                \
+    {"layers.0.weight", 4, 3}, {"layers.0.bias", 4, 0}, {"layers.1.weight", 2, 4},                           \
+    {                                                                                                        \
+        "layers.1.bias", 2, 0                                                                                \
+    }
+
+static const struct part whole[] = {WHOLE, {0}},
+                         normalised[] = {WHOLE, {"input.mean", 3, 0}, {"input.scale", 3, 0}, {0}};
+
+START_TEST(missing_metadata_and_normalisation)
+{
+    struct clm_model *model = NULL;
+    char *const path = file_of(whole, NULL, 0, NULL, NULL);
+    ck_assert_msg(clm_model_load(path, &model, &error) == CLM_OK, "%s", error.message);
+    ck_assert_uint_eq(clm_model_depth(model), 2);
+    ck_assert_uint_eq(clm_model_width(model, 0), 3);
+    ck_assert_uint_eq(clm_model_width(model, 1), 4);
+    ck_assert_uint_eq(clm_model_width(model, 2), 2);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_float_eq(model->mean[i], 0);
+        ck_assert_float_eq(model->scale[i], 1);
+    }
+    ck_assert_ptr_null(clm_model_class_name(model, 1));
+    clm_model_free(model);
+    free(path);
+}
+END_TEST
+
+/* Class names that are no list of as many strings as there are classes are left out. */
+START_TEST(class_names_that_do_not_fit)
+{
+    static const char *const lists[] = {"[\"a\"]", "[\"a\",\"b\",\"c\"]", "[\"a\",1]", "{}", "a,b",
+                                        "",        "[\"a\",\"b\""};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct clm_model *model = NULL;
+        char *const path = file_of(whole, NULL, 0, "class_names", lists[i]);
+        ck_assert_msg(clm_model_load(path, &model, &error) == CLM_OK, "%s", error.message);
+        ck_assert_ptr_null(clm_model_class_name(model, 0));
+        clm_model_free(model);
+        free(path);
+    }
+}
+END_TEST
+
+static void assert_parts_refused(const struct part *parts, clm_status status, const char *part)
+{
+    assert_refused(file_of(parts, NULL, 0, NULL, NULL), status, part);
+}
+
+START_TEST(parts_that_are_no_net)
+{
+    assert_parts_refused((struct part[]){{0}}, CLM_ERROR_FORMAT, "no layers.0.weight");
+    assert_parts_refused((struct part[]){{"fc1.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT, "no layers.0.weight");
+    assert_parts_refused((struct part[]){{"layers.0.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT,
+                         "no layers.0.bias");
+    assert_parts_refused((struct part[]){{"layers.1.weight", 2, 3}, {"layers.1.bias", 2, 0}, {0}},
+                         CLM_ERROR_FORMAT, "no layers.0.weight");
+    assert_parts_refused((struct part[]){{"layers.0.weight", 6, 0}, {"layers.0.bias", 2, 0}, {0}},
+                         CLM_ERROR_FORMAT, "layers.0.weight has 1 dimensions");
+    assert_parts_refused((struct part[]){{"layers.0.weight", 0, 3}, {"layers.0.bias", 0, 0}, {0}},
+                         CLM_ERROR_FORMAT, "0 elements");
+    assert_parts_refused((struct part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 3, 0}, {0}},
+                         CLM_ERROR_SHAPE, "layers.0.bias has shape (3) where this net needs (2)");
+    assert_parts_refused((struct part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 1, 2}, {0}},
+                         CLM_ERROR_SHAPE, "layers.0.bias has shape (1,2)");
+    assert_parts_refused((struct part[]){{"layers.0.weight", 4, 3},
+                                         {"layers.0.bias", 4, 0},
+                                         {"layers.1.weight", 2, 5},
+                                         {"layers.1.bias", 2, 0},
+                                         {0}},
+                         CLM_ERROR_SHAPE, "layers.1.weight takes 5 inputs, but the layer before it gives 4");
+}
+END_TEST
+
+/* A net of which a layer got lost must not be taken for a smaller net. */
+START_TEST(gaps)
+{
+    assert_parts_refused((struct part[]){WHOLE, {"layers.3.weight", 2, 2}, {"layers.3.bias", 2, 0}, {0}},
+                         CLM_ERROR_SHAPE, "without a gap");
+    assert_parts_refused((struct part[]){WHOLE, {"layers.2.bias", 2, 0}, {0}}, CLM_ERROR_SHAPE,
+                         "layers.2.bias");
+    assert_parts_refused((struct part[]){WHOLE, {"layers.99999999999999999999999.weight", 2, 2}, {0}},
+                         CLM_ERROR_SHAPE, "without a gap");
+    /* what is not a net's parameter is none of our business */
+    struct clm_model *model = NULL;
+    char *const path = file_of((struct part[]){WHOLE, {"layers.weight", 2, 0}, {"layers.7.note", 1, 0}, {0}},
+                               NULL, 0, NULL, NULL);
+    ck_assert_msg(clm_model_load(path, &model, &error) == CLM_OK, "%s", error.message);
+    clm_model_free(model);
+    free(path);
+}
+END_TEST
+
+START_TEST(normalisation_that_does_not_fit)
+{
+    assert_parts_refused((struct part[]){WHOLE, {"input.mean", 4, 0}, {0}}, CLM_ERROR_SHAPE,
+                         "input.mean has shape (4) where this net needs (3)");
+    assert_parts_refused((struct part[]){WHOLE, {"input.scale", 1, 3}, {0}}, CLM_ERROR_SHAPE, "input.scale");
+}
+END_TEST
+
+START_TEST(numbers_that_are_not_finite)
+{
+    static const float damages[] = {NAN, INFINITY, -INFINITY};
+    for (size_t d = 0; d < 3; d++)
+        for (size_t p = 0; normalised[p].name; p++) {
+            char part[96];
+            snprintf(part, sizeof part, "%s has a %g at element 1", normalised[p].name, (double)damages[d]);
+            assert_refused(file_of(normalised, normalised[p].name, damages[d], NULL, NULL), CLM_ERROR_FORMAT,
+                           part);
+        }
+    char *const path = file_of(normalised, "layers.1.bias", NAN, NULL, NULL);
+    assert_not_made((size_t[]){3, 4, 2}, 3, path, CLM_ERROR_FORMAT, "layers.1.bias");
+    free(path);
+}
+END_TEST
+
+START_TEST(another_activation)
+{
+    assert_refused(file_of(whole, NULL, 0, "activation", "tanh"), CLM_ERROR_FORMAT, "tanh");
+}
+END_TEST
+
+START_TEST(truncated)
+{
+    struct clm_model *model = NULL;
+    char *const path = file_of(normalised, NULL, 0, NULL, NULL), bytes[4096];
+    FILE *const file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    const size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    ck_assert_uint_lt(size, sizeof bytes);
+    for (size_t kept = 0; kept < size; kept++) {
+        char *const cut = test_file(directory, "cut.safetensors", bytes, kept);
+        ck_assert_msg(clm_model_load(cut, &model, &error) == CLM_ERROR_FORMAT, "%zu bytes: %s", kept,
+                      error.message);
+        ck_assert_ptr_null(model);
+        free(cut);
+    }
+    free(path);
+}
+END_TEST
+
+START_TEST(too_many_layers)
+{
+    const size_t count = 4098;
+    struct safetensor *const tensors = calloc(2 * count, sizeof *tensors);
+    char(*const names)[32] = calloc(2 * count, sizeof *names);
+    float one = 1;
+    for (size_t l = 0; l < count; l++) {
+        snprintf(names[2 * l], sizeof *names, "layers.%zu.weight", l);
+        snprintf(names[2 * l + 1], sizeof *names, "layers.%zu.bias", l);
+        tensors[2 * l] = (struct safetensor){names[2 * l], 2, {1, 1}, 1, &one};
+        tensors[2 * l + 1] = (struct safetensor){names[2 * l + 1], 1, {1}, 1, &one};
+    }
+    char *const path = path_of("deep.safetensors");
+    ck_assert_int_eq(safetensors_write(path, tensors, 2 * count, NULL, &error), CLM_OK);
+    assert_refused(path, CLM_ERROR_FORMAT, "more than the 4096 layers");
+    free(tensors);
+    free(names);
+}
+END_TEST
+
+/* ---- model and data ---- */
+
+START_TEST(fit)
+{
+    struct clm_data *const data = fixture_data(20, 10, 6, 3);
+    struct clm_model *const fits = model_of(NULL, 1, (size_t[]){6, 4, 3, 0}),
+                            *const features = model_of(NULL, 1, (size_t[]){5, 3, 0}),
+                            *const classes = model_of(NULL, 1, (size_t[]){6, 4, 0});
+    ck_assert_int_eq(clm_check_fit(fits, data, &error), CLM_OK);
+    ck_assert_int_eq(clm_check_fit(features, data, &error), CLM_ERROR_SHAPE);
+    ck_assert_ptr_nonnull(strstr(error.message, "5 features"));
+    ck_assert_ptr_nonnull(strstr(error.message, "6 features"));
+    ck_assert_int_eq(clm_check_fit(classes, data, &error), CLM_ERROR_SHAPE);
+    ck_assert_ptr_nonnull(strstr(error.message, "4 classes"));
+    ck_assert_ptr_nonnull(strstr(error.message, data->source));
+    ck_assert_int_eq(model_name_classes(classes, data, &error), CLM_ERROR_SHAPE);
+    clm_model_free(fits);
+    clm_model_free(features);
+    clm_model_free(classes);
+    clm_data_close(data);
+}
+END_TEST
+
+START_TEST(names_are_copied)
+{
+    static const char *const names[] = {"cat", "dog"};
+    struct clm_data *const data = fixture_data(20, 10, 6, 2);
+    struct clm_model *const model = model_of(NULL, 1, (size_t[]){6, 2, 0});
+    ck_assert_int_eq(model_name_classes(model, data, &error), CLM_OK);
+    ck_assert_ptr_null(clm_model_class_name(model, 0));
+    data->class_names = calloc(2, sizeof(char *));
+    for (size_t c = 0; c < 2; c++)
+        data->class_names[c] = strdup(names[c]);
+    for (int i = 0; i < 2; i++) /* the second time in place of the first */
+        ck_assert_int_eq(model_name_classes(model, data, &error), CLM_OK);
+    clm_data_close(data);
+    for (size_t c = 0; c < 2; c++)
+        ck_assert_str_eq(clm_model_class_name(model, c), names[c]);
+    clm_model_free(model);
+    clm_model_free(NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("model");
+    TCase *const cases = tcase_create("model");
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_add_test(cases, deviations_of_initial_weights);
+    tcase_add_test(cases, seed_and_layer_decide);
+    tcase_add_test(cases, deviation_zero_and_largest);
+    tcase_add_test(cases, normalisation_follows_the_data);
+    tcase_add_test(cases, sizes_that_make_no_sense);
+    tcase_add_test(cases, inits_that_make_no_sense);
+    tcase_add_test(cases, round_trip);
+    tcase_add_test(cases, names_and_metadata);
+    tcase_add_test(cases, init_from_a_file);
+    tcase_add_test(cases, missing_metadata_and_normalisation);
+    tcase_add_test(cases, class_names_that_do_not_fit);
+    tcase_add_test(cases, parts_that_are_no_net);
+    tcase_add_test(cases, gaps);
+    tcase_add_test(cases, normalisation_that_does_not_fit);
+    tcase_add_test(cases, numbers_that_are_not_finite);
+    tcase_add_test(cases, another_activation);
+    tcase_add_test(cases, truncated);
+    tcase_add_test(cases, too_many_layers);
+    tcase_add_test(cases, fit);
+    tcase_add_test(cases, names_are_copied);
+    suite_add_tcase(suite, cases);
+    return test_run(suite);
+}
