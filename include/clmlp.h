@@ -203,7 +203,7 @@ enum clm_schedule {
 
 struct clm_train_options {
     size_t epochs, batch;
-    enum clm_schedule schedule; /* of learning_rate */
+    enum clm_schedule schedule;         /* of learning_rate */
     double learning_rate, momentum, l2; /* l2: the penalty is l2 times the sum of squared weights */
     uint64_t seed;
     bool shuffle;

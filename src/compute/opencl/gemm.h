@@ -14,6 +14,9 @@ struct gemm_provider;
 
 struct gemm_operations {
     const char *name;
+    /* What the provider keeps between products, in gemm->state; may be NULL both, where it keeps nothing. */
+    clm_status (*open)(struct gemm_provider *gemm, struct clm_error *error);
+    void (*close)(struct gemm_provider *gemm);
     /* Bytes of the workspace that the products of one layer need. */
     clm_status (*workspace)(size_t B, size_t I, size_t O, size_t *bytes, const struct opencl_device *device,
                             struct clm_error *error);
@@ -37,9 +40,10 @@ struct gemm_provider {
     const struct gemm_operations *operations;
     struct opencl_device *device;
     struct kernels *kernels;
+    void *state;             /* the provider's own */
     struct tensor workspace; /* made by backend_prepare; empty where none is needed */
 };
 
-extern const struct gemm_operations gemm_clblast;
+extern const struct gemm_operations gemm_clblast, gemm_native;
 
 #endif

@@ -42,6 +42,8 @@ static void opencl_close(struct clm_backend *be)
         if (own->marks[i])
             clReleaseEvent(own->marks[i]);
     tensor_free(be, &own->gemm.workspace);
+    if (own->gemm.operations->close)
+        own->gemm.operations->close(&own->gemm);
     kernels_free(&own->kernels);
     opencl_device_close(&own->device);
     free(own);
@@ -255,23 +257,32 @@ static const struct backend_operations operations = {
 
 /* ---- opening ---- */
 
-static clm_status choose_provider(const char *name, const struct gemm_operations **out,
-                                  struct clm_error *error)
+/* Who multiplies on this device. auto: our products where they were made for it, which is on CPUs. */
+static clm_status choose_provider(const char *name, const struct clm_device *about,
+                                  const struct gemm_operations **out, struct clm_error *error)
 {
-    if (!name || !strcmp(name, "auto") || !strcmp(name, "clblast")) {
-        *out = &gemm_clblast;
-        return CLM_OK;
-    }
-    return clm_fail(error, CLM_ERROR_ARGUMENT,
-                    "--gemm %s: this version multiplies with clblast only; use auto", name);
+    const bool is_cpu = about->type == CLM_DEVICE_CPU, is_auto = !name || !strcmp(name, "auto");
+    if (!is_cpu && !is_auto && !strcmp(name, "native"))
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "--gemm native: the native products of this version are for CPU devices, and %s is none; use "
+            "auto or clblast",
+            about->name);
+    *out = is_auto                   ? (is_cpu ? &gemm_native : &gemm_clblast)
+           : !strcmp(name, "native") ? &gemm_native
+                                     : &gemm_clblast;
+    return CLM_OK;
 }
 
 static clm_status open_one(cl_device_id id, const struct clm_device *about,
-                           const struct gemm_operations *gemm, bool skip_self_test, struct clm_backend **out,
+                           const struct clm_backend_options *options, struct clm_backend **out,
                            struct clm_error *error)
 {
-    clm_status status;
+    const struct gemm_operations *gemm = NULL;
     *out = NULL;
+    clm_status status = choose_provider(options->gemm, about, &gemm, error);
+    if (status != CLM_OK)
+        return status;
     struct opencl_backend *own = calloc(1, sizeof *own);
     if (!own)
         return clm_fail_host_memory(error, "the opencl backend", sizeof *own);
@@ -285,7 +296,9 @@ static clm_status open_one(cl_device_id id, const struct clm_device *about,
     status = opencl_device_open(id, about, &own->device, error);
     if (status == CLM_OK)
         status = kernels_build(&own->device, &own->kernels, error);
-    if (status == CLM_OK && !skip_self_test)
+    if (status == CLM_OK && gemm->open)
+        status = gemm->open(&own->gemm, error);
+    if (status == CLM_OK && !options->skip_self_test)
         status = opencl_self_test(&own->base, error);
     if (status != CLM_OK) {
         opencl_close(&own->base);
@@ -298,8 +311,8 @@ static clm_status open_one(cl_device_id id, const struct clm_device *about,
 /* Opens the device that the selector prefers; where that fails and the choice is ours, the next. *taken is its place
  * in `about`. */
 static clm_status open_preferred(const struct clm_backend_options *options, const struct clm_device *about,
-                                 const cl_device_id *ids, size_t count, const struct gemm_operations *gemm,
-                                 struct clm_backend **out, size_t *taken, struct clm_error *error)
+                                 const cl_device_id *ids, size_t count, struct clm_backend **out,
+                                 size_t *taken, struct clm_error *error)
 {
     clm_status status =
         clm_fail(error, CLM_ERROR_DEVICE, "no OpenCL device is %s; `clmlp devices` lists what there is",
@@ -308,7 +321,7 @@ static clm_status open_preferred(const struct clm_backend_options *options, cons
         for (size_t d = 0; d < count; d++) {
             if (opencl_preference(&about[d], options->device) != wanted)
                 continue;
-            status = open_one(ids[d], &about[d], gemm, options->skip_self_test, out, error);
+            status = open_one(ids[d], &about[d], options, out, error);
             *taken = d;
             if (status == CLM_OK)
                 return CLM_OK;
@@ -322,13 +335,10 @@ clm_status opencl_open(const struct clm_backend_options *options, struct clm_bac
     struct clm_device *about = NULL;
     cl_device_id *ids = NULL;
     size_t count = 0, taken;
-    const struct gemm_operations *gemm = NULL;
     *out = NULL;
-    clm_status status = choose_provider(options->gemm, &gemm, error);
+    clm_status status = opencl_devices(&about, &ids, &count, error);
     if (status == CLM_OK)
-        status = opencl_devices(&about, &ids, &count, error);
-    if (status == CLM_OK)
-        status = open_preferred(options, about, ids, count, gemm, out, &taken, error);
+        status = open_preferred(options, about, ids, count, out, &taken, error);
     free(about);
     free(ids);
     return status;
@@ -348,8 +358,7 @@ clm_status clm_devices_list(const char *selector, struct clm_device **devices, s
     if (status != CLM_OK)
         return status;
     struct clm_error why = {0};
-    const clm_status opened =
-        open_preferred(&options, about, ids, *count, &gemm_clblast, &backend, &taken, &why);
+    const clm_status opened = open_preferred(&options, about, ids, *count, &backend, &taken, &why);
     for (size_t d = 0; d < *count; d++) {
         about[d].is_taken = opened == CLM_OK && d == taken;
         const bool is_suited = opencl_preference(&about[d], selector) > 0;
