@@ -63,8 +63,7 @@ static void expect_named(const struct verdict *verdict, const char *operation, c
 
 START_TEST(what_is_right_passes)
 {
-    static const enum clm_backend_kind kinds[] = {CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS,
-                                                  CLM_BACKEND_OPENCL};
+    static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST};
     struct clm_backend *const backend = fixture_backend(kinds[_i]);
     const struct verdict verdict = verify(backend);
     for (size_t i = 0; i < verdict.failures; i++)
@@ -72,7 +71,7 @@ START_TEST(what_is_right_passes)
     ck_assert(verdict.passed);
     ck_assert_uint_ge(verdict.checks, 200);
     /* Bounds of a worst case are not met by far, but they are no orders of magnitude away either. */
-    if (kinds[_i] != CLM_BACKEND_REFERENCE)
+    if (kinds[_i] != FIXTURE_REFERENCE)
         ck_assert_double_ge(verdict.worst_passed, 0.1);
     clm_backend_close(backend);
 }
@@ -238,7 +237,7 @@ static clm_status roomy_allocate(struct clm_backend *be, size_t bytes, void **me
 /* A blas backend whose table may be changed. */
 static struct clm_backend *backend_to_spoil(void)
 {
-    struct clm_backend *const backend = fixture_backend(CLM_BACKEND_BLAS);
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
     right = spoilt = *backend->operations;
     fixture_allocate = right.allocate;
     right.allocate = spoilt.allocate = roomy_allocate;
@@ -505,6 +504,21 @@ static const struct {
     {"epilogue.cl", "v[at] = velocity", "v[at] = 0.9f * velocity", "linear_backward_update", NULL},
     {"epilogue.cl", "weight - rate * velocity", "weight + rate * velocity", "linear_backward_update", NULL},
     {"epilogue.cl", "dW[at] += penalty", "dW[at] -= penalty", "linear_backward_params", NULL},
+    {"gemm_cpu.cl", "z + load_some(b + n0 + j * VW, count)", "z", "linear_forward", NULL},
+    {"gemm_cpu.cl", "z += load_some(Y + to, count)", "z += z", "linear_forward", NULL},
+    {"gemm_cpu.cl", "add_up(sum) + b[n + j]", "add_up(sum)", "linear_forward", NULL},
+    {"gemm_cpu.cl", "if (rest > 0)", "if (rest > 1)", "linear_forward", NULL},
+    {"gemm_cpu.cl", "z < (VECTOR)(0.0f)", "!(z >= (VECTOR)(0.0f))", "linear_forward", NULL},
+    {"gemm_cpu.cl", "Y > (VECTOR)(0.0f)", "Y >= (VECTOR)(0.0f)", "linear_backward_input", NULL},
+    {"gemm_cpu.cl", "d += load_some(dX + to, count)", "d += d", "linear_backward_input", NULL},
+    {"gemm_cpu.cl", "isnan(Y)", "isnan(dX)", "linear_backward_input", NULL},
+    {"gemm_cpu.cl", "fma((VECTOR)(penalty), load_some(W + to, count), d)", "d", "linear_backward_params",
+     NULL},
+    {"gemm_cpu.cl", "fma((VECTOR)(penalty), weight, velocity)", "velocity", "linear_backward_update", NULL},
+    {"gemm_cpu.cl", "is_first ? decay * weight : weight", "weight", "linear_backward_update", NULL},
+    {"gemm_cpu.cl", "fma((VECTOR)(momentum), velocity, d)", "velocity + d", "linear_backward_update", NULL},
+    {"gemm_cpu.cl", "fma((VECTOR)(-rate), velocity, weight)", "fma((VECTOR)(rate), velocity, weight)",
+     "linear_backward_update", NULL},
     {"softmax.cl", "sum += exp(z[c] - largest)", "sum += exp(z[c])", "softmax_xent", "softmax"},
     {"softmax.cl", "if (z[c] > largest", "if (z[c] >= largest", "softmax_xent", "softmax"},
     {"softmax.cl", "log(sum) + (largest - z[label])", "log(sum) - z[label]", "softmax_xent", NULL},
@@ -547,10 +561,10 @@ static char *kernel_folder(const char *file, const char *from, const char *to)
     return directory;
 }
 
-static struct clm_backend *open_with_kernels(const char *directory)
+static struct clm_backend *open_with_kernels(const char *directory, const char *gemm)
 {
     const struct clm_backend_options options = {
-        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .skip_self_test = true};
+        .kind = CLM_BACKEND_OPENCL, .gemm = gemm, .device = getenv("CLMLP_DEVICE"), .skip_self_test = true};
     struct clm_backend *backend = NULL;
     ck_assert_int_eq(setenv("CLMLP_KERNEL_DIR", directory, 1), 0);
     const clm_status status = clm_backend_open(&options, &backend, &error);
@@ -563,7 +577,8 @@ static struct clm_backend *open_with_kernels(const char *directory)
 START_TEST(a_broken_kernel_line_is_noticed_and_named)
 {
     char *const directory = kernel_folder(broken_lines[_i].file, broken_lines[_i].from, broken_lines[_i].to);
-    struct clm_backend *const backend = open_with_kernels(directory);
+    const bool is_native = !strcmp(broken_lines[_i].file, "gemm_cpu.cl");
+    struct clm_backend *const backend = open_with_kernels(directory, is_native ? "native" : "clblast");
     char what[256];
     snprintf(what, sizeof what, "%s: %s", broken_lines[_i].file, broken_lines[_i].from);
     const struct verdict verdict = verify(backend);
@@ -577,7 +592,7 @@ END_TEST
 START_TEST(unbroken_kernels_of_a_folder_pass)
 {
     char *const directory = kernel_folder("update.cl", "/*", "/*");
-    struct clm_backend *const backend = open_with_kernels(directory);
+    struct clm_backend *const backend = open_with_kernels(directory, "auto");
     ck_assert(verify(backend).passed);
     for (const struct kernel_source *source = kernel_sources; source->name; source++) {
         bool is_broken = false;
@@ -626,8 +641,7 @@ static struct rows_heard gradcheck(struct clm_backend *backend, const struct clm
 
 START_TEST(right_gradients_pass)
 {
-    static const enum clm_backend_kind kinds[] = {CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS,
-                                                  CLM_BACKEND_OPENCL};
+    static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST};
     static const char *const names[6] = {"layers.0.weight", "layers.0.bias",   "layers.1.weight",
                                          "layers.1.bias",   "layers.2.weight", "layers.2.bias"};
     static const size_t tried[6] = {30, 13, 30, 7, 30, 5};
@@ -676,7 +690,7 @@ END_TEST
 /* With inputs and biases of zero every unit stands on its kink: no bias of a hidden layer can be tried, which is no pass. */
 START_TEST(kinks_are_skipped_and_counted)
 {
-    struct clm_backend *const backend = fixture_backend(CLM_BACKEND_REFERENCE);
+    struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
     struct clm_data *const data = fixture_data(30, 5, 20, 5);
     memset(data->train_values, 0, 30 * 20);
     const struct rows_heard heard = gradcheck(backend, data, 11);
@@ -693,7 +707,7 @@ END_TEST
 
 START_TEST(senseless_gradchecks_are_refused)
 {
-    struct clm_backend *const backend = fixture_backend(CLM_BACKEND_BLAS);
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
     struct clm_data *const data = fixture_data(10, 5, 20, 5);
     static const size_t others[2] = {21, 5};
     const struct {
@@ -725,7 +739,7 @@ END_TEST
  * z1 - z0 its derivative by W[1] is s x, by W[0] it is -s x, and by the biases s and -s. */
 START_TEST(differences_hold_their_own_bounds)
 {
-    struct clm_backend *const backend = fixture_backend(CLM_BACKEND_REFERENCE);
+    struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
     const size_t widths[2] = {1, 2};
     const double W[2] = {0.75, -0.5}, b[2] = {0.1, 0.3}, l2 = 0.25;
     const double x = 1.5, s = 1 / (1 + exp((W[0] - W[1]) * x + b[0] - b[1]));
@@ -762,13 +776,13 @@ int main(void)
     TCase *const verification = tcase_create("verify"), *const gradients = tcase_create("gradcheck");
     tcase_set_timeout(verification, 300);
     tcase_set_timeout(gradients, 300);
-    tcase_add_loop_test(verification, what_is_right_passes, 0, 3);
+    tcase_add_loop_test(verification, what_is_right_passes, 0, 4);
     tcase_add_loop_test(verification, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
     tcase_add_test(verification, mistakes_are_noticed_and_named);
     tcase_add_test(verification, an_operation_that_fails_is_an_error);
     tcase_add_test(verification, unbroken_kernels_of_a_folder_pass);
     tcase_add_loop_test(verification, a_broken_kernel_line_is_noticed_and_named, 0, (int)BROKEN_LINES);
-    tcase_add_loop_test(gradients, right_gradients_pass, 0, 3);
+    tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);
     tcase_add_test(gradients, wrong_gradients_are_noticed);
     tcase_add_test(gradients, kinks_are_skipped_and_counted);
     tcase_add_test(gradients, senseless_gradchecks_are_refused);

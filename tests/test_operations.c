@@ -12,7 +12,7 @@
 
 #define U 0x1p-24 /* half a float's unit in the last place */
 
-static const enum clm_backend_kind kinds[] = {CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL};
+static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST};
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
 
 static struct clm_backend *be; /* the backend of the running test */

@@ -42,7 +42,7 @@ static void set_up(void)
     static const size_t hidden[] = {5, 4, 0};
     error = (struct clm_error){0};
     directory = test_directory();
-    backend = fixture_backend(CLM_BACKEND_REFERENCE);
+    backend = fixture_backend(FIXTURE_REFERENCE);
     data = fixture_data(30, 10, 6, 3);
     model = fixture_model(data, "he", 1, hidden);
     memcpy(epochs, lasting, sizeof epochs);

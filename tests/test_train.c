@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const enum clm_backend_kind kinds[] = {CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL};
+static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST};
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
 
 static const size_t hidden[] = {13, 7, 0};
@@ -176,8 +176,8 @@ static struct clm_train_options usual_options(struct record *record)
                                       .user = record};
 }
 
-static struct clm_train_result train(enum clm_backend_kind kind, struct clm_model *model,
-                                     const struct clm_data *data, const struct clm_train_options *options)
+static struct clm_train_result train(enum fixture kind, struct clm_model *model, const struct clm_data *data,
+                                     const struct clm_train_options *options)
 {
     struct clm_backend *backend = fixture_backend(kind);
     struct clm_train_result result;
@@ -195,7 +195,7 @@ static struct clm_train_result train(enum clm_backend_kind kind, struct clm_mode
  * the products' gamma_32 = 2e-6 of the gradient, five times, and u of the parameters each step: 1e-4 holds both. */
 START_TEST(trajectory)
 {
-    const enum clm_backend_kind kind = kinds[_i % KIND_COUNT];
+    const enum fixture kind = kinds[_i % KIND_COUNT];
     const bool is_plain = (size_t)_i >= KIND_COUNT; /* without momentum and penalty */
     struct clm_data *data = fixture_data(4 * 16 + 5, 0, 31, 10);
     struct clm_model *start = fixture_model(data, "he", 11, hidden),
@@ -208,9 +208,8 @@ START_TEST(trajectory)
     options.momentum = is_plain ? 0 : 0.9;
     const double loss = train_by_hand(&net, data, &options);
     train(kind, model, data, &options);
-    ck_assert_within(relative_difference(model, &net, start), 0.0,
-                     kind == CLM_BACKEND_REFERENCE ? 5e-6 : 1e-4);
-    ck_assert_within(record.epochs[0].train_loss, loss, kind == CLM_BACKEND_REFERENCE ? 1e-9 : 1e-5);
+    ck_assert_within(relative_difference(model, &net, start), 0.0, kind == FIXTURE_REFERENCE ? 5e-6 : 1e-4);
+    ck_assert_within(record.epochs[0].train_loss, loss, kind == FIXTURE_REFERENCE ? 1e-9 : 1e-5);
     net_free(&net);
     clm_model_free(start);
     clm_model_free(model);
@@ -356,10 +355,10 @@ START_TEST(schedules)
     struct clm_train_options options = usual_options(&record);
     options.epochs = 5;
     options.shuffle = false;
-    train(CLM_BACKEND_BLAS, start, data, &options);
+    train(FIXTURE_BLAS, start, data, &options);
     record.count = 0;
     options.schedule = (enum clm_schedule)_i;
-    train(CLM_BACKEND_BLAS, model, data, &options);
+    train(FIXTURE_BLAS, model, data, &options);
     for (size_t e = 0; e < 5; e++)
         ck_assert_within(record.epochs[e].learning_rate, rates[_i][e], 1e-9);
     ck_assert_int_eq(same_bits(start, model), _i == CLM_SCHEDULE_CONSTANT);
@@ -377,7 +376,7 @@ START_TEST(stops_after_the_epoch)
     struct clm_train_options options = usual_options(&record);
     options.epochs = 7;
     options.stop = &record.stop; /* set by the first epoch's report */
-    ck_assert_uint_eq(train(CLM_BACKEND_BLAS, model, data, &options).epochs, 1);
+    ck_assert_uint_eq(train(FIXTURE_BLAS, model, data, &options).epochs, 1);
     clm_model_free(model);
     clm_data_close(data);
 }
@@ -406,7 +405,7 @@ START_TEST(bad_options)
     struct clm_data *data = fixture_data(bad->rows, 0, 31, 10);
     struct clm_model *start = fixture_model(data, NULL, 1, hidden),
                      *model = fixture_model(data, NULL, 1, hidden);
-    struct clm_backend *backend = fixture_backend(CLM_BACKEND_BLAS);
+    struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
     struct clm_train_result result;
     struct clm_error error = {0};
     ck_assert_int_eq(clm_train(backend, model, data, &bad->options, &result, &error), CLM_ERROR_ARGUMENT);
@@ -423,7 +422,7 @@ START_TEST(model_that_does_not_fit)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10), *other = fixture_data(100, 0, 30, 10);
     struct clm_model *model = fixture_model(other, NULL, 1, hidden);
-    struct clm_backend *backend = fixture_backend(CLM_BACKEND_BLAS);
+    struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
     struct clm_train_options options = {.epochs = 1, .batch = 10, .learning_rate = 0.1};
     struct clm_train_result result;
     struct clm_error error = {0};
@@ -441,7 +440,7 @@ START_TEST(too_much_memory)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    struct clm_backend *backend = fixture_backend(CLM_BACKEND_OPENCL);
+    struct clm_backend *backend = fixture_backend(FIXTURE_OPENCL);
     struct clm_train_options options = {.epochs = 1, .batch = 10, .learning_rate = 0.1};
     struct clm_train_result result;
     struct clm_error error = {0};

@@ -6,9 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct clm_backend *fixture_backend(enum clm_backend_kind kind)
+struct clm_backend *fixture_backend(enum fixture fixture)
 {
-    const struct clm_backend_options options = {.kind = kind, .device = getenv("CLMLP_DEVICE")};
+    static const enum clm_backend_kind kinds[] = {[FIXTURE_REFERENCE] = CLM_BACKEND_REFERENCE,
+                                                  [FIXTURE_BLAS] = CLM_BACKEND_BLAS,
+                                                  [FIXTURE_OPENCL] = CLM_BACKEND_OPENCL,
+                                                  [FIXTURE_CLBLAST] = CLM_BACKEND_OPENCL};
+    const struct clm_backend_options options = {.kind = kinds[fixture],
+                                                .device = getenv("CLMLP_DEVICE"),
+                                                .gemm = fixture == FIXTURE_CLBLAST ? "clblast" : "auto"};
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
     if (clm_backend_open(&options, &backend, &error) != CLM_OK)

@@ -5,8 +5,11 @@
 #include "compute/backend.h"
 #include "data/data.h"
 
-/* Opens reference, blas or opencl with the device that CLMLP_DEVICE or auto names; fails the test where it cannot. */
-struct clm_backend *fixture_backend(enum clm_backend_kind kind);
+/* What operations are tested on: the three backends, opencl with each of its providers of products. */
+enum fixture { FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST };
+
+/* Opens it, opencl on the device that CLMLP_DEVICE or auto names; fails the test where it cannot. */
+struct clm_backend *fixture_backend(enum fixture fixture);
 
 /* `classes` classes of noisy prototypes as bytes; labels go round. Freed by clm_data_close. */
 struct clm_data *fixture_data(size_t train_rows, size_t test_rows, size_t features, size_t classes);
