@@ -60,7 +60,8 @@ static clm_status read_file(struct clm_model *model, const char *path, struct cl
     struct safetensors file;
     if (access(path, F_OK))
         return clm_fail(error, CLM_ERROR_IO,
-                        "--init %s: neither he, xavier, normal:STD nor a file that is there", path);
+                        "--init %s: there is no such file, and it is neither he, xavier nor normal:STD",
+                        path);
     clm_status status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;

@@ -263,30 +263,33 @@ static clm_status read_metadata(struct clm_model *model, const json_t *metadata,
 
 /* ---- file: writing ---- */
 
+struct tensor_name {
+    char text[PARAMETER_NAME_MAX];
+};
+
 /* Views of all that is written: weights, biases, mean and scale; names in `names`. */
-static void describe(const struct clm_model *model, struct safetensor *tensors,
-                     char (*names)[PARAMETER_NAME_MAX])
+static void describe(const struct clm_model *model, struct safetensor *tensors, struct tensor_name *names)
 {
     struct safetensor *tensor = tensors;
     for (size_t l = 0; l < model->depth; l++) {
         const size_t O = model->widths[l + 1], I = model->widths[l];
-        parameter_name(names[0], l, "weight");
-        parameter_name(names[1], l, "bias");
-        *tensor++ = (struct safetensor){names[0], 2, {O, I}, O * I, model->weights[l]};
-        *tensor++ = (struct safetensor){names[1], 1, {O}, O, model->biases[l]};
+        parameter_name(names[0].text, l, "weight");
+        parameter_name(names[1].text, l, "bias");
+        *tensor++ = (struct safetensor){names[0].text, 2, {O, I}, O * I, model->weights[l]};
+        *tensor++ = (struct safetensor){names[1].text, 1, {O}, O, model->biases[l]};
         names += 2;
     }
-    snprintf(names[0], sizeof names[0], "input.mean");
-    snprintf(names[1], sizeof names[1], "input.scale");
-    *tensor++ = (struct safetensor){names[0], 1, {model->widths[0]}, model->widths[0], model->mean};
-    *tensor++ = (struct safetensor){names[1], 1, {model->widths[0]}, model->widths[0], model->scale};
+    snprintf(names[0].text, sizeof names[0].text, "input.mean");
+    snprintf(names[1].text, sizeof names[1].text, "input.scale");
+    *tensor++ = (struct safetensor){names[0].text, 1, {model->widths[0]}, model->widths[0], model->mean};
+    *tensor++ = (struct safetensor){names[1].text, 1, {model->widths[0]}, model->widths[0], model->scale};
 }
 
 clm_status clm_model_save(const struct clm_model *model, const char *path, struct clm_error *error)
 {
     const size_t count = 2 * model->depth + 2;
     struct safetensor *const tensors = calloc(count, sizeof *tensors);
-    char(*const names)[PARAMETER_NAME_MAX] = calloc(count, sizeof *names);
+    struct tensor_name *const names = calloc(count, sizeof *names);
     json_t *metadata = NULL;
     clm_status status = tensors && names
                             ? make_metadata(model, &metadata, error)
