@@ -69,6 +69,11 @@ void store_some(const VECTOR v, __global float *p, const int count)
     _Pragma("unroll") for (int i = 0; i < MR; i++) _Pragma("unroll") for (int j = 0; j < NV; j++)            \
         acc[i][j] = (VECTOR)(0.0f);
 
+/* The registers' tile as an array, for the rolled loops behind the product: they take no time, and compile fast. */
+#define KEEP(acc, tile)                                                                                      \
+    _Pragma("unroll") for (int i = 0; i < MR; i++) _Pragma("unroll") for (int j = 0; j < NV; j++)            \
+        STORE(acc[i][j], tile + i * NR + j * VW);
+
 /* panel[k][n] = right[k][n0 + n] of a matrix (K,N), zero where n0 + n is outside. */
 void pack_rows(__global const float *right, const int N, const int n0, const int k0, const int depth,
                __local float *panel)
@@ -120,15 +125,13 @@ product_forward(const int B, const int I, const int O, const int rows, const int
             LEFT_ROWS(at, m, end - 1, I)
             __global const float *left = X + k0;
             MULTIPLY(acc, left, at, 1, panel, kc)
-#pragma unroll
-            for (int i = 0; i < MR; i++)
-#pragma unroll
-                for (int j = 0; j < NV; j++) {
+            float tile[MR * NR];
+            KEEP(acc, tile)
+            for (int i = 0; i < min(MR, end - m); i++)
+                for (int j = 0; j < NV && n0 + j * VW < O; j++) {
                     const int count = O - n0 - j * VW;
                     const size_t to = (size_t)(m + i) * O + n0 + j * VW;
-                    if (m + i >= end || count <= 0)
-                        continue;
-                    VECTOR z = acc[i][j];
+                    VECTOR z = LOAD(tile + i * NR + j * VW);
                     if (k0 > 0)
                         z += load_some(Y + to, count);
                     if (k0 + kc == I)
@@ -184,14 +187,16 @@ dot_forward(const int B, const int I, const int O, const int columns, const int 
                         acc[i][j] = fma(left, right[j], acc[i][j]);
                 }
             }
-            const int rest = I - whole;
+            float sums[DOT_MR * DOT_NV * VW];
 #pragma unroll
             for (int i = 0; i < DOT_MR; i++)
 #pragma unroll
-                for (int j = 0; j < DOT_NV; j++) {
-                    if (m + i >= B || n + j >= end)
-                        continue;
-                    VECTOR sum = acc[i][j];
+                for (int j = 0; j < DOT_NV; j++)
+                    STORE(acc[i][j], sums + (i * DOT_NV + j) * VW);
+            const int rest = I - whole;
+            for (int i = 0; i < min(DOT_MR, B - m); i++)
+                for (int j = 0; j < min(DOT_NV, end - n); j++) {
+                    VECTOR sum = LOAD(sums + (i * DOT_NV + j) * VW);
                     if (rest > 0)
                         sum = fma(load_some(X + x[i] + whole, rest), load_some(W + w[j] + whole, rest), sum);
                     const float z = add_up(sum) + b[n + j];
@@ -215,15 +220,13 @@ product_backward(const int B, const int O, const int I, const int rows, const in
             LEFT_ROWS(at, m, end - 1, O)
             __global const float *left = dZ + k0;
             MULTIPLY(acc, left, at, 1, panel, kc)
-#pragma unroll
-            for (int i = 0; i < MR; i++)
-#pragma unroll
-                for (int j = 0; j < NV; j++) {
+            float tile[MR * NR];
+            KEEP(acc, tile)
+            for (int i = 0; i < min(MR, end - m); i++)
+                for (int j = 0; j < NV && n0 + j * VW < I; j++) {
                     const int count = I - n0 - j * VW;
                     const size_t to = (size_t)(m + i) * I + n0 + j * VW;
-                    if (m + i >= end || count <= 0)
-                        continue;
-                    VECTOR d = acc[i][j];
+                    VECTOR d = LOAD(tile + i * NR + j * VW);
                     if (k0 > 0)
                         d += load_some(dX + to, count);
                     if (is_masked && k0 + kc == O)
@@ -249,15 +252,13 @@ product_gradient(const int O, const int B, const int I, const int rows, const in
             LEFT_ROWS(at, m, end - 1, 1)
             __global const float *left = dZ + (size_t)k0 * O;
             MULTIPLY(acc, left, at, O, panel, kc)
-#pragma unroll
-            for (int i = 0; i < MR; i++)
-#pragma unroll
-                for (int j = 0; j < NV; j++) {
+            float tile[MR * NR];
+            KEEP(acc, tile)
+            for (int i = 0; i < min(MR, end - m); i++)
+                for (int j = 0; j < NV && n0 + j * VW < I; j++) {
                     const int count = I - n0 - j * VW;
                     const size_t to = (size_t)(m + i) * I + n0 + j * VW;
-                    if (m + i >= end || count <= 0)
-                        continue;
-                    VECTOR d = acc[i][j];
+                    VECTOR d = LOAD(tile + i * NR + j * VW);
                     if (k0 > 0)
                         d += load_some(dW + to, count);
                     if (penalty != 0.0f && k0 + kc == B)
@@ -286,15 +287,13 @@ product_update(const int O, const int B, const int I, const int rows, const int 
             LEFT_ROWS(at, m, end - 1, 1)
             __global const float *left = dZ + (size_t)k0 * O;
             MULTIPLY(acc, left, at, O, panel, kc)
-#pragma unroll
-            for (int i = 0; i < MR; i++)
-#pragma unroll
-                for (int j = 0; j < NV; j++) {
+            float tile[MR * NR];
+            KEEP(acc, tile)
+            for (int i = 0; i < min(MR, end - m); i++)
+                for (int j = 0; j < NV && n0 + j * VW < I; j++) {
                     const int count = I - n0 - j * VW;
                     const size_t to = (size_t)(m + i) * I + n0 + j * VW;
-                    if (m + i >= end || count <= 0)
-                        continue;
-                    const VECTOR d = acc[i][j];
+                    const VECTOR d = LOAD(tile + i * NR + j * VW);
                     if (has_velocity) {
                         VECTOR velocity = load_some(v + to, count);
                         velocity = is_first ? fma((VECTOR)(momentum), velocity, d) : velocity + d;
