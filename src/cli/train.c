@@ -226,7 +226,7 @@ static void print_epoch(void *user, const struct clm_epoch *epoch)
     if (epoch->epoch == 1)
         printf("epoch        lr  train loss  train acc%s  seconds  samples/s\n",
                epoch->has_validation ? "  val loss  val acc" : "");
-    printf("%5zu  %8.6g  %10.5f  %7.2f %%", epoch->epoch, epoch->learning_rate, epoch->train_loss,
+    printf("%5zu  %8.4g  %10.5f  %7.2f %%", epoch->epoch, epoch->learning_rate, epoch->train_loss,
            100 * epoch->train_accuracy);
     if (epoch->has_validation)
         printf("  %8.5f  %5.2f %%", epoch->validation_loss, 100 * epoch->validation_accuracy);
