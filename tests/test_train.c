@@ -435,6 +435,23 @@ START_TEST(model_that_does_not_fit)
 }
 END_TEST
 
+/* The only step's loss is finite, for it is taken before the step; what the step leaves is not. */
+START_TEST(diverged_in_the_last_step)
+{
+    struct clm_data *data = fixture_data(100, 0, 31, 10);
+    struct clm_model *model = fixture_model(data, NULL, 1, hidden);
+    struct clm_backend *backend = fixture_backend(kinds[_i]);
+    const struct clm_train_options options = {.epochs = 1, .batch = 100, .learning_rate = 1e300};
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    ck_assert_int_eq(clm_train(backend, model, data, &options, &result, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, "diverged in its last step"), "%s", error.message);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
 /* More than the device has is a sentence before anything is allocated. */
 START_TEST(too_much_memory)
 {
@@ -475,6 +492,7 @@ int main(void)
     tcase_add_loop_test(cases, schedules, 0, 3);
     tcase_add_test(cases, stops_after_the_epoch);
     tcase_add_loop_test(cases, bad_options, 0, 8);
+    tcase_add_loop_test(cases, diverged_in_the_last_step, 0, KIND_COUNT);
     tcase_add_test(cases, model_that_does_not_fit);
     tcase_add_loop_test(cases, too_much_memory, 0, 2);
     suite_add_tcase(suite, cases);

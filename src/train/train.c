@@ -298,6 +298,27 @@ static clm_status test(struct training *t, const struct clm_model *model, struct
     return evaluate(&t->net, &t->test, &t->sums, NULL, &result->test, error);
 }
 
+/* The last step's loss was taken before it: what that step did shows in the parameters alone. */
+static clm_status check_parameters(const struct clm_model *model, const struct clm_train_options *options,
+                                   struct clm_error *error)
+{
+    for (size_t l = 0; l < model->depth; l++) {
+        const size_t O = model->widths[l + 1], count = O * model->widths[l];
+        bool is_finite = true;
+        for (size_t i = 0; i < count; i++)
+            is_finite = is_finite && isfinite(model->weights[l][i]);
+        for (size_t o = 0; o < O; o++)
+            is_finite = is_finite && isfinite(model->biases[l][o]);
+        if (!is_finite)
+            return clm_fail(
+                error, CLM_ERROR_ARGUMENT,
+                "training diverged in its last step: layer %zu has parameters that are no longer finite; "
+                "lower --lr (%g) or --momentum (%g)",
+                l, options->learning_rate, options->momentum);
+    }
+    return CLM_OK;
+}
+
 clm_status clm_train(struct clm_backend *be, struct clm_model *model, const struct clm_data *data,
                      const struct clm_train_options *options, struct clm_train_result *result,
                      struct clm_error *error)
@@ -315,7 +336,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     result->memory_planned = plan.total;
     be->memory.peak = be->memory.now;
     if ((status = create_host_memory(&t, error)) || (status = run_epochs(&t, model, error)) ||
-        (status = test(&t, model, result, error)) || (status = network_read(&t.net, model, error)))
+        (status = network_read(&t.net, model, error)) || (status = check_parameters(model, options, error)) ||
+        (status = test(&t, model, result, error)))
         goto cleanup;
     result->epochs = t.epoch_count;
     result->memory_peak = be->memory.peak;
