@@ -511,6 +511,8 @@ static const struct {
     {"gemm_cpu.cl", "z < (VECTOR)(0.0f)", "!(z >= (VECTOR)(0.0f))", "linear_forward", NULL},
     {"gemm_cpu.cl", "Y > (VECTOR)(0.0f)", "Y >= (VECTOR)(0.0f)", "linear_backward_input", NULL},
     {"gemm_cpu.cl", "d += load_some(dX + to, count)", "d += d", "linear_backward_input", NULL},
+    {"gemm_cpu.cl", "d += load_some(dW + to, count)", "d += d", "linear_backward_params", NULL},
+    {"gemm_cpu.cl", ": velocity + d", ": d", "linear_backward_update", NULL},
     {"gemm_cpu.cl", "isnan(Y)", "isnan(dX)", "linear_backward_input", NULL},
     {"gemm_cpu.cl", "fma((VECTOR)(penalty), load_some(W + to, count), d)", "d", "linear_backward_params",
      NULL},

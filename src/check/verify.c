@@ -13,13 +13,14 @@ struct verification {
     struct clm_error *error;
 };
 
-/* Sizes of layers: one, primes, powers of two, one beside a tile, classes. */
+/* Sizes of layers: one, primes, powers of two, one beside a tile, classes; the last with sums of each kind that are so
+ * long that a product may cut them into blocks. */
 static const struct {
     size_t B, I, O;
 } layers[] = {
     {1, 1, 1},      {1, 7, 2},     {2, 3, 1},       {7, 33, 65},    {31, 32, 33},
     {33, 31, 63},   {64, 64, 64},  {65, 63, 10},    {10, 129, 127}, {127, 65, 129},
-    {257, 127, 31}, {129, 257, 2}, {32, 129, 1000},
+    {257, 127, 31}, {129, 257, 2}, {32, 129, 1000}, {31, 1031, 33}, {1031, 33, 65},
 };
 
 static const struct {
