@@ -1,14 +1,20 @@
 /* The three products of a layer's step, for devices of type CPU: one work-item a work-group, tiles in registers.
  *
- *   product_forward    Y (B,O) = act(X (B,I) W (O,I)ᵀ + b)      packs W's rows, transposed
- *   dot_forward        the same for small B: along I, nothing packed, W read once
+ *   product_forward    Y (B,O) = act(X (B,I) W (O,I)ᵀ + b)
+ *   dot_forward        the same for a small B: along I, nothing packed, each row of W read once
  *   product_backward   dX (B,I) = (dZ (B,O) W (O,I)) * (Y > 0)
- *   product_gradient   dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W
- *   product_update     the optimiser's step with that gradient, straight into W and its velocity
+ *   product_gradient   dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ
+ *   product_update     the optimiser's step with those gradients, straight into W, b and their velocities
  *
- * The host gives by -D: VW floats of a vector, MR x NV vectors of a tile, DOT_MR x DOT_NV of dot_forward's tile. A
- * work-group owns NR = NV VW columns of the result and a range of its rows, and goes along the sum in blocks of `depth`,
- * whose part of the right-hand matrix it packs into local memory. Sums run in a fixed order: same bits always.
+ * The host gives by -D: VW floats of a vector, MR x NV vectors of a tile, DOT_MR x DOT_NV of dot_forward's tile, LEFT rows
+ * of the left-hand matrix packed at once, and PREFETCH where the compiler knows __builtin_prefetch. Products are written
+ * a * b + c, which becomes one instruction where there is one; fma() would be a slow function where there is none.
+ *
+ * A work-group owns `rows` rows and `columns` columns of the result. It goes along the sum in blocks of `depth`: packs
+ * that part of the right-hand matrix into panels, each NR = NV VW columns wide, panel[k][n]; then, tile by tile of
+ * its rows, packs the left-hand matrix, and multiplies it by one panel after the other. So what it reads and
+ * writes of a large matrix lies in long stretches, and what it reads often lies together. `pack` holds (columns +
+ * LEFT) depth floats. Sums run in a fixed order: same bits always.
  */
 #ifndef VW
 #define VW     8
@@ -16,14 +22,23 @@
 #define NV     3
 #define DOT_MR 5
 #define DOT_NV 2
+#define LEFT   (8 * MR)
 #endif
-#define NR (NV * VW)
+#define FETCH_ROWS 8 /* how many rows ahead of pack_rows' memory is asked for */
+#define NR         (NV * VW)
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
 #define VECTOR      JOIN(float, VW)
 #define LOAD(p)     JOIN(vload, VW)(0, p)
 #define STORE(v, p) JOIN(vstore, VW)(v, 0, p)
+
+/* Asks for memory that will be read soon; what is asked for may lie outside a buffer, for nothing is read. */
+#ifdef PREFETCH
+#define FETCH(p) __builtin_prefetch((const void *)(uintptr_t)(p), 0, 2)
+#else
+#define FETCH(p)
+#endif
 
 /* Where a matrix ends within a vector: `count` floats of it are there. */
 VECTOR load_some(__global const float *p, const int count)
@@ -48,55 +63,141 @@ void store_some(const VECTOR v, __global float *p, const int count)
         p[i] = values[i];
 }
 
-/* acc[i][j] += Σ_k A[at[i] + k stride] panel[k][j] over k < depth: the registers' tile. */
-#define MULTIPLY(acc, A, at, stride, panel, depth)                                                           \
-    for (int k = 0; k < depth; k++) {                                                                        \
-        VECTOR right[NV];                                                                                    \
-        _Pragma("unroll") for (int j = 0; j < NV; j++) right[j] = LOAD(panel + k * NR + j * VW);             \
-        _Pragma("unroll") for (int i = 0; i < MR; i++)                                                       \
-        {                                                                                                    \
-            const VECTOR value = (VECTOR)(A[at[i] + (size_t)k * stride]);                                    \
-            _Pragma("unroll") for (int j = 0; j < NV; j++) acc[i][j] = fma(value, right[j], acc[i][j]);      \
-        }                                                                                                    \
-    }
+/* ---- packing the right-hand matrix: `depth` rows from k0 and `columns` columns from n0 on ---- */
 
-/* Rows m … m + MR - 1 of the left matrix, `step` floats apart; those behind the last row repeat it and are not stored. */
-#define LEFT_ROWS(at, m, last, step)                                                                         \
-    size_t at[MR];                                                                                           \
-    _Pragma("unroll") for (int i = 0; i < MR; i++) at[i] = (size_t)min(m + i, last) * step;
-
-#define CLEAR(acc)                                                                                           \
-    _Pragma("unroll") for (int i = 0; i < MR; i++) _Pragma("unroll") for (int j = 0; j < NV; j++)            \
-        acc[i][j] = (VECTOR)(0.0f);
-
-/* The registers' tile as an array, for the rolled loops behind the product: they take no time, and compile fast. */
-#define KEEP(acc, tile)                                                                                      \
-    _Pragma("unroll") for (int i = 0; i < MR; i++) _Pragma("unroll") for (int j = 0; j < NV; j++)            \
-        STORE(acc[i][j], tile + i * NR + j * VW);
-
-/* panel[k][n] = right[k][n0 + n] of a matrix (K,N), zero where n0 + n is outside. */
-void pack_rows(__global const float *right, const int N, const int n0, const int k0, const int depth,
-               __local float *panel)
+/* panel[k][n] = right[k0 + k][n0 + n] of a matrix (K,N), zero where n is outside. */
+void pack_rows(__global const float *right, const int N, const int n0, const int columns, const int k0,
+               const int depth, __local float *pack)
 {
-    const int count = min(NR, N - n0);
     for (int k = 0; k < depth; k++) {
         __global const float *from = right + (size_t)(k0 + k) * N + n0;
-        for (int j = 0; j < NV; j++)
-            STORE(load_some(from + j * VW, count - j * VW), panel + k * NR + j * VW);
+        for (int n = 0; n < columns; n += VW) {
+            FETCH(from + FETCH_ROWS * (size_t)N + n);
+            STORE(load_some(from + n, columns - n), pack + (n / NR * depth + k) * NR + n % NR);
+        }
+        for (int n = (columns + VW - 1) / VW * VW; n % NR != 0; n += VW)
+            STORE((VECTOR)(0.0f), pack + (n / NR * depth + k) * NR + n % NR);
     }
 }
 
-/* panel[k][n] = right[n0 + n][k] of a matrix (N,K), zero where n0 + n is outside. */
-void pack_columns(__global const float *right, const int N, const int K, const int n0, const int k0,
-                  const int depth, __local float *panel)
+/* v = vᵀ by log2(VW) perfect shuffles of its rows. */
+#define SHUFFLE(to, from)                                                                                    \
+    _Pragma("unroll") for (int i = 0; i < VW / 2; i++)                                                       \
+    {                                                                                                        \
+        to[2 * i].even = from[i].lo;                                                                         \
+        to[2 * i].odd = from[i + VW / 2].lo;                                                                 \
+        to[2 * i + 1].even = from[i].hi;                                                                     \
+        to[2 * i + 1].odd = from[i + VW / 2].hi;                                                             \
+    }
+
+/* panel[k][n] = right[n0 + n][k0 + k] of a matrix (N,K); where n is outside, the last column again. */
+void pack_columns(__global const float *right, const int K, const int n0, const int columns, const int k0,
+                  const int depth, __local float *pack)
 {
-    for (int n = 0; n < NR; n++) {
-        __global const float *from = right + (size_t)min(n0 + n, N - 1) * K + k0;
-        const bool is_inside = n0 + n < N;
-        for (int k = 0; k < depth; k++)
-            panel[k * NR + n] = is_inside ? from[k] : 0.0f;
+    for (int n = 0; n < (columns + NR - 1) / NR * NR; n += VW) {
+        __local float *to = pack + n / NR * depth * NR + n % NR;
+        __global const float *from[VW];
+#pragma unroll
+        for (int i = 0; i < VW; i++)
+            from[i] = right + (size_t)(n0 + min(n + i, columns - 1)) * K + k0;
+        for (int k = 0; k < depth; k += VW) {
+            VECTOR v[VW], other[VW];
+            const int count = min(VW, depth - k);
+#pragma unroll
+            for (int i = 0; i < VW; i++) {
+                FETCH(from[i] + k + (size_t)VW * K);
+                v[i] = load_some(from[i] + k, count);
+            }
+            SHUFFLE(other, v)
+            SHUFFLE(v, other)
+#if VW > 4
+            SHUFFLE(other, v)
+#if VW > 8
+            SHUFFLE(v, other)
+#else
+#pragma unroll
+            for (int i = 0; i < VW; i++)
+                v[i] = other[i];
+#endif
+#endif
+#pragma unroll
+            for (int i = 0; i < VW; i++)
+                if (i < count)
+                    STORE(v[i], to + (k + i) * NR);
+        }
     }
 }
+
+/* ---- packing the left-hand matrix: rows m … end - 1 of the result, at most LEFT, in tiles of MR rows ---- */
+
+/* left[tile][i][k] = matrix[m + MR tile + i][k0 + k] of a matrix (M,K) */
+void pack_left_rows(__global const float *matrix, const int K, const int m, const int end, const int k0,
+                    const int depth, __local float *left)
+{
+    for (int i = 0; i < end - m; i++) {
+        __global const float *from = matrix + (size_t)(m + i) * K + k0;
+        __local float *to = left + i * depth;
+        int k = 0;
+        for (; k + VW <= depth; k += VW)
+            STORE(LOAD(from + k), to + k);
+        for (; k < depth; k++)
+            to[k] = from[k];
+    }
+}
+
+/* left[tile][k][i] = matrix[k0 + k][m + MR tile + i] of a matrix (K,M) */
+void pack_left_columns(__global const float *matrix, const int M, const int m, const int end, const int k0,
+                       const int depth, __local float *left)
+{
+    for (int k = 0; k < depth; k++) {
+        __global const float *from = matrix + (size_t)(k0 + k) * M + m;
+        __local float *to = left + k * MR;
+        int i = 0;
+        for (; i + MR <= end - m; i += MR, to += MR * depth) {
+            float values[MR];
+#pragma unroll
+            for (int j = 0; j < MR; j++)
+                values[j] = from[i + j];
+#pragma unroll
+            for (int j = 0; j < MR; j++)
+                to[j] = values[j];
+        }
+        for (int j = 0; i + j < end - m; j++)
+            to[j] = from[i + j];
+    }
+}
+
+/* tile[i][n] = Σ_k left[i row_step + k step] panel[k][n] over k < depth */
+void multiply(__local const float *left, const int row_step, const int step, __local const float *panel,
+              const int depth, float *tile)
+{
+    VECTOR acc[MR][NV];
+#pragma unroll
+    for (int i = 0; i < MR; i++)
+#pragma unroll
+        for (int j = 0; j < NV; j++)
+            acc[i][j] = (VECTOR)(0.0f);
+    for (int k = 0; k < depth; k++) {
+        VECTOR right[NV];
+#pragma unroll
+        for (int j = 0; j < NV; j++)
+            right[j] = LOAD(panel + k * NR + j * VW);
+#pragma unroll
+        for (int i = 0; i < MR; i++) {
+            const VECTOR value = (VECTOR)(left[i * row_step + k * step]);
+#pragma unroll
+            for (int j = 0; j < NV; j++)
+                acc[i][j] += value * right[j];
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < MR; i++)
+#pragma unroll
+        for (int j = 0; j < NV; j++)
+            STORE(acc[i][j], tile + i * NR + j * VW);
+}
+
+/* ---- the products: what follows runs in rolled loops over the stored tile, which compile fast ---- */
 
 /* act(z + b); relu is written so that a NaN survives. */
 VECTOR activate(const VECTOR z, const int is_relu)
@@ -104,40 +205,36 @@ VECTOR activate(const VECTOR z, const int is_relu)
     return is_relu ? select(z, (VECTOR)(0.0f), z < (VECTOR)(0.0f)) : z;
 }
 
-/* dX * (Y > 0); where Y is NaN the derivative is unknown: NaN. */
-VECTOR mask(const VECTOR dX, const VECTOR Y)
-{
-    return select(select((VECTOR)(0.0f), Y, isnan(Y)), dX, Y > (VECTOR)(0.0f));
-}
-
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-product_forward(const int B, const int I, const int O, const int rows, const int depth, const int is_relu,
-                __global const float *restrict X, __global const float *restrict W,
-                __global const float *restrict b, __global float *restrict Y, __local float *restrict panel)
+product_forward(const int B, const int I, const int O, const int rows, const int columns, const int depth,
+                const int is_relu, __global const float *restrict X, __global const float *restrict W,
+                __global const float *restrict b, __global float *restrict Y, __local float *restrict pack)
 {
-    const int n0 = get_group_id(0) * NR, begin = get_group_id(1) * rows, end = min(B, begin + rows);
+    const int n0 = get_group_id(0) * columns, n_end = min(O, n0 + columns);
+    const int m0 = get_group_id(1) * rows, m_end = min(B, m0 + rows);
+    __local float *lefts = pack + columns * depth;
+    float tile[MR * NR];
     for (int k0 = 0; k0 < I; k0 += depth) {
         const int kc = min(depth, I - k0);
-        pack_columns(W, O, I, n0, k0, kc, panel);
-        for (int m = begin; m < end; m += MR) {
-            VECTOR acc[MR][NV];
-            CLEAR(acc)
-            LEFT_ROWS(at, m, end - 1, I)
-            __global const float *left = X + k0;
-            MULTIPLY(acc, left, at, 1, panel, kc)
-            float tile[MR * NR];
-            KEEP(acc, tile)
-            for (int i = 0; i < min(MR, end - m); i++)
-                for (int j = 0; j < NV && n0 + j * VW < O; j++) {
-                    const int count = O - n0 - j * VW;
-                    const size_t to = (size_t)(m + i) * O + n0 + j * VW;
-                    VECTOR z = LOAD(tile + i * NR + j * VW);
-                    if (k0 > 0)
-                        z += load_some(Y + to, count);
-                    if (k0 + kc == I)
-                        z = activate(z + load_some(b + n0 + j * VW, count), is_relu);
-                    store_some(z, Y + to, count);
-                }
+        pack_columns(W, I, n0, n_end - n0, k0, kc, pack);
+        for (int m = m0; m < m_end; m += MR) {
+            if ((m - m0) % LEFT == 0)
+                pack_left_rows(X, I, m, min(m + LEFT, m_end), k0, kc, lefts);
+            __local const float *left = lefts + (m - m0) % LEFT * kc;
+            for (int n = n0; n < n_end; n += NR) {
+                multiply(left, kc, 1, pack + (n - n0) * kc, kc, tile);
+                for (int i = 0; i < min(MR, m_end - m); i++)
+                    for (int j = 0; j < min(NR, n_end - n); j += VW) {
+                        const int count = n_end - n - j;
+                        __global float *y = Y + (size_t)(m + i) * O + n + j;
+                        VECTOR z = LOAD(tile + i * NR + j);
+                        if (k0 > 0)
+                            z += load_some(y, count);
+                        if (k0 + kc == I)
+                            z = activate(z + load_some(b + n + j, count), is_relu);
+                        store_some(z, y, count);
+                    }
+            }
         }
     }
 }
@@ -145,12 +242,16 @@ product_forward(const int B, const int I, const int O, const int rows, const int
 /* The sum of a vector's floats, in a fixed tree. */
 float add_up(const VECTOR v)
 {
-    float values[VW];
-    STORE(v, values);
-    for (int distance = VW / 2; distance > 0; distance /= 2)
-        for (int i = 0; i < distance; i++)
-            values[i] += values[i + distance];
-    return values[0];
+#if VW == 16
+    const float8 eighth = v.lo + v.hi;
+    const float4 fourth = eighth.lo + eighth.hi;
+#elif VW == 8
+    const float4 fourth = v.lo + v.hi;
+#else
+    const float4 fourth = v;
+#endif
+    const float2 pair = fourth.lo + fourth.hi;
+    return pair.x + pair.y;
 }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
@@ -158,11 +259,13 @@ dot_forward(const int B, const int I, const int O, const int columns, const int 
             __global const float *restrict X, __global const float *restrict W,
             __global const float *restrict b, __global float *restrict Y)
 {
-    const int begin = get_group_id(0) * columns, end = min(O, begin + columns), whole = I / VW * VW;
+    const int begin = get_group_id(0) * columns, end = min(O, begin + columns);
+    const int whole = I / VW * VW, rest = I - whole;
     for (int n = begin; n < end; n += DOT_NV)
         for (int m = 0; m < B; m += DOT_MR) {
             VECTOR acc[DOT_MR][DOT_NV];
             size_t x[DOT_MR], w[DOT_NV];
+            const size_t ahead = m == 0 ? (size_t)DOT_NV * I : 0;
 #pragma unroll
             for (int i = 0; i < DOT_MR; i++)
                 x[i] = (size_t)min(m + i, B - 1) * I;
@@ -177,14 +280,16 @@ dot_forward(const int B, const int I, const int O, const int columns, const int 
             for (int k = 0; k < whole; k += VW) {
                 VECTOR right[DOT_NV];
 #pragma unroll
-                for (int j = 0; j < DOT_NV; j++)
+                for (int j = 0; j < DOT_NV; j++) {
+                    FETCH(W + w[j] + k + ahead);
                     right[j] = LOAD(W + w[j] + k);
+                }
 #pragma unroll
                 for (int i = 0; i < DOT_MR; i++) {
                     const VECTOR left = LOAD(X + x[i] + k);
 #pragma unroll
                     for (int j = 0; j < DOT_NV; j++)
-                        acc[i][j] = fma(left, right[j], acc[i][j]);
+                        acc[i][j] += left * right[j];
                 }
             }
             float sums[DOT_MR * DOT_NV * VW];
@@ -193,122 +298,187 @@ dot_forward(const int B, const int I, const int O, const int columns, const int 
 #pragma unroll
                 for (int j = 0; j < DOT_NV; j++)
                     STORE(acc[i][j], sums + (i * DOT_NV + j) * VW);
-            const int rest = I - whole;
             for (int i = 0; i < min(DOT_MR, B - m); i++)
                 for (int j = 0; j < min(DOT_NV, end - n); j++) {
                     VECTOR sum = LOAD(sums + (i * DOT_NV + j) * VW);
                     if (rest > 0)
-                        sum = fma(load_some(X + x[i] + whole, rest), load_some(W + w[j] + whole, rest), sum);
+                        sum += load_some(X + x[i] + whole, rest) * load_some(W + w[j] + whole, rest);
                     const float z = add_up(sum) + b[n + j];
                     Y[(size_t)(m + i) * O + n + j] = is_relu && z < 0.0f ? 0.0f : z;
                 }
         }
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-product_backward(const int B, const int O, const int I, const int rows, const int depth, const int is_masked,
-                 __global const float *restrict dZ, __global const float *restrict W,
-                 __global const float *restrict Y, __global float *restrict dX, __local float *restrict panel)
+/* dX * (Y > 0); where Y is NaN the derivative is unknown: NaN. */
+VECTOR mask(const VECTOR dX, const VECTOR Y)
 {
-    const int n0 = get_group_id(0) * NR, begin = get_group_id(1) * rows, end = min(B, begin + rows);
+    return select(select((VECTOR)(0.0f), Y, isnan(Y)), dX, Y > (VECTOR)(0.0f));
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+product_backward(const int B, const int O, const int I, const int rows, const int columns, const int depth,
+                 const int is_masked, __global const float *restrict dZ, __global const float *restrict W,
+                 __global const float *restrict Y, __global float *restrict dX, __local float *restrict pack)
+{
+    const int n0 = get_group_id(0) * columns, n_end = min(I, n0 + columns);
+    const int m0 = get_group_id(1) * rows, m_end = min(B, m0 + rows);
+    __local float *lefts = pack + columns * depth;
+    float tile[MR * NR];
     for (int k0 = 0; k0 < O; k0 += depth) {
         const int kc = min(depth, O - k0);
-        pack_rows(W, I, n0, k0, kc, panel);
-        for (int m = begin; m < end; m += MR) {
-            VECTOR acc[MR][NV];
-            CLEAR(acc)
-            LEFT_ROWS(at, m, end - 1, O)
-            __global const float *left = dZ + k0;
-            MULTIPLY(acc, left, at, 1, panel, kc)
-            float tile[MR * NR];
-            KEEP(acc, tile)
-            for (int i = 0; i < min(MR, end - m); i++)
-                for (int j = 0; j < NV && n0 + j * VW < I; j++) {
-                    const int count = I - n0 - j * VW;
-                    const size_t to = (size_t)(m + i) * I + n0 + j * VW;
-                    VECTOR d = LOAD(tile + i * NR + j * VW);
-                    if (k0 > 0)
-                        d += load_some(dX + to, count);
-                    if (is_masked && k0 + kc == O)
-                        d = mask(d, load_some(Y + to, count));
-                    store_some(d, dX + to, count);
-                }
+        pack_rows(W, I, n0, n_end - n0, k0, kc, pack);
+        for (int m = m0; m < m_end; m += MR) {
+            if ((m - m0) % LEFT == 0)
+                pack_left_rows(dZ, O, m, min(m + LEFT, m_end), k0, kc, lefts);
+            __local const float *left = lefts + (m - m0) % LEFT * kc;
+            for (int n = n0; n < n_end; n += NR) {
+                multiply(left, kc, 1, pack + (n - n0) * kc, kc, tile);
+                for (int i = 0; i < min(MR, m_end - m); i++)
+                    for (int j = 0; j < min(NR, n_end - n); j += VW) {
+                        const int count = n_end - n - j;
+                        const size_t to = (size_t)(m + i) * I + n + j;
+                        VECTOR d = LOAD(tile + i * NR + j);
+                        if (k0 > 0)
+                            d += load_some(dX + to, count);
+                        if (is_masked && k0 + kc == O)
+                            d = mask(d, load_some(Y + to, count));
+                        store_some(d, dX + to, count);
+                    }
+            }
         }
     }
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-product_gradient(const int O, const int B, const int I, const int rows, const int depth, const float penalty,
-                 __global const float *restrict dZ, __global const float *restrict X,
-                 __global const float *restrict W, __global float *restrict dW, __local float *restrict panel)
+/* Σ_k left[k][i], in the order of k. */
+float left_sum(__local const float *left, const int i, const int depth)
 {
-    const int n0 = get_group_id(0) * NR, begin = get_group_id(1) * rows, end = min(O, begin + rows);
+    float sum = 0.0f;
+    for (int k = 0; k < depth; k++)
+        sum += left[k * MR + i];
+    return sum;
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+product_gradient(const int O, const int B, const int I, const int rows, const int columns, const int depth,
+                 const float penalty, __global const float *restrict dZ, __global const float *restrict X,
+                 __global const float *restrict W, __global float *restrict dW, __global float *restrict db,
+                 __local float *restrict pack)
+{
+    const int n0 = get_group_id(0) * columns, n_end = min(I, n0 + columns);
+    const int m0 = get_group_id(1) * rows, m_end = min(O, m0 + rows);
+    __local float *lefts = pack + columns * depth;
+    float tile[MR * NR];
     for (int k0 = 0; k0 < B; k0 += depth) {
         const int kc = min(depth, B - k0);
-        pack_rows(X, I, n0, k0, kc, panel);
-        for (int m = begin; m < end; m += MR) {
-            VECTOR acc[MR][NV];
-            CLEAR(acc)
-            LEFT_ROWS(at, m, end - 1, 1)
-            __global const float *left = dZ + (size_t)k0 * O;
-            MULTIPLY(acc, left, at, O, panel, kc)
-            float tile[MR * NR];
-            KEEP(acc, tile)
-            for (int i = 0; i < min(MR, end - m); i++)
-                for (int j = 0; j < NV && n0 + j * VW < I; j++) {
-                    const int count = I - n0 - j * VW;
-                    const size_t to = (size_t)(m + i) * I + n0 + j * VW;
-                    VECTOR d = LOAD(tile + i * NR + j * VW);
-                    if (k0 > 0)
-                        d += load_some(dW + to, count);
-                    if (penalty != 0.0f && k0 + kc == B)
-                        d = fma((VECTOR)(penalty), load_some(W + to, count), d);
-                    store_some(d, dW + to, count);
-                }
+        pack_rows(X, I, n0, n_end - n0, k0, kc, pack);
+        for (int m = m0; m < m_end; m += MR) {
+            if ((m - m0) % LEFT == 0)
+                pack_left_columns(dZ, O, m, min(m + LEFT, m_end), k0, kc, lefts);
+            __local const float *left = lefts + (m - m0) % LEFT * kc;
+            if (n0 == 0)
+                for (int i = 0; i < min(MR, m_end - m); i++)
+                    db[m + i] = left_sum(left, i, kc) + (k0 > 0 ? db[m + i] : 0.0f);
+            for (int n = n0; n < n_end; n += NR) {
+                multiply(left, 1, MR, pack + (n - n0) * kc, kc, tile);
+                for (int i = 0; i < min(MR, m_end - m); i++)
+                    for (int j = 0; j < min(NR, n_end - n); j += VW) {
+                        const int count = n_end - n - j;
+                        const size_t to = (size_t)(m + i) * I + n + j;
+                        VECTOR d = LOAD(tile + i * NR + j);
+                        if (k0 > 0)
+                            d += load_some(dW + to, count);
+                        if (penalty != 0.0f && k0 + kc == B)
+                            d += penalty * load_some(W + to, count);
+                        store_some(d, dW + to, count);
+                    }
+            }
         }
     }
 }
 
-/* has_velocity: v = momentum v + dW + penalty W, W -= rate v; else W = decay W - rate dW, decay = 1 - rate penalty. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-product_update(const int O, const int B, const int I, const int rows, const int depth, const int has_velocity,
-               const float rate, const float momentum, const float penalty, const float decay,
-               __global const float *restrict dZ, __global const float *restrict X,
-               __global float *restrict v, __global float *restrict W, __local float *restrict panel)
+/* The optimiser's step of `count` weights from their gradient, or from one block's part of it. */
+void descend(const VECTOR d, const int count, const int is_first, const float rate, const float decay,
+             __global float *w)
 {
-    const int n0 = get_group_id(0) * NR, begin = get_group_id(1) * rows, end = min(O, begin + rows);
+    const VECTOR weight = load_some(w, count);
+    store_some((is_first ? decay * weight : weight) - rate * d, w, count);
+}
+
+void roll(const VECTOR d, const int count, const int is_first, const int is_last, const float rate,
+          const float momentum, const float penalty, __global float *v, __global float *w)
+{
+    VECTOR velocity = load_some(v, count);
+    velocity = is_first ? momentum * velocity + d : velocity + d;
+    if (is_last) {
+        const VECTOR weight = load_some(w, count);
+        velocity += penalty * weight;
+        store_some(weight - rate * velocity, w, count);
+    }
+    store_some(velocity, v, count);
+}
+
+/* has_velocity: v = momentum v + dW + penalty W, W -= rate v; else W = decay W - rate dW, decay = 1 - rate penalty.
+ * b likewise, with its velocity vb and without a penalty. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+product_update(const int O, const int B, const int I, const int rows, const int columns, const int depth,
+               const int has_velocity, const float rate, const float momentum, const float penalty,
+               const float decay, __global const float *restrict dZ, __global const float *restrict X,
+               __global float *restrict v, __global float *restrict W, __global float *restrict vb,
+               __global float *restrict b, __local float *restrict pack)
+{
+    const int n0 = get_group_id(0) * columns, n_end = min(I, n0 + columns);
+    const int m0 = get_group_id(1) * rows, m_end = min(O, m0 + rows);
+    __local float *lefts = pack + columns * depth;
+    float tile[MR * NR];
     for (int k0 = 0; k0 < B; k0 += depth) {
         const int kc = min(depth, B - k0);
         const bool is_first = k0 == 0, is_last = k0 + kc == B;
-        pack_rows(X, I, n0, k0, kc, panel);
-        for (int m = begin; m < end; m += MR) {
-            VECTOR acc[MR][NV];
-            CLEAR(acc)
-            LEFT_ROWS(at, m, end - 1, 1)
-            __global const float *left = dZ + (size_t)k0 * O;
-            MULTIPLY(acc, left, at, O, panel, kc)
-            float tile[MR * NR];
-            KEEP(acc, tile)
-            for (int i = 0; i < min(MR, end - m); i++)
-                for (int j = 0; j < NV && n0 + j * VW < I; j++) {
-                    const int count = I - n0 - j * VW;
-                    const size_t to = (size_t)(m + i) * I + n0 + j * VW;
-                    const VECTOR d = LOAD(tile + i * NR + j * VW);
+        pack_rows(X, I, n0, n_end - n0, k0, kc, pack);
+        for (int m = m0; m < m_end; m += MR) {
+            if ((m - m0) % LEFT == 0)
+                pack_left_columns(dZ, O, m, min(m + LEFT, m_end), k0, kc, lefts);
+            __local const float *left = lefts + (m - m0) % LEFT * kc;
+            if (n0 == 0)
+                for (int i = m; i < min(m + MR, m_end); i++) {
+                    const float d = left_sum(left, i - m, kc);
                     if (has_velocity) {
-                        VECTOR velocity = load_some(v + to, count);
-                        velocity = is_first ? fma((VECTOR)(momentum), velocity, d) : velocity + d;
-                        if (is_last) {
-                            const VECTOR weight = load_some(W + to, count);
-                            velocity = fma((VECTOR)(penalty), weight, velocity);
-                            store_some(fma((VECTOR)(-rate), velocity, weight), W + to, count);
-                        }
-                        store_some(velocity, v + to, count);
-                    } else {
-                        const VECTOR weight = load_some(W + to, count);
-                        store_some(fma((VECTOR)(-rate), d, is_first ? decay * weight : weight), W + to,
-                                   count);
-                    }
+                        const float velocity = is_first ? momentum * vb[i] + d : vb[i] + d;
+                        vb[i] = velocity;
+                        if (is_last)
+                            b[i] -= rate * velocity;
+                    } else
+                        b[i] -= rate * d;
                 }
+            for (int n = n0; n < n_end; n += NR) {
+                for (int i = 0; i < MR; i++)
+#pragma unroll
+                    for (int j = 0; j < NV; j++) {
+                        const size_t at = (size_t)(m + MR + i) * I + n + j * VW;
+                        FETCH(W + at);
+                        if (has_velocity)
+                            FETCH(v + at);
+                    }
+                multiply(left, 1, MR, pack + (n - n0) * kc, kc, tile);
+                for (int i = 0; i < min(MR, m_end - m); i++) {
+                    const size_t to = (size_t)(m + i) * I + n;
+                    if (n + NR <= n_end) {
+#pragma unroll
+                        for (int j = 0; j < NR; j += VW)
+                            if (has_velocity)
+                                roll(LOAD(tile + i * NR + j), VW, is_first, is_last, rate, momentum, penalty,
+                                     v + to + j, W + to + j);
+                            else
+                                descend(LOAD(tile + i * NR + j), VW, is_first, rate, decay, W + to + j);
+                    } else
+                        for (int j = 0; j < n_end - n; j += VW)
+                            if (has_velocity)
+                                roll(LOAD(tile + i * NR + j), n_end - n - j, is_first, is_last, rate,
+                                     momentum, penalty, v + to + j, W + to + j);
+                            else
+                                descend(LOAD(tile + i * NR + j), n_end - n - j, is_first, rate, decay,
+                                        W + to + j);
+                }
+            }
         }
     }
 }

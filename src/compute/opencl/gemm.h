@@ -27,13 +27,13 @@ struct gemm_operations {
     clm_status (*backward_input)(struct gemm_provider *gemm, const struct tensor *dZ,
                                  const struct linear *layer, const struct tensor *Y, struct tensor *dX,
                                  struct clm_error *error);
-    /* dW (O,I) = dZᵀ X + 2 l2 W */
-    clm_status (*weight_gradient)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                                  const struct linear *layer, double l2, struct tensor *dW,
-                                  struct clm_error *error);
-    /* The optimiser's step of W with that gradient, which is kept nowhere. */
-    clm_status (*weight_update)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                                struct linear *layer, const struct step *step, struct clm_error *error);
+    /* dW (O,I) = dZᵀ X + 2 l2 W, db (1,O) = Σ_B dZ */
+    clm_status (*gradient)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                           struct clm_error *error);
+    /* The optimiser's step of W and b with those gradients, which are kept nowhere. */
+    clm_status (*descend)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                          struct linear *layer, const struct step *step, struct clm_error *error);
 };
 
 struct gemm_provider {

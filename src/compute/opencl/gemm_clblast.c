@@ -82,18 +82,19 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
     return status || !Y ? status : kernel_relu_mask(gemm->kernels, Y, dX, error);
 }
 
-static clm_status weight_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                                  const struct linear *layer, double l2, struct tensor *dW,
-                                  struct clm_error *error)
+static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                           struct clm_error *error)
 {
     const struct product p = gradient_of(dZ->rows, X->columns, dZ->columns);
-    const clm_status status = multiply(gemm, "linear_backward_params", p, 1.0f, dZ, X, 0.0f, dW, error);
-    return status || l2 == 0 ? status
-                             : kernel_add_penalty(gemm->kernels, (float)(2 * l2), &layer->W, dW, error);
+    clm_status status = multiply(gemm, "linear_backward_params", p, 1.0f, dZ, X, 0.0f, dW, error);
+    if (status == CLM_OK && l2 != 0)
+        status = kernel_add_penalty(gemm->kernels, (float)(2 * l2), &layer->W, dW, error);
+    return status ? status : kernel_bias_gradient(gemm->kernels, dZ, db, error);
 }
 
-static clm_status weight_update(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                                struct linear *layer, const struct step *step, struct clm_error *error)
+static clm_status descend_weights(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const struct product p = gradient_of(dZ->rows, X->columns, dZ->columns);
     const float rate = (float)step->learning_rate;
@@ -108,11 +109,19 @@ static clm_status weight_update(struct gemm_provider *gemm, const struct tensor 
                                          &layer->W, error);
 }
 
+static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                          struct linear *layer, const struct step *step, struct clm_error *error)
+{
+    const clm_status status = descend_weights(gemm, dZ, X, layer, step, error);
+    return status ? status
+                  : kernel_bias_update(gemm->kernels, step, dZ, &layer->b_velocity, &layer->b, error);
+}
+
 const struct gemm_operations gemm_clblast = {
     .name = "clblast",
     .workspace = workspace,
     .forward = forward,
     .backward_input = backward_input,
-    .weight_gradient = weight_gradient,
-    .weight_update = weight_update,
+    .gradient = gradient,
+    .descend = descend,
 };

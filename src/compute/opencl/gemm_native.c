@@ -6,8 +6,10 @@
 #include "compute/opencl/program.h"
 #include "compute/opencl/status.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum product { FORWARD, DOT_FORWARD, BACKWARD, GRADIENT, UPDATE, PRODUCT_COUNT };
 
@@ -24,16 +26,22 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-    {16, 8, 3, 5, 4}, /* AVX-512: 32 registers of 16 floats */
-    {8, 4, 3, 5, 2},  /* AVX2: 16 registers of 8 */
-    {4, 4, 3, 5, 2},  /* SSE, NEON */
+    {16, 6, 4, 5, 5}, /* AVX-512: 32 registers of 16 floats */
+    {8, 6, 2, 5, 2},  /* AVX2: 16 registers of 8 */
+#if defined(__aarch64__)
+    {4, 6, 4, 5, 4}, /* NEON: 32 registers of 4; a CPU device has the host's processor */
+#else
+    {4, 6, 2, 5, 2}, /* SSE: 16 registers of 4 */
+#endif
 };
 
-#define DEPTH_MOST 256 /* of a block of the sum: a panel stays in the L1 or L2 cache */
+#define LEFT_TILES 8                /* packed at once: whole cache lines of dZ, whose columns lie far apart */
+#define PACK_MOST  ((size_t)131072) /* floats of packed right-hand matrix: half of a common L2 cache */
+#define DEPTH_MOST 512              /* of a block of the sum */
 #define GRADIENT_DEPTH_MOST                                                                                  \
     1024                   /* its sum runs over the batch; each further block reads and writes W again */
 #define DOT_ROWS_MOST   15 /* up to this batch a row of W is read once, and packing it would not pay */
-#define GROUPS_PER_UNIT 4  /* so that no unit waits long for the last */
+#define GROUPS_PER_UNIT 8  /* so that no unit waits long for the last */
 
 struct native {
     cl_kernel handles[PRODUCT_COUNT];
@@ -82,9 +90,11 @@ static clm_status open_native(struct gemm_provider *gemm, struct clm_error *erro
     native->shape = *choose_shape(device->id);
     native->units = size_max(1, device->about.compute_units);
     native->local_memory = (size_t)device->about.local_memory;
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DDOT_MR=%d -DDOT_NV=%d",
-             native->shape.width, native->shape.tile_rows, native->shape.tile_vectors, native->shape.dot_rows,
-             native->shape.dot_columns);
+    const bool has_prefetch = strstr(device->about.platform_name, "Portable Computing Language") != NULL;
+    snprintf(
+        options, sizeof options, "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DDOT_MR=%d -DDOT_NV=%d -DLEFT=%d%s",
+        native->shape.width, native->shape.tile_rows, native->shape.tile_vectors, native->shape.dot_rows,
+        native->shape.dot_columns, LEFT_TILES * native->shape.tile_rows, has_prefetch ? " -DPREFETCH" : "");
     clm_status status = opencl_program_build(device, "gemm_cpu.cl", options, &program, error);
     for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
         status = opencl_kernel_create(program, kernel_names[p], &native->handles[p], error);
@@ -102,46 +112,81 @@ static size_t divide_up(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
-/* Columns of the result that a group owns. */
+/* Columns of a panel of the packed right-hand matrix. */
 static size_t panel_columns(const struct native *native)
 {
     return (size_t)native->shape.tile_vectors * native->shape.width;
 }
 
-/* How much of the sum a group packs at once, so that its panel fits into local memory. */
-static cl_int choose_depth(const struct native *native, size_t K, size_t most)
+/* What each group does of a result (M,N) whose sums have K terms. */
+struct share {
+    cl_int rows, columns, depth;
+    size_t pack_bytes, groups[2];
+};
+
+enum right { RIGHT_BY_ROWS, RIGHT_BY_COLUMNS }; /* how the right-hand matrix lies: (K,N) or (N,K) */
+
+/* Cycles of a unit for a group with `rows` x `columns`, roughly: the products, and packing on both sides, which other
+ * groups of the same columns or rows do again. */
+static double group_cycles(const struct native *native, size_t rows, size_t columns, size_t K,
+                           enum right right)
 {
-    const size_t fits = native->local_memory / 2 / sizeof(float) / panel_columns(native);
-    return (cl_int)size_max(1, size_min(K, size_min(most, fits)));
+    const double vectors = (double)columns / native->shape.width;
+    const double row_cycles = right == RIGHT_BY_ROWS ? 6 : 12; /* as many rows of products as packing takes */
+    return (double)K * (vectors * ((double)rows + row_cycles) + 0.4 * (double)rows) + 3000;
 }
 
-/* How many rows of the result (M,N) a group takes: all, where the columns alone give every unit enough to do. */
-static cl_int choose_rows(const struct native *native, size_t M, size_t N)
+/* The split into panels across and rows down that ends first, when units take one group after the other. A quarter of
+ * a group's time counts as lost at the end, so that smaller groups win where little speaks against them. */
+static void split(const struct native *native, size_t M, size_t N, size_t K, size_t panels_most,
+                  enum right right, size_t *panels, size_t *rows)
 {
-    const size_t across = divide_up(N, panel_columns(native));
-    const size_t down = divide_up(native->units * GROUPS_PER_UNIT, across);
-    return (cl_int)round_up(divide_up(M, down), (size_t)native->shape.tile_rows);
+    const size_t panel = panel_columns(native), panels_all = divide_up(N, panel);
+    const size_t tile = (size_t)native->shape.tile_rows, tiles_all = divide_up(M, tile);
+    double best = INFINITY;
+    for (size_t across = divide_up(panels_all, panels_most); across <= panels_all; across += 1 + across / 2)
+        for (size_t down = 1; down <= tiles_all; down += 1 + down / 2) {
+            const size_t p = divide_up(panels_all, across), r = divide_up(tiles_all, down) * tile;
+            const size_t groups = divide_up(panels_all, p) * divide_up(M, r);
+            const double rounds = (double)divide_up(groups, native->units) + 0.25;
+            const double cycles = rounds * group_cycles(native, r, p * panel, K, right);
+            if (cycles < best) {
+                best = cycles;
+                *panels = p;
+                *rows = r;
+            }
+        }
 }
 
-/* One group for each range of rows and panel of columns of the result (M,N). */
-static clm_status launch(const struct gemm_provider *gemm, enum product product, size_t M, size_t N,
-                         cl_int rows, const struct kernel_argument *arguments, size_t count,
-                         struct clm_error *error)
+static struct share divide(const struct native *native, size_t M, size_t N, size_t K, enum right right,
+                           size_t depth_most)
 {
-    const struct native *const native = native_of(gemm);
-    const size_t global[2] = {divide_up(N, panel_columns(native)), divide_up(M, (size_t)rows)},
-                 local[2] = {1, 1};
-    return opencl_launch(gemm->device, native->handles[product], kernel_names[product], 2, global, local,
-                         arguments, count, error);
+    const size_t panel = panel_columns(native), left = LEFT_TILES * (size_t)native->shape.tile_rows;
+    const size_t room = native->local_memory / sizeof(float) * 7 / 8;
+    const size_t deepest =
+        size_max(1, size_min(depth_most, size_min(room / (panel + left), PACK_MOST / panel)));
+    const size_t blocks = divide_up(K, deepest);
+    const size_t depth = size_min(deepest, round_up(divide_up(K, blocks), native->shape.width));
+    const size_t panels_most = size_max(1, size_min(PACK_MOST, room - left * depth) / (depth * panel));
+    size_t panels = 1, rows = M;
+    split(native, M, N, K, panels_most, right, &panels, &rows);
+    const size_t columns = panels * panel;
+    return (struct share){(cl_int)rows,
+                          (cl_int)columns,
+                          (cl_int)depth,
+                          depth * (columns + left) * sizeof(float),
+                          {divide_up(N, columns), divide_up(M, rows)}};
+}
+
+static clm_status launch(const struct gemm_provider *gemm, enum product product, const struct share *share,
+                         const struct kernel_argument *arguments, size_t count, struct clm_error *error)
+{
+    const size_t local[2] = {1, 1};
+    return opencl_launch(gemm->device, native_of(gemm)->handles[product], kernel_names[product], 2,
+                         share->groups, local, arguments, count, error);
 }
 
 #define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
-
-/* Local memory for a panel of `depth` rows. */
-static struct kernel_argument panel_argument(const struct native *native, cl_int depth)
-{
-    return (struct kernel_argument){(size_t)depth * panel_columns(native) * sizeof(float), NULL};
-}
 
 static clm_status workspace(size_t B, size_t I, size_t O, size_t *bytes, const struct opencl_device *device,
                             struct clm_error *error)
@@ -184,22 +229,22 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
     const cl_int is_relu = act == ACTIVATION_RELU;
     if (X->rows <= DOT_ROWS_MOST)
         return dot_forward(gemm, X, layer, is_relu, Y, error);
-    const cl_int rows = choose_rows(native, X->rows, Y->columns),
-                 depth = choose_depth(native, X->columns, DEPTH_MOST);
+    const struct share share = divide(native, X->rows, Y->columns, X->columns, RIGHT_BY_COLUMNS, DEPTH_MOST);
     const struct kernel_argument arguments[] = {
         ARGUMENT(B),
         ARGUMENT(I),
         ARGUMENT(O),
-        ARGUMENT(rows),
-        ARGUMENT(depth),
+        ARGUMENT(share.rows),
+        ARGUMENT(share.columns),
+        ARGUMENT(share.depth),
         ARGUMENT(is_relu),
         ARGUMENT(X->memory),
         ARGUMENT(layer->W.memory),
         ARGUMENT(layer->b.memory),
         ARGUMENT(Y->memory),
-        panel_argument(native, depth),
+        {share.pack_bytes, NULL},
     };
-    return launch(gemm, FORWARD, X->rows, Y->columns, rows, arguments, COUNT(arguments), error);
+    return launch(gemm, FORWARD, &share, arguments, COUNT(arguments), error);
 }
 
 static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
@@ -209,69 +254,73 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
     const struct native *const native = native_of(gemm);
     const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns,
                  is_masked = Y != NULL;
-    const cl_int rows = choose_rows(native, dX->rows, dX->columns),
-                 depth = choose_depth(native, dZ->columns, DEPTH_MOST);
+    const struct share share = divide(native, dX->rows, dX->columns, dZ->columns, RIGHT_BY_ROWS, DEPTH_MOST);
     void *const mask = Y ? Y->memory : dZ->memory; /* without a mask not looked at */
     const struct kernel_argument arguments[] = {
         ARGUMENT(B),
         ARGUMENT(O),
         ARGUMENT(I),
-        ARGUMENT(rows),
-        ARGUMENT(depth),
+        ARGUMENT(share.rows),
+        ARGUMENT(share.columns),
+        ARGUMENT(share.depth),
         ARGUMENT(is_masked),
         ARGUMENT(dZ->memory),
         ARGUMENT(layer->W.memory),
         ARGUMENT(mask),
         ARGUMENT(dX->memory),
-        panel_argument(native, depth),
+        {share.pack_bytes, NULL},
     };
-    return launch(gemm, BACKWARD, dX->rows, dX->columns, rows, arguments, COUNT(arguments), error);
+    return launch(gemm, BACKWARD, &share, arguments, COUNT(arguments), error);
 }
 
-static clm_status weight_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                                  const struct linear *layer, double l2, struct tensor *dW,
-                                  struct clm_error *error)
+static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                           struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
-    const cl_int rows = choose_rows(native, dW->rows, dW->columns);
-    const cl_int depth = choose_depth(native, dZ->rows, GRADIENT_DEPTH_MOST);
+    const struct share share =
+        divide(native, dW->rows, dW->columns, dZ->rows, RIGHT_BY_ROWS, GRADIENT_DEPTH_MOST);
     const cl_float penalty = (cl_float)(2 * l2);
     const struct kernel_argument arguments[] = {
         ARGUMENT(O),
         ARGUMENT(B),
         ARGUMENT(I),
-        ARGUMENT(rows),
-        ARGUMENT(depth),
+        ARGUMENT(share.rows),
+        ARGUMENT(share.columns),
+        ARGUMENT(share.depth),
         ARGUMENT(penalty),
         ARGUMENT(dZ->memory),
         ARGUMENT(X->memory),
         ARGUMENT(layer->W.memory),
         ARGUMENT(dW->memory),
-        panel_argument(native, depth),
+        ARGUMENT(db->memory),
+        {share.pack_bytes, NULL},
     };
-    return launch(gemm, GRADIENT, dW->rows, dW->columns, rows, arguments, COUNT(arguments), error);
+    return launch(gemm, GRADIENT, &share, arguments, COUNT(arguments), error);
 }
 
-static clm_status weight_update(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                                struct linear *layer, const struct step *step, struct clm_error *error)
+static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                          struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const cl_int rows = choose_rows(native, dZ->columns, X->columns);
-    const cl_int depth = choose_depth(native, dZ->rows, GRADIENT_DEPTH_MOST),
-                 has_velocity = step->momentum != 0;
+    const struct share share =
+        divide(native, dZ->columns, X->columns, dZ->rows, RIGHT_BY_ROWS, GRADIENT_DEPTH_MOST);
+    const cl_int has_velocity = step->momentum != 0;
     const cl_float rate = (cl_float)step->learning_rate, momentum = (cl_float)step->momentum;
     const cl_float penalty = (cl_float)(2 * step->l2),
                    decay = (cl_float)(1 - 2 * step->learning_rate * step->l2);
-    void *const velocity =
-        has_velocity ? layer->W_velocity.memory : dZ->memory; /* without momentum not looked at */
+    /* without momentum not looked at */
+    void *const velocity = has_velocity ? layer->W_velocity.memory : dZ->memory;
+    void *const bias_velocity = has_velocity ? layer->b_velocity.memory : dZ->memory;
     const struct kernel_argument arguments[] = {
         ARGUMENT(O),
         ARGUMENT(B),
         ARGUMENT(I),
-        ARGUMENT(rows),
-        ARGUMENT(depth),
+        ARGUMENT(share.rows),
+        ARGUMENT(share.columns),
+        ARGUMENT(share.depth),
         ARGUMENT(has_velocity),
         ARGUMENT(rate),
         ARGUMENT(momentum),
@@ -281,9 +330,11 @@ static clm_status weight_update(struct gemm_provider *gemm, const struct tensor 
         ARGUMENT(X->memory),
         ARGUMENT(velocity),
         ARGUMENT(layer->W.memory),
-        panel_argument(native, depth),
+        ARGUMENT(bias_velocity),
+        ARGUMENT(layer->b.memory),
+        {share.pack_bytes, NULL},
     };
-    return launch(gemm, UPDATE, dZ->columns, X->columns, rows, arguments, COUNT(arguments), error);
+    return launch(gemm, UPDATE, &share, arguments, COUNT(arguments), error);
 }
 
 const struct gemm_operations gemm_native = {
@@ -293,6 +344,6 @@ const struct gemm_operations gemm_native = {
     .workspace = workspace,
     .forward = forward,
     .backward_input = backward_input,
-    .weight_gradient = weight_gradient,
-    .weight_update = weight_update,
+    .gradient = gradient,
+    .descend = descend,
 };

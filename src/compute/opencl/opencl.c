@@ -211,8 +211,7 @@ static clm_status opencl_backward_params(struct clm_backend *be, const struct te
                                          struct tensor *dW, struct tensor *db, struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
-    const clm_status status = gemm->operations->weight_gradient(gemm, dZ, X, layer, l2, dW, error);
-    return status ? status : kernel_bias_gradient(&self(be)->kernels, dZ, db, error);
+    return gemm->operations->gradient(gemm, dZ, X, layer, l2, dW, db, error);
 }
 
 static clm_status opencl_backward_update(struct clm_backend *be, const struct tensor *dZ,
@@ -220,9 +219,7 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
                                          const struct step *step, struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
-    const clm_status status = gemm->operations->weight_update(gemm, dZ, X, layer, step, error);
-    return status ? status
-                  : kernel_bias_update(&self(be)->kernels, step, dZ, &layer->b_velocity, &layer->b, error);
+    return gemm->operations->descend(gemm, dZ, X, layer, step, error);
 }
 
 static clm_status opencl_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
