@@ -24,7 +24,9 @@
 #define DOT_NV 2
 #define LEFT   (8 * MR)
 #endif
-#define FETCH_ROWS 8 /* how many rows ahead of pack_rows' memory is asked for */
+#define FETCH_ROWS 8  /* how many rows ahead of pack_rows' memory is asked for; */
+#define FETCH_LEFT 2  /* of pack_left_rows', whose rows are long; */
+#define FETCH_DEEP 32 /* and of pack_left_columns', whose rows are short */
 #define NR         (NV * VW)
 
 #define JOIN_(a, b) a##b
@@ -128,9 +130,9 @@ void pack_columns(__global const float *right, const int K, const int n0, const 
     }
 }
 
-/* ---- packing the left-hand matrix: rows m … end - 1 of the result, at most LEFT, in tiles of MR rows ---- */
+/* ---- packing the left-hand matrix: rows m … end - 1 of the result, at most LEFT ---- */
 
-/* left[tile][i][k] = matrix[m + MR tile + i][k0 + k] of a matrix (M,K) */
+/* left[i][k] = matrix[m + i][k0 + k] of a matrix (M,K) */
 void pack_left_rows(__global const float *matrix, const int K, const int m, const int end, const int k0,
                     const int depth, __local float *left)
 {
@@ -138,32 +140,25 @@ void pack_left_rows(__global const float *matrix, const int K, const int m, cons
         __global const float *from = matrix + (size_t)(m + i) * K + k0;
         __local float *to = left + i * depth;
         int k = 0;
-        for (; k + VW <= depth; k += VW)
+        for (; k + VW <= depth; k += VW) {
+            FETCH(from + FETCH_LEFT * (size_t)K + k);
             STORE(LOAD(from + k), to + k);
+        }
         for (; k < depth; k++)
             to[k] = from[k];
     }
 }
 
-/* left[tile][k][i] = matrix[k0 + k][m + MR tile + i] of a matrix (K,M) */
+/* left[k][i] = matrix[k0 + k][m + i] of a matrix (K,M), zero where m + i is outside; rows of LEFT floats */
 void pack_left_columns(__global const float *matrix, const int M, const int m, const int end, const int k0,
                        const int depth, __local float *left)
 {
     for (int k = 0; k < depth; k++) {
         __global const float *from = matrix + (size_t)(k0 + k) * M + m;
-        __local float *to = left + k * MR;
-        int i = 0;
-        for (; i + MR <= end - m; i += MR, to += MR * depth) {
-            float values[MR];
-#pragma unroll
-            for (int j = 0; j < MR; j++)
-                values[j] = from[i + j];
-#pragma unroll
-            for (int j = 0; j < MR; j++)
-                to[j] = values[j];
+        for (int i = 0; i < LEFT; i += VW) {
+            FETCH(from + FETCH_DEEP * (size_t)M + i);
+            STORE(load_some(from + i, max(0, end - m - i)), left + k * LEFT + i);
         }
-        for (int j = 0; i + j < end - m; j++)
-            to[j] = from[i + j];
     }
 }
 
@@ -354,7 +349,7 @@ float left_sum(__local const float *left, const int i, const int depth)
 {
     float sum = 0.0f;
     for (int k = 0; k < depth; k++)
-        sum += left[k * MR + i];
+        sum += left[k * LEFT + i];
     return sum;
 }
 
@@ -374,12 +369,12 @@ product_gradient(const int O, const int B, const int I, const int rows, const in
         for (int m = m0; m < m_end; m += MR) {
             if ((m - m0) % LEFT == 0)
                 pack_left_columns(dZ, O, m, min(m + LEFT, m_end), k0, kc, lefts);
-            __local const float *left = lefts + (m - m0) % LEFT * kc;
+            __local const float *left = lefts + (m - m0) % LEFT;
             if (n0 == 0)
                 for (int i = 0; i < min(MR, m_end - m); i++)
                     db[m + i] = left_sum(left, i, kc) + (k0 > 0 ? db[m + i] : 0.0f);
             for (int n = n0; n < n_end; n += NR) {
-                multiply(left, 1, MR, pack + (n - n0) * kc, kc, tile);
+                multiply(left, 1, LEFT, pack + (n - n0) * kc, kc, tile);
                 for (int i = 0; i < min(MR, m_end - m); i++)
                     for (int j = 0; j < min(NR, n_end - n); j += VW) {
                         const int count = n_end - n - j;
@@ -437,7 +432,7 @@ product_update(const int O, const int B, const int I, const int rows, const int 
         for (int m = m0; m < m_end; m += MR) {
             if ((m - m0) % LEFT == 0)
                 pack_left_columns(dZ, O, m, min(m + LEFT, m_end), k0, kc, lefts);
-            __local const float *left = lefts + (m - m0) % LEFT * kc;
+            __local const float *left = lefts + (m - m0) % LEFT;
             if (n0 == 0)
                 for (int i = m; i < min(m + MR, m_end); i++) {
                     const float d = left_sum(left, i - m, kc);
@@ -458,7 +453,7 @@ product_update(const int O, const int B, const int I, const int rows, const int 
                         if (has_velocity)
                             FETCH(v + at);
                     }
-                multiply(left, 1, MR, pack + (n - n0) * kc, kc, tile);
+                multiply(left, 1, LEFT, pack + (n - n0) * kc, kc, tile);
                 for (int i = 0; i < min(MR, m_end - m); i++) {
                     const size_t to = (size_t)(m + i) * I + n;
                     if (n + NR <= n_end) {

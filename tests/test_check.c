@@ -523,7 +523,7 @@ static const struct {
     {"gemm_cpu.cl", "b[i] -= rate * velocity", "b[i] += rate * velocity", "linear_backward_update", NULL},
     {"gemm_cpu.cl", "b[i] -= rate * d", "b[i] += rate * d", "linear_backward_update", NULL},
     {"gemm_cpu.cl", "(k0 > 0 ? db[m + i] : 0.0f)", "0.0f", "linear_backward_params", NULL},
-    {"gemm_cpu.cl", "i + j < end - m", "i + j < end - m - 1", "linear_backward_params",
+    {"gemm_cpu.cl", "max(0, end - m - i)", "max(0, end - m - i - 1)", "linear_backward_params",
      "linear_backward_update"},
     {"gemm_cpu.cl", "to[2 * i].odd = from[i + VW / 2].lo", "to[2 * i].odd = from[i].lo", "linear_forward",
      NULL},
