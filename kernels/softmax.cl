@@ -1,8 +1,12 @@
 /* Softmax, its cross-entropy from logits, and the sums of an epoch.
  *
- * Z (B,C) logits. One work-group of LANES items: item k takes rows k, k + LANES, …, so that the losses can be
- * added in a fixed tree within the same kernel, whatever the device: same bits always.
+ * Z (B,C) logits. Groups of LANES items, as many as PARTIALS at most: an item takes the rows of its global number,
+ * and of those a multiple of all items further. The losses are added in a fixed tree within a group; one group adds
+ * them to the epoch's sums, more leave them as partial sums for add_partials, which takes them in order: same bits always.
  * LANES is a power of two that the host takes from CL_KERNEL_WORK_GROUP_SIZE.
+ *
+ * sums: {loss high, loss low, correct rows in units, correct rows in 2^20 units}, then PARTIALS pairs {loss, correct}.
+ * The loss is kept as an unevaluated sum of two floats, so that an epoch of any length loses nothing.
  */
 #ifndef LANES
 #define LANES 64
@@ -30,18 +34,30 @@ float row_sum(const int C, __global const float *z, const float largest)
     return sum;
 }
 
-/* dZ = (softmax(Z) - onehot(labels)) / B, where wants_gradient, and may be Z itself.
- * sums: {loss high, loss low, correct rows in units, correct rows in 2^20 units}, added to. The loss is kept as
- * an unevaluated sum of two floats, so that an epoch of any length loses nothing. */
+#define TOTALS 4 /* what of sums stands before the partial sums */
+
+/* Knuth's TwoSum: what the addition to the high part loses goes into the low part. */
+void add_to_sums(const float loss, const float correct, __global float *sums)
+{
+    const float high = sums[0], total = high + loss, back = total - high;
+    sums[0] = total;
+    sums[1] += (high - (total - back)) + (loss - back);
+    const float units = sums[2] + correct;
+    const float carry = floor(units / 1048576.0f);
+    sums[2] = units - carry * 1048576.0f;
+    sums[3] += carry;
+}
+
+/* dZ = (softmax(Z) - onehot(labels)) / B, where wants_gradient, and may be Z itself. */
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 softmax_xent(const int B, const int C, const int wants_gradient, __global const float *Z,
              __global const uint *restrict labels, __global float *dZ, __global float *restrict sums)
 {
     __local float losses[LANES];
     __local float corrects[LANES];
-    const int lane = get_local_id(0);
+    const int lane = get_local_id(0), group = get_group_id(0), items = get_num_groups(0) * LANES;
     float loss = 0.0f, correct = 0.0f;
-    for (int r = lane; r < B; r += LANES) {
+    for (int r = group * LANES + lane; r < B; r += items) {
         __global const float *z = Z + (size_t)r * C;
         const int label = labels[r];
         int best;
@@ -65,18 +81,21 @@ softmax_xent(const int B, const int C, const int wants_gradient, __global const 
             corrects[lane] += corrects[lane + distance];
         }
     }
-    if (lane == 0) {
-        /* Knuth's TwoSum: what the addition to the high part loses goes into the low part. */
-        const float high = sums[0], added = losses[0];
-        const float total = high + added;
-        const float back = total - high;
-        sums[0] = total;
-        sums[1] += (high - (total - back)) + (added - back);
-        const float units = sums[2] + corrects[0];
-        const float carry = floor(units / 1048576.0f);
-        sums[2] = units - carry * 1048576.0f;
-        sums[3] += carry;
+    if (lane > 0)
+        return;
+    if (items == LANES)
+        add_to_sums(losses[0], corrects[0], sums);
+    else {
+        sums[TOTALS + 2 * group] = losses[0];
+        sums[TOTALS + 2 * group + 1] = corrects[0];
     }
+}
+
+/* One item. */
+__kernel void add_partials(const int groups, __global float *sums)
+{
+    for (int group = 0; group < groups; group++)
+        add_to_sums(sums[TOTALS + 2 * group], sums[TOTALS + 2 * group + 1], sums);
 }
 
 /* P = softmax(Z), may be Z itself; one work-item a row. */

@@ -491,10 +491,14 @@ END_TEST
 static const struct {
     const char *file, *from, *to, *operation, *also;
 } broken_lines[] = {
-    {"gather.cl", "convert_float(values[(size_t)n * I + i]) - mean[i]",
-     "convert_float(values[(size_t)n * I + i]) + mean[i]", "gather", NULL},
-    {"gather.cl", "(values[(size_t)n * I + i] - mean[i]) * scale[i]", "(values[(size_t)n * I + i] - mean[i])",
+    {"gather.cl", "TO_FLOAT(LOAD(from + i)) - LOAD(mean + i)", "TO_FLOAT(LOAD(from + i)) + LOAD(mean + i)",
      "gather", NULL},
+    {"gather.cl", "(convert_float(from[j]) - mean[j]) * scale[j]", "(convert_float(from[j]) - mean[j])",
+     "gather", NULL},
+    {"gather.cl", "LOAD(from + i) - LOAD(mean + i);\n        STORE(centred * LOAD(scale + i)",
+     "LOAD(from + i) - LOAD(mean + i);\n        STORE(centred", "gather", NULL},
+    {"gather.cl", "(from[j] - mean[j]) * scale[j]", "from[j] * scale[j]", "gather", NULL},
+    {"gather.cl", "j < I; j++", "j < I - 1; j++", "gather", NULL},
     {"gather.cl", "is_ordered ? order[first + r] : first + r", "first + r", "gather", NULL},
     {"epilogue.cl", "Y[at] + b[o]", "Y[at]", "linear_forward", NULL},
     {"epilogue.cl", "is_relu && z < 0.0f", "is_relu && !(z > 0.0f)", "linear_forward", NULL},
@@ -532,6 +536,9 @@ static const struct {
     {"softmax.cl", "log(sum) + (largest - z[label])", "log(sum) - z[label]", "softmax_xent", NULL},
     {"softmax.cl", "(c == label ? 1.0f : 0.0f)) / B", "(c == label ? 1.0f : 0.0f))", "softmax_xent", NULL},
     {"softmax.cl", "distance > 0; distance /= 2", "distance > 1; distance /= 2", "softmax_xent", NULL},
+    {"softmax.cl", "2 * group + 1] = corrects[0]", "2 * group + 1] = 0.0f", "softmax_xent", NULL},
+    {"softmax.cl", "group < groups", "group < groups - 1", "softmax_xent", NULL},
+    {"softmax.cl", "r += items", "r += LANES", "softmax_xent", NULL},
     {"softmax.cl", "units - carry * 1048576.0f", "units", "softmax_xent", NULL},
     {"softmax.cl", "p[c] = exp(z[c] - largest) / sum", "p[c] = exp(z[c] - largest)", "softmax", NULL},
     {"bias_gradient.cl", "r < B", "r < B - 1", "linear_backward_params", "linear_backward_update"},

@@ -21,6 +21,7 @@ static const struct {
     [KERNEL_MOMENTUM_STEP] = {"epilogue.cl", "momentum_step"},
     [KERNEL_ADD_PENALTY] = {"epilogue.cl", "add_penalty"},
     [KERNEL_SOFTMAX_XENT] = {"softmax.cl", "softmax_xent"},
+    [KERNEL_ADD_PARTIALS] = {"softmax.cl", "add_partials"},
     [KERNEL_SOFTMAX_ROWS] = {"softmax.cl", "softmax_rows"},
     [KERNEL_BIAS_GRADIENT] = {"bias_gradient.cl", "bias_gradient"},
     [KERNEL_BIAS_UPDATE_SGD] = {"bias_gradient.cl", "bias_update_sgd"},
@@ -28,6 +29,18 @@ static const struct {
     [KERNEL_UPDATE_SGD] = {"update.cl", "update_sgd"},
     [KERNEL_UPDATE_MOMENTUM] = {"update.cl", "update_momentum"},
 };
+
+/* Floats that an item of a streaming kernel takes: a whole vector of a CPU; elsewhere 4, so that neighbouring items
+ * still read one line. */
+static size_t vector_width(const struct opencl_device *device)
+{
+    cl_uint width = 0;
+    if (device->about.type != CLM_DEVICE_CPU ||
+        clGetDeviceInfo(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL) !=
+            CL_SUCCESS)
+        return 4;
+    return width >= 16 ? 16 : width >= 8 ? 8 : 4;
+}
 
 clm_status kernels_build(const struct opencl_device *device, struct kernels *out, struct clm_error *error)
 {
@@ -37,7 +50,8 @@ clm_status kernels_build(const struct opencl_device *device, struct kernels *out
     *out = (struct kernels){.device = device, .lanes = LANES_MAX};
     while (out->lanes > device->about.max_work_group && out->lanes > 1)
         out->lanes /= 2;
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu", out->lanes);
+    out->chunk = vector_width(device);
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu -DCHUNK=%zu", out->lanes, out->chunk);
     for (int k = 0; k < KERNEL_COUNT && status == CLM_OK; k++) {
         /* The table is grouped by file, so that each is built once. */
         if (!k || strcmp(sources[k].file, sources[k - 1].file)) {
@@ -79,15 +93,23 @@ static clm_status launch_list(struct kernels *k, enum kernel_name name, size_t c
                          argument_count, error);
 }
 
+/* One item `chunk` neighbouring elements of a row of a matrix. */
+static clm_status launch_chunks(struct kernels *k, enum kernel_name name, const struct tensor *matrix,
+                                size_t chunk, const struct kernel_argument *arguments, size_t argument_count,
+                                struct clm_error *error)
+{
+    const size_t local[2] = {group_size(k), 1}, items = (matrix->columns + chunk - 1) / chunk;
+    const size_t global[2] = {round_up(items, local[0]), matrix->rows};
+    return opencl_launch(k->device, k->handles[name], sources[name].name, 2, global, local, arguments,
+                         argument_count, error);
+}
+
 /* One item an element of a matrix. */
 static clm_status launch_matrix(struct kernels *k, enum kernel_name name, const struct tensor *matrix,
                                 const struct kernel_argument *arguments, size_t argument_count,
                                 struct clm_error *error)
 {
-    const size_t local[2] = {group_size(k), 1};
-    const size_t global[2] = {round_up(matrix->columns, local[0]), matrix->rows};
-    return opencl_launch(k->device, k->handles[name], sources[name].name, 2, global, local, arguments,
-                         argument_count, error);
+    return launch_chunks(k, name, matrix, 1, arguments, argument_count, error);
 }
 
 static cl_mem memory_of(const struct tensor *tensor)
@@ -113,7 +135,7 @@ clm_status kernel_gather(struct kernels *k, const struct resident *data, const s
         ARGUMENT(indices), ARGUMENT(is_ordered), ARGUMENT(start),  ARGUMENT(mean),
         ARGUMENT(scale),   ARGUMENT(x),          ARGUMENT(out),
     };
-    return launch_matrix(k, name, X, arguments, COUNT_OF(arguments), error);
+    return launch_chunks(k, name, X, k->chunk, arguments, COUNT_OF(arguments), error);
 }
 
 clm_status kernel_bias_activation(struct kernels *k, enum activation act, const struct tensor *b,
@@ -163,8 +185,16 @@ clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z, const 
     const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(C), ARGUMENT(wants_gradient),
                                                 ARGUMENT(z), ARGUMENT(y), ARGUMENT(dz),
                                                 ARGUMENT(s)};
-    return opencl_launch(k->device, k->handles[KERNEL_SOFTMAX_XENT], "softmax_xent", 1, &k->lanes, &k->lanes,
-                         arguments, COUNT_OF(arguments), error);
+    const size_t groups = size_min((Z->rows + k->lanes - 1) / k->lanes, METRICS_PARTIALS);
+    const size_t global = groups * k->lanes, one = 1;
+    const cl_int partials = (cl_int)groups;
+    const struct kernel_argument rest[] = {ARGUMENT(partials), ARGUMENT(s)};
+    const clm_status status = opencl_launch(k->device, k->handles[KERNEL_SOFTMAX_XENT], "softmax_xent", 1,
+                                            &global, &k->lanes, arguments, COUNT_OF(arguments), error);
+    return status != CLM_OK || groups == 1
+               ? status
+               : opencl_launch(k->device, k->handles[KERNEL_ADD_PARTIALS], "add_partials", 1, &one, &one,
+                               rest, COUNT_OF(rest), error);
 }
 
 clm_status kernel_softmax_rows(struct kernels *k, const struct tensor *Z, struct tensor *P,

@@ -13,6 +13,7 @@ enum kernel_name {
     KERNEL_MOMENTUM_STEP,
     KERNEL_ADD_PENALTY,
     KERNEL_SOFTMAX_XENT,
+    KERNEL_ADD_PARTIALS,
     KERNEL_SOFTMAX_ROWS,
     KERNEL_BIAS_GRADIENT,
     KERNEL_BIAS_UPDATE_SGD,
@@ -25,8 +26,12 @@ enum kernel_name {
 struct kernels {
     const struct opencl_device *device;
     cl_kernel handles[KERNEL_COUNT];
-    size_t lanes; /* work-items of the one group of softmax_xent */
+    size_t lanes; /* work-items of a group of softmax_xent */
+    size_t chunk; /* elements that an item of gather takes */
 };
+
+/* softmax.cl's sums: loss high, loss low, correct rows in units and in 2^20 units; then its groups' partial sums. */
+enum { METRICS_TOTALS = 4, METRICS_PARTIALS = 64, METRICS_COLUMNS = METRICS_TOTALS + 2 * METRICS_PARTIALS };
 
 CLM_MUST_CHECK clm_status kernels_build(const struct opencl_device *device, struct kernels *out,
                                         struct clm_error *error);
