@@ -196,6 +196,7 @@ struct clm_memory_plan {
 
 /* The learning rate of epoch e = 1 … E. */
 enum clm_schedule {
+    CLM_SCHEDULE_COOLDOWN, /* rate, and a tenth of it in the last ⌊E / 10⌋ epochs */
     CLM_SCHEDULE_CONSTANT, /* rate */
     CLM_SCHEDULE_LINEAR,   /* rate (1 - (e - 1) / E) */
     CLM_SCHEDULE_COSINE,   /* rate (1 + cos(π (e - 1) / E)) / 2 */

@@ -1,6 +1,7 @@
 /* Training as a whole: the trajectory against an independent implementation, and what a run promises. */
 #include "base/philox.h"
 #include "nn/model.h"
+#include "nn/schedule.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 
@@ -341,10 +342,23 @@ START_TEST(memory_plan)
 }
 END_TEST
 
+START_TEST(the_last_tenth_of_the_epochs_cools_down)
+{
+    static const struct {
+        size_t epochs, cool; /* how many of them at a tenth of the rate */
+    } runs[] = {{1, 0}, {9, 0}, {10, 1}, {19, 1}, {20, 2}, {200, 20}};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
+        for (size_t epoch = 1; epoch <= runs[i].epochs; epoch++)
+            ck_assert_within(schedule_rate(CLM_SCHEDULE_COOLDOWN, 0.5, epoch, runs[i].epochs),
+                             epoch + runs[i].cool > runs[i].epochs ? 0.05 : 0.5, 1e-15);
+}
+END_TEST
+
 /* The rates of five epochs, by hand; and a rate that falls trains otherwise than one that stays. */
 START_TEST(schedules)
 {
     static const double rates[][5] = {
+        [CLM_SCHEDULE_COOLDOWN] = {0.1, 0.1, 0.1, 0.1, 0.1},
         [CLM_SCHEDULE_CONSTANT] = {0.1, 0.1, 0.1, 0.1, 0.1},
         [CLM_SCHEDULE_LINEAR] = {0.1, 0.08, 0.06, 0.04, 0.02},
         [CLM_SCHEDULE_COSINE] = {0.1, 0.0904508497, 0.0654508497, 0.0345491503, 0.0095491503}};
@@ -361,7 +375,7 @@ START_TEST(schedules)
     train(FIXTURE_BLAS, model, data, &options);
     for (size_t e = 0; e < 5; e++)
         ck_assert_within(record.epochs[e].learning_rate, rates[_i][e], 1e-9);
-    ck_assert_int_eq(same_bits(start, model), _i == CLM_SCHEDULE_CONSTANT);
+    ck_assert_int_eq(same_bits(start, model), _i == CLM_SCHEDULE_CONSTANT || _i == CLM_SCHEDULE_COOLDOWN);
     clm_model_free(start);
     clm_model_free(model);
     clm_data_close(data);
@@ -489,7 +503,8 @@ int main(void)
     tcase_add_loop_test(cases, generalises, 0, KIND_COUNT);
     tcase_add_loop_test(cases, same_seed_same_bits, 0, KIND_COUNT);
     tcase_add_loop_test(cases, memory_plan, 0, 2 * KIND_COUNT);
-    tcase_add_loop_test(cases, schedules, 0, 3);
+    tcase_add_loop_test(cases, schedules, 0, 4);
+    tcase_add_test(cases, the_last_tenth_of_the_epochs_cools_down);
     tcase_add_test(cases, stops_after_the_epoch);
     tcase_add_loop_test(cases, bad_options, 0, 8);
     tcase_add_loop_test(cases, diverged_in_the_last_step, 0, KIND_COUNT);

@@ -31,7 +31,10 @@ static const struct argp_option options[] = {
     {"batch", KEY_BATCH, "N", 0, "rows of a minibatch (default: 128)", 4},
     {"lr", KEY_LEARNING_RATE, "ETA", 0, "learning rate (default: 0.1)", 4},
     {"schedule", KEY_SCHEDULE, "NAME", 0,
-     "how it changes over the epochs: constant (default), linear or cosine, both towards 0", 4},
+     "how it changes over the epochs: cooldown (default; the last tenth of the epochs, none of fewer than "
+     "ten, at a "
+     "tenth of it), constant, linear or cosine, both towards 0",
+     4},
     {"momentum", KEY_MOMENTUM, "RHO", 0, "0 for none (default: 0.9)", 4},
     {"l2", KEY_L2, "LAMBDA", 0,
      "the penalty is LAMBDA times the sum of squared weights, biases excluded (default: 0)", 4},
@@ -51,13 +54,14 @@ static const struct argp_option options[] = {
 
 static enum clm_schedule read_schedule(const struct argp_state *state, const char *text)
 {
-    static const char *const names[] = {[CLM_SCHEDULE_CONSTANT] = "constant",
+    static const char *const names[] = {[CLM_SCHEDULE_COOLDOWN] = "cooldown",
+                                        [CLM_SCHEDULE_CONSTANT] = "constant",
                                         [CLM_SCHEDULE_LINEAR] = "linear",
                                         [CLM_SCHEDULE_COSINE] = "cosine"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(text, names[i]))
             return (enum clm_schedule)i;
-    wrong_usage(state, "--schedule %s: it has to be constant, linear or cosine", text);
+    wrong_usage(state, "--schedule %s: it has to be cooldown, constant, linear or cosine", text);
 }
 
 static bool read_switch(const struct argp_state *state, const char *text)

@@ -8,6 +8,8 @@ double schedule_rate(enum clm_schedule schedule, double rate, size_t epoch, size
     switch (schedule) {
     case CLM_SCHEDULE_CONSTANT:
         break;
+    case CLM_SCHEDULE_COOLDOWN:
+        return epoch > epochs - epochs / 10 ? rate / 10 : rate;
     case CLM_SCHEDULE_LINEAR:
         return rate * (1 - done);
     case CLM_SCHEDULE_COSINE:
