@@ -344,13 +344,15 @@ product_backward(const int B, const int O, const int I, const int rows, const in
     }
 }
 
-/* Σ_k left[k][i], in the order of k. */
-float left_sum(__local const float *left, const int i, const int depth)
+/* The sums over k of rows of packed dZ, left[k][i], in the order of k. */
+void left_sums(__local const float *left, const int depth, float *sums)
 {
-    float sum = 0.0f;
-    for (int k = 0; k < depth; k++)
-        sum += left[k * LEFT + i];
-    return sum;
+    for (int i = 0; i < LEFT; i += VW) {
+        VECTOR sum = (VECTOR)(0.0f);
+        for (int k = 0; k < depth; k++)
+            sum += LOAD(left + k * LEFT + i);
+        STORE(sum, sums + i);
+    }
 }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
@@ -362,17 +364,20 @@ product_gradient(const int O, const int B, const int I, const int rows, const in
     const int n0 = get_group_id(0) * columns, n_end = min(I, n0 + columns);
     const int m0 = get_group_id(1) * rows, m_end = min(O, m0 + rows);
     __local float *lefts = pack + columns * depth;
-    float tile[MR * NR];
+    float tile[MR * NR], sums[LEFT];
     for (int k0 = 0; k0 < B; k0 += depth) {
         const int kc = min(depth, B - k0);
         pack_rows(X, I, n0, n_end - n0, k0, kc, pack);
         for (int m = m0; m < m_end; m += MR) {
-            if ((m - m0) % LEFT == 0)
+            if ((m - m0) % LEFT == 0) {
                 pack_left_columns(dZ, O, m, min(m + LEFT, m_end), k0, kc, lefts);
+                if (n0 == 0) {
+                    left_sums(lefts, kc, sums);
+                    for (int i = m; i < min(m + LEFT, m_end); i++)
+                        db[i] = sums[i - m] + (k0 > 0 ? db[i] : 0.0f);
+                }
+            }
             __local const float *left = lefts + (m - m0) % LEFT;
-            if (n0 == 0)
-                for (int i = 0; i < min(MR, m_end - m); i++)
-                    db[m + i] = left_sum(left, i, kc) + (k0 > 0 ? db[m + i] : 0.0f);
             for (int n = n0; n < n_end; n += NR) {
                 multiply(left, 1, LEFT, pack + (n - n0) * kc, kc, tile);
                 for (int i = 0; i < min(MR, m_end - m); i++)
@@ -412,6 +417,19 @@ void roll(const VECTOR d, const int count, const int is_first, const int is_last
     store_some(velocity, v, count);
 }
 
+void step_bias(const float d, const int has_velocity, const int is_first, const int is_last, const float rate,
+               const float momentum, __global float *v, __global float *b)
+{
+    if (!has_velocity) {
+        *b -= rate * d;
+        return;
+    }
+    const float velocity = is_first ? momentum * *v + d : *v + d;
+    *v = velocity;
+    if (is_last)
+        *b -= rate * velocity;
+}
+
 /* has_velocity: v = momentum v + dW + penalty W, W -= rate v; else W = decay W - rate dW, decay = 1 - rate penalty.
  * b likewise, with its velocity vb and without a penalty. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
@@ -424,26 +442,22 @@ product_update(const int O, const int B, const int I, const int rows, const int 
     const int n0 = get_group_id(0) * columns, n_end = min(I, n0 + columns);
     const int m0 = get_group_id(1) * rows, m_end = min(O, m0 + rows);
     __local float *lefts = pack + columns * depth;
-    float tile[MR * NR];
+    float tile[MR * NR], sums[LEFT];
     for (int k0 = 0; k0 < B; k0 += depth) {
         const int kc = min(depth, B - k0);
         const bool is_first = k0 == 0, is_last = k0 + kc == B;
         pack_rows(X, I, n0, n_end - n0, k0, kc, pack);
         for (int m = m0; m < m_end; m += MR) {
-            if ((m - m0) % LEFT == 0)
+            if ((m - m0) % LEFT == 0) {
                 pack_left_columns(dZ, O, m, min(m + LEFT, m_end), k0, kc, lefts);
-            __local const float *left = lefts + (m - m0) % LEFT;
-            if (n0 == 0)
-                for (int i = m; i < min(m + MR, m_end); i++) {
-                    const float d = left_sum(left, i - m, kc);
-                    if (has_velocity) {
-                        const float velocity = is_first ? momentum * vb[i] + d : vb[i] + d;
-                        vb[i] = velocity;
-                        if (is_last)
-                            b[i] -= rate * velocity;
-                    } else
-                        b[i] -= rate * d;
+                if (n0 == 0) {
+                    left_sums(lefts, kc, sums);
+                    for (int i = m; i < min(m + LEFT, m_end); i++)
+                        step_bias(sums[i - m], has_velocity, is_first, is_last, rate, momentum, vb + i,
+                                  b + i);
                 }
+            }
+            __local const float *left = lefts + (m - m0) % LEFT;
             for (int n = n0; n < n_end; n += NR) {
                 for (int i = 0; i < MR; i++)
 #pragma unroll
