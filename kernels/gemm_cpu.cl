@@ -192,6 +192,34 @@ void multiply(__local const float *left, const int row_step, const int step, __l
             STORE(acc[i][j], tile + i * NR + j * VW);
 }
 
+/* The same where at most a vector of the panel is wanted: its first. */
+void multiply_first(__local const float *left, const int row_step, const int step, __local const float *panel,
+                    const int depth, float *tile)
+{
+    VECTOR acc[MR];
+#pragma unroll
+    for (int i = 0; i < MR; i++)
+        acc[i] = (VECTOR)(0.0f);
+    for (int k = 0; k < depth; k++) {
+        const VECTOR right = LOAD(panel + k * NR);
+#pragma unroll
+        for (int i = 0; i < MR; i++)
+            acc[i] += (VECTOR)(left[i * row_step + k * step]) * right;
+    }
+#pragma unroll
+    for (int i = 0; i < MR; i++)
+        STORE(acc[i], tile + i * NR);
+}
+
+void multiply_columns(__local const float *left, const int row_step, const int step,
+                      __local const float *panel, const int depth, const int columns, float *tile)
+{
+    if (columns > VW)
+        multiply(left, row_step, step, panel, depth, tile);
+    else
+        multiply_first(left, row_step, step, panel, depth, tile);
+}
+
 /* ---- the products: what follows runs in rolled loops over the stored tile, which compile fast ---- */
 
 /* act(z + b); relu is written so that a NaN survives. */
@@ -217,7 +245,7 @@ product_forward(const int B, const int I, const int O, const int rows, const int
                 pack_left_rows(X, I, m, min(m + LEFT, m_end), k0, kc, lefts);
             __local const float *left = lefts + (m - m0) % LEFT * kc;
             for (int n = n0; n < n_end; n += NR) {
-                multiply(left, kc, 1, pack + (n - n0) * kc, kc, tile);
+                multiply_columns(left, kc, 1, pack + (n - n0) * kc, kc, n_end - n, tile);
                 for (int i = 0; i < min(MR, m_end - m); i++)
                     for (int j = 0; j < min(NR, n_end - n); j += VW) {
                         const int count = n_end - n - j;
@@ -327,7 +355,7 @@ product_backward(const int B, const int O, const int I, const int rows, const in
                 pack_left_rows(dZ, O, m, min(m + LEFT, m_end), k0, kc, lefts);
             __local const float *left = lefts + (m - m0) % LEFT * kc;
             for (int n = n0; n < n_end; n += NR) {
-                multiply(left, kc, 1, pack + (n - n0) * kc, kc, tile);
+                multiply_columns(left, kc, 1, pack + (n - n0) * kc, kc, n_end - n, tile);
                 for (int i = 0; i < min(MR, m_end - m); i++)
                     for (int j = 0; j < min(NR, n_end - n); j += VW) {
                         const int count = n_end - n - j;
@@ -379,7 +407,7 @@ product_gradient(const int O, const int B, const int I, const int rows, const in
             }
             __local const float *left = lefts + (m - m0) % LEFT;
             for (int n = n0; n < n_end; n += NR) {
-                multiply(left, 1, LEFT, pack + (n - n0) * kc, kc, tile);
+                multiply_columns(left, 1, LEFT, pack + (n - n0) * kc, kc, n_end - n, tile);
                 for (int i = 0; i < min(MR, m_end - m); i++)
                     for (int j = 0; j < min(NR, n_end - n); j += VW) {
                         const int count = n_end - n - j;
@@ -467,7 +495,7 @@ product_update(const int O, const int B, const int I, const int rows, const int 
                         if (has_velocity)
                             FETCH(v + at);
                     }
-                multiply(left, 1, LEFT, pack + (n - n0) * kc, kc, tile);
+                multiply_columns(left, 1, LEFT, pack + (n - n0) * kc, kc, n_end - n, tile);
                 for (int i = 0; i < min(MR, m_end - m); i++) {
                     const size_t to = (size_t)(m + i) * I + n;
                     if (n + NR <= n_end) {
