@@ -88,8 +88,13 @@ enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPE
 
 struct clm_backend_options {
     enum clm_backend_kind kind;
-    const char *device;  /* opencl: a selector as above */
-    const char *gemm;    /* opencl: "auto" (or NULL), "native" or "clblast" */
+    const char *device; /* opencl: a selector as above */
+    /* opencl: "auto" (or NULL; measures, and keeps what it chose), a name of clm_gemm_names, or "default", which is
+     * what auto takes where nothing has been measured */
+    const char *gemm;
+    /* Called with whole sentences that a user should know and that are no failures; may be NULL. */
+    void (*on_note)(void *user, const char *sentence);
+    void *note_user;
     bool skip_self_test; /* verify and doctor look at devices that would not pass it */
 };
 
@@ -105,6 +110,29 @@ const char *clm_backend_name(const struct clm_backend *backend); /* "reference",
 const char *
 clm_backend_provider(const struct clm_backend *backend); /* who multiplies: "clblast", "OpenBLAS", … */
 const char *clm_backend_device(const struct clm_backend *backend); /* the device's name */
+
+/* Who can multiply on devices of a type: the names of at most `most` providers; returns how many. */
+size_t clm_gemm_names(enum clm_device_type type, const char **names, size_t most);
+
+/* ---- tuning -------------------------------------------------------------------------------------------- */
+
+/* One product of a layer on one provider. */
+struct clm_tune_row {
+    char product[24], candidate[24];
+    size_t batch, inputs, outputs;
+    double error_over_bound;     /* above 1, or NaN: wrong, or it failed, and never used */
+    double milliseconds, gflops; /* of a part of the batch, where it is large; 0 for what is wrong */
+};
+
+/* Measures every provider on the products of the net `sizes` (inputs … classes) at `batch`, and keeps the choice in the
+ * user's cache directory, where every later run with gemm "auto" finds it. `backend` is such a one. */
+CLM_MUST_CHECK clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t size_count,
+                                   size_t batch, void (*on_row)(void *user, const struct clm_tune_row *row),
+                                   void *user, struct clm_error *error);
+/* The file with the choices; NULL where there is none. */
+const char *clm_tune_path(const struct clm_backend *backend);
+/* Seconds that the backend has spent measuring. */
+double clm_tune_seconds(const struct clm_backend *backend);
 
 /* ---- data ---------------------------------------------------------------------------------------------- */
 

@@ -613,7 +613,7 @@ END_TEST
 START_TEST(unbroken_kernels_of_a_folder_pass)
 {
     char *const directory = kernel_folder("update.cl", "/*", "/*");
-    struct clm_backend *const backend = open_with_kernels(directory, "auto");
+    struct clm_backend *const backend = open_with_kernels(directory, "default");
     ck_assert(verify(backend).passed);
     for (const struct kernel_source *source = kernel_sources; source->name; source++) {
         bool is_broken = false;

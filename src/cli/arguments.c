@@ -312,7 +312,10 @@ static const struct argp_option device_options[] = {
      "$CLMLP_DEVICE, "
      "else auto)",
      2},
-    {"gemm", KEY_GEMM, "PROVIDER", 0, "who multiplies on an OpenCL device: auto (default), native or clblast",
+    {"gemm", KEY_GEMM, "PROVIDER", 0,
+     "who multiplies on an OpenCL device: auto (default; what was measured to be fastest, see `clmlp tune'), "
+     "native, "
+     "clblast, or clblast-tuned",
      2},
     {0},
 };
@@ -327,10 +330,31 @@ static enum clm_backend_kind read_backend(const struct argp_state *state, const 
     wrong_usage(state, "--backend %s: it has to be opencl, blas or reference", text);
 }
 
+static void hear_note(void *user, const char *sentence)
+{
+    remark(user, "%s", sentence);
+}
+
+static void check_gemm(const struct argp_state *state, const char *text)
+{
+    const char *names[8];
+    const size_t count = clm_gemm_names(CLM_DEVICE_CPU, names, 8);
+    bool is_known = !strcmp(text, "auto");
+    for (size_t i = 0; i < count; i++)
+        is_known = is_known || !strcmp(text, names[i]);
+    if (!is_known)
+        wrong_usage(state, "--gemm %s: it has to be auto, native, clblast or clblast-tuned", text);
+}
+
 static error_t parse_device(int key, char *text, struct argp_state *state)
 {
     struct device_choice *const choice = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        choice->options.on_note = hear_note;
+        snprintf(choice->command, sizeof choice->command, "%s", command_name(state));
+        choice->options.note_user = choice->command;
+        return 0;
     case KEY_BACKEND:
         choice->options.kind = read_backend(state, text);
         choice->has_backend = true;
@@ -339,8 +363,7 @@ static error_t parse_device(int key, char *text, struct argp_state *state)
         choice->options.device = read_name(state, "--device", text);
         return 0;
     case KEY_GEMM:
-        if (strcmp(text, "auto") && strcmp(text, "native") && strcmp(text, "clblast"))
-            wrong_usage(state, "--gemm %s: it has to be auto, native or clblast", text);
+        check_gemm(state, text);
         choice->options.gemm = text;
         return 0;
     default:

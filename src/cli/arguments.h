@@ -78,6 +78,7 @@ extern const struct argp data_arguments;
 struct device_choice {
     struct clm_backend_options options;
     bool has_backend; /* --backend was given */
+    char command[16]; /* whose notes are printed */
 };
 
 extern const struct argp device_arguments;

@@ -15,6 +15,7 @@ int command_eval(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_gradcheck(int argc, char **argv);
+int command_tune(int argc, char **argv);
 int command_bench(int argc, char **argv);
 
 /* "clmlp: COMMAND: sentence" on stderr. */

@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"predict", command_predict, "class and probabilities of each row"},
     {"verify", command_verify, "every operation and whole training steps of a device against the reference"},
     {"gradcheck", command_gradcheck, "analytic against numerical gradients, layer by layer"},
+    {"tune", command_tune, "measure who multiplies fastest on a device, and keep the choice"},
     {"bench", command_bench, "how long a training step takes on each backend and device"},
 };
 

@@ -52,6 +52,8 @@ struct clm_backend {
     const struct backend_operations *operations;
     enum clm_backend_kind kind;
     char device[256], provider[64];
+    void (*on_note)(void *user, const char *sentence); /* NULL: nobody listens */
+    void *note_user;
     struct memory_use memory;
     size_t memory_limit,
         allocation_limit; /* bytes in all, and at once; SIZE_MAX where only the host limits */

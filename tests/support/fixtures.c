@@ -14,7 +14,7 @@ struct clm_backend *fixture_backend(enum fixture fixture)
                                                   [FIXTURE_CLBLAST] = CLM_BACKEND_OPENCL};
     const struct clm_backend_options options = {.kind = kinds[fixture],
                                                 .device = getenv("CLMLP_DEVICE"),
-                                                .gemm = fixture == FIXTURE_CLBLAST ? "clblast" : "auto"};
+                                                .gemm = fixture == FIXTURE_CLBLAST ? "clblast" : "default"};
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
     if (clm_backend_open(&options, &backend, &error) != CLM_OK)

@@ -12,13 +12,16 @@
 
 struct gemm_provider;
 
+/* The products of a layer's step: Y = X Wᵀ, dX = dZ W, dW = dZᵀ X. */
+enum product { PRODUCT_FORWARD, PRODUCT_BACKWARD_INPUT, PRODUCT_UPDATE, PRODUCT_COUNT };
+
 struct gemm_operations {
     const char *name;
     /* What the provider keeps between products, in gemm->state; may be NULL both, where it keeps nothing. */
     clm_status (*open)(struct gemm_provider *gemm, struct clm_error *error);
     void (*close)(struct gemm_provider *gemm);
     /* Bytes of the workspace that the products of one layer need. */
-    clm_status (*workspace)(size_t B, size_t I, size_t O, size_t *bytes, const struct opencl_device *device,
+    clm_status (*workspace)(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                             struct clm_error *error);
     /* Y (B,O) = act(X (B,I) W (O,I)ᵀ + b) */
     clm_status (*forward)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
@@ -38,12 +41,14 @@ struct gemm_operations {
 
 struct gemm_provider {
     const struct gemm_operations *operations;
+    struct clm_backend *backend; /* whose memory the operands are in */
     struct opencl_device *device;
     struct kernels *kernels;
     void *state;             /* the provider's own */
     struct tensor workspace; /* made by backend_prepare; empty where none is needed */
 };
 
-extern const struct gemm_operations gemm_clblast, gemm_native;
+/* gemm_clblast_tuned: the same with parameters that suit a CPU. CLBlast keeps them for the whole process. */
+extern const struct gemm_operations gemm_clblast, gemm_clblast_tuned, gemm_native;
 
 #endif

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum product { FORWARD, DOT_FORWARD, BACKWARD, GRADIENT, UPDATE, PRODUCT_COUNT };
+enum native_kernel { FORWARD, DOT_FORWARD, BACKWARD, GRADIENT, UPDATE, NATIVE_KERNELS };
 
-static const char *const kernel_names[PRODUCT_COUNT] = {
+static const char *const kernel_names[NATIVE_KERNELS] = {
     [FORWARD] = "product_forward",   [DOT_FORWARD] = "dot_forward", [BACKWARD] = "product_backward",
     [GRADIENT] = "product_gradient", [UPDATE] = "product_update",
 };
@@ -44,7 +44,7 @@ static const struct shape shapes[] = {
 #define GROUPS_PER_UNIT 8  /* so that no unit waits long for the last */
 
 struct native {
-    cl_kernel handles[PRODUCT_COUNT];
+    cl_kernel handles[NATIVE_KERNELS];
     struct shape shape;
     size_t units, local_memory;
 };
@@ -71,7 +71,7 @@ static const struct shape *choose_shape(cl_device_id id)
 static void close_native(struct gemm_provider *gemm)
 {
     struct native *const native = native_of(gemm);
-    for (int p = 0; native && p < PRODUCT_COUNT; p++)
+    for (int p = 0; native && p < NATIVE_KERNELS; p++)
         if (native->handles[p])
             clReleaseKernel(native->handles[p]);
     free(native);
@@ -96,7 +96,7 @@ static clm_status open_native(struct gemm_provider *gemm, struct clm_error *erro
         native->shape.width, native->shape.tile_rows, native->shape.tile_vectors, native->shape.dot_rows,
         native->shape.dot_columns, LEFT_TILES * native->shape.tile_rows, has_prefetch ? " -DPREFETCH" : "");
     clm_status status = opencl_program_build(device, "gemm_cpu.cl", options, &program, error);
-    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
+    for (int p = 0; status == CLM_OK && p < NATIVE_KERNELS; p++)
         status = opencl_kernel_create(program, kernel_names[p], &native->handles[p], error);
     if (program)
         clReleaseProgram(program);
@@ -178,20 +178,21 @@ static struct share divide(const struct native *native, size_t M, size_t N, size
                           {divide_up(N, columns), divide_up(M, rows)}};
 }
 
-static clm_status launch(const struct gemm_provider *gemm, enum product product, const struct share *share,
-                         const struct kernel_argument *arguments, size_t count, struct clm_error *error)
+static clm_status launch(const struct gemm_provider *gemm, enum native_kernel kernel,
+                         const struct share *share, const struct kernel_argument *arguments, size_t count,
+                         struct clm_error *error)
 {
     const size_t local[2] = {1, 1};
-    return opencl_launch(gemm->device, native_of(gemm)->handles[product], kernel_names[product], 2,
+    return opencl_launch(gemm->device, native_of(gemm)->handles[kernel], kernel_names[kernel], 2,
                          share->groups, local, arguments, count, error);
 }
 
 #define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
 
-static clm_status workspace(size_t B, size_t I, size_t O, size_t *bytes, const struct opencl_device *device,
+static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                             struct clm_error *error)
 {
-    (void)B, (void)I, (void)O, (void)device, (void)error;
+    (void)gemm, (void)B, (void)I, (void)O, (void)error;
     *bytes = 0;
     return CLM_OK;
 }

@@ -1,6 +1,6 @@
 /* The opencl backend: tensors are buffers of one device, operations are kernels in its one queue. */
 #include "base/size.h"
-#include "compute/opencl/gemm.h"
+#include "compute/opencl/candidates.h"
 #include "compute/opencl/program.h"
 #include "compute/opencl/selftest.h"
 #include "compute/opencl/status.h"
@@ -111,7 +111,7 @@ static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t w
     for (size_t l = 0; l + 1 < width_count; l++) {
         size_t bytes = 0;
         const clm_status status =
-            gemm->operations->workspace(batch, widths[l], widths[l + 1], &bytes, gemm->device, error);
+            gemm->operations->workspace(gemm, batch, widths[l], widths[l + 1], &bytes, error);
         if (status != CLM_OK)
             return status;
         most = size_max(most, bytes);
@@ -253,20 +253,21 @@ static const struct backend_operations operations = {
 
 /* ---- opening ---- */
 
-/* Who multiplies on this device. auto: our products where they were made for it, which is on CPUs. */
+/* Who multiplies on this device, by name: auto (or NULL), what auto takes unmeasured, or a candidate of its own. */
 static clm_status choose_provider(const char *name, const struct clm_device *about,
                                   const struct gemm_operations **out, struct clm_error *error)
 {
-    const bool is_cpu = about->type == CLM_DEVICE_CPU, is_auto = !name || !strcmp(name, "auto");
-    if (!is_cpu && !is_auto && !strcmp(name, "native"))
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "--gemm native: the native products of this version are for CPU devices, and %s is none; use "
-            "auto or clblast",
-            about->name);
-    *out = is_auto                   ? (is_cpu ? &gemm_native : &gemm_clblast)
-           : !strcmp(name, "native") ? &gemm_native
-                                     : &gemm_clblast;
+    if (!name || !strcmp(name, "auto")) {
+        *out = &gemm_auto;
+        return CLM_OK;
+    }
+    const struct gemm_candidate *const candidate =
+        !strcmp(name, "default") ? gemm_candidate_first(about) : gemm_candidate_named(name);
+    if (!candidate || !candidate->suits(about))
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "--gemm %s: there are no such products for %s; use auto or clblast", name,
+                        about->name);
+    *out = candidate->operations;
     return CLM_OK;
 }
 
@@ -284,11 +285,14 @@ static clm_status open_one(cl_device_id id, const struct clm_device *about,
         return clm_fail_host_memory(error, "the opencl backend", sizeof *own);
     own->base = (struct clm_backend){.operations = &operations,
                                      .kind = CLM_BACKEND_OPENCL,
+                                     .on_note = options->on_note,
+                                     .note_user = options->note_user,
                                      .memory_limit = (size_t)about->global_memory,
                                      .allocation_limit = (size_t)about->max_allocation};
     snprintf(own->base.device, sizeof own->base.device, "%s", about->name);
     snprintf(own->base.provider, sizeof own->base.provider, "%s", gemm->name);
-    own->gemm = (struct gemm_provider){.operations = gemm, .device = &own->device, .kernels = &own->kernels};
+    own->gemm = (struct gemm_provider){
+        .operations = gemm, .backend = &own->base, .device = &own->device, .kernels = &own->kernels};
     status = opencl_device_open(id, about, &own->device, error);
     if (status == CLM_OK)
         status = kernels_build(&own->device, &own->kernels, error);
@@ -376,4 +380,50 @@ clm_status clm_devices_list(const char *selector, struct clm_device **devices, s
 void clm_devices_free(struct clm_device *devices)
 {
     free(devices);
+}
+
+/* ---- tuning ---- */
+
+clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t size_count, size_t batch,
+                    void (*on_row)(void *user, const struct clm_tune_row *row), void *user,
+                    struct clm_error *error)
+{
+    if (backend->operations != &operations || self(backend)->gemm.operations != &gemm_auto)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "only an opencl backend whose gemm is auto has a choice");
+    if (size_count < 2 || !batch)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "a net of %zu widths at batch %zu: it needs inputs, classes, and at least a row",
+                        size_count, batch);
+    for (size_t i = 0; i < size_count; i++)
+        if (!sizes[i] || sizes[i] > INT32_MAX || batch > INT32_MAX)
+            return clm_fail(error, CLM_ERROR_ARGUMENT,
+                            "a layer of %zu units at batch %zu: each has to be from 1 to %d", sizes[i], batch,
+                            INT32_MAX);
+    return gemm_auto_tune(&self(backend)->gemm, sizes, size_count, batch, on_row, user, error);
+}
+
+const char *clm_tune_path(const struct clm_backend *backend)
+{
+    const struct opencl_backend *const own = (const struct opencl_backend *)backend;
+    return backend->operations == &operations && own->gemm.operations == &gemm_auto
+               ? gemm_auto_path(&own->gemm)
+               : NULL;
+}
+
+double clm_tune_seconds(const struct clm_backend *backend)
+{
+    const struct opencl_backend *const own = (const struct opencl_backend *)backend;
+    return backend->operations == &operations && own->gemm.operations == &gemm_auto
+               ? gemm_auto_seconds(&own->gemm)
+               : 0;
+}
+
+size_t clm_gemm_names(enum clm_device_type type, const char **names, size_t most)
+{
+    const struct clm_device about = {.type = type};
+    size_t count = 0;
+    for (size_t c = 0; c < gemm_candidate_count; c++)
+        if (gemm_candidates[c].suits(&about) && count < most)
+            names[count++] = gemm_candidates[c].operations->name;
+    return count;
 }

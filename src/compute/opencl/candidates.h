@@ -1,0 +1,37 @@
+/* Who can be chosen to multiply. */
+#ifndef CLM_COMPUTE_OPENCL_CANDIDATES_H
+#define CLM_COMPUTE_OPENCL_CANDIDATES_H
+
+#include "compute/opencl/choices.h"
+
+struct gemm_candidate {
+    const struct gemm_operations *operations;
+    bool (*suits)(const struct clm_device *device);
+    bool is_slow_to_build; /* for seconds: tried by `clmlp tune` only, not at the first use of a shape */
+};
+
+/* The table; the first that suits a device is what it takes where nothing has been measured. */
+extern const struct gemm_candidate gemm_candidates[];
+extern const size_t gemm_candidate_count; /* at most CANDIDATES_MOST */
+
+/* The operations of that name; NULL where there is none. */
+const struct gemm_candidate *gemm_candidate_named(const char *name);
+const struct gemm_candidate *gemm_candidate_first(const struct clm_device *device);
+
+/* `auto`: the candidate that was measured to be the fastest, product by product. */
+extern const struct gemm_operations gemm_auto;
+
+/* One measurement, as it is heard of. */
+typedef void (*gemm_tuned)(void *user, const struct clm_tune_row *row);
+
+/* Measures every candidate, also the slow to build, on the products of a net; for an open `auto` provider. */
+CLM_MUST_CHECK clm_status gemm_auto_tune(struct gemm_provider *gemm, const size_t *widths, size_t width_count,
+                                         size_t batch, gemm_tuned hear, void *user, struct clm_error *error);
+
+/* Of its file of choices; NULL where it has none. */
+const char *gemm_auto_path(const struct gemm_provider *gemm);
+
+/* Seconds spent measuring since it was opened. */
+double gemm_auto_seconds(const struct gemm_provider *gemm);
+
+#endif

@@ -1,0 +1,46 @@
+/* Which candidate does which product, and what was measured: kept in a file of the user's cache directory. */
+#ifndef CLM_COMPUTE_OPENCL_CHOICES_H
+#define CLM_COMPUTE_OPENCL_CHOICES_H
+
+#include "compute/opencl/gemm.h"
+
+#define CANDIDATES_MOST 8
+
+struct choice {
+    enum product product;
+    size_t B, I, O;
+    const char *candidate; /* a name of `names` */
+    double
+        milliseconds[CANDIDATES_MOST]; /* in the order of `names`; 0 where it was not measured or was wrong */
+};
+
+struct choices {
+    const char *const *names; /* of the candidates */
+    size_t name_count;
+    struct choice *entries;
+    size_t count;
+    char *path; /* of the file; NULL where there is no place for one */
+};
+
+/* What is known for this device, this program and these kernels. A file that is damaged or not for them is left out,
+ * which *warning (empty otherwise) says; the next save replaces it. Fails for want of memory only. */
+CLM_MUST_CHECK clm_status choices_load(const struct clm_device *device, const char *const *names,
+                                       size_t name_count, struct choices *out, struct clm_error *warning,
+                                       struct clm_error *error);
+CLM_MUST_CHECK clm_status choices_save(const struct choices *choices, const struct clm_device *device,
+                                       struct clm_error *error);
+void choices_free(struct choices *choices);
+
+/* Adds `choice`, or replaces that of the same product and shape. */
+CLM_MUST_CHECK clm_status choices_put(struct choices *choices, const struct choice *choice,
+                                      struct clm_error *error);
+
+/* That of the product and shape; NULL where there is none. */
+const struct choice *choices_find(const struct choices *choices, enum product product, size_t B, size_t I,
+                                  size_t O);
+
+/* That of the layer whose batch is nearest, as of a ragged last batch; NULL where the layer has none. */
+const struct choice *choices_nearest(const struct choices *choices, enum product product, size_t B, size_t I,
+                                     size_t O);
+
+#endif

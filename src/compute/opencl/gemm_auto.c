@@ -1,0 +1,408 @@
+/* The provider `auto`: hands each product to the candidate that was the fastest of those that computed it right. */
+#include "compute/opencl/candidates.h"
+
+#include "base/clock.h"
+#include "base/size.h"
+#include "compute/opencl/trial.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLEARLY  0.97 /* of the first candidate's time: so that noise does not turn a choice */
+#define HOPELESS 4    /* times the fastest: not repeated */
+#define SMALLEST 1e5  /* floating-point operations of a product that is worth measuring */
+#define NEAR     2    /* batches within this factor share a choice */
+
+static bool is_cpu(const struct clm_device *device)
+{
+    return device->type == CLM_DEVICE_CPU;
+}
+
+static bool is_any(const struct clm_device *device)
+{
+    (void)device;
+    return true;
+}
+
+const struct gemm_candidate gemm_candidates[] = {
+    {&gemm_native, is_cpu, false},
+    {&gemm_clblast, is_any, false},
+    {&gemm_clblast_tuned, is_cpu, true}, /* behind clblast: its parameters stay for the process */
+};
+const size_t gemm_candidate_count = sizeof gemm_candidates / sizeof *gemm_candidates;
+
+const struct gemm_candidate *gemm_candidate_named(const char *name)
+{
+    for (size_t c = 0; c < gemm_candidate_count; c++)
+        if (!strcmp(gemm_candidates[c].operations->name, name))
+            return &gemm_candidates[c];
+    return NULL;
+}
+
+const struct gemm_candidate *gemm_candidate_first(const struct clm_device *device)
+{
+    size_t c = 0;
+    while (c + 1 < gemm_candidate_count && !gemm_candidates[c].suits(device))
+        c++;
+    return &gemm_candidates[c];
+}
+
+/* ---- state ---- */
+
+enum condition { UNOPENED, OPENED, DROPPED };
+
+struct automatic {
+    struct gemm_provider candidates[CANDIDATES_MOST];
+    enum condition conditions[CANDIDATES_MOST];
+    const char *names[CANDIDATES_MOST];
+    struct choices choices;
+    bool is_used[CANDIDATES_MOST]; /* by a layer that was prepared */
+    double seconds;
+};
+
+static struct automatic *automatic_of(const struct gemm_provider *gemm)
+{
+    return gemm->state;
+}
+
+static void note(const struct gemm_provider *gemm, const char *sentence)
+{
+    if (gemm->backend->on_note)
+        gemm->backend->on_note(gemm->backend->note_user, sentence);
+}
+
+static void close_auto(struct gemm_provider *gemm)
+{
+    struct automatic *const a = automatic_of(gemm);
+    if (!a)
+        return;
+    for (size_t c = 0; c < gemm_candidate_count; c++)
+        if (a->conditions[c] == OPENED && a->candidates[c].operations->close)
+            a->candidates[c].operations->close(&a->candidates[c]);
+    choices_free(&a->choices);
+    free(a);
+    gemm->state = NULL;
+}
+
+static clm_status open_auto(struct gemm_provider *gemm, struct clm_error *error)
+{
+    struct automatic *const a = calloc(1, sizeof *a);
+    struct clm_error warning;
+    if (!a)
+        return clm_fail_host_memory(error, "the choice of products", sizeof *a);
+    gemm->state = a;
+    for (size_t c = 0; c < gemm_candidate_count; c++) {
+        a->names[c] = gemm_candidates[c].operations->name;
+        a->candidates[c] = *gemm;
+        a->candidates[c].operations = gemm_candidates[c].operations;
+        a->candidates[c].state = NULL;
+        if (!gemm_candidates[c].suits(&gemm->device->about))
+            a->conditions[c] = DROPPED;
+    }
+    const clm_status status =
+        choices_load(&gemm->device->about, a->names, gemm_candidate_count, &a->choices, &warning, error);
+    if (status == CLM_OK && warning.status != CLM_OK)
+        note(gemm, warning.message);
+    if (status != CLM_OK)
+        close_auto(gemm);
+    return status;
+}
+
+/* Not to be used on this device again, and why. */
+static void drop(struct gemm_provider *gemm, size_t c, const char *why)
+{
+    struct automatic *const a = automatic_of(gemm);
+    char sentence[sizeof(struct clm_error)];
+    snprintf(sentence, sizeof sentence, "%s is not used on %s: %s", a->names[c], gemm->device->about.name,
+             why);
+    note(gemm, sentence);
+    if (a->conditions[c] == OPENED && a->candidates[c].operations->close)
+        a->candidates[c].operations->close(&a->candidates[c]);
+    a->conditions[c] = DROPPED;
+}
+
+static bool is_usable(struct gemm_provider *gemm, size_t c)
+{
+    struct automatic *const a = automatic_of(gemm);
+    struct clm_error why = {0};
+    if (a->conditions[c] != UNOPENED)
+        return a->conditions[c] == OPENED;
+    const struct gemm_operations *const operations = a->candidates[c].operations;
+    if (operations->open && operations->open(&a->candidates[c], &why) != CLM_OK) {
+        drop(gemm, c, why.message);
+        return false;
+    }
+    a->conditions[c] = OPENED;
+    return true;
+}
+
+/* ---- measuring ---- */
+
+struct layer_shape {
+    size_t B, I, O;
+};
+
+static void tell(gemm_tuned hear, void *user, const struct choice *choice, const char *candidate,
+                 double error_over_bound, double milliseconds, double gflops)
+{
+    static const char *const names[PRODUCT_COUNT] = {"forward", "backward_input", "update"};
+    struct clm_tune_row row = {.batch = choice->B,
+                               .inputs = choice->I,
+                               .outputs = choice->O,
+                               .error_over_bound = error_over_bound,
+                               .milliseconds = milliseconds,
+                               .gflops = gflops};
+    snprintf(row.product, sizeof row.product, "%s", names[choice->product]);
+    snprintf(row.candidate, sizeof row.candidate, "%s", candidate);
+    if (hear)
+        hear(user, &row);
+}
+
+/* Checks and times candidate c; a wrong one is dropped. */
+static clm_status measure(struct gemm_provider *gemm, struct trial *trial, size_t c, struct choice *choice,
+                          gemm_tuned hear, void *user)
+{
+    struct automatic *const a = automatic_of(gemm);
+    struct gemm_provider *const candidate = &a->candidates[c];
+    struct clm_error why = {0};
+    double worst = NAN, fastest = INFINITY, milliseconds = 0;
+    for (size_t other = 0; other < gemm_candidate_count; other++)
+        if (choice->milliseconds[other] > 0)
+            fastest = fmin(fastest, choice->milliseconds[other]);
+    candidate->workspace = gemm->workspace;
+    clm_status status = trial_check(trial, candidate, choice->product, &worst, &why);
+    if (status == CLM_OK && !(worst <= 1))
+        status =
+            clm_fail(&why, CLM_ERROR_WRONG,
+                     "it computes wrongly; an error of its %s of B=%zu I=%zu O=%zu is %g times its bound",
+                     choice->product == PRODUCT_FORWARD  ? "forward product"
+                     : choice->product == PRODUCT_UPDATE ? "update"
+                                                         : "backward product",
+                     choice->B, choice->I, choice->O, worst);
+    if (status == CLM_OK)
+        status = trial_time(trial, candidate, choice->product, HOPELESS * fastest, &milliseconds, &why);
+    if (status == CLM_OK)
+        choice->milliseconds[c] = milliseconds;
+    tell(hear, user, choice, a->names[c], worst, milliseconds,
+         status == CLM_OK ? 1e-6 * trial_operations(trial) / milliseconds : 0);
+    if (status != CLM_OK)
+        drop(gemm, c, why.message);
+    return CLM_OK;
+}
+
+/* The first candidate that was measured, unless another is clearly faster. */
+static const char *fastest_of(const struct automatic *a, const struct choice *choice)
+{
+    size_t best = SIZE_MAX;
+    for (size_t c = 0; c < gemm_candidate_count; c++) {
+        if (a->conditions[c] == DROPPED || !(choice->milliseconds[c] > 0))
+            continue;
+        if (best == SIZE_MAX || choice->milliseconds[c] < CLEARLY * choice->milliseconds[best])
+            best = c;
+    }
+    return best == SIZE_MAX ? NULL : a->names[best];
+}
+
+/* The workspace of candidate c for the layer, in place of the provider's, until the trial is over. */
+static clm_status give_workspace(struct gemm_provider *gemm, size_t c, const struct layer_shape *shape,
+                                 struct clm_error *error)
+{
+    struct gemm_provider *const candidate = &automatic_of(gemm)->candidates[c];
+    size_t bytes = 0;
+    const clm_status status =
+        candidate->operations->workspace(candidate, shape->B, shape->I, shape->O, &bytes, error);
+    if (status != CLM_OK || bytes == 0)
+        return status;
+    return tensor_create(gemm->backend, TENSOR_BYTE, 1, bytes, &gemm->workspace, error);
+}
+
+static clm_status measure_layer(struct gemm_provider *gemm, const struct layer_shape *shape, size_t c,
+                                struct choice choices[PRODUCT_COUNT], gemm_tuned hear, void *user,
+                                struct clm_error *error)
+{
+    struct trial *trial = NULL;
+    const struct tensor workspace = gemm->workspace;
+    gemm->workspace = (struct tensor){0};
+    clm_status status = trial_open(gemm->backend, shape->B, shape->I, shape->O, &trial, error);
+    if (status == CLM_OK)
+        status = give_workspace(gemm, c, shape, error);
+    for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK && automatic_of(gemm)->conditions[c] == OPENED; p++)
+        status = measure(gemm, trial, c, &choices[p], hear, user);
+    tensor_free(gemm->backend, &gemm->workspace);
+    gemm->workspace = workspace;
+    trial_close(trial);
+    return status;
+}
+
+/* All candidates on the products of some layers, and what comes of it kept. A candidate does all layers before the next
+ * begins, for CLBlast's parameters, once changed, stay so for the process. */
+static clm_status measure_layers(struct gemm_provider *gemm, const struct layer_shape *shapes, size_t count,
+                                 bool has_slow, gemm_tuned hear, void *user, struct clm_error *error)
+{
+    struct automatic *const a = automatic_of(gemm);
+    struct choice(*const measured)[PRODUCT_COUNT] = calloc(count, sizeof *measured);
+    const struct memory_use memory = gemm->backend->memory; /* of the plan, in which trials have no part */
+    const double begin = clock_seconds();
+    clm_status status = measured ? CLM_OK : clm_fail_host_memory(error, "tuning", count * sizeof *measured);
+    struct clm_error why = {0};
+    gemm->backend->memory = (struct memory_use){0};
+    for (size_t s = 0; status == CLM_OK && s < count; s++)
+        for (int p = 0; p < PRODUCT_COUNT; p++)
+            measured[s][p] = (struct choice){
+                .product = (enum product)p, .B = shapes[s].B, .I = shapes[s].I, .O = shapes[s].O};
+    for (size_t c = 0; status == CLM_OK && c < gemm_candidate_count; c++)
+        if (has_slow || !gemm_candidates[c].is_slow_to_build)
+            for (size_t s = 0; status == CLM_OK && s < count && is_usable(gemm, c); s++)
+                status = measure_layer(gemm, &shapes[s], c, measured[s], hear, user, error);
+    for (size_t s = 0; status == CLM_OK && s < count; s++)
+        for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++) {
+            measured[s][p].candidate = fastest_of(a, &measured[s][p]);
+            status =
+                measured[s][p].candidate
+                    ? choices_put(&a->choices, &measured[s][p], error)
+                    : clm_fail(error, CLM_ERROR_WRONG,
+                               "%s multiplies wrongly with every provider; it is not used. `clmlp verify` "
+                               "tells more; update its driver, or choose another with --device",
+                               gemm->device->about.name);
+        }
+    if (status == CLM_OK && choices_save(&a->choices, &gemm->device->about, &why) != CLM_OK)
+        note(gemm, why.message);
+    free(measured);
+    gemm->backend->memory = memory;
+    a->seconds += clock_seconds() - begin;
+    return status;
+}
+
+clm_status gemm_auto_tune(struct gemm_provider *gemm, const size_t *widths, size_t width_count, size_t batch,
+                          gemm_tuned hear, void *user, struct clm_error *error)
+{
+    struct layer_shape *const shapes = calloc(width_count, sizeof *shapes);
+    if (!shapes)
+        return clm_fail_host_memory(error, "tuning", width_count * sizeof *shapes);
+    for (size_t l = 0; l + 1 < width_count; l++)
+        shapes[l] = (struct layer_shape){batch, widths[l], widths[l + 1]};
+    const clm_status status = measure_layers(gemm, shapes, width_count - 1, true, hear, user, error);
+    free(shapes);
+    return status;
+}
+
+const char *gemm_auto_path(const struct gemm_provider *gemm)
+{
+    return automatic_of(gemm)->choices.path;
+}
+
+double gemm_auto_seconds(const struct gemm_provider *gemm)
+{
+    return automatic_of(gemm)->seconds;
+}
+
+/* ---- the provider ---- */
+
+/* The candidate of a product; the first usable one where the layer has not been prepared. */
+static struct gemm_provider *take(struct gemm_provider *gemm, enum product product, size_t B, size_t I,
+                                  size_t O)
+{
+    struct automatic *const a = automatic_of(gemm);
+    const struct choice *choice = choices_find(&a->choices, product, B, I, O);
+    if (!choice)
+        choice = choices_nearest(&a->choices, product, B, I, O);
+    size_t taken = SIZE_MAX;
+    for (size_t c = 0; choice && c < gemm_candidate_count; c++)
+        if (a->names[c] == choice->candidate && is_usable(gemm, c))
+            taken = c;
+    for (size_t c = 0; taken == SIZE_MAX && c < gemm_candidate_count; c++)
+        if (is_usable(gemm, c))
+            taken = c;
+    if (taken == SIZE_MAX)
+        taken = gemm_candidate_count - 1;
+    a->candidates[taken].workspace = gemm->workspace;
+    return &a->candidates[taken];
+}
+
+/* Whether there is a choice for the shape, or need be none. */
+static bool is_known(const struct choices *choices, enum product product, const struct layer_shape *shape)
+{
+    const struct choice *const nearest = choices_nearest(choices, product, shape->B, shape->I, shape->O);
+    const double operations = 2.0 * (double)shape->B * (double)shape->I * (double)shape->O;
+    return operations < SMALLEST ||
+           (nearest && nearest->B <= NEAR * shape->B && shape->B <= NEAR * nearest->B);
+}
+
+/* "auto: native", or all that are used. */
+static void name_provider(struct gemm_provider *gemm)
+{
+    const struct automatic *const a = automatic_of(gemm);
+    char *const name = gemm->backend->provider;
+    const size_t size = sizeof gemm->backend->provider;
+    size_t length = (size_t)snprintf(name, size, "auto");
+    for (size_t c = 0, used = 0; c < gemm_candidate_count; c++)
+        if (a->is_used[c] && length < size)
+            length +=
+                (size_t)snprintf(name + length, size - length, "%s%s", used++ ? "+" : ": ", a->names[c]);
+}
+
+/* Of a layer that is about to be used: measures it, where that has not been done. */
+static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
+                            struct clm_error *error)
+{
+    struct automatic *const a = automatic_of(gemm);
+    const struct layer_shape shape = {B, I, O};
+    clm_status status = CLM_OK;
+    *bytes = 0;
+    for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK; p++)
+        if (!is_known(&a->choices, (enum product)p, &shape))
+            status = measure_layers(gemm, &shape, 1, false, NULL, NULL, error);
+    for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK; p++) {
+        struct gemm_provider *const candidate = take(gemm, (enum product)p, B, I, O);
+        size_t needed = 0;
+        status = candidate->operations->workspace(candidate, B, I, O, &needed, error);
+        *bytes = size_max(*bytes, needed);
+        a->is_used[candidate - a->candidates] = true;
+    }
+    name_provider(gemm);
+    return status;
+}
+
+static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                          enum activation act, struct tensor *Y, struct clm_error *error)
+{
+    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, X->rows, X->columns, Y->columns);
+    return taken->operations->forward(taken, X, layer, act, Y, error);
+}
+
+static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
+                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 struct clm_error *error)
+{
+    struct gemm_provider *const taken =
+        take(gemm, PRODUCT_BACKWARD_INPUT, dZ->rows, dX->columns, dZ->columns);
+    return taken->operations->backward_input(taken, dZ, layer, Y, dX, error);
+}
+
+static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                           struct clm_error *error)
+{
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, dZ->rows, X->columns, dZ->columns);
+    return taken->operations->gradient(taken, dZ, X, layer, l2, dW, db, error);
+}
+
+static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                          struct linear *layer, const struct step *step, struct clm_error *error)
+{
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, dZ->rows, X->columns, dZ->columns);
+    return taken->operations->descend(taken, dZ, X, layer, step, error);
+}
+
+const struct gemm_operations gemm_auto = {
+    .name = "auto",
+    .open = open_auto,
+    .close = close_auto,
+    .workspace = workspace,
+    .forward = forward,
+    .backward_input = backward_input,
+    .gradient = gradient,
+    .descend = descend,
+};
