@@ -111,8 +111,9 @@ const char *
 clm_backend_provider(const struct clm_backend *backend); /* who multiplies: "clblast", "OpenBLAS", … */
 const char *clm_backend_device(const struct clm_backend *backend); /* the device's name */
 
-/* Who can multiply on devices of a type: the names of at most `most` providers; returns how many. */
-size_t clm_gemm_names(enum clm_device_type type, const char **names, size_t most);
+/* Who can multiply on the device of `backend` (NULL: on any): the names of at most `most` providers; returns how many. None
+ * on other backends than opencl. */
+size_t clm_gemm_names(const struct clm_backend *backend, const char **names, size_t most);
 
 /* ---- tuning -------------------------------------------------------------------------------------------- */
 
@@ -333,7 +334,9 @@ struct clm_bench_result {
     double milliseconds;                        /* a step: median */
     double milliseconds_low, milliseconds_high; /* 10th and 90th percentile */
     double samples_per_s, gflops;
-    double first_step_seconds; /* from an opened backend to the end of the first step: compiling, tuning */
+    double
+        first_step_seconds; /* from an opened backend to the end of the first step, without tuning: compiling */
+    double tuning_seconds; /* measuring who multiplies, where that was not known */
 };
 
 /* Times a training step: gather from a resident data set of bytes, forward, backward and update. */

@@ -231,11 +231,12 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
     if ((status = create_data(&bench, options->sizes[0], error)) ||
         (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)))
         goto cleanup;
-    const double begin = clock_seconds();
+    const double begin = clock_seconds(), tuned = clm_tune_seconds(be);
     if ((status = create_network(&bench, options, error)) ||
         (status = write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
         goto cleanup;
-    result->first_step_seconds = clock_seconds() - begin;
+    result->tuning_seconds = clm_tune_seconds(be) - tuned;
+    result->first_step_seconds = clock_seconds() - begin - result->tuning_seconds;
     if ((status = warm_up(&bench, &steps, error)) == CLM_OK)
         status = time_slices(&bench, options, steps, result, error);
 cleanup:

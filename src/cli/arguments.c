@@ -337,8 +337,8 @@ static void hear_note(void *user, const char *sentence)
 
 static void check_gemm(const struct argp_state *state, const char *text)
 {
-    const char *names[8];
-    const size_t count = clm_gemm_names(CLM_DEVICE_CPU, names, 8);
+    const char *names[GEMM_NAMES_MAX];
+    const size_t count = clm_gemm_names(NULL, names, GEMM_NAMES_MAX);
     bool is_known = !strcmp(text, "auto");
     for (size_t i = 0; i < count; i++)
         is_known = is_known || !strcmp(text, names[i]);

@@ -37,7 +37,8 @@ enum option_key {
     KEY_SECONDS,
 };
 
-#define WIDTHS_MAX 258 /* inputs, 256 hidden layers, classes */
+#define GEMM_NAMES_MAX 8
+#define WIDTHS_MAX     258 /* inputs, 256 hidden layers, classes */
 
 /* A list of sizes, as in --hidden 256,128. */
 struct sizes {

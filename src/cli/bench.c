@@ -91,7 +91,7 @@ static void print_line(const struct arguments *arguments, const struct clm_backe
                        const struct clm_bench_result *result)
 {
     const double blas = arguments->blas_milliseconds[b];
-    printf("%-9s  %-11s  %-32.32s  %6zu  %10.4f  %9.4f - %9.4f  %9.0f  %8.2f  ", clm_backend_name(backend),
+    printf("%-9s  %-13s  %-32.32s  %6zu  %10.4f  %9.4f - %9.4f  %9.0f  %8.2f  ", clm_backend_name(backend),
            clm_backend_provider(backend), printable(clm_backend_device(backend)).text,
            arguments->batches.values[b], result->milliseconds, result->milliseconds_low,
            result->milliseconds_high, result->samples_per_s, result->gflops);
@@ -99,18 +99,19 @@ static void print_line(const struct arguments *arguments, const struct clm_backe
         printf("%7.2f  ", blas / result->milliseconds);
     else
         printf("%7s  ", "-");
-    printf("%7.3f\n", result->first_step_seconds);
+    printf("%7.3f  %7.3f\n", result->first_step_seconds, result->tuning_seconds);
 }
 
 static json_t *describe(const struct arguments *arguments, const struct clm_backend *backend, size_t b,
                         const struct clm_bench_result *result)
 {
-    return json_pack("{ss ss ss so so sI sf sf sf sf}", "system", "clmlp", "backend",
+    return json_pack("{ss ss ss so so sI sf sf sf sf sf sf sf sf}", "system", "clmlp", "backend",
                      clm_backend_name(backend), "provider", clm_backend_provider(backend), "device",
                      json_text(clm_backend_device(backend)), "layers", layers_list(&arguments->layers),
                      "batch", (json_int_t)arguments->batches.values[b], "momentum", arguments->bench.momentum,
                      "ms_per_step", result->milliseconds, "samples_per_s", result->samples_per_s, "gflops",
-                     result->gflops);
+                     result->gflops, "ms_p10", result->milliseconds_low, "ms_p90", result->milliseconds_high,
+                     "first_step_s", result->first_step_seconds, "tuning_s", result->tuning_seconds);
 }
 
 static double reference_seconds(const struct arguments *arguments, size_t batch)
@@ -215,8 +216,8 @@ static void print_heading(const struct arguments *arguments)
     for (size_t i = 0; i < arguments->layers.count; i++)
         printf("%s%zu", i ? "-" : "", arguments->layers.values[i]);
     printf(", momentum %g\n\n", arguments->bench.momentum);
-    printf("%-9s  %-11s  %-32s  %6s  %10s  %21s  %9s  %8s  %7s  %7s\n", "backend", "provider", "device",
-           "batch", "ms/step", "10 % to 90 %", "samples/s", "GFLOP/s", "x blas", "first s");
+    printf("%-9s  %-13s  %-32s  %6s  %10s  %21s  %9s  %8s  %7s  %7s  %7s\n", "backend", "provider", "device",
+           "batch", "ms/step", "10 % to 90 %", "samples/s", "GFLOP/s", "x blas", "first s", "tune s");
 }
 
 int command_bench(int argc, char **argv)
@@ -230,8 +231,9 @@ int command_bench(int argc, char **argv)
                "forward, backward and update. Without --backend: blas, reference and each "
                "OpenCL device, or the one named by --device."
                "\vPrinted are the median, what 10 % and 90 % of the timings stay below, the "
-               "speed relative to blas, and the seconds to the end of the first step with "
-               "all that is compiled for it. A step's operations are 2 B I O for each of "
+               "speed relative to blas, the seconds to the end of the first step with "
+               "all that is compiled for it, and those of measuring who multiplies. A step's operations are "
+               "2 B I O for each of "
                "forward and weight gradient in every layer, and for the input gradient in "
                "every layer but the first."};
     struct arguments arguments = {.device = default_device(),

@@ -45,7 +45,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         wrong_usage(state, "it takes options only, not %s", text);
     case ARGP_KEY_END:
         if (arguments->device.options.kind != CLM_BACKEND_OPENCL)
-            wrong_usage(state, "only the opencl backend has a choice of who multiplies");
+            wrong_usage(state, "--backend %s: only opencl has a choice of who multiplies",
+                        arguments->device.options.kind == CLM_BACKEND_BLAS ? "blas" : "reference");
         if (arguments->device.options.gemm && strcmp(arguments->device.options.gemm, "auto"))
             wrong_usage(state, "--gemm %s: it measures all there are", arguments->device.options.gemm);
         return 0;

@@ -12,6 +12,7 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 cd "$temporary"
 unset CLMLP_DATA CLMLP_KERNEL_DIR NO_COLOR ARGP_HELP_FMT
+export XDG_CACHE_HOME="$temporary/cache"
 
 # ---- running and looking ----
 
@@ -124,7 +125,7 @@ succeeds --version
 check 'the version' has_line out '^clmlp [0-9]+\.[0-9]+\.[0-9]+$'
 succeeds --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' out)
-for command in devices train eval predict verify gradcheck bench; do
+for command in devices train eval predict verify gradcheck tune bench; do
     check "--help names $command" has_line out "^  $command "
 done
 
@@ -198,6 +199,10 @@ train --ba 3 write it out
 eval --split all train, val or test
 predict --split all train, val or test
 bench --layers 3 inputs and classes
+tune --layers 3 inputs and classes
+tune --batch 10,0 a list
+tune --backend blas opencl
+tune --gemm native all there are
 bench --layers x a list
 bench --batch 10,0 a list
 bench --momentum 1 below 1
@@ -252,7 +257,8 @@ for backend in $backends; do
     check "$backend: no escape sequences" [ "$(tr -d -c '\033\r' <out | wc -c)" -eq 0 ]
     check "$backend: the header" has_line out '180 training, 22 validation, 60 test rows of 16 bytes, 4 classes'
     check "$backend: the parameters" has_line out '16-13-7-4, 351 parameters'
-    check "$backend: twelve epochs" [ "$(grep -Ec '^ +[0-9]+ +0\.1 +[0-9]+\.[0-9]{4,} ' out)" -eq 12 ]
+    check "$backend: eleven epochs" [ "$(grep -Ec '^ +[0-9]+ +0\.1 +[0-9]+\.[0-9]{4,} ' out)" -eq 11 ]
+    check "$backend: and one that cools down" [ "$(grep -Ec '^ +12 +0\.01 +[0-9]+\.[0-9]{4,} ' out)" -eq 1 ]
     memory=$(sed -n 's/^memory  *\([0-9]*\) bytes at the peak, \([0-9]*\) planned$/\1 \2/p' out)
     check "$backend: memory is printed" [ -n "$memory" ]
     check "$backend: memory as planned, $memory" [ "${memory% *}" = "${memory#* }" ]
@@ -409,6 +415,17 @@ case $backends in
     check 'CLMLP_DEVICE is used' [ "$status" -eq 1 ]
     succeeds bench --layers 16,8,4 --batch 10 --seconds 0.01 --backend opencl
     check 'bench: a row' has_line out '^opencl '
+    check 'bench: the choice is named' has_line out '^opencl  *auto: '
+    succeeds tune --layers 16,8,4 --batch 10 --json tune.json
+    check 'tune: a row a product and provider' [ "$(grep -c '^forward ' out)" -ge 2 ]
+    check 'tune: all are right' [ "$(grep -c WRONG out)" -eq 0 ]
+    check 'tune: names its file' has_line out "kept in $XDG_CACHE_HOME/clmlp/gemm-[0-9a-f]*\.json"
+    for key in product provider batch inputs outputs error_over_bound passed ms gflops; do
+        check "tune: JSON key $key" has_line tune.json "\"$key\": "
+    done
+    for file in "$XDG_CACHE_HOME"/clmlp/*; do echo broken >"$file"; done
+    succeeds bench --layers 16,8,4 --batch 10 --seconds 0.01 --backend opencl
+    check 'a damaged file of choices is named' has_line err '^clmlp: bench: note: .*is damaged'
 
     cp -R "$root/kernels" broken
     printf '\nno kernel\n' >>broken/softmax.cl

@@ -10,9 +10,9 @@ struct gemm_candidate {
     bool is_slow_to_build; /* for seconds: tried by `clmlp tune` only, not at the first use of a shape */
 };
 
-/* The table; the first that suits a device is what it takes where nothing has been measured. */
-extern const struct gemm_candidate gemm_candidates[];
-extern const size_t gemm_candidate_count; /* at most CANDIDATES_MOST */
+/* The table, which tests replace; the first that suits a device is what it takes where nothing has been measured. */
+extern const struct gemm_candidate *gemm_candidates;
+extern size_t gemm_candidate_count; /* at most CANDIDATES_MOST */
 
 /* The operations of that name; NULL where there is none. */
 const struct gemm_candidate *gemm_candidate_named(const char *name);

@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLEARLY  0.97 /* of the first candidate's time: so that noise does not turn a choice */
+#define CLEARLY  0.95 /* of the first candidate's time: so that noise does not turn a choice */
 #define HOPELESS 4    /* times the fastest: not repeated */
-#define SMALLEST 1e5  /* floating-point operations of a product that is worth measuring */
 #define NEAR     2    /* batches within this factor share a choice */
 
 static bool is_cpu(const struct clm_device *device)
@@ -26,12 +25,13 @@ static bool is_any(const struct clm_device *device)
     return true;
 }
 
-const struct gemm_candidate gemm_candidates[] = {
+static const struct gemm_candidate candidates[] = {
     {&gemm_native, is_cpu, false},
     {&gemm_clblast, is_any, false},
     {&gemm_clblast_tuned, is_cpu, true}, /* behind clblast: its parameters stay for the process */
 };
-const size_t gemm_candidate_count = sizeof gemm_candidates / sizeof *gemm_candidates;
+const struct gemm_candidate *gemm_candidates = candidates;
+size_t gemm_candidate_count = sizeof candidates / sizeof *candidates;
 
 const struct gemm_candidate *gemm_candidate_named(const char *name)
 {
@@ -110,6 +110,32 @@ static clm_status open_auto(struct gemm_provider *gemm, struct clm_error *error)
     return status;
 }
 
+/* The first candidate that was measured, unless another is clearly faster. */
+static const char *fastest_of(const struct automatic *a, const struct choice *choice)
+{
+    size_t best = SIZE_MAX;
+    for (size_t c = 0; c < gemm_candidate_count; c++) {
+        if (a->conditions[c] == DROPPED || !(choice->milliseconds[c] > 0))
+            continue;
+        if (best == SIZE_MAX || choice->milliseconds[c] < CLEARLY * choice->milliseconds[best])
+            best = c;
+    }
+    return best == SIZE_MAX ? NULL : a->names[best];
+}
+
+/* What was chosen when candidate c was thought right goes to the next. */
+static void forget(struct automatic *a, size_t c)
+{
+    for (size_t i = a->choices.count; i-- > 0;) {
+        struct choice *const choice = &a->choices.entries[i];
+        choice->milliseconds[c] = 0;
+        if (choice->candidate == a->names[c])
+            choice->candidate = fastest_of(a, choice);
+        if (!choice->candidate)
+            *choice = a->choices.entries[--a->choices.count];
+    }
+}
+
 /* Not to be used on this device again, and why. */
 static void drop(struct gemm_provider *gemm, size_t c, const char *why)
 {
@@ -121,6 +147,7 @@ static void drop(struct gemm_provider *gemm, size_t c, const char *why)
     if (a->conditions[c] == OPENED && a->candidates[c].operations->close)
         a->candidates[c].operations->close(&a->candidates[c]);
     a->conditions[c] = DROPPED;
+    forget(a, c);
 }
 
 static bool is_usable(struct gemm_provider *gemm, size_t c)
@@ -190,19 +217,6 @@ static clm_status measure(struct gemm_provider *gemm, struct trial *trial, size_
     if (status != CLM_OK)
         drop(gemm, c, why.message);
     return CLM_OK;
-}
-
-/* The first candidate that was measured, unless another is clearly faster. */
-static const char *fastest_of(const struct automatic *a, const struct choice *choice)
-{
-    size_t best = SIZE_MAX;
-    for (size_t c = 0; c < gemm_candidate_count; c++) {
-        if (a->conditions[c] == DROPPED || !(choice->milliseconds[c] > 0))
-            continue;
-        if (best == SIZE_MAX || choice->milliseconds[c] < CLEARLY * choice->milliseconds[best])
-            best = c;
-    }
-    return best == SIZE_MAX ? NULL : a->names[best];
 }
 
 /* The workspace of candidate c for the layer, in place of the provider's, until the trial is over. */
@@ -321,13 +335,11 @@ static struct gemm_provider *take(struct gemm_provider *gemm, enum product produ
     return &a->candidates[taken];
 }
 
-/* Whether there is a choice for the shape, or need be none. */
+/* Whether there is a choice for the shape, or one near enough. */
 static bool is_known(const struct choices *choices, enum product product, const struct layer_shape *shape)
 {
     const struct choice *const nearest = choices_nearest(choices, product, shape->B, shape->I, shape->O);
-    const double operations = 2.0 * (double)shape->B * (double)shape->I * (double)shape->O;
-    return operations < SMALLEST ||
-           (nearest && nearest->B <= NEAR * shape->B && shape->B <= NEAR * nearest->B);
+    return nearest && nearest->B <= NEAR * shape->B && shape->B <= NEAR * nearest->B;
 }
 
 /* "auto: native", or all that are used. */

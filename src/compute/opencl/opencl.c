@@ -418,12 +418,14 @@ double clm_tune_seconds(const struct clm_backend *backend)
                : 0;
 }
 
-size_t clm_gemm_names(enum clm_device_type type, const char **names, size_t most)
+size_t clm_gemm_names(const struct clm_backend *backend, const char **names, size_t most)
 {
-    const struct clm_device about = {.type = type};
+    const struct opencl_backend *const own = (const struct opencl_backend *)backend;
     size_t count = 0;
-    for (size_t c = 0; c < gemm_candidate_count; c++)
-        if (gemm_candidates[c].suits(&about) && count < most)
+    if (backend && backend->operations != &operations)
+        return 0;
+    for (size_t c = 0; c < gemm_candidate_count && count < most; c++)
+        if (!own || gemm_candidates[c].suits(&own->device.about))
             names[count++] = gemm_candidates[c].operations->name;
     return count;
 }

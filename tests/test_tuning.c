@@ -1,0 +1,346 @@
+/* The measured choice of who multiplies: a wrong candidate is never taken, a right one stays taken. */
+#include "compute/opencl/candidates.h"
+#include "support/fixtures.h"
+#include "support/support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct clm_error error;
+
+/* ---- candidates: one that is right, and that one spoilt ---- */
+
+static enum spoil { SPOIL_NOTHING, SPOIL_LAST, SPOIL_NAN, SPOIL_MIDDLE, SPOIL_TIME } spoil;
+static enum product spoilt_product;
+static const struct gemm_operations *right;
+
+static void spoil_result(struct gemm_provider *gemm, enum product product, const struct tensor *result)
+{
+    const size_t count = result->rows * result->columns, at = spoil == SPOIL_MIDDLE ? count / 2 : count - 1;
+    float value;
+    if (product != spoilt_product || spoil == SPOIL_NOTHING)
+        return;
+    if (spoil == SPOIL_TIME) {
+        usleep(30000);
+        return;
+    }
+    ck_assert_int_eq(
+        clEnqueueReadBuffer(gemm->device->queue, result->memory, CL_TRUE, at * 4, 4, &value, 0, NULL, NULL),
+        CL_SUCCESS);
+    value = spoil == SPOIL_NAN ? NAN : value + 1;
+    ck_assert_int_eq(
+        clEnqueueWriteBuffer(gemm->device->queue, result->memory, CL_TRUE, at * 4, 4, &value, 0, NULL, NULL),
+        CL_SUCCESS);
+}
+
+static clm_status spoilt_forward(struct gemm_provider *gemm, const struct tensor *X,
+                                 const struct linear *layer, enum activation act, struct tensor *Y,
+                                 struct clm_error *e)
+{
+    const clm_status status = right->forward(gemm, X, layer, act, Y, e);
+    spoil_result(gemm, PRODUCT_FORWARD, Y);
+    return status;
+}
+
+static clm_status spoilt_backward(struct gemm_provider *gemm, const struct tensor *dZ,
+                                  const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                  struct clm_error *e)
+{
+    const clm_status status = right->backward_input(gemm, dZ, layer, Y, dX, e);
+    spoil_result(gemm, PRODUCT_BACKWARD_INPUT, dX);
+    return status;
+}
+
+static clm_status spoilt_update(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                struct linear *layer, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right->descend(gemm, dZ, X, layer, step, e);
+    spoil_result(gemm, PRODUCT_UPDATE, &layer->W);
+    return status;
+}
+
+/* The other is right and takes its time. */
+static clm_status slow_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                               enum activation act, struct tensor *Y, struct clm_error *e)
+{
+    usleep(3000);
+    return right->forward(gemm, X, layer, act, Y, e);
+}
+
+static clm_status slow_backward(struct gemm_provider *gemm, const struct tensor *dZ,
+                                const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                struct clm_error *e)
+{
+    usleep(3000);
+    return right->backward_input(gemm, dZ, layer, Y, dX, e);
+}
+
+static clm_status slow_update(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                              struct linear *layer, const struct step *step, struct clm_error *e)
+{
+    usleep(3000);
+    return right->descend(gemm, dZ, X, layer, step, e);
+}
+
+static bool suits(const struct clm_device *device)
+{
+    (void)device;
+    return true;
+}
+
+/* ---- an opened `auto` ---- */
+
+static char *cache, notes[4096];
+static struct gemm_operations first, second;
+static struct gemm_candidate table[2] = {{&first, suits, false}, {&second, suits, false}};
+static const struct gemm_candidate *shipped;
+static size_t shipped_count;
+
+static void hear(void *user, const char *sentence)
+{
+    (void)user;
+    snprintf(notes + strlen(notes), sizeof notes - strlen(notes), "%s\n", sentence);
+}
+
+static void begin(void)
+{
+    struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL);
+    cache = test_directory();
+    ck_assert_int_eq(setenv("XDG_CACHE_HOME", cache, 1), 0);
+    shipped = gemm_candidates;
+    shipped_count = gemm_candidate_count;
+    right = gemm_candidate_named(clm_backend_provider(backend))->operations;
+    clm_backend_close(backend);
+    first = second = *right;
+    first.name = "first";
+    first.forward = spoilt_forward;
+    first.backward_input = spoilt_backward;
+    first.descend = spoilt_update;
+    second.name = "second";
+    second.forward = slow_forward;
+    second.backward_input = slow_backward;
+    second.descend = slow_update;
+    gemm_candidates = table;
+    gemm_candidate_count = 2;
+    spoil = SPOIL_NOTHING;
+    spoilt_product = PRODUCT_FORWARD;
+    notes[0] = '\0';
+}
+
+static void end(void)
+{
+    gemm_candidates = shipped;
+    gemm_candidate_count = shipped_count;
+    unsetenv("XDG_CACHE_HOME");
+    test_directory_remove(cache);
+}
+
+static struct clm_backend *open_auto(void)
+{
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "auto", .on_note = hear};
+    struct clm_backend *backend = NULL;
+    if (clm_backend_open(&options, &backend, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return backend;
+}
+
+static const size_t widths[3] = {131, 67, 65};
+
+static clm_status prepare(struct clm_backend *backend, size_t batch)
+{
+    return backend_prepare(backend, widths, 3, batch, &error);
+}
+
+/* Whom an `auto` opened now would take for the net. */
+static void expect_provider(const char *name)
+{
+    struct clm_backend *const backend = open_auto();
+    if (prepare(backend, 33) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    ck_assert_str_eq(clm_backend_provider(backend), name);
+    clm_backend_close(backend);
+}
+
+/* ---- tests ---- */
+
+START_TEST(the_fastest_is_taken_and_remembered)
+{
+    expect_provider("auto: first");
+    struct clm_backend *const backend = open_auto();
+    ck_assert_int_eq(prepare(backend, 33), CLM_OK);
+    ck_assert_int_eq(prepare(backend, 40), CLM_OK); /* near enough to 33 */
+    ck_assert_double_eq(clm_tune_seconds(backend), 0);
+    ck_assert_int_eq(prepare(backend, 300), CLM_OK); /* not */
+    ck_assert(clm_tune_seconds(backend) > 0);
+    clm_backend_close(backend);
+    ck_assert_str_eq(notes, "");
+}
+END_TEST
+
+START_TEST(a_wrong_candidate_is_named_and_dropped)
+{
+    static const enum spoil spoils[3] = {SPOIL_LAST, SPOIL_NAN, SPOIL_MIDDLE};
+    spoil = spoils[_i % 3];
+    spoilt_product = (enum product)(_i / 3);
+    expect_provider("auto: second");
+    ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
+    ck_assert_ptr_nonnull(strstr(notes, "computes wrongly"));
+}
+END_TEST
+
+START_TEST(a_slow_candidate_is_not_taken)
+{
+    spoil = SPOIL_TIME;
+    struct clm_backend *const backend = open_auto();
+    ck_assert_int_eq(prepare(backend, 33), CLM_OK);
+    ck_assert_ptr_nonnull(strstr(clm_backend_provider(backend), "second"));
+    ck_assert_str_eq(notes, "");
+    clm_backend_close(backend);
+}
+END_TEST
+
+START_TEST(a_device_without_a_right_one_is_refused)
+{
+    second = first;
+    second.name = "second";
+    spoil = SPOIL_LAST;
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "auto", .on_note = hear};
+    struct clm_backend *backend = NULL;
+    ck_assert_int_eq(clm_backend_open(&options, &backend, &error), CLM_ERROR_WRONG);
+    ck_assert_ptr_null(backend);
+    ck_assert_ptr_nonnull(strstr(error.message, "wrongly with every provider"));
+}
+END_TEST
+
+START_TEST(tuning_reports_each_measurement)
+{
+    struct clm_backend *const backend = open_auto();
+    ck_assert_int_eq(clm_tune(backend, widths, 3, 33, NULL, NULL, &error), CLM_OK);
+    ck_assert(clm_tune_seconds(backend) > 0);
+    ck_assert_int_eq(access(clm_tune_path(backend), R_OK), 0);
+    ck_assert_int_eq(clm_tune(backend, widths, 1, 33, NULL, NULL, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clm_tune(backend, widths, 3, 0, NULL, NULL, &error), CLM_ERROR_ARGUMENT);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- the file ---- */
+
+static char *file_path(void)
+{
+    struct clm_backend *const backend = open_auto();
+    ck_assert_int_eq(prepare(backend, 33), CLM_OK);
+    char *const path = strdup(clm_tune_path(backend));
+    clm_backend_close(backend);
+    return path;
+}
+
+/* The file with `from` replaced by `to` everywhere, or cut after `size` bytes. */
+static void change_file(const char *path, const char *from, const char *to, long size)
+{
+    char text[65536] = "", out[65536] = "", *at = text, *found;
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    while (from && (found = strstr(at, from))) {
+        snprintf(out + strlen(out), sizeof out - strlen(out), "%.*s%s", (int)(found - at), at, to);
+        at = found + strlen(from);
+    }
+    snprintf(out + strlen(out), sizeof out - strlen(out), "%s", at);
+    if (size >= 0)
+        out[size] = '\0';
+    file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(out, 1, strlen(out), file), strlen(out));
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+START_TEST(the_file_decides)
+{
+    char *const path = file_path();
+    change_file(path, "\"candidate\": \"first\"", "\"candidate\": \"second\"", -1);
+    expect_provider("auto: second");
+    ck_assert_str_eq(notes, "");
+    free(path);
+}
+END_TEST
+
+START_TEST(a_file_that_is_damaged_or_foreign_is_made_anew)
+{
+    static const struct {
+        const char *from, *to;
+        long size;
+    } damages[] = {
+        {NULL, NULL, 0},
+        {NULL, NULL, 1},
+        {NULL, NULL, 300},
+        {"\"driver\": \"", "\"driver\": \"other ", -1},
+        {"\"kernels\": \"", "\"kernels\": \"0", -1},
+        {"\"format\": 1", "\"format\": 2", -1},
+        {"\"candidate\": \"first\"", "\"candidate\": \"nobody\"", -1},
+        {"\"inputs\": 131", "\"inputs\": -131", -1},
+        {"\"batch\": 33", "\"batch\": \"33\"", -1},
+        {"\"product\": \"update\"", "\"product\": \"\\u0000\"", -1},
+        {"\"choices\": [", "\"choices\": {}, \"rest\": [", -1},
+    };
+    char *const path = file_path();
+    change_file(path, damages[_i].from, damages[_i].to, damages[_i].size);
+    expect_provider("auto: first");
+    ck_assert_ptr_nonnull(strstr(notes, "is damaged or was written by another program"));
+    notes[0] = '\0';
+    expect_provider("auto: first");
+    ck_assert_str_eq(notes, "");
+    free(path);
+}
+END_TEST
+
+START_TEST(without_a_place_for_the_file_it_measures_each_time)
+{
+    char *const blocked = test_file(cache, "clmlp", "", 0); /* a file where the directory should be */
+    struct clm_backend *const backend = open_auto();
+    ck_assert_int_eq(prepare(backend, 33), CLM_OK);
+    ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
+    ck_assert_ptr_nonnull(strstr(notes, blocked));
+    clm_backend_close(backend);
+    free(blocked);
+}
+END_TEST
+
+/* ---- the real table ---- */
+
+START_TEST(every_candidate_is_right)
+{
+    gemm_candidates = shipped;
+    gemm_candidate_count = shipped_count;
+    struct clm_backend *const backend = open_auto();
+    if (prepare(backend, 33) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    ck_assert_str_eq(notes, "");
+    clm_backend_close(backend);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("tuning");
+    TCase *const cases = tcase_create("tuning");
+    tcase_add_checked_fixture(cases, begin, end);
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, the_fastest_is_taken_and_remembered);
+    tcase_add_loop_test(cases, a_wrong_candidate_is_named_and_dropped, 0, 9);
+    tcase_add_test(cases, a_slow_candidate_is_not_taken);
+    tcase_add_test(cases, a_device_without_a_right_one_is_refused);
+    tcase_add_test(cases, tuning_reports_each_measurement);
+    tcase_add_test(cases, the_file_decides);
+    tcase_add_loop_test(cases, a_file_that_is_damaged_or_foreign_is_made_anew, 0, 11);
+    tcase_add_test(cases, without_a_place_for_the_file_it_measures_each_time);
+    tcase_add_test(cases, every_candidate_is_right);
+    suite_add_tcase(suite, cases);
+    return test_run(suite);
+}
