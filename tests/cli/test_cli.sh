@@ -187,7 +187,7 @@ train --init normal: a number
 train --init normal:x a number
 train --init normal:-1 at least 0
 train --backend cuda opencl, blas or reference
-train --gemm mkl auto, native or clblast
+train --gemm mkl auto, native, clblast
 train --format png idx or cifar10
 train --val -1 fraction
 train --val 1.5 fraction
