@@ -1,0 +1,52 @@
+#!/bin/sh
+# tools/compare where neither PyTorch nor NumPy is there: it says so, and compares with blas alone.
+#
+#   test_compare.sh PROGRAM ROOT
+set -eu
+program=$(realpath "$1")
+root=$2
+# shellcheck source=tests/house/count.sh
+. "$root/tests/house/count.sh"
+
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+cd "$temporary"
+export XDG_CACHE_HOME="$temporary/cache"
+
+# check WHAT CONDITION...
+check() {
+    what=$1
+    shift
+    if "$@"; then passed; else failed "$what
+$(tail -n 5 out err)"; fi
+}
+
+# compare ARGUMENT...: into out, err and status.
+compare() {
+    status=0
+    python3 "$root/tools/compare" "$@" >out 2>err || status=$?
+}
+
+printf '#!/bin/sh\nexec python3 -I -S "$@"\n' >bare-python # without what is installed beside Python's own library
+chmod +x bare-python
+
+compare --clmlp "$program" --python ./bare-python --layers 20,16,5 --batch 8,9 --momentum 0 --rounds 2 --seconds 0.02 --json rows.json
+check 'compare: succeeds' [ "$status" -eq 0 ]
+check 'compare: PyTorch is left out' grep -q '^PyTorch is not installed' err
+check 'compare: NumPy is left out' grep -q '^NumPy is not installed' err
+check 'compare: a row a batch' [ "$(grep -c '^20-16-5 ' out)" -eq 2 ]
+check 'compare: JSON' [ "$(grep -c '"fastest": "blas"' rows.json)" -eq 2 ]
+
+compare --clmlp ./no-such-program --python ./bare-python
+check 'compare: no program, exit code' [ "$status" -eq 1 ]
+check 'compare: no program, sentence' grep -q '^compare: ./no-such-program: there is no such program' err
+check 'compare: no program, no traceback' [ "$(wc -l <err)" -eq 1 ]
+
+compare --clmlp "$program" --python ./bare-python --layers 20 --momentum 0 --rounds 1 --seconds 0.02
+check 'compare: a failing bench, exit code' [ "$status" -eq 1 ]
+check 'compare: a failing bench, sentence' grep -q 'inputs and classes' err
+
+compare --layers 20,0
+check 'compare: wrong usage' [ "$status" -eq 2 ]
+
+finish
