@@ -326,7 +326,25 @@ struct clm_bench_options {
     size_t size_count;
     size_t batch;
     double momentum;
-    double seconds; /* to spend on timing, after warm-up; 0 for the default */
+    double seconds;     /* to spend on timing, after warm-up; 0 for the default */
+    bool wants_profile; /* of an opencl backend: kernels and peaks */
+};
+
+/* What a kernel does in a step. */
+struct clm_bench_kernel {
+    char name[32];
+    double calls, milliseconds;  /* a step */
+    double gflops, gbytes_per_s; /* of what its operation needs and moves at least; 0 where it states none */
+};
+
+#define CLM_BENCH_KERNELS_MAX 24
+
+struct clm_bench_profile {
+    struct clm_bench_kernel kernels[CLM_BENCH_KERNELS_MAX]; /* the longest first */
+    size_t count;
+    double milliseconds; /* a step of those profiled, by the host's clock */
+    double peak_gflops,
+        peak_gbytes_per_s; /* measured in the same run: multiplying and adding in registers; copying */
 };
 
 struct clm_bench_result {
@@ -336,7 +354,8 @@ struct clm_bench_result {
     double samples_per_s, gflops;
     double
         first_step_seconds; /* from an opened backend to the end of the first step, without tuning: compiling */
-    double tuning_seconds; /* measuring who multiplies, where that was not known */
+    struct clm_bench_profile profile; /* empty unless asked for */
+    double tuning_seconds;            /* measuring who multiplies, where that was not known */
 };
 
 /* Times a training step: gather from a resident data set of bytes, forward, backward and update. */

@@ -619,6 +619,7 @@ START_TEST(unbroken_kernels_of_a_folder_pass)
         bool is_broken = false;
         for (size_t i = 0; i < BROKEN_LINES; i++)
             is_broken = is_broken || !strcmp(source->name, broken_lines[i].file);
+        is_broken = is_broken || !strcmp(source->name, "peaks.cl"); /* no operation of a net */
         ck_assert_msg(is_broken, "no line of %s is broken by these tests", source->name);
     }
     clm_backend_close(backend);

@@ -4,11 +4,14 @@
 #include "base/size.h"
 #include "nn/network.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_SECONDS 2.0
 #define WARM_UP_SECONDS 0.3
+#define PROFILED_SLICES 4    /* of steps, */
+#define PROFILED_MOST   1000 /* and steps at most, in a profile */
 #define SLICE_SECONDS   0.02 /* steps timed together, so that waiting for the last of them does not count */
 #define SLICES_MOST     1000
 #define SLICES_LEAST    3
@@ -205,6 +208,41 @@ static clm_status time_slices(struct bench *bench, const struct clm_bench_option
     return CLM_OK;
 }
 
+/* ---- profile ---- */
+
+static void describe_kernel(const struct profile_row *row, size_t steps, struct clm_bench_kernel *kernel)
+{
+    *kernel = (struct clm_bench_kernel){.calls = (double)row->calls / (double)steps,
+                                        .milliseconds = 1e3 * row->seconds / (double)steps};
+    snprintf(kernel->name, sizeof kernel->name, "%.31s", row->kernel);
+    if (row->seconds > 0) {
+        kernel->gflops = 1e-9 * row->operations / row->seconds;
+        kernel->gbytes_per_s = 1e-9 * row->bytes / row->seconds;
+    }
+}
+
+static clm_status take_profile(struct bench *bench, size_t steps, struct clm_bench_profile *profile,
+                               struct clm_error *error)
+{
+    struct profile_row rows[PROFILE_ROWS_MAX];
+    double operations = 0, bytes = 0;
+    clm_status status = backend_peaks(bench->be, &operations, &bytes, error);
+    if (status == CLM_OK)
+        status = backend_profile_start(bench->be, error);
+    if (status != CLM_OK)
+        return status;
+    const double begin = clock_seconds();
+    const clm_status ran = run_steps(bench, steps, error);
+    profile->milliseconds = 1e3 * (clock_seconds() - begin) / (double)steps;
+    struct clm_error ignored;
+    status = backend_profile_stop(bench->be, rows, &profile->count, ran == CLM_OK ? error : &ignored);
+    for (size_t k = 0; k < profile->count; k++)
+        describe_kernel(&rows[k], steps, &profile->kernels[k]);
+    profile->peak_gflops = 1e-9 * operations;
+    profile->peak_gbytes_per_s = 1e-9 * bytes;
+    return ran == CLM_OK ? status : ran;
+}
+
 clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *options,
                      struct clm_bench_result *result, struct clm_error *error)
 {
@@ -239,6 +277,9 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
     result->first_step_seconds = clock_seconds() - begin - result->tuning_seconds;
     if ((status = warm_up(&bench, &steps, error)) == CLM_OK)
         status = time_slices(&bench, options, steps, result, error);
+    if (status == CLM_OK && options->wants_profile)
+        status =
+            take_profile(&bench, size_min(PROFILED_MOST, PROFILED_SLICES * steps), &result->profile, error);
 cleanup:
     release(&bench);
     return status;

@@ -35,6 +35,7 @@ enum option_key {
     KEY_SAMPLES,
     KEY_LAYERS,
     KEY_SECONDS,
+    KEY_PROFILE,
 };
 
 #define GEMM_NAMES_MAX 8

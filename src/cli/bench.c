@@ -29,6 +29,8 @@ static const struct argp_option options[] = {
     {"batch", KEY_BATCH, "LIST", 0, "minibatches to time, one after the other (default: 10,100,1000)", 3},
     {"momentum", KEY_MOMENTUM, "RHO", 0, "0 for plain gradient descent (default: 0.9)", 3},
     {"seconds", KEY_SECONDS, "S", 0, "time to spend on each line after warm-up (default: 2)", 3},
+    {"profile", KEY_PROFILE, NULL, 0,
+     "of OpenCL devices: a table of each kernel's time, against peaks measured in the same run", 3},
     {"json", KEY_JSON, "FILE", 0, "write the lines as JSON, too; - is standard output", 3},
     {0},
 };
@@ -55,6 +57,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->bench.seconds = read_number(state, "--seconds", text);
         if (!(arguments->bench.seconds > 0))
             wrong_usage(state, "--seconds %s: it has to be above 0", text);
+        return 0;
+    case KEY_PROFILE:
+        arguments->bench.wants_profile = true;
         return 0;
     case KEY_JSON:
         arguments->json = text;
@@ -114,6 +119,52 @@ static json_t *describe(const struct arguments *arguments, const struct clm_back
                      "first_step_s", result->first_step_seconds, "tuning_s", result->tuning_seconds);
 }
 
+/* ---- a profile ---- */
+
+static double share_of(double part, double whole)
+{
+    return whole > 0 ? 100 * part / whole : 0;
+}
+
+static void print_profile(const struct clm_bench_profile *profile)
+{
+    double sum = 0;
+    printf("\n    %-20s  %7s  %10s  %7s  %9s  %8s  %9s  %8s\n", "kernel", "calls", "ms/step", "share",
+           "GFLOP/s", "of peak", "GB/s", "of peak");
+    for (size_t k = 0; k < profile->count; k++) {
+        const struct clm_bench_kernel *const kernel = &profile->kernels[k];
+        sum += kernel->milliseconds;
+        printf("    %-20s  %7.1f  %10.4f  %5.1f %%  ", kernel->name, kernel->calls, kernel->milliseconds,
+               share_of(kernel->milliseconds, profile->milliseconds));
+        if (kernel->gflops > 0)
+            printf("%9.2f  %6.1f %%  ", kernel->gflops, share_of(kernel->gflops, profile->peak_gflops));
+        else
+            printf("%9s  %8s  ", "-", "-");
+        if (kernel->gbytes_per_s > 0)
+            printf("%9.2f  %6.1f %%\n", kernel->gbytes_per_s,
+                   share_of(kernel->gbytes_per_s, profile->peak_gbytes_per_s));
+        else
+            printf("%9s  %8s\n", "-", "-");
+    }
+    printf("    %-20s  %7s  %10.4f  %5.1f %%\n", "between kernels", "", profile->milliseconds - sum,
+           share_of(profile->milliseconds - sum, profile->milliseconds));
+    printf("    peaks measured now: %.1f GFLOP/s multiplying and adding, %.1f GB/s copying\n\n",
+           profile->peak_gflops, profile->peak_gbytes_per_s);
+}
+
+static json_t *describe_profile(const struct clm_bench_profile *profile)
+{
+    json_t *const list = json_array();
+    for (size_t k = 0; k < profile->count; k++) {
+        const struct clm_bench_kernel *const kernel = &profile->kernels[k];
+        json_array_append_new(list, json_pack("{ss sf sf sf sf}", "kernel", kernel->name, "calls",
+                                              kernel->calls, "ms", kernel->milliseconds, "gflops",
+                                              kernel->gflops, "gbytes_per_s", kernel->gbytes_per_s));
+    }
+    return json_pack("{sf sf sf so}", "ms_per_step", profile->milliseconds, "peak_gflops",
+                     profile->peak_gflops, "peak_gbytes_per_s", profile->peak_gbytes_per_s, "kernels", list);
+}
+
 static double reference_seconds(const struct arguments *arguments, size_t batch)
 {
     return 1e-9 * operations_of_step(&arguments->layers, batch) / arguments->reference_gflops;
@@ -143,6 +194,7 @@ static void bench_batch(struct arguments *arguments, struct clm_backend *backend
     bench.batch = arguments->batches.values[b];
     if (is_left_out(arguments, backend, bench.batch))
         return;
+    bench.wants_profile = bench.wants_profile && clm_backend_kind(backend) == CLM_BACKEND_OPENCL;
     if (clm_bench(backend, &bench, &result, &error) != CLM_OK) {
         complain("bench", "%s at batch %zu: %s", clm_backend_name(backend), bench.batch, error.message);
         arguments->has_failed = true;
@@ -154,7 +206,12 @@ static void bench_batch(struct arguments *arguments, struct clm_backend *backend
         arguments->reference_gflops = result.gflops;
     if (!arguments->is_quiet)
         print_line(arguments, backend, b, &result);
-    json_array_append_new(arguments->rows, describe(arguments, backend, b, &result));
+    if (!arguments->is_quiet && result.profile.count)
+        print_profile(&result.profile);
+    json_t *const row = describe(arguments, backend, b, &result);
+    if (row && result.profile.count)
+        json_object_set_new(row, "profile", describe_profile(&result.profile));
+    json_array_append_new(arguments->rows, row);
 }
 
 /* All batches on one backend. One that is not here is only a failure where it was asked for. */

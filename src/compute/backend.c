@@ -295,3 +295,32 @@ clm_status update(struct clm_backend *be, struct tensor *w, const struct tensor 
         return status;
     return be->operations->update(be, w, g, velocity, step, error);
 }
+
+/* ---- profile ---- */
+
+static clm_status check_profile(const struct clm_backend *be, struct clm_error *error)
+{
+    return be->operations->profile_start
+               ? CLM_OK
+               : clm_fail(error, CLM_ERROR_ARGUMENT, "%s has no kernels to profile; use --backend opencl",
+                          be->operations->name);
+}
+
+clm_status backend_profile_start(struct clm_backend *be, struct clm_error *error)
+{
+    const clm_status status = check_profile(be, error);
+    return status ? status : be->operations->profile_start(be, error);
+}
+
+clm_status backend_profile_stop(struct clm_backend *be, struct profile_row rows[PROFILE_ROWS_MAX],
+                                size_t *count, struct clm_error *error)
+{
+    const clm_status status = check_profile(be, error);
+    return status ? status : be->operations->profile_stop(be, rows, count, error);
+}
+
+clm_status backend_peaks(struct clm_backend *be, double *operations, double *bytes, struct clm_error *error)
+{
+    const clm_status status = check_profile(be, error);
+    return status ? status : be->operations->peaks(be, operations, bytes, error);
+}

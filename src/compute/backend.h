@@ -156,8 +156,33 @@ CLM_MUST_CHECK clm_status update(struct clm_backend *be, struct tensor *w, const
 
 /* ---- what an implementation provides: the same operations, shapes already checked ---- */
 
+/* What a kernel did while a profile was taken. */
+struct profile_row {
+    char kernel[32];
+    size_t calls;
+    double seconds;           /* on the device */
+    double operations, bytes; /* that its products need, and that they move at least; 0 where not stated */
+};
+
+enum { PROFILE_ROWS_MAX = 24 };
+
+/* Records kernels from here to backend_profile_stop, which puts out what each did, the longest first. CLM_ERROR_ARGUMENT
+ * on a backend without kernels. */
+CLM_MUST_CHECK clm_status backend_profile_start(struct clm_backend *be, struct clm_error *error);
+CLM_MUST_CHECK clm_status backend_profile_stop(struct clm_backend *be,
+                                               struct profile_row rows[PROFILE_ROWS_MAX], size_t *count,
+                                               struct clm_error *error);
+/* What the device can do at most, measured now: operations and bytes a second. */
+CLM_MUST_CHECK clm_status backend_peaks(struct clm_backend *be, double *operations, double *bytes,
+                                        struct clm_error *error);
+
 struct backend_operations {
     const char *name;
+    /* NULL, all three, where there are no kernels */
+    clm_status (*profile_start)(struct clm_backend *be, struct clm_error *error);
+    clm_status (*profile_stop)(struct clm_backend *be, struct profile_row *rows, size_t *count,
+                               struct clm_error *error);
+    clm_status (*peaks)(struct clm_backend *be, double *operations, double *bytes, struct clm_error *error);
     void (*close)(struct clm_backend *be);
     size_t (*element_size)(enum tensor_type type);
     size_t metrics_columns; /* of the (1, n) TENSOR_REAL that holds the sums */

@@ -12,6 +12,7 @@ struct opencl_device {
     cl_context context;
     cl_command_queue queue;
     struct clm_device about;
+    struct opencl_profile *profile; /* records launches; NULL but while a profile is taken */
 };
 
 /* All devices of all platforms with their handles; *about and *ids (same order) are freed by the caller. */

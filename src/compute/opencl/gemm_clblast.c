@@ -3,6 +3,7 @@
 #include "compute/opencl/gemm.h"
 
 #include "base/size.h"
+#include "compute/opencl/profile.h"
 #include "compute/opencl/status.h"
 
 #include <clblast_c.h>
@@ -38,10 +39,10 @@ static clm_status multiply(struct gemm_provider *gemm, const char *purpose, stru
                            const struct tensor *A, const struct tensor *B, float beta, struct tensor *C,
                            struct clm_error *error)
 {
-    const CLBlastStatusCode code =
-        CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, p.a, p.b, p.M, p.N, p.K, alpha, A->memory, 0,
-                                   leading(p.a, p.M, p.K), B->memory, 0, leading(p.b, p.K, p.N), beta,
-                                   C->memory, 0, p.N, &gemm->device->queue, NULL, gemm->workspace.memory);
+    const CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
+        CLBlastLayoutRowMajor, p.a, p.b, p.M, p.N, p.K, alpha, A->memory, 0, leading(p.a, p.M, p.K),
+        B->memory, 0, leading(p.b, p.K, p.N), beta, C->memory, 0, p.N, &gemm->device->queue,
+        profile_call(gemm->device, "CLBlastSgemm"), gemm->workspace.memory);
     return code == CLBlastSuccess ? CLM_OK : opencl_fail(error, purpose, "CLBlastSgemm", code);
 }
 

@@ -1,6 +1,7 @@
 /* The opencl backend: tensors are buffers of one device, operations are kernels in its one queue. */
 #include "base/size.h"
 #include "compute/opencl/candidates.h"
+#include "compute/opencl/profile.h"
 #include "compute/opencl/program.h"
 #include "compute/opencl/selftest.h"
 #include "compute/opencl/status.h"
@@ -35,6 +36,7 @@ static size_t element_size(enum tensor_type type)
 static void opencl_close(struct clm_backend *be)
 {
     struct opencl_backend *own = self(be);
+    profile_drop(&own->device);
     if (own->device.queue)
         clFinish(own->device.queue);
     for (size_t i = 0; i < STEPS_IN_FLIGHT; i++)
@@ -149,6 +151,37 @@ static clm_status pace(struct clm_backend *be, struct clm_error *error)
                               : opencl_fail(error, "the end of a step", "clEnqueueMarkerWithWaitList", code);
 }
 
+/* ---- profile ---- */
+
+static clm_status opencl_profile_start(struct clm_backend *be, struct clm_error *error)
+{
+    return profile_start(&self(be)->device, error);
+}
+
+static clm_status opencl_profile_stop(struct clm_backend *be, struct profile_row *rows, size_t *count,
+                                      struct clm_error *error)
+{
+    return profile_stop(&self(be)->device, rows, count, error);
+}
+
+static clm_status opencl_peaks(struct clm_backend *be, double *operations, double *bytes,
+                               struct clm_error *error)
+{
+    return profile_peaks(be, &self(be)->device, self(be)->kernels.chunk, operations, bytes, error);
+}
+
+/* The next launch computes that much, and reads and writes that many floats at least. */
+static void expect(struct clm_backend *be, double operations, double floats)
+{
+    profile_expect(&self(be)->device, operations, floats * sizeof(float));
+}
+
+/* Elements of a matrix. */
+static double size_of(const struct tensor *tensor)
+{
+    return (double)tensor->rows * (double)tensor->columns;
+}
+
 /* ---- operations ---- */
 
 static clm_status opencl_metrics_reset(struct clm_backend *be, struct metrics *metrics,
@@ -174,6 +207,8 @@ static clm_status opencl_gather(struct clm_backend *be, const struct resident *d
                                 const struct tensor *order, size_t first, struct tensor *X,
                                 struct tensor *labels, struct clm_error *error)
 {
+    const double element = (double)element_size(data->values.type) / sizeof(float);
+    expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
     return kernel_gather(&self(be)->kernels, data, order, first, X, labels, error);
 }
 
@@ -181,6 +216,7 @@ static clm_status opencl_forward(struct clm_backend *be, const struct tensor *X,
                                  enum activation act, struct tensor *Y, struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
+    expect(be, 2 * size_of(X) * (double)Y->columns, size_of(X) + size_of(&layer->W) + size_of(Y));
     return gemm->operations->forward(gemm, X, layer, act, Y, error);
 }
 
@@ -188,6 +224,7 @@ static clm_status opencl_softmax_xent(struct clm_backend *be, const struct tenso
                                       const struct tensor *labels, struct tensor *dZ, struct metrics *sums,
                                       struct clm_error *error)
 {
+    expect(be, 0, (dZ ? 2 : 1) * size_of(Z));
     return kernel_softmax_xent(&self(be)->kernels, Z, labels, dZ, &sums->state, error);
 }
 
@@ -202,6 +239,8 @@ static clm_status opencl_backward_input(struct clm_backend *be, const struct ten
                                         struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
+    expect(be, 2 * size_of(dX) * (double)dZ->columns,
+           size_of(dZ) + size_of(&layer->W) + (Y ? 2 : 1) * size_of(dX));
     return gemm->operations->backward_input(gemm, dZ, layer, Y, dX, error);
 }
 
@@ -210,6 +249,7 @@ static clm_status opencl_backward_params(struct clm_backend *be, const struct te
                                          struct tensor *dW, struct tensor *db, struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
+    expect(be, 2 * size_of(X) * (double)dZ->columns, size_of(dZ) + size_of(X) + size_of(dW));
     return gemm->operations->gradient(gemm, dZ, X, layer, l2, dW, db, error);
 }
 
@@ -218,6 +258,8 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
                                          const struct step *step, struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
+    expect(be, 2 * size_of(X) * (double)dZ->columns,
+           size_of(dZ) + size_of(X) + (step->momentum != 0 ? 4 : 2) * size_of(&layer->W));
     return gemm->operations->descend(gemm, dZ, X, layer, step, error);
 }
 
@@ -229,6 +271,9 @@ static clm_status opencl_update(struct clm_backend *be, struct tensor *w, const 
 
 static const struct backend_operations operations = {
     .name = "opencl",
+    .profile_start = opencl_profile_start,
+    .profile_stop = opencl_profile_stop,
+    .peaks = opencl_peaks,
     .close = opencl_close,
     .element_size = element_size,
     .metrics_columns = METRICS_COLUMNS,

@@ -1,6 +1,7 @@
 #include "compute/opencl/program.h"
 
 #include "base/file.h"
+#include "compute/opencl/profile.h"
 #include "compute/opencl/status.h"
 
 #include <stdio.h>
@@ -111,6 +112,7 @@ clm_status opencl_launch(const struct opencl_device *device, cl_kernel kernel, c
         if (code != CL_SUCCESS)
             return opencl_fail(error, purpose, "clSetKernelArg", code);
     }
-    code = clEnqueueNDRangeKernel(device->queue, kernel, dimensions, NULL, global, local, 0, NULL, NULL);
+    code = clEnqueueNDRangeKernel(device->queue, kernel, dimensions, NULL, global, local, 0, NULL,
+                                  profile_event(device, purpose));
     return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, purpose, "clEnqueueNDRangeKernel", code);
 }

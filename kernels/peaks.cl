@@ -1,0 +1,43 @@
+/* What the device can do at most, for comparison: copying memory, and multiplying and adding in registers.
+ *
+ * The host gives CHUNK: the floats of a vector.
+ */
+#ifndef CHUNK
+#define CHUNK 4
+#endif
+#define CHAINS 12 /* independent sums of an item, so that none waits for its last result */
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b)  JOIN_(a, b)
+#define VECTOR      JOIN(float, CHUNK)
+
+/* to (count CHUNK) = from; one vector an item */
+__kernel void peak_copy(const ulong count, __global const float *restrict from, __global float *restrict to)
+{
+    const ulong at = get_global_id(0);
+    if (at < count)
+        JOIN(vstore, CHUNK)(JOIN(vload, CHUNK)(at, from), at, to);
+}
+
+/* 2 CHAINS CHUNK rounds operations an item; out (items), so that nothing can be left out */
+__kernel void peak_fma(const int rounds, const float factor, const float summand,
+                       __global float *restrict out)
+{
+    VECTOR sums[CHAINS];
+#pragma unroll
+    for (int c = 0; c < CHAINS; c++)
+        sums[c] = (VECTOR)(summand * c);
+    for (int r = 0; r < rounds; r++)
+#pragma unroll
+        for (int c = 0; c < CHAINS; c++)
+            sums[c] = sums[c] * factor + summand;
+    VECTOR all = sums[0];
+#pragma unroll
+    for (int c = 1; c < CHAINS; c++)
+        all += sums[c];
+    float values[CHUNK], total = 0.0f;
+    JOIN(vstore, CHUNK)(all, 0, values);
+    for (int i = 0; i < CHUNK; i++)
+        total += values[i];
+    out[get_global_id(0)] = total;
+}

@@ -1,0 +1,258 @@
+#include "compute/opencl/profile.h"
+
+#include "base/clock.h"
+#include "base/size.h"
+#include "compute/opencl/program.h"
+#include "compute/opencl/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct record {
+    const char *name;
+    cl_event before,
+        event; /* before: the end of what came earlier; NULL where the event's own start counts */
+    double operations, bytes;
+};
+
+struct opencl_profile {
+    cl_command_queue plain; /* the device's queue, while that of the profile is in its place */
+    struct record *records;
+    size_t count, room;
+    double operations, bytes; /* expected of the next launch */
+};
+
+/* ---- recording ---- */
+
+clm_status profile_start(struct opencl_device *device, struct clm_error *error)
+{
+    cl_int code;
+    struct opencl_profile *const profile = calloc(1, sizeof *profile);
+    if (!profile)
+        return clm_fail_host_memory(error, "the profile", sizeof *profile);
+    clFinish(device->queue);
+    profile->plain = device->queue;
+    cl_command_queue queue =
+        clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
+    if (!queue) {
+        free(profile);
+        return opencl_fail(error, "the profile", "clCreateCommandQueue", code);
+    }
+    device->queue = queue;
+    device->profile = profile;
+    return CLM_OK;
+}
+
+void profile_drop(struct opencl_device *device)
+{
+    struct opencl_profile *const profile = device->profile;
+    if (!profile)
+        return;
+    clFinish(device->queue);
+    for (size_t i = 0; i < profile->count; i++) {
+        if (profile->records[i].before)
+            clReleaseEvent(profile->records[i].before);
+        if (profile->records[i].event)
+            clReleaseEvent(profile->records[i].event);
+    }
+    clReleaseCommandQueue(device->queue);
+    device->queue = profile->plain;
+    device->profile = NULL;
+    free(profile->records);
+    free(profile);
+}
+
+void profile_expect(const struct opencl_device *device, double operations, double bytes)
+{
+    if (!device->profile)
+        return;
+    device->profile->operations = operations;
+    device->profile->bytes = bytes;
+}
+
+/* A record for the next launch; without memory for it, the launch is not recorded. */
+static struct record *next_record(struct opencl_profile *profile, const char *name)
+{
+    if (profile->count == profile->room) {
+        const size_t room = profile->room ? 2 * profile->room : 256;
+        struct record *const records = realloc(profile->records, room * sizeof *records);
+        if (!records)
+            return NULL;
+        profile->records = records;
+        profile->room = room;
+    }
+    struct record *const record = &profile->records[profile->count++];
+    *record = (struct record){.name = name, .operations = profile->operations, .bytes = profile->bytes};
+    profile->operations = profile->bytes = 0;
+    return record;
+}
+
+cl_event *profile_event(const struct opencl_device *device, const char *name)
+{
+    struct record *const record = device->profile ? next_record(device->profile, name) : NULL;
+    return record ? &record->event : NULL;
+}
+
+cl_event *profile_call(const struct opencl_device *device, const char *name)
+{
+    struct record *const record = device->profile ? next_record(device->profile, name) : NULL;
+    if (!record)
+        return NULL;
+    if (clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &record->before) != CL_SUCCESS)
+        record->before = NULL;
+    return &record->event;
+}
+
+/* ---- adding up ---- */
+
+static double seconds_of(const struct record *record)
+{
+    cl_ulong begin = 0, end = 0;
+    const cl_int code =
+        record->before
+            ? clGetEventProfilingInfo(record->before, CL_PROFILING_COMMAND_END, sizeof begin, &begin, NULL)
+            : clGetEventProfilingInfo(record->event, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL);
+    if (!record->event || code != CL_SUCCESS ||
+        clGetEventProfilingInfo(record->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) !=
+            CL_SUCCESS)
+        return NAN;
+    return end > begin ? 1e-9 * (double)(end - begin) : 0;
+}
+
+static struct profile_row *row_of(struct profile_row *rows, size_t *count, const char *name)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (!strcmp(rows[i].kernel, name))
+            return &rows[i];
+    if (*count == PROFILE_ROWS_MAX) {
+        snprintf(rows[PROFILE_ROWS_MAX - 1].kernel, sizeof rows->kernel, "the rest");
+        return &rows[PROFILE_ROWS_MAX - 1];
+    }
+    rows[*count] = (struct profile_row){0};
+    snprintf(rows[*count].kernel, sizeof rows->kernel, "%s", name);
+    return &rows[(*count)++];
+}
+
+static int longer_first(const void *a, const void *b)
+{
+    const double x = ((const struct profile_row *)a)->seconds, y = ((const struct profile_row *)b)->seconds;
+    return (x < y) - (x > y);
+}
+
+clm_status profile_stop(struct opencl_device *device, struct profile_row rows[PROFILE_ROWS_MAX],
+                        size_t *count, struct clm_error *error)
+{
+    const struct opencl_profile *const profile = device->profile;
+    const cl_int code = clFinish(device->queue);
+    *count = 0;
+    for (size_t i = 0; code == CL_SUCCESS && i < profile->count; i++) {
+        struct profile_row *const row = row_of(rows, count, profile->records[i].name);
+        row->calls++;
+        row->seconds += seconds_of(&profile->records[i]);
+        row->operations += profile->records[i].operations;
+        row->bytes += profile->records[i].bytes;
+    }
+    qsort(rows, *count, sizeof *rows, longer_first);
+    profile_drop(device);
+    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "the profile", "clFinish", code);
+}
+
+/* ---- peaks ---- */
+
+#define COPY_BYTES                                                                                           \
+    ((size_t)(128 << 20)) /* over any cache; a quarter of what may be allocated at once, where that is less */
+#define RUNS   6
+#define ROUNDS 20000
+#define CHAINS 12 /* as in peaks.cl */
+
+/* Seconds of the fastest of a few runs. */
+static clm_status fastest(const struct opencl_device *device, cl_kernel kernel, const char *name,
+                          size_t items, const size_t *local, const struct kernel_argument *arguments,
+                          size_t count, double *seconds, struct clm_error *error)
+{
+    *seconds = INFINITY;
+    for (int run = 0; run < RUNS; run++) {
+        const double begin = clock_seconds();
+        const clm_status status =
+            opencl_launch(device, kernel, name, 1, &items, local, arguments, count, error);
+        if (status != CLM_OK)
+            return status;
+        const cl_int code = clFinish(device->queue);
+        if (code != CL_SUCCESS)
+            return opencl_fail(error, name, "clFinish", code);
+        *seconds = fmin(*seconds, clock_seconds() - begin);
+    }
+    return CLM_OK;
+}
+
+static clm_status peak_copy(struct clm_backend *be, const struct opencl_device *device, cl_program program,
+                            size_t chunk, double *bytes, struct clm_error *error)
+{
+    const size_t most = size_min(COPY_BYTES, (size_t)device->about.max_allocation / 4);
+    const size_t count = size_max(1, most / (chunk * sizeof(float)));
+    const cl_ulong vectors = count;
+    struct tensor from = {0}, to = {0};
+    cl_kernel kernel = NULL;
+    double seconds = 0;
+    clm_status status;
+    if ((status = tensor_create(be, TENSOR_REAL, 1, count * chunk, &from, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, count * chunk, &to, error)) ||
+        (status = opencl_kernel_create(program, "peak_copy", &kernel, error)))
+        goto cleanup;
+    const struct kernel_argument arguments[] = {ARGUMENT(vectors), ARGUMENT(from.memory),
+                                                ARGUMENT(to.memory)};
+    const size_t local = 64;
+    status =
+        fastest(device, kernel, "peak_copy", round_up(count, local), &local, arguments, 3, &seconds, error);
+    *bytes = 2 * (double)(count * chunk * sizeof(float)) / seconds;
+cleanup:
+    if (kernel)
+        clReleaseKernel(kernel);
+    tensor_free(be, &from);
+    tensor_free(be, &to);
+    return status;
+}
+
+static clm_status peak_fma(struct clm_backend *be, const struct opencl_device *device, cl_program program,
+                           size_t chunk, double *operations, struct clm_error *error)
+{
+    const bool is_cpu = device->about.type == CLM_DEVICE_CPU;
+    const size_t local = is_cpu ? 1 : 64, units = size_max(1, device->about.compute_units);
+    const size_t items = units * (is_cpu ? 8 : 64 * 32);
+    const cl_int rounds = ROUNDS;
+    const cl_float factor = 0.5f, summand = 0.25f; /* sums tend to 0.5: neither overflow nor denormal */
+    struct tensor out = {0};
+    cl_kernel kernel = NULL;
+    double seconds = 0;
+    clm_status status;
+    if ((status = tensor_create(be, TENSOR_REAL, 1, items, &out, error)) ||
+        (status = opencl_kernel_create(program, "peak_fma", &kernel, error)))
+        goto cleanup;
+    const struct kernel_argument arguments[] = {ARGUMENT(rounds), ARGUMENT(factor), ARGUMENT(summand),
+                                                ARGUMENT(out.memory)};
+    status = fastest(device, kernel, "peak_fma", items, &local, arguments, 4, &seconds, error);
+    *operations = 2.0 * CHAINS * (double)chunk * ROUNDS * (double)items / seconds;
+cleanup:
+    if (kernel)
+        clReleaseKernel(kernel);
+    tensor_free(be, &out);
+    return status;
+}
+
+clm_status profile_peaks(struct clm_backend *be, struct opencl_device *device, size_t chunk,
+                         double *operations, double *bytes, struct clm_error *error)
+{
+    char options[48];
+    cl_program program = NULL;
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DCHUNK=%zu", chunk);
+    clm_status status = opencl_program_build(device, "peaks.cl", options, &program, error);
+    if (status == CLM_OK)
+        status = peak_copy(be, device, program, chunk, bytes, error);
+    if (status == CLM_OK)
+        status = peak_fma(be, device, program, chunk, operations, error);
+    if (program)
+        clReleaseProgram(program);
+    return status;
+}

@@ -1,0 +1,75 @@
+/* What bench measures: every launch of a step once, and peaks above what the step reaches. Times are not judged. */
+#include "support/fixtures.h"
+#include "support/support.h"
+
+#include <math.h>
+#include <string.h>
+
+static const size_t widths[4] = {65, 33, 31, 10};
+static struct clm_error error;
+
+static const struct clm_bench_options options = {
+    .sizes = widths, .size_count = 4, .batch = 40, .momentum = 0.9, .seconds = 0.02, .wants_profile = true};
+
+static const struct clm_bench_kernel *kernel_of(const struct clm_bench_profile *profile, const char *name)
+{
+    for (size_t k = 0; k < profile->count; k++)
+        if (!strcmp(profile->kernels[k].name, name))
+            return &profile->kernels[k];
+    return NULL;
+}
+
+/* Three layers: forward and update in each, the input's gradient in all but the first. */
+START_TEST(each_launch_of_a_step_is_counted)
+{
+    static const enum fixture kinds[2] = {FIXTURE_OPENCL, FIXTURE_CLBLAST};
+    struct clm_backend *const backend = fixture_backend(kinds[_i]);
+    struct clm_bench_result result;
+    double products = 0, share = 0;
+    if (clm_bench(backend, &options, &result, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    for (size_t k = 0; k < result.profile.count; k++) {
+        const struct clm_bench_kernel *const kernel = &result.profile.kernels[k];
+        ck_assert(kernel->milliseconds >= 0 && isfinite(kernel->milliseconds));
+        ck_assert(k == 0 || kernel->milliseconds <= result.profile.kernels[k - 1].milliseconds);
+        products += kernel->gflops > 0 ? kernel->calls : 0;
+        share += kernel->gflops * kernel->milliseconds;
+    }
+    ck_assert_double_eq(products, 8);
+    /* 2 B I O for each product */
+    ck_assert_within(share, 2e-6 * 40 * (2 * 65 * 33 + 3 * 33 * 31 + 3 * 31 * 10), 1e-9);
+    ck_assert_ptr_nonnull(kernel_of(&result.profile, "gather_bytes"));
+    ck_assert_double_eq(kernel_of(&result.profile, "softmax_xent")->calls, 1);
+    ck_assert(result.profile.peak_gflops > 0 && isfinite(result.profile.peak_gflops));
+    ck_assert(result.profile.peak_gbytes_per_s > 0 && isfinite(result.profile.peak_gbytes_per_s));
+    clm_backend_close(backend);
+}
+END_TEST
+
+START_TEST(without_kernels_there_is_no_profile)
+{
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_bench_options plain = options;
+    struct clm_bench_result result;
+    ck_assert_int_eq(clm_bench(backend, &options, &result, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "no kernels to profile"));
+    plain.wants_profile = false;
+    ck_assert_int_eq(clm_bench(backend, &plain, &result, &error), CLM_OK);
+    ck_assert_uint_eq(result.profile.count, 0);
+    ck_assert(result.steps > 0 && result.milliseconds > 0);
+    ck_assert(result.milliseconds_low <= result.milliseconds &&
+              result.milliseconds <= result.milliseconds_high);
+    clm_backend_close(backend);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("bench");
+    TCase *const cases = tcase_create("bench");
+    tcase_set_timeout(cases, 120);
+    tcase_add_loop_test(cases, each_launch_of_a_step_is_counted, 0, 2);
+    tcase_add_test(cases, without_kernels_there_is_no_profile);
+    suite_add_tcase(suite, cases);
+    return test_run(suite);
+}
