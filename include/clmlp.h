@@ -362,6 +362,19 @@ struct clm_bench_result {
 CLM_MUST_CHECK clm_status clm_bench(struct clm_backend *backend, const struct clm_bench_options *options,
                                     struct clm_bench_result *result, struct clm_error *error);
 
+/* A curve of a picture: what a system does at each batch, both of `count`. */
+struct clm_bench_series {
+    char name[96];
+    const size_t *batches;
+    const double *samples_per_s;
+    size_t count;
+};
+
+/* Writes a PNG of throughput over batch size to `path`. */
+CLM_MUST_CHECK clm_status clm_bench_plot(const char *path, const char *title,
+                                         const struct clm_bench_series *series, size_t count,
+                                         struct clm_error *error);
+
 #ifdef __cplusplus
 }
 #endif

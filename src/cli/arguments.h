@@ -36,6 +36,7 @@ enum option_key {
     KEY_LAYERS,
     KEY_SECONDS,
     KEY_PROFILE,
+    KEY_PLOT,
 };
 
 #define GEMM_NAMES_MAX 8

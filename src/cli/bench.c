@@ -15,7 +15,7 @@ struct arguments {
     struct device_choice device;
     struct sizes layers, batches;
     struct clm_bench_options bench;
-    const char *json;
+    const char *json, *plot;
     bool is_quiet; /* JSON goes to standard output */
     json_t *rows;
     double blas_milliseconds[WIDTHS_MAX]; /* of each batch; 0 while unknown */
@@ -31,6 +31,7 @@ static const struct argp_option options[] = {
     {"seconds", KEY_SECONDS, "S", 0, "time to spend on each line after warm-up (default: 2)", 3},
     {"profile", KEY_PROFILE, NULL, 0,
      "of OpenCL devices: a table of each kernel's time, against peaks measured in the same run", 3},
+    {"plot", KEY_PLOT, "FILE.png", 0, "draw samples a second over the batches of --batch", 3},
     {"json", KEY_JSON, "FILE", 0, "write the lines as JSON, too; - is standard output", 3},
     {0},
 };
@@ -60,6 +61,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_PROFILE:
         arguments->bench.wants_profile = true;
+        return 0;
+    case KEY_PLOT:
+        arguments->plot = read_name(state, "--plot", text);
         return 0;
     case KEY_JSON:
         arguments->json = text;
@@ -267,6 +271,104 @@ static void bench_all(struct arguments *arguments)
         bench_devices(arguments);
 }
 
+/* ---- a picture ---- */
+
+#define SERIES_MAX 64
+
+/* Rows of the same backend, provider and device are a curve. */
+static bool is_same_system(const json_t *a, const json_t *b)
+{
+    static const char *const keys[] = {"backend", "device"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        if (!json_equal(json_object_get(a, keys[k]), json_object_get(b, keys[k])))
+            return false;
+    return true;
+}
+
+/* The curve of the rows that are of the same system as row `first`. */
+static void collect(const json_t *rows, size_t first, struct clm_bench_series *series, size_t *batches,
+                    double *rates)
+{
+    const json_t *const system = json_array_get(rows, first);
+    *series = (struct clm_bench_series){.batches = batches, .samples_per_s = rates};
+    snprintf(series->name, sizeof series->name, "%.16s, %.60s",
+             json_string_value(json_object_get(system, "backend")),
+             json_string_value(json_object_get(system, "device")));
+    for (size_t i = first; i < json_array_size(rows); i++) {
+        const json_t *const row = json_array_get(rows, i);
+        if (!is_same_system(row, system))
+            continue;
+        batches[series->count] = (size_t)json_integer_value(json_object_get(row, "batch"));
+        rates[series->count++] = json_number_value(json_object_get(row, "samples_per_s"));
+    }
+}
+
+static bool is_first_of_its_system(const json_t *rows, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (is_same_system(json_array_get(rows, i), json_array_get(rows, at)))
+            return false;
+    return true;
+}
+
+static void draw(struct arguments *arguments)
+{
+    const size_t count = json_array_size(arguments->rows);
+    struct clm_bench_series series[SERIES_MAX];
+    struct clm_error error = {0};
+    char title[160] = "A training step of ";
+    size_t drawn = 0, *const batches = calloc(count * count + 1, sizeof *batches);
+    double *const rates = calloc(count * count + 1, sizeof *rates);
+    for (size_t i = 0; batches && rates && i < count && drawn < SERIES_MAX; i++)
+        if (is_first_of_its_system(arguments->rows, i)) {
+            collect(arguments->rows, i, &series[drawn], batches + count * drawn, rates + count * drawn);
+            drawn++;
+        }
+    for (size_t i = 0, at = strlen(title); i < arguments->layers.count && at < sizeof title; i++)
+        at += (size_t)snprintf(title + at, sizeof title - at, "%s%zu", i ? "-" : "",
+                               arguments->layers.values[i]);
+    if (clm_bench_plot(arguments->plot, title, series, drawn, &error) != CLM_OK) {
+        complain("bench", "%s", error.message);
+        arguments->has_failed = true;
+    }
+    free(batches);
+    free(rates);
+}
+
+/* ---- the crossover ---- */
+
+/* From which batch of those timed on the fastest system is another than at the smallest. */
+static void print_crossover(const struct arguments *arguments)
+{
+    const json_t *before = NULL;
+    if (arguments->batches.count > 1)
+        printf("\n");
+    for (size_t b = 0; b < arguments->batches.count; b++) {
+        const json_t *best = NULL, *row;
+        size_t i;
+        json_array_foreach(arguments->rows, i, row)
+        {
+            if ((size_t)json_integer_value(json_object_get(row, "batch")) == arguments->batches.values[b] &&
+                (!best || json_number_value(json_object_get(row, "ms_per_step")) <
+                              json_number_value(json_object_get(best, "ms_per_step"))))
+                best = row;
+        }
+        if (best && before && !is_same_system(best, before))
+            printf("from batch %zu on %s on %s is the fastest; before, %s on %s\n",
+                   arguments->batches.values[b], json_string_value(json_object_get(best, "backend")),
+                   json_string_value(json_object_get(best, "device")),
+                   json_string_value(json_object_get(before, "backend")),
+                   json_string_value(json_object_get(before, "device")));
+        if (best)
+            before = best;
+    }
+    if (before && arguments->batches.count > 1)
+        printf("at batch %zu %s on %s is the fastest\n",
+               arguments->batches.values[arguments->batches.count - 1],
+               json_string_value(json_object_get(before, "backend")),
+               json_string_value(json_object_get(before, "device")));
+}
+
 static void print_heading(const struct arguments *arguments)
 {
     printf("A training step of ");
@@ -305,6 +407,10 @@ int command_bench(int argc, char **argv)
     if (!arguments.is_quiet)
         print_heading(&arguments);
     bench_all(&arguments);
+    if (!arguments.is_quiet)
+        print_crossover(&arguments);
+    if (arguments.plot && json_array_size(arguments.rows))
+        draw(&arguments);
     if (!json_array_size(arguments.rows) && !arguments.has_failed) {
         complain("bench", "nothing could be timed");
         arguments.has_failed = true;

@@ -1,15 +1,14 @@
 #include "train/curves.h"
 
+#include "base/picture.h"
 #include "base/text.h"
 
-#include <cairo.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* All lengths in points; the picture has SCALE pixels a point. */
-#define SCALE        2.0
+/* All lengths in points. */
 #define WIDTH        920.0
 #define HEIGHT       370.0
 #define MARGIN_LEFT  58.0 /* at least: as wide as the labels need */
@@ -25,14 +24,9 @@
 #define TITLE_SIZE  14.0
 #define TITLE_LEAST 10.0
 
-struct colour {
-    double red, green, blue;
-};
-
-/* Okabe and Ito's palette: told apart by the colour-blind, too */
-static const struct colour training_colour = {0.00, 0.45, 0.70}, validation_colour = {0.84, 0.37, 0.00},
-                           test_colour = {0.00, 0.62, 0.45}, ink = {0.15, 0.15, 0.15},
-                           faint = {0.88, 0.88, 0.88};
+#define training_colour   picture_palette[0]
+#define validation_colour picture_palette[1]
+#define test_colour       picture_palette[2]
 
 /* One panel: a figure of each epoch. */
 enum figure { FIGURE_LOSS, FIGURE_ACCURACY };
@@ -126,35 +120,6 @@ static double y_of(const struct panel *panel, double value)
 
 /* ---- drawing ---- */
 
-static void set_colour(cairo_t *context, struct colour colour)
-{
-    cairo_set_source_rgb(context, colour.red, colour.green, colour.blue);
-}
-
-static double text_width(cairo_t *context, double size, const char *text)
-{
-    cairo_text_extents_t extents;
-    cairo_set_font_size(context, size);
-    cairo_text_extents(context, text, &extents);
-    return extents.x_advance;
-}
-
-/* Text with the point (x, y) at the share `across` of its width, on its baseline; returns the width. */
-static double draw_text(cairo_t *context, double x, double y, double across, double size, const char *text)
-{
-    const double width = text_width(context, size, text);
-    cairo_move_to(context, x - across * width, y);
-    cairo_show_text(context, text);
-    return width;
-}
-
-static void draw_line(cairo_t *context, double x0, double y0, double x1, double y1)
-{
-    cairo_move_to(context, x0, y0);
-    cairo_line_to(context, x1, y1);
-    cairo_stroke(context);
-}
-
 static int count_ticks(const struct panel *panel)
 {
     return 1 + (int)floor((panel->highest - panel->lowest) / panel->step + 1e-9);
@@ -200,9 +165,9 @@ static void draw_vertical_axis(const struct panel *panel)
         const double y = y_of(panel, tick_value(panel, i));
         char label[64];
         label_tick(panel, i, label);
-        set_colour(context, faint);
+        set_colour(context, picture_faint);
         draw_line(context, panel->left, y, panel->left + panel->width, y);
-        set_colour(context, ink);
+        set_colour(context, picture_ink);
         draw_text(context, panel->left - 7, y + 4, 1, LABEL_SIZE, label);
     }
 }
@@ -212,7 +177,7 @@ static void draw_horizontal_axis(const struct panel *panel)
     cairo_t *const context = panel->context;
     const double foot = panel->top + panel->height;
     const size_t step = panel->count > 10 ? (size_t)fmax(1, tick_step((double)panel->count, 10)) : 1;
-    set_colour(context, ink);
+    set_colour(context, picture_ink);
     cairo_set_line_width(context, 1);
     draw_line(context, panel->left, foot, panel->left + panel->width, foot);
     for (size_t e = step; e <= panel->count; e += step) {
@@ -278,7 +243,7 @@ static double draw_entry(cairo_t *context, double x, double y, struct colour col
         cairo_set_dash(context, dashes, 2, 0);
     draw_line(context, x, y - 4, x + 22, y - 4);
     cairo_set_dash(context, NULL, 0, 0);
-    set_colour(context, ink);
+    set_colour(context, picture_ink);
     return x + 28 + draw_text(context, x + 28, y, 0, 12, name) + 16;
 }
 
@@ -289,7 +254,7 @@ static void draw_legend(const struct panel *panel)
     const bool is_loss = panel->figure == FIGURE_LOSS,
                has_validation = panel->count && panel->epochs[0].has_validation;
     const double y = panel->top - 14, shown = is_loss ? test_value(panel) : 100 * test_value(panel);
-    set_colour(context, ink);
+    set_colour(context, picture_ink);
     cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
     double x = panel->left + draw_text(context, panel->left, y, 0, 12.5, is_loss ? "Loss" : "Accuracy") + 18;
     cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
@@ -348,63 +313,25 @@ static clm_status draw_title(cairo_t *context, const char *title, struct clm_err
         while (length && !utf8_length(text + length));
         strcpy(shown + length, ellipsis);
     }
-    set_colour(context, ink);
+    set_colour(context, picture_ink);
     draw_text(context, WIDTH / 2, 25, 0.5, fmax(size, TITLE_LEAST), shown);
     free(shown);
     free(text);
     return CLM_OK;
 }
 
-/* ---- PNG ---- */
-
-struct bytes {
-    unsigned char *data;
-    size_t size, room;
-};
-
-static cairo_status_t append(void *closure, const unsigned char *data, unsigned length)
-{
-    struct bytes *const bytes = closure;
-    if (length > bytes->room - bytes->size) {
-        const size_t room = 2 * (bytes->size + length);
-        unsigned char *const larger = realloc(bytes->data, room);
-        if (!larger)
-            return CAIRO_STATUS_NO_MEMORY;
-        bytes->data = larger;
-        bytes->room = room;
-    }
-    memcpy(bytes->data + bytes->size, data, length);
-    bytes->size += length;
-    return CAIRO_STATUS_SUCCESS;
-}
-
 clm_status curves_draw(const struct clm_epoch *epochs, size_t count, const struct clm_score *test,
                        const char *title, unsigned char **bytes, size_t *size, struct clm_error *error)
 {
-    struct bytes png = {0};
-    cairo_surface_t *const surface =
-        cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(WIDTH * SCALE), (int)(HEIGHT * SCALE));
-    cairo_t *const context = cairo_create(surface);
-    cairo_scale(context, SCALE, SCALE);
-    cairo_set_source_rgb(context, 1, 1, 1);
-    cairo_paint(context);
-    cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    clm_status status = draw_title(context, title, error);
-    draw_panel(context, FIGURE_LOSS, epochs, count, test);
-    draw_panel(context, FIGURE_ACCURACY, epochs, count, test);
-    cairo_status_t drawn = cairo_status(context);
-    if (status == CLM_OK && drawn == CAIRO_STATUS_SUCCESS)
-        drawn = cairo_surface_write_to_png_stream(surface, append, &png);
-    cairo_destroy(context);
-    cairo_surface_destroy(surface);
-    if (status == CLM_OK && drawn != CAIRO_STATUS_SUCCESS)
-        status = clm_fail(error, CLM_ERROR_MEMORY, "the curves of %zu epochs could not be drawn: %s", count,
-                          cairo_status_to_string(drawn));
+    struct picture picture = picture_begin(WIDTH, HEIGHT);
+    char what[64];
+    const clm_status status = draw_title(picture.context, title, error);
     if (status != CLM_OK) {
-        free(png.data);
+        picture_drop(&picture);
         return status;
     }
-    *bytes = png.data;
-    *size = png.size;
-    return CLM_OK;
+    draw_panel(picture.context, FIGURE_LOSS, epochs, count, test);
+    draw_panel(picture.context, FIGURE_ACCURACY, epochs, count, test);
+    snprintf(what, sizeof what, "the picture of %zu epochs", count);
+    return picture_end(&picture, what, bytes, size, error);
 }

@@ -392,7 +392,10 @@ export OCL_ICD_VENDORS=/nonexistent OPENCL_VENDOR_PATH=/nonexistent
 fails 'no OpenCL platform' devices
 fails 'no OpenCL platform' train --data data --backend opencl
 fails 'no OpenCL platform' bench --layers 16,4 --batch 10 --backend opencl
-succeeds bench --layers 16,8,4 --batch 10,20 --seconds 0.01 --json bench.json
+succeeds bench --layers 16,8,4 --batch 10,20 --seconds 0.01 --json bench.json --plot bench.png
+check 'bench: a picture' [ "$(head -c 4 bench.png | tail -c 3)" = PNG ]
+check 'bench: who is fastest' has_line out '^at batch 20 .* is the fastest$'
+fails 'no-such-directory' bench --layers 16,4 --batch 10 --seconds 0.01 --backend reference --plot no-such-directory/b.png
 check 'bench: what is missing is named' has_line err '^clmlp: bench: note: left out: no OpenCL platform'
 check 'bench: the reference is timed' [ "$(grep -c '^reference ' out)" -eq 2 ]
 check 'bench: JSON rows' [ "$(grep -c '"ms_per_step"' bench.json)" -ge 2 ]

@@ -256,7 +256,7 @@ static clm_status measure_layers(struct gemm_provider *gemm, const struct layer_
                                  bool has_slow, gemm_tuned hear, void *user, struct clm_error *error)
 {
     struct automatic *const a = automatic_of(gemm);
-    struct choice(*const measured)[PRODUCT_COUNT] = calloc(count, sizeof *measured);
+    struct choice *const measured = calloc(count * PRODUCT_COUNT, sizeof *measured);
     const struct memory_use memory = gemm->backend->memory; /* of the plan, in which trials have no part */
     const double begin = clock_seconds();
     clm_status status = measured ? CLM_OK : clm_fail_host_memory(error, "tuning", count * sizeof *measured);
@@ -264,18 +264,19 @@ static clm_status measure_layers(struct gemm_provider *gemm, const struct layer_
     gemm->backend->memory = (struct memory_use){0};
     for (size_t s = 0; status == CLM_OK && s < count; s++)
         for (int p = 0; p < PRODUCT_COUNT; p++)
-            measured[s][p] = (struct choice){
+            measured[s * PRODUCT_COUNT + (size_t)p] = (struct choice){
                 .product = (enum product)p, .B = shapes[s].B, .I = shapes[s].I, .O = shapes[s].O};
     for (size_t c = 0; status == CLM_OK && c < gemm_candidate_count; c++)
         if (has_slow || !gemm_candidates[c].is_slow_to_build)
             for (size_t s = 0; status == CLM_OK && s < count && is_usable(gemm, c); s++)
-                status = measure_layer(gemm, &shapes[s], c, measured[s], hear, user, error);
+                status = measure_layer(gemm, &shapes[s], c, &measured[s * PRODUCT_COUNT], hear, user, error);
     for (size_t s = 0; status == CLM_OK && s < count; s++)
         for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++) {
-            measured[s][p].candidate = fastest_of(a, &measured[s][p]);
+            struct choice *const choice = &measured[s * PRODUCT_COUNT + (size_t)p];
+            choice->candidate = fastest_of(a, choice);
             status =
-                measured[s][p].candidate
-                    ? choices_put(&a->choices, &measured[s][p], error)
+                choice->candidate
+                    ? choices_put(&a->choices, choice, error)
                     : clm_fail(error, CLM_ERROR_WRONG,
                                "%s multiplies wrongly with every provider; it is not used. `clmlp verify` "
                                "tells more; update its driver, or choose another with --device",

@@ -1,0 +1,99 @@
+#include "base/picture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SCALE 2.0 /* pixels a point */
+
+const struct colour picture_palette[] = {
+    {0.00, 0.45, 0.70}, {0.84, 0.37, 0.00}, {0.00, 0.62, 0.45}, {0.80, 0.47, 0.65},
+    {0.90, 0.62, 0.00}, {0.34, 0.71, 0.91}, {0.30, 0.30, 0.30},
+};
+const size_t picture_palette_size = sizeof picture_palette / sizeof *picture_palette;
+const struct colour picture_ink = {0.15, 0.15, 0.15}, picture_faint = {0.88, 0.88, 0.88};
+
+void set_colour(cairo_t *context, struct colour colour)
+{
+    cairo_set_source_rgb(context, colour.red, colour.green, colour.blue);
+}
+
+double text_width(cairo_t *context, double size, const char *text)
+{
+    cairo_text_extents_t extents;
+    cairo_set_font_size(context, size);
+    cairo_text_extents(context, text, &extents);
+    return extents.x_advance;
+}
+
+double draw_text(cairo_t *context, double x, double y, double across, double size, const char *text)
+{
+    const double width = text_width(context, size, text);
+    cairo_move_to(context, x - across * width, y);
+    cairo_show_text(context, text);
+    return width;
+}
+
+void draw_line(cairo_t *context, double x0, double y0, double x1, double y1)
+{
+    cairo_move_to(context, x0, y0);
+    cairo_line_to(context, x1, y1);
+    cairo_stroke(context);
+}
+
+struct picture picture_begin(double width, double height)
+{
+    struct picture picture = {.surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * SCALE),
+                                                                    (int)(height * SCALE))};
+    picture.context = cairo_create(picture.surface);
+    cairo_scale(picture.context, SCALE, SCALE);
+    cairo_set_source_rgb(picture.context, 1, 1, 1);
+    cairo_paint(picture.context);
+    cairo_select_font_face(picture.context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    return picture;
+}
+
+void picture_drop(struct picture *picture)
+{
+    cairo_destroy(picture->context);
+    cairo_surface_destroy(picture->surface);
+    *picture = (struct picture){0};
+}
+
+struct bytes {
+    unsigned char *data;
+    size_t size, room;
+};
+
+static cairo_status_t append(void *closure, const unsigned char *data, unsigned length)
+{
+    struct bytes *const bytes = closure;
+    if (length > bytes->room - bytes->size) {
+        const size_t room = 2 * (bytes->size + length);
+        unsigned char *const larger = realloc(bytes->data, room);
+        if (!larger)
+            return CAIRO_STATUS_NO_MEMORY;
+        bytes->data = larger;
+        bytes->room = room;
+    }
+    memcpy(bytes->data + bytes->size, data, length);
+    bytes->size += length;
+    return CAIRO_STATUS_SUCCESS;
+}
+
+clm_status picture_end(struct picture *picture, const char *what, unsigned char **bytes, size_t *size,
+                       struct clm_error *error)
+{
+    struct bytes png = {0};
+    cairo_status_t drawn = cairo_status(picture->context);
+    if (drawn == CAIRO_STATUS_SUCCESS)
+        drawn = cairo_surface_write_to_png_stream(picture->surface, append, &png);
+    picture_drop(picture);
+    if (drawn != CAIRO_STATUS_SUCCESS) {
+        free(png.data);
+        return clm_fail(error, CLM_ERROR_MEMORY, "%s could not be drawn: %s", what,
+                        cairo_status_to_string(drawn));
+    }
+    *bytes = png.data;
+    *size = png.size;
+    return CLM_OK;
+}
