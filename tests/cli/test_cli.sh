@@ -395,13 +395,13 @@ fails 'no OpenCL platform' bench --layers 16,4 --batch 10 --backend opencl
 succeeds bench --layers 16,8,4 --batch 10,20 --seconds 0.01 --json bench.json --plot bench.png
 check 'bench: a picture' [ "$(head -c 4 bench.png | tail -c 3)" = PNG ]
 check 'bench: who is fastest' has_line out '^at batch 20 .* is the fastest$'
-fails 'no-such-directory' bench --layers 16,4 --batch 10 --seconds 0.01 --backend reference --plot no-such-directory/b.png
 check 'bench: what is missing is named' has_line err '^clmlp: bench: note: left out: no OpenCL platform'
 check 'bench: the reference is timed' [ "$(grep -c '^reference ' out)" -eq 2 ]
 check 'bench: JSON rows' [ "$(grep -c '"ms_per_step"' bench.json)" -ge 2 ]
 for key in system backend provider device layers batch momentum ms_per_step samples_per_s gflops; do
     check "bench: JSON key $key" has_line bench.json "\"$key\": "
 done
+fails 'no-such-directory' bench --layers 16,4 --batch 10 --seconds 0.01 --backend reference --plot no-such-directory/b.png
 unset OCL_ICD_VENDORS OPENCL_VENDOR_PATH
 
 case $backends in
