@@ -13,7 +13,7 @@ static struct clm_error error;
 
 /* ---- candidates: one that is right, and that one spoilt ---- */
 
-static enum spoil { SPOIL_NOTHING, SPOIL_LAST, SPOIL_NAN, SPOIL_MIDDLE, SPOIL_TIME } spoil;
+static enum spoil { SPOIL_NOTHING, SPOIL_LAST, SPOIL_NAN, SPOIL_MIDDLE, SPOIL_BIAS, SPOIL_TIME } spoil;
 static enum product spoilt_product;
 static const struct gemm_operations *right;
 
@@ -58,7 +58,7 @@ static clm_status spoilt_update(struct gemm_provider *gemm, const struct tensor 
                                 struct linear *layer, const struct step *step, struct clm_error *e)
 {
     const clm_status status = right->descend(gemm, dZ, X, layer, step, e);
-    spoil_result(gemm, PRODUCT_UPDATE, &layer->W);
+    spoil_result(gemm, PRODUCT_UPDATE, spoil == SPOIL_BIAS ? &layer->b : &layer->W);
     return status;
 }
 
@@ -189,6 +189,42 @@ START_TEST(a_wrong_candidate_is_named_and_dropped)
     expect_provider("auto: second");
     ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
     ck_assert_ptr_nonnull(strstr(notes, "computes wrongly"));
+}
+END_TEST
+
+START_TEST(a_wrong_bias_is_seen)
+{
+    spoil = SPOIL_BIAS;
+    spoilt_product = PRODUCT_UPDATE;
+    expect_provider("auto: second");
+    ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
+}
+END_TEST
+
+/* The self-test's tiny layer is measured, too, but has no part in the provider's name. */
+START_TEST(the_name_is_of_the_nets_alone)
+{
+    struct clm_backend *const backend = open_auto();
+    ck_assert_str_eq(clm_backend_provider(backend), "auto");
+    ck_assert_int_eq(prepare(backend, 33), CLM_OK);
+    ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* A benchmark plans its memory first, and that is when the shapes are measured. */
+START_TEST(a_benchmark_tells_tuning_apart)
+{
+    const struct clm_bench_options options = {.sizes = widths, .size_count = 3, .batch = 33, .seconds = 0.01};
+    struct clm_backend *const backend = open_auto();
+    struct clm_bench_result result;
+    for (int again = 0; again < 2; again++) {
+        if (clm_bench(backend, &options, &result, &error) != CLM_OK)
+            ck_abort_msg("%s", error.message);
+        ck_assert(again ? result.tuning_seconds == 0 : result.tuning_seconds > 0);
+        ck_assert(result.first_step_seconds > 0);
+    }
+    clm_backend_close(backend);
 }
 END_TEST
 
@@ -334,6 +370,9 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, the_fastest_is_taken_and_remembered);
     tcase_add_loop_test(cases, a_wrong_candidate_is_named_and_dropped, 0, 9);
+    tcase_add_test(cases, a_wrong_bias_is_seen);
+    tcase_add_test(cases, the_name_is_of_the_nets_alone);
+    tcase_add_test(cases, a_benchmark_tells_tuning_apart);
     tcase_add_test(cases, a_slow_candidate_is_not_taken);
     tcase_add_test(cases, a_device_without_a_right_one_is_refused);
     tcase_add_test(cases, tuning_reports_each_measurement);

@@ -264,17 +264,18 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
                             "be from 1 to %d",
                             options->sizes[i], options->batch, INT32_MAX);
     bench.rows = rows_of(options);
+    const double tuned = clm_tune_seconds(be); /* planning measures, too */
     if ((status = check_memory(options, &bench, error)))
         return status;
     if ((status = create_data(&bench, options->sizes[0], error)) ||
         (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)))
         goto cleanup;
-    const double begin = clock_seconds(), tuned = clm_tune_seconds(be);
+    const double begin = clock_seconds(), tuned_at_begin = clm_tune_seconds(be);
     if ((status = create_network(&bench, options, error)) ||
         (status = write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
         goto cleanup;
     result->tuning_seconds = clm_tune_seconds(be) - tuned;
-    result->first_step_seconds = clock_seconds() - begin - result->tuning_seconds;
+    result->first_step_seconds = clock_seconds() - begin - (clm_tune_seconds(be) - tuned_at_begin);
     if ((status = warm_up(&bench, &steps, error)) == CLM_OK)
         status = time_slices(&bench, options, steps, result, error);
     if (status == CLM_OK && options->wants_profile)

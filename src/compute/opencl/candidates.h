@@ -28,6 +28,9 @@ typedef void (*gemm_tuned)(void *user, const struct clm_tune_row *row);
 CLM_MUST_CHECK clm_status gemm_auto_tune(struct gemm_provider *gemm, const size_t *widths, size_t width_count,
                                          size_t batch, gemm_tuned hear, void *user, struct clm_error *error);
 
+/* The provider's name tells who multiplies for the nets that are prepared from here on. */
+void gemm_auto_forget_use(struct gemm_provider *gemm);
+
 /* Of its file of choices; NULL where it has none. */
 const char *gemm_auto_path(const struct gemm_provider *gemm);
 

@@ -356,6 +356,12 @@ static void name_provider(struct gemm_provider *gemm)
                 (size_t)snprintf(name + length, size - length, "%s%s", used++ ? "+" : ": ", a->names[c]);
 }
 
+void gemm_auto_forget_use(struct gemm_provider *gemm)
+{
+    memset(automatic_of(gemm)->is_used, 0, sizeof automatic_of(gemm)->is_used);
+    name_provider(gemm);
+}
+
 /* Of a layer that is about to be used: measures it, where that has not been done. */
 static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                             struct clm_error *error)

@@ -345,6 +345,8 @@ static clm_status open_one(cl_device_id id, const struct clm_device *about,
         status = gemm->open(&own->gemm, error);
     if (status == CLM_OK && !options->skip_self_test)
         status = opencl_self_test(&own->base, error);
+    if (status == CLM_OK && gemm == &gemm_auto)
+        gemm_auto_forget_use(&own->gemm);
     if (status != CLM_OK) {
         opencl_close(&own->base);
         return status;

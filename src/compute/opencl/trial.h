@@ -14,7 +14,7 @@ void trial_close(struct trial *trial);
 
 /* *error_over_bound of the provider's result, NaN where it has one: at most 1 where it is right. Compared are elements of
  * every corner and of random places, with the epilogue, and the whole product without one, multiplied by a random vector
- * of signs (Freivalds' check), each under the bound of its sums. */
+ * of signs (Freivalds' check), and of the update every bias, each under the bound of its sums. */
 CLM_MUST_CHECK clm_status trial_check(struct trial *trial, struct gemm_provider *gemm, enum product product,
                                       double *error_over_bound, struct clm_error *error);
 
