@@ -52,7 +52,7 @@ compile() {
 has_fashion_mnist() {
     local folder
     for folder in "${CLMLP_DATA:-}" "${XDG_DATA_HOME:-${HOME:-}/.local/share}/clmlp" /usr/share/datasets; do
-        [ -d "$folder/fashion-mnist" ] && return
+        compgen -G "$folder/fashion-mnist/train-images*" >/dev/null && return
     done
     return 1
 }

@@ -109,13 +109,13 @@ static void draw_series(const struct axes *axes, const struct clm_bench_series *
     }
 }
 
-/* In the lower right corner, where curves that rise leave room. */
+/* In the upper left corner, where curves that rise leave room. */
 static void draw_legend(cairo_t *context, const struct clm_bench_series *series, size_t count)
 {
     double widest = 0;
     for (size_t s = 0; s < count; s++)
         widest = fmax(widest, text_width(context, LABEL_SIZE, series[s].name));
-    const double left = WIDTH - RIGHT - widest - 46, top = HEIGHT - FOOT - 10 - LINE_SPACE * (double)count;
+    const double left = LEFT + 18, top = TOP + 10;
     cairo_set_source_rgba(context, 1, 1, 1, 0.85);
     cairo_rectangle(context, left - 8, top - 4, widest + 46, LINE_SPACE * (double)count + 8);
     cairo_fill(context);
