@@ -16,6 +16,7 @@ struct arguments {
     const char *init;
     struct clm_train_options train;
     bool is_quiet;
+    const struct clm_backend *backend;
     struct clm_epoch last; /* finished */
 };
 
@@ -160,8 +161,8 @@ static void print_header(const struct clm_data *data, const struct clm_model *mo
         printf("%s%zu", l ? "-" : "", clm_model_width(model, l));
     for (size_t l = 0; l < clm_model_depth(model); l++)
         parameters += (clm_model_width(model, l) + 1) * clm_model_width(model, l + 1);
-    printf(", %zu parameters\nbackend   %s on %s, products by %s\n", parameters, clm_backend_name(backend),
-           printable(clm_backend_device(backend)).text, clm_backend_provider(backend));
+    printf(", %zu parameters\nbackend   %s on %s\n", parameters, clm_backend_name(backend),
+           printable(clm_backend_device(backend)).text);
 }
 
 static void print_settings(const struct clm_train_options *train, size_t rows)
@@ -193,7 +194,7 @@ static void print_plan(void *user, const struct clm_memory_plan *plan)
     char text[32];
     if (arguments->is_quiet)
         return;
-    printf("\nmemory planned on the device\n");
+    printf("products  by %s\n\nmemory planned on the device\n", clm_backend_provider(arguments->backend));
     for (size_t i = 0; i < plan->part_count; i++)
         printf("  %-28s %11s\n", plan->parts[i].name, size_text(text, plan->parts[i].bytes));
     printf("  %-28s %11s", "at the peak", size_text(text, plan->total));
@@ -312,6 +313,7 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
         print_header(data, model, backend);
         print_settings(&arguments->train, clm_data_rows(data, CLM_TRAIN));
     }
+    arguments->backend = backend;
     catch_interrupts();
     status = clm_train(backend, model, data, &arguments->train, &result, error);
     clear_progress();
