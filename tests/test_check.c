@@ -44,7 +44,13 @@ static struct verdict verify(struct clm_backend *backend)
     return verdict;
 }
 
-/* Fails unless `operation` was named, and nothing else but steps that contain it. */
+/* Whole steps, and an update with a forward pass behind it, contain other operations. */
+static bool is_composed(const char *name)
+{
+    return !strcmp(name, "training_steps") || !strcmp(name, "linear_update_forward");
+}
+
+/* Fails unless `operation` was named, and nothing else but what contains it. */
 static void expect_named(const struct verdict *verdict, const char *operation, const char *also,
                          const char *what)
 {
@@ -52,8 +58,7 @@ static void expect_named(const struct verdict *verdict, const char *operation, c
     for (size_t i = 0; i < verdict->failures; i++) {
         const char *const name = verdict->failed[i];
         is_named = is_named || !strcmp(name, operation);
-        if (strcmp(name, operation) && strcmp(name, "training_steps") &&
-            !(also && !strncmp(name, also, strlen(also))))
+        if (strcmp(name, operation) && !is_composed(name) && !(also && !strncmp(name, also, strlen(also))))
             ck_abort_msg("%s: %s is blamed, too", what, name);
     }
     if (!is_named)
@@ -182,6 +187,18 @@ static clm_status spoilt_step(struct clm_backend *be, const struct tensor *dZ, c
     return status;
 }
 
+static clm_status spoilt_step_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                      struct linear *layer, const struct step *step,
+                                      const struct tensor *next_X, enum activation act, struct tensor *next_Y,
+                                      struct clm_error *e)
+{
+    clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    if (status == CLM_OK)
+        status = right.linear_forward(be, next_X, layer, act, next_Y, e);
+    spoil(next_Y);
+    return status;
+}
+
 static clm_status spoilt_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
                                 struct tensor *velocity, const struct step *step, struct clm_error *e)
 {
@@ -214,6 +231,9 @@ static void put_spoilt(size_t operation)
     case 6:
         spoilt.linear_backward_update = spoilt_step;
         break;
+    case 7:
+        spoilt.linear_update_forward = spoilt_step_forward;
+        break;
     default:
         spoilt.update = spoilt_update;
     }
@@ -226,6 +246,7 @@ static const char *const operation_names[] = {"gather",
                                               "linear_backward_input",
                                               "linear_backward_params",
                                               "linear_backward_update",
+                                              "linear_update_forward",
                                               "update"};
 #define OPERATIONS (sizeof operation_names / sizeof *operation_names)
 
@@ -511,32 +532,45 @@ static const struct {
     {"epilogue.cl", "dW[at] += penalty", "dW[at] -= penalty", "linear_backward_params", NULL},
     {"gemm_cpu.cl", "z + load_some(b + n + j, count)", "z", "linear_forward", NULL},
     {"gemm_cpu.cl", "z += load_some(y, count)", "z += z", "linear_forward", NULL},
-    {"gemm_cpu.cl", "add_up(sum) + b[n + j]", "add_up(sum)", "linear_forward", NULL},
-    {"gemm_cpu.cl", "if (rest > 0)", "if (rest > 1)", "linear_forward", NULL},
     {"gemm_cpu.cl", "z < (VECTOR)(0.0f)", "!(z >= (VECTOR)(0.0f))", "linear_forward", NULL},
+    {"gemm_cpu.cl", "if (columns > VW && tall == MR)", "if (columns > 2 * VW && tall == MR)",
+     "linear_forward", NULL},
+    {"gemm_cpu.cl", "multiply_rows(X + (size_t)m * I + k0, tall, m_end - m",
+     "multiply_rows(X + (size_t)m * I + k0, tall, m_end - m - 1", "linear_forward", NULL},
     {"gemm_cpu.cl", "Y > (VECTOR)(0.0f)", "Y >= (VECTOR)(0.0f)", "linear_backward_input", NULL},
-    {"gemm_cpu.cl", "d += load_some(dX + to, count)", "d += d", "linear_backward_input", NULL},
-    {"gemm_cpu.cl", "d += load_some(dW + to, count)", "d += d", "linear_backward_params", NULL},
-    {"gemm_cpu.cl", ": velocity + d", ": d", "linear_backward_update", NULL},
     {"gemm_cpu.cl", "isnan(Y)", "isnan(dX)", "linear_backward_input", NULL},
-    {"gemm_cpu.cl", "penalty * load_some(W + to, count)", "0.0f", "linear_backward_params", NULL},
+    {"gemm_cpu.cl", "d += load_some(dX + to, count)", "d += d", "linear_backward_input", NULL},
+    {"gemm_cpu.cl", "to[2 * i].odd = from[i + VW / 2].lo", "to[2 * i].odd = from[i].lo",
+     "linear_backward_input", NULL},
+    {"gemm_cpu.cl", "if (k + i < count)", "if (k + i < count - 1)", "linear_backward_input", NULL},
+    {"gemm_cpu.cl", "d += before", "d += d", "linear_backward_params", NULL},
+    {"gemm_cpu.cl", "penalty * LOAD(W + to)", "0.0f", "linear_backward_params", NULL},
+    {"gemm_cpu.cl", "sum + load_some(db + n, n_end - n) : sum", "sum : sum", "linear_backward_params", NULL},
+    {"gemm_cpu.cl", "n = n0; m0 == 0 && n < n_end", "n = n0; m0 == 0 && n + VW < n_end",
+     "linear_backward_params", NULL},
+    {"gemm_cpu.cl", "load_some(b, count) - rate * step", "load_some(b, count) + rate * step",
+     "linear_backward_update", NULL},
+    {"gemm_cpu.cl", "is_first ? momentum * velocity + d : velocity + d", "momentum * velocity + d",
+     "linear_backward_update", NULL},
+    {"gemm_cpu.cl", "is_first ? momentum * before + d : before + d", "momentum * before + d",
+     "linear_backward_update", NULL},
     {"gemm_cpu.cl", "velocity += penalty * weight", "", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "is_first ? decay * weight : weight", "weight", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "momentum * velocity + d", "velocity + d", "linear_backward_update", NULL},
+    {"gemm_cpu.cl", "(is_first ? decay * weight : weight) - rate * d", "weight - rate * d",
+     "linear_backward_update", NULL},
     {"gemm_cpu.cl", "weight - rate * velocity", "weight + rate * velocity", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", ": *v + d;", ": d;", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "*b -= rate * velocity", "*b += rate * velocity", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "acc[i] += (VECTOR)(left[i * row_step + k * step]) * right",
-     "acc[i] += (VECTOR)(left[i * row_step]) * right", "linear_forward", "linear_"},
-    {"gemm_cpu.cl", "if (columns > VW)", "if (columns > 2 * VW)", "linear_forward", "linear_"},
-    {"gemm_cpu.cl", "const VECTOR value = (VECTOR)(left[i * row_step + k * step])",
-     "const VECTOR value = (VECTOR)(left[i * row_step])", "linear_forward", "linear_"},
-    {"gemm_cpu.cl", "*b -= rate * d", "*b += rate * d", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "(k0 > 0 ? db[i] : 0.0f)", "0.0f", "linear_backward_params", NULL},
-    {"gemm_cpu.cl", "max(0, end - m - i)", "max(0, end - m - i - 1)", "linear_backward_params",
-     "linear_backward_update"},
-    {"gemm_cpu.cl", "to[2 * i].odd = from[i + VW / 2].lo", "to[2 * i].odd = from[i].lo", "linear_forward",
-     NULL},
+    {"gemm_cpu.cl", "acc[i][j] + penalty * weight", "acc[i][j]", "linear_backward_update", NULL},
+    {"gemm_cpu.cl", "decay * LOAD(w + at)", "LOAD(w + at)", "linear_backward_update", NULL},
+    {"gemm_cpu.cl", "rows >= MR && columns >= NR", "rows >= MR - 1 && columns >= NR",
+     "linear_backward_update", NULL},
+    {"gemm_cpu.cl", "lane_numbers) < count", "lane_numbers) <= count", "linear_backward_params", "linear_"},
+    {"gemm_cpu.cl", "(VECTOR)(row[i][k * step])", "(VECTOR)(row[i][0])", "linear_forward", "linear_"},
+    {"gemm_cpu.cl", "max(0, end - m - i)", "max(0, end - m - i - 1)", "linear_backward_params", "linear_"},
+    {"gemm_cpu.cl", "i0 > 0 ? LOAD(to) + LOAD(tile + at)", "i0 > 0 ? LOAD(tile + at)",
+     "linear_update_forward", NULL},
+    {"gemm_cpu.cl", "LOAD(z + m * NR + j) + load_some(b", "LOAD(z + m * NR + j) - load_some(b",
+     "linear_update_forward", NULL},
+    {"gemm_cpu.cl", "multiply_rows(next_X + (size_t)m * I + i0", "multiply_rows(next_X + (size_t)m * I",
+     "linear_update_forward", NULL},
     {"softmax.cl", "sum += exp(z[c] - largest)", "sum += exp(z[c])", "softmax_xent", "softmax"},
     {"softmax.cl", "if (z[c] > largest", "if (z[c] >= largest", "softmax_xent", "softmax"},
     {"softmax.cl", "log(sum) + (largest - z[label])", "log(sum) - z[label]", "softmax_xent", NULL},

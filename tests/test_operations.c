@@ -32,6 +32,15 @@ static struct tensor reals(size_t rows, size_t columns, const float *values)
     return tensor;
 }
 
+/* Of a layer, in a batch of two. */
+static struct tensor weights(size_t O, size_t I, const float *values)
+{
+    struct tensor tensor;
+    ck_assert_done(weights_create(be, O, I, 2, &tensor, &error));
+    ck_assert_done(backend_write(be, &tensor, HOST_FLOAT, values, &error));
+    return tensor;
+}
+
 static struct tensor indices(size_t count, const uint32_t *values)
 {
     struct tensor tensor;
@@ -93,10 +102,10 @@ static struct linear layer_of(bool has_velocity)
 {
     static const float W_velocity[6] = {1, -2, 4, 0, 0.5f, 8}, b_velocity[2] = {2, -4};
     const size_t widths[2] = {3, 2};
-    struct linear layer = {.W = reals(2, 3, W_values), .b = reals(1, 2, b_values)};
     ck_assert_done(backend_prepare(be, widths, 2, 2, &error));
+    struct linear layer = {.W = weights(2, 3, W_values), .b = reals(1, 2, b_values)};
     if (has_velocity) {
-        layer.W_velocity = reals(2, 3, W_velocity);
+        layer.W_velocity = weights(2, 3, W_velocity);
         layer.b_velocity = reals(1, 2, b_velocity);
     }
     return layer;
@@ -180,7 +189,8 @@ START_TEST(parameter_gradients_are_by_hand)
     struct linear layer = layer_of(false);
     struct tensor dZ = reals(2, 2, dZ_values), X = reals(2, 3, X_values);
     for (int has_penalty = 0; has_penalty < 2; has_penalty++) {
-        struct tensor dW = unset(2, 3), db = unset(1, 2);
+        static const float nothing[6] = {NAN, NAN, NAN, NAN, NAN, NAN};
+        struct tensor dW = weights(2, 3, nothing), db = unset(1, 2);
         ck_assert_done(linear_backward_params(be, &dZ, &X, &layer, has_penalty ? 0.25 : 0, &dW, &db, &error));
         expect_exactly(&dW, has_penalty ? penalised : dW_values);
         expect_exactly(&db, db_values);
@@ -222,6 +232,36 @@ START_TEST(the_step_is_by_hand)
         layer_free(&layer);
         close_with_workspace();
     }
+}
+END_TEST
+
+/* W = W - 0.5 dW and b = b - 0.5 db, and then a batch of one through them: its row times W by hand. */
+START_TEST(step_and_next_forward_are_by_hand)
+{
+    static const float next_values[3] = {2, -1, 4};
+    const struct step step = {.learning_rate = 0.5};
+    double W[6], b[2], Y[2];
+    for (size_t i = 0; i < 6; i++)
+        W[i] = (double)W_values[i] - 0.5 * dW_values[i];
+    for (size_t o = 0; o < 2; o++) {
+        b[o] = (double)b_values[o] - 0.5 * db_values[o];
+        Y[o] = fmax(0, 2 * W[3 * o] - W[3 * o + 1] + 4 * W[3 * o + 2] + b[o]);
+    }
+    ck_assert(Y[0] > 0 && Y[1] == 0);
+    open_backend(_i);
+    struct linear layer = layer_of(false);
+    struct tensor dZ = reals(2, 2, dZ_values), X = reals(2, 3, X_values);
+    struct tensor next_X = reals(1, 3, next_values), next_Y = unset(1, 2);
+    ck_assert_done(
+        linear_update_forward(be, &dZ, &X, &layer, &step, &next_X, ACTIVATION_RELU, &next_Y, &error));
+    expect_exactly(&layer.W, W);
+    expect_exactly(&layer.b, b);
+    expect_exactly(&next_Y, Y);
+    tensor_free(be, &dZ);
+    tensor_free(be, &X);
+    tensor_free(be, &next_X);
+    layer_free(&layer);
+    close_with_workspace();
 }
 END_TEST
 
@@ -483,6 +523,7 @@ int main(void)
         input_gradient_is_by_hand,
         parameter_gradients_are_by_hand,
         the_step_is_by_hand,
+        step_and_next_forward_are_by_hand,
         the_step_alone_is_by_hand,
         cross_entropy_is_by_hand,
         ties_and_nans_in_the_logits,

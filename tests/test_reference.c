@@ -49,6 +49,16 @@ static struct tensor real(size_t rows, size_t columns, const float *values)
     return keep(TENSOR_REAL, rows, columns, HOST_FLOAT, values);
 }
 
+/* Of a layer, in a batch of two. */
+static struct tensor weights(size_t O, size_t I, const float *values)
+{
+    ck_assert_uint_lt(tensor_count, sizeof tensors / sizeof *tensors);
+    struct tensor *const tensor = &tensors[tensor_count++];
+    ck_assert_ok(weights_create(backend, O, I, 2, tensor, &error));
+    ck_assert_ok(backend_write(backend, tensor, HOST_FLOAT, values, &error));
+    return *tensor;
+}
+
 static struct tensor indices(size_t count, const uint32_t *values)
 {
     return keep(TENSOR_INDEX, 1, count, HOST_INDEX, values);
@@ -107,7 +117,8 @@ static const float dZ_values[4] = {1, 2, -4, 0.5f};
 
 static struct linear layer_of(void)
 {
-    return (struct linear){.W = real(2, 3, W_values), .b = real(1, 2, b_values)};
+    prepare(2, 3, 2);
+    return (struct linear){.W = weights(2, 3, W_values), .b = real(1, 2, b_values)};
 }
 
 /* Z = X Wᵀ + b: 1 - 4 - 4 + 3 = -4   2 + 2 + 1 - 1 = 4   3 + 16 + 3 = 22   6 - 4 - 1 = 1 */
@@ -117,7 +128,6 @@ START_TEST(forward)
     const struct tensor X = real(2, 3, X_values);
     const struct linear layer = layer_of();
     struct tensor Y = output(2, 2);
-    prepare(2, 3, 2);
     ck_assert_ok(linear_forward(backend, &X, &layer, ACTIVATION_NONE, &Y, &error));
     expect(&Y, (const float[]){-4, 4, 22, 1});
     ck_assert_ok(linear_forward(backend, &X, &layer, ACTIVATION_RELU, &Y, &error));
@@ -135,7 +145,6 @@ START_TEST(backward_input)
     const struct tensor dZ = real(2, 2, dZ_values), Y = real(2, 3, Y_values);
     const struct linear layer = layer_of();
     struct tensor dX = output(2, 3);
-    prepare(2, 3, 2);
     ck_assert_ok(linear_backward_input(backend, &dZ, &layer, NULL, &dX, &error));
     expect(&dX, (const float[]){5, 0, 2, -3, 8.5f, -16.5f});
     ck_assert_ok(linear_backward_input(backend, &dZ, &layer, &Y, &dX, &error));
@@ -151,8 +160,7 @@ START_TEST(backward_params)
     open_backend(_i);
     const struct tensor dZ = real(2, 2, dZ_values), X = real(2, 3, X_values);
     const struct linear layer = layer_of();
-    struct tensor dW = output(2, 3), db = output(1, 2);
-    prepare(2, 3, 2);
+    struct tensor dW = weights(2, 3, (const float[]){NAN, NAN, NAN, NAN, NAN, NAN}), db = output(1, 2);
     ck_assert_ok(linear_backward_params(backend, &dZ, &X, &layer, 0, &dW, &db, &error));
     expect(&dW, (const float[]){-11, 2, -17, 3.5f, 4, 0});
     expect(&db, (const float[]){-3, 2.5f});
@@ -170,7 +178,6 @@ START_TEST(backward_update)
     open_backend(_i);
     const struct tensor dZ = real(2, 2, dZ_values), X = real(2, 3, X_values);
     struct linear layer = layer_of();
-    prepare(2, 3, 2);
     ck_assert_ok(linear_backward_update(backend, &dZ, &X, &layer, &step, &error));
     expect(&layer.W, (const float[]){6.25f, -2.5f, 11.5f, -0.25f, -1.25f, -0.75f});
     expect(&layer.b, (const float[]){4.5f, -2.25f});
@@ -185,9 +192,8 @@ START_TEST(backward_update_with_momentum)
     open_backend(_i);
     const struct tensor dZ = real(2, 2, dZ_values), X = real(2, 3, X_values);
     struct linear layer = layer_of();
-    layer.W_velocity = real(2, 3, (const float[]){2, 0, -2, 0, 2, 4});
+    layer.W_velocity = weights(2, 3, (const float[]){2, 0, -2, 0, 2, 4});
     layer.b_velocity = real(1, 2, (const float[]){-2, 1});
-    prepare(2, 3, 2);
     ck_assert_ok(linear_backward_update(backend, &dZ, &X, &layer, &step, &error));
     expect(&layer.W_velocity, (const float[]){-9.5f, 1, -16, 4.5f, 5.5f, 1.5f});
     expect(&layer.b_velocity, (const float[]){-4, 3});

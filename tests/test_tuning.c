@@ -17,23 +17,21 @@ static enum spoil { SPOIL_NOTHING, SPOIL_LAST, SPOIL_NAN, SPOIL_MIDDLE, SPOIL_BI
 static enum product spoilt_product;
 static const struct gemm_operations *right;
 
-static void spoil_result(struct gemm_provider *gemm, enum product product, const struct tensor *result)
+static void spoil_result(struct gemm_provider *gemm, enum product product, struct tensor *result)
 {
     const size_t count = result->rows * result->columns, at = spoil == SPOIL_MIDDLE ? count / 2 : count - 1;
-    float value;
     if (product != spoilt_product || spoil == SPOIL_NOTHING)
         return;
     if (spoil == SPOIL_TIME) {
         usleep(30000);
         return;
     }
-    ck_assert_int_eq(
-        clEnqueueReadBuffer(gemm->device->queue, result->memory, CL_TRUE, at * 4, 4, &value, 0, NULL, NULL),
-        CL_SUCCESS);
-    value = spoil == SPOIL_NAN ? NAN : value + 1;
-    ck_assert_int_eq(
-        clEnqueueWriteBuffer(gemm->device->queue, result->memory, CL_TRUE, at * 4, 4, &value, 0, NULL, NULL),
-        CL_SUCCESS);
+    float *const values = malloc(count * sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    ck_assert_int_eq(backend_read(gemm->backend, result, HOST_FLOAT, values, &error), CLM_OK);
+    values[at] = spoil == SPOIL_NAN ? NAN : values[at] + 1;
+    ck_assert_int_eq(backend_write(gemm->backend, result, HOST_FLOAT, values, &error), CLM_OK);
+    free(values);
 }
 
 static clm_status spoilt_forward(struct gemm_provider *gemm, const struct tensor *X,

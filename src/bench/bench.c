@@ -26,6 +26,7 @@ struct bench {
     struct tensor order; /* (1,rows) shuffled, as training has it */
     struct metrics sums;
     size_t rows, batch, next; /* of the data; next: the first row of the next step */
+    bool has_begun;           /* the next step's batch has been gathered */
     struct step step;
 };
 
@@ -141,13 +142,15 @@ static clm_status write_parameters(struct bench *bench, const struct clm_bench_o
 static clm_status run_steps(struct bench *bench, size_t count, struct clm_error *error)
 {
     clm_status status = CLM_OK;
+    struct minibatch next = {.data = &bench->data, .order = &bench->order, .rows = bench->batch};
+    if (!bench->has_begun)
+        status = network_gather(&bench->net, &next, error);
+    bench->has_begun = true;
     for (size_t i = 0; status == CLM_OK && i < count; i++) {
-        if ((status = network_gather(&bench->net, &bench->data, &bench->order, bench->next, bench->batch,
-                                     error)) ||
-            (status = network_step(&bench->net, bench->batch, &bench->step, &bench->sums, error)))
-            break;
-        bench->next = (bench->next + bench->batch) % bench->rows;
-        status = backend_pace(bench->be, error);
+        next.first = bench->next = (bench->next + bench->batch) % bench->rows;
+        status = network_step(&bench->net, bench->batch, &bench->step, &bench->sums, &next, error);
+        if (status == CLM_OK)
+            status = backend_pace(bench->be, error);
     }
     return status ? status : backend_finish(bench->be, error);
 }

@@ -91,13 +91,14 @@ static clm_status make_inputs(struct gradcheck *g, struct clm_error *error)
 
 static clm_status create_gradients(struct side *side, size_t l, struct clm_error *error)
 {
+    struct clm_backend *const be = side->be;
     const struct tensor *const W = &side->net.layers[l].W;
     side->weights[l] = calloc(W->rows * W->columns, sizeof **side->weights);
     side->biases[l] = calloc(W->rows, sizeof **side->biases);
     if (!side->weights[l] || !side->biases[l])
         return clm_fail_host_memory(error, "gradcheck", W->rows * W->columns * sizeof **side->weights);
-    const clm_status status = tensor_create(side->be, TENSOR_REAL, W->rows, W->columns, &side->dW[l], error);
-    return status ? status : tensor_create(side->be, TENSOR_REAL, 1, W->rows, &side->db[l], error);
+    const clm_status status = weights_create(be, W->rows, W->columns, side->net.batch, &side->dW[l], error);
+    return status ? status : tensor_create(be, TENSOR_REAL, 1, W->rows, &side->db[l], error);
 }
 
 static clm_status create_side(struct side *side, struct clm_backend *be, const struct gradcheck *g,

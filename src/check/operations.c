@@ -18,12 +18,26 @@ static struct operand *add_real(struct problem *p, const char *name, enum role r
     return problem_add(p, name, role, TENSOR_REAL, rows, columns, fill);
 }
 
+static void prepare(struct problem *p, const struct variant *v)
+{
+    const size_t widths[2] = {v->I, v->O};
+    if (p->status == CLM_OK)
+        p->status = backend_prepare(p->device, widths, 2, v->B, p->error);
+}
+
+static struct operand *add_weights(struct problem *p, const char *name, enum role role,
+                                   const struct variant *v)
+{
+    return problem_add_weights(p, name, role, v->O, v->I, v->B, v->fill);
+}
+
 static struct layer_operands add_layer(struct problem *p, enum role role, const struct variant *v)
 {
-    struct layer_operands layer = {.W = add_real(p, "W", role, v->O, v->I, v->fill),
+    prepare(p, v);
+    struct layer_operands layer = {.W = add_weights(p, "W", role, v),
                                    .b = add_real(p, "b", role, 1, v->O, v->fill)};
     if (v->momentum != 0) {
-        layer.W_velocity = add_real(p, "v", role, v->O, v->I, v->fill);
+        layer.W_velocity = add_weights(p, "v", role, v);
         layer.b_velocity = add_real(p, "b_velocity", role, 1, v->O, v->fill);
     }
     return layer;
@@ -47,13 +61,6 @@ static struct bounded_layer bounded_layer_of(const struct layer_operands *layer)
         bounded.b_velocity = &layer->b_velocity->expected;
     }
     return bounded;
-}
-
-static void prepare(struct problem *p, const struct variant *v)
-{
-    const size_t widths[2] = {v->I, v->O};
-    if (p->status == CLM_OK)
-        p->status = backend_prepare(p->device, widths, 2, v->B, p->error);
 }
 
 /* ---- the operations ---- */
@@ -89,7 +96,6 @@ static void run_forward(struct problem *p, const struct variant *v)
     struct operand *const Y = add_real(p, "Y", ROLE_OUTPUT, v->B, v->O, v->fill);
     const struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
-    prepare(p, v);
     if (p->status == CLM_OK)
         p->status = linear_forward(p->device, &X->tensor, &linear, v->act, &Y->tensor, p->error);
     if (p->status == CLM_OK)
@@ -146,7 +152,6 @@ static void run_backward_input(struct problem *p, const struct variant *v)
     struct operand *const dX = add_real(p, "dX", ROLE_OUTPUT, v->B, v->I, v->fill);
     const struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
-    prepare(p, v);
     if (p->status == CLM_OK)
         p->status = linear_backward_input(p->device, &dZ->tensor, &linear, Y ? &Y->tensor : NULL, &dX->tensor,
                                           p->error);
@@ -160,11 +165,10 @@ static void run_backward_params(struct problem *p, const struct variant *v)
     struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
     struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill);
     const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
-    struct operand *const dW = add_real(p, "dW", ROLE_OUTPUT, v->O, v->I, v->fill);
+    struct operand *const dW = add_weights(p, "dW", ROLE_OUTPUT, v);
     struct operand *const db = add_real(p, "db", ROLE_OUTPUT, 1, v->O, v->fill);
     const struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
-    prepare(p, v);
     if (p->status == CLM_OK)
         p->status = linear_backward_params(p->device, &dZ->tensor, &X->tensor, &linear, v->l2, &dW->tensor,
                                            &db->tensor, p->error);
@@ -181,12 +185,34 @@ static void run_backward_update(struct problem *p, const struct variant *v)
     const struct layer_operands layer = add_layer(p, ROLE_UPDATED, v);
     struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
-    prepare(p, v);
     if (p->status == CLM_OK)
         p->status = linear_backward_update(p->device, &dZ->tensor, &X->tensor, &linear, &step, p->error);
     if (p->status == CLM_OK)
         p->status =
             bounded_backward_update(p->reference, &dZ->expected, &X->expected, &bounded, &step, p->error);
+}
+
+/* The next batch is a row shorter where it can be, as a ragged last one. */
+static void run_update_forward(struct problem *p, const struct variant *v)
+{
+    const struct step step = {.learning_rate = LEARNING_RATE, .momentum = v->momentum, .l2 = v->l2};
+    const size_t next_B = v->B > 1 ? v->B - 1 : 1;
+    struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
+    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill);
+    struct operand *const next_X = add_real(p, "next X", ROLE_INPUT, next_B, v->I, v->fill);
+    const struct layer_operands layer = add_layer(p, ROLE_UPDATED, v);
+    struct operand *const next_Y = add_real(p, "next Y", ROLE_OUTPUT, next_B, v->O, v->fill);
+    struct linear linear = linear_of(&layer);
+    const struct bounded_layer bounded = bounded_layer_of(&layer);
+    if (p->status == CLM_OK)
+        p->status = linear_update_forward(p->device, &dZ->tensor, &X->tensor, &linear, &step, &next_X->tensor,
+                                          v->act, &next_Y->tensor, p->error);
+    if (p->status == CLM_OK)
+        p->status =
+            bounded_backward_update(p->reference, &dZ->expected, &X->expected, &bounded, &step, p->error);
+    if (p->status == CLM_OK)
+        p->status =
+            bounded_forward(p->reference, &next_X->expected, &bounded, v->act, &next_Y->expected, p->error);
 }
 
 static void run_update(struct problem *p, const struct variant *v)
@@ -284,6 +310,10 @@ const struct operation operations_checked[OPERATION_COUNT] = {
                                    run_backward_update,
                                    describe_layer,
                                    {"dZ", "X", "W", "v"}},
+    [OPERATION_UPDATE_FORWARD] = {"linear_update_forward",
+                                  run_update_forward,
+                                  describe_layer,
+                                  {"dZ", "X", "next X", "W", "v"}},
     [OPERATION_UPDATE] = {"update", run_update, describe_weights, {"W", "g", "v"}},
 };
 

@@ -86,8 +86,9 @@ static void fill_operand(struct problem *problem, struct operand *operand, enum 
 
 /* ---- making ---- */
 
-struct operand *problem_add(struct problem *problem, const char *name, enum role role, enum tensor_type type,
-                            size_t rows, size_t columns, enum fill fill)
+/* `batch` is 0 of what are no weights. */
+static struct operand *add(struct problem *problem, const char *name, enum role role, enum tensor_type type,
+                           size_t rows, size_t columns, size_t batch, enum fill fill)
 {
     struct operand *const operand = &problem->operands[problem->count++];
     const size_t whole_rows = rows + GUARD_ROWS, bytes = whole_rows * columns * sizeof *operand->before;
@@ -98,13 +99,27 @@ struct operand *problem_add(struct problem *problem, const char *name, enum role
         problem->status = clm_fail_host_memory(problem->error, "a check", bytes);
     if (problem->status == CLM_OK)
         problem->status =
-            tensor_create(problem->device, type, whole_rows, columns, &operand->whole, problem->error);
+            batch
+                ? weights_create(problem->device, whole_rows, columns, batch, &operand->whole, problem->error)
+                : tensor_create(problem->device, type, whole_rows, columns, &operand->whole, problem->error);
     if (problem->status != CLM_OK)
         return operand;
     fill_operand(problem, operand, fill);
     operand->tensor = tensor_first_rows(&operand->whole, rows);
     problem->status = doubles_write(problem->device, &operand->whole, operand->before, problem->error);
     return operand;
+}
+
+struct operand *problem_add(struct problem *problem, const char *name, enum role role, enum tensor_type type,
+                            size_t rows, size_t columns, enum fill fill)
+{
+    return add(problem, name, role, type, rows, columns, 0, fill);
+}
+
+struct operand *problem_add_weights(struct problem *problem, const char *name, enum role role, size_t O,
+                                    size_t I, size_t batch, enum fill fill)
+{
+    return add(problem, name, role, TENSOR_REAL, O, I, batch, fill);
 }
 
 struct metrics *problem_sums(struct problem *problem)

@@ -57,6 +57,11 @@ struct problem {
 struct operand *problem_add(struct problem *problem, const char *name, enum role role, enum tensor_type type,
                             size_t rows, size_t columns, enum fill fill);
 
+/* The same for a layer's weights (O,I), their velocity or gradient: the rows behind them are outputs that the layer does
+ * not have. */
+struct operand *problem_add_weights(struct problem *problem, const char *name, enum role role, size_t O,
+                                    size_t I, size_t batch, enum fill fill);
+
 /* Metrics on the device, at zero. */
 struct metrics *problem_sums(struct problem *problem);
 

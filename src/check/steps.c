@@ -131,21 +131,30 @@ static void destroy(struct trial *trial, struct clm_backend *device)
     clm_model_free(trial->model);
 }
 
+/* The batch from row `first` on; without rows at the end. */
+static struct minibatch minibatch_from(const struct step_case *which, const struct resident *data,
+                                       const struct tensor *order, size_t first)
+{
+    return (struct minibatch){data, order, first, size_min(which->batch, which->rows - first)};
+}
+
 /* One step on both sides. */
 static clm_status take_step(struct trial *trial, const struct step_case *which, size_t first,
                             struct clm_error *error)
 {
     const struct step step = {LEARNING_RATE, which->momentum, which->l2};
-    const size_t rows = size_min(which->batch, which->rows - first);
     const struct resident data = {trial->tensors[PART_VALUES], trial->tensors[PART_LABELS],
                                   trial->tensors[PART_MEAN], trial->tensors[PART_SCALE]};
     const struct bounded_resident bounded = {&trial->parts[PART_VALUES], &trial->parts[PART_LABELS],
                                              &trial->parts[PART_MEAN], &trial->parts[PART_SCALE]};
+    const struct minibatch batch = minibatch_from(which, &data, &trial->tensors[PART_ORDER], first);
+    const struct minibatch next = minibatch_from(which, &data, batch.order, first + batch.rows);
+    const size_t rows = batch.rows;
     struct bounded X = bounded_first_rows(&trial->walk.X, rows), labels = trial->walk.labels;
     labels.columns = rows;
     clm_status status;
-    if ((status = network_gather(&trial->net, &data, &trial->tensors[PART_ORDER], first, rows, error)) ||
-        (status = network_step(&trial->net, rows, &step, &trial->sums, error)) ||
+    if ((first == 0 && (status = network_gather(&trial->net, &batch, error))) ||
+        (status = network_step(&trial->net, rows, &step, &trial->sums, next.rows ? &next : NULL, error)) ||
         (status = backend_pace(trial->net.be, error)) ||
         (status = bounded_gather(trial->walk.reference, &bounded, &trial->parts[PART_ORDER], first, &X,
                                  &labels, error)) ||

@@ -86,6 +86,10 @@ static size_t options_of(enum operation_name name, struct variant out[4])
         out[2] = (struct variant){.momentum = 0.9};
         out[3] = (struct variant){.momentum = 0.9, .l2 = 0.01};
         return 4;
+    case OPERATION_UPDATE_FORWARD:
+        out[0] = (struct variant){.act = ACTIVATION_NONE, .l2 = 0.01};
+        out[1] = (struct variant){.act = ACTIVATION_RELU, .momentum = 0.9};
+        return 2;
     case OPERATION_UPDATE:
         out[0] = (struct variant){.momentum = 0};
         out[1] = (struct variant){.momentum = 0.9};

@@ -48,13 +48,14 @@ const char *clm_backend_device(const struct clm_backend *be)
 
 /* ---- memory ---- */
 
-clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
-                         struct tensor *out, struct clm_error *error)
+/* `whole_rows` are those there is room for. */
+static clm_status create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
+                         size_t whole_rows, struct tensor *out, struct clm_error *error)
 {
     size_t count, bytes;
     memset(out, 0, sizeof *out);
-    if (!size_mul(rows, columns, &count) || !size_mul(count, be->operations->element_size(type), &bytes) ||
-        !bytes)
+    if (!size_mul(whole_rows, columns, &count) ||
+        !size_mul(count, be->operations->element_size(type), &bytes) || !bytes)
         return clm_fail(error, CLM_ERROR_SHAPE, "a matrix of %zu x %zu is %s", rows, columns,
                         rows && columns ? "too large to address" : "empty");
     if (bytes > be->allocation_limit)
@@ -72,6 +73,29 @@ clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t r
     be->memory.peak = size_max(be->memory.peak, be->memory.now);
     *out = (struct tensor){.rows = rows, .columns = columns, .type = type, .bytes = bytes, .memory = memory};
     return CLM_OK;
+}
+
+clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
+                         struct tensor *out, struct clm_error *error)
+{
+    return create(be, type, rows, columns, rows, out, error);
+}
+
+clm_status panels_create(struct clm_backend *be, size_t rows, size_t columns, size_t panel,
+                         struct tensor *out, struct clm_error *error)
+{
+    const size_t whole_rows = panel && rows <= SIZE_MAX - panel ? round_up(rows, panel) : rows;
+    const clm_status status = create(be, TENSOR_REAL, rows, columns, whole_rows, out, error);
+    if (status == CLM_OK)
+        out->panel = panel;
+    return status;
+}
+
+clm_status weights_create(struct clm_backend *be, size_t O, size_t I, size_t batch, struct tensor *out,
+                          struct clm_error *error)
+{
+    const size_t panel = be->operations->weight_panel ? be->operations->weight_panel(be, batch, I, O) : 0;
+    return panels_create(be, O, I, panel, out, error);
 }
 
 void tensor_free(struct clm_backend *be, struct tensor *tensor)
@@ -196,6 +220,17 @@ clm_status gather(struct clm_backend *be, const struct resident *data, const str
     return be->operations->gather(be, data, order, first, X, labels, error);
 }
 
+/* The same of what lies as W does. */
+static clm_status expect_like(const char *operation, const char *name, const struct tensor *tensor,
+                              const struct tensor *W, struct clm_error *error)
+{
+    if (tensor->panel == W->panel)
+        return expect(operation, name, tensor, TENSOR_REAL, W->rows, W->columns, error);
+    return clm_fail(error, CLM_ERROR_SHAPE,
+                    "%s: %s lies in panels of %zu rows and W in panels of %zu; both belong to weights_create",
+                    operation, name, tensor->panel, W->panel);
+}
+
 static clm_status expect_layer(const char *operation, const struct linear *layer, size_t O, size_t I,
                                struct clm_error *error)
 {
@@ -203,17 +238,23 @@ static clm_status expect_layer(const char *operation, const struct linear *layer
     return status ? status : expect(operation, "b", &layer->b, TENSOR_REAL, 1, O, error);
 }
 
-clm_status linear_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                          enum activation act, struct tensor *Y, struct clm_error *error)
+static clm_status expect_forward(const char *here, const struct tensor *X, const struct linear *layer,
+                                 const struct tensor *Y, struct clm_error *error)
 {
-    const char *const here = "linear_forward";
     const size_t B = X->rows, I = X->columns, O = Y->columns;
     clm_status status;
     if ((status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
         (status = expect(here, "Y", Y, TENSOR_REAL, B, O, error)))
         return status;
-    return be->operations->linear_forward(be, X, layer, act, Y, error);
+    return CLM_OK;
+}
+
+clm_status linear_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                          enum activation act, struct tensor *Y, struct clm_error *error)
+{
+    const clm_status status = expect_forward("linear_forward", X, layer, Y, error);
+    return status ? status : be->operations->linear_forward(be, X, layer, act, Y, error);
 }
 
 clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
@@ -262,26 +303,52 @@ clm_status linear_backward_params(struct clm_backend *be, const struct tensor *d
     if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
         (status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
-        (status = expect(here, "dW", dW, TENSOR_REAL, O, I, error)) ||
+        (status = expect_like(here, "dW", dW, &layer->W, error)) ||
         (status = expect(here, "db", db, TENSOR_REAL, 1, O, error)))
         return status;
     return be->operations->linear_backward_params(be, dZ, X, layer, l2, dW, db, error);
 }
 
-clm_status linear_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                  struct linear *layer, const struct step *step, struct clm_error *error)
+static clm_status expect_update(const char *here, const struct tensor *dZ, const struct tensor *X,
+                                const struct linear *layer, const struct step *step, struct clm_error *error)
 {
-    const char *const here = "linear_backward_update";
     const size_t B = dZ->rows, O = dZ->columns, I = X->columns;
     clm_status status;
     if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
         (status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
         (step->momentum != 0 &&
-         ((status = expect(here, "velocity of W", &layer->W_velocity, TENSOR_REAL, O, I, error)) ||
+         ((status = expect_like(here, "velocity of W", &layer->W_velocity, &layer->W, error)) ||
           (status = expect(here, "velocity of b", &layer->b_velocity, TENSOR_REAL, 1, O, error)))))
         return status;
-    return be->operations->linear_backward_update(be, dZ, X, layer, step, error);
+    return CLM_OK;
+}
+
+clm_status linear_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, struct clm_error *error)
+{
+    const clm_status status = expect_update("linear_backward_update", dZ, X, layer, step, error);
+    return status ? status : be->operations->linear_backward_update(be, dZ, X, layer, step, error);
+}
+
+clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                 struct linear *layer, const struct step *step, const struct tensor *next_X,
+                                 enum activation act, struct tensor *next_Y, struct clm_error *error)
+{
+    const char *const here = "linear_update_forward";
+    clm_status status;
+    if ((status = expect_update(here, dZ, X, layer, step, error)) ||
+        (status = expect_forward(here, next_X, layer, next_Y, error)))
+        return status;
+    if (be->operations->linear_update_forward)
+        return be->operations->linear_update_forward(be, dZ, X, layer, step, next_X, act, next_Y, error);
+    status = be->operations->linear_backward_update(be, dZ, X, layer, step, error);
+    return status ? status : be->operations->linear_forward(be, next_X, layer, act, next_Y, error);
+}
+
+bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    return be->operations->looks_ahead && be->operations->looks_ahead(be, layer, B);
 }
 
 clm_status update(struct clm_backend *be, struct tensor *w, const struct tensor *g, struct tensor *velocity,
@@ -289,9 +356,8 @@ clm_status update(struct clm_backend *be, struct tensor *w, const struct tensor 
 {
     clm_status status;
     if ((status = expect("update", "w", w, TENSOR_REAL, w->rows, w->columns, error)) ||
-        (status = expect("update", "g", g, TENSOR_REAL, w->rows, w->columns, error)) ||
-        (step->momentum != 0 &&
-         (status = expect("update", "velocity", velocity, TENSOR_REAL, w->rows, w->columns, error))))
+        (status = expect_like("update", "g", g, w, error)) ||
+        (step->momentum != 0 && (status = expect_like("update", "velocity", velocity, w, error))))
         return status;
     return be->operations->update(be, w, g, velocity, step, error);
 }

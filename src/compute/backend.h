@@ -17,7 +17,7 @@ enum activation { ACTIVATION_NONE, ACTIVATION_RELU };
 
 /* A linear layer's parameters, and what its optimiser remembers of them. */
 struct linear {
-    struct tensor W, b;                   /* (O,I), (1,O) */
+    struct tensor W, b;                   /* (O,I) by weights_create, (1,O) */
     struct tensor W_velocity, b_velocity; /* the same shapes; empty without momentum */
 };
 
@@ -65,12 +65,19 @@ struct clm_backend {
  * allows not so much at once, which is noticed while planning too. */
 CLM_MUST_CHECK clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows,
                                         size_t columns, struct tensor *out, struct clm_error *error);
+/* A tensor for the weights (O,I) of a layer, their velocity or their gradient, in the order in which this backend's products
+ * of up to `batch` rows want them: call it behind backend_prepare, which may choose them. */
+CLM_MUST_CHECK clm_status weights_create(struct clm_backend *be, size_t O, size_t I, size_t batch,
+                                         struct tensor *out, struct clm_error *error);
+/* Real numbers in panels of so many rows; 0: row-major. */
+CLM_MUST_CHECK clm_status panels_create(struct clm_backend *be, size_t rows, size_t columns, size_t panel,
+                                        struct tensor *out, struct clm_error *error);
 /* Frees *tensor, which may be empty, and makes it empty. */
 void tensor_free(struct clm_backend *be, struct tensor *tensor);
 
 enum host_type { HOST_FLOAT, HOST_DOUBLE, HOST_BYTE, HOST_INDEX };
 
-/* Copies all of a tensor from and to host memory, and waits. HOST_FLOAT and HOST_DOUBLE go with TENSOR_REAL and are
+/* Copies all of a tensor from and to host memory, row-major there, and waits. HOST_FLOAT and HOST_DOUBLE go with TENSOR_REAL and are
  * converted where the backend computes in the other; HOST_BYTE with TENSOR_BYTE, HOST_INDEX with TENSOR_INDEX. */
 CLM_MUST_CHECK clm_status backend_write(struct clm_backend *be, struct tensor *tensor, enum host_type type,
                                         const void *host, struct clm_error *error);
@@ -149,6 +156,19 @@ CLM_MUST_CHECK clm_status linear_backward_update(struct clm_backend *be, const s
                                                  const struct tensor *X, struct linear *layer,
                                                  const struct step *step, struct clm_error *error);
 
+/* linear_backward_update, and behind it the next batch's linear_forward with the new parameters: both at once where that
+ * saves a way of W through memory.
+ *
+ *   next_X (B',I)     next_Y (B',O) out, may be an activation that the gradients no longer need */
+CLM_MUST_CHECK clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ,
+                                                const struct tensor *X, struct linear *layer,
+                                                const struct step *step, const struct tensor *next_X,
+                                                enum activation act, struct tensor *next_Y,
+                                                struct clm_error *error);
+
+/* Whether linear_update_forward of batches of up to B rows is faster than its parts. */
+bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B);
+
 /* The step alone, for a gradient that is there: w and its velocity are replaced by gradient g, all of one shape.
  * g is taken as it is: step's l2 has been added where it belongs. */
 CLM_MUST_CHECK clm_status update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
@@ -187,6 +207,8 @@ struct backend_operations {
     size_t (*element_size)(enum tensor_type type);
     size_t metrics_columns; /* of the (1, n) TENSOR_REAL that holds the sums */
 
+    /* Rows of the panels in which a layer's weights lie; NULL: row-major */
+    size_t (*weight_panel)(struct clm_backend *be, size_t batch, size_t I, size_t O);
     clm_status (*allocate)(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error);
     void (*release)(struct clm_backend *be, void *memory);
     clm_status (*write)(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
@@ -219,6 +241,12 @@ struct backend_operations {
     clm_status (*linear_backward_update)(struct clm_backend *be, const struct tensor *dZ,
                                          const struct tensor *X, struct linear *layer,
                                          const struct step *step, struct clm_error *error);
+    /* NULL, both: one after the other */
+    bool (*looks_ahead)(struct clm_backend *be, const struct linear *layer, size_t B);
+    clm_status (*linear_update_forward)(struct clm_backend *be, const struct tensor *dZ,
+                                        const struct tensor *X, struct linear *layer, const struct step *step,
+                                        const struct tensor *next_X, enum activation act,
+                                        struct tensor *next_Y, struct clm_error *error);
     clm_status (*update)(struct clm_backend *be, struct tensor *w, const struct tensor *g,
                          struct tensor *velocity, const struct step *step, struct clm_error *error);
 };

@@ -12,7 +12,10 @@ enum tensor_type {
 };
 
 struct tensor {
-    size_t rows, columns; /* row-major, without gaps */
+    size_t rows, columns; /* row-major, without gaps, unless in panels */
+    size_t
+        panel; /* 0, or: lies in panels of so many rows, one behind the other, each by columns, the last one
+                             filled up; only a layer's weights do, see weights_create */
     enum tensor_type type;
     size_t bytes; /* allocated */
     void *memory; /* the backend's; NULL in an empty tensor, and while memory is being planned */
@@ -24,6 +27,13 @@ static inline struct tensor tensor_first_rows(const struct tensor *of, size_t ro
     struct tensor view = *of;
     view.rows = rows;
     return view;
+}
+
+/* Elements that a tensor takes in memory. */
+static inline size_t tensor_room(const struct tensor *tensor)
+{
+    const size_t P = tensor->panel ? tensor->panel : 1;
+    return (tensor->rows + P - 1) / P * P * tensor->columns;
 }
 
 static inline bool tensor_is_empty(const struct tensor *tensor)

@@ -7,14 +7,16 @@
 
 /* ---- memory ---- */
 
-static clm_status create_layer(struct clm_backend *be, size_t I, size_t O, bool has_velocity,
-                               struct linear *layer, struct clm_error *error)
+static clm_status create_layer(struct network *net, size_t l, bool has_velocity, struct clm_error *error)
 {
+    struct clm_backend *const be = net->be;
+    struct linear *const layer = &net->layers[l];
+    const size_t I = net->widths[l], O = net->widths[l + 1], batch = net->batch;
     clm_status status;
-    if ((status = tensor_create(be, TENSOR_REAL, O, I, &layer->W, error)) ||
+    if ((status = weights_create(be, O, I, batch, &layer->W, error)) ||
         (status = tensor_create(be, TENSOR_REAL, 1, O, &layer->b, error)))
         return status;
-    if (has_velocity && ((status = tensor_create(be, TENSOR_REAL, O, I, &layer->W_velocity, error)) ||
+    if (has_velocity && ((status = weights_create(be, O, I, batch, &layer->W_velocity, error)) ||
                          (status = tensor_create(be, TENSOR_REAL, 1, O, &layer->b_velocity, error))))
         return status;
     return CLM_OK;
@@ -34,6 +36,10 @@ static clm_status create_batch(struct network *net, bool is_trained, struct clm_
     clm_status status;
     if ((status = tensor_create(be, TENSOR_REAL, net->batch, net->widths[0], &net->X, error)) ||
         (status = tensor_create(be, TENSOR_INDEX, 1, net->batch, &net->labels, error)))
+        return status;
+    /* of a single layer, the next outputs would replace the gradient that the step is made from */
+    if (is_trained && net->depth > 1 && backend_looks_ahead(be, &net->layers[0], net->batch) &&
+        (status = tensor_create(be, TENSOR_REAL, net->batch, net->widths[0], &net->next_X, error)))
         return status;
     for (size_t l = 0; l < net->depth; l++)
         if ((status =
@@ -63,13 +69,11 @@ clm_status network_create(struct clm_backend *be, const size_t *widths, size_t d
         goto cleanup;
     }
     memcpy(out->widths, widths, (depth + 1) * sizeof *widths);
+    status = backend_prepare(be, widths, depth + 1, batch, error);
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
-        status = create_layer(be, widths[l], widths[l + 1], use == NETWORK_TRAIN_WITH_MOMENTUM,
-                              &out->layers[l], error);
+        status = create_layer(out, l, use == NETWORK_TRAIN_WITH_MOMENTUM, error);
     if (status == CLM_OK)
         status = create_batch(out, use != NETWORK_PREDICT, error);
-    if (status == CLM_OK)
-        status = backend_prepare(be, widths, depth + 1, batch, error);
 cleanup:
     if (status != CLM_OK)
         network_free(out);
@@ -91,6 +95,7 @@ void network_free(struct network *net)
     }
     if (be) {
         tensor_free(be, &net->X);
+        tensor_free(be, &net->next_X);
         tensor_free(be, &net->labels);
         tensor_free(be, &net->gradients[0]);
         tensor_free(be, &net->gradients[1]);
@@ -103,7 +108,7 @@ void network_free(struct network *net)
 
 struct network_memory network_memory(const struct network *net)
 {
-    struct network_memory memory = {.activations = net->X.bytes + net->labels.bytes +
+    struct network_memory memory = {.activations = net->X.bytes + net->next_X.bytes + net->labels.bytes +
                                                    net->gradients[0].bytes + net->gradients[1].bytes};
     for (size_t l = 0; l < net->depth; l++) {
         const struct linear *const layer = &net->layers[l];
@@ -188,34 +193,68 @@ static clm_status check_rows(const struct network *net, size_t rows, struct clm_
                     net->batch);
 }
 
-clm_status network_gather(struct network *net, const struct resident *data, const struct tensor *order,
-                          size_t first, size_t rows, struct clm_error *error)
+static clm_status gather_into(struct network *net, struct tensor *inputs, const struct minibatch *batch,
+                              struct clm_error *error)
 {
-    const clm_status status = check_rows(net, rows, error);
+    const clm_status status = check_rows(net, batch->rows, error);
     if (status != CLM_OK)
         return status;
-    struct tensor X = tensor_first_rows(&net->X, rows), labels = view(&net->labels, 1, rows);
-    return gather(net->be, data, order, first, &X, &labels, error);
+    struct tensor X = tensor_first_rows(inputs, batch->rows), labels = view(&net->labels, 1, batch->rows);
+    return gather(net->be, batch->data, batch->order, batch->first, &X, &labels, error);
+}
+
+clm_status network_gather(struct network *net, const struct minibatch *batch, struct clm_error *error)
+{
+    net->is_ahead = false;
+    return gather_into(net, &net->X, batch, error);
+}
+
+static enum activation activation_of(const struct network *net, size_t l)
+{
+    return l + 1 < net->depth ? ACTIVATION_RELU : ACTIVATION_NONE;
 }
 
 clm_status network_forward(struct network *net, size_t rows, struct clm_error *error)
 {
     clm_status status = check_rows(net, rows, error);
-    for (size_t l = 0; status == CLM_OK && l < net->depth; l++) {
+    for (size_t l = net->is_ahead ? 1 : 0; status == CLM_OK && l < net->depth; l++) {
         const struct tensor X = input_of(net, l, rows);
         struct tensor Y = tensor_first_rows(&net->outputs[l], rows);
-        const enum activation act = l + 1 < net->depth ? ACTIVATION_RELU : ACTIVATION_NONE;
-        status = linear_forward(net->be, &X, &net->layers[l], act, &Y, error);
+        status = linear_forward(net->be, &X, &net->layers[l], activation_of(net, l), &Y, error);
     }
+    net->is_ahead = false;
     return status;
 }
 
-/* What becomes of the layers' gradients: a step straight into the parameters, or tensors that keep them. */
+/* What becomes of the layers' gradients: a step straight into the parameters, behind which may come the next batch, or
+ * tensors that keep them. */
 struct gradient_use {
     const struct step *step;
+    const struct minibatch *next;
     double l2;
     struct tensor *dW, *db;
 };
+
+/* The step of layer l; of the first one together with its next outputs, where looking ahead saves time. */
+static clm_status step_layer(struct network *net, size_t l, const struct tensor *dZ, const struct tensor *X,
+                             const struct gradient_use *use, struct clm_error *error)
+{
+    struct linear *const layer = &net->layers[l];
+    if (l > 0 || !use->next || tensor_is_empty(&net->next_X))
+        return linear_backward_update(net->be, dZ, X, layer, use->step, error);
+    clm_status status = gather_into(net, &net->next_X, use->next, error);
+    if (status != CLM_OK)
+        return status;
+    const struct tensor next_X = tensor_first_rows(&net->next_X, use->next->rows);
+    struct tensor next_Y = tensor_first_rows(&net->outputs[0], use->next->rows);
+    status = linear_update_forward(net->be, dZ, X, layer, use->step, &next_X, activation_of(net, 0), &next_Y,
+                                   error);
+    const struct tensor done = net->X;
+    net->X = net->next_X;
+    net->next_X = done;
+    net->is_ahead = true;
+    return status;
+}
 
 /* Forward, loss, and the gradients from the last layer to the first. */
 static clm_status propagate(struct network *net, size_t rows, const struct gradient_use *use,
@@ -237,7 +276,7 @@ static clm_status propagate(struct network *net, size_t rows, const struct gradi
             status = linear_backward_input(be, &dZ, layer, &X, &dX, error);
         }
         if (status == CLM_OK)
-            status = use->step ? linear_backward_update(be, &dZ, &X, layer, use->step, error)
+            status = use->step ? step_layer(net, l, &dZ, &X, use, error)
                                : linear_backward_params(be, &dZ, &X, layer, use->l2, &use->dW[l], &use->db[l],
                                                         error);
         dZ = dX;
@@ -246,10 +285,11 @@ static clm_status propagate(struct network *net, size_t rows, const struct gradi
 }
 
 clm_status network_step(struct network *net, size_t rows, const struct step *step, struct metrics *sums,
-                        struct clm_error *error)
+                        const struct minibatch *next, struct clm_error *error)
 {
-    const struct gradient_use use = {.step = step};
-    return propagate(net, rows, &use, sums, error);
+    const struct gradient_use use = {.step = step, .next = next};
+    const clm_status status = propagate(net, rows, &use, sums, error);
+    return status || !next || net->is_ahead ? status : network_gather(net, next, error);
 }
 
 clm_status network_gradients(struct network *net, size_t rows, double l2, struct tensor *dW,

@@ -11,6 +11,8 @@ struct network {
     size_t *widths;         /* depth + 1 */
     struct linear *layers;  /* depth */
     struct tensor X;        /* (batch, widths[0]) inputs */
+    struct tensor next_X;   /* the same of the next batch; empty where nothing is won by looking ahead */
+    bool is_ahead;          /* the first layer's outputs are there already: made by the step before */
     struct tensor labels;   /* (1, batch) */
     struct tensor *outputs; /* depth: Y of each layer, the last one the logits Z, which dZ replaces */
     struct tensor
@@ -39,17 +41,26 @@ CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_mo
 CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model,
                                        struct clm_error *error);
 
-/* Fills X and labels with `rows` rows of `data` from `first` on, in `order` (NULL: as they lie). */
-CLM_MUST_CHECK clm_status network_gather(struct network *net, const struct resident *data,
-                                         const struct tensor *order, size_t first, size_t rows,
+/* `rows` rows of `data` from `first` on, in `order` (NULL: as they lie). */
+struct minibatch {
+    const struct resident *data;
+    const struct tensor *order;
+    size_t first, rows;
+};
+
+/* Fills X and labels. */
+CLM_MUST_CHECK clm_status network_gather(struct network *net, const struct minibatch *batch,
                                          struct clm_error *error);
 
 /* Logits of the first `rows` rows of X, into the last of outputs. */
 CLM_MUST_CHECK clm_status network_forward(struct network *net, size_t rows, struct clm_error *error);
 
-/* Forward, loss, backward and update over the first `rows` rows of X; the loss is added to `sums`. */
+/* Forward, loss, backward and update over the first `rows` rows of X; the loss is added to `sums`. Then X and labels
+ * are filled with `next`, unless it is NULL, for the step behind. Its way through the first layer may be part of this
+ * step: that layer's weights then go through memory once a step instead of twice. */
 CLM_MUST_CHECK clm_status network_step(struct network *net, size_t rows, const struct step *step,
-                                       struct metrics *sums, struct clm_error *error);
+                                       struct metrics *sums, const struct minibatch *next,
+                                       struct clm_error *error);
 
 /* Forward, loss and the gradients dW[l], db[l] (depth tensors each, of the parameters' shapes), without a step. */
 CLM_MUST_CHECK clm_status network_gradients(struct network *net, size_t rows, double l2, struct tensor *dW,

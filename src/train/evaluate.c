@@ -10,10 +10,10 @@ static clm_status evaluate_batch(struct network *net, const struct resident *dat
                                  struct metrics *sums, float *probabilities, struct clm_error *error)
 {
     clm_status status;
+    const struct minibatch batch = {.data = data, .first = first, .rows = rows};
     struct tensor Z = tensor_first_rows(&net->outputs[net->depth - 1], rows), labels = net->labels;
     labels.columns = rows;
-    if ((status = network_gather(net, data, NULL, first, rows, error)) ||
-        (status = network_forward(net, rows, error)) ||
+    if ((status = network_gather(net, &batch, error)) || (status = network_forward(net, rows, error)) ||
         (status = softmax_xent(net->be, &Z, &labels, NULL, sums, error)))
         return status;
     if (probabilities && ((status = softmax(net->be, &Z, &Z, error)) ||

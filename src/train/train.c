@@ -164,21 +164,31 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
     return CLM_OK;
 }
 
+/* Without rows where the epoch has no more. */
+static struct minibatch minibatch_from(const struct training *t, size_t first)
+{
+    return (struct minibatch){.data = &t->train,
+                              .order = t->options->shuffle ? &t->order : NULL,
+                              .first = first,
+                              .rows = size_min(t->options->batch, t->data->train.count - first)};
+}
+
 static clm_status train_on_all_rows(struct training *t, size_t epoch, double started, double *reported,
                                     struct clm_error *error)
 {
     const struct clm_train_options *const options = t->options;
     const struct step step = {t->epochs[epoch - 1].learning_rate, options->momentum, options->l2};
     const size_t N = t->data->train.count;
-    clm_status status = CLM_OK;
-    for (size_t first = 0; status == CLM_OK && first < N; first += options->batch) {
-        const size_t rows = size_min(options->batch, N - first);
-        if ((status = network_gather(&t->net, &t->train, options->shuffle ? &t->order : NULL, first, rows,
-                                     error)) ||
-            (status = network_step(&t->net, rows, &step, &t->sums, error)) ||
+    struct minibatch batch = minibatch_from(t, 0);
+    clm_status status = network_gather(&t->net, &batch, error);
+    while (status == CLM_OK && batch.rows) {
+        const size_t done = batch.first + batch.rows;
+        const struct minibatch next = minibatch_from(t, done);
+        if ((status = network_step(&t->net, batch.rows, &step, &t->sums, done < N ? &next : NULL, error)) ||
             (status = backend_pace(t->be, error)))
             break;
-        status = report_progress(t, epoch, first + rows, started, reported, error);
+        status = report_progress(t, epoch, done, started, reported, error);
+        batch = next;
     }
     return status;
 }

@@ -71,13 +71,19 @@ static bool is_of_layer(const struct choice *c, enum product product, size_t I, 
     return c->product == product && c->I == I && c->O == O;
 }
 
-const struct choice *choices_find(const struct choices *choices, enum product product, size_t B, size_t I,
-                                  size_t O)
+struct choice *choices_entry(struct choices *choices, enum product product, size_t B, size_t I, size_t O)
 {
     for (size_t i = 0; i < choices->count; i++)
         if (is_of_layer(&choices->entries[i], product, I, O) && choices->entries[i].B == B)
             return &choices->entries[i];
     return NULL;
+}
+
+const struct choice *choices_find(const struct choices *choices, enum product product, size_t B, size_t I,
+                                  size_t O)
+{
+    struct choices all = *choices;
+    return choices_entry(&all, product, B, I, O);
 }
 
 const struct choice *choices_nearest(const struct choices *choices, enum product product, size_t B, size_t I,

@@ -36,6 +36,7 @@ CLM_MUST_CHECK clm_status choices_put(struct choices *choices, const struct choi
                                       struct clm_error *error);
 
 /* That of the product and shape; NULL where there is none. */
+struct choice *choices_entry(struct choices *choices, enum product product, size_t B, size_t I, size_t O);
 const struct choice *choices_find(const struct choices *choices, enum product product, size_t B, size_t I,
                                   size_t O);
 

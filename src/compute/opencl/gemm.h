@@ -20,6 +20,9 @@ struct gemm_operations {
     /* What the provider keeps between products, in gemm->state; may be NULL both, where it keeps nothing. */
     clm_status (*open)(struct gemm_provider *gemm, struct clm_error *error);
     void (*close)(struct gemm_provider *gemm);
+    /* Rows of the panels in which W, its velocity and dW have to lie for the products of a layer, see tensor.h; 0, or NULL:
+     * row-major. */
+    size_t (*panel)(const struct gemm_provider *gemm, size_t B, size_t I, size_t O);
     /* Bytes of the workspace that the products of one layer need. */
     clm_status (*workspace)(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                             struct clm_error *error);
@@ -37,6 +40,12 @@ struct gemm_operations {
     /* The optimiser's step of W and b with those gradients, which are kept nowhere. */
     clm_status (*descend)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error);
+    /* descend and behind it Y' = act(X' Wᵀ + b) of the next batch, W being read once for both; NULL, both, where the
+     * provider cannot. Called where `fuses` says that it saves time. */
+    bool (*fuses)(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B);
+    clm_status (*descend_forward)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, const struct tensor *next_X,
+                                  enum activation act, struct tensor *next_Y, struct clm_error *error);
 };
 
 struct gemm_provider {

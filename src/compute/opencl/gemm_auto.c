@@ -110,30 +110,70 @@ static clm_status open_auto(struct gemm_provider *gemm, struct clm_error *error)
     return status;
 }
 
-/* The first candidate that was measured, unless another is clearly faster. */
-static const char *fastest_of(const struct automatic *a, const struct choice *choice)
+/* Rows of the panels that candidate c wants weights in. */
+static size_t panel_of(const struct automatic *a, size_t c, size_t B, size_t I, size_t O)
+{
+    const struct gemm_provider *const candidate = &a->candidates[c];
+    return candidate->operations->panel ? candidate->operations->panel(candidate, B, I, O) : 0;
+}
+
+/* Of the candidates that were measured, with weights in such panels: the first, unless another is clearly faster. SIZE_MAX
+ * where there is none. */
+static size_t fastest_of(const struct automatic *a, const struct choice *choice, size_t panel)
 {
     size_t best = SIZE_MAX;
     for (size_t c = 0; c < gemm_candidate_count; c++) {
-        if (a->conditions[c] == DROPPED || !(choice->milliseconds[c] > 0))
+        if (a->conditions[c] != OPENED || !(choice->milliseconds[c] > 0) ||
+            panel_of(a, c, choice->B, choice->I, choice->O) != panel)
             continue;
         if (best == SIZE_MAX || choice->milliseconds[c] < CLEARLY * choice->milliseconds[best])
             best = c;
     }
-    return best == SIZE_MAX ? NULL : a->names[best];
+    return best;
 }
 
-/* What was chosen when candidate c was thought right goes to the next. */
+/* A layer's weights lie in one way: the candidates of its products are the fastest of those that agree on the way in which
+ * all of them together are the fastest. Not chosen is where no way has a candidate for each. */
+static void choose(const struct automatic *a, struct choice *const choices[PRODUCT_COUNT])
+{
+    double least = INFINITY;
+    for (size_t c = 0; c < gemm_candidate_count; c++) {
+        if (a->conditions[c] != OPENED)
+            continue;
+        const size_t panel = panel_of(a, c, choices[0]->B, choices[0]->I, choices[0]->O);
+        size_t fastest[PRODUCT_COUNT];
+        double total = 0;
+        for (int p = 0; p < PRODUCT_COUNT; p++) {
+            fastest[p] = fastest_of(a, choices[p], panel);
+            total += fastest[p] == SIZE_MAX ? INFINITY : choices[p]->milliseconds[fastest[p]];
+        }
+        if (total < (isinf(least) ? least : CLEARLY * least)) {
+            least = total;
+            for (int p = 0; p < PRODUCT_COUNT; p++)
+                choices[p]->candidate = a->names[fastest[p]];
+        }
+    }
+}
+
+/* What candidate c was chosen for when it was thought right goes to another, together with the rest of the layer. */
 static void forget(struct automatic *a, size_t c)
 {
-    for (size_t i = a->choices.count; i-- > 0;) {
-        struct choice *const choice = &a->choices.entries[i];
-        choice->milliseconds[c] = 0;
-        if (choice->candidate == a->names[c])
-            choice->candidate = fastest_of(a, choice);
-        if (!choice->candidate)
-            *choice = a->choices.entries[--a->choices.count];
+    for (size_t i = 0; i < a->choices.count; i++)
+        a->choices.entries[i].milliseconds[c] = 0;
+    for (size_t i = 0; i < a->choices.count; i++) {
+        const struct choice *const one = &a->choices.entries[i];
+        struct choice *layer[PRODUCT_COUNT];
+        bool is_whole = one->candidate == a->names[c];
+        for (int p = 0; p < PRODUCT_COUNT; p++) {
+            layer[p] = choices_entry(&a->choices, (enum product)p, one->B, one->I, one->O);
+            is_whole = is_whole && layer[p];
+        }
+        if (is_whole)
+            choose(a, layer);
     }
+    for (size_t i = a->choices.count; i-- > 0;)
+        if (a->choices.entries[i].candidate == a->names[c])
+            a->choices.entries[i] = a->choices.entries[--a->choices.count];
 }
 
 /* Not to be used on this device again, and why. */
@@ -239,7 +279,8 @@ static clm_status measure_layer(struct gemm_provider *gemm, const struct layer_s
     struct trial *trial = NULL;
     const struct tensor workspace = gemm->workspace;
     gemm->workspace = (struct tensor){0};
-    clm_status status = trial_open(gemm->backend, shape->B, shape->I, shape->O, &trial, error);
+    clm_status status =
+        trial_open(&automatic_of(gemm)->candidates[c], shape->B, shape->I, shape->O, &trial, error);
     if (status == CLM_OK)
         status = give_workspace(gemm, c, shape, error);
     for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK && automatic_of(gemm)->conditions[c] == OPENED; p++)
@@ -270,10 +311,11 @@ static clm_status measure_layers(struct gemm_provider *gemm, const struct layer_
         if (has_slow || !gemm_candidates[c].is_slow_to_build)
             for (size_t s = 0; status == CLM_OK && s < count && is_usable(gemm, c); s++)
                 status = measure_layer(gemm, &shapes[s], c, &measured[s * PRODUCT_COUNT], hear, user, error);
-    for (size_t s = 0; status == CLM_OK && s < count; s++)
+    for (size_t s = 0; status == CLM_OK && s < count; s++) {
+        struct choice *const layer = &measured[s * PRODUCT_COUNT];
+        choose(a, (struct choice *const[PRODUCT_COUNT]){&layer[0], &layer[1], &layer[2]});
         for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++) {
-            struct choice *const choice = &measured[s * PRODUCT_COUNT + (size_t)p];
-            choice->candidate = fastest_of(a, choice);
+            const struct choice *const choice = &layer[p];
             status =
                 choice->candidate
                     ? choices_put(&a->choices, choice, error)
@@ -282,6 +324,7 @@ static clm_status measure_layers(struct gemm_provider *gemm, const struct layer_
                                "tells more; update its driver, or choose another with --device",
                                gemm->device->about.name);
         }
+    }
     if (status == CLM_OK && choices_save(&a->choices, &gemm->device->about, &why) != CLM_OK)
         note(gemm, why.message);
     free(measured);
@@ -315,20 +358,47 @@ double gemm_auto_seconds(const struct gemm_provider *gemm)
 
 /* ---- the provider ---- */
 
-/* The candidate of a product; the first usable one where the layer has not been prepared. */
-static struct gemm_provider *take(struct gemm_provider *gemm, enum product product, size_t B, size_t I,
-                                  size_t O)
+static const struct choice *choice_of(const struct automatic *a, enum product product, size_t B, size_t I,
+                                      size_t O)
+{
+    const struct choice *const exact = choices_find(&a->choices, product, B, I, O);
+    return exact ? exact : choices_nearest(&a->choices, product, B, I, O);
+}
+
+/* The candidate of that name; the first usable one where there is no choice or it cannot be used. */
+static size_t candidate_of(struct gemm_provider *gemm, const struct choice *choice)
 {
     struct automatic *const a = automatic_of(gemm);
-    const struct choice *choice = choices_find(&a->choices, product, B, I, O);
-    if (!choice)
-        choice = choices_nearest(&a->choices, product, B, I, O);
-    size_t taken = SIZE_MAX;
     for (size_t c = 0; choice && c < gemm_candidate_count; c++)
         if (a->names[c] == choice->candidate && is_usable(gemm, c))
-            taken = c;
-    for (size_t c = 0; taken == SIZE_MAX && c < gemm_candidate_count; c++)
+            return c;
+    for (size_t c = 0; c < gemm_candidate_count; c++)
         if (is_usable(gemm, c))
+            return c;
+    return gemm_candidate_count - 1;
+}
+
+/* How the weights of a layer are to lie: as those want it who were chosen for it. */
+static size_t panel(const struct gemm_provider *gemm, size_t B, size_t I, size_t O)
+{
+    struct gemm_provider own = *gemm;
+    const struct automatic *const a = automatic_of(gemm);
+    return panel_of(a, candidate_of(&own, choice_of(a, PRODUCT_UPDATE, B, I, O)), B, I, O);
+}
+
+/* The candidate of a product with the layer's weights as they lie; the first usable one where the layer has not been
+ * prepared. */
+static struct gemm_provider *take(struct gemm_provider *gemm, enum product product, const struct tensor *W,
+                                  size_t B)
+{
+    struct automatic *const a = automatic_of(gemm);
+    const size_t I = W->columns, O = W->rows;
+    const struct choice *const choice = choice_of(a, product, B, I, O);
+    size_t taken = candidate_of(gemm, choice);
+    if (panel_of(a, taken, B, I, O) != W->panel)
+        taken = choice ? fastest_of(a, choice, W->panel) : SIZE_MAX;
+    for (size_t c = 0; taken == SIZE_MAX && c < gemm_candidate_count; c++)
+        if (is_usable(gemm, c) && panel_of(a, c, B, I, O) == W->panel)
             taken = c;
     if (taken == SIZE_MAX)
         taken = gemm_candidate_count - 1;
@@ -374,7 +444,8 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
         if (!is_known(&a->choices, (enum product)p, &shape))
             status = measure_layers(gemm, &shape, 1, false, NULL, NULL, error);
     for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK; p++) {
-        struct gemm_provider *const candidate = take(gemm, (enum product)p, B, I, O);
+        const struct tensor W = {.rows = O, .columns = I, .panel = panel(gemm, B, I, O)};
+        struct gemm_provider *const candidate = take(gemm, (enum product)p, &W, B);
         size_t needed = 0;
         status = candidate->operations->workspace(candidate, B, I, O, &needed, error);
         *bytes = size_max(*bytes, needed);
@@ -387,7 +458,7 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
 static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
                           enum activation act, struct tensor *Y, struct clm_error *error)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, X->rows, X->columns, Y->columns);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, &layer->W, X->rows);
     return taken->operations->forward(taken, X, layer, act, Y, error);
 }
 
@@ -395,8 +466,7 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
                                  const struct linear *layer, const struct tensor *Y, struct tensor *dX,
                                  struct clm_error *error)
 {
-    struct gemm_provider *const taken =
-        take(gemm, PRODUCT_BACKWARD_INPUT, dZ->rows, dX->columns, dZ->columns);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_BACKWARD_INPUT, &layer->W, dZ->rows);
     return taken->operations->backward_input(taken, dZ, layer, Y, dX, error);
 }
 
@@ -404,24 +474,43 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
                            const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
                            struct clm_error *error)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, dZ->rows, X->columns, dZ->columns);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W, dZ->rows);
     return taken->operations->gradient(taken, dZ, X, layer, l2, dW, db, error);
 }
 
 static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, dZ->rows, X->columns, dZ->columns);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W, dZ->rows);
     return taken->operations->descend(taken, dZ, X, layer, step, error);
+}
+
+/* Where both products are one candidate's. */
+static bool fuses(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B)
+{
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W, B);
+    return taken->operations->fuses && taken == take(gemm, PRODUCT_FORWARD, &layer->W, next_B) &&
+           taken->operations->fuses(taken, layer, B, next_B);
+}
+
+static clm_status descend_forward(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, const struct tensor *next_X,
+                                  enum activation act, struct tensor *next_Y, struct clm_error *error)
+{
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W, dZ->rows);
+    return taken->operations->descend_forward(taken, dZ, X, layer, step, next_X, act, next_Y, error);
 }
 
 const struct gemm_operations gemm_auto = {
     .name = "auto",
     .open = open_auto,
     .close = close_auto,
+    .panel = panel,
     .workspace = workspace,
     .forward = forward,
     .backward_input = backward_input,
     .gradient = gradient,
     .descend = descend,
+    .fuses = fuses,
+    .descend_forward = descend_forward,
 };

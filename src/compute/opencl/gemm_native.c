@@ -11,37 +11,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum native_kernel { FORWARD, DOT_FORWARD, BACKWARD, GRADIENT, UPDATE, NATIVE_KERNELS };
+enum native_kernel { FORWARD, BACKWARD, GRADIENT, UPDATE, UPDATE_FORWARD, NATIVE_KERNELS };
 
 static const char *const kernel_names[NATIVE_KERNELS] = {
-    [FORWARD] = "product_forward",   [DOT_FORWARD] = "dot_forward", [BACKWARD] = "product_backward",
-    [GRADIENT] = "product_gradient", [UPDATE] = "product_update",
+    [FORWARD] = "product_forward", [BACKWARD] = "product_backward",     [GRADIENT] = "product_gradient",
+    [UPDATE] = "product_update",   [UPDATE_FORWARD] = "update_forward",
 };
 
 /* How the kernels are built for a vector of `width` floats: tiles that fill the registers and do not spill. */
 struct shape {
     cl_uint width;
     int tile_rows, tile_vectors; /* MR, NV */
-    int dot_rows, dot_columns;   /* DOT_MR, DOT_NV */
 };
 
 static const struct shape shapes[] = {
-    {16, 6, 4, 5, 5}, /* AVX-512: 32 registers of 16 floats */
-    {8, 6, 2, 5, 2},  /* AVX2: 16 registers of 8 */
+    {16, 6, 4}, /* AVX-512: 32 registers of 16 floats */
+    {8, 6, 2},  /* AVX2: 16 registers of 8 */
 #if defined(__aarch64__)
-    {4, 6, 4, 5, 4}, /* NEON: 32 registers of 4; a CPU device has the host's processor */
+    {4, 6, 4}, /* NEON: 32 registers of 4; a CPU device has the host's processor */
 #else
-    {4, 6, 2, 5, 2}, /* SSE: 16 registers of 4 */
+    {4, 6, 2}, /* SSE: 16 registers of 4 */
 #endif
 };
 
-#define LEFT_TILES 8                /* packed at once: whole cache lines of dZ, whose columns lie far apart */
-#define PACK_MOST  ((size_t)131072) /* floats of packed right-hand matrix: half of a common L2 cache */
-#define DEPTH_MOST 512              /* of a block of the sum */
+#define LOW           5  /* rows of a tile for a batch that 6 do not divide as well */
+#define LOW_MOST      32 /* beyond this batch a ragged tile costs little */
+#define LEFT_TILES    8  /* packed at once: whole cache lines of X, whose columns lie far apart */
+#define STRETCH_LEFTS 2  /* of update_forward: STRETCH of gemm_cpu.cl over LEFT */
+#define PACK_MOST     ((size_t)131072) /* floats of packed right-hand matrix: half of a common L2 cache */
+#define DEPTH_MOST    512              /* of a block of the sum */
 #define GRADIENT_DEPTH_MOST                                                                                  \
-    1024                   /* its sum runs over the batch; each further block reads and writes W again */
-#define DOT_ROWS_MOST   15 /* up to this batch a row of W is read once, and packing it would not pay */
-#define GROUPS_PER_UNIT 8  /* so that no unit waits long for the last */
+    1024 /* its sum runs over the batch; each further block reads and writes W again */
+/* update_forward pays for batches of so few rows that W's way through memory counts most, and for products so small that
+ * a launch counts; elsewhere its shorter sums, whose results are added up in memory, cost more than they save. */
+#define FUSED_ROWS     24
+#define FUSED_PRODUCTS ((size_t)1 << 26)
 
 struct native {
     cl_kernel handles[NATIVE_KERNELS];
@@ -91,10 +95,9 @@ static clm_status open_native(struct gemm_provider *gemm, struct clm_error *erro
     native->units = size_max(1, device->about.compute_units);
     native->local_memory = (size_t)device->about.local_memory;
     const bool has_prefetch = strstr(device->about.platform_name, "Portable Computing Language") != NULL;
-    snprintf(
-        options, sizeof options, "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DDOT_MR=%d -DDOT_NV=%d -DLEFT=%d%s",
-        native->shape.width, native->shape.tile_rows, native->shape.tile_vectors, native->shape.dot_rows,
-        native->shape.dot_columns, LEFT_TILES * native->shape.tile_rows, has_prefetch ? " -DPREFETCH" : "");
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DLOW=%d -DLEFT=%d%s",
+             native->shape.width, native->shape.tile_rows, native->shape.tile_vectors, LOW,
+             LEFT_TILES * native->shape.tile_rows, has_prefetch ? " -DPREFETCH" : "");
     clm_status status = opencl_program_build(device, "gemm_cpu.cl", options, &program, error);
     for (int p = 0; status == CLM_OK && p < NATIVE_KERNELS; p++)
         status = opencl_kernel_create(program, kernel_names[p], &native->handles[p], error);
@@ -112,10 +115,15 @@ static size_t divide_up(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
-/* Columns of a panel of the packed right-hand matrix. */
+/* Columns of a panel: of W's, and of the packed right-hand matrix. */
 static size_t panel_columns(const struct native *native)
 {
     return (size_t)native->shape.tile_vectors * native->shape.width;
+}
+
+static size_t left_rows(const struct native *native)
+{
+    return LEFT_TILES * (size_t)native->shape.tile_rows;
 }
 
 /* What each group does of a result (M,N) whose sums have K terms. */
@@ -124,58 +132,63 @@ struct share {
     size_t pack_bytes, groups[2];
 };
 
-enum right { RIGHT_BY_ROWS, RIGHT_BY_COLUMNS }; /* how the right-hand matrix lies: (K,N) or (N,K) */
+/* What a product of (M,K) and (K,N) does besides multiplying, in rows of products that take as long. */
+struct product_cost {
+    double right; /* fetching or packing a vector of the right-hand matrix, once a group */
+    double left;  /* packing an element of the left-hand one, over a vector's product */
+};
 
-/* Cycles of a unit for a group with `rows` x `columns`, roughly: the products, and packing on both sides, which other
- * groups of the same columns or rows do again. */
+static const struct product_cost lying = {4, 0}, turned = {12, 0.4}, packed = {6, 0.4};
+
+/* Cycles of a unit for a group with `rows` x `columns`, roughly: what other groups of the same columns or rows fetch and
+ * pack they do again. */
 static double group_cycles(const struct native *native, size_t rows, size_t columns, size_t K,
-                           enum right right)
+                           struct product_cost cost)
 {
     const double vectors = (double)columns / native->shape.width;
-    const double row_cycles = right == RIGHT_BY_ROWS ? 6 : 12; /* as many rows of products as packing takes */
-    return (double)K * (vectors * ((double)rows + row_cycles) + 0.4 * (double)rows) + 3000;
+    return (double)K * (vectors * ((double)rows + cost.right) + cost.left * (double)rows) + 3000;
 }
 
-/* The split into panels across and rows down that ends first, when units take one group after the other. A quarter of
- * a group's time counts as lost at the end, so that smaller groups win where little speaks against them. */
-static void split(const struct native *native, size_t M, size_t N, size_t K, size_t panels_most,
-                  enum right right, size_t *panels, size_t *rows)
+/* The split into panels across and tiles of `tile` rows down that ends first, when units take one group after the other.
+ * A quarter of a group's time counts as lost at the end, so that smaller groups win where little speaks against
+ * them. */
+static void split(const struct native *native, size_t M, size_t N, size_t K, size_t tile, size_t panels_most,
+                  struct product_cost cost, struct share *share)
 {
     const size_t panel = panel_columns(native), panels_all = divide_up(N, panel);
-    const size_t tile = (size_t)native->shape.tile_rows, tiles_all = divide_up(M, tile);
+    const size_t tiles_all = divide_up(M, tile);
     double best = INFINITY;
     for (size_t across = divide_up(panels_all, panels_most); across <= panels_all; across += 1 + across / 2)
         for (size_t down = 1; down <= tiles_all; down += 1 + down / 2) {
             const size_t p = divide_up(panels_all, across), r = divide_up(tiles_all, down) * tile;
             const size_t groups = divide_up(panels_all, p) * divide_up(M, r);
             const double rounds = (double)divide_up(groups, native->units) + 0.25;
-            const double cycles = rounds * group_cycles(native, r, p * panel, K, right);
+            const double cycles = rounds * group_cycles(native, r, p * panel, K, cost);
             if (cycles < best) {
                 best = cycles;
-                *panels = p;
-                *rows = r;
+                share->columns = (cl_int)(p * panel);
+                share->rows = (cl_int)r;
             }
         }
+    share->groups[0] = divide_up(N, (size_t)share->columns);
+    share->groups[1] = divide_up(M, (size_t)share->rows);
 }
 
-static struct share divide(const struct native *native, size_t M, size_t N, size_t K, enum right right,
-                           size_t depth_most)
+/* Of a product whose operands are packed into local memory; blocks of the sum are multiples of `unit`. */
+static struct share divide(const struct native *native, size_t M, size_t N, size_t K, size_t tile,
+                           size_t depth_most, size_t unit, struct product_cost cost)
 {
-    const size_t panel = panel_columns(native), left = LEFT_TILES * (size_t)native->shape.tile_rows;
+    const size_t panel = panel_columns(native), left = left_rows(native);
     const size_t room = native->local_memory / sizeof(float) * 7 / 8;
-    const size_t deepest =
-        size_max(1, size_min(depth_most, size_min(room / (panel + left), PACK_MOST / panel)));
-    const size_t blocks = divide_up(K, deepest);
-    const size_t depth = size_min(deepest, round_up(divide_up(K, blocks), native->shape.width));
+    const size_t deepest = size_max(
+        unit, size_min(depth_most, size_min(room / (panel + left), PACK_MOST / panel)) / unit * unit);
+    const size_t blocks = divide_up(K, deepest),
+                 depth = size_min(deepest, round_up(divide_up(K, blocks), unit));
     const size_t panels_most = size_max(1, size_min(PACK_MOST, room - left * depth) / (depth * panel));
-    size_t panels = 1, rows = M;
-    split(native, M, N, K, panels_most, right, &panels, &rows);
-    const size_t columns = panels * panel;
-    return (struct share){(cl_int)rows,
-                          (cl_int)columns,
-                          (cl_int)depth,
-                          depth * (columns + left) * sizeof(float),
-                          {divide_up(N, columns), divide_up(M, rows)}};
+    struct share share = {.depth = (cl_int)depth};
+    split(native, M, N, K, tile, panels_most, cost, &share);
+    share.pack_bytes = depth * ((size_t)share.columns + left) * sizeof(float);
+    return share;
 }
 
 static clm_status launch(const struct gemm_provider *gemm, enum native_kernel kernel,
@@ -189,6 +202,12 @@ static clm_status launch(const struct gemm_provider *gemm, enum native_kernel ke
 
 #define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
 
+static size_t panel(const struct gemm_provider *gemm, size_t B, size_t I, size_t O)
+{
+    (void)B, (void)I, (void)O;
+    return panel_columns(native_of(gemm));
+}
+
 static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                             struct clm_error *error)
 {
@@ -197,40 +216,35 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
     return CLM_OK;
 }
 
-/* ---- the products, their arguments in the .cl order ---- */
-
-static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                              cl_int is_relu, struct tensor *Y, struct clm_error *error)
+static clm_status expect_panels(const struct gemm_provider *gemm, const struct linear *layer,
+                                struct clm_error *error)
 {
-    const struct native *const native = native_of(gemm);
-    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const size_t groups = native->units * GROUPS_PER_UNIT, step = (size_t)native->shape.dot_columns;
-    const cl_int columns = (cl_int)round_up(divide_up(Y->columns, groups), step);
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(B),
-        ARGUMENT(I),
-        ARGUMENT(O),
-        ARGUMENT(columns),
-        ARGUMENT(is_relu),
-        ARGUMENT(X->memory),
-        ARGUMENT(layer->W.memory),
-        ARGUMENT(layer->b.memory),
-        ARGUMENT(Y->memory),
-    };
-    const size_t global = divide_up(Y->columns, (size_t)columns), local = 1;
-    return opencl_launch(gemm->device, native->handles[DOT_FORWARD], kernel_names[DOT_FORWARD], 1, &global,
-                         &local, arguments, COUNT(arguments), error);
+    const size_t wanted = panel_columns(native_of(gemm));
+    return layer->W.panel == wanted
+               ? CLM_OK
+               : clm_fail(
+                     error, CLM_ERROR_SHAPE,
+                     "the native products want weights in panels of %zu rows, not of %zu: create them by "
+                     "weights_create",
+                     wanted, layer->W.panel);
 }
+
+/* ---- the products, their arguments in the .cl order ---- */
 
 static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
                           enum activation act, struct tensor *Y, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const cl_int is_relu = act == ACTIVATION_RELU;
-    if (X->rows <= DOT_ROWS_MOST)
-        return dot_forward(gemm, X, layer, is_relu, Y, error);
-    const struct share share = divide(native, X->rows, Y->columns, X->columns, RIGHT_BY_COLUMNS, DEPTH_MOST);
+    const cl_int is_relu = act == ACTIVATION_RELU, high = native->shape.tile_rows;
+    const cl_int tall =
+        B <= LOW_MOST && round_up(X->rows, LOW) < round_up(X->rows, (size_t)high) ? LOW : high;
+    const size_t blocks = divide_up(X->columns, DEPTH_MOST);
+    struct share share = {.depth = (cl_int)divide_up(X->columns, blocks)};
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
+    split(native, X->rows, Y->columns, X->columns, (size_t)tall, SIZE_MAX, lying, &share);
     const struct kernel_argument arguments[] = {
         ARGUMENT(B),
         ARGUMENT(I),
@@ -238,12 +252,12 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
         ARGUMENT(share.rows),
         ARGUMENT(share.columns),
         ARGUMENT(share.depth),
+        ARGUMENT(tall),
         ARGUMENT(is_relu),
         ARGUMENT(X->memory),
         ARGUMENT(layer->W.memory),
         ARGUMENT(layer->b.memory),
         ARGUMENT(Y->memory),
-        {share.pack_bytes, NULL},
     };
     return launch(gemm, FORWARD, &share, arguments, COUNT(arguments), error);
 }
@@ -255,8 +269,13 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
     const struct native *const native = native_of(gemm);
     const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns,
                  is_masked = Y != NULL;
-    const struct share share = divide(native, dX->rows, dX->columns, dZ->columns, RIGHT_BY_ROWS, DEPTH_MOST);
+    const struct share share =
+        divide(native, dX->rows, dX->columns, dZ->columns, (size_t)native->shape.tile_rows, DEPTH_MOST,
+               panel_columns(native), turned);
     void *const mask = Y ? Y->memory : dZ->memory; /* without a mask not looked at */
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
     const struct kernel_argument arguments[] = {
         ARGUMENT(B),
         ARGUMENT(O),
@@ -274,25 +293,32 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
     return launch(gemm, BACKWARD, &share, arguments, COUNT(arguments), error);
 }
 
+/* Of dWᵀ (I,O), whose rows are packed a few whole cache lines at a time. */
+static struct share divide_gradient(const struct native *native, size_t B, size_t I, size_t O)
+{
+    return divide(native, I, O, B, left_rows(native), GRADIENT_DEPTH_MOST, native->shape.width, packed);
+}
+
 static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                            const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
                            struct clm_error *error)
 {
-    const struct native *const native = native_of(gemm);
     const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
-    const struct share share =
-        divide(native, dW->rows, dW->columns, dZ->rows, RIGHT_BY_ROWS, GRADIENT_DEPTH_MOST);
+    const struct share share = divide_gradient(native_of(gemm), dZ->rows, dW->columns, dW->rows);
     const cl_float penalty = (cl_float)(2 * l2);
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
     const struct kernel_argument arguments[] = {
-        ARGUMENT(O),
-        ARGUMENT(B),
         ARGUMENT(I),
+        ARGUMENT(B),
+        ARGUMENT(O),
         ARGUMENT(share.rows),
         ARGUMENT(share.columns),
         ARGUMENT(share.depth),
         ARGUMENT(penalty),
-        ARGUMENT(dZ->memory),
         ARGUMENT(X->memory),
+        ARGUMENT(dZ->memory),
         ARGUMENT(layer->W.memory),
         ARGUMENT(dW->memory),
         ARGUMENT(db->memory),
@@ -301,50 +327,123 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
     return launch(gemm, GRADIENT, &share, arguments, COUNT(arguments), error);
 }
 
+/* A step as the kernels take it. */
+struct descent {
+    cl_int has_velocity;
+    cl_float rate, momentum, penalty, decay;
+    void *v, *vb; /* without momentum not looked at */
+};
+
+static struct descent descent_of(const struct step *step, const struct linear *layer)
+{
+    const bool has_velocity = step->momentum != 0;
+    return (struct descent){.has_velocity = has_velocity,
+                            .rate = (cl_float)step->learning_rate,
+                            .momentum = (cl_float)step->momentum,
+                            .penalty = (cl_float)(2 * step->l2),
+                            .decay = (cl_float)(1 - 2 * step->learning_rate * step->l2),
+                            .v = has_velocity ? layer->W_velocity.memory : layer->W.memory,
+                            .vb = has_velocity ? layer->b_velocity.memory : layer->b.memory};
+}
+
 static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error)
 {
-    const struct native *const native = native_of(gemm);
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const struct share share =
-        divide(native, dZ->columns, X->columns, dZ->rows, RIGHT_BY_ROWS, GRADIENT_DEPTH_MOST);
-    const cl_int has_velocity = step->momentum != 0;
-    const cl_float rate = (cl_float)step->learning_rate, momentum = (cl_float)step->momentum;
-    const cl_float penalty = (cl_float)(2 * step->l2),
-                   decay = (cl_float)(1 - 2 * step->learning_rate * step->l2);
-    /* without momentum not looked at */
-    void *const velocity = has_velocity ? layer->W_velocity.memory : dZ->memory;
-    void *const bias_velocity = has_velocity ? layer->b_velocity.memory : dZ->memory;
+    const struct share share = divide_gradient(native_of(gemm), dZ->rows, X->columns, dZ->columns);
+    const struct descent d = descent_of(step, layer);
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
     const struct kernel_argument arguments[] = {
-        ARGUMENT(O),
-        ARGUMENT(B),
         ARGUMENT(I),
+        ARGUMENT(B),
+        ARGUMENT(O),
         ARGUMENT(share.rows),
         ARGUMENT(share.columns),
         ARGUMENT(share.depth),
-        ARGUMENT(has_velocity),
-        ARGUMENT(rate),
-        ARGUMENT(momentum),
-        ARGUMENT(penalty),
-        ARGUMENT(decay),
-        ARGUMENT(dZ->memory),
+        ARGUMENT(d.has_velocity),
+        ARGUMENT(d.rate),
+        ARGUMENT(d.momentum),
+        ARGUMENT(d.penalty),
+        ARGUMENT(d.decay),
         ARGUMENT(X->memory),
-        ARGUMENT(velocity),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(d.v),
         ARGUMENT(layer->W.memory),
-        ARGUMENT(bias_velocity),
+        ARGUMENT(d.vb),
         ARGUMENT(layer->b.memory),
         {share.pack_bytes, NULL},
     };
     return launch(gemm, UPDATE, &share, arguments, COUNT(arguments), error);
 }
 
+/* Local floats of update_forward. */
+static size_t fused_room(const struct native *native, size_t B, size_t next_B)
+{
+    const size_t P = panel_columns(native), stretch = STRETCH_LEFTS * left_rows(native);
+    return B * (P + stretch) + (next_B + LOW - 1) * P;
+}
+
+/* A group takes a panel at least, so that panels have to be as many as units. */
+static bool fuses(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B)
+{
+    const struct native *const native = native_of(gemm);
+    const size_t rows = size_max(B, next_B);
+    return (rows <= FUSED_ROWS || rows <= FUSED_PRODUCTS / layer->W.rows / layer->W.columns) &&
+           divide_up(layer->W.rows, panel_columns(native)) >= native->units &&
+           fused_room(native, B, next_B) <= native->local_memory / sizeof(float) * 7 / 8;
+}
+
+static clm_status descend_forward(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, const struct tensor *next_X,
+                                  enum activation act, struct tensor *next_Y, struct clm_error *error)
+{
+    const struct native *const native = native_of(gemm);
+    const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
+    const cl_int next_B = (cl_int)next_X->rows, is_relu = act == ACTIVATION_RELU;
+    const struct descent d = descent_of(step, layer);
+    const struct share share = {.columns = (cl_int)panel_columns(native),
+                                .pack_bytes = fused_room(native, X->rows, next_X->rows) * sizeof(float),
+                                .groups = {divide_up(dZ->columns, panel_columns(native)), 1}};
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(I),
+        ARGUMENT(B),
+        ARGUMENT(O),
+        ARGUMENT(share.columns),
+        ARGUMENT(d.has_velocity),
+        ARGUMENT(d.rate),
+        ARGUMENT(d.momentum),
+        ARGUMENT(d.penalty),
+        ARGUMENT(d.decay),
+        ARGUMENT(next_B),
+        ARGUMENT(is_relu),
+        ARGUMENT(X->memory),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(d.v),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(d.vb),
+        ARGUMENT(layer->b.memory),
+        ARGUMENT(next_X->memory),
+        ARGUMENT(next_Y->memory),
+        {share.pack_bytes, NULL},
+    };
+    return launch(gemm, UPDATE_FORWARD, &share, arguments, COUNT(arguments), error);
+}
+
 const struct gemm_operations gemm_native = {
     .name = "native",
     .open = open_native,
     .close = close_native,
+    .panel = panel,
     .workspace = workspace,
     .forward = forward,
     .backward_input = backward_input,
     .gradient = gradient,
     .descend = descend,
+    .fuses = fuses,
+    .descend_forward = descend_forward,
 };

@@ -234,7 +234,7 @@ clm_status kernel_bias_update(struct kernels *k, const struct step *step, const 
 clm_status kernel_update(struct kernels *k, const struct step *step, const struct tensor *g, struct tensor *v,
                          struct tensor *w, struct clm_error *error)
 {
-    const cl_ulong count = w->rows * w->columns;
+    const cl_ulong count = tensor_room(w);
     const cl_float rate = (float)step->learning_rate, momentum = (float)step->momentum;
     const cl_mem gradient = memory_of(g), velocity = memory_of(v), weight = memory_of(w);
     const struct kernel_argument plain[] = {ARGUMENT(count), ARGUMENT(rate), ARGUMENT(gradient),

@@ -65,24 +65,52 @@ static void release(struct clm_backend *be, void *memory)
     clReleaseMemObject(memory);
 }
 
-/* Floats of doubles, or back, in memory that the caller frees. */
-static void *convert(const void *from, size_t count, bool to_float)
+/* The place of element (row, column) in the tensor's memory. */
+static size_t place_of(const struct tensor *tensor, size_t row, size_t column)
 {
-    void *to = malloc(count * (to_float ? sizeof(float) : sizeof(double)));
-    for (size_t i = 0; to && i < count; i++)
-        if (to_float)
-            ((float *)to)[i] = (float)((const double *)from)[i];
-        else
-            ((double *)to)[i] = ((const float *)from)[i];
-    return to;
+    const size_t P = tensor->panel;
+    return P ? (row / P * tensor->columns + column) * P + row % P : row * tensor->columns + column;
+}
+
+/* Whether host memory holds the same bytes as the device's. */
+static bool is_alike(const struct tensor *tensor, enum host_type type)
+{
+    return !tensor->panel && type != HOST_DOUBLE;
+}
+
+/* The floats of a tensor as they lie on the device, from row-major host memory; zeros behind its last row. The caller
+ * frees them. */
+static float *floats_from(const struct tensor *tensor, enum host_type type, const void *host)
+{
+    float *const floats = calloc(tensor_room(tensor), sizeof *floats);
+    for (size_t r = 0; floats && r < tensor->rows; r++)
+        for (size_t c = 0; c < tensor->columns; c++) {
+            const size_t at = r * tensor->columns + c;
+            floats[place_of(tensor, r, c)] =
+                type == HOST_DOUBLE ? (float)((const double *)host)[at] : ((const float *)host)[at];
+        }
+    return floats;
+}
+
+static void floats_to(const struct tensor *tensor, enum host_type type, const float *floats, void *host)
+{
+    for (size_t r = 0; r < tensor->rows; r++)
+        for (size_t c = 0; c < tensor->columns; c++) {
+            const size_t at = r * tensor->columns + c;
+            const float value = floats[place_of(tensor, r, c)];
+            if (type == HOST_DOUBLE)
+                ((double *)host)[at] = value;
+            else
+                ((float *)host)[at] = value;
+        }
 }
 
 static clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, enum host_type type,
                                const void *host, struct clm_error *error)
 {
-    const size_t count = tensor->rows * tensor->columns, bytes = count * element_size(tensor->type);
-    void *floats = type == HOST_DOUBLE ? convert(host, count, true) : NULL;
-    if (type == HOST_DOUBLE && !floats)
+    const size_t bytes = tensor_room(tensor) * element_size(tensor->type);
+    float *const floats = is_alike(tensor, type) ? NULL : floats_from(tensor, type, host);
+    if (!is_alike(tensor, type) && !floats)
         return clm_fail_host_memory(error, "write", bytes);
     const cl_int code = clEnqueueWriteBuffer(self(be)->device.queue, tensor->memory, CL_TRUE, 0, bytes,
                                              floats ? floats : host, 0, NULL, NULL);
@@ -93,16 +121,22 @@ static clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, en
 static clm_status opencl_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type,
                               void *host, struct clm_error *error)
 {
-    const size_t count = tensor->rows * tensor->columns, bytes = count * element_size(tensor->type);
-    float *floats = type == HOST_DOUBLE ? malloc(bytes) : NULL;
-    if (type == HOST_DOUBLE && !floats)
+    const size_t bytes = tensor_room(tensor) * element_size(tensor->type);
+    float *const floats = is_alike(tensor, type) ? NULL : malloc(bytes);
+    if (!is_alike(tensor, type) && !floats)
         return clm_fail_host_memory(error, "read", bytes);
     const cl_int code = clEnqueueReadBuffer(self(be)->device.queue, tensor->memory, CL_TRUE, 0, bytes,
                                             floats ? floats : host, 0, NULL, NULL);
-    for (size_t i = 0; floats && code == CL_SUCCESS && i < count; i++)
-        ((double *)host)[i] = floats[i];
+    if (floats && code == CL_SUCCESS)
+        floats_to(tensor, type, floats, host);
     free(floats);
     return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "read", "clEnqueueReadBuffer", code);
+}
+
+static size_t weight_panel(struct clm_backend *be, size_t batch, size_t I, size_t O)
+{
+    const struct gemm_provider *const gemm = &self(be)->gemm;
+    return gemm->operations->panel ? gemm->operations->panel(gemm, batch, I, O) : 0;
 }
 
 static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
@@ -263,6 +297,29 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
     return gemm->operations->descend(gemm, dZ, X, layer, step, error);
 }
 
+static bool looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    struct gemm_provider *gemm = &self(be)->gemm;
+    return gemm->operations->fuses && gemm->operations->fuses(gemm, layer, B, B);
+}
+
+static clm_status opencl_update_forward(struct clm_backend *be, const struct tensor *dZ,
+                                        const struct tensor *X, struct linear *layer, const struct step *step,
+                                        const struct tensor *next_X, enum activation act,
+                                        struct tensor *next_Y, struct clm_error *error)
+{
+    struct gemm_provider *gemm = &self(be)->gemm;
+    const struct gemm_operations *const operations = gemm->operations;
+    if (operations->fuses && operations->fuses(gemm, layer, X->rows, next_X->rows)) {
+        expect(be, 2 * (double)(X->rows + next_X->rows) * size_of(&layer->W),
+               size_of(dZ) + size_of(X) + (step->momentum != 0 ? 4 : 2) * size_of(&layer->W) +
+                   size_of(next_X) + size_of(next_Y));
+        return operations->descend_forward(gemm, dZ, X, layer, step, next_X, act, next_Y, error);
+    }
+    const clm_status status = opencl_backward_update(be, dZ, X, layer, step, error);
+    return status ? status : opencl_forward(be, next_X, layer, act, next_Y, error);
+}
+
 static clm_status opencl_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
                                 struct tensor *velocity, const struct step *step, struct clm_error *error)
 {
@@ -277,6 +334,7 @@ static const struct backend_operations operations = {
     .close = opencl_close,
     .element_size = element_size,
     .metrics_columns = METRICS_COLUMNS,
+    .weight_panel = weight_panel,
     .allocate = allocate,
     .release = release,
     .write = opencl_write,
@@ -293,6 +351,8 @@ static const struct backend_operations operations = {
     .linear_backward_input = opencl_backward_input,
     .linear_backward_params = opencl_backward_params,
     .linear_backward_update = opencl_backward_update,
+    .looks_ahead = looks_ahead,
+    .linear_update_forward = opencl_update_forward,
     .update = opencl_update,
 };
 

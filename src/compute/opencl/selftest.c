@@ -18,7 +18,7 @@ static clm_status create(struct clm_backend *be, struct bench *t, struct clm_err
     if ((status = tensor_create(be, TENSOR_REAL, 2, 3, &t->X, error)) ||
         (status = tensor_create(be, TENSOR_REAL, 2, 2, &t->Y, error)) ||
         (status = tensor_create(be, TENSOR_REAL, 2, 3, &t->dX, error)) ||
-        (status = tensor_create(be, TENSOR_REAL, 2, 3, &t->layer.W, error)) ||
+        (status = weights_create(be, 2, 3, 2, &t->layer.W, error)) ||
         (status = tensor_create(be, TENSOR_REAL, 1, 2, &t->layer.b, error)) ||
         (status = backend_write(be, &t->X, HOST_FLOAT, inputs, error)) ||
         (status = backend_write(be, &t->layer.W, HOST_FLOAT, weights, error)) ||
@@ -54,8 +54,8 @@ clm_status opencl_self_test(struct clm_backend *be, struct clm_error *error)
     const struct step step = {.learning_rate = 0.5};
     const size_t widths[2] = {3, 2};
     struct bench t = {0};
-    clm_status status = create(be, &t, error);
-    if (status || (status = backend_prepare(be, widths, 2, 2, error)) ||
+    clm_status status = backend_prepare(be, widths, 2, 2, error);
+    if (status || (status = create(be, &t, error)) ||
         (status = linear_forward(be, &t.X, &t.layer, ACTIVATION_RELU, &t.Y, error)) ||
         (status = compare(be, "linear_forward", &t.Y, Y, error)) ||
         (status = linear_backward_input(be, &t.Y, &t.layer, &t.X, &t.dX, error)) ||

@@ -38,7 +38,7 @@ struct expected {
 /* ---- operands ---- */
 
 static clm_status fill(struct trial *trial, struct philox *random, struct tensor *tensor, size_t rows,
-                       size_t columns, float **host, struct clm_error *error)
+                       size_t columns, size_t panel, float **host, struct clm_error *error)
 {
     const size_t count = rows * columns;
     *host = malloc(count * sizeof **host);
@@ -46,19 +46,19 @@ static clm_status fill(struct trial *trial, struct philox *random, struct tensor
         return clm_fail_host_memory(error, "a trial of products", count * sizeof **host);
     for (size_t i = 0; i < count; i++)
         (*host)[i] = (float)(int32_t)philox_next(random) * 0x1p-31f;
-    const clm_status status = tensor_create(trial->be, TENSOR_REAL, rows, columns, tensor, error);
+    const clm_status status = panels_create(trial->be, rows, columns, panel, tensor, error);
     return status ? status : backend_write(trial->be, tensor, HOST_FLOAT, *host, error);
 }
 
-static clm_status create(struct trial *trial, struct clm_error *error)
+static clm_status create(struct trial *trial, size_t panel, struct clm_error *error)
 {
     const size_t B = trial->B, I = trial->I, O = trial->O, widest = size_max(B, size_max(I, O));
     struct philox random = philox_start(1, RANDOM_TEST, 1);
     clm_status status;
-    if ((status = fill(trial, &random, &trial->X, B, I, &trial->x, error)) ||
-        (status = fill(trial, &random, &trial->dZ, B, O, &trial->dz, error)) ||
-        (status = fill(trial, &random, &trial->layer.W, O, I, &trial->w, error)) ||
-        (status = fill(trial, &random, &trial->layer.b, 1, O, &trial->b, error)) ||
+    if ((status = fill(trial, &random, &trial->X, B, I, 0, &trial->x, error)) ||
+        (status = fill(trial, &random, &trial->dZ, B, O, 0, &trial->dz, error)) ||
+        (status = fill(trial, &random, &trial->layer.W, O, I, panel, &trial->w, error)) ||
+        (status = fill(trial, &random, &trial->layer.b, 1, O, 0, &trial->b, error)) ||
         (status = tensor_create(trial->be, TENSOR_REAL, B, O, &trial->Y, error)) ||
         (status = tensor_create(trial->be, TENSOR_REAL, B, I, &trial->dX, error)))
         return status;
@@ -73,7 +73,7 @@ static clm_status create(struct trial *trial, struct clm_error *error)
     return CLM_OK;
 }
 
-clm_status trial_open(struct clm_backend *be, size_t B, size_t I, size_t O, struct trial **out,
+clm_status trial_open(const struct gemm_provider *gemm, size_t B, size_t I, size_t O, struct trial **out,
                       struct clm_error *error)
 {
     struct trial *const trial = calloc(1, sizeof *trial);
@@ -82,8 +82,9 @@ clm_status trial_open(struct clm_backend *be, size_t B, size_t I, size_t O, stru
     if (!trial)
         return clm_fail_host_memory(error, "a trial of products", sizeof *trial);
     const size_t most = rows > BATCH_LEAST ? (size_t)rows : BATCH_LEAST;
-    *trial = (struct trial){.be = be, .B = size_min(B, most), .I = I, .O = O};
-    const clm_status status = create(trial, error);
+    *trial = (struct trial){.be = gemm->backend, .B = size_min(B, most), .I = I, .O = O};
+    const size_t panel = gemm->operations->panel ? gemm->operations->panel(gemm, trial->B, I, O) : 0;
+    const clm_status status = create(trial, panel, error);
     if (status == CLM_OK)
         *out = trial;
     else

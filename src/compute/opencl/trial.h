@@ -4,12 +4,12 @@
 
 #include "compute/opencl/gemm.h"
 
-/* A layer's operands on the device and on the host: random numbers, the same ones always. Of a batch so large that a
+/* A layer's operands on the device, its weights as `gemm` wants them, and on the host: random numbers, the same ones always. Of a batch so large that a
  * product would take long, some rows stand for all. */
 struct trial;
 
-CLM_MUST_CHECK clm_status trial_open(struct clm_backend *be, size_t B, size_t I, size_t O, struct trial **out,
-                                     struct clm_error *error);
+CLM_MUST_CHECK clm_status trial_open(const struct gemm_provider *gemm, size_t B, size_t I, size_t O,
+                                     struct trial **out, struct clm_error *error);
 void trial_close(struct trial *trial);
 
 /* *error_over_bound of the provider's result, NaN where it has one: at most 1 where it is right. Compared are elements of
