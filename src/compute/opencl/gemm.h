@@ -49,6 +49,6 @@ struct gemm_provider {
 };
 
 /* gemm_clblast_tuned: the same with parameters that suit a CPU. CLBlast keeps them for the whole process. */
-extern const struct gemm_operations gemm_clblast, gemm_clblast_tuned, gemm_native;
+extern const struct gemm_operations gemm_clblast, gemm_clblast_tuned, gemm_native, gemm_tiled;
 
 #endif
