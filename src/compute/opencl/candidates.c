@@ -12,6 +12,12 @@ static bool is_no_cpu(const struct clm_device *device)
     return !is_cpu(device);
 }
 
+/* Elsewhere the products of larger tiles do no more than those of small ones. */
+static bool has_large_groups(const struct clm_device *device)
+{
+    return !is_cpu(device) && device->max_work_group >= 256;
+}
+
 static bool is_any(const struct clm_device *device)
 {
     (void)device;
@@ -21,9 +27,12 @@ static bool is_any(const struct clm_device *device)
 static const struct gemm_candidate candidates[] = {
     {&gemm_native, is_cpu, false, false},
     {&gemm_clblast, is_any, false, false},
-    {&gemm_tiled, is_no_cpu, false, true},
+    {&gemm_tiled, has_large_groups, false, true},
+    {&gemm_tiled_large, has_large_groups, false, true},
+    {&gemm_tiled_small, is_no_cpu, false, true},
     {&gemm_clblast_tuned, is_cpu, true, false}, /* behind clblast: its parameters stay for the process */
 };
+_Static_assert(sizeof candidates / sizeof *candidates <= CANDIDATES_MOST, "choices have no room for so many");
 const struct gemm_candidate *gemm_candidates = candidates;
 size_t gemm_candidate_count = sizeof candidates / sizeof *candidates;
 

@@ -6,7 +6,6 @@
 #include "compute/opencl/program.h"
 #include "compute/opencl/status.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,29 +33,26 @@ struct variant {
     size_t depth, lanes;
 };
 
-/* Those of larger tiles read less of a large product's matrices, those of smaller ones busy more units with a small
- * product. Each needs less of a device than the one before; the last, 1 KiB of local memory and no group at all. */
+/* Larger tiles read less of a large product's matrices, smaller ones busy more units with a small product. Each needs
+ * less of a device than the one before; the last, 1 KiB of local memory and groups of one item. */
 static const struct variant variants[] = {
     {{16, 16}, {2, 2}, 8, 64},
     {{16, 16}, {1, 1}, 16, 64},
     {{8, 8}, {1, 1}, 16, 64},
     {{1, 1}, {1, 1}, 16, 1},
 };
-enum { VARIANTS = sizeof variants / sizeof *variants, SMALL = 2 };
+enum { LARGE, MIDDLE, SMALL, VARIANTS = sizeof variants / sizeof *variants };
 
 #define DOT_ROWS        8 /* as in gemm_tiled.cl */
 #define DOT_COLUMNS     4
 #define DOT_ROWS_MOST   16  /* up to this batch W's way through memory is what takes time */
-#define GROUPS_PER_UNIT 4   /* so that a unit has another to work on where one waits for memory */
+#define GROUPS_PER_UNIT 2   /* so that a unit has another to work on where one waits for memory */
 #define SLICE_LEAST     256 /* terms of a sum that is cut */
 
-enum condition { UNTRIED, USABLE, UNUSABLE };
-
 struct tiled {
-    enum condition conditions[VARIANTS];
-    cl_kernel handles[VARIANTS][TILED_KERNELS];
-    size_t small; /* the variant of small products, which is always there */
-    size_t units;
+    const struct variant *variant;
+    cl_kernel handles[TILED_KERNELS];
+    size_t groups_wanted;
 };
 
 static struct tiled *tiled_of(const struct gemm_provider *gemm)
@@ -64,7 +60,7 @@ static struct tiled *tiled_of(const struct gemm_provider *gemm)
     return gemm->state;
 }
 
-/* ---- which variants a device can run ---- */
+/* ---- the variant that a device can run ---- */
 
 static size_t items_of(const struct variant *v)
 {
@@ -84,14 +80,10 @@ static size_t local_bytes(const struct variant *v)
     return sizeof(float) * size_max(tiles, DOT_ROWS * DOT_COLUMNS * v->lanes);
 }
 
-static bool has_tile(enum tiled_kernel kernel)
-{
-    return kernel == FORWARD || kernel == BACKWARD || kernel == GRADIENT || kernel == UPDATE;
-}
-
 static size_t group_of(const struct variant *v, enum tiled_kernel kernel)
 {
-    return has_tile(kernel) ? items_of(v) : v->lanes;
+    const bool has_tile = kernel == FORWARD || kernel == BACKWARD || kernel == GRADIENT || kernel == UPDATE;
+    return has_tile ? items_of(v) : v->lanes;
 }
 
 /* Whether a kernel, as the device has built it, can be run in groups of `items`. */
@@ -106,19 +98,18 @@ static bool is_runnable(const struct opencl_device *device, cl_kernel kernel, si
            items <= most && local <= device->about.local_memory;
 }
 
-static void release(struct tiled *tiled, size_t which)
+static void release(struct tiled *tiled)
 {
     for (int k = 0; k < TILED_KERNELS; k++) {
-        if (tiled->handles[which][k])
-            clReleaseKernel(tiled->handles[which][k]);
-        tiled->handles[which][k] = NULL;
+        if (tiled->handles[k])
+            clReleaseKernel(tiled->handles[k]);
+        tiled->handles[k] = NULL;
     }
 }
 
-static clm_status build(const struct opencl_device *device, struct tiled *tiled, size_t which,
-                        struct clm_error *error)
+static clm_status build(const struct opencl_device *device, struct tiled *tiled, struct clm_error *error)
 {
-    const struct variant *const v = &variants[which];
+    const struct variant *const v = tiled->variant;
     char options[160];
     cl_program program = NULL;
     snprintf(options, sizeof options,
@@ -126,147 +117,118 @@ static clm_status build(const struct opencl_device *device, struct tiled *tiled,
              v->items[0], v->items[1], v->quads[0], v->quads[1], v->depth, v->lanes);
     clm_status status = opencl_program_build(device, "gemm_tiled.cl", options, &program, error);
     for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++)
-        status = opencl_kernel_create(program, kernel_names[k], &tiled->handles[which][k], error);
+        status = opencl_kernel_create(program, kernel_names[k], &tiled->handles[k], error);
     if (program)
         clReleaseProgram(program);
     return status;
 }
 
-/* Builds it, where that has not been tried. `why` tells why it cannot be used. */
-static bool is_usable(const struct gemm_provider *gemm, size_t which, struct clm_error *why)
+/* CLM_OK where the device has what the variant needs, and can run it as built; else nothing is left of it. */
+static clm_status try_variant(const struct opencl_device *device, struct tiled *tiled,
+                              const struct variant *v, struct clm_error *error)
 {
-    const struct opencl_device *const device = gemm->device;
     const struct clm_device *const about = &device->about;
-    const struct variant *const v = &variants[which];
-    struct tiled *const tiled = tiled_of(gemm);
-    if (tiled->conditions[which] != UNTRIED)
-        return tiled->conditions[which] == USABLE;
-    clm_status status = CLM_OK;
-    if (size_max(items_of(v), v->lanes) > about->max_work_group || local_bytes(v) > about->local_memory)
-        status = clm_fail(why, CLM_ERROR_DEVICE,
-                          "products in groups of %zu items and %zu bytes of local memory need more than %s "
-                          "has (%zu items, %zu bytes); use --gemm clblast",
-                          size_max(items_of(v), v->lanes), local_bytes(v), about->name, about->max_work_group,
-                          (size_t)about->local_memory);
-    if (status == CLM_OK)
-        status = build(device, tiled, which, why);
+    const size_t items = size_max(items_of(v), v->lanes), local = local_bytes(v);
+    if (items > about->max_work_group || local > about->local_memory)
+        return clm_fail(error, CLM_ERROR_DEVICE,
+                        "products in groups of %zu items and %zu bytes of local memory need more than %s has "
+                        "(%zu items, %zu bytes); use --gemm clblast",
+                        items, local, about->name, about->max_work_group, (size_t)about->local_memory);
+    tiled->variant = v;
+    clm_status status = build(device, tiled, error);
     for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++)
-        if (!is_runnable(device, tiled->handles[which][k], group_of(v, (enum tiled_kernel)k)))
-            status = clm_fail(why, CLM_ERROR_DEVICE,
-                              "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE); use "
-                              "--gemm clblast",
+        if (!is_runnable(device, tiled->handles[k], group_of(v, (enum tiled_kernel)k)))
+            status = clm_fail(error, CLM_ERROR_DEVICE,
+                              "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE, "
+                              "CL_KERNEL_LOCAL_MEM_SIZE); use --gemm clblast",
                               kernel_names[k], about->name, group_of(v, (enum tiled_kernel)k));
     if (status != CLM_OK)
-        release(tiled, which);
-    tiled->conditions[which] = status == CLM_OK ? USABLE : UNUSABLE;
-    return status == CLM_OK;
+        release(tiled);
+    return status;
 }
 
 static void close_tiled(struct gemm_provider *gemm)
 {
-    struct tiled *const tiled = tiled_of(gemm);
-    for (size_t v = 0; tiled && v < VARIANTS; v++)
-        release(tiled, v);
-    free(tiled);
+    if (gemm->state)
+        release(tiled_of(gemm));
+    free(gemm->state);
     gemm->state = NULL;
 }
 
-static clm_status open_tiled(struct gemm_provider *gemm, struct clm_error *error)
+/* Takes the first variant, from `first` on, that the device can build and run. */
+static clm_status open_from(struct gemm_provider *gemm, size_t first, struct clm_error *error)
 {
     struct tiled *const tiled = calloc(1, sizeof *tiled);
-    struct clm_error why = {0};
+    clm_status status = CLM_ERROR_DEVICE; /* until one is tried */
     if (!tiled)
         return clm_fail_host_memory(error, "the tiled products", sizeof *tiled);
     gemm->state = tiled;
-    tiled->units = size_max(1, gemm->device->about.compute_units);
-    tiled->small = SMALL;
-    while (tiled->small < VARIANTS && !is_usable(gemm, tiled->small, &why))
-        tiled->small++;
-    if (tiled->small < VARIANTS)
-        return CLM_OK;
-    close_tiled(gemm);
-    if (error)
-        *error = why;
-    return why.status;
+    tiled->groups_wanted = GROUPS_PER_UNIT * size_max(1, gemm->device->about.compute_units);
+    for (size_t v = first; v < VARIANTS && status != CLM_OK; v++)
+        status = try_variant(gemm->device, tiled, &variants[v], error);
+    if (status != CLM_OK)
+        close_tiled(gemm);
+    return status;
 }
 
-/* ---- the variant of a product, and whether its sums are cut ---- */
+static clm_status open_large(struct gemm_provider *gemm, struct clm_error *error)
+{
+    return open_from(gemm, LARGE, error);
+}
+
+static clm_status open_middle(struct gemm_provider *gemm, struct clm_error *error)
+{
+    return open_from(gemm, MIDDLE, error);
+}
+
+static clm_status open_small(struct gemm_provider *gemm, struct clm_error *error)
+{
+    return open_from(gemm, SMALL, error);
+}
+
+/* ---- sums that are cut: by slices, where a result's tiles alone leave units idle ---- */
 
 static size_t divide_up(size_t n, size_t by)
 {
     return n / by + (n % by != 0);
 }
 
-static size_t tiles_of(const struct variant *v, size_t M, size_t N)
-{
-    return divide_up(M, tile_of(v, 0)) * divide_up(N, tile_of(v, 1));
-}
-
-/* Time of a product, roughly: units take one tile after the other; an item multiplies rows by columns, and reads both. */
-static double cost_of(const struct tiled *tiled, const struct variant *v, size_t M, size_t N)
-{
-    const double rows = 4 * (double)v->quads[0], columns = 4 * (double)v->quads[1];
-    const double rounds = (double)divide_up(tiles_of(v, M, N), tiled->units);
-    return rounds * (double)items_of(v) * (rows * columns + 2 * (rows + columns));
-}
-
-/* The cheapest that can be used. That the device is too small for one is no news; that one does not build is. */
-static size_t variant_for(const struct gemm_provider *gemm, size_t M, size_t N)
-{
-    const struct tiled *const tiled = tiled_of(gemm);
-    for (;;) {
-        struct clm_error why = {0};
-        size_t best = tiled->small;
-        for (size_t v = 0; v < tiled->small; v++)
-            if (tiled->conditions[v] != UNUSABLE &&
-                cost_of(tiled, &variants[v], M, N) < cost_of(tiled, &variants[best], M, N))
-                best = v;
-        if (is_usable(gemm, best, &why))
-            return best;
-        if (why.status == CLM_ERROR_BUILD && gemm->backend->on_note)
-            gemm->backend->on_note(gemm->backend->note_user, why.message);
-    }
-}
-
-/* How a result (M,N) whose sums have K terms is made: by slices of the sum where its tiles alone leave units idle. */
+/* How a result (M,N) whose sums have K terms is made. */
 struct plan {
-    size_t variant, slices;
+    size_t M, N, slices;
     cl_int depth; /* terms of a slice */
 };
 
-static size_t groups_wanted(const struct tiled *tiled)
+static struct plan whole(size_t M, size_t N, size_t K)
 {
-    return tiled->units * GROUPS_PER_UNIT;
-}
-
-static struct plan whole(const struct gemm_provider *gemm, size_t M, size_t N, size_t K)
-{
-    return (struct plan){variant_for(gemm, M, N), 1, (cl_int)K};
+    return (struct plan){M, N, 1, (cl_int)K};
 }
 
 /* Cut only as far as the workspace goes, which after backend_prepare is far enough. */
 static struct plan cut(const struct gemm_provider *gemm, size_t M, size_t N, size_t K)
 {
     const struct tiled *const tiled = tiled_of(gemm);
-    const struct variant *const v = &variants[tiled->small];
-    const size_t wanted = size_min(groups_wanted(tiled) / tiles_of(v, M, N), K / SLICE_LEAST);
+    const struct variant *const v = tiled->variant;
+    const size_t tiles = divide_up(M, tile_of(v, 0)) * divide_up(N, tile_of(v, 1));
+    const size_t wanted = size_min(tiled->groups_wanted / tiles, K / SLICE_LEAST);
     if (wanted < 2 || wanted * M * N * sizeof(float) > gemm->workspace.bytes)
-        return whole(gemm, M, N, K);
+        return whole(M, N, K);
     const size_t depth = round_up(divide_up(K, wanted), v->depth);
-    return (struct plan){tiled->small, divide_up(K, depth), (cl_int)depth};
+    return (struct plan){M, N, divide_up(K, depth), (cl_int)depth};
 }
 
 /* What cut() may ask for, for any number of rows up to M. */
 static size_t parts_bytes(const struct tiled *tiled, size_t M, size_t N, size_t K)
 {
-    const struct variant *const v = &variants[tiled->small];
-    const size_t slices = size_min(groups_wanted(tiled), K / SLICE_LEAST);
-    const size_t most = groups_wanted(tiled) * tile_of(v, 0) * tile_of(v, 1);
-    size_t bytes = 0;
+    const struct variant *const v = tiled->variant;
+    const size_t slices = size_min(tiled->groups_wanted, K / SLICE_LEAST);
+    const size_t most = tiled->groups_wanted * tile_of(v, 0) * tile_of(v, 1);
+    size_t floats = 0;
     if (slices < 2)
         return 0;
-    return sizeof(float) *
-           (size_mul(M, N, &bytes) && size_mul(bytes, slices, &bytes) ? size_min(bytes, most) : most);
+    if (!size_mul(M, N, &floats) || !size_mul(floats, slices, &floats))
+        floats = most;
+    return sizeof(float) * size_min(floats, most);
 }
 
 static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
@@ -282,17 +244,18 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
 
 #define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
 
-/* Over the tiles of a result (M,N). */
+/* Over the tiles of a result. */
 static clm_status launch_tiles(const struct gemm_provider *gemm, enum tiled_kernel kernel,
-                               const struct plan *plan, size_t M, size_t N,
-                               const struct kernel_argument *arguments, size_t count, struct clm_error *error)
+                               const struct plan *plan, const struct kernel_argument *arguments, size_t count,
+                               struct clm_error *error)
 {
-    const struct variant *const v = &variants[plan->variant];
+    const struct tiled *const tiled = tiled_of(gemm);
+    const struct variant *const v = tiled->variant;
     const size_t local[3] = {items_of(v), 1, 1};
-    const size_t global[3] = {divide_up(N, tile_of(v, 1)) * local[0], divide_up(M, tile_of(v, 0)),
+    const size_t global[3] = {divide_up(plan->N, tile_of(v, 1)) * local[0], divide_up(plan->M, tile_of(v, 0)),
                               plan->slices};
-    return opencl_launch(gemm->device, tiled_of(gemm)->handles[plan->variant][kernel], kernel_names[kernel],
-                         3, global, local, arguments, count, error);
+    return opencl_launch(gemm->device, tiled->handles[kernel], kernel_names[kernel], 3, global, local,
+                         arguments, count, error);
 }
 
 /* Over the elements of a result whose parts are in the workspace. */
@@ -301,10 +264,9 @@ static clm_status launch_sum(const struct gemm_provider *gemm, enum tiled_kernel
                              size_t count, struct clm_error *error)
 {
     const struct tiled *const tiled = tiled_of(gemm);
-    const size_t local = variants[tiled->small].lanes;
-    const size_t global = round_up(result->rows * result->columns, local);
-    return opencl_launch(gemm->device, tiled->handles[tiled->small][kernel], kernel_names[kernel], 1, &global,
-                         &local, arguments, count, error);
+    const size_t local = tiled->variant->lanes, global = round_up(result->rows * result->columns, local);
+    return opencl_launch(gemm->device, tiled->handles[kernel], kernel_names[kernel], 1, &global, &local,
+                         arguments, count, error);
 }
 
 /* ---- the products, their arguments in the .cl order ---- */
@@ -314,7 +276,7 @@ static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X
 {
     const struct tiled *const tiled = tiled_of(gemm);
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const size_t local[2] = {variants[tiled->small].lanes, 1};
+    const size_t local[2] = {tiled->variant->lanes, 1};
     const size_t global[2] = {divide_up(Y->columns, DOT_COLUMNS) * local[0], divide_up(X->rows, DOT_ROWS)};
     const struct kernel_argument arguments[] = {
         ARGUMENT(B),
@@ -326,8 +288,8 @@ static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X
         ARGUMENT(layer->b.memory),
         ARGUMENT(Y->memory),
     };
-    return opencl_launch(gemm->device, tiled->handles[tiled->small][DOT_FORWARD], kernel_names[DOT_FORWARD],
-                         2, global, local, arguments, COUNT(arguments), error);
+    return opencl_launch(gemm->device, tiled->handles[DOT_FORWARD], kernel_names[DOT_FORWARD], 2, global,
+                         local, arguments, COUNT(arguments), error);
 }
 
 static clm_status sum_forward(struct gemm_provider *gemm, const struct plan *plan, const struct linear *layer,
@@ -366,8 +328,7 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
         ARGUMENT(layer->b.memory),
         ARGUMENT(out),
     };
-    const clm_status status =
-        launch_tiles(gemm, FORWARD, &plan, Y->rows, Y->columns, arguments, COUNT(arguments), error);
+    const clm_status status = launch_tiles(gemm, FORWARD, &plan, arguments, COUNT(arguments), error);
     return status || plan.slices == 1 ? status : sum_forward(gemm, &plan, layer, is_relu, Y, error);
 }
 
@@ -407,8 +368,7 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
         ARGUMENT(mask),
         ARGUMENT(out),
     };
-    const clm_status status =
-        launch_tiles(gemm, BACKWARD, &plan, dX->rows, dX->columns, arguments, COUNT(arguments), error);
+    const clm_status status = launch_tiles(gemm, BACKWARD, &plan, arguments, COUNT(arguments), error);
     return status || plan.slices == 1 ? status : sum_backward(gemm, &plan, is_masked, mask, dX, error);
 }
 
@@ -417,7 +377,7 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
                            struct clm_error *error)
 {
     const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
-    const struct plan plan = whole(gemm, dW->rows, dW->columns, dZ->rows);
+    const struct plan plan = whole(dW->rows, dW->columns, dZ->rows);
     const cl_float penalty = (cl_float)(2 * l2);
     const struct kernel_argument arguments[] = {
         ARGUMENT(O),
@@ -430,14 +390,14 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
         ARGUMENT(dW->memory),
         ARGUMENT(db->memory),
     };
-    return launch_tiles(gemm, GRADIENT, &plan, dW->rows, dW->columns, arguments, COUNT(arguments), error);
+    return launch_tiles(gemm, GRADIENT, &plan, arguments, COUNT(arguments), error);
 }
 
 static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const struct plan plan = whole(gemm, dZ->columns, X->columns, dZ->rows);
+    const struct plan plan = whole(dZ->columns, X->columns, dZ->rows);
     const cl_int has_velocity = step->momentum != 0;
     const cl_float rate = (cl_float)step->learning_rate, momentum = (cl_float)step->momentum;
     const cl_float penalty = (cl_float)(2 * step->l2),
@@ -461,12 +421,34 @@ static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, c
         ARGUMENT(bias_velocity),
         ARGUMENT(layer->b.memory),
     };
-    return launch_tiles(gemm, UPDATE, &plan, dZ->columns, X->columns, arguments, COUNT(arguments), error);
+    return launch_tiles(gemm, UPDATE, &plan, arguments, COUNT(arguments), error);
 }
 
 const struct gemm_operations gemm_tiled = {
     .name = "tiled",
-    .open = open_tiled,
+    .open = open_middle,
+    .close = close_tiled,
+    .workspace = workspace,
+    .forward = forward,
+    .backward_input = backward_input,
+    .gradient = gradient,
+    .descend = descend,
+};
+
+const struct gemm_operations gemm_tiled_large = {
+    .name = "tiled-large",
+    .open = open_large,
+    .close = close_tiled,
+    .workspace = workspace,
+    .forward = forward,
+    .backward_input = backward_input,
+    .gradient = gradient,
+    .descend = descend,
+};
+
+const struct gemm_operations gemm_tiled_small = {
+    .name = "tiled-small",
+    .open = open_small,
     .close = close_tiled,
     .workspace = workspace,
     .forward = forward,
