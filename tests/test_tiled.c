@@ -357,7 +357,6 @@ static const struct {
     {"weight - rate * velocity", "weight + rate * velocity", "linear_backward_update", NULL},
     {"decay * weight", "weight", "linear_backward_update", NULL},
     {"barrier(CLK_LOCAL_MEM_FENCE);\n        multiply", "multiply", "linear_forward", NULL},
-    {"acc);\n        barrier(CLK_LOCAL_MEM_FENCE);", "acc);", "linear_forward", NULL},
 };
 
 START_TEST(a_broken_line_is_noticed_and_named)
