@@ -12,7 +12,8 @@
 
 #define U 0x1p-24 /* half a float's unit in the last place */
 
-static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST};
+static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST,
+                                     FIXTURE_TILED};
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
 
 static struct clm_backend *be; /* the backend of the running test */

@@ -1,5 +1,7 @@
 #include "check/operations.h"
 
+#include "check/sampled.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -99,7 +101,8 @@ static void run_forward(struct problem *p, const struct variant *v)
     if (p->status == CLM_OK)
         p->status = linear_forward(p->device, &X->tensor, &linear, v->act, &Y->tensor, p->error);
     if (p->status == CLM_OK)
-        p->status = bounded_forward(p->reference, &X->expected, &bounded, v->act, &Y->expected, p->error);
+        p->status = (v->is_sampled ? sampled_forward : bounded_forward)(p->reference, &X->expected, &bounded,
+                                                                        v->act, &Y->expected, p->error);
 }
 
 /* One call: `dZ` may be `Z` or NULL. */
@@ -156,8 +159,8 @@ static void run_backward_input(struct problem *p, const struct variant *v)
         p->status = linear_backward_input(p->device, &dZ->tensor, &linear, Y ? &Y->tensor : NULL, &dX->tensor,
                                           p->error);
     if (p->status == CLM_OK)
-        p->status = bounded_backward_input(p->reference, &dZ->expected, &bounded, Y ? &Y->expected : NULL,
-                                           &dX->expected, p->error);
+        p->status = (v->is_sampled ? sampled_backward_input : bounded_backward_input)(
+            p->reference, &dZ->expected, &bounded, Y ? &Y->expected : NULL, &dX->expected, p->error);
 }
 
 static void run_backward_params(struct problem *p, const struct variant *v)
@@ -173,8 +176,9 @@ static void run_backward_params(struct problem *p, const struct variant *v)
         p->status = linear_backward_params(p->device, &dZ->tensor, &X->tensor, &linear, v->l2, &dW->tensor,
                                            &db->tensor, p->error);
     if (p->status == CLM_OK)
-        p->status = bounded_backward_params(p->reference, &dZ->expected, &X->expected, &bounded, v->l2,
-                                            &dW->expected, &db->expected, p->error);
+        p->status = (v->is_sampled ? sampled_backward_params : bounded_backward_params)(
+            p->reference, &dZ->expected, &X->expected, &bounded, v->l2, &dW->expected, &db->expected,
+            p->error);
 }
 
 static void run_backward_update(struct problem *p, const struct variant *v)
@@ -188,8 +192,8 @@ static void run_backward_update(struct problem *p, const struct variant *v)
     if (p->status == CLM_OK)
         p->status = linear_backward_update(p->device, &dZ->tensor, &X->tensor, &linear, &step, p->error);
     if (p->status == CLM_OK)
-        p->status =
-            bounded_backward_update(p->reference, &dZ->expected, &X->expected, &bounded, &step, p->error);
+        p->status = (v->is_sampled ? sampled_backward_update : bounded_backward_update)(
+            p->reference, &dZ->expected, &X->expected, &bounded, &step, p->error);
 }
 
 /* The next batch is a row shorter where it can be, as a ragged last one. */
@@ -257,9 +261,9 @@ static void describe_rest(const struct variant *v, const char *shape, char text[
     if (v->l2 != 0)
         snprintf(l2, sizeof l2, " l2=%g", v->l2);
     const int length =
-        snprintf(text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s", shape, v->act == ACTIVATION_RELU ? " relu" : "",
-                 v->has_mask ? " mask" : "", momentum, l2, content_of(v), v->nan_in ? ", NaN in " : "",
-                 v->nan_in ? v->nan_in : "");
+        snprintf(text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s%s", shape, v->act == ACTIVATION_RELU ? " relu" : "",
+                 v->has_mask ? " mask" : "", momentum, l2, v->is_sampled ? ", samples" : "", content_of(v),
+                 v->nan_in ? ", NaN in " : "", v->nan_in ? v->nan_in : "");
     if (length >= SHAPE_TEXT_MAX)
         memcpy(text + SHAPE_TEXT_MAX - 4, "...", 4);
 }

@@ -12,6 +12,7 @@ struct variant {
     size_t N, first;
     enum activation act;
     bool has_mask, is_bytes, is_ordered;
+    bool is_sampled; /* products only: a part of the result's elements is compared */
     double momentum, l2;
     enum fill fill; /* of the inputs, where they are not of a kind of their own */
     const char *nan_in;

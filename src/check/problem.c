@@ -13,6 +13,8 @@ static double draw(struct problem *problem, enum fill fill)
 {
     struct philox *const random = &problem->random;
     switch (fill) {
+    case FILL_UNIFORM:
+        return (float)(2 * philox_uniform(random) - 1);
     case FILL_WIDE:
         return (float)ldexp(philox_normal(random), (int)philox_below(random, 25) - 12);
     case FILL_ZERO:

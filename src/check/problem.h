@@ -21,6 +21,7 @@ enum role {
 
 enum fill {
     FILL_NORMAL,
+    FILL_UNIFORM,     /* from -1 to 1, drawn quickly */
     FILL_WIDE,        /* normal times powers of two from 2^-12 to 2^12 */
     FILL_ZERO,        /* all of them */
     FILL_ACTIVATION,  /* behind a ReLU: half of them zeros */

@@ -18,9 +18,21 @@ struct verification {
 static const struct {
     size_t B, I, O;
 } layers[] = {
-    {1, 1, 1},      {1, 7, 2},     {2, 3, 1},       {7, 33, 65},    {31, 32, 33},
-    {33, 31, 63},   {64, 64, 64},  {65, 63, 10},    {10, 129, 127}, {127, 65, 129},
-    {257, 127, 31}, {129, 257, 2}, {32, 129, 1000}, {31, 1031, 33}, {1031, 33, 65},
+    {1, 1, 1},       {1, 7, 2},      {2, 3, 1},      {7, 33, 65},    {31, 32, 33},   {33, 31, 63},
+    {64, 64, 64},    {65, 63, 10},   {10, 129, 127}, {127, 65, 129}, {257, 127, 31}, {129, 257, 2},
+    {32, 129, 1000}, {31, 1031, 33}, {31, 33, 1031}, {1031, 33, 65}, {10, 785, 5},
+};
+
+/* Products so large that CLBlast copies its matrices to padded ones first (on devices it has no parameters of their own
+ * for, from 896³ on), and one whose matrices need no padding. */
+static const struct {
+    enum operation_name operation;
+    size_t B, I, O;
+} large_products[] = {
+    {OPERATION_FORWARD, 901, 907, 911},
+    {OPERATION_BACKWARD_INPUT, 901, 907, 911},
+    {OPERATION_BACKWARD_PARAMS, 896, 960, 864},
+    {OPERATION_BACKWARD_UPDATE, 901, 907, 911},
 };
 
 static const struct {
@@ -160,6 +172,23 @@ static clm_status every_content(struct verification *v, enum operation_name name
     return status;
 }
 
+/* With the most options; only samples of the results are compared. */
+static clm_status every_large_product(struct verification *v)
+{
+    clm_status status = CLM_OK;
+    for (size_t p = 0; status == CLM_OK && p < COUNT_OF(large_products); p++) {
+        struct variant options[4];
+        struct variant variant = options[options_of(large_products[p].operation, options) - 1];
+        variant.is_sampled = true;
+        variant.fill = FILL_UNIFORM;
+        variant.B = large_products[p].B;
+        variant.I = large_products[p].I;
+        variant.O = large_products[p].O;
+        status = one(v, large_products[p].operation, &variant);
+    }
+    return status;
+}
+
 static clm_status every_training(struct verification *v)
 {
     clm_status status = CLM_OK;
@@ -189,6 +218,8 @@ clm_status clm_verify(struct clm_backend *backend,
         if (status == CLM_OK)
             status = every_content(&v, (enum operation_name)name);
     }
+    if (status == CLM_OK)
+        status = every_large_product(&v);
     if (status == CLM_OK)
         status = every_training(&v);
     clm_backend_close(v.reference);

@@ -314,8 +314,8 @@ static const struct argp_option device_options[] = {
      2},
     {"gemm", KEY_GEMM, "PROVIDER", 0,
      "who multiplies on an OpenCL device: auto (default; what was measured to be fastest, see `clmlp tune'), "
-     "native, "
-     "clblast, or clblast-tuned",
+     "native (our own kernels for the device's kind), "
+     "clblast, clblast-tuned, or those for GPUs on any device: tiled, tiled-large, tiled-small",
      2},
     {0},
 };
@@ -343,7 +343,10 @@ static void check_gemm(const struct argp_state *state, const char *text)
     for (size_t i = 0; i < count; i++)
         is_known = is_known || !strcmp(text, names[i]);
     if (!is_known)
-        wrong_usage(state, "--gemm %s: it has to be auto, native, clblast or clblast-tuned", text);
+        wrong_usage(
+            state,
+            "--gemm %s: it has to be auto, native, clblast, clblast-tuned, tiled, tiled-large or tiled-small",
+            text);
 }
 
 static error_t parse_device(int key, char *text, struct argp_state *state)

@@ -423,6 +423,10 @@ case $backends in
     check 'bench: a kernel of the profile' has_line out '^    softmax_xent '
     check 'bench: peaks' has_line out '^    peaks measured now: [0-9.]+ GFLOP/s'
     check 'bench: the profile in JSON' has_line profile.json '"peak_gbytes_per_s": '
+    succeeds bench --layers 16,8,4 --batch 10 --seconds 0.01 --backend opencl --gemm native
+    check 'bench --gemm native: our own products' has_line out '^opencl  *(native|tiled) '
+    succeeds bench --layers 16,8,4 --batch 10 --seconds 0.01 --backend opencl --gemm tiled
+    check 'bench --gemm tiled: on any device' has_line out '^opencl  *tiled '
     succeeds tune --layers 16,8,4 --batch 10 --json tune.json
     check 'tune: a row a product and provider' [ "$(grep -c '^forward ' out)" -ge 2 ]
     check 'tune: all are right' [ "$(grep -c WRONG out)" -eq 0 ]

@@ -6,8 +6,9 @@
 
 struct gemm_candidate {
     const struct gemm_operations *operations;
-    bool (*suits)(const struct clm_device *device);
+    bool (*suits)(const struct clm_device *device); /* auto measures it there */
     bool is_slow_to_build; /* for seconds: tried by `clmlp tune` only, not at the first use of a shape */
+    bool runs_anywhere;    /* whoever asks for it by name gets it on other devices, too */
 };
 
 /* The table, which tests replace; the first that suits a device is what it takes where nothing has been measured. */
@@ -17,6 +18,8 @@ extern size_t gemm_candidate_count; /* at most CANDIDATES_MOST */
 /* The operations of that name; NULL where there is none. */
 const struct gemm_candidate *gemm_candidate_named(const char *name);
 const struct gemm_candidate *gemm_candidate_first(const struct clm_device *device);
+/* What --gemm NAME means on a device: `native` is our own products for its kind. NULL where there is none. */
+const struct gemm_candidate *gemm_candidate_for(const char *name, const struct clm_device *device);
 
 /* `auto`: the candidate that was measured to be the fastest, product by product. */
 extern const struct gemm_operations gemm_auto;

@@ -57,7 +57,9 @@ struct gemm_provider {
     struct tensor workspace; /* made by backend_prepare; empty where none is needed */
 };
 
-/* gemm_clblast_tuned: the same with parameters that suit a CPU. CLBlast keeps them for the whole process. */
-extern const struct gemm_operations gemm_clblast, gemm_clblast_tuned, gemm_native;
+/* gemm_clblast_tuned: the same with parameters that suit a CPU. CLBlast keeps them for the whole process.
+ * gemm_native is ours for devices of type CPU; gemm_tiled, with tiles of three sizes, for all others. */
+extern const struct gemm_operations gemm_clblast, gemm_clblast_tuned, gemm_native, gemm_tiled,
+    gemm_tiled_large, gemm_tiled_small;
 
 #endif

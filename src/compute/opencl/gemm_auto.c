@@ -14,41 +14,6 @@
 #define HOPELESS 4    /* times the fastest: not repeated */
 #define NEAR     2    /* batches within this factor share a choice */
 
-static bool is_cpu(const struct clm_device *device)
-{
-    return device->type == CLM_DEVICE_CPU;
-}
-
-static bool is_any(const struct clm_device *device)
-{
-    (void)device;
-    return true;
-}
-
-static const struct gemm_candidate candidates[] = {
-    {&gemm_native, is_cpu, false},
-    {&gemm_clblast, is_any, false},
-    {&gemm_clblast_tuned, is_cpu, true}, /* behind clblast: its parameters stay for the process */
-};
-const struct gemm_candidate *gemm_candidates = candidates;
-size_t gemm_candidate_count = sizeof candidates / sizeof *candidates;
-
-const struct gemm_candidate *gemm_candidate_named(const char *name)
-{
-    for (size_t c = 0; c < gemm_candidate_count; c++)
-        if (!strcmp(gemm_candidates[c].operations->name, name))
-            return &gemm_candidates[c];
-    return NULL;
-}
-
-const struct gemm_candidate *gemm_candidate_first(const struct clm_device *device)
-{
-    size_t c = 0;
-    while (c + 1 < gemm_candidate_count && !gemm_candidates[c].suits(device))
-        c++;
-    return &gemm_candidates[c];
-}
-
 /* ---- state ---- */
 
 enum condition { UNOPENED, OPENED, DROPPED };

@@ -367,8 +367,8 @@ static clm_status choose_provider(const char *name, const struct clm_device *abo
         return CLM_OK;
     }
     const struct gemm_candidate *const candidate =
-        !strcmp(name, "default") ? gemm_candidate_first(about) : gemm_candidate_named(name);
-    if (!candidate || !candidate->suits(about))
+        !strcmp(name, "default") ? gemm_candidate_first(about) : gemm_candidate_for(name, about);
+    if (!candidate)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
                         "--gemm %s: there are no such products for %s; use auto or clblast", name,
                         about->name);

@@ -1,0 +1,423 @@
+/* The three products of a layer's step, for devices whose work-groups share fast local memory: GPUs above all.
+ *
+ *   tiled_forward        Y (B,O) = act(X (B,I) W (O,I)ᵀ + b)
+ *   tiled_dot_forward    the same for a small B: each row of W read along I by a whole group
+ *   tiled_backward       dX (B,I) = (dZ (B,O) W (O,I)) * (Y > 0)
+ *   tiled_gradient       dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ
+ *   tiled_update         the optimiser's step with those gradients, straight into W, b and their velocities
+ *   tiled_sum_forward, tiled_sum_backward    add the parts of a sum that was cut, in their order
+ *
+ * The host gives by -D: ITEMS_M x ITEMS_N work-items of a group, QUADS_M x QUADS_N quads of 4 of an item's rows and columns,
+ * DEPTH terms of the sum in local memory at once (a multiple of 4), and LANES items of a group of tiled_dot_forward (a
+ * power of two). Products are written a * b + c, which becomes one instruction where there is one.
+ *
+ * A work-group owns a tile (TILE_M,TILE_N) of the result R (M,N) = left (M,K) right (K,N). It goes along the sum in steps of
+ * DEPTH: copies that part of both matrices to local memory, left[k][m] and right[k][n], zero where a matrix has ended; then
+ * each item multiplies what its rows and columns need, and keeps their sums in registers. An item's rows and columns are
+ * quads that lie one tile of items apart, so that neighbours read and write neighbouring quads. Sums run in a
+ * fixed order: same bits always.
+ */
+#ifndef DEPTH
+#define ITEMS_M 8
+#define ITEMS_N 8
+#define QUADS_M 1
+#define QUADS_N 1
+#define DEPTH   16
+#define LANES   64
+#endif
+
+#define ITEMS  (ITEMS_M * ITEMS_N)
+#define ROWS   (4 * QUADS_M) /* of an item */
+#define TILE_M (ROWS * ITEMS_M)
+#define TILE_N (4 * QUADS_N * ITEMS_N)
+/* Quads of a row of a tile in local memory; one more than are used, against bank conflicts. */
+#define WIDE_M (TILE_M / 4 + 1)
+#define WIDE_N (TILE_N / 4 + 1)
+/* How many of left's rows, or less, an item adds up for the bias. */
+#define SUMS ((TILE_M + ITEMS - 1) / ITEMS)
+
+#define DOT_ROWS    8 /* of X, and */
+#define DOT_COLUMNS 4 /* of Y, that a group of tiled_dot_forward takes at once */
+
+#define GROUP(items) __attribute__((reqd_work_group_size(items, 1, 1)))
+
+/* ---- quads of a row: `count` floats of it are there, which may be none; is_aligned where rows are whole quads ---- */
+
+float4 load_quad(__global const float *p, const int count, const int is_aligned)
+{
+    if (is_aligned && count >= 4)
+        return *(__global const float4 *)p;
+    return (float4)(count > 0 ? p[0] : 0.0f, count > 1 ? p[1] : 0.0f, count > 2 ? p[2] : 0.0f,
+                    count > 3 ? p[3] : 0.0f);
+}
+
+void store_quad(const float4 quad, __global float *p, const int count, const int is_aligned)
+{
+    if (is_aligned && count >= 4) {
+        *(__global float4 *)p = quad;
+        return;
+    }
+    if (count > 0)
+        p[0] = quad.x;
+    if (count > 1)
+        p[1] = quad.y;
+    if (count > 2)
+        p[2] = quad.z;
+    if (count > 3)
+        p[3] = quad.w;
+}
+
+/* ---- a step's part of a matrix to local memory ---- */
+
+/* tile[k][r] = matrix[r0 + r][k0 + k] of a matrix (R,K), where k0 + k < end; zero elsewhere. A row of the tile has `wide` quads,
+ * the last of them unused. */
+void load_rows(__global const float *matrix, const int R, const int K, const int r0, const int k0,
+               const int end, const int wide, __local float4 *tile)
+{
+    __local float *to = (__local float *)tile;
+    for (int v = get_local_id(0); v < (wide - 1) * DEPTH; v += ITEMS) {
+        const int r = v / (DEPTH / 4), k = v % (DEPTH / 4) * 4;
+        const int count = r0 + r < R ? end - k0 - k : 0;
+        const float4 quad = load_quad(matrix + (size_t)(r0 + r) * K + k0 + k, count, K % 4 == 0);
+        to[(k + 0) * 4 * wide + r] = quad.x;
+        to[(k + 1) * 4 * wide + r] = quad.y;
+        to[(k + 2) * 4 * wide + r] = quad.z;
+        to[(k + 3) * 4 * wide + r] = quad.w;
+    }
+}
+
+/* tile[k][r] = matrix[k0 + k][r0 + r] of a matrix (K,R), likewise. */
+void load_columns(__global const float *matrix, const int R, const int r0, const int k0, const int end,
+                  const int wide, __local float4 *tile)
+{
+    for (int v = get_local_id(0); v < (wide - 1) * DEPTH; v += ITEMS) {
+        const int k = v / (wide - 1), r = v % (wide - 1);
+        const int count = k0 + k < end ? R - r0 - 4 * r : 0;
+        tile[k * wide + r] = load_quad(matrix + (size_t)(k0 + k) * R + r0 + 4 * r, count, R % 4 == 0);
+    }
+}
+
+/* ---- multiplying in registers ---- */
+
+int item_m(void)
+{
+    return get_local_id(0) / ITEMS_N;
+}
+
+int item_n(void)
+{
+    return get_local_id(0) % ITEMS_N;
+}
+
+/* Row and column of the result that an item's row i and quad q are. */
+int row_of(const int i)
+{
+    return get_group_id(1) * TILE_M + (i / 4 * ITEMS_M + item_m()) * 4 + i % 4;
+}
+
+int column_of(const int q)
+{
+    return get_group_id(0) * TILE_N + (q * ITEMS_N + item_n()) * 4;
+}
+
+/* acc[i][q] += Σ_k left[k][row i] right[k][quad q] */
+void multiply(__local const float4 *left, __local const float4 *right, float4 (*acc)[QUADS_N])
+{
+    for (int k = 0; k < DEPTH; k++) {
+        float values[ROWS];
+        float4 quads[QUADS_N];
+#pragma unroll
+        for (int q = 0; q < QUADS_M; q++)
+            vstore4(left[k * WIDE_M + q * ITEMS_M + item_m()], q, values);
+#pragma unroll
+        for (int q = 0; q < QUADS_N; q++)
+            quads[q] = right[k * WIDE_N + q * ITEMS_N + item_n()];
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+#pragma unroll
+            for (int q = 0; q < QUADS_N; q++)
+                acc[i][q] += values[i] * quads[q];
+    }
+}
+
+void clear(float4 (*acc)[QUADS_N])
+{
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+#pragma unroll
+        for (int q = 0; q < QUADS_N; q++)
+            acc[i][q] = (float4)(0.0f);
+}
+
+/* ---- Y = act(X Wᵀ + b) ---- */
+
+/* relu is written so that a NaN survives. */
+float4 activate(const float4 z, const int is_relu)
+{
+    return is_relu ? select(z, (float4)(0.0f), z < (float4)(0.0f)) : z;
+}
+
+/* Where the sum is cut, each slice takes `depth` of its terms, and Y holds what they come to: (slices,B,O). */
+__kernel GROUP(ITEMS) void tiled_forward(const int B, const int I, const int O, const int depth,
+                                         const int is_relu, __global const float *restrict X,
+                                         __global const float *restrict W, __global const float *restrict b,
+                                         __global float *restrict Y)
+{
+    __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
+    const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N, slice = get_group_id(2);
+    const int begin = slice * depth, end = min(I, begin + depth), is_cut = get_num_groups(2) > 1;
+    float4 acc[ROWS][QUADS_N];
+    clear(acc);
+    for (int k0 = begin; k0 < end; k0 += DEPTH) {
+        load_rows(X, B, I, m0, k0, end, WIDE_M, left);
+        load_rows(W, O, I, n0, k0, end, WIDE_N, right);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        multiply(left, right, acc);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+#pragma unroll
+        for (int q = 0; q < QUADS_N; q++) {
+            const int m = row_of(i), n = column_of(q), count = m < B ? O - n : 0;
+            __global float *y = Y + ((size_t)slice * B + m) * O + n;
+            const float4 z = is_cut ? acc[i][q] : activate(acc[i][q] + load_quad(b + n, count, 1), is_relu);
+            store_quad(z, y, count, O % 4 == 0);
+        }
+}
+
+/* parts (slices,B,O) */
+__kernel GROUP(LANES) void tiled_sum_forward(const int slices, const int B, const int O, const int is_relu,
+                                             __global const float *restrict parts,
+                                             __global const float *restrict b, __global float *restrict Y)
+{
+    const size_t at = get_global_id(0), count = (size_t)B * O;
+    if (at >= count)
+        return;
+    float z = 0.0f;
+    for (int s = 0; s < slices; s++)
+        z += parts[s * count + at];
+    z += b[at % O];
+    Y[at] = is_relu && z < 0.0f ? 0.0f : z;
+}
+
+/* sums[s][0] = Σ sums[s][lane] for every s < count, in a fixed tree. */
+void add_lanes(__local float *sums, const int count)
+{
+    const int lane = get_local_id(0);
+    for (int distance = LANES / 2; distance > 0; distance /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lane < distance)
+            for (int s = 0; s < count; s++)
+                sums[s * LANES + lane] += sums[s * LANES + lane + distance];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+}
+
+__kernel GROUP(LANES) void tiled_dot_forward(const int B, const int I, const int O, const int is_relu,
+                                             __global const float *restrict X,
+                                             __global const float *restrict W,
+                                             __global const float *restrict b, __global float *restrict Y)
+{
+    __local float sums[DOT_ROWS * DOT_COLUMNS * LANES];
+    const int n0 = get_group_id(0) * DOT_COLUMNS, m0 = get_group_id(1) * DOT_ROWS, lane = get_local_id(0);
+    float acc[DOT_ROWS][DOT_COLUMNS];
+#pragma unroll
+    for (int i = 0; i < DOT_ROWS; i++)
+#pragma unroll
+        for (int j = 0; j < DOT_COLUMNS; j++)
+            acc[i][j] = 0.0f;
+    for (int k = 4 * lane; k < I; k += 4 * LANES) {
+        float4 right[DOT_COLUMNS];
+#pragma unroll
+        for (int j = 0; j < DOT_COLUMNS; j++)
+            right[j] = load_quad(W + (size_t)min(n0 + j, O - 1) * I + k, I - k, I % 4 == 0);
+#pragma unroll
+        for (int i = 0; i < DOT_ROWS; i++) {
+            const float4 left = load_quad(X + (size_t)min(m0 + i, B - 1) * I + k, I - k, I % 4 == 0);
+#pragma unroll
+            for (int j = 0; j < DOT_COLUMNS; j++) {
+                const float two = left.y * right[j].y + (left.x * right[j].x + acc[i][j]);
+                acc[i][j] = left.w * right[j].w + (left.z * right[j].z + two);
+            }
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < DOT_ROWS; i++)
+#pragma unroll
+        for (int j = 0; j < DOT_COLUMNS; j++)
+            sums[(i * DOT_COLUMNS + j) * LANES + lane] = acc[i][j];
+    add_lanes(sums, DOT_ROWS * DOT_COLUMNS);
+    for (int s = lane; s < DOT_ROWS * DOT_COLUMNS; s += LANES) {
+        const int m = m0 + s / DOT_COLUMNS, n = n0 + s % DOT_COLUMNS;
+        if (m >= B || n >= O)
+            continue;
+        const float z = sums[s * LANES] + b[n];
+        Y[(size_t)m * O + n] = is_relu && z < 0.0f ? 0.0f : z;
+    }
+}
+
+/* ---- dX = (dZ W) * (Y > 0) ---- */
+
+/* Where Y is NaN the derivative is unknown: NaN. */
+float4 mask(const float4 dX, const float4 Y)
+{
+    return select(select((float4)(0.0f), Y, isnan(Y)), dX, Y > (float4)(0.0f));
+}
+
+/* Where the sum is cut, each slice takes `depth` of its terms, and dX holds what they come to: (slices,B,I). */
+__kernel GROUP(ITEMS) void tiled_backward(const int B, const int O, const int I, const int depth,
+                                          const int is_masked, __global const float *restrict dZ,
+                                          __global const float *restrict W, __global const float *restrict Y,
+                                          __global float *restrict dX)
+{
+    __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
+    const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N, slice = get_group_id(2);
+    const int begin = slice * depth, end = min(O, begin + depth), is_cut = get_num_groups(2) > 1;
+    float4 acc[ROWS][QUADS_N];
+    clear(acc);
+    for (int k0 = begin; k0 < end; k0 += DEPTH) {
+        load_rows(dZ, B, O, m0, k0, end, WIDE_M, left);
+        load_columns(W, I, n0, k0, end, WIDE_N, right);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        multiply(left, right, acc);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+#pragma unroll
+        for (int q = 0; q < QUADS_N; q++) {
+            const int m = row_of(i), n = column_of(q), count = m < B ? I - n : 0;
+            const size_t at = (size_t)m * I + n;
+            float4 d = acc[i][q];
+            if (is_masked && !is_cut)
+                d = mask(d, load_quad(Y + at, count, I % 4 == 0));
+            store_quad(d, dX + (size_t)slice * B * I + at, count, I % 4 == 0);
+        }
+}
+
+/* parts (slices,B,I) */
+__kernel GROUP(LANES) void tiled_sum_backward(const int slices, const int B, const int I, const int is_masked,
+                                              __global const float *restrict parts,
+                                              __global const float *restrict Y, __global float *restrict dX)
+{
+    const size_t at = get_global_id(0), count = (size_t)B * I;
+    if (at >= count)
+        return;
+    float d = 0.0f;
+    for (int s = 0; s < slices; s++)
+        d += parts[s * count + at];
+    if (is_masked)
+        d = Y[at] > 0.0f ? d : isnan(Y[at]) ? Y[at] : 0.0f;
+    dX[at] = d;
+}
+
+/* ---- dW = dZᵀ X, db = Σ_B dZ ---- */
+
+/* sums[s] += Σ_k left[k][r] of the item's rows r */
+void add_left(__local const float4 *left, float *sums)
+{
+    __local const float *values = (__local const float *)left;
+    for (int s = 0; s < SUMS; s++) {
+        const int r = get_local_id(0) + s * ITEMS;
+        for (int k = 0; r < TILE_M && k < DEPTH; k++)
+            sums[s] += values[k * 4 * WIDE_M + r];
+    }
+}
+
+/* acc of dZᵀ X; and of dZ's columns sums, in the groups of the first columns of X. */
+void multiply_batch(const int O, const int B, const int I, __global const float *dZ, __global const float *X,
+                    __local float4 *left, __local float4 *right, float4 (*acc)[QUADS_N], float *sums)
+{
+    const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N;
+    clear(acc);
+    for (int s = 0; s < SUMS; s++)
+        sums[s] = 0.0f;
+    for (int k0 = 0; k0 < B; k0 += DEPTH) {
+        load_columns(dZ, O, m0, k0, B, WIDE_M, left);
+        load_columns(X, I, n0, k0, B, WIDE_N, right);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (n0 == 0)
+            add_left(left, sums);
+        multiply(left, right, acc);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+}
+
+/* The unit whose dZ is in sums[s]; -1 where it is another group's or item's, or there is none. */
+int unit_of(const int s, const int O)
+{
+    const int r = get_local_id(0) + s * ITEMS, o = get_group_id(1) * TILE_M + r;
+    return get_group_id(0) == 0 && r < TILE_M && o < O ? o : -1;
+}
+
+__kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I, const float penalty,
+                                          __global const float *restrict dZ, __global const float *restrict X,
+                                          __global const float *restrict W, __global float *restrict dW,
+                                          __global float *restrict db)
+{
+    __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
+    float4 acc[ROWS][QUADS_N];
+    float sums[SUMS];
+    multiply_batch(O, B, I, dZ, X, left, right, acc, sums);
+    for (int s = 0; s < SUMS; s++)
+        if (unit_of(s, O) >= 0)
+            db[unit_of(s, O)] = sums[s];
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+#pragma unroll
+        for (int q = 0; q < QUADS_N; q++) {
+            const int m = row_of(i), n = column_of(q), count = m < O ? I - n : 0;
+            const size_t at = (size_t)m * I + n;
+            float4 d = acc[i][q];
+            if (penalty != 0.0f)
+                d += penalty * load_quad(W + at, count, I % 4 == 0);
+            store_quad(d, dW + at, count, I % 4 == 0);
+        }
+}
+
+void step_bias(const float d, const int has_velocity, const float rate, const float momentum,
+               __global float *v, __global float *b)
+{
+    float direction = d;
+    if (has_velocity) {
+        direction = momentum * *v + d;
+        *v = direction;
+    }
+    *b -= rate * direction;
+}
+
+/* has_velocity: v = momentum v + dW + penalty W, W -= rate v; else W = decay W - rate dW, decay = 1 - rate penalty.
+ * b likewise, with its velocity vb and without a penalty. */
+__kernel GROUP(ITEMS) void tiled_update(const int O, const int B, const int I, const int has_velocity,
+                                        const float rate, const float momentum, const float penalty,
+                                        const float decay, __global const float *restrict dZ,
+                                        __global const float *restrict X, __global float *restrict v,
+                                        __global float *restrict W, __global float *restrict vb,
+                                        __global float *restrict b)
+{
+    __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
+    float4 acc[ROWS][QUADS_N];
+    float sums[SUMS];
+    multiply_batch(O, B, I, dZ, X, left, right, acc, sums);
+    for (int s = 0; s < SUMS; s++) {
+        const int o = unit_of(s, O);
+        if (o >= 0)
+            step_bias(sums[s], has_velocity, rate, momentum, vb + o, b + o);
+    }
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+#pragma unroll
+        for (int q = 0; q < QUADS_N; q++) {
+            const int m = row_of(i), n = column_of(q), count = m < O ? I - n : 0;
+            const size_t at = (size_t)m * I + n;
+            const float4 weight = load_quad(W + at, count, I % 4 == 0);
+            if (has_velocity) {
+                const float4 velocity =
+                    momentum * load_quad(v + at, count, I % 4 == 0) + acc[i][q] + penalty * weight;
+                store_quad(velocity, v + at, count, I % 4 == 0);
+                store_quad(weight - rate * velocity, W + at, count, I % 4 == 0);
+            } else
+                store_quad(decay * weight - rate * acc[i][q], W + at, count, I % 4 == 0);
+        }
+}

@@ -1,0 +1,89 @@
+#include "support/verdict.h"
+
+#include "compute/opencl/program.h"
+#include "support/support.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void verdict_hear(void *user, const struct clm_check *check)
+{
+    struct verdict *const verdict = user;
+    ck_assert(check->operation[0] && check->shape[0]);
+    ck_assert_int_eq(check->passed, check->error_over_bound <= 1);
+    verdict->checks++;
+    if (check->passed)
+        verdict->worst_passed = fmax(verdict->worst_passed, check->error_over_bound);
+    else if (verdict->failures < FAILURES_MAX)
+        snprintf(verdict->failed[verdict->failures++], 64, "%s", check->operation);
+}
+
+struct verdict verify(struct clm_backend *backend)
+{
+    struct verdict verdict = {0};
+    struct clm_error error = {0};
+    if (clm_verify(backend, verdict_hear, &verdict, &verdict.passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    ck_assert_int_eq(verdict.passed, verdict.failures == 0);
+    return verdict;
+}
+
+/* Whole steps, and an update with a forward pass behind it, contain other operations. */
+static bool is_composed(const char *name)
+{
+    return !strcmp(name, "training_steps") || !strcmp(name, "linear_update_forward");
+}
+
+void expect_named(const struct verdict *verdict, const char *operation, const char *also, const char *what)
+{
+    bool is_named = false;
+    for (size_t i = 0; i < verdict->failures; i++) {
+        const char *const name = verdict->failed[i];
+        is_named = is_named || !strcmp(name, operation);
+        if (strcmp(name, operation) && !is_composed(name) && !(also && !strncmp(name, also, strlen(also))))
+            ck_abort_msg("%s: %s is blamed, too", what, name);
+    }
+    if (!is_named)
+        ck_abort_msg("%s: not noticed", what);
+}
+
+/* The source with the replacement, if `from` is in it, in memory that the caller frees. */
+static char *replaced(const struct kernel_source *source, const char *from, const char *to)
+{
+    char *out = NULL, *const text = strndup(source->text, source->size);
+    ck_assert_ptr_nonnull(text);
+    const char *const at = strstr(text, from);
+    ck_assert_msg(at != NULL, "%s has no line with %s", source->name, from);
+    ck_assert_int_gt(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)), 0);
+    free(text);
+    return out;
+}
+
+char *kernel_folder(const char *file, const char *from, const char *to)
+{
+    char *const directory = test_directory();
+    for (const struct kernel_source *source = kernel_sources; source->name; source++) {
+        char *const text = strcmp(source->name, file) ? NULL : replaced(source, from, to);
+        free(test_file(directory, source->name, text ? text : source->text,
+                       text ? strlen(text) : source->size));
+        free(text);
+    }
+    return directory;
+}
+
+struct clm_backend *open_with_kernels(const char *directory, const char *gemm)
+{
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .gemm = gemm, .device = getenv("CLMLP_DEVICE"), .skip_self_test = true};
+    struct clm_backend *backend = NULL;
+    struct clm_error error = {0};
+    ck_assert_int_eq(setenv("CLMLP_KERNEL_DIR", directory, 1), 0);
+    const clm_status status = clm_backend_open(&options, &backend, &error);
+    unsetenv("CLMLP_KERNEL_DIR");
+    if (status != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return backend;
+}

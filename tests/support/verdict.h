@@ -1,0 +1,33 @@
+/* What verify says of a backend, and of kernels with one line broken. */
+#ifndef CLM_TESTS_VERDICT_H
+#define CLM_TESTS_VERDICT_H
+
+#include "clmlp.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FAILURES_MAX 64
+
+struct verdict {
+    size_t checks, failures;
+    char failed[FAILURES_MAX][64]; /* operations, each time one failed */
+    double worst_passed;
+    bool passed;
+};
+
+/* Hears of a check, for a struct verdict. */
+void verdict_hear(void *user, const struct clm_check *check);
+
+struct verdict verify(struct clm_backend *backend);
+
+/* Fails unless `operation` was named, and nothing else but steps that contain it, and what begins with `also`. */
+void expect_named(const struct verdict *verdict, const char *operation, const char *also, const char *what);
+
+/* A folder of all kernels, `file` with `from` replaced where it stands first; test_directory_remove removes it. */
+char *kernel_folder(const char *file, const char *from, const char *to);
+
+/* opencl on the device that CLMLP_DEVICE or auto names, with those kernels. */
+struct clm_backend *open_with_kernels(const char *directory, const char *gemm);
+
+#endif

@@ -1,0 +1,393 @@
+/* The products made for GPUs, on any device: right around the borders of every tile, on devices that allow less, the same
+ * bits each time; and a broken line of theirs is noticed. */
+#include "check/operations.h"
+#include "compute/opencl/candidates.h"
+#include "support/fixtures.h"
+#include "support/support.h"
+#include "support/verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct clm_error error;
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+/* ---- a device that allows less than the one there is ---- */
+
+#define UNITS 32 /* it seems to have, so that sums are cut as on a GPU */
+
+static const struct gemm_operations *limited_operations;
+static size_t items_most, local_most;
+
+static clm_status open_limited(struct gemm_provider *gemm, struct clm_error *e)
+{
+    static struct opencl_device device;
+    device = *gemm->device;
+    device.about.max_work_group = items_most;
+    device.about.local_memory = local_most;
+    device.about.compute_units = UNITS;
+    gemm->device = &device;
+    return limited_operations->open(gemm, e);
+}
+
+static bool suits(const struct clm_device *device)
+{
+    (void)device;
+    return true;
+}
+
+/* `name` on a device of such groups and so many bytes of local memory. */
+static clm_status open_provider(const char *name, size_t items, size_t local, struct clm_backend **out)
+{
+    static struct gemm_operations operations;
+    static const struct gemm_candidate table[1] = {{&operations, suits, false, true}};
+    const struct gemm_candidate *const shipped = gemm_candidates;
+    const size_t shipped_count = gemm_candidate_count;
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = name, .skip_self_test = true};
+    limited_operations = gemm_candidate_named(name)->operations;
+    operations = *limited_operations;
+    operations.open = open_limited;
+    items_most = items;
+    local_most = local;
+    gemm_candidates = table;
+    gemm_candidate_count = 1;
+    const clm_status status = clm_backend_open(&options, out, &error);
+    gemm_candidates = shipped;
+    gemm_candidate_count = shipped_count;
+    return status;
+}
+
+/* The four ways the kernels are built, by rows and columns of a tile; the last as on a device without groups. */
+static const struct build {
+    const char *name;
+    size_t items, tile;
+} builds[] = {{"tiled-large", 256, 128}, {"tiled", 256, 64}, {"tiled-small", 64, 32}, {"tiled", 1, 4}};
+
+#define LOCAL 32768 /* bytes: what every device of the full profile has */
+
+static struct clm_backend *open_build(const struct build *build)
+{
+    struct clm_backend *backend = NULL;
+    if (open_provider(build->name, build->items, LOCAL, &backend) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return backend;
+}
+
+/* ---- results ---- */
+
+static const struct {
+    enum operation_name operation;
+    struct variant options;
+} calls[] = {
+    {OPERATION_FORWARD, {.act = ACTIVATION_NONE}},
+    {OPERATION_FORWARD, {.act = ACTIVATION_RELU}},
+    {OPERATION_BACKWARD_INPUT, {.has_mask = false}},
+    {OPERATION_BACKWARD_INPUT, {.has_mask = true}},
+    {OPERATION_BACKWARD_PARAMS, {.l2 = 0}},
+    {OPERATION_BACKWARD_PARAMS, {.l2 = 0.01}},
+    {OPERATION_BACKWARD_UPDATE, {.l2 = 0.01}},
+    {OPERATION_BACKWARD_UPDATE, {.momentum = 0.9, .l2 = 0.01}},
+};
+
+struct layer_shape {
+    size_t B, I, O;
+};
+
+static void check_shapes(const struct build *build, const struct layer_shape *shapes, size_t count)
+{
+    const struct clm_backend_options options = {.kind = CLM_BACKEND_REFERENCE};
+    struct clm_backend *const backend = open_build(build);
+    struct clm_backend *reference = NULL;
+    ck_assert_int_eq(clm_backend_open(&options, &reference, &error), CLM_OK);
+    for (size_t s = 0; s < count; s++)
+        for (size_t c = 0; c < COUNT_OF(calls); c++) {
+            struct variant variant = calls[c].options;
+            struct clm_check check;
+            variant.B = shapes[s].B, variant.I = shapes[s].I, variant.O = shapes[s].O;
+            if (operation_check(backend, reference, &operations_checked[calls[c].operation], &variant, &check,
+                                &error) != CLM_OK)
+                ck_abort_msg("%s", error.message);
+            if (!check.passed)
+                ck_abort_msg("%s in groups of %zu: %s %s is wrong by %g bounds", build->name, build->items,
+                             check.operation, check.shape, check.error_over_bound);
+        }
+    clm_backend_close(reference);
+    clm_backend_close(backend);
+}
+
+/* One row more and one less than a tile, in each of its three roles; whole tiles; rows of whole quads and others. */
+START_TEST(borders_of_a_tile_are_right)
+{
+    const size_t t = builds[_i].tile;
+    const struct layer_shape shapes[] = {
+        {t - 1, t, t + 1},
+        {t + 1, t - 1, t},
+        {t, t + 1, t - 1},
+        {t, t, t},
+        {t + 4, t - 4 ? t - 4 : 8, 2 * t},
+        {2 * t + 1, 3, t + 2},
+        {3, 2 * t + 1, 1},
+        {17, t + 2, 2 * t + 3},
+    };
+    check_shapes(&builds[_i], shapes, COUNT_OF(shapes));
+}
+END_TEST
+
+/* Long sums beside few tiles: cut into slices, the last one shorter; and batches that have a kernel of their own. */
+START_TEST(long_sums_are_right)
+{
+    static const struct layer_shape shapes[] = {
+        {17, 1031, 3}, {17, 3, 1031}, {17, 2048, 8}, {20, 8, 515}, {1, 1031, 5}, {16, 1028, 9}, {8, 259, 1},
+    };
+    check_shapes(&builds[_i], shapes, COUNT_OF(shapes));
+}
+END_TEST
+
+/* So few that a simulator that looks at every access can run them: tests/oclgrind.sh. */
+START_TEST(tiny_products_are_right)
+{
+    static const struct layer_shape shapes[] = {{3, 5, 2}, {18, 4, 6}, {17, 513, 2}};
+    check_shapes(&builds[_i], shapes, COUNT_OF(shapes));
+}
+END_TEST
+
+/* ---- bits ---- */
+
+static struct tensor noise(struct clm_backend *be, size_t rows, size_t columns, uint32_t part)
+{
+    struct philox random = philox_start(3, RANDOM_TEST, part);
+    float *const values = malloc(rows * columns * sizeof *values);
+    struct tensor tensor;
+    ck_assert_ptr_nonnull(values);
+    for (size_t i = 0; i < rows * columns; i++)
+        values[i] = (float)philox_normal(&random);
+    ck_assert_int_eq(tensor_create(be, TENSOR_REAL, rows, columns, &tensor, &error), CLM_OK);
+    ck_assert_int_eq(backend_write(be, &tensor, HOST_FLOAT, values, &error), CLM_OK);
+    free(values);
+    return tensor;
+}
+
+/* All results of a step of one layer, one behind the other, in memory that the caller frees. */
+static float *step_of(struct clm_backend *be, size_t B, size_t I, size_t O)
+{
+    const struct step step = {.learning_rate = 0.1, .momentum = 0.9, .l2 = 0.01};
+    struct tensor X = noise(be, B, I, 0), dZ = noise(be, B, O, 1);
+    struct tensor Y = noise(be, B, O, 2), dX = noise(be, B, I, 3);
+    struct linear layer = {noise(be, O, I, 4), noise(be, 1, O, 5), noise(be, O, I, 6), noise(be, 1, O, 7)};
+    struct tensor *const all[] = {&Y, &dX, &layer.W, &layer.b, &layer.W_velocity, &layer.b_velocity, &X, &dZ};
+    size_t count = 0;
+    ck_assert_int_eq(linear_forward(be, &X, &layer, ACTIVATION_RELU, &Y, &error), CLM_OK);
+    ck_assert_int_eq(linear_backward_input(be, &dZ, &layer, &X, &dX, &error), CLM_OK);
+    ck_assert_int_eq(linear_backward_update(be, &dZ, &X, &layer, &step, &error), CLM_OK);
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        count += all[i]->rows * all[i]->columns;
+    float *const results = malloc(count * sizeof *results);
+    ck_assert_ptr_nonnull(results);
+    count = 0;
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        ck_assert_int_eq(backend_read(be, all[i], HOST_FLOAT, results + count, &error), CLM_OK);
+        count += all[i]->rows * all[i]->columns;
+        tensor_free(be, all[i]);
+    }
+    return results;
+}
+
+/* Whatever was prepared before: a net trained behind another one is the net trained alone. */
+START_TEST(bits_are_the_same_each_time)
+{
+    static const size_t widths[2] = {1031, 7}, others[3] = {4096, 520, 2048};
+    const size_t B = 33, I = widths[0], O = widths[1];
+    const size_t bytes = sizeof(float) * (2 * B * O + 2 * B * I + 2 * O * I + 2 * O);
+    struct clm_backend *const backend = open_build(&builds[_i]);
+    float *results[3];
+    for (int run = 0; run < 3; run++) {
+        if (run == 2)
+            ck_assert_int_eq(backend_prepare(backend, others, 3, 512, &error), CLM_OK);
+        ck_assert_int_eq(backend_prepare(backend, widths, 2, run == 1 ? 64 : B, &error), CLM_OK);
+        results[run] = step_of(backend, B, I, O);
+        ck_assert_mem_eq(results[run], results[0], bytes);
+    }
+    for (int run = 0; run < 3; run++)
+        free(results[run]);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- what a device allows ---- */
+
+/* Rows and columns of the tiles that a backend's products have, by its workspace: of a layer with enough long sums, that
+ * is what all groups that are wanted, two a unit, have in their tiles. */
+static size_t tile_of(struct clm_backend *backend)
+{
+    static const size_t widths[2] = {100000, 100000};
+    size_t tile = 1;
+    ck_assert_int_eq(backend_prepare(backend, widths, 2, 4096, &error), CLM_OK);
+    while (tile * tile * sizeof(float) * 2 * UNITS < backend->memory.now)
+        tile++;
+    return tile;
+}
+
+START_TEST(a_device_runs_the_largest_tiles_it_can)
+{
+    static const struct {
+        const char *name;
+        size_t items, local, tile;
+    } cases[] = {
+        {"tiled-large", 4096, LOCAL, 128}, {"tiled-large", 256, 8448, 128}, {"tiled-large", 255, LOCAL, 32},
+        {"tiled-large", 256, 8447, 32},    {"tiled", 256, 8704, 64},        {"tiled", 256, 8703, 32},
+        {"tiled-small", 64, 8192, 32},     {"tiled-small", 64, 8191, 4},    {"tiled", 63, LOCAL, 4},
+        {"tiled-small", 1, 1024, 4},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct clm_backend *backend = NULL;
+        if (open_provider(cases[i].name, cases[i].items, cases[i].local, &backend) != CLM_OK)
+            ck_abort_msg("%s", error.message);
+        ck_assert_uint_eq(tile_of(backend), cases[i].tile);
+        clm_backend_close(backend);
+    }
+}
+END_TEST
+
+START_TEST(a_device_that_can_run_none_is_refused)
+{
+    static const struct {
+        size_t items, local;
+        const char *part;
+    } cases[] = {{1, 1023, "(1 items, 1023 bytes)"}, {0, LOCAL, "(0 items, "}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct clm_backend *backend = NULL;
+        ck_assert_int_eq(open_provider("tiled-large", cases[i].items, cases[i].local, &backend),
+                         CLM_ERROR_DEVICE);
+        ck_assert_ptr_null(backend);
+        ck_assert_ptr_nonnull(strstr(error.message, cases[i].part));
+        ck_assert_ptr_nonnull(strstr(error.message, "use --gemm clblast"));
+    }
+}
+END_TEST
+
+/* ---- names ---- */
+
+static const char *name_for(const char *name, enum clm_device_type type)
+{
+    const struct clm_device device = {.type = type, .max_work_group = 256};
+    const struct gemm_candidate *const candidate = gemm_candidate_for(name, &device);
+    return candidate ? candidate->operations->name : "none";
+}
+
+START_TEST(native_is_our_own_products_for_the_kind_of_device)
+{
+    ck_assert_str_eq(name_for("native", CLM_DEVICE_CPU), "native");
+    ck_assert_str_eq(name_for("native", CLM_DEVICE_GPU), "tiled");
+    ck_assert_str_eq(name_for("native", CLM_DEVICE_ACCELERATOR), "tiled");
+    for (int type = CLM_DEVICE_GPU; type <= CLM_DEVICE_OTHER; type++) {
+        ck_assert_str_eq(name_for("tiled", (enum clm_device_type)type), "tiled");
+        ck_assert_str_eq(name_for("tiled-large", (enum clm_device_type)type), "tiled-large");
+        ck_assert_str_eq(name_for("tiled-small", (enum clm_device_type)type), "tiled-small");
+        ck_assert_str_eq(name_for("clblast", (enum clm_device_type)type), "clblast");
+        ck_assert_str_eq(name_for("mkl", (enum clm_device_type)type), "none");
+    }
+    ck_assert_str_eq(name_for("clblast-tuned", CLM_DEVICE_GPU), "none");
+}
+END_TEST
+
+/* What auto measures, in its order. */
+static void expect_offered(const struct clm_device *device, const char *names)
+{
+    char offered[256] = "";
+    for (size_t c = 0; c < gemm_candidate_count; c++)
+        if (gemm_candidates[c].suits(device))
+            snprintf(offered + strlen(offered), sizeof offered - strlen(offered), "%s ",
+                     gemm_candidates[c].operations->name);
+    ck_assert_str_eq(offered, names);
+}
+
+START_TEST(auto_is_offered_them_behind_clblast_and_not_on_a_cpu)
+{
+    const struct clm_device cpu = {.type = CLM_DEVICE_CPU, .max_work_group = 4096};
+    const struct clm_device gpu = {.type = CLM_DEVICE_GPU, .max_work_group = 256};
+    const struct clm_device small = {.type = CLM_DEVICE_GPU, .max_work_group = 255};
+    expect_offered(&cpu, "native clblast clblast-tuned ");
+    expect_offered(&gpu, "clblast tiled tiled-large tiled-small ");
+    expect_offered(&small, "clblast tiled-small ");
+}
+END_TEST
+
+/* ---- a line broken ---- */
+
+/* `from` replaced where it stands first; `also` begins the names of operations that share the line. */
+static const struct {
+    const char *from, *to, *operation, *also;
+} broken_lines[] = {
+    {"count > 3 ? p[3]", "count > 4 ? p[3]", "linear_forward", "linear_"},
+    {"if (count > 2)", "if (count > 3)", "linear_forward", "linear_"},
+    {"r0 + r < R ? end - k0 - k : 0", "r0 + r < R - 1 ? end - k0 - k : 0", "linear_forward",
+     "linear_backward_input"},
+    {"to[(k + 2) * 4 * wide + r] = quad.z", "to[(k + 2) * 4 * wide + r] = quad.w", "linear_forward",
+     "linear_backward_input"},
+    {"k0 + k < end ? R - r0 - 4 * r : 0", "k0 + k < end - 1 ? R - r0 - 4 * r : 0", "linear_backward_params",
+     "linear_backward_"},
+    {"acc[i][q] += values[i] * quads[q]", "acc[i][q] += values[0] * quads[q]", "linear_forward", "linear_"},
+    {"z < (float4)(0.0f)", "!(z >= (float4)(0.0f))", "linear_forward", NULL},
+    {"acc[i][q] + load_quad(b + n, count, 1)", "acc[i][q]", "linear_forward", NULL},
+    {"min(I, begin + depth)", "I", "linear_forward", NULL},
+    {"z += parts[s * count + at]", "z = parts[s * count + at]", "linear_forward", NULL},
+    {"z += b[at % O]", "", "linear_forward", NULL},
+    {"Y[at] = is_relu && z < 0.0f ? 0.0f : z", "Y[at] = z", "linear_forward", NULL},
+    {"distance > 0; distance /= 2", "distance > 1; distance /= 2", "linear_forward", NULL},
+    {"k += 4 * LANES", "k += 8 * LANES", "linear_forward", NULL},
+    {"left.w * right[j].w", "left.z * right[j].w", "linear_forward", NULL},
+    {"sums[s * LANES] + b[n]", "sums[s * LANES]", "linear_forward", NULL},
+    {"Y > (float4)(0.0f)", "Y >= (float4)(0.0f)", "linear_backward_input", NULL},
+    {"isnan(Y))", "isnan(dX))", "linear_backward_input", NULL},
+    {"min(O, begin + depth)", "O", "linear_backward_input", NULL},
+    {"if (is_masked && !is_cut)", "if (is_masked && is_cut)", "linear_backward_input", NULL},
+    {"d += parts[s * count + at]", "d = parts[s * count + at]", "linear_backward_input", NULL},
+    {"d = Y[at] > 0.0f ? d", "d = Y[at] >= 0.0f ? d", "linear_backward_input", NULL},
+    {"sums[s] += values", "sums[s] = values", "linear_backward_params", "linear_backward_update"},
+    {"r < TILE_M && o < O ? o : -1", "r < TILE_M && o < O - 1 ? o : -1", "linear_backward_params",
+     "linear_backward_update"},
+    {"if (penalty != 0.0f)", "if (penalty == 0.0f)", "linear_backward_params", NULL},
+    {"momentum * *v + d", "*v + d", "linear_backward_update", NULL},
+    {"*b -= rate * direction", "*b += rate * direction", "linear_backward_update", NULL},
+    {"momentum * load_quad(v + at,", "load_quad(v + at,", "linear_backward_update", NULL},
+    {"acc[i][q] + penalty * weight", "acc[i][q]", "linear_backward_update", NULL},
+    {"weight - rate * velocity", "weight + rate * velocity", "linear_backward_update", NULL},
+    {"decay * weight", "weight", "linear_backward_update", NULL},
+    {"barrier(CLK_LOCAL_MEM_FENCE);\n        multiply", "multiply", "linear_forward", NULL},
+};
+
+START_TEST(a_broken_line_is_noticed_and_named)
+{
+    char *const directory = kernel_folder("gemm_tiled.cl", broken_lines[_i].from, broken_lines[_i].to);
+    struct clm_backend *const backend = open_with_kernels(directory, "tiled");
+    const struct verdict verdict = verify(backend);
+    expect_named(&verdict, broken_lines[_i].operation, broken_lines[_i].also, broken_lines[_i].from);
+    clm_backend_close(backend);
+    test_directory_remove(directory);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("tiled");
+    TCase *const products = tcase_create("products"), *const tiny = tcase_create("tiny");
+    TCase *const choice = tcase_create("choice"), *const lines = tcase_create("lines");
+    TCase *const cases[] = {products, tiny, choice, lines};
+    tcase_add_loop_test(products, borders_of_a_tile_are_right, 0, (int)COUNT_OF(builds));
+    tcase_add_loop_test(products, long_sums_are_right, 0, (int)COUNT_OF(builds));
+    tcase_add_loop_test(products, bits_are_the_same_each_time, 0, (int)COUNT_OF(builds));
+    tcase_add_loop_test(tiny, tiny_products_are_right, 0, (int)COUNT_OF(builds));
+    tcase_add_test(choice, a_device_runs_the_largest_tiles_it_can);
+    tcase_add_test(choice, a_device_that_can_run_none_is_refused);
+    tcase_add_test(choice, native_is_our_own_products_for_the_kind_of_device);
+    tcase_add_test(choice, auto_is_offered_them_behind_clblast_and_not_on_a_cpu);
+    tcase_add_loop_test(lines, a_broken_line_is_noticed_and_named, 0, (int)COUNT_OF(broken_lines));
+    for (size_t c = 0; c < COUNT_OF(cases); c++) {
+        tcase_set_timeout(cases[c], 300);
+        suite_add_tcase(suite, cases[c]);
+    }
+    return test_run(suite);
+}
