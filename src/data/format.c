@@ -74,7 +74,7 @@ static clm_status recognise_archive(const char *path, const struct format *only,
         status = tar_next(tar, &entry, error);
         if (status != CLM_OK || !entry)
             break;
-        for (size_t i = 0; i < format_count && !*format && strcmp(entry->kind, "a directory"); i++)
+        for (size_t i = 0; i < format_count && !*format; i++)
             if (formats[i]->recognises_entry && (!only || only == formats[i]) &&
                 formats[i]->recognises_entry(entry->name))
                 *format = formats[i];

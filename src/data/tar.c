@@ -14,7 +14,7 @@
 #define ENTRIES_MAX  ((size_t)4096)
 #define HEADERS_MAX  ((size_t)1 << 20)
 #define ARCHIVE_MAX  ((size_t)512 << 20)
-#define NAME_MAX_LEN ((size_t)255)
+#define NAME_LONGEST ((size_t)255)
 
 struct tar {
     struct stream *file;
@@ -141,7 +141,7 @@ void tar_close(struct tar *tar)
 static bool is_plain_name(const char *name)
 {
     const size_t length = strlen(name);
-    if (!length || length > NAME_MAX_LEN || *name == '/')
+    if (!length || length > NAME_LONGEST || *name == '/')
         return false;
     for (const char *part = name; part; part = strchr(part, '/')) {
         part += *part == '/';
@@ -170,8 +170,6 @@ static const char *kind_of(struct archive_entry *entry)
         return archive_entry_sparse_reset(entry) ? "a sparse file" : "a file";
     case AE_IFLNK:
         return "a symbolic link";
-    case AE_IFDIR:
-        return "a directory";
     default:
         return "a device, a pipe or a socket";
     }
@@ -203,13 +201,13 @@ static clm_status read_end(struct tar *tar, size_t before, struct clm_error *err
     return CLM_OK;
 }
 
-/* Takes what the header says into tar->entry; *is_named is false where the name is none that we take. */
-static clm_status take_header(struct tar *tar, struct archive_entry *header, bool *is_named,
+/* Takes what the header says into tar->entry; *is_taken is false where it is a directory, or the name is none. */
+static clm_status take_header(struct tar *tar, struct archive_entry *header, bool *is_taken,
                               struct clm_error *error)
 {
     const char *name = archive_entry_pathname(header);
     const int64_t size = archive_entry_size(header);
-    *is_named = name && is_plain_name(skip_here(name));
+    *is_taken = name && archive_entry_filetype(header) != AE_IFDIR && is_plain_name(skip_here(name));
     if (size < 0 || (uint64_t)size > ARCHIVE_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
@@ -217,7 +215,7 @@ static clm_status take_header(struct tar *tar, struct archive_entry *header, boo
             "MiB; if it is a data set, unpack it and name the folder",
             stream_path(tar->file), tar->entries, (intmax_t)size, ARCHIVE_MAX >> 20);
     tar->entry = (struct tar_entry){.kind = kind_of(header), .size = (size_t)size};
-    tar->entry.name = *is_named ? skip_here(name) : "";
+    tar->entry.name = *is_taken ? skip_here(name) : "";
     tar->entry.is_file = !strcmp(tar->entry.kind, "a file");
     allow(tar, tar->entry.size);
     return CLM_OK;
@@ -225,9 +223,9 @@ static clm_status take_header(struct tar *tar, struct archive_entry *header, boo
 
 clm_status tar_next(struct tar *tar, const struct tar_entry **entry, struct clm_error *error)
 {
-    bool is_named = false;
+    bool is_taken = false;
     *entry = NULL;
-    while (!is_named) {
+    while (!is_taken) {
         struct archive_entry *header;
         if (tar->entries && archive_read_data_skip(tar->reader) < ARCHIVE_WARN)
             return fail_reader(tar, error);
@@ -243,7 +241,7 @@ clm_status tar_next(struct tar *tar, const struct tar_entry **entry, struct clm_
                             "%s: has more than %zu entries, where archives of a data set that is read have a "
                             "dozen; if it is one, unpack it and name the folder",
                             stream_path(tar->file), ENTRIES_MAX);
-        const clm_status status = take_header(tar, header, &is_named, error);
+        const clm_status status = take_header(tar, header, &is_taken, error);
         if (status != CLM_OK)
             return status;
     }

@@ -14,7 +14,7 @@ struct tar_entry {
     const char
         *name; /* relative, without "./" before it, without "..", control characters or more than 255 bytes */
     const char *kind; /* "a file", "a symbolic link", … */
-    bool is_file;     /* one that can be read; no link, device, directory or sparse file is */
+    bool is_file;     /* one that can be read; no link, device or sparse file is */
     size_t size;
 };
 
@@ -24,7 +24,8 @@ bool tar_recognises(const unsigned char *head, size_t count);
 CLM_MUST_CHECK clm_status tar_open(const char *path, struct tar **out, struct clm_error *error);
 void tar_close(struct tar *tar);
 
-/* The next entry; *entry lives until the call after it. Entries with other names than above are passed over. Behind
+/* The next entry; *entry lives until the call after it. Directories, and entries with other names than above, are
+ * passed over. Behind
  * the last, *entry is NULL: then the archive was read to its end, and was whole. CLM_ERROR_FORMAT where it is damaged
  * or larger than the bounds above. */
 CLM_MUST_CHECK clm_status tar_next(struct tar *tar, const struct tar_entry **entry, struct clm_error *error);
