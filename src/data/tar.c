@@ -95,7 +95,7 @@ static clm_status fail_reader(const struct tar *tar, struct clm_error *error)
         return clm_fail_host_memory(error, stream_path(tar->file), BUFFER);
     return clm_fail(error, CLM_ERROR_FORMAT,
                     "%s: is a damaged tar archive (%s) behind entry %zu; fetch it again",
-                    stream_path(tar->file), reason ? reason : "unknown", tar->entries);
+                    stream_path(tar->file), reason ? reason : "libarchive does not say why", tar->entries);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------- */

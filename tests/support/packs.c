@@ -133,10 +133,22 @@ void pack_names(struct pack *pack, const char *key, const char *const *names, si
 
 /* ---- tar ----------------------------------------------------------------------------------------------- */
 
+/* The checksum of the last block, as what is in it now. */
+static void correct_checksum(struct pack *pack)
+{
+    unsigned char *header = pack->at + pack->size - BLOCK;
+    unsigned sum = 0;
+    char number[16];
+    memset(header + 148, ' ', 8);
+    for (int i = 0; i < BLOCK; i++)
+        sum += header[i];
+    snprintf(number, sizeof number, "%06o", sum);
+    memcpy(header + 148, number, 7);
+}
+
 void pack_tar_header(struct pack *pack, const char *name, char type, const char *target, uint64_t size)
 {
     unsigned char header[BLOCK] = {0};
-    unsigned sum = 0;
     char number[16];
     memcpy(header, name, strlen(name));
     memcpy(header + 100, "0000644\0000000000\0000000000", 24);
@@ -149,15 +161,22 @@ void pack_tar_header(struct pack *pack, const char *name, char type, const char 
             header[135 - i] = (unsigned char)(size >> 8 * i);
     }
     memcpy(header + 136, "00000000000", 12);
-    memset(header + 148, ' ', 8);
     header[156] = (unsigned char)type;
     memcpy(header + 157, target, strlen(target));
     memcpy(header + 257, "ustar\00000", 8);
-    for (int i = 0; i < BLOCK; i++)
-        sum += header[i];
-    snprintf(number, sizeof number, "%06o", sum);
-    memcpy(header + 148, number, 7);
     pack_add(pack, header, BLOCK);
+    correct_checksum(pack);
+}
+
+void pack_tar_sparse(struct pack *pack, const char *name, bool goes_on)
+{
+    pack_tar_header(pack, name, 'S', "", BLOCK);
+    unsigned char *header = pack->at + pack->size - BLOCK;
+    memcpy(header + 257, "ustar  ", 8);
+    memcpy(header + 386, "00000100000\00000000001000", 24);
+    header[482] = goes_on;
+    memcpy(header + 483, "00000101000", 12);
+    correct_checksum(pack);
 }
 
 void pack_tar_file(struct pack *pack, const char *name, const void *bytes, size_t size)

@@ -37,6 +37,8 @@ void pack_names(struct pack *pack, const char *key, const char *const *names, si
 void pack_tar_header(struct pack *pack, const char *name, char type, const char *target, uint64_t size);
 /* A header, the bytes, and zeros up to the next 512. */
 void pack_tar_file(struct pack *pack, const char *name, const void *bytes, size_t size);
+/* A header of GNU's sparse files: 512 bytes at byte 32768, with more of the map in the next block or not. */
+void pack_tar_sparse(struct pack *pack, const char *name, bool goes_on);
 void pack_tar_end(struct pack *pack);
 
 /* Appends `size` bytes as one member of gzip. */
