@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define OTHER_FILES_MAX ((size_t)64 << 20)
+
 /* In the order in which they are asked. */
 static const struct format *const formats[] = {
     &idx_format,
@@ -62,18 +64,21 @@ clm_status file_head_read(const char *path, struct file_head *head, struct clm_e
     return status;
 }
 
-/* The format of the first file in the archive that any recognises; of those, where `only` is not NULL, that one. */
+/* The format of the first file in the archive that any recognises; of those, where `only` is not NULL, that one. In
+ * published archives it comes at once: behind 64 MiB of other files it is not looked for. */
 static clm_status recognise_archive(const char *path, const struct format *only, const struct format **format,
                                     struct clm_error *error)
 {
     struct tar *tar = NULL;
     const struct tar_entry *entry = NULL;
+    size_t passed = 0;
     clm_status status = tar_open(path, &tar, error);
     *format = NULL;
-    while (status == CLM_OK && !*format) {
+    while (status == CLM_OK && !*format && passed <= OTHER_FILES_MAX) {
         status = tar_next(tar, &entry, error);
         if (status != CLM_OK || !entry)
             break;
+        passed += entry->size; /* no more than a whole archive may have */
         for (size_t i = 0; i < format_count && !*format; i++)
             if (formats[i]->recognises_entry && (!only || only == formats[i]) &&
                 formats[i]->recognises_entry(entry->name))

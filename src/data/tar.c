@@ -13,7 +13,7 @@
 #define BUFFER       ((size_t)1 << 16)
 #define ENTRIES_MAX  ((size_t)4096)
 #define HEADERS_MAX  ((size_t)1 << 20)
-#define ARCHIVE_MAX  ((size_t)512 << 20)
+#define ARCHIVE_MAX  ((size_t)400 << 20)
 #define NAME_LONGEST ((size_t)255)
 
 struct tar {
