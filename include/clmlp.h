@@ -140,8 +140,9 @@ double clm_tune_seconds(const struct clm_backend *backend);
 enum clm_part { CLM_TRAIN, CLM_VALIDATION, CLM_TEST };
 
 struct clm_data_options {
-    const char *source; /* a name (fashion-mnist, mnist, cifar10) or a path */
-    const char *format; /* NULL recognises the content; "idx", "cifar10" */
+    const char *source; /* a name (fashion-mnist, mnist, cifar10, cifar100) or a path */
+    const char *format; /* NULL recognises the content; "idx", "cifar10", "cifar100" */
+    const char *labels; /* of a set with two kinds, CIFAR-100: "fine" (or NULL) or "coarse" */
     const char *test;   /* path of a test set where the data brings none; NULL for none */
     double validation;  /* rows held out at the end of the training set: a count, or a fraction below 1 */
     size_t limit;       /* keep the first N training rows of what is left; 0 keeps all */
@@ -155,7 +156,7 @@ CLM_MUST_CHECK clm_status clm_data_open(const struct clm_data_options *options, 
 void clm_data_close(struct clm_data *data);
 
 const char *clm_data_source(const struct clm_data *data); /* the path it was read from */
-const char *clm_data_format(const struct clm_data *data); /* "idx", "cifar10" */
+const char *clm_data_format(const struct clm_data *data); /* "idx", "cifar10", "cifar100" */
 size_t clm_data_rows(const struct clm_data *data, enum clm_part part);
 size_t clm_data_features(const struct clm_data *data);
 size_t clm_data_classes(const struct clm_data *data);

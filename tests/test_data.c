@@ -760,7 +760,7 @@ START_TEST(test_nowhere)
     refused_with(&(struct clm_data_options){.source = "cifar10"}, CLM_ERROR_IO,
                  "the data set cifar10 is in none of its places: looked for /nowhere/cifar10, ");
     ck_assert_ptr_nonnull(strstr(error.message, directory));
-    ck_assert_ptr_nonnull(strstr(error.message, "/clmlp/cifar10 and /usr/share/datasets/cifar10; unpack"));
+    ck_assert_ptr_nonnull(strstr(error.message, "/clmlp/cifar10 and /usr/share/datasets/cifar10; put"));
     refused_with(&(struct clm_data_options){.source = "no-such-set"}, CLM_ERROR_IO,
                  "neither a file, nor a directory, nor the name");
 }

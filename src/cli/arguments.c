@@ -263,11 +263,12 @@ static double read_validation(const struct argp_state *state, const char *text)
 static const struct argp_option data_options[] = {
     {NULL, 0, NULL, 0, "Data:", 1},
     {"data", KEY_DATA, "NAME|PATH", 0,
-     "fashion-mnist, mnist or cifar10, looked for in $CLMLP_DATA, ~/.local/share/clmlp and "
+     "fashion-mnist, mnist, cifar10 or cifar100, looked for in $CLMLP_DATA, ~/.local/share/clmlp and "
      "/usr/share/datasets; or a "
-     "file or directory",
+     "file, directory, .tar or .tar.gz",
      1},
-    {"format", KEY_FORMAT, "FORMAT", 0, "idx or cifar10 (default: recognised by content)", 1},
+    {"format", KEY_FORMAT, "FORMAT", 0, "idx, cifar10 or cifar100 (default: recognised by content)", 1},
+    {"labels", KEY_LABELS, "KIND", 0, "of CIFAR-100: fine (default; 100 classes) or coarse (20)", 1},
     {"test", KEY_TEST, "PATH", 0, "test set where the data brings none", 1},
     {"val", KEY_VALIDATION, "N|0.1", 0,
      "hold out the last N rows, or that fraction, of the training set for validation (default: none)", 1},
@@ -283,9 +284,14 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
         options->source = read_name(state, "--data", text);
         return 0;
     case KEY_FORMAT:
-        if (strcmp(text, "idx") && strcmp(text, "cifar10"))
-            wrong_usage(state, "--format %s: it has to be idx or cifar10", text);
+        if (strcmp(text, "idx") && strcmp(text, "cifar10") && strcmp(text, "cifar100"))
+            wrong_usage(state, "--format %s: it has to be idx, cifar10 or cifar100", text);
         options->format = text;
+        return 0;
+    case KEY_LABELS:
+        if (strcmp(text, "fine") && strcmp(text, "coarse"))
+            wrong_usage(state, "--labels %s: it has to be fine or coarse", text);
+        options->labels = text;
         return 0;
     case KEY_TEST:
         options->test = read_name(state, "--test", text);

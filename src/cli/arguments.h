@@ -10,6 +10,7 @@
 enum option_key {
     KEY_DATA = 0x100,
     KEY_FORMAT,
+    KEY_LABELS,
     KEY_TEST,
     KEY_VALIDATION,
     KEY_LIMIT,
@@ -74,7 +75,7 @@ struct sizes read_hidden(const struct argp_state *state, const char *text);
 /* Inputs, what read_hidden has read, classes. */
 struct sizes layer_widths(size_t inputs, const struct sizes *hidden, size_t classes);
 
-/* --data, --format, --test, --val, --limit; its input is a struct clm_data_options. */
+/* --data, --format, --labels, --test, --val, --limit; its input is a struct clm_data_options. */
 extern const struct argp data_arguments;
 
 /* --device, --backend, --gemm; its input is a struct device_choice. */

@@ -1,253 +1,213 @@
 #include "data/cifar.h"
 
 #include "base/file.h"
-#include "base/size.h"
-#include "data/stream.h"
+#include "data/cifar_reading.h"
+#include "data/pickle.h"
+#include "data/tar.h"
 
 #include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define META            "batches.meta.txt"
-#define META_MAX        ((size_t)65536) /* bytes; the real one has 61 */
-#define NAME_MAX_LENGTH 100
+/* ---- directories --------------------------------------------------------------------------------------- */
 
-const char *const cifar_class_names[CIFAR_CLASSES] = {"airplane", "automobile", "bird",  "cat",  "deer",
-                                                      "dog",      "frog",       "horse", "ship", "truck"};
-
-static bool recognises_file(const struct file_head *head)
+static bool begins_as_pickle(const char *directory, const char *name)
 {
-    return !head->is_compressed && head->file_size && head->file_size % CIFAR_RECORD == 0 &&
-           head->bytes[0] < CIFAR_CLASSES;
+    struct file_head head;
+    char *path = path_join(directory, name);
+    const bool is_pickle =
+        path && file_head_read(path, &head, NULL) == CLM_OK && pickle_recognises(head.bytes, head.count);
+    free(path);
+    return is_pickle;
 }
 
-static void batch_name(char *name, size_t size, int batch)
+/* Names like "train" are anybody's: there the content decides. */
+static bool has_pictures(const char *directory, const struct cifar *cifar, enum cifar_layout layout)
 {
-    snprintf(name, size, "data_batch_%d.bin", batch);
-}
-
-static bool has_batches(const char *directory)
-{
-    char name[32];
-    for (int i = 1; i <= CIFAR_BATCHES; i++) {
-        batch_name(name, sizeof name, i);
-        if (directory_has(directory, name))
+    const struct cifar_files *const files = cifar->files + layout;
+    const bool is_enough = layout == CIFAR_BINARY || cifar == &cifar10;
+    for (int i = 0; i <= CIFAR_BATCHES; i++) {
+        const char *name = i < CIFAR_BATCHES ? files->train[i] : files->test;
+        if (name && directory_has(directory, name) && (is_enough || begins_as_pickle(directory, name)))
             return true;
     }
-    return directory_has(directory, "test_batch.bin");
+    return false;
 }
 
-/* The directory itself, or the one in it that the published archive unpacks to; NULL where there is no
- * memory. */
-static char *find_home(const char *path)
+/* The directory itself, or the one in it that a published archive unpacks to; *home is NULL where neither holds
+ * pictures. False where there is no memory. */
+static bool find_home(const char *path, const struct cifar *cifar, char **home, enum cifar_layout *layout)
 {
-    char *inner = path_join(path, "cifar-10-batches-bin");
-    if (inner && (has_batches(path) || !has_batches(inner))) {
-        free(inner);
-        inner = strdup(path);
-    }
-    return inner;
-}
-
-static bool recognises_directory(const char *path)
-{
-    char *home = find_home(path);
-    const bool is_there = home && has_batches(home);
-    free(home);
-    return is_there;
-}
-
-/* ---- records ------------------------------------------------------------------------------------------- */
-
-/* Makes room for `more` rows behind those that are there. */
-static clm_status grow(const char *path, struct set *set, size_t more, struct clm_error *error)
-{
-    size_t rows, size = 0;
-    if (!size_add(set->rows, more, &rows) || rows > UINT32_MAX || !size_mul(rows, CIFAR_PIXELS, &size))
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: %zu rows behind %zu are more than can be numbered",
-                        path, more, set->rows);
-    void *values = realloc(set->values, size);
-    if (values)
-        set->values = values;
-    uint32_t *labels = realloc(set->labels, rows * sizeof *labels);
-    if (labels)
-        set->labels = labels;
-    return values && labels ? CLM_OK : clm_fail_host_memory(error, path, size);
-}
-
-static clm_status read_records(struct stream *stream, struct set *set, size_t count, struct clm_error *error)
-{
-    unsigned char *values = set->values;
-    for (size_t i = 0; i < count; i++) {
-        unsigned char label;
-        clm_status status = stream_fill(stream, &label, 1, "a record", error);
-        if (status == CLM_OK && label >= CIFAR_CLASSES)
-            status = clm_fail(
-                error, CLM_ERROR_FORMAT,
-                "%s: record %zu (counted from 0) has label %u, where CIFAR-10 has 0 to 9; it is no file "
-                "of CIFAR-10, or a damaged one",
-                stream_path(stream), i, label);
-        if (status == CLM_OK)
-            status = stream_fill(stream, values + set->rows * CIFAR_PIXELS, CIFAR_PIXELS, "a record", error);
-        if (status != CLM_OK)
-            return status;
-        set->labels[set->rows++] = label;
-    }
-    return stream_expect_end(stream, error);
-}
-
-static clm_status check_size(const char *path, size_t size, struct clm_error *error)
-{
-    if (!size)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: it has 0 bytes", path);
-    if (size % CIFAR_RECORD)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: has %zu bytes, no whole number of records of %d: %zu records and %zu bytes; it is "
-            "truncated, or no file of CIFAR-10",
-            path, size, CIFAR_RECORD, size / CIFAR_RECORD, size % CIFAR_RECORD);
-    return CLM_OK;
-}
-
-/* Appends the records of the file at `path`. */
-static clm_status append_file(const char *path, struct set *set, struct clm_error *error)
-{
-    struct stream *stream = NULL;
-    clm_status status = stream_open(path, &stream, error);
-    if (status != CLM_OK)
-        return status;
-    const size_t size = stream_file_size(stream);
-    if (stream_is_compressed(stream))
-        status =
-            clm_fail(error, CLM_ERROR_FORMAT,
-                     "%s: is gzipped, where files of CIFAR-10 are read as they are; unpack it first", path);
-    if (status == CLM_OK)
-        status = check_size(path, size, error);
-    if (status == CLM_OK)
-        status = grow(path, set, size / CIFAR_RECORD, error);
-    if (status == CLM_OK)
-        status = read_records(stream, set, size / CIFAR_RECORD, error);
-    if (status == CLM_OK && !set->labels_path) {
-        set->labels_path = strdup(path);
-        if (!set->labels_path)
-            status = clm_fail_host_memory(error, path, strlen(path) + 1);
-    }
-    stream_close(stream);
-    set->features = CIFAR_PIXELS;
-    set->height = set->width = CIFAR_SIDE;
-    set->channels = CIFAR_CHANNELS;
-    set->element = ELEMENT_BYTE;
-    return status;
-}
-
-static clm_status append_if_there(const char *directory, const char *name, struct set *set,
-                                  struct clm_error *error)
-{
-    if (!directory_has(directory, name))
-        return CLM_OK;
-    char *path = path_join(directory, name);
-    const clm_status status =
-        path ? append_file(path, set, error) : clm_fail_host_memory(error, directory, strlen(directory));
-    free(path);
-    return status;
-}
-
-/* ---- names of the classes ----------------------------------------------------------------------------- */
-
-static bool is_printable(const char *name)
-{
-    for (; *name; name++)
-        if ((unsigned char)*name < ' ' || *name == 0x7f)
+    *home = NULL;
+    for (int i = 0; i < 2 * CIFAR_LAYOUTS; i++) {
+        *layout = (enum cifar_layout)(i % CIFAR_LAYOUTS);
+        char *here = i < CIFAR_LAYOUTS ? strdup(path) : path_join(path, cifar->files[*layout].folder);
+        if (!here)
             return false;
+        if (has_pictures(here, cifar, *layout)) {
+            *home = here;
+            return true;
+        }
+        free(here);
+    }
     return true;
 }
 
-/* Cuts text, which it changes, into its lines that are not empty. */
-static clm_status split_names(const char *path, char *text, char ***names, struct clm_error *error)
+static bool recognises_directory(const char *path, const struct cifar *cifar)
 {
-    const char *found[CIFAR_CLASSES + 1] = {NULL};
-    size_t count = 0;
-    char *place = NULL;
-    for (char *line = strtok_r(text, "\r\n", &place); line; line = strtok_r(NULL, "\r\n", &place)) {
-        if (strlen(line) > NAME_MAX_LENGTH || !is_printable(line))
-            return clm_fail(
-                error, CLM_ERROR_FORMAT,
-                "%s: line %zu is no name of a class: it has %zu bytes, control characters among them or "
-                "more than %d",
-                path, count + 1, strlen(line), NAME_MAX_LENGTH);
-        if (count <= CIFAR_CLASSES)
-            found[count] = line;
-        count++;
-    }
-    if (count != CIFAR_CLASSES)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: names %zu classes, where CIFAR-10 has %d", path, count,
-                        CIFAR_CLASSES);
-    *names = class_names_copy(found, CIFAR_CLASSES);
-    return *names ? CLM_OK : clm_fail_host_memory(error, path, CIFAR_CLASSES * sizeof **names);
+    char *home;
+    enum cifar_layout layout;
+    find_home(path, cifar, &home, &layout);
+    free(home);
+    return home != NULL;
 }
 
-static clm_status read_names(const char *directory, struct contents *out, struct clm_error *error)
+static clm_status read_if_there(struct cifar_reading *reading, const char *directory, const char *name,
+                                struct clm_error *error)
 {
-    unsigned char *text = NULL;
-    size_t size;
-    clm_status status = CLM_OK;
-    out->classes = CIFAR_CLASSES;
-    if (!directory_has(directory, META)) {
-        out->class_names = class_names_copy(cifar_class_names, CIFAR_CLASSES);
-        return out->class_names
-                   ? CLM_OK
-                   : clm_fail_host_memory(error, directory, CIFAR_CLASSES * sizeof *out->class_names);
-    }
-    char *path = path_join(directory, META);
-    if (!path)
-        return clm_fail_host_memory(error, directory, strlen(directory) + sizeof META);
-    status = file_read(path, META_MAX, &text, &size, error);
+    struct stream *stream = NULL;
+    size_t batch;
+    const enum cifar_role role =
+        cifar_role_of(reading->cifar->files + reading->layout, reading->which, name, &batch);
+    if (!cifar_is_wanted(reading, role) || !directory_has(directory, name))
+        return CLM_OK;
+    char *path = path_join(directory, name);
+    clm_status status =
+        path ? stream_open(path, &stream, error) : clm_fail_host_memory(error, directory, strlen(directory));
     if (status == CLM_OK)
-        status = split_names(path, (char *)text, &out->class_names, error);
-    free(text);
+        status = cifar_read_member(reading, role, batch, stream, error);
+    stream_close(stream);
     free(path);
     return status;
 }
 
-/* ---- sets ---------------------------------------------------------------------------------------------- */
-
-static clm_status read_single(const char *path, unsigned wanted, struct contents *out,
-                              struct clm_error *error)
+static clm_status read_directory(struct cifar_reading *reading, const char *path, struct clm_error *error)
 {
-    char *copy = strdup(path);
-    if (!copy)
+    char *home;
+    if (!find_home(path, reading->cifar, &home, &reading->layout))
         return clm_fail_host_memory(error, path, strlen(path) + 1);
-    clm_status status = read_names(dirname(copy), out, error);
-    if (status == CLM_OK && wanted & READ_TRAIN)
-        status = append_file(path, &out->train, error);
-    free(copy);
-    return status;
-}
-
-static clm_status read_cifar(const char *path, bool is_directory, unsigned wanted, struct contents *out,
-                             struct clm_error *error)
-{
-    if (!is_directory)
-        return read_single(path, wanted, out, error);
-    char *home = find_home(path);
     if (!home)
-        return clm_fail_host_memory(error, path, strlen(path) + 1);
-    clm_status status = read_names(home, out, error);
-    for (int i = 1; status == CLM_OK && wanted & READ_TRAIN && i <= CIFAR_BATCHES; i++) {
-        char name[32];
-        batch_name(name, sizeof name, i);
-        status = append_if_there(home, name, &out->train, error);
-    }
-    if (status == CLM_OK && wanted & READ_TEST)
-        status = append_if_there(home, "test_batch.bin", &out->test, error);
+        return CLM_OK;
+    const struct cifar_files *const files = reading->cifar->files + reading->layout;
+    clm_status status = read_if_there(reading, home, files->names[reading->which], error);
+    for (int i = 0; status == CLM_OK && i < CIFAR_BATCHES && files->train[i]; i++)
+        status = read_if_there(reading, home, files->train[i], error);
+    if (status == CLM_OK)
+        status = read_if_there(reading, home, files->test, error);
     free(home);
     return status;
 }
 
-const struct format cifar_format = {
+/* ---- files --------------------------------------------------------------------------------------------- */
+
+static clm_status read_batch(struct cifar_reading *reading, const char *path, struct clm_error *error)
+{
+    struct stream *stream = NULL;
+    char *copy = strdup(path);
+    if (!copy)
+        return clm_fail_host_memory(error, path, strlen(path) + 1);
+    const char *names = reading->cifar->files[reading->layout].names[reading->which];
+    clm_status status = read_if_there(reading, dirname(copy), names, error);
+    free(copy);
+    if (status != CLM_OK || !(reading->wanted & READ_TRAIN))
+        return status;
+    status = stream_open(path, &stream, error);
+    if (status == CLM_OK)
+        status = cifar_read_member(reading, CIFAR_TRAIN, 0, stream, error);
+    stream_close(stream);
+    return status;
+}
+
+static clm_status read_file(struct cifar_reading *reading, const char *path, struct clm_error *error)
+{
+    struct file_head head;
+    const clm_status status = file_head_read(path, &head, error);
+    if (status != CLM_OK)
+        return status;
+    if (tar_recognises(head.bytes, head.count))
+        return cifar_read_archive(reading, path, error);
+    reading->layout = pickle_recognises(head.bytes, head.count) ? CIFAR_PYTHON : CIFAR_BINARY;
+    return read_batch(reading, path, error);
+}
+
+static clm_status read_cifar(const struct cifar *cifar, const char *path, bool is_directory, unsigned wanted,
+                             struct contents *out, struct clm_error *error)
+{
+    struct cifar_reading reading = cifar_start(cifar, wanted);
+    clm_status status = (is_directory ? read_directory : read_file)(&reading, path, error);
+    if (status == CLM_OK)
+        status = cifar_finish(path, &reading, out, error);
+    cifar_reading_free(&reading);
+    return status;
+}
+
+/* ---- CIFAR-10 and CIFAR-100 as formats ----------------------------------------------------------------- */
+
+static bool is_records(const struct file_head *head, size_t record)
+{
+    return !head->is_compressed && head->file_size && head->file_size % record == 0;
+}
+
+/* Of pickles it takes all that are not CIFAR-100's, so that a damaged one meets its sentence; CIFAR-100 is asked
+ * before it. */
+static bool recognises_file_of_10(const struct file_head *head)
+{
+    return (is_records(head, CIFAR_RECORD) && head->bytes[0] < CIFAR_CLASSES) ||
+           pickle_recognises(head->bytes, head->count);
+}
+
+static bool recognises_file_of_100(const struct file_head *head)
+{
+    return (is_records(head, CIFAR100_RECORD) && head->bytes[0] < CIFAR100_COARSE_CLASSES &&
+            head->bytes[1] < CIFAR100_CLASSES) ||
+           (pickle_recognises(head->bytes, head->count) && cifar_is_pickle_of_100(head->path));
+}
+
+static bool recognises_directory_of_10(const char *path)
+{
+    return recognises_directory(path, &cifar10);
+}
+
+static bool recognises_directory_of_100(const char *path)
+{
+    return recognises_directory(path, &cifar100);
+}
+
+static bool recognises_entry_of_10(const char *name)
+{
+    return cifar_is_entry(name, &cifar10);
+}
+
+static bool recognises_entry_of_100(const char *name)
+{
+    return cifar_is_entry(name, &cifar100);
+}
+
+static clm_status read_10(const char *path, bool is_directory, unsigned wanted, struct contents *out,
+                          struct clm_error *error)
+{
+    return read_cifar(&cifar10, path, is_directory, wanted, out, error);
+}
+
+static clm_status read_100(const char *path, bool is_directory, unsigned wanted, struct contents *out,
+                           struct clm_error *error)
+{
+    return read_cifar(&cifar100, path, is_directory, wanted, out, error);
+}
+
+const struct format cifar10_format = {
     .name = "cifar10",
-    .recognises_file = recognises_file,
-    .recognises_directory = recognises_directory,
-    .read = read_cifar,
+    .recognises_file = recognises_file_of_10,
+    .recognises_directory = recognises_directory_of_10,
+    .recognises_entry = recognises_entry_of_10,
+    .read = read_10,
+};
+
+const struct format cifar100_format = {
+    .name = "cifar100",
+    .has_coarse_labels = true,
+    .recognises_file = recognises_file_of_100,
+    .recognises_directory = recognises_directory_of_100,
+    .recognises_entry = recognises_entry_of_100,
+    .read = read_100,
 };

@@ -24,22 +24,31 @@ static clm_status check_options(const struct clm_data_options *options, struct c
 {
     const double validation = options->validation;
     if (!options->source || !*options->source)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "no data set is named: give a name (fashion-mnist, mnist, cifar10) or a path");
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "no data set is named: give a name (fashion-mnist, mnist, cifar10, cifar100) or a path");
     if (!(validation >= 0) || isinf(validation) || (validation >= 1 && validation != floor(validation)))
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
             "validation is %g, where it is a whole number of rows or a fraction from 0 to below 1",
             validation);
+    if (options->labels && strcmp(options->labels, "fine") && strcmp(options->labels, "coarse"))
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "there are no %.100s labels: take fine or coarse",
+                        options->labels);
     return format_check(options->format, error);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
+static unsigned wanted_labels(const struct clm_data_options *options)
+{
+    return options->labels && !strcmp(options->labels, "coarse") ? READ_COARSE : 0;
+}
+
 static clm_status read_source(const char *path, const struct clm_data_options *options, struct contents *read,
                               const struct format **format, struct clm_error *error)
 {
-    const unsigned wanted = options->test ? READ_TRAIN : READ_TRAIN | READ_TEST;
+    const unsigned wanted = READ_TRAIN | (options->test ? 0 : READ_TEST) | wanted_labels(options);
     const clm_status status = format_read(path, options->format, wanted, read, format, error);
     if (status == CLM_OK && !read->train.rows)
         return clm_fail(
@@ -52,15 +61,16 @@ static clm_status read_source(const char *path, const struct clm_data_options *o
 
 /* The set that options->test names: a file, or of a directory the test set where it has one, else the
  * training set. */
-static clm_status read_test(const char *path, const char *format_name, struct set *test,
-                            struct clm_error *error)
+static clm_status read_test(const struct clm_data_options *options, struct set *test, struct clm_error *error)
 {
+    const char *const path = options->test, *const format_name = options->format;
+    const unsigned labels = wanted_labels(options);
     struct contents read;
     const struct format *format;
-    clm_status status = format_read(path, format_name, READ_TEST, &read, &format, error);
+    clm_status status = format_read(path, format_name, READ_TEST | labels, &read, &format, error);
     if (status == CLM_OK && !read.test.rows) {
         contents_free(&read);
-        status = format_read(path, format_name, READ_TRAIN, &read, &format, error);
+        status = format_read(path, format_name, READ_TRAIN | labels, &read, &format, error);
         read.test = read.train;
         read.train = (struct set){0};
     }
@@ -92,7 +102,7 @@ static clm_status name_classes(const struct known_set *known, bool has_own_test,
                                struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    const char *why = known ? known->name : "CIFAR-10";
+    const char *why = known ? known->name : "the set";
     if (!read->classes && known) {
         read->class_names = class_names_copy(known->class_names, known->classes);
         if (!read->class_names)
@@ -119,7 +129,7 @@ static clm_status read_all(const char *path, const struct clm_data_options *opti
         known = known_set_at(path);
     clm_status status = read_source(path, options, read, format, error);
     if (status == CLM_OK && options->test)
-        status = read_test(options->test, options->format, &read->test, error);
+        status = read_test(options, &read->test, error);
     if (status == CLM_OK)
         status = check_same_shape(&read->train, &read->test, error);
     if (status == CLM_OK)

@@ -4,6 +4,7 @@
 #include "data/cifar.h"
 #include "data/idx.h"
 #include "data/stream.h"
+#include "data/tar.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +13,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const struct format *const formats[] = {&idx_format, &cifar_format};
+#define OTHER_FILES_MAX ((size_t)64 << 20)
+
+/* In the order in which they are asked. */
+static const struct format *const formats[] = {
+    &idx_format,
+    &cifar100_format,
+    &cifar10_format,
+};
 static const size_t format_count = sizeof formats / sizeof *formats;
 
 bool directory_has(const char *directory, const char *name)
@@ -37,13 +45,14 @@ clm_status format_check(const char *name, struct clm_error *error)
 {
     if (!name || format_named(name))
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s: take idx or cifar10",
-                    name);
+    return clm_fail(error, CLM_ERROR_ARGUMENT,
+                    "there is no data format named %.100s: take idx, cifar10 or cifar100", name);
 }
 
-static clm_status read_head(const char *path, struct file_head *head, struct clm_error *error)
+clm_status file_head_read(const char *path, struct file_head *head, struct clm_error *error)
 {
     struct stream *stream = NULL;
+    *head = (struct file_head){.path = path};
     clm_status status = stream_open(path, &stream, error);
     if (status == CLM_OK)
         status = stream_read(stream, head->bytes, sizeof head->bytes, &head->count, error);
@@ -55,11 +64,35 @@ static clm_status read_head(const char *path, struct file_head *head, struct clm
     return status;
 }
 
+/* The format of the first file in the archive that any recognises; of those, where `only` is not NULL, that one. In
+ * published archives it comes at once: behind 64 MiB of other files it is not looked for. */
+static clm_status recognise_archive(const char *path, const struct format *only, const struct format **format,
+                                    struct clm_error *error)
+{
+    struct tar *tar = NULL;
+    const struct tar_entry *entry = NULL;
+    size_t passed = 0;
+    clm_status status = tar_open(path, &tar, error);
+    *format = NULL;
+    while (status == CLM_OK && !*format && passed <= OTHER_FILES_MAX) {
+        status = tar_next(tar, &entry, error);
+        if (status != CLM_OK || !entry)
+            break;
+        passed += entry->size; /* no more than a whole archive may have */
+        for (size_t i = 0; i < format_count && !*format; i++)
+            if (formats[i]->recognises_entry && (!only || only == formats[i]) &&
+                formats[i]->recognises_entry(entry->name))
+                *format = formats[i];
+    }
+    tar_close(tar);
+    return status;
+}
+
 static clm_status recognise_file(const char *path, const struct format **format, struct clm_error *error)
 {
-    struct file_head head = {0};
+    struct file_head head;
     char shown[64] = "it is empty";
-    const clm_status status = read_head(path, &head, error);
+    clm_status status = file_head_read(path, &head, error);
     if (status != CLM_OK)
         return status;
     for (size_t i = 0; i < format_count; i++) {
@@ -68,42 +101,124 @@ static clm_status recognise_file(const char *path, const struct format **format,
             return CLM_OK;
         }
     }
+    if (tar_recognises(head.bytes, head.count)) {
+        status = recognise_archive(path, NULL, format, error);
+        if (status != CLM_OK || *format)
+            return status;
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: is a tar archive that holds no data set: neither data_batch_1[.bin] and its like "
+            "(CIFAR-10) nor train[.bin] (CIFAR-100); unpack it and name the folder that holds the files",
+            path);
+    }
     for (size_t i = 0, used = 0; i < head.count && i < 4; i++)
         used += (size_t)snprintf(shown + used, sizeof shown - used, i ? " %02x" : "it begins with %02x",
                                  head.bytes[i]);
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: neither IDX (which begins with 00 00 08 or 00 00 0d, gzipped or not) nor CIFAR-10 binary "
-        "(records "
-        "of 3073 bytes that begin with a label from 0 to 9): %s and has %zu bytes; unpack an archive first, "
-        "or name the format with --format idx or cifar10",
+        "%s: neither IDX (which begins with 00 00 08 or 00 00 0d, gzipped or not) nor CIFAR-10 or CIFAR-100 "
+        "(records of 3073 or 3074 bytes that begin with their labels, a Python pickle, or a .tar or .tar.gz "
+        "with "
+        "such files): %s and has %zu bytes; unpack any other archive first, or name the format with --format "
+        "idx, "
+        "cifar10 or cifar100",
         path, shown, head.file_size);
 }
 
-static clm_status recognise_directory(const char *path, const struct format **format, struct clm_error *error)
+/* ---- directories --------------------------------------------------------------------------------------- */
+
+static int is_archive_name(const struct dirent *file)
 {
-    DIR *directory = opendir(path);
-    if (!directory)
-        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", path, strerror(errno));
-    closedir(directory);
+    static const char *const endings[] = {".tar", ".tar.gz", ".tgz"};
+    const size_t length = strlen(file->d_name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (length > strlen(endings[i]) && !strcmp(file->d_name + length - strlen(endings[i]), endings[i]))
+            return 1;
+    return 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Is the file at `path` a tar archive with a data set, of the format `only` where that is not NULL? *format is NULL
+ * where it is none. */
+static clm_status look_into(const char *path, const struct format *only, const struct format **format,
+                            struct clm_error *error)
+{
+    struct file_head head;
+    const clm_status status = file_head_read(path, &head, error);
+    *format = NULL;
+    return status == CLM_OK && tar_recognises(head.bytes, head.count)
+               ? recognise_archive(path, only, format, error)
+               : status;
+}
+
+/* The first archive in the directory, by name, that holds a data set; *path is NULL where there is none. */
+static clm_status find_archive(const char *directory, const struct format *only, char **path,
+                               const struct format **format, struct clm_error *error)
+{
+    struct dirent **files = NULL;
+    clm_status status = CLM_OK;
+    *path = NULL;
+    *format = NULL;
+    const int count = scandir(directory, &files, is_archive_name, by_name);
+    if (count < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", directory,
+                        strerror(errno));
+    for (int i = 0; i < count; i++) {
+        if (status == CLM_OK && !*format) {
+            free(*path);
+            *path = path_join(directory, files[i]->d_name);
+            status = *path ? look_into(*path, only, format, error)
+                           : clm_fail_host_memory(error, directory, strlen(directory));
+        }
+        free(files[i]);
+    }
+    free(files);
+    if (status != CLM_OK || !*format) {
+        free(*path);
+        *path = NULL;
+    }
+    return status;
+}
+
+static clm_status fail_directory(const char *path, struct clm_error *error)
+{
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and its like (IDX) nor "
+        "data_batch_1[.bin] and its like (CIFAR-10) nor train[.bin] (CIFAR-100), nor a .tar or .tar.gz with "
+        "such "
+        "files; unpack any other archive first, or name the folder that holds the files",
+        path);
+}
+
+/* What a directory is read as: itself, or an archive in it, whose path is *archive then, which the caller frees. */
+static clm_status recognise_directory(const char *path, const struct format *only, char **archive,
+                                      const struct format **format, struct clm_error *error)
+{
+    *archive = NULL;
     for (size_t i = 0; i < format_count; i++) {
-        if (formats[i]->recognises_directory(path)) {
+        if ((!only || only == formats[i]) && formats[i]->recognises_directory(path)) {
             *format = formats[i];
             return CLM_OK;
         }
     }
-    return clm_fail(
-        error, CLM_ERROR_FORMAT,
-        "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and its like (IDX) nor "
-        "data_batch_1.bin and its like (CIFAR-10 binary); unpack an archive first, or name the folder that "
-        "holds the files",
-        path);
+    const clm_status status = find_archive(path, only, archive, format, error);
+    if (status == CLM_OK && !*format && !only)
+        return fail_directory(path, error);
+    if (!*format)
+        *format = only; /* says itself what it misses */
+    return status;
 }
 
 clm_status format_read(const char *path, const char *name, unsigned wanted, struct contents *out,
                        const struct format **format, struct clm_error *error)
 {
     struct stat about;
+    char *archive = NULL;
     clm_status status = format_check(name, error);
     *out = (struct contents){0};
     *format = name ? format_named(name) : NULL;
@@ -112,12 +227,20 @@ clm_status format_read(const char *path, const char *name, unsigned wanted, stru
     if (stat(path, &about))
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
     const bool is_directory = S_ISDIR(about.st_mode);
-    if (!*format)
+    if (is_directory)
+        status = recognise_directory(path, *format, &archive, format, error);
+    else if (!*format)
+        status = recognise_file(path, format, error);
+    if (status == CLM_OK && wanted & READ_COARSE && !(*format)->has_coarse_labels)
         status =
-            is_directory ? recognise_directory(path, format, error) : recognise_file(path, format, error);
+            clm_fail(error, CLM_ERROR_ARGUMENT,
+                     "%s: has no coarse labels: it is read as %s, and CIFAR-100 alone has them; leave out "
+                     "--labels coarse",
+                     path, (*format)->name);
     if (status == CLM_OK)
-        status = (*format)->read(path, is_directory, wanted, out, error);
+        status = (*format)->read(archive ? archive : path, is_directory && !archive, wanted, out, error);
     if (status != CLM_OK)
         contents_free(out);
+    free(archive);
     return status;
 }

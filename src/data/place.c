@@ -17,7 +17,8 @@ static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover"
 static const struct known_set known_sets[] = {
     {"fashion-mnist", 10, fashion_names},
     {"mnist", 10, digit_names},
-    {"cifar10", CIFAR_CLASSES, cifar_class_names},
+    {"cifar10", CIFAR_CLASSES, cifar10_class_names},
+    {"cifar100", CIFAR100_CLASSES, cifar100_class_names},
 };
 
 const struct known_set *known_set_named(const char *name)
@@ -74,7 +75,9 @@ static const char *next_step(const char *name)
     if (!strcmp(name, "fashion-mnist"))
         return "install the package dataset-fashion-mnist, or put its files into one of these";
     if (!strcmp(name, "cifar10"))
-        return "unpack cifar-10-binary.tar.gz into one of these; data/README.md says where it comes from";
+        return "put cifar-10-binary.tar.gz into one of these; data/README.md says where it comes from";
+    if (!strcmp(name, "cifar100"))
+        return "put cifar-100-binary.tar.gz into one of these; data/README.md says where it comes from";
     return "put its files into one of these, or give the path of a file or directory";
 }
 
@@ -83,7 +86,7 @@ static clm_status fail_nowhere(const char *source, char *const places[3], struct
     const char *is_what = known_set_named(source)
                               ? "is in none of its places"
                               : "is neither a file, nor a directory, nor the name of a data set "
-                                "(fashion-mnist, mnist, cifar10) that is in its place";
+                                "(fashion-mnist, mnist, cifar10, cifar100) that is in its place";
     const char *here =
         known_set_named(source) && is_there(source) ? "; for the one in this directory write ./" : "";
     return clm_fail(error, CLM_ERROR_IO, "the data set %s %s: looked for %s%s%s%s%s; %s%s%s", source, is_what,

@@ -21,7 +21,11 @@ struct contents {
     char **class_names; /* `classes` of them, owned, or NULL */
 };
 
-enum { READ_TRAIN = 1, READ_TEST = 2 };
+enum {
+    READ_TRAIN = 1,
+    READ_TEST = 2,
+    READ_COARSE = 4, /* with coarse labels, where the set has fine ones, too */
+};
 
 void set_free(struct set *set);
 void contents_free(struct contents *contents);

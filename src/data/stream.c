@@ -15,7 +15,9 @@
 
 struct stream {
     char *path;
-    gzFile file; /* zlib reads what is not gzipped as it is */
+    gzFile file; /* zlib reads what is not gzipped as it is; NULL where `source` brings the bytes */
+    stream_source source;
+    void *user;
     size_t file_size;
     size_t position; /* bytes that came out */
 };
@@ -62,6 +64,24 @@ clm_status stream_open(const char *path, struct stream **out, struct clm_error *
     return CLM_OK;
 }
 
+clm_status stream_of(const char *path, size_t size, stream_source source, void *user, struct stream **out,
+                     struct clm_error *error)
+{
+    struct stream *stream = calloc(1, sizeof *stream);
+    *out = NULL;
+    if (stream)
+        stream->path = strdup(path);
+    if (!stream || !stream->path) {
+        stream_close(stream);
+        return clm_fail_host_memory(error, path, sizeof *stream);
+    }
+    stream->file_size = size;
+    stream->source = source;
+    stream->user = user;
+    *out = stream;
+    return CLM_OK;
+}
+
 void stream_close(struct stream *stream)
 {
     if (!stream)
@@ -82,9 +102,14 @@ size_t stream_file_size(const struct stream *stream)
     return stream->file_size;
 }
 
+size_t stream_position(const struct stream *stream)
+{
+    return stream->position;
+}
+
 bool stream_is_compressed(const struct stream *stream)
 {
-    return !gzdirect(stream->file);
+    return stream->file && !gzdirect(stream->file);
 }
 
 size_t stream_bound(const struct stream *stream)
@@ -93,6 +118,12 @@ size_t stream_bound(const struct stream *stream)
     if (!stream_is_compressed(stream))
         return stream->file_size;
     return size_mul(stream->file_size, DEFLATE_BYTES_PER_BYTE, &bound) ? bound : SIZE_MAX;
+}
+
+size_t stream_left(const struct stream *stream)
+{
+    const size_t bound = stream_bound(stream);
+    return bound > stream->position ? bound - stream->position : 0;
 }
 
 static clm_status describe_failure(const struct stream *stream, struct clm_error *error)
@@ -120,6 +151,11 @@ static clm_status describe_failure(const struct stream *stream, struct clm_error
 clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *got, struct clm_error *error)
 {
     *got = 0;
+    if (stream->source) {
+        const clm_status status = stream->source(stream->user, bytes, size, got, error);
+        stream->position += *got;
+        return status;
+    }
     while (*got < size) {
         const unsigned step = (unsigned)size_min(size - *got, 1 << 30);
         const int count = gzread(stream->file, (unsigned char *)bytes + *got, step);

@@ -188,7 +188,8 @@ train --init normal:x a number
 train --init normal:-1 at least 0
 train --backend cuda opencl, blas or reference
 train --gemm mkl auto, native, clblast
-train --format png idx or cifar10
+train --format png idx, cifar10 or cifar100
+train --labels rough fine or coarse
 train --val -1 fraction
 train --val 1.5 fraction
 train --val x a number
@@ -338,6 +339,21 @@ mkdir wide
 cp data/* wide
 head -c 500 data/train-images-idx3-ubyte >wide/train-images-idx3-ubyte
 fails 'wide' train --data wide --backend reference
+
+# ---- CIFAR-10 as an archive, and a pickle that would run a program ----
+
+mkdir cifar-10-batches-bin
+head -c $((130 * 3073)) /dev/zero >cifar-10-batches-bin/data_batch_1.bin
+tar -czf pictures cifar-10-batches-bin
+for data in cifar-10-batches-bin pictures; do
+    succeeds train --data $data --backend reference --hidden none --epochs 1 --batch 64 --quiet --out of-$data
+    cut -d, -f 1-4 of-$data/history.csv >of-$data/losses
+done
+check 'an archive trains as its folder does' cmp -s of-pictures/losses of-cifar-10-batches-bin/losses
+fails 'no coarse labels' train --data pictures --labels coarse --backend reference
+printf '\200\002cos\nsystem\nU\012touch evil\205R.' >pickled
+fails 'GLOBAL os.system is not allowed here' train --data pickled --backend reference
+check 'what a pickle would run did not run' [ ! -e evil ]
 
 # ---- Ctrl-C: the running epoch is finished, the run is written ----
 
