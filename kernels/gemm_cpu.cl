@@ -523,9 +523,8 @@ update_forward(const int I, const int B, const int O, const int columns, const i
             pack_left_columns(X, I, i0, end, 0, B, STRETCH, lefts);
             for (int m = i0; m < end; m += MR) {
                 const size_t at = (size_t)n * I + (size_t)m * NR, later = at + FETCH_TILES * MR * NR;
-                fetch_stretch(W + later, MR * NR);
-                if (has_velocity)
-                    fetch_stretch(v + later, MR * NR);
+                if (!has_velocity) /* with it memory is the limit, and asking twice costs more than it saves */
+                    fetch_stretch(W + later, MR * NR);
                 step_tile(lefts + m - i0, STRETCH, end - m, pack, B, width, has_velocity, true, true, rate,
                           momentum, penalty, decay, v + (has_velocity ? at : 0), W + at);
             }
