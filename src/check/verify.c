@@ -178,7 +178,8 @@ static clm_status every_large_product(struct verification *v)
     clm_status status = CLM_OK;
     for (size_t p = 0; status == CLM_OK && p < COUNT_OF(large_products); p++) {
         struct variant options[4];
-        struct variant variant = options[options_of(large_products[p].operation, options) - 1];
+        const size_t option_count = options_of(large_products[p].operation, options);
+        struct variant variant = options[option_count - 1];
         variant.is_sampled = true;
         variant.fill = FILL_UNIFORM;
         variant.B = large_products[p].B;
