@@ -267,13 +267,61 @@ static const struct argp_option data_options[] = {
      "/usr/share/datasets; or a "
      "file or directory",
      1},
-    {"format", KEY_FORMAT, "FORMAT", 0, "idx or cifar10 (default: recognised by content)", 1},
+    {"format", KEY_FORMAT, "FORMAT", 0,
+     "idx, npy, npz, csv, libsvm or cifar10 (default: recognised by content)", 1},
     {"test", KEY_TEST, "PATH", 0, "test set where the data brings none", 1},
     {"val", KEY_VALIDATION, "N|0.1", 0,
      "hold out the last N rows, or that fraction, of the training set for validation (default: none)", 1},
     {"limit", KEY_LIMIT, "N", 0, "keep the first N training rows of what is left (default: all)", 1},
+    {"inputs", KEY_INPUTS, "NAME", 0,
+     "npy, npz: the array that holds the inputs (default: x, x_train and their like)", 1},
+    {"label", KEY_LABEL, "NAME|INDEX", 0,
+     "csv: the column of the labels, by name or by index from 0, -1 being the last (default: label, class, "
+     "target or y, else the last); npy, npz: the array of the labels (default: y, y_train and their like)",
+     1},
+    {"header", KEY_HEADER, "yes|no", 0, "csv: whether it begins with names of columns (default: detected)",
+     1},
+    {"missing", KEY_MISSING, "mean|zero", 0,
+     "csv: fill values that are missing with the mean of their column over the training rows, or with 0 "
+     "(default: refuse them)",
+     1},
     {0},
 };
+
+static void check_format(const struct argp_state *state, const char *text)
+{
+    const char *names[FORMATS_MAX];
+    char list[256] = "";
+    const size_t count = clm_format_names(names, FORMATS_MAX);
+    for (size_t i = 0, used = 0; i < count && used < sizeof list; i++) {
+        if (!strcmp(text, names[i]))
+            return;
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                                 !i              ? ""
+                                 : i + 1 < count ? ", "
+                                                 : " or ",
+                                 names[i]);
+    }
+    wrong_usage(state, "--format %s: it has to be %s", text, list);
+}
+
+static enum clm_header read_header(const struct argp_state *state, const char *text)
+{
+    if (!strcmp(text, "yes"))
+        return CLM_HEADER_YES;
+    if (strcmp(text, "no"))
+        wrong_usage(state, "--header %s: it has to be yes or no", text);
+    return CLM_HEADER_NO;
+}
+
+static enum clm_missing read_missing(const struct argp_state *state, const char *text)
+{
+    if (!strcmp(text, "mean"))
+        return CLM_MISSING_MEAN;
+    if (strcmp(text, "zero"))
+        wrong_usage(state, "--missing %s: it has to be mean or zero", text);
+    return CLM_MISSING_ZERO;
+}
 
 static error_t parse_data(int key, char *text, struct argp_state *state)
 {
@@ -283,8 +331,7 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
         options->source = read_name(state, "--data", text);
         return 0;
     case KEY_FORMAT:
-        if (strcmp(text, "idx") && strcmp(text, "cifar10"))
-            wrong_usage(state, "--format %s: it has to be idx or cifar10", text);
+        check_format(state, text);
         options->format = text;
         return 0;
     case KEY_TEST:
@@ -295,6 +342,18 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_LIMIT:
         options->limit = read_count(state, "--limit", text, 1);
+        return 0;
+    case KEY_INPUTS:
+        options->inputs = read_name(state, "--inputs", text);
+        return 0;
+    case KEY_LABEL:
+        options->label = read_name(state, "--label", text);
+        return 0;
+    case KEY_HEADER:
+        options->header = read_header(state, text);
+        return 0;
+    case KEY_MISSING:
+        options->missing = read_missing(state, text);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

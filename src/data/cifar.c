@@ -225,9 +225,10 @@ static clm_status read_single(const char *path, unsigned wanted, struct contents
     return status;
 }
 
-static clm_status read_cifar(const char *path, bool is_directory, unsigned wanted, struct contents *out,
-                             struct clm_error *error)
+static clm_status read_cifar(const char *path, bool is_directory, const struct request *request,
+                             struct contents *out, struct clm_error *error)
 {
+    const unsigned wanted = request->wanted;
     if (!is_directory)
         return read_single(path, wanted, out, error);
     char *home = find_home(path);

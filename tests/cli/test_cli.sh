@@ -188,7 +188,9 @@ train --init normal:x a number
 train --init normal:-1 at least 0
 train --backend cuda opencl, blas or reference
 train --gemm mkl auto, native, clblast
-train --format png idx or cifar10
+train --format png idx, npy, npz, libsvm, csv or cifar10
+train --header maybe yes or no
+train --missing median mean or zero
 train --val -1 fraction
 train --val 1.5 fraction
 train --val x a number
