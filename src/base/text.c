@@ -55,8 +55,8 @@ const char *text_show(char *out, size_t size, const char *bytes, size_t length)
             *character = '?';
             step = 1;
         }
-        const size_t needed = i + step < length ? step + sizeof mark : step + 1;
-        if (used + needed > size) {
+        const bool fits = used + length - i < size; /* all that is left */
+        if (!fits && used + step + sizeof mark > size) {
             memcpy(out + used, mark, sizeof mark);
             return out;
         }

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define SAMPLE_ROWS 10
+#define SAMPLE_ROWS  10
+#define SAMPLE_BYTES ((size_t)16 << 20) /* are enough, if there is one row in them */
 
 static const char delimiters[] = {'\t', ';', ','};
 enum { DELIMITERS = sizeof delimiters };
@@ -34,10 +35,21 @@ const char *csv_column(const struct csv_layout *layout, size_t column, char text
 
 /* ---- the delimiter ------------------------------------------------------------------------------------- */
 
-/* How many fields the first rows have. */
+/* How many fields the first rows have; and how many of all that are seen are numbers. */
 struct sample {
-    size_t rows, fields[SAMPLE_ROWS];
+    size_t rows, fields[SAMPLE_ROWS], numbers;
 };
+
+enum kind { KIND_MISSING, KIND_NUMBER, KIND_TEXT };
+
+static enum kind kind_of(const struct csv_field *field)
+{
+    const char *at = field->text;
+    float unused;
+    if (csv_is_missing(field))
+        return KIND_MISSING;
+    return number_read(&at, &unused) && at == field->text + field->length ? KIND_NUMBER : KIND_TEXT;
+}
 
 /* Blank lines are no rows; a row that the bytes cut off is none. */
 static void take_sample(char delimiter, const char *at, const char *end, bool is_last, struct sample *sample)
@@ -50,6 +62,7 @@ static void take_sample(char delimiter, const char *at, const char *end, bool is
         if (csv_scan(&scanner, &at, end, is_last, &field) != CSV_DONE)
             break;
         fields++;
+        sample->numbers += kind_of(&field) == KIND_NUMBER;
         if (!field.ends_row)
             continue;
         if (fields > 1 || field.length)
@@ -93,6 +106,9 @@ bool csv_is_likely(const char *bytes, size_t count, bool is_whole)
         take_sample(delimiters[i], bytes, bytes + count, is_whole, samples + i);
         if (is_even(samples + i))
             return true;
+        /* rows that are not even, of numbers among others, are a table with a mistake */
+        if (samples[i].numbers > 1 && (!samples[i].rows || samples[i].fields[0] > 1))
+            return true;
         is_cut = is_cut && !samples[i].rows;
     }
     /* a first row longer than what is seen of the file */
@@ -112,7 +128,9 @@ static clm_status find_delimiter(struct text_window *window, struct csv_layout *
             have_rows = have_rows && samples[i].rows > 1;
         }
         chosen = choose(samples);
-        if (window->is_last || (chosen ? samples[chosen - delimiters].rows > 1 : have_rows))
+        if (window->is_last ||
+            (chosen ? samples[chosen - delimiters].rows > 1 || window->end - window->begin >= SAMPLE_BYTES
+                    : have_rows))
             break;
         const clm_status status = text_window_more(window, error);
         if (status != CLM_OK)
@@ -122,24 +140,15 @@ static clm_status find_delimiter(struct text_window *window, struct csv_layout *
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: %s; a CSV has two columns or more, parted by comma, semicolon or tab",
                         text_window_path(window),
-                        samples[0].rows ? "its first row has one field" : "it holds no row that ends");
+                        samples[0].rows && samples[1].rows && samples[2].rows
+                            ? "its first row has one field"
+                            : "it holds no row that ends, or a quote that does not close");
     layout->delimiter = *chosen;
     layout->columns = samples[chosen - delimiters].fields[0];
     return CLM_OK;
 }
 
 /* ---- the header ---------------------------------------------------------------------------------------- */
-
-enum kind { KIND_MISSING, KIND_NUMBER, KIND_TEXT };
-
-static enum kind kind_of(const struct csv_field *field)
-{
-    const char *at = field->text;
-    float unused;
-    if (csv_is_missing(field))
-        return KIND_MISSING;
-    return number_read(&at, &unused) && at == field->text + field->length ? KIND_NUMBER : KIND_TEXT;
-}
 
 /* The first row's fields, as they would be names, and the kinds of the first and of those below. */
 struct top {

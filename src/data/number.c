@@ -67,6 +67,10 @@ static float read_slowly(const char *text)
 static inline bool scale(uint64_t digits, int exponent, float *value)
 {
     uint64_t bits;
+    if (!exponent && digits < 1 << 24) { /* a float holds it exactly */
+        *value = (float)digits;
+        return true;
+    }
     if (exponent < -EXPONENT_MAX || exponent > EXPONENT_MAX)
         return false;
     const double wide = exponent < 0 ? (double)digits / powers[-exponent] : (double)digits * powers[exponent];
