@@ -44,15 +44,12 @@ static enum csv_outcome scan_quoted(struct csv_scanner *scanner, const char **at
     const char *next = *at;
     out->text = next;
     out->is_quoted = true;
-    for (;; next++) {
-        next = memchr(next, '"', (size_t)(end - next));
-        if (!next || (next + 1 == end && !is_last))
-            return is_last ? CSV_UNBALANCED : CSV_INCOMPLETE;
-        if (next[1] != '"')
-            break;
+    while ((next = memchr(next, '"', (size_t)(end - next))) && next[1] == '"') {
         has_quotes = true;
-        next++;
+        next += 2;
     }
+    if (!next || (next + 1 == end && !is_last))
+        return is_last ? CSV_UNBALANCED : CSV_INCOMPLETE;
     out->length = (size_t)(next - out->text);
     *at = next + 1;
     for (const char *line = out->text; (line = memchr(line, '\n', (size_t)(next - line))); line++)

@@ -38,7 +38,9 @@ const char *text_window_path(const struct text_window *window)
 /* Room for a window twice as large, and for a NUL behind it. */
 static clm_status grow(struct text_window *window, struct clm_error *error)
 {
-    const size_t capacity = window->capacity ? 2 * window->capacity : WINDOW_MIN;
+    /* a small file's window has room for it and a byte more, so that its end is seen at once */
+    const size_t first = size_min(WINDOW_MIN, size_min(stream_bound(window->stream), WINDOW_MIN) + 1);
+    const size_t capacity = window->capacity ? 2 * window->capacity : first;
     if (capacity > WINDOW_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
