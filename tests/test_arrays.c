@@ -151,7 +151,8 @@ static void add_entry(struct zip *zip, const struct entry *entry)
     add(&zip->file, entry->method == DEFLATED ? packed : entry->bytes, size);
     add(&zip->directory, "PK\x01\x02\x14\x00", 6);
     add_fields(&zip->directory, entry, size, crc);
-    add_little(&zip->directory, 0, 2 + 2 + 2 + 4); /* comment, disk, attributes */
+    add_little(&zip->directory, 0, 2 + 2 + 2); /* comment, disk, attributes */
+    add_little(&zip->directory, 0, 4);
     add_little(&zip->directory, offset, 4);
     add(&zip->directory, entry->name, strlen(entry->name));
     zip->count++;

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK ((size_t)1 << 16)
+#define CHUNK     ((size_t)1 << 16)
+#define WHOLE_MAX 9007199254740992.0 /* 2^53: a double holds every whole number up to it */
 
 /* ---- bytes --------------------------------------------------------------------------------------------- */
 
@@ -321,7 +322,7 @@ static clm_status take_label(void *user, const unsigned char *item, size_t place
     bool is_label = true;
     if (header->kind == NPY_FLOAT) {
         const double value = to_double(bits, header->item);
-        is_label = value >= -0x1p53 && value <= 0x1p53 && value == floor(value);
+        is_label = fabs(value) <= WHOLE_MAX && value == floor(value);
         label = is_label ? (int64_t)value : 0;
     } else if (header->kind == NPY_INTEGER) {
         label = to_integer(bits, header->item);

@@ -271,22 +271,22 @@ static clm_status read_archive(const char *path, const struct request *request, 
 
 /* ---- the format ---------------------------------------------------------------------------------------- */
 
+static int is_npz(const struct dirent *entry)
+{
+    const size_t length = strlen(entry->d_name);
+    return length > 4 && !strcmp(entry->d_name + length - 4, ".npz");
+}
+
 /* The one file of a directory whose name ends with .npz; NULL where there is none, or more, or no memory. */
 static char *find_only(const char *directory)
 {
-    DIR *list = opendir(directory);
-    char *found = NULL;
-    size_t count = 0;
-    for (const struct dirent *entry; list && (entry = readdir(list));) {
-        const size_t length = strlen(entry->d_name);
-        if (length <= 4 || strcmp(entry->d_name + length - 4, ".npz"))
-            continue;
-        free(found);
-        found = count++ ? NULL : path_join(directory, entry->d_name);
-    }
-    if (list)
-        closedir(list);
-    return found;
+    struct dirent **found = NULL;
+    const int count = scandir(directory, &found, is_npz, alphasort);
+    char *only = count == 1 ? path_join(directory, found[0]->d_name) : NULL;
+    for (int i = 0; i < count; i++)
+        free(found[i]);
+    free(found);
+    return only;
 }
 
 static bool recognises_directory(const char *path)
