@@ -139,14 +139,37 @@ double clm_tune_seconds(const struct clm_backend *backend);
 
 enum clm_part { CLM_TRAIN, CLM_VALIDATION, CLM_TEST };
 
+/* Does a CSV begin with the names of its columns? */
+enum clm_header { CLM_HEADER_DETECTED, CLM_HEADER_YES, CLM_HEADER_NO };
+
+/* What becomes of a value that a CSV leaves open (empty, NA, N/A, NaN, null, ?): an error, the mean of its column
+ * over those rows of the training part that have one, or 0. The mean is taken after the validation rows are held out
+ * and `limit` is applied; the same mean replaces values of the training, validation and test part. */
+enum clm_missing { CLM_MISSING_REFUSED, CLM_MISSING_MEAN, CLM_MISSING_ZERO };
+
 struct clm_data_options {
     const char *source; /* a name (fashion-mnist, mnist, cifar10, cifar100) or a path */
-    const char *format; /* NULL recognises the content; "idx", "cifar10", "cifar100" */
-    const char *labels; /* of a set with two kinds, CIFAR-100: "fine" (or NULL) or "coarse" */
+    const char *format; /* NULL recognises the content; a name of clm_format_names */
     const char *test;   /* path of a test set where the data brings none; NULL for none */
     double validation;  /* rows held out at the end of the training set: a count, or a fraction below 1 */
     size_t limit;       /* keep the first N training rows of what is left; 0 keeps all */
+
+    /* An option below is CLM_ERROR_ARGUMENT with data of a format that has no use for it. */
+    const char *inputs; /* npz, npy: the array with the inputs; NULL looks for x, x_train and their like */
+    /* csv: the column of the labels, by name or by index (from 0; negative ones count from the end: -1 is the last);
+     * npz, npy: the array with the labels; cifar100: "fine", the default, or "coarse". NULL: see data/README.md */
+    const char *label;
+    enum clm_header header;
+    enum clm_missing missing;
+
+    /* Of the model that the data is for; 0 and NULL where the data decides. csv, libsvm, npz and npy turn labels into
+     * these classes, a label beyond them being an error, and rows of libsvm get this many features. */
+    size_t features, classes;
+    const char *const *class_names; /* `classes` of them, or NULL */
 };
+
+/* The names of at most `most` formats that are read: "idx", "npy", …; returns how many. */
+size_t clm_format_names(const char **names, size_t most);
 
 /* A labelled data set in memory: a training part, and where there are any, validation and test parts. */
 struct clm_data;
@@ -156,7 +179,7 @@ CLM_MUST_CHECK clm_status clm_data_open(const struct clm_data_options *options, 
 void clm_data_close(struct clm_data *data);
 
 const char *clm_data_source(const struct clm_data *data); /* the path it was read from */
-const char *clm_data_format(const struct clm_data *data); /* "idx", "cifar10", "cifar100" */
+const char *clm_data_format(const struct clm_data *data); /* a name of clm_format_names */
 size_t clm_data_rows(const struct clm_data *data, enum clm_part part);
 size_t clm_data_features(const struct clm_data *data);
 size_t clm_data_classes(const struct clm_data *data);

@@ -10,10 +10,13 @@
 enum option_key {
     KEY_DATA = 0x100,
     KEY_FORMAT,
-    KEY_LABELS,
     KEY_TEST,
     KEY_VALIDATION,
     KEY_LIMIT,
+    KEY_INPUTS,
+    KEY_LABEL,
+    KEY_HEADER,
+    KEY_MISSING,
     KEY_DEVICE,
     KEY_BACKEND,
     KEY_GEMM,
@@ -41,6 +44,7 @@ enum option_key {
 };
 
 #define GEMM_NAMES_MAX 8
+#define FORMATS_MAX    32
 #define WIDTHS_MAX     258 /* inputs, 256 hidden layers, classes */
 
 /* A list of sizes, as in --hidden 256,128. */
@@ -75,7 +79,7 @@ struct sizes read_hidden(const struct argp_state *state, const char *text);
 /* Inputs, what read_hidden has read, classes. */
 struct sizes layer_widths(size_t inputs, const struct sizes *hidden, size_t classes);
 
-/* --data, --format, --labels, --test, --val, --limit; its input is a struct clm_data_options. */
+/* --data, --format, --test, --val, --limit, --inputs, --label, --header, --missing; its input is a struct clm_data_options. */
 extern const struct argp data_arguments;
 
 /* --device, --backend, --gemm; its input is a struct device_choice. */

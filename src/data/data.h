@@ -20,7 +20,7 @@ struct clm_data {
     char **class_names;             /* `classes` of them, or NULL */
     struct rows train, validation, test;
     char *source;       /* path it was read from */
-    const char *format; /* "idx", "cifar10", "cifar100" */
+    const char *format; /* a name of clm_format_names */
 
     void *train_values, *test_values; /* what the rows above lie in; freed by clm_data_close */
     uint32_t *train_labels, *test_labels;

@@ -188,8 +188,9 @@ train --init normal:x a number
 train --init normal:-1 at least 0
 train --backend cuda opencl, blas or reference
 train --gemm mkl auto, native, clblast
-train --format png idx, cifar10 or cifar100
-train --labels rough fine or coarse
+train --format png idx, npy, npz, libsvm, csv, cifar100 or cifar10
+train --header maybe yes or no
+train --missing median mean or zero
 train --val -1 fraction
 train --val 1.5 fraction
 train --val x a number
@@ -350,7 +351,7 @@ for data in cifar-10-batches-bin pictures; do
     cut -d, -f 1-4 of-$data/history.csv >of-$data/losses
 done
 check 'an archive trains as its folder does' cmp -s of-pictures/losses of-cifar-10-batches-bin/losses
-fails 'no coarse labels' train --data pictures --labels coarse --backend reference
+fails '--label is for .*cifar100' train --data pictures --label coarse --backend reference
 printf '\200\002cos\nsystem\nU\012touch evil\205R.' >pickled
 fails 'GLOBAL os.system is not allowed here' train --data pickled --backend reference
 check 'what a pickle would run did not run' [ ! -e evil ]
