@@ -141,10 +141,13 @@ enum clm_part { CLM_TRAIN, CLM_VALIDATION, CLM_TEST };
 
 struct clm_data_options {
     const char *source; /* a name (fashion-mnist, mnist, cifar10) or a path */
-    const char *format; /* NULL recognises the content; "idx", "cifar10" */
+    const char *format; /* NULL recognises the content; "idx", "cifar10", "images" */
     const char *test;   /* path of a test set where the data brings none; NULL for none */
     double validation;  /* rows held out at the end of the training set: a count, or a fraction below 1 */
     size_t limit;       /* keep the first N training rows of what is left; 0 keeps all */
+    /* Of folders of pictures: 0 takes them as they are. */
+    size_t resize_width, resize_height; /* stretches each: the mean of what a pixel covers, or bilinear */
+    size_t channels;                    /* 1 or 3; else 1 where all are grey */
 };
 
 /* A labelled data set in memory: a training part, and where there are any, validation and test parts. */
@@ -155,7 +158,7 @@ CLM_MUST_CHECK clm_status clm_data_open(const struct clm_data_options *options, 
 void clm_data_close(struct clm_data *data);
 
 const char *clm_data_source(const struct clm_data *data); /* the path it was read from */
-const char *clm_data_format(const struct clm_data *data); /* "idx", "cifar10" */
+const char *clm_data_format(const struct clm_data *data); /* "idx", "cifar10", "images" */
 size_t clm_data_rows(const struct clm_data *data, enum clm_part part);
 size_t clm_data_features(const struct clm_data *data);
 size_t clm_data_classes(const struct clm_data *data);

@@ -225,21 +225,21 @@ static clm_status read_single(const char *path, unsigned wanted, struct contents
     return status;
 }
 
-static clm_status read_cifar(const char *path, bool is_directory, unsigned wanted, struct contents *out,
-                             struct clm_error *error)
+static clm_status read_cifar(const char *path, bool is_directory, const struct request *request,
+                             struct contents *out, struct clm_error *error)
 {
     if (!is_directory)
-        return read_single(path, wanted, out, error);
+        return read_single(path, request->wanted, out, error);
     char *home = find_home(path);
     if (!home)
         return clm_fail_host_memory(error, path, strlen(path) + 1);
     clm_status status = read_names(home, out, error);
-    for (int i = 1; status == CLM_OK && wanted & READ_TRAIN && i <= CIFAR_BATCHES; i++) {
+    for (int i = 1; status == CLM_OK && request->wanted & READ_TRAIN && i <= CIFAR_BATCHES; i++) {
         char name[32];
         batch_name(name, sizeof name, i);
         status = append_if_there(home, name, &out->train, error);
     }
-    if (status == CLM_OK && wanted & READ_TEST)
+    if (status == CLM_OK && request->wanted & READ_TEST)
         status = append_if_there(home, "test_batch.bin", &out->test, error);
     free(home);
     return status;

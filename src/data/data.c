@@ -1,6 +1,8 @@
 #include "data/data.h"
 
+#include "base/size.h"
 #include "data/format.h"
+#include "data/image.h"
 #include "data/place.h"
 
 #include <math.h>
@@ -20,6 +22,21 @@ void clm_data_close(struct clm_data *data)
     free(data);
 }
 
+static clm_status check_image_options(const struct clm_data_options *options, struct clm_error *error)
+{
+    size_t pixels;
+    if (options->channels != 0 && options->channels != 1 && options->channels != 3)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "pictures cannot have %zu channels, only 1 (grey) or 3 (red, green, blue)",
+                        options->channels);
+    if (!options->resize_width != !options->resize_height ||
+        !size_mul(options->resize_width, options->resize_height, &pixels) || pixels > IMAGE_PIXELS_MAX)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "pictures cannot be resized to %zux%zu, only to 1x1 up to %zu pixels",
+                        options->resize_width, options->resize_height, IMAGE_PIXELS_MAX);
+    return format_check(options->format, error);
+}
+
 static clm_status check_options(const struct clm_data_options *options, struct clm_error *error)
 {
     const double validation = options->validation;
@@ -31,7 +48,7 @@ static clm_status check_options(const struct clm_data_options *options, struct c
             error, CLM_ERROR_ARGUMENT,
             "validation is %g, where it is a whole number of rows or a fraction from 0 to below 1",
             validation);
-    return format_check(options->format, error);
+    return check_image_options(options, error);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
@@ -39,28 +56,38 @@ static clm_status check_options(const struct clm_data_options *options, struct c
 static clm_status read_source(const char *path, const struct clm_data_options *options, struct contents *read,
                               const struct format **format, struct clm_error *error)
 {
-    const unsigned wanted = options->test ? READ_TRAIN : READ_TRAIN | READ_TEST;
-    const clm_status status = format_read(path, options->format, wanted, read, format, error);
+    const struct request request = {.wanted = options->test ? READ_TRAIN : READ_TRAIN | READ_TEST,
+                                    .options = options};
+    const clm_status status = format_read(path, options->format, &request, read, format, error);
     if (status == CLM_OK && !read->train.rows)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: has no training set, only a test set; add train-images-idx3-ubyte or data_batch_1.bin, or "
-            "name a single file",
-            path);
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: has no training set, only a test set; add train-images-idx3-ubyte, "
+                        "data_batch_1.bin or a folder "
+                        "train, or name a single file",
+                        path);
     return status;
 }
 
 /* The set that options->test names: a file, or of a directory the test set where it has one, else the
- * training set. */
-static clm_status read_test(const char *path, const char *format_name, struct set *test,
-                            struct clm_error *error)
+ * training set. Its classes are those of `training`. */
+static clm_status read_test(const struct clm_data_options *options, const struct contents *training,
+                            struct set *test, struct clm_error *error)
 {
+    const char *path = options->test;
     struct contents read;
     const struct format *format;
-    clm_status status = format_read(path, format_name, READ_TEST, &read, &format, error);
+    struct request request = {.wanted = READ_TEST,
+                              .options = options,
+                              .is_test = true,
+                              .features = training->train.features,
+                              .classes = training->classes ? training->classes
+                                                           : (size_t)set_largest_label(&training->train) + 1,
+                              .class_names = (const char *const *)training->class_names};
+    clm_status status = format_read(path, options->format, &request, &read, &format, error);
     if (status == CLM_OK && !read.test.rows) {
         contents_free(&read);
-        status = format_read(path, format_name, READ_TRAIN, &read, &format, error);
+        request.wanted = READ_TRAIN;
+        status = format_read(path, options->format, &request, &read, &format, error);
         read.test = read.train;
         read.train = (struct set){0};
     }
@@ -119,7 +146,7 @@ static clm_status read_all(const char *path, const struct clm_data_options *opti
         known = known_set_at(path);
     clm_status status = read_source(path, options, read, format, error);
     if (status == CLM_OK && options->test)
-        status = read_test(options->test, options->format, &read->test, error);
+        status = read_test(options, read, &read->test, error);
     if (status == CLM_OK)
         status = check_same_shape(&read->train, &read->test, error);
     if (status == CLM_OK)

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "data/cifar.h"
 #include "data/idx.h"
+#include "data/image_folder.h"
 #include "data/stream.h"
 
 #include <dirent.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const struct format *const formats[] = {&idx_format, &cifar_format};
+static const struct format *const formats[] = {&idx_format, &cifar_format, &image_folder_format};
 static const size_t format_count = sizeof formats / sizeof *formats;
 
 bool directory_has(const char *directory, const char *name)
@@ -37,8 +38,28 @@ clm_status format_check(const char *name, struct clm_error *error)
 {
     if (!name || format_named(name))
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s: take idx or cifar10",
-                    name);
+    return clm_fail(error, CLM_ERROR_ARGUMENT,
+                    "there is no data format named %.100s: take idx, cifar10 or images", name);
+}
+
+/* CLM_ERROR_ARGUMENT where an option is set that the format does not take: it would do nothing. */
+static clm_status check_options(const struct format *format, const char *path,
+                                const struct clm_data_options *options, struct clm_error *error)
+{
+    const struct {
+        unsigned bit;
+        bool is_set;
+        const char *name, *of;
+    } known[] = {
+        {TAKES_RESIZE, options->resize_width, "--resize", "images"},
+        {TAKES_CHANNELS, options->channels, "--channels", "images"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].is_set && !(format->takes & known[i].bit))
+            return clm_fail(error, CLM_ERROR_ARGUMENT,
+                            "%s: is read as %s, and %s is for %s alone; leave it out", path, format->name,
+                            known[i].name, known[i].of);
+    return CLM_OK;
 }
 
 static clm_status read_head(const char *path, struct file_head *head, struct clm_error *error)
@@ -95,13 +116,14 @@ static clm_status recognise_directory(const char *path, const struct format **fo
     return clm_fail(
         error, CLM_ERROR_FORMAT,
         "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and its like (IDX) nor "
-        "data_batch_1.bin and its like (CIFAR-10 binary); unpack an archive first, or name the folder that "
-        "holds the files",
+        "data_batch_1.bin and its like (CIFAR-10 binary) nor a folder for each class with PNG or JPEG "
+        "pictures "
+        "(images); unpack an archive first, or name the folder that holds the files",
         path);
 }
 
-clm_status format_read(const char *path, const char *name, unsigned wanted, struct contents *out,
-                       const struct format **format, struct clm_error *error)
+clm_status format_read(const char *path, const char *name, const struct request *request,
+                       struct contents *out, const struct format **format, struct clm_error *error)
 {
     struct stat about;
     clm_status status = format_check(name, error);
@@ -115,8 +137,10 @@ clm_status format_read(const char *path, const char *name, unsigned wanted, stru
     if (!*format)
         status =
             is_directory ? recognise_directory(path, format, error) : recognise_file(path, format, error);
+    if (status == CLM_OK && !request->is_test)
+        status = check_options(*format, path, request->options, error);
     if (status == CLM_OK)
-        status = (*format)->read(path, is_directory, wanted, out, error);
+        status = (*format)->read(path, is_directory, request, out, error);
     if (status != CLM_OK)
         contents_free(out);
     return status;

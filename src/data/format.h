@@ -12,15 +12,30 @@ struct file_head {
     bool is_compressed;
 };
 
+/* What is asked of a reader. */
+struct request {
+    unsigned wanted; /* READ_TRAIN, READ_TEST or both */
+    const struct clm_data_options *options;
+    bool is_test; /* a test set beside the data, whose format may be another */
+    /* What the training set, or the model, that this is read for has: 0 and NULL where there is none. A format whose
+     * labels are names of classes maps them to these. */
+    size_t features, classes;
+    const char *const *class_names;
+};
+
+/* Options of struct clm_data_options that only some formats take. */
+enum { TAKES_RESIZE = 16, TAKES_CHANNELS = 32 };
+
 struct format {
     const char *name;
+    unsigned takes; /* of the options above */
     bool (*recognises_file)(const struct file_head *head);
     bool (*recognises_directory)(const char *path);
 
-    /* Fills those parts of *out that `wanted` names and that are there. A single file is a training set. On
+    /* Fills those parts of *out that the request wants and that are there. A single file is a training set. On
      * failure the caller frees what *out holds. */
-    clm_status (*read)(const char *path, bool is_directory, unsigned wanted, struct contents *out,
-                       struct clm_error *error);
+    clm_status (*read)(const char *path, bool is_directory, const struct request *request,
+                       struct contents *out, struct clm_error *error);
 };
 
 /* CLM_ERROR_ARGUMENT unless `name` is NULL or a format's. */
@@ -28,7 +43,7 @@ CLM_MUST_CHECK clm_status format_check(const char *name, struct clm_error *error
 
 /* Reads what lies at `path` in the format named, or, where `name` is NULL, in the one that recognises it. On
  * failure *out is empty. */
-CLM_MUST_CHECK clm_status format_read(const char *path, const char *name, unsigned wanted,
+CLM_MUST_CHECK clm_status format_read(const char *path, const char *name, const struct request *request,
                                       struct contents *out, const struct format **format,
                                       struct clm_error *error);
 

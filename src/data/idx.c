@@ -394,15 +394,15 @@ static clm_status read_pair(const char *directory, const char *prefix, struct se
     return status;
 }
 
-static clm_status read_idx(const char *path, bool is_directory, unsigned wanted, struct contents *out,
-                           struct clm_error *error)
+static clm_status read_idx(const char *path, bool is_directory, const struct request *request,
+                           struct contents *out, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     if (!is_directory)
-        return wanted & READ_TRAIN ? read_single(path, &out->train, error) : CLM_OK;
-    if (wanted & READ_TRAIN)
+        return request->wanted & READ_TRAIN ? read_single(path, &out->train, error) : CLM_OK;
+    if (request->wanted & READ_TRAIN)
         status = read_pair(path, "train", &out->train, error);
-    if (status == CLM_OK && wanted & READ_TEST)
+    if (status == CLM_OK && request->wanted & READ_TEST)
         status = read_pair(path, "t10k", &out->test, error);
     return status;
 }
