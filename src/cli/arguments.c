@@ -248,6 +248,42 @@ struct sizes read_sizes(const struct argp_state *state, const char *option, cons
     }
 }
 
+enum clm_part read_part(const struct argp_state *state, const char *text)
+{
+    if (!strcmp(text, "train"))
+        return CLM_TRAIN;
+    if (!strcmp(text, "val"))
+        return CLM_VALIDATION;
+    if (strcmp(text, "test"))
+        wrong_usage(state, "--split %s: it has to be train, val or test", text);
+    return CLM_TEST;
+}
+
+/* --resize: 32x24 */
+static void read_resize(const struct argp_state *state, const char *text, struct clm_data_options *options)
+{
+    char number[2][8] = {"", ""};
+    unsigned long long sides[2] = {0, 0};
+    const size_t length = strcspn(text, "x");
+    if (length < sizeof *number && text[length] && strlen(text + length + 1) < sizeof *number) {
+        memcpy(number[0], text, length);
+        memcpy(number[1], text + length + 1, strlen(text + length + 1));
+    }
+    if (!read_digits(number[0], sides) || !read_digits(number[1], sides + 1) || !sides[0] || !sides[1] ||
+        sides[0] > 8192 || sides[1] > 8192)
+        wrong_usage(state, "--resize %s: it has to be a width and a height, 1 to 8192, as in --resize 32x32",
+                    text);
+    options->resize_width = (size_t)sides[0];
+    options->resize_height = (size_t)sides[1];
+}
+
+static size_t read_channels(const struct argp_state *state, const char *text)
+{
+    if (strcmp(text, "1") && strcmp(text, "3"))
+        wrong_usage(state, "--channels %s: it has to be 1 (grey) or 3 (red, green, blue)", text);
+    return (size_t)(*text - '0');
+}
+
 static double read_validation(const struct argp_state *state, const char *text)
 {
     const double value = read_number(state, "--val", text);
@@ -267,11 +303,15 @@ static const struct argp_option data_options[] = {
      "/usr/share/datasets; or a "
      "file or directory",
      1},
-    {"format", KEY_FORMAT, "FORMAT", 0, "idx or cifar10 (default: recognised by content)", 1},
+    {"format", KEY_FORMAT, "FORMAT", 0, "idx, cifar10 or images (default: recognised by content)", 1},
     {"test", KEY_TEST, "PATH", 0, "test set where the data brings none", 1},
     {"val", KEY_VALIDATION, "N|0.1", 0,
      "hold out the last N rows, or that fraction, of the training set for validation (default: none)", 1},
     {"limit", KEY_LIMIT, "N", 0, "keep the first N training rows of what is left (default: all)", 1},
+    {"resize", KEY_RESIZE, "WxH", 0,
+     "stretch the pictures of a folder to this size (default: they all have one)", 1},
+    {"channels", KEY_CHANNELS, "1|3", 0,
+     "read the pictures of a folder as grey or coloured (default: grey where all are)", 1},
     {0},
 };
 
@@ -283,8 +323,8 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
         options->source = read_name(state, "--data", text);
         return 0;
     case KEY_FORMAT:
-        if (strcmp(text, "idx") && strcmp(text, "cifar10"))
-            wrong_usage(state, "--format %s: it has to be idx or cifar10", text);
+        if (strcmp(text, "idx") && strcmp(text, "cifar10") && strcmp(text, "images"))
+            wrong_usage(state, "--format %s: it has to be idx, cifar10 or images", text);
         options->format = text;
         return 0;
     case KEY_TEST:
@@ -295,6 +335,12 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_LIMIT:
         options->limit = read_count(state, "--limit", text, 1);
+        return 0;
+    case KEY_RESIZE:
+        read_resize(state, text, options);
+        return 0;
+    case KEY_CHANNELS:
+        options->channels = read_channels(state, text);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

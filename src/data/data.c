@@ -273,6 +273,14 @@ bool clm_data_is_bytes(const struct clm_data *data)
     return data->element == ELEMENT_BYTE;
 }
 
+bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *height, size_t *channels)
+{
+    *width = data->width;
+    *height = data->height;
+    *channels = data->channels;
+    return data->height != 0;
+}
+
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row)
 {
     return data_part(data, part)->labels[row];
