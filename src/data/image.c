@@ -98,6 +98,12 @@ clm_status image_decode(const char *path, const unsigned char *bytes, size_t siz
     return status;
 }
 
+/* The weights times 65536. */
+static unsigned char to_grey(const unsigned char *pixel)
+{
+    return (unsigned char)((19595 * pixel[0] + 38470 * pixel[1] + 7471 * pixel[2] + 32768) >> 16);
+}
+
 clm_status image_set_channels(const char *path, struct image *image, size_t channels, struct clm_error *error)
 {
     if (image->channels == channels)
@@ -110,9 +116,7 @@ clm_status image_set_channels(const char *path, struct image *image, size_t chan
         if (channels == 3)
             memset(changed + 3 * i, from[i], 3);
         else
-            changed[i] =
-                (unsigned char)((299 * from[3 * i] + 587 * from[3 * i + 1] + 114 * from[3 * i + 2] + 500) /
-                                1000);
+            changed[i] = to_grey(from + 3 * i);
     }
     free(from);
     image->pixels = changed;
