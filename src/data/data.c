@@ -78,7 +78,7 @@ static clm_status read_test(const struct clm_data_options *options, const struct
     const struct format *format;
     struct request request = {.wanted = READ_TEST,
                               .options = options,
-                              .is_test = true,
+                              .training = training,
                               .features = training->train.features,
                               .classes = training->classes ? training->classes
                                                            : (size_t)set_largest_label(&training->train) + 1,

@@ -137,7 +137,7 @@ clm_status format_read(const char *path, const char *name, const struct request 
     if (!*format)
         status =
             is_directory ? recognise_directory(path, format, error) : recognise_file(path, format, error);
-    if (status == CLM_OK && !request->is_test)
+    if (status == CLM_OK && !request->training)
         status = check_options(*format, path, request->options, error);
     if (status == CLM_OK)
         status = (*format)->read(path, is_directory, request, out, error);

@@ -16,7 +16,7 @@ struct file_head {
 struct request {
     unsigned wanted; /* READ_TRAIN, READ_TEST or both */
     const struct clm_data_options *options;
-    bool is_test; /* a test set beside the data, whose format may be another */
+    const struct contents *training; /* what a test set is read for, whose format may be another; else NULL */
     /* What the training set, or the model, that this is read for has: 0 and NULL where there is none. A format whose
      * labels are names of classes maps them to these. */
     size_t features, classes;
