@@ -126,9 +126,7 @@ static void sync_directory_of(const char *path)
     free(copy);
 }
 
-/* What is there and no regular file, and /dev/stdout and the like whatever they lead to: renaming over these
- * would replace the device, or take the file away from whoever has it open. */
-static bool is_written_in_place(const char *path)
+bool file_is_written_in_place(const char *path)
 {
     struct stat about;
     const bool is_system = !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6);
@@ -142,7 +140,7 @@ clm_status replacement_begin(const char *path, struct replacement *out, struct c
     clm_status status = CLM_OK;
     size_t size;
     *out = (struct replacement){.file = -1};
-    if (is_written_in_place(path)) {
+    if (file_is_written_in_place(path)) {
         out->target = strdup(path);
         out->file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     } else {

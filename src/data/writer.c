@@ -1,5 +1,6 @@
 #include "data/writer.h"
 
+#include "base/file.h"
 #include "data/staging.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ static clm_status check_place(const struct writer *writer, const char *path, boo
     if (!writer->is_directory && is_there && S_ISDIR(about.st_mode))
         return clm_fail(error, CLM_ERROR_IO, "%s: is a directory, where %s is a file; name a file in it",
                         path, writer->name);
-    if (!writer->is_directory && is_there && !S_ISREG(about.st_mode))
+    if (!writer->is_directory && file_is_written_in_place(path))
         return CLM_OK; /* a pipe or a device: nothing in it can be lost */
     if (writer->is_directory && (!is_there || !S_ISDIR(about.st_mode)))
         return clm_fail(error, CLM_ERROR_IO,
