@@ -443,7 +443,9 @@ START_TEST(test_jpeg_headers)
     memcpy(at + 5, "\xf0\x00\xf0\x00", 4);
     refused_picture("promises 61440x61440 pixels");
     memcpy(at + 5, "\x20\x00\x20\x00", 4);
-    refused_picture("truncated JPEG"); /* 8192 x 8192, and data for 16 x 16 */
+    refused_picture("promises 8192x8192 pixels");
+    memcpy(at + 5, "\1\0\1\0", 4);
+    refused_picture("truncated JPEG"); /* 256 x 256, and data for 16 x 16 */
     memcpy(at + 5, "\0\0\0\x10", 4);
     refused_picture("JPEG");
     memcpy(at + 5, "\0\x10\0\0", 4);

@@ -13,6 +13,9 @@
  * and be a few bytes short; pictures have about ten. */
 #define SCANS_MAX 100
 
+/* Huffman's codes have a bit at least, and the first component has one for each block of 8x8 pixels. */
+#define PIXELS_PER_BYTE ((size_t)8 * 64)
+
 struct decoding {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr errors;
@@ -104,6 +107,20 @@ static clm_status check_colours(const char *path, const struct decoding *decodin
                     decoding->jpeg.num_components, space == JCS_CMYK || space == JCS_YCCK ? " (CMYK)" : "");
 }
 
+/* Memory for what the header promises, unless that cannot be. */
+static clm_status allocate(const char *path, const struct decoding *decoding, struct clm_error *error)
+{
+    const struct image *const image = decoding->image;
+    /* no overflow: JPEG has 16 bits for a side */
+    if (!decoding->jpeg.arith_code && image->width * image->height / PIXELS_PER_BYTE > decoding->size)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its header promises %zux%zu pixels, and out of %zu bytes no more than %zu can come; it is "
+            "truncated or damaged",
+            path, image->width, image->height, decoding->size, decoding->size * PIXELS_PER_BYTE);
+    return image_allocate(path, decoding->image, error);
+}
+
 static clm_status fail_damaged(const char *path, const struct decoding *decoding, struct clm_error *error)
 {
     return clm_fail(error, CLM_ERROR_FORMAT,
@@ -126,7 +143,7 @@ clm_status jpeg_decode(const char *path, const unsigned char *bytes, size_t size
     if (status == CLM_OK)
         status = check_colours(path, decoding, error);
     if (status == CLM_OK)
-        status = image_allocate(path, out, error);
+        status = allocate(path, decoding, error);
     if (status == CLM_OK && !succeeds(decoding, read_pixels))
         status = fail_damaged(path, decoding, error);
     jpeg_destroy_decompress(&decoding->jpeg);
