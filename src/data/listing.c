@@ -21,9 +21,9 @@ static int is_shown(const struct dirent *entry)
 }
 
 /* By bytes: alphasort goes by the language of whoever runs the program. */
-static int compare_names(const void *a, const void *b)
+static int compare_entries(const struct dirent **a, const struct dirent **b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 clm_status listing_read(const char *path, struct listing *out, struct clm_error *error)
@@ -31,7 +31,7 @@ clm_status listing_read(const char *path, struct listing *out, struct clm_error 
     struct dirent **entries = NULL;
     clm_status status = CLM_OK;
     *out = (struct listing){0};
-    const int found = scandir(path, &entries, is_shown, NULL);
+    const int found = scandir(path, &entries, is_shown, compare_entries);
     if (found < 0)
         return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", path, strerror(errno));
     const size_t count = (size_t)found;
@@ -49,8 +49,6 @@ clm_status listing_read(const char *path, struct listing *out, struct clm_error 
     for (size_t i = 0; i < count; i++)
         free(entries[i]);
     free(entries);
-    if (status == CLM_OK)
-        qsort(out->names, out->count, sizeof *out->names, compare_names);
     return status;
 }
 

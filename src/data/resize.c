@@ -109,17 +109,16 @@ clm_status image_resize(const char *path, struct image *image, size_t width, siz
     struct axis across = {0}, down = {0};
     float *between = NULL, *sums = NULL;
     unsigned char *resized = NULL;
-    size_t row, size, wide;
+    size_t row, row_size, size, wide;
     clm_status status = CLM_OK;
     if (image->width == width && image->height == height)
         return CLM_OK;
-    if (!size_mul(width, image->channels * sizeof *sums, &row) || !size_mul(row, image->height, &wide) ||
-        !size_mul(row, height, &size))
+    if (!size_mul(width, image->channels, &row) || !size_mul(row, sizeof *sums, &row_size) ||
+        !size_mul(row_size, image->height, &wide) || !size_mul(row, height, &size))
         return clm_fail_host_memory(error, path, SIZE_MAX);
-    row /= sizeof *sums;
     between = malloc(wide);
-    sums = malloc(row * sizeof *sums);
-    resized = malloc(size / sizeof *sums);
+    sums = malloc(row_size);
+    resized = malloc(size);
     if (!between || !sums || !resized || !axis_make(&across, image->width, width) ||
         !axis_make(&down, image->height, height)) {
         status = clm_fail_host_memory(error, path, wide + size);

@@ -50,18 +50,32 @@ cleanup:
     return status;
 }
 
+static int is_name(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+}
+
+static int compare_entries(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 /* Calls on_name for each name in the directory until it returns false; false where it did, or where the directory
  * cannot be read. */
 static bool each_name(const char *path, bool (*on_name)(int directory, const char *name, const void *user),
                       const void *user)
 {
-    DIR *directory = opendir(path);
-    bool goes_on = directory != NULL;
-    for (const struct dirent *entry; goes_on && (entry = readdir(directory));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            goes_on = on_name(dirfd(directory), entry->d_name, user);
-    if (directory)
-        closedir(directory);
+    struct dirent **entries = NULL;
+    const int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+              count = directory < 0 ? -1 : scandirat(directory, ".", &entries, is_name, compare_entries);
+    bool goes_on = count >= 0;
+    for (int i = 0; i < count; i++) {
+        goes_on = goes_on && on_name(directory, entries[i]->d_name, user);
+        free(entries[i]);
+    }
+    free(entries);
+    if (directory >= 0)
+        close(directory);
     return goes_on;
 }
 
