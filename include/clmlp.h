@@ -161,9 +161,12 @@ struct clm_data_options {
     const char *label;
     enum clm_header header;
     enum clm_missing missing;
+    /* images: 0 takes them as they are. */
+    size_t resize_width, resize_height; /* stretches each: the mean of what a pixel covers, or bilinear */
+    size_t channels;                    /* 1 or 3; else 1 where all are grey */
 
-    /* Of the model that the data is for; 0 and NULL where the data decides. csv, libsvm, npz and npy turn labels into
-     * these classes, a label beyond them being an error, and rows of libsvm get this many features. */
+    /* Of the model that the data is for; 0 and NULL where the data decides. csv, libsvm, npz, npy and images turn labels
+     * into these classes, a label beyond them being an error, and rows of libsvm get this many features. */
     size_t features, classes;
     const char *const *class_names; /* `classes` of them, or NULL */
 };
@@ -186,6 +189,61 @@ size_t clm_data_classes(const struct clm_data *data);
 const char *clm_data_class_name(const struct clm_data *data, size_t index); /* NULL where unnamed */
 bool clm_data_is_bytes(const struct clm_data *data);
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row); /* < classes */
+
+/* Of pictures, whose features are planar (channel, row, column); false, and zeros, where rows are none. */
+bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *height, size_t *channels);
+
+struct clm_part_summary {
+    size_t rows;
+    double lowest, highest, mean,
+        deviation;      /* of all values; NaN without rows. The deviation is divided by N */
+    size_t *class_rows; /* (classes) */
+    /* Rows that are byte for byte the same as an earlier one of the part, those of them with another label than the
+     * first of that kind, and the first of them with its earlier one. */
+    size_t repeated, contradicting, repeated_row, repeated_of;
+    /* The same for validation and test rows that are training rows, too. */
+    size_t leaked, leaked_row, leaked_of;
+};
+
+struct clm_data_summary {
+    struct clm_part_summary parts[3]; /* by enum clm_part */
+    size_t constant_features;         /* that have one value in all training rows */
+    char **warnings;                  /* sentences: what is likely to be a mistake, or to mislead */
+    size_t warning_count;
+};
+
+/* Looks at every row. The caller gives *out to clm_data_summary_free. */
+CLM_MUST_CHECK clm_status clm_data_summarise(const struct clm_data *data, struct clm_data_summary **out,
+                                             struct clm_error *error);
+void clm_data_summary_free(struct clm_data_summary *summary);
+
+/* Writes a PNG with `rows` pictures of a part and their labels to `path`; which, `seed` decides. CLM_ERROR_SHAPE where
+ * rows are no pictures. */
+CLM_MUST_CHECK clm_status clm_data_sheet(const struct clm_data *data, enum clm_part part, size_t rows,
+                                         uint64_t seed, const char *path, struct clm_error *error);
+
+struct clm_data_write_options {
+    const char *format; /* a name of clm_data_write_names */
+    enum clm_part part; /* of formats that hold one; the others hold training and test set */
+    bool is_gzipped;    /* idx */
+    bool replaces;      /* what is there already; else that is an error */
+};
+
+/* Writes the data set to `path` so that a failure leaves what was there. A directory is replaced only where it holds
+ * nothing but files of the format, and a folder of pictures never. CLM_ERROR_SHAPE where the data does not fit into the
+ * format. */
+CLM_MUST_CHECK clm_status clm_data_write(const struct clm_data *data, const char *path,
+                                         const struct clm_data_write_options *options,
+                                         struct clm_error *error);
+/* The names of at most `most` formats; returns how many there are. */
+size_t clm_data_write_names(const char **names, size_t most);
+bool clm_data_write_is_of_one_part(const char *format);
+bool clm_data_write_keeps_names(const char *format); /* of the classes */
+
+/* Makes a synthetic set of ten classes in CIFAR-10's layout in a directory: five batches to train and one to test on,
+ * of `rows` rows each. The same rows and seed make the same bytes. */
+CLM_MUST_CHECK clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed,
+                                        struct clm_error *error);
 
 /* ---- model --------------------------------------------------------------------------------------------- */
 

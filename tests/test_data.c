@@ -685,7 +685,7 @@ START_TEST(test_not_recognised)
     refused(CLM_ERROR_FORMAT, "the directory holds no data set");
     char *path = path_of("text.txt");
     refused_with(&(struct clm_data_options){.source = path, .format = "arff"}, CLM_ERROR_ARGUMENT,
-                 "no data format named arff: take idx, npy, npz, libsvm, csv, cifar100 or cifar10");
+                 "no data format named arff: take idx, npy, npz, libsvm, csv, cifar100, cifar10 or images");
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar10"}, CLM_ERROR_FORMAT,
                  "16 bytes");
     refused_with(&(struct clm_data_options){.source = path, .format = "idx"}, CLM_ERROR_FORMAT,

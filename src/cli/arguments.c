@@ -248,6 +248,42 @@ struct sizes read_sizes(const struct argp_state *state, const char *option, cons
     }
 }
 
+enum clm_part read_part(const struct argp_state *state, const char *text)
+{
+    if (!strcmp(text, "train"))
+        return CLM_TRAIN;
+    if (!strcmp(text, "val"))
+        return CLM_VALIDATION;
+    if (strcmp(text, "test"))
+        wrong_usage(state, "--split %s: it has to be train, val or test", text);
+    return CLM_TEST;
+}
+
+/* --resize: 32x24 */
+static void read_resize(const struct argp_state *state, const char *text, struct clm_data_options *options)
+{
+    char number[2][8] = {"", ""};
+    unsigned long long sides[2] = {0, 0};
+    const size_t length = strcspn(text, "x");
+    if (length < sizeof *number && text[length] && strlen(text + length + 1) < sizeof *number) {
+        memcpy(number[0], text, length);
+        memcpy(number[1], text + length + 1, strlen(text + length + 1));
+    }
+    if (!read_digits(number[0], sides) || !read_digits(number[1], sides + 1) || !sides[0] || !sides[1] ||
+        sides[0] > 8192 || sides[1] > 8192)
+        wrong_usage(state, "--resize %s: it has to be a width and a height, 1 to 8192, as in --resize 32x32",
+                    text);
+    options->resize_width = (size_t)sides[0];
+    options->resize_height = (size_t)sides[1];
+}
+
+static size_t read_channels(const struct argp_state *state, const char *text)
+{
+    if (strcmp(text, "1") && strcmp(text, "3"))
+        wrong_usage(state, "--channels %s: it has to be 1 (grey) or 3 (red, green, blue)", text);
+    return (size_t)(*text - '0');
+}
+
 static double read_validation(const struct argp_state *state, const char *text)
 {
     const double value = read_number(state, "--val", text);
@@ -285,6 +321,10 @@ static const struct argp_option data_options[] = {
      "csv: fill values that are missing with the mean of their column over the training rows, or with 0 "
      "(default: refuse them)",
      1},
+    {"resize", KEY_RESIZE, "WxH", 0,
+     "stretch the pictures of a folder to this size (default: they all have one)", 1},
+    {"channels", KEY_CHANNELS, "1|3", 0,
+     "read the pictures of a folder as grey or coloured (default: grey where all are)", 1},
     {0},
 };
 
@@ -373,6 +413,12 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_MISSING:
         options->missing = read_missing(state, text);
+        return 0;
+    case KEY_RESIZE:
+        read_resize(state, text, options);
+        return 0;
+    case KEY_CHANNELS:
+        options->channels = read_channels(state, text);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

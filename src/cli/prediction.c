@@ -7,17 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum clm_part read_part(const struct argp_state *state, const char *text)
-{
-    if (!strcmp(text, "train"))
-        return CLM_TRAIN;
-    if (!strcmp(text, "val"))
-        return CLM_VALIDATION;
-    if (strcmp(text, "test"))
-        wrong_usage(state, "--split %s: it has to be train, val or test", text);
-    return CLM_TEST;
-}
-
 error_t parse_prediction(int key, char *text, struct argp_state *state)
 {
     struct prediction_arguments *const arguments = state->input;

@@ -1,7 +1,9 @@
 #include "data/data.h"
 
+#include "base/size.h"
 #include "data/format.h"
 #include "data/missing.h"
+#include "data/image.h"
 #include "data/place.h"
 
 #include <math.h>
@@ -21,6 +23,21 @@ void clm_data_close(struct clm_data *data)
     free(data);
 }
 
+static clm_status check_image_options(const struct clm_data_options *options, struct clm_error *error)
+{
+    size_t pixels;
+    if (options->channels != 0 && options->channels != 1 && options->channels != 3)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "pictures cannot have %zu channels, only 1 (grey) or 3 (red, green, blue)",
+                        options->channels);
+    if (!options->resize_width != !options->resize_height ||
+        !size_mul(options->resize_width, options->resize_height, &pixels) || pixels > IMAGE_PIXELS_MAX)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "pictures cannot be resized to %zux%zu, only to 1x1 up to %zu pixels",
+                        options->resize_width, options->resize_height, IMAGE_PIXELS_MAX);
+    return format_check(options->format, error);
+}
+
 static clm_status check_options(const struct clm_data_options *options, struct clm_error *error)
 {
     const double validation = options->validation;
@@ -33,7 +50,7 @@ static clm_status check_options(const struct clm_data_options *options, struct c
             error, CLM_ERROR_ARGUMENT,
             "validation is %g, where it is a whole number of rows or a fraction from 0 to below 1",
             validation);
-    return format_check(options->format, error);
+    return check_image_options(options, error);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
@@ -48,11 +65,11 @@ static clm_status read_source(const char *path, const struct clm_data_options *o
                                     .class_names = options->class_names};
     const clm_status status = format_read(path, options->format, &request, read, format, error);
     if (status == CLM_OK && !read->train.rows)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: has no training set, only a test set; add train-images-idx3-ubyte or data_batch_1.bin, or "
-            "name a single file",
-            path);
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: has no training set, only a test set; add train-images-idx3-ubyte, "
+                        "data_batch_1.bin or a folder "
+                        "train, or name a single file",
+                        path);
     return status;
 }
 
@@ -261,6 +278,14 @@ const char *clm_data_class_name(const struct clm_data *data, size_t index)
 bool clm_data_is_bytes(const struct clm_data *data)
 {
     return data->element == ELEMENT_BYTE;
+}
+
+bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *height, size_t *channels)
+{
+    *width = data->width;
+    *height = data->height;
+    *channels = data->channels;
+    return data->height != 0;
 }
 
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row)

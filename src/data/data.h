@@ -31,4 +31,15 @@ static inline const struct rows *data_part(const struct clm_data *data, enum clm
     return part == CLM_TRAIN ? &data->train : part == CLM_VALIDATION ? &data->validation : &data->test;
 }
 
+static inline size_t data_element_size(const struct clm_data *data)
+{
+    return data->element == ELEMENT_BYTE ? 1 : sizeof(float);
+}
+
+/* Row `row` of a part: `features` bytes or floats. */
+static inline const void *data_row(const struct clm_data *data, const struct rows *rows, size_t row)
+{
+    return (const unsigned char *)rows->values + row * data->features * data_element_size(data);
+}
+
 #endif

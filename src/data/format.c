@@ -8,6 +8,7 @@
 #include "data/libsvm.h"
 #include "data/npy.h"
 #include "data/npz.h"
+#include "data/image_folder.h"
 #include "data/stream.h"
 #include "data/tar.h"
 
@@ -22,7 +23,8 @@
 
 /* In the order in which they are asked. Text stands before CIFAR, whose files have nothing but a small first byte. */
 static const struct format *const formats[] = {
-    &idx_format, &npy_format, &npz_format, &libsvm_format, &csv_format, &cifar100_format, &cifar10_format,
+    &idx_format, &npy_format,      &npz_format,     &libsvm_format,
+    &csv_format, &cifar100_format, &cifar10_format, &image_folder_format,
 };
 static const size_t format_count = sizeof formats / sizeof *formats;
 
@@ -96,6 +98,8 @@ static clm_status check_options(const struct format *format, const char *path,
         {TAKES_LABEL, options->label, "--label"},
         {TAKES_HEADER, options->header != CLM_HEADER_DETECTED, "--header"},
         {TAKES_MISSING, options->missing != CLM_MISSING_REFUSED, "--missing"},
+        {TAKES_RESIZE, options->resize_width, "--resize"},
+        {TAKES_CHANNELS, options->channels, "--channels"},
     };
     char names[FORMAT_NAMES_SIZE];
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -245,8 +249,11 @@ static clm_status fail_directory(const char *path, struct clm_error *error)
         "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and its like (IDX) nor "
         "x.npy and y.npy and their like (NPY) nor one .npz nor data_batch_1[.bin] and its like (CIFAR-10) "
         "nor "
-        "train[.bin] (CIFAR-100), nor a .tar or .tar.gz with such files; unpack any other archive first, or "
-        "name the folder or file that holds the data",
+        "train[.bin] (CIFAR-100), nor a .tar or .tar.gz with such files, nor a folder for each class with "
+        "PNG "
+        "or JPEG pictures (images); unpack any other archive first, or name the folder or file that holds "
+        "the "
+        "data",
         path);
 }
 

@@ -25,7 +25,14 @@ struct request {
 };
 
 /* Options of struct clm_data_options that only some formats take. */
-enum { TAKES_INPUTS = 1, TAKES_LABEL = 2, TAKES_HEADER = 4, TAKES_MISSING = 8 };
+enum {
+    TAKES_INPUTS = 1,
+    TAKES_LABEL = 2,
+    TAKES_HEADER = 4,
+    TAKES_MISSING = 8,
+    TAKES_RESIZE = 16,
+    TAKES_CHANNELS = 32,
+};
 
 struct format {
     const char *name;

@@ -111,7 +111,7 @@ sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv
     fails 1 'is read as libsvm, and --label is for npy, npz, csv or cifar100 alone' $train --data train.libsvm --label 0
     fails 2 'it has to be mean or zero' $train --data train.csv --missing median
     fails 2 'it has to be yes or no' $train --data train.csv --header 1
-    fails 2 'it has to be idx, npy, npz, libsvm, csv, cifar100 or cifar10' $train --data train.csv --format arff
+    fails 2 'it has to be idx, npy, npz, libsvm, csv, cifar100, cifar10 or images' $train --data train.csv --format arff
 }
 
 finish
