@@ -139,14 +139,40 @@ double clm_tune_seconds(const struct clm_backend *backend);
 
 enum clm_part { CLM_TRAIN, CLM_VALIDATION, CLM_TEST };
 
+/* Does a CSV begin with the names of its columns? */
+enum clm_header { CLM_HEADER_DETECTED, CLM_HEADER_YES, CLM_HEADER_NO };
+
+/* What becomes of a value that a CSV leaves open (empty, NA, N/A, NaN, null, ?): an error, the mean of its column
+ * over those rows of the training part that have one, or 0. The mean is taken after the validation rows are held out
+ * and `limit` is applied; the same mean replaces values of the training, validation and test part. */
+enum clm_missing { CLM_MISSING_REFUSED, CLM_MISSING_MEAN, CLM_MISSING_ZERO };
+
 struct clm_data_options {
     const char *source; /* a name (fashion-mnist, mnist, cifar10, cifar100) or a path */
-    const char *format; /* NULL recognises the content; "idx", "cifar10", "cifar100" */
-    const char *labels; /* of a set with two kinds, CIFAR-100: "fine" (or NULL) or "coarse" */
+    const char *format; /* NULL recognises the content; a name of clm_format_names */
     const char *test;   /* path of a test set where the data brings none; NULL for none */
     double validation;  /* rows held out at the end of the training set: a count, or a fraction below 1 */
     size_t limit;       /* keep the first N training rows of what is left; 0 keeps all */
+
+    /* An option below is CLM_ERROR_ARGUMENT with data of a format that has no use for it. */
+    const char *inputs; /* npz, npy: the array with the inputs; NULL looks for x, x_train and their like */
+    /* csv: the column of the labels, by name or by index (from 0; negative ones count from the end: -1 is the last);
+     * npz, npy: the array with the labels; cifar100: "fine", the default, or "coarse". NULL: see data/README.md */
+    const char *label;
+    enum clm_header header;
+    enum clm_missing missing;
+    /* images: 0 takes them as they are. */
+    size_t resize_width, resize_height; /* stretches each: the mean of what a pixel covers, or bilinear */
+    size_t channels;                    /* 1 or 3; else 1 where all are grey */
+
+    /* Of the model that the data is for; 0 and NULL where the data decides. csv, libsvm, npz, npy and images turn labels
+     * into these classes, a label beyond them being an error, and rows of libsvm get this many features. */
+    size_t features, classes;
+    const char *const *class_names; /* `classes` of them, or NULL */
 };
+
+/* The names of at most `most` formats that are read: "idx", "npy", …; returns how many. */
+size_t clm_format_names(const char **names, size_t most);
 
 /* A labelled data set in memory: a training part, and where there are any, validation and test parts. */
 struct clm_data;
@@ -156,13 +182,68 @@ CLM_MUST_CHECK clm_status clm_data_open(const struct clm_data_options *options, 
 void clm_data_close(struct clm_data *data);
 
 const char *clm_data_source(const struct clm_data *data); /* the path it was read from */
-const char *clm_data_format(const struct clm_data *data); /* "idx", "cifar10", "cifar100" */
+const char *clm_data_format(const struct clm_data *data); /* a name of clm_format_names */
 size_t clm_data_rows(const struct clm_data *data, enum clm_part part);
 size_t clm_data_features(const struct clm_data *data);
 size_t clm_data_classes(const struct clm_data *data);
 const char *clm_data_class_name(const struct clm_data *data, size_t index); /* NULL where unnamed */
 bool clm_data_is_bytes(const struct clm_data *data);
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row); /* < classes */
+
+/* Of pictures, whose features are planar (channel, row, column); false, and zeros, where rows are none. */
+bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *height, size_t *channels);
+
+struct clm_part_summary {
+    size_t rows;
+    double lowest, highest, mean,
+        deviation;      /* of all values; NaN without rows. The deviation is divided by N */
+    size_t *class_rows; /* (classes) */
+    /* Rows that are byte for byte the same as an earlier one of the part, those of them with another label than the
+     * first of that kind, and the first of them with its earlier one. */
+    size_t repeated, contradicting, repeated_row, repeated_of;
+    /* The same for validation and test rows that are training rows, too. */
+    size_t leaked, leaked_row, leaked_of;
+};
+
+struct clm_data_summary {
+    struct clm_part_summary parts[3]; /* by enum clm_part */
+    size_t constant_features;         /* that have one value in all training rows */
+    char **warnings;                  /* sentences: what is likely to be a mistake, or to mislead */
+    size_t warning_count;
+};
+
+/* Looks at every row. The caller gives *out to clm_data_summary_free. */
+CLM_MUST_CHECK clm_status clm_data_summarise(const struct clm_data *data, struct clm_data_summary **out,
+                                             struct clm_error *error);
+void clm_data_summary_free(struct clm_data_summary *summary);
+
+/* Writes a PNG with `rows` pictures of a part and their labels to `path`; which, `seed` decides. CLM_ERROR_SHAPE where
+ * rows are no pictures. */
+CLM_MUST_CHECK clm_status clm_data_sheet(const struct clm_data *data, enum clm_part part, size_t rows,
+                                         uint64_t seed, const char *path, struct clm_error *error);
+
+struct clm_data_write_options {
+    const char *format; /* a name of clm_data_write_names */
+    enum clm_part part; /* of formats that hold one; the others hold training and test set */
+    bool is_gzipped;    /* idx */
+    bool replaces;      /* what is there already; else that is an error */
+};
+
+/* Writes the data set to `path` so that a failure leaves what was there. A directory is replaced only where it holds
+ * nothing but files of the format, and a folder of pictures never. CLM_ERROR_SHAPE where the data does not fit into the
+ * format. */
+CLM_MUST_CHECK clm_status clm_data_write(const struct clm_data *data, const char *path,
+                                         const struct clm_data_write_options *options,
+                                         struct clm_error *error);
+/* The names of at most `most` formats; returns how many there are. */
+size_t clm_data_write_names(const char **names, size_t most);
+bool clm_data_write_is_of_one_part(const char *format);
+bool clm_data_write_keeps_names(const char *format); /* of the classes */
+
+/* Makes a synthetic set of ten classes in CIFAR-10's layout in a directory: five batches to train and one to test on,
+ * of `rows` rows each. The same rows and seed make the same bytes. */
+CLM_MUST_CHECK clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed,
+                                        struct clm_error *error);
 
 /* ---- model --------------------------------------------------------------------------------------------- */
 

@@ -274,12 +274,12 @@ START_TEST(test_layouts_of_100)
     ck_assert_str_eq(clm_data_class_name(data, 50), "mouse");
     ck_assert_str_eq(clm_data_class_name(data, 99), "worm");
     clm_data_close(data);
-    data = open_with(&(struct clm_data_options){.source = path, .labels = "coarse"});
+    data = open_with(&(struct clm_data_options){.source = path, .label = "coarse"});
     assert_100(data, 20);
     ck_assert_str_eq(clm_data_class_name(data, 0), "aquatic_mammals");
     ck_assert_str_eq(clm_data_class_name(data, 19), "vehicles_2");
     clm_data_close(data);
-    data = open_with(&(struct clm_data_options){.source = path, .labels = "fine", .format = "cifar100"});
+    data = open_with(&(struct clm_data_options){.source = path, .label = "fine", .format = "cifar100"});
     assert_100(data, 100);
     clm_data_close(data);
     free(path);
@@ -374,13 +374,13 @@ START_TEST(test_named_places)
     assert_100(data, 100);
     clm_data_close(data);
     data =
-        open_with(&(struct clm_data_options){.source = "cifar100", .format = "cifar100", .labels = "coarse"});
+        open_with(&(struct clm_data_options){.source = "cifar100", .format = "cifar100", .label = "coarse"});
     assert_100(data, 20);
     clm_data_close(data);
-    refused_with(&(struct clm_data_options){.source = "cifar10", .labels = "coarse"}, CLM_ERROR_ARGUMENT,
-                 "has no coarse labels");
-    refused_with(&(struct clm_data_options){.source = "cifar10", .labels = "rough"}, CLM_ERROR_ARGUMENT,
-                 "no rough labels: take fine or coarse");
+    refused_with(&(struct clm_data_options){.source = "cifar10", .label = "coarse"}, CLM_ERROR_ARGUMENT,
+                 "is read as cifar10, and --label is for npy, npz, csv or cifar100 alone");
+    refused_with(&(struct clm_data_options){.source = "cifar100", .label = "rough"}, CLM_ERROR_ARGUMENT,
+                 "no labels called rough: take --label fine or coarse");
     refused_with(&(struct clm_data_options){.source = "cifar100", .format = "cifar10"}, CLM_ERROR_FORMAT,
                  "has no training set");
     made_free(&of_10);
@@ -731,7 +731,7 @@ START_TEST(test_checksums)
     refused("x", "is a damaged tar archive");
     tar.at[0] ^= 1;
     put("x", &tar);
-    refused("x", "neither IDX");
+    refused("x", "is of no format that is read");
     pack_free(&tar);
     pack_free(&gzipped);
     made_free(&made);
@@ -786,7 +786,7 @@ START_TEST(test_bombs_of_zeros)
 {
     struct pack head = {0}, mebibyte = zeros(1 << 20), record = {0};
     put_bomb(&mebibyte, &mebibyte, 700);
-    refused("x", "neither IDX");
+    refused("x", "is of no format that is read");
 
     pack_records(&record, 1, 1, 1);
     pack_tar_file(&head, "a/data_batch_1.bin", record.at, record.size);

@@ -677,15 +677,15 @@ END_TEST
 
 START_TEST(test_not_recognised)
 {
-    static const char text[] = "label,a,b\n1,2,3\n";
-    put("text.csv", text, sizeof text - 1);
-    file_refused("text.csv", CLM_ERROR_FORMAT, "it begins with 6c 61 62 65 and has 16 bytes");
+    static const char text[] = "label a b\n1 2 3\n";
+    put("text.txt", text, sizeof text - 1);
+    file_refused("text.txt", CLM_ERROR_FORMAT, "it begins with 6c 61 62 65 and has 16 bytes");
     put("empty", "", 0);
     file_refused("empty", CLM_ERROR_FORMAT, "it is empty");
     refused(CLM_ERROR_FORMAT, "the directory holds no data set");
-    char *path = path_of("text.csv");
-    refused_with(&(struct clm_data_options){.source = path, .format = "csv"}, CLM_ERROR_ARGUMENT,
-                 "no data format named csv");
+    char *path = path_of("text.txt");
+    refused_with(&(struct clm_data_options){.source = path, .format = "arff"}, CLM_ERROR_ARGUMENT,
+                 "no data format named arff: take idx, npy, npz, libsvm, csv, cifar100, cifar10 or images");
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar10"}, CLM_ERROR_FORMAT,
                  "16 bytes");
     refused_with(&(struct clm_data_options){.source = path, .format = "idx"}, CLM_ERROR_FORMAT,

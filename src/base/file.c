@@ -126,9 +126,7 @@ static void sync_directory_of(const char *path)
     free(copy);
 }
 
-/* What is there and no regular file, and /dev/stdout and the like whatever they lead to: renaming over these
- * would replace the device, or take the file away from whoever has it open. */
-static bool is_written_in_place(const char *path)
+bool file_is_written_in_place(const char *path)
 {
     struct stat about;
     const bool is_system = !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6);
@@ -137,67 +135,78 @@ static bool is_written_in_place(const char *path)
     return !stat(path, &about) && !S_ISREG(about.st_mode);
 }
 
-static clm_status write_in_place(const char *path, const void *bytes, size_t size, struct clm_error *error)
+clm_status replacement_begin(const char *path, struct replacement *out, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    const int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (file < 0)
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
-    if (!write_all(file, bytes, size))
-        status = clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be written: %s", path, size,
-                          strerror(errno));
-    if (close(file) && status == CLM_OK)
+    size_t size;
+    *out = (struct replacement){.file = -1};
+    if (file_is_written_in_place(path)) {
+        out->target = strdup(path);
+        out->file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    } else {
+        /* behind a link, the file it leads to is replaced, and the link stays */
+        out->target = realpath(path, NULL);
+        if (!out->target)
+            out->target = strdup(path);
+        size = (out->target ? strlen(out->target) : 0) + sizeof ".XXXXXX";
+        out->temporary = malloc(size);
+        if (out->target && out->temporary) {
+            snprintf(out->temporary, size, "%s.XXXXXX", out->target);
+            out->file = mkstemp(out->temporary);
+        }
+    }
+    if (out->file < 0) {
         status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
+        free(out->temporary);
+        out->temporary = NULL;
+        replacement_drop(out);
+    }
     return status;
 }
 
-static clm_status replace(const char *path, const void *bytes, size_t size, struct clm_error *error)
+clm_status replacement_commit(struct replacement *replacement, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    bool is_left = false;
-    const size_t name_size = strlen(path) + sizeof ".XXXXXX";
-    char *temporary = malloc(name_size);
-    int file = -1;
-    if (!temporary)
-        return clm_fail_host_memory(error, path, name_size);
-    snprintf(temporary, name_size, "%s.XXXXXX", path);
-    file = mkstemp(temporary);
-    if (file < 0) {
-        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
-        goto cleanup;
+    const char *path = replacement->target;
+    const bool is_new = replacement->temporary != NULL;
+    if (is_new) {
+        const mode_t mask = umask(0);
+        umask(mask);
+        if (fchmod(replacement->file, 0666 & ~mask) || fsync(replacement->file))
+            status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
     }
-    is_left = true;
-    const mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(file, 0666 & ~mask) || !write_all(file, bytes, size) || fsync(file)) {
-        status = clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be written: %s", path, size,
-                          strerror(errno));
-        goto cleanup;
-    }
-    const int closed = close(file);
-    file = -1;
-    if (closed || rename(temporary, path)) {
+    const int closed = close(replacement->file);
+    replacement->file = -1;
+    if (status == CLM_OK && (closed || (is_new && rename(replacement->temporary, path))))
         status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be replaced: %s", path, strerror(errno));
-        goto cleanup;
+    if (status == CLM_OK && is_new) {
+        free(replacement->temporary);
+        replacement->temporary = NULL;
+        sync_directory_of(path);
     }
-    is_left = false;
-    sync_directory_of(path);
-cleanup:
-    if (file >= 0)
-        close(file);
-    if (is_left)
-        unlink(temporary);
-    free(temporary);
     return status;
+}
+
+void replacement_drop(struct replacement *replacement)
+{
+    if (replacement->file >= 0)
+        close(replacement->file);
+    if (replacement->temporary)
+        unlink(replacement->temporary);
+    free(replacement->temporary);
+    free(replacement->target);
+    *replacement = (struct replacement){.file = -1};
 }
 
 clm_status clm_write_file(const char *path, const void *bytes, size_t size, struct clm_error *error)
 {
-    if (is_written_in_place(path))
-        return write_in_place(path, bytes, size, error);
-    /* behind a link, the file it leads to is replaced, and the link stays */
-    char *target = realpath(path, NULL);
-    const clm_status status = replace(target ? target : path, bytes, size, error);
-    free(target);
+    struct replacement replacement;
+    clm_status status = replacement_begin(path, &replacement, error);
+    if (status == CLM_OK && !write_all(replacement.file, bytes, size))
+        status = clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be written: %s", path, size,
+                          strerror(errno));
+    if (status == CLM_OK)
+        status = replacement_commit(&replacement, error);
+    replacement_drop(&replacement);
     return status;
 }

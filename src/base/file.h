@@ -12,6 +12,22 @@ CLM_MUST_CHECK clm_status file_read(const char *path, size_t limit, unsigned cha
 /* Makes the directory at `path` and those above it where they are missing. */
 CLM_MUST_CHECK clm_status directory_make(const char *path, struct clm_error *error);
 
+/* What is there and no regular file, and /dev/stdout and the like whatever they lead to: renaming over these would
+ * replace the device, or take the file away from whoever has it open. */
+bool file_is_written_in_place(const char *path);
+
+/* A file that is written under another name beside `target`, and takes its place only when it is whole. What
+ * file_is_written_in_place is written to as it is; behind a link, what it leads to is replaced. replacement_drop must follow in any case, and takes away what was not committed. */
+struct replacement {
+    int file; /* to write to; -1 where there is none */
+    char *target, *temporary;
+};
+
+CLM_MUST_CHECK clm_status replacement_begin(const char *path, struct replacement *out,
+                                            struct clm_error *error);
+CLM_MUST_CHECK clm_status replacement_commit(struct replacement *replacement, struct clm_error *error);
+void replacement_drop(struct replacement *replacement);
+
 /* "directory/name" in memory that the caller frees; NULL where there is none. */
 char *path_join(const char *directory, const char *name);
 

@@ -8,7 +8,14 @@
 #include <stdint.h>
 
 /* What random numbers are used for; a stream never shares numbers with another. */
-enum random_stream { RANDOM_INIT = 1, RANDOM_SHUFFLE, RANDOM_TEST, RANDOM_SYNTHETIC };
+enum random_stream {
+    RANDOM_INIT = 1,
+    RANDOM_SHUFFLE,
+    RANDOM_TEST,
+    RANDOM_SYNTHETIC,
+    RANDOM_IMAGE_FOLDER,
+    RANDOM_SHEET
+};
 
 /* A stream of its own for each use and each part of it (a layer, an epoch): the upper half of the counter. */
 struct philox {

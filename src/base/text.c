@@ -42,3 +42,28 @@ char *utf8_copy(const char *text)
     }
     return copy;
 }
+
+const char *text_show(char *out, size_t size, const char *bytes, size_t length)
+{
+    static const char mark[] = "...";
+    size_t used = 0;
+    for (size_t i = 0; i < length;) {
+        char character[5] = {0};
+        memcpy(character, bytes + i, length - i < 4 ? length - i : 4);
+        size_t step = utf8_length(character);
+        if (!step || (unsigned char)*character < ' ' || *character == 0x7f) {
+            *character = '?';
+            step = 1;
+        }
+        const bool fits = used + length - i < size; /* all that is left */
+        if (!fits && used + step + sizeof mark > size) {
+            memcpy(out + used, mark, sizeof mark);
+            return out;
+        }
+        memcpy(out + used, character, step);
+        used += step;
+        i += step;
+    }
+    out[used] = '\0';
+    return out;
+}

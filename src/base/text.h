@@ -11,4 +11,8 @@ size_t utf8_length(const char *text);
  * memory. */
 char *utf8_copy(const char *text);
 
+/* Puts `length` bytes into `out`, which has room for `size`, as one line to show in a sentence: what is no printable
+ * UTF-8 becomes '?', and what does not fit is cut and marked. Returns `out`. */
+const char *text_show(char *out, size_t size, const char *bytes, size_t length);
+
 #endif

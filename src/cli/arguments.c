@@ -248,6 +248,42 @@ struct sizes read_sizes(const struct argp_state *state, const char *option, cons
     }
 }
 
+enum clm_part read_part(const struct argp_state *state, const char *text)
+{
+    if (!strcmp(text, "train"))
+        return CLM_TRAIN;
+    if (!strcmp(text, "val"))
+        return CLM_VALIDATION;
+    if (strcmp(text, "test"))
+        wrong_usage(state, "--split %s: it has to be train, val or test", text);
+    return CLM_TEST;
+}
+
+/* --resize: 32x24 */
+static void read_resize(const struct argp_state *state, const char *text, struct clm_data_options *options)
+{
+    char number[2][8] = {"", ""};
+    unsigned long long sides[2] = {0, 0};
+    const size_t length = strcspn(text, "x");
+    if (length < sizeof *number && text[length] && strlen(text + length + 1) < sizeof *number) {
+        memcpy(number[0], text, length);
+        memcpy(number[1], text + length + 1, strlen(text + length + 1));
+    }
+    if (!read_digits(number[0], sides) || !read_digits(number[1], sides + 1) || !sides[0] || !sides[1] ||
+        sides[0] > 8192 || sides[1] > 8192)
+        wrong_usage(state, "--resize %s: it has to be a width and a height, 1 to 8192, as in --resize 32x32",
+                    text);
+    options->resize_width = (size_t)sides[0];
+    options->resize_height = (size_t)sides[1];
+}
+
+static size_t read_channels(const struct argp_state *state, const char *text)
+{
+    if (strcmp(text, "1") && strcmp(text, "3"))
+        wrong_usage(state, "--channels %s: it has to be 1 (grey) or 3 (red, green, blue)", text);
+    return (size_t)(*text - '0');
+}
+
 static double read_validation(const struct argp_state *state, const char *text)
 {
     const double value = read_number(state, "--val", text);
@@ -267,14 +303,84 @@ static const struct argp_option data_options[] = {
      "/usr/share/datasets; or a "
      "file, directory, .tar or .tar.gz",
      1},
-    {"format", KEY_FORMAT, "FORMAT", 0, "idx, cifar10 or cifar100 (default: recognised by content)", 1},
-    {"labels", KEY_LABELS, "KIND", 0, "of CIFAR-100: fine (default; 100 classes) or coarse (20)", 1},
+    {"format", KEY_FORMAT, "FORMAT", 0, "recognised by content where it is not named", 1},
     {"test", KEY_TEST, "PATH", 0, "test set where the data brings none", 1},
     {"val", KEY_VALIDATION, "N|0.1", 0,
      "hold out the last N rows, or that fraction, of the training set for validation (default: none)", 1},
     {"limit", KEY_LIMIT, "N", 0, "keep the first N training rows of what is left (default: all)", 1},
+    {"inputs", KEY_INPUTS, "NAME", 0,
+     "npy, npz: the array that holds the inputs (default: x, x_train and their like)", 1},
+    {"label", KEY_LABEL, "NAME|INDEX", 0,
+     "csv: the column of the labels, by name or by index from 0, -1 being the last (default: label, class, "
+     "target or y, else the last); npy, npz: the array of the labels (default: y, y_train and their like); "
+     "cifar100: fine (default; 100 classes) or coarse (20)",
+     1},
+    {"header", KEY_HEADER, "yes|no", 0, "csv: whether it begins with names of columns (default: detected)",
+     1},
+    {"missing", KEY_MISSING, "mean|zero", 0,
+     "csv: fill values that are missing with the mean of their column over the training rows, or with 0 "
+     "(default: refuse them)",
+     1},
+    {"resize", KEY_RESIZE, "WxH", 0,
+     "stretch the pictures of a folder to this size (default: they all have one)", 1},
+    {"channels", KEY_CHANNELS, "1|3", 0,
+     "read the pictures of a folder as grey or coloured (default: grey where all are)", 1},
     {0},
 };
+
+/* "idx, npy or csv" in `list`, which it returns. */
+static const char *list_formats(char *list, size_t size)
+{
+    const char *names[FORMATS_MAX];
+    const size_t count = clm_format_names(names, FORMATS_MAX);
+    for (size_t i = 0, used = 0; i < count && used < size; i++)
+        used += (size_t)snprintf(list + used, size - used, "%s%s",
+                                 !i              ? ""
+                                 : i + 1 < count ? ", "
+                                                 : " or ",
+                                 names[i]);
+    return list;
+}
+
+static void check_format(const struct argp_state *state, const char *text)
+{
+    const char *names[FORMATS_MAX];
+    char list[256] = "";
+    const size_t count = clm_format_names(names, FORMATS_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(text, names[i]))
+            return;
+    wrong_usage(state, "--format %s: it has to be %s", text, list_formats(list, sizeof list));
+}
+
+/* The help of --format names the formats that there are. */
+static char *help_data(int key, const char *text, void *input)
+{
+    char list[256] = "", *help = NULL;
+    (void)input;
+    if (key != KEY_FORMAT)
+        return text ? strdup(text) : NULL;
+    return asprintf(&help, "%s (default: recognised by content)", list_formats(list, sizeof list)) < 0 ? NULL
+                                                                                                       : help;
+}
+
+static enum clm_header read_header(const struct argp_state *state, const char *text)
+{
+    if (!strcmp(text, "yes"))
+        return CLM_HEADER_YES;
+    if (strcmp(text, "no"))
+        wrong_usage(state, "--header %s: it has to be yes or no", text);
+    return CLM_HEADER_NO;
+}
+
+static enum clm_missing read_missing(const struct argp_state *state, const char *text)
+{
+    if (!strcmp(text, "mean"))
+        return CLM_MISSING_MEAN;
+    if (strcmp(text, "zero"))
+        wrong_usage(state, "--missing %s: it has to be mean or zero", text);
+    return CLM_MISSING_ZERO;
+}
 
 static error_t parse_data(int key, char *text, struct argp_state *state)
 {
@@ -284,14 +390,8 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
         options->source = read_name(state, "--data", text);
         return 0;
     case KEY_FORMAT:
-        if (strcmp(text, "idx") && strcmp(text, "cifar10") && strcmp(text, "cifar100"))
-            wrong_usage(state, "--format %s: it has to be idx, cifar10 or cifar100", text);
+        check_format(state, text);
         options->format = text;
-        return 0;
-    case KEY_LABELS:
-        if (strcmp(text, "fine") && strcmp(text, "coarse"))
-            wrong_usage(state, "--labels %s: it has to be fine or coarse", text);
-        options->labels = text;
         return 0;
     case KEY_TEST:
         options->test = read_name(state, "--test", text);
@@ -302,12 +402,30 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
     case KEY_LIMIT:
         options->limit = read_count(state, "--limit", text, 1);
         return 0;
+    case KEY_INPUTS:
+        options->inputs = read_name(state, "--inputs", text);
+        return 0;
+    case KEY_LABEL:
+        options->label = read_name(state, "--label", text);
+        return 0;
+    case KEY_HEADER:
+        options->header = read_header(state, text);
+        return 0;
+    case KEY_MISSING:
+        options->missing = read_missing(state, text);
+        return 0;
+    case KEY_RESIZE:
+        read_resize(state, text, options);
+        return 0;
+    case KEY_CHANNELS:
+        options->channels = read_channels(state, text);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-const struct argp data_arguments = {.options = data_options, .parser = parse_data};
+const struct argp data_arguments = {.options = data_options, .parser = parse_data, .help_filter = help_data};
 
 static const struct argp_option device_options[] = {
     {NULL, 0, NULL, 0, "Device:", 2},

@@ -10,10 +10,13 @@
 enum option_key {
     KEY_DATA = 0x100,
     KEY_FORMAT,
-    KEY_LABELS,
     KEY_TEST,
     KEY_VALIDATION,
     KEY_LIMIT,
+    KEY_INPUTS,
+    KEY_LABEL,
+    KEY_HEADER,
+    KEY_MISSING,
     KEY_DEVICE,
     KEY_BACKEND,
     KEY_GEMM,
@@ -38,9 +41,16 @@ enum option_key {
     KEY_SECONDS,
     KEY_PROFILE,
     KEY_PLOT,
+    KEY_RESIZE,
+    KEY_CHANNELS,
+    KEY_ROWS,
+    KEY_TO,
+    KEY_GZIP,
+    KEY_FORCE,
 };
 
 #define GEMM_NAMES_MAX 8
+#define FORMATS_MAX    32
 #define WIDTHS_MAX     258 /* inputs, 256 hidden layers, classes */
 
 /* A list of sizes, as in --hidden 256,128. */
@@ -68,6 +78,7 @@ double read_not_negative(const struct argp_state *state, const char *option, con
 double read_momentum(const struct argp_state *state, const char *option, const char *text);
 const char *read_name(const struct argp_state *state, const char *option, const char *text);
 const char *read_init(const struct argp_state *state, const char *text);
+enum clm_part read_part(const struct argp_state *state, const char *text); /* --split */
 struct sizes read_sizes(const struct argp_state *state, const char *option, const char *text);
 /* --hidden: a list of sizes, or none */
 struct sizes read_hidden(const struct argp_state *state, const char *text);
@@ -75,7 +86,8 @@ struct sizes read_hidden(const struct argp_state *state, const char *text);
 /* Inputs, what read_hidden has read, classes. */
 struct sizes layer_widths(size_t inputs, const struct sizes *hidden, size_t classes);
 
-/* --data, --format, --labels, --test, --val, --limit; its input is a struct clm_data_options. */
+/* --data, --format, --test, --val, --limit, --inputs, --label, --header, --missing, --resize, --channels; its input is a
+ * struct clm_data_options. */
 extern const struct argp data_arguments;
 
 /* --device, --backend, --gemm; its input is a struct device_choice. */

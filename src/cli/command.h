@@ -17,6 +17,13 @@ int command_verify(int argc, char **argv);
 int command_gradcheck(int argc, char **argv);
 int command_tune(int argc, char **argv);
 int command_bench(int argc, char **argv);
+int command_data(int argc, char **argv);
+
+/* The commands of `clmlp data': argv[1] is "data info" and the like. */
+int command_data_info(int argc, char **argv);
+int command_data_sample(int argc, char **argv);
+int command_data_convert(int argc, char **argv);
+int command_data_make(int argc, char **argv);
 
 /* "clmlp: COMMAND: sentence" on stderr. */
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"gradcheck", command_gradcheck, "analytic against numerical gradients, layer by layer"},
     {"tune", command_tune, "measure who multiplies fastest on a device, and keep the choice"},
     {"bench", command_bench, "how long a training step takes on each backend and device"},
+    {"data", command_data, "look into data sets, draw, convert and make them"},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)

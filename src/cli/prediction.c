@@ -7,17 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum clm_part read_part(const struct argp_state *state, const char *text)
-{
-    if (!strcmp(text, "train"))
-        return CLM_TRAIN;
-    if (!strcmp(text, "val"))
-        return CLM_VALIDATION;
-    if (strcmp(text, "test"))
-        wrong_usage(state, "--split %s: it has to be train, val or test", text);
-    return CLM_TEST;
-}
-
 error_t parse_prediction(int key, char *text, struct argp_state *state)
 {
     struct prediction_arguments *const arguments = state->input;
@@ -85,6 +74,30 @@ static clm_status check_probabilities(const struct prediction *prediction, struc
     return CLM_OK;
 }
 
+/* Opens the data for the model: labels become its classes. */
+static clm_status open_data(const struct prediction_arguments *arguments, const struct clm_model *model,
+                            struct clm_data **out, struct clm_error *error)
+{
+    struct clm_data_options options = arguments->data;
+    options.features = clm_model_width(model, 0);
+    options.classes = clm_model_width(model, clm_model_depth(model));
+    const bool has_names = clm_model_class_name(model, 0) != NULL;
+    const char **names = has_names ? calloc(options.classes, sizeof *names) : NULL;
+    for (size_t c = 0; names && c < options.classes; c++)
+        names[c] = clm_model_class_name(model, c);
+    options.class_names = names;
+    clm_status status = CLM_ERROR_MEMORY;
+    if (has_names && !names) {
+        error->status = status;
+        snprintf(error->message, sizeof error->message, "no memory for the names of %zu classes",
+                 options.classes);
+    } else {
+        status = clm_data_open(&options, out, error);
+    }
+    free(names);
+    return status;
+}
+
 clm_status predict(const struct prediction_arguments *arguments, struct prediction *out,
                    struct clm_error *error)
 {
@@ -92,7 +105,7 @@ clm_status predict(const struct prediction_arguments *arguments, struct predicti
     clm_status status;
     *out = (struct prediction){0};
     if ((status = clm_model_load(arguments->model, &out->model, error)) ||
-        (status = clm_data_open(&arguments->data, &out->data, error)) ||
+        (status = open_data(arguments, out->model, &out->data, error)) ||
         (status = clm_check_fit(out->model, out->data, error)) ||
         (status = check_part(arguments, out->data, error)) ||
         (status = clm_backend_open(&arguments->device.options, &backend, error)))

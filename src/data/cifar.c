@@ -130,10 +130,10 @@ static clm_status read_file(struct cifar_reading *reading, const char *path, str
     return read_batch(reading, path, error);
 }
 
-static clm_status read_cifar(const struct cifar *cifar, const char *path, bool is_directory, unsigned wanted,
-                             struct contents *out, struct clm_error *error)
+static clm_status read_cifar(const struct cifar *cifar, const char *path, bool is_directory,
+                             const struct request *request, struct contents *out, struct clm_error *error)
 {
-    struct cifar_reading reading = cifar_start(cifar, wanted);
+    struct cifar_reading reading = cifar_start(cifar, request);
     clm_status status = (is_directory ? read_directory : read_file)(&reading, path, error);
     if (status == CLM_OK)
         status = cifar_finish(path, &reading, out, error);
@@ -183,16 +183,21 @@ static bool recognises_entry_of_100(const char *name)
     return cifar_is_entry(name, &cifar100);
 }
 
-static clm_status read_10(const char *path, bool is_directory, unsigned wanted, struct contents *out,
-                          struct clm_error *error)
+static clm_status read_10(const char *path, bool is_directory, const struct request *request,
+                          struct contents *out, struct clm_error *error)
 {
-    return read_cifar(&cifar10, path, is_directory, wanted, out, error);
+    return read_cifar(&cifar10, path, is_directory, request, out, error);
 }
 
-static clm_status read_100(const char *path, bool is_directory, unsigned wanted, struct contents *out,
-                           struct clm_error *error)
+static clm_status read_100(const char *path, bool is_directory, const struct request *request,
+                           struct contents *out, struct clm_error *error)
 {
-    return read_cifar(&cifar100, path, is_directory, wanted, out, error);
+    const char *const label = request->options->label;
+    if (label && strcmp(label, "fine") && strcmp(label, "coarse"))
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "%s: CIFAR-100 has no labels called %.100s: take --label fine or coarse", path,
+                        label);
+    return read_cifar(&cifar100, path, is_directory, request, out, error);
 }
 
 const struct format cifar10_format = {
@@ -205,7 +210,7 @@ const struct format cifar10_format = {
 
 const struct format cifar100_format = {
     .name = "cifar100",
-    .has_coarse_labels = true,
+    .takes = TAKES_LABEL,
     .recognises_file = recognises_file_of_100,
     .recognises_directory = recognises_directory_of_100,
     .recognises_entry = recognises_entry_of_100,

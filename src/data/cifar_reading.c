@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct cifar_reading cifar_start(const struct cifar *cifar, unsigned wanted)
+struct cifar_reading cifar_start(const struct cifar *cifar, const struct request *request)
 {
-    return (struct cifar_reading){
-        .cifar = cifar, .wanted = wanted, .which = wanted & READ_COARSE && cifar->label_count > 1};
+    const char *const label = request->options->label;
+    return (struct cifar_reading){.cifar = cifar,
+                                  .wanted = request->wanted,
+                                  .which = cifar->label_count > 1 && label && !strcmp(label, "coarse")};
 }
 
 static const struct cifar_labels *labels_of(const struct cifar_reading *reading)

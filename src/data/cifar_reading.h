@@ -16,8 +16,8 @@ struct cifar_reading {
 /* What a file is for. */
 enum cifar_role { CIFAR_NO_ROLE, CIFAR_TRAIN, CIFAR_TEST, CIFAR_NAMES };
 
-/* Nothing read yet; the layout is set before the first file. */
-struct cifar_reading cifar_start(const struct cifar *cifar, unsigned wanted);
+/* Nothing read yet; the layout is set before the first file. The request's labels are "fine", "coarse" or NULL. */
+struct cifar_reading cifar_start(const struct cifar *cifar, const struct request *request);
 void cifar_reading_free(struct cifar_reading *reading);
 
 /* The role of a file of that name, for labels `which`; *batch is which of the training set's. */

@@ -1,6 +1,9 @@
 #include "data/data.h"
 
+#include "base/size.h"
 #include "data/format.h"
+#include "data/missing.h"
+#include "data/image.h"
 #include "data/place.h"
 
 #include <math.h>
@@ -20,6 +23,21 @@ void clm_data_close(struct clm_data *data)
     free(data);
 }
 
+static clm_status check_image_options(const struct clm_data_options *options, struct clm_error *error)
+{
+    size_t pixels;
+    if (options->channels != 0 && options->channels != 1 && options->channels != 3)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "pictures cannot have %zu channels, only 1 (grey) or 3 (red, green, blue)",
+                        options->channels);
+    if (!options->resize_width != !options->resize_height ||
+        !size_mul(options->resize_width, options->resize_height, &pixels) || pixels > IMAGE_PIXELS_MAX)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "pictures cannot be resized to %zux%zu, only to 1x1 up to %zu pixels",
+                        options->resize_width, options->resize_height, IMAGE_PIXELS_MAX);
+    return format_check(options->format, error);
+}
+
 static clm_status check_options(const struct clm_data_options *options, struct clm_error *error)
 {
     const double validation = options->validation;
@@ -32,53 +50,56 @@ static clm_status check_options(const struct clm_data_options *options, struct c
             error, CLM_ERROR_ARGUMENT,
             "validation is %g, where it is a whole number of rows or a fraction from 0 to below 1",
             validation);
-    if (options->labels && strcmp(options->labels, "fine") && strcmp(options->labels, "coarse"))
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "there are no %.100s labels: take fine or coarse",
-                        options->labels);
-    return format_check(options->format, error);
+    return check_image_options(options, error);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static unsigned wanted_labels(const struct clm_data_options *options)
-{
-    return options->labels && !strcmp(options->labels, "coarse") ? READ_COARSE : 0;
-}
-
 static clm_status read_source(const char *path, const struct clm_data_options *options, struct contents *read,
                               const struct format **format, struct clm_error *error)
 {
-    const unsigned wanted = READ_TRAIN | (options->test ? 0 : READ_TEST) | wanted_labels(options);
-    const clm_status status = format_read(path, options->format, wanted, read, format, error);
+    const struct request request = {.wanted = options->test ? READ_TRAIN : READ_TRAIN | READ_TEST,
+                                    .options = options,
+                                    .features = options->features,
+                                    .classes = options->classes,
+                                    .class_names = options->class_names};
+    const clm_status status = format_read(path, options->format, &request, read, format, error);
     if (status == CLM_OK && !read->train.rows)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: has no training set, only a test set; add train-images-idx3-ubyte or data_batch_1.bin, or "
-            "name a single file",
-            path);
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: has no training set, only a test set; add train-images-idx3-ubyte, "
+                        "data_batch_1.bin or a folder "
+                        "train, or name a single file",
+                        path);
     return status;
 }
 
 /* The set that options->test names: a file, or of a directory the test set where it has one, else the
- * training set. */
-static clm_status read_test(const struct clm_data_options *options, struct set *test, struct clm_error *error)
+ * training set. Its classes are those of `training`. */
+static clm_status read_test(const struct clm_data_options *options, const struct contents *training,
+                            struct set *test, struct clm_error *error)
 {
-    const char *const path = options->test, *const format_name = options->format;
-    const unsigned labels = wanted_labels(options);
+    const char *path = options->test;
     struct contents read;
     const struct format *format;
-    clm_status status = format_read(path, format_name, READ_TEST | labels, &read, &format, error);
+    struct request request = {.wanted = READ_TEST,
+                              .options = options,
+                              .training = training,
+                              .features = training->train.features,
+                              .classes = contents_class_count(training),
+                              .class_names = (const char *const *)training->class_names};
+    clm_status status = format_read(path, options->format, &request, &read, &format, error);
     if (status == CLM_OK && !read.test.rows) {
         contents_free(&read);
-        status = format_read(path, format_name, READ_TRAIN | labels, &read, &format, error);
+        request.wanted = READ_TRAIN;
+        status = format_read(path, options->format, &request, &read, &format, error);
         read.test = read.train;
-        read.train = (struct set){0};
+        read.train = (struct set){.features = read.test.features}; /* counts the names of features */
     }
     if (status == CLM_OK) {
         *test = read.test;
         read.test = (struct set){0};
         if (!test->rows)
-            status = clm_fail(error, CLM_ERROR_FORMAT, "%s: holds no images to test on", path);
+            status = clm_fail(error, CLM_ERROR_FORMAT, "%s: holds no rows to test on", path);
     }
     contents_free(&read);
     return status;
@@ -102,7 +123,7 @@ static clm_status name_classes(const struct known_set *known, bool has_own_test,
                                struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    const char *why = known ? known->name : "the set";
+    const char *why = known ? known->name : "the training set";
     if (!read->classes && known) {
         read->class_names = class_names_copy(known->class_names, known->classes);
         if (!read->class_names)
@@ -113,7 +134,6 @@ static clm_status name_classes(const struct known_set *known, bool has_own_test,
         if (has_own_test && set_largest_label(&read->test) > largest)
             largest = set_largest_label(&read->test);
         read->classes = (size_t)largest + 1;
-        why = "the training set";
     }
     status = set_check_labels(&read->train, read->classes, why, error);
     if (status == CLM_OK)
@@ -129,7 +149,7 @@ static clm_status read_all(const char *path, const struct clm_data_options *opti
         known = known_set_at(path);
     clm_status status = read_source(path, options, read, format, error);
     if (status == CLM_OK && options->test)
-        status = read_test(options, &read->test, error);
+        status = read_test(options, read, &read->test, error);
     if (status == CLM_OK)
         status = check_same_shape(&read->train, &read->test, error);
     if (status == CLM_OK)
@@ -191,6 +211,7 @@ clm_status clm_data_open(const struct clm_data_options *options, struct clm_data
     struct contents read = {0};
     const struct format *format = NULL;
     char *path = NULL;
+    bool has_missing = false;
     *out = NULL;
     clm_status status = check_options(options, error);
     if (status == CLM_OK)
@@ -204,11 +225,14 @@ clm_status clm_data_open(const struct clm_data_options *options, struct clm_data
         status = clm_fail_host_memory(error, path, sizeof *data);
         goto cleanup;
     }
+    has_missing = read.train.missing || read.test.missing;
     take_over(&read, data);
     data->source = path;
     data->format = format->name;
     path = NULL;
     status = split(data, options->validation, options->limit, error);
+    if (status == CLM_OK && has_missing)
+        status = missing_fill(data, options->missing, error);
 cleanup:
     free(path);
     contents_free(&read);
@@ -254,6 +278,14 @@ const char *clm_data_class_name(const struct clm_data *data, size_t index)
 bool clm_data_is_bytes(const struct clm_data *data)
 {
     return data->element == ELEMENT_BYTE;
+}
+
+bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *height, size_t *channels)
+{
+    *width = data->width;
+    *height = data->height;
+    *channels = data->channels;
+    return data->height != 0;
 }
 
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row)

@@ -20,7 +20,7 @@ struct clm_data {
     char **class_names;             /* `classes` of them, or NULL */
     struct rows train, validation, test;
     char *source;       /* path it was read from */
-    const char *format; /* "idx", "cifar10", "cifar100" */
+    const char *format; /* a name of clm_format_names */
 
     void *train_values, *test_values; /* what the rows above lie in; freed by clm_data_close */
     uint32_t *train_labels, *test_labels;
@@ -29,6 +29,17 @@ struct clm_data {
 static inline const struct rows *data_part(const struct clm_data *data, enum clm_part part)
 {
     return part == CLM_TRAIN ? &data->train : part == CLM_VALIDATION ? &data->validation : &data->test;
+}
+
+static inline size_t data_element_size(const struct clm_data *data)
+{
+    return data->element == ELEMENT_BYTE ? 1 : sizeof(float);
+}
+
+/* Row `row` of a part: `features` bytes or floats. */
+static inline const void *data_row(const struct clm_data *data, const struct rows *rows, size_t row)
+{
+    return (const unsigned char *)rows->values + row * data->features * data_element_size(data);
 }
 
 #endif

@@ -1,8 +1,14 @@
 #include "data/format.h"
 
 #include "base/file.h"
+#include "base/size.h"
 #include "data/cifar.h"
+#include "data/csv.h"
 #include "data/idx.h"
+#include "data/libsvm.h"
+#include "data/npy.h"
+#include "data/npz.h"
+#include "data/image_folder.h"
 #include "data/stream.h"
 #include "data/tar.h"
 
@@ -15,11 +21,10 @@
 
 #define OTHER_FILES_MAX ((size_t)64 << 20)
 
-/* In the order in which they are asked. */
+/* In the order in which they are asked. Text stands before CIFAR, whose files have nothing but a small first byte. */
 static const struct format *const formats[] = {
-    &idx_format,
-    &cifar100_format,
-    &cifar10_format,
+    &idx_format, &npy_format,      &npz_format,     &libsvm_format,
+    &csv_format, &cifar100_format, &cifar10_format, &image_folder_format,
 };
 static const size_t format_count = sizeof formats / sizeof *formats;
 
@@ -41,12 +46,68 @@ static const struct format *format_named(const char *name)
     return NULL;
 }
 
+size_t clm_format_names(const char **names, size_t most)
+{
+    for (size_t i = 0; i < format_count && i < most; i++)
+        names[i] = formats[i]->name;
+    return size_min(format_count, most);
+}
+
+#define FORMAT_NAMES_SIZE 256
+#define ANY_OPTION        0
+
+/* "idx, npy or csv" in `names`, which it returns: the formats that take the option, a bit of `takes`, or all. */
+static const char *list_names(char names[FORMAT_NAMES_SIZE], unsigned option)
+{
+    size_t used = 0, left = 0;
+    *names = '\0';
+    for (size_t i = 0; i < format_count; i++)
+        left += (formats[i]->takes & option) == option;
+    for (size_t i = 0; i < format_count && used < FORMAT_NAMES_SIZE; i++) {
+        if ((formats[i]->takes & option) != option)
+            continue;
+        used += (size_t)snprintf(names + used, FORMAT_NAMES_SIZE - used, "%s%s",
+                                 !used      ? ""
+                                 : left > 1 ? ", "
+                                            : " or ",
+                                 formats[i]->name);
+        left--;
+    }
+    return names;
+}
+
 clm_status format_check(const char *name, struct clm_error *error)
 {
+    char names[FORMAT_NAMES_SIZE];
     if (!name || format_named(name))
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_ARGUMENT,
-                    "there is no data format named %.100s: take idx, cifar10 or cifar100", name);
+    return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s: take %s", name,
+                    list_names(names, ANY_OPTION));
+}
+
+/* CLM_ERROR_ARGUMENT where an option is set that the format does not take: it would do nothing. */
+static clm_status check_options(const struct format *format, const char *path,
+                                const struct clm_data_options *options, struct clm_error *error)
+{
+    const struct {
+        unsigned bit;
+        bool is_set;
+        const char *name;
+    } known[] = {
+        {TAKES_INPUTS, options->inputs, "--inputs"},
+        {TAKES_LABEL, options->label, "--label"},
+        {TAKES_HEADER, options->header != CLM_HEADER_DETECTED, "--header"},
+        {TAKES_MISSING, options->missing != CLM_MISSING_REFUSED, "--missing"},
+        {TAKES_RESIZE, options->resize_width, "--resize"},
+        {TAKES_CHANNELS, options->channels, "--channels"},
+    };
+    char names[FORMAT_NAMES_SIZE];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].is_set && !(format->takes & known[i].bit))
+            return clm_fail(error, CLM_ERROR_ARGUMENT,
+                            "%s: is read as %s, and %s is for %s alone; leave it out", path, format->name,
+                            known[i].name, list_names(names, known[i].bit));
+    return CLM_OK;
 }
 
 clm_status file_head_read(const char *path, struct file_head *head, struct clm_error *error)
@@ -111,18 +172,15 @@ static clm_status recognise_file(const char *path, const struct format **format,
             "(CIFAR-10) nor train[.bin] (CIFAR-100); unpack it and name the folder that holds the files",
             path);
     }
+    char names[FORMAT_NAMES_SIZE];
     for (size_t i = 0, used = 0; i < head.count && i < 4; i++)
         used += (size_t)snprintf(shown + used, sizeof shown - used, i ? " %02x" : "it begins with %02x",
                                  head.bytes[i]);
-    return clm_fail(
-        error, CLM_ERROR_FORMAT,
-        "%s: neither IDX (which begins with 00 00 08 or 00 00 0d, gzipped or not) nor CIFAR-10 or CIFAR-100 "
-        "(records of 3073 or 3074 bytes that begin with their labels, a Python pickle, or a .tar or .tar.gz "
-        "with "
-        "such files): %s and has %zu bytes; unpack any other archive first, or name the format with --format "
-        "idx, "
-        "cifar10 or cifar100",
-        path, shown, head.file_size);
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: is of no format that is read (%s): %s and has %zu bytes; unpack any archive but "
+                    ".tar and .tar.gz "
+                    "first, or name the format with --format",
+                    path, list_names(names, ANY_OPTION), shown, head.file_size);
 }
 
 /* ---- directories --------------------------------------------------------------------------------------- */
@@ -189,9 +247,13 @@ static clm_status fail_directory(const char *path, struct clm_error *error)
     return clm_fail(
         error, CLM_ERROR_FORMAT,
         "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and its like (IDX) nor "
-        "data_batch_1[.bin] and its like (CIFAR-10) nor train[.bin] (CIFAR-100), nor a .tar or .tar.gz with "
-        "such "
-        "files; unpack any other archive first, or name the folder that holds the files",
+        "x.npy and y.npy and their like (NPY) nor one .npz nor data_batch_1[.bin] and its like (CIFAR-10) "
+        "nor "
+        "train[.bin] (CIFAR-100), nor a .tar or .tar.gz with such files, nor a folder for each class with "
+        "PNG "
+        "or JPEG pictures (images); unpack any other archive first, or name the folder or file that holds "
+        "the "
+        "data",
         path);
 }
 
@@ -200,22 +262,29 @@ static clm_status recognise_directory(const char *path, const struct format *onl
                                       const struct format **format, struct clm_error *error)
 {
     *archive = NULL;
+    *format = NULL;
     for (size_t i = 0; i < format_count; i++) {
-        if ((!only || only == formats[i]) && formats[i]->recognises_directory(path)) {
+        if ((!only || only == formats[i]) && formats[i]->recognises_directory &&
+            formats[i]->recognises_directory(path)) {
             *format = formats[i];
             return CLM_OK;
         }
     }
-    const clm_status status = find_archive(path, only, archive, format, error);
+    clm_status status = CLM_OK;
+    if (!only || only->recognises_entry)
+        status = find_archive(path, only, archive, format, error);
     if (status == CLM_OK && !*format && !only)
         return fail_directory(path, error);
+    if (status == CLM_OK && !*format && !only->recognises_directory)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: is a directory, where %s is a file; name the file",
+                        path, only->name);
     if (!*format)
         *format = only; /* says itself what it misses */
     return status;
 }
 
-clm_status format_read(const char *path, const char *name, unsigned wanted, struct contents *out,
-                       const struct format **format, struct clm_error *error)
+clm_status format_read(const char *path, const char *name, const struct request *request,
+                       struct contents *out, const struct format **format, struct clm_error *error)
 {
     struct stat about;
     char *archive = NULL;
@@ -231,14 +300,10 @@ clm_status format_read(const char *path, const char *name, unsigned wanted, stru
         status = recognise_directory(path, *format, &archive, format, error);
     else if (!*format)
         status = recognise_file(path, format, error);
-    if (status == CLM_OK && wanted & READ_COARSE && !(*format)->has_coarse_labels)
-        status =
-            clm_fail(error, CLM_ERROR_ARGUMENT,
-                     "%s: has no coarse labels: it is read as %s, and CIFAR-100 alone has them; leave out "
-                     "--labels coarse",
-                     path, (*format)->name);
+    if (status == CLM_OK && !request->training)
+        status = check_options(*format, path, request->options, error);
     if (status == CLM_OK)
-        status = (*format)->read(archive ? archive : path, is_directory && !archive, wanted, out, error);
+        status = (*format)->read(archive ? archive : path, is_directory && !archive, request, out, error);
     if (status != CLM_OK)
         contents_free(out);
     free(archive);

@@ -394,9 +394,10 @@ static clm_status read_pair(const char *directory, const char *prefix, struct se
     return status;
 }
 
-static clm_status read_idx(const char *path, bool is_directory, unsigned wanted, struct contents *out,
-                           struct clm_error *error)
+static clm_status read_idx(const char *path, bool is_directory, const struct request *request,
+                           struct contents *out, struct clm_error *error)
 {
+    const unsigned wanted = request->wanted;
     clm_status status = CLM_OK;
     if (!is_directory)
         return wanted & READ_TRAIN ? read_single(path, &out->train, error) : CLM_OK;

@@ -13,6 +13,7 @@ void set_free(struct set *set)
 
 void contents_free(struct contents *contents)
 {
+    class_names_free(contents->feature_names, contents->train.features);
     set_free(&contents->train);
     set_free(&contents->test);
     class_names_free(contents->class_names, contents->classes);
@@ -58,4 +59,9 @@ uint32_t set_largest_label(const struct set *set)
         if (set->labels[i] > largest)
             largest = set->labels[i];
     return largest;
+}
+
+size_t contents_class_count(const struct contents *contents)
+{
+    return contents->classes ? contents->classes : (size_t)set_largest_label(&contents->train) + 1;
 }

@@ -12,6 +12,7 @@ struct set {
     void *values;     /* (rows, features), owned */
     uint32_t *labels; /* (rows), owned */
     char *labels_path;
+    size_t missing; /* values that the file leaves open: NaN until missing_fill replaces them */
 };
 
 /* What lies at a path. */
@@ -19,13 +20,14 @@ struct contents {
     struct set train, test;
     size_t classes;     /* 0: not known from the format */
     char **class_names; /* `classes` of them, owned, or NULL */
+
+    /* Of a table, for the test set beside it: its columns, the one of the labels, and what those of the features are
+     * called (train.features), owned, or NULL. */
+    size_t columns, label_column;
+    char **feature_names;
 };
 
-enum {
-    READ_TRAIN = 1,
-    READ_TEST = 2,
-    READ_COARSE = 4, /* with coarse labels, where the set has fine ones, too */
-};
+enum { READ_TRAIN = 1, READ_TEST = 2 };
 
 void set_free(struct set *set);
 void contents_free(struct contents *contents);
@@ -41,5 +43,8 @@ CLM_MUST_CHECK clm_status set_check_labels(const struct set *set, size_t classes
                                            struct clm_error *error);
 
 uint32_t set_largest_label(const struct set *set);
+
+/* Classes of a training set that has rows: those that are known, else the largest label plus one. */
+size_t contents_class_count(const struct contents *contents);
 
 #endif

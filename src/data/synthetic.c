@@ -144,3 +144,8 @@ clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, st
     free(records);
     return status;
 }
+
+clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed, struct clm_error *error)
+{
+    return synthetic_write(directory, rows, seed, error);
+}

@@ -125,7 +125,7 @@ succeeds --version
 check 'the version' has_line out '^clmlp [0-9]+\.[0-9]+\.[0-9]+$'
 succeeds --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' out)
-for command in devices train eval predict verify gradcheck tune bench; do
+for command in devices train eval predict verify gradcheck tune bench data; do
     check "--help names $command" has_line out "^  $command "
 done
 
@@ -142,9 +142,10 @@ for command in $commands; do
     refuses 'there is no such option' "$command" --frobnicate
     refuses '-x: there is no such option' "$command" -x
     refuses '-xy: there is no such option' "$command" -xy
+    refuses '--help: it takes no value' "$command" --help=3
+    [ "$command" != data ] || continue
     refuses '--device: it needs a value' "$command" --device
     refuses '--device: its value is empty' "$command" --device ''
-    refuses '--help: it takes no value' "$command" --help=3
 done
 
 # ---- values, a line each: COMMAND OPTION VALUE PATTERN ----
@@ -188,8 +189,9 @@ train --init normal:x a number
 train --init normal:-1 at least 0
 train --backend cuda opencl, blas or reference
 train --gemm mkl auto, native, clblast
-train --format png idx, cifar10 or cifar100
-train --labels rough fine or coarse
+train --format png idx, npy, npz, libsvm, csv, cifar100, cifar10 or images
+train --header maybe yes or no
+train --missing median mean or zero
 train --val -1 fraction
 train --val 1.5 fraction
 train --val x a number
@@ -350,7 +352,7 @@ for data in cifar-10-batches-bin pictures; do
     cut -d, -f 1-4 of-$data/history.csv >of-$data/losses
 done
 check 'an archive trains as its folder does' cmp -s of-pictures/losses of-cifar-10-batches-bin/losses
-fails 'no coarse labels' train --data pictures --labels coarse --backend reference
+fails '--label is for .*cifar100' train --data pictures --label coarse --backend reference
 printf '\200\002cos\nsystem\nU\012touch evil\205R.' >pickled
 fails 'GLOBAL os.system is not allowed here' train --data pickled --backend reference
 check 'what a pickle would run did not run' [ ! -e evil ]

@@ -1,12 +1,12 @@
 /* libFuzzer's target for the pickle reader: any bytes as a pickle. */
+#include "fuzz/reader.h"
+
 #include "data/pickle.h"
 
 #include "base/size.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 struct memory {
     const uint8_t *bytes;

@@ -1,0 +1,60 @@
+/* clmlp data: commands of its own, a file each. */
+#include "cli/arguments.h"
+#include "cli/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct command {
+    const char *name;
+    char *whole_name; /* what the command calls itself, in errors and help */
+    int (*run)(int argc, char **argv);
+};
+
+static char info_name[] = "data info", sample_name[] = "data sample", convert_name[] = "data convert",
+            make_name[] = "data make";
+
+static const struct command commands[] = {
+    {"info", info_name, command_data_info},
+    {"sample", sample_name, command_data_sample},
+    {"convert", convert_name, command_data_convert},
+    {"make", make_name, command_data_make},
+};
+
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    const char *names[COMMAND_COUNT + 1] = {0};
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i] = commands[i].name;
+    if (key == ARGP_KEY_NO_ARGS)
+        wrong_usage(state, "it needs a command of its own: info, sample, convert or make");
+    if (key != ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN;
+    const char *const meant = nearest_name(text, names);
+    if (meant)
+        wrong_usage(state, "%s: there is no such command; did you mean data %s?", text, meant);
+    wrong_usage(state, "%s: there is no such command; there are info, sample, convert and make", text);
+}
+
+int command_data(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .parser = parse,
+        .args_doc = "COMMAND [OPTION...]",
+        .doc = "Looks into data sets, draws, converts and makes them:\n\n"
+               "  clmlp data info --data D                        what it holds, and what to beware of\n"
+               "  clmlp data sample --data D --out F.png          a sheet of its pictures\n"
+               "  clmlp data convert --data D --to FORMAT --out P into another format\n"
+               "  clmlp data make --out DIR                       a synthetic set\n\n"
+               "`clmlp data COMMAND --help' explains a command's options."};
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (argc > 2 && !strcmp(argv[2], commands[i].name)) {
+            argv[2] = commands[i].whole_name;
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    parse_arguments(&argp, argc, argv, NULL);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,188 @@
+/* clmlp data info: what a data set holds, and what to beware of. */
+#include "cli/arguments.h"
+#include "cli/command.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+struct arguments {
+    struct clm_data_options data;
+    const char *json;
+};
+
+static const struct argp_option options[] = {
+    {"json", KEY_JSON, "FILE", 0, "write it as JSON, too; - is standard output", 2},
+    {0},
+};
+
+static const char *const part_names[] = {
+    [CLM_TRAIN] = "training", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct arguments *const arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &arguments->data;
+        return 0;
+    case KEY_JSON:
+        arguments->json = read_name(state, "--json", text);
+        return 0;
+    case ARGP_KEY_ARG:
+        wrong_usage(state, "it takes options only, not %s", text);
+    case ARGP_KEY_END:
+        if (!arguments->data.source)
+            wrong_usage(state, "--data is needed, as in --data fashion-mnist");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- for people ---- */
+
+static void print_rows(const struct clm_data *data, const struct clm_data_summary *summary)
+{
+    size_t width, height, channels;
+    printf("data      %s (%s)\nrows      ", printable(clm_data_source(data)).text, clm_data_format(data));
+    for (int i = CLM_TRAIN; i <= CLM_TEST; i++)
+        if (summary->parts[i].rows)
+            printf("%s%zu %s", i == CLM_TRAIN ? "" : ", ", summary->parts[i].rows, part_names[i]);
+    printf("\nfeatures  %zu %s", clm_data_features(data), clm_data_is_bytes(data) ? "bytes" : "floats");
+    if (clm_data_picture_size(data, &width, &height, &channels))
+        printf(", pictures of %zux%zu, %zu channel%s", width, height, channels, channels == 1 ? "" : "s");
+    printf("\n\n%-11s %10s %10s %10s %10s %10s %10s\n", "values", "lowest", "highest", "mean", "deviation",
+           "repeated", "leaked");
+    for (int i = CLM_TRAIN; i <= CLM_TEST; i++) {
+        const struct clm_part_summary *const part = summary->parts + i;
+        if (!part->rows)
+            continue;
+        printf("%-11s %10.5g %10.5g %10.5g %10.5g %10zu ", part_names[i], part->lowest, part->highest,
+               part->mean, part->deviation, part->repeated);
+        if (i == CLM_TRAIN)
+            printf("%10s\n", "-");
+        else
+            printf("%10zu\n", part->leaked);
+    }
+}
+
+static void print_classes(const struct clm_data *data, const struct clm_data_summary *summary)
+{
+    const struct clm_part_summary *const train = summary->parts + CLM_TRAIN;
+    printf("\n%5s  %-20s", "class", clm_data_class_name(data, 0) ? "name" : "");
+    for (int i = CLM_TRAIN; i <= CLM_TEST; i++)
+        if (summary->parts[i].rows)
+            printf(" %10s", part_names[i]);
+    printf("      share\n");
+    for (size_t c = 0; c < clm_data_classes(data); c++) {
+        const char *const name = clm_data_class_name(data, c);
+        printf("%5zu  %-20s", c, name ? printable(name).text : "");
+        for (int i = CLM_TRAIN; i <= CLM_TEST; i++)
+            if (summary->parts[i].rows)
+                printf(" %10zu", summary->parts[i].class_rows[c]);
+        printf("   %6.2f %%\n", 100 * (double)train->class_rows[c] / (double)train->rows);
+    }
+}
+
+/* Without control characters, which a name in it may have. */
+static void print_sentence(const char *sentence)
+{
+    fputs("- ", stdout);
+    for (; *sentence; sentence++)
+        putchar(iscntrl((unsigned char)*sentence) ? '?' : *sentence);
+    putchar('\n');
+}
+
+static void print_warnings(const struct clm_data_summary *summary)
+{
+    printf("\n%s\n", summary->warning_count ? "To beware of" : "Nothing to beware of was found.");
+    for (size_t i = 0; i < summary->warning_count; i++)
+        print_sentence(summary->warnings[i]);
+}
+
+/* ---- JSON ---- */
+
+static json_t *describe_part(const struct clm_part_summary *part, size_t classes)
+{
+    json_t *const rows = json_array();
+    for (size_t c = 0; c < classes; c++)
+        json_array_append_new(rows, json_integer((json_int_t)part->class_rows[c]));
+    return json_pack("{sI so so so so so sI sI sI}", "rows", (json_int_t)part->rows, "lowest",
+                     json_number(part->lowest), "highest", json_number(part->highest), "mean",
+                     json_number(part->mean), "deviation", json_number(part->deviation), "class_rows", rows,
+                     "repeated", (json_int_t)part->repeated, "contradicting", (json_int_t)part->contradicting,
+                     "leaked", (json_int_t)part->leaked);
+}
+
+static json_t *describe_picture(const struct clm_data *data)
+{
+    size_t width, height, channels;
+    if (!clm_data_picture_size(data, &width, &height, &channels))
+        return json_null();
+    return json_pack("{sI sI sI}", "width", (json_int_t)width, "height", (json_int_t)height, "channels",
+                     (json_int_t)channels);
+}
+
+static json_t *describe(const struct clm_data *data, const struct clm_data_summary *summary)
+{
+    static const char *const keys[] = {
+        [CLM_TRAIN] = "train", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
+    const size_t classes = clm_data_classes(data);
+    json_t *const names = json_array(), *const warnings = json_array();
+    for (size_t c = 0; c < classes; c++) {
+        const char *const name = clm_data_class_name(data, c);
+        json_array_append_new(names, name ? json_text(name) : json_null());
+    }
+    for (size_t i = 0; i < summary->warning_count; i++)
+        json_array_append_new(warnings, json_text(summary->warnings[i]));
+    json_t *const object =
+        json_pack("{so ss sI ss so sI so sI so}", "data", json_text(clm_data_source(data)), "format",
+                  clm_data_format(data), "features", (json_int_t)clm_data_features(data), "element",
+                  clm_data_is_bytes(data) ? "uint8" : "float32", "picture", describe_picture(data), "classes",
+                  (json_int_t)classes, "class_names", names, "constant_features",
+                  (json_int_t)summary->constant_features, "warnings", warnings);
+    for (int i = CLM_TRAIN; object && i <= CLM_TEST; i++)
+        if (summary->parts[i].rows)
+            json_object_set_new(object, keys[i], describe_part(summary->parts + i, classes));
+    return object;
+}
+
+static int report(const struct arguments *arguments, const struct clm_data *data,
+                  const struct clm_data_summary *summary)
+{
+    if (!arguments->json || strcmp(arguments->json, "-")) {
+        print_rows(data, summary);
+        print_classes(data, summary);
+        print_warnings(summary);
+    }
+    return !arguments->json || write_json("data info", arguments->json, describe(data, summary))
+               ? EXIT_DONE
+               : EXIT_FAILED;
+}
+
+int command_data_info(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&data_arguments, 0, NULL, 0}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc =
+            "Prints what a data set holds, class by class, and warns of what is likely to be a mistake or to "
+            "mislead: rows that occur twice, test rows that are training rows, too, classes without rows, "
+            "uneven "
+            "classes, features that never change."};
+    struct arguments arguments = {.json = NULL};
+    struct clm_data *data = NULL;
+    struct clm_data_summary *summary = NULL;
+    struct clm_error error = {0};
+    parse_arguments(&argp, argc, argv, &arguments);
+    clm_status status = clm_data_open(&arguments.data, &data, &error);
+    if (status == CLM_OK)
+        status = clm_data_summarise(data, &summary, &error);
+    const int code = status == CLM_OK ? report(&arguments, data, summary) : fail_command("data info", &error);
+    clm_data_summary_free(summary);
+    clm_data_close(data);
+    return code;
+}

@@ -1,0 +1,117 @@
+#!/bin/sh
+# Tables and their options on the command line: what is trained, evaluated and predicted from CSV and LIBSVM.
+#
+#   test_tables.sh PROGRAM ROOT
+set -eu
+program=$(realpath "$1")
+root=$2
+# shellcheck source=tests/house/count.sh
+. "$root/tests/house/count.sh"
+
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+cd "$temporary"
+
+# run ARGUMENT...: into out, err and status.
+run() {
+    status=0
+    "$program" "$@" >out 2>err || status=$?
+}
+
+# check WHAT CONDITION...
+check() {
+    what=$1
+    shift
+    if "$@"; then
+        passed
+    else
+        failed "$what (exit $status)
+$(tail -n 5 out err)"
+    fi
+}
+
+# shellcheck disable=SC2317 # called through check
+has_line() { grep -Eq -- "$2" "$1"; }
+
+# succeeds ARGUMENT...
+succeeds() {
+    run "$@"
+    check "clmlp $*: succeeds" [ "$status" -eq 0 ]
+}
+
+# fails CODE PATTERN ARGUMENT...
+fails() {
+    code=$1 pattern=$2
+    shift 2
+    run "$@"
+    check "clmlp $*: fails" [ "$status" -eq "$code" ]
+    check "clmlp $*: says $pattern" has_line err "^clmlp: [a-z]*: .*$pattern"
+}
+
+# Rows of three classes, far apart: table FORMAT ROWS.
+table() {
+    awk -v format="$1" -v rows="$2" '
+    BEGIN {
+        srand(1)
+        split("ant bee cat", names)
+        if (format == "csv")
+            print "kind,first,second,third"
+        for (r = 0; r < rows; r++) {
+            kind = r % 3
+            line = format == "csv" ? names[kind + 1] : kind
+            for (i = 0; i < 3; i++) {
+                value = sprintf("%.4f", (i == kind ? 2 : 0) + 0.2 * rand())
+                line = line (format == "csv" ? "," value : " " i + 1 ":" value)
+            }
+            print line
+        }
+    }'
+}
+
+table csv 90 >train.csv
+table libsvm 90 >train.libsvm
+train='train --backend reference --epochs 8 --batch 10 --hidden 8 --lr 0.5 --val 9 --quiet'
+
+# shellcheck disable=SC2086 # words
+{
+    succeeds $train --data train.csv --label kind --out csv
+    succeeds $train --data train.libsvm --out libsvm
+}
+check 'CSV and LIBSVM: the same run' sh -c 'cut -d , -f 1-6 csv/history.csv >a; cut -d , -f 1-6 libsvm/history.csv >b; cmp -s a b'
+check 'CSV and LIBSVM: something is learnt' sh -c 'tail -n 1 a | cut -d , -f 4 | grep -q ^1'
+
+# A file with some of the classes is read with those of the model.
+sed -n '1p;/^cat/p' train.csv >cats.csv
+succeeds eval csv/model.safetensors --data cats.csv --label kind --split train --backend reference
+check 'eval: all cats' has_line out '^  2 cat  *30  *100\.00'
+succeeds predict csv/model.safetensors --data cats.csv --label 0 --split train --backend reference
+check 'predict: cats' [ "$(grep -c '^[0-9]*,2,cat,' out)" -eq 30 ]
+sed 's/^cat/cow/' cats.csv >cows.csv
+fails 1 'cows.csv: line 2: the label cow is none of the 3 classes of the training set \(ant, bee, cat\)' \
+    eval csv/model.safetensors --data cows.csv --label kind --split train --backend reference
+printf '2 3:1\n' >short.libsvm
+succeeds eval libsvm/model.safetensors --data short.libsvm --split train --backend reference
+printf '2 4:1\n' >long.libsvm
+fails 1 'line 1: index 4 is above the 3 features' \
+    eval libsvm/model.safetensors --data long.libsvm --split train --backend reference
+
+# Options.
+sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv
+# shellcheck disable=SC2086 # words
+{
+    fails 1 'line 3, column 2 \(first\): the value is missing; --missing mean' $train --data gaps.csv --label kind
+    succeeds $train --data gaps.csv --label kind --missing mean
+    succeeds $train --data gaps.csv --label kind --missing zero
+    succeeds $train --data train.csv --label -4
+    succeeds $train --data train.csv --label kind --header yes --format csv --test cats.csv
+    fails 1 'line 1, column 2: "first" is no number' $train --data train.csv --label 0 --header no
+    fails 1 'no column has that name' $train --data train.csv --label sort
+    fails 1 '4 columns, 0 to 3' $train --data train.csv --label 4
+    fails 1 'column 1 \(kind\): "ant" is no number' $train --data train.csv
+    fails 1 'is read as libsvm, and --label is for npy, npz, csv or cifar100 alone' $train --data train.libsvm --label 0
+    fails 2 'it has to be mean or zero' $train --data train.csv --missing median
+    fails 2 'it has to be yes or no' $train --data train.csv --header 1
+    fails 2 'it has to be idx, npy, npz, libsvm, csv, cifar100, cifar10 or images' $train --data train.csv --format arff
+}
+
+finish
