@@ -1,7 +1,5 @@
-/* verify and gradcheck pass on what is right, and name what is wrong: operations that are spoilt one at a time, and kernels
- * with one line broken. */
+/* verify and gradcheck pass on what is right, and name what is wrong: operations that are spoilt one at a time. */
 #include "check/differences.h"
-#include "compute/opencl/program.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 #include "support/verdict.h"
@@ -534,123 +532,6 @@ START_TEST(an_operation_that_fails_is_an_error)
 }
 END_TEST
 
-/* ---- kernels with one line broken ---- */
-
-/* `file` with `from` replaced where it stands first; `also` begins the names of operations that share the line. */
-static const struct {
-    const char *file, *from, *to, *operation, *also;
-} broken_lines[] = {
-    {"gather.cl", "TO_FLOAT(LOAD(from + i)) - LOAD(mean + i)", "TO_FLOAT(LOAD(from + i)) + LOAD(mean + i)",
-     "gather", NULL},
-    {"gather.cl", "(convert_float(from[j]) - mean[j]) * scale[j]", "(convert_float(from[j]) - mean[j])",
-     "gather", NULL},
-    {"gather.cl", "LOAD(from + i) - LOAD(mean + i);\n        STORE(centred * LOAD(scale + i)",
-     "LOAD(from + i) - LOAD(mean + i);\n        STORE(centred", "gather", NULL},
-    {"gather.cl", "(from[j] - mean[j]) * scale[j]", "from[j] * scale[j]", "gather", NULL},
-    {"gather.cl", "j < I; j++", "j < I - 1; j++", "gather", NULL},
-    {"gather.cl", "is_ordered ? order[first + r] : first + r", "first + r", "gather", NULL},
-    {"epilogue.cl", "Y[at] + b[o]", "Y[at]", "linear_forward", NULL},
-    {"epilogue.cl", "is_relu && z < 0.0f", "is_relu && !(z > 0.0f)", "linear_forward", NULL},
-    {"epilogue.cl", "y > 0.0f ? dX[at]", "y >= 0.0f ? dX[at]", "linear_backward_input", NULL},
-    {"epilogue.cl", "isnan(y) ? y", "isnan(y) ? 0.0f", "linear_backward_input", NULL},
-    {"epilogue.cl", "v[at] + penalty * weight", "v[at]", "linear_backward_update", NULL},
-    {"epilogue.cl", "v[at] = velocity", "v[at] = 0.9f * velocity", "linear_backward_update", NULL},
-    {"epilogue.cl", "weight - rate * velocity", "weight + rate * velocity", "linear_backward_update", NULL},
-    {"epilogue.cl", "dW[at] += penalty", "dW[at] -= penalty", "linear_backward_params", NULL},
-    {"gemm_cpu.cl", "z + load_some(b + n + j, count)", "z", "linear_forward", NULL},
-    {"gemm_cpu.cl", "z += load_some(y, count)", "z += z", "linear_forward", NULL},
-    {"gemm_cpu.cl", "z < (VECTOR)(0.0f)", "!(z >= (VECTOR)(0.0f))", "linear_forward", NULL},
-    {"gemm_cpu.cl", "if (columns > VW && tall == MR)", "if (columns > 2 * VW && tall == MR)",
-     "linear_forward", NULL},
-    {"gemm_cpu.cl", "multiply_rows(X + (size_t)m * I + k0, tall, m_end - m",
-     "multiply_rows(X + (size_t)m * I + k0, tall, m_end - m - 1", "linear_forward", NULL},
-    {"gemm_cpu.cl", "Y > (VECTOR)(0.0f)", "Y >= (VECTOR)(0.0f)", "linear_backward_input", NULL},
-    {"gemm_cpu.cl", "isnan(Y)", "isnan(dX)", "linear_backward_input", NULL},
-    {"gemm_cpu.cl", "d += load_some(dX + to, count)", "d += d", "linear_backward_input", NULL},
-    {"gemm_cpu.cl", "to[2 * i].odd = from[i + VW / 2].lo", "to[2 * i].odd = from[i].lo",
-     "linear_backward_input", NULL},
-    {"gemm_cpu.cl", "if (k + i < count)", "if (k + i < count - 1)", "linear_backward_input", NULL},
-    {"gemm_cpu.cl", "d += before", "d += d", "linear_backward_params", NULL},
-    {"gemm_cpu.cl", "penalty * LOAD(W + to)", "0.0f", "linear_backward_params", NULL},
-    {"gemm_cpu.cl", "sum + load_some(db + n, n_end - n) : sum", "sum : sum", "linear_backward_params", NULL},
-    {"gemm_cpu.cl", "n = n0; m0 == 0 && n < n_end", "n = n0; m0 == 0 && n + VW < n_end",
-     "linear_backward_params", NULL},
-    {"gemm_cpu.cl", "load_some(b, count) - rate * step", "load_some(b, count) + rate * step",
-     "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "is_first ? momentum * velocity + d : velocity + d", "momentum * velocity + d",
-     "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "is_first ? momentum * before + d : before + d", "momentum * before + d",
-     "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "velocity += penalty * weight", "", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "(is_first ? decay * weight : weight) - rate * d", "weight - rate * d",
-     "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "weight - rate * velocity", "weight + rate * velocity", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "acc[i][j] + penalty * weight", "acc[i][j]", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "decay * LOAD(w + at)", "LOAD(w + at)", "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "rows >= MR && columns >= NR", "rows >= MR - 1 && columns >= NR",
-     "linear_backward_update", NULL},
-    {"gemm_cpu.cl", "lane_numbers) < count", "lane_numbers) <= count", "linear_backward_params", "linear_"},
-    {"gemm_cpu.cl", "(VECTOR)(row[i][k * step])", "(VECTOR)(row[i][0])", "linear_forward", "linear_"},
-    {"gemm_cpu.cl", "max(0, end - m - i)", "max(0, end - m - i - 1)", "linear_backward_params", "linear_"},
-    {"gemm_cpu.cl", "i0 > 0 ? LOAD(to) + LOAD(tile + at)", "i0 > 0 ? LOAD(tile + at)",
-     "linear_update_forward", NULL},
-    {"gemm_cpu.cl", "LOAD(z + m * NR + j) + load_some(b", "LOAD(z + m * NR + j) - load_some(b",
-     "linear_update_forward", NULL},
-    {"gemm_cpu.cl", "multiply_rows(next_X + (size_t)m * I + i0", "multiply_rows(next_X + (size_t)m * I",
-     "linear_update_forward", NULL},
-    {"softmax.cl", "sum += exp(z[c] - largest)", "sum += exp(z[c])", "softmax_xent", "softmax"},
-    {"softmax.cl", "if (z[c] > largest", "if (z[c] >= largest", "softmax_xent", "softmax"},
-    {"softmax.cl", "log(sum) + (largest - z[label])", "log(sum) - z[label]", "softmax_xent", NULL},
-    {"softmax.cl", "(c == label ? 1.0f : 0.0f)) / B", "(c == label ? 1.0f : 0.0f))", "softmax_xent", NULL},
-    {"softmax.cl", "distance > 0; distance /= 2", "distance > 1; distance /= 2", "softmax_xent", NULL},
-    {"softmax.cl", "2 * group + 1] = corrects[0]", "2 * group + 1] = 0.0f", "softmax_xent", NULL},
-    {"softmax.cl", "group < groups", "group < groups - 1", "softmax_xent", NULL},
-    {"softmax.cl", "r += items", "r += LANES", "softmax_xent", NULL},
-    {"softmax.cl", "units - carry * 1048576.0f", "units", "softmax_xent", NULL},
-    {"softmax.cl", "p[c] = exp(z[c] - largest) / sum", "p[c] = exp(z[c] - largest)", "softmax", NULL},
-    {"bias_gradient.cl", "r < B", "r < B - 1", "linear_backward_params", "linear_backward_update"},
-    {"bias_gradient.cl", "b[o] -= rate * column_sum", "b[o] += rate * column_sum", "linear_backward_update",
-     NULL},
-    {"bias_gradient.cl", "momentum * v[o] + column_sum", "column_sum", "linear_backward_update", NULL},
-    {"update.cl", "w[at] -= rate * g[at]", "w[at] += rate * g[at]", "update", NULL},
-    {"update.cl", "if (at < count)", "if (at <= count)", "update", NULL},
-    {"update.cl", "momentum * v[at] + g[at]", "v[at] + g[at]", "update", NULL},
-};
-#define BROKEN_LINES (sizeof broken_lines / sizeof *broken_lines)
-
-START_TEST(a_broken_kernel_line_is_noticed_and_named)
-{
-    char *const directory = kernel_folder(broken_lines[_i].file, broken_lines[_i].from, broken_lines[_i].to);
-    const bool is_native = !strcmp(broken_lines[_i].file, "gemm_cpu.cl");
-    struct clm_backend *const backend = open_with_kernels(directory, is_native ? "native" : "clblast");
-    char what[256];
-    snprintf(what, sizeof what, "%s: %s", broken_lines[_i].file, broken_lines[_i].from);
-    const struct verdict verdict = verify(backend);
-    expect_named(&verdict, broken_lines[_i].operation, broken_lines[_i].also, what);
-    clm_backend_close(backend);
-    test_directory_remove(directory);
-}
-END_TEST
-
-/* The folder itself changes nothing, and every kernel file is among those broken. */
-START_TEST(unbroken_kernels_of_a_folder_pass)
-{
-    char *const directory = kernel_folder("update.cl", "/*", "/*");
-    struct clm_backend *const backend = open_with_kernels(directory, "default");
-    ck_assert(verify(backend).passed);
-    for (const struct kernel_source *source = kernel_sources; source->name; source++) {
-        bool is_broken = false;
-        for (size_t i = 0; i < BROKEN_LINES; i++)
-            is_broken = is_broken || !strcmp(source->name, broken_lines[i].file);
-        is_broken = is_broken || !strcmp(source->name, "gemm_tiled.cl") || /* test_tiled.c does that */
-                    !strcmp(source->name, "peaks.cl");                     /* no operation of a net */
-        ck_assert_msg(is_broken, "no line of %s is broken by these tests", source->name);
-    }
-    clm_backend_close(backend);
-    test_directory_remove(directory);
-}
-END_TEST
-
 /* ---- gradients ---- */
 
 #define ROWS_MAX 8
@@ -826,8 +707,6 @@ int main(void)
     tcase_add_loop_test(verification, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
     tcase_add_test(verification, mistakes_are_noticed_and_named);
     tcase_add_test(verification, an_operation_that_fails_is_an_error);
-    tcase_add_test(verification, unbroken_kernels_of_a_folder_pass);
-    tcase_add_loop_test(verification, a_broken_kernel_line_is_noticed_and_named, 0, (int)BROKEN_LINES);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);
     tcase_add_test(gradients, wrong_gradients_are_noticed);
     tcase_add_test(gradients, kinks_are_skipped_and_counted);

@@ -1,5 +1,5 @@
 /* The products made for GPUs, on any device: right around the borders of every tile, on devices that allow less, the same
- * bits each time; and a broken line of theirs is noticed. */
+ * bits each time. */
 #include "check/operations.h"
 #include "compute/opencl/candidates.h"
 #include "support/fixtures.h"
@@ -315,67 +315,12 @@ START_TEST(auto_is_offered_them_behind_clblast_and_not_on_a_cpu)
 }
 END_TEST
 
-/* ---- a line broken ---- */
-
-/* `from` replaced where it stands first; `also` begins the names of operations that share the line. */
-static const struct {
-    const char *from, *to, *operation, *also;
-} broken_lines[] = {
-    {"count > 3 ? p[3]", "count > 4 ? p[3]", "linear_forward", "linear_"},
-    {"if (count > 2)", "if (count > 3)", "linear_forward", "linear_"},
-    {"r0 + r < R ? end - k0 - k : 0", "r0 + r < R - 1 ? end - k0 - k : 0", "linear_forward",
-     "linear_backward_input"},
-    {"to[(k + 2) * 4 * wide + r] = quad.z", "to[(k + 2) * 4 * wide + r] = quad.w", "linear_forward",
-     "linear_backward_input"},
-    {"k0 + k < end ? R - r0 - 4 * r : 0", "k0 + k < end - 1 ? R - r0 - 4 * r : 0", "linear_backward_params",
-     "linear_backward_"},
-    {"acc[i][q] += values[i] * quads[q]", "acc[i][q] += values[0] * quads[q]", "linear_forward", "linear_"},
-    {"z < (float4)(0.0f)", "!(z >= (float4)(0.0f))", "linear_forward", NULL},
-    {"acc[i][q] + load_quad(b + n, count, 1)", "acc[i][q]", "linear_forward", NULL},
-    {"min(I, begin + depth)", "I", "linear_forward", NULL},
-    {"z += parts[s * count + at]", "z = parts[s * count + at]", "linear_forward", NULL},
-    {"z += b[at % O]", "", "linear_forward", NULL},
-    {"Y[at] = is_relu && z < 0.0f ? 0.0f : z", "Y[at] = z", "linear_forward", NULL},
-    {"distance > 0; distance /= 2", "distance > 1; distance /= 2", "linear_forward", NULL},
-    {"k += 4 * LANES", "k += 8 * LANES", "linear_forward", NULL},
-    {"left.w * right[j].w", "left.z * right[j].w", "linear_forward", NULL},
-    {"sums[s * LANES] + b[n]", "sums[s * LANES]", "linear_forward", NULL},
-    {"Y > (float4)(0.0f)", "Y >= (float4)(0.0f)", "linear_backward_input", NULL},
-    {"isnan(Y))", "isnan(dX))", "linear_backward_input", NULL},
-    {"min(O, begin + depth)", "O", "linear_backward_input", NULL},
-    {"if (is_masked && !is_cut)", "if (is_masked && is_cut)", "linear_backward_input", NULL},
-    {"d += parts[s * count + at]", "d = parts[s * count + at]", "linear_backward_input", NULL},
-    {"d = Y[at] > 0.0f ? d", "d = Y[at] >= 0.0f ? d", "linear_backward_input", NULL},
-    {"sums[s] += values", "sums[s] = values", "linear_backward_params", "linear_backward_update"},
-    {"r < TILE_M && o < O ? o : -1", "r < TILE_M && o < O - 1 ? o : -1", "linear_backward_params",
-     "linear_backward_update"},
-    {"if (penalty != 0.0f)", "if (penalty == 0.0f)", "linear_backward_params", NULL},
-    {"momentum * *v + d", "*v + d", "linear_backward_update", NULL},
-    {"*b -= rate * direction", "*b += rate * direction", "linear_backward_update", NULL},
-    {"momentum * load_quad(v + at,", "load_quad(v + at,", "linear_backward_update", NULL},
-    {"acc[i][q] + penalty * weight", "acc[i][q]", "linear_backward_update", NULL},
-    {"weight - rate * velocity", "weight + rate * velocity", "linear_backward_update", NULL},
-    {"decay * weight", "weight", "linear_backward_update", NULL},
-    {"barrier(CLK_LOCAL_MEM_FENCE);\n        multiply", "multiply", "linear_forward", NULL},
-};
-
-START_TEST(a_broken_line_is_noticed_and_named)
-{
-    char *const directory = kernel_folder("gemm_tiled.cl", broken_lines[_i].from, broken_lines[_i].to);
-    struct clm_backend *const backend = open_with_kernels(directory, "tiled");
-    const struct verdict verdict = verify(backend);
-    expect_named(&verdict, broken_lines[_i].operation, broken_lines[_i].also, broken_lines[_i].from);
-    clm_backend_close(backend);
-    test_directory_remove(directory);
-}
-END_TEST
-
 int main(void)
 {
     Suite *const suite = suite_create("tiled");
     TCase *const products = tcase_create("products"), *const tiny = tcase_create("tiny");
-    TCase *const choice = tcase_create("choice"), *const lines = tcase_create("lines");
-    TCase *const cases[] = {products, tiny, choice, lines};
+    TCase *const choice = tcase_create("choice");
+    TCase *const cases[] = {products, tiny, choice};
     tcase_add_loop_test(products, borders_of_a_tile_are_right, 0, (int)COUNT_OF(builds));
     tcase_add_loop_test(products, long_sums_are_right, 0, (int)COUNT_OF(builds));
     tcase_add_loop_test(products, bits_are_the_same_each_time, 0, (int)COUNT_OF(builds));
@@ -384,7 +329,6 @@ int main(void)
     tcase_add_test(choice, a_device_that_can_run_none_is_refused);
     tcase_add_test(choice, native_is_our_own_products_for_the_kind_of_device);
     tcase_add_test(choice, auto_is_offered_them_behind_clblast_and_not_on_a_cpu);
-    tcase_add_loop_test(lines, a_broken_line_is_noticed_and_named, 0, (int)COUNT_OF(broken_lines));
     for (size_t c = 0; c < COUNT_OF(cases); c++) {
         tcase_set_timeout(cases[c], 300);
         suite_add_tcase(suite, cases[c]);
