@@ -112,7 +112,7 @@ static clm_status open_native(struct gemm_provider *gemm, struct clm_error *erro
 
 static size_t divide_up(size_t n, size_t by)
 {
-    return (n + by - 1) / by;
+    return n / by + (n % by != 0);
 }
 
 /* Columns of a panel: of W's, and of the packed right-hand matrix. */
