@@ -587,6 +587,7 @@ static const struct {
     {"1,2,\"0\n3,4,1\n", "a quote"},
     {"1,2,0\n3,4\"5,1\n", "line 2, column 2: \"4\"5\" is no number"},
     {"a,b,label\n1,2,0\n3,x,1\n", "line 3, column 2 (b): \"x\" is no number"},
+    {",a,label\n\"r\n1\",1,0\nr2,x,1\n", "line 4, column 2 (a): \"x\" is no number"},
     {"1,2,0\n3,0x10,1\n", "\"0x10\" is no number"},
     {"1,2,0\n3,1_000,1\n", "\"1_000\" is no number"},
     {"1,2,0\n3,1 000,1\n", "\"1 000\" is no number"},
