@@ -156,7 +156,7 @@ START_TEST(test_jpeg)
     unsigned char pixels[SIDE * SIDE * 3];
     struct image image;
     fill_smooth(pixels, channels);
-    jpeg_make(&file, pixels, SIDE, SIDE, channels, _i & 2);
+    jpeg_make(&file, pixels, SIDE, SIDE, channels, _i & 2 ? SCANS_PROGRESSIVE : SCANS_ONE);
     ck_assert_msg(image_decode("picture", file.at, file.size, &image, &error) == CLM_OK, "%s", error.message);
     ck_assert_uint_eq(image.width, SIDE);
     ck_assert_uint_eq(image.height, SIDE);
@@ -399,7 +399,7 @@ START_TEST(test_jpeg_cut_and_changed)
     unsigned char pixels[SIDE * SIDE * 3];
     size_t refused = 0;
     fill_smooth(pixels, 3);
-    jpeg_make(&file, pixels, SIDE, SIDE, 3, _i);
+    jpeg_make(&file, pixels, SIDE, SIDE, 3, _i ? SCANS_PROGRESSIVE : SCANS_ONE);
     const size_t size = file.size;
     for (file.size = 0; file.size + 2 < size; file.size++) /* the last two bytes say that it ends */
         refused_picture("");
@@ -433,9 +433,9 @@ START_TEST(test_jpeg_headers)
 {
     unsigned char pixels[SIDE * SIDE * 4];
     fill_smooth(pixels, 4);
-    jpeg_make(&file, pixels, SIDE, SIDE, 4, false);
+    jpeg_make(&file, pixels, SIDE, SIDE, 4, SCANS_ONE);
     refused_picture("JPEG of 4 components (CMYK)");
-    jpeg_make(&file, pixels, SIDE, SIDE, 1, false);
+    jpeg_make(&file, pixels, SIDE, SIDE, 1, SCANS_ONE);
     const size_t frame = find_frame();
     unsigned char *const at = file.at + frame;
     memset(at + 5, 0xff, 4);
@@ -468,25 +468,13 @@ START_TEST(test_jpeg_headers)
 }
 END_TEST
 
-/* A scan of a progressive picture again and again: each costs a pass over all blocks. */
+/* Each scan may cost a pass over all blocks, and is a few bytes. */
 START_TEST(test_jpeg_scans)
 {
     static unsigned char pixels[SIDE * SIDE];
     fill_smooth(pixels, 1);
-    jpeg_make(&file, pixels, SIDE, SIDE, 1, true);
-    size_t scan = 2, end;
-    while (file.at[scan] != 0xff || file.at[scan + 1] != 0xda)
-        scan++;
-    for (end = scan + 2; file.at[end] != 0xff || file.at[end + 1] == 0; end++)
-        ;
-    const size_t length = end - scan;
-    ck_assert_uint_le(scan + 200 * length, sizeof file.at);
-    for (size_t i = 1; i < 200; i++)
-        memcpy(file.at + scan + i * length, file.at + scan, length);
-    memcpy(file.at + scan + 200 * length, "\xff\xd9", 2);
-    file.size = scan + 200 * length + 2;
-    struct image image;
-    ck_assert_int_eq(image_decode("picture", file.at, file.size, &image, &error), CLM_ERROR_FORMAT);
+    jpeg_make(&file, pixels, SIDE, SIDE, 1, SCANS_MANY);
+    refused_picture("it has more than 100 scans");
 }
 END_TEST
 

@@ -168,6 +168,44 @@ START_TEST(test_index)
 }
 END_TEST
 
+/* As in repeats.c; where that changes, the rows below do not collide, and this tests less. */
+static uint64_t mix(uint64_t hash)
+{
+    hash ^= hash >> 32;
+    hash *= 0xd6e8feb86659fd93u;
+    return hash ^ hash >> 32;
+}
+
+/* Two rows of two words with one hash are two rows. */
+START_TEST(test_collision)
+{
+    const uint64_t values[2][2] = {{77, mix(1 ^ 77) ^ 5}, {99, mix(1 ^ 99) ^ 5}};
+    const uint32_t labels[2] = {0};
+    struct row_index *index = NULL;
+    char source[] = "made";
+    const struct clm_data data = {.features = sizeof values[0], .classes = 1, .source = source};
+    const struct rows rows = {2, values, labels};
+    ck_assert_int_eq(row_index_make(&data, &rows, &index, &error), CLM_OK);
+    ck_assert_uint_eq(row_index_find(index, values[0]), 0);
+    ck_assert_uint_eq(row_index_find(index, values[1]), 1);
+    row_index_free(index);
+}
+END_TEST
+
+/* A feature that changes in the last row alone, or in the last byte of a float alone. */
+START_TEST(test_constant)
+{
+    static const double values[][2] = {{1, 1}, {1, 1}, {1, 1.0000001}};
+    static const uint32_t labels[] = {0, 1, 0};
+    struct clm_data *data = make_data(ELEMENT_FLOAT, values, labels, 3, 0, 2);
+    struct clm_data_summary *summary = summarise(data);
+    ck_assert_uint_eq(summary->constant_features, 1);
+    ck_assert_uint_eq(summary->parts[CLM_TRAIN].repeated, 1);
+    clm_data_summary_free(summary);
+    clm_data_close(data);
+}
+END_TEST
+
 /* ---- warnings ------------------------------------------------------------------------------------------ */
 
 START_TEST(test_no_warning)
@@ -309,6 +347,8 @@ int main(void)
     tcase_add_test(tests, test_deviation_of_large_values);
     tcase_add_loop_test(tests, test_repeated, 0, 2);
     tcase_add_loop_test(tests, test_index, 0, 70);
+    tcase_add_test(tests, test_collision);
+    tcase_add_test(tests, test_constant);
     tcase_add_test(tests, test_no_warning);
     tcase_add_test(tests, test_class_warnings);
     tcase_add_test(tests, test_value_warnings);

@@ -42,11 +42,6 @@ static void hear_warning(j_common_ptr jpeg, int level)
         fail_in_jpeg(jpeg);
 }
 
-static void print_nothing(j_common_ptr jpeg)
-{
-    (void)jpeg;
-}
-
 static void count_scans(j_common_ptr jpeg)
 {
     struct decoding *const decoding = jpeg->client_data;
@@ -71,8 +66,7 @@ static void read_header(struct decoding *decoding)
     jpeg->err = jpeg_std_error(&decoding->errors);
     jpeg->client_data = decoding;
     decoding->errors.error_exit = fail_in_jpeg;
-    decoding->errors.emit_message = hear_warning;
-    decoding->errors.output_message = print_nothing;
+    decoding->errors.emit_message = hear_warning; /* and nothing is left that would print */
     jpeg_create_decompress(jpeg);
     decoding->progress.progress_monitor = count_scans;
     jpeg->progress = &decoding->progress;

@@ -63,7 +63,7 @@ int main(int argc, char **argv)
     for (int channels = 1; channels <= 4; channels += channels == 1 ? 2 : 1) {
         for (int is_progressive = 0; is_progressive < 2; is_progressive++) {
             char name[64];
-            jpeg_make(&file, pixels, 16, 16, channels, is_progressive);
+            jpeg_make(&file, pixels, 16, 16, channels, is_progressive ? SCANS_PROGRESSIVE : SCANS_ONE);
             snprintf(name, sizeof name, "jpeg-%d-%d", channels, is_progressive);
             write_seed(argv[1], name);
         }

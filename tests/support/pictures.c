@@ -102,8 +102,10 @@ void png_make_simple(struct file_bytes *file, uint32_t width, uint32_t height, s
 }
 
 void jpeg_make(struct file_bytes *file, const unsigned char *pixels, unsigned width, unsigned height,
-               int channels, bool is_progressive)
+               int channels, enum jpeg_scans scans)
 {
+    enum { MANY = 1 + 2 * 63 };
+    jpeg_scan_info script[MANY] = {{.comps_in_scan = 1}};
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
     unsigned char *bytes = NULL;
@@ -117,8 +119,19 @@ void jpeg_make(struct file_bytes *file, const unsigned char *pixels, unsigned wi
     jpeg.in_color_space = channels == 1 ? JCS_GRAYSCALE : channels == 3 ? JCS_RGB : JCS_CMYK;
     jpeg_set_defaults(&jpeg);
     jpeg_set_quality(&jpeg, 95, TRUE);
-    if (is_progressive)
+    if (scans == SCANS_PROGRESSIVE)
         jpeg_simple_progression(&jpeg);
+    /* all but the last bit of each coefficient, then the last bit */
+    for (int i = 1; i < MANY; i++)
+        script[i] = (jpeg_scan_info){.comps_in_scan = 1,
+                                     .Ss = (i + 1) / 2,
+                                     .Se = (i + 1) / 2,
+                                     .Ah = i % 2 ? 0 : 1,
+                                     .Al = i % 2 ? 1 : 0};
+    if (scans == SCANS_MANY) {
+        jpeg.scan_info = script;
+        jpeg.num_scans = MANY;
+    }
     jpeg_start_compress(&jpeg, TRUE);
     while (jpeg.next_scanline < height) {
         unsigned char row[1024];

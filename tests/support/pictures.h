@@ -36,8 +36,11 @@ void png_make(struct file_bytes *file, const struct png_form *form, const void *
 void png_make_simple(struct file_bytes *file, uint32_t width, uint32_t height, size_t channels,
                      unsigned char first);
 
+/* SCANS_MANY: of a grey picture, two scans for each coefficient, 127 in all */
+enum jpeg_scans { SCANS_ONE, SCANS_PROGRESSIVE, SCANS_MANY };
+
 /* A JPEG of (height, width, channels) bytes; 4 channels are CMYK. */
 void jpeg_make(struct file_bytes *file, const unsigned char *pixels, unsigned width, unsigned height,
-               int channels, bool is_progressive);
+               int channels, enum jpeg_scans scans);
 
 #endif
