@@ -12,10 +12,10 @@ enum tensor_type {
 };
 
 struct tensor {
-    size_t rows, columns; /* row-major, without gaps, unless in panels */
-    size_t
-        panel; /* 0, or: lies in panels of so many rows, one behind the other, each by columns, the last one
-                             filled up; only a layer's weights do, see weights_create */
+    size_t rows, columns; /* row-major, without gaps, where `panel` is 0 */
+    /* Else it lies in panels of so many rows, one behind the other, each column by column, the last one filled up: the
+     * weights of a layer alone do, see weights_create. */
+    size_t panel;
     enum tensor_type type;
     size_t bytes; /* allocated */
     void *memory; /* the backend's; NULL in an empty tensor, and while memory is being planned */
