@@ -96,6 +96,9 @@ struct clm_backend_options {
     void (*on_note)(void *user, const char *sentence);
     void *note_user;
     bool skip_self_test; /* verify and doctor look at devices that would not pass it */
+    /* Limits on what is allocated, in bytes; 0 for none but the device's own. Of the host's memory, a device that has no
+     * other takes half. */
+    uint64_t device_memory, host_memory;
 };
 
 /* One implementation of the net's operations: reference (plain loops, double), blas (float, CBLAS) or opencl. */
@@ -153,6 +156,9 @@ struct clm_data_options {
     const char *test;   /* path of a test set where the data brings none; NULL for none */
     double validation;  /* rows held out at the end of the training set: a count, or a fraction below 1 */
     size_t limit;       /* keep the first N training rows of what is left; 0 keeps all */
+    /* Bytes of the host's memory that the data may take, 0 for any; idx and npy that are not compressed take none, for
+     * their values stay in the file. */
+    uint64_t memory;
 
     /* An option below is CLM_ERROR_ARGUMENT with data of a format that has no use for it. */
     const char *inputs; /* npz, npy: the array with the inputs; NULL looks for x, x_train and their like */
@@ -301,6 +307,8 @@ struct clm_memory_part {
 struct clm_memory_plan {
     size_t part_count;
     struct clm_memory_part parts[CLM_MEMORY_PARTS_MAX];
+    size_t
+        shard; /* rows of the data on the device, twice, where it is streamed; 0 where all of it is there */
     uint64_t total;     /* bytes at the peak */
     uint64_t available; /* the device's memory; 0 where nothing limits it but the host */
 };
@@ -313,8 +321,20 @@ enum clm_schedule {
     CLM_SCHEDULE_COSINE,   /* rate (1 + cos(π (e - 1) / E)) / 2 */
 };
 
+/* Whether the data is on the device as a whole. */
+enum clm_resident {
+    CLM_RESIDENT_AUTO, /* where it fits */
+    CLM_RESIDENT_YES,  /* or CLM_ERROR_MEMORY */
+    CLM_RESIDENT_NO,   /* in shards, the next of which is read and uploaded while this one is computed on */
+};
+
 struct clm_train_options {
     size_t epochs, batch;
+    enum clm_resident resident;
+    /* Rows that are shuffled together, in blocks of about a megabyte that an epoch draws from the whole set; 0: all rows
+     * where they are resident, else what there is room for. Rounded down to whole blocks. Data that is streamed and data
+     * that is resident give the same bits for the same shard. */
+    size_t shard;
     enum clm_schedule schedule;         /* of learning_rate */
     double learning_rate, momentum, l2; /* l2: the penalty is l2 times the sum of squared weights */
     uint64_t seed;

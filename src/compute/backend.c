@@ -137,6 +137,20 @@ clm_status backend_read(struct clm_backend *be, const struct tensor *tensor, enu
     return be->operations->read(be, tensor, type, host, error);
 }
 
+clm_status backend_write_part(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
+                              enum host_type type, const void *host, struct clm_error *error)
+{
+    const size_t all = tensor->rows * tensor->columns;
+    if (!host_type_fits(type, tensor->type) || type == HOST_DOUBLE || tensor->panel)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "write_part: host type %d does not go with a tensor of type %d in panels of %zu",
+                        type, tensor->type, tensor->panel);
+    if (first > all || count > all - first)
+        return clm_fail(error, CLM_ERROR_SHAPE, "write_part: %zu elements from %zu on of a tensor of %zu",
+                        count, first, all);
+    return count ? be->operations->write_part(be, tensor, first, count, type, host, error) : CLM_OK;
+}
+
 clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
                            struct clm_error *error)
 {

@@ -84,6 +84,13 @@ CLM_MUST_CHECK clm_status backend_write(struct clm_backend *be, struct tensor *t
 CLM_MUST_CHECK clm_status backend_read(struct clm_backend *be, const struct tensor *tensor,
                                        enum host_type type, void *host, struct clm_error *error);
 
+/* Copies host memory over `count` elements of a tensor in row-major order, from element `first` on, and waits for that
+ * alone: it may run in a thread of its own while operations on other tensors are queued and computed. Nothing that is
+ * queued may use this tensor. No HOST_DOUBLE. */
+CLM_MUST_CHECK clm_status backend_write_part(struct clm_backend *be, struct tensor *tensor, size_t first,
+                                             size_t count, enum host_type type, const void *host,
+                                             struct clm_error *error);
+
 /* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows. */
 CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
                                           size_t batch, struct clm_error *error);
@@ -215,6 +222,8 @@ struct backend_operations {
                         struct clm_error *error);
     clm_status (*read)(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
                        struct clm_error *error);
+    clm_status (*write_part)(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
+                             enum host_type type, const void *host, struct clm_error *error);
     clm_status (*prepare)(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
                           struct clm_error *error);
     clm_status (*finish)(struct clm_backend *be, struct clm_error *error);

@@ -44,20 +44,26 @@ void host_release(struct clm_backend *be, void *memory)
     free(memory);
 }
 
+clm_status host_write_part(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
+                           enum host_type type, const void *host, struct clm_error *error)
+{
+    (void)error;
+    const size_t size = be->operations->element_size(tensor->type);
+    if (tensor->type != TENSOR_REAL || size == (type == HOST_FLOAT ? sizeof(float) : sizeof(double)))
+        memcpy((unsigned char *)tensor->memory + first * size, host, count * size);
+    else if (type == HOST_FLOAT)
+        for (size_t i = 0; i < count; i++)
+            ((double *)tensor->memory)[first + i] = ((const float *)host)[i];
+    else
+        for (size_t i = 0; i < count; i++)
+            ((float *)tensor->memory)[first + i] = (float)((const double *)host)[i];
+    return CLM_OK;
+}
+
 clm_status host_write(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
                       struct clm_error *error)
 {
-    (void)error;
-    const size_t count = tensor->rows * tensor->columns, size = be->operations->element_size(tensor->type);
-    if (tensor->type != TENSOR_REAL || size == (type == HOST_FLOAT ? sizeof(float) : sizeof(double)))
-        memcpy(tensor->memory, host, count * size);
-    else if (type == HOST_FLOAT)
-        for (size_t i = 0; i < count; i++)
-            ((double *)tensor->memory)[i] = ((const float *)host)[i];
-    else
-        for (size_t i = 0; i < count; i++)
-            ((float *)tensor->memory)[i] = (float)((const double *)host)[i];
-    return CLM_OK;
+    return host_write_part(be, tensor, 0, tensor->rows * tensor->columns, type, host, error);
 }
 
 clm_status host_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,

@@ -23,6 +23,8 @@ clm_status host_write(struct clm_backend *be, struct tensor *tensor, enum host_t
                       struct clm_error *error);
 clm_status host_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
                      struct clm_error *error);
+clm_status host_write_part(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
+                           enum host_type type, const void *host, struct clm_error *error);
 clm_status host_prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
                         struct clm_error *error);
 clm_status host_finish(struct clm_backend *be, struct clm_error *error);

@@ -16,8 +16,12 @@ void clm_data_close(struct clm_data *data)
         return;
     class_names_free(data->class_names, data->classes);
     free(data->source);
-    free(data->train_values);
-    free(data->test_values);
+    if (!data->train_mapping.start)
+        free(data->train_values);
+    if (!data->test_mapping.start)
+        free(data->test_values);
+    mapping_close(&data->train_mapping);
+    mapping_close(&data->test_mapping);
     free(data->train_labels);
     free(data->test_labels);
     free(data);
@@ -170,13 +174,16 @@ static void take_over(struct contents *read, struct clm_data *data)
     data->channels = train->channels;
     data->classes = read->classes;
     data->class_names = read->class_names;
-    data->train = (struct rows){train->rows, train->values, train->labels};
-    data->test = (struct rows){test->rows, test->values, test->labels};
+    data->train = (struct rows){train->rows, train->values, train->labels, train->mapping.start != NULL};
+    data->test = (struct rows){test->rows, test->values, test->labels, test->mapping.start != NULL};
+    data->train_mapping = train->mapping;
+    data->test_mapping = test->mapping;
     data->train_values = train->values;
     data->train_labels = train->labels;
     data->test_values = test->values;
     data->test_labels = test->labels;
     read->train.values = read->test.values = NULL;
+    read->train.mapping = read->test.mapping = (struct mapping){0};
     read->train.labels = read->test.labels = NULL;
     read->class_names = NULL;
 }
@@ -199,7 +206,7 @@ static clm_status split(struct clm_data *data, double validation, size_t limit, 
     const size_t rest = all - (size_t)held;
     if (rest < all)
         data->validation = (struct rows){all - rest, (const unsigned char *)data->train.values + rest * row,
-                                         data->train.labels + rest};
+                                         data->train.labels + rest, data->train.is_mapped};
     data->train.count = limit && limit < rest ? limit : rest;
     return CLM_OK;
 }

@@ -2,7 +2,7 @@
 #ifndef CLM_DATA_DATA_H
 #define CLM_DATA_DATA_H
 
-#include "base/error.h"
+#include "data/mapping.h"
 
 enum element { ELEMENT_BYTE, ELEMENT_FLOAT };
 
@@ -11,6 +11,7 @@ struct rows {
     size_t count;           /* 0 where the part is missing */
     const void *values;     /* (count, features) of clm_data.element, row-major */
     const uint32_t *labels; /* (count), each < classes */
+    bool is_mapped;         /* values are a file's, see data/mapping.h */
 };
 
 struct clm_data {
@@ -22,7 +23,9 @@ struct clm_data {
     char *source;       /* path it was read from */
     const char *format; /* a name of clm_format_names */
 
-    void *train_values, *test_values; /* what the rows above lie in; freed by clm_data_close */
+    /* What the rows above lie in; freed by clm_data_close. Values are in a mapping, where there is one. */
+    void *train_values, *test_values;
+    struct mapping train_mapping, test_mapping;
     uint32_t *train_labels, *test_labels;
 };
 
@@ -36,10 +39,15 @@ static inline size_t data_element_size(const struct clm_data *data)
     return data->element == ELEMENT_BYTE ? 1 : sizeof(float);
 }
 
+static inline size_t data_row_bytes(const struct clm_data *data)
+{
+    return data->features * data_element_size(data);
+}
+
 /* Row `row` of a part: `features` bytes or floats. */
 static inline const void *data_row(const struct clm_data *data, const struct rows *rows, size_t row)
 {
-    return (const unsigned char *)rows->values + row * data->features * data_element_size(data);
+    return (const unsigned char *)rows->values + row * data_row_bytes(data);
 }
 
 #endif

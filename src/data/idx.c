@@ -166,9 +166,20 @@ static clm_status check_size(const struct stream *stream, const struct header *h
     return CLM_OK;
 }
 
-/* Header and elements of the file at `path`, which must end with them. */
+/* The elements behind the header, in memory of their own; or where they lie, if they may and can. */
+static clm_status read_elements(struct stream *stream, const struct header *header, void **elements,
+                                struct mapping *mapping, struct clm_error *error)
+{
+    if (mapping && header->type == IDX_BYTE && stream_is_file(stream))
+        return stream_map(stream, header->bytes, "its data", mapping, elements, error);
+    *elements = malloc(header->bytes);
+    return *elements ? stream_fill(stream, *elements, header->bytes, "its data", error)
+                     : clm_fail_host_memory(error, stream_path(stream), header->bytes);
+}
+
+/* Header and elements of the file at `path`, which must end with them. Where `mapping` is not NULL, they may be its. */
 static clm_status read_file(const char *path, bool are_labels, struct header *header, void **elements,
-                            struct clm_error *error)
+                            struct mapping *mapping, struct clm_error *error)
 {
     struct stream *stream = NULL;
     *elements = NULL;
@@ -179,16 +190,11 @@ static clm_status read_file(const char *path, bool are_labels, struct header *he
         status = check_size(stream, header, error);
     if (status != CLM_OK)
         goto cleanup;
-    *elements = malloc(header->bytes);
-    if (!*elements) {
-        status = clm_fail_host_memory(error, path, header->bytes);
-        goto cleanup;
-    }
-    status = stream_fill(stream, *elements, header->bytes, "its data", error);
+    status = read_elements(stream, header, elements, mapping, error);
     if (status == CLM_OK)
         status = stream_expect_end(stream, error);
 cleanup:
-    if (status != CLM_OK) {
+    if (status != CLM_OK && !(mapping && mapping->start)) {
         free(*elements);
         *elements = NULL;
     }
@@ -217,7 +223,7 @@ static clm_status convert_floats(const char *path, float *values, size_t rows, s
 static clm_status read_images(const char *path, struct set *set, struct clm_error *error)
 {
     struct header header;
-    const clm_status status = read_file(path, false, &header, &set->values, error);
+    const clm_status status = read_file(path, false, &header, &set->values, &set->mapping, error);
     if (status != CLM_OK)
         return status;
     set->rows = header.dimensions[0];
@@ -237,7 +243,7 @@ static clm_status read_labels(const char *path, const char *images_path, struct 
 {
     struct header header;
     void *bytes = NULL;
-    clm_status status = read_file(path, true, &header, &bytes, error);
+    clm_status status = read_file(path, true, &header, &bytes, NULL, error);
     if (status == CLM_OK && header.dimensions[0] != set->rows)
         status = clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for the %zu images in %s", path,
                           header.dimensions[0], set->rows, images_path);

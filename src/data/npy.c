@@ -27,6 +27,12 @@ static clm_status read_stream(void *from, void *bytes, size_t size, size_t *got,
     return stream_read(from, bytes, size, got, error);
 }
 
+static clm_status map_stream(void *from, size_t size, struct mapping *mapping, void **bytes,
+                             struct clm_error *error)
+{
+    return stream_map(from, size, "its data", mapping, bytes, error);
+}
+
 static clm_status open_source(const char *path, struct stream **stream, struct npy_source *source,
                               struct clm_error *error)
 {
@@ -35,6 +41,7 @@ static clm_status open_source(const char *path, struct stream **stream, struct n
         *source = (struct npy_source){.name = path,
                                       .from = *stream,
                                       .read = read_stream,
+                                      .map = stream_is_file(*stream) ? map_stream : NULL,
                                       .size = stream_bound(*stream),
                                       .is_exact = !stream_is_compressed(*stream)};
     return status;

@@ -85,6 +85,7 @@ static clm_status read_header(const struct npy_source *source, struct npy_header
         (status = npy_header_parse(source->name, text, length, header, error)) ||
         (status = check_size(source, header, NPY_PREFIX_SIZE + length_size + length, error)))
         goto cleanup;
+    header->start = NPY_PREFIX_SIZE + length_size + length;
 cleanup:
     free(text);
     return status;
@@ -247,11 +248,9 @@ static clm_status take_byte(void *user, const unsigned char *item, size_t place,
     return CLM_OK;
 }
 
-static clm_status take_float(void *user, const unsigned char *item, size_t place, struct clm_error *error)
+static clm_status check_float(const struct inputs *inputs, float value, const unsigned char *item,
+                              size_t place, struct clm_error *error)
 {
-    const struct inputs *inputs = user;
-    const float value = to_float(item, inputs->header);
-    ((float *)inputs->set->values)[place] = value;
     if (isfinite(value))
         return CLM_OK;
     const double wide = to_double(load(item, inputs->header), inputs->header->item);
@@ -260,6 +259,55 @@ static clm_status take_float(void *user, const unsigned char *item, size_t place
         "%s: the value in row %zu, feature %zu (counted from 0) is %s%.4g; replace or remove such rows",
         inputs->source->name, place / inputs->set->features, place % inputs->set->features,
         isfinite(wide) ? "more than float32 can hold, " : "", wide);
+}
+
+static clm_status take_float(void *user, const unsigned char *item, size_t place, struct clm_error *error)
+{
+    const struct inputs *inputs = user;
+    const float value = to_float(item, inputs->header);
+    ((float *)inputs->set->values)[place] = value;
+    return check_float(inputs, value, item, place, error);
+}
+
+/* Whether elements lie in the file as they do in a set: on hosts that count from the small end, as NumPy does. */
+static bool is_as_held(const struct npy_header *header, bool is_channels_last)
+{
+    static const uint16_t one = 1;
+    const bool is_byte = header->kind == NPY_UNSIGNED && header->item == 1;
+    const bool is_float = header->kind == NPY_FLOAT && header->item == sizeof(float) &&
+                          !header->is_big_endian && *(const unsigned char *)&one == 1;
+    return (is_byte || (is_float && header->start % sizeof(float) == 0)) && !header->is_fortran &&
+           !is_channels_last;
+}
+
+/* Every value of a mapped array; the pages go as soon as they were seen. */
+static clm_status check_floats(const struct inputs *inputs, struct clm_error *error)
+{
+    const float *const values = inputs->set->values;
+    const size_t count = inputs->set->rows * inputs->set->features;
+    clm_status status = CLM_OK;
+    for (size_t first = 0; status == CLM_OK && first < count; first += CHUNK) {
+        const size_t end = size_min(first + CHUNK, count);
+        bool are_finite = true;
+        for (size_t i = first; i < end; i++)
+            are_finite &= isfinite(values[i]);
+        for (size_t i = first; !are_finite && status == CLM_OK && i < end; i++)
+            status = check_float(inputs, values[i], (const unsigned char *)(values + i), i, error);
+        mapping_forget(values + first, (end - first) * sizeof *values);
+    }
+    return status;
+}
+
+/* Inputs as they lie in the file, and its end behind them. */
+static clm_status map_inputs(struct inputs *inputs, size_t size, struct clm_error *error)
+{
+    const struct npy_source *const source = inputs->source;
+    struct set *const set = inputs->set;
+    clm_status status;
+    if ((status = source->map(source->from, size, &set->mapping, &set->values, error)) ||
+        (status = expect_end(source, error)))
+        return status;
+    return set->element == ELEMENT_FLOAT ? check_floats(inputs, error) : CLM_OK;
 }
 
 clm_status npy_read_inputs(const struct npy_source *source, struct set *set, struct clm_error *error)
@@ -283,7 +331,10 @@ clm_status npy_read_inputs(const struct npy_source *source, struct set *set, str
     if (set->rows > UINT32_MAX)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: %zu rows are more than can be numbered", source->name,
                         set->rows);
-    if (size_mul(set->rows * set->features, is_byte ? 1 : sizeof(float), &size))
+    const bool has_size = size_mul(set->rows * set->features, is_byte ? 1 : sizeof(float), &size);
+    if (has_size && source->map && is_as_held(&header, is_channels_last))
+        return map_inputs(&inputs, size, error);
+    if (has_size)
         set->values = malloc(size);
     if (!set->values)
         return clm_fail_host_memory(error, source->name, size);

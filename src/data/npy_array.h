@@ -9,6 +9,9 @@ struct npy_source {
     const char *name; /* for errors: the file, or "FILE: ARRAY" */
     void *from;
     clm_status (*read)(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error);
+    /* Maps the next bytes instead, as stream_map does; NULL where that cannot be. */
+    clm_status (*map)(void *from, size_t size, struct mapping *mapping, void **bytes,
+                      struct clm_error *error);
     size_t size; /* bytes of the whole array file where is_exact; otherwise it has no more than these */
     bool is_exact;
 };

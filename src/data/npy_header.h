@@ -22,7 +22,8 @@ struct npy_header {
     size_t dimension_count, dimensions[NPY_DIMENSIONS_MAX]; /* none is 0 */
     size_t row;                                             /* elements: the product of all but the first */
     size_t bytes;                                           /* of all elements */
-    char type[24];                                          /* "<f4" */
+    size_t start;  /* byte of the file that they begin at; npy_header_parse does not know it */
+    char type[24]; /* "<f4" */
 };
 
 /* How many bytes hold the length behind the prefix, 2 or 4: by the version. `name` is the array's, for the error. */

@@ -5,7 +5,9 @@
 
 void set_free(struct set *set)
 {
-    free(set->values);
+    if (!set->mapping.start)
+        free(set->values);
+    mapping_close(&set->mapping);
     free(set->labels);
     free(set->labels_path);
     *set = (struct set){0};

@@ -9,8 +9,9 @@ struct set {
     size_t features;
     size_t height, width, channels; /* 0 where rows are no images */
     enum element element;
-    void *values;     /* (rows, features), owned */
-    uint32_t *labels; /* (rows), owned */
+    void *values;           /* (rows, features), owned, or in `mapping` and not to be written to */
+    struct mapping mapping; /* owned */
+    uint32_t *labels;       /* (rows), owned */
     char *labels_path;
     size_t missing; /* values that the file leaves open: NaN until missing_fill replaces them */
 };

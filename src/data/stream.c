@@ -15,7 +15,8 @@
 
 struct stream {
     char *path;
-    gzFile file; /* zlib reads what is not gzipped as it is; NULL where `source` brings the bytes */
+    gzFile file;    /* zlib reads what is not gzipped as it is; NULL where `source` brings the bytes */
+    int descriptor; /* file's */
     stream_source source;
     void *user;
     size_t file_size;
@@ -50,6 +51,7 @@ clm_status stream_open(const char *path, struct stream **out, struct clm_error *
     if (stream) {
         stream->file_size = size;
         stream->path = strdup(path);
+        stream->descriptor = file;
         stream->file = gzdopen(file, "rb");
         if (stream->file)
             file = -1;
@@ -172,6 +174,15 @@ clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *
     return CLM_OK;
 }
 
+static clm_status fail_truncated(const struct stream *stream, size_t end, const char *what, size_t size,
+                                 size_t start, struct clm_error *error)
+{
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: ends after %zu bytes, where %s needs %zu behind the first %zu; the file is truncated",
+        stream->path, end, what, size, start);
+}
+
 clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const char *what,
                        struct clm_error *error)
 {
@@ -179,11 +190,31 @@ clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const ch
     const size_t start = stream->position;
     const clm_status status = stream_read(stream, bytes, size, &got, error);
     if (status == CLM_OK && got < size)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: ends after %zu bytes, where %s needs %zu behind the first %zu; the file is truncated",
-            stream->path, stream->position, what, size, start);
+        return fail_truncated(stream, stream->position, what, size, start, error);
     return status;
+}
+
+bool stream_is_file(const struct stream *stream)
+{
+    return stream->file && gzdirect(stream->file);
+}
+
+clm_status stream_map(struct stream *stream, size_t size, const char *what, struct mapping *mapping,
+                      void **bytes, struct clm_error *error)
+{
+    const size_t start = stream->position;
+    if (start > stream->file_size || size > stream->file_size - start)
+        return fail_truncated(stream, stream->file_size, what, size, start, error);
+    const clm_status status = mapping_open(stream->path, stream->descriptor, start + size, mapping, error);
+    if (status != CLM_OK)
+        return status;
+    if (gzseek(stream->file, (z_off_t)(start + size), SEEK_SET) < 0) {
+        mapping_close(mapping);
+        return describe_failure(stream, error);
+    }
+    stream->position = start + size;
+    *bytes = (unsigned char *)mapping->start + start;
+    return CLM_OK;
 }
 
 clm_status stream_expect_end(struct stream *stream, struct clm_error *error)

@@ -3,7 +3,7 @@
 #ifndef CLM_DATA_STREAM_H
 #define CLM_DATA_STREAM_H
 
-#include "base/error.h"
+#include "data/mapping.h"
 
 struct stream;
 
@@ -39,6 +39,14 @@ CLM_MUST_CHECK clm_status stream_read(struct stream *stream, void *bytes, size_t
  * before. */
 CLM_MUST_CHECK clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const char *what,
                                       struct clm_error *error);
+
+/* Whether the bytes of the stream are those of its file, so that stream_map can be had. */
+bool stream_is_file(const struct stream *stream);
+
+/* Instead of reading them, maps the file up to the end of the next `size` bytes, which *bytes is put to and which are not to be written to; `what` they are
+ * is for the error, CLM_ERROR_FORMAT, where the file ends before. */
+CLM_MUST_CHECK clm_status stream_map(struct stream *stream, size_t size, const char *what,
+                                     struct mapping *mapping, void **bytes, struct clm_error *error);
 
 /* CLM_ERROR_FORMAT unless the end is reached: looks at one byte more, however many may follow. */
 CLM_MUST_CHECK clm_status stream_expect_end(struct stream *stream, struct clm_error *error);

@@ -1,19 +1,17 @@
 #include "train/evaluate.h"
 
 #include "base/size.h"
-#include "train/resident.h"
 
 #define EVALUATION_BATCH 1000
 
 /* Loss of one batch, and its probabilities where they are wanted, in the place of its logits. */
-static clm_status evaluate_batch(struct network *net, const struct resident *data, size_t first, size_t rows,
-                                 struct metrics *sums, float *probabilities, struct clm_error *error)
+static clm_status evaluate_batch(struct network *net, const struct minibatch *batch, struct metrics *sums,
+                                 float *probabilities, struct clm_error *error)
 {
     clm_status status;
-    const struct minibatch batch = {.data = data, .first = first, .rows = rows};
-    struct tensor Z = tensor_first_rows(&net->outputs[net->depth - 1], rows), labels = net->labels;
-    labels.columns = rows;
-    if ((status = network_gather(net, &batch, error)) || (status = network_forward(net, rows, error)) ||
+    struct tensor Z = tensor_first_rows(&net->outputs[net->depth - 1], batch->rows), labels = net->labels;
+    labels.columns = batch->rows;
+    if ((status = network_gather(net, batch, error)) || (status = network_forward(net, batch->rows, error)) ||
         (status = softmax_xent(net->be, &Z, &labels, NULL, sums, error)))
         return status;
     if (probabilities && ((status = softmax(net->be, &Z, &Z, error)) ||
@@ -22,14 +20,18 @@ static clm_status evaluate_batch(struct network *net, const struct resident *dat
     return backend_pace(net->be, error);
 }
 
-clm_status evaluate(struct network *net, const struct resident *data, struct metrics *sums,
+clm_status evaluate(struct network *net, struct feed *feed, const struct rows *rows, struct metrics *sums,
                     float *probabilities, struct clm_score *score, struct clm_error *error)
 {
-    const size_t N = data->values.rows, C = net->widths[net->depth];
-    clm_status status = metrics_reset(net->be, sums, error);
-    for (size_t first = 0; status == CLM_OK && first < N; first += net->batch)
-        status = evaluate_batch(net, data, first, size_min(net->batch, N - first), sums,
-                                probabilities ? probabilities + first * C : NULL, error);
+    const size_t N = rows->count, C = net->widths[net->depth];
+    struct minibatch batch;
+    clm_status status = feed_begin(feed, rows, 0, 0, error);
+    if (status == CLM_OK)
+        status = metrics_reset(net->be, sums, error);
+    for (size_t first = 0; status == CLM_OK && first < N; first += batch.rows)
+        if ((status = feed_batch(feed, first, net->batch, &batch, error)) == CLM_OK)
+            status =
+                evaluate_batch(net, &batch, sums, probabilities ? probabilities + first * C : NULL, error);
     double loss = 0;
     size_t correct = 0;
     if (status == CLM_OK)
@@ -44,41 +46,42 @@ clm_status evaluate(struct network *net, const struct resident *data, struct met
 struct prediction {
     struct clm_backend *be;
     struct network net;
-    struct resident data;
+    struct feed feed;
     struct metrics sums;
 };
 
-static clm_status prediction_create(struct clm_backend *be, const struct clm_model *model,
-                                    const struct clm_data *data, size_t rows, struct prediction *out,
-                                    struct clm_error *error)
+static clm_status create_network(struct prediction *prediction, const struct clm_model *model, size_t batch,
+                                 struct clm_error *error)
 {
-    clm_status status;
-    *out = (struct prediction){.be = be};
-    if ((status = resident_create(be, data, rows, &out->data, error)) ||
-        (status = metrics_create(be, &out->sums, error)))
-        return status;
-    return network_create(be, model->widths, model->depth, size_min(rows, EVALUATION_BATCH), NETWORK_PREDICT,
-                          &out->net, error);
+    const clm_status status = metrics_create(prediction->be, &prediction->sums, error);
+    return status ? status
+                  : network_create(prediction->be, model->widths, model->depth, batch, NETWORK_PREDICT,
+                                   &prediction->net, error);
 }
 
 static void prediction_free(struct prediction *prediction)
 {
+    feed_free(&prediction->feed);
     network_free(&prediction->net);
     metrics_free(prediction->be, &prediction->sums);
-    resident_free(prediction->be, &prediction->data);
 }
 
-/* Whether all of it fits, before any of it is allocated. */
+/* What of the rows is resident, beside the net: before any of it is allocated. */
 static clm_status prediction_plan(struct clm_backend *be, const struct clm_model *model,
-                                  const struct clm_data *data, size_t rows, struct clm_error *error)
+                                  const struct clm_data *data, size_t rows, size_t batch,
+                                  struct residency *residency, struct clm_error *error)
 {
-    struct prediction planned;
+    struct prediction planned = {.be = be};
+    const struct residency_wish wish = {.batch = batch, .rows_together = rows, .rows_most = rows};
     be->memory.is_planning = true;
     be->memory.peak = be->memory.now;
-    const clm_status status = prediction_create(be, model, data, rows, &planned, error);
+    clm_status status = create_network(&planned, model, batch, error);
+    const size_t needed = be->memory.peak;
     prediction_free(&planned);
     be->memory.is_planning = false;
-    return status ? status : memory_check(be, "prediction", be->memory.peak, error);
+    if (status == CLM_OK)
+        status = memory_check(be, "prediction", needed, error);
+    return status ? status : residency_choose(be, data, &wish, be->memory_limit - needed, residency, error);
 }
 
 clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,
@@ -87,6 +90,7 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
 {
     const struct rows *const rows = data_part(data, part);
     struct prediction prediction = {.be = be};
+    struct residency residency;
     struct clm_score unused;
     clm_status status = clm_check_fit(model, data, error);
     if (status != CLM_OK)
@@ -96,13 +100,15 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
                         part == CLM_TRAIN        ? "training"
                         : part == CLM_VALIDATION ? "validation"
                                                  : "test");
-    if ((status = prediction_plan(be, model, data, rows->count, error)))
+    const size_t batch = size_min(rows->count, EVALUATION_BATCH);
+    if ((status = prediction_plan(be, model, data, rows->count, batch, &residency, error)))
         return status;
-    if ((status = prediction_create(be, model, data, rows->count, &prediction, error)) ||
-        (status = resident_write(be, &prediction.data, rows, model, error)) ||
+    if ((status = create_network(&prediction, model, batch, error)) ||
+        (status = feed_create(be, data, rows->count, &residency, false, &prediction.feed, error)) ||
+        (status = feed_normalise(&prediction.feed, model, error)) ||
         (status = network_write(&prediction.net, model, error)))
         goto cleanup;
-    status = evaluate(&prediction.net, &prediction.data, &prediction.sums, probabilities,
+    status = evaluate(&prediction.net, &prediction.feed, rows, &prediction.sums, probabilities,
                       score ? score : &unused, error);
 cleanup:
     prediction_free(&prediction);

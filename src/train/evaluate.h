@@ -2,11 +2,12 @@
 #ifndef CLM_TRAIN_EVALUATE_H
 #define CLM_TRAIN_EVALUATE_H
 
-#include "nn/network.h"
+#include "train/feed.h"
 
-/* The score of all of `data`'s rows in batches of net->batch, as they lie. `sums` is used and left with them. Where
- * `probabilities` is not NULL it gets (rows, classes) in host memory. Waits. */
-CLM_MUST_CHECK clm_status evaluate(struct network *net, const struct resident *data, struct metrics *sums,
-                                   float *probabilities, struct clm_score *score, struct clm_error *error);
+/* The score of all rows in batches of net->batch, as they lie. `feed` brings them, and `sums` is used and left with them.
+ * Where `probabilities` is not NULL it gets (rows, classes) in host memory. Waits. */
+CLM_MUST_CHECK clm_status evaluate(struct network *net, struct feed *feed, const struct rows *rows,
+                                   struct metrics *sums, float *probabilities, struct clm_score *score,
+                                   struct clm_error *error);
 
 #endif

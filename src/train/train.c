@@ -1,10 +1,8 @@
 /* The epoch loop, written once over the backends. */
 #include "base/clock.h"
-#include "base/philox.h"
 #include "base/size.h"
 #include "nn/schedule.h"
 #include "train/evaluate.h"
-#include "train/resident.h"
 #include "train/run_directory.h"
 
 #include <math.h>
@@ -13,38 +11,43 @@
 
 #define PROGRESS_SECONDS 0.25
 
-/* Everything that training holds on the backend. The test set takes the place of the training data at the end. */
+/* Everything that training holds on the backend. Of what is resident, the test set takes the place of the training data
+ * at the end; what is streamed goes through one feed, set by set. */
 struct training {
     struct clm_backend *be;
     const struct clm_data *data;
     const struct clm_train_options *options;
     struct network net;
-    struct resident train, validation, test;
-    struct tensor order; /* (1,N) this epoch's permutation; empty without shuffling */
+    struct residency residency;
+    struct feed train, validation, test;
     struct metrics sums;
-    uint32_t *permutation; /* (N) on the host */
     struct clm_epoch *epochs;
     size_t epoch_count; /* finished */
 };
 
 /* ---- memory ---- */
 
+/* The largest set, where they all go through the same feed. */
+static size_t largest_set(const struct clm_data *data)
+{
+    return size_max(data->train.count, size_max(data->validation.count, data->test.count));
+}
+
 static clm_status create_training_data(struct training *t, struct clm_error *error)
 {
     const struct clm_data *const data = t->data;
-    clm_status status = resident_create(t->be, data, data->train.count, &t->train, error);
-    if (status == CLM_OK && data->validation.count)
-        status = resident_create(t->be, data, data->validation.count, &t->validation, error);
-    if (status == CLM_OK && t->options->shuffle)
-        status = tensor_create(t->be, TENSOR_INDEX, 1, data->train.count, &t->order, error);
-    return status;
+    const size_t rows = t->residency.is_streamed ? largest_set(data) : data->train.count;
+    const clm_status status =
+        feed_create(t->be, data, rows, &t->residency, t->options->shuffle, &t->train, error);
+    if (status != CLM_OK || t->residency.is_streamed || !data->validation.count)
+        return status;
+    return feed_create(t->be, data, data->validation.count, &t->residency, false, &t->validation, error);
 }
 
 static void free_training_data(struct training *t)
 {
-    resident_free(t->be, &t->train);
-    resident_free(t->be, &t->validation);
-    tensor_free(t->be, &t->order);
+    feed_free(&t->train);
+    feed_free(&t->validation);
 }
 
 static clm_status create_network(struct training *t, const struct clm_model *model, struct clm_error *error)
@@ -58,8 +61,8 @@ static clm_status create_network(struct training *t, const struct clm_model *mod
 
 static clm_status create_test_data(struct training *t, struct clm_error *error)
 {
-    return t->data->test.count ? resident_create(t->be, t->data, t->data->test.count, &t->test, error)
-                               : CLM_OK;
+    const size_t rows = t->data->test.count;
+    return rows ? feed_create(t->be, t->data, rows, &t->residency, false, &t->test, error) : CLM_OK;
 }
 
 static void training_free(struct training *t)
@@ -67,8 +70,7 @@ static void training_free(struct training *t)
     network_free(&t->net);
     metrics_free(t->be, &t->sums);
     free_training_data(t);
-    resident_free(t->be, &t->test);
-    free(t->permutation);
+    feed_free(&t->test);
     free(t->epochs);
 }
 
@@ -96,50 +98,87 @@ static void describe_network(const struct training *t, size_t before, struct clm
              t->be->memory.now - before - memory.parameters - memory.velocities - memory.activations - sums);
 }
 
+/* What the net leaves room for. */
+static clm_status choose_residency(struct training *t, const struct clm_model *model, struct clm_error *error)
+{
+    struct clm_backend *const be = t->be;
+    const struct clm_data *const data = t->data;
+    const struct residency_wish wish = {
+        .resident = t->options->resident,
+        .shard = t->options->shard,
+        .batch = t->options->batch,
+        .rows_together = size_max(data->train.count + data->validation.count, data->test.count),
+        .rows_most = largest_set(data)};
+    clm_status status = create_network(t, model, error);
+    const size_t needed = be->memory.peak;
+    network_free(&t->net);
+    metrics_free(be, &t->sums);
+    if (status == CLM_OK)
+        status = memory_check(be, "training", needed, error);
+    return status ? status
+                  : residency_choose(be, data, &wish, be->memory_limit - needed, &t->residency, error);
+}
+
+static void describe_data(const struct training *t, size_t train_bytes, size_t test_bytes,
+                          struct clm_memory_plan *plan)
+{
+    char name[sizeof plan->parts->name];
+    snprintf(name, sizeof name, "two shards of %zu rows", t->residency.shard);
+    add_part(plan,
+             t->residency.is_streamed   ? name
+             : test_bytes > train_bytes ? "test data, at the end"
+                                        : "data set",
+             size_max(train_bytes, test_bytes));
+}
+
+/* The data in its residency, and the net beside it. */
+static clm_status plan_memory(struct training *t, const struct clm_model *model, struct clm_memory_plan *plan,
+                              struct clm_error *error)
+{
+    struct clm_memory_plan rest = {0};
+    size_t test_bytes = 0;
+    t->be->memory.peak = t->be->memory.now;
+    clm_status status = create_training_data(t, error);
+    const size_t train_bytes = feed_bytes(&t->train) + feed_bytes(&t->validation);
+    if (status ==
+        CLM_OK) /* a workspace of an earlier use goes where the new one is larger, and counts where not */
+        status = create_network(t, model, error);
+    if (status != CLM_OK)
+        return status;
+    describe_network(t, train_bytes, &rest);
+    if (!t->residency.is_streamed) {
+        free_training_data(t);
+        if ((status = create_test_data(t, error)))
+            return status;
+        test_bytes = feed_bytes(&t->test);
+    }
+    describe_data(t, train_bytes, test_bytes, plan);
+    for (size_t i = 0; i < rest.part_count; i++)
+        plan->parts[plan->part_count++] = rest.parts[i];
+    plan->total = t->be->memory.peak;
+    return CLM_OK;
+}
+
 static clm_status make_plan(struct clm_backend *be, const struct clm_model *model,
                             const struct clm_data *data, const struct clm_train_options *options,
-                            struct clm_memory_plan *plan, struct clm_error *error)
+                            struct residency *residency, struct clm_memory_plan *plan,
+                            struct clm_error *error)
 {
     struct training t = {.be = be, .data = data, .options = options};
-    size_t train_bytes = 0, test_bytes = 0;
     *plan = (struct clm_memory_plan){.available = be->memory_limit == SIZE_MAX ? 0 : be->memory_limit};
     be->memory.is_planning = true;
     be->memory.peak = be->memory.now;
-    clm_status status = create_training_data(&t, error);
-    if (status == CLM_OK) {
-        train_bytes = resident_bytes(&t.train) + resident_bytes(&t.validation) + t.order.bytes;
-        /* a workspace of an earlier use of the backend goes where the new one is larger, and counts where not */
-        status = create_network(&t, model, error);
-    }
-    struct clm_memory_plan rest = {0};
-    if (status == CLM_OK) {
-        describe_network(&t, train_bytes, &rest);
-        free_training_data(&t);
-        status = create_test_data(&t, error);
-        test_bytes = resident_bytes(&t.test);
-    }
-    if (status == CLM_OK) {
-        add_part(plan, test_bytes > train_bytes ? "test data, at the end" : "data set",
-                 size_max(train_bytes, test_bytes));
-        for (size_t i = 0; i < rest.part_count; i++)
-            plan->parts[plan->part_count++] = rest.parts[i];
-        plan->total = be->memory.peak;
-    }
+    clm_status status = choose_residency(&t, model, error);
+    if (status == CLM_OK)
+        status = plan_memory(&t, model, plan, error);
     training_free(&t);
     be->memory.is_planning = false;
+    *residency = t.residency;
+    plan->shard = t.residency.is_streamed ? t.residency.shard : 0;
     return status ? status : memory_check(be, "training", plan->total, error);
 }
 
 /* ---- an epoch ---- */
-
-static clm_status shuffle(struct training *t, size_t epoch, struct clm_error *error)
-{
-    if (!t->options->shuffle)
-        return CLM_OK;
-    struct philox random = philox_start(t->options->seed, RANDOM_SHUFFLE, (uint32_t)epoch);
-    philox_permutation(&random, t->permutation, t->data->train.count);
-    return backend_write(t->be, &t->order, HOST_INDEX, t->permutation, error);
-}
 
 /* Where a line of progress is due: the only place in an epoch that waits for the device. */
 static clm_status report_progress(struct training *t, size_t epoch, size_t done, double started,
@@ -164,31 +203,26 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
     return CLM_OK;
 }
 
-/* Without rows where the epoch has no more. */
-static struct minibatch minibatch_from(const struct training *t, size_t first)
-{
-    return (struct minibatch){.data = &t->train,
-                              .order = t->options->shuffle ? &t->order : NULL,
-                              .first = first,
-                              .rows = size_min(t->options->batch, t->data->train.count - first)};
-}
-
 static clm_status train_on_all_rows(struct training *t, size_t epoch, double started, double *reported,
                                     struct clm_error *error)
 {
     const struct clm_train_options *const options = t->options;
     const struct step step = {t->epochs[epoch - 1].learning_rate, options->momentum, options->l2};
-    const size_t N = t->data->train.count;
-    struct minibatch batch = minibatch_from(t, 0);
-    clm_status status = network_gather(&t->net, &batch, error);
-    while (status == CLM_OK && batch.rows) {
-        const size_t done = batch.first + batch.rows;
-        const struct minibatch next = minibatch_from(t, done);
-        if ((status = network_step(&t->net, batch.rows, &step, &t->sums, done < N ? &next : NULL, error)) ||
+    struct minibatch batch, next;
+    size_t done = 0;
+    clm_status status;
+    if ((status =
+             feed_begin(&t->train, &t->data->train, options->seed, options->shuffle ? epoch : 0, error)) ||
+        (status = feed_batch(&t->train, 0, options->batch, &batch, error)) ||
+        (status = network_gather(&t->net, &batch, error)))
+        return status;
+    for (; status == CLM_OK && batch.rows; batch = next) {
+        done += batch.rows;
+        if ((status = feed_batch(&t->train, done, options->batch, &next, error)) ||
+            (status = network_step(&t->net, batch.rows, &step, &t->sums, next.rows ? &next : NULL, error)) ||
             (status = backend_pace(t->be, error)))
             break;
         status = report_progress(t, epoch, done, started, reported, error);
-        batch = next;
     }
     return status;
 }
@@ -215,7 +249,7 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
         (struct clm_epoch){.epoch = number,
                            .learning_rate = schedule_rate(t->options->schedule, t->options->learning_rate,
                                                           number, t->options->epochs)};
-    if ((status = shuffle(t, number, error)) || (status = metrics_reset(t->be, &t->sums, error)) ||
+    if ((status = metrics_reset(t->be, &t->sums, error)) ||
         (status = train_on_all_rows(t, number, started, reported, error)) ||
         (status = metrics_read(t->be, &t->sums, &loss, &correct, error)))
         return status;
@@ -227,7 +261,8 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
         return status;
     if (t->data->validation.count) {
         struct clm_score score;
-        if ((status = evaluate(&t->net, &t->validation, &t->sums, NULL, &score, error)))
+        struct feed *const feed = t->residency.is_streamed ? &t->train : &t->validation;
+        if ((status = evaluate(&t->net, feed, &t->data->validation, &t->sums, NULL, &score, error)))
             return status;
         epoch->has_validation = true;
         epoch->validation_loss = score.loss;
@@ -264,26 +299,13 @@ static clm_status check_options(const struct clm_train_options *options, const s
     return CLM_OK;
 }
 
-static clm_status create_host_memory(struct training *t, struct clm_error *error)
-{
-    const size_t N = t->data->train.count;
-    t->epochs = calloc(t->options->epochs, sizeof *t->epochs);
-    if (!t->epochs)
-        return clm_fail_host_memory(error, "the history of epochs", t->options->epochs * sizeof *t->epochs);
-    t->permutation = t->options->shuffle ? malloc(N * sizeof *t->permutation) : NULL;
-    if (t->options->shuffle && !t->permutation)
-        return clm_fail_host_memory(error, "the order of rows", N * sizeof *t->permutation);
-    return CLM_OK;
-}
-
 static clm_status run_epochs(struct training *t, const struct clm_model *model, struct clm_error *error)
 {
     clm_status status;
     double reported = clock_seconds();
     if ((status = create_training_data(t, error)) || (status = create_network(t, model, error)) ||
-        (status = resident_write(t->be, &t->train, &t->data->train, model, error)) ||
-        (t->data->validation.count &&
-         (status = resident_write(t->be, &t->validation, &t->data->validation, model, error))) ||
+        (status = feed_normalise(&t->train, model, error)) ||
+        (!tensor_is_empty(&t->validation.mean) && (status = feed_normalise(&t->validation, model, error))) ||
         (status = network_write(&t->net, model, error)))
         return status;
     const volatile sig_atomic_t *const stop = t->options->stop;
@@ -298,14 +320,16 @@ static clm_status test(struct training *t, const struct clm_model *model, struct
                        struct clm_error *error)
 {
     clm_status status;
-    free_training_data(t);
     result->has_test = t->data->test.count > 0;
+    if (!t->residency.is_streamed)
+        free_training_data(t);
     if (!result->has_test)
         return CLM_OK;
-    if ((status = create_test_data(t, error)) ||
-        (status = resident_write(t->be, &t->test, &t->data->test, model, error)))
+    if (!t->residency.is_streamed &&
+        ((status = create_test_data(t, error)) || (status = feed_normalise(&t->test, model, error))))
         return status;
-    return evaluate(&t->net, &t->test, &t->sums, NULL, &result->test, error);
+    struct feed *const feed = t->residency.is_streamed ? &t->train : &t->test;
+    return evaluate(&t->net, feed, &t->data->test, &t->sums, NULL, &result->test, error);
 }
 
 /* The last step's loss was taken before it: what that step did shows in the parameters alone. */
@@ -339,15 +363,19 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     *result = (struct clm_train_result){0};
     if ((status = check_options(options, data, error)) || (status = model_name_classes(model, data, error)) ||
         (options->out && (status = run_directory_begin(options->out, error))) ||
-        (status = make_plan(be, model, data, options, &plan, error)))
+        (status = make_plan(be, model, data, options, &t.residency, &plan, error)))
         return status;
     if (options->on_plan)
         options->on_plan(options->user, &plan);
     result->memory_planned = plan.total;
     be->memory.peak = be->memory.now;
-    if ((status = create_host_memory(&t, error)) || (status = run_epochs(&t, model, error)) ||
-        (status = network_read(&t.net, model, error)) || (status = check_parameters(model, options, error)) ||
-        (status = test(&t, model, result, error)))
+    t.epochs = calloc(options->epochs, sizeof *t.epochs);
+    if (!t.epochs) {
+        status = clm_fail_host_memory(error, "the history of epochs", options->epochs * sizeof *t.epochs);
+        goto cleanup;
+    }
+    if ((status = run_epochs(&t, model, error)) || (status = network_read(&t.net, model, error)) ||
+        (status = check_parameters(model, options, error)) || (status = test(&t, model, result, error)))
         goto cleanup;
     result->epochs = t.epoch_count;
     result->memory_peak = be->memory.peak;

@@ -265,6 +265,7 @@ static const struct backend_operations operations = {
     .allocate = host_allocate,
     .release = host_release,
     .write = host_write,
+    .write_part = host_write_part,
     .read = host_read,
     .prepare = host_prepare,
     .finish = host_finish,

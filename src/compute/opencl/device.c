@@ -127,7 +127,9 @@ clm_status opencl_device_open(cl_device_id id, const struct clm_device *about, s
     if (!out->context)
         return opencl_fail(error, about->name, "clCreateContext", code);
     out->queue = clCreateCommandQueue(out->context, id, 0, &code);
-    if (!out->queue) {
+    if (out->queue)
+        out->transfers = clCreateCommandQueue(out->context, id, 0, &code);
+    if (!out->transfers) {
         opencl_device_close(out);
         return opencl_fail(error, about->name, "clCreateCommandQueue", code);
     }
@@ -138,8 +140,10 @@ void opencl_device_close(struct opencl_device *device)
 {
     if (device->queue)
         clReleaseCommandQueue(device->queue);
+    if (device->transfers)
+        clReleaseCommandQueue(device->transfers);
     if (device->context)
         clReleaseContext(device->context);
-    device->queue = NULL;
+    device->queue = device->transfers = NULL;
     device->context = NULL;
 }

@@ -6,11 +6,12 @@
 
 #include <CL/cl.h>
 
-/* A device that is open: one context, one queue in order. */
+/* A device that is open: one context, one queue in order for all that computes. */
 struct opencl_device {
     cl_device_id id;
     cl_context context;
     cl_command_queue queue;
+    cl_command_queue transfers; /* of what is uploaded while the other computes */
     struct clm_device about;
     struct opencl_profile *profile; /* records launches; NULL but while a profile is taken */
 };

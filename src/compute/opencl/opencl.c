@@ -133,6 +133,16 @@ static clm_status opencl_read(struct clm_backend *be, const struct tensor *tenso
     return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "read", "clEnqueueReadBuffer", code);
 }
 
+static clm_status opencl_write_part(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
+                                    enum host_type type, const void *host, struct clm_error *error)
+{
+    (void)type;
+    const size_t size = element_size(tensor->type);
+    const cl_int code = clEnqueueWriteBuffer(self(be)->device.transfers, tensor->memory, CL_TRUE,
+                                             first * size, count * size, host, 0, NULL, NULL);
+    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "write_part", "clEnqueueWriteBuffer", code);
+}
+
 static size_t weight_panel(struct clm_backend *be, size_t batch, size_t I, size_t O)
 {
     const struct gemm_provider *const gemm = &self(be)->gemm;
@@ -339,6 +349,7 @@ static const struct backend_operations operations = {
     .release = release,
     .write = opencl_write,
     .read = opencl_read,
+    .write_part = opencl_write_part,
     .prepare = prepare,
     .finish = finish,
     .pace = pace,

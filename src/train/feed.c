@@ -1,0 +1,288 @@
+#include "train/feed.h"
+
+#include "base/size.h"
+
+#include <stdlib.h>
+
+/* ---- memory ---- */
+
+static enum tensor_type value_type(const struct clm_data *data)
+{
+    return data->element == ELEMENT_BYTE ? TENSOR_BYTE : TENSOR_REAL;
+}
+
+static clm_status create_slot(struct feed *feed, size_t rows, bool is_shuffled, struct feed_slot *slot,
+                              struct clm_error *error)
+{
+    struct clm_backend *const be = feed->be;
+    clm_status status;
+    if ((status =
+             tensor_create(be, value_type(feed->data), rows, feed->data->features, &slot->values, error)) ||
+        (status = tensor_create(be, TENSOR_INDEX, 1, rows, &slot->labels, error)))
+        return status;
+    return is_shuffled ? tensor_create(be, TENSOR_INDEX, 1, rows, &slot->order, error) : CLM_OK;
+}
+
+static clm_status create(struct feed *feed, size_t rows, bool is_shuffled, struct clm_error *error)
+{
+    const size_t I = feed->data->features;
+    const size_t room = feed->residency.is_streamed ? size_min(feed->residency.shard, rows) : rows;
+    clm_status status;
+    if (rows > UINT32_MAX)
+        return clm_fail(error, CLM_ERROR_SHAPE,
+                        "a data set of %zu rows is over the %u that rows are counted in; use --limit", rows,
+                        UINT32_MAX);
+    if ((status = tensor_create(feed->be, TENSOR_REAL, 1, I, &feed->mean, error)) ||
+        (status = tensor_create(feed->be, TENSOR_REAL, 1, I, &feed->scale, error)))
+        return status;
+    for (int s = 0; s < (feed->residency.is_streamed ? 2 : 1); s++)
+        if ((status = create_slot(feed, room, is_shuffled, &feed->slots[s], error)))
+            return status;
+    if (!is_shuffled || feed->be->memory.is_planning)
+        return CLM_OK;
+    feed->drawn = malloc(room * sizeof *feed->drawn);
+    return feed->drawn ? CLM_OK
+                       : clm_fail_host_memory(error, "the order of rows", room * sizeof *feed->drawn);
+}
+
+clm_status feed_create(struct clm_backend *be, const struct clm_data *data, size_t rows,
+                       const struct residency *residency, bool is_shuffled, struct feed *out,
+                       struct clm_error *error)
+{
+    *out = (struct feed){.be = be, .data = data, .residency = *residency};
+    const clm_status status = create(out, rows, is_shuffled, error);
+    if (status != CLM_OK)
+        feed_free(out);
+    return status;
+}
+
+static void join_loader(struct feed *feed)
+{
+    if (feed->is_loading)
+        pthread_join(feed->loader, NULL);
+    feed->is_loading = false;
+}
+
+void feed_free(struct feed *feed)
+{
+    if (!feed->be)
+        return;
+    join_loader(feed);
+    for (int s = 0; s < 2; s++) {
+        tensor_free(feed->be, &feed->slots[s].values);
+        tensor_free(feed->be, &feed->slots[s].labels);
+        tensor_free(feed->be, &feed->slots[s].order);
+    }
+    tensor_free(feed->be, &feed->mean);
+    tensor_free(feed->be, &feed->scale);
+    order_free(&feed->order);
+    free(feed->drawn);
+    *feed = (struct feed){0};
+}
+
+size_t feed_bytes(const struct feed *feed)
+{
+    size_t bytes = feed->mean.bytes + feed->scale.bytes;
+    for (int s = 0; s < 2; s++)
+        bytes += feed->slots[s].values.bytes + feed->slots[s].labels.bytes + feed->slots[s].order.bytes;
+    return bytes;
+}
+
+clm_status feed_normalise(struct feed *feed, const struct clm_model *model, struct clm_error *error)
+{
+    const clm_status status = backend_write(feed->be, &feed->mean, HOST_FLOAT, model->mean, error);
+    return status ? status : backend_write(feed->be, &feed->scale, HOST_FLOAT, model->scale, error);
+}
+
+/* ---- rows into their slot ---- */
+
+/* Blocks that the disk is asked for ahead of the one that is uploaded. */
+#define BLOCKS_AHEAD 8
+
+/* What is uploaded in one go: the whole set, or a shard of it. */
+struct piece {
+    size_t shard, rows;
+};
+
+static struct piece piece_at(const struct feed *feed, size_t shard)
+{
+    if (!feed->residency.is_streamed)
+        return (struct piece){0, feed->rows->count};
+    return (struct piece){shard, order_shard_rows(&feed->order, shard)};
+}
+
+/* Where in the set the row lies that belongs into a slot's row: a resident set lies as it is. */
+static size_t set_row(const struct feed *feed, const struct piece *piece, size_t slot_row)
+{
+    return feed->residency.is_streamed ? order_row(&feed->order, piece->shard, slot_row) : slot_row;
+}
+
+static size_t block_rows(const struct feed *feed, const struct piece *piece, size_t first)
+{
+    return size_min(feed->residency.block, piece->rows - first);
+}
+
+static void expect_block(const struct feed *feed, const struct piece *piece, size_t first)
+{
+    if (feed->rows->is_mapped && first < piece->rows)
+        mapping_expect(data_row(feed->data, feed->rows, set_row(feed, piece, first)),
+                       block_rows(feed, piece, first) * data_row_bytes(feed->data));
+}
+
+/* Values and labels of a block. What is mapped comes from the disk on the way, and goes again. */
+static clm_status upload_block(struct feed *feed, const struct piece *piece, struct feed_slot *slot,
+                               size_t first, struct clm_error *error)
+{
+    const size_t rows = block_rows(feed, piece, first), from = set_row(feed, piece, first),
+                 I = feed->data->features;
+    const void *const values = data_row(feed->data, feed->rows, from);
+    const enum host_type type = feed->data->element == ELEMENT_BYTE ? HOST_BYTE : HOST_FLOAT;
+    const clm_status status =
+        backend_write_part(feed->be, &slot->values, first * I, rows * I, type, values, error);
+    if (feed->rows->is_mapped)
+        mapping_forget(values, rows * data_row_bytes(feed->data));
+    return status ? status
+                  : backend_write_part(feed->be, &slot->labels, first, rows, HOST_INDEX,
+                                       feed->rows->labels + from, error);
+}
+
+static clm_status upload_rows(struct feed *feed, const struct piece *piece, struct feed_slot *slot,
+                              struct clm_error *error)
+{
+    const size_t block = feed->residency.block;
+    clm_status status = CLM_OK;
+    if (slot->rows == feed->rows)
+        return CLM_OK;
+    for (size_t ahead = 0; ahead < BLOCKS_AHEAD; ahead++)
+        expect_block(feed, piece, ahead * block);
+    for (size_t first = 0; status == CLM_OK && first < piece->rows; first += block) {
+        expect_block(feed, piece, first + BLOCKS_AHEAD * block);
+        status = upload_block(feed, piece, slot, first, error);
+    }
+    slot->rows = status || feed->residency.is_streamed ? NULL : feed->rows;
+    return status;
+}
+
+/* Of a resident set, all of the epoch's shards one behind the other. */
+static clm_status upload_order(struct feed *feed, const struct piece *piece, struct feed_slot *slot,
+                               struct clm_error *error)
+{
+    struct epoch_order *const order = &feed->order;
+    if (!order->is_shuffled)
+        return CLM_OK;
+    if (feed->residency.is_streamed)
+        order_draw(order, feed->drawn, piece->rows);
+    for (size_t s = 0; !feed->residency.is_streamed && s < order_shard_count(order); s++) {
+        uint32_t *const drawn = feed->drawn + s * order->shard;
+        const size_t rows = order_shard_rows(order, s);
+        order_draw(order, drawn, rows);
+        for (size_t i = 0; i < rows; i++)
+            drawn[i] = (uint32_t)order_row(order, s, drawn[i]);
+    }
+    return backend_write_part(feed->be, &slot->order, 0, piece->rows, HOST_INDEX, feed->drawn, error);
+}
+
+/* The first `count` elements of a row. */
+static struct tensor first_columns(const struct tensor *of, size_t count)
+{
+    struct tensor view = *of;
+    view.columns = count;
+    return view;
+}
+
+static clm_status load(struct feed *feed, size_t shard, struct clm_error *error)
+{
+    struct feed_slot *const slot = &feed->slots[shard % 2];
+    const struct piece piece = piece_at(feed, shard);
+    slot->view = (struct resident){.values = tensor_first_rows(&slot->values, piece.rows),
+                                   .labels = first_columns(&slot->labels, piece.rows),
+                                   .mean = feed->mean,
+                                   .scale = feed->scale};
+    slot->order_view = first_columns(&slot->order, piece.rows);
+    const clm_status status = upload_rows(feed, &piece, slot, error);
+    return status ? status : upload_order(feed, &piece, slot, error);
+}
+
+/* ---- ahead of the backend ---- */
+
+static void *run_loader(void *user)
+{
+    struct feed *const feed = user;
+    feed->loaded = load(feed, feed->shard + 1, &feed->error);
+    return NULL;
+}
+
+/* Begins to load the shard behind this one; at once where there can be no thread. */
+static void load_ahead(struct feed *feed)
+{
+    feed->loaded = CLM_OK;
+    if (!feed->residency.is_streamed || feed->shard + 1 >= order_shard_count(&feed->order))
+        return;
+    feed->is_loading = pthread_create(&feed->loader, NULL, run_loader, feed) == 0;
+    if (!feed->is_loading)
+        run_loader(feed);
+}
+
+static clm_status wait_for_loader(struct feed *feed, struct clm_error *error)
+{
+    join_loader(feed);
+    if (feed->loaded != CLM_OK && error)
+        *error = feed->error;
+    return feed->loaded;
+}
+
+clm_status feed_begin(struct feed *feed, const struct rows *rows, uint64_t seed, size_t epoch,
+                      struct clm_error *error)
+{
+    clm_status status = wait_for_loader(feed, error);
+    if (status != CLM_OK)
+        return status;
+    const bool is_other = feed->rows != rows || feed->order.is_shuffled != (epoch > 0);
+    feed->rows = rows;
+    feed->shard = 0;
+    if (is_other) {
+        order_free(&feed->order);
+        if ((status = order_create(rows->count, feed->residency.shard, feed->residency.block, epoch > 0,
+                                   &feed->order, error)))
+            return status;
+    }
+    if (epoch > 0)
+        order_begin(&feed->order, seed, epoch);
+    /* what is queued may still read the slots */
+    if ((status = backend_finish(feed->be, error)) || (status = load(feed, 0, error)))
+        return status;
+    load_ahead(feed);
+    return CLM_OK;
+}
+
+/* Goes on to the next shard, which is loaded; its predecessor's slot is free once what was queued is computed. */
+static clm_status next_shard(struct feed *feed, struct clm_error *error)
+{
+    clm_status status;
+    if ((status = wait_for_loader(feed, error)) || (status = backend_finish(feed->be, error)))
+        return status;
+    feed->shard++;
+    load_ahead(feed);
+    return CLM_OK;
+}
+
+clm_status feed_batch(struct feed *feed, size_t first, size_t batch, struct minibatch *out,
+                      struct clm_error *error)
+{
+    *out = (struct minibatch){0};
+    if (first == feed->rows->count)
+        return CLM_OK;
+    if (feed->residency.is_streamed && first == (feed->shard + 1) * feed->order.shard) {
+        const clm_status status = next_shard(feed, error);
+        if (status != CLM_OK)
+            return status;
+    }
+    const struct piece piece = piece_at(feed, feed->shard);
+    const struct feed_slot *const slot = &feed->slots[feed->shard % 2];
+    const size_t place = first - feed->shard * feed->order.shard;
+    *out = (struct minibatch){.data = &slot->view,
+                              .order = feed->order.is_shuffled ? &slot->order_view : NULL,
+                              .first = place,
+                              .rows = size_min(batch, piece.rows - place)};
+    return CLM_OK;
+}

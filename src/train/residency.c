@@ -1,0 +1,69 @@
+#include "train/residency.h"
+
+#include "base/size.h"
+#include "train/order.h"
+
+#define SHARDS_LEAST 8 /* of a streamed set: the first one is loaded while nothing is computed */
+
+/* Bytes that a row takes in the backend's memory: its values; and beside them its label and its place in the order. */
+static size_t value_bytes(const struct clm_backend *be, const struct clm_data *data)
+{
+    const enum tensor_type type = data->element == ELEMENT_BYTE ? TENSOR_BYTE : TENSOR_REAL;
+    return data->features * be->operations->element_size(type);
+}
+
+static const size_t other_bytes = 2 * sizeof(uint32_t);
+
+/* Rows that fit into so many bytes, of which the values take a buffer of their own. */
+static size_t rows_in(const struct clm_backend *be, const struct clm_data *data, size_t bytes)
+{
+    const size_t row = value_bytes(be, data);
+    return size_min(bytes / (row + other_bytes), be->allocation_limit / row);
+}
+
+/* Whole blocks of at most `rows` rows, where that is at least a minibatch. Blocks are minibatches where there is no room
+ * for more. */
+static struct residency shards_of(size_t rows, size_t batch, size_t row_bytes, bool is_streamed)
+{
+    const size_t large = order_block(batch, row_bytes), block = rows < large ? batch : large;
+    return (struct residency){rows / block * block, block, is_streamed};
+}
+
+static clm_status fail_small(const struct clm_backend *be, const struct clm_data *data, size_t batch,
+                             size_t room, struct clm_error *error)
+{
+    return clm_fail(error, CLM_ERROR_MEMORY,
+                    "two minibatches of %zu rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves "
+                    "of %s's memory; lower --batch, or raise the limit",
+                    batch, mebibytes(2 * batch * (value_bytes(be, data) + other_bytes)), mebibytes(room),
+                    be->device);
+}
+
+clm_status residency_choose(const struct clm_backend *be, const struct clm_data *data,
+                            const struct residency_wish *wish, size_t room, struct residency *out,
+                            struct clm_error *error)
+{
+    const size_t all = wish->rows_most, row_bytes = data_row_bytes(data), batch = wish->batch;
+    const size_t fixed = 2 * data->features * be->operations->element_size(TENSOR_REAL);
+    const size_t left = room > 2 * fixed ? room - 2 * fixed : 0; /* mean and scale, of two sets */
+    const bool fits = wish->rows_together <= rows_in(be, data, left);
+    const bool is_streamed =
+        wish->resident == CLM_RESIDENT_NO || (wish->resident == CLM_RESIDENT_AUTO && !fits);
+    const size_t few = (all + SHARDS_LEAST - 1) / SHARDS_LEAST, block = order_block(batch, row_bytes);
+    const size_t most = rows_in(be, data, left / 2);
+    size_t shard = wish->shard ? size_max(wish->shard, batch) : is_streamed ? round_up(few, block) : all;
+    if (is_streamed && wish->shard && shard > most && most >= batch)
+        return clm_fail(
+            error, CLM_ERROR_MEMORY,
+            "--shard %zu: two shards of so many rows, %.1f MiB, do not fit into the %.1f MiB that the "
+            "net leaves of %s's memory; up to %zu rows do",
+            wish->shard, mebibytes(2 * shard * (value_bytes(be, data) + other_bytes)), mebibytes(room),
+            be->device, shards_of(most, batch, row_bytes, true).shard);
+    if (is_streamed)
+        shard = size_min(shard, most);
+    if (shard < batch)
+        return fail_small(be, data, batch, room, error);
+    *out = shard < all ? shards_of(shard, batch, row_bytes, is_streamed)
+                       : (struct residency){all, block, is_streamed};
+    return CLM_OK;
+}
