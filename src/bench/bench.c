@@ -84,7 +84,9 @@ static clm_status check_memory(const struct clm_bench_options *options, struct b
         status = create_network(&planned, options, error);
     release(&planned);
     be->memory.is_planning = false;
-    return status ? status : memory_check(be, "the benchmark", be->memory.peak, error);
+    return status ? status
+                  : memory_check(be, "the benchmark", be->memory.peak,
+                                 "lower --batch or --layers, or use --backend blas", error);
 }
 
 /* ---- content ---- */

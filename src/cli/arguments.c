@@ -162,6 +162,24 @@ uint64_t read_seed(const struct argp_state *state, const char *option, const cha
     return value;
 }
 
+uint64_t read_bytes(const struct argp_state *state, const char *option, const char *text)
+{
+    static const char units[] = "KMGT";
+    char digits[24] = "";
+    unsigned long long value = 0;
+    const size_t length = strspn(text, "0123456789");
+    const char *const unit = text[length] ? strchr(units, text[length]) : NULL;
+    if (length < sizeof digits)
+        memcpy(digits, text, length);
+    const unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (!read_digits(digits, &value) || !value || (text[length] && (!unit || text[length + 1])) ||
+        value > UINT64_MAX >> shift)
+        wrong_usage(state,
+                    "%s %s: it has to be a number of bytes, as in %s 512M; K, M, G and T are powers of 1024",
+                    option, text, option);
+    return value << shift;
+}
+
 static bool parse_number(const char *text, double *value)
 {
     char *end;
@@ -499,6 +517,43 @@ static error_t parse_device(int key, char *text, struct argp_state *state)
 }
 
 const struct argp device_arguments = {.options = device_options, .parser = parse_device};
+
+static const struct argp_option memory_options[] = {
+    {"memory", KEY_MEMORY, "SIZE", 0,
+     "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx and npy that "
+     "are not "
+     "compressed stay in their files), half for a device that has no memory of its own (default: what there "
+     "is)",
+     2},
+    {"device-memory", KEY_DEVICE_MEMORY, "SIZE", 0,
+     "memory of the device to take (default: all that it has); data that does not fit is streamed", 2},
+    {0},
+};
+
+static error_t parse_memory(int key, char *text, struct argp_state *state)
+{
+    struct memory_limits *const limits = state->input;
+    switch (key) {
+    case KEY_MEMORY:
+        limits->host = read_bytes(state, "--memory", text);
+        return 0;
+    case KEY_DEVICE_MEMORY:
+        limits->device = read_bytes(state, "--device-memory", text);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp memory_arguments = {.options = memory_options, .parser = parse_memory};
+
+void limit_memory(const struct memory_limits *limits, struct clm_data_options *data,
+                  struct clm_backend_options *backend)
+{
+    data->memory = limits->host / 2;
+    backend->host_memory = limits->host;
+    backend->device_memory = limits->device;
+}
 
 struct device_choice default_device(void)
 {

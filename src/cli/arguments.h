@@ -20,6 +20,10 @@ enum option_key {
     KEY_DEVICE,
     KEY_BACKEND,
     KEY_GEMM,
+    KEY_MEMORY,
+    KEY_DEVICE_MEMORY,
+    KEY_RESIDENT,
+    KEY_SHARD,
     KEY_HIDDEN,
     KEY_INIT,
     KEY_SEED,
@@ -73,6 +77,7 @@ _Noreturn void wrong_usage(const struct argp_state *state, const char *format, .
 /* Values; `option` is for the sentence, as in "--epochs". Wrong ones are wrong usage. */
 size_t read_count(const struct argp_state *state, const char *option, const char *text, size_t least);
 uint64_t read_seed(const struct argp_state *state, const char *option, const char *text);
+uint64_t read_bytes(const struct argp_state *state, const char *option, const char *text); /* 512M */
 double read_number(const struct argp_state *state, const char *option, const char *text);
 double read_not_negative(const struct argp_state *state, const char *option, const char *text);
 double read_momentum(const struct argp_state *state, const char *option, const char *text);
@@ -98,6 +103,17 @@ struct device_choice {
 };
 
 extern const struct argp device_arguments;
+
+/* --memory, --device-memory; its input is a struct memory_limits. */
+struct memory_limits {
+    uint64_t host, device; /* bytes; 0 for none */
+};
+
+extern const struct argp memory_arguments;
+
+/* The same limits for the data and the backend. */
+void limit_memory(const struct memory_limits *limits, struct clm_data_options *data,
+                  struct clm_backend_options *backend);
 
 /* Before parsing: opencl on $CLMLP_DEVICE. */
 struct device_choice default_device(void);

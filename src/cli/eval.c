@@ -124,7 +124,7 @@ static int report(const struct prediction_arguments *arguments, const struct pre
 int command_eval(int argc, char **argv)
 {
     static const struct argp_child children[] = {
-        {&data_arguments, 0, NULL, 0}, {&device_arguments, 0, NULL, 0}, {0}};
+        {&data_arguments, 0, NULL, 0}, {&device_arguments, 0, NULL, 0}, {&memory_arguments, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse_prediction,

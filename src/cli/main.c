@@ -1,9 +1,11 @@
 /* clmlp: the command line. Each command has a file of its own. */
 #include "cli/command.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct command {
     const char *name;
@@ -59,6 +61,25 @@ static _Noreturn void refuse(const char *word)
     exit(EXIT_USAGE);
 }
 
+/* Data stays in its file, which nobody must shorten: what is no longer there cannot be read. */
+static void lose_data(int signal)
+{
+    (void)signal;
+    static const char sentence[] =
+        "\nclmlp: a data file became shorter, or its disk failed, while it was read; nothing was written, "
+        "run it again\n";
+    const ssize_t unused = write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    (void)unused;
+    _exit(EXIT_FAILED);
+}
+
+static void catch_lost_data(void)
+{
+    struct sigaction action = {.sa_handler = lose_data};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
     /* a line at a time, so that a table can be followed through a pipe */
@@ -71,6 +92,7 @@ int main(int argc, char **argv)
               stderr);
         return EXIT_USAGE;
     }
+    catch_lost_data();
     const char *const word = argv[1];
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (!strcmp(word, commands[i].name))

@@ -14,6 +14,7 @@ error_t parse_prediction(int key, char *text, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &arguments->data;
         state->child_inputs[1] = &arguments->device;
+        state->child_inputs[2] = &arguments->memory;
         return 0;
     case KEY_SPLIT:
         arguments->part = read_part(state, text);
@@ -34,6 +35,7 @@ error_t parse_prediction(int key, char *text, struct argp_state *state)
             wrong_usage(state, "a model is needed, as in run/model.safetensors");
         if (!arguments->data.source)
             wrong_usage(state, "--data is needed, as in --data fashion-mnist");
+        limit_memory(&arguments->memory, &arguments->data, &arguments->device.options);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

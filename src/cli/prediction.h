@@ -9,6 +9,7 @@ struct prediction_arguments {
     enum clm_part part;
     struct clm_data_options data;
     struct device_choice device;
+    struct memory_limits memory;
     const char *out, *json;
 };
 

@@ -12,6 +12,7 @@
 struct arguments {
     struct clm_data_options data;
     struct device_choice device;
+    struct memory_limits memory;
     struct sizes hidden;
     const char *init;
     struct clm_train_options train;
@@ -45,6 +46,16 @@ static const struct argp_option options[] = {
     {"seed", KEY_SEED, "N", 0, "of weights and order; same seed, device and build: same bits (default: 1)",
      4},
     {"shuffle", KEY_SHUFFLE, "on|off", 0, "a new order of rows each epoch (default: on)", 4},
+    {"resident", KEY_RESIDENT, "auto|yes|no", 0,
+     "keep the data on the device as a whole: auto (default; where it fits), yes, or no: read and uploaded "
+     "in shards, the "
+     "next one while this one is computed on",
+     4},
+    {"shard", KEY_SHARD, "ROWS", 0,
+     "rows that are shuffled together, drawn from the whole set in blocks of about a megabyte (default: all "
+     "where "
+     "they are resident, else what there is room for); resident or not, the same shard gives the same bits",
+     4},
     {NULL, 0, NULL, 0, "Output:", 5},
     {"out", KEY_OUT, "DIR", 0,
      "run directory: model.safetensors, run.json, history.csv, curves.png; one that holds a run is refused",
@@ -63,6 +74,15 @@ static enum clm_schedule read_schedule(const struct argp_state *state, const cha
         if (!strcmp(text, names[i]))
             return (enum clm_schedule)i;
     wrong_usage(state, "--schedule %s: it has to be cooldown, constant, linear or cosine", text);
+}
+
+static enum clm_resident read_resident(const struct argp_state *state, const char *text)
+{
+    if (!strcmp(text, "auto"))
+        return CLM_RESIDENT_AUTO;
+    if (strcmp(text, "yes") && strcmp(text, "no"))
+        wrong_usage(state, "--resident %s: it has to be auto, yes or no", text);
+    return strcmp(text, "yes") ? CLM_RESIDENT_NO : CLM_RESIDENT_YES;
 }
 
 static bool read_switch(const struct argp_state *state, const char *text)
@@ -87,6 +107,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &arguments->data;
         state->child_inputs[1] = &arguments->device;
+        state->child_inputs[2] = &arguments->memory;
         return 0;
     case KEY_HIDDEN:
         arguments->hidden = read_hidden(state, text);
@@ -126,6 +147,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_SHUFFLE:
         train->shuffle = read_switch(state, text);
         return 0;
+    case KEY_RESIDENT:
+        train->resident = read_resident(state, text);
+        return 0;
+    case KEY_SHARD:
+        train->shard = read_count(state, "--shard", text, 1);
+        return 0;
     case KEY_OUT:
         train->out = read_name(state, "--out", text);
         return 0;
@@ -137,6 +164,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case ARGP_KEY_END:
         if (!arguments->data.source)
             wrong_usage(state, "--data is needed: what to train on, as in --data fashion-mnist");
+        limit_memory(&arguments->memory, &arguments->data, &arguments->device.options);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -329,7 +357,7 @@ cleanup:
 int command_train(int argc, char **argv)
 {
     static const struct argp_child children[] = {
-        {&data_arguments, 0, NULL, 0}, {&device_arguments, 0, NULL, 0}, {0}};
+        {&data_arguments, 0, NULL, 0}, {&device_arguments, 0, NULL, 0}, {&memory_arguments, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,

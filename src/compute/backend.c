@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-clm_status clm_backend_open(const struct clm_backend_options *options, struct clm_backend **out,
+static clm_status open_kind(const struct clm_backend_options *options, struct clm_backend **out,
                             struct clm_error *error)
 {
-    *out = NULL;
     switch (options->kind) {
     case CLM_BACKEND_REFERENCE:
         return reference_open(out, error);
@@ -18,6 +17,28 @@ clm_status clm_backend_open(const struct clm_backend_options *options, struct cl
     }
     return clm_fail(error, CLM_ERROR_ARGUMENT, "backend %d is none of reference, blas and opencl",
                     options->kind);
+}
+
+/* A limit of 0 is none. */
+static void limit_memory(struct clm_backend *be, uint64_t bytes, const char *by)
+{
+    if (!bytes || bytes >= be->memory_limit)
+        return;
+    be->memory_limit = (size_t)bytes;
+    be->limited_by = by;
+}
+
+clm_status clm_backend_open(const struct clm_backend_options *options, struct clm_backend **out,
+                            struct clm_error *error)
+{
+    *out = NULL;
+    const clm_status status = open_kind(options, out, error);
+    if (status != CLM_OK)
+        return status;
+    limit_memory(*out, options->device_memory, "--device-memory");
+    if ((*out)->uses_host_memory)
+        limit_memory(*out, options->host_memory / 2, "half of --memory");
+    return CLM_OK;
 }
 
 void clm_backend_close(struct clm_backend *be)
@@ -59,10 +80,11 @@ static clm_status create(struct clm_backend *be, enum tensor_type type, size_t r
         return clm_fail(error, CLM_ERROR_SHAPE, "a matrix of %zu x %zu is %s", rows, columns,
                         rows && columns ? "too large to address" : "empty");
     if (bytes > be->allocation_limit)
-        return clm_fail(error, CLM_ERROR_MEMORY,
-                        "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once "
-                        "(CL_DEVICE_MAX_MEM_ALLOC_SIZE); lower --batch, --hidden or --limit",
-                        rows, columns, mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
+        return clm_fail(
+            error, CLM_ERROR_MEMORY,
+            "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once "
+            "(CL_DEVICE_MAX_MEM_ALLOC_SIZE); use --resident no, or lower --batch, --hidden or --limit",
+            rows, columns, mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
     void *memory = NULL;
     if (!be->memory.is_planning) {
         const clm_status status = be->operations->allocate(be, bytes, &memory, error);
@@ -167,15 +189,13 @@ clm_status backend_pace(struct clm_backend *be, struct clm_error *error)
     return be->operations->pace(be, error);
 }
 
-clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes, struct clm_error *error)
+clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes, const char *remedy,
+                        struct clm_error *error)
 {
     if (bytes <= be->memory_limit)
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_MEMORY,
-        "%s needs %.1f MiB, %s has %.1f MiB (CL_DEVICE_GLOBAL_MEM_SIZE); lower --batch, --hidden or "
-        "--limit, or use --backend blas",
-        what, mebibytes(bytes), be->device, mebibytes(be->memory_limit));
+    return clm_fail(error, CLM_ERROR_MEMORY, "%s needs %.1f MiB, and %s has %.1f MiB (%s); %s", what,
+                    mebibytes(bytes), be->device, mebibytes(be->memory_limit), be->limited_by, remedy);
 }
 
 /* ---- metrics ---- */

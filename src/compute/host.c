@@ -19,6 +19,8 @@ clm_status host_open(const struct backend_operations *operations, enum clm_backe
     be->operations = operations;
     be->kind = kind;
     be->memory_limit = be->allocation_limit = SIZE_MAX;
+    be->limited_by = "its addresses";
+    be->uses_host_memory = true;
     snprintf(be->device, sizeof be->device, "%s", device);
     snprintf(be->provider, sizeof be->provider, "%s", provider);
     return CLM_OK;

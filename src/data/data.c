@@ -145,6 +145,19 @@ static clm_status name_classes(const struct known_set *known, bool has_own_test,
     return status;
 }
 
+static clm_status check_memory(const char *path, const struct contents *read, uint64_t memory,
+                               struct clm_error *error)
+{
+    const size_t taken = set_memory(&read->train) + set_memory(&read->test);
+    if (!memory || taken <= memory)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_MEMORY,
+        "%s: takes %.1f MiB of memory, where half of --memory is %.1f MiB; raise it, or convert the data "
+        "(clmlp data convert --to npy): npy of uint8 and float32, and idx of bytes, stay in their files",
+        path, mebibytes(taken), mebibytes(memory));
+}
+
 static clm_status read_all(const char *path, const struct clm_data_options *options, struct contents *read,
                            const struct format **format, struct clm_error *error)
 {
@@ -154,6 +167,8 @@ static clm_status read_all(const char *path, const struct clm_data_options *opti
     clm_status status = read_source(path, options, read, format, error);
     if (status == CLM_OK && options->test)
         status = read_test(options, read, &read->test, error);
+    if (status == CLM_OK)
+        status = check_memory(path, read, options->memory, error);
     if (status == CLM_OK)
         status = check_same_shape(&read->train, &read->test, error);
     if (status == CLM_OK)

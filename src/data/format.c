@@ -283,6 +283,22 @@ static clm_status recognise_directory(const char *path, const struct format *onl
     return status;
 }
 
+/* A file that is read has to fit, before it is. */
+static clm_status check_memory(const char *path, const struct format *format, uint64_t memory,
+                               struct clm_error *error)
+{
+    struct stat about;
+    if (!memory || format->maps || stat(path, &about) || !S_ISREG(about.st_mode) ||
+        (uint64_t)about.st_size <= memory)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_MEMORY,
+        "%s: has %.1f MiB and is read into memory, where half of --memory is %.1f MiB; raise it, or "
+        "convert the file where there is memory (clmlp data convert --to npy): npy and idx "
+        "stay in their files",
+        path, mebibytes((uint64_t)about.st_size), mebibytes(memory));
+}
+
 clm_status format_read(const char *path, const char *name, const struct request *request,
                        struct contents *out, const struct format **format, struct clm_error *error)
 {
@@ -302,6 +318,8 @@ clm_status format_read(const char *path, const char *name, const struct request 
         status = recognise_file(path, format, error);
     if (status == CLM_OK && !request->training)
         status = check_options(*format, path, request->options, error);
+    if (status == CLM_OK)
+        status = check_memory(archive ? archive : path, *format, request->options->memory, error);
     if (status == CLM_OK)
         status = (*format)->read(archive ? archive : path, is_directory && !archive, request, out, error);
     if (status != CLM_OK)

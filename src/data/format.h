@@ -37,6 +37,7 @@ enum {
 struct format {
     const char *name;
     unsigned takes; /* of the options above */
+    bool maps;      /* files that are not compressed, instead of reading them into memory */
     bool (*recognises_file)(const struct file_head *head);
     bool (*recognises_directory)(const char *path); /* NULL where there are only files */
     bool (*recognises_entry)(const char *name);     /* a file in a tar archive; NULL where it reads none */

@@ -416,6 +416,7 @@ static clm_status read_idx(const char *path, bool is_directory, const struct req
 
 const struct format idx_format = {
     .name = "idx",
+    .maps = true,
     .recognises_file = recognises_file,
     .recognises_directory = recognises_directory,
     .read = read_idx,

@@ -293,6 +293,7 @@ static bool recognises_file(const struct file_head *head)
 const struct format npy_format = {
     .name = "npy",
     .takes = TAKES_INPUTS | TAKES_LABEL,
+    .maps = true,
     .recognises_file = recognises_file,
     .recognises_directory = recognises_directory,
     .read = read_npy,

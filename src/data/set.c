@@ -63,6 +63,12 @@ uint32_t set_largest_label(const struct set *set)
     return largest;
 }
 
+size_t set_memory(const struct set *set)
+{
+    const size_t value = set->element == ELEMENT_BYTE ? 1 : sizeof(float);
+    return set->rows * (sizeof *set->labels + (set->mapping.start ? 0 : set->features * value));
+}
+
 size_t contents_class_count(const struct contents *contents)
 {
     return contents->classes ? contents->classes : (size_t)set_largest_label(&contents->train) + 1;

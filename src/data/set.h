@@ -45,6 +45,9 @@ CLM_MUST_CHECK clm_status set_check_labels(const struct set *set, size_t classes
 
 uint32_t set_largest_label(const struct set *set);
 
+/* Bytes of the host's memory that its rows take: none of values that are mapped. */
+size_t set_memory(const struct set *set);
+
 /* Classes of a training set that has rows: those that are known, else the largest label plus one. */
 size_t contents_class_count(const struct contents *contents);
 

@@ -80,7 +80,7 @@ static clm_status prediction_plan(struct clm_backend *be, const struct clm_model
     prediction_free(&planned);
     be->memory.is_planning = false;
     if (status == CLM_OK)
-        status = memory_check(be, "prediction", needed, error);
+        status = memory_check(be, "prediction", needed, "use --backend blas", error);
     return status ? status : residency_choose(be, data, &wish, be->memory_limit - needed, residency, error);
 }
 
@@ -100,8 +100,12 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
                         part == CLM_TRAIN        ? "training"
                         : part == CLM_VALIDATION ? "validation"
                                                  : "test");
-    const size_t batch = size_min(rows->count, EVALUATION_BATCH);
-    if ((status = prediction_plan(be, model, data, rows->count, batch, &residency, error)))
+    size_t batch = size_min(rows->count, EVALUATION_BATCH);
+    while ((status = prediction_plan(be, model, data, rows->count, batch, &residency, error)) ==
+               CLM_ERROR_MEMORY &&
+           batch > 1)
+        batch /= 2;
+    if (status != CLM_OK)
         return status;
     if ((status = create_network(&prediction, model, batch, error)) ||
         (status = feed_create(be, data, rows->count, &residency, false, &prediction.feed, error)) ||

@@ -114,7 +114,8 @@ static clm_status choose_residency(struct training *t, const struct clm_model *m
     network_free(&t->net);
     metrics_free(be, &t->sums);
     if (status == CLM_OK)
-        status = memory_check(be, "training", needed, error);
+        status = memory_check(be, "training, without its data,", needed,
+                              "lower --batch or --hidden, or use --backend blas", error);
     return status ? status
                   : residency_choose(be, data, &wish, be->memory_limit - needed, &t->residency, error);
 }
@@ -175,7 +176,9 @@ static clm_status make_plan(struct clm_backend *be, const struct clm_model *mode
     be->memory.is_planning = false;
     *residency = t.residency;
     plan->shard = t.residency.is_streamed ? t.residency.shard : 0;
-    return status ? status : memory_check(be, "training", plan->total, error);
+    return status ? status
+                  : memory_check(be, "training with resident data", plan->total,
+                                 "use --resident auto, or lower --limit", error);
 }
 
 /* ---- an epoch ---- */
@@ -307,6 +310,9 @@ static clm_status run_epochs(struct training *t, const struct clm_model *model, 
         (status = feed_normalise(&t->train, model, error)) ||
         (!tensor_is_empty(&t->validation.mean) && (status = feed_normalise(&t->validation, model, error))) ||
         (status = network_write(&t->net, model, error)))
+        return status;
+    /* what stays is uploaded before the first epoch's clock runs */
+    if (!t->residency.is_streamed && (status = feed_begin(&t->train, &t->data->train, 0, 0, error)))
         return status;
     const volatile sig_atomic_t *const stop = t->options->stop;
     while (status == CLM_OK && t->epoch_count < t->options->epochs && !(t->epoch_count && stop && *stop)) {

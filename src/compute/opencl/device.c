@@ -122,7 +122,10 @@ clm_status opencl_device_open(cl_device_id id, const struct clm_device *about, s
                               struct clm_error *error)
 {
     cl_int code;
+    cl_bool is_unified = CL_FALSE;
     *out = (struct opencl_device){.id = id, .about = *about};
+    (void)clGetDeviceInfo(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof is_unified, &is_unified, NULL);
+    out->uses_host_memory = is_unified || about->type == CLM_DEVICE_CPU;
     out->context = clCreateContext(NULL, 1, &id, NULL, NULL, &code);
     if (!out->context)
         return opencl_fail(error, about->name, "clCreateContext", code);

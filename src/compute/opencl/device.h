@@ -13,6 +13,7 @@ struct opencl_device {
     cl_command_queue queue;
     cl_command_queue transfers; /* of what is uploaded while the other computes */
     struct clm_device about;
+    bool uses_host_memory;
     struct opencl_profile *profile; /* records launches; NULL but while a profile is taken */
 };
 

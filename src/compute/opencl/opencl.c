@@ -404,12 +404,14 @@ static clm_status open_one(cl_device_id id, const struct clm_device *about,
                                      .on_note = options->on_note,
                                      .note_user = options->note_user,
                                      .memory_limit = (size_t)about->global_memory,
-                                     .allocation_limit = (size_t)about->max_allocation};
+                                     .allocation_limit = (size_t)about->max_allocation,
+                                     .limited_by = "CL_DEVICE_GLOBAL_MEM_SIZE"};
     snprintf(own->base.device, sizeof own->base.device, "%s", about->name);
     snprintf(own->base.provider, sizeof own->base.provider, "%s", gemm->name);
     own->gemm = (struct gemm_provider){
         .operations = gemm, .backend = &own->base, .device = &own->device, .kernels = &own->kernels};
     status = opencl_device_open(id, about, &own->device, error);
+    own->base.uses_host_memory = own->device.uses_host_memory;
     if (status == CLM_OK)
         status = kernels_build(&own->device, &own->kernels, error);
     if (status == CLM_OK && gemm->open)

@@ -1,0 +1,118 @@
+#!/bin/sh
+# Data that does not fit: training within limits on memory gives what training without them gives.
+#
+#   test_streaming.sh PROGRAM ROOT
+set -eu
+program=$(realpath "$1")
+root=$2
+# shellcheck source=tests/house/count.sh
+. "$root/tests/house/count.sh"
+
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+cd "$temporary"
+unset CLMLP_DATA NO_COLOR ARGP_HELP_FMT
+export XDG_CACHE_HOME="$temporary/cache"
+
+# run ARGUMENT...: into out, err and status.
+run() {
+    status=0
+    "$program" "$@" >out 2>err || status=$?
+}
+
+# check WHAT CONDITION...
+check() {
+    what=$1
+    shift
+    if "$@"; then
+        passed
+    else
+        failed "$what (exit $status)
+$(tail -n 5 out err)"
+    fi
+}
+
+# shellcheck disable=SC2317 # called through check
+has_line() { grep -Eq -- "$2" "$1"; }
+
+# refuses PATTERN ARGUMENT...: wrong usage of train.
+refuses() {
+    pattern=$1
+    shift
+    run train --data set "$@"
+    check "train $*: wrong usage" [ "$status" -eq 2 ]
+    check "train $*: says $pattern" has_line err "^clmlp: train: .*$pattern"
+}
+
+# fails PATTERN ARGUMENT...: of training.
+fails() {
+    pattern=$1
+    shift
+    run train --hidden 32 --gemm native "$@"
+    check "train $*: fails" [ "$status" -eq 1 ]
+    check "train $*: says $pattern" has_line err "^clmlp: train: .*$pattern"
+}
+
+refuses "it has to be a number of bytes" --memory 12X
+refuses "it has to be a number of bytes" --memory 0
+refuses "it has to be a number of bytes" --memory 99999999999G
+refuses "it has to be a number of bytes" --device-memory M
+refuses "it has to be auto, yes or no" --resident maybe
+refuses "it has to be a whole number of at least 1" --shard 0
+
+# 10000 training rows of 3072 bytes: 29.3 MiB
+"$program" data make --rows 2000 --seed 3 --out cifar >out
+"$program" data convert --data cifar --to npy --out set >out
+
+# train OUT OPTION...
+train() {
+    directory=$1
+    shift
+    run train --hidden 32 --gemm native --epochs 1 --batch 100 --lr 0.01 --val 500 --out "$directory" "$@"
+    check "train $*: done" [ "$status" -eq 0 ]
+}
+
+train limited --data set --memory 20M
+check "a limit of 20 MiB: half of it is planned" has_line out "at the peak .* of 10\.0 MiB"
+shard=$(sed -n 's/^  two shards of \([0-9]*\) rows.*/\1/p' out)
+check "a limit of 20 MiB: its shards" [ "${shard:-0}" -ge 1000 ]
+train resident --data set --resident yes --shard "$shard"
+check "the same shards, resident" has_line out "^  data set +[0-9.]+ MiB"
+check "the same model" cmp limited/model.safetensors resident/model.safetensors
+train streamed --data cifar --resident no --shard "$shard"
+tail -c 390000 limited/model.safetensors >a
+tail -c 390000 streamed/model.safetensors >b
+check "the same parameters from rows that are not mapped" cmp a b # but names of classes
+rm -rf limited resident
+train limited --data set --backend blas --device-memory 10M
+shard=$(sed -n 's/^  two shards of \([0-9]*\) rows.*/\1/p' out)
+train resident --data set --backend blas --shard "${shard:-1}"
+check "blas: the same model" cmp limited/model.safetensors resident/model.safetensors
+run eval resident/model.safetensors --gemm native --data set
+cp out whole
+run eval resident/model.safetensors --gemm native --data set --device-memory 17M
+check "eval within a limit" cmp out whole
+run eval resident/model.safetensors --gemm native --data set --device-memory 3M
+check "eval within a low limit" [ "$status" -eq 0 ]
+
+fails "two minibatches of 128 rows" --data set --device-memory 3500K
+fails "training with resident data needs .*--device-memory" --data set --resident yes --device-memory 10M
+fails "training, without its data, needs .*--device-memory" --data set --device-memory 100K
+fails "half of --memory is 10.0 MiB; raise it, or convert" --data cifar --memory 20M
+tar -cf cifar.tar cifar
+fails "is read into memory, where half of --memory is 10.0 MiB" --data cifar.tar --memory 20M
+
+# A file that is shortened while it is trained on. The first epoch's line says that training is under way.
+"$program" train --data set --hidden 32 --gemm native --epochs 1000 --resident no >out 2>err &
+training=$!
+for _ in $(seq 300); do
+    if grep -q "^    1 " out; then break; fi
+    sleep 0.1
+done
+: >set/x_train.npy
+status=0
+wait $training || status=$?
+check "a file that becomes shorter: ends" [ "$status" -eq 1 ]
+check "a file that becomes shorter: a sentence" has_line err "^clmlp: a data file became shorter"
+
+finish
