@@ -190,6 +190,7 @@ START_TEST(test_types)
     static struct bytes file;
     const char *type = types[_i];
     const bool is_byte = type[1] == 'u' && type[2] == '1';
+    size_t mapped_floats = 0;
     for (int variant = 0; variant < 6; variant++) {
         const bool is_fortran = variant % 2;
         char text[128];
@@ -204,6 +205,7 @@ START_TEST(test_types)
         snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': %s, 'shape': (4, 3), }", type,
                  is_fortran ? "True" : "False");
         start_npy(&file, 1 + (unsigned)variant / 2, text);
+        const bool is_float = type[1] == 'f' && type[2] == '4' && *type != '>' && file.size % 4 == 0;
         for (int i = 0; i < 12; i++)
             add_item(&file, type, (double)expected[is_fortran ? i % 4 * 3 + i / 4 : i]);
         put_file("x.npy", file.at, file.size);
@@ -214,6 +216,8 @@ START_TEST(test_types)
         ck_assert_uint_eq(clm_data_features(data), 3);
         ck_assert_uint_eq(data->height, 0);
         ck_assert(clm_data_is_bytes(data) == is_byte);
+        ck_assert(data->train.is_mapped == ((is_byte || is_float) && !is_fortran));
+        mapped_floats += is_float && !is_fortran;
         for (int i = 0; i < 12; i++) {
             const float got = is_byte ? (float)((const unsigned char *)data->train.values)[i]
                                       : ((const float *)data->train.values)[i];
@@ -222,6 +226,7 @@ START_TEST(test_types)
         }
         clm_data_close(data);
     }
+    ck_assert(strcmp(type, "<f4") != 0 || mapped_floats > 0);
 }
 END_TEST
 
@@ -506,6 +511,29 @@ START_TEST(test_directory_of_arrays)
 }
 END_TEST
 
+/* Floats behind a header that no program would write are read where they cannot be mapped: at any byte. */
+START_TEST(test_crooked_header)
+{
+    static const float elements[4] = {1, -2, 0.5F, 8};
+    static struct bytes file;
+    char text[128] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }";
+    for (int i = 0; i < _i; i++)
+        strcat(text, " ");
+    file.size = 0;
+    add(&file, "\x93NUMPY\x01\x00", 8);
+    add_little(&file, strlen(text), 2);
+    add(&file, text, strlen(text));
+    const bool is_aligned = file.size % sizeof(float) == 0;
+    add(&file, elements, sizeof elements);
+    put_file("x.npy", file.at, file.size);
+    put_labels("y.npy", 2);
+    struct clm_data *data = open_file("x.npy");
+    ck_assert(data->train.is_mapped == is_aligned);
+    ck_assert_mem_eq(data->train.values, elements, sizeof elements);
+    clm_data_close(data);
+}
+END_TEST
+
 START_TEST(test_gzipped)
 {
     static struct bytes file;
@@ -517,6 +545,7 @@ START_TEST(test_gzipped)
     refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_IO, "there is no");
     struct clm_data *data = open_with(&(struct clm_data_options){.source = path, .label = "y.npy"});
     ck_assert_mem_eq(data->train.values, "abcdefgh", 8);
+    ck_assert(!data->train.is_mapped);
     clm_data_close(data);
     put_gzipped("x.npy.gz", file.at, file.size - 1);
     refused_with(&(struct clm_data_options){.source = path, .label = "y.npy"}, CLM_ERROR_FORMAT,
@@ -900,6 +929,7 @@ int main(void)
     tcase_add_test(tests, test_label_values);
     tcase_add_test(tests, test_names);
     tcase_add_test(tests, test_directory_of_arrays);
+    tcase_add_loop_test(tests, test_crooked_header, 0, 4);
     tcase_add_test(tests, test_gzipped);
     tcase_add_test(tests, test_numpy_files);
     tcase_add_loop_test(tests, test_npz_damaged, 0, 2);
