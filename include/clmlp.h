@@ -266,11 +266,32 @@ CLM_MUST_CHECK clm_status clm_model_save(const struct clm_model *model, const ch
                                          struct clm_error *error);
 void clm_model_free(struct clm_model *model);
 
+/* What the inputs' mean and scale, 1 / deviation, are taken from: nothing (they stay as they are), all values together, or
+ * each feature's own values. */
+enum clm_standardise { CLM_STANDARDISE_NONE, CLM_STANDARDISE_GLOBAL, CLM_STANDARDISE_FEATURE };
+
+struct clm_standardised {
+    size_t rows;            /* of the training part, which is all that is looked at */
+    size_t constant;        /* features of scale 0 */
+    double mean, deviation; /* of all values; 0 with CLM_STANDARDISE_NONE */
+};
+
+/* Fits the model's input normalisation to the training part of `data`, in one pass; `fitted` may be NULL.
+ *
+ * A feature whose deviation is 0, or not above 2^-24 of its mean, which is rounding noise in float32, gets the scale 0:
+ * it is 0 in whatever data the model is given, for nothing was learned about it. CLM_ERROR_FORMAT names a value that is not
+ * finite, or a feature of a range above 8e37, and the model is left as it was. */
+CLM_MUST_CHECK clm_status clm_model_standardise(struct clm_model *model, const struct clm_data *data,
+                                                enum clm_standardise how, struct clm_standardised *fitted,
+                                                struct clm_error *error);
+
 size_t clm_model_depth(const struct clm_model *model);               /* linear layers */
 size_t clm_model_width(const struct clm_model *model, size_t index); /* 0 the inputs … depth the classes */
 const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL where unnamed */
 const float *clm_model_weight(const struct clm_model *model, size_t layer);    /* (O,I) */
 const float *clm_model_bias(const struct clm_model *model, size_t layer);      /* (O) */
+const float *clm_model_mean(const struct clm_model *model);                    /* (I), of the inputs */
+const float *clm_model_scale(const struct clm_model *model);                   /* (I) */
 
 /* ---- training ------------------------------------------------------------------------------------------ */
 
@@ -383,7 +404,8 @@ struct clm_gradcheck_options {
     double l2;
     const char *init;
     uint64_t seed;
-    const struct clm_data *data; /* NULL: random inputs and labels */
+    const struct clm_data *data;      /* NULL: random inputs and labels */
+    enum clm_standardise standardise; /* with data */
 };
 
 struct clm_gradcheck_row {

@@ -259,6 +259,17 @@ enum clm_part read_part(const struct argp_state *state, const char *text)
     return CLM_TEST;
 }
 
+enum clm_standardise read_standardise(const struct argp_state *state, const char *text)
+{
+    static const char *const names[] = {[CLM_STANDARDISE_NONE] = "none",
+                                        [CLM_STANDARDISE_GLOBAL] = "global",
+                                        [CLM_STANDARDISE_FEATURE] = "feature"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(text, names[i]))
+            return (enum clm_standardise)i;
+    wrong_usage(state, "--standardize %s: it has to be none, global or feature", text);
+}
+
 /* --resize: 32x24 */
 static void read_resize(const struct argp_state *state, const char *text, struct clm_data_options *options)
 {

@@ -80,6 +80,7 @@ const char *read_name(const struct argp_state *state, const char *option, const 
 const char *read_init(const struct argp_state *state, const char *text);
 enum clm_part read_part(const struct argp_state *state, const char *text); /* --split */
 struct sizes read_sizes(const struct argp_state *state, const char *option, const char *text);
+enum clm_standardise read_standardise(const struct argp_state *state, const char *text); /* --standardize */
 /* --hidden: a list of sizes, or none */
 struct sizes read_hidden(const struct argp_state *state, const char *text);
 

@@ -183,7 +183,7 @@ train --hidden 3x4 a list
 train --hidden -3 a list
 train --shuffle maybe on or off
 train --optimizer adam sgd
-train --standardize global none
+train --standardize median none, global or feature
 train --init normal: a number
 train --init normal:x a number
 train --init normal:-1 at least 0
