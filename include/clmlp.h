@@ -147,12 +147,25 @@ enum clm_header { CLM_HEADER_DETECTED, CLM_HEADER_YES, CLM_HEADER_NO };
  * and `limit` is applied; the same mean replaces values of the training, validation and test part. */
 enum clm_missing { CLM_MISSING_REFUSED, CLM_MISSING_MEAN, CLM_MISSING_ZERO };
 
+/* Which rows of the training set are held out for validation. Both parts keep the file's order.
+ *
+ *   last        those at its end
+ *   random      each set of so many rows is as likely
+ *   stratified  the same within each class, which gives held_out * rows_of_class / rows rows, up or down to a whole number so
+ *               that the sum is exact: classes that gave none so far come first, then those with the largest remainder. A
+ *               class keeps a row to train on, so that one of a single row gives none; where classes of so few rows cannot
+ *               give their share, others give more. CLM_ERROR_ARGUMENT where that is not enough.
+ */
+enum clm_split { CLM_SPLIT_LAST, CLM_SPLIT_RANDOM, CLM_SPLIT_STRATIFIED };
+
 struct clm_data_options {
     const char *source; /* a name (fashion-mnist, mnist, cifar10, cifar100) or a path */
     const char *format; /* NULL recognises the content; a name of clm_format_names */
     const char *test;   /* path of a test set where the data brings none; NULL for none */
-    double validation;  /* rows held out at the end of the training set: a count, or a fraction below 1 */
-    size_t limit;       /* keep the first N training rows of what is left; 0 keeps all */
+    double validation;  /* rows of the training set that are held out: a count, or a fraction below 1 */
+    enum clm_split validation_by;
+    uint64_t validation_seed; /* random, stratified: the same seed and labels hold out the same rows */
+    size_t limit;             /* keep the first N training rows of what is left; 0 keeps all */
 
     /* An option below is CLM_ERROR_ARGUMENT with data of a format that has no use for it. */
     const char *inputs; /* npz, npy: the array with the inputs; NULL looks for x, x_train and their like */

@@ -63,10 +63,7 @@ static enum clm_schedule read_schedule(const struct argp_state *state, const cha
                                         [CLM_SCHEDULE_CONSTANT] = "constant",
                                         [CLM_SCHEDULE_LINEAR] = "linear",
                                         [CLM_SCHEDULE_COSINE] = "cosine"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(text, names[i]))
-            return (enum clm_schedule)i;
-    wrong_usage(state, "--schedule %s: it has to be cooldown, constant, linear or cosine", text);
+    return (enum clm_schedule)read_choice(state, "--schedule", text, names, sizeof names / sizeof *names);
 }
 
 static bool read_switch(const struct argp_state *state, const char *text)
@@ -149,14 +146,24 @@ static error_t parse(int key, char *text, struct argp_state *state)
 
 /* ---- what is printed ---- */
 
-static void print_header(const struct clm_data *data, const struct clm_model *model,
-                         const struct clm_backend *backend)
+/* How the validation rows were taken; nothing where they are the last. */
+static void print_split(const struct clm_data_options *asked)
+{
+    if (asked->validation_by != CLM_SPLIT_LAST)
+        printf(" (%s, seed %ju)", asked->validation_by == CLM_SPLIT_RANDOM ? "random" : "stratified",
+               (uintmax_t)asked->validation_seed);
+}
+
+static void print_header(const struct clm_data_options *asked, const struct clm_data *data,
+                         const struct clm_model *model, const struct clm_backend *backend)
 {
     size_t parameters = 0;
     printf("data      %s (%s): %zu training", clm_data_source(data), clm_data_format(data),
            clm_data_rows(data, CLM_TRAIN));
-    if (clm_data_rows(data, CLM_VALIDATION))
+    if (clm_data_rows(data, CLM_VALIDATION)) {
         printf(", %zu validation", clm_data_rows(data, CLM_VALIDATION));
+        print_split(asked);
+    }
     if (clm_data_rows(data, CLM_TEST))
         printf(", %zu test", clm_data_rows(data, CLM_TEST));
     printf(" rows of %zu %s, %zu classes\nnet       ", clm_data_features(data),
@@ -334,7 +341,7 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
         (status = clm_backend_open(&arguments->device.options, &backend, error)))
         goto cleanup;
     if (!arguments->is_quiet) {
-        print_header(data, model, backend);
+        print_header(&arguments->data, data, model, backend);
         print_inputs(arguments->standardise, &fitted, clm_data_features(data));
         print_settings(&arguments->train, clm_data_rows(data, CLM_TRAIN));
     }
