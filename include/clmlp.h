@@ -150,12 +150,25 @@ enum clm_header { CLM_HEADER_DETECTED, CLM_HEADER_YES, CLM_HEADER_NO };
  * and `limit` is applied; the same mean replaces values of the training, validation and test part. */
 enum clm_missing { CLM_MISSING_REFUSED, CLM_MISSING_MEAN, CLM_MISSING_ZERO };
 
+/* Which rows of the training set are held out for validation. Both parts keep the file's order.
+ *
+ *   last        those at its end
+ *   random      each set of so many rows is as likely
+ *   stratified  the same within each class, which gives held_out * rows_of_class / rows rows, up or down to a whole number so
+ *               that the sum is exact: classes that gave none so far come first, then those with the largest remainder. A
+ *               class keeps a row to train on, so that one of a single row gives none; where classes of so few rows cannot
+ *               give their share, others give more. CLM_ERROR_ARGUMENT where that is not enough.
+ */
+enum clm_split { CLM_SPLIT_LAST, CLM_SPLIT_RANDOM, CLM_SPLIT_STRATIFIED };
+
 struct clm_data_options {
     const char *source; /* a name (fashion-mnist, mnist, cifar10, cifar100) or a path */
     const char *format; /* NULL recognises the content; a name of clm_format_names */
     const char *test;   /* path of a test set where the data brings none; NULL for none */
-    double validation;  /* rows held out at the end of the training set: a count, or a fraction below 1 */
-    size_t limit;       /* keep the first N training rows of what is left; 0 keeps all */
+    double validation;  /* rows of the training set that are held out: a count, or a fraction below 1 */
+    enum clm_split validation_by;
+    uint64_t validation_seed; /* random, stratified: the same seed and labels hold out the same rows */
+    size_t limit;             /* keep the first N training rows of what is left; 0 keeps all */
     /* Bytes of the host's memory that the data may take, 0 for any; idx and npy that are not compressed take none, for
      * their values stay in the file. */
     uint64_t memory;
@@ -272,11 +285,32 @@ CLM_MUST_CHECK clm_status clm_model_save(const struct clm_model *model, const ch
                                          struct clm_error *error);
 void clm_model_free(struct clm_model *model);
 
+/* What the inputs' mean and scale, 1 / deviation, are taken from: nothing (they stay as they are), all values together, or
+ * each feature's own values. */
+enum clm_standardise { CLM_STANDARDISE_NONE, CLM_STANDARDISE_GLOBAL, CLM_STANDARDISE_FEATURE };
+
+struct clm_standardised {
+    size_t rows;            /* of the training part, which is all that is looked at */
+    size_t constant;        /* features of scale 0 */
+    double mean, deviation; /* of all values; 0 with CLM_STANDARDISE_NONE */
+};
+
+/* Fits the model's input normalisation to the training part of `data`, in one pass; `fitted` may be NULL.
+ *
+ * A feature whose deviation is 0, or not above 2^-24 of its mean, which is rounding noise in float32, gets the scale 0:
+ * it is 0 in whatever data the model is given, for nothing was learned about it. CLM_ERROR_FORMAT names a value that is not
+ * finite, or a feature of a range above 8e37, and the model is left as it was. */
+CLM_MUST_CHECK clm_status clm_model_standardise(struct clm_model *model, const struct clm_data *data,
+                                                enum clm_standardise how, struct clm_standardised *fitted,
+                                                struct clm_error *error);
+
 size_t clm_model_depth(const struct clm_model *model);               /* linear layers */
 size_t clm_model_width(const struct clm_model *model, size_t index); /* 0 the inputs … depth the classes */
 const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL where unnamed */
 const float *clm_model_weight(const struct clm_model *model, size_t layer);    /* (O,I) */
 const float *clm_model_bias(const struct clm_model *model, size_t layer);      /* (O) */
+const float *clm_model_mean(const struct clm_model *model);                    /* (I), of the inputs */
+const float *clm_model_scale(const struct clm_model *model);                   /* (I) */
 
 /* ---- training ------------------------------------------------------------------------------------------ */
 
@@ -403,7 +437,8 @@ struct clm_gradcheck_options {
     double l2;
     const char *init;
     uint64_t seed;
-    const struct clm_data *data; /* NULL: random inputs and labels */
+    const struct clm_data *data;      /* NULL: random inputs and labels */
+    enum clm_standardise standardise; /* with data */
 };
 
 struct clm_gradcheck_row {

@@ -264,7 +264,13 @@ START_TEST(test_value_warnings)
         {{{0, 1}, {1, 0}, {1, 1}, {0, 0}}, ELEMENT_BYTE, "No byte is above 1"},
         {{{3, 3}, {3, 3}, {1, 1}, {0, 0}}, ELEMENT_BYTE, "All training rows are the same"},
         {{{0, 1}, {1, 0.5}, {200, 100}, {100, 200}}, ELEMENT_FLOAT, "The mean of the test set, 150"},
-        {{{-30, 1}, {1, 0.5}, {0, 1}, {1, 0}}, ELEMENT_FLOAT, "Values go from -30 to 1"},
+        {{{-30, 1}, {1, 0.5}, {0, 1}, {1, 0}},
+         ELEMENT_FLOAT,
+         "Values go from -30 to 1, and floats are taken as they are"},
+        {{{0.25, 1}, {100.25, 0}, {0, 1}, {1, 0}},
+         ELEMENT_FLOAT,
+         "one goes from 0.25 to 100.25, another from 0 to 1, which is hardly learned from"},
+        {{{-1, 0.001}, {1, 0.003}, {0, 1}, {1, 0}}, ELEMENT_FLOAT, "use --standardize feature"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct clm_data *data = make_data(cases[i].element, cases[i].values, labels, 2, 2, 2);
@@ -272,6 +278,36 @@ START_TEST(test_value_warnings)
         ck_assert_msg(warns(summary, cases[i].part), "no \"%s\"", cases[i].part);
         clm_data_summary_free(summary);
         clm_data_close(data);
+    }
+}
+END_TEST
+
+/* Ranges of less than 100 to 1; a feature that never changes has none; of many features, a few narrow ones are let pass. */
+START_TEST(test_even_features)
+{
+    static const uint32_t labels[] = {0, 1};
+    static const double even[][2] = {{0, 1}, {1, 100.5}}, constant[][2] = {{0, 5}, {1000, 5}};
+    for (int i = 0; i < 2; i++) {
+        struct clm_data *data = make_data(ELEMENT_FLOAT, i ? constant : even, labels, 2, 0, 2);
+        struct clm_data_summary *summary = summarise(data);
+        ck_assert(!warns(summary, "differ in scale"));
+        clm_data_summary_free(summary);
+        clm_data_close(data);
+    }
+    for (size_t narrow = 3; narrow <= 4; narrow++) { /* of 31, and a tenth of them is three */
+        float values[2][31] = {{0}};
+        for (size_t i = 0; i < 31; i++)
+            values[1][i] = i < narrow ? 0.001f : 1;
+        char source[] = "made";
+        uint32_t own[] = {0, 1};
+        const struct clm_data data = {.features = 31,
+                                      .classes = 2,
+                                      .element = ELEMENT_FLOAT,
+                                      .source = source,
+                                      .train = {2, values, own}};
+        struct clm_data_summary *summary = summarise(&data);
+        ck_assert(warns(summary, "differ in scale") == (narrow == 4));
+        clm_data_summary_free(summary);
     }
 }
 END_TEST
@@ -352,6 +388,7 @@ int main(void)
     tcase_add_test(tests, test_no_warning);
     tcase_add_test(tests, test_class_warnings);
     tcase_add_test(tests, test_value_warnings);
+    tcase_add_test(tests, test_even_features);
     tcase_add_test(tests, test_fashion_mnist);
     tcase_add_test(tests, test_sheet);
     suite_add_tcase(suite, tests);

@@ -14,7 +14,8 @@ enum random_stream {
     RANDOM_TEST,
     RANDOM_SYNTHETIC,
     RANDOM_IMAGE_FOLDER,
-    RANDOM_SHEET
+    RANDOM_SHEET,
+    RANDOM_SPLIT
 };
 
 /* A stream of its own for each use and each part of it (a layer, an epoch): the upper half of the counter. */

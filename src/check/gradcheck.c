@@ -58,18 +58,22 @@ static clm_status check_options(const struct clm_gradcheck_options *options, con
     return clm_check_fit(model, data, error);
 }
 
+/* As gather does it. */
+static float normalised(const struct clm_model *model, const struct clm_data *data, size_t at)
+{
+    const size_t i = at % data->features;
+    const float raw = data->element == ELEMENT_BYTE ? (float)((const uint8_t *)data->train.values)[at]
+                                                    : ((const float *)data->train.values)[at];
+    return (raw - model->mean[i]) * model->scale[i];
+}
+
 static void fill_inputs(struct gradcheck *g)
 {
     const struct clm_data *const data = g->options->data;
     const size_t B = g->options->batch, I = g->model->widths[0], C = g->model->widths[g->model->depth];
     struct philox random = philox_start(g->options->seed, RANDOM_TEST, 3);
     for (size_t i = 0; i < B * I; i++)
-        if (!data)
-            g->X[i] = (float)philox_normal(&random);
-        else if (data->element == ELEMENT_BYTE)
-            g->X[i] = (float)((const uint8_t *)data->train.values)[i] * (1 / 255.0f);
-        else
-            g->X[i] = ((const float *)data->train.values)[i];
+        g->X[i] = data ? normalised(g->model, data, i) : (float)philox_normal(&random);
     for (size_t r = 0; r < B; r++)
         g->labels[r] = data ? data->train.labels[r] : philox_below(&random, (uint32_t)C);
 }
@@ -274,20 +278,30 @@ static clm_status check_parameter(struct gradcheck *g, const struct parameter *p
 
 /* ---- the whole ---- */
 
-static clm_status prepare(struct gradcheck *g, struct clm_backend *backend, struct clm_error *error)
+static clm_status make_model(struct gradcheck *g, struct clm_error *error)
 {
     const struct clm_gradcheck_options *const options = g->options;
-    const struct clm_backend_options reference = {.kind = CLM_BACKEND_REFERENCE};
     const struct clm_model_options model = {.sizes = options->sizes,
                                             .size_count = options->size_count,
                                             .init = options->init,
                                             .seed = options->seed,
                                             .is_bytes =
                                                 options->data && options->data->element == ELEMENT_BYTE};
+    clm_status status = clm_model_create(&model, &g->model, error);
+    if (status == CLM_OK)
+        status = check_options(options, g->model, error);
+    if (status == CLM_OK && options->data)
+        status = clm_model_standardise(g->model, options->data, options->standardise, NULL, error);
+    return status;
+}
+
+static clm_status prepare(struct gradcheck *g, struct clm_backend *backend, struct clm_error *error)
+{
+    const struct clm_gradcheck_options *const options = g->options;
+    const struct clm_backend_options reference = {.kind = CLM_BACKEND_REFERENCE};
     double loss_error = 0;
     clm_status status;
-    if ((status = clm_model_create(&model, &g->model, error)) ||
-        (status = check_options(options, g->model, error)) || (status = make_inputs(g, error)) ||
+    if ((status = make_model(g, error)) || (status = make_inputs(g, error)) ||
         (status = clm_backend_open(&reference, &g->reference, error)) ||
         (status = create_side(&g->device_side, backend, g, error)) ||
         (status = create_side(&g->reference_side, g->reference, g, error)) ||

@@ -266,6 +266,28 @@ struct sizes read_sizes(const struct argp_state *state, const char *option, cons
     }
 }
 
+/* "idx, npy or csv" in `list`, which it returns. */
+static const char *list_names(char *list, size_t size, const char *const *names, size_t count)
+{
+    for (size_t i = 0, used = 0; i < count && used < size; i++)
+        used += (size_t)snprintf(list + used, size - used, "%s%s",
+                                 !i              ? ""
+                                 : i + 1 < count ? ", "
+                                                 : " or ",
+                                 names[i]);
+    return list;
+}
+
+size_t read_choice(const struct argp_state *state, const char *option, const char *text,
+                   const char *const *names, size_t count)
+{
+    char list[256] = "";
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(text, names[i]))
+            return i;
+    wrong_usage(state, "%s %s: it has to be %s", option, text, list_names(list, sizeof list, names, count));
+}
+
 enum clm_part read_part(const struct argp_state *state, const char *text)
 {
     if (!strcmp(text, "train"))
@@ -275,6 +297,15 @@ enum clm_part read_part(const struct argp_state *state, const char *text)
     if (strcmp(text, "test"))
         wrong_usage(state, "--split %s: it has to be train, val or test", text);
     return CLM_TEST;
+}
+
+enum clm_standardise read_standardise(const struct argp_state *state, const char *text)
+{
+    static const char *const names[] = {[CLM_STANDARDISE_NONE] = "none",
+                                        [CLM_STANDARDISE_GLOBAL] = "global",
+                                        [CLM_STANDARDISE_FEATURE] = "feature"};
+    return (enum clm_standardise)read_choice(state, "--standardize", text, names,
+                                             sizeof names / sizeof *names);
 }
 
 /* --resize: 32x24 */
@@ -312,6 +343,13 @@ static double read_validation(const struct argp_state *state, const char *text)
     return value;
 }
 
+static enum clm_split read_split(const struct argp_state *state, const char *text)
+{
+    static const char *const names[] = {
+        [CLM_SPLIT_LAST] = "last", [CLM_SPLIT_RANDOM] = "random", [CLM_SPLIT_STRATIFIED] = "stratified"};
+    return (enum clm_split)read_choice(state, "--val-by", text, names, sizeof names / sizeof *names);
+}
+
 /* ---- shared options ---- */
 
 static const struct argp_option data_options[] = {
@@ -324,7 +362,12 @@ static const struct argp_option data_options[] = {
     {"format", KEY_FORMAT, "FORMAT", 0, "recognised by content where it is not named", 1},
     {"test", KEY_TEST, "PATH", 0, "test set where the data brings none", 1},
     {"val", KEY_VALIDATION, "N|0.1", 0,
-     "hold out the last N rows, or that fraction, of the training set for validation (default: none)", 1},
+     "hold out N rows, or that fraction, of the training set for validation (default: none)", 1},
+    {"val-by", KEY_VALIDATION_BY, "HOW", 0,
+     "which ones: the last (default), random ones, or stratified: random ones of each class, in proportion",
+     1},
+    {"val-seed", KEY_VALIDATION_SEED, "N", 0,
+     "of random and stratified: the same seed holds out the same rows (default: 1)", 1},
     {"limit", KEY_LIMIT, "N", 0, "keep the first N training rows of what is left (default: all)", 1},
     {"inputs", KEY_INPUTS, "NAME", 0,
      "npy, npz: the array that holds the inputs (default: x, x_train and their like)", 1},
@@ -346,40 +389,22 @@ static const struct argp_option data_options[] = {
     {0},
 };
 
-/* "idx, npy or csv" in `list`, which it returns. */
-static const char *list_formats(char *list, size_t size)
+static const char *read_format(const struct argp_state *state, const char *text)
 {
     const char *names[FORMATS_MAX];
-    const size_t count = clm_format_names(names, FORMATS_MAX);
-    for (size_t i = 0, used = 0; i < count && used < size; i++)
-        used += (size_t)snprintf(list + used, size - used, "%s%s",
-                                 !i              ? ""
-                                 : i + 1 < count ? ", "
-                                                 : " or ",
-                                 names[i]);
-    return list;
-}
-
-static void check_format(const struct argp_state *state, const char *text)
-{
-    const char *names[FORMATS_MAX];
-    char list[256] = "";
-    const size_t count = clm_format_names(names, FORMATS_MAX);
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(text, names[i]))
-            return;
-    wrong_usage(state, "--format %s: it has to be %s", text, list_formats(list, sizeof list));
+    return names[read_choice(state, "--format", text, names, clm_format_names(names, FORMATS_MAX))];
 }
 
 /* The help of --format names the formats that there are. */
 static char *help_data(int key, const char *text, void *input)
 {
+    const char *names[FORMATS_MAX];
     char list[256] = "", *help = NULL;
     (void)input;
     if (key != KEY_FORMAT)
         return text ? strdup(text) : NULL;
-    return asprintf(&help, "%s (default: recognised by content)", list_formats(list, sizeof list)) < 0 ? NULL
-                                                                                                       : help;
+    list_names(list, sizeof list, names, clm_format_names(names, FORMATS_MAX));
+    return asprintf(&help, "%s (default: recognised by content)", list) < 0 ? NULL : help;
 }
 
 static enum clm_header read_header(const struct argp_state *state, const char *text)
@@ -404,18 +429,30 @@ static error_t parse_data(int key, char *text, struct argp_state *state)
 {
     struct clm_data_options *const options = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        options->validation_seed = 1;
+        return 0;
     case KEY_DATA:
         options->source = read_name(state, "--data", text);
         return 0;
     case KEY_FORMAT:
-        check_format(state, text);
-        options->format = text;
+        options->format = read_format(state, text);
         return 0;
     case KEY_TEST:
         options->test = read_name(state, "--test", text);
         return 0;
     case KEY_VALIDATION:
         options->validation = read_validation(state, text);
+        return 0;
+    case ARGP_KEY_END:
+        if (options->validation_by == CLM_SPLIT_LAST && options->validation_seed != 1)
+            wrong_usage(state, "--val-seed is for --val-by random or stratified; add one of them");
+        return 0;
+    case KEY_VALIDATION_BY:
+        options->validation_by = read_split(state, text);
+        return 0;
+    case KEY_VALIDATION_SEED:
+        options->validation_seed = read_seed(state, "--val-seed", text);
         return 0;
     case KEY_LIMIT:
         options->limit = read_count(state, "--limit", text, 1);

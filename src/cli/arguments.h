@@ -12,6 +12,8 @@ enum option_key {
     KEY_FORMAT,
     KEY_TEST,
     KEY_VALIDATION,
+    KEY_VALIDATION_BY,
+    KEY_VALIDATION_SEED,
     KEY_LIMIT,
     KEY_INPUTS,
     KEY_LABEL,
@@ -85,13 +87,17 @@ const char *read_name(const struct argp_state *state, const char *option, const 
 const char *read_init(const struct argp_state *state, const char *text);
 enum clm_part read_part(const struct argp_state *state, const char *text); /* --split */
 struct sizes read_sizes(const struct argp_state *state, const char *option, const char *text);
+/* The index of `text` among `count` names. */
+size_t read_choice(const struct argp_state *state, const char *option, const char *text,
+                   const char *const *names, size_t count);
+enum clm_standardise read_standardise(const struct argp_state *state, const char *text); /* --standardize */
 /* --hidden: a list of sizes, or none */
 struct sizes read_hidden(const struct argp_state *state, const char *text);
 
 /* Inputs, what read_hidden has read, classes. */
 struct sizes layer_widths(size_t inputs, const struct sizes *hidden, size_t classes);
 
-/* --data, --format, --test, --val, --limit, --inputs, --label, --header, --missing, --resize, --channels; its input is a
+/* --data, --format, --test, --val, --val-by, --val-seed, --limit, --inputs, --label, --header, --missing, --resize, --channels; its input is a
  * struct clm_data_options. */
 extern const struct argp data_arguments;
 

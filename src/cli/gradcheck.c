@@ -21,6 +21,8 @@ static const struct argp_option options[] = {
     {"l2", KEY_L2, "LAMBDA", 0, "the penalty is LAMBDA times the sum of squared weights (default: 0.01)", 3},
     {"batch", KEY_BATCH, "N", 0, "rows of the minibatch (default: 11)", 3},
     {"seed", KEY_SEED, "N", 0, "of weights, inputs and the choice of parameters (default: 1)", 3},
+    {"standardize", KEY_STANDARDIZE, "HOW", 0,
+     "the inputs of --data, as in training: none (default), global or feature", 3},
     {"samples", KEY_SAMPLES, "N", 0, "parameters tried of each weight and bias (default: 50)", 3},
     {0},
 };
@@ -48,11 +50,18 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_SEED:
         arguments->check.seed = read_seed(state, "--seed", text);
         return 0;
+    case KEY_STANDARDIZE:
+        arguments->check.standardise = read_standardise(state, text);
+        return 0;
     case KEY_SAMPLES:
         arguments->check.samples = read_count(state, "--samples", text, 1);
         return 0;
     case ARGP_KEY_ARG:
         wrong_usage(state, "it takes options only, not %s", text);
+    case ARGP_KEY_END:
+        if (arguments->check.standardise != CLM_STANDARDISE_NONE && !arguments->data.source)
+            wrong_usage(state, "--standardize is for the inputs of a data set; name one with --data");
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }

@@ -15,6 +15,7 @@ struct arguments {
     struct memory_limits memory;
     struct sizes hidden;
     const char *init;
+    enum clm_standardise standardise;
     struct clm_train_options train;
     bool is_quiet;
     const struct clm_backend *backend;
@@ -41,7 +42,10 @@ static const struct argp_option options[] = {
     {"l2", KEY_L2, "LAMBDA", 0,
      "the penalty is LAMBDA times the sum of squared weights, biases excluded (default: 0)", 4},
     {"optimizer", KEY_OPTIMIZER, "NAME", 0, "sgd, the only one of this version", 4},
-    {"standardize", KEY_STANDARDIZE, "HOW", 0, "none, the only one of this version: bytes are divided by 255",
+    {"standardize", KEY_STANDARDIZE, "HOW", 0,
+     "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: "
+     "global (one of each for all values), feature (each its own; one that never changes becomes 0), or none "
+     "(default; bytes are divided by 255, floats taken as they are)",
      4},
     {"seed", KEY_SEED, "N", 0, "of weights and order; same seed, device and build: same bits (default: 1)",
      4},
@@ -70,10 +74,7 @@ static enum clm_schedule read_schedule(const struct argp_state *state, const cha
                                         [CLM_SCHEDULE_CONSTANT] = "constant",
                                         [CLM_SCHEDULE_LINEAR] = "linear",
                                         [CLM_SCHEDULE_COSINE] = "cosine"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(text, names[i]))
-            return (enum clm_schedule)i;
-    wrong_usage(state, "--schedule %s: it has to be cooldown, constant, linear or cosine", text);
+    return (enum clm_schedule)read_choice(state, "--schedule", text, names, sizeof names / sizeof *names);
 }
 
 static enum clm_resident read_resident(const struct argp_state *state, const char *text)
@@ -136,7 +137,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         expect_only(state, "--optimizer", text, "sgd");
         return 0;
     case KEY_STANDARDIZE:
-        expect_only(state, "--standardize", text, "none");
+        arguments->standardise = read_standardise(state, text);
         return 0;
     case KEY_SEED:
         train->seed = read_seed(state, "--seed", text);
@@ -173,14 +174,24 @@ static error_t parse(int key, char *text, struct argp_state *state)
 
 /* ---- what is printed ---- */
 
-static void print_header(const struct clm_data *data, const struct clm_model *model,
-                         const struct clm_backend *backend)
+/* How the validation rows were taken; nothing where they are the last. */
+static void print_split(const struct clm_data_options *asked)
+{
+    if (asked->validation_by != CLM_SPLIT_LAST)
+        printf(" (%s, seed %ju)", asked->validation_by == CLM_SPLIT_RANDOM ? "random" : "stratified",
+               (uintmax_t)asked->validation_seed);
+}
+
+static void print_header(const struct clm_data_options *asked, const struct clm_data *data,
+                         const struct clm_model *model, const struct clm_backend *backend)
 {
     size_t parameters = 0;
     printf("data      %s (%s): %zu training", clm_data_source(data), clm_data_format(data),
            clm_data_rows(data, CLM_TRAIN));
-    if (clm_data_rows(data, CLM_VALIDATION))
+    if (clm_data_rows(data, CLM_VALIDATION)) {
         printf(", %zu validation", clm_data_rows(data, CLM_VALIDATION));
+        print_split(asked);
+    }
     if (clm_data_rows(data, CLM_TEST))
         printf(", %zu test", clm_data_rows(data, CLM_TEST));
     printf(" rows of %zu %s, %zu classes\nnet       ", clm_data_features(data),
@@ -191,6 +202,24 @@ static void print_header(const struct clm_data *data, const struct clm_model *mo
         parameters += (clm_model_width(model, l) + 1) * clm_model_width(model, l + 1);
     printf(", %zu parameters\nbackend   %s on %s\n", parameters, clm_backend_name(backend),
            printable(clm_backend_device(backend)).text);
+}
+
+/* What the inputs are brought to; nothing where they are as ever. */
+static void print_inputs(enum clm_standardise how, const struct clm_standardised *fitted, size_t features)
+{
+    if (how == CLM_STANDARDISE_GLOBAL)
+        printf(
+            "inputs    standardised by mean %.6g and deviation %.6g of all values in %zu training rows%s\n",
+            fitted->mean, fitted->deviation, fitted->rows,
+            fitted->constant ? "; they never change, and so are 0" : "");
+    if (how == CLM_STANDARDISE_FEATURE)
+        printf("inputs    standardised, each of %zu features by its mean and deviation in %zu training rows",
+               features, fitted->rows);
+    if (how == CLM_STANDARDISE_FEATURE && fitted->constant)
+        printf("; %zu never change%s, and so %s 0", fitted->constant, fitted->constant == 1 ? "s" : "",
+               fitted->constant == 1 ? "is" : "are");
+    if (how != CLM_STANDARDISE_NONE)
+        putchar('\n');
 }
 
 static void print_settings(const struct clm_train_options *train, size_t rows)
@@ -324,6 +353,7 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
     struct clm_model *model = NULL;
     struct clm_backend *backend = NULL;
     struct clm_train_result result;
+    struct clm_standardised fitted;
     clm_status status = clm_data_open(&arguments->data, &data, error);
     if (status != CLM_OK)
         return status;
@@ -335,10 +365,12 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
                                                     .seed = arguments->train.seed,
                                                     .is_bytes = clm_data_is_bytes(data)};
     if ((status = clm_model_create(&model_options, &model, error)) ||
+        (status = clm_model_standardise(model, data, arguments->standardise, &fitted, error)) ||
         (status = clm_backend_open(&arguments->device.options, &backend, error)))
         goto cleanup;
     if (!arguments->is_quiet) {
-        print_header(data, model, backend);
+        print_header(&arguments->data, data, model, backend);
+        print_inputs(arguments->standardise, &fitted, clm_data_features(data));
         print_settings(&arguments->train, clm_data_rows(data, CLM_TRAIN));
     }
     arguments->backend = backend;

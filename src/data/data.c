@@ -5,6 +5,7 @@
 #include "data/missing.h"
 #include "data/image.h"
 #include "data/place.h"
+#include "data/split.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -54,6 +55,11 @@ static clm_status check_options(const struct clm_data_options *options, struct c
             error, CLM_ERROR_ARGUMENT,
             "validation is %g, where it is a whole number of rows or a fraction from 0 to below 1",
             validation);
+    if (options->validation_by != CLM_SPLIT_LAST && validation == 0)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "it is said which rows to hold out for validation, but not how many; add --val, as in "
+            "--val 0.1");
     return check_image_options(options, error);
 }
 
@@ -203,29 +209,6 @@ static void take_over(struct contents *read, struct clm_data *data)
     read->class_names = NULL;
 }
 
-/* The last rows of the training set become the validation set, and of the rest the first `limit` stay. */
-static clm_status split(struct clm_data *data, double validation, size_t limit, struct clm_error *error)
-{
-    const size_t all = data->train.count,
-                 row = data->features * (data->element == ELEMENT_BYTE ? 1 : sizeof(float));
-    const double held = validation < 1 ? floor(validation * (double)all + 0.5) : validation;
-    if (validation > 0 && held < 1)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "validation is %g of %zu training rows, which is no row; raise --val", validation,
-                        all);
-    if (held >= (double)all)
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "validation takes %.0f of %zu training rows, and leaves none to train on; lower --val", held,
-            all);
-    const size_t rest = all - (size_t)held;
-    if (rest < all)
-        data->validation = (struct rows){all - rest, (const unsigned char *)data->train.values + rest * row,
-                                         data->train.labels + rest, data->train.is_mapped};
-    data->train.count = limit && limit < rest ? limit : rest;
-    return CLM_OK;
-}
-
 clm_status clm_data_open(const struct clm_data_options *options, struct clm_data **out,
                          struct clm_error *error)
 {
@@ -252,7 +235,7 @@ clm_status clm_data_open(const struct clm_data_options *options, struct clm_data
     data->source = path;
     data->format = format->name;
     path = NULL;
-    status = split(data, options->validation, options->limit, error);
+    status = split_rows(data, options, error);
     if (status == CLM_OK && has_missing)
         status = missing_fill(data, options->missing, error);
 cleanup:

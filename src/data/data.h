@@ -50,4 +50,12 @@ static inline const void *data_row(const struct clm_data *data, const struct row
     return (const unsigned char *)rows->values + row * data_row_bytes(data);
 }
 
+/* Behind a pass over so many rows of a part: they need not stay in memory. */
+static inline void data_forget(const struct clm_data *data, const struct rows *rows, size_t first,
+                               size_t count)
+{
+    if (rows->is_mapped)
+        mapping_forget(data_row(data, rows, first), count * data_row_bytes(data));
+}
+
 #endif

@@ -40,5 +40,5 @@ void mapping_expect(const void *bytes, size_t size)
 void mapping_forget(const void *bytes, size_t size)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)bytes;
-    advise((start + page - 1) / page * page, (start + size) / page * page, MADV_DONTNEED);
+    advise(start / page * page, (start + size) / page * page, MADV_DONTNEED);
 }

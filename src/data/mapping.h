@@ -18,7 +18,8 @@ void mapping_close(struct mapping *mapping);
 /* These bytes of a mapping will be read soon: begins to fetch them from the disk, and does not wait. */
 void mapping_expect(const void *bytes, size_t size);
 
-/* They will not be read for a while: takes their whole pages out of this process's memory. */
+/* These and those before them have been read: takes their pages out of this process's memory, but for the last one, which
+ * what follows may need. Reading them again brings them back. */
 void mapping_forget(const void *bytes, size_t size);
 
 #endif

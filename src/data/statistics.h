@@ -2,10 +2,11 @@
 #ifndef CLM_DATA_STATISTICS_H
 #define CLM_DATA_STATISTICS_H
 
-#include "data/data.h"
+#include "data/moments.h"
 
-/* Adds to `summary`, whose figures are there, the sentences that they give rise to. */
-CLM_MUST_CHECK clm_status warnings_add(const struct clm_data *data, struct clm_data_summary *summary,
-                                       struct clm_error *error);
+/* Adds to `summary`, whose figures are there, the sentences that they and the moments of the training rows (features)
+ * give rise to. */
+CLM_MUST_CHECK clm_status warnings_add(const struct clm_data *data, const struct moments *features,
+                                       struct clm_data_summary *summary, struct clm_error *error);
 
 #endif

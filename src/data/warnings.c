@@ -10,6 +10,8 @@
 #define IMBALANCE 3.0
 /* Largest value of floats from which on the first steps of training are likely to overshoot. */
 #define LARGE 20.0
+/* Range of one feature over another's, from which on the latter is hardly learned from. */
+#define UNEVEN 100.0
 
 static const char *const part_names[] = {
     [CLM_TRAIN] = "training", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
@@ -153,9 +155,8 @@ static void warn_of_values(const struct clm_data *data, struct warnings *to)
              train->highest);
     if (data->element == ELEMENT_FLOAT && largest > LARGE)
         warn(to,
-             "Values go from %.6g to %.6g, and floats are taken as they are: training may diverge; scale "
-             "them to "
-             "about -1 to 1 first.",
+             "Values go from %.6g to %.6g, and floats are taken as they are: training may diverge; use "
+             "--standardize feature, or global.",
              train->lowest, train->highest);
     if (test->rows && train->deviation > 0 && !(fabs(test->mean - train->mean) <= train->deviation / 2))
         warn(to,
@@ -165,8 +166,43 @@ static void warn_of_values(const struct clm_data *data, struct warnings *to)
              test->mean, train->mean, train->deviation);
 }
 
-clm_status warnings_add(const struct clm_data *data, struct clm_data_summary *summary,
-                        struct clm_error *error)
+static double range(const struct moments *feature)
+{
+    return feature->highest - feature->lowest;
+}
+
+static int by_range(const void *a, const void *b)
+{
+    const double x = range(a), y = range(b);
+    return (x > y) - (x < y);
+}
+
+/* Compares the widest feature with one that a tenth of those that change are below: of many features, as of pictures at
+ * their edges, a few are always narrow. Fails where there is no memory. */
+static bool warn_of_uneven(const struct clm_data *data, const struct moments *features, struct warnings *to)
+{
+    const size_t constant = to->summary->constant_features, changing = data->features - constant;
+    if (data->element == ELEMENT_BYTE || changing < 2)
+        return true;
+    struct moments *const sorted = malloc(data->features * sizeof *sorted);
+    if (!sorted)
+        return false;
+    memcpy(sorted, features, data->features * sizeof *sorted);
+    qsort(sorted, data->features, sizeof *sorted, by_range);
+    const struct moments *const narrow = sorted + constant + changing / 10, *const wide =
+                                                                                sorted + data->features - 1;
+    if (range(wide) >= UNEVEN * range(narrow))
+        warn(to,
+             "Features differ in scale: one goes from %.6g to %.6g, another from %.6g to %.6g, which is "
+             "hardly "
+             "learned from beside it; use --standardize feature.",
+             wide->lowest, wide->highest, narrow->lowest, narrow->highest);
+    free(sorted);
+    return true;
+}
+
+clm_status warnings_add(const struct clm_data *data, const struct moments *features,
+                        struct clm_data_summary *summary, struct clm_error *error)
 {
     struct warnings to = {.summary = summary};
     warn_of_rows(data, &to);
@@ -174,5 +210,6 @@ clm_status warnings_add(const struct clm_data *data, struct clm_data_summary *su
         warn_of_missing(data, summary->parts + part, part_names[part], &to);
     warn_of_imbalance(data, &to);
     warn_of_values(data, &to);
+    to.is_full = !warn_of_uneven(data, features, &to) || to.is_full;
     return to.is_full ? clm_fail_host_memory(error, data->source, sizeof *summary->warnings) : CLM_OK;
 }

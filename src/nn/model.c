@@ -414,3 +414,13 @@ const float *clm_model_bias(const struct clm_model *model, size_t layer)
 {
     return model->biases[layer];
 }
+
+const float *clm_model_mean(const struct clm_model *model)
+{
+    return model->mean;
+}
+
+const float *clm_model_scale(const struct clm_model *model)
+{
+    return model->scale;
+}

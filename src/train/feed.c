@@ -139,8 +139,7 @@ static clm_status upload_block(struct feed *feed, const struct piece *piece, str
     const enum host_type type = feed->data->element == ELEMENT_BYTE ? HOST_BYTE : HOST_FLOAT;
     const clm_status status =
         backend_write_part(feed->be, &slot->values, first * I, rows * I, type, values, error);
-    if (feed->rows->is_mapped)
-        mapping_forget(values, rows * data_row_bytes(feed->data));
+    data_forget(feed->data, feed->rows, from, rows);
     return status ? status
                   : backend_write_part(feed->be, &slot->labels, first, rows, HOST_INDEX,
                                        feed->rows->labels + from, error);

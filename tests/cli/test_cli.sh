@@ -183,7 +183,7 @@ train --hidden 3x4 a list
 train --hidden -3 a list
 train --shuffle maybe on or off
 train --optimizer adam sgd
-train --standardize global none
+train --standardize median none, global or feature
 train --init normal: a number
 train --init normal:x a number
 train --init normal:-1 at least 0
@@ -195,6 +195,9 @@ train --missing median mean or zero
 train --val -1 fraction
 train --val 1.5 fraction
 train --val x a number
+train --val-by first last, random or stratified
+train --val-seed x whole number
+train --val-seed 2 --val-by random or stratified
 train --limit 0 whole number
 train --epoch 0 whole number
 train --hiden 3 did you mean --hidden
@@ -217,6 +220,7 @@ refuses '--quiet: it takes no value' train --data data --quiet=yes
 refuses '--data is needed' train
 refuses '--data: its value is empty' train --data ''
 refuses 'it takes options only, not more' train --data data more
+refuses '--standardize is for the inputs of a data set' gradcheck --standardize feature
 refuses 'a model is needed' eval --data data
 refuses '--data is needed' eval model
 refuses 'one model, not a and b' eval a b --data data
@@ -301,6 +305,18 @@ for backend in $backends; do
     check "$backend: on stdout the same" cmp -s out "$backend.csv"
     succeeds eval "$model" --data data --backend "$backend" --split val --val 22
     check "$backend: eval --split val" has_line out '^rows +22$'
+
+    # standardised inputs and drawn validation rows: eval finds both again
+    # shellcheck disable=SC2086 # words
+    succeeds $train --backend "$backend" --standardize feature --val-by stratified --val-seed 3 --out "std-$backend"
+    check "$backend: says how rows are held out" has_line out '180 training, 22 validation \(stratified, seed 3\)'
+    check "$backend: says what inputs are brought to" has_line out '^inputs +standardised, each of 16 features by its mean and deviation in 180 training rows$'
+    validation=$(tail -n 1 "std-$backend/history.csv" | cut -d , -f 5)
+    succeeds eval "std-$backend/model.safetensors" --data data --backend "$backend" --split val --val 22 --val-by stratified --val-seed 3
+    check "$backend: eval has the rows of training, $validation" [ "$(printf '%.5f' "$validation")" = "$(sed -n 's/^loss  *//p' out)" ]
+    succeeds eval "std-$backend/model.safetensors" --data data --backend "$backend" --split val --val 22 --val-by stratified --val-seed 4
+    check "$backend: another seed has others" [ "$(printf '%.5f' "$validation")" != "$(sed -n 's/^loss  *//p' out)" ]
+    fails 'but not how many; add --val' train --data data --backend "$backend" --val-by random
 
     # shellcheck disable=SC2086 # words
     fails 'holds a run already' $train --backend "$backend" --out "run-$backend"

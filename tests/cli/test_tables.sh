@@ -95,6 +95,21 @@ printf '2 4:1\n' >long.libsvm
 fails 1 'line 1: index 4 is above the 3 features' \
     eval libsvm/model.safetensors --data long.libsvm --split train --backend reference
 
+# Columns of any scale, one of which never changes: standardised, they are learned from.
+awk -F , 'BEGIN { OFS = "," } NR > 1 { $2 = $2 / 1000; $3 = 50000 + 3000 * $3; $4 = 10 + $4 } { print $0 "," (NR > 1 ? 7 : "never") }' train.csv >scales.csv
+# shellcheck disable=SC2086 # words
+{
+    succeeds $train --data scales.csv --label kind --standardize feature --out scales
+    check 'columns of any scale: learned' sh -c 'tail -n 1 scales/history.csv | cut -d , -f 4 | grep -q ^1'
+    succeeds ${train% --quiet} --data scales.csv --label kind --standardize feature
+    check 'a column that never changes is named' has_line out '^inputs .* each of 4 features .* 81 training rows; 1 never changes, and so is 0$'
+    succeeds ${train% --quiet} --data scales.csv --label kind --standardize global
+    check 'global: mean and deviation' has_line out '^inputs +standardised by mean [0-9.]+ and deviation [0-9.]+ of all values in 81 training rows$'
+    succeeds gradcheck --data scales.csv --label kind --standardize feature --backend reference
+}
+succeeds data info --data scales.csv --label kind
+check 'data info: columns differ in scale' has_line out 'Features differ in scale: one goes from .* to .*; use --standardize feature'
+
 # Options.
 sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv
 # shellcheck disable=SC2086 # words

@@ -1,0 +1,246 @@
+#include "data/split.h"
+
+#include "base/philox.h"
+#include "base/size.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- how many of each class ---------------------------------------------------------------------------- */
+
+/* A class, or all rows together. */
+struct stratum {
+    size_t class, rows;
+    size_t held;        /* of its rows */
+    uint64_t remainder; /* of its share, in rows over the number of all */
+};
+
+/* Those first that get a row of what is left: classes that have none in the validation part, then those with the largest
+ * part of a row to get. */
+static int by_claim(const void *a, const void *b)
+{
+    const struct stratum *const x = a, *const y = b;
+    if (!x->held != !y->held)
+        return x->held ? 1 : -1;
+    if (x->remainder != y->remainder)
+        return x->remainder < y->remainder ? 1 : -1;
+    return (x->class > y->class) - (x->class < y->class);
+}
+
+static int by_class(const void *a, const void *b)
+{
+    const struct stratum *const x = a, *const y = b;
+    return (x->class > y->class) - (x->class < y->class);
+}
+
+/* One row each, in order, as long as some are left and a class has two of which it has not given one. */
+static void give_out(struct stratum *strata, size_t classes, size_t left)
+{
+    while (left)
+        for (size_t c = 0; c < classes && left; c++)
+            if (strata[c].held + 1 < strata[c].rows) {
+                strata[c].held++;
+                left--;
+            }
+}
+
+/* Whole rows of each class's share, held rows_of_class / count; then what is missing in all. A class keeps one row for
+ * training, which its whole share always leaves. */
+static clm_status apportion(struct stratum *strata, size_t classes, size_t count, size_t held,
+                            struct clm_error *error)
+{
+    size_t left = held, most = 0;
+    for (size_t c = 0; c < classes; c++) {
+        const uint64_t share = (uint64_t)held * strata[c].rows; /* both are below 2^32 */
+        strata[c].held = (size_t)(share / count);
+        strata[c].remainder = share % count;
+        left -= strata[c].held;
+        most += strata[c].rows ? strata[c].rows - 1 : 0;
+    }
+    if (held > most)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "validation takes %zu of %zu training rows, and each class keeps one to train on, "
+                        "which leaves %zu to take; lower --val, or use --val-by random",
+                        held, count, most);
+    qsort(strata, classes, sizeof *strata, by_claim);
+    give_out(strata, classes, left);
+    qsort(strata, classes, sizeof *strata, by_class);
+    return CLM_OK;
+}
+
+/* ---- which ones ---------------------------------------------------------------------------------------- */
+
+/* Goes along the rows; of a stratum, one is taken with the probability of those still to take over those still to come, which
+ * makes every choice as likely (Knuth, The Art of Computer Programming 3.4.2, algorithm S). */
+static void mark(const uint32_t *labels, size_t count, struct stratum *strata, uint64_t seed, bool *is_held)
+{
+    struct philox random = philox_start(seed, RANDOM_SPLIT, 0);
+    for (size_t r = 0; r < count; r++) {
+        struct stratum *const stratum = strata + (labels ? labels[r] : 0);
+        is_held[r] = philox_below(&random, (uint32_t)stratum->rows) < stratum->held;
+        stratum->held -= is_held[r];
+        stratum->rows--;
+    }
+}
+
+clm_status split_mark(const uint32_t *labels, size_t count, size_t classes, size_t held, uint64_t seed,
+                      bool *is_held, struct clm_error *error)
+{
+    const size_t strata_count = size_max(classes, 1);
+    clm_status status = CLM_OK;
+    if (count > UINT32_MAX)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "%zu training rows are over the %u that rows are drawn from; use --val-by last",
+                        count, UINT32_MAX);
+    struct stratum *const strata = calloc(strata_count, sizeof *strata);
+    if (!strata)
+        return clm_fail_host_memory(error, "the classes' rows", strata_count * sizeof *strata);
+    if (classes) {
+        for (size_t c = 0; c < classes; c++)
+            strata[c].class = c;
+        for (size_t r = 0; r < count; r++)
+            strata[labels[r]].rows++;
+        status = apportion(strata, classes, count, held, error);
+    } else
+        *strata = (struct stratum){.rows = count, .held = held};
+    if (status == CLM_OK)
+        mark(classes ? labels : NULL, count, strata, seed, is_held);
+    free(strata);
+    return status;
+}
+
+/* ---- moving them --------------------------------------------------------------------------------------- */
+
+/* How many from `first` on are marked as that one is. */
+static size_t run_length(const bool *is_held, size_t first, size_t count)
+{
+    size_t end = first + 1;
+    while (end < count && is_held[end] == is_held[first])
+        end++;
+    return end - first;
+}
+
+/* Copies the elements that are marked as `wanted` to `to`, which is elsewhere or the elements' beginning. */
+static unsigned char *gather_marked(unsigned char *to, const unsigned char *elements, size_t size,
+                                    size_t count, const bool *is_held, bool wanted)
+{
+    for (size_t first = 0, length; first < count; first += length) {
+        length = run_length(is_held, first, count);
+        if (is_held[first] == wanted) {
+            memmove(to, elements + first * size, length * size);
+            to += length * size;
+        }
+    }
+    return to;
+}
+
+/* Moves the marked elements to the end, from the last one on, over what is not marked. */
+static void move_to_end(unsigned char *elements, size_t size, size_t count, const bool *is_held)
+{
+    unsigned char *to = elements + count * size;
+    for (size_t end = count, first; end; end = first) {
+        first = end - 1;
+        while (first && is_held[first - 1] == is_held[first])
+            first--;
+        if (is_held[first]) {
+            to -= (end - first) * size;
+            memmove(to, elements + first * size, (end - first) * size);
+        }
+    }
+}
+
+clm_status split_partition(void *elements, size_t size, size_t count, const bool *is_held,
+                           struct clm_error *error)
+{
+    size_t held = 0;
+    for (size_t i = 0; i < count; i++)
+        held += is_held[i];
+    const bool buffers_held = held <= count - held;
+    const size_t bytes = (buffers_held ? held : count - held) * size;
+    unsigned char *const buffer = malloc(bytes + 1);
+    if (!buffer)
+        return clm_fail_host_memory(error, "rows that are held out", bytes);
+    gather_marked(buffer, elements, size, count, is_held, buffers_held);
+    if (buffers_held)
+        memcpy(gather_marked(elements, elements, size, count, is_held, false), buffer, bytes);
+    else {
+        move_to_end(elements, size, count, is_held);
+        memcpy(elements, buffer, bytes);
+    }
+    free(buffer);
+    return CLM_OK;
+}
+
+/* ---- all ----------------------------------------------------------------------------------------------- */
+
+/* Values that can be moved: a copy of those that are mapped. */
+static clm_status own_values(struct clm_data *data, uint64_t memory, struct clm_error *error)
+{
+    const size_t bytes = data->train.count * data_row_bytes(data);
+    if (!data->train.is_mapped)
+        return CLM_OK;
+    if (memory && bytes > memory)
+        return clm_fail(
+            error, CLM_ERROR_MEMORY,
+            "%s: rows that are drawn for validation are moved in memory, where %.1f MiB are over half "
+            "of --memory, %.1f MiB; raise it, or use --val-by last",
+            data->source, mebibytes(bytes), mebibytes(memory));
+    void *const values = malloc(bytes);
+    if (!values)
+        return clm_fail_host_memory(error, data->source, bytes);
+    memcpy(values, data->train_values, bytes);
+    mapping_close(&data->train_mapping);
+    data->train_values = values;
+    data->train.values = values;
+    data->train.is_mapped = false;
+    return CLM_OK;
+}
+
+/* The held rows behind the others. */
+static clm_status reorder(struct clm_data *data, size_t held, const struct clm_data_options *options,
+                          struct clm_error *error)
+{
+    const size_t count = data->train.count, row = data_row_bytes(data);
+    const size_t classes = options->validation_by == CLM_SPLIT_STRATIFIED ? data->classes : 0;
+    bool *const is_held = calloc(count, sizeof *is_held);
+    if (!is_held)
+        return clm_fail_host_memory(error, data->source, count * sizeof *is_held);
+    clm_status status = own_values(data, options->memory, error);
+    if (status == CLM_OK)
+        status =
+            split_mark(data->train_labels, count, classes, held, options->validation_seed, is_held, error);
+    if (status == CLM_OK)
+        status = split_partition(data->train_values, row, count, is_held, error);
+    if (status == CLM_OK)
+        status = split_partition(data->train_labels, sizeof *data->train_labels, count, is_held, error);
+    free(is_held);
+    return status;
+}
+
+clm_status split_rows(struct clm_data *data, const struct clm_data_options *options, struct clm_error *error)
+{
+    const size_t all = data->train.count, row = data_row_bytes(data);
+    const double validation = options->validation;
+    const double held = validation < 1 ? floor(validation * (double)all + 0.5) : validation;
+    if (validation > 0 && held < 1)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "validation is %g of %zu training rows, which is no row; raise --val", validation,
+                        all);
+    if (held >= (double)all)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "validation takes %.0f of %zu training rows, and leaves none to train on; lower --val", held,
+            all);
+    const size_t rest = all - (size_t)held;
+    if (options->validation_by != CLM_SPLIT_LAST && rest < all) {
+        const clm_status status = reorder(data, all - rest, options, error);
+        if (status != CLM_OK)
+            return status;
+    }
+    if (rest < all)
+        data->validation = (struct rows){all - rest, (const unsigned char *)data->train.values + rest * row,
+                                         data->train.labels + rest, data->train.is_mapped};
+    data->train.count = options->limit ? size_min(options->limit, rest) : rest;
+    return CLM_OK;
+}

@@ -1,0 +1,99 @@
+/* clm_model_standardise: input normalisation from the training rows. */
+#include "data/moments.h"
+#include "nn/model.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The mean is kept as a float, off by up to 2^-24 of itself: a deviation of no more than that would turn this error into one
+ * of 1 or more, and a feature of rounding noise into one like any other. And 1 / FLT_MIN is still a float. */
+static bool is_constant(const struct moments *moments)
+{
+    const double deviation = moments_deviation(moments);
+    return deviation <= fmax(0x1p-24 * fabs(moments->mean), (double)FLT_MIN);
+}
+
+/* Which row has it. */
+static clm_status fail_not_finite(const struct clm_data *data, size_t feature, struct clm_error *error)
+{
+    const float *const values = data->train.values;
+    size_t row = 0;
+    while (row + 1 < data->train.count && isfinite(values[row * data->features + feature]))
+        row++;
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: row %zu of the training part, feature %zu (both counted from 0) is %g, of which "
+                    "there is no mean; remove the row, or correct the value",
+                    data->source, row, feature, (double)values[row * data->features + feature]);
+}
+
+/* Is (x - mean) / deviation a float for all that the range holds? */
+static clm_status check_range(const struct clm_data *data, const struct moments *moments, const char *what,
+                              struct clm_error *error)
+{
+    if (moments->highest - moments->lowest <= 1 / (double)FLT_MIN)
+        return CLM_OK;
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: values go from %g to %g in %s of the training part, which float32 cannot "
+                    "standardise; scale them down first",
+                    data->source, moments->lowest, moments->highest, what);
+}
+
+static clm_status check_features(const struct clm_data *data, const struct moments *features,
+                                 struct clm_error *error)
+{
+    for (size_t i = 0; i < data->features; i++) {
+        char what[64];
+        snprintf(what, sizeof what, "feature %zu (counted from 0)", i);
+        if (!isfinite(features[i].mean))
+            return fail_not_finite(data, i, error);
+        const clm_status status = check_range(data, features + i, what, error);
+        if (status != CLM_OK)
+            return status;
+    }
+    return CLM_OK;
+}
+
+static void take_over(struct clm_model *model, size_t feature, const struct moments *moments)
+{
+    model->mean[feature] = (float)moments->mean;
+    model->scale[feature] = is_constant(moments) ? 0 : (float)(1 / moments_deviation(moments));
+}
+
+static clm_status take_over_all(struct clm_model *model, const struct clm_data *data,
+                                enum clm_standardise how, const struct moments *features,
+                                struct clm_standardised *fitted, struct clm_error *error)
+{
+    const struct moments all = moments_of_all(features, data->features);
+    clm_status status = check_features(data, features, error);
+    if (status == CLM_OK && how == CLM_STANDARDISE_GLOBAL)
+        status = check_range(data, &all, "the features", error);
+    if (status != CLM_OK)
+        return status;
+    fitted->mean = all.mean;
+    fitted->deviation = moments_deviation(&all);
+    for (size_t i = 0; i < data->features; i++) {
+        take_over(model, i, how == CLM_STANDARDISE_GLOBAL ? &all : features + i);
+        fitted->constant += model->scale[i] == 0;
+    }
+    return CLM_OK;
+}
+
+clm_status clm_model_standardise(struct clm_model *model, const struct clm_data *data,
+                                 enum clm_standardise how, struct clm_standardised *fitted,
+                                 struct clm_error *error)
+{
+    struct moments *features = NULL;
+    struct clm_standardised result = {.rows = data->train.count};
+    clm_status status = clm_check_fit(model, data, error);
+    if (status == CLM_OK && how != CLM_STANDARDISE_NONE) {
+        status = moments_measure(data, &data->train, &features, error);
+        if (status == CLM_OK)
+            status = take_over_all(model, data, how, features, &result, error);
+        free(features);
+    }
+    if (status == CLM_OK && fitted)
+        *fitted = result;
+    return status;
+}

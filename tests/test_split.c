@@ -1,0 +1,377 @@
+/* Which rows are held out: as many as asked, as likely each, in the file's order, with the share of each class. */
+#include "data/split.h"
+
+#include "base/philox.h"
+#include "support/data_files.h"
+#include "support/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLASSES_MAX 40
+#define ROWS_MAX    600
+
+static struct clm_error error;
+
+static size_t count_marked(const bool *is_held, size_t count)
+{
+    size_t marked = 0;
+    for (size_t r = 0; r < count; r++)
+        marked += is_held[r];
+    return marked;
+}
+
+/* ---- random -------------------------------------------------------------------------------------------- */
+
+START_TEST(as_many_as_asked)
+{
+    bool is_held[ROWS_MAX + 1];
+    for (size_t count = 1; count <= 70; count++)
+        for (size_t held = 1; held < count; held++) {
+            is_held[count] = true;
+            ck_assert_int_eq(split_mark(NULL, count, 0, held, held, is_held, &error), CLM_OK);
+            ck_assert_uint_eq(count_marked(is_held, count), held);
+            ck_assert(is_held[count]); /* nothing is written behind */
+        }
+}
+END_TEST
+
+/* Each row, and each pair of neighbours and of the ends, as often as chance has it: of T seeds, a set of probability p comes
+ * up T p times, give or take 5 deviations sqrt(T p (1 - p)); one in 1.7 million is further off, and the seeds are fixed. */
+static void assert_frequency(size_t times, size_t of, double p)
+{
+    const double n = (double)of;
+    ck_assert_within((double)times, n * p, 5 * sqrt(n * p * (1 - p)));
+}
+
+START_TEST(each_as_likely)
+{
+    enum { COUNT = 30, HELD = 12, SEEDS = 4000 };
+    const double p = (double)HELD / COUNT, both = p * (HELD - 1) / (COUNT - 1);
+    const size_t classes = _i ? 1 : 0;
+    const uint32_t labels[COUNT] = {0};
+    size_t times[COUNT] = {0}, pairs[COUNT] = {0};
+    bool is_held[COUNT];
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        ck_assert_int_eq(split_mark(labels, COUNT, classes, HELD, seed, is_held, &error), CLM_OK);
+        for (size_t r = 0; r < COUNT; r++) {
+            times[r] += is_held[r];
+            pairs[r] += is_held[r] && is_held[(r + 1) % COUNT];
+        }
+    }
+    for (size_t r = 0; r < COUNT; r++) {
+        assert_frequency(times[r], SEEDS, p);
+        assert_frequency(pairs[r], SEEDS, both);
+    }
+}
+END_TEST
+
+START_TEST(seed_decides)
+{
+    uint32_t labels[ROWS_MAX];
+    bool is_held[3][ROWS_MAX];
+    for (size_t r = 0; r < ROWS_MAX; r++)
+        labels[r] = (uint32_t)(r % 3);
+    for (size_t classes = 0; classes <= 3; classes += 3) {
+        for (size_t i = 0; i < 3; i++)
+            ck_assert_int_eq(split_mark(labels, ROWS_MAX, classes, 150, i == 2 ? 8 : 7, is_held[i], &error),
+                             CLM_OK);
+        ck_assert_mem_eq(is_held[0], is_held[1], sizeof *is_held);
+        ck_assert_mem_ne(is_held[0], is_held[2], sizeof *is_held);
+    }
+}
+END_TEST
+
+/* ---- stratified ---------------------------------------------------------------------------------------- */
+
+/* `rows` of each class, mixed, and how many of them are held. */
+static clm_status mark_classes(const size_t *rows, size_t classes, size_t held, uint64_t seed,
+                               size_t *held_of)
+{
+    uint32_t labels[ROWS_MAX], order[ROWS_MAX], mixed[ROWS_MAX];
+    bool is_held[ROWS_MAX];
+    size_t count = 0;
+    struct philox random = philox_start(seed, RANDOM_TEST, 1);
+    for (size_t c = 0; c < classes; c++)
+        for (size_t r = 0; r < rows[c]; r++) {
+            ck_assert_uint_lt(count, ROWS_MAX);
+            labels[count++] = (uint32_t)c;
+        }
+    philox_permutation(&random, order, count);
+    for (size_t r = 0; r < count; r++)
+        mixed[r] = labels[order[r]];
+    memset(held_of, 0, classes * sizeof *held_of);
+    const clm_status status = split_mark(mixed, count, classes, held, seed, is_held, &error);
+    if (status != CLM_OK)
+        return status;
+    ck_assert_uint_eq(count_marked(is_held, count), held);
+    for (size_t r = 0; r < count; r++)
+        held_of[mixed[r]] += is_held[r];
+    return CLM_OK;
+}
+
+/* Classes of any size, some missing, none of a single row: all within one row of their share, none left without rows. */
+START_TEST(shares)
+{
+    struct philox random = philox_start(11, RANDOM_TEST, 0);
+    for (size_t t = 0; t < 2000; t++) {
+        size_t rows[CLASSES_MAX], held_of[CLASSES_MAX], count = 0, present = 0;
+        const size_t classes = 1 + philox_below(&random, 12), widest = 2 + philox_below(&random, 40);
+        for (size_t c = 0; c < classes; c++) {
+            rows[c] = c && !philox_below(&random, 5) ? 0 : 2 + philox_below(&random, (uint32_t)widest);
+            count += rows[c];
+            present += rows[c] != 0;
+        }
+        const size_t held = 1 + philox_below(&random, (uint32_t)(count - 1));
+        const clm_status status = mark_classes(rows, classes, held, t, held_of);
+        ck_assert_int_eq(status, held <= count - present ? CLM_OK : CLM_ERROR_ARGUMENT);
+        for (size_t c = 0; status == CLM_OK && c < classes; c++) {
+            const double share = (double)held * (double)rows[c] / (double)count;
+            ck_assert(rows[c] ? held_of[c] < rows[c] : held_of[c] == 0);
+            /* of half of the rows or fewer, a class can always give one above its share */
+            if (held * 2 <= count)
+                ck_assert_within((double)held_of[c], share, 1 - 1e-9);
+        }
+    }
+}
+END_TEST
+
+START_TEST(shares_by_hand)
+{
+    static const struct {
+        size_t rows[4], held, held_of[4];
+    } cases[] = {
+        {{50, 30, 20, 0}, 10, {5, 3, 2, 0}}, {{50, 30, 20, 0}, 11, {6, 3, 2, 0}}, /* 5.5 3.3 2.2 */
+        {{55, 25, 20, 0}, 10, {6, 2, 2, 0}}, /* 5.5 2.5 2.0: of equal remainders, the first class's */
+        {{94, 3, 3, 0}, 10, {9, 1, 0, 0}},   /* 9.4 0.3 0.3: who has none comes first */
+        {{97, 3, 0, 0}, 10, {9, 1, 0, 0}},   /* 9.7 0.3 */
+        {{96, 3, 1, 0}, 10, {9, 1, 0, 0}},   /* 9.6 0.3 0.1: the only row of a class is trained on */
+        {{7, 1, 1, 1}, 5, {5, 0, 0, 0}},     /* 3.5 0.5 0.5 0.5: the others cannot give */
+        {{7, 1, 1, 1}, 6, {6, 0, 0, 0}},     {{2, 2, 2, 2}, 4, {1, 1, 1, 1}},
+    };
+    size_t held_of[4];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(mark_classes(cases[i].rows, 4, cases[i].held, i, held_of), CLM_OK);
+        for (size_t c = 0; c < 4; c++)
+            ck_assert_msg(held_of[c] == cases[i].held_of[c], "case %zu, class %zu: %zu, not %zu", i, c,
+                          held_of[c], cases[i].held_of[c]);
+    }
+    ck_assert_int_eq(mark_classes((const size_t[]){7, 1, 1, 1}, 4, 7, 1, held_of), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message,
+                                 "takes 7 of 10 training rows, and each class keeps one to train on, "
+                                 "which leaves 6 to take; lower --val, or use --val-by random"));
+}
+END_TEST
+
+/* ---- moving -------------------------------------------------------------------------------------------- */
+
+/* Element i holds i in all its bytes, hashed, so that none is mistaken for another of the few. */
+static void assert_partition(size_t count, size_t size, uint32_t per_thousand)
+{
+    struct philox random = philox_start(count, RANDOM_TEST, (uint32_t)size);
+    unsigned char *const elements = malloc(count * size + 8), *const expected = malloc(count * size + 8);
+    bool *const is_held = malloc(count + 1);
+    ck_assert(elements && expected && is_held);
+    size_t held = 0, next[2];
+    for (size_t i = 0; i < count; i++)
+        held += is_held[i] = philox_below(&random, 1000) < per_thousand;
+    next[0] = 0;
+    next[1] = count - held;
+    for (size_t i = 0; i < count; i++, next[is_held[i - 1]]++)
+        for (size_t b = 0; b < size; b++)
+            elements[i * size + b] = expected[next[is_held[i]] * size + b] =
+                (unsigned char)(i * 167 + (i >> 8) * 31 + b);
+    memset(elements + count * size, 0xA5, 8);
+    ck_assert_int_eq(split_partition(elements, size, count, is_held, &error), CLM_OK);
+    ck_assert(memcmp(elements, expected, count * size) == 0);
+    for (size_t b = 0; b < 8; b++)
+        ck_assert_uint_eq(elements[count * size + b], 0xA5);
+    free(elements);
+    free(expected);
+    free(is_held);
+}
+
+START_TEST(partition)
+{
+    static const size_t counts[] = {1, 2, 3, 10, 64, 1000}, sizes[] = {1, 4, 7, 300};
+    static const uint32_t held[] = {0, 1, 100, 400, 500, 600, 900, 999, 1000};
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+            for (size_t p = 0; p < sizeof held / sizeof *held; p++)
+                assert_partition(counts[c], sizes[s], held[p]);
+}
+END_TEST
+
+/* ---- of a file ----------------------------------------------------------------------------------------- */
+
+enum { FILE_ROWS = 200 };
+
+static uint32_t label_of(size_t row)
+{
+    return row % 10 < 6 ? 0 : row % 10 < 9 ? 1 : 2; /* 120, 60 and 20 rows */
+}
+
+static void put_rows(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const file = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(file);
+    fputs("label,number,constant\n", file);
+    for (size_t r = 0; r < FILE_ROWS; r++)
+        fprintf(file, "%u,%zu,3\n", label_of(r), r);
+    fclose(file);
+    put_text("rows.csv", text);
+    free(text);
+}
+
+/* The number in the file of a part's row, whose label has to be the file's, too. */
+static size_t number_of(const struct clm_data *data, enum clm_part part, size_t row)
+{
+    const float *const values = data_row(data, data_part(data, part), row);
+    const size_t number = (size_t)values[0];
+    ck_assert(values[1] == 3);
+    ck_assert_uint_eq(clm_data_label(data, part, row), label_of(number));
+    return number;
+}
+
+static void assert_parts(const struct clm_data *data, size_t train, size_t validation, bool *is_held)
+{
+    bool is_seen[FILE_ROWS] = {false};
+    memset(is_held, 0, FILE_ROWS);
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), train);
+    ck_assert_uint_eq(clm_data_rows(data, CLM_VALIDATION), validation);
+    for (int part = CLM_TRAIN; part <= CLM_VALIDATION; part++)
+        for (size_t r = 0; r < clm_data_rows(data, part); r++) {
+            const size_t number = number_of(data, part, r);
+            ck_assert_uint_lt(number, FILE_ROWS);
+            ck_assert(!is_seen[number]);
+            is_seen[number] = true;
+            is_held[number] = part == CLM_VALIDATION;
+            if (r)
+                ck_assert_uint_gt(number, number_of(data, part, r - 1));
+        }
+    ck_assert_uint_eq(count_marked(is_seen, FILE_ROWS), train + validation);
+}
+
+START_TEST(parts_of_a_file)
+{
+    static const struct {
+        double validation;
+        size_t held, limit, train;
+    } cases[] = {{0.1, 20, 0, 180}, {50, 50, 100, 100}, {0.75, 150, 0, 50}, {1, 1, 300, 199}};
+    const enum clm_split by = _i ? CLM_SPLIT_STRATIFIED : CLM_SPLIT_RANDOM;
+    bool is_held[3][FILE_ROWS];
+    put_rows();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (uint64_t seed = 0; seed < 3; seed++) {
+            struct clm_data *data = open_with(&(struct clm_data_options){.source = file_path("rows.csv"),
+                                                                         .validation = cases[i].validation,
+                                                                         .limit = cases[i].limit,
+                                                                         .validation_by = by,
+                                                                         .validation_seed = seed / 2});
+            assert_parts(data, cases[i].train, cases[i].held, is_held[seed]);
+            size_t held_of[3] = {0};
+            for (size_t r = 0; r < FILE_ROWS; r++)
+                held_of[label_of(r)] += is_held[seed][r];
+            for (size_t c = 0; by == CLM_SPLIT_STRATIFIED && c < 3; c++)
+                ck_assert_within((double)held_of[c],
+                                 (double)cases[i].held * (c == 0   ? 0.6
+                                                          : c == 1 ? 0.3
+                                                                   : 0.1),
+                                 1);
+            clm_data_close(data);
+        }
+        ck_assert_mem_eq(is_held[0], is_held[1], FILE_ROWS);
+        ck_assert_mem_ne(is_held[0], is_held[2], FILE_ROWS);
+    }
+}
+END_TEST
+
+/* What is held out does not depend on how many of the others are trained on. */
+START_TEST(limit_comes_after)
+{
+    bool is_held[2][FILE_ROWS];
+    put_rows();
+    for (size_t i = 0; i < 2; i++) {
+        struct clm_data *data = open_with(&(struct clm_data_options){.source = file_path("rows.csv"),
+                                                                     .validation = 40,
+                                                                     .limit = i ? 10 : 0,
+                                                                     .validation_by = CLM_SPLIT_STRATIFIED,
+                                                                     .validation_seed = 5});
+        assert_parts(data, i ? 10 : 160, 40, is_held[i]);
+        clm_data_close(data);
+    }
+    ck_assert_mem_eq(is_held[0], is_held[1], FILE_ROWS);
+}
+END_TEST
+
+/* Of a file that is mapped, which cannot be reordered, the same rows as of one that is read; within a limit on memory. */
+START_TEST(mapped_rows)
+{
+    bool is_held[2][FILE_ROWS];
+    struct clm_error error;
+    put_rows();
+    for (size_t i = 0; i < 2; i++) {
+        const char *const path = file_path(i ? "rows" : "rows.csv");
+        const struct clm_data_options options = {
+            .source = path, .validation = 40, .validation_by = CLM_SPLIT_STRATIFIED, .validation_seed = 5};
+        struct clm_data *data = open_with(&options);
+        assert_parts(data, 160, 40, is_held[i]);
+        ck_assert(!data->train.is_mapped && !data->validation.is_mapped);
+        clm_data_close(data);
+        if (i)
+            continue;
+        data = open_with(&(struct clm_data_options){.source = path});
+        const struct clm_data_write_options to = {.format = "npy"};
+        ck_assert_int_eq(clm_data_write(data, file_path("rows"), &to, &error), CLM_OK);
+        clm_data_close(data);
+    }
+    ck_assert_mem_eq(is_held[0], is_held[1], FILE_ROWS);
+    struct clm_data *data =
+        open_with(&(struct clm_data_options){.source = file_path("rows"), .validation = 40, .memory = 1599});
+    ck_assert(data->train.is_mapped && data->validation.is_mapped);
+    clm_data_close(data);
+    refused_with(&(struct clm_data_options){.source = file_path("rows"),
+                                            .validation = 40,
+                                            .validation_by = CLM_SPLIT_RANDOM,
+                                            .memory = 1599}, /* of 200 rows of two floats */
+                 CLM_ERROR_MEMORY, "use --val-by last");
+}
+END_TEST
+
+START_TEST(splits_that_cannot_be)
+{
+    put_rows();
+    const char *const path = file_path("rows.csv");
+    refused_with(&(struct clm_data_options){.source = path, .validation_by = CLM_SPLIT_RANDOM},
+                 CLM_ERROR_ARGUMENT, "but not how many; add --val");
+    refused_with(
+        &(struct clm_data_options){.source = path, .validation = 198, .validation_by = CLM_SPLIT_STRATIFIED},
+        CLM_ERROR_ARGUMENT, "which leaves 197 to take");
+    refused_with(
+        &(struct clm_data_options){.source = path, .validation = 200, .validation_by = CLM_SPLIT_RANDOM},
+        CLM_ERROR_ARGUMENT, "leaves none to train on");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("split");
+    TCase *tests = tcase_create("split");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, files_set_up, files_tear_down);
+    tcase_add_test(tests, as_many_as_asked);
+    tcase_add_loop_test(tests, each_as_likely, 0, 2);
+    tcase_add_test(tests, seed_decides);
+    tcase_add_test(tests, shares);
+    tcase_add_test(tests, shares_by_hand);
+    tcase_add_test(tests, partition);
+    tcase_add_loop_test(tests, parts_of_a_file, 0, 2);
+    tcase_add_test(tests, limit_comes_after);
+    tcase_add_test(tests, mapped_rows);
+    tcase_add_test(tests, splits_that_cannot_be);
+    suite_add_tcase(suite, tests);
+    return test_run(suite);
+}
