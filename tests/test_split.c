@@ -311,7 +311,6 @@ END_TEST
 START_TEST(mapped_rows)
 {
     bool is_held[2][FILE_ROWS];
-    struct clm_error error;
     put_rows();
     for (size_t i = 0; i < 2; i++) {
         const char *const path = file_path(i ? "rows" : "rows.csv");
