@@ -8,7 +8,7 @@
  * Errors, of floats, u = 2^-53. The squares of a block of n values are Q - S² / n, with S and Q the sums of differences
  * and of their squares: each is off by at most 67 u Q, S² / n by 135 u Q, so the result by 202 u Q. The number that is
  * subtracted is a value of the block itself, its first, which is at most sqrt(squares (n - 1) / n) from the mean:
- * Q <= n squares, and 202 u Q <= 13000 u squares. Means are kept as differences from the feature's first value, so that
+ * Q <= n squares, and 202 u Q <= 13000 u squares, which leaves no less than 0, and 0 where all are 0. Means are kept as differences from the feature's first value, so that
  * each of the N / 64 steps above rounds what is at most the feature's range r: e = 2 (N / 64 + 70) u r in the end. The
  * squares get from that 2 |d| e n_a n_b / n in a step, 2 e sqrt(N squares) in all (Cauchy-Schwarz), or 2 e / deviation
  * of themselves. A deviation's relative error is half of its square's. */
@@ -51,8 +51,8 @@ static double square(double x)
 /* `count` values, whose differences from `shift` have these sums. */
 static struct moments from_sums(size_t count, double shift, double sum, double squares)
 {
-    const double n = (double)count, centred = squares - square(sum) / n;
-    return (struct moments){.count = count, .mean = shift + sum / n, .squares = centred < 0 ? 0 : centred};
+    const double n = (double)count;
+    return (struct moments){.count = count, .mean = shift + sum / n, .squares = squares - square(sum) / n};
 }
 
 /* ---- bytes --------------------------------------------------------------------------------------------- */
