@@ -31,9 +31,10 @@ static const struct kind {
 
 static double draw(const struct kind *kind, struct philox *random, size_t row, size_t feature)
 {
-    const double outlier = kind->has_outlier && !row ? (kind->element == ELEMENT_BYTE ? 255 : 1e6) : 0;
     const double value = kind->origin + (double)(feature % 7) + kind->spread * (philox_uniform(random) - 0.5);
-    return outlier ? outlier : value;
+    if (kind->has_outlier && !row)
+        return kind->element == ELEMENT_BYTE ? 255 : 1e6;
+    return value;
 }
 
 /* `values` are freed by the caller. */
