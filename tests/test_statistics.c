@@ -294,18 +294,19 @@ START_TEST(test_even_features)
         clm_data_summary_free(summary);
         clm_data_close(data);
     }
-    for (size_t narrow = 3; narrow <= 4; narrow++) { /* of 31, and a tenth of them is three */
-        float values[2][31] = {{0}};
+    for (size_t narrow = 3; narrow <= 4; narrow++) { /* of 31 that change, and a tenth of them is three */
+        float values[2][36] = {{0}};
         for (size_t i = 0; i < 31; i++)
             values[1][i] = i < narrow ? 0.001f : 1;
         char source[] = "made";
         uint32_t own[] = {0, 1};
-        const struct clm_data data = {.features = 31,
+        const struct clm_data data = {.features = 36,
                                       .classes = 2,
                                       .element = ELEMENT_FLOAT,
                                       .source = source,
                                       .train = {2, values, own}};
         struct clm_data_summary *summary = summarise(&data);
+        ck_assert_uint_eq(summary->constant_features, 5);
         ck_assert(warns(summary, "differ in scale") == (narrow == 4));
         clm_data_summary_free(summary);
     }

@@ -392,18 +392,20 @@ static const struct argp_option data_options[] = {
 static const char *read_format(const struct argp_state *state, const char *text)
 {
     const char *names[FORMATS_MAX];
-    return names[read_choice(state, "--format", text, names, clm_format_names(names, FORMATS_MAX))];
+    const size_t count = clm_format_names(names, FORMATS_MAX);
+    return names[read_choice(state, "--format", text, names, count)];
 }
 
 /* The help of --format names the formats that there are. */
 static char *help_data(int key, const char *text, void *input)
 {
     const char *names[FORMATS_MAX];
+    const size_t count = clm_format_names(names, FORMATS_MAX);
     char list[256] = "", *help = NULL;
     (void)input;
     if (key != KEY_FORMAT)
         return text ? strdup(text) : NULL;
-    list_names(list, sizeof list, names, clm_format_names(names, FORMATS_MAX));
+    list_names(list, sizeof list, names, count);
     return asprintf(&help, "%s (default: recognised by content)", list) < 0 ? NULL : help;
 }
 
