@@ -143,3 +143,8 @@ void opencl_device_close(struct opencl_device *device)
     device->queue = NULL;
     device->context = NULL;
 }
+
+bool opencl_is_pocl(const struct opencl_device *device)
+{
+    return strstr(device->about.platform_name, "Portable Computing Language") != NULL;
+}
