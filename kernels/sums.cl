@@ -1,7 +1,7 @@
 /* The sums of an epoch: each group of a kernel adds to a slot of its own, and whoever reads adds the slots in their order. So
  * groups need not wait for each other, and the bits are always the same.
  *
- * A slot: {loss high, loss low, correct rows in units, correct rows in 2^20 units}. The loss is kept as an unevaluated sum
+ * A slot: {loss high, loss low, correct rows in units, correct rows in 4096 units}. The loss is kept as an unevaluated sum
  * of two floats, so that an epoch of any length loses nothing.
  */
 #define SLOT 4
@@ -13,7 +13,7 @@ void add_to_sums(const float loss, const float correct, __global float *slot)
     slot[0] = total;
     slot[1] += (high - (total - back)) + (loss - back);
     const float units = slot[2] + correct;
-    const float carry = floor(units / 1048576.0f);
-    slot[2] = units - carry * 1048576.0f;
+    const float carry = floor(units / 4096.0f);
+    slot[2] = units - carry * 4096.0f;
     slot[3] += carry;
 }

@@ -97,7 +97,7 @@ static const struct broken_line {
     {"softmax.cl", "distance > 0; distance /= 2", "distance > 1; distance /= 2", "softmax_xent", NULL},
     {"softmax.cl", "r += items", "r += LANES", "softmax_xent", NULL},
     {"softmax.cl", "if (lane == 0)", "if (lane == 0 && group == 0)", "softmax_xent", NULL},
-    {"sums.cl", "units - carry * 1048576.0f", "units", "softmax_xent", NULL},
+    {"sums.cl", "units - carry * 4096.0f", "units", "softmax_xent", NULL},
     {"sums.cl", "slot[3] += carry", "slot[3] = carry", "softmax_xent", NULL},
     {"softmax.cl", "p[c] = exp(z[c] - largest) / sum", "p[c] = exp(z[c] - largest)", "softmax", NULL},
     {"bias_gradient.cl", "r < B", "r < B - 1", "linear_backward_params", "linear_backward_update"},

@@ -38,7 +38,7 @@ static const struct {
 static const struct {
     size_t B, C;
 } logits[] = {
-    /* the last makes a million correct rows in three calls: more than a device counts in one float's units */
+    /* the last makes a million correct rows in three calls: more than a device counts in one float's units, in any slot */
     {1, 1},   {1, 2},   {7, 2},      {31, 10},  {33, 10},  {63, 2},
     {64, 10}, {65, 31}, {127, 1000}, {257, 10}, {2, 1000}, {350003, 1}};
 

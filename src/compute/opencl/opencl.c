@@ -236,7 +236,7 @@ static clm_status opencl_metrics_read(struct clm_backend *be, const struct metri
     *correct = 0;
     for (const float *slot = sums; slot < sums + METRICS_COLUMNS; slot += METRICS_SLOT) {
         *loss_sum += (double)slot[0] + slot[1];
-        *correct += (size_t)slot[2] + ((size_t)slot[3] << 20);
+        *correct += (size_t)slot[2] + 4096 * (size_t)slot[3];
     }
     return CLM_OK;
 }
