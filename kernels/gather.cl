@@ -2,60 +2,67 @@
  *
  *   values (N,I)   labels, order (N)   mean, scale (I)   X (rows,I) out   labels_out (rows) out
  *
- * One work-item CHUNK elements of a row of X, the last item of a row what is left; the items of column 0 carry the
- * label. The host gives CHUNK: a vector of the device, at least 4.
+ * One work-item `span` elements of a row of X, a multiple of VW, the last item of a row what is left; the items of
+ * column 0 carry the label. In some order rows lie anywhere in the data set, so that those to come are asked for.
  */
-#ifndef CHUNK
-#define CHUNK 4
-#endif
+#define FETCH_ROWS  4  /* how many rows ahead */
+#define LINE        64 /* bytes of a cache line */
+#define TO_FLOAT(v) JOIN(convert_float, VW)(v)
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b)  JOIN_(a, b)
-#define VECTOR      JOIN(float, CHUNK)
-#define LOAD(p)     JOIN(vload, CHUNK)(0, p)
-#define STORE(v, p) JOIN(vstore, CHUNK)(v, 0, p)
-#define TO_FLOAT(v) JOIN(convert_float, CHUNK)(v)
-
-__kernel void gather_bytes(const int rows, const int I, __global const uchar *restrict values,
+__kernel void gather_bytes(const int rows, const int I, const int span, __global const uchar *restrict values,
                            __global const uint *restrict labels, __global const uint *restrict order,
                            const int is_ordered, const uint first, __global const float *restrict mean,
                            __global const float *restrict scale, __global float *restrict X,
                            __global uint *restrict labels_out)
 {
-    const int i = get_global_id(0) * CHUNK, r = get_global_id(1);
-    if (i >= I || r >= rows)
+    const int begin = get_global_id(0) * span, r = get_global_id(1);
+    if (begin >= I || r >= rows)
         return;
+    const int end = min(I, begin + span);
     const uint n = is_ordered ? order[first + r] : first + r;
     __global const uchar *from = values + (size_t)n * I;
     __global float *to = X + (size_t)r * I;
-    if (i + CHUNK <= I) {
+    if (is_ordered && r + FETCH_ROWS < rows) {
+        __global const uchar *later = values + (size_t)order[first + r + FETCH_ROWS] * I;
+        for (int i = begin; i < end; i += LINE / sizeof *later)
+            FETCH(later + i);
+    }
+    int i = begin;
+    for (; i + VW <= end; i += VW) {
         const VECTOR centred = TO_FLOAT(LOAD(from + i)) - LOAD(mean + i);
         STORE(centred * LOAD(scale + i), to + i);
-    } else
-        for (int j = i; j < I; j++)
-            to[j] = (convert_float(from[j]) - mean[j]) * scale[j];
-    if (i == 0)
+    }
+    for (; i < end; i++)
+        to[i] = (convert_float(from[i]) - mean[i]) * scale[i];
+    if (begin == 0)
         labels_out[r] = labels[n];
 }
 
-__kernel void gather_floats(const int rows, const int I, __global const float *restrict values,
-                            __global const uint *restrict labels, __global const uint *restrict order,
-                            const int is_ordered, const uint first, __global const float *restrict mean,
-                            __global const float *restrict scale, __global float *restrict X,
-                            __global uint *restrict labels_out)
+__kernel void gather_floats(const int rows, const int I, const int span,
+                            __global const float *restrict values, __global const uint *restrict labels,
+                            __global const uint *restrict order, const int is_ordered, const uint first,
+                            __global const float *restrict mean, __global const float *restrict scale,
+                            __global float *restrict X, __global uint *restrict labels_out)
 {
-    const int i = get_global_id(0) * CHUNK, r = get_global_id(1);
-    if (i >= I || r >= rows)
+    const int begin = get_global_id(0) * span, r = get_global_id(1);
+    if (begin >= I || r >= rows)
         return;
+    const int end = min(I, begin + span);
     const uint n = is_ordered ? order[first + r] : first + r;
     __global const float *from = values + (size_t)n * I;
     __global float *to = X + (size_t)r * I;
-    if (i + CHUNK <= I) {
+    if (is_ordered && r + FETCH_ROWS < rows) {
+        __global const float *later = values + (size_t)order[first + r + FETCH_ROWS] * I;
+        for (int i = begin; i < end; i += LINE / sizeof *later)
+            FETCH(later + i);
+    }
+    int i = begin;
+    for (; i + VW <= end; i += VW) {
         const VECTOR centred = LOAD(from + i) - LOAD(mean + i);
         STORE(centred * LOAD(scale + i), to + i);
-    } else
-        for (int j = i; j < I; j++)
-            to[j] = (from[j] - mean[j]) * scale[j];
-    if (i == 0)
+    }
+    for (; i < end; i++)
+        to[i] = (from[i] - mean[i]) * scale[i];
+    if (begin == 0)
         labels_out[r] = labels[n];
 }

@@ -1,12 +1,8 @@
-/* Softmax, its cross-entropy from logits, and the sums of an epoch.
+/* Softmax, and its cross-entropy from logits; behind sums.cl.
  *
- * Z (B,C) logits. Groups of LANES items, as many as PARTIALS at most: an item takes the rows of its global number,
- * and of those a multiple of all items further. The losses are added in a fixed tree within a group; one group adds
- * them to the epoch's sums, more leave them as partial sums for add_partials, which takes them in order: same bits always.
+ * Z (B,C) logits. Groups of LANES items, no more than sums has slots: an item takes the rows of its global number, and of
+ * those a multiple of all items further. The losses are added in a fixed tree within a group: same bits always.
  * LANES is a power of two that the host takes from CL_KERNEL_WORK_GROUP_SIZE.
- *
- * sums: {loss high, loss low, correct rows in units, correct rows in 2^20 units}, then PARTIALS pairs {loss, correct}.
- * The loss is kept as an unevaluated sum of two floats, so that an epoch of any length loses nothing.
  */
 #ifndef LANES
 #define LANES 64
@@ -32,20 +28,6 @@ float row_sum(const int C, __global const float *z, const float largest)
     for (int c = 0; c < C; c++)
         sum += exp(z[c] - largest);
     return sum;
-}
-
-#define TOTALS 4 /* what of sums stands before the partial sums */
-
-/* Knuth's TwoSum: what the addition to the high part loses goes into the low part. */
-void add_to_sums(const float loss, const float correct, __global float *sums)
-{
-    const float high = sums[0], total = high + loss, back = total - high;
-    sums[0] = total;
-    sums[1] += (high - (total - back)) + (loss - back);
-    const float units = sums[2] + correct;
-    const float carry = floor(units / 1048576.0f);
-    sums[2] = units - carry * 1048576.0f;
-    sums[3] += carry;
 }
 
 /* dZ = (softmax(Z) - onehot(labels)) / B, where wants_gradient, and may be Z itself. */
@@ -81,21 +63,8 @@ softmax_xent(const int B, const int C, const int wants_gradient, __global const 
             corrects[lane] += corrects[lane + distance];
         }
     }
-    if (lane > 0)
-        return;
-    if (items == LANES)
-        add_to_sums(losses[0], corrects[0], sums);
-    else {
-        sums[TOTALS + 2 * group] = losses[0];
-        sums[TOTALS + 2 * group + 1] = corrects[0];
-    }
-}
-
-/* One item. */
-__kernel void add_partials(const int groups, __global float *sums)
-{
-    for (int group = 0; group < groups; group++)
-        add_to_sums(sums[TOTALS + 2 * group], sums[TOTALS + 2 * group + 1], sums);
+    if (lane == 0)
+        add_to_sums(losses[0], corrects[0], sums + SLOT * group);
 }
 
 /* P = softmax(Z), may be Z itself; one work-item a row. */

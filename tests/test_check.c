@@ -161,6 +161,26 @@ static clm_status spoilt_step_forward(struct clm_backend *be, const struct tenso
     return status;
 }
 
+static bool always_has_head(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    (void)be, (void)layer, (void)B;
+    return true;
+}
+
+static clm_status spoilt_softmax_backward(struct clm_backend *be, const struct tensor *X,
+                                          const struct linear *layer, const struct tensor *labels,
+                                          struct tensor *dZ, struct tensor *dX, struct metrics *sums,
+                                          struct clm_error *e)
+{
+    clm_status status = right.linear_forward(be, X, layer, ACTIVATION_NONE, dZ, e);
+    if (status == CLM_OK)
+        status = right.softmax_xent(be, dZ, labels, dZ, sums, e);
+    if (status == CLM_OK && dX)
+        status = right.linear_backward_input(be, dZ, layer, X, dX, e);
+    spoil(dX ? dX : dZ);
+    return status;
+}
+
 static clm_status spoilt_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
                                 struct tensor *velocity, const struct step *step, struct clm_error *e)
 {
@@ -196,6 +216,10 @@ static void put_spoilt(size_t operation)
     case 7:
         spoilt.linear_update_forward = spoilt_step_forward;
         break;
+    case 8:
+        spoilt.has_head = always_has_head;
+        spoilt.linear_softmax_backward = spoilt_softmax_backward;
+        break;
     default:
         spoilt.update = spoilt_update;
     }
@@ -209,6 +233,7 @@ static const char *const operation_names[] = {"gather",
                                               "linear_backward_params",
                                               "linear_backward_update",
                                               "linear_update_forward",
+                                              "linear_softmax_backward",
                                               "update"};
 #define OPERATIONS (sizeof operation_names / sizeof *operation_names)
 

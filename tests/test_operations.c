@@ -353,6 +353,49 @@ START_TEST(ties_and_nans_in_the_logits)
 }
 END_TEST
 
+/* A last layer whose W is the identity and b zero: X are the logits, dX is dZ where they are positive. */
+START_TEST(last_layer_is_by_hand)
+{
+    /* the last two rows are ties, of which the first class wins: one is right, one is not */
+    static const float X_rows[24] = {3, 3,    3, 3, 1e4f, 0, -1e4f, 0, -1e4f, 0, -1e4f, -1e4f,
+                                     0, 1e4f, 0, 0, 0,    8, 8,     0, 8,     0, 0,     8};
+    static const float one[16] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}, zero[4] = {0};
+    static const uint32_t classes[6] = {0, 0, 1, 3, 2, 0};
+    const size_t widths[2] = {4, 4};
+    const double rest = 1 / (2 + 2 * exp(8)), half = exp(8) * rest;
+    const double tied[8] = {rest, half, half, rest, half, rest, rest, half};
+    double dZ_expected[24], dX_expected[24], loss;
+    size_t correct;
+    for (size_t i = 0; i < 24; i++) {
+        const double p = i < 16 ? probabilities[i] : tied[i - 16];
+        dZ_expected[i] = (p - (i % 4 == classes[i / 4])) / 6;
+        dX_expected[i] = X_rows[i] > 0 ? dZ_expected[i] : 0;
+    }
+    open_backend(_i);
+    ck_assert_done(backend_prepare(be, widths, 2, 6, &error));
+    struct linear layer = {.W = weights(4, 4, one), .b = reals(1, 4, zero)};
+    struct tensor X = reals(6, 4, X_rows), labels = indices(6, classes);
+    struct tensor dZ = unset(6, 4), again = unset(6, 4), dX = unset(6, 4);
+    struct metrics sums;
+    ck_assert_done(metrics_create(be, &sums, &error));
+    ck_assert_done(metrics_reset(be, &sums, &error));
+    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, &dZ, &dX, &sums, &error));
+    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, &again, NULL, &sums, &error));
+    ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
+    ck_assert_uint_eq(correct, 2 * 4);
+    /* twice ln 4 + 1e4 - 2 ln half, as for cross_entropy_is_by_hand */
+    ck_assert_within(loss, 2 * (log(4) + 1e4 - 2 * log(half)), 2 * (24 * U * log(4) + 6 * U * 1.1e4));
+    expect_within(&dZ, dZ_expected, (6 + 5 + 8) * U / 6);
+    expect_within(&again, dZ_expected, (6 + 5 + 8) * U / 6);
+    expect_within(&dX, dX_expected, (6 + 5 + 8) * U / 6);
+    metrics_free(be, &sums);
+    tensor_free(be, &X);
+    tensor_free(be, &labels);
+    layer_free(&layer);
+    close_with_workspace();
+}
+END_TEST
+
 START_TEST(softmax_is_by_hand)
 {
     open_backend(_i);
@@ -438,6 +481,10 @@ START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
         softmax_xent(be, &dZ, &labels2, &Y23, &sums, &error),
         softmax_xent(be, &dZ, &X, &Y22, &sums, &error),
         softmax(be, &dZ, &Y23, &error),
+        linear_softmax_backward(be, &dZ, &layer, &labels2, &Y22, NULL, &sums, &error),
+        linear_softmax_backward(be, &X, &layer, &labels3, &Y22, &Y23, &sums, &error),
+        linear_softmax_backward(be, &X, &layer, &labels2, &Y32, NULL, &sums, &error),
+        linear_softmax_backward(be, &X, &layer, &labels2, &Y22, &Y32, &sums, &error),
         linear_backward_input(be, &dZ, &layer, NULL, &Y22, &error),
         linear_backward_input(be, &X, &layer, NULL, &Y23, &error),
         linear_backward_input(be, &dZ, &layer, &Y32, &Y23, &error),
@@ -528,6 +575,7 @@ int main(void)
         the_step_alone_is_by_hand,
         cross_entropy_is_by_hand,
         ties_and_nans_in_the_logits,
+        last_layer_is_by_hand,
         softmax_is_by_hand,
         gather_is_by_hand,
         what_does_not_fit_is_refused_and_nothing_is_written,

@@ -219,6 +219,32 @@ static void run_update_forward(struct problem *p, const struct variant *v)
             bounded_forward(p->reference, &next_X->expected, &bounded, v->act, &next_Y->expected, p->error);
 }
 
+/* Where has_mask there is a layer below, whose activations X are. */
+static void run_softmax_backward(struct problem *p, const struct variant *v)
+{
+    p->classes = v->O;
+    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, FILL_ACTIVATION);
+    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
+    struct operand *const labels = problem_add(p, "labels", ROLE_INPUT, TENSOR_INDEX, 1, v->B, FILL_CLASS);
+    struct operand *const dZ = add_real(p, "dZ", ROLE_OUTPUT, v->B, v->O, v->fill);
+    struct operand *const dX = v->has_mask ? add_real(p, "dX", ROLE_OUTPUT, v->B, v->I, v->fill) : NULL;
+    struct metrics *const sums = problem_sums(p);
+    const struct linear linear = linear_of(&layer);
+    const struct bounded_layer bounded = bounded_layer_of(&layer);
+    if (p->status == CLM_OK)
+        p->status = linear_softmax_backward(p->device, &X->tensor, &linear, &labels->tensor, &dZ->tensor,
+                                            dX ? &dX->tensor : NULL, sums, p->error);
+    if (p->status == CLM_OK)
+        p->status =
+            bounded_forward(p->reference, &X->expected, &bounded, ACTIVATION_NONE, &dZ->expected, p->error);
+    if (p->status == CLM_OK)
+        p->status = bounded_softmax_xent(p->reference, &dZ->expected, &labels->expected, &dZ->expected,
+                                         &p->expected_sums, p->error);
+    if (p->status == CLM_OK && dX)
+        p->status = bounded_backward_input(p->reference, &dZ->expected, &bounded, &X->expected, &dX->expected,
+                                           p->error);
+}
+
 static void run_update(struct problem *p, const struct variant *v)
 {
     const struct step step = {.learning_rate = LEARNING_RATE, .momentum = v->momentum};
@@ -318,6 +344,10 @@ const struct operation operations_checked[OPERATION_COUNT] = {
                                   run_update_forward,
                                   describe_layer,
                                   {"dZ", "X", "next X", "W", "v"}},
+    [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward",
+                                    run_softmax_backward,
+                                    describe_layer,
+                                    {"X", "W", "b"}},
     [OPERATION_UPDATE] = {"update", run_update, describe_weights, {"W", "g", "v"}},
 };
 

@@ -38,7 +38,7 @@ static const struct {
 static const struct {
     size_t B, C;
 } logits[] = {
-    /* the last makes a million correct rows in three calls: more than a device counts in one float's units */
+    /* the last makes a million correct rows in three calls: more than a device counts in one float's units, in any slot */
     {1, 1},   {1, 2},   {7, 2},      {31, 10},  {33, 10},  {63, 2},
     {64, 10}, {65, 31}, {127, 1000}, {257, 10}, {2, 1000}, {350003, 1}};
 
@@ -55,7 +55,8 @@ static const struct step_case trainings[] = {
 };
 
 /* The shape that contents other than normal numbers are tried on. */
-#define MIDDLE .B = 33, .I = 31, .O = 63, .N = 40, .first = 5
+#define MIDDLE  .B = 33, .I = 31, .O = 63, .N = 40, .first = 5
+#define CLASSES 10 /* where the layer is a last one */
 
 static clm_status one(struct verification *v, enum operation_name name, const struct variant *variant)
 {
@@ -85,6 +86,7 @@ static size_t options_of(enum operation_name name, struct variant out[4])
         out[1] = (struct variant){.act = ACTIVATION_RELU};
         return 2;
     case OPERATION_BACKWARD_INPUT:
+    case OPERATION_SOFTMAX_BACKWARD:
         out[0] = (struct variant){.has_mask = false};
         out[1] = (struct variant){.has_mask = true};
         return 2;
@@ -158,7 +160,8 @@ static clm_status every_content(struct verification *v, enum operation_name name
     struct variant variant = options[option_count - 1]; /* the one with most of them */
     const struct variant middle = {MIDDLE};
     clm_status status = CLM_OK;
-    variant.B = middle.B, variant.I = middle.I, variant.O = middle.O;
+    variant.B = middle.B, variant.I = middle.I;
+    variant.O = name == OPERATION_SOFTMAX_BACKWARD ? CLASSES : middle.O;
     variant.N = middle.N, variant.first = middle.first;
     for (size_t f = 0; status == CLM_OK && f < COUNT_OF(fills); f++) {
         variant.fill = fills[f];

@@ -380,6 +380,26 @@ clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ
     return status ? status : be->operations->linear_forward(be, next_X, layer, act, next_Y, error);
 }
 
+clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                                   const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
+                                   struct metrics *sums, struct clm_error *error)
+{
+    const char *const here = "linear_softmax_backward";
+    const struct backend_operations *const operations = be->operations;
+    const size_t B = X->rows, I = X->columns;
+    clm_status status;
+    if ((status = expect_forward(here, X, layer, dZ, error)) ||
+        (status = expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
+        (dX && (status = expect(here, "dX", dX, TENSOR_REAL, B, I, error))))
+        return status;
+    if (operations->has_head && operations->has_head(be, layer, B))
+        return operations->linear_softmax_backward(be, X, layer, labels, dZ, dX, sums, error);
+    if ((status = operations->linear_forward(be, X, layer, ACTIVATION_NONE, dZ, error)) ||
+        (status = operations->softmax_xent(be, dZ, labels, dZ, sums, error)))
+        return status;
+    return dX ? operations->linear_backward_input(be, dZ, layer, X, dX, error) : CLM_OK;
+}
+
 bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B)
 {
     return be->operations->looks_ahead && be->operations->looks_ahead(be, layer, B);

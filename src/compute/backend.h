@@ -175,6 +175,15 @@ CLM_MUST_CHECK clm_status linear_update_forward(struct clm_backend *be, const st
                                                 enum activation act, struct tensor *next_Y,
                                                 struct clm_error *error);
 
+/* The last layer of a net: linear_forward, softmax_xent and linear_backward_input in turn, at once where the backend can.
+ *
+ *   X (B,I)     labels (1,B), each < C     dZ (B,C) out     dX (B,I) out: (dZ W) * (X > 0), or NULL where no layer is below
+ */
+CLM_MUST_CHECK clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *X,
+                                                  const struct linear *layer, const struct tensor *labels,
+                                                  struct tensor *dZ, struct tensor *dX, struct metrics *sums,
+                                                  struct clm_error *error);
+
 /* Whether linear_update_forward of batches of up to B rows is faster than its parts. */
 bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B);
 
@@ -258,6 +267,12 @@ struct backend_operations {
                                         const struct tensor *X, struct linear *layer, const struct step *step,
                                         const struct tensor *next_X, enum activation act,
                                         struct tensor *next_Y, struct clm_error *error);
+    /* NULL, both, or not for this layer and B rows: the three in turn */
+    bool (*has_head)(struct clm_backend *be, const struct linear *layer, size_t B);
+    clm_status (*linear_softmax_backward)(struct clm_backend *be, const struct tensor *X,
+                                          const struct linear *layer, const struct tensor *labels,
+                                          struct tensor *dZ, struct tensor *dX, struct metrics *sums,
+                                          struct clm_error *error);
     clm_status (*update)(struct clm_backend *be, struct tensor *w, const struct tensor *g,
                          struct tensor *velocity, const struct step *step, struct clm_error *error);
 };

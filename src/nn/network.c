@@ -214,16 +214,22 @@ static enum activation activation_of(const struct network *net, size_t l)
     return l + 1 < net->depth ? ACTIVATION_RELU : ACTIVATION_NONE;
 }
 
-clm_status network_forward(struct network *net, size_t rows, struct clm_error *error)
+/* The first `depth` layers, without what is there already. */
+static clm_status forward(struct network *net, size_t rows, size_t depth, struct clm_error *error)
 {
     clm_status status = check_rows(net, rows, error);
-    for (size_t l = net->is_ahead ? 1 : 0; status == CLM_OK && l < net->depth; l++) {
+    for (size_t l = net->is_ahead ? 1 : 0; status == CLM_OK && l < depth; l++) {
         const struct tensor X = input_of(net, l, rows);
         struct tensor Y = tensor_first_rows(&net->outputs[l], rows);
         status = linear_forward(net->be, &X, &net->layers[l], activation_of(net, l), &Y, error);
     }
     net->is_ahead = false;
     return status;
+}
+
+clm_status network_forward(struct network *net, size_t rows, struct clm_error *error)
+{
+    return forward(net, rows, net->depth, error);
 }
 
 /* What becomes of the layers' gradients: a step straight into the parameters, behind which may come the next batch, or
@@ -261,20 +267,20 @@ static clm_status propagate(struct network *net, size_t rows, const struct gradi
                             struct metrics *sums, struct clm_error *error)
 {
     struct clm_backend *const be = net->be;
-    clm_status status = network_forward(net, rows, error);
-    if (status != CLM_OK)
-        return status;
-    struct tensor dZ = tensor_first_rows(&net->outputs[net->depth - 1], rows);
+    const size_t last = net->depth - 1;
+    clm_status status = forward(net, rows, last, error);
+    struct tensor dZ = tensor_first_rows(&net->outputs[last], rows);
     const struct tensor labels = view(&net->labels, 1, rows);
-    status = softmax_xent(be, &dZ, &labels, &dZ, sums, error);
     for (size_t l = net->depth; status == CLM_OK && l-- > 0;) {
         struct linear *const layer = &net->layers[l];
         const struct tensor X = input_of(net, l, rows);
         struct tensor dX = {0};
-        if (l > 0) { /* before the step, for it needs the weights of the forward pass */
+        if (l > 0) /* before the step, for it needs the weights of the forward pass */
             dX = view(&net->gradients[(l - 1) % 2], rows, net->widths[l]);
+        if (l == last)
+            status = linear_softmax_backward(be, &X, layer, &labels, &dZ, l > 0 ? &dX : NULL, sums, error);
+        else if (l > 0)
             status = linear_backward_input(be, &dZ, layer, &X, &dX, error);
-        }
         if (status == CLM_OK)
             status = use->step ? step_layer(net, l, &dZ, &X, use, error)
                                : linear_backward_params(be, &dZ, &X, layer, use->l2, &use->dW[l], &use->db[l],

@@ -150,3 +150,8 @@ void opencl_device_close(struct opencl_device *device)
     device->queue = device->transfers = NULL;
     device->context = NULL;
 }
+
+bool opencl_is_pocl(const struct opencl_device *device)
+{
+    return strstr(device->about.platform_name, "Portable Computing Language") != NULL;
+}

@@ -28,4 +28,7 @@ CLM_MUST_CHECK clm_status opencl_device_open(cl_device_id id, const struct clm_d
                                              struct opencl_device *out, struct clm_error *error);
 void opencl_device_close(struct opencl_device *device);
 
+/* Whether PoCL drives it, whose compiler is clang and takes more than OpenCL C. */
+bool opencl_is_pocl(const struct opencl_device *device);
+
 #endif

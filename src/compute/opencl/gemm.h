@@ -46,6 +46,12 @@ struct gemm_operations {
     clm_status (*descend_forward)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, const struct step *step, const struct tensor *next_X,
                                   enum activation act, struct tensor *next_Y, struct clm_error *error);
+    /* dZ (B,C) and dX (B,I) of a last layer as linear_softmax_backward says; NULL, both, where the provider cannot. Called
+     * where `has_head` says that it can for this layer. */
+    bool (*has_head)(struct gemm_provider *gemm, const struct linear *layer, size_t B);
+    clm_status (*head)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                       const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
+                       struct metrics *sums, struct clm_error *error);
 };
 
 struct gemm_provider {

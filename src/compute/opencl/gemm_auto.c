@@ -466,6 +466,22 @@ static clm_status descend_forward(struct gemm_provider *gemm, const struct tenso
     return taken->operations->descend_forward(taken, dZ, X, layer, step, next_X, act, next_Y, error);
 }
 
+/* Where both of its products are one candidate's. */
+static bool has_head(struct gemm_provider *gemm, const struct linear *layer, size_t B)
+{
+    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, &layer->W, B);
+    return taken->operations->has_head && taken == take(gemm, PRODUCT_BACKWARD_INPUT, &layer->W, B) &&
+           taken->operations->has_head(taken, layer, B);
+}
+
+static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                       const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
+                       struct metrics *sums, struct clm_error *error)
+{
+    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, &layer->W, X->rows);
+    return taken->operations->head(taken, X, layer, labels, dZ, dX, sums, error);
+}
+
 const struct gemm_operations gemm_auto = {
     .name = "auto",
     .open = open_auto,
@@ -478,4 +494,6 @@ const struct gemm_operations gemm_auto = {
     .descend = descend,
     .fuses = fuses,
     .descend_forward = descend_forward,
+    .has_head = has_head,
+    .head = head,
 };

@@ -1,4 +1,4 @@
-/* Our own products for devices of type CPU (kernels/gemm_cpu.cl): bias, activation, mask and the optimiser's step
+/* Our own products for devices of type CPU (kernels/gemm_cpu.cl, head_cpu.cl): bias, activation, mask and the optimiser's step
  * are part of the product, so that each result is written once, and a step keeps no gradient. */
 #include "compute/opencl/gemm.h"
 
@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum native_kernel { FORWARD, BACKWARD, GRADIENT, UPDATE, UPDATE_FORWARD, NATIVE_KERNELS };
+enum native_kernel { FORWARD, BACKWARD, GRADIENT, UPDATE, UPDATE_FORWARD, HEAD, NATIVE_KERNELS };
 
 static const char *const kernel_names[NATIVE_KERNELS] = {
     [FORWARD] = "product_forward", [BACKWARD] = "product_backward",     [GRADIENT] = "product_gradient",
-    [UPDATE] = "product_update",   [UPDATE_FORWARD] = "update_forward",
+    [UPDATE] = "product_update",   [UPDATE_FORWARD] = "update_forward", [HEAD] = "head",
 };
 
 /* How the kernels are built for a vector of `width` floats: tiles that fill the registers and do not spill. */
@@ -46,6 +46,9 @@ static const struct shape shapes[] = {
  * a launch counts; elsewhere its shorter sums, whose results are added up in memory, cost more than they save. */
 #define FUSED_ROWS     24
 #define FUSED_PRODUCTS ((size_t)1 << 26)
+/* Products of a group of head: fewer are done before another unit has been woken for them. */
+#define HEAD_PRODUCTS ((size_t)1 << 18)
+#define HEAD_ROWS     64 /* ROWS of head_cpu.cl */
 
 struct native {
     cl_kernel handles[NATIVE_KERNELS];
@@ -94,11 +97,11 @@ static clm_status open_native(struct gemm_provider *gemm, struct clm_error *erro
     native->shape = *choose_shape(device->id);
     native->units = size_max(1, device->about.compute_units);
     native->local_memory = (size_t)device->about.local_memory;
-    const bool has_prefetch = strstr(device->about.platform_name, "Portable Computing Language") != NULL;
     snprintf(options, sizeof options, "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DLOW=%d -DLEFT=%d%s",
              native->shape.width, native->shape.tile_rows, native->shape.tile_vectors, LOW,
-             LEFT_TILES * native->shape.tile_rows, has_prefetch ? " -DPREFETCH" : "");
-    clm_status status = opencl_program_build(device, "gemm_cpu.cl", options, &program, error);
+             LEFT_TILES * native->shape.tile_rows, opencl_is_pocl(device) ? " -DPOCL" : "");
+    clm_status status = opencl_program_build(
+        device, "vector.cl sums.cl panels_cpu.cl gemm_cpu.cl head_cpu.cl", options, &program, error);
     for (int p = 0; status == CLM_OK && p < NATIVE_KERNELS; p++)
         status = opencl_kernel_create(program, kernel_names[p], &native->handles[p], error);
     if (program)
@@ -434,6 +437,48 @@ static clm_status descend_forward(struct gemm_provider *gemm, const struct tenso
     return launch(gemm, UPDATE_FORWARD, &share, arguments, COUNT(arguments), error);
 }
 
+/* W has to be a single panel. */
+static bool has_head(struct gemm_provider *gemm, const struct linear *layer, size_t B)
+{
+    (void)B;
+    return layer->W.rows <= panel_columns(native_of(gemm));
+}
+
+static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                       const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
+                       struct metrics *sums, struct clm_error *error)
+{
+    const struct native *const native = native_of(gemm);
+    const size_t products = X->rows * X->columns * round_up(dZ->columns, native->shape.width);
+    const size_t groups = size_min(size_max(1, products / HEAD_PRODUCTS),
+                                   size_min(size_min(X->rows, METRICS_SLOTS), native->units));
+    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, C = (cl_int)dZ->columns;
+    const cl_int rows = (cl_int)divide_up(X->rows, groups), wants_input = dX != NULL;
+    const struct share share = {.pack_bytes =
+                                    dZ->columns * (HEAD_ROWS + panel_columns(native)) * sizeof(float),
+                                .groups = {divide_up(X->rows, (size_t)rows), 1}};
+    void *const input_gradient = dX ? dX->memory : dZ->memory; /* where it is not wanted not looked at */
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(B),
+        ARGUMENT(I),
+        ARGUMENT(C),
+        ARGUMENT(rows),
+        ARGUMENT(wants_input),
+        ARGUMENT(X->memory),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->b.memory),
+        ARGUMENT(labels->memory),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(input_gradient),
+        ARGUMENT(sums->state.memory),
+        {share.pack_bytes, NULL},
+    };
+    return launch(gemm, HEAD, &share, arguments, COUNT(arguments), error);
+}
+
 const struct gemm_operations gemm_native = {
     .name = "native",
     .open = open_native,
@@ -446,4 +491,6 @@ const struct gemm_operations gemm_native = {
     .descend = descend,
     .fuses = fuses,
     .descend_forward = descend_forward,
+    .has_head = has_head,
+    .head = head,
 };

@@ -10,19 +10,21 @@
 /* Items a group of the elementwise kernels; enough for a GPU's width and for a CPU's loop over items. */
 #define GROUP     64
 #define LANES_MAX 64
+/* Elements of a row that an item of gather takes on a CPU, which follows memory by itself, and items of a group. */
+#define CPU_SPAN 1024
+#define CPU_ROWS 8
 
 static const struct {
-    const char *file, *name;
+    const char *files, *name;
 } sources[KERNEL_COUNT] = {
-    [KERNEL_GATHER_BYTES] = {"gather.cl", "gather_bytes"},
-    [KERNEL_GATHER_FLOATS] = {"gather.cl", "gather_floats"},
+    [KERNEL_GATHER_BYTES] = {"vector.cl gather.cl", "gather_bytes"},
+    [KERNEL_GATHER_FLOATS] = {"vector.cl gather.cl", "gather_floats"},
     [KERNEL_BIAS_ACTIVATION] = {"epilogue.cl", "bias_activation"},
     [KERNEL_RELU_MASK] = {"epilogue.cl", "relu_mask"},
     [KERNEL_MOMENTUM_STEP] = {"epilogue.cl", "momentum_step"},
     [KERNEL_ADD_PENALTY] = {"epilogue.cl", "add_penalty"},
-    [KERNEL_SOFTMAX_XENT] = {"softmax.cl", "softmax_xent"},
-    [KERNEL_ADD_PARTIALS] = {"softmax.cl", "add_partials"},
-    [KERNEL_SOFTMAX_ROWS] = {"softmax.cl", "softmax_rows"},
+    [KERNEL_SOFTMAX_XENT] = {"sums.cl softmax.cl", "softmax_xent"},
+    [KERNEL_SOFTMAX_ROWS] = {"sums.cl softmax.cl", "softmax_rows"},
     [KERNEL_BIAS_GRADIENT] = {"bias_gradient.cl", "bias_gradient"},
     [KERNEL_BIAS_UPDATE_SGD] = {"bias_gradient.cl", "bias_update_sgd"},
     [KERNEL_BIAS_UPDATE_MOMENTUM] = {"bias_gradient.cl", "bias_update_momentum"},
@@ -51,13 +53,15 @@ clm_status kernels_build(const struct opencl_device *device, struct kernels *out
     while (out->lanes > device->about.max_work_group && out->lanes > 1)
         out->lanes /= 2;
     out->chunk = vector_width(device);
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu -DCHUNK=%zu", out->lanes, out->chunk);
+    out->span = device->about.type == CLM_DEVICE_CPU ? CPU_SPAN : out->chunk;
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu -DVW=%zu%s", out->lanes, out->chunk,
+             opencl_is_pocl(device) ? " -DPOCL" : "");
     for (int k = 0; k < KERNEL_COUNT && status == CLM_OK; k++) {
-        /* The table is grouped by file, so that each is built once. */
-        if (!k || strcmp(sources[k].file, sources[k - 1].file)) {
+        /* The table is grouped by files, so that each is built once. */
+        if (!k || strcmp(sources[k].files, sources[k - 1].files)) {
             if (program)
                 clReleaseProgram(program);
-            status = opencl_program_build(device, sources[k].file, options, &program, error);
+            status = opencl_program_build(device, sources[k].files, options, &program, error);
         }
         if (status == CLM_OK)
             status = opencl_kernel_create(program, sources[k].name, &out->handles[k], error);
@@ -93,23 +97,28 @@ static clm_status launch_list(struct kernels *k, enum kernel_name name, size_t c
                          argument_count, error);
 }
 
-/* One item `chunk` neighbouring elements of a row of a matrix. */
-static clm_status launch_chunks(struct kernels *k, enum kernel_name name, const struct tensor *matrix,
-                                size_t chunk, const struct kernel_argument *arguments, size_t argument_count,
-                                struct clm_error *error)
-{
-    const size_t local[2] = {group_size(k), 1}, items = (matrix->columns + chunk - 1) / chunk;
-    const size_t global[2] = {round_up(items, local[0]), matrix->rows};
-    return opencl_launch(k->device, k->handles[name], sources[name].name, 2, global, local, arguments,
-                         argument_count, error);
-}
-
 /* One item an element of a matrix. */
 static clm_status launch_matrix(struct kernels *k, enum kernel_name name, const struct tensor *matrix,
                                 const struct kernel_argument *arguments, size_t argument_count,
                                 struct clm_error *error)
 {
-    return launch_chunks(k, name, matrix, 1, arguments, argument_count, error);
+    const size_t local[2] = {group_size(k), 1};
+    const size_t global[2] = {round_up(matrix->columns, local[0]), matrix->rows};
+    return opencl_launch(k->device, k->handles[name], sources[name].name, 2, global, local, arguments,
+                         argument_count, error);
+}
+
+/* One item a span of a row of X: on a CPU a group takes some rows, elsewhere neighbouring spans. */
+static clm_status launch_gather(struct kernels *k, enum kernel_name name, const struct tensor *X,
+                                const struct kernel_argument *arguments, size_t argument_count,
+                                struct clm_error *error)
+{
+    const bool is_cpu = k->span > k->chunk;
+    const size_t items = (X->columns + k->span - 1) / k->span, group = group_size(k);
+    const size_t local[2] = {is_cpu ? 1 : group, is_cpu ? size_min(CPU_ROWS, group) : 1};
+    const size_t global[2] = {round_up(items, local[0]), round_up(X->rows, local[1])};
+    return opencl_launch(k->device, k->handles[name], sources[name].name, 2, global, local, arguments,
+                         argument_count, error);
 }
 
 static cl_mem memory_of(const struct tensor *tensor)
@@ -124,18 +133,19 @@ clm_status kernel_gather(struct kernels *k, const struct resident *data, const s
 {
     const enum kernel_name name =
         data->values.type == TENSOR_BYTE ? KERNEL_GATHER_BYTES : KERNEL_GATHER_FLOATS;
-    const cl_int rows = (cl_int)X->rows, I = (cl_int)X->columns, is_ordered = order != NULL;
+    const cl_int rows = (cl_int)X->rows, I = (cl_int)X->columns, span = (cl_int)k->span;
+    const cl_int is_ordered = order != NULL;
     const cl_uint start = (cl_uint)first;
     const cl_mem values = memory_of(&data->values), all_labels = memory_of(&data->labels);
     const cl_mem indices = order ? memory_of(order) : all_labels; /* never read without an order */
     const cl_mem mean = memory_of(&data->mean), scale = memory_of(&data->scale);
     const cl_mem x = memory_of(X), out = memory_of(labels);
     const struct kernel_argument arguments[] = {
-        ARGUMENT(rows),    ARGUMENT(I),          ARGUMENT(values), ARGUMENT(all_labels),
-        ARGUMENT(indices), ARGUMENT(is_ordered), ARGUMENT(start),  ARGUMENT(mean),
-        ARGUMENT(scale),   ARGUMENT(x),          ARGUMENT(out),
+        ARGUMENT(rows),       ARGUMENT(I),       ARGUMENT(span),       ARGUMENT(values),
+        ARGUMENT(all_labels), ARGUMENT(indices), ARGUMENT(is_ordered), ARGUMENT(start),
+        ARGUMENT(mean),       ARGUMENT(scale),   ARGUMENT(x),          ARGUMENT(out),
     };
-    return launch_chunks(k, name, X, k->chunk, arguments, COUNT_OF(arguments), error);
+    return launch_gather(k, name, X, arguments, COUNT_OF(arguments), error);
 }
 
 clm_status kernel_bias_activation(struct kernels *k, enum activation act, const struct tensor *b,
@@ -185,16 +195,10 @@ clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z, const 
     const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(C), ARGUMENT(wants_gradient),
                                                 ARGUMENT(z), ARGUMENT(y), ARGUMENT(dz),
                                                 ARGUMENT(s)};
-    const size_t groups = size_min((Z->rows + k->lanes - 1) / k->lanes, METRICS_PARTIALS);
-    const size_t global = groups * k->lanes, one = 1;
-    const cl_int partials = (cl_int)groups;
-    const struct kernel_argument rest[] = {ARGUMENT(partials), ARGUMENT(s)};
-    const clm_status status = opencl_launch(k->device, k->handles[KERNEL_SOFTMAX_XENT], "softmax_xent", 1,
-                                            &global, &k->lanes, arguments, COUNT_OF(arguments), error);
-    return status != CLM_OK || groups == 1
-               ? status
-               : opencl_launch(k->device, k->handles[KERNEL_ADD_PARTIALS], "add_partials", 1, &one, &one,
-                               rest, COUNT_OF(rest), error);
+    const size_t groups = size_min((Z->rows + k->lanes - 1) / k->lanes, METRICS_SLOTS);
+    const size_t global = groups * k->lanes;
+    return opencl_launch(k->device, k->handles[KERNEL_SOFTMAX_XENT], "softmax_xent", 1, &global, &k->lanes,
+                         arguments, COUNT_OF(arguments), error);
 }
 
 clm_status kernel_softmax_rows(struct kernels *k, const struct tensor *Z, struct tensor *P,

@@ -13,7 +13,6 @@ enum kernel_name {
     KERNEL_MOMENTUM_STEP,
     KERNEL_ADD_PENALTY,
     KERNEL_SOFTMAX_XENT,
-    KERNEL_ADD_PARTIALS,
     KERNEL_SOFTMAX_ROWS,
     KERNEL_BIAS_GRADIENT,
     KERNEL_BIAS_UPDATE_SGD,
@@ -27,11 +26,12 @@ struct kernels {
     const struct opencl_device *device;
     cl_kernel handles[KERNEL_COUNT];
     size_t lanes; /* work-items of a group of softmax_xent */
-    size_t chunk; /* elements that an item of gather takes */
+    size_t chunk; /* floats of a vector of the device */
+    size_t span;  /* elements that an item of gather takes */
 };
 
-/* softmax.cl's sums: loss high, loss low, correct rows in units and in 2^20 units; then its groups' partial sums. */
-enum { METRICS_TOTALS = 4, METRICS_PARTIALS = 64, METRICS_COLUMNS = METRICS_TOTALS + 2 * METRICS_PARTIALS };
+/* The slots of sums.cl, as many as a kernel that adds to them has groups at most. */
+enum { METRICS_SLOT = 4, METRICS_SLOTS = 64, METRICS_COLUMNS = METRICS_SLOT * METRICS_SLOTS };
 
 CLM_MUST_CHECK clm_status kernels_build(const struct opencl_device *device, struct kernels *out,
                                         struct clm_error *error);

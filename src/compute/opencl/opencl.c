@@ -242,8 +242,12 @@ static clm_status opencl_metrics_read(struct clm_backend *be, const struct metri
     const clm_status status = opencl_read(be, &metrics->state, HOST_FLOAT, sums, error);
     if (status != CLM_OK)
         return status;
-    *loss_sum = (double)sums[0] + sums[1];
-    *correct = (size_t)sums[2] + ((size_t)sums[3] << 20);
+    *loss_sum = 0;
+    *correct = 0;
+    for (const float *slot = sums; slot < sums + METRICS_COLUMNS; slot += METRICS_SLOT) {
+        *loss_sum += (double)slot[0] + slot[1];
+        *correct += (size_t)slot[2] + 4096 * (size_t)slot[3];
+    }
     return CLM_OK;
 }
 
@@ -330,6 +334,23 @@ static clm_status opencl_update_forward(struct clm_backend *be, const struct ten
     return status ? status : opencl_forward(be, next_X, layer, act, next_Y, error);
 }
 
+static bool has_head(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    struct gemm_provider *gemm = &self(be)->gemm;
+    return gemm->operations->has_head && gemm->operations->has_head(gemm, layer, B);
+}
+
+static clm_status opencl_softmax_backward(struct clm_backend *be, const struct tensor *X,
+                                          const struct linear *layer, const struct tensor *labels,
+                                          struct tensor *dZ, struct tensor *dX, struct metrics *sums,
+                                          struct clm_error *error)
+{
+    struct gemm_provider *gemm = &self(be)->gemm;
+    expect(be, (dX ? 4 : 2) * size_of(X) * (double)dZ->columns,
+           (dX ? 2 : 1) * size_of(X) + size_of(&layer->W) + size_of(dZ));
+    return gemm->operations->head(gemm, X, layer, labels, dZ, dX, sums, error);
+}
+
 static clm_status opencl_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
                                 struct tensor *velocity, const struct step *step, struct clm_error *error)
 {
@@ -364,6 +385,8 @@ static const struct backend_operations operations = {
     .linear_backward_update = opencl_backward_update,
     .looks_ahead = looks_ahead,
     .linear_update_forward = opencl_update_forward,
+    .has_head = has_head,
+    .linear_softmax_backward = opencl_softmax_backward,
     .update = opencl_update,
 };
 

@@ -10,8 +10,8 @@
 
 #define KERNEL_FILE_LIMIT ((size_t)1 << 20)
 
-/* The kernel's source in memory that the caller frees. */
-static clm_status read_source(const char *name, char **text, size_t *size, struct clm_error *error)
+/* The kernel file's source in memory that the caller frees. */
+static clm_status read_file(const char *name, char **text, size_t *size, struct clm_error *error)
 {
     const char *directory = getenv("CLMLP_KERNEL_DIR");
     *text = NULL;
@@ -32,6 +32,35 @@ static clm_status read_source(const char *name, char **text, size_t *size, struc
             return *text ? CLM_OK : clm_fail_host_memory(error, name, source->size);
         }
     return clm_fail(error, CLM_ERROR_BUILD, "%s: there is no such kernel file in the library", name);
+}
+
+/* The files of a list, names with spaces between, one behind the other, in memory that the caller frees. */
+static clm_status read_source(const char *names, char **text, size_t *size, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    char *const list = strdup(names), *rest = NULL;
+    *text = NULL;
+    *size = 0;
+    if (!list)
+        return clm_fail_host_memory(error, names, strlen(names) + 1);
+    for (char *name = strtok_r(list, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
+        char *file = NULL;
+        size_t length = 0;
+        if ((status = read_file(name, &file, &length, error)))
+            break;
+        char *const longer = realloc(*text, *size + length + 1);
+        if (longer) {
+            memcpy(longer + *size, file, length);
+            longer[ *size += length] = '\0';
+            *text = longer;
+        } else
+            status = clm_fail_host_memory(error, name, *size + length + 1);
+        free(file);
+        if (!longer)
+            break;
+    }
+    free(list);
+    return status;
 }
 
 /* The lines of `text` with their numbers, as many as fit. */
@@ -65,25 +94,26 @@ static clm_status fail_build(const struct opencl_device *device, const char *nam
                     device->about.name, status ? status : "a code without a name", code, log, numbered);
 }
 
-clm_status opencl_program_build(const struct opencl_device *device, const char *name, const char *options,
+clm_status opencl_program_build(const struct opencl_device *device, const char *names, const char *options,
                                 cl_program *out, struct clm_error *error)
 {
     char *text = NULL;
     size_t size = 0;
     cl_int code;
     *out = NULL;
-    clm_status status = read_source(name, &text, &size, error);
+    cl_program program = NULL;
+    clm_status status = read_source(names, &text, &size, error);
     if (status != CLM_OK)
-        return status;
+        goto cleanup;
     const char *source = text;
-    cl_program program = clCreateProgramWithSource(device->context, 1, &source, &size, &code);
+    program = clCreateProgramWithSource(device->context, 1, &source, &size, &code);
     if (!program) {
-        status = opencl_fail(error, name, "clCreateProgramWithSource", code);
+        status = opencl_fail(error, names, "clCreateProgramWithSource", code);
         goto cleanup;
     }
     code = clBuildProgram(program, 1, &device->id, options, NULL, NULL);
     if (code != CL_SUCCESS) {
-        status = fail_build(device, name, text, program, code, error);
+        status = fail_build(device, names, text, program, code, error);
         goto cleanup;
     }
     *out = program;

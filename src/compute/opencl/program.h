@@ -14,8 +14,9 @@ struct kernel_source {
 
 extern const struct kernel_source kernel_sources[];
 
-/* Builds kernels/NAME with `options`. A failure shows the log behind the numbered lines it speaks of. */
-CLM_MUST_CHECK clm_status opencl_program_build(const struct opencl_device *device, const char *name,
+/* Builds files of kernels/, "vector.cl gather.cl", as one source with `options`. A failure shows the log behind the
+ * numbered lines it speaks of. */
+CLM_MUST_CHECK clm_status opencl_program_build(const struct opencl_device *device, const char *names,
                                                const char *options, cl_program *out, struct clm_error *error);
 
 CLM_MUST_CHECK clm_status opencl_kernel_create(cl_program program, const char *name, cl_kernel *out,
