@@ -14,7 +14,10 @@ enum random_stream {
     RANDOM_TEST,
     RANDOM_SYNTHETIC,
     RANDOM_IMAGE_FOLDER,
-    RANDOM_SHEET
+    RANDOM_SHEET,
+    RANDOM_CHANGE, /* of a training row; kernels/augment.cl has the same numbers */
+    RANDOM_NOISE,
+    RANDOM_MIXUP
 };
 
 /* A stream of its own for each use and each part of it (a layer, an epoch): the upper half of the counter. */

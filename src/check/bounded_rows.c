@@ -26,7 +26,7 @@ clm_status bounded_gather(struct clm_backend *reference, const struct bounded_re
     struct tensor *const x = stage_room(&stage, X->rows, X->columns);
     struct tensor *const classes = stage_put(&stage, labels, SIDE_VALUE);
     if (stage.status == CLM_OK)
-        stage.status = gather(reference, &resident, numbers, first, x, classes, error);
+        stage.status = gather(reference, &resident, numbers, first, NULL, x, classes, error);
     stage_take(&stage, x, X->value);
     stage_take(&stage, classes, labels->value);
     for (size_t i = 0; i < bounded_count(X); i++)
@@ -138,7 +138,7 @@ clm_status bounded_softmax_xent(struct clm_backend *reference, const struct boun
     size_t correct = 0;
     if (stage.status == CLM_OK && !(stage.status = metrics_create(reference, &metrics, error)) &&
         !(stage.status = metrics_reset(reference, &metrics, error)) &&
-        !(stage.status = softmax_xent(reference, z, classes, dz, &metrics, error)))
+        !(stage.status = softmax_xent(reference, z, classes, NULL, dz, &metrics, error)))
         stage.status = metrics_read(reference, &metrics, &loss, &correct, error);
     metrics_free(reference, &metrics);
     add_row_errors(Z, labels, sums);

@@ -84,7 +84,7 @@ static void run_gather(struct problem *p, const struct variant *v)
     const struct bounded_resident bounded = {&values->expected, &all_labels->expected, &mean->expected,
                                              &scale->expected};
     if (p->status == CLM_OK)
-        p->status = gather(p->device, &data, order ? &order->tensor : NULL, v->first, &X->tensor,
+        p->status = gather(p->device, &data, order ? &order->tensor : NULL, v->first, NULL, &X->tensor,
                            &labels->tensor, p->error);
     if (p->status == CLM_OK)
         p->status = bounded_gather(p->reference, &bounded, order ? &order->expected : NULL, v->first,
@@ -109,8 +109,8 @@ static void run_forward(struct problem *p, const struct variant *v)
 static void call_xent(struct problem *p, struct operand *Z, const struct operand *labels, struct operand *dZ)
 {
     if (p->status == CLM_OK)
-        p->status =
-            softmax_xent(p->device, &Z->tensor, &labels->tensor, dZ ? &dZ->tensor : NULL, &p->sums, p->error);
+        p->status = softmax_xent(p->device, &Z->tensor, &labels->tensor, NULL, dZ ? &dZ->tensor : NULL,
+                                 &p->sums, p->error);
     if (p->status == CLM_OK)
         p->status = bounded_softmax_xent(p->reference, &Z->expected, &labels->expected,
                                          dZ ? &dZ->expected : NULL, &p->expected_sums, p->error);

@@ -135,7 +135,8 @@ static void destroy(struct trial *trial, struct clm_backend *device)
 static struct minibatch minibatch_from(const struct step_case *which, const struct resident *data,
                                        const struct tensor *order, size_t first)
 {
-    return (struct minibatch){data, order, first, size_min(which->batch, which->rows - first)};
+    return (struct minibatch){
+        .data = data, .order = order, .first = first, .rows = size_min(which->batch, which->rows - first)};
 }
 
 /* One step on both sides. */

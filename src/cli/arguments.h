@@ -47,6 +47,7 @@ enum option_key {
     KEY_TO,
     KEY_GZIP,
     KEY_FORCE,
+    KEY_AUGMENT,
 };
 
 #define GEMM_NAMES_MAX 8
@@ -82,6 +83,9 @@ enum clm_part read_part(const struct argp_state *state, const char *text); /* --
 struct sizes read_sizes(const struct argp_state *state, const char *option, const char *text);
 /* --hidden: a list of sizes, or none */
 struct sizes read_hidden(const struct argp_state *state, const char *text);
+
+/* --augment: flip,shift=4,cutout=8,mixup=0.2,noise=0.05, any of them */
+struct clm_augmentation read_augmentation(const struct argp_state *state, const char *text);
 
 /* Inputs, what read_hidden has read, classes. */
 struct sizes layer_widths(size_t inputs, const struct sizes *hidden, size_t classes);

@@ -21,6 +21,7 @@ struct training {
     struct network net;
     struct resident train, validation, test;
     struct tensor order; /* (1,N) this epoch's permutation; empty without shuffling */
+    struct augmentation augmentation;
     struct metrics sums;
     uint32_t *permutation; /* (N) on the host */
     struct clm_epoch *epochs;
@@ -50,10 +51,12 @@ static void free_training_data(struct training *t)
 static clm_status create_network(struct training *t, const struct clm_model *model, struct clm_error *error)
 {
     const enum network_use use = t->options->momentum != 0 ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN;
-    const clm_status status = metrics_create(t->be, &t->sums, error);
-    return status
-               ? status
-               : network_create(t->be, model->widths, model->depth, t->options->batch, use, &t->net, error);
+    clm_status status = metrics_create(t->be, &t->sums, error);
+    if (status == CLM_OK)
+        status = network_create(t->be, model->widths, model->depth, t->options->batch, use, &t->net, error);
+    if (status == CLM_OK && t->options->augmentation.mixup > 0)
+        status = network_prepare_mixup(&t->net, error);
+    return status;
 }
 
 static clm_status create_test_data(struct training *t, struct clm_error *error)
@@ -170,7 +173,10 @@ static struct minibatch minibatch_from(const struct training *t, size_t first)
     return (struct minibatch){.data = &t->train,
                               .order = t->options->shuffle ? &t->order : NULL,
                               .first = first,
-                              .rows = size_min(t->options->batch, t->data->train.count - first)};
+                              .rows = size_min(t->options->batch, t->data->train.count - first),
+                              .augmentation =
+                                  augmentation_is_none(&t->options->augmentation) ? NULL : &t->augmentation,
+                              .position = first};
 }
 
 static clm_status train_on_all_rows(struct training *t, size_t epoch, double started, double *reported,
@@ -211,6 +217,7 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
     double loss = 0;
     size_t correct = 0;
     clm_status status;
+    t->augmentation.epoch = (uint32_t)number;
     *epoch =
         (struct clm_epoch){.epoch = number,
                            .learning_rate = schedule_rate(t->options->schedule, t->options->learning_rate,
@@ -240,6 +247,47 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
 
 /* ---- a run ---- */
 
+static clm_status check_augmentation(const struct clm_augmentation *changes, const struct clm_data *data,
+                                     struct clm_error *error)
+{
+    const size_t shorter = size_min(data->width, data->height), longer = size_max(data->width, data->height);
+    if (augmentation_needs_pictures(changes) && !data->height)
+        return clm_fail(
+            error, CLM_ERROR_SHAPE,
+            "%s: its rows of %zu %s are no pictures, which flip, shift and cutout are of; mixup and noise "
+            "can augment them",
+            data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats");
+    if (changes->shift && changes->shift >= shorter)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "a shift of %zu pixels leaves nothing of pictures of %zu x %zu: it has to be below %zu",
+            changes->shift, data->width, data->height, shorter);
+    if (changes->cutout > longer)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "a cutout of %zu x %zu pixels is over pictures of %zu x %zu: it has to be at most %zu",
+            changes->cutout, changes->cutout, data->width, data->height, longer);
+    if (!(changes->mixup >= 0 && isfinite(changes->mixup)))
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "a mixup of %g: it has to be at least 0, as in mixup=0.2",
+                        changes->mixup);
+    if (!(changes->noise >= 0 && isfinite(changes->noise)))
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "a noise of %g: it has to be at least 0, as in noise=0.05",
+                        changes->noise);
+    return CLM_OK;
+}
+
+/* How batches of this data are changed; of rows that are no pictures each is one line. */
+static struct augmentation augmentation_of(const struct clm_data *data,
+                                           const struct clm_train_options *options)
+{
+    const bool is_picture = data->height > 0;
+    return (struct augmentation){.changes = options->augmentation,
+                                 .width = is_picture ? data->width : data->features,
+                                 .height = is_picture ? data->height : 1,
+                                 .channels = is_picture ? data->channels : 1,
+                                 .seed = options->seed};
+}
+
 static clm_status check_options(const struct clm_train_options *options, const struct clm_data *data,
                                 struct clm_error *error)
 {
@@ -261,7 +309,7 @@ static clm_status check_options(const struct clm_train_options *options, const s
         return clm_fail(error, CLM_ERROR_ARGUMENT,
                         "a minibatch of %zu rows is larger than the training set of %zu; lower --batch",
                         options->batch, data->train.count);
-    return CLM_OK;
+    return check_augmentation(&options->augmentation, data, error);
 }
 
 static clm_status create_host_memory(struct training *t, struct clm_error *error)
@@ -333,7 +381,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                      const struct clm_train_options *options, struct clm_train_result *result,
                      struct clm_error *error)
 {
-    struct training t = {.be = be, .data = data, .options = options};
+    struct training t = {
+        .be = be, .data = data, .options = options, .augmentation = augmentation_of(data, options)};
     struct clm_memory_plan plan;
     clm_status status;
     *result = (struct clm_train_result){0};

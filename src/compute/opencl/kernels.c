@@ -10,12 +10,15 @@
 /* Items a group of the elementwise kernels; enough for a GPU's width and for a CPU's loop over items. */
 #define GROUP     64
 #define LANES_MAX 64
+/* Of those items, how many of gather_augmented's stand side by side in a row: short rows have few. */
+#define RUNS_ACROSS 16
 
 static const struct {
     const char *file, *name;
 } sources[KERNEL_COUNT] = {
     [KERNEL_GATHER_BYTES] = {"gather.cl", "gather_bytes"},
     [KERNEL_GATHER_FLOATS] = {"gather.cl", "gather_floats"},
+    [KERNEL_GATHER_AUGMENTED] = {"augment.cl", "gather_augmented"},
     [KERNEL_BIAS_ACTIVATION] = {"epilogue.cl", "bias_activation"},
     [KERNEL_RELU_MASK] = {"epilogue.cl", "relu_mask"},
     [KERNEL_MOMENTUM_STEP] = {"epilogue.cl", "momentum_step"},
@@ -104,6 +107,20 @@ static clm_status launch_chunks(struct kernels *k, enum kernel_name name, const 
                          argument_count, error);
 }
 
+/* One item `chunk` elements of each of the four lines of 16 of a run: as gather_augmented takes rows. */
+static clm_status launch_runs(struct kernels *k, const struct tensor *matrix,
+                              const struct kernel_argument *arguments, size_t argument_count,
+                              struct clm_error *error)
+{
+    const size_t wide = group_size(k) < GROUP ? 1 : RUNS_ACROSS,
+                 tall = group_size(k) < GROUP ? 1 : GROUP / wide;
+    const size_t items = (matrix->columns + NOISE_RUN - 1) / NOISE_RUN * (16 / k->chunk);
+    const size_t local[2] = {wide, tall};
+    const size_t global[2] = {round_up(items, wide), round_up(matrix->rows, tall)};
+    return opencl_launch(k->device, k->handles[KERNEL_GATHER_AUGMENTED], "gather_augmented", 2, global, local,
+                         arguments, argument_count, error);
+}
+
 /* One item an element of a matrix. */
 static clm_status launch_matrix(struct kernels *k, enum kernel_name name, const struct tensor *matrix,
                                 const struct kernel_argument *arguments, size_t argument_count,
@@ -136,6 +153,57 @@ clm_status kernel_gather(struct kernels *k, const struct resident *data, const s
         ARGUMENT(scale),   ARGUMENT(x),          ARGUMENT(out),
     };
     return launch_chunks(k, name, X, k->chunk, arguments, COUNT_OF(arguments), error);
+}
+
+/* As augment.cl's struct augmentation: numbers of four bytes alone, so that both lay it out alike. */
+struct augmentation_argument {
+    cl_uint seed_low, seed_high, epoch, position;
+    cl_int width, height;
+    cl_uint over_width, over_height;
+    cl_int flip, shift, cutout, is_mixed, distance;
+    cl_float noise, share;
+};
+
+static struct augmentation_argument augmentation_argument(const struct augmentation *a, size_t rows)
+{
+    const bool is_mixed = a->changes.mixup > 0;
+    return (struct augmentation_argument){.seed_low = (cl_uint)a->seed,
+                                          .seed_high = (cl_uint)(a->seed >> 32),
+                                          .epoch = a->epoch,
+                                          .position = (cl_uint)a->position,
+                                          .width = (cl_int)a->width,
+                                          .height = (cl_int)a->height,
+                                          .over_width = UINT32_MAX / (cl_uint)a->width,
+                                          .over_height = UINT32_MAX / (cl_uint)a->height,
+                                          .flip = a->changes.flip,
+                                          .shift = (cl_int)a->changes.shift,
+                                          .cutout = (cl_int)a->changes.cutout,
+                                          .is_mixed = is_mixed,
+                                          .distance = is_mixed ? (cl_int)augmentation_distance(a, rows) : 0,
+                                          .noise = (cl_float)a->changes.noise,
+                                          .share = (cl_float)augmentation_share(a)};
+}
+
+clm_status kernel_gather_augmented(struct kernels *k, const struct augmentation *a,
+                                   const struct resident *data, const struct tensor *order, size_t first,
+                                   struct tensor *X, struct tensor *labels, struct clm_error *error)
+{
+    const struct augmentation_argument augmentation = augmentation_argument(a, X->rows);
+    const cl_int rows = (cl_int)X->rows, I = (cl_int)X->columns, is_ordered = order != NULL;
+    const cl_int is_bytes = data->values.type == TENSOR_BYTE;
+    const cl_uint start = (cl_uint)first;
+    const cl_mem values = memory_of(&data->values), all_labels = memory_of(&data->labels);
+    const cl_mem indices = order ? memory_of(order) : all_labels; /* never read without an order */
+    const cl_mem mean = memory_of(&data->mean), scale = memory_of(&data->scale);
+    const cl_mem x = memory_of(X), out = memory_of(labels);
+    const cl_mem partners = augmentation.is_mixed ? memory_of(a->partners) : out; /* else never written */
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(augmentation), ARGUMENT(rows),       ARGUMENT(I),       ARGUMENT(values),
+        ARGUMENT(is_bytes),     ARGUMENT(all_labels), ARGUMENT(indices), ARGUMENT(is_ordered),
+        ARGUMENT(start),        ARGUMENT(mean),       ARGUMENT(scale),   ARGUMENT(x),
+        ARGUMENT(out),          ARGUMENT(partners),
+    };
+    return launch_runs(k, X, arguments, COUNT_OF(arguments), error);
 }
 
 clm_status kernel_bias_activation(struct kernels *k, enum activation act, const struct tensor *b,
@@ -178,13 +246,16 @@ clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct ten
 }
 
 clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z, const struct tensor *labels,
-                               struct tensor *dZ, struct tensor *sums, struct clm_error *error)
+                               const struct mixture *mixture, struct tensor *dZ, struct tensor *sums,
+                               struct clm_error *error)
 {
     const cl_int B = (cl_int)Z->rows, C = (cl_int)Z->columns, wants_gradient = dZ != NULL;
     const cl_mem z = memory_of(Z), y = memory_of(labels), dz = dZ ? memory_of(dZ) : z, s = memory_of(sums);
-    const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(C), ARGUMENT(wants_gradient),
-                                                ARGUMENT(z), ARGUMENT(y), ARGUMENT(dz),
-                                                ARGUMENT(s)};
+    const cl_mem partners = mixture ? memory_of(&mixture->partners) : y;
+    const cl_float share = mixture ? (cl_float)mixture->share : 1;
+    const struct kernel_argument arguments[] = {ARGUMENT(B),     ARGUMENT(C),  ARGUMENT(wants_gradient),
+                                                ARGUMENT(z),     ARGUMENT(y),  ARGUMENT(partners),
+                                                ARGUMENT(share), ARGUMENT(dz), ARGUMENT(s)};
     const size_t groups = size_min((Z->rows + k->lanes - 1) / k->lanes, METRICS_PARTIALS);
     const size_t global = groups * k->lanes, one = 1;
     const cl_int partials = (cl_int)groups;

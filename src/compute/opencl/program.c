@@ -10,8 +10,8 @@
 
 #define KERNEL_FILE_LIMIT ((size_t)1 << 20)
 
-/* The kernel's source in memory that the caller frees. */
-static clm_status read_source(const char *name, char **text, size_t *size, struct clm_error *error)
+/* A kernel file as it is, in memory that the caller frees. */
+static clm_status read_file(const char *name, char **text, size_t *size, struct clm_error *error)
 {
     const char *directory = getenv("CLMLP_KERNEL_DIR");
     *text = NULL;
@@ -32,6 +32,36 @@ static clm_status read_source(const char *name, char **text, size_t *size, struc
             return *text ? CLM_OK : clm_fail_host_memory(error, name, source->size);
         }
     return clm_fail(error, CLM_ERROR_BUILD, "%s: there is no such kernel file in the library", name);
+}
+
+#define INCLUDE "#include \""
+
+/* The kernel's source, with the file that its first #include names in place of that line: kernels are built from memory, where a
+ * compiler finds no files. In memory that the caller frees. */
+static clm_status read_source(const char *name, char **text, size_t *size, struct clm_error *error)
+{
+    char included_name[64], *included = NULL, *whole = NULL;
+    size_t included_size = 0;
+    clm_status status = read_file(name, text, size, error);
+    char *const line = status == CLM_OK ? strstr(*text, INCLUDE) : NULL;
+    if (!line)
+        return status;
+    const char *const begin = line + strlen(INCLUDE);
+    snprintf(included_name, sizeof included_name, "%.*s", (int)strcspn(begin, "\"\n"), begin);
+    if ((status = read_file(included_name, &included, &included_size, error)))
+        goto cleanup;
+    if (asprintf(&whole, "%.*s%s%s", (int)(line - *text), *text, included, begin + strcspn(begin, "\n")) <
+        0) {
+        whole = NULL;
+        status = clm_fail_host_memory(error, name, *size + included_size);
+        goto cleanup;
+    }
+    *size = strlen(whole);
+cleanup:
+    free(included);
+    free(*text);
+    *text = whole;
+    return status;
 }
 
 /* The lines of `text` with their numbers, as many as fit. */
