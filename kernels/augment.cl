@@ -140,8 +140,9 @@ FLOATS load_moved(const struct augmentation a, const struct change change, __glo
 {
     INTS x, y;
     pixels_of(a, at, &x, &y);
-    const INTS from_x = (change.is_mirrored ? a.width - 1 - x : x) - change.right, from_y = y - change.down;
-    const INTS is_inside = from_x >= 0 && from_x < a.width && from_y >= 0 && from_y < a.height;
+    const INTS moved_x = x - change.right, from_y = y - change.down;
+    const INTS from_x = change.is_mirrored ? a.width - 1 - moved_x : moved_x;
+    const INTS is_inside = moved_x >= 0 && moved_x < a.width && from_y >= 0 && from_y < a.height;
     const INTS number = JOIN(convert_int, CHUNK)(lanes());
     const INTS source =
         is_inside && number < count ? at + number + (from_y - y) * a.width + (from_x - x) : -1;

@@ -75,10 +75,10 @@ softmax_xent(const int B, const int C, const int wants_gradient, __global const 
         correct += best == label && !isnan(row_loss) ? 1.0f : 0.0f;
         if (wants_gradient) {
             __global float *d = dZ + (size_t)r * C;
-            for (int c = 0; c < C; c++)
-                d[c] = (exp(z[c] - largest) / sum -
-                        ((c == label ? share : 0.0f) + (c == partner ? rest : 0.0f))) /
-                       B;
+            for (int c = 0; c < C; c++) {
+                const float target = (c == label ? share : 0.0f) + (c == partner ? rest : 0.0f);
+                d[c] = (exp(z[c] - largest) / sum - target) / B;
+            }
         }
     }
     losses[lane] = loss;

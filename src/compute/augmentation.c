@@ -89,11 +89,11 @@ size_t row_change_source(const struct row_change *change, size_t i)
 {
     const struct augmentation *const a = change->of;
     const size_t x = i % a->width, y = i / a->width % a->height;
-    const size_t mirrored = change->is_mirrored ? a->width - 1 - x : x;
-    const ptrdiff_t from_x = (ptrdiff_t)mirrored - change->right, from_y = (ptrdiff_t)y - change->down;
-    const bool is_inside =
-        from_x >= 0 && from_x < (ptrdiff_t)a->width && from_y >= 0 && from_y < (ptrdiff_t)a->height;
-    return is_inside ? i - y * a->width - x + (size_t)from_y * a->width + (size_t)from_x : OUTSIDE;
+    const ptrdiff_t width = (ptrdiff_t)a->width, height = (ptrdiff_t)a->height;
+    const ptrdiff_t moved_x = (ptrdiff_t)x - change->right, from_y = (ptrdiff_t)y - change->down;
+    const ptrdiff_t from_x = change->is_mirrored ? width - 1 - moved_x : moved_x;
+    const bool is_inside = moved_x >= 0 && moved_x < width && from_y >= 0 && from_y < height;
+    return is_inside ? i - y * a->width - x + (size_t)(from_y * width + from_x) : OUTSIDE;
 }
 
 bool row_change_is_cut(const struct row_change *change, size_t i)
