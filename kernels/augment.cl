@@ -4,10 +4,14 @@
  *   values (N,I)   labels, order (N)   mean, scale (I)   X (rows,I) out   labels_out, partners_out (rows) out
  *
  * The host counts the elements of a row in runs of 64, each of 4 lines of 16, which take their noise from the four words
- * of 16 blocks. One work-item takes CHUNK elements, 4, 8 or 16, of each line of a run.
+ * of 16 blocks. One work-item takes CHUNK elements, 4, 8 or 16, of each line of RUNS runs, for what a row draws is drawn by
+ * each of its items.
  */
 #ifndef CHUNK
 #define CHUNK 4
+#endif
+#ifndef RUNS
+#define RUNS 1
 #endif
 
 #define JOIN_(a, b) a##b
@@ -17,6 +21,13 @@
 #define WORDS       JOIN(uint, CHUNK)
 #define LINE        16 /* elements */
 #define LINES       4  /* of a run, and words of a block */
+#if CHUNK == 16
+#define REVERSED(v) (v).sfedcba9876543210
+#elif CHUNK == 8
+#define REVERSED(v) (v).s76543210
+#else
+#define REVERSED(v) (v).s3210
+#endif
 
 #include "philox.cl"
 
@@ -27,7 +38,6 @@
 struct augmentation {
     uint seed_low, seed_high, epoch, position; /* of the batch's first row in the epoch */
     int width, height;
-    uint over_width, over_height;                /* (2^32 - 1) / width, / height */
     int flip, shift, cutout, is_mixed, distance; /* of a row's partner */
     float noise, share;
 };
@@ -98,20 +108,18 @@ void draw_normals(const struct augmentation a, const uint place, const int at, F
 
 /* ---- elements ---- */
 
-/* n / divisor and n mod divisor, for n below 2^31: the product with `over` is the quotient or one less. */
-INTS divide(const INTS n, const int divisor, const uint over, INTS *remainder)
-{
-    const INTS quotient = JOIN(convert_int, CHUNK)(mul_hi(JOIN(convert_uint, CHUNK)(n), (WORDS)(over)));
-    const INTS left = n - quotient * divisor, is_short = left >= divisor; /* -1 where it is */
-    *remainder = left + is_short * divisor;
-    return quotient - is_short;
-}
-
-/* The pixels of elements at, at + 1, …: x and y. */
+/* x and y of the pixels of elements at, at + 1, …: within a line at first, and as often as lines end, in the next. */
 void pixels_of(const struct augmentation a, const int at, INTS *x, INTS *y)
 {
-    const INTS line = divide(at + JOIN(convert_int, CHUNK)(lanes()), a.width, a.over_width, x);
-    divide(line, a.height, a.over_height, y);
+    const int left = at % a.width;
+    *x = left + JOIN(convert_int, CHUNK)(lanes());
+    *y = at / a.width % a.height;
+    for (int end = a.width; end < left + CHUNK; end += a.width) {
+        const INTS is_past = *x >= a.width; /* -1 where it is */
+        *x += is_past * a.width;
+        *y -= is_past;
+        *y += (*y >= a.height) * a.height;
+    }
 }
 
 FLOATS load_floats(__global const float *from, const int count)
@@ -134,65 +142,99 @@ FLOATS load_bytes(__global const uchar *from, const int count)
     return JOIN(vload, CHUNK)(0, some);
 }
 
-/* The elements of a row, moved and mirrored; 0 comes in from outside. */
-FLOATS load_moved(const struct augmentation a, const struct change change, __global const void *values,
-                  const int is_bytes, const size_t row, const int at, const int count)
+float load_one(__global const void *values, const int is_bytes, const size_t i)
 {
-    INTS x, y;
-    pixels_of(a, at, &x, &y);
+    return is_bytes ? convert_float(((__global const uchar *)values)[i])
+                    : ((__global const float *)values)[i];
+}
+
+/* Elements at, at + 1, … of a row that is moved and mirrored, x and y their pixels; 0 comes in from outside. They come from
+ * elements side by side, mirrored within a line only: where all of these lie in the row, from wherever in it, they are
+ * loaded at once. */
+FLOATS load_moved(const struct augmentation a, const struct change change, __global const void *values,
+                  const int is_bytes, const size_t row, const int I, const int at, const int count,
+                  const INTS x, const INTS y)
+{
     const INTS moved_x = x - change.right, from_y = y - change.down;
-    const INTS from_x = change.is_mirrored ? a.width - 1 - moved_x : moved_x;
     const INTS is_inside = moved_x >= 0 && moved_x < a.width && from_y >= 0 && from_y < a.height;
-    const INTS number = JOIN(convert_int, CHUNK)(lanes());
-    const INTS source =
-        is_inside && number < count ? at + number + (from_y - y) * a.width + (from_x - x) : -1;
-    int sources[CHUNK];
-    float some[CHUNK];
+    const INTS from_x = change.is_mirrored ? a.width - 1 - moved_x : moved_x;
+    const INTS source = at + JOIN(convert_int, CHUNK)(lanes()) + (from_y - y) * a.width + (from_x - x);
+    int sources[CHUNK], insides[CHUNK];
     JOIN(vstore, CHUNK)(source, 0, sources);
-    for (int k = 0; k < CHUNK; k++) {
-        const size_t i = row + max(sources[k], 0);
-        const float value = is_bytes ? convert_float(((__global const uchar *)values)[i])
-                                     : ((__global const float *)values)[i];
-        some[k] = sources[k] < 0 ? 0.0f : value;
+    const int first = min(sources[0], sources[CHUNK - 1]), last = max(sources[0], sources[CHUNK - 1]);
+    if (last - first == CHUNK - 1 && first >= 0 && last < I) {
+        const FLOATS found =
+            is_bytes ? JOIN(convert_float,
+                            CHUNK)(JOIN(vload, CHUNK)(0, (__global const uchar *)values + row + first))
+                     : JOIN(vload, CHUNK)(0, (__global const float *)values + row + first);
+        return is_inside ? (change.is_mirrored ? REVERSED(found) : found) : (FLOATS)(0.0f);
     }
+    float some[CHUNK];
+    JOIN(vstore, CHUNK)(is_inside, 0, insides);
+    for (int k = 0; k < CHUNK; k++)
+        some[k] = k < count && insides[k] ? load_one(values, is_bytes, row + sources[k]) : 0.0f;
     return JOIN(vload, CHUNK)(0, some);
 }
 
-FLOATS without_square(const struct augmentation a, const struct change change, const int at, const FLOATS of)
+FLOATS without_square(const struct augmentation a, const struct change change, const INTS x, const INTS y,
+                      const FLOATS of)
 {
-    INTS x, y;
-    pixels_of(a, at, &x, &y);
     const INTS right = x - change.square_left, down = y - change.square_top;
     return right >= 0 && right < a.cutout && down >= 0 && down < a.cutout ? (FLOATS)(0.0f) : of;
 }
 
-/* A row of the data set as it is changed for its place in the epoch: x of the chunks at `at` and the three lines behind. */
-void change_row(const struct augmentation a, const uint place, const int I, const int at,
-                __global const void *values, const int is_bytes, const uint n, __global const float *mean,
-                __global const float *scale, FLOATS x[LINES])
+/* What all rows share. */
+struct rows {
+    __global const void *values;
+    int is_bytes, I;
+    __global const float *mean, *scale;
+};
+
+/* Row n as it is changed, in X's x of the chunks at `at` and the three lines behind. */
+void change_run(const struct augmentation a, const struct change change, const struct rows rows, const uint n,
+                const int at, FLOATS x[LINES])
 {
-    const size_t row = (size_t)n * I;
-    const struct change change = draw_change(a, place);
+    const size_t row = (size_t)n * rows.I;
     FLOATS normals[LINES];
     if (a.noise > 0.0f)
-        draw_normals(a, place, at, normals);
+        draw_normals(a, change.place, at, normals);
     for (int j = 0; j < LINES; j++) {
-        const int i = at + j * LINE, count = min(CHUNK, I - i);
+        const int i = at + j * LINE, count = min(CHUNK, rows.I - i);
         if (count <= 0)
             break;
-        const FLOATS raw = a.flip || a.shift ? load_moved(a, change, values, is_bytes, row, i, count)
-                           : is_bytes        ? load_bytes((__global const uchar *)values + row + i, count)
-                                             : load_floats((__global const float *)values + row + i, count);
-        const FLOATS centred = raw - load_floats(mean + i, count);
-        x[j] = centred * load_floats(scale + i, count);
+        INTS px, py;
+        if (a.flip || a.shift || a.cutout)
+            pixels_of(a, i, &px, &py);
+        const FLOATS raw =
+            a.flip || a.shift
+                ? load_moved(a, change, rows.values, rows.is_bytes, row, rows.I, i, count, px, py)
+            : rows.is_bytes ? load_bytes((__global const uchar *)rows.values + row + i, count)
+                            : load_floats((__global const float *)rows.values + row + i, count);
+        const FLOATS centred = raw - load_floats(rows.mean + i, count);
+        x[j] = centred * load_floats(rows.scale + i, count);
         if (a.noise > 0.0f)
             x[j] += a.noise * normals[j];
         if (a.cutout)
-            x[j] = without_square(a, change, i, x[j]);
+            x[j] = without_square(a, change, px, py, x[j]);
     }
 }
 
-__kernel void gather_augmented(const struct augmentation a, const int rows, const int I,
+void store_run(const FLOATS x[LINES], const int I, const int at, __global float *to)
+{
+    for (int j = 0; j < LINES; j++) {
+        const int i = at + j * LINE;
+        if (i + CHUNK <= I)
+            JOIN(vstore, CHUNK)(x[j], 0, to + i);
+        else {
+            float some[CHUNK];
+            JOIN(vstore, CHUNK)(x[j], 0, some);
+            for (int k = 0; k < I - i; k++)
+                to[i + k] = some[k];
+        }
+    }
+}
+
+__kernel void gather_augmented(const struct augmentation a, const int B, const int I,
                                __global const void *restrict values, const int is_bytes,
                                __global const uint *restrict labels, __global const uint *restrict order,
                                const int is_ordered, const uint first, __global const float *restrict mean,
@@ -200,32 +242,28 @@ __kernel void gather_augmented(const struct augmentation a, const int rows, cons
                                __global uint *restrict labels_out, __global uint *restrict partners_out)
 {
     const int item = get_global_id(0), parts = LINE / CHUNK, r = get_global_id(1);
-    const int at = item / parts * (LINES * LINE) + item % parts * CHUNK;
-    if (at >= I || r >= rows)
+    const int begin = item / parts * (RUNS * LINES * LINE) + item % parts * CHUNK;
+    if (begin >= I || r >= B)
         return;
+    const struct rows rows = {values, is_bytes, I, mean, scale};
+    const int other = r < B - a.distance ? r + a.distance : r + a.distance - B;
     const uint n = is_ordered ? order[first + r] : first + r;
-    FLOATS x[LINES], y[LINES];
-    change_row(a, a.position + r, I, at, values, is_bytes, n, mean, scale, x);
-    if (at == 0)
-        labels_out[r] = labels[n];
-    if (a.is_mixed) {
-        const int partner = r < rows - a.distance ? r + a.distance : r + a.distance - rows;
-        const uint partner_n = is_ordered ? order[first + partner] : first + partner;
-        change_row(a, a.position + partner, I, at, values, is_bytes, partner_n, mean, scale, y);
-        for (int j = 0; j < LINES; j++)
-            x[j] = a.share * x[j] + (1.0f - a.share) * y[j];
-        if (at == 0)
-            partners_out[r] = labels[partner_n];
-    }
-    for (int j = 0; j < LINES; j++) {
-        const int i = at + j * LINE;
-        if (i + CHUNK <= I)
-            JOIN(vstore, CHUNK)(x[j], 0, X + (size_t)r * I + i);
-        else {
-            float some[CHUNK];
-            JOIN(vstore, CHUNK)(x[j], 0, some);
-            for (int k = 0; k < I - i; k++)
-                X[(size_t)r * I + i + k] = some[k];
+    const uint other_n = is_ordered ? order[first + other] : first + other;
+    const struct change change = draw_change(a, a.position + r);
+    const struct change other_change = draw_change(a, a.position + other);
+    for (int run = 0; run < RUNS && begin + run * (LINES * LINE) < I; run++) {
+        const int at = begin + run * (LINES * LINE);
+        FLOATS x[LINES], y[LINES];
+        change_run(a, change, rows, n, at, x);
+        if (a.is_mixed) {
+            change_run(a, other_change, rows, other_n, at, y);
+            for (int j = 0; j < LINES; j++)
+                x[j] = a.share * x[j] + (1.0f - a.share) * y[j];
         }
+        store_run(x, I, at, X + (size_t)r * I);
     }
+    if (begin == 0)
+        labels_out[r] = labels[n];
+    if (begin == 0 && a.is_mixed)
+        partners_out[r] = labels[other_n];
 }

@@ -10,8 +10,6 @@
 /* Items a group of the elementwise kernels; enough for a GPU's width and for a CPU's loop over items. */
 #define GROUP     64
 #define LANES_MAX 64
-/* Of those items, how many of gather_augmented's stand side by side in a row: short rows have few. */
-#define RUNS_ACROSS 16
 
 static const struct {
     const char *file, *name;
@@ -49,12 +47,14 @@ clm_status kernels_build(const struct opencl_device *device, struct kernels *out
 {
     clm_status status = CLM_OK;
     cl_program program = NULL;
-    char options[64];
+    char options[80];
     *out = (struct kernels){.device = device, .lanes = LANES_MAX};
     while (out->lanes > device->about.max_work_group && out->lanes > 1)
         out->lanes /= 2;
     out->chunk = vector_width(device);
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu -DCHUNK=%zu", out->lanes, out->chunk);
+    out->runs = device->about.type == CLM_DEVICE_CPU ? 4 : 1;
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu -DCHUNK=%zu -DRUNS=%zu", out->lanes,
+             out->chunk, out->runs);
     for (int k = 0; k < KERNEL_COUNT && status == CLM_OK; k++) {
         /* The table is grouped by file, so that each is built once. */
         if (!k || strcmp(sources[k].file, sources[k - 1].file)) {
@@ -107,16 +107,19 @@ static clm_status launch_chunks(struct kernels *k, enum kernel_name name, const 
                          argument_count, error);
 }
 
-/* One item `chunk` elements of each of the four lines of 16 of a run: as gather_augmented takes rows. */
+/* As gather_augmented takes a matrix: an item's runs, and of each run `chunk` elements of every line of 16. Short rows have few
+ * items, so that a group takes several of them. */
 static clm_status launch_runs(struct kernels *k, const struct tensor *matrix,
                               const struct kernel_argument *arguments, size_t argument_count,
                               struct clm_error *error)
 {
-    const size_t wide = group_size(k) < GROUP ? 1 : RUNS_ACROSS,
-                 tall = group_size(k) < GROUP ? 1 : GROUP / wide;
-    const size_t items = (matrix->columns + NOISE_RUN - 1) / NOISE_RUN * (16 / k->chunk);
-    const size_t local[2] = {wide, tall};
-    const size_t global[2] = {round_up(items, wide), round_up(matrix->rows, tall)};
+    const size_t taken = k->runs * NOISE_RUN, group = group_size(k);
+    const size_t items = (matrix->columns + taken - 1) / taken * (16 / k->chunk);
+    size_t wide = 1;
+    while (wide < items && wide < 16 && wide * 2 <= group)
+        wide *= 2;
+    const size_t local[2] = {wide, group / wide};
+    const size_t global[2] = {round_up(items, local[0]), round_up(matrix->rows, local[1])};
     return opencl_launch(k->device, k->handles[KERNEL_GATHER_AUGMENTED], "gather_augmented", 2, global, local,
                          arguments, argument_count, error);
 }
@@ -159,7 +162,6 @@ clm_status kernel_gather(struct kernels *k, const struct resident *data, const s
 struct augmentation_argument {
     cl_uint seed_low, seed_high, epoch, position;
     cl_int width, height;
-    cl_uint over_width, over_height;
     cl_int flip, shift, cutout, is_mixed, distance;
     cl_float noise, share;
 };
@@ -173,8 +175,6 @@ static struct augmentation_argument augmentation_argument(const struct augmentat
                                           .position = (cl_uint)a->position,
                                           .width = (cl_int)a->width,
                                           .height = (cl_int)a->height,
-                                          .over_width = UINT32_MAX / (cl_uint)a->width,
-                                          .over_height = UINT32_MAX / (cl_uint)a->height,
                                           .flip = a->changes.flip,
                                           .shift = (cl_int)a->changes.shift,
                                           .cutout = (cl_int)a->changes.cutout,

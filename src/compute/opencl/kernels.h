@@ -29,6 +29,7 @@ struct kernels {
     cl_kernel handles[KERNEL_COUNT];
     size_t lanes; /* work-items of a group of softmax_xent */
     size_t chunk; /* elements that an item of gather takes */
+    size_t runs;  /* of 64 elements, that one of gather_augmented takes */
 };
 
 /* softmax.cl's sums: loss high, loss low, correct rows in units and in 2^20 units; then its groups' partial sums. */
