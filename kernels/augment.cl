@@ -23,10 +23,13 @@
 #define LINES       4  /* of a run, and words of a block */
 #if CHUNK == 16
 #define REVERSED(v) (v).sfedcba9876543210
+#define LAST(v)     (v).sf
 #elif CHUNK == 8
 #define REVERSED(v) (v).s76543210
+#define LAST(v)     (v).s7
 #else
 #define REVERSED(v) (v).s3210
+#define LAST(v)     (v).s3
 #endif
 
 #include "philox.cl"
@@ -111,9 +114,9 @@ void draw_normals(const struct augmentation a, const uint place, const int at, F
 /* x and y of the pixels of elements at, at + 1, …: within a line at first, and as often as lines end, in the next. */
 void pixels_of(const struct augmentation a, const int at, INTS *x, INTS *y)
 {
-    const int left = at % a.width;
+    const int line = at / a.width, left = at - line * a.width;
     *x = left + JOIN(convert_int, CHUNK)(lanes());
-    *y = at / a.width % a.height;
+    *y = line % a.height;
     for (int end = a.width; end < left + CHUNK; end += a.width) {
         const INTS is_past = *x >= a.width; /* -1 where it is */
         *x += is_past * a.width;
@@ -159,9 +162,7 @@ FLOATS load_moved(const struct augmentation a, const struct change change, __glo
     const INTS is_inside = moved_x >= 0 && moved_x < a.width && from_y >= 0 && from_y < a.height;
     const INTS from_x = change.is_mirrored ? a.width - 1 - moved_x : moved_x;
     const INTS source = at + JOIN(convert_int, CHUNK)(lanes()) + (from_y - y) * a.width + (from_x - x);
-    int sources[CHUNK], insides[CHUNK];
-    JOIN(vstore, CHUNK)(source, 0, sources);
-    const int first = min(sources[0], sources[CHUNK - 1]), last = max(sources[0], sources[CHUNK - 1]);
+    const int first = min(source.s0, LAST(source)), last = max(source.s0, LAST(source));
     if (last - first == CHUNK - 1 && first >= 0 && last < I) {
         const FLOATS found =
             is_bytes ? JOIN(convert_float,
@@ -169,7 +170,9 @@ FLOATS load_moved(const struct augmentation a, const struct change change, __glo
                      : JOIN(vload, CHUNK)(0, (__global const float *)values + row + first);
         return is_inside ? (change.is_mirrored ? REVERSED(found) : found) : (FLOATS)(0.0f);
     }
+    int sources[CHUNK], insides[CHUNK];
     float some[CHUNK];
+    JOIN(vstore, CHUNK)(source, 0, sources);
     JOIN(vstore, CHUNK)(is_inside, 0, insides);
     for (int k = 0; k < CHUNK; k++)
         some[k] = k < count && insides[k] ? load_one(values, is_bytes, row + sources[k]) : 0.0f;
