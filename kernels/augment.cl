@@ -14,13 +14,17 @@
 #define RUNS 1
 #endif
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b)  JOIN_(a, b)
-#define FLOATS      JOIN(float, CHUNK)
-#define INTS        JOIN(int, CHUNK)
-#define WORDS       JOIN(uint, CHUNK)
-#define LINE        16 /* elements */
-#define LINES       4  /* of a run, and words of a block */
+#define JOIN_(a, b)  a##b
+#define JOIN(a, b)   JOIN_(a, b)
+#define FLOATS       JOIN(float, CHUNK)
+#define INTS         JOIN(int, CHUNK)
+#define WORDS        JOIN(uint, CHUNK)
+#define LOAD(p)      JOIN(vload, CHUNK)(0, p)
+#define STORE(v, p)  JOIN(vstore, CHUNK)(v, 0, p)
+#define TO_FLOATS(v) JOIN(convert_float, CHUNK)(v)
+#define TO_INTS(v)   JOIN(convert_int, CHUNK)(v)
+#define LINE         16 /* elements */
+#define LINES        4  /* of a run, and words of a block */
 #if CHUNK == 16
 #define REVERSED(v) (v).sfedcba9876543210
 #define LAST(v)     (v).sf
@@ -34,7 +38,7 @@
 
 #include "philox.cl"
 
-/* The host gives the same bits for every row, with or without mixup: no product is added before it is rounded. */
+/* Products are rounded before they are added, as on the host: the same bits. */
 #pragma OPENCL FP_CONTRACT OFF
 
 /* As the host's struct augmentation_argument. */
@@ -53,15 +57,10 @@ struct change {
     int is_mirrored, down, right, square_top, square_left;
 };
 
-/* A row in the data set, and the part of it that is made: `count` of CHUNK elements from `at` on. */
-struct chunk {
-    int at, count;
-};
-
 WORDS lanes(void)
 {
     const uint numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    return JOIN(vload, CHUNK)(0, numbers);
+    return LOAD(numbers);
 }
 
 /* ---- what is drawn ---- */
@@ -90,8 +89,8 @@ struct change draw_change(const struct augmentation a, const uint place)
 /* Box and Muller: a in (0, 1] and b in [0, 2) are floats as they are. */
 void make_normals(const WORDS word, const WORDS other, FLOATS *cosine, FLOATS *sine)
 {
-    const FLOATS a = JOIN(convert_float, CHUNK)((word >> 8) + 1u) * 0x1p-24f;
-    const FLOATS b = JOIN(convert_float, CHUNK)(other >> 8) * 0x1p-23f;
+    const FLOATS a = TO_FLOATS((word >> 8) + 1u) * 0x1p-24f;
+    const FLOATS b = TO_FLOATS(other >> 8) * 0x1p-23f;
     const FLOATS radius = sqrt(-2.0f * log(a));
     FLOATS c;
     const FLOATS s = sincos(b * 3.14159265f, &c);
@@ -115,7 +114,7 @@ void draw_normals(const struct augmentation a, const uint place, const int at, F
 void pixels_of(const struct augmentation a, const int at, INTS *x, INTS *y)
 {
     const int line = at / a.width, left = at - line * a.width;
-    *x = left + JOIN(convert_int, CHUNK)(lanes());
+    *x = left + TO_INTS(lanes());
     *y = line % a.height;
     for (int end = a.width; end < left + CHUNK; end += a.width) {
         const INTS is_past = *x >= a.width; /* -1 where it is */
@@ -128,21 +127,21 @@ void pixels_of(const struct augmentation a, const int at, INTS *x, INTS *y)
 FLOATS load_floats(__global const float *from, const int count)
 {
     if (count == CHUNK)
-        return JOIN(vload, CHUNK)(0, from);
+        return LOAD(from);
     float some[CHUNK];
     for (int k = 0; k < CHUNK; k++)
         some[k] = k < count ? from[k] : 0.0f;
-    return JOIN(vload, CHUNK)(0, some);
+    return LOAD(some);
 }
 
 FLOATS load_bytes(__global const uchar *from, const int count)
 {
     if (count == CHUNK)
-        return JOIN(convert_float, CHUNK)(JOIN(vload, CHUNK)(0, from));
+        return TO_FLOATS(LOAD(from));
     float some[CHUNK];
     for (int k = 0; k < CHUNK; k++)
         some[k] = k < count ? convert_float(from[k]) : 0.0f;
-    return JOIN(vload, CHUNK)(0, some);
+    return LOAD(some);
 }
 
 float load_one(__global const void *values, const int is_bytes, const size_t i)
@@ -161,22 +160,21 @@ FLOATS load_moved(const struct augmentation a, const struct change change, __glo
     const INTS moved_x = x - change.right, from_y = y - change.down;
     const INTS is_inside = moved_x >= 0 && moved_x < a.width && from_y >= 0 && from_y < a.height;
     const INTS from_x = change.is_mirrored ? a.width - 1 - moved_x : moved_x;
-    const INTS source = at + JOIN(convert_int, CHUNK)(lanes()) + (from_y - y) * a.width + (from_x - x);
+    const INTS source = at + TO_INTS(lanes()) + (from_y - y) * a.width + (from_x - x);
     const int first = min(source.s0, LAST(source)), last = max(source.s0, LAST(source));
-    if (last - first == CHUNK - 1 && first >= 0 && last < I) {
-        const FLOATS found =
-            is_bytes ? JOIN(convert_float,
-                            CHUNK)(JOIN(vload, CHUNK)(0, (__global const uchar *)values + row + first))
-                     : JOIN(vload, CHUNK)(0, (__global const float *)values + row + first);
+    const int is_one_line = LAST(x) - x.s0 == CHUNK - 1;
+    if ((is_one_line || !change.is_mirrored) && first >= 0 && last < I) {
+        const FLOATS found = is_bytes ? TO_FLOATS(LOAD((__global const uchar *)values + row + first))
+                                      : LOAD((__global const float *)values + row + first);
         return is_inside ? (change.is_mirrored ? REVERSED(found) : found) : (FLOATS)(0.0f);
     }
     int sources[CHUNK], insides[CHUNK];
     float some[CHUNK];
-    JOIN(vstore, CHUNK)(source, 0, sources);
-    JOIN(vstore, CHUNK)(is_inside, 0, insides);
+    STORE(source, sources);
+    STORE(is_inside, insides);
     for (int k = 0; k < CHUNK; k++)
         some[k] = k < count && insides[k] ? load_one(values, is_bytes, row + sources[k]) : 0.0f;
-    return JOIN(vload, CHUNK)(0, some);
+    return LOAD(some);
 }
 
 FLOATS without_square(const struct augmentation a, const struct change change, const INTS x, const INTS y,
@@ -227,10 +225,10 @@ void store_run(const FLOATS x[LINES], const int I, const int at, __global float 
     for (int j = 0; j < LINES; j++) {
         const int i = at + j * LINE;
         if (i + CHUNK <= I)
-            JOIN(vstore, CHUNK)(x[j], 0, to + i);
+            STORE(x[j], to + i);
         else {
             float some[CHUNK];
-            JOIN(vstore, CHUNK)(x[j], 0, some);
+            STORE(x[j], some);
             for (int k = 0; k < I - i; k++)
                 to[i + k] = some[k];
         }

@@ -35,7 +35,7 @@ static const struct broken_line {
     {"augment.cl", "*y -= is_past", "", "gather", NULL},
     {"augment.cl", "*y += (*y >= a.height) * a.height", "", "gather", NULL},
     {"augment.cl", "end < left + CHUNK", "end < left", "gather", NULL},
-    {"augment.cl", "last - first == CHUNK - 1", "1", "gather", NULL},
+    {"augment.cl", "is_one_line || !change.is_mirrored", "1", "gather", NULL},
     {"augment.cl", "change.is_mirrored ? REVERSED(found) : found", "found", "gather", NULL},
     {"augment.cl", "k < count && insides[k]", "k < count", "gather", NULL},
     {"augment.cl", "k < count ? from[k]", "k < count - 1 ? from[k]", "gather", NULL},

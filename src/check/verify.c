@@ -53,7 +53,7 @@ static const struct {
 static const struct {
     size_t N, B, channels, height, width, first;
 } pictures[] = {{40, 33, 1, 28, 28, 5},
-                {30, 7, 3, 9, 7, 4},
+                {30, 7, 3, 9, 5, 4},
                 {20, 16, 3, 32, 32, 1},
                 {9, 1, 1, 5, 67, 8},
                 {70, 65, 5, 4, 33, 0}};
