@@ -2,7 +2,7 @@
  * and training with all of it. */
 #include "base/philox.h"
 #include "compute/opencl/program.h"
-#include "nn/model.h"
+#include "nn/network.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 
@@ -655,16 +655,16 @@ static void keep_epoch(void *user, const struct clm_epoch *epoch)
     history->epochs[history->count++] = *epoch;
 }
 
-/* On 130 rows in batches of 32, the last one of 2. */
-static struct history train(enum fixture kind, struct clm_augmentation changes, double learning_rate,
-                            size_t epochs, struct clm_train_result *result)
+/* On 130 rows; the last batch is ragged. */
+static struct history train_in_batches(size_t batch, enum fixture kind, struct clm_augmentation changes,
+                                       double learning_rate, size_t epochs, struct clm_train_result *result)
 {
     struct history history = {0};
     struct clm_data *const data = picture_data();
     struct clm_model *const model = fixture_model(data, "he", 1, (const size_t[]){40, 0});
     struct clm_backend *const be = fixture_backend(kind);
     const struct clm_train_options options = {.epochs = epochs,
-                                              .batch = 32,
+                                              .batch = batch,
                                               .schedule = CLM_SCHEDULE_CONSTANT,
                                               .learning_rate = learning_rate,
                                               .momentum = 0.5,
@@ -679,6 +679,12 @@ static struct history train(enum fixture kind, struct clm_augmentation changes, 
     clm_model_free(model);
     clm_data_close(data);
     return history;
+}
+
+static struct history train(enum fixture kind, struct clm_augmentation changes, double learning_rate,
+                            size_t epochs, struct clm_train_result *result)
+{
+    return train_in_batches(32, kind, changes, learning_rate, epochs, result);
 }
 
 /* The reference's losses within what rounding does to a run of so few steps; the same run gives the same bits. */
@@ -714,6 +720,66 @@ START_TEST(training_rows_alone_are_changed)
             ck_assert_double_gt(fabs(with.epochs[e].train_loss - with.epochs[(e + 1) % 3].train_loss), 1e-4);
         }
     }
+}
+END_TEST
+
+/* An epoch's loss of a net that stands still is that of its rows, however they are cut into batches. */
+START_TEST(training_rows_do_not_depend_on_the_batch)
+{
+    struct clm_train_result result;
+    const struct history one = train_in_batches(130, backends[_i], all_but_mixup, 1e-30, 2, &result);
+    const struct history many = train_in_batches(7, backends[_i], all_but_mixup, 1e-30, 2, &result);
+    for (size_t e = 0; e < 2; e++)
+        ck_assert_within(many.epochs[e].train_loss, one.epochs[e].train_loss, 1e-6);
+}
+END_TEST
+
+/* A net of one layer: what network_gather fills in is the batch at its place, and a step's loss is that of both labels. */
+START_TEST(a_step_takes_both_labels_at_the_batchs_place)
+{
+    enum { B = 6, FIRST = 9, CLASSES = 11 };
+    struct set set = set_open(backends[_i], true, ROWS, 3, 7, 5);
+    const size_t widths[2] = {set.I, CLASSES};
+    const struct clm_model_options options = {.sizes = widths, .size_count = 2, .seed = 1, .is_bytes = true};
+    const struct augmentation there = augmentation_for(&set, all, 2, FIRST),
+                              elsewhere = augmentation_for(&set, all, 2, 0);
+    const struct minibatch minibatch = {
+        .data = &set.data, .first = FIRST, .rows = B, .augmentation = &elsewhere, .position = FIRST};
+    const struct step step = {.learning_rate = 1e-30};
+    struct batch batch = gather_batch(&set, NULL, FIRST, B, &there);
+    struct clm_model *model;
+    struct network net;
+    struct metrics sums;
+    double X[B * 105], Z[B * CLASSES], loss, expected = 0;
+    size_t correct;
+    ck_assert_uint_eq(set.I, 105);
+    ck_assert_done(clm_model_create(&options, &model, &error));
+    ck_assert_done(network_create(set.be, widths, 1, B, NETWORK_TRAIN, &net, &error));
+    ck_assert_done(network_prepare_mixup(&net, &error));
+    ck_assert_done(network_write(&net, model, &error));
+    ck_assert_done(metrics_create(set.be, &sums, &error));
+    ck_assert_done(metrics_reset(set.be, &sums, &error));
+    ck_assert_done(network_gather(&net, &minibatch, &error));
+    ck_assert_done(backend_read(set.be, &net.X, HOST_DOUBLE, X, &error));
+    ck_assert_mem_eq(X, batch.X, sizeof X);
+    ck_assert_done(network_forward(&net, B, &error));
+    ck_assert_done(backend_read(set.be, &net.outputs[0], HOST_DOUBLE, Z, &error));
+    ck_assert_done(network_step(&net, B, &step, &sums, NULL, &error));
+    ck_assert_done(metrics_read(set.be, &sums, &loss, &correct, &error));
+    const double share = augmentation_share(&there);
+    for (size_t r = 0; r < B; r++) {
+        const double *const z = Z + r * CLASSES;
+        double sum = 0;
+        for (size_t c = 0; c < CLASSES; c++)
+            sum += exp(z[c]);
+        expected += log(sum) - share * z[batch.labels[r]] - (1 - share) * z[batch.partners[r]];
+    }
+    ck_assert_within(loss, expected, 1e-5 * expected);
+    network_free(&net);
+    metrics_free(set.be, &sums);
+    clm_model_free(model);
+    batch_free(&batch);
+    set_close(&set);
 }
 END_TEST
 
@@ -882,6 +948,8 @@ int main(void)
     tcase_add_test(draws, a_missing_include_is_named);
     tcase_add_loop_test(training, training_agrees_on_all_backends, 0, 3);
     tcase_add_loop_test(training, training_rows_alone_are_changed, 0, 3);
+    tcase_add_loop_test(training, training_rows_do_not_depend_on_the_batch, 0, 3);
+    tcase_add_loop_test(training, a_step_takes_both_labels_at_the_batchs_place, 0, 3);
     tcase_add_test(training, senseless_augmentations_are_refused);
     suite_add_tcase(suite, rows);
     suite_add_tcase(suite, draws);
