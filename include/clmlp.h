@@ -362,6 +362,31 @@ enum clm_resident {
     CLM_RESIDENT_NO,   /* in shards, the next of which is read and uploaded while this one is computed on */
 };
 
+/* How the rows of training batches are changed, anew in each epoch, on the device and in the pass that gathers them; all
+ * zero: not at all. Evaluation sees rows as they are. In this order:
+ *
+ *   flip    with probability 1/2 the picture is mirrored, left for right
+ *   shift   the picture moves by whole pixels, down and right by -shift … shift each, uniformly; what comes in is raw 0,
+ *           black, as zero padding and a random crop make it
+ *           then values are normalised: x = (raw - mean) * scale
+ *   noise   a normal number times `noise` is added to each x: its unit is that of normalised inputs
+ *   cutout  x = 0 in a square of cutout x cutout pixels, in all channels, whose centre is uniform in the picture; what of
+ *           it lies outside is left out (DeVries, Taylor: Improved regularization of convolutional neural networks
+ *           with cutout; 2017)
+ *   mixup   x = λ x + (1 - λ) x', with x' another row of the batch, changed as above by its own draws; λ is drawn from
+ *           Beta(mixup, mixup) for each batch (Zhang, Cisse, Dauphin, Lopez-Paz: mixup: beyond empirical risk
+ *           minimization; 2018). The loss is λ times that of the row's label + (1 - λ) times that of the other's; a
+ *           row counts as correct by its own label. The other row is as far along the batch for each row, around its
+ *           end, at a distance drawn for each batch: each row is another's once.
+ *
+ * The numbers drawn depend on seed, epoch and the row's place in the epoch, not on backend, device or batch size; those of
+ * mixup, on the place of the batch's first row and the number of its rows. */
+struct clm_augmentation {
+    bool flip;            /* of pictures, as are shift and cutout: see clm_data_picture_size */
+    size_t shift, cutout; /* pixels: shift below the shorter side, cutout up to the longer one */
+    double mixup, noise;  /* at least 0 */
+};
+
 struct clm_train_options {
     size_t epochs, batch;
     enum clm_resident resident;
@@ -373,6 +398,7 @@ struct clm_train_options {
     double learning_rate, momentum, l2; /* l2: the penalty is l2 times the sum of squared weights */
     uint64_t seed;
     bool shuffle;
+    struct clm_augmentation augmentation;
     const char *out; /* run directory to write, NULL for none; one that holds a run is refused */
     int argc;        /* the command line, for run.json */
     char *const *argv;

@@ -30,28 +30,37 @@ float row_sum(const int C, __global const float *z, const float largest)
     return sum;
 }
 
-/* dZ = (softmax(Z) - onehot(labels)) / B, where wants_gradient, and may be Z itself. */
+/* dZ = (softmax(Z) - target) / B, where wants_gradient, and may be Z itself. A row's target is onehot(labels), or of mixed rows
+ * share onehot(labels) + (1 - share) onehot(partners); of rows that are not, share is 1 and partners are the labels. share
+ * and 1 - share are floats. */
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 softmax_xent(const int B, const int C, const int wants_gradient, __global const float *Z,
-             __global const uint *restrict labels, __global float *dZ, __global float *restrict sums)
+             __global const uint *restrict labels, __global const uint *restrict partners, const float share,
+             __global float *dZ, __global float *restrict sums)
 {
     __local float losses[LANES];
     __local float corrects[LANES];
     const int lane = get_local_id(0), group = get_group_id(0), items = get_num_groups(0) * LANES;
+    const float rest = 1.0f - share;
     float loss = 0.0f, correct = 0.0f;
     for (int r = group * LANES + lane; r < B; r += items) {
         __global const float *z = Z + (size_t)r * C;
-        const int label = labels[r];
+        const int label = labels[r], partner = partners[r];
         int best;
         const float largest = row_max(C, z, &best);
         const float sum = row_sum(C, z, largest);
-        const float row_loss = log(sum) + (largest - z[label]);
+        float distance = largest - z[label];
+        if (share != 1.0f)
+            distance = share * distance + rest * (largest - z[partner]);
+        const float row_loss = log(sum) + distance;
         loss += row_loss;
         correct += best == label && !isnan(row_loss) ? 1.0f : 0.0f;
         if (wants_gradient) {
             __global float *d = dZ + (size_t)r * C;
-            for (int c = 0; c < C; c++)
-                d[c] = (exp(z[c] - largest) / sum - (c == label ? 1.0f : 0.0f)) / B;
+            for (int c = 0; c < C; c++) {
+                const float target = (c == label ? share : 0.0f) + (c == partner ? rest : 0.0f);
+                d[c] = (exp(z[c] - largest) / sum - target) / B;
+            }
         }
     }
     losses[lane] = loss;

@@ -6,6 +6,7 @@
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
 #define VECTOR      JOIN(float, VW)
+#define WORDS       JOIN(uint, VW)
 #define LOAD(p)     JOIN(vload, VW)(0, p)
 
 #ifdef POCL

@@ -91,10 +91,10 @@ static void spoil(struct tensor *out)
 }
 
 static clm_status spoilt_gather(struct clm_backend *be, const struct resident *data,
-                                const struct tensor *order, size_t first, struct tensor *X,
-                                struct tensor *labels, struct clm_error *e)
+                                const struct tensor *order, size_t first, const struct augmentation *a,
+                                struct tensor *X, struct tensor *labels, struct clm_error *e)
 {
-    const clm_status status = right.gather(be, data, order, first, X, labels, e);
+    const clm_status status = right.gather(be, data, order, first, a, X, labels, e);
     spoil(X);
     return status;
 }
@@ -108,9 +108,10 @@ static clm_status spoilt_forward(struct clm_backend *be, const struct tensor *X,
 }
 
 static clm_status spoilt_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
-                              struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+                              const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                              struct clm_error *e)
 {
-    const clm_status status = right.softmax_xent(be, Z, labels, dZ, sums, e);
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
     if (dZ)
         spoil(dZ);
     return status;
@@ -174,7 +175,7 @@ static clm_status spoilt_softmax_backward(struct clm_backend *be, const struct t
 {
     clm_status status = right.linear_forward(be, X, layer, ACTIVATION_NONE, dZ, e);
     if (status == CLM_OK)
-        status = right.softmax_xent(be, dZ, labels, dZ, sums, e);
+        status = right.softmax_xent(be, dZ, labels, NULL, dZ, sums, e);
     if (status == CLM_OK && dX)
         status = right.linear_backward_input(be, dZ, layer, X, dX, e);
     spoil(dX ? dX : dZ);
@@ -272,18 +273,18 @@ END_TEST
 /* ---- mistakes that are an operation's own ---- */
 
 static clm_status gather_in_a_row(struct clm_backend *be, const struct resident *data,
-                                  const struct tensor *order, size_t first, struct tensor *X,
-                                  struct tensor *labels, struct clm_error *e)
+                                  const struct tensor *order, size_t first, const struct augmentation *a,
+                                  struct tensor *X, struct tensor *labels, struct clm_error *e)
 {
     (void)order;
-    return right.gather(be, data, NULL, first, X, labels, e);
+    return right.gather(be, data, NULL, first, a, X, labels, e);
 }
 
 static clm_status gather_first_label(struct clm_backend *be, const struct resident *data,
-                                     const struct tensor *order, size_t first, struct tensor *X,
-                                     struct tensor *labels, struct clm_error *e)
+                                     const struct tensor *order, size_t first, const struct augmentation *a,
+                                     struct tensor *X, struct tensor *labels, struct clm_error *e)
 {
-    const clm_status status = right.gather(be, data, order, first, X, labels, e);
+    const clm_status status = right.gather(be, data, order, first, a, X, labels, e);
     uint32_t *const label = labels->memory;
     label[labels->columns - 1] = label[0];
     return status;
@@ -327,19 +328,21 @@ static clm_status forward_transposed(struct clm_backend *be, const struct tensor
 }
 
 static clm_status xent_of_the_sum(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
-                                  struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+                                  const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                                  struct clm_error *e)
 {
-    const clm_status status = right.softmax_xent(be, Z, labels, dZ, sums, e);
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
     for (size_t i = 0; dZ && i < count_of(dZ); i++)
         *element(dZ, i) *= (float)dZ->rows;
     return status;
 }
 
 static clm_status xent_forgets(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
-                               struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+                               const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                               struct clm_error *e)
 {
     const clm_status status = right.metrics_reset(be, sums, e);
-    return status ? status : right.softmax_xent(be, Z, labels, dZ, sums, e);
+    return status ? status : right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
 }
 
 /* Behind the right one, as one that spoils what it only reads. */

@@ -302,9 +302,9 @@ START_TEST(cross_entropy_is_by_hand)
     struct metrics sums;
     ck_assert_done(metrics_create(be, &sums, &error));
     ck_assert_done(metrics_reset(be, &sums, &error));
-    ck_assert_done(softmax_xent(be, &Z, &labels, NULL, &sums, &error));
-    ck_assert_done(softmax_xent(be, &Z, &labels, &dZ, &sums, &error));
-    ck_assert_done(softmax_xent(be, &Z, &labels, &Z, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, NULL, NULL, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, NULL, &dZ, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, NULL, &Z, &sums, &error));
     ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
     ck_assert_uint_eq(correct, 3 * 3);
     /* three times ln 4 + 1e4; log is good to 3 units, and each of 4 sums rounds what is 1e4 in size */
@@ -336,11 +336,11 @@ START_TEST(ties_and_nans_in_the_logits)
     struct metrics sums;
     ck_assert_done(metrics_create(be, &sums, &error));
     ck_assert_done(metrics_reset(be, &sums, &error));
-    ck_assert_done(softmax_xent(be, &Z, &labels, NULL, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, NULL, NULL, &sums, &error));
     ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
     ck_assert_uint_eq(correct, 1);
     ck_assert(isfinite(loss));
-    ck_assert_done(softmax_xent(be, &bad, &label, &bad, &sums, &error));
+    ck_assert_done(softmax_xent(be, &bad, &label, NULL, &bad, &sums, &error));
     ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
     ck_assert_uint_eq(correct, 1);
     ck_assert(isnan(loss));
@@ -379,8 +379,8 @@ START_TEST(last_layer_is_by_hand)
     struct metrics sums;
     ck_assert_done(metrics_create(be, &sums, &error));
     ck_assert_done(metrics_reset(be, &sums, &error));
-    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, &dZ, &dX, &sums, &error));
-    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, &again, NULL, &sums, &error));
+    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, NULL, &dZ, &dX, &sums, &error));
+    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, NULL, &again, NULL, &sums, &error));
     ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
     ck_assert_uint_eq(correct, 2 * 4);
     /* twice ln 4 + 1e4 - 2 ln half, as for cross_entropy_is_by_hand */
@@ -416,7 +416,7 @@ static void gather_and_compare(struct resident *data, const struct tensor *order
     static const uint32_t none[2] = {99, 99};
     uint32_t got[2];
     struct tensor X = unset(2, 2), labels = indices(2, none);
-    ck_assert_done(gather(be, data, order, 1, &X, &labels, &error));
+    ck_assert_done(gather(be, data, order, 1, NULL, &X, &labels, &error));
     expect_exactly(&X, expected);
     ck_assert_done(backend_read(be, &labels, HOST_INDEX, got, &error));
     ck_assert_mem_eq(got, expected_labels, sizeof got);
@@ -477,14 +477,14 @@ START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
         linear_forward(be, &X, &layer, ACTIVATION_NONE, &Y32, &error),
         linear_forward(be, &dZ, &layer, ACTIVATION_NONE, &Y22, &error),
         linear_forward(be, &empty, &layer, ACTIVATION_NONE, &Y22, &error),
-        softmax_xent(be, &dZ, &labels3, &Y22, &sums, &error),
-        softmax_xent(be, &dZ, &labels2, &Y23, &sums, &error),
-        softmax_xent(be, &dZ, &X, &Y22, &sums, &error),
+        softmax_xent(be, &dZ, &labels3, NULL, &Y22, &sums, &error),
+        softmax_xent(be, &dZ, &labels2, NULL, &Y23, &sums, &error),
+        softmax_xent(be, &dZ, &X, NULL, &Y22, &sums, &error),
         softmax(be, &dZ, &Y23, &error),
-        linear_softmax_backward(be, &dZ, &layer, &labels2, &Y22, NULL, &sums, &error),
-        linear_softmax_backward(be, &X, &layer, &labels3, &Y22, &Y23, &sums, &error),
-        linear_softmax_backward(be, &X, &layer, &labels2, &Y32, NULL, &sums, &error),
-        linear_softmax_backward(be, &X, &layer, &labels2, &Y22, &Y32, &sums, &error),
+        linear_softmax_backward(be, &dZ, &layer, &labels2, NULL, &Y22, NULL, &sums, &error),
+        linear_softmax_backward(be, &X, &layer, &labels3, NULL, &Y22, &Y23, &sums, &error),
+        linear_softmax_backward(be, &X, &layer, &labels2, NULL, &Y32, NULL, &sums, &error),
+        linear_softmax_backward(be, &X, &layer, &labels2, NULL, &Y22, &Y32, &sums, &error),
         linear_backward_input(be, &dZ, &layer, NULL, &Y22, &error),
         linear_backward_input(be, &X, &layer, NULL, &Y23, &error),
         linear_backward_input(be, &dZ, &layer, &Y32, &Y23, &error),
@@ -529,9 +529,9 @@ START_TEST(rows_beyond_the_data_are_refused)
                             .scale = reals(1, 2, ones)};
     struct tensor X = unset(2, 2), labels = indices(2, none);
     uint32_t got[2];
-    ck_assert_int_eq(gather(be, &data, NULL, 2, &X, &labels, &error), CLM_ERROR_SHAPE);
-    ck_assert_int_eq(gather(be, &data, NULL, SIZE_MAX, &X, &labels, &error), CLM_ERROR_SHAPE);
-    ck_assert_int_eq(gather(be, &data, &labels, 0, &X, &labels, &error),
+    ck_assert_int_eq(gather(be, &data, NULL, 2, NULL, &X, &labels, &error), CLM_ERROR_SHAPE);
+    ck_assert_int_eq(gather(be, &data, NULL, SIZE_MAX, NULL, &X, &labels, &error), CLM_ERROR_SHAPE);
+    ck_assert_int_eq(gather(be, &data, &labels, 0, NULL, &X, &labels, &error),
                      CLM_ERROR_SHAPE); /* order too short */
     ck_assert_done(backend_read(be, &labels, HOST_INDEX, got, &error));
     ck_assert_mem_eq(got, none, sizeof got);

@@ -232,14 +232,14 @@ START_TEST(gathering)
                             .scale = real(1, 2, (const float[]){0.5f, 4})};
     const struct tensor order = indices(4, (const uint32_t[]){3, 0, 2, 1});
     struct tensor X = output(2, 2), labels = indices(2, (const uint32_t[]){99, 99});
-    ck_assert_ok(gather(backend, &data, NULL, 1, &X, &labels, &error));
+    ck_assert_ok(gather(backend, &data, NULL, 1, NULL, &X, &labels, &error));
     expect(&X, (const float[]){4, 84, 0.5f, 20});
     expect_indices(&labels, (const uint32_t[]){6, 7});
-    ck_assert_ok(gather(backend, &data, &order, 0, &X, &labels, &error));
+    ck_assert_ok(gather(backend, &data, &order, 0, NULL, &X, &labels, &error));
     expect(&X, (const float[]){2.5f, 8, -1, 1024});
     expect_indices(&labels, (const uint32_t[]){8, 5});
     data.values = real(4, 2, values);
-    ck_assert_ok(gather(backend, &data, &order, 1, &X, &labels, &error));
+    ck_assert_ok(gather(backend, &data, &order, 1, NULL, &X, &labels, &error));
     expect(&X, (const float[]){-0.75f, 0, 0.5f, 20});
     expect_indices(&labels, (const uint32_t[]){5, 7});
     close_backend();
@@ -261,9 +261,9 @@ START_TEST(cross_entropy)
     size_t correct;
     ck_assert_ok(metrics_create(backend, &sums, &error));
     ck_assert_ok(metrics_reset(backend, &sums, &error));
-    ck_assert_ok(softmax_xent(backend, &Z, &labels, &dZ, &sums, &error));
+    ck_assert_ok(softmax_xent(backend, &Z, &labels, NULL, &dZ, &sums, &error));
     expect(&dZ, (const float[]){-0.375f, 0.125f, 0.125f, 0.125f, 0.125f, 0.125f, -0.375f, 0.125f});
-    ck_assert_ok(softmax_xent(backend, &Z, &labels, NULL, &sums, &error));
+    ck_assert_ok(softmax_xent(backend, &Z, &labels, NULL, NULL, &sums, &error));
     ck_assert_ok(metrics_read(backend, &sums, &loss, &correct, &error));
     ck_assert_within(loss, 4 * log(4), 2.4e-6);
     ck_assert_uint_eq(correct, 2);
@@ -292,7 +292,7 @@ START_TEST(probabilities)
     expect_near(&P, (const double[]){0.25, 0.75, 1, 0}, 10 * 0x1p-24);
     ck_assert_ok(metrics_create(backend, &sums, &error));
     ck_assert_ok(metrics_reset(backend, &sums, &error));
-    ck_assert_ok(softmax_xent(backend, &Z, &labels, NULL, &sums, &error));
+    ck_assert_ok(softmax_xent(backend, &Z, &labels, NULL, NULL, &sums, &error));
     ck_assert_ok(metrics_read(backend, &sums, &loss, &correct, &error));
     /* 10000 + log 4 in float: half an ulp of 2^-10, and log's errors */
     ck_assert_within(loss, 10000 + log(4), 0x1p-11 + 2e-6);
@@ -334,9 +334,9 @@ START_TEST(wrong_shapes)
     ck_assert_refused(linear_forward(backend, &X, &layer, ACTIVATION_NONE, &wide, &error));
     ck_assert_refused(linear_forward(backend, &X, &layer, ACTIVATION_NONE, &row, &error));
     ck_assert_refused(linear_forward(backend, &labels, &layer, ACTIVATION_NONE, &out, &error));
-    ck_assert_refused(softmax_xent(backend, &dZ, &few, &out, &sums, &error));
-    ck_assert_refused(softmax_xent(backend, &dZ, &labels, &wide, &sums, &error));
-    ck_assert_refused(softmax_xent(backend, &dZ, &dZ, &out, &sums, &error));
+    ck_assert_refused(softmax_xent(backend, &dZ, &few, NULL, &out, &sums, &error));
+    ck_assert_refused(softmax_xent(backend, &dZ, &labels, NULL, &wide, &sums, &error));
+    ck_assert_refused(softmax_xent(backend, &dZ, &dZ, NULL, &out, &sums, &error));
     ck_assert_refused(softmax(backend, &dZ, &wide, &error));
     ck_assert_refused(linear_backward_input(backend, &dZ, &bent, NULL, &wide, &error));
     ck_assert_refused(linear_backward_input(backend, &dZ, &layer, &dZ, &wide, &error));
@@ -349,10 +349,10 @@ START_TEST(wrong_shapes)
     ck_assert_refused(update(backend, &out, &wide, &row, &step, &error));
     ck_assert_refused(update(backend, &out, &dZ, &row, &step, &error));
     struct tensor got = few;
-    ck_assert_refused(gather(backend, &data, NULL, 2, &row, &got, &error)); /* row 2 of two */
-    ck_assert_refused(gather(backend, &data, NULL, SIZE_MAX, &row, &got, &error));
-    ck_assert_refused(gather(backend, &data, NULL, 0, &out, &got, &error));
-    ck_assert_refused(gather(backend, &data, &few, 0, &wide, &got, &error));
+    ck_assert_refused(gather(backend, &data, NULL, 2, NULL, &row, &got, &error)); /* row 2 of two */
+    ck_assert_refused(gather(backend, &data, NULL, SIZE_MAX, NULL, &row, &got, &error));
+    ck_assert_refused(gather(backend, &data, NULL, 0, NULL, &out, &got, &error));
+    ck_assert_refused(gather(backend, &data, &few, 0, NULL, &wide, &got, &error));
 
     expect(&out, six);
     expect(&wide, six);

@@ -15,6 +15,9 @@ enum random_stream {
     RANDOM_SYNTHETIC,
     RANDOM_IMAGE_FOLDER,
     RANDOM_SHEET,
+    RANDOM_CHANGE = 7, /* of a training row; kernels/augment.cl has the same numbers */
+    RANDOM_NOISE = 8,
+    RANDOM_MIXUP,
     RANDOM_SPLIT
 };
 

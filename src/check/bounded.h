@@ -34,6 +34,12 @@ struct bounded_resident {
     struct bounded *values, *labels, *mean, *scale;
 };
 
+/* Targets of mixed rows: struct mixture. */
+struct bounded_mixture {
+    struct bounded *partners;
+    double share;
+};
+
 /* What a backend's metrics add up to. */
 struct bounded_sums {
     double loss, loss_error;
@@ -80,15 +86,19 @@ CLM_MUST_CHECK clm_status doubles_read(struct clm_backend *be, const struct tens
                                        struct clm_error *error);
 
 /* The operations of backend.h: shapes as there, outputs are filled, of the caller's shape. */
+/* `partners` is the augmentation's; NULL without mixup. */
 CLM_MUST_CHECK clm_status bounded_gather(struct clm_backend *reference, const struct bounded_resident *data,
-                                         const struct bounded *order, size_t first, struct bounded *X,
-                                         struct bounded *labels, struct clm_error *error);
+                                         const struct bounded *order, size_t first,
+                                         const struct augmentation *augmentation, struct bounded *X,
+                                         struct bounded *labels, struct bounded *partners,
+                                         struct clm_error *error);
 CLM_MUST_CHECK clm_status bounded_forward(struct clm_backend *reference, const struct bounded *X,
                                           const struct bounded_layer *layer, enum activation act,
                                           struct bounded *Y, struct clm_error *error);
 /* dZ may be Z, or NULL; adds to *sums. */
 CLM_MUST_CHECK clm_status bounded_softmax_xent(struct clm_backend *reference, const struct bounded *Z,
-                                               const struct bounded *labels, struct bounded *dZ,
+                                               const struct bounded *labels,
+                                               const struct bounded_mixture *mixture, struct bounded *dZ,
                                                struct bounded_sums *sums, struct clm_error *error);
 /* P may be Z. */
 CLM_MUST_CHECK clm_status bounded_softmax(struct clm_backend *reference, const struct bounded *Z,

@@ -37,6 +37,7 @@ clm_status bounded_network_create(struct clm_backend *reference, const struct cl
     const size_t depth = model->depth;
     *out = (struct bounded_network){.reference = reference,
                                     .depth = depth,
+                                    .share = 1,
                                     .layers = calloc(depth, sizeof *out->layers),
                                     .outputs = calloc(depth, sizeof *out->outputs),
                                     .memory = calloc(4 * depth, sizeof *out->memory)};
@@ -47,6 +48,8 @@ clm_status bounded_network_create(struct clm_backend *reference, const struct cl
         status = bounded_create(TENSOR_REAL, batch, model->widths[0], &out->X, error);
     if (status == CLM_OK)
         status = bounded_create(TENSOR_INDEX, 1, batch, &out->labels, error);
+    if (status == CLM_OK)
+        status = bounded_create(TENSOR_INDEX, 1, batch, &out->partners, error);
     for (size_t l = 0; status == CLM_OK && l < depth; l++) {
         status = create_layer(out, model, l, has_velocity, error);
         if (status == CLM_OK)
@@ -65,6 +68,7 @@ void bounded_network_free(struct bounded_network *net)
         bounded_free(&net->outputs[l]);
     bounded_free(&net->X);
     bounded_free(&net->labels);
+    bounded_free(&net->partners);
     free(net->layers);
     free(net->outputs);
     free(net->memory);
@@ -97,9 +101,12 @@ static clm_status propagate(struct bounded_network *net, size_t rows, const stru
     if (status != CLM_OK)
         return status;
     struct bounded made = {0}; /* dZ, where it is not in the outputs */
-    struct bounded dZ = bounded_first_rows(&net->outputs[net->depth - 1], rows), labels = net->labels;
-    labels.columns = rows;
-    status = bounded_softmax_xent(net->reference, &dZ, &labels, &dZ, sums, error);
+    struct bounded dZ = bounded_first_rows(&net->outputs[net->depth - 1], rows);
+    struct bounded labels = net->labels, partners = net->partners;
+    labels.columns = partners.columns = rows;
+    const struct bounded_mixture mixture = {&partners, net->share};
+    status = bounded_softmax_xent(net->reference, &dZ, &labels, net->share < 1 ? &mixture : NULL, &dZ, sums,
+                                  error);
     for (size_t l = net->depth; status == CLM_OK && l-- > 0;) {
         const struct bounded_layer *const layer = &net->layers[l];
         const struct bounded X = input_of(net, l, rows);

@@ -11,6 +11,8 @@ struct bounded_network {
     size_t depth;
     struct bounded_layer *layers; /* depth; velocities at zero, or NULL */
     struct bounded X, labels;     /* (batch, inputs), (1, batch) */
+    struct bounded partners;      /* (1, batch) */
+    double share;                 /* of labels beside partners; 1 of rows that are not mixed */
     struct bounded *outputs;      /* depth: Y of each layer, the last one Z, then dZ */
     struct bounded *memory;       /* 4 a layer: what `layers` point to */
 };

@@ -12,10 +12,52 @@
 #define DIVISION_ERROR (5 * UNIT_ROUNDOFF)
 #define FLUSHED        ((double)FLT_MIN)
 
-/* X = (value - mean) * scale: two roundings of the result itself. Data, mean and scale are as written. */
+/* The reference's rows, without the noise and the mixing where only what they are added to is wanted. */
+static void gather_on(struct stage *stage, const struct resident *data, const struct tensor *order,
+                      size_t first, const struct augmentation *augmentation, struct bounded *X,
+                      struct bounded *labels, struct bounded *partners)
+{
+    struct tensor *const x = stage_room(stage, X->rows, X->columns);
+    struct tensor *const classes = stage_put(stage, labels, SIDE_VALUE);
+    struct augmentation copy = {0};
+    if (augmentation)
+        copy = *augmentation;
+    if (partners)
+        copy.partners = stage_put(stage, partners, SIDE_VALUE);
+    if (stage->status == CLM_OK)
+        stage->status = gather(stage->reference, data, order, first, augmentation ? &copy : NULL, x, classes,
+                               stage->error);
+    stage_take(stage, x, X->value);
+    stage_take(stage, classes, labels->value);
+    if (partners)
+        stage_take(stage, copy.partners, partners->value);
+}
+
+/* X = λ (p + σ n) + (1 - λ) (p' + σ n'), with p = (value - mean) * scale of a row and p' of its partner. A p takes two roundings,
+ * and σ and its product one each, before they are added; then the products with λ and 1 - λ and their sum are one each: 5
+ * for any of them, and 6 with the reference's. A number n is at most NOISE_MOST, and a backend's off by NOISE_ERROR. */
+static void bound_changed(const struct bounded *X, const struct bounded *plain,
+                          const struct augmentation *augmentation)
+{
+    const size_t B = X->rows, I = X->columns;
+    const bool is_mixed = augmentation->changes.mixup > 0;
+    const size_t distance = is_mixed ? augmentation_distance(augmentation, B) : 0;
+    const double share = augmentation_share(augmentation), noise = augmentation->changes.noise;
+    for (size_t r = 0; r < B; r++)
+        for (size_t i = 0; i < I; i++) {
+            const double p = fabs(plain->value[r * I + i]),
+                         other = fabs(plain->value[(r + distance) % B * I + i]);
+            X->error[r * I + i] = gamma_of(6) * (share * p + (1 - share) * other + noise * NOISE_MOST) +
+                                  noise * NOISE_ERROR * (1 + gamma_of(6)) + 8 * FLUSHED;
+        }
+}
+
+/* X = (value - mean) * scale: two roundings of the result itself; moving and blanking are none. Data, mean and scale are as
+ * written. */
 clm_status bounded_gather(struct clm_backend *reference, const struct bounded_resident *data,
-                          const struct bounded *order, size_t first, struct bounded *X,
-                          struct bounded *labels, struct clm_error *error)
+                          const struct bounded *order, size_t first, const struct augmentation *augmentation,
+                          struct bounded *X, struct bounded *labels, struct bounded *partners,
+                          struct clm_error *error)
 {
     struct stage stage = {.reference = reference, .error = error};
     const struct resident resident = {.values = *stage_put(&stage, data->values, SIDE_VALUE),
@@ -23,16 +65,25 @@ clm_status bounded_gather(struct clm_backend *reference, const struct bounded_re
                                       .mean = *stage_put(&stage, data->mean, SIDE_VALUE),
                                       .scale = *stage_put(&stage, data->scale, SIDE_VALUE)};
     const struct tensor *const numbers = order ? stage_put(&stage, order, SIDE_VALUE) : NULL;
-    struct tensor *const x = stage_room(&stage, X->rows, X->columns);
-    struct tensor *const classes = stage_put(&stage, labels, SIDE_VALUE);
-    if (stage.status == CLM_OK)
-        stage.status = gather(reference, &resident, numbers, first, x, classes, error);
-    stage_take(&stage, x, X->value);
-    stage_take(&stage, classes, labels->value);
+    gather_on(&stage, &resident, numbers, first, augmentation, X, labels, partners);
     for (size_t i = 0; i < bounded_count(X); i++)
         X->error[i] = gamma_of(3) * fabs(X->value[i]) + FLUSHED;
+    if (augmentation && (augmentation->changes.noise > 0 || augmentation->changes.mixup > 0)) {
+        struct augmentation bare = *augmentation;
+        struct bounded plain;
+        bare.changes.noise = bare.changes.mixup = 0;
+        const clm_status status = bounded_create(TENSOR_REAL, X->rows, X->columns, &plain, error);
+        if (stage.status == CLM_OK)
+            stage.status = status;
+        gather_on(&stage, &resident, numbers, first, &bare, &plain, labels, NULL);
+        if (stage.status == CLM_OK)
+            bound_changed(X, &plain, augmentation);
+        bounded_free(&plain);
+    }
     for (size_t r = 0; r < bounded_count(labels); r++)
         labels->error[r] = 0;
+    for (size_t r = 0; partners && r < bounded_count(partners); r++)
+        partners->error[r] = 0;
     return stage_end(&stage);
 }
 
@@ -88,14 +139,33 @@ static double gradient_error(double p, double p_error, double target, double B)
     return (error + DIVISION_ERROR * (difference + error)) / B + FLUSHED;
 }
 
-/* log(sum) + (largest - z[label]): the logarithm, the difference, their sum. */
-static double loss_error(const struct partition *row, double z, double z_error)
+/* largest - z[label], moved by its parts' errors and rounded. */
+static double distance_error(const struct partition *row, double z, double z_error)
 {
-    const double logarithm = log(row->sum), distance = row->largest - z;
+    const double moved = row->largest_error + z_error;
+    return moved + UNIT_ROUNDOFF * (row->largest - z + moved);
+}
+
+/* log(sum) + distance: the logarithm, the distance, their sum. */
+static double loss_error(const struct partition *row, double distance, double moved)
+{
+    const double logarithm = log(row->sum);
     const double sum_shift = -log1p(-row->sum_error / row->sum);
     const double first = sum_shift + LOG_ERROR * (logarithm + sum_shift) + FLUSHED;
-    const double moved = row->largest_error + z_error, second = moved + UNIT_ROUNDOFF * (distance + moved);
-    return first + second + UNIT_ROUNDOFF * (logarithm + distance + first + second);
+    return first + moved + UNIT_ROUNDOFF * (logarithm + distance + first + moved);
+}
+
+/* What a row is to be: share of one label and 1 - share of the other; without mixture all of one. */
+struct target {
+    size_t label, partner;
+    double share;
+};
+
+static struct target target_of(const struct bounded *labels, const struct bounded_mixture *mixture, size_t r)
+{
+    const size_t label = (size_t)labels->value[r];
+    return mixture ? (struct target){label, (size_t)mixture->partners->value[r], mixture->share}
+                   : (struct target){label, label, 1};
 }
 
 /* May another logit be the largest of the backend's? Without errors floats compare as they are. */
@@ -109,49 +179,75 @@ static bool is_prediction_open(const struct partition *row, const double *z, con
     return false;
 }
 
+/* A row's loss and how far a float's may be from it. Of mixed rows the distances are multiplied and added: two roundings of what
+ * is not negative. */
+static double row_loss(const struct partition *row, const double *z, const double *z_error,
+                       const struct target *target, double *error)
+{
+    const double share = target->share, rest = 1 - share;
+    const double near = row->largest - z[target->label];
+    const double near_error = distance_error(row, z[target->label], z_error[target->label]);
+    if (share == 1) {
+        *error = loss_error(row, near, near_error);
+        return log(row->sum) + near;
+    }
+    const double far = row->largest - z[target->partner];
+    const double far_error = distance_error(row, z[target->partner], z_error[target->partner]);
+    const double distance = share * near + rest * far, moved = share * near_error + rest * far_error;
+    *error = loss_error(row, distance, moved + gamma_of(2) * (distance + moved) + 2 * FLUSHED);
+    return log(row->sum) + distance;
+}
+
 /* The rows' losses are added in any order: B roundings, one for the sums of earlier calls and the reference's. */
-static void add_row_errors(const struct bounded *Z, const struct bounded *labels, struct bounded_sums *sums)
+static void add_row_errors(const struct bounded *Z, const struct bounded *labels,
+                           const struct bounded_mixture *mixture, struct bounded_sums *sums)
 {
     const size_t C = Z->columns;
     for (size_t r = 0; r < Z->rows; r++) {
         const double *const z = Z->value + r * C, *const z_error = Z->error + r * C;
-        const size_t label = (size_t)labels->value[r];
+        const struct target target = target_of(labels, mixture, r);
         const struct partition row = partition_of(z, z_error, C);
-        const double error = loss_error(&row, z[label], z_error[label]);
-        const double loss = log(row.sum) + row.largest - z[label];
+        double error;
+        const double loss = row_loss(&row, z, z_error, &target, &error);
         sums->loss_error += error + gamma_of(Z->rows + 2) * (loss + error);
         sums->correct_error += is_prediction_open(&row, z, z_error, C);
     }
 }
 
 clm_status bounded_softmax_xent(struct clm_backend *reference, const struct bounded *Z,
-                                const struct bounded *labels, struct bounded *dZ, struct bounded_sums *sums,
-                                struct clm_error *error)
+                                const struct bounded *labels, const struct bounded_mixture *mixture,
+                                struct bounded *dZ, struct bounded_sums *sums, struct clm_error *error)
 {
     const size_t B = Z->rows, C = Z->columns;
     struct stage stage = {.reference = reference, .error = error};
     const struct tensor *const z = stage_put(&stage, Z, SIDE_VALUE);
     const struct tensor *const classes = stage_put(&stage, labels, SIDE_VALUE);
     struct tensor *const dz = stage_room(&stage, B, C);
+    struct mixture mixed = {0};
+    if (mixture)
+        mixed = (struct mixture){*stage_put(&stage, mixture->partners, SIDE_VALUE), mixture->share};
     struct metrics metrics = {0};
     double loss = 0;
     size_t correct = 0;
     if (stage.status == CLM_OK && !(stage.status = metrics_create(reference, &metrics, error)) &&
         !(stage.status = metrics_reset(reference, &metrics, error)) &&
-        !(stage.status = softmax_xent(reference, z, classes, dz, &metrics, error)))
+        !(stage.status = softmax_xent(reference, z, classes, mixture ? &mixed : NULL, dz, &metrics, error)))
         stage.status = metrics_read(reference, &metrics, &loss, &correct, error);
     metrics_free(reference, &metrics);
-    add_row_errors(Z, labels, sums);
+    add_row_errors(Z, labels, mixture, sums);
     sums->loss += loss;
     sums->correct += (double)correct;
     for (size_t r = 0; dZ && r < B; r++) {
         const struct partition row = partition_of(Z->value + r * C, Z->error + r * C, C);
+        const struct target target = target_of(labels, mixture, r);
         for (size_t c = 0; c < C; c++) {
             const size_t at = r * C + c;
             double e_error;
             const double e = exponential(&row, Z->value[at], Z->error[at], &e_error);
-            dZ->error[at] = gradient_error(e / row.sum, probability_error(&row, e, e_error),
-                                           c == (size_t)labels->value[r], (double)B);
+            const double wanted =
+                target.share * (c == target.label) + (1 - target.share) * (c == target.partner);
+            dZ->error[at] =
+                gradient_error(e / row.sum, probability_error(&row, e, e_error), wanted, (double)B);
         }
     }
     if (dZ)

@@ -167,8 +167,8 @@ static clm_status loss_at(struct differences *d, const struct place *p, double a
                                 &net->outputs[l], error);
     if (status || (status = has_same_signs(d, p->l, is_same, error)) ||
         (status = metrics_reset(net->be, &d->sums, error)) ||
-        (status =
-             softmax_xent(net->be, &net->outputs[net->depth - 1], &net->labels, NULL, &d->sums, error)) ||
+        (status = softmax_xent(net->be, &net->outputs[net->depth - 1], &net->labels, NULL, NULL, &d->sums,
+                               error)) ||
         (status = metrics_read(net->be, &d->sums, loss, &correct, error)))
         return status;
     *loss /= (double)net->batch;

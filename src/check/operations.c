@@ -7,6 +7,7 @@
 
 #define LEARNING_RATE 0.1
 #define SEED          1
+#define MIXED_SHARE   0.3125 /* of a row's own label */
 
 /* ---- operands that operations share ---- */
 
@@ -67,8 +68,10 @@ static struct bounded_layer bounded_layer_of(const struct layer_operands *layer)
 
 /* ---- the operations ---- */
 
-static void run_gather(struct problem *p, const struct variant *v)
+/* As they lie, or changed where `augmentation` is not NULL. */
+static void gather_both(struct problem *p, const struct variant *v, const struct augmentation *augmentation)
 {
+    struct augmentation changed = {0};
     const enum tensor_type type = v->is_bytes ? TENSOR_BYTE : TENSOR_REAL;
     struct operand *const values =
         problem_add(p, "values", ROLE_INPUT, type, v->N, v->I, v->is_bytes ? FILL_BYTE : v->fill);
@@ -80,15 +83,35 @@ static void run_gather(struct problem *p, const struct variant *v)
         v->is_ordered ? problem_add(p, "order", ROLE_INPUT, TENSOR_INDEX, 1, v->N, FILL_PERMUTATION) : NULL;
     struct operand *const X = add_real(p, "X", ROLE_OUTPUT, v->B, v->I, v->fill);
     struct operand *const labels = problem_add(p, "labels", ROLE_OUTPUT, TENSOR_INDEX, 1, v->B, FILL_CLASS);
+    struct operand *const partners =
+        augmentation && augmentation->changes.mixup > 0
+            ? problem_add(p, "partners", ROLE_OUTPUT, TENSOR_INDEX, 1, v->B, FILL_CLASS)
+            : NULL;
+    if (augmentation)
+        changed = *augmentation;
+    if (partners)
+        changed.partners = &partners->tensor;
+    const struct augmentation *const changes = augmentation ? &changed : NULL;
     const struct resident data = {values->tensor, all_labels->tensor, mean->tensor, scale->tensor};
     const struct bounded_resident bounded = {&values->expected, &all_labels->expected, &mean->expected,
                                              &scale->expected};
     if (p->status == CLM_OK)
-        p->status = gather(p->device, &data, order ? &order->tensor : NULL, v->first, &X->tensor,
+        p->status = gather(p->device, &data, order ? &order->tensor : NULL, v->first, changes, &X->tensor,
                            &labels->tensor, p->error);
     if (p->status == CLM_OK)
-        p->status = bounded_gather(p->reference, &bounded, order ? &order->expected : NULL, v->first,
-                                   &X->expected, &labels->expected, p->error);
+        p->status =
+            bounded_gather(p->reference, &bounded, order ? &order->expected : NULL, v->first, changes,
+                           &X->expected, &labels->expected, partners ? &partners->expected : NULL, p->error);
+}
+
+static void run_gather(struct problem *p, const struct variant *v)
+{
+    gather_both(p, v, NULL);
+}
+
+static void run_gather_augmented(struct problem *p, const struct variant *v)
+{
+    gather_both(p, v, &v->augmentation);
 }
 
 static void run_forward(struct problem *p, const struct variant *v)
@@ -105,29 +128,41 @@ static void run_forward(struct problem *p, const struct variant *v)
                                                                         v->act, &Y->expected, p->error);
 }
 
-/* One call: `dZ` may be `Z` or NULL. */
-static void call_xent(struct problem *p, struct operand *Z, const struct operand *labels, struct operand *dZ)
+/* One call: `dZ` may be `Z` or NULL, and `partners` NULL: else rows are mixed with them. */
+static void call_xent(struct problem *p, struct operand *Z, const struct operand *labels,
+                      struct operand *partners, struct operand *dZ)
 {
+    struct mixture mixture = {.share = MIXED_SHARE};
+    struct bounded_mixture bounded = {.share = MIXED_SHARE};
+    if (partners) {
+        mixture.partners = partners->tensor;
+        bounded.partners = &partners->expected;
+    }
+    if (p->status == CLM_OK)
+        p->status = softmax_xent(p->device, &Z->tensor, &labels->tensor, partners ? &mixture : NULL,
+                                 dZ ? &dZ->tensor : NULL, &p->sums, p->error);
     if (p->status == CLM_OK)
         p->status =
-            softmax_xent(p->device, &Z->tensor, &labels->tensor, dZ ? &dZ->tensor : NULL, &p->sums, p->error);
-    if (p->status == CLM_OK)
-        p->status = bounded_softmax_xent(p->reference, &Z->expected, &labels->expected,
-                                         dZ ? &dZ->expected : NULL, &p->expected_sums, p->error);
+            bounded_softmax_xent(p->reference, &Z->expected, &labels->expected, partners ? &bounded : NULL,
+                                 dZ ? &dZ->expected : NULL, &p->expected_sums, p->error);
 }
 
-/* All three ways to call it, whose losses and correct rows add up. */
+/* All ways to call it, whose losses and correct rows add up. */
 static void run_softmax_xent(struct problem *p, const struct variant *v)
 {
     p->classes = v->O;
     struct operand *const Z = add_real(p, "Z", ROLE_INPUT, v->B, v->O, v->fill);
     struct operand *const labels = problem_add(p, "labels", ROLE_INPUT, TENSOR_INDEX, 1, v->B, FILL_CLASS);
     struct operand *const dZ = add_real(p, "dZ", ROLE_OUTPUT, v->B, v->O, v->fill);
+    struct operand *const partners =
+        problem_add(p, "partners", ROLE_INPUT, TENSOR_INDEX, 1, v->B, FILL_CLASS);
+    struct operand *const mixed_dZ = add_real(p, "mixed dZ", ROLE_OUTPUT, v->B, v->O, v->fill);
     struct operand *const both = add_real(p, "Z and dZ", ROLE_UPDATED, v->B, v->O, v->fill);
     problem_sums(p);
-    call_xent(p, Z, labels, NULL);
-    call_xent(p, Z, labels, dZ);
-    call_xent(p, both, labels, both);
+    call_xent(p, Z, labels, NULL, NULL);
+    call_xent(p, Z, labels, NULL, dZ);
+    call_xent(p, Z, labels, partners, mixed_dZ);
+    call_xent(p, both, labels, NULL, both);
 }
 
 static void call_softmax(struct problem *p, struct operand *Z, struct operand *P)
@@ -232,13 +267,13 @@ static void run_softmax_backward(struct problem *p, const struct variant *v)
     const struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     if (p->status == CLM_OK)
-        p->status = linear_softmax_backward(p->device, &X->tensor, &linear, &labels->tensor, &dZ->tensor,
-                                            dX ? &dX->tensor : NULL, sums, p->error);
+        p->status = linear_softmax_backward(p->device, &X->tensor, &linear, &labels->tensor, NULL,
+                                            &dZ->tensor, dX ? &dX->tensor : NULL, sums, p->error);
     if (p->status == CLM_OK)
         p->status =
             bounded_forward(p->reference, &X->expected, &bounded, ACTIVATION_NONE, &dZ->expected, p->error);
     if (p->status == CLM_OK)
-        p->status = bounded_softmax_xent(p->reference, &dZ->expected, &labels->expected, &dZ->expected,
+        p->status = bounded_softmax_xent(p->reference, &dZ->expected, &labels->expected, NULL, &dZ->expected,
                                          &p->expected_sums, p->error);
     if (p->status == CLM_OK && dX)
         p->status = bounded_backward_input(p->reference, &dZ->expected, &bounded, &X->expected, &dX->expected,
@@ -323,8 +358,31 @@ static void describe_gather(const struct variant *v, char text[SHAPE_TEXT_MAX])
     describe_rest(v, shape, text);
 }
 
+static void describe_augmented(const struct variant *v, char text[SHAPE_TEXT_MAX])
+{
+    const struct augmentation *const a = &v->augmentation;
+    const struct clm_augmentation *const changes = &a->changes;
+    char shape[256], words[4][32] = {""};
+    if (changes->shift)
+        snprintf(words[0], sizeof words[0], " shift=%zu", changes->shift);
+    if (changes->cutout)
+        snprintf(words[1], sizeof words[1], " cutout=%zu", changes->cutout);
+    if (changes->noise > 0)
+        snprintf(words[2], sizeof words[2], " noise=%g", changes->noise);
+    if (changes->mixup > 0)
+        snprintf(words[3], sizeof words[3], " mixup=%g", changes->mixup);
+    snprintf(shape, sizeof shape, "B=%zu %zux%zux%zu %s%s%s%s%s%s", v->B, a->channels, a->height, a->width,
+             v->is_bytes ? "bytes" : "floats", changes->flip ? " flip" : "", words[0], words[1], words[2],
+             words[3]);
+    describe_rest(v, shape, text);
+}
+
 const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_GATHER] = {"gather", run_gather, describe_gather, {"values", "mean", "scale"}},
+    [OPERATION_GATHER_AUGMENTED] = {"gather",
+                                    run_gather_augmented,
+                                    describe_augmented,
+                                    {"values", "mean", "scale"}},
     [OPERATION_FORWARD] = {"linear_forward", run_forward, describe_layer, {"X", "W", "b"}},
     [OPERATION_SOFTMAX_XENT] = {"softmax_xent", run_softmax_xent, describe_rows, {"Z", "Z and dZ"}},
     [OPERATION_SOFTMAX] = {"softmax", run_softmax, describe_rows, {"Z", "Z and P"}},

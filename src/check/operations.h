@@ -14,7 +14,8 @@ struct variant {
     bool has_mask, is_bytes, is_ordered;
     bool is_sampled; /* products only: a part of the result's elements is compared */
     double momentum, l2;
-    enum fill fill; /* of the inputs, where they are not of a kind of their own */
+    struct augmentation augmentation; /* of gather_augmented; its place and seed, too */
+    enum fill fill;                   /* of the inputs, where they are not of a kind of their own */
     const char *nan_in;
 };
 
@@ -27,6 +28,7 @@ struct operation {
 
 enum operation_name {
     OPERATION_GATHER,
+    OPERATION_GATHER_AUGMENTED,
     OPERATION_FORWARD,
     OPERATION_SOFTMAX_XENT,
     OPERATION_SOFTMAX,

@@ -109,6 +109,7 @@ static clm_status create(struct trial *trial, struct clm_backend *device, struct
     if ((status = network_create(device, which->widths, depth, which->batch,
                                  has_velocity ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN, &trial->net,
                                  error)) ||
+        (which->is_augmented && (status = network_prepare_mixup(&trial->net, error))) ||
         (status = network_write(&trial->net, trial->model, error)) ||
         (status = bounded_network_create(reference, trial->model, which->batch, has_velocity, &trial->walk,
                                          error)) ||
@@ -131,15 +132,37 @@ static void destroy(struct trial *trial, struct clm_backend *device)
     clm_model_free(trial->model);
 }
 
+/* Square pictures of 3 channels, changed in every way. Noise and λ near 1/2 keep the inputs as large as they are. */
+static struct augmentation augmentation_of(const struct step_case *which, size_t epoch)
+{
+    size_t side = 1;
+    while (3 * side * side < which->widths[0])
+        side++;
+    return (struct augmentation){
+        .changes = {.flip = true, .shift = 1, .cutout = 2, .noise = 0.05, .mixup = 2},
+        .width = side,
+        .height = side,
+        .channels = 3,
+        .seed = SEED,
+        .epoch = (uint32_t)epoch,
+    };
+}
+
 /* The batch from row `first` on; without rows at the end. */
 static struct minibatch minibatch_from(const struct step_case *which, const struct resident *data,
-                                       const struct tensor *order, size_t first)
+                                       const struct tensor *order, const struct augmentation *augmentation,
+                                       size_t first)
 {
-    return (struct minibatch){data, order, first, size_min(which->batch, which->rows - first)};
+    return (struct minibatch){.data = data,
+                              .order = order,
+                              .first = first,
+                              .rows = size_min(which->batch, which->rows - first),
+                              .augmentation = which->is_augmented ? augmentation : NULL,
+                              .position = first};
 }
 
 /* One step on both sides. */
-static clm_status take_step(struct trial *trial, const struct step_case *which, size_t first,
+static clm_status take_step(struct trial *trial, const struct step_case *which, size_t epoch, size_t first,
                             struct clm_error *error)
 {
     const struct step step = {LEARNING_RATE, which->momentum, which->l2};
@@ -147,17 +170,25 @@ static clm_status take_step(struct trial *trial, const struct step_case *which, 
                                   trial->tensors[PART_MEAN], trial->tensors[PART_SCALE]};
     const struct bounded_resident bounded = {&trial->parts[PART_VALUES], &trial->parts[PART_LABELS],
                                              &trial->parts[PART_MEAN], &trial->parts[PART_SCALE]};
-    const struct minibatch batch = minibatch_from(which, &data, &trial->tensors[PART_ORDER], first);
-    const struct minibatch next = minibatch_from(which, &data, batch.order, first + batch.rows);
+    struct augmentation augmentation = augmentation_of(which, epoch);
+    const struct minibatch batch =
+        minibatch_from(which, &data, &trial->tensors[PART_ORDER], &augmentation, first);
+    const struct minibatch next =
+        minibatch_from(which, &data, batch.order, &augmentation, first + batch.rows);
     const size_t rows = batch.rows;
     struct bounded X = bounded_first_rows(&trial->walk.X, rows), labels = trial->walk.labels;
-    labels.columns = rows;
+    struct bounded partners = trial->walk.partners;
+    labels.columns = partners.columns = rows;
+    struct augmentation changes = augmentation; /* of the reference's batch */
+    changes.position = first;
+    trial->walk.share = which->is_augmented ? augmentation_share(&changes) : 1;
     clm_status status;
     if ((first == 0 && (status = network_gather(&trial->net, &batch, error))) ||
         (status = network_step(&trial->net, rows, &step, &trial->sums, next.rows ? &next : NULL, error)) ||
         (status = backend_pace(trial->net.be, error)) ||
-        (status = bounded_gather(trial->walk.reference, &bounded, &trial->parts[PART_ORDER], first, &X,
-                                 &labels, error)) ||
+        (status = bounded_gather(trial->walk.reference, &bounded, &trial->parts[PART_ORDER], first,
+                                 which->is_augmented ? &changes : NULL, &X, &labels,
+                                 which->is_augmented ? &partners : NULL, error)) ||
         (status = bounded_network_step(&trial->walk, rows, &step, &trial->expected, error)))
         return status;
     return CLM_OK;
@@ -182,7 +213,7 @@ static clm_status run(struct trial *trial, struct clm_backend *device, const str
     clm_status status = CLM_OK;
     for (size_t e = 0; e < which->epochs; e++)
         for (size_t first = 0; status == CLM_OK && first < which->rows; first += which->batch)
-            status = take_step(trial, which, first, error);
+            status = take_step(trial, which, e, first, error);
     if (status == CLM_OK)
         status = sums_ratio(device, &trial->sums, &trial->expected, worst, error);
     if (status == CLM_OK)
@@ -200,8 +231,9 @@ static void describe(const struct step_case *which, struct clm_check *check)
         used +=
             (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
     snprintf(check->operation, sizeof check->operation, "training_steps");
-    snprintf(check->shape, sizeof check->shape, "%s B=%zu N=%zu x%zu momentum=%g l2=%g", layers, which->batch,
-             which->rows, which->epochs, which->momentum, which->l2);
+    snprintf(check->shape, sizeof check->shape, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s", layers,
+             which->batch, which->rows, which->epochs, which->momentum, which->l2,
+             which->is_augmented ? " augmented" : "");
 }
 
 clm_status steps_check(struct clm_backend *device, struct clm_backend *reference,

@@ -9,6 +9,7 @@ struct step_case {
     size_t widths[5]; /* 0 ends them */
     size_t rows, batch, epochs;
     double momentum, l2;
+    bool is_augmented; /* in every way; the inputs are pictures of 3 channels */
 };
 
 CLM_MUST_CHECK clm_status steps_check(struct clm_backend *device, struct clm_backend *reference,

@@ -48,10 +48,29 @@ static const struct {
     {1, 1, 1, 0}, {40, 31, 33, 9}, {64, 7, 65, 0}, {300, 257, 127, 43}, {70, 32, 784, 1},
 };
 
+/* Rows of pictures: widths below, at and beside a vector's, and some that end within a run of noise; of no pictures, too. Batches
+ * that end an epoch are single rows as well. */
+static const struct {
+    size_t N, B, channels, height, width, first;
+} pictures[] = {{40, 33, 1, 28, 28, 5},
+                {30, 7, 3, 9, 5, 4},
+                {20, 16, 3, 32, 32, 1},
+                {9, 1, 1, 5, 67, 8},
+                {70, 65, 5, 4, 33, 0}};
+
+static const struct clm_augmentation augmentations[] = {
+    {.flip = true}, {.shift = 3},   {.cutout = 4},
+    {.noise = 0.5}, {.mixup = 0.4}, {.flip = true, .shift = 2, .cutout = 3, .noise = 0.05, .mixup = 1.5},
+};
+
 static const struct step_case trainings[] = {
-    {{13, 17, 11, 5}, 8, 8, 1, 0, 0},       {{13, 17, 11, 5}, 20, 8, 2, 0, 0},
-    {{13, 17, 11, 5}, 20, 8, 2, 0.9, 0.01}, {{33, 65, 31, 10}, 40, 31, 2, 0.5, 0.001},
-    {{129, 127, 10}, 40, 32, 2, 0.9, 0},    {{7, 2}, 9, 4, 2, 0, 0.01},
+    {{13, 17, 11, 5}, 8, 8, 1, 0, 0},
+    {{13, 17, 11, 5}, 20, 8, 2, 0, 0},
+    {{13, 17, 11, 5}, 20, 8, 2, 0.9, 0.01},
+    {{33, 65, 31, 10}, 40, 31, 2, 0.5, 0.001},
+    {{129, 127, 10}, 40, 32, 2, 0.9, 0},
+    {{7, 2}, 9, 4, 2, 0, 0.01},
+    {.widths = {48, 33, 10}, .rows = 40, .batch = 32, .epochs = 2, .momentum = 0.9, .is_augmented = true},
 };
 
 /* The shape that contents other than normal numbers are tried on. */
@@ -175,6 +194,36 @@ static clm_status every_content(struct verification *v, enum operation_name name
     return status;
 }
 
+/* Pictures as bytes and as floats, in order and not, at a place of the epoch of its own. */
+static clm_status every_augmentation(struct verification *v)
+{
+    clm_status status = CLM_OK;
+    for (size_t p = 0; p < COUNT_OF(pictures); p++)
+        for (size_t a = 0; status == CLM_OK && a < 2 * COUNT_OF(augmentations); a++) {
+            const size_t width = pictures[p].width, height = pictures[p].height;
+            struct variant variant = {.N = pictures[p].N,
+                                      .B = pictures[p].B,
+                                      .I = pictures[p].channels * height * width,
+                                      .first = pictures[p].first,
+                                      .is_bytes = a % 2 == 0,
+                                      .is_ordered = (a / 2 + p) % 2 == 0};
+            variant.augmentation = (struct augmentation){.changes = augmentations[a / 2],
+                                                         .width = width,
+                                                         .height = height,
+                                                         .channels = pictures[p].channels,
+                                                         .seed = 0x123456789abcdefu,
+                                                         .epoch = (uint32_t)a,
+                                                         .position = 1000 + pictures[p].first};
+            status = one(v, OPERATION_GATHER_AUGMENTED, &variant);
+            for (const char *const *input = operations_checked[OPERATION_GATHER_AUGMENTED].inputs;
+                 status == CLM_OK && a + 1 == 2 * COUNT_OF(augmentations) && *input; input++) {
+                variant.nan_in = *input;
+                status = one(v, OPERATION_GATHER_AUGMENTED, &variant);
+            }
+        }
+    return status;
+}
+
 /* With the most options; only samples of the results are compared. */
 static clm_status every_large_product(struct verification *v)
 {
@@ -218,6 +267,10 @@ clm_status clm_verify(struct clm_backend *backend,
     *passed = false;
     clm_status status = clm_backend_open(&options, &v.reference, error);
     for (int name = 0; status == CLM_OK && name < OPERATION_COUNT; name++) {
+        if (name == OPERATION_GATHER_AUGMENTED) {
+            status = every_augmentation(&v);
+            continue;
+        }
         status = every_shape(&v, (enum operation_name)name);
         if (status == CLM_OK)
             status = every_content(&v, (enum operation_name)name);

@@ -53,6 +53,7 @@ enum option_key {
     KEY_TO,
     KEY_GZIP,
     KEY_FORCE,
+    KEY_AUGMENT,
 };
 
 #define GEMM_NAMES_MAX 8
@@ -93,6 +94,9 @@ size_t read_choice(const struct argp_state *state, const char *option, const cha
 enum clm_standardise read_standardise(const struct argp_state *state, const char *text); /* --standardize */
 /* --hidden: a list of sizes, or none */
 struct sizes read_hidden(const struct argp_state *state, const char *text);
+
+/* --augment: flip,shift=4,cutout=8,mixup=0.2,noise=0.05, any of them */
+struct clm_augmentation read_augmentation(const struct argp_state *state, const char *text);
 
 /* Inputs, what read_hidden has read, classes. */
 struct sizes layer_widths(size_t inputs, const struct sizes *hidden, size_t classes);

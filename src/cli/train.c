@@ -60,6 +60,14 @@ static const struct argp_option options[] = {
      "where "
      "they are resident, else what there is room for); resident or not, the same shard gives the same bits",
      4},
+    {"augment", KEY_AUGMENT, "LIST", 0,
+     "changes training rows anew each epoch: any of flip (left for right, every other picture), shift=PIXELS "
+     "(in any "
+     "direction, at most), cutout=PIXELS (blanks a square of that side), mixup=ALPHA (mixes rows and their "
+     "labels) and "
+     "noise=SIGMA (normal, added to normalised inputs), as in flip,shift=4; flip, shift and cutout are of "
+     "pictures",
+     4},
     {NULL, 0, NULL, 0, "Output:", 5},
     {"out", KEY_OUT, "DIR", 0,
      "run directory: model.safetensors, run.json, history.csv, curves.png; one that holds a run is refused",
@@ -154,6 +162,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_SHARD:
         train->shard = read_count(state, "--shard", text, 1);
         return 0;
+    case KEY_AUGMENT:
+        train->augmentation = read_augmentation(state, text);
+        return 0;
     case KEY_OUT:
         train->out = read_name(state, "--out", text);
         return 0;
@@ -231,6 +242,23 @@ static void print_settings(const struct clm_train_options *train, size_t rows)
         train->epochs, train->epochs == 1 ? "" : "s", steps, steps == 1 ? "" : "s", train->batch,
         train->learning_rate, train->momentum, train->l2, (uintmax_t)train->seed,
         train->shuffle ? "" : ", not shuffled");
+}
+
+/* "augment   flip, shift 4, noise 0.05" */
+static void print_augmentation(const struct clm_augmentation *changes)
+{
+    char text[160] = "";
+    int used = changes->flip ? snprintf(text, sizeof text, ", flip") : 0;
+    if (changes->shift)
+        used += snprintf(text + used, sizeof text - used, ", shift %zu", changes->shift);
+    if (changes->cutout)
+        used += snprintf(text + used, sizeof text - used, ", cutout %zu", changes->cutout);
+    if (changes->mixup > 0)
+        used += snprintf(text + used, sizeof text - used, ", mixup %g", changes->mixup);
+    if (changes->noise > 0)
+        used += snprintf(text + used, sizeof text - used, ", noise %g", changes->noise);
+    if (used)
+        printf("augment   %s\n", text + 2);
 }
 
 /* "45.3 MiB", in text that the caller lends. */
@@ -372,6 +400,7 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
         print_header(&arguments->data, data, model, backend);
         print_inputs(arguments->standardise, &fitted, clm_data_features(data));
         print_settings(&arguments->train, clm_data_rows(data, CLM_TRAIN));
+        print_augmentation(&arguments->train.augmentation);
     }
     arguments->backend = backend;
     catch_interrupts();
@@ -400,7 +429,7 @@ int command_train(int argc, char **argv)
             "the running epoch, and the run is tested and written; a second one ends it at "
             "once.\n\nExamples:\n"
             "  clmlp train --data fashion-mnist --hidden 256,128 --out run\n"
-            "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --device gpu --out run"};
+            "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --augment flip,shift=4 --device gpu --out run"};
     struct arguments arguments = {.device = default_device(),
                                   .hidden = {.values = {256, 128}, .count = 2},
                                   .train = {.epochs = 10,

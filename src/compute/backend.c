@@ -235,8 +235,30 @@ static clm_status expect(const char *operation, const char *name, const struct t
                     rows, columns, type);
 }
 
+static clm_status expect_augmentation(const struct augmentation *a, size_t B, size_t I,
+                                      struct clm_error *error)
+{
+    const struct clm_augmentation *const changes = &a->changes;
+    const size_t shorter = size_min(a->width, a->height), longer = size_max(a->width, a->height);
+    size_t pixels = 0, features = 0;
+    if (!size_mul(a->width, a->height, &pixels) || !size_mul(pixels, a->channels, &features) || features != I)
+        return clm_fail(error, CLM_ERROR_SHAPE,
+                        "gather: pictures of %zu x %zu pixels in %zu channels from rows of %zu", a->width,
+                        a->height, a->channels, I);
+    if (!(changes->noise >= 0 && changes->mixup >= 0) || (changes->shift && changes->shift >= shorter) ||
+        changes->cutout > longer)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "gather: shift %zu, cutout %zu, mixup %g, noise %g of pictures of %zu x %zu pixels",
+                        changes->shift, changes->cutout, changes->mixup, changes->noise, a->width, a->height);
+    if (a->position > UINT32_MAX - B)
+        return clm_fail(error, CLM_ERROR_SHAPE, "gather: row %zu of an epoch is over the %u that are counted",
+                        a->position + B, UINT32_MAX);
+    return changes->mixup > 0 ? expect("gather", "partners", a->partners, TENSOR_INDEX, 1, B, error) : CLM_OK;
+}
+
 clm_status gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
-                  size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error)
+                  size_t first, const struct augmentation *augmentation, struct tensor *X,
+                  struct tensor *labels, struct clm_error *error)
 {
     const size_t N = data->values.rows, I = data->values.columns, B = X->rows;
     clm_status status;
@@ -249,9 +271,10 @@ clm_status gather(struct clm_backend *be, const struct resident *data, const str
         (status = expect("gather", "scale", &data->scale, TENSOR_REAL, 1, I, error)) ||
         (order && (status = expect("gather", "order", order, TENSOR_INDEX, 1, N, error))) ||
         (status = expect("gather", "X", X, TENSOR_REAL, B, I, error)) ||
-        (status = expect("gather", "labels", labels, TENSOR_INDEX, 1, B, error)))
+        (status = expect("gather", "labels", labels, TENSOR_INDEX, 1, B, error)) ||
+        (augmentation && (status = expect_augmentation(augmentation, B, I, error))))
         return status;
-    return be->operations->gather(be, data, order, first, X, labels, error);
+    return be->operations->gather(be, data, order, first, augmentation, X, labels, error);
 }
 
 /* The same of what lies as W does. */
@@ -292,16 +315,18 @@ clm_status linear_forward(struct clm_backend *be, const struct tensor *X, const 
 }
 
 clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
-                        struct tensor *dZ, struct metrics *sums, struct clm_error *error)
+                        const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                        struct clm_error *error)
 {
     const char *const here = "softmax_xent";
     const size_t B = Z->rows, C = Z->columns;
     clm_status status;
     if ((status = expect(here, "Z", Z, TENSOR_REAL, B, C, error)) ||
         (status = expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
+        (mixture && (status = expect(here, "partners", &mixture->partners, TENSOR_INDEX, 1, B, error))) ||
         (dZ && (status = expect(here, "dZ", dZ, TENSOR_REAL, B, C, error))))
         return status;
-    return be->operations->softmax_xent(be, Z, labels, dZ, sums, error);
+    return be->operations->softmax_xent(be, Z, labels, mixture, dZ, sums, error);
 }
 
 clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P, struct clm_error *error)
@@ -381,8 +406,9 @@ clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ
 }
 
 clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                                   const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
-                                   struct metrics *sums, struct clm_error *error)
+                                   const struct tensor *labels, const struct mixture *mixture,
+                                   struct tensor *dZ, struct tensor *dX, struct metrics *sums,
+                                   struct clm_error *error)
 {
     const char *const here = "linear_softmax_backward";
     const struct backend_operations *const operations = be->operations;
@@ -392,10 +418,10 @@ clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *
         (status = expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
         (dX && (status = expect(here, "dX", dX, TENSOR_REAL, B, I, error))))
         return status;
-    if (operations->has_head && operations->has_head(be, layer, B))
+    if (!mixture && operations->has_head && operations->has_head(be, layer, B))
         return operations->linear_softmax_backward(be, X, layer, labels, dZ, dX, sums, error);
     if ((status = operations->linear_forward(be, X, layer, ACTIVATION_NONE, dZ, error)) ||
-        (status = operations->softmax_xent(be, dZ, labels, dZ, sums, error)))
+        (status = operations->softmax_xent(be, dZ, labels, mixture, dZ, sums, error)))
         return status;
     return dX ? operations->linear_backward_input(be, dZ, layer, X, dX, error) : CLM_OK;
 }

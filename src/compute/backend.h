@@ -11,6 +11,7 @@
 #define CLM_COMPUTE_BACKEND_H
 
 #include "base/error.h"
+#include "compute/augmentation.h"
 #include "compute/tensor.h"
 
 enum activation { ACTIVATION_NONE, ACTIVATION_RELU };
@@ -121,12 +122,14 @@ CLM_MUST_CHECK clm_status metrics_read(struct clm_backend *be, const struct metr
 /* ---- the net's operations ---- */
 
 /* X[r] = (values[n] - mean) * scale, labels[r] = data.labels[n], with n = order[first + r], or first + r where
- * `order` is NULL, for each of X's rows.
+ * `order` is NULL, for each of X's rows; changed on the way as `augmentation` says, unless it is NULL.
  *
  *   order  (1,N) TENSOR_INDEX, each < N     X (B,I) out     labels (1,B) TENSOR_INDEX out
- */
+ *
+ * All backends change rows alike: to the bit, but for the noise, which is within NOISE_ERROR, and what is rounded. */
 CLM_MUST_CHECK clm_status gather(struct clm_backend *be, const struct resident *data,
-                                 const struct tensor *order, size_t first, struct tensor *X,
+                                 const struct tensor *order, size_t first,
+                                 const struct augmentation *augmentation, struct tensor *X,
                                  struct tensor *labels, struct clm_error *error);
 
 /* Y = act(X Wᵀ + b)          X (B,I)   Y (B,O) out */
@@ -139,10 +142,13 @@ CLM_MUST_CHECK clm_status linear_forward(struct clm_backend *be, const struct te
  *   Z (B,C) logits     labels (1,B), each < C     dZ (B,C) out, may be Z, or NULL where only the sums matter
  *
  * The loss is log(sum(exp(z - max))) + max - z[label], finite wherever Z is. A prediction is the first of
- * the largest logits; a row with a NaN is never correct and makes the sum NaN. */
+ * the largest logits; a row with a NaN is never correct and makes the sum NaN.
+ *
+ * Of mixed rows, where `mixture` is not NULL, onehot(labels) is share onehot(labels) + (1 - share) onehot(partners), and the
+ * loss the same mean of both labels' losses; correct is what predicts `labels`. */
 CLM_MUST_CHECK clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z,
-                                       const struct tensor *labels, struct tensor *dZ, struct metrics *sums,
-                                       struct clm_error *error);
+                                       const struct tensor *labels, const struct mixture *mixture,
+                                       struct tensor *dZ, struct metrics *sums, struct clm_error *error);
 
 /* P = softmax(Z), row by row.          P (B,C) out, may be Z */
 CLM_MUST_CHECK clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
@@ -181,7 +187,8 @@ CLM_MUST_CHECK clm_status linear_update_forward(struct clm_backend *be, const st
  */
 CLM_MUST_CHECK clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *X,
                                                   const struct linear *layer, const struct tensor *labels,
-                                                  struct tensor *dZ, struct tensor *dX, struct metrics *sums,
+                                                  const struct mixture *mixture, struct tensor *dZ,
+                                                  struct tensor *dX, struct metrics *sums,
                                                   struct clm_error *error);
 
 /* Whether linear_update_forward of batches of up to B rows is faster than its parts. */
@@ -245,11 +252,13 @@ struct backend_operations {
                                size_t *correct, struct clm_error *error);
 
     clm_status (*gather)(struct clm_backend *be, const struct resident *data, const struct tensor *order,
-                         size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error);
+                         size_t first, const struct augmentation *augmentation, struct tensor *X,
+                         struct tensor *labels, struct clm_error *error);
     clm_status (*linear_forward)(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
                                  enum activation act, struct tensor *Y, struct clm_error *error);
     clm_status (*softmax_xent)(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
-                               struct tensor *dZ, struct metrics *sums, struct clm_error *error);
+                               const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                               struct clm_error *error);
     clm_status (*softmax)(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
                           struct clm_error *error);
     clm_status (*linear_backward_input)(struct clm_backend *be, const struct tensor *dZ,

@@ -80,6 +80,11 @@ cleanup:
     return status;
 }
 
+clm_status network_prepare_mixup(struct network *net, struct clm_error *error)
+{
+    return tensor_create(net->be, TENSOR_INDEX, 1, net->batch, &net->mixture.partners, error);
+}
+
 void network_free(struct network *net)
 {
     struct clm_backend *const be = net->be;
@@ -97,6 +102,7 @@ void network_free(struct network *net)
         tensor_free(be, &net->X);
         tensor_free(be, &net->next_X);
         tensor_free(be, &net->labels);
+        tensor_free(be, &net->mixture.partners);
         tensor_free(be, &net->gradients[0]);
         tensor_free(be, &net->gradients[1]);
     }
@@ -109,7 +115,8 @@ void network_free(struct network *net)
 struct network_memory network_memory(const struct network *net)
 {
     struct network_memory memory = {.activations = net->X.bytes + net->next_X.bytes + net->labels.bytes +
-                                                   net->gradients[0].bytes + net->gradients[1].bytes};
+                                                   net->mixture.partners.bytes + net->gradients[0].bytes +
+                                                   net->gradients[1].bytes};
     for (size_t l = 0; l < net->depth; l++) {
         const struct linear *const layer = &net->layers[l];
         memory.parameters += layer->W.bytes + layer->b.bytes;
@@ -200,7 +207,15 @@ static clm_status gather_into(struct network *net, struct tensor *inputs, const 
     if (status != CLM_OK)
         return status;
     struct tensor X = tensor_first_rows(inputs, batch->rows), labels = view(&net->labels, 1, batch->rows);
-    return gather(net->be, batch->data, batch->order, batch->first, &X, &labels, error);
+    net->is_mixed = batch->augmentation && batch->augmentation->changes.mixup > 0;
+    if (!batch->augmentation)
+        return gather(net->be, batch->data, batch->order, batch->first, NULL, &X, &labels, error);
+    struct augmentation augmentation = *batch->augmentation;
+    struct tensor partners = view(&net->mixture.partners, 1, batch->rows);
+    augmentation.position = batch->position;
+    augmentation.partners = &partners;
+    net->mixture.share = augmentation_share(&augmentation);
+    return gather(net->be, batch->data, batch->order, batch->first, &augmentation, &X, &labels, error);
 }
 
 clm_status network_gather(struct network *net, const struct minibatch *batch, struct clm_error *error)
@@ -271,6 +286,7 @@ static clm_status propagate(struct network *net, size_t rows, const struct gradi
     clm_status status = forward(net, rows, last, error);
     struct tensor dZ = tensor_first_rows(&net->outputs[last], rows);
     const struct tensor labels = view(&net->labels, 1, rows);
+    const struct mixture mixture = {view(&net->mixture.partners, 1, rows), net->mixture.share};
     for (size_t l = net->depth; status == CLM_OK && l-- > 0;) {
         struct linear *const layer = &net->layers[l];
         const struct tensor X = input_of(net, l, rows);
@@ -278,7 +294,8 @@ static clm_status propagate(struct network *net, size_t rows, const struct gradi
         if (l > 0) /* before the step, for it needs the weights of the forward pass */
             dX = view(&net->gradients[(l - 1) % 2], rows, net->widths[l]);
         if (l == last)
-            status = linear_softmax_backward(be, &X, layer, &labels, &dZ, l > 0 ? &dX : NULL, sums, error);
+            status = linear_softmax_backward(be, &X, layer, &labels, net->is_mixed ? &mixture : NULL, &dZ,
+                                             l > 0 ? &dX : NULL, sums, error);
         else if (l > 0)
             status = linear_backward_input(be, &dZ, layer, &X, &dX, error);
         if (status == CLM_OK)

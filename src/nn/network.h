@@ -14,6 +14,8 @@ struct network {
     struct tensor next_X;   /* the same of the next batch; empty where nothing is won by looking ahead */
     bool is_ahead;          /* the first layer's outputs are there already: made by the step before */
     struct tensor labels;   /* (1, batch) */
+    struct mixture mixture; /* partners (1, batch), empty unless network_prepare_mixup, */
+    bool is_mixed;          /* and whether X's rows are mixed with theirs */
     struct tensor *outputs; /* depth: Y of each layer, the last one the logits Z, which dZ replaces */
     struct tensor
         gradients[2]; /* dZ of the hidden layers, in turn: (batch, widest hidden layer); empty if unused */
@@ -26,6 +28,8 @@ enum network_use { NETWORK_PREDICT, NETWORK_TRAIN, NETWORK_TRAIN_WITH_MOMENTUM }
 CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const size_t *widths, size_t depth,
                                          size_t batch, enum network_use use, struct network *out,
                                          struct clm_error *error);
+/* Allocates what batches with mixup need beside that. */
+CLM_MUST_CHECK clm_status network_prepare_mixup(struct network *net, struct clm_error *error);
 void network_free(struct network *net);
 
 /* Bytes of the backend's memory that a network holds. */
@@ -41,11 +45,14 @@ CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_mo
 CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model,
                                        struct clm_error *error);
 
-/* `rows` rows of `data` from `first` on, in `order` (NULL: as they lie). */
+/* `rows` rows of `data` from `first` on, in `order` (NULL: as they lie), changed as `augmentation` says (NULL: not at all),
+ * which leaves `position` and `partners` to the batch. */
 struct minibatch {
     const struct resident *data;
     const struct tensor *order;
     size_t first, rows;
+    const struct augmentation *augmentation;
+    size_t position; /* of the first row in the epoch; for augmentation alone */
 };
 
 /* Fills X and labels. */

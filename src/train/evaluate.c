@@ -12,7 +12,7 @@ static clm_status evaluate_batch(struct network *net, const struct minibatch *ba
     struct tensor Z = tensor_first_rows(&net->outputs[net->depth - 1], batch->rows), labels = net->labels;
     labels.columns = batch->rows;
     if ((status = network_gather(net, batch, error)) || (status = network_forward(net, batch->rows, error)) ||
-        (status = softmax_xent(net->be, &Z, &labels, NULL, sums, error)))
+        (status = softmax_xent(net->be, &Z, &labels, NULL, NULL, sums, error)))
         return status;
     if (probabilities && ((status = softmax(net->be, &Z, &Z, error)) ||
                           (status = backend_read(net->be, &Z, HOST_FLOAT, probabilities, error))))

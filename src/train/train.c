@@ -20,6 +20,7 @@ struct training {
     struct network net;
     struct residency residency;
     struct feed train, validation, test;
+    struct augmentation augmentation;
     struct metrics sums;
     struct clm_epoch *epochs;
     size_t epoch_count; /* finished */
@@ -53,10 +54,12 @@ static void free_training_data(struct training *t)
 static clm_status create_network(struct training *t, const struct clm_model *model, struct clm_error *error)
 {
     const enum network_use use = t->options->momentum != 0 ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN;
-    const clm_status status = metrics_create(t->be, &t->sums, error);
-    return status
-               ? status
-               : network_create(t->be, model->widths, model->depth, t->options->batch, use, &t->net, error);
+    clm_status status = metrics_create(t->be, &t->sums, error);
+    if (status == CLM_OK)
+        status = network_create(t->be, model->widths, model->depth, t->options->batch, use, &t->net, error);
+    if (status == CLM_OK && t->options->augmentation.mixup > 0)
+        status = network_prepare_mixup(&t->net, error);
+    return status;
 }
 
 static clm_status create_test_data(struct training *t, struct clm_error *error)
@@ -206,6 +209,16 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
     return CLM_OK;
 }
 
+/* Without rows where the epoch has no more. */
+static clm_status batch_from(struct training *t, size_t position, struct minibatch *out,
+                             struct clm_error *error)
+{
+    const clm_status status = feed_batch(&t->train, position, t->options->batch, out, error);
+    out->augmentation = augmentation_is_none(&t->options->augmentation) ? NULL : &t->augmentation;
+    out->position = position;
+    return status;
+}
+
 static clm_status train_on_all_rows(struct training *t, size_t epoch, double started, double *reported,
                                     struct clm_error *error)
 {
@@ -216,12 +229,11 @@ static clm_status train_on_all_rows(struct training *t, size_t epoch, double sta
     clm_status status;
     if ((status =
              feed_begin(&t->train, &t->data->train, options->seed, options->shuffle ? epoch : 0, error)) ||
-        (status = feed_batch(&t->train, 0, options->batch, &batch, error)) ||
-        (status = network_gather(&t->net, &batch, error)))
+        (status = batch_from(t, 0, &batch, error)) || (status = network_gather(&t->net, &batch, error)))
         return status;
     for (; status == CLM_OK && batch.rows; batch = next) {
         done += batch.rows;
-        if ((status = feed_batch(&t->train, done, options->batch, &next, error)) ||
+        if ((status = batch_from(t, done, &next, error)) ||
             (status = network_step(&t->net, batch.rows, &step, &t->sums, next.rows ? &next : NULL, error)) ||
             (status = backend_pace(t->be, error)))
             break;
@@ -248,6 +260,7 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
     double loss = 0;
     size_t correct = 0;
     clm_status status;
+    t->augmentation.epoch = (uint32_t)number;
     *epoch =
         (struct clm_epoch){.epoch = number,
                            .learning_rate = schedule_rate(t->options->schedule, t->options->learning_rate,
@@ -278,6 +291,47 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
 
 /* ---- a run ---- */
 
+static clm_status check_augmentation(const struct clm_augmentation *changes, const struct clm_data *data,
+                                     struct clm_error *error)
+{
+    const size_t shorter = size_min(data->width, data->height), longer = size_max(data->width, data->height);
+    if (augmentation_needs_pictures(changes) && !data->height)
+        return clm_fail(
+            error, CLM_ERROR_SHAPE,
+            "%s: its rows of %zu %s are no pictures, which flip, shift and cutout are of; mixup and noise "
+            "can augment them",
+            data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats");
+    if (changes->shift && changes->shift >= shorter)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "a shift of %zu pixels leaves nothing of pictures of %zu x %zu: it has to be below %zu",
+            changes->shift, data->width, data->height, shorter);
+    if (changes->cutout > longer)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "a cutout of %zu x %zu pixels is over pictures of %zu x %zu: it has to be at most %zu",
+            changes->cutout, changes->cutout, data->width, data->height, longer);
+    if (!(changes->mixup >= 0 && isfinite(changes->mixup)))
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "a mixup of %g: it has to be at least 0, as in mixup=0.2",
+                        changes->mixup);
+    if (!(changes->noise >= 0 && isfinite(changes->noise)))
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "a noise of %g: it has to be at least 0, as in noise=0.05",
+                        changes->noise);
+    return CLM_OK;
+}
+
+/* How batches of this data are changed; of rows that are no pictures each is one line. */
+static struct augmentation augmentation_of(const struct clm_data *data,
+                                           const struct clm_train_options *options)
+{
+    const bool is_picture = data->height > 0;
+    return (struct augmentation){.changes = options->augmentation,
+                                 .width = is_picture ? data->width : data->features,
+                                 .height = is_picture ? data->height : 1,
+                                 .channels = is_picture ? data->channels : 1,
+                                 .seed = options->seed};
+}
+
 static clm_status check_options(const struct clm_train_options *options, const struct clm_data *data,
                                 struct clm_error *error)
 {
@@ -299,7 +353,7 @@ static clm_status check_options(const struct clm_train_options *options, const s
         return clm_fail(error, CLM_ERROR_ARGUMENT,
                         "a minibatch of %zu rows is larger than the training set of %zu; lower --batch",
                         options->batch, data->train.count);
-    return CLM_OK;
+    return check_augmentation(&options->augmentation, data, error);
 }
 
 static clm_status run_epochs(struct training *t, const struct clm_model *model, struct clm_error *error)
@@ -363,7 +417,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                      const struct clm_train_options *options, struct clm_train_result *result,
                      struct clm_error *error)
 {
-    struct training t = {.be = be, .data = data, .options = options};
+    struct training t = {
+        .be = be, .data = data, .options = options, .augmentation = augmentation_of(data, options)};
     struct clm_memory_plan plan;
     clm_status status;
     *result = (struct clm_train_result){0};

@@ -226,6 +226,19 @@ refuses '--data is needed' eval model
 refuses 'one model, not a and b' eval a b --data data
 refuses 'a model is needed' predict --data data
 refuses '--out: its value is empty' train --data data --out ''
+refuses '--augment: there is no rotate, but flip, shift=' train --data data --augment flip,rotate=3
+refuses '--augment: there is no flop; did you mean flip\?' train --data data --augment flop
+refuses '--augment: there is no word between commas' train --data data --augment flip,,shift=1
+refuses '--augment: there is no word between commas' train --data data --augment ''
+refuses '--augment flip: it takes no value' train --data data --augment flip=1
+refuses '--augment flip: it is there twice' train --data data --augment flip,shift=1,flip
+refuses '--augment shift: it needs a value, as in shift=4' train --data data --augment shift
+refuses '--augment cutout: it needs a value, as in cutout=8' train --data data --augment cutout=
+refuses '--augment shift 1.5: .*whole number' train --data data --augment shift=1.5
+refuses '--augment cutout 0: .*at least 1' train --data data --augment cutout=0
+refuses '--augment mixup 0: .*above 0' train --data data --augment mixup=0
+refuses '--augment noise -1: .*at least 0' train --data data --augment noise=-1
+refuses '--augment noise x: .*number' train --data data --augment noise=x
 refuses 'it takes options only' devices all
 refuses 'it takes options only' bench all
 
@@ -344,6 +357,13 @@ succeeds train --data train-only --backend reference --epochs 1 --hidden none
 check 'no test set: the training set is spoken of' has_line out '^train +loss'
 succeeds train --data train-only --backend reference --epochs 1 --test data --quiet
 check '--test' has_line out '^test .* of 60 rows'
+succeeds train --data data --backend reference --epochs 1 --augment flip,shift=1,cutout=2,mixup=0.2,noise=0.05
+check 'train: says how rows are changed' has_line out '^augment   flip, shift 1, cutout 2, mixup 0.2, noise 0.05$'
+succeeds train --data data --backend reference --epochs 1
+check 'train: or that they are not' [ "$(grep -c '^augment' out)" -eq 0 ]
+fails 'a shift of 4 pixels leaves nothing of pictures of 4 x 4.*below 4' \
+    train --data data --backend reference --augment shift=4
+fails 'at most 4' train --data data --backend reference --augment cutout=5
 succeeds train --data data --backend reference --epochs 1 --limit 50 --batch 50 --shuffle off --quiet \
     --init run-reference/model.safetensors --hidden 13,7
 fails 'no such|cannot be opened' train --data data --backend reference --init nowhere.safetensors

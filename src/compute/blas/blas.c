@@ -26,26 +26,85 @@ static size_t count_of(const struct tensor *tensor)
     return tensor->rows * tensor->columns;
 }
 
+/* x = (value - mean) * scale of a whole row n. */
+static void gather_row(const struct resident *data, size_t n, float *x)
+{
+    const size_t I = data->values.columns;
+    const float *const mean = data->mean.memory, *const scale = data->scale.memory;
+    if (data->values.type == TENSOR_BYTE) {
+        const uint8_t *const bytes = (const uint8_t *)data->values.memory + n * I;
+        for (size_t i = 0; i < I; i++)
+            x[i] = ((float)bytes[i] - mean[i]) * scale[i];
+    } else {
+        const float *const values = row(&data->values, n);
+        for (size_t i = 0; i < I; i++)
+            x[i] = (values[i] - mean[i]) * scale[i];
+    }
+}
+
+/* Elements first … first + count - 1 of row n, normalised, changed but not mixed. */
+static void change_run(const struct resident *data, size_t n, const struct row_change *change, size_t first,
+                       size_t count, float *x)
+{
+    const float *const mean = data->mean.memory, *const scale = data->scale.memory;
+    const struct clm_augmentation *const changes = &change->of->changes;
+    const uint8_t *const bytes = (const uint8_t *)data->values.memory + n * data->values.columns;
+    const float *const values = row(&data->values, n), noise = (float)changes->noise;
+    const bool is_bytes = data->values.type == TENSOR_BYTE, moves = augmentation_moves(changes);
+    double normals[NOISE_RUN];
+    for (size_t k = 0; k < count; k++) {
+        const size_t i = first + k, from = moves ? row_change_source(change, i) : i;
+        const float raw = from == OUTSIDE ? 0 : is_bytes ? (float)bytes[from] : values[from];
+        x[k] = (raw - mean[i]) * scale[i];
+    }
+    if (noise > 0) {
+        row_change_normals(change, first, normals);
+        for (size_t k = 0; k < count; k++)
+            x[k] += noise * (float)normals[k];
+    }
+    for (size_t k = 0; changes->cutout && k < count; k++)
+        if (row_change_is_cut(change, first + k))
+            x[k] = 0;
+}
+
+/* Row r of X, of row n, changed and with mixup mixed with row `other` of the batch, of row other_n. */
+static void gather_changed(const struct resident *data, const struct augmentation *a, double share, size_t n,
+                           size_t r, size_t other_n, size_t other, struct tensor *X)
+{
+    const struct row_change change = row_change(a, r), other_change = row_change(a, other);
+    const float own = (float)share, rest = (float)(1 - share);
+    for (size_t first = 0; first < X->columns; first += NOISE_RUN) {
+        const size_t count = size_min(NOISE_RUN, X->columns - first);
+        float *const x = row(X, r) + first, y[NOISE_RUN];
+        change_run(data, n, &change, first, count, x);
+        if (!(a->changes.mixup > 0))
+            continue;
+        change_run(data, other_n, &other_change, first, count, y);
+        for (size_t k = 0; k < count; k++)
+            x[k] = own * x[k] + rest * y[k];
+    }
+}
+
 static clm_status blas_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
-                              size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error)
+                              size_t first, const struct augmentation *a, struct tensor *X,
+                              struct tensor *labels, struct clm_error *error)
 {
     (void)be, (void)error;
-    const size_t I = X->columns;
     const uint32_t *const from = data->labels.memory, *const numbers = order ? order->memory : NULL;
-    const float *const mean = data->mean.memory, *const scale = data->scale.memory;
-    for (size_t r = 0; r < X->rows; r++) {
+    const bool is_mixed = a && a->changes.mixup > 0;
+    const size_t B = X->rows, distance = is_mixed ? augmentation_distance(a, B) : 0;
+    const double share = is_mixed ? augmentation_share(a) : 1;
+    for (size_t r = 0; r < B; r++) {
+        const size_t other = (r + distance) % B;
         const size_t n = numbers ? numbers[first + r] : first + r;
-        float *const x = row(X, r);
+        const size_t other_n = numbers ? numbers[first + other] : first + other;
         ((uint32_t *)labels->memory)[r] = from[n];
-        if (data->values.type == TENSOR_BYTE) {
-            const uint8_t *const bytes = (const uint8_t *)data->values.memory + n * I;
-            for (size_t i = 0; i < I; i++)
-                x[i] = ((float)bytes[i] - mean[i]) * scale[i];
-        } else {
-            const float *const values = row(&data->values, n);
-            for (size_t i = 0; i < I; i++)
-                x[i] = (values[i] - mean[i]) * scale[i];
-        }
+        if (is_mixed)
+            ((uint32_t *)a->partners->memory)[r] = from[other_n];
+        if (a)
+            gather_changed(data, a, share, n, r, other_n, other, X);
+        else
+            gather_row(data, n, row(X, r));
     }
     return CLM_OK;
 }
@@ -120,16 +179,20 @@ static float sum_of_exponentials(const float *z, size_t C, float largest)
 }
 
 static clm_status blas_softmax_xent(struct clm_backend *be, const struct tensor *Z,
-                                    const struct tensor *labels, struct tensor *dZ, struct metrics *sums,
-                                    struct clm_error *error)
+                                    const struct tensor *labels, const struct mixture *mixture,
+                                    struct tensor *dZ, struct metrics *sums, struct clm_error *error)
 {
     (void)be, (void)error;
     const size_t B = Z->rows, C = Z->columns;
+    const float share = mixture ? (float)mixture->share : 1, rest = 1 - share;
     for (size_t r = 0; r < B; r++) {
         const float *const z = row(Z, r);
         const size_t label = ((const uint32_t *)labels->memory)[r];
+        const size_t partner = mixture ? ((const uint32_t *)mixture->partners.memory)[r] : label;
         size_t best;
-        const float largest = largest_of(z, C, &best), distance = largest - z[label];
+        const float largest = largest_of(z, C, &best);
+        const float distance =
+            share == 1 ? largest - z[label] : share * (largest - z[label]) + rest * (largest - z[partner]);
         float *const d = dZ ? row(dZ, r) : NULL;
         const float sum = d ? softmax_row(z, C, largest, d) : sum_of_exponentials(z, C, largest);
         const float loss = logf(sum) + distance;
@@ -137,7 +200,9 @@ static clm_status blas_softmax_xent(struct clm_backend *be, const struct tensor 
         host_sums(sums)->correct += best == label && !isnan(loss);
         if (!d)
             continue;
-        d[label] -= 1;
+        d[label] -= label == partner ? 1 : share;
+        if (partner != label)
+            d[partner] -= rest;
         for (size_t c = 0; c < C; c++)
             d[c] /= (float)B;
     }

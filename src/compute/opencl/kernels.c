@@ -19,6 +19,7 @@ static const struct {
 } sources[KERNEL_COUNT] = {
     [KERNEL_GATHER_BYTES] = {"vector.cl gather.cl", "gather_bytes"},
     [KERNEL_GATHER_FLOATS] = {"vector.cl gather.cl", "gather_floats"},
+    [KERNEL_GATHER_AUGMENTED] = {"vector.cl philox.cl augment.cl", "gather_augmented"},
     [KERNEL_BIAS_ACTIVATION] = {"epilogue.cl", "bias_activation"},
     [KERNEL_RELU_MASK] = {"epilogue.cl", "relu_mask"},
     [KERNEL_MOMENTUM_STEP] = {"epilogue.cl", "momentum_step"},
@@ -48,14 +49,15 @@ clm_status kernels_build(const struct opencl_device *device, struct kernels *out
 {
     clm_status status = CLM_OK;
     cl_program program = NULL;
-    char options[64];
+    char options[80];
     *out = (struct kernels){.device = device, .lanes = LANES_MAX};
     while (out->lanes > device->about.max_work_group && out->lanes > 1)
         out->lanes /= 2;
     out->chunk = vector_width(device);
     out->span = device->about.type == CLM_DEVICE_CPU ? CPU_SPAN : out->chunk;
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu -DVW=%zu%s", out->lanes, out->chunk,
-             opencl_is_pocl(device) ? " -DPOCL" : "");
+    out->runs = device->about.type == CLM_DEVICE_CPU ? 4 : 1;
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu -DVW=%zu -DRUNS=%zu%s", out->lanes,
+             out->chunk, out->runs, opencl_is_pocl(device) ? " -DPOCL" : "");
     for (int k = 0; k < KERNEL_COUNT && status == CLM_OK; k++) {
         /* The table is grouped by files, so that each is built once. */
         if (!k || strcmp(sources[k].files, sources[k - 1].files)) {
@@ -95,6 +97,23 @@ static clm_status launch_list(struct kernels *k, enum kernel_name name, size_t c
     const size_t local = group_size(k), global = round_up(count, local);
     return opencl_launch(k->device, k->handles[name], sources[name].name, 1, &global, &local, arguments,
                          argument_count, error);
+}
+
+/* As gather_augmented takes a matrix: an item's runs, and of each run `chunk` elements of every line of 16. Short rows have few
+ * items, so that a group takes several of them. */
+static clm_status launch_runs(struct kernels *k, const struct tensor *matrix,
+                              const struct kernel_argument *arguments, size_t argument_count,
+                              struct clm_error *error)
+{
+    const size_t taken = k->runs * NOISE_RUN, group = group_size(k);
+    const size_t items = (matrix->columns + taken - 1) / taken * (16 / k->chunk);
+    size_t wide = 1;
+    while (wide < items && wide < 16 && wide * 2 <= group)
+        wide *= 2;
+    const size_t local[2] = {wide, group / wide};
+    const size_t global[2] = {round_up(items, local[0]), round_up(matrix->rows, local[1])};
+    return opencl_launch(k->device, k->handles[KERNEL_GATHER_AUGMENTED], "gather_augmented", 2, global, local,
+                         arguments, argument_count, error);
 }
 
 /* One item an element of a matrix. */
@@ -148,6 +167,54 @@ clm_status kernel_gather(struct kernels *k, const struct resident *data, const s
     return launch_gather(k, name, X, arguments, COUNT_OF(arguments), error);
 }
 
+/* As augment.cl's struct augmentation: numbers of four bytes alone, so that both lay it out alike. */
+struct augmentation_argument {
+    cl_uint seed_low, seed_high, epoch, position;
+    cl_int width, height;
+    cl_int flip, shift, cutout, is_mixed, distance;
+    cl_float noise, share;
+};
+
+static struct augmentation_argument augmentation_argument(const struct augmentation *a, size_t rows)
+{
+    const bool is_mixed = a->changes.mixup > 0;
+    return (struct augmentation_argument){.seed_low = (cl_uint)a->seed,
+                                          .seed_high = (cl_uint)(a->seed >> 32),
+                                          .epoch = a->epoch,
+                                          .position = (cl_uint)a->position,
+                                          .width = (cl_int)a->width,
+                                          .height = (cl_int)a->height,
+                                          .flip = a->changes.flip,
+                                          .shift = (cl_int)a->changes.shift,
+                                          .cutout = (cl_int)a->changes.cutout,
+                                          .is_mixed = is_mixed,
+                                          .distance = is_mixed ? (cl_int)augmentation_distance(a, rows) : 0,
+                                          .noise = (cl_float)a->changes.noise,
+                                          .share = (cl_float)augmentation_share(a)};
+}
+
+clm_status kernel_gather_augmented(struct kernels *k, const struct augmentation *a,
+                                   const struct resident *data, const struct tensor *order, size_t first,
+                                   struct tensor *X, struct tensor *labels, struct clm_error *error)
+{
+    const struct augmentation_argument augmentation = augmentation_argument(a, X->rows);
+    const cl_int rows = (cl_int)X->rows, I = (cl_int)X->columns, is_ordered = order != NULL;
+    const cl_int is_bytes = data->values.type == TENSOR_BYTE;
+    const cl_uint start = (cl_uint)first;
+    const cl_mem values = memory_of(&data->values), all_labels = memory_of(&data->labels);
+    const cl_mem indices = order ? memory_of(order) : all_labels; /* never read without an order */
+    const cl_mem mean = memory_of(&data->mean), scale = memory_of(&data->scale);
+    const cl_mem x = memory_of(X), out = memory_of(labels);
+    const cl_mem partners = augmentation.is_mixed ? memory_of(a->partners) : out; /* else never written */
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(augmentation), ARGUMENT(rows),       ARGUMENT(I),       ARGUMENT(values),
+        ARGUMENT(is_bytes),     ARGUMENT(all_labels), ARGUMENT(indices), ARGUMENT(is_ordered),
+        ARGUMENT(start),        ARGUMENT(mean),       ARGUMENT(scale),   ARGUMENT(x),
+        ARGUMENT(out),          ARGUMENT(partners),
+    };
+    return launch_runs(k, X, arguments, COUNT_OF(arguments), error);
+}
+
 clm_status kernel_bias_activation(struct kernels *k, enum activation act, const struct tensor *b,
                                   struct tensor *Y, struct clm_error *error)
 {
@@ -188,13 +255,16 @@ clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct ten
 }
 
 clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z, const struct tensor *labels,
-                               struct tensor *dZ, struct tensor *sums, struct clm_error *error)
+                               const struct mixture *mixture, struct tensor *dZ, struct tensor *sums,
+                               struct clm_error *error)
 {
     const cl_int B = (cl_int)Z->rows, C = (cl_int)Z->columns, wants_gradient = dZ != NULL;
     const cl_mem z = memory_of(Z), y = memory_of(labels), dz = dZ ? memory_of(dZ) : z, s = memory_of(sums);
-    const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(C), ARGUMENT(wants_gradient),
-                                                ARGUMENT(z), ARGUMENT(y), ARGUMENT(dz),
-                                                ARGUMENT(s)};
+    const cl_mem partners = mixture ? memory_of(&mixture->partners) : y;
+    const cl_float share = mixture ? (cl_float)mixture->share : 1;
+    const struct kernel_argument arguments[] = {ARGUMENT(B),     ARGUMENT(C),  ARGUMENT(wants_gradient),
+                                                ARGUMENT(z),     ARGUMENT(y),  ARGUMENT(partners),
+                                                ARGUMENT(share), ARGUMENT(dz), ARGUMENT(s)};
     const size_t groups = size_min((Z->rows + k->lanes - 1) / k->lanes, METRICS_SLOTS);
     const size_t global = groups * k->lanes;
     return opencl_launch(k->device, k->handles[KERNEL_SOFTMAX_XENT], "softmax_xent", 1, &global, &k->lanes,

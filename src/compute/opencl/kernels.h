@@ -8,6 +8,7 @@
 enum kernel_name {
     KERNEL_GATHER_BYTES,
     KERNEL_GATHER_FLOATS,
+    KERNEL_GATHER_AUGMENTED,
     KERNEL_BIAS_ACTIVATION,
     KERNEL_RELU_MASK,
     KERNEL_MOMENTUM_STEP,
@@ -28,6 +29,7 @@ struct kernels {
     size_t lanes; /* work-items of a group of softmax_xent */
     size_t chunk; /* floats of a vector of the device */
     size_t span;  /* elements that an item of gather takes */
+    size_t runs;  /* of 64 elements, that one of gather_augmented takes */
 };
 
 /* The slots of sums.cl, as many as a kernel that adds to them has groups at most. */
@@ -40,6 +42,10 @@ void kernels_free(struct kernels *kernels);
 CLM_MUST_CHECK clm_status kernel_gather(struct kernels *k, const struct resident *data,
                                         const struct tensor *order, size_t first, struct tensor *X,
                                         struct tensor *labels, struct clm_error *error);
+CLM_MUST_CHECK clm_status kernel_gather_augmented(struct kernels *k, const struct augmentation *a,
+                                                  const struct resident *data, const struct tensor *order,
+                                                  size_t first, struct tensor *X, struct tensor *labels,
+                                                  struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_bias_activation(struct kernels *k, enum activation act,
                                                  const struct tensor *b, struct tensor *Y,
                                                  struct clm_error *error);
@@ -50,8 +56,9 @@ CLM_MUST_CHECK clm_status kernel_momentum_step(struct kernels *k, float rate, fl
 CLM_MUST_CHECK clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct tensor *W,
                                              struct tensor *dW, struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z,
-                                              const struct tensor *labels, struct tensor *dZ,
-                                              struct tensor *sums, struct clm_error *error);
+                                              const struct tensor *labels, const struct mixture *mixture,
+                                              struct tensor *dZ, struct tensor *sums,
+                                              struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_softmax_rows(struct kernels *k, const struct tensor *Z, struct tensor *P,
                                               struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_bias_gradient(struct kernels *k, const struct tensor *dZ, struct tensor *db,

@@ -252,12 +252,13 @@ static clm_status opencl_metrics_read(struct clm_backend *be, const struct metri
 }
 
 static clm_status opencl_gather(struct clm_backend *be, const struct resident *data,
-                                const struct tensor *order, size_t first, struct tensor *X,
-                                struct tensor *labels, struct clm_error *error)
+                                const struct tensor *order, size_t first, const struct augmentation *a,
+                                struct tensor *X, struct tensor *labels, struct clm_error *error)
 {
     const double element = (double)element_size(data->values.type) / sizeof(float);
     expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
-    return kernel_gather(&self(be)->kernels, data, order, first, X, labels, error);
+    return a ? kernel_gather_augmented(&self(be)->kernels, a, data, order, first, X, labels, error)
+             : kernel_gather(&self(be)->kernels, data, order, first, X, labels, error);
 }
 
 static clm_status opencl_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
@@ -269,11 +270,11 @@ static clm_status opencl_forward(struct clm_backend *be, const struct tensor *X,
 }
 
 static clm_status opencl_softmax_xent(struct clm_backend *be, const struct tensor *Z,
-                                      const struct tensor *labels, struct tensor *dZ, struct metrics *sums,
-                                      struct clm_error *error)
+                                      const struct tensor *labels, const struct mixture *mixture,
+                                      struct tensor *dZ, struct metrics *sums, struct clm_error *error)
 {
     expect(be, 0, (dZ ? 2 : 1) * size_of(Z));
-    return kernel_softmax_xent(&self(be)->kernels, Z, labels, dZ, &sums->state, error);
+    return kernel_softmax_xent(&self(be)->kernels, Z, labels, mixture, dZ, &sums->state, error);
 }
 
 static clm_status opencl_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,

@@ -16,22 +16,71 @@ static double *row(const struct tensor *tensor, size_t r)
     return (double *)tensor->memory + r * tensor->columns;
 }
 
+/* Element i of row n of a data set, as it lies there. */
+static double value_of(const struct resident *data, size_t n, size_t i)
+{
+    return data->values.type == TENSOR_BYTE
+               ? ((const uint8_t *)data->values.memory)[n * data->values.columns + i]
+               : row(&data->values, n)[i];
+}
+
+/* Elements first … first + count - 1 of row n, normalised, changed but not mixed. */
+static void change_run(const struct resident *data, size_t n, const struct row_change *change, size_t first,
+                       size_t count, double *x)
+{
+    const double *const mean = data->mean.memory, *const scale = data->scale.memory;
+    const struct clm_augmentation *const changes = &change->of->changes;
+    double normals[NOISE_RUN] = {0};
+    if (changes->noise > 0)
+        row_change_normals(change, first, normals);
+    for (size_t k = 0; k < count; k++) {
+        const size_t i = first + k, from = row_change_source(change, i);
+        const double raw = from == OUTSIDE ? 0 : value_of(data, n, from);
+        x[k] = (raw - mean[i]) * scale[i] + changes->noise * normals[k];
+        if (row_change_is_cut(change, i))
+            x[k] = 0;
+    }
+}
+
+/* Row r of X, of row n, changed and with mixup mixed with row `other` of the batch, of row other_n. */
+static void gather_changed(const struct resident *data, const struct augmentation *a, double share, size_t n,
+                           size_t r, size_t other_n, size_t other, struct tensor *X)
+{
+    const struct row_change change = row_change(a, r), other_change = row_change(a, other);
+    for (size_t first = 0; first < X->columns; first += NOISE_RUN) {
+        const size_t count = size_min(NOISE_RUN, X->columns - first);
+        double *const x = row(X, r) + first, y[NOISE_RUN];
+        change_run(data, n, &change, first, count, x);
+        if (!(a->changes.mixup > 0))
+            continue;
+        change_run(data, other_n, &other_change, first, count, y);
+        for (size_t k = 0; k < count; k++)
+            x[k] = share * x[k] + (1 - share) * y[k];
+    }
+}
+
 static clm_status reference_gather(struct clm_backend *be, const struct resident *data,
-                                   const struct tensor *order, size_t first, struct tensor *X,
-                                   struct tensor *labels, struct clm_error *error)
+                                   const struct tensor *order, size_t first, const struct augmentation *a,
+                                   struct tensor *X, struct tensor *labels, struct clm_error *error)
 {
     (void)be, (void)error;
     const uint32_t *const from = data->labels.memory, *const numbers = order ? order->memory : NULL;
     const double *const mean = data->mean.memory, *const scale = data->scale.memory;
-    for (size_t r = 0; r < X->rows; r++) {
+    const bool is_mixed = a && a->changes.mixup > 0;
+    const size_t B = X->rows, distance = is_mixed ? augmentation_distance(a, B) : 0;
+    const double share = is_mixed ? augmentation_share(a) : 1;
+    for (size_t r = 0; r < B; r++) {
+        const size_t other = (r + distance) % B;
         const size_t n = numbers ? numbers[first + r] : first + r;
+        const size_t other_n = numbers ? numbers[first + other] : first + other;
         ((uint32_t *)labels->memory)[r] = from[n];
-        for (size_t i = 0; i < X->columns; i++) {
-            const double value = data->values.type == TENSOR_BYTE
-                                     ? ((const uint8_t *)data->values.memory)[n * X->columns + i]
-                                     : row(&data->values, n)[i];
-            row(X, r)[i] = (value - mean[i]) * scale[i];
-        }
+        if (is_mixed)
+            ((uint32_t *)a->partners->memory)[r] = from[other_n];
+        if (a)
+            gather_changed(data, a, share, n, r, other_n, other, X);
+        else
+            for (size_t i = 0; i < X->columns; i++)
+                row(X, r)[i] = (value_of(data, n, i) - mean[i]) * scale[i];
     }
     return CLM_OK;
 }
@@ -76,21 +125,28 @@ static double sum_of_exponentials(const double *z, size_t C, double largest)
 }
 
 static clm_status reference_softmax_xent(struct clm_backend *be, const struct tensor *Z,
-                                         const struct tensor *labels, struct tensor *dZ, struct metrics *sums,
-                                         struct clm_error *error)
+                                         const struct tensor *labels, const struct mixture *mixture,
+                                         struct tensor *dZ, struct metrics *sums, struct clm_error *error)
 {
     (void)be, (void)error;
     const size_t B = Z->rows, C = Z->columns;
+    const double share = mixture ? mixture->share : 1;
     for (size_t r = 0; r < B; r++) {
         const double *const z = row(Z, r);
         const size_t label = ((const uint32_t *)labels->memory)[r];
+        const size_t partner = mixture ? ((const uint32_t *)mixture->partners.memory)[r] : label;
         size_t best;
         const double largest = largest_of(z, C, &best), sum = sum_of_exponentials(z, C, largest);
-        const double loss = log(sum) + largest - z[label];
+        const double distance = share == 1
+                                    ? largest - z[label]
+                                    : share * (largest - z[label]) + (1 - share) * (largest - z[partner]);
+        const double loss = log(sum) + distance;
         host_sums(sums)->loss += loss;
         host_sums(sums)->correct += best == label && !isnan(loss);
-        for (size_t c = 0; dZ && c < C; c++)
-            row(dZ, r)[c] = (exp(z[c] - largest) / sum - (c == label)) / (double)B;
+        for (size_t c = 0; dZ && c < C; c++) {
+            const double target = share * (c == label) + (1 - share) * (c == partner);
+            row(dZ, r)[c] = (exp(z[c] - largest) / sum - target) / (double)B;
+        }
     }
     return CLM_OK;
 }
