@@ -387,6 +387,12 @@ struct clm_augmentation {
     double mixup, noise;  /* at least 0 */
 };
 
+/* clm_data_sheet of pictures as training sees them in an epoch whose first batch they were. Floats are changed as they
+ * are, bytes divided by 255. CLM_ERROR_ARGUMENT where the augmentation does not fit them. */
+CLM_MUST_CHECK clm_status clm_augmented_sheet(const struct clm_data *data, enum clm_part part, size_t rows,
+                                              const struct clm_augmentation *augmentation, uint64_t seed,
+                                              const char *path, struct clm_error *error);
+
 struct clm_train_options {
     size_t epochs, batch;
     enum clm_resident resident;

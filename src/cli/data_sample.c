@@ -8,13 +8,19 @@ struct arguments {
     enum clm_part part;
     size_t rows;
     uint64_t seed;
+    struct clm_augmentation augmentation; /* zero: none */
+    bool is_augmented;
 };
 
 static const struct argp_option options[] = {
     {"out", KEY_OUT, "FILE.png", 0, "the PNG to write", 2},
     {"rows", KEY_ROWS, "N", 0, "how many pictures, up to 1000 (default 60)", 2},
     {"split", KEY_SPLIT, "PART", 0, "train (default), val or test", 2},
-    {"seed", KEY_SEED, "N", 0, "another seed draws other rows (default 1)", 2},
+    {"seed", KEY_SEED, "N", 0, "another seed draws other rows, and changes them otherwise (default 1)", 2},
+    {"augment", KEY_AUGMENT, "LIST", 0,
+     "draws them as training sees them, changed by any of flip, shift=PIXELS, cutout=PIXELS, mixup=ALPHA and "
+     "noise=SIGMA; see clmlp train",
+     2},
     {0},
 };
 
@@ -36,6 +42,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_SEED:
         arguments->seed = read_seed(state, "--seed", text);
+        return 0;
+    case KEY_AUGMENT:
+        arguments->augmentation = read_augmentation(state, text);
+        arguments->is_augmented = true;
         return 0;
     case ARGP_KEY_ARG:
         wrong_usage(state, "it takes options only, not %s", text);
@@ -64,7 +74,11 @@ int command_data_sample(int argc, char **argv)
     parse_arguments(&argp, argc, argv, &arguments);
     clm_status status = clm_data_open(&arguments.data, &data, &error);
     if (status == CLM_OK)
-        status = clm_data_sheet(data, arguments.part, arguments.rows, arguments.seed, arguments.out, &error);
+        status =
+            arguments.is_augmented
+                ? clm_augmented_sheet(data, arguments.part, arguments.rows, &arguments.augmentation,
+                                      arguments.seed, arguments.out, &error)
+                : clm_data_sheet(data, arguments.part, arguments.rows, arguments.seed, arguments.out, &error);
     clm_data_close(data);
     return status == CLM_OK ? EXIT_DONE : fail_command("data sample", &error);
 }

@@ -1,8 +1,9 @@
 /* A sheet of pictures with their labels: rows of a part drawn at random, in the order of their classes. */
-#include "data/data.h"
+#include "data/sheet.h"
 
 #include "base/philox.h"
 #include "base/picture.h"
+#include "base/size.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -25,6 +26,7 @@ struct sheet {
     const struct clm_data *data;
     const struct rows *rows;
     uint32_t *order; /* `count` rows */
+    void *values;    /* (count, features): what is drawn of them */
     size_t count, columns;
     double width, height;   /* of a picture */
     double lowest, highest; /* what is black and white */
@@ -64,6 +66,24 @@ static clm_status choose_rows(struct sheet *sheet, uint64_t seed, struct clm_err
     return CLM_OK;
 }
 
+/* Picture i of the sheet. */
+static void *picture_of(const struct sheet *sheet, size_t i)
+{
+    return (unsigned char *)sheet->values + i * sheet->data->features * data_element_size(sheet->data);
+}
+
+static clm_status copy_rows(struct sheet *sheet, const struct sheet_change *change, struct clm_error *error)
+{
+    const size_t bytes = sheet->data->features * data_element_size(sheet->data);
+    size_t all;
+    sheet->values = size_mul(sheet->count, bytes, &all) ? malloc(all) : NULL;
+    if (!sheet->values)
+        return clm_fail_host_memory(error, sheet->data->source, bytes);
+    for (size_t i = 0; i < sheet->count; i++)
+        memcpy(picture_of(sheet, i), data_row(sheet->data, sheet->rows, sheet->order[i]), bytes);
+    return change ? change->apply(change->user, sheet->values, sheet->count, error) : CLM_OK;
+}
+
 /* Floats go from black to white between the smallest and the largest that are shown. */
 static void find_range(struct sheet *sheet)
 {
@@ -74,7 +94,7 @@ static void find_range(struct sheet *sheet)
     sheet->lowest = INFINITY;
     sheet->highest = -INFINITY;
     for (size_t i = 0; i < sheet->count; i++) {
-        const float *const row = data_row(sheet->data, sheet->rows, sheet->order[i]);
+        const float *const row = picture_of(sheet, i);
         for (size_t f = 0; f < sheet->data->features; f++) {
             sheet->lowest = fmin(sheet->lowest, (double)row[f]);
             sheet->highest = fmax(sheet->highest, (double)row[f]);
@@ -193,7 +213,7 @@ static clm_status draw(const struct sheet *sheet, const char *part, const char *
     for (size_t i = 0; i < sheet->count; i++) {
         const double x = MARGIN + (double)(i % sheet->columns) * across,
                      y = MARGIN + HEADING - 16 + (double)(i / sheet->columns) * down;
-        draw_picture(picture.context, sheet, data_row(sheet->data, sheet->rows, sheet->order[i]), x, y);
+        draw_picture(picture.context, sheet, picture_of(sheet, i), x, y);
         draw_label(picture.context, sheet, sheet->order[i], x, y + sheet->height);
     }
     clm_status status = picture_end(&picture, path, &bytes, &size, error);
@@ -203,8 +223,8 @@ static clm_status draw(const struct sheet *sheet, const char *part, const char *
     return status;
 }
 
-clm_status clm_data_sheet(const struct clm_data *data, enum clm_part part, size_t rows, uint64_t seed,
-                          const char *path, struct clm_error *error)
+clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t rows, uint64_t seed,
+                       const struct sheet_change *change, const char *path, struct clm_error *error)
 {
     static const char *const parts[] = {"training", "validation", "test"};
     struct sheet sheet = {.data = data, .rows = data_part(data, part)};
@@ -226,10 +246,19 @@ clm_status clm_data_sheet(const struct clm_data *data, enum clm_part part, size_
     if (sheet.columns > 10 && sheet.count <= 100)
         sheet.columns = 10;
     clm_status status = choose_rows(&sheet, seed, error);
+    if (status == CLM_OK)
+        status = copy_rows(&sheet, change, error);
     if (status == CLM_OK) {
         find_range(&sheet);
         status = draw(&sheet, parts[part], path, error);
     }
     free(sheet.order);
+    free(sheet.values);
     return status;
+}
+
+clm_status clm_data_sheet(const struct clm_data *data, enum clm_part part, size_t rows, uint64_t seed,
+                          const char *path, struct clm_error *error)
+{
+    return sheet_write(data, part, rows, seed, NULL, path, error);
 }

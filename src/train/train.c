@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "nn/schedule.h"
+#include "train/augment.h"
 #include "train/evaluate.h"
 #include "train/run_directory.h"
 
@@ -291,47 +292,6 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
 
 /* ---- a run ---- */
 
-static clm_status check_augmentation(const struct clm_augmentation *changes, const struct clm_data *data,
-                                     struct clm_error *error)
-{
-    const size_t shorter = size_min(data->width, data->height), longer = size_max(data->width, data->height);
-    if (augmentation_needs_pictures(changes) && !data->height)
-        return clm_fail(
-            error, CLM_ERROR_SHAPE,
-            "%s: its rows of %zu %s are no pictures, which flip, shift and cutout are of; mixup and noise "
-            "can augment them",
-            data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats");
-    if (changes->shift && changes->shift >= shorter)
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "a shift of %zu pixels leaves nothing of pictures of %zu x %zu: it has to be below %zu",
-            changes->shift, data->width, data->height, shorter);
-    if (changes->cutout > longer)
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "a cutout of %zu x %zu pixels is over pictures of %zu x %zu: it has to be at most %zu",
-            changes->cutout, changes->cutout, data->width, data->height, longer);
-    if (!(changes->mixup >= 0 && isfinite(changes->mixup)))
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "a mixup of %g: it has to be at least 0, as in mixup=0.2",
-                        changes->mixup);
-    if (!(changes->noise >= 0 && isfinite(changes->noise)))
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "a noise of %g: it has to be at least 0, as in noise=0.05",
-                        changes->noise);
-    return CLM_OK;
-}
-
-/* How batches of this data are changed; of rows that are no pictures each is one line. */
-static struct augmentation augmentation_of(const struct clm_data *data,
-                                           const struct clm_train_options *options)
-{
-    const bool is_picture = data->height > 0;
-    return (struct augmentation){.changes = options->augmentation,
-                                 .width = is_picture ? data->width : data->features,
-                                 .height = is_picture ? data->height : 1,
-                                 .channels = is_picture ? data->channels : 1,
-                                 .seed = options->seed};
-}
-
 static clm_status check_options(const struct clm_train_options *options, const struct clm_data *data,
                                 struct clm_error *error)
 {
@@ -353,7 +313,7 @@ static clm_status check_options(const struct clm_train_options *options, const s
         return clm_fail(error, CLM_ERROR_ARGUMENT,
                         "a minibatch of %zu rows is larger than the training set of %zu; lower --batch",
                         options->batch, data->train.count);
-    return check_augmentation(&options->augmentation, data, error);
+    return augmentation_check(&options->augmentation, data, error);
 }
 
 static clm_status run_epochs(struct training *t, const struct clm_model *model, struct clm_error *error)
@@ -417,8 +377,10 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                      const struct clm_train_options *options, struct clm_train_result *result,
                      struct clm_error *error)
 {
-    struct training t = {
-        .be = be, .data = data, .options = options, .augmentation = augmentation_of(data, options)};
+    struct training t = {.be = be,
+                         .data = data,
+                         .options = options,
+                         .augmentation = augmentation_of(&options->augmentation, data, options->seed)};
     struct clm_memory_plan plan;
     clm_status status;
     *result = (struct clm_train_result){0};

@@ -174,6 +174,15 @@ succeeds sample --data made --out sheet.png --rows 12
 check 'sample: a PNG' [ "$(head -c 4 sheet.png | tail -c 3)" = PNG ]
 succeeds sample --data made --out same.png --rows 12
 check 'sample: the same rows' cmp -s sheet.png same.png
+# too little noise to change a byte shows that bytes come back as they were
+succeeds sample --data made --out same.png --rows 12 --augment noise=1e-9
+check 'sample --augment: nothing but what was asked for' cmp -s sheet.png same.png
+for changes in flip shift=4 cutout=8 mixup=1 noise=0.1; do
+    succeeds sample --data made --out changed.png --rows 12 --augment "$changes"
+    check "sample --augment $changes: changes them" [ "$(cmp -s sheet.png changed.png && echo same)" != same ]
+done
+fails 'it has to be below 32' sample --data made --out changed.png --augment shift=32
+refuses '--augment: there is no turn' sample --data made --out changed.png --augment turn
 succeeds sample --data made --out another.png --rows 12 --seed 2 --split test
 check 'sample: other rows' [ "$(cmp -s sheet.png another.png && echo same)" != same ]
 fails 'has no validation set' sample --data made --out x.png --split val

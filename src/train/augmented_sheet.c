@@ -1,0 +1,114 @@
+/* A sheet of pictures as training sees them: gathered by the reference, which is what the other backends do. */
+#include "base/size.h"
+#include "data/sheet.h"
+#include "train/augment.h"
+#include "train/feed.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define EPOCH 1
+
+/* The pictures of a sheet as a data set of their own. */
+struct pictures {
+    const struct clm_data *data;
+    struct augmentation augmentation;
+    struct clm_backend *be;
+    struct feed feed;
+    struct tensor X, labels, partners;
+};
+
+static clm_status create(struct pictures *p, size_t count, struct clm_error *error)
+{
+    const struct clm_backend_options options = {.kind = CLM_BACKEND_REFERENCE};
+    const struct residency all = {.shard = count, .block = count};
+    clm_status status;
+    if ((status = clm_backend_open(&options, &p->be, error)) ||
+        (status = feed_create(p->be, p->data, count, &all, false, &p->feed, error)) ||
+        (status = tensor_create(p->be, TENSOR_REAL, count, p->data->features, &p->X, error)) ||
+        (status = tensor_create(p->be, TENSOR_INDEX, 1, count, &p->labels, error)) ||
+        (status = tensor_create(p->be, TENSOR_INDEX, 1, count, &p->partners, error)))
+        return status;
+    return CLM_OK;
+}
+
+static void release(struct pictures *p)
+{
+    if (!p->be)
+        return;
+    feed_free(&p->feed);
+    tensor_free(p->be, &p->X);
+    tensor_free(p->be, &p->labels);
+    tensor_free(p->be, &p->partners);
+    clm_backend_close(p->be);
+    p->be = NULL;
+}
+
+/* x = value * scale, changed: bytes are divided by 255, for that is the unit of noise. Nobody asks for the labels. */
+static clm_status gather_changed(struct pictures *p, const void *values, float scale, struct clm_error *error)
+{
+    const size_t count = p->X.rows, I = p->X.columns;
+    float *const mean = calloc(I, sizeof *mean), *const scales = malloc(I * sizeof *scales);
+    uint32_t *const labels = calloc(count, sizeof *labels);
+    const struct rows rows = {count, values, labels, false};
+    const struct clm_model model = {.mean = mean, .scale = scales};
+    clm_status status = CLM_OK;
+    if (!mean || !scales || !labels) {
+        status = clm_fail_host_memory(error, "a sheet of pictures", I * sizeof *mean);
+        goto cleanup;
+    }
+    for (size_t i = 0; i < I; i++)
+        scales[i] = scale;
+    p->augmentation.epoch = EPOCH;
+    p->augmentation.partners = &p->partners;
+    struct minibatch batch;
+    if ((status = feed_normalise(&p->feed, &model, error)) ||
+        (status = feed_begin(&p->feed, &rows, 0, 0, error)) ||
+        (status = feed_batch(&p->feed, 0, count, &batch, error)))
+        goto cleanup;
+    status = gather(p->be, batch.data, NULL, 0, &p->augmentation, &p->X, &p->labels, error);
+cleanup:
+    free(mean);
+    free(scales);
+    free(labels);
+    return status;
+}
+
+/* The data's elements again: bytes are rounded, and what is beyond black and white is black and white. */
+static clm_status take_back(const struct pictures *p, float scale, void *values, struct clm_error *error)
+{
+    const size_t count = p->X.rows * p->X.columns;
+    if (p->data->element != ELEMENT_BYTE)
+        return backend_read(p->be, &p->X, HOST_FLOAT, values, error);
+    double *const x = malloc(count * sizeof *x);
+    if (!x)
+        return clm_fail_host_memory(error, "a sheet of pictures", count * sizeof *x);
+    const clm_status status = backend_read(p->be, &p->X, HOST_DOUBLE, x, error);
+    for (size_t i = 0; status == CLM_OK && i < count; i++)
+        ((uint8_t *)values)[i] = (uint8_t)fmin(fmax(floor(x[i] / (double)scale + 0.5), 0), 255);
+    free(x);
+    return status;
+}
+
+static clm_status change_pictures(void *user, void *values, size_t count, struct clm_error *error)
+{
+    struct pictures *const p = user;
+    const float scale = p->data->element == ELEMENT_BYTE ? 1 / 255.0f : 1;
+    clm_status status = create(p, count, error);
+    if (status == CLM_OK)
+        status = gather_changed(p, values, scale, error);
+    if (status == CLM_OK)
+        status = take_back(p, scale, values, error);
+    release(p);
+    return status;
+}
+
+clm_status clm_augmented_sheet(const struct clm_data *data, enum clm_part part, size_t rows,
+                               const struct clm_augmentation *augmentation, uint64_t seed, const char *path,
+                               struct clm_error *error)
+{
+    struct pictures pictures = {.data = data, .augmentation = augmentation_of(augmentation, data, seed)};
+    const struct sheet_change change = {change_pictures, &pictures};
+    const clm_status status = augmentation_check(augmentation, data, error);
+    return status ? status : sheet_write(data, part, rows, seed, &change, path, error);
+}
