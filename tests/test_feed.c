@@ -271,17 +271,19 @@ static struct run run(enum fixture kind, const struct clm_data *data, enum clm_r
     struct run run = {.model = fixture_model(data, NULL, 1, (const size_t[]){13, 7, 0})};
     struct clm_backend *be = fixture_backend(kind);
     struct clm_error error = {0};
-    const struct clm_train_options options = {.epochs = 2,
-                                              .batch = BATCH,
-                                              .learning_rate = 0.1,
-                                              .momentum = 0.9,
-                                              .seed = 1,
-                                              .shuffle = shuffle,
-                                              .resident = resident,
-                                              .shard = shard,
-                                              .on_plan = keep_plan,
-                                              .on_epoch = keep_epoch,
-                                              .user = &run};
+    const struct clm_train_options options = {
+        .epochs = 2,
+        .batch = BATCH,
+        .learning_rate = 0.1,
+        .momentum = 0.9,
+        .seed = 1,
+        .shuffle = shuffle,
+        .augmentation = {.noise = shuffle ? 0.1 : 0, .mixup = shuffle ? 0.4 : 0},
+        .resident = resident,
+        .shard = shard,
+        .on_plan = keep_plan,
+        .on_epoch = keep_epoch,
+        .user = &run};
     if (memory)
         be->memory_limit = memory;
     ck_assert_msg(clm_train(be, run.model, data, &options, &run.result, &error) == CLM_OK, "%s",
