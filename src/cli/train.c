@@ -46,7 +46,7 @@ static const struct argp_option options[] = {
      4},
     {"shuffle", KEY_SHUFFLE, "on|off", 0, "a new order of rows each epoch (default: on)", 4},
     {"augment", KEY_AUGMENT, "LIST", 0,
-     "changes training rows anew each epoch: any of flip (left for right, every other picture), shift=PIXELS "
+     "changes training rows anew each epoch: any of flip (left for right, half of them), shift=PIXELS "
      "(in any "
      "direction, at most), cutout=PIXELS (blanks a square of that side), mixup=ALPHA (mixes rows and their "
      "labels) and "
