@@ -61,7 +61,7 @@ static const struct argp_option options[] = {
      "they are resident, else what there is room for); resident or not, the same shard gives the same bits",
      4},
     {"augment", KEY_AUGMENT, "LIST", 0,
-     "changes training rows anew each epoch: any of flip (left for right, every other picture), shift=PIXELS "
+     "changes training rows anew each epoch: any of flip (left for right, half of them), shift=PIXELS "
      "(in any "
      "direction, at most), cutout=PIXELS (blanks a square of that side), mixup=ALPHA (mixes rows and their "
      "labels) and "
