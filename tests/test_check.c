@@ -244,6 +244,187 @@ START_TEST(every_damage_to_every_operation_is_noticed)
 }
 END_TEST
 
+/* ---- one element in a million ---- */
+
+#define MILLION 1000000
+
+/* What the spoilt operations below spoil: of the outputs of a call that has one of a million elements, the one of this number,
+ * at one element. */
+static size_t spoilt_output;
+static bool is_spoilt_by_nan;
+static size_t calls_spoilt;
+
+static void spoil_one_of(struct tensor *const *outputs, size_t count)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < count; i++)
+        largest = count_of(outputs[i]) > largest ? count_of(outputs[i]) : largest;
+    if (largest < MILLION || spoilt_output >= count)
+        return;
+    struct tensor *const output = outputs[spoilt_output];
+    const size_t at = (size_t)(0.618 * (double)count_of(output));
+    calls_spoilt++;
+    if (output->type == TENSOR_INDEX)
+        ((uint32_t *)output->memory)[at] ^= 1;
+    else if (is_spoilt_by_nan)
+        *element(output, at) = NAN;
+    else
+        *element(output, at) = *element(output, at) == 0 ? 1e-6f : 1.001f * *element(output, at);
+}
+
+static clm_status rare_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
+                              size_t first, struct tensor *X, struct tensor *labels, struct clm_error *e)
+{
+    const clm_status status = right.gather(be, data, order, first, X, labels, e);
+    spoil_one_of((struct tensor *const[]){X, labels}, 2);
+    return status;
+}
+
+static clm_status rare_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                               enum activation act, struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    spoil_one_of(&Y, 1);
+    return status;
+}
+
+static clm_status rare_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                            struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, dZ, sums, e);
+    if (dZ)
+        spoil_one_of(&dZ, 1);
+    return status;
+}
+
+static clm_status rare_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                               struct clm_error *e)
+{
+    const clm_status status = right.softmax(be, Z, P, e);
+    spoil_one_of(&P, 1);
+    return status;
+}
+
+static clm_status rare_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
+                             const struct tensor *Y, struct tensor *dX, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_input(be, dZ, layer, Y, dX, e);
+    spoil_one_of(&dX, 1);
+    return status;
+}
+
+static clm_status rare_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                              const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                              struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    spoil_one_of((struct tensor *const[]){dW, db}, 2);
+    return status;
+}
+
+static clm_status rare_step(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                            struct linear *layer, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    spoil_one_of((struct tensor *const[]){&layer->W, &layer->b, &layer->W_velocity, &layer->b_velocity},
+                 step->momentum != 0 ? 4 : 2);
+    return status;
+}
+
+static clm_status rare_step_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                    struct linear *layer, const struct step *step,
+                                    const struct tensor *next_X, enum activation act, struct tensor *next_Y,
+                                    struct clm_error *e)
+{
+    clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    if (status == CLM_OK)
+        status = right.linear_forward(be, next_X, layer, act, next_Y, e);
+    spoil_one_of(
+        (struct tensor *const[]){next_Y, &layer->W, &layer->b, &layer->W_velocity, &layer->b_velocity},
+        step->momentum != 0 ? 5 : 3);
+    return status;
+}
+
+static clm_status rare_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                              struct tensor *velocity, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.update(be, w, g, velocity, step, e);
+    spoil_one_of((struct tensor *const[]){w, velocity}, step->momentum != 0 ? 2 : 1);
+    return status;
+}
+
+static const struct rare {
+    const char *operation;
+    size_t outputs;
+    struct backend_operations table; /* what is not NULL is put in */
+} rares[] = {
+    {"gather", 2, {.gather = rare_gather}},
+    {"linear_forward", 1, {.linear_forward = rare_forward}},
+    {"softmax_xent", 1, {.softmax_xent = rare_xent}},
+    {"softmax", 1, {.softmax = rare_softmax}},
+    {"linear_backward_input", 1, {.linear_backward_input = rare_input}},
+    {"linear_backward_params", 2, {.linear_backward_params = rare_params}},
+    {"linear_backward_update", 4, {.linear_backward_update = rare_step}},
+    {"linear_update_forward", 5, {.linear_update_forward = rare_step_forward}},
+    {"update", 2, {.update = rare_update}},
+};
+
+static void put_in(const struct backend_operations *own)
+{
+    if (own->gather)
+        spoilt.gather = own->gather;
+    if (own->linear_forward)
+        spoilt.linear_forward = own->linear_forward;
+    if (own->softmax_xent)
+        spoilt.softmax_xent = own->softmax_xent;
+    if (own->softmax)
+        spoilt.softmax = own->softmax;
+    if (own->linear_backward_input)
+        spoilt.linear_backward_input = own->linear_backward_input;
+    if (own->linear_backward_params)
+        spoilt.linear_backward_params = own->linear_backward_params;
+    if (own->linear_backward_update)
+        spoilt.linear_backward_update = own->linear_backward_update;
+    if (own->linear_update_forward)
+        spoilt.linear_update_forward = own->linear_update_forward;
+    if (own->update)
+        spoilt.update = own->update;
+}
+
+/* verify of one operation. */
+static struct verdict verify_only(struct clm_backend *backend, const char *operation,
+                                  enum clm_verify_extent extent)
+{
+    struct verdict verdict = {0};
+    const struct clm_verify_options options = {
+        .extent = extent, .seed = 1, .only = operation, .on_check = verdict_hear, .user = &verdict};
+    if (clm_verify(backend, &options, &verdict.passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return verdict;
+}
+
+/* Each output of each operation, and whole steps' as well, in every way to verify. */
+START_TEST(one_element_in_a_million_is_noticed)
+{
+    static const enum clm_verify_extent extents[2] = {CLM_VERIFY_STANDARD, CLM_VERIFY_QUICK};
+    struct clm_backend *const backend = backend_to_spoil();
+    const struct rare *const rare = &rares[_i];
+    spoilt = right;
+    put_in(&rare->table);
+    for (size_t n = 0; n < 4 * rare->outputs; n++) {
+        spoilt_output = n / 4;
+        is_spoilt_by_nan = n % 2;
+        calls_spoilt = 0;
+        const struct verdict verdict = verify_only(backend, rare->operation, extents[n / 2 % 2]);
+        ck_assert_uint_gt(calls_spoilt, 0);
+        if (verdict.passed || verdict.failures > calls_spoilt)
+            ck_abort_msg("%s: output %zu, NaN %d: %zu failures of %zu calls spoilt", rare->operation,
+                         spoilt_output, is_spoilt_by_nan, verdict.failures, calls_spoilt);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
 /* ---- mistakes that are an operation's own ---- */
 
 static clm_status gather_in_a_row(struct clm_backend *be, const struct resident *data,
@@ -396,7 +577,7 @@ static clm_status update_without_momentum(struct clm_backend *be, struct tensor 
 
 /* ---- mistakes of large products alone ---- */
 
-#define LARGE 500000 /* elements; no other check has so many */
+#define LARGE 500000 /* elements */
 
 /* A tile of 64 rows is zero. */
 static clm_status large_forward_without_rows(struct clm_backend *be, const struct tensor *X,
@@ -486,22 +667,7 @@ START_TEST(mistakes_are_noticed_and_named)
     for (size_t m = 0; m < sizeof mistakes / sizeof *mistakes; m++) {
         const struct backend_operations *const own = &mistakes[m].table;
         spoilt = right;
-        if (own->gather)
-            spoilt.gather = own->gather;
-        if (own->linear_forward)
-            spoilt.linear_forward = own->linear_forward;
-        if (own->softmax_xent)
-            spoilt.softmax_xent = own->softmax_xent;
-        if (own->softmax)
-            spoilt.softmax = own->softmax;
-        if (own->linear_backward_input)
-            spoilt.linear_backward_input = own->linear_backward_input;
-        if (own->linear_backward_params)
-            spoilt.linear_backward_params = own->linear_backward_params;
-        if (own->linear_backward_update)
-            spoilt.linear_backward_update = own->linear_backward_update;
-        if (own->update)
-            spoilt.update = own->update;
+        put_in(own);
         const struct verdict verdict = verify(backend);
         expect_named(&verdict, mistakes[m].operation, NULL, mistakes[m].what);
     }
@@ -524,7 +690,8 @@ START_TEST(an_operation_that_fails_is_an_error)
     struct clm_backend *const backend = backend_to_spoil();
     struct verdict verdict = {.passed = true};
     spoilt.softmax = failing_softmax;
-    ck_assert_int_eq(clm_verify(backend, verdict_hear, &verdict, &verdict.passed, &error), CLM_ERROR_DEVICE);
+    const struct clm_verify_options options = {.seed = 1, .on_check = verdict_hear, .user = &verdict};
+    ck_assert_int_eq(clm_verify(backend, &options, &verdict.passed, &error), CLM_ERROR_DEVICE);
     ck_assert_str_eq(error.message, "softmax: out of order");
     ck_assert(!verdict.passed);
     ck_assert_uint_eq(backend->memory.now, 0);
@@ -701,10 +868,11 @@ int main(void)
 {
     Suite *const suite = suite_create("check");
     TCase *const verification = tcase_create("verify"), *const gradients = tcase_create("gradcheck");
-    tcase_set_timeout(verification, 300);
+    tcase_set_timeout(verification, 600);
     tcase_set_timeout(gradients, 300);
     tcase_add_loop_test(verification, what_is_right_passes, 0, 5);
     tcase_add_loop_test(verification, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
+    tcase_add_loop_test(verification, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
     tcase_add_test(verification, mistakes_are_noticed_and_named);
     tcase_add_test(verification, an_operation_that_fails_is_an_error);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);

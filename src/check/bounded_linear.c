@@ -1,15 +1,9 @@
-/* Bounds of the linear layer's operations.
- *
- * A product of K terms, however it is ordered, blocked or fused, rounds each of them at most K + 2 times: K for the product
- * and the sums (a block of k terms and the sum of K / k blocks make k + K / k <= K + 1 of them, fused
- * multiply-adds fewer), two for alpha and beta. */
+/* Bounds of the linear layer's operations. */
 #include "check/stage.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
-
-#define PRODUCT(K) ((K) + 2)
 
 /* The sides of one result, each of `count` doubles, in one piece of memory. */
 struct sides {

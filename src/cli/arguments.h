@@ -47,6 +47,9 @@ enum option_key {
     KEY_TO,
     KEY_GZIP,
     KEY_FORCE,
+    KEY_FULL,
+    KEY_ONLY,
+    KEY_SHAPE,
 };
 
 #define GEMM_NAMES_MAX 8

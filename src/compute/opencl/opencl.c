@@ -489,6 +489,12 @@ void clm_devices_free(struct clm_device *devices)
     free(devices);
 }
 
+const struct clm_device *clm_backend_about(const struct clm_backend *backend)
+{
+    return backend->operations == &operations ? &((const struct opencl_backend *)backend)->device.about
+                                              : NULL;
+}
+
 /* ---- tuning ---- */
 
 clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t size_count, size_t batch,
