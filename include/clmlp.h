@@ -84,6 +84,24 @@ CLM_MUST_CHECK clm_status clm_devices_list(const char *selector, struct clm_devi
                                            struct clm_error *error);
 void clm_devices_free(struct clm_device *devices);
 
+/* The same devices, without looking which one would be taken: none is opened. */
+CLM_MUST_CHECK clm_status clm_devices_find(struct clm_device **devices, size_t *count,
+                                           struct clm_error *error);
+
+enum clm_severity { CLM_FINDING_GOOD, CLM_FINDING_NOTE, CLM_FINDING_BAD };
+
+/* Something on the way from the program to a device. */
+struct clm_finding {
+    enum clm_severity severity;
+    char section[16]; /* "drivers", "render nodes", "platforms" */
+    char what[768];   /* a sentence */
+    char remedy[256]; /* what to do about it; empty where nothing needs to be done */
+};
+
+/* Files that name OpenCL drivers, whether each driver loads and offers a platform, the permission to open GPUs, and platforms
+ * without a device: `on_finding` hears of each. Drivers are loaded into the process, as the OpenCL loader does. */
+void clm_examine_loader(void (*on_finding)(void *user, const struct clm_finding *finding), void *user);
+
 enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL };
 
 struct clm_backend_options {
@@ -116,6 +134,9 @@ const struct clm_device *clm_backend_about(const struct clm_backend *backend);
 /* Who can multiply on the device of `backend` (NULL: on any): the names of at most `most` providers; returns how many. None
  * on other backends than opencl. */
 size_t clm_gemm_names(const struct clm_backend *backend, const char **names, size_t most);
+
+/* Whether a provider takes seconds to build, so that only clm_tune tries it, and only what it finds makes "auto" use it. */
+bool clm_gemm_is_slow_to_build(const char *name);
 
 /* ---- tuning -------------------------------------------------------------------------------------------- */
 
@@ -371,6 +392,7 @@ struct clm_check {
     bool passed;          /* error_over_bound <= 1, and nothing written outside */
     char detail[256];     /* of what failed: which element is what, and what is right; else empty */
     char smallest[128];   /* of what failed: the smallest shape found that fails, too */
+    bool has_products;    /* a provider of products has a part in it */
     size_t number, of;    /* this check's, from 1, and how many there are */
 };
 
@@ -386,6 +408,10 @@ struct clm_verify_options {
     const char *only;   /* an operation, by a check's name of it; NULL: all */
     const char *shape;  /* of `only`: a check's shape, for that check alone; NULL: all */
     bool products_only; /* leave out what no provider of products has a part in */
+    /* Leave out what would take longer, judged by the fastest check so far: for simulators, on which a large product takes
+     * hours. 0: nothing. *left_out (may be NULL) is how many checks that were. */
+    double seconds_most;
+    size_t *left_out;
     void (*on_check)(void *user, const struct clm_check *check); /* may be NULL */
     void *user;
 };

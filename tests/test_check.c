@@ -1,5 +1,6 @@
 /* verify and gradcheck pass on what is right, and name what is wrong: operations that are spoilt one at a time. */
 #include "check/differences.h"
+#include "check/plan.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 #include "support/verdict.h"
@@ -229,6 +230,18 @@ static struct clm_backend *backend_to_spoil(void)
     return backend;
 }
 
+/* verify of one operation. */
+static struct verdict verify_only(struct clm_backend *backend, const char *operation,
+                                  enum clm_verify_extent extent)
+{
+    struct verdict verdict = {0};
+    const struct clm_verify_options options = {
+        .extent = extent, .seed = 1, .only = operation, .on_check = verdict_hear, .user = &verdict};
+    if (clm_verify(backend, &options, &verdict.passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return verdict;
+}
+
 START_TEST(every_damage_to_every_operation_is_noticed)
 {
     struct clm_backend *const backend = backend_to_spoil();
@@ -237,7 +250,7 @@ START_TEST(every_damage_to_every_operation_is_noticed)
         char what[128];
         damage = (enum damage)d;
         snprintf(what, sizeof what, "%s %s", operation_names[_i], damages[d]);
-        const struct verdict verdict = verify(backend);
+        const struct verdict verdict = verify_only(backend, operation_names[_i], CLM_VERIFY_STANDARD);
         expect_named(&verdict, operation_names[_i], NULL, what);
     }
     clm_backend_close(backend);
@@ -391,19 +404,7 @@ static void put_in(const struct backend_operations *own)
         spoilt.update = own->update;
 }
 
-/* verify of one operation. */
-static struct verdict verify_only(struct clm_backend *backend, const char *operation,
-                                  enum clm_verify_extent extent)
-{
-    struct verdict verdict = {0};
-    const struct clm_verify_options options = {
-        .extent = extent, .seed = 1, .only = operation, .on_check = verdict_hear, .user = &verdict};
-    if (clm_verify(backend, &options, &verdict.passed, &error) != CLM_OK)
-        ck_abort_msg("%s", error.message);
-    return verdict;
-}
-
-/* Each output of each operation, and whole steps' as well, in every way to verify. */
+/* Each output of each operation, by verify and by doctor's few checks. */
 START_TEST(one_element_in_a_million_is_noticed)
 {
     static const enum clm_verify_extent extents[2] = {CLM_VERIFY_STANDARD, CLM_VERIFY_QUICK};
@@ -675,6 +676,156 @@ START_TEST(mistakes_are_noticed_and_named)
 }
 END_TEST
 
+/* ---- what a failed check prints ---- */
+
+/* Wrong from 5 rows and 3 inputs on. */
+static clm_status forward_wrong_from_a_size_on(struct clm_backend *be, const struct tensor *X,
+                                               const struct linear *layer, enum activation act,
+                                               struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    if (X->rows >= 5 && X->columns >= 3)
+        *element(Y, count_of(Y) - 1) += 1;
+    return status;
+}
+
+struct last_check {
+    struct clm_check failed;
+    size_t count;
+};
+
+static void hear_last(void *user, const struct clm_check *check)
+{
+    struct last_check *const last = user;
+    last->count++;
+    if (!check->passed && !last->failed.smallest[0])
+        last->failed = *check;
+}
+
+static struct last_check check_shape(struct clm_backend *backend, const char *operation, const char *shape,
+                                     uint64_t seed)
+{
+    struct last_check last = {0};
+    const struct clm_verify_options options = {.extent = CLM_VERIFY_FULL,
+                                               .seed = seed,
+                                               .only = operation,
+                                               .shape = shape,
+                                               .on_check = hear_last,
+                                               .user = &last};
+    bool passed;
+    if (clm_verify(backend, &options, &passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    ck_assert_int_eq(passed, !last.failed.smallest[0]);
+    return last;
+}
+
+START_TEST(a_failure_is_shrunk_to_the_smallest_that_fails_and_repeats)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    spoilt.linear_forward = forward_wrong_from_a_size_on;
+    const struct last_check all = check_shape(backend, "linear_forward", NULL, 1);
+    ck_assert_uint_gt(all.count, 100);
+    ck_assert_str_eq(all.failed.smallest, "B=5 I=3 O=1");
+    ck_assert_ptr_nonnull(strstr(all.failed.detail, "Y["));
+    const struct last_check one = check_shape(backend, "linear_forward", all.failed.smallest, 1);
+    ck_assert_uint_eq(one.count, 1);
+    ck_assert(one.failed.error_over_bound > 1);
+    ck_assert_ptr_nonnull(strstr(one.failed.detail, "Y[4,0] is "));
+    ck_assert_uint_eq(check_shape(backend, "linear_forward", "B=4 I=3 O=1", 1).failed.shape[0], 0);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* The last bit of one element, every fifth time: within every bound. */
+static clm_status racing_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                 struct clm_error *e)
+{
+    static size_t calls;
+    const clm_status status = right.softmax(be, Z, P, e);
+    if (++calls % 5 == 0)
+        *element(P, 0) = nextafterf(*element(P, 0), 2);
+    return status;
+}
+
+START_TEST(bits_that_change_from_run_to_run_fail)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    ck_assert_uint_eq(check_shape(backend, "softmax", "B=7 C=10", 1).failed.shape[0], 0);
+    spoilt.softmax = racing_softmax;
+    const struct last_check last = check_shape(backend, "softmax", "B=7 C=10", 1);
+    ck_assert(isinf(last.failed.error_over_bound));
+    ck_assert_ptr_nonnull(strstr(last.failed.detail, "other bits"));
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* What each case prints is what makes it again. */
+START_TEST(every_shape_is_read_as_it_is_printed)
+{
+    struct plan plan = {.seed = 5, .error = &error};
+    plan_standard(&plan);
+    plan_quick(&plan);
+    plan_sweep(&plan);
+    ck_assert_int_eq(plan.status, CLM_OK);
+    ck_assert_uint_gt(plan.list.count, 900);
+    for (size_t i = 0; i < plan.list.count; i++) {
+        const struct check_case *const which = &plan.list.cases[i];
+        struct check_case again;
+        struct clm_check printed = {0}, reprinted = {0};
+        if (which->operation)
+            variant_describe(which->operation, &which->variant, printed.shape);
+        else
+            steps_describe(&which->steps, &printed);
+        if (case_parse(case_name(which), printed.shape, 5, &again, &error) != CLM_OK)
+            ck_abort_msg("%s", error.message);
+        const struct variant *const a = &which->variant, *const b = &again.variant;
+        if (which->operation) {
+            variant_describe(again.operation, b, reprinted.shape);
+            ck_assert(a->odd_in == b->odd_in && a->fill == b->fill && a->seed == b->seed && a->act == b->act);
+            ck_assert(a->is_bytes == b->is_bytes && a->is_ordered == b->is_ordered);
+            ck_assert(a->has_mask == b->has_mask && a->momentum == b->momentum && a->l2 == b->l2);
+        } else {
+            steps_describe(&again.steps, &reprinted);
+            ck_assert_mem_eq(which->steps.widths, again.steps.widths, sizeof again.steps.widths);
+            ck_assert_uint_eq(which->steps.seed, again.steps.seed);
+        }
+        ck_assert_str_eq(printed.shape, reprinted.shape);
+    }
+    case_list_free(&plan.list);
+}
+END_TEST
+
+START_TEST(shapes_that_are_none_are_refused)
+{
+    static const char *const cases[][2] = {
+        {"linear_forward", "B=7 I=33"},
+        {"linear_forward", "B=0 I=33 O=65"},
+        {"linear_forward", "B=7 I=33 O=65 gelu"},
+        {"linear_forward", "B=7 I=33 O=65, NaN in v"},
+        {"linear_forward", "B=7 I=-3 O=65"},
+        {"linear_forward", "B=99999999999999999999 I=33 O=65"},
+        {"linear_forward", "B=1 I=100000 O=100000"},
+        {"softmax", "B=7 C=10, 3 in Z"},
+        {"gather", "N=40 B=31 I=33 first=10"},
+        {"training_steps", "33-10 B=3"},
+        {"training_steps", "33 B=3 N=4 x2 momentum=0 l2=0"},
+        {"softmin", "B=7 C=10"},
+        {"update", "O=65 I=33 momentum=2"},
+        {"training_steps", "33-10 B=3 N=4 x2 momentum=0 l2=0 more"},
+    };
+    struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct clm_verify_options options = {.seed = 1, .only = cases[i][0], .shape = cases[i][1]};
+        bool passed = true;
+        if (clm_verify(backend, &options, &passed, &error) != CLM_ERROR_ARGUMENT)
+            ck_abort_msg("%s %s was taken", cases[i][0], cases[i][1]);
+        ck_assert(!passed);
+        ck_assert(strstr(error.message, "has to be") || strstr(error.message, "no such operation"));
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
 static clm_status failing_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
                                   struct clm_error *e)
 {
@@ -874,6 +1025,10 @@ int main(void)
     tcase_add_loop_test(verification, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
     tcase_add_loop_test(verification, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
     tcase_add_test(verification, mistakes_are_noticed_and_named);
+    tcase_add_test(verification, a_failure_is_shrunk_to_the_smallest_that_fails_and_repeats);
+    tcase_add_test(verification, bits_that_change_from_run_to_run_fail);
+    tcase_add_test(verification, every_shape_is_read_as_it_is_printed);
+    tcase_add_test(verification, shapes_that_are_none_are_refused);
     tcase_add_test(verification, an_operation_that_fails_is_an_error);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);
     tcase_add_test(gradients, wrong_gradients_are_noticed);

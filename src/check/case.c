@@ -19,6 +19,18 @@ bool case_has_products(const struct check_case *which)
     return !which->operation || which->operation->dimensions == DIMENSIONS_LAYER;
 }
 
+double case_work(const struct check_case *which)
+{
+    const struct variant *const v = &which->variant;
+    double work = 0;
+    if (which->operation)
+        return (double)size_max(v->B, 1) * (double)size_max(v->I, 1) * (double)size_max(v->O, 1);
+    for (size_t l = 0; l < steps_depth(&which->steps); l++)
+        work += 3 * (double)(which->steps.rows * which->steps.epochs) * (double)which->steps.widths[l] *
+                (double)which->steps.widths[l + 1];
+    return work;
+}
+
 clm_status case_parse(const char *name, const char *shape, uint64_t seed, struct check_case *out,
                       struct clm_error *error)
 {

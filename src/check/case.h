@@ -16,6 +16,9 @@ const char *case_name(const struct check_case *which);
 /* Whether a provider of products has a part in it. */
 bool case_has_products(const struct check_case *which);
 
+/* Products of two numbers in it, or elements where there are none, roughly. */
+double case_work(const struct check_case *which);
+
 /* From what a failed check prints: its operation and shape. CLM_ERROR_ARGUMENT for anything else. */
 CLM_MUST_CHECK clm_status case_parse(const char *name, const char *shape, uint64_t seed,
                                      struct check_case *out, struct clm_error *error);

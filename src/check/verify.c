@@ -1,6 +1,9 @@
 /* clm_verify: makes the checks of a plan one by one, and looks for the smallest that fails. */
 #include "check/plan.h"
 
+#include "base/clock.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +16,8 @@ struct verification {
     size_t repeats;
     char shrunk[OPERATION_COUNT + 1]
                [sizeof(((struct clm_check *)0)->operation)]; /* names; one case of each */
+    double rate; /* the least seconds for a unit of a case's work so far */
+    size_t left_out;
     bool passed;
     struct clm_error *error;
 };
@@ -40,13 +45,20 @@ static bool is_first_failure(struct verification *v, const char *name)
 static clm_status check_one(struct verification *v, const struct check_case *which, size_t number, size_t of)
 {
     struct clm_check check;
+    const double begin = clock_seconds(), work = case_work(which);
+    if (v->options->seconds_most > 0 && v->rate < INFINITY && v->rate * work > v->options->seconds_most) {
+        v->left_out++;
+        return CLM_OK;
+    }
     clm_status status = case_run(v->device, v->reference, which, v->repeats, &check, v->error);
+    v->rate = fmin(v->rate, (clock_seconds() - begin) / work);
     memcpy(check.smallest, check.shape, sizeof check.smallest);
     if (status == CLM_OK && !check.passed && v->options->extent == CLM_VERIFY_FULL && !v->options->shape &&
         is_first_failure(v, check.operation))
         status = case_shrink(v->device, v->reference, which, v->repeats, check.smallest, v->error);
     if (status != CLM_OK)
         return status;
+    check.has_products = case_has_products(which);
     check.number = number;
     check.of = of;
     v->passed = v->passed && check.passed;
@@ -92,6 +104,7 @@ clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_optio
     struct verification v = {.device = backend,
                              .options = options,
                              .repeats = options->extent == CLM_VERIFY_FULL ? REPEATS : 1,
+                             .rate = INFINITY,
                              .passed = true,
                              .error = error};
     struct case_list list = {0};
@@ -103,6 +116,8 @@ clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_optio
         status = check_one(&v, &list.cases[i], i + 1, list.count);
     clm_backend_close(v.reference);
     case_list_free(&list);
+    if (options->left_out)
+        *options->left_out = v.left_out;
     *passed = status == CLM_OK && v.passed;
     return status;
 }

@@ -531,6 +531,14 @@ clm_status clm_devices_list(const char *selector, struct clm_device **devices, s
     return CLM_OK;
 }
 
+clm_status clm_devices_find(struct clm_device **devices, size_t *count, struct clm_error *error)
+{
+    cl_device_id *ids = NULL;
+    const clm_status status = opencl_devices(devices, &ids, count, error);
+    free(ids);
+    return status;
+}
+
 void clm_devices_free(struct clm_device *devices)
 {
     free(devices);
@@ -588,4 +596,10 @@ size_t clm_gemm_names(const struct clm_backend *backend, const char **names, siz
         if (!own || gemm_candidates[c].suits(&own->device.about))
             names[count++] = gemm_candidates[c].operations->name;
     return count;
+}
+
+bool clm_gemm_is_slow_to_build(const char *name)
+{
+    const struct gemm_candidate *const candidate = gemm_candidate_named(name);
+    return candidate && candidate->is_slow_to_build;
 }
