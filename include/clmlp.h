@@ -84,6 +84,24 @@ CLM_MUST_CHECK clm_status clm_devices_list(const char *selector, struct clm_devi
                                            struct clm_error *error);
 void clm_devices_free(struct clm_device *devices);
 
+/* The same devices, without looking which one would be taken: none is opened. */
+CLM_MUST_CHECK clm_status clm_devices_find(struct clm_device **devices, size_t *count,
+                                           struct clm_error *error);
+
+enum clm_severity { CLM_FINDING_GOOD, CLM_FINDING_NOTE, CLM_FINDING_BAD };
+
+/* Something on the way from the program to a device. */
+struct clm_finding {
+    enum clm_severity severity;
+    char section[16]; /* "drivers", "render nodes", "platforms" */
+    char what[768];   /* a sentence */
+    char remedy[256]; /* what to do about it; empty where nothing needs to be done */
+};
+
+/* Files that name OpenCL drivers, whether each driver loads and offers a platform, the permission to open GPUs, and platforms
+ * without a device: `on_finding` hears of each. Drivers are loaded into the process, as the OpenCL loader does. */
+void clm_examine_loader(void (*on_finding)(void *user, const struct clm_finding *finding), void *user);
+
 enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL };
 
 struct clm_backend_options {
@@ -113,10 +131,15 @@ const char *clm_backend_name(const struct clm_backend *backend); /* "reference",
 const char *
 clm_backend_provider(const struct clm_backend *backend); /* who multiplies: "clblast", "OpenBLAS", … */
 const char *clm_backend_device(const struct clm_backend *backend); /* the device's name */
+/* The OpenCL device; NULL of other backends. */
+const struct clm_device *clm_backend_about(const struct clm_backend *backend);
 
 /* Who can multiply on the device of `backend` (NULL: on any): the names of at most `most` providers; returns how many. None
  * on other backends than opencl. */
 size_t clm_gemm_names(const struct clm_backend *backend, const char **names, size_t most);
+
+/* Whether a provider takes seconds to build, so that only clm_tune tries it, and only what it finds makes "auto" use it. */
+bool clm_gemm_is_slow_to_build(const char *name);
 
 /* ---- tuning -------------------------------------------------------------------------------------------- */
 
@@ -449,16 +472,40 @@ CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct 
 
 struct clm_check {
     char operation[64]; /* "linear_forward", … */
-    char shape[96];     /* "B=7 I=33 O=65" */
+    char shape[128];    /* "B=7 I=33 O=65 relu" */
     double
         error_over_bound; /* the worst element's |got - reference| / bound; NaN or Inf where it got those */
     bool passed;          /* error_over_bound <= 1, and nothing written outside */
+    char detail[256];     /* of what failed: which element is what, and what is right; else empty */
+    char smallest[128];   /* of what failed: the smallest shape found that fails, too */
+    bool has_products;    /* a provider of products has a part in it */
+    size_t number, of;    /* this check's, from 1, and how many there are */
 };
 
-/* Every operation on odd sizes, and whole training steps, of `backend` against the reference under derived
- * bounds. `on_check` hears of each; *passed is whether all passed. A failed check is not an error. */
-CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend,
-                                     void (*on_check)(void *user, const struct clm_check *check), void *user,
+enum clm_verify_extent {
+    CLM_VERIFY_STANDARD, /* every operation on awkward shapes and contents, whole training steps: some seconds */
+    CLM_VERIFY_QUICK,    /* a few shapes of each operation, and large products */
+    CLM_VERIFY_FULL, /* STANDARD and a sweep of random shapes, contents and nets; each three times, with the same bits */
+};
+
+struct clm_verify_options {
+    enum clm_verify_extent extent;
+    uint64_t seed;      /* of contents and of the sweep */
+    const char *only;   /* an operation, by a check's name of it; NULL: all */
+    const char *shape;  /* of `only`: a check's shape, for that check alone; NULL: all */
+    bool products_only; /* leave out what no provider of products has a part in */
+    /* Leave out what would take longer, judged by the fastest check so far: for simulators, on which a large product takes
+     * hours. 0: nothing. *left_out (may be NULL) is how many checks that were. */
+    double seconds_most;
+    size_t *left_out;
+    void (*on_check)(void *user, const struct clm_check *check); /* may be NULL */
+    void *user;
+};
+
+/* Operations of `backend`, and whole training steps, against the reference under derived bounds; every element of every
+ * output is compared. *passed is whether all passed. A failed check is not an error; an operation or shape that is none is
+ * CLM_ERROR_ARGUMENT. */
+CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_options *options,
                                      bool *passed, struct clm_error *error);
 
 struct clm_gradcheck_options {

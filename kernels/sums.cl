@@ -6,12 +6,13 @@
  */
 #define SLOT 4
 
-/* Knuth's TwoSum: what the addition to the high part loses goes into the low part. */
+/* Knuth's TwoSum: what the addition to the high part loses goes into the low part; to an infinite one nothing is lost. */
 void add_to_sums(const float loss, const float correct, __global float *slot)
 {
     const float high = slot[0], total = high + loss, back = total - high;
     slot[0] = total;
-    slot[1] += (high - (total - back)) + (loss - back);
+    const float lost = (high - (total - back)) + (loss - back);
+    slot[1] += isinf(total) ? 0.0f : lost;
     const float units = slot[2] + correct;
     const float carry = floor(units / 4096.0f);
     slot[2] = units - carry * 4096.0f;

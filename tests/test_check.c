@@ -1,5 +1,6 @@
 /* verify and gradcheck pass on what is right, and name what is wrong: operations that are spoilt one at a time. */
 #include "check/differences.h"
+#include "check/plan.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 #include "support/verdict.h"
@@ -255,6 +256,18 @@ static struct clm_backend *backend_to_spoil(void)
     return backend;
 }
 
+/* verify of one operation. */
+static struct verdict verify_only(struct clm_backend *backend, const char *operation,
+                                  enum clm_verify_extent extent)
+{
+    struct verdict verdict = {0};
+    const struct clm_verify_options options = {
+        .extent = extent, .seed = 1, .only = operation, .on_check = verdict_hear, .user = &verdict};
+    if (clm_verify(backend, &options, &verdict.passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return verdict;
+}
+
 START_TEST(every_damage_to_every_operation_is_noticed)
 {
     struct clm_backend *const backend = backend_to_spoil();
@@ -263,8 +276,204 @@ START_TEST(every_damage_to_every_operation_is_noticed)
         char what[128];
         damage = (enum damage)d;
         snprintf(what, sizeof what, "%s %s", operation_names[_i], damages[d]);
-        const struct verdict verdict = verify(backend);
+        const struct verdict verdict = verify_only(backend, operation_names[_i], CLM_VERIFY_STANDARD);
         expect_named(&verdict, operation_names[_i], NULL, what);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- one element in a million ---- */
+
+#define MILLION 1000000
+
+/* What the spoilt operations below spoil: of the outputs of a call that has one of a million elements, the one of this number,
+ * at one element. */
+static size_t spoilt_output;
+static bool is_spoilt_by_nan;
+static size_t calls_spoilt;
+
+static void spoil_one_of(struct tensor *const *outputs, size_t count)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < count; i++)
+        largest = count_of(outputs[i]) > largest ? count_of(outputs[i]) : largest;
+    if (largest < MILLION || spoilt_output >= count)
+        return;
+    struct tensor *const output = outputs[spoilt_output];
+    const size_t at = (size_t)(0.618 * (double)count_of(output));
+    calls_spoilt++;
+    if (output->type == TENSOR_INDEX)
+        ((uint32_t *)output->memory)[at] ^= 1;
+    else if (is_spoilt_by_nan)
+        *element(output, at) = NAN;
+    else
+        *element(output, at) = *element(output, at) == 0 ? 1e-6f : 1.001f * *element(output, at);
+}
+
+static clm_status rare_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
+                              size_t first, const struct augmentation *augmentation, struct tensor *X,
+                              struct tensor *labels, struct clm_error *e)
+{
+    const clm_status status = right.gather(be, data, order, first, augmentation, X, labels, e);
+    spoil_one_of((struct tensor *const[]){X, labels}, 2);
+    return status;
+}
+
+static clm_status rare_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                               enum activation act, struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    spoil_one_of(&Y, 1);
+    return status;
+}
+
+static clm_status rare_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                            const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                            struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    if (dZ)
+        spoil_one_of(&dZ, 1);
+    return status;
+}
+
+static clm_status rare_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                               struct clm_error *e)
+{
+    const clm_status status = right.softmax(be, Z, P, e);
+    spoil_one_of(&P, 1);
+    return status;
+}
+
+static clm_status rare_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
+                             const struct tensor *Y, struct tensor *dX, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_input(be, dZ, layer, Y, dX, e);
+    spoil_one_of(&dX, 1);
+    return status;
+}
+
+static clm_status rare_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                              const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                              struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    spoil_one_of((struct tensor *const[]){dW, db}, 2);
+    return status;
+}
+
+static clm_status rare_step(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                            struct linear *layer, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    spoil_one_of((struct tensor *const[]){&layer->W, &layer->b, &layer->W_velocity, &layer->b_velocity},
+                 step->momentum != 0 ? 4 : 2);
+    return status;
+}
+
+static clm_status rare_step_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                    struct linear *layer, const struct step *step,
+                                    const struct tensor *next_X, enum activation act, struct tensor *next_Y,
+                                    struct clm_error *e)
+{
+    clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    if (status == CLM_OK)
+        status = right.linear_forward(be, next_X, layer, act, next_Y, e);
+    spoil_one_of(
+        (struct tensor *const[]){next_Y, &layer->W, &layer->b, &layer->W_velocity, &layer->b_velocity},
+        step->momentum != 0 ? 5 : 3);
+    return status;
+}
+
+static clm_status rare_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                              struct tensor *velocity, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.update(be, w, g, velocity, step, e);
+    spoil_one_of((struct tensor *const[]){w, velocity}, step->momentum != 0 ? 2 : 1);
+    return status;
+}
+
+static bool has_rare_head(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    (void)be, (void)layer, (void)B;
+    return true;
+}
+
+static clm_status rare_head(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                            const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
+                            struct metrics *sums, struct clm_error *e)
+{
+    clm_status status = right.linear_forward(be, X, layer, ACTIVATION_NONE, dZ, e);
+    if (status == CLM_OK)
+        status = right.softmax_xent(be, dZ, labels, NULL, dZ, sums, e);
+    if (status == CLM_OK && dX)
+        status = right.linear_backward_input(be, dZ, layer, X, dX, e);
+    spoil_one_of((struct tensor *const[]){dZ, dX}, dX ? 2 : 1);
+    return status;
+}
+
+static const struct rare {
+    const char *operation;
+    size_t outputs;
+    struct backend_operations table; /* what is not NULL is put in */
+} rares[] = {
+    {"gather", 2, {.gather = rare_gather}},
+    {"gather_augmented", 2, {.gather = rare_gather}},
+    {"linear_forward", 1, {.linear_forward = rare_forward}},
+    {"softmax_xent", 1, {.softmax_xent = rare_xent}},
+    {"softmax", 1, {.softmax = rare_softmax}},
+    {"linear_backward_input", 1, {.linear_backward_input = rare_input}},
+    {"linear_backward_params", 2, {.linear_backward_params = rare_params}},
+    {"linear_backward_update", 4, {.linear_backward_update = rare_step}},
+    {"linear_update_forward", 5, {.linear_update_forward = rare_step_forward}},
+    {"linear_softmax_backward", 2, {.has_head = has_rare_head, .linear_softmax_backward = rare_head}},
+    {"update", 2, {.update = rare_update}},
+};
+
+static void put_in(const struct backend_operations *own)
+{
+    if (own->gather)
+        spoilt.gather = own->gather;
+    if (own->linear_forward)
+        spoilt.linear_forward = own->linear_forward;
+    if (own->softmax_xent)
+        spoilt.softmax_xent = own->softmax_xent;
+    if (own->softmax)
+        spoilt.softmax = own->softmax;
+    if (own->linear_backward_input)
+        spoilt.linear_backward_input = own->linear_backward_input;
+    if (own->linear_backward_params)
+        spoilt.linear_backward_params = own->linear_backward_params;
+    if (own->linear_backward_update)
+        spoilt.linear_backward_update = own->linear_backward_update;
+    if (own->linear_update_forward)
+        spoilt.linear_update_forward = own->linear_update_forward;
+    if (own->has_head) {
+        spoilt.has_head = own->has_head;
+        spoilt.linear_softmax_backward = own->linear_softmax_backward;
+    }
+    if (own->update)
+        spoilt.update = own->update;
+}
+
+/* Each output of each operation, by verify and by doctor's few checks. */
+START_TEST(one_element_in_a_million_is_noticed)
+{
+    static const enum clm_verify_extent extents[2] = {CLM_VERIFY_STANDARD, CLM_VERIFY_QUICK};
+    struct clm_backend *const backend = backend_to_spoil();
+    const struct rare *const rare = &rares[_i];
+    spoilt = right;
+    put_in(&rare->table);
+    for (size_t n = 0; n < 4 * rare->outputs; n++) {
+        spoilt_output = n / 4;
+        is_spoilt_by_nan = n % 2;
+        calls_spoilt = 0;
+        const struct verdict verdict = verify_only(backend, rare->operation, extents[n / 2 % 2]);
+        ck_assert_uint_gt(calls_spoilt, 0);
+        if (verdict.passed || verdict.failures > calls_spoilt)
+            ck_abort_msg("%s: output %zu, NaN %d: %zu failures of %zu calls spoilt", rare->operation,
+                         spoilt_output, is_spoilt_by_nan, verdict.failures, calls_spoilt);
     }
     clm_backend_close(backend);
 }
@@ -424,7 +633,7 @@ static clm_status update_without_momentum(struct clm_backend *be, struct tensor 
 
 /* ---- mistakes of large products alone ---- */
 
-#define LARGE 500000 /* elements; no other check has so many */
+#define LARGE 500000 /* elements */
 
 /* A tile of 64 rows is zero. */
 static clm_status large_forward_without_rows(struct clm_backend *be, const struct tensor *X,
@@ -514,24 +723,159 @@ START_TEST(mistakes_are_noticed_and_named)
     for (size_t m = 0; m < sizeof mistakes / sizeof *mistakes; m++) {
         const struct backend_operations *const own = &mistakes[m].table;
         spoilt = right;
-        if (own->gather)
-            spoilt.gather = own->gather;
-        if (own->linear_forward)
-            spoilt.linear_forward = own->linear_forward;
-        if (own->softmax_xent)
-            spoilt.softmax_xent = own->softmax_xent;
-        if (own->softmax)
-            spoilt.softmax = own->softmax;
-        if (own->linear_backward_input)
-            spoilt.linear_backward_input = own->linear_backward_input;
-        if (own->linear_backward_params)
-            spoilt.linear_backward_params = own->linear_backward_params;
-        if (own->linear_backward_update)
-            spoilt.linear_backward_update = own->linear_backward_update;
-        if (own->update)
-            spoilt.update = own->update;
+        put_in(own);
         const struct verdict verdict = verify(backend);
         expect_named(&verdict, mistakes[m].operation, NULL, mistakes[m].what);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- what a failed check prints ---- */
+
+/* Wrong from 5 rows and 3 inputs on. */
+static clm_status forward_wrong_from_a_size_on(struct clm_backend *be, const struct tensor *X,
+                                               const struct linear *layer, enum activation act,
+                                               struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    if (X->rows >= 5 && X->columns >= 3)
+        *element(Y, count_of(Y) - 1) += 1;
+    return status;
+}
+
+struct last_check {
+    struct clm_check failed;
+    size_t count;
+};
+
+static void hear_last(void *user, const struct clm_check *check)
+{
+    struct last_check *const last = user;
+    last->count++;
+    if (!check->passed && !last->failed.smallest[0])
+        last->failed = *check;
+}
+
+static struct last_check check_shape(struct clm_backend *backend, const char *operation, const char *shape,
+                                     uint64_t seed)
+{
+    struct last_check last = {0};
+    const struct clm_verify_options options = {.extent = CLM_VERIFY_FULL,
+                                               .seed = seed,
+                                               .only = operation,
+                                               .shape = shape,
+                                               .on_check = hear_last,
+                                               .user = &last};
+    bool passed;
+    if (clm_verify(backend, &options, &passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    ck_assert_int_eq(passed, !last.failed.smallest[0]);
+    return last;
+}
+
+START_TEST(a_failure_is_shrunk_to_the_smallest_that_fails_and_repeats)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    spoilt.linear_forward = forward_wrong_from_a_size_on;
+    const struct last_check all = check_shape(backend, "linear_forward", NULL, 1);
+    ck_assert_uint_gt(all.count, 100);
+    ck_assert_str_eq(all.failed.smallest, "B=5 I=3 O=1");
+    ck_assert_ptr_nonnull(strstr(all.failed.detail, "Y["));
+    const struct last_check one = check_shape(backend, "linear_forward", all.failed.smallest, 1);
+    ck_assert_uint_eq(one.count, 1);
+    ck_assert(one.failed.error_over_bound > 1);
+    ck_assert_ptr_nonnull(strstr(one.failed.detail, "Y[4,0] is "));
+    ck_assert_uint_eq(check_shape(backend, "linear_forward", "B=4 I=3 O=1", 1).failed.shape[0], 0);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* The last bit of one element, every fifth time: within every bound. */
+static clm_status racing_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                 struct clm_error *e)
+{
+    static size_t calls;
+    const clm_status status = right.softmax(be, Z, P, e);
+    if (++calls % 5 == 0)
+        *element(P, 0) = nextafterf(*element(P, 0), 2);
+    return status;
+}
+
+START_TEST(bits_that_change_from_run_to_run_fail)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    ck_assert_uint_eq(check_shape(backend, "softmax", "B=7 C=10", 1).failed.shape[0], 0);
+    spoilt.softmax = racing_softmax;
+    const struct last_check last = check_shape(backend, "softmax", "B=7 C=10", 1);
+    ck_assert(isinf(last.failed.error_over_bound));
+    ck_assert_ptr_nonnull(strstr(last.failed.detail, "other bits"));
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* What each case prints is what makes it again. */
+START_TEST(every_shape_is_read_as_it_is_printed)
+{
+    struct plan plan = {.seed = 5, .error = &error};
+    plan_standard(&plan);
+    plan_quick(&plan);
+    plan_sweep(&plan);
+    ck_assert_int_eq(plan.status, CLM_OK);
+    ck_assert_uint_gt(plan.list.count, 900);
+    for (size_t i = 0; i < plan.list.count; i++) {
+        const struct check_case *const which = &plan.list.cases[i];
+        struct check_case again;
+        struct clm_check printed = {0}, reprinted = {0};
+        if (which->operation)
+            variant_describe(which->operation, &which->variant, printed.shape);
+        else
+            steps_describe(&which->steps, &printed);
+        if (case_parse(case_name(which), printed.shape, 5, &again, &error) != CLM_OK)
+            ck_abort_msg("%s", error.message);
+        const struct variant *const a = &which->variant, *const b = &again.variant;
+        if (which->operation) {
+            variant_describe(again.operation, b, reprinted.shape);
+            ck_assert(a->odd_in == b->odd_in && a->fill == b->fill && a->seed == b->seed && a->act == b->act);
+            ck_assert(a->is_bytes == b->is_bytes && a->is_ordered == b->is_ordered);
+            ck_assert(a->has_mask == b->has_mask && a->momentum == b->momentum && a->l2 == b->l2);
+        } else {
+            steps_describe(&again.steps, &reprinted);
+            ck_assert_mem_eq(which->steps.widths, again.steps.widths, sizeof again.steps.widths);
+            ck_assert_uint_eq(which->steps.seed, again.steps.seed);
+        }
+        ck_assert_str_eq(printed.shape, reprinted.shape);
+    }
+    case_list_free(&plan.list);
+}
+END_TEST
+
+START_TEST(shapes_that_are_none_are_refused)
+{
+    static const char *const cases[][2] = {
+        {"linear_forward", "B=7 I=33"},
+        {"linear_forward", "B=0 I=33 O=65"},
+        {"linear_forward", "B=7 I=33 O=65 gelu"},
+        {"linear_forward", "B=7 I=33 O=65, NaN in v"},
+        {"linear_forward", "B=7 I=-3 O=65"},
+        {"linear_forward", "B=99999999999999999999 I=33 O=65"},
+        {"linear_forward", "B=1 I=100000 O=100000"},
+        {"softmax", "B=7 C=10, 3 in Z"},
+        {"gather", "N=40 B=31 I=33 first=10"},
+        {"training_steps", "33-10 B=3"},
+        {"training_steps", "33 B=3 N=4 x2 momentum=0 l2=0"},
+        {"softmin", "B=7 C=10"},
+        {"update", "O=65 I=33 momentum=2"},
+        {"training_steps", "33-10 B=3 N=4 x2 momentum=0 l2=0 more"},
+    };
+    struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct clm_verify_options options = {.seed = 1, .only = cases[i][0], .shape = cases[i][1]};
+        bool passed = true;
+        if (clm_verify(backend, &options, &passed, &error) != CLM_ERROR_ARGUMENT)
+            ck_abort_msg("%s %s was taken", cases[i][0], cases[i][1]);
+        ck_assert(!passed);
+        ck_assert(strstr(error.message, "has to be") || strstr(error.message, "no such operation"));
     }
     clm_backend_close(backend);
 }
@@ -552,7 +896,8 @@ START_TEST(an_operation_that_fails_is_an_error)
     struct clm_backend *const backend = backend_to_spoil();
     struct verdict verdict = {.passed = true};
     spoilt.softmax = failing_softmax;
-    ck_assert_int_eq(clm_verify(backend, verdict_hear, &verdict, &verdict.passed, &error), CLM_ERROR_DEVICE);
+    const struct clm_verify_options options = {.seed = 1, .on_check = verdict_hear, .user = &verdict};
+    ck_assert_int_eq(clm_verify(backend, &options, &verdict.passed, &error), CLM_ERROR_DEVICE);
     ck_assert_str_eq(error.message, "softmax: out of order");
     ck_assert(!verdict.passed);
     ck_assert_uint_eq(backend->memory.now, 0);
@@ -729,11 +1074,16 @@ int main(void)
 {
     Suite *const suite = suite_create("check");
     TCase *const verification = tcase_create("verify"), *const gradients = tcase_create("gradcheck");
-    tcase_set_timeout(verification, 300);
+    tcase_set_timeout(verification, 600);
     tcase_set_timeout(gradients, 300);
     tcase_add_loop_test(verification, what_is_right_passes, 0, 5);
     tcase_add_loop_test(verification, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
+    tcase_add_loop_test(verification, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
     tcase_add_test(verification, mistakes_are_noticed_and_named);
+    tcase_add_test(verification, a_failure_is_shrunk_to_the_smallest_that_fails_and_repeats);
+    tcase_add_test(verification, bits_that_change_from_run_to_run_fail);
+    tcase_add_test(verification, every_shape_is_read_as_it_is_printed);
+    tcase_add_test(verification, shapes_that_are_none_are_refused);
     tcase_add_test(verification, an_operation_that_fails_is_an_error);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);
     tcase_add_test(gradients, wrong_gradients_are_noticed);

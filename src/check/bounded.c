@@ -95,12 +95,13 @@ clm_status doubles_read(struct clm_backend *be, const struct tensor *tensor, dou
 }
 
 clm_status sums_ratio(struct clm_backend *be, const struct metrics *sums, const struct bounded_sums *expected,
-                      double *ratio, struct clm_error *error)
+                      struct sums_read *got, double *ratio, struct clm_error *error)
 {
     double loss = NAN;
     size_t correct = 0;
     const clm_status status = metrics_read(be, sums, &loss, &correct, error);
-    *ratio = worse_ratio(error_ratio(loss, expected->loss, expected->loss_error),
-                         error_ratio((double)correct, expected->correct, expected->correct_error));
+    *got = (struct sums_read){loss, (double)correct};
+    *ratio = worse_ratio(error_ratio(got->loss, expected->loss, expected->loss_error),
+                         error_ratio(got->correct, expected->correct, expected->correct_error));
     return status;
 }

@@ -19,6 +19,11 @@
 
 #define UNIT_ROUNDOFF 0x1p-24
 
+/* A product of K terms, however it is ordered, blocked or fused, rounds each of them at most K + 2 times: K for the product
+ * and the sums (a block of k terms and the sum of K / k blocks make k + K / k <= K + 1 of them, fused
+ * multiply-adds fewer), two for alpha and beta. */
+#define PRODUCT(K) ((K) + 2)
+
 struct bounded {
     enum tensor_type type;
     size_t rows, columns;
@@ -73,10 +78,15 @@ double error_ratio(double got, double value, double error);
 /* The worse of two ratios; NaN is worst. */
 double worse_ratio(double a, double b);
 
-/* The ratio of what `sums` on `be` add up to; waits. */
+/* What a backend's metrics were read as. */
+struct sums_read {
+    double loss, correct;
+};
+
+/* What `sums` on `be` add up to, and its ratio; waits. */
 CLM_MUST_CHECK clm_status sums_ratio(struct clm_backend *be, const struct metrics *sums,
-                                     const struct bounded_sums *expected, double *ratio,
-                                     struct clm_error *error);
+                                     const struct bounded_sums *expected, struct sums_read *got,
+                                     double *ratio, struct clm_error *error);
 
 /* A tensor's content as doubles, whatever its type; waits. Doubles that are written to a tensor of another type have to
  * be numbers of it. */

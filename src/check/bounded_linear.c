@@ -1,15 +1,10 @@
-/* Bounds of the linear layer's operations.
- *
- * A product of K terms, however it is ordered, blocked or fused, rounds each of them at most K + 2 times: K for the product
- * and the sums (a block of k terms and the sum of K / k blocks make k + K / k <= K + 1 of them, fused
- * multiply-adds fewer), two for alpha and beta. */
+/* Bounds of the linear layer's operations. */
 #include "check/stage.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
-
-#define PRODUCT(K) ((K) + 2)
+#include <string.h>
 
 /* The sides of one result, each of `count` doubles, in one piece of memory. */
 struct sides {
@@ -27,6 +22,26 @@ static clm_status sides_create(size_t count, struct sides *out, struct clm_error
 static void sides_free(struct sides *sides)
 {
     free(sides->of[0]);
+}
+
+static bool is_exact(const struct bounded *matrix)
+{
+    for (size_t i = 0; i < bounded_count(matrix); i++)
+        if (matrix->error[i] != 0)
+            return false;
+    return true;
+}
+
+/* Of inputs without errors the outer side is the inner one: it need not be computed. */
+static int sides_to_compute(const struct bounded *A, const struct bounded *B, const struct bounded *c)
+{
+    return is_exact(A) && is_exact(B) && is_exact(c) ? SIDE_OUTER : SIDE_COUNT;
+}
+
+static void sides_complete(struct sides *sides, size_t count, int computed)
+{
+    if (computed == SIDE_OUTER)
+        memcpy(sides->of[SIDE_OUTER], sides->of[SIDE_INNER], count * sizeof(double));
 }
 
 /* What the inputs' errors become, what `roundings` add, and `terms` flushed to zero. */
@@ -68,8 +83,11 @@ clm_status bounded_forward(struct clm_backend *reference, const struct bounded *
     const size_t I = X->columns, count = bounded_count(Y);
     struct sides z;
     clm_status status = sides_create(count, &z, error);
-    for (int s = 0; status == CLM_OK && s < SIDE_COUNT; s++)
+    const int computed = sides_to_compute(X, layer->W, layer->b);
+    for (int s = 0; status == CLM_OK && s < computed; s++)
         status = forward_of(reference, X, layer, ACTIVATION_NONE, (enum side)s, z.of[s], error);
+    if (status == CLM_OK)
+        sides_complete(&z, count, computed);
     if (status == CLM_OK)
         status = forward_of(reference, X, layer, act, SIDE_VALUE, Y->value, error);
     for (size_t i = 0; status == CLM_OK && i < count; i++) {
@@ -115,8 +133,11 @@ clm_status bounded_backward_input(struct clm_backend *reference, const struct bo
     const size_t O = dZ->columns, count = bounded_count(dX);
     struct sides dx;
     clm_status status = sides_create(count, &dx, error);
-    for (int s = 0; status == CLM_OK && s < SIDE_COUNT; s++)
+    const int computed = sides_to_compute(dZ, layer->W, dZ);
+    for (int s = 0; status == CLM_OK && s < computed; s++)
         status = backward_input_of(reference, dZ, layer, NULL, (enum side)s, dx.of[s], error);
+    if (status == CLM_OK)
+        sides_complete(&dx, count, computed);
     if (status == CLM_OK)
         status = backward_input_of(reference, dZ, layer, Y, SIDE_VALUE, dX->value, error);
     for (size_t i = 0; status == CLM_OK && i < count; i++) {
@@ -165,8 +186,13 @@ static clm_status gradient_sides_of(struct clm_backend *reference, const struct 
     clm_status status = sides_create(dZ->columns * X->columns, &out->dW, error);
     if (status == CLM_OK)
         status = sides_create(dZ->columns, &out->db, error);
-    for (int s = 0; status == CLM_OK && s < SIDE_COUNT; s++)
+    const int computed = sides_to_compute(dZ, X, layer->W);
+    for (int s = 0; status == CLM_OK && s < computed; s++)
         status = gradient_of(reference, dZ, X, layer, l2, (enum side)s, out->dW.of[s], out->db.of[s], error);
+    if (status == CLM_OK) {
+        sides_complete(&out->dW, dZ->columns * X->columns, computed);
+        sides_complete(&out->db, dZ->columns, computed);
+    }
     return status;
 }
 

@@ -99,6 +99,10 @@ struct partition {
 static double exponential(const struct partition *row, double z, double z_error, double *error)
 {
     const double difference = z - row->largest, moved = z_error + row->largest_error;
+    if (z == -(double)INFINITY && isfinite(row->largest)) {
+        *error = 0; /* exactly zero */
+        return 0;
+    }
     const double shift = moved + UNIT_ROUNDOFF * (fabs(difference) + moved);
     const double value = exp(difference);
     *error = value * (exp(shift) * (1 + EXP_ERROR) - 1) + FLUSHED;

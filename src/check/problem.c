@@ -1,6 +1,9 @@
 #include "check/problem.h"
 
+#include "base/size.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +20,8 @@ static double draw(struct problem *problem, enum fill fill)
         return (float)(2 * philox_uniform(random) - 1);
     case FILL_WIDE:
         return (float)ldexp(philox_normal(random), (int)philox_below(random, 25) - 12);
+    case FILL_DENORMAL:
+        return (float)ldexp(2 * philox_uniform(random) - 1, -127);
     case FILL_ZERO:
         return 0;
     case FILL_ACTIVATION:
@@ -79,8 +84,8 @@ static void fill_operand(struct problem *problem, struct operand *operand, enum 
     else
         for (size_t i = 0; i < count; i++)
             operand->before[i] = draw(problem, fill);
-    if (problem->nan_in && operand->role != ROLE_OUTPUT && !strcmp(operand->name, problem->nan_in))
-        operand->before[count / 2] = NAN;
+    if (problem->odd_in && operand->role != ROLE_OUTPUT && !strcmp(operand->name, problem->odd_in))
+        operand->before[philox_below(&problem->random, (uint32_t)count)] = problem->odd;
     memcpy(expected->value, operand->before, count * sizeof *expected->value);
     for (size_t i = count; i < count + GUARD_ROWS * expected->columns; i++)
         operand->before[i] = guard_of(operand, i);
@@ -141,43 +146,122 @@ static bool is_unchanged(double before, double after)
     return isnan(before) ? isnan(after) : before == after && signbit(before) == signbit(after);
 }
 
-static double ratio_of(const struct operand *operand, const double *after)
+/* "Y[3,17] is nan, 2.5 is right to within 1e-06": the worst element so far, where it is wrong. */
+static void tell_element(const struct operand *operand, const double *after, size_t i, struct judgement *out)
+{
+    const struct bounded *const expected = &operand->expected;
+    if (out->worst <= 1)
+        return;
+    snprintf(out->detail, sizeof out->detail, "%s[%zu,%zu] is %.9g; %.9g is right, to within %.3g",
+             operand->name, i / expected->columns, i % expected->columns, after[i], expected->value[i],
+             expected->error[i]);
+}
+
+static void tell_change(const struct operand *operand, const double *after, size_t i, struct judgement *out)
+{
+    const size_t columns = operand->expected.columns, row = i / columns;
+    if (row < operand->expected.rows)
+        snprintf(out->detail, sizeof out->detail, "%s[%zu,%zu], an input, was changed from %.9g to %.9g",
+                 operand->name, row, i % columns, operand->before[i], after[i]);
+    else
+        snprintf(out->detail, sizeof out->detail,
+                 "%.9g was written beyond %s: %zu elements behind the first of its last row", after[i],
+                 operand->name, i - (operand->expected.rows - 1) * columns);
+}
+
+static void judge_content(const struct operand *operand, const double *after, struct judgement *out)
 {
     const struct bounded *const expected = &operand->expected;
     const size_t count = bounded_count(expected), whole = operand->whole.rows * operand->whole.columns;
-    double worst = 0;
     for (size_t i = operand->role == ROLE_INPUT ? 0 : count; i < whole; i++)
-        if (!is_unchanged(operand->before[i], after[i]))
-            return INFINITY;
-    for (size_t i = 0; operand->role != ROLE_INPUT && i < count; i++)
-        worst = worse_ratio(worst, error_ratio(after[i], expected->value[i], expected->error[i]));
-    return worst;
+        if (!is_unchanged(operand->before[i], after[i])) {
+            out->worst = INFINITY;
+            tell_change(operand, after, i, out);
+            return;
+        }
+    for (size_t i = 0; operand->role != ROLE_INPUT && i < count; i++) {
+        const double ratio = error_ratio(after[i], expected->value[i], expected->error[i]);
+        const double worst = worse_ratio(out->worst, ratio);
+        const bool is_worse = !(worst == out->worst) && !isnan(out->worst);
+        out->worst = worst;
+        if (is_worse)
+            tell_element(operand, after, i, out);
+    }
 }
 
-static clm_status judge(struct problem *problem, const struct operand *operand, double *worst)
+uint64_t bits_add(uint64_t bits, const void *bytes,
+                  size_t size) /* FNV-1a, eight bytes at once where there are */
+{
+    const unsigned char *const at = bytes;
+    for (size_t i = 0; i < size; i += sizeof bits) {
+        uint64_t word = 0;
+        memcpy(&word, at + i, size_min(sizeof word, size - i));
+        bits = (bits ^ word) * UINT64_C(0x100000001b3);
+        bits ^= bits >> 29;
+    }
+    return bits;
+}
+
+static clm_status judge(struct problem *problem, const struct operand *operand, struct judgement *out)
 {
     const size_t bytes = operand->whole.rows * operand->whole.columns * sizeof(double);
     double *const after = malloc(bytes);
     if (!after)
         return clm_fail_host_memory(problem->error, "a check", bytes);
     const clm_status status = doubles_read(problem->device, &operand->whole, after, problem->error);
+    const size_t count = operand->role == ROLE_INPUT ? 0 : bounded_count(&operand->expected);
+    if (status == CLM_OK && problem->reference)
+        judge_content(operand, after, out);
+    for (size_t i = 0; status == CLM_OK && i < count; i++)
+        if (isnan(after[i]))
+            after[i] = NAN; /* one of many bit patterns that mean the same */
     if (status == CLM_OK)
-        *worst = worse_ratio(*worst, ratio_of(operand, after));
+        out->bits = bits_add(out->bits, after, count * sizeof *after);
     free(after);
     return status;
 }
 
-clm_status problem_end(struct problem *problem, double *worst)
+void judge_bits(struct judgement *first, size_t run)
 {
-    *worst = 0;
+    first->worst = INFINITY;
+    snprintf(first->detail, sizeof first->detail,
+             "run %zu gave other bits than the first: a race, or memory that was read before it was written",
+             run);
+}
+
+bool problem_is_judged(const struct problem *problem)
+{
+    return problem->status == CLM_OK && problem->reference;
+}
+
+static clm_status judge_sums(struct problem *problem, struct judgement *out)
+{
+    struct sums_read got;
+    double ratio = NAN;
+    const clm_status status =
+        sums_ratio(problem->device, &problem->sums, &problem->expected_sums, &got, &ratio, problem->error);
+    if (status != CLM_OK)
+        return status;
+    out->bits = bits_add(out->bits, &got.loss, sizeof got.loss);
+    out->bits = bits_add(out->bits, &got.correct, sizeof got.correct);
+    if (!problem->reference)
+        return CLM_OK;
+    if (!(ratio <= 1) && out->worst <= 1)
+        snprintf(out->detail, sizeof out->detail,
+                 "loss %.9g and %.0f correct rows; %.9g to within %.3g and %.0f are right", got.loss,
+                 got.correct, problem->expected_sums.loss, problem->expected_sums.loss_error,
+                 problem->expected_sums.correct);
+    out->worst = worse_ratio(out->worst, ratio);
+    return CLM_OK;
+}
+
+clm_status problem_end(struct problem *problem, struct judgement *out)
+{
+    *out = (struct judgement){.bits = BITS_START};
     for (size_t i = 0; problem->status == CLM_OK && i < problem->count; i++)
-        problem->status = judge(problem, &problem->operands[i], worst);
-    if (problem->status == CLM_OK && !tensor_is_empty(&problem->sums.state)) {
-        double ratio = NAN;
-        problem->status =
-            sums_ratio(problem->device, &problem->sums, &problem->expected_sums, &ratio, problem->error);
-        *worst = worse_ratio(*worst, ratio);
-    }
+        problem->status = judge(problem, &problem->operands[i], out);
+    if (problem->status == CLM_OK && !tensor_is_empty(&problem->sums.state))
+        problem->status = judge_sums(problem, out);
     for (size_t i = 0; i < problem->count; i++) {
         bounded_free(&problem->operands[i].expected);
         free(problem->operands[i].before);

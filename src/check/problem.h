@@ -11,7 +11,8 @@
 #include "base/philox.h"
 #include "check/bounded.h"
 
-#define OPERANDS_MAX 12
+#define OPERANDS_MAX     12
+#define CHECK_DETAIL_MAX sizeof(((struct clm_check *)0)->detail)
 
 enum role {
     ROLE_INPUT,   /* has to stay as it is */
@@ -23,6 +24,7 @@ enum fill {
     FILL_NORMAL,
     FILL_UNIFORM,     /* from -1 to 1, drawn quickly */
     FILL_WIDE,        /* normal times powers of two from 2^-12 to 2^12 */
+    FILL_DENORMAL,    /* smaller than the smallest normal float */
     FILL_ZERO,        /* all of them */
     FILL_ACTIVATION,  /* behind a ReLU: half of them zeros */
     FILL_EXTREME,     /* of -1e4, 0, 1e4 and normal ones */
@@ -42,9 +44,10 @@ struct operand {
 };
 
 struct problem {
-    struct clm_backend *device, *reference;
+    struct clm_backend *device, *reference; /* no reference: nothing is judged */
     struct philox random;
-    const char *nan_in; /* an operand that gets one NaN, or NULL */
+    const char *odd_in; /* an operand that gets one `odd`, somewhere, or NULL */
+    double odd;         /* NaN, or an infinity */
     size_t classes;
     struct operand operands[OPERANDS_MAX];
     size_t count;
@@ -66,8 +69,24 @@ struct operand *problem_add_weights(struct problem *problem, const char *name, e
 /* Metrics on the device, at zero. */
 struct metrics *problem_sums(struct problem *problem);
 
-/* Reads everything back. *worst is the largest error over its bound; Inf where something is not as it was that had to stay.
- * Then frees all; the status of it all. */
-CLM_MUST_CHECK clm_status problem_end(struct problem *problem, double *worst);
+/* What has come of a problem. */
+struct judgement {
+    double worst;                  /* largest error over its bound; Inf where what had to stay has changed */
+    uint64_t bits;                 /* a hash of all that was put out: the same for the same bits */
+    char detail[CHECK_DETAIL_MAX]; /* of the worst element, where it is wrong; else empty */
+};
+
+/* Whether the reference is to be asked for what the device has computed. */
+bool problem_is_judged(const struct problem *problem);
+
+/* Reads everything back, judges it, and frees all; the status of it all. */
+CLM_MUST_CHECK clm_status problem_end(struct problem *problem, struct judgement *out);
+
+/* A run's bits are not those of the first. */
+void judge_bits(struct judgement *first, size_t run);
+
+/* Continues a hash with some bytes; begins at BITS_START. */
+#define BITS_START UINT64_C(0xcbf29ce484222325)
+uint64_t bits_add(uint64_t bits, const void *bytes, size_t size);
 
 #endif

@@ -54,6 +54,9 @@ enum option_key {
     KEY_GZIP,
     KEY_FORCE,
     KEY_AUGMENT,
+    KEY_FULL,
+    KEY_ONLY,
+    KEY_SHAPE,
 };
 
 #define GEMM_NAMES_MAX 8

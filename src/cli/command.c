@@ -124,6 +124,15 @@ bool is_coloured(int descriptor)
     return is_terminal(descriptor) && !(no_colour && *no_colour);
 }
 
+const char *device_type_name(enum clm_device_type type)
+{
+    static const char *const names[] = {[CLM_DEVICE_GPU] = "GPU",
+                                        [CLM_DEVICE_ACCELERATOR] = "accelerator",
+                                        [CLM_DEVICE_CPU] = "CPU",
+                                        [CLM_DEVICE_OTHER] = "other"};
+    return names[type];
+}
+
 /* ---- what was meant ---- */
 
 #define NAME_MAX_LENGTH 40

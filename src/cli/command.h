@@ -10,6 +10,7 @@ enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* The program's whole command line, argv[1] being the command; returns the exit code. */
 int command_devices(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_predict(int argc, char **argv);
@@ -47,6 +48,9 @@ struct printable {
     char text[256];
 };
 struct printable printable(const char *name);
+
+/* "GPU" */
+const char *device_type_name(enum clm_device_type type);
 
 /* The one of `names`, which NULL ends, that `word` is most likely meant for; NULL where none is near. */
 const char *nearest_name(const char *word, const char *const *names);

@@ -37,15 +37,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-static const char *type_name(enum clm_device_type type)
-{
-    static const char *const names[] = {[CLM_DEVICE_GPU] = "GPU",
-                                        [CLM_DEVICE_ACCELERATOR] = "accelerator",
-                                        [CLM_DEVICE_CPU] = "CPU",
-                                        [CLM_DEVICE_OTHER] = "other"};
-    return names[type];
-}
-
 static double gibibytes(uint64_t bytes)
 {
     return (double)bytes / (1 << 30);
@@ -55,7 +46,7 @@ static void print_device(const struct clm_device *device)
 {
     const bool is_coloured_here = device->is_taken && is_coloured(STDOUT_FILENO);
     printf("%c %u:%u  %s  [%s]\n", device->is_taken ? '*' : ' ', device->platform, device->index,
-           printable(device->name).text, type_name(device->type));
+           printable(device->name).text, device_type_name(device->type));
     printf("       platform   %s, %s\n", printable(device->platform_name).text,
            printable(device->platform_version).text);
     printf("       version    %s, driver %s, vendor %s\n", printable(device->version).text,
@@ -73,14 +64,14 @@ static json_t *describe(const struct clm_device *device)
 {
     return json_pack(
         "{sI sI ss so so so so so so sI sI sI sI sI sI sb so}", "platform", (json_int_t)device->platform,
-        "device", (json_int_t)device->index, "type", type_name(device->type), "name", json_text(device->name),
-        "vendor", json_text(device->vendor), "version", json_text(device->version), "driver",
-        json_text(device->driver), "platform_name", json_text(device->platform_name), "platform_version",
-        json_text(device->platform_version), "compute_units", (json_int_t)device->compute_units, "clock_mhz",
-        (json_int_t)device->clock_mhz, "global_memory", (json_int_t)device->global_memory, "max_allocation",
-        (json_int_t)device->max_allocation, "local_memory", (json_int_t)device->local_memory,
-        "max_work_group", (json_int_t)device->max_work_group, "taken", device->is_taken, "reason",
-        json_text(device->reason));
+        "device", (json_int_t)device->index, "type", device_type_name(device->type), "name",
+        json_text(device->name), "vendor", json_text(device->vendor), "version", json_text(device->version),
+        "driver", json_text(device->driver), "platform_name", json_text(device->platform_name),
+        "platform_version", json_text(device->platform_version), "compute_units",
+        (json_int_t)device->compute_units, "clock_mhz", (json_int_t)device->clock_mhz, "global_memory",
+        (json_int_t)device->global_memory, "max_allocation", (json_int_t)device->max_allocation,
+        "local_memory", (json_int_t)device->local_memory, "max_work_group",
+        (json_int_t)device->max_work_group, "taken", device->is_taken, "reason", json_text(device->reason));
 }
 
 static json_t *describe_all(const struct clm_device *devices, size_t count)

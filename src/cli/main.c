@@ -15,6 +15,7 @@ struct command {
 
 static const struct command commands[] = {
     {"devices", command_devices, "list OpenCL devices, and which one would be taken and why"},
+    {"doctor", command_doctor, "what is missing or wrong about OpenCL here, device by device, and a remedy"},
     {"train", command_train, "train a net, print a table of epochs, write a run directory"},
     {"eval", command_eval, "loss, accuracy, confusion matrix, precision and recall of a model"},
     {"predict", command_predict, "class and probabilities of each row"},

@@ -25,7 +25,8 @@ struct verdict verify(struct clm_backend *backend)
 {
     struct verdict verdict = {0};
     struct clm_error error = {0};
-    if (clm_verify(backend, verdict_hear, &verdict, &verdict.passed, &error) != CLM_OK)
+    const struct clm_verify_options options = {.seed = 1, .on_check = verdict_hear, .user = &verdict};
+    if (clm_verify(backend, &options, &verdict.passed, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
     ck_assert_int_eq(verdict.passed, verdict.failures == 0);
     return verdict;

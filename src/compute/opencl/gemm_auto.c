@@ -209,10 +209,7 @@ static clm_status measure(struct gemm_provider *gemm, struct trial *trial, size_
         status =
             clm_fail(&why, CLM_ERROR_WRONG,
                      "it computes wrongly; an error of its %s of B=%zu I=%zu O=%zu is %g times its bound",
-                     choice->product == PRODUCT_FORWARD  ? "forward product"
-                     : choice->product == PRODUCT_UPDATE ? "update"
-                                                         : "backward product",
-                     choice->B, choice->I, choice->O, worst);
+                     product_name(choice->product), choice->B, choice->I, choice->O, worst);
     if (status == CLM_OK)
         status = trial_time(trial, candidate, choice->product, HOPELESS * fastest, &milliseconds, &why);
     if (status == CLM_OK)
@@ -245,7 +242,8 @@ static clm_status measure_layer(struct gemm_provider *gemm, const struct layer_s
     const struct tensor workspace = gemm->workspace;
     gemm->workspace = (struct tensor){0};
     clm_status status =
-        trial_open(&automatic_of(gemm)->candidates[c], shape->B, shape->I, shape->O, &trial, error);
+        trial_open(&automatic_of(gemm)->candidates[c], trial_rows(shape->B, shape->I, shape->O), shape->I,
+                   shape->O, &trial, error);
     if (status == CLM_OK)
         status = give_workspace(gemm, c, shape, error);
     for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK && automatic_of(gemm)->conditions[c] == OPENED; p++)
@@ -253,6 +251,51 @@ static clm_status measure_layer(struct gemm_provider *gemm, const struct layer_s
     tensor_free(gemm->backend, &gemm->workspace);
     gemm->workspace = workspace;
     trial_close(trial);
+    return status;
+}
+
+/* Whether candidate c is chosen for one of a layer's products. */
+static bool is_chosen(const struct automatic *a, size_t c, struct choice *const layer[PRODUCT_COUNT])
+{
+    for (int p = 0; p < PRODUCT_COUNT; p++)
+        if (layer[p]->candidate == a->names[c])
+            return true;
+    return false;
+}
+
+/* Chooses for a layer among those that were measured, and keeps the choice once those chosen have proved right at the layer's
+ * very size: some kernels are wrong from a certain size on, and what was measured may be a smaller one. */
+static clm_status settle(struct gemm_provider *gemm, struct choice *const layer[PRODUCT_COUNT],
+                         struct clm_error *error)
+{
+    struct automatic *const a = automatic_of(gemm);
+    clm_status status = CLM_OK;
+    choose(a, layer);
+    for (size_t c = 0; c < gemm_candidate_count; c++) {
+        struct clm_error why = {0};
+        const bool is_tried = is_chosen(a, c, layer) && is_usable(gemm, c);
+        const clm_status tried =
+            is_tried ? trial_of_layer(&a->candidates[c], layer[0]->B, layer[0]->I, layer[0]->O, &why)
+                     : CLM_OK;
+        if (tried == CLM_ERROR_MEMORY)
+            return clm_fail(error, tried, "%s", why.message);
+        if (tried == CLM_OK)
+            continue;
+        drop(gemm, c, why.message);
+        for (int p = 0; p < PRODUCT_COUNT; p++)
+            layer[p]->candidate = NULL;
+        choose(a, layer);
+        c = SIZE_MAX; /* from the first again */
+    }
+    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
+        status =
+            layer[p]->candidate
+                ? choices_put(&a->choices, layer[p], error)
+                : clm_fail(
+                      error, CLM_ERROR_WRONG,
+                      "%s multiplies wrongly with every provider; it is not used. `clmlp doctor` tells more; "
+                      "update its driver, or choose another with --device",
+                      gemm->device->about.name);
     return status;
 }
 
@@ -278,17 +321,7 @@ static clm_status measure_layers(struct gemm_provider *gemm, const struct layer_
                 status = measure_layer(gemm, &shapes[s], c, &measured[s * PRODUCT_COUNT], hear, user, error);
     for (size_t s = 0; status == CLM_OK && s < count; s++) {
         struct choice *const layer = &measured[s * PRODUCT_COUNT];
-        choose(a, (struct choice *const[PRODUCT_COUNT]){&layer[0], &layer[1], &layer[2]});
-        for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++) {
-            const struct choice *const choice = &layer[p];
-            status =
-                choice->candidate
-                    ? choices_put(&a->choices, choice, error)
-                    : clm_fail(error, CLM_ERROR_WRONG,
-                               "%s multiplies wrongly with every provider; it is not used. `clmlp verify` "
-                               "tells more; update its driver, or choose another with --device",
-                               gemm->device->about.name);
-        }
+        status = settle(gemm, (struct choice *const[PRODUCT_COUNT]){&layer[0], &layer[1], &layer[2]}, error);
     }
     if (status == CLM_OK && choices_save(&a->choices, &gemm->device->about, &why) != CLM_OK)
         note(gemm, why.message);
@@ -397,6 +430,28 @@ void gemm_auto_forget_use(struct gemm_provider *gemm)
     name_provider(gemm);
 }
 
+/* A layer whose choice is that of a batch near enough: the same, once it has proved right. */
+static clm_status adopt(struct gemm_provider *gemm, const struct layer_shape *shape, struct clm_error *error)
+{
+    struct automatic *const a = automatic_of(gemm);
+    const struct memory_use memory = gemm->backend->memory;
+    struct choice layer[PRODUCT_COUNT];
+    struct clm_error why = {0};
+    for (int p = 0; p < PRODUCT_COUNT; p++) {
+        if (choices_find(&a->choices, (enum product)p, shape->B, shape->I, shape->O))
+            return CLM_OK;
+        layer[p] = *choices_nearest(&a->choices, (enum product)p, shape->B, shape->I, shape->O);
+        layer[p].B = shape->B;
+    }
+    gemm->backend->memory = (struct memory_use){0};
+    const clm_status status =
+        settle(gemm, (struct choice *const[PRODUCT_COUNT]){&layer[0], &layer[1], &layer[2]}, error);
+    gemm->backend->memory = memory;
+    if (status == CLM_OK && choices_save(&a->choices, &gemm->device->about, &why) != CLM_OK)
+        note(gemm, why.message);
+    return status;
+}
+
 /* Of a layer that is about to be used: measures it, where that has not been done. */
 static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                             struct clm_error *error)
@@ -408,6 +463,8 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
     for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK; p++)
         if (!is_known(&a->choices, (enum product)p, &shape))
             status = measure_layers(gemm, &shape, 1, false, NULL, NULL, error);
+    if (status == CLM_OK)
+        status = adopt(gemm, &shape, error);
     for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK; p++) {
         const struct tensor W = {.rows = O, .columns = I, .panel = panel(gemm, B, I, O)};
         struct gemm_provider *const candidate = take(gemm, (enum product)p, &W, B);

@@ -5,6 +5,7 @@
 #include "compute/opencl/program.h"
 #include "compute/opencl/selftest.h"
 #include "compute/opencl/status.h"
+#include "compute/opencl/trial.h"
 
 #include <limits.h>
 #include <math.h>
@@ -14,6 +15,10 @@
 
 #define STEPS_IN_FLIGHT 16
 
+struct layer_size {
+    size_t B, I, O;
+};
+
 struct opencl_backend {
     struct clm_backend base;
     struct opencl_device device;
@@ -21,6 +26,9 @@ struct opencl_backend {
     struct gemm_provider gemm;
     cl_event marks[STEPS_IN_FLIGHT]; /* ends of the last steps, a ring */
     size_t steps;
+    bool is_trusted;           /* products are not tried: verify does so, and looks at wrong ones, too */
+    struct layer_size *proved; /* on which the provider has been right */
+    size_t proved_count;
 };
 
 static struct opencl_backend *self(struct clm_backend *be)
@@ -47,6 +55,7 @@ static void opencl_close(struct clm_backend *be)
         own->gemm.operations->close(&own->gemm);
     kernels_free(&own->kernels);
     opencl_device_close(&own->device);
+    free(own->proved);
     free(own);
 }
 
@@ -149,6 +158,38 @@ static size_t weight_panel(struct clm_backend *be, size_t batch, size_t I, size_
     return gemm->operations->panel ? gemm->operations->panel(gemm, batch, I, O) : 0;
 }
 
+/* Whether a provider that was asked for by name is right on a layer of the net; once for each size. `auto` sees to it itself. */
+static clm_status prove(struct opencl_backend *own, size_t B, size_t I, size_t O, struct clm_error *error)
+{
+    const struct memory_use memory = own->base.memory; /* of the plan, in which trials have no part */
+    struct clm_error why = {0};
+    if (own->is_trusted || own->gemm.operations == &gemm_auto)
+        return CLM_OK;
+    for (size_t i = 0; i < own->proved_count; i++)
+        if (own->proved[i].B == B && own->proved[i].I == I && own->proved[i].O == O)
+            return CLM_OK;
+    struct layer_size *const proved = realloc(own->proved, (own->proved_count + 1) * sizeof *proved);
+    if (!proved)
+        return clm_fail_host_memory(error, "the layers that were tried",
+                                    (own->proved_count + 1) * sizeof *proved);
+    own->proved = proved;
+    own->base.memory = (struct memory_use){0};
+    const clm_status status = trial_of_layer(&own->gemm, B, I, O, &why);
+    own->base.memory = memory;
+    if (status == CLM_ERROR_WRONG)
+        return clm_fail(
+            error, status,
+            "%s is not used on %s: %s; --gemm auto leaves it out, and `clmlp doctor` tells what is right "
+            "there",
+            own->gemm.operations->name, own->base.device, why.message);
+    if (status == CLM_ERROR_MEMORY && memory.is_planning)
+        return CLM_OK; /* the plan says what does not fit, and how much there is */
+    if (status != CLM_OK)
+        return clm_fail(error, status, "%s", why.message);
+    own->proved[own->proved_count++] = (struct layer_size){B, I, O};
+    return CLM_OK;
+}
+
 static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
                           struct clm_error *error)
 {
@@ -161,6 +202,11 @@ static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t w
         if (status != CLM_OK)
             return status;
         most = size_max(most, bytes);
+    }
+    for (size_t l = 0; l + 1 < width_count; l++) {
+        const clm_status status = prove(self(be), batch, widths[l], widths[l + 1], error);
+        if (status != CLM_OK)
+            return status;
     }
     if (most <= gemm->workspace.bytes && (gemm->workspace.memory || be->memory.is_planning))
         return CLM_OK;
@@ -434,6 +480,7 @@ static clm_status open_one(cl_device_id id, const struct clm_device *about,
     snprintf(own->base.provider, sizeof own->base.provider, "%s", gemm->name);
     own->gemm = (struct gemm_provider){
         .operations = gemm, .backend = &own->base, .device = &own->device, .kernels = &own->kernels};
+    own->is_trusted = options->skip_self_test;
     status = opencl_device_open(id, about, &own->device, error);
     own->base.uses_host_memory = own->device.uses_host_memory;
     if (status == CLM_OK)
@@ -521,9 +568,23 @@ clm_status clm_devices_list(const char *selector, struct clm_device **devices, s
     return CLM_OK;
 }
 
+clm_status clm_devices_find(struct clm_device **devices, size_t *count, struct clm_error *error)
+{
+    cl_device_id *ids = NULL;
+    const clm_status status = opencl_devices(devices, &ids, count, error);
+    free(ids);
+    return status;
+}
+
 void clm_devices_free(struct clm_device *devices)
 {
     free(devices);
+}
+
+const struct clm_device *clm_backend_about(const struct clm_backend *backend)
+{
+    return backend->operations == &operations ? &((const struct opencl_backend *)backend)->device.about
+                                              : NULL;
 }
 
 /* ---- tuning ---- */
@@ -572,4 +633,10 @@ size_t clm_gemm_names(const struct clm_backend *backend, const char **names, siz
         if (!own || gemm_candidates[c].suits(&own->device.about))
             names[count++] = gemm_candidates[c].operations->name;
     return count;
+}
+
+bool clm_gemm_is_slow_to_build(const char *name)
+{
+    const struct gemm_candidate *const candidate = gemm_candidate_named(name);
+    return candidate && candidate->is_slow_to_build;
 }

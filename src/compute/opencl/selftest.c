@@ -39,10 +39,148 @@ static clm_status compare(struct clm_backend *be, const char *operation, const s
         if (!(values[i] == expected[i]))
             return clm_fail(
                 error, CLM_ERROR_WRONG,
-                "%s fails its self-test: %s gives %g where %g is right; it is not used. `clmlp verify` "
+                "%s fails its self-test: %s gives %g where %g is right; it is not used. `clmlp doctor` "
                 "tells more; update its driver, or choose another with --device",
                 be->device, operation, (double)values[i], (double)expected[i]);
     return CLM_OK;
+}
+
+/* ---- rows ---- */
+
+#define ROWS    300
+#define CLASSES 10
+
+struct row_bench {
+    struct tensor values, labels, mean, scale, order, X, classes, P;
+    struct metrics sums;
+};
+
+/* Byte c of row n; the label of row n; the row that stands at place r. */
+static uint8_t byte_of(size_t n, size_t c)
+{
+    return (uint8_t)((7 * n + 11 * c) % 256);
+}
+
+static uint32_t label_of(size_t n)
+{
+    return (uint32_t)(3 * n % CLASSES);
+}
+
+static uint32_t place_of(size_t r)
+{
+    return (uint32_t)(7 * r % ROWS);
+}
+
+static clm_status create_rows(struct clm_backend *be, struct row_bench *t, struct clm_error *error)
+{
+    uint8_t values[ROWS * CLASSES];
+    uint32_t labels[ROWS], order[ROWS];
+    float mean[CLASSES], scale[CLASSES];
+    clm_status status;
+    for (size_t n = 0; n < ROWS; n++) {
+        labels[n] = label_of(n);
+        order[n] = place_of(n);
+        for (size_t c = 0; c < CLASSES; c++)
+            values[n * CLASSES + c] = byte_of(n, c);
+    }
+    for (size_t c = 0; c < CLASSES; c++) {
+        mean[c] = (float)(100 + c);
+        scale[c] = 0x1p-6f;
+    }
+    if ((status = tensor_create(be, TENSOR_BYTE, ROWS, CLASSES, &t->values, error)) ||
+        (status = tensor_create(be, TENSOR_INDEX, 1, ROWS, &t->labels, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, CLASSES, &t->mean, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, CLASSES, &t->scale, error)) ||
+        (status = tensor_create(be, TENSOR_INDEX, 1, ROWS, &t->order, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, ROWS, CLASSES, &t->X, error)) ||
+        (status = tensor_create(be, TENSOR_INDEX, 1, ROWS, &t->classes, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, ROWS, CLASSES, &t->P, error)) ||
+        (status = metrics_create(be, &t->sums, error)) || (status = metrics_reset(be, &t->sums, error)) ||
+        (status = backend_write(be, &t->values, HOST_BYTE, values, error)) ||
+        (status = backend_write(be, &t->labels, HOST_INDEX, labels, error)) ||
+        (status = backend_write(be, &t->order, HOST_INDEX, order, error)) ||
+        (status = backend_write(be, &t->mean, HOST_FLOAT, mean, error)) ||
+        (status = backend_write(be, &t->scale, HOST_FLOAT, scale, error)))
+        return status;
+    return CLM_OK;
+}
+
+/* In double: row r's logits, its largest, the sum of its exponentials, and its loss. */
+struct row_answer {
+    double z[CLASSES], largest, sum, loss;
+};
+
+static struct row_answer answer_of(size_t r)
+{
+    struct row_answer row = {.largest = -(double)INFINITY};
+    const size_t n = place_of(r);
+    for (size_t c = 0; c < CLASSES; c++) {
+        row.z[c] = (byte_of(n, c) - (100.0 + (double)c)) / 64;
+        row.largest = fmax(row.largest, row.z[c]);
+    }
+    for (size_t c = 0; c < CLASSES; c++)
+        row.sum += exp(row.z[c] - row.largest);
+    row.loss = log(row.sum) + row.largest - row.z[label_of(n)];
+    return row;
+}
+
+/* Of numbers that are not exact in float: some tens of roundings. */
+static clm_status expect(struct clm_backend *be, const char *operation, double got, double right,
+                         struct clm_error *error)
+{
+    if (fabs(got - right) <= 1e-5 * (fabs(right) + 1e-3))
+        return CLM_OK;
+    return clm_fail(error, CLM_ERROR_WRONG,
+                    "%s fails its self-test: %s gives %g where %g is right; it is not used. `clmlp doctor` "
+                    "tells more; update its driver, or choose another with --device",
+                    be->device, operation, got, right);
+}
+
+static clm_status compare_rows(struct clm_backend *be, struct row_bench *t, struct clm_error *error)
+{
+    float X[ROWS * CLASSES], P[ROWS * CLASSES], dZ[ROWS * CLASSES];
+    double loss = NAN, expected_loss = 0;
+    size_t correct;
+    clm_status status;
+    if ((status = backend_read(be, &t->X, HOST_FLOAT, X, error)) ||
+        (status = softmax(be, &t->X, &t->P, error)) ||
+        (status = backend_read(be, &t->P, HOST_FLOAT, P, error)) ||
+        (status = softmax_xent(be, &t->X, &t->classes, NULL, &t->P, &t->sums, error)) ||
+        (status = backend_read(be, &t->P, HOST_FLOAT, dZ, error)) ||
+        (status = metrics_read(be, &t->sums, &loss, &correct, error)))
+        return status;
+    for (size_t r = 0; r < ROWS && status == CLM_OK; r++) {
+        const struct row_answer row = answer_of(r);
+        expected_loss += row.loss;
+        for (size_t c = 0; c < CLASSES && status == CLM_OK; c++) {
+            const size_t at = r * CLASSES + c;
+            const double p = exp(row.z[c] - row.largest) / row.sum;
+            if ((status = expect(be, "gather", (double)X[at], row.z[c], error)) ||
+                (status = expect(be, "softmax", (double)P[at], p, error)))
+                break;
+            status =
+                expect(be, "softmax_xent", ROWS * (double)dZ[at], p - (c == label_of(place_of(r))), error);
+        }
+    }
+    return status ? status : expect(be, "softmax_xent's loss", loss, expected_loss, error);
+}
+
+/* A batch that is gathered, its softmax, and its loss with gradient. */
+static clm_status test_rows(struct clm_backend *be, struct clm_error *error)
+{
+    struct row_bench t = {0};
+    clm_status status = create_rows(be, &t, error);
+    const struct resident data = {t.values, t.labels, t.mean, t.scale};
+    if (status == CLM_OK)
+        status = gather(be, &data, &t.order, 0, NULL, &t.X, &t.classes, error);
+    if (status == CLM_OK)
+        status = compare_rows(be, &t, error);
+    struct tensor *const tensors[] = {&t.values, &t.labels, &t.mean,    &t.scale,
+                                      &t.order,  &t.X,      &t.classes, &t.P};
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        tensor_free(be, tensors[i]);
+    metrics_free(be, &t.sums);
+    return status;
 }
 
 clm_status opencl_self_test(struct clm_backend *be, struct clm_error *error)
@@ -69,5 +207,5 @@ cleanup:
     tensor_free(be, &t.dX);
     tensor_free(be, &t.layer.W);
     tensor_free(be, &t.layer.b);
-    return status;
+    return status ? status : test_rows(be, error);
 }

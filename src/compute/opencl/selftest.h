@@ -4,7 +4,7 @@
 
 #include "compute/backend.h"
 
-/* A training step of a tiny layer against the answer in double. CLM_ERROR_WRONG names the operation that is off. */
+/* A training step of a tiny layer, and a batch's way from data to loss, against the answers in double. CLM_ERROR_WRONG names the operation that is off. */
 CLM_MUST_CHECK clm_status opencl_self_test(struct clm_backend *be, struct clm_error *error);
 
 #endif

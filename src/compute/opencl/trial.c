@@ -7,6 +7,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define OPERATIONS_MOST                                                                                      \
     4e8 /* of a product: some milliseconds where it is fast, and not a second where it is slow */
@@ -73,16 +74,20 @@ static clm_status create(struct trial *trial, size_t panel, struct clm_error *er
     return CLM_OK;
 }
 
+size_t trial_rows(size_t B, size_t I, size_t O)
+{
+    const double rows = OPERATIONS_MOST / (2.0 * (double)I * (double)O);
+    return size_min(B, rows > BATCH_LEAST ? (size_t)rows : BATCH_LEAST);
+}
+
 clm_status trial_open(const struct gemm_provider *gemm, size_t B, size_t I, size_t O, struct trial **out,
                       struct clm_error *error)
 {
     struct trial *const trial = calloc(1, sizeof *trial);
-    const double row = 2.0 * (double)I * (double)O, rows = OPERATIONS_MOST / row;
     *out = NULL;
     if (!trial)
         return clm_fail_host_memory(error, "a trial of products", sizeof *trial);
-    const size_t most = rows > BATCH_LEAST ? (size_t)rows : BATCH_LEAST;
-    *trial = (struct trial){.be = gemm->backend, .B = size_min(B, most), .I = I, .O = O};
+    *trial = (struct trial){.be = gemm->backend, .B = B, .I = I, .O = O};
     const size_t panel = gemm->operations->panel ? gemm->operations->panel(gemm, trial->B, I, O) : 0;
     const clm_status status = create(trial, panel, error);
     if (status == CLM_OK)
@@ -302,20 +307,29 @@ static double compare_whole(struct trial *t, const struct expected *e)
     return worst;
 }
 
+/* NaN everywhere, so that an element that is not written does not pass for one of an earlier run. */
+static clm_status poison(struct trial *t, struct tensor *result, struct clm_error *error)
+{
+    for (size_t i = 0; i < result->rows * result->columns; i++)
+        t->got[i] = NAN;
+    return backend_write(t->be, result, HOST_FLOAT, t->got, error);
+}
+
+static clm_status write_parameters(struct trial *t, struct clm_error *error)
+{
+    const clm_status status = backend_write(t->be, &t->layer.W, HOST_FLOAT, t->w, error);
+    return status ? status : backend_write(t->be, &t->layer.b, HOST_FLOAT, t->b, error);
+}
+
 /* The result of a run from fresh parameters, in `got`. */
 static clm_status result_of(struct trial *t, struct gemm_provider *gemm, enum product product,
                             bool has_epilogue, struct clm_error *error)
 {
     struct tensor *const results[PRODUCT_COUNT] = {&t->Y, &t->dX, &t->layer.W};
     struct tensor *const result = results[product];
-    const size_t count = result->rows * result->columns;
     clm_status status;
-    for (size_t i = 0; i < count; i++)
-        t->got[i] = NAN; /* so that an element that is not written does not pass for one of an earlier run */
-    if ((product != PRODUCT_UPDATE && (status = backend_write(t->be, result, HOST_FLOAT, t->got, error))) ||
-        (status = backend_write(t->be, &t->layer.W, HOST_FLOAT, t->w, error)) ||
-        (status = backend_write(t->be, &t->layer.b, HOST_FLOAT, t->b, error)) ||
-        (status = run(t, gemm, product, has_epilogue, error)))
+    if ((product != PRODUCT_UPDATE && (status = poison(t, result, error))) ||
+        (status = write_parameters(t, error)) || (status = run(t, gemm, product, has_epilogue, error)))
         return status;
     return backend_read(t->be, result, HOST_FLOAT, t->got, error);
 }
@@ -338,6 +352,36 @@ static clm_status compare_biases(struct trial *t, double *worst, struct clm_erro
     return status;
 }
 
+/* The next batch's forward product, where the provider does it along with the update: of the parameters as they are
+ * afterwards, which are those of an update alone. The same rows are the next batch. */
+static clm_status compare_fused(struct trial *t, struct gemm_provider *gemm, const struct expected *update,
+                                double *worst, struct clm_error *error)
+{
+    static const struct step step = {.learning_rate = RATE, .l2 = L2};
+    const size_t weights = t->O * t->I;
+    struct expected forward = expect(t, PRODUCT_FORWARD);
+    float *const w = malloc(weights * sizeof *w), *const b = malloc(t->O * sizeof *b);
+    clm_status status =
+        w && b ? CLM_OK : clm_fail_host_memory(error, "a trial of products", weights * sizeof *w);
+    if (status || (status = poison(t, &t->Y, error)) || (status = write_parameters(t, error)) ||
+        (status = gemm->operations->descend_forward(gemm, &t->dZ, &t->X, &t->layer, &step, &t->X,
+                                                    ACTIVATION_NONE, &t->Y, error)) ||
+        (status = backend_read(t->be, &t->layer.W, HOST_FLOAT, w, error)) ||
+        (status = backend_read(t->be, &t->layer.b, HOST_FLOAT, b, error)))
+        goto cleanup;
+    memcpy(t->got, w, weights * sizeof *w);
+    *worst = larger(*worst, larger(compare_samples(t, update, PRODUCT_UPDATE), compare_whole(t, update)));
+    if ((status = backend_read(t->be, &t->Y, HOST_FLOAT, t->got, error)))
+        goto cleanup;
+    forward.c = w;
+    forward.d = b;
+    *worst = larger(*worst, larger(compare_samples(t, &forward, PRODUCT_COUNT), compare_whole(t, &forward)));
+cleanup:
+    free(w);
+    free(b);
+    return status;
+}
+
 clm_status trial_check(struct trial *trial, struct gemm_provider *gemm, enum product product,
                        double *error_over_bound, struct clm_error *error)
 {
@@ -352,7 +396,44 @@ clm_status trial_check(struct trial *trial, struct gemm_provider *gemm, enum pro
     double worst = larger(samples, compare_whole(trial, &e));
     if (product == PRODUCT_UPDATE)
         status = compare_biases(trial, &worst, error);
+    if (status == CLM_OK && product == PRODUCT_UPDATE && gemm->operations->fuses &&
+        gemm->operations->fuses(gemm, &trial->layer, trial->B, trial->B))
+        status = compare_fused(trial, gemm, &e, &worst, error);
     if (status == CLM_OK)
         *error_over_bound = worst;
+    return status;
+}
+
+/* ---- a whole layer ---- */
+
+const char *product_name(enum product product)
+{
+    return product == PRODUCT_FORWARD  ? "forward product"
+           : product == PRODUCT_UPDATE ? "update"
+                                       : "backward product";
+}
+
+clm_status trial_of_layer(struct gemm_provider *gemm, size_t B, size_t I, size_t O, struct clm_error *error)
+{
+    struct gemm_provider own = *gemm;
+    struct trial *trial = NULL;
+    size_t bytes = 0;
+    own.workspace = (struct tensor){0};
+    clm_status status = gemm->operations->workspace(gemm, B, I, O, &bytes, error);
+    if (status == CLM_OK && bytes)
+        status = tensor_create(gemm->backend, TENSOR_BYTE, 1, bytes, &own.workspace, error);
+    if (status == CLM_OK)
+        status = trial_open(&own, B, I, O, &trial, error);
+    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++) {
+        double worst = NAN;
+        status = trial_check(trial, &own, (enum product)p, &worst, error);
+        if (status == CLM_OK && !(worst <= 1))
+            status =
+                clm_fail(error, CLM_ERROR_WRONG,
+                         "it computes wrongly; an error of its %s of B=%zu I=%zu O=%zu is %g times its bound",
+                         product_name((enum product)p), B, I, O, worst);
+    }
+    trial_close(trial);
+    tensor_free(gemm->backend, &own.workspace);
     return status;
 }

@@ -4,9 +4,11 @@
 
 #include "compute/opencl/gemm.h"
 
-/* A layer's operands on the device, its weights as `gemm` wants them, and on the host: random numbers, the same ones always. Of a batch so large that a
- * product would take long, some rows stand for all. */
+/* A layer's operands on the device, its weights as `gemm` wants them, and on the host: random numbers, the same ones always. */
 struct trial;
+
+/* Of a batch of B rows so large that a product would take long, how many stand for all where time is measured. */
+size_t trial_rows(size_t B, size_t I, size_t O);
 
 CLM_MUST_CHECK clm_status trial_open(const struct gemm_provider *gemm, size_t B, size_t I, size_t O,
                                      struct trial **out, struct clm_error *error);
@@ -22,7 +24,14 @@ CLM_MUST_CHECK clm_status trial_check(struct trial *trial, struct gemm_provider 
 CLM_MUST_CHECK clm_status trial_time(struct trial *trial, struct gemm_provider *gemm, enum product product,
                                      double most, double *milliseconds, struct clm_error *error);
 
-/* Floating-point operations of one run of a product, and those of the batch the trial stands for. */
+/* Floating-point operations of one run of a product. */
 double trial_operations(const struct trial *trial);
+
+/* Whether the provider's products of a layer are right at its very size, in memory of its own. CLM_ERROR_WRONG says what is not. */
+CLM_MUST_CHECK clm_status trial_of_layer(struct gemm_provider *gemm, size_t B, size_t I, size_t O,
+                                         struct clm_error *error);
+
+/* "forward product" */
+const char *product_name(enum product product);
 
 #endif

@@ -1,0 +1,46 @@
+/* One check of verify: an operation on one shape, or a net's training steps. */
+#ifndef CLM_CHECK_CASE_H
+#define CLM_CHECK_CASE_H
+
+#include "check/operations.h"
+#include "check/steps.h"
+
+struct check_case {
+    const struct operation *operation; /* NULL: training steps */
+    struct variant variant;
+    struct step_case steps;
+};
+
+const char *case_name(const struct check_case *which);
+
+/* Whether a provider of products has a part in it. */
+bool case_has_products(const struct check_case *which);
+
+/* Products of two numbers in it, or elements where there are none, roughly. */
+double case_work(const struct check_case *which);
+
+/* From what a failed check prints: its operation and shape. CLM_ERROR_ARGUMENT for anything else. */
+CLM_MUST_CHECK clm_status case_parse(const char *name, const char *shape, uint64_t seed,
+                                     struct check_case *out, struct clm_error *error);
+
+CLM_MUST_CHECK clm_status case_run(struct clm_backend *device, struct clm_backend *reference,
+                                   const struct check_case *which, size_t repeats, struct clm_check *check,
+                                   struct clm_error *error);
+
+/* Of a case that fails: the smallest that still does, by halving a size or leaving an option out, as long as the time for it
+ * lasts. `shape` gets the smallest one's. */
+CLM_MUST_CHECK clm_status case_shrink(struct clm_backend *device, struct clm_backend *reference,
+                                      const struct check_case *which, size_t repeats,
+                                      char shape[SHAPE_TEXT_MAX], struct clm_error *error);
+
+/* A list that grows; freed by case_list_free. */
+struct case_list {
+    struct check_case *cases;
+    size_t count, room;
+};
+
+CLM_MUST_CHECK clm_status case_list_add(struct case_list *list, const struct check_case *which,
+                                        struct clm_error *error);
+void case_list_free(struct case_list *list);
+
+#endif

@@ -1,0 +1,229 @@
+/* A variant in words, and back: what a failed check prints is what repeats it. */
+#include "check/operations.h"
+
+#include "base/size.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ELEMENTS_MOST ((double)(1 << 28)) /* of one matrix */
+
+/* What `fill` is called; NULL where it is not said, being the usual, or none that is asked for. */
+static const char *fill_name(enum fill fill)
+{
+    static const struct {
+        enum fill fill;
+        const char *name;
+    } names[] = {{FILL_UNIFORM, "uniform"}, {FILL_WIDE, "wide"},       {FILL_DENORMAL, "denormals"},
+                 {FILL_ZERO, "zeros"},      {FILL_EXTREME, "extreme"}, {FILL_TIES, "ties"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].fill == fill)
+            return names[i].name;
+    return NULL;
+}
+
+static void describe_pictures(const struct variant *v, char *text, size_t size)
+{
+    const struct augmentation *const a = &v->augmentation;
+    const struct clm_augmentation *const changes = &a->changes;
+    char words[4][32] = {""};
+    if (changes->shift)
+        snprintf(words[0], sizeof words[0], " shift=%zu", changes->shift);
+    if (changes->cutout)
+        snprintf(words[1], sizeof words[1], " cutout=%zu", changes->cutout);
+    if (changes->noise > 0)
+        snprintf(words[2], sizeof words[2], " noise=%g", changes->noise);
+    if (changes->mixup > 0)
+        snprintf(words[3], sizeof words[3], " mixup=%g", changes->mixup);
+    const int length =
+        snprintf(text, size, "N=%zu B=%zu %zux%zux%zu first=%zu%s%s%s%s%s%s%s", v->N, v->B, a->channels,
+                 a->height, a->width, v->first, v->is_bytes ? " bytes" : "", v->is_ordered ? " ordered" : "",
+                 changes->flip ? " flip" : "", words[0], words[1], words[2], words[3]);
+    if (length >= (int)size) /* sizes that nobody asks for */
+        text[size - 1] = '\0';
+}
+
+static void describe_dimensions(enum dimensions dimensions, const struct variant *v, char *text, size_t size)
+{
+    switch (dimensions) {
+    case DIMENSIONS_BATCH:
+        snprintf(text, size, "N=%zu B=%zu I=%zu first=%zu%s%s", v->N, v->B, v->I, v->first,
+                 v->is_bytes ? " bytes" : "", v->is_ordered ? " ordered" : "");
+        break;
+    case DIMENSIONS_PICTURES:
+        describe_pictures(v, text, size);
+        break;
+    case DIMENSIONS_LAYER:
+        snprintf(text, size, "B=%zu I=%zu O=%zu", v->B, v->I, v->O);
+        break;
+    case DIMENSIONS_ROWS:
+        snprintf(text, size, "B=%zu C=%zu", v->B, v->O);
+        break;
+    case DIMENSIONS_WEIGHTS:
+        snprintf(text, size, "O=%zu I=%zu", v->O, v->I);
+        break;
+    }
+}
+
+static const char *odd_name(double odd)
+{
+    return isnan(odd) ? "NaN" : odd > 0 ? "Inf" : "-Inf";
+}
+
+void variant_describe(const struct operation *operation, const struct variant *variant,
+                      char text[SHAPE_TEXT_MAX])
+{
+    const struct variant *const v = variant;
+    const char *const fill = fill_name(v->fill);
+    char shape[SHAPE_TEXT_MAX], momentum[24] = "", l2[24] = "";
+    describe_dimensions(operation->dimensions, v, shape, sizeof shape);
+    if (v->momentum != 0)
+        snprintf(momentum, sizeof momentum, " momentum=%g", v->momentum);
+    if (v->l2 != 0)
+        snprintf(l2, sizeof l2, " l2=%g", v->l2);
+    const int length = snprintf(
+        text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s%s%s%s", shape, v->act == ACTIVATION_RELU ? " relu" : "",
+        v->has_mask ? " mask" : "", momentum, l2, fill ? " " : "", fill ? fill : "", v->odd_in ? ", " : "",
+        v->odd_in ? odd_name(v->odd) : "", v->odd_in ? " in " : "", v->odd_in ? v->odd_in : "");
+    if (length >= (int)SHAPE_TEXT_MAX)
+        memcpy(text + SHAPE_TEXT_MAX - 4, "...", 4);
+}
+
+/* ---- and back ---- */
+
+static bool parse_size(const char *word, const char *name, size_t *out)
+{
+    const size_t length = strlen(name);
+    char *end;
+    if (strncmp(word, name, length) != 0 || word[length] != '=' || word[length + 1] < '0' ||
+        word[length + 1] > '9')
+        return false;
+    const unsigned long long value = strtoull(word + length + 1, &end, 10);
+    *out = value <= INT32_MAX ? (size_t)value : SIZE_MAX;
+    return !*end;
+}
+
+static bool parse_real(const char *word, const char *name, double *out)
+{
+    const size_t length = strlen(name);
+    char *end;
+    if (strncmp(word, name, length) != 0 || word[length] != '=')
+        return false;
+    *out = strtod(word + length + 1, &end);
+    return end != word + length + 1 && !*end && *out >= 0 && *out <= 2;
+}
+
+/* "3x32x32": channels, height and width. */
+static bool parse_picture(const char *word, struct variant *v)
+{
+    struct augmentation *const a = &v->augmentation;
+    char after;
+    if (sscanf(word, "%5zux%5zux%5zu%c", &a->channels, &a->height, &a->width, &after) != 3)
+        return false;
+    v->I = a->channels * a->height * a->width;
+    return true;
+}
+
+static bool parse_word(const char *word, struct variant *v)
+{
+    struct clm_augmentation *const changes = &v->augmentation.changes;
+    for (int fill = 0; fill <= FILL_PERMUTATION; fill++) {
+        const char *const name = fill_name((enum fill)fill);
+        if (name && !strcmp(word, name)) {
+            v->fill = (enum fill)fill;
+            return true;
+        }
+    }
+    if (!strcmp(word, "relu"))
+        v->act = ACTIVATION_RELU;
+    else if (!strcmp(word, "mask"))
+        v->has_mask = true;
+    else if (!strcmp(word, "bytes"))
+        v->is_bytes = true;
+    else if (!strcmp(word, "ordered"))
+        v->is_ordered = true;
+    else if (!strcmp(word, "flip"))
+        changes->flip = true;
+    else
+        return parse_picture(word, v) || parse_size(word, "shift", &changes->shift) ||
+               parse_size(word, "cutout", &changes->cutout) || parse_real(word, "noise", &changes->noise) ||
+               parse_real(word, "mixup", &changes->mixup) || parse_size(word, "B", &v->B) ||
+               parse_size(word, "I", &v->I) || parse_size(word, "O", &v->O) || parse_size(word, "C", &v->O) ||
+               parse_size(word, "N", &v->N) || parse_size(word, "first", &v->first) ||
+               parse_real(word, "momentum", &v->momentum) || parse_real(word, "l2", &v->l2);
+    return true;
+}
+
+/* ", NaN in next X" at the end of `text`, which is cut off. */
+static bool parse_odd(const struct operation *operation, char *text, struct variant *v)
+{
+    char *const at = strstr(text, " in ");
+    if (!at)
+        return true;
+    for (const char *const *input = operation->inputs; *input; input++)
+        if (!strcmp(at + 4, *input))
+            v->odd_in = *input;
+    *at = '\0';
+    char *const space = strrchr(text, ' ');
+    const char *const name = space ? space + 1 : text;
+    v->odd = !strcmp(name, "NaN")    ? NAN
+             : !strcmp(name, "Inf")  ? INFINITY
+             : !strcmp(name, "-Inf") ? -INFINITY
+                                     : 0;
+    if (space)
+        *space = '\0';
+    return v->odd_in && v->odd != 0;
+}
+
+static bool fits(size_t rows, size_t columns)
+{
+    return rows && columns && (double)rows * (double)columns <= ELEMENTS_MOST;
+}
+
+static bool is_sensible(enum dimensions dimensions, const struct variant *v)
+{
+    const struct augmentation *const a = &v->augmentation;
+    switch (dimensions) {
+    case DIMENSIONS_PICTURES:
+        if (!a->width || !a->height || v->I != a->channels * a->height * a->width ||
+            a->changes.shift >= size_min(a->width, a->height) ||
+            a->changes.cutout > size_max(a->width, a->height))
+            return false; /* fall through */
+    case DIMENSIONS_BATCH:
+        return fits(v->N, v->I) && fits(v->B, v->I) && v->B <= v->N && v->first <= v->N - v->B;
+    case DIMENSIONS_LAYER:
+        return fits(v->B, v->I) && fits(v->B, v->O) && fits(v->O, v->I);
+    case DIMENSIONS_ROWS:
+        return fits(v->B, v->O);
+    case DIMENSIONS_WEIGHTS:
+        return fits(v->O, v->I);
+    }
+    return false;
+}
+
+clm_status variant_parse(const struct operation *operation, const char *text, struct variant *out,
+                         struct clm_error *error)
+{
+    static const char *const examples[] = {[DIMENSIONS_BATCH] = "N=40 B=31 I=33 first=0 bytes",
+                                           [DIMENSIONS_PICTURES] =
+                                               "N=40 B=33 3x9x5 first=0 bytes flip noise=0.5",
+                                           [DIMENSIONS_LAYER] = "B=7 I=33 O=65 relu",
+                                           [DIMENSIONS_ROWS] = "B=31 C=10",
+                                           [DIMENSIONS_WEIGHTS] = "O=65 I=33 momentum=0.9"};
+    char copy[SHAPE_TEXT_MAX], *rest = NULL;
+    *out = (struct variant){0};
+    bool is_right = strlen(text) < sizeof copy;
+    snprintf(copy, sizeof copy, "%s", text);
+    is_right = is_right && parse_odd(operation, copy, out);
+    for (char *word = strtok_r(copy, " ,", &rest); is_right && word; word = strtok_r(NULL, " ,", &rest))
+        is_right = parse_word(word, out);
+    if (is_right && is_sensible(operation->dimensions, out))
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_ARGUMENT,
+        "%s is no shape of %s: it has to be as clmlp verify prints it, \"%s\", of matrices of up to "
+        "2^28 elements",
+        text, operation->name, examples[operation->dimensions]);
+}

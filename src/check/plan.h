@@ -1,0 +1,40 @@
+/* Which checks verify makes. */
+#ifndef CLM_CHECK_PLAN_H
+#define CLM_CHECK_PLAN_H
+
+#include "check/case.h"
+
+/* A list of cases as it is made: it remembers its first failure, and after it does nothing more. */
+struct plan {
+    struct case_list list;
+    uint64_t seed; /* of each case's content */
+    clm_status status;
+    struct clm_error *error;
+};
+
+void plan_operation(struct plan *plan, enum operation_name name, const struct variant *variant);
+void plan_steps(struct plan *plan, const struct step_case *steps);
+
+struct picture_shape {
+    size_t N, B, channels, height, width, first;
+};
+
+/* B of N pictures, changed. */
+struct variant picture_variant(const struct picture_shape *shape, const struct clm_augmentation *changes);
+
+/* What an operation can be asked for beside its shape, the last with most of it; what does not concern it is not repeated.
+ * Returns how many there are. */
+size_t operation_options(enum operation_name name, struct variant out[4]);
+
+/* Whether the mathematics says what becomes of the variant's NaN or infinity. It does not where an infinity meets itself in
+ * W - 2 rate l2 W, which depends on whether W is taken out of the brackets, nor where 2 l2 W is of l2 = 0. */
+bool odd_is_defined(const struct operation *operation, const struct variant *variant);
+
+/* A few awkward shapes of each operation and large products: what tells in seconds whether a device can be trained on. */
+void plan_quick(struct plan *plan);
+/* Each operation and option on awkward shapes and contents, outputs of a million elements, large products, training steps. */
+void plan_standard(struct plan *plan);
+/* Random shapes, options, contents and nets that the plan's seed decides; and more large products. */
+void plan_sweep(struct plan *plan);
+
+#endif

@@ -1,0 +1,146 @@
+/* Cases that chance makes: for each seed others, for one seed always the same. */
+#include "check/plan.h"
+
+#include "base/philox.h"
+#include "base/size.h"
+
+#include <math.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+#define SWEEP           60 /* cases of each operation */
+#define NETS            12
+#define TERMS_MOST      (1 << 23) /* of a product: what the reference does in some hundredths of a second */
+
+/* One, classes, primes, one beside each tile, tiles, wide. */
+static const size_t sizes[] = {1,   1,   2,   2,   3,   5,    7,    8,    10,   10,   13,  15,
+                               16,  17,  23,  31,  32,  33,   47,   63,   64,   65,   95,  96,
+                               97,  100, 113, 127, 128, 129,  191,  193,  255,  256,  257, 300,
+                               383, 511, 512, 513, 784, 1000, 1000, 1023, 1024, 1025, 3072};
+
+static size_t draw_size(struct philox *random)
+{
+    return sizes[philox_below(random, COUNT_OF(sizes))];
+}
+
+/* Half of them made of normal numbers. */
+static enum fill draw_fill(struct philox *random)
+{
+    static const enum fill fills[] = {FILL_WIDE,    FILL_DENORMAL, FILL_ZERO,
+                                      FILL_EXTREME, FILL_TIES,     FILL_UNIFORM};
+    return philox_below(random, 2) ? FILL_NORMAL : fills[philox_below(random, COUNT_OF(fills))];
+}
+
+/* In one case of eight something is not finite. Only among normal numbers: what an infinity becomes beside others' zeros is NaN,
+ * and whether a sum of large ones overflows is a matter of rounding. */
+static void draw_odd(struct philox *random, const struct operation *operation, struct variant *v)
+{
+    static const double odds[] = {NAN, INFINITY, -INFINITY};
+    uint32_t inputs = 0;
+    while (operation->inputs[inputs])
+        inputs++;
+    const uint32_t which = philox_below(random, 4 * COUNT_OF(odds)), input = philox_below(random, inputs);
+    if (v->fill != FILL_NORMAL || which >= COUNT_OF(odds))
+        return;
+    struct variant odd = *v;
+    odd.odd = odds[which];
+    odd.odd_in = operation->inputs[input];
+    if (odd_is_defined(operation, &odd))
+        *v = odd;
+}
+
+/* The largest dimension is halved until the reference can do it. */
+static void limit(struct variant *v)
+{
+    while ((double)v->B * (double)size_max(v->I, 1) * (double)size_max(v->O, 1) > TERMS_MOST) {
+        size_t *const largest = v->B >= v->I && v->B >= v->O ? &v->B : v->I >= v->O ? &v->I : &v->O;
+        *largest /= 2;
+    }
+}
+
+static void sweep_operation(struct plan *plan, struct philox *random, enum operation_name name)
+{
+    struct variant options[4];
+    const size_t option_count = operation_options(name, options);
+    for (int i = 0; i < SWEEP; i++) {
+        struct variant v = options[philox_below(random, (uint32_t)option_count)];
+        v.B = draw_size(random);
+        v.I = draw_size(random);
+        v.O = draw_size(random);
+        limit(&v);
+        v.first = philox_below(random, 40);
+        v.N = v.B + v.first + philox_below(random, 40);
+        v.fill = draw_fill(random);
+        draw_odd(random, &operations_checked[name], &v);
+        plan_operation(plan, name, &v);
+    }
+}
+
+/* Small pictures, of any number of channels and changed in any way. */
+static void sweep_pictures(struct plan *plan, struct philox *random)
+{
+    for (int i = 0; i < SWEEP; i++) {
+        struct picture_shape shape = {.B = 1 + philox_below(random, 130),
+                                      .channels = 1 + philox_below(random, 4),
+                                      .height = 1 + philox_below(random, 33),
+                                      .width = 1 + philox_below(random, 70),
+                                      .first = philox_below(random, 40)};
+        const uint32_t side = (uint32_t)size_min(shape.height, shape.width);
+        const struct clm_augmentation changes = {
+            .flip = philox_below(random, 2),
+            .shift = philox_below(random, 2) * philox_below(random, side),
+            .cutout = philox_below(random, 2) * philox_below(random, side + 1),
+            .noise = philox_below(random, 3) ? 0 : 0.25,
+            .mixup = philox_below(random, 3) ? 0 : 0.5};
+        shape.N = shape.B + shape.first + philox_below(random, 40);
+        struct variant variant = picture_variant(&shape, &changes);
+        variant.is_bytes = philox_below(random, 2);
+        variant.is_ordered = philox_below(random, 2);
+        plan_operation(plan, OPERATION_GATHER_AUGMENTED, &variant);
+    }
+}
+
+static void sweep_large(struct plan *plan)
+{
+    static const struct variant shapes[] = {{.B = 960, .I = 960, .O = 960},
+                                            {.B = 512, .I = 784, .O = 256},
+                                            {.B = 100, .I = 3072, .O = 512},
+                                            {.B = 17, .I = 2049, .O = 4099},
+                                            {.B = 2048, .I = 300, .O = 513}};
+    static const enum operation_name names[] = {OPERATION_FORWARD, OPERATION_BACKWARD_INPUT,
+                                                OPERATION_BACKWARD_PARAMS, OPERATION_BACKWARD_UPDATE};
+    for (size_t n = 0; n < COUNT_OF(names); n++)
+        for (size_t s = 0; s < COUNT_OF(shapes); s++) {
+            struct variant variant = shapes[s];
+            variant.fill = FILL_UNIFORM;
+            plan_operation(plan, names[n], &variant);
+        }
+}
+
+/* Nets of one to six layers, wide or narrow, over some steps; their last minibatch is mostly ragged. */
+static void sweep_nets(struct plan *plan, struct philox *random)
+{
+    static const size_t classes[] = {2, 10, 1000};
+    static const size_t widths[] = {1, 7, 16, 31, 33, 64, 65, 127, 129, 256};
+    for (int i = 0; i < NETS; i++) {
+        struct step_case net = {.batch = 1 + philox_below(random, 70), .epochs = 1 + philox_below(random, 2)};
+        const size_t depth = 1 + philox_below(random, i % 2 ? 6 : 3);
+        for (size_t l = 0; l < depth; l++)
+            net.widths[l] = widths[philox_below(random, COUNT_OF(widths))];
+        net.widths[depth] = classes[philox_below(random, COUNT_OF(classes))];
+        net.rows = net.batch * (1 + philox_below(random, 3)) + philox_below(random, (uint32_t)net.batch);
+        net.momentum = philox_below(random, 2) ? 0.9 : 0;
+        net.l2 = philox_below(random, 2) ? 0.001 : 0;
+        plan_steps(plan, &net);
+    }
+}
+
+void plan_sweep(struct plan *plan)
+{
+    struct philox random = philox_start(plan->seed, RANDOM_TEST, 3);
+    for (int name = 0; name < OPERATION_COUNT; name++)
+        if (name != OPERATION_GATHER_AUGMENTED)
+            sweep_operation(plan, &random, (enum operation_name)name);
+    sweep_pictures(plan, &random);
+    sweep_large(plan);
+    sweep_nets(plan, &random);
+}

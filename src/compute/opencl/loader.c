@@ -1,0 +1,248 @@
+#include "compute/opencl/loader.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "compute/opencl/status.h"
+
+#include <CL/cl.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <grp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define VENDORS       "/etc/OpenCL/vendors"
+#define NODES         "/dev/dri"
+#define PLATFORMS_MAX 64
+#define ICD_MOST      ((size_t)4096) /* bytes of an .icd file: it holds one name */
+#define NO_DRIVER                                                                                            \
+    "install your GPU's OpenCL driver, or PoCL to compute on the CPU: sudo apt install pocl-opencl-icd"
+
+/* Where findings of one kind go. */
+struct listener {
+    const char *section;
+    finding_heard hear;
+    void *user;
+};
+
+/* "what; remedy" is one finding; the remedy is NULL of what is good. */
+__attribute__((format(printf, 4, 5))) static void
+tell(const struct listener *listener, enum clm_severity severity, const char *remedy, const char *format, ...)
+{
+    struct clm_finding finding = {.severity = severity};
+    va_list arguments;
+    snprintf(finding.section, sizeof finding.section, "%s", listener->section);
+    snprintf(finding.remedy, sizeof finding.remedy, "%s", remedy ? remedy : "");
+    va_start(arguments, format);
+    vsnprintf(finding.what, sizeof finding.what, format, arguments);
+    va_end(arguments);
+    listener->hear(listener->user, &finding);
+}
+
+/* ---- drivers ---- */
+
+/* How many platforms a driver offers; its status. */
+static cl_int platforms_of(void *library, cl_uint *count)
+{
+    void *(*address_of)(const char *name) = NULL;
+    cl_int (*platforms)(cl_uint room, cl_platform_id * out, cl_uint * count) = NULL;
+    *count = 0;
+    *(void **)&address_of = dlsym(library, "clGetExtensionFunctionAddress");
+    if (address_of)
+        *(void **)&platforms = address_of("clIcdGetPlatformIDsKHR");
+    if (!platforms)
+        *(void **)&platforms = dlsym(library, "clIcdGetPlatformIDsKHR");
+    return platforms ? platforms(0, NULL, count) : CL_INVALID_OPERATION;
+}
+
+/* The library stays loaded: the loader loads it as well, and not every driver survives being taken out. */
+static void examine_library(const struct listener *listener, const char *from, const char *name)
+{
+    void *const library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+    cl_uint count = 0;
+    if (!library) {
+        const char *const why = dlerror();
+        tell(listener, CLM_FINDING_BAD,
+             "install the driver again, or the package with the library that is missing; or take the .icd "
+             "file away",
+             "%s%s does not load: %s", from, name, why ? why : "no reason was given");
+        return;
+    }
+    const cl_int code = platforms_of(library, &count);
+    if (code == CL_SUCCESS && count)
+        tell(listener, CLM_FINDING_GOOD, NULL, "%s%s loads and offers %u platform%s", from, name, count,
+             count == 1 ? "" : "s");
+    else if (code == CL_INVALID_OPERATION)
+        tell(listener, CLM_FINDING_BAD,
+             "install the driver again: this is none that an OpenCL loader can use",
+             "%s%s loads, but has no clIcdGetPlatformIDsKHR", from, name);
+    else
+        tell(listener, CLM_FINDING_BAD,
+             "the driver finds no hardware of its kind; look below for permissions, and into dmesg for the "
+             "kernel's driver",
+             "%s%s loads, but offers no platform (%s)", from, name,
+             opencl_status_name(code) ? opencl_status_name(code) : "a code without a name");
+}
+
+static void examine_icd(const struct listener *listener, const char *path)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    struct clm_error error = {0};
+    char from[300], name[256], shown[256];
+    if (file_read(path, ICD_MOST, &bytes, &size, &error) != CLM_OK) {
+        tell(listener, CLM_FINDING_BAD, "make the file readable for everybody: chmod a+r", "%.400s",
+             error.message);
+        return;
+    }
+    const size_t length = strcspn((char *)bytes, "\r\n");
+    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1),
+             (char *)bytes);
+    snprintf(from, sizeof from, "%.280s: ", text_show(shown, sizeof shown, path, strlen(path)));
+    if (!*name)
+        tell(listener, CLM_FINDING_BAD,
+             "its first line has to be the driver's library; install the driver again", "%.280s is empty",
+             path);
+    else
+        examine_library(listener, from, name);
+    free(bytes);
+}
+
+static int is_icd(const struct dirent *entry)
+{
+    const size_t length = strlen(entry->d_name);
+    return length > 4 && !strcmp(entry->d_name + length - 4, ".icd");
+}
+
+static void examine_folder(const struct listener *listener, const char *folder)
+{
+    struct dirent **entries = NULL;
+    const int count = scandir(folder, &entries, is_icd, alphasort);
+    if (count < 0)
+        tell(listener, CLM_FINDING_BAD, "make the folder readable for everybody: chmod a+rx", "%.280s: %s",
+             folder, strerror(errno));
+    else if (!count)
+        tell(listener, CLM_FINDING_BAD, NO_DRIVER, "%.280s has no .icd file: there is no OpenCL driver",
+             folder);
+    for (int i = 0; i < count; i++) {
+        char *const path = path_join(folder, entries[i]->d_name);
+        if (path)
+            examine_icd(listener, path);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+void loader_examine_drivers(const char *vendors, finding_heard hear, void *user)
+{
+    const struct listener listener = {"drivers", hear, user};
+    const size_t length = strlen(vendors);
+    struct stat about;
+    const bool is_there = stat(vendors, &about) == 0;
+    if (is_there && S_ISDIR(about.st_mode))
+        examine_folder(&listener, vendors);
+    else if (length > 4 && !strcmp(vendors + length - 4, ".icd") && is_there)
+        examine_icd(&listener, vendors);
+    else if (is_there || !strchr(vendors, '/'))
+        examine_library(&listener, "", vendors);
+    else
+        tell(&listener, CLM_FINDING_BAD, NO_DRIVER, "%.280s does not exist: there is no OpenCL driver",
+             vendors);
+}
+
+/* ---- render nodes ---- */
+
+static int is_render_node(const struct dirent *entry)
+{
+    return !strncmp(entry->d_name, "renderD", 7);
+}
+
+static void examine_node(const struct listener *listener, const char *path)
+{
+    char remedy[256];
+    struct stat about;
+    if (!access(path, R_OK | W_OK)) {
+        tell(listener, CLM_FINDING_GOOD, NULL, "%.280s may be opened", path);
+        return;
+    }
+    const char *const why = strerror(errno);
+    const struct group *const group = stat(path, &about) ? NULL : getgrgid(about.st_gid);
+    snprintf(remedy, sizeof remedy, "join its group, and log in again: sudo usermod -aG %s $USER",
+             group ? group->gr_name : "render");
+    tell(listener, CLM_FINDING_BAD, remedy, "%.280s may not be opened (%s)", path, why);
+}
+
+void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
+{
+    const struct listener listener = {"render nodes", hear, user};
+    struct dirent **entries = NULL;
+    const int count = scandir(directory, &entries, is_render_node, alphasort);
+    if (count <= 0)
+        tell(&listener, CLM_FINDING_NOTE,
+             "none needed without a GPU, or with NVIDIA's; else load its kernel driver, or give a container "
+             "--device /dev/dri",
+             "%.280s has none", directory);
+    for (int i = 0; i < count; i++) {
+        char *const path = path_join(directory, entries[i]->d_name);
+        if (path)
+            examine_node(&listener, path);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+/* ---- platforms ---- */
+
+/* What helps a platform that sees no device. */
+static const char *hint_for(const char *platform)
+{
+    if (strcasestr(platform, "rusticl"))
+        return "name Mesa's driver for your GPU, as in RUSTICL_ENABLE=radeonsi (iris, nouveau, asahi; "
+               "llvmpipe is the CPU)";
+    if (strcasestr(platform, "clover"))
+        return "Clover supports few GPUs; where Mesa has rusticl, use that: RUSTICL_ENABLE=radeonsi (iris, "
+               "nouveau, …)";
+    if (strcasestr(platform, "nvidia"))
+        return "see whether nvidia-smi lists the GPU; kernel module and driver have to be of one version";
+    return "see whether the GPU's kernel driver is loaded (dmesg), and the render nodes above";
+}
+
+static void examine_platform(const struct listener *listener, unsigned number, cl_platform_id platform)
+{
+    char name[128] = "unknown", version[128] = "unknown";
+    cl_uint count = 0;
+    clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name, name, NULL);
+    clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof version, version, NULL);
+    const cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count);
+    if (code == CL_SUCCESS && count)
+        tell(listener, CLM_FINDING_GOOD, NULL, "%u  %s, %s: %u device%s", number, name, version, count,
+             count == 1 ? "" : "s");
+    else
+        tell(listener, CLM_FINDING_BAD, hint_for(name), "%u  %s, %s: no device", number, name, version);
+}
+
+static void examine_platforms(finding_heard hear, void *user)
+{
+    const struct listener listener = {"platforms", hear, user};
+    cl_platform_id platforms[PLATFORMS_MAX];
+    cl_uint count = 0;
+    if (clGetPlatformIDs(PLATFORMS_MAX, platforms, &count) != CL_SUCCESS || !count)
+        tell(&listener, CLM_FINDING_BAD, NO_DRIVER, "there is no OpenCL platform");
+    for (cl_uint p = 0; p < count && p < PLATFORMS_MAX; p++)
+        examine_platform(&listener, p, platforms[p]);
+}
+
+void clm_examine_loader(void (*on_finding)(void *user, const struct clm_finding *finding), void *user)
+{
+    const char *const vendors = getenv("OCL_ICD_VENDORS");
+    loader_examine_drivers(vendors && *vendors ? vendors : VENDORS, on_finding, user);
+    loader_examine_nodes(NODES, on_finding, user);
+    examine_platforms(on_finding, user);
+}
