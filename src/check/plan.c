@@ -161,7 +161,8 @@ static struct variant middle_of(enum operation_name name)
 {
     const struct variant middle = {MIDDLE};
     struct variant options[4];
-    struct variant variant = options[operation_options(name, options) - 1];
+    const size_t option_count = operation_options(name, options);
+    struct variant variant = options[option_count - 1];
     variant.B = middle.B, variant.I = middle.I, variant.O = middle.O;
     variant.N = middle.N, variant.first = middle.first;
     return variant;
