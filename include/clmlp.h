@@ -84,8 +84,8 @@ CLM_MUST_CHECK clm_status clm_devices_list(const char *selector, struct clm_devi
                                            struct clm_error *error);
 void clm_devices_free(struct clm_device *devices);
 
-/* The same devices, without looking which one would be taken: none is opened. */
-CLM_MUST_CHECK clm_status clm_devices_find(struct clm_device **devices, size_t *count,
+/* Those devices that `selector` means (NULL: all), without looking which one would be taken: none is opened. */
+CLM_MUST_CHECK clm_status clm_devices_find(const char *selector, struct clm_device **devices, size_t *count,
                                            struct clm_error *error);
 
 enum clm_severity { CLM_FINDING_GOOD, CLM_FINDING_NOTE, CLM_FINDING_BAD };
@@ -494,8 +494,8 @@ struct clm_verify_options {
     const char *only;   /* an operation, by a check's name of it; NULL: all */
     const char *shape;  /* of `only`: a check's shape, for that check alone; NULL: all */
     bool products_only; /* leave out what no provider of products has a part in */
-    /* Leave out what would take longer, judged by the fastest check so far: for simulators, on which a large product takes
-     * hours. 0: nothing. *left_out (may be NULL) is how many checks that were. */
+    /* Leave out what would take longer, or a twentieth of it once that time is up, judged by the fastest check so far: for
+     * simulators, on which a large product takes hours. 0: nothing. *left_out (may be NULL) is how many that were. */
     double seconds_most;
     size_t *left_out;
     void (*on_check)(void *user, const struct clm_check *check); /* may be NULL */

@@ -13,14 +13,24 @@ static struct clm_error error;
 
 /* ---- candidates: one that is right, and that one spoilt ---- */
 
-static enum spoil { SPOIL_NOTHING, SPOIL_LAST, SPOIL_NAN, SPOIL_MIDDLE, SPOIL_BIAS, SPOIL_TIME } spoil;
+static enum spoil {
+    SPOIL_NOTHING,
+    SPOIL_LAST,
+    SPOIL_NAN,
+    SPOIL_MIDDLE,
+    SPOIL_BIAS,
+    SPOIL_TIME,
+    SPOIL_LARGE
+} spoil;
+#define LARGE 50 /* rows from which SPOIL_LARGE is wrong */
 static enum product spoilt_product;
 static const struct gemm_operations *right;
 
-static void spoil_result(struct gemm_provider *gemm, enum product product, struct tensor *result)
+/* `rows` is the batch's. */
+static void spoil_result(struct gemm_provider *gemm, enum product product, size_t rows, struct tensor *result)
 {
     const size_t count = result->rows * result->columns, at = spoil == SPOIL_MIDDLE ? count / 2 : count - 1;
-    if (product != spoilt_product || spoil == SPOIL_NOTHING)
+    if (product != spoilt_product || spoil == SPOIL_NOTHING || (spoil == SPOIL_LARGE && rows < LARGE))
         return;
     if (spoil == SPOIL_TIME) {
         usleep(30000);
@@ -39,7 +49,7 @@ static clm_status spoilt_forward(struct gemm_provider *gemm, const struct tensor
                                  struct clm_error *e)
 {
     const clm_status status = right->forward(gemm, X, layer, act, Y, e);
-    spoil_result(gemm, PRODUCT_FORWARD, Y);
+    spoil_result(gemm, PRODUCT_FORWARD, X->rows, Y);
     return status;
 }
 
@@ -48,7 +58,7 @@ static clm_status spoilt_backward(struct gemm_provider *gemm, const struct tenso
                                   struct clm_error *e)
 {
     const clm_status status = right->backward_input(gemm, dZ, layer, Y, dX, e);
-    spoil_result(gemm, PRODUCT_BACKWARD_INPUT, dX);
+    spoil_result(gemm, PRODUCT_BACKWARD_INPUT, dZ->rows, dX);
     return status;
 }
 
@@ -56,15 +66,17 @@ static clm_status spoilt_update(struct gemm_provider *gemm, const struct tensor 
                                 struct linear *layer, const struct step *step, struct clm_error *e)
 {
     const clm_status status = right->descend(gemm, dZ, X, layer, step, e);
-    spoil_result(gemm, PRODUCT_UPDATE, spoil == SPOIL_BIAS ? &layer->b : &layer->W);
+    spoil_result(gemm, PRODUCT_UPDATE, dZ->rows, spoil == SPOIL_BIAS ? &layer->b : &layer->W);
     return status;
 }
 
 /* The other is right and takes its time. */
+static useconds_t slowness; /* microseconds more */
+
 static clm_status slow_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
                                enum activation act, struct tensor *Y, struct clm_error *e)
 {
-    usleep(3000);
+    usleep(slowness);
     return right->forward(gemm, X, layer, act, Y, e);
 }
 
@@ -72,14 +84,14 @@ static clm_status slow_backward(struct gemm_provider *gemm, const struct tensor 
                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
                                 struct clm_error *e)
 {
-    usleep(3000);
+    usleep(slowness);
     return right->backward_input(gemm, dZ, layer, Y, dX, e);
 }
 
 static clm_status slow_update(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                               struct linear *layer, const struct step *step, struct clm_error *e)
 {
-    usleep(3000);
+    usleep(slowness);
     return right->descend(gemm, dZ, X, layer, step, e);
 }
 
@@ -124,6 +136,7 @@ static void begin(void)
     gemm_candidates = table;
     gemm_candidate_count = 2;
     spoil = SPOIL_NOTHING;
+    slowness = 3000;
     spoilt_product = PRODUCT_FORWARD;
     notes[0] = '\0';
 }
@@ -164,6 +177,91 @@ static void expect_provider(const char *name)
 }
 
 /* ---- tests ---- */
+
+/* Right on small batches, wrong on large ones, of which measuring takes a part. */
+START_TEST(a_candidate_is_tried_at_the_very_size)
+{
+    static const size_t wide[2] = {2000, 2500};
+    spoil = SPOIL_LARGE;
+    slowness = 100000; /* more than a product of this size ever takes */
+    spoilt_product = (enum product)_i;
+    struct clm_backend *const backend = open_auto();
+    ck_assert_int_eq(backend_prepare(backend, wide, 2, 40, &error), CLM_OK);
+    ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
+    ck_assert_int_eq(backend_prepare(backend, wide, 2, 200, &error), CLM_OK); /* 40 rows stand for them */
+    ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
+    ck_assert_ptr_nonnull(strstr(notes, "of B=200 I=2000 O=2500"));
+    ck_assert_ptr_nonnull(strstr(clm_backend_provider(backend), "second"));
+    clm_backend_close(backend);
+}
+END_TEST
+
+START_TEST(a_choice_of_a_near_batch_is_tried_first)
+{
+    spoil = SPOIL_LARGE;
+    struct clm_backend *const backend = open_auto();
+    ck_assert_int_eq(prepare(backend, 33), CLM_OK);
+    ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
+    ck_assert_int_eq(prepare(backend, 60), CLM_OK);
+    ck_assert_ptr_nonnull(strstr(notes, "of B=60 "));
+    clm_backend_close(backend);
+    notes[0] = '\0';
+    expect_provider("auto: second"); /* the smaller batch, too: it is not forgotten */
+}
+END_TEST
+
+/* Asked for by name, it is refused by name, where it would be used and is wrong. */
+START_TEST(a_wrong_provider_that_was_asked_for_is_refused)
+{
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "first", .on_note = hear};
+    struct clm_backend *backend = NULL;
+    spoil = SPOIL_LARGE;
+    spoilt_product = (enum product)_i;
+    ck_assert_int_eq(clm_backend_open(&options, &backend, &error), CLM_OK);
+    ck_assert_int_eq(prepare(backend, LARGE - 1), CLM_OK);
+    ck_assert_int_eq(prepare(backend, LARGE), CLM_ERROR_WRONG);
+    ck_assert_ptr_nonnull(strstr(error.message, "first is not used on"));
+    ck_assert_ptr_nonnull(strstr(error.message, "--gemm auto"));
+    clm_backend_close(backend);
+}
+END_TEST
+
+static bool always_fuses(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B)
+{
+    (void)gemm, (void)layer, (void)B, (void)next_B;
+    return true;
+}
+
+/* Where it is not spoilt, the same as one after the other. */
+static clm_status spoilt_descend_forward(struct gemm_provider *gemm, const struct tensor *dZ,
+                                         const struct tensor *X, struct linear *layer,
+                                         const struct step *step, const struct tensor *next_X,
+                                         enum activation act, struct tensor *next_Y, struct clm_error *e)
+{
+    clm_status status = right->descend(gemm, dZ, X, layer, step, e);
+    if (status == CLM_OK)
+        status = right->forward(gemm, next_X, layer, act, next_Y, e);
+    spoil_result(gemm, PRODUCT_FORWARD, X->rows, next_Y);
+    return status;
+}
+
+START_TEST(a_wrong_fused_update_is_seen)
+{
+    first = *right;
+    first.name = "first";
+    first.fuses = always_fuses;
+    first.descend_forward = spoilt_descend_forward;
+    expect_provider("auto: first");
+    ck_assert_str_eq(notes, "");
+    test_directory_remove(cache);
+    cache = test_directory();
+    ck_assert_int_eq(setenv("XDG_CACHE_HOME", cache, 1), 0);
+    spoil = SPOIL_MIDDLE;
+    expect_provider("auto: second");
+    ck_assert_ptr_nonnull(strstr(notes, "an error of its update"));
+}
+END_TEST
 
 START_TEST(the_fastest_is_taken_and_remembered)
 {
@@ -368,6 +466,10 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, the_fastest_is_taken_and_remembered);
     tcase_add_loop_test(cases, a_wrong_candidate_is_named_and_dropped, 0, 9);
+    tcase_add_loop_test(cases, a_candidate_is_tried_at_the_very_size, 0, PRODUCT_COUNT);
+    tcase_add_test(cases, a_choice_of_a_near_batch_is_tried_first);
+    tcase_add_loop_test(cases, a_wrong_provider_that_was_asked_for_is_refused, 0, PRODUCT_COUNT);
+    tcase_add_test(cases, a_wrong_fused_update_is_seen);
     tcase_add_test(cases, a_wrong_bias_is_seen);
     tcase_add_test(cases, the_name_is_of_the_nets_alone);
     tcase_add_test(cases, a_benchmark_tells_tuning_apart);

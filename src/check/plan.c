@@ -193,7 +193,8 @@ static struct variant middle_of(enum operation_name name)
 {
     const struct variant middle = {MIDDLE};
     struct variant options[4];
-    struct variant variant = options[operation_options(name, options) - 1];
+    const size_t option_count = operation_options(name, options);
+    struct variant variant = options[option_count - 1];
     if (name == OPERATION_GATHER_AUGMENTED) /* with all changes */
         return picture_variant(&pictures[0], &augmentations[COUNT_OF(augmentations) - 1]);
     variant.B = middle.B, variant.I = middle.I;

@@ -13,7 +13,7 @@
 #define SECONDS   60 /* of one check; on other than simulators none takes as long */
 
 struct arguments {
-    const char *json;
+    const char *selector, *json;
     bool is_quiet; /* the JSON alone goes to standard output */
     char section[sizeof(((struct clm_finding *)0)->section)];
     json_t *devices;
@@ -43,6 +43,8 @@ struct patient {
 };
 
 static const struct argp_option options[] = {
+    {"device", KEY_DEVICE, "DEVICE", 0,
+     "try this one alone: gpu, cpu, P:D, or a part of a name (default: all)", 1},
     {"json", KEY_JSON, "FILE", 0, "write the devices and their checks as JSON, too; - is standard output", 1},
     {0},
 };
@@ -51,6 +53,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct arguments *const arguments = state->input;
     switch (key) {
+    case KEY_DEVICE:
+        arguments->selector = read_name(state, "--device", text);
+        return 0;
     case KEY_JSON:
         arguments->json = text;
         arguments->is_quiet = !strcmp(text, "-");
@@ -298,7 +303,7 @@ static int doctor(struct arguments *arguments)
     struct clm_error error = {0};
     size_t count = 0, usable = 0;
     clm_examine_loader(hear_finding, arguments);
-    const clm_status status = clm_devices_find(&devices, &count, &error);
+    const clm_status status = clm_devices_find(arguments->selector, &devices, &count, &error);
     if (!arguments->is_quiet)
         printf("\n");
     for (size_t d = 0; d < count; d++)

@@ -125,7 +125,7 @@ succeeds --version
 check 'the version' has_line out '^clmlp [0-9]+\.[0-9]+\.[0-9]+$'
 succeeds --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' out)
-for command in devices train eval predict verify gradcheck tune bench data; do
+for command in devices doctor train eval predict verify gradcheck tune bench data; do
     check "--help names $command" has_line out "^  $command "
 done
 
@@ -444,6 +444,13 @@ fi
 
 export OCL_ICD_VENDORS=/nonexistent OPENCL_VENDOR_PATH=/nonexistent
 fails 'no OpenCL platform' devices
+fails 'no OpenCL platform' doctor --json doctor.json
+check 'doctor without a driver: what to install' has_line out 'remedy: .*pocl-opencl-icd'
+check 'doctor without a driver: JSON' has_line doctor.json '^\[\]$'
+mkdir vendors
+echo libnosuchdriver.so.1 >vendors/broken.icd
+OCL_ICD_VENDORS="$temporary/vendors" fails 'no OpenCL platform' doctor
+check 'doctor: a driver that does not load' has_line out 'BAD  .*broken.icd: libnosuchdriver.so.1 does not load: '
 fails 'no OpenCL platform' train --data data --backend opencl
 fails 'no OpenCL platform' bench --layers 16,4 --batch 10 --backend opencl
 succeeds bench --layers 16,8,4 --batch 10,20 --seconds 0.01 --json bench.json --plot bench.png
@@ -466,6 +473,15 @@ case $backends in
     succeeds devices --json -
     check 'devices --json -: the JSON alone' cmp -s out devices.json
     fails 'takes none' devices --device no-such-device
+    fails 'means none of the devices' doctor --device no-such-device
+    succeeds doctor --json doctor.json
+    check 'doctor: the driver' has_line out '^  ok  .* loads and offers '
+    check 'doctor: a verdict a device' [ "$(grep -c '^device ' out)" -eq "$(grep -c '^  verdict: ' out)" ]
+    check 'doctor: a remedy a device' [ "$(grep -c '^device ' out)" -eq "$(grep -c '^  remedy: ' out)" ]
+    check 'doctor: the count' has_line out '^[1-9][0-9]* of [0-9]* devices? can be trained on$'
+    for key in device driver platform version checks operation shape error_over_bound passed verdict; do
+        check "doctor: JSON key $key" has_line doctor.json "\"$key\": "
+    done
     fails 'no-such-device' train --data data --device no-such-device
     status=0
     CLMLP_DEVICE=no-such-device "$program" train --data data >out 2>err || status=$?
@@ -496,6 +512,13 @@ case $backends in
     printf '\nno kernel\n' >>broken/softmax.cl
     export CLMLP_KERNEL_DIR="$temporary/broken"
     fails 'softmax' train --data data --backend opencl
+    fails 'can be trained on' doctor
+    check 'doctor: a kernel that does not build is named' has_line out 'verdict: refused\. softmax.cl does not build'
+    # a row's probabilities do not add up to 1: no other kernel does it
+    sed 's/exp(z\[c\] - largest) \/ sum/exp(z[c] - largest)/' "$root/kernels/softmax.cl" >broken/softmax.cl
+    fails 'can be trained on' doctor
+    check 'doctor: what is wrong is named' has_line out 'verdict: refused\. .*softmax'
+    check 'doctor: how to see it again' has_line out 'again: clmlp verify --device .* --only softmax.* --shape "B='
     cp "$root/kernels/softmax.cl" broken
     unset CLMLP_KERNEL_DIR
     ;;
@@ -514,8 +537,30 @@ case $commands in
     done
     ;;
 esac
+succeeds verify --backend reference --only softmax --shape 'B=7 C=10' --seed 5
+check 'verify --shape: one check' has_line out '^1 checks on .* 1 passed, 0 failed'
+succeeds verify --backend reference --only linear_forward --quiet
+refuses 'it needs the operation' verify --shape 'B=7 C=10'
+fails 'is no shape of softmax' verify --backend reference --only softmax --shape 'B=7'
+fails 'no such operation' verify --backend reference --only softmin
+refuses 'has to be a whole number' verify --seed -1
+
 case $commands-$backends in
 *verify*opencl*)
+    # products that are wrong for CPU devices: the others are used
+    sed 's/z + load_some(b + n + j, count)/z/' "$root/kernels/gemm_cpu.cl" >broken/gemm_cpu.cl
+    export CLMLP_KERNEL_DIR="$temporary/broken"
+    run devices
+    if grep -q '\[CPU\]' out; then
+        succeeds doctor --json doctor.json
+        check 'doctor: usable with the others' has_line out 'verdict: usable with clblast.* native computes wrongly here'
+        check 'doctor: what is wrong in JSON' has_line doctor.json '"wrong": "native"'
+        fails 'self-test|native is not used' train --data data --backend opencl --gemm native
+        succeeds train --data data --backend opencl --epochs 1 --batch 32
+        check 'the wrong provider is named and left out' has_line err 'native is not used on '
+    fi
+    cp "$root/kernels/gemm_cpu.cl" broken
+    unset CLMLP_KERNEL_DIR
     # the sign of the step
     sed 's/w\[i\] - /w[i] + /; s/-= /+= /' "$root/kernels/update.cl" >broken/update.cl
     check 'update.cl is broken now' [ "$(cmp -s broken/update.cl "$root/kernels/update.cl" && echo same)" != same ]
@@ -523,6 +568,11 @@ case $commands-$backends in
     fails 'checks failed' verify --backend opencl --json verify.json
     check 'verify names the operation' has_line out '^(linear_backward_)?update .*FAILED'
     check "verify's JSON: red" has_line verify.json '"passed": false'
+    check "verify's JSON: driver" has_line verify.json '"driver": "'
+    check "verify's JSON: how to see it again" has_line verify.json '"repeat": "clmlp verify --device [0-9:]* '
+    again=$(sed -n 's/^ *again: clmlp //p' out | head -n 1)
+    eval "fails 'checks failed' $again"
+    check 'what verify prints repeats the failure' has_line out '^1 checks on .* 0 passed, 1 failed'
     unset CLMLP_KERNEL_DIR
     ;;
 esac

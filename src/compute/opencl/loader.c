@@ -165,16 +165,18 @@ static int is_render_node(const struct dirent *entry)
 
 static void examine_node(const struct listener *listener, const char *path)
 {
-    char remedy[256];
+    char remedy[256], names[4096];
     struct stat about;
+    struct group group, *found = NULL;
     if (!access(path, R_OK | W_OK)) {
         tell(listener, CLM_FINDING_GOOD, NULL, "%.280s may be opened", path);
         return;
     }
     const char *const why = strerror(errno);
-    const struct group *const group = stat(path, &about) ? NULL : getgrgid(about.st_gid);
     snprintf(remedy, sizeof remedy, "join its group, and log in again: sudo usermod -aG %s $USER",
-             group ? group->gr_name : "render");
+             stat(path, &about) || getgrgid_r(about.st_gid, &group, names, sizeof names, &found) || !found
+                 ? "render"
+                 : found->gr_name);
     tell(listener, CLM_FINDING_BAD, remedy, "%.280s may not be opened (%s)", path, why);
 }
 

@@ -568,10 +568,16 @@ clm_status clm_devices_list(const char *selector, struct clm_device **devices, s
     return CLM_OK;
 }
 
-clm_status clm_devices_find(struct clm_device **devices, size_t *count, struct clm_error *error)
+clm_status clm_devices_find(const char *selector, struct clm_device **devices, size_t *count,
+                            struct clm_error *error)
 {
     cl_device_id *ids = NULL;
-    const clm_status status = opencl_devices(devices, &ids, count, error);
+    size_t found = 0;
+    *count = 0;
+    const clm_status status = opencl_devices(devices, &ids, &found, error);
+    for (size_t d = 0; status == CLM_OK && d < found; d++)
+        if (opencl_preference(&(*devices)[d], selector) > 0)
+            (*devices)[(*count)++] = (*devices)[d];
     free(ids);
     return status;
 }

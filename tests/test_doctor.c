@@ -1,0 +1,210 @@
+/* What stands between the program and a device is named, with a remedy; and a device's wrong kernels are noticed before use. */
+#include "compute/opencl/loader.h"
+#include "support/support.h"
+#include "support/verdict.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- what was found ---- */
+
+#define FINDINGS_MAX 32
+
+struct findings {
+    struct clm_finding list[FINDINGS_MAX];
+    size_t count;
+};
+
+static void hear(void *user, const struct clm_finding *finding)
+{
+    struct findings *const findings = user;
+    ck_assert_uint_lt(findings->count, FINDINGS_MAX);
+    ck_assert(finding->section[0] && finding->what[0]);
+    /* what is wrong has a remedy, what is good needs none */
+    ck_assert_int_eq(finding->remedy[0] != 0, finding->severity != CLM_FINDING_GOOD);
+    findings->list[findings->count++] = *finding;
+}
+
+static const struct clm_finding *finding_of(const struct findings *findings, const char *text)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        if (strstr(findings->list[i].what, text))
+            return &findings->list[i];
+    ck_abort_msg("nothing is said of %s", text);
+}
+
+static void expect(const struct findings *findings, enum clm_severity severity, const char *text,
+                   const char *remedy)
+{
+    const struct clm_finding *const finding = finding_of(findings, text);
+    if (finding->severity != severity || (remedy && !strstr(finding->remedy, remedy)))
+        ck_abort_msg("severity %d: %s; remedy: %s", finding->severity, finding->what, finding->remedy);
+}
+
+/* ---- drivers ---- */
+
+static void put_icd(const char *directory, const char *name, const char *library)
+{
+    free(test_file(directory, name, library, strlen(library)));
+}
+
+START_TEST(drivers_are_told_apart)
+{
+    struct findings findings = {0};
+    char *const directory = test_directory();
+    put_icd(directory, "a-missing.icd", "libnosuchdriver.so.1\n");
+    put_icd(directory, "b-empty.icd", "");
+    put_icd(directory, "c-other.icd", "libm.so.6");
+    put_icd(directory, "d-no-icd.txt", "libnosuchdriver.so.2");
+    loader_examine_drivers(directory, hear, &findings);
+    ck_assert_uint_eq(findings.count, 3);
+    expect(&findings, CLM_FINDING_BAD, "a-missing.icd: libnosuchdriver.so.1 does not load: ", "again");
+    expect(&findings, CLM_FINDING_BAD, "b-empty.icd is empty", "first line");
+    expect(&findings, CLM_FINDING_BAD, "libm.so.6 loads, but has no clIcdGetPlatformIDsKHR", "again");
+    test_directory_remove(directory);
+}
+END_TEST
+
+START_TEST(no_driver_is_told_with_what_to_install)
+{
+    struct findings findings = {0};
+    char *const directory = test_directory();
+    loader_examine_drivers(directory, hear, &findings);
+    expect(&findings, CLM_FINDING_BAD, "has no .icd file", "pocl-opencl-icd");
+    loader_examine_drivers("/no/such/folder", hear, &findings);
+    expect(&findings, CLM_FINDING_BAD, "/no/such/folder does not exist", "pocl-opencl-icd");
+    ck_assert_uint_eq(findings.count, 2);
+    test_directory_remove(directory);
+}
+END_TEST
+
+/* A file by itself, and a library by itself, as OCL_ICD_VENDORS may name them. */
+START_TEST(one_driver_may_be_named)
+{
+    struct findings findings = {0};
+    char *const directory = test_directory();
+    char *const path = test_file(directory, "one.icd", "libnosuchdriver.so.1", 20);
+    loader_examine_drivers(path, hear, &findings);
+    loader_examine_drivers("libnosuchdriver.so.7", hear, &findings);
+    ck_assert_uint_eq(findings.count, 2);
+    expect(&findings, CLM_FINDING_BAD, "one.icd: libnosuchdriver.so.1 does not load", NULL);
+    expect(&findings, CLM_FINDING_BAD, "libnosuchdriver.so.7 does not load", NULL);
+    free(path);
+    test_directory_remove(directory);
+}
+END_TEST
+
+START_TEST(this_machine_has_a_driver_and_a_platform)
+{
+    struct findings findings = {0};
+    clm_examine_loader(hear, &findings);
+    expect(&findings, CLM_FINDING_GOOD, " loads and offers ", NULL);
+    const struct clm_finding *const platform = finding_of(&findings, " device");
+    ck_assert_str_eq(platform->section, "platforms");
+}
+END_TEST
+
+/* ---- render nodes ---- */
+
+/* As a user who may not: root may open everything. */
+static struct findings nodes_as_nobody(const char *directory)
+{
+    struct findings findings = {0};
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (!child) {
+        const bool is_nobody = getuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0);
+        loader_examine_nodes(directory, hear, &findings);
+        _exit(is_nobody && write(ends[1], &findings, sizeof findings) == sizeof findings ? 0 : 1);
+    }
+    close(ends[1]);
+    size_t size = 0;
+    ssize_t got;
+    while (size < sizeof findings &&
+           (got = read(ends[0], (char *)&findings + size, sizeof findings - size)) > 0)
+        size += (size_t)got;
+    close(ends[0]);
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    return findings;
+}
+
+START_TEST(a_node_that_may_not_be_opened_names_the_group_to_join)
+{
+    char *const directory = test_directory();
+    char *const closed = test_file(directory, "renderD128", "", 0), *const open = test_file(
+                                                                        directory, "renderD129", "", 0);
+    free(test_file(directory, "card0", "", 0));
+    ck_assert_int_eq(chmod(directory, 0755), 0);
+    ck_assert_int_eq(chmod(closed, 0), 0);
+    ck_assert_int_eq(chmod(open, 0666), 0);
+    const struct findings findings = nodes_as_nobody(directory);
+    ck_assert_uint_eq(findings.count, 2);
+    expect(&findings, CLM_FINDING_BAD, "renderD128 may not be opened (Permission denied)",
+           "sudo usermod -aG ");
+    expect(&findings, CLM_FINDING_GOOD, "renderD129 may be opened", NULL);
+    free(closed);
+    free(open);
+    test_directory_remove(directory);
+}
+END_TEST
+
+START_TEST(no_node_is_no_fault)
+{
+    struct findings findings = {0};
+    loader_examine_nodes("/no/such/folder", hear, &findings);
+    expect(&findings, CLM_FINDING_NOTE, "/no/such/folder has none", "none needed without a GPU");
+}
+END_TEST
+
+/* ---- the self-test before use ---- */
+
+START_TEST(a_device_that_gets_rows_wrong_is_refused)
+{
+    static const struct {
+        const char *file, *from, *to, *operation;
+    } lines[] = {
+        {"gather.cl", "is_ordered ? order[first + r] : first + r", "first + r", "gather"},
+        {"softmax.cl", "p[c] = exp(z[c] - largest) / sum", "p[c] = exp(z[c] - largest)", "softmax gives"},
+        {"softmax.cl", "(c == label ? 1.0f : 0.0f)) / B", "(c == label ? 1.0f : 0.0f))",
+         "softmax_xent gives"},
+        {"softmax.cl", "group < groups", "group < groups - 1", "softmax_xent's loss"},
+    };
+    char *const directory = kernel_folder(lines[_i].file, lines[_i].from, lines[_i].to);
+    const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE")};
+    struct clm_backend *backend = NULL;
+    struct clm_error error = {0};
+    ck_assert_int_eq(setenv("CLMLP_KERNEL_DIR", directory, 1), 0);
+    ck_assert_int_eq(clm_backend_open(&options, &backend, &error), CLM_ERROR_WRONG);
+    unsetenv("CLMLP_KERNEL_DIR");
+    ck_assert_ptr_null(backend);
+    if (!strstr(error.message, lines[_i].operation) || !strstr(error.message, "clmlp doctor"))
+        ck_abort_msg("%s", error.message);
+    test_directory_remove(directory);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("doctor");
+    TCase *const loader = tcase_create("loader"), *const devices = tcase_create("devices");
+    tcase_set_timeout(devices, 120);
+    tcase_add_test(loader, drivers_are_told_apart);
+    tcase_add_test(loader, no_driver_is_told_with_what_to_install);
+    tcase_add_test(loader, one_driver_may_be_named);
+    tcase_add_test(loader, this_machine_has_a_driver_and_a_platform);
+    tcase_add_test(loader, a_node_that_may_not_be_opened_names_the_group_to_join);
+    tcase_add_test(loader, no_node_is_no_fault);
+    tcase_add_loop_test(devices, a_device_that_gets_rows_wrong_is_refused, 0, 4);
+    suite_add_tcase(suite, loader);
+    suite_add_tcase(suite, devices);
+    return test_run(suite);
+}
