@@ -437,11 +437,19 @@ static clm_status descend_forward(struct gemm_provider *gemm, const struct tenso
     return launch(gemm, UPDATE_FORWARD, &share, arguments, COUNT(arguments), error);
 }
 
+/* Local floats of head. */
+static size_t head_room(const struct native *native, size_t C)
+{
+    return C * (HEAD_ROWS + panel_columns(native));
+}
+
 /* W has to be a single panel. */
 static bool has_head(struct gemm_provider *gemm, const struct linear *layer, size_t B)
 {
     (void)B;
-    return layer->W.rows <= panel_columns(native_of(gemm));
+    const struct native *const native = native_of(gemm);
+    const size_t C = layer->W.rows;
+    return C <= panel_columns(native) && head_room(native, C) <= native->local_memory / sizeof(float);
 }
 
 static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
@@ -454,8 +462,7 @@ static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const
                                    size_min(size_min(X->rows, METRICS_SLOTS), native->units));
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, C = (cl_int)dZ->columns;
     const cl_int rows = (cl_int)divide_up(X->rows, groups), wants_input = dX != NULL;
-    const struct share share = {.pack_bytes =
-                                    dZ->columns * (HEAD_ROWS + panel_columns(native)) * sizeof(float),
+    const struct share share = {.pack_bytes = head_room(native, dZ->columns) * sizeof(float),
                                 .groups = {divide_up(X->rows, (size_t)rows), 1}};
     void *const input_gradient = dX ? dX->memory : dZ->memory; /* where it is not wanted not looked at */
     clm_status status = expect_panels(gemm, layer, error);
