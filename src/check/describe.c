@@ -105,14 +105,14 @@ static bool parse_size(const char *word, const char *name, size_t *out)
     return !*end;
 }
 
-static bool parse_real(const char *word, const char *name, double *out)
+static bool parse_real(const char *word, const char *name, double most, double *out)
 {
     const size_t length = strlen(name);
     char *end;
     if (strncmp(word, name, length) != 0 || word[length] != '=')
         return false;
     *out = strtod(word + length + 1, &end);
-    return end != word + length + 1 && !*end && *out >= 0 && *out <= 2;
+    return end != word + length + 1 && !*end && *out >= 0 && *out <= most;
 }
 
 /* "3x32x32": channels, height and width. */
@@ -148,11 +148,12 @@ static bool parse_word(const char *word, struct variant *v)
         changes->flip = true;
     else
         return parse_picture(word, v) || parse_size(word, "shift", &changes->shift) ||
-               parse_size(word, "cutout", &changes->cutout) || parse_real(word, "noise", &changes->noise) ||
-               parse_real(word, "mixup", &changes->mixup) || parse_size(word, "B", &v->B) ||
+               parse_size(word, "cutout", &changes->cutout) ||
+               parse_real(word, "noise", 2, &changes->noise) ||
+               parse_real(word, "mixup", 2, &changes->mixup) || parse_size(word, "B", &v->B) ||
                parse_size(word, "I", &v->I) || parse_size(word, "O", &v->O) || parse_size(word, "C", &v->O) ||
                parse_size(word, "N", &v->N) || parse_size(word, "first", &v->first) ||
-               parse_real(word, "momentum", &v->momentum) || parse_real(word, "l2", &v->l2);
+               parse_real(word, "momentum", 1, &v->momentum) || parse_real(word, "l2", 1, &v->l2);
     return true;
 }
 
