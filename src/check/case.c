@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHRINK_SECONDS 20.0
+#define SHRINK_SECONDS   20.0
+#define WAYS_OF_VARIANTS 16 /* to make one simpler */
+#define WAYS_OF_STEPS    8
 
 const char *case_name(const struct check_case *which)
 {
@@ -59,6 +61,13 @@ static bool halve(size_t *size)
     const bool is_larger = *size > 1;
     *size /= is_larger ? 2 : 1;
     return is_larger;
+}
+
+static bool take_a_quarter(size_t *size)
+{
+    const size_t quarter = *size / 4;
+    *size -= quarter;
+    return quarter > 0;
 }
 
 static bool decrease(size_t *size)
@@ -128,8 +137,14 @@ static bool simplify_variant(struct variant *v, int k)
     case 9:
         return v->N && halve_rows_of_data(v);
     case 10:
-        return decrease(&v->B);
+        return take_a_quarter(&v->B);
     case 11:
+        return take_a_quarter(&v->I);
+    case 12:
+        return take_a_quarter(&v->O);
+    case 13:
+        return decrease(&v->B);
+    case 14:
         return decrease(&v->I);
     default:
         return decrease(&v->O);
@@ -186,7 +201,7 @@ clm_status case_shrink(struct clm_backend *device, struct clm_backend *reference
                        struct clm_error *error)
 {
     const double begin = clock_seconds();
-    const int ways = which->operation ? 13 : 8;
+    const int ways = which->operation ? WAYS_OF_VARIANTS : WAYS_OF_STEPS;
     struct check_case smallest = *which;
     struct clm_check check;
     bool is_smaller = true;

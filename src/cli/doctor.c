@@ -38,6 +38,7 @@ struct patient {
     enum verdict verdict;
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers */
     char reason[NAMES_MAX + 4096];           /* why it is refused */
+    size_t left_out;                         /* checks */
     bool is_shared_tested;                   /* what has no products needs only one test */
     json_t *checks;
 };
@@ -172,6 +173,7 @@ static void examine_provider(struct patient *patient, struct clm_backend *backen
         return;
     }
     patient->is_shared_tested = true;
+    patient->left_out += part.left_out;
     tell_part(&part, name, seconds_now() - begin);
     add_name(passed ? patient->right : patient->wrong, name);
     if (part.has_shared_failure) {
