@@ -199,6 +199,7 @@ END_TEST
 START_TEST(a_choice_of_a_near_batch_is_tried_first)
 {
     spoil = SPOIL_LARGE;
+    slowness = 30000;
     struct clm_backend *const backend = open_auto();
     ck_assert_int_eq(prepare(backend, 33), CLM_OK);
     ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
@@ -248,6 +249,7 @@ static clm_status spoilt_descend_forward(struct gemm_provider *gemm, const struc
 
 START_TEST(a_wrong_fused_update_is_seen)
 {
+    slowness = 30000;
     first = *right;
     first.name = "first";
     first.fuses = always_fuses;

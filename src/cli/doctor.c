@@ -38,6 +38,7 @@ struct patient {
     enum verdict verdict;
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers */
     char reason[NAMES_MAX + 4096];           /* why it is refused */
+    size_t left_out;                         /* checks */
     bool is_shared_tested;                   /* what has no products needs only one test */
     json_t *checks;
 };
@@ -172,6 +173,7 @@ static void examine_provider(struct patient *patient, struct clm_backend *backen
         return;
     }
     patient->is_shared_tested = true;
+    patient->left_out += part.left_out;
     tell_part(&part, name, seconds_now() - begin);
     add_name(passed ? patient->right : patient->wrong, name);
     if (part.has_shared_failure) {
@@ -313,7 +315,10 @@ static int doctor(struct arguments *arguments)
         return EXIT_FAILED;
     if (status != CLM_OK)
         return fail_command("doctor", &error);
-    if (!count)
+    if (!count && arguments->selector && strcmp(arguments->selector, "auto") != 0)
+        complain("doctor", "no OpenCL device is %s; without --device doctor looks at all there are",
+                 arguments->selector);
+    else if (!count)
         complain(
             "doctor",
             "the OpenCL platforms have no device; install your GPU's driver, or pocl-opencl-icd to compute "

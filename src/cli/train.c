@@ -17,7 +17,7 @@ struct arguments {
     const char *init;
     enum clm_standardise standardise;
     struct clm_train_options train;
-    bool is_quiet;
+    bool is_quiet, has_batch;
     const struct clm_backend *backend;
     struct clm_epoch last; /* finished */
 };
@@ -31,7 +31,7 @@ static const struct argp_option options[] = {
      3},
     {NULL, 0, NULL, 0, "Training:", 4},
     {"epochs", KEY_EPOCHS, "N", 0, "passes over the training set (default: 10)", 4},
-    {"batch", KEY_BATCH, "N", 0, "rows of a minibatch (default: 128)", 4},
+    {"batch", KEY_BATCH, "N", 0, "rows of a minibatch (default: 128, or all where they are fewer)", 4},
     {"lr", KEY_LEARNING_RATE, "ETA", 0, "learning rate (default: 0.1)", 4},
     {"schedule", KEY_SCHEDULE, "NAME", 0,
      "how it changes over the epochs: cooldown (default; the last tenth of the epochs, none of fewer than "
@@ -128,6 +128,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         train->epochs = read_count(state, "--epochs", text, 1);
         return 0;
     case KEY_BATCH:
+        arguments->has_batch = true;
         train->batch = read_count(state, "--batch", text, 1);
         return 0;
     case KEY_LEARNING_RATE:
@@ -219,10 +220,9 @@ static void print_header(const struct clm_data_options *asked, const struct clm_
 static void print_inputs(enum clm_standardise how, const struct clm_standardised *fitted, size_t features)
 {
     if (how == CLM_STANDARDISE_GLOBAL)
-        printf(
-            "inputs    standardised by mean %.6g and deviation %.6g of all values in %zu training rows%s\n",
-            fitted->mean, fitted->deviation, fitted->rows,
-            fitted->constant ? "; they never change, and so are 0" : "");
+        printf("inputs    standardised by mean %.6g and deviation %.6g of all values in %zu training rows%s",
+               fitted->mean, fitted->deviation, fitted->rows,
+               fitted->constant ? "; they never change, and so are 0" : "");
     if (how == CLM_STANDARDISE_FEATURE)
         printf("inputs    standardised, each of %zu features by its mean and deviation in %zu training rows",
                features, fitted->rows);
@@ -385,6 +385,8 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
     clm_status status = clm_data_open(&arguments->data, &data, error);
     if (status != CLM_OK)
         return status;
+    if (!arguments->has_batch && clm_data_rows(data, CLM_TRAIN) < arguments->train.batch)
+        arguments->train.batch = clm_data_rows(data, CLM_TRAIN);
     const struct sizes layers =
         layer_widths(clm_data_features(data), &arguments->hidden, clm_data_classes(data));
     const struct clm_model_options model_options = {.sizes = layers.values,
