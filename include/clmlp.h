@@ -192,8 +192,8 @@ struct clm_data_options {
     enum clm_split validation_by;
     uint64_t validation_seed; /* random, stratified: the same seed and labels hold out the same rows */
     size_t limit;             /* keep the first N training rows of what is left; 0 keeps all */
-    /* Bytes of the host's memory that the data may take, 0 for any; idx and npy that are not compressed take none, for
-     * their values stay in the file. */
+    /* Bytes of the host's memory that the data may take, 0 for any. Values of idx of bytes, and of npy of uint8 or
+     * float32 in C order, that are not compressed take none: they stay in the file. */
     uint64_t memory;
 
     /* An option below is CLM_ERROR_ARGUMENT with data of a format that has no use for it. */
@@ -419,7 +419,7 @@ CLM_MUST_CHECK clm_status clm_augmented_sheet(const struct clm_data *data, enum 
 struct clm_train_options {
     size_t epochs, batch;
     enum clm_resident resident;
-    /* Rows that are shuffled together, in blocks of about a megabyte that an epoch draws from the whole set; 0: all rows
+    /* Rows that are shuffled together, in blocks of a megabyte or less that an epoch draws from the whole set; 0: all rows
      * where they are resident, else what there is room for. Rounded down to whole blocks. Data that is streamed and data
      * that is resident give the same bits for the same shard. */
     size_t shard;

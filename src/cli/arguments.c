@@ -559,9 +559,10 @@ const struct argp device_arguments = {.options = device_options, .parser = parse
 
 static const struct argp_option memory_options[] = {
     {"memory", KEY_MEMORY, "SIZE", 0,
-     "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx and npy that "
-     "are not "
-     "compressed stay in their files), half for a device that has no memory of its own (default: what there "
+     "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx of bytes and "
+     "npy of "
+     "uint8 or float32 stay in their files), half for a device that has no memory of its own (default: what "
+     "there "
      "is)",
      2},
     {"device-memory", KEY_DEVICE_MEMORY, "SIZE", 0,
@@ -589,7 +590,8 @@ const struct argp memory_arguments = {.options = memory_options, .parser = parse
 void limit_memory(const struct memory_limits *limits, struct clm_data_options *data,
                   struct clm_backend_options *backend)
 {
-    data->memory = limits->host / 2;
+    /* of one byte, too, a half is a limit */
+    data->memory = limits->host - limits->host / 2;
     backend->host_memory = limits->host;
     backend->device_memory = limits->device;
 }

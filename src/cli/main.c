@@ -67,7 +67,7 @@ static void lose_data(int signal)
 {
     (void)signal;
     static const char sentence[] =
-        "\nclmlp: a data file became shorter, or its disk failed, while it was read; nothing was written, "
+        "\nclmlp: a data file became shorter, or its disk failed, while it was read; "
         "run it again\n";
     const ssize_t unused = write(STDERR_FILENO, sentence, sizeof sentence - 1);
     (void)unused;

@@ -56,7 +56,7 @@ static const struct argp_option options[] = {
      "next one while this one is computed on",
      4},
     {"shard", KEY_SHARD, "ROWS", 0,
-     "rows that are shuffled together, drawn from the whole set in blocks of about a megabyte (default: all "
+     "rows that are shuffled together, drawn from the whole set in small blocks (default: all "
      "where "
      "they are resident, else what there is room for); resident or not, the same shard gives the same bits",
      4},

@@ -37,7 +37,7 @@ clm_status clm_backend_open(const struct clm_backend_options *options, struct cl
         return status;
     limit_memory(*out, options->device_memory, "--device-memory");
     if ((*out)->uses_host_memory)
-        limit_memory(*out, options->host_memory / 2, "half of --memory");
+        limit_memory(*out, options->host_memory - options->host_memory / 2, "half of --memory");
     return CLM_OK;
 }
 

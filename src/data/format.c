@@ -294,8 +294,8 @@ static clm_status check_memory(const char *path, const struct format *format, ui
     return clm_fail(
         error, CLM_ERROR_MEMORY,
         "%s: has %.1f MiB and is read into memory, where half of --memory is %.1f MiB; raise it, or "
-        "convert the file where there is memory (clmlp data convert --to npy): npy and idx "
-        "stay in their files",
+        "convert the file where there is memory (clmlp data convert --to npy): npy of uint8 "
+        "and float32, and idx of bytes, stay in their files",
         path, mebibytes((uint64_t)about.st_size), mebibytes(memory));
 }
 

@@ -4,14 +4,19 @@
 
 #include <stdlib.h>
 
-#define BLOCK_BYTES ((size_t)1 << 20) /* a disk reads them in one go, and a shard has enough of them */
+#define BLOCK_BYTES ((size_t)1 << 20) /* at most: a disk reads them in one go */
+#define BLOCKS_LEAST                                                                                         \
+    64 /* of a shard: rows that lie together in the set, perhaps of one class, are few of it */
 
-size_t order_block(size_t batch, size_t row_bytes)
+size_t order_block(size_t shard, size_t batch, size_t row_bytes)
 {
-    size_t bytes;
-    if (!size_mul(batch, row_bytes, &bytes) || bytes >= BLOCK_BYTES)
-        return batch;
-    return (BLOCK_BYTES + bytes - 1) / bytes * batch;
+    const size_t most = size_max(1, size_min(BLOCK_BYTES / row_bytes, shard / BLOCKS_LEAST));
+    size_t block = size_min(batch, most);
+    while (batch % block)
+        block--;
+    while (block >= batch && block <= most / 2)
+        block *= 2;
+    return block;
 }
 
 clm_status order_create(size_t rows, size_t shard, size_t block, bool is_shuffled, struct epoch_order *out,

@@ -20,8 +20,9 @@ struct epoch_order {
     struct philox random;
 };
 
-/* Rows of a block for minibatches of `batch` rows of `row_bytes` bytes: whole minibatches. */
-size_t order_block(size_t batch, size_t row_bytes);
+/* Rows of a block for shards of `shard` rows of `row_bytes` bytes, a multiple of `batch`: a megabyte or less, so that a shard has
+ * some dozens of blocks and a minibatch is never of one alone. It divides `batch`, or is a power of two times as large. */
+size_t order_block(size_t shard, size_t batch, size_t row_bytes);
 
 /* `shard` is a multiple of `block`, or at least `rows`. */
 CLM_MUST_CHECK clm_status order_create(size_t rows, size_t shard, size_t block, bool is_shuffled,

@@ -21,12 +21,13 @@ static size_t rows_in(const struct clm_backend *be, const struct clm_data *data,
     return size_min(bytes / (row + other_bytes), be->allocation_limit / row);
 }
 
-/* Whole blocks of at most `rows` rows, where that is at least a minibatch. Blocks are minibatches where there is no room
- * for more. */
+/* At most `rows` rows, which are a minibatch at least: whole minibatches and whole blocks. The blocks are those that the
+ * shard gets which comes out, so that it gives the same ones when it is asked for. */
 static struct residency shards_of(size_t rows, size_t batch, size_t row_bytes, bool is_streamed)
 {
-    const size_t large = order_block(batch, row_bytes), block = rows < large ? batch : large;
-    return (struct residency){rows / block * block, block, is_streamed};
+    const size_t whole = rows / batch * batch, block = order_block(whole, batch, row_bytes),
+                 shard = whole / block * block;
+    return (struct residency){shard, order_block(shard, batch, row_bytes), is_streamed};
 }
 
 static clm_status fail_small(const struct clm_backend *be, const struct clm_data *data, size_t batch,
@@ -49,9 +50,9 @@ clm_status residency_choose(const struct clm_backend *be, const struct clm_data 
     const bool fits = wish->rows_together <= rows_in(be, data, left);
     const bool is_streamed =
         wish->resident == CLM_RESIDENT_NO || (wish->resident == CLM_RESIDENT_AUTO && !fits);
-    const size_t few = (all + SHARDS_LEAST - 1) / SHARDS_LEAST, block = order_block(batch, row_bytes);
+    const size_t few = (all + SHARDS_LEAST - 1) / SHARDS_LEAST, block = order_block(all, batch, row_bytes);
     const size_t most = rows_in(be, data, left / 2);
-    size_t shard = wish->shard ? size_max(wish->shard, batch) : is_streamed ? round_up(few, block) : all;
+    size_t shard = wish->shard ? size_max(wish->shard, batch) : is_streamed ? round_up(few, batch) : all;
     if (is_streamed && wish->shard && shard > most && most >= batch)
         return clm_fail(
             error, CLM_ERROR_MEMORY,
