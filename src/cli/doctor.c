@@ -315,7 +315,10 @@ static int doctor(struct arguments *arguments)
         return EXIT_FAILED;
     if (status != CLM_OK)
         return fail_command("doctor", &error);
-    if (!count)
+    if (!count && arguments->selector)
+        complain("doctor", "--device %s means none of the devices; `clmlp devices' lists them",
+                 arguments->selector);
+    else if (!count)
         complain(
             "doctor",
             "the OpenCL platforms have no device; install your GPU's driver, or pocl-opencl-icd to compute "
