@@ -315,8 +315,8 @@ static int doctor(struct arguments *arguments)
         return EXIT_FAILED;
     if (status != CLM_OK)
         return fail_command("doctor", &error);
-    if (!count && arguments->selector && strcmp(arguments->selector, "auto") != 0)
-        complain("doctor", "no OpenCL device is %s; without --device doctor looks at all there are",
+    if (!count && arguments->selector)
+        complain("doctor", "--device %s means none of the devices; `clmlp devices' lists them",
                  arguments->selector);
     else if (!count)
         complain(

@@ -205,6 +205,9 @@ void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
 /* What helps a platform that sees no device. */
 static const char *hint_for(const char *platform)
 {
+    if (strcasestr(platform, "portable computing language"))
+        return "PoCL needs a folder to write to: export POCL_CACHE_DIR=/tmp/pocl, or a HOME that can be "
+               "written";
     if (strcasestr(platform, "rusticl"))
         return "name Mesa's driver for your GPU, as in RUSTICL_ENABLE=radeonsi (iris, nouveau, asahi; "
                "llvmpipe is the CPU)";
