@@ -281,6 +281,8 @@ clm_status gather(struct clm_backend *be, const struct resident *data, const str
 static clm_status expect_like(const char *operation, const char *name, const struct tensor *tensor,
                               const struct tensor *W, struct clm_error *error)
 {
+    if (!tensor)
+        return clm_fail(error, CLM_ERROR_SHAPE, "%s: %s is missing", operation, name);
     if (tensor->panel == W->panel)
         return expect(operation, name, tensor, TENSOR_REAL, W->rows, W->columns, error);
     return clm_fail(error, CLM_ERROR_SHAPE,

@@ -8,13 +8,13 @@
 
 clm_status mapping_open(const char *path, int file, size_t size, struct mapping *out, struct clm_error *error)
 {
+    out->start = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+    out->size = size;
+    if (out->start != MAP_FAILED)
+        return CLM_OK;
     *out = (struct mapping){0};
-    void *const start = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
-    if (start == MAP_FAILED)
-        return clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be mapped: %s", path, size,
-                        strerror(errno));
-    *out = (struct mapping){start, size};
-    return CLM_OK;
+    return clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be mapped: %s", path, size,
+                    strerror(errno));
 }
 
 void mapping_close(struct mapping *mapping)
