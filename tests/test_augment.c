@@ -4,6 +4,7 @@
 #include "compute/opencl/program.h"
 #include "nn/network.h"
 #include "support/fixtures.h"
+#include "support/philox_answers.h"
 #include "support/support.h"
 
 #include <check.h>
@@ -860,20 +861,9 @@ static void open_device(struct opencl_device *device)
     free(ids);
 }
 
-/* Random123's kat_vectors for philox4x32 with 10 rounds, one block at a time and 16 at once. */
+/* One block at a time, and 16 at once. */
 START_TEST(the_device_knows_the_answers)
 {
-    static const struct {
-        uint32_t counter[4], key[2], expected[4];
-    } known[] = {
-        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
-         {0xffffffff, 0xffffffff},
-         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
-         {0xa4093822, 0x299f31d0},
-         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
-    };
     static const char *const options[2] = {"-cl-std=CL1.2", "-cl-std=CL1.2 -DWORDS=uint16"};
     static const size_t lanes[2] = {1, 16};
     struct opencl_device device;
@@ -893,11 +883,12 @@ START_TEST(the_device_knows_the_answers)
         unsetenv("CLMLP_KERNEL_DIR");
         ck_assert_done(status);
         ck_assert_done(opencl_kernel_create(program, "blocks", &kernel, &error));
-        for (size_t k = 0; k < COUNT_OF(known); k++) {
+        for (size_t k = 0; k < PHILOX_ANSWERS; k++) {
             uint32_t out[64];
-            run_block(&device, kernel, known[k].counter, known[k].key, out, 4 * lanes[wide] * sizeof *out);
+            run_block(&device, kernel, philox_answers[k].counter, philox_answers[k].key, out,
+                      4 * lanes[wide] * sizeof *out);
             for (size_t i = 0; i < 4 * lanes[wide]; i++)
-                ck_assert_uint_eq(out[i], known[k].expected[i / lanes[wide]]);
+                ck_assert_uint_eq(out[i], philox_answers[k].expected[i / lanes[wide]]);
         }
         clReleaseKernel(kernel);
         clReleaseProgram(program);

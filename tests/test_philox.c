@@ -1,29 +1,18 @@
 /* Philox against Random123's known answers, and what is drawn from it. */
 #include "base/philox.h"
 
+#include "support/philox_answers.h"
 #include "support/support.h"
 
 #include <stdlib.h>
 
-/* Random123's kat_vectors for philox4x32 with 10 rounds. */
 START_TEST(test_known_answers)
 {
-    static const struct {
-        uint32_t counter[4], key[2], expected[4];
-    } known[] = {
-        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
-         {0xffffffff, 0xffffffff},
-         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
-         {0xa4093822, 0x299f31d0},
-         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    for (size_t i = 0; i < PHILOX_ANSWERS; i++) {
         uint32_t out[4];
-        philox4x32_10(known[i].counter, known[i].key, out);
+        philox4x32_10(philox_answers[i].counter, philox_answers[i].key, out);
         for (int j = 0; j < 4; j++)
-            ck_assert_uint_eq(out[j], known[i].expected[j]);
+            ck_assert_uint_eq(out[j], philox_answers[i].expected[j]);
     }
 }
 END_TEST

@@ -29,6 +29,14 @@ static inline struct tensor tensor_first_rows(const struct tensor *of, size_t ro
     return view;
 }
 
+/* The same of a row's first `columns` elements: labels of a ragged batch. */
+static inline struct tensor tensor_first_columns(const struct tensor *of, size_t columns)
+{
+    struct tensor view = *of;
+    view.columns = columns;
+    return view;
+}
+
 /* Elements that a tensor takes in memory. */
 static inline size_t tensor_room(const struct tensor *tensor)
 {

@@ -206,12 +206,13 @@ static clm_status gather_into(struct network *net, struct tensor *inputs, const 
     const clm_status status = check_rows(net, batch->rows, error);
     if (status != CLM_OK)
         return status;
-    struct tensor X = tensor_first_rows(inputs, batch->rows), labels = view(&net->labels, 1, batch->rows);
+    struct tensor X = tensor_first_rows(inputs, batch->rows),
+                  labels = tensor_first_columns(&net->labels, batch->rows);
     net->is_mixed = batch->augmentation && batch->augmentation->changes.mixup > 0;
     if (!batch->augmentation)
         return gather(net->be, batch->data, batch->order, batch->first, NULL, &X, &labels, error);
     struct augmentation augmentation = *batch->augmentation;
-    struct tensor partners = view(&net->mixture.partners, 1, batch->rows);
+    struct tensor partners = tensor_first_columns(&net->mixture.partners, batch->rows);
     augmentation.position = batch->position;
     augmentation.partners = &partners;
     net->mixture.share = augmentation_share(&augmentation);
@@ -285,8 +286,8 @@ static clm_status propagate(struct network *net, size_t rows, const struct gradi
     const size_t last = net->depth - 1;
     clm_status status = forward(net, rows, last, error);
     struct tensor dZ = tensor_first_rows(&net->outputs[last], rows);
-    const struct tensor labels = view(&net->labels, 1, rows);
-    const struct mixture mixture = {view(&net->mixture.partners, 1, rows), net->mixture.share};
+    const struct tensor labels = tensor_first_columns(&net->labels, rows);
+    const struct mixture mixture = {tensor_first_columns(&net->mixture.partners, rows), net->mixture.share};
     for (size_t l = net->depth; status == CLM_OK && l-- > 0;) {
         struct linear *const layer = &net->layers[l];
         const struct tensor X = input_of(net, l, rows);

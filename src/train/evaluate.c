@@ -9,8 +9,8 @@ static clm_status evaluate_batch(struct network *net, const struct minibatch *ba
                                  float *probabilities, struct clm_error *error)
 {
     clm_status status;
-    struct tensor Z = tensor_first_rows(&net->outputs[net->depth - 1], batch->rows), labels = net->labels;
-    labels.columns = batch->rows;
+    const struct tensor labels = tensor_first_columns(&net->labels, batch->rows);
+    struct tensor Z = tensor_first_rows(&net->outputs[net->depth - 1], batch->rows);
     if ((status = network_gather(net, batch, error)) || (status = network_forward(net, batch->rows, error)) ||
         (status = softmax_xent(net->be, &Z, &labels, NULL, NULL, sums, error)))
         return status;

@@ -181,23 +181,15 @@ static clm_status upload_order(struct feed *feed, const struct piece *piece, str
     return backend_write_part(feed->be, &slot->order, 0, piece->rows, HOST_INDEX, feed->drawn, error);
 }
 
-/* The first `count` elements of a row. */
-static struct tensor first_columns(const struct tensor *of, size_t count)
-{
-    struct tensor view = *of;
-    view.columns = count;
-    return view;
-}
-
 static clm_status load(struct feed *feed, size_t shard, struct clm_error *error)
 {
     struct feed_slot *const slot = &feed->slots[shard % 2];
     const struct piece piece = piece_at(feed, shard);
     slot->view = (struct resident){.values = tensor_first_rows(&slot->values, piece.rows),
-                                   .labels = first_columns(&slot->labels, piece.rows),
+                                   .labels = tensor_first_columns(&slot->labels, piece.rows),
                                    .mean = feed->mean,
                                    .scale = feed->scale};
-    slot->order_view = first_columns(&slot->order, piece.rows);
+    slot->order_view = tensor_first_columns(&slot->order, piece.rows);
     const clm_status status = upload_rows(feed, &piece, slot, error);
     return status ? status : upload_order(feed, &piece, slot, error);
 }

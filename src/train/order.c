@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #define BLOCK_BYTES ((size_t)1 << 20) /* at most: a disk reads them in one go */
-#define BLOCKS_LEAST                                                                                         \
-    64 /* of a shard: rows that lie together in the set, perhaps of one class, are few of it */
+/* Of a shard: rows that lie together in the set, perhaps of one class, are few of it. */
+#define BLOCKS_LEAST 64
 
 size_t order_block(size_t shard, size_t batch, size_t row_bytes)
 {

@@ -3,35 +3,8 @@
 #
 #   test_tables.sh PROGRAM ROOT
 set -eu
-program=$(realpath "$1")
-root=$2
-# shellcheck source=tests/house/count.sh
-. "$root/tests/house/count.sh"
-
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-cd "$temporary"
-
-# run ARGUMENT...: into out, err and status.
-run() {
-    status=0
-    "$program" "$@" >out 2>err || status=$?
-}
-
-# check WHAT CONDITION...
-check() {
-    what=$1
-    shift
-    if "$@"; then
-        passed
-    else
-        failed "$what (exit $status)
-$(tail -n 5 out err)"
-    fi
-}
-
-# shellcheck disable=SC2317 # called through check
-has_line() { grep -Eq -- "$2" "$1"; }
+# shellcheck source=tests/cli/program.sh
+. "$2/tests/cli/program.sh"
 
 # succeeds ARGUMENT...
 succeeds() {

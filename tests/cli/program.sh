@@ -1,0 +1,36 @@
+# shellcheck shell=sh
+# Runs the program in a temporary directory, where nothing of the user's is seen, and looks at what it printed. Sourced by the
+# tests beside it: . program.sh, with PROGRAM and ROOT as their arguments.
+program=$(realpath "$1")
+root=$2
+# shellcheck source=tests/house/count.sh
+. "$root/tests/house/count.sh"
+
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+cd "$temporary" || exit
+unset CLMLP_DATA CLMLP_KERNEL_DIR NO_COLOR ARGP_HELP_FMT
+export XDG_CACHE_HOME="$temporary/cache"
+
+# run ARGUMENT...: into out, err and status.
+run() {
+    status=0
+    "$program" "$@" >out 2>err || status=$?
+}
+
+# check WHAT CONDITION...
+check() {
+    what=$1
+    shift
+    if "$@"; then
+        passed
+    else
+        failed "$what (exit $status)
+$(tail -n 5 out err)"
+    fi
+}
+
+# shellcheck disable=SC2317 # called through check
+is_empty() { [ ! -s "$1" ]; }
+# shellcheck disable=SC2317 # called through check
+has_line() { grep -Eq -- "$2" "$1"; }
