@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #define COUNT(array) ((int)(sizeof array / sizeof *array))
@@ -906,6 +907,70 @@ START_TEST(test_zip_bombs)
 }
 END_TEST
 
+/* Zeros behind a header: a gibibyte of them. */
+static void put_gibibyte(const char *name, const struct bytes *header)
+{
+    enum { MEBIBYTE = 1 << 20 };
+    gzFile file = gzopen(file_path(name), "wb1");
+    unsigned char *const zeros = calloc(1, MEBIBYTE);
+    ck_assert(file && zeros);
+    ck_assert_int_eq(gzwrite(file, header->at, (unsigned)header->size), (int)header->size);
+    for (int i = 0; i < 1024; i++)
+        ck_assert_int_eq(gzwrite(file, zeros, MEBIBYTE), MEBIBYTE);
+    ck_assert_int_eq(gzclose(file), Z_OK);
+    free(zeros);
+}
+
+/* Inputs that their labels do not go with are not unpacked: test_memory would see it. */
+START_TEST(test_bombs_without_their_labels)
+{
+    static const unsigned char images[] = {0, 0, 8, 3, 0, 16, 0, 0, 0, 0, 0, 32, 0, 0, 0, 32};
+    static struct bytes file;
+    start_npy_with(&file, "{'descr': '|u1', 'fortran_order': False, 'shape': (1048576, 1024), }");
+    put_gibibyte("x.npy.gz", &file);
+    put_labels("y.npy", 3);
+    const char *const path = file_path("x.npy.gz");
+    refused_with(&(struct clm_data_options){.source = path, .label = "y.npy"}, CLM_ERROR_FORMAT,
+                 "y.npy: has 3 labels for 1048576 rows of inputs");
+    file.size = 0;
+    add(&file, images, sizeof images);
+    put_gibibyte("a-images.gz", &file);
+    put_file("a-labels", "\0\0\10\1\0\0\0\3\0\1\2", 11);
+    file_refused("a-images.gz", CLM_ERROR_FORMAT, "a-labels: has 3 labels for the 1048576 images in");
+}
+END_TEST
+
+/* What has to be read is refused before it is, where it is over the limit: 300 rows of 5000, 5.7 MiB as floats. */
+START_TEST(test_limit_on_memory)
+{
+    static const double value = 0.5;
+    static struct bytes header;
+    start_npy_with(&header, "{'descr': '<f8', 'fortran_order': False, 'shape': (300, 5000), }");
+    unsigned char *const file = calloc(1, header.size + 300 * 5000 * sizeof value);
+    ck_assert_ptr_nonnull(file);
+    memcpy(file, header.at, header.size);
+    memcpy(file + header.size, &value, sizeof value);
+    put_file("x.npy", file, header.size + 300 * 5000 * sizeof value);
+    put_labels("y.npy", 300);
+    const char *const path = file_path("x.npy");
+    refused_with(&(struct clm_data_options){.source = path, .memory = 5999999}, CLM_ERROR_MEMORY,
+                 "x.npy: takes 5.7 MiB of memory, where half of --memory is 5.7 MiB");
+    struct clm_data *data =
+        open_with(&(struct clm_data_options){.source = path, .memory = 300 * (5000 * 4 + 4)});
+    ck_assert(((const float *)data->train.values)[0] == 0.5F);
+    clm_data_close(data);
+    free(file);
+
+    /* 8 GiB of zeros that are not on the disk: test_memory would see it if they were read */
+    start_npy_with(&header, "{'descr': '<f8', 'fortran_order': False, 'shape': (16384, 65536), }");
+    put_file("x.npy", header.at, header.size);
+    put_labels("y.npy", 16384);
+    ck_assert_int_eq(truncate(path, (off_t)header.size + ((off_t)8 << 30)), 0);
+    refused_with(&(struct clm_data_options){.source = path, .memory = 100 << 20}, CLM_ERROR_MEMORY,
+                 "x.npy: takes 4096.0 MiB of memory, where half of --memory is 100.0 MiB");
+}
+END_TEST
+
 /* All that is refused above took little memory: no array that a file only promises. */
 START_TEST(test_memory)
 {
@@ -938,6 +1003,8 @@ int main(void)
     tcase_add_test(tests, test_bad_prefixes);
     tcase_add_test(tests, test_zips);
     tcase_add_test(tests, test_zip_bombs);
+    tcase_add_test(tests, test_bombs_without_their_labels);
+    tcase_add_test(tests, test_limit_on_memory);
     tcase_add_test(tests, test_memory);
     suite_add_tcase(suite, tests);
     return test_run(suite);

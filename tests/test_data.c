@@ -414,6 +414,8 @@ START_TEST(test_gzip_bomb)
     struct bytes head = images(ROWS, 0);
     memcpy(bomb, head.at, head.size);
     put_gzipped("a-images.gz", bomb, size);
+    struct bytes file = labels(ROWS);
+    put_bytes("a-labels", &file);
     file_refused("a-images.gz", CLM_ERROR_FORMAT, "has more than the 58 bytes");
     free(bomb);
 

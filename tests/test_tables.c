@@ -792,6 +792,28 @@ START_TEST(test_recognised)
 }
 END_TEST
 
+/* Tables are refused as soon as they are over the limit on memory, and taken where they are not. */
+START_TEST(test_limit_on_memory)
+{
+    char text[4096];
+    size_t used = 0;
+    for (int r = 0; r < 200; r++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%d,1.5,2,%d\n", r, r % 2);
+    put_text("a.csv", text);
+    put_text("a.svm", "1 1:1 1000:2\n2 3:4\n");
+    const struct {
+        const char *path;
+        uint64_t bytes; /* of its values and labels */
+    } files[] = {{file_path("a.csv"), 200 * 4 * 4}, {file_path("a.svm"), 2 * 1001 * 4}};
+    for (size_t i = 0; i < 2; i++) {
+        refused_with(&(struct clm_data_options){.source = files[i].path, .memory = files[i].bytes - 1},
+                     CLM_ERROR_MEMORY, "where half of --memory is");
+        clm_data_close(
+            open_with(&(struct clm_data_options){.source = files[i].path, .memory = files[i].bytes}));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tables");
@@ -818,6 +840,7 @@ int main(void)
     tcase_add_test(tests, test_too_many_classes);
     tcase_add_test(tests, test_endless_row);
     tcase_add_test(tests, test_recognised);
+    tcase_add_test(tests, test_limit_on_memory);
     suite_add_tcase(suite, tests);
     return test_run(suite);
 }

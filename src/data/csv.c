@@ -101,6 +101,10 @@ static clm_status make_room(struct csv *csv, struct clm_error *error)
     if (rows > UINT32_MAX || !size_mul(rows, set->features * sizeof(float), &size))
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: more than %zu rows cannot be numbered",
                         text_window_path(&csv->window), set->rows);
+    const clm_status status =
+        set_reserve(set, text_window_path(&csv->window), size / 2, error); /* at least */
+    if (status != CLM_OK)
+        return status;
     void *values = realloc(set->values, size);
     if (values)
         set->values = values;

@@ -157,11 +157,7 @@ static clm_status check_memory(const char *path, const struct contents *read, ui
     const size_t taken = set_memory(&read->train) + set_memory(&read->test);
     if (!memory || taken <= memory)
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_MEMORY,
-        "%s: takes %.1f MiB of memory, where half of --memory is %.1f MiB; raise it, or convert the data "
-        "(clmlp data convert --to npy): npy of uint8 and float32, and idx of bytes, stay in their files",
-        path, mebibytes(taken), mebibytes(memory));
+    return set_fail_memory(path, taken, memory, error);
 }
 
 static clm_status read_all(const char *path, const struct clm_data_options *options, struct contents *read,

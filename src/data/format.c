@@ -291,12 +291,7 @@ static clm_status check_memory(const char *path, const struct format *format, ui
     if (!memory || format->maps || stat(path, &about) || !S_ISREG(about.st_mode) ||
         (uint64_t)about.st_size <= memory)
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_MEMORY,
-        "%s: has %.1f MiB and is read into memory, where half of --memory is %.1f MiB; raise it, or "
-        "convert the file where there is memory (clmlp data convert --to npy): npy of uint8 "
-        "and float32, and idx of bytes, stay in their files",
-        path, mebibytes((uint64_t)about.st_size), mebibytes(memory));
+    return set_fail_memory(path, (size_t)about.st_size, memory, error);
 }
 
 clm_status format_read(const char *path, const char *name, const struct request *request,
@@ -306,6 +301,7 @@ clm_status format_read(const char *path, const char *name, const struct request 
     char *archive = NULL;
     clm_status status = format_check(name, error);
     *out = (struct contents){0};
+    out->train.memory = out->test.memory = request->options->memory;
     *format = name ? format_named(name) : NULL;
     if (status != CLM_OK)
         return status;

@@ -166,40 +166,27 @@ static clm_status check_size(const struct stream *stream, const struct header *h
     return CLM_OK;
 }
 
-/* The elements behind the header, in memory of their own; or where they lie, if they may and can. */
-static clm_status read_elements(struct stream *stream, const struct header *header, void **elements,
-                                struct mapping *mapping, struct clm_error *error)
+/* A file with a header that it can keep; the caller closes the stream, also where this fails. */
+static clm_status open_file(const char *path, bool are_labels, struct stream **stream, struct header *header,
+                            struct clm_error *error)
 {
-    if (mapping && header->type == IDX_BYTE && stream_is_file(stream))
-        return stream_map(stream, header->bytes, "its data", mapping, elements, error);
-    *elements = malloc(header->bytes);
-    return *elements ? stream_fill(stream, *elements, header->bytes, "its data", error)
-                     : clm_fail_host_memory(error, stream_path(stream), header->bytes);
+    clm_status status;
+    if ((status = stream_open(path, stream, error)) ||
+        (status = read_header(*stream, are_labels, header, error)) ||
+        (status = check_size(*stream, header, error)))
+        return status;
+    return CLM_OK;
 }
 
-/* Header and elements of the file at `path`, which must end with them. Where `mapping` is not NULL, they may be its. */
-static clm_status read_file(const char *path, bool are_labels, struct header *header, void **elements,
-                            struct mapping *mapping, struct clm_error *error)
+/* The elements behind the header, with which the file must end, in memory that the caller frees. */
+static clm_status read_elements(struct stream *stream, const struct header *header, void **elements,
+                                struct clm_error *error)
 {
-    struct stream *stream = NULL;
-    *elements = NULL;
-    clm_status status = stream_open(path, &stream, error);
-    if (status == CLM_OK)
-        status = read_header(stream, are_labels, header, error);
-    if (status == CLM_OK)
-        status = check_size(stream, header, error);
-    if (status != CLM_OK)
-        goto cleanup;
-    status = read_elements(stream, header, elements, mapping, error);
-    if (status == CLM_OK)
-        status = stream_expect_end(stream, error);
-cleanup:
-    if (status != CLM_OK && !(mapping && mapping->start)) {
-        free(*elements);
-        *elements = NULL;
-    }
-    stream_close(stream);
-    return status;
+    *elements = malloc(header->bytes);
+    if (!*elements)
+        return clm_fail_host_memory(error, stream_path(stream), header->bytes);
+    const clm_status status = stream_fill(stream, *elements, header->bytes, "its data", error);
+    return status ? status : stream_expect_end(stream, error);
 }
 
 /* To the host's byte order, in place; NaN and infinity would spoil every weight they meet. */
@@ -220,44 +207,98 @@ static clm_status convert_floats(const char *path, float *values, size_t rows, s
     return CLM_OK;
 }
 
+/* What the header says of the images. */
+static void describe_images(const struct header *header, struct set *set)
+{
+    set->rows = header->dimensions[0];
+    set->features = header->row;
+    set->element = header->type == IDX_FLOAT ? ELEMENT_FLOAT : ELEMENT_BYTE;
+    if (header->dimension_count > 2) {
+        set->height = header->dimensions[header->dimension_count - 2];
+        set->width = header->dimensions[header->dimension_count - 1];
+        set->channels = header->dimension_count == 4 ? header->dimensions[1] : 1;
+    }
+}
+
+static clm_status look_at_images(const char *path, struct set *set, struct clm_error *error)
+{
+    struct stream *stream = NULL;
+    struct header header;
+    const clm_status status = open_file(path, false, &stream, &header, error);
+    if (status == CLM_OK)
+        describe_images(&header, set);
+    stream_close(stream);
+    return status;
+}
+
+/* Bytes stay where they lie, if they can. */
+static clm_status read_values(struct stream *stream, const struct header *header, struct set *set,
+                              struct clm_error *error)
+{
+    clm_status status;
+    if (set->element == ELEMENT_BYTE && stream_is_file(stream)) {
+        status = stream_map(stream, header->bytes, "its data", &set->mapping, &set->values, error);
+        return status ? status : stream_expect_end(stream, error);
+    }
+    if ((status = set_reserve(set, stream_path(stream), header->bytes, error)) ||
+        (status = read_elements(stream, header, &set->values, error)))
+        return status;
+    return set->element == ELEMENT_BYTE
+               ? CLM_OK
+               : convert_floats(stream_path(stream), set->values, set->rows, set->features, error);
+}
+
 static clm_status read_images(const char *path, struct set *set, struct clm_error *error)
 {
+    struct stream *stream = NULL;
     struct header header;
-    const clm_status status = read_file(path, false, &header, &set->values, &set->mapping, error);
-    if (status != CLM_OK)
-        return status;
-    set->rows = header.dimensions[0];
-    set->features = header.row;
-    set->element = header.type == IDX_FLOAT ? ELEMENT_FLOAT : ELEMENT_BYTE;
-    if (header.dimension_count > 2) {
-        set->height = header.dimensions[header.dimension_count - 2];
-        set->width = header.dimensions[header.dimension_count - 1];
-        set->channels = header.dimension_count == 4 ? header.dimensions[1] : 1;
+    clm_status status = open_file(path, false, &stream, &header, error);
+    if (status == CLM_OK && header.dimensions[0] != set->rows)
+        status = clm_fail(error, CLM_ERROR_IO, "%s: changes while it is read; try again", path);
+    if (status == CLM_OK) {
+        describe_images(&header, set);
+        status = read_values(stream, &header, set, error);
     }
-    return set->element == ELEMENT_FLOAT ? convert_floats(path, set->values, set->rows, set->features, error)
-                                         : CLM_OK;
+    stream_close(stream);
+    return status;
+}
+
+static clm_status take_labels(struct stream *stream, const struct header *header, struct set *set,
+                              struct clm_error *error)
+{
+    const char *const path = stream_path(stream);
+    void *bytes = NULL;
+    clm_status status = read_elements(stream, header, &bytes, error);
+    set->labels = malloc(set->rows * sizeof *set->labels);
+    set->labels_path = strdup(path);
+    if (status == CLM_OK && (!set->labels || !set->labels_path))
+        status = clm_fail_host_memory(error, path, set->rows * sizeof *set->labels);
+    for (size_t i = 0; status == CLM_OK && i < set->rows; i++)
+        set->labels[i] = ((const unsigned char *)bytes)[i];
+    free(bytes);
+    return status;
 }
 
 static clm_status read_labels(const char *path, const char *images_path, struct set *set,
                               struct clm_error *error)
 {
+    struct stream *stream = NULL;
     struct header header;
-    void *bytes = NULL;
-    clm_status status = read_file(path, true, &header, &bytes, NULL, error);
+    clm_status status = open_file(path, true, &stream, &header, error);
     if (status == CLM_OK && header.dimensions[0] != set->rows)
         status = clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for the %zu images in %s", path,
                           header.dimensions[0], set->rows, images_path);
-    if (status == CLM_OK) {
-        set->labels = malloc(set->rows * sizeof *set->labels);
-        set->labels_path = strdup(path);
-        if (!set->labels || !set->labels_path)
-            status = clm_fail_host_memory(error, path, set->rows * sizeof *set->labels);
-    }
     if (status == CLM_OK)
-        for (size_t i = 0; i < set->rows; i++)
-            set->labels[i] = ((const unsigned char *)bytes)[i];
-    free(bytes);
+        status = take_labels(stream, &header, set, error);
+    stream_close(stream);
     return status;
+}
+
+/* Labels first: images that do not go with them, of which a small file can promise much, are never unpacked. */
+static clm_status read_both(const char *images, const char *labels, struct set *set, struct clm_error *error)
+{
+    const clm_status status = read_labels(labels, images, set, error);
+    return status ? status : read_images(images, set, error);
 }
 
 /* ---- names --------------------------------------------------------------------------------------------- */
@@ -369,11 +410,11 @@ cleanup:
 static clm_status read_single(const char *path, struct set *set, struct clm_error *error)
 {
     char *labels = NULL;
-    clm_status status = read_images(path, set, error);
+    clm_status status = look_at_images(path, set, error);
     if (status == CLM_OK)
         status = find_labels_beside(path, &labels, error);
     if (status == CLM_OK)
-        status = read_labels(labels, path, set, error);
+        status = read_both(path, labels, set, error);
     free(labels);
     return status;
 }
@@ -391,9 +432,9 @@ static clm_status read_pair(const char *directory, const char *prefix, struct se
             error, CLM_ERROR_IO, "%s: holds %s, and no %s/%s-%s-ubyte that belongs to it, gzipped or not",
             directory, images ? images : labels, directory, prefix, images ? "labels-idx1" : "images-idx3");
     } else if (images) {
-        status = read_images(images, set, error);
+        status = look_at_images(images, set, error);
         if (status == CLM_OK)
-            status = read_labels(labels, images, set, error);
+            status = read_both(images, labels, set, error);
     }
     free(images);
     free(labels);

@@ -154,8 +154,9 @@ static clm_status allocate(const char *path, size_t rows, const struct shape *sh
     set->channels = shape->channels;
     set->element = ELEMENT_BYTE;
     set->features = shape->width * shape->height * shape->channels;
-    const clm_status status = check_memory(path, rows, set->features, error);
-    if (status != CLM_OK)
+    clm_status status;
+    if ((status = check_memory(path, rows, set->features, error)) ||
+        (status = set_reserve(set, path, rows * set->features, error)))
         return status;
     set->values = calloc(rows, set->features);
     return set->values ? CLM_OK : clm_fail_host_memory(error, path, rows * set->features);
@@ -165,8 +166,9 @@ static clm_status allocate(const char *path, size_t rows, const struct shape *sh
 static clm_status set_make_coloured(const char *path, size_t rows, struct set *set, struct clm_error *error)
 {
     const size_t pixels = set->features;
-    clm_status status = check_memory(path, rows, 3 * pixels, error);
-    if (status != CLM_OK)
+    clm_status status;
+    if ((status = check_memory(path, rows, 3 * pixels, error)) ||
+        (status = set_reserve(set, path, rows * 3 * pixels, error)))
         return status;
     unsigned char *values = realloc(set->values, rows * pixels * 3);
     if (!values)

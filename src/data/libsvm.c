@@ -241,6 +241,9 @@ static clm_status make_dense(const char *path, const struct sparse *sparse, stru
                         "%s: %zu rows of %zu features are more, as dense float32, than this machine's memory "
                         "holds; use fewer features or rows",
                         path, set->rows, set->features);
+    const clm_status status = set_reserve(set, path, bytes, error);
+    if (status != CLM_OK)
+        return status;
     float *values = calloc(elements, sizeof *values);
     if (!values)
         return clm_fail_host_memory(error, path, bytes);

@@ -53,13 +53,19 @@ static clm_status read_pair(const char *inputs, const char *labels, const struct
     struct stream *stream = NULL;
     struct npy_source source;
     clm_status status;
+    /* labels first: inputs that do not go with them, of which a small file can promise much, are never unpacked */
     if ((status = open_source(inputs, &stream, &source, error)) ||
-        (status = npy_read_inputs(&source, set, error)))
+        (status = npy_look_at_inputs(&source, set, error)))
         goto cleanup;
     stream_close(stream);
     stream = NULL;
     if ((status = open_source(labels, &stream, &source, error)) ||
         (status = npy_read_labels(&source, request, set, out, error)))
+        goto cleanup;
+    stream_close(stream);
+    stream = NULL;
+    if ((status = open_source(inputs, &stream, &source, error)) ||
+        (status = npy_read_inputs(&source, set, error)))
         goto cleanup;
 cleanup:
     stream_close(stream);

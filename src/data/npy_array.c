@@ -310,30 +310,55 @@ static clm_status map_inputs(struct inputs *inputs, size_t size, struct clm_erro
     return set->element == ELEMENT_FLOAT ? check_floats(inputs, error) : CLM_OK;
 }
 
+/* Reads the header of inputs, and what it says into *set. */
+static clm_status describe_inputs(const struct npy_source *source, struct npy_header *header,
+                                  bool *is_channels_last, struct set *set, struct clm_error *error)
+{
+    const clm_status status = read_header(source, header, error);
+    if (status != CLM_OK)
+        return status;
+    if (header->dimension_count == 1)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: has one dimension, as labels have, where inputs are (rows, features); name the "
+                        "inputs, or reshape them to (%zu, 1)",
+                        source->name, header->dimensions[0]);
+    *is_channels_last = find_images(header, set);
+    set->rows = header->dimensions[0];
+    set->features = header->row;
+    set->element = header->kind == NPY_UNSIGNED && header->item == 1 ? ELEMENT_BYTE : ELEMENT_FLOAT;
+    if (set->rows > UINT32_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: %zu rows are more than can be numbered", source->name,
+                        set->rows);
+    return CLM_OK;
+}
+
+clm_status npy_look_at_inputs(const struct npy_source *source, struct set *set, struct clm_error *error)
+{
+    struct npy_header header;
+    bool is_channels_last;
+    return describe_inputs(source, &header, &is_channels_last, set, error);
+}
+
 clm_status npy_read_inputs(const struct npy_source *source, struct set *set, struct clm_error *error)
 {
     struct npy_header header;
     struct inputs inputs = {source, &header, set};
-    clm_status status = read_header(source, &header, error);
+    bool is_channels_last = false;
+    size_t size = 0;
+    const size_t labelled = set->rows;
+    clm_status status = describe_inputs(source, &header, &is_channels_last, set, error);
     if (status != CLM_OK)
         return status;
-    if (header.dimension_count == 1)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: has one dimension, as labels have, where inputs are (rows, features); name the "
-                        "inputs, or reshape them to (%zu, 1)",
-                        source->name, header.dimensions[0]);
-    const bool is_byte = header.kind == NPY_UNSIGNED && header.item == 1;
-    const bool is_channels_last = find_images(&header, set);
-    size_t size = 0;
-    set->rows = header.dimensions[0];
-    set->features = header.row;
-    set->element = is_byte ? ELEMENT_BYTE : ELEMENT_FLOAT;
-    if (set->rows > UINT32_MAX)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: %zu rows are more than can be numbered", source->name,
-                        set->rows);
+    if (set->rows != labelled) {
+        set->rows = labelled; /* what set->labels has */
+        return clm_fail(error, CLM_ERROR_IO, "%s: changes while it is read; try again", source->name);
+    }
+    const bool is_byte = set->element == ELEMENT_BYTE;
     const bool has_size = size_mul(set->rows * set->features, is_byte ? 1 : sizeof(float), &size);
     if (has_size && source->map && is_as_held(&header, is_channels_last))
         return map_inputs(&inputs, size, error);
+    if (has_size && (status = set_reserve(set, source->name, size, error)))
+        return status;
     if (has_size)
         set->values = malloc(size);
     if (!set->values)

@@ -16,11 +16,15 @@ struct npy_source {
     bool is_exact;
 };
 
-/* The inputs, (rows, …), into *set but for the labels. Bytes stay bytes, all else becomes float32. (rows, height, width),
+/* The inputs, (rows, …), into *set but for the labels, which has been looked at before. Bytes stay bytes, all else becomes float32. (rows, height, width),
  * and (rows, channels, height, width) or (rows, height, width, channels) with 1, 3 or 4 channels, are images, put in planar
  * order. CLM_ERROR_FORMAT for NaN, infinity, and what float32 cannot hold. */
 CLM_MUST_CHECK clm_status npy_read_inputs(const struct npy_source *source, struct set *set,
                                           struct clm_error *error);
+
+/* Rows, features and shape of the inputs alone, by their header. */
+CLM_MUST_CHECK clm_status npy_look_at_inputs(const struct npy_source *source, struct set *set,
+                                             struct clm_error *error);
 
 /* The labels, (rows), (rows, 1) or one-hot (rows, classes), of the rows that *set has, as classes of the request or new
  * ones, which *out gets. */

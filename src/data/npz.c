@@ -143,9 +143,11 @@ static bool has_name(const struct names *names, const char *name)
     return false;
 }
 
-/* Finds the array of that name and hands it to one of the two. */
+enum part { SHAPE, LABELS, INPUTS };
+
+/* Finds the array of that name, and reads of it what is asked for. */
 static clm_status read_array(const char *path, const char *name, const struct request *request,
-                             bool are_labels, struct set *set, struct contents *out, struct clm_error *error)
+                             enum part part, struct set *set, struct contents *out, struct clm_error *error)
 {
     struct zip zip;
     struct archive_entry *entry = NULL;
@@ -182,8 +184,9 @@ static clm_status read_array(const char *path, const char *name, const struct re
         .size = is_exact ? (size_t)archive_entry_size(entry) : bound,
         .is_exact = is_exact,
     };
-    status = are_labels ? npy_read_labels(&source, request, set, out, error)
-                        : npy_read_inputs(&source, set, error);
+    status = part == LABELS  ? npy_read_labels(&source, request, set, out, error)
+             : part == SHAPE ? npy_look_at_inputs(&source, set, error)
+                             : npy_read_inputs(&source, set, error);
 cleanup:
     free(whole);
     zip_close(&zip);
@@ -244,8 +247,12 @@ static clm_status read_set(const char *path, const struct names *names, const st
     clm_status status = choose(path, names, request->options, is_train, &inputs, &labels, error);
     if (status != CLM_OK || !inputs)
         return status;
-    if ((status = read_array(path, inputs, request, false, set, out, error)) == CLM_OK)
-        status = read_array(path, labels, request, true, set, is_train ? out : &unused, error);
+    /* labels first: inputs that do not go with them are never unpacked */
+    if ((status = read_array(path, inputs, request, SHAPE, set, out, error)) ||
+        (status = read_array(path, labels, request, LABELS, set, is_train ? out : &unused, error)) ||
+        (status = read_array(path, inputs, request, INPUTS, set, out, error)))
+        goto cleanup;
+cleanup:
     contents_free(&unused);
     return status;
 }

@@ -1,5 +1,7 @@
 #include "data/set.h"
 
+#include "base/size.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +63,20 @@ uint32_t set_largest_label(const struct set *set)
         if (set->labels[i] > largest)
             largest = set->labels[i];
     return largest;
+}
+
+clm_status set_fail_memory(const char *path, size_t bytes, uint64_t memory, struct clm_error *error)
+{
+    return clm_fail(error, CLM_ERROR_MEMORY,
+                    "%s: takes %.1f MiB of memory, where half of --memory is %.1f MiB; raise it, or convert "
+                    "the data (clmlp "
+                    "data convert --to npy): npy of uint8 and float32, and idx of bytes, stay in their files",
+                    path, mebibytes(bytes), mebibytes(memory));
+}
+
+clm_status set_reserve(const struct set *set, const char *path, size_t bytes, struct clm_error *error)
+{
+    return set->memory && bytes > set->memory ? set_fail_memory(path, bytes, set->memory, error) : CLM_OK;
 }
 
 size_t set_memory(const struct set *set)

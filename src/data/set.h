@@ -11,6 +11,7 @@ struct set {
     enum element element;
     void *values;           /* (rows, features), owned, or in `mapping` and not to be written to */
     struct mapping mapping; /* owned */
+    uint64_t memory;        /* bytes that values of its own may take; 0 for any */
     uint32_t *labels;       /* (rows), owned */
     char *labels_path;
     size_t missing; /* values that the file leaves open: NaN until missing_fill replaces them */
@@ -44,6 +45,13 @@ CLM_MUST_CHECK clm_status set_check_labels(const struct set *set, size_t classes
                                            struct clm_error *error);
 
 uint32_t set_largest_label(const struct set *set);
+
+/* CLM_ERROR_MEMORY where `bytes` are more than its values may take: to be asked before they are allocated. */
+CLM_MUST_CHECK clm_status set_reserve(const struct set *set, const char *path, size_t bytes,
+                                      struct clm_error *error);
+/* The sentence. */
+CLM_MUST_CHECK clm_status set_fail_memory(const char *path, size_t bytes, uint64_t memory,
+                                          struct clm_error *error);
 
 /* Bytes of the host's memory that its rows take: none of values that are mapped. */
 size_t set_memory(const struct set *set);

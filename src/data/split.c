@@ -174,22 +174,35 @@ clm_status split_partition(void *elements, size_t size, size_t count, const bool
 
 /* ---- all ----------------------------------------------------------------------------------------------- */
 
-/* Values that can be moved: a copy of those that are mapped. */
-static clm_status own_values(struct clm_data *data, uint64_t memory, struct clm_error *error)
+/* A copy of values that are mapped, whose pages go as they are copied. */
+static void *copy_mapped(const struct clm_data *data)
 {
-    const size_t bytes = data->train.count * data_row_bytes(data);
+    const size_t row = data_row_bytes(data), count = data->train.count;
+    const size_t step = size_max(1, ((size_t)1 << 20) / row);
+    unsigned char *const copy = malloc(count * row);
+    for (size_t r = 0; copy && r < count; r += step) {
+        const size_t rows = size_min(step, count - r);
+        memcpy(copy + r * row, data_row(data, &data->train, r), rows * row);
+        data_forget(data, &data->train, r, rows);
+    }
+    return copy;
+}
+
+/* Values that can be moved, with room for the smaller part of them on the way. */
+static clm_status own_values(struct clm_data *data, size_t held, uint64_t memory, struct clm_error *error)
+{
+    const size_t count = data->train.count, rows = count + size_min(held, count - held);
     if (!data->train.is_mapped)
         return CLM_OK;
-    if (memory && bytes > memory)
+    if (memory && rows > memory / data_row_bytes(data))
         return clm_fail(
             error, CLM_ERROR_MEMORY,
             "%s: rows that are drawn for validation are moved in memory, where %.1f MiB are over half "
             "of --memory, %.1f MiB; raise it, or use --val-by last",
-            data->source, mebibytes(bytes), mebibytes(memory));
-    void *const values = malloc(bytes);
+            data->source, mebibytes(rows * data_row_bytes(data)), mebibytes(memory));
+    void *const values = copy_mapped(data);
     if (!values)
-        return clm_fail_host_memory(error, data->source, bytes);
-    memcpy(values, data->train_values, bytes);
+        return clm_fail_host_memory(error, data->source, count * data_row_bytes(data));
     mapping_close(&data->train_mapping);
     data->train_values = values;
     data->train.values = values;
@@ -206,7 +219,7 @@ static clm_status reorder(struct clm_data *data, size_t held, const struct clm_d
     bool *const is_held = calloc(count, sizeof *is_held);
     if (!is_held)
         return clm_fail_host_memory(error, data->source, count * sizeof *is_held);
-    clm_status status = own_values(data, options->memory, error);
+    clm_status status = own_values(data, held, options->memory, error);
     if (status == CLM_OK)
         status =
             split_mark(data->train_labels, count, classes, held, options->validation_seed, is_held, error);
