@@ -80,6 +80,11 @@ const char *command_name(const struct argp_state *state);
 _Noreturn void wrong_usage(const struct argp_state *state, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Digits and nothing else; false for what is no such number. */
+bool read_digits(const char *text, unsigned long long *value);
+/* "idx, npy or csv" in `list`, which it returns. */
+const char *list_names(char *list, size_t size, const char *const *names, size_t count);
+
 /* Values; `option` is for the sentence, as in "--epochs". Wrong ones are wrong usage. */
 size_t read_count(const struct argp_state *state, const char *option, const char *text, size_t least);
 uint64_t read_seed(const struct argp_state *state, const char *option, const char *text);

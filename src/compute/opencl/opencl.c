@@ -1,9 +1,8 @@
 /* The opencl backend: tensors are buffers of one device, operations are kernels in its one queue. */
 #include "base/size.h"
 #include "compute/opencl/candidates.h"
+#include "compute/opencl/opencl.h"
 #include "compute/opencl/profile.h"
-#include "compute/opencl/program.h"
-#include "compute/opencl/selftest.h"
 #include "compute/opencl/status.h"
 #include "compute/opencl/trial.h"
 
@@ -13,35 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEPS_IN_FLIGHT 16
-
-struct layer_size {
-    size_t B, I, O;
-};
-
-struct opencl_backend {
-    struct clm_backend base;
-    struct opencl_device device;
-    struct kernels kernels;
-    struct gemm_provider gemm;
-    cl_event marks[STEPS_IN_FLIGHT]; /* ends of the last steps, a ring */
-    size_t steps;
-    bool is_trusted;           /* products are not tried: verify does so, and looks at wrong ones, too */
-    struct layer_size *proved; /* on which the provider has been right */
-    size_t proved_count;
-};
-
-static struct opencl_backend *self(struct clm_backend *be)
-{
-    return (struct opencl_backend *)be;
-}
-
-static size_t element_size(enum tensor_type type)
-{
-    return type == TENSOR_BYTE ? 1 : 4;
-}
-
-static void opencl_close(struct clm_backend *be)
+void opencl_close(struct clm_backend *be)
 {
     struct opencl_backend *own = self(be);
     profile_drop(&own->device);
@@ -59,98 +30,7 @@ static void opencl_close(struct clm_backend *be)
     free(own);
 }
 
-/* ---- memory ---- */
-
-static clm_status allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error)
-{
-    cl_int code;
-    *memory = clCreateBuffer(self(be)->device.context, CL_MEM_READ_WRITE, bytes, NULL, &code);
-    return *memory ? CLM_OK : opencl_fail(error, "a buffer", "clCreateBuffer", code);
-}
-
-static void release(struct clm_backend *be, void *memory)
-{
-    (void)be;
-    clReleaseMemObject(memory);
-}
-
-/* The place of element (row, column) in the tensor's memory. */
-static size_t place_of(const struct tensor *tensor, size_t row, size_t column)
-{
-    const size_t P = tensor->panel;
-    return P ? (row / P * tensor->columns + column) * P + row % P : row * tensor->columns + column;
-}
-
-/* Whether host memory holds the same bytes as the device's. */
-static bool is_alike(const struct tensor *tensor, enum host_type type)
-{
-    return !tensor->panel && type != HOST_DOUBLE;
-}
-
-/* The floats of a tensor as they lie on the device, from row-major host memory; zeros behind its last row. The caller
- * frees them. */
-static float *floats_from(const struct tensor *tensor, enum host_type type, const void *host)
-{
-    float *const floats = calloc(tensor_room(tensor), sizeof *floats);
-    for (size_t r = 0; floats && r < tensor->rows; r++)
-        for (size_t c = 0; c < tensor->columns; c++) {
-            const size_t at = r * tensor->columns + c;
-            floats[place_of(tensor, r, c)] =
-                type == HOST_DOUBLE ? (float)((const double *)host)[at] : ((const float *)host)[at];
-        }
-    return floats;
-}
-
-static void floats_to(const struct tensor *tensor, enum host_type type, const float *floats, void *host)
-{
-    for (size_t r = 0; r < tensor->rows; r++)
-        for (size_t c = 0; c < tensor->columns; c++) {
-            const size_t at = r * tensor->columns + c;
-            const float value = floats[place_of(tensor, r, c)];
-            if (type == HOST_DOUBLE)
-                ((double *)host)[at] = value;
-            else
-                ((float *)host)[at] = value;
-        }
-}
-
-static clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, enum host_type type,
-                               const void *host, struct clm_error *error)
-{
-    const size_t bytes = tensor_room(tensor) * element_size(tensor->type);
-    float *const floats = is_alike(tensor, type) ? NULL : floats_from(tensor, type, host);
-    if (!is_alike(tensor, type) && !floats)
-        return clm_fail_host_memory(error, "write", bytes);
-    const cl_int code = clEnqueueWriteBuffer(self(be)->device.queue, tensor->memory, CL_TRUE, 0, bytes,
-                                             floats ? floats : host, 0, NULL, NULL);
-    free(floats);
-    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "write", "clEnqueueWriteBuffer", code);
-}
-
-static clm_status opencl_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type,
-                              void *host, struct clm_error *error)
-{
-    const size_t bytes = tensor_room(tensor) * element_size(tensor->type);
-    float *const floats = is_alike(tensor, type) ? NULL : malloc(bytes);
-    if (!is_alike(tensor, type) && !floats)
-        return clm_fail_host_memory(error, "read", bytes);
-    const cl_int code = clEnqueueReadBuffer(self(be)->device.queue, tensor->memory, CL_TRUE, 0, bytes,
-                                            floats ? floats : host, 0, NULL, NULL);
-    if (floats && code == CL_SUCCESS)
-        floats_to(tensor, type, floats, host);
-    free(floats);
-    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "read", "clEnqueueReadBuffer", code);
-}
-
-static clm_status opencl_write_part(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
-                                    enum host_type type, const void *host, struct clm_error *error)
-{
-    (void)type;
-    const size_t size = element_size(tensor->type);
-    const cl_int code = clEnqueueWriteBuffer(self(be)->device.transfers, tensor->memory, CL_TRUE,
-                                             first * size, count * size, host, 0, NULL, NULL);
-    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "write_part", "clEnqueueWriteBuffer", code);
-}
+/* ---- memory beside the tensors ---- */
 
 static size_t weight_panel(struct clm_backend *be, size_t batch, size_t I, size_t O)
 {
@@ -301,7 +181,7 @@ static clm_status opencl_gather(struct clm_backend *be, const struct resident *d
                                 const struct tensor *order, size_t first, const struct augmentation *a,
                                 struct tensor *X, struct tensor *labels, struct clm_error *error)
 {
-    const double element = (double)element_size(data->values.type) / sizeof(float);
+    const double element = (double)opencl_element_size(data->values.type) / sizeof(float);
     expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
     return a ? kernel_gather_augmented(&self(be)->kernels, a, data, order, first, X, labels, error)
              : kernel_gather(&self(be)->kernels, data, order, first, X, labels, error);
@@ -404,17 +284,17 @@ static clm_status opencl_update(struct clm_backend *be, struct tensor *w, const 
     return kernel_update(&self(be)->kernels, step, g, velocity, w, error);
 }
 
-static const struct backend_operations operations = {
+const struct backend_operations opencl_operations = {
     .name = "opencl",
     .profile_start = opencl_profile_start,
     .profile_stop = opencl_profile_stop,
     .peaks = opencl_peaks,
     .close = opencl_close,
-    .element_size = element_size,
+    .element_size = opencl_element_size,
     .metrics_columns = METRICS_COLUMNS,
     .weight_panel = weight_panel,
-    .allocate = allocate,
-    .release = release,
+    .allocate = opencl_allocate,
+    .release = opencl_release,
     .write = opencl_write,
     .read = opencl_read,
     .write_part = opencl_write_part,
@@ -436,170 +316,13 @@ static const struct backend_operations operations = {
     .linear_softmax_backward = opencl_softmax_backward,
     .update = opencl_update,
 };
-
-/* ---- opening ---- */
-
-/* Who multiplies on this device, by name: auto (or NULL), what auto takes unmeasured, or a candidate of its own. */
-static clm_status choose_provider(const char *name, const struct clm_device *about,
-                                  const struct gemm_operations **out, struct clm_error *error)
-{
-    if (!name || !strcmp(name, "auto")) {
-        *out = &gemm_auto;
-        return CLM_OK;
-    }
-    const struct gemm_candidate *const candidate =
-        !strcmp(name, "default") ? gemm_candidate_first(about) : gemm_candidate_for(name, about);
-    if (!candidate)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "--gemm %s: there are no such products for %s; use auto or clblast", name,
-                        about->name);
-    *out = candidate->operations;
-    return CLM_OK;
-}
-
-static clm_status open_one(cl_device_id id, const struct clm_device *about,
-                           const struct clm_backend_options *options, struct clm_backend **out,
-                           struct clm_error *error)
-{
-    const struct gemm_operations *gemm = NULL;
-    *out = NULL;
-    clm_status status = choose_provider(options->gemm, about, &gemm, error);
-    if (status != CLM_OK)
-        return status;
-    struct opencl_backend *own = calloc(1, sizeof *own);
-    if (!own)
-        return clm_fail_host_memory(error, "the opencl backend", sizeof *own);
-    own->base = (struct clm_backend){.operations = &operations,
-                                     .kind = CLM_BACKEND_OPENCL,
-                                     .on_note = options->on_note,
-                                     .note_user = options->note_user,
-                                     .memory_limit = (size_t)about->global_memory,
-                                     .allocation_limit = (size_t)about->max_allocation,
-                                     .limited_by = "CL_DEVICE_GLOBAL_MEM_SIZE"};
-    snprintf(own->base.device, sizeof own->base.device, "%s", about->name);
-    snprintf(own->base.provider, sizeof own->base.provider, "%s", gemm->name);
-    own->gemm = (struct gemm_provider){
-        .operations = gemm, .backend = &own->base, .device = &own->device, .kernels = &own->kernels};
-    own->is_trusted = options->skip_self_test;
-    status = opencl_device_open(id, about, &own->device, error);
-    own->base.uses_host_memory = own->device.uses_host_memory;
-    if (status == CLM_OK)
-        status = kernels_build(&own->device, &own->kernels, error);
-    if (status == CLM_OK && gemm->open)
-        status = gemm->open(&own->gemm, error);
-    if (status == CLM_OK && !options->skip_self_test)
-        status = opencl_self_test(&own->base, error);
-    if (status == CLM_OK && gemm == &gemm_auto)
-        gemm_auto_forget_use(&own->gemm);
-    if (status != CLM_OK) {
-        opencl_close(&own->base);
-        return status;
-    }
-    *out = &own->base;
-    return CLM_OK;
-}
-
-/* Opens the device that the selector prefers; where that fails and the choice is ours, the next. *taken is its place
- * in `about`. */
-static clm_status open_preferred(const struct clm_backend_options *options, const struct clm_device *about,
-                                 const cl_device_id *ids, size_t count, struct clm_backend **out,
-                                 size_t *taken, struct clm_error *error)
-{
-    clm_status status =
-        clm_fail(error, CLM_ERROR_DEVICE, "no OpenCL device is %s; `clmlp devices` lists what there is",
-                 options->device ? options->device : "there");
-    for (int wanted = 4; wanted > 0; wanted--)
-        for (size_t d = 0; d < count; d++) {
-            if (opencl_preference(&about[d], options->device) != wanted)
-                continue;
-            status = open_one(ids[d], &about[d], options, out, error);
-            *taken = d;
-            if (status == CLM_OK)
-                return CLM_OK;
-        }
-    return status;
-}
-
-clm_status opencl_open(const struct clm_backend_options *options, struct clm_backend **out,
-                       struct clm_error *error)
-{
-    struct clm_device *about = NULL;
-    cl_device_id *ids = NULL;
-    size_t count = 0, taken;
-    *out = NULL;
-    clm_status status = opencl_devices(&about, &ids, &count, error);
-    if (status == CLM_OK)
-        status = open_preferred(options, about, ids, count, out, &taken, error);
-    free(about);
-    free(ids);
-    return status;
-}
-
-clm_status clm_devices_list(const char *selector, struct clm_device **devices, size_t *count,
-                            struct clm_error *error)
-{
-    const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL, .device = selector};
-    struct clm_device *about = NULL;
-    cl_device_id *ids = NULL;
-    struct clm_backend *backend = NULL;
-    size_t taken = 0;
-    *devices = NULL;
-    *count = 0;
-    clm_status status = opencl_devices(&about, &ids, count, error);
-    if (status != CLM_OK)
-        return status;
-    struct clm_error why = {0};
-    const clm_status opened = open_preferred(&options, about, ids, *count, &backend, &taken, &why);
-    for (size_t d = 0; d < *count; d++) {
-        about[d].is_taken = opened == CLM_OK && d == taken;
-        const bool is_suited = opencl_preference(&about[d], selector) > 0;
-        if (about[d].is_taken)
-            snprintf(about[d].reason, sizeof about[d].reason, "passes the self-test, and %s",
-                     selector ? "is what was asked for" : "no GPU or accelerator before it does");
-        else
-            snprintf(about[d].reason, sizeof about[d].reason, "%.255s",
-                     !is_suited         ? "is not what was asked for"
-                     : opened == CLM_OK ? "another one is preferred"
-                                        : why.message);
-    }
-    clm_backend_close(backend);
-    free(ids);
-    *devices = about;
-    return CLM_OK;
-}
-
-clm_status clm_devices_find(const char *selector, struct clm_device **devices, size_t *count,
-                            struct clm_error *error)
-{
-    cl_device_id *ids = NULL;
-    size_t found = 0;
-    *count = 0;
-    const clm_status status = opencl_devices(devices, &ids, &found, error);
-    for (size_t d = 0; status == CLM_OK && d < found; d++)
-        if (opencl_preference(&(*devices)[d], selector) > 0)
-            (*devices)[(*count)++] = (*devices)[d];
-    free(ids);
-    return status;
-}
-
-void clm_devices_free(struct clm_device *devices)
-{
-    free(devices);
-}
-
-const struct clm_device *clm_backend_about(const struct clm_backend *backend)
-{
-    return backend->operations == &operations ? &((const struct opencl_backend *)backend)->device.about
-                                              : NULL;
-}
-
 /* ---- tuning ---- */
 
 clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t size_count, size_t batch,
                     void (*on_row)(void *user, const struct clm_tune_row *row), void *user,
                     struct clm_error *error)
 {
-    if (backend->operations != &operations || self(backend)->gemm.operations != &gemm_auto)
+    if (backend->operations != &opencl_operations || self(backend)->gemm.operations != &gemm_auto)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "only an opencl backend whose gemm is auto has a choice");
     if (size_count < 2 || !batch)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
@@ -616,7 +339,7 @@ clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t siz
 const char *clm_tune_path(const struct clm_backend *backend)
 {
     const struct opencl_backend *const own = (const struct opencl_backend *)backend;
-    return backend->operations == &operations && own->gemm.operations == &gemm_auto
+    return backend->operations == &opencl_operations && own->gemm.operations == &gemm_auto
                ? gemm_auto_path(&own->gemm)
                : NULL;
 }
@@ -624,7 +347,7 @@ const char *clm_tune_path(const struct clm_backend *backend)
 double clm_tune_seconds(const struct clm_backend *backend)
 {
     const struct opencl_backend *const own = (const struct opencl_backend *)backend;
-    return backend->operations == &operations && own->gemm.operations == &gemm_auto
+    return backend->operations == &opencl_operations && own->gemm.operations == &gemm_auto
                ? gemm_auto_seconds(&own->gemm)
                : 0;
 }
@@ -633,7 +356,7 @@ size_t clm_gemm_names(const struct clm_backend *backend, const char **names, siz
 {
     const struct opencl_backend *const own = (const struct opencl_backend *)backend;
     size_t count = 0;
-    if (backend && backend->operations != &operations)
+    if (backend && backend->operations != &opencl_operations)
         return 0;
     for (size_t c = 0; c < gemm_candidate_count && count < most; c++)
         if (!own || gemm_candidates[c].suits(&own->device.about))

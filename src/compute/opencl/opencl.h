@@ -1,0 +1,48 @@
+/* The opencl backend as its parts see it: one device, one provider of products; operations in opencl.c, tensors in buffers.c,
+ * which device it is in open.c. */
+#ifndef CLM_COMPUTE_OPENCL_OPENCL_H
+#define CLM_COMPUTE_OPENCL_OPENCL_H
+
+#include "compute/opencl/gemm.h"
+
+#define STEPS_IN_FLIGHT 16
+
+struct layer_size {
+    size_t B, I, O;
+};
+
+struct opencl_backend {
+    struct clm_backend base;
+    struct opencl_device device;
+    struct kernels kernels;
+    struct gemm_provider gemm;
+    cl_event marks[STEPS_IN_FLIGHT]; /* ends of the last steps, a ring */
+    size_t steps;
+    bool is_trusted;           /* products are not tried: verify does so, and looks at wrong ones, too */
+    struct layer_size *proved; /* on which the provider has been right */
+    size_t proved_count;
+};
+
+static inline struct opencl_backend *self(struct clm_backend *be)
+{
+    return (struct opencl_backend *)be;
+}
+
+extern const struct backend_operations opencl_operations;
+
+/* Also of one that is half open. */
+void opencl_close(struct clm_backend *be);
+
+/* ---- buffers.c: entries of struct backend_operations ---- */
+
+size_t opencl_element_size(enum tensor_type type);
+clm_status opencl_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error);
+void opencl_release(struct clm_backend *be, void *memory);
+clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
+                        struct clm_error *error);
+clm_status opencl_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
+                       struct clm_error *error);
+clm_status opencl_write_part(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
+                             enum host_type type, const void *host, struct clm_error *error);
+
+#endif
