@@ -1074,16 +1074,16 @@ int main(void)
 {
     Suite *const suite = suite_create("check");
     TCase *const verification = tcase_create("verify"), *const gradients = tcase_create("gradcheck");
-    TCase *const damages = tcase_create("damage"), *const repeating = tcase_create("repeating");
-    tcase_set_tags(damages, "damage");
-    tcase_set_timeout(damages, 600);
+    TCase *const damaging = tcase_create("damage"), *const repeating = tcase_create("repeating");
+    tcase_set_tags(damaging, "damage");
+    tcase_set_timeout(damaging, 600);
     tcase_set_timeout(repeating, 300);
     tcase_set_timeout(verification, 600);
     tcase_set_timeout(gradients, 300);
     tcase_add_loop_test(verification, what_is_right_passes, 0, 5);
-    tcase_add_loop_test(damages, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
-    tcase_add_loop_test(damages, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
-    tcase_add_test(damages, mistakes_are_noticed_and_named);
+    tcase_add_loop_test(damaging, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
+    tcase_add_loop_test(damaging, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
+    tcase_add_test(damaging, mistakes_are_noticed_and_named);
     tcase_add_test(repeating, a_failure_is_shrunk_to_the_smallest_that_fails_and_repeats);
     tcase_add_test(repeating, bits_that_change_from_run_to_run_fail);
     tcase_add_test(repeating, every_shape_is_read_as_it_is_printed);
@@ -1095,7 +1095,7 @@ int main(void)
     tcase_add_test(gradients, senseless_gradchecks_are_refused);
     tcase_add_test(gradients, differences_hold_their_own_bounds);
     suite_add_tcase(suite, verification);
-    suite_add_tcase(suite, damages);
+    suite_add_tcase(suite, damaging);
     suite_add_tcase(suite, repeating);
     suite_add_tcase(suite, gradients);
     return test_run(suite);
