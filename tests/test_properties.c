@@ -477,6 +477,65 @@ static void softmax_results_free(struct softmax_results *results)
     free(results->dX);
 }
 
+/* A last layer and a batch, all of them eighths. */
+struct last_layer {
+    size_t B, I, C;
+    struct tensor X, labels;
+    struct linear layer;
+    struct mixture mixture;
+    float *b;
+};
+
+static struct tensor draw_labels(struct philox *random, size_t B, size_t C)
+{
+    uint32_t *const labels = allocate(B, sizeof *labels);
+    for (size_t r = 0; r < B; r++)
+        labels[r] = philox_below(random, (uint32_t)C);
+    const struct tensor tensor = create(TENSOR_INDEX, 1, B, HOST_INDEX, labels);
+    free(labels);
+    return tensor;
+}
+
+static struct last_layer last_layer_of(const struct shape *shape, struct philox *random)
+{
+    struct last_layer t = {
+        .B = shape->rows[1], .I = size_min(shape->inputs, 64), .C = shape->classes, .mixture.share = 0.25};
+    const size_t widths[2] = {t.I, t.C};
+    float *const x = eighths(random, t.B * t.I, 1), *const w = eighths(random, t.C * t.I, 1);
+    t.b = eighths(random, t.C, 8);
+    ck_assert_done(backend_prepare(be, widths, 2, t.B, &error));
+    t.X = create(TENSOR_REAL, t.B, t.I, HOST_FLOAT, x);
+    t.labels = draw_labels(random, t.B, t.C);
+    t.mixture.partners = draw_labels(random, t.B, t.C);
+    t.layer.b = create(TENSOR_REAL, 1, t.C, HOST_FLOAT, t.b);
+    ck_assert_done(weights_create(be, t.C, t.I, t.B, &t.layer.W, &error));
+    ck_assert_done(backend_write(be, &t.layer.W, HOST_FLOAT, w, &error));
+    free(x);
+    free(w);
+    return t;
+}
+
+static void last_layer_free(struct last_layer *t)
+{
+    tensor_free(be, &t->X);
+    tensor_free(be, &t->labels);
+    tensor_free(be, &t->mixture.partners);
+    tensor_free(be, &t->layer.W);
+    tensor_free(be, &t->layer.b);
+    free(t->b);
+}
+
+/* With biases that are all larger by `shift`. */
+static struct softmax_results shifted_results(struct last_layer *t, float shift, bool is_mixed)
+{
+    float *const b = allocate(t->C, sizeof *b);
+    for (size_t c = 0; c < t->C; c++)
+        b[c] = t->b[c] + shift;
+    ck_assert_done(backend_write(be, &t->layer.b, HOST_FLOAT, b, &error));
+    free(b);
+    return softmax_results_of(&t->X, &t->layer, &t->labels, is_mixed ? &t->mixture : NULL);
+}
+
 /* Logits are multiples of 1/64, at most 64 + 8 in size, or 4096 more: floats of 19 bits. What is made of them is made of
  * differences, which are exact: every bit stays. */
 START_TEST(a_shift_of_the_logits_changes_no_bit)
@@ -484,53 +543,22 @@ START_TEST(a_shift_of_the_logits_changes_no_bit)
     static const float shifts[] = {1, -37.5f, 4096};
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++) {
-        const size_t B = shapes[s].rows[1], I = size_min(shapes[s].inputs, 64), C = shapes[s].classes;
-        const size_t widths[2] = {I, C};
         struct philox random = philox_start(s, RANDOM_TEST, 13);
-        float *const x = eighths(&random, B * I, 1), *const w = eighths(&random, C * I, 1),
-                     *const b = eighths(&random, C, 8);
-        uint32_t *const classes = allocate(B, sizeof *classes), *const others = allocate(B, sizeof *others);
-        for (size_t r = 0; r < B; r++) {
-            classes[r] = philox_below(&random, (uint32_t)C);
-            others[r] = philox_below(&random, (uint32_t)C);
-        }
-        ck_assert_done(backend_prepare(be, widths, 2, B, &error));
-        struct tensor X = create(TENSOR_REAL, B, I, HOST_FLOAT, x);
-        struct tensor labels = create(TENSOR_INDEX, 1, B, HOST_INDEX, classes);
-        struct mixture mixture = {create(TENSOR_INDEX, 1, B, HOST_INDEX, others), 0.25};
-        struct linear layer = {.b = create(TENSOR_REAL, 1, C, HOST_FLOAT, b)};
-        ck_assert_done(weights_create(be, C, I, B, &layer.W, &error));
-        ck_assert_done(backend_write(be, &layer.W, HOST_FLOAT, w, &error));
+        struct last_layer t = last_layer_of(&shapes[s], &random);
         for (int is_mixed = 0; is_mixed < 2; is_mixed++) {
-            const struct mixture *const mix = is_mixed ? &mixture : NULL;
-            struct softmax_results straight = softmax_results_of(&X, &layer, &labels, mix);
+            struct softmax_results straight = shifted_results(&t, 0, is_mixed);
             for (size_t k = 0; k < sizeof shifts / sizeof *shifts; k++) {
-                for (size_t c = 0; c < C; c++)
-                    b[c] += shifts[k];
-                ck_assert_done(backend_write(be, &layer.b, HOST_FLOAT, b, &error));
-                struct softmax_results shifted = softmax_results_of(&X, &layer, &labels, mix);
-                ck_assert_mem_eq(shifted.P, straight.P, B * C * sizeof(double));
-                ck_assert_mem_eq(shifted.dZ, straight.dZ, B * C * sizeof(double));
-                ck_assert_mem_eq(shifted.dX, straight.dX, B * I * sizeof(double));
+                struct softmax_results shifted = shifted_results(&t, shifts[k], is_mixed);
+                ck_assert_mem_eq(shifted.P, straight.P, t.B * t.C * sizeof(double));
+                ck_assert_mem_eq(shifted.dZ, straight.dZ, t.B * t.C * sizeof(double));
+                ck_assert_mem_eq(shifted.dX, straight.dX, t.B * t.I * sizeof(double));
                 ck_assert(shifted.loss == straight.loss);
                 ck_assert_uint_eq(shifted.correct, straight.correct);
                 softmax_results_free(&shifted);
-                for (size_t c = 0; c < C; c++)
-                    b[c] -= shifts[k];
             }
-            ck_assert_done(backend_write(be, &layer.b, HOST_FLOAT, b, &error));
             softmax_results_free(&straight);
         }
-        tensor_free(be, &X);
-        tensor_free(be, &labels);
-        tensor_free(be, &mixture.partners);
-        tensor_free(be, &layer.W);
-        tensor_free(be, &layer.b);
-        free(x);
-        free(w);
-        free(b);
-        free(classes);
-        free(others);
+        last_layer_free(&t);
     }
     close_backend();
 }
