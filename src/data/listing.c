@@ -93,20 +93,23 @@ static clm_status look_at(const char *root, const char *directory, const char *n
                  : clm_fail_host_memory(error, directory, strlen(directory));
 }
 
-bool listing_has_folder(const char *path)
+clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error)
 {
     struct listing listing;
     struct stat about;
-    bool is_there = false;
-    if (listing_read(path, &listing, NULL) != CLM_OK)
-        return false;
-    for (size_t i = 0; i < listing.count && !is_there; i++) {
+    *has_folder = false;
+    clm_status status = listing_read(path, &listing, error);
+    if (status != CLM_OK)
+        return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < listing.count && !*has_folder; i++) {
         char *inner = path_join(path, listing.names[i]);
-        is_there = inner && !stat(inner, &about) && S_ISDIR(about.st_mode);
+        if (!inner)
+            status = clm_fail_host_memory(error, path, strlen(path));
+        *has_folder = inner && !stat(inner, &about) && S_ISDIR(about.st_mode);
         free(inner);
     }
     listing_free(&listing);
-    return is_there;
+    return status;
 }
 
 /* ---- classes ------------------------------------------------------------------------------------------- */

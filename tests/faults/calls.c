@@ -134,7 +134,7 @@ static int jpeg_spoil(j_decompress_ptr jpeg)
     result __wrap_##name parameters;                                                                         \
     result __wrap_##name parameters                                                                          \
     {                                                                                                        \
-        if ((stream) != stderr && fault_due(#name, KIND_FILE))                                               \
+        if ((stream) != stderr && fault_due(#name, KIND_STREAM))                                             \
             return failure;                                                                                  \
         return __real_##name arguments;                                                                      \
     }
@@ -184,7 +184,7 @@ int __wrap_fprintf(FILE *stream, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    const bool is_due = stream != stderr && fault_due("fprintf", KIND_FILE);
+    const bool is_due = stream != stderr && fault_due("fprintf", KIND_STREAM);
     const int length = is_due ? spoil(stream) : __real_vfprintf(stream, format, list);
     va_end(list);
     return length;
@@ -195,7 +195,8 @@ int __wrap_printf(const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    const int length = fault_due("printf", KIND_FILE) ? spoil(stdout) : __real_vfprintf(stdout, format, list);
+    const int length =
+        fault_due("printf", KIND_STREAM) ? spoil(stdout) : __real_vfprintf(stdout, format, list);
     va_end(list);
     return length;
 }

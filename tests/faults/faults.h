@@ -9,6 +9,7 @@
 enum call_kind {
     KIND_MEMORY,  /* "memory" */
     KIND_FILE,    /* the reason: strerror of FILE_ERROR or NO_SPACE */
+    KIND_STREAM,  /* "No space left", or of a stream in memory "memory" */
     KIND_DEVICE,  /* OpenCL, CLBlast: the call's name, and that of the code */
     KIND_THREAD,  /* "thread" */
     KIND_LIBRARY, /* a library's own message, or "memory" */
