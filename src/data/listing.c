@@ -74,10 +74,10 @@ static bool lies_in(const char *path, const char *root)
 static clm_status look(const char *root, const char *path, bool *is_folder, struct clm_error *error)
 {
     struct stat about;
-    if (lstat(path, &about) || (S_ISLNK(about.st_mode) && stat(path, &about)))
+    bool is_link = false;
+    if (lstat(path, &about) || ((is_link = S_ISLNK(about.st_mode)) && stat(path, &about)))
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
-    struct stat link;
-    if (!lstat(path, &link) && S_ISLNK(link.st_mode) && !lies_in(path, root))
+    if (is_link && !lies_in(path, root))
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: is a link that leads out of %s, which is not followed; copy what it leads to",
                         path, root);

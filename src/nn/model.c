@@ -247,6 +247,8 @@ static clm_status read_class_names(struct clm_model *model, const json_t *metada
     if (json_array_size(list) == count) {
         const char **const names = calloc(count, sizeof *names);
         bool is_complete = names != NULL;
+        if (!names)
+            status = clm_fail_host_memory(error, "the names of the classes", count * sizeof *names);
         for (size_t c = 0; is_complete && c < count; c++)
             is_complete = (names[c] = json_string_value(json_array_get(list, c))) != NULL;
         if (is_complete)

@@ -40,9 +40,11 @@ static struct fault_site site_here(const char *name, enum call_kind kind)
     struct fault_site site = {.hash = UINT64_C(0xcbf29ce484222325), .name = name, .kind = kind};
     backtrace(frames, OWN + FAULT_FRAMES);
     memcpy(site.callers, frames + OWN, sizeof site.callers);
-    site.hash = (site.hash ^ (uintptr_t)name) * UINT64_C(0x100000001b3);
+    /* as seen from here, so that it is the same wherever the program is loaded */
+    const uintptr_t base = (uintptr_t)&fault_plan;
+    site.hash = (site.hash ^ ((uintptr_t)name - base)) * UINT64_C(0x100000001b3);
     for (size_t i = 0; i < fault_plan->depth && i < FAULT_FRAMES; i++)
-        site.hash = (site.hash ^ (uintptr_t)site.callers[i]) * UINT64_C(0x100000001b3);
+        site.hash = (site.hash ^ ((uintptr_t)site.callers[i] - base)) * UINT64_C(0x100000001b3);
     return site;
 }
 

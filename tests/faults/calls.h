@@ -181,13 +181,13 @@
          (jpeg, rows, most), KIND_LIBRARY, (JDIMENSION)jpeg_spoil(jpeg))                                     \
     CALL(boolean, jpeg_finish_decompress, (j_decompress_ptr jpeg), (jpeg), KIND_LIBRARY, jpeg_spoil(jpeg))   \
     CALL(cairo_surface_t *, cairo_image_surface_create, (cairo_format_t format, int width, int height),      \
-         (format, width, height), KIND_LIBRARY, __real_cairo_image_surface_create(format, -1, -1))           \
-    CALL(cairo_t *, cairo_create, (cairo_surface_t * surface), (surface), KIND_LIBRARY,                      \
+         (format, width, height), KIND_QUIET, __real_cairo_image_surface_create(format, -1, -1))             \
+    CALL(cairo_t *, cairo_create, (cairo_surface_t * surface), (surface), KIND_QUIET,                        \
          __real_cairo_create(NULL))                                                                          \
-    CALL(cairo_status_t, cairo_status, (cairo_t * context), (context), KIND_LIBRARY, CAIRO_STATUS_NO_MEMORY) \
+    CALL(cairo_status_t, cairo_status, (cairo_t * context), (context), KIND_QUIET, CAIRO_STATUS_NO_MEMORY)   \
     CALL(cairo_status_t, cairo_surface_write_to_png_stream,                                                  \
          (cairo_surface_t * surface, cairo_write_func_t on_bytes, void *user), (surface, on_bytes, user),    \
-         KIND_LIBRARY, CAIRO_STATUS_NO_MEMORY)
+         KIND_QUIET, CAIRO_STATUS_NO_MEMORY)
 
 /* `as` in the place of an object: code in *code, and no object. */
 #define MAKES_NOTHING(as) (code ? *code = (as) : 0, NULL)

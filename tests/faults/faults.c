@@ -3,12 +3,13 @@
  *   faults OPTION... -- COMMAND ARGUMENT...
  *
  *   --sites           one call of each place in the program, not every call
+ *   --known FILE      places that were tried before, and so are left out; those tried now are added
  *   --depth N         callers that tell one place from another, 1 to 6 (default 3)
  *   --lasting         later calls of the same name fail, too
  *   --from K --to K   only these, as they were numbered
  *   --cache NAME      a folder that a run that fails may write to, whole files only
  *   --varies PATTERN  files that the time is in: only that they are there counts
- *   --tolerated FILE  failures that need not end the program: lines of CALL FUNCTION REASON
+ *   --tolerated FILE  failures that need not end the program: lines of CALL CALLER REASON
  *   --show            a line for each
  *
  * The directory it is started in holds what the command needs; it is put back after each run from a copy beside it.
@@ -50,7 +51,7 @@ const char *__asan_default_options(void)
 static struct {
     bool is_by_site, shows;
     size_t from, to;
-    const char *cache, *varies, *tolerated;
+    const char *cache, *varies, *tolerated, *known;
     int argc;
     char **argv;
 } options = {.from = 1, .to = SIZE_MAX};
@@ -234,14 +235,18 @@ static const char *place_of(void *caller)
     return text;
 }
 
+/* Is the call listed for one of its nearest callers? */
 static bool is_tolerated(const struct fault_site *site)
 {
-    char pattern[600], function[256];
+    char pattern[600];
     char *const list = options.tolerated ? read_text(options.tolerated) : NULL;
-    snprintf(function, sizeof function, "%.*s", (int)strcspn(place_of(site->callers[0]), " "),
-             place_of(site->callers[0]));
-    snprintf(pattern, sizeof pattern, "^%s +(%s|\\*) ", site->name, function);
-    const bool is_listed = list && matches(list, pattern);
+    bool is_listed = false;
+    for (int i = 0; list && !is_listed && i < 4 && site->callers[i]; i++) {
+        const char *const place = place_of(site->callers[i]);
+        snprintf(pattern, sizeof pattern, "^(%s|\\*) +(%.*s|\\*) ", site->name, (int)strcspn(place, " "),
+                 place);
+        is_listed = matches(list, pattern);
+    }
     free(list);
     return is_listed;
 }
@@ -281,7 +286,7 @@ static const char *judge(int state, const char *before, const char *after_succes
         return "a sanitizer's finding";
     if (!fault_plan->failed)
         return WEXITSTATUS(state) ? "failed where no call did" : NULL;
-    if (WEXITSTATUS(state) > 1)
+    if (WEXITSTATUS(state) > 1 && !is_tolerated(site))
         return "an exit code above 1";
     char *const now = list_files();
     const char *problem = NULL;
@@ -341,6 +346,24 @@ static char *list_success(void)
     return lists[0];
 }
 
+/* Was a place tried before, by what --known names? From now on it was. */
+static bool is_known(uint64_t hash)
+{
+    char line[32];
+    FILE *const file = options.known ? fopen(options.known, "a+") : NULL;
+    bool is_there = false;
+    if (!file)
+        return false;
+    rewind(file);
+    while (!is_there && fgets(line, sizeof line, file))
+        is_there = strtoull(line, NULL, 16) == hash;
+    fseek(file, 0, SEEK_END);
+    if (!is_there)
+        fprintf(file, "%016jx\n", (uintmax_t)hash);
+    fclose(file);
+    return is_there;
+}
+
 static int try_all(void)
 {
     size_t tried = 0, failures = 0, tolerated = 0;
@@ -348,6 +371,8 @@ static int try_all(void)
     char *const before = list_files(), *const after = list_success();
     const size_t count = options.is_by_site ? fault_plan->site_count : fault_plan->count;
     for (size_t k = options.from; k <= count && k <= options.to; k++) {
+        if (options.is_by_site && is_known(fault_plan->sites[k - 1].hash))
+            continue;
         const int state =
             run_program(options.is_by_site ? 0 : k, options.is_by_site ? fault_plan->sites[k - 1].hash : 0);
         char *const said = read_text("../err");
@@ -370,11 +395,11 @@ static int try_all(void)
 
 int __wrap_main(int argc, char **argv)
 {
-    static const struct option names[] = {{"sites", 0, NULL, 's'},     {"depth", 1, NULL, 'd'},
-                                          {"lasting", 0, NULL, 'l'},   {"from", 1, NULL, 'f'},
-                                          {"to", 1, NULL, 't'},        {"cache", 1, NULL, 'c'},
-                                          {"tolerated", 1, NULL, 'T'}, {"show", 0, NULL, 'S'},
-                                          {"varies", 1, NULL, 'v'},    {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"sites", 0, NULL, 's'},     {"depth", 1, NULL, 'd'}, {"lasting", 0, NULL, 'l'},
+        {"from", 1, NULL, 'f'},      {"to", 1, NULL, 't'},    {"cache", 1, NULL, 'c'},
+        {"tolerated", 1, NULL, 'T'}, {"show", 0, NULL, 'S'},  {"varies", 1, NULL, 'v'},
+        {"known", 1, NULL, 'k'},     {NULL, 0, NULL, 0}};
     void *frames[4];
     backtrace(frames, 4); /* loads what it needs, before anything is counted */
     fault_plan = mmap(NULL, sizeof *fault_plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -400,6 +425,9 @@ int __wrap_main(int argc, char **argv)
             break;
         case 'c':
             options.cache = optarg;
+            break;
+        case 'k':
+            options.known = optarg;
             break;
         case 'v':
             options.varies = optarg;
