@@ -121,7 +121,7 @@ while read -r moment; do
         >/dev/null 2>&1 </dev/null &
     leader=$!
     sleep "$moment"
-    kill -KILL -- "-$leader" 2>err || true
+    kill -KILL "-$leader" 2>err || true
     wait "$leader" 2>err || true
     [ "$(count_temporaries)" -eq 0 ] || in_a_write=$((in_a_write + 1))
     all_load
