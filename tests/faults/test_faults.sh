@@ -57,7 +57,7 @@ options=$*
 case " $options " in
 *" --sites "*) options="$options --known $temporary/known" ;; # no place is tried twice
 esac
-varies='^(new/(run.json|history.csv|curves.png)|times\.)'
+varies='^(new/(run.json|history.csv|curves.png)|new\.png|times\.)'
 
 # ---- what there is before each run: small sets in every format, a model, a run, and outputs of an earlier time ----
 
