@@ -41,7 +41,7 @@ struct format {
     bool (*recognises_file)(const struct file_head *head);
     /* NULL where there are only files */
     clm_status (*recognises_directory)(const char *path, bool *is_it, struct clm_error *error);
-    bool (*recognises_entry)(const char *name);     /* a file in a tar archive; NULL where it reads none */
+    bool (*recognises_entry)(const char *name); /* a file in a tar archive; NULL where it reads none */
 
     /* Fills those parts of *out that the request wants and that are there. A single file is a training set, and a
      * tar archive comes as a file. On failure the caller frees what *out holds. */
