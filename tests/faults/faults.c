@@ -226,7 +226,7 @@ static int run_program(size_t target, uint64_t hash)
 static const char *place_of(void *caller)
 {
     static char text[512];
-    snprintf(text, sizeof text, "?");
+    snprintf(text, sizeof text, "unknown");
     if (__sanitizer_symbolize_pc && caller)
         __sanitizer_symbolize_pc((char *)caller - 1, "%f %s:%l", text, sizeof text);
     char *const space = strchr(text, ' '), *const slash = strrchr(text, '/');
