@@ -327,7 +327,11 @@ static void draw(struct arguments *arguments)
     for (size_t i = 0, at = strlen(title); i < arguments->layers.count && at < sizeof title; i++)
         at += (size_t)snprintf(title + at, sizeof title - at, "%s%zu", i ? "-" : "",
                                arguments->layers.values[i]);
-    if (clm_bench_plot(arguments->plot, title, series, drawn, &error) != CLM_OK) {
+    if (!batches || !rates) {
+        complain("bench", "%s: the host has no memory for %zu bytes", arguments->plot,
+                 2 * (count * count + 1) * sizeof *rates);
+        arguments->has_failed = true;
+    } else if (clm_bench_plot(arguments->plot, title, series, drawn, &error) != CLM_OK) {
         complain("bench", "%s", error.message);
         arguments->has_failed = true;
     }
