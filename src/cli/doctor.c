@@ -293,12 +293,12 @@ static bool examine_device(struct arguments *arguments, const struct clm_device 
         tell_verdict(&patient);
     json_t *const object =
         checks_json(device, device->name, "opencl", patient.verdict == VERDICT_GOOD, patient.checks);
-    json_object_set_new(object, "verdict", json_string(verdicts[patient.verdict]));
-    json_object_set_new(object, "right", json_text(patient.right));
-    json_object_set_new(object, "wrong", json_text(patient.wrong));
-    json_object_set_new(object, "reason", json_text(patient.reason));
-    json_object_set_new(object, "left_out", json_integer((json_int_t)patient.left_out));
-    json_array_append_new(arguments->devices, object);
+    json_object_put(object, "verdict", json_string(verdicts[patient.verdict]));
+    json_object_put(object, "right", json_text(patient.right));
+    json_object_put(object, "wrong", json_text(patient.wrong));
+    json_object_put(object, "reason", json_text(patient.reason));
+    json_object_put(object, "left_out", json_integer((json_int_t)patient.left_out));
+    json_list_add(arguments->devices, object);
     clm_backend_close(backend);
     return patient.verdict != VERDICT_REFUSED;
 }
