@@ -377,12 +377,25 @@ START_TEST(test_csv_in_another_locale)
 }
 END_TEST
 
+/* As pandas writes columns of truth values, those of get_dummies among them; and the last column is of labels. */
+START_TEST(test_csv_truth)
+{
+    put_text("a.csv", "a,b_u,b_v,c\n1.5,True,False,False\n2,FALSE,true,True\n");
+    struct clm_data *data = open_with(&(struct clm_data_options){.source = file_path("a.csv")});
+    assert_rows(data, 2, 3, (const float[]){1.5f, 1, 0, 2, 0, 1}, (const uint32_t[]){0, 1});
+    ck_assert_str_eq(clm_data_class_name(data, 0), "False");
+    clm_data_close(data);
+    put_text("a.csv", "1.5,Truth,0\n2,false,1\n");
+    file_refused("a.csv", CLM_ERROR_FORMAT, "\"Truth\" is no number");
+}
+END_TEST
+
 /* ---- CSV: missing values --------------------------------------------------------------------------------- */
 
 START_TEST(test_csv_missing)
 {
-    static const char *const words[] = {"",     "NA", "na",  "NaN", "nan", "null",
-                                        "NULL", "?",  "N/A", " ",   "\"\""};
+    static const char *const words[] = {"",  "NA",  "na", "NaN",  "nan",  "null", "NULL",
+                                        "?", "N/A", " ",  "\"\"", "#N/A", "<NA>"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         char text[256];
         snprintf(text, sizeof text, "a,b,label\n1,2,0\n%s,4,1\n5,6,0\n", words[i]);
@@ -594,7 +607,7 @@ static const struct {
     {"1;2;0\n3;1,5;1\n", "\"1,5\" is no number"},
     {"1,2,0\n3,1e,1\n", "\"1e\" is no number"},
     {"1,2,0\n3,--1,1\n", "\"--1\" is no number"},
-    {"1,2,0\n3,True,1\n", "\"True\" is no number"},
+    {"1,2,0\n3,Truth,1\n", "\"Truth\" is no number"},
     {"1,2,0\n3,inf,1\n", "line 2, column 2: \"inf\" is infinite"},
     {"1,2,0\n3,-Infinity,1\n", "\"-Infinity\" is infinite"},
     {"1,2,0\n3,1e39,1\n", "\"1e39\" is more than float32 can hold"},
@@ -828,6 +841,7 @@ int main(void)
     tcase_add_test(tests, test_csv_options);
     tcase_add_test(tests, test_csv_long);
     tcase_add_test(tests, test_csv_in_another_locale);
+    tcase_add_test(tests, test_csv_truth);
     tcase_add_test(tests, test_csv_missing);
     tcase_add_test(tests, test_missing_mean_does_not_leak);
     tcase_add_test(tests, test_classes_of_the_training_set);

@@ -55,7 +55,6 @@ static bool is_infinite(const struct csv_field *field)
 static clm_status read_value(struct csv *csv, size_t column, const struct csv_field *field, float *value,
                              struct clm_error *error)
 {
-    const char *at = field->text;
     if (csv_is_missing(field)) {
         if (csv->missing == CLM_MISSING_REFUSED)
             return fail_at(csv, column,
@@ -68,7 +67,7 @@ static clm_status read_value(struct csv *csv, size_t column, const struct csv_fi
     }
     if (is_infinite(field))
         return fail_value(csv, column, field, "is infinite; replace or remove such rows", error);
-    if (!number_read(&at, value) || at != field->text + field->length)
+    if (!csv_number(field, value))
         return fail_value(csv, column, field,
                           "is no number, as 1.5 or -2e-3 are; remove the column, or name the column of the "
                           "labels with --label",

@@ -1,5 +1,7 @@
 #include "data/csv_field.h"
 
+#include "data/number.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -96,11 +98,25 @@ enum csv_outcome csv_scan(struct csv_scanner *scanner, const char **at, const ch
     return CSV_DONE;
 }
 
+static bool is_word(const struct csv_field *field, const char *word)
+{
+    return field->length == strlen(word) && !strncasecmp(field->text, word, field->length);
+}
+
 bool csv_is_missing(const struct csv_field *field)
 {
-    static const char *const words[] = {"", "?", "na", "n/a", "nan", "null"};
+    static const char *const words[] = {"", "?", "na", "n/a", "nan", "null", "#n/a", "<na>"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (field->length == strlen(words[i]) && !strncasecmp(field->text, words[i], field->length))
+        if (is_word(field, words[i]))
             return true;
     return false;
+}
+
+bool csv_number(const struct csv_field *field, float *value)
+{
+    const char *at = field->text;
+    if (number_read(&at, value))
+        return at == field->text + field->length;
+    *value = is_word(field, "true");
+    return *value != 0 || is_word(field, "false");
 }

@@ -38,7 +38,10 @@ static inline size_t csv_line_end(const char *at)
     return *at == '\n' ? 1 : *at == '\r' ? at[1] == '\n' ? 2 : 1 : 0;
 }
 
-/* Is there no value: nothing, ?, or NA, N/A, NaN, null in any case? */
+/* Is there no value: nothing, ?, or NA, N/A, #N/A, <NA>, NaN, null in any case? */
 bool csv_is_missing(const struct csv_field *field);
+
+/* Is the field, whole, a number, or true or false in any case, which are 1 and 0? Into *value. */
+bool csv_number(const struct csv_field *field, float *value);
 
 #endif

@@ -44,11 +44,10 @@ enum kind { KIND_MISSING, KIND_NUMBER, KIND_TEXT };
 
 static enum kind kind_of(const struct csv_field *field)
 {
-    const char *at = field->text;
     float unused;
     if (csv_is_missing(field))
         return KIND_MISSING;
-    return number_read(&at, &unused) && at == field->text + field->length ? KIND_NUMBER : KIND_TEXT;
+    return csv_number(field, &unused) ? KIND_NUMBER : KIND_TEXT;
 }
 
 /* Blank lines are no rows; a row that the bytes cut off is none. */

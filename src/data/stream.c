@@ -1,6 +1,7 @@
 #include "data/stream.h"
 
 #include "base/size.h"
+#include "data/gunzip.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,15 +9,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 /* Deflate's densest code: two bits for a match of 258 bytes. */
 #define DEFLATE_BYTES_PER_BYTE 1032
 
 struct stream {
     char *path;
-    gzFile file;    /* zlib reads what is not gzipped as it is; NULL where `source` brings the bytes */
-    int descriptor; /* file's */
+    int file;              /* -1 where `source` brings the bytes */
+    struct gunzip *gunzip; /* NULL where the bytes are the file's own */
     stream_source source;
     void *user;
     size_t file_size;
@@ -48,24 +48,26 @@ clm_status stream_open(const char *path, struct stream **out, struct clm_error *
 {
     int file = -1;
     size_t size = 0;
+    bool is_gzip = false;
     *out = NULL;
-    const clm_status status = open_regular(path, &file, &size, error);
+    clm_status status = open_regular(path, &file, &size, error);
     if (status != CLM_OK)
         return status;
     struct stream *stream = calloc(1, sizeof *stream);
-    if (stream) {
-        stream->file_size = size;
-        stream->path = strdup(path);
-        stream->descriptor = file;
-        stream->file = gzdopen(file, "rb");
-        if (stream->file)
-            file = -1;
+    if (!stream) {
+        close(file);
+        return clm_fail_host_memory(error, path, sizeof *stream);
     }
-    if (!stream || !stream->path || !stream->file || gzbuffer(stream->file, 1 << 17)) {
-        if (file >= 0)
-            close(file);
+    stream->file = file;
+    stream->file_size = size;
+    stream->path = strdup(path);
+    if (!stream->path)
+        status = clm_fail_host_memory(error, path, strlen(path));
+    else if ((status = gunzip_recognises(path, file, &is_gzip, error)) == CLM_OK && is_gzip)
+        status = gunzip_open(stream->path, file, &stream->gunzip, error);
+    if (status != CLM_OK) {
         stream_close(stream);
-        return clm_fail_host_memory(error, path, 1 << 18);
+        return status;
     }
     *out = stream;
     return CLM_OK;
@@ -76,8 +78,10 @@ clm_status stream_of(const char *path, size_t size, stream_source source, void *
 {
     struct stream *stream = calloc(1, sizeof *stream);
     *out = NULL;
-    if (stream)
+    if (stream) {
+        stream->file = -1;
         stream->path = strdup(path);
+    }
     if (!stream || !stream->path) {
         stream_close(stream);
         return clm_fail_host_memory(error, path, sizeof *stream);
@@ -93,8 +97,9 @@ void stream_close(struct stream *stream)
 {
     if (!stream)
         return;
-    if (stream->file)
-        gzclose(stream->file);
+    gunzip_close(stream->gunzip);
+    if (stream->file >= 0)
+        close(stream->file);
     free(stream->path);
     free(stream);
 }
@@ -116,7 +121,7 @@ size_t stream_position(const struct stream *stream)
 
 bool stream_is_compressed(const struct stream *stream)
 {
-    return stream->file && !gzdirect(stream->file);
+    return stream->gunzip;
 }
 
 size_t stream_bound(const struct stream *stream)
@@ -133,50 +138,37 @@ size_t stream_left(const struct stream *stream)
     return bound > stream->position ? bound - stream->position : 0;
 }
 
-static clm_status describe_failure(const struct stream *stream, struct clm_error *error)
+static clm_status fail_reading(const struct stream *stream, struct clm_error *error)
 {
-    int code = Z_OK;
-    const char *text = gzerror(stream->file, &code);
-    if (code == Z_ERRNO)
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu: %s", stream->path,
-                        stream->position, strerror(errno));
-    if (code == Z_MEM_ERROR)
-        return clm_fail_host_memory(error, stream->path, 1 << 18);
-    if (code == Z_BUF_ERROR)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: its gzip data ends early, %zu decompressed bytes came out; the file is truncated, fetch "
-            "it again",
-            stream->path, stream->position);
-    /* zlib begins its message with a made-up name of the file */
-    const char *reason = strstr(text, ": ");
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: its gzip data is damaged (%s) behind %zu bytes; fetch it again", stream->path,
-                    reason ? reason + 2 : text, stream->position);
+    return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu: %s", stream->path,
+                    stream->position, strerror(errno));
+}
+
+static clm_status read_file(struct stream *stream, void *bytes, size_t size, size_t *got,
+                            struct clm_error *error)
+{
+    while (*got < size) {
+        const ssize_t count =
+            read(stream->file, (unsigned char *)bytes + *got, size_min(size - *got, 1 << 30));
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return fail_reading(stream, error);
+        if (count == 0)
+            break;
+        *got += (size_t)count;
+    }
+    return CLM_OK;
 }
 
 clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *got, struct clm_error *error)
 {
     *got = 0;
-    if (stream->source) {
-        const clm_status status = stream->source(stream->user, bytes, size, got, error);
-        stream->position += *got;
-        return status;
-    }
-    while (*got < size) {
-        const unsigned step = (unsigned)size_min(size - *got, 1 << 30);
-        const int count = gzread(stream->file, (unsigned char *)bytes + *got, step);
-        int code = Z_OK;
-        if (count > 0) {
-            *got += (size_t)count;
-            stream->position += (size_t)count;
-            continue;
-        }
-        /* at a truncated file's end zlib returns 0, and an error only here */
-        gzerror(stream->file, &code);
-        return count < 0 || code != Z_OK ? describe_failure(stream, error) : CLM_OK;
-    }
-    return CLM_OK;
+    const clm_status status = stream->source   ? stream->source(stream->user, bytes, size, got, error)
+                              : stream->gunzip ? gunzip_read(stream->gunzip, bytes, size, got, error)
+                                               : read_file(stream, bytes, size, got, error);
+    stream->position += *got;
+    return status;
 }
 
 static clm_status fail_truncated(const struct stream *stream, size_t end, const char *what, size_t size,
@@ -201,7 +193,7 @@ clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const ch
 
 bool stream_is_file(const struct stream *stream)
 {
-    return stream->file && gzdirect(stream->file);
+    return stream->file >= 0 && !stream->gunzip;
 }
 
 clm_status stream_map(struct stream *stream, size_t size, const char *what, struct mapping *mapping,
@@ -210,12 +202,12 @@ clm_status stream_map(struct stream *stream, size_t size, const char *what, stru
     const size_t start = stream->position;
     if (start > stream->file_size || size > stream->file_size - start)
         return fail_truncated(stream, stream->file_size, what, size, start, error);
-    const clm_status status = mapping_open(stream->path, stream->descriptor, start + size, mapping, error);
+    const clm_status status = mapping_open(stream->path, stream->file, start + size, mapping, error);
     if (status != CLM_OK)
         return status;
-    if (gzseek(stream->file, (z_off_t)(start + size), SEEK_SET) < 0) {
+    if (lseek(stream->file, (off_t)(start + size), SEEK_SET) < 0) {
         mapping_close(mapping);
-        return describe_failure(stream, error);
+        return fail_reading(stream, error);
     }
     stream->position = start + size;
     *bytes = (unsigned char *)mapping->start + start;

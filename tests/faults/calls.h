@@ -58,6 +58,10 @@
     CALL(int, mkstemp64, (char *path), (path), KIND_FILE, (errno = NO_SPACE, -1))                            \
     CALL(int, nftw64, (const char *path, __nftw64_func_t on_name, int files, int flags),                     \
          (path, on_name, files, flags), KIND_FILE, (errno = FILE_ERROR, -1))                                 \
+    CALL(ssize_t, pread64, (int file, void *out, size_t size, off64_t at), (file, out, size, at), KIND_FILE, \
+         (errno = FILE_ERROR, -1))                                                                           \
+    CALL(off64_t, lseek64, (int file, off64_t to, int from), (file, to, from), KIND_FILE,                    \
+         (errno = FILE_ERROR, -1))                                                                           \
     CALL(char *, realpath, (const char *path, char *out), (path, out), KIND_FILE,                            \
          (errno = FILE_ERROR, NULL))                                                                         \
     CALL(int, rename, (const char *from, const char *to), (from, to), KIND_FILE, (errno = FILE_ERROR, -1))   \
@@ -116,12 +120,11 @@
 #define CALLS_ZLIB                                                                                           \
     CALL(gzFile, gzdopen, (int file, const char *mode), (file, mode), KIND_LIBRARY, (errno = ENOMEM, NULL))  \
     CALL(int, gzbuffer, (gzFile file, unsigned size), (file, size), KIND_LIBRARY, -1)                        \
-    CALL(int, gzread, (gzFile file, void *out, unsigned size), (file, out, size), KIND_FILE,                 \
-         (gz_is_spoilt = true, errno = FILE_ERROR, -1))                                                      \
+    CALL(int, inflateInit2_, (z_stream *stream, int window, const char *version, int size),                  \
+         (stream, window, version, size), KIND_LIBRARY, Z_MEM_ERROR)                                         \
+    CALL(int, inflate, (z_stream *stream, int flush), (stream, flush), KIND_LIBRARY, Z_MEM_ERROR)            \
     CALL(int, gzwrite, (gzFile file, const void *bytes, unsigned size), (file, bytes, size), KIND_FILE,      \
          (gz_is_spoilt = true, errno = NO_SPACE, 0))                                                         \
-    CALL(off64_t, gzseek64, (gzFile file, off64_t to, int from), (file, to, from), KIND_FILE,                \
-         (gz_is_spoilt = true, errno = FILE_ERROR, -1))                                                      \
     CALL(int, gzclose, (gzFile file), (file), KIND_FILE, (__real_gzclose(file), errno = NO_SPACE, Z_ERRNO))
 
 #define ARCHIVE_CALL(name, parameters, arguments)                                                            \
