@@ -152,9 +152,12 @@ static bool read_entry(const struct choices *choices, json_t *entry, struct choi
     for (int p = 0; p < PRODUCT_COUNT; p++)
         if (!strcmp(product, product_names[p]))
             out->product = (enum product)p;
-    for (size_t i = 0; i < choices->name_count; i++)
+    bool is_good = out->candidate && out->product != PRODUCT_COUNT;
+    for (size_t i = 0; i < choices->name_count; i++) {
         out->milliseconds[i] = json_number_value(json_object_get(measured, choices->names[i]));
-    return out->candidate && out->product != PRODUCT_COUNT;
+        is_good = is_good && out->milliseconds[i] >= 0;
+    }
+    return is_good;
 }
 
 clm_status choices_parse(struct choices *choices, const json_t *key, const void *bytes, size_t size,
