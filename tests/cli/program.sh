@@ -30,6 +30,22 @@ $(tail -n 5 out err)"
     fi
 }
 
+# A failure: exit 1 and a sentence of the command's.
+# fails PATTERN COMMAND ARGUMENT...
+fails() {
+    pattern=$1
+    shift
+    run "$@"
+    check "clmlp $*: fails" [ "$status" -eq 1 ]
+    check "clmlp $*: says $pattern" has_line err "^clmlp: $1: .*$pattern"
+}
+
+# succeeds ARGUMENT...
+succeeds() {
+    run "$@"
+    check "clmlp $*: succeeds" [ "$status" -eq 0 ]
+}
+
 # shellcheck disable=SC2317 # called through check
 is_empty() { [ ! -s "$1" ]; }
 # shellcheck disable=SC2317 # called through check

@@ -6,12 +6,6 @@ set -eu
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
-# succeeds ARGUMENT...
-succeeds() {
-    run "$@"
-    check "clmlp $*: succeeds" [ "$status" -eq 0 ]
-}
-
 # fails CODE PATTERN ARGUMENT...
 fails() {
     code=$1 pattern=$2
