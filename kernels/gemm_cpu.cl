@@ -288,10 +288,12 @@ update_forward(const int I, const int B, const int O, const int columns, const i
             for (int m = 0; m < next_B; m += LOW) {
                 multiply_rows(next_X + (size_t)m * I + i0, LOW, next_B - m, I,
                               W + (size_t)n * I + (size_t)i0 * NR, end - i0, width, tile);
-                for (int at = 0; at < LOW * NR; at += VW) {
-                    __local float *to = z + m * NR + at;
-                    STORE(i0 > 0 ? LOAD(to) + LOAD(tile + at) : LOAD(tile + at), to);
-                }
+                for (int i = 0; i < LOW; i++)
+                    for (int j = 0; j < width; j += VW) {
+                        const VECTOR part = LOAD(tile + i * NR + j);
+                        __local float *to = z + (m + i) * NR + j;
+                        STORE(i0 > 0 ? LOAD(to) + part : part, to);
+                    }
             }
         }
         for (int m = 0; m < next_B; m++)

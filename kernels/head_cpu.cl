@@ -9,7 +9,7 @@
 #define ROWS     64 /* whole vectors */
 #define INTEGERS JOIN(int, VW)
 
-/* z[c][r] = Σ_i X[r][i] W[c][i] + b[c] of `count` rows */
+/* z[c][r] = Σ_i X[r][i] W[c][i] + b[c] of `count` rows; zero to the end of the last one's vector */
 void multiply_logits(const int I, const int C, const int count, __global const float *X,
                      __global const float *W, __global const float *b, __local float *z)
 {
@@ -20,6 +20,9 @@ void multiply_logits(const int I, const int C, const int count, __global const f
             for (int c = 0; c < C; c++)
                 z[c * ROWS + m + i] = tile[i * NR + c] + b[c];
     }
+    for (int r = count; r % VW != 0; r++)
+        for (int c = 0; c < C; c++)
+            z[c * ROWS + r] = 0.0f;
 }
 
 /* The first `count` labels, zero behind them. */
@@ -33,7 +36,7 @@ INTEGERS load_labels(__global const uint *labels, const int count)
 
 /* Of VW rows, of which `count` are there: dZ in place of the logits, and each lane's loss and correct rows are added. A
  * prediction is the first of the largest logits; a NaN anywhere in a row makes the row's results NaN. What the lanes behind
- * `count` make of what is in them stays there. */
+ * `count` make of their zeros stays there. */
 void softmax_lanes(const int B, const int C, const int count, const INTEGERS label, __local float *z,
                    VECTOR *losses, VECTOR *corrects)
 {

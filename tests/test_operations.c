@@ -321,6 +321,33 @@ START_TEST(cross_entropy_is_by_hand)
 }
 END_TEST
 
+/* A large loss, and 1000 of 3.4e-4, each less than half a unit of it in float: together they are there. */
+START_TEST(small_losses_add_up_beside_a_large_one)
+{
+    static const float far[2] = {0, 16384}, near[2] = {8, 0};
+    static const uint32_t first[1] = {0};
+    double loss;
+    size_t correct;
+    open_backend(_i);
+    struct tensor large = reals(1, 2, far), small = reals(1, 2, near), label = indices(1, first);
+    struct metrics sums;
+    ck_assert_done(metrics_create(be, &sums, &error));
+    ck_assert_done(metrics_reset(be, &sums, &error));
+    ck_assert_done(softmax_xent(be, &large, &label, NULL, NULL, &sums, &error));
+    for (int i = 0; i < 1000; i++)
+        ck_assert_done(softmax_xent(be, &small, &label, NULL, NULL, &sums, &error));
+    ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
+    ck_assert_uint_eq(correct, 1000);
+    /* of each, 1 + exp(-8) is rounded to a unit of 1, and log and exp are good to 3 of theirs; 1 more for the low part */
+    ck_assert_within(loss, 16384 + 1000 * log1p(exp(-8)), 1000 * 4 * U);
+    metrics_free(be, &sums);
+    tensor_free(be, &label);
+    tensor_free(be, &small);
+    tensor_free(be, &large);
+    close_backend();
+}
+END_TEST
+
 START_TEST(ties_and_nans_in_the_logits)
 {
     /* the first of the largest is the prediction; a row with a NaN is never correct, wherever the NaN is */
@@ -574,6 +601,7 @@ int main(void)
         step_and_next_forward_are_by_hand,
         the_step_alone_is_by_hand,
         cross_entropy_is_by_hand,
+        small_losses_add_up_beside_a_large_one,
         ties_and_nans_in_the_logits,
         last_layer_is_by_hand,
         softmax_is_by_hand,

@@ -108,6 +108,18 @@ END_TEST
 
 /* Of n = 200,000 draws, a moment's mean is off by sqrt(variance / n); 6 of those are allowed. Variances of z,
  * z² and z⁴ are 1, 2 and 96; of a uniform number and of its square 1/12 and 4/45. */
+/* 2^32 mod 3 is 1: 0 is drawn again, 1 is the first number that is not. */
+START_TEST(test_below_draws_again_what_is_biased_alone)
+{
+    struct philox random = philox_start(1, RANDOM_TEST, 0);
+    random.block[2] = 0;
+    random.block[3] = 1;
+    random.unused = 2;
+    ck_assert_uint_eq(philox_below(&random, 3), 1);
+    ck_assert_uint_eq(random.unused, 0);
+}
+END_TEST
+
 START_TEST(test_moments)
 {
     enum { COUNT = 200000 };
@@ -140,6 +152,7 @@ int main(void)
     tcase_add_test(tests, test_permutation);
     tcase_add_test(tests, test_permutations_are_equally_likely);
     tcase_add_test(tests, test_below);
+    tcase_add_test(tests, test_below_draws_again_what_is_biased_alone);
     tcase_add_test(tests, test_moments);
     suite_add_tcase(suite, tests);
     return test_run(suite);

@@ -200,6 +200,19 @@ START_TEST(values_that_cannot_be)
 }
 END_TEST
 
+/* What a float's reciprocal can still scale is not refused: 2^126 is 1 / FLT_MIN. */
+START_TEST(the_widest_range)
+{
+    struct clm_data *data = floats_about(0, 1, 200);
+    set_feature(data, 2, 0, 200, 0);
+    set_feature(data, 2, 3, 1, 0x1p126f);
+    struct clm_model *model = model_for(data);
+    ck_assert_int_eq(clm_model_standardise(model, data, CLM_STANDARDISE_FEATURE, NULL, &error), CLM_OK);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
 START_TEST(another_model)
 {
     struct clm_data *data = floats_about(0, 1, 20), *other = fixture_data(20, 0, 7, 2);
@@ -392,6 +405,7 @@ int main(void)
     tcase_add_test(tests, constant_features);
     tcase_add_test(tests, nothing_but_one_value);
     tcase_add_test(tests, values_that_cannot_be);
+    tcase_add_test(tests, the_widest_range);
     tcase_add_test(tests, another_model);
     tcase_add_test(tests, of_the_training_part_only);
     tcase_add_test(tests, from_bad_to_good);

@@ -2,6 +2,7 @@
  * bits each time. */
 #include "check/operations.h"
 #include "compute/opencl/candidates.h"
+#include "support/builds.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 #include "support/verdict.h"
@@ -13,68 +14,6 @@
 static struct clm_error error;
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-
-/* ---- a device that allows less than the one there is ---- */
-
-#define UNITS 32 /* it seems to have, so that sums are cut as on a GPU */
-
-static const struct gemm_operations *limited_operations;
-static size_t items_most, local_most;
-
-static clm_status open_limited(struct gemm_provider *gemm, struct clm_error *e)
-{
-    static struct opencl_device device;
-    device = *gemm->device;
-    device.about.max_work_group = items_most;
-    device.about.local_memory = local_most;
-    device.about.compute_units = UNITS;
-    gemm->device = &device;
-    return limited_operations->open(gemm, e);
-}
-
-static bool suits(const struct clm_device *device)
-{
-    (void)device;
-    return true;
-}
-
-/* `name` on a device of such groups and so many bytes of local memory. */
-static clm_status open_provider(const char *name, size_t items, size_t local, struct clm_backend **out)
-{
-    static struct gemm_operations operations;
-    static const struct gemm_candidate table[1] = {{&operations, suits, false, true}};
-    const struct gemm_candidate *const shipped = gemm_candidates;
-    const size_t shipped_count = gemm_candidate_count;
-    const struct clm_backend_options options = {
-        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = name, .skip_self_test = true};
-    limited_operations = gemm_candidate_named(name)->operations;
-    operations = *limited_operations;
-    operations.open = open_limited;
-    items_most = items;
-    local_most = local;
-    gemm_candidates = table;
-    gemm_candidate_count = 1;
-    const clm_status status = clm_backend_open(&options, out, &error);
-    gemm_candidates = shipped;
-    gemm_candidate_count = shipped_count;
-    return status;
-}
-
-/* The four ways the kernels are built, by rows and columns of a tile; the last as on a device without groups. */
-static const struct build {
-    const char *name;
-    size_t items, tile;
-} builds[] = {{"tiled-large", 256, 128}, {"tiled", 256, 64}, {"tiled-small", 64, 32}, {"tiled", 1, 4}};
-
-#define LOCAL 32768 /* bytes: what every device of the full profile has */
-
-static struct clm_backend *open_build(const struct build *build)
-{
-    struct clm_backend *backend = NULL;
-    if (open_provider(build->name, build->items, LOCAL, &backend) != CLM_OK)
-        ck_abort_msg("%s", error.message);
-    return backend;
-}
 
 /* ---- results ---- */
 
@@ -96,10 +35,10 @@ struct layer_shape {
     size_t B, I, O;
 };
 
-static void check_shapes(const struct build *build, const struct layer_shape *shapes, size_t count)
+static void check_shapes(const struct tiled_build *build, const struct layer_shape *shapes, size_t count)
 {
     const struct clm_backend_options options = {.kind = CLM_BACKEND_REFERENCE};
-    struct clm_backend *const backend = open_build(build);
+    struct clm_backend *const backend = tiled_build_open(build);
     struct clm_backend *reference = NULL;
     ck_assert_int_eq(clm_backend_open(&options, &reference, &error), CLM_OK);
     for (size_t s = 0; s < count; s++)
@@ -122,7 +61,7 @@ static void check_shapes(const struct build *build, const struct layer_shape *sh
 /* One row more and one less than a tile, in each of its three roles; whole tiles; rows of whole quads and others. */
 START_TEST(borders_of_a_tile_are_right)
 {
-    const size_t t = builds[_i].tile;
+    const size_t t = tiled_builds[_i].tile;
     const struct layer_shape shapes[] = {
         {t - 1, t, t + 1},
         {t + 1, t - 1, t},
@@ -133,7 +72,7 @@ START_TEST(borders_of_a_tile_are_right)
         {3, 2 * t + 1, 1},
         {17, t + 2, 2 * t + 3},
     };
-    check_shapes(&builds[_i], shapes, COUNT_OF(shapes));
+    check_shapes(&tiled_builds[_i], shapes, COUNT_OF(shapes));
 }
 END_TEST
 
@@ -143,15 +82,7 @@ START_TEST(long_sums_are_right)
     static const struct layer_shape shapes[] = {
         {17, 1031, 3}, {17, 3, 1031}, {17, 2048, 8}, {20, 8, 515}, {1, 1031, 5}, {16, 1028, 9}, {8, 259, 1},
     };
-    check_shapes(&builds[_i], shapes, COUNT_OF(shapes));
-}
-END_TEST
-
-/* So few that a simulator that looks at every access can run them: tests/oclgrind.sh. */
-START_TEST(tiny_products_are_right)
-{
-    static const struct layer_shape shapes[] = {{3, 5, 2}, {18, 4, 6}, {17, 513, 2}};
-    check_shapes(&builds[_i], shapes, COUNT_OF(shapes));
+    check_shapes(&tiled_builds[_i], shapes, COUNT_OF(shapes));
 }
 END_TEST
 
@@ -202,7 +133,7 @@ START_TEST(bits_are_the_same_each_time)
     static const size_t widths[2] = {1031, 7}, others[3] = {4096, 520, 2048};
     const size_t B = 33, I = widths[0], O = widths[1];
     const size_t bytes = sizeof(float) * (2 * B * O + 2 * B * I + 2 * O * I + 2 * O);
-    struct clm_backend *const backend = open_build(&builds[_i]);
+    struct clm_backend *const backend = tiled_build_open(&tiled_builds[_i]);
     float *results[3];
     for (int run = 0; run < 3; run++) {
         if (run == 2)
@@ -226,7 +157,7 @@ static size_t tile_of(struct clm_backend *backend)
     static const size_t widths[2] = {100000, 100000};
     size_t tile = 1;
     ck_assert_int_eq(backend_prepare(backend, widths, 2, 4096, &error), CLM_OK);
-    while (tile * tile * sizeof(float) * 2 * UNITS < backend->memory.now)
+    while (tile * tile * sizeof(float) * 2 * BUILD_UNITS < backend->memory.now)
         tile++;
     return tile;
 }
@@ -237,14 +168,21 @@ START_TEST(a_device_runs_the_largest_tiles_it_can)
         const char *name;
         size_t items, local, tile;
     } cases[] = {
-        {"tiled-large", 4096, LOCAL, 128}, {"tiled-large", 256, 8448, 128}, {"tiled-large", 255, LOCAL, 32},
-        {"tiled-large", 256, 8447, 32},    {"tiled", 256, 8704, 64},        {"tiled", 256, 8703, 32},
-        {"tiled-small", 64, 8192, 32},     {"tiled-small", 64, 8191, 4},    {"tiled", 63, LOCAL, 4},
+        {"tiled-large", 4096, BUILD_LOCAL, 128},
+        {"tiled-large", 256, 8448, 128},
+        {"tiled-large", 255, BUILD_LOCAL, 32},
+        {"tiled-large", 256, 8447, 32},
+        {"tiled", 256, 8704, 64},
+        {"tiled", 256, 8703, 32},
+        {"tiled-small", 64, 8192, 32},
+        {"tiled-small", 64, 8191, 4},
+        {"tiled", 63, BUILD_LOCAL, 4},
         {"tiled-small", 1, 1024, 4},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct clm_backend *backend = NULL;
-        if (open_provider(cases[i].name, cases[i].items, cases[i].local, &backend) != CLM_OK)
+        if (build_open(cases[i].name, &(struct allowance){cases[i].items, cases[i].local, BUILD_UNITS},
+                       &backend, &error) != CLM_OK)
             ck_abort_msg("%s", error.message);
         ck_assert_uint_eq(tile_of(backend), cases[i].tile);
         clm_backend_close(backend);
@@ -257,10 +195,12 @@ START_TEST(a_device_that_can_run_none_is_refused)
     static const struct {
         size_t items, local;
         const char *part;
-    } cases[] = {{1, 1023, "(1 items, 1023 bytes)"}, {0, LOCAL, "(0 items, "}};
+    } cases[] = {{1, 1023, "(1 items, 1023 bytes)"}, {0, BUILD_LOCAL, "(0 items, "}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct clm_backend *backend = NULL;
-        ck_assert_int_eq(open_provider("tiled-large", cases[i].items, cases[i].local, &backend),
+        ck_assert_int_eq(build_open("tiled-large",
+                                    &(struct allowance){cases[i].items, cases[i].local, BUILD_UNITS},
+                                    &backend, &error),
                          CLM_ERROR_DEVICE);
         ck_assert_ptr_null(backend);
         ck_assert_ptr_nonnull(strstr(error.message, cases[i].part));
@@ -319,13 +259,12 @@ END_TEST
 int main(void)
 {
     Suite *const suite = suite_create("tiled");
-    TCase *const products = tcase_create("products"), *const tiny = tcase_create("tiny");
+    TCase *const products = tcase_create("products");
     TCase *const choice = tcase_create("choice");
-    TCase *const cases[] = {products, tiny, choice};
-    tcase_add_loop_test(products, borders_of_a_tile_are_right, 0, (int)COUNT_OF(builds));
-    tcase_add_loop_test(products, long_sums_are_right, 0, (int)COUNT_OF(builds));
-    tcase_add_loop_test(products, bits_are_the_same_each_time, 0, (int)COUNT_OF(builds));
-    tcase_add_loop_test(tiny, tiny_products_are_right, 0, (int)COUNT_OF(builds));
+    TCase *const cases[] = {products, choice};
+    tcase_add_loop_test(products, borders_of_a_tile_are_right, 0, TILED_BUILDS);
+    tcase_add_loop_test(products, long_sums_are_right, 0, TILED_BUILDS);
+    tcase_add_loop_test(products, bits_are_the_same_each_time, 0, TILED_BUILDS);
     tcase_add_test(choice, a_device_runs_the_largest_tiles_it_can);
     tcase_add_test(choice, a_device_that_can_run_none_is_refused);
     tcase_add_test(choice, native_is_our_own_products_for_the_kind_of_device);

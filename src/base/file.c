@@ -33,7 +33,11 @@ clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size
     const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0)
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(file, &about) || !S_ISREG(about.st_mode)) {
+    if (fstat(file, &about)) {
+        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
+        goto cleanup;
+    }
+    if (!S_ISREG(about.st_mode)) {
         status = clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file", path);
         goto cleanup;
     }
@@ -93,7 +97,9 @@ clm_status directory_make(const char *path, struct clm_error *error)
         if (!end)
             break;
     }
-    if (status == CLM_OK && (stat(path, &about) || !S_ISDIR(about.st_mode)))
+    if (status == CLM_OK && stat(path, &about))
+        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
+    else if (status == CLM_OK && !S_ISDIR(about.st_mode))
         status = clm_fail(error, CLM_ERROR_IO, "%s: is not a directory", path);
 cleanup:
     free(partial);
@@ -146,7 +152,7 @@ clm_status replacement_begin(const char *path, struct replacement *out, struct c
     } else {
         /* behind a link, the file it leads to is replaced, and the link stays */
         out->target = realpath(path, NULL);
-        if (!out->target)
+        if (!out->target && errno == ENOENT)
             out->target = strdup(path);
         size = (out->target ? strlen(out->target) : 0) + sizeof ".XXXXXX";
         out->temporary = malloc(size);

@@ -92,7 +92,7 @@ static json_t *layers_list(const struct sizes *layers)
 {
     json_t *const list = json_array();
     for (size_t i = 0; i < layers->count; i++)
-        json_array_append_new(list, json_integer((json_int_t)layers->values[i]));
+        json_list_add(list, json_integer((json_int_t)layers->values[i]));
     return list;
 }
 
@@ -161,9 +161,9 @@ static json_t *describe_profile(const struct clm_bench_profile *profile)
     json_t *const list = json_array();
     for (size_t k = 0; k < profile->count; k++) {
         const struct clm_bench_kernel *const kernel = &profile->kernels[k];
-        json_array_append_new(list, json_pack("{ss sf sf sf sf}", "kernel", kernel->name, "calls",
-                                              kernel->calls, "ms", kernel->milliseconds, "gflops",
-                                              kernel->gflops, "gbytes_per_s", kernel->gbytes_per_s));
+        json_list_add(list, json_pack("{ss sf sf sf sf}", "kernel", kernel->name, "calls", kernel->calls,
+                                      "ms", kernel->milliseconds, "gflops", kernel->gflops, "gbytes_per_s",
+                                      kernel->gbytes_per_s));
     }
     return json_pack("{sf sf sf so}", "ms_per_step", profile->milliseconds, "peak_gflops",
                      profile->peak_gflops, "peak_gbytes_per_s", profile->peak_gbytes_per_s, "kernels", list);
@@ -214,8 +214,8 @@ static void bench_batch(struct arguments *arguments, struct clm_backend *backend
         print_profile(&result.profile);
     json_t *const row = describe(arguments, backend, b, &result);
     if (row && result.profile.count)
-        json_object_set_new(row, "profile", describe_profile(&result.profile));
-    json_array_append_new(arguments->rows, row);
+        json_object_put(row, "profile", describe_profile(&result.profile));
+    json_list_add(arguments->rows, row);
 }
 
 /* All batches on one backend. One that is not here is only a failure where it was asked for. */
@@ -327,7 +327,11 @@ static void draw(struct arguments *arguments)
     for (size_t i = 0, at = strlen(title); i < arguments->layers.count && at < sizeof title; i++)
         at += (size_t)snprintf(title + at, sizeof title - at, "%s%zu", i ? "-" : "",
                                arguments->layers.values[i]);
-    if (clm_bench_plot(arguments->plot, title, series, drawn, &error) != CLM_OK) {
+    if (!batches || !rates) {
+        complain("bench", "%s: the host has no memory for %zu bytes", arguments->plot,
+                 2 * (count * count + 1) * sizeof *rates);
+        arguments->has_failed = true;
+    } else if (clm_bench_plot(arguments->plot, title, series, drawn, &error) != CLM_OK) {
         complain("bench", "%s", error.message);
         arguments->has_failed = true;
     }

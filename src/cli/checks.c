@@ -30,11 +30,11 @@ void check_list_add(struct check_list *list, const struct check_source *source, 
     if (check->passed && check->error_over_bound > list->worst)
         list->worst = check->error_over_bound;
     if (!check->passed) {
-        json_object_set_new(object, "detail", json_text(check->detail));
-        json_object_set_new(object, "smallest_shape", json_text(check->smallest));
-        json_object_set_new(object, "repeat", json_text(repeat_check(source, check).command));
+        json_object_put(object, "detail", json_text(check->detail));
+        json_object_put(object, "smallest_shape", json_text(check->smallest));
+        json_object_put(object, "repeat", json_text(repeat_check(source, check).command));
     }
-    json_array_append_new(list->checks, object);
+    json_list_add(list->checks, object);
 }
 
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent)
@@ -51,10 +51,10 @@ json_t *checks_json(const struct clm_device *about, const char *device, const ch
         json_pack("{so ss sb ss ss so}", "device", json_text(device), "backend", backend, "passed", passed,
                   "program", "clmlp", "version", clm_version(), "checks", checks);
     if (about && object) {
-        json_object_set_new(object, "driver", json_text(about->driver));
-        json_object_set_new(object, "device_version", json_text(about->version));
-        json_object_set_new(object, "platform", json_text(about->platform_name));
-        json_object_set_new(object, "platform_version", json_text(about->platform_version));
+        json_object_put(object, "driver", json_text(about->driver));
+        json_object_put(object, "device_version", json_text(about->version));
+        json_object_put(object, "platform", json_text(about->platform_name));
+        json_object_put(object, "platform_version", json_text(about->platform_version));
     }
     return object;
 }

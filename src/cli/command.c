@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,10 +71,23 @@ struct printable printable(const char *name)
     return copy;
 }
 
+static bool is_json_incomplete;
+
+void json_list_add(json_t *list, json_t *value)
+{
+    if (json_array_append_new(list, value))
+        is_json_incomplete = true;
+}
+
+void json_object_put(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value))
+        is_json_incomplete = true;
+}
+
 json_t *json_number(double value)
 {
-    json_t *const number = json_real(value);
-    return number ? number : json_null();
+    return isfinite(value) ? json_real(value) : json_null();
 }
 
 json_t *json_text(const char *text)
@@ -92,7 +106,8 @@ json_t *json_text(const char *text)
 
 bool write_json(const char *command, const char *path, json_t *object)
 {
-    char *const text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    char *const text =
+        object && !is_json_incomplete ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     struct clm_error error = {0};
     bool is_written = true;
     json_decref(object);

@@ -39,6 +39,10 @@ int fail_command(const char *command, const struct clm_error *error);
  * where that fails and returns false. */
 bool write_json(const char *command, const char *path, json_t *object);
 
+/* Take the value. What they cannot add for lack of memory is remembered, and write_json refuses what lacks it. */
+void json_list_add(json_t *list, json_t *value);
+void json_object_put(json_t *object, const char *key, json_t *value);
+
 /* Of JSON: null where a number is NaN or infinite; '?' for what is not ASCII in text that is no UTF-8. */
 json_t *json_number(double value);
 json_t *json_text(const char *text);

@@ -107,7 +107,7 @@ static json_t *describe_part(const struct clm_part_summary *part, size_t classes
 {
     json_t *const rows = json_array();
     for (size_t c = 0; c < classes; c++)
-        json_array_append_new(rows, json_integer((json_int_t)part->class_rows[c]));
+        json_list_add(rows, json_integer((json_int_t)part->class_rows[c]));
     return json_pack("{sI so so so so so sI sI sI}", "rows", (json_int_t)part->rows, "lowest",
                      json_number(part->lowest), "highest", json_number(part->highest), "mean",
                      json_number(part->mean), "deviation", json_number(part->deviation), "class_rows", rows,
@@ -132,10 +132,10 @@ static json_t *describe(const struct clm_data *data, const struct clm_data_summa
     json_t *const names = json_array(), *const warnings = json_array();
     for (size_t c = 0; c < classes; c++) {
         const char *const name = clm_data_class_name(data, c);
-        json_array_append_new(names, name ? json_text(name) : json_null());
+        json_list_add(names, name ? json_text(name) : json_null());
     }
     for (size_t i = 0; i < summary->warning_count; i++)
-        json_array_append_new(warnings, json_text(summary->warnings[i]));
+        json_list_add(warnings, json_text(summary->warnings[i]));
     json_t *const object =
         json_pack("{so ss sI ss so sI so sI so}", "data", json_text(clm_data_source(data)), "format",
                   clm_data_format(data), "features", (json_int_t)clm_data_features(data), "element",
@@ -144,7 +144,7 @@ static json_t *describe(const struct clm_data *data, const struct clm_data_summa
                   (json_int_t)summary->constant_features, "warnings", warnings);
     for (int i = CLM_TRAIN; object && i <= CLM_TEST; i++)
         if (summary->parts[i].rows)
-            json_object_set_new(object, keys[i], describe_part(summary->parts + i, classes));
+            json_object_put(object, keys[i], describe_part(summary->parts + i, classes));
     return object;
 }
 

@@ -78,7 +78,7 @@ static json_t *describe_all(const struct clm_device *devices, size_t count)
 {
     json_t *const list = json_array();
     for (size_t d = 0; d < count; d++)
-        json_array_append_new(list, describe(&devices[d]));
+        json_list_add(list, describe(&devices[d]));
     return list;
 }
 

@@ -228,9 +228,14 @@ static void tell_verdict(const struct patient *patient)
     const unsigned platform = patient->device->platform, index = patient->device->index;
     switch (patient->verdict) {
     case VERDICT_GOOD:
-        printf("  verdict: %sgood%s. Every operation is right with every provider\n", colour(GREEN),
-               colour(PLAIN));
-        printf("  remedy:  none needed; train with --device %u:%u\n\n", platform, index);
+        if (patient->left_out)
+            printf("  verdict: %sgood%s as far as it was tried; %zu checks of large matrices were left out\n",
+                   colour(GREEN), colour(PLAIN), patient->left_out);
+        else
+            printf("  verdict: %sgood%s. Every operation is right with every provider\n", colour(GREEN),
+                   colour(PLAIN));
+        printf("  remedy:  none needed; train with --device %u:%u%s\n\n", platform, index,
+               patient->left_out ? ", which tries each layer's products first" : "");
         return;
     case VERDICT_USABLE:
         printf("  verdict: %susable with %s%s. %s computes wrongly here\n", colour(GREEN), patient->right,
@@ -288,11 +293,12 @@ static bool examine_device(struct arguments *arguments, const struct clm_device 
         tell_verdict(&patient);
     json_t *const object =
         checks_json(device, device->name, "opencl", patient.verdict == VERDICT_GOOD, patient.checks);
-    json_object_set_new(object, "verdict", json_string(verdicts[patient.verdict]));
-    json_object_set_new(object, "right", json_text(patient.right));
-    json_object_set_new(object, "wrong", json_text(patient.wrong));
-    json_object_set_new(object, "reason", json_text(patient.reason));
-    json_array_append_new(arguments->devices, object);
+    json_object_put(object, "verdict", json_string(verdicts[patient.verdict]));
+    json_object_put(object, "right", json_text(patient.right));
+    json_object_put(object, "wrong", json_text(patient.wrong));
+    json_object_put(object, "reason", json_text(patient.reason));
+    json_object_put(object, "left_out", json_integer((json_int_t)patient.left_out));
+    json_list_add(arguments->devices, object);
     clm_backend_close(backend);
     return patient.verdict != VERDICT_REFUSED;
 }

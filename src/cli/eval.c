@@ -74,10 +74,10 @@ static json_t *describe_classes(const struct prediction *prediction, const size_
     for (size_t c = 0; c < prediction->classes; c++) {
         const struct class_figures figures = figures_of(counts, prediction->classes, c);
         const char *const name = class_name(prediction, c);
-        json_array_append_new(list, json_pack("{sI so sI sf sf sf}", "class", (json_int_t)c, "name",
-                                              name ? json_text(name) : json_null(), "rows",
-                                              (json_int_t)figures.rows, "precision", figures.precision,
-                                              "recall", figures.recall, "f1", figures.f1));
+        json_list_add(list,
+                      json_pack("{sI so sI sf sf sf}", "class", (json_int_t)c, "name",
+                                name ? json_text(name) : json_null(), "rows", (json_int_t)figures.rows,
+                                "precision", figures.precision, "recall", figures.recall, "f1", figures.f1));
     }
     return list;
 }
@@ -88,8 +88,8 @@ static json_t *describe_matrix(const size_t *counts, size_t classes)
     for (size_t t = 0; t < classes; t++) {
         json_t *const row = json_array();
         for (size_t c = 0; c < classes; c++)
-            json_array_append_new(row, json_integer((json_int_t)counts[t * classes + c]));
-        json_array_append_new(rows, row);
+            json_list_add(row, json_integer((json_int_t)counts[t * classes + c]));
+        json_list_add(rows, row);
     }
     return rows;
 }

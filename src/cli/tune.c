@@ -65,12 +65,12 @@ static void hear(void *user, const struct clm_tune_row *row)
     struct arguments *const arguments = user;
     const bool is_right = row->error_over_bound <= 1 && row->milliseconds > 0;
     arguments->wrong += !is_right;
-    json_array_append_new(arguments->rows,
-                          json_pack("{ss ss sI sI sI so sb sf sf}", "product", row->product, "provider",
-                                    row->candidate, "batch", (json_int_t)row->batch, "inputs",
-                                    (json_int_t)row->inputs, "outputs", (json_int_t)row->outputs,
-                                    "error_over_bound", json_number(row->error_over_bound), "passed",
-                                    is_right, "ms", row->milliseconds, "gflops", row->gflops));
+    json_list_add(arguments->rows,
+                  json_pack("{ss ss sI sI sI so sb sf sf}", "product", row->product, "provider",
+                            row->candidate, "batch", (json_int_t)row->batch, "inputs",
+                            (json_int_t)row->inputs, "outputs", (json_int_t)row->outputs, "error_over_bound",
+                            json_number(row->error_over_bound), "passed", is_right, "ms", row->milliseconds,
+                            "gflops", row->gflops));
     if (!is_table(arguments))
         return;
     printf("%-14s  %6zu  %6zu  %6zu  %-13s  ", row->product, row->batch, row->inputs, row->outputs,

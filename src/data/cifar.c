@@ -53,13 +53,15 @@ static bool find_home(const char *path, const struct cifar *cifar, char **home, 
     return true;
 }
 
-static bool recognises_directory(const char *path, const struct cifar *cifar)
+static clm_status recognises_directory(const char *path, const struct cifar *cifar, bool *is_it,
+                                       struct clm_error *error)
 {
     char *home;
     enum cifar_layout layout;
-    find_home(path, cifar, &home, &layout);
+    const bool has_memory = find_home(path, cifar, &home, &layout);
+    *is_it = home != NULL;
     free(home);
-    return home != NULL;
+    return has_memory ? CLM_OK : clm_fail_host_memory(error, path, strlen(path) + 1);
 }
 
 static clm_status read_if_there(struct cifar_reading *reading, const char *directory, const char *name,
@@ -163,14 +165,14 @@ static bool recognises_file_of_100(const struct file_head *head)
            (pickle_recognises(head->bytes, head->count) && cifar_is_pickle_of_100(head->path));
 }
 
-static bool recognises_directory_of_10(const char *path)
+static clm_status recognises_directory_of_10(const char *path, bool *is_it, struct clm_error *error)
 {
-    return recognises_directory(path, &cifar10);
+    return recognises_directory(path, &cifar10, is_it, error);
 }
 
-static bool recognises_directory_of_100(const char *path)
+static clm_status recognises_directory_of_100(const char *path, bool *is_it, struct clm_error *error)
 {
-    return recognises_directory(path, &cifar100);
+    return recognises_directory(path, &cifar100, is_it, error);
 }
 
 static bool recognises_entry_of_10(const char *name)

@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +32,12 @@ static const size_t format_count = sizeof formats / sizeof *formats;
 bool directory_has(const char *directory, const char *name)
 {
     struct stat about;
-    char *path = path_join(directory, name);
+    char path[PATH_MAX];
+    const int length = snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return false; /* no file has such a name */
     /* what is there and cannot be looked at is met again, with its error, on opening it */
-    const bool is_there = path && (!stat(path, &about) || (errno != ENOENT && errno != ENOTDIR));
-    free(path);
-    return is_there;
+    return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
 }
 
 static const struct format *format_named(const char *name)
@@ -263,14 +265,18 @@ static clm_status recognise_directory(const char *path, const struct format *onl
 {
     *archive = NULL;
     *format = NULL;
+    clm_status status = CLM_OK;
     for (size_t i = 0; i < format_count; i++) {
-        if ((!only || only == formats[i]) && formats[i]->recognises_directory &&
-            formats[i]->recognises_directory(path)) {
+        bool is_it = false;
+        if ((!only || only == formats[i]) && formats[i]->recognises_directory)
+            status = formats[i]->recognises_directory(path, &is_it, error);
+        if (status != CLM_OK)
+            return status;
+        if (is_it) {
             *format = formats[i];
             return CLM_OK;
         }
     }
-    clm_status status = CLM_OK;
     if (!only || only->recognises_entry)
         status = find_archive(path, only, archive, format, error);
     if (status == CLM_OK && !*format && !only)

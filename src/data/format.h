@@ -39,8 +39,9 @@ struct format {
     unsigned takes; /* of the options above */
     bool maps;      /* files that are not compressed, instead of reading them into memory */
     bool (*recognises_file)(const struct file_head *head);
-    bool (*recognises_directory)(const char *path); /* NULL where there are only files */
-    bool (*recognises_entry)(const char *name);     /* a file in a tar archive; NULL where it reads none */
+    /* NULL where there are only files */
+    clm_status (*recognises_directory)(const char *path, bool *is_it, struct clm_error *error);
+    bool (*recognises_entry)(const char *name); /* a file in a tar archive; NULL where it reads none */
 
     /* Fills those parts of *out that the request wants and that are there. A single file is a training set, and a
      * tar archive comes as a file. On failure the caller frees what *out holds. */

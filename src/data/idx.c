@@ -336,17 +336,18 @@ static bool find_labels(const char *directory, const char *prefix, char **out)
     return find_variant(directory, prefix, middles, 2, out);
 }
 
-static bool recognises_directory(const char *path)
+static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
     static const char *const prefixes[] = {"train", "t10k"};
-    for (int i = 0; i < 2; i++) {
+    *is_it = false;
+    for (int i = 0; i < 2 && !*is_it; i++) {
         char *images = NULL;
-        find_images(path, prefixes[i], &images);
+        if (!find_images(path, prefixes[i], &images))
+            return clm_fail_host_memory(error, path, strlen(path));
+        *is_it = images != NULL;
         free(images);
-        if (images)
-            return true;
     }
-    return false;
+    return CLM_OK;
 }
 
 /* "xs-images-idx3-ubyte.gz" -> "xs-" and "labels-idx1-ubyte"; false where the name has no "images" or no

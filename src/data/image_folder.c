@@ -26,55 +26,65 @@ struct shape {
 
 /* ---- which folders ------------------------------------------------------------------------------------- */
 
-static bool holds_class_folders(const char *root, const char *name)
+static clm_status holds_class_folders(const char *root, const char *name, bool *are_there,
+                                      struct clm_error *error)
 {
     char *path = path_join(root, name);
-    const bool is_so = path && listing_has_folder(path);
+    const clm_status status =
+        path ? listing_has_folder(path, are_there, error) : clm_fail_host_memory(error, root, strlen(root));
     free(path);
-    return is_so;
+    return status;
 }
 
 /* ROOT/train/CLASS and ROOT/test/CLASS, where "train" and "test" are not classes themselves. */
-static bool is_split(const char *root)
+static clm_status find_split(const char *root, bool *is_split, struct clm_error *error)
 {
-    return holds_class_folders(root, "train") || holds_class_folders(root, "test");
+    const clm_status status = holds_class_folders(root, "train", is_split, error);
+    return status == CLM_OK && !*is_split ? holds_class_folders(root, "test", is_split, error) : status;
 }
 
-static bool begins_with_picture(const char *path)
+/* Of these two, what cannot be read is no picture; they fail only for lack of memory. */
+static clm_status begins_with_picture(const char *path, bool *is_picture, struct clm_error *error)
 {
     struct stream *stream = NULL;
     unsigned char bytes[16];
     size_t size = 0;
-    const bool is_picture = stream_open(path, &stream, NULL) == CLM_OK &&
-                            stream_read(stream, bytes, sizeof bytes, &size, NULL) == CLM_OK &&
-                            image_kind(bytes, size);
+    clm_status status = stream_open(path, &stream, error);
+    if (status == CLM_OK)
+        status = stream_read(stream, bytes, sizeof bytes, &size, error);
+    *is_picture = status == CLM_OK && image_kind(bytes, size);
     stream_close(stream);
-    return is_picture;
+    return status == CLM_ERROR_MEMORY ? status : CLM_OK;
 }
 
 /* Is there a picture among the first files in a folder of `path` (depth 1), or in a folder of these (2)? */
-static bool has_picture(const char *path, int depth)
+static clm_status has_picture(const char *path, int depth, bool *is_there, struct clm_error *error)
 {
     struct listing listing;
-    bool is_there = false;
-    if (listing_read(path, &listing, NULL) != CLM_OK)
-        return false;
+    *is_there = false;
+    clm_status status = listing_read(path, &listing, error);
+    if (status != CLM_OK)
+        return status == CLM_ERROR_MEMORY ? status : CLM_OK;
     const size_t count = depth ? listing.count : size_min(listing.count, FIRST_FILES);
-    for (size_t i = 0; i < count && !is_there; i++) {
+    for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++) {
         char *inner = path_join(path, listing.names[i]);
-        if (inner && depth > 0)
-            is_there = has_picture(inner, depth - 1);
-        else if (inner)
-            is_there = begins_with_picture(inner);
+        if (!inner)
+            status = clm_fail_host_memory(error, path, strlen(path));
+        else
+            status = depth ? has_picture(inner, depth - 1, is_there, error)
+                           : begins_with_picture(inner, is_there, error);
         free(inner);
     }
     listing_free(&listing);
-    return is_there;
+    return status;
 }
 
-static bool recognises_directory(const char *path)
+static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
-    return has_picture(path, is_split(path) ? 2 : 1);
+    bool is_split = false;
+    *is_it = false;
+    const clm_status status = find_split(path, &is_split, error);
+    return status ? status : has_picture(path, is_split ? 2 : 1, is_it, error);
 }
 
 static bool recognises_file(const struct file_head *head)
@@ -285,8 +295,12 @@ static clm_status read_split(struct reading *reading, const struct request *requ
                              struct clm_error *error)
 {
     const char *const root = reading->root;
-    const bool has_train = holds_class_folders(root, "train"), has_test = holds_class_folders(root, "test");
-    clm_status status = name_classes(reading, has_train ? "train" : "test", request, out, error);
+    bool has_train = false, has_test = false;
+    clm_status status = holds_class_folders(root, "train", &has_train, error);
+    if (status == CLM_OK)
+        status = holds_class_folders(root, "test", &has_test, error);
+    if (status == CLM_OK)
+        status = name_classes(reading, has_train ? "train" : "test", request, out, error);
     if (status == CLM_OK && has_train && request->wanted & READ_TRAIN)
         status = read_part(reading, "train", &out->train, error);
     if (status == CLM_OK && has_test && request->wanted & READ_TEST)
@@ -306,13 +320,14 @@ static clm_status read_image_folder(const char *path, bool is_directory, const s
                                         .channels = options->channels,
                                         .is_resized = options->resize_width != 0,
                                         .has_channels = options->channels != 0}};
-    clm_status status = CLM_OK;
+    bool is_split = false;
     if (!is_directory)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: is a file, where pictures lie in a folder with a folder for each class", path);
-    if (is_split(path)) {
+    clm_status status = find_split(path, &is_split, error);
+    if (status == CLM_OK && is_split) {
         status = read_split(&reading, request, out, error);
-    } else if (request->wanted & READ_TRAIN) {
+    } else if (status == CLM_OK && request->wanted & READ_TRAIN) {
         status = name_classes(&reading, "", request, out, error);
         if (status == CLM_OK)
             status = read_part(&reading, "", &out->train, error);

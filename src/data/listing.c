@@ -74,10 +74,10 @@ static bool lies_in(const char *path, const char *root)
 static clm_status look(const char *root, const char *path, bool *is_folder, struct clm_error *error)
 {
     struct stat about;
-    if (lstat(path, &about) || (S_ISLNK(about.st_mode) && stat(path, &about)))
+    bool is_link = false;
+    if (lstat(path, &about) || ((is_link = S_ISLNK(about.st_mode)) && stat(path, &about)))
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
-    struct stat link;
-    if (!lstat(path, &link) && S_ISLNK(link.st_mode) && !lies_in(path, root))
+    if (is_link && !lies_in(path, root))
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: is a link that leads out of %s, which is not followed; copy what it leads to",
                         path, root);
@@ -93,20 +93,23 @@ static clm_status look_at(const char *root, const char *directory, const char *n
                  : clm_fail_host_memory(error, directory, strlen(directory));
 }
 
-bool listing_has_folder(const char *path)
+clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error)
 {
     struct listing listing;
     struct stat about;
-    bool is_there = false;
-    if (listing_read(path, &listing, NULL) != CLM_OK)
-        return false;
-    for (size_t i = 0; i < listing.count && !is_there; i++) {
+    *has_folder = false;
+    clm_status status = listing_read(path, &listing, error);
+    if (status != CLM_OK)
+        return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < listing.count && !*has_folder; i++) {
         char *inner = path_join(path, listing.names[i]);
-        is_there = inner && !stat(inner, &about) && S_ISDIR(about.st_mode);
+        if (!inner)
+            status = clm_fail_host_memory(error, path, strlen(path));
+        *has_folder = inner && !stat(inner, &about) && S_ISDIR(about.st_mode);
         free(inner);
     }
     listing_free(&listing);
-    return is_there;
+    return status;
 }
 
 /* ---- classes ------------------------------------------------------------------------------------------- */

@@ -111,18 +111,19 @@ static bool find_pair(const char *directory, const char *const (*pairs)[2], size
     return true;
 }
 
-static bool recognises_directory(const char *path)
+static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
     char *inputs, *labels;
-    bool is_there = false;
-    for (int i = 0; !is_there && i < 2; i++) {
-        find_pair(path, i ? npy_pairs_test : npy_pairs_train, i ? NPY_PAIRS_TEST : NPY_PAIRS_TRAIN, &inputs,
-                  &labels);
-        is_there = inputs && labels;
+    bool has_memory = true;
+    *is_it = false;
+    for (int i = 0; has_memory && !*is_it && i < 2; i++) {
+        has_memory = find_pair(path, i ? npy_pairs_test : npy_pairs_train,
+                               i ? NPY_PAIRS_TEST : NPY_PAIRS_TRAIN, &inputs, &labels);
+        *is_it = inputs && labels;
         free(inputs);
         free(labels);
     }
-    return is_there;
+    return has_memory ? CLM_OK : clm_fail_host_memory(error, path, strlen(path));
 }
 
 /* A file that --inputs or --label names, in the directory or as a path. */

@@ -284,23 +284,28 @@ static int is_npz(const struct dirent *entry)
     return length > 4 && !strcmp(entry->d_name + length - 4, ".npz");
 }
 
-/* The one file of a directory whose name ends with .npz; NULL where there is none, or more, or no memory. */
-static char *find_only(const char *directory)
+/* The one file of a directory whose name ends with .npz; *only is NULL where there is none, or more. */
+static clm_status find_only(const char *directory, char **only, struct clm_error *error)
 {
     struct dirent **found = NULL;
     const int count = scandir(directory, &found, is_npz, alphasort);
-    char *only = count == 1 ? path_join(directory, found[0]->d_name) : NULL;
+    if (count < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", directory,
+                        strerror(errno));
+    *only = count == 1 ? path_join(directory, found[0]->d_name) : NULL;
     for (int i = 0; i < count; i++)
         free(found[i]);
     free(found);
-    return only;
+    return count == 1 && !*only ? clm_fail_host_memory(error, directory, strlen(directory)) : CLM_OK;
 }
 
-static bool recognises_directory(const char *path)
+static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
-    char *only = find_only(path);
+    char *only = NULL;
+    const clm_status status = find_only(path, &only, error);
+    *is_it = only != NULL;
     free(only);
-    return only != NULL;
+    return status;
 }
 
 static clm_status read_npz(const char *path, bool is_directory, const struct request *request,
@@ -308,11 +313,13 @@ static clm_status read_npz(const char *path, bool is_directory, const struct req
 {
     if (!is_directory)
         return read_archive(path, request, out, error);
-    char *only = find_only(path);
-    if (!only)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: the directory holds no .npz, or several; name the file",
-                        path);
-    const clm_status status = read_archive(only, request, out, error);
+    char *only = NULL;
+    clm_status status = find_only(path, &only, error);
+    if (status == CLM_OK && !only)
+        status = clm_fail(error, CLM_ERROR_FORMAT,
+                          "%s: the directory holds no .npz, or several; name the file", path);
+    if (status == CLM_OK)
+        status = read_archive(only, request, out, error);
     free(only);
     return status;
 }

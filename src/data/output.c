@@ -34,9 +34,14 @@ clm_status output_open(const char *path, bool is_gzipped, struct output **out, s
         return status;
     }
     copy = dup(output->replacement.file); /* gzclose closes its own, and the other is synced */
-    output->file = copy >= 0 ? gzdopen(copy, is_gzipped ? "wb" : "wbT") : NULL;
+    if (copy < 0) {
+        const int reason = errno;
+        output_close(output);
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(reason));
+    }
+    output->file = gzdopen(copy, is_gzipped ? "wb" : "wbT");
     if (!output->file || gzbuffer(output->file, BUFFER_SIZE)) {
-        if (!output->file && copy >= 0)
+        if (!output->file)
             close(copy);
         output_close(output);
         return clm_fail_host_memory(error, path, 2 * BUFFER_SIZE);

@@ -311,9 +311,14 @@ static clm_status describe(const char *path, const struct safetensor *tensor, si
     }
     json_t *about = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
                               (json_int_t)begin, (json_int_t)*end);
+    if (!about)
+        return clm_fail_host_memory(error, path, sizeof *tensor);
     if (json_object_set_new(header, tensor->name, about))
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: the tensor named %.100s cannot be described in JSON",
-                        path, tensor->name);
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "%s: the tensor named %.100s cannot be described in JSON: the name is no UTF-8, or there is no "
+            "memory",
+            path, tensor->name);
     return CLM_OK;
 }
 

@@ -17,7 +17,7 @@
 static char *find_target(const char *path)
 {
     char *target = realpath(path, NULL);
-    if (!target)
+    if (!target && errno == ENOENT)
         target = strdup(path);
     for (size_t length = target ? strlen(target) : 0; length > 1 && target[length - 1] == '/'; length--)
         target[length - 1] = '\0';
@@ -31,7 +31,7 @@ clm_status staging_begin(const char *target, struct staging *out, struct clm_err
     char *copy = out->target ? strdup(out->target) : NULL, *path = NULL;
     if (!copy || asprintf(&path, "%s.XXXXXX", out->target) < 0) {
         path = NULL;
-        status = clm_fail_host_memory(error, target, strlen(target) + sizeof ".XXXXXX");
+        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", target, strerror(errno));
         goto cleanup;
     }
     status = directory_make(dirname(copy), error);

@@ -30,7 +30,12 @@ static clm_status open_regular(const char *path, int *out, size_t *size, struct 
     const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0)
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(file, &about) || !S_ISREG(about.st_mode)) {
+    if (fstat(file, &about)) {
+        const int reason = errno;
+        close(file);
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(reason));
+    }
+    if (!S_ISREG(about.st_mode)) {
         close(file);
         return clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file, which data is read from", path);
     }

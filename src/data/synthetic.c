@@ -1,6 +1,8 @@
 #include "data/synthetic.h"
 
 #include "base/file.h"
+#include "data/staging.h"
+#include "data/writer.h"
 #include "base/philox.h"
 #include "data/cifar.h"
 
@@ -118,16 +120,14 @@ static clm_status write_names(const char *directory, struct clm_error *error)
     return status;
 }
 
-clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, struct clm_error *error)
+/* The six files and the names, into a directory that is there. */
+static clm_status write_files(const char *directory, size_t rows, uint64_t seed, struct clm_error *error)
 {
     struct philox random = philox_start(seed, RANDOM_SYNTHETIC, 0);
-    if (!rows || rows > SYNTHETIC_ROWS_MAX)
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "a batch of %zu rows cannot be made, only 1 to %d", rows,
-                        SYNTHETIC_ROWS_MAX);
     struct pattern *patterns = malloc(PATTERNS * sizeof *patterns);
     unsigned char *records = malloc(rows * CIFAR_RECORD);
-    clm_status status = directory_make(directory, error);
-    if (status == CLM_OK && (!patterns || !records))
+    clm_status status = CLM_OK;
+    if (!patterns || !records)
         status = clm_fail_host_memory(error, directory, rows * CIFAR_RECORD + PATTERNS * sizeof *patterns);
     if (status == CLM_OK)
         for (int i = 0; i < PATTERNS; i++)
@@ -142,6 +142,27 @@ clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, st
         status = write_names(directory, error);
     free(patterns);
     free(records);
+    return status;
+}
+
+clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, struct clm_error *error)
+{
+    const char *const *const names = cifar_writer.files;
+    struct staging staging = {0};
+    if (!rows || rows > SYNTHETIC_ROWS_MAX)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "a batch of %zu rows cannot be made, only 1 to %d", rows,
+                        SYNTHETIC_ROWS_MAX);
+    if (!staging_is_free(directory) && !staging_holds_only(directory, names)) {
+        /* beside what is not ours, file by file */
+        const clm_status status = directory_make(directory, error);
+        return status ? status : write_files(directory, rows, seed, error);
+    }
+    clm_status status = staging_begin(directory, &staging, error);
+    if (status == CLM_OK)
+        status = write_files(staging.path, rows, seed, error);
+    if (status == CLM_OK)
+        status = staging_commit(&staging, names, error);
+    staging_drop(&staging);
     return status;
 }
 

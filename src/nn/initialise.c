@@ -4,6 +4,7 @@
 #include "data/safetensors.h"
 #include "nn/parameters.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static clm_status read_deviation(const char *text, double *deviation, struct clm
 static clm_status read_file(struct clm_model *model, const char *path, struct clm_error *error)
 {
     struct safetensors file;
-    if (access(path, F_OK))
+    if (access(path, F_OK) && errno == ENOENT)
         return clm_fail(error, CLM_ERROR_IO,
                         "--init %s: there is no such file, and it is neither he, xavier nor normal:STD",
                         path);

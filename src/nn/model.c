@@ -185,24 +185,22 @@ clm_status model_name_classes(struct clm_model *model, const struct clm_data *da
 
 /* ---- file: metadata ---- */
 
-/* The class names as the text of a JSON list; NULL where there are none or no memory. */
+/* The class names as the text of a JSON list; NULL where there is no memory. */
 static char *class_names_text(const struct clm_model *model)
 {
-    json_t *const list = model->class_names ? json_array() : NULL;
-    char *text = NULL;
-    for (size_t c = 0; list && c < model->widths[model->depth]; c++) {
+    json_t *const list = json_array();
+    bool is_whole = list != NULL;
+    for (size_t c = 0; is_whole && c < model->widths[model->depth]; c++) {
         char *const name = utf8_copy(model->class_names[c]);
-        json_array_append_new(list, name ? json_string(name) : NULL);
+        is_whole = json_array_append_new(list, name ? json_string(name) : NULL) == 0;
         free(name);
     }
-    /* without memory for one of them there is no list: names must not move to another class */
-    if (list && json_array_size(list) == model->widths[model->depth])
-        text = json_dumps(list, JSON_COMPACT);
+    char *const text = is_whole ? json_dumps(list, JSON_COMPACT) : NULL;
     json_decref(list);
     return text;
 }
 
-/* "784,256,10" in memory that the caller frees. */
+/* "784,256,10" in memory that the caller frees; NULL where there is none. */
 static char *widths_text(const struct clm_model *model)
 {
     char *text = NULL;
@@ -210,22 +208,32 @@ static char *widths_text(const struct clm_model *model)
     FILE *const stream = open_memstream(&text, &size);
     for (size_t l = 0; stream && l <= model->depth; l++)
         fprintf(stream, "%s%zu", l ? "," : "", model->widths[l]);
-    if (stream)
-        fclose(stream);
-    return text;
+    if (stream && fclose(stream) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static bool add_class_names(const struct clm_model *model, json_t *metadata)
+{
+    char *const names = class_names_text(model);
+    const bool is_added = names && json_object_set_new(metadata, "class_names", json_string(names)) == 0;
+    free(names);
+    return is_added;
 }
 
 static clm_status make_metadata(const struct clm_model *model, json_t **out, struct clm_error *error)
 {
-    char seed[32], *const widths = widths_text(model), *const names = class_names_text(model);
+    char seed[32], *const widths = widths_text(model);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)model->seed);
     *out = widths ? json_pack("{ss ss ss ss ss}", "program", "clmlp", "version", clm_version(), "layers",
                               widths, "activation", "relu", "seed", seed)
                   : NULL;
-    if (*out && names)
-        json_object_set_new(*out, "class_names", json_string(names));
     free(widths);
-    free(names);
+    if (*out && model->class_names && !add_class_names(model, *out)) {
+        json_decref(*out);
+        *out = NULL;
+    }
     return *out ? CLM_OK : clm_fail_host_memory(error, "the model's metadata", 0);
 }
 
@@ -239,6 +247,8 @@ static clm_status read_class_names(struct clm_model *model, const json_t *metada
     if (json_array_size(list) == count) {
         const char **const names = calloc(count, sizeof *names);
         bool is_complete = names != NULL;
+        if (!names)
+            status = clm_fail_host_memory(error, "the names of the classes", count * sizeof *names);
         for (size_t c = 0; is_complete && c < count; c++)
             is_complete = (names[c] = json_string_value(json_array_get(list, c))) != NULL;
         if (is_complete)

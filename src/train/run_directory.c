@@ -28,10 +28,13 @@ static clm_status refuse_existing(const char *path, const char *name, struct clm
     char *const file = path_join(path, name);
     if (!file)
         return clm_fail_host_memory(error, path, strlen(path));
-    const bool is_there = lstat(file, &about) == 0;
+    const int reason = lstat(file, &about) ? errno : 0;
     free(file);
-    if (!is_there)
+    if (reason == ENOENT)
         return CLM_OK;
+    if (reason)
+        return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", path, name,
+                        strerror(reason));
     return clm_fail(
         error, CLM_ERROR_ARGUMENT,
         "%s holds a run already (%s); nothing is overwritten: name another directory with --out, or move "
@@ -85,11 +88,22 @@ static json_t *text(const char *bytes)
     return value;
 }
 
+/* Takes the value; the list is NULL where one could not be added. */
+static void add(json_t **list, json_t *value)
+{
+    if (*list && json_array_append_new(*list, value) == 0)
+        return;
+    if (!*list)
+        json_decref(value);
+    json_decref(*list);
+    *list = NULL;
+}
+
 static json_t *arguments_of(const struct run_record *record)
 {
-    json_t *const list = json_array();
+    json_t *list = json_array();
     for (int i = 0; list && i < record->argc; i++)
-        json_array_append_new(list, text(record->argv[i]));
+        add(&list, text(record->argv[i]));
     return list;
 }
 
@@ -109,9 +123,9 @@ static json_t *data_of(const struct clm_data *data)
 
 static json_t *layers_of(const struct clm_model *model)
 {
-    json_t *const list = json_array();
+    json_t *list = json_array();
     for (size_t l = 0; list && l <= model->depth; l++)
-        json_array_append_new(list, json_integer((json_int_t)model->widths[l]));
+        add(&list, json_integer((json_int_t)model->widths[l]));
     return list;
 }
 
@@ -128,9 +142,9 @@ static json_t *epoch_of(const struct clm_epoch *epoch)
 
 static json_t *epochs_of(const struct run_record *record)
 {
-    json_t *const list = json_array();
+    json_t *list = json_array();
     for (size_t i = 0; list && i < record->epoch_count; i++)
-        json_array_append_new(list, epoch_of(&record->epochs[i]));
+        add(&list, epoch_of(&record->epochs[i]));
     return list;
 }
 
@@ -141,10 +155,13 @@ static json_t *report_of(const struct run_record *record)
         json_pack("{ss ss so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
                   arguments_of(record), "device", device_of(record->backend), "data", data_of(record->data),
                   "layers", layers_of(record->model), "epochs", epochs_of(record));
-    if (report && record->result->has_test)
+    if (report && record->result->has_test &&
         json_object_set_new(
             report, "test",
-            json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy)));
+            json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy)))) {
+        json_decref(report);
+        return NULL;
+    }
     return report;
 }
 

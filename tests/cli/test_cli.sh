@@ -439,7 +439,7 @@ case $backends in
         check 'doctor: a folder for PoCL' has_line out 'remedy: .*POCL_CACHE_DIR'
     fi
     export HOME="$home" XDG_CACHE_HOME="$cache"
-    for key in device driver platform version checks operation shape error_over_bound passed verdict; do
+    for key in device driver platform version checks operation shape error_over_bound passed verdict left_out; do
         check "doctor: JSON key $key" has_line doctor.json "\"$key\": "
     done
     fails 'no-such-device' train --data data --device no-such-device

@@ -8,15 +8,18 @@
 
 struct clm_backend *fixture_backend(enum fixture fixture)
 {
-    static const enum clm_backend_kind kinds[] = {[FIXTURE_REFERENCE] = CLM_BACKEND_REFERENCE,
-                                                  [FIXTURE_BLAS] = CLM_BACKEND_BLAS,
-                                                  [FIXTURE_OPENCL] = CLM_BACKEND_OPENCL,
-                                                  [FIXTURE_CLBLAST] = CLM_BACKEND_OPENCL,
-                                                  [FIXTURE_TILED] = CLM_BACKEND_OPENCL};
-    static const char *const providers[] = {
-        [FIXTURE_OPENCL] = "default", [FIXTURE_CLBLAST] = "clblast", [FIXTURE_TILED] = "tiled"};
+    static const char *const providers[FIXTURE_COUNT] = {
+        [FIXTURE_OPENCL] = "default",
+        [FIXTURE_CLBLAST] = "clblast",
+        [FIXTURE_TILED] = "tiled",
+        [FIXTURE_TILED_LARGE] = "tiled-large",
+        [FIXTURE_TILED_SMALL] = "tiled-small",
+    };
+    const enum clm_backend_kind kind = fixture == FIXTURE_REFERENCE ? CLM_BACKEND_REFERENCE
+                                       : fixture == FIXTURE_BLAS    ? CLM_BACKEND_BLAS
+                                                                    : CLM_BACKEND_OPENCL;
     const struct clm_backend_options options = {
-        .kind = kinds[fixture], .device = getenv("CLMLP_DEVICE"), .gemm = providers[fixture]};
+        .kind = kind, .device = getenv("CLMLP_DEVICE"), .gemm = providers[fixture]};
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
     if (clm_backend_open(&options, &backend, &error) != CLM_OK)

@@ -6,7 +6,16 @@
 #include "data/data.h"
 
 /* What operations are tested on: the three backends, opencl with each of its providers of products. */
-enum fixture { FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST, FIXTURE_TILED };
+enum fixture {
+    FIXTURE_REFERENCE,
+    FIXTURE_BLAS,
+    FIXTURE_OPENCL,
+    FIXTURE_CLBLAST,
+    FIXTURE_TILED,
+    FIXTURE_TILED_LARGE,
+    FIXTURE_TILED_SMALL,
+    FIXTURE_COUNT
+};
 
 /* Opens it, opencl on the device that CLMLP_DEVICE or auto names; fails the test where it cannot. */
 struct clm_backend *fixture_backend(enum fixture fixture);

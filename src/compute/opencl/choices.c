@@ -208,12 +208,16 @@ clm_status choices_load(const struct clm_device *device, const char *const *name
 
 /* ---- writing ---- */
 
+/* NULL where there is no memory. */
 static json_t *describe(const struct choices *choices, const struct choice *c)
 {
     json_t *const measured = json_object();
     for (size_t i = 0; i < choices->name_count; i++)
-        if (c->milliseconds[i] > 0)
-            json_object_set_new(measured, choices->names[i], json_real(c->milliseconds[i]));
+        if (c->milliseconds[i] > 0 &&
+            json_object_set_new(measured, choices->names[i], json_real(c->milliseconds[i]))) {
+            json_decref(measured);
+            return NULL;
+        }
     return json_pack("{ss sI sI sI ss so}", "product", product_names[c->product], "batch", (json_int_t)c->B,
                      "inputs", (json_int_t)c->I, "outputs", (json_int_t)c->O, "candidate", c->candidate,
                      "milliseconds", measured);
@@ -221,9 +225,12 @@ static json_t *describe(const struct choices *choices, const struct choice *c)
 
 char *choices_text(const struct choices *choices, json_t *key)
 {
-    json_t *const list = json_array();
-    for (size_t i = 0; i < choices->count; i++)
-        json_array_append_new(list, describe(choices, &choices->entries[i]));
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < choices->count; i++)
+        if (json_array_append_new(list, describe(choices, &choices->entries[i]))) {
+            json_decref(list);
+            list = NULL;
+        }
     json_t *const root = json_pack("{si sO so}", "format", FORMAT, "key", key, "choices", list);
     char *const text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     json_decref(root);

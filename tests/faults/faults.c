@@ -1,0 +1,449 @@
+/* Runs a command of the program over and over in one directory, and makes one more of its calls fail each time.
+ *
+ *   faults OPTION... -- COMMAND ARGUMENT...
+ *
+ *   --sites           one call of each place in the program, not every call
+ *   --known FILE      places that were tried before, and so are left out; those tried now are added
+ *   --depth N         callers that tell one place from another, 1 to 6 (default 3)
+ *   --lasting         later calls of the same name fail, too
+ *   --from K --to K   only these, as they were numbered
+ *   --cache NAME      a folder that a run that fails may write to, whole files only
+ *   --varies PATTERN  files that the time is in: only that they are there counts
+ *   --tolerated FILE  failures that need not end the program: lines of CALL CALLER REASON
+ *   --show            a line for each
+ *
+ * The directory it is started in holds what the command needs; it is put back after each run from a copy beside it.
+ * At each call that fails, the program has to end with exit 1, a sentence that speaks of the call, no leak (where it
+ * is built with AddressSanitizer) and every file as it was; or, where `tolerated` lists the call, with another
+ * sentence, or with exit 0 and the files that a run without failures leaves. Where printing failed, the files may be
+ * there, too. What could not be removed may stay. tests/faults/test_faults.sh has the commands, and how to try them all. */
+#include "faults/faults.h"
+
+#include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXIT_SANITIZER = 99, SECONDS_MOST = 120, TEXT_MOST = 1 << 16 };
+
+int __real_main(int argc, char **argv);
+int __wrap_main(int argc, char **argv);
+void __sanitizer_symbolize_pc(void *pc, const char *format, char *out, size_t size) __attribute__((weak));
+
+/* A finding of the sanitizers ends the program with a code that nothing else has. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "exitcode=99:detect_leaks=1";
+}
+
+static struct {
+    bool is_by_site, shows;
+    size_t from, to;
+    const char *cache, *varies, *tolerated, *known;
+    int argc;
+    char **argv;
+} options = {.from = 1, .to = SIZE_MAX};
+
+/* ---- text and files ---- */
+
+static void *must(void *pointer)
+{
+    if (!pointer) {
+        fprintf(stderr, "faults: no memory\n");
+        exit(2);
+    }
+    return pointer;
+}
+
+/* The whole file, to be freed; empty where there is none. */
+static char *read_text(const char *path)
+{
+    char *const text = must(calloc(1, TEXT_MOST));
+    FILE *const file = fopen(path, "rb");
+    if (file) {
+        fread(text, 1, TEXT_MOST - 1, file);
+        fclose(file);
+    }
+    return text;
+}
+
+static void shell(const char *command)
+{
+    if (system(command)) {
+        fprintf(stderr, "faults: %s failed\n", command);
+        exit(2);
+    }
+}
+
+static bool matches(const char *text, const char *pattern)
+{
+    regex_t expression;
+    if (regcomp(&expression, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE | REG_ICASE))
+        abort();
+    const bool is_match = !regexec(&expression, text, 0, NULL, 0);
+    regfree(&expression);
+    return is_match;
+}
+
+/* ---- the directory: a line a file, "PATH HASH" ---- */
+
+static FILE *listing;
+static const char *bad_cache_file; /* in the cache and not whole */
+
+static bool is_in_cache(const char *path)
+{
+    const size_t length = options.cache ? strlen(options.cache) : 0;
+    return length && !strncmp(path, options.cache, length) && path[length] == '/';
+}
+
+static void check_cache_file(const char *path)
+{
+    json_t *const root = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    static char name[512];
+    if (!root || !matches(path, "\\.json$")) {
+        snprintf(name, sizeof name, "%s", path);
+        bad_cache_file = name;
+    }
+    json_decref(root);
+}
+
+static int list_one(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    (void)about;
+    (void)place;
+    if (kind != FTW_F && kind != FTW_SL)
+        return 0;
+    path += 2; /* "./" */
+    if (is_in_cache(path)) {
+        check_cache_file(path);
+        return 0;
+    }
+    FILE *const file = options.varies && matches(path, options.varies) ? NULL : fopen(path, "rb");
+    for (int byte; file && (byte = getc_unlocked(file)) != EOF;)
+        hash = (hash ^ (unsigned char)byte) * UINT64_C(0x100000001b3);
+    if (file)
+        fclose(file);
+    fprintf(listing, "%s %016jx\n", path, (uintmax_t)hash);
+    return 0;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted, so that it can be compared; to be freed. */
+static char *list_files(void)
+{
+    char *text = NULL, *lines[4096], *sorted = NULL;
+    size_t size = 0, count = 0;
+    bad_cache_file = NULL;
+    listing = must(open_memstream(&text, &size));
+    nftw(".", list_one, 16, FTW_PHYS);
+    fclose(listing);
+    for (char *line = strtok(text, "\n"); line && count < 4096; line = strtok(NULL, "\n"))
+        lines[count++] = line;
+    qsort(lines, count, sizeof *lines, compare_lines);
+    listing = must(open_memstream(&sorted, &size));
+    for (size_t i = 0; i < count; i++)
+        fprintf(listing, "%s\n", lines[i]);
+    fclose(listing);
+    free(text);
+    return sorted;
+}
+
+/* Lines that are in `a` and not in `b`. */
+static char *difference(const char *a, const char *b)
+{
+    static char text[512];
+    text[0] = '\0';
+    char *const copy = must(strdup(a));
+    for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n"))
+        if (!strstr(b, line))
+            snprintf(text + strlen(text), sizeof text - strlen(text), " %s", line);
+    free(copy);
+    return text;
+}
+
+static void put_back(void)
+{
+    shell("find . -mindepth 1 -delete && cp -a ../before/. .");
+}
+
+/* ---- one run ---- */
+
+static void run_child(void)
+{
+    const int out = open("../out", O_WRONLY | O_CREAT | O_TRUNC, 0666),
+              err = open("../err", O_WRONLY | O_CREAT | O_TRUNC, 0666), in = open("/dev/null", O_RDONLY);
+    if (out < 0 || err < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
+        _exit(2);
+    close(in);
+    close(out);
+    close(err);
+    alarm(SECONDS_MOST); /* a hang is a death by SIGALRM */
+    fault_plan->is_armed = true;
+    const int code = __real_main(options.argc, options.argv);
+    fault_plan->is_armed = false;
+    exit(code);
+}
+
+/* The state as of waitpid. */
+static int run_program(size_t target, uint64_t hash)
+{
+    int state = 0;
+    fault_plan->target = target;
+    fault_plan->target_hash = hash;
+    fault_plan->count = fault_plan->failed = 0;
+    fault_plan->is_armed = false;
+    fflush(NULL);
+    const pid_t child = fork();
+    if (!child)
+        run_child();
+    if (child < 0 || waitpid(child, &state, 0) != child) {
+        perror("faults");
+        exit(2);
+    }
+    return state;
+}
+
+/* ---- what is asked of it ---- */
+
+/* "path_join file.c:20" */
+static const char *place_of(void *caller)
+{
+    static char text[512];
+    snprintf(text, sizeof text, "unknown");
+    if (__sanitizer_symbolize_pc && caller)
+        __sanitizer_symbolize_pc((char *)caller - 1, "%f %s:%l", text, sizeof text);
+    char *const space = strchr(text, ' '), *const slash = strrchr(text, '/');
+    if (space && slash)
+        memmove(space + 1, slash + 1, strlen(slash + 1) + 1);
+    return text;
+}
+
+/* Is the call listed for one of its nearest callers? */
+static bool is_tolerated(const struct fault_site *site)
+{
+    char pattern[600];
+    char *const list = options.tolerated ? read_text(options.tolerated) : NULL;
+    bool is_listed = false;
+    for (int i = 0; list && !is_listed && i < 4 && site->callers[i]; i++) {
+        const char *const place = place_of(site->callers[i]);
+        snprintf(pattern, sizeof pattern, "^(%s|\\*) +(%.*s|\\*) ", site->name, (int)strcspn(place, " "),
+                 place);
+        is_listed = matches(list, pattern);
+    }
+    free(list);
+    return is_listed;
+}
+
+static bool is_removal(const char *name)
+{
+    return matches(name, "^(unlink|unlinkat|rmdir|remove|nftw64)$");
+}
+
+static bool speaks_of(const struct fault_site *site, const char *said)
+{
+    static const char *const patterns[] = {[KIND_MEMORY] = "memory",
+                                           [KIND_FILE] = "(Input/output error|No space left)",
+                                           [KIND_STREAM] =
+                                               "^clmlp: .*(memory|No space left|an earlier write failed)",
+                                           [KIND_THREAD] = "^clmlp: .*thread",
+                                           [KIND_LIBRARY] = "(memory|Input/output error)",
+                                           [KIND_QUIET] = "^clmlp: "};
+    char pattern[256];
+    if (site->kind != KIND_DEVICE)
+        return matches(said, patterns[site->kind]);
+    snprintf(pattern, sizeof pattern, "%.12s", site->name); /* CLBlastSgemm stands for all of its kind */
+    return matches(said, pattern);
+}
+
+/* NULL where all is well. */
+static const char *judge(int state, const char *before, const char *after_success, const char *said)
+{
+    static char text[1024];
+    const struct fault_site *const site = &fault_plan->site;
+    if (WIFSIGNALED(state)) {
+        snprintf(text, sizeof text, "killed by signal %d", WTERMSIG(state));
+        return text;
+    }
+    if (WEXITSTATUS(state) == EXIT_SANITIZER)
+        return "a sanitizer's finding";
+    if (!fault_plan->failed)
+        return WEXITSTATUS(state) ? "failed where no call did" : NULL;
+    if (WEXITSTATUS(state) > 1 && !is_tolerated(site))
+        return "an exit code above 1";
+    char *const now = list_files();
+    const char *problem = NULL;
+    const char *const expected = WEXITSTATUS(state) ? before : after_success;
+    if (!WEXITSTATUS(state) && !is_tolerated(site))
+        problem = "goes on, which is not among what is tolerated";
+    else if (WEXITSTATUS(state) && !speaks_of(site, said) &&
+             !(matches(said, "^clmlp: ") && is_tolerated(site)))
+        problem = "no sentence speaks of it";
+    else if (bad_cache_file && !is_removal(site->name)) {
+        snprintf(text, sizeof text, "%s in the cache is not whole", bad_cache_file);
+        problem = text;
+    } else if (strcmp(now, expected) && !is_removal(site->name) &&
+               !(site->kind == KIND_STREAM && !strcmp(now, after_success))) {
+        snprintf(text, sizeof text, "files: new:%s", difference(now, expected));
+        snprintf(text + strlen(text), sizeof text - strlen(text), "; lost:%s", difference(expected, now));
+        problem = text;
+    }
+    free(now);
+    return problem;
+}
+
+static void print_run(size_t number, int state, const char *problem, const char *said)
+{
+    const struct fault_site *const site = &fault_plan->site;
+    if (problem || options.shows)
+        printf("%s%zu %s in %s", problem ? "failed: " : "", number, fault_plan->failed ? site->name : "none",
+               place_of(site->callers[0]));
+    for (size_t i = 1; (problem || options.shows) && i < FAULT_FRAMES && site->callers[i]; i++)
+        printf(" < %s", place_of(site->callers[i]));
+    if (problem)
+        printf("\n    %s (exit %d)\n%.3000s\n", problem, WEXITSTATUS(state), said);
+    else if (options.shows)
+        printf(": exit %d: %s\n", WEXITSTATUS(state), said);
+}
+
+/* What a run without failures leaves: files that differ from run to run, as by the time in them, are left out. */
+static char *list_success(void)
+{
+    char *lists[2];
+    for (int i = 0; i < 2; i++) {
+        fault_plan->site_count = 0;
+        const int state = run_program(0, 0);
+        if (!WIFEXITED(state) || WEXITSTATUS(state)) {
+            char *const said = read_text("../err");
+            fprintf(stderr, "faults: the command fails without a fault (%d): %s\n", state, said);
+            exit(2);
+        }
+        lists[i] = list_files();
+        put_back();
+    }
+    if (strcmp(lists[0], lists[1])) {
+        fprintf(stderr, "faults: two runs leave different files:%s\n", difference(lists[0], lists[1]));
+        exit(2);
+    }
+    free(lists[1]);
+    return lists[0];
+}
+
+/* Was a place tried before, by what --known names? From now on it was. */
+static bool is_known(uint64_t hash)
+{
+    char line[32];
+    FILE *const file = options.known ? fopen(options.known, "a+") : NULL;
+    bool is_there = false;
+    if (!file)
+        return false;
+    rewind(file);
+    while (!is_there && fgets(line, sizeof line, file))
+        is_there = strtoull(line, NULL, 16) == hash;
+    fseek(file, 0, SEEK_END);
+    if (!is_there)
+        fprintf(file, "%016jx\n", (uintmax_t)hash);
+    fclose(file);
+    return is_there;
+}
+
+static int try_all(void)
+{
+    size_t tried = 0, failures = 0, tolerated = 0;
+    shell("rm -rf ../before && cp -a . ../before");
+    char *const before = list_files(), *const after = list_success();
+    const size_t count = options.is_by_site ? fault_plan->site_count : fault_plan->count;
+    for (size_t k = options.from; k <= count && k <= options.to; k++) {
+        if (options.is_by_site && is_known(fault_plan->sites[k - 1].hash))
+            continue;
+        const int state =
+            run_program(options.is_by_site ? 0 : k, options.is_by_site ? fault_plan->sites[k - 1].hash : 0);
+        shell("cat ../out >>../err"); /* where a table holds the reason */
+        char *const said = read_text("../err");
+        const char *const problem = judge(state, before, after, said);
+        tried += fault_plan->failed > 0;
+        failures += problem != NULL;
+        tolerated += !state && !problem && fault_plan->failed;
+        print_run(k, state, problem, said);
+        free(said);
+        char *const now = list_files();
+        if (strcmp(now, before) || options.cache)
+            put_back();
+        free(now);
+    }
+    printf("%zu of %zu tried, %zu tolerated, %zu failed\n", tried, count, tolerated, failures);
+    free(before);
+    free(after);
+    return failures != 0;
+}
+
+int __wrap_main(int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"sites", 0, NULL, 's'},     {"depth", 1, NULL, 'd'}, {"lasting", 0, NULL, 'l'},
+        {"from", 1, NULL, 'f'},      {"to", 1, NULL, 't'},    {"cache", 1, NULL, 'c'},
+        {"tolerated", 1, NULL, 'T'}, {"show", 0, NULL, 'S'},  {"varies", 1, NULL, 'v'},
+        {"known", 1, NULL, 'k'},     {NULL, 0, NULL, 0}};
+    void *frames[4];
+    backtrace(frames, 4); /* loads what it needs, before anything is counted */
+    fault_plan = mmap(NULL, sizeof *fault_plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (fault_plan == MAP_FAILED)
+        return 2;
+    fault_plan->depth = 3;
+    for (int option; (option = getopt_long(argc, argv, "+", names, NULL)) != -1;)
+        switch (option) {
+        case 's':
+            options.is_by_site = true;
+            break;
+        case 'd':
+            fault_plan->depth = strtoul(optarg, NULL, 10);
+            break;
+        case 'l':
+            fault_plan->is_lasting = true;
+            break;
+        case 'f':
+            options.from = strtoul(optarg, NULL, 10);
+            break;
+        case 't':
+            options.to = strtoul(optarg, NULL, 10);
+            break;
+        case 'c':
+            options.cache = optarg;
+            break;
+        case 'k':
+            options.known = optarg;
+            break;
+        case 'v':
+            options.varies = optarg;
+            break;
+        case 'T':
+            options.tolerated = optarg;
+            break;
+        case 'S':
+            options.shows = true;
+            break;
+        default:
+            return 2;
+        }
+    options.argv = argv + optind - 1;
+    options.argc = argc - optind + 1;
+    options.argv[0] = argv[0];
+    optind = 1;
+    return try_all();
+}

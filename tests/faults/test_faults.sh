@@ -1,0 +1,134 @@
+#!/bin/sh
+# Commands of the program, each run over and over with another of its calls failing: it ends with a sentence, leaks nothing,
+# and leaves files as they were.
+#
+#   test_faults.sh PROGRAM ROOT FAULTS GROUP [OPTION...]
+#
+# GROUP is host or device; "all" has besides what takes long, and so does a part of a command's line, as in
+# 'train --backend reference'. OPTIONs are those of tests/faults/faults.c. The test tries one call of each place:
+#
+#   meson test -C build-asan --suite faults
+#
+# All calls, one by one, and all calls of one name from each on, which takes hours:
+#
+#   tests/faults/test_faults.sh build-asan/src/cli/clmlp . build-asan/tests/faults/faults all
+#   tests/faults/test_faults.sh build-asan/src/cli/clmlp . build-asan/tests/faults/faults all --sites --lasting
+set -eu
+faults=$(realpath "$3")
+group=$4
+tolerated=$(realpath "$2/tests/faults/tolerated.txt")
+suppressions=$(realpath "$2/tests/lsan.supp")
+# shellcheck source=tests/cli/program.sh
+. "$2/tests/cli/program.sh"
+shift 4
+export LSAN_OPTIONS="suppressions=$suppressions:print_suppressions=0"
+export POCL_CACHE_DIR="$temporary/pocl" # what PoCL compiled is no file of ours
+export XDG_CACHE_HOME="$temporary/work/cache"
+mkdir pocl work sets
+
+# in_group GROUP COMMAND
+in_group() {
+    case "$group" in
+    host | device) [ "$group" = "$1" ] ;;
+    all) true ;;
+    *) case "$2" in *"$group"*) true ;; *) false ;; esac ;;
+    esac
+}
+
+# each GROUP ARGUMENT...: of the program, in a directory that holds a copy of sets/.
+each() {
+    of=$1
+    shift
+    in_group "$of" "$*" || return 0
+    rm -rf work
+    cp -a sets work
+    # shellcheck disable=SC2086 # options are words
+    if (cd work && "$faults" $options --tolerated "$tolerated" --cache cache --varies "$varies" -- "$@") >log 2>&1; then
+        tried=$(sed -n 's/^\([0-9]*\) of .* tried.*/\1/p' log)
+        checks=$((checks + ${tried:-0}))
+    else
+        failed "$*"
+        cat log
+    fi
+    printf '%s: %s\n' "$*" "$(tail -n 1 log)"
+}
+
+options=$*
+case " $options " in
+*" --sites "*) options="$options --known $temporary/known" ;; # no place is tried twice
+esac
+varies='^(new/(run.json|history.csv|curves.png)|new\.png|times\.)'
+
+# ---- what there is before each run: small sets in every format, a model, a run, and outputs of an earlier time ----
+
+prepare() {
+    "$program" "$@" >out 2>err || failed "$*: $(cat err)"
+}
+prepare data make --rows 12 --out sets/cifar
+cd sets
+prepare data make --rows 5 --seed 2 --out few
+for format in idx npy images npz csv libsvm; do
+    prepare data convert --data few --to "$format" --out "few.$format"
+done
+printf 'a,b,label\n1,2,x\n3,,y\n5,6,x\n7,8,y\n' >gaps.csv
+tar -czf few.tar.gz few
+prepare train --backend reference --data cifar --hidden 3 --epochs 1 --batch 30 --out old
+cp few.csv old.csv
+cp -R few.idx old.idx
+cp few.npz old.npz
+rm -f out err
+cd ..
+
+# ---- without a device ----
+
+small='--hidden 3 --epochs 2 --batch 30'
+# shellcheck disable=SC2086 # options are words
+{
+    each host train --backend reference --data cifar $small --val 0.2 --standardize feature --out new
+    each host train --backend blas --data cifar $small --augment flip,shift=2,cutout=4,mixup=0.2,noise=0.1 --out new
+    each host train --backend reference --data few.npy $small --batch 5 --resident no --shard 10 --out new
+    each host train --backend reference --data cifar $small --init old/model.safetensors --quiet
+}
+each host eval old/model.safetensors --backend reference --data cifar --json scores.json
+each host predict old/model.safetensors --backend reference --data cifar
+for data in few.idx few.npy few.npz few.csv few.libsvm few.images few.tar.gz; do
+    each host data info --data $data --json info.json
+done
+each host data info --data gaps.csv --missing mean
+# cairo keeps the pattern of a picture that finds no memory: LeakSanitizer says so
+each all data sample --data cifar --rows 4 --augment flip --out new.png
+for format in idx npy images cifar10; do
+    each host data convert --data few.npz --to $format --out new.set
+done
+each host data convert --data few --to idx --gzip --out old.idx --force
+each host data convert --data cifar --to csv --out old.csv --force
+each host data convert --data cifar --to npz --out old.npz --force
+each host data convert --data few.csv --to libsvm --out new.libsvm
+each host data make --rows 3 --out new.cifar
+each host gradcheck --backend reference --samples 2
+each host bench --backend reference --layers 8,4,3 --batch 4 --seconds 0.001
+
+# ---- with one ----
+
+# the device's own files are made, so that what is counted is the same each time
+"$program" devices >out 2>err || true
+# shellcheck disable=SC2086 # options are words
+for provider in native tiled clblast; do
+    each device train --data cifar $small --gemm $provider --quiet --out new
+done
+# shellcheck disable=SC2086 # options are words
+{
+    each device train --data cifar $small --gemm native --resident no --shard 35 --quiet --out new
+    each device train --data cifar $small --gemm auto --quiet
+    each all train --data cifar $small --gemm native --augment flip,shift=2,mixup=0.2 --val 5 --out new
+}
+each device eval old/model.safetensors --gemm native --data cifar
+each all predict old/model.safetensors --gemm native --data cifar
+each device devices --json list.json
+each device verify --gemm native --only gather --json times.json
+each all gradcheck --gemm native --samples 2
+each all tune --layers 8,4,3 --batch 4 --json times.json
+each all bench --backend opencl --gemm native --layers 8,4,3 --batch 4 --seconds 0.001 --profile --json times.json
+each all doctor --json times.json
+
+finish

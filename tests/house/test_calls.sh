@@ -1,0 +1,46 @@
+#!/bin/sh
+# Every call that the library and the program make outside is one that can be made to fail (tests/faults), or is listed here as
+# one that need not be.
+#
+#   test_calls.sh FAULTS OBJECT...
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/house/count.sh
+. "$here/count.sh"
+faults=$1
+shift
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+
+# Names, and above them why their failure need not be tried.
+sed -e '/^#/d' -e 's/ /\n/g' "$here/harmless_calls.txt" | grep . | sort -u >"$temporary/harmless"
+nm "$faults" | sed -n 's/.* T __wrap_//p' | sort -u >"$temporary/tried"
+nm -u "$@" | awk 'NF == 2 { print $2 }' | sort -u >"$temporary/called"
+nm --defined-only "$@" | awk 'NF == 3 { print $3 }' | sort -u >"$temporary/own"
+
+unlisted() {
+    comm -23 "$temporary/called" "$temporary/own" | comm -23 - "$temporary/tried" |
+        comm -23 - "$temporary/harmless" | grep -Ev '^__(asan|ubsan|tsan|sanitizer|lsan|gcov|llvm|sancov)_|^_GLOBAL_' || true
+}
+
+if [ "$(grep -c . "$temporary/called")" -gt 100 ] && [ "$(grep -c . "$temporary/tried")" -gt 100 ]; then
+    passed
+else
+    failed "too few calls were found: is nm there?"
+fi
+for name in $(unlisted); do
+    failed "$name is called, and neither in tests/faults/calls.h nor in tests/house/harmless_calls.txt"
+done
+for name in $(comm -12 "$temporary/tried" "$temporary/harmless"); do
+    failed "$name is in tests/faults/calls.h and in tests/house/harmless_calls.txt"
+done
+for name in clCreateImage2D fopen getline; do
+    printf '%s\n' "$name" | sort - "$temporary/called" >"$temporary/more"
+    mv "$temporary/more" "$temporary/called"
+    if unlisted | grep -qx "$name"; then
+        passed
+    else
+        failed "a made-up call of $name was not noticed"
+    fi
+done
+finish

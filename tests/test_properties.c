@@ -1,0 +1,692 @@
+/* What has to hold between results, whatever the numbers, on every backend: nothing here knows what is right.
+ *
+ * Where two results are the same in real numbers, each is within its bound of that: so they are within the sum of both bounds of
+ * each other. The bounds of whole nets are those of running error analysis (check/bounded.h). What is added up here is in
+ * double, which the bounds allow for. */
+#include "base/philox.h"
+#include "base/size.h"
+#include "check/bounded_network.h"
+#include "nn/network.h"
+#include "support/fixtures.h"
+#include "support/support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH 2
+
+static struct clm_backend *be, *reference;
+static struct clm_error error;
+
+#define ck_assert_done(call)                                                                                 \
+    do {                                                                                                     \
+        if ((call) != CLM_OK)                                                                                \
+            ck_abort_msg("%s: %s", #call, error.message);                                                    \
+    } while (0)
+
+/* Nets of one hidden layer, and two batches: the least there is, primes, one more and one less than tiles of 32, 64 and 128,
+ * batches that only together are whole tiles, and few, ten and a thousand classes. */
+static const struct shape {
+    size_t rows[2], inputs, hidden, classes;
+} shapes[] = {
+    {{1, 1}, 1, 1, 2},     {{7, 13}, 31, 17, 10},  {{31, 33}, 65, 63, 10},
+    {{5, 123}, 33, 65, 2}, {{1, 16}, 127, 129, 3}, {{3, 2}, 13, 5, 1000},
+};
+#define SHAPES (sizeof shapes / sizeof *shapes)
+
+static void open_backend(int fixture)
+{
+    reference = fixture_backend(FIXTURE_REFERENCE);
+    be = fixture_backend((enum fixture)fixture);
+}
+
+static void close_backend(void)
+{
+    clm_backend_close(be);
+    clm_backend_close(reference);
+    be = reference = NULL;
+}
+
+static void *allocate(size_t count, size_t size)
+{
+    void *const memory = calloc(count, size);
+    ck_assert_ptr_nonnull(memory);
+    return memory;
+}
+
+static double *read_doubles(const struct tensor *tensor)
+{
+    double *const values = allocate(tensor->rows * tensor->columns, sizeof *values);
+    ck_assert_done(backend_read(be, tensor, HOST_DOUBLE, values, &error));
+    return values;
+}
+
+/* ---- a net and rows to take batches from ---- */
+
+struct bench {
+    size_t rows, inputs, hidden, classes;
+    struct clm_model *model;
+    struct network net;
+    struct bounded_network walk; /* the same, with what each element may be off by */
+    struct tensor dW[DEPTH], db[DEPTH];
+    struct bounded dW_bound[DEPTH], db_bound[DEPTH];
+    struct metrics sums;
+    float *X;
+    uint32_t *labels, *others; /* two labels of each row */
+};
+
+/* Weights of ±1.5 / I at most and biases of ±0.5, so that bounds grow little from layer to layer. */
+static void draw(struct bench *t, struct philox *random)
+{
+    for (size_t l = 0; l < DEPTH; l++) {
+        const size_t I = t->model->widths[l], O = t->model->widths[l + 1];
+        for (size_t i = 0; i < O * I; i++)
+            t->model->weights[l][i] = (float)((2 * philox_uniform(random) - 1) * 1.5 / (double)I);
+        for (size_t o = 0; o < O; o++)
+            t->model->biases[l][o] = (float)(philox_uniform(random) - 0.5);
+    }
+    for (size_t i = 0; i < t->rows * t->inputs; i++)
+        t->X[i] = (float)philox_normal(random);
+    for (size_t r = 0; r < t->rows; r++) {
+        t->labels[r] = philox_below(random, (uint32_t)t->classes);
+        t->others[r] = philox_below(random, (uint32_t)t->classes);
+    }
+}
+
+/* Batches have up to twice the rows. */
+static struct bench bench_of(const struct shape *shape, uint64_t seed)
+{
+    const size_t widths[DEPTH + 1] = {shape->inputs, shape->hidden, shape->classes};
+    const struct clm_model_options options = {.sizes = widths, .size_count = DEPTH + 1, .init = "he"};
+    struct philox random = philox_start(seed, RANDOM_TEST, 11);
+    struct bench t = {.rows = shape->rows[0] + shape->rows[1],
+                      .inputs = shape->inputs,
+                      .hidden = shape->hidden,
+                      .classes = shape->classes};
+    t.X = allocate(t.rows * t.inputs, sizeof *t.X);
+    t.labels = allocate(t.rows, sizeof *t.labels);
+    t.others = allocate(t.rows, sizeof *t.others);
+    ck_assert_done(clm_model_create(&options, &t.model, &error));
+    draw(&t, &random);
+    ck_assert_done(network_create(be, widths, DEPTH, 2 * t.rows, NETWORK_TRAIN, &t.net, &error));
+    ck_assert_done(network_prepare_mixup(&t.net, &error));
+    ck_assert_done(network_write(&t.net, t.model, &error));
+    ck_assert_done(bounded_network_create(reference, t.model, 2 * t.rows, false, &t.walk, &error));
+    ck_assert_done(metrics_create(be, &t.sums, &error));
+    for (size_t l = 0; l < DEPTH; l++) {
+        const size_t I = widths[l], O = widths[l + 1];
+        ck_assert_done(weights_create(be, O, I, 2 * t.rows, &t.dW[l], &error));
+        ck_assert_done(tensor_create(be, TENSOR_REAL, 1, O, &t.db[l], &error));
+        ck_assert_done(bounded_create(TENSOR_REAL, O, I, &t.dW_bound[l], &error));
+        ck_assert_done(bounded_create(TENSOR_REAL, 1, O, &t.db_bound[l], &error));
+    }
+    return t;
+}
+
+static void bench_free(struct bench *t)
+{
+    for (size_t l = 0; l < DEPTH; l++) {
+        tensor_free(be, &t->dW[l]);
+        tensor_free(be, &t->db[l]);
+        bounded_free(&t->dW_bound[l]);
+        bounded_free(&t->db_bound[l]);
+    }
+    metrics_free(be, &t->sums);
+    network_free(&t->net);
+    bounded_network_free(&t->walk);
+    clm_model_free(t->model);
+    free(t->X);
+    free(t->labels);
+    free(t->others);
+}
+
+/* Rows of the bench by their numbers, with their labels; mixed: half of each of both labels. */
+struct batch {
+    size_t rows;
+    const uint32_t *numbers, *labels;
+    bool is_mixed;
+};
+
+/* Puts a batch's rows where the net's step takes them from, on both sides. */
+static void put(struct bench *t, const struct batch *batch)
+{
+    struct tensor X = tensor_first_rows(&t->net.X, batch->rows);
+    struct tensor labels = tensor_first_columns(&t->net.labels, batch->rows);
+    struct tensor partners = tensor_first_columns(&t->net.mixture.partners, batch->rows);
+    float *const inputs = allocate(batch->rows * t->inputs, sizeof *inputs);
+    uint32_t *const others = allocate(batch->rows, sizeof *others);
+    for (size_t r = 0; r < batch->rows; r++) {
+        memcpy(inputs + r * t->inputs, t->X + batch->numbers[r] * t->inputs, t->inputs * sizeof *inputs);
+        others[r] = t->others[batch->numbers[r]];
+        t->walk.labels.value[r] = batch->labels[r];
+        t->walk.partners.value[r] = others[r];
+    }
+    for (size_t i = 0; i < batch->rows * t->inputs; i++)
+        t->walk.X.value[i] = inputs[i];
+    ck_assert_done(backend_write(be, &X, HOST_FLOAT, inputs, &error));
+    ck_assert_done(backend_write(be, &labels, HOST_INDEX, batch->labels, &error));
+    ck_assert_done(backend_write(be, &partners, HOST_INDEX, others, &error));
+    t->net.is_mixed = batch->is_mixed;
+    t->net.mixture.share = t->walk.share = batch->is_mixed ? 0.5 : 1;
+    free(inputs);
+    free(others);
+}
+
+/* Sums over a batch's rows of all gradients, loss and correct predictions, and what each is off by at most. */
+struct totals {
+    size_t count;
+    double *values, *errors;
+};
+
+static void totals_free(struct totals *totals)
+{
+    free(totals->values);
+    free(totals->errors);
+}
+
+/* Gradients are means: times `rows`, they are sums. */
+static void add_gradient(struct totals *totals, const struct tensor *got, const struct bounded *bound,
+                         size_t rows)
+{
+    double *const values = read_doubles(got);
+    for (size_t i = 0; i < bounded_count(bound); i++) {
+        totals->values[totals->count] = (double)rows * values[i];
+        totals->errors[totals->count++] = (double)rows * bound->error[i];
+    }
+    free(values);
+}
+
+static struct totals totals_of(struct bench *t, const struct batch *batch)
+{
+    const size_t most =
+        t->inputs * t->hidden + t->hidden + t->hidden * t->classes + t->classes + 2; /* loss and correct */
+    struct totals totals = {.values = allocate(most, sizeof(double)),
+                            .errors = allocate(most, sizeof(double))};
+    struct bounded_sums expected = {0};
+    double loss;
+    size_t correct;
+    put(t, batch);
+    ck_assert_done(metrics_reset(be, &t->sums, &error));
+    ck_assert_done(network_gradients(&t->net, batch->rows, 0, t->dW, t->db, &t->sums, &error));
+    ck_assert_done(metrics_read(be, &t->sums, &loss, &correct, &error));
+    ck_assert_done(
+        bounded_network_gradients(&t->walk, batch->rows, 0, t->dW_bound, t->db_bound, &expected, &error));
+    for (size_t l = 0; l < DEPTH; l++) {
+        add_gradient(&totals, &t->dW[l], &t->dW_bound[l], batch->rows);
+        add_gradient(&totals, &t->db[l], &t->db_bound[l], batch->rows);
+    }
+    totals.values[totals.count] = loss;
+    totals.errors[totals.count++] = expected.loss_error;
+    totals.values[totals.count] = (double)correct;
+    totals.errors[totals.count++] = expected.correct_error;
+    return totals;
+}
+
+/* whole = weight part + other, where there is another. */
+static void expect_sum(const struct totals *whole, double weight, const struct totals *part,
+                       const struct totals *other, size_t shape)
+{
+    ck_assert_uint_eq(part->count, whole->count);
+    for (size_t i = 0; i < whole->count; i++) {
+        const double sum = weight * part->values[i] + (other ? other->values[i] : 0);
+        const double bound = whole->errors[i] + weight * part->errors[i] + (other ? other->errors[i] : 0);
+        if (!(fabs(whole->values[i] - sum) <= bound))
+            ck_abort_msg("%s %s, shape %zu: sum %zu of %zu is %.9g, not within %.3g of %.9g",
+                         clm_backend_name(be), clm_backend_provider(be), shape, i, whole->count,
+                         whole->values[i], bound, sum);
+    }
+}
+
+/* The rows from `first` on, one behind the other. */
+static uint32_t *numbers_from(size_t first, size_t count)
+{
+    uint32_t *const numbers = allocate(count, sizeof *numbers);
+    for (size_t r = 0; r < count; r++)
+        numbers[r] = (uint32_t)(first + r);
+    return numbers;
+}
+
+/* ---- batches ---- */
+
+START_TEST(gradients_of_two_batches_add_up)
+{
+    open_backend(_i);
+    for (size_t s = 0; s < SHAPES; s++) {
+        struct bench t = bench_of(&shapes[s], s);
+        const size_t a = shapes[s].rows[0], b = shapes[s].rows[1];
+        uint32_t *const numbers = numbers_from(0, a + b);
+        struct totals first = totals_of(&t, &(struct batch){a, numbers, t.labels, false});
+        struct totals second = totals_of(&t, &(struct batch){b, numbers + a, t.labels + a, false});
+        struct totals both = totals_of(&t, &(struct batch){a + b, numbers, t.labels, false});
+        expect_sum(&both, 1, &first, &second, s);
+        totals_free(&first);
+        totals_free(&second);
+        totals_free(&both);
+        free(numbers);
+        bench_free(&t);
+    }
+    close_backend();
+}
+END_TEST
+
+/* The batch with its first row once more at the end is the batch, and that row by itself. */
+START_TEST(a_duplicate_weighs_two)
+{
+    open_backend(_i);
+    for (size_t s = 0; s < SHAPES; s++) {
+        struct bench t = bench_of(&shapes[s], s + 100);
+        const size_t n = t.rows;
+        uint32_t *const numbers = numbers_from(0, n + 1), *const labels = numbers_from(0, n + 1);
+        numbers[n] = 0;
+        for (size_t r = 0; r <= n; r++)
+            labels[r] = t.labels[numbers[r]];
+        struct totals once = totals_of(&t, &(struct batch){n, numbers, labels, false});
+        struct totals alone = totals_of(&t, &(struct batch){1, numbers, labels, false});
+        struct totals twice = totals_of(&t, &(struct batch){n + 1, numbers, labels, false});
+        expect_sum(&twice, 1, &once, &alone, s);
+        totals_free(&once);
+        totals_free(&alone);
+        totals_free(&twice);
+        free(numbers);
+        free(labels);
+        bench_free(&t);
+    }
+    close_backend();
+}
+END_TEST
+
+/* Each row twice, with one label and with the other, is twice the batch whose targets are half of each. */
+START_TEST(rows_with_both_labels_are_mixed_ones_twice)
+{
+    open_backend(_i);
+    for (size_t s = 0; s < SHAPES; s++) {
+        struct bench t = bench_of(&shapes[s], s + 200);
+        const size_t n = t.rows;
+        uint32_t *const numbers = numbers_from(0, 2 * n), *const labels = numbers_from(0, 2 * n);
+        for (size_t r = 0; r < n; r++) {
+            numbers[n + r] = (uint32_t)r;
+            labels[r] = t.labels[r];
+            labels[n + r] = t.others[r];
+        }
+        struct totals doubled = totals_of(&t, &(struct batch){2 * n, numbers, labels, false});
+        struct totals mixed = totals_of(&t, &(struct batch){n, numbers, labels, true});
+        doubled.count--, mixed.count--; /* of mixed rows, what predicts the first label is correct */
+        expect_sum(&doubled, 2, &mixed, NULL, s);
+        totals_free(&doubled);
+        totals_free(&mixed);
+        free(numbers);
+        free(labels);
+        bench_free(&t);
+    }
+    close_backend();
+}
+END_TEST
+
+/* ---- the order of rows ---- */
+
+/* What a batch gives row by row: Y of the hidden layer, and the gradients dZ and dY. */
+struct row_results {
+    struct bounded of[3]; /* as got, with their bounds */
+};
+
+static void take_rows(struct bounded *out, const struct bounded *bound, const struct tensor *got, size_t rows,
+                      size_t columns)
+{
+    struct tensor view = *got;
+    view.rows = rows, view.columns = columns;
+    double *const values = read_doubles(&view);
+    ck_assert_done(bounded_create(TENSOR_REAL, rows, columns, out, &error));
+    memcpy(out->value, values, rows * columns * sizeof *values);
+    memcpy(out->error, bound->error, rows * columns * sizeof *values);
+    free(values);
+}
+
+/* Of the batch whose totals were taken last. */
+static struct row_results row_results_of(const struct bench *t, size_t rows)
+{
+    const struct bounded Y = bounded_first_rows(&t->walk.outputs[0], rows),
+                         dZ = bounded_first_rows(&t->walk.outputs[1], rows);
+    struct bounded dY;
+    struct row_results results;
+    ck_assert_done(bounded_create(TENSOR_REAL, rows, t->hidden, &dY, &error));
+    ck_assert_done(bounded_backward_input(reference, &dZ, &t->walk.layers[1], &Y, &dY, &error));
+    take_rows(&results.of[0], &Y, &t->net.outputs[0], rows, t->hidden);
+    take_rows(&results.of[1], &dZ, &t->net.outputs[1], rows, t->classes);
+    take_rows(&results.of[2], &dY, &t->net.gradients[0], rows, t->hidden);
+    bounded_free(&dY);
+    return results;
+}
+
+/* The reference and our own kernels go through each row's sums in the same order wherever the row stands; BLAS and CLBlast may
+ * have other code for the last rows. */
+static bool has_bits_of_its_own(int fixture)
+{
+    return fixture != FIXTURE_BLAS && fixture != FIXTURE_CLBLAST;
+}
+
+static void expect_row(const struct bounded *straight, size_t from, const struct bounded *permuted, size_t to,
+                       bool is_exact, const char *name)
+{
+    const size_t columns = straight->columns;
+    for (size_t c = 0; c < columns; c++) {
+        const double a = straight->value[from * columns + c], b = permuted->value[to * columns + c];
+        const double bound =
+            is_exact ? 0 : straight->error[from * columns + c] + permuted->error[to * columns + c];
+        if (!(fabs(a - b) <= bound))
+            ck_abort_msg("%s %s: %s[%zu,%zu] is %.9g, and as row %zu %.9g, not within %.3g",
+                         clm_backend_name(be), clm_backend_provider(be), name, from, c, a, to, b, bound);
+    }
+}
+
+START_TEST(permuted_rows_give_permuted_results)
+{
+    static const char *const names[3] = {"Y", "dZ", "dY"};
+    open_backend(_i);
+    for (size_t s = 0; s < SHAPES; s++) {
+        struct bench t = bench_of(&shapes[s], s + 300);
+        const size_t n = t.rows;
+        struct philox random = philox_start(s, RANDOM_TEST, 12);
+        uint32_t *const numbers = numbers_from(0, n), *const order = numbers_from(0, n),
+                        *const labels = numbers_from(0, n);
+        do
+            philox_permutation(&random, order, n);
+        while (!memcmp(order, numbers, n * sizeof *order));
+        for (size_t r = 0; r < n; r++)
+            labels[r] = t.labels[order[r]];
+        struct totals straight = totals_of(&t, &(struct batch){n, numbers, t.labels, false});
+        struct row_results rows = row_results_of(&t, n);
+        struct totals permuted = totals_of(&t, &(struct batch){n, order, labels, false});
+        struct row_results permuted_rows = row_results_of(&t, n);
+        expect_sum(&permuted, 1, &straight, NULL, s);
+        for (size_t m = 0; m < 3; m++) {
+            for (size_t r = 0; r < n; r++)
+                expect_row(&rows.of[m], order[r], &permuted_rows.of[m], r, has_bits_of_its_own(_i), names[m]);
+            bounded_free(&rows.of[m]);
+            bounded_free(&permuted_rows.of[m]);
+        }
+        totals_free(&straight);
+        totals_free(&permuted);
+        free(numbers);
+        free(order);
+        free(labels);
+        bench_free(&t);
+    }
+    close_backend();
+}
+END_TEST
+
+/* ---- softmax ---- */
+
+static struct tensor create(enum tensor_type type, size_t rows, size_t columns, enum host_type host,
+                            const void *values)
+{
+    struct tensor tensor;
+    ck_assert_done(tensor_create(be, type, rows, columns, &tensor, &error));
+    ck_assert_done(backend_write(be, &tensor, host, values, &error));
+    return tensor;
+}
+
+/* Multiples of 1/8 up to `most`: sums of their products are floats whatever their order, and so are differences. */
+static float *eighths(struct philox *random, size_t count, uint32_t most)
+{
+    float *const values = allocate(count, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = ((float)philox_below(random, 16 * most + 1) - (float)(8 * most)) / 8;
+    return values;
+}
+
+/* All that comes of logits: P, dZ and dX, and the sums. */
+struct softmax_results {
+    double *P, *dZ, *dX, loss;
+    size_t correct;
+};
+
+/* Of Z = X Wᵀ + b, its last layer in one operation, and in single ones. */
+static struct softmax_results softmax_results_of(const struct tensor *X, const struct linear *layer,
+                                                 const struct tensor *labels, const struct mixture *mixture)
+{
+    const size_t B = X->rows, C = layer->W.rows;
+    struct softmax_results results;
+    struct tensor Z, dZ, dX;
+    struct metrics sums;
+    ck_assert_done(tensor_create(be, TENSOR_REAL, B, C, &Z, &error));
+    ck_assert_done(tensor_create(be, TENSOR_REAL, B, C, &dZ, &error));
+    ck_assert_done(tensor_create(be, TENSOR_REAL, B, X->columns, &dX, &error));
+    ck_assert_done(metrics_create(be, &sums, &error));
+    ck_assert_done(metrics_reset(be, &sums, &error));
+    ck_assert_done(linear_softmax_backward(be, X, layer, labels, mixture, &dZ, &dX, &sums, &error));
+    results.dZ = read_doubles(&dZ);
+    results.dX = read_doubles(&dX);
+    ck_assert_done(linear_forward(be, X, layer, ACTIVATION_NONE, &Z, &error));
+    ck_assert_done(softmax_xent(be, &Z, labels, NULL, &dZ, &sums, &error));
+    ck_assert_done(softmax(be, &Z, &Z, &error));
+    results.P = read_doubles(&Z);
+    ck_assert_done(metrics_read(be, &sums, &results.loss, &results.correct, &error));
+    metrics_free(be, &sums);
+    tensor_free(be, &Z);
+    tensor_free(be, &dZ);
+    tensor_free(be, &dX);
+    return results;
+}
+
+static void softmax_results_free(struct softmax_results *results)
+{
+    free(results->P);
+    free(results->dZ);
+    free(results->dX);
+}
+
+/* A last layer and a batch, all of them eighths. */
+struct last_layer {
+    size_t B, I, C;
+    struct tensor X, labels;
+    struct linear layer;
+    struct mixture mixture;
+    float *b;
+};
+
+static struct tensor draw_labels(struct philox *random, size_t B, size_t C)
+{
+    uint32_t *const labels = allocate(B, sizeof *labels);
+    for (size_t r = 0; r < B; r++)
+        labels[r] = philox_below(random, (uint32_t)C);
+    const struct tensor tensor = create(TENSOR_INDEX, 1, B, HOST_INDEX, labels);
+    free(labels);
+    return tensor;
+}
+
+static struct last_layer last_layer_of(const struct shape *shape, struct philox *random)
+{
+    struct last_layer t = {
+        .B = shape->rows[1], .I = size_min(shape->inputs, 64), .C = shape->classes, .mixture.share = 0.25};
+    const size_t widths[2] = {t.I, t.C};
+    float *const x = eighths(random, t.B * t.I, 1), *const w = eighths(random, t.C * t.I, 1);
+    t.b = eighths(random, t.C, 8);
+    ck_assert_done(backend_prepare(be, widths, 2, t.B, &error));
+    t.X = create(TENSOR_REAL, t.B, t.I, HOST_FLOAT, x);
+    t.labels = draw_labels(random, t.B, t.C);
+    t.mixture.partners = draw_labels(random, t.B, t.C);
+    t.layer.b = create(TENSOR_REAL, 1, t.C, HOST_FLOAT, t.b);
+    ck_assert_done(weights_create(be, t.C, t.I, t.B, &t.layer.W, &error));
+    ck_assert_done(backend_write(be, &t.layer.W, HOST_FLOAT, w, &error));
+    free(x);
+    free(w);
+    return t;
+}
+
+static void last_layer_free(struct last_layer *t)
+{
+    tensor_free(be, &t->X);
+    tensor_free(be, &t->labels);
+    tensor_free(be, &t->mixture.partners);
+    tensor_free(be, &t->layer.W);
+    tensor_free(be, &t->layer.b);
+    free(t->b);
+}
+
+/* With biases that are all larger by `shift`. */
+static struct softmax_results shifted_results(struct last_layer *t, float shift, bool is_mixed)
+{
+    float *const b = allocate(t->C, sizeof *b);
+    for (size_t c = 0; c < t->C; c++)
+        b[c] = t->b[c] + shift;
+    ck_assert_done(backend_write(be, &t->layer.b, HOST_FLOAT, b, &error));
+    free(b);
+    return softmax_results_of(&t->X, &t->layer, &t->labels, is_mixed ? &t->mixture : NULL);
+}
+
+/* Logits are multiples of 1/64, at most 64 + 8 in size, or 4096 more: floats of 19 bits. What is made of them is made of
+ * differences, which are exact: every bit stays. */
+START_TEST(a_shift_of_the_logits_changes_no_bit)
+{
+    static const float shifts[] = {1, -37.5f, 4096};
+    open_backend(_i);
+    for (size_t s = 0; s < SHAPES; s++) {
+        struct philox random = philox_start(s, RANDOM_TEST, 13);
+        struct last_layer t = last_layer_of(&shapes[s], &random);
+        for (int is_mixed = 0; is_mixed < 2; is_mixed++) {
+            struct softmax_results straight = shifted_results(&t, 0, is_mixed);
+            for (size_t k = 0; k < sizeof shifts / sizeof *shifts; k++) {
+                struct softmax_results shifted = shifted_results(&t, shifts[k], is_mixed);
+                ck_assert_mem_eq(shifted.P, straight.P, t.B * t.C * sizeof(double));
+                ck_assert_mem_eq(shifted.dZ, straight.dZ, t.B * t.C * sizeof(double));
+                ck_assert_mem_eq(shifted.dX, straight.dX, t.B * t.I * sizeof(double));
+                ck_assert(shifted.loss == straight.loss);
+                ck_assert_uint_eq(shifted.correct, straight.correct);
+                softmax_results_free(&shifted);
+            }
+            softmax_results_free(&straight);
+        }
+        last_layer_free(&t);
+    }
+    close_backend();
+}
+END_TEST
+
+/* ---- the penalty alone ---- */
+
+#define STEPS 5
+
+/* w' = w - rate v' with v' = momentum v + 2 l2 w and v = 0 at first. So w(k + 1) = (1 + momentum - 2 rate l2) w(k) - momentum
+ * w(k - 1): w(k) = w(0) (α λ^k + β μ^k), with λ and μ the roots of x² - (1 + momentum - 2 rate l2) x + momentum, and α and β
+ * such that w(1) = w(0) (1 - 2 rate l2). Without momentum μ is 0, and this is w(0) (1 - 2 rate l2)^k. */
+static double decay_after(int k, const struct step *step)
+{
+    const double first = 1 - 2 * step->learning_rate * step->l2, half = (first + step->momentum) / 2;
+    const double root = sqrt(half * half - step->momentum), lambda = half + root, mu = half - root;
+    const double alpha = (first - mu) / (lambda - mu);
+    return alpha * pow(lambda, k) + (1 - alpha) * (k ? pow(mu, k) : 1);
+}
+
+/* A layer on the backend, and as bounded matrices; velocities are zero. */
+struct penalised {
+    struct linear layer;
+    struct bounded memory[4], dZ_bound, X_bound;
+    struct bounded_layer bound;
+    struct tensor dZ, X;
+};
+
+static void fill(struct bounded *matrix, struct tensor *tensor, struct philox *random)
+{
+    for (size_t i = 0; random && i < bounded_count(matrix); i++)
+        matrix->value[i] = (float)philox_normal(random);
+    ck_assert_done(backend_write(be, tensor, HOST_DOUBLE, matrix->value, &error));
+}
+
+/* dZ is zero, X is not. */
+static struct penalised penalised_of(size_t B, size_t I, size_t O, struct philox *random)
+{
+    const size_t widths[2] = {I, O};
+    struct penalised t = {0};
+    struct tensor *const tensors[] = {&t.layer.W, &t.layer.b, &t.layer.W_velocity, &t.layer.b_velocity};
+    ck_assert_done(backend_prepare(be, widths, 2, B, &error));
+    for (size_t m = 0; m < 4; m++) {
+        const size_t rows = m % 2 ? 1 : O, columns = m % 2 ? O : I;
+        ck_assert_done(bounded_create(TENSOR_REAL, rows, columns, &t.memory[m], &error));
+        ck_assert_done(m % 2 ? tensor_create(be, TENSOR_REAL, rows, columns, tensors[m], &error)
+                             : weights_create(be, O, I, B, tensors[m], &error));
+        fill(&t.memory[m], tensors[m], m < 2 ? random : NULL);
+    }
+    ck_assert_done(bounded_create(TENSOR_REAL, B, O, &t.dZ_bound, &error));
+    ck_assert_done(bounded_create(TENSOR_REAL, B, I, &t.X_bound, &error));
+    ck_assert_done(tensor_create(be, TENSOR_REAL, B, O, &t.dZ, &error));
+    ck_assert_done(tensor_create(be, TENSOR_REAL, B, I, &t.X, &error));
+    fill(&t.dZ_bound, &t.dZ, NULL);
+    fill(&t.X_bound, &t.X, random);
+    return t;
+}
+
+static void penalised_free(struct penalised *t)
+{
+    struct tensor *const tensors[] = {&t->layer.W,          &t->layer.b, &t->layer.W_velocity,
+                                      &t->layer.b_velocity, &t->dZ,      &t->X};
+    for (size_t m = 0; m < sizeof tensors / sizeof *tensors; m++)
+        tensor_free(be, tensors[m]);
+    for (size_t m = 0; m < 4; m++)
+        bounded_free(&t->memory[m]);
+    bounded_free(&t->dZ_bound);
+    bounded_free(&t->X_bound);
+}
+
+/* The bound is that of the steps on the reference, whose roundings it includes. */
+static void expect_decayed(const struct penalised *t, const double *W, const double *b, int steps,
+                           const struct step *step)
+{
+    const double decay = decay_after(steps, step);
+    double *const got_W = read_doubles(&t->layer.W), *const got_b = read_doubles(&t->layer.b);
+    for (size_t i = 0; i < bounded_count(&t->memory[0]); i++)
+        if (!(fabs(got_W[i] - decay * W[i]) <= t->memory[0].error[i]))
+            ck_abort_msg("%s %s: weight %zu is %.9g after %d steps, not within %.3g of %.9g",
+                         clm_backend_name(be), clm_backend_provider(be), i, got_W[i], steps,
+                         t->memory[0].error[i], decay * W[i]);
+    ck_assert_mem_eq(got_b, b, bounded_count(&t->memory[1]) * sizeof *b); /* biases have no penalty */
+    free(got_W);
+    free(got_b);
+}
+
+START_TEST(a_step_without_a_gradient_is_decay)
+{
+    static const struct step steps[] = {{0.125, 0, 0.375}, {0.1, 0.5, 0.05}, {0.5, 0.25, 0.01}};
+    open_backend(_i);
+    for (size_t s = 0; s < SHAPES; s++)
+        for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+            struct philox random = philox_start(s, RANDOM_TEST, 14);
+            struct penalised t =
+                penalised_of(shapes[s].rows[1], shapes[s].inputs, shapes[s].classes, &random);
+            double *const W = read_doubles(&t.layer.W), *const b = read_doubles(&t.layer.b);
+            const bool has_velocity = steps[k].momentum != 0;
+            t.bound = (struct bounded_layer){&t.memory[0], &t.memory[1], has_velocity ? &t.memory[2] : NULL,
+                                             has_velocity ? &t.memory[3] : NULL};
+            for (int n = 1; n <= STEPS; n++) {
+                ck_assert_done(linear_backward_update(be, &t.dZ, &t.X, &t.layer, &steps[k], &error));
+                ck_assert_done(
+                    bounded_backward_update(reference, &t.dZ_bound, &t.X_bound, &t.bound, &steps[k], &error));
+                expect_decayed(&t, W, b, n, &steps[k]);
+            }
+            free(W);
+            free(b);
+            penalised_free(&t);
+        }
+    close_backend();
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        gradients_of_two_batches_add_up,
+        a_duplicate_weighs_two,
+        rows_with_both_labels_are_mixed_ones_twice,
+        permuted_rows_give_permuted_results,
+        a_shift_of_the_logits_changes_no_bit,
+        a_step_without_a_gradient_is_decay,
+    };
+    Suite *const suite = suite_create("properties");
+    TCase *const properties = tcase_create("properties");
+    tcase_set_timeout(properties, 120);
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+        tcase_add_loop_test(properties, tests[i], 0, FIXTURE_COUNT);
+    suite_add_tcase(suite, properties);
+    return test_run(suite);
+}
