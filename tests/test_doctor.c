@@ -61,10 +61,12 @@ START_TEST(drivers_are_told_apart)
     put_icd(directory, "b-empty.icd", "");
     put_icd(directory, "c-other.icd", "libm.so.6");
     put_icd(directory, "d-no-icd.txt", "libnosuchdriver.so.2");
+    put_icd(directory, "e-escape.icd", "libno\x1b[2Jdriver.so.1");
     loader_examine_drivers(directory, hear, &findings);
-    ck_assert_uint_eq(findings.count, 3);
+    ck_assert_uint_eq(findings.count, 4);
     expect(&findings, CLM_FINDING_BAD, "a-missing.icd: libnosuchdriver.so.1 does not load: ", "again");
     expect(&findings, CLM_FINDING_BAD, "b-empty.icd is empty", "first line");
+    expect(&findings, CLM_FINDING_BAD, "e-escape.icd: libno?[2Jdriver.so.1 does not load: ", "again");
     expect(&findings, CLM_FINDING_BAD, "libm.so.6 loads, but has no clIcdGetPlatformIDsKHR", "again");
     test_directory_remove(directory);
 }

@@ -37,10 +37,10 @@ configure() {
     printf '%s\n' "$*" >"$dir/clmlp-options"
 }
 
-# compile DIR: builds it, and shows what the compiler had to say.
+# compile DIR [TARGET...]: builds it, or these, and shows what the compiler had to say.
 compile() {
     local status=0
-    ninja -C "$1" >"$1/build.log" 2>&1 || status=$?
+    ninja -C "$@" >"$1/build.log" 2>&1 || status=$?
     grep -E 'warning:' "$1/build.log" >&2 || true
     if [ "$status" -ne 0 ]; then
         show_log "$1/build.log" 60

@@ -294,14 +294,15 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     const int read = sscanf(rest, " B=%zu N=%zu x%zu momentum=%lg l2=%lg%n", &out->batch, &out->rows,
                             &out->epochs, &out->momentum, &out->l2, &length);
     out->is_augmented = read == 5 && !strcmp(rest + length, AUGMENTED);
-    const size_t side = pictures_side(out);
-    bool is_sensible = read == 5 && (!rest[length] || out->is_augmented) &&
-                       (!out->is_augmented || CHANNELS * side * side == out->widths[0]) && out->widths[1] &&
-                       out->batch && out->rows && out->epochs && out->batch <= STEPS_MOST &&
-                       out->rows <= STEPS_MOST && out->epochs <= STEPS_MOST && out->momentum >= 0 &&
-                       out->momentum < 1 && out->l2 >= 0;
+    bool is_sensible = read == 5 && (!rest[length] || out->is_augmented) && out->widths[1] && out->batch &&
+                       out->rows && out->epochs && out->batch <= STEPS_MOST && out->rows <= STEPS_MOST &&
+                       out->epochs <= STEPS_MOST && out->momentum >= 0 && out->momentum < 1 && out->l2 >= 0;
     for (size_t l = 0; is_sensible && l <= steps_depth(out); l++)
         is_sensible = out->widths[l] && out->widths[l] <= STEPS_MOST;
+    if (is_sensible && out->is_augmented) {
+        const size_t side = pictures_side(out); /* steps up to it: only of widths that are checked */
+        is_sensible = CHANNELS * side * side == out->widths[0];
+    }
     if (is_sensible)
         return CLM_OK;
     return clm_fail(

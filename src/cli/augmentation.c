@@ -3,7 +3,6 @@
 
 #include "cli/command.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { FLIP, SHIFT, CUTOUT, MIXUP, NOISE };
@@ -72,11 +71,11 @@ struct clm_augmentation read_augmentation(const struct argp_state *state, const 
 {
     struct clm_augmentation out = {0};
     unsigned seen = 0;
-    char *const list = strdup(text), *next = list;
-    if (!list)
-        wrong_usage(state, "--augment: there is no memory for it");
+    char list[256], *next = list;
+    if (strlen(text) >= sizeof list)
+        wrong_usage(state, "--augment %.40s...: it is longer than any list of changes", text);
+    memcpy(list, text, strlen(text) + 1);
     for (char *item; (item = strsep(&next, ","));)
         read_item(state, item, &seen, &out);
-    free(list);
     return out;
 }

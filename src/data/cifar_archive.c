@@ -2,6 +2,7 @@
 #include "data/cifar_reading.h"
 
 #include "base/size.h"
+#include "base/text.h"
 #include "data/tar.h"
 
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static clm_status settle(struct cifar_reading *reading, struct place *place, con
                          const struct tar_entry *entry, enum cifar_layout layout, struct clm_error *error)
 {
     const size_t length = (size_t)(base_name(entry->name) - entry->name);
+    char folder[256];
     if (!place->folder) {
         place->folder = strndup(entry->name, length);
         if (!place->folder)
@@ -54,13 +56,14 @@ static clm_status settle(struct cifar_reading *reading, struct place *place, con
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: holds %s in the folder '%s', and more of it as %s; unpack it and name one folder", archive,
-            reading->cifar->name, place->folder, entry->name);
+            reading->cifar->name, text_show(folder, sizeof folder, place->folder, strlen(place->folder)),
+            entry->shown);
     if (!size_add(place->size, entry->size, &place->size) || place->size > size_limit(reading))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: with the %zu bytes of %s, its files have more than the %zu bytes that %s has; if it is a "
             "larger set of your own, unpack it and name the folder",
-            archive, entry->size, entry->name, size_limit(reading), reading->cifar->name);
+            archive, entry->size, entry->shown, size_limit(reading), reading->cifar->name);
     return CLM_OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/size.h"
+#include "base/text.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #define HEADER_MAX  ((size_t)100 * 1000 * 1000)
 #define LENGTH_SIZE 8 /* bytes of the header's length, which a file begins with */
 #define METADATA    "__metadata__"
+#define SHOWN_SIZE  104 /* of a name in a sentence */
 
 /* A tensor while the header is read: where its bytes lie in the data. */
 struct entry {
@@ -81,17 +83,19 @@ static clm_status read_shape(const char *path, const char *name, const json_t *s
     return CLM_OK;
 }
 
+/* `name` is the tensor's as it can be shown. */
 static clm_status read_entry(const char *path, const char *name, const json_t *about, size_t data_size,
                              struct entry *entry, struct clm_error *error)
 {
     size_t size;
+    char shown[24];
     const json_t *type = json_object_get(about, "dtype"), *range = json_object_get(about, "data_offsets");
     if (!json_is_string(type))
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: tensor %.100s has no string \"dtype\"", path, name);
     if (strcmp(json_string_value(type), "F32"))
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: tensor %.100s is of type %.20s; only F32 is read, so convert it first", path,
-                        name, json_string_value(type));
+                        "%s: tensor %.100s is of type %s; only F32 is read, so convert it first", path, name,
+                        text_show(shown, sizeof shown, json_string_value(type), json_string_length(type)));
     const clm_status status = read_shape(path, name, json_object_get(about, "shape"), &entry->tensor, error);
     if (status != CLM_OK)
         return status;
@@ -113,6 +117,7 @@ static clm_status read_entry(const char *path, const char *name, const json_t *a
 static clm_status read_metadata(const char *path, json_t *about, struct safetensors *out,
                                 struct clm_error *error)
 {
+    char shown[SHOWN_SIZE];
     const char *key;
     json_t *value;
     if (!json_is_object(about))
@@ -120,8 +125,8 @@ static clm_status read_metadata(const char *path, json_t *about, struct safetens
     json_object_foreach(about, key, value)
     {
         if (!json_is_string(value))
-            return clm_fail(error, CLM_ERROR_FORMAT, "%s: " METADATA " has a %.100s that is no string", path,
-                            key);
+            return clm_fail(error, CLM_ERROR_FORMAT, "%s: " METADATA " has a %s that is no string", path,
+                            text_show(shown, sizeof shown, key, strlen(key)));
     }
     json_decref(out->metadata);
     out->metadata = json_incref(about);
@@ -142,12 +147,13 @@ static clm_status check_cover(const char *path, const struct entry *entries, siz
 {
     size_t end = 0;
     for (size_t i = 0; i < count; i++) {
+        const char *const name = entries[i].tensor.name;
+        char shown[SHOWN_SIZE];
         if (entries[i].begin != end)
-            return clm_fail(
-                error, CLM_ERROR_FORMAT,
-                "%s: tensor %.100s begins at byte %zu of the data, where %zu is due: tensors must "
-                "neither overlap nor leave gaps",
-                path, entries[i].tensor.name, entries[i].begin, end);
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: tensor %s begins at byte %zu of the data, where %zu is due: tensors must "
+                            "neither overlap nor leave gaps",
+                            path, text_show(shown, sizeof shown, name, strlen(name)), entries[i].begin, end);
         end = entries[i].end;
     }
     if (end != data_size)
@@ -169,7 +175,9 @@ static clm_status read_entries(const char *path, json_t *header, size_t data_siz
             status = read_metadata(path, about, out, error);
         } else {
             struct entry *entry = entries + *count;
-            status = read_entry(path, name, about, data_size, entry, error);
+            char shown[SHOWN_SIZE];
+            text_show(shown, sizeof shown, name, strlen(name));
+            status = read_entry(path, shown, about, data_size, entry, error);
             if (status == CLM_OK) {
                 entry->tensor.name = strdup(name);
                 if (entry->tensor.name)
@@ -211,6 +219,7 @@ static clm_status parse_header(const char *path, const char *text, size_t length
                                struct clm_error *error)
 {
     json_error_t problem;
+    char shown[JSON_ERROR_TEXT_LENGTH];
     *header = NULL;
     if (!length || text[0] != '{')
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its header does not begin with {", path);
@@ -219,7 +228,8 @@ static clm_status parse_header(const char *path, const char *text, size_t length
         return clm_fail_host_memory(error, path, length);
     if (!*header)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its header is no JSON: %s (byte %d of the header)",
-                        path, problem.text, problem.position);
+                        path, text_show(shown, sizeof shown, problem.text, strlen(problem.text)),
+                        problem.position);
     return CLM_OK;
 }
 

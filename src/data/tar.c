@@ -1,6 +1,7 @@
 #include "data/tar.h"
 
 #include "base/size.h"
+#include "base/text.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -216,6 +217,7 @@ static clm_status take_header(struct tar *tar, struct archive_entry *header, boo
             stream_path(tar->file), tar->entries, (intmax_t)size, ARCHIVE_MAX >> 20);
     tar->entry = (struct tar_entry){.kind = kind_of(header), .size = (size_t)size};
     tar->entry.name = *is_taken ? skip_here(name) : "";
+    text_show(tar->entry.shown, sizeof tar->entry.shown, tar->entry.name, strlen(tar->entry.name));
     tar->entry.is_file = !strcmp(tar->entry.kind, "a file");
     allow(tar, tar->entry.size);
     return CLM_OK;
@@ -271,8 +273,8 @@ clm_status tar_entry_open(struct tar *tar, struct stream **out, struct clm_error
     if (!tar->entry.is_file)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: %s is %s, where files alone are read; unpack the archive and name the folder",
-                        archive, tar->entry.name, tar->entry.kind);
-    if (asprintf(&path, "%s: %s", archive, tar->entry.name) < 0)
+                        archive, tar->entry.shown, tar->entry.kind);
+    if (asprintf(&path, "%s: %s", archive, tar->entry.shown) < 0)
         return clm_fail_host_memory(error, archive, strlen(archive));
     const clm_status status = stream_of(path, tar->entry.size, read_entry, tar, out, error);
     free(path);

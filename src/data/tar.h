@@ -14,6 +14,7 @@ struct tar;
 struct tar_entry {
     const char
         *name; /* relative, without "./" before it, without "..", control characters or more than 255 bytes */
+    char shown[256];  /* the name in a sentence, with '?' for what is no UTF-8 */
     const char *kind; /* "a file", "a symbolic link", … */
     bool is_file;     /* one that can be read; no link, device or sparse file is */
     size_t size;

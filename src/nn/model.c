@@ -264,9 +264,10 @@ static clm_status read_metadata(struct clm_model *model, const json_t *metadata,
 {
     const char *const activation = json_string_value(json_object_get(metadata, "activation"));
     const char *const seed = json_string_value(json_object_get(metadata, "seed"));
+    char shown[44];
     if (activation && strcmp(activation, "relu"))
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: its activation is %.40s; this version computes relu only", path, activation);
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its activation is %s; this version computes relu only",
+                        path, text_show(shown, sizeof shown, activation, strlen(activation)));
     model->seed = seed ? strtoull(seed, NULL, 10) : 0;
     return read_class_names(model, metadata, error);
 }

@@ -1,14 +1,11 @@
 /* libFuzzer's target for data sets in files: any bytes as a file that --data names, an archive above all. Tar headers
  * have a checksum, which a mutation would never meet: it is corrected after each. */
-#include "fuzz/reader.h"
+#include "fuzz/fuzz.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { BLOCK = 512, CHECKSUM = 148, MAGIC = 257 };
-
-size_t LLVMFuzzerMutate(uint8_t *bytes, size_t size, size_t most);
-size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t most, unsigned seed);
 
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t most, unsigned seed)
 {

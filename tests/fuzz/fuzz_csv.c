@@ -1,5 +1,5 @@
 /* CSV, with options that the last byte chooses. */
-#include "fuzz/reader.h"
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
 {

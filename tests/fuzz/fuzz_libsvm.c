@@ -1,5 +1,5 @@
 /* LIBSVM's text, also as a test set for another. */
-#include "fuzz/reader.h"
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
 {

@@ -4,13 +4,12 @@
 #include "compute/opencl/program.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT    1                    /* of the file; one of another number is not read */
-#define FILE_MOST ((size_t)(16 << 20)) /* bytes */
+#define FORMAT    1                   /* of the file; one of another number is not read */
+#define FILE_MOST ((size_t)(2 << 20)) /* bytes */
 
 static const char *const product_names[PRODUCT_COUNT] = {"forward", "backward_input", "update"};
 
@@ -25,7 +24,7 @@ static uint64_t hash(uint64_t seed, const void *bytes, size_t size) /* FNV-1a */
 
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
-static json_t *key_of(const struct clm_device *device)
+json_t *choices_key(const struct clm_device *device)
 {
     uint64_t kernels = HASH_START;
     char text[17];
@@ -52,7 +51,7 @@ static char *cache_directory(void)
 static char *path_of(const struct clm_device *device)
 {
     char name[64], *path = NULL, *const directory = cache_directory();
-    json_t *const key = key_of(device);
+    json_t *const key = choices_key(device);
     char *const text = key ? json_dumps(key, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (text && directory) {
         snprintf(name, sizeof name, "gemm-%016" PRIx64 ".json", hash(HASH_START, text, strlen(text)));
@@ -153,29 +152,34 @@ static bool read_entry(const struct choices *choices, json_t *entry, struct choi
     for (int p = 0; p < PRODUCT_COUNT; p++)
         if (!strcmp(product, product_names[p]))
             out->product = (enum product)p;
-    for (size_t i = 0; i < choices->name_count; i++)
+    bool is_good = out->candidate && out->product != PRODUCT_COUNT;
+    for (size_t i = 0; i < choices->name_count; i++) {
         out->milliseconds[i] = json_number_value(json_object_get(measured, choices->names[i]));
-    return out->candidate && out->product != PRODUCT_COUNT;
+        is_good = is_good && out->milliseconds[i] >= 0;
+    }
+    return is_good;
 }
 
-static clm_status read_entries(struct choices *choices, json_t *root, json_t *key, bool *is_good,
-                               struct clm_error *error)
+clm_status choices_parse(struct choices *choices, const json_t *key, const void *bytes, size_t size,
+                         bool *is_good, struct clm_error *error)
 {
-    json_t *const list = json_object_get(root, "choices"), *entry;
-    size_t at;
+    json_t *const root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL),
+                  *const list = json_object_get(root, "choices"), *entry;
+    clm_status status = CLM_OK;
     struct choice choice;
+    size_t at;
     *is_good = json_integer_value(json_object_get(root, "format")) == FORMAT &&
                json_equal(json_object_get(root, "key"), key) && json_is_array(list);
-    if (!*is_good)
-        return CLM_OK;
     json_array_foreach(list, at, entry)
     {
         *is_good = *is_good && read_entry(choices, entry, &choice);
-        const clm_status status = *is_good ? choices_put(choices, &choice, error) : CLM_OK;
-        if (status != CLM_OK)
-            return status;
+        if (*is_good && status == CLM_OK)
+            status = choices_put(choices, &choice, error);
     }
-    return CLM_OK;
+    if (!*is_good)
+        choices->count = 0;
+    json_decref(root);
+    return status;
 }
 
 clm_status choices_load(const struct clm_device *device, const char *const *names, size_t name_count,
@@ -189,17 +193,12 @@ clm_status choices_load(const struct clm_device *device, const char *const *name
     *warning = (struct clm_error){0};
     if (!out->path || file_read(out->path, FILE_MOST, &bytes, &size, NULL) != CLM_OK)
         return CLM_OK; /* none yet */
-    json_t *const root = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, NULL), *const key =
-                                                                                                  key_of(
-                                                                                                      device);
-    if (root && key)
-        status = read_entries(out, root, key, &is_good, error);
-    if (status == CLM_OK && !is_good) {
-        out->count = 0;
+    json_t *const key = choices_key(device);
+    if (key)
+        status = choices_parse(out, key, bytes, size, &is_good, error);
+    if (status == CLM_OK && !is_good)
         clm_fail(warning, CLM_ERROR_FORMAT,
                  "%s is damaged or was written by another program; it is not used, and made anew", out->path);
-    }
-    json_decref(root);
     json_decref(key);
     free(bytes);
     if (status != CLM_OK)
@@ -224,27 +223,35 @@ static json_t *describe(const struct choices *choices, const struct choice *c)
                      "milliseconds", measured);
 }
 
-clm_status choices_save(const struct choices *choices, const struct clm_device *device,
-                        struct clm_error *error)
+char *choices_text(const struct choices *choices, json_t *key)
 {
-    if (!choices->path)
-        return CLM_OK;
-    char *const directory = strdup(choices->path), *const slash = directory ? strrchr(directory, '/') : NULL;
     json_t *list = json_array();
     for (size_t i = 0; list && i < choices->count; i++)
         if (json_array_append_new(list, describe(choices, &choices->entries[i]))) {
             json_decref(list);
             list = NULL;
         }
-    json_t *const root = json_pack("{si so so}", "format", FORMAT, "key", key_of(device), "choices", list);
+    json_t *const root = json_pack("{si sO so}", "format", FORMAT, "key", key, "choices", list);
     char *const text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
+    json_decref(root);
+    return text;
+}
+
+clm_status choices_save(const struct choices *choices, const struct clm_device *device,
+                        struct clm_error *error)
+{
+    if (!choices->path)
+        return CLM_OK;
+    char *const directory = strdup(choices->path), *const slash = directory ? strrchr(directory, '/') : NULL;
+    json_t *const key = choices_key(device);
+    char *const text = key ? choices_text(choices, key) : NULL;
     clm_status status = text && slash ? CLM_OK : clm_fail_host_memory(error, choices->path, choices->count);
     if (slash)
         *slash = '\0';
     if (status == CLM_OK && (status = directory_make(directory, error)) == CLM_OK)
         status = clm_write_file(choices->path, text, strlen(text), error);
     free(text);
-    json_decref(root);
+    json_decref(key);
     free(directory);
     return status;
 }

@@ -4,6 +4,8 @@
 
 #include "compute/opencl/gemm.h"
 
+#include <jansson.h>
+
 #define CANDIDATES_MOST 8
 
 struct choice {
@@ -30,6 +32,17 @@ CLM_MUST_CHECK clm_status choices_load(const struct clm_device *device, const ch
 CLM_MUST_CHECK clm_status choices_save(const struct choices *choices, const struct clm_device *device,
                                        struct clm_error *error);
 void choices_free(struct choices *choices);
+
+/* What a file is for: device, driver, program and kernels. To be given back; NULL where there is no memory. */
+json_t *choices_key(const struct clm_device *device);
+
+/* Takes the choices in a file's bytes, into `choices` that has names and nothing else yet. *is_good is false, and none is
+ * taken, where the file is damaged or for something else. Fails for want of memory only. */
+CLM_MUST_CHECK clm_status choices_parse(struct choices *choices, const json_t *key, const void *bytes,
+                                        size_t size, bool *is_good, struct clm_error *error);
+
+/* The file's text, which the caller frees; NULL where there is no memory. */
+char *choices_text(const struct choices *choices, json_t *key);
 
 /* Adds `choice`, or replaces that of the same product and shape. */
 CLM_MUST_CHECK clm_status choices_put(struct choices *choices, const struct choice *choice,

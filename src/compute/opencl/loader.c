@@ -30,17 +30,19 @@ struct listener {
     void *user;
 };
 
-/* "what; remedy" is one finding; the remedy is NULL of what is good. */
+/* "what; remedy" is one finding; the remedy is NULL of what is good. Files and drivers have their say in it. */
 __attribute__((format(printf, 4, 5))) static void
 tell(const struct listener *listener, enum clm_severity severity, const char *remedy, const char *format, ...)
 {
     struct clm_finding finding = {.severity = severity};
+    char what[sizeof finding.what];
     va_list arguments;
     snprintf(finding.section, sizeof finding.section, "%s", listener->section);
     snprintf(finding.remedy, sizeof finding.remedy, "%s", remedy ? remedy : "");
     va_start(arguments, format);
-    vsnprintf(finding.what, sizeof finding.what, format, arguments);
+    vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
+    text_show(finding.what, sizeof finding.what, what, strlen(what));
     listener->hear(listener->user, &finding);
 }
 
