@@ -1,9 +1,11 @@
 /* Data sets: the formats, where names are looked for, the parts, and files that are not what they should
  * be. */
+#include "base/philox.h"
 #include "data/cifar.h"
 #include "data/data.h"
 #include "data/synthetic.h"
 
+#include "support/packs.h"
 #include "support/support.h"
 
 #include <stdint.h>
@@ -401,6 +403,54 @@ START_TEST(test_gzip_damaged)
     put("train-images-idx3-ubyte.gz", bytes, size);
     refused(CLM_ERROR_FORMAT, "damaged (incorrect data check)");
     free(path);
+}
+END_TEST
+
+/* Of pictures that are many times larger than a reader's buffers: each cut of the last bytes, with the sum and the length of what
+ * came out, is noticed, and so is what lies behind; a second member is read. */
+START_TEST(test_gzip_large)
+{
+    enum { SIDE = 1024 };
+    const struct bytes head = idx(8, 3, (const uint32_t[]){ROWS, SIDE, SIDE}), classes = labels(ROWS);
+    const size_t size = head.size + ROWS * SIDE * SIDE, half = size / 2;
+    unsigned char *const pictures = calloc(1, size), *const gzipped = malloc(size);
+    ck_assert(pictures && gzipped);
+    memcpy(pictures, head.at, head.size);
+    struct philox random = philox_start(1, 0, 0);
+    for (size_t i = head.size; i < size; i += 16) /* some of it */
+        pictures[i] = (unsigned char)philox_next(&random);
+    put_bytes("a-labels", &classes);
+    put_gzipped("a-images.gz", pictures, size);
+    char *const path = path_of("a-images.gz");
+    FILE *const file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    const size_t length = fread(gzipped, 1, size, file);
+    fclose(file);
+    for (size_t cut = 1; cut <= 12; cut++) {
+        put("a-images.gz", gzipped, length - cut);
+        file_refused("a-images.gz", CLM_ERROR_FORMAT, "its gzip data ends early");
+    }
+    gzipped[length] = 'x';
+    put("a-images.gz", gzipped, length + 1);
+    file_refused("a-images.gz", CLM_ERROR_FORMAT, "its gzip data ends early");
+    memset(gzipped + length, 'x', 32);
+    put("a-images.gz", gzipped, length + 32);
+    file_refused("a-images.gz", CLM_ERROR_FORMAT,
+                 "something that is no gzip data (incorrect header check) is behind");
+
+    struct pack members = {0};
+    pack_gzip(&members, pictures, half);
+    pack_gzip(&members, pictures + half, size - half);
+    put("a-images.gz", members.at, members.size);
+    struct clm_data *data = NULL;
+    const struct clm_data_options options = {.source = path};
+    ck_assert_int_eq(clm_data_open(&options, &data, &error), CLM_OK);
+    ck_assert_mem_eq(data_part(data, CLM_TRAIN)->values, pictures + head.size, size - head.size);
+    clm_data_close(data);
+    pack_free(&members);
+    free(path);
+    free(gzipped);
+    free(pictures);
 }
 END_TEST
 
@@ -977,6 +1027,7 @@ int main(void)
     tcase_add_loop_test(tests, test_idx_truncated, 0, 2);
     tcase_add_test(tests, test_idx_too_long);
     tcase_add_test(tests, test_gzip_damaged);
+    tcase_add_test(tests, test_gzip_large);
     tcase_add_test(tests, test_gzip_bomb);
     tcase_add_test(tests, test_idx_wrong_magic);
     tcase_add_test(tests, test_idx_counts);

@@ -139,16 +139,24 @@ void tar_close(struct tar *tar)
 
 /* ---- entries ------------------------------------------------------------------------------------------- */
 
-static bool is_plain_name(const char *name)
+/* A name that is absolute or goes up: no data set's archive has one. */
+static bool leads_out(const char *name)
 {
-    const size_t length = strlen(name);
-    if (!length || length > NAME_LONGEST || *name == '/')
-        return false;
+    if (*name == '/')
+        return true;
     for (const char *part = name; part; part = strchr(part, '/')) {
         part += *part == '/';
         if (!strncmp(part, "..", 2) && (!part[2] || part[2] == '/'))
-            return false;
+            return true;
     }
+    return false;
+}
+
+static bool is_plain_name(const char *name)
+{
+    const size_t length = strlen(name);
+    if (!length || length > NAME_LONGEST)
+        return false;
     for (; *name; name++)
         if ((unsigned char)*name < ' ' || *name == 0x7f)
             return false;
@@ -209,6 +217,11 @@ static clm_status take_header(struct tar *tar, struct archive_entry *header, boo
     const char *name = archive_entry_pathname(header);
     const int64_t size = archive_entry_size(header);
     *is_taken = name && archive_entry_filetype(header) != AE_IFDIR && is_plain_name(skip_here(name));
+    if (name && leads_out(name))
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: entry %zu of this archive has a name that leads out of it, absolute or with "
+                        "'..'; it is no published data set: look into it with tar -t",
+                        stream_path(tar->file), tar->entries);
     if (size < 0 || (uint64_t)size > ARCHIVE_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
