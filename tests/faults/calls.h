@@ -120,9 +120,9 @@
 #define CALLS_ZLIB                                                                                           \
     CALL(gzFile, gzdopen, (int file, const char *mode), (file, mode), KIND_LIBRARY, (errno = ENOMEM, NULL))  \
     CALL(int, gzbuffer, (gzFile file, unsigned size), (file, size), KIND_LIBRARY, -1)                        \
-    CALL(int, inflateInit2_, (z_stream *stream, int window, const char *version, int size),                  \
+    CALL(int, inflateInit2_, (z_stream * stream, int window, const char *version, int size),                 \
          (stream, window, version, size), KIND_LIBRARY, Z_MEM_ERROR)                                         \
-    CALL(int, inflate, (z_stream *stream, int flush), (stream, flush), KIND_LIBRARY, Z_MEM_ERROR)            \
+    CALL(int, inflate, (z_stream * stream, int flush), (stream, flush), KIND_LIBRARY, Z_MEM_ERROR)           \
     CALL(int, gzwrite, (gzFile file, const void *bytes, unsigned size), (file, bytes, size), KIND_FILE,      \
          (gz_is_spoilt = true, errno = NO_SPACE, 0))                                                         \
     CALL(int, gzclose, (gzFile file), (file), KIND_FILE, (__real_gzclose(file), errno = NO_SPACE, Z_ERRNO))
