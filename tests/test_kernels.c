@@ -98,7 +98,7 @@ static const struct broken_line {
     {"panels_cpu.cl", "lane_numbers) < count", "lane_numbers) <= count", "linear_backward_params", "linear_"},
     {"panels_cpu.cl", "(VECTOR)(row[i][k * step])", "(VECTOR)(row[i][0])", "linear_forward", "linear_"},
     {"panels_cpu.cl", "max(0, end - m - i)", "max(0, end - m - i - 1)", "linear_backward_params", "linear_"},
-    {"gemm_cpu.cl", "i0 > 0 ? LOAD(to) + LOAD(tile + at)", "i0 > 0 ? LOAD(tile + at)",
+    {"gemm_cpu.cl", "i0 > 0 ? LOAD(to) + part", "i0 > 0 ? part",
      "linear_update_forward", NULL},
     {"gemm_cpu.cl", "LOAD(z + m * NR + j) + load_some(b", "LOAD(z + m * NR + j) - load_some(b",
      "linear_update_forward", NULL},
