@@ -13,17 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-#define U               0x1p-24 /* half a float's unit in the last place */
-#define SEED            0xfedcba9876543210u
+#define U    0x1p-24 /* half a float's unit in the last place */
+#define SEED 0xfedcba9876543210u
 
 static struct clm_error error;
-
-#define ck_assert_done(call)                                                                                 \
-    do {                                                                                                     \
-        if ((call) != CLM_OK)                                                                                \
-            ck_abort_msg("%s: %s", #call, error.message);                                                    \
-    } while (0)
 
 /* ---- a data set of pictures on a backend ---- */
 

@@ -19,12 +19,6 @@ static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OP
 static struct clm_backend *be; /* the backend of the running test */
 static struct clm_error error;
 
-#define ck_assert_done(call)                                                                                 \
-    do {                                                                                                     \
-        if ((call) != CLM_OK)                                                                                \
-            ck_abort_msg("%s: %s", #call, error.message);                                                    \
-    } while (0)
-
 static struct tensor reals(size_t rows, size_t columns, const float *values)
 {
     struct tensor tensor;
@@ -613,7 +607,7 @@ int main(void)
     Suite *const suite = suite_create("operations");
     TCase *const cases = tcase_create("operations");
     tcase_set_timeout(cases, 120);
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+    for (size_t i = 0; i < COUNT_OF(tests); i++)
         tcase_add_loop_test(cases, tests[i], 0, (int)KIND_COUNT);
     suite_add_tcase(suite, cases);
     return test_run(suite);

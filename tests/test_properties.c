@@ -19,12 +19,6 @@
 static struct clm_backend *be, *reference;
 static struct clm_error error;
 
-#define ck_assert_done(call)                                                                                 \
-    do {                                                                                                     \
-        if ((call) != CLM_OK)                                                                                \
-            ck_abort_msg("%s: %s", #call, error.message);                                                    \
-    } while (0)
-
 /* Nets of one hidden layer, and two batches: the least there is, primes, one more and one less than tiles of 32, 64 and 128,
  * batches that only together are whole tiles, and few, ten and a thousand classes. */
 static const struct shape {
@@ -249,6 +243,17 @@ static uint32_t *numbers_from(size_t first, size_t count)
 
 /* ---- batches ---- */
 
+/* The sums of `joined` are those of the two batches that it is made of. */
+static void expect_joined(struct bench *t, const struct batch *joined, const struct batch *first,
+                          const struct batch *second, size_t shape)
+{
+    struct totals whole = totals_of(t, joined), part = totals_of(t, first), other = totals_of(t, second);
+    expect_sum(&whole, 1, &part, &other, shape);
+    totals_free(&whole);
+    totals_free(&part);
+    totals_free(&other);
+}
+
 START_TEST(gradients_of_two_batches_add_up)
 {
     open_backend(_i);
@@ -256,13 +261,9 @@ START_TEST(gradients_of_two_batches_add_up)
         struct bench t = bench_of(&shapes[s], s);
         const size_t a = shapes[s].rows[0], b = shapes[s].rows[1];
         uint32_t *const numbers = numbers_from(0, a + b);
-        struct totals first = totals_of(&t, &(struct batch){a, numbers, t.labels, false});
-        struct totals second = totals_of(&t, &(struct batch){b, numbers + a, t.labels + a, false});
-        struct totals both = totals_of(&t, &(struct batch){a + b, numbers, t.labels, false});
-        expect_sum(&both, 1, &first, &second, s);
-        totals_free(&first);
-        totals_free(&second);
-        totals_free(&both);
+        expect_joined(&t, &(struct batch){a + b, numbers, t.labels, false},
+                      &(struct batch){a, numbers, t.labels, false},
+                      &(struct batch){b, numbers + a, t.labels + a, false}, s);
         free(numbers);
         bench_free(&t);
     }
@@ -281,13 +282,9 @@ START_TEST(a_duplicate_weighs_two)
         numbers[n] = 0;
         for (size_t r = 0; r <= n; r++)
             labels[r] = t.labels[numbers[r]];
-        struct totals once = totals_of(&t, &(struct batch){n, numbers, labels, false});
-        struct totals alone = totals_of(&t, &(struct batch){1, numbers, labels, false});
-        struct totals twice = totals_of(&t, &(struct batch){n + 1, numbers, labels, false});
-        expect_sum(&twice, 1, &once, &alone, s);
-        totals_free(&once);
-        totals_free(&alone);
-        totals_free(&twice);
+        expect_joined(&t, &(struct batch){n + 1, numbers, labels, false},
+                      &(struct batch){n, numbers, labels, false}, &(struct batch){1, numbers, labels, false},
+                      s);
         free(numbers);
         free(labels);
         bench_free(&t);
@@ -685,7 +682,7 @@ int main(void)
     Suite *const suite = suite_create("properties");
     TCase *const properties = tcase_create("properties");
     tcase_set_timeout(properties, 120);
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+    for (size_t i = 0; i < COUNT_OF(tests); i++)
         tcase_add_loop_test(properties, tests[i], 0, FIXTURE_COUNT);
     suite_add_tcase(suite, properties);
     return test_run(suite);

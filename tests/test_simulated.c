@@ -13,8 +13,6 @@
 
 static struct clm_error error;
 
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-
 /* In the library's and CLBlast's place, so that no buffer is freed: Oclgrind 21.10 goes on with what it knew of a freed one for
  * the next one at its address, even where that is larger, and then takes what was written for unset, or what is unset for
  * written. */

@@ -13,8 +13,6 @@
 
 static struct clm_error error;
 
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-
 /* ---- results ---- */
 
 static const struct {

@@ -146,8 +146,8 @@ static void draw_picture(cairo_t *context, const struct sheet *sheet, const void
     cairo_translate(context, x, y);
     cairo_scale(context, scale, sheet->height / (double)sheet->data->height);
     cairo_set_source_surface(context, surface, 0, 0);
-    /* small pictures show their pixels, large ones are averaged */
-    /* of a context in error the source is a new one, which nobody frees */
+    /* Small pictures show their pixels, large ones are averaged. Of a context in error the source is a new one, which nobody
+     * frees. */
     if (cairo_status(context) == CAIRO_STATUS_SUCCESS)
         cairo_pattern_set_filter(cairo_get_source(context),
                                  scale > 0.5 ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);

@@ -121,7 +121,7 @@ size_t stream_position(const struct stream *stream)
 
 bool stream_is_compressed(const struct stream *stream)
 {
-    return stream->gunzip;
+    return stream->gunzip != NULL;
 }
 
 size_t stream_bound(const struct stream *stream)

@@ -455,9 +455,15 @@ def repeated(start, piece, millions):
     return write_at
 
 
+def with_lines(kind, name, wrong):
+    """The table of this kind, with one line more in its midst: each of those that are wrong."""
+    lines = RIGHT[kind][name].split(b"\n")
+    for what, line in wrong.items():
+        yield f"{kind}-{what}", {name: b"\n".join(lines[:5] + [line] + lines[5:])}
+
+
 def wrong_csv():
-    lines = CSV.split(b"\n")
-    for what, line in {
+    yield from with_lines("csv", "t.csv", {
         "quote-unclosed": b'"1,2,3',
         "field-missing": b"1,2",
         "field-too-many": b"1,2,3,4",
@@ -475,8 +481,7 @@ def wrong_csv():
         "not-utf-8": b"1,\xff\xfe,1",
         "thousands": b"1,2,000,1",
         "two-points": b"1,1.2.3,1",
-    }.items():
-        yield "csv-" + what, {"t.csv": b"\n".join(lines[:5] + [line] + lines[5:])}
+    })
     yield "csv-header-alone", {"t.csv": b"a,b,label\n"}
     yield "csv-empty", {"t.csv": b""}
     yield "csv-newlines", {"t.csv": b"\n" * 1000}
@@ -487,8 +492,7 @@ def wrong_csv():
 
 
 def wrong_libsvm():
-    lines = LIBSVM.split(b"\n")
-    for what, line in {
+    yield from with_lines("libsvm", "t.libsvm", {
         "two-colons": b"1 1::2",
         "no-index": b"1 :2",
         "no-value": b"1 1:",
@@ -506,8 +510,7 @@ def wrong_libsvm():
         "label-text": b"cat 1:2",
         "label-missing": b"1:2 2:3",
         "nul": b"1 1:\x002",
-    }.items():
-        yield "libsvm-" + what, {"t.libsvm": b"\n".join(lines[:5] + [line] + lines[5:])}
+    })
 
 
 def no_data():

@@ -23,6 +23,15 @@ void test_directory_remove(char *directory);
 /* Writes `size` bytes to directory/name, without any of the library's own code; the caller frees the path. */
 char *test_file(const char *directory, const char *name, const void *bytes, size_t size);
 
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+/* Fails, with the message that it left in the test's `error`, unless the call is done. */
+#define ck_assert_done(call)                                                                                 \
+    do {                                                                                                     \
+        if ((call) != CLM_OK)                                                                                \
+            ck_abort_msg("%s: %s", #call, error.message);                                                    \
+    } while (0)
+
 /* Fails unless |got - reference| <= bound, so that NaN is a failure. */
 #define ck_assert_within(got, reference, bound)                                                              \
     do {                                                                                                     \
