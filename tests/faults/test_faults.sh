@@ -24,7 +24,9 @@ shift 4
 export LSAN_OPTIONS="suppressions=$suppressions:print_suppressions=0"
 export POCL_CACHE_DIR="$temporary/pocl" # what PoCL compiled is no file of ours
 export XDG_CACHE_HOME="$temporary/work/cache"
-mkdir pocl work sets
+mkdir pocl work sets vendors
+cp "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/pocl*.icd vendors # what other drivers leak is not listed
+export OCL_ICD_VENDORS="$temporary/vendors"
 
 # in_group GROUP COMMAND
 in_group() {
