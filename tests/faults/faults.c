@@ -1,16 +1,6 @@
 /* Runs a command of the program over and over in one directory, and makes one more of its calls fail each time.
  *
- *   faults OPTION... -- COMMAND ARGUMENT...
- *
- *   --sites           one call of each place in the program, not every call
- *   --known FILE      places that were tried before, and so are left out; those tried now are added
- *   --depth N         callers that tell one place from another, 1 to 6 (default 3)
- *   --lasting         later calls of the same name fail, too
- *   --from K --to K   only these, as they were numbered
- *   --cache NAME      a folder that a run that fails may write to, whole files only
- *   --varies PATTERN  files that the time is in: only that they are there counts
- *   --tolerated FILE  failures that need not end the program: lines of CALL CALLER REASON
- *   --show            a line for each
+ *   faults OPTION... -- COMMAND ARGUMENT...     (--help lists the options)
  *
  * The directory it is started in holds what the command needs; it is put back after each run from a copy beside it.
  * At each call that fails, the program has to end with exit 1, a sentence that speaks of the call, no leak (where it
@@ -50,6 +40,18 @@ const char *__asan_default_options(void)
 {
     return "exitcode=99:detect_leaks=1";
 }
+
+static const char help[] =
+    "faults OPTION... -- COMMAND ARGUMENT...\n"
+    "  --sites           one call of each place in the program, not every call\n"
+    "  --known FILE      places that were tried before, and so are left out; those tried now are added\n"
+    "  --depth N         callers that tell one place from another, 1 to 6 (default 3)\n"
+    "  --lasting         later calls of the same name fail, too\n"
+    "  --from K --to K   only these, as they were numbered\n"
+    "  --cache NAME      a folder that a run that fails may write to, whole files only\n"
+    "  --varies PATTERN  files that the time is in: only that they are there counts\n"
+    "  --tolerated FILE  failures that need not end the program: lines of CALL CALLER REASON\n"
+    "  --show            a line for each\n";
 
 static struct {
     bool is_by_site, shows;
@@ -475,7 +477,7 @@ int __wrap_main(int argc, char **argv)
         {"sites", 0, NULL, 's'},     {"depth", 1, NULL, 'd'}, {"lasting", 0, NULL, 'l'},
         {"from", 1, NULL, 'f'},      {"to", 1, NULL, 't'},    {"cache", 1, NULL, 'c'},
         {"tolerated", 1, NULL, 'T'}, {"show", 0, NULL, 'S'},  {"varies", 1, NULL, 'v'},
-        {"known", 1, NULL, 'k'},     {NULL, 0, NULL, 0}};
+        {"known", 1, NULL, 'k'},     {"help", 0, NULL, 'h'},  {NULL, 0, NULL, 0}};
     void *frames[4];
     backtrace(frames, 4); /* loads what it needs, before anything is counted */
     fault_plan = mmap(NULL, sizeof *fault_plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -514,9 +516,17 @@ int __wrap_main(int argc, char **argv)
         case 'S':
             options.shows = true;
             break;
+        case 'h':
+            printf("%s", help);
+            return 0;
         default:
+            fprintf(stderr, "%s", help);
             return 2;
         }
+    if (optind == argc) {
+        fprintf(stderr, "%s", help);
+        return 2;
+    }
     start_places();
     load_fonts();
     options.argv = argv + optind - 1;

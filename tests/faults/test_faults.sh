@@ -114,20 +114,22 @@ each host bench --backend reference --layers 8,4,3 --batch 4 --seconds 0.001
 
 # the device's own files are made, so that what is counted is the same each time
 "$program" devices >out 2>err || true
+small='--hidden 3 --epochs 1 --batch 60'
 # shellcheck disable=SC2086 # options are words
 for provider in native tiled clblast; do
-    each device train --data cifar $small --gemm $provider --quiet --out new
+    each all train --data cifar $small --gemm $provider --quiet --out new
 done
 # shellcheck disable=SC2086 # options are words
 {
-    each device train --data cifar $small --gemm native --resident no --shard 35 --quiet --out new
-    each device train --data cifar $small --gemm auto --quiet
+    each device train --data cifar $small --gemm native --quiet
+    each all train --data cifar $small --gemm native --resident no --shard 35 --quiet --out new
+    each all train --data cifar $small --gemm auto --quiet
     each all train --data cifar $small --gemm native --augment flip,shift=2,mixup=0.2 --val 5 --out new
 }
 each device eval old/model.safetensors --gemm native --data cifar
 each all predict old/model.safetensors --gemm native --data cifar
-each device devices --json list.json
-each device verify --gemm native --only gather --json times.json
+each all devices --json list.json
+each all verify --gemm native --only gather --json times.json
 each all gradcheck --gemm native --samples 2
 each all tune --layers 8,4,3 --batch 4 --json times.json
 each all bench --backend opencl --gemm native --layers 8,4,3 --batch 4 --seconds 0.001 --profile --json times.json
