@@ -415,7 +415,10 @@ int command_bench(int argc, char **argv)
         print_crossover(&arguments);
     if (arguments.plot && json_array_size(arguments.rows))
         draw(&arguments);
-    if (!json_array_size(arguments.rows) && !arguments.has_failed) {
+    if (!json_is_whole() && !arguments.json) {
+        complain("bench", "no memory for the rows of its table");
+        arguments.has_failed = true;
+    } else if (json_is_whole() && !json_array_size(arguments.rows) && !arguments.has_failed) {
         complain("bench", "nothing could be timed");
         arguments.has_failed = true;
     }

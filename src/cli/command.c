@@ -85,6 +85,11 @@ void json_object_put(json_t *object, const char *key, json_t *value)
         is_json_incomplete = true;
 }
 
+bool json_is_whole(void)
+{
+    return !is_json_incomplete;
+}
+
 json_t *json_number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();

@@ -42,6 +42,7 @@ bool write_json(const char *command, const char *path, json_t *object);
 /* Take the value. What they cannot add for lack of memory is remembered, and write_json refuses what lacks it. */
 void json_list_add(json_t *list, json_t *value);
 void json_object_put(json_t *object, const char *key, json_t *value);
+bool json_is_whole(void); /* none of them was lost */
 
 /* Of JSON: null where a number is NaN or infinite; '?' for what is not ASCII in text that is no UTF-8. */
 json_t *json_number(double value);

@@ -393,6 +393,7 @@ fi
 
 # ---- devices, without a platform and with one ----
 
+vendors=${OCL_ICD_VENDORS-}
 export OCL_ICD_VENDORS=/nonexistent OPENCL_VENDOR_PATH=/nonexistent
 fails 'no OpenCL platform' devices
 fails 'no OpenCL platform' doctor --json doctor.json
@@ -415,6 +416,7 @@ for key in system backend provider device layers batch momentum ms_per_step samp
 done
 fails 'no-such-directory' bench --layers 16,4 --batch 10 --seconds 0.01 --backend reference --plot no-such-directory/b.png
 unset OCL_ICD_VENDORS OPENCL_VENDOR_PATH
+[ -z "$vendors" ] || export OCL_ICD_VENDORS="$vendors"
 
 case $backends in
 *opencl*)
