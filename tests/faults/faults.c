@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_SANITIZER = 99, SECONDS_MOST = 120, TEXT_MOST = 1 << 16 };
+enum { EXIT_SANITIZER = 99, SECONDS_MOST = 120, TEXT_MOST = 1 << 16, CALLERS_LISTED = 5, TRIES_MOST = 3 };
 
 int __real_main(int argc, char **argv);
 int __wrap_main(int argc, char **argv);
@@ -243,6 +243,21 @@ static int run_program(size_t target, uint64_t hash)
     return state;
 }
 
+/* As run_program, and what it said, to be freed. LeakSanitizer's own process dies now and then where threads of a driver
+ * end while it looks: then the run is made again. */
+static int run_until_looked_at(size_t target, uint64_t hash, char **said)
+{
+    for (int tries = 1;; tries++) {
+        const int state = run_program(target, hash);
+        *said = what_was_said();
+        if (!WIFEXITED(state) || WEXITSTATUS(state) != EXIT_SANITIZER || tries == TRIES_MOST ||
+            !matches(*said, "Tracer caught signal"))
+            return state;
+        free(*said);
+        put_back();
+    }
+}
+
 /* ---- what is asked of it ---- */
 
 enum { PLACE_MOST = 512 };
@@ -300,7 +315,7 @@ static bool is_tolerated(const struct fault_site *site)
     char pattern[600];
     char *const list = options.tolerated ? read_text(options.tolerated) : NULL;
     bool is_listed = false;
-    for (int i = 0; list && !is_listed && i < 4 && site->callers[i]; i++) {
+    for (int i = 0; list && !is_listed && i < CALLERS_LISTED && site->callers[i]; i++) {
         const char *const place = place_of(site->callers[i]);
         snprintf(pattern, sizeof pattern, "^(%s|\\*) +(%.*s|\\*) ", site->name, (int)strcspn(place, " "),
                  place);
@@ -450,9 +465,9 @@ static int try_all(void)
     for (size_t k = options.from; k <= count && k <= options.to; k++) {
         if (options.is_by_site && is_known(fault_plan->sites[k - 1].hash))
             continue;
-        const int state =
-            run_program(options.is_by_site ? 0 : k, options.is_by_site ? fault_plan->sites[k - 1].hash : 0);
-        char *const said = what_was_said();
+        char *said = NULL;
+        const int state = run_until_looked_at(options.is_by_site ? 0 : k,
+                                              options.is_by_site ? fault_plan->sites[k - 1].hash : 0, &said);
         const char *const problem = judge(state, before, after, said);
         tried += fault_plan->failed > 0;
         failures += problem != NULL;
