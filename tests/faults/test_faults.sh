@@ -132,7 +132,7 @@ done
     each device train --data cifar $small --gemm native --quiet
     each all train --data cifar $small --gemm native --resident no --shard 35 --quiet --out new
     each all train --data cifar $small --gemm auto --quiet
-    each all train --data cifar $small --gemm native --augment flip,shift=2,mixup=0.2 --val 5 --out new
+    each all train --data cifar $small --gemm native --batch 30 --augment flip,shift=2,mixup=0.2 --val 5 --out new
 }
 each device eval old/model.safetensors --gemm native --data cifar
 each all predict old/model.safetensors --gemm native --data cifar
