@@ -80,11 +80,12 @@ static cairo_status_t append(void *closure, const unsigned char *data, unsigned 
     return CAIRO_STATUS_SUCCESS;
 }
 
-clm_status picture_end(struct picture *picture, const char *what, unsigned char **bytes, size_t *size,
-                       struct clm_error *error)
+clm_status picture_end(struct picture *picture, cairo_status_t drawn, const char *what, unsigned char **bytes,
+                       size_t *size, struct clm_error *error)
 {
     struct bytes png = {0};
-    cairo_status_t drawn = cairo_status(picture->context);
+    if (drawn == CAIRO_STATUS_SUCCESS)
+        drawn = cairo_status(picture->context);
     if (drawn == CAIRO_STATUS_SUCCESS)
         drawn = cairo_surface_write_to_png_stream(picture->surface, append, &png);
     picture_drop(picture);

@@ -23,9 +23,10 @@ struct picture {
 /* A white page of width x height points, in which lengths are points from the upper left corner. */
 struct picture picture_begin(double width, double height);
 
-/* Its PNG, which the caller frees; the picture is gone in any case. `what` it is goes into a failure's sentence. */
-CLM_MUST_CHECK clm_status picture_end(struct picture *picture, const char *what, unsigned char **bytes,
-                                      size_t *size, struct clm_error *error);
+/* Its PNG, which the caller frees; the picture is gone in any case. `drawn` is how drawing went but for the context's own
+ * errors; `what` it is goes into a failure's sentence. */
+CLM_MUST_CHECK clm_status picture_end(struct picture *picture, cairo_status_t drawn, const char *what,
+                                      unsigned char **bytes, size_t *size, struct clm_error *error);
 void picture_drop(struct picture *picture);
 
 void set_colour(cairo_t *context, struct colour colour);

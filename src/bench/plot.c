@@ -158,7 +158,7 @@ clm_status clm_bench_plot(const char *path, const char *title, const struct clm_
         draw_series(&axes, &series[s]);
     }
     draw_legend(picture.context, series, count);
-    clm_status status = picture_end(&picture, "the benchmark", &bytes, &size, error);
+    clm_status status = picture_end(&picture, CAIRO_STATUS_SUCCESS, "the benchmark", &bytes, &size, error);
     if (status == CLM_OK)
         status = clm_write_file(path, bytes, size, error);
     free(bytes);

@@ -97,6 +97,9 @@ static int report(const struct arguments *arguments, const struct clm_device *de
     if (!count)
         complain("devices", "the OpenCL platforms have no device; install your GPU's driver, or "
                             "pocl-opencl-icd to compute on the CPU, or use --backend blas");
+    else if (!taken && !strcmp(selector, "auto"))
+        complain("devices", "--device auto takes none of the %zu device%s found: %s", count,
+                 count == 1 ? "" : "s", devices[count - 1].reason);
     else if (!taken)
         complain("devices",
                  "--device %s takes none of the %zu device%s found; choose by P:D, by type or by a part of "

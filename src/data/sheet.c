@@ -121,7 +121,7 @@ static cairo_surface_t *make_surface(const struct sheet *sheet, const void *row)
     cairo_surface_t *const surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)width, (int)height);
     unsigned char *const bytes = cairo_image_surface_get_data(surface);
     if (!bytes)
-        return surface; /* its error sticks to the context that it is drawn in */
+        return surface;
     const size_t stride = (size_t)cairo_image_surface_get_stride(surface);
     cairo_surface_flush(surface);
     for (size_t y = 0; y < height; y++) {
@@ -138,9 +138,15 @@ static cairo_surface_t *make_surface(const struct sheet *sheet, const void *row)
     return surface;
 }
 
-static void draw_picture(cairo_t *context, const struct sheet *sheet, const void *row, double x, double y)
+static cairo_status_t draw_picture(cairo_t *context, const struct sheet *sheet, const void *row, double x,
+                                   double y)
 {
     cairo_surface_t *const surface = make_surface(sheet, row);
+    const cairo_status_t made = cairo_surface_status(surface);
+    if (made != CAIRO_STATUS_SUCCESS) { /* cairo keeps the pattern of such a source until the exit */
+        cairo_surface_destroy(surface);
+        return made;
+    }
     const double scale = sheet->width / (double)sheet->data->width;
     cairo_save(context);
     cairo_translate(context, x, y);
@@ -158,6 +164,7 @@ static void draw_picture(cairo_t *context, const struct sheet *sheet, const void
     cairo_set_line_width(context, 0.5);
     cairo_rectangle(context, x, y, sheet->width, sheet->height);
     cairo_stroke(context);
+    return CAIRO_STATUS_SUCCESS;
 }
 
 /* Text that is cut, with an ellipsis, to what fits into a width. */
@@ -211,14 +218,15 @@ static clm_status draw(const struct sheet *sheet, const char *part, const char *
     struct picture picture = picture_begin(width, MARGIN + HEADING + (double)lines * down - GAP + MARGIN / 2);
     unsigned char *bytes = NULL;
     size_t size = 0;
+    cairo_status_t drawn = CAIRO_STATUS_SUCCESS;
     draw_heading(picture.context, sheet, part, width);
-    for (size_t i = 0; i < sheet->count; i++) {
+    for (size_t i = 0; i < sheet->count && drawn == CAIRO_STATUS_SUCCESS; i++) {
         const double x = MARGIN + (double)(i % sheet->columns) * across,
                      y = MARGIN + HEADING - 16 + (double)(i / sheet->columns) * down;
-        draw_picture(picture.context, sheet, picture_of(sheet, i), x, y);
+        drawn = draw_picture(picture.context, sheet, picture_of(sheet, i), x, y);
         draw_label(picture.context, sheet, sheet->order[i], x, y + sheet->height);
     }
-    clm_status status = picture_end(&picture, path, &bytes, &size, error);
+    clm_status status = picture_end(&picture, drawn, path, &bytes, &size, error);
     if (status == CLM_OK)
         status = clm_write_file(path, bytes, size, error);
     free(bytes);

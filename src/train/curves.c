@@ -333,5 +333,5 @@ clm_status curves_draw(const struct clm_epoch *epochs, size_t count, const struc
     draw_panel(picture.context, FIGURE_LOSS, epochs, count, test);
     draw_panel(picture.context, FIGURE_ACCURACY, epochs, count, test);
     snprintf(what, sizeof what, "the picture of %zu epochs", count);
-    return picture_end(&picture, what, bytes, size, error);
+    return picture_end(&picture, CAIRO_STATUS_SUCCESS, what, bytes, size, error);
 }

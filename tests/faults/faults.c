@@ -1,16 +1,6 @@
 /* Runs a command of the program over and over in one directory, and makes one more of its calls fail each time.
  *
- *   faults OPTION... -- COMMAND ARGUMENT...
- *
- *   --sites           one call of each place in the program, not every call
- *   --known FILE      places that were tried before, and so are left out; those tried now are added
- *   --depth N         callers that tell one place from another, 1 to 6 (default 3)
- *   --lasting         later calls of the same name fail, too
- *   --from K --to K   only these, as they were numbered
- *   --cache NAME      a folder that a run that fails may write to, whole files only
- *   --varies PATTERN  files that the time is in: only that they are there counts
- *   --tolerated FILE  failures that need not end the program: lines of CALL CALLER REASON
- *   --show            a line for each
+ *   faults OPTION... -- COMMAND ARGUMENT...     (--help lists the options)
  *
  * The directory it is started in holds what the command needs; it is put back after each run from a copy beside it.
  * At each call that fails, the program has to end with exit 1, a sentence that speaks of the call, no leak (where it
@@ -19,6 +9,7 @@
  * there, too. What could not be removed may stay. tests/faults/test_faults.sh has the commands, and how to try them all. */
 #include "faults/faults.h"
 
+#include <cairo.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -35,11 +26,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_SANITIZER = 99, SECONDS_MOST = 120, TEXT_MOST = 1 << 16 };
+enum { EXIT_SANITIZER = 99, SECONDS_MOST = 120, TEXT_MOST = 1 << 16, CALLERS_LISTED = 5, TRIES_MOST = 3 };
 
 int __real_main(int argc, char **argv);
 int __wrap_main(int argc, char **argv);
 void __sanitizer_symbolize_pc(void *pc, const char *format, char *out, size_t size) __attribute__((weak));
+void __lsan_disable(void) __attribute__((weak));
+void __lsan_enable(void) __attribute__((weak));
 
 /* A finding of the sanitizers ends the program with a code that nothing else has. */
 const char *__asan_default_options(void);
@@ -47,6 +40,18 @@ const char *__asan_default_options(void)
 {
     return "exitcode=99:detect_leaks=1";
 }
+
+static const char help[] =
+    "faults OPTION... -- COMMAND ARGUMENT...\n"
+    "  --sites           one call of each place in the program, not every call\n"
+    "  --known FILE      places that were tried before, and so are left out; those tried now are added\n"
+    "  --depth N         callers that tell one place from another, 1 to 6 (default 3)\n"
+    "  --lasting         later calls of the same name fail, too\n"
+    "  --from K --to K   only these, as they were numbered\n"
+    "  --cache NAME      a folder that a run that fails may write to, whole files only\n"
+    "  --varies PATTERN  files that the time is in: only that they are there counts\n"
+    "  --tolerated FILE  failures that need not end the program: lines of CALL CALLER REASON\n"
+    "  --show            a line for each\n";
 
 static struct {
     bool is_by_site, shows;
@@ -100,6 +105,7 @@ static bool matches(const char *text, const char *pattern)
 /* ---- the directory: a line a file, "PATH HASH" ---- */
 
 static FILE *listing;
+static bool lists_cache;
 static const char *bad_cache_file; /* in the cache and not whole */
 
 static bool is_in_cache(const char *path)
@@ -124,10 +130,15 @@ static int list_one(const char *path, const struct stat *about, int kind, struct
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     (void)about;
     (void)place;
-    if (kind != FTW_F && kind != FTW_SL)
+    if (!strcmp(path, "."))
         return 0;
     path += 2; /* "./" */
-    if (is_in_cache(path)) {
+    if (kind != FTW_F && kind != FTW_SL) {
+        if (lists_cache)
+            fprintf(listing, "%s/\n", path);
+        return 0;
+    }
+    if (is_in_cache(path) && !lists_cache) {
         check_cache_file(path);
         return 0;
     }
@@ -145,12 +156,13 @@ static int compare_lines(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorted, so that it can be compared; to be freed. */
-static char *list_files(void)
+/* Sorted, so that it can be compared; to be freed. Of the cache only whether all of it is whole, or its files, too. */
+static char *list_files(bool has_cache)
 {
     char *text = NULL, *lines[4096], *sorted = NULL;
     size_t size = 0, count = 0;
     bad_cache_file = NULL;
+    lists_cache = has_cache;
     listing = must(open_memstream(&text, &size));
     nftw(".", list_one, 16, FTW_PHYS);
     fclose(listing);
@@ -201,6 +213,17 @@ static void run_child(void)
     exit(code);
 }
 
+/* What it said, and then what it printed, as a table may hold the reason; to be freed. */
+static char *what_was_said(void)
+{
+    char *text = NULL, *const err = read_text("../err"), *const out = read_text("../out");
+    if (asprintf(&text, "%s%s", err, out) < 0)
+        must(NULL);
+    free(err);
+    free(out);
+    return text;
+}
+
 /* The state as of waitpid. */
 static int run_program(size_t target, uint64_t hash)
 {
@@ -220,18 +243,69 @@ static int run_program(size_t target, uint64_t hash)
     return state;
 }
 
+/* As run_program, and what it said, to be freed. LeakSanitizer's own process dies now and then where threads of a driver
+ * end while it looks: then the run is made again. */
+static int run_until_looked_at(size_t target, uint64_t hash, char **said)
+{
+    for (int tries = 1;; tries++) {
+        const int state = run_program(target, hash);
+        *said = what_was_said();
+        if (!WIFEXITED(state) || WEXITSTATUS(state) != EXIT_SANITIZER || tries == TRIES_MOST ||
+            !matches(*said, "Tracer caught signal"))
+            return state;
+        free(*said);
+        put_back();
+    }
+}
+
 /* ---- what is asked of it ---- */
+
+enum { PLACE_MOST = 512 };
+static int ask_place = -1, hear_place = -1;
+
+/* A process of its own finds the names of places: it reads all debugging information, hundreds of MB that each run that
+ * is forked from this process would copy the page tables of. */
+static void serve_places(int questions, int answers)
+{
+    for (void *caller; read(questions, &caller, sizeof caller) == sizeof caller;) {
+        char text[PLACE_MOST] = "unknown";
+        if (__sanitizer_symbolize_pc && caller)
+            __sanitizer_symbolize_pc((char *)caller - 1, "%f %s:%l", text, sizeof text);
+        char *const space = strchr(text, ' '), *const slash = strrchr(text, '/');
+        if (space && slash)
+            memmove(space + 1, slash + 1, strlen(slash + 1) + 1);
+        if (write(answers, text, sizeof text) != sizeof text)
+            break;
+    }
+    _exit(0);
+}
+
+static void start_places(void)
+{
+    int questions[2], answers[2];
+    if (pipe2(questions, O_CLOEXEC) || pipe2(answers, O_CLOEXEC))
+        exit(2);
+    const pid_t server = fork();
+    if (server < 0)
+        exit(2);
+    if (!server) {
+        close(questions[1]);
+        close(answers[0]);
+        serve_places(questions[0], answers[1]);
+    }
+    close(questions[0]);
+    close(answers[1]);
+    ask_place = questions[1];
+    hear_place = answers[0];
+}
 
 /* "path_join file.c:20" */
 static const char *place_of(void *caller)
 {
-    static char text[512];
-    snprintf(text, sizeof text, "unknown");
-    if (__sanitizer_symbolize_pc && caller)
-        __sanitizer_symbolize_pc((char *)caller - 1, "%f %s:%l", text, sizeof text);
-    char *const space = strchr(text, ' '), *const slash = strrchr(text, '/');
-    if (space && slash)
-        memmove(space + 1, slash + 1, strlen(slash + 1) + 1);
+    static char text[PLACE_MOST];
+    if (write(ask_place, &caller, sizeof caller) != sizeof caller ||
+        read(hear_place, text, sizeof text) != sizeof text)
+        exit(2);
     return text;
 }
 
@@ -241,7 +315,7 @@ static bool is_tolerated(const struct fault_site *site)
     char pattern[600];
     char *const list = options.tolerated ? read_text(options.tolerated) : NULL;
     bool is_listed = false;
-    for (int i = 0; list && !is_listed && i < 4 && site->callers[i]; i++) {
+    for (int i = 0; list && !is_listed && i < CALLERS_LISTED && site->callers[i]; i++) {
         const char *const place = place_of(site->callers[i]);
         snprintf(pattern, sizeof pattern, "^(%s|\\*) +(%.*s|\\*) ", site->name, (int)strcspn(place, " "),
                  place);
@@ -287,7 +361,7 @@ static const char *judge(int state, const char *before, const char *after_succes
         return WEXITSTATUS(state) ? "failed where no call did" : NULL;
     if (WEXITSTATUS(state) > 1 && !is_tolerated(site))
         return "an exit code above 1";
-    char *const now = list_files();
+    char *const now = list_files(false);
     const char *problem = NULL;
     const char *const expected = WEXITSTATUS(state) ? before : after_success;
     if (!WEXITSTATUS(state) && !is_tolerated(site))
@@ -334,7 +408,7 @@ static char *list_success(void)
             fprintf(stderr, "faults: the command fails without a fault (%d): %s\n", state, said);
             exit(2);
         }
-        lists[i] = list_files();
+        lists[i] = list_files(false);
         put_back();
     }
     if (strcmp(lists[0], lists[1])) {
@@ -363,31 +437,50 @@ static bool is_known(uint64_t hash)
     return is_there;
 }
 
+/* The configuration of fonts is loaded once: it takes longer than a run does, and its leaks, which are none of ours, would
+ * have to be told from ours by the names of their callers each time. */
+static void load_fonts(void)
+{
+    if (__lsan_disable)
+        __lsan_disable();
+    cairo_surface_t *const surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 16, 16);
+    cairo_t *const context = cairo_create(surface);
+    for (int weight = CAIRO_FONT_WEIGHT_NORMAL; weight <= CAIRO_FONT_WEIGHT_BOLD; weight++) {
+        cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, (cairo_font_weight_t)weight);
+        cairo_show_text(context, "a");
+    }
+    cairo_destroy(context);
+    cairo_surface_destroy(surface);
+    if (__lsan_enable)
+        __lsan_enable();
+}
+
 static int try_all(void)
 {
     size_t tried = 0, failures = 0, tolerated = 0;
     shell("rm -rf ../before && cp -a . ../before");
-    char *const before = list_files(), *const after = list_success();
+    char *const all_before = list_files(true), *const before = list_files(false),
+                *const after = list_success();
     const size_t count = options.is_by_site ? fault_plan->site_count : fault_plan->count;
     for (size_t k = options.from; k <= count && k <= options.to; k++) {
         if (options.is_by_site && is_known(fault_plan->sites[k - 1].hash))
             continue;
-        const int state =
-            run_program(options.is_by_site ? 0 : k, options.is_by_site ? fault_plan->sites[k - 1].hash : 0);
-        shell("cat ../out >>../err"); /* where a table holds the reason */
-        char *const said = read_text("../err");
+        char *said = NULL;
+        const int state = run_until_looked_at(options.is_by_site ? 0 : k,
+                                              options.is_by_site ? fault_plan->sites[k - 1].hash : 0, &said);
         const char *const problem = judge(state, before, after, said);
         tried += fault_plan->failed > 0;
         failures += problem != NULL;
         tolerated += !state && !problem && fault_plan->failed;
         print_run(k, state, problem, said);
         free(said);
-        char *const now = list_files();
-        if (strcmp(now, before) || options.cache)
+        char *const now = list_files(true);
+        if (strcmp(now, all_before))
             put_back();
         free(now);
     }
     printf("%zu of %zu tried, %zu tolerated, %zu failed\n", tried, count, tolerated, failures);
+    free(all_before);
     free(before);
     free(after);
     return failures != 0;
@@ -399,7 +492,7 @@ int __wrap_main(int argc, char **argv)
         {"sites", 0, NULL, 's'},     {"depth", 1, NULL, 'd'}, {"lasting", 0, NULL, 'l'},
         {"from", 1, NULL, 'f'},      {"to", 1, NULL, 't'},    {"cache", 1, NULL, 'c'},
         {"tolerated", 1, NULL, 'T'}, {"show", 0, NULL, 'S'},  {"varies", 1, NULL, 'v'},
-        {"known", 1, NULL, 'k'},     {NULL, 0, NULL, 0}};
+        {"known", 1, NULL, 'k'},     {"help", 0, NULL, 'h'},  {NULL, 0, NULL, 0}};
     void *frames[4];
     backtrace(frames, 4); /* loads what it needs, before anything is counted */
     fault_plan = mmap(NULL, sizeof *fault_plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -438,9 +531,19 @@ int __wrap_main(int argc, char **argv)
         case 'S':
             options.shows = true;
             break;
+        case 'h':
+            printf("%s", help);
+            return 0;
         default:
+            fprintf(stderr, "%s", help);
             return 2;
         }
+    if (optind == argc) {
+        fprintf(stderr, "%s", help);
+        return 2;
+    }
+    start_places();
+    load_fonts();
     options.argv = argv + optind - 1;
     options.argc = argc - optind + 1;
     options.argv[0] = argv[0];

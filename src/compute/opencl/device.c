@@ -25,33 +25,52 @@ static void device_text(cl_device_id id, cl_device_info what, char *text, size_t
         snprintf(text, size, "unknown");
 }
 
-static uint64_t device_number(cl_device_id id, cl_device_info what)
+static void platform_text(cl_platform_id id, cl_platform_info what, char *text, size_t size)
 {
+    if (clGetPlatformInfo(id, what, size, text, NULL) != CL_SUCCESS)
+        snprintf(text, size, "unknown");
+}
+
+/* What is computed with: a device that does not tell has that as its reason not to be taken. */
+static uint64_t device_number(cl_device_id id, cl_device_info what, struct clm_device *device)
+{
+    struct clm_error why = {0};
     cl_ulong number = 0; /* narrower answers fill the low bytes of a little-endian number */
-    return clGetDeviceInfo(id, what, sizeof number, &number, NULL) == CL_SUCCESS ? number : 0;
+    const cl_int code = clGetDeviceInfo(id, what, sizeof number, &number, NULL);
+    if (code == CL_SUCCESS)
+        return number;
+    (void)opencl_fail(&why, device->name, "clGetDeviceInfo", code);
+    snprintf(device->reason, sizeof device->reason, "%.255s", why.message);
+    return 0;
 }
 
 static void describe(cl_platform_id platform, cl_device_id id, struct clm_device *device)
 {
-    cl_device_type type = 0;
-    clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-    device->type = type_of(type);
-    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof device->platform_name, device->platform_name,
-                          NULL))
-        snprintf(device->platform_name, sizeof device->platform_name, "unknown");
-    if (clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof device->platform_version,
-                          device->platform_version, NULL))
-        snprintf(device->platform_version, sizeof device->platform_version, "unknown");
+    platform_text(platform, CL_PLATFORM_NAME, device->platform_name, sizeof device->platform_name);
+    platform_text(platform, CL_PLATFORM_VERSION, device->platform_version, sizeof device->platform_version);
     device_text(id, CL_DEVICE_NAME, device->name, sizeof device->name);
     device_text(id, CL_DEVICE_VENDOR, device->vendor, sizeof device->vendor);
     device_text(id, CL_DEVICE_VERSION, device->version, sizeof device->version);
     device_text(id, CL_DRIVER_VERSION, device->driver, sizeof device->driver);
-    device->compute_units = (unsigned)device_number(id, CL_DEVICE_MAX_COMPUTE_UNITS);
-    device->clock_mhz = (unsigned)device_number(id, CL_DEVICE_MAX_CLOCK_FREQUENCY);
-    device->global_memory = device_number(id, CL_DEVICE_GLOBAL_MEM_SIZE);
-    device->max_allocation = device_number(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
-    device->local_memory = device_number(id, CL_DEVICE_LOCAL_MEM_SIZE);
-    device->max_work_group = (size_t)device_number(id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
+    device->type = type_of(device_number(id, CL_DEVICE_TYPE, device));
+    device->compute_units = (unsigned)device_number(id, CL_DEVICE_MAX_COMPUTE_UNITS, device);
+    device->clock_mhz = (unsigned)device_number(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, device);
+    device->global_memory = device_number(id, CL_DEVICE_GLOBAL_MEM_SIZE, device);
+    device->max_allocation = device_number(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, device);
+    device->local_memory = device_number(id, CL_DEVICE_LOCAL_MEM_SIZE, device);
+    device->max_work_group = (size_t)device_number(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, device);
+}
+
+/* Where no driver is there, the loader says so with a code of its own. */
+static clm_status fail_without_platform(cl_int code, struct clm_error *error)
+{
+    if (code != CL_SUCCESS && code != CL_PLATFORM_NOT_FOUND_KHR)
+        return opencl_fail(error, "looking for drivers", "clGetPlatformIDs", code);
+    return clm_fail(
+        error, CLM_ERROR_DEVICE,
+        "no OpenCL platform: /etc/OpenCL/vendors names no driver that loads (%s); install your GPU's, "
+        "or pocl-opencl-icd to compute on the CPU, or use --backend blas",
+        code == CL_SUCCESS ? "none found" : opencl_status_name(code));
 }
 
 clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,
@@ -69,26 +88,29 @@ clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t 
         free(handles);
         return clm_fail_host_memory(error, "devices", PLATFORMS_MAX * DEVICES_MAX * sizeof *devices);
     }
-    const cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &platform_count);
+    cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &platform_count), why = CL_SUCCESS;
     if (code != CL_SUCCESS || !platform_count) {
         free(devices);
         free(handles);
-        return clm_fail(
-            error, CLM_ERROR_DEVICE,
-            "no OpenCL platform: /etc/OpenCL/vendors names no driver that loads (%s); install your GPU's, "
-            "or pocl-opencl-icd to compute on the CPU, or use --backend blas",
-            code == CL_SUCCESS || !opencl_status_name(code) ? "none found" : opencl_status_name(code));
+        return fail_without_platform(code, error);
     }
     for (cl_uint p = 0; p < platform_count && p < PLATFORMS_MAX; p++) {
         cl_uint found = 0;
-        if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, DEVICES_MAX, handles + *count, &found) !=
-            CL_SUCCESS)
-            continue; /* a platform without devices */
+        code = clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, DEVICES_MAX, handles + *count, &found);
+        if (code != CL_SUCCESS) {
+            why = code == CL_DEVICE_NOT_FOUND ? why : code;
+            continue;
+        }
         for (cl_uint d = 0; d < found && d < DEVICES_MAX; d++, ++*count) {
             devices[*count].platform = p;
             devices[*count].index = d;
             describe(platforms[p], handles[*count], &devices[*count]);
         }
+    }
+    if (!*count && why != CL_SUCCESS) { /* another platform's devices will do */
+        free(devices);
+        free(handles);
+        return opencl_fail(error, "looking for devices", "clGetDeviceIDs", why);
     }
     *about = devices;
     *ids = handles;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <CL/cl.h>
+#include <CL/cl_ext.h>
 
 /* A device that is open: one context, one queue in order for all that computes. */
 struct opencl_device {
@@ -17,7 +18,7 @@ struct opencl_device {
     struct opencl_profile *profile; /* records launches; NULL but while a profile is taken */
 };
 
-/* All devices of all platforms with their handles; *about and *ids (same order) are freed by the caller. */
+/* All devices of all platforms with their handles; one that does not tell what it has bears that as its reason. *about and *ids (same order) are freed by the caller. */
 CLM_MUST_CHECK clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,
                                          struct clm_error *error);
 

@@ -193,8 +193,8 @@ static void tell(gemm_tuned hear, void *user, const struct choice *choice, const
 }
 
 /* Checks and times candidate c; a wrong one is dropped. */
-static clm_status measure(struct gemm_provider *gemm, struct trial *trial, size_t c, struct choice *choice,
-                          gemm_tuned hear, void *user)
+static clm_status measure_candidate(struct gemm_provider *gemm, struct trial *trial, size_t c,
+                                    struct choice *choice, gemm_tuned hear, void *user)
 {
     struct automatic *const a = automatic_of(gemm);
     struct gemm_provider *const candidate = &a->candidates[c];
@@ -247,7 +247,7 @@ static clm_status measure_layer(struct gemm_provider *gemm, const struct layer_s
     if (status == CLM_OK)
         status = give_workspace(gemm, c, shape, error);
     for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK && automatic_of(gemm)->conditions[c] == OPENED; p++)
-        status = measure(gemm, trial, c, &choices[p], hear, user);
+        status = measure_candidate(gemm, trial, c, &choices[p], hear, user);
     tensor_free(gemm->backend, &gemm->workspace);
     gemm->workspace = workspace;
     trial_close(trial);

@@ -86,16 +86,25 @@ static size_t group_of(const struct variant *v, enum tiled_kernel kernel)
     return has_tile ? items_of(v) : v->lanes;
 }
 
-/* Whether a kernel, as the device has built it, can be run in groups of `items`. */
-static bool is_runnable(const struct opencl_device *device, cl_kernel kernel, size_t items)
+/* CLM_ERROR_DEVICE where a kernel, as the device has built it, cannot be run in groups of `items`. */
+static clm_status check_runnable(const struct opencl_device *device, cl_kernel kernel, const char *name,
+                                 size_t items, struct clm_error *error)
 {
     size_t most = 0;
     cl_ulong local = 0;
-    return clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most,
-                                    NULL) == CL_SUCCESS &&
-           clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local,
-                                    NULL) == CL_SUCCESS &&
-           items <= most && local <= device->about.local_memory;
+    cl_int code =
+        clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL);
+    if (code == CL_SUCCESS)
+        code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local,
+                                        NULL);
+    if (code != CL_SUCCESS)
+        return opencl_fail(error, name, "clGetKernelWorkGroupInfo", code);
+    if (items > most || local > device->about.local_memory)
+        return clm_fail(error, CLM_ERROR_DEVICE,
+                        "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE, "
+                        "CL_KERNEL_LOCAL_MEM_SIZE); use --gemm clblast",
+                        name, device->about.name, items);
+    return CLM_OK;
 }
 
 static void release(struct tiled *tiled)
@@ -137,11 +146,8 @@ static clm_status try_variant(const struct opencl_device *device, struct tiled *
     tiled->variant = v;
     clm_status status = build(device, tiled, error);
     for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++)
-        if (!is_runnable(device, tiled->handles[k], group_of(v, (enum tiled_kernel)k)))
-            status = clm_fail(error, CLM_ERROR_DEVICE,
-                              "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE, "
-                              "CL_KERNEL_LOCAL_MEM_SIZE); use --gemm clblast",
-                              kernel_names[k], about->name, group_of(v, (enum tiled_kernel)k));
+        status = check_runnable(device, tiled->handles[k], kernel_names[k], group_of(v, (enum tiled_kernel)k),
+                                error);
     if (status != CLM_OK)
         release(tiled);
     return status;
@@ -155,7 +161,8 @@ static void close_tiled(struct gemm_provider *gemm)
     gemm->state = NULL;
 }
 
-/* Takes the first variant, from `first` on, that the device can build and run. */
+/* Takes the first variant, from `first` on, that the device can build and run; what lacks memory would lack it for the
+ * next, or have other results another time. */
 static clm_status open_from(struct gemm_provider *gemm, size_t first, struct clm_error *error)
 {
     struct tiled *const tiled = calloc(1, sizeof *tiled);
@@ -164,7 +171,7 @@ static clm_status open_from(struct gemm_provider *gemm, size_t first, struct clm
         return clm_fail_host_memory(error, "the tiled products", sizeof *tiled);
     gemm->state = tiled;
     tiled->groups_wanted = GROUPS_PER_UNIT * size_max(1, gemm->device->about.compute_units);
-    for (size_t v = first; v < VARIANTS && status != CLM_OK; v++)
+    for (size_t v = first; v < VARIANTS && status != CLM_OK && status != CLM_ERROR_MEMORY; v++)
         status = try_variant(gemm->device, tiled, &variants[v], error);
     if (status != CLM_OK)
         close_tiled(gemm);

@@ -31,6 +31,8 @@ static clm_status open_one(cl_device_id id, const struct clm_device *about,
 {
     const struct gemm_operations *gemm = NULL;
     *out = NULL;
+    if (about->reason[0])
+        return clm_fail(error, CLM_ERROR_DEVICE, "%s", about->reason);
     clm_status status = choose_provider(options->gemm, about, &gemm, error);
     if (status != CLM_OK)
         return status;
@@ -124,7 +126,7 @@ clm_status clm_devices_list(const char *selector, struct clm_device **devices, s
         if (about[d].is_taken)
             snprintf(about[d].reason, sizeof about[d].reason, "passes the self-test, and %s",
                      selector ? "is what was asked for" : "no GPU or accelerator before it does");
-        else
+        else if (!is_suited || !about[d].reason[0])
             snprintf(about[d].reason, sizeof about[d].reason, "%.255s",
                      !is_suited         ? "is not what was asked for"
                      : opened == CLM_OK ? "another one is preferred"

@@ -115,10 +115,10 @@ static clm_status pace(struct clm_backend *be, struct clm_error *error)
             return opencl_fail(error, "waiting for an earlier step", "clWaitForEvents", code);
     }
     code = clEnqueueMarkerWithWaitList(own->device.queue, 0, NULL, mark);
-    if (code == CL_SUCCESS)
-        code = clFlush(own->device.queue);
-    return code == CL_SUCCESS ? CLM_OK
-                              : opencl_fail(error, "the end of a step", "clEnqueueMarkerWithWaitList", code);
+    if (code != CL_SUCCESS)
+        return opencl_fail(error, "the end of a step", "clEnqueueMarkerWithWaitList", code);
+    code = clFlush(own->device.queue);
+    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "the end of a step", "clFlush", code);
 }
 
 /* ---- profile ---- */

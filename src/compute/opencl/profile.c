@@ -22,6 +22,7 @@ struct opencl_profile {
     struct record *records;
     size_t count, room;
     double operations, bytes; /* expected of the next launch */
+    struct clm_error error;   /* the first in recording, which profile_stop tells of */
 };
 
 /* ---- recording ---- */
@@ -32,7 +33,11 @@ clm_status profile_start(struct opencl_device *device, struct clm_error *error)
     struct opencl_profile *const profile = calloc(1, sizeof *profile);
     if (!profile)
         return clm_fail_host_memory(error, "the profile", sizeof *profile);
-    clFinish(device->queue);
+    code = clFinish(device->queue);
+    if (code != CL_SUCCESS) {
+        free(profile);
+        return opencl_fail(error, "the profile", "clFinish", code);
+    }
     profile->plain = device->queue;
     cl_command_queue queue =
         clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
@@ -72,14 +77,16 @@ void profile_expect(const struct opencl_device *device, double operations, doubl
     device->profile->bytes = bytes;
 }
 
-/* A record for the next launch; without memory for it, the launch is not recorded. */
+/* A record for the next launch; NULL without memory for it. */
 static struct record *next_record(struct opencl_profile *profile, const char *name)
 {
     if (profile->count == profile->room) {
         const size_t room = profile->room ? 2 * profile->room : 256;
         struct record *const records = realloc(profile->records, room * sizeof *records);
-        if (!records)
+        if (!records) {
+            (void)clm_fail_host_memory(&profile->error, "the profile", room * sizeof *records);
             return NULL;
+        }
         profile->records = records;
         profile->room = room;
     }
@@ -100,25 +107,30 @@ cl_event *profile_call(const struct opencl_device *device, const char *name)
     struct record *const record = device->profile ? next_record(device->profile, name) : NULL;
     if (!record)
         return NULL;
-    if (clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &record->before) != CL_SUCCESS)
+    const cl_int code = clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &record->before);
+    if (code != CL_SUCCESS) {
         record->before = NULL;
+        (void)opencl_fail(&device->profile->error, "the profile", "clEnqueueMarkerWithWaitList", code);
+    }
     return &record->event;
 }
 
 /* ---- adding up ---- */
 
-static double seconds_of(const struct record *record)
+static cl_int seconds_of(const struct record *record, double *seconds)
 {
     cl_ulong begin = 0, end = 0;
-    const cl_int code =
+    *seconds = 0;
+    if (!record->event) /* its launch failed, and said so */
+        return CL_SUCCESS;
+    cl_int code =
         record->before
             ? clGetEventProfilingInfo(record->before, CL_PROFILING_COMMAND_END, sizeof begin, &begin, NULL)
             : clGetEventProfilingInfo(record->event, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL);
-    if (!record->event || code != CL_SUCCESS ||
-        clGetEventProfilingInfo(record->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) !=
-            CL_SUCCESS)
-        return NAN;
-    return end > begin ? 1e-9 * (double)(end - begin) : 0;
+    if (code == CL_SUCCESS)
+        code = clGetEventProfilingInfo(record->event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL);
+    *seconds = end > begin ? 1e-9 * (double)(end - begin) : 0;
+    return code;
 }
 
 static struct profile_row *row_of(struct profile_row *rows, size_t *count, const char *name)
@@ -145,18 +157,25 @@ clm_status profile_stop(struct opencl_device *device, struct profile_row rows[PR
                         size_t *count, struct clm_error *error)
 {
     const struct opencl_profile *const profile = device->profile;
-    const cl_int code = clFinish(device->queue);
+    const char *call = "clFinish";
+    cl_int code = clFinish(device->queue);
     *count = 0;
     for (size_t i = 0; code == CL_SUCCESS && i < profile->count; i++) {
         struct profile_row *const row = row_of(rows, count, profile->records[i].name);
+        double seconds;
+        call = "clGetEventProfilingInfo";
+        code = seconds_of(&profile->records[i], &seconds);
         row->calls++;
-        row->seconds += seconds_of(&profile->records[i]);
+        row->seconds += seconds;
         row->operations += profile->records[i].operations;
         row->bytes += profile->records[i].bytes;
     }
     qsort(rows, *count, sizeof *rows, longer_first);
+    const struct clm_error recording = profile->error;
     profile_drop(device);
-    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "the profile", "clFinish", code);
+    if (recording.status != CLM_OK)
+        return clm_fail(error, recording.status, "%s", recording.message);
+    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "the profile", call, code);
 }
 
 /* ---- peaks ---- */

@@ -90,7 +90,8 @@ static clm_status fail_build(const struct opencl_device *device, const char *nam
     free(whole);
     number_lines(source, numbered, sizeof numbered);
     const char *status = opencl_status_name(code);
-    return clm_fail(error, CLM_ERROR_BUILD, "%s does not build on %s: %s (%d); its log:\n%s\n%s", name,
+    return clm_fail(error, CLM_ERROR_BUILD,
+                    "%s does not build on %s: clBuildProgram failed: %s (%d); its log:\n%s\n%s", name,
                     device->about.name, status ? status : "a code without a name", code, log, numbered);
 }
 
