@@ -100,6 +100,14 @@ sed 's/^[0-9a-f]*  //' out | sort >got
 sort philox.list >expected
 check 'the mutants of a text' cmp expected got
 
+for part in 1/3 2/3 3/3; do
+    mutate --list --part $part
+    sed 's/^[0-9a-f]*  //' out
+done | sort >got
+check 'parts make up the whole' cmp expected got
+mutate --list --part 3/2
+check 'a part there is none of' [ "$status" -eq 2 ]
+
 mutate --log log
 check 'survivors without a reason are a failure' [ "$status" -eq 1 ]
 check 'what is tested is caught' [ "$(grep -c ' caught  .*philox.c:[67] ' out)" -eq 5 ]
