@@ -65,6 +65,7 @@ START_TEST(test_sizes)
     ck_assert_uint_eq(round_up(0, 8), 0);
     ck_assert_uint_eq(round_up(1, 8), 8);
     ck_assert_uint_eq(round_up(16, 8), 16);
+    ck_assert_double_eq(mebibytes(7 << 19), 3.5);
     ck_assert_uint_eq(size_min(2, 3), 2);
     ck_assert_uint_eq(size_max(2, 3), 3);
 }

@@ -19,13 +19,36 @@ static const struct clm_bench_kernel *kernel_of(const struct clm_bench_profile *
     return NULL;
 }
 
+/* Elements of a matrix at batch 40. */
+static double of_rows(size_t columns)
+{
+    return 40.0 * (double)columns;
+}
+
+/* What a step reads and writes at least, in MB: bytes of the pictures, mean and scale, W and its velocity, and each matrix of
+ * a layer once an operation. */
+static double moved(bool has_head)
+{
+    const double W[3] = {33 * 65, 31 * 33, 10 * 31}, X[3] = {of_rows(65), of_rows(33), of_rows(31)},
+                 Y[3] = {X[1], X[2], of_rows(10)};
+    double floats = 1.25 * X[0] + 2 * 65;
+    for (int l = 0; l < 3; l++)
+        floats += Y[l] + X[l] + 4 * W[l];
+    for (int l = 0; l < (has_head ? 2 : 3); l++)
+        floats += X[l] + W[l] + Y[l];
+    for (int l = 1; l < (has_head ? 2 : 3); l++)
+        floats += Y[l] + W[l] + 2 * X[l];
+    floats += has_head ? 2 * X[2] + W[2] + Y[2] : 2 * Y[2];
+    return 4e-6 * floats;
+}
+
 /* Three layers: forward and update in each, the input's gradient in all but the first. */
 START_TEST(each_launch_of_a_step_is_counted)
 {
     static const enum fixture kinds[2] = {FIXTURE_OPENCL, FIXTURE_CLBLAST};
     struct clm_backend *const backend = fixture_backend(kinds[_i]);
     struct clm_bench_result result;
-    double products = 0, share = 0;
+    double products = 0, share = 0, megabytes = 0;
     if (clm_bench(backend, &options, &result, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
     for (size_t k = 0; k < result.profile.count; k++) {
@@ -34,12 +57,14 @@ START_TEST(each_launch_of_a_step_is_counted)
         ck_assert(k == 0 || kernel->milliseconds <= result.profile.kernels[k - 1].milliseconds);
         products += kernel->gflops > 0 ? kernel->calls : 0;
         share += kernel->gflops * kernel->milliseconds;
+        megabytes += kernel->gbytes_per_s * kernel->milliseconds;
     }
     /* but where the last layer's forward, softmax and backward are one launch */
     const struct clm_bench_kernel *const head = kernel_of(&result.profile, "head");
     ck_assert_double_eq(products, head ? 7 : 8);
     /* 2 B I O for each product */
     ck_assert_within(share, 2e-6 * 40 * (2 * 65 * 33 + 3 * 33 * 31 + 3 * 31 * 10), 1e-9);
+    ck_assert_within(megabytes, moved(head), 1e-9);
     ck_assert_ptr_nonnull(kernel_of(&result.profile, "gather_bytes"));
     ck_assert_double_eq(head ? head->calls : kernel_of(&result.profile, "softmax_xent")->calls, 1);
     ck_assert(result.profile.peak_gflops > 0 && isfinite(result.profile.peak_gflops));

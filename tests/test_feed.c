@@ -61,6 +61,36 @@ START_TEST(each_row_once)
 }
 END_TEST
 
+/* A seed means the same order in every version. */
+START_TEST(seed_means_the_same_order_as_ever)
+{
+    static const uint32_t expected[2][8] = {{19, 177, 171, 106, 60, 8, 118, 21}, {101, 91, 110, 108, 111, 116, 90, 104}};
+    for (int i = 0; i < 2; i++) {
+        uint32_t rows[ROWS];
+        struct epoch_order order = i ? order_of(40, 20, true) : order_of(ROWS, ROWS, true);
+        rows_of(&order, 3, 2, rows);
+        for (int k = 0; k < 8; k++)
+            ck_assert_uint_eq(rows[k], expected[i][k]);
+        order_free(&order);
+    }
+}
+END_TEST
+
+/* At most a megabyte, at most a 64th of a shard, one row at least; a divisor of the batch, or powers of two of it. */
+START_TEST(blocks)
+{
+    static const struct {
+        size_t shard, batch, row_bytes, block;
+    } cases[] = {
+        {6400, 100, 3072, 100},   {12800, 100, 3072, 200}, {12799, 100, 3072, 100}, {64000, 100, 3072, 200},
+        {64000, 100, 100, 800},   {6400, 100, 1 << 20, 1}, {6400, 100, 3 << 20, 1}, {1920, 100, 1, 25},
+        {1920, 100, 1 << 16, 10}, {256, 7, 1, 1},          {63, 7, 1, 1},           {448, 7, 1, 7},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        ck_assert_uint_eq(order_block(cases[i].shard, cases[i].batch, cases[i].row_bytes), cases[i].block);
+}
+END_TEST
+
 /* Shards are of other blocks each epoch, and rows are not where they were within them. */
 START_TEST(drawn_anew_from_the_whole_set)
 {
@@ -454,6 +484,8 @@ int main(void)
     TCase *cases = tcase_create("feed");
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, each_row_once, 0, SHAPE_COUNT);
+    tcase_add_test(cases, seed_means_the_same_order_as_ever);
+    tcase_add_test(cases, blocks);
     tcase_add_test(cases, drawn_anew_from_the_whole_set);
     tcase_add_loop_test(cases, unshuffled_as_they_lie, 0, SHAPE_COUNT);
     tcase_add_test(cases, what_there_is_room_for);

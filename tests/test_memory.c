@@ -93,12 +93,116 @@ START_TEST(plan_is_what_is_allocated)
 }
 END_TEST
 
+static uint64_t part_of(const char *name)
+{
+    for (size_t i = 0; i < plan.part_count; i++)
+        if (!strcmp(plan.parts[i].name, name))
+            return plan.parts[i].bytes;
+    return 0;
+}
+
+static void train_once(struct clm_backend *backend, size_t features, const size_t *hidden, size_t batch)
+{
+    struct clm_data *data = fixture_data(batch, 0, features, 10);
+    struct clm_model *model = fixture_model(data, NULL, 1, hidden);
+    const struct clm_train_options options = {
+        .epochs = 1, .batch = batch, .learning_rate = 0.1, .momentum = 0.9, .on_plan = keep_plan};
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    ck_assert_msg(clm_train(backend, model, data, &options, &result, &error) == CLM_OK, "%s", error.message);
+    ck_assert_uint_eq(result.memory_peak, plan.total);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+
+/* The reference holds floats alone, as many as there are: twice W and b, and of a batch X, the labels, each layer's outputs and
+ * the gradients of two layers, as wide as the widest. */
+START_TEST(parts_are_by_hand)
+{
+    enum { BATCH = 24, I = 40, H = 70, G = 33, C = 10 };
+    struct clm_backend *backend = fixture_backend(_i ? FIXTURE_BLAS : FIXTURE_REFERENCE);
+    const size_t real = _i ? 4 : 8;
+    train_once(backend, I, (const size_t[]){H, G, 0}, BATCH);
+    ck_assert_uint_eq(part_of("parameters"), real * (H * I + H + G * H + G + C * G + C));
+    ck_assert_uint_eq(part_of("momentum"), part_of("parameters"));
+    ck_assert_uint_eq(part_of("activations of a batch"), real * BATCH * (I + H + G + C + 2 * H) + 4 * BATCH);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* What it allocates for products of layers of these widths. */
+static size_t workspace_of(enum fixture kind, const size_t widths[3], size_t batch)
+{
+    struct clm_backend *backend = fixture_backend(kind);
+    struct clm_error error = {0};
+    const size_t before = backend->memory.now;
+    ck_assert_done(backend_prepare(backend, widths, 3, batch, &error));
+    const size_t bytes = backend->memory.now - before;
+    clm_backend_close(backend);
+    return bytes;
+}
+
+/* A layer that needs a workspace beside one that needs none, in either order: it is what the one needs, which is no more than
+ * CLBlast's two operands and result with their edges filled up, or the slices of a sum for as many groups as the device can use. */
+START_TEST(workspace_is_of_the_layer_that_needs_most)
+{
+    static const enum fixture kinds[] = {FIXTURE_CLBLAST, FIXTURE_TILED};
+    static const size_t batches[] = {1001, 17}, widths[2][2][3] = {{{1023, 999, 2}, {2, 1023, 999}},
+                                                                   {{2048, 8, 2}, {2, 2048, 8}}};
+    const size_t bytes = workspace_of(kinds[_i], widths[_i][0], batches[_i]);
+    ck_assert_uint_gt(bytes, 0);
+    ck_assert_uint_eq(workspace_of(kinds[_i], widths[_i][1], batches[_i]), bytes);
+    ck_assert_uint_le(bytes, _i ? 4 * 17 * 2048 * (2048 / 256) : 3 * 4 * 1024 * 1024);
+}
+END_TEST
+
+/* The host's backends share the host's memory with the program, which keeps half of it; the lower limit counts, and is named. */
+START_TEST(limits)
+{
+    static const struct {
+        uint64_t device, host;
+        size_t limit;
+        const char *by;
+    } cases[] = {
+        {0, 0, SIZE_MAX, "its addresses"},    {0, 1001, 501, "half of --memory"}, {300, 0, 300, "--device-memory"},
+        {300, 1000, 300, "--device-memory"}, {700, 1000, 500, "half of --memory"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct clm_backend_options options = {.kind = _i ? CLM_BACKEND_BLAS : CLM_BACKEND_REFERENCE,
+                                                    .device_memory = cases[i].device,
+                                                    .host_memory = cases[i].host};
+        struct clm_backend *backend = NULL;
+        struct clm_error error = {0};
+        ck_assert_done(clm_backend_open(&options, &backend, &error));
+        ck_assert_uint_eq(backend->memory_limit, cases[i].limit);
+        ck_assert_str_eq(backend->limited_by, cases[i].by);
+        clm_backend_close(backend);
+    }
+}
+END_TEST
+
+START_TEST(what_cannot_be_opened)
+{
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .gemm = "none such", .device_memory = 1000};
+    struct clm_backend *backend = NULL;
+    struct clm_error error = {0};
+    ck_assert_int_eq(clm_backend_open(&options, &backend, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_null(backend);
+    ck_assert_ptr_nonnull(strstr(error.message, "none such"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memory");
     TCase *cases = tcase_create("memory");
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, plan_is_what_is_allocated, 0, 4);
+    tcase_add_loop_test(cases, parts_are_by_hand, 0, 2);
+    tcase_add_loop_test(cases, workspace_is_of_the_layer_that_needs_most, 0, 2);
+    tcase_add_loop_test(cases, limits, 0, 2);
+    tcase_add_test(cases, what_cannot_be_opened);
     suite_add_tcase(suite, cases);
     return test_run(suite);
 }

@@ -118,6 +118,19 @@ START_TEST(seed_and_layer_decide)
 }
 END_TEST
 
+/* A seed means the same net in every version; to a few units in the last place, for logarithms differ so much. */
+START_TEST(seed_means_the_same_weights_as_ever)
+{
+    static const double expected[2][3] = {{-2.3938067, -0.0963368788, -0.932107389},
+                                          {-2.13471127, -0.527514696, 0.989244282}};
+    struct clm_model *const model = model_of("normal:1", 11, (const size_t[]){5, 4, 3, 0});
+    for (size_t l = 0; l < 2; l++)
+        for (size_t i = 0; i < 3; i++)
+            ck_assert_within(clm_model_weight(model, l)[i], expected[l][i], 1e-6);
+    clm_model_free(model);
+}
+END_TEST
+
 START_TEST(deviation_zero_and_largest)
 {
     static const size_t widths[] = {50, 100, 0};
@@ -565,6 +578,7 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, deviations_of_initial_weights);
     tcase_add_test(cases, seed_and_layer_decide);
+    tcase_add_test(cases, seed_means_the_same_weights_as_ever);
     tcase_add_test(cases, deviation_zero_and_largest);
     tcase_add_test(cases, normalisation_follows_the_data);
     tcase_add_test(cases, sizes_that_make_no_sense);

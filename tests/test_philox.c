@@ -47,6 +47,16 @@ START_TEST(test_streams_differ)
 }
 END_TEST
 
+/* A seed means the same run in every version: the streams' numbers stay. */
+START_TEST(test_streams_stay)
+{
+    static const int streams[] = {RANDOM_INIT,  RANDOM_SHUFFLE, RANDOM_TEST,  RANDOM_SYNTHETIC, RANDOM_IMAGE_FOLDER,
+                                  RANDOM_SHEET, RANDOM_CHANGE,  RANDOM_NOISE, RANDOM_MIXUP,     RANDOM_SPLIT};
+    for (int i = 0; i < (int)COUNT_OF(streams); i++)
+        ck_assert_int_eq(streams[i], i + 1);
+}
+END_TEST
+
 START_TEST(test_permutation)
 {
     enum { COUNT = 1009 };
@@ -106,8 +116,6 @@ START_TEST(test_below)
 }
 END_TEST
 
-/* Of n = 200,000 draws, a moment's mean is off by sqrt(variance / n); 6 of those are allowed. Variances of z,
- * z² and z⁴ are 1, 2 and 96; of a uniform number and of its square 1/12 and 4/45. */
 /* 2^32 mod 3 is 1: 0 is drawn again, 1 is the first number that is not. */
 START_TEST(test_below_draws_again_what_is_biased_alone)
 {
@@ -120,6 +128,8 @@ START_TEST(test_below_draws_again_what_is_biased_alone)
 }
 END_TEST
 
+/* Of n = 200,000 draws, a moment's mean is off by sqrt(variance / n); 6 of those are allowed. Variances of z,
+ * z² and z⁴ are 1, 2 and 96; of a uniform number and of its square 1/12 and 4/45. */
 START_TEST(test_moments)
 {
     enum { COUNT = 200000 };
@@ -149,6 +159,7 @@ int main(void)
     tcase_add_test(tests, test_known_answers);
     tcase_add_test(tests, test_stream_is_its_blocks);
     tcase_add_test(tests, test_streams_differ);
+    tcase_add_test(tests, test_streams_stay);
     tcase_add_test(tests, test_permutation);
     tcase_add_test(tests, test_permutations_are_equally_likely);
     tcase_add_test(tests, test_below);

@@ -70,7 +70,7 @@ static const enum operation_name products[] = {OPERATION_FORWARD, OPERATION_BACK
 static const struct variant small[] = {{.B = 1, .I = 1, .O = 1},
                                        {.B = 3, .I = 5, .O = 2},
                                        {.B = 18, .I = 20, .O = 20}},
-                            ragged[] = {{.B = 7, .I = 9, .O = 17}, {.B = 5, .I = 14, .O = 3}},
+                            ragged[] = {{.B = 7, .I = 9, .O = 17}, {.B = 5, .I = 14, .O = 3}, {.B = 9, .I = 7, .O = 5}},
                             long_sums[] = {{.B = 17, .I = 513, .O = 2}, {.B = 3, .I = 2, .O = 513}};
 
 static void check(struct clm_backend *backend, const enum operation_name *names, size_t name_count,
@@ -157,7 +157,7 @@ START_TEST(rows_and_steps)
 }
 END_TEST
 
-/* Of bytes and floats, each change by itself and all of them. */
+/* Of bytes and floats, each change by itself and all of them, to the last row that there is. */
 START_TEST(changed_rows)
 {
     static const struct clm_augmentation changes[] = {
@@ -169,7 +169,7 @@ START_TEST(changed_rows)
         const struct variant shape = {
             .B = 5,
             .I = 3 * 5 * 7,
-            .N = 8,
+            .N = 7,
             .first = 2,
             .is_bytes = i % 2,
             .augmentation = {.changes = changes[i / 2], .width = 7, .height = 5, .channels = 3}};

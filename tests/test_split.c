@@ -112,6 +112,22 @@ static clm_status mark_classes(const size_t *rows, size_t classes, size_t held, 
 }
 
 /* Classes of any size, some missing, none of a single row: all within one row of their share, none left without rows. */
+/* Nor do they change from one version to the next, so that what a model was validated on can be told. */
+START_TEST(seed_means_the_same_rows_as_ever)
+{
+    static const uint32_t labels[20] = {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1};
+    static const char *const expected[2] = {"..x..x.xx..xx.......", "..x..xxx.......xx..."};
+    for (int i = 0; i < 2; i++) {
+        bool is_held[20];
+        char text[21] = "";
+        ck_assert_int_eq(split_mark(labels, 20, i ? 3 : 0, 6, 7, is_held, &error), CLM_OK);
+        for (int r = 0; r < 20; r++)
+            text[r] = is_held[r] ? 'x' : '.';
+        ck_assert_str_eq(text, expected[i]);
+    }
+}
+END_TEST
+
 START_TEST(shares)
 {
     struct philox random = philox_start(11, RANDOM_TEST, 0);
@@ -365,6 +381,7 @@ int main(void)
     tcase_add_test(tests, as_many_as_asked);
     tcase_add_loop_test(tests, each_as_likely, 0, 2);
     tcase_add_test(tests, seed_decides);
+    tcase_add_test(tests, seed_means_the_same_rows_as_ever);
     tcase_add_test(tests, shares);
     tcase_add_test(tests, shares_by_hand);
     tcase_add_test(tests, partition);

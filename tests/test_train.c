@@ -1,12 +1,14 @@
 /* Training as a whole: the trajectory against an independent implementation, and what a run promises. */
 #include "base/philox.h"
 #include "nn/model.h"
+#include "nn/network.h"
 #include "nn/schedule.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -293,6 +295,29 @@ START_TEST(generalises)
 }
 END_TEST
 
+/* A batch of an evaluation has 1000 rows: the last one is of a single row, and its score and probabilities are there. */
+START_TEST(the_last_row_counts)
+{
+    enum { ROWS = 1001 };
+    struct clm_data *data = fixture_data(100, ROWS, 5, 4);
+    struct clm_model *model = fixture_model(data, "normal:1", 1, hidden);
+    struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_score score;
+    struct clm_error error = {0};
+    float *const P = calloc(ROWS * 4, sizeof *P);
+    double loss = 0;
+    ck_assert_done(clm_predict(backend, model, data, CLM_TEST, P, &score, &error));
+    for (size_t r = 0; r < ROWS; r++)
+        loss -= log(P[r * 4 + data->test.labels[r]]) / ROWS;
+    ck_assert(P[1000 * 4] + P[1000 * 4 + 1] > 0);
+    ck_assert_within(score.loss, loss, 1e-5 * loss);
+    free(P);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
 static bool same_bits(const struct clm_model *a, const struct clm_model *b)
 {
     for (size_t l = 0; l < a->depth; l++)
@@ -449,6 +474,51 @@ START_TEST(model_that_does_not_fit)
 }
 END_TEST
 
+/* A net takes parameters of its own widths alone, to the last one. */
+START_TEST(parameters_that_do_not_fit)
+{
+    static const struct {
+        size_t features, hidden[3], classes;
+    } others[] = {{30, {8}, 10}, {31, {7}, 10}, {31, {8}, 11}, {31, {8, 10}, 5}};
+    struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
+    struct network net;
+    struct clm_error error = {0};
+    ck_assert_done(network_create(backend, (const size_t[]){31, 8, 10}, 2, 10, NETWORK_TRAIN, &net, &error));
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        struct clm_data *data = fixture_data(20, 0, others[i].features, others[i].classes);
+        struct clm_model *model = fixture_model(data, NULL, 1, others[i].hidden);
+        ck_assert_int_eq(network_write(&net, model, &error), CLM_ERROR_SHAPE);
+        clm_model_free(model);
+        clm_data_close(data);
+    }
+    network_free(&net);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* Decay alone throws the large weights of one layer out of range, and that layer is named. */
+START_TEST(diverged_in_one_layer)
+{
+    struct clm_data *data = fixture_data(100, 0, 31, 10);
+    struct clm_model *model = fixture_model(data, NULL, 1, hidden);
+    struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
+    const struct clm_train_options options = {.epochs = 1, .batch = 100, .learning_rate = 1, .l2 = 1e38};
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    char name[16];
+    snprintf(name, sizeof name, "layer %d ", _i);
+    for (size_t l = 0; l < model->depth; l++)
+        for (size_t i = 0; i < model->widths[l] * model->widths[l + 1]; i++)
+            model->weights[l][i] = l == (size_t)_i ? 100 : 1e-3f;
+    ck_assert_int_eq(clm_train(backend, model, data, &options, &result, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, "diverged in its last step") && strstr(error.message, name), "%s",
+                  error.message);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
 /* The only step's loss is finite, for it is taken before the step; what the step leaves is not. */
 START_TEST(diverged_in_the_last_step)
 {
@@ -509,6 +579,9 @@ int main(void)
     tcase_add_loop_test(cases, bad_options, 0, 8);
     tcase_add_loop_test(cases, diverged_in_the_last_step, 0, KIND_COUNT);
     tcase_add_test(cases, model_that_does_not_fit);
+    tcase_add_test(cases, parameters_that_do_not_fit);
+    tcase_add_test(cases, the_last_row_counts);
+    tcase_add_loop_test(cases, diverged_in_one_layer, 0, NET_DEPTH);
     tcase_add_loop_test(cases, too_much_memory, 0, 2);
     suite_add_tcase(suite, cases);
     return test_run(suite);
