@@ -340,6 +340,7 @@ static struct problem begin(struct clm_backend *device, struct clm_backend *refe
                             .odd_in = variant->odd_in,
                             .odd = variant->odd,
                             .classes = 10,
+                            .guard_rows = variant->is_bare ? 0 : 2,
                             .error = error};
 }
 

@@ -18,6 +18,7 @@ struct variant {
     const char *odd_in;               /* one of the operation's inputs, which gets one `odd`; or NULL */
     double odd;                       /* NaN, or an infinity */
     uint64_t seed;                    /* of the content */
+    bool is_bare;                     /* no rows behind the operands, for whoever sees each access himself */
 };
 
 /* How a shape is written. */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GUARD_ROWS 2
-
 /* ---- content ---- */
 
 /* A number that every backend holds exactly. */
@@ -87,7 +85,7 @@ static void fill_operand(struct problem *problem, struct operand *operand, enum 
     if (problem->odd_in && operand->role != ROLE_OUTPUT && !strcmp(operand->name, problem->odd_in))
         operand->before[philox_below(&problem->random, (uint32_t)count)] = problem->odd;
     memcpy(expected->value, operand->before, count * sizeof *expected->value);
-    for (size_t i = count; i < count + GUARD_ROWS * expected->columns; i++)
+    for (size_t i = count; i < count + problem->guard_rows * expected->columns; i++)
         operand->before[i] = guard_of(operand, i);
 }
 
@@ -98,7 +96,7 @@ static struct operand *add(struct problem *problem, const char *name, enum role 
                            size_t rows, size_t columns, size_t batch, enum fill fill)
 {
     struct operand *const operand = &problem->operands[problem->count++];
-    const size_t whole_rows = rows + GUARD_ROWS, bytes = whole_rows * columns * sizeof *operand->before;
+    const size_t whole_rows = rows + problem->guard_rows, bytes = whole_rows * columns * sizeof *operand->before;
     *operand = (struct operand){.name = name, .role = role};
     if (problem->status == CLM_OK)
         problem->status = bounded_create(type, rows, columns, &operand->expected, problem->error);

@@ -49,6 +49,7 @@ struct problem {
     const char *odd_in; /* an operand that gets one `odd`, somewhere, or NULL */
     double odd;         /* NaN, or an infinity */
     size_t classes;
+    size_t guard_rows; /* behind each operand */
     struct operand operands[OPERANDS_MAX];
     size_t count;
     struct metrics sums; /* created where problem_sums was called */
