@@ -141,6 +141,7 @@ each all verify --gemm native --only gather --json times.json
 each all gradcheck --gemm native --samples 2
 each all tune --layers 8,4,3 --batch 4 --json times.json
 each all bench --backend opencl --gemm native --layers 8,4,3 --batch 4 --seconds 0.001 --profile
+options="$options --reports --work 1e5" # what fails is what doctor is to tell of
 each all doctor --json times.json
 
 finish
