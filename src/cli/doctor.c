@@ -37,6 +37,7 @@ struct patient {
     const struct clm_device *device;
     enum verdict verdict;
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers */
+    bool has_failure;                        /* one of `wrong` is there because it could not be tried */
     char reason[NAMES_MAX + 4096];           /* why it is refused */
     size_t left_out;                         /* checks */
     bool is_shared_tested;                   /* what has no products needs only one test */
@@ -167,6 +168,7 @@ static void examine_provider(struct patient *patient, struct clm_backend *backen
     const double begin = seconds_now();
     if (clm_verify(backend, &quick, &passed, &error) != CLM_OK) {
         add_name(patient->wrong, name);
+        patient->has_failure = true;
         snprintf(patient->reason, sizeof patient->reason, "%s", error.message);
         if (!is_quiet)
             printf("  %sBAD%s  %-14s fails: %s\n", colour(RED), colour(PLAIN), name, error.message);
@@ -207,6 +209,7 @@ static void examine_providers(struct patient *patient, const struct clm_backend 
             examine_provider(patient, backend, is_quiet);
         else {
             add_name(patient->wrong, names[i]);
+            patient->has_failure = true;
             if (!is_quiet)
                 printf("  %sBAD%s  %-14s does not start: %s\n", colour(RED), colour(PLAIN), names[i],
                        error.message);
@@ -238,8 +241,8 @@ static void tell_verdict(const struct patient *patient)
                patient->left_out ? ", which tries each layer's products first" : "");
         return;
     case VERDICT_USABLE:
-        printf("  verdict: %susable with %s%s. %s computes wrongly here\n", colour(GREEN), patient->right,
-               colour(PLAIN), patient->wrong);
+        printf("  verdict: %susable with %s%s. %s %s here\n", colour(GREEN), patient->right, colour(PLAIN),
+               patient->wrong, patient->has_failure ? "fails or computes wrongly" : "computes wrongly");
         printf("  remedy:  none needed to train: --gemm auto tries products before it uses them and leaves "
                "wrong ones out, "
                "and\n           --gemm refuses them by name. Report it to the driver's makers, with the file "
@@ -263,6 +266,10 @@ static clm_status open_first(const struct clm_device *device, struct clm_backend
     char address[32];
     const struct clm_backend_options first = {
         .kind = CLM_BACKEND_OPENCL, .device = address, .gemm = "default", .skip_self_test = true};
+    if (device->reason[0]) { /* it does not tell of itself what has to be known */
+        snprintf(error->message, sizeof error->message, "%s", device->reason);
+        return CLM_ERROR_DEVICE;
+    }
     snprintf(address, sizeof address, "%u:%u", device->platform, device->index);
     return clm_backend_open(&first, out, error);
 }
