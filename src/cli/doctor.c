@@ -157,7 +157,7 @@ static void examine_provider(struct patient *patient, struct clm_backend *backen
     struct part part = {.source = &source, .checks = {.checks = patient->checks}, .is_quiet = is_quiet};
     const struct clm_verify_options quick = {.extent = CLM_VERIFY_QUICK,
                                              .seed = SEED,
-                                             .products_only = patient->is_shared_tested,
+                                             .part = patient->is_shared_tested ? CLM_VERIFY_PRODUCTS : CLM_VERIFY_ALL,
                                              .seconds_most = SECONDS,
                                              .left_out = &part.left_out,
                                              .on_check = hear_check,

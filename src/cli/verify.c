@@ -146,7 +146,7 @@ static clm_status verify_all(struct arguments *arguments, const struct clm_backe
             status = CLM_OK;
             continue;
         }
-        arguments->verify.products_only = is_full && verified++ && !arguments->verify.only;
+        arguments->verify.part = is_full && verified++ && !arguments->verify.only ? CLM_VERIFY_PRODUCTS : CLM_VERIFY_ALL;
         if (status == CLM_OK)
             status = verify_provider(arguments, backend, error);
         clm_backend_close(backend);
