@@ -142,8 +142,8 @@ static struct sizes sizes_of(struct check_case *which)
     return sizes;
 }
 
-/* What is taken from a size at first is a half, then parts that are smaller and smaller, and 1 at last. */
-static const size_t divisors[] = {2, 4, 16, SIZE_MAX};
+/* What is taken from a size: at first all of it but the least, then a half and parts that are smaller and smaller, 1 at last. */
+static const size_t divisors[] = {1, 2, 4, 16, SIZE_MAX};
 #define CUTS (sizeof divisors / sizeof *divisors)
 
 /* Takes that part from the kth size; false where it cannot become smaller. */
@@ -152,10 +152,11 @@ static bool cut(struct check_case *which, size_t k, size_t divisor)
     const struct sizes sizes = sizes_of(which);
     if (k >= sizes.count)
         return false;
-    size_t *const size = sizes.at[k];
-    const bool is_larger = *size > (k < sizes.from_zero ? 0 : 1);
-    *size -= is_larger ? size_max(*size / divisor, 1) : 0;
-    return is_larger;
+    const size_t least = k < sizes.from_zero ? 0 : 1, size = *sizes.at[k];
+    if (size <= least)
+        return false;
+    *sizes.at[k] = size_max(size - size_max(size / divisor, 1), least);
+    return true;
 }
 
 /* ---- options ---- */
@@ -270,14 +271,17 @@ static bool leave_out_option(struct check_case *which, size_t k)
 
 #define WAYS (CUTS * SIZES_MOST + OPTIONS_MOST)
 
-/* The kth way to make a case smaller: halves of all sizes, for what is large takes long, then options, then less of each size.
+#define FIRST_OPTION (2 * SIZES_MOST)
+
+/* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then options, then less of
+ * each size.
  * What comes out is what the description says that is printed. False where that changes nothing, or is no case. */
 static bool simplify(const struct check_case *which, size_t k, struct check_case *out)
 {
     struct check_case smaller = *which;
-    const bool is_option = k >= SIZES_MOST && k < SIZES_MOST + OPTIONS_MOST;
-    const size_t place = k < SIZES_MOST ? k : k - OPTIONS_MOST;
-    const bool is_changed = is_option ? leave_out_option(&smaller, k - SIZES_MOST)
+    const bool is_option = k >= FIRST_OPTION && k < FIRST_OPTION + OPTIONS_MOST;
+    const size_t place = k < FIRST_OPTION ? k : k - OPTIONS_MOST;
+    const bool is_changed = is_option ? leave_out_option(&smaller, k - FIRST_OPTION)
                                       : cut(&smaller, place % SIZES_MOST, divisors[place / SIZES_MOST]);
     return is_changed && read_back(&smaller, out) &&
            (!out->variant.odd_in || odd_is_defined(out->operation, &out->variant));
