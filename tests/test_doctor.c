@@ -119,6 +119,29 @@ START_TEST(one_driver_may_be_named)
 }
 END_TEST
 
+/* Takes the value; NULL is none. */
+static void put_back(const char *variable, char *value)
+{
+    ck_assert_int_eq(value ? setenv(variable, value, 1) : unsetenv(variable), 0);
+    free(value);
+}
+
+START_TEST(drivers_are_looked_for_where_the_loader_does)
+{
+    const char *const named = getenv("OCL_ICD_VENDORS"), *const path = getenv("OPENCL_VENDOR_PATH");
+    char *const vendors_before = named ? strdup(named) : NULL, *const path_before =
+                                                                   path ? strdup(path) : NULL;
+    ck_assert_int_eq(setenv("OCL_ICD_VENDORS", "/first", 1) | setenv("OPENCL_VENDOR_PATH", "/second", 1), 0);
+    ck_assert_str_eq(loader_vendors(), "/first");
+    setenv("OCL_ICD_VENDORS", "", 1);
+    ck_assert_str_eq(loader_vendors(), "/second");
+    unsetenv("OPENCL_VENDOR_PATH");
+    ck_assert_str_eq(loader_vendors(), "/etc/OpenCL/vendors");
+    put_back("OCL_ICD_VENDORS", vendors_before);
+    put_back("OPENCL_VENDOR_PATH", path_before);
+}
+END_TEST
+
 START_TEST(this_machine_has_a_driver_and_a_platform)
 {
     struct findings findings = {0};
@@ -243,6 +266,7 @@ int main(void)
     tcase_add_test(loader, no_driver_is_told_with_what_to_install);
     tcase_add_test(loader, what_cannot_be_looked_at_is_told_with_the_reason);
     tcase_add_test(loader, one_driver_may_be_named);
+    tcase_add_test(loader, drivers_are_looked_for_where_the_loader_does);
     tcase_add_test(loader, this_machine_has_a_driver_and_a_platform);
     tcase_add_test(loader, a_node_that_may_not_be_opened_names_the_group_to_join);
     tcase_add_test(loader, no_node_is_no_fault);

@@ -62,6 +62,13 @@ static const char *name_of(cl_int code)
 
 /* ---- drivers ---- */
 
+/* The second variable is ocl-icd's own (man 7 libOpenCL), the first all loaders'. */
+const char *loader_vendors(void)
+{
+    const char *const vendors = getenv("OCL_ICD_VENDORS"), *const path = getenv("OPENCL_VENDOR_PATH");
+    return vendors && *vendors ? vendors : path && *path ? path : VENDORS;
+}
+
 /* How many platforms a driver offers; its status. */
 static cl_int platforms_of(void *library, cl_uint *count)
 {
@@ -279,8 +286,7 @@ static void examine_platforms(finding_heard hear, void *user)
 
 void clm_examine_loader(void (*on_finding)(void *user, const struct clm_finding *finding), void *user)
 {
-    const char *const vendors = getenv("OCL_ICD_VENDORS");
-    loader_examine_drivers(vendors && *vendors ? vendors : VENDORS, on_finding, user);
+    loader_examine_drivers(loader_vendors(), on_finding, user);
     loader_examine_nodes(NODES, on_finding, user);
     examine_platforms(on_finding, user);
 }
