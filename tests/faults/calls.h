@@ -80,6 +80,7 @@
          (int directory, const char *path, struct dirent64 ***out, int (*takes)(const struct dirent64 *),    \
           int (*order)(const struct dirent64 **, const struct dirent64 **)),                                 \
          (directory, path, out, takes, order), KIND_FILE, (errno = FILE_ERROR, -1))                          \
+    CALL(int, dladdr, (const void *address, Dl_info *out), (address, out), KIND_QUIET, 0)                    \
     CALL(void *, dlopen, (const char *path, int flags), (path, flags), KIND_QUIET,                           \
          __real_dlopen("/a library that is not there", flags))                                               \
     CALL(void *, dlsym, (void *library, const char *name), (library, name), KIND_QUIET,                      \
