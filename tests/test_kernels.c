@@ -202,7 +202,7 @@ static void expect_noticed(const struct broken_line *line)
     struct clm_backend *const backend = open_with_kernels(directory, provider_of(line));
     char what[256];
     snprintf(what, sizeof what, "%s: %s", line->file, line->from);
-    const struct verdict verdict = verify(backend);
+    const struct verdict verdict = verify_operation(backend, line->operation);
     expect_named(&verdict, line->operation, line->also, what);
     clm_backend_close(backend);
     test_directory_remove(directory);

@@ -21,14 +21,31 @@ void verdict_hear(void *user, const struct clm_check *check)
         snprintf(verdict->failed[verdict->failures++], 64, "%s", check->operation);
 }
 
+static bool add_checks(struct clm_backend *backend, enum clm_verify_extent extent, const char *only,
+                       struct verdict *verdict)
+{
+    struct clm_error error = {0};
+    bool passed = false;
+    const struct clm_verify_options options = {
+        .extent = extent, .only = only, .seed = 1, .on_check = verdict_hear, .user = verdict};
+    if (clm_verify(backend, &options, &passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return passed;
+}
+
 struct verdict verify(struct clm_backend *backend)
 {
     struct verdict verdict = {0};
-    struct clm_error error = {0};
-    const struct clm_verify_options options = {.seed = 1, .on_check = verdict_hear, .user = &verdict};
-    if (clm_verify(backend, &options, &verdict.passed, &error) != CLM_OK)
-        ck_abort_msg("%s", error.message);
+    verdict.passed = add_checks(backend, CLM_VERIFY_STANDARD, NULL, &verdict);
     ck_assert_int_eq(verdict.passed, verdict.failures == 0);
+    return verdict;
+}
+
+struct verdict verify_operation(struct clm_backend *backend, const char *operation)
+{
+    struct verdict verdict = {0};
+    const bool passed = add_checks(backend, CLM_VERIFY_STANDARD, operation, &verdict);
+    verdict.passed = add_checks(backend, CLM_VERIFY_QUICK, NULL, &verdict) && passed;
     return verdict;
 }
 

@@ -21,6 +21,9 @@ void verdict_hear(void *user, const struct clm_check *check);
 
 struct verdict verify(struct clm_backend *backend);
 
+/* All checks of the operation, and a quick look at all others: a third of the time. */
+struct verdict verify_operation(struct clm_backend *backend, const char *operation);
+
 /* Fails unless `operation` was named, and nothing else but steps that contain it, and what begins with `also`. */
 void expect_named(const struct verdict *verdict, const char *operation, const char *also, const char *what);
 
