@@ -1021,7 +1021,8 @@ START_TEST(every_shape_is_read_as_it_is_printed)
         const struct variant *const a = &which->variant, *const b = &again.variant;
         if (which->operation) {
             variant_describe(again.operation, b, reprinted.shape);
-            ck_assert(a->odd_in == b->odd_in && a->fill == b->fill && a->seed == b->seed && a->act == b->act);
+            ck_assert(a->odd_in == b->odd_in && a->odd_place == b->odd_place && a->fill == b->fill &&
+                      a->seed == b->seed && a->act == b->act);
             ck_assert(a->is_bytes == b->is_bytes && a->is_ordered == b->is_ordered);
             ck_assert(a->has_mask == b->has_mask && a->momentum == b->momentum && a->l2 == b->l2);
         } else {
@@ -1046,6 +1047,7 @@ START_TEST(shapes_that_are_none_are_refused)
         {"linear_forward", "B=99999999999999999999 I=33 O=65"},
         {"linear_forward", "B=1 I=100000 O=100000"},
         {"softmax", "B=7 C=10, 3 in Z"},
+        {"softmax", "B=7 C=10, NaN in Z at top"},
         {"gather", "N=40 B=31 I=33 first=10"},
         {"gather", "N=40 B=31 I=33 first=0 bytes, Inf in values"},
         {"gather_augmented", "N=40 B=33 3x9x5 first=0 bytes flip, NaN in values"},

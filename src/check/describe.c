@@ -67,6 +67,9 @@ static void describe_dimensions(enum dimensions dimensions, const struct variant
     }
 }
 
+static const char *const places[PLACE_COUNT] = {"", " at top-left", " at top-right", " at bottom-left",
+                                                " at bottom-right"};
+
 static const char *odd_name(double odd)
 {
     return isnan(odd) ? "NaN" : odd > 0 ? "Inf" : "-Inf";
@@ -83,10 +86,11 @@ void variant_describe(const struct operation *operation, const struct variant *v
         snprintf(momentum, sizeof momentum, " momentum=%g", v->momentum);
     if (v->l2 != 0)
         snprintf(l2, sizeof l2, " l2=%g", v->l2);
-    const int length = snprintf(
-        text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s%s%s%s", shape, v->act == ACTIVATION_RELU ? " relu" : "",
-        v->has_mask ? " mask" : "", momentum, l2, fill ? " " : "", fill ? fill : "", v->odd_in ? ", " : "",
-        v->odd_in ? odd_name(v->odd) : "", v->odd_in ? " in " : "", v->odd_in ? v->odd_in : "");
+    const int length =
+        snprintf(text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s%s%s%s%s", shape,
+                 v->act == ACTIVATION_RELU ? " relu" : "", v->has_mask ? " mask" : "", momentum, l2,
+                 fill ? " " : "", fill ? fill : "", v->odd_in ? ", " : "", v->odd_in ? odd_name(v->odd) : "",
+                 v->odd_in ? " in " : "", v->odd_in ? v->odd_in : "", v->odd_in ? places[v->odd_place] : "");
     if (length >= (int)SHAPE_TEXT_MAX)
         memcpy(text + SHAPE_TEXT_MAX - 4, "...", 4);
 }
@@ -157,12 +161,25 @@ static bool parse_word(const char *word, struct variant *v)
     return true;
 }
 
+/* " at top-left" at the end of `text`, which is cut off. */
+static enum place parse_place(char *text)
+{
+    char *const at = strstr(text, " at ");
+    for (int place = 1; at && place < PLACE_COUNT; place++)
+        if (!strcmp(at, places[place])) {
+            *at = '\0';
+            return (enum place)place;
+        }
+    return PLACE_ANY;
+}
+
 /* ", NaN in next X" at the end of `text`, which is cut off. */
 static bool parse_odd(const struct operation *operation, char *text, struct variant *v)
 {
     char *const at = strstr(text, " in ");
     if (!at)
         return true;
+    v->odd_place = parse_place(at);
     for (const char *const *input = operation->inputs; *input; input++)
         if (!strcmp(at + 4, *input))
             v->odd_in = *input;

@@ -70,6 +70,24 @@ static double guard_of(const struct operand *operand, size_t i)
     return operand->role == ROLE_INPUT ? NAN : -1e30f * (float)(1 + i % 7);
 }
 
+/* Corners are where tiles are cut off. */
+static size_t place_in(struct problem *problem, const struct bounded *matrix)
+{
+    const size_t rows = matrix->rows, columns = matrix->columns;
+    switch (problem->odd_place) {
+    case PLACE_TOP_LEFT:
+        return 0;
+    case PLACE_TOP_RIGHT:
+        return columns - 1;
+    case PLACE_BOTTOM_LEFT:
+        return (rows - 1) * columns;
+    case PLACE_BOTTOM_RIGHT:
+        return rows * columns - 1;
+    default:
+        return philox_below(&problem->random, (uint32_t)(rows * columns));
+    }
+}
+
 static void fill_operand(struct problem *problem, struct operand *operand, enum fill fill)
 {
     struct bounded *const expected = &operand->expected;
@@ -83,7 +101,7 @@ static void fill_operand(struct problem *problem, struct operand *operand, enum 
         for (size_t i = 0; i < count; i++)
             operand->before[i] = draw(problem, fill);
     if (problem->odd_in && operand->role != ROLE_OUTPUT && !strcmp(operand->name, problem->odd_in))
-        operand->before[philox_below(&problem->random, (uint32_t)count)] = problem->odd;
+        operand->before[place_in(problem, expected)] = problem->odd;
     memcpy(expected->value, operand->before, count * sizeof *expected->value);
     for (size_t i = count; i < count + problem->guard_rows * expected->columns; i++)
         operand->before[i] = guard_of(operand, i);

@@ -35,6 +35,8 @@ enum fill {
     FILL_PERMUTATION, /* each number below the count once */
 };
 
+enum place { PLACE_ANY, PLACE_TOP_LEFT, PLACE_TOP_RIGHT, PLACE_BOTTOM_LEFT, PLACE_BOTTOM_RIGHT, PLACE_COUNT };
+
 struct operand {
     const char *name;
     enum role role;
@@ -46,8 +48,9 @@ struct operand {
 struct problem {
     struct clm_backend *device, *reference; /* no reference: nothing is judged */
     struct philox random;
-    const char *odd_in; /* an operand that gets one `odd`, somewhere, or NULL */
+    const char *odd_in; /* an operand that gets one `odd`, or NULL */
     double odd;         /* NaN, or an infinity */
+    enum place odd_place;
     size_t classes;
     size_t guard_rows; /* behind each operand */
     struct operand operands[OPERANDS_MAX];

@@ -44,6 +44,7 @@ static void draw_odd(struct philox *random, const struct operation *operation, s
     struct variant odd = *v;
     odd.odd = odds[which];
     odd.odd_in = operation->inputs[input];
+    odd.odd_place = (enum place)philox_below(random, PLACE_COUNT);
     if (odd_is_defined(operation, &odd))
         *v = odd;
 }
