@@ -777,6 +777,8 @@ static clm_status xent_counts_one_more(struct clm_backend *be, const struct tens
     return status;
 }
 
+#define EXTREME_STEPS "33-65-10 B=31 N=40 x1 momentum=0 l2=0 floats extreme"
+
 /* Where logits are of ±1e4, or sums of products of such, and their errors of thousands, too. */
 START_TEST(mistakes_among_large_logits_are_noticed)
 {
@@ -784,7 +786,9 @@ START_TEST(mistakes_among_large_logits_are_noticed)
                                            {"softmax_xent", "B=33 C=10 wide"},
                                            {"linear_softmax_backward", "B=33 I=31 O=10 mask extreme"},
                                            {"linear_softmax_backward", "B=7 I=784 O=13 mask wide"},
-                                           {"linear_softmax_backward", "B=8 I=1000 O=2 mask extreme"}};
+                                           {"linear_softmax_backward", "B=8 I=1000 O=2 mask extreme"},
+                                           {"training_steps", EXTREME_STEPS}};
+
     static const struct {
         const char *what;
         clm_status (*softmax_xent)(struct clm_backend *be, const struct tensor *Z,
@@ -999,6 +1003,50 @@ START_TEST(bits_that_change_from_run_to_run_fail)
 }
 END_TEST
 
+/* ---- mistakes that no weight shows ---- */
+
+#define STEPS "13-11-5 B=8 N=20 x2 momentum=0.9 l2=0"
+static const size_t last_call = 2 * 2 * 3; /* layers, epochs, batches: the first layer's last step */
+static size_t calls;
+
+static clm_status step_spoils_the_last_velocity(struct clm_backend *be, const struct tensor *dZ,
+                                                const struct tensor *X, struct linear *layer,
+                                                const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    if (++calls == last_call)
+        *element(&layer->W_velocity, count_of(&layer->W_velocity) - 1) += 1e-3f;
+    return status;
+}
+
+static clm_status step_forgets_the_last_bias_velocity(struct clm_backend *be, const struct tensor *dZ,
+                                                      const struct tensor *X, struct linear *layer,
+                                                      const struct step *step, struct clm_error *e)
+{
+    const float before = *element(&layer->b_velocity, 0);
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    if (++calls == last_call)
+        *element(&layer->b_velocity, 0) = before;
+    return status;
+}
+
+START_TEST(velocities_are_judged_after_the_last_step)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    ck_assert_uint_eq(check_shape(backend, "training_steps", STEPS, 1).failed.shape[0], 0);
+    for (int is_bias = 0; is_bias < 2; is_bias++) {
+        calls = 0;
+        spoilt.linear_backward_update =
+            is_bias ? step_forgets_the_last_bias_velocity : step_spoils_the_last_velocity;
+        const struct last_check last = check_shape(backend, "training_steps", STEPS, 1);
+        ck_assert(last.failed.error_over_bound > 1);
+        ck_assert_ptr_nonnull(strstr(last.failed.detail, is_bias ? "layers.0.bias velocity[0,0]"
+                                                                 : "layers.0.weight velocity[10,12]"));
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
 /* What each case prints is what makes it again. */
 START_TEST(every_shape_is_read_as_it_is_printed)
 {
@@ -1029,6 +1077,8 @@ START_TEST(every_shape_is_read_as_it_is_printed)
             steps_describe(&again.steps, &reprinted);
             ck_assert_mem_eq(which->steps.widths, again.steps.widths, sizeof again.steps.widths);
             ck_assert_uint_eq(which->steps.seed, again.steps.seed);
+            ck_assert(which->steps.is_float == again.steps.is_float &&
+                      which->steps.is_extreme == again.steps.is_extreme);
         }
         ck_assert_str_eq(printed.shape, reprinted.shape);
     }
@@ -1056,6 +1106,7 @@ START_TEST(shapes_that_are_none_are_refused)
         {"softmin", "B=7 C=10"},
         {"update", "O=65 I=33 momentum=2"},
         {"training_steps", "33-10 B=3 N=4 x2 momentum=0 l2=0 more"},
+        {"training_steps", "33-10 B=3 N=4 x2 momentum=0 l2=0 extreme"},
     };
     struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -1283,6 +1334,7 @@ int main(void)
     tcase_add_loop_test(bounding, what_is_right_passes_whatever_the_seed, 0, 3);
     tcase_add_test(bounding, what_is_no_bound_passes_nothing);
     tcase_add_test(bounding, a_check_that_is_wrong_says_so);
+    tcase_add_test(bounding, velocities_are_judged_after_the_last_step);
     tcase_add_test(bounding, mistakes_among_large_logits_are_noticed);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);
     tcase_add_test(gradients, wrong_gradients_are_noticed);

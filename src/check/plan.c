@@ -62,6 +62,21 @@ static const struct step_case trainings[] = {
     {{129, 127, 10}, 40, 32, 2, 0.9, 0},
     {{7, 2}, 9, 4, 2, 0, 0.01},
     {.widths = {48, 33, 10}, .rows = 40, .batch = 32, .epochs = 2, .momentum = 0.9, .is_augmented = true},
+    {.widths = {65, 33, 10},
+     .rows = 40,
+     .batch = 31,
+     .epochs = 2,
+     .momentum = 0.9,
+     .l2 = 0.01,
+     .is_float = true},
+    {.widths = {33, 65, 10}, .rows = 40, .batch = 31, .epochs = 1, .is_float = true, .is_extreme = true},
+    {.widths = {33, 10},
+     .rows = 20,
+     .batch = 8,
+     .epochs = 2,
+     .momentum = 0.9,
+     .is_float = true,
+     .is_extreme = true},
 };
 
 /* Outputs of a million elements, one of which may be wrong. */

@@ -131,6 +131,8 @@ static void sweep_nets(struct plan *plan, struct philox *random)
         net.rows = net.batch * (1 + philox_below(random, 3)) + philox_below(random, (uint32_t)net.batch);
         net.momentum = philox_below(random, 2) ? 0.9 : 0;
         net.l2 = philox_below(random, 2) ? 0.001 : 0;
+        net.is_float = i % 3 == 0;
+        net.is_extreme = i % 6 == 0;
         plan_steps(plan, &net);
     }
 }
