@@ -477,6 +477,7 @@ struct clm_check {
         error_over_bound; /* the worst element's |got - reference| / bound; NaN or Inf where it got those */
     bool passed;          /* error_over_bound <= 1, and nothing written outside */
     char detail[256];     /* of what failed: which element is what, and what is right; else empty */
+    bool is_error;        /* it ended with an error instead of a result, which `detail` begins with */
     char smallest[128];   /* of what failed: the smallest shape found that fails, too */
     bool has_products;    /* a provider of products has a part in it */
     size_t number, of;    /* this check's, from 1, and how many there are */
@@ -488,12 +489,17 @@ enum clm_verify_extent {
     CLM_VERIFY_FULL, /* STANDARD and a sweep of random shapes, contents and nets; each three times, with the same bits */
 };
 
+/* Operations by who computes them: a provider of products has a part in some, and one kernel for all does the others. */
+enum clm_verify_part { CLM_VERIFY_ALL, CLM_VERIFY_PRODUCTS, CLM_VERIFY_SHARED };
+
 struct clm_verify_options {
     enum clm_verify_extent extent;
-    uint64_t seed;      /* of contents and of the sweep */
-    const char *only;   /* an operation, by a check's name of it; NULL: all */
-    const char *shape;  /* of `only`: a check's shape, for that check alone; NULL: all */
-    bool products_only; /* leave out what no provider of products has a part in */
+    enum clm_verify_part part;
+    uint64_t seed;     /* of contents and of the sweep */
+    const char *only;  /* an operation, by a check's name of it; NULL: all */
+    const char *shape; /* of `only`: a check's shape, for that check alone; NULL: all */
+    /* How long to look for smaller shapes that fail as well, of each operation; 0: not at all. */
+    double shrink_seconds;
     /* Leave out what would take longer, or a twentieth of it once that time is up, judged by the fastest check so far: for
      * simulators, on which a large product takes hours. 0: nothing. *left_out (may be NULL) is how many that were. */
     double seconds_most;
@@ -503,7 +509,8 @@ struct clm_verify_options {
 };
 
 /* Operations of `backend`, and whole training steps, against the reference under derived bounds; every element of every
- * output is compared. *passed is whether all passed. A failed check is not an error; an operation or shape that is none is
+ * output is compared. *passed is whether all passed. A failed check is not an error, not even where an operation fails with one:
+ * the others are checked still, unless the device answers no more. An operation or shape that is none is
  * CLM_ERROR_ARGUMENT. */
 CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_options *options,
                                      bool *passed, struct clm_error *error);

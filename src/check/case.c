@@ -2,14 +2,11 @@
 
 #include "base/clock.h"
 #include "base/size.h"
+#include "check/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SHRINK_SECONDS   20.0
-#define WAYS_OF_VARIANTS 21 /* to make one simpler */
-#define WAYS_OF_STEPS    8
 
 const char *case_name(const struct check_case *which)
 {
@@ -54,30 +51,124 @@ clm_status case_run(struct clm_backend *device, struct clm_backend *reference, c
                : steps_check(device, reference, &which->steps, repeats, check, error);
 }
 
+bool case_device_answers(struct clm_backend *device)
+{
+    const double sent = 1;
+    double got = 0;
+    struct tensor one = {0};
+    const bool answers = tensor_create(device, TENSOR_REAL, 1, 1, &one, NULL) == CLM_OK &&
+                         doubles_write(device, &one, &sent, NULL) == CLM_OK &&
+                         doubles_read(device, &one, &got, NULL) == CLM_OK && got == sent;
+    tensor_free(device, &one);
+    return answers;
+}
+
 /* ---- shrinking ---- */
 
-static bool halve(size_t *size)
+static void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX])
 {
-    const bool is_larger = *size > 1;
-    *size /= is_larger ? 2 : 1;
-    return is_larger;
+    struct clm_check check;
+    if (which->operation) {
+        variant_describe(which->operation, &which->variant, shape);
+        return;
+    }
+    steps_describe(&which->steps, &check);
+    memcpy(shape, check.shape, SHAPE_TEXT_MAX);
 }
 
-static bool take_a_quarter(size_t *size)
+/* The case that its description says; false where there is none such. */
+static bool read_back(const struct check_case *which, struct check_case *out)
 {
-    const size_t quarter = *size / 4;
-    *size -= quarter;
-    return quarter > 0;
+    char shape[SHAPE_TEXT_MAX];
+    case_describe(which, shape);
+    return case_parse(case_name(which), shape, which->operation ? which->variant.seed : which->steps.seed,
+                      out, NULL) == CLM_OK;
 }
 
-static bool decrease(size_t *size)
+/* ---- sizes ---- */
+
+#define SIZES_MOST (STEPS_WIDTHS_MAX + 3)
+
+/* Sizes of a case that may become smaller, the first `from_zero` of them down to 0, the others to 1. */
+struct sizes {
+    size_t *at[SIZES_MOST];
+    size_t count, from_zero;
+};
+
+static void add_size(struct sizes *sizes, size_t *size)
 {
-    const bool is_larger = *size > 1;
-    *size -= is_larger;
-    return is_larger;
+    sizes->at[sizes->count++] = size;
 }
+
+static struct sizes sizes_of_variant(enum dimensions dimensions, struct variant *v)
+{
+    struct sizes sizes = {0};
+    const bool is_picture = dimensions == DIMENSIONS_PICTURES;
+    if (is_picture) {
+        add_size(&sizes, &v->augmentation.changes.shift);
+        add_size(&sizes, &v->augmentation.changes.cutout);
+    }
+    if (is_picture || dimensions == DIMENSIONS_BATCH) {
+        add_size(&sizes, &v->first);
+        sizes.from_zero = sizes.count;
+    }
+    if (dimensions != DIMENSIONS_WEIGHTS)
+        add_size(&sizes, &v->B);
+    if (is_picture || dimensions == DIMENSIONS_BATCH)
+        add_size(&sizes, &v->N);
+    if (is_picture) {
+        add_size(&sizes, &v->augmentation.channels);
+        add_size(&sizes, &v->augmentation.height);
+        add_size(&sizes, &v->augmentation.width);
+        return sizes;
+    }
+    if (dimensions != DIMENSIONS_ROWS)
+        add_size(&sizes, &v->I);
+    if (dimensions != DIMENSIONS_BATCH)
+        add_size(&sizes, &v->O);
+    return sizes;
+}
+
+static struct sizes sizes_of(struct check_case *which)
+{
+    if (which->operation)
+        return sizes_of_variant(which->operation->dimensions, &which->variant);
+    struct sizes sizes = {0};
+    for (size_t l = 0; l <= steps_depth(&which->steps); l++)
+        add_size(&sizes, &which->steps.widths[l]);
+    add_size(&sizes, &which->steps.rows);
+    add_size(&sizes, &which->steps.batch);
+    add_size(&sizes, &which->steps.epochs);
+    return sizes;
+}
+
+/* What is taken from a size: at first all of it but the least, then a half and parts that are smaller and smaller, 1 at last. */
+static const size_t divisors[] = {1, 2, 4, 16, SIZE_MAX};
+#define CUTS (sizeof divisors / sizeof *divisors)
+
+/* Takes that part from the kth size; false where it cannot become smaller. */
+static bool cut(struct check_case *which, size_t k, size_t divisor)
+{
+    const struct sizes sizes = sizes_of(which);
+    if (k >= sizes.count)
+        return false;
+    const size_t least = k < sizes.from_zero ? 0 : 1, size = *sizes.at[k];
+    if (size <= least)
+        return false;
+    *sizes.at[k] = size_max(size - size_max(size / divisor, 1), least);
+    return true;
+}
+
+/* ---- options ---- */
 
 static bool clear(double *value)
+{
+    const bool is_set = *value != 0;
+    *value = 0;
+    return is_set;
+}
+
+static bool clear_size(size_t *value)
 {
     const bool is_set = *value != 0;
     *value = 0;
@@ -91,162 +182,134 @@ static bool clear_flag(bool *value)
     return is_set;
 }
 
-static bool halve_rows_of_data(struct variant *v)
-{
-    const size_t before = v->N;
-    v->N = size_max(v->N / 2, v->B + v->first);
-    return v->N < before;
-}
-
-static bool clear_odd(struct variant *v)
-{
-    const bool is_set = v->odd_in;
-    v->odd_in = NULL;
-    return is_set;
-}
-
-static bool clear_size(size_t *size)
-{
-    const bool is_set = *size != 0;
-    *size = 0;
-    return is_set;
-}
-
-static bool clear_activation(struct variant *v)
-{
-    const bool is_set = v->act != ACTIVATION_NONE;
-    v->act = ACTIVATION_NONE;
-    return is_set;
-}
-
-/* The kth way to make a variant simpler; false where that changes nothing. */
-static bool simplify_variant(struct variant *v, int k)
+/* Leaves the kth option of a variant out, the usual content being none; false where that changes nothing. */
+static bool leave_out(struct variant *v, size_t k)
 {
     struct clm_augmentation *const changes = &v->augmentation.changes;
-    const bool is_picture = v->augmentation.width > 0;
+    const struct variant before = *v;
     switch (k) {
     case 0:
-        return halve(&v->B);
+        v->odd_in = NULL;
+        return before.odd_in;
     case 1:
-        return !is_picture && halve(&v->I);
+        v->act = ACTIVATION_NONE;
+        return before.act != ACTIVATION_NONE;
     case 2:
-        return halve(&v->O);
+        v->fill = FILL_NORMAL;
+        return before.fill != FILL_NORMAL;
     case 3:
-        return clear_odd(v);
-    case 4:
-        return clear(&v->l2);
-    case 5:
-        return clear(&v->momentum);
-    case 6:
-        return clear_activation(v);
-    case 7:
-        return clear_flag(&v->has_mask);
-    case 8:
-        return v->first && halve(&v->first);
-    case 9:
-        return v->N && halve_rows_of_data(v);
-    case 10:
-        return take_a_quarter(&v->B);
-    case 11:
-        return !is_picture && take_a_quarter(&v->I);
-    case 12:
-        return take_a_quarter(&v->O);
-    case 13:
-        return decrease(&v->B);
-    case 14:
-        return !is_picture && decrease(&v->I);
-    case 15:
-        return decrease(&v->O);
-    case 16:
-        return clear_flag(&changes->flip);
-    case 17:
         return clear_size(&changes->shift);
-    case 18:
+    case 4:
         return clear_size(&changes->cutout);
-    case 19:
+    case 5:
+        return clear(&v->l2);
+    case 6:
+        return clear(&v->momentum);
+    case 7:
         return clear(&changes->noise);
-    default:
+    case 8:
         return clear(&changes->mixup);
+    case 9:
+        return clear_flag(&changes->flip);
+    case 10:
+        return clear_flag(&v->has_mask);
+    case 11:
+        return clear_flag(&v->is_ordered);
+    default:
+        return clear_flag(&v->is_bytes);
     }
 }
 
-static bool drop_layer(struct step_case *s)
+/* The layer behind the first k + 1 widths; the inputs and classes stay. */
+static bool drop_layer(struct step_case *s, size_t k)
 {
-    const size_t depth = steps_depth(s);
-    if (depth < 2)
+    if (k + 1 >= steps_depth(s))
         return false;
-    memmove(&s->widths[1], &s->widths[2], (STEPS_WIDTHS_MAX - 2) * sizeof *s->widths);
+    memmove(&s->widths[k + 1], &s->widths[k + 2], (STEPS_WIDTHS_MAX - k - 2) * sizeof *s->widths);
     s->widths[STEPS_WIDTHS_MAX - 1] = 0;
     return true;
 }
 
-static bool halve_widths(struct step_case *s)
+/* The next smaller pictures that there are. */
+static bool shrink_pictures(struct step_case *s)
 {
-    bool is_smaller = false;
-    for (size_t l = s->is_augmented ? 1 : 0; l <= steps_depth(s); l++) /* pictures stay */
-        is_smaller = halve(&s->widths[l]) || is_smaller;
-    return is_smaller;
+    const struct step_case before = *s;
+    struct check_case as_written;
+    while (before.is_augmented && --s->widths[0])
+        if (read_back(&(struct check_case){.steps = *s}, &as_written))
+            return true;
+    *s = before;
+    return false;
 }
 
-static bool simplify_steps(struct step_case *s, int k)
+static bool leave_out_of_steps(struct step_case *s, size_t k)
 {
     switch (k) {
     case 0:
-        return halve(&s->epochs);
-    case 1:
-        return drop_layer(s);
-    case 2:
-        return halve_widths(s);
-    case 3:
-        return halve(&s->rows);
-    case 4:
-        return halve(&s->batch);
-    case 5:
         return clear(&s->l2);
-    case 6:
+    case 1:
         return clear(&s->momentum);
+    case 2:
+        return clear_flag(&s->is_augmented);
+    case 3:
+        return shrink_pictures(s);
     default:
-        return decrease(&s->rows);
+        return drop_layer(s, k - 4);
     }
 }
 
-static bool simplify(struct check_case *which, int k)
+/* Options of variants, and of steps the four and each layer between two others. */
+#define OPTIONS_MOST 13
+_Static_assert(4 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
+
+static bool leave_out_option(struct check_case *which, size_t k)
 {
-    return which->operation ? simplify_variant(&which->variant, k) : simplify_steps(&which->steps, k);
+    return which->operation ? leave_out(&which->variant, k) : leave_out_of_steps(&which->steps, k);
 }
 
-clm_status case_shrink(struct clm_backend *device, struct clm_backend *reference,
-                       const struct check_case *which, size_t repeats, char shape[SHAPE_TEXT_MAX],
-                       struct clm_error *error)
+/* ---- the smallest ---- */
+
+#define WAYS (CUTS * SIZES_MOST + OPTIONS_MOST)
+
+#define FIRST_OPTION (2 * SIZES_MOST)
+
+/* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then options, then less of
+ * each size.
+ * What comes out is what the description says that is printed. False where that changes nothing, or is no case. */
+static bool simplify(const struct check_case *which, size_t k, struct check_case *out)
 {
-    const double begin = clock_seconds();
-    const int ways = which->operation ? WAYS_OF_VARIANTS : WAYS_OF_STEPS;
-    struct check_case smallest = *which;
-    struct clm_check check;
-    bool is_smaller = true;
+    struct check_case smaller = *which;
+    const bool is_option = k >= FIRST_OPTION && k < FIRST_OPTION + OPTIONS_MOST;
+    const size_t place = k < FIRST_OPTION ? k : k - OPTIONS_MOST;
+    const bool is_changed = is_option ? leave_out_option(&smaller, k - FIRST_OPTION)
+                                      : cut(&smaller, place % SIZES_MOST, divisors[place / SIZES_MOST]);
+    return is_changed && read_back(&smaller, out) &&
+           (!out->variant.odd_in || odd_is_defined(out->operation, &out->variant));
+}
+
+bool case_shrink(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
+                 size_t repeats, double seconds, char shape[SHAPE_TEXT_MAX])
+{
+    const double end = clock_seconds() + seconds;
+    struct check_case smallest = *which, smaller;
+    bool is_smaller = true, answers = true;
     while (is_smaller) {
         is_smaller = false;
-        for (int k = 0; k < ways && clock_seconds() - begin < SHRINK_SECONDS; k++) {
-            struct check_case smaller = smallest;
-            if (!simplify(&smaller, k))
-                continue;
-            const clm_status status = case_run(device, reference, &smaller, repeats, &check, error);
-            if (status != CLM_OK)
-                return status;
-            if (!check.passed) {
+        for (size_t k = 0; k < WAYS; k++)
+            while (answers && clock_seconds() < end && simplify(&smallest, k, &smaller)) {
+                struct clm_check check;
+                struct clm_error why;
+                const bool has_result =
+                    case_run(device, reference, &smaller, repeats, &check, &why) == CLM_OK;
+                if (has_result && check.passed)
+                    break;
+                answers = has_result || case_device_answers(device);
                 smallest = smaller;
                 is_smaller = true;
-                k--; /* the same way once more */
             }
-        }
     }
-    if (smallest.operation)
-        variant_describe(smallest.operation, &smallest.variant, shape);
-    else {
-        steps_describe(&smallest.steps, &check);
-        memcpy(shape, check.shape, SHAPE_TEXT_MAX);
-    }
-    return CLM_OK;
+    case_describe(&smallest, shape);
+    return answers;
 }
 
 /* ---- a list ---- */

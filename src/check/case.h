@@ -27,11 +27,14 @@ CLM_MUST_CHECK clm_status case_run(struct clm_backend *device, struct clm_backen
                                    const struct check_case *which, size_t repeats, struct clm_check *check,
                                    struct clm_error *error);
 
-/* Of a case that fails: the smallest that still does, by halving a size or leaving an option out, as long as the time for it
- * lasts. `shape` gets the smallest one's. */
-CLM_MUST_CHECK clm_status case_shrink(struct clm_backend *device, struct clm_backend *reference,
-                                      const struct check_case *which, size_t repeats,
-                                      char shape[SHAPE_TEXT_MAX], struct clm_error *error);
+/* Whether the device still does the least that can be asked of it; after an error some never do. */
+bool case_device_answers(struct clm_backend *device);
+
+/* Of a case that fails: the smallest that still does, or ends with an error, by making each of its sizes smaller and leaving
+ * each of its options out, as long as `seconds` last. `shape` gets the smallest one's. False where the device does not answer
+ * any more after the last one. */
+bool case_shrink(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
+                 size_t repeats, double seconds, char shape[SHAPE_TEXT_MAX]);
 
 /* A list that grows; freed by case_list_free. */
 struct case_list {

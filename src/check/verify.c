@@ -14,33 +14,19 @@ struct verification {
     struct clm_backend *device, *reference;
     const struct clm_verify_options *options;
     size_t repeats;
-    char shrunk[OPERATION_COUNT + 1]
-               [sizeof(((struct clm_check *)0)->operation)]; /* names; one case of each */
-    double begin;                                            /* when the first began */
-    double rate; /* the least seconds for a unit of a case's work so far */
+    double shrinking[OPERATION_COUNT +
+                     1]; /* seconds spent on each operation's failures, and on those of steps */
+    double begin;        /* when the first began */
+    double rate;         /* the least seconds for a unit of a case's work so far */
     size_t left_out;
-    bool passed;
-    struct clm_error *error;
+    bool passed, is_lost; /* the device answers no more */
 };
 
 static bool is_wanted(const struct clm_verify_options *options, const struct check_case *which)
 {
     return (!options->only || !strcmp(options->only, case_name(which))) &&
-           (!options->products_only || case_has_products(which));
-}
-
-/* Whether this is the operation's first failure. */
-static bool is_first_failure(struct verification *v, const char *name)
-{
-    for (size_t i = 0; i < sizeof v->shrunk / sizeof *v->shrunk; i++) {
-        if (!strcmp(v->shrunk[i], name))
-            return false;
-        if (!v->shrunk[i][0]) {
-            snprintf(v->shrunk[i], sizeof v->shrunk[i], "%s", name);
-            return true;
-        }
-    }
-    return false;
+           (options->part == CLM_VERIFY_ALL ||
+            case_has_products(which) == (options->part == CLM_VERIFY_PRODUCTS));
 }
 
 /* By itself, or where the time for all is up and it would still take a good part of that again. */
@@ -51,29 +37,61 @@ static bool takes_too_long(const struct verification *v, double expected, double
     return most > 0 && v->rate < INFINITY && expected > (is_time_up ? most / 20 : most);
 }
 
-static clm_status check_one(struct verification *v, const struct check_case *which, size_t number, size_t of)
+/* Its smallest shape that fails, too, as long as the operation's time for that lasts. */
+static void shrink(struct verification *v, const struct check_case *which, struct clm_check *check)
+{
+    double *const spent =
+        &v->shrinking[which->operation ? which->operation - operations_checked : OPERATION_COUNT];
+    const double left = v->options->shrink_seconds - *spent, begin = clock_seconds();
+    if (v->options->shape || left <= 0)
+        return;
+    v->is_lost = !case_shrink(v->device, v->reference, which, v->repeats, left, check->smallest);
+    *spent += clock_seconds() - begin;
+}
+
+/* What the check says where it ended with an error. */
+static void tell_error(struct clm_check *check, const struct clm_error *why)
+{
+    check->is_error = true;
+    check->passed = false;
+    check->error_over_bound = NAN;
+    snprintf(check->detail, sizeof check->detail, "%.255s", why->message);
+}
+
+/* And where it was the last one for that, with others behind it. */
+static void tell_loss(struct clm_check *check, size_t behind)
+{
+    char detail[sizeof check->detail];
+    memcpy(detail, check->detail, sizeof detail);
+    snprintf(check->detail, sizeof check->detail,
+             "%.160s; the device answers no more, so that %zu checks behind it are not made", detail, behind);
+}
+
+static void check_one(struct verification *v, const struct check_case *which, size_t number, size_t of)
 {
     struct clm_check check;
+    struct clm_error why = {0};
     const double begin = clock_seconds(), work = case_work(which);
     if (takes_too_long(v, v->rate * work, begin)) {
         v->left_out++;
-        return CLM_OK;
+        return;
     }
-    clm_status status = case_run(v->device, v->reference, which, v->repeats, &check, v->error);
+    const clm_status status = case_run(v->device, v->reference, which, v->repeats, &check, &why);
     v->rate = fmin(v->rate, (clock_seconds() - begin) / work);
     memcpy(check.smallest, check.shape, sizeof check.smallest);
-    if (status == CLM_OK && !check.passed && v->options->extent == CLM_VERIFY_FULL && !v->options->shape &&
-        is_first_failure(v, check.operation))
-        status = case_shrink(v->device, v->reference, which, v->repeats, check.smallest, v->error);
     if (status != CLM_OK)
-        return status;
+        tell_error(&check, &why);
+    v->is_lost = status != CLM_OK && !case_device_answers(v->device);
+    if (!check.passed && !v->is_lost)
+        shrink(v, which, &check);
+    if (v->is_lost && number < of)
+        tell_loss(&check, of - number);
     check.has_products = case_has_products(which);
     check.number = number;
     check.of = of;
     v->passed = v->passed && check.passed;
     if (v->options->on_check)
         v->options->on_check(v->options->user, &check);
-    return CLM_OK;
 }
 
 /* The cases that are asked for. */
@@ -100,7 +118,7 @@ static clm_status make_plan(const struct clm_verify_options *options, struct cas
             plan.list.cases[kept++] = plan.list.cases[i];
     plan.list.count = kept;
     *out = plan.list;
-    if (plan.status == CLM_OK && !kept && !options->products_only)
+    if (plan.status == CLM_OK && !kept && options->part == CLM_VERIFY_ALL)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
                         "%s: there is no such operation; verify prints their names", options->only);
     return plan.status;
@@ -115,15 +133,14 @@ clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_optio
                              .repeats = options->extent == CLM_VERIFY_FULL ? REPEATS : 1,
                              .begin = clock_seconds(),
                              .rate = INFINITY,
-                             .passed = true,
-                             .error = error};
+                             .passed = true};
     struct case_list list = {0};
     *passed = false;
     clm_status status = make_plan(options, &list, error);
     if (status == CLM_OK)
         status = clm_backend_open(&reference, &v.reference, error);
-    for (size_t i = 0; status == CLM_OK && i < list.count; i++)
-        status = check_one(&v, &list.cases[i], i + 1, list.count);
+    for (size_t i = 0; status == CLM_OK && i < list.count && !v.is_lost; i++)
+        check_one(&v, &list.cases[i], i + 1, list.count);
     clm_backend_close(v.reference);
     case_list_free(&list);
     if (options->left_out)

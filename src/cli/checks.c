@@ -4,29 +4,44 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BUILD       "build" /* in the place of an operation */
+#define LINES_SHOWN 6       /* of an error: its sentence, and what the compiler says */
+
+/* "--device 0:0 --gemm native" */
+static void describe_source(const struct check_source *source, char *text, size_t size)
+{
+    if (!source->about)
+        snprintf(text, size, "--backend %s", source->backend);
+    else
+        snprintf(text, size, "--device %u:%u%s%.63s", source->about->platform, source->about->index,
+                 source->provider ? " --gemm " : "", source->provider ? source->provider : "");
+}
+
 struct repeating repeat_check(const struct check_source *source, const struct clm_check *check)
 {
-    const struct clm_device *const about = clm_backend_about(source->backend);
     struct repeating repeating;
-    char where[128];
-    if (about)
-        snprintf(where, sizeof where, "--device %u:%u --gemm %.63s", about->platform, about->index,
-                 clm_backend_provider(source->backend));
-    else
-        snprintf(where, sizeof where, "--backend %s", clm_backend_name(source->backend));
-    snprintf(repeating.command, sizeof repeating.command,
-             "clmlp verify %s%s --only %s --shape \"%s\" --seed %" PRIu64, where,
-             source->is_full ? " --full" : "", check->operation, check->smallest, source->seed);
+    char where[128], what[256] = "";
+    describe_source(source, where, sizeof where);
+    if (check)
+        snprintf(what, sizeof what, " --only %s --shape \"%s\"", check->operation, check->smallest);
+    snprintf(repeating.command, sizeof repeating.command, "clmlp verify %s%s%s --seed %" PRIu64, where,
+             source->is_full ? " --full" : "", what, source->seed);
     return repeating;
+}
+
+static const char *provider_of(const struct check_source *source)
+{
+    return source->provider ? source->provider : "shared";
 }
 
 void check_list_add(struct check_list *list, const struct check_source *source, const struct clm_check *check)
 {
     json_t *const object = json_pack("{ss ss ss so sb}", "operation", check->operation, "shape", check->shape,
-                                     "provider", clm_backend_provider(source->backend), "error_over_bound",
+                                     "provider", provider_of(source), "error_over_bound",
                                      json_number(check->error_over_bound), "passed", check->passed);
     list->count++;
     list->failures += !check->passed;
+    list->errors += check->is_error;
     if (check->passed && check->error_over_bound > list->worst)
         list->worst = check->error_over_bound;
     if (!check->passed) {
@@ -34,22 +49,77 @@ void check_list_add(struct check_list *list, const struct check_source *source, 
         json_object_put(object, "smallest_shape", json_text(check->smallest));
         json_object_put(object, "repeat", json_text(repeat_check(source, check).command));
     }
+    if (check->is_error)
+        json_object_put(object, "error", json_text(check->detail));
     json_list_add(list->checks, object);
+}
+
+/* Where the lines that are shown of an error end: before an empty one, behind which a kernel's source comes. */
+static size_t length_shown(const char *message)
+{
+    size_t length = 0;
+    for (int line = 0; line < LINES_SHOWN && message[length] && message[length] != '\n'; line++) {
+        length += strcspn(message + length, "\n");
+        length += message[length] == '\n';
+    }
+    return length && message[length - 1] == '\n' ? length - 1 : length;
+}
+
+void check_list_add_error(struct check_list *list, const struct check_source *source,
+                          const struct clm_error *error)
+{
+    char detail[sizeof error->message];
+    json_t *const object = json_pack("{ss ss ss sn sb}", "operation", BUILD, "shape", "", "provider",
+                                     provider_of(source), "error_over_bound", "passed", 0);
+    snprintf(detail, sizeof detail, "%.*s", (int)length_shown(error->message), error->message);
+    list->count++;
+    list->failures++;
+    list->errors++;
+    json_object_put(object, "detail", json_text(detail));
+    json_object_put(object, "error", json_text(error->message));
+    json_object_put(object, "repeat", json_text(repeat_check(source, NULL).command));
+    json_list_add(list->checks, object);
+}
+
+/* Each line behind the indent. */
+static void print_lines(const char *text, size_t length, const char *indent)
+{
+    for (const char *at = text, *const end = text + length; at < end; at += strcspn(at, "\n") + 1) {
+        char line[sizeof(struct printable)];
+        const size_t most = (size_t)(end - at), own = strcspn(at, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)(own < most ? own : most), at);
+        printf("%s%s\n", indent, printable(line).text);
+    }
 }
 
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent)
 {
-    if (check->detail[0])
-        printf("%s%s\n", indent, check->detail);
+    print_lines(check->detail, strlen(check->detail), indent);
     printf("%sagain: %s\n", indent, repeat_check(source, check).command);
 }
 
-json_t *checks_json(const struct clm_device *about, const char *device, const char *backend, bool passed,
-                    json_t *checks)
+void print_error(const struct check_source *source, const struct clm_error *error, const char *indent)
 {
-    json_t *const object =
-        json_pack("{so ss sb ss ss so}", "device", json_text(device), "backend", backend, "passed", passed,
-                  "program", "clmlp", "version", clm_version(), "checks", checks);
+    print_lines(error->message, length_shown(error->message), indent);
+    printf("%sagain: %s\n", indent, repeat_check(source, NULL).command);
+}
+
+/* JSON's integers end at 2^63: larger ones are in words, and exact, too. */
+static json_t *json_seed(uint64_t seed)
+{
+    return seed <= INT64_MAX ? json_integer((json_int_t)seed) : json_sprintf("%" PRIu64, seed);
+}
+
+json_t *report_json(const struct check_report *report)
+{
+    const struct clm_device *const about = report->about;
+    json_t *const arguments = json_array();
+    for (int i = 0; i < report->argc; i++)
+        json_list_add(arguments, json_text(report->argv[i]));
+    json_t *const object = json_pack(
+        "{so ss sb ss ss so ss so so}", "device", json_text(report->device), "backend", report->backend,
+        "passed", report->passed, "program", "clmlp", "version", clm_version(), "arguments", arguments,
+        "extent", report->extent, "seed", json_seed(report->seed), "checks", report->checks);
     if (about && object) {
         json_object_put(object, "driver", json_text(about->driver));
         json_object_put(object, "device_version", json_text(about->version));

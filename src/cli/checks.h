@@ -6,7 +6,9 @@
 
 /* Where checks come from: what their repeating command has to say. */
 struct check_source {
-    const struct clm_backend *backend;
+    const struct clm_device *about; /* NULL where the backend is no OpenCL one */
+    const char *backend;
+    const char *provider; /* of products; NULL where it does not matter which */
     uint64_t seed;
     bool is_full;
 };
@@ -14,11 +16,11 @@ struct check_source {
 /* The checks of a device, or of one of its providers of products. */
 struct check_list {
     json_t *checks;
-    size_t count, failures;
-    double worst; /* of those that passed */
+    size_t count, failures, errors; /* errors are failures, too */
+    double worst;                   /* of those that passed */
 };
 
-/* "clmlp verify --device 0:0 --gemm native --only softmax --shape "B=1 C=2" --seed 1" */
+/* "clmlp verify --device 0:0 --gemm native --only softmax --shape "B=1 C=2" --seed 1"; without a check (NULL) that of all. */
 struct repeating {
     char command[512];
 };
@@ -27,12 +29,27 @@ struct repeating repeat_check(const struct check_source *source, const struct cl
 void check_list_add(struct check_list *list, const struct check_source *source,
                     const struct clm_check *check);
 
+/* A provider that does not even build, or whose checks cannot be made, is a failed check by the name of "build". */
+void check_list_add_error(struct check_list *list, const struct check_source *source,
+                          const struct clm_error *error);
+
 /* What is wrong and how to see it again, below a failed check's line; each line begins with `indent`. */
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent);
+/* Of such an error the first lines, where the compiler says what it minds. */
+void print_error(const struct check_source *source, const struct clm_error *error, const char *indent);
 
-/* The object of a device's checks, which it takes: device, driver, platform, program, and the list. `about` is NULL where the
- * backend is no OpenCL one, whose device's name `device` is. */
-json_t *checks_json(const struct clm_device *about, const char *device, const char *backend, bool passed,
-                    json_t *checks);
+/* What was checked, and how; a backend that is no OpenCL one has no `about`, only its device's name. */
+struct check_report {
+    const struct clm_device *about;
+    const char *device, *backend;
+    const char *extent; /* "standard" */
+    uint64_t seed;
+    int argc;
+    char **argv; /* the program's */
+    bool passed;
+    json_t *checks; /* is taken */
+};
+
+json_t *report_json(const struct check_report *report);
 
 #endif

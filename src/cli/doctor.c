@@ -13,10 +13,12 @@
 #define SECONDS   60 /* of one check; on other than simulators none takes as long */
 
 struct arguments {
+    int argc; /* the program's */
+    char **argv;
     const char *selector, *json;
     bool is_quiet; /* the JSON alone goes to standard output */
     char section[sizeof(((struct clm_finding *)0)->section)];
-    json_t *devices;
+    json_t *findings, *devices;
 };
 
 /* What has come of a provider of products, or of what all of them share. */
@@ -26,8 +28,6 @@ struct part {
     struct clm_check first_failure;
     char operations[NAMES_MAX]; /* that failed */
     size_t left_out;            /* checks that would take too long */
-    bool has_shared_failure;    /* one of them has nothing to do with products */
-    bool is_quiet;
 };
 
 enum verdict { VERDICT_GOOD, VERDICT_USABLE, VERDICT_REFUSED };
@@ -35,11 +35,12 @@ enum verdict { VERDICT_GOOD, VERDICT_USABLE, VERDICT_REFUSED };
 /* A device as it is examined. */
 struct patient {
     const struct clm_device *device;
+    bool is_quiet;
     enum verdict verdict;
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers */
-    char reason[NAMES_MAX + 4096];           /* why it is refused */
-    size_t left_out;                         /* checks */
-    bool is_shared_tested;                   /* what has no products needs only one test */
+    char not_built[NAMES_MAX], not_tried[NAMES_MAX];
+    char reason[NAMES_MAX + 4096]; /* why it is refused */
+    size_t left_out;               /* checks */
     json_t *checks;
 };
 
@@ -96,7 +97,13 @@ static void hear_finding(void *user, const struct clm_finding *finding)
         [CLM_FINDING_GOOD] = "ok ", [CLM_FINDING_NOTE] = "-- ", [CLM_FINDING_BAD] = "BAD"};
     static const char *const colours[] = {
         [CLM_FINDING_GOOD] = GREEN, [CLM_FINDING_NOTE] = "", [CLM_FINDING_BAD] = RED};
+    static const char *const severities[] = {
+        [CLM_FINDING_GOOD] = "good", [CLM_FINDING_NOTE] = "note", [CLM_FINDING_BAD] = "bad"};
     struct arguments *const arguments = user;
+    json_list_add(arguments->findings,
+                  json_pack("{ss ss so so}", "section", finding->section, "severity",
+                            severities[finding->severity], "what", json_text(finding->what), "remedy",
+                            json_text(finding->remedy)));
     if (arguments->is_quiet)
         return;
     if (strcmp(arguments->section, finding->section) != 0)
@@ -119,7 +126,6 @@ static void hear_check(void *user, const struct clm_check *check)
     if (!part->operations[0])
         part->first_failure = *check;
     add_name(part->operations, check->operation);
-    part->has_shared_failure = part->has_shared_failure || !check->has_products;
 }
 
 static double seconds_now(void)
@@ -129,98 +135,145 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static void tell_failure(const struct part *part, const char *name, double seconds)
+{
+    const struct clm_check *const first = &part->first_failure;
+    printf("  %sBAD%s  %-14s %s in %zu of %zu checks: %s  (%.1f s)\n", colour(RED), colour(PLAIN), name,
+           first->is_error ? "FAILS" : "WRONG", part->checks.failures, part->checks.count, part->operations,
+           seconds);
+    if (first->is_error)
+        printf("       %-14s %s %s: ends with an error\n", "", first->operation, first->shape);
+    else
+        printf("       %-14s %s %s: %.4g times its bound\n", "", first->operation, first->shape,
+               first->error_over_bound);
+    print_failure(part->source, first, "                      ");
+}
+
 static void tell_part(const struct part *part, const char *name, double seconds)
 {
-    if (part->is_quiet)
-        return;
     if (part->left_out)
         printf("  --   %-14s so slow here that %zu checks of large matrices were left out; clmlp verify "
                "makes them\n",
                name, part->left_out);
-    if (!part->checks.failures) {
+    if (part->checks.failures)
+        tell_failure(part, name, seconds);
+    else
         printf("  %sok %s  %-14s right in %zu checks, the largest error %.3f of its bound  (%.1f s)\n",
                colour(GREEN), colour(PLAIN), name, part->checks.count, part->checks.worst, seconds);
-        return;
-    }
-    printf("  %sBAD%s  %-14s WRONG in %zu of %zu checks: %s  (%.1f s)\n", colour(RED), colour(PLAIN), name,
-           part->checks.failures, part->checks.count, part->operations, seconds);
-    printf("       %-14s %s %s: %.4g times its bound\n", "", part->first_failure.operation,
-           part->first_failure.shape, part->first_failure.error_over_bound);
-    print_failure(part->source, &part->first_failure, "                      ");
 }
 
-/* One provider of products, and with the first of them what all share. */
-static void examine_provider(struct patient *patient, struct clm_backend *backend, bool is_quiet)
+/* The checks of a provider of products, or of what all of them share (`provider` is NULL). Whether all passed. */
+static bool examine(struct patient *patient, struct clm_backend *backend, const char *provider,
+                    struct part *part)
 {
-    const char *const name = clm_backend_provider(backend);
-    const struct check_source source = {.backend = backend, .seed = SEED};
-    struct part part = {.source = &source, .checks = {.checks = patient->checks}, .is_quiet = is_quiet};
+    const char *const name = provider ? provider : "shared";
+    const struct check_source source = {
+        .about = patient->device, .backend = "opencl", .provider = provider, .seed = SEED};
+    *part = (struct part){.source = &source, .checks = {.checks = patient->checks}};
     const struct clm_verify_options quick = {.extent = CLM_VERIFY_QUICK,
+                                             .part = provider ? CLM_VERIFY_PRODUCTS : CLM_VERIFY_SHARED,
                                              .seed = SEED,
-                                             .products_only = patient->is_shared_tested,
                                              .seconds_most = SECONDS,
-                                             .left_out = &part.left_out,
+                                             .left_out = &part->left_out,
                                              .on_check = hear_check,
-                                             .user = &part};
+                                             .user = part};
     struct clm_error error = {0};
     bool passed = false;
     const double begin = seconds_now();
-    if (clm_verify(backend, &quick, &passed, &error) != CLM_OK) {
-        add_name(patient->wrong, name);
-        snprintf(patient->reason, sizeof patient->reason, "%s", error.message);
-        if (!is_quiet)
-            printf("  %sBAD%s  %-14s fails: %s\n", colour(RED), colour(PLAIN), name, error.message);
-        return;
+    const clm_status status = clm_verify(backend, &quick, &passed, &error);
+    patient->left_out += part->left_out;
+    if (status != CLM_OK) {
+        check_list_add_error(&part->checks, &source, &error);
+        snprintf(part->operations, sizeof part->operations, "its checks cannot be made");
     }
-    patient->is_shared_tested = true;
-    patient->left_out += part.left_out;
-    tell_part(&part, name, seconds_now() - begin);
-    add_name(passed ? patient->right : patient->wrong, name);
-    if (part.has_shared_failure) {
-        patient->verdict = VERDICT_REFUSED;
-        snprintf(patient->reason, sizeof patient->reason, "%s, for which there is no other kernel, wrong",
-                 part.operations);
-    }
+    if (status != CLM_OK && !patient->is_quiet)
+        printf("  %sBAD%s  %-14s fails: %s\n", colour(RED), colour(PLAIN), name, error.message);
+    else if (!patient->is_quiet)
+        tell_part(part, name, seconds_now() - begin);
+    part->source = NULL; /* it ends here */
+    return passed;
 }
 
-/* The device with each provider that --gemm auto may choose there. */
-static void examine_providers(struct patient *patient, const struct clm_backend *first, bool is_quiet)
+static void leave_untried(struct patient *patient, const char *name, const char *why)
 {
-    char address[32];
-    struct clm_backend_options wanted = {
-        .kind = CLM_BACKEND_OPENCL, .device = address, .skip_self_test = true};
-    const char *names[GEMM_NAMES_MAX];
-    const size_t count = clm_gemm_names(first, names, GEMM_NAMES_MAX);
-    snprintf(address, sizeof address, "%u:%u", patient->device->platform, patient->device->index);
-    for (size_t i = 0; i < count; i++) {
-        struct clm_backend *backend = NULL;
-        struct clm_error error = {0};
-        wanted.gemm = names[i];
-        if (clm_gemm_is_slow_to_build(names[i])) {
-            if (!is_quiet)
-                printf("  --   %-14s not tried: it takes long to build, and is used only where clmlp tune "
-                       "found it fastest\n",
-                       names[i]);
-            continue;
-        }
-        if (clm_backend_open(&wanted, &backend, &error) == CLM_OK)
-            examine_provider(patient, backend, is_quiet);
-        else {
-            add_name(patient->wrong, names[i]);
-            if (!is_quiet)
-                printf("  %sBAD%s  %-14s does not start: %s\n", colour(RED), colour(PLAIN), names[i],
-                       error.message);
-        }
+    add_name(patient->not_tried, name);
+    if (!patient->is_quiet)
+        printf("  --   %-14s not tried: %s\n", name, why);
+}
+
+/* One that does not even build is named with what the compiler says. */
+static void examine_provider(struct patient *patient, const char *address, const char *name)
+{
+    const struct clm_backend_options wanted = {
+        .kind = CLM_BACKEND_OPENCL, .device = address, .gemm = name, .skip_self_test = true};
+    struct clm_backend *backend = NULL;
+    struct clm_error error = {0};
+    struct part part;
+    if (clm_backend_open(&wanted, &backend, &error) == CLM_OK) {
+        add_name(examine(patient, backend, name, &part) ? patient->right : patient->wrong, name);
         clm_backend_close(backend);
-    }
-    if (patient->verdict == VERDICT_REFUSED)
         return;
-    if (!patient->right[0]) {
-        patient->verdict = VERDICT_REFUSED;
-        snprintf(patient->reason, sizeof patient->reason, "no provider of products is right (%s)",
-                 patient->wrong);
-    } else
-        patient->verdict = patient->wrong[0] ? VERDICT_USABLE : VERDICT_GOOD;
+    }
+    const struct check_source source = {
+        .about = patient->device, .backend = "opencl", .provider = name, .seed = SEED};
+    struct check_list list = {.checks = patient->checks};
+    add_name(patient->not_built, name);
+    check_list_add_error(&list, &source, &error);
+    if (patient->is_quiet)
+        return;
+    printf("  %sBAD%s  %-14s does not build, or start\n", colour(RED), colour(PLAIN), name);
+    print_error(&source, &error, "                      ");
+}
+
+/* What all providers share, and the device with each that --gemm auto may choose there. */
+static void examine_opened(struct patient *patient, struct clm_backend *opened, const char *address)
+{
+    const char *names[GEMM_NAMES_MAX];
+    const size_t count = clm_gemm_names(opened, names, GEMM_NAMES_MAX);
+    struct part shared;
+    const bool is_right = examine(patient, opened, NULL, &shared);
+    for (size_t i = 0; i < count; i++)
+        if (!is_right)
+            leave_untried(patient, names[i], "what all of them share is wrong");
+        else if (clm_gemm_is_slow_to_build(names[i]))
+            leave_untried(patient, names[i],
+                          "it takes long to build, and is used only where clmlp tune found it fastest");
+        else
+            examine_provider(patient, address, names[i]);
+    patient->verdict = !is_right || !patient->right[0]              ? VERDICT_REFUSED
+                       : patient->wrong[0] || patient->not_built[0] ? VERDICT_USABLE
+                                                                    : VERDICT_GOOD;
+    if (!is_right)
+        snprintf(patient->reason, sizeof patient->reason, "%s, for which there is no other kernel, wrong",
+                 shared.operations);
+    else if (!patient->right[0])
+        snprintf(patient->reason, sizeof patient->reason,
+                 "no provider of products is right (wrong: %s; not built: %s)",
+                 patient->wrong[0] ? patient->wrong : "none",
+                 patient->not_built[0] ? patient->not_built : "none");
+}
+
+/* "native computes wrongly here, clblast does not build" */
+static void tell_unusable(const struct patient *patient)
+{
+    const char *const wrong = patient->wrong, *const not_built = patient->not_built;
+    if (*wrong)
+        printf("%s comput%s wrongly here", wrong, strchr(wrong, ',') ? "e" : "es");
+    if (*not_built)
+        printf("%s%s do%s not build%s", *wrong ? ", " : "", not_built, strchr(not_built, ',') ? "" : "es",
+               *wrong ? "" : " here");
+}
+
+static void tell_good(const struct patient *patient)
+{
+    printf("  verdict: %sgood%s%s. Every operation is right with every provider", colour(GREEN),
+           colour(PLAIN), patient->left_out ? " as far as it was tried" : "");
+    if (patient->not_tried[0])
+        printf(" that was tried; not tried: %s", patient->not_tried);
+    if (patient->left_out)
+        printf("; %zu checks of large matrices were left out", patient->left_out);
+    printf("\n  remedy:  none needed; train with --device %u:%u%s\n\n", patient->device->platform,
+           patient->device->index, patient->left_out ? ", which tries each layer's products first" : "");
 }
 
 static void tell_verdict(const struct patient *patient)
@@ -228,19 +281,12 @@ static void tell_verdict(const struct patient *patient)
     const unsigned platform = patient->device->platform, index = patient->device->index;
     switch (patient->verdict) {
     case VERDICT_GOOD:
-        if (patient->left_out)
-            printf("  verdict: %sgood%s as far as it was tried; %zu checks of large matrices were left out\n",
-                   colour(GREEN), colour(PLAIN), patient->left_out);
-        else
-            printf("  verdict: %sgood%s. Every operation is right with every provider\n", colour(GREEN),
-                   colour(PLAIN));
-        printf("  remedy:  none needed; train with --device %u:%u%s\n\n", platform, index,
-               patient->left_out ? ", which tries each layer's products first" : "");
+        tell_good(patient);
         return;
     case VERDICT_USABLE:
-        printf("  verdict: %susable with %s%s. %s computes wrongly here\n", colour(GREEN), patient->right,
-               colour(PLAIN), patient->wrong);
-        printf("  remedy:  none needed to train: --gemm auto tries products before it uses them and leaves "
+        printf("  verdict: %susable with %s%s. ", colour(GREEN), patient->right, colour(PLAIN));
+        tell_unusable(patient);
+        printf("\n  remedy:  none needed to train: --gemm auto tries products before it uses them and leaves "
                "wrong ones out, "
                "and\n           --gemm refuses them by name. Report it to the driver's makers, with the file "
                "of\n"
@@ -256,88 +302,128 @@ static void tell_verdict(const struct patient *patient)
     }
 }
 
-/* Opens the device, which builds every kernel that is not a provider's. */
-static clm_status open_first(const struct clm_device *device, struct clm_backend **out,
-                             struct clm_error *error)
+/* Opens it, which builds every kernel that is not a provider's. */
+static void examine_from_the_start(struct patient *patient)
 {
     char address[32];
-    const struct clm_backend_options first = {
-        .kind = CLM_BACKEND_OPENCL, .device = address, .gemm = "default", .skip_self_test = true};
-    snprintf(address, sizeof address, "%u:%u", device->platform, device->index);
-    return clm_backend_open(&first, out, error);
+    const struct clm_backend_options any = {
+        .kind = CLM_BACKEND_OPENCL, .device = address, .skip_self_test = true};
+    struct clm_backend *backend = NULL;
+    struct clm_error error = {0};
+    snprintf(address, sizeof address, "%u:%u", patient->device->platform, patient->device->index);
+    const double begin = seconds_now();
+    clm_status status = CLM_OK;
+    if (patient->device->reason[0]) { /* it does not tell of itself what has to be known */
+        status = CLM_ERROR_DEVICE;
+        snprintf(error.message, sizeof error.message, "%s", patient->device->reason);
+    } else
+        status = clm_backend_open(&any, &backend, &error);
+    if (status != CLM_OK) {
+        patient->verdict = VERDICT_REFUSED;
+        snprintf(patient->reason, sizeof patient->reason, "%s", error.message);
+        if (!patient->is_quiet)
+            printf("  %sBAD%s  it does not open, or its compiler fails\n", colour(RED), colour(PLAIN));
+        return;
+    }
+    if (!patient->is_quiet)
+        printf("  %sok %s  %-14s builds the kernels that all providers share  (%.1f s)\n", colour(GREEN),
+               colour(PLAIN), "compiler", seconds_now() - begin);
+    examine_opened(patient, backend, address);
+    clm_backend_close(backend);
+}
+
+static json_t *patient_json(const struct arguments *arguments, const struct patient *patient)
+{
+    static const char *const verdicts[] = {
+        [VERDICT_GOOD] = "good", [VERDICT_USABLE] = "usable", [VERDICT_REFUSED] = "refused"};
+    const struct check_report report = {.about = patient->device,
+                                        .device = patient->device ? patient->device->name : "",
+                                        .backend = "opencl",
+                                        .extent = "quick",
+                                        .seed = SEED,
+                                        .argc = arguments->argc,
+                                        .argv = arguments->argv,
+                                        .passed = patient->verdict == VERDICT_GOOD,
+                                        .checks = patient->checks};
+    json_t *const object = report_json(&report);
+    json_object_put(object, "verdict", json_string(verdicts[patient->verdict]));
+    json_object_put(object, "right", json_text(patient->right));
+    json_object_put(object, "wrong", json_text(patient->wrong));
+    json_object_put(object, "not_built", json_text(patient->not_built));
+    json_object_put(object, "not_tried", json_text(patient->not_tried));
+    json_object_put(object, "reason", json_text(patient->reason));
+    json_object_put(object, "left_out", json_integer((json_int_t)patient->left_out));
+    json_object_put(object, "findings", json_incref(arguments->findings));
+    return object;
 }
 
 static bool examine_device(struct arguments *arguments, const struct clm_device *device)
 {
-    static const char *const verdicts[] = {
-        [VERDICT_GOOD] = "good", [VERDICT_USABLE] = "usable", [VERDICT_REFUSED] = "refused"};
-    struct patient patient = {.device = device, .checks = json_array()};
-    struct clm_backend *backend = NULL;
-    struct clm_error error = {0};
-    if (!arguments->is_quiet)
+    struct patient patient = {.device = device, .is_quiet = arguments->is_quiet, .checks = json_array()};
+    if (!patient.is_quiet)
         printf("device %u:%u  %s  [%s], driver %s\n", device->platform, device->index,
                printable(device->name).text, device_type_name(device->type), printable(device->driver).text);
-    const double begin = seconds_now();
-    if (open_first(device, &backend, &error) != CLM_OK) {
-        patient.verdict = VERDICT_REFUSED;
-        snprintf(patient.reason, sizeof patient.reason, "%s", error.message);
-        if (!arguments->is_quiet)
-            printf("  %sBAD%s  it does not open, or its compiler fails\n", colour(RED), colour(PLAIN));
-    } else {
-        if (!arguments->is_quiet)
-            printf("  %sok %s  %-14s builds our kernels  (%.1f s)\n", colour(GREEN), colour(PLAIN),
-                   "compiler", seconds_now() - begin);
-        examine_providers(&patient, backend, arguments->is_quiet);
-    }
-    if (!arguments->is_quiet)
+    examine_from_the_start(&patient);
+    if (!patient.is_quiet)
         tell_verdict(&patient);
-    json_t *const object =
-        checks_json(device, device->name, "opencl", patient.verdict == VERDICT_GOOD, patient.checks);
-    json_object_put(object, "verdict", json_string(verdicts[patient.verdict]));
-    json_object_put(object, "right", json_text(patient.right));
-    json_object_put(object, "wrong", json_text(patient.wrong));
-    json_object_put(object, "reason", json_text(patient.reason));
-    json_object_put(object, "left_out", json_integer((json_int_t)patient.left_out));
-    json_list_add(arguments->devices, object);
-    clm_backend_close(backend);
+    json_list_add(arguments->devices, patient_json(arguments, &patient));
     return patient.verdict != VERDICT_REFUSED;
+}
+
+/* The list is of devices: without one, what was found on the way to none is in the place of one without a name. */
+static void record_no_device(struct arguments *arguments, const char *why)
+{
+    struct patient nobody = {.verdict = VERDICT_REFUSED, .checks = json_array()};
+    snprintf(nobody.reason, sizeof nobody.reason, "%s", why);
+    json_list_add(arguments->devices, patient_json(arguments, &nobody));
 }
 
 /* ---- all of them ---- */
 
+/* Why nothing can be trained on, in `why`; CLM_OK where something can. */
+static clm_status judge(const struct arguments *arguments, size_t count, size_t usable, struct clm_error *why)
+{
+    if (usable || why->status != CLM_OK)
+        return why->status;
+    why->status = CLM_ERROR_DEVICE;
+    if (!count && arguments->selector)
+        snprintf(why->message, sizeof why->message,
+                 "--device %s means none of the devices; `clmlp devices' lists them", arguments->selector);
+    else if (!count)
+        snprintf(why->message, sizeof why->message,
+                 "the OpenCL platforms have no device; install your GPU's driver, or pocl-opencl-icd to "
+                 "compute on the CPU, or use --backend blas");
+    else
+        snprintf(why->message, sizeof why->message,
+                 "none of the %zu device%s found can be trained on; use --backend blas, or one of the "
+                 "remedies above",
+                 count, count == 1 ? "" : "s");
+    return why->status;
+}
+
 static int doctor(struct arguments *arguments)
 {
     struct clm_device *devices = NULL;
-    struct clm_error error = {0};
+    struct clm_error why = {0};
     size_t count = 0, usable = 0;
     clm_examine_loader(hear_finding, arguments);
-    const clm_status status = clm_devices_find(arguments->selector, &devices, &count, &error);
+    if (clm_devices_find(arguments->selector, &devices, &count, &why) != CLM_OK)
+        count = 0;
     if (!arguments->is_quiet)
         printf("\n");
     for (size_t d = 0; d < count; d++)
         usable += examine_device(arguments, &devices[d]);
     clm_devices_free(devices);
+    const clm_status status = judge(arguments, count, usable, &why);
+    if (!count)
+        record_no_device(arguments, why.message);
     if (arguments->json && !write_json("doctor", arguments->json, json_incref(arguments->devices)))
         return EXIT_FAILED;
     if (status != CLM_OK)
-        return fail_command("doctor", &error);
-    if (!count && arguments->selector)
-        complain("doctor", "--device %s means none of the devices; `clmlp devices' lists them",
-                 arguments->selector);
-    else if (!count)
-        complain(
-            "doctor",
-            "the OpenCL platforms have no device; install your GPU's driver, or pocl-opencl-icd to compute "
-            "on the CPU, or use --backend blas");
-    else if (!usable)
-        complain(
-            "doctor",
-            "none of the %zu device%s found can be trained on; use --backend blas, or one of the remedies "
-            "above",
-            count, count == 1 ? "" : "s");
-    else if (!arguments->is_quiet)
+        return fail_command("doctor", &why);
+    if (!arguments->is_quiet)
         printf("%zu of %zu device%s can be trained on\n", usable, count, count == 1 ? "" : "s");
-    return usable ? EXIT_DONE : EXIT_FAILED;
+    return EXIT_DONE;
 }
 
 int command_doctor(int argc, char **argv)
@@ -352,9 +438,11 @@ int command_doctor(int argc, char **argv)
                                             "and says what is wrong and what to do. "
                                             "Exit code 0 when at least one device can be trained on, with "
                                             "the providers that are right, else 1."};
-    struct arguments arguments = {.devices = json_array()};
+    struct arguments arguments = {
+        .argc = argc, .argv = argv, .findings = json_array(), .devices = json_array()};
     parse_arguments(&argp, argc, argv, &arguments);
     const int code = doctor(&arguments);
     json_decref(arguments.devices);
+    json_decref(arguments.findings);
     return code;
 }

@@ -6,14 +6,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SHRINK_SECONDS      5 /* on smaller shapes of each operation that fails */
+#define SHRINK_SECONDS_FULL 20
+
 struct arguments {
+    int argc; /* the program's */
+    char **argv;
     struct device_choice device;
     struct clm_verify_options verify;
     const char *json;
     bool is_quiet, is_progress_shown;
     struct check_source source;      /* the provider being checked */
     struct check_list all, provider; /* provider.checks is all.checks */
-    bool passed;
+    struct clm_error error;          /* what ended it before its end */
 };
 
 static bool is_table(const struct arguments *arguments)
@@ -26,7 +31,7 @@ static const struct argp_option options[] = {
     {"full", KEY_FULL, NULL, 0,
      "add random shapes, contents and nets, large products, and kernels that are not chosen by themselves; "
      "run each check "
-     "three times for the same bits, and look for the smallest shape that fails: some minutes",
+     "three times for the same bits, and look longer for the smallest shape that fails: some minutes",
      3},
     {"seed", KEY_SEED, "N", 0, "of the contents, and of what --full draws (default: 1)", 3},
     {"only", KEY_ONLY, "OPERATION", 0, "this operation alone, by the name printed for it", 3},
@@ -45,6 +50,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_FULL:
         arguments->verify.extent = CLM_VERIFY_FULL;
+        arguments->verify.shrink_seconds = SHRINK_SECONDS_FULL;
         return 0;
     case KEY_SEED:
         arguments->verify.seed = read_seed(state, "--seed", text);
@@ -79,7 +85,7 @@ static void show_progress(struct arguments *arguments, const struct clm_check *c
     if (!arguments->is_progress_shown || (is_table(arguments) && !arguments->is_quiet))
         return;
     fprintf(stderr, check->number < check->of ? "\r\033[K%s: %zu of %zu, %s" : "\r\033[K",
-            clm_backend_provider(arguments->source.backend), check->number, check->of, check->operation);
+            arguments->source.provider, check->number, check->of, check->operation);
     fflush(stderr);
 }
 
@@ -94,32 +100,49 @@ static void hear(void *user, const struct clm_check *check)
     if (!is_table(arguments))
         return;
     if (!check->passed) {
-        printf("%s%-24s  %-48s  %11.4g  FAILED%s\n", red, check->operation, check->shape,
-               check->error_over_bound, plain);
+        if (check->is_error)
+            printf("%s%-24s  %-48s  %11s  FAILED%s\n", red, check->operation, check->shape, "error", plain);
+        else
+            printf("%s%-24s  %-48s  %11.4g  FAILED%s\n", red, check->operation, check->shape,
+                   check->error_over_bound, plain);
         print_failure(&arguments->source, check, "    ");
     } else if (!arguments->is_quiet)
         printf("%-24s  %-48s  %11.4f  ok\n", check->operation, check->shape, check->error_over_bound);
+}
+
+/* The next provider's checks follow. */
+static void begin_provider(struct arguments *arguments, const struct clm_backend *backend,
+                           const char *provider)
+{
+    arguments->source = (struct check_source){.about = clm_backend_about(backend),
+                                              .backend = clm_backend_name(backend),
+                                              .provider = provider,
+                                              .seed = arguments->verify.seed,
+                                              .is_full = arguments->verify.extent == CLM_VERIFY_FULL};
+    arguments->provider = (struct check_list){.checks = arguments->all.checks};
+}
+
+static void end_provider(struct arguments *arguments)
+{
+    arguments->all.count += arguments->provider.count;
+    arguments->all.failures += arguments->provider.failures;
+    arguments->all.errors += arguments->provider.errors;
 }
 
 /* All checks with one provider of products. */
 static clm_status verify_provider(struct arguments *arguments, struct clm_backend *backend,
                                   struct clm_error *error)
 {
+    const struct check_list *const done = &arguments->provider;
     bool passed = false;
-    arguments->source = (struct check_source){.backend = backend,
-                                              .seed = arguments->verify.seed,
-                                              .is_full = arguments->verify.extent == CLM_VERIFY_FULL};
-    arguments->provider = (struct check_list){.checks = arguments->all.checks};
+    begin_provider(arguments, backend, clm_backend_provider(backend));
     if (is_table(arguments))
         printf("%s on %s, products by %s, against the reference in double precision\n\n"
                "%-24s  %-48s  error/bound\n",
                clm_backend_name(backend), printable(clm_backend_device(backend)).text,
                clm_backend_provider(backend), "operation", "shape");
     const clm_status status = clm_verify(backend, &arguments->verify, &passed, error);
-    const struct check_list *const done = &arguments->provider;
-    arguments->passed = arguments->passed && passed;
-    arguments->all.count += done->count;
-    arguments->all.failures += done->failures;
+    end_provider(arguments);
     if (status == CLM_OK && is_table(arguments))
         printf("\n%zu checks on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "
                "%.3f of its bound\n\n",
@@ -128,61 +151,110 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
     return status;
 }
 
-/* The same device with each provider that --gemm auto may choose, or with all that run there at all. What has no products is the
- * same with each: once in full is enough. */
-static clm_status verify_all(struct arguments *arguments, const struct clm_backend *first,
-                             struct clm_error *error)
+/* A provider that does not build: a failed check, too. `first` is the same device without it. */
+static void fail_provider(struct arguments *arguments, const struct clm_backend *first, const char *provider,
+                          const struct clm_error *error)
 {
-    struct clm_backend_options wanted = arguments->device.options;
+    begin_provider(arguments, first, provider);
+    check_list_add_error(&arguments->provider, &arguments->source, error);
+    end_provider(arguments);
+    if (!is_table(arguments))
+        return;
+    printf("%s on %s, products by %s: it does not build, or start  FAILED\n", clm_backend_name(first),
+           printable(clm_backend_device(first)).text, provider);
+    print_error(&arguments->source, error, "    ");
+    printf("\n");
+}
+
+/* Opened for each provider that is to be checked, `first` being the device without one. What has no products is the same with
+ * each: once in full is enough. */
+static clm_status verify_opencl(struct arguments *arguments, const struct clm_backend *first,
+                                struct clm_error *error)
+{
+    const struct clm_device *const about = clm_backend_about(first);
     const bool is_full = arguments->verify.extent == CLM_VERIFY_FULL;
-    const char *names[GEMM_NAMES_MAX];
-    const size_t count = clm_gemm_names(is_full ? NULL : first, names, GEMM_NAMES_MAX);
+    struct clm_backend_options wanted = arguments->device.options;
+    const bool is_auto = !wanted.gemm || !strcmp(wanted.gemm, "auto");
+    const char *names[GEMM_NAMES_MAX] = {wanted.gemm};
+    const size_t count = is_auto ? clm_gemm_names(is_full ? NULL : first, names, GEMM_NAMES_MAX) : 1;
+    char address[32]; /* where one provider does not build, the next is not to be tried on another device */
+    snprintf(address, sizeof address, "%u:%u", about->platform, about->index);
+    wanted.device = address;
     clm_status status = CLM_OK;
     for (size_t i = 0, verified = 0; i < count && status == CLM_OK; i++) {
         struct clm_backend *backend = NULL;
         wanted.gemm = names[i];
         status = clm_backend_open(&wanted, &backend, error);
-        if (status == CLM_ERROR_ARGUMENT && is_full) { /* not for this kind of device */
-            status = CLM_OK;
-            continue;
-        }
-        arguments->verify.products_only = is_full && verified++ && !arguments->verify.only;
-        if (status == CLM_OK)
+        if (status == CLM_OK) {
+            const bool is_again = is_full && verified++ && !arguments->verify.only;
+            arguments->verify.part = is_again ? CLM_VERIFY_PRODUCTS : CLM_VERIFY_ALL;
             status = verify_provider(arguments, backend, error);
+        } else if (status == CLM_ERROR_ARGUMENT && is_auto) /* not for this kind of device */
+            status = CLM_OK;
+        else if (status != CLM_ERROR_ARGUMENT) {
+            fail_provider(arguments, first, names[i], error);
+            status = CLM_OK;
+        }
         clm_backend_close(backend);
     }
     return status;
 }
 
-static int summarise(struct arguments *arguments, const struct clm_backend *backend)
+/* Also where it came to an end before anything was checked, and there is no backend. */
+static bool write_report(const struct arguments *arguments, const struct clm_backend *backend)
 {
-    bool is_written = true;
-    if (arguments->json) {
-        json_t *const object =
-            checks_json(clm_backend_about(backend), clm_backend_device(backend), clm_backend_name(backend),
-                        arguments->passed, json_incref(arguments->all.checks));
-        is_written = write_json("verify", arguments->json, object);
-    }
-    if (!arguments->passed)
-        complain("verify", "%s computes wrongly: %zu of %zu checks failed; do not train on it",
-                 printable(clm_backend_device(backend)).text, arguments->all.failures, arguments->all.count);
-    return arguments->passed && is_written ? EXIT_DONE : EXIT_FAILED;
+    static const char *const kinds[] = {
+        [CLM_BACKEND_REFERENCE] = "reference", [CLM_BACKEND_BLAS] = "blas", [CLM_BACKEND_OPENCL] = "opencl"};
+    const char *const selector = arguments->device.options.device;
+    const struct check_report report = {
+        .about = backend ? clm_backend_about(backend) : NULL,
+        .device = backend    ? clm_backend_device(backend)
+                  : selector ? selector
+                             : "auto",
+        .backend = backend ? clm_backend_name(backend) : kinds[arguments->device.options.kind],
+        .extent = arguments->verify.extent == CLM_VERIFY_FULL ? "full" : "standard",
+        .seed = arguments->verify.seed,
+        .argc = arguments->argc,
+        .argv = arguments->argv,
+        .passed = !arguments->all.failures && arguments->error.status == CLM_OK,
+        .checks = json_incref(arguments->all.checks)};
+    json_t *const object = report_json(&report);
+    if (object && arguments->error.status != CLM_OK)
+        json_object_put(object, "error", json_text(arguments->error.message));
+    return write_json("verify", arguments->json, object);
 }
 
+static int summarise(const struct arguments *arguments, const struct clm_backend *backend)
+{
+    const struct check_list *const all = &arguments->all;
+    const bool is_written = !arguments->json || write_report(arguments, backend);
+    if (arguments->error.status != CLM_OK)
+        return fail_command("verify", &arguments->error);
+    if (all->errors)
+        complain("verify", "%s fails: %zu of %zu checks failed, %zu of them with an error",
+                 printable(clm_backend_device(backend)).text, all->failures, all->count, all->errors);
+    else if (all->failures)
+        complain("verify", "%s computes wrongly: %zu of %zu checks failed; do not train on it",
+                 printable(clm_backend_device(backend)).text, all->failures, all->count);
+    return !all->failures && is_written ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* The device is opened as whoever multiplies there: what all providers share builds, or it cannot be used at all. */
 static int verify(struct arguments *arguments)
 {
-    const char *const gemm = arguments->device.options.gemm;
-    const bool is_auto = !gemm || !strcmp(gemm, "auto");
+    struct clm_backend_options first = arguments->device.options;
     struct clm_backend *backend = NULL;
-    struct clm_error error = {0};
-    arguments->device.options.skip_self_test = true;
-    arguments->device.options.gemm = is_auto ? "default" : gemm;
-    if (clm_backend_open(&arguments->device.options, &backend, &error) != CLM_OK)
-        return fail_command("verify", &error);
-    const clm_status status = is_auto && clm_backend_kind(backend) == CLM_BACKEND_OPENCL
-                                  ? verify_all(arguments, backend, &error)
-                                  : verify_provider(arguments, backend, &error);
-    const int code = status == CLM_OK ? summarise(arguments, backend) : fail_command("verify", &error);
+    clm_status status;
+    first.gemm = "auto";
+    first.on_note = NULL;
+    status = clm_backend_open(&first, &backend, &arguments->error);
+    if (status == CLM_OK && clm_backend_kind(backend) == CLM_BACKEND_OPENCL)
+        status = verify_opencl(arguments, backend, &arguments->error);
+    else if (status == CLM_OK)
+        status = verify_provider(arguments, backend, &arguments->error);
+    if (status == CLM_OK)
+        arguments->error = (struct clm_error){0}; /* of a provider, whose failed check it is */
+    const int code = summarise(arguments, backend);
     clm_backend_close(backend);
     return code;
 }
@@ -200,12 +272,14 @@ int command_verify(int argc, char **argv)
                "--gemm names. Prints each check's largest error over its derived "
                "bound; above 1, or NaN, is a failure, below which stands what repeats it. "
                "Exit code 0 when all passed, else 1."};
-    struct arguments arguments = {.device = default_device(),
-                                  .verify = {.seed = 1, .on_check = hear},
+    struct arguments arguments = {.argc = argc,
+                                  .argv = argv,
+                                  .device = default_device(),
+                                  .verify = {.seed = 1, .shrink_seconds = SHRINK_SECONDS, .on_check = hear},
                                   .all = {.checks = json_array()},
-                                  .is_progress_shown = is_terminal(STDERR_FILENO),
-                                  .passed = true};
+                                  .is_progress_shown = is_terminal(STDERR_FILENO)};
     arguments.verify.user = &arguments;
+    arguments.device.options.skip_self_test = true;
     parse_arguments(&argp, argc, argv, &arguments);
     const int code = verify(&arguments);
     json_decref(arguments.all.checks);

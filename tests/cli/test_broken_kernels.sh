@@ -27,20 +27,69 @@ check 'doctor: how to see it again' has_line out 'again: clmlp verify --device .
 cp "$root/kernels/softmax.cl" broken
 unset CLMLP_KERNEL_DIR
 
+# rows mirrored to a wrong place: products have no part in it, and are not charged with it
+sed 's/a.width - 1 - moved_x/a.width - moved_x/' "$root/kernels/augment.cl" >broken/augment.cl
+check 'augment.cl is broken now' [ "$(cmp -s broken/augment.cl "$root/kernels/augment.cl" && echo same)" != same ]
+export CLMLP_KERNEL_DIR="$temporary/broken"
+fails 'can be trained on' doctor --json doctor.json
+check 'doctor: what is shared is wrong' has_line out '^  BAD  shared  *WRONG in .*: gather_augmented  '
+check 'doctor: nothing else is' [ "$(sed -n '/^device/,$p' out | grep -c '^  BAD ')" -eq "$(grep -c '^  BAD  shared ' out)" ]
+check 'doctor: no provider is charged in JSON' has_line doctor.json '"wrong": ""'
+check 'doctor: refused for it' has_line out 'verdict: refused\. gather_augmented, for which there is no other'
+# it comes down to pictures of a line
+fails 'checks failed' verify --only gather_augmented
+check 'verify: the smallest picture' has_line out '^    again: .* --shape "N=[0-9]* B=[1-9] 1x1x[12] first=0 flip" --seed 1$'
+cp "$root/kernels/augment.cl" broken
+unset CLMLP_KERNEL_DIR
+
 # products that are wrong for CPU devices: the others are used
 sed 's/z + load_some(b + n + j, count)/z/' "$root/kernels/gemm_cpu.cl" >broken/gemm_cpu.cl
 export CLMLP_KERNEL_DIR="$temporary/broken"
 run devices
-if grep -q '\[CPU\]' out; then
+has_native=$(grep -m 1 '\[CPU\]' out || true)
+if [ -n "$has_native" ]; then
     succeeds doctor --json doctor.json
     check 'doctor: usable with the others' has_line out 'verdict: usable with clblast.* native computes wrongly here'
     check 'doctor: what is wrong in JSON' has_line doctor.json '"wrong": "native"'
+    check 'doctor: shared is right' has_line out '^  ok   shared  *right in '
     fails 'self-test|native is not used' train --data data --backend opencl --gemm native
     succeeds train --data data --backend opencl --epochs 1 --batch 32
     check 'the wrong provider is named and left out' has_line err 'native is not used on '
 fi
 cp "$root/kernels/gemm_cpu.cl" broken
 unset CLMLP_KERNEL_DIR
+
+# products for CPU devices that do not build: a failed check, with what the compiler says, and the others are tried
+printf '\nno kernel\n' >>broken/gemm_cpu.cl
+export CLMLP_KERNEL_DIR="$temporary/broken"
+if [ -n "$has_native" ]; then
+    succeeds doctor --json doctor.json
+    check 'doctor: what does not build' has_line out '^  BAD  native  *does not build'
+    check 'doctor: what the compiler says' has_line out "^ .*error: .*'no'"
+    check 'doctor: usable with what builds' has_line out 'verdict: usable with clblast. native does not build here$'
+    check 'doctor: what does not build in JSON' has_line doctor.json '"not_built": "native"'
+    check 'doctor: nothing wrong in JSON' has_line doctor.json '"wrong": ""'
+    rm -f verify.json
+    fails 'checks failed, 1 of them with an error' verify --only linear_forward --json verify.json
+    check "verify: what the compiler says" has_line out "^    error: .*'no'"
+    check "verify: clblast is tried" has_line out '^[0-9]* checks on .* \(clblast\): [0-9]* passed, 0 failed'
+    check "verify's JSON: the error" has_line verify.json "\"error\": \".*gemm_cpu.cl .*error: .*'no'"
+    check "verify's JSON: how to see it again" has_line verify.json '"repeat": "clmlp verify --device [0-9:]* --gemm native --seed 1"'
+    check "verify's JSON: clblast's checks" has_line verify.json '"provider": "clblast"'
+    again=$(sed -n 's/^ *again: clmlp //p' out | head -n 1)
+    eval "fails 'checks failed, 1 of them with an error' $again --json verify.json"
+    check "verify's JSON of one provider: the error" has_line verify.json '"error": "'
+fi
+cp "$root/kernels/gemm_cpu.cl" broken
+# right up to 16 outputs
+sed 's/z + load_some(b + n + j, count)/O >= 17 ? z : z + load_some(b + n + j, count)/' "$root/kernels/gemm_cpu.cl" >broken/gemm_cpu.cl
+if [ -n "$has_native" ]; then
+    fails 'checks failed' verify --gemm native --only linear_forward
+    check 'verify: 17 outputs' has_line out '^    again: .* --shape "B=1 I=1 O=17" --seed 1$'
+fi
+cp "$root/kernels/gemm_cpu.cl" broken
+unset CLMLP_KERNEL_DIR
+
 # the sign of the step
 sed 's/w\[i\] - /w[i] + /; s/-= /+= /' "$root/kernels/update.cl" >broken/update.cl
 check 'update.cl is broken now' [ "$(cmp -s broken/update.cl "$root/kernels/update.cl" && echo same)" != same ]

@@ -396,9 +396,20 @@ fi
 vendors=${OCL_ICD_VENDORS-}
 export OCL_ICD_VENDORS=/nonexistent OPENCL_VENDOR_PATH=/nonexistent
 fails 'no OpenCL platform' devices
-fails 'no OpenCL platform' doctor --json doctor.json
+fails 'no OpenCL platform: /nonexistent names no driver' doctor --json doctor.json
 check 'doctor without a driver: what to install' has_line out 'remedy: .*pocl-opencl-icd'
-check 'doctor without a driver: JSON' has_line doctor.json '^\[\]$'
+check 'doctor without a driver: one list in JSON' [ "$(head -c 1 doctor.json)" = '[' ]
+check 'doctor without a driver: no device in JSON' has_line doctor.json '"device": ""'
+check 'doctor without a driver: what was found in JSON' has_line doctor.json '"what": "/nonexistent does not exist'
+check 'doctor without a driver: the remedy in JSON' has_line doctor.json '"remedy": ".*pocl-opencl-icd'
+check 'doctor without a driver: not passed in JSON' has_line doctor.json '"passed": false'
+fails 'no OpenCL platform' doctor --json -
+check 'doctor without a driver: JSON alone' [ "$(head -n 1 out)" = '[' ]
+rm -f verify.json
+fails 'no OpenCL platform' verify --seed 7 --json verify.json
+check 'verify without a driver: the error in JSON' has_line verify.json '"error": "no OpenCL platform'
+check 'verify without a driver: not passed in JSON' has_line verify.json '"passed": false'
+check 'verify without a driver: no checks in JSON' has_line verify.json '"checks": \[\]'
 mkdir vendors
 echo libnosuchdriver.so.1 >vendors/broken.icd
 OCL_ICD_VENDORS="$temporary/vendors" fails 'no OpenCL platform' doctor
@@ -441,7 +452,10 @@ case $backends in
         check 'doctor: a folder for PoCL' has_line out 'remedy: .*POCL_CACHE_DIR'
     fi
     export HOME="$home" XDG_CACHE_HOME="$cache"
-    for key in device driver platform version checks operation shape error_over_bound passed verdict left_out; do
+    check 'doctor: what was not tried is no part of the verdict' \
+        has_line out '  verdict: good.*(with every provider|that was tried; not tried: clblast-tuned)$'
+    for key in device driver platform version checks operation shape error_over_bound passed verdict left_out \
+        not_tried not_built extent seed findings section severity what remedy; do
         check "doctor: JSON key $key" has_line doctor.json "\"$key\": "
     done
     fails 'no-such-device' train --data data --device no-such-device
@@ -480,6 +494,9 @@ case $commands in
     for backend in $backends; do
         succeeds verify --backend "$backend" --json verify.json
         check "$backend: verify's JSON" has_line verify.json '"passed": true'
+        check "$backend: verify's JSON: extent" has_line verify.json '"extent": "standard"'
+        check "$backend: verify's JSON: seed" has_line verify.json '"seed": 1,'
+        check "$backend: verify's JSON: command line" has_line verify.json '^    "--backend",'
         succeeds gradcheck --backend "$backend"
         check "$backend: gradcheck's rows" [ "$(grep -c '^layers\..*ok$' out)" -ge 4 ]
     done

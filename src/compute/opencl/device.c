@@ -1,5 +1,7 @@
 #include "compute/opencl/device.h"
 
+#include "base/text.h"
+#include "compute/opencl/loader.h"
 #include "compute/opencl/status.h"
 
 #include <stdio.h>
@@ -66,11 +68,12 @@ static clm_status fail_without_platform(cl_int code, struct clm_error *error)
 {
     if (code != CL_SUCCESS && code != CL_PLATFORM_NOT_FOUND_KHR)
         return opencl_fail(error, "looking for drivers", "clGetPlatformIDs", code);
-    return clm_fail(
-        error, CLM_ERROR_DEVICE,
-        "no OpenCL platform: /etc/OpenCL/vendors names no driver that loads (%s); install your GPU's, "
-        "or pocl-opencl-icd to compute on the CPU, or use --backend blas",
-        code == CL_SUCCESS ? "none found" : opencl_status_name(code));
+    char vendors[300];
+    text_show(vendors, sizeof vendors, loader_vendors(), strlen(loader_vendors()));
+    return clm_fail(error, CLM_ERROR_DEVICE,
+                    "no OpenCL platform: %s names no driver that loads (%s); install your GPU's, "
+                    "or pocl-opencl-icd to compute on the CPU, or use --backend blas",
+                    vendors, code == CL_SUCCESS ? "none found" : opencl_status_name(code));
 }
 
 clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,

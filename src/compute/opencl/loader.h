@@ -12,4 +12,7 @@ void loader_examine_drivers(const char *vendors, finding_heard hear, void *user)
 /* The render nodes in `directory`, which is /dev/dri. */
 void loader_examine_nodes(const char *directory, finding_heard hear, void *user);
 
+/* Where the OpenCL loader looks for drivers: a folder of .icd files, or another thing that the environment names. */
+const char *loader_vendors(void);
+
 #endif
