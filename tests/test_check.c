@@ -7,6 +7,7 @@
 #include "support/verdict.h"
 
 #include <check.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -975,6 +976,69 @@ START_TEST(bits_that_change_from_run_to_run_fail)
 }
 END_TEST
 
+/* ---- denormals ---- */
+
+/* A device takes denormals as they are, or as zeros, all or some; nothing else. */
+static float denormal_taken(float x, size_t i, int way)
+{
+    static const float factors[] = {1, 0, 0, 2, -1};
+    if (x == 0 || fabsf(x) >= FLT_MIN || (way == 2 && i % 2))
+        return x;
+    return factors[way] * x;
+}
+
+static int way_taken;
+
+static float *batch_taken(const struct tensor *batch)
+{
+    const size_t count = count_of(batch);
+    float *const taken = malloc(count * sizeof *taken);
+    ck_assert_ptr_nonnull(taken);
+    for (size_t i = 0; i < count; i++)
+        taken[i] = denormal_taken(((const float *)batch->memory)[i], i, way_taken);
+    return taken;
+}
+
+static clm_status forward_of_taken(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                                   enum activation act, struct tensor *Y, struct clm_error *e)
+{
+    struct tensor taken = *X;
+    taken.memory = batch_taken(X);
+    const clm_status status = right.linear_forward(be, &taken, layer, act, Y, e);
+    free(taken.memory);
+    return status;
+}
+
+static clm_status params_of_taken(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                                  struct clm_error *e)
+{
+    struct tensor taken = *dZ;
+    taken.memory = batch_taken(dZ);
+    const clm_status status = right.linear_backward_params(be, &taken, X, layer, l2, dW, db, e);
+    free(taken.memory);
+    return status;
+}
+
+START_TEST(denormals_are_kept_or_flushed_and_nothing_else)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    spoilt.linear_forward = forward_of_taken;
+    spoilt.linear_backward_params = params_of_taken;
+    for (way_taken = 0; way_taken < 5; way_taken++)
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            const bool is_right = way_taken < 3;
+            const struct last_check forward =
+                check_shape(backend, "linear_forward", "B=33 I=31 O=63 tiny", seed);
+            const struct last_check params =
+                check_shape(backend, "linear_backward_params", "B=33 I=31 O=63 tiny", seed);
+            ck_assert_int_eq(forward.failed.error_over_bound > 1, !is_right);
+            ck_assert_int_eq(params.failed.error_over_bound > 1, !is_right);
+        }
+    clm_backend_close(backend);
+}
+END_TEST
+
 /* ---- mistakes that no weight shows ---- */
 
 #define STEPS "13-11-5 B=8 N=20 x2 momentum=0.9 l2=0"
@@ -1280,6 +1344,7 @@ int main(void)
     tcase_add_loop_test(bounding, what_is_right_passes_whatever_the_seed, 0, 3);
     tcase_add_test(bounding, what_is_no_bound_passes_nothing);
     tcase_add_test(bounding, a_check_that_is_wrong_says_so);
+    tcase_add_test(bounding, denormals_are_kept_or_flushed_and_nothing_else);
     tcase_add_test(bounding, velocities_are_judged_after_the_last_step);
     tcase_add_test(bounding, mistakes_among_large_logits_are_noticed);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);

@@ -16,8 +16,9 @@ static const char *fill_name(enum fill fill)
     static const struct {
         enum fill fill;
         const char *name;
-    } names[] = {{FILL_UNIFORM, "uniform"}, {FILL_WIDE, "wide"},       {FILL_DENORMAL, "denormals"},
-                 {FILL_ZERO, "zeros"},      {FILL_EXTREME, "extreme"}, {FILL_TIES, "ties"}};
+    } names[] = {{FILL_UNIFORM, "uniform"}, {FILL_WIDE, "wide"},  {FILL_DENORMAL, "denormals"},
+                 {FILL_TINY, "tiny"},       {FILL_ZERO, "zeros"}, {FILL_EXTREME, "extreme"},
+                 {FILL_TIES, "ties"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].fill == fill)
             return names[i].name;

@@ -278,6 +278,9 @@ static void plan_contents(struct plan *plan, enum operation_name name)
         variant.fill = fills[f];
         plan_operation(plan, name, &variant);
     }
+    variant.fill = FILL_TINY;
+    if (operations_checked[name].dimensions == DIMENSIONS_LAYER)
+        plan_operation(plan, name, &variant);
 }
 
 /* With the most options. */

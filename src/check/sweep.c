@@ -25,8 +25,8 @@ static size_t draw_size(struct philox *random)
 /* Half of them made of normal numbers. */
 static enum fill draw_fill(struct philox *random)
 {
-    static const enum fill fills[] = {FILL_WIDE,    FILL_DENORMAL, FILL_ZERO,
-                                      FILL_EXTREME, FILL_TIES,     FILL_UNIFORM};
+    static const enum fill fills[] = {FILL_WIDE, FILL_DENORMAL, FILL_ZERO, FILL_EXTREME,
+                                      FILL_TIES, FILL_UNIFORM,  FILL_TINY};
     return philox_below(random, 2) ? FILL_NORMAL : fills[philox_below(random, COUNT_OF(fills))];
 }
 
