@@ -7,6 +7,7 @@
 #include "support/verdict.h"
 
 #include <check.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -777,6 +778,8 @@ static clm_status xent_counts_one_more(struct clm_backend *be, const struct tens
     return status;
 }
 
+#define EXTREME_STEPS "33-65-10 B=31 N=40 x1 momentum=0 l2=0 floats extreme"
+
 /* Where logits are of ±1e4, or sums of products of such, and their errors of thousands, too. */
 START_TEST(mistakes_among_large_logits_are_noticed)
 {
@@ -784,7 +787,9 @@ START_TEST(mistakes_among_large_logits_are_noticed)
                                            {"softmax_xent", "B=33 C=10 wide"},
                                            {"linear_softmax_backward", "B=33 I=31 O=10 mask extreme"},
                                            {"linear_softmax_backward", "B=7 I=784 O=13 mask wide"},
-                                           {"linear_softmax_backward", "B=8 I=1000 O=2 mask extreme"}};
+                                           {"linear_softmax_backward", "B=8 I=1000 O=2 mask extreme"},
+                                           {"training_steps", EXTREME_STEPS}};
+
     static const struct {
         const char *what;
         clm_status (*softmax_xent)(struct clm_backend *be, const struct tensor *Z,
@@ -971,6 +976,113 @@ START_TEST(bits_that_change_from_run_to_run_fail)
 }
 END_TEST
 
+/* ---- denormals ---- */
+
+/* A device takes denormals as they are, or as zeros, all or some; nothing else. */
+static float denormal_taken(float x, size_t i, int way)
+{
+    static const float factors[] = {1, 0, 0, 2, -1};
+    if (x == 0 || fabsf(x) >= FLT_MIN || (way == 2 && i % 2))
+        return x;
+    return factors[way] * x;
+}
+
+static int way_taken;
+
+static float *batch_taken(const struct tensor *batch)
+{
+    const size_t count = count_of(batch);
+    float *const taken = malloc(count * sizeof *taken);
+    ck_assert_ptr_nonnull(taken);
+    for (size_t i = 0; i < count; i++)
+        taken[i] = denormal_taken(((const float *)batch->memory)[i], i, way_taken);
+    return taken;
+}
+
+static clm_status forward_of_taken(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                                   enum activation act, struct tensor *Y, struct clm_error *e)
+{
+    struct tensor taken = *X;
+    taken.memory = batch_taken(X);
+    const clm_status status = right.linear_forward(be, &taken, layer, act, Y, e);
+    free(taken.memory);
+    return status;
+}
+
+static clm_status params_of_taken(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                                  struct clm_error *e)
+{
+    struct tensor taken = *dZ;
+    taken.memory = batch_taken(dZ);
+    const clm_status status = right.linear_backward_params(be, &taken, X, layer, l2, dW, db, e);
+    free(taken.memory);
+    return status;
+}
+
+START_TEST(denormals_are_kept_or_flushed_and_nothing_else)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    spoilt.linear_forward = forward_of_taken;
+    spoilt.linear_backward_params = params_of_taken;
+    for (way_taken = 0; way_taken < 5; way_taken++)
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            const bool is_right = way_taken < 3;
+            const struct last_check forward =
+                check_shape(backend, "linear_forward", "B=33 I=31 O=63 tiny", seed);
+            const struct last_check params =
+                check_shape(backend, "linear_backward_params", "B=33 I=31 O=63 tiny", seed);
+            ck_assert_int_eq(forward.failed.error_over_bound > 1, !is_right);
+            ck_assert_int_eq(params.failed.error_over_bound > 1, !is_right);
+        }
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- mistakes that no weight shows ---- */
+
+#define STEPS "13-11-5 B=8 N=20 x2 momentum=0.9 l2=0"
+static const size_t last_call = 2 * 2 * 3; /* layers, epochs, batches: the first layer's last step */
+static size_t calls;
+
+static clm_status step_spoils_the_last_velocity(struct clm_backend *be, const struct tensor *dZ,
+                                                const struct tensor *X, struct linear *layer,
+                                                const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    if (++calls == last_call)
+        *element(&layer->W_velocity, count_of(&layer->W_velocity) - 1) += 1e-3f;
+    return status;
+}
+
+static clm_status step_forgets_the_last_bias_velocity(struct clm_backend *be, const struct tensor *dZ,
+                                                      const struct tensor *X, struct linear *layer,
+                                                      const struct step *step, struct clm_error *e)
+{
+    const float before = *element(&layer->b_velocity, 0);
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    if (++calls == last_call)
+        *element(&layer->b_velocity, 0) = before;
+    return status;
+}
+
+START_TEST(velocities_are_judged_after_the_last_step)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    ck_assert_uint_eq(check_shape(backend, "training_steps", STEPS, 1).failed.shape[0], 0);
+    for (int is_bias = 0; is_bias < 2; is_bias++) {
+        calls = 0;
+        spoilt.linear_backward_update =
+            is_bias ? step_forgets_the_last_bias_velocity : step_spoils_the_last_velocity;
+        const struct last_check last = check_shape(backend, "training_steps", STEPS, 1);
+        ck_assert(last.failed.error_over_bound > 1);
+        ck_assert_ptr_nonnull(strstr(last.failed.detail, is_bias ? "layers.0.bias velocity[0,0]"
+                                                                 : "layers.0.weight velocity[10,12]"));
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
 /* What each case prints is what makes it again. */
 START_TEST(every_shape_is_read_as_it_is_printed)
 {
@@ -993,13 +1105,16 @@ START_TEST(every_shape_is_read_as_it_is_printed)
         const struct variant *const a = &which->variant, *const b = &again.variant;
         if (which->operation) {
             variant_describe(again.operation, b, reprinted.shape);
-            ck_assert(a->odd_in == b->odd_in && a->fill == b->fill && a->seed == b->seed && a->act == b->act);
+            ck_assert(a->odd_in == b->odd_in && a->odd_place == b->odd_place && a->fill == b->fill &&
+                      a->seed == b->seed && a->act == b->act);
             ck_assert(a->is_bytes == b->is_bytes && a->is_ordered == b->is_ordered);
             ck_assert(a->has_mask == b->has_mask && a->momentum == b->momentum && a->l2 == b->l2);
         } else {
             steps_describe(&again.steps, &reprinted);
             ck_assert_mem_eq(which->steps.widths, again.steps.widths, sizeof again.steps.widths);
             ck_assert_uint_eq(which->steps.seed, again.steps.seed);
+            ck_assert(which->steps.is_float == again.steps.is_float &&
+                      which->steps.is_extreme == again.steps.is_extreme);
         }
         ck_assert_str_eq(printed.shape, reprinted.shape);
     }
@@ -1018,6 +1133,7 @@ START_TEST(shapes_that_are_none_are_refused)
         {"linear_forward", "B=99999999999999999999 I=33 O=65"},
         {"linear_forward", "B=1 I=100000 O=100000"},
         {"softmax", "B=7 C=10, 3 in Z"},
+        {"softmax", "B=7 C=10, NaN in Z at top"},
         {"gather", "N=40 B=31 I=33 first=10"},
         {"gather", "N=40 B=31 I=33 first=0 bytes, Inf in values"},
         {"gather_augmented", "N=40 B=33 3x9x5 first=0 bytes flip, NaN in values"},
@@ -1026,6 +1142,7 @@ START_TEST(shapes_that_are_none_are_refused)
         {"softmin", "B=7 C=10"},
         {"update", "O=65 I=33 momentum=2"},
         {"training_steps", "33-10 B=3 N=4 x2 momentum=0 l2=0 more"},
+        {"training_steps", "33-10 B=3 N=4 x2 momentum=0 l2=0 extreme"},
     };
     struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -1227,6 +1344,8 @@ int main(void)
     tcase_add_loop_test(bounding, what_is_right_passes_whatever_the_seed, 0, 3);
     tcase_add_test(bounding, what_is_no_bound_passes_nothing);
     tcase_add_test(bounding, a_check_that_is_wrong_says_so);
+    tcase_add_test(bounding, denormals_are_kept_or_flushed_and_nothing_else);
+    tcase_add_test(bounding, velocities_are_judged_after_the_last_step);
     tcase_add_test(bounding, mistakes_among_large_logits_are_noticed);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);
     tcase_add_test(gradients, wrong_gradients_are_noticed);

@@ -16,8 +16,9 @@ static const char *fill_name(enum fill fill)
     static const struct {
         enum fill fill;
         const char *name;
-    } names[] = {{FILL_UNIFORM, "uniform"}, {FILL_WIDE, "wide"},       {FILL_DENORMAL, "denormals"},
-                 {FILL_ZERO, "zeros"},      {FILL_EXTREME, "extreme"}, {FILL_TIES, "ties"}};
+    } names[] = {{FILL_UNIFORM, "uniform"}, {FILL_WIDE, "wide"},  {FILL_DENORMAL, "denormals"},
+                 {FILL_TINY, "tiny"},       {FILL_ZERO, "zeros"}, {FILL_EXTREME, "extreme"},
+                 {FILL_TIES, "ties"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].fill == fill)
             return names[i].name;
@@ -67,6 +68,9 @@ static void describe_dimensions(enum dimensions dimensions, const struct variant
     }
 }
 
+static const char *const places[PLACE_COUNT] = {"", " at top-left", " at top-right", " at bottom-left",
+                                                " at bottom-right"};
+
 static const char *odd_name(double odd)
 {
     return isnan(odd) ? "NaN" : odd > 0 ? "Inf" : "-Inf";
@@ -83,10 +87,11 @@ void variant_describe(const struct operation *operation, const struct variant *v
         snprintf(momentum, sizeof momentum, " momentum=%g", v->momentum);
     if (v->l2 != 0)
         snprintf(l2, sizeof l2, " l2=%g", v->l2);
-    const int length = snprintf(
-        text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s%s%s%s", shape, v->act == ACTIVATION_RELU ? " relu" : "",
-        v->has_mask ? " mask" : "", momentum, l2, fill ? " " : "", fill ? fill : "", v->odd_in ? ", " : "",
-        v->odd_in ? odd_name(v->odd) : "", v->odd_in ? " in " : "", v->odd_in ? v->odd_in : "");
+    const int length =
+        snprintf(text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s%s%s%s%s", shape,
+                 v->act == ACTIVATION_RELU ? " relu" : "", v->has_mask ? " mask" : "", momentum, l2,
+                 fill ? " " : "", fill ? fill : "", v->odd_in ? ", " : "", v->odd_in ? odd_name(v->odd) : "",
+                 v->odd_in ? " in " : "", v->odd_in ? v->odd_in : "", v->odd_in ? places[v->odd_place] : "");
     if (length >= (int)SHAPE_TEXT_MAX)
         memcpy(text + SHAPE_TEXT_MAX - 4, "...", 4);
 }
@@ -157,12 +162,25 @@ static bool parse_word(const char *word, struct variant *v)
     return true;
 }
 
+/* " at top-left" at the end of `text`, which is cut off. */
+static enum place parse_place(char *text)
+{
+    char *const at = strstr(text, " at ");
+    for (int place = 1; at && place < PLACE_COUNT; place++)
+        if (!strcmp(at, places[place])) {
+            *at = '\0';
+            return (enum place)place;
+        }
+    return PLACE_ANY;
+}
+
 /* ", NaN in next X" at the end of `text`, which is cut off. */
 static bool parse_odd(const struct operation *operation, char *text, struct variant *v)
 {
     char *const at = strstr(text, " in ");
     if (!at)
         return true;
+    v->odd_place = parse_place(at);
     for (const char *const *input = operation->inputs; *input; input++)
         if (!strcmp(at + 4, *input))
             v->odd_in = *input;

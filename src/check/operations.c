@@ -28,19 +28,34 @@ static void prepare(struct problem *p, const struct variant *v)
 }
 
 static struct operand *add_weights(struct problem *p, const char *name, enum role role,
-                                   const struct variant *v)
+                                   const struct variant *v, enum fill fill)
 {
-    return problem_add_weights(p, name, role, v->O, v->I, v->B, v->fill);
+    return problem_add_weights(p, name, role, v->O, v->I, v->B, fill);
 }
 
-static struct layer_operands add_layer(struct problem *p, enum role role, const struct variant *v)
+/* Of operands of the same fill; but beside a batch of tiny numbers. */
+static enum fill beside(const struct variant *v, enum fill tiny)
 {
+    return v->fill == FILL_TINY ? tiny : v->fill;
+}
+
+/* Whether the short bounds of large products do: they are of inputs that are exact. */
+static bool has_short_bounds(const struct variant *v)
+{
+    return is_large(v->B, v->I, v->O) && v->fill != FILL_TINY && v->fill != FILL_DENORMAL;
+}
+
+/* `tiny` is what weights are beside tiny numbers. */
+static struct layer_operands add_layer(struct problem *p, enum role role, const struct variant *v,
+                                       enum fill tiny)
+{
+    const enum fill weights = beside(v, tiny), rest = beside(v, FILL_FAINT);
     prepare(p, v);
-    struct layer_operands layer = {.W = add_weights(p, "W", role, v),
-                                   .b = add_real(p, "b", role, 1, v->O, v->fill)};
+    struct layer_operands layer = {.W = add_weights(p, "W", role, v, weights),
+                                   .b = add_real(p, "b", role, 1, v->O, rest)};
     if (v->momentum != 0) {
-        layer.W_velocity = add_weights(p, "v", role, v);
-        layer.b_velocity = add_real(p, "b_velocity", role, 1, v->O, v->fill);
+        layer.W_velocity = add_weights(p, "v", role, v, rest);
+        layer.b_velocity = add_real(p, "b_velocity", role, 1, v->O, rest);
     }
     return layer;
 }
@@ -121,14 +136,14 @@ static void run_gather_augmented(struct problem *p, const struct variant *v)
 static void run_forward(struct problem *p, const struct variant *v)
 {
     struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill);
-    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
+    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v, FILL_HUGE);
     struct operand *const Y = add_real(p, "Y", ROLE_OUTPUT, v->B, v->O, v->fill);
     const struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     if (p->status == CLM_OK)
         p->status = linear_forward(p->device, &X->tensor, &linear, v->act, &Y->tensor, p->error);
     if (problem_is_judged(p))
-        p->status = (is_large(v->B, v->I, v->O) ? large_forward : bounded_forward)(
+        p->status = (has_short_bounds(v) ? large_forward : bounded_forward)(
             p->reference, &X->expected, &bounded, v->act, &Y->expected, p->error);
 }
 
@@ -189,7 +204,7 @@ static void run_softmax(struct problem *p, const struct variant *v)
 static void run_backward_input(struct problem *p, const struct variant *v)
 {
     struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
-    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
+    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v, FILL_HUGE);
     struct operand *const Y = v->has_mask ? add_real(p, "Y", ROLE_INPUT, v->B, v->I, FILL_ACTIVATION) : NULL;
     struct operand *const dX = add_real(p, "dX", ROLE_OUTPUT, v->B, v->I, v->fill);
     const struct linear linear = linear_of(&layer);
@@ -198,16 +213,16 @@ static void run_backward_input(struct problem *p, const struct variant *v)
         p->status = linear_backward_input(p->device, &dZ->tensor, &linear, Y ? &Y->tensor : NULL, &dX->tensor,
                                           p->error);
     if (problem_is_judged(p))
-        p->status = (is_large(v->B, v->I, v->O) ? large_backward_input : bounded_backward_input)(
+        p->status = (has_short_bounds(v) ? large_backward_input : bounded_backward_input)(
             p->reference, &dZ->expected, &bounded, Y ? &Y->expected : NULL, &dX->expected, p->error);
 }
 
 static void run_backward_params(struct problem *p, const struct variant *v)
 {
     struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
-    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill);
-    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
-    struct operand *const dW = add_weights(p, "dW", ROLE_OUTPUT, v);
+    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, beside(v, FILL_HUGE));
+    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v, FILL_FAINT);
+    struct operand *const dW = add_weights(p, "dW", ROLE_OUTPUT, v, v->fill);
     struct operand *const db = add_real(p, "db", ROLE_OUTPUT, 1, v->O, v->fill);
     const struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
@@ -215,7 +230,7 @@ static void run_backward_params(struct problem *p, const struct variant *v)
         p->status = linear_backward_params(p->device, &dZ->tensor, &X->tensor, &linear, v->l2, &dW->tensor,
                                            &db->tensor, p->error);
     if (problem_is_judged(p))
-        p->status = (is_large(v->B, v->I, v->O) ? large_backward_params : bounded_backward_params)(
+        p->status = (has_short_bounds(v) ? large_backward_params : bounded_backward_params)(
             p->reference, &dZ->expected, &X->expected, &bounded, v->l2, &dW->expected, &db->expected,
             p->error);
 }
@@ -224,14 +239,14 @@ static void run_backward_update(struct problem *p, const struct variant *v)
 {
     const struct step step = {.learning_rate = LEARNING_RATE, .momentum = v->momentum, .l2 = v->l2};
     struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
-    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill);
-    const struct layer_operands layer = add_layer(p, ROLE_UPDATED, v);
+    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, beside(v, FILL_HUGE));
+    const struct layer_operands layer = add_layer(p, ROLE_UPDATED, v, FILL_FAINT);
     struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     if (p->status == CLM_OK)
         p->status = linear_backward_update(p->device, &dZ->tensor, &X->tensor, &linear, &step, p->error);
     if (problem_is_judged(p))
-        p->status = (is_large(v->B, v->I, v->O) ? large_backward_update : bounded_backward_update)(
+        p->status = (has_short_bounds(v) ? large_backward_update : bounded_backward_update)(
             p->reference, &dZ->expected, &X->expected, &bounded, &step, p->error);
 }
 
@@ -241,9 +256,9 @@ static void run_update_forward(struct problem *p, const struct variant *v)
     const struct step step = {.learning_rate = LEARNING_RATE, .momentum = v->momentum, .l2 = v->l2};
     const size_t next_B = v->B > 1 ? v->B - 1 : 1;
     struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
-    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill);
-    struct operand *const next_X = add_real(p, "next X", ROLE_INPUT, next_B, v->I, v->fill);
-    const struct layer_operands layer = add_layer(p, ROLE_UPDATED, v);
+    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, beside(v, FILL_HUGE));
+    struct operand *const next_X = add_real(p, "next X", ROLE_INPUT, next_B, v->I, beside(v, FILL_NORMAL));
+    const struct layer_operands layer = add_layer(p, ROLE_UPDATED, v, FILL_FAINT);
     struct operand *const next_Y = add_real(p, "next Y", ROLE_OUTPUT, next_B, v->O, v->fill);
     struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
@@ -262,8 +277,9 @@ static void run_update_forward(struct problem *p, const struct variant *v)
 static void run_softmax_backward(struct problem *p, const struct variant *v)
 {
     p->classes = v->O;
-    struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, FILL_ACTIVATION);
-    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v);
+    struct operand *const X =
+        add_real(p, "X", ROLE_INPUT, v->B, v->I, v->fill == FILL_TINY ? FILL_TINY : FILL_ACTIVATION);
+    const struct layer_operands layer = add_layer(p, ROLE_INPUT, v, FILL_HUGE);
     struct operand *const labels = problem_add(p, "labels", ROLE_INPUT, TENSOR_INDEX, 1, v->B, FILL_CLASS);
     struct operand *const dZ = add_real(p, "dZ", ROLE_OUTPUT, v->B, v->O, v->fill);
     struct operand *const dX = v->has_mask ? add_real(p, "dX", ROLE_OUTPUT, v->B, v->I, v->fill) : NULL;
@@ -319,11 +335,11 @@ const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update",
                                    run_backward_update,
                                    DIMENSIONS_LAYER,
-                                   {"dZ", "X", "W", "v"}},
+                                   {"dZ", "X", "W", "b", "v", "b_velocity"}},
     [OPERATION_UPDATE_FORWARD] = {"linear_update_forward",
                                   run_update_forward,
                                   DIMENSIONS_LAYER,
-                                  {"dZ", "X", "next X", "W", "v"}},
+                                  {"dZ", "X", "next X", "W", "b", "v", "b_velocity"}},
     [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward",
                                     run_softmax_backward,
                                     DIMENSIONS_LAYER,
@@ -339,6 +355,7 @@ static struct problem begin(struct clm_backend *device, struct clm_backend *refe
                             .random = philox_start(variant->seed, RANDOM_TEST, 0),
                             .odd_in = variant->odd_in,
                             .odd = variant->odd,
+                            .odd_place = variant->odd_place,
                             .classes = 10,
                             .guard_rows = variant->is_bare ? 0 : 2,
                             .error = error};
@@ -364,17 +381,32 @@ static clm_status repeat(struct clm_backend *device, const struct operation *ope
     return status;
 }
 
+/* Against what a device makes of denormal inputs that keeps them, one that flushes all, and one that flushes any; until one of them
+ * is this device. */
+static clm_status run_judged(struct clm_backend *device, struct clm_backend *reference,
+                             const struct operation *operation, const struct variant *variant,
+                             struct judgement *out, struct clm_error *error)
+{
+    for (int flushing = 0; flushing < FLUSHING_COUNT; flushing++) {
+        struct problem problem = begin(device, reference, variant, error);
+        problem.flushing = (enum flushing)flushing;
+        operation->run(&problem, variant);
+        const clm_status status = problem_end(&problem, out);
+        if (status != CLM_OK || out->worst <= 1 || !problem.has_denormals)
+            return status;
+    }
+    return CLM_OK;
+}
+
 clm_status operation_check(struct clm_backend *device, struct clm_backend *reference,
                            const struct operation *operation, const struct variant *variant, size_t repeats,
                            struct clm_check *check, struct clm_error *error)
 {
-    struct problem problem = begin(device, reference, variant, error);
     struct judgement judgement;
     *check = (struct clm_check){0};
     snprintf(check->operation, sizeof check->operation, "%s", operation->name);
     variant_describe(operation, variant, check->shape);
-    operation->run(&problem, variant);
-    clm_status status = problem_end(&problem, &judgement);
+    clm_status status = run_judged(device, reference, operation, variant, &judgement, error);
     for (size_t i = 1; status == CLM_OK && i < repeats; i++) {
         uint64_t bits = 0;
         status = repeat(device, operation, variant, &bits, error);

@@ -17,6 +17,7 @@ struct variant {
     enum fill fill;                   /* of the inputs, where they are not of a kind of their own */
     const char *odd_in;               /* one of the operation's inputs, which gets one `odd`; or NULL */
     double odd;                       /* NaN, or an infinity */
+    enum place odd_place;             /* where in it */
     uint64_t seed;                    /* of the content */
     bool is_bare;                     /* no rows behind the operands, for whoever sees each access himself */
 };
@@ -34,7 +35,7 @@ struct operation {
     const char *name;
     void (*run)(struct problem *problem, const struct variant *variant);
     enum dimensions dimensions;
-    const char *inputs[6]; /* where a NaN can come from; NULL ends them */
+    const char *inputs[8]; /* where a NaN can come from; NULL ends them */
 };
 
 enum operation_name {

@@ -62,6 +62,21 @@ static const struct step_case trainings[] = {
     {{129, 127, 10}, 40, 32, 2, 0.9, 0},
     {{7, 2}, 9, 4, 2, 0, 0.01},
     {.widths = {48, 33, 10}, .rows = 40, .batch = 32, .epochs = 2, .momentum = 0.9, .is_augmented = true},
+    {.widths = {65, 33, 10},
+     .rows = 40,
+     .batch = 31,
+     .epochs = 2,
+     .momentum = 0.9,
+     .l2 = 0.01,
+     .is_float = true},
+    {.widths = {33, 65, 10}, .rows = 40, .batch = 31, .epochs = 1, .is_float = true, .is_extreme = true},
+    {.widths = {33, 10},
+     .rows = 20,
+     .batch = 8,
+     .epochs = 2,
+     .momentum = 0.9,
+     .is_float = true,
+     .is_extreme = true},
 };
 
 /* Outputs of a million elements, one of which may be wrong. */
@@ -203,15 +218,28 @@ static struct variant middle_of(enum operation_name name)
     return variant;
 }
 
-/* A NaN in each input. */
+/* The variant's NaN or infinity in each input, where it is defined; and again, in the corner where tiles are cut off, with what a
+ * ReLU would hide. */
+static void plan_odd(struct plan *plan, enum operation_name name, const struct variant *of)
+{
+    struct variant variant = *of;
+    for (const char *const *input = operations_checked[name].inputs; *input; input++) {
+        variant.odd_in = *input;
+        if (odd_is_defined(&operations_checked[name], &variant))
+            plan_operation(plan, name, &variant);
+    }
+    if (of->act == ACTIVATION_NONE)
+        return;
+    variant.act = ACTIVATION_NONE;
+    variant.odd_place = PLACE_BOTTOM_RIGHT;
+    plan_odd(plan, name, &variant);
+}
+
 static void plan_nans(struct plan *plan, enum operation_name name)
 {
     struct variant variant = middle_of(name);
     variant.odd = NAN;
-    for (const char *const *input = operations_checked[name].inputs; *input; input++) {
-        variant.odd_in = *input;
-        plan_operation(plan, name, &variant);
-    }
+    plan_odd(plan, name, &variant);
 }
 
 bool odd_is_defined(const struct operation *operation, const struct variant *variant)
@@ -219,7 +247,7 @@ bool odd_is_defined(const struct operation *operation, const struct variant *var
     const enum operation_name name = (enum operation_name)(operation - operations_checked);
     const char *const input = variant->odd_in;
     if (odd_is_in_bytes(variant) || (!strcmp(input, "Y") && !variant->has_mask) ||
-        (!strcmp(input, "v") && variant->momentum == 0))
+        ((!strcmp(input, "v") || !strcmp(input, "b_velocity")) && variant->momentum == 0))
         return false;
     const bool has_penalty = name == OPERATION_BACKWARD_PARAMS || name == OPERATION_BACKWARD_UPDATE ||
                              name == OPERATION_UPDATE_FORWARD;
@@ -236,13 +264,10 @@ static void plan_infinities(struct plan *plan, enum operation_name name)
 {
     struct variant variant = middle_of(name);
     variant.l2 = 0;
-    for (const char *const *input = operations_checked[name].inputs; *input; input++)
-        for (int sign = -1; sign <= 1; sign += 2) {
-            variant.odd = sign > 0 ? (double)INFINITY : (double)-INFINITY;
-            variant.odd_in = *input;
-            if (odd_is_defined(&operations_checked[name], &variant))
-                plan_operation(plan, name, &variant);
-        }
+    for (int sign = -1; sign <= 1; sign += 2) {
+        variant.odd = sign > 0 ? (double)INFINITY : (double)-INFINITY;
+        plan_odd(plan, name, &variant);
+    }
 }
 
 static void plan_contents(struct plan *plan, enum operation_name name)
@@ -253,6 +278,9 @@ static void plan_contents(struct plan *plan, enum operation_name name)
         variant.fill = fills[f];
         plan_operation(plan, name, &variant);
     }
+    variant.fill = FILL_TINY;
+    if (operations_checked[name].dimensions == DIMENSIONS_LAYER)
+        plan_operation(plan, name, &variant);
 }
 
 /* With the most options. */

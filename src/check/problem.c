@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,14 @@ static double draw(struct problem *problem, enum fill fill)
         return (float)ldexp(philox_normal(random), (int)philox_below(random, 25) - 12);
     case FILL_DENORMAL:
         return (float)ldexp(2 * philox_uniform(random) - 1, -127);
+    case FILL_TINY: {
+        const double sign = philox_below(random, 2) ? 1 : -1, size = philox_uniform(random);
+        return (float)(sign * (philox_below(random, 8) ? ldexp(1 + size, -126) : ldexp(size, -126)));
+    }
+    case FILL_HUGE:
+        return (float)ldexp(philox_normal(random), 100);
+    case FILL_FAINT:
+        return (float)ldexp(philox_normal(random), -25);
     case FILL_ZERO:
         return 0;
     case FILL_ACTIVATION:
@@ -70,6 +79,35 @@ static double guard_of(const struct operand *operand, size_t i)
     return operand->role == ROLE_INPUT ? NAN : -1e30f * (float)(1 + i % 7);
 }
 
+/* Corners are where tiles are cut off. */
+static size_t place_in(struct problem *problem, const struct bounded *matrix)
+{
+    const size_t rows = matrix->rows, columns = matrix->columns;
+    switch (problem->odd_place) {
+    case PLACE_TOP_LEFT:
+        return 0;
+    case PLACE_TOP_RIGHT:
+        return columns - 1;
+    case PLACE_BOTTOM_LEFT:
+        return (rows - 1) * columns;
+    case PLACE_BOTTOM_RIGHT:
+        return rows * columns - 1;
+    default:
+        return philox_below(&problem->random, (uint32_t)(rows * columns));
+    }
+}
+
+static void flush(struct problem *problem, double *x, double *error)
+{
+    if (*x == 0 || !(fabs(*x) < (double)FLT_MIN))
+        return;
+    problem->has_denormals = true;
+    if (problem->flushing == FLUSHING_ALL)
+        *x = 0;
+    if (problem->flushing == FLUSHING_ANY)
+        *error = fabs(*x /= 2);
+}
+
 static void fill_operand(struct problem *problem, struct operand *operand, enum fill fill)
 {
     struct bounded *const expected = &operand->expected;
@@ -83,8 +121,10 @@ static void fill_operand(struct problem *problem, struct operand *operand, enum 
         for (size_t i = 0; i < count; i++)
             operand->before[i] = draw(problem, fill);
     if (problem->odd_in && operand->role != ROLE_OUTPUT && !strcmp(operand->name, problem->odd_in))
-        operand->before[philox_below(&problem->random, (uint32_t)count)] = problem->odd;
+        operand->before[place_in(problem, expected)] = problem->odd;
     memcpy(expected->value, operand->before, count * sizeof *expected->value);
+    for (size_t i = 0; expected->type == TENSOR_REAL && i < count; i++)
+        flush(problem, &expected->value[i], &expected->error[i]);
     for (size_t i = count; i < count + problem->guard_rows * expected->columns; i++)
         operand->before[i] = guard_of(operand, i);
 }

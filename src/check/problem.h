@@ -27,6 +27,9 @@ enum fill {
     FILL_DENORMAL,    /* smaller than the smallest normal float */
     FILL_ZERO,        /* all of them */
     FILL_ACTIVATION,  /* behind a ReLU: half of them zeros */
+    FILL_TINY,        /* around the smallest normal float: one in eight smaller; of batches */
+    FILL_HUGE,        /* normal times 2^100: what tiny ones are multiplied by */
+    FILL_FAINT,       /* normal times 2^-25, as such products are */
     FILL_EXTREME,     /* of -1e4, 0, 1e4 and normal ones */
     FILL_TIES,        /* of -1, 0, 1 */
     FILL_SCALE,       /* positive, around 1/255 */
@@ -34,6 +37,16 @@ enum fill {
     FILL_CLASS,       /* below `classes` */
     FILL_PERMUTATION, /* each number below the count once */
 };
+
+/* What a device may make of the inputs that are smaller than the smallest normal float. */
+enum flushing {
+    FLUSHING_NONE, /* takes them as they are */
+    FLUSHING_ALL,  /* takes all of them for zero */
+    FLUSHING_ANY,  /* some of them: x is x/2 to within |x|/2, so that what is allowed ends at both */
+    FLUSHING_COUNT
+};
+
+enum place { PLACE_ANY, PLACE_TOP_LEFT, PLACE_TOP_RIGHT, PLACE_BOTTOM_LEFT, PLACE_BOTTOM_RIGHT, PLACE_COUNT };
 
 struct operand {
     const char *name;
@@ -46,8 +59,11 @@ struct operand {
 struct problem {
     struct clm_backend *device, *reference; /* no reference: nothing is judged */
     struct philox random;
-    const char *odd_in; /* an operand that gets one `odd`, somewhere, or NULL */
+    const char *odd_in; /* an operand that gets one `odd`, or NULL */
     double odd;         /* NaN, or an infinity */
+    enum place odd_place;
+    enum flushing flushing;
+    bool has_denormals; /* among its inputs */
     size_t classes;
     size_t guard_rows; /* behind each operand */
     struct operand operands[OPERANDS_MAX];

@@ -20,6 +20,7 @@
 
 #define LEARNING_RATE 0.1
 #define STEPS_MOST    65536 /* of each number of a case */
+#define EXTREME       2e6   /* a value of the data that becomes an input of about 1e4 */
 
 enum part { PART_VALUES, PART_LABELS, PART_MEAN, PART_SCALE, PART_ORDER, PART_COUNT };
 
@@ -42,12 +43,24 @@ size_t steps_depth(const struct step_case *which)
     return count - 1;
 }
 
-static void fill_part(struct bounded *matrix, enum part part, struct philox *random, size_t classes)
+/* Floats are as wide as bytes; one in sixteen is far out where they are to be extreme. */
+static double draw_value(const struct step_case *which, struct philox *random)
 {
+    if (!which->is_float)
+        return philox_below(random, 256);
+    if (which->is_extreme && !philox_below(random, 16))
+        return philox_below(random, 2) ? EXTREME : -EXTREME;
+    return (float)(125 + 60 * philox_normal(random));
+}
+
+static void fill_part(struct bounded *matrix, enum part part, const struct step_case *which,
+                      struct philox *random)
+{
+    const size_t classes = which->widths[steps_depth(which)];
     for (size_t i = 0; i < bounded_count(matrix); i++)
         switch (part) {
         case PART_VALUES:
-            matrix->value[i] = philox_below(random, 256);
+            matrix->value[i] = draw_value(which, random);
             break;
         case PART_LABELS:
             matrix->value[i] = philox_below(random, (uint32_t)classes);
@@ -66,10 +79,10 @@ static void fill_part(struct bounded *matrix, enum part part, struct philox *ran
 static clm_status create_parts(struct trial *trial, struct clm_backend *device, const struct step_case *which,
                                struct clm_error *error)
 {
-    const size_t N = which->rows, I = which->widths[0], C = which->widths[steps_depth(which)];
+    const size_t N = which->rows, I = which->widths[0];
     const size_t shapes[PART_COUNT][2] = {{N, I}, {1, N}, {1, I}, {1, I}, {1, N}};
-    static const enum tensor_type types[PART_COUNT] = {TENSOR_BYTE, TENSOR_INDEX, TENSOR_REAL, TENSOR_REAL,
-                                                       TENSOR_INDEX};
+    const enum tensor_type types[PART_COUNT] = {which->is_float ? TENSOR_REAL : TENSOR_BYTE, TENSOR_INDEX,
+                                                TENSOR_REAL, TENSOR_REAL, TENSOR_INDEX};
     struct philox random = philox_start(which->seed, RANDOM_TEST, 1);
     for (int p = 0; p < PART_COUNT; p++) {
         const size_t rows = shapes[p][0], columns = shapes[p][1];
@@ -77,7 +90,7 @@ static clm_status create_parts(struct trial *trial, struct clm_backend *device, 
         if ((status = bounded_create(types[p], rows, columns, &trial->parts[p], error)) ||
             (status = tensor_create(device, types[p], rows, columns, &trial->tensors[p], error)))
             return status;
-        fill_part(&trial->parts[p], (enum part)p, &random, C);
+        fill_part(&trial->parts[p], (enum part)p, which, &random);
         if ((status = doubles_write(device, &trial->tensors[p], trial->parts[p].value, error)))
             return status;
     }
@@ -205,18 +218,51 @@ static clm_status take_step(struct trial *trial, const struct step_case *which, 
 }
 
 /* One parameter that may be the worst so far, and its part of the bits. */
-static void judge_parameter(struct judgement *out, const char *name, size_t layer, size_t i, float got,
+static void judge_parameter(struct judgement *out, const char *name, size_t layer, size_t i, double got,
                             const struct bounded *expected)
 {
     const double ratio = error_ratio(got, expected->value[i], expected->error[i]);
     const double worst = worse_ratio(out->worst, ratio);
     if (!(worst <= 1) && out->worst <= 1) {
-        char text[80];
+        char text[128];
         snprintf(text, sizeof text, "layers.%zu.%s[%zu,%zu]", layer, name, i / expected->columns,
                  i % expected->columns);
         error_describe(out->detail, sizeof out->detail, text, got, expected->value[i], expected->error[i]);
     }
     out->worst = worst;
+}
+
+/* A layer's velocity of W or b, on the device. */
+static clm_status judge_velocity(const struct trial *trial, const char *name, size_t layer,
+                                 const struct tensor *velocity, const struct bounded *expected,
+                                 struct judgement *out, struct clm_error *error)
+{
+    const size_t count = bounded_count(expected);
+    double *const got = malloc(count * sizeof *got);
+    if (!got)
+        return clm_fail_host_memory(error, "a check", count * sizeof *got);
+    const clm_status status = doubles_read(trial->net.be, velocity, got, error);
+    for (size_t i = 0; status == CLM_OK && i < count; i++)
+        judge_parameter(out, name, layer, i, got[i], expected);
+    if (status == CLM_OK)
+        out->bits = bits_add(out->bits, got, count * sizeof *got);
+    free(got);
+    return status;
+}
+
+static clm_status judge_velocities(const struct trial *trial, struct judgement *out, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t l = 0; status == CLM_OK && l < trial->walk.depth; l++) {
+        const struct linear *const layer = &trial->net.layers[l];
+        const struct bounded_layer *const expected = &trial->walk.layers[l];
+        if ((status = judge_velocity(trial, "weight velocity", l, &layer->W_velocity, expected->W_velocity,
+                                     out, error)) ||
+            (status = judge_velocity(trial, "bias velocity", l, &layer->b_velocity, expected->b_velocity, out,
+                                     error)))
+            return status;
+    }
+    return status;
 }
 
 static void judge_parameters(const struct trial *trial, struct judgement *out)
@@ -250,12 +296,15 @@ static clm_status run(struct trial *trial, struct clm_backend *device, const str
         sums_describe(out->detail, sizeof out->detail, &got, &trial->expected);
     out->bits = bits_add(out->bits, &got.loss, sizeof got.loss);
     judge_parameters(trial, out);
-    return CLM_OK;
+    return which->momentum != 0 ? judge_velocities(trial, out, error) : CLM_OK;
 }
 
 /* ---- a case in words ---- */
 
-#define AUGMENTED " augmented" /* behind the rest */
+/* Behind the rest, in this order. */
+#define AUGMENTED " augmented"
+#define FLOATS    " floats"
+#define EXTREMES  " extreme"
 
 void steps_describe(const struct step_case *which, struct clm_check *check)
 {
@@ -265,9 +314,10 @@ void steps_describe(const struct step_case *which, struct clm_check *check)
         used +=
             (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
     snprintf(check->operation, sizeof check->operation, STEPS_NAME);
-    snprintf(check->shape, sizeof check->shape, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s", layers,
+    snprintf(check->shape, sizeof check->shape, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s", layers,
              which->batch, which->rows, which->epochs, which->momentum, which->l2,
-             which->is_augmented ? AUGMENTED : "");
+             which->is_augmented ? AUGMENTED : "", which->is_float ? FLOATS : "",
+             which->is_extreme ? EXTREMES : "");
 }
 
 /* The widths at the beginning of `text`, and where they end. */
@@ -285,6 +335,15 @@ static const char *parse_widths(const char *text, struct step_case *out)
     return text;
 }
 
+/* Whether `word` is next, which is then gone past. */
+static bool parse_flag(const char **text, const char *word)
+{
+    const size_t length = strlen(word);
+    const bool is_there = !strncmp(*text, word, length);
+    *text += is_there ? length : 0;
+    return is_there;
+}
+
 clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error)
 {
     *out = (struct step_case){0};
@@ -292,10 +351,13 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     const char *const rest = parse_widths(text, out);
     const int read = sscanf(rest, " B=%zu N=%zu x%zu momentum=%lg l2=%lg%n", &out->batch, &out->rows,
                             &out->epochs, &out->momentum, &out->l2, &length);
-    out->is_augmented = read == 5 && !strcmp(rest + length, AUGMENTED);
-    bool is_sensible = read == 5 && (!rest[length] || out->is_augmented) && out->widths[1] && out->batch &&
-                       out->rows && out->epochs && out->batch <= STEPS_MOST && out->rows <= STEPS_MOST &&
-                       out->epochs <= STEPS_MOST && out->momentum >= 0 && out->momentum < 1 && out->l2 >= 0;
+    const char *flags = rest + length;
+    out->is_augmented = parse_flag(&flags, AUGMENTED);
+    out->is_float = parse_flag(&flags, FLOATS);
+    out->is_extreme = out->is_float && parse_flag(&flags, EXTREMES);
+    bool is_sensible = read == 5 && !*flags && out->widths[1] && out->batch && out->rows && out->epochs &&
+                       out->batch <= STEPS_MOST && out->rows <= STEPS_MOST && out->epochs <= STEPS_MOST &&
+                       out->momentum >= 0 && out->momentum < 1 && out->l2 >= 0;
     for (size_t l = 0; is_sensible && l <= steps_depth(out); l++)
         is_sensible = out->widths[l] && out->widths[l] <= STEPS_MOST;
     if (is_sensible && out->is_augmented) {

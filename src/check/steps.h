@@ -13,6 +13,8 @@ struct step_case {
     size_t rows, batch, epochs;
     double momentum, l2;
     bool is_augmented; /* in every way; the inputs are pictures of 3 channels */
+    bool is_float;     /* the data, else bytes */
+    bool is_extreme;   /* float data: inputs of ±1e4 among small ones */
     uint64_t seed;     /* of data and parameters */
 };
 

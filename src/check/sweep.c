@@ -25,8 +25,8 @@ static size_t draw_size(struct philox *random)
 /* Half of them made of normal numbers. */
 static enum fill draw_fill(struct philox *random)
 {
-    static const enum fill fills[] = {FILL_WIDE,    FILL_DENORMAL, FILL_ZERO,
-                                      FILL_EXTREME, FILL_TIES,     FILL_UNIFORM};
+    static const enum fill fills[] = {FILL_WIDE, FILL_DENORMAL, FILL_ZERO, FILL_EXTREME,
+                                      FILL_TIES, FILL_UNIFORM,  FILL_TINY};
     return philox_below(random, 2) ? FILL_NORMAL : fills[philox_below(random, COUNT_OF(fills))];
 }
 
@@ -44,6 +44,7 @@ static void draw_odd(struct philox *random, const struct operation *operation, s
     struct variant odd = *v;
     odd.odd = odds[which];
     odd.odd_in = operation->inputs[input];
+    odd.odd_place = (enum place)philox_below(random, PLACE_COUNT);
     if (odd_is_defined(operation, &odd))
         *v = odd;
 }
@@ -130,6 +131,8 @@ static void sweep_nets(struct plan *plan, struct philox *random)
         net.rows = net.batch * (1 + philox_below(random, 3)) + philox_below(random, (uint32_t)net.batch);
         net.momentum = philox_below(random, 2) ? 0.9 : 0;
         net.l2 = philox_below(random, 2) ? 0.001 : 0;
+        net.is_float = i % 3 == 0;
+        net.is_extreme = i % 6 == 0;
         plan_steps(plan, &net);
     }
 }

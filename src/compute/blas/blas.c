@@ -265,12 +265,12 @@ static clm_status blas_backward_params(struct clm_backend *be, const struct tens
     return CLM_OK;
 }
 
-/* v += penalty w, w -= rate v */
+/* v += penalty w, w -= rate v. What has no penalty leaves v alone, even where w is not finite. */
 static void momentum_step(struct tensor *W, struct tensor *velocity, float rate, float penalty)
 {
     float *const w = W->memory, *const v = velocity->memory;
     for (size_t i = 0; i < count_of(W); i++) {
-        v[i] += penalty * w[i];
+        v[i] += penalty != 0 ? penalty * w[i] : 0;
         w[i] -= rate * v[i];
     }
 }
