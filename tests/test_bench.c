@@ -1,7 +1,10 @@
 /* What bench measures: every launch of a step once, and peaks above what the step reaches. Times are not judged. */
+#include "compute/opencl/opencl.h"
+#include "compute/opencl/profile.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 
+#include <dlfcn.h>
 #include <math.h>
 #include <string.h>
 
@@ -73,6 +76,37 @@ START_TEST(each_launch_of_a_step_is_counted)
 }
 END_TEST
 
+/* Stands before the loader's, and fails with `marker_code` where that is none of success. */
+static cl_int marker_code = CL_SUCCESS;
+
+cl_int clEnqueueMarkerWithWaitList(cl_command_queue queue, cl_uint count, const cl_event *after,
+                                   cl_event *event)
+{
+    cl_int (*mark)(cl_command_queue, cl_uint, const cl_event *, cl_event *);
+    *(void **)&mark = dlsym(RTLD_NEXT, "clEnqueueMarkerWithWaitList");
+    ck_assert(mark != NULL);
+    return marker_code == CL_SUCCESS ? mark(queue, count, after, event) : marker_code;
+}
+
+START_TEST(of_failures_in_recording_the_first_is_told)
+{
+    static const cl_int codes[2] = {CL_INVALID_COMMAND_QUEUE, CL_OUT_OF_HOST_MEMORY};
+    struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL);
+    struct opencl_device *const device = &self(backend)->device;
+    struct profile_row rows[PROFILE_ROWS_MAX];
+    size_t count;
+    ck_assert_int_eq(profile_start(device, &error), CLM_OK);
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        marker_code = codes[i];
+        ck_assert_ptr_nonnull(profile_call(device, "a product"));
+    }
+    marker_code = CL_SUCCESS;
+    ck_assert_int_eq(profile_stop(device, rows, &count, &error), CLM_ERROR_DEVICE);
+    ck_assert_ptr_nonnull(strstr(error.message, "CL_INVALID_COMMAND_QUEUE"));
+    clm_backend_close(backend);
+}
+END_TEST
+
 START_TEST(without_kernels_there_is_no_profile)
 {
     struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
@@ -96,6 +130,7 @@ int main(void)
     TCase *const cases = tcase_create("bench");
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, each_launch_of_a_step_is_counted, 0, 2);
+    tcase_add_test(cases, of_failures_in_recording_the_first_is_told);
     tcase_add_test(cases, without_kernels_there_is_no_profile);
     suite_add_tcase(suite, cases);
     return test_run(suite);

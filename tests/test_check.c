@@ -1,6 +1,7 @@
 /* verify and gradcheck pass on what is right, and name what is wrong: operations that are spoilt one at a time. */
 #include "check/differences.h"
 #include "check/plan.h"
+#include "compute/host.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 #include "support/verdict.h"
@@ -46,9 +47,114 @@ START_TEST(what_is_right_passes)
 }
 END_TEST
 
-/* ---- operations that are wrong ---- */
+/* What chance makes of other seeds is right, too: whatever is not so large that it takes its time. */
+#define WORK_MOST 5e4
+
+static void run_small_cases(struct clm_backend *backend, struct clm_backend *reference,
+                            const struct plan *plan, size_t *failures)
+{
+    for (size_t i = 0; i < plan->list.count; i++) {
+        const struct check_case *const which = &plan->list.cases[i];
+        struct clm_check check;
+        if (case_work(which) > WORK_MOST)
+            continue;
+        if (case_run(backend, reference, which, 1, &check, &error) != CLM_OK)
+            ck_abort_msg("%s", error.message);
+        if (check.passed)
+            continue;
+        printf("%s: %s %s, seed %d: %g, %s\n", clm_backend_name(backend), check.operation, check.shape,
+               (int)plan->seed, check.error_over_bound, check.detail);
+        ++*failures;
+    }
+}
+
+START_TEST(what_is_right_passes_whatever_the_seed)
+{
+    static const struct {
+        enum fixture kind;
+        uint64_t seeds;
+    } tried[] = {{FIXTURE_REFERENCE, 3}, {FIXTURE_BLAS, 20}, {FIXTURE_OPENCL, 5}};
+    struct clm_backend *const backend = fixture_backend(tried[_i].kind);
+    struct clm_backend *const reference = fixture_backend(FIXTURE_REFERENCE);
+    size_t failures = 0;
+    for (uint64_t seed = 2; seed < 2 + tried[_i].seeds; seed++) {
+        struct plan plan = {.seed = seed, .error = &error};
+        plan_standard(&plan);
+        plan_sweep(&plan);
+        ck_assert_int_eq(plan.status, CLM_OK);
+        run_small_cases(backend, reference, &plan, &failures);
+        case_list_free(&plan.list);
+    }
+    ck_assert_uint_eq(failures, 0);
+    clm_backend_close(reference);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- a check that is wrong ---- */
+
+/* A bound has to bound something: one that is negative, infinite or NaN passes nothing, not even what is right. */
+START_TEST(what_is_no_bound_passes_nothing)
+{
+    const double infinity = INFINITY;
+    static const double none[] = {-1e-300, -1, -INFINITY, INFINITY, NAN};
+    char text[256];
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        const struct bounded_sums sums = {.loss = 2, .loss_error = none[i]};
+        ck_assert(!is_bound(2, none[i]));
+        ck_assert(isnan(error_ratio(2, 2, none[i])));
+        ck_assert(isnan(error_ratio(3, 2, none[i])));
+        ck_assert(isnan(error_ratio(NAN, 2, none[i])));
+        error_describe(text, sizeof text, "Y[0,0]", 2, 2, none[i]);
+        ck_assert_ptr_nonnull(strstr(text, "Y[0,0] is 2, which cannot be judged"));
+        sums_describe(text, sizeof text, &(struct sums_read){2, 0}, &sums);
+        ck_assert_ptr_nonnull(strstr(text, "loss is 2, which cannot be judged"));
+        /* what is not finite has to be there itself, whatever the bound */
+        ck_assert(error_ratio(NAN, NAN, none[i]) == 0 && error_ratio(-infinity, -infinity, none[i]) == 0);
+        ck_assert(isinf(error_ratio(1, NAN, none[i])) && isinf(error_ratio(1, infinity, none[i])));
+        ck_assert(isinf(error_ratio(-infinity, infinity, none[i])));
+        ck_assert(isinf(error_ratio(NAN, infinity, none[i])) && isinf(error_ratio(infinity, NAN, none[i])));
+    }
+    ck_assert(error_ratio(2, 2, 0) == 0 && error_ratio(2.5, 2, 1) == 0.5 && isinf(error_ratio(3, 2, 0)));
+}
+END_TEST
 
 static struct backend_operations right, spoilt;
+
+/* On the reference: |X| |W|ᵀ, of which its bounds are made, is negative. */
+static clm_status negated_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                                  enum activation act, struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    for (size_t i = 0; i < Y->rows * Y->columns; i++)
+        ((double *)Y->memory)[i] *= -1;
+    return status;
+}
+
+/* The device agrees to the last bit, and yet nothing is proved. */
+START_TEST(a_check_that_is_wrong_says_so)
+{
+    static const char *const cases[][2] = {{"linear_forward", "B=3 I=5 O=2"},
+                                           {"linear_softmax_backward", "B=3 I=5 O=2"},
+                                           {"training_steps", "5-2 B=3 N=3 x1 momentum=0 l2=0"}};
+    struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
+    right = spoilt = *backend->operations;
+    spoilt.linear_forward = negated_forward;
+    backend->operations = &spoilt;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct check_case which;
+        struct clm_check check;
+        ck_assert_int_eq(case_parse(cases[i][0], cases[i][1], 1, &which, &error), CLM_OK);
+        ck_assert_int_eq(case_run(backend, backend, &which, 1, &check, &error), CLM_OK);
+        if (check.passed || !isnan(check.error_over_bound) || !strstr(check.detail, "cannot be judged"))
+            ck_abort_msg("%s: %g, %s", cases[i][0], check.error_over_bound, check.detail);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- operations that are wrong ---- */
+
 static clm_status (*fixture_allocate)(struct clm_backend *be, size_t bytes, void **memory,
                                       struct clm_error *error);
 
@@ -631,6 +737,85 @@ static clm_status update_without_momentum(struct clm_backend *be, struct tensor 
     return right.update(be, w, g, velocity, &bare, e);
 }
 
+/* ---- mistakes among large logits ---- */
+
+static clm_status xent_of_the_other_sign(struct clm_backend *be, const struct tensor *Z,
+                                         const struct tensor *labels, const struct mixture *mixture,
+                                         struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    for (size_t i = 0; dZ && i < count_of(dZ); i++)
+        *element(dZ, i) *= -1;
+    return status;
+}
+
+static clm_status xent_with_one_element_off(struct clm_backend *be, const struct tensor *Z,
+                                            const struct tensor *labels, const struct mixture *mixture,
+                                            struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    if (dZ)
+        *element(dZ, count_of(dZ) / 2) += 1e-3f;
+    return status;
+}
+
+static clm_status xent_with_a_loss_off(struct clm_backend *be, const struct tensor *Z,
+                                       const struct tensor *labels, const struct mixture *mixture,
+                                       struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    host_sums(sums)->loss *= 1.01;
+    return status;
+}
+
+static clm_status xent_counts_one_more(struct clm_backend *be, const struct tensor *Z,
+                                       const struct tensor *labels, const struct mixture *mixture,
+                                       struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    host_sums(sums)->correct++;
+    return status;
+}
+
+/* Where logits are of ±1e4, or sums of products of such, and their errors of thousands, too. */
+START_TEST(mistakes_among_large_logits_are_noticed)
+{
+    static const char *const cases[][2] = {{"softmax_xent", "B=33 C=10 extreme"},
+                                           {"softmax_xent", "B=33 C=10 wide"},
+                                           {"linear_softmax_backward", "B=33 I=31 O=10 mask extreme"},
+                                           {"linear_softmax_backward", "B=7 I=784 O=13 mask wide"},
+                                           {"linear_softmax_backward", "B=8 I=1000 O=2 mask extreme"}};
+    static const struct {
+        const char *what;
+        clm_status (*softmax_xent)(struct clm_backend *be, const struct tensor *Z,
+                                   const struct tensor *labels, const struct mixture *mixture,
+                                   struct tensor *dZ, struct metrics *sums, struct clm_error *e);
+    } mistakes[] = {{"the other sign", xent_of_the_other_sign},
+                    {"the gradient of the sum", xent_of_the_sum},
+                    {"an element off by 1e-3", xent_with_one_element_off},
+                    {"a loss off by a hundredth", xent_with_a_loss_off},
+                    {"a correct row too many", xent_counts_one_more}};
+    struct clm_backend *const backend = backend_to_spoil();
+    struct clm_backend *const reference = fixture_backend(FIXTURE_REFERENCE);
+    for (size_t m = 0; m <= sizeof mistakes / sizeof *mistakes; m++) {
+        const bool is_right = m == sizeof mistakes / sizeof *mistakes;
+        spoilt.softmax_xent = is_right ? right.softmax_xent : mistakes[m].softmax_xent;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            for (uint64_t seed = 1; seed <= 5; seed++) {
+                struct check_case which;
+                struct clm_check check;
+                ck_assert_int_eq(case_parse(cases[i][0], cases[i][1], seed, &which, &error), CLM_OK);
+                ck_assert_int_eq(case_run(backend, reference, &which, 1, &check, &error), CLM_OK);
+                if (check.passed != is_right)
+                    ck_abort_msg("%s: %s %s, seed %d: %g, %s", is_right ? "right" : mistakes[m].what,
+                                 cases[i][0], cases[i][1], (int)seed, check.error_over_bound, check.detail);
+            }
+    }
+    clm_backend_close(reference);
+    clm_backend_close(backend);
+}
+END_TEST
+
 /* ---- mistakes of large products alone ---- */
 
 #define LARGE 500000 /* elements */
@@ -834,6 +1019,8 @@ START_TEST(shapes_that_are_none_are_refused)
         {"linear_forward", "B=1 I=100000 O=100000"},
         {"softmax", "B=7 C=10, 3 in Z"},
         {"gather", "N=40 B=31 I=33 first=10"},
+        {"gather", "N=40 B=31 I=33 first=0 bytes, Inf in values"},
+        {"gather_augmented", "N=40 B=33 3x9x5 first=0 bytes flip, NaN in values"},
         {"training_steps", "33-10 B=3"},
         {"training_steps", "33 B=3 N=4 x2 momentum=0 l2=0"},
         {"softmin", "B=7 C=10"},
@@ -1023,9 +1210,11 @@ int main(void)
     Suite *const suite = suite_create("check");
     TCase *const verification = tcase_create("verify"), *const gradients = tcase_create("gradcheck");
     TCase *const damaging = tcase_create("damage"), *const repeating = tcase_create("repeating");
+    TCase *const bounding = tcase_create("bounds");
     tcase_set_tags(damaging, "damage");
     tcase_set_timeout(damaging, 600);
     tcase_set_timeout(repeating, 300);
+    tcase_set_timeout(bounding, 300);
     tcase_set_timeout(verification, 600);
     tcase_set_timeout(gradients, 300);
     tcase_add_loop_test(verification, what_is_right_passes, 0, 5);
@@ -1035,6 +1224,10 @@ int main(void)
     tcase_add_test(repeating, bits_that_change_from_run_to_run_fail);
     tcase_add_test(repeating, every_shape_is_read_as_it_is_printed);
     tcase_add_test(repeating, shapes_that_are_none_are_refused);
+    tcase_add_loop_test(bounding, what_is_right_passes_whatever_the_seed, 0, 3);
+    tcase_add_test(bounding, what_is_no_bound_passes_nothing);
+    tcase_add_test(bounding, a_check_that_is_wrong_says_so);
+    tcase_add_test(bounding, mistakes_among_large_logits_are_noticed);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);
     tcase_add_test(gradients, wrong_gradients_are_noticed);
     tcase_add_test(gradients, kinks_are_skipped_and_counted);
@@ -1043,6 +1236,7 @@ int main(void)
     suite_add_tcase(suite, verification);
     suite_add_tcase(suite, damaging);
     suite_add_tcase(suite, repeating);
+    suite_add_tcase(suite, bounding);
     suite_add_tcase(suite, gradients);
     return test_run(suite);
 }

@@ -1,5 +1,6 @@
 /* What stands between the program and a device is named, with a remedy; and a device's wrong kernels are noticed before use. */
 #include "compute/opencl/loader.h"
+#include "compute/opencl/status.h"
 #include "support/support.h"
 #include "support/verdict.h"
 
@@ -81,6 +82,23 @@ START_TEST(no_driver_is_told_with_what_to_install)
     loader_examine_drivers("/no/such/folder", hear, &findings);
     expect(&findings, CLM_FINDING_BAD, "/no/such/folder does not exist", "pocl-opencl-icd");
     ck_assert_uint_eq(findings.count, 2);
+    test_directory_remove(directory);
+}
+END_TEST
+
+/* What cannot be looked at is not called missing. */
+START_TEST(what_cannot_be_looked_at_is_told_with_the_reason)
+{
+    struct findings findings = {0};
+    char *const directory = test_directory();
+    char path[64];
+    snprintf(path, sizeof path, "%.50s/loop.icd", directory);
+    ck_assert_int_eq(symlink("loop.icd", path), 0);
+    loader_examine_drivers(path, hear, &findings);
+    loader_examine_nodes(path, hear, &findings);
+    ck_assert_uint_eq(findings.count, 2);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_ptr_nonnull(strstr(findings.list[i].what, "symbolic links"));
     test_directory_remove(directory);
 }
 END_TEST
@@ -190,6 +208,29 @@ START_TEST(no_node_is_no_fault)
 }
 END_TEST
 
+/* ---- what to do without memory ---- */
+
+START_TEST(advice_fits_the_call)
+{
+    static const struct {
+        const char *call, *advice, *other;
+    } calls[] = {
+        {"clCreateBuffer", "--batch", "--device"},  {"clEnqueueNDRangeKernel", "--batch", "--device"},
+        {"clFinish", "--batch", "--device"},        {"CLBlastSgemm", "--batch", "--device"},
+        {"clCreateContext", "--device", "--batch"}, {"clCreateCommandQueue", "--device", "--batch"},
+        {"clCreateKernel", "--device", "--batch"},  {"clGetDeviceIDs", "--device", "--batch"},
+    };
+    struct clm_error error = {0};
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        ck_assert_int_eq(opencl_fail(&error, "a test", calls[i].call, CL_OUT_OF_RESOURCES), CLM_ERROR_MEMORY);
+        if (!strstr(error.message, calls[i].advice) || strstr(error.message, calls[i].other))
+            ck_abort_msg("%s", error.message);
+    }
+    ck_assert_int_eq(opencl_fail(&error, "a test", "clFinish", CL_INVALID_VALUE), CLM_ERROR_DEVICE);
+    ck_assert_str_eq(error.message, "a test: clFinish failed: CL_INVALID_VALUE (-30)");
+}
+END_TEST
+
 /* ---- the self-test before use ---- */
 
 START_TEST(a_device_that_gets_rows_wrong_is_refused)
@@ -223,11 +264,13 @@ int main(void)
     tcase_set_timeout(devices, 120);
     tcase_add_test(loader, drivers_are_told_apart);
     tcase_add_test(loader, no_driver_is_told_with_what_to_install);
+    tcase_add_test(loader, what_cannot_be_looked_at_is_told_with_the_reason);
     tcase_add_test(loader, one_driver_may_be_named);
     tcase_add_test(loader, drivers_are_looked_for_where_the_loader_does);
     tcase_add_test(loader, this_machine_has_a_driver_and_a_platform);
     tcase_add_test(loader, a_node_that_may_not_be_opened_names_the_group_to_join);
     tcase_add_test(loader, no_node_is_no_fault);
+    tcase_add_test(loader, advice_fits_the_call);
     tcase_add_loop_test(devices, a_device_that_gets_rows_wrong_is_refused, 0, 4);
     suite_add_tcase(suite, loader);
     suite_add_tcase(suite, devices);

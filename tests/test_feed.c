@@ -64,7 +64,8 @@ END_TEST
 /* A seed means the same order in every version. */
 START_TEST(seed_means_the_same_order_as_ever)
 {
-    static const uint32_t expected[2][8] = {{19, 177, 171, 106, 60, 8, 118, 21}, {101, 91, 110, 108, 111, 116, 90, 104}};
+    static const uint32_t expected[2][8] = {{19, 177, 171, 106, 60, 8, 118, 21},
+                                            {101, 91, 110, 108, 111, 116, 90, 104}};
     for (int i = 0; i < 2; i++) {
         uint32_t rows[ROWS];
         struct epoch_order order = i ? order_of(40, 20, true) : order_of(ROWS, ROWS, true);

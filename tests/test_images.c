@@ -792,6 +792,18 @@ START_TEST(test_folder_split)
     remove_name("test/dog");
     put_picture("test/ant/1", 2, 4, 1, 50);
     folder_refused("test/ant/1", "2x4 pixels, where");
+
+    /* a test set that cannot be looked at is none that is not there */
+    remove_name("test/ant/1");
+    remove_name("test/ant");
+    remove_name("test/cat/1");
+    remove_name("test/cat");
+    make_link("cat", "test/cat");
+    refused((struct clm_data_options){0}, CLM_ERROR_IO, "test/cat", "symbolic links");
+    remove_name("test/cat");
+    remove_name("test");
+    make_link("test", "test");
+    refused((struct clm_data_options){0}, CLM_ERROR_IO, "test", "symbolic links");
 }
 END_TEST
 

@@ -147,8 +147,8 @@ static size_t workspace_of(enum fixture kind, const size_t widths[3], size_t bat
 START_TEST(workspace_is_of_the_layer_that_needs_most)
 {
     static const enum fixture kinds[] = {FIXTURE_CLBLAST, FIXTURE_TILED};
-    static const size_t batches[] = {1001, 17}, widths[2][2][3] = {{{1023, 999, 2}, {2, 1023, 999}},
-                                                                   {{2048, 8, 2}, {2, 2048, 8}}};
+    static const size_t batches[] = {1001, 17},
+                        widths[2][2][3] = {{{1023, 999, 2}, {2, 1023, 999}}, {{2048, 8, 2}, {2, 2048, 8}}};
     const size_t bytes = workspace_of(kinds[_i], widths[_i][0], batches[_i]);
     ck_assert_uint_gt(bytes, 0);
     ck_assert_uint_eq(workspace_of(kinds[_i], widths[_i][1], batches[_i]), bytes);
@@ -164,8 +164,9 @@ START_TEST(limits)
         size_t limit;
         const char *by;
     } cases[] = {
-        {0, 0, SIZE_MAX, "its addresses"},    {0, 1001, 501, "half of --memory"}, {300, 0, 300, "--device-memory"},
-        {300, 1000, 300, "--device-memory"}, {700, 1000, 500, "half of --memory"},
+        {0, 0, SIZE_MAX, "its addresses"},    {0, 1001, 501, "half of --memory"},
+        {300, 0, 300, "--device-memory"},     {300, 1000, 300, "--device-memory"},
+        {700, 1000, 500, "half of --memory"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct clm_backend_options options = {.kind = _i ? CLM_BACKEND_BLAS : CLM_BACKEND_REFERENCE,

@@ -50,8 +50,9 @@ END_TEST
 /* A seed means the same run in every version: the streams' numbers stay. */
 START_TEST(test_streams_stay)
 {
-    static const int streams[] = {RANDOM_INIT,  RANDOM_SHUFFLE, RANDOM_TEST,  RANDOM_SYNTHETIC, RANDOM_IMAGE_FOLDER,
-                                  RANDOM_SHEET, RANDOM_CHANGE,  RANDOM_NOISE, RANDOM_MIXUP,     RANDOM_SPLIT};
+    static const int streams[] = {RANDOM_INIT,         RANDOM_SHUFFLE, RANDOM_TEST,   RANDOM_SYNTHETIC,
+                                  RANDOM_IMAGE_FOLDER, RANDOM_SHEET,   RANDOM_CHANGE, RANDOM_NOISE,
+                                  RANDOM_MIXUP,        RANDOM_SPLIT};
     for (int i = 0; i < (int)COUNT_OF(streams); i++)
         ck_assert_int_eq(streams[i], i + 1);
 }

@@ -71,7 +71,9 @@ static const enum operation_name products[] = {OPERATION_FORWARD, OPERATION_BACK
 static const struct variant small[] = {{.B = 1, .I = 1, .O = 1},
                                        {.B = 3, .I = 5, .O = 2},
                                        {.B = 18, .I = 20, .O = 20}},
-                            ragged[] = {{.B = 7, .I = 9, .O = 17}, {.B = 5, .I = 14, .O = 3}, {.B = 9, .I = 7, .O = 5}},
+                            ragged[] = {{.B = 7, .I = 9, .O = 17},
+                                        {.B = 5, .I = 14, .O = 3},
+                                        {.B = 9, .I = 7, .O = 5}},
                             long_sums[] = {{.B = 17, .I = 513, .O = 2}, {.B = 3, .I = 2, .O = 513}};
 
 static void check(struct clm_backend *backend, const enum operation_name *names, size_t name_count,

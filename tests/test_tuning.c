@@ -20,9 +20,12 @@ static enum spoil {
     SPOIL_MIDDLE,
     SPOIL_BIAS,
     SPOIL_TIME,
-    SPOIL_LARGE
+    SPOIL_LARGE,
+    SPOIL_RAGGED,
+    SPOIL_MOMENTUM
 } spoil;
-#define LARGE 50 /* rows from which SPOIL_LARGE is wrong */
+#define LARGE  50 /* rows from which SPOIL_LARGE is wrong */
+#define RAGGED 7  /* rows for which alone SPOIL_RAGGED is */
 static enum product spoilt_product;
 static const struct gemm_operations *right;
 
@@ -30,7 +33,8 @@ static const struct gemm_operations *right;
 static void spoil_result(struct gemm_provider *gemm, enum product product, size_t rows, struct tensor *result)
 {
     const size_t count = result->rows * result->columns, at = spoil == SPOIL_MIDDLE ? count / 2 : count - 1;
-    if (product != spoilt_product || spoil == SPOIL_NOTHING || (spoil == SPOIL_LARGE && rows < LARGE))
+    if (product != spoilt_product || spoil == SPOIL_NOTHING || (spoil == SPOIL_LARGE && rows < LARGE) ||
+        (spoil == SPOIL_RAGGED && rows != RAGGED))
         return;
     if (spoil == SPOIL_TIME) {
         usleep(30000);
@@ -66,7 +70,11 @@ static clm_status spoilt_update(struct gemm_provider *gemm, const struct tensor 
                                 struct linear *layer, const struct step *step, struct clm_error *e)
 {
     const clm_status status = right->descend(gemm, dZ, X, layer, step, e);
-    spoil_result(gemm, PRODUCT_UPDATE, dZ->rows, spoil == SPOIL_BIAS ? &layer->b : &layer->W);
+    if (spoil != SPOIL_MOMENTUM || step->momentum != 0)
+        spoil_result(gemm, PRODUCT_UPDATE, dZ->rows,
+                     spoil == SPOIL_BIAS       ? &layer->b
+                     : spoil == SPOIL_MOMENTUM ? &layer->W_velocity
+                                               : &layer->W);
     return status;
 }
 
@@ -246,6 +254,97 @@ static clm_status spoilt_descend_forward(struct gemm_provider *gemm, const struc
     spoil_result(gemm, PRODUCT_FORWARD, X->rows, next_Y);
     return status;
 }
+
+/* The last minibatch of a set is tried, too, before a net is made. */
+START_TEST(a_last_minibatch_is_tried)
+{
+    slowness = 30000;
+    spoil = SPOIL_RAGGED;
+    spoilt_product = (enum product)_i;
+    struct clm_backend *const backend = open_auto();
+    ck_assert_done(prepare(backend, 40));
+    ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
+    ck_assert_done(backend_prove(backend, widths, 3, 40, 120, &error)); /* whole minibatches */
+    ck_assert_str_eq(notes, "");
+    ck_assert_done(backend_prove(backend, widths, 3, 40, 80 + RAGGED, &error));
+    ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
+    ck_assert_ptr_nonnull(strstr(notes, "of B=7 I=131 O=67"));
+    ck_assert_done(prepare(backend, 40));
+    ck_assert_ptr_nonnull(strstr(clm_backend_provider(backend), "second"));
+    clm_backend_close(backend);
+}
+END_TEST
+
+START_TEST(a_last_minibatch_of_who_was_asked_for_is_tried)
+{
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "first", .on_note = hear};
+    struct clm_backend *backend = NULL;
+    spoil = SPOIL_RAGGED;
+    spoilt_product = (enum product)_i;
+    ck_assert_done(clm_backend_open(&options, &backend, &error));
+    ck_assert_done(prepare(backend, 40));
+    ck_assert_int_eq(backend_prove(backend, widths, 3, 40, 80 + RAGGED, &error), CLM_ERROR_WRONG);
+    ck_assert_ptr_nonnull(strstr(error.message, "of B=7 I=131 O=67"));
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* A step without momentum is right. */
+START_TEST(a_wrong_momentum_is_seen)
+{
+    spoil = SPOIL_MOMENTUM;
+    spoilt_product = PRODUCT_UPDATE;
+    expect_provider("auto: second");
+    ck_assert_ptr_nonnull(strstr(notes, "an error of its update"));
+}
+END_TEST
+
+/* ---- the end of a net in one, where there is that ---- */
+
+static enum { HEAD_RIGHT, HEAD_GRADIENT, HEAD_INPUT, HEAD_LOSS } head_fault;
+
+static void add_one(struct clm_backend *be, struct tensor *result, size_t at)
+{
+    const size_t count = result->rows * result->columns;
+    float *const values = malloc(count * sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    ck_assert_done(backend_read(be, result, HOST_FLOAT, values, &error));
+    values[at] += 1;
+    ck_assert_done(backend_write(be, result, HOST_FLOAT, values, &error));
+    free(values);
+}
+
+static clm_status spoilt_head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                              const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
+                              struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right->head(gemm, X, layer, labels, dZ, dX, sums, e);
+    if (head_fault == HEAD_GRADIENT)
+        add_one(gemm->backend, dZ, 5);
+    if (head_fault == HEAD_INPUT && dX)
+        add_one(gemm->backend, dX, 5);
+    if (head_fault == HEAD_LOSS)
+        add_one(gemm->backend, &sums->state, 0);
+    return status;
+}
+
+START_TEST(a_wrong_head_is_seen)
+{
+    static const size_t last[3] = {131, 67, 10};
+    struct clm_backend *backend;
+    if (!right->head)
+        return;
+    head_fault = _i;
+    first.head = spoilt_head;
+    slowness = 30000;
+    backend = open_auto();
+    ck_assert_done(backend_prepare(backend, last, 3, 33, &error));
+    ck_assert(!strstr(notes, "first is not used on") == (head_fault == HEAD_RIGHT));
+    ck_assert(head_fault == HEAD_RIGHT || strstr(notes, "an error of its last layer with softmax"));
+    clm_backend_close(backend);
+}
+END_TEST
 
 START_TEST(a_wrong_fused_update_is_seen)
 {
@@ -472,6 +571,10 @@ int main(void)
     tcase_add_test(cases, a_choice_of_a_near_batch_is_tried_first);
     tcase_add_loop_test(cases, a_wrong_provider_that_was_asked_for_is_refused, 0, PRODUCT_COUNT);
     tcase_add_test(cases, a_wrong_fused_update_is_seen);
+    tcase_add_loop_test(cases, a_last_minibatch_is_tried, 0, PRODUCT_COUNT);
+    tcase_add_loop_test(cases, a_last_minibatch_of_who_was_asked_for_is_tried, 0, PRODUCT_COUNT);
+    tcase_add_test(cases, a_wrong_momentum_is_seen);
+    tcase_add_loop_test(cases, a_wrong_head_is_seen, HEAD_RIGHT, HEAD_LOSS + 1);
     tcase_add_test(cases, a_wrong_bias_is_seen);
     tcase_add_test(cases, the_name_is_of_the_nets_alone);
     tcase_add_test(cases, a_benchmark_tells_tuning_apart);

@@ -3,6 +3,7 @@
 #include "base/size.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,11 +35,28 @@ void bounded_free(struct bounded *matrix)
     memset(matrix, 0, sizeof *matrix);
 }
 
+bool is_bound(double value, double error)
+{
+    return !isfinite(value) || (error >= 0 && isfinite(error));
+}
+
 double error_ratio(double got, double value, double error)
 {
-    if (isnan(value))
-        return isnan(got) ? 0 : INFINITY;
+    if (!isfinite(value))
+        return got == value || (isnan(value) && isnan(got)) ? 0 : INFINITY;
+    if (!is_bound(value, error))
+        return NAN;
     return got == value ? 0 : fabs(got - value) / error;
+}
+
+void error_describe(char *text, size_t size, const char *what, double got, double value, double error)
+{
+    if (is_bound(value, error))
+        snprintf(text, size, "%s is %.9g; %.9g is right, to within %.3g", what, got, value, error);
+    else
+        snprintf(text, size,
+                 "%s is %.9g, which cannot be judged: a bound of %.3g is none; the check itself is wrong",
+                 what, got, error);
 }
 
 double worse_ratio(double a, double b)
@@ -104,4 +122,13 @@ clm_status sums_ratio(struct clm_backend *be, const struct metrics *sums, const 
     *ratio = worse_ratio(error_ratio(got->loss, expected->loss, expected->loss_error),
                          error_ratio(got->correct, expected->correct, expected->correct_error));
     return status;
+}
+
+void sums_describe(char *text, size_t size, const struct sums_read *got, const struct bounded_sums *expected)
+{
+    if (is_bound(expected->loss, expected->loss_error))
+        snprintf(text, size, "loss %.9g and %.0f correct rows; %.9g to within %.3g and %.0f are right",
+                 got->loss, got->correct, expected->loss, expected->loss_error, expected->correct);
+    else
+        error_describe(text, size, "loss", got->loss, expected->loss, expected->loss_error);
 }

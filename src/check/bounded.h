@@ -71,9 +71,15 @@ static inline struct bounded bounded_first_rows(const struct bounded *of, size_t
     return view;
 }
 
-/* |got - value| / error: 0 where they are equal or both NaN, Inf where only `value` is NaN or a difference is not
- * allowed at all, NaN where only `got` is. */
+/* Whether `error` bounds anything. Beside an infinite value or NaN it is not asked for. */
+bool is_bound(double value, double error);
+
+/* |got - value| / error. 0 where they are equal or both NaN; Inf where a difference is not allowed at all, as from an infinity
+ * or NaN; NaN where only `got` is, and for whatever was got where `error` is no bound: negative, infinite or NaN. */
 double error_ratio(double got, double value, double error);
+
+/* "Y[3,17] is nan; 2.5 is right, to within 1e-06", or that there is no bound. */
+void error_describe(char *text, size_t size, const char *what, double got, double value, double error);
 
 /* The worse of two ratios; NaN is worst. */
 double worse_ratio(double a, double b);
@@ -82,6 +88,9 @@ double worse_ratio(double a, double b);
 struct sums_read {
     double loss, correct;
 };
+
+/* The same of a loss and correct rows. */
+void sums_describe(char *text, size_t size, const struct sums_read *got, const struct bounded_sums *expected);
 
 /* What `sums` on `be` add up to, and its ratio; waits. */
 CLM_MUST_CHECK clm_status sums_ratio(struct clm_backend *be, const struct metrics *sums,

@@ -204,6 +204,11 @@ static bool is_sensible(enum dimensions dimensions, const struct variant *v)
     return false;
 }
 
+bool odd_is_in_bytes(const struct variant *variant)
+{
+    return variant->is_bytes && variant->odd_in && !strcmp(variant->odd_in, "values");
+}
+
 clm_status variant_parse(const struct operation *operation, const char *text, struct variant *out,
                          struct clm_error *error)
 {
@@ -220,6 +225,11 @@ clm_status variant_parse(const struct operation *operation, const char *text, st
     is_right = is_right && parse_odd(operation, copy, out);
     for (char *word = strtok_r(copy, " ,", &rest); is_right && word; word = strtok_r(NULL, " ,", &rest))
         is_right = parse_word(word, out);
+    if (is_right && odd_is_in_bytes(out))
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "%s: bytes hold neither NaN nor infinities: it has to be without \"bytes\", or "
+                        "without that value",
+                        text);
     if (is_right && is_sensible(operation->dimensions, out))
         return CLM_OK;
     return clm_fail(

@@ -57,6 +57,9 @@ extern const struct operation operations_checked[OPERATION_COUNT];
 /* NULL where there is none of that name. */
 const struct operation *operation_named(const char *name);
 
+/* A NaN or an infinity among bytes, which hold neither. */
+bool odd_is_in_bytes(const struct variant *variant);
+
 /* "B=7 I=33 O=65 relu momentum=0.9 wide, NaN in X", which variant_parse reads; but for the seed. */
 void variant_describe(const struct operation *operation, const struct variant *variant,
                       char text[SHAPE_TEXT_MAX]);

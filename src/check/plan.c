@@ -217,6 +217,10 @@ static void plan_nans(struct plan *plan, enum operation_name name)
 bool odd_is_defined(const struct operation *operation, const struct variant *variant)
 {
     const enum operation_name name = (enum operation_name)(operation - operations_checked);
+    const char *const input = variant->odd_in;
+    if (odd_is_in_bytes(variant) || (!strcmp(input, "Y") && !variant->has_mask) ||
+        (!strcmp(input, "v") && variant->momentum == 0))
+        return false;
     const bool has_penalty = name == OPERATION_BACKWARD_PARAMS || name == OPERATION_BACKWARD_UPDATE ||
                              name == OPERATION_UPDATE_FORWARD;
     if (name == OPERATION_GATHER_AUGMENTED)
@@ -224,8 +228,8 @@ bool odd_is_defined(const struct operation *operation, const struct variant *var
     if (!has_penalty)
         return true;
     if (isnan(variant->odd))
-        return variant->l2 != 0 || strcmp(variant->odd_in, "W") != 0;
-    return variant->l2 == 0 && strcmp(variant->odd_in, "W") != 0;
+        return variant->l2 != 0 || strcmp(input, "W") != 0;
+    return variant->l2 == 0 && strcmp(input, "W") != 0;
 }
 
 static void plan_infinities(struct plan *plan, enum operation_name name)

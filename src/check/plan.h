@@ -27,7 +27,8 @@ struct variant picture_variant(const struct picture_shape *shape, const struct c
 size_t operation_options(enum operation_name name, struct variant out[4]);
 
 /* Whether the mathematics says what becomes of the variant's NaN or infinity. It does not where an infinity meets itself in
- * W - 2 rate l2 W, which depends on whether W is taken out of the brackets, nor where 2 l2 W is of l2 = 0. */
+ * W - 2 rate l2 W, which depends on whether W is taken out of the brackets, nor where 2 l2 W is of l2 = 0; nor of an input
+ * that the variant does not have, or has as bytes. */
 bool odd_is_defined(const struct operation *operation, const struct variant *variant);
 
 /* A few awkward shapes of each operation and large products: what tells in seconds whether a device can be trained on. */

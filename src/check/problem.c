@@ -96,7 +96,8 @@ static struct operand *add(struct problem *problem, const char *name, enum role 
                            size_t rows, size_t columns, size_t batch, enum fill fill)
 {
     struct operand *const operand = &problem->operands[problem->count++];
-    const size_t whole_rows = rows + problem->guard_rows, bytes = whole_rows * columns * sizeof *operand->before;
+    const size_t whole_rows = rows + problem->guard_rows,
+                 bytes = whole_rows * columns * sizeof *operand->before;
     *operand = (struct operand){.name = name, .role = role};
     if (problem->status == CLM_OK)
         problem->status = bounded_create(type, rows, columns, &operand->expected, problem->error);
@@ -144,15 +145,15 @@ static bool is_unchanged(double before, double after)
     return isnan(before) ? isnan(after) : before == after && signbit(before) == signbit(after);
 }
 
-/* "Y[3,17] is nan, 2.5 is right to within 1e-06": the worst element so far, where it is wrong. */
+/* The worst element so far, where it is wrong. */
 static void tell_element(const struct operand *operand, const double *after, size_t i, struct judgement *out)
 {
     const struct bounded *const expected = &operand->expected;
     if (out->worst <= 1)
         return;
-    snprintf(out->detail, sizeof out->detail, "%s[%zu,%zu] is %.9g; %.9g is right, to within %.3g",
-             operand->name, i / expected->columns, i % expected->columns, after[i], expected->value[i],
-             expected->error[i]);
+    char name[64];
+    snprintf(name, sizeof name, "%s[%zu,%zu]", operand->name, i / expected->columns, i % expected->columns);
+    error_describe(out->detail, sizeof out->detail, name, after[i], expected->value[i], expected->error[i]);
 }
 
 static void tell_change(const struct operand *operand, const double *after, size_t i, struct judgement *out)
@@ -245,10 +246,7 @@ static clm_status judge_sums(struct problem *problem, struct judgement *out)
     if (!problem->reference)
         return CLM_OK;
     if (!(ratio <= 1) && out->worst <= 1)
-        snprintf(out->detail, sizeof out->detail,
-                 "loss %.9g and %.0f correct rows; %.9g to within %.3g and %.0f are right", got.loss,
-                 got.correct, problem->expected_sums.loss, problem->expected_sums.loss_error,
-                 problem->expected_sums.correct);
+        sums_describe(out->detail, sizeof out->detail, &got, &problem->expected_sums);
     out->worst = worse_ratio(out->worst, ratio);
     return CLM_OK;
 }

@@ -210,11 +210,12 @@ static void judge_parameter(struct judgement *out, const char *name, size_t laye
 {
     const double ratio = error_ratio(got, expected->value[i], expected->error[i]);
     const double worst = worse_ratio(out->worst, ratio);
-    if (!(worst <= 1) && out->worst <= 1)
-        snprintf(out->detail, sizeof out->detail,
-                 "layers.%zu.%s[%zu,%zu] is %.9g; %.9g is right, to within %.3g", layer, name,
-                 i / expected->columns, i % expected->columns, (double)got, expected->value[i],
-                 expected->error[i]);
+    if (!(worst <= 1) && out->worst <= 1) {
+        char text[80];
+        snprintf(text, sizeof text, "layers.%zu.%s[%zu,%zu]", layer, name, i / expected->columns,
+                 i % expected->columns);
+        error_describe(out->detail, sizeof out->detail, text, got, expected->value[i], expected->error[i]);
+    }
     out->worst = worst;
 }
 
@@ -246,9 +247,7 @@ static clm_status run(struct trial *trial, struct clm_backend *device, const str
     if (status != CLM_OK)
         return status;
     if (!(out->worst <= 1))
-        snprintf(out->detail, sizeof out->detail,
-                 "loss %.9g and %.0f correct rows; %.9g to within %.3g and %.0f are right", got.loss,
-                 got.correct, trial->expected.loss, trial->expected.loss_error, trial->expected.correct);
+        sums_describe(out->detail, sizeof out->detail, &got, &trial->expected);
     out->bits = bits_add(out->bits, &got.loss, sizeof got.loss);
     judge_parameters(trial, out);
     return CLM_OK;

@@ -179,6 +179,15 @@ clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t 
     return be->operations->prepare(be, widths, width_count, batch, error);
 }
 
+clm_status backend_prove(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
+                         size_t count, struct clm_error *error)
+{
+    if (!be->operations->prove || !(count % batch))
+        return CLM_OK;
+    const clm_status status = backend_prepare(be, widths, width_count, batch, error);
+    return status ? status : be->operations->prove(be, widths, width_count, count % batch, error);
+}
+
 clm_status backend_finish(struct clm_backend *be, struct clm_error *error)
 {
     return be->operations->finish(be, error);

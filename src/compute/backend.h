@@ -94,6 +94,12 @@ CLM_MUST_CHECK clm_status backend_write_part(struct clm_backend *be, struct tens
                                              size_t count, enum host_type type, const void *host,
                                              struct clm_error *error);
 
+/* Tries the products of the last minibatch of `count` rows, which has count % batch: preparing tries those of `batch` alone, and
+ * some kernels are wrong at certain sizes. Call it before the net is created, for who is wrong is not used any more;
+ * CLM_ERROR_WRONG where nobody is left. */
+CLM_MUST_CHECK clm_status backend_prove(struct clm_backend *be, const size_t *widths, size_t width_count,
+                                        size_t batch, size_t count, struct clm_error *error);
+
 /* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows. */
 CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
                                           size_t batch, struct clm_error *error);
@@ -244,6 +250,9 @@ struct backend_operations {
                              enum host_type type, const void *host, struct clm_error *error);
     clm_status (*prepare)(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
                           struct clm_error *error);
+    /* NULL where products are right whatever their size */
+    clm_status (*prove)(struct clm_backend *be, const size_t *widths, size_t width_count, size_t rows,
+                        struct clm_error *error);
     clm_status (*finish)(struct clm_backend *be, struct clm_error *error);
     clm_status (*pace)(struct clm_backend *be, struct clm_error *error);
 

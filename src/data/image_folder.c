@@ -84,7 +84,10 @@ static clm_status recognises_directory(const char *path, bool *is_it, struct clm
     bool is_split = false;
     *is_it = false;
     const clm_status status = find_split(path, &is_split, error);
-    return status ? status : has_picture(path, is_split ? 2 : 1, is_it, error);
+    if (status == CLM_ERROR_MEMORY)
+        return status;
+    /* a folder of that name that cannot be read is told of by whoever reads the pictures */
+    return has_picture(path, is_split || status != CLM_OK ? 2 : 1, is_it, error);
 }
 
 static bool recognises_file(const struct file_head *head)

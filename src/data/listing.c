@@ -93,19 +93,34 @@ static clm_status look_at(const char *root, const char *directory, const char *n
                  : clm_fail_host_memory(error, directory, strlen(directory));
 }
 
+/* What is not there is none, as is a link that leads nowhere. */
+static clm_status is_folder(const char *path, bool *is_it, struct clm_error *error)
+{
+    struct stat about;
+    const bool is_there = !stat(path, &about);
+    *is_it = is_there && S_ISDIR(about.st_mode);
+    return is_there || errno == ENOENT || errno == ENOTDIR
+               ? CLM_OK
+               : clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
+}
+
 clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error)
 {
     struct listing listing;
-    struct stat about;
+    bool is_there;
     *has_folder = false;
-    clm_status status = listing_read(path, &listing, error);
+    clm_status status = is_folder(path, &is_there, error);
+    if (status != CLM_OK || !is_there)
+        return status;
+    status = listing_read(path, &listing, error);
     if (status != CLM_OK)
-        return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+        return status;
     for (size_t i = 0; status == CLM_OK && i < listing.count && !*has_folder; i++) {
         char *inner = path_join(path, listing.names[i]);
         if (!inner)
             status = clm_fail_host_memory(error, path, strlen(path));
-        *has_folder = inner && !stat(inner, &about) && S_ISDIR(about.st_mode);
+        else
+            status = is_folder(inner, has_folder, error);
         free(inner);
     }
     listing_free(&listing);

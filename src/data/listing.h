@@ -14,7 +14,7 @@ struct listing {
 CLM_MUST_CHECK clm_status listing_read(const char *path, struct listing *out, struct clm_error *error);
 void listing_free(struct listing *listing);
 
-/* Is there a folder in the directory at `path`? Not where it cannot be read. Fails only for lack of memory. */
+/* Is there a folder in the directory at `path`? Not where that is none. */
 CLM_MUST_CHECK clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error);
 
 /* The files of the class folders in a directory, by class and then by name. */

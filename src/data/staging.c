@@ -106,8 +106,16 @@ bool staging_is_free(const char *path)
     return staging_holds_only(path, NULL);
 }
 
+/* What was there before. On false errno tells why some of it stays. */
+static bool remove_replaced(const char *path, const char *const *names)
+{
+    errno = ENOTEMPTY; /* where there are other names by now */
+    return each_name(path, remove_known_file, names) && !rmdir(path);
+}
+
 clm_status staging_commit(struct staging *staging, const char *const *names, struct clm_error *error)
 {
+    clm_status status = CLM_OK;
     struct stat about;
     const mode_t mask = umask(0);
     umask(mask);
@@ -127,13 +135,13 @@ clm_status staging_commit(struct staging *staging, const char *const *names, str
                      : rename(staging->path, staging->target))
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be replaced: %s; remove it first, or name another",
                         staging->target, strerror(errno));
-    if (is_exchanged) { /* what was there before has the other name now */
-        each_name(staging->path, remove_known_file, names);
-        rmdir(staging->path);
-    }
+    if (is_exchanged && !remove_replaced(staging->path, names))
+        status = clm_fail(error, CLM_ERROR_IO,
+                          "%s: is written, but what it replaces stays as %s, for it cannot be removed: %s",
+                          staging->target, staging->path, strerror(errno));
     free(staging->path);
     staging->path = NULL;
-    return CLM_OK;
+    return status;
 }
 
 static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *place)

@@ -12,7 +12,7 @@ struct staging {
 CLM_MUST_CHECK clm_status staging_begin(const char *target, struct staging *out, struct clm_error *error);
 
 /* The directory is there from now on. One of that name is replaced if it is empty, or if `names`, which NULL ends, has
- * the names of all that is in it, files. */
+ * the names of all that is in it, files; it fails, too, where what is replaced cannot be removed. */
 CLM_MUST_CHECK clm_status staging_commit(struct staging *staging, const char *const *names,
                                          struct clm_error *error);
 

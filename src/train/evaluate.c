@@ -107,7 +107,8 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
         batch /= 2;
     if (status != CLM_OK)
         return status;
-    if ((status = create_network(&prediction, model, batch, error)) ||
+    if ((status = backend_prove(be, model->widths, model->depth + 1, batch, rows->count, error)) ||
+        (status = create_network(&prediction, model, batch, error)) ||
         (status = feed_create(be, data, rows->count, &residency, false, &prediction.feed, error)) ||
         (status = feed_normalise(&prediction.feed, model, error)) ||
         (status = network_write(&prediction.net, model, error)))

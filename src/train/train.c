@@ -185,6 +185,16 @@ static clm_status make_plan(struct clm_backend *be, const struct clm_model *mode
                                  "use --resident auto, or lower --limit", error);
 }
 
+static clm_status prove_last_batches(struct clm_backend *be, const struct clm_model *model,
+                                     const struct clm_data *data, size_t batch, struct clm_error *error)
+{
+    const size_t counts[] = {data->train.count, data->validation.count, data->test.count};
+    clm_status status = CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < sizeof counts / sizeof *counts; i++)
+        status = backend_prove(be, model->widths, model->depth + 1, batch, counts[i], error);
+    return status;
+}
+
 /* ---- an epoch ---- */
 
 /* Where a line of progress is due: the only place in an epoch that waits for the device. */
@@ -386,7 +396,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     *result = (struct clm_train_result){0};
     if ((status = check_options(options, data, error)) || (status = model_name_classes(model, data, error)) ||
         (options->out && (status = run_directory_begin(options->out, error))) ||
-        (status = make_plan(be, model, data, options, &t.residency, &plan, error)))
+        (status = make_plan(be, model, data, options, &t.residency, &plan, error)) ||
+        (status = prove_last_batches(be, model, data, options->batch, error)))
         return status;
     if (options->on_plan)
         options->on_plan(options->user, &plan);

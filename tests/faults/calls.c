@@ -39,7 +39,8 @@ static struct fault_site site_here(const char *name, enum call_kind kind)
     void *frames[OWN + FAULT_FRAMES] = {NULL};
     struct fault_site site = {.hash = UINT64_C(0xcbf29ce484222325), .name = name, .kind = kind};
     backtrace(frames, OWN + FAULT_FRAMES);
-    memcpy(site.callers, frames + OWN, sizeof site.callers);
+    for (size_t i = 0; i < FAULT_FRAMES && frames[OWN + i] != fault_plan->bottom; i++)
+        site.callers[i] = frames[OWN + i];
     /* as seen from here, so that it is the same wherever the program is loaded */
     const uintptr_t base = (uintptr_t)&fault_plan;
     site.hash = (site.hash ^ ((uintptr_t)name - base)) * UINT64_C(0x100000001b3);

@@ -36,6 +36,7 @@ struct fault_plan {
     size_t target;          /* the number of the call to fail, from 1; 0 for none */
     uint64_t target_hash;   /* or the site whose first call is to fail; 0 for none */
     size_t depth;           /* callers that tell one site from another */
+    void *bottom;           /* of the callers, which are the driver's from here on and tell no sites apart */
     size_t count;           /* out: calls made */
     size_t failed;          /* out: calls that failed */
     struct fault_site site; /* out: the first that failed */

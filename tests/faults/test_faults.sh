@@ -137,10 +137,12 @@ done
 each device eval old/model.safetensors --gemm native --data cifar
 each all predict old/model.safetensors --gemm native --data cifar
 each all devices # a list in JSON has the failure in it
-each all verify --gemm native --only gather --json times.json
-each all gradcheck --gemm native --samples 2
-each all tune --layers 8,4,3 --batch 4 --json times.json
 each all bench --backend opencl --gemm native --layers 8,4,3 --batch 4 --seconds 0.001 --profile
+each all gradcheck --gemm native --samples 2
+options="$options --work 1e5" # the checks of large matrices take most of the time
+each all verify --gemm native --json times.json
+options="$options --reports" # what fails is what these are to tell of
+each all tune --layers 8,4,3 --batch 4 --json times.json
 each all doctor --json times.json
 
 finish

@@ -34,6 +34,11 @@ CLM_MUST_CHECK clm_status gemm_auto_tune(struct gemm_provider *gemm, const size_
 /* The provider's name tells who multiplies for the nets that are prepared from here on. */
 void gemm_auto_forget_use(struct gemm_provider *gemm);
 
+/* Whether those that are taken for a layer of which another batch was prepared are right at this one, too; who is wrong is
+ * dropped, and the layer is to be prepared again. */
+CLM_MUST_CHECK clm_status gemm_auto_prove(struct gemm_provider *gemm, size_t B, size_t I, size_t O,
+                                          struct clm_error *error);
+
 /* Of its file of choices; NULL where it has none. */
 const char *gemm_auto_path(const struct gemm_provider *gemm);
 

@@ -3,12 +3,17 @@
 #include "base/file.h"
 #include "compute/opencl/program.h"
 
+#include <clblast_c.h>
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define FORMAT    1                   /* of the file; one of another number is not read */
+#define TRIALS    2 /* of what was found right by an earlier kind of trial nothing is known */
+#define FORMAT    1 /* of the file; one of another number is not read */
 #define FILE_MOST ((size_t)(2 << 20)) /* bytes */
 
 static const char *const product_names[PRODUCT_COUNT] = {"forward", "backward_input", "update"};
@@ -24,16 +29,60 @@ static uint64_t hash(uint64_t seed, const void *bytes, size_t size) /* FNV-1a */
 
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
-json_t *choices_key(const struct clm_device *device)
+static uint64_t hash_kernels(void)
 {
     uint64_t kernels = HASH_START;
-    char text[17];
     for (const struct kernel_source *source = kernel_sources; source->name; source++)
         kernels = hash(kernels, source->text, source->size);
-    snprintf(text, sizeof text, "%016" PRIx64, kernels);
-    return json_pack("{ss? ss? ss? ss? ss ss}", "device", device->name, "driver", device->driver, "platform",
-                     device->platform_name, "platform_version", device->platform_version, "program",
-                     clm_version(), "kernels", text);
+    return kernels;
+}
+
+/* CLBlast does not tell its version: its file's size and time stand for it. */
+static uint64_t hash_clblast(void)
+{
+    Dl_info library;
+    struct stat about;
+    const uint64_t start = HASH_START;
+    if (!dladdr((const void *)(uintptr_t)CLBlastSgemm, &library) || !library.dli_fname ||
+        stat(library.dli_fname, &about))
+        return start;
+    const int64_t identity[] = {(int64_t)about.st_size, (int64_t)about.st_mtim.tv_sec};
+    return hash(hash(start, library.dli_fname, strlen(library.dli_fname)), identity, sizeof identity);
+}
+
+/* Of an environment variable, "NAME=VALUE": may it change what a driver's compiler makes? Where it keeps that does not. */
+static bool is_setting_of_a_driver(const char *variable)
+{
+    static const char *const prefixes[] = {"POCL_", "RUSTICL_", "LP_", "GALLIUM_", "MESA_", "NIR_",
+                                           "CUDA_", "IGC_",     "NEO", "AMD_",     "GPU_",  "HSA_"};
+    if (strstr(variable, "_CACHE"))
+        return false;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (!strncmp(variable, prefixes[i], strlen(prefixes[i])))
+            return true;
+    return false;
+}
+
+/* In any order, for that of the environment means nothing. */
+static uint64_t hash_settings(void)
+{
+    uint64_t settings = 0;
+    for (char **variable = environ; variable && *variable; variable++)
+        if (is_setting_of_a_driver(*variable))
+            settings ^= hash(HASH_START, *variable, strlen(*variable));
+    return settings;
+}
+
+json_t *choices_key(const struct clm_device *device)
+{
+    const uint64_t hashes[] = {hash_kernels(), hash_clblast(), hash_settings()};
+    char texts[3][17];
+    for (size_t i = 0; i < 3; i++)
+        snprintf(texts[i], sizeof texts[i], "%016" PRIx64, hashes[i]);
+    return json_pack("{ss? ss? ss? ss? ss si ss ss ss}", "device", device->name, "driver", device->driver,
+                     "platform", device->platform_name, "platform_version", device->platform_version,
+                     "program", clm_version(), "trials", TRIALS, "kernels", texts[0], "clblast", texts[1],
+                     "settings", texts[2]);
 }
 
 /* ${XDG_CACHE_HOME:-~/.cache}/clmlp, to be freed; NULL where there is neither, or kernels come from a folder, which
@@ -148,6 +197,7 @@ static bool read_entry(const struct choices *choices, json_t *entry, struct choi
                            .B = (size_t)B,
                            .I = (size_t)I,
                            .O = (size_t)O,
+                           .is_proved = true,
                            .candidate = known_name(choices, candidate)};
     for (int p = 0; p < PRODUCT_COUNT; p++)
         if (!strcmp(product, product_names[p]))

@@ -12,6 +12,7 @@ struct choice {
     enum product product;
     size_t B, I, O;
     const char *candidate; /* a name of `names` */
+    bool is_proved;        /* right at this very size; what is read from a file is */
     double
         milliseconds[CANDIDATES_MOST]; /* in the order of `names`; 0 where it was not measured or was wrong */
 };

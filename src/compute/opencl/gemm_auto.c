@@ -114,8 +114,10 @@ static void choose(const struct automatic *a, struct choice *const choices[PRODU
         }
         if (total < (isinf(least) ? least : CLEARLY * least)) {
             least = total;
-            for (int p = 0; p < PRODUCT_COUNT; p++)
+            for (int p = 0; p < PRODUCT_COUNT; p++) {
                 choices[p]->candidate = a->names[fastest[p]];
+                choices[p]->is_proved = false;
+            }
         }
     }
 }
@@ -152,6 +154,7 @@ static void drop(struct gemm_provider *gemm, size_t c, const char *why)
     if (a->conditions[c] == OPENED && a->candidates[c].operations->close)
         a->candidates[c].operations->close(&a->candidates[c]);
     a->conditions[c] = DROPPED;
+    a->is_used[c] = false;
     forget(a, c);
 }
 
@@ -287,7 +290,8 @@ static clm_status settle(struct gemm_provider *gemm, struct choice *const layer[
         choose(a, layer);
         c = SIZE_MAX; /* from the first again */
     }
-    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
+    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++) {
+        layer[p]->is_proved = true;
         status =
             layer[p]->candidate
                 ? choices_put(&a->choices, layer[p], error)
@@ -296,6 +300,7 @@ static clm_status settle(struct gemm_provider *gemm, struct choice *const layer[
                       "%s multiplies wrongly with every provider; it is not used. `clmlp doctor` tells more; "
                       "update its driver, or choose another with --device",
                       gemm->device->about.name);
+    }
     return status;
 }
 
@@ -430,16 +435,27 @@ void gemm_auto_forget_use(struct gemm_provider *gemm)
     name_provider(gemm);
 }
 
-/* A layer whose choice is that of a batch near enough: the same, once it has proved right. */
+static bool is_settled(const struct automatic *a, const struct layer_shape *shape)
+{
+    for (int p = 0; p < PRODUCT_COUNT; p++) {
+        const struct choice *const found =
+            choices_find(&a->choices, (enum product)p, shape->B, shape->I, shape->O);
+        if (!found || !found->is_proved)
+            return false;
+    }
+    return true;
+}
+
+/* A layer whose choice is that of another batch: the same, once it has proved right. */
 static clm_status adopt(struct gemm_provider *gemm, const struct layer_shape *shape, struct clm_error *error)
 {
     struct automatic *const a = automatic_of(gemm);
     const struct memory_use memory = gemm->backend->memory;
     struct choice layer[PRODUCT_COUNT];
     struct clm_error why = {0};
+    if (is_settled(a, shape))
+        return CLM_OK;
     for (int p = 0; p < PRODUCT_COUNT; p++) {
-        if (choices_find(&a->choices, (enum product)p, shape->B, shape->I, shape->O))
-            return CLM_OK;
         layer[p] = *choices_nearest(&a->choices, (enum product)p, shape->B, shape->I, shape->O);
         layer[p].B = shape->B;
     }
@@ -450,6 +466,12 @@ static clm_status adopt(struct gemm_provider *gemm, const struct layer_shape *sh
     if (status == CLM_OK && choices_save(&a->choices, &gemm->device->about, &why) != CLM_OK)
         note(gemm, why.message);
     return status;
+}
+
+clm_status gemm_auto_prove(struct gemm_provider *gemm, size_t B, size_t I, size_t O, struct clm_error *error)
+{
+    const struct layer_shape shape = {B, I, O};
+    return adopt(gemm, &shape, error);
 }
 
 /* Of a layer that is about to be used: measures it, where that has not been done. */

@@ -5,6 +5,7 @@
 #include "compute/opencl/status.h"
 
 #include <CL/cl.h>
+#include <CL/cl_ext.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -44,6 +45,19 @@ tell(const struct listener *listener, enum clm_severity severity, const char *re
     va_end(arguments);
     text_show(finding.what, sizeof finding.what, what, strlen(what));
     listener->hear(listener->user, &finding);
+}
+
+/* Of a name in a folder for whose path there is no memory. */
+static void tell_no_memory(const struct listener *listener, const char *name)
+{
+    tell(listener, CLM_FINDING_BAD, "end other programs, and try again",
+         "%.280s: the host has no memory to look at it", name);
+}
+
+static const char *name_of(cl_int code)
+{
+    const char *const name = opencl_status_name(code);
+    return name ? name : "a code without a name";
 }
 
 /* ---- drivers ---- */
@@ -94,8 +108,7 @@ static void examine_library(const struct listener *listener, const char *from, c
         tell(listener, CLM_FINDING_BAD,
              "the driver finds no hardware of its kind; look below for permissions, and into dmesg for the "
              "kernel's driver",
-             "%s%s loads, but offers no platform (%s)", from, name,
-             opencl_status_name(code) ? opencl_status_name(code) : "a code without a name");
+             "%s%s loads, but offers no platform (%s)", from, name, name_of(code));
 }
 
 static void examine_icd(const struct listener *listener, const char *path)
@@ -142,6 +155,8 @@ static void examine_folder(const struct listener *listener, const char *folder)
         char *const path = path_join(folder, entries[i]->d_name);
         if (path)
             examine_icd(listener, path);
+        else
+            tell_no_memory(listener, entries[i]->d_name);
         free(path);
         free(entries[i]);
     }
@@ -154,12 +169,16 @@ void loader_examine_drivers(const char *vendors, finding_heard hear, void *user)
     const size_t length = strlen(vendors);
     struct stat about;
     const bool is_there = stat(vendors, &about) == 0;
+    const int why = is_there ? 0 : errno;
     if (is_there && S_ISDIR(about.st_mode))
         examine_folder(&listener, vendors);
     else if (length > 4 && !strcmp(vendors + length - 4, ".icd") && is_there)
         examine_icd(&listener, vendors);
     else if (is_there || !strchr(vendors, '/'))
         examine_library(&listener, "", vendors);
+    else if (why != ENOENT && why != ENOTDIR)
+        tell(&listener, CLM_FINDING_BAD, "make the folders above it readable for everybody: chmod a+rx",
+             "%.280s: %s", vendors, strerror(why));
     else
         tell(&listener, CLM_FINDING_BAD, NO_DRIVER, "%.280s does not exist: there is no OpenCL driver",
              vendors);
@@ -194,7 +213,10 @@ void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
     const struct listener listener = {"render nodes", hear, user};
     struct dirent **entries = NULL;
     const int count = scandir(directory, &entries, is_render_node, alphasort);
-    if (count <= 0)
+    if (count < 0 && errno != ENOENT)
+        tell(&listener, CLM_FINDING_BAD, "make the folder readable for everybody: chmod a+rx", "%.280s: %s",
+             directory, strerror(errno));
+    else if (count <= 0)
         tell(&listener, CLM_FINDING_NOTE,
              "none needed without a GPU, or with NVIDIA's; else load its kernel driver, or give a container "
              "--device /dev/dri",
@@ -203,6 +225,8 @@ void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
         char *const path = path_join(directory, entries[i]->d_name);
         if (path)
             examine_node(&listener, path);
+        else
+            tell_no_memory(&listener, entries[i]->d_name);
         free(path);
         free(entries[i]);
     }
@@ -238,8 +262,11 @@ static void examine_platform(const struct listener *listener, unsigned number, c
     if (code == CL_SUCCESS && count)
         tell(listener, CLM_FINDING_GOOD, NULL, "%u  %s, %s: %u device%s", number, name, version, count,
              count == 1 ? "" : "s");
-    else
+    else if (code == CL_SUCCESS || code == CL_DEVICE_NOT_FOUND)
         tell(listener, CLM_FINDING_BAD, hint_for(name), "%u  %s, %s: no device", number, name, version);
+    else
+        tell(listener, CLM_FINDING_BAD, hint_for(name), "%u  %s, %s: clGetDeviceIDs failed: %s", number, name,
+             version, name_of(code));
 }
 
 static void examine_platforms(finding_heard hear, void *user)
@@ -247,7 +274,11 @@ static void examine_platforms(finding_heard hear, void *user)
     const struct listener listener = {"platforms", hear, user};
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint count = 0;
-    if (clGetPlatformIDs(PLATFORMS_MAX, platforms, &count) != CL_SUCCESS || !count)
+    const cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &count);
+    if (code != CL_SUCCESS && code != CL_PLATFORM_NOT_FOUND_KHR)
+        tell(&listener, CLM_FINDING_BAD, "see what is said of the drivers above",
+             "clGetPlatformIDs failed: %s", name_of(code));
+    else if (!count)
         tell(&listener, CLM_FINDING_BAD, NO_DRIVER, "there is no OpenCL platform");
     for (cl_uint p = 0; p < count && p < PLATFORMS_MAX; p++)
         examine_platform(&listener, p, platforms[p]);

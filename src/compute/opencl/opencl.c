@@ -3,6 +3,7 @@
 #include "compute/opencl/candidates.h"
 #include "compute/opencl/opencl.h"
 #include "compute/opencl/profile.h"
+#include "compute/opencl/selftest.h"
 #include "compute/opencl/status.h"
 #include "compute/opencl/trial.h"
 
@@ -38,21 +39,44 @@ static size_t weight_panel(struct clm_backend *be, size_t batch, size_t I, size_
     return gemm->operations->panel ? gemm->operations->panel(gemm, batch, I, O) : 0;
 }
 
-/* Whether a provider that was asked for by name is right on a layer of the net; once for each size. `auto` sees to it itself. */
-static clm_status prove(struct opencl_backend *own, size_t B, size_t I, size_t O, struct clm_error *error)
+static bool is_proved(const struct opencl_backend *own, struct layer_size size)
 {
-    const struct memory_use memory = own->base.memory; /* of the plan, in which trials have no part */
-    struct clm_error why = {0};
-    if (own->is_trusted || own->gemm.operations == &gemm_auto)
-        return CLM_OK;
     for (size_t i = 0; i < own->proved_count; i++)
-        if (own->proved[i].B == B && own->proved[i].I == I && own->proved[i].O == O)
-            return CLM_OK;
+        if (own->proved[i].B == size.B && own->proved[i].I == size.I && own->proved[i].O == size.O)
+            return true;
+    return false;
+}
+
+static clm_status keep_proved(struct opencl_backend *own, struct layer_size size, struct clm_error *error)
+{
     struct layer_size *const proved = realloc(own->proved, (own->proved_count + 1) * sizeof *proved);
     if (!proved)
         return clm_fail_host_memory(error, "the layers that were tried",
                                     (own->proved_count + 1) * sizeof *proved);
     own->proved = proved;
+    proved[own->proved_count++] = size;
+    return CLM_OK;
+}
+
+/* Whether the loss of B rows of C classes is right, in which providers have no part; once for each size. */
+static clm_status prove_loss(struct opencl_backend *own, size_t B, size_t C, struct clm_error *error)
+{
+    const struct layer_size size = {.B = B, .O = C};
+    if (own->is_trusted || is_proved(own, size))
+        return CLM_OK;
+    const clm_status status = opencl_test_loss(&own->base, B, C, error);
+    if (status == CLM_ERROR_MEMORY && own->base.memory.is_planning)
+        return CLM_OK;
+    return status ? status : keep_proved(own, size, error);
+}
+
+/* Whether a provider that was asked for by name is right on a layer of the net; once for each size. `auto` sees to it itself. */
+static clm_status prove(struct opencl_backend *own, size_t B, size_t I, size_t O, struct clm_error *error)
+{
+    const struct memory_use memory = own->base.memory; /* of the plan, in which trials have no part */
+    struct clm_error why = {0};
+    if (own->is_trusted || own->gemm.operations == &gemm_auto || is_proved(own, (struct layer_size){B, I, O}))
+        return CLM_OK;
     own->base.memory = (struct memory_use){0};
     const clm_status status = trial_of_layer(&own->gemm, B, I, O, &why);
     own->base.memory = memory;
@@ -66,8 +90,19 @@ static clm_status prove(struct opencl_backend *own, size_t B, size_t I, size_t O
         return CLM_OK; /* the plan says what does not fit, and how much there is */
     if (status != CLM_OK)
         return clm_fail(error, status, "%s", why.message);
-    own->proved[own->proved_count++] = (struct layer_size){B, I, O};
-    return CLM_OK;
+    return keep_proved(own, (struct layer_size){B, I, O}, error);
+}
+
+static clm_status prove_layers(struct clm_backend *be, const size_t *widths, size_t width_count, size_t rows,
+                               struct clm_error *error)
+{
+    struct opencl_backend *const own = self(be);
+    clm_status status = CLM_OK;
+    for (size_t l = 0; status == CLM_OK && l + 1 < width_count; l++)
+        status = own->gemm.operations == &gemm_auto
+                     ? gemm_auto_prove(&own->gemm, rows, widths[l], widths[l + 1], error)
+                     : prove(own, rows, widths[l], widths[l + 1], error);
+    return status ? status : prove_loss(own, rows, widths[width_count - 1], error);
 }
 
 static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
@@ -88,6 +123,9 @@ static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t w
         if (status != CLM_OK)
             return status;
     }
+    const clm_status status = prove_loss(self(be), batch, widths[width_count - 1], error);
+    if (status != CLM_OK)
+        return status;
     if (most <= gemm->workspace.bytes && (gemm->workspace.memory || be->memory.is_planning))
         return CLM_OK;
     tensor_free(be, &gemm->workspace);
@@ -181,7 +219,14 @@ static clm_status opencl_gather(struct clm_backend *be, const struct resident *d
                                 const struct tensor *order, size_t first, const struct augmentation *a,
                                 struct tensor *X, struct tensor *labels, struct clm_error *error)
 {
+    struct opencl_backend *const own = self(be);
     const double element = (double)opencl_element_size(data->values.type) / sizeof(float);
+    if (a && !own->has_tried_changes && !own->is_trusted) {
+        own->has_tried_changes = true; /* what it gathers itself is not tried again */
+        const clm_status status = opencl_test_changes(be, error);
+        if (status != CLM_OK)
+            return status;
+    }
     expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
     return a ? kernel_gather_augmented(&self(be)->kernels, a, data, order, first, X, labels, error)
              : kernel_gather(&self(be)->kernels, data, order, first, X, labels, error);
@@ -299,6 +344,7 @@ const struct backend_operations opencl_operations = {
     .read = opencl_read,
     .write_part = opencl_write_part,
     .prepare = prepare,
+    .prove = prove_layers,
     .finish = finish,
     .pace = pace,
     .metrics_reset = opencl_metrics_reset,

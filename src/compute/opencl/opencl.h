@@ -19,6 +19,7 @@ struct opencl_backend {
     cl_event marks[STEPS_IN_FLIGHT]; /* ends of the last steps, a ring */
     size_t steps;
     bool is_trusted;           /* products are not tried: verify does so, and looks at wrong ones, too */
+    bool has_tried_changes;    /* of rows, see opencl_test_changes */
     struct layer_size *proved; /* on which the provider has been right */
     size_t proved_count;
 };

@@ -77,6 +77,12 @@ void profile_expect(const struct opencl_device *device, double operations, doubl
     device->profile->bytes = bytes;
 }
 
+/* Where a failure of recording goes; NULL where one is kept already. */
+static struct clm_error *no_error_yet(struct opencl_profile *profile)
+{
+    return profile->error.status == CLM_OK ? &profile->error : NULL;
+}
+
 /* A record for the next launch; NULL without memory for it. */
 static struct record *next_record(struct opencl_profile *profile, const char *name)
 {
@@ -84,7 +90,7 @@ static struct record *next_record(struct opencl_profile *profile, const char *na
         const size_t room = profile->room ? 2 * profile->room : 256;
         struct record *const records = realloc(profile->records, room * sizeof *records);
         if (!records) {
-            (void)clm_fail_host_memory(&profile->error, "the profile", room * sizeof *records);
+            (void)clm_fail_host_memory(no_error_yet(profile), "the profile", room * sizeof *records);
             return NULL;
         }
         profile->records = records;
@@ -110,7 +116,7 @@ cl_event *profile_call(const struct opencl_device *device, const char *name)
     const cl_int code = clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &record->before);
     if (code != CL_SUCCESS) {
         record->before = NULL;
-        (void)opencl_fail(&device->profile->error, "the profile", "clEnqueueMarkerWithWaitList", code);
+        (void)opencl_fail(no_error_yet(device->profile), "the profile", "clEnqueueMarkerWithWaitList", code);
     }
     return &record->event;
 }

@@ -1,6 +1,7 @@
 #include "compute/opencl/selftest.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* X (2,3), W (2,3), b (2), chosen so that every product and sum is exact in float and ReLU cuts one element. */
 static const float inputs[6] = {1, 2, -1, 0.5f, -3, 4};
@@ -124,16 +125,23 @@ static struct row_answer answer_of(size_t r)
     return row;
 }
 
-/* Of numbers that are not exact in float: some tens of roundings. */
-static clm_status expect(struct clm_backend *be, const char *operation, double got, double right,
-                         struct clm_error *error)
+/* Of numbers around 1, and of their differences. */
+static clm_status expect_near(struct clm_backend *be, const char *operation, double got, double right,
+                              double bound, struct clm_error *error)
 {
-    if (fabs(got - right) <= 1e-5 * (fabs(right) + 1e-3))
+    if (fabs(got - right) <= bound)
         return CLM_OK;
     return clm_fail(error, CLM_ERROR_WRONG,
                     "%s fails its self-test: %s gives %g where %g is right; it is not used. `clmlp doctor` "
                     "tells more; update its driver, or choose another with --device",
                     be->device, operation, got, right);
+}
+
+/* Of numbers that are not exact in float: some tens of roundings. */
+static clm_status expect(struct clm_backend *be, const char *operation, double got, double right,
+                         struct clm_error *error)
+{
+    return expect_near(be, operation, got, right, 1e-5 * (fabs(right) + 1e-3), error);
 }
 
 static clm_status compare_rows(struct clm_backend *be, struct row_bench *t, struct clm_error *error)
@@ -180,6 +188,189 @@ static clm_status test_rows(struct clm_backend *be, struct clm_error *error)
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
         tensor_free(be, tensors[i]);
     metrics_free(be, &t.sums);
+    return status;
+}
+
+/* ---- changed rows ---- */
+
+enum {
+    PICTURE_WIDTH = 7,
+    PICTURE_HEIGHT = 5,
+    PICTURE = 3 * PICTURE_WIDTH * PICTURE_HEIGHT,
+    PICTURES = 40,
+    TAKEN = 17
+};
+
+static const struct clm_augmentation every_change = {
+    .flip = true, .shift = 2, .cutout = 3, .noise = 0.25, .mixup = 1};
+
+struct changed_bench {
+    struct tensor values, labels, mean, scale, X, classes, partners, Z, dZ;
+    struct metrics sums;
+};
+
+/* What a backend makes of them. */
+struct changed_rows {
+    float X[TAKEN * PICTURE], dZ[TAKEN * CLASSES];
+    uint32_t classes[TAKEN], partners[TAKEN];
+    double loss;
+    size_t correct;
+};
+
+static clm_status create_pictures(struct clm_backend *be, struct changed_bench *t, struct clm_error *error)
+{
+    uint8_t values[PICTURES * PICTURE];
+    uint32_t labels[PICTURES];
+    float mean[PICTURE], scale[PICTURE], Z[TAKEN * CLASSES];
+    clm_status status;
+    for (size_t n = 0; n < PICTURES; n++)
+        labels[n] = label_of(n);
+    for (size_t i = 0; i < PICTURES * PICTURE; i++)
+        values[i] = (uint8_t)(37 * i % 251);
+    for (size_t i = 0; i < PICTURE; i++) {
+        mean[i] = (float)(100 + i % 50);
+        scale[i] = 0x1p-6f;
+    }
+    for (size_t i = 0; i < TAKEN * CLASSES; i++)
+        Z[i] = (float)(29 * i % 64) / 16 - 2;
+    if ((status = tensor_create(be, TENSOR_BYTE, PICTURES, PICTURE, &t->values, error)) ||
+        (status = tensor_create(be, TENSOR_INDEX, 1, PICTURES, &t->labels, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, PICTURE, &t->mean, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, PICTURE, &t->scale, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, TAKEN, PICTURE, &t->X, error)) ||
+        (status = tensor_create(be, TENSOR_INDEX, 1, TAKEN, &t->classes, error)) ||
+        (status = tensor_create(be, TENSOR_INDEX, 1, TAKEN, &t->partners, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, TAKEN, CLASSES, &t->Z, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, TAKEN, CLASSES, &t->dZ, error)) ||
+        (status = metrics_create(be, &t->sums, error)) || (status = metrics_reset(be, &t->sums, error)) ||
+        (status = backend_write(be, &t->values, HOST_BYTE, values, error)) ||
+        (status = backend_write(be, &t->labels, HOST_INDEX, labels, error)) ||
+        (status = backend_write(be, &t->mean, HOST_FLOAT, mean, error)) ||
+        (status = backend_write(be, &t->scale, HOST_FLOAT, scale, error)) ||
+        (status = backend_write(be, &t->Z, HOST_FLOAT, Z, error)))
+        return status;
+    return CLM_OK;
+}
+
+/* Rows from the second on, up to one that is not the last. */
+static clm_status change_rows(struct clm_backend *be, struct changed_bench *t, struct changed_rows *out,
+                              struct clm_error *error)
+{
+    const struct resident data = {t->values, t->labels, t->mean, t->scale};
+    const struct augmentation a = {.changes = every_change,
+                                   .width = PICTURE_WIDTH,
+                                   .height = PICTURE_HEIGHT,
+                                   .channels = 3,
+                                   .seed = 1,
+                                   .epoch = 3,
+                                   .position = 11,
+                                   .partners = &t->partners};
+    const struct mixture mixture = {t->partners, augmentation_share(&a)};
+    clm_status status;
+    if ((status = gather(be, &data, NULL, 1, &a, &t->X, &t->classes, error)) ||
+        (status = softmax_xent(be, &t->Z, &t->classes, &mixture, &t->dZ, &t->sums, error)) ||
+        (status = backend_read(be, &t->X, HOST_FLOAT, out->X, error)) ||
+        (status = backend_read(be, &t->dZ, HOST_FLOAT, out->dZ, error)) ||
+        (status = backend_read(be, &t->classes, HOST_INDEX, out->classes, error)) ||
+        (status = backend_read(be, &t->partners, HOST_INDEX, out->partners, error)))
+        return status;
+    return metrics_read(be, &t->sums, &out->loss, &out->correct, error);
+}
+
+static clm_status changed_rows_of(struct clm_backend *be, struct changed_rows *out, struct clm_error *error)
+{
+    struct changed_bench t = {0};
+    clm_status status = create_pictures(be, &t, error);
+    if (status == CLM_OK)
+        status = change_rows(be, &t, out, error);
+    struct tensor *const tensors[] = {&t.values,  &t.labels,   &t.mean, &t.scale, &t.X,
+                                      &t.classes, &t.partners, &t.Z,    &t.dZ};
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        tensor_free(be, tensors[i]);
+    metrics_free(be, &t.sums);
+    return status;
+}
+
+clm_status opencl_test_changes(struct clm_backend *be, struct clm_error *error)
+{
+    static const char gathered[] = "gather_augmented", mixed[] = "softmax_xent of mixed labels";
+    const struct memory_use memory = be->memory; /* the test has no part in what was planned */
+    struct changed_rows got, right;
+    struct clm_backend *reference = NULL;
+    clm_status status = reference_open(&reference, error);
+    if (status == CLM_OK)
+        status = changed_rows_of(reference, &right, error);
+    clm_backend_close(reference);
+    if (status == CLM_OK)
+        status = changed_rows_of(be, &got, error);
+    be->memory = memory;
+    for (size_t i = 0; status == CLM_OK && i < TAKEN * PICTURE; i++)
+        status = expect_near(be, gathered, got.X[i], right.X[i], 1e-4, error);
+    for (size_t r = 0; status == CLM_OK && r < TAKEN; r++)
+        if ((status = expect(be, gathered, got.classes[r], right.classes[r], error)) == CLM_OK)
+            status = expect(be, gathered, got.partners[r], right.partners[r], error);
+    for (size_t i = 0; status == CLM_OK && i < TAKEN * CLASSES; i++)
+        status = expect_near(be, mixed, TAKEN * (double)got.dZ[i], TAKEN * (double)right.dZ[i], 1e-4, error);
+    return status ? status : expect(be, mixed, got.loss, right.loss, error);
+}
+
+/* ---- the loss of a batch ---- */
+
+/* dZ (B,C) and the loss of logits between -4 and 4, whose classes are a row's number, mod C. */
+static clm_status loss_of(struct clm_backend *be, size_t B, size_t C, const float *logits,
+                          const uint32_t *classes, float *gradient, double *loss, struct clm_error *error)
+{
+    struct tensor Z = {0}, labels = {0};
+    struct metrics sums = {0};
+    size_t correct;
+    clm_status status;
+    if ((status = tensor_create(be, TENSOR_REAL, B, C, &Z, error)) ||
+        (status = tensor_create(be, TENSOR_INDEX, 1, B, &labels, error)) ||
+        (status = metrics_create(be, &sums, error)) || (status = metrics_reset(be, &sums, error)) ||
+        (status = backend_write(be, &Z, HOST_FLOAT, logits, error)) ||
+        (status = backend_write(be, &labels, HOST_INDEX, classes, error)) ||
+        (status = softmax_xent(be, &Z, &labels, NULL, &Z, &sums, error)) ||
+        (status = backend_read(be, &Z, HOST_FLOAT, gradient, error)))
+        goto cleanup;
+    status = metrics_read(be, &sums, loss, &correct, error);
+cleanup:
+    tensor_free(be, &Z);
+    tensor_free(be, &labels);
+    metrics_free(be, &sums);
+    return status;
+}
+
+clm_status opencl_test_loss(struct clm_backend *be, size_t B, size_t C, struct clm_error *error)
+{
+    const struct memory_use memory = be->memory;
+    struct clm_backend *reference = NULL;
+    float *const logits = malloc(B * C * sizeof *logits), *const right = malloc(B * C * sizeof *right),
+                 *const got = malloc(B * C * sizeof *got);
+    uint32_t *const classes = malloc(B * sizeof *classes);
+    double right_loss = NAN, got_loss = NAN;
+    clm_status status = logits && right && got && classes
+                            ? reference_open(&reference, error)
+                            : clm_fail_host_memory(error, "a trial of the loss", 3 * B * C * sizeof *logits);
+    for (size_t i = 0; status == CLM_OK && i < B * C; i++)
+        logits[i] = (float)(29 * i % 127) / 16 - 4;
+    for (size_t r = 0; status == CLM_OK && r < B; r++)
+        classes[r] = (uint32_t)(r % C);
+    be->memory = (struct memory_use){0};
+    if (status == CLM_OK)
+        status = loss_of(reference, B, C, logits, classes, right, &right_loss, error);
+    if (status == CLM_OK)
+        status = loss_of(be, B, C, logits, classes, got, &got_loss, error);
+    be->memory = memory;
+    for (size_t i = 0; status == CLM_OK && i < B * C; i++)
+        status = expect_near(be, "softmax_xent", (double)B * (double)got[i], (double)B * (double)right[i],
+                             1e-6 + 1e-4 * (double)B * fabs((double)right[i]), error);
+    if (status == CLM_OK)
+        status = expect(be, "softmax_xent's loss", got_loss, right_loss, error);
+    clm_backend_close(reference);
+    free(logits);
+    free(right);
+    free(got);
+    free(classes);
     return status;
 }
 

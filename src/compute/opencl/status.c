@@ -1,5 +1,7 @@
 #include "compute/opencl/status.h"
 
+#include <string.h>
+
 /* OpenCL 1.2 (CL/cl.h), the ICD loader's -1001, and CLBlast 1.5 (clblast_c.h). */
 #define STATUS_CODES(X)                                                                                      \
     X(-1, "CL_DEVICE_NOT_FOUND")                                                                             \
@@ -89,12 +91,22 @@ const char *opencl_status_name(int code)
     }
 }
 
+/* A context, a queue or a kernel takes as much for a small net; what holds and computes matrices takes less. */
+static bool depends_on_the_net(const char *call)
+{
+    return !strcmp(call, "clCreateBuffer") || (strncmp(call, "clCreate", strlen("clCreate")) != 0 &&
+                                               strncmp(call, "clGet", strlen("clGet")) != 0);
+}
+
 clm_status opencl_fail(struct clm_error *error, const char *purpose, const char *call, int code)
 {
     const bool is_memory = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
                            code == CL_OUT_OF_HOST_MEMORY;
+    const char *const advice = !is_memory                 ? ""
+                               : depends_on_the_net(call) ? "; lower --batch or the width of the layers"
+                                                          : "; end what else uses the device, or choose "
+                                                            "another with --device";
     const char *name = opencl_status_name(code);
     return clm_fail(error, is_memory ? CLM_ERROR_MEMORY : CLM_ERROR_DEVICE, "%s: %s failed: %s (%d)%s",
-                    purpose, call, name ? name : "a code without a name", code,
-                    is_memory ? "; lower --batch or the width of the layers" : "");
+                    purpose, call, name ? name : "a code without a name", code, advice);
 }

@@ -10,7 +10,7 @@
 const char *opencl_status_name(int code);
 
 /* "CALL failed: NAME (code)"; what it was for comes first: "linear_forward: clEnqueueNDRangeKernel failed: …".
- * CLM_ERROR_MEMORY for the codes that mean memory, else CLM_ERROR_DEVICE. */
+ * CLM_ERROR_MEMORY, and what to do, for the codes that mean memory, else CLM_ERROR_DEVICE. */
 clm_status opencl_fail(struct clm_error *error, const char *purpose, const char *call, int code);
 
 #endif

@@ -3,75 +3,97 @@
 #include "base/clock.h"
 #include "base/philox.h"
 #include "base/size.h"
+#include "compute/opencl/expected.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define OPERATIONS_MOST                                                                                      \
     4e8 /* of a product: some milliseconds where it is fast, and not a second where it is slow */
 #define BATCH_LEAST  16
-#define SAMPLES      96 /* elements compared beside the corners */
 #define SECONDS_MOST 0.04
 #define RUNS_MOST    20
 #define RATE         0x1p-6
+#define MOMENTUM     0.75
 #define L2           0x1p-4
+
+static const struct step plain = {.learning_rate = RATE, .l2 = L2},
+                         rolling = {.learning_rate = RATE, .momentum = MOMENTUM, .l2 = L2};
 
 struct trial {
     struct clm_backend *be;
     size_t B, I, O;
-    struct tensor X, dZ, Y, dX; /* (B,I), (B,O), (B,O), (B,I) */
+    struct tensor X, dZ, Y, dX, labels; /* (B,I), (B,O), (B,O), (B,I), (1,B) */
+    struct metrics sums;
     struct linear layer;
-    float *x, *dz, *w, *b; /* on the host */
-    float *got, *signs;    /* of the size of the largest result, and of the widest */
-    double *folded, *folded_size;
-};
-
-/* R (M,N) = alpha A (M,K) C (K,N) + beta D (M,N), by the strides of rows and columns. */
-struct expected {
-    size_t M, N, K;
-    const float *a, *c, *d;
-    size_t a_row, a_column, c_row, c_column, d_row, d_column;
-    double alpha, beta;
+    float *x, *dz, *w, *b, *v, *vb; /* on the host; v, vb: velocities of w, b */
+    uint32_t *classes;              /* of the labels */
+    float *got, *input;             /* results: of the size of the largest, and (B,I) */
+    struct {                        /* of the update, and the parameters that follow from it */
+        float *w, *b, *v, *vb;
+    } after;
 };
 
 /* ---- operands ---- */
 
-static clm_status fill(struct trial *trial, struct philox *random, struct tensor *tensor, size_t rows,
-                       size_t columns, size_t panel, float **host, struct clm_error *error)
+static clm_status draw(struct philox *random, size_t count, float **out, struct clm_error *error)
 {
-    const size_t count = rows * columns;
-    *host = malloc(count * sizeof **host);
-    if (!*host)
-        return clm_fail_host_memory(error, "a trial of products", count * sizeof **host);
+    *out = malloc(count * sizeof **out);
+    if (!*out)
+        return clm_fail_host_memory(error, "a trial of products", count * sizeof **out);
     for (size_t i = 0; i < count; i++)
-        (*host)[i] = (float)(int32_t)philox_next(random) * 0x1p-31f;
-    const clm_status status = panels_create(trial->be, rows, columns, panel, tensor, error);
-    return status ? status : backend_write(trial->be, tensor, HOST_FLOAT, *host, error);
+        (*out)[i] = (float)(int32_t)philox_next(random) * 0x1p-31f;
+    return CLM_OK;
 }
 
-static clm_status create(struct trial *trial, size_t panel, struct clm_error *error)
+static clm_status draw_host(struct trial *t, struct clm_error *error)
 {
-    const size_t B = trial->B, I = trial->I, O = trial->O, widest = size_max(B, size_max(I, O));
     struct philox random = philox_start(1, RANDOM_TEST, 1);
+    const size_t B = t->B, I = t->I, O = t->O;
+    const struct {
+        float **out;
+        size_t count;
+    } arrays[] = {{&t->x, B * I},
+                  {&t->dz, B * O},
+                  {&t->w, O * I},
+                  {&t->b, O},
+                  {&t->v, O * I},
+                  {&t->vb, O},
+                  {&t->after.w, O * I},
+                  {&t->after.b, O},
+                  {&t->after.v, O * I},
+                  {&t->after.vb, O},
+                  {&t->got, size_max(B * O, size_max(B * I, O * I))},
+                  {&t->input, B * I}};
+    clm_status status = CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < sizeof arrays / sizeof *arrays; i++)
+        status = draw(&random, arrays[i].count, arrays[i].out, error);
+    if (status == CLM_OK && !(t->classes = malloc(B * sizeof *t->classes)))
+        status = clm_fail_host_memory(error, "a trial of products", B * sizeof *t->classes);
+    for (size_t r = 0; status == CLM_OK && r < B; r++)
+        t->classes[r] = philox_below(&random, (uint32_t)O);
+    return status;
+}
+
+static clm_status create(struct trial *t, size_t panel, struct clm_error *error)
+{
+    const size_t B = t->B, I = t->I, O = t->O;
     clm_status status;
-    if ((status = fill(trial, &random, &trial->X, B, I, 0, &trial->x, error)) ||
-        (status = fill(trial, &random, &trial->dZ, B, O, 0, &trial->dz, error)) ||
-        (status = fill(trial, &random, &trial->layer.W, O, I, panel, &trial->w, error)) ||
-        (status = fill(trial, &random, &trial->layer.b, 1, O, 0, &trial->b, error)) ||
-        (status = tensor_create(trial->be, TENSOR_REAL, B, O, &trial->Y, error)) ||
-        (status = tensor_create(trial->be, TENSOR_REAL, B, I, &trial->dX, error)))
+    if ((status = draw_host(t, error)) || (status = tensor_create(t->be, TENSOR_REAL, B, I, &t->X, error)) ||
+        (status = tensor_create(t->be, TENSOR_REAL, B, O, &t->dZ, error)) ||
+        (status = tensor_create(t->be, TENSOR_REAL, B, O, &t->Y, error)) ||
+        (status = tensor_create(t->be, TENSOR_REAL, B, I, &t->dX, error)) ||
+        (status = tensor_create(t->be, TENSOR_INDEX, 1, B, &t->labels, error)) ||
+        (status = panels_create(t->be, O, I, panel, &t->layer.W, error)) ||
+        (status = panels_create(t->be, O, I, panel, &t->layer.W_velocity, error)) ||
+        (status = tensor_create(t->be, TENSOR_REAL, 1, O, &t->layer.b, error)) ||
+        (status = tensor_create(t->be, TENSOR_REAL, 1, O, &t->layer.b_velocity, error)) ||
+        (status = metrics_create(t->be, &t->sums, error)) ||
+        (status = backend_write(t->be, &t->X, HOST_FLOAT, t->x, error)) ||
+        (status = backend_write(t->be, &t->dZ, HOST_FLOAT, t->dz, error)))
         return status;
-    trial->got = malloc(size_max(B * O, size_max(B * I, O * I)) * sizeof *trial->got);
-    trial->signs = malloc(widest * sizeof *trial->signs);
-    trial->folded = malloc(widest * sizeof *trial->folded);
-    trial->folded_size = malloc(widest * sizeof *trial->folded_size);
-    if (!trial->got || !trial->signs || !trial->folded || !trial->folded_size)
-        return clm_fail_host_memory(error, "a trial of products", widest * sizeof *trial->folded);
-    for (size_t i = 0; i < widest; i++)
-        trial->signs[i] = philox_next(&random) & 1 ? 1.0f : -1.0f;
-    return CLM_OK;
+    return backend_write(t->be, &t->labels, HOST_INDEX, t->classes, error);
 }
 
 size_t trial_rows(size_t B, size_t I, size_t O)
@@ -101,12 +123,21 @@ void trial_close(struct trial *trial)
 {
     if (!trial)
         return;
-    struct tensor *const tensors[] = {&trial->X,  &trial->dZ,      &trial->Y,
-                                      &trial->dX, &trial->layer.W, &trial->layer.b};
+    struct tensor *const tensors[] = {&trial->X,
+                                      &trial->dZ,
+                                      &trial->Y,
+                                      &trial->dX,
+                                      &trial->labels,
+                                      &trial->layer.W,
+                                      &trial->layer.b,
+                                      &trial->layer.W_velocity,
+                                      &trial->layer.b_velocity};
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
         tensor_free(trial->be, tensors[i]);
-    void *const arrays[] = {trial->x,   trial->dz,    trial->w,      trial->b,
-                            trial->got, trial->signs, trial->folded, trial->folded_size};
+    metrics_free(trial->be, &trial->sums);
+    void *const arrays[] = {trial->x,       trial->dz,      trial->w,       trial->b,     trial->v,
+                            trial->vb,      trial->classes, trial->got,     trial->input, trial->after.w,
+                            trial->after.b, trial->after.v, trial->after.vb};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         free(arrays[i]);
     free(trial);
@@ -122,7 +153,6 @@ double trial_operations(const struct trial *trial)
 static clm_status run(struct trial *t, struct gemm_provider *gemm, enum product product, bool has_epilogue,
                       struct clm_error *error)
 {
-    static const struct step step = {.learning_rate = RATE, .l2 = L2};
     switch (product) {
     case PRODUCT_FORWARD:
         return gemm->operations->forward(gemm, &t->X, &t->layer,
@@ -134,7 +164,7 @@ static clm_status run(struct trial *t, struct gemm_provider *gemm, enum product 
     case PRODUCT_COUNT:
         break;
     }
-    return gemm->operations->descend(gemm, &t->dZ, &t->X, &t->layer, &step, error);
+    return gemm->operations->descend(gemm, &t->dZ, &t->X, &t->layer, &plain, error);
 }
 
 clm_status trial_time(struct trial *trial, struct gemm_provider *gemm, enum product product, double most,
@@ -158,154 +188,79 @@ clm_status trial_time(struct trial *trial, struct gemm_provider *gemm, enum prod
     return CLM_OK;
 }
 
-/* ---- checking ---- */
+/* ---- what is right ---- */
 
-static struct expected expect(const struct trial *t, enum product product)
+/* Y = X Wᵀ + b of the first `rows` rows */
+static struct expected forward_of(const struct trial *t, size_t rows, const float *w, const float *b,
+                                  enum cut cut)
 {
-    const size_t B = t->B, I = t->I, O = t->O;
-    switch (product) {
-    case PRODUCT_FORWARD: /* Y = X Wᵀ + b */
-        return (struct expected){.M = B,
-                                 .N = O,
-                                 .K = I,
-                                 .a = t->x,
-                                 .a_row = I,
-                                 .a_column = 1,
-                                 .c = t->w,
-                                 .c_row = 1,
-                                 .c_column = I,
-                                 .d = t->b,
-                                 .d_row = 0,
-                                 .d_column = 1,
-                                 .alpha = 1,
-                                 .beta = 1};
-    case PRODUCT_BACKWARD_INPUT: /* dX = dZ W */
-        return (struct expected){.M = B,
-                                 .N = I,
-                                 .K = O,
-                                 .a = t->dz,
-                                 .a_row = O,
-                                 .a_column = 1,
-                                 .c = t->w,
-                                 .c_row = I,
-                                 .c_column = 1,
-                                 .d = t->x,
-                                 .d_row = I,
-                                 .d_column = 1,
-                                 .alpha = 1,
-                                 .beta = 0};
-    case PRODUCT_UPDATE: /* W = (1 - 2 rate l2) W - rate dZᵀ X */
-    case PRODUCT_COUNT:
-        break;
-    }
-    return (struct expected){.M = O,
-                             .N = I,
-                             .K = B,
-                             .a = t->dz,
-                             .a_row = 1,
-                             .a_column = O,
-                             .c = t->x,
-                             .c_row = I,
+    return (struct expected){.M = rows,
+                             .N = t->O,
+                             .K = t->I,
+                             .a = t->x,
+                             .a_row = t->I,
+                             .a_column = 1,
+                             .c = w,
+                             .c_row = 1,
+                             .c_column = t->I,
+                             .alpha = 1,
+                             .rest = {{b, 0, 1, 1}},
+                             .cut = cut};
+}
+
+/* dX = dZ W, or that times X > 0 */
+static struct expected input_gradient_of(const struct trial *t, const float *dz, const float *w, enum cut cut)
+{
+    return (struct expected){.M = t->B,
+                             .N = t->I,
+                             .K = t->O,
+                             .a = dz,
+                             .a_row = t->O,
+                             .a_column = 1,
+                             .c = w,
+                             .c_row = t->I,
                              .c_column = 1,
-                             .d = t->w,
-                             .d_row = I,
-                             .d_column = 1,
-                             .alpha = -RATE,
-                             .beta = 1 - 2 * RATE * L2};
+                             .alpha = 1,
+                             .cut = cut,
+                             .mask = t->x};
 }
 
-/* Each result is a sum of K products, scaled, and a further summand: K + 4 roundings at most, so
- * |got - expected| <= gamma_(K+4) (|alpha| |A||C| + |beta D|) + FLT_MIN, with gamma_k = k u / (1 - k u), u = 2^-24. */
-static double gamma_of(const struct expected *e)
+/* Without momentum W' = W - rate (dZᵀ X + 2 l2 W), and with it V' = momentum V + dZᵀ X + 2 l2 W. */
+static struct expected update_of(const struct trial *t, const struct step *step)
 {
-    const double roundings = ((double)e->K + 4) * 0x1p-24;
-    return roundings / (1 - roundings);
+    const bool rolls = step->momentum != 0;
+    const double factor = rolls ? 1 : -step->learning_rate;
+    return (struct expected){
+        .M = t->O,
+        .N = t->I,
+        .K = t->B,
+        .a = t->dz,
+        .a_row = 1,
+        .a_column = t->O,
+        .c = t->x,
+        .c_row = t->I,
+        .c_column = 1,
+        .alpha = factor,
+        .rest = {{t->w, t->I, 1, (rolls ? 0 : 1) + factor * 2 * step->l2}, {t->v, t->I, 1, step->momentum}}};
 }
 
-static double larger(double a, double b)
+/* The same of b, whose gradient is the sum of dZ's rows. */
+static struct expected bias_update_of(const struct trial *t, const struct step *step)
 {
-    return isnan(a) || isnan(b) ? NAN : a > b ? a : b;
+    static const float one = 1;
+    const bool rolls = step->momentum != 0;
+    return (struct expected){.M = 1,
+                             .N = t->O,
+                             .K = t->B,
+                             .a = &one,
+                             .c = t->dz,
+                             .c_row = t->O,
+                             .c_column = 1,
+                             .alpha = rolls ? 1 : -step->learning_rate,
+                             .rest = {{t->b, 0, 1, rolls ? 0 : 1}, {t->vb, 0, 1, step->momentum}}};
 }
 
-/* relu and the mask are 1-Lipschitz: the bound holds behind them. */
-static double epilogue(const struct trial *t, enum product product, size_t at, double value)
-{
-    if (product == PRODUCT_FORWARD)
-        return value < 0 ? 0 : value;
-    if (product == PRODUCT_BACKWARD_INPUT)
-        return t->x[at] > 0 ? value : 0;
-    return value;
-}
-
-static double compare_element(const struct trial *t, const struct expected *e, enum product product, size_t m,
-                              size_t n)
-{
-    const double rest = e->beta * (double)e->d[m * e->d_row + n * e->d_column];
-    double sum = 0, size = 0;
-    for (size_t k = 0; k < e->K; k++) {
-        const double term =
-            (double)e->a[m * e->a_row + k * e->a_column] * (double)e->c[k * e->c_row + n * e->c_column];
-        sum += term;
-        size += fabs(term);
-    }
-    const size_t at = m * e->N + n;
-    const double bound = gamma_of(e) * (fabs(e->alpha) * size + fabs(rest)) + (double)FLT_MIN;
-    return fabs((double)t->got[at] - epilogue(t, product, at, e->alpha * sum + rest)) / bound;
-}
-
-static double compare_samples(const struct trial *t, const struct expected *e, enum product product)
-{
-    struct philox random = philox_start(1, RANDOM_TEST, 2);
-    double worst = 0;
-    for (size_t corner = 0; corner < 4; corner++)
-        worst = larger(worst,
-                       compare_element(t, e, product, corner & 1 ? e->M - 1 : 0, corner & 2 ? e->N - 1 : 0));
-    for (size_t i = 0; i < SAMPLES; i++) {
-        const size_t m = philox_below(&random, (uint32_t)e->M), n = philox_below(&random, (uint32_t)e->N);
-        worst = larger(worst, compare_element(t, e, product, m, n));
-    }
-    return worst;
-}
-
-/* folded = C signs, and folded_size = |C| 1, by the stride that is short. */
-static void fold(struct trial *t, const struct expected *e)
-{
-    const bool is_along_n = e->c_column == 1;
-    const size_t outer = is_along_n ? e->K : e->N, inner = is_along_n ? e->N : e->K;
-    for (size_t k = 0; k < e->K; k++)
-        t->folded[k] = t->folded_size[k] = 0;
-    for (size_t i = 0; i < outer; i++)
-        for (size_t j = 0; j < inner; j++) {
-            const size_t k = is_along_n ? i : j, n = is_along_n ? j : i;
-            const double value = (double)e->c[k * e->c_row + n * e->c_column];
-            t->folded[k] += value * (double)t->signs[n];
-            t->folded_size[k] += fabs(value);
-        }
-}
-
-/* R signs = alpha A (C signs) + beta D signs, a row at a time, under the sum of the row's bounds. */
-static double compare_whole(struct trial *t, const struct expected *e)
-{
-    const double gamma = gamma_of(e);
-    double worst = 0;
-    fold(t, e);
-    for (size_t m = 0; m < e->M; m++) {
-        double expected = 0, size = 0, got = 0;
-        for (size_t k = 0; k < e->K; k++) {
-            const double a = (double)e->a[m * e->a_row + k * e->a_column];
-            expected += e->alpha * a * t->folded[k];
-            size += fabs(e->alpha * a) * t->folded_size[k];
-        }
-        for (size_t n = 0; n < e->N; n++) {
-            const double rest = e->beta * (double)e->d[m * e->d_row + n * e->d_column];
-            expected += rest * (double)t->signs[n];
-            size += fabs(rest);
-            got += (double)t->got[m * e->N + n] * (double)t->signs[n];
-        }
-        worst = larger(worst, fabs(got - expected) / (gamma * size + (double)e->N * (double)FLT_MIN));
-    }
-    return worst;
-}
+/* ---- comparing ---- */
 
 /* NaN everywhere, so that an element that is not written does not pass for one of an earlier run. */
 static clm_status poison(struct trial *t, struct tensor *result, struct clm_error *error)
@@ -317,90 +272,243 @@ static clm_status poison(struct trial *t, struct tensor *result, struct clm_erro
 
 static clm_status write_parameters(struct trial *t, struct clm_error *error)
 {
-    const clm_status status = backend_write(t->be, &t->layer.W, HOST_FLOAT, t->w, error);
-    return status ? status : backend_write(t->be, &t->layer.b, HOST_FLOAT, t->b, error);
-}
-
-/* The result of a run from fresh parameters, in `got`. */
-static clm_status result_of(struct trial *t, struct gemm_provider *gemm, enum product product,
-                            bool has_epilogue, struct clm_error *error)
-{
-    struct tensor *const results[PRODUCT_COUNT] = {&t->Y, &t->dX, &t->layer.W};
-    struct tensor *const result = results[product];
     clm_status status;
-    if ((product != PRODUCT_UPDATE && (status = poison(t, result, error))) ||
-        (status = write_parameters(t, error)) || (status = run(t, gemm, product, has_epilogue, error)))
+    if ((status = backend_write(t->be, &t->layer.W, HOST_FLOAT, t->w, error)) ||
+        (status = backend_write(t->be, &t->layer.b, HOST_FLOAT, t->b, error)) ||
+        (status = backend_write(t->be, &t->layer.W_velocity, HOST_FLOAT, t->v, error)))
         return status;
-    return backend_read(t->be, result, HOST_FLOAT, t->got, error);
+    return backend_write(t->be, &t->layer.b_velocity, HOST_FLOAT, t->vb, error);
 }
 
-/* b = b - rate Σ dZ, behind a run of the update; every element, for biases are few. Each is a sum of B terms, scaled, and
- * b: B + 4 roundings at most, as above. */
-static clm_status compare_biases(struct trial *t, double *worst, struct clm_error *error)
+static clm_status compare_both(const struct expected *e, const float *got, double *worst,
+                               struct clm_error *error)
 {
-    const double roundings = ((double)t->B + 4) * 0x1p-24, gamma = roundings / (1 - roundings);
-    const clm_status status = backend_read(t->be, &t->layer.b, HOST_FLOAT, t->got, error);
-    for (size_t o = 0; status == CLM_OK && o < t->O; o++) {
-        double expected = (double)t->b[o], size = fabs(expected);
-        for (size_t r = 0; r < t->B; r++) {
-            const double term = RATE * (double)t->dz[r * t->O + o];
-            expected -= term;
-            size += fabs(term);
-        }
-        *worst = larger(*worst, fabs((double)t->got[o] - expected) / (gamma * size + (double)FLT_MIN));
-    }
+    double whole = NAN;
+    const clm_status status = expected_whole(e, got, &whole, error);
+    *worst = larger(*worst, larger(expected_samples(e, got), whole));
     return status;
 }
 
-/* The next batch's forward product, where the provider does it along with the update: of the parameters as they are
- * afterwards, which are those of an update alone. The same rows are the next batch. */
-static clm_status compare_fused(struct trial *t, struct gemm_provider *gemm, const struct expected *update,
-                                double *worst, struct clm_error *error)
+/* Elements of every corner and of random places with what follows the product, and then the whole product without. */
+static clm_status compare_product(struct trial *t, struct gemm_provider *gemm, enum product product,
+                                  const struct expected *e, struct tensor *result, double *worst,
+                                  struct clm_error *error)
 {
-    static const struct step step = {.learning_rate = RATE, .l2 = L2};
-    const size_t weights = t->O * t->I;
-    struct expected forward = expect(t, PRODUCT_FORWARD);
-    float *const w = malloc(weights * sizeof *w), *const b = malloc(t->O * sizeof *b);
-    clm_status status =
-        w && b ? CLM_OK : clm_fail_host_memory(error, "a trial of products", weights * sizeof *w);
-    if (status || (status = poison(t, &t->Y, error)) || (status = write_parameters(t, error)) ||
-        (status = gemm->operations->descend_forward(gemm, &t->dZ, &t->X, &t->layer, &step, &t->X,
-                                                    ACTIVATION_NONE, &t->Y, error)) ||
-        (status = backend_read(t->be, &t->layer.W, HOST_FLOAT, w, error)) ||
-        (status = backend_read(t->be, &t->layer.b, HOST_FLOAT, b, error)))
-        goto cleanup;
-    memcpy(t->got, w, weights * sizeof *w);
-    *worst = larger(*worst, larger(compare_samples(t, update, PRODUCT_UPDATE), compare_whole(t, update)));
-    if ((status = backend_read(t->be, &t->Y, HOST_FLOAT, t->got, error)))
-        goto cleanup;
-    forward.c = w;
-    forward.d = b;
-    *worst = larger(*worst, larger(compare_samples(t, &forward, PRODUCT_COUNT), compare_whole(t, &forward)));
-cleanup:
-    free(w);
-    free(b);
+    struct expected bare = *e;
+    clm_status status;
+    bare.cut = CUT_NOTHING;
+    if ((status = write_parameters(t, error)) || (status = poison(t, result, error)) ||
+        (status = run(t, gemm, product, true, error)) ||
+        (status = backend_read(t->be, result, HOST_FLOAT, t->got, error)))
+        return status;
+    *worst = larger(*worst, expected_samples(e, t->got));
+    if ((status = poison(t, result, error)) || (status = run(t, gemm, product, false, error)) ||
+        (status = backend_read(t->be, result, HOST_FLOAT, t->got, error)))
+        return status;
+    return compare_both(&bare, t->got, worst, error);
+}
+
+/* after = before - rate velocity, of every element. */
+static double compare_moves(const float *before, const float *velocity, const float *after, size_t count)
+{
+    double worst = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double move = RATE * (double)velocity[i], size = fabs((double)before[i]) + fabs(move);
+        const double bound = rounding_bound(3) * size + (double)FLT_MIN;
+        worst = larger(worst, fabs((double)after[i] - ((double)before[i] - move)) / bound);
+    }
+    return worst;
+}
+
+/* Reads back what a step has made of fresh parameters, into t->after. */
+static clm_status compare_step(struct trial *t, const struct step *step, double *worst,
+                               struct clm_error *error)
+{
+    const struct expected W = update_of(t, step), b = bias_update_of(t, step);
+    clm_status status;
+    if ((status = backend_read(t->be, &t->layer.W, HOST_FLOAT, t->after.w, error)) ||
+        (status = backend_read(t->be, &t->layer.b, HOST_FLOAT, t->after.b, error)))
+        return status;
+    if (step->momentum == 0) {
+        status = compare_both(&W, t->after.w, worst, error);
+        return status ? status : compare_both(&b, t->after.b, worst, error);
+    }
+    if ((status = backend_read(t->be, &t->layer.W_velocity, HOST_FLOAT, t->after.v, error)) ||
+        (status = backend_read(t->be, &t->layer.b_velocity, HOST_FLOAT, t->after.vb, error)) ||
+        (status = compare_both(&W, t->after.v, worst, error)) ||
+        (status = compare_both(&b, t->after.vb, worst, error)))
+        return status;
+    *worst = larger(*worst, larger(compare_moves(t->w, t->after.v, t->after.w, t->O * t->I),
+                                   compare_moves(t->b, t->after.vb, t->after.b, t->O)));
+    return CLM_OK;
+}
+
+/* The next batch's forward product, where the provider does it along with the update: of the parameters as they are
+ * afterwards. The first `rows` rows are the next batch. */
+static clm_status compare_fused(struct trial *t, struct gemm_provider *gemm, const struct step *step,
+                                size_t rows, enum activation act, double *worst, struct clm_error *error)
+{
+    const struct expected e =
+        forward_of(t, rows, t->after.w, t->after.b, act == ACTIVATION_RELU ? CUT_RELU : CUT_NOTHING);
+    const struct tensor next_X = tensor_first_rows(&t->X, rows);
+    struct tensor next_Y = tensor_first_rows(&t->Y, rows);
+    clm_status status;
+    if ((status = poison(t, &t->Y, error)) || (status = write_parameters(t, error)) ||
+        (status = gemm->operations->descend_forward(gemm, &t->dZ, &t->X, &t->layer, step, &next_X, act,
+                                                    &next_Y, error)) ||
+        (status = compare_step(t, step, worst, error)) ||
+        (status = backend_read(t->be, &next_Y, HOST_FLOAT, t->got, error)))
+        return status;
+    *worst = larger(*worst, expected_samples(&e, t->got));
+    return act == ACTIVATION_RELU ? CLM_OK : compare_both(&e, t->got, worst, error);
+}
+
+/* With and without momentum, alone and with the next batch's forward product: of as many rows, and of fewer. */
+static clm_status compare_updates(struct trial *t, struct gemm_provider *gemm, double *worst,
+                                  struct clm_error *error)
+{
+    const struct step *const steps[] = {&plain, &rolling};
+    const struct gemm_operations *const operations = gemm->operations;
+    const size_t rows[] = {t->B, t->B - t->B / 3};
+    clm_status status = CLM_OK;
+    for (int i = 0; status == CLM_OK && i < 2; i++)
+        if ((status = write_parameters(t, error)) ||
+            (status = operations->descend(gemm, &t->dZ, &t->X, &t->layer, steps[i], error)) ||
+            (status = compare_step(t, steps[i], worst, error)))
+            return status;
+    for (int i = 0; status == CLM_OK && operations->fuses && i < 2; i++)
+        if (operations->fuses(gemm, &t->layer, t->B, rows[i]))
+            status = compare_fused(t, gemm, steps[i], rows[i], i ? ACTIVATION_RELU : ACTIVATION_NONE, worst,
+                                   error);
     return status;
 }
 
 clm_status trial_check(struct trial *trial, struct gemm_provider *gemm, enum product product,
                        double *error_over_bound, struct clm_error *error)
 {
-    const struct expected e = expect(trial, product);
+    const struct expected forward = forward_of(trial, trial->B, trial->w, trial->b, CUT_RELU),
+                          input_gradient = input_gradient_of(trial, trial->dz, trial->w, CUT_MASK);
+    double worst = 0;
+    clm_status status = CLM_OK;
     *error_over_bound = NAN;
-    clm_status status = result_of(trial, gemm, product, true, error);
-    if (status != CLM_OK)
-        return status;
-    const double samples = compare_samples(trial, &e, product);
-    if ((status = result_of(trial, gemm, product, false, error)) != CLM_OK)
-        return status;
-    double worst = larger(samples, compare_whole(trial, &e));
-    if (product == PRODUCT_UPDATE)
-        status = compare_biases(trial, &worst, error);
-    if (status == CLM_OK && product == PRODUCT_UPDATE && gemm->operations->fuses &&
-        gemm->operations->fuses(gemm, &trial->layer, trial->B, trial->B))
-        status = compare_fused(trial, gemm, &e, &worst, error);
+    switch (product) {
+    case PRODUCT_FORWARD:
+        status = compare_product(trial, gemm, product, &forward, &trial->Y, &worst, error);
+        break;
+    case PRODUCT_BACKWARD_INPUT:
+        status = compare_product(trial, gemm, product, &input_gradient, &trial->dX, &worst, error);
+        break;
+    case PRODUCT_UPDATE:
+    case PRODUCT_COUNT:
+        status = compare_updates(trial, gemm, &worst, error);
+        break;
+    }
     if (status == CLM_OK)
         *error_over_bound = worst;
+    return status;
+}
+
+/* ---- the end of a net ---- */
+
+/* What a row's logits z (C) are, and by how much at most the device's are others; the same rounded sums as forward's. */
+static double logits_of(const struct trial *t, size_t r, double *z)
+{
+    double most = 0;
+    for (size_t c = 0; c < t->O; c++) {
+        double size = fabs((double)t->after.b[c]);
+        z[c] = (double)t->after.b[c];
+        for (size_t i = 0; i < t->I; i++) {
+            const double term = (double)t->x[r * t->I + i] * (double)t->after.w[c * t->I + i];
+            z[c] += term;
+            size += fabs(term);
+        }
+        most = fmax(most, rounding_bound((double)t->I + 4) * size);
+    }
+    return most;
+}
+
+struct head_answer {
+    double loss, loss_error, correct, correct_error; /* sums over the rows */
+};
+
+/* dZ = (softmax(z) - onehot) / B. Logits that are off by `off` multiply a probability by exp(±2 off) at most; the
+ * exponentials are off by some units in the last place, their sum has C roundings. */
+static double compare_gradients(const struct trial *t, size_t r, double *z, struct head_answer *answer)
+{
+    const double off = logits_of(t, r, z), u = 0x1p-24, share = expm1(2 * off) + ((double)t->O + 32) * u;
+    const size_t label = t->classes[r];
+    double largest = z[0], other = -(double)INFINITY, sum = 0, worst = 0;
+    for (size_t c = 0; c < t->O; c++) {
+        largest = fmax(largest, z[c]);
+        other = c == label ? other : fmax(other, z[c]);
+    }
+    for (size_t c = 0; c < t->O; c++)
+        sum += exp(z[c] - largest);
+    for (size_t c = 0; c < t->O; c++) {
+        const double p = exp(z[c] - largest) / sum, right = p - (c == label);
+        const double bound = p * share + 4 * u * fabs(right) + (double)FLT_MIN;
+        worst = larger(worst, fabs((double)t->B * (double)t->got[r * t->O + c] - right) / bound);
+    }
+    const double loss = log(sum) + largest - z[label];
+    answer->loss += loss;
+    answer->loss_error += 2 * off + ((double)t->O + 32) * u * (1 + fabs(largest) + fabs(z[label]));
+    answer->correct += z[label] >= other;
+    answer->correct_error += fabs(z[label] - other) <= 2 * off;
+    return worst;
+}
+
+static clm_status compare_sums(struct trial *t, const struct head_answer *answer, double *worst,
+                               struct clm_error *error)
+{
+    double loss = NAN;
+    size_t correct = 0;
+    const clm_status status = metrics_read(t->be, &t->sums, &loss, &correct, error);
+    const double bound = answer->loss_error + rounding_bound((double)t->B) * answer->loss + (double)FLT_MIN;
+    *worst = larger(*worst, fabs(loss - answer->loss) / bound);
+    *worst = larger(*worst, fabs((double)correct - answer->correct) / (answer->correct_error + 0.5));
+    return status;
+}
+
+static clm_status compare_head(struct trial *t, struct gemm_provider *gemm, bool wants_input, double *z,
+                               double *worst, struct clm_error *error)
+{
+    struct head_answer answer = {0};
+    clm_status status;
+    if ((status = poison(t, &t->Y, error)) || (status = poison(t, &t->dX, error)) ||
+        (status = metrics_reset(t->be, &t->sums, error)) ||
+        (status = gemm->operations->head(gemm, &t->X, &t->layer, &t->labels, &t->Y,
+                                         wants_input ? &t->dX : NULL, &t->sums, error)) ||
+        (status = backend_read(t->be, &t->dX, HOST_FLOAT, t->input, error)) ||
+        (status = backend_read(t->be, &t->Y, HOST_FLOAT, t->got, error)))
+        return status;
+    for (size_t r = 0; r < t->B; r++)
+        *worst = larger(*worst, compare_gradients(t, r, z, &answer));
+    const struct expected e = input_gradient_of(t, t->got, t->after.w, CUT_MASK);
+    if (wants_input)
+        *worst = larger(*worst, expected_samples(&e, t->input));
+    return compare_sums(t, &answer, worst, error);
+}
+
+/* With weights so small that the logits' errors, and so the bounds, are: Σ |x w| is 1 or so. */
+static clm_status check_head(struct trial *t, struct gemm_provider *gemm, double *error_over_bound,
+                             struct clm_error *error)
+{
+    const float scale = ldexpf(1, -(int)ceil(log2((double)t->I / 4 + 1)));
+    double *const z = malloc(t->O * sizeof *z), worst = 0;
+    clm_status status = z ? CLM_OK : clm_fail_host_memory(error, "a trial of products", t->O * sizeof *z);
+    *error_over_bound = NAN;
+    for (size_t i = 0; i < t->O * t->I; i++)
+        t->after.w[i] = t->w[i] * scale;
+    for (size_t c = 0; c < t->O; c++)
+        t->after.b[c] = t->b[c] * scale;
+    if (status || (status = backend_write(t->be, &t->layer.W, HOST_FLOAT, t->after.w, error)) ||
+        (status = backend_write(t->be, &t->layer.b, HOST_FLOAT, t->after.b, error)) ||
+        (status = compare_head(t, gemm, false, z, &worst, error)) ||
+        (status = compare_head(t, gemm, true, z, &worst, error)))
+        goto cleanup;
+    *error_over_bound = worst;
+cleanup:
+    free(z);
     return status;
 }
 
@@ -411,6 +519,27 @@ const char *product_name(enum product product)
     return product == PRODUCT_FORWARD  ? "forward product"
            : product == PRODUCT_UPDATE ? "update"
                                        : "backward product";
+}
+
+static clm_status fail_wrong(const struct trial *t, const char *what, double worst, struct clm_error *error)
+{
+    return clm_fail(error, CLM_ERROR_WRONG,
+                    "it computes wrongly; an error of its %s of B=%zu I=%zu O=%zu is %g times its bound",
+                    what, t->B, t->I, t->O, worst);
+}
+
+static clm_status check_layer(struct trial *t, struct gemm_provider *gemm, struct clm_error *error)
+{
+    const struct gemm_operations *const operations = gemm->operations;
+    clm_status status = CLM_OK;
+    double worst = NAN;
+    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
+        if ((status = trial_check(t, gemm, (enum product)p, &worst, error)) == CLM_OK && !(worst <= 1))
+            status = fail_wrong(t, product_name((enum product)p), worst, error);
+    if (status == CLM_OK && operations->has_head && operations->has_head(gemm, &t->layer, t->B))
+        if ((status = check_head(t, gemm, &worst, error)) == CLM_OK && !(worst <= 1))
+            status = fail_wrong(t, "last layer with softmax", worst, error);
+    return status;
 }
 
 clm_status trial_of_layer(struct gemm_provider *gemm, size_t B, size_t I, size_t O, struct clm_error *error)
@@ -424,15 +553,8 @@ clm_status trial_of_layer(struct gemm_provider *gemm, size_t B, size_t I, size_t
         status = tensor_create(gemm->backend, TENSOR_BYTE, 1, bytes, &own.workspace, error);
     if (status == CLM_OK)
         status = trial_open(&own, B, I, O, &trial, error);
-    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++) {
-        double worst = NAN;
-        status = trial_check(trial, &own, (enum product)p, &worst, error);
-        if (status == CLM_OK && !(worst <= 1))
-            status =
-                clm_fail(error, CLM_ERROR_WRONG,
-                         "it computes wrongly; an error of its %s of B=%zu I=%zu O=%zu is %g times its bound",
-                         product_name((enum product)p), B, I, O, worst);
-    }
+    if (status == CLM_OK)
+        status = check_layer(trial, &own, error);
     trial_close(trial);
     tensor_free(gemm->backend, &own.workspace);
     return status;

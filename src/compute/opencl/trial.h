@@ -16,7 +16,8 @@ void trial_close(struct trial *trial);
 
 /* *error_over_bound of the provider's result, NaN where it has one: at most 1 where it is right. Compared are elements of
  * every corner and of random places, with the epilogue, and the whole product without one, multiplied by a random vector
- * of signs (Freivalds' check), and of the update every bias, each under the bound of its sums. */
+ * of signs (Freivalds' check), each under the bound of its sums. An update is tried with and without momentum, and along with
+ * the next batch's forward product where the provider does both at once. */
 CLM_MUST_CHECK clm_status trial_check(struct trial *trial, struct gemm_provider *gemm, enum product product,
                                       double *error_over_bound, struct clm_error *error);
 
@@ -27,7 +28,8 @@ CLM_MUST_CHECK clm_status trial_time(struct trial *trial, struct gemm_provider *
 /* Floating-point operations of one run of a product. */
 double trial_operations(const struct trial *trial);
 
-/* Whether the provider's products of a layer are right at its very size, in memory of its own. CLM_ERROR_WRONG says what is not. */
+/* Whether the provider's products of a layer are right at its very size, in memory of its own, and the end of a net of such a
+ * layer, where the provider does that in one. CLM_ERROR_WRONG says what is not. */
 CLM_MUST_CHECK clm_status trial_of_layer(struct gemm_provider *gemm, size_t B, size_t I, size_t O,
                                          struct clm_error *error);
 

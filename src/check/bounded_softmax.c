@@ -1,0 +1,317 @@
+/* Bounds of softmax and its cross-entropy.
+ *
+ * A backend's logits z' are within ε of z. With m = max z' it computes, for each class of a row,
+ *
+ *     d_j = z'_j - m,  e_j = exp(d_j),  p_c = e_c / Σ e_j,  loss = log(Σ e_j) + (m - z'_label)
+ *
+ * Without roundings m cancels. With the odds against a class, r_c = Σ_{j≠c} exp(z'_j - z'_c),
+ *
+ *     p_c = 1 / (1 + r_c),  loss = log(1 + r_label)
+ *
+ * and r_c grows with each other logit and falls with its own. So it lies between the odds where the others are as low and
+ * its own as high as they may be, and those of the opposite: no probability leaves [0,1], however large ε is, and where a
+ * logit is surely the largest by far p is 1 nearly to the last bit.
+ *
+ * What is rounded:
+ *
+ *   d_j       once, which is as if z_j moved by u |d_j| once more. |d_j| is at most its reach, the most that another logit may
+ *             be above it; nothing, where no other can be. Lowest and highest logits below contain that.
+ *   e, Σ, p   each e by EXP_ERROR, their sum as one of C terms >= 0, the quotient by DIVISION_ERROR, all relative
+ *   loss      the e of the label has been moved by u |d_label|, which the distance m - z'_label has not, or otherwise: once
+ *             more u times its reach. The relative errors of the sum move its logarithm by -log(1 - γ) at most, LOG_ERROR
+ *             is of the logarithm, and the sum of both is rounded.
+ *
+ * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the last place and
+ * division to 2.5, a unit being at most 2 u of the value: 6 u and 5 u. The C library's are better. */
+#include "check/stage.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define EXP_ROUNDINGS      6
+#define LOG_ERROR          (6 * UNIT_ROUNDOFF)
+#define DIVISION_ROUNDINGS 5
+#define DIVISION_ERROR     (DIVISION_ROUNDINGS * UNIT_ROUNDOFF)
+#define FLUSHED            ((double)FLT_MIN)
+
+/* ---- sums that leave one out ---- */
+
+struct two_largest {
+    double first, second; /* -Inf where there is no second */
+    size_t at;            /* of the first */
+};
+
+static struct two_largest two_largest_of(const double *v, size_t count)
+{
+    struct two_largest top = {v[0], -(double)INFINITY, 0};
+    for (size_t i = 1; i < count; i++)
+        if (v[i] > top.first)
+            top = (struct two_largest){v[i], top.first, i};
+        else
+            top.second = fmax(top.second, v[i]);
+    return top;
+}
+
+static double largest_but(const struct two_largest *top, size_t c)
+{
+    return c == top->at ? top->second : top->first;
+}
+
+/* Of exponentials of v. The largest is kept apart: without it the rest may be smaller by any order. */
+struct exponentials {
+    const double *v;
+    struct two_largest top;
+    double rest;  /* Σ exp(v - second) of all but the largest */
+    double whole; /* Σ exp(v - first) */
+};
+
+static struct exponentials exponentials_of(const double *v, size_t count)
+{
+    struct exponentials sums = {.v = v, .top = two_largest_of(v, count)};
+    for (size_t i = 0; i < count && sums.top.second > -(double)INFINITY; i++)
+        sums.rest += i == sums.top.at ? 0 : exp(v[i] - sums.top.second);
+    sums.whole = 1 + exp(sums.top.second - sums.top.first) * sums.rest;
+    return sums;
+}
+
+/* factor exp(scale), which itself may overflow */
+struct scaled {
+    double factor, scale;
+};
+
+/* Σ_{j≠c} exp(v_j) */
+static struct scaled sum_without(const struct exponentials *sums, size_t c)
+{
+    const struct two_largest *const top = &sums->top;
+    if (c == top->at)
+        return (struct scaled){sums->rest, top->second};
+    return (struct scaled){fmax(sums->whole - exp(sums->v[c] - top->first), 1), top->first};
+}
+
+/* ---- a row ---- */
+
+/* Logits less the largest of them, and the lowest and highest that a backend's may be, d's rounding included. */
+struct row {
+    size_t C;
+    double *z, *low, *high; /* one piece of memory */
+    double *reach;
+    struct exponentials exact, lowest, highest;
+};
+
+static clm_status row_create(size_t C, struct row *out, struct clm_error *error)
+{
+    double *const memory = calloc(4 * C, sizeof *memory);
+    *out = (struct row){.C = C, .z = memory};
+    if (!memory)
+        return clm_fail_host_memory(error, "a check", 4 * C * sizeof *memory);
+    out->low = memory + C, out->high = memory + 2 * C, out->reach = memory + 3 * C;
+    return CLM_OK;
+}
+
+static void row_free(struct row *row)
+{
+    free(row->z);
+}
+
+/* A logit of -Inf is exactly that, whatever error has come of Inf - Inf. */
+static void row_take(struct row *row, const double *z, const double *z_error)
+{
+    const size_t C = row->C;
+    const double largest = two_largest_of(z, C).first;
+    for (size_t c = 0; c < C; c++) {
+        const double error = z_error[c] >= 0 ? z_error[c] : NAN; /* and what is no bound makes none */
+        const double moved = isinf(z[c]) ? 0 : error;
+        row->z[c] = z[c] - largest;
+        row->low[c] = row->z[c] - moved;
+        row->high[c] = row->z[c] + moved;
+    }
+    const struct two_largest top = two_largest_of(row->high, C);
+    for (size_t c = 0; c < C; c++) {
+        row->reach[c] = fmax(largest_but(&top, c) - row->low[c], 0);
+        const double rounded = isinf(row->z[c]) ? 0 : UNIT_ROUNDOFF * row->reach[c];
+        row->low[c] -= rounded;
+        row->high[c] += rounded;
+    }
+    row->exact = exponentials_of(row->z, C);
+    row->lowest = exponentials_of(row->low, C);
+    row->highest = exponentials_of(row->high, C);
+}
+
+/* 1 / (1 + odds), of the others' sum and the class's own logit */
+static double probability_of(struct scaled others, double own)
+{
+    return 1 / (1 + others.factor * exp(others.scale - own));
+}
+
+/* log(1 + odds) */
+static double loss_of(struct scaled others, double own)
+{
+    const double odds = log(others.factor) + others.scale - own;
+    return odds > 0 ? odds + log1p(exp(-odds)) : log1p(exp(odds));
+}
+
+/* p_c, and how far a float's may be from it: C - 1 roundings of the sum, and one for those of the reference; the exponential and
+ * the quotient may be flushed. */
+static double probability(const struct row *row, size_t c, double *error)
+{
+    const double gamma = gamma_of(2 * EXP_ROUNDINGS + row->C + DIVISION_ROUNDINGS);
+    const double p = exp(row->z[c]) / row->exact.whole;
+    const double most = probability_of(sum_without(&row->lowest, c), row->high[c]);
+    const double least = probability_of(sum_without(&row->highest, c), row->low[c]);
+    *error = fmax(most * (1 + gamma) - p, p - least * (1 - gamma)) + 2 * FLUSHED;
+    return p;
+}
+
+/* log(1 + r_c), and how far one of a backend's logits without further roundings may be from it. */
+static double exact_loss(const struct row *row, size_t c, double *error)
+{
+    const double loss = loss_of(sum_without(&row->exact, c), row->z[c]);
+    const double most = loss_of(sum_without(&row->highest, c), row->low[c]);
+    const double least = loss_of(sum_without(&row->lowest, c), row->high[c]);
+    *error = fmax(most - loss, loss - least);
+    return loss;
+}
+
+/* (p - target) / B: one rounding, one division. */
+static double gradient_error(double p, double p_error, double target, double B)
+{
+    const double difference = fabs(p - target);
+    const double error = p_error + UNIT_ROUNDOFF * (difference + p_error);
+    return (error + DIVISION_ERROR * (difference + error)) / B + FLUSHED;
+}
+
+/* What a row is to be: share of one label and 1 - share of the other; without mixture all of one. */
+struct target {
+    size_t label, partner;
+    double share;
+};
+
+static struct target target_of(const struct bounded *labels, const struct bounded_mixture *mixture, size_t r)
+{
+    const size_t label = (size_t)labels->value[r];
+    return mixture ? (struct target){label, (size_t)mixture->partners->value[r], mixture->share}
+                   : (struct target){label, label, 1};
+}
+
+/* A row's loss and how far a float's may be from it. log(Σ e) is the loss of the class that is the largest: no more than that of
+ * z's largest may be. Of mixed rows the distances are multiplied and added, two roundings of what is not negative, and
+ * their errors are mixed likewise. */
+static double row_loss(const struct row *row, const struct target *target, double *error)
+{
+    const double share = target->share, rest = 1 - share;
+    double moved, largest_moved;
+    double loss = exact_loss(row, target->label, &moved);
+    double reach = row->reach[target->label];
+    if (share != 1) {
+        double partner_moved;
+        loss = share * loss + rest * exact_loss(row, target->partner, &partner_moved);
+        reach = share * reach + rest * row->reach[target->partner];
+        moved = share * moved + rest * partner_moved + gamma_of(2) * reach + 2 * FLUSHED;
+    }
+    const double of_sum = -log1p(-gamma_of(EXP_ROUNDINGS + row->C)); /* one of them for the reference's */
+    const double logarithm = exact_loss(row, row->exact.top.at, &largest_moved) + largest_moved + of_sum;
+    const double unrounded = moved + UNIT_ROUNDOFF * reach + of_sum + LOG_ERROR * logarithm + FLUSHED;
+    *error = unrounded + UNIT_ROUNDOFF * (loss + unrounded);
+    return loss;
+}
+
+/* May the errors decide whether the label's logit is the largest? Without errors floats compare as they are. */
+static bool is_prediction_open(const double *z, const double *z_error, size_t C, size_t label)
+{
+    bool is_open = false;
+    for (size_t c = 0; c < C; c++) {
+        const double moved = z_error[c] + z_error[label], ahead = z[label] - z[c];
+        if (c != label && ahead < -moved)
+            return false;
+        is_open = is_open || (c != label && moved > 0 && ahead <= moved);
+    }
+    return is_open;
+}
+
+/* ---- the operations ---- */
+
+/* The reference's dZ, and what it adds to its sums. */
+static void xent_on(struct stage *stage, const struct bounded *Z, const struct bounded *labels,
+                    const struct bounded_mixture *mixture, struct tensor *dz, struct bounded_sums *sums)
+{
+    const struct tensor *const z = stage_put(stage, Z, SIDE_VALUE);
+    const struct tensor *const classes = stage_put(stage, labels, SIDE_VALUE);
+    struct mixture mixed = {0};
+    if (mixture)
+        mixed = (struct mixture){*stage_put(stage, mixture->partners, SIDE_VALUE), mixture->share};
+    struct metrics metrics = {0};
+    double loss = 0;
+    size_t correct = 0;
+    if (stage->status == CLM_OK &&
+        !(stage->status = metrics_create(stage->reference, &metrics, stage->error)) &&
+        !(stage->status = metrics_reset(stage->reference, &metrics, stage->error)) &&
+        !(stage->status = softmax_xent(stage->reference, z, classes, mixture ? &mixed : NULL, dz, &metrics,
+                                       stage->error)))
+        stage->status = metrics_read(stage->reference, &metrics, &loss, &correct, stage->error);
+    metrics_free(stage->reference, &metrics);
+    sums->loss += loss;
+    sums->correct += (double)correct;
+}
+
+static void gradient_errors(const struct row *row, const struct target *target, double B, double *out)
+{
+    for (size_t c = 0; c < row->C; c++) {
+        const double wanted =
+            target->share * (c == target->label) + (1 - target->share) * (c == target->partner);
+        double p_error;
+        const double p = probability(row, c, &p_error);
+        out[c] = gradient_error(p, p_error, wanted, B);
+    }
+}
+
+/* The rows' losses are added in any order: B roundings, one for the sums of earlier calls and the reference's. */
+clm_status bounded_softmax_xent(struct clm_backend *reference, const struct bounded *Z,
+                                const struct bounded *labels, const struct bounded_mixture *mixture,
+                                struct bounded *dZ, struct bounded_sums *sums, struct clm_error *error)
+{
+    const size_t B = Z->rows, C = Z->columns;
+    struct stage stage = {.reference = reference, .error = error};
+    struct row row = {0};
+    struct tensor *const dz = stage_room(&stage, B, C);
+    xent_on(&stage, Z, labels, mixture, dz, sums);
+    if (stage.status == CLM_OK)
+        stage.status = row_create(C, &row, error);
+    for (size_t r = 0; stage.status == CLM_OK && r < B; r++) {
+        const double *const z = Z->value + r * C, *const z_error = Z->error + r * C;
+        const struct target target = target_of(labels, mixture, r);
+        double loss_error;
+        row_take(&row, z, z_error);
+        const double loss = row_loss(&row, &target, &loss_error);
+        sums->loss_error += loss_error + gamma_of(B + 2) * (loss + loss_error);
+        sums->correct_error += is_prediction_open(z, z_error, C, target.label);
+        if (dZ)
+            gradient_errors(&row, &target, (double)B, dZ->error + r * C);
+    }
+    row_free(&row);
+    if (dZ)
+        stage_take(&stage, dz, dZ->value);
+    return stage_end(&stage);
+}
+
+clm_status bounded_softmax(struct clm_backend *reference, const struct bounded *Z, struct bounded *P,
+                           struct clm_error *error)
+{
+    const size_t C = Z->columns;
+    struct stage stage = {.reference = reference, .error = error};
+    struct row row = {0};
+    const struct tensor *const z = stage_put(&stage, Z, SIDE_VALUE);
+    struct tensor *const p = stage_room(&stage, Z->rows, C);
+    if (stage.status == CLM_OK)
+        stage.status = softmax(reference, z, p, error);
+    if (stage.status == CLM_OK)
+        stage.status = row_create(C, &row, error);
+    for (size_t r = 0; stage.status == CLM_OK && r < Z->rows; r++) {
+        row_take(&row, Z->value + r * C, Z->error + r * C);
+        for (size_t c = 0; c < C; c++)
+            probability(&row, c, &P->error[r * C + c]);
+    }
+    row_free(&row);
+    stage_take(&stage, p, P->value);
+    return stage_end(&stage);
+}
