@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "check/plan.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,9 +274,16 @@ static bool leave_out_option(struct check_case *which, size_t k)
 
 #define FIRST_OPTION (2 * SIZES_MOST)
 
+/* Steps of training; 0 of an operation. */
+static size_t step_count(const struct check_case *which)
+{
+    const struct step_case *const s = &which->steps;
+    return which->operation ? 0 : (s->rows + s->batch - 1) / s->batch * s->epochs;
+}
+
 /* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then options, then less of
- * each size.
- * What comes out is what the description says that is printed. False where that changes nothing, or is no case. */
+ * each size. What comes out is what the description says that is printed. False where that changes nothing, is no case, or one
+ * that says nothing: the bounds of steps end where there are many. */
 static bool simplify(const struct check_case *which, size_t k, struct check_case *out)
 {
     struct check_case smaller = *which;
@@ -283,12 +291,27 @@ static bool simplify(const struct check_case *which, size_t k, struct check_case
     const size_t place = k < FIRST_OPTION ? k : k - OPTIONS_MOST;
     const bool is_changed = is_option ? leave_out_option(&smaller, k - FIRST_OPTION)
                                       : cut(&smaller, place % SIZES_MOST, divisors[place / SIZES_MOST]);
-    return is_changed && read_back(&smaller, out) &&
+    return is_changed && read_back(&smaller, out) && step_count(out) <= step_count(which) &&
            (!out->variant.odd_in || odd_is_defined(out->operation, &out->variant));
 }
 
+/* Whether the smaller case fails as `failed` does: with an error where that is one, and with a NaN only where that has one. */
+static bool fails_alike(struct clm_backend *device, struct clm_backend *reference,
+                        const struct check_case *smaller, size_t repeats, const struct clm_check *failed,
+                        bool *answers)
+{
+    struct clm_check check;
+    struct clm_error why;
+    if (case_run(device, reference, smaller, repeats, &check, &why) != CLM_OK) {
+        *answers = case_device_answers(device);
+        return failed->is_error;
+    }
+    return !failed->is_error && !check.passed &&
+           (!isnan(check.error_over_bound) || isnan(failed->error_over_bound));
+}
+
 bool case_shrink(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
-                 size_t repeats, double seconds, char shape[SHAPE_TEXT_MAX])
+                 size_t repeats, double seconds, struct clm_check *failed)
 {
     const double end = clock_seconds() + seconds;
     struct check_case smallest = *which, smaller;
@@ -296,19 +319,13 @@ bool case_shrink(struct clm_backend *device, struct clm_backend *reference, cons
     while (is_smaller) {
         is_smaller = false;
         for (size_t k = 0; k < WAYS; k++)
-            while (answers && clock_seconds() < end && simplify(&smallest, k, &smaller)) {
-                struct clm_check check;
-                struct clm_error why;
-                const bool has_result =
-                    case_run(device, reference, &smaller, repeats, &check, &why) == CLM_OK;
-                if (has_result && check.passed)
-                    break;
-                answers = has_result || case_device_answers(device);
+            while (answers && clock_seconds() < end && simplify(&smallest, k, &smaller) &&
+                   fails_alike(device, reference, &smaller, repeats, failed, &answers)) {
                 smallest = smaller;
                 is_smaller = true;
             }
     }
-    case_describe(&smallest, shape);
+    case_describe(&smallest, failed->smallest);
     return answers;
 }
 

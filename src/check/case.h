@@ -30,11 +30,11 @@ CLM_MUST_CHECK clm_status case_run(struct clm_backend *device, struct clm_backen
 /* Whether the device still does the least that can be asked of it; after an error some never do. */
 bool case_device_answers(struct clm_backend *device);
 
-/* Of a case that fails: the smallest that still does, or ends with an error, by making each of its sizes smaller and leaving
- * each of its options out, as long as `seconds` last. `shape` gets the smallest one's. False where the device does not answer
- * any more after the last one. */
+/* Of a case that fails, and what its check says: the smallest that fails alike, by making each of its sizes smaller and leaving
+ * each of its options out, as long as `seconds` last. failed->smallest gets its shape. False where the device does not answer
+ * any more after the last one that was tried. */
 bool case_shrink(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
-                 size_t repeats, double seconds, char shape[SHAPE_TEXT_MAX]);
+                 size_t repeats, double seconds, struct clm_check *failed);
 
 /* A list that grows; freed by case_list_free. */
 struct case_list {

@@ -45,7 +45,7 @@ static void shrink(struct verification *v, const struct check_case *which, struc
     const double left = v->options->shrink_seconds - *spent, begin = clock_seconds();
     if (v->options->shape || left <= 0)
         return;
-    v->is_lost = !case_shrink(v->device, v->reference, which, v->repeats, left, check->smallest);
+    v->is_lost = !case_shrink(v->device, v->reference, which, v->repeats, left, check);
     *spent += clock_seconds() - begin;
 }
 

@@ -39,6 +39,7 @@ struct patient {
     enum verdict verdict;
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers */
     char not_built[NAMES_MAX], not_tried[NAMES_MAX];
+    bool has_failure;              /* one of `wrong` ended with an error */
     char reason[NAMES_MAX + 4096]; /* why it is refused */
     size_t left_out;               /* checks */
     json_t *checks;
@@ -211,6 +212,7 @@ static void examine_provider(struct patient *patient, const char *address, const
     struct part part;
     if (clm_backend_open(&wanted, &backend, &error) == CLM_OK) {
         add_name(examine(patient, backend, name, &part) ? patient->right : patient->wrong, name);
+        patient->has_failure = patient->has_failure || part.checks.errors;
         clm_backend_close(backend);
         return;
     }
@@ -253,15 +255,19 @@ static void examine_opened(struct patient *patient, struct clm_backend *opened, 
                  patient->not_built[0] ? patient->not_built : "none");
 }
 
-/* "native computes wrongly here, clblast does not build" */
+/* "native computes wrongly here; clblast does not build" */
 static void tell_unusable(const struct patient *patient)
 {
-    const char *const wrong = patient->wrong, *const not_built = patient->not_built;
-    if (*wrong)
-        printf("%s comput%s wrongly here", wrong, strchr(wrong, ',') ? "e" : "es");
-    if (*not_built)
-        printf("%s%s do%s not build%s", *wrong ? ", " : "", not_built, strchr(not_built, ',') ? "" : "es",
-               *wrong ? "" : " here");
+    const bool are_wrong = strchr(patient->wrong, ','), are_not_built = strchr(patient->not_built, ',');
+    if (patient->wrong[0])
+        printf("%s %scompute%s wrongly here", patient->wrong,
+               !patient->has_failure ? ""
+               : are_wrong           ? "fail or "
+                                     : "fails or ",
+               are_wrong ? "" : "s");
+    if (patient->not_built[0])
+        printf("%s%s %s not build here", patient->wrong[0] ? "; " : "", patient->not_built,
+               are_not_built ? "do" : "does");
 }
 
 static void tell_good(const struct patient *patient)
@@ -305,22 +311,19 @@ static void tell_verdict(const struct patient *patient)
 /* Opens it, which builds every kernel that is not a provider's. */
 static void examine_from_the_start(struct patient *patient)
 {
+    const struct clm_device *const device = patient->device;
     char address[32];
     const struct clm_backend_options any = {
         .kind = CLM_BACKEND_OPENCL, .device = address, .skip_self_test = true};
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
-    snprintf(address, sizeof address, "%u:%u", patient->device->platform, patient->device->index);
+    snprintf(address, sizeof address, "%u:%u", device->platform, device->index);
     const double begin = seconds_now();
-    clm_status status = CLM_OK;
-    if (patient->device->reason[0]) { /* it does not tell of itself what has to be known */
-        status = CLM_ERROR_DEVICE;
-        snprintf(error.message, sizeof error.message, "%s", patient->device->reason);
-    } else
-        status = clm_backend_open(&any, &backend, &error);
-    if (status != CLM_OK) {
-        patient->verdict = VERDICT_REFUSED;
-        snprintf(patient->reason, sizeof patient->reason, "%s", error.message);
+    if (device->reason[0] || clm_backend_open(&any, &backend, &error) != CLM_OK) {
+        patient->verdict =
+            VERDICT_REFUSED; /* with the device's own reason, where it does not tell of itself what it has to */
+        snprintf(patient->reason, sizeof patient->reason, "%s",
+                 device->reason[0] ? device->reason : error.message);
         if (!patient->is_quiet)
             printf("  %sBAD%s  it does not open, or its compiler fails\n", colour(RED), colour(PLAIN));
         return;
