@@ -120,6 +120,48 @@ START_TEST(what_is_no_bound_passes_nothing)
 }
 END_TEST
 
+/* Logits at the ends of their errors, one of each row at the one end and all others at the other: probabilities and losses move as
+ * far as they can, and stay within the bounds; of a float's roundings, which these do not have, little is in them. */
+START_TEST(errors_of_logits_stay_within_their_bounds)
+{
+    enum { B = 7, C = 5 };
+    struct clm_backend *const reference = fixture_backend(FIXTURE_REFERENCE);
+    struct philox random = philox_start((uint64_t)_i, RANDOM_TEST, 9);
+    const double size = pow(10, _i - 4); /* of the errors: 1e-4 to 1e4 */
+    struct bounded labels, Z, dZ, end, end_dZ;
+    struct bounded_sums sums = {0};
+    ck_assert_int_eq(bounded_create(TENSOR_INDEX, 1, B, &labels, &error), CLM_OK);
+    struct bounded *const logits[] = {&Z, &dZ, &end, &end_dZ};
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_eq(bounded_create(TENSOR_REAL, B, C, logits[i], &error), CLM_OK);
+    for (size_t r = 0; r < B; r++)
+        labels.value[r] = (double)(r % C);
+    for (size_t i = 0; i < bounded_count(&Z); i++) {
+        Z.value[i] = fmax(size, 1) * philox_normal(&random);
+        Z.error[i] = size * philox_uniform(&random);
+    }
+    ck_assert_int_eq(bounded_softmax_xent(reference, &Z, &labels, NULL, &dZ, &sums, &error), CLM_OK);
+    double worst = 0, worst_loss = 0;
+    for (size_t one = 0; one < 2 * C; one++) { /* up, then down */
+        struct bounded_sums end_sums = {0};
+        for (size_t i = 0; i < bounded_count(&Z); i++)
+            end.value[i] = Z.value[i] + ((i % C == one / 2) == (one % 2 == 0) ? Z.error[i] : -Z.error[i]);
+        ck_assert_int_eq(bounded_softmax_xent(reference, &end, &labels, NULL, &end_dZ, &end_sums, &error),
+                         CLM_OK);
+        for (size_t i = 0; i < bounded_count(&Z); i++)
+            worst = worse_ratio(worst, error_ratio(end_dZ.value[i], dZ.value[i], dZ.error[i]));
+        worst_loss = worse_ratio(worst_loss, error_ratio(end_sums.loss, sums.loss, sums.loss_error));
+    }
+    ck_assert(worst <= 1 && worst_loss <= 1);
+    ck_assert_double_ge(worst, 0.9);
+    ck_assert_double_ge(worst_loss, 0.1); /* no end is that of all labels */
+    for (size_t i = 0; i < 4; i++)
+        bounded_free(logits[i]);
+    bounded_free(&labels);
+    clm_backend_close(reference);
+}
+END_TEST
+
 static struct backend_operations right, spoilt;
 
 /* On the reference: |X| |W|ᵀ, of which its bounds are made, is negative. */
@@ -1344,6 +1386,7 @@ int main(void)
     tcase_add_loop_test(bounding, what_is_right_passes_whatever_the_seed, 0, 3);
     tcase_add_test(bounding, what_is_no_bound_passes_nothing);
     tcase_add_test(bounding, a_check_that_is_wrong_says_so);
+    tcase_add_loop_test(bounding, errors_of_logits_stay_within_their_bounds, 0, 9);
     tcase_add_test(bounding, denormals_are_kept_or_flushed_and_nothing_else);
     tcase_add_test(bounding, velocities_are_judged_after_the_last_step);
     tcase_add_test(bounding, mistakes_among_large_logits_are_noticed);
