@@ -253,15 +253,19 @@ static bool leave_out_of_steps(struct step_case *s, size_t k)
     case 2:
         return clear_flag(&s->is_augmented);
     case 3:
+        return clear_flag(&s->is_extreme);
+    case 4:
+        return clear_flag(&s->is_float);
+    case 5:
         return shrink_pictures(s);
     default:
-        return drop_layer(s, k - 4);
+        return drop_layer(s, k - 6);
     }
 }
 
-/* Options of variants, and of steps the four and each layer between two others. */
+/* Options of variants, and of steps the six and each layer between two others. */
 #define OPTIONS_MOST 13
-_Static_assert(4 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
+_Static_assert(6 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
 
 static bool leave_out_option(struct check_case *which, size_t k)
 {
