@@ -366,6 +366,8 @@ static bool examine_device(struct arguments *arguments, const struct clm_device 
     if (!patient.is_quiet)
         printf("device %u:%u  %s  [%s], driver %s\n", device->platform, device->index,
                printable(device->name).text, device_type_name(device->type), printable(device->driver).text);
+    if (!patient.is_quiet)
+        print_kernel_folder("  ");
     examine_from_the_start(&patient);
     if (!patient.is_quiet)
         tell_verdict(&patient);
