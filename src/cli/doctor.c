@@ -170,7 +170,8 @@ static bool examine(struct patient *patient, struct clm_backend *backend, const 
     const char *const name = provider ? provider : "shared";
     const struct check_source source = {
         .about = patient->device, .backend = "opencl", .provider = provider, .seed = SEED};
-    *part = (struct part){.source = &source, .checks = {.checks = patient->checks}};
+    const struct check_list list = {.checks = patient->checks};
+    *part = (struct part){.source = &source, .checks = list};
     const struct clm_verify_options quick = {.extent = CLM_VERIFY_QUICK,
                                              .part = provider ? CLM_VERIFY_PRODUCTS : CLM_VERIFY_SHARED,
                                              .seed = SEED,
