@@ -81,12 +81,14 @@ static void expect_smallest(struct clm_backend *backend, const char *operation, 
 
 /* ---- the smallest ---- */
 
-static clm_status forward_wrong_from_17_outputs_on(struct clm_backend *be, const struct tensor *X,
-                                                   const struct linear *layer, enum activation act,
-                                                   struct tensor *Y, struct clm_error *e)
+static size_t outputs_wrong;
+
+static clm_status forward_wrong_from_outputs_on(struct clm_backend *be, const struct tensor *X,
+                                                const struct linear *layer, enum activation act,
+                                                struct tensor *Y, struct clm_error *e)
 {
     const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
-    if (Y->columns >= 17)
+    if (Y->columns >= outputs_wrong)
         *last_of(Y) += 1;
     return status;
 }
@@ -104,10 +106,49 @@ static clm_status forward_wrong_from_rows_and_inputs_on(struct clm_backend *be, 
 START_TEST(of_a_layer)
 {
     struct clm_backend *const backend = backend_to_spoil();
-    spoilt.linear_forward = forward_wrong_from_17_outputs_on;
+    spoilt.linear_forward = forward_wrong_from_outputs_on;
+    outputs_wrong = 17;
     expect_smallest(backend, "linear_forward", "B=1 I=1 O=17", "B=1 I=1 O=16");
+    outputs_wrong = 73;
+    expect_smallest(backend, "linear_forward", "B=1 I=1 O=73", "B=1 I=1 O=72");
     spoilt.linear_forward = forward_wrong_from_rows_and_inputs_on;
     expect_smallest(backend, "linear_forward", "B=5 I=3 O=1", "B=4 I=3 O=1");
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* Of 3 to 9 inputs an error, else of one row NaN, and wrong from five rows on. */
+static clm_status forward_wrong_in_three_ways(struct clm_backend *be, const struct tensor *X,
+                                              const struct linear *layer, enum activation act,
+                                              struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    if (X->columns >= 3 && X->columns < 10)
+        return clm_fail(e, CLM_ERROR_DEVICE, "out of order");
+    if (X->rows == 1 || X->rows >= 5)
+        *last_of(Y) = X->rows == 1 ? NAN : *last_of(Y) + 1;
+    return status;
+}
+
+/* Each comes down to the smallest of its kind. */
+START_TEST(of_what_fails_alike)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    size_t found[3] = {0};
+    spoilt.linear_forward = forward_wrong_in_three_ways;
+    verify_operation(backend, "linear_forward", NULL, 600);
+    for (size_t i = 0; i < verified.failures; i++) {
+        const struct clm_check *const check = &verified.failed[i];
+        const char *const smallest = check->is_error                  ? "B=1 I=3 O=1"
+                                     : isnan(check->error_over_bound) ? "B=1 I=1 O=1"
+                                                                      : "B=5 I=1 O=1";
+        if (strstr(check->shape, " in ")) /* where an infinity is due, a NaN is a wrong number */
+            continue;
+        found[check->is_error ? 0 : isnan(check->error_over_bound) ? 1 : 2]++;
+        if (strcmp(check->smallest, smallest) != 0)
+            ck_abort_msg("%s became %s, not %s", check->shape, check->smallest, smallest);
+    }
+    ck_assert(found[0] && found[1] && found[2]);
     clm_backend_close(backend);
 }
 END_TEST
@@ -211,7 +252,8 @@ END_TEST
 START_TEST(none_is_looked_for_without_time)
 {
     struct clm_backend *const backend = backend_to_spoil();
-    spoilt.linear_forward = forward_wrong_from_17_outputs_on;
+    spoilt.linear_forward = forward_wrong_from_outputs_on;
+    outputs_wrong = 17;
     verify_operation(backend, "linear_forward", NULL, 0);
     ck_assert_uint_gt(verified.failures, 0);
     for (size_t i = 0; i < verified.failures; i++)
@@ -292,6 +334,7 @@ int main(void)
     tcase_set_timeout(smallest, 600);
     tcase_set_timeout(errors, 600);
     tcase_add_test(smallest, of_a_layer);
+    tcase_add_test(smallest, of_what_fails_alike);
     tcase_add_test(smallest, of_pictures);
     tcase_add_test(smallest, of_steps);
     tcase_add_test(smallest, of_steps_with_pictures);

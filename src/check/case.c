@@ -253,15 +253,19 @@ static bool leave_out_of_steps(struct step_case *s, size_t k)
     case 2:
         return clear_flag(&s->is_augmented);
     case 3:
+        return clear_flag(&s->is_extreme);
+    case 4:
+        return clear_flag(&s->is_float);
+    case 5:
         return shrink_pictures(s);
     default:
-        return drop_layer(s, k - 4);
+        return drop_layer(s, k - 6);
     }
 }
 
-/* Options of variants, and of steps the four and each layer between two others. */
+/* Options of variants, and of steps the six and each layer between two others. */
 #define OPTIONS_MOST 13
-_Static_assert(4 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
+_Static_assert(6 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
 
 static bool leave_out_option(struct check_case *which, size_t k)
 {
@@ -274,16 +278,9 @@ static bool leave_out_option(struct check_case *which, size_t k)
 
 #define FIRST_OPTION (2 * SIZES_MOST)
 
-/* Steps of training; 0 of an operation. */
-static size_t step_count(const struct check_case *which)
-{
-    const struct step_case *const s = &which->steps;
-    return which->operation ? 0 : (s->rows + s->batch - 1) / s->batch * s->epochs;
-}
-
 /* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then options, then less of
  * each size. What comes out is what the description says that is printed. False where that changes nothing, is no case, or one
- * that says nothing: the bounds of steps end where there are many. */
+ * whose result nobody can tell. */
 static bool simplify(const struct check_case *which, size_t k, struct check_case *out)
 {
     struct check_case smaller = *which;
@@ -291,11 +288,12 @@ static bool simplify(const struct check_case *which, size_t k, struct check_case
     const size_t place = k < FIRST_OPTION ? k : k - OPTIONS_MOST;
     const bool is_changed = is_option ? leave_out_option(&smaller, k - FIRST_OPTION)
                                       : cut(&smaller, place % SIZES_MOST, divisors[place / SIZES_MOST]);
-    return is_changed && read_back(&smaller, out) && step_count(out) <= step_count(which) &&
+    return is_changed && read_back(&smaller, out) &&
            (!out->variant.odd_in || odd_is_defined(out->operation, &out->variant));
 }
 
-/* Whether the smaller case fails as `failed` does: with an error where that is one, and with a NaN only where that has one. */
+/* Whether the smaller case fails as `failed` does: with an error where that is one, and with a NaN, which is also what cannot be
+ * judged, only where that has one. */
 static bool fails_alike(struct clm_backend *device, struct clm_backend *reference,
                         const struct check_case *smaller, size_t repeats, const struct clm_check *failed,
                         bool *answers)

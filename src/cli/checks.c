@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BUILD       "build" /* in the place of an operation */
@@ -104,6 +105,19 @@ void print_error(const struct check_source *source, const struct clm_error *erro
     printf("%sagain: %s\n", indent, repeat_check(source, NULL).command);
 }
 
+/* NULL where kernels are those built in. */
+static const char *kernel_folder(void)
+{
+    return getenv("CLMLP_KERNEL_DIR");
+}
+
+void print_kernel_folder(const char *indent)
+{
+    if (kernel_folder())
+        printf("%sits kernels come from %s (CLMLP_KERNEL_DIR), and are not those built in\n", indent,
+               printable(kernel_folder()).text);
+}
+
 /* JSON's integers end at 2^63: larger ones are in words, and exact, too. */
 static json_t *json_seed(uint64_t seed)
 {
@@ -125,6 +139,7 @@ json_t *report_json(const struct check_report *report)
         json_object_put(object, "device_version", json_text(about->version));
         json_object_put(object, "platform", json_text(about->platform_name));
         json_object_put(object, "platform_version", json_text(about->platform_version));
+        json_object_put(object, "kernels", json_text(kernel_folder() ? kernel_folder() : "built in"));
     }
     return object;
 }

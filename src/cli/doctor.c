@@ -170,7 +170,8 @@ static bool examine(struct patient *patient, struct clm_backend *backend, const 
     const char *const name = provider ? provider : "shared";
     const struct check_source source = {
         .about = patient->device, .backend = "opencl", .provider = provider, .seed = SEED};
-    *part = (struct part){.source = &source, .checks = {.checks = patient->checks}};
+    const struct check_list list = {.checks = patient->checks};
+    *part = (struct part){.source = &source, .checks = list};
     const struct clm_verify_options quick = {.extent = CLM_VERIFY_QUICK,
                                              .part = provider ? CLM_VERIFY_PRODUCTS : CLM_VERIFY_SHARED,
                                              .seed = SEED,
@@ -366,6 +367,8 @@ static bool examine_device(struct arguments *arguments, const struct clm_device 
     if (!patient.is_quiet)
         printf("device %u:%u  %s  [%s], driver %s\n", device->platform, device->index,
                printable(device->name).text, device_type_name(device->type), printable(device->driver).text);
+    if (!patient.is_quiet)
+        print_kernel_folder("  ");
     examine_from_the_start(&patient);
     if (!patient.is_quiet)
         tell_verdict(&patient);

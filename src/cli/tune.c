@@ -97,7 +97,8 @@ static int finish(struct arguments *arguments, const struct clm_backend *backend
     const char *const path = clm_tune_path(backend);
     if (is_table(arguments))
         printf("\n%.1f s; the fastest right one of each is kept %s%s%s\n", clm_tune_seconds(backend),
-               path ? "in " : "for this run only: there is no cache directory (set XDG_CACHE_HOME or HOME)",
+               path ? "in "
+                    : "for this run only: there is no cache directory to keep it in (set XDG_CACHE_HOME)",
                path ? path : "", "");
     const bool is_written =
         !arguments->json || write_json("tune", arguments->json, json_incref(arguments->rows));

@@ -136,11 +136,14 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
     const struct check_list *const done = &arguments->provider;
     bool passed = false;
     begin_provider(arguments, backend, clm_backend_provider(backend));
-    if (is_table(arguments))
-        printf("%s on %s, products by %s, against the reference in double precision\n\n"
-               "%-24s  %-48s  error/bound\n",
+    if (is_table(arguments)) {
+        printf("%s on %s, products by %s, against the reference in double precision\n",
                clm_backend_name(backend), printable(clm_backend_device(backend)).text,
-               clm_backend_provider(backend), "operation", "shape");
+               clm_backend_provider(backend));
+        if (clm_backend_about(backend))
+            print_kernel_folder("");
+        printf("\n%-24s  %-48s  error/bound\n", "operation", "shape");
+    }
     const clm_status status = clm_verify(backend, &arguments->verify, &passed, error);
     end_provider(arguments);
     if (status == CLM_OK && is_table(arguments))

@@ -95,6 +95,8 @@ sed 's/w\[i\] - /w[i] + /; s/-= /+= /' "$root/kernels/update.cl" >broken/update.
 check 'update.cl is broken now' [ "$(cmp -s broken/update.cl "$root/kernels/update.cl" && echo same)" != same ]
 export CLMLP_KERNEL_DIR="$temporary/broken"
 fails 'checks failed' verify --backend opencl --json verify.json
+check 'verify tells whose kernels they are' has_line out '^its kernels come from .*/broken \(CLMLP_KERNEL_DIR\)'
+check 'so does its JSON' has_line verify.json '"kernels": ".*/broken"'
 check 'verify names the operation' has_line out '^(linear_backward_)?update .*FAILED'
 check "verify's JSON: red" has_line verify.json '"passed": false'
 check "verify's JSON: driver" has_line verify.json '"driver": "'

@@ -173,6 +173,18 @@ static bool is_usable(struct gemm_provider *gemm, size_t c)
     return true;
 }
 
+/* Where that cannot be done it is said once, and choices hold for this process. */
+static void save(struct gemm_provider *gemm)
+{
+    struct choices *const choices = &automatic_of(gemm)->choices;
+    struct clm_error why = {0};
+    if (choices_save(choices, &gemm->device->about, &why) == CLM_OK)
+        return;
+    note(gemm, why.message);
+    free(choices->path);
+    choices->path = NULL;
+}
+
 /* ---- measuring ---- */
 
 struct layer_shape {
@@ -314,7 +326,6 @@ static clm_status measure_layers(struct gemm_provider *gemm, const struct layer_
     const struct memory_use memory = gemm->backend->memory; /* of the plan, in which trials have no part */
     const double begin = clock_seconds();
     clm_status status = measured ? CLM_OK : clm_fail_host_memory(error, "tuning", count * sizeof *measured);
-    struct clm_error why = {0};
     gemm->backend->memory = (struct memory_use){0};
     for (size_t s = 0; status == CLM_OK && s < count; s++)
         for (int p = 0; p < PRODUCT_COUNT; p++)
@@ -328,8 +339,8 @@ static clm_status measure_layers(struct gemm_provider *gemm, const struct layer_
         struct choice *const layer = &measured[s * PRODUCT_COUNT];
         status = settle(gemm, (struct choice *const[PRODUCT_COUNT]){&layer[0], &layer[1], &layer[2]}, error);
     }
-    if (status == CLM_OK && choices_save(&a->choices, &gemm->device->about, &why) != CLM_OK)
-        note(gemm, why.message);
+    if (status == CLM_OK)
+        save(gemm);
     free(measured);
     gemm->backend->memory = memory;
     a->seconds += clock_seconds() - begin;
@@ -452,7 +463,6 @@ static clm_status adopt(struct gemm_provider *gemm, const struct layer_shape *sh
     struct automatic *const a = automatic_of(gemm);
     const struct memory_use memory = gemm->backend->memory;
     struct choice layer[PRODUCT_COUNT];
-    struct clm_error why = {0};
     if (is_settled(a, shape))
         return CLM_OK;
     for (int p = 0; p < PRODUCT_COUNT; p++) {
@@ -463,8 +473,8 @@ static clm_status adopt(struct gemm_provider *gemm, const struct layer_shape *sh
     const clm_status status =
         settle(gemm, (struct choice *const[PRODUCT_COUNT]){&layer[0], &layer[1], &layer[2]}, error);
     gemm->backend->memory = memory;
-    if (status == CLM_OK && choices_save(&a->choices, &gemm->device->about, &why) != CLM_OK)
-        note(gemm, why.message);
+    if (status == CLM_OK)
+        save(gemm);
     return status;
 }
 
