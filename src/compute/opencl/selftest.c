@@ -295,7 +295,7 @@ clm_status opencl_test_changes(struct clm_backend *be, struct clm_error *error)
 {
     static const char gathered[] = "gather_augmented", mixed[] = "softmax_xent of mixed labels";
     const struct memory_use memory = be->memory; /* the test has no part in what was planned */
-    struct changed_rows got, right;
+    struct changed_rows got = {0}, right = {0};
     struct clm_backend *reference = NULL;
     clm_status status = reference_open(&reference, error);
     if (status == CLM_OK)

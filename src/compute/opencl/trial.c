@@ -437,12 +437,13 @@ static double compare_gradients(const struct trial *t, size_t r, double *z, stru
 {
     const double off = logits_of(t, r, z), u = 0x1p-24, share = expm1(2 * off) + ((double)t->O + 32) * u;
     const size_t label = t->classes[r];
-    double largest = z[0], other = -(double)INFINITY, sum = 0, worst = 0;
+    double largest = z[0], other = -(double)INFINITY, worst = 0;
     for (size_t c = 0; c < t->O; c++) {
         largest = fmax(largest, z[c]);
         other = c == label ? other : fmax(other, z[c]);
     }
-    for (size_t c = 0; c < t->O; c++)
+    double sum = exp(z[0] - largest);
+    for (size_t c = 1; c < t->O; c++)
         sum += exp(z[c] - largest);
     for (size_t c = 0; c < t->O; c++) {
         const double p = exp(z[c] - largest) / sum, right = p - (c == label);
