@@ -566,6 +566,31 @@ START_TEST(rows_beyond_the_data_are_refused)
 }
 END_TEST
 
+/* From the middle of a matrix on; doubles go whole alone. */
+START_TEST(a_part_is_written_where_it_belongs)
+{
+    static const float before[6] = {1, 2, 3, 4, 5, 6}, part[2] = {-7, 0.5f},
+                       after[6] = {1, 2, 3, -7, 0.5f, 6};
+    static const double doubles[2] = {-7, 0.5};
+    float got[6];
+    double got_doubles[6];
+    struct tensor tensor;
+    open_backend(_i);
+    ck_assert_done(tensor_create(be, TENSOR_REAL, 2, 3, &tensor, &error));
+    ck_assert_done(backend_write(be, &tensor, HOST_FLOAT, before, &error));
+    ck_assert_done(backend_write_part(be, &tensor, 3, 2, HOST_FLOAT, part, &error));
+    ck_assert_int_eq(backend_write_part(be, &tensor, 3, 2, HOST_DOUBLE, doubles, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(backend_write_part(be, &tensor, 5, 2, HOST_FLOAT, part, &error), CLM_ERROR_SHAPE);
+    ck_assert_done(backend_read(be, &tensor, HOST_FLOAT, got, &error));
+    ck_assert_done(backend_read(be, &tensor, HOST_DOUBLE, got_doubles, &error));
+    ck_assert_mem_eq(got, after, sizeof after);
+    for (size_t i = 0; i < 6; i++)
+        ck_assert_double_eq(got_doubles[i], after[i]);
+    tensor_free(be, &tensor);
+    close_backend();
+}
+END_TEST
+
 START_TEST(memory_is_typed_and_counted)
 {
     struct tensor tensor;
@@ -603,6 +628,7 @@ int main(void)
         what_does_not_fit_is_refused_and_nothing_is_written,
         rows_beyond_the_data_are_refused,
         memory_is_typed_and_counted,
+        a_part_is_written_where_it_belongs,
     };
     Suite *const suite = suite_create("operations");
     TCase *const cases = tcase_create("operations");
