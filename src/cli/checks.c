@@ -121,7 +121,9 @@ void print_kernel_folder(const char *indent)
 /* JSON's integers end at 2^63: larger ones are in words, and exact, too. */
 static json_t *json_seed(uint64_t seed)
 {
-    return seed <= INT64_MAX ? json_integer((json_int_t)seed) : json_sprintf("%" PRIu64, seed);
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, seed);
+    return seed <= INT64_MAX ? json_integer((json_int_t)seed) : json_string(text);
 }
 
 json_t *report_json(const struct check_report *report)
