@@ -496,24 +496,31 @@ START_TEST(parameters_that_do_not_fit)
 }
 END_TEST
 
+/* Training says that it diverged in its last step, and `what` besides. */
+static void expect_divergence(enum fixture kind, struct clm_model *model, const struct clm_data *data,
+                              const struct clm_train_options *options, const char *what)
+{
+    struct clm_backend *backend = fixture_backend(kind);
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    ck_assert_int_eq(clm_train(backend, model, data, options, &result, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, "diverged in its last step") && strstr(error.message, what), "%s",
+                  error.message);
+    clm_backend_close(backend);
+}
+
 /* Decay alone throws the large weights of one layer out of range, and that layer is named. */
 START_TEST(diverged_in_one_layer)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
     const struct clm_train_options options = {.epochs = 1, .batch = 100, .learning_rate = 1, .l2 = 1e38};
-    struct clm_train_result result;
-    struct clm_error error = {0};
     char name[16];
     snprintf(name, sizeof name, "layer %d ", _i);
     for (size_t l = 0; l < model->depth; l++)
         for (size_t i = 0; i < model->widths[l] * model->widths[l + 1]; i++)
             model->weights[l][i] = l == (size_t)_i ? 100 : 1e-3f;
-    ck_assert_int_eq(clm_train(backend, model, data, &options, &result, &error), CLM_ERROR_ARGUMENT);
-    ck_assert_msg(strstr(error.message, "diverged in its last step") && strstr(error.message, name), "%s",
-                  error.message);
-    clm_backend_close(backend);
+    expect_divergence(FIXTURE_BLAS, model, data, &options, name);
     clm_model_free(model);
     clm_data_close(data);
 }
@@ -524,13 +531,8 @@ START_TEST(diverged_in_the_last_step)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    struct clm_backend *backend = fixture_backend(kinds[_i]);
     const struct clm_train_options options = {.epochs = 1, .batch = 100, .learning_rate = 1e300};
-    struct clm_train_result result;
-    struct clm_error error = {0};
-    ck_assert_int_eq(clm_train(backend, model, data, &options, &result, &error), CLM_ERROR_ARGUMENT);
-    ck_assert_msg(strstr(error.message, "diverged in its last step"), "%s", error.message);
-    clm_backend_close(backend);
+    expect_divergence(kinds[_i], model, data, &options, "");
     clm_model_free(model);
     clm_data_close(data);
 }

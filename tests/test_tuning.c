@@ -157,14 +157,19 @@ static void end(void)
     test_directory_remove(cache);
 }
 
-static struct clm_backend *open_auto(void)
+static struct clm_backend *open_with(const char *gemm)
 {
     const struct clm_backend_options options = {
-        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "auto", .on_note = hear};
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = gemm, .on_note = hear};
     struct clm_backend *backend = NULL;
     if (clm_backend_open(&options, &backend, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
     return backend;
+}
+
+static struct clm_backend *open_auto(void)
+{
+    return open_with("auto");
 }
 
 static const size_t widths[3] = {131, 67, 65};
@@ -222,12 +227,10 @@ END_TEST
 /* Asked for by name, it is refused by name, where it would be used and is wrong. */
 START_TEST(a_wrong_provider_that_was_asked_for_is_refused)
 {
-    const struct clm_backend_options options = {
-        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "first", .on_note = hear};
-    struct clm_backend *backend = NULL;
+    struct clm_backend *backend;
     spoil = SPOIL_LARGE;
     spoilt_product = (enum product)_i;
-    ck_assert_int_eq(clm_backend_open(&options, &backend, &error), CLM_OK);
+    backend = open_with("first");
     ck_assert_int_eq(prepare(backend, LARGE - 1), CLM_OK);
     ck_assert_int_eq(prepare(backend, LARGE), CLM_ERROR_WRONG);
     ck_assert_ptr_nonnull(strstr(error.message, "first is not used on"));
@@ -277,12 +280,10 @@ END_TEST
 
 START_TEST(a_last_minibatch_of_who_was_asked_for_is_tried)
 {
-    const struct clm_backend_options options = {
-        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "first", .on_note = hear};
-    struct clm_backend *backend = NULL;
+    struct clm_backend *backend;
     spoil = SPOIL_RAGGED;
     spoilt_product = (enum product)_i;
-    ck_assert_done(clm_backend_open(&options, &backend, &error));
+    backend = open_with("first");
     ck_assert_done(prepare(backend, 40));
     ck_assert_int_eq(backend_prove(backend, widths, 3, 40, 80 + RAGGED, &error), CLM_ERROR_WRONG);
     ck_assert_ptr_nonnull(strstr(error.message, "of B=7 I=131 O=67"));
