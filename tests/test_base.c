@@ -260,15 +260,22 @@ END_TEST
 START_TEST(test_directories)
 {
     char *deep = path_join(directory, "a/b//c"), *file = test_file(directory, "file", "", 0),
-         *below = path_join(file, "d");
+         *below = path_join(file, "d"), *slash = path_join(directory, "e/");
     struct stat about;
-    ck_assert_int_eq(directory_make(deep, &error), CLM_OK);
-    ck_assert_int_eq(directory_make(deep, &error), CLM_OK);
+    bool is_new = false;
+    ck_assert_int_eq(directory_make(deep, &is_new, &error), CLM_OK);
+    ck_assert(is_new);
+    ck_assert_int_eq(directory_make(deep, &is_new, &error), CLM_OK);
+    ck_assert(!is_new);
+    ck_assert_int_eq(directory_make(slash, &is_new, &error), CLM_OK);
+    ck_assert(is_new); /* of its two names, with and without the slash, the second is made already */
+    ck_assert_int_eq(directory_make(slash, NULL, &error), CLM_OK);
     ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
-    ck_assert_int_eq(directory_make(file, &error), CLM_ERROR_IO);
-    ck_assert_int_eq(directory_make(below, &error), CLM_ERROR_IO);
-    ck_assert_int_eq(directory_make("", &error), CLM_ERROR_IO);
+    ck_assert_int_eq(directory_make(file, NULL, &error), CLM_ERROR_IO);
+    ck_assert_int_eq(directory_make(below, NULL, &error), CLM_ERROR_IO);
+    ck_assert_int_eq(directory_make("", NULL, &error), CLM_ERROR_IO);
     free(deep);
+    free(slash);
     free(file);
     free(below);
 }

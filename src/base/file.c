@@ -74,13 +74,15 @@ cleanup:
     return status;
 }
 
-clm_status directory_make(const char *path, struct clm_error *error)
+clm_status directory_make(const char *path, bool *is_new, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     struct stat about;
     char *partial = strdup(path);
     if (!partial)
         return clm_fail_host_memory(error, path, strlen(path) + 1);
+    if (is_new)
+        *is_new = false;
     if (!*path) {
         status = clm_fail(error, CLM_ERROR_IO, "the name of a directory is empty; name one");
         goto cleanup;
@@ -90,7 +92,10 @@ clm_status directory_make(const char *path, struct clm_error *error)
         if (end != '/' && end != '\0')
             continue;
         *at = '\0';
-        if (mkdir(partial, 0777) && errno != EEXIST)
+        const bool is_made = mkdir(partial, 0777) == 0;
+        if (is_new) /* what lies in a new one is new, too */
+            *is_new = *is_new || is_made;
+        if (!is_made && errno != EEXIST)
             status = clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", partial,
                               strerror(errno));
         *at = end;

@@ -9,8 +9,8 @@
 CLM_MUST_CHECK clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
                                     struct clm_error *error);
 
-/* Makes the directory at `path` and those above it where they are missing. */
-CLM_MUST_CHECK clm_status directory_make(const char *path, struct clm_error *error);
+/* Makes the directory at `path` and those above it where they are missing; *is_new (may be NULL) tells whether it was. */
+CLM_MUST_CHECK clm_status directory_make(const char *path, bool *is_new, struct clm_error *error);
 
 /* What is there and no regular file, and /dev/stdout and the like whatever they lead to: renaming over these would
  * replace the device, or take the file away from whoever has it open. */

@@ -124,6 +124,16 @@ static clm_status make_plan(const struct clm_verify_options *options, struct cas
     return plan.status;
 }
 
+size_t clm_verify_names(const char **names, size_t most)
+{
+    size_t count = 0;
+    for (; count < OPERATION_COUNT && count < most; count++)
+        names[count] = operations_checked[count].name;
+    if (count < most)
+        names[count++] = STEPS_NAME;
+    return count;
+}
+
 clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_options *options, bool *passed,
                       struct clm_error *error)
 {

@@ -61,6 +61,7 @@ enum option_key {
 
 #define GEMM_NAMES_MAX 8
 #define FORMATS_MAX    32
+#define CHECKS_MAX     32  /* names of checks */
 #define WIDTHS_MAX     258 /* inputs, 256 hidden layers, classes */
 
 /* A list of sizes, as in --hidden 256,128. */
@@ -93,6 +94,8 @@ double read_number(const struct argp_state *state, const char *option, const cha
 double read_not_negative(const struct argp_state *state, const char *option, const char *text);
 double read_momentum(const struct argp_state *state, const char *option, const char *text);
 const char *read_name(const struct argp_state *state, const char *option, const char *text);
+/* A file to be written, or - for standard output: where it cannot be made, the program ends before any work, EXIT_FAILED. */
+const char *read_output(const struct argp_state *state, const char *option, const char *text);
 const char *read_init(const struct argp_state *state, const char *text);
 enum clm_part read_part(const struct argp_state *state, const char *text); /* --split */
 struct sizes read_sizes(const struct argp_state *state, const char *option, const char *text);

@@ -66,7 +66,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->plot = read_name(state, "--plot", text);
         return 0;
     case KEY_JSON:
-        arguments->json = text;
+        arguments->json = read_output(state, "--json", text);
         arguments->is_quiet = !strcmp(text, "-");
         return 0;
     case ARGP_KEY_ARG:

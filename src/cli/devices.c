@@ -28,7 +28,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->selector = read_name(state, "--device", text);
         return 0;
     case KEY_JSON:
-        arguments->json = text;
+        arguments->json = read_output(state, "--json", text);
         return 0;
     case ARGP_KEY_ARG:
         wrong_usage(state, "it takes options only, not %s", text);
@@ -85,6 +85,8 @@ static json_t *describe_all(const struct clm_device *devices, size_t count)
 static int report(const struct arguments *arguments, const struct clm_device *devices, size_t count)
 {
     const char *const selector = arguments->selector ? arguments->selector : "auto";
+    const bool is_default = arguments->selector && arguments->selector == default_device().options.device;
+    const char *const option = is_default ? "CLMLP_DEVICE=" : "--device ";
     const struct clm_device *taken = NULL;
     const bool is_quiet = arguments->json && !strcmp(arguments->json, "-");
     for (size_t d = 0; d < count; d++) {
@@ -95,18 +97,18 @@ static int report(const struct arguments *arguments, const struct clm_device *de
     if (arguments->json && !write_json("devices", arguments->json, describe_all(devices, count)))
         return EXIT_FAILED;
     if (!count)
-        complain("devices", "the OpenCL platforms have no device; install your GPU's driver, or "
-                            "pocl-opencl-icd to compute on the CPU, or use --backend blas");
+        complain("devices",
+                 "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use "
+                 "--backend blas");
     else if (!taken && !strcmp(selector, "auto"))
-        complain("devices", "--device auto takes none of the %zu device%s found: %s", count,
+        complain("devices", "%s%s takes none of the %zu device%s found: %s", option, selector, count,
                  count == 1 ? "" : "s", devices[count - 1].reason);
     else if (!taken)
         complain("devices",
-                 "--device %s takes none of the %zu device%s found; choose by P:D, by type or by a part of "
-                 "the name",
-                 selector, count, count == 1 ? "" : "s");
+                 "%s%s takes none of the %zu device%s found; choose by P:D, by type or by a part of the name",
+                 option, selector, count, count == 1 ? "" : "s");
     else if (!is_quiet)
-        printf("--device %s takes %u:%u\n", selector, taken->platform, taken->index);
+        printf("%s%s takes %u:%u\n", option, selector, taken->platform, taken->index);
     return taken ? EXIT_DONE : EXIT_FAILED;
 }
 

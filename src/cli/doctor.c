@@ -60,7 +60,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->selector = read_name(state, "--device", text);
         return 0;
     case KEY_JSON:
-        arguments->json = text;
+        arguments->json = read_output(state, "--json", text);
         arguments->is_quiet = !strcmp(text, "-");
         return 0;
     case ARGP_KEY_ARG:
@@ -105,8 +105,11 @@ static void hear_finding(void *user, const struct clm_finding *finding)
                   json_pack("{ss ss so so}", "section", finding->section, "severity",
                             severities[finding->severity], "what", json_text(finding->what), "remedy",
                             json_text(finding->remedy)));
-    if (arguments->is_quiet)
+    if (arguments->is_quiet) {
+        if (finding->severity == CLM_FINDING_BAD)
+            complain("doctor", "%s; %s", finding->what, finding->remedy);
         return;
+    }
     if (strcmp(arguments->section, finding->section) != 0)
         printf("%s%s\n", arguments->section[0] ? "\n" : "", finding->section);
     snprintf(arguments->section, sizeof arguments->section, "%s", finding->section);
@@ -159,8 +162,9 @@ static void tell_part(const struct part *part, const char *name, double seconds)
     if (part->checks.failures)
         tell_failure(part, name, seconds);
     else
-        printf("  %sok %s  %-14s right in %zu checks, the largest error %.3f of its bound  (%.1f s)\n",
-               colour(GREEN), colour(PLAIN), name, part->checks.count, part->checks.worst, seconds);
+        printf("  %sok %s  %-14s right in %zu check%s, the largest error %.3f of its bound  (%.1f s)\n",
+               colour(GREEN), colour(PLAIN), name, part->checks.count, part->checks.count == 1 ? "" : "s",
+               part->checks.worst, seconds);
 }
 
 /* The checks of a provider of products, or of what all of them share (`provider` is NULL). Whether all passed. */
@@ -341,7 +345,7 @@ static json_t *patient_json(const struct arguments *arguments, const struct pati
     static const char *const verdicts[] = {
         [VERDICT_GOOD] = "good", [VERDICT_USABLE] = "usable", [VERDICT_REFUSED] = "refused"};
     const struct check_report report = {.about = patient->device,
-                                        .device = patient->device ? patient->device->name : "",
+                                        .device = patient->device->name,
                                         .backend = "opencl",
                                         .extent = "quick",
                                         .seed = SEED,
@@ -376,14 +380,6 @@ static bool examine_device(struct arguments *arguments, const struct clm_device 
     return patient.verdict != VERDICT_REFUSED;
 }
 
-/* The list is of devices: without one, what was found on the way to none is in the place of one without a name. */
-static void record_no_device(struct arguments *arguments, const char *why)
-{
-    struct patient nobody = {.verdict = VERDICT_REFUSED, .checks = json_array()};
-    snprintf(nobody.reason, sizeof nobody.reason, "%s", why);
-    json_list_add(arguments->devices, patient_json(arguments, &nobody));
-}
-
 /* ---- all of them ---- */
 
 /* Why nothing can be trained on, in `why`; CLM_OK where something can. */
@@ -396,9 +392,9 @@ static clm_status judge(const struct arguments *arguments, size_t count, size_t 
         snprintf(why->message, sizeof why->message,
                  "--device %s means none of the devices; `clmlp devices' lists them", arguments->selector);
     else if (!count)
-        snprintf(why->message, sizeof why->message,
-                 "the OpenCL platforms have no device; install your GPU's driver, or pocl-opencl-icd to "
-                 "compute on the CPU, or use --backend blas");
+        snprintf(
+            why->message, sizeof why->message,
+            "the OpenCL platforms have no device; what is said of them above helps, or use --backend blas");
     else
         snprintf(why->message, sizeof why->message,
                  "none of the %zu device%s found can be trained on; use --backend blas, or one of the "
@@ -421,8 +417,6 @@ static int doctor(struct arguments *arguments)
         usable += examine_device(arguments, &devices[d]);
     clm_devices_free(devices);
     const clm_status status = judge(arguments, count, usable, &why);
-    if (!count)
-        record_no_device(arguments, why.message);
     if (arguments->json && !write_json("doctor", arguments->json, json_incref(arguments->devices)))
         return EXIT_FAILED;
     if (status != CLM_OK)

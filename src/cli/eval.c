@@ -131,7 +131,7 @@ int command_eval(int argc, char **argv)
         .args_doc = "MODEL",
         .children = children,
         .doc = "Prints loss and accuracy of a model, the confusion matrix, and precision, "
-               "recall and F1 of each class. MODEL is a run's model.safetensors."};
+               "recall and F1 of each class. MODEL is a run directory, or its model.safetensors."};
     struct prediction_arguments arguments = default_prediction();
     struct prediction prediction;
     struct clm_error error = {0};

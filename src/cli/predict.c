@@ -79,7 +79,7 @@ int command_predict(int argc, char **argv)
         .children = children,
         .doc = "Writes a CSV with a line a row: its number, the predicted class, the class's name where "
                "there are names, "
-               "and the probability of each class. MODEL is a run's model.safetensors."};
+               "and the probability of each class. MODEL is a run directory, or its model.safetensors."};
     struct prediction_arguments arguments = default_prediction();
     struct prediction prediction;
     struct clm_error error = {0};

@@ -6,6 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/* A model's file, or the run directory that it lies in. */
+static void read_model(const struct argp_state *state, const char *text, char path[PATH_MAX])
+{
+    struct stat about;
+    const bool is_run = !stat(read_name(state, "MODEL", text), &about) && S_ISDIR(about.st_mode);
+    if (snprintf(path, PATH_MAX, "%s%s", text, is_run ? "/model.safetensors" : "") >= PATH_MAX)
+        wrong_usage(state, "MODEL: the path has more than %d characters", PATH_MAX - 1);
+}
 
 error_t parse_prediction(int key, char *text, struct argp_state *state)
 {
@@ -20,18 +30,18 @@ error_t parse_prediction(int key, char *text, struct argp_state *state)
         arguments->part = read_part(state, text);
         return 0;
     case KEY_OUT:
-        arguments->out = read_name(state, "--out", text);
+        arguments->out = read_output(state, "--out", text);
         return 0;
     case KEY_JSON:
-        arguments->json = text;
+        arguments->json = read_output(state, "--json", text);
         return 0;
     case ARGP_KEY_ARG:
-        if (arguments->model)
+        if (*arguments->model)
             wrong_usage(state, "it takes one model, not %s and %s", arguments->model, text);
-        arguments->model = read_name(state, "MODEL", text);
+        read_model(state, text, arguments->model);
         return 0;
     case ARGP_KEY_END:
-        if (!arguments->model)
+        if (!*arguments->model)
             wrong_usage(state, "a model is needed, as in run/model.safetensors");
         if (!arguments->data.source)
             wrong_usage(state, "--data is needed, as in --data fashion-mnist");

@@ -4,8 +4,10 @@
 
 #include "cli/arguments.h"
 
+#include <limits.h>
+
 struct prediction_arguments {
-    const char *model;
+    char model[PATH_MAX]; /* empty where none was named */
     enum clm_part part;
     struct clm_data_options data;
     struct device_choice device;

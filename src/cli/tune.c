@@ -39,7 +39,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->batches = read_sizes(state, "--batch", text);
         return 0;
     case KEY_JSON:
-        arguments->json = text;
+        arguments->json = read_output(state, "--json", text);
         return 0;
     case ARGP_KEY_ARG:
         wrong_usage(state, "it takes options only, not %s", text);

@@ -41,6 +41,13 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const char *read_only(const struct argp_state *state, const char *text)
+{
+    const char *names[CHECKS_MAX];
+    const size_t count = clm_verify_names(names, CHECKS_MAX);
+    return names[read_choice(state, "--only", text, names, count)];
+}
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct arguments *const arguments = state->input;
@@ -56,13 +63,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->verify.seed = read_seed(state, "--seed", text);
         return 0;
     case KEY_ONLY:
-        arguments->verify.only = read_name(state, "--only", text);
+        arguments->verify.only = read_only(state, text);
         return 0;
     case KEY_SHAPE:
         arguments->verify.shape = read_name(state, "--shape", text);
         return 0;
     case KEY_JSON:
-        arguments->json = text;
+        arguments->json = read_output(state, "--json", text);
         return 0;
     case KEY_QUIET:
         arguments->is_quiet = true;
@@ -147,10 +154,10 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
     const clm_status status = clm_verify(backend, &arguments->verify, &passed, error);
     end_provider(arguments);
     if (status == CLM_OK && is_table(arguments))
-        printf("\n%zu checks on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "
+        printf("\n%zu check%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "
                "%.3f of its bound\n\n",
-               done->count, printable(clm_backend_device(backend)).text, clm_backend_provider(backend),
-               done->count - done->failures, done->failures, done->worst);
+               done->count, done->count == 1 ? "" : "s", printable(clm_backend_device(backend)).text,
+               clm_backend_provider(backend), done->count - done->failures, done->failures, done->worst);
     return status;
 }
 

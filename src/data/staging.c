@@ -34,7 +34,7 @@ clm_status staging_begin(const char *target, struct staging *out, struct clm_err
         status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", target, strerror(errno));
         goto cleanup;
     }
-    status = directory_make(dirname(copy), error);
+    status = directory_make(dirname(copy), NULL, error);
     if (status == CLM_OK && !mkdtemp(path))
         status =
             clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", target, strerror(errno));

@@ -154,7 +154,7 @@ clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, st
                         SYNTHETIC_ROWS_MAX);
     if (!staging_is_free(directory) && !staging_holds_only(directory, names)) {
         /* beside what is not ours, file by file */
-        const clm_status status = directory_make(directory, error);
+        const clm_status status = directory_make(directory, NULL, error);
         return status ? status : write_files(directory, rows, seed, error);
     }
     clm_status status = staging_begin(directory, &staging, error);

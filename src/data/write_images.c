@@ -117,7 +117,7 @@ static clm_status make_folders(const struct clm_data *data, const struct rows *r
                                 "%s: the classes %zu and %zu would have one folder, %s; rename one",
                                 data->source, d, c, strrchr(folders[c], '/') + 1);
         if (has_class(rows, c))
-            status = directory_make(folders[c], error);
+            status = directory_make(folders[c], NULL, error);
     }
     return status;
 }

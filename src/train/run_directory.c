@@ -62,9 +62,9 @@ static clm_status check_writable(const char *path, struct clm_error *error)
                     strerror(reason));
 }
 
-clm_status run_directory_begin(const char *path, struct clm_error *error)
+clm_status run_directory_begin(const char *path, bool *is_new, struct clm_error *error)
 {
-    clm_status status = directory_make(path, error);
+    clm_status status = directory_make(path, is_new, error);
     for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
         status = refuse_existing(path, file_names[i], error);
     if (status == CLM_OK)
@@ -152,9 +152,10 @@ static json_t *report_of(const struct run_record *record)
 {
     const struct clm_score *const test = &record->result->test;
     json_t *const report =
-        json_pack("{ss ss so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
+        json_pack("{ss ss so so so so sI so}", "program", "clmlp", "version", clm_version(), "arguments",
                   arguments_of(record), "device", device_of(record->backend), "data", data_of(record->data),
-                  "layers", layers_of(record->model), "epochs", epochs_of(record));
+                  "layers", layers_of(record->model), "epochs_asked", (json_int_t)record->epochs_asked,
+                  "epochs", epochs_of(record));
     if (report && record->result->has_test &&
         json_object_set_new(
             report, "test",
@@ -267,6 +268,15 @@ static clm_status write_one(enum run_file file, const char *path, const struct r
     return write_report(path, record, error);
 }
 
+/* Behind the sentence that tells what could not be written. */
+static void tell_model_stays(const char *path, struct clm_error *error)
+{
+    const size_t used = error ? strlen(error->message) : 0;
+    if (error)
+        snprintf(error->message + used, sizeof error->message - used, "; the trained net is kept in %s",
+                 path);
+}
+
 clm_status run_directory_write(const char *path, const struct run_record *record, struct clm_error *error)
 {
     char *paths[RUN_FILE_COUNT] = {NULL};
@@ -277,7 +287,9 @@ clm_status run_directory_write(const char *path, const struct run_record *record
             status = clm_fail_host_memory(error, path, strlen(path));
     for (; status == CLM_OK && written < RUN_FILE_COUNT; written += status == CLM_OK)
         status = write_one((enum run_file)written, paths[written], record, error);
-    for (size_t i = 0; status != CLM_OK && i < written; i++)
+    if (status != CLM_OK && written)
+        tell_model_stays(paths[RUN_MODEL], error);
+    for (size_t i = RUN_MODEL + 1; status != CLM_OK && i < written; i++)
         unlink(paths[i]);
     for (size_t i = 0; i < RUN_FILE_COUNT; i++)
         free(paths[i]);

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PROGRESS_SECONDS 0.25
 
@@ -392,13 +393,14 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                          .options = options,
                          .augmentation = augmentation_of(&options->augmentation, data, options->seed)};
     struct clm_memory_plan plan;
+    bool is_new = false; /* the run directory */
     clm_status status;
     *result = (struct clm_train_result){0};
     if ((status = check_options(options, data, error)) || (status = model_name_classes(model, data, error)) ||
-        (options->out && (status = run_directory_begin(options->out, error))) ||
+        (options->out && (status = run_directory_begin(options->out, &is_new, error))) ||
         (status = make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = prove_last_batches(be, model, data, options->batch, error)))
-        return status;
+        goto cleanup;
     if (options->on_plan)
         options->on_plan(options->user, &plan);
     result->memory_planned = plan.total;
@@ -421,10 +423,13 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                                           .model = model,
                                           .epochs = t.epochs,
                                           .epoch_count = t.epoch_count,
+                                          .epochs_asked = options->epochs,
                                           .result = result};
         status = run_directory_write(options->out, &record, error);
     }
 cleanup:
     training_free(&t);
+    if (status != CLM_OK && is_new)
+        rmdir(options->out); /* which fails, as it should, where the net is kept in it */
     return status;
 }

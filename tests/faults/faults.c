@@ -53,6 +53,8 @@ static const char help[] =
     "  --lasting         later calls of the same name fail, too\n"
     "  --from K --to K   only these, as they were numbered\n"
     "  --cache NAME      a folder that a run that fails may write to, whole files only\n"
+    "  --keeps PATTERN   files that a failed run may leave as a whole one does, where it says that they are "
+    "kept\n"
     "  --varies PATTERN  files that the time is in: only that they are there counts\n"
     "  --reports         the command tells of failures: it may go on after those that it speaks of\n"
     "  --work N          leave out checks of more than N products of two numbers: the same calls, in "
@@ -64,7 +66,7 @@ static struct {
     bool is_by_site, shows, reports;
     double work;
     size_t from, to;
-    const char *cache, *varies, *tolerated, *known;
+    const char *cache, *varies, *keeps, *tolerated, *known;
     int argc;
     char **argv;
 } options = {.from = 1, .to = SIZE_MAX, .work = INFINITY};
@@ -142,7 +144,7 @@ static int list_one(const char *path, const struct stat *about, int kind, struct
         return 0;
     path += 2; /* "./" */
     if (kind != FTW_F && kind != FTW_SL) {
-        if (lists_cache)
+        if (lists_cache || !options.cache || strncmp(path, options.cache, strlen(options.cache)) != 0)
             fprintf(listing, "%s/\n", path);
         return 0;
     }
@@ -196,6 +198,31 @@ static char *difference(const char *a, const char *b)
             snprintf(text + strlen(text), sizeof text - strlen(text), " %s", line);
     free(copy);
     return text;
+}
+
+/* The lines of `list` without those of kept files; to be freed. */
+static char *without_kept(const char *list)
+{
+    char *rest = NULL, *const copy = must(strdup(list));
+    size_t size = 0;
+    FILE *const out = must(open_memstream(&rest, &size));
+    for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n"))
+        if (!matches(line, options.keeps))
+            fprintf(out, "%s\n", line);
+    fclose(out);
+    free(copy);
+    return rest;
+}
+
+/* Whether what there is is what there was before, and files of a whole run of which it says that they are kept. */
+static bool is_kept(const char *now, const char *before, const char *after_success, const char *said)
+{
+    if (!options.keeps || !matches(said, " is kept in ") || *difference(now, after_success))
+        return false;
+    char *const rest = without_kept(now);
+    const bool is_it = strlen(rest) < strlen(now) && !strcmp(rest, before);
+    free(rest);
+    return is_it;
 }
 
 static void put_back(void)
@@ -385,7 +412,7 @@ static const char *judge(int state, const char *before, const char *after_succes
     else if (bad_cache_file && !is_removal(site)) {
         snprintf(text, sizeof text, "%s in the cache is not whole", bad_cache_file);
         problem = text;
-    } else if (strcmp(now, expected) && !is_removal(site) &&
+    } else if (strcmp(now, expected) && !is_removal(site) && !is_kept(now, before, after_success, said) &&
                !((site->kind == KIND_STREAM || options.reports) && !strcmp(now, after_success))) {
         snprintf(text, sizeof text, "files: new:%s", difference(now, expected));
         snprintf(text + strlen(text), sizeof text - strlen(text), "; lost:%s", difference(expected, now));
@@ -514,11 +541,11 @@ clm_status __wrap_case_list_add(struct case_list *list, const struct check_case 
 int __wrap_main(int argc, char **argv)
 {
     static const struct option names[] = {
-        {"sites", 0, NULL, 's'},     {"depth", 1, NULL, 'd'}, {"lasting", 0, NULL, 'l'},
-        {"from", 1, NULL, 'f'},      {"to", 1, NULL, 't'},    {"cache", 1, NULL, 'c'},
-        {"tolerated", 1, NULL, 'T'}, {"show", 0, NULL, 'S'},  {"varies", 1, NULL, 'v'},
-        {"known", 1, NULL, 'k'},     {"help", 0, NULL, 'h'},  {"reports", 0, NULL, 'r'},
-        {"work", 1, NULL, 'w'},      {NULL, 0, NULL, 0}};
+        {"sites", 0, NULL, 's'},   {"depth", 1, NULL, 'd'},     {"lasting", 0, NULL, 'l'},
+        {"from", 1, NULL, 'f'},    {"to", 1, NULL, 't'},        {"cache", 1, NULL, 'c'},
+        {"keeps", 1, NULL, 'K'},   {"tolerated", 1, NULL, 'T'}, {"show", 0, NULL, 'S'},
+        {"varies", 1, NULL, 'v'},  {"known", 1, NULL, 'k'},     {"help", 0, NULL, 'h'},
+        {"reports", 0, NULL, 'r'}, {"work", 1, NULL, 'w'},      {NULL, 0, NULL, 0}};
     void *frames[4];
     backtrace(frames, 4); /* loads what it needs, before anything is counted */
     fault_plan = mmap(NULL, sizeof *fault_plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -547,6 +574,9 @@ int __wrap_main(int argc, char **argv)
             break;
         case 'k':
             options.known = optarg;
+            break;
+        case 'K':
+            options.keeps = optarg;
             break;
         case 'v':
             options.varies = optarg;

@@ -46,7 +46,7 @@ each() {
     rm -rf work
     cp -a sets work
     # shellcheck disable=SC2086 # options are words
-    if (cd work && "$faults" $options --tolerated "$tolerated" --cache cache --varies "$varies" -- "$@") >log 2>&1; then
+    if (cd work && "$faults" $options --tolerated "$tolerated" --cache cache --varies "$varies" --keeps "$keeps" -- "$@") >log 2>&1; then
         tried=$(sed -n 's/^\([0-9]*\) of .* tried.*/\1/p' log)
         checks=$((checks + ${tried:-0}))
     else
@@ -56,6 +56,7 @@ each() {
     printf '%s: %s\n' "$*" "$(tail -n 1 log)"
 }
 
+keeps='^new/(model.safetensors |$)' # a net is not lost to what else cannot be written
 options=$*
 case " $options " in
 *" --sites "*) options="$options --known $temporary/known" ;; # no place is tried twice

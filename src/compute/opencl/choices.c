@@ -298,7 +298,7 @@ clm_status choices_save(const struct choices *choices, const struct clm_device *
     clm_status status = text && slash ? CLM_OK : clm_fail_host_memory(error, choices->path, choices->count);
     if (slash)
         *slash = '\0';
-    if (status == CLM_OK && (status = directory_make(directory, error)) == CLM_OK)
+    if (status == CLM_OK && (status = directory_make(directory, NULL, error)) == CLM_OK)
         status = clm_write_file(choices->path, text, strlen(text), error);
     free(text);
     json_decref(key);

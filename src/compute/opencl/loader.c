@@ -126,10 +126,19 @@ static void examine_icd(const struct listener *listener, const char *path)
     snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1),
              (char *)bytes);
     snprintf(from, sizeof from, "%.280s: ", text_show(shown, sizeof shown, path, strlen(path)));
-    if (!*name)
+    if (strlen((char *)bytes) < size)
         tell(listener, CLM_FINDING_BAD,
-             "its first line has to be the driver's library; install the driver again", "%.280s is empty",
-             path);
+             "install the driver again, or take the file away: OpenCL's loader may crash on it",
+             "%sa NUL byte is no part of a library's name", from);
+    else if (!*name)
+        tell(listener, CLM_FINDING_BAD,
+             "its first line has to be the driver's library; install the driver again",
+             "%sits first line is empty", from);
+    else if (bytes[length] == '\r')
+        tell(
+            listener, CLM_FINDING_BAD, "take the \\r away: sudo sed -i 's/\\r$//' FILE",
+            "%sits line ends as Windows ends lines, and OpenCL's loader takes the \\r for a part of the name",
+            from);
     else
         examine_library(listener, from, name);
     free(bytes);

@@ -76,8 +76,15 @@ static clm_status open_preferred(const struct clm_backend_options *options, cons
                                  size_t *taken, struct clm_error *error)
 {
     clm_status status =
-        clm_fail(error, CLM_ERROR_DEVICE, "no OpenCL device is %s; `clmlp devices` lists what there is",
-                 options->device ? options->device : "there");
+        count && options->device
+            ? clm_fail(
+                  error, CLM_ERROR_DEVICE,
+                  "no OpenCL device is %s, as --device or CLMLP_DEVICE asks for; `clmlp devices' lists what "
+                  "there is",
+                  options->device)
+            : clm_fail(error, CLM_ERROR_DEVICE,
+                       "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use "
+                       "--backend blas");
     for (int wanted = 4; wanted > 0; wanted--)
         for (size_t d = 0; d < count; d++) {
             if (opencl_preference(&about[d], options->device) != wanted)
