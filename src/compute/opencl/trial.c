@@ -1,13 +1,12 @@
 #include "compute/opencl/trial.h"
 
 #include "base/clock.h"
-#include "base/philox.h"
 #include "base/size.h"
-#include "compute/opencl/expected.h"
+#include "compute/opencl/trial_head.h"
+#include "compute/opencl/trial_operands.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 
 #define OPERATIONS_MOST                                                                                      \
     4e8 /* of a product: some milliseconds where it is fast, and not a second where it is slow */
@@ -21,126 +20,10 @@
 static const struct step plain = {.learning_rate = RATE, .l2 = L2},
                          rolling = {.learning_rate = RATE, .momentum = MOMENTUM, .l2 = L2};
 
-struct trial {
-    struct clm_backend *be;
-    size_t B, I, O;
-    struct tensor X, dZ, Y, dX, labels; /* (B,I), (B,O), (B,O), (B,I), (1,B) */
-    struct metrics sums;
-    struct linear layer;
-    float *x, *dz, *w, *b, *v, *vb; /* on the host; v, vb: velocities of w, b */
-    uint32_t *classes;              /* of the labels */
-    float *got, *input;             /* results: of the size of the largest, and (B,I) */
-    struct {                        /* of the update, and the parameters that follow from it */
-        float *w, *b, *v, *vb;
-    } after;
-};
-
-/* ---- operands ---- */
-
-static clm_status draw(struct philox *random, size_t count, float **out, struct clm_error *error)
-{
-    *out = malloc(count * sizeof **out);
-    if (!*out)
-        return clm_fail_host_memory(error, "a trial of products", count * sizeof **out);
-    for (size_t i = 0; i < count; i++)
-        (*out)[i] = (float)(int32_t)philox_next(random) * 0x1p-31f;
-    return CLM_OK;
-}
-
-static clm_status draw_host(struct trial *t, struct clm_error *error)
-{
-    struct philox random = philox_start(1, RANDOM_TEST, 1);
-    const size_t B = t->B, I = t->I, O = t->O;
-    const struct {
-        float **out;
-        size_t count;
-    } arrays[] = {{&t->x, B * I},
-                  {&t->dz, B * O},
-                  {&t->w, O * I},
-                  {&t->b, O},
-                  {&t->v, O * I},
-                  {&t->vb, O},
-                  {&t->after.w, O * I},
-                  {&t->after.b, O},
-                  {&t->after.v, O * I},
-                  {&t->after.vb, O},
-                  {&t->got, size_max(B * O, size_max(B * I, O * I))},
-                  {&t->input, B * I}};
-    clm_status status = CLM_OK;
-    for (size_t i = 0; status == CLM_OK && i < sizeof arrays / sizeof *arrays; i++)
-        status = draw(&random, arrays[i].count, arrays[i].out, error);
-    if (status == CLM_OK && !(t->classes = malloc(B * sizeof *t->classes)))
-        status = clm_fail_host_memory(error, "a trial of products", B * sizeof *t->classes);
-    for (size_t r = 0; status == CLM_OK && r < B; r++)
-        t->classes[r] = philox_below(&random, (uint32_t)O);
-    return status;
-}
-
-static clm_status create(struct trial *t, size_t panel, struct clm_error *error)
-{
-    const size_t B = t->B, I = t->I, O = t->O;
-    clm_status status;
-    if ((status = draw_host(t, error)) || (status = tensor_create(t->be, TENSOR_REAL, B, I, &t->X, error)) ||
-        (status = tensor_create(t->be, TENSOR_REAL, B, O, &t->dZ, error)) ||
-        (status = tensor_create(t->be, TENSOR_REAL, B, O, &t->Y, error)) ||
-        (status = tensor_create(t->be, TENSOR_REAL, B, I, &t->dX, error)) ||
-        (status = tensor_create(t->be, TENSOR_INDEX, 1, B, &t->labels, error)) ||
-        (status = panels_create(t->be, O, I, panel, &t->layer.W, error)) ||
-        (status = panels_create(t->be, O, I, panel, &t->layer.W_velocity, error)) ||
-        (status = tensor_create(t->be, TENSOR_REAL, 1, O, &t->layer.b, error)) ||
-        (status = tensor_create(t->be, TENSOR_REAL, 1, O, &t->layer.b_velocity, error)) ||
-        (status = metrics_create(t->be, &t->sums, error)) ||
-        (status = backend_write(t->be, &t->X, HOST_FLOAT, t->x, error)) ||
-        (status = backend_write(t->be, &t->dZ, HOST_FLOAT, t->dz, error)))
-        return status;
-    return backend_write(t->be, &t->labels, HOST_INDEX, t->classes, error);
-}
-
 size_t trial_rows(size_t B, size_t I, size_t O)
 {
     const double rows = OPERATIONS_MOST / (2.0 * (double)I * (double)O);
     return size_min(B, rows > BATCH_LEAST ? (size_t)rows : BATCH_LEAST);
-}
-
-clm_status trial_open(const struct gemm_provider *gemm, size_t B, size_t I, size_t O, struct trial **out,
-                      struct clm_error *error)
-{
-    struct trial *const trial = calloc(1, sizeof *trial);
-    *out = NULL;
-    if (!trial)
-        return clm_fail_host_memory(error, "a trial of products", sizeof *trial);
-    *trial = (struct trial){.be = gemm->backend, .B = B, .I = I, .O = O};
-    const size_t panel = gemm->operations->panel ? gemm->operations->panel(gemm, trial->B, I, O) : 0;
-    const clm_status status = create(trial, panel, error);
-    if (status == CLM_OK)
-        *out = trial;
-    else
-        trial_close(trial);
-    return status;
-}
-
-void trial_close(struct trial *trial)
-{
-    if (!trial)
-        return;
-    struct tensor *const tensors[] = {&trial->X,
-                                      &trial->dZ,
-                                      &trial->Y,
-                                      &trial->dX,
-                                      &trial->labels,
-                                      &trial->layer.W,
-                                      &trial->layer.b,
-                                      &trial->layer.W_velocity,
-                                      &trial->layer.b_velocity};
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
-        tensor_free(trial->be, tensors[i]);
-    metrics_free(trial->be, &trial->sums);
-    void *const arrays[] = {trial->x,       trial->dz,      trial->w,       trial->b,     trial->v,
-                            trial->vb,      trial->classes, trial->got,     trial->input, trial->after.w,
-                            trial->after.b, trial->after.v, trial->after.vb};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        free(arrays[i]);
-    free(trial);
 }
 
 double trial_operations(const struct trial *trial)
@@ -208,23 +91,6 @@ static struct expected forward_of(const struct trial *t, size_t rows, const floa
                              .cut = cut};
 }
 
-/* dX = dZ W, or that times X > 0 */
-static struct expected input_gradient_of(const struct trial *t, const float *dz, const float *w, enum cut cut)
-{
-    return (struct expected){.M = t->B,
-                             .N = t->I,
-                             .K = t->O,
-                             .a = dz,
-                             .a_row = t->O,
-                             .a_column = 1,
-                             .c = w,
-                             .c_row = t->I,
-                             .c_column = 1,
-                             .alpha = 1,
-                             .cut = cut,
-                             .mask = t->x};
-}
-
 /* Without momentum W' = W - rate (dZᵀ X + 2 l2 W), and with it V' = momentum V + dZᵀ X + 2 l2 W. */
 static struct expected update_of(const struct trial *t, const struct step *step)
 {
@@ -262,14 +128,6 @@ static struct expected bias_update_of(const struct trial *t, const struct step *
 
 /* ---- comparing ---- */
 
-/* NaN everywhere, so that an element that is not written does not pass for one of an earlier run. */
-static clm_status poison(struct trial *t, struct tensor *result, struct clm_error *error)
-{
-    for (size_t i = 0; i < result->rows * result->columns; i++)
-        t->got[i] = NAN;
-    return backend_write(t->be, result, HOST_FLOAT, t->got, error);
-}
-
 static clm_status write_parameters(struct trial *t, struct clm_error *error)
 {
     clm_status status;
@@ -297,12 +155,12 @@ static clm_status compare_product(struct trial *t, struct gemm_provider *gemm, e
     struct expected bare = *e;
     clm_status status;
     bare.cut = CUT_NOTHING;
-    if ((status = write_parameters(t, error)) || (status = poison(t, result, error)) ||
+    if ((status = write_parameters(t, error)) || (status = trial_poison(t, result, error)) ||
         (status = run(t, gemm, product, true, error)) ||
         (status = backend_read(t->be, result, HOST_FLOAT, t->got, error)))
         return status;
     *worst = larger(*worst, expected_samples(e, t->got));
-    if ((status = poison(t, result, error)) || (status = run(t, gemm, product, false, error)) ||
+    if ((status = trial_poison(t, result, error)) || (status = run(t, gemm, product, false, error)) ||
         (status = backend_read(t->be, result, HOST_FLOAT, t->got, error)))
         return status;
     return compare_both(&bare, t->got, worst, error);
@@ -353,7 +211,7 @@ static clm_status compare_fused(struct trial *t, struct gemm_provider *gemm, con
     const struct tensor next_X = tensor_first_rows(&t->X, rows);
     struct tensor next_Y = tensor_first_rows(&t->Y, rows);
     clm_status status;
-    if ((status = poison(t, &t->Y, error)) || (status = write_parameters(t, error)) ||
+    if ((status = trial_poison(t, &t->Y, error)) || (status = write_parameters(t, error)) ||
         (status = gemm->operations->descend_forward(gemm, &t->dZ, &t->X, &t->layer, step, &next_X, act,
                                                     &next_Y, error)) ||
         (status = compare_step(t, step, worst, error)) ||
@@ -387,7 +245,7 @@ clm_status trial_check(struct trial *trial, struct gemm_provider *gemm, enum pro
                        double *error_over_bound, struct clm_error *error)
 {
     const struct expected forward = forward_of(trial, trial->B, trial->w, trial->b, CUT_RELU),
-                          input_gradient = input_gradient_of(trial, trial->dz, trial->w, CUT_MASK);
+                          input_gradient = trial_input_gradient(trial, trial->dz, trial->w, CUT_MASK);
     double worst = 0;
     clm_status status = CLM_OK;
     *error_over_bound = NAN;
@@ -405,111 +263,6 @@ clm_status trial_check(struct trial *trial, struct gemm_provider *gemm, enum pro
     }
     if (status == CLM_OK)
         *error_over_bound = worst;
-    return status;
-}
-
-/* ---- the end of a net ---- */
-
-/* What a row's logits z (C) are, and by how much at most the device's are others; the same rounded sums as forward's. */
-static double logits_of(const struct trial *t, size_t r, double *z)
-{
-    double most = 0;
-    for (size_t c = 0; c < t->O; c++) {
-        double size = fabs((double)t->after.b[c]);
-        z[c] = (double)t->after.b[c];
-        for (size_t i = 0; i < t->I; i++) {
-            const double term = (double)t->x[r * t->I + i] * (double)t->after.w[c * t->I + i];
-            z[c] += term;
-            size += fabs(term);
-        }
-        most = fmax(most, rounding_bound((double)t->I + 4) * size);
-    }
-    return most;
-}
-
-struct head_answer {
-    double loss, loss_error, correct, correct_error; /* sums over the rows */
-};
-
-/* dZ = (softmax(z) - onehot) / B. Logits that are off by `off` multiply a probability by exp(±2 off) at most; the
- * exponentials are off by some units in the last place, their sum has C roundings. */
-static double compare_gradients(const struct trial *t, size_t r, double *z, struct head_answer *answer)
-{
-    const double off = logits_of(t, r, z), u = 0x1p-24, share = expm1(2 * off) + ((double)t->O + 32) * u;
-    const size_t label = t->classes[r];
-    double largest = z[0], other = -(double)INFINITY, worst = 0;
-    for (size_t c = 0; c < t->O; c++) {
-        largest = fmax(largest, z[c]);
-        other = c == label ? other : fmax(other, z[c]);
-    }
-    double sum = exp(z[0] - largest);
-    for (size_t c = 1; c < t->O; c++)
-        sum += exp(z[c] - largest);
-    for (size_t c = 0; c < t->O; c++) {
-        const double p = exp(z[c] - largest) / sum, right = p - (c == label);
-        const double bound = p * share + 4 * u * fabs(right) + (double)FLT_MIN;
-        worst = larger(worst, fabs((double)t->B * (double)t->got[r * t->O + c] - right) / bound);
-    }
-    const double loss = log(sum) + largest - z[label];
-    answer->loss += loss;
-    answer->loss_error += 2 * off + ((double)t->O + 32) * u * (1 + fabs(largest) + fabs(z[label]));
-    answer->correct += z[label] >= other;
-    answer->correct_error += fabs(z[label] - other) <= 2 * off;
-    return worst;
-}
-
-static clm_status compare_sums(struct trial *t, const struct head_answer *answer, double *worst,
-                               struct clm_error *error)
-{
-    double loss = NAN;
-    size_t correct = 0;
-    const clm_status status = metrics_read(t->be, &t->sums, &loss, &correct, error);
-    const double bound = answer->loss_error + rounding_bound((double)t->B) * answer->loss + (double)FLT_MIN;
-    *worst = larger(*worst, fabs(loss - answer->loss) / bound);
-    *worst = larger(*worst, fabs((double)correct - answer->correct) / (answer->correct_error + 0.5));
-    return status;
-}
-
-static clm_status compare_head(struct trial *t, struct gemm_provider *gemm, bool wants_input, double *z,
-                               double *worst, struct clm_error *error)
-{
-    struct head_answer answer = {0};
-    clm_status status;
-    if ((status = poison(t, &t->Y, error)) || (status = poison(t, &t->dX, error)) ||
-        (status = metrics_reset(t->be, &t->sums, error)) ||
-        (status = gemm->operations->head(gemm, &t->X, &t->layer, &t->labels, &t->Y,
-                                         wants_input ? &t->dX : NULL, &t->sums, error)) ||
-        (status = backend_read(t->be, &t->dX, HOST_FLOAT, t->input, error)) ||
-        (status = backend_read(t->be, &t->Y, HOST_FLOAT, t->got, error)))
-        return status;
-    for (size_t r = 0; r < t->B; r++)
-        *worst = larger(*worst, compare_gradients(t, r, z, &answer));
-    const struct expected e = input_gradient_of(t, t->got, t->after.w, CUT_MASK);
-    if (wants_input)
-        *worst = larger(*worst, expected_samples(&e, t->input));
-    return compare_sums(t, &answer, worst, error);
-}
-
-/* With weights so small that the logits' errors, and so the bounds, are: Σ |x w| is 1 or so. */
-static clm_status check_head(struct trial *t, struct gemm_provider *gemm, double *error_over_bound,
-                             struct clm_error *error)
-{
-    const float scale = ldexpf(1, -(int)ceil(log2((double)t->I / 4 + 1)));
-    double *const z = malloc(t->O * sizeof *z), worst = 0;
-    clm_status status = z ? CLM_OK : clm_fail_host_memory(error, "a trial of products", t->O * sizeof *z);
-    *error_over_bound = NAN;
-    for (size_t i = 0; i < t->O * t->I; i++)
-        t->after.w[i] = t->w[i] * scale;
-    for (size_t c = 0; c < t->O; c++)
-        t->after.b[c] = t->b[c] * scale;
-    if (status || (status = backend_write(t->be, &t->layer.W, HOST_FLOAT, t->after.w, error)) ||
-        (status = backend_write(t->be, &t->layer.b, HOST_FLOAT, t->after.b, error)) ||
-        (status = compare_head(t, gemm, false, z, &worst, error)) ||
-        (status = compare_head(t, gemm, true, z, &worst, error)))
-        goto cleanup;
-    *error_over_bound = worst;
-cleanup:
-    free(z);
     return status;
 }
 
@@ -538,7 +291,7 @@ static clm_status check_layer(struct trial *t, struct gemm_provider *gemm, struc
         if ((status = trial_check(t, gemm, (enum product)p, &worst, error)) == CLM_OK && !(worst <= 1))
             status = fail_wrong(t, product_name((enum product)p), worst, error);
     if (status == CLM_OK && operations->has_head && operations->has_head(gemm, &t->layer, t->B))
-        if ((status = check_head(t, gemm, &worst, error)) == CLM_OK && !(worst <= 1))
+        if ((status = trial_check_head(t, gemm, &worst, error)) == CLM_OK && !(worst <= 1))
             status = fail_wrong(t, "last layer with softmax", worst, error);
     return status;
 }
