@@ -1,0 +1,765 @@
+/* verify names what is wrong: operations that are spoilt one at a time. */
+#include "check/plan.h"
+#include "support/fixtures.h"
+#include "support/spoilt.h"
+#include "support/support.h"
+#include "support/verdict.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct clm_error error;
+
+/* ---- any operation's output, damaged ---- */
+
+/* What can be wrong with any operation's output. */
+enum damage { DAMAGE_BEYOND, DAMAGE_LAST, DAMAGE_SLIGHT, DAMAGE_NAN, DAMAGE_COUNT };
+
+static const char *const damages[DAMAGE_COUNT] = {
+    "writes one element beyond the end", "gets the last element wrong",
+    "gets one element wrong by one part in a thousand", "turns NaN into zero"};
+
+static enum damage damage;
+
+static void spoil(struct tensor *out)
+{
+    const size_t count = count_of(out);
+    switch (damage) {
+    case DAMAGE_BEYOND:
+        *element(out, count) = 1;
+        break;
+    case DAMAGE_LAST:
+        *element(out, count - 1) += 1;
+        break;
+    case DAMAGE_SLIGHT:
+        *element(out, count / 2) *= 1.001f;
+        break;
+    default:
+        for (size_t i = 0; i < count; i++)
+            if (isnan(*element(out, i)))
+                *element(out, i) = 0;
+    }
+}
+
+static clm_status spoilt_gather(struct clm_backend *be, const struct resident *data,
+                                const struct tensor *order, size_t first, const struct augmentation *a,
+                                struct tensor *X, struct tensor *labels, struct clm_error *e)
+{
+    const clm_status status = right.gather(be, data, order, first, a, X, labels, e);
+    spoil(X);
+    return status;
+}
+
+static clm_status spoilt_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                                 enum activation act, struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    spoil(Y);
+    return status;
+}
+
+static clm_status spoilt_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                              const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                              struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    if (dZ)
+        spoil(dZ);
+    return status;
+}
+
+static clm_status spoilt_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                 struct clm_error *e)
+{
+    const clm_status status = right.softmax(be, Z, P, e);
+    spoil(P);
+    return status;
+}
+
+static clm_status spoilt_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
+                               const struct tensor *Y, struct tensor *dX, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_input(be, dZ, layer, Y, dX, e);
+    spoil(dX);
+    return status;
+}
+
+static clm_status spoilt_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                                struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    spoil(dW);
+    return status;
+}
+
+static clm_status spoilt_step(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                              struct linear *layer, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    spoil(&layer->W);
+    return status;
+}
+
+static clm_status spoilt_step_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                      struct linear *layer, const struct step *step,
+                                      const struct tensor *next_X, enum activation act, struct tensor *next_Y,
+                                      struct clm_error *e)
+{
+    clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    if (status == CLM_OK)
+        status = right.linear_forward(be, next_X, layer, act, next_Y, e);
+    spoil(next_Y);
+    return status;
+}
+
+static bool always_has_head(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    (void)be, (void)layer, (void)B;
+    return true;
+}
+
+static clm_status spoilt_softmax_backward(struct clm_backend *be, const struct tensor *X,
+                                          const struct linear *layer, const struct tensor *labels,
+                                          struct tensor *dZ, struct tensor *dX, struct metrics *sums,
+                                          struct clm_error *e)
+{
+    clm_status status = right.linear_forward(be, X, layer, ACTIVATION_NONE, dZ, e);
+    if (status == CLM_OK)
+        status = right.softmax_xent(be, dZ, labels, NULL, dZ, sums, e);
+    if (status == CLM_OK && dX)
+        status = right.linear_backward_input(be, dZ, layer, X, dX, e);
+    spoil(dX ? dX : dZ);
+    return status;
+}
+
+static clm_status spoilt_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                                struct tensor *velocity, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.update(be, w, g, velocity, step, e);
+    spoil(w);
+    return status;
+}
+
+static void put_spoilt(size_t operation)
+{
+    switch (operation) {
+    case 0:
+        spoilt.gather = spoilt_gather;
+        break;
+    case 1:
+        spoilt.linear_forward = spoilt_forward;
+        break;
+    case 2:
+        spoilt.softmax_xent = spoilt_xent;
+        break;
+    case 3:
+        spoilt.softmax = spoilt_softmax;
+        break;
+    case 4:
+        spoilt.linear_backward_input = spoilt_input;
+        break;
+    case 5:
+        spoilt.linear_backward_params = spoilt_params;
+        break;
+    case 6:
+        spoilt.linear_backward_update = spoilt_step;
+        break;
+    case 7:
+        spoilt.linear_update_forward = spoilt_step_forward;
+        break;
+    case 8:
+        spoilt.has_head = always_has_head;
+        spoilt.linear_softmax_backward = spoilt_softmax_backward;
+        break;
+    default:
+        spoilt.update = spoilt_update;
+    }
+}
+
+static const char *const operation_names[] = {"gather",
+                                              "linear_forward",
+                                              "softmax_xent",
+                                              "softmax",
+                                              "linear_backward_input",
+                                              "linear_backward_params",
+                                              "linear_backward_update",
+                                              "linear_update_forward",
+                                              "linear_softmax_backward",
+                                              "update"};
+#define OPERATIONS (sizeof operation_names / sizeof *operation_names)
+
+static struct verdict verify_only(struct clm_backend *backend, const char *operation,
+                                  enum clm_verify_extent extent)
+{
+    struct verdict verdict = {0};
+    const struct clm_verify_options options = {
+        .extent = extent, .seed = 1, .only = operation, .on_check = verdict_hear, .user = &verdict};
+    if (clm_verify(backend, &options, &verdict.passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return verdict;
+}
+
+START_TEST(every_damage_to_every_operation_is_noticed)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    put_spoilt((size_t)_i);
+    for (int d = 0; d < DAMAGE_COUNT; d++) {
+        char what[128];
+        damage = (enum damage)d;
+        snprintf(what, sizeof what, "%s %s", operation_names[_i], damages[d]);
+        const struct verdict verdict = verify_only(backend, operation_names[_i], CLM_VERIFY_STANDARD);
+        expect_named(&verdict, operation_names[_i], NULL, what);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- one element in a million ---- */
+
+#define MILLION 1000000
+
+/* What the spoilt operations below spoil: of the outputs of a call that has one of a million elements, the one of this number,
+ * at one element. */
+static size_t spoilt_output;
+static bool is_spoilt_by_nan;
+static size_t calls_spoilt;
+
+static void spoil_one_of(struct tensor *const *outputs, size_t count)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < count; i++)
+        largest = count_of(outputs[i]) > largest ? count_of(outputs[i]) : largest;
+    if (largest < MILLION || spoilt_output >= count)
+        return;
+    struct tensor *const output = outputs[spoilt_output];
+    const size_t at = (size_t)(0.618 * (double)count_of(output));
+    calls_spoilt++;
+    if (output->type == TENSOR_INDEX)
+        ((uint32_t *)output->memory)[at] ^= 1;
+    else if (is_spoilt_by_nan)
+        *element(output, at) = NAN;
+    else
+        *element(output, at) = *element(output, at) == 0 ? 1e-6f : 1.001f * *element(output, at);
+}
+
+static clm_status rare_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
+                              size_t first, const struct augmentation *augmentation, struct tensor *X,
+                              struct tensor *labels, struct clm_error *e)
+{
+    const clm_status status = right.gather(be, data, order, first, augmentation, X, labels, e);
+    spoil_one_of((struct tensor *const[]){X, labels}, 2);
+    return status;
+}
+
+static clm_status rare_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                               enum activation act, struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    spoil_one_of(&Y, 1);
+    return status;
+}
+
+static clm_status rare_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                            const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                            struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    if (dZ)
+        spoil_one_of(&dZ, 1);
+    return status;
+}
+
+static clm_status rare_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                               struct clm_error *e)
+{
+    const clm_status status = right.softmax(be, Z, P, e);
+    spoil_one_of(&P, 1);
+    return status;
+}
+
+static clm_status rare_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
+                             const struct tensor *Y, struct tensor *dX, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_input(be, dZ, layer, Y, dX, e);
+    spoil_one_of(&dX, 1);
+    return status;
+}
+
+static clm_status rare_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                              const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                              struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    spoil_one_of((struct tensor *const[]){dW, db}, 2);
+    return status;
+}
+
+static clm_status rare_step(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                            struct linear *layer, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    spoil_one_of((struct tensor *const[]){&layer->W, &layer->b, &layer->W_velocity, &layer->b_velocity},
+                 step->momentum != 0 ? 4 : 2);
+    return status;
+}
+
+static clm_status rare_step_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                    struct linear *layer, const struct step *step,
+                                    const struct tensor *next_X, enum activation act, struct tensor *next_Y,
+                                    struct clm_error *e)
+{
+    clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    if (status == CLM_OK)
+        status = right.linear_forward(be, next_X, layer, act, next_Y, e);
+    spoil_one_of(
+        (struct tensor *const[]){next_Y, &layer->W, &layer->b, &layer->W_velocity, &layer->b_velocity},
+        step->momentum != 0 ? 5 : 3);
+    return status;
+}
+
+static clm_status rare_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                              struct tensor *velocity, const struct step *step, struct clm_error *e)
+{
+    const clm_status status = right.update(be, w, g, velocity, step, e);
+    spoil_one_of((struct tensor *const[]){w, velocity}, step->momentum != 0 ? 2 : 1);
+    return status;
+}
+
+static bool has_rare_head(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    (void)be, (void)layer, (void)B;
+    return true;
+}
+
+static clm_status rare_head(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                            const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
+                            struct metrics *sums, struct clm_error *e)
+{
+    clm_status status = right.linear_forward(be, X, layer, ACTIVATION_NONE, dZ, e);
+    if (status == CLM_OK)
+        status = right.softmax_xent(be, dZ, labels, NULL, dZ, sums, e);
+    if (status == CLM_OK && dX)
+        status = right.linear_backward_input(be, dZ, layer, X, dX, e);
+    spoil_one_of((struct tensor *const[]){dZ, dX}, dX ? 2 : 1);
+    return status;
+}
+
+static const struct rare {
+    const char *operation;
+    size_t outputs;
+    struct backend_operations table; /* what is not NULL is put in */
+} rares[] = {
+    {"gather", 2, {.gather = rare_gather}},
+    {"gather_augmented", 2, {.gather = rare_gather}},
+    {"linear_forward", 1, {.linear_forward = rare_forward}},
+    {"softmax_xent", 1, {.softmax_xent = rare_xent}},
+    {"softmax", 1, {.softmax = rare_softmax}},
+    {"linear_backward_input", 1, {.linear_backward_input = rare_input}},
+    {"linear_backward_params", 2, {.linear_backward_params = rare_params}},
+    {"linear_backward_update", 4, {.linear_backward_update = rare_step}},
+    {"linear_update_forward", 5, {.linear_update_forward = rare_step_forward}},
+    {"linear_softmax_backward", 2, {.has_head = has_rare_head, .linear_softmax_backward = rare_head}},
+    {"update", 2, {.update = rare_update}},
+};
+
+static void put_in(const struct backend_operations *own)
+{
+    if (own->gather)
+        spoilt.gather = own->gather;
+    if (own->linear_forward)
+        spoilt.linear_forward = own->linear_forward;
+    if (own->softmax_xent)
+        spoilt.softmax_xent = own->softmax_xent;
+    if (own->softmax)
+        spoilt.softmax = own->softmax;
+    if (own->linear_backward_input)
+        spoilt.linear_backward_input = own->linear_backward_input;
+    if (own->linear_backward_params)
+        spoilt.linear_backward_params = own->linear_backward_params;
+    if (own->linear_backward_update)
+        spoilt.linear_backward_update = own->linear_backward_update;
+    if (own->linear_update_forward)
+        spoilt.linear_update_forward = own->linear_update_forward;
+    if (own->has_head) {
+        spoilt.has_head = own->has_head;
+        spoilt.linear_softmax_backward = own->linear_softmax_backward;
+    }
+    if (own->update)
+        spoilt.update = own->update;
+}
+
+/* Each output of each operation, by verify and by doctor's few checks. */
+START_TEST(one_element_in_a_million_is_noticed)
+{
+    static const enum clm_verify_extent extents[2] = {CLM_VERIFY_STANDARD, CLM_VERIFY_QUICK};
+    struct clm_backend *const backend = backend_to_spoil();
+    const struct rare *const rare = &rares[_i];
+    spoilt = right;
+    put_in(&rare->table);
+    for (size_t n = 0; n < 4 * rare->outputs; n++) {
+        spoilt_output = n / 4;
+        is_spoilt_by_nan = n % 2;
+        calls_spoilt = 0;
+        const struct verdict verdict = verify_only(backend, rare->operation, extents[n / 2 % 2]);
+        ck_assert_uint_gt(calls_spoilt, 0);
+        if (verdict.passed || verdict.failures > calls_spoilt)
+            ck_abort_msg("%s: output %zu, NaN %d: %zu failures of %zu calls spoilt", rare->operation,
+                         spoilt_output, is_spoilt_by_nan, verdict.failures, calls_spoilt);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- mistakes that are an operation's own ---- */
+
+static clm_status gather_in_a_row(struct clm_backend *be, const struct resident *data,
+                                  const struct tensor *order, size_t first, const struct augmentation *a,
+                                  struct tensor *X, struct tensor *labels, struct clm_error *e)
+{
+    (void)order;
+    return right.gather(be, data, NULL, first, a, X, labels, e);
+}
+
+static clm_status gather_first_label(struct clm_backend *be, const struct resident *data,
+                                     const struct tensor *order, size_t first, const struct augmentation *a,
+                                     struct tensor *X, struct tensor *labels, struct clm_error *e)
+{
+    const clm_status status = right.gather(be, data, order, first, a, X, labels, e);
+    uint32_t *const label = labels->memory;
+    label[labels->columns - 1] = label[0];
+    return status;
+}
+
+static clm_status forward_without_bias(struct clm_backend *be, const struct tensor *X,
+                                       const struct linear *layer, enum activation act, struct tensor *Y,
+                                       struct clm_error *e)
+{
+    struct linear bare = *layer;
+    float *const zeros = calloc(layer->b.columns, sizeof *zeros);
+    bare.b.memory = zeros;
+    const clm_status status = right.linear_forward(be, X, &bare, act, Y, e);
+    free(zeros);
+    return status;
+}
+
+static clm_status forward_without_relu(struct clm_backend *be, const struct tensor *X,
+                                       const struct linear *layer, enum activation act, struct tensor *Y,
+                                       struct clm_error *e)
+{
+    (void)act;
+    return right.linear_forward(be, X, layer, ACTIVATION_NONE, Y, e);
+}
+
+/* As one that takes W for (I,O). */
+static clm_status forward_transposed(struct clm_backend *be, const struct tensor *X,
+                                     const struct linear *layer, enum activation act, struct tensor *Y,
+                                     struct clm_error *e)
+{
+    const size_t O = layer->W.rows, I = layer->W.columns;
+    struct linear turned = *layer;
+    float *const W = malloc(O * I * sizeof *W);
+    for (size_t o = 0; o < O; o++)
+        for (size_t i = 0; i < I; i++)
+            W[o * I + i] = ((const float *)layer->W.memory)[i * O + o];
+    turned.W.memory = W;
+    const clm_status status = right.linear_forward(be, X, &turned, act, Y, e);
+    free(W);
+    return status;
+}
+
+static clm_status xent_of_the_sum(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                                  const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                                  struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    for (size_t i = 0; dZ && i < count_of(dZ); i++)
+        *element(dZ, i) *= (float)dZ->rows;
+    return status;
+}
+
+static clm_status xent_forgets(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                               const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                               struct clm_error *e)
+{
+    const clm_status status = right.metrics_reset(be, sums, e);
+    return status ? status : right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+}
+
+/* Behind the right one, as one that spoils what it only reads. */
+static clm_status softmax_spoils_its_input(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                                           struct clm_error *e)
+{
+    const clm_status status = right.softmax(be, Z, P, e);
+    if (P->memory != Z->memory)
+        *(float *)Z->memory += 1;
+    return status;
+}
+
+static clm_status input_without_mask(struct clm_backend *be, const struct tensor *dZ,
+                                     const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                     struct clm_error *e)
+{
+    (void)Y;
+    return right.linear_backward_input(be, dZ, layer, NULL, dX, e);
+}
+
+static clm_status params_without_penalty(struct clm_backend *be, const struct tensor *dZ,
+                                         const struct tensor *X, const struct linear *layer, double l2,
+                                         struct tensor *dW, struct tensor *db, struct clm_error *e)
+{
+    (void)l2;
+    return right.linear_backward_params(be, dZ, X, layer, 0, dW, db, e);
+}
+
+/* The gradient of l2 |W|² without its 2. */
+static clm_status params_with_half_penalty(struct clm_backend *be, const struct tensor *dZ,
+                                           const struct tensor *X, const struct linear *layer, double l2,
+                                           struct tensor *dW, struct tensor *db, struct clm_error *e)
+{
+    return right.linear_backward_params(be, dZ, X, layer, l2 / 2, dW, db, e);
+}
+
+static clm_status params_without_last_row(struct clm_backend *be, const struct tensor *dZ,
+                                          const struct tensor *X, const struct linear *layer, double l2,
+                                          struct tensor *dW, struct tensor *db, struct clm_error *e)
+{
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    *element(db, db->columns - 1) -=
+        ((const float *)dZ->memory)[count_of(dZ) - 1]; /* the last row's part of the last bias */
+    return status;
+}
+
+static clm_status step_without_penalty(struct clm_backend *be, const struct tensor *dZ,
+                                       const struct tensor *X, struct linear *layer, const struct step *step,
+                                       struct clm_error *e)
+{
+    const struct step bare = {step->learning_rate, step->momentum, 0};
+    return right.linear_backward_update(be, dZ, X, layer, &bare, e);
+}
+
+static clm_status step_without_momentum(struct clm_backend *be, const struct tensor *dZ,
+                                        const struct tensor *X, struct linear *layer, const struct step *step,
+                                        struct clm_error *e)
+{
+    const struct step bare = {step->learning_rate, 0, step->l2};
+    return right.linear_backward_update(be, dZ, X, layer, &bare, e);
+}
+
+static clm_status step_penalises_biases(struct clm_backend *be, const struct tensor *dZ,
+                                        const struct tensor *X, struct linear *layer, const struct step *step,
+                                        struct clm_error *e)
+{
+    for (size_t o = 0; o < layer->b.columns; o++)
+        *element(&layer->b, o) *= (float)(1 - 2 * step->learning_rate * step->l2);
+    return right.linear_backward_update(be, dZ, X, layer, step, e);
+}
+
+static clm_status update_without_momentum(struct clm_backend *be, struct tensor *w, const struct tensor *g,
+                                          struct tensor *velocity, const struct step *step,
+                                          struct clm_error *e)
+{
+    const struct step bare = {.learning_rate = step->learning_rate};
+    return right.update(be, w, g, velocity, &bare, e);
+}
+
+/* ---- mistakes among large logits ---- */
+
+static clm_status xent_of_the_other_sign(struct clm_backend *be, const struct tensor *Z,
+                                         const struct tensor *labels, const struct mixture *mixture,
+                                         struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    for (size_t i = 0; dZ && i < count_of(dZ); i++)
+        *element(dZ, i) *= -1;
+    return status;
+}
+
+static clm_status xent_with_one_element_off(struct clm_backend *be, const struct tensor *Z,
+                                            const struct tensor *labels, const struct mixture *mixture,
+                                            struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    if (dZ)
+        *element(dZ, count_of(dZ) / 2) += 1e-3f;
+    return status;
+}
+
+static clm_status xent_with_a_loss_off(struct clm_backend *be, const struct tensor *Z,
+                                       const struct tensor *labels, const struct mixture *mixture,
+                                       struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    host_sums(sums)->loss *= 1.01;
+    return status;
+}
+
+static clm_status xent_counts_one_more(struct clm_backend *be, const struct tensor *Z,
+                                       const struct tensor *labels, const struct mixture *mixture,
+                                       struct tensor *dZ, struct metrics *sums, struct clm_error *e)
+{
+    const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
+    host_sums(sums)->correct++;
+    return status;
+}
+
+#define EXTREME_STEPS "33-65-10 B=31 N=40 x1 momentum=0 l2=0 floats extreme"
+
+/* Where logits are of ±1e4, or sums of products of such, and their errors of thousands, too. */
+START_TEST(mistakes_among_large_logits_are_noticed)
+{
+    static const char *const cases[][2] = {{"softmax_xent", "B=33 C=10 extreme"},
+                                           {"softmax_xent", "B=33 C=10 wide"},
+                                           {"linear_softmax_backward", "B=33 I=31 O=10 mask extreme"},
+                                           {"linear_softmax_backward", "B=7 I=784 O=13 mask wide"},
+                                           {"linear_softmax_backward", "B=8 I=1000 O=2 mask extreme"},
+                                           {"training_steps", EXTREME_STEPS}};
+
+    static const struct {
+        const char *what;
+        clm_status (*softmax_xent)(struct clm_backend *be, const struct tensor *Z,
+                                   const struct tensor *labels, const struct mixture *mixture,
+                                   struct tensor *dZ, struct metrics *sums, struct clm_error *e);
+    } mistakes[] = {{"the other sign", xent_of_the_other_sign},
+                    {"the gradient of the sum", xent_of_the_sum},
+                    {"an element off by 1e-3", xent_with_one_element_off},
+                    {"a loss off by a hundredth", xent_with_a_loss_off},
+                    {"a correct row too many", xent_counts_one_more}};
+    struct clm_backend *const backend = backend_to_spoil();
+    struct clm_backend *const reference = fixture_backend(FIXTURE_REFERENCE);
+    for (size_t m = 0; m <= sizeof mistakes / sizeof *mistakes; m++) {
+        const bool is_right = m == sizeof mistakes / sizeof *mistakes;
+        spoilt.softmax_xent = is_right ? right.softmax_xent : mistakes[m].softmax_xent;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            for (uint64_t seed = 1; seed <= 5; seed++) {
+                struct check_case which;
+                struct clm_check check;
+                ck_assert_int_eq(case_parse(cases[i][0], cases[i][1], seed, &which, &error), CLM_OK);
+                ck_assert_int_eq(case_run(backend, reference, &which, 1, &check, &error), CLM_OK);
+                if (check.passed != is_right)
+                    ck_abort_msg("%s: %s %s, seed %d: %g, %s", is_right ? "right" : mistakes[m].what,
+                                 cases[i][0], cases[i][1], (int)seed, check.error_over_bound, check.detail);
+            }
+    }
+    clm_backend_close(reference);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- mistakes of large products alone ---- */
+
+#define LARGE 500000 /* elements */
+
+/* A tile of 64 rows is zero. */
+static clm_status large_forward_without_rows(struct clm_backend *be, const struct tensor *X,
+                                             const struct linear *layer, enum activation act,
+                                             struct tensor *Y, struct clm_error *e)
+{
+    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    if (count_of(Y) >= LARGE)
+        memset(element(Y, 192 * Y->columns), 0, 64 * Y->columns * sizeof(float));
+    return status;
+}
+
+/* One element is not written. */
+static clm_status large_input_leaves_one(struct clm_backend *be, const struct tensor *dZ,
+                                         const struct linear *layer, const struct tensor *Y,
+                                         struct tensor *dX, struct clm_error *e)
+{
+    const float before = *element(dX, count_of(dX) / 2);
+    const clm_status status = right.linear_backward_input(be, dZ, layer, Y, dX, e);
+    if (count_of(dX) >= LARGE)
+        *element(dX, count_of(dX) / 2) = before;
+    return status;
+}
+
+/* The batch's last row is left out. */
+static clm_status large_params_of_fewer_rows(struct clm_backend *be, const struct tensor *dZ,
+                                             const struct tensor *X, const struct linear *layer, double l2,
+                                             struct tensor *dW, struct tensor *db, struct clm_error *e)
+{
+    const size_t rows = dZ->rows - (count_of(dW) >= LARGE);
+    const struct tensor less_dZ = tensor_first_rows(dZ, rows), less_X = tensor_first_rows(X, rows);
+    return right.linear_backward_params(be, &less_dZ, &less_X, layer, l2, dW, db, e);
+}
+
+/* The last columns, a tile of 16, take no part. */
+static clm_status large_step_leaves_columns(struct clm_backend *be, const struct tensor *dZ,
+                                            const struct tensor *X, struct linear *layer,
+                                            const struct step *step, struct clm_error *e)
+{
+    const size_t O = layer->W.rows, I = layer->W.columns, columns = I < 16 ? I : 16;
+    float *const before = malloc(O * columns * sizeof *before);
+    for (size_t i = 0; i < O * columns; i++)
+        before[i] = *element(&layer->W, i / columns * I + I - columns + i % columns);
+    const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
+    for (size_t i = 0; O * I >= LARGE && i < O * columns; i++)
+        *element(&layer->W, i / columns * I + I - columns + i % columns) = before[i];
+    free(before);
+    return status;
+}
+
+START_TEST(mistakes_are_noticed_and_named)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    const struct {
+        const char *what, *operation;
+        struct backend_operations table; /* what is not NULL is put in */
+    } mistakes[] = {
+        {"gather ignores the order", "gather", {.gather = gather_in_a_row}},
+        {"gather repeats a label", "gather", {.gather = gather_first_label}},
+        {"forward forgets the bias", "linear_forward", {.linear_forward = forward_without_bias}},
+        {"forward forgets the ReLU", "linear_forward", {.linear_forward = forward_without_relu}},
+        {"forward takes W transposed", "linear_forward", {.linear_forward = forward_transposed}},
+        {"the gradient is of the sum", "softmax_xent", {.softmax_xent = xent_of_the_sum}},
+        {"earlier losses are forgotten", "softmax_xent", {.softmax_xent = xent_forgets}},
+        {"softmax changes its input", "softmax", {.softmax = softmax_spoils_its_input}},
+        {"no mask", "linear_backward_input", {.linear_backward_input = input_without_mask}},
+        {"no penalty", "linear_backward_params", {.linear_backward_params = params_without_penalty}},
+        {"half a penalty", "linear_backward_params", {.linear_backward_params = params_with_half_penalty}},
+        {"a row left out", "linear_backward_params", {.linear_backward_params = params_without_last_row}},
+        {"step without penalty", "linear_backward_update", {.linear_backward_update = step_without_penalty}},
+        {"step without momentum",
+         "linear_backward_update",
+         {.linear_backward_update = step_without_momentum}},
+        {"biases penalised", "linear_backward_update", {.linear_backward_update = step_penalises_biases}},
+        {"update without momentum", "update", {.update = update_without_momentum}},
+        {"64 rows of a large product", "linear_forward", {.linear_forward = large_forward_without_rows}},
+        {"an element of a large product",
+         "linear_backward_input",
+         {.linear_backward_input = large_input_leaves_one}},
+        {"a row of a large batch",
+         "linear_backward_params",
+         {.linear_backward_params = large_params_of_fewer_rows}},
+        {"16 columns of a large step",
+         "linear_backward_update",
+         {.linear_backward_update = large_step_leaves_columns}},
+    };
+    for (size_t m = 0; m < sizeof mistakes / sizeof *mistakes; m++) {
+        const struct backend_operations *const own = &mistakes[m].table;
+        spoilt = right;
+        put_in(own);
+        const struct verdict verdict = verify(backend);
+        expect_named(&verdict, mistakes[m].operation, NULL, mistakes[m].what);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("damage");
+    TCase *const damaging = tcase_create("damage"), *const logits = tcase_create("logits");
+    tcase_set_timeout(damaging, 600);
+    tcase_set_timeout(logits, 300);
+    tcase_add_loop_test(damaging, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
+    tcase_add_loop_test(damaging, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
+    tcase_add_test(damaging, mistakes_are_noticed_and_named);
+    tcase_add_test(logits, mistakes_among_large_logits_are_noticed);
+    suite_add_tcase(suite, damaging);
+    suite_add_tcase(suite, logits);
+    return test_run(suite);
+}
