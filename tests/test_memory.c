@@ -156,6 +156,58 @@ START_TEST(workspace_is_of_the_layer_that_needs_most)
 }
 END_TEST
 
+/* Of CLBlast's products now one, now another needs most, here by 2 to 5 %: a step has room for each. */
+START_TEST(workspace_is_of_the_product_that_needs_most)
+{
+    static const struct {
+        size_t B, I, O;
+    } layers[] = {
+        {128, 1024, 2000}, {128, 2000, 1024}, {255, 513, 2000}}; /* forward, input gradient, gradient */
+    struct clm_backend *backend = fixture_backend(FIXTURE_CLBLAST);
+    struct clm_error error = {0};
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        const size_t B = layers[i].B, I = layers[i].I, O = layers[i].O;
+        const struct step step = {.learning_rate = 0.1};
+        struct linear layer = {0};
+        struct tensor X, dX, Y;
+        ck_assert_done(backend_prepare(backend, (const size_t[]){I, O}, 2, B, &error));
+        ck_assert_done(tensor_create(backend, TENSOR_REAL, B, I, &X, &error));
+        ck_assert_done(tensor_create(backend, TENSOR_REAL, B, I, &dX, &error));
+        ck_assert_done(tensor_create(backend, TENSOR_REAL, B, O, &Y, &error));
+        ck_assert_done(weights_create(backend, O, I, B, &layer.W, &error));
+        ck_assert_done(tensor_create(backend, TENSOR_REAL, 1, O, &layer.b, &error));
+        ck_assert_done(linear_forward(backend, &X, &layer, ACTIVATION_NONE, &Y, &error));
+        ck_assert_done(linear_backward_input(backend, &Y, &layer, NULL, &dX, &error));
+        ck_assert_done(linear_backward_update(backend, &Y, &X, &layer, &step, &error));
+        struct tensor *const all[] = {&X, &dX, &Y, &layer.W, &layer.b};
+        for (size_t t = 0; t < sizeof all / sizeof *all; t++)
+            tensor_free(backend, all[t]);
+        clm_backend_close(backend);
+        backend = fixture_backend(FIXTURE_CLBLAST); /* the workspace of the last one would do */
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* A prediction allocates what it takes: the net, activations of a batch, rows and labels, what they are normalised by. */
+START_TEST(prediction_is_by_hand)
+{
+    enum { ROWS = 1500, I = 20, H = 30, C = 10 };
+    struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_data *data = fixture_data(ROWS, 0, I, C);
+    struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){H, 0});
+    struct clm_error error = {0};
+    backend->memory.peak = 0;
+    ck_assert_done(clm_predict(backend, model, data, CLM_TRAIN, NULL, NULL, &error));
+    const size_t net = H * I + H + C * H + C, batch = 1000 * (I + H + C), sums = 16;
+    ck_assert_uint_eq(backend->memory.peak,
+                      4 * (net + batch + 1000) + sums + ROWS * I + 4 * ROWS + 4 * 2 * I);
+    clm_model_free(model);
+    clm_data_close(data);
+    clm_backend_close(backend);
+}
+END_TEST
+
 /* The host's backends share the host's memory with the program, which keeps half of it; the lower limit counts, and is named. */
 START_TEST(limits)
 {
@@ -202,6 +254,8 @@ int main(void)
     tcase_add_loop_test(cases, plan_is_what_is_allocated, 0, 4);
     tcase_add_loop_test(cases, parts_are_by_hand, 0, 2);
     tcase_add_loop_test(cases, workspace_is_of_the_layer_that_needs_most, 0, 2);
+    tcase_add_test(cases, workspace_is_of_the_product_that_needs_most);
+    tcase_add_test(cases, prediction_is_by_hand);
     tcase_add_loop_test(cases, limits, 0, 2);
     tcase_add_test(cases, what_cannot_be_opened);
     suite_add_tcase(suite, cases);

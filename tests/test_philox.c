@@ -77,6 +77,11 @@ START_TEST(test_permutation)
     philox_permutation(&random, order, 1);
     ck_assert_uint_eq(order[0], 0);
     philox_permutation(&random, order, 0);
+    /* of one and of none there is nothing to draw */
+    struct philox untouched = philox_start(4, RANDOM_TEST, 0), after = untouched;
+    philox_permutation(&after, order, 0);
+    philox_permutation(&after, order, 1);
+    ck_assert_uint_eq(philox_next(&after), philox_next(&untouched));
 }
 END_TEST
 

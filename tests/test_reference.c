@@ -482,11 +482,22 @@ START_TEST(wrong_gradients_are_found)
 }
 END_TEST
 
+START_TEST(a_backend_says_what_it_is)
+{
+    static const enum clm_backend_kind is[] = {CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL};
+    static const enum fixture of[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL};
+    struct clm_backend *const one = fixture_backend(of[_i]);
+    ck_assert_int_eq(clm_backend_kind(one), is[_i]);
+    clm_backend_close(one);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reference");
     TCase *cases = tcase_create("reference");
     tcase_set_timeout(cases, 120);
+    tcase_add_loop_test(cases, a_backend_says_what_it_is, 0, 3);
     tcase_add_loop_test(cases, forward, 0, KINDS);
     tcase_add_loop_test(cases, backward_input, 0, KINDS);
     tcase_add_loop_test(cases, backward_params, 0, KINDS);
