@@ -1,6 +1,6 @@
 /* What a failed check prints: the smallest shape that fails, too; and errors, which are failures like others. */
 #include "check/case.h"
-#include "support/fixtures.h"
+#include "support/spoilt.h"
 #include "support/support.h"
 
 #include <check.h>
@@ -10,21 +10,9 @@
 
 static struct clm_error error;
 
-/* ---- a backend whose operations may be wrong ---- */
-
-static struct backend_operations right, spoilt;
-
-static struct clm_backend *backend_to_spoil(void)
-{
-    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
-    right = spoilt = *backend->operations;
-    backend->operations = &spoilt;
-    return backend;
-}
-
 static float *last_of(struct tensor *tensor)
 {
-    return (float *)tensor->memory + tensor->rows * tensor->columns - 1;
+    return element(tensor, count_of(tensor) - 1);
 }
 
 #define FAILURES_HEARD 512

@@ -12,6 +12,18 @@ cd "$temporary" || exit
 unset CLMLP_DATA CLMLP_KERNEL_DIR NO_COLOR ARGP_HELP_FMT
 export XDG_CACHE_HOME="$temporary/cache"
 
+# require_device WHAT: there is one, or the test is skipped; a failure under CLMLP_REQUIRE_ALL=1.
+require_device() {
+    run devices
+    [ "$status" -ne 0 ] || return 0
+    if [ "${CLMLP_REQUIRE_ALL:-0}" = 1 ]; then
+        failed "no device: $(cat err)"
+        finish
+    fi
+    echo "SKIP $1: no OpenCL device"
+    exit 77
+}
+
 # run ARGUMENT...: into out, err and status.
 run() {
     status=0

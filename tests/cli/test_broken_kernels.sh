@@ -6,11 +6,7 @@ set -eu
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
-run devices
-if [ "$status" -ne 0 ]; then
-    echo 'SKIP broken kernels: no OpenCL device'
-    exit 77
-fi
+require_device 'broken kernels'
 run data make --out data --rows 200
 
 cp -R "$root/kernels" broken

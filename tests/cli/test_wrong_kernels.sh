@@ -6,11 +6,7 @@ set -eu
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
-run devices
-if [ "$status" -ne 0 ]; then
-    echo 'SKIP wrong kernels: no OpenCL device'
-    exit 77
-fi
+require_device 'wrong kernels'
 # 500 rows in minibatches of 60: the last one has 20
 run data make --out data --rows 100
 settings='--data data --hidden 64 --epochs 2 --batch 60 --lr 0.02 --l2 0.001'

@@ -115,14 +115,7 @@ each host bench --backend reference --layers 8,4,3 --batch 4 --seconds 0.001
 
 # the device's own files are made, so that what is counted is the same each time
 [ "$group" != host ] || finish
-if ! "$program" devices >out 2>err; then
-    if [ "${CLMLP_REQUIRE_ALL:-0}" = 1 ]; then
-        failed "no device: $(cat err)"
-        finish
-    fi
-    echo 'SKIP faults: no OpenCL device'
-    exit 77
-fi
+require_device faults
 small='--hidden 3 --epochs 1 --batch 60'
 # shellcheck disable=SC2086 # options are words
 for provider in native tiled clblast; do
@@ -140,6 +133,7 @@ each all predict old/model.safetensors --gemm native --data cifar
 each all devices # a list in JSON has the failure in it
 each all bench --backend opencl --gemm native --layers 8,4,3 --batch 4 --seconds 0.001 --profile
 each all gradcheck --gemm native --samples 2
+each all gradcheck --gemm clblast --samples 2
 options="$options --work 1e5" # the checks of large matrices take most of the time
 each all verify --gemm native --json times.json
 options="$options --reports" # what fails is what these are to tell of
