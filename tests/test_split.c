@@ -111,7 +111,6 @@ static clm_status mark_classes(const size_t *rows, size_t classes, size_t held, 
     return CLM_OK;
 }
 
-/* Classes of any size, some missing, none of a single row: all within one row of their share, none left without rows. */
 /* Nor do they change from one version to the next, so that what a model was validated on can be told. */
 START_TEST(seed_means_the_same_rows_as_ever)
 {
@@ -128,6 +127,7 @@ START_TEST(seed_means_the_same_rows_as_ever)
 }
 END_TEST
 
+/* Classes of any size, some missing, none of a single row: all within one row of their share, none left without rows. */
 START_TEST(shares)
 {
     struct philox random = philox_start(11, RANDOM_TEST, 0);
@@ -161,6 +161,7 @@ START_TEST(shares_by_hand)
         {{50, 30, 20, 0}, 10, {5, 3, 2, 0}}, {{50, 30, 20, 0}, 11, {6, 3, 2, 0}}, /* 5.5 3.3 2.2 */
         {{55, 25, 20, 0}, 10, {6, 2, 2, 0}}, /* 5.5 2.5 2.0: of equal remainders, the first class's */
         {{94, 3, 3, 0}, 10, {9, 1, 0, 0}},   /* 9.4 0.3 0.3: who has none comes first */
+        {{4, 7, 3, 0}, 5, {1, 3, 1, 0}},     /* 1.43 2.5 1.07: a fourteenth of a row decides */
         {{97, 3, 0, 0}, 10, {9, 1, 0, 0}},   /* 9.7 0.3 */
         {{96, 3, 1, 0}, 10, {9, 1, 0, 0}},   /* 9.6 0.3 0.1: the only row of a class is trained on */
         {{7, 1, 1, 1}, 5, {5, 0, 0, 0}},     /* 3.5 0.5 0.5 0.5: the others cannot give */

@@ -16,7 +16,6 @@ void parameter_name(char name[PARAMETER_NAME_MAX], size_t layer, const char *kin
 static const char *shape_text(char text[96], const size_t *shape, size_t count)
 {
     size_t at = 0;
-    text[0] = '\0';
     for (size_t d = 0; d < count; d++)
         at += (size_t)snprintf(text + at, 96 - at, "%s%zu", d ? "," : "(", shape[d]);
     snprintf(text + at, 96 - at, count ? ")" : "()");
