@@ -1010,6 +1010,14 @@ START_TEST(test_synthetic)
     free(first);
     free(test);
 
+    /* what is not ours stays, and the set is written beside it */
+    free(test_file(directory, "notes.txt", "mine", 4));
+    ck_assert_int_eq(synthetic_write(directory, 4, 2, &error), CLM_OK);
+    free(records_of("notes.txt", &other_size));
+    ck_assert_uint_eq(other_size, 4);
+    free(records_of("test_batch.bin", &other_size));
+    ck_assert_uint_eq(other_size, 4 * CIFAR_RECORD);
+
     ck_assert_int_eq(synthetic_write(directory, 0, 1, &error), CLM_ERROR_ARGUMENT);
     ck_assert_int_eq(synthetic_write(directory, SYNTHETIC_ROWS_MAX + 1, 1, &error), CLM_ERROR_ARGUMENT);
     ck_assert_int_eq(synthetic_write("/dev/null/x", 1, 1, &error), CLM_ERROR_IO);

@@ -130,6 +130,57 @@ START_TEST(parts_are_by_hand)
 }
 END_TEST
 
+/* The last `count` training rows of a fixture become its validation part. */
+static void hold_out(struct clm_data *data, size_t count)
+{
+    data->train.count -= count;
+    data->validation = (struct rows){count, data_row(data, &data->train, data->train.count),
+                                     data->train.labels + data->train.count, false};
+}
+
+/* Bytes and labels of each part that is there at a time, the order of rows that are shuffled, and for each part what its
+ * inputs are normalised by; streamed, two shards stand for all parts. */
+START_TEST(data_is_by_hand)
+{
+    enum { TRAIN = 60, VALIDATION = 20, TEST = 200, SHARD = 30, I = 40, NORMALISED = 2 * 4 * I };
+    static const struct {
+        size_t test;
+        enum clm_resident resident;
+        bool shuffle;
+        const char *name;
+        uint64_t bytes;
+    } cases[] = {
+        {0, CLM_RESIDENT_YES, true, "data set", TRAIN * (I + 4 + 4) + VALIDATION * (I + 4) + 2 * NORMALISED},
+        {0, CLM_RESIDENT_YES, false, "data set", (TRAIN + VALIDATION) * (I + 4) + 2 * NORMALISED},
+        {TEST, CLM_RESIDENT_YES, true, "test data, at the end", TEST * (I + 4) + NORMALISED},
+        {TEST, CLM_RESIDENT_NO, true, "two shards of 30 rows", 2 * SHARD * (I + 4 + 4) + NORMALISED},
+        {TEST, CLM_RESIDENT_NO, false, "two shards of 30 rows", 2 * SHARD * (I + 4) + NORMALISED},
+    };
+    struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct clm_data *data = fixture_data(TRAIN + VALIDATION, cases[i].test, I, 10);
+        struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){5, 0});
+        const struct clm_train_options options = {.epochs = 1,
+                                                  .batch = 15,
+                                                  .learning_rate = 0.1,
+                                                  .shuffle = cases[i].shuffle,
+                                                  .resident = cases[i].resident,
+                                                  .shard = SHARD,
+                                                  .on_plan = keep_plan};
+        struct clm_train_result result;
+        struct clm_error error = {0};
+        hold_out(data, VALIDATION);
+        ck_assert_done(clm_train(backend, model, data, &options, &result, &error));
+        ck_assert_msg(part_of(cases[i].name) == cases[i].bytes, "case %zu: %s: %ju, not %ju", i,
+                      cases[i].name, (uintmax_t)part_of(cases[i].name), (uintmax_t)cases[i].bytes);
+        ck_assert_uint_eq(result.memory_peak, plan.total);
+        clm_model_free(model);
+        clm_data_close(data);
+    }
+    clm_backend_close(backend);
+}
+END_TEST
+
 /* What it allocates for products of layers of these widths. */
 static size_t workspace_of(enum fixture kind, const size_t widths[3], size_t batch)
 {
@@ -256,6 +307,7 @@ int main(void)
     tcase_add_loop_test(cases, workspace_is_of_the_layer_that_needs_most, 0, 2);
     tcase_add_test(cases, workspace_is_of_the_product_that_needs_most);
     tcase_add_test(cases, prediction_is_by_hand);
+    tcase_add_test(cases, data_is_by_hand);
     tcase_add_loop_test(cases, limits, 0, 2);
     tcase_add_test(cases, what_cannot_be_opened);
     suite_add_tcase(suite, cases);

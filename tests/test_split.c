@@ -358,6 +358,37 @@ START_TEST(mapped_rows)
 }
 END_TEST
 
+/* 1.5 MB, which are copied a megabyte at a time. */
+START_TEST(mapped_rows_by_the_megabyte)
+{
+    const struct clm_data_options all = {.source = file_path("large")},
+                                  split = {.source = file_path("large"),
+                                           .validation = 100,
+                                           .validation_by = CLM_SPLIT_RANDOM,
+                                           .validation_seed = 5};
+    const struct clm_data_write_options to = {.format = "npy"};
+    ck_assert_int_eq(clm_data_make(file_path("cifar"), 100, 1, &error), CLM_OK);
+    struct clm_data *const made = open_with(&(struct clm_data_options){.source = file_path("cifar")});
+    ck_assert_int_eq(clm_data_write(made, file_path("large"), &to, &error), CLM_OK);
+    clm_data_close(made);
+    struct clm_data *const whole = open_with(&all), *const parts = open_with(&split);
+    ck_assert(whole->train.is_mapped && !parts->train.is_mapped);
+    ck_assert_uint_eq(parts->train.count + parts->validation.count, whole->train.count);
+    size_t taken[2] = {0};
+    for (size_t r = 0; r < whole->train.count; r++) { /* each is the next of one of the two */
+        const struct rows *const rows[2] = {&parts->train, &parts->validation};
+        int i = 0;
+        while (i < 2 && (taken[i] == rows[i]->count || memcmp(data_row(parts, rows[i], taken[i]),
+                                                              data_row(whole, &whole->train, r), 3072) != 0))
+            i++;
+        ck_assert_msg(i < 2, "row %zu is in neither part", r);
+        taken[i]++;
+    }
+    clm_data_close(parts);
+    clm_data_close(whole);
+}
+END_TEST
+
 START_TEST(splits_that_cannot_be)
 {
     put_rows();
@@ -389,6 +420,7 @@ int main(void)
     tcase_add_loop_test(tests, parts_of_a_file, 0, 2);
     tcase_add_test(tests, limit_comes_after);
     tcase_add_test(tests, mapped_rows);
+    tcase_add_test(tests, mapped_rows_by_the_megabyte);
     tcase_add_test(tests, splits_that_cannot_be);
     suite_add_tcase(suite, tests);
     return test_run(suite);
