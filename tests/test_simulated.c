@@ -66,14 +66,15 @@ static const enum operation_name products[] = {OPERATION_FORWARD, OPERATION_BACK
                                                OPERATION_BACKWARD_PARAMS, OPERATION_BACKWARD_UPDATE},
                                  fused[] = {OPERATION_UPDATE_FORWARD, OPERATION_SOFTMAX_BACKWARD};
 
-/* One element, ragged tiles and vectors, two blocks of each sum; sums that are cut into slices. Oclgrind looks for races of local
- * memory at barriers alone, so that what lies behind the last one is seen where another block follows. */
+/* One element; ragged tiles and vectors, a last panel of five columns among them; two blocks of each sum; sums that are cut into
+ * slices. Oclgrind looks for races of local memory at barriers alone, so that what lies behind the last one is seen where another
+ * block follows. */
 static const struct variant small[] = {{.B = 1, .I = 1, .O = 1},
                                        {.B = 3, .I = 5, .O = 2},
                                        {.B = 18, .I = 20, .O = 20}},
                             ragged[] = {{.B = 7, .I = 9, .O = 17},
                                         {.B = 5, .I = 14, .O = 3},
-                                        {.B = 9, .I = 7, .O = 5}},
+                                        {.B = 9, .I = 7, .O = 13}},
                             long_sums[] = {{.B = 17, .I = 513, .O = 2}, {.B = 3, .I = 2, .O = 513}};
 
 static void check(struct clm_backend *backend, const enum operation_name *names, size_t name_count,
