@@ -1,5 +1,6 @@
 /* Rows in pieces: that an epoch has each row once, in the same order however it is brought, and that training, testing
  * and predicting give the same bits whether the data is on the device or goes through it. */
+#include "base/size.h"
 #include "data/data.h"
 #include "nn/model.h"
 #include "support/fixtures.h"
@@ -156,6 +157,32 @@ START_TEST(what_there_is_room_for)
     ck_assert_uint_eq(choose(be, data, CLM_RESIDENT_NO, 39, SIZE_MAX).shard, 30);
     be->allocation_limit = 25 * I;
     ck_assert_uint_eq(choose(be, data, CLM_RESIDENT_AUTO, 0, SIZE_MAX).shard, 20);
+    clm_backend_close(be);
+    clm_data_close(data);
+}
+END_TEST
+
+/* Whatever the room, a minibatch at least and no more than there is room for twice, or a sentence; from one byte on, not before. */
+START_TEST(rooms_at_their_limits)
+{
+    struct clm_backend *be = fixture_backend(FIXTURE_BLAS);
+    struct clm_data *data = fixture_data(ROWS, 0, I, 7);
+    const size_t fixed = 16 * I, row = I + 8;
+    const size_t shards[] = {0, 20, 30, 210};
+    for (size_t s = 0; s < 4; s++) {
+        const struct residency_wish wish = {CLM_RESIDENT_NO, shards[s], BATCH, ROWS, ROWS};
+        const size_t least = fixed + 2 * size_max(shards[s], BATCH) * row;
+        for (size_t room = 0; room < fixed + 2 * ROWS * row; room++) {
+            struct residency out;
+            struct clm_error error = {0};
+            const clm_status status = residency_choose(be, data, &wish, room, &out, &error);
+            ck_assert_int_eq(status, room < least ? CLM_ERROR_MEMORY : CLM_OK);
+            if (status != CLM_OK)
+                continue;
+            ck_assert(out.shard >= BATCH && out.shard % BATCH == 0 && fixed + 2 * out.shard * row <= room);
+            ck_assert(!shards[s] || out.shard == shards[s]);
+        }
+    }
     clm_backend_close(be);
     clm_data_close(data);
 }
@@ -490,6 +517,7 @@ int main(void)
     tcase_add_test(cases, drawn_anew_from_the_whole_set);
     tcase_add_loop_test(cases, unshuffled_as_they_lie, 0, SHAPE_COUNT);
     tcase_add_test(cases, what_there_is_room_for);
+    tcase_add_test(cases, rooms_at_their_limits);
     tcase_add_test(cases, sorted_rows);
     tcase_add_loop_test(cases, a_pass, 0, 4 * KIND_COUNT);
     tcase_add_test(cases, an_upload_that_fails);

@@ -1,0 +1,69 @@
+/* Our own products for CPUs, as a device with less local memory runs them: right, and within what it has. */
+#include "check/plan.h"
+#include "support/builds.h"
+#include "support/fixtures.h"
+#include "support/support.h"
+
+#include <CL/cl.h>
+#include <dlfcn.h>
+
+static struct clm_error error;
+static size_t largest; /* bytes of local memory that any kernel was given */
+
+/* In the library's place. */
+cl_int CL_API_CALL clSetKernelArg(cl_kernel kernel, cl_uint index, size_t size, const void *value)
+{
+    cl_int (*set)(cl_kernel kernel, cl_uint index, size_t size, const void *value) = NULL;
+    *(void **)&set = dlsym(RTLD_NEXT, "clSetKernelArg");
+    ck_assert(set != NULL);
+    if (!value && size > largest)
+        largest = size;
+    return set(kernel, index, size, value);
+}
+
+static const enum operation_name products[] = {OPERATION_FORWARD,         OPERATION_BACKWARD_INPUT,
+                                               OPERATION_BACKWARD_PARAMS, OPERATION_BACKWARD_UPDATE,
+                                               OPERATION_UPDATE_FORWARD,  OPERATION_SOFTMAX_BACKWARD};
+
+static void check(struct clm_backend *backend, struct clm_backend *reference, enum operation_name name,
+                  struct variant shape)
+{
+    struct clm_check check;
+    if (operation_check(backend, reference, &operations_checked[name], &shape, 1, &check, &error) != CLM_OK)
+        ck_abort_msg("%s: %s", operations_checked[name].name, error.message);
+    ck_assert_msg(check.passed, "%s %s is wrong by %g bounds: %s", check.operation, check.shape,
+                  check.error_over_bound, check.detail);
+}
+
+/* Sums, rows and columns that are long, each in turn; one more column than a panel has, of every width. */
+START_TEST(local_memory_is_not_exceeded)
+{
+    static const struct variant shapes[] = {{.B = 30, .I = 900, .O = 70},   {.B = 300, .I = 70, .O = 90},
+                                            {.B = 30, .I = 70, .O = 900},   {.B = 9, .I = 2000, .O = 65},
+                                            {.B = 1000, .I = 40, .O = 130}, {.B = 16, .I = 33, .O = 10}};
+    const struct allowance allowance = {1, BUILD_LOCAL + (size_t)_i * 10000, 2};
+    struct clm_backend *backend = NULL, *const reference = fixture_backend(FIXTURE_REFERENCE);
+    if (build_open("native", &allowance, &backend, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    for (size_t s = 0; s < COUNT_OF(shapes); s++)
+        for (size_t p = 0; p < COUNT_OF(products); p++) {
+            largest = 0;
+            check(backend, reference, products[p], shapes[s]);
+            ck_assert_msg(largest <= allowance.local, "%s B=%zu I=%zu O=%zu: %zu bytes of %zu",
+                          operations_checked[products[p]].name, shapes[s].B, shapes[s].I, shapes[s].O,
+                          largest, allowance.local);
+        }
+    clm_backend_close(reference);
+    clm_backend_close(backend);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("native");
+    TCase *const cases = tcase_create("native");
+    tcase_set_timeout(cases, 300);
+    tcase_add_loop_test(cases, local_memory_is_not_exceeded, 0, 12);
+    suite_add_tcase(suite, cases);
+    return test_run(suite);
+}
