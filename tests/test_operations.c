@@ -1,6 +1,7 @@
 /* Every operation on every backend, on cases small enough to be worked out by hand; every number in them is exact in
  * float unless a bound says otherwise. And what does not fit is refused, and leaves everything as it was. */
 #include "base/size.h"
+#include "compute/opencl/opencl.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 
@@ -591,6 +592,54 @@ START_TEST(a_part_is_written_where_it_belongs)
 }
 END_TEST
 
+/* Floats and doubles, each written by one and read by the other, are what they were, and rounded once where they have to be. */
+START_TEST(numbers_go_both_ways)
+{
+    static const double numbers[6] = {1, -2.5, 0.1, 1e-40, -3e38, 1 + 0x1p-30};
+    const enum host_type types[2] = {HOST_FLOAT, HOST_DOUBLE};
+    float floats[6];
+    open_backend(_i);
+    const bool is_double = kinds[_i] == FIXTURE_REFERENCE;
+    for (size_t i = 0; i < 6; i++)
+        floats[i] = (float)numbers[i];
+    for (int written = 0; written < 2; written++)
+        for (int read = 0; read < 2; read++) {
+            struct tensor tensor;
+            float got_floats[6] = {0};
+            double got_doubles[6] = {0};
+            ck_assert_done(tensor_create(be, TENSOR_REAL, 2, 3, &tensor, &error));
+            ck_assert_done(backend_write(be, &tensor, types[written],
+                                         written ? (const void *)numbers : (const void *)floats, &error));
+            ck_assert_done(backend_read(be, &tensor, types[read],
+                                        read ? (void *)got_doubles : (void *)got_floats, &error));
+            for (size_t i = 0; i < 6; i++) {
+                const double kept = written && is_double ? numbers[i] : (double)floats[i];
+                ck_assert_double_eq(read ? got_doubles[i] : (double)got_floats[i],
+                                    read ? kept : (double)(float)kept);
+            }
+            tensor_free(be, &tensor);
+        }
+    close_backend();
+}
+END_TEST
+
+/* Groups are as large as the device allows, of a power of two of items. */
+START_TEST(groups_are_as_large_as_the_device_allows)
+{
+    static const size_t allowed[][2] = {{4096, 64}, {64, 64}, {63, 32}, {32, 32}, {17, 16}, {2, 2}, {1, 1}};
+    struct kernels kernels;
+    be = fixture_backend(FIXTURE_OPENCL);
+    for (size_t i = 0; i < COUNT_OF(allowed); i++) {
+        struct opencl_device device = self(be)->device;
+        device.about.max_work_group = allowed[i][0];
+        ck_assert_done(kernels_build(&device, &kernels, &error));
+        ck_assert_uint_eq(kernels.lanes, allowed[i][1]);
+        kernels_free(&kernels);
+    }
+    clm_backend_close(be);
+}
+END_TEST
+
 START_TEST(memory_is_typed_and_counted)
 {
     struct tensor tensor;
@@ -627,6 +676,7 @@ int main(void)
         gather_is_by_hand,
         what_does_not_fit_is_refused_and_nothing_is_written,
         rows_beyond_the_data_are_refused,
+        numbers_go_both_ways,
         memory_is_typed_and_counted,
         a_part_is_written_where_it_belongs,
     };
@@ -635,6 +685,7 @@ int main(void)
     tcase_set_timeout(cases, 120);
     for (size_t i = 0; i < COUNT_OF(tests); i++)
         tcase_add_loop_test(cases, tests[i], 0, (int)KIND_COUNT);
+    tcase_add_test(cases, groups_are_as_large_as_the_device_allows);
     suite_add_tcase(suite, cases);
     return test_run(suite);
 }
