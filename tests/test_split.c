@@ -3,6 +3,7 @@
 
 #include "base/philox.h"
 #include "support/data_files.h"
+#include "support/fixtures.h"
 #include "support/support.h"
 
 #include <stdio.h>
@@ -358,34 +359,43 @@ START_TEST(mapped_rows)
 }
 END_TEST
 
-/* 1.5 MB, which are copied a megabyte at a time. */
-START_TEST(mapped_rows_by_the_megabyte)
+/* Written as a file that is mapped, and split at random. Each row is the next one of one of the two parts. */
+static void assert_split(const struct clm_data *made, size_t held)
 {
-    const struct clm_data_options all = {.source = file_path("large")},
-                                  split = {.source = file_path("large"),
-                                           .validation = 100,
-                                           .validation_by = CLM_SPLIT_RANDOM,
-                                           .validation_seed = 5};
-    const struct clm_data_write_options to = {.format = "npy"};
-    ck_assert_int_eq(clm_data_make(file_path("cifar"), 100, 1, &error), CLM_OK);
-    struct clm_data *const made = open_with(&(struct clm_data_options){.source = file_path("cifar")});
-    ck_assert_int_eq(clm_data_write(made, file_path("large"), &to, &error), CLM_OK);
-    clm_data_close(made);
-    struct clm_data *const whole = open_with(&all), *const parts = open_with(&split);
+    const char *const path = file_path("large");
+    const struct clm_data_write_options to = {.format = "npy", .replaces = true};
+    ck_assert_int_eq(clm_data_write(made, path, &to, &error), CLM_OK);
+    struct clm_data *const whole = open_with(&(struct clm_data_options){.source = path});
+    struct clm_data *const parts = open_with(&(struct clm_data_options){
+        .source = path, .validation = (double)held, .validation_by = CLM_SPLIT_RANDOM, .validation_seed = 5});
     ck_assert(whole->train.is_mapped && !parts->train.is_mapped);
-    ck_assert_uint_eq(parts->train.count + parts->validation.count, whole->train.count);
+    ck_assert_uint_eq(parts->validation.count, held);
+    ck_assert_uint_eq(parts->train.count, whole->train.count - held);
     size_t taken[2] = {0};
-    for (size_t r = 0; r < whole->train.count; r++) { /* each is the next of one of the two */
+    for (size_t r = 0; r < whole->train.count; r++) {
         const struct rows *const rows[2] = {&parts->train, &parts->validation};
         int i = 0;
-        while (i < 2 && (taken[i] == rows[i]->count || memcmp(data_row(parts, rows[i], taken[i]),
-                                                              data_row(whole, &whole->train, r), 3072) != 0))
+        while (i < 2 && (taken[i] == rows[i]->count ||
+                         memcmp(data_row(parts, rows[i], taken[i]), data_row(whole, &whole->train, r),
+                                data_row_bytes(whole)) != 0))
             i++;
         ck_assert_msg(i < 2, "row %zu is in neither part", r);
         taken[i]++;
     }
     clm_data_close(parts);
     clm_data_close(whole);
+}
+
+/* They are copied a megabyte at a time: 1.5 MB of many rows, and rows that are larger. */
+START_TEST(mapped_rows_by_the_megabyte)
+{
+    ck_assert_int_eq(clm_data_make(file_path("cifar"), 100, 1, &error), CLM_OK);
+    struct clm_data *const many = open_with(&(struct clm_data_options){.source = file_path("cifar")}),
+                           *const wide = fixture_data(5, 0, 1100000, 2);
+    assert_split(many, 100);
+    assert_split(wide, 2);
+    clm_data_close(wide);
+    clm_data_close(many);
 }
 END_TEST
 
