@@ -6,6 +6,7 @@
 #include "support/fixtures.h"
 #include "support/philox_answers.h"
 #include "support/support.h"
+#include "train/augment.h"
 
 #include <check.h>
 #include <math.h>
@@ -801,6 +802,11 @@ START_TEST(senseless_augmentations_are_refused)
     expect_refused(pictures, (struct clm_augmentation){.cutout = 7}, "at most 6");
     expect_refused(pictures, (struct clm_augmentation){.mixup = -1}, "mixup of -1");
     expect_refused(pictures, (struct clm_augmentation){.noise = INFINITY}, "noise of inf");
+    /* the largest that there is sense in */
+    const struct clm_augmentation largest[] = {{.flip = true, .shift = 4, .cutout = 6}, {.mixup = 1e-300}};
+    for (size_t i = 0; i < COUNT_OF(largest); i++)
+        ck_assert_done(augmentation_check(&largest[i], pictures, &error));
+    ck_assert_done(augmentation_check(&largest[1], others, &error));
     clm_data_close(pictures);
     clm_data_close(others);
 }

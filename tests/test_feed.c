@@ -155,6 +155,10 @@ START_TEST(what_there_is_room_for)
     ck_assert_uint_eq(small.shard, 30); /* an eighth of all */
     ck_assert_uint_eq(small.block, 1);
     ck_assert_uint_eq(choose(be, data, CLM_RESIDENT_NO, 39, SIZE_MAX).shard, 30);
+    const struct residency_wish single = {CLM_RESIDENT_NO, 0, 1, ROWS, ROWS};
+    struct residency out;
+    ck_assert_int_eq(residency_choose(be, data, &single, SIZE_MAX, &out, NULL), CLM_OK);
+    ck_assert_uint_eq(out.shard, (ROWS + 7) / 8); /* rounded up */
     be->allocation_limit = 25 * I;
     ck_assert_uint_eq(choose(be, data, CLM_RESIDENT_AUTO, 0, SIZE_MAX).shard, 20);
     clm_backend_close(be);
