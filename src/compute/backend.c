@@ -130,15 +130,9 @@ void tensor_free(struct clm_backend *be, struct tensor *tensor)
 
 static bool host_type_fits(enum host_type host, enum tensor_type type)
 {
-    switch (type) {
-    case TENSOR_REAL:
-        return host == HOST_FLOAT || host == HOST_DOUBLE;
-    case TENSOR_BYTE:
-        return host == HOST_BYTE;
-    case TENSOR_INDEX:
-        return host == HOST_INDEX;
-    }
-    return false;
+    return type == TENSOR_REAL   ? host == HOST_FLOAT || host == HOST_DOUBLE
+           : type == TENSOR_BYTE ? host == HOST_BYTE
+                                 : host == HOST_INDEX;
 }
 
 clm_status backend_write(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
