@@ -60,6 +60,9 @@ const char *clm_version(void);
 CLM_MUST_CHECK clm_status clm_write_file(const char *path, const void *bytes, size_t size,
                                          struct clm_error *error);
 
+/* Fails where clm_write_file would find no place to write to: to be asked before long work rather than behind it. */
+CLM_MUST_CHECK clm_status clm_check_file(const char *path, struct clm_error *error);
+
 /* ---- devices and backends ------------------------------------------------------------------------------ */
 
 enum clm_device_type { CLM_DEVICE_GPU, CLM_DEVICE_ACCELERATOR, CLM_DEVICE_CPU, CLM_DEVICE_OTHER };

@@ -209,6 +209,20 @@ void replacement_drop(struct replacement *replacement)
     *replacement = (struct replacement){.file = -1};
 }
 
+clm_status clm_check_file(const char *path, struct clm_error *error)
+{
+    struct stat about;
+    struct replacement replacement;
+    /* opening a pipe would wait for its reader */
+    if (file_is_written_in_place(path) && !stat(path, &about) && !S_ISDIR(about.st_mode))
+        return access(path, W_OK)
+                   ? clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno))
+                   : CLM_OK;
+    const clm_status status = replacement_begin(path, &replacement, error);
+    replacement_drop(&replacement);
+    return status;
+}
+
 clm_status clm_write_file(const char *path, const void *bytes, size_t size, struct clm_error *error)
 {
     struct replacement replacement;

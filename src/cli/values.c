@@ -4,13 +4,10 @@
 #include "cli/command.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* strtoull takes signs and spaces. */
 bool read_digits(const char *text, unsigned long long *value)
@@ -97,29 +94,13 @@ const char *read_name(const struct argp_state *state, const char *option, const 
     return text;
 }
 
-/* What is there and no regular file is written as it is; a file is replaced by one that is made beside it. */
-static const char *place_of(const char *path, char folder[PATH_MAX])
-{
-    struct stat about;
-    const char *const slash = strrchr(path, '/');
-    if (!stat(path, &about) && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))
-        return path;
-    snprintf(folder, PATH_MAX, "%.*s", slash ? (int)(slash - path + (slash == path)) : 1, slash ? path : ".");
-    return folder;
-}
-
 const char *read_output(const struct argp_state *state, const char *option, const char *text)
 {
-    char folder[PATH_MAX];
-    struct stat about;
+    struct clm_error error = {0};
     read_name(state, option, text);
-    if (!strcmp(text, "-"))
+    if (!strcmp(text, "-") || clm_check_file(text, &error) == CLM_OK)
         return text;
-    const bool is_folder = !stat(text, &about) && S_ISDIR(about.st_mode);
-    if (!is_folder && !access(place_of(text, folder), W_OK))
-        return text;
-    complain(command_name(state), "%s %s: no file can be written there: %s", option, text,
-             strerror(is_folder ? EISDIR : errno));
+    complain(command_name(state), "%s %s", option, error.message);
     exit(EXIT_FAILED);
 }
 

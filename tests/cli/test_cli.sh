@@ -521,10 +521,12 @@ succeeds verify --backend reference --only softmax --shape 'B=7 C=10' --seed 5
 check 'verify --shape: one check' has_line out '^1 check on .* 1 passed, 0 failed'
 succeeds verify --backend reference --only linear_forward --quiet
 refuses 'it needs the operation' verify --shape 'B=7 C=10'
-fails '--json no/such/place.json: no file can be written there: No such file' verify --backend reference --json no/such/place.json
+fails '--json no/such/place.json: cannot be written: No such file' verify --backend reference --json no/such/place.json
 check 'verify: that is told before it begins' is_empty out
-fails '--json \.: no file can be written there: Is a directory' verify --backend reference --json .
-fails '--out no/such/place.csv: no file' predict run-reference --data data --out no/such/place.csv
+"$program" verify --backend reference --only softmax --shape 'B=7 C=10' --quiet --json /dev/stdout >redirected
+check 'verify --json /dev/stdout into a file' has_line redirected '"passed": true'
+fails '--json \.: cannot be written: Is a directory' verify --backend reference --json .
+fails '--out no/such/place.csv: cannot be written' predict run-reference --data data --out no/such/place.csv
 fails 'is no shape of softmax' verify --backend reference --only softmax --shape 'B=7'
 refuses '--only softmin: it has to be gather, .*softmax, .* or training_steps' verify --backend reference --only softmin
 refuses 'has to be a whole number' verify --seed -1
