@@ -306,6 +306,11 @@ static void tell_verdict(const struct patient *patient)
         return;
     case VERDICT_REFUSED:
         printf("  verdict: %srefused%s. %s\n", colour(RED), colour(PLAIN), patient->reason);
+        if (getenv("CLMLP_KERNEL_DIR")) {
+            printf(
+                "  remedy:  unset CLMLP_KERNEL_DIR, or correct it: these kernels are not those built in\n\n");
+            return;
+        }
         printf("  remedy:  update its driver (now %s), or train on another device or with --backend blas; "
                "for a report to\n"
                "           its makers: clmlp verify --full --device %u:%u --json report.json\n\n",
@@ -403,6 +408,24 @@ static clm_status judge(const struct arguments *arguments, size_t count, size_t 
     return why->status;
 }
 
+/* Other commands take what CLMLP_DEVICE names; here all devices are tried. */
+static void warn_of_default(const struct arguments *arguments)
+{
+    const char *const selector = default_device().options.device;
+    struct clm_device *meant = NULL;
+    struct clm_error error;
+    size_t count = 0;
+    if (arguments->selector || !selector || clm_devices_find(selector, &meant, &count, &error) != CLM_OK)
+        return;
+    clm_devices_free(meant);
+    if (!count)
+        remark("doctor",
+               "CLMLP_DEVICE=%s means none of the devices, and all commands but this one will look for it; "
+               "unset "
+               "it, or choose by P:D, by type or by a part of the name",
+               selector);
+}
+
 static int doctor(struct arguments *arguments)
 {
     struct clm_device *devices = NULL;
@@ -413,6 +436,7 @@ static int doctor(struct arguments *arguments)
         count = 0;
     if (!arguments->is_quiet)
         printf("\n");
+    warn_of_default(arguments);
     for (size_t d = 0; d < count; d++)
         usable += examine_device(arguments, &devices[d]);
     clm_devices_free(devices);

@@ -238,8 +238,11 @@ static int summarise(const struct arguments *arguments, const struct clm_backend
 {
     const struct check_list *const all = &arguments->all;
     const bool is_written = !arguments->json || write_report(arguments, backend);
-    if (arguments->error.status != CLM_OK)
-        return fail_command("verify", &arguments->error);
+    if (arguments->error.status != CLM_OK) {
+        const bool is_usage = arguments->error.status == CLM_ERROR_ARGUMENT && arguments->verify.shape;
+        fail_command("verify", &arguments->error);
+        return is_usage ? EXIT_USAGE : EXIT_FAILED;
+    }
     if (all->errors)
         complain("verify", "%s fails: %zu of %zu checks failed, %zu of them with an error",
                  printable(clm_backend_device(backend)).text, all->failures, all->count, all->errors);

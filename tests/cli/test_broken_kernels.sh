@@ -99,7 +99,7 @@ check "verify's JSON: driver" has_line verify.json '"driver": "'
 check "verify's JSON: how to see it again" has_line verify.json '"repeat": "clmlp verify --device [0-9:]* '
 again=$(sed -n 's/^ *again: clmlp //p' out | head -n 1)
 eval "fails 'checks failed' $again"
-check 'what verify prints repeats the failure' has_line out '^1 checks on .* 0 passed, 1 failed'
+check 'what verify prints repeats the failure' has_line out '^1 check on .* 0 passed, 1 failed'
 unset CLMLP_KERNEL_DIR
 
 finish

@@ -401,7 +401,7 @@ fi
 vendors=${OCL_ICD_VENDORS-}
 export OCL_ICD_VENDORS=/nonexistent OPENCL_VENDOR_PATH=/nonexistent
 fails 'no OpenCL platform' devices
-fails 'no OpenCL platform: /nonexistent names no driver' doctor --json doctor.json
+fails 'no OpenCL platform: /nonexistent .OCL_ICD_VENDORS or .* names no driver .*unset that' doctor --json doctor.json
 check 'doctor without a driver: what to install' has_line out 'remedy: .*pocl-opencl-icd'
 check 'doctor without a driver: no device in JSON' [ "$(cat doctor.json)" = '[]' ]
 fails 'no OpenCL platform' doctor --json -
@@ -467,6 +467,10 @@ case $backends in
     CLMLP_DEVICE=no-such-device "$program" train --data data >out 2>err || status=$?
     check 'CLMLP_DEVICE is used' [ "$status" -eq 1 ]
     check 'CLMLP_DEVICE is named' has_line err 'no OpenCL device is no-such-device, as --device or CLMLP_DEVICE asks for'
+    CLMLP_DEVICE=no-such-device "$program" doctor >out 2>err || true
+    check 'doctor: a default that means no device is told of' has_line err 'doctor: note: CLMLP_DEVICE=no-such-device means none'
+    CLMLP_KERNEL_DIR=no-such-folder "$program" doctor >out 2>err || true
+    check 'doctor: a folder of kernels that is none' has_line out 'remedy: .*unset CLMLP_KERNEL_DIR'
     status=0
     CLMLP_DEVICE=no-such-device "$program" devices >out 2>err || status=$?
     check 'devices: CLMLP_DEVICE is named' has_line err 'devices: CLMLP_DEVICE=no-such-device takes none'
@@ -527,7 +531,15 @@ check 'verify: that is told before it begins' is_empty out
 check 'verify --json /dev/stdout into a file' has_line redirected '"passed": true'
 fails '--json \.: cannot be written: Is a directory' verify --backend reference --json .
 fails '--out no/such/place.csv: cannot be written' predict run-reference --data data --out no/such/place.csv
-fails 'is no shape of softmax' verify --backend reference --only softmax --shape 'B=7'
+run verify --backend reference --only softmax --shape 'B=7'
+check 'verify --shape: no shape is wrong usage' [ "$status" -eq 2 ]
+check 'verify --shape: what it has to be' has_line err 'clmlp: verify: .*is no shape of softmax'
+if (ulimit -f 1 && "$program" predict run-reference --data data --backend reference --out limited.csv) 2>err; then
+    failed 'a file over the limit of the shell: predict succeeds'
+else
+    check 'a file over the limit of the shell: a sentence' has_line err 'predict: .*limited.csv.*File too large'
+    check 'a file over the limit of the shell: nothing is left' [ "$(find . -name 'limited.csv*' | wc -l)" -eq 0 ]
+fi
 refuses '--only softmin: it has to be gather, .*softmax, .* or training_steps' verify --backend reference --only softmin
 refuses 'has to be a whole number' verify --seed -1
 

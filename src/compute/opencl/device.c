@@ -69,11 +69,14 @@ static clm_status fail_without_platform(cl_int code, struct clm_error *error)
     if (code != CL_SUCCESS && code != CL_PLATFORM_NOT_FOUND_KHR)
         return opencl_fail(error, "looking for drivers", "clGetPlatformIDs", code);
     char vendors[300];
+    const bool is_asked = strcmp(loader_vendors(), LOADER_VENDORS) != 0;
     text_show(vendors, sizeof vendors, loader_vendors(), strlen(loader_vendors()));
     return clm_fail(error, CLM_ERROR_DEVICE,
-                    "no OpenCL platform: %s names no driver that loads (%s); install your GPU's, "
+                    "no OpenCL platform: %s%s names no driver that loads (%s); %sinstall your GPU's, "
                     "or pocl-opencl-icd to compute on the CPU, or use --backend blas",
-                    vendors, code == CL_SUCCESS ? "none found" : opencl_status_name(code));
+                    vendors, is_asked ? " (OCL_ICD_VENDORS or OPENCL_VENDOR_PATH)" : "",
+                    code == CL_SUCCESS ? "none found" : opencl_status_name(code),
+                    is_asked ? "unset that, or " : "");
 }
 
 clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,

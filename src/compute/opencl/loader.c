@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define VENDORS       "/etc/OpenCL/vendors"
 #define NODES         "/dev/dri"
 #define PLATFORMS_MAX 64
 #define ICD_MOST      ((size_t)4096) /* bytes of an .icd file: it holds one name */
@@ -66,7 +65,7 @@ static const char *name_of(cl_int code)
 const char *loader_vendors(void)
 {
     const char *const vendors = getenv("OCL_ICD_VENDORS"), *const path = getenv("OPENCL_VENDOR_PATH");
-    return vendors && *vendors ? vendors : path && *path ? path : VENDORS;
+    return vendors && *vendors ? vendors : path && *path ? path : LOADER_VENDORS;
 }
 
 /* How many platforms a driver offers; its status. */

@@ -12,6 +12,8 @@ void loader_examine_drivers(const char *vendors, finding_heard hear, void *user)
 /* The render nodes in `directory`, which is /dev/dri. */
 void loader_examine_nodes(const char *directory, finding_heard hear, void *user);
 
+#define LOADER_VENDORS "/etc/OpenCL/vendors" /* where the environment names nothing else */
+
 /* Where the OpenCL loader looks for drivers: a folder of .icd files, or another thing that the environment names. */
 const char *loader_vendors(void);
 

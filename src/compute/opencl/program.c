@@ -23,6 +23,11 @@ static clm_status read_file(const char *name, char **text, size_t *size, struct 
         const clm_status status = file_read(path, KERNEL_FILE_LIMIT, &bytes, size, error);
         free(path);
         *text = (char *)bytes;
+        if (status != CLM_OK && error) {
+            const size_t used = strlen(error->message);
+            snprintf(error->message + used, sizeof error->message - used,
+                     " (CLMLP_KERNEL_DIR is set, and kernels are read from there alone)");
+        }
         return status;
     }
     for (const struct kernel_source *source = kernel_sources; source->name; source++)
