@@ -511,13 +511,13 @@ struct clm_verify_options {
     void *user;
 };
 
+/* The names that `only` may have: at most `most`; returns how many. */
+size_t clm_verify_names(const char **names, size_t most);
+
 /* Operations of `backend`, and whole training steps, against the reference under derived bounds; every element of every
  * output is compared. *passed is whether all passed. A failed check is not an error, not even where an operation fails with one:
  * the others are checked still, unless the device answers no more. An operation or shape that is none is
  * CLM_ERROR_ARGUMENT. */
-/* The names that `only` may have: at most `most`; returns how many. */
-size_t clm_verify_names(const char **names, size_t most);
-
 CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_options *options,
                                      bool *passed, struct clm_error *error);
 

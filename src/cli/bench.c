@@ -63,7 +63,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->bench.wants_profile = true;
         return 0;
     case KEY_PLOT:
-        arguments->plot = read_name(state, "--plot", text);
+        arguments->plot = read_output(state, "--plot", text);
         return 0;
     case KEY_JSON:
         arguments->json = read_output(state, "--json", text);

@@ -306,7 +306,7 @@ static void tell_verdict(const struct patient *patient)
         return;
     case VERDICT_REFUSED:
         printf("  verdict: %srefused%s. %s\n", colour(RED), colour(PLAIN), patient->reason);
-        if (getenv("CLMLP_KERNEL_DIR")) {
+        if (getenv("CLMLP_KERNEL_DIR") && !patient->device->reason[0]) {
             printf(
                 "  remedy:  unset CLMLP_KERNEL_DIR, or correct it: these kernels are not those built in\n\n");
             return;

@@ -79,7 +79,9 @@ static void catch_lost_data(void)
     struct sigaction action = {.sa_handler = lose_data};
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file over a limit of the shell's is a write that fails, and told as such */
+    action.sa_handler =
+        SIG_IGN; /* a file over a limit of the shell's is a write that fails, and told as such */
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 int main(int argc, char **argv)
