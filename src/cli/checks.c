@@ -105,10 +105,10 @@ void print_error(const struct check_source *source, const struct clm_error *erro
     printf("%sagain: %s\n", indent, repeat_check(source, NULL).command);
 }
 
-/* NULL where kernels are those built in. */
-static const char *kernel_folder(void)
+const char *kernel_folder(void)
 {
-    return getenv("CLMLP_KERNEL_DIR");
+    const char *const folder = getenv("CLMLP_KERNEL_DIR");
+    return folder && *folder ? folder : NULL;
 }
 
 void print_kernel_folder(const char *indent)

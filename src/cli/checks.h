@@ -38,6 +38,9 @@ void print_failure(const struct check_source *source, const struct clm_check *ch
 /* Of such an error the first lines, where the compiler says what it minds. */
 void print_error(const struct check_source *source, const struct clm_error *error, const char *indent);
 
+/* CLMLP_KERNEL_DIR; NULL where kernels are those built in. */
+const char *kernel_folder(void);
+
 /* "its kernels come from /my/kernels (CLMLP_KERNEL_DIR), and are not those built in", on a line of its own, where that is so. */
 void print_kernel_folder(const char *indent);
 

@@ -306,7 +306,7 @@ static void tell_verdict(const struct patient *patient)
         return;
     case VERDICT_REFUSED:
         printf("  verdict: %srefused%s. %s\n", colour(RED), colour(PLAIN), patient->reason);
-        if (getenv("CLMLP_KERNEL_DIR") && !patient->device->reason[0]) {
+        if (kernel_folder() && !patient->device->reason[0]) {
             printf(
                 "  remedy:  unset CLMLP_KERNEL_DIR, or correct it: these kernels are not those built in\n\n");
             return;
@@ -420,9 +420,8 @@ static void warn_of_default(const struct arguments *arguments)
     clm_devices_free(meant);
     if (!count)
         remark("doctor",
-               "CLMLP_DEVICE=%s means none of the devices, and all commands but this one will look for it; "
-               "unset "
-               "it, or choose by P:D, by type or by a part of the name",
+               "CLMLP_DEVICE=%s means none of the devices, and all commands but this one will look for "
+               "it; unset it, or choose by P:D, by type or by a part of the name",
                selector);
 }
 

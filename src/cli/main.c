@@ -79,8 +79,8 @@ static void catch_lost_data(void)
     struct sigaction action = {.sa_handler = lose_data};
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
-    action.sa_handler =
-        SIG_IGN; /* a file over a limit of the shell's is a write that fails, and told as such */
+    /* a file over a limit of the shell's is a write that fails, and told as such */
+    action.sa_handler = SIG_IGN;
     sigaction(SIGXFSZ, &action, NULL);
 }
 
