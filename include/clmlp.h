@@ -91,13 +91,14 @@ void clm_devices_free(struct clm_device *devices);
 CLM_MUST_CHECK clm_status clm_devices_find(const char *selector, struct clm_device **devices, size_t *count,
                                            struct clm_error *error);
 
-enum clm_severity { CLM_FINDING_GOOD, CLM_FINDING_NOTE, CLM_FINDING_BAD };
+/* Begun is what is looked at next, and found nothing yet: where a driver dies at it, and the process with it, that was the last. */
+enum clm_severity { CLM_FINDING_GOOD, CLM_FINDING_NOTE, CLM_FINDING_BAD, CLM_FINDING_BEGUN };
 
 /* Something on the way from the program to a device. */
 struct clm_finding {
     enum clm_severity severity;
     char section[16]; /* "drivers", "render nodes", "platforms" */
-    char what[768];   /* a sentence */
+    char what[768];   /* a sentence; of what is begun a name */
     char remedy[256]; /* what to do about it; empty where nothing needs to be done */
 };
 
@@ -286,8 +287,9 @@ bool clm_data_write_is_of_one_part(const char *format);
 bool clm_data_write_keeps_names(const char *format); /* of the classes */
 
 /* Makes a synthetic set of ten classes in CIFAR-10's layout in a directory: five batches to train and one to test on,
- * of `rows` rows each. The same rows and seed make the same bytes. */
-CLM_MUST_CHECK clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed,
+ * of `rows` rows each. The same rows and seed make the same bytes. CLM_ERROR_IO where any of its files is there already,
+ * unless it `replaces` them. */
+CLM_MUST_CHECK clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed, bool replaces,
                                         struct clm_error *error);
 
 /* ---- model --------------------------------------------------------------------------------------------- */
@@ -380,6 +382,8 @@ enum clm_schedule {
     CLM_SCHEDULE_LINEAR,   /* rate (1 - (e - 1) / E) */
     CLM_SCHEDULE_COSINE,   /* rate (1 + cos(π (e - 1) / E)) / 2 */
 };
+
+const char *clm_schedule_name(enum clm_schedule schedule); /* "cooldown"; NULL where there is no such */
 
 /* Whether the data is on the device as a whole. */
 enum clm_resident {
@@ -509,6 +513,7 @@ struct clm_verify_options {
     size_t *left_out;
     void (*on_check)(void *user, const struct clm_check *check); /* may be NULL */
     void *user;
+    const volatile sig_atomic_t *stop; /* no check is begun once this is not 0; may be NULL */
 };
 
 /* The names that `only` may have: at most `most`; returns how many. */

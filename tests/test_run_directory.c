@@ -31,6 +31,19 @@ static struct clm_epoch epochs[EPOCHS];
 static struct clm_train_result result;
 static char words[4][12] = {"clmlp", "train", "--out", "caf\xE9 \"run\""};
 static char *arguments[] = {words[0], words[1], words[2], words[3], NULL};
+static const struct clm_train_options asked = {
+    .epochs = EPOCHS + 2,
+    .batch = 7,
+    .schedule = CLM_SCHEDULE_LINEAR,
+    .learning_rate = 0.125,
+    .momentum = 0.75,
+    .l2 = 0.5,
+    .seed = UINT64_MAX,
+    .shuffle = true,
+    .augmentation = {.flip = true, .shift = 2, .cutout = 3, .mixup = 0.25, .noise = 0.0625},
+    .argc = 4,
+    .argv = arguments,
+};
 static struct run_record record;
 
 static void set_up(void)
@@ -48,7 +61,7 @@ static void set_up(void)
     model = fixture_model(data, "he", 1, hidden);
     memcpy(epochs, lasting, sizeof epochs);
     result = (struct clm_train_result){.epochs = EPOCHS, .has_test = true, .test = {10, 1.25, 0.5}};
-    record = (struct run_record){4, arguments, backend, data, model, epochs, EPOCHS, EPOCHS + 2, &result};
+    record = (struct run_record){&asked, backend, data, model, epochs, EPOCHS, &result};
 }
 
 static void tear_down(void)
@@ -137,6 +150,24 @@ static void assert_epoch(const json_t *epoch, const struct clm_epoch *expected)
     assert_number(epoch, "samples_per_s", expected->samples_per_s);
 }
 
+static void assert_settings(const json_t *settings)
+{
+    const json_t *const changes = json_object_get(settings, "augmentation");
+    assert_integer(settings, "epochs", EPOCHS + 2);
+    assert_integer(settings, "batch", 7);
+    assert_text(settings, "schedule", "linear");
+    assert_number(settings, "learning_rate", 0.125);
+    assert_number(settings, "momentum", 0.75);
+    assert_number(settings, "l2", 0.5);
+    assert_text(settings, "seed", "18446744073709551615"); /* no JSON integer holds it */
+    ck_assert(json_is_true(json_object_get(settings, "shuffle")));
+    ck_assert(json_is_true(json_object_get(changes, "flip")));
+    assert_integer(changes, "shift", 2);
+    assert_integer(changes, "cutout", 3);
+    assert_number(changes, "mixup", 0.25);
+    assert_number(changes, "noise", 0.0625);
+}
+
 START_TEST(report)
 {
     static const long long layers[] = {6, 5, 4, 3};
@@ -160,7 +191,7 @@ START_TEST(report)
     assert_integer(of_data, "train_rows", 30);
     assert_integer(of_data, "val_rows", 0);
     assert_integer(of_data, "test_rows", 10);
-    assert_integer(run, "epochs_asked", EPOCHS + 2);
+    assert_settings(json_object_get(run, "settings"));
     ck_assert_uint_eq(json_array_size(json_object_get(run, "layers")), 4);
     for (size_t l = 0; l < 4; l++)
         ck_assert_int_eq(json_integer_value(json_array_get(json_object_get(run, "layers"), l)), layers[l]);
@@ -502,8 +533,10 @@ START_TEST(full_disk)
                                      1 / 13.0, 1 / 17.0};
     record.epochs = many;
     record.epoch_count = 100;
-    record.argv = (char *[]){text};
-    record.argc = 1;
+    struct clm_train_options longer = asked;
+    longer.argv = (char *[]){text};
+    longer.argc = 1;
+    record.options = &longer;
     write_run();
     for (size_t i = 0; i < 4; i++) {
         sizes[i] = size_of(names[i]);

@@ -389,7 +389,7 @@ static void assert_split(const struct clm_data *made, size_t held)
 /* They are copied a megabyte at a time: 1.5 MB of many rows, and rows that are larger. */
 START_TEST(mapped_rows_by_the_megabyte)
 {
-    ck_assert_int_eq(clm_data_make(file_path("cifar"), 100, 1, &error), CLM_OK);
+    ck_assert_int_eq(clm_data_make(file_path("cifar"), 100, 1, false, &error), CLM_OK);
     struct clm_data *const many = open_with(&(struct clm_data_options){.source = file_path("cifar")}),
                            *const wide = fixture_data(5, 0, 1100000, 2);
     assert_split(many, 100);

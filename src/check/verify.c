@@ -67,6 +67,11 @@ static void tell_loss(struct clm_check *check, size_t behind)
              "%.160s; the device answers no more, so that %zu checks behind it are not made", detail, behind);
 }
 
+static bool is_stopped(const struct clm_verify_options *options)
+{
+    return options->stop && *options->stop;
+}
+
 static void check_one(struct verification *v, const struct check_case *which, size_t number, size_t of)
 {
     struct clm_check check;
@@ -149,7 +154,7 @@ clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_optio
     clm_status status = make_plan(options, &list, error);
     if (status == CLM_OK)
         status = clm_backend_open(&reference, &v.reference, error);
-    for (size_t i = 0; status == CLM_OK && i < list.count && !v.is_lost; i++)
+    for (size_t i = 0; status == CLM_OK && i < list.count && !v.is_lost && !is_stopped(options); i++)
         check_one(&v, &list.cases[i], i + 1, list.count);
     clm_backend_close(v.reference);
     case_list_free(&list);

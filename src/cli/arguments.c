@@ -129,4 +129,5 @@ void parse_arguments(const struct argp *argp, int argc, char **argv, void *input
         complain(argv[1], "the arguments could not be read: %s", strerror(code));
         exit(EXIT_USAGE);
     }
+    check_outputs(argv[1]);
 }

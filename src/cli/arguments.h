@@ -94,8 +94,11 @@ double read_number(const struct argp_state *state, const char *option, const cha
 double read_not_negative(const struct argp_state *state, const char *option, const char *text);
 double read_momentum(const struct argp_state *state, const char *option, const char *text);
 const char *read_name(const struct argp_state *state, const char *option, const char *text);
-/* A file to be written, or - for standard output: where it cannot be made, the program ends before any work, EXIT_FAILED. */
+/* A file to be written, or - for standard output. */
 const char *read_output(const struct argp_state *state, const char *option, const char *text);
+/* Where one of those cannot be made, the program ends before any work, EXIT_FAILED. */
+enum { OUTPUTS_MAX = 8 };
+void check_outputs(const char *command);
 const char *read_init(const struct argp_state *state, const char *text);
 enum clm_part read_part(const struct argp_state *state, const char *text); /* --split */
 struct sizes read_sizes(const struct argp_state *state, const char *option, const char *text);
@@ -119,11 +122,14 @@ extern const struct argp data_arguments;
 /* --device, --backend, --gemm; its input is a struct device_choice. */
 struct device_choice {
     struct clm_backend_options options;
-    bool has_backend; /* --backend was given */
-    char command[16]; /* whose notes are printed */
+    bool has_backend, has_device; /* --backend, --device were given */
+    char command[16];             /* whose notes are printed */
 };
 
 extern const struct argp device_arguments;
+
+/* By enum clm_backend_kind. */
+extern const char *const backend_names[];
 
 /* --memory, --device-memory; its input is a struct memory_limits. */
 struct memory_limits {

@@ -30,7 +30,7 @@ struct repeating repeat_check(const struct check_source *source, const struct cl
     return repeating;
 }
 
-static const char *provider_of(const struct check_source *source)
+const char *provider_of(const struct check_source *source)
 {
     return source->provider ? source->provider : "shared";
 }
@@ -116,14 +116,6 @@ void print_kernel_folder(const char *indent)
     if (kernel_folder())
         printf("%sits kernels come from %s (CLMLP_KERNEL_DIR), and are not those built in\n", indent,
                printable(kernel_folder()).text);
-}
-
-/* JSON's integers end at 2^63: larger ones are in words, and exact, too. */
-static json_t *json_seed(uint64_t seed)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, seed);
-    return seed <= INT64_MAX ? json_integer((json_int_t)seed) : json_string(text);
 }
 
 json_t *report_json(const struct check_report *report)

@@ -13,6 +13,9 @@ struct check_source {
     bool is_full;
 };
 
+/* "native"; "shared" where it does not matter which. */
+const char *provider_of(const struct check_source *source);
+
 /* The checks of a device, or of one of its providers of products. */
 struct check_list {
     json_t *checks;

@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +37,30 @@ int fail_command(const char *command, const struct clm_error *error)
 {
     complain(command, "%s", error->message);
     return EXIT_FAILED;
+}
+
+/* ---- interrupts ---- */
+
+static volatile sig_atomic_t is_interrupted;
+static const char *volatile interrupt_note;
+
+static void interrupt(int signal)
+{
+    (void)signal;
+    is_interrupted = 1;
+    /* behind what is on a terminal's last line */
+    if (write(STDERR_FILENO, "\n", 1) < 0 || write(STDERR_FILENO, interrupt_note, strlen(interrupt_note)) < 0)
+        return;
+}
+
+const volatile sig_atomic_t *catch_interrupts(const char *note)
+{
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    interrupt_note = note;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return &is_interrupted;
 }
 
 /* ---- output ---- */
@@ -90,11 +113,6 @@ bool json_is_whole(void)
     return !is_json_incomplete;
 }
 
-json_t *json_number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 json_t *json_text(const char *text)
 {
     json_t *value = json_string(text);
@@ -142,6 +160,11 @@ bool is_coloured(int descriptor)
 {
     const char *const no_colour = getenv("NO_COLOR");
     return is_terminal(descriptor) && !(no_colour && *no_colour);
+}
+
+const char *colour(const char *sequence)
+{
+    return is_coloured(STDOUT_FILENO) ? sequence : "";
 }
 
 const char *device_type_name(enum clm_device_type type)

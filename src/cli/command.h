@@ -2,9 +2,11 @@
 #ifndef CLM_CLI_COMMAND_H
 #define CLM_CLI_COMMAND_H
 
+#include "base/json.h"
 #include "clmlp.h"
 
 #include <jansson.h>
+#include <signal.h>
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -35,6 +37,10 @@ void remark(const char *command, const char *format, ...) __attribute__((format(
 /* Complains of the error; EXIT_FAILED, to be returned. */
 int fail_command(const char *command, const struct clm_error *error);
 
+/* From now on the first SIGINT or SIGTERM only sets what is returned, and writes `note` to stderr, whole lines; the second ends
+ * the program. `note` has to stay. */
+const volatile sig_atomic_t *catch_interrupts(const char *note);
+
 /* Writes the object to the file at `path`, "-" being stdout, and gives it back; NULL stands for no memory. Complains
  * where that fails and returns false. */
 bool write_json(const char *command, const char *path, json_t *object);
@@ -44,8 +50,7 @@ void json_list_add(json_t *list, json_t *value);
 void json_object_put(json_t *object, const char *key, json_t *value);
 bool json_is_whole(void); /* none of them was lost */
 
-/* Of JSON: null where a number is NaN or infinite; '?' for what is not ASCII in text that is no UTF-8. */
-json_t *json_number(double value);
+/* With '?' for what is not ASCII, where the text is no UTF-8. */
 json_t *json_text(const char *text);
 
 /* A name from a file or a driver, with '?' for control characters, so that it cannot steer a terminal. */
@@ -68,5 +73,11 @@ int close_output(const char *command, int code);
 /* Whether a stream may be given escape sequences: a terminal, and for colours no NO_COLOR. */
 bool is_terminal(int descriptor);
 bool is_coloured(int descriptor);
+
+/* The sequence, where standard output is given any; else "". */
+#define RED   "\033[1;31m"
+#define GREEN "\033[32m"
+#define PLAIN "\033[0m"
+const char *colour(const char *sequence);
 
 #endif

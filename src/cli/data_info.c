@@ -27,7 +27,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         state->child_inputs[0] = &arguments->data;
         return 0;
     case KEY_JSON:
-        arguments->json = read_name(state, "--json", text);
+        arguments->json = read_output(state, "--json", text);
         return 0;
     case ARGP_KEY_ARG:
         wrong_usage(state, "it takes options only, not %s", text);

@@ -8,11 +8,13 @@ struct arguments {
     const char *out;
     size_t rows;
     uint64_t seed;
+    bool replaces;
 };
 
 static const struct argp_option options[] = {
     {"out", KEY_OUT, "DIR", 0, "the directory to write to", 1},
     {"rows", KEY_ROWS, "N", 0, "rows of each of the six files, 1 to 1000000 (default 10000)", 1},
+    {"force", KEY_FORCE, NULL, 0, "replace a set that is there (default: leave it alone, and fail)", 1},
     {"seed", KEY_SEED, "N", 0, "another seed makes another set (default 1)", 1},
     {0},
 };
@@ -29,6 +31,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_SEED:
         arguments->seed = read_seed(state, "--seed", text);
+        return 0;
+    case KEY_FORCE:
+        arguments->replaces = true;
         return 0;
     case ARGP_KEY_ARG:
         wrong_usage(state, "it takes options only, not %s", text);
@@ -52,7 +57,7 @@ int command_data_make(int argc, char **argv)
     struct arguments arguments = {.rows = 10000, .seed = 1};
     struct clm_error error = {0};
     parse_arguments(&argp, argc, argv, &arguments);
-    return clm_data_make(arguments.out, arguments.rows, arguments.seed, &error) == CLM_OK
+    return clm_data_make(arguments.out, arguments.rows, arguments.seed, arguments.replaces, &error) == CLM_OK
                ? EXIT_DONE
                : fail_command("data make", &error);
 }

@@ -199,12 +199,13 @@ static const struct argp_option device_options[] = {
     {0},
 };
 
+const char *const backend_names[] = {
+    [CLM_BACKEND_REFERENCE] = "reference", [CLM_BACKEND_BLAS] = "blas", [CLM_BACKEND_OPENCL] = "opencl"};
+
 static enum clm_backend_kind read_backend(const struct argp_state *state, const char *text)
 {
-    static const char *const names[] = {
-        [CLM_BACKEND_REFERENCE] = "reference", [CLM_BACKEND_BLAS] = "blas", [CLM_BACKEND_OPENCL] = "opencl"};
-    for (size_t kind = 0; kind < sizeof names / sizeof *names; kind++)
-        if (!strcmp(text, names[kind]))
+    for (size_t kind = 0; kind < sizeof backend_names / sizeof *backend_names; kind++)
+        if (!strcmp(text, backend_names[kind]))
             return (enum clm_backend_kind)kind;
     wrong_usage(state, "--backend %s: it has to be opencl, blas or reference", text);
 }
@@ -243,10 +244,16 @@ static error_t parse_device(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_DEVICE:
         choice->options.device = read_name(state, "--device", text);
+        choice->has_device = true;
         return 0;
     case KEY_GEMM:
         check_gemm(state, text);
         choice->options.gemm = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (choice->options.kind != CLM_BACKEND_OPENCL && (choice->has_device || choice->options.gemm))
+            remark(choice->command, "%s is for OpenCL devices, and is not looked at with --backend %s",
+                   choice->options.gemm ? "--gemm" : "--device", backend_names[choice->options.kind]);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

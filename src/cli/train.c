@@ -78,11 +78,11 @@ static const struct argp_option options[] = {
 
 static enum clm_schedule read_schedule(const struct argp_state *state, const char *text)
 {
-    static const char *const names[] = {[CLM_SCHEDULE_COOLDOWN] = "cooldown",
-                                        [CLM_SCHEDULE_CONSTANT] = "constant",
-                                        [CLM_SCHEDULE_LINEAR] = "linear",
-                                        [CLM_SCHEDULE_COSINE] = "cosine"};
-    return (enum clm_schedule)read_choice(state, "--schedule", text, names, sizeof names / sizeof *names);
+    const char *names[8];
+    size_t count = 0;
+    for (; clm_schedule_name((enum clm_schedule)count); count++)
+        names[count] = clm_schedule_name((enum clm_schedule)count);
+    return (enum clm_schedule)read_choice(state, "--schedule", text, names, count);
 }
 
 static enum clm_resident read_resident(const struct argp_state *state, const char *text)
@@ -354,27 +354,6 @@ static void print_result(const struct arguments *arguments, const struct clm_tra
 
 /* ---- running ---- */
 
-static volatile sig_atomic_t is_interrupted;
-
-static void interrupt(int signal)
-{
-    (void)signal;
-    static const char note[] =
-        "\nclmlp: train: note: stopping after this epoch; interrupt again to stop at once\n";
-    is_interrupted = 1;
-    if (write(STDERR_FILENO, note, sizeof note - 1) < 0)
-        return;
-}
-
-/* The first interrupt ends training after the running epoch, the second the program. */
-static void catch_interrupts(void)
-{
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 static clm_status train(struct arguments *arguments, struct clm_error *error)
 {
     struct clm_data *data = NULL;
@@ -405,7 +384,8 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
         print_augmentation(&arguments->train.augmentation);
     }
     arguments->backend = backend;
-    catch_interrupts();
+    arguments->train.stop =
+        catch_interrupts("clmlp: train: note: stopping after this epoch; interrupt again to stop at once\n");
     status = clm_train(backend, model, data, &arguments->train, &result, error);
     clear_progress();
     if (status == CLM_OK)
@@ -442,7 +422,6 @@ int command_train(int argc, char **argv)
                                             .shuffle = true,
                                             .argc = argc,
                                             .argv = argv,
-                                            .stop = &is_interrupted,
                                             .on_plan = print_plan,
                                             .on_epoch = print_epoch}};
     struct clm_error error = {0};

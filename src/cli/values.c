@@ -94,14 +94,30 @@ const char *read_name(const struct argp_state *state, const char *option, const 
     return text;
 }
 
+static struct {
+    const char *option, *path;
+} outputs[OUTPUTS_MAX];
+static size_t output_count;
+
 const char *read_output(const struct argp_state *state, const char *option, const char *text)
 {
-    struct clm_error error = {0};
     read_name(state, option, text);
-    if (!strcmp(text, "-") || clm_check_file(text, &error) == CLM_OK)
-        return text;
-    complain(command_name(state), "%s %s", option, error.message);
-    exit(EXIT_FAILED);
+    if (output_count == OUTPUTS_MAX)
+        wrong_usage(state, "%s %s: files to write are named more than %d times", option, text, OUTPUTS_MAX);
+    outputs[output_count].option = option;
+    outputs[output_count++].path = text;
+    return text;
+}
+
+void check_outputs(const char *command)
+{
+    struct clm_error error;
+    for (size_t i = 0; i < output_count; i++) {
+        if (!strcmp(outputs[i].path, "-") || clm_check_file(outputs[i].path, &error) == CLM_OK)
+            continue;
+        complain(command, "%s %s", outputs[i].option, error.message);
+        exit(EXIT_FAILED);
+    }
 }
 
 const char *read_init(const struct argp_state *state, const char *text)

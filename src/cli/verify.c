@@ -16,6 +16,7 @@ struct arguments {
     struct clm_verify_options verify;
     const char *json;
     bool is_quiet, is_progress_shown;
+    bool has_products;               /* the last check had */
     struct check_source source;      /* the provider being checked */
     struct check_list all, provider; /* provider.checks is all.checks */
     struct clm_error error;          /* what ended it before its end */
@@ -63,6 +64,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->verify.seed = read_seed(state, "--seed", text);
         return 0;
     case KEY_ONLY:
+        if (arguments->verify.only)
+            wrong_usage(state, "--only %s: one operation is checked alone, and %s was named before", text,
+                        arguments->verify.only);
         arguments->verify.only = read_only(state, text);
         return 0;
     case KEY_SHAPE:
@@ -99,9 +103,8 @@ static void show_progress(struct arguments *arguments, const struct clm_check *c
 static void hear(void *user, const struct clm_check *check)
 {
     struct arguments *const arguments = user;
-    const bool is_coloured_here = is_coloured(STDOUT_FILENO);
-    const char *const red = is_coloured_here ? "\033[1;31m" : "", *const plain =
-                                                                      is_coloured_here ? "\033[0m" : "";
+    const char *const red = colour(RED), *const plain = colour(PLAIN);
+    arguments->has_products = check->has_products;
     check_list_add(&arguments->provider, &arguments->source, check);
     show_progress(arguments, check);
     if (!is_table(arguments))
@@ -149,15 +152,17 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
                clm_backend_provider(backend));
         if (clm_backend_about(backend))
             print_kernel_folder("");
-        printf("\n%-24s  %-48s  error/bound\n", "operation", "shape");
+        if (!arguments->is_quiet)
+            printf("\n%-24s  %-48s  error/bound\n", "operation", "shape");
     }
     const clm_status status = clm_verify(backend, &arguments->verify, &passed, error);
     end_provider(arguments);
     if (status == CLM_OK && is_table(arguments))
-        printf("\n%zu check%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "
+        printf("%s%zu check%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "
                "%.3f of its bound\n\n",
-               done->count, done->count == 1 ? "" : "s", printable(clm_backend_device(backend)).text,
-               clm_backend_provider(backend), done->count - done->failures, done->failures, done->worst);
+               arguments->is_quiet ? "" : "\n", done->count, done->count == 1 ? "" : "s",
+               printable(clm_backend_device(backend)).text, clm_backend_provider(backend),
+               done->count - done->failures, done->failures, done->worst);
     return status;
 }
 
@@ -176,6 +181,18 @@ static void fail_provider(struct arguments *arguments, const struct clm_backend 
     printf("\n");
 }
 
+static bool is_stopped(const struct arguments *arguments)
+{
+    return *arguments->verify.stop;
+}
+
+/* An operation without products is the same with the providers to come. */
+static bool is_done(const struct arguments *arguments)
+{
+    return is_stopped(arguments) ||
+           (arguments->verify.only && arguments->all.count && !arguments->has_products);
+}
+
 /* Opened for each provider that is to be checked, `first` being the device without one. What has no products is the same with
  * each: once in full is enough. */
 static clm_status verify_opencl(struct arguments *arguments, const struct clm_backend *first,
@@ -191,7 +208,7 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
     snprintf(address, sizeof address, "%u:%u", about->platform, about->index);
     wanted.device = address;
     clm_status status = CLM_OK;
-    for (size_t i = 0, verified = 0; i < count && status == CLM_OK; i++) {
+    for (size_t i = 0, verified = 0; i < count && status == CLM_OK && !is_done(arguments); i++) {
         struct clm_backend *backend = NULL;
         wanted.gemm = names[i];
         status = clm_backend_open(&wanted, &backend, error);
@@ -213,15 +230,13 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
 /* Also where it came to an end before anything was checked, and there is no backend. */
 static bool write_report(const struct arguments *arguments, const struct clm_backend *backend)
 {
-    static const char *const kinds[] = {
-        [CLM_BACKEND_REFERENCE] = "reference", [CLM_BACKEND_BLAS] = "blas", [CLM_BACKEND_OPENCL] = "opencl"};
     const char *const selector = arguments->device.options.device;
     const struct check_report report = {
         .about = backend ? clm_backend_about(backend) : NULL,
         .device = backend    ? clm_backend_device(backend)
                   : selector ? selector
                              : "auto",
-        .backend = backend ? clm_backend_name(backend) : kinds[arguments->device.options.kind],
+        .backend = backend ? clm_backend_name(backend) : backend_names[arguments->device.options.kind],
         .extent = arguments->verify.extent == CLM_VERIFY_FULL ? "full" : "standard",
         .seed = arguments->verify.seed,
         .argc = arguments->argc,
@@ -252,6 +267,23 @@ static int summarise(const struct arguments *arguments, const struct clm_backend
     return !all->failures && is_written ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* Checks that passed say nothing where others were not made. An error of a provider is a failed check by now. */
+static void tell_missing(struct arguments *arguments)
+{
+    struct clm_error *const error = &arguments->error;
+    const struct check_list *const all = &arguments->all;
+    *error = (struct clm_error){0};
+    if (is_stopped(arguments))
+        snprintf(error->message, sizeof error->message,
+                 "interrupted behind %zu check%s, of which %zu failed; what the others would say is unknown",
+                 all->count, all->count == 1 ? "" : "s", all->failures);
+    else if (!all->count)
+        snprintf(error->message, sizeof error->message,
+                 "nothing was checked: no provider of products is for this device");
+    if (error->message[0])
+        error->status = CLM_ERROR_DEVICE;
+}
+
 /* The device is opened as whoever multiplies there: what all providers share builds, or it cannot be used at all. */
 static int verify(struct arguments *arguments)
 {
@@ -266,7 +298,7 @@ static int verify(struct arguments *arguments)
     else if (status == CLM_OK)
         status = verify_provider(arguments, backend, &arguments->error);
     if (status == CLM_OK)
-        arguments->error = (struct clm_error){0}; /* of a provider, whose failed check it is */
+        tell_missing(arguments);
     const int code = summarise(arguments, backend);
     clm_backend_close(backend);
     return code;
@@ -294,6 +326,8 @@ int command_verify(int argc, char **argv)
     arguments.verify.user = &arguments;
     arguments.device.options.skip_self_test = true;
     parse_arguments(&argp, argc, argv, &arguments);
+    arguments.verify.stop = catch_interrupts(
+        "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n");
     const int code = verify(&arguments);
     json_decref(arguments.all.checks);
     return code;

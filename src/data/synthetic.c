@@ -1,14 +1,16 @@
 #include "data/synthetic.h"
 
 #include "base/file.h"
-#include "data/staging.h"
-#include "data/writer.h"
 #include "base/philox.h"
 #include "data/cifar.h"
+#include "data/staging.h"
+#include "data/writer.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 /* A class is VARIANTS patterns: a linear classifier cannot tell them all apart, a hidden layer can. A row
  * shows one of them, shifted, in some contrast and brightness, with a fainter pattern of any class over it,
@@ -166,7 +168,27 @@ clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, st
     return status;
 }
 
-clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed, struct clm_error *error)
+/* A set of another seed, or a real one, is not lost to a slip of the hand. */
+static clm_status refuse_existing(const char *directory, struct clm_error *error)
 {
-    return synthetic_write(directory, rows, seed, error);
+    struct stat about;
+    for (const char *const *name = cifar_writer.files; *name; name++) {
+        char *const path = path_join(directory, *name);
+        if (!path)
+            return clm_fail_host_memory(error, directory, strlen(directory));
+        const bool is_there = !lstat(path, &about);
+        free(path);
+        if (is_there)
+            return clm_fail(error, CLM_ERROR_IO,
+                            "%s: holds %s already; name another directory, or give --force", directory,
+                            *name);
+    }
+    return CLM_OK;
+}
+
+clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed, bool replaces,
+                         struct clm_error *error)
+{
+    const clm_status status = replaces ? CLM_OK : refuse_existing(directory, error);
+    return status ? status : synthetic_write(directory, rows, seed, error);
 }

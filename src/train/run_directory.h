@@ -6,13 +6,12 @@
 
 /* What run.json tells of a run; all of it belongs to the caller. */
 struct run_record {
-    int argc;
-    char *const *argv;
+    const struct clm_train_options *options; /* what was asked for */
     const struct clm_backend *backend;
     const struct clm_data *data;
     const struct clm_model *model;
     const struct clm_epoch *epochs;
-    size_t epoch_count, epochs_asked; /* fewer where it was stopped */
+    size_t epoch_count; /* fewer than asked for where it was stopped */
     const struct clm_train_result *result;
 };
 

@@ -416,14 +416,12 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     result->epochs = t.epoch_count;
     result->memory_peak = be->memory.peak;
     if (options->out) {
-        const struct run_record record = {.argc = options->argc,
-                                          .argv = options->argv,
+        const struct run_record record = {.options = options,
                                           .backend = be,
                                           .data = data,
                                           .model = model,
                                           .epochs = t.epochs,
                                           .epoch_count = t.epoch_count,
-                                          .epochs_asked = options->epochs,
                                           .result = result};
         status = run_directory_write(options->out, &record, error);
     }

@@ -402,7 +402,7 @@ vendors=${OCL_ICD_VENDORS-}
 export OCL_ICD_VENDORS=/nonexistent OPENCL_VENDOR_PATH=/nonexistent
 fails 'no OpenCL platform' devices
 fails 'no OpenCL platform: /nonexistent .OCL_ICD_VENDORS or .* names no driver .*unset that' doctor --json doctor.json
-check 'doctor without a driver: what to install' has_line out 'remedy: .*pocl-opencl-icd'
+check 'doctor without a driver: what to install' has_line out 'remedy: unset OCL_ICD_VENDORS .*pocl-opencl-icd'
 check 'doctor without a driver: no device in JSON' [ "$(cat doctor.json)" = '[]' ]
 fails 'no OpenCL platform' doctor --json -
 check 'doctor without a driver: JSON alone' [ "$(cat out)" = '[]' ]
@@ -540,6 +540,27 @@ else
     check 'a file over the limit of the shell: a sentence' has_line err 'predict: .*limited.csv.*File too large'
     check 'a file over the limit of the shell: nothing is left' [ "$(find . -name 'limited.csv*' | wc -l)" -eq 0 ]
 fi
+refuses '--only gather: .* softmax was named before' verify --backend reference --only softmax --only gather
+# an interrupt: what was checked until then is told
+"$program" verify --full --backend reference --json verify.json >out 2>err &
+process=$!
+for _ in $(seq 600); do
+    ! grep -q '  ok$' out || break
+    sleep 0.1
+done
+kill -TERM $process
+status=0
+wait $process || status=$?
+check 'verify, interrupted: exit 1' [ "$status" -eq 1 ]
+check 'verify, interrupted: a note' has_line err '^clmlp: verify: note: stopping behind this check'
+check 'verify, interrupted: it says so' has_line err '^clmlp: verify: interrupted behind [0-9]+ checks?, of which 0 failed'
+check 'verify, interrupted: the error in JSON' has_line verify.json '"error": "interrupted behind '
+check 'verify, interrupted: not passed' has_line verify.json '"passed": false'
+check 'verify, interrupted: what was checked is there' has_line verify.json '"operation": "gather'
+succeeds eval run-reference/model.safetensors --data data --backend reference --gemm native
+check 'an option that the backend does not look at is told of' has_line err '^clmlp: eval: note: --gemm is for OpenCL'
+CLMLP_DEVICE=gpu succeeds eval run-reference/model.safetensors --data data --backend reference
+check 'but not a default' is_empty err
 refuses '--only softmin: it has to be gather, .*softmax, .* or training_steps' verify --backend reference --only softmin
 refuses 'has to be a whole number' verify --seed -1
 

@@ -170,4 +170,19 @@ run info --data as-idx --resize 8x8
 run data info --data as-idx --resize 8x8
 check '--resize is for pictures' has_line err 'read as idx, and --resize is for images alone'
 
+fails 'nothing-there' info --data twice --json nothing-there/info.json
+check 'a JSON that cannot be is told of first' is_empty out
+
+# ---- made twice ----
+
+succeeds make --rows 3 --out twice
+fails 'twice: holds data_batch_1.bin already; .*--force' make --rows 3 --seed 2 --out twice
+cp twice/data_batch_1.bin before.bin
+succeeds make --rows 3 --seed 2 --out twice --force
+check 'data make --force: another set' [ "$(cmp twice/data_batch_1.bin before.bin >cmp.out 2>&1; echo $?)" -eq 1 ]
+mkdir beside
+echo note >beside/README
+succeeds make --rows 3 --out beside
+check 'data make: beside other files' [ "$(cat beside/README)" = note ]
+
 finish

@@ -108,6 +108,7 @@ each host data convert --data cifar --to csv --out old.csv --force
 each host data convert --data cifar --to npz --out old.npz --force
 each host data convert --data few.csv --to libsvm --out new.libsvm
 each host data make --rows 3 --out new.cifar
+each host data make --rows 3 --out few --force
 each host gradcheck --backend reference --samples 2
 each host bench --backend reference --layers 8,4,3 --batch 4 --seconds 0.001
 

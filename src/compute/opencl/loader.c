@@ -23,6 +23,8 @@
 #define NO_DRIVER                                                                                            \
     "install your GPU's OpenCL driver, or PoCL to compute on the CPU: sudo apt install pocl-opencl-icd"
 
+#define NOT_THESE "unset OCL_ICD_VENDORS and OPENCL_VENDOR_PATH, which hide " LOADER_VENDORS "; or "
+
 /* Where findings of one kind go. */
 struct listener {
     const char *section;
@@ -68,6 +70,11 @@ const char *loader_vendors(void)
     return vendors && *vendors ? vendors : path && *path ? path : LOADER_VENDORS;
 }
 
+static const char *no_driver_remedy(void)
+{
+    return strcmp(loader_vendors(), LOADER_VENDORS) ? NOT_THESE NO_DRIVER : NO_DRIVER;
+}
+
 /* How many platforms a driver offers; its status. */
 static cl_int platforms_of(void *library, cl_uint *count)
 {
@@ -85,8 +92,9 @@ static cl_int platforms_of(void *library, cl_uint *count)
 /* The library stays loaded: the loader loads it as well, and not every driver survives being taken out. */
 static void examine_library(const struct listener *listener, const char *from, const char *name)
 {
-    void *const library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
     cl_uint count = 0;
+    tell(listener, CLM_FINDING_BEGUN, NULL, "%s%s", from, name);
+    void *const library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
     if (!library) {
         const char *const why = dlerror();
         tell(listener, CLM_FINDING_BAD,
@@ -157,8 +165,8 @@ static void examine_folder(const struct listener *listener, const char *folder)
         tell(listener, CLM_FINDING_BAD, "make the folder readable for everybody: chmod a+rx", "%.280s: %s",
              folder, strerror(errno));
     else if (!count)
-        tell(listener, CLM_FINDING_BAD, NO_DRIVER, "%.280s has no .icd file: there is no OpenCL driver",
-             folder);
+        tell(listener, CLM_FINDING_BAD, no_driver_remedy(),
+             "%.280s has no .icd file: there is no OpenCL driver", folder);
     for (int i = 0; i < count; i++) {
         char *const path = path_join(folder, entries[i]->d_name);
         if (path)
@@ -188,8 +196,8 @@ void loader_examine_drivers(const char *vendors, finding_heard hear, void *user)
         tell(&listener, CLM_FINDING_BAD, "make the folders above it readable for everybody: chmod a+rx",
              "%.280s: %s", vendors, strerror(why));
     else
-        tell(&listener, CLM_FINDING_BAD, NO_DRIVER, "%.280s does not exist: there is no OpenCL driver",
-             vendors);
+        tell(&listener, CLM_FINDING_BAD, no_driver_remedy(),
+             "%.280s does not exist: there is no OpenCL driver", vendors);
 }
 
 /* ---- render nodes ---- */
@@ -243,12 +251,18 @@ void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
 
 /* ---- platforms ---- */
 
+/* Mesa's have none where nobody asked for one, or the GPU is not among the few of Clover's. */
+static bool has_often_none(const char *platform)
+{
+    return strcasestr(platform, "clover") || (strcasestr(platform, "rusticl") && !getenv("RUSTICL_ENABLE"));
+}
+
 /* What helps a platform that sees no device. */
 static const char *hint_for(const char *platform)
 {
     if (strcasestr(platform, "portable computing language"))
-        return "PoCL needs a folder to write to: export POCL_CACHE_DIR=/tmp/pocl, or a HOME that can be "
-               "written";
+        return "PoCL needs a folder to write to: export POCL_CACHE_DIR=/tmp/pocl, or an XDG_CACHE_HOME or a "
+               "HOME that can be written";
     if (strcasestr(platform, "rusticl"))
         return "name Mesa's driver for your GPU, as in RUSTICL_ENABLE=radeonsi (iris, nouveau, asahi; "
                "llvmpipe is the CPU)";
@@ -264,6 +278,7 @@ static void examine_platform(const struct listener *listener, unsigned number, c
 {
     char name[128] = "unknown", version[128] = "unknown";
     cl_uint count = 0;
+    tell(listener, CLM_FINDING_BEGUN, NULL, "platform %u", number);
     clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name, name, NULL);
     clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof version, version, NULL);
     const cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count);
@@ -271,7 +286,8 @@ static void examine_platform(const struct listener *listener, unsigned number, c
         tell(listener, CLM_FINDING_GOOD, NULL, "%u  %s, %s: %u device%s", number, name, version, count,
              count == 1 ? "" : "s");
     else if (code == CL_SUCCESS || code == CL_DEVICE_NOT_FOUND)
-        tell(listener, CLM_FINDING_BAD, hint_for(name), "%u  %s, %s: no device", number, name, version);
+        tell(listener, has_often_none(name) ? CLM_FINDING_NOTE : CLM_FINDING_BAD, hint_for(name),
+             "%u  %s, %s: no device", number, name, version);
     else
         tell(listener, CLM_FINDING_BAD, hint_for(name), "%u  %s, %s: clGetDeviceIDs failed: %s", number, name,
              version, name_of(code));
@@ -282,12 +298,13 @@ static void examine_platforms(finding_heard hear, void *user)
     const struct listener listener = {"platforms", hear, user};
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint count = 0;
+    tell(&listener, CLM_FINDING_BEGUN, NULL, "the list of platforms");
     const cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &count);
     if (code != CL_SUCCESS && code != CL_PLATFORM_NOT_FOUND_KHR)
         tell(&listener, CLM_FINDING_BAD, "see what is said of the drivers above",
              "clGetPlatformIDs failed: %s", name_of(code));
     else if (!count)
-        tell(&listener, CLM_FINDING_BAD, NO_DRIVER, "there is no OpenCL platform");
+        tell(&listener, CLM_FINDING_BAD, no_driver_remedy(), "there is no OpenCL platform");
     for (cl_uint p = 0; p < count && p < PLATFORMS_MAX; p++)
         examine_platform(&listener, p, platforms[p]);
 }

@@ -1,0 +1,136 @@
+#include "cli/apart.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static bool is_unsent; /* in the process of the work */
+
+void apart_send(FILE *channel, json_t *object)
+{
+    is_unsent = is_unsent || !object || json_dumpf(object, channel, JSON_COMPACT) || fflush(channel);
+    json_decref(object);
+}
+
+/* ---- the process of the work ---- */
+
+/* Signals are the drivers' again, and it does not outlive the one that waits. */
+static void become_apart(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGBUS, SIG_DFL);
+}
+
+static _Noreturn void work_apart(const char *command, void (*work)(void *user, FILE *channel), void *user,
+                                 FILE *channel)
+{
+    become_apart();
+    work(user, channel);
+    const bool is_whole = !is_unsent && json_is_whole();
+    if (!is_whole)
+        complain(command, "no memory for its report, which lacks a part");
+    /* only what comes here has ended by itself */
+    apart_send(channel, json_pack("{sb}", "end", 1));
+    exit(close_output(command, is_whole && !is_unsent ? EXIT_DONE : EXIT_FAILED));
+}
+
+/* ---- the one that waits ---- */
+
+static volatile sig_atomic_t child, is_interrupted;
+
+static void end_child(int signal)
+{
+    (void)signal;
+    is_interrupted = 1;
+    kill((pid_t)child, SIGKILL);
+}
+
+/* Waits for it; an interrupt meanwhile ends it alone. */
+static int wait_for(pid_t process)
+{
+    struct sigaction action = {.sa_handler = end_child}, interrupt, terminate;
+    int state = 0;
+    sigemptyset(&action.sa_mask);
+    child = process;
+    sigaction(SIGINT, &action, &interrupt);
+    sigaction(SIGTERM, &action, &terminate);
+    while (waitpid(process, &state, 0) < 0 && errno == EINTR)
+        ;
+    sigaction(SIGINT, &interrupt, NULL);
+    sigaction(SIGTERM, &terminate, NULL);
+    return state;
+}
+
+static bool is_end(const json_t *object)
+{
+    return json_object_get(object, "end") != NULL;
+}
+
+/* Hands on what was sent; whether it came to its end. Of an object that was cut short nothing is left. */
+static bool hear_all(FILE *channel, void (*hear)(void *user, json_t *object), void *user)
+{
+    bool has_end = false;
+    rewind(channel);
+    for (json_t *object; !has_end && (object = json_loadf(channel, JSON_DISABLE_EOF_CHECK, NULL));) {
+        has_end = is_end(object);
+        if (!has_end)
+            hear(user, object);
+        json_decref(object);
+    }
+    return has_end;
+}
+
+static enum apart_ending ending_of(int state, bool has_end, char how[APART_HOW])
+{
+    how[0] = '\0';
+    if (is_interrupted || (WIFSIGNALED(state) && (WTERMSIG(state) == SIGINT || WTERMSIG(state) == SIGTERM)))
+        return APART_INTERRUPTED;
+    if (WIFEXITED(state) && has_end)
+        return WEXITSTATUS(state) == EXIT_DONE ? APART_DONE : APART_INCOMPLETE;
+    if (WIFSIGNALED(state))
+        snprintf(how, APART_HOW, "signal %d, %s", WTERMSIG(state), strsignal(WTERMSIG(state)));
+    else
+        snprintf(how, APART_HOW, "exit code %d", WEXITSTATUS(state));
+    return APART_DIED;
+}
+
+static clm_status fail_apart(struct clm_error *error, const char *call)
+{
+    error->status = CLM_ERROR_MEMORY;
+    snprintf(error->message, sizeof error->message,
+             "%s failed: %s; drivers are tried in a process of their own", call, strerror(errno));
+    return error->status;
+}
+
+clm_status run_apart(const char *command, void (*work)(void *user, FILE *channel),
+                     void (*hear)(void *user, json_t *object), void *user, enum apart_ending *ending,
+                     char how[APART_HOW], struct clm_error *error)
+{
+    const int file = memfd_create("clmlp", MFD_CLOEXEC);
+    if (file < 0)
+        return fail_apart(error, "memfd_create");
+    FILE *const channel = fdopen(file, "w+");
+    if (!channel) {
+        close(file);
+        return fail_apart(error, "fdopen");
+    }
+    fflush(stdout); /* or both have it */
+    const pid_t process = fork();
+    if (!process)
+        work_apart(command, work, user, channel);
+    if (process < 0) {
+        const clm_status status = fail_apart(error, "fork");
+        fclose(channel);
+        return status;
+    }
+    const int state = wait_for(process);
+    const bool has_end = hear_all(channel, hear, user);
+    *ending = ending_of(state, has_end, how);
+    fclose(channel);
+    return CLM_OK;
+}

@@ -1,0 +1,27 @@
+/* Work in a process of its own: an OpenCL driver that dies there, or ends the process, takes nothing with it. */
+#ifndef CLM_CLI_APART_H
+#define CLM_CLI_APART_H
+
+#include "cli/command.h"
+
+#include <stdio.h>
+
+enum apart_ending {
+    APART_DONE,
+    APART_INCOMPLETE,  /* it said on stderr what it could not write, or had no memory for */
+    APART_DIED,        /* of a signal, or by an exit that was not its own */
+    APART_INTERRUPTED, /* by SIGINT or SIGTERM, which this process stays alive at */
+};
+
+/* Runs `work` and, after its end, hands each object that it sent to `hear`, in their order. `work` must be the first to use
+ * OpenCL: what a driver keeps in threads is not there in the new process. Of a process that died, `how` (of APART_HOW
+ * characters) says how: "signal 11, Segmentation fault". CLM_ERROR_MEMORY where there can be no other process. */
+enum { APART_HOW = 128 };
+CLM_MUST_CHECK clm_status run_apart(const char *command, void (*work)(void *user, FILE *channel),
+                                    void (*hear)(void *user, json_t *object), void *user,
+                                    enum apart_ending *ending, char how[APART_HOW], struct clm_error *error);
+
+/* Sends an object, which it takes, from there; what cannot be sent makes the work incomplete. */
+void apart_send(FILE *channel, json_t *object);
+
+#endif

@@ -1,0 +1,79 @@
+/* An OpenCL driver that dies, and takes the process with it.
+ *
+ * Named by an .icd file, at its first call: DYING=abort, exit, or end, which is when the process ends. Loaded before all other
+ * libraries (LD_PRELOAD): at clBuildProgram or clEnqueueNDRangeKernel, whichever DYING_CALL names, on a device that has
+ * DYING_DEVICE in its name. */
+#include <CL/cl.h>
+#include <CL/cl_ext.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void die(void)
+{
+    abort();
+}
+
+static int is(const char *variable, const char *value)
+{
+    const char *const wanted = getenv(variable);
+    return wanted && !strcmp(wanted, value);
+}
+
+/* ---- a driver ---- */
+
+static cl_int platforms(cl_uint room, cl_platform_id *out, cl_uint *count)
+{
+    (void)room;
+    (void)out;
+    if (is("DYING", "abort"))
+        die();
+    if (is("DYING", "exit"))
+        exit(3);
+    atexit(die);
+    if (count)
+        *count = 0;
+    return CL_PLATFORM_NOT_FOUND_KHR;
+}
+
+void *clGetExtensionFunctionAddress(const char *name)
+{
+    void *address = NULL;
+    if (!strcmp(name, "clIcdGetPlatformIDsKHR"))
+        *(cl_int(**)(cl_uint, cl_platform_id *, cl_uint *)) & address = platforms;
+    return address;
+}
+
+/* ---- before one ---- */
+
+static void die_if_named(const char *call, cl_device_id device)
+{
+    char name[256] = "";
+    const char *const wanted = getenv("DYING_DEVICE");
+    clGetDeviceInfo(device, CL_DEVICE_NAME, sizeof name, name, NULL);
+    if (wanted && is("DYING_CALL", call) && strstr(name, wanted))
+        die();
+}
+
+cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
+                      void (*notify)(cl_program program, void *user), void *user)
+{
+    cl_int (*build)(cl_program, cl_uint, const cl_device_id *, const char *, void (*)(cl_program, void *),
+                    void *);
+    *(void **)&build = dlsym(RTLD_NEXT, "clBuildProgram");
+    die_if_named("clBuildProgram", devices[0]);
+    return build(program, count, devices, options, notify, user);
+}
+
+cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
+                              const size_t *offset, const size_t *items, const size_t *group, cl_uint count,
+                              const cl_event *before, cl_event *event)
+{
+    cl_int (*launch)(cl_command_queue, cl_kernel, cl_uint, const size_t *, const size_t *, const size_t *,
+                     cl_uint, const cl_event *, cl_event *);
+    cl_device_id device;
+    *(void **)&launch = dlsym(RTLD_NEXT, "clEnqueueNDRangeKernel");
+    clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof device, &device, NULL);
+    die_if_named("clEnqueueNDRangeKernel", device);
+    return launch(queue, kernel, dimensions, offset, items, group, count, before, event);
+}
