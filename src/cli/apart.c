@@ -71,8 +71,9 @@ static bool is_end(const json_t *object)
     return json_object_get(object, "end") != NULL;
 }
 
-/* Hands on what was sent; whether it came to its end. Of an object that was cut short nothing is left. */
-static bool hear_all(FILE *channel, void (*hear)(void *user, json_t *object), void *user)
+/* Hands on what was sent; *out is whether it came to its end. Of an object that was cut short nothing is left; false where
+ * there is no memory for one. */
+static bool hear_all(FILE *channel, void (*hear)(void *user, json_t *object), void *user, bool *out)
 {
     bool has_end = false;
     rewind(channel);
@@ -82,7 +83,8 @@ static bool hear_all(FILE *channel, void (*hear)(void *user, json_t *object), vo
             hear(user, object);
         json_decref(object);
     }
-    return has_end;
+    *out = has_end;
+    return has_end || feof(channel);
 }
 
 static enum apart_ending ending_of(int state, bool has_end, char how[APART_HOW])
@@ -129,8 +131,10 @@ clm_status run_apart(const char *command, void (*work)(void *user, FILE *channel
         return status;
     }
     const int state = wait_for(process);
-    const bool has_end = hear_all(channel, hear, user);
+    bool has_end;
+    const bool is_heard = hear_all(channel, hear, user, &has_end);
     *ending = ending_of(state, has_end, how);
     fclose(channel);
-    return CLM_OK;
+    errno = ENOMEM;
+    return is_heard ? CLM_OK : fail_apart(error, "json_loadf");
 }

@@ -23,8 +23,8 @@ struct round {
     struct arguments *arguments;
     size_t from;       /* the first device that it is to examine */
     size_t count;      /* devices that there are */
-    json_t *reports;   /* a device each; the last may have been begun only */
-    bool is_begun;     /* it is */
+    json_t *reports;   /* a device each */
+    json_t *begun;     /* of the device that is being examined; NULL between two */
     char driver[128];  /* of that device */
     char step[512];    /* what was done last */
     char problem[768]; /* why there is no device, as the library says it */
@@ -179,28 +179,28 @@ static void hear(void *user, json_t *object)
     copy_text(round->problem, sizeof round->problem, object, "problem");
     if (count)
         round->count = (size_t)json_integer_value(count);
-    if (begun)
-        json_list_add(round->reports, json_incref(begun));
-    if (report && json_array_set(round->reports, json_array_size(round->reports) - 1, report))
-        json_list_add(round->reports, NULL); /* no memory */
     if (begun || report)
-        round->is_begun = begun != NULL;
+        json_decref(round->begun);
+    if (begun || report)
+        round->begun = json_incref(begun);
+    if (report)
+        json_list_add(round->reports, json_incref(report));
 }
 
 /* The driver of the device that was begun took the process with it. */
 static void refuse_begun(const struct round *round)
 {
     char reason[sizeof round->step + 256];
-    json_t *const report = json_array_get(round->reports, json_array_size(round->reports) - 1);
     if (round->ending == APART_INTERRUPTED)
         snprintf(reason, sizeof reason, "it was interrupted at %s", round->step);
     else
         snprintf(reason, sizeof reason, "its driver ended the process (%s) at %s", round->how, round->step);
-    json_object_put(report, "reason", json_text(reason));
+    json_object_put(round->begun, "reason", json_text(reason));
+    json_list_add(round->reports, json_incref(round->begun));
     if (round->ending == APART_INTERRUPTED)
         return;
     if (round->arguments->examination.is_quiet)
-        complain("doctor", "%s: %s", json_string_value(json_object_get(report, "device")), reason);
+        complain("doctor", "%s: %s", json_string_value(json_object_get(round->begun, "device")), reason);
     else
         tell_refusal(round->driver, reason, "");
 }
@@ -227,12 +227,13 @@ static clm_status examine_all(struct round *round, struct clm_error *error)
             run_apart("doctor", examine, hear, round, &round->ending, round->how, error);
         if (status != CLM_OK)
             return status;
-        if (round->is_begun)
+        if (round->begun)
             refuse_begun(round);
         round->from = json_array_size(round->reports);
-        if (round->ending != APART_DIED || !round->is_begun || round->from >= round->count)
+        if (round->ending != APART_DIED || !round->begun || round->from >= round->count)
             return CLM_OK;
-        round->is_begun = false;
+        json_decref(round->begun);
+        round->begun = NULL;
     }
 }
 
@@ -248,7 +249,7 @@ static size_t count_usable(const json_t *reports)
 /* A driver died where no device was tried. */
 static bool is_dead(const struct round *round)
 {
-    return round->ending == APART_DIED && !round->is_begun;
+    return round->ending == APART_DIED && !round->begun;
 }
 
 /* Why nothing can be trained on, or why it is not known; NULL where something can. */
@@ -303,6 +304,7 @@ static int doctor(struct arguments *arguments)
     const bool is_written =
         !arguments->json || write_json("doctor", arguments->json, json_incref(round.reports));
     json_decref(round.reports);
+    json_decref(round.begun);
     if (why)
         complain("doctor", "%s", why);
     else if (!arguments->examination.is_quiet && is_written)

@@ -19,6 +19,10 @@
     CALL(char *, strdup, (const char *text), (text), KIND_MEMORY, (errno = ENOMEM, NULL))                    \
     CALL(char *, strndup, (const char *text, size_t size), (text, size), KIND_MEMORY,                        \
          (errno = ENOMEM, NULL))                                                                             \
+    CALL(int, memfd_create, (const char *name, unsigned flags), (name, flags), KIND_MEMORY,                  \
+         (errno = ENOMEM, -1))                                                                               \
+    CALL(FILE *, fdopen, (int file, const char *mode), (file, mode), KIND_MEMORY, (errno = ENOMEM, NULL))    \
+    CALL(pid_t, fork, (void), (), KIND_MEMORY, (errno = ENOMEM, -1))                                         \
     CALL(int, vasprintf, (char **out, const char *format, va_list list), (out, format, list), KIND_MEMORY,   \
          (errno = ENOMEM, -1))                                                                               \
     CALL(FILE *, open_memstream, (char **bytes, size_t *size), (bytes, size), KIND_MEMORY,                   \
@@ -113,6 +117,10 @@
     CALL(int, json_object_set_new, (json_t * object, const char *key, json_t *value), (object, key, value),  \
          KIND_LIBRARY, (json_decref(value), -1))                                                             \
     CALL(char *, json_dumps, (const json_t *value, size_t flags), (value, flags), KIND_LIBRARY, NULL)        \
+    CALL(int, json_dumpf, (const json_t *value, FILE *stream, size_t flags), (value, stream, flags),         \
+         KIND_LIBRARY, -1)                                                                                   \
+    CALL(json_t *, json_loadf, (FILE * stream, size_t flags, json_error_t * error), (stream, flags, error),  \
+         KIND_LIBRARY, json_spoil(error))                                                                    \
     CALL(json_t *, json_loads, (const char *text, size_t flags, json_error_t *error), (text, flags, error),  \
          KIND_LIBRARY, json_spoil(error))                                                                    \
     CALL(json_t *, json_loadb, (const char *text, size_t size, size_t flags, json_error_t *error),           \
