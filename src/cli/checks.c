@@ -118,6 +118,14 @@ void print_kernel_folder(const char *indent)
                printable(kernel_folder()).text);
 }
 
+/* JSON's integers end at 2^63: larger ones are in words, and exact, too. */
+static json_t *json_seed(uint64_t seed)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, seed);
+    return seed <= INT64_MAX ? json_integer((json_int_t)seed) : json_string(text);
+}
+
 json_t *report_json(const struct check_report *report)
 {
     const struct clm_device *const about = report->about;

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +112,11 @@ void json_object_put(json_t *object, const char *key, json_t *value)
 bool json_is_whole(void)
 {
     return !is_json_incomplete;
+}
+
+json_t *json_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
 }
 
 json_t *json_text(const char *text)

@@ -2,7 +2,6 @@
 #ifndef CLM_CLI_COMMAND_H
 #define CLM_CLI_COMMAND_H
 
-#include "base/json.h"
 #include "clmlp.h"
 
 #include <jansson.h>
@@ -50,7 +49,8 @@ void json_list_add(json_t *list, json_t *value);
 void json_object_put(json_t *object, const char *key, json_t *value);
 bool json_is_whole(void); /* none of them was lost */
 
-/* With '?' for what is not ASCII, where the text is no UTF-8. */
+/* Of JSON: null where a number is NaN or infinite; '?' for what is not ASCII in text that is no UTF-8. */
+json_t *json_number(double value);
 json_t *json_text(const char *text);
 
 /* A name from a file or a driver, with '?' for control characters, so that it cannot steer a terminal. */

@@ -1,14 +1,15 @@
 #include "train/run_directory.h"
 
 #include "base/file.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "data/data.h"
 #include "nn/model.h"
 #include "train/curves.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,21 @@ clm_status run_directory_begin(const char *path, bool *is_new, struct clm_error 
 }
 
 /* ---- run.json ---- */
+
+/* JSON has no NaN and no infinity: null stands for both. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Its integers end at 2^63: larger ones are in words, and exact, too. */
+static json_t *whole(uint64_t value)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%" PRIu64, value);
+    return value <= INT64_MAX ? json_integer((json_int_t)value) : json_string(digits);
+}
+
 static json_t *text(const char *bytes)
 {
     char *const copy = utf8_copy(bytes);
@@ -126,11 +142,11 @@ static json_t *epoch_of(const struct clm_epoch *epoch)
 {
     const bool has = epoch->has_validation;
     return json_pack("{sI so so so so so so so}", "epoch", (json_int_t)epoch->epoch, "learning_rate",
-                     json_number(epoch->learning_rate), "train_loss", json_number(epoch->train_loss),
-                     "train_accuracy", json_number(epoch->train_accuracy), "val_loss",
-                     has ? json_number(epoch->validation_loss) : json_null(), "val_accuracy",
-                     has ? json_number(epoch->validation_accuracy) : json_null(), "seconds",
-                     json_number(epoch->seconds), "samples_per_s", json_number(epoch->samples_per_s));
+                     number(epoch->learning_rate), "train_loss", number(epoch->train_loss), "train_accuracy",
+                     number(epoch->train_accuracy), "val_loss",
+                     has ? number(epoch->validation_loss) : json_null(), "val_accuracy",
+                     has ? number(epoch->validation_accuracy) : json_null(), "seconds",
+                     number(epoch->seconds), "samples_per_s", number(epoch->samples_per_s));
 }
 
 static json_t *epochs_of(const struct run_record *record)
@@ -144,8 +160,8 @@ static json_t *epochs_of(const struct run_record *record)
 static json_t *augmentation_of(const struct clm_augmentation *changes)
 {
     return json_pack("{sb sI sI so so}", "flip", changes->flip, "shift", (json_int_t)changes->shift, "cutout",
-                     (json_int_t)changes->cutout, "mixup", json_number(changes->mixup), "noise",
-                     json_number(changes->noise));
+                     (json_int_t)changes->cutout, "mixup", number(changes->mixup), "noise",
+                     number(changes->noise));
 }
 
 /* With what it was trained, defaults too. */
@@ -153,10 +169,9 @@ static json_t *settings_of(const struct clm_train_options *options)
 {
     return json_pack("{sI sI ss so so so so sb so}", "epochs", (json_int_t)options->epochs, "batch",
                      (json_int_t)options->batch, "schedule", clm_schedule_name(options->schedule),
-                     "learning_rate", json_number(options->learning_rate), "momentum",
-                     json_number(options->momentum), "l2", json_number(options->l2), "seed",
-                     json_seed(options->seed), "shuffle", options->shuffle, "augmentation",
-                     augmentation_of(&options->augmentation));
+                     "learning_rate", number(options->learning_rate), "momentum", number(options->momentum),
+                     "l2", number(options->l2), "seed", whole(options->seed), "shuffle", options->shuffle,
+                     "augmentation", augmentation_of(&options->augmentation));
 }
 
 static json_t *report_of(const struct run_record *record)
@@ -169,7 +184,7 @@ static json_t *report_of(const struct run_record *record)
     if (report && record->result->has_test &&
         json_object_set_new(
             report, "test",
-            json_pack("{so so}", "loss", json_number(test->loss), "accuracy", json_number(test->accuracy)))) {
+            json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy)))) {
         json_decref(report);
         return NULL;
     }
