@@ -259,22 +259,44 @@ END_TEST
 
 START_TEST(test_directories)
 {
+    char name[300] = "";
+    memset(name, 'n', sizeof name - 1); /* longer than any may be */
     char *deep = path_join(directory, "a/b//c"), *file = test_file(directory, "file", "", 0),
-         *below = path_join(file, "d"), *slash = path_join(directory, "e/");
+         *below = path_join(file, "d"), *slash = path_join(directory, "e/"),
+         *above = path_join(directory, "a"), *before_long = path_join(directory, "f"),
+         *long_name = path_join(before_long, name);
     struct stat about;
-    bool is_new = false;
-    ck_assert_int_eq(directory_make(deep, &is_new, &error), CLM_OK);
-    ck_assert(is_new);
-    ck_assert_int_eq(directory_make(deep, &is_new, &error), CLM_OK);
-    ck_assert(!is_new);
-    ck_assert_int_eq(directory_make(slash, &is_new, &error), CLM_OK);
-    ck_assert(is_new); /* of its two names, with and without the slash, the second is made already */
+    size_t made = 0, again = 1;
+    ck_assert_int_eq(directory_make(deep, &made, &error), CLM_OK);
+    ck_assert_uint_eq(made, strlen(directory) + strlen("/a"));
+    ck_assert_int_eq(directory_make(deep, &again, &error), CLM_OK);
+    ck_assert_uint_eq(again, 0);
+    directory_unmake(deep, again);
+    ck_assert(!stat(deep, &about));
+    directory_unmake(deep, made);
+    ck_assert(stat(above, &about) && !stat(directory, &about));
+    ck_assert_int_eq(directory_make(deep, &made, &error), CLM_OK);
+    free(test_file(above, "full", "", 0));
+    directory_unmake(deep, made);
+    ck_assert(stat(deep, &about) && !stat(above, &about));
+    ck_assert_int_eq(directory_make(deep, &made, &error), CLM_OK);
+    ck_assert_uint_gt(made, strlen(above)); /* b */
+    ck_assert_int_eq(directory_make(slash, &made, &error), CLM_OK);
+    ck_assert_uint_eq(made, strlen(slash) - 1);
+    directory_unmake(slash, made);
+    ck_assert(stat(slash, &about));
+    ck_assert_int_eq(directory_make(slash, &made, &error), CLM_OK);
+    ck_assert_int_eq(directory_make(long_name, NULL, &error), CLM_ERROR_IO); /* and takes back what it made */
+    ck_assert(stat(before_long, &about));
     ck_assert_int_eq(directory_make(slash, NULL, &error), CLM_OK);
     ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
     ck_assert_int_eq(directory_make(file, NULL, &error), CLM_ERROR_IO);
     ck_assert_int_eq(directory_make(below, NULL, &error), CLM_ERROR_IO);
     ck_assert_int_eq(directory_make("", NULL, &error), CLM_ERROR_IO);
     free(deep);
+    free(above);
+    free(before_long);
+    free(long_name);
     free(slash);
     free(file);
     free(below);

@@ -20,7 +20,7 @@
 #define EPOCHS 3
 
 static struct clm_error error;
-static bool is_new;
+static size_t made;
 static char *directory;
 
 /* A run of three epochs, the second of which diverged, on the reference. */
@@ -410,16 +410,16 @@ START_TEST(begins)
 {
     char *const deep = path_of("a/b");
     struct stat about;
-    ck_assert_msg(run_directory_begin(directory, &is_new, &error) == CLM_OK, "%s", error.message);
-    ck_assert(!is_new);
+    ck_assert_msg(run_directory_begin(directory, &made, &error) == CLM_OK, "%s", error.message);
+    ck_assert_uint_eq(made, 0);
     ck_assert_uint_eq(files_there(), 0); /* nothing is left of the trial */
-    ck_assert_msg(run_directory_begin(deep, &is_new, &error) == CLM_OK, "%s", error.message);
-    ck_assert(is_new);
+    ck_assert_msg(run_directory_begin(deep, &made, &error) == CLM_OK, "%s", error.message);
+    ck_assert_uint_gt(made, 0);
     ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
-    ck_assert_msg(run_directory_begin(deep, &is_new, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(run_directory_begin(deep, &made, &error) == CLM_OK, "%s", error.message);
     free(deep);
     free(test_file(directory, "notes.txt", "mine", 4));
-    ck_assert_msg(run_directory_begin(directory, &is_new, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(run_directory_begin(directory, &made, &error) == CLM_OK, "%s", error.message);
 }
 END_TEST
 
@@ -430,25 +430,25 @@ START_TEST(holds_a_run_already)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *const path = test_file(directory, names[i], "", 0);
         error = (struct clm_error){0};
-        ck_assert_int_eq(run_directory_begin(directory, &is_new, &error), CLM_ERROR_ARGUMENT);
+        ck_assert_int_eq(run_directory_begin(directory, &made, &error), CLM_ERROR_ARGUMENT);
         ck_assert_ptr_nonnull(strstr(error.message, directory));
         ck_assert_ptr_nonnull(strstr(error.message, names[i]));
         ck_assert_ptr_nonnull(strstr(error.message, "--out"));
         unlink(path);
         /* a link that leads nowhere is something, too */
         ck_assert(!symlink("nowhere", path));
-        ck_assert_int_eq(run_directory_begin(directory, &is_new, &error), CLM_ERROR_ARGUMENT);
+        ck_assert_int_eq(run_directory_begin(directory, &made, &error), CLM_ERROR_ARGUMENT);
         unlink(path);
         free(path);
     }
-    ck_assert_int_eq(run_directory_begin(directory, &is_new, &error), CLM_OK);
+    ck_assert_int_eq(run_directory_begin(directory, &made, &error), CLM_OK);
 }
 END_TEST
 
 static void assert_cannot_begin(const char *path, const char *part)
 {
     error = (struct clm_error){0};
-    ck_assert_int_eq(run_directory_begin(path, &is_new, &error), CLM_ERROR_IO);
+    ck_assert_int_eq(run_directory_begin(path, &made, &error), CLM_ERROR_IO);
     ck_assert_int_eq(error.status, CLM_ERROR_IO);
     ck_assert_msg(strstr(error.message, path) != NULL, "no \"%s\" in: %s", path, error.message);
     ck_assert_msg(strstr(error.message, part) != NULL, "no \"%s\" in: %s", part, error.message);

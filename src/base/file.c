@@ -74,15 +74,16 @@ cleanup:
     return status;
 }
 
-clm_status directory_make(const char *path, bool *is_new, struct clm_error *error)
+clm_status directory_make(const char *path, size_t *made, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     struct stat about;
+    size_t first = 0;
     char *partial = strdup(path);
+    if (made)
+        *made = 0;
     if (!partial)
         return clm_fail_host_memory(error, path, strlen(path) + 1);
-    if (is_new)
-        *is_new = false;
     if (!*path) {
         status = clm_fail(error, CLM_ERROR_IO, "the name of a directory is empty; name one");
         goto cleanup;
@@ -93,8 +94,8 @@ clm_status directory_make(const char *path, bool *is_new, struct clm_error *erro
             continue;
         *at = '\0';
         const bool is_made = mkdir(partial, 0777) == 0;
-        if (is_new) /* what lies in a new one is new, too */
-            *is_new = *is_new || is_made;
+        if (is_made && !first)
+            first = (size_t)(at - partial);
         if (!is_made && errno != EEXIST)
             status = clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", partial,
                               strerror(errno));
@@ -106,9 +107,30 @@ clm_status directory_make(const char *path, bool *is_new, struct clm_error *erro
         status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
     else if (status == CLM_OK && !S_ISDIR(about.st_mode))
         status = clm_fail(error, CLM_ERROR_IO, "%s: is not a directory", path);
+    if (status != CLM_OK)
+        directory_unmake(path, first);
+    else if (made)
+        *made = first;
 cleanup:
     free(partial);
     return status;
+}
+
+void directory_unmake(const char *path, size_t made)
+{
+    char *const partial = made ? strdup(path) : NULL;
+    size_t length = partial ? strlen(partial) : 0;
+    while (made && length >= made) {
+        while (length > made && partial[length - 1] == '/')
+            length--;
+        partial[length] = '\0';
+        /* those behind one that could not be made are not there */
+        if (rmdir(partial) && (errno == ENOTEMPTY || errno == EEXIST))
+            break;
+        while (length && partial[length - 1] != '/')
+            length--;
+    }
+    free(partial);
 }
 
 static bool write_all(int file, const unsigned char *bytes, size_t size)

@@ -9,8 +9,12 @@
 CLM_MUST_CHECK clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
                                     struct clm_error *error);
 
-/* Makes the directory at `path` and those above it where they are missing; *is_new (may be NULL) tells whether it was. */
-CLM_MUST_CHECK clm_status directory_make(const char *path, bool *is_new, struct clm_error *error);
+/* Makes the directory at `path` and those above it where they are missing. *made (may be NULL) is the length of the first
+ * path that was, for directory_unmake; 0 where all were there. Where it fails, none is left. */
+CLM_MUST_CHECK clm_status directory_make(const char *path, size_t *made, struct clm_error *error);
+
+/* Removes what directory_make has made, as far as it is empty. */
+void directory_unmake(const char *path, size_t made);
 
 /* What is there and no regular file, and /dev/stdout and the like whatever they lead to: renaming over these would
  * replace the device, or take the file away from whoever has it open. */

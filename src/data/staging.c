@@ -29,12 +29,13 @@ clm_status staging_begin(const char *target, struct staging *out, struct clm_err
     clm_status status = CLM_OK;
     *out = (struct staging){.target = find_target(target)};
     char *copy = out->target ? strdup(out->target) : NULL, *path = NULL;
-    if (!copy || asprintf(&path, "%s.XXXXXX", out->target) < 0) {
+    out->above = copy ? strdup(dirname(copy)) : NULL;
+    if (!out->above || asprintf(&path, "%s.XXXXXX", out->target) < 0) {
         path = NULL;
         status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", target, strerror(errno));
         goto cleanup;
     }
-    status = directory_make(dirname(copy), NULL, error);
+    status = directory_make(out->above, &out->made, error);
     if (status == CLM_OK && !mkdtemp(path))
         status =
             clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", target, strerror(errno));
@@ -141,6 +142,7 @@ clm_status staging_commit(struct staging *staging, const char *const *names, str
                           staging->target, staging->path, strerror(errno));
     free(staging->path);
     staging->path = NULL;
+    staging->made = 0;
     return status;
 }
 
@@ -156,7 +158,10 @@ void staging_drop(struct staging *staging)
 {
     if (staging->path) /* which nobody else knows of */
         nftw(staging->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (staging->above)
+        directory_unmake(staging->above, staging->made);
     free(staging->path);
+    free(staging->above);
     free(staging->target);
     *staging = (struct staging){0};
 }

@@ -6,6 +6,8 @@
 
 struct staging {
     char *target, *path; /* the name it will have; where it is filled */
+    char *above;         /* the directory that both are in */
+    size_t made;         /* of it, as directory_make tells */
 };
 
 /* Makes the directories above it where they are missing. staging_drop must follow in any case. */

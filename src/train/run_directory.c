@@ -63,9 +63,9 @@ static clm_status check_writable(const char *path, struct clm_error *error)
                     strerror(reason));
 }
 
-clm_status run_directory_begin(const char *path, bool *is_new, struct clm_error *error)
+clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error)
 {
-    clm_status status = directory_make(path, is_new, error);
+    clm_status status = directory_make(path, made, error);
     for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
         status = refuse_existing(path, file_names[i], error);
     if (status == CLM_OK)

@@ -15,9 +15,9 @@ struct run_record {
     const struct clm_train_result *result;
 };
 
-/* Makes the directory where it is missing, which *is_new tells. Fails with CLM_ERROR_ARGUMENT where it holds any of a run's files already
+/* Makes the directory where it is missing, *made being what directory_unmake needs. Fails with CLM_ERROR_ARGUMENT where it holds any of a run's files already
  * (the four above or checkpoint.safetensors), and with CLM_ERROR_IO where nothing can be written into it. */
-CLM_MUST_CHECK clm_status run_directory_begin(const char *path, bool *is_new, struct clm_error *error);
+CLM_MUST_CHECK clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error);
 
 /* Writes all four files, each replaced as a whole; the model first, run.json last, so that a directory with a run.json
  * is complete. Where one of the others cannot be written, the model stays, and the error says so; the rest is removed. */

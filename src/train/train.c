@@ -1,5 +1,6 @@
 /* The epoch loop, written once over the backends. */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/size.h"
 #include "nn/schedule.h"
 #include "train/augment.h"
@@ -9,7 +10,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define PROGRESS_SECONDS 0.25
 
@@ -393,11 +393,11 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                          .options = options,
                          .augmentation = augmentation_of(&options->augmentation, data, options->seed)};
     struct clm_memory_plan plan;
-    bool is_new = false; /* the run directory */
+    size_t made = 0; /* of the run directory */
     clm_status status;
     *result = (struct clm_train_result){0};
     if ((status = check_options(options, data, error)) || (status = model_name_classes(model, data, error)) ||
-        (options->out && (status = run_directory_begin(options->out, &is_new, error))) ||
+        (options->out && (status = run_directory_begin(options->out, &made, error))) ||
         (status = make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = prove_last_batches(be, model, data, options->batch, error)))
         goto cleanup;
@@ -427,7 +427,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     }
 cleanup:
     training_free(&t);
-    if (status != CLM_OK && is_new)
-        rmdir(options->out); /* which fails, as it should, where the net is kept in it */
+    if (status != CLM_OK) /* unless the net is kept in it */
+        directory_unmake(options->out, made);
     return status;
 }

@@ -56,12 +56,12 @@ each() {
     printf '%s: %s\n' "$*" "$(tail -n 1 log)"
 }
 
-keeps='^new/(model.safetensors |$)' # a net is not lost to what else cannot be written
+keeps='^new/(below/)?(model.safetensors |$)' # a net is not lost to what else cannot be written
 options=$*
 case " $options " in
 *" --sites "*) options="$options --known $temporary/known" ;; # no place is tried twice
 esac
-varies='^(new/(run.json|history.csv|curves.png)|new\.png|times\.)'
+varies='^(new/(below/)?(run.json|history.csv|curves.png)|new\.png|times\.)'
 
 # ---- what there is before each run: small sets in every format, a model, a run, and outputs of an earlier time ----
 
@@ -91,6 +91,7 @@ small='--hidden 3 --epochs 2 --batch 30'
     each host train --backend reference --data cifar $small --val 0.2 --standardize feature --out new
     each host train --backend blas --data cifar $small --augment flip,shift=2,cutout=4,mixup=0.2,noise=0.1 --out new
     each host train --backend reference --data few.npy $small --batch 5 --resident no --shard 10 --out new
+    each host train --backend reference --data cifar $small --quiet --out new/below
     each host train --backend reference --data cifar $small --init old/model.safetensors --quiet
 }
 each host eval old/model.safetensors --backend reference --data cifar --json scores.json
@@ -107,6 +108,7 @@ each host data convert --data few --to idx --gzip --out old.idx --force
 each host data convert --data cifar --to csv --out old.csv --force
 each host data convert --data cifar --to npz --out old.npz --force
 each host data convert --data few.csv --to libsvm --out new.libsvm
+each host data convert --data few.csv --to idx --out new/below/it
 each host data make --rows 3 --out new.cifar
 each host data make --rows 3 --out few --force
 each host gradcheck --backend reference --samples 2
