@@ -198,9 +198,10 @@ clm_status memory_check(const struct clm_backend *be, const char *what, size_t b
     const bool is_asked = !strncmp(be->limited_by, "--", 2);
     if (bytes <= be->memory_limit)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_MEMORY, "%s needs %.1f MiB, and %s has %.1f MiB (%s); %s%s%s", what,
+    return clm_fail(error, CLM_ERROR_MEMORY, "%s needs %.1f MiB, and %s has %.1f MiB (%s); %s%s%s%s", what,
                     mebibytes(bytes), be->device, mebibytes(be->memory_limit), be->limited_by,
-                    is_asked ? "raise " : "", is_asked ? be->limited_by : "", is_asked ? ", or " : "", remedy);
+                    is_asked ? "raise " : "", is_asked ? be->limited_by : "", is_asked ? ", or " : "",
+                    remedy);
 }
 
 /* ---- metrics ---- */
