@@ -287,8 +287,9 @@ bool clm_data_write_is_of_one_part(const char *format);
 bool clm_data_write_keeps_names(const char *format); /* of the classes */
 
 /* Makes a synthetic set of ten classes in CIFAR-10's layout in a directory: five batches to train and one to test on,
- * of `rows` rows each. The same rows and seed make the same bytes. CLM_ERROR_IO where any of its files is there already,
+ * of `rows` rows each, 1 to CLM_DATA_MAKE_ROWS_MAX. The same rows and seed make the same bytes. CLM_ERROR_IO where any of its files is there already,
  * unless it `replaces` them. */
+enum { CLM_DATA_MAKE_ROWS_MAX = 1000000 };
 CLM_MUST_CHECK clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed, bool replaces,
                                         struct clm_error *error);
 

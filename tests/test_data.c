@@ -1019,7 +1019,7 @@ START_TEST(test_synthetic)
     ck_assert_uint_eq(other_size, 4 * CIFAR_RECORD);
 
     ck_assert_int_eq(synthetic_write(directory, 0, 1, &error), CLM_ERROR_ARGUMENT);
-    ck_assert_int_eq(synthetic_write(directory, SYNTHETIC_ROWS_MAX + 1, 1, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(synthetic_write(directory, CLM_DATA_MAKE_ROWS_MAX + 1, 1, &error), CLM_ERROR_ARGUMENT);
     ck_assert_int_eq(synthetic_write("/dev/null/x", 1, 1, &error), CLM_ERROR_IO);
 }
 END_TEST

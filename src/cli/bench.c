@@ -224,7 +224,7 @@ static void bench_backend(struct arguments *arguments, const struct clm_backend_
 {
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
-    if (clm_backend_open(wanted, &backend, &error) == CLM_OK) {
+    if (open_backend(wanted, &backend, &error) == CLM_OK) {
         for (size_t b = 0; b < arguments->batches.count; b++)
             bench_batch(arguments, backend, b);
     } else if (is_asked_for) {

@@ -9,10 +9,42 @@
 #include <string.h>
 #include <unistd.h>
 
+/* ---- waiting ---- */
+
+static bool is_waiting;
+
+void begin_wait(const char *what)
+{
+    is_waiting = is_terminal(STDERR_FILENO);
+    if (is_waiting)
+        fprintf(stderr, "%s …", what);
+}
+
+void end_wait(void)
+{
+    if (is_waiting)
+        fputs("\r\033[K", stderr);
+    is_waiting = false;
+}
+
+clm_status open_backend(const struct clm_backend_options *options, struct clm_backend **out,
+                        struct clm_error *error)
+{
+    begin_wait(options->kind == CLM_BACKEND_OPENCL
+                   ? "opening the device; kernels that no cache of its driver has are built"
+                   : "starting");
+    const clm_status status = clm_backend_open(options, out, error);
+    end_wait();
+    return status;
+}
+
+/* ---- sentences ---- */
+
 __attribute__((format(printf, 3, 0))) static void say(const char *command, const char *kind,
                                                       const char *format, va_list arguments)
 {
     fflush(stdout);
+    end_wait();
     fprintf(stderr, "clmlp: %s: %s", command, kind);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);

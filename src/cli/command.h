@@ -70,6 +70,15 @@ void print_version(void);
 /* Ends standard output: `code`, or EXIT_FAILED and a complaint where it could not be written. */
 int close_output(const char *command, int code);
 
+/* Something begins that may take long with nothing to show, as building kernels does: a line on stderr where that is a
+ * terminal, until the wait is over or a sentence comes. */
+void begin_wait(const char *what);
+void end_wait(void);
+
+/* clm_backend_open, which may have kernels to build. */
+CLM_MUST_CHECK clm_status open_backend(const struct clm_backend_options *options, struct clm_backend **out,
+                                       struct clm_error *error);
+
 /* Whether a stream may be given escape sequences: a terminal, and for colours no NO_COLOR. */
 bool is_terminal(int descriptor);
 bool is_coloured(int descriptor);

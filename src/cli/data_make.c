@@ -28,6 +28,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_ROWS:
         arguments->rows = read_count(state, "--rows", text, 1);
+        if (arguments->rows > CLM_DATA_MAKE_ROWS_MAX)
+            wrong_usage(state, "--rows %s: it has to be 1 to %d", text, CLM_DATA_MAKE_ROWS_MAX);
         return 0;
     case KEY_SEED:
         arguments->seed = read_seed(state, "--seed", text);

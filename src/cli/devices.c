@@ -125,7 +125,10 @@ int command_devices(int argc, char **argv)
     struct clm_error error = {0};
     size_t count;
     parse_arguments(&argp, argc, argv, &arguments);
-    if (clm_devices_list(arguments.selector, &devices, &count, &error) != CLM_OK)
+    begin_wait("trying the devices; kernels that no cache of their drivers has are built");
+    const clm_status status = clm_devices_list(arguments.selector, &devices, &count, &error);
+    end_wait();
+    if (status != CLM_OK)
         return fail_command("devices", &error);
     const int code = report(&arguments, devices, count);
     clm_devices_free(devices);

@@ -88,7 +88,7 @@ static int check(struct arguments *arguments, const struct clm_data *data)
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
     bool passed = false;
-    if (clm_backend_open(&arguments->device.options, &backend, &error) != CLM_OK)
+    if (open_backend(&arguments->device.options, &backend, &error) != CLM_OK)
         return fail_command("gradcheck", &error);
     printf("Gradients of the reference against central differences, and of %s on %s against the reference.\n"
            "Each with the element whose difference is worst.\n\n"

@@ -120,7 +120,7 @@ clm_status predict(const struct prediction_arguments *arguments, struct predicti
         (status = open_data(arguments, out->model, &out->data, error)) ||
         (status = clm_check_fit(out->model, out->data, error)) ||
         (status = check_part(arguments, out->data, error)) ||
-        (status = clm_backend_open(&arguments->device.options, &backend, error)))
+        (status = open_backend(&arguments->device.options, &backend, error)))
         goto cleanup;
     out->rows = clm_data_rows(out->data, arguments->part);
     out->classes = clm_data_classes(out->data);

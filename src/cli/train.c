@@ -375,7 +375,7 @@ static clm_status train(struct arguments *arguments, struct clm_error *error)
                                                     .is_bytes = clm_data_is_bytes(data)};
     if ((status = clm_model_create(&model_options, &model, error)) ||
         (status = clm_model_standardise(model, data, arguments->standardise, &fitted, error)) ||
-        (status = clm_backend_open(&arguments->device.options, &backend, error)))
+        (status = open_backend(&arguments->device.options, &backend, error)))
         goto cleanup;
     if (!arguments->is_quiet) {
         print_header(&arguments->data, data, model, backend);

@@ -112,7 +112,7 @@ static int tune(struct arguments *arguments)
 {
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
-    clm_status status = clm_backend_open(&arguments->device.options, &backend, &error);
+    clm_status status = open_backend(&arguments->device.options, &backend, &error);
     if (status != CLM_OK)
         return fail_command("tune", &error);
     if (is_table(arguments))

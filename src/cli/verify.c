@@ -211,7 +211,7 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
     for (size_t i = 0, verified = 0; i < count && status == CLM_OK && !is_done(arguments); i++) {
         struct clm_backend *backend = NULL;
         wanted.gemm = names[i];
-        status = clm_backend_open(&wanted, &backend, error);
+        status = open_backend(&wanted, &backend, error);
         if (status == CLM_OK) {
             const bool is_again = is_full && verified++ && !arguments->verify.only;
             arguments->verify.part = is_again ? CLM_VERIFY_PRODUCTS : CLM_VERIFY_ALL;
@@ -292,7 +292,7 @@ static int verify(struct arguments *arguments)
     clm_status status;
     first.gemm = "auto";
     first.on_note = NULL;
-    status = clm_backend_open(&first, &backend, &arguments->error);
+    status = open_backend(&first, &backend, &arguments->error);
     if (status == CLM_OK && clm_backend_kind(backend) == CLM_BACKEND_OPENCL)
         status = verify_opencl(arguments, backend, &arguments->error);
     else if (status == CLM_OK)

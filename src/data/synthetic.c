@@ -99,7 +99,8 @@ static clm_status write_batch(const char *directory, const char *name, uint32_t 
 {
     for (size_t i = 0; i < rows; i++) {
         /* each row has random numbers of its own, so that the first rows are the same in a smaller set */
-        struct philox random = philox_start(seed, RANDOM_SYNTHETIC, batch * SYNTHETIC_ROWS_MAX + (uint32_t)i);
+        struct philox random =
+            philox_start(seed, RANDOM_SYNTHETIC, batch * CLM_DATA_MAKE_ROWS_MAX + (uint32_t)i);
         draw_row(patterns, &random, records + i * CIFAR_RECORD);
     }
     char *path = path_join(directory, name);
@@ -151,9 +152,9 @@ clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, st
 {
     const char *const *const names = cifar_writer.files;
     struct staging staging = {0};
-    if (!rows || rows > SYNTHETIC_ROWS_MAX)
+    if (!rows || rows > CLM_DATA_MAKE_ROWS_MAX)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "a batch of %zu rows cannot be made, only 1 to %d", rows,
-                        SYNTHETIC_ROWS_MAX);
+                        CLM_DATA_MAKE_ROWS_MAX);
     if (!staging_is_free(directory) && !staging_holds_only(directory, names)) {
         /* beside what is not ours, file by file */
         const clm_status status = directory_make(directory, NULL, error);

@@ -5,10 +5,8 @@
 
 #include "base/error.h"
 
-#define SYNTHETIC_ROWS_MAX 1000000
-
 /* Makes `directory` where it is missing, and replaces data_batch_1.bin … data_batch_5.bin and test_batch.bin,
- * of `rows` rows each (1 to SYNTHETIC_ROWS_MAX), and batches.meta.txt in it. The bytes depend on seed and
+ * of `rows` rows each (1 to CLM_DATA_MAKE_ROWS_MAX), and batches.meta.txt in it. The bytes depend on seed and
  * rows alone, and the first rows of a batch on seed alone. */
 CLM_MUST_CHECK clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed,
                                           struct clm_error *error);

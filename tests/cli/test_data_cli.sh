@@ -81,7 +81,7 @@ check 'make: the same bytes' cmp -s made/data_batch_3.bin again/data_batch_3.bin
 succeeds make --out other --rows 40
 check 'make: another seed' [ "$(cmp -s made/data_batch_3.bin other/data_batch_3.bin && echo same)" != same ]
 fails '/dev/null/x' make --out /dev/null/x
-fails '1 to 1000000' make --out x --rows 1000001
+refuses '1 to 1000000' make --out x --rows 1000001
 
 for format in idx cifar10 npy npz images; do
     succeeds convert --data made --to $format --out "as-$format"
