@@ -4,7 +4,9 @@
 #   test_kills.sh PROGRAM ROOT [KILLS [SEED]]
 #
 # Each round starts the program over and over, so that it writes most of the time, and kills it and what it started
-# (SIGKILL) after up to half a second; then every file there is read. The long form, with a seed of its own:
+# (SIGKILL) after up to half a second; then every file there is read. That there was something to kill is looked at, too:
+# each writer finishes a file, none of its commands fails by itself, and a kill comes while a file is written. KILLS is 6 or
+# more, so that each writer has its turn. The long form, with a seed of its own:
 #
 #   tests/cli/test_kills.sh build/src/cli/clmlp . 250 "$(date +%s)"
 set -eu
@@ -21,37 +23,47 @@ fi
 
 # ---- what writes: each until it is killed ----
 
+# write ARGUMENT...: where it fails by itself, that is told and no round begins anew. 137 is the kill's.
+write() {
+    code=0
+    "$program" "$@" 2>writer.err || code=$?
+    [ $code -ne 0 ] || return 0
+    [ $code -eq 137 ] || printf '%s: exit %d of clmlp %s: %s\n' "$CLMLP_KILLS_WRITER" $code "$*" "$(cat writer.err)" >>by-itself
+    exit 1
+}
+
 write_runs() {
     n=0
     while :; do
         n=$((n + 1))
-        "$program" train --backend reference --data cifar --hidden 3 --epochs 1 --batch 30 --quiet --out files/run$n
+        write train --backend reference --data cifar --hidden 3 --epochs 1 --batch 30 --quiet --out files/run$n
     done
 }
 
 write_scores() {
     while :; do
-        "$program" eval old/model.safetensors --backend reference --data cifar --json files/scores.json
+        write eval old/model.safetensors --backend reference --data cifar --json files/scores.json
     done
 }
 
 write_data() {
     while :; do
         for format in csv npz libsvm; do
-            "$program" data convert --data cifar --to $format --out "files/new.$format" --force
+            write data convert --data cifar --to $format --out "files/new.$format" --force
         done
         for format in npy idx cifar10; do
-            "$program" data convert --data cifar --to $format --out "files/new.$format" --force
+            write data convert --data cifar --to $format --out "files/new.$format" --force
         done
-        "$program" data make --rows 12 --out files/made
+        write data make --rows 12 --out files/made
     done
 }
 
+# A width is new each time, in each round: choices that are there are not written again.
 write_choices() {
-    n=0
+    n=$((CLMLP_KILLS_ROUND * 2))
     while :; do
         n=$((n + 1))
-        "$program" train --data cifar --hidden $((n % 7 + 2)) --epochs 1 --batch 30 --quiet
+        write train --data cifar --hidden $n --epochs 1 --batch 30 --quiet
     done
 }
 
@@ -60,6 +72,9 @@ if [ "${CLMLP_KILLS_WRITER:-}" ]; then
 fi
 
 # ---- what there has to be afterwards ----
+
+# how mkdtemp and mkstemp end a name
+six='[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]'
 
 # one_loads WHAT ARGUMENT...
 one_loads() {
@@ -74,7 +89,10 @@ all_load() {
         [ ! -e "$model" ] || one_loads "$model" eval "$model" --backend reference --data cifar
     done
     for data in files/new.* files/made; do
-        case $data in *.[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]) continue ;; esac
+        case $data in
+        files/new.libsvm) ;;
+        *.$six) continue ;;
+        esac
         [ ! -e "$data" ] || one_loads "$data" data info --data "$data"
     done
     find files cache/clmlp \( -name '*.json' -o -name history.csv \) >list 2>err || true
@@ -92,9 +110,23 @@ for name in open("list").read().split():
 }
 
 # What the kill cut short lies beside, under a name that nothing looks for.
-count_temporaries() {
-    find files cache/clmlp -name '.clmlp-??????' -o -name '*.[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]' \
-        ! -name new.libsvm 2>err | grep -c . || true
+has_temporary() {
+    find files cache/clmlp -name '.clmlp-??????' -o -name "*.$six" ! -name new.libsvm 2>err | grep -q .
+}
+
+# A file of this round's under a name of its own.
+has_finished() {
+    find files cache/clmlp -type f -newer round ! -name '.clmlp-??????' ! -path '*/.clmlp-??????/*' ! -path "*.$six/*" \
+        \( ! -name "*.$six" -o -name new.libsvm \) 2>err | grep -q .
+}
+
+# until_finished: or failed by itself, or too long. So a writer finishes in its first round however slow it is.
+until_finished() {
+    tries=600
+    until has_finished || [ -e by-itself ] || [ $tries -eq 0 ]; do
+        sleep 0.1
+        tries=$((tries - 1))
+    done
 }
 
 # ---- rounds ----
@@ -104,11 +136,14 @@ mkdir files
 "$program" data make --rows 12 --out cifar >out
 "$program" train --backend reference --data cifar --hidden 3 --epochs 1 --batch 30 --out old >out
 "$program" train --data cifar --hidden 3 --epochs 1 --batch 30 --quiet >out 2>err || true # compiles the kernels
-awk -v seed="$seed" -v kills="$kills" 'BEGIN { srand(seed); while (kills--) printf "%.3f\n", 0.02 + rand() / 2 }' >moments
+# three times as many as are asked for: more kills follow for as long as none came while a file was written
+awk -v seed="$seed" -v moments=$((3 * kills)) 'BEGIN { srand(seed); while (moments--) printf "%.3f\n", 0.02 + rand() / 2 }' >moments
 
 kill=0
 in_a_write=0
-while read -r moment; do
+finished=
+while [ $kill -lt "$kills" ] || [ $in_a_write -eq 0 ]; do
+    read -r moment || break
     kill=$((kill + 1))
     case $((kill % 6)) in
     0) writer=write_choices ;;
@@ -117,13 +152,19 @@ while read -r moment; do
     *) writer=write_runs ;;
     esac
     [ $writer != write_choices ] || moment=$(awk -v moment="$moment" 'BEGIN { print 3 * moment }')
-    CLMLP_KILLS_WRITER=$writer setsid sh "$here/tests/cli/test_kills.sh" "$program" "$here" \
+    touch round
+    CLMLP_KILLS_WRITER=$writer CLMLP_KILLS_ROUND=$kill setsid sh "$here/tests/cli/test_kills.sh" "$program" "$here" \
         >/dev/null 2>&1 </dev/null &
     leader=$!
+    case $finished in
+    *$writer*) ;;
+    *) until_finished ;;
+    esac
     sleep "$moment"
     kill -KILL "-$leader" 2>err || true
     wait "$leader" 2>err || true
-    [ "$(count_temporaries)" -eq 0 ] || in_a_write=$((in_a_write + 1))
+    ! has_temporary || in_a_write=$((in_a_write + 1))
+    ! has_finished || finished="$finished $writer"
     all_load
     if [ $writer = write_choices ]; then
         run train --data cifar --hidden 3 --epochs 1 --batch 30 --quiet
@@ -135,4 +176,23 @@ while read -r moment; do
     find cache/clmlp -name '*.json.??????' -delete 2>err || true
 done <moments
 printf '%d kills, %d of them while a file was written\n' "$kill" "$in_a_write"
+
+# ---- that there was something to kill ----
+
+for writer in write_runs write_scores write_data write_choices; do
+    case $finished in
+    *$writer*) passed ;;
+    *) failed "$writer finished no file" ;;
+    esac
+done
+if [ -e by-itself ]; then
+    failed "$(cat by-itself)"
+else
+    passed
+fi
+if [ $in_a_write -eq 0 ]; then
+    failed 'no kill came while a file was written'
+else
+    passed
+fi
 finish
