@@ -680,10 +680,16 @@ int main(void)
         a_step_without_a_gradient_is_decay,
     };
     Suite *const suite = suite_create("properties");
-    TCase *const properties = tcase_create("properties");
-    tcase_set_timeout(properties, 120);
-    for (size_t i = 0; i < COUNT_OF(tests); i++)
-        tcase_add_loop_test(properties, tests[i], 0, FIXTURE_COUNT);
-    suite_add_tcase(suite, properties);
+    /* the device's own products by themselves, for .ci/methods */
+    TCase *const own = tcase_create("own products"), *const others = tcase_create("other products");
+    tcase_set_timeout(own, 120);
+    tcase_set_timeout(others, 120);
+    for (size_t i = 0; i < COUNT_OF(tests); i++) {
+        tcase_add_loop_test(others, tests[i], 0, FIXTURE_OPENCL);
+        tcase_add_loop_test(own, tests[i], FIXTURE_OPENCL, FIXTURE_OPENCL + 1);
+        tcase_add_loop_test(others, tests[i], FIXTURE_OPENCL + 1, FIXTURE_COUNT);
+    }
+    suite_add_tcase(suite, own);
+    suite_add_tcase(suite, others);
     return test_run(suite);
 }
