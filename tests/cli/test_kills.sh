@@ -54,7 +54,7 @@ write_data() {
         for format in npy idx cifar10; do
             write data convert --data cifar --to $format --out "files/new.$format" --force
         done
-        write data make --rows 12 --out files/made
+        write data make --rows 12 --out files/made --force
     done
 }
 
