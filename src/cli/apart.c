@@ -31,12 +31,12 @@ static _Noreturn void work_apart(const char *command, void (*work)(void *user, F
 {
     become_apart();
     work(user, channel);
-    const bool is_whole = !is_unsent && json_is_whole();
+    /* only what comes here has ended by itself */
+    const bool is_ended = fputs("{\"end\": true}", channel) != EOF && !fflush(channel);
+    const bool is_whole = is_ended && !is_unsent && json_is_whole();
     if (!is_whole)
         complain(command, "no memory for its report, which lacks a part");
-    /* only what comes here has ended by itself */
-    apart_send(channel, json_pack("{sb}", "end", 1));
-    exit(close_output(command, is_whole && !is_unsent ? EXIT_DONE : EXIT_FAILED));
+    exit(close_output(command, is_whole ? EXIT_DONE : EXIT_FAILED));
 }
 
 /* ---- the one that waits ---- */
