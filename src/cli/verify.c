@@ -16,7 +16,7 @@ struct arguments {
     struct clm_verify_options verify;
     const char *json;
     bool is_quiet, is_progress_shown;
-    bool has_products;               /* the last check had */
+    bool is_shared;                  /* the last check was of what all providers share */
     struct check_source source;      /* the provider being checked */
     struct check_list all, provider; /* provider.checks is all.checks */
     struct clm_error error;          /* what ended it before its end */
@@ -104,7 +104,7 @@ static void hear(void *user, const struct clm_check *check)
 {
     struct arguments *const arguments = user;
     const char *const red = colour(RED), *const plain = colour(PLAIN);
-    arguments->has_products = check->has_products;
+    arguments->is_shared = !check->has_products;
     check_list_add(&arguments->provider, &arguments->source, check);
     show_progress(arguments, check);
     if (!is_table(arguments))
@@ -189,8 +189,7 @@ static bool is_stopped(const struct arguments *arguments)
 /* An operation without products is the same with the providers to come. */
 static bool is_done(const struct arguments *arguments)
 {
-    return is_stopped(arguments) ||
-           (arguments->verify.only && arguments->all.count && !arguments->has_products);
+    return is_stopped(arguments) || (arguments->verify.only && arguments->is_shared);
 }
 
 /* Opened for each provider that is to be checked, `first` being the device without one. What has no products is the same with

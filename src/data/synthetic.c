@@ -6,6 +6,7 @@
 #include "data/staging.h"
 #include "data/writer.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,9 +178,12 @@ static clm_status refuse_existing(const char *directory, struct clm_error *error
         char *const path = path_join(directory, *name);
         if (!path)
             return clm_fail_host_memory(error, directory, strlen(directory));
-        const bool is_there = !lstat(path, &about);
+        const int reason = lstat(path, &about) ? errno : 0;
         free(path);
-        if (is_there)
+        if (reason && reason != ENOENT && reason != ENOTDIR)
+            return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", directory,
+                            *name, strerror(reason));
+        if (!reason)
             return clm_fail(error, CLM_ERROR_IO,
                             "%s: holds %s already; name another directory, or give --force", directory,
                             *name);

@@ -10,6 +10,9 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 cd "$temporary" || exit
 unset CLMLP_DATA CLMLP_KERNEL_DIR NO_COLOR ARGP_HELP_FMT
+# what PoCL has compiled stays where it is for all programs: half a minute for each test otherwise
+export POCL_CACHE_DIR="${POCL_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-$temporary}/.cache}/pocl/kcache}"
+mkdir -p "$POCL_CACHE_DIR"
 export XDG_CACHE_HOME="$temporary/cache"
 
 # require_device WHAT: there is one, or the test is skipped; a failure under CLMLP_REQUIRE_ALL=1.

@@ -446,14 +446,14 @@ case $backends in
     check 'doctor: a remedy a device' [ "$(grep -c '^device ' out)" -eq "$(grep -c '^  remedy: ' out)" ]
     check 'doctor: the count' has_line out '^[1-9][0-9]* of [0-9]* devices? can be trained on$'
     # PoCL without a folder to write to has no device
-    home=$HOME cache=$XDG_CACHE_HOME
-    unset XDG_CACHE_HOME
+    home=$HOME cache=$XDG_CACHE_HOME kernels=$POCL_CACHE_DIR
+    unset XDG_CACHE_HOME POCL_CACHE_DIR
     export HOME=/proc
     run doctor
     if grep -q 'Portable Computing Language.*: no device' out; then
         check 'doctor: a folder for PoCL' has_line out 'remedy: .*POCL_CACHE_DIR'
     fi
-    export HOME="$home" XDG_CACHE_HOME="$cache"
+    export HOME="$home" XDG_CACHE_HOME="$cache" POCL_CACHE_DIR="$kernels"
     if grep -q '^  --   clblast-tuned  not tried: ' out; then
         check 'doctor: what was not tried is no part of the verdict' has_line out 'that was tried; not tried: clblast-tuned$'
         check 'doctor: what was not tried in JSON' has_line doctor.json '"not_tried": "clblast-tuned"'
@@ -474,13 +474,13 @@ case $backends in
     status=0
     CLMLP_DEVICE=no-such-device "$program" devices >out 2>err || status=$?
     check 'devices: CLMLP_DEVICE is named' has_line err 'devices: CLMLP_DEVICE=no-such-device takes none'
-    unset XDG_CACHE_HOME
+    unset XDG_CACHE_HOME POCL_CACHE_DIR
     export HOME=/proc
     run devices
     if [ "$(grep -c ^ err)" -eq 1 ] && grep -q 'have no device' err; then
         check 'devices: who tells what is missing' has_line err 'clmlp doctor'
     fi
-    export HOME="$home" XDG_CACHE_HOME="$cache"
+    export HOME="$home" XDG_CACHE_HOME="$cache" POCL_CACHE_DIR="$kernels"
     succeeds bench --layers 16,8,4 --batch 10 --seconds 0.01 --backend opencl
     check 'bench: a row' has_line out '^opencl '
     check 'bench: the choice is named' has_line out '^opencl  *auto: '
