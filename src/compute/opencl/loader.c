@@ -19,7 +19,6 @@
 
 #define NODES         "/dev/dri"
 #define PLATFORMS_MAX 64
-#define ICD_MOST      ((size_t)4096) /* bytes of an .icd file: it holds one name */
 #define NO_DRIVER                                                                                            \
     "install your GPU's OpenCL driver, or PoCL to compute on the CPU: sudo apt install pocl-opencl-icd"
 
@@ -100,22 +99,37 @@ static void examine_library(const struct listener *listener, const char *from, c
         tell(listener, CLM_FINDING_BAD,
              "install the driver again, or the package with the library that is missing; or take the .icd "
              "file away",
-             "%s%s does not load: %s", from, name, why ? why : "no reason was given");
+             "%s%.255s does not load: %s", from, name, why ? why : "no reason was given");
         return;
     }
     const cl_int code = platforms_of(library, &count);
     if (code == CL_SUCCESS && count)
-        tell(listener, CLM_FINDING_GOOD, NULL, "%s%s loads and offers %u platform%s", from, name, count,
+        tell(listener, CLM_FINDING_GOOD, NULL, "%s%.255s loads and offers %u platform%s", from, name, count,
              count == 1 ? "" : "s");
     else if (code == CL_INVALID_OPERATION)
         tell(listener, CLM_FINDING_BAD,
              "install the driver again: this is none that an OpenCL loader can use",
-             "%s%s loads, but has no clIcdGetPlatformIDsKHR", from, name);
+             "%s%.255s loads, but has no clIcdGetPlatformIDsKHR", from, name);
     else
         tell(listener, CLM_FINDING_BAD,
              "the driver finds no hardware of its kind; look below for permissions, and into dmesg for the "
              "kernel's driver",
-             "%s%s loads, but offers no platform (%s)", from, name, name_of(code));
+             "%s%.255s loads, but offers no platform (%s)", from, name, name_of(code));
+}
+
+enum icd_content loader_parse_icd(const void *bytes, size_t size, char name[LOADER_ICD_MOST + 1])
+{
+    const char *const text = bytes;
+    size_t length = 0;
+    while (length < size && text[length] && text[length] != '\r' && text[length] != '\n')
+        length++;
+    memcpy(name, text, length);
+    name[length] = '\0';
+    if (memchr(text, '\0', size))
+        return ICD_NUL_BYTE;
+    if (!length)
+        return ICD_EMPTY_LINE;
+    return length < size && text[length] == '\r' ? ICD_CARRIAGE_RETURN : ICD_LIBRARY;
 }
 
 static void examine_icd(const struct listener *listener, const char *path)
@@ -123,32 +137,35 @@ static void examine_icd(const struct listener *listener, const char *path)
     unsigned char *bytes = NULL;
     size_t size = 0;
     struct clm_error error = {0};
-    char from[300], name[256], shown[256];
-    if (file_read(path, ICD_MOST, &bytes, &size, &error) != CLM_OK) {
+    char from[300], name[LOADER_ICD_MOST + 1], shown[256];
+    if (file_read(path, LOADER_ICD_MOST, &bytes, &size, &error) != CLM_OK) {
         tell(listener, CLM_FINDING_BAD, "make the file readable for everybody: chmod a+r", "%.400s",
              error.message);
         return;
     }
-    const size_t length = strcspn((char *)bytes, "\r\n");
-    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1),
-             (char *)bytes);
+    const enum icd_content content = loader_parse_icd(bytes, size, name);
+    free(bytes);
     snprintf(from, sizeof from, "%.280s: ", text_show(shown, sizeof shown, path, strlen(path)));
-    if (strlen((char *)bytes) < size)
+    switch (content) {
+    case ICD_NUL_BYTE:
         tell(listener, CLM_FINDING_BAD,
              "install the driver again, or take the file away: OpenCL's loader may crash on it",
              "%sa NUL byte is no part of a library's name", from);
-    else if (!*name)
+        break;
+    case ICD_EMPTY_LINE:
         tell(listener, CLM_FINDING_BAD,
              "its first line has to be the driver's library; install the driver again",
              "%sits first line is empty", from);
-    else if (bytes[length] == '\r')
+        break;
+    case ICD_CARRIAGE_RETURN:
         tell(
             listener, CLM_FINDING_BAD, "take the \\r away: sudo sed -i 's/\\r$//' FILE",
             "%sits line ends as Windows ends lines, and OpenCL's loader takes the \\r for a part of the name",
             from);
-    else
+        break;
+    case ICD_LIBRARY:
         examine_library(listener, from, name);
-    free(bytes);
+    }
 }
 
 static int is_icd(const struct dirent *entry)
