@@ -192,12 +192,17 @@ static const char *const operation_names[] = {"gather",
                                               "update"};
 #define OPERATIONS (sizeof operation_names / sizeof *operation_names)
 
+/* Up to the first failure. */
 static struct verdict verify_only(struct clm_backend *backend, const char *operation,
                                   enum clm_verify_extent extent)
 {
-    struct verdict verdict = {0};
-    const struct clm_verify_options options = {
-        .extent = extent, .seed = 1, .only = operation, .on_check = verdict_hear, .user = &verdict};
+    struct verdict verdict = {.needs_one = true};
+    const struct clm_verify_options options = {.extent = extent,
+                                               .seed = 1,
+                                               .only = operation,
+                                               .on_check = verdict_hear,
+                                               .user = &verdict,
+                                               .stop = &verdict.stop};
     if (clm_verify(backend, &options, &verdict.passed, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
     return verdict;

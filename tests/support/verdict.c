@@ -19,6 +19,7 @@ void verdict_hear(void *user, const struct clm_check *check)
         verdict->worst_passed = fmax(verdict->worst_passed, check->error_over_bound);
     else if (verdict->failures < FAILURES_MAX)
         snprintf(verdict->failed[verdict->failures++], 64, "%s", check->operation);
+    verdict->stop = verdict->needs_one && verdict->failures;
 }
 
 static bool add_checks(struct clm_backend *backend, enum clm_verify_extent extent, const char *only,

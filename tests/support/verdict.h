@@ -14,6 +14,8 @@ struct verdict {
     char failed[FAILURES_MAX][64]; /* operations, each time one failed */
     double worst_passed;
     bool passed;
+    bool needs_one;             /* failure, and no check behind it */
+    volatile sig_atomic_t stop; /* there is one */
 };
 
 /* Hears of a check, for a struct verdict. */
