@@ -757,14 +757,19 @@ END_TEST
 int main(void)
 {
     Suite *const suite = suite_create("damage");
-    TCase *const damaging = tcase_create("damage"), *const logits = tcase_create("logits");
+    TCase *const damaging = tcase_create("damage"), *const rare = tcase_create("rare"),
+                 *const mistakes = tcase_create("mistakes"), *const logits = tcase_create("logits");
     tcase_set_timeout(damaging, 600);
+    tcase_set_timeout(rare, 600);
+    tcase_set_timeout(mistakes, 600);
     tcase_set_timeout(logits, 300);
     tcase_add_loop_test(damaging, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
-    tcase_add_loop_test(damaging, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
-    tcase_add_test(damaging, mistakes_are_noticed_and_named);
+    tcase_add_loop_test(rare, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
+    tcase_add_test(mistakes, mistakes_are_noticed_and_named);
     tcase_add_test(logits, mistakes_among_large_logits_are_noticed);
     suite_add_tcase(suite, damaging);
+    suite_add_tcase(suite, rare);
+    suite_add_tcase(suite, mistakes);
     suite_add_tcase(suite, logits);
     return test_run(suite);
 }
