@@ -17,7 +17,7 @@ DYING=abort fails 'OpenCL cannot be used here: .*dying.icd.* ended the process .
 check 'the driver is named' has_line out '^  BAD  .*vendors/dying.icd: .*its driver ended the process .signal 6,'
 check 'a remedy' has_line out 'remedy: .*take its .icd file away'
 check 'no device in JSON' [ "$(cat doctor.json)" = '[]' ]
-DYING=exit fails 'OpenCL cannot be used here: .*dying.icd.* ended the process .exit code 3' doctor
+DYING='exit' fails 'OpenCL cannot be used here: .*dying.icd.* ended the process .exit code 3' doctor
 DYING=abort fails 'ended the process' doctor --json -
 check 'JSON alone' [ "$(cat out)" = '[]' ]
 
