@@ -263,8 +263,8 @@ START_TEST(test_directories)
     memset(name, 'n', sizeof name - 1); /* longer than any may be */
     char *deep = path_join(directory, "a/b//c"), *file = test_file(directory, "file", "", 0),
          *below = path_join(file, "d"), *slash = path_join(directory, "e/"),
-         *above = path_join(directory, "a"), *before_long = path_join(directory, "f"),
-         *long_name = path_join(before_long, name);
+         *above = path_join(directory, "a"), *around = path_join(directory, "new/../a"),
+         *before_long = path_join(directory, "f"), *long_name = path_join(before_long, name);
     struct stat about;
     size_t made = 0, again = 1;
     ck_assert_int_eq(directory_make(deep, &made, &error), CLM_OK);
@@ -280,7 +280,11 @@ START_TEST(test_directories)
     directory_unmake(deep, made);
     ck_assert(stat(deep, &about) && !stat(above, &about));
     ck_assert_int_eq(directory_make(deep, &made, &error), CLM_OK);
-    ck_assert_uint_gt(made, strlen(above)); /* b */
+    ck_assert_uint_gt(made, strlen(above));                          /* b */
+    ck_assert_int_eq(directory_make(around, &made, &error), CLM_OK); /* by a new one to one that is there */
+    ck_assert_uint_eq(made, 0);
+    directory_unmake(around, made);
+    ck_assert(!stat(above, &about));
     ck_assert_int_eq(directory_make(slash, &made, &error), CLM_OK);
     ck_assert_uint_eq(made, strlen(slash) - 1);
     directory_unmake(slash, made);
@@ -295,6 +299,7 @@ START_TEST(test_directories)
     ck_assert_int_eq(directory_make("", NULL, &error), CLM_ERROR_IO);
     free(deep);
     free(above);
+    free(around);
     free(before_long);
     free(long_name);
     free(slash);

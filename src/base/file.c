@@ -94,11 +94,16 @@ clm_status directory_make(const char *path, size_t *made, struct clm_error *erro
             continue;
         *at = '\0';
         const bool is_made = mkdir(partial, 0777) == 0;
+        const int reason = is_made ? 0 : errno;
+        const bool is_dot = at[-1] == '.' && (at - 1 == partial || at[-2] == '/');
+        const bool is_named = at[-1] != '/' && !is_dot;
         if (is_made && !first)
             first = (size_t)(at - partial);
-        if (!is_made && errno != EEXIST)
+        else if (reason == EEXIST && is_named) /* what is there is not ours, as behind a name and ".." */
+            first = 0;
+        if (!is_made && reason != EEXIST)
             status = clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", partial,
-                              strerror(errno));
+                              strerror(reason));
         *at = end;
         if (!end)
             break;

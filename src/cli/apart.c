@@ -9,11 +9,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { EXIT_INCOMPLETE = 121 }; /* that no driver ends a process with */
+
 static bool is_unsent; /* in the process of the work */
 
 void apart_send(FILE *channel, json_t *object)
 {
-    is_unsent = is_unsent || !object || json_dumpf(object, channel, JSON_COMPACT) || fflush(channel);
+    /* as a whole or not at all, and nothing that lacks a part */
+    char *const text = object && json_is_whole() ? json_dumps(object, JSON_COMPACT) : NULL;
+    is_unsent = is_unsent || !text || fputs(text, channel) == EOF || fflush(channel);
+    free(text);
     json_decref(object);
 }
 
@@ -35,8 +40,9 @@ static _Noreturn void work_apart(const char *command, void (*work)(void *user, F
     const bool is_ended = fputs("{\"end\": true}", channel) != EOF && !fflush(channel);
     const bool is_whole = is_ended && !is_unsent && json_is_whole();
     if (!is_whole)
-        complain(command, "no memory for its report, which lacks a part");
-    exit(close_output(command, is_whole ? EXIT_DONE : EXIT_FAILED));
+        complain(command, "no memory for its report, or no space: it lacks a part");
+    exit(close_output(command, is_whole ? EXIT_DONE : EXIT_INCOMPLETE) == EXIT_DONE ? EXIT_DONE
+                                                                                    : EXIT_INCOMPLETE);
 }
 
 /* ---- the one that waits ---- */
@@ -92,8 +98,10 @@ static enum apart_ending ending_of(int state, bool has_end, char how[APART_HOW])
     how[0] = '\0';
     if (is_interrupted || (WIFSIGNALED(state) && (WTERMSIG(state) == SIGINT || WTERMSIG(state) == SIGTERM)))
         return APART_INTERRUPTED;
-    if (WIFEXITED(state) && has_end)
-        return WEXITSTATUS(state) == EXIT_DONE ? APART_DONE : APART_INCOMPLETE;
+    if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_INCOMPLETE)
+        return APART_INCOMPLETE;
+    if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_DONE && has_end)
+        return APART_DONE;
     if (WIFSIGNALED(state))
         snprintf(how, APART_HOW, "signal %d, %s", WTERMSIG(state), strsignal(WTERMSIG(state)));
     else
@@ -121,7 +129,8 @@ clm_status run_apart(const char *command, void (*work)(void *user, FILE *channel
         close(file);
         return fail_apart(error, "fdopen");
     }
-    fflush(stdout); /* or both have it */
+    fflush(stdout);           /* or both have it */
+    signal(SIGCHLD, SIG_DFL); /* or, where whoever started us ignores it, nobody tells how it ended */
     const pid_t process = fork();
     if (!process)
         work_apart(command, work, user, channel);

@@ -77,10 +77,12 @@ int fail_command(const char *command, const struct clm_error *error)
 static volatile sig_atomic_t is_interrupted;
 static const char *volatile interrupt_note;
 
-static void interrupt(int signal)
+static void interrupt(int number)
 {
-    (void)signal;
+    (void)number;
     is_interrupted = 1;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     /* behind what is on a terminal's last line */
     if (write(STDERR_FILENO, "\n", 1) < 0 || write(STDERR_FILENO, interrupt_note, strlen(interrupt_note)) < 0)
         return;

@@ -200,7 +200,7 @@ static void refuse_begun(const struct round *round)
     if (round->ending == APART_INTERRUPTED)
         return;
     if (round->arguments->examination.is_quiet)
-        complain("doctor", "%s: %s", json_string_value(json_object_get(round->begun, "device")), reason);
+        complain("doctor", "a device, driver %s: %s", round->driver, reason);
     else
         tell_refusal(round->driver, reason, "");
 }
@@ -227,7 +227,7 @@ static clm_status examine_all(struct round *round, struct clm_error *error)
             run_apart("doctor", examine, hear, round, &round->ending, round->how, error);
         if (status != CLM_OK)
             return status;
-        if (round->begun)
+        if (round->begun && round->ending != APART_INCOMPLETE)
             refuse_begun(round);
         round->from = json_array_size(round->reports);
         if (round->ending != APART_DIED || !round->begun || round->from >= round->count)
@@ -239,10 +239,11 @@ static clm_status examine_all(struct round *round, struct clm_error *error)
 
 static size_t count_usable(const json_t *reports)
 {
-    size_t count = 0, i;
-    const json_t *report;
-    json_array_foreach(reports, i, report) count +=
-        strcmp(json_string_value(json_object_get(report, "verdict")), "refused") != 0;
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(reports); i++) {
+        const char *const verdict = json_string_value(json_object_get(json_array_get(reports, i), "verdict"));
+        count += verdict && strcmp(verdict, "refused") != 0;
+    }
     return count;
 }
 
@@ -259,6 +260,14 @@ static const char *judge(const struct round *round, size_t usable)
     const size_t count = round->count;
     if (round->ending == APART_INTERRUPTED)
         return "interrupted; the devices that were not examined are unknown";
+    if (round->ending == APART_INCOMPLETE)
+        return "what could not be handed on is unknown; see the sentence before, and try again";
+    if (is_dead(round) && json_array_size(round->reports) && json_array_size(round->reports) < count) {
+        snprintf(why, sizeof why,
+                 "a driver ended the process (%s) at %s; the other devices were not examined", round->how,
+                 round->step);
+        return why;
+    }
     if (is_dead(round) && json_array_size(round->reports)) {
         snprintf(
             why, sizeof why,

@@ -65,7 +65,7 @@ status=0
 wait $process || status=$?
 check 'interrupted: exit 1' [ "$status" -eq 1 ]
 check 'interrupted: it says so' has_line err '^clmlp: doctor: interrupted'
-check 'interrupted: the report is written' has_line doctor.json '"reason": "it was interrupted at shared'
+check 'interrupted: the report is written' has_line doctor.json '"reason": "it was interrupted at '
 
 # ---- and one as the process ends ----
 

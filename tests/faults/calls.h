@@ -117,8 +117,6 @@
     CALL(int, json_object_set_new, (json_t * object, const char *key, json_t *value), (object, key, value),  \
          KIND_LIBRARY, (json_decref(value), -1))                                                             \
     CALL(char *, json_dumps, (const json_t *value, size_t flags), (value, flags), KIND_LIBRARY, NULL)        \
-    CALL(int, json_dumpf, (const json_t *value, FILE *stream, size_t flags), (value, stream, flags),         \
-         KIND_LIBRARY, -1)                                                                                   \
     CALL(json_t *, json_loadf, (FILE * stream, size_t flags, json_error_t * error), (stream, flags, error),  \
          KIND_LIBRARY, json_spoil(error))                                                                    \
     CALL(json_t *, json_loads, (const char *text, size_t flags, json_error_t *error), (text, flags, error),  \
