@@ -37,13 +37,18 @@ static bool takes_too_long(const struct verification *v, double expected, double
     return most > 0 && v->rate < INFINITY && expected > (is_time_up ? most / 20 : most);
 }
 
+static bool is_stopped(const struct clm_verify_options *options)
+{
+    return options->stop && *options->stop;
+}
+
 /* Its smallest shape that fails, too, as long as the operation's time for that lasts. */
 static void shrink(struct verification *v, const struct check_case *which, struct clm_check *check)
 {
     double *const spent =
         &v->shrinking[which->operation ? which->operation - operations_checked : OPERATION_COUNT];
     const double left = v->options->shrink_seconds - *spent, begin = clock_seconds();
-    if (v->options->shape || left <= 0)
+    if (v->options->shape || left <= 0 || is_stopped(v->options))
         return;
     v->is_lost = !case_shrink(v->device, v->reference, which, v->repeats, left, check);
     *spent += clock_seconds() - begin;
@@ -65,11 +70,6 @@ static void tell_loss(struct clm_check *check, size_t behind)
     memcpy(detail, check->detail, sizeof detail);
     snprintf(check->detail, sizeof check->detail,
              "%.160s; the device answers no more, so that %zu checks behind it are not made", detail, behind);
-}
-
-static bool is_stopped(const struct clm_verify_options *options)
-{
-    return options->stop && *options->stop;
 }
 
 static void check_one(struct verification *v, const struct check_case *which, size_t number, size_t of)

@@ -156,6 +156,8 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
             printf("\n%-24s  %-48s  error/bound\n", "operation", "shape");
     }
     const clm_status status = clm_verify(backend, &arguments->verify, &passed, error);
+    if (arguments->is_progress_shown) /* what is left of it where the last check was not made */
+        fputs("\r\033[K", stderr);
     end_provider(arguments);
     if (status == CLM_OK && is_table(arguments))
         printf("%s%zu check%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "

@@ -33,6 +33,22 @@ run() {
     "$program" "$@" >out 2>err || status=$?
 }
 
+# Ends it by SIGTERM once it has printed a line like the pattern; into out, err and status.
+# interrupt PATTERN ARGUMENT...
+interrupt() {
+    pattern=$1
+    shift
+    "$program" "$@" >out 2>err &
+    process=$!
+    for _ in $(seq 600); do
+        ! grep -Eq -- "$pattern" out || break
+        sleep 0.1
+    done
+    kill -TERM $process
+    status=0
+    wait $process || status=$?
+}
+
 # check WHAT CONDITION...
 check() {
     what=$1

@@ -542,15 +542,7 @@ else
 fi
 refuses '--only gather: .* softmax was named before' verify --backend reference --only softmax --only gather
 # an interrupt: what was checked until then is told
-"$program" verify --full --backend reference --json verify.json >out 2>err &
-process=$!
-for _ in $(seq 600); do
-    ! grep -q '  ok$' out || break
-    sleep 0.1
-done
-kill -TERM $process
-status=0
-wait $process || status=$?
+interrupt '  ok$' verify --full --backend reference --json verify.json
 check 'verify, interrupted: exit 1' [ "$status" -eq 1 ]
 check 'verify, interrupted: a note' has_line err '^clmlp: verify: note: stopping behind this check'
 check 'verify, interrupted: it says so' has_line err '^clmlp: verify: interrupted behind [0-9]+ checks?, of which 0 failed'
