@@ -27,12 +27,14 @@ static enum spoil {
 #define LARGE  50 /* rows from which SPOIL_LARGE is wrong */
 #define RAGGED 7  /* rows for which alone SPOIL_RAGGED is */
 static enum product spoilt_product;
+static useconds_t spoilt_slowness; /* microseconds that the spoilt one takes besides */
 static const struct gemm_operations *right;
 
 /* `rows` is the batch's. */
 static void spoil_result(struct gemm_provider *gemm, enum product product, size_t rows, struct tensor *result)
 {
     const size_t count = result->rows * result->columns, at = spoil == SPOIL_MIDDLE ? count / 2 : count - 1;
+    usleep(spoilt_slowness);
     if (product != spoilt_product || spoil == SPOIL_NOTHING || (spoil == SPOIL_LARGE && rows < LARGE) ||
         (spoil == SPOIL_RAGGED && rows != RAGGED))
         return;
@@ -145,6 +147,7 @@ static void begin(void)
     gemm_candidate_count = 2;
     spoil = SPOIL_NOTHING;
     slowness = 3000;
+    spoilt_slowness = 0;
     spoilt_product = PRODUCT_FORWARD;
     notes[0] = '\0';
 }
@@ -205,6 +208,24 @@ START_TEST(a_candidate_is_tried_at_the_very_size)
     ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
     ck_assert_ptr_nonnull(strstr(notes, "of B=200 I=2000 O=2500"));
     ck_assert_ptr_nonnull(strstr(clm_backend_provider(backend), "second"));
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* A trial at the very size takes its time, and dropped would be one that is right on other layers. */
+START_TEST(one_that_is_not_chosen_is_not_tried_at_the_very_size)
+{
+    static const size_t wide[2] = {2000, 2500};
+    second = first;
+    second.name = "second";
+    first = *right;
+    first.name = "first";
+    spoil = SPOIL_LARGE;
+    spoilt_slowness = 100000;
+    struct clm_backend *const backend = open_auto();
+    ck_assert_done(backend_prepare(backend, wide, 2, 200, &error)); /* 40 rows stand for them */
+    ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
+    ck_assert_str_eq(notes, "");
     clm_backend_close(backend);
 }
 END_TEST
@@ -570,6 +591,7 @@ int main(void)
     tcase_add_test(cases, the_fastest_is_taken_and_remembered);
     tcase_add_loop_test(cases, a_wrong_candidate_is_named_and_dropped, 0, 9);
     tcase_add_loop_test(cases, a_candidate_is_tried_at_the_very_size, 0, PRODUCT_COUNT);
+    tcase_add_test(cases, one_that_is_not_chosen_is_not_tried_at_the_very_size);
     tcase_add_test(cases, a_choice_of_a_near_batch_is_tried_first);
     tcase_add_loop_test(cases, a_wrong_provider_that_was_asked_for_is_refused, 0, PRODUCT_COUNT);
     tcase_add_test(cases, a_wrong_fused_update_is_seen);

@@ -25,16 +25,18 @@ void apart_send(FILE *channel, json_t *object)
 /* ---- the process of the work ---- */
 
 /* Signals are the drivers' again, and it does not outlive the one that waits. */
-static void become_apart(void)
+static void become_apart(pid_t parent, const sigset_t *mask)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* which ended before it could be told of */
+        _exit(EXIT_INCOMPLETE);
     signal(SIGBUS, SIG_DFL);
+    sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
 static _Noreturn void work_apart(const char *command, void (*work)(void *user, FILE *channel), void *user,
                                  FILE *channel)
 {
-    become_apart();
     work(user, channel);
     /* only what comes here has ended by itself */
     const bool is_ended = fputs("{\"end\": true}", channel) != EOF && !fflush(channel);
@@ -56,19 +58,35 @@ static void end_child(int signal)
     kill((pid_t)child, SIGKILL);
 }
 
-/* Waits for it; an interrupt meanwhile ends it alone. */
-static int wait_for(pid_t process)
+/* SIGINT and SIGTERM, which wait until there is a process that they can end. Returns the mask that was. */
+static sigset_t hold_interrupts(void)
+{
+    sigset_t interrupts, before;
+    sigemptyset(&interrupts);
+    sigaddset(&interrupts, SIGINT);
+    sigaddset(&interrupts, SIGTERM);
+    sigprocmask(SIG_BLOCK, &interrupts, &before);
+    return before;
+}
+
+/* Waits for it, with interrupts held before; one that comes until its end ends it alone. */
+static int wait_for(pid_t process, const sigset_t *mask)
 {
     struct sigaction action = {.sa_handler = end_child}, interrupt, terminate;
+    siginfo_t end;
     int state = 0;
     sigemptyset(&action.sa_mask);
     child = process;
     sigaction(SIGINT, &action, &interrupt);
     sigaction(SIGTERM, &action, &terminate);
-    while (waitpid(process, &state, 0) < 0 && errno == EINTR)
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    /* its number stays its own until the handler that knows it is gone */
+    while (waitid(P_PID, (id_t)process, &end, WEXITED | WNOWAIT) < 0 && errno == EINTR)
         ;
     sigaction(SIGINT, &interrupt, NULL);
     sigaction(SIGTERM, &terminate, NULL);
+    while (waitpid(process, &state, 0) < 0 && errno == EINTR)
+        ;
     return state;
 }
 
@@ -131,15 +149,20 @@ clm_status run_apart(const char *command, void (*work)(void *user, FILE *channel
     }
     fflush(stdout);           /* or both have it */
     signal(SIGCHLD, SIG_DFL); /* or, where whoever started us ignores it, nobody tells how it ended */
+    const pid_t parent = getpid();
+    const sigset_t mask = hold_interrupts();
     const pid_t process = fork();
-    if (!process)
+    if (!process) {
+        become_apart(parent, &mask);
         work_apart(command, work, user, channel);
+    }
     if (process < 0) {
         const clm_status status = fail_apart(error, "fork");
+        sigprocmask(SIG_SETMASK, &mask, NULL);
         fclose(channel);
         return status;
     }
-    const int state = wait_for(process);
+    const int state = wait_for(process, &mask);
     bool has_end;
     const bool is_heard = hear_all(channel, hear, user, &has_end);
     *ending = ending_of(state, has_end, how);

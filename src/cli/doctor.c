@@ -23,10 +23,12 @@ struct round {
     struct arguments *arguments;
     size_t from;       /* the first device that it is to examine */
     size_t count;      /* devices that there are */
+    bool is_counted;   /* they are listed */
     json_t *reports;   /* a device each */
     json_t *begun;     /* of the device that is being examined; NULL between two */
     char driver[128];  /* of that device */
     char step[512];    /* what was done last */
+    char section[16];  /* of findings, where a death at that step belongs */
     char problem[768]; /* why there is no device, as the library says it */
     enum apart_ending ending;
     char how[APART_HOW]; /* it died */
@@ -95,10 +97,16 @@ struct work {
     FILE *channel;
 };
 
+/* With the heading that was printed last, under which the process that stays goes on. */
+static void send_begun(const struct work *work, const char *section, const char *step)
+{
+    apart_send(work->channel, json_pack("{so ss ss}", "step", json_text(step), "section", section, "heading",
+                                        work->round->arguments->section));
+}
+
 static void send_step(void *user, const char *step)
 {
-    const struct work *const work = user;
-    apart_send(work->channel, json_pack("{so}", "step", json_text(step)));
+    send_begun(user, "platforms", step);
 }
 
 /* A process that goes on with the next device has printed them before. */
@@ -107,7 +115,7 @@ static void hear_finding(void *user, const struct clm_finding *finding)
     const struct work *const work = user;
     struct arguments *const arguments = work->round->arguments;
     if (finding->severity == CLM_FINDING_BEGUN) {
-        send_step(user, finding->what);
+        send_begun(work, finding->section, finding->what);
         return;
     }
     json_list_add(arguments->examination.findings, finding_json(finding));
@@ -175,10 +183,14 @@ static void hear(void *user, json_t *object)
     json_t *const begun = json_object_get(object, "begun"), *const report = json_object_get(object, "report"),
                   *const count = json_object_get(object, "count");
     copy_text(round->step, sizeof round->step, object, "step");
+    copy_text(round->section, sizeof round->section, object, "section");
+    copy_text(round->arguments->section, sizeof round->arguments->section, object, "heading");
     copy_text(round->driver, sizeof round->driver, object, "driver");
     copy_text(round->problem, sizeof round->problem, object, "problem");
-    if (count)
+    if (count) {
         round->count = (size_t)json_integer_value(count);
+        round->is_counted = true;
+    }
     if (begun || report)
         json_decref(round->begun);
     if (begun || report)
@@ -208,7 +220,10 @@ static void refuse_begun(const struct round *round)
 /* One that dies before there is a device dies in every program that looks for one. */
 static void tell_death(const struct round *round)
 {
-    struct clm_finding finding = {.severity = CLM_FINDING_BAD, .section = "drivers"};
+    struct clm_finding finding = {.severity = CLM_FINDING_BAD};
+    snprintf(finding.section, sizeof finding.section, "%s", round->section);
+    if (round->from) /* a device has been told of since */
+        round->arguments->section[0] = '\0';
     snprintf(finding.what, sizeof finding.what, "%s: its driver ended the process (%s)", round->step,
              round->how);
     snprintf(finding.remedy, sizeof finding.remedy,
@@ -253,22 +268,22 @@ static bool is_dead(const struct round *round)
     return round->ending == APART_DIED && !round->begun;
 }
 
+/* It came to the end of its work, whatever became of the process then. */
+static bool is_complete(const struct round *round)
+{
+    return round->is_counted && !round->begun && json_array_size(round->reports) >= round->count;
+}
+
 /* Why nothing can be trained on, or why it is not known; NULL where something can. */
 static const char *judge(const struct round *round, size_t usable)
 {
     static char why[sizeof round->step + 512];
     const size_t count = round->count;
-    if (round->ending == APART_INTERRUPTED)
+    if (round->ending == APART_INTERRUPTED && !is_complete(round))
         return "interrupted; the devices that were not examined are unknown";
     if (round->ending == APART_INCOMPLETE)
         return "what could not be handed on is unknown; see the sentence before, and try again";
-    if (is_dead(round) && json_array_size(round->reports) && json_array_size(round->reports) < count) {
-        snprintf(why, sizeof why,
-                 "a driver ended the process (%s) at %s; the other devices were not examined", round->how,
-                 round->step);
-        return why;
-    }
-    if (is_dead(round) && json_array_size(round->reports)) {
+    if (is_dead(round) && is_complete(round)) {
         snprintf(
             why, sizeof why,
             "a driver ended the process (%s) as it was to end, behind all checks: so it will that of other "
@@ -276,9 +291,15 @@ static const char *judge(const struct round *round, size_t usable)
             round->how);
         return why;
     }
+    if (is_dead(round) && json_array_size(round->reports)) {
+        snprintf(why, sizeof why,
+                 "a driver ended the process (%s) at %s; the other devices were not examined", round->how,
+                 round->step);
+        return why;
+    }
     if (usable)
         return NULL;
-    if (round->ending == APART_DIED && !json_array_size(round->reports))
+    if (is_dead(round))
         snprintf(
             why, sizeof why,
             "OpenCL cannot be used here: %s ended the process (%s), as it will every program's that looks "
@@ -303,12 +324,15 @@ static const char *judge(const struct round *round, size_t usable)
 
 static int doctor(struct arguments *arguments)
 {
-    struct round round = {.arguments = arguments, .reports = json_array()};
+    struct round round = {.arguments = arguments,
+                          .reports = json_array(),
+                          .section = "drivers",
+                          .step = "the search for drivers"};
     struct clm_error error = {0};
     const clm_status status = examine_all(&round, &error);
     const size_t usable = count_usable(round.reports);
     const char *const why = status == CLM_OK ? judge(&round, usable) : error.message;
-    if (status == CLM_OK && is_dead(&round) && !json_array_size(round.reports))
+    if (status == CLM_OK && is_dead(&round) && !is_complete(&round))
         tell_death(&round);
     const bool is_written =
         !arguments->json || write_json("doctor", arguments->json, json_incref(round.reports));

@@ -81,3 +81,5 @@ succeeds() {
 is_empty() { [ ! -s "$1" ]; }
 # shellcheck disable=SC2317 # called through check
 has_line() { grep -Eq -- "$2" "$1"; }
+# shellcheck disable=SC2317 # called through check
+lacks_line() { ! has_line "$@"; }

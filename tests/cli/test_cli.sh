@@ -293,6 +293,8 @@ for backend in $backends; do
     mkdir "nan-$backend"
     fails 'diverged|no longer a number' train --data data --backend "$backend" --lr 1e30 --out "nan-$backend/"
     check "$backend: a directory that was there before stays" [ -d "nan-$backend" ]
+    fails 'diverged|no longer a number' train --data data --backend "$backend" --lr 1e30 --out "new-$backend/../nan-$backend"
+    check "$backend: by whatever way it is named" [ -d "nan-$backend" ]
 done
 
 # The same seed gives the same bits, another seed others; without --out nothing is written, and that is said.

@@ -26,6 +26,18 @@ check 'with SIGCHLD ignored, too' has_line err 'ended the process .signal 6,'
 DYING=abort fails 'ended the process' doctor --json -
 check 'JSON alone' [ "$(cat out)" = '[]' ]
 
+# ---- a report that cannot be sent ----
+
+# its size is limited: no driver is to blame
+(
+    ulimit -f 0
+    OCL_ICD_VENDORS=/nonexistent "$program" doctor 2>&1 >/dev/null && echo 'exit 0'
+) | cat >err
+check 'no space: it says so' has_line err '^clmlp: doctor: no memory for its report, or no space: it lacks a part'
+check 'no space: and what it means' has_line err '^clmlp: doctor: what could not be handed on is unknown'
+check 'no space: exit 1' lacks_line err '^exit 0'
+check 'no space: nobody is accused' lacks_line err 'ended the process'
+
 # ---- one that dies on a device ----
 
 unset OCL_ICD_VENDORS
@@ -53,6 +65,18 @@ check 'why, in JSON' has_line doctor.json '"reason": "its driver ended the proce
 check 'findings are printed once' [ "$(grep -c '^platforms' out)" -eq 1 ]
 platforms=$(sed -n '/^platforms/,/^$/p' out | grep -c '^  [^ ]')
 check 'findings are with both in JSON' [ "$(grep -c '"section": "platforms"' doctor.json)" -eq $((2 * platforms)) ]
+fails 'a device, driver .* ended the process .signal 6,' doctor --json -
+check 'JSON alone, of both' [ "$(grep -c '"verdict": "refused"' out)" -eq 2 ]
+check 'it is JSON' python3 -m json.tool out /dev/null
+# the second process dies as it looks for the second device
+DYING_FILE="$temporary/file" fails 'a driver ended the process .* at platform 0; the other devices' doctor --json doctor.json
+check 'where it died' has_line out '^  BAD  platform 0: its driver ended the process .signal 6,'
+check 'under what it belongs to' [ "$(grep -c '^platforms' out)" -eq 2 ]
+check 'the first device in JSON' [ "$(grep -c '"verdict": "refused"' doctor.json)" -eq 1 ]
+# and the first, too
+DYING_FILE="$temporary/file" fails 'OpenCL cannot be used here: platform 0 ended' doctor
+check 'under the heading that is there' [ "$(grep -c '^platforms' out)" -eq 1 ]
+check 'the drivers, too' [ "$(grep -c '^drivers' out)" -eq 1 ]
 unset CLMLP_KERNEL_DIR
 export DYING_CALL=clEnqueueNDRangeKernel DYING_DEVICE=pthread
 fails 'none of the 1 device' doctor --device pthread
@@ -65,6 +89,9 @@ interrupt '^  ok   compiler' doctor --device pthread --json doctor.json
 check 'interrupted: exit 1' [ "$status" -eq 1 ]
 check 'interrupted: it says so' has_line err '^clmlp: doctor: interrupted'
 check 'interrupted: the report is written' has_line doctor.json '"reason": "it was interrupted at '
+DYING=interrupt DYING_CALL=clEnqueueNDRangeKernel fails 'interrupted; the devices' doctor --device pthread --json -
+check 'interrupted: JSON alone' [ "$(grep -c '"reason": "it was interrupted at shared, in its first check"' out)" -eq 1 ]
+check 'interrupted: nobody is accused' lacks_line err 'ended the process'
 
 # ---- and one as the process ends ----
 
@@ -73,4 +100,8 @@ cp "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/pocl*.icd vendors
 export OCL_ICD_VENDORS="$temporary/vendors" DYING=end CLMLP_KERNEL_DIR="$temporary/kernels"
 fails 'a driver ended the process .signal 6, .* as it was to end' doctor
 DYING=leave fails 'a driver ended the process .exit code 3. as it was to end' doctor
+# an interrupt then leaves nothing out
+DYING=interrupt fails 'none of the [0-9]* devices* found can be trained on' doctor
+rm vendors/pocl*.icd
+DYING=interrupt fails 'no OpenCL platform: ' doctor
 finish

@@ -87,10 +87,11 @@ sums() {
     (cd tree && find . -type f -exec sha256sum {} + | sort)
 }
 
-# mutate ARGUMENT...: into out, err and status.
+# mutate ARGUMENT...: of $tree, into out, err and status.
+tree=tree
 mutate() {
     status=0
-    python3 "$root/tools/mutate" --root tree "$@" >out 2>err || status=$?
+    python3 "$root/tools/mutate" --root $tree "$@" >out 2>err || status=$?
 }
 
 # check WHAT CONDITION...
@@ -172,6 +173,40 @@ explained 'sum += i;' '+= -> -=' sum_below
 mutate --log log --operator assignment
 check 'what is caught needs no explanation' [ "$status" -eq 1 ]
 check 'it is told which' grep -q '^explained, but caught: src/base/philox.c sum_below$' out
+
+# ---- what a script alone sees, in a tree of the checks themselves ----
+
+cp -R tree checks
+mkdir -p checks/src/compute/opencl checks/src/cli checks/tests/cli
+echo 'int next(int n) { return n + 1; }' >checks/src/compute/opencl/selftest.c
+echo "library = static_library('clmlp', 'base/philox.c', 'compute/opencl/selftest.c')
+subdir('cli')" >checks/src/meson.build
+echo "executable('clmlp', 'main.c', link_with: library)" >checks/src/cli/meson.build
+cat >checks/src/cli/main.c <<'END'
+#include <stdio.h>
+int next(int n);
+int main(void)
+{
+    return printf("%d\n", next(2)) != 2;
+}
+END
+sed -i "s/'augment'/'doctor', 'tuning'/" checks/tests/meson.build
+# $1 is the program, $2 the tree's copy
+cat >checks/tests/cli/test_wrong_kernels.sh <<'END'
+[ "$("$1")" = 3 ] && [ -f "$2/meson.build" ] || echo "failed: 2 and 1"
+END
+tree=checks
+mutate --checks --list
+check 'the checks are broken on request' [ "$(grep -c 'selftest.c:1 ' out)" -eq 3 ]
+mutate --checks
+check 'a script catches them' [ "$(grep -c ' caught .*selftest.c.*test_wrong_kernels.sh: failed: 2 and 1$' out)" -eq 3 ]
+sed -i 's/= 3/= 4/' checks/tests/cli/test_wrong_kernels.sh
+mutate --checks --count 1
+check 'a script that fails by itself catches nothing' grep -q '^mutate: a test fails before anything is broken: script' err
+sed -i 's/= 4/!= 0/' checks/tests/cli/test_wrong_kernels.sh
+mutate --checks
+check 'one that looks at nothing lets all survive' grep -q '^score *caught 0 of 3' out
+tree=tree
 
 sed -i 's/== 6/== 7/' tree/tests/test.c
 mutate --count 1

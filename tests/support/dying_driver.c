@@ -1,30 +1,38 @@
 /* An OpenCL driver that dies, and takes the process with it.
  *
- * Named by an .icd file, at its first call: DYING=abort or exit; or as the process ends, DYING=end, or
- * leave, with an exit code of its own. Loaded before all other
- * libraries (LD_PRELOAD): at clBuildProgram or clEnqueueNDRangeKernel, whichever DYING_CALL names, on a device that has
- * DYING_DEVICE in its name. */
+ * Named by an .icd file, DYING says how: abort or exit, at its first call; end or leave, as the process ends, by abort or with
+ * an exit code of its own; interrupt, as the process ends, whoever waits for it.
+ *
+ * Loaded before all other libraries (LD_PRELOAD): at clBuildProgram or clEnqueueNDRangeKernel, whichever DYING_CALL names, on
+ * a device that has DYING_DEVICE in its name; with DYING=interrupt it interrupts who waits instead. DYING_FILE is made there,
+ * and at clGetDeviceIDs it dies where that file is. */
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void die(void)
-{
-    abort();
-}
-
-static void leave(void)
-{
-    _exit(3);
-}
 
 static int is(const char *variable, const char *value)
 {
     const char *const wanted = getenv(variable);
     return wanted && !strcmp(wanted, value);
+}
+
+static void die(void)
+{
+    if (!is("DYING", "interrupt"))
+        abort();
+    kill(getppid(), SIGTERM);
+    for (;;)
+        pause();
+}
+
+static void leave(void)
+{
+    _exit(3);
 }
 
 /* ---- a driver ---- */
@@ -58,8 +66,21 @@ static void die_if_named(const char *call, cl_device_id device)
     char name[256] = "";
     const char *const wanted = getenv("DYING_DEVICE");
     clGetDeviceInfo(device, CL_DEVICE_NAME, sizeof name, name, NULL);
-    if (wanted && is("DYING_CALL", call) && strstr(name, wanted))
+    if (!wanted || !is("DYING_CALL", call) || !strstr(name, wanted))
+        return;
+    if (getenv("DYING_FILE"))
+        close(open(getenv("DYING_FILE"), O_WRONLY | O_CREAT, 0600));
+    die();
+}
+
+cl_int clGetDeviceIDs(cl_platform_id platform, cl_device_type type, cl_uint room, cl_device_id *out,
+                      cl_uint *count)
+{
+    cl_int (*list)(cl_platform_id, cl_device_type, cl_uint, cl_device_id *, cl_uint *);
+    *(void **)&list = dlsym(RTLD_NEXT, "clGetDeviceIDs");
+    if (getenv("DYING_FILE") && !access(getenv("DYING_FILE"), F_OK))
         die();
+    return list(platform, type, room, out, count);
 }
 
 cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
