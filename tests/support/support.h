@@ -23,6 +23,13 @@ void test_directory_remove(char *directory);
 /* Writes `size` bytes to directory/name, without any of the library's own code; the caller frees the path. */
 char *test_file(const char *directory, const char *name, const void *bytes, size_t size);
 
+/* Built with the address sanitizer, which makes arithmetic several times as slow. */
+#ifdef __SANITIZE_ADDRESS__
+#define IS_SANITIZED true
+#else
+#define IS_SANITIZED false
+#endif
+
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 /* Fails, with the message that it left in the test's `error`, unless the call is done. */
