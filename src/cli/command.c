@@ -11,13 +11,15 @@
 
 /* ---- waiting ---- */
 
+#define WAIT_MOST 76 /* bytes of a line that a terminal does not break */
+
 static bool is_waiting;
 
 void begin_wait(const char *what)
 {
     is_waiting = is_terminal(STDERR_FILENO);
     if (is_waiting)
-        fprintf(stderr, "%s …", what);
+        fprintf(stderr, "%.*s …", WAIT_MOST, what);
 }
 
 void end_wait(void)

@@ -119,6 +119,7 @@ static void hear_finding(void *user, const struct clm_finding *finding)
         return;
     }
     json_list_add(arguments->examination.findings, finding_json(finding));
+    end_wait();
     if (!work->round->from)
         print_finding(arguments, finding);
 }
@@ -155,6 +156,7 @@ static void examine(void *user, FILE *channel)
     send_step(&work, "the list of devices");
     if (clm_devices_find(arguments->selector, &devices, &count, &why) != CLM_OK)
         count = 0;
+    end_wait();
     if (!round->from && !examination->is_quiet)
         printf("\n");
     if (!round->from)
@@ -238,8 +240,10 @@ static void tell_death(const struct round *round)
 static clm_status examine_all(struct round *round, struct clm_error *error)
 {
     for (;;) {
+        begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
         const clm_status status =
             run_apart("doctor", examine, hear, round, &round->ending, round->how, error);
+        end_wait();
         if (status != CLM_OK)
             return status;
         if (round->begun && round->ending != APART_INCOMPLETE)

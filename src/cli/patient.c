@@ -42,7 +42,8 @@ static bool is_quiet(const struct patient *patient)
     return patient->examination->is_quiet;
 }
 
-/* "native, behind its check 3 of 59": what follows may be the last thing that the driver does. */
+/* "native, behind its check 3 of 59": what follows may be the last thing that the driver does. A terminal shows it until
+ * end_wait, which has to come before anything is printed. */
 __attribute__((format(printf, 2, 3))) static void begin(const struct patient *patient, const char *format,
                                                         ...)
 {
@@ -52,6 +53,8 @@ __attribute__((format(printf, 2, 3))) static void begin(const struct patient *pa
     vsnprintf(step, sizeof step, format, arguments);
     va_end(arguments);
     patient->examination->on_step(patient->examination->user, step);
+    end_wait();
+    begin_wait(step);
 }
 
 /* ---- printing ---- */
@@ -138,6 +141,7 @@ static bool examine(struct patient *patient, struct clm_backend *backend, const 
     const double start = seconds_now();
     begin(patient, "%s, in its first check", name);
     const clm_status status = clm_verify(backend, &quick, &passed, &error);
+    end_wait();
     patient->left_out += part->left_out;
     if (status != CLM_OK) {
         check_list_add_error(&part->checks, &source, &error);
@@ -167,7 +171,9 @@ static void examine_provider(struct patient *patient, const char *address, const
     struct clm_error error = {0};
     struct part part;
     begin(patient, "%s, as its kernels are built", name);
-    if (clm_backend_open(&wanted, &backend, &error) == CLM_OK) {
+    const clm_status status = clm_backend_open(&wanted, &backend, &error);
+    end_wait();
+    if (status == CLM_OK) {
         add_name(examine(patient, backend, name, &part) ? patient->right : patient->wrong, name);
         patient->has_failure = patient->has_failure || part.checks.errors;
         clm_backend_close(backend);
@@ -296,7 +302,9 @@ static void examine_from_the_start(struct patient *patient)
     snprintf(address, sizeof address, "%u:%u", device->platform, device->index);
     const double start = seconds_now();
     begin(patient, "the kernels that all providers share, as they are built");
-    if (device->reason[0] || clm_backend_open(&any, &backend, &error) != CLM_OK) {
+    const bool is_open = !device->reason[0] && clm_backend_open(&any, &backend, &error) == CLM_OK;
+    end_wait();
+    if (!is_open) {
         patient->verdict =
             VERDICT_REFUSED; /* with the device's own reason, where it does not tell of itself what it has to */
         snprintf(patient->reason, sizeof patient->reason, "%s",
