@@ -81,8 +81,8 @@ export DYING_CALL=clEnqueueNDRangeKernel DYING_DEVICE=pthread
 fails 'none of the 1 device' doctor --device pthread
 check 'what was checked is named' has_line out 'ended the process .* at shared, in its first check'
 # on a terminal what is being tried is a line that is taken away again
-TERM=xterm script -qec "'$program' doctor --device pthread" tty </dev/null >/dev/null || true
-tr '\r' '\n' <tty | grep -v '^$' >out
+TERM=xterm script -qec "'$program' doctor --device pthread" shown </dev/null >/dev/null || true
+tr '\r' '\n' <shown | grep -v '^$' >out
 check 'a terminal shows what is being tried' has_line out 'shared, in its first check …$'
 check 'nothing of it is left' awk 'left && !/^\033\[K/ { exit 1 } { left = /…$/ }' out
 
