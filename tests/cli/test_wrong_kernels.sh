@@ -11,33 +11,59 @@ require_device 'wrong kernels'
 run data make --out data --rows 100
 settings='--data data --hidden 64 --epochs 2 --batch 60 --lr 0.02 --l2 0.001'
 
-# loss OPTION...: of the test rows, into the file loss.
-loss() {
-    # shellcheck disable=SC2086 # settings are words
-    run train $settings "$@"
-    sed -n 's/^test  *loss \([0-9.]*\),.*/\1/p' out >loss
+# The text is a table of 97 numbers in 12 classes.
+awk 'BEGIN {
+    for (r = 0; r < 90; r++) {
+        for (c = 0; c < 97; c++) printf "%.3f,", sin(r * 13 + c * 7) 
+        print r % 12
+    }
+}' >table.csv
+run train --data table.csv --backend blas --hidden 8 --epochs 1 --batch 30 --out trained
+[ "$status" -eq 0 ] || failed "a net of the table: $(cat err)"
+
+# What a command says of losses and accuracies, or a prediction's rows, into the file numbers.
+# numbers COMMAND ARGUMENT...
+numbers() {
+    run "$@"
+    if [ "$1" = predict ]; then cat out; else grep -E '^(test|train|loss|accuracy) ' out; fi |
+        grep -Eo '[0-9]+(\.[0-9]+)?' >numbers || true
 }
 
-# right_or_refused WHAT FILE SED OPTION...: trains with kernels/FILE as sed makes it.
-right_or_refused() {
-    name=$1 file=$2 fault=$3
-    shift 3
+# breaks WHAT FILE SED: kernels/FILE as sed makes it, in broken/.
+breaks() {
     rm -rf broken
     cp -R "$root/kernels" broken
-    sed "$fault" "$root/kernels/$file" >"broken/$file"
-    check "$name: $file is broken now" [ "$(cmp -s "broken/$file" "$root/kernels/$file" && echo same)" != same ]
-    loss --backend blas "$@"
-    mv loss right
+    sed "$3" "$root/kernels/$2" >"broken/$2"
+    check "$1: $2 is broken now" [ "$(cmp -s "broken/$2" "$root/kernels/$2" && echo same)" != same ]
+}
+
+# right_or_refused_in WHAT FILE SED COMMAND ARGUMENT...: with the broken kernels it says what it says with blas, or refuses.
+right_or_refused_in() {
+    name=$1
+    breaks "$1" "$2" "$3"
+    shift 3
+    numbers "$@" --backend blas
+    mv numbers right
     export CLMLP_KERNEL_DIR="$temporary/broken"
-    loss --backend opencl "$@"
+    numbers "$@" --backend opencl
     unset CLMLP_KERNEL_DIR
     if [ "$status" -ne 0 ]; then
         check "$name: refused by name" has_line err 'computes wrongly|fails its self-test'
     else
-        check "$name: as with blas ($(cat loss), $(cat right))" \
-            awk -v got="$(cat loss)" -v right="$(cat right)" \
-            'BEGIN { off = got - right; exit !(got != "" && right != "" && off < 1e-4 && off > -1e-4) }'
+        # shellcheck disable=SC2016 # of awk
+        check "$name: as with blas" \
+            awk 'NR == FNR { right[FNR] = $1; count = FNR; next }
+                 { off = $1 - right[FNR]; if (off > 2e-4 || off < -2e-4) exit 1 }
+                 END { exit !(count && FNR == count) }' right numbers
     fi
+}
+
+# right_or_refused WHAT FILE SED OPTION...: in training.
+right_or_refused() {
+    what=$1 file=$2 fault=$3
+    shift 3
+    # shellcheck disable=SC2086 # settings are words
+    right_or_refused_in "$what" "$file" "$fault" train $settings "$@"
 }
 
 right_or_refused momentum gemm_cpu.cl 's/momentum \* LOAD(v/0.5f * momentum * LOAD(v/'
@@ -47,5 +73,13 @@ right_or_refused mirroring augment.cl 's/a.width - 1 - moved_x/a.width - 2 - mov
 right_or_refused mixing augment.cl 's/(1.0f - a.share) \* y/(0.9f - a.share) * y/' --augment mixup=0.5
 right_or_refused 'the loss of few rows' softmax.cl 's/ \/ sum - target) \/ B/ \/ sum - target) \/ (B == 20 ? 10 : B)/' --gemm clblast
 right_or_refused 'momentum behind CLBlast' bias_gradient.cl 's/momentum \* v\[o\]/0.5f * momentum * v[o]/' --gemm clblast
-
+right_or_refused 'far inputs' gather.cl '0,/TO_FLOAT(LOAD(from + i))/s//(begin + i >= 64 ? 0.5f : 1.0f) * &/'
+right_or_refused 'right predictions' softmax.cl 's/lane == 0)$/lane == 0 \&\& (corrects[0] += 1.0f) > 0)/'
+for command in 'train --hidden 8 --epochs 2 --batch 30' 'eval trained --split train' 'predict trained --split train'; do
+    # shellcheck disable=SC2086 # words
+    right_or_refused_in "floats: $command" gather.cl 's/= LOAD(from + i) -/= 0.5f * LOAD(from + i) -/' $command --data table.csv
+done
+right_or_refused_in 'floats as they lie' gather.cl '/float \*from/s/n \* I/(is_ordered ? n : n ^ 1) * I/' eval trained --data table.csv --split train
+right_or_refused_in 'probabilities of 12 classes' softmax.cl 's/p\[c\] = exp/p[c] = (C == 12 ? 0.5f : 1.0f) * exp/' predict trained --data table.csv --split train
+right_or_refused_in 'predictions of 12 classes' softmax.cl 's/lane == 0)$/lane == 0 \&\& (corrects[0] += C == 12) >= 0)/' eval trained --data table.csv --split train
 finish

@@ -58,16 +58,20 @@ static clm_status keep_proved(struct opencl_backend *own, struct layer_size size
     return CLM_OK;
 }
 
-/* Whether the loss of B rows of C classes is right, in which providers have no part; once for each size. */
-static clm_status prove_loss(struct opencl_backend *own, size_t B, size_t C, struct clm_error *error)
+/* Whether what all providers share is right: B rows of I elements, and the loss of C classes; once for each size. */
+static clm_status prove_shared(struct opencl_backend *own, size_t B, size_t I, size_t C,
+                               struct clm_error *error)
 {
-    const struct layer_size size = {.B = B, .O = C};
-    if (own->is_trusted || is_proved(own, size))
+    const struct layer_size rows = {.B = B, .I = I}, loss = {.B = B, .O = C};
+    clm_status status = CLM_OK;
+    if (own->is_trusted)
         return CLM_OK;
-    const clm_status status = opencl_test_loss(&own->base, B, C, error);
-    if (status == CLM_ERROR_MEMORY && own->base.memory.is_planning)
-        return CLM_OK;
-    return status ? status : keep_proved(own, size, error);
+    if (!is_proved(own, rows) && (status = opencl_test_gather(&own->base, B, I, error)) == CLM_OK)
+        status = keep_proved(own, rows, error);
+    if (status == CLM_OK && !is_proved(own, loss) &&
+        (status = opencl_test_loss(&own->base, B, C, error)) == CLM_OK)
+        status = keep_proved(own, loss, error);
+    return status == CLM_ERROR_MEMORY && own->base.memory.is_planning ? CLM_OK : status;
 }
 
 /* Whether a provider that was asked for by name is right on a layer of the net; once for each size. `auto` sees to it itself. */
@@ -102,7 +106,7 @@ static clm_status prove_layers(struct clm_backend *be, const size_t *widths, siz
         status = own->gemm.operations == &gemm_auto
                      ? gemm_auto_prove(&own->gemm, rows, widths[l], widths[l + 1], error)
                      : prove(own, rows, widths[l], widths[l + 1], error);
-    return status ? status : prove_loss(own, rows, widths[width_count - 1], error);
+    return status ? status : prove_shared(own, rows, widths[0], widths[width_count - 1], error);
 }
 
 static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
@@ -123,7 +127,7 @@ static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t w
         if (status != CLM_OK)
             return status;
     }
-    const clm_status status = prove_loss(self(be), batch, widths[width_count - 1], error);
+    const clm_status status = prove_shared(self(be), batch, widths[0], widths[width_count - 1], error);
     if (status != CLM_OK)
         return status;
     if (most <= gemm->workspace.bytes && (gemm->workspace.memory || be->memory.is_planning))
