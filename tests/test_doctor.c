@@ -1,4 +1,5 @@
 /* What stands between the program and a device is named, with a remedy; and a device's wrong kernels are noticed before use. */
+#include "base/file.h"
 #include "compute/opencl/loader.h"
 #include "compute/opencl/status.h"
 #include "support/support.h"
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,11 +207,29 @@ START_TEST(a_node_that_may_not_be_opened_names_the_group_to_join)
     ck_assert_int_eq(chmod(open, 0666), 0);
     const struct findings findings = nodes_as_nobody(directory);
     ck_assert_uint_eq(findings.count, 2);
-    expect(&findings, CLM_FINDING_BAD, "renderD128 may not be opened (Permission denied)",
+    expect(&findings, CLM_FINDING_BAD, "renderD128 cannot be opened (Permission denied)",
            "sudo usermod -aG ");
-    expect(&findings, CLM_FINDING_GOOD, "renderD129 may be opened", NULL);
+    expect(&findings, CLM_FINDING_GOOD, "renderD129 opens", NULL);
     free(closed);
     free(open);
+    test_directory_remove(directory);
+}
+END_TEST
+
+/* A node whose driver is gone; only root can make one, and not in every container. */
+START_TEST(a_node_without_a_driver_is_told)
+{
+    char *const directory = test_directory(), *const node = path_join(directory, "renderD128");
+    struct findings findings = {0};
+    if (mknod(node, S_IFCHR | 0600, makedev(226, 4095)) == 0) { /* nobody has as many */
+        loader_examine_nodes(directory, hear, &findings);
+        ck_assert_uint_eq(findings.count, 1);
+        ck_assert_int_eq(findings.list[0].severity, CLM_FINDING_BAD);
+        ck_assert_ptr_nonnull(strstr(findings.list[0].what, "renderD128 cannot be opened ("));
+        ck_assert(strstr(findings.list[0].remedy, "kernel driver") ||
+                  strstr(findings.list[0].remedy, "--device"));
+    }
+    free(node);
     test_directory_remove(directory);
 }
 END_TEST
@@ -283,6 +303,7 @@ int main(void)
     tcase_add_test(loader, drivers_are_looked_for_where_the_loader_does);
     tcase_add_test(loader, this_machine_has_a_driver_and_a_platform);
     tcase_add_test(loader, a_node_that_may_not_be_opened_names_the_group_to_join);
+    tcase_add_test(loader, a_node_without_a_driver_is_told);
     tcase_add_test(loader, no_node_is_no_fault);
     tcase_add_test(loader, advice_fits_the_call);
     tcase_add_loop_test(devices, a_device_that_gets_rows_wrong_is_refused, 0, 4);

@@ -22,15 +22,60 @@ void apart_send(FILE *channel, json_t *object)
     json_decref(object);
 }
 
+/* ---- interrupts ---- */
+
+enum { INTERRUPTS = 2 };
+static const int interrupts[INTERRUPTS] = {SIGINT, SIGTERM};
+static struct sigaction before[INTERRUPTS];
+static volatile sig_atomic_t child, is_interrupted;
+
+static void end_child(int signal)
+{
+    (void)signal;
+    is_interrupted = 1;
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaction(interrupts[i], &before[i], NULL);
+    if (child)
+        kill((pid_t)child, SIGKILL);
+}
+
+/* The first one ends the other process, whenever it comes from now on, and the next one this; where they are ignored they
+ * stay so. */
+static void catch_interrupts_once(void)
+{
+    static bool is_done;
+    struct sigaction action = {.sa_handler = end_child};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < INTERRUPTS && !is_done; i++) {
+        sigaction(interrupts[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN)
+            sigaction(interrupts[i], &action, NULL);
+    }
+    is_done = true;
+}
+
+/* They wait until there is a process that they can end. Returns the mask that was. */
+static sigset_t hold_interrupts(void)
+{
+    sigset_t held, mask;
+    sigemptyset(&held);
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaddset(&held, interrupts[i]);
+    sigprocmask(SIG_BLOCK, &held, &mask);
+    return mask;
+}
+
 /* ---- the process of the work ---- */
 
-/* Signals are the drivers' again, and it does not outlive the one that waits. */
+/* Signals are the drivers' again, what they print is no output of ours, and it does not outlive the one that waits. */
 static void become_apart(pid_t parent, const sigset_t *mask)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* which ended before it could be told of */
         _exit(EXIT_INCOMPLETE);
     signal(SIGBUS, SIG_DFL);
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaction(interrupts[i], &before[i], NULL);
     sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
@@ -49,42 +94,17 @@ static _Noreturn void work_apart(const char *command, void (*work)(void *user, F
 
 /* ---- the one that waits ---- */
 
-static volatile sig_atomic_t child, is_interrupted;
-
-static void end_child(int signal)
-{
-    (void)signal;
-    is_interrupted = 1;
-    kill((pid_t)child, SIGKILL);
-}
-
-/* SIGINT and SIGTERM, which wait until there is a process that they can end. Returns the mask that was. */
-static sigset_t hold_interrupts(void)
-{
-    sigset_t interrupts, before;
-    sigemptyset(&interrupts);
-    sigaddset(&interrupts, SIGINT);
-    sigaddset(&interrupts, SIGTERM);
-    sigprocmask(SIG_BLOCK, &interrupts, &before);
-    return before;
-}
-
-/* Waits for it, with interrupts held before; one that comes until its end ends it alone. */
+/* Waits for it, with interrupts held before. */
 static int wait_for(pid_t process, const sigset_t *mask)
 {
-    struct sigaction action = {.sa_handler = end_child}, interrupt, terminate;
     siginfo_t end;
     int state = 0;
-    sigemptyset(&action.sa_mask);
     child = process;
-    sigaction(SIGINT, &action, &interrupt);
-    sigaction(SIGTERM, &action, &terminate);
     sigprocmask(SIG_SETMASK, mask, NULL);
-    /* its number stays its own until the handler that knows it is gone */
+    /* its number stays its own until the handler does not know it any more */
     while (waitid(P_PID, (id_t)process, &end, WEXITED | WNOWAIT) < 0 && errno == EINTR)
         ;
-    sigaction(SIGINT, &interrupt, NULL);
-    sigaction(SIGTERM, &terminate, NULL);
+    child = 0;
     while (waitpid(process, &state, 0) < 0 && errno == EINTR)
         ;
     return state;
@@ -95,20 +115,21 @@ static bool is_end(const json_t *object)
     return json_object_get(object, "end") != NULL;
 }
 
-/* Hands on what was sent; *out is whether it came to its end. Of an object that was cut short nothing is left; false where
- * there is no memory for one. */
+/* Hands on what was sent; *out is whether it came to its end. Of an object that was cut short, or mixed with what is none of
+ * ours, nothing is left; false where there is no memory for one. */
 static bool hear_all(FILE *channel, void (*hear)(void *user, json_t *object), void *user, bool *out)
 {
     bool has_end = false;
+    json_error_t problem = {0};
     rewind(channel);
-    for (json_t *object; !has_end && (object = json_loadf(channel, JSON_DISABLE_EOF_CHECK, NULL));) {
+    for (json_t *object; !has_end && (object = json_loadf(channel, JSON_DISABLE_EOF_CHECK, &problem));) {
         has_end = is_end(object);
         if (!has_end)
             hear(user, object);
         json_decref(object);
     }
     *out = has_end;
-    return has_end || feof(channel);
+    return has_end || feof(channel) || json_error_code(&problem) == json_error_invalid_syntax;
 }
 
 static enum apart_ending ending_of(int state, bool has_end, char how[APART_HOW])
@@ -120,11 +141,13 @@ static enum apart_ending ending_of(int state, bool has_end, char how[APART_HOW])
         return APART_INCOMPLETE;
     if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_DONE && has_end)
         return APART_DONE;
-    if (WIFSIGNALED(state))
-        snprintf(how, APART_HOW, "signal %d, %s", WTERMSIG(state), strsignal(WTERMSIG(state)));
-    else
+    if (WIFEXITED(state)) {
         snprintf(how, APART_HOW, "exit code %d", WEXITSTATUS(state));
-    return APART_DIED;
+        return APART_DIED;
+    }
+    const int number = WTERMSIG(state);
+    snprintf(how, APART_HOW, "signal %d, %s", number, strsignal(number));
+    return number == SIGKILL || number == SIGXCPU ? APART_KILLED : APART_DIED;
 }
 
 static clm_status fail_apart(struct clm_error *error, const char *call)
@@ -151,6 +174,7 @@ clm_status run_apart(const char *command, void (*work)(void *user, FILE *channel
     signal(SIGCHLD, SIG_DFL); /* or, where whoever started us ignores it, nobody tells how it ended */
     const pid_t parent = getpid();
     const sigset_t mask = hold_interrupts();
+    catch_interrupts_once();
     const pid_t process = fork();
     if (!process) {
         become_apart(parent, &mask);

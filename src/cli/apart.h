@@ -10,7 +10,8 @@ enum apart_ending {
     APART_DONE,
     APART_INCOMPLETE,  /* it said on stderr what it could not write, or had no memory for */
     APART_DIED,        /* of a signal, or by an exit that was not its own */
-    APART_INTERRUPTED, /* by SIGINT or SIGTERM, which this process stays alive at */
+    APART_KILLED,      /* as the kernel does where memory or a limit of time runs out */
+    APART_INTERRUPTED, /* by SIGINT or SIGTERM, of which this process outlives the first, then and later */
 };
 
 /* Runs `work` and, after its end, hands each object that it sent to `hear`, in their order. `work` must be the first to use

@@ -107,6 +107,24 @@ void print_version(void)
     printf("clmlp %s\n", clm_version());
 }
 
+static int claimed_output = -1;
+
+bool claim_output(void)
+{
+    claimed_output = dup(STDOUT_FILENO);
+    return claimed_output >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
+}
+
+static void release_output(void)
+{
+    if (claimed_output < 0)
+        return;
+    fflush(stdout);
+    dup2(claimed_output, STDOUT_FILENO);
+    close(claimed_output);
+    claimed_output = -1;
+}
+
 int close_output(const char *command, int code)
 {
     const bool was_bad = ferror(stdout);
@@ -182,9 +200,10 @@ bool write_json(const char *command, const char *path, json_t *object)
     }
     const size_t length = strlen(text);
     text[length] = '\n'; /* in the place of the NUL: the size tells the end */
-    if (!strcmp(path, "-"))
+    if (!strcmp(path, "-")) {
+        release_output();
         fwrite(text, 1, length + 1, stdout); /* close_output notices a failure */
-    else if (clm_write_file(path, text, length + 1, &error) != CLM_OK) {
+    } else if (clm_write_file(path, text, length + 1, &error) != CLM_OK) {
         complain(command, "%s", error.message);
         is_written = false;
     }

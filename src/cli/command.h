@@ -67,6 +67,10 @@ const char *nearest_name(const char *word, const char *const *names);
 
 void print_version(void);
 
+/* Standard output is for JSON alone: what a driver prints there goes to stderr until write_json. false where it cannot be kept,
+ * with errno. */
+CLM_MUST_CHECK bool claim_output(void);
+
 /* Ends standard output: `code`, or EXIT_FAILED and a complaint where it could not be written. */
 int close_output(const char *command, int code);
 

@@ -21,8 +21,8 @@ struct arguments {
 /* What has come from the process of the drivers, and how far it is. */
 struct round {
     struct arguments *arguments;
-    size_t from;       /* the first device that it is to examine */
-    size_t count;      /* devices that there are */
+    size_t from;       /* how many devices are done with */
+    size_t count;      /* devices that there were at first */
     bool is_counted;   /* they are listed */
     json_t *reports;   /* a device each */
     json_t *begun;     /* of the device that is being examined; NULL between two */
@@ -141,6 +141,13 @@ static void warn_of_default(const struct arguments *arguments)
                selector);
 }
 
+/* The first device that is to be examined. One that is not listed any more is one at which a driver died. */
+static size_t first_of(const struct round *round, size_t count)
+{
+    const size_t gone = round->is_counted && round->count > count ? round->count - count : 0;
+    return round->from > gone ? round->from - gone : 0;
+}
+
 static void examine(void *user, FILE *channel)
 {
     struct round *const round = user;
@@ -162,7 +169,7 @@ static void examine(void *user, FILE *channel)
     if (!round->from)
         warn_of_default(arguments);
     apart_send(channel, json_pack("{sI so}", "count", (json_int_t)count, "problem", json_text(why.message)));
-    for (size_t d = round->from; d < count; d++) {
+    for (size_t d = first_of(round, count); d < count; d++) {
         apart_send(channel, json_pack("{so so}", "begun", refused_device(examination, &devices[d], ""),
                                       "driver", json_text(devices[d].driver)));
         apart_send(channel, json_pack("{so}", "report", examine_device(examination, &devices[d])));
@@ -189,7 +196,7 @@ static void hear(void *user, json_t *object)
     copy_text(round->arguments->section, sizeof round->arguments->section, object, "heading");
     copy_text(round->driver, sizeof round->driver, object, "driver");
     copy_text(round->problem, sizeof round->problem, object, "problem");
-    if (count) {
+    if (count && !round->is_counted) {
         round->count = (size_t)json_integer_value(count);
         round->is_counted = true;
     }
@@ -201,12 +208,20 @@ static void hear(void *user, json_t *object)
         json_list_add(round->reports, json_incref(report));
 }
 
+static bool has_died(const struct round *round)
+{
+    return round->ending == APART_DIED || round->ending == APART_KILLED;
+}
+
 /* The driver of the device that was begun took the process with it. */
 static void refuse_begun(const struct round *round)
 {
     char reason[sizeof round->step + 256];
     if (round->ending == APART_INTERRUPTED)
         snprintf(reason, sizeof reason, "it was interrupted at %s", round->step);
+    else if (round->ending == APART_KILLED)
+        snprintf(reason, sizeof reason, "the process was killed (%s) at %s, as where memory or time runs out",
+                 round->how, round->step);
     else
         snprintf(reason, sizeof reason, "its driver ended the process (%s) at %s", round->how, round->step);
     json_object_put(round->begun, "reason", json_text(reason));
@@ -216,7 +231,10 @@ static void refuse_begun(const struct round *round)
     if (round->arguments->examination.is_quiet)
         complain("doctor", "a device, driver %s: %s", round->driver, reason);
     else
-        tell_refusal(round->driver, reason, "");
+        tell_refusal(round->driver, reason,
+                     round->ending == APART_KILLED ? "; first\n           see in dmesg and ulimit -a whether "
+                                                     "memory or time ran out, and try again"
+                                                   : "");
 }
 
 /* One that dies before there is a device dies in every program that looks for one. */
@@ -249,7 +267,7 @@ static clm_status examine_all(struct round *round, struct clm_error *error)
         if (round->begun && round->ending != APART_INCOMPLETE)
             refuse_begun(round);
         round->from = json_array_size(round->reports);
-        if (round->ending != APART_DIED || !round->begun || round->from >= round->count)
+        if (!has_died(round) || !round->begun || round->from >= round->count)
             return CLM_OK;
         json_decref(round->begun);
         round->begun = NULL;
@@ -269,7 +287,7 @@ static size_t count_usable(const json_t *reports)
 /* A driver died where no device was tried. */
 static bool is_dead(const struct round *round)
 {
-    return round->ending == APART_DIED && !round->begun;
+    return has_died(round) && !round->begun;
 }
 
 /* It came to the end of its work, whatever became of the process then. */

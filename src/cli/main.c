@@ -1,6 +1,7 @@
 /* clmlp: the command line. Each command has a file of its own. */
 #include "cli/command.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,8 +85,19 @@ static void catch_lost_data(void)
     sigaction(SIGXFSZ, &action, NULL);
 }
 
+/* A file that is opened would take the number of a standard stream that is closed, and what is printed. Where nobody can
+ * write or read, that is an error as before. */
+static void fill_standard_streams(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0 &&
+            open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) != stream)
+            return;
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_streams();
     /* a line at a time, so that a table can be followed through a pipe */
     setvbuf(stdout, NULL, _IOLBF, 0);
     /* how argp lays out --help: no room for short options, which there are none of */

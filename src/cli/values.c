@@ -113,7 +113,12 @@ void check_outputs(const char *command)
 {
     struct clm_error error;
     for (size_t i = 0; i < output_count; i++) {
-        if (!strcmp(outputs[i].path, "-") || clm_check_file(outputs[i].path, &error) == CLM_OK)
+        const bool is_standard = !strcmp(outputs[i].path, "-");
+        if (is_standard && !strcmp(outputs[i].option, "--json") && !claim_output()) {
+            complain(command, "--json -: standard output cannot be kept for it: %s", strerror(errno));
+            exit(close_output(command, EXIT_FAILED));
+        }
+        if (is_standard || clm_check_file(outputs[i].path, &error) == CLM_OK)
             continue;
         complain(command, "%s %s", outputs[i].option, error.message);
         exit(EXIT_FAILED);

@@ -9,7 +9,9 @@
 #include <string.h>
 
 /* The format's own limit on a header. */
-#define HEADER_MAX  ((size_t)100 * 1000 * 1000)
+#define HEADER_MAX ((size_t)100 * 1000 * 1000)
+#define ITEMS_MAX                                                                                            \
+    500000 /* lists, objects and what is in them: the deepest net has a fifth of them, each takes memory */
 #define LENGTH_SIZE 8 /* bytes of the header's length, which a file begins with */
 #define METADATA    "__metadata__"
 #define SHOWN_SIZE  104 /* of a name in a sentence */
@@ -215,6 +217,22 @@ static clm_status read_length(const char *path, const unsigned char *bytes, size
     return CLM_OK;
 }
 
+/* At least as many as there are lists, objects, and values in them. */
+static size_t count_items(const char *text, size_t length)
+{
+    bool is_string = false;
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '"')
+            is_string = !is_string;
+        else if (is_string)
+            i += text[i] == '\\';
+        else
+            count += text[i] == '{' || text[i] == '[' || text[i] == ',';
+    }
+    return count;
+}
+
 static clm_status parse_header(const char *path, const char *text, size_t length, json_t **header,
                                struct clm_error *error)
 {
@@ -223,6 +241,10 @@ static clm_status parse_header(const char *path, const char *text, size_t length
     *header = NULL;
     if (!length || text[0] != '{')
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its header does not begin with {", path);
+    if (count_items(text, length) > ITEMS_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: its header has more than %d items; a net's has some dozens for each layer", path,
+                        ITEMS_MAX);
     *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
     if (!*header && !*problem.text)
         return clm_fail_host_memory(error, path, length);

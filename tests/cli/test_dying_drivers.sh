@@ -38,6 +38,17 @@ check 'no space: and what it means' has_line err '^clmlp: doctor: what could not
 check 'no space: exit 1' lacks_line err '^exit 0'
 check 'no space: nobody is accused' lacks_line err 'ended the process'
 
+# ---- standard streams that are closed ----
+
+# no file of ours takes their place; there is no driver, and nobody is accused
+(OCL_ICD_VENDORS=/nonexistent "$program" doctor --json closed.json 2>err >&-) || true
+check 'standard output is closed: it says so' has_line err 'standard output could not be written'
+check 'standard output is closed: the report is written' [ "$(cat closed.json)" = '[]' ]
+rm closed.json
+(OCL_ICD_VENDORS=/nonexistent "$program" doctor --json closed.json >out 2>&-) || true
+check 'standard error is closed: the report is written' [ "$(cat closed.json)" = '[]' ]
+check 'standard error is closed: the table' has_line out 'there is no OpenCL'
+
 # ---- one that dies on a device ----
 
 unset OCL_ICD_VENDORS
@@ -80,6 +91,19 @@ unset CLMLP_KERNEL_DIR
 export DYING_CALL=clEnqueueNDRangeKernel DYING_DEVICE=pthread
 fails 'none of the 1 device' doctor --device pthread
 check 'what was checked is named' has_line out 'ended the process .* at shared, in its first check'
+# whoever killed it may not be the driver
+export DYING='kill'
+fails 'none of the 1 device' doctor --device pthread
+check 'killed: it is told' has_line out 'refused. the process was killed .signal 9, .* as where memory or time runs out'
+check 'killed: what to do' has_line out 'whether memory or time ran out, and try again'
+unset DYING
+# a driver's words are none of the report
+DYING_WORDS='a driver prints' run doctor --device pthread --json -
+check 'doctor: JSON alone' python3 -m json.tool out /dev/null
+check 'doctor: the words are elsewhere' has_line err 'a driver prints'
+DYING_WORDS='a driver prints' DYING_DEVICE=none run devices --json -
+check 'devices: JSON alone' python3 -m json.tool out /dev/null
+check 'devices: the words are elsewhere' has_line err 'a driver prints'
 # on a terminal what is being tried is a line that is taken away again
 TERM=xterm script -qec "'$program' doctor --device pthread" shown </dev/null >/dev/null || true
 tr '\r' '\n' <shown | grep -v '^$' >out
@@ -96,6 +120,30 @@ check 'interrupted: the report is written' has_line doctor.json '"reason": "it w
 DYING=interrupt DYING_CALL=clEnqueueNDRangeKernel fails 'interrupted; the devices' doctor --device pthread --json -
 check 'interrupted: JSON alone' [ "$(grep -c '"reason": "it was interrupted at shared, in its first check"' out)" -eq 1 ]
 check 'interrupted: nobody is accused' lacks_line err 'ended the process'
+
+# one that comes when a device is done with, and as the next process is made, leaves the report
+export DYING_CALL=clBuildProgram DYING_DEVICE=basic
+interrupt '^  remedy:  update its driver' doctor --json doctor.json
+check 'interrupted between devices: exit 1' [ "$status" -eq 1 ]
+check 'interrupted between devices: it says so' has_line err '^clmlp: doctor: interrupted'
+check 'interrupted between devices: what was found' has_line doctor.json '"reason": "its driver ended the process'
+(
+    trap '' TERM
+    CLMLP_KERNEL_DIR="$temporary/kernels" DYING=interrupt DYING_DEVICE=pthread exec "$program" doctor --device pthread
+) >out 2>err &
+process=$!
+sleep 3
+check 'an interrupt that is ignored ends nothing' kill -KILL $process
+wait $process || true
+
+# ---- one whose device is gone when it has died, and a good one behind it ----
+
+export DYING_GONE=1 DYING_FILE="$temporary/gone"
+succeeds doctor --json doctor.json
+check 'the device behind it is examined' has_line out '^1 of 2 devices can be trained on'
+check 'it is good' has_line out 'verdict: good'
+check 'both are in JSON' [ "$(grep -c '"verdict"' doctor.json)" -eq 2 ]
+unset DYING_GONE DYING_FILE DYING_CALL
 
 # ---- and one as the process ends ----
 

@@ -4,13 +4,15 @@
  * an exit code of its own; interrupt, as the process ends, whoever waits for it.
  *
  * Loaded before all other libraries (LD_PRELOAD): at clBuildProgram or clEnqueueNDRangeKernel, whichever DYING_CALL names, on
- * a device that has DYING_DEVICE in its name; with DYING=interrupt it interrupts who waits instead. DYING_FILE is made there,
- * and at clGetDeviceIDs it dies where that file is. */
+ * a device that has DYING_DEVICE in its name; DYING=interrupt interrupts who waits instead, DYING=kill is a SIGKILL, as that of
+ * the kernel where memory runs out. DYING_FILE is made there; where it is, clGetDeviceIDs dies, or with DYING_GONE leaves that
+ * device out. With DYING_WORDS it prints them to standard output. */
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +25,8 @@ static int is(const char *variable, const char *value)
 
 static void die(void)
 {
+    if (is("DYING", "kill"))
+        raise(SIGKILL);
     if (!is("DYING", "interrupt"))
         abort();
     kill(getppid(), SIGTERM);
@@ -73,14 +77,40 @@ static void die_if_named(const char *call, cl_device_id device)
     die();
 }
 
+/* Without those that have DYING_DEVICE in their names. */
+static void leave_out(cl_device_id *devices, cl_uint *count)
+{
+    cl_uint left = 0;
+    for (cl_uint d = 0; d < *count; d++) {
+        char name[256] = "";
+        clGetDeviceInfo(devices[d], CL_DEVICE_NAME, sizeof name, name, NULL);
+        if (!strstr(name, getenv("DYING_DEVICE")))
+            devices[left++] = devices[d];
+    }
+    *count = left;
+}
+
 cl_int clGetDeviceIDs(cl_platform_id platform, cl_device_type type, cl_uint room, cl_device_id *out,
                       cl_uint *count)
 {
     cl_int (*list)(cl_platform_id, cl_device_type, cl_uint, cl_device_id *, cl_uint *);
+    cl_device_id devices[16];
+    cl_uint found = 0;
     *(void **)&list = dlsym(RTLD_NEXT, "clGetDeviceIDs");
-    if (getenv("DYING_FILE") && !access(getenv("DYING_FILE"), F_OK))
+    if (getenv("DYING_WORDS"))
+        puts(getenv("DYING_WORDS"));
+    if (!getenv("DYING_FILE") || access(getenv("DYING_FILE"), F_OK))
+        return list(platform, type, room, out, count);
+    if (!getenv("DYING_GONE"))
         die();
-    return list(platform, type, room, out, count);
+    const cl_int code = list(platform, type, 16, devices, &found);
+    if (code == CL_SUCCESS)
+        leave_out(devices, &found);
+    for (cl_uint d = 0; out && d < found && d < room; d++)
+        out[d] = devices[d];
+    if (count)
+        *count = found;
+    return code;
 }
 
 cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices, const char *options,

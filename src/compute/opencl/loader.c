@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -224,21 +225,38 @@ static int is_render_node(const struct dirent *entry)
     return !strncmp(entry->d_name, "renderD", 7);
 }
 
-static void examine_node(const struct listener *listener, const char *path)
+/* What to do where opening it fails so. Containers are denied devices that lie in their /dev (EPERM), and a node stays where
+ * its driver is gone. */
+static void node_remedy(const char *path, int reason, char *out, size_t size)
 {
-    char remedy[256], names[4096];
+    char names[4096];
     struct stat about;
     struct group group, *found = NULL;
-    if (!access(path, R_OK | W_OK)) {
-        tell(listener, CLM_FINDING_GOOD, NULL, "%.280s may be opened", path);
+    if (reason == EPERM)
+        snprintf(out, size, "give the container the device: --device %.180s", path);
+    else if (reason == ENXIO || reason == ENODEV)
+        snprintf(out, size, "load its kernel driver; dmesg may say why it is gone");
+    else if (reason != EACCES)
+        snprintf(out, size, "dmesg may say what is wrong with it");
+    else
+        snprintf(out, size, "join its group, and log in again: sudo usermod -aG %s $USER",
+                 stat(path, &about) || getgrgid_r(about.st_gid, &group, names, sizeof names, &found) || !found
+                     ? "render"
+                     : found->gr_name);
+}
+
+static void examine_node(const struct listener *listener, const char *path)
+{
+    char remedy[256];
+    const int node = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (node >= 0) {
+        close(node);
+        tell(listener, CLM_FINDING_GOOD, NULL, "%.280s opens", path);
         return;
     }
-    const char *const why = strerror(errno);
-    snprintf(remedy, sizeof remedy, "join its group, and log in again: sudo usermod -aG %s $USER",
-             stat(path, &about) || getgrgid_r(about.st_gid, &group, names, sizeof names, &found) || !found
-                 ? "render"
-                 : found->gr_name);
-    tell(listener, CLM_FINDING_BAD, remedy, "%.280s may not be opened (%s)", path, why);
+    const int reason = errno;
+    node_remedy(path, reason, remedy, sizeof remedy);
+    tell(listener, CLM_FINDING_BAD, remedy, "%.280s cannot be opened (%s)", path, strerror(reason));
 }
 
 void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
