@@ -512,7 +512,10 @@ struct clm_verify_options {
      * simulators, on which a large product takes hours. 0: nothing. *left_out (may be NULL) is how many that were. */
     double seconds_most;
     size_t *left_out;
-    void (*on_check)(void *user, const struct clm_check *check); /* may be NULL */
+    /* Both may be NULL. Of a check that begins only its names, number and `of` are known; where a driver dies, and the process
+     * with it, that was the last. */
+    void (*on_begin)(void *user, const struct clm_check *check);
+    void (*on_check)(void *user, const struct clm_check *check);
     void *user;
     const volatile sig_atomic_t *stop; /* no check is begun once this is not 0; may be NULL */
 };

@@ -66,7 +66,7 @@ bool case_device_answers(struct clm_backend *device)
 
 /* ---- shrinking ---- */
 
-static void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX])
+void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX])
 {
     struct clm_check check;
     if (which->operation) {

@@ -13,6 +13,9 @@ struct check_case {
 
 const char *case_name(const struct check_case *which);
 
+/* Its shape, as verify prints and reads it. */
+void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX]);
+
 /* Whether a provider of products has a part in it. */
 bool case_has_products(const struct check_case *which);
 

@@ -72,15 +72,26 @@ static void tell_loss(struct clm_check *check, size_t behind)
              "%.160s; the device answers no more, so that %zu checks behind it are not made", detail, behind);
 }
 
+static struct clm_check name_check(const struct check_case *which, size_t number, size_t of)
+{
+    struct clm_check check = {.number = number, .of = of, .has_products = case_has_products(which)};
+    snprintf(check.operation, sizeof check.operation, "%s", case_name(which));
+    case_describe(which, check.shape);
+    memcpy(check.smallest, check.shape, sizeof check.smallest);
+    return check;
+}
+
 static void check_one(struct verification *v, const struct check_case *which, size_t number, size_t of)
 {
-    struct clm_check check;
+    struct clm_check check = name_check(which, number, of);
     struct clm_error why = {0};
     const double begin = clock_seconds(), work = case_work(which);
     if (takes_too_long(v, v->rate * work, begin)) {
         v->left_out++;
         return;
     }
+    if (v->options->on_begin)
+        v->options->on_begin(v->options->user, &check);
     const clm_status status = case_run(v->device, v->reference, which, v->repeats, &check, &why);
     v->rate = fmin(v->rate, (clock_seconds() - begin) / work);
     memcpy(check.smallest, check.shape, sizeof check.smallest);

@@ -22,12 +22,24 @@ struct repeating repeat_check(const struct check_source *source, const struct cl
 {
     struct repeating repeating;
     char where[128], what[256] = "";
+    const char *const folder = source->about ? kernel_folder() : NULL;
     describe_source(source, where, sizeof where);
     if (check)
         snprintf(what, sizeof what, " --only %s --shape \"%s\"", check->operation, check->smallest);
-    snprintf(repeating.command, sizeof repeating.command, "clmlp verify %s%s%s --seed %" PRIu64, where,
+    snprintf(repeating.command, sizeof repeating.command, "%s%.1000s%sclmlp verify %s%s%s --seed %" PRIu64,
+             folder ? "CLMLP_KERNEL_DIR='" : "", folder ? folder : "", folder ? "' " : "", where,
              source->is_full ? " --full" : "", what, source->seed);
     return repeating;
+}
+
+void add_name(char list[NAMES_MAX], const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *at = list; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (!strncmp(at, name, length) && (at[length] == ',' || !at[length]))
+            return;
+    const size_t used = strlen(list);
+    snprintf(list + used, NAMES_MAX - used, "%s%s", used ? ", " : "", name);
 }
 
 const char *provider_of(const struct check_source *source)
@@ -103,12 +115,6 @@ void print_error(const struct check_source *source, const struct clm_error *erro
 {
     print_lines(error->message, length_shown(error->message), indent);
     printf("%sagain: %s\n", indent, repeat_check(source, NULL).command);
-}
-
-const char *kernel_folder(void)
-{
-    const char *const folder = getenv("CLMLP_KERNEL_DIR");
-    return folder && *folder ? folder : NULL;
 }
 
 void print_kernel_folder(const char *indent)

@@ -13,6 +13,11 @@ struct check_source {
     bool is_full;
 };
 
+#define NAMES_MAX 256 /* characters of a list of names */
+
+/* Puts a name behind the others, once. */
+void add_name(char list[NAMES_MAX], const char *name);
+
 /* "native"; "shared" where it does not matter which. */
 const char *provider_of(const struct check_source *source);
 
@@ -25,7 +30,7 @@ struct check_list {
 
 /* "clmlp verify --device 0:0 --gemm native --only softmax --shape "B=1 C=2" --seed 1"; without a check (NULL) that of all. */
 struct repeating {
-    char command[512];
+    char command[1536];
 };
 struct repeating repeat_check(const struct check_source *source, const struct clm_check *check);
 
@@ -40,9 +45,6 @@ void check_list_add_error(struct check_list *list, const struct check_source *so
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent);
 /* Of such an error the first lines, where the compiler says what it minds. */
 void print_error(const struct check_source *source, const struct clm_error *error, const char *indent);
-
-/* CLMLP_KERNEL_DIR; NULL where kernels are those built in. */
-const char *kernel_folder(void);
 
 /* "its kernels come from /my/kernels (CLMLP_KERNEL_DIR), and are not those built in", on a line of its own, where that is so. */
 void print_kernel_folder(const char *indent);

@@ -29,9 +29,23 @@ void end_wait(void)
     is_waiting = false;
 }
 
+const char *kernel_folder(void)
+{
+    const char *const folder = getenv("CLMLP_KERNEL_DIR");
+    return folder && *folder ? folder : NULL;
+}
+
 clm_status open_backend(const struct clm_backend_options *options, struct clm_backend **out,
                         struct clm_error *error)
 {
+    static bool is_told;
+    if (options->kind == CLM_BACKEND_OPENCL && options->on_note && kernel_folder() && !is_told) {
+        char note[600];
+        is_told = true;
+        snprintf(note, sizeof note, "kernels come from %.400s (CLMLP_KERNEL_DIR), and are not those built in",
+                 printable(kernel_folder()).text);
+        options->on_note(options->note_user, note);
+    }
     begin_wait(options->kind == CLM_BACKEND_OPENCL
                    ? "opening the device; kernels that no cache of its driver has are built"
                    : "starting");

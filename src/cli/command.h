@@ -79,7 +79,10 @@ int close_output(const char *command, int code);
 void begin_wait(const char *what);
 void end_wait(void);
 
-/* clm_backend_open, which may have kernels to build. */
+/* CLMLP_KERNEL_DIR; NULL where kernels are those built in. */
+const char *kernel_folder(void);
+
+/* clm_backend_open, which may have kernels to build. Of kernels that are not those built in options->on_note hears, once. */
 CLM_MUST_CHECK clm_status open_backend(const struct clm_backend_options *options, struct clm_backend **out,
                                        struct clm_error *error);
 

@@ -21,15 +21,16 @@ struct arguments {
 /* What has come from the process of the drivers, and how far it is. */
 struct round {
     struct arguments *arguments;
-    size_t from;       /* how many devices are done with */
-    size_t count;      /* devices that there were at first */
-    bool is_counted;   /* they are listed */
-    json_t *reports;   /* a device each */
-    json_t *begun;     /* of the device that is being examined; NULL between two */
-    char driver[128];  /* of that device */
-    char step[512];    /* what was done last */
-    char section[16];  /* of findings, where a death at that step belongs */
-    char problem[768]; /* why there is no device, as the library says it */
+    size_t from;            /* how many devices are done with */
+    size_t count;           /* devices that there were at first */
+    bool is_counted;        /* they are listed */
+    json_t *reports;        /* a device each */
+    json_t *begun;          /* of the device that is being examined; NULL between two */
+    char driver[128];       /* of that device */
+    char step[512];         /* what was done last */
+    struct repeating again; /* of that */
+    char section[16];       /* of findings, where a death at that step belongs */
+    char problem[768];      /* why there is no device, as the library says it */
     enum apart_ending ending;
     char how[APART_HOW]; /* it died */
 };
@@ -98,15 +99,15 @@ struct work {
 };
 
 /* With the heading that was printed last, under which the process that stays goes on. */
-static void send_begun(const struct work *work, const char *section, const char *step)
+static void send_begun(const struct work *work, const char *section, const char *step, const char *again)
 {
-    apart_send(work->channel, json_pack("{so ss ss}", "step", json_text(step), "section", section, "heading",
-                                        work->round->arguments->section));
+    apart_send(work->channel, json_pack("{so so ss ss}", "step", json_text(step), "again", json_text(again),
+                                        "section", section, "heading", work->round->arguments->section));
 }
 
-static void send_step(void *user, const char *step)
+static void send_step(void *user, const char *step, const char *again)
 {
-    send_begun(user, "platforms", step);
+    send_begun(user, "platforms", step, again);
 }
 
 /* A process that goes on with the next device has printed them before. */
@@ -115,7 +116,7 @@ static void hear_finding(void *user, const struct clm_finding *finding)
     const struct work *const work = user;
     struct arguments *const arguments = work->round->arguments;
     if (finding->severity == CLM_FINDING_BEGUN) {
-        send_begun(work, finding->section, finding->what);
+        send_begun(work, finding->section, finding->what, "");
         return;
     }
     json_list_add(arguments->examination.findings, finding_json(finding));
@@ -160,7 +161,7 @@ static void examine(void *user, FILE *channel)
     examination->on_step = send_step;
     examination->user = &work;
     clm_examine_loader(hear_finding, &work);
-    send_step(&work, "the list of devices");
+    send_step(&work, "the list of devices", "");
     if (clm_devices_find(arguments->selector, &devices, &count, &why) != CLM_OK)
         count = 0;
     end_wait();
@@ -192,6 +193,7 @@ static void hear(void *user, json_t *object)
     json_t *const begun = json_object_get(object, "begun"), *const report = json_object_get(object, "report"),
                   *const count = json_object_get(object, "count");
     copy_text(round->step, sizeof round->step, object, "step");
+    copy_text(round->again.command, sizeof round->again.command, object, "again");
     copy_text(round->section, sizeof round->section, object, "section");
     copy_text(round->arguments->section, sizeof round->arguments->section, object, "heading");
     copy_text(round->driver, sizeof round->driver, object, "driver");
@@ -225,16 +227,20 @@ static void refuse_begun(const struct round *round)
     else
         snprintf(reason, sizeof reason, "its driver ended the process (%s) at %s", round->how, round->step);
     json_object_put(round->begun, "reason", json_text(reason));
+    json_object_put(round->begun, "repeat", json_text(round->again.command));
     json_list_add(round->reports, json_incref(round->begun));
     if (round->ending == APART_INTERRUPTED)
         return;
-    if (round->arguments->examination.is_quiet)
-        complain("doctor", "a device, driver %s: %s", round->driver, reason);
-    else
-        tell_refusal(round->driver, reason,
-                     round->ending == APART_KILLED ? "; first\n           see in dmesg and ulimit -a whether "
-                                                     "memory or time ran out, and try again"
-                                                   : "");
+    if (round->arguments->examination.is_quiet) {
+        complain("doctor", "a device, driver %s: %s; again: %s", round->driver, reason, round->again.command);
+        return;
+    }
+    printf("       again: %s\n", round->again.command);
+    tell_refusal(
+        round->driver, reason,
+        round->ending == APART_KILLED
+            ? "; first\n           see in dmesg and ulimit -a whether memory or time ran out, and try again"
+            : "");
 }
 
 /* One that dies before there is a device dies in every program that looks for one. */

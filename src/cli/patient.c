@@ -8,9 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#define NAMES_MAX 256 /* characters of a list of names */
-#define SEED      1
-#define SECONDS   150 /* of the checks of one provider; on other than simulators none takes as long */
+#define SEED    1
+#define SECONDS 150 /* of the checks of one provider; on other than simulators none takes as long */
 
 /* What has come of a provider of products, or of what all of them share. */
 struct part {
@@ -42,42 +41,34 @@ static bool is_quiet(const struct patient *patient)
     return patient->examination->is_quiet;
 }
 
-/* "native, behind its check 3 of 59": what follows may be the last thing that the driver does. A terminal shows it until
- * end_wait, which has to come before anything is printed. */
-__attribute__((format(printf, 2, 3))) static void begin(const struct patient *patient, const char *format,
-                                                        ...)
+/* "native, in its check 3 of 59": what follows may be the last thing that the driver does, and `again` would repeat it. A
+ * terminal shows it until end_wait, which has to come before anything is printed. */
+__attribute__((format(printf, 3, 4))) static void begin(const struct patient *patient, const char *again,
+                                                        const char *format, ...)
 {
     char step[256];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(step, sizeof step, format, arguments);
     va_end(arguments);
-    patient->examination->on_step(patient->examination->user, step);
+    patient->examination->on_step(patient->examination->user, step, again);
     end_wait();
     begin_wait(step);
 }
 
-/* ---- printing ---- */
-
-/* Puts a name behind the others, once. */
-static void add_name(char list[NAMES_MAX], const char *name)
-{
-    const size_t length = strlen(name);
-    for (const char *at = list; *at; at += strcspn(at, " "), at += *at == ' ')
-        if (!strncmp(at, name, length) && (at[length] == ',' || !at[length]))
-            return;
-    const size_t used = strlen(list);
-    snprintf(list + used, NAMES_MAX - used, "%s%s", used ? ", " : "", name);
-}
-
 /* ---- one device ---- */
+
+static void hear_begin(void *user, const struct clm_check *check)
+{
+    const struct part *const part = user;
+    begin(part->patient, repeat_check(part->source, check).command, "%s, in check %zu of %zu (%s %s)",
+          provider_of(part->source), check->number, check->of, check->operation, check->shape);
+}
 
 static void hear_check(void *user, const struct clm_check *check)
 {
     struct part *const part = user;
     check_list_add(&part->checks, part->source, check);
-    begin(part->patient, "%s, behind check %zu of %zu (%s %s)", provider_of(part->source), check->number,
-          check->of, check->operation, check->shape);
     if (check->passed)
         return;
     if (!part->operations[0])
@@ -134,12 +125,12 @@ static bool examine(struct patient *patient, struct clm_backend *backend, const 
                                              .seed = SEED,
                                              .seconds_most = SECONDS,
                                              .left_out = &part->left_out,
+                                             .on_begin = hear_begin,
                                              .on_check = hear_check,
                                              .user = part};
     struct clm_error error = {0};
     bool passed = false;
     const double start = seconds_now();
-    begin(patient, "%s, in its first check", name);
     const clm_status status = clm_verify(backend, &quick, &passed, &error);
     end_wait();
     patient->left_out += part->left_out;
@@ -167,10 +158,12 @@ static void examine_provider(struct patient *patient, const char *address, const
 {
     const struct clm_backend_options wanted = {
         .kind = CLM_BACKEND_OPENCL, .device = address, .gemm = name, .skip_self_test = true};
+    const struct check_source source = {
+        .about = patient->device, .backend = "opencl", .provider = name, .seed = SEED};
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
     struct part part;
-    begin(patient, "%s, as its kernels are built", name);
+    begin(patient, repeat_check(&source, NULL).command, "%s, as its kernels are built", name);
     const clm_status status = clm_backend_open(&wanted, &backend, &error);
     end_wait();
     if (status == CLM_OK) {
@@ -179,8 +172,6 @@ static void examine_provider(struct patient *patient, const char *address, const
         clm_backend_close(backend);
         return;
     }
-    const struct check_source source = {
-        .about = patient->device, .backend = "opencl", .provider = name, .seed = SEED};
     struct check_list list = {.checks = patient->checks};
     add_name(patient->not_built, name);
     check_list_add_error(&list, &source, &error);
@@ -245,22 +236,23 @@ static void tell_good(const struct patient *patient)
            patient->device->index, patient->left_out ? ", which tries each layer's products first" : "");
 }
 
+#define OWN_KERNELS "unset CLMLP_KERNEL_DIR, or correct it: these kernels are not those built in"
+
 void tell_refusal(const char *driver, const char *reason, const char *report)
 {
-    printf("  verdict: %srefused%s. %s\n"
-           "  remedy:  update its driver (now %s), or train on another device or with --backend blas%s\n\n",
-           colour(RED), colour(PLAIN), reason, printable(driver).text, report);
+    if (kernel_folder())
+        printf("  verdict: %srefused%s. %s\n  remedy:  " OWN_KERNELS "\n\n", colour(RED), colour(PLAIN),
+               reason);
+    else
+        printf(
+            "  verdict: %srefused%s. %s\n"
+            "  remedy:  update its driver (now %s), or train on another device or with --backend blas%s\n\n",
+            colour(RED), colour(PLAIN), reason, printable(driver).text, report);
 }
 
 static void tell_refused(const struct patient *patient)
 {
     char report[160];
-    if (kernel_folder() && !patient->device->reason[0]) {
-        printf("  verdict: %srefused%s. %s\n"
-               "  remedy:  unset CLMLP_KERNEL_DIR, or correct it: these kernels are not those built in\n\n",
-               colour(RED), colour(PLAIN), patient->reason);
-        return;
-    }
     snprintf(
         report, sizeof report,
         "; for a report to\n           its makers: clmlp verify --full --device %u:%u --json report.json",
@@ -278,6 +270,10 @@ static void tell_verdict(const struct patient *patient)
     case VERDICT_USABLE:
         printf("  verdict: %susable with %s%s. ", colour(GREEN), patient->right, colour(PLAIN));
         tell_unusable(patient);
+        if (kernel_folder()) {
+            printf("\n  remedy:  " OWN_KERNELS "\n\n");
+            return;
+        }
         printf("\n  remedy:  none needed to train: --gemm auto tries products before it uses them and leaves "
                "wrong ones out, "
                "and\n           --gemm refuses them by name. Report it to the driver's makers, with the file "
@@ -301,7 +297,9 @@ static void examine_from_the_start(struct patient *patient)
     struct clm_error error = {0};
     snprintf(address, sizeof address, "%u:%u", device->platform, device->index);
     const double start = seconds_now();
-    begin(patient, "the kernels that all providers share, as they are built");
+    const struct check_source source = {.about = device, .backend = "opencl", .seed = SEED};
+    begin(patient, repeat_check(&source, NULL).command,
+          "the kernels that all providers share, as they are built");
     const bool is_open = !device->reason[0] && clm_backend_open(&any, &backend, &error) == CLM_OK;
     end_wait();
     if (!is_open) {

@@ -9,8 +9,8 @@ struct examination {
     char **argv;
     bool is_quiet;    /* nothing goes to standard output */
     json_t *findings; /* of what lies between the program and its devices, for the report */
-    /* Hears what is done next, as in "native, its first check". */
-    void (*on_step)(void *user, const char *step);
+    /* Hears what is done next, as in "native, as its kernels are built", and the command that does it by itself. */
+    void (*on_step)(void *user, const char *step, const char *again);
     void *user;
 };
 

@@ -98,7 +98,9 @@ static int finish(struct arguments *arguments, const struct clm_backend *backend
     if (is_table(arguments))
         printf("\n%.1f s; the fastest right one of each is kept %s%s%s\n", clm_tune_seconds(backend),
                path ? "in "
-                    : "for this run only: there is no cache directory to keep it in (set XDG_CACHE_HOME)",
+               : kernel_folder()
+                   ? "for this run only: CLMLP_KERNEL_DIR's kernels may change"
+                   : "for this run only: there is no cache directory to keep it in (set XDG_CACHE_HOME)",
                path ? path : "", "");
     const bool is_written =
         !arguments->json || write_json("tune", arguments->json, json_incref(arguments->rows));

@@ -16,15 +16,22 @@ struct arguments {
     struct clm_verify_options verify;
     const char *json;
     bool is_quiet, is_progress_shown;
-    bool is_shared;                  /* the last check was of what all providers share */
-    struct check_source source;      /* the provider being checked */
-    struct check_list all, provider; /* provider.checks is all.checks */
-    struct clm_error error;          /* what ended it before its end */
+    bool is_shared;                          /* the last check was of what all providers share */
+    struct check_source source;              /* the provider being checked */
+    struct check_list all, provider;         /* provider.checks is all.checks */
+    char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers; wrong are those whose products alone failed */
+    bool is_shared_wrong;
+    struct clm_error error; /* what ended it before its end */
 };
 
 static bool is_table(const struct arguments *arguments)
 {
     return !arguments->json || strcmp(arguments->json, "-");
+}
+
+static bool is_stopped(const struct arguments *arguments)
+{
+    return *arguments->verify.stop;
 }
 
 static const struct argp_option options[] = {
@@ -100,11 +107,46 @@ static void show_progress(struct arguments *arguments, const struct clm_check *c
     fflush(stderr);
 }
 
+/* ---- a driver that dies ---- */
+
+static char running[2048] = "its start"; /* the check that is being made */
+
+/* The process goes with it, and the report; what it was at is known still. */
+static void die(int number)
+{
+    static const char before[] = "\nclmlp: verify: the driver ended the process at ",
+                      behind[] = "\nclmlp: verify: no report was written; clmlp doctor outlives it\n";
+    if (write(STDERR_FILENO, before, sizeof before - 1) < 0 ||
+        write(STDERR_FILENO, running, strlen(running)) < 0 ||
+        write(STDERR_FILENO, behind, sizeof behind - 1) < 0)
+        _exit(EXIT_FAILED);
+    raise(number); /* which is its default again */
+}
+
+/* Again and again: compilers that drivers load have handlers of their own, which take no leave. */
+static void catch_deaths(void)
+{
+    static const int deaths[] = {SIGABRT, SIGFPE, SIGILL, SIGSEGV};
+    struct sigaction action = {.sa_handler = die, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof deaths / sizeof *deaths; i++)
+        sigaction(deaths[i], &action, NULL);
+}
+
+static void hear_begin(void *user, const struct clm_check *check)
+{
+    const struct arguments *const arguments = user;
+    catch_deaths();
+    snprintf(running, sizeof running, "%s %s; again: %s", check->operation, check->shape,
+             repeat_check(&arguments->source, check).command);
+}
+
 static void hear(void *user, const struct clm_check *check)
 {
     struct arguments *const arguments = user;
     const char *const red = colour(RED), *const plain = colour(PLAIN);
     arguments->is_shared = !check->has_products;
+    arguments->is_shared_wrong = arguments->is_shared_wrong || (!check->has_products && !check->passed);
     check_list_add(&arguments->provider, &arguments->source, check);
     show_progress(arguments, check);
     if (!is_table(arguments))
@@ -134,6 +176,7 @@ static void begin_provider(struct arguments *arguments, const struct clm_backend
 
 static void end_provider(struct arguments *arguments)
 {
+    add_name(arguments->provider.failures ? arguments->wrong : arguments->right, arguments->source.provider);
     arguments->all.count += arguments->provider.count;
     arguments->all.failures += arguments->provider.failures;
     arguments->all.errors += arguments->provider.errors;
@@ -160,11 +203,12 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
         fputs("\r\033[K", stderr);
     end_provider(arguments);
     if (status == CLM_OK && is_table(arguments))
-        printf("%s%zu check%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "
-               "%.3f of its bound\n\n",
-               arguments->is_quiet ? "" : "\n", done->count, done->count == 1 ? "" : "s",
-               printable(clm_backend_device(backend)).text, clm_backend_provider(backend),
-               done->count - done->failures, done->failures, done->worst);
+        printf(
+            "%s%zu check%s%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "
+            "%.3f of its bound\n\n",
+            arguments->is_quiet ? "" : "\n", done->count, done->count == 1 ? "" : "s",
+            is_stopped(arguments) ? ", interrupted," : "", printable(clm_backend_device(backend)).text,
+            clm_backend_provider(backend), done->count - done->failures, done->failures, done->worst);
     return status;
 }
 
@@ -181,11 +225,6 @@ static void fail_provider(struct arguments *arguments, const struct clm_backend 
            printable(clm_backend_device(first)).text, provider);
     print_error(&arguments->source, error, "    ");
     printf("\n");
-}
-
-static bool is_stopped(const struct arguments *arguments)
-{
-    return *arguments->verify.stop;
 }
 
 /* An operation without products is the same with the providers to come. */
@@ -262,6 +301,12 @@ static int summarise(const struct arguments *arguments, const struct clm_backend
     if (all->errors)
         complain("verify", "%s fails: %zu of %zu checks failed, %zu of them with an error",
                  printable(clm_backend_device(backend)).text, all->failures, all->count, all->errors);
+    else if (all->failures && arguments->right[0] && !arguments->is_shared_wrong)
+        complain("verify",
+                 "%s computes wrongly by %s: %zu of %zu checks failed; by %s it is right, and --gemm auto "
+                 "tries products before it uses them",
+                 printable(clm_backend_device(backend)).text, arguments->wrong, all->failures, all->count,
+                 arguments->right);
     else if (all->failures)
         complain("verify", "%s computes wrongly: %zu of %zu checks failed; do not train on it",
                  printable(clm_backend_device(backend)).text, all->failures, all->count);
@@ -318,17 +363,19 @@ int command_verify(int argc, char **argv)
                "--gemm names. Prints each check's largest error over its derived "
                "bound; above 1, or NaN, is a failure, below which stands what repeats it. "
                "Exit code 0 when all passed, else 1."};
-    struct arguments arguments = {.argc = argc,
-                                  .argv = argv,
-                                  .device = default_device(),
-                                  .verify = {.seed = 1, .shrink_seconds = SHRINK_SECONDS, .on_check = hear},
-                                  .all = {.checks = json_array()},
-                                  .is_progress_shown = is_terminal(STDERR_FILENO)};
+    struct arguments arguments = {
+        .argc = argc,
+        .argv = argv,
+        .device = default_device(),
+        .verify = {.seed = 1, .shrink_seconds = SHRINK_SECONDS, .on_begin = hear_begin, .on_check = hear},
+        .all = {.checks = json_array()},
+        .is_progress_shown = is_terminal(STDERR_FILENO)};
     arguments.verify.user = &arguments;
     arguments.device.options.skip_self_test = true;
     parse_arguments(&argp, argc, argv, &arguments);
     arguments.verify.stop = catch_interrupts(
         "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n");
+    catch_deaths();
     const int code = verify(&arguments);
     json_decref(arguments.all.checks);
     return code;

@@ -513,6 +513,28 @@ def wrong_libsvm():
     })
 
 
+def model(header, data=b"", length=None):
+    """A safetensors file."""
+    return {"m.safetensors": struct.pack("<Q", len(header) if length is None else length) + header + data}
+
+
+def wrong_models():
+    tensor = b'{"layers.0.weight":{"dtype":"F32","shape":%s,"data_offsets":[0,%d]}}'
+    yield "model-empty", {"m.safetensors": b""}
+    yield "model-length", model(b"{}", length=2 ** 63)
+    yield "model-long-length", model(b"{}", length=99_000_000)
+    yield "model-nothing", model(b"{}")
+    yield "model-deep", model(b'{"a":' + b"[" * 30_000_000)
+    yield "model-lists", model(b'{"a":[' + b"[]," * 10_000_000 + b"[]]}")
+    yield "model-numbers", model(b'{"a":[' + b"0," * 15_000_000 + b"0]}")
+    yield "model-objects", model(b"{" + b",".join(b'"%d":{}' % n for n in range(3_000_000)) + b"}")
+    yield "model-shape", model(tensor % (b"[" + b"1," * 400_000 + b"1]", 4), bytes(4))
+    yield "model-large", model(tensor % (b"[4294967296,4294967296]", 4), bytes(4))
+    yield "model-behind-its-end", model(tensor % (b"[1000000,1000000]", 4 * 10 ** 12), bytes(4))
+    yield "model-half", model(tensor % (b"[2,2]", 16), bytes(16))
+    yield "model-quotes", model(b'{"a' + b'\\"' * 1_000_000 + b"[]" * 1_000_000)
+
+
 def no_data():
     yield "nothing", {}
     yield "readme", {"readme.txt": b"hello\n"}
@@ -527,7 +549,7 @@ def no_data():
 
 
 MALFORMED = (truncated, lying_idx, lying_npy, lying_npz, wrong_cifar, hostile_pickles, hostile_archives, bombs, wrong_images,
-             wrong_csv, wrong_libsvm, no_data)
+             wrong_csv, wrong_libsvm, wrong_models, no_data)
 
 
 # The program on them
@@ -547,14 +569,21 @@ def write(files, folder):
 def what_to_open(files, folder):
     """A table, an archive and an npz file are named themselves; the rest is a folder."""
     names = list(files)
-    is_file = len(names) == 1 and names[0].startswith(("t.", "a.", "c."))
+    is_file = len(names) == 1 and names[0].startswith(("t.", "a.", "c.", "m."))
     return folder / names[0] if is_file else folder
 
 
+def reading(path):
+    """The command that reads it: data info, or of a model eval."""
+    if path.suffix == ".safetensors":
+        return ["eval", path, "--backend", "reference", "--data", "right/idx", "--split", "train"]
+    return ["data", "info", "--data", path]
+
+
 def look(program, path):
-    """Exit code, message, bytes of memory at most, and seconds of the processor of `data info` on path."""
+    """Exit code, message, bytes of memory at most, and seconds of the processor of what reads path."""
     with tempfile.TemporaryFile() as message:
-        child = subprocess.Popen([program, "data", "info", "--data", path], stdin=subprocess.DEVNULL,
+        child = subprocess.Popen([program, *reading(path)], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, stderr=message, preexec_fn=lambda: signal.alarm(HANGS))
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -599,6 +628,8 @@ def check_malformed(program, name, files, limit, keep):
         shutil.copytree(folder, keep / name, symlinks=True, copy_function=copy_plain)
     shutil.rmtree(folder)
     found = list(complaints(code, message, memory, limit))
+    if name.startswith("model-") and b"m.safetensors" not in message:
+        found.append(f"not the model is refused: {message[:300]!r}")
     if found:
         print(f"{name}: {'; '.join(found)}")
     return not found, memory, seconds

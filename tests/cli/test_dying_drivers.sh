@@ -90,7 +90,8 @@ check 'under a heading of its own' [ "$(grep -c '^platforms' out)" -eq 1 ]
 unset CLMLP_KERNEL_DIR
 export DYING_CALL=clEnqueueNDRangeKernel DYING_DEVICE=pthread
 fails 'none of the 1 device' doctor --device pthread
-check 'what was checked is named' has_line out 'ended the process .* at shared, in its first check'
+check 'what was checked is named' has_line out 'ended the process .* at shared, in check 1 of [0-9]* .gather'
+check 'with what repeats it' has_line out '^       again: clmlp verify --device 0:[01] --only gather.* --shape '
 # whoever killed it may not be the driver
 export DYING='kill'
 fails 'none of the 1 device' doctor --device pthread
@@ -104,10 +105,14 @@ check 'doctor: the words are elsewhere' has_line err 'a driver prints'
 DYING_WORDS='a driver prints' DYING_DEVICE=none run devices --json -
 check 'devices: JSON alone' python3 -m json.tool out /dev/null
 check 'devices: the words are elsewhere' has_line err 'a driver prints'
+# verify goes with it, and says where
+run verify --device pthread --only softmax --json report.json
+check 'verify: ends as it did' [ "$status" -eq 134 ]
+check 'verify: says at what' has_line err '^clmlp: verify: the driver ended the process at softmax B=.*; again: clmlp verify --device .* --only softmax --shape '
 # on a terminal what is being tried is a line that is taken away again
 TERM=xterm script -qec "'$program' doctor --device pthread" shown </dev/null >/dev/null || true
 tr '\r' '\n' <shown | grep -v '^$' >out
-check 'a terminal shows what is being tried' has_line out 'shared, in its first check …$'
+check 'a terminal shows what is being tried' has_line out 'shared, in check 1 of .*…$'
 check 'nothing of it is left' awk 'left && !/^\033\[K/ { exit 1 } { left = /…$/ }' out
 
 # ---- an interrupt ----
@@ -118,7 +123,7 @@ check 'interrupted: exit 1' [ "$status" -eq 1 ]
 check 'interrupted: it says so' has_line err '^clmlp: doctor: interrupted'
 check 'interrupted: the report is written' has_line doctor.json '"reason": "it was interrupted at '
 DYING=interrupt DYING_CALL=clEnqueueNDRangeKernel fails 'interrupted; the devices' doctor --device pthread --json -
-check 'interrupted: JSON alone' [ "$(grep -c '"reason": "it was interrupted at shared, in its first check"' out)" -eq 1 ]
+check 'interrupted: JSON alone' [ "$(grep -c '"reason": "it was interrupted at shared, in check 1 of' out)" -eq 1 ]
 check 'interrupted: nobody is accused' lacks_line err 'ended the process'
 
 # one that comes when a device is done with, and as the next process is made, leaves the report

@@ -73,6 +73,8 @@ right_or_refused mirroring augment.cl 's/a.width - 1 - moved_x/a.width - 2 - mov
 right_or_refused mixing augment.cl 's/(1.0f - a.share) \* y/(0.9f - a.share) * y/' --augment mixup=0.5
 right_or_refused 'the loss of few rows' softmax.cl 's/ \/ sum - target) \/ B/ \/ sum - target) \/ (B == 20 ? 10 : B)/' --gemm clblast
 right_or_refused 'momentum behind CLBlast' bias_gradient.cl 's/momentum \* v\[o\]/0.5f * momentum * v[o]/' --gemm clblast
+right_or_refused 'the mask at 0' epilogue.cl 's/y > 0.0f/y >= 0.0f/' --gemm clblast
+right_or_refused 'the mask at 0 in panels' panels_cpu.cl 's/Y > (VECTOR)/Y >= (VECTOR)/' --gemm native
 right_or_refused 'far inputs' gather.cl '0,/TO_FLOAT(LOAD(from + i))/s//(begin + i >= 64 ? 0.5f : 1.0f) * &/'
 right_or_refused 'right predictions' softmax.cl 's/lane == 0)$/lane == 0 \&\& (corrects[0] += 1.0f) > 0)/'
 for command in 'train --hidden 8 --epochs 2 --batch 30' 'eval trained --split train' 'predict trained --split train'; do
