@@ -251,6 +251,15 @@ static void spoil_one_of(struct tensor *const *outputs, size_t count)
         *element(output, at) = *element(output, at) == 0 ? 1e-6f : 1.001f * *element(output, at);
 }
 
+/* Or the loss of that batch. */
+static void spoil_loss(struct metrics *sums, size_t elements, size_t number)
+{
+    if (elements < MILLION || spoilt_output != number)
+        return;
+    calls_spoilt++;
+    host_sums(sums)->loss = is_spoilt_by_nan ? NAN : 1.01 * host_sums(sums)->loss;
+}
+
 static clm_status rare_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
                               size_t first, const struct augmentation *augmentation, struct tensor *X,
                               struct tensor *labels, struct clm_error *e)
@@ -275,6 +284,7 @@ static clm_status rare_xent(struct clm_backend *be, const struct tensor *Z, cons
     const clm_status status = right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
     if (dZ)
         spoil_one_of(&dZ, 1);
+    spoil_loss(sums, count_of(Z), 1);
     return status;
 }
 
@@ -350,6 +360,7 @@ static clm_status rare_head(struct clm_backend *be, const struct tensor *X, cons
     if (status == CLM_OK && dX)
         status = right.linear_backward_input(be, dZ, layer, X, dX, e);
     spoil_one_of((struct tensor *const[]){dZ, dX}, dX ? 2 : 1);
+    spoil_loss(sums, count_of(dZ), 2);
     return status;
 }
 
@@ -361,13 +372,13 @@ static const struct rare {
     {"gather", 2, {.gather = rare_gather}},
     {"gather_augmented", 2, {.gather = rare_gather}},
     {"linear_forward", 1, {.linear_forward = rare_forward}},
-    {"softmax_xent", 1, {.softmax_xent = rare_xent}},
+    {"softmax_xent", 2, {.softmax_xent = rare_xent}},
     {"softmax", 1, {.softmax = rare_softmax}},
     {"linear_backward_input", 1, {.linear_backward_input = rare_input}},
     {"linear_backward_params", 2, {.linear_backward_params = rare_params}},
     {"linear_backward_update", 4, {.linear_backward_update = rare_step}},
     {"linear_update_forward", 5, {.linear_update_forward = rare_step_forward}},
-    {"linear_softmax_backward", 2, {.has_head = has_rare_head, .linear_softmax_backward = rare_head}},
+    {"linear_softmax_backward", 3, {.has_head = has_rare_head, .linear_softmax_backward = rare_head}},
     {"update", 2, {.update = rare_update}},
 };
 

@@ -280,6 +280,15 @@ START_TEST(limits)
         ck_assert_done(clm_backend_open(&options, &backend, &error));
         ck_assert_uint_eq(backend->memory_limit, cases[i].limit);
         ck_assert_str_eq(backend->limited_by, cases[i].by);
+        if (cases[i].limit < SIZE_MAX) {
+            ck_assert_done(memory_check(backend, "it", cases[i].limit, "do without", &error));
+            ck_assert_int_eq(memory_check(backend, "it", cases[i].limit + 1, "do without", &error),
+                             CLM_ERROR_MEMORY);
+            /* what was asked for can be asked for in another way */
+            ck_assert(!strstr(error.message, "raise --device-memory, or do without") ==
+                      (strcmp(cases[i].by, "--device-memory") != 0));
+            ck_assert_ptr_nonnull(strstr(error.message, "do without"));
+        }
         clm_backend_close(backend);
     }
 }

@@ -6,6 +6,7 @@
 
 #include <CL/cl.h>
 #include <dlfcn.h>
+#include <string.h>
 
 static struct clm_error error;
 static size_t largest; /* bytes of local memory that any kernel was given */
@@ -61,11 +62,26 @@ START_TEST(local_memory_is_not_exceeded)
 }
 END_TEST
 
+/* What the kernel cuts inputs into leaves a last part of each size. */
+START_TEST(a_step_with_the_next_product_of_any_inputs)
+{
+    struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL), *const reference = fixture_backend(
+                                                                             FIXTURE_REFERENCE);
+    const struct linear layer = {.W = {.rows = 900, .columns = 1}};
+    ck_assert(strcmp(clm_backend_provider(backend), "native") || backend_looks_ahead(backend, &layer, 7));
+    for (size_t I = 1; I <= 200; I++)
+        check(backend, reference, OPERATION_UPDATE_FORWARD, (struct variant){.B = 7, .I = I, .O = 900});
+    clm_backend_close(reference);
+    clm_backend_close(backend);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("native");
     TCase *const cases = tcase_create("native");
     tcase_set_timeout(cases, 300);
+    tcase_add_test(cases, a_step_with_the_next_product_of_any_inputs);
     tcase_add_loop_test(cases, local_memory_is_not_exceeded, 0, 12);
     suite_add_tcase(suite, cases);
     return test_run(suite);

@@ -424,6 +424,14 @@ START_TEST(the_last_tenth_of_the_epochs_cools_down)
 END_TEST
 
 /* The rates of five epochs, by hand; and a rate that falls trains otherwise than one that stays. */
+START_TEST(schedules_have_names)
+{
+    for (int i = CLM_SCHEDULE_COOLDOWN; i <= CLM_SCHEDULE_COSINE; i++)
+        ck_assert_ptr_nonnull(clm_schedule_name((enum clm_schedule)i));
+    ck_assert_ptr_null(clm_schedule_name((enum clm_schedule)(CLM_SCHEDULE_COSINE + 1)));
+}
+END_TEST
+
 START_TEST(schedules)
 {
     static const double rates[][5] = {
@@ -620,6 +628,7 @@ int main(void)
     tcase_add_loop_test(cases, generalises, 0, KIND_COUNT);
     tcase_add_loop_test(cases, same_seed_same_bits, 0, KIND_COUNT);
     tcase_add_loop_test(cases, memory_plan, 0, 2 * KIND_COUNT);
+    tcase_add_test(cases, schedules_have_names);
     tcase_add_loop_test(cases, schedules, 0, 4);
     tcase_add_test(cases, the_last_tenth_of_the_epochs_cools_down);
     tcase_add_test(cases, stops_after_the_epoch);

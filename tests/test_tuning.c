@@ -299,6 +299,19 @@ START_TEST(a_last_minibatch_is_tried)
 }
 END_TEST
 
+/* Of the last layer, too: the only one here. */
+START_TEST(a_last_minibatch_of_a_single_layer_is_tried)
+{
+    struct clm_backend *backend;
+    spoil = SPOIL_RAGGED;
+    spoilt_product = (enum product)_i;
+    backend = open_with("first");
+    ck_assert_done(backend_prepare(backend, widths, 2, 40, &error));
+    ck_assert_int_eq(backend_prove(backend, widths, 2, 40, 80 + RAGGED, &error), CLM_ERROR_WRONG);
+    clm_backend_close(backend);
+}
+END_TEST
+
 START_TEST(a_last_minibatch_of_who_was_asked_for_is_tried)
 {
     struct clm_backend *backend;
@@ -596,6 +609,7 @@ int main(void)
     tcase_add_loop_test(cases, a_wrong_provider_that_was_asked_for_is_refused, 0, PRODUCT_COUNT);
     tcase_add_test(cases, a_wrong_fused_update_is_seen);
     tcase_add_loop_test(cases, a_last_minibatch_is_tried, 0, PRODUCT_COUNT);
+    tcase_add_loop_test(cases, a_last_minibatch_of_a_single_layer_is_tried, 0, PRODUCT_COUNT);
     tcase_add_loop_test(cases, a_last_minibatch_of_who_was_asked_for_is_tried, 0, PRODUCT_COUNT);
     tcase_add_test(cases, a_wrong_momentum_is_seen);
     tcase_add_loop_test(cases, a_wrong_head_is_seen, HEAD_RIGHT, HEAD_LOSS + 1);
