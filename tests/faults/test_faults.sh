@@ -121,9 +121,10 @@ each host bench --backend reference --layers 8,4,3 --batch 4 --seconds 0.001
 require_device faults
 small='--hidden 3 --epochs 1 --batch 60'
 # shellcheck disable=SC2086 # options are words
-for provider in native tiled clblast; do
+for provider in native tiled; do
     each all train --data cifar $small --gemm $provider --quiet --out new
 done
+each device train --data cifar $small --gemm clblast --quiet
 # shellcheck disable=SC2086 # options are words
 {
     each device train --data cifar $small --gemm native --quiet
@@ -141,6 +142,6 @@ options="$options --work 1e5" # the checks of large matrices take most of the ti
 each all verify --gemm native --json times.json
 options="$options --reports" # what fails is what these are to tell of
 each all tune --layers 8,4,3 --batch 4 --json times.json
-each all doctor --json times.json
+each device doctor --json times.json
 
 finish
