@@ -74,12 +74,21 @@ START_TEST(drivers_are_told_apart)
     free(test_file(directory, "g-nul.icd", "\0libm.so.6\n", 11));
     free(test_file(directory, "h-nul.icd", "libm.so.6\0more\n", 15));
     put_icd(directory, "i-blank.icd", "\nlibm.so.6\n");
+    char *const folder = path_join(directory, "j-folder.icd"), *const long_name =
+                                                                   path_join(directory, "k-long.icd");
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    free(test_file(directory, "k-long.icd", "", 0));
+    ck_assert_int_eq(truncate(long_name, 100000), 0);
+    free(folder);
+    free(long_name);
     loader_examine_drivers(directory, hear, &findings);
-    ck_assert_uint_eq(findings.count, 8);
+    ck_assert_uint_eq(findings.count, 10);
     ck_assert_uint_eq(findings.begun, 3); /* those that name a library */
     expect(&findings, CLM_FINDING_BAD, "f-windows.icd: its line ends as Windows ends lines", "s/\\r$//");
     expect(&findings, CLM_FINDING_BAD, "g-nul.icd: a NUL byte", "crash");
     expect(&findings, CLM_FINDING_BAD, "h-nul.icd: a NUL byte", "crash");
+    expect(&findings, CLM_FINDING_BAD, "j-folder.icd: is not a regular file", "take it away");
+    expect(&findings, CLM_FINDING_BAD, "k-long.icd: ", "take it away");
     expect(&findings, CLM_FINDING_BAD, "i-blank.icd: its first line is empty", "first line");
     expect(&findings, CLM_FINDING_BAD, "a-missing.icd: libnosuchdriver.so.1 does not load: ", "again");
     expect(&findings, CLM_FINDING_BAD, "b-empty.icd: its first line is empty", "first line");

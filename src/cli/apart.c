@@ -175,6 +175,12 @@ clm_status run_apart(const char *command, void (*work)(void *user, FILE *channel
     const pid_t parent = getpid();
     const sigset_t mask = hold_interrupts();
     catch_interrupts_once();
+    if (is_interrupted) { /* since the one before ended */
+        sigprocmask(SIG_SETMASK, &mask, NULL);
+        fclose(channel);
+        *ending = APART_INTERRUPTED;
+        return CLM_OK;
+    }
     const pid_t process = fork();
     if (!process) {
         become_apart(parent, &mask);

@@ -140,8 +140,13 @@ static void examine_icd(const struct listener *listener, const char *path)
     struct clm_error error = {0};
     char from[300], name[LOADER_ICD_MOST + 1], shown[256];
     if (file_read(path, LOADER_ICD_MOST, &bytes, &size, &error) != CLM_OK) {
-        tell(listener, CLM_FINDING_BAD, "make the file readable for everybody: chmod a+r", "%.400s",
-             error.message);
+        const bool is_denied = access(path, R_OK) && errno == EACCES;
+        tell(
+            listener, CLM_FINDING_BAD,
+            is_denied
+                ? "make the file readable for everybody: chmod a+r"
+                : "take it away, or install the driver again: it has to be a small text that names a library",
+            "%.400s", error.message);
         return;
     }
     const enum icd_content content = loader_parse_icd(bytes, size, name);
