@@ -177,12 +177,13 @@ START_TEST(test_hostile_json)
     assert_header_refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
                           "duplicate");
 
-    enum { DEPTH = 1000000 };
-    char *bomb = malloc(DEPTH + 5);
+    enum { DEPTH = 400000, MORE = 1000000 };
+    char *bomb = malloc(MORE + 5);
     ck_assert_ptr_nonnull(bomb);
     memcpy(bomb, "{\"a\":", 5);
-    memset(bomb + 5, '[', DEPTH);
+    memset(bomb + 5, '[', MORE);
     assert_refused(file_of(bomb, DEPTH + 5, 0), "depth");
+    assert_refused(file_of(bomb, MORE + 5, 0), "more than 500000 items");
     free(bomb);
 }
 END_TEST

@@ -67,7 +67,7 @@ static sigset_t hold_interrupts(void)
 
 /* ---- the process of the work ---- */
 
-/* Signals are the drivers' again, what they print is no output of ours, and it does not outlive the one that waits. */
+/* Signals are the drivers' again, and it does not outlive the one that waits. */
 static void become_apart(pid_t parent, const sigset_t *mask)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

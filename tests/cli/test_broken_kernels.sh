@@ -19,7 +19,7 @@ check 'doctor: a kernel that does not build is named' has_line out 'verdict: ref
 sed 's/exp(z\[c\] - largest) \/ sum/exp(z[c] - largest)/' "$root/kernels/softmax.cl" >broken/softmax.cl
 fails 'can be trained on' doctor
 check 'doctor: what is wrong is named' has_line out 'verdict: refused\. .*softmax'
-check 'doctor: how to see it again' has_line out 'again: clmlp verify --device .* --only softmax.* --shape "B='
+check 'doctor: how to see it again' has_line out "again: CLMLP_KERNEL_DIR='$temporary/broken' clmlp verify --device .* --only softmax.* --shape \"B="
 cp "$root/kernels/softmax.cl" broken
 unset CLMLP_KERNEL_DIR
 
@@ -70,9 +70,9 @@ if [ -n "$has_native" ]; then
     check "verify: what the compiler says" has_line out "^    error: .*'no'"
     check "verify: clblast is tried" has_line out '^[0-9]* checks on .* \(clblast\): [0-9]* passed, 0 failed'
     check "verify's JSON: the error" has_line verify.json "\"error\": \".*gemm_cpu.cl .*error: .*'no'"
-    check "verify's JSON: how to see it again" has_line verify.json '"repeat": "clmlp verify --device [0-9:]* --gemm native --seed 1"'
+    check "verify's JSON: how to see it again" has_line verify.json '"repeat": "CLMLP_KERNEL_DIR=.* clmlp verify --device [0-9:]* --gemm native --seed 1"'
     check "verify's JSON: clblast's checks" has_line verify.json '"provider": "clblast"'
-    again=$(sed -n 's/^ *again: clmlp //p' out | head -n 1)
+    again=$(sed -n 's/^ *again: .* clmlp verify/verify/p' out | head -n 1)
     eval "fails 'checks failed, 1 of them with an error' $again --json verify.json"
     check "verify's JSON of one provider: the error" has_line verify.json '"error": "'
 fi
@@ -96,8 +96,8 @@ check 'so does its JSON' has_line verify.json '"kernels": ".*/broken"'
 check 'verify names the operation' has_line out '^(linear_backward_)?update .*FAILED'
 check "verify's JSON: red" has_line verify.json '"passed": false'
 check "verify's JSON: driver" has_line verify.json '"driver": "'
-check "verify's JSON: how to see it again" has_line verify.json '"repeat": "clmlp verify --device [0-9:]* '
-again=$(sed -n 's/^ *again: clmlp //p' out | head -n 1)
+check "verify's JSON: how to see it again" has_line verify.json '"repeat": "CLMLP_KERNEL_DIR=.* clmlp verify --device [0-9:]* '
+again=$(sed -n 's/^ *again: .* clmlp verify/verify/p' out | head -n 1)
 eval "fails 'checks failed' $again"
 check 'what verify prints repeats the failure' has_line out '^1 check on .* 0 passed, 1 failed'
 unset CLMLP_KERNEL_DIR
