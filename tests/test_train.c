@@ -423,7 +423,6 @@ START_TEST(the_last_tenth_of_the_epochs_cools_down)
 }
 END_TEST
 
-/* The rates of five epochs, by hand; and a rate that falls trains otherwise than one that stays. */
 START_TEST(schedules_have_names)
 {
     for (int i = CLM_SCHEDULE_COOLDOWN; i <= CLM_SCHEDULE_COSINE; i++)
@@ -432,6 +431,7 @@ START_TEST(schedules_have_names)
 }
 END_TEST
 
+/* The rates of five epochs, by hand; and a rate that falls trains otherwise than one that stays. */
 START_TEST(schedules)
 {
     static const double rates[][5] = {

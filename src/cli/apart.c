@@ -44,7 +44,7 @@ static void end_child(int signal)
 static void catch_interrupts_once(void)
 {
     static bool is_done;
-    struct sigaction action = {.sa_handler = end_child};
+    struct sigaction action = {.sa_handler = end_child, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < INTERRUPTS && !is_done; i++) {
         sigaction(interrupts[i], NULL, &before[i]);
@@ -129,7 +129,8 @@ static bool hear_all(FILE *channel, void (*hear)(void *user, json_t *object), vo
         json_decref(object);
     }
     *out = has_end;
-    return has_end || feof(channel) || json_error_code(&problem) == json_error_invalid_syntax;
+    const enum json_error_code code = json_error_code(&problem);
+    return has_end || feof(channel) || (code != json_error_unknown && code != json_error_out_of_memory);
 }
 
 static enum apart_ending ending_of(int state, bool has_end, char how[APART_HOW])

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define BUILD       "build" /* in the place of an operation */
+#define FOLDER_MOST 1000    /* characters in a command */
 #define LINES_SHOWN 6       /* of an error: its sentence, and what the compiler says */
 
 /* "--device 0:0 --gemm native" */
@@ -18,15 +19,22 @@ static void describe_source(const struct check_source *source, char *text, size_
                  source->provider ? " --gemm " : "", source->provider ? source->provider : "");
 }
 
+/* Whether it can stand between quotes, in full. */
+static bool is_quotable(const char *folder)
+{
+    return folder && strlen(folder) <= FOLDER_MOST && !strchr(folder, '\'') &&
+           !strcmp(printable(folder).text, folder);
+}
+
 struct repeating repeat_check(const struct check_source *source, const struct clm_check *check)
 {
     struct repeating repeating;
     char where[128], what[256] = "";
-    const char *const folder = source->about ? kernel_folder() : NULL;
+    const char *const folder = source->about && is_quotable(kernel_folder()) ? kernel_folder() : NULL;
     describe_source(source, where, sizeof where);
     if (check)
         snprintf(what, sizeof what, " --only %s --shape \"%s\"", check->operation, check->smallest);
-    snprintf(repeating.command, sizeof repeating.command, "%s%.1000s%sclmlp verify %s%s%s --seed %" PRIu64,
+    snprintf(repeating.command, sizeof repeating.command, "%s%s%sclmlp verify %s%s%s --seed %" PRIu64,
              folder ? "CLMLP_KERNEL_DIR='" : "", folder ? folder : "", folder ? "' " : "", where,
              source->is_full ? " --full" : "", what, source->seed);
     return repeating;

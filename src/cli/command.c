@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -125,7 +126,7 @@ static int claimed_output = -1;
 
 bool claim_output(void)
 {
-    claimed_output = dup(STDOUT_FILENO);
+    claimed_output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     return claimed_output >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
 }
 

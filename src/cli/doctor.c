@@ -206,6 +206,10 @@ static void hear(void *user, json_t *object)
         json_decref(round->begun);
     if (begun || report)
         round->begun = json_incref(begun);
+    if (begun) {
+        snprintf(round->step, sizeof round->step, "its first step");
+        round->again.command[0] = '\0';
+    }
     if (report)
         json_list_add(round->reports, json_incref(report));
 }
@@ -235,7 +239,8 @@ static void refuse_begun(const struct round *round)
         complain("doctor", "a device, driver %s: %s; again: %s", round->driver, reason, round->again.command);
         return;
     }
-    printf("       again: %s\n", round->again.command);
+    if (round->again.command[0])
+        printf("       again: %s\n", round->again.command);
     tell_refusal(
         round->driver, reason,
         round->ending == APART_KILLED

@@ -112,16 +112,17 @@ const char *read_output(const struct argp_state *state, const char *option, cons
 void check_outputs(const char *command)
 {
     struct clm_error error;
+    const char *json = NULL; /* the last one counts */
     for (size_t i = 0; i < output_count; i++) {
-        const bool is_standard = !strcmp(outputs[i].path, "-");
-        if (is_standard && !strcmp(outputs[i].option, "--json") && !claim_output()) {
-            complain(command, "--json -: standard output cannot be kept for it: %s", strerror(errno));
-            exit(close_output(command, EXIT_FAILED));
-        }
-        if (is_standard || clm_check_file(outputs[i].path, &error) == CLM_OK)
+        json = !strcmp(outputs[i].option, "--json") ? outputs[i].path : json;
+        if (!strcmp(outputs[i].path, "-") || clm_check_file(outputs[i].path, &error) == CLM_OK)
             continue;
         complain(command, "%s %s", outputs[i].option, error.message);
         exit(EXIT_FAILED);
+    }
+    if (json && !strcmp(json, "-") && !claim_output()) {
+        complain(command, "--json -: standard output cannot be kept for it: %s", strerror(errno));
+        exit(close_output(command, EXIT_FAILED));
     }
 }
 

@@ -109,34 +109,46 @@ static void show_progress(struct arguments *arguments, const struct clm_check *c
 
 /* ---- a driver that dies ---- */
 
-static char running[2048] = "its start"; /* the check that is being made */
+static char running[2048]; /* the check that is being made */
 
 /* The process goes with it, and the report; what it was at is known still. */
 static void die(int number)
 {
     static const char before[] = "\nclmlp: verify: the driver ended the process at ",
                       behind[] = "\nclmlp: verify: no report was written; clmlp doctor outlives it\n";
-    if (write(STDERR_FILENO, before, sizeof before - 1) < 0 ||
-        write(STDERR_FILENO, running, strlen(running)) < 0 ||
-        write(STDERR_FILENO, behind, sizeof behind - 1) < 0)
-        _exit(EXIT_FAILED);
+    const bool is_told = write(STDERR_FILENO, before, sizeof before - 1) > 0 &&
+                         write(STDERR_FILENO, running, strlen(running)) > 0 &&
+                         write(STDERR_FILENO, behind, sizeof behind - 1) > 0;
+    (void)is_told;
     raise(number); /* which is its default again */
+}
+
+enum { DEATHS = 3 }; /* not SIGFPE, which PoCL goes on behind */
+static const int deaths[DEATHS] = {SIGABRT, SIGILL, SIGSEGV};
+static bool is_default[DEATHS]; /* or someone watches over the whole program, as sanitizers do */
+
+static void look_for_watchers(void)
+{
+    struct sigaction action;
+    for (size_t i = 0; i < DEATHS; i++)
+        is_default[i] = !sigaction(deaths[i], NULL, &action) && action.sa_handler == SIG_DFL;
 }
 
 /* Again and again: compilers that drivers load have handlers of their own, which take no leave. */
 static void catch_deaths(void)
 {
-    static const int deaths[] = {SIGABRT, SIGFPE, SIGILL, SIGSEGV};
     struct sigaction action = {.sa_handler = die, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof deaths / sizeof *deaths; i++)
-        sigaction(deaths[i], &action, NULL);
+    for (size_t i = 0; i < DEATHS; i++)
+        if (is_default[i])
+            sigaction(deaths[i], &action, NULL);
 }
 
 static void hear_begin(void *user, const struct clm_check *check)
 {
     const struct arguments *const arguments = user;
-    catch_deaths();
+    if (arguments->source.about)
+        catch_deaths();
     snprintf(running, sizeof running, "%s %s; again: %s", check->operation, check->shape,
              repeat_check(&arguments->source, check).command);
 }
@@ -375,7 +387,7 @@ int command_verify(int argc, char **argv)
     parse_arguments(&argp, argc, argv, &arguments);
     arguments.verify.stop = catch_interrupts(
         "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n");
-    catch_deaths();
+    look_for_watchers();
     const int code = verify(&arguments);
     json_decref(arguments.all.checks);
     return code;

@@ -134,10 +134,16 @@ check 'interrupted between devices: it says so' has_line err '^clmlp: doctor: in
 check 'interrupted between devices: what was found' has_line doctor.json '"reason": "its driver ended the process'
 (
     trap '' TERM
-    CLMLP_KERNEL_DIR="$temporary/kernels" DYING=interrupt DYING_DEVICE=pthread exec "$program" doctor --device pthread
+    CLMLP_KERNEL_DIR="$temporary/kernels" DYING=interrupt DYING_DEVICE=pthread DYING_FILE="$temporary/reached" \
+        exec "$program" doctor --device pthread
 ) >out 2>err &
 process=$!
-sleep 3
+for _ in $(seq 600); do
+    [ ! -e reached ] || break
+    sleep 0.1
+done
+check 'an interrupt was sent' [ -e reached ]
+sleep 1
 check 'an interrupt that is ignored ends nothing' kill -KILL $process
 wait $process || true
 

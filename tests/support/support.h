@@ -24,9 +24,14 @@ void test_directory_remove(char *directory);
 char *test_file(const char *directory, const char *name, const void *bytes, size_t size);
 
 /* Built with the address sanitizer, which makes arithmetic several times as slow. */
-#ifdef __SANITIZE_ADDRESS__
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
 #define IS_SANITIZED true
-#else
+#endif
+#elif defined __SANITIZE_ADDRESS__
+#define IS_SANITIZED true
+#endif
+#ifndef IS_SANITIZED
 #define IS_SANITIZED false
 #endif
 

@@ -143,8 +143,9 @@ static void examine_icd(const struct listener *listener, const char *path)
         const bool is_denied = access(path, R_OK) && errno == EACCES;
         tell(
             listener, CLM_FINDING_BAD,
-            is_denied
-                ? "make the file readable for everybody: chmod a+r"
+            is_denied ? "make the file readable for everybody: chmod a+r"
+            : error.status == CLM_ERROR_MEMORY
+                ? "end other programs, and try again"
                 : "take it away, or install the driver again: it has to be a small text that names a library",
             "%.400s", error.message);
         return;
