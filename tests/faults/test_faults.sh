@@ -124,6 +124,7 @@ small='--hidden 3 --epochs 1 --batch 60'
 for provider in native tiled; do
     each all train --data cifar $small --gemm $provider --quiet --out new
 done
+# shellcheck disable=SC2086 # options are words
 each device train --data cifar $small --gemm clblast --quiet
 # shellcheck disable=SC2086 # options are words
 {
