@@ -10,8 +10,8 @@
 
 /* The format's own limit on a header. */
 #define HEADER_MAX ((size_t)100 * 1000 * 1000)
-#define ITEMS_MAX                                                                                            \
-    500000 /* lists, objects and what is in them: the deepest net has a fifth of them, each takes memory */
+/* Lists, objects and what is in them, each of which takes memory; the deepest net has a fifth of them. */
+#define ITEMS_MAX   500000
 #define LENGTH_SIZE 8 /* bytes of the header's length, which a file begins with */
 #define METADATA    "__metadata__"
 #define SHOWN_SIZE  104 /* of a name in a sentence */

@@ -38,8 +38,8 @@ static clm_status draw_host(struct trial *t, struct clm_error *error)
     clm_status status = CLM_OK;
     for (size_t i = 0; status == CLM_OK && i < sizeof arrays / sizeof *arrays; i++)
         status = draw(&random, arrays[i].count, arrays[i].out, error);
-    for (size_t i = 0; status == CLM_OK && i < B * I;
-         i++) /* as behind a ReLU, whose mask tells 0 from what is above it */
+    /* as behind a ReLU, whose mask tells 0 from what is above it */
+    for (size_t i = 0; status == CLM_OK && i < B * I; i++)
         t->x[i] = t->x[i] > 0.5f ? 0 : t->x[i];
     if (status == CLM_OK && !(t->classes = malloc(B * sizeof *t->classes)))
         status = clm_fail_host_memory(error, "a trial of products", B * sizeof *t->classes);
