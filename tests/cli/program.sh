@@ -2,7 +2,7 @@
 # Runs the program in a temporary directory, where nothing of the user's is seen, and looks at what it printed. Sourced by the
 # tests beside it: . program.sh, with PROGRAM and ROOT as their arguments.
 program=$(realpath "$1")
-root=$2
+root=$(realpath "$2")
 # shellcheck source=tests/house/count.sh
 . "$root/tests/house/count.sh"
 

@@ -3,23 +3,8 @@
 #
 #   test_compare.sh PROGRAM ROOT
 set -eu
-program=$(realpath "$1")
-root=$2
-# shellcheck source=tests/house/count.sh
-. "$root/tests/house/count.sh"
-
-temporary=$(mktemp -d)
-trap 'rm -rf "$temporary"' EXIT
-cd "$temporary"
-export XDG_CACHE_HOME="$temporary/cache"
-
-# check WHAT CONDITION...
-check() {
-    what=$1
-    shift
-    if "$@"; then passed; else failed "$what
-$(tail -n 5 out err)"; fi
-}
+# shellcheck source=tests/cli/program.sh
+. "$2/tests/cli/program.sh"
 
 # compare ARGUMENT...: into out, err and status.
 compare() {

@@ -3,7 +3,7 @@
 #
 #   test_get_data.sh ROOT
 set -eu
-root=$1
+root=$(realpath "$1")
 # shellcheck source=tests/house/count.sh
 . "$root/tests/house/count.sh"
 

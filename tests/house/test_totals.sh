@@ -4,7 +4,7 @@
 #   test_totals.sh ROOT
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-root=$1
+root=$(realpath "$1")
 # shellcheck source=tests/house/count.sh
 . "$here/count.sh"
 

@@ -6,6 +6,7 @@
 #include "compute/opencl/selftest.h"
 #include "compute/opencl/status.h"
 #include "compute/opencl/trial.h"
+#include "compute/opencl/trial_shared.h"
 
 #include <limits.h>
 #include <math.h>
@@ -66,10 +67,10 @@ static clm_status prove_shared(struct opencl_backend *own, size_t B, size_t I, s
     clm_status status = CLM_OK;
     if (own->is_trusted)
         return CLM_OK;
-    if (!is_proved(own, rows) && (status = opencl_test_gather(&own->base, B, I, error)) == CLM_OK)
+    if (!is_proved(own, rows) && (status = trial_of_gather(&own->base, B, I, error)) == CLM_OK)
         status = keep_proved(own, rows, error);
     if (status == CLM_OK && !is_proved(own, loss) &&
-        (status = opencl_test_loss(&own->base, B, C, error)) == CLM_OK)
+        (status = trial_of_loss(&own->base, B, C, error)) == CLM_OK)
         status = keep_proved(own, loss, error);
     return status == CLM_ERROR_MEMORY && own->base.memory.is_planning ? CLM_OK : status;
 }

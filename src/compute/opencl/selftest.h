@@ -11,12 +11,4 @@ CLM_MUST_CHECK clm_status opencl_self_test(struct clm_backend *be, struct clm_er
  * use: call it before their first use. */
 CLM_MUST_CHECK clm_status opencl_test_changes(struct clm_backend *be, struct clm_error *error);
 
-/* B rows of I elements, which are bytes or floats, in some order or as they lie: each element is what it has to be. */
-CLM_MUST_CHECK clm_status opencl_test_gather(struct clm_backend *be, size_t B, size_t I,
-                                             struct clm_error *error);
-
-/* Probabilities, loss, right predictions and gradient of B rows of C classes, against the reference. */
-CLM_MUST_CHECK clm_status opencl_test_loss(struct clm_backend *be, size_t B, size_t C,
-                                           struct clm_error *error);
-
 #endif
