@@ -175,9 +175,11 @@ static clm_status reference_backward_input(struct clm_backend *be, const struct 
         double *const dx = row(dX, r);
         for (size_t i = 0; i < dX->columns; i++)
             dx[i] = 0;
-        for (size_t o = 0; o < dZ->columns; o++)
+        for (size_t o = 0; o < dZ->columns; o++) {
+            const double dz = row(dZ, r)[o], *const w = row(&layer->W, o);
             for (size_t i = 0; i < dX->columns; i++)
-                dx[i] += row(dZ, r)[o] * row(&layer->W, o)[i];
+                dx[i] += dz * w[i];
+        }
         for (size_t i = 0; Y && i < dX->columns; i++) {
             const double y = row(Y, r)[i];
             dx[i] = y > 0 ? dx[i] : isnan(y) ? y : 0;
@@ -192,9 +194,11 @@ static void weight_gradient(const struct tensor *dZ, const struct tensor *X, con
 {
     for (size_t i = 0; i < X->columns; i++)
         dw[i] = 0;
-    for (size_t r = 0; r < X->rows; r++)
+    for (size_t r = 0; r < X->rows; r++) {
+        const double dz = row(dZ, r)[o], *const x = row(X, r);
         for (size_t i = 0; i < X->columns; i++)
-            dw[i] += row(dZ, r)[o] * row(X, r)[i];
+            dw[i] += dz * x[i];
+    }
     for (size_t i = 0; i < X->columns; i++)
         dw[i] += penalty * w[i];
 }
