@@ -11,10 +11,13 @@
 
 enum { EXIT_INCOMPLETE = 121 }; /* that no driver ends a process with */
 
-static bool is_unsent; /* in the process of the work */
+/* in the process of the work */
+static bool is_unsent;
+static unsigned seconds_of_silence;
 
 void apart_send(FILE *channel, json_t *object)
 {
+    alarm(seconds_of_silence); /* anew */
     /* as a whole or not at all, and nothing that lacks a part */
     char *const text = object && json_is_whole() ? json_dumps(object, JSON_COMPACT) : NULL;
     is_unsent = is_unsent || !text || fputs(text, channel) == EOF || fflush(channel);
@@ -67,8 +70,8 @@ static sigset_t hold_interrupts(void)
 
 /* ---- the process of the work ---- */
 
-/* Signals are the drivers' again, and it does not outlive the one that waits. */
-static void become_apart(pid_t parent, const sigset_t *mask)
+/* Signals are the drivers' again, and it outlives neither the one that waits nor its patience. */
+static void become_apart(pid_t parent, const sigset_t *mask, unsigned patience)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* which ended before it could be told of */
@@ -76,7 +79,12 @@ static void become_apart(pid_t parent, const sigset_t *mask)
     signal(SIGBUS, SIG_DFL);
     for (size_t i = 0; i < INTERRUPTS; i++)
         sigaction(interrupts[i], &before[i], NULL);
-    sigprocmask(SIG_SETMASK, mask, NULL);
+    signal(SIGALRM, SIG_DFL);
+    sigset_t own = *mask;
+    sigdelset(&own, SIGALRM);
+    sigprocmask(SIG_SETMASK, &own, NULL);
+    seconds_of_silence = patience;
+    alarm(patience);
 }
 
 static _Noreturn void work_apart(const char *command, void (*work)(void *user, FILE *channel), void *user,
@@ -147,6 +155,8 @@ static enum apart_ending ending_of(int state, bool has_end, char how[APART_HOW])
         return APART_DIED;
     }
     const int number = WTERMSIG(state);
+    if (number == SIGALRM)
+        return APART_SILENT;
     snprintf(how, APART_HOW, "signal %d, %s", number, strsignal(number));
     return number == SIGKILL || number == SIGXCPU ? APART_KILLED : APART_DIED;
 }
@@ -159,7 +169,7 @@ static clm_status fail_apart(struct clm_error *error, const char *call)
     return error->status;
 }
 
-clm_status run_apart(const char *command, void (*work)(void *user, FILE *channel),
+clm_status run_apart(const char *command, unsigned patience, void (*work)(void *user, FILE *channel),
                      void (*hear)(void *user, json_t *object), void *user, enum apart_ending *ending,
                      char how[APART_HOW], struct clm_error *error)
 {
@@ -184,7 +194,7 @@ clm_status run_apart(const char *command, void (*work)(void *user, FILE *channel
     }
     const pid_t process = fork();
     if (!process) {
-        become_apart(parent, &mask);
+        become_apart(parent, &mask, patience);
         work_apart(command, work, user, channel);
     }
     if (process < 0) {

@@ -57,6 +57,7 @@ enum option_key {
     KEY_FULL,
     KEY_ONLY,
     KEY_SHAPE,
+    KEY_PATIENCE,
 };
 
 #define GEMM_NAMES_MAX 8

@@ -2,11 +2,13 @@
  *
  * Drivers are tried in a process of their own. Where one dies there, its device is refused, and another process goes on
  * with the next device. */
+#include "base/size.h"
 #include "cli/apart.h"
 #include "cli/arguments.h"
 #include "cli/checks.h"
 #include "cli/patient.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 struct arguments {
     struct examination examination;
     const char *selector, *json;
+    size_t patience;                                          /* seconds of a step; 0: for ever */
     char section[sizeof(((struct clm_finding *)0)->section)]; /* of the last finding that was printed */
 };
 
@@ -32,12 +35,18 @@ struct round {
     char section[16];       /* of findings, where a death at that step belongs */
     char problem[768];      /* why there is no device, as the library says it */
     enum apart_ending ending;
-    char how[APART_HOW]; /* it died */
+    char deed[APART_HOW + 64]; /* of the driver, where it died: "ended the process (exit code 3)" */
 };
+
+#define PATIENCE 600 /* where it is not given */
 
 static const struct argp_option options[] = {
     {"device", KEY_DEVICE, "DEVICE", 0,
      "try this one alone: gpu, cpu, P:D, or a part of a name (default: all)", 1},
+    {"patience", KEY_PATIENCE, "SECONDS", 0,
+     "how long a step may take, a check or the building of kernels, before its driver counts as hanging; 0: "
+     "for ever (default: 600)",
+     1},
     {"json", KEY_JSON, "FILE", 0, "write the devices and their checks as JSON, too; - is standard output", 1},
     {0},
 };
@@ -48,6 +57,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     switch (key) {
     case KEY_DEVICE:
         arguments->selector = read_name(state, "--device", text);
+        return 0;
+    case KEY_PATIENCE:
+        arguments->patience = read_count(state, "--patience", text, 0);
         return 0;
     case KEY_JSON:
         arguments->json = read_output(state, "--json", text);
@@ -216,7 +228,18 @@ static void hear(void *user, json_t *object)
 
 static bool has_died(const struct round *round)
 {
-    return round->ending == APART_DIED || round->ending == APART_KILLED;
+    return round->ending == APART_DIED || round->ending == APART_KILLED || round->ending == APART_SILENT;
+}
+
+static void tell_deed(struct round *round, const char *how)
+{
+    if (round->ending == APART_SILENT)
+        snprintf(round->deed, sizeof round->deed, "did not come back within %zu s",
+                 round->arguments->patience);
+    else if (round->ending == APART_KILLED)
+        snprintf(round->deed, sizeof round->deed, "was killed (%s)", how);
+    else
+        snprintf(round->deed, sizeof round->deed, "ended the process (%s)", how);
 }
 
 /* The driver of the device that was begun took the process with it. */
@@ -226,10 +249,10 @@ static void refuse_begun(const struct round *round)
     if (round->ending == APART_INTERRUPTED)
         snprintf(reason, sizeof reason, "it was interrupted at %s", round->step);
     else if (round->ending == APART_KILLED)
-        snprintf(reason, sizeof reason, "the process was killed (%s) at %s, as where memory or time runs out",
-                 round->how, round->step);
+        snprintf(reason, sizeof reason, "the process %s at %s, as where memory or time runs out", round->deed,
+                 round->step);
     else
-        snprintf(reason, sizeof reason, "its driver ended the process (%s) at %s", round->how, round->step);
+        snprintf(reason, sizeof reason, "its driver %s at %s", round->deed, round->step);
     json_object_put(round->begun, "reason", json_text(reason));
     json_object_put(round->begun, "repeat", json_text(round->again.command));
     json_list_add(round->reports, json_incref(round->begun));
@@ -241,11 +264,13 @@ static void refuse_begun(const struct round *round)
     }
     if (round->again.command[0])
         printf("       again: %s\n", round->again.command);
-    tell_refusal(
-        round->driver, reason,
-        round->ending == APART_KILLED
-            ? "; first\n           see in dmesg and ulimit -a whether memory or time ran out, and try again"
-            : "");
+    static const char *const rests[] = {
+        [APART_DIED] = "",
+        [APART_KILLED] =
+            "; first\n           see in dmesg and ulimit -a whether memory or time ran out, and try again",
+        [APART_SILENT] = "; where it is\n           slow and nothing else, --patience 0 waits for it",
+    };
+    tell_refusal(round->driver, reason, rests[round->ending]);
 }
 
 /* One that dies before there is a device dies in every program that looks for one. */
@@ -255,8 +280,7 @@ static void tell_death(const struct round *round)
     snprintf(finding.section, sizeof finding.section, "%s", round->section);
     if (round->from) /* a device has been told of since */
         round->arguments->section[0] = '\0';
-    snprintf(finding.what, sizeof finding.what, "%s: its driver ended the process (%s)", round->step,
-             round->how);
+    snprintf(finding.what, sizeof finding.what, "%s: its driver %s", round->step, round->deed);
     snprintf(finding.remedy, sizeof finding.remedy,
              "install that driver again or take its .icd file away; for one program, "
              "OCL_ICD_VENDORS=FILE.icd names the driver to use");
@@ -268,13 +292,15 @@ static void tell_death(const struct round *round)
 /* Until all devices are examined, or none can be any more. */
 static clm_status examine_all(struct round *round, struct clm_error *error)
 {
+    char how[APART_HOW];
     for (;;) {
         begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
-        const clm_status status =
-            run_apart("doctor", examine, hear, round, &round->ending, round->how, error);
+        const clm_status status = run_apart("doctor", (unsigned)size_min(round->arguments->patience, INT_MAX),
+                                            examine, hear, round, &round->ending, how, error);
         end_wait();
         if (status != CLM_OK)
             return status;
+        tell_deed(round, how);
         if (round->begun && round->ending != APART_INCOMPLETE)
             refuse_begun(round);
         round->from = json_array_size(round->reports);
@@ -317,16 +343,14 @@ static const char *judge(const struct round *round, size_t usable)
     if (round->ending == APART_INCOMPLETE)
         return "what could not be handed on is unknown; see the sentence before, and try again";
     if (is_dead(round) && is_complete(round)) {
-        snprintf(
-            why, sizeof why,
-            "a driver ended the process (%s) as it was to end, behind all checks: so it will that of other "
-            "commands, whose exit codes are lost; update the driver",
-            round->how);
+        snprintf(why, sizeof why,
+                 "a driver %s as it was to end, behind all checks: so it will that of other "
+                 "commands, whose exit codes are lost; update the driver",
+                 round->deed);
         return why;
     }
     if (is_dead(round) && json_array_size(round->reports)) {
-        snprintf(why, sizeof why,
-                 "a driver ended the process (%s) at %s; the other devices were not examined", round->how,
+        snprintf(why, sizeof why, "a driver %s at %s; the other devices were not examined", round->deed,
                  round->step);
         return why;
     }
@@ -335,9 +359,9 @@ static const char *judge(const struct round *round, size_t usable)
     if (is_dead(round))
         snprintf(
             why, sizeof why,
-            "OpenCL cannot be used here: %s ended the process (%s), as it will every program's that looks "
-            "for a device; do what is said of it above, or use --backend blas",
-            round->step, round->how);
+            "OpenCL cannot be used here: %s %s, as in every program that looks for a device; do what is said "
+            "of it above, or use --backend blas",
+            round->step, round->deed);
     else if (round->problem[0])
         return round->problem;
     else if (!count && round->arguments->selector)
@@ -391,7 +415,8 @@ int command_doctor(int argc, char **argv)
                                             "is named, and the other devices are tried still. "
                                             "Exit code 0 when at least one device can be trained on, with "
                                             "the providers that are right, else 1."};
-    struct arguments arguments = {.examination = {.argc = argc, .argv = argv, .findings = json_array()}};
+    struct arguments arguments = {.examination = {.argc = argc, .argv = argv, .findings = json_array()},
+                                  .patience = PATIENCE};
     parse_arguments(&argp, argc, argv, &arguments);
     const int code = doctor(&arguments);
     json_decref(arguments.examination.findings);

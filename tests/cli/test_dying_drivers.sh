@@ -26,6 +26,16 @@ check 'with SIGCHLD ignored, too' has_line err 'ended the process .signal 6,'
 DYING=abort fails 'ended the process' doctor --json -
 check 'JSON alone' [ "$(cat out)" = '[]' ]
 
+# one that hangs there, whatever who starts it makes of alarms
+DYING=hang fails 'OpenCL cannot be used here: .*dying.icd.* did not come back within 2 s' doctor --patience 2 --json doctor.json
+check 'one that hangs is named' has_line out '^  BAD  .*vendors/dying.icd: .*its driver did not come back within 2 s'
+check 'one that hangs: no device in JSON' [ "$(cat doctor.json)" = '[]' ]
+(
+    trap '' ALRM
+    DYING=hang timeout 60 "$program" doctor --patience 2
+) >out 2>err || true
+check 'with SIGALRM ignored, too' has_line err 'did not come back within 2 s'
+
 # ---- a report that cannot be sent ----
 
 # its size is limited: no driver is to blame
@@ -67,7 +77,7 @@ mkdir kernels
 cp "$root"/kernels/*.cl kernels
 echo 'no kernel' >kernels/softmax.cl
 export DYING_CALL=clBuildProgram DYING_DEVICE=basic CLMLP_KERNEL_DIR="$temporary/kernels"
-fails 'none of the 2 devices' doctor --json doctor.json
+fails 'none of the 2 devices' doctor --patience 0 --json doctor.json
 check 'the device is refused' has_line out 'verdict: refused. its driver ended the process .signal 6, .* at the kernels that all'
 check 'with a remedy' [ "$(grep -c '^  remedy: ' out)" -eq 2 ]
 check 'the next one is tried' has_line out 'verdict: refused\. .*softmax.cl does not build'
@@ -98,6 +108,11 @@ fails 'none of the 1 device' doctor --device pthread
 check 'killed: it is told' has_line out 'refused. the process was killed .signal 9, .* as where memory or time runs out'
 check 'killed: what to do' has_line out 'whether memory or time ran out, and try again'
 unset DYING
+DYING=hang fails 'none of the 1 device' doctor --patience 10 --device pthread --json doctor.json
+check 'hanging: it is told' has_line out 'refused. its driver did not come back within 10 s at shared, in check 1 of'
+check 'hanging: with what repeats it' has_line out '^       again: clmlp verify --device 0:[01] --only gather.* --shape '
+check 'hanging: what to do' has_line out 'slow and nothing else, --patience 0'
+check 'hanging: the reason in JSON' has_line doctor.json '"reason": "its driver did not come back within 10 s at '
 # a driver's words are none of the report
 DYING_WORDS='a driver prints' run doctor --device pthread --json -
 check 'doctor: JSON alone' python3 -m json.tool out /dev/null
@@ -163,6 +178,7 @@ cp "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/pocl*.icd vendors
 export OCL_ICD_VENDORS="$temporary/vendors" DYING=end CLMLP_KERNEL_DIR="$temporary/kernels"
 fails 'a driver ended the process .signal 6, .* as it was to end' doctor
 DYING=leave fails 'a driver ended the process .exit code 3. as it was to end' doctor
+DYING=stay fails 'a driver did not come back within 10 s as it was to end' doctor --patience 10
 # an interrupt then leaves nothing out
 DYING=interrupt fails 'none of the [0-9]* devices* found can be trained on' doctor
 mv vendors/dying.icd vendors/z.icd # behind PoCL's

@@ -1,11 +1,11 @@
 /* An OpenCL driver that dies, and takes the process with it.
  *
- * Named by an .icd file, DYING says how: abort or exit, at its first call; end or leave, as the process ends, by abort or with
- * an exit code of its own; interrupt, as the process ends, whoever waits for it.
+ * Named by an .icd file, DYING says how: abort or exit, or hang, at its first call; end or leave, as the process ends, by abort
+ * or with an exit code of its own; interrupt, as the process ends, whoever waits for it; stay, hang then.
  *
  * Loaded before all other libraries (LD_PRELOAD): at clBuildProgram or clEnqueueNDRangeKernel, whichever DYING_CALL names, on
  * a device that has DYING_DEVICE in its name; DYING=interrupt interrupts who waits instead, DYING=kill is a SIGKILL, as that of
- * the kernel where memory runs out. DYING_FILE is made there; where it is, clGetDeviceIDs dies, or with DYING_GONE leaves that
+ * the kernel where memory runs out, and with DYING=hang it never comes back. DYING_FILE is made there; where it is, clGetDeviceIDs dies, or with DYING_GONE leaves that
  * device out. With DYING_WORDS it prints them to standard output. */
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
@@ -27,9 +27,10 @@ static void die(void)
 {
     if (is("DYING", "kill"))
         raise(SIGKILL);
-    if (!is("DYING", "interrupt"))
+    if (is("DYING", "interrupt"))
+        kill(getppid(), SIGTERM);
+    else if (!is("DYING", "hang") && !is("DYING", "stay"))
         abort();
-    kill(getppid(), SIGTERM);
     for (;;)
         pause();
 }
@@ -45,7 +46,7 @@ static cl_int platforms(cl_uint room, cl_platform_id *out, cl_uint *count)
 {
     (void)room;
     (void)out;
-    if (is("DYING", "abort"))
+    if (is("DYING", "abort") || is("DYING", "hang"))
         die();
     if (is("DYING", "exit"))
         exit(3);
