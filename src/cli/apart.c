@@ -25,30 +25,39 @@ void apart_send(FILE *channel, json_t *object)
     json_decref(object);
 }
 
+void apart_copy(char *out, size_t size, const json_t *object, const char *key)
+{
+    const char *const text = json_string_value(json_object_get(object, key));
+    if (text)
+        snprintf(out, size, "%s", text);
+}
+
 /* ---- interrupts ---- */
 
 enum { INTERRUPTS = 2 };
 static const int interrupts[INTERRUPTS] = {SIGINT, SIGTERM};
 static struct sigaction before[INTERRUPTS];
-static volatile sig_atomic_t child, is_interrupted;
+static volatile sig_atomic_t child, is_interrupted, is_asked_first;
 
 static void end_child(int signal)
 {
     (void)signal;
+    const bool is_asked = is_asked_first && !is_interrupted;
     is_interrupted = 1;
-    for (size_t i = 0; i < INTERRUPTS; i++)
+    for (size_t i = 0; i < INTERRUPTS && !is_asked; i++)
         sigaction(interrupts[i], &before[i], NULL);
     if (child)
-        kill((pid_t)child, SIGKILL);
+        kill((pid_t)child, is_asked ? SIGTERM : SIGKILL);
 }
 
-/* The first one ends the other process, whenever it comes from now on, and the next one this; where they are ignored they
- * stay so. */
-static void catch_interrupts_once(void)
+/* From now on they ask or end the other process, whenever they come, and one more ends this; where they are ignored they stay
+ * so. */
+static void catch_interrupts_of(const struct apart *apart)
 {
     static bool is_done;
     struct sigaction action = {.sa_handler = end_child, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
+    is_asked_first = apart->is_asked;
     for (size_t i = 0; i < INTERRUPTS && !is_done; i++) {
         sigaction(interrupts[i], NULL, &before[i]);
         if (before[i].sa_handler != SIG_IGN)
@@ -87,17 +96,16 @@ static void become_apart(pid_t parent, const sigset_t *mask, unsigned patience)
     alarm(patience);
 }
 
-static _Noreturn void work_apart(const char *command, void (*work)(void *user, FILE *channel), void *user,
-                                 FILE *channel)
+static _Noreturn void work_apart(const struct apart *apart, FILE *channel)
 {
-    work(user, channel);
+    apart->work(apart->user, channel);
     /* only what comes here has ended by itself */
     const bool is_ended = fputs("{\"end\": true}", channel) != EOF && !fflush(channel);
     const bool is_whole = is_ended && !is_unsent && json_is_whole();
     if (!is_whole)
-        complain(command, "no memory for its report, or no space: it lacks a part");
-    exit(close_output(command, is_whole ? EXIT_DONE : EXIT_INCOMPLETE) == EXIT_DONE ? EXIT_DONE
-                                                                                    : EXIT_INCOMPLETE);
+        complain(apart->command, "no memory for its report, or no space: it lacks a part");
+    const int code = close_output(apart->command, is_whole ? EXIT_DONE : EXIT_INCOMPLETE);
+    exit(code == EXIT_DONE ? EXIT_DONE : EXIT_INCOMPLETE);
 }
 
 /* ---- the one that waits ---- */
@@ -125,7 +133,7 @@ static bool is_end(const json_t *object)
 
 /* Hands on what was sent; *out is whether it came to its end. Of an object that was cut short, or mixed with what is none of
  * ours, nothing is left; false where there is no memory for one. */
-static bool hear_all(FILE *channel, void (*hear)(void *user, json_t *object), void *user, bool *out)
+static bool hear_all(const struct apart *apart, FILE *channel, bool *out)
 {
     bool has_end = false;
     json_error_t problem = {0};
@@ -133,7 +141,7 @@ static bool hear_all(FILE *channel, void (*hear)(void *user, json_t *object), vo
     for (json_t *object; !has_end && (object = json_loadf(channel, JSON_DISABLE_EOF_CHECK, &problem));) {
         has_end = is_end(object);
         if (!has_end)
-            hear(user, object);
+            apart->hear(apart->user, object);
         json_decref(object);
     }
     *out = has_end;
@@ -144,12 +152,12 @@ static bool hear_all(FILE *channel, void (*hear)(void *user, json_t *object), vo
 static enum apart_ending ending_of(int state, bool has_end, char how[APART_HOW])
 {
     how[0] = '\0';
+    if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_DONE && has_end)
+        return APART_DONE;
     if (is_interrupted || (WIFSIGNALED(state) && (WTERMSIG(state) == SIGINT || WTERMSIG(state) == SIGTERM)))
         return APART_INTERRUPTED;
     if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_INCOMPLETE)
         return APART_INCOMPLETE;
-    if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_DONE && has_end)
-        return APART_DONE;
     if (WIFEXITED(state)) {
         snprintf(how, APART_HOW, "exit code %d", WEXITSTATUS(state));
         return APART_DIED;
@@ -169,45 +177,53 @@ static clm_status fail_apart(struct clm_error *error, const char *call)
     return error->status;
 }
 
-clm_status run_apart(const char *command, unsigned patience, void (*work)(void *user, FILE *channel),
-                     void (*hear)(void *user, json_t *object), void *user, enum apart_ending *ending,
-                     char how[APART_HOW], struct clm_error *error)
+/* A file in memory, to be closed. */
+static clm_status open_channel(FILE **out, struct clm_error *error)
 {
     const int file = memfd_create("clmlp", MFD_CLOEXEC);
     if (file < 0)
         return fail_apart(error, "memfd_create");
-    FILE *const channel = fdopen(file, "w+");
-    if (!channel) {
-        close(file);
-        return fail_apart(error, "fdopen");
-    }
-    fflush(stdout);           /* or both have it */
-    signal(SIGCHLD, SIG_DFL); /* or, where whoever started us ignores it, nobody tells how it ended */
-    const pid_t parent = getpid();
-    const sigset_t mask = hold_interrupts();
-    catch_interrupts_once();
-    if (is_interrupted) { /* since the one before ended */
-        sigprocmask(SIG_SETMASK, &mask, NULL);
-        fclose(channel);
-        *ending = APART_INTERRUPTED;
+    *out = fdopen(file, "w+");
+    if (*out)
         return CLM_OK;
-    }
-    const pid_t process = fork();
+    close(file);
+    return fail_apart(error, "fdopen");
+}
+
+/* Returns, here alone, when the work has ended. */
+static clm_status work_and_wait(const struct apart *apart, FILE *channel, const sigset_t *mask,
+                                enum apart_ending *ending, char how[APART_HOW], struct clm_error *error)
+{
+    const pid_t parent = getpid(), process = fork();
     if (!process) {
-        become_apart(parent, &mask, patience);
-        work_apart(command, work, user, channel);
+        become_apart(parent, mask, apart->patience);
+        work_apart(apart, channel);
     }
-    if (process < 0) {
-        const clm_status status = fail_apart(error, "fork");
-        sigprocmask(SIG_SETMASK, &mask, NULL);
-        fclose(channel);
-        return status;
-    }
-    const int state = wait_for(process, &mask);
+    if (process < 0)
+        return fail_apart(error, "fork");
+    const int state = wait_for(process, mask);
     bool has_end;
-    const bool is_heard = hear_all(channel, hear, user, &has_end);
+    const bool is_heard = hear_all(apart, channel, &has_end);
     *ending = ending_of(state, has_end, how);
-    fclose(channel);
     errno = ENOMEM;
     return is_heard ? CLM_OK : fail_apart(error, "json_loadf");
+}
+
+clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char how[APART_HOW],
+                     struct clm_error *error)
+{
+    FILE *channel;
+    clm_status status = open_channel(&channel, error);
+    if (status != CLM_OK)
+        return status;
+    fflush(stdout);           /* or both have it */
+    signal(SIGCHLD, SIG_DFL); /* or, where whoever started us ignores it, nobody tells how it ended */
+    const sigset_t mask = hold_interrupts();
+    catch_interrupts_of(apart);
+    *ending = APART_INTERRUPTED;
+    if (!is_interrupted) /* since the one before ended */
+        status = work_and_wait(apart, channel, &mask, ending, how, error);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    fclose(channel);
+    return status;
 }

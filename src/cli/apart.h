@@ -15,17 +15,27 @@ enum apart_ending {
     APART_INTERRUPTED, /* by SIGINT or SIGTERM, of which this process outlives the first, then and later */
 };
 
-/* Runs `work` and, after its end, hands each object that it sent to `hear`, in their order. `work` must be the first to use
- * OpenCL: what a driver keeps in threads is not there in the new process. It is ended where it sends nothing for `patience`
- * seconds; 0 waits for ever. Of a process that died, `how` (of APART_HOW characters) says how: "signal 11, Segmentation
- * fault". CLM_ERROR_MEMORY where there can be no other process. */
+struct apart {
+    const char *command; /* that complains */
+    unsigned patience;   /* seconds without a sign of life before it is ended; 0 waits for ever */
+    bool
+        is_asked; /* the first interrupt reaches it as a SIGTERM, and the second ends it; else the first does */
+    void (*work)(void *user, FILE *channel);
+    void (*hear)(void *user, json_t *object);
+    void *user;
+};
+
+/* Runs `work` in another process and, after its end, hands each object that it sent to `hear`, in their order. `work` must be the
+ * first to use OpenCL: what a driver keeps in threads is not there in the new process. Of a process that died, `how` (of
+ * APART_HOW characters) says how: "signal 11, Segmentation fault". CLM_ERROR_MEMORY where there can be no other process. */
 enum { APART_HOW = 128 };
-CLM_MUST_CHECK clm_status run_apart(const char *command, unsigned patience,
-                                    void (*work)(void *user, FILE *channel),
-                                    void (*hear)(void *user, json_t *object), void *user,
-                                    enum apart_ending *ending, char how[APART_HOW], struct clm_error *error);
+CLM_MUST_CHECK clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char how[APART_HOW],
+                                    struct clm_error *error);
 
 /* Sends an object, which it takes, from there, which is a sign of life; what cannot be sent makes the work incomplete. */
 void apart_send(FILE *channel, json_t *object);
+
+/* Copies the text that a heard object has by that name; where it has none, `out` stays. */
+void apart_copy(char *out, size_t size, const json_t *object, const char *key);
 
 #endif

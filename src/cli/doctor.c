@@ -192,24 +192,17 @@ static void examine(void *user, FILE *channel)
 
 /* ---- in the one that stays ---- */
 
-static void copy_text(char *out, size_t size, const json_t *object, const char *key)
-{
-    const char *const text = json_string_value(json_object_get(object, key));
-    if (text)
-        snprintf(out, size, "%s", text);
-}
-
 static void hear(void *user, json_t *object)
 {
     struct round *const round = user;
     json_t *const begun = json_object_get(object, "begun"), *const report = json_object_get(object, "report"),
                   *const count = json_object_get(object, "count");
-    copy_text(round->step, sizeof round->step, object, "step");
-    copy_text(round->again.command, sizeof round->again.command, object, "again");
-    copy_text(round->section, sizeof round->section, object, "section");
-    copy_text(round->arguments->section, sizeof round->arguments->section, object, "heading");
-    copy_text(round->driver, sizeof round->driver, object, "driver");
-    copy_text(round->problem, sizeof round->problem, object, "problem");
+    apart_copy(round->step, sizeof round->step, object, "step");
+    apart_copy(round->again.command, sizeof round->again.command, object, "again");
+    apart_copy(round->section, sizeof round->section, object, "section");
+    apart_copy(round->arguments->section, sizeof round->arguments->section, object, "heading");
+    apart_copy(round->driver, sizeof round->driver, object, "driver");
+    apart_copy(round->problem, sizeof round->problem, object, "problem");
     if (count && !round->is_counted) {
         round->count = (size_t)json_integer_value(count);
         round->is_counted = true;
@@ -292,11 +285,15 @@ static void tell_death(const struct round *round)
 /* Until all devices are examined, or none can be any more. */
 static clm_status examine_all(struct round *round, struct clm_error *error)
 {
+    const struct apart apart = {.command = "doctor",
+                                .patience = (unsigned)size_min(round->arguments->patience, INT_MAX),
+                                .work = examine,
+                                .hear = hear,
+                                .user = round};
     char how[APART_HOW];
     for (;;) {
         begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
-        const clm_status status = run_apart("doctor", (unsigned)size_min(round->arguments->patience, INT_MAX),
-                                            examine, hear, round, &round->ending, how, error);
+        const clm_status status = run_apart(&apart, &round->ending, how, error);
         end_wait();
         if (status != CLM_OK)
             return status;

@@ -1,4 +1,8 @@
-/* clmlp verify: every operation of a backend against the reference. */
+/* clmlp verify: every operation of a backend against the reference.
+ *
+ * On OpenCL devices it runs in a process of its own, and hands on each check as it is made: a driver that dies at one does not
+ * take the report with it, which is for that driver's makers. */
+#include "cli/apart.h"
 #include "cli/arguments.h"
 #include "cli/checks.h"
 
@@ -22,6 +26,11 @@ struct arguments {
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers; wrong are those whose products alone failed */
     bool is_shared_wrong;
     struct clm_error error; /* what ended it before its end */
+    json_t *report;         /* without the checks; NULL where no device was opened */
+    int code;               /* to exit with */
+    FILE *channel;          /* to the process that writes the report; NULL in that one */
+    char step[1024];        /* there: what the other one was at */
+    struct repeating again; /* that */
 };
 
 static bool is_table(const struct arguments *arguments)
@@ -107,59 +116,46 @@ static void show_progress(struct arguments *arguments, const struct clm_check *c
     fflush(stderr);
 }
 
-/* ---- a driver that dies ---- */
+/* ---- handed on ---- */
 
-static char running[2048]; /* the check that is being made */
-
-/* The process goes with it, and the report; what it was at is known still. */
-static void die(int number)
+/* Takes the object. */
+static void hand_on(const struct arguments *arguments, json_t *object)
 {
-    static const char before[] = "\nclmlp: verify: the driver ended the process at ",
-                      behind[] = "\nclmlp: verify: no report was written; clmlp doctor outlives it\n";
-    const bool is_told = write(STDERR_FILENO, before, sizeof before - 1) > 0 &&
-                         write(STDERR_FILENO, running, strlen(running)) > 0 &&
-                         write(STDERR_FILENO, behind, sizeof behind - 1) > 0;
-    (void)is_told;
-    raise(number); /* which is its default again */
+    if (arguments->channel)
+        apart_send(arguments->channel, object);
+    else
+        json_decref(object);
 }
 
-enum { DEATHS = 3 }; /* not SIGFPE, which PoCL goes on behind */
-static const int deaths[DEATHS] = {SIGABRT, SIGILL, SIGSEGV};
-static bool is_default[DEATHS]; /* or someone watches over the whole program, as sanitizers do */
-
-static void look_for_watchers(void)
+/* What follows may be the last thing that the driver does. */
+static void begin_step(const struct arguments *arguments, const char *step, const char *again)
 {
-    struct sigaction action;
-    for (size_t i = 0; i < DEATHS; i++)
-        is_default[i] = !sigaction(deaths[i], NULL, &action) && action.sa_handler == SIG_DFL;
+    hand_on(arguments, json_pack("{so so}", "step", json_text(step), "again", json_text(again)));
 }
 
-/* Again and again: compilers that drivers load have handlers of their own, which take no leave. */
-static void catch_deaths(void)
+/* The check that was added last. */
+static void hand_on_check(const struct arguments *arguments)
 {
-    struct sigaction action = {.sa_handler = die, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < DEATHS; i++)
-        if (is_default[i])
-            sigaction(deaths[i], &action, NULL);
+    const json_t *const checks = arguments->all.checks;
+    hand_on(arguments, json_pack("{sO}", "check", json_array_get(checks, json_array_size(checks) - 1)));
 }
 
 static void hear_begin(void *user, const struct clm_check *check)
 {
     const struct arguments *const arguments = user;
-    if (arguments->source.about)
-        catch_deaths();
-    snprintf(running, sizeof running, "%s %s; again: %s", check->operation, check->shape,
-             repeat_check(&arguments->source, check).command);
+    char step[sizeof arguments->step];
+    snprintf(step, sizeof step, "%s %s", check->operation, check->shape);
+    begin_step(arguments, step, repeat_check(&arguments->source, check).command);
 }
 
-static void hear(void *user, const struct clm_check *check)
+static void hear_check(void *user, const struct clm_check *check)
 {
     struct arguments *const arguments = user;
     const char *const red = colour(RED), *const plain = colour(PLAIN);
     arguments->is_shared = !check->has_products;
     arguments->is_shared_wrong = arguments->is_shared_wrong || (!check->has_products && !check->passed);
     check_list_add(&arguments->provider, &arguments->source, check);
+    hand_on_check(arguments);
     show_progress(arguments, check);
     if (!is_table(arguments))
         return;
@@ -225,16 +221,16 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
 }
 
 /* A provider that does not build: a failed check, too. `first` is the same device without it. */
-static void fail_provider(struct arguments *arguments, const struct clm_backend *first, const char *provider,
+static void fail_provider(struct arguments *arguments, const struct clm_backend *first,
                           const struct clm_error *error)
 {
-    begin_provider(arguments, first, provider);
     check_list_add_error(&arguments->provider, &arguments->source, error);
+    hand_on_check(arguments);
     end_provider(arguments);
     if (!is_table(arguments))
         return;
     printf("%s on %s, products by %s: it does not build, or start  FAILED\n", clm_backend_name(first),
-           printable(clm_backend_device(first)).text, provider);
+           printable(clm_backend_device(first)).text, arguments->source.provider);
     print_error(&arguments->source, error, "    ");
     printf("\n");
 }
@@ -263,6 +259,8 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
     for (size_t i = 0, verified = 0; i < count && status == CLM_OK && !is_done(arguments); i++) {
         struct clm_backend *backend = NULL;
         wanted.gemm = names[i];
+        begin_provider(arguments, first, names[i]);
+        begin_step(arguments, "the building of its kernels", repeat_check(&arguments->source, NULL).command);
         status = open_backend(&wanted, &backend, error);
         if (status == CLM_OK) {
             const bool is_again = is_full && verified++ && !arguments->verify.only;
@@ -271,7 +269,7 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
         } else if (status == CLM_ERROR_ARGUMENT && is_auto) /* not for this kind of device */
             status = CLM_OK;
         else if (status != CLM_ERROR_ARGUMENT) {
-            fail_provider(arguments, first, names[i], error);
+            fail_provider(arguments, first, error);
             status = CLM_OK;
         }
         clm_backend_close(backend);
@@ -279,8 +277,8 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
     return status;
 }
 
-/* Also where it came to an end before anything was checked, and there is no backend. */
-static bool write_report(const struct arguments *arguments, const struct clm_backend *backend)
+/* Without the checks; `backend` is NULL where it came to an end before there was one. */
+static void begin_report(struct arguments *arguments, const struct clm_backend *backend)
 {
     const char *const selector = arguments->device.options.device;
     const struct check_report report = {
@@ -293,9 +291,21 @@ static bool write_report(const struct arguments *arguments, const struct clm_bac
         .seed = arguments->verify.seed,
         .argc = arguments->argc,
         .argv = arguments->argv,
-        .passed = !arguments->all.failures && arguments->error.status == CLM_OK,
-        .checks = json_incref(arguments->all.checks)};
-    json_t *const object = report_json(&report);
+        .checks = json_array()};
+    arguments->report = report_json(&report);
+    hand_on(arguments, json_pack("{sO}", "report", arguments->report));
+}
+
+static bool write_report(struct arguments *arguments)
+{
+    if (!arguments->report)
+        begin_report(arguments, NULL);
+    json_t *const object = arguments->report;
+    arguments->report = NULL; /* it is taken */
+    if (object) {
+        json_object_put(object, "passed", json_boolean(arguments->code == EXIT_DONE));
+        json_object_put(object, "checks", json_incref(arguments->all.checks));
+    }
     if (object && arguments->error.status != CLM_OK)
         json_object_put(object, "error", json_text(arguments->error.message));
     return write_json("verify", arguments->json, object);
@@ -304,7 +314,6 @@ static bool write_report(const struct arguments *arguments, const struct clm_bac
 static int summarise(const struct arguments *arguments, const struct clm_backend *backend)
 {
     const struct check_list *const all = &arguments->all;
-    const bool is_written = !arguments->json || write_report(arguments, backend);
     if (arguments->error.status != CLM_OK) {
         const bool is_usage = arguments->error.status == CLM_ERROR_ARGUMENT && arguments->verify.shape;
         fail_command("verify", &arguments->error);
@@ -322,7 +331,7 @@ static int summarise(const struct arguments *arguments, const struct clm_backend
     else if (all->failures)
         complain("verify", "%s computes wrongly: %zu of %zu checks failed; do not train on it",
                  printable(clm_backend_device(backend)).text, all->failures, all->count);
-    return !all->failures && is_written ? EXIT_DONE : EXIT_FAILED;
+    return all->failures ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* Checks that passed say nothing where others were not made. An error of a provider is a failed check by now. */
@@ -343,23 +352,95 @@ static void tell_missing(struct arguments *arguments)
 }
 
 /* The device is opened as whoever multiplies there: what all providers share builds, or it cannot be used at all. */
-static int verify(struct arguments *arguments)
+static void verify_all(struct arguments *arguments)
 {
     struct clm_backend_options first = arguments->device.options;
     struct clm_backend *backend = NULL;
     clm_status status;
+    arguments->verify.stop = catch_interrupts(
+        "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n");
     first.gemm = "auto";
     first.on_note = NULL;
+    begin_step(arguments, "the search for its device, or the building of kernels", "");
     status = open_backend(&first, &backend, &arguments->error);
+    if (status == CLM_OK)
+        begin_report(arguments, backend);
     if (status == CLM_OK && clm_backend_kind(backend) == CLM_BACKEND_OPENCL)
         status = verify_opencl(arguments, backend, &arguments->error);
     else if (status == CLM_OK)
         status = verify_provider(arguments, backend, &arguments->error);
     if (status == CLM_OK)
         tell_missing(arguments);
-    const int code = summarise(arguments, backend);
+    arguments->code = summarise(arguments, backend);
+    begin_step(arguments, "its end, behind all checks", "");
     clm_backend_close(backend);
-    return code;
+}
+
+/* ---- the process of the driver, and the one that stays ---- */
+
+static void work(void *user, FILE *channel)
+{
+    struct arguments *const arguments = user;
+    arguments->channel = channel;
+    signal(
+        SIGINT,
+        SIG_IGN); /* it comes as a SIGTERM from the one that waits, also where a terminal sends it to both */
+    verify_all(arguments);
+    const struct clm_error *const error = &arguments->error;
+    apart_send(channel, json_pack("{si si so}", "code", arguments->code, "status", (int)error->status,
+                                  "error", json_text(error->message)));
+}
+
+static void hear(void *user, json_t *object)
+{
+    struct arguments *const arguments = user;
+    json_t *const report = json_object_get(object, "report"), *const check = json_object_get(object, "check"),
+                  *const code = json_object_get(object, "code");
+    apart_copy(arguments->step, sizeof arguments->step, object, "step");
+    apart_copy(arguments->again.command, sizeof arguments->again.command, object, "again");
+    apart_copy(arguments->error.message, sizeof arguments->error.message, object, "error");
+    if (report)
+        arguments->report = json_incref(report);
+    if (check)
+        json_list_add(arguments->all.checks, json_incref(check));
+    if (code) {
+        arguments->code = (int)json_integer_value(code);
+        arguments->error.status = (clm_status)json_integer_value(json_object_get(object, "status"));
+    }
+}
+
+/* The other process did not come to its end. */
+static void tell_ending(struct arguments *arguments, enum apart_ending ending, const char *how)
+{
+    struct clm_error *const error = &arguments->error;
+    const char *const again = arguments->again.command;
+    *error = (struct clm_error){.status = CLM_ERROR_DEVICE};
+    if (ending == APART_INCOMPLETE)
+        snprintf(error->message, sizeof error->message, "what could not be handed on is unknown");
+    else if (ending == APART_INTERRUPTED)
+        snprintf(error->message, sizeof error->message, "interrupted at %s", arguments->step);
+    else if (ending == APART_KILLED)
+        snprintf(error->message, sizeof error->message,
+                 "the process was killed (%s) at %s, as where memory or time runs out", how, arguments->step);
+    else
+        snprintf(error->message, sizeof error->message, "the driver ended the process (%s) at %s%s%s", how,
+                 arguments->step, again[0] ? "; again: " : "", again);
+    arguments->code = fail_command("verify", error);
+}
+
+static void verify_apart(struct arguments *arguments)
+{
+    const struct apart apart = {
+        .command = "verify", .is_asked = true, .work = work, .hear = hear, .user = arguments};
+    enum apart_ending ending;
+    char how[APART_HOW];
+    begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
+    const clm_status status = run_apart(&apart, &ending, how, &arguments->error);
+    end_wait();
+    if (status != CLM_OK)
+        arguments->code = fail_command("verify", &arguments->error);
+    else if (ending != APART_DONE)
+        tell_ending(arguments, ending, how);
 }
 
 int command_verify(int argc, char **argv)
@@ -375,20 +456,25 @@ int command_verify(int argc, char **argv)
                "--gemm names. Prints each check's largest error over its derived "
                "bound; above 1, or NaN, is a failure, below which stands what repeats it. "
                "Exit code 0 when all passed, else 1."};
-    struct arguments arguments = {
-        .argc = argc,
-        .argv = argv,
-        .device = default_device(),
-        .verify = {.seed = 1, .shrink_seconds = SHRINK_SECONDS, .on_begin = hear_begin, .on_check = hear},
-        .all = {.checks = json_array()},
-        .is_progress_shown = is_terminal(STDERR_FILENO)};
+    struct arguments arguments = {.argc = argc,
+                                  .argv = argv,
+                                  .device = default_device(),
+                                  .verify = {.seed = 1,
+                                             .shrink_seconds = SHRINK_SECONDS,
+                                             .on_begin = hear_begin,
+                                             .on_check = hear_check},
+                                  .all = {.checks = json_array()},
+                                  .is_progress_shown = is_terminal(STDERR_FILENO)};
     arguments.verify.user = &arguments;
     arguments.device.options.skip_self_test = true;
     parse_arguments(&argp, argc, argv, &arguments);
-    arguments.verify.stop = catch_interrupts(
-        "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n");
-    look_for_watchers();
-    const int code = verify(&arguments);
+    if (arguments.device.options.kind == CLM_BACKEND_OPENCL)
+        verify_apart(&arguments);
+    else
+        verify_all(&arguments);
+    if (arguments.json && !write_report(&arguments) && arguments.code == EXIT_DONE)
+        arguments.code = EXIT_FAILED;
+    json_decref(arguments.report);
     json_decref(arguments.all.checks);
-    return code;
+    return arguments.code;
 }

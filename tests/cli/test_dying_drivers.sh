@@ -120,10 +120,36 @@ check 'doctor: the words are elsewhere' has_line err 'a driver prints'
 DYING_WORDS='a driver prints' DYING_DEVICE=none run devices --json -
 check 'devices: JSON alone' python3 -m json.tool out /dev/null
 check 'devices: the words are elsewhere' has_line err 'a driver prints'
-# verify goes with it, and says where
-run verify --device pthread --only softmax --json report.json
-check 'verify: ends as it did' [ "$status" -eq 134 ]
-check 'verify: says at what' has_line err '^clmlp: verify: the driver ended the process at softmax B=.*; again: clmlp verify --device .* --only softmax --shape '
+# verify says where, and its report is for the driver's makers
+fails 'the driver ended the process .signal 6, .* at softmax B=.*; again: clmlp verify --device .* --only softmax --shape ' \
+    verify --device pthread --only softmax --json report.json
+check 'verify: what killed it, in JSON' has_line report.json '"error": "the driver ended the process .signal 6, '
+check 'verify: whose driver it was' has_line report.json '"driver": "'
+check 'verify: not passed' has_line report.json '^ *"passed": false'
+export DYING_AFTER=30
+fails 'the driver ended the process' verify --device pthread --only softmax --json report.json
+check 'verify: what was checked before, in JSON' [ "$(grep -c '"operation": "softmax"' report.json)" -ge 10 ]
+check 'verify: and in the table' [ "$(grep -c '^softmax .*  ok$' out)" -eq "$(grep -c '"passed": true' report.json)" ]
+fails 'the driver ended the process' verify --device pthread --only softmax --json -
+check 'verify: JSON alone' python3 -m json.tool out /dev/null
+DYING=kill fails 'the process was killed .signal 9, .* as where memory or time runs out' verify --device pthread --only softmax
+# a check that hangs: the first interrupt waits for its end, the second does not
+DYING=hang DYING_FILE="$temporary/reached-by-verify" "$program" verify --device pthread --only softmax --json report.json >out 2>err &
+process=$!
+for _ in $(seq 600); do
+    [ ! -e reached-by-verify ] || break
+    sleep 0.1
+done
+kill -TERM $process
+sleep 1
+check 'verify, hanging: the first interrupt is heard' has_line err '^clmlp: verify: note: stopping behind this check'
+kill -TERM $process
+status=0
+wait $process || status=$?
+check 'verify, hanging: the second ends it' [ "$status" -eq 1 ]
+check 'verify, hanging: at what' has_line report.json '"error": "interrupted at softmax B='
+check 'verify, hanging: what was checked before' [ "$(grep -c '"passed": true' report.json)" -ge 10 ]
+unset DYING_AFTER
 # on a terminal what is being tried is a line that is taken away again
 TERM=xterm script -qec "'$program' doctor --device pthread" shown </dev/null >/dev/null || true
 tr '\r' '\n' <shown | grep -v '^$' >out

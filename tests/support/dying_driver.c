@@ -5,7 +5,8 @@
  *
  * Loaded before all other libraries (LD_PRELOAD): at clBuildProgram or clEnqueueNDRangeKernel, whichever DYING_CALL names, on
  * a device that has DYING_DEVICE in its name; DYING=interrupt interrupts who waits instead, DYING=kill is a SIGKILL, as that of
- * the kernel where memory runs out, and with DYING=hang it never comes back. DYING_FILE is made there; where it is, clGetDeviceIDs dies, or with DYING_GONE leaves that
+ * the kernel where memory runs out, and with DYING=hang it never comes back. The first
+ * DYING_AFTER such calls are right. DYING_FILE is made there; where it is, clGetDeviceIDs dies, or with DYING_GONE leaves that
  * device out. With DYING_WORDS it prints them to standard output. */
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
@@ -69,9 +70,12 @@ void *clGetExtensionFunctionAddress(const char *name)
 static void die_if_named(const char *call, cl_device_id device)
 {
     char name[256] = "";
-    const char *const wanted = getenv("DYING_DEVICE");
+    static int calls;
+    const char *const wanted = getenv("DYING_DEVICE"), *const after = getenv("DYING_AFTER");
     clGetDeviceInfo(device, CL_DEVICE_NAME, sizeof name, name, NULL);
     if (!wanted || !is("DYING_CALL", call) || !strstr(name, wanted))
+        return;
+    if (after && ++calls <= atoi(after))
         return;
     if (getenv("DYING_FILE"))
         close(open(getenv("DYING_FILE"), O_WRONLY | O_CREAT, 0600));
