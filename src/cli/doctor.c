@@ -2,7 +2,6 @@
  *
  * Drivers are tried in a process of their own. Where one dies there, its device is refused, and another process goes on
  * with the next device. */
-#include "base/size.h"
 #include "cli/apart.h"
 #include "cli/arguments.h"
 #include "cli/checks.h"
@@ -17,7 +16,7 @@
 struct arguments {
     struct examination examination;
     const char *selector, *json;
-    size_t patience;                                          /* seconds of a step; 0: for ever */
+    unsigned patience;                                        /* seconds of a step; 0: for ever */
     char section[sizeof(((struct clm_finding *)0)->section)]; /* of the last finding that was printed */
 };
 
@@ -51,6 +50,12 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static unsigned read_patience(const struct argp_state *state, const char *text)
+{
+    const size_t seconds = read_count(state, "--patience", text, 0);
+    return seconds < INT_MAX ? (unsigned)seconds : INT_MAX; /* all that alarm(2) takes */
+}
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct arguments *const arguments = state->input;
@@ -59,7 +64,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->selector = read_name(state, "--device", text);
         return 0;
     case KEY_PATIENCE:
-        arguments->patience = read_count(state, "--patience", text, 0);
+        arguments->patience = read_patience(state, text);
         return 0;
     case KEY_JSON:
         arguments->json = read_output(state, "--json", text);
@@ -227,7 +232,7 @@ static bool has_died(const struct round *round)
 static void tell_deed(struct round *round, const char *how)
 {
     if (round->ending == APART_SILENT)
-        snprintf(round->deed, sizeof round->deed, "did not come back within %zu s",
+        snprintf(round->deed, sizeof round->deed, "did not come back within %u s",
                  round->arguments->patience);
     else if (round->ending == APART_KILLED)
         snprintf(round->deed, sizeof round->deed, "was killed (%s)", how);
@@ -286,7 +291,7 @@ static void tell_death(const struct round *round)
 static clm_status examine_all(struct round *round, struct clm_error *error)
 {
     const struct apart apart = {.command = "doctor",
-                                .patience = (unsigned)size_min(round->arguments->patience, INT_MAX),
+                                .patience = round->arguments->patience,
                                 .work = examine,
                                 .hear = hear,
                                 .user = round};
