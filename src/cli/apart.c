@@ -1,28 +1,43 @@
 #include "cli/apart.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { EXIT_INCOMPLETE = 121 }; /* that no driver ends a process with */
+enum { EXIT_INCOMPLETE = 121, EXIT_UNWRITTEN }; /* that no driver ends a process with */
 
-/* in the process of the work */
-static bool is_unsent;
-static unsigned seconds_of_silence;
+#define PATIENCE_AT_END 60 /* seconds */
+
+/* What both processes see. */
+static struct shared {
+    volatile sig_atomic_t stop; /* set by the one that waits, and the rest by the other */
+    volatile unsigned signs_of_life;
+    volatile unsigned patience;
+} * shared;
+
+static bool is_unsent; /* in the process of the work */
 
 void apart_send(FILE *channel, json_t *object)
 {
-    alarm(seconds_of_silence); /* anew */
+    shared->signs_of_life++;
     /* as a whole or not at all, and nothing that lacks a part */
     char *const text = object && json_is_whole() ? json_dumps(object, JSON_COMPACT) : NULL;
     is_unsent = is_unsent || !text || fputs(text, channel) == EOF || fflush(channel);
     free(text);
     json_decref(object);
+}
+
+void apart_send_last(FILE *channel, json_t *object)
+{
+    apart_send(channel, object);
+    shared->patience = PATIENCE_AT_END;
 }
 
 void apart_copy(char *out, size_t size, const json_t *object, const char *key)
@@ -37,90 +52,137 @@ void apart_copy(char *out, size_t size, const json_t *object, const char *key)
 enum { INTERRUPTS = 2 };
 static const int interrupts[INTERRUPTS] = {SIGINT, SIGTERM};
 static struct sigaction before[INTERRUPTS];
-static volatile sig_atomic_t child, is_interrupted, is_asked_first;
+static const char *volatile note;
+static volatile sig_atomic_t child, is_interrupted;
 
-static void end_child(int signal)
+static void ask_child(void)
 {
-    (void)signal;
-    const bool is_asked = is_asked_first && !is_interrupted;
-    is_interrupted = 1;
-    for (size_t i = 0; i < INTERRUPTS && !is_asked; i++)
-        sigaction(interrupts[i], &before[i], NULL);
-    if (child)
-        kill((pid_t)child, is_asked ? SIGTERM : SIGKILL);
+    shared->stop = 1;
+    const bool is_told = write(STDERR_FILENO, "\n", 1) > 0 && write(STDERR_FILENO, note, strlen(note)) > 0;
+    (void)is_told;
 }
 
-/* From now on they ask or end the other process, whenever they come, and one more ends this; where they are ignored they stay
- * so. */
+static void end_child(void)
+{
+    is_interrupted = 1;
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaction(interrupts[i], &before[i], NULL);
+    if (child)
+        kill((pid_t)child, SIGKILL);
+}
+
+static void interrupt(int signal)
+{
+    (void)signal;
+    if (note && !shared->stop)
+        ask_child();
+    else
+        end_child();
+}
+
+/* From now on they ask or end the other process, whenever they come, and one more ends this. Where they are ignored, work that
+ * cannot be asked goes on. */
 static void catch_interrupts_of(const struct apart *apart)
 {
     static bool is_done;
-    struct sigaction action = {.sa_handler = end_child, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
-    is_asked_first = apart->is_asked;
+    note = apart->note;
     for (size_t i = 0; i < INTERRUPTS && !is_done; i++) {
         sigaction(interrupts[i], NULL, &before[i]);
-        if (before[i].sa_handler != SIG_IGN)
+        if (apart->note || before[i].sa_handler != SIG_IGN)
             sigaction(interrupts[i], &action, NULL);
     }
     is_done = true;
 }
 
-/* They wait until there is a process that they can end. Returns the mask that was. */
-static sigset_t hold_interrupts(void)
+/* They wait until there is a process that they can end, and its own end until it is asked for. Returns the mask that was. */
+static sigset_t hold_signals(void)
 {
     sigset_t held, mask;
     sigemptyset(&held);
+    sigaddset(&held, SIGCHLD);
     for (size_t i = 0; i < INTERRUPTS; i++)
         sigaddset(&held, interrupts[i]);
     sigprocmask(SIG_BLOCK, &held, &mask);
     return mask;
 }
 
+static void let_interrupts(void)
+{
+    sigset_t let;
+    sigemptyset(&let);
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaddset(&let, interrupts[i]);
+    sigprocmask(SIG_UNBLOCK, &let, NULL);
+}
+
 /* ---- the process of the work ---- */
 
-/* Signals are the drivers' again, and it outlives neither the one that waits nor its patience. */
-static void become_apart(pid_t parent, const sigset_t *mask, unsigned patience)
+/* Signals are the drivers' again, but that whoever can be asked hears of interrupts by its `stop` alone; and it does not outlive the
+ * one that waits. */
+static void become_apart(const struct apart *apart, pid_t parent, const sigset_t *mask)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* which ended before it could be told of */
         _exit(EXIT_INCOMPLETE);
     signal(SIGBUS, SIG_DFL);
     for (size_t i = 0; i < INTERRUPTS; i++)
-        sigaction(interrupts[i], &before[i], NULL);
-    signal(SIGALRM, SIG_DFL);
-    sigset_t own = *mask;
-    sigdelset(&own, SIGALRM);
-    sigprocmask(SIG_SETMASK, &own, NULL);
-    seconds_of_silence = patience;
-    alarm(patience);
+        if (apart->note)
+            signal(interrupts[i], SIG_IGN);
+        else
+            sigaction(interrupts[i], &before[i], NULL);
+    sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
 static _Noreturn void work_apart(const struct apart *apart, FILE *channel)
 {
-    apart->work(apart->user, channel);
+    apart->work(apart->user, channel, &shared->stop);
     /* only what comes here has ended by itself */
     const bool is_ended = fputs("{\"end\": true}", channel) != EOF && !fflush(channel);
     const bool is_whole = is_ended && !is_unsent && json_is_whole();
     if (!is_whole)
         complain(apart->command, "no memory for its report, or no space: it lacks a part");
-    const int code = close_output(apart->command, is_whole ? EXIT_DONE : EXIT_INCOMPLETE);
-    exit(code == EXIT_DONE ? EXIT_DONE : EXIT_INCOMPLETE);
+    const bool is_written = close_output(apart->command, EXIT_DONE) == EXIT_DONE;
+    exit(!is_whole ? EXIT_INCOMPLETE : is_written ? EXIT_DONE : EXIT_UNWRITTEN);
 }
 
 /* ---- the one that waits ---- */
 
-/* Waits for it, with interrupts held before. */
-static int wait_for(pid_t process, const sigset_t *mask)
+static bool has_ended(pid_t process)
 {
-    siginfo_t end;
+    siginfo_t end = {0};
+    return !waitid(P_PID, (id_t)process, &end, WEXITED | WNOWAIT | WNOHANG) && end.si_pid == process;
+}
+
+/* Until it has ended. A second that this process slept through, stopped as both are by a terminal, is one. */
+static void wait_patiently(pid_t process, bool *is_silent)
+{
+    const struct timespec second = {.tv_sec = 1};
+    unsigned signs = shared->signs_of_life, seconds = 0;
+    sigset_t end;
+    sigemptyset(&end);
+    sigaddset(&end, SIGCHLD);
+    while (!has_ended(process)) {
+        if (sigtimedwait(&end, NULL, &second) >= 0 || errno != EAGAIN)
+            continue;
+        seconds = shared->signs_of_life == signs ? seconds + 1 : 0;
+        signs = shared->signs_of_life;
+        if (!shared->patience || seconds < shared->patience || *is_silent)
+            continue;
+        *is_silent = true;
+        kill(process, SIGKILL);
+    }
+}
+
+/* Waits for it, with signals held before. */
+static int wait_for(pid_t process, bool *is_silent)
+{
     int state = 0;
     child = process;
-    sigprocmask(SIG_SETMASK, mask, NULL);
-    /* its number stays its own until the handler does not know it any more */
-    while (waitid(P_PID, (id_t)process, &end, WEXITED | WNOWAIT) < 0 && errno == EINTR)
-        ;
-    child = 0;
+    let_interrupts();
+    wait_patiently(process, is_silent);
+    child = 0; /* its number stays its own until the handler does not know it any more */
     while (waitpid(process, &state, 0) < 0 && errno == EINTR)
         ;
     return state;
@@ -149,24 +211,35 @@ static bool hear_all(const struct apart *apart, FILE *channel, bool *out)
     return has_end || feof(channel) || (code != json_error_unknown && code != json_error_out_of_memory);
 }
 
-static enum apart_ending ending_of(int state, bool has_end, char how[APART_HOW])
+/* Whether those who read what is printed are gone. */
+static bool is_unread(void)
 {
-    how[0] = '\0';
-    if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_DONE && has_end)
-        return APART_DONE;
-    if (is_interrupted || (WIFSIGNALED(state) && (WTERMSIG(state) == SIGINT || WTERMSIG(state) == SIGTERM)))
+    struct pollfd outputs[] = {{.fd = STDOUT_FILENO}, {.fd = STDERR_FILENO}};
+    return poll(outputs, 2, 0) > 0 && ((outputs[0].revents | outputs[1].revents) & POLLERR);
+}
+
+static enum apart_ending ending_by_exit(int code, bool has_end, char deed[APART_DEED])
+{
+    if (has_end && (code == EXIT_DONE || code == EXIT_UNWRITTEN))
+        return code == EXIT_DONE ? APART_DONE : APART_UNWRITTEN;
+    if (is_interrupted)
         return APART_INTERRUPTED;
-    if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_INCOMPLETE)
+    if (code == EXIT_INCOMPLETE || code == EXIT_UNWRITTEN)
         return APART_INCOMPLETE;
-    if (WIFEXITED(state)) {
-        snprintf(how, APART_HOW, "exit code %d", WEXITSTATUS(state));
-        return APART_DIED;
-    }
-    const int number = WTERMSIG(state);
-    if (number == SIGALRM)
-        return APART_SILENT;
-    snprintf(how, APART_HOW, "signal %d, %s", number, strsignal(number));
-    return number == SIGKILL || number == SIGXCPU ? APART_KILLED : APART_DIED;
+    snprintf(deed, APART_DEED, "ended the process (exit code %d)", code);
+    return APART_DIED;
+}
+
+static enum apart_ending ending_by_signal(int number, char deed[APART_DEED])
+{
+    const bool is_killed = number == SIGKILL || number == SIGXCPU;
+    if (is_interrupted || number == SIGINT || number == SIGTERM)
+        return APART_INTERRUPTED;
+    if (number == SIGPIPE && is_unread())
+        return APART_UNREAD;
+    snprintf(deed, APART_DEED, "%s (signal %d, %s)", is_killed ? "was killed" : "ended the process", number,
+             strsignal(number));
+    return is_killed ? APART_KILLED : APART_DIED;
 }
 
 static clm_status fail_apart(struct clm_error *error, const char *call)
@@ -175,6 +248,32 @@ static clm_status fail_apart(struct clm_error *error, const char *call)
     snprintf(error->message, sizeof error->message,
              "%s failed: %s; drivers are tried in a process of their own", call, strerror(errno));
     return error->status;
+}
+
+/* Returns, in this process alone, when the work has ended. */
+static clm_status work_and_wait(const struct apart *apart, FILE *channel, const sigset_t *mask,
+                                enum apart_ending *ending, char deed[APART_DEED], struct clm_error *error)
+{
+    const pid_t parent = getpid(), process = fork();
+    if (!process) {
+        become_apart(apart, parent, mask);
+        work_apart(apart, channel);
+    }
+    if (process < 0)
+        return fail_apart(error, "fork");
+    bool is_silent = false, has_end = false;
+    const int state = wait_for(process, &is_silent);
+    const bool is_heard = hear_all(apart, channel, &has_end);
+    if (is_silent) {
+        snprintf(deed, APART_DEED, "did not come back within %u s", shared->patience);
+        *ending = APART_SILENT;
+    } else
+        *ending = WIFEXITED(state) ? ending_by_exit(WEXITSTATUS(state), has_end, deed)
+                                   : ending_by_signal(WTERMSIG(state), deed);
+    if (*ending == APART_UNREAD)
+        signal(SIGPIPE, SIG_IGN); /* what goes elsewhere is still to be written */
+    errno = ENOMEM;
+    return is_heard ? CLM_OK : fail_apart(error, "json_loadf");
 }
 
 /* A file in memory, to be closed. */
@@ -190,39 +289,34 @@ static clm_status open_channel(FILE **out, struct clm_error *error)
     return fail_apart(error, "fdopen");
 }
 
-/* Returns, here alone, when the work has ended. */
-static clm_status work_and_wait(const struct apart *apart, FILE *channel, const sigset_t *mask,
-                                enum apart_ending *ending, char how[APART_HOW], struct clm_error *error)
+/* Stays: a handler of interrupts may come at any time. */
+static clm_status share_memory(struct clm_error *error)
 {
-    const pid_t parent = getpid(), process = fork();
-    if (!process) {
-        become_apart(parent, mask, apart->patience);
-        work_apart(apart, channel);
-    }
-    if (process < 0)
-        return fail_apart(error, "fork");
-    const int state = wait_for(process, mask);
-    bool has_end;
-    const bool is_heard = hear_all(apart, channel, &has_end);
-    *ending = ending_of(state, has_end, how);
-    errno = ENOMEM;
-    return is_heard ? CLM_OK : fail_apart(error, "json_loadf");
+    void *const memory =
+        shared ? shared
+               : mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return fail_apart(error, "mmap");
+    shared = memory;
+    return CLM_OK;
 }
 
-clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char how[APART_HOW],
+clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char deed[APART_DEED],
                      struct clm_error *error)
 {
     FILE *channel;
-    clm_status status = open_channel(&channel, error);
-    if (status != CLM_OK)
+    clm_status status;
+    deed[0] = '\0';
+    if ((status = share_memory(error)) || (status = open_channel(&channel, error)))
         return status;
+    shared->patience = apart->patience;
     fflush(stdout);           /* or both have it */
     signal(SIGCHLD, SIG_DFL); /* or, where whoever started us ignores it, nobody tells how it ended */
-    const sigset_t mask = hold_interrupts();
+    const sigset_t mask = hold_signals();
     catch_interrupts_of(apart);
     *ending = APART_INTERRUPTED;
     if (!is_interrupted) /* since the one before ended */
-        status = work_and_wait(apart, channel, &mask, ending, how, error);
+        status = work_and_wait(apart, channel, &mask, ending, deed, error);
     sigprocmask(SIG_SETMASK, &mask, NULL);
     fclose(channel);
     return status;

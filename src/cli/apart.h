@@ -8,32 +8,39 @@
 
 enum apart_ending {
     APART_DONE,
-    APART_INCOMPLETE,  /* it said on stderr what it could not write, or had no memory for */
+    APART_UNWRITTEN,   /* the same, but for standard output, of which it has complained */
+    APART_INCOMPLETE,  /* it said on stderr what it could not hand on, or had no memory for */
     APART_DIED,        /* of a signal, or by an exit that was not its own */
     APART_KILLED,      /* as the kernel does where memory or a limit of time runs out */
     APART_SILENT,      /* it sent nothing for too long, and was ended */
-    APART_INTERRUPTED, /* by SIGINT or SIGTERM, of which this process outlives the first, then and later */
+    APART_INTERRUPTED, /* by SIGINT or SIGTERM */
+    APART_UNREAD,      /* nobody reads standard output, or standard error, any more */
 };
 
 struct apart {
     const char *command; /* that complains */
     unsigned patience;   /* seconds without a sign of life before it is ended; 0 waits for ever */
-    bool
-        is_asked; /* the first interrupt reaches it as a SIGTERM, and the second ends it; else the first does */
-    void (*work)(void *user, FILE *channel);
+    /* The first interrupt sets the work's `stop` and writes this to stderr, whole lines, and the second ends the work; NULL: the
+     * first does. One more ends this process. */
+    const char *note;
+    void (*work)(void *user, FILE *channel, const volatile sig_atomic_t *stop);
     void (*hear)(void *user, json_t *object);
     void *user;
 };
 
 /* Runs `work` in another process and, after its end, hands each object that it sent to `hear`, in their order. `work` must be the
- * first to use OpenCL: what a driver keeps in threads is not there in the new process. Of a process that died, `how` (of
- * APART_HOW characters) says how: "signal 11, Segmentation fault". CLM_ERROR_MEMORY where there can be no other process. */
-enum { APART_HOW = 128 };
-CLM_MUST_CHECK clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char how[APART_HOW],
-                                    struct clm_error *error);
+ * first to use OpenCL: what a driver keeps in threads is not there in the new process. Where it did not come to its end, `deed`
+ * (of APART_DEED characters) says what its driver did: "ended the process (signal 11, Segmentation fault)". CLM_ERROR_MEMORY
+ * where there can be no other process. */
+enum { APART_DEED = 160 };
+CLM_MUST_CHECK clm_status run_apart(const struct apart *apart, enum apart_ending *ending,
+                                    char deed[APART_DEED], struct clm_error *error);
 
 /* Sends an object, which it takes, from there, which is a sign of life; what cannot be sent makes the work incomplete. */
 void apart_send(FILE *channel, json_t *object);
+
+/* The same behind which the work has a minute to end in. */
+void apart_send_last(FILE *channel, json_t *object);
 
 /* Copies the text that a heard object has by that name; where it has none, `out` stays. */
 void apart_copy(char *out, size_t size, const json_t *object, const char *key);

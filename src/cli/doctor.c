@@ -34,7 +34,7 @@ struct round {
     char section[16];       /* of findings, where a death at that step belongs */
     char problem[768];      /* why there is no device, as the library says it */
     enum apart_ending ending;
-    char deed[APART_HOW + 64]; /* of the driver, where it died: "ended the process (exit code 3)" */
+    char deed[APART_DEED]; /* of the driver, where it died: "ended the process (exit code 3)" */
 };
 
 #define PATIENCE 600 /* where it is not given */
@@ -166,8 +166,9 @@ static size_t first_of(const struct round *round, size_t count)
     return round->from > gone ? round->from - gone : 0;
 }
 
-static void examine(void *user, FILE *channel)
+static void examine(void *user, FILE *channel, const volatile sig_atomic_t *stop)
 {
+    (void)stop; /* the first interrupt ends it */
     struct round *const round = user;
     struct work work = {round, channel};
     struct arguments *const arguments = round->arguments;
@@ -229,23 +230,14 @@ static bool has_died(const struct round *round)
     return round->ending == APART_DIED || round->ending == APART_KILLED || round->ending == APART_SILENT;
 }
 
-static void tell_deed(struct round *round, const char *how)
-{
-    if (round->ending == APART_SILENT)
-        snprintf(round->deed, sizeof round->deed, "did not come back within %u s",
-                 round->arguments->patience);
-    else if (round->ending == APART_KILLED)
-        snprintf(round->deed, sizeof round->deed, "was killed (%s)", how);
-    else
-        snprintf(round->deed, sizeof round->deed, "ended the process (%s)", how);
-}
-
 /* The driver of the device that was begun took the process with it. */
 static void refuse_begun(const struct round *round)
 {
     char reason[sizeof round->step + 256];
     if (round->ending == APART_INTERRUPTED)
         snprintf(reason, sizeof reason, "it was interrupted at %s", round->step);
+    else if (round->ending == APART_UNREAD)
+        snprintf(reason, sizeof reason, "nobody read what was printed any more, at %s", round->step);
     else if (round->ending == APART_KILLED)
         snprintf(reason, sizeof reason, "the process %s at %s, as where memory or time runs out", round->deed,
                  round->step);
@@ -254,7 +246,7 @@ static void refuse_begun(const struct round *round)
     json_object_put(round->begun, "reason", json_text(reason));
     json_object_put(round->begun, "repeat", json_text(round->again.command));
     json_list_add(round->reports, json_incref(round->begun));
-    if (round->ending == APART_INTERRUPTED)
+    if (!has_died(round))
         return;
     if (round->arguments->examination.is_quiet) {
         complain("doctor", "a device, driver %s: %s; again: %s", round->driver, reason, round->again.command);
@@ -295,15 +287,13 @@ static clm_status examine_all(struct round *round, struct clm_error *error)
                                 .work = examine,
                                 .hear = hear,
                                 .user = round};
-    char how[APART_HOW];
     for (;;) {
         begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
-        const clm_status status = run_apart(&apart, &round->ending, how, error);
+        const clm_status status = run_apart(&apart, &round->ending, round->deed, error);
         end_wait();
         if (status != CLM_OK)
             return status;
-        tell_deed(round, how);
-        if (round->begun && round->ending != APART_INCOMPLETE)
+        if (round->begun && round->ending != APART_INCOMPLETE && round->ending != APART_UNWRITTEN)
             refuse_begun(round);
         round->from = json_array_size(round->reports);
         if (!has_died(round) || !round->begun || round->from >= round->count)
@@ -342,6 +332,8 @@ static const char *judge(const struct round *round, size_t usable)
     const size_t count = round->count;
     if (round->ending == APART_INTERRUPTED && !is_complete(round))
         return "interrupted; the devices that were not examined are unknown";
+    if (round->ending == APART_UNREAD)
+        return "nobody read what was printed any more; the devices that were not examined are unknown";
     if (round->ending == APART_INCOMPLETE)
         return "what could not be handed on is unknown; see the sentence before, and try again";
     if (is_dead(round) && is_complete(round)) {
@@ -401,7 +393,7 @@ static int doctor(struct arguments *arguments)
         complain("doctor", "%s", why);
     else if (!arguments->examination.is_quiet && is_written)
         printf("%zu of %zu device%s can be trained on\n", usable, round.count, round.count == 1 ? "" : "s");
-    return !why && is_written && round.ending != APART_INCOMPLETE ? EXIT_DONE : EXIT_FAILED;
+    return !why && is_written && round.ending != APART_UNWRITTEN ? EXIT_DONE : EXIT_FAILED;
 }
 
 int command_doctor(int argc, char **argv)

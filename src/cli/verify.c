@@ -13,6 +13,8 @@
 #define SHRINK_SECONDS      5 /* on smaller shapes of each operation that fails */
 #define SHRINK_SECONDS_FULL 20
 
+#define INTERRUPT_NOTE "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n"
+
 struct arguments {
     int argc; /* the program's */
     char **argv;
@@ -29,8 +31,12 @@ struct arguments {
     json_t *report;         /* without the checks; NULL where no device was opened */
     int code;               /* to exit with */
     FILE *channel;          /* to the process that writes the report; NULL in that one */
-    char step[1024];        /* there: what the other one was at */
+    /* there: */
+    char step[1024];        /* what the other one was at */
     struct repeating again; /* that */
+    bool has_result;        /* all checks were made, or what kept it from that was told */
+    bool is_unclean;        /* it did not end as it should, though */
+    char at_end[APART_DEED + 16];
 };
 
 static bool is_table(const struct arguments *arguments)
@@ -138,6 +144,16 @@ static void hand_on_check(const struct arguments *arguments)
 {
     const json_t *const checks = arguments->all.checks;
     hand_on(arguments, json_pack("{sO}", "check", json_array_get(checks, json_array_size(checks) - 1)));
+}
+
+/* What would end a program of one process: the driver may still not let go of this one. */
+static void hand_on_result(const struct arguments *arguments)
+{
+    const struct clm_error *const error = &arguments->error;
+    if (arguments->channel)
+        apart_send_last(arguments->channel,
+                        json_pack("{si si so}", "code", arguments->code, "status", (int)error->status,
+                                  "error", json_text(error->message)));
 }
 
 static void hear_begin(void *user, const struct clm_check *check)
@@ -308,6 +324,8 @@ static bool write_report(struct arguments *arguments)
     }
     if (object && arguments->error.status != CLM_OK)
         json_object_put(object, "error", json_text(arguments->error.message));
+    if (object && arguments->at_end[0])
+        json_object_put(object, "at_end", json_text(arguments->at_end));
     return write_json("verify", arguments->json, object);
 }
 
@@ -357,8 +375,8 @@ static void verify_all(struct arguments *arguments)
     struct clm_backend_options first = arguments->device.options;
     struct clm_backend *backend = NULL;
     clm_status status;
-    arguments->verify.stop = catch_interrupts(
-        "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n");
+    if (!arguments->channel)
+        arguments->verify.stop = catch_interrupts(INTERRUPT_NOTE);
     first.gemm = "auto";
     first.on_note = NULL;
     begin_step(arguments, "the search for its device, or the building of kernels", "");
@@ -372,23 +390,19 @@ static void verify_all(struct arguments *arguments)
     if (status == CLM_OK)
         tell_missing(arguments);
     arguments->code = summarise(arguments, backend);
-    begin_step(arguments, "its end, behind all checks", "");
+    hand_on_result(arguments);
     clm_backend_close(backend);
 }
 
 /* ---- the process of the driver, and the one that stays ---- */
 
-static void work(void *user, FILE *channel)
+static void work(void *user, FILE *channel, const volatile sig_atomic_t *stop)
 {
     struct arguments *const arguments = user;
     arguments->channel = channel;
-    signal(
-        SIGINT,
-        SIG_IGN); /* it comes as a SIGTERM from the one that waits, also where a terminal sends it to both */
+    arguments->verify.stop = stop;
+    end_wait(); /* of the other one, which a longer line is to take the place of */
     verify_all(arguments);
-    const struct clm_error *const error = &arguments->error;
-    apart_send(channel, json_pack("{si si so}", "code", arguments->code, "status", (int)error->status,
-                                  "error", json_text(error->message)));
 }
 
 static void hear(void *user, json_t *object)
@@ -404,43 +418,61 @@ static void hear(void *user, json_t *object)
     if (check)
         json_list_add(arguments->all.checks, json_incref(check));
     if (code) {
+        arguments->has_result = true;
         arguments->code = (int)json_integer_value(code);
         arguments->error.status = (clm_status)json_integer_value(json_object_get(object, "status"));
     }
 }
 
-/* The other process did not come to its end. */
-static void tell_ending(struct arguments *arguments, enum apart_ending ending, const char *how)
+/* The other process ended before its checks did. */
+static void tell_ending(struct arguments *arguments, enum apart_ending ending, const char *deed)
 {
     struct clm_error *const error = &arguments->error;
-    const char *const again = arguments->again.command;
+    const char *const step = arguments->step, *const again = arguments->again.command;
     *error = (struct clm_error){.status = CLM_ERROR_DEVICE};
-    if (ending == APART_INCOMPLETE)
+    if (ending == APART_INCOMPLETE || ending == APART_UNWRITTEN)
         snprintf(error->message, sizeof error->message, "what could not be handed on is unknown");
     else if (ending == APART_INTERRUPTED)
-        snprintf(error->message, sizeof error->message, "interrupted at %s", arguments->step);
+        snprintf(error->message, sizeof error->message, "interrupted at %s", step);
+    else if (ending == APART_UNREAD)
+        snprintf(error->message, sizeof error->message, "nobody read what was printed any more, at %s", step);
     else if (ending == APART_KILLED)
         snprintf(error->message, sizeof error->message,
-                 "the process was killed (%s) at %s, as where memory or time runs out", how, arguments->step);
+                 "the process %s at %s, as where memory or time runs out", deed, step);
     else
-        snprintf(error->message, sizeof error->message, "the driver ended the process (%s) at %s%s%s", how,
-                 arguments->step, again[0] ? "; again: " : "", again);
+        snprintf(error->message, sizeof error->message, "the driver %s at %s%s%s", deed, step,
+                 again[0] ? "; again: " : "", again);
     arguments->code = fail_command("verify", error);
+}
+
+/* It ended behind them, and what they have shown stays. */
+static void tell_end(struct arguments *arguments, enum apart_ending ending, const char *deed)
+{
+    arguments->is_unclean = ending != APART_DONE;
+    if (!deed[0])
+        return;
+    snprintf(arguments->at_end, sizeof arguments->at_end, "the driver %s", deed);
+    complain("verify",
+             "a driver %s as it was to end, behind all checks: so it will that of other commands, whose exit "
+             "codes are lost; update the driver",
+             deed);
 }
 
 static void verify_apart(struct arguments *arguments)
 {
     const struct apart apart = {
-        .command = "verify", .is_asked = true, .work = work, .hear = hear, .user = arguments};
+        .command = "verify", .note = INTERRUPT_NOTE, .work = work, .hear = hear, .user = arguments};
     enum apart_ending ending;
-    char how[APART_HOW];
+    char deed[APART_DEED];
     begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
-    const clm_status status = run_apart(&apart, &ending, how, &arguments->error);
+    const clm_status status = run_apart(&apart, &ending, deed, &arguments->error);
     end_wait();
     if (status != CLM_OK)
         arguments->code = fail_command("verify", &arguments->error);
-    else if (ending != APART_DONE)
-        tell_ending(arguments, ending, how);
+    else if (arguments->has_result && ending != APART_INCOMPLETE)
+        tell_end(arguments, ending, deed);
+    else
+        tell_ending(arguments, ending, deed);
 }
 
 int command_verify(int argc, char **argv)
@@ -464,6 +496,7 @@ int command_verify(int argc, char **argv)
                                              .on_begin = hear_begin,
                                              .on_check = hear_check},
                                   .all = {.checks = json_array()},
+                                  .step = "its start",
                                   .is_progress_shown = is_terminal(STDERR_FILENO)};
     arguments.verify.user = &arguments;
     arguments.device.options.skip_self_test = true;
@@ -472,9 +505,9 @@ int command_verify(int argc, char **argv)
         verify_apart(&arguments);
     else
         verify_all(&arguments);
-    if (arguments.json && !write_report(&arguments) && arguments.code == EXIT_DONE)
-        arguments.code = EXIT_FAILED;
+    const bool is_written = !arguments.json || write_report(&arguments);
     json_decref(arguments.report);
     json_decref(arguments.all.checks);
-    return arguments.code;
+    const bool is_failed = arguments.is_unclean || !is_written;
+    return arguments.code == EXIT_DONE && is_failed ? EXIT_FAILED : arguments.code;
 }

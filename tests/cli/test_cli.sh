@@ -3,7 +3,7 @@
 #
 #   test_cli.sh PROGRAM ROOT [briefly]
 #
-#   briefly  one operation stands for all that verify checks: with the sanitizers, under which test_check runs them all
+#   briefly  one operation stands for all that verify checks: with the sanitizers, under which test_check runs most of them
 set -eu
 extent='' checks_least=200
 [ "${3:-}" != briefly ] || extent='--only update' checks_least=40

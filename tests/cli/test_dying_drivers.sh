@@ -7,6 +7,13 @@ driver=$(realpath "$3")
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
+wait_for_file() {
+    for _ in $(seq 600); do
+        [ ! -e "$1" ] || break
+        sleep 0.1
+    done
+}
+
 # ---- one that dies as it is loaded, and so in every program ----
 
 mkdir vendors
@@ -132,14 +139,11 @@ check 'verify: what was checked before, in JSON' [ "$(grep -c '"operation": "sof
 check 'verify: and in the table' [ "$(grep -c '^softmax .*  ok$' out)" -eq "$(grep -c '"passed": true' report.json)" ]
 fails 'the driver ended the process' verify --device pthread --only softmax --json -
 check 'verify: JSON alone' python3 -m json.tool out /dev/null
-DYING=kill fails 'the process was killed .signal 9, .* as where memory or time runs out' verify --device pthread --only softmax
+DYING='kill' fails 'the process was killed .signal 9, .* as where memory or time runs out' verify --device pthread --only softmax
 # a check that hangs: the first interrupt waits for its end, the second does not
 DYING=hang DYING_FILE="$temporary/reached-by-verify" "$program" verify --device pthread --only softmax --json report.json >out 2>err &
 process=$!
-for _ in $(seq 600); do
-    [ ! -e reached-by-verify ] || break
-    sleep 0.1
-done
+wait_for_file reached-by-verify
 kill -TERM $process
 sleep 1
 check 'verify, hanging: the first interrupt is heard' has_line err '^clmlp: verify: note: stopping behind this check'
@@ -150,6 +154,43 @@ check 'verify, hanging: the second ends it' [ "$status" -eq 1 ]
 check 'verify, hanging: at what' has_line report.json '"error": "interrupted at softmax B='
 check 'verify, hanging: what was checked before' [ "$(grep -c '"passed": true' report.json)" -ge 10 ]
 unset DYING_AFTER
+# what reaches both processes, as Ctrl-C does, is one interrupt
+DYING_DEVICE=none setsid "$program" verify --device pthread --json report.json >out 2>err &
+process=$!
+for _ in $(seq 600); do
+    ! grep -q '  ok$' out || break
+    sleep 0.1
+done
+env kill -INT -- "-$process"
+status=0
+wait $process || status=$?
+check 'verify, a group is interrupted: exit 1' [ "$status" -eq 1 ]
+check 'verify, a group is interrupted: it ends behind its check' has_line err '^clmlp: verify: interrupted behind [0-9]* check'
+check 'verify, a group is interrupted: so does the report' has_line report.json '"error": "interrupted behind [0-9]* check'
+# nobody reads what it prints, or it cannot be written: the report is, and nobody is accused
+DYING_DEVICE=none "$program" verify --device pthread --json report.json 2>err | head -n 1 >out
+check 'verify, unread: the report says so' has_line report.json '"error": "nobody read what was printed any more, at '
+check 'verify, unread: so does a sentence' has_line err '^clmlp: verify: nobody read what was printed any more'
+status=0
+DYING_DEVICE=none "$program" verify --device pthread --only softmax --quiet --json report.json >/dev/full 2>err || status=$?
+check 'verify, a full disk: exit 1' [ "$status" -eq 1 ]
+check 'verify, a full disk: a sentence' has_line err '^clmlp: verify: standard output could not be written'
+check 'verify, a full disk: the report stands' has_line report.json '^ *"passed": true,$'
+rm doctor.json
+DYING_CALL=none "$program" doctor --device pthread --json doctor.json 2>err | head -n 1 >out
+check 'doctor, unread: the report is written' python3 -m json.tool doctor.json /dev/null
+check 'doctor, unread: so does a sentence' has_line err '^clmlp: doctor: nobody read what was printed any more'
+# time that it slept through is no silence
+DYING_FILE="$temporary/reached-by-doctor" DYING=hang setsid "$program" doctor --patience 4 --device pthread --json doctor.json >out 2>err &
+process=$!
+wait_for_file reached-by-doctor
+env kill -STOP -- "-$process"
+sleep 5
+env kill -CONT -- "-$process"
+sleep 1
+check 'doctor: time that it slept through is none' kill -0 $process
+wait $process || true
+check 'doctor: and then it is' has_line doctor.json '"reason": "its driver did not come back within 4 s at '
 # on a terminal what is being tried is a line that is taken away again
 TERM=xterm script -qec "'$program' doctor --device pthread" shown </dev/null >/dev/null || true
 tr '\r' '\n' <shown | grep -v '^$' >out
@@ -179,10 +220,7 @@ check 'interrupted between devices: what was found' has_line doctor.json '"reaso
         exec "$program" doctor --device pthread
 ) >out 2>err &
 process=$!
-for _ in $(seq 600); do
-    [ ! -e reached ] || break
-    sleep 0.1
-done
+wait_for_file reached
 check 'an interrupt was sent' [ -e reached ]
 sleep 1
 check 'an interrupt that is ignored ends nothing' kill -KILL $process
@@ -204,7 +242,16 @@ cp "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/pocl*.icd vendors
 export OCL_ICD_VENDORS="$temporary/vendors" DYING=end CLMLP_KERNEL_DIR="$temporary/kernels"
 fails 'a driver ended the process .signal 6, .* as it was to end' doctor
 DYING=leave fails 'a driver ended the process .exit code 3. as it was to end' doctor
-DYING=stay fails 'a driver did not come back within 10 s as it was to end' doctor --patience 10
+DYING=stay fails 'a driver did not come back within [0-9]* s as it was to end' doctor --patience 10
+# verify has shown what it has shown
+unset CLMLP_KERNEL_DIR
+fails 'a driver ended the process .signal 6, .* as it was to end' verify --only softmax --json report.json
+check 'verify, an end that dies: in JSON' has_line report.json '"at_end": "the driver ended the process .signal 6, '
+check 'verify, an end that dies: all passed' has_line report.json '^ *"passed": true,$'
+check 'verify, an end that dies: no error' lacks_line report.json '"error":'
+DYING=end run verify --only softmax --shape 'B=7'
+check 'verify, an end that dies: usage is wrong still' [ "$status" -eq 2 ]
+export CLMLP_KERNEL_DIR="$temporary/kernels"
 # an interrupt then leaves nothing out
 DYING=interrupt fails 'none of the [0-9]* devices* found can be trained on' doctor
 mv vendors/dying.icd vendors/z.icd # behind PoCL's

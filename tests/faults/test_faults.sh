@@ -22,9 +22,8 @@ suppressions=$(realpath "$2/tests/lsan.supp")
 . "$2/tests/cli/program.sh"
 shift 4
 export LSAN_OPTIONS="suppressions=$suppressions:print_suppressions=0"
-export POCL_CACHE_DIR="$temporary/pocl" # what PoCL compiled is no file of ours
 export XDG_CACHE_HOME="$temporary/work/cache"
-mkdir pocl work sets vendors
+mkdir work sets vendors
 # what other drivers leak is not listed
 cp "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/pocl*.icd vendors 2>/dev/null || true
 export OCL_ICD_VENDORS="$temporary/vendors"
@@ -140,8 +139,8 @@ each all bench --backend opencl --gemm native --layers 8,4,3 --batch 4 --seconds
 each all gradcheck --gemm native --samples 2
 each all gradcheck --gemm clblast --samples 2
 options="$options --work 1e5" # the checks of large matrices take most of the time
-each all verify --gemm native --json times.json
 options="$options --reports" # what fails is what these are to tell of
+each all verify --gemm native --json times.json
 each all tune --layers 8,4,3 --batch 4 --json times.json
 each device doctor --json times.json
 
