@@ -51,7 +51,7 @@ void apart_copy(char *out, size_t size, const json_t *object, const char *key)
 
 enum { INTERRUPTS = 2 };
 static const int interrupts[INTERRUPTS] = {SIGINT, SIGTERM};
-static struct sigaction before[INTERRUPTS];
+static struct sigaction before[INTERRUPTS], before_pipes; /* what signals did */
 static const char *volatile note;
 static volatile sig_atomic_t child, is_interrupted;
 
@@ -73,11 +73,13 @@ static void end_child(void)
 
 static void interrupt(int signal)
 {
+    const int kept = errno;
     (void)signal;
     if (note && !shared->stop)
         ask_child();
     else
         end_child();
+    errno = kept;
 }
 
 /* From now on they ask or end the other process, whenever they come, and one more ends this. Where they are ignored, work that
@@ -93,7 +95,16 @@ static void catch_interrupts_of(const struct apart *apart)
         if (apart->note || before[i].sa_handler != SIG_IGN)
             sigaction(interrupts[i], &action, NULL);
     }
+    if (!is_done)
+        sigaction(SIGPIPE, NULL, &before_pipes);
     is_done = true;
+}
+
+/* Behind work that can be asked there is nothing that interrupts could ask for. */
+static void leave_interrupts_to_others(void)
+{
+    for (size_t i = 0; i < INTERRUPTS && note; i++)
+        sigaction(interrupts[i], &before[i], NULL);
 }
 
 /* They wait until there is a process that they can end, and its own end until it is asked for. Returns the mask that was. */
@@ -132,6 +143,7 @@ static void become_apart(const struct apart *apart, pid_t parent, const sigset_t
             signal(interrupts[i], SIG_IGN);
         else
             sigaction(interrupts[i], &before[i], NULL);
+    sigaction(SIGPIPE, &before_pipes, NULL);
     sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
@@ -159,16 +171,18 @@ static bool has_ended(pid_t process)
 static void wait_patiently(pid_t process, bool *is_silent)
 {
     const struct timespec second = {.tv_sec = 1};
-    unsigned signs = shared->signs_of_life, seconds = 0;
+    unsigned patience = shared->patience, signs = shared->signs_of_life, seconds = 0;
     sigset_t end;
     sigemptyset(&end);
     sigaddset(&end, SIGCHLD);
     while (!has_ended(process)) {
         if (sigtimedwait(&end, NULL, &second) >= 0 || errno != EAGAIN)
             continue;
-        seconds = shared->signs_of_life == signs ? seconds + 1 : 0;
+        const bool is_alive = shared->signs_of_life != signs || shared->patience != patience;
+        seconds = is_alive ? 0 : seconds + 1;
         signs = shared->signs_of_life;
-        if (!shared->patience || seconds < shared->patience || *is_silent)
+        patience = shared->patience;
+        if (!patience || seconds < patience || *is_silent)
             continue;
         *is_silent = true;
         kill(process, SIGKILL);
@@ -215,7 +229,7 @@ static bool hear_all(const struct apart *apart, FILE *channel, bool *out)
 static bool is_unread(void)
 {
     struct pollfd outputs[] = {{.fd = STDOUT_FILENO}, {.fd = STDERR_FILENO}};
-    return poll(outputs, 2, 0) > 0 && ((outputs[0].revents | outputs[1].revents) & POLLERR);
+    return poll(outputs, 2, 0) > 0 && ((outputs[0].revents | outputs[1].revents) & (POLLERR | POLLHUP));
 }
 
 static enum apart_ending ending_by_exit(int code, bool has_end, char deed[APART_DEED])
@@ -261,17 +275,18 @@ static clm_status work_and_wait(const struct apart *apart, FILE *channel, const 
     }
     if (process < 0)
         return fail_apart(error, "fork");
+    signal(
+        SIGPIPE,
+        SIG_IGN); /* who reads what is printed may go with it, and what goes elsewhere is still to be written */
     bool is_silent = false, has_end = false;
     const int state = wait_for(process, &is_silent);
     const bool is_heard = hear_all(apart, channel, &has_end);
-    if (is_silent) {
+    if (is_silent && WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL) { /* and had not ended just then */
         snprintf(deed, APART_DEED, "did not come back within %u s", shared->patience);
         *ending = APART_SILENT;
     } else
         *ending = WIFEXITED(state) ? ending_by_exit(WEXITSTATUS(state), has_end, deed)
                                    : ending_by_signal(WTERMSIG(state), deed);
-    if (*ending == APART_UNREAD)
-        signal(SIGPIPE, SIG_IGN); /* what goes elsewhere is still to be written */
     errno = ENOMEM;
     return is_heard ? CLM_OK : fail_apart(error, "json_loadf");
 }
@@ -317,6 +332,7 @@ clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char 
     *ending = APART_INTERRUPTED;
     if (!is_interrupted) /* since the one before ended */
         status = work_and_wait(apart, channel, &mask, ending, deed, error);
+    leave_interrupts_to_others();
     sigprocmask(SIG_SETMASK, &mask, NULL);
     fclose(channel);
     return status;

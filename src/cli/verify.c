@@ -448,14 +448,19 @@ static void tell_ending(struct arguments *arguments, enum apart_ending ending, c
 /* It ended behind them, and what they have shown stays. */
 static void tell_end(struct arguments *arguments, enum apart_ending ending, const char *deed)
 {
+    char *const at_end = arguments->at_end;
     arguments->is_unclean = ending != APART_DONE;
-    if (!deed[0])
-        return;
-    snprintf(arguments->at_end, sizeof arguments->at_end, "the driver %s", deed);
-    complain("verify",
-             "a driver %s as it was to end, behind all checks: so it will that of other commands, whose exit "
-             "codes are lost; update the driver",
-             deed);
+    if (ending == APART_INTERRUPTED || ending == APART_UNREAD) {
+        snprintf(at_end, sizeof arguments->at_end, "%s",
+                 ending == APART_INTERRUPTED ? "interrupted" : "nobody read what was printed any more");
+        complain("verify", "%s, as the process was to end, behind all checks", at_end);
+    } else if (deed[0]) {
+        snprintf(at_end, sizeof arguments->at_end, "the driver %s", deed);
+        complain("verify",
+                 "a driver %s as it was to end, behind all checks: so it will that of other commands, whose "
+                 "exit codes are lost; update the driver",
+                 deed);
+    }
 }
 
 static void verify_apart(struct arguments *arguments)

@@ -171,6 +171,23 @@ check 'verify, a group is interrupted: so does the report' has_line report.json 
 DYING_DEVICE=none "$program" verify --device pthread --json report.json 2>err | head -n 1 >out
 check 'verify, unread: the report says so' has_line report.json '"error": "nobody read what was printed any more, at '
 check 'verify, unread: so does a sentence' has_line err '^clmlp: verify: nobody read what was printed any more'
+rm report.json
+DYING_AFTER=30 "$program" verify --device pthread --only softmax --quiet --json report.json 2>&1 >/dev/null | true
+check 'verify, its sentence is unread: the report is written' has_line report.json '"error": "the driver ended the process'
+DYING_DEVICE=none python3 - "$program" <<'END'
+import socket, subprocess, sys
+ours, theirs = socket.socketpair()
+process = subprocess.Popen([sys.argv[1], "verify", "--device", "pthread", "--json", "report.json"], stdout=theirs,
+                           stderr=subprocess.DEVNULL)
+theirs.close()
+ours.recv(1 << 16)
+ours.close()
+process.wait()
+END
+check 'verify, unread behind a socket: nobody is accused' has_line report.json '"error": "nobody read what was printed any more, at '
+rm doctor.json
+DYING=hang "$program" doctor --patience 2 --device pthread --json doctor.json 2>/dev/null | true
+check 'doctor, a hanging driver unread: the report is written' python3 -m json.tool doctor.json /dev/null
 status=0
 DYING_DEVICE=none "$program" verify --device pthread --only softmax --quiet --json report.json >/dev/full 2>err || status=$?
 check 'verify, a full disk: exit 1' [ "$status" -eq 1 ]
@@ -251,6 +268,22 @@ check 'verify, an end that dies: all passed' has_line report.json '^ *"passed": 
 check 'verify, an end that dies: no error' lacks_line report.json '"error":'
 DYING=end run verify --only softmax --shape 'B=7'
 check 'verify, an end that dies: usage is wrong still' [ "$status" -eq 2 ]
+DYING=stay "$program" verify --only softmax --json report.json >out 2>err &
+process=$!
+for _ in $(seq 600); do
+    ! grep -q ' passed, 0 failed' out || break
+    sleep 0.1
+done
+sleep 1
+kill -TERM $process
+sleep 1
+kill -TERM $process
+status=0
+wait $process || status=$?
+check 'verify, an end that hangs, interrupted: exit 1' [ "$status" -eq 1 ]
+check 'verify, an end that hangs, interrupted: a sentence' has_line err '^clmlp: verify: interrupted, as the process was to end, behind all checks'
+check 'verify, an end that hangs, interrupted: in JSON' has_line report.json '"at_end": "interrupted"'
+check 'verify, an end that hangs: all passed' has_line report.json '^ *"passed": true,$'
 export CLMLP_KERNEL_DIR="$temporary/kernels"
 # an interrupt then leaves nothing out
 DYING=interrupt fails 'none of the [0-9]* devices* found can be trained on' doctor
