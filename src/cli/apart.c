@@ -307,9 +307,11 @@ static clm_status open_channel(FILE **out, struct clm_error *error)
 /* Stays: a handler of interrupts may come at any time. */
 static clm_status share_memory(struct clm_error *error)
 {
-    void *const memory =
-        shared ? shared
-               : mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared)
+        return CLM_OK;
+    const int access = PROT_READ | PROT_WRITE, no_file = -1; /* as anonymous memory wants it */
+    /* cppcheck-suppress invalidFunctionArg */
+    void *const memory = mmap(NULL, sizeof *shared, access, MAP_SHARED | MAP_ANONYMOUS, no_file, 0);
     if (memory == MAP_FAILED)
         return fail_apart(error, "mmap");
     shared = memory;
