@@ -16,11 +16,12 @@ enum { EXIT_INCOMPLETE = 121, EXIT_UNWRITTEN }; /* that no driver ends a process
 #define PATIENCE_AT_END 60 /* seconds */
 
 /* What both processes see. */
-static struct shared {
+struct shared {
     volatile sig_atomic_t stop; /* set by the one that waits, and the rest by the other */
     volatile unsigned signs_of_life;
     volatile unsigned patience;
-} * shared;
+};
+static struct shared *shared;
 
 static bool is_unsent; /* in the process of the work */
 
@@ -45,6 +46,18 @@ void apart_copy(char *out, size_t size, const json_t *object, const char *key)
     const char *const text = json_string_value(json_object_get(object, key));
     if (text)
         snprintf(out, size, "%s", text);
+}
+
+void apart_describe(char *out, size_t size, enum apart_ending ending, const char *deed, const char *step)
+{
+    if (ending == APART_INTERRUPTED)
+        snprintf(out, size, "it was interrupted at %s", step);
+    else if (ending == APART_UNREAD)
+        snprintf(out, size, "nobody read what was printed any more, at %s", step);
+    else if (ending == APART_KILLED)
+        snprintf(out, size, "the process %s at %s, as where memory or time runs out", deed, step);
+    else
+        snprintf(out, size, "its driver %s at %s", deed, step);
 }
 
 /* ---- interrupts ---- */
@@ -275,9 +288,8 @@ static clm_status work_and_wait(const struct apart *apart, FILE *channel, const 
     }
     if (process < 0)
         return fail_apart(error, "fork");
-    signal(
-        SIGPIPE,
-        SIG_IGN); /* who reads what is printed may go with it, and what goes elsewhere is still to be written */
+    /* who reads what is printed may go with it, and what goes elsewhere is still to be written */
+    signal(SIGPIPE, SIG_IGN);
     bool is_silent = false, has_end = false;
     const int state = wait_for(process, &is_silent);
     const bool is_heard = hear_all(apart, channel, &has_end);

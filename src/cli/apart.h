@@ -36,6 +36,15 @@ enum { APART_DEED = 160 };
 CLM_MUST_CHECK clm_status run_apart(const struct apart *apart, enum apart_ending *ending,
                                     char deed[APART_DEED], struct clm_error *error);
 
+/* "its driver ended the process (exit code 3) at STEP": of an ending before the work's own. */
+void apart_describe(char *out, size_t size, enum apart_ending ending, const char *deed, const char *step);
+
+/* Of a driver that did such a deed behind all of the work: a format for it. */
+#define APART_AT_END                                                                                         \
+    "a driver %s as it was to end, behind all checks, and may do so to other commands, whose exit codes "    \
+    "are then lost; "                                                                                        \
+    "update the driver"
+
 /* Sends an object, which it takes, from there, which is a sign of life; what cannot be sent makes the work incomplete. */
 void apart_send(FILE *channel, json_t *object);
 

@@ -234,15 +234,7 @@ static bool has_died(const struct round *round)
 static void refuse_begun(const struct round *round)
 {
     char reason[sizeof round->step + 256];
-    if (round->ending == APART_INTERRUPTED)
-        snprintf(reason, sizeof reason, "it was interrupted at %s", round->step);
-    else if (round->ending == APART_UNREAD)
-        snprintf(reason, sizeof reason, "nobody read what was printed any more, at %s", round->step);
-    else if (round->ending == APART_KILLED)
-        snprintf(reason, sizeof reason, "the process %s at %s, as where memory or time runs out", round->deed,
-                 round->step);
-    else
-        snprintf(reason, sizeof reason, "its driver %s at %s", round->deed, round->step);
+    apart_describe(reason, sizeof reason, round->ending, round->deed, round->step);
     json_object_put(round->begun, "reason", json_text(reason));
     json_object_put(round->begun, "repeat", json_text(round->again.command));
     json_list_add(round->reports, json_incref(round->begun));
@@ -337,10 +329,7 @@ static const char *judge(const struct round *round, size_t usable)
     if (round->ending == APART_INCOMPLETE)
         return "what could not be handed on is unknown; see the sentence before, and try again";
     if (is_dead(round) && is_complete(round)) {
-        snprintf(why, sizeof why,
-                 "a driver %s as it was to end, behind all checks: so it will that of other "
-                 "commands, whose exit codes are lost; update the driver",
-                 round->deed);
+        snprintf(why, sizeof why, APART_AT_END, round->deed);
         return why;
     }
     if (is_dead(round) && json_array_size(round->reports)) {

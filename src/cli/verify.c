@@ -428,20 +428,14 @@ static void hear(void *user, json_t *object)
 static void tell_ending(struct arguments *arguments, enum apart_ending ending, const char *deed)
 {
     struct clm_error *const error = &arguments->error;
-    const char *const step = arguments->step, *const again = arguments->again.command;
+    const char *const again = arguments->again.command;
+    char what[sizeof arguments->step + 256];
+    apart_describe(what, sizeof what, ending, deed, arguments->step);
     *error = (struct clm_error){.status = CLM_ERROR_DEVICE};
     if (ending == APART_INCOMPLETE || ending == APART_UNWRITTEN)
         snprintf(error->message, sizeof error->message, "what could not be handed on is unknown");
-    else if (ending == APART_INTERRUPTED)
-        snprintf(error->message, sizeof error->message, "interrupted at %s", step);
-    else if (ending == APART_UNREAD)
-        snprintf(error->message, sizeof error->message, "nobody read what was printed any more, at %s", step);
-    else if (ending == APART_KILLED)
-        snprintf(error->message, sizeof error->message,
-                 "the process %s at %s, as where memory or time runs out", deed, step);
     else
-        snprintf(error->message, sizeof error->message, "the driver %s at %s%s%s", deed, step,
-                 again[0] ? "; again: " : "", again);
+        snprintf(error->message, sizeof error->message, "%s%s%s", what, again[0] ? "; again: " : "", again);
     arguments->code = fail_command("verify", error);
 }
 
@@ -456,10 +450,7 @@ static void tell_end(struct arguments *arguments, enum apart_ending ending, cons
         complain("verify", "%s, as the process was to end, behind all checks", at_end);
     } else if (deed[0]) {
         snprintf(at_end, sizeof arguments->at_end, "the driver %s", deed);
-        complain("verify",
-                 "a driver %s as it was to end, behind all checks: so it will that of other commands, whose "
-                 "exit codes are lost; update the driver",
-                 deed);
+        complain("verify", APART_AT_END, deed);
     }
 }
 

@@ -14,6 +14,14 @@ wait_for_file() {
     done
 }
 
+# wait_for_line FILE PATTERN
+wait_for_line() {
+    for _ in $(seq 600); do
+        ! grep -q -- "$2" "$1" || break
+        sleep 0.1
+    done
+}
+
 # ---- one that dies as it is loaded, and so in every program ----
 
 mkdir vendors
@@ -128,16 +136,16 @@ DYING_WORDS='a driver prints' DYING_DEVICE=none run devices --json -
 check 'devices: JSON alone' python3 -m json.tool out /dev/null
 check 'devices: the words are elsewhere' has_line err 'a driver prints'
 # verify says where, and its report is for the driver's makers
-fails 'the driver ended the process .signal 6, .* at softmax B=.*; again: clmlp verify --device .* --only softmax --shape ' \
+fails 'its driver ended the process .signal 6, .* at softmax B=.*; again: clmlp verify --device .* --only softmax --shape ' \
     verify --device pthread --only softmax --json report.json
-check 'verify: what killed it, in JSON' has_line report.json '"error": "the driver ended the process .signal 6, '
+check 'verify: what killed it, in JSON' has_line report.json '"error": "its driver ended the process .signal 6, '
 check 'verify: whose driver it was' has_line report.json '"driver": "'
 check 'verify: not passed' has_line report.json '^ *"passed": false'
 export DYING_AFTER=30
-fails 'the driver ended the process' verify --device pthread --only softmax --json report.json
+fails 'its driver ended the process' verify --device pthread --only softmax --json report.json
 check 'verify: what was checked before, in JSON' [ "$(grep -c '"operation": "softmax"' report.json)" -ge 10 ]
 check 'verify: and in the table' [ "$(grep -c '^softmax .*  ok$' out)" -eq "$(grep -c '"passed": true' report.json)" ]
-fails 'the driver ended the process' verify --device pthread --only softmax --json -
+fails 'its driver ended the process' verify --device pthread --only softmax --json -
 check 'verify: JSON alone' python3 -m json.tool out /dev/null
 DYING='kill' fails 'the process was killed .signal 9, .* as where memory or time runs out' verify --device pthread --only softmax
 # a check that hangs: the first interrupt waits for its end, the second does not
@@ -145,22 +153,19 @@ DYING=hang DYING_FILE="$temporary/reached-by-verify" "$program" verify --device 
 process=$!
 wait_for_file reached-by-verify
 kill -TERM $process
-sleep 1
+wait_for_line err 'note: stopping'
 check 'verify, hanging: the first interrupt is heard' has_line err '^clmlp: verify: note: stopping behind this check'
 kill -TERM $process
 status=0
 wait $process || status=$?
 check 'verify, hanging: the second ends it' [ "$status" -eq 1 ]
-check 'verify, hanging: at what' has_line report.json '"error": "interrupted at softmax B='
+check 'verify, hanging: at what' has_line report.json '"error": "it was interrupted at softmax B='
 check 'verify, hanging: what was checked before' [ "$(grep -c '"passed": true' report.json)" -ge 10 ]
 unset DYING_AFTER
 # what reaches both processes, as Ctrl-C does, is one interrupt
 DYING_DEVICE=none setsid "$program" verify --device pthread --json report.json >out 2>err &
 process=$!
-for _ in $(seq 600); do
-    ! grep -q '  ok$' out || break
-    sleep 0.1
-done
+wait_for_line out '  ok$'
 env kill -INT -- "-$process"
 status=0
 wait $process || status=$?
@@ -173,7 +178,7 @@ check 'verify, unread: the report says so' has_line report.json '"error": "nobod
 check 'verify, unread: so does a sentence' has_line err '^clmlp: verify: nobody read what was printed any more'
 rm report.json
 DYING_AFTER=30 "$program" verify --device pthread --only softmax --quiet --json report.json 2>&1 >/dev/null | true
-check 'verify, its sentence is unread: the report is written' has_line report.json '"error": "the driver ended the process'
+check 'verify, its sentence is unread: the report is written' has_line report.json '"error": "its driver ended the process'
 DYING_DEVICE=none python3 - "$program" <<'END'
 import socket, subprocess, sys
 ours, theirs = socket.socketpair()
@@ -198,16 +203,16 @@ DYING_CALL=none "$program" doctor --device pthread --json doctor.json 2>err | he
 check 'doctor, unread: the report is written' python3 -m json.tool doctor.json /dev/null
 check 'doctor, unread: so does a sentence' has_line err '^clmlp: doctor: nobody read what was printed any more'
 # time that it slept through is no silence
-DYING_FILE="$temporary/reached-by-doctor" DYING=hang setsid "$program" doctor --patience 4 --device pthread --json doctor.json >out 2>err &
+DYING_FILE="$temporary/reached-by-doctor" DYING=hang setsid "$program" doctor --patience 10 --device pthread --json doctor.json >out 2>err &
 process=$!
 wait_for_file reached-by-doctor
 env kill -STOP -- "-$process"
-sleep 5
+sleep 11
 env kill -CONT -- "-$process"
 sleep 1
 check 'doctor: time that it slept through is none' kill -0 $process
 wait $process || true
-check 'doctor: and then it is' has_line doctor.json '"reason": "its driver did not come back within 4 s at '
+check 'doctor: and then it is' has_line doctor.json '"reason": "its driver did not come back within 10 s at '
 # on a terminal what is being tried is a line that is taken away again
 TERM=xterm script -qec "'$program' doctor --device pthread" shown </dev/null >/dev/null || true
 tr '\r' '\n' <shown | grep -v '^$' >out
@@ -270,13 +275,10 @@ DYING=end run verify --only softmax --shape 'B=7'
 check 'verify, an end that dies: usage is wrong still' [ "$status" -eq 2 ]
 DYING=stay "$program" verify --only softmax --json report.json >out 2>err &
 process=$!
-for _ in $(seq 600); do
-    ! grep -q ' passed, 0 failed' out || break
-    sleep 0.1
-done
+wait_for_line out ' passed, 0 failed'
 sleep 1
 kill -TERM $process
-sleep 1
+wait_for_line err 'note: stopping'
 kill -TERM $process
 status=0
 wait $process || status=$?
