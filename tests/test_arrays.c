@@ -1,5 +1,5 @@
 /* NumPy's arrays: every type, order and shape that is read, NPY and NPZ, and files that are not what they should be. */
-#include "data/npy.h"
+#include "data/formats/npy.h"
 
 #include "support/data_files.h"
 #include "support/numpy_files.h"

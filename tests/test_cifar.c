@@ -1,5 +1,5 @@
 /* CIFAR-10 and CIFAR-100: every layout gives the same rows, and files that are not what they should be are refused. */
-#include "data/cifar.h"
+#include "data/formats/cifar.h"
 #include "data/data.h"
 
 #include "support/packs.h"

@@ -1,9 +1,9 @@
 /* Data sets: the formats, where names are looked for, the parts, and files that are not what they should
  * be. */
 #include "base/philox.h"
-#include "data/cifar.h"
+#include "data/formats/cifar.h"
 #include "data/data.h"
-#include "data/synthetic.h"
+#include "data/write/synthetic.h"
 
 #include "support/packs.h"
 #include "support/support.h"

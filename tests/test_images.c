@@ -1,7 +1,7 @@
 /* Pictures: what comes out of PNG and JPEG in all their forms, other sizes, folders of them, and what is no such thing. */
 #include "data/data.h"
-#include "data/image.h"
-#include "data/resize.h"
+#include "data/pictures/image.h"
+#include "data/pictures/resize.h"
 
 #include "support/pictures.h"
 #include "support/support.h"

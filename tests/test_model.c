@@ -1,7 +1,7 @@
 /* Models: initial parameters, files there and back, and files that are no models. */
 #include "nn/model.h"
 
-#include "data/safetensors.h"
+#include "nn/safetensors.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 

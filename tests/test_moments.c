@@ -1,5 +1,5 @@
 /* Mean and deviation of one pass, against two passes in long double. */
-#include "data/moments.h"
+#include "data/analysis/moments.h"
 
 #include "base/philox.h"
 #include "support/support.h"

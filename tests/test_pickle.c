@@ -1,5 +1,5 @@
 /* Pickles: what Python writes of data sets is read, and everything else is refused with a sentence that names it. */
-#include "data/pickle.h"
+#include "data/pickle/pickle.h"
 
 #include "support/packs.h"
 #include "support/support.h"

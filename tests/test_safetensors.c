@@ -1,5 +1,5 @@
 /* safetensors files: a round trip, and files that are not what they should be. */
-#include "data/safetensors.h"
+#include "nn/safetensors.h"
 
 #include "support/support.h"
 

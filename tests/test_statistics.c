@@ -1,6 +1,6 @@
 /* What a data set is found to hold, and what is warned of; and the sheet of its pictures. */
 #include "data/data.h"
-#include "data/repeats.h"
+#include "data/analysis/repeats.h"
 #include "data/set.h"
 
 #include "support/fixtures.h"

@@ -1,7 +1,7 @@
 /* Tables in text: numbers, CSV and LIBSVM; what is recognised, and files that are not what they should be. */
-#include "data/label_table.h"
-#include "data/libsvm.h"
-#include "data/number.h"
+#include "data/formats/label_table.h"
+#include "data/formats/libsvm.h"
+#include "data/formats/number.h"
 
 #include "base/philox.h"
 #include "base/text.h"

@@ -1,7 +1,7 @@
 /* The products made for GPUs, on any device: right around the borders of every tile, on devices that allow less, the same
  * bits each time. */
 #include "check/operations.h"
-#include "compute/opencl/candidates.h"
+#include "compute/opencl/gemm/providers.h"
 #include "support/builds.h"
 #include "support/fixtures.h"
 #include "support/support.h"

@@ -1,5 +1,5 @@
 /* The measured choice of who multiplies: a wrong candidate is never taken, a right one stays taken. */
-#include "compute/opencl/candidates.h"
+#include "compute/opencl/gemm/providers.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 

@@ -1,8 +1,8 @@
 /* Data sets that are written: read back, byte by byte where a format is others', and never over what is there. */
 #include "data/data.h"
-#include "data/output.h"
+#include "data/files/output.h"
 #include "data/set.h"
-#include "data/staging.h"
+#include "data/files/staging.h"
 
 #include "support/fixtures.h"
 #include "support/support.h"

@@ -2,10 +2,10 @@
  *
  * Drivers are tried in a process of their own. Where one dies there, its device is refused, and another process goes on
  * with the next device. */
-#include "cli/apart.h"
+#include "cli/isolate.h"
 #include "cli/arguments.h"
 #include "cli/checks.h"
-#include "cli/patient.h"
+#include "cli/examine_device.h"
 
 #include <limits.h>
 #include <stdio.h>

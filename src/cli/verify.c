@@ -2,7 +2,7 @@
  *
  * On OpenCL devices it runs in a process of its own, and hands on each check as it is made: a driver that dies at one does not
  * take the report with it, which is for that driver's makers. */
-#include "cli/apart.h"
+#include "cli/isolate.h"
 #include "cli/arguments.h"
 #include "cli/checks.h"
 

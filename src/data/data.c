@@ -2,8 +2,8 @@
 
 #include "base/size.h"
 #include "data/format.h"
-#include "data/missing.h"
-#include "data/image.h"
+#include "data/analysis/missing.h"
+#include "data/pictures/image.h"
 #include "data/place.h"
 #include "data/split.h"
 

@@ -2,7 +2,7 @@
 #ifndef CLM_DATA_DATA_H
 #define CLM_DATA_DATA_H
 
-#include "data/mapping.h"
+#include "data/files/mapping.h"
 
 enum element { ELEMENT_BYTE, ELEMENT_FLOAT };
 

@@ -2,15 +2,15 @@
 
 #include "base/file.h"
 #include "base/size.h"
-#include "data/cifar.h"
-#include "data/csv.h"
-#include "data/idx.h"
-#include "data/libsvm.h"
-#include "data/npy.h"
-#include "data/npz.h"
-#include "data/image_folder.h"
-#include "data/stream.h"
-#include "data/tar.h"
+#include "data/formats/cifar.h"
+#include "data/formats/csv.h"
+#include "data/formats/idx.h"
+#include "data/formats/libsvm.h"
+#include "data/formats/npy.h"
+#include "data/formats/npz.h"
+#include "data/formats/image_folder.h"
+#include "data/files/stream.h"
+#include "data/files/tar.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "data/place.h"
 
 #include "base/file.h"
-#include "data/cifar.h"
+#include "data/formats/cifar.h"
 
 #include <errno.h>
 #include <libgen.h>

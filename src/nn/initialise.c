@@ -1,7 +1,7 @@
 #include "nn/initialise.h"
 
 #include "base/philox.h"
-#include "data/safetensors.h"
+#include "nn/safetensors.h"
 #include "nn/parameters.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #ifndef CLM_NN_PARAMETERS_H
 #define CLM_NN_PARAMETERS_H
 
-#include "data/safetensors.h"
+#include "nn/safetensors.h"
 #include "nn/model.h"
 
 #define PARAMETER_NAME_MAX 48

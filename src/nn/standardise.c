@@ -1,5 +1,5 @@
 /* clm_model_standardise: input normalisation from the training rows. */
-#include "data/moments.h"
+#include "data/analysis/moments.h"
 #include "nn/model.h"
 
 #include <float.h>

@@ -1,6 +1,6 @@
 /* A sheet of pictures as training sees them: gathered by the reference, which is what the other backends do. */
 #include "base/size.h"
-#include "data/sheet.h"
+#include "data/pictures/sheet.h"
 #include "train/augment.h"
 #include "train/feed.h"
 

@@ -1,8 +1,8 @@
 /* Any bytes as a picture: refused with a sentence, or decoded to pixels that are all there. */
 #include "fuzz/fuzz.h"
 
-#include "data/image.h"
-#include "data/resize.h"
+#include "data/pictures/image.h"
+#include "data/pictures/resize.h"
 
 #include <endian.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* libFuzzer's target for the pickle reader: any bytes as a pickle. */
 #include "fuzz/fuzz.h"
 
-#include "data/pickle.h"
+#include "data/pickle/pickle.h"
 
 #include "base/size.h"
 

@@ -1,7 +1,7 @@
 /* Any bytes as a safetensors file: a model, whose tensors are written and read again, and parameters to begin with. */
 #include "fuzz/fuzz.h"
 
-#include "data/safetensors.h"
+#include "nn/safetensors.h"
 #include "nn/model.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "support/builds.h"
 
-#include "compute/opencl/candidates.h"
+#include "compute/opencl/gemm/providers.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef CLM_COMPUTE_OPENCL_CHOICES_H
 #define CLM_COMPUTE_OPENCL_CHOICES_H
 
-#include "compute/opencl/gemm.h"
+#include "compute/opencl/gemm/provider.h"
 
 #include <jansson.h>
 

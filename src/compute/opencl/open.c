@@ -1,5 +1,5 @@
 /* Which device is opened, and as what. */
-#include "compute/opencl/candidates.h"
+#include "compute/opencl/gemm/providers.h"
 #include "compute/opencl/opencl.h"
 #include "compute/opencl/selftest.h"
 

@@ -1,6 +1,6 @@
 /* The opencl backend: tensors are buffers of one device, operations are kernels in its one queue. */
 #include "base/size.h"
-#include "compute/opencl/candidates.h"
+#include "compute/opencl/gemm/providers.h"
 #include "compute/opencl/opencl.h"
 #include "compute/opencl/profile.h"
 #include "compute/opencl/selftest.h"

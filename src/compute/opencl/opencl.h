@@ -3,7 +3,7 @@
 #ifndef CLM_COMPUTE_OPENCL_OPENCL_H
 #define CLM_COMPUTE_OPENCL_OPENCL_H
 
-#include "compute/opencl/gemm.h"
+#include "compute/opencl/gemm/provider.h"
 
 #define STEPS_IN_FLIGHT 16
 

@@ -2,7 +2,7 @@
 #ifndef CLM_COMPUTE_OPENCL_TRIAL_H
 #define CLM_COMPUTE_OPENCL_TRIAL_H
 
-#include "compute/opencl/gemm.h"
+#include "compute/opencl/gemm/provider.h"
 
 /* A layer's operands on the device, its weights as `gemm` wants them, and on the host: random numbers, the same ones always. */
 struct trial;

@@ -1,0 +1,353 @@
+#include "cli/isolate.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EXIT_INCOMPLETE = 121, EXIT_UNWRITTEN }; /* that no driver ends a process with */
+
+#define PATIENCE_AT_END 60 /* seconds */
+
+/* What both processes see. */
+struct shared {
+    volatile sig_atomic_t stop; /* set by the one that waits, and the rest by the other */
+    volatile unsigned signs_of_life;
+    volatile unsigned patience;
+};
+static struct shared *shared;
+
+static bool is_unsent; /* in the process of the work */
+
+void apart_send(FILE *channel, json_t *object)
+{
+    shared->signs_of_life++;
+    /* as a whole or not at all, and nothing that lacks a part */
+    char *const text = object && json_is_whole() ? json_dumps(object, JSON_COMPACT) : NULL;
+    is_unsent = is_unsent || !text || fputs(text, channel) == EOF || fflush(channel);
+    free(text);
+    json_decref(object);
+}
+
+void apart_send_last(FILE *channel, json_t *object)
+{
+    apart_send(channel, object);
+    shared->patience = PATIENCE_AT_END;
+}
+
+void apart_copy(char *out, size_t size, const json_t *object, const char *key)
+{
+    const char *const text = json_string_value(json_object_get(object, key));
+    if (text)
+        snprintf(out, size, "%s", text);
+}
+
+void apart_describe(char *out, size_t size, enum apart_ending ending, const char *deed, const char *step)
+{
+    if (ending == APART_INTERRUPTED)
+        snprintf(out, size, "it was interrupted at %s", step);
+    else if (ending == APART_UNREAD)
+        snprintf(out, size, "nobody read what was printed any more, at %s", step);
+    else if (ending == APART_KILLED)
+        snprintf(out, size, "the process %s at %s, as where memory or time runs out", deed, step);
+    else
+        snprintf(out, size, "its driver %s at %s", deed, step);
+}
+
+/* ---- interrupts ---- */
+
+enum { INTERRUPTS = 2 };
+static const int interrupts[INTERRUPTS] = {SIGINT, SIGTERM};
+static struct sigaction before[INTERRUPTS], before_pipes; /* what signals did */
+static const char *volatile note;
+static volatile sig_atomic_t child, is_interrupted;
+
+static void ask_child(void)
+{
+    shared->stop = 1;
+    const bool is_told = write(STDERR_FILENO, "\n", 1) > 0 && write(STDERR_FILENO, note, strlen(note)) > 0;
+    (void)is_told;
+}
+
+static void end_child(void)
+{
+    is_interrupted = 1;
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaction(interrupts[i], &before[i], NULL);
+    if (child)
+        kill((pid_t)child, SIGKILL);
+}
+
+static void interrupt(int signal)
+{
+    const int kept = errno;
+    (void)signal;
+    if (note && !shared->stop)
+        ask_child();
+    else
+        end_child();
+    errno = kept;
+}
+
+/* From now on they ask or end the other process, whenever they come, and one more ends this. Where they are ignored, work that
+ * cannot be asked goes on. */
+static void catch_interrupts_of(const struct apart *apart)
+{
+    static bool is_done;
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    note = apart->note;
+    for (size_t i = 0; i < INTERRUPTS && !is_done; i++) {
+        sigaction(interrupts[i], NULL, &before[i]);
+        if (apart->note || before[i].sa_handler != SIG_IGN)
+            sigaction(interrupts[i], &action, NULL);
+    }
+    if (!is_done)
+        sigaction(SIGPIPE, NULL, &before_pipes);
+    is_done = true;
+}
+
+/* Behind work that can be asked there is nothing that interrupts could ask for. */
+static void leave_interrupts_to_others(void)
+{
+    for (size_t i = 0; i < INTERRUPTS && note; i++)
+        sigaction(interrupts[i], &before[i], NULL);
+}
+
+/* They wait until there is a process that they can end, and its own end until it is asked for. Returns the mask that was. */
+static sigset_t hold_signals(void)
+{
+    sigset_t held, mask;
+    sigemptyset(&held);
+    sigaddset(&held, SIGCHLD);
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaddset(&held, interrupts[i]);
+    sigprocmask(SIG_BLOCK, &held, &mask);
+    return mask;
+}
+
+static void let_interrupts(void)
+{
+    sigset_t let;
+    sigemptyset(&let);
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaddset(&let, interrupts[i]);
+    sigprocmask(SIG_UNBLOCK, &let, NULL);
+}
+
+/* ---- the process of the work ---- */
+
+/* Signals are the drivers' again, but that whoever can be asked hears of interrupts by its `stop` alone; and it does not outlive the
+ * one that waits. */
+static void become_apart(const struct apart *apart, pid_t parent, const sigset_t *mask)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* which ended before it could be told of */
+        _exit(EXIT_INCOMPLETE);
+    signal(SIGBUS, SIG_DFL);
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        if (apart->note)
+            signal(interrupts[i], SIG_IGN);
+        else
+            sigaction(interrupts[i], &before[i], NULL);
+    sigaction(SIGPIPE, &before_pipes, NULL);
+    sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+static _Noreturn void work_apart(const struct apart *apart, FILE *channel)
+{
+    apart->work(apart->user, channel, &shared->stop);
+    /* only what comes here has ended by itself */
+    const bool is_ended = fputs("{\"end\": true}", channel) != EOF && !fflush(channel);
+    const bool is_whole = is_ended && !is_unsent && json_is_whole();
+    if (!is_whole)
+        complain(apart->command, "no memory for its report, or no space: it lacks a part");
+    const bool is_written = close_output(apart->command, EXIT_DONE) == EXIT_DONE;
+    exit(!is_whole ? EXIT_INCOMPLETE : is_written ? EXIT_DONE : EXIT_UNWRITTEN);
+}
+
+/* ---- the one that waits ---- */
+
+static bool has_ended(pid_t process)
+{
+    siginfo_t end = {0};
+    return !waitid(P_PID, (id_t)process, &end, WEXITED | WNOWAIT | WNOHANG) && end.si_pid == process;
+}
+
+/* Until it has ended. A second that this process slept through, stopped as both are by a terminal, is one. */
+static void wait_patiently(pid_t process, bool *is_silent)
+{
+    const struct timespec second = {.tv_sec = 1};
+    unsigned patience = shared->patience, signs = shared->signs_of_life, seconds = 0;
+    sigset_t end;
+    sigemptyset(&end);
+    sigaddset(&end, SIGCHLD);
+    while (!has_ended(process)) {
+        if (sigtimedwait(&end, NULL, &second) >= 0 || errno != EAGAIN)
+            continue;
+        const bool is_alive = shared->signs_of_life != signs || shared->patience != patience;
+        seconds = is_alive ? 0 : seconds + 1;
+        signs = shared->signs_of_life;
+        patience = shared->patience;
+        if (!patience || seconds < patience || *is_silent)
+            continue;
+        *is_silent = true;
+        kill(process, SIGKILL);
+    }
+}
+
+/* Waits for it, with signals held before. */
+static int wait_for(pid_t process, bool *is_silent)
+{
+    int state = 0;
+    child = process;
+    let_interrupts();
+    wait_patiently(process, is_silent);
+    child = 0; /* its number stays its own until the handler does not know it any more */
+    while (waitpid(process, &state, 0) < 0 && errno == EINTR)
+        ;
+    return state;
+}
+
+static bool is_end(const json_t *object)
+{
+    return json_object_get(object, "end") != NULL;
+}
+
+/* Hands on what was sent; *out is whether it came to its end. Of an object that was cut short, or mixed with what is none of
+ * ours, nothing is left; false where there is no memory for one. */
+static bool hear_all(const struct apart *apart, FILE *channel, bool *out)
+{
+    bool has_end = false;
+    json_error_t problem = {0};
+    rewind(channel);
+    for (json_t *object; !has_end && (object = json_loadf(channel, JSON_DISABLE_EOF_CHECK, &problem));) {
+        has_end = is_end(object);
+        if (!has_end)
+            apart->hear(apart->user, object);
+        json_decref(object);
+    }
+    *out = has_end;
+    const enum json_error_code code = json_error_code(&problem);
+    return has_end || feof(channel) || (code != json_error_unknown && code != json_error_out_of_memory);
+}
+
+/* Whether those who read what is printed are gone. */
+static bool is_unread(void)
+{
+    struct pollfd outputs[] = {{.fd = STDOUT_FILENO}, {.fd = STDERR_FILENO}};
+    return poll(outputs, 2, 0) > 0 && ((outputs[0].revents | outputs[1].revents) & (POLLERR | POLLHUP));
+}
+
+static enum apart_ending ending_by_exit(int code, bool has_end, char deed[APART_DEED])
+{
+    if (has_end && (code == EXIT_DONE || code == EXIT_UNWRITTEN))
+        return code == EXIT_DONE ? APART_DONE : APART_UNWRITTEN;
+    if (is_interrupted)
+        return APART_INTERRUPTED;
+    if (code == EXIT_INCOMPLETE || code == EXIT_UNWRITTEN)
+        return APART_INCOMPLETE;
+    snprintf(deed, APART_DEED, "ended the process (exit code %d)", code);
+    return APART_DIED;
+}
+
+static enum apart_ending ending_by_signal(int number, char deed[APART_DEED])
+{
+    const bool is_killed = number == SIGKILL || number == SIGXCPU;
+    if (is_interrupted || number == SIGINT || number == SIGTERM)
+        return APART_INTERRUPTED;
+    if (number == SIGPIPE && is_unread())
+        return APART_UNREAD;
+    snprintf(deed, APART_DEED, "%s (signal %d, %s)", is_killed ? "was killed" : "ended the process", number,
+             strsignal(number));
+    return is_killed ? APART_KILLED : APART_DIED;
+}
+
+static clm_status fail_apart(struct clm_error *error, const char *call)
+{
+    error->status = CLM_ERROR_MEMORY;
+    snprintf(error->message, sizeof error->message,
+             "%s failed: %s; drivers are tried in a process of their own", call, strerror(errno));
+    return error->status;
+}
+
+/* Returns, in this process alone, when the work has ended. */
+static clm_status work_and_wait(const struct apart *apart, FILE *channel, const sigset_t *mask,
+                                enum apart_ending *ending, char deed[APART_DEED], struct clm_error *error)
+{
+    const pid_t parent = getpid(), process = fork();
+    if (!process) {
+        become_apart(apart, parent, mask);
+        work_apart(apart, channel);
+    }
+    if (process < 0)
+        return fail_apart(error, "fork");
+    /* who reads what is printed may go with it, and what goes elsewhere is still to be written */
+    signal(SIGPIPE, SIG_IGN);
+    bool is_silent = false, has_end = false;
+    const int state = wait_for(process, &is_silent);
+    const bool is_heard = hear_all(apart, channel, &has_end);
+    if (is_silent && WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL) { /* and had not ended just then */
+        snprintf(deed, APART_DEED, "did not come back within %u s", shared->patience);
+        *ending = APART_SILENT;
+    } else
+        *ending = WIFEXITED(state) ? ending_by_exit(WEXITSTATUS(state), has_end, deed)
+                                   : ending_by_signal(WTERMSIG(state), deed);
+    errno = ENOMEM;
+    return is_heard ? CLM_OK : fail_apart(error, "json_loadf");
+}
+
+/* A file in memory, to be closed. */
+static clm_status open_channel(FILE **out, struct clm_error *error)
+{
+    const int file = memfd_create("clmlp", MFD_CLOEXEC);
+    if (file < 0)
+        return fail_apart(error, "memfd_create");
+    *out = fdopen(file, "w+");
+    if (*out)
+        return CLM_OK;
+    close(file);
+    return fail_apart(error, "fdopen");
+}
+
+/* Stays: a handler of interrupts may come at any time. */
+static clm_status share_memory(struct clm_error *error)
+{
+    if (shared)
+        return CLM_OK;
+    const int access = PROT_READ | PROT_WRITE, no_file = -1; /* as anonymous memory wants it */
+    /* cppcheck-suppress invalidFunctionArg */
+    void *const memory = mmap(NULL, sizeof *shared, access, MAP_SHARED | MAP_ANONYMOUS, no_file, 0);
+    if (memory == MAP_FAILED)
+        return fail_apart(error, "mmap");
+    shared = memory;
+    return CLM_OK;
+}
+
+clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char deed[APART_DEED],
+                     struct clm_error *error)
+{
+    FILE *channel;
+    clm_status status;
+    deed[0] = '\0';
+    if ((status = share_memory(error)) || (status = open_channel(&channel, error)))
+        return status;
+    shared->patience = apart->patience;
+    fflush(stdout);           /* or both have it */
+    signal(SIGCHLD, SIG_DFL); /* or, where whoever started us ignores it, nobody tells how it ended */
+    const sigset_t mask = hold_signals();
+    catch_interrupts_of(apart);
+    *ending = APART_INTERRUPTED;
+    if (!is_interrupted) /* since the one before ended */
+        status = work_and_wait(apart, channel, &mask, ending, deed, error);
+    leave_interrupts_to_others();
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    fclose(channel);
+    return status;
+}

@@ -1,0 +1,503 @@
+/* Our own products for devices of type CPU (kernels/gemm_cpu.cl, head_cpu.cl): bias, activation, mask and the optimiser's step
+ * are part of the product, so that each result is written once, and a step keeps no gradient. */
+#include "compute/opencl/gemm/provider.h"
+
+#include "base/size.h"
+#include "compute/opencl/program.h"
+#include "compute/opencl/status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum native_kernel { FORWARD, BACKWARD, GRADIENT, UPDATE, UPDATE_FORWARD, HEAD, NATIVE_KERNELS };
+
+static const char *const kernel_names[NATIVE_KERNELS] = {
+    [FORWARD] = "product_forward", [BACKWARD] = "product_backward",     [GRADIENT] = "product_gradient",
+    [UPDATE] = "product_update",   [UPDATE_FORWARD] = "update_forward", [HEAD] = "head",
+};
+
+/* How the kernels are built for a vector of `width` floats: tiles that fill the registers and do not spill. */
+struct shape {
+    cl_uint width;
+    int tile_rows, tile_vectors; /* MR, NV */
+};
+
+static const struct shape shapes[] = {
+    {16, 6, 4}, /* AVX-512: 32 registers of 16 floats */
+    {8, 6, 2},  /* AVX2: 16 registers of 8 */
+#if defined(__aarch64__)
+    {4, 6, 4}, /* NEON: 32 registers of 4; a CPU device has the host's processor */
+#else
+    {4, 6, 2}, /* SSE: 16 registers of 4 */
+#endif
+};
+
+#define LOW           5  /* rows of a tile for a batch that 6 do not divide as well */
+#define LOW_MOST      32 /* beyond this batch a ragged tile costs little */
+#define LEFT_TILES    8  /* packed at once: whole cache lines of X, whose columns lie far apart */
+#define STRETCH_LEFTS 2  /* of update_forward: STRETCH of gemm_cpu.cl over LEFT */
+#define PACK_MOST     ((size_t)131072) /* floats of packed right-hand matrix: half of a common L2 cache */
+#define DEPTH_MOST    512              /* of a block of the sum */
+#define GRADIENT_DEPTH_MOST                                                                                  \
+    1024 /* its sum runs over the batch; each further block reads and writes W again */
+/* update_forward pays for batches of so few rows that W's way through memory counts most, and for products so small that
+ * a launch counts; elsewhere its shorter sums, whose results are added up in memory, cost more than they save. */
+#define FUSED_ROWS     24
+#define FUSED_PRODUCTS ((size_t)1 << 26)
+/* Products of a group of head: fewer are done before another unit has been woken for them. */
+#define HEAD_PRODUCTS ((size_t)1 << 18)
+#define HEAD_ROWS     64 /* ROWS of head_cpu.cl */
+
+struct native {
+    cl_kernel handles[NATIVE_KERNELS];
+    struct shape shape;
+    size_t units, local_memory;
+};
+
+static struct native *native_of(const struct gemm_provider *gemm)
+{
+    return gemm->state;
+}
+
+/* ---- opening ---- */
+
+static const struct shape *choose_shape(cl_device_id id)
+{
+    cl_uint width = 0;
+    const size_t count = sizeof shapes / sizeof *shapes;
+    if (clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL) != CL_SUCCESS)
+        width = 0;
+    for (size_t i = 0; i < count; i++)
+        if (width >= shapes[i].width)
+            return &shapes[i];
+    return &shapes[count - 1];
+}
+
+static void close_native(struct gemm_provider *gemm)
+{
+    struct native *const native = native_of(gemm);
+    for (int p = 0; native && p < NATIVE_KERNELS; p++)
+        if (native->handles[p])
+            clReleaseKernel(native->handles[p]);
+    free(native);
+    gemm->state = NULL;
+}
+
+static clm_status open_native(struct gemm_provider *gemm, struct clm_error *error)
+{
+    const struct opencl_device *const device = gemm->device;
+    struct native *const native = calloc(1, sizeof *native);
+    char options[160];
+    cl_program program = NULL;
+    if (!native)
+        return clm_fail_host_memory(error, "the native products", sizeof *native);
+    gemm->state = native;
+    native->shape = *choose_shape(device->id);
+    native->units = size_max(1, device->about.compute_units);
+    native->local_memory = (size_t)device->about.local_memory;
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DLOW=%d -DLEFT=%d%s",
+             native->shape.width, native->shape.tile_rows, native->shape.tile_vectors, LOW,
+             LEFT_TILES * native->shape.tile_rows, opencl_is_pocl(device) ? " -DPOCL" : "");
+    clm_status status = opencl_program_build(
+        device, "vector.cl sums.cl panels_cpu.cl gemm_cpu.cl head_cpu.cl", options, &program, error);
+    for (int p = 0; status == CLM_OK && p < NATIVE_KERNELS; p++)
+        status = opencl_kernel_create(program, kernel_names[p], &native->handles[p], error);
+    if (program)
+        clReleaseProgram(program);
+    if (status != CLM_OK)
+        close_native(gemm);
+    return status;
+}
+
+/* ---- launching ---- */
+
+static size_t divide_up(size_t n, size_t by)
+{
+    return n / by + (n % by != 0);
+}
+
+/* Columns of a panel: of W's, and of the packed right-hand matrix. */
+static size_t panel_columns(const struct native *native)
+{
+    return (size_t)native->shape.tile_vectors * native->shape.width;
+}
+
+static size_t left_rows(const struct native *native)
+{
+    return LEFT_TILES * (size_t)native->shape.tile_rows;
+}
+
+/* What each group does of a result (M,N) whose sums have K terms. */
+struct share {
+    cl_int rows, columns, depth;
+    size_t pack_bytes, groups[2];
+};
+
+/* What a product of (M,K) and (K,N) does besides multiplying, in rows of products that take as long. */
+struct product_cost {
+    double right; /* fetching or packing a vector of the right-hand matrix, once a group */
+    double left;  /* packing an element of the left-hand one, over a vector's product */
+};
+
+static const struct product_cost lying = {4, 0}, turned = {12, 0.4}, packed = {6, 0.4};
+
+/* Cycles of a unit for a group with `rows` x `columns`, roughly: what other groups of the same columns or rows fetch and
+ * pack they do again. */
+static double group_cycles(const struct native *native, size_t rows, size_t columns, size_t K,
+                           struct product_cost cost)
+{
+    const double vectors = (double)columns / native->shape.width;
+    return (double)K * (vectors * ((double)rows + cost.right) + cost.left * (double)rows) + 3000;
+}
+
+/* The split into panels across and tiles of `tile` rows down that ends first, when units take one group after the other.
+ * A quarter of a group's time counts as lost at the end, so that smaller groups win where little speaks against
+ * them. */
+static void split(const struct native *native, size_t M, size_t N, size_t K, size_t tile, size_t panels_most,
+                  struct product_cost cost, struct share *share)
+{
+    const size_t panel = panel_columns(native), panels_all = divide_up(N, panel);
+    const size_t tiles_all = divide_up(M, tile);
+    double best = INFINITY;
+    for (size_t across = divide_up(panels_all, panels_most); across <= panels_all; across += 1 + across / 2)
+        for (size_t down = 1; down <= tiles_all; down += 1 + down / 2) {
+            const size_t p = divide_up(panels_all, across), r = divide_up(tiles_all, down) * tile;
+            const size_t groups = divide_up(panels_all, p) * divide_up(M, r);
+            const double rounds = (double)divide_up(groups, native->units) + 0.25;
+            const double cycles = rounds * group_cycles(native, r, p * panel, K, cost);
+            if (cycles < best) {
+                best = cycles;
+                share->columns = (cl_int)(p * panel);
+                share->rows = (cl_int)r;
+            }
+        }
+    share->groups[0] = divide_up(N, (size_t)share->columns);
+    share->groups[1] = divide_up(M, (size_t)share->rows);
+}
+
+/* Of a product whose operands are packed into local memory; blocks of the sum are multiples of `unit`. */
+static struct share divide(const struct native *native, size_t M, size_t N, size_t K, size_t tile,
+                           size_t depth_most, size_t unit, struct product_cost cost)
+{
+    const size_t panel = panel_columns(native), left = left_rows(native);
+    const size_t room = native->local_memory / sizeof(float) * 7 / 8;
+    const size_t deepest = size_max(
+        unit, size_min(depth_most, size_min(room / (panel + left), PACK_MOST / panel)) / unit * unit);
+    const size_t blocks = divide_up(K, deepest),
+                 depth = size_min(deepest, round_up(divide_up(K, blocks), unit));
+    const size_t panels_most = size_max(1, size_min(PACK_MOST, room - left * depth) / (depth * panel));
+    struct share share = {.depth = (cl_int)depth};
+    split(native, M, N, K, tile, panels_most, cost, &share);
+    share.pack_bytes = depth * ((size_t)share.columns + left) * sizeof(float);
+    return share;
+}
+
+static clm_status launch(const struct gemm_provider *gemm, enum native_kernel kernel,
+                         const struct share *share, const struct kernel_argument *arguments, size_t count,
+                         struct clm_error *error)
+{
+    const size_t local[2] = {1, 1};
+    return opencl_launch(gemm->device, native_of(gemm)->handles[kernel], kernel_names[kernel], 2,
+                         share->groups, local, arguments, count, error);
+}
+
+#define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
+
+static size_t panel(const struct gemm_provider *gemm, size_t B, size_t I, size_t O)
+{
+    (void)B, (void)I, (void)O;
+    return panel_columns(native_of(gemm));
+}
+
+static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
+                            struct clm_error *error)
+{
+    (void)gemm, (void)B, (void)I, (void)O, (void)error;
+    *bytes = 0;
+    return CLM_OK;
+}
+
+static clm_status expect_panels(const struct gemm_provider *gemm, const struct linear *layer,
+                                struct clm_error *error)
+{
+    const size_t wanted = panel_columns(native_of(gemm));
+    return layer->W.panel == wanted
+               ? CLM_OK
+               : clm_fail(
+                     error, CLM_ERROR_SHAPE,
+                     "the native products want weights in panels of %zu rows, not of %zu: create them by "
+                     "weights_create",
+                     wanted, layer->W.panel);
+}
+
+/* ---- the products, their arguments in the .cl order ---- */
+
+static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                          enum activation act, struct tensor *Y, struct clm_error *error)
+{
+    const struct native *const native = native_of(gemm);
+    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
+    const cl_int is_relu = act == ACTIVATION_RELU, high = native->shape.tile_rows;
+    const cl_int tall =
+        B <= LOW_MOST && round_up(X->rows, LOW) < round_up(X->rows, (size_t)high) ? LOW : high;
+    const size_t blocks = divide_up(X->columns, DEPTH_MOST);
+    struct share share = {.depth = (cl_int)divide_up(X->columns, blocks)};
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
+    split(native, X->rows, Y->columns, X->columns, (size_t)tall, SIZE_MAX, lying, &share);
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(B),
+        ARGUMENT(I),
+        ARGUMENT(O),
+        ARGUMENT(share.rows),
+        ARGUMENT(share.columns),
+        ARGUMENT(share.depth),
+        ARGUMENT(tall),
+        ARGUMENT(is_relu),
+        ARGUMENT(X->memory),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->b.memory),
+        ARGUMENT(Y->memory),
+    };
+    return launch(gemm, FORWARD, &share, arguments, COUNT(arguments), error);
+}
+
+static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
+                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 struct clm_error *error)
+{
+    const struct native *const native = native_of(gemm);
+    const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns,
+                 is_masked = Y != NULL;
+    const struct share share =
+        divide(native, dX->rows, dX->columns, dZ->columns, (size_t)native->shape.tile_rows, DEPTH_MOST,
+               panel_columns(native), turned);
+    void *const mask = Y ? Y->memory : dZ->memory; /* without a mask not looked at */
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(B),
+        ARGUMENT(O),
+        ARGUMENT(I),
+        ARGUMENT(share.rows),
+        ARGUMENT(share.columns),
+        ARGUMENT(share.depth),
+        ARGUMENT(is_masked),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(mask),
+        ARGUMENT(dX->memory),
+        {share.pack_bytes, NULL},
+    };
+    return launch(gemm, BACKWARD, &share, arguments, COUNT(arguments), error);
+}
+
+/* Of dWᵀ (I,O), whose rows are packed a few whole cache lines at a time. */
+static struct share divide_gradient(const struct native *native, size_t B, size_t I, size_t O)
+{
+    return divide(native, I, O, B, left_rows(native), GRADIENT_DEPTH_MOST, native->shape.width, packed);
+}
+
+static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                           struct clm_error *error)
+{
+    const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
+    const struct share share = divide_gradient(native_of(gemm), dZ->rows, dW->columns, dW->rows);
+    const cl_float penalty = (cl_float)(2 * l2);
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(I),
+        ARGUMENT(B),
+        ARGUMENT(O),
+        ARGUMENT(share.rows),
+        ARGUMENT(share.columns),
+        ARGUMENT(share.depth),
+        ARGUMENT(penalty),
+        ARGUMENT(X->memory),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(dW->memory),
+        ARGUMENT(db->memory),
+        {share.pack_bytes, NULL},
+    };
+    return launch(gemm, GRADIENT, &share, arguments, COUNT(arguments), error);
+}
+
+/* A step as the kernels take it. */
+struct descent {
+    cl_int has_velocity;
+    cl_float rate, momentum, penalty, decay;
+    void *v, *vb; /* without momentum not looked at */
+};
+
+static struct descent descent_of(const struct step *step, const struct linear *layer)
+{
+    const bool has_velocity = step->momentum != 0;
+    return (struct descent){.has_velocity = has_velocity,
+                            .rate = (cl_float)step->learning_rate,
+                            .momentum = (cl_float)step->momentum,
+                            .penalty = (cl_float)(2 * step->l2),
+                            .decay = (cl_float)(1 - 2 * step->learning_rate * step->l2),
+                            .v = has_velocity ? layer->W_velocity.memory : layer->W.memory,
+                            .vb = has_velocity ? layer->b_velocity.memory : layer->b.memory};
+}
+
+static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                          struct linear *layer, const struct step *step, struct clm_error *error)
+{
+    const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
+    const struct share share = divide_gradient(native_of(gemm), dZ->rows, X->columns, dZ->columns);
+    const struct descent d = descent_of(step, layer);
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(I),
+        ARGUMENT(B),
+        ARGUMENT(O),
+        ARGUMENT(share.rows),
+        ARGUMENT(share.columns),
+        ARGUMENT(share.depth),
+        ARGUMENT(d.has_velocity),
+        ARGUMENT(d.rate),
+        ARGUMENT(d.momentum),
+        ARGUMENT(d.penalty),
+        ARGUMENT(d.decay),
+        ARGUMENT(X->memory),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(d.v),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(d.vb),
+        ARGUMENT(layer->b.memory),
+        {share.pack_bytes, NULL},
+    };
+    return launch(gemm, UPDATE, &share, arguments, COUNT(arguments), error);
+}
+
+/* Local floats of update_forward. */
+static size_t fused_room(const struct native *native, size_t B, size_t next_B)
+{
+    const size_t P = panel_columns(native), stretch = STRETCH_LEFTS * left_rows(native);
+    return B * (P + stretch) + (next_B + LOW - 1) * P;
+}
+
+/* A group takes a panel at least, so that panels have to be as many as units. */
+static bool fuses(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B)
+{
+    const struct native *const native = native_of(gemm);
+    const size_t rows = size_max(B, next_B);
+    return (rows <= FUSED_ROWS || rows <= FUSED_PRODUCTS / layer->W.rows / layer->W.columns) &&
+           divide_up(layer->W.rows, panel_columns(native)) >= native->units &&
+           fused_room(native, B, next_B) <= native->local_memory / sizeof(float) * 7 / 8;
+}
+
+static clm_status descend_forward(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, const struct tensor *next_X,
+                                  enum activation act, struct tensor *next_Y, struct clm_error *error)
+{
+    const struct native *const native = native_of(gemm);
+    const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
+    const cl_int next_B = (cl_int)next_X->rows, is_relu = act == ACTIVATION_RELU;
+    const struct descent d = descent_of(step, layer);
+    const struct share share = {.columns = (cl_int)panel_columns(native),
+                                .pack_bytes = fused_room(native, X->rows, next_X->rows) * sizeof(float),
+                                .groups = {divide_up(dZ->columns, panel_columns(native)), 1}};
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(I),
+        ARGUMENT(B),
+        ARGUMENT(O),
+        ARGUMENT(share.columns),
+        ARGUMENT(d.has_velocity),
+        ARGUMENT(d.rate),
+        ARGUMENT(d.momentum),
+        ARGUMENT(d.penalty),
+        ARGUMENT(d.decay),
+        ARGUMENT(next_B),
+        ARGUMENT(is_relu),
+        ARGUMENT(X->memory),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(d.v),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(d.vb),
+        ARGUMENT(layer->b.memory),
+        ARGUMENT(next_X->memory),
+        ARGUMENT(next_Y->memory),
+        {share.pack_bytes, NULL},
+    };
+    return launch(gemm, UPDATE_FORWARD, &share, arguments, COUNT(arguments), error);
+}
+
+/* Local floats of head. */
+static size_t head_room(const struct native *native, size_t C)
+{
+    return C * (HEAD_ROWS + panel_columns(native));
+}
+
+/* W has to be a single panel. */
+static bool has_head(struct gemm_provider *gemm, const struct linear *layer, size_t B)
+{
+    (void)B;
+    const struct native *const native = native_of(gemm);
+    const size_t C = layer->W.rows;
+    return C <= panel_columns(native) && head_room(native, C) <= native->local_memory / sizeof(float);
+}
+
+static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                       const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
+                       struct metrics *sums, struct clm_error *error)
+{
+    const struct native *const native = native_of(gemm);
+    const size_t products = X->rows * X->columns * round_up(dZ->columns, native->shape.width);
+    const size_t groups = size_min(size_max(1, products / HEAD_PRODUCTS),
+                                   size_min(size_min(X->rows, METRICS_SLOTS), native->units));
+    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, C = (cl_int)dZ->columns;
+    const cl_int rows = (cl_int)divide_up(X->rows, groups), wants_input = dX != NULL;
+    const struct share share = {.pack_bytes = head_room(native, dZ->columns) * sizeof(float),
+                                .groups = {divide_up(X->rows, (size_t)rows), 1}};
+    void *const input_gradient = dX ? dX->memory : dZ->memory; /* where it is not wanted not looked at */
+    clm_status status = expect_panels(gemm, layer, error);
+    if (status != CLM_OK)
+        return status;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(B),
+        ARGUMENT(I),
+        ARGUMENT(C),
+        ARGUMENT(rows),
+        ARGUMENT(wants_input),
+        ARGUMENT(X->memory),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->b.memory),
+        ARGUMENT(labels->memory),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(input_gradient),
+        ARGUMENT(sums->state.memory),
+        {share.pack_bytes, NULL},
+    };
+    return launch(gemm, HEAD, &share, arguments, COUNT(arguments), error);
+}
+
+const struct gemm_operations gemm_native = {
+    .name = "native",
+    .open = open_native,
+    .close = close_native,
+    .panel = panel,
+    .workspace = workspace,
+    .forward = forward,
+    .backward_input = backward_input,
+    .gradient = gradient,
+    .descend = descend,
+    .fuses = fuses,
+    .descend_forward = descend_forward,
+    .has_head = has_head,
+    .head = head,
+};

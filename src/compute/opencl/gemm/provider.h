@@ -1,0 +1,71 @@
+/* Who multiplies: a provider computes the three products of a net's step with what follows each.
+ *
+ * A provider may fuse the epilogue (bias, activation, mask, optimiser) into its product or queue a kernel behind it;
+ * callers cannot tell but by the time. All sizes are positive and fit into int.
+ */
+#ifndef CLM_COMPUTE_OPENCL_GEMM_PROVIDER_H
+#define CLM_COMPUTE_OPENCL_GEMM_PROVIDER_H
+
+#include "compute/backend.h"
+#include "compute/opencl/device.h"
+#include "compute/opencl/kernels.h"
+
+struct gemm_provider;
+
+/* The products of a layer's step: Y = X Wᵀ, dX = dZ W, dW = dZᵀ X. */
+enum product { PRODUCT_FORWARD, PRODUCT_BACKWARD_INPUT, PRODUCT_UPDATE, PRODUCT_COUNT };
+
+struct gemm_operations {
+    const char *name;
+    /* What the provider keeps between products, in gemm->state; may be NULL both, where it keeps nothing. */
+    clm_status (*open)(struct gemm_provider *gemm, struct clm_error *error);
+    void (*close)(struct gemm_provider *gemm);
+    /* Rows of the panels in which W, its velocity and dW have to lie for the products of a layer, see tensor.h; 0, or NULL:
+     * row-major. */
+    size_t (*panel)(const struct gemm_provider *gemm, size_t B, size_t I, size_t O);
+    /* Bytes of the workspace that the products of one layer need. */
+    clm_status (*workspace)(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
+                            struct clm_error *error);
+    /* Y (B,O) = act(X (B,I) W (O,I)ᵀ + b) */
+    clm_status (*forward)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                          enum activation act, struct tensor *Y, struct clm_error *error);
+    /* dX (B,I) = (dZ (B,O) W (O,I)) * (Y > 0); Y NULL: no mask */
+    clm_status (*backward_input)(struct gemm_provider *gemm, const struct tensor *dZ,
+                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 struct clm_error *error);
+    /* dW (O,I) = dZᵀ X + 2 l2 W, db (1,O) = Σ_B dZ */
+    clm_status (*gradient)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                           struct clm_error *error);
+    /* The optimiser's step of W and b with those gradients, which are kept nowhere. */
+    clm_status (*descend)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                          struct linear *layer, const struct step *step, struct clm_error *error);
+    /* descend and behind it Y' = act(X' Wᵀ + b) of the next batch, W being read once for both; NULL, both, where the
+     * provider cannot. Called where `fuses` says that it saves time. */
+    bool (*fuses)(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B);
+    clm_status (*descend_forward)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, const struct tensor *next_X,
+                                  enum activation act, struct tensor *next_Y, struct clm_error *error);
+    /* dZ (B,C) and dX (B,I) of a last layer as linear_softmax_backward says; NULL, both, where the provider cannot. Called
+     * where `has_head` says that it can for this layer. */
+    bool (*has_head)(struct gemm_provider *gemm, const struct linear *layer, size_t B);
+    clm_status (*head)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                       const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
+                       struct metrics *sums, struct clm_error *error);
+};
+
+struct gemm_provider {
+    const struct gemm_operations *operations;
+    struct clm_backend *backend; /* whose memory the operands are in */
+    struct opencl_device *device;
+    struct kernels *kernels;
+    void *state;             /* the provider's own */
+    struct tensor workspace; /* made by backend_prepare; empty where none is needed */
+};
+
+/* gemm_clblast_tuned: the same with parameters that suit a CPU. CLBlast keeps them for the whole process.
+ * gemm_native is ours for devices of type CPU; gemm_tiled, with tiles of three sizes, for all others. */
+extern const struct gemm_operations gemm_clblast, gemm_clblast_tuned, gemm_native, gemm_tiled,
+    gemm_tiled_large, gemm_tiled_small;
+
+#endif

@@ -1,0 +1,465 @@
+/* Our own products for devices whose work-groups share local memory (kernels/gemm_tiled.cl): bias, activation, mask and the
+ * optimiser's step are part of the product, so that each result is written once, and a step keeps no gradient. */
+#include "compute/opencl/gemm/provider.h"
+
+#include "base/size.h"
+#include "compute/opencl/program.h"
+#include "compute/opencl/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum tiled_kernel {
+    FORWARD,
+    SUM_FORWARD,
+    DOT_FORWARD,
+    BACKWARD,
+    SUM_BACKWARD,
+    GRADIENT,
+    UPDATE,
+    TILED_KERNELS
+};
+
+static const char *const kernel_names[TILED_KERNELS] = {
+    [FORWARD] = "tiled_forward",   [SUM_FORWARD] = "tiled_sum_forward",   [DOT_FORWARD] = "tiled_dot_forward",
+    [BACKWARD] = "tiled_backward", [SUM_BACKWARD] = "tiled_sum_backward", [GRADIENT] = "tiled_gradient",
+    [UPDATE] = "tiled_update",
+};
+
+/* How the kernels are built: items of a group, quads of an item, terms of the sum at once, and items of a group of
+ * those that have no tile. */
+struct variant {
+    size_t items[2], quads[2]; /* down and across */
+    size_t depth, lanes;
+};
+
+/* Larger tiles read less of a large product's matrices, smaller ones busy more units with a small product. Each needs
+ * less of a device than the one before; the last, 1 KiB of local memory and groups of one item. */
+static const struct variant variants[] = {
+    {{16, 16}, {2, 2}, 8, 64},
+    {{16, 16}, {1, 1}, 16, 64},
+    {{8, 8}, {1, 1}, 16, 64},
+    {{1, 1}, {1, 1}, 16, 1},
+};
+enum { LARGE, MIDDLE, SMALL, VARIANTS = sizeof variants / sizeof *variants };
+
+#define DOT_ROWS        8 /* as in gemm_tiled.cl */
+#define DOT_COLUMNS     4
+#define DOT_ROWS_MOST   16  /* up to this batch W's way through memory is what takes time */
+#define GROUPS_PER_UNIT 2   /* so that a unit has another to work on where one waits for memory */
+#define SLICE_LEAST     256 /* terms of a sum that is cut */
+
+struct tiled {
+    const struct variant *variant;
+    cl_kernel handles[TILED_KERNELS];
+    size_t groups_wanted;
+};
+
+static struct tiled *tiled_of(const struct gemm_provider *gemm)
+{
+    return gemm->state;
+}
+
+/* ---- the variant that a device can run ---- */
+
+static size_t items_of(const struct variant *v)
+{
+    return v->items[0] * v->items[1];
+}
+
+/* Rows (0) or columns (1) of a tile. */
+static size_t tile_of(const struct variant *v, int side)
+{
+    return 4 * v->quads[side] * v->items[side];
+}
+
+/* Bytes of local memory of the kernel that takes most. */
+static size_t local_bytes(const struct variant *v)
+{
+    const size_t tiles = (tile_of(v, 0) + tile_of(v, 1) + 8) * v->depth;
+    return sizeof(float) * size_max(tiles, DOT_ROWS * DOT_COLUMNS * v->lanes);
+}
+
+static size_t group_of(const struct variant *v, enum tiled_kernel kernel)
+{
+    const bool has_tile = kernel == FORWARD || kernel == BACKWARD || kernel == GRADIENT || kernel == UPDATE;
+    return has_tile ? items_of(v) : v->lanes;
+}
+
+/* CLM_ERROR_DEVICE where a kernel, as the device has built it, cannot be run in groups of `items`. */
+static clm_status check_runnable(const struct opencl_device *device, cl_kernel kernel, const char *name,
+                                 size_t items, struct clm_error *error)
+{
+    size_t most = 0;
+    cl_ulong local = 0;
+    cl_int code =
+        clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL);
+    if (code == CL_SUCCESS)
+        code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local,
+                                        NULL);
+    if (code != CL_SUCCESS)
+        return opencl_fail(error, name, "clGetKernelWorkGroupInfo", code);
+    if (items > most || local > device->about.local_memory)
+        return clm_fail(error, CLM_ERROR_DEVICE,
+                        "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE, "
+                        "CL_KERNEL_LOCAL_MEM_SIZE); use --gemm clblast",
+                        name, device->about.name, items);
+    return CLM_OK;
+}
+
+static void release(struct tiled *tiled)
+{
+    for (int k = 0; k < TILED_KERNELS; k++) {
+        if (tiled->handles[k])
+            clReleaseKernel(tiled->handles[k]);
+        tiled->handles[k] = NULL;
+    }
+}
+
+static clm_status build(const struct opencl_device *device, struct tiled *tiled, struct clm_error *error)
+{
+    const struct variant *const v = tiled->variant;
+    char options[160];
+    cl_program program = NULL;
+    snprintf(options, sizeof options,
+             "-cl-std=CL1.2 -DITEMS_M=%zu -DITEMS_N=%zu -DQUADS_M=%zu -DQUADS_N=%zu -DDEPTH=%zu -DLANES=%zu",
+             v->items[0], v->items[1], v->quads[0], v->quads[1], v->depth, v->lanes);
+    clm_status status = opencl_program_build(device, "gemm_tiled.cl", options, &program, error);
+    for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++)
+        status = opencl_kernel_create(program, kernel_names[k], &tiled->handles[k], error);
+    if (program)
+        clReleaseProgram(program);
+    return status;
+}
+
+/* CLM_OK where the device has what the variant needs, and can run it as built; else nothing is left of it. */
+static clm_status try_variant(const struct opencl_device *device, struct tiled *tiled,
+                              const struct variant *v, struct clm_error *error)
+{
+    const struct clm_device *const about = &device->about;
+    const size_t items = size_max(items_of(v), v->lanes), local = local_bytes(v);
+    if (items > about->max_work_group || local > about->local_memory)
+        return clm_fail(error, CLM_ERROR_DEVICE,
+                        "products in groups of %zu items and %zu bytes of local memory need more than %s has "
+                        "(%zu items, %zu bytes); use --gemm clblast",
+                        items, local, about->name, about->max_work_group, (size_t)about->local_memory);
+    tiled->variant = v;
+    clm_status status = build(device, tiled, error);
+    for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++)
+        status = check_runnable(device, tiled->handles[k], kernel_names[k], group_of(v, (enum tiled_kernel)k),
+                                error);
+    if (status != CLM_OK)
+        release(tiled);
+    return status;
+}
+
+static void close_tiled(struct gemm_provider *gemm)
+{
+    if (gemm->state)
+        release(tiled_of(gemm));
+    free(gemm->state);
+    gemm->state = NULL;
+}
+
+/* Takes the first variant, from `first` on, that the device can build and run; what lacks memory would lack it for the
+ * next, or have other results another time. */
+static clm_status open_from(struct gemm_provider *gemm, size_t first, struct clm_error *error)
+{
+    struct tiled *const tiled = calloc(1, sizeof *tiled);
+    clm_status status = CLM_ERROR_DEVICE; /* until one is tried */
+    if (!tiled)
+        return clm_fail_host_memory(error, "the tiled products", sizeof *tiled);
+    gemm->state = tiled;
+    tiled->groups_wanted = GROUPS_PER_UNIT * size_max(1, gemm->device->about.compute_units);
+    for (size_t v = first; v < VARIANTS && status != CLM_OK && status != CLM_ERROR_MEMORY; v++)
+        status = try_variant(gemm->device, tiled, &variants[v], error);
+    if (status != CLM_OK)
+        close_tiled(gemm);
+    return status;
+}
+
+static clm_status open_large(struct gemm_provider *gemm, struct clm_error *error)
+{
+    return open_from(gemm, LARGE, error);
+}
+
+static clm_status open_middle(struct gemm_provider *gemm, struct clm_error *error)
+{
+    return open_from(gemm, MIDDLE, error);
+}
+
+static clm_status open_small(struct gemm_provider *gemm, struct clm_error *error)
+{
+    return open_from(gemm, SMALL, error);
+}
+
+/* ---- sums that are cut: by slices, where a result's tiles alone leave units idle ---- */
+
+static size_t divide_up(size_t n, size_t by)
+{
+    return n / by + (n % by != 0);
+}
+
+/* How a result (M,N) whose sums have K terms is made. */
+struct plan {
+    size_t M, N, slices;
+    cl_int depth; /* terms of a slice */
+};
+
+static struct plan whole(size_t M, size_t N, size_t K)
+{
+    return (struct plan){M, N, 1, (cl_int)K};
+}
+
+/* Cut only as far as the workspace goes, which after backend_prepare is far enough. */
+static struct plan cut(const struct gemm_provider *gemm, size_t M, size_t N, size_t K)
+{
+    const struct tiled *const tiled = tiled_of(gemm);
+    const struct variant *const v = tiled->variant;
+    const size_t tiles = divide_up(M, tile_of(v, 0)) * divide_up(N, tile_of(v, 1));
+    const size_t wanted = size_min(tiled->groups_wanted / tiles, K / SLICE_LEAST);
+    if (wanted < 2 || wanted * M * N * sizeof(float) > gemm->workspace.bytes)
+        return whole(M, N, K);
+    const size_t depth = round_up(divide_up(K, wanted), v->depth);
+    return (struct plan){M, N, divide_up(K, depth), (cl_int)depth};
+}
+
+/* What cut() may ask for, for any number of rows up to M. */
+static size_t parts_bytes(const struct tiled *tiled, size_t M, size_t N, size_t K)
+{
+    const struct variant *const v = tiled->variant;
+    const size_t slices = size_min(tiled->groups_wanted, K / SLICE_LEAST);
+    const size_t most = tiled->groups_wanted * tile_of(v, 0) * tile_of(v, 1);
+    size_t floats = 0;
+    if (slices < 2)
+        return 0;
+    if (!size_mul(M, N, &floats) || !size_mul(floats, slices, &floats))
+        floats = most;
+    return sizeof(float) * size_min(floats, most);
+}
+
+static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
+                            struct clm_error *error)
+{
+    const struct tiled *const tiled = tiled_of(gemm);
+    (void)error;
+    *bytes = size_max(B > DOT_ROWS_MOST ? parts_bytes(tiled, B, O, I) : 0, parts_bytes(tiled, B, I, O));
+    return CLM_OK;
+}
+
+/* ---- launching ---- */
+
+#define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
+
+/* Over the tiles of a result. */
+static clm_status launch_tiles(const struct gemm_provider *gemm, enum tiled_kernel kernel,
+                               const struct plan *plan, const struct kernel_argument *arguments, size_t count,
+                               struct clm_error *error)
+{
+    const struct tiled *const tiled = tiled_of(gemm);
+    const struct variant *const v = tiled->variant;
+    const size_t local[3] = {items_of(v), 1, 1};
+    const size_t global[3] = {divide_up(plan->N, tile_of(v, 1)) * local[0], divide_up(plan->M, tile_of(v, 0)),
+                              plan->slices};
+    return opencl_launch(gemm->device, tiled->handles[kernel], kernel_names[kernel], 3, global, local,
+                         arguments, count, error);
+}
+
+/* Over the elements of a result whose parts are in the workspace. */
+static clm_status launch_sum(const struct gemm_provider *gemm, enum tiled_kernel kernel,
+                             const struct tensor *result, const struct kernel_argument *arguments,
+                             size_t count, struct clm_error *error)
+{
+    const struct tiled *const tiled = tiled_of(gemm);
+    const size_t local = tiled->variant->lanes, global = round_up(result->rows * result->columns, local);
+    return opencl_launch(gemm->device, tiled->handles[kernel], kernel_names[kernel], 1, &global, &local,
+                         arguments, count, error);
+}
+
+/* ---- the products, their arguments in the .cl order ---- */
+
+static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                              cl_int is_relu, struct tensor *Y, struct clm_error *error)
+{
+    const struct tiled *const tiled = tiled_of(gemm);
+    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
+    const size_t local[2] = {tiled->variant->lanes, 1};
+    const size_t global[2] = {divide_up(Y->columns, DOT_COLUMNS) * local[0], divide_up(X->rows, DOT_ROWS)};
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(B),
+        ARGUMENT(I),
+        ARGUMENT(O),
+        ARGUMENT(is_relu),
+        ARGUMENT(X->memory),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->b.memory),
+        ARGUMENT(Y->memory),
+    };
+    return opencl_launch(gemm->device, tiled->handles[DOT_FORWARD], kernel_names[DOT_FORWARD], 2, global,
+                         local, arguments, COUNT(arguments), error);
+}
+
+static clm_status sum_forward(struct gemm_provider *gemm, const struct plan *plan, const struct linear *layer,
+                              cl_int is_relu, struct tensor *Y, struct clm_error *error)
+{
+    const cl_int slices = (cl_int)plan->slices, B = (cl_int)Y->rows, O = (cl_int)Y->columns;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(slices),
+        ARGUMENT(B),
+        ARGUMENT(O),
+        ARGUMENT(is_relu),
+        ARGUMENT(gemm->workspace.memory),
+        ARGUMENT(layer->b.memory),
+        ARGUMENT(Y->memory),
+    };
+    return launch_sum(gemm, SUM_FORWARD, Y, arguments, COUNT(arguments), error);
+}
+
+static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                          enum activation act, struct tensor *Y, struct clm_error *error)
+{
+    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
+    const cl_int is_relu = act == ACTIVATION_RELU;
+    if (X->rows <= DOT_ROWS_MOST)
+        return dot_forward(gemm, X, layer, is_relu, Y, error);
+    const struct plan plan = cut(gemm, X->rows, Y->columns, X->columns);
+    void *const out = plan.slices > 1 ? gemm->workspace.memory : Y->memory;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(B),
+        ARGUMENT(I),
+        ARGUMENT(O),
+        ARGUMENT(plan.depth),
+        ARGUMENT(is_relu),
+        ARGUMENT(X->memory),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->b.memory),
+        ARGUMENT(out),
+    };
+    const clm_status status = launch_tiles(gemm, FORWARD, &plan, arguments, COUNT(arguments), error);
+    return status || plan.slices == 1 ? status : sum_forward(gemm, &plan, layer, is_relu, Y, error);
+}
+
+static clm_status sum_backward(struct gemm_provider *gemm, const struct plan *plan, cl_int is_masked,
+                               void *mask, struct tensor *dX, struct clm_error *error)
+{
+    const cl_int slices = (cl_int)plan->slices, B = (cl_int)dX->rows, I = (cl_int)dX->columns;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(slices),
+        ARGUMENT(B),
+        ARGUMENT(I),
+        ARGUMENT(is_masked),
+        ARGUMENT(gemm->workspace.memory),
+        ARGUMENT(mask),
+        ARGUMENT(dX->memory),
+    };
+    return launch_sum(gemm, SUM_BACKWARD, dX, arguments, COUNT(arguments), error);
+}
+
+static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
+                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 struct clm_error *error)
+{
+    const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns,
+                 is_masked = Y != NULL;
+    const struct plan plan = cut(gemm, dX->rows, dX->columns, dZ->columns);
+    void *const mask = Y ? Y->memory : dZ->memory; /* without a mask not looked at */
+    void *const out = plan.slices > 1 ? gemm->workspace.memory : dX->memory;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(B),
+        ARGUMENT(O),
+        ARGUMENT(I),
+        ARGUMENT(plan.depth),
+        ARGUMENT(is_masked),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(mask),
+        ARGUMENT(out),
+    };
+    const clm_status status = launch_tiles(gemm, BACKWARD, &plan, arguments, COUNT(arguments), error);
+    return status || plan.slices == 1 ? status : sum_backward(gemm, &plan, is_masked, mask, dX, error);
+}
+
+static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
+                           struct clm_error *error)
+{
+    const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
+    const struct plan plan = whole(dW->rows, dW->columns, dZ->rows);
+    const cl_float penalty = (cl_float)(2 * l2);
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(O),
+        ARGUMENT(B),
+        ARGUMENT(I),
+        ARGUMENT(penalty),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(X->memory),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(dW->memory),
+        ARGUMENT(db->memory),
+    };
+    return launch_tiles(gemm, GRADIENT, &plan, arguments, COUNT(arguments), error);
+}
+
+static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                          struct linear *layer, const struct step *step, struct clm_error *error)
+{
+    const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
+    const struct plan plan = whole(dZ->columns, X->columns, dZ->rows);
+    const cl_int has_velocity = step->momentum != 0;
+    const cl_float rate = (cl_float)step->learning_rate, momentum = (cl_float)step->momentum;
+    const cl_float penalty = (cl_float)(2 * step->l2),
+                   decay = (cl_float)(1 - 2 * step->learning_rate * step->l2);
+    /* without momentum not looked at */
+    void *const velocity = has_velocity ? layer->W_velocity.memory : dZ->memory;
+    void *const bias_velocity = has_velocity ? layer->b_velocity.memory : dZ->memory;
+    const struct kernel_argument arguments[] = {
+        ARGUMENT(O),
+        ARGUMENT(B),
+        ARGUMENT(I),
+        ARGUMENT(has_velocity),
+        ARGUMENT(rate),
+        ARGUMENT(momentum),
+        ARGUMENT(penalty),
+        ARGUMENT(decay),
+        ARGUMENT(dZ->memory),
+        ARGUMENT(X->memory),
+        ARGUMENT(velocity),
+        ARGUMENT(layer->W.memory),
+        ARGUMENT(bias_velocity),
+        ARGUMENT(layer->b.memory),
+    };
+    return launch_tiles(gemm, UPDATE, &plan, arguments, COUNT(arguments), error);
+}
+
+const struct gemm_operations gemm_tiled = {
+    .name = "tiled",
+    .open = open_middle,
+    .close = close_tiled,
+    .workspace = workspace,
+    .forward = forward,
+    .backward_input = backward_input,
+    .gradient = gradient,
+    .descend = descend,
+};
+
+const struct gemm_operations gemm_tiled_large = {
+    .name = "tiled-large",
+    .open = open_large,
+    .close = close_tiled,
+    .workspace = workspace,
+    .forward = forward,
+    .backward_input = backward_input,
+    .gradient = gradient,
+    .descend = descend,
+};
+
+const struct gemm_operations gemm_tiled_small = {
+    .name = "tiled-small",
+    .open = open_small,
+    .close = close_tiled,
+    .workspace = workspace,
+    .forward = forward,
+    .backward_input = backward_input,
+    .gradient = gradient,
+    .descend = descend,
+};

@@ -1,0 +1,78 @@
+#include "data/analysis/missing.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Sums and counts (features) of the values that are there. */
+static void add_up(const struct rows *rows, size_t features, double *sums, size_t *counts)
+{
+    const float *values = rows->values;
+    for (size_t r = 0; r < rows->count; r++) {
+        for (size_t i = 0; i < features; i++) {
+            if (!isnan(values[r * features + i])) {
+                sums[i] += (double)values[r * features + i];
+                counts[i]++;
+            }
+        }
+    }
+}
+
+/* The means, in place of the sums, of those features that have values. */
+static void divide(size_t features, double *sums, const size_t *counts)
+{
+    for (size_t i = 0; i < features; i++)
+        if (counts[i])
+            sums[i] /= (double)counts[i];
+}
+
+/* `values` lie in memory that `data` owns. */
+static clm_status fill(const struct clm_data *data, float *values, size_t rows, const double *means,
+                       const size_t *counts, struct clm_error *error)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < data->features; i++) {
+            float *const value = values + r * data->features + i;
+            if (!isnan(*value))
+                continue;
+            if (means && !counts[i])
+                return clm_fail(
+                    error, CLM_ERROR_FORMAT,
+                    "%s: feature %zu (counted from 0, without the labels) has no value in any of the %zu "
+                    "training rows, so there is no mean to put in; use --missing zero, or remove the column",
+                    data->source, i, data->train.count);
+            *value = means ? (float)means[i] : 0;
+        }
+    }
+    return CLM_OK;
+}
+
+clm_status missing_fill(struct clm_data *data, enum clm_missing how, struct clm_error *error)
+{
+    double *means = NULL;
+    size_t *counts = NULL;
+    clm_status status;
+    if (how == CLM_MISSING_MEAN) {
+        means = calloc(data->features, sizeof *means);
+        counts = calloc(data->features, sizeof *counts);
+        if (!means || !counts) {
+            status = clm_fail_host_memory(error, data->source, data->features * sizeof *means);
+            goto cleanup;
+        }
+        add_up(&data->train, data->features, means, counts);
+        divide(data->features, means, counts);
+    }
+    /* the rows between the training and the validation part, which --limit left out, are nobody's */
+    float *const train = data->train_values, *const validation =
+                                                 data->validation.count
+                                                     ? train + ((const float *)data->validation.values -
+                                                                (const float *)train)
+                                                     : NULL;
+    if ((status = fill(data, train, data->train.count, means, counts, error)) ||
+        (status = fill(data, validation, data->validation.count, means, counts, error)) ||
+        (status = fill(data, data->test_values, data->test.count, means, counts, error)))
+        goto cleanup;
+cleanup:
+    free(means);
+    free(counts);
+    return status;
+}

@@ -1,0 +1,286 @@
+/* Rows are taken in blocks of 64, as they lie in memory. In a block, a feature's values are summed as differences from
+ * a number near them, and their squares, too; blocks are put together by
+ *
+ *   mean = mean_a + d n_b / n,   squares = squares_a + squares_b + d² n_a n_b / n,   d = mean_b - mean_a
+ *
+ * (Chan, Golub, LeVeque: Algorithms for computing the sample variance, 1983).
+ *
+ * Errors, of floats, u = 2^-53. The squares of a block of n values are Q - S² / n, with S and Q the sums of differences
+ * and of their squares: each is off by at most 67 u Q, S² / n by 135 u Q, so the result by 202 u Q. The number that is
+ * subtracted is a value of the block itself, its first, which is at most sqrt(squares (n - 1) / n) from the mean:
+ * Q <= n squares, and 202 u Q <= 13000 u squares, which leaves no less than 0, and 0 where all are 0. Means are kept as differences from the feature's first value, so that
+ * each of the N / 64 steps above rounds what is at most the feature's range r: e = 2 (N / 64 + 70) u r in the end. The
+ * squares get from that 2 |d| e n_a n_b / n in a step, 2 e sqrt(N squares) in all (Cauchy-Schwarz), or 2 e / deviation
+ * of themselves. A deviation's relative error is half of its square's. */
+#include "data/analysis/moments.h"
+
+#include "base/size.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define BLOCK 64   /* rows; the squares of 66051 bytes fit into 32 bits */
+#define TILE  1024 /* features at a time: their sums stay in the cache that is nearest */
+
+/* Sums of a tile's values over the rows of a block. */
+struct byte_sums {
+    uint32_t sum[TILE], squares[TILE];
+    uint8_t lowest[TILE], highest[TILE];
+};
+
+struct float_sums {
+    double sum[TILE], squares[TILE]; /* of differences from `shift` */
+    float shift[TILE], lowest[TILE], highest[TILE];
+};
+
+/* Where data, a block of its rows and a tile of its features meet. */
+struct part {
+    size_t rows, features; /* of the tile */
+    size_t stride;         /* features of a row */
+};
+
+/* What lies before the block is `before` rows, and all of it is in `moments`, of the tile. */
+typedef void add_block(const void *values, const struct part *part, size_t before, const void *first,
+                       struct moments *moments);
+
+/* fmin and fmax of a library are slower than all the rest. Where b is NaN, a. */
+static inline double lower(double a, double b)
+{
+    return b < a ? b : a;
+}
+
+static inline double higher(double a, double b)
+{
+    return b > a ? b : a;
+}
+
+static double square(double x)
+{
+    return x * x;
+}
+
+/* `count` values, whose differences from `shift` have these sums. */
+static struct moments from_sums(size_t count, double shift, double sum, double squares)
+{
+    const double n = (double)count;
+    return (struct moments){.count = count, .mean = shift + sum / n, .squares = squares - square(sum) / n};
+}
+
+/* ---- bytes --------------------------------------------------------------------------------------------- */
+
+static inline uint8_t lower_byte(uint8_t a, uint8_t b)
+{
+    return b < a ? b : a;
+}
+
+static inline uint8_t higher_byte(uint8_t a, uint8_t b)
+{
+    return b > a ? b : a;
+}
+
+static inline uint32_t byte_square(uint8_t x)
+{
+    return (uint16_t)(x * x); /* 16 bits hold it, and processors multiply more of these at a time */
+}
+
+static void sum_bytes_of_row(const uint8_t *restrict x, size_t features, struct byte_sums *restrict to)
+{
+    for (size_t i = 0; i < features; i++) {
+        to->sum[i] += x[i];
+        to->squares[i] += byte_square(x[i]);
+        to->lowest[i] = lower_byte(to->lowest[i], x[i]);
+        to->highest[i] = higher_byte(to->highest[i], x[i]);
+    }
+}
+
+/* Four rows, so that the sums are read and written once for four values. */
+static void sum_bytes_of_four(const uint8_t *restrict x, size_t stride, size_t features,
+                              struct byte_sums *restrict to)
+{
+    const uint8_t *const x0 = x, *const x1 = x + stride, *const x2 = x1 + stride, *const x3 = x2 + stride;
+    for (size_t i = 0; i < features; i++) {
+        to->sum[i] += (uint16_t)(x0[i] + x1[i] + x2[i] + x3[i]);
+        to->squares[i] += byte_square(x0[i]) + byte_square(x1[i]) + byte_square(x2[i]) + byte_square(x3[i]);
+    }
+    for (size_t i = 0; i < features; i++) {
+        to->lowest[i] =
+            lower_byte(to->lowest[i], lower_byte(lower_byte(x0[i], x1[i]), lower_byte(x2[i], x3[i])));
+        to->highest[i] =
+            higher_byte(to->highest[i], higher_byte(higher_byte(x0[i], x1[i]), higher_byte(x2[i], x3[i])));
+    }
+}
+
+/* `mean` and `squares` are sums of the values and of their squares until finish_bytes: whole numbers below 2^53. */
+static void add_bytes(const void *values, const struct part *part, size_t before, const void *first,
+                      struct moments *moments)
+{
+    struct byte_sums sums;
+    const uint8_t *x = values;
+    size_t r = 0;
+    (void)before;
+    (void)first;
+    for (size_t i = 0; i < part->features; i++) {
+        sums.sum[i] = sums.squares[i] = 0;
+        sums.lowest[i] = sums.highest[i] = x[i];
+    }
+    for (; r + 4 <= part->rows; r += 4, x += 4 * part->stride)
+        sum_bytes_of_four(x, part->stride, part->features, &sums);
+    for (; r < part->rows; r++, x += part->stride)
+        sum_bytes_of_row(x, part->features, &sums);
+    for (size_t i = 0; i < part->features; i++) {
+        moments[i].mean += sums.sum[i];
+        moments[i].squares += sums.squares[i];
+        moments[i].lowest = lower(moments[i].lowest, sums.lowest[i]);
+        moments[i].highest = higher(moments[i].highest, sums.highest[i]);
+    }
+}
+
+/* From sums about 0 to moments, by way of sums about the whole number that is nearest to the mean, which are exact, too: |S| <= n / 2 there,
+ * and Q >= |S|, so that Q - S² / n, which is at least Q / 2, loses no digits. */
+static void finish_bytes(struct moments *moments, size_t rows)
+{
+    const double n = (double)rows, sum = moments->mean, shift = nearbyint(sum / n);
+    const double squares = moments->squares - 2 * shift * sum + n * square(shift);
+    const struct moments finished = from_sums(rows, shift, sum - n * shift, squares);
+    moments->count = rows;
+    moments->mean = finished.mean;
+    moments->squares = finished.squares;
+}
+
+/* ---- floats -------------------------------------------------------------------------------------------- */
+
+/* The one that is a number, where b is none. */
+static inline float lower_float(float a, float b)
+{
+    return b < a ? b : a;
+}
+
+static inline float higher_float(float a, float b)
+{
+    return b > a ? b : a;
+}
+
+static void sum_floats_of_row(const float *restrict x, size_t features, struct float_sums *restrict to)
+{
+    for (size_t i = 0; i < features; i++) {
+        const double d = (double)x[i] - (double)to->shift[i];
+        to->sum[i] += d;
+        to->squares[i] += square(d);
+        to->lowest[i] = lower_float(to->lowest[i], x[i]);
+        to->highest[i] = higher_float(to->highest[i], x[i]);
+    }
+}
+
+static void sum_floats_of_four(const float *restrict x, size_t stride, size_t features,
+                               struct float_sums *restrict to)
+{
+    const float *const x0 = x, *const x1 = x + stride, *const x2 = x1 + stride, *const x3 = x2 + stride;
+    for (size_t i = 0; i < features; i++) {
+        const double shift = (double)to->shift[i];
+        const double d0 = (double)x0[i] - shift, d1 = (double)x1[i] - shift, d2 = (double)x2[i] - shift,
+                     d3 = (double)x3[i] - shift;
+        to->sum[i] += (d0 + d1) + (d2 + d3);
+        to->squares[i] += (square(d0) + square(d1)) + (square(d2) + square(d3));
+    }
+    for (size_t i = 0; i < features; i++) {
+        to->lowest[i] =
+            lower_float(lower_float(lower_float(lower_float(to->lowest[i], x0[i]), x1[i]), x2[i]), x3[i]);
+        to->highest[i] = higher_float(
+            higher_float(higher_float(higher_float(to->highest[i], x0[i]), x1[i]), x2[i]), x3[i]);
+    }
+}
+
+/* `mean` is the difference from the feature's first value until finish_floats. */
+static void add_floats(const void *values, const struct part *part, size_t before, const void *first,
+                       struct moments *moments)
+{
+    struct float_sums sums;
+    const float *x = values, *const origin = first;
+    const double n = (double)(before + part->rows), share = (double)part->rows / n,
+                 weight = (double)before * share;
+    size_t r = 0;
+    for (size_t i = 0; i < part->features; i++) {
+        sums.sum[i] = sums.squares[i] = 0;
+        sums.shift[i] = x[i];
+        sums.lowest[i] = INFINITY;
+        sums.highest[i] = -INFINITY;
+    }
+    for (; r + 4 <= part->rows; r += 4, x += 4 * part->stride)
+        sum_floats_of_four(x, part->stride, part->features, &sums);
+    for (; r < part->rows; r++, x += part->stride)
+        sum_floats_of_row(x, part->features, &sums);
+    for (size_t i = 0; i < part->features; i++) {
+        const struct moments block =
+            from_sums(part->rows, (double)sums.shift[i] - (double)origin[i], sums.sum[i], sums.squares[i]);
+        const double d = block.mean - moments[i].mean;
+        moments[i].mean += d * share;
+        moments[i].squares += block.squares + square(d) * weight;
+        moments[i].lowest = lower(moments[i].lowest, (double)sums.lowest[i]);
+        moments[i].highest = higher(moments[i].highest, (double)sums.highest[i]);
+    }
+}
+
+static void finish_floats(struct moments *moments, size_t rows, float first)
+{
+    moments->count = rows;
+    moments->mean += (double)first;
+}
+
+/* ---- all ----------------------------------------------------------------------------------------------- */
+
+static void add_rows(const struct clm_data *data, const struct rows *rows, struct moments *moments)
+{
+    const size_t size = data_element_size(data);
+    add_block *const add = data->element == ELEMENT_BYTE ? add_bytes : add_floats;
+    for (size_t r = 0; r < rows->count; r += BLOCK) {
+        struct part part = {.rows = size_min(BLOCK, rows->count - r), .stride = data->features};
+        for (size_t i = 0; i < data->features; i += TILE) {
+            part.features = size_min(TILE, data->features - i);
+            add((const unsigned char *)data_row(data, rows, r) + i * size, &part, r,
+                (const unsigned char *)rows->values + i * size, moments + i);
+        }
+        data_forget(data, rows, r, part.rows);
+    }
+}
+
+clm_status moments_measure(const struct clm_data *data, const struct rows *rows, struct moments **out,
+                           struct clm_error *error)
+{
+    struct moments *const moments = calloc(data->features, sizeof *moments);
+    *out = moments;
+    if (!moments)
+        return clm_fail_host_memory(error, data->source, data->features * sizeof *moments);
+    for (size_t i = 0; i < data->features; i++) {
+        moments[i].lowest = INFINITY;
+        moments[i].highest = -INFINITY;
+    }
+    add_rows(data, rows, moments);
+    for (size_t i = 0; i < data->features; i++) {
+        if (data->element == ELEMENT_BYTE)
+            finish_bytes(moments + i, rows->count);
+        else
+            finish_floats(moments + i, rows->count, ((const float *)rows->values)[i]);
+    }
+    return CLM_OK;
+}
+
+struct moments moments_of_all(const struct moments *features, size_t count)
+{
+    const double n = (double)features->count, origin = features->mean;
+    struct moments all = {.count = features->count * count, .lowest = INFINITY, .highest = -INFINITY};
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += features[i].mean - origin;
+        all.lowest = lower(all.lowest, features[i].lowest);
+        all.highest = higher(all.highest, features[i].highest);
+    }
+    all.mean = origin + sum / (double)count;
+    for (size_t i = 0; i < count; i++)
+        all.squares += features[i].squares + n * square(features[i].mean - all.mean);
+    return all;
+}
+
+double moments_deviation(const struct moments *moments)
+{
+    return sqrt(moments->squares / (double)moments->count);
+}

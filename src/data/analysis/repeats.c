@@ -1,0 +1,104 @@
+#include "data/analysis/repeats.h"
+
+#include "base/size.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Open addressing, half empty at the least: a hash, and the number of the first row that has it. */
+struct slot {
+    uint64_t hash;
+    uint32_t row; /* UINT32_MAX: none */
+};
+
+struct row_index {
+    struct slot *slots;
+    size_t mask; /* slots - 1, a power of two - 1 */
+    const unsigned char *values;
+    size_t row_size;
+};
+
+static uint64_t mix(uint64_t hash)
+{
+    hash ^= hash >> 32;
+    hash *= 0xd6e8feb86659fd93u;
+    return hash ^ hash >> 32;
+}
+
+/* Eight bytes at a time in four lanes, so that multiplications overlap. Rows with one hash are compared, so that a
+ * poor hash costs time alone. */
+static uint64_t hash_row(const unsigned char *row, size_t size)
+{
+    uint64_t lanes[4] = {1, 2, 3, 4}, word;
+    size_t i = 0;
+    for (; i + 32 <= size; i += 32) {
+        for (size_t lane = 0; lane < 4; lane++) {
+            memcpy(&word, row + i + 8 * lane, 8);
+            lanes[lane] = (lanes[lane] ^ word) * 0x9e3779b97f4a7c15u;
+            lanes[lane] ^= lanes[lane] >> 29;
+        }
+    }
+    for (; i < size; i += 8) {
+        word = 0;
+        memcpy(&word, row + i, size_min(8, size - i));
+        lanes[0] = mix(lanes[0] ^ word);
+    }
+    return mix(lanes[0] + mix(lanes[1] + mix(lanes[2] + mix(lanes[3]))));
+}
+
+/* The slot with these bytes, or the empty one where they belong. */
+static struct slot *find_slot(const struct row_index *index, const unsigned char *row, uint64_t hash)
+{
+    size_t at = (size_t)hash & index->mask;
+    while (true) {
+        struct slot *slot = index->slots + at;
+        if (slot->row == UINT32_MAX ||
+            (slot->hash == hash &&
+             !memcmp(index->values + slot->row * index->row_size, row, index->row_size)))
+            return slot;
+        at = (at + 1) & index->mask;
+    }
+}
+
+clm_status row_index_make(const struct clm_data *data, const struct rows *rows, struct row_index **out,
+                          struct clm_error *error)
+{
+    struct row_index *index = calloc(1, sizeof *index);
+    size_t count = 16, bytes = 0;
+    *out = NULL;
+    while (count < 2 * rows->count)
+        count *= 2;
+    if (index && rows->count < UINT32_MAX && size_mul(count, sizeof *index->slots, &bytes))
+        index->slots = malloc(bytes);
+    if (!index || !index->slots) {
+        row_index_free(index);
+        return clm_fail_host_memory(error, data->source, bytes);
+    }
+    memset(index->slots, 0xff, bytes);
+    index->mask = count - 1;
+    index->values = rows->values;
+    index->row_size = data->features * data_element_size(data);
+    for (size_t r = 0; r < rows->count; r++) {
+        const unsigned char *row = index->values + r * index->row_size;
+        const uint64_t hash = hash_row(row, index->row_size);
+        struct slot *slot = find_slot(index, row, hash);
+        if (slot->row == UINT32_MAX)
+            *slot = (struct slot){hash, (uint32_t)r};
+    }
+    *out = index;
+    return CLM_OK;
+}
+
+void row_index_free(struct row_index *index)
+{
+    if (!index)
+        return;
+    free(index->slots);
+    free(index);
+}
+
+size_t row_index_find(const struct row_index *index, const void *row)
+{
+    const struct slot *slot = find_slot(index, row, hash_row(row, index->row_size));
+    return slot->row == UINT32_MAX ? ROW_NONE : slot->row;
+}

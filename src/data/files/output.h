@@ -1,0 +1,22 @@
+/* A file that is written piece by piece, gzipped where that is asked for, and takes its name only when it is whole. */
+#ifndef CLM_DATA_FILES_OUTPUT_H
+#define CLM_DATA_FILES_OUTPUT_H
+
+#include "base/error.h"
+
+struct output;
+
+CLM_MUST_CHECK clm_status output_open(const char *path, bool is_gzipped, struct output **out,
+                                      struct clm_error *error);
+CLM_MUST_CHECK clm_status output_write(struct output *output, const void *bytes, size_t size,
+                                       struct clm_error *error);
+CLM_MUST_CHECK clm_status output_print(struct output *output, struct clm_error *error, const char *format,
+                                       ...) __attribute__((format(printf, 3, 4)));
+
+/* The file is there from now on. */
+CLM_MUST_CHECK clm_status output_commit(struct output *output, struct clm_error *error);
+
+/* Takes away what was not committed; NULL is allowed. */
+void output_close(struct output *output);
+
+#endif

@@ -1,0 +1,229 @@
+#include "data/files/stream.h"
+
+#include "base/size.h"
+#include "data/files/gunzip.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Deflate's densest code: two bits for a match of 258 bytes. */
+#define DEFLATE_BYTES_PER_BYTE 1032
+
+struct stream {
+    char *path;
+    int file;              /* -1 where `source` brings the bytes */
+    struct gunzip *gunzip; /* NULL where the bytes are the file's own */
+    stream_source source;
+    void *user;
+    size_t file_size;
+    size_t position; /* bytes that came out */
+};
+
+/* Opens a regular file. Without O_NONBLOCK, a pipe would wait for somebody to write into it. */
+static clm_status open_regular(const char *path, int *out, size_t *size, struct clm_error *error)
+{
+    struct stat about;
+    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fstat(file, &about)) {
+        const int reason = errno;
+        close(file);
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(reason));
+    }
+    if (!S_ISREG(about.st_mode)) {
+        close(file);
+        return clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file, which data is read from", path);
+    }
+    *out = file;
+    *size = (size_t)about.st_size;
+    return CLM_OK;
+}
+
+clm_status stream_open(const char *path, struct stream **out, struct clm_error *error)
+{
+    int file = -1;
+    size_t size = 0;
+    bool is_gzip = false;
+    *out = NULL;
+    clm_status status = open_regular(path, &file, &size, error);
+    if (status != CLM_OK)
+        return status;
+    struct stream *stream = calloc(1, sizeof *stream);
+    if (!stream) {
+        close(file);
+        return clm_fail_host_memory(error, path, sizeof *stream);
+    }
+    stream->file = file;
+    stream->file_size = size;
+    stream->path = strdup(path);
+    if (!stream->path)
+        status = clm_fail_host_memory(error, path, strlen(path));
+    else if ((status = gunzip_recognises(path, file, &is_gzip, error)) == CLM_OK && is_gzip)
+        status = gunzip_open(stream->path, file, &stream->gunzip, error);
+    if (status != CLM_OK) {
+        stream_close(stream);
+        return status;
+    }
+    *out = stream;
+    return CLM_OK;
+}
+
+clm_status stream_of(const char *path, size_t size, stream_source source, void *user, struct stream **out,
+                     struct clm_error *error)
+{
+    struct stream *stream = calloc(1, sizeof *stream);
+    *out = NULL;
+    if (stream) {
+        stream->file = -1;
+        stream->path = strdup(path);
+    }
+    if (!stream || !stream->path) {
+        stream_close(stream);
+        return clm_fail_host_memory(error, path, sizeof *stream);
+    }
+    stream->file_size = size;
+    stream->source = source;
+    stream->user = user;
+    *out = stream;
+    return CLM_OK;
+}
+
+void stream_close(struct stream *stream)
+{
+    if (!stream)
+        return;
+    gunzip_close(stream->gunzip);
+    if (stream->file >= 0)
+        close(stream->file);
+    free(stream->path);
+    free(stream);
+}
+
+const char *stream_path(const struct stream *stream)
+{
+    return stream->path;
+}
+
+size_t stream_file_size(const struct stream *stream)
+{
+    return stream->file_size;
+}
+
+size_t stream_position(const struct stream *stream)
+{
+    return stream->position;
+}
+
+bool stream_is_compressed(const struct stream *stream)
+{
+    return stream->gunzip != NULL;
+}
+
+size_t stream_bound(const struct stream *stream)
+{
+    size_t bound;
+    if (!stream_is_compressed(stream))
+        return stream->file_size;
+    return size_mul(stream->file_size, DEFLATE_BYTES_PER_BYTE, &bound) ? bound : SIZE_MAX;
+}
+
+size_t stream_left(const struct stream *stream)
+{
+    const size_t bound = stream_bound(stream);
+    return bound > stream->position ? bound - stream->position : 0;
+}
+
+static clm_status fail_reading(const struct stream *stream, struct clm_error *error)
+{
+    return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu: %s", stream->path,
+                    stream->position, strerror(errno));
+}
+
+static clm_status read_file(struct stream *stream, void *bytes, size_t size, size_t *got,
+                            struct clm_error *error)
+{
+    while (*got < size) {
+        const ssize_t count =
+            read(stream->file, (unsigned char *)bytes + *got, size_min(size - *got, 1 << 30));
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return fail_reading(stream, error);
+        if (count == 0)
+            break;
+        *got += (size_t)count;
+    }
+    return CLM_OK;
+}
+
+clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *got, struct clm_error *error)
+{
+    *got = 0;
+    const clm_status status = stream->source   ? stream->source(stream->user, bytes, size, got, error)
+                              : stream->gunzip ? gunzip_read(stream->gunzip, bytes, size, got, error)
+                                               : read_file(stream, bytes, size, got, error);
+    stream->position += *got;
+    return status;
+}
+
+static clm_status fail_truncated(const struct stream *stream, size_t end, const char *what, size_t size,
+                                 size_t start, struct clm_error *error)
+{
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: ends after %zu bytes, where %s needs %zu behind the first %zu; the file is truncated",
+        stream->path, end, what, size, start);
+}
+
+clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const char *what,
+                       struct clm_error *error)
+{
+    size_t got = 0;
+    const size_t start = stream->position;
+    const clm_status status = stream_read(stream, bytes, size, &got, error);
+    if (status == CLM_OK && got < size)
+        return fail_truncated(stream, stream->position, what, size, start, error);
+    return status;
+}
+
+bool stream_is_file(const struct stream *stream)
+{
+    return stream->file >= 0 && !stream->gunzip;
+}
+
+clm_status stream_map(struct stream *stream, size_t size, const char *what, struct mapping *mapping,
+                      void **bytes, struct clm_error *error)
+{
+    const size_t start = stream->position;
+    if (start > stream->file_size || size > stream->file_size - start)
+        return fail_truncated(stream, stream->file_size, what, size, start, error);
+    const clm_status status = mapping_open(stream->path, stream->file, start + size, mapping, error);
+    if (status != CLM_OK)
+        return status;
+    if (lseek(stream->file, (off_t)(start + size), SEEK_SET) < 0) {
+        mapping_close(mapping);
+        return fail_reading(stream, error);
+    }
+    stream->position = start + size;
+    *bytes = (unsigned char *)mapping->start + start;
+    return CLM_OK;
+}
+
+clm_status stream_expect_end(struct stream *stream, struct clm_error *error)
+{
+    unsigned char byte;
+    size_t got = 0;
+    const size_t end = stream->position;
+    const clm_status status = stream_read(stream, &byte, 1, &got, error);
+    if (status == CLM_OK && got)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has more than the %zu bytes that its header promises; it is not the file it should be",
+            stream->path, end);
+    return status;
+}

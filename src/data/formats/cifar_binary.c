@@ -1,0 +1,86 @@
+/* CIFAR's binary layout: records of one label, or of a coarse and a fine one, and 3072 bytes, planar (channel, row,
+ * column) of 3 x 32 x 32. */
+#include "data/formats/cifar_batch.h"
+
+#include "base/size.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+clm_status cifar_shape(const char *path, struct set *set, struct clm_error *error)
+{
+    set->labels_path = strdup(path);
+    set->features = CIFAR_PIXELS;
+    set->height = set->width = CIFAR_SIDE;
+    set->channels = CIFAR_CHANNELS;
+    set->element = ELEMENT_BYTE;
+    return set->labels_path ? CLM_OK : clm_fail_host_memory(error, path, strlen(path) + 1);
+}
+
+static clm_status check_size(const struct stream *stream, const struct cifar *cifar, struct clm_error *error)
+{
+    const char *path = stream_path(stream);
+    const size_t size = stream_file_size(stream), record = cifar->label_count + CIFAR_PIXELS;
+    if (stream_is_compressed(stream))
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is gzipped, where files of %s are read as they are; unpack it first", path,
+                        cifar->name);
+    if (!size)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: it has 0 bytes", path);
+    if (size % record)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has %zu bytes, no whole number of records of %zu: %zu records and %zu bytes; it is "
+            "truncated, or no file of %s",
+            path, size, record, size / record, size % record, cifar->name);
+    return CLM_OK;
+}
+
+static clm_status check_labels(const struct stream *stream, const struct cifar *cifar,
+                               const unsigned char *record, size_t row, struct clm_error *error)
+{
+    for (size_t i = 0; i < cifar->label_count; i++) {
+        const struct cifar_labels *const labels = cifar->labels[i];
+        if (record[labels->place] >= labels->classes)
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: record %zu (counted from 0) has label %u, where %s has 0 to %zu; it is no "
+                            "file of %s, or a "
+                            "damaged one",
+                            stream_path(stream), row, record[labels->place], cifar->name, labels->classes - 1,
+                            cifar->name);
+    }
+    return CLM_OK;
+}
+
+static clm_status read_record(struct stream *stream, const struct cifar *cifar,
+                              const struct cifar_labels *labels, struct set *set, struct clm_error *error)
+{
+    unsigned char record[2];
+    unsigned char *pixels = (unsigned char *)set->values + set->rows * CIFAR_PIXELS;
+    clm_status status = stream_fill(stream, record, cifar->label_count, "a record", error);
+    if (status == CLM_OK)
+        status = check_labels(stream, cifar, record, set->rows, error);
+    if (status == CLM_OK)
+        status = stream_fill(stream, pixels, CIFAR_PIXELS, "a record", error);
+    if (status == CLM_OK)
+        set->labels[set->rows++] = record[labels->place];
+    return status;
+}
+
+clm_status cifar_read_records(struct stream *stream, const struct cifar *cifar,
+                              const struct cifar_labels *labels, struct set *set, struct clm_error *error)
+{
+    clm_status status = check_size(stream, cifar, error);
+    if (status != CLM_OK)
+        return status;
+    const size_t rows = stream_file_size(stream) / (cifar->label_count + CIFAR_PIXELS);
+    set->values = malloc(rows * CIFAR_PIXELS); /* less than the file has */
+    set->labels = malloc(rows * sizeof *set->labels);
+    if (!set->values || !set->labels)
+        return clm_fail_host_memory(error, stream_path(stream), rows * CIFAR_PIXELS);
+    while (status == CLM_OK && set->rows < rows)
+        status = read_record(stream, cifar, labels, set, error);
+    if (status == CLM_OK)
+        status = stream_expect_end(stream, error);
+    return status == CLM_OK ? cifar_shape(stream_path(stream), set, error) : status;
+}

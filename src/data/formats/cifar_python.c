@@ -1,0 +1,118 @@
+/* CIFAR's python layout: a pickled dict with the pictures in an array (rows, 3072) of bytes under "data", planar as in
+ * the binary layout, and their labels in lists of numbers. */
+#include "data/formats/cifar_batch.h"
+
+#include "data/pickle/pickle.h"
+
+#include <stdlib.h>
+
+#define DATA_KEY "data"
+
+/* A key of the other set's labels tells whose file it is. */
+static const struct cifar *whose(const struct pickle_value *dict, const struct cifar *but)
+{
+    const struct cifar *const other = but == &cifar10 ? &cifar100 : &cifar10;
+    return pickle_find(dict, other->labels[0]->key) ? other : NULL;
+}
+
+static clm_status fail_missing(const char *path, const struct pickle_value *top, const struct cifar *cifar,
+                               const char *key, const char *what, struct clm_error *error)
+{
+    const struct cifar *const other = whose(top, cifar);
+    if (top->kind != PICKLE_DICT)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its pickle is %s, where a batch of %s is a dict", path,
+                        pickle_kind_name(top->kind), cifar->name);
+    if (other)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is a file of %s, where %s is read; name it with --format %s", path, other->name,
+                        cifar->name, other->format);
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: holds no %s under the key %s, as a batch of %s does", path,
+                    what, key, cifar->name);
+}
+
+static clm_status check_data(const char *path, const struct pickle_value *top, const struct cifar *cifar,
+                             struct pickle_value **data, struct clm_error *error)
+{
+    *data = pickle_find(top, DATA_KEY);
+    if (!*data || (*data)->kind != PICKLE_ARRAY || !(*data)->array->bytes)
+        return fail_missing(path, top, cifar, DATA_KEY, "array of bytes", error);
+    const struct pickle_array *const array = (*data)->array;
+    if (array->columns != CIFAR_PIXELS)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its pictures have %zu bytes, where those of %s have %d",
+                        path, array->columns, cifar->name, CIFAR_PIXELS);
+    if (!array->rows)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: it has 0 pictures", path);
+    return CLM_OK;
+}
+
+/* The labels are numbers below `classes`, one for each of the pictures. */
+static clm_status check_labels(const char *path, const struct pickle_value *top, const struct cifar *cifar,
+                               const struct cifar_labels *labels, size_t rows, struct clm_error *error)
+{
+    const struct pickle_value *const list = pickle_find(top, labels->key);
+    if (!list || list->kind != PICKLE_LIST)
+        return fail_missing(path, top, cifar, labels->key, "list", error);
+    if (list->count != rows)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %u labels (%s) for %zu pictures", path, list->count,
+                        labels->key, rows);
+    for (size_t i = 0; i < rows; i++) {
+        const struct pickle_value *const label = list->items[i];
+        if (label->kind != PICKLE_NUMBER)
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: label %zu (counted from 0) of its %s is %s, where numbers are read", path, i,
+                            labels->key, pickle_kind_name(label->kind));
+        if (label->number < 0 || (uint64_t)label->number >= labels->classes)
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: label %zu (counted from 0) of its %s is %jd, where %s has 0 to %zu", path, i,
+                            labels->key, (intmax_t)label->number, cifar->name, labels->classes - 1);
+    }
+    return CLM_OK;
+}
+
+static clm_status take_over(const char *path, struct pickle_value *data, const struct pickle_value *list,
+                            struct set *set, struct clm_error *error)
+{
+    set->rows = data->array->rows;
+    set->values = pickle_take_bytes(data);
+    set->labels = malloc(set->rows * sizeof *set->labels);
+    if (!set->labels)
+        return clm_fail_host_memory(error, path, set->rows * sizeof *set->labels);
+    for (size_t i = 0; i < set->rows; i++)
+        set->labels[i] = (uint32_t)list->items[i]->number;
+    return cifar_shape(path, set, error);
+}
+
+clm_status cifar_read_pickle(struct stream *stream, const struct cifar *cifar,
+                             const struct cifar_labels *labels, struct set *set, struct clm_error *error)
+{
+    struct pickle *pickle = NULL;
+    struct pickle_value *data = NULL;
+    const char *path = stream_path(stream);
+    if (stream_is_compressed(stream))
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is gzipped, where files of %s are read as they are; unpack it first", path,
+                        cifar->name);
+    clm_status status = pickle_read(stream, &pickle, error);
+    if (status != CLM_OK)
+        return status;
+    const struct pickle_value *const top = pickle_top(pickle);
+    status = check_data(path, top, cifar, &data, error);
+    for (size_t i = 0; status == CLM_OK && i < cifar->label_count; i++)
+        status = check_labels(path, top, cifar, cifar->labels[i], data->array->rows, error);
+    if (status == CLM_OK)
+        status = take_over(path, data, pickle_find(top, labels->key), set, error);
+    pickle_close(pickle);
+    return status;
+}
+
+bool cifar_is_pickle_of_100(const char *path)
+{
+    struct stream *stream = NULL;
+    struct pickle *pickle = NULL;
+    const bool is_read =
+        stream_open(path, &stream, NULL) == CLM_OK && pickle_read(stream, &pickle, NULL) == CLM_OK;
+    const bool is_of_100 = is_read && pickle_find(pickle_top(pickle), cifar100.labels[0]->key);
+    pickle_close(pickle);
+    stream_close(stream);
+    return is_of_100;
+}

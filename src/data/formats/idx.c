@@ -1,0 +1,465 @@
+#include "data/formats/idx.h"
+
+#include "base/file.h"
+#include "base/size.h"
+#include "data/files/stream.h"
+
+#include <endian.h>
+#include <libgen.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIMENSIONS_MAX 4
+
+enum { IDX_BYTE = 0x08, IDX_FLOAT = 0x0d };
+
+struct header {
+    unsigned type;
+    size_t dimension_count, dimensions[DIMENSIONS_MAX];
+    size_t size;  /* bytes of the header */
+    size_t row;   /* elements of a row: the product of all dimensions but the first */
+    size_t bytes; /* of all elements */
+};
+
+static const char *type_name(unsigned type)
+{
+    switch (type) {
+    case IDX_BYTE:
+        return "unsigned byte";
+    case 0x09:
+        return "signed byte";
+    case 0x0b:
+        return "short";
+    case 0x0c:
+        return "int";
+    case IDX_FLOAT:
+        return "float";
+    case 0x0e:
+        return "double";
+    default:
+        return NULL;
+    }
+}
+
+static size_t big_endian(const unsigned char *bytes)
+{
+    return (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
+}
+
+static bool measure(struct header *header)
+{
+    size_t elements;
+    header->row = 1;
+    for (size_t i = 1; i < header->dimension_count; i++)
+        if (!size_mul(header->row, header->dimensions[i], &header->row))
+            return false;
+    return size_mul(header->dimensions[0], header->row, &elements) &&
+           size_mul(elements, header->type == IDX_FLOAT ? sizeof(float) : 1, &header->bytes);
+}
+
+static bool recognises_file(const struct file_head *head)
+{
+    struct header header = {.type = head->bytes[2], .dimension_count = head->bytes[3]};
+    size_t size;
+    header.size = 4 + 4 * header.dimension_count;
+    if (head->count < 4 || head->bytes[0] || head->bytes[1] || !type_name(header.type) ||
+        !header.dimension_count)
+        return false;
+    if (head->is_compressed || head->file_size % 3073)
+        return true;
+    /* CIFAR-10's files may begin like this, too, with a dark picture: then the size decides */
+    if (header.dimension_count > DIMENSIONS_MAX || head->count < header.size)
+        return false;
+    for (size_t i = 0; i < header.dimension_count; i++)
+        header.dimensions[i] = big_endian(head->bytes + 4 + 4 * i);
+    return measure(&header) && size_add(header.bytes, header.size, &size) && size == head->file_size;
+}
+
+/* ---- one file ------------------------------------------------------------------------------------------ */
+
+static clm_status check_magic(const char *path, const unsigned char magic[4], bool are_labels,
+                              struct clm_error *error)
+{
+    const char *what = are_labels ? "labels has 00 00 08 01" : "images has 00 00 08 03";
+    const char *type = type_name(magic[2]);
+    if (magic[0] || magic[1] || !type || !magic[3])
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: begins with %02x %02x %02x %02x, where an IDX file of %s; it is no IDX file",
+                        path, magic[0], magic[1], magic[2], magic[3], what);
+    if (are_labels && (magic[2] != IDX_BYTE || magic[3] != 1))
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: holds %u dimensions of type %s (%02x %02x), where labels are one dimension of unsigned "
+            "bytes (08 01)",
+            path, magic[3], type, magic[2], magic[3]);
+    if (!are_labels && magic[3] == 1)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has one dimension (00 00 %02x 01), as labels have, where images have two to four; name the "
+            "file of the images, or its directory",
+            path, magic[2]);
+    if (!are_labels && magic[3] > DIMENSIONS_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %u dimensions, where images have two to four", path,
+                        magic[3]);
+    if (!are_labels && magic[2] != IDX_BYTE && magic[2] != IDX_FLOAT)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its elements are of type %s (%02x), where unsigned byte (08) and float (0d) are read; "
+            "convert it first",
+            path, type, magic[2]);
+    return CLM_OK;
+}
+
+static clm_status read_header(struct stream *stream, bool are_labels, struct header *header,
+                              struct clm_error *error)
+{
+    const char *path = stream_path(stream);
+    unsigned char bytes[4 + 4 * DIMENSIONS_MAX];
+    *header = (struct header){0};
+    clm_status status = stream_fill(stream, bytes, 4, "an IDX header", error);
+    if (status == CLM_OK)
+        status = check_magic(path, bytes, are_labels, error);
+    if (status != CLM_OK)
+        return status;
+    header->type = bytes[2];
+    header->dimension_count = bytes[3];
+    header->size = 4 + 4 * header->dimension_count;
+    status = stream_fill(stream, bytes + 4, header->size - 4, "an IDX header", error);
+    if (status != CLM_OK)
+        return status;
+    for (size_t i = 0; i < header->dimension_count; i++) {
+        header->dimensions[i] = big_endian(bytes + 4 + 4 * i);
+        if (!header->dimensions[i])
+            return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: dimension %zu of %zu is 0", path,
+                            i, header->dimension_count);
+    }
+    if (!measure(header))
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: its header promises %zu rows with more elements than memory has addresses", path,
+                        header->dimensions[0]);
+    return CLM_OK;
+}
+
+/* What the header promises must fit the file, before memory is allocated for it. */
+static clm_status check_size(const struct stream *stream, const struct header *header,
+                             struct clm_error *error)
+{
+    const char *path = stream_path(stream);
+    const size_t file_size = stream_file_size(stream), bound = stream_bound(stream);
+    size_t size;
+    const bool fits = size_add(header->size, header->bytes, &size);
+    if (!stream_is_compressed(stream) && (!fits || size != file_size))
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has %zu bytes, where its header promises %zu rows of %zu elements, %zu + %zu bytes; it "
+            "is %s",
+            path, file_size, header->dimensions[0], header->row, header->size, header->bytes,
+            !fits || size > file_size ? "truncated" : "too long");
+    if (!fits || size > bound)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its header promises %zu rows of %zu elements, %zu bytes, and out of %zu gzipped bytes no "
+            "more than %zu can come; it is truncated or damaged",
+            path, header->dimensions[0], header->row, header->bytes, file_size, bound);
+    return CLM_OK;
+}
+
+/* A file with a header that it can keep; the caller closes the stream, also where this fails. */
+static clm_status open_file(const char *path, bool are_labels, struct stream **stream, struct header *header,
+                            struct clm_error *error)
+{
+    clm_status status;
+    if ((status = stream_open(path, stream, error)) ||
+        (status = read_header(*stream, are_labels, header, error)) ||
+        (status = check_size(*stream, header, error)))
+        return status;
+    return CLM_OK;
+}
+
+/* The elements behind the header, with which the file must end, in memory that the caller frees. */
+static clm_status read_elements(struct stream *stream, const struct header *header, void **elements,
+                                struct clm_error *error)
+{
+    *elements = malloc(header->bytes);
+    if (!*elements)
+        return clm_fail_host_memory(error, stream_path(stream), header->bytes);
+    const clm_status status = stream_fill(stream, *elements, header->bytes, "its data", error);
+    return status ? status : stream_expect_end(stream, error);
+}
+
+/* To the host's byte order, in place; NaN and infinity would spoil every weight they meet. */
+static clm_status convert_floats(const char *path, float *values, size_t rows, size_t features,
+                                 struct clm_error *error)
+{
+    for (size_t i = 0; i < rows * features; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        bits = be32toh(bits);
+        memcpy(values + i, &bits, sizeof bits);
+        if (!isfinite(values[i]))
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: the value in row %zu, feature %zu (counted from 0) is %s; replace or remove such rows",
+                path, i / features, i % features, isnan(values[i]) ? "NaN" : "infinite");
+    }
+    return CLM_OK;
+}
+
+/* What the header says of the images. */
+static void describe_images(const struct header *header, struct set *set)
+{
+    set->rows = header->dimensions[0];
+    set->features = header->row;
+    set->element = header->type == IDX_FLOAT ? ELEMENT_FLOAT : ELEMENT_BYTE;
+    if (header->dimension_count > 2) {
+        set->height = header->dimensions[header->dimension_count - 2];
+        set->width = header->dimensions[header->dimension_count - 1];
+        set->channels = header->dimension_count == 4 ? header->dimensions[1] : 1;
+    }
+}
+
+static clm_status look_at_images(const char *path, struct set *set, struct clm_error *error)
+{
+    struct stream *stream = NULL;
+    struct header header;
+    const clm_status status = open_file(path, false, &stream, &header, error);
+    if (status == CLM_OK)
+        describe_images(&header, set);
+    stream_close(stream);
+    return status;
+}
+
+/* Bytes stay where they lie, if they can. */
+static clm_status read_values(struct stream *stream, const struct header *header, struct set *set,
+                              struct clm_error *error)
+{
+    clm_status status;
+    if (set->element == ELEMENT_BYTE && stream_is_file(stream)) {
+        status = stream_map(stream, header->bytes, "its data", &set->mapping, &set->values, error);
+        return status ? status : stream_expect_end(stream, error);
+    }
+    if ((status = set_reserve(set, stream_path(stream), header->bytes, error)) ||
+        (status = read_elements(stream, header, &set->values, error)))
+        return status;
+    return set->element == ELEMENT_BYTE
+               ? CLM_OK
+               : convert_floats(stream_path(stream), set->values, set->rows, set->features, error);
+}
+
+static clm_status read_images(const char *path, struct set *set, struct clm_error *error)
+{
+    struct stream *stream = NULL;
+    struct header header;
+    clm_status status = open_file(path, false, &stream, &header, error);
+    if (status == CLM_OK && header.dimensions[0] != set->rows)
+        status = clm_fail(error, CLM_ERROR_IO, "%s: changes while it is read; try again", path);
+    if (status == CLM_OK) {
+        describe_images(&header, set);
+        status = read_values(stream, &header, set, error);
+    }
+    stream_close(stream);
+    return status;
+}
+
+static clm_status take_labels(struct stream *stream, const struct header *header, struct set *set,
+                              struct clm_error *error)
+{
+    const char *const path = stream_path(stream);
+    void *bytes = NULL;
+    clm_status status = read_elements(stream, header, &bytes, error);
+    set->labels = malloc(set->rows * sizeof *set->labels);
+    set->labels_path = strdup(path);
+    if (status == CLM_OK && (!set->labels || !set->labels_path))
+        status = clm_fail_host_memory(error, path, set->rows * sizeof *set->labels);
+    for (size_t i = 0; status == CLM_OK && i < set->rows; i++)
+        set->labels[i] = ((const unsigned char *)bytes)[i];
+    free(bytes);
+    return status;
+}
+
+static clm_status read_labels(const char *path, const char *images_path, struct set *set,
+                              struct clm_error *error)
+{
+    struct stream *stream = NULL;
+    struct header header;
+    clm_status status = open_file(path, true, &stream, &header, error);
+    if (status == CLM_OK && header.dimensions[0] != set->rows)
+        status = clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for the %zu images in %s", path,
+                          header.dimensions[0], set->rows, images_path);
+    if (status == CLM_OK)
+        status = take_labels(stream, &header, set, error);
+    stream_close(stream);
+    return status;
+}
+
+/* Labels first: images that do not go with them, of which a small file can promise much, are never unpacked. */
+static clm_status read_both(const char *images, const char *labels, struct set *set, struct clm_error *error)
+{
+    const clm_status status = read_labels(labels, images, set, error);
+    return status ? status : read_images(images, set, error);
+}
+
+/* ---- names --------------------------------------------------------------------------------------------- */
+
+/* The first of PREFIX + middle + {"", ".gz"} in the directory that is there, for the middles in order; *out
+ * is NULL where there is none. False where there is no memory. */
+static bool find_variant(const char *directory, const char *prefix, const char *const *middles, size_t count,
+                         char **out)
+{
+    static const char *const endings[] = {"", ".gz"};
+    *out = NULL;
+    for (size_t i = 0; i < 2 * count; i++) {
+        char *name = NULL;
+        if (asprintf(&name, "%s%s%s", prefix, middles[i / 2], endings[i % 2]) < 0)
+            return false;
+        const bool is_there = directory_has(directory, name);
+        if (is_there)
+            *out = path_join(directory, name);
+        free(name);
+        if (is_there)
+            return *out != NULL;
+    }
+    return true;
+}
+
+static bool find_images(const char *directory, const char *prefix, char **out)
+{
+    static const char *const middles[] = {"-images-idx3-ubyte", "-images.idx3-ubyte"};
+    return find_variant(directory, prefix, middles, 2, out);
+}
+
+static bool find_labels(const char *directory, const char *prefix, char **out)
+{
+    static const char *const middles[] = {"-labels-idx1-ubyte", "-labels.idx1-ubyte"};
+    return find_variant(directory, prefix, middles, 2, out);
+}
+
+static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
+{
+    static const char *const prefixes[] = {"train", "t10k"};
+    *is_it = false;
+    for (int i = 0; i < 2 && !*is_it; i++) {
+        char *images = NULL;
+        if (!find_images(path, prefixes[i], &images))
+            return clm_fail_host_memory(error, path, strlen(path));
+        *is_it = images != NULL;
+        free(images);
+    }
+    return CLM_OK;
+}
+
+/* "xs-images-idx3-ubyte.gz" -> "xs-" and "labels-idx1-ubyte"; false where the name has no "images" or no
+ * memory is left. */
+static bool split_name(const char *name, char **prefix, char **rest)
+{
+    const char *images = strstr(name, "images");
+    *prefix = *rest = NULL;
+    if (!images)
+        return false;
+    *prefix = strndup(name, (size_t)(images - name));
+    if (asprintf(rest, "labels%s", images + strlen("images")) < 0)
+        *rest = NULL;
+    if (!*prefix || !*rest)
+        return false;
+    const size_t length = strlen(*rest);
+    if (length > 3 && !strcmp(*rest + length - 3, ".gz"))
+        (*rest)[length - 3] = '\0';
+    char *number = strstr(*rest, "idx");
+    if (number && number[3] >= '0' && number[3] <= '9')
+        number[3] = '1';
+    return true;
+}
+
+static clm_status find_labels_beside(const char *path, char **labels, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    char *copy = strdup(path), *copy_too = strdup(path), *prefix = NULL, *rest = NULL;
+    *labels = NULL;
+    if (!copy || !copy_too) {
+        status = clm_fail_host_memory(error, path, strlen(path) + 1);
+        goto cleanup;
+    }
+    const char *directory = dirname(copy), *name = basename(copy_too);
+    if (!split_name(name, &prefix, &rest)) {
+        status = clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its labels are looked for under its name with labels for images, and its name has no "
+            "images; rename both files, for example to train-images-idx3-ubyte and "
+            "train-labels-idx1-ubyte",
+            path);
+        goto cleanup;
+    }
+    const char *const middles[] = {rest, "labels-idx1-ubyte", "labels.idx1-ubyte"};
+    if (!find_variant(directory, prefix, middles, 3, labels))
+        status = clm_fail_host_memory(error, path, strlen(path));
+    else if (!*labels)
+        status =
+            clm_fail(error, CLM_ERROR_IO, "%s: has no labels beside it: there is no %s/%s%s, gzipped or not",
+                     path, directory, prefix, rest);
+cleanup:
+    free(copy);
+    free(copy_too);
+    free(prefix);
+    free(rest);
+    return status;
+}
+
+/* ---- sets ---------------------------------------------------------------------------------------------- */
+
+static clm_status read_single(const char *path, struct set *set, struct clm_error *error)
+{
+    char *labels = NULL;
+    clm_status status = look_at_images(path, set, error);
+    if (status == CLM_OK)
+        status = find_labels_beside(path, &labels, error);
+    if (status == CLM_OK)
+        status = read_both(path, labels, set, error);
+    free(labels);
+    return status;
+}
+
+/* The images and labels that begin with `prefix`; an empty set where neither is there. */
+static clm_status read_pair(const char *directory, const char *prefix, struct set *set,
+                            struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    char *images = NULL, *labels = NULL;
+    if (!find_images(directory, prefix, &images) || !find_labels(directory, prefix, &labels)) {
+        status = clm_fail_host_memory(error, directory, strlen(directory) + 1);
+    } else if (!images != !labels) {
+        status = clm_fail(
+            error, CLM_ERROR_IO, "%s: holds %s, and no %s/%s-%s-ubyte that belongs to it, gzipped or not",
+            directory, images ? images : labels, directory, prefix, images ? "labels-idx1" : "images-idx3");
+    } else if (images) {
+        status = look_at_images(images, set, error);
+        if (status == CLM_OK)
+            status = read_both(images, labels, set, error);
+    }
+    free(images);
+    free(labels);
+    return status;
+}
+
+static clm_status read_idx(const char *path, bool is_directory, const struct request *request,
+                           struct contents *out, struct clm_error *error)
+{
+    const unsigned wanted = request->wanted;
+    clm_status status = CLM_OK;
+    if (!is_directory)
+        return wanted & READ_TRAIN ? read_single(path, &out->train, error) : CLM_OK;
+    if (wanted & READ_TRAIN)
+        status = read_pair(path, "train", &out->train, error);
+    if (status == CLM_OK && wanted & READ_TEST)
+        status = read_pair(path, "t10k", &out->test, error);
+    return status;
+}
+
+const struct format idx_format = {
+    .name = "idx",
+    .maps = true,
+    .recognises_file = recognises_file,
+    .recognises_directory = recognises_directory,
+    .read = read_idx,
+};

@@ -1,0 +1,348 @@
+#include "data/formats/image_folder.h"
+
+#include "base/file.h"
+#include "base/philox.h"
+#include "base/size.h"
+#include "data/pictures/image.h"
+#include "data/formats/listing.h"
+#include "data/pictures/resize.h"
+#include "data/files/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of the order of rows: any constant does. */
+#define ORDER_SEED 1
+/* of a folder, that are looked at to tell whether it holds pictures */
+#define FIRST_FILES 8
+
+/* What all pictures of a data set have in common: asked for, or, where 0, that of the first. */
+struct shape {
+    size_t width, height, channels;
+    bool is_resized, has_channels; /* asked for */
+    char *first;                   /* path of the first picture */
+};
+
+/* ---- which folders ------------------------------------------------------------------------------------- */
+
+static clm_status holds_class_folders(const char *root, const char *name, bool *are_there,
+                                      struct clm_error *error)
+{
+    char *path = path_join(root, name);
+    const clm_status status =
+        path ? listing_has_folder(path, are_there, error) : clm_fail_host_memory(error, root, strlen(root));
+    free(path);
+    return status;
+}
+
+/* ROOT/train/CLASS and ROOT/test/CLASS, where "train" and "test" are not classes themselves. */
+static clm_status find_split(const char *root, bool *is_split, struct clm_error *error)
+{
+    const clm_status status = holds_class_folders(root, "train", is_split, error);
+    return status == CLM_OK && !*is_split ? holds_class_folders(root, "test", is_split, error) : status;
+}
+
+/* Of these two, what cannot be read is no picture; they fail only for lack of memory. */
+static clm_status begins_with_picture(const char *path, bool *is_picture, struct clm_error *error)
+{
+    struct stream *stream = NULL;
+    unsigned char bytes[16];
+    size_t size = 0;
+    clm_status status = stream_open(path, &stream, error);
+    if (status == CLM_OK)
+        status = stream_read(stream, bytes, sizeof bytes, &size, error);
+    *is_picture = status == CLM_OK && image_kind(bytes, size);
+    stream_close(stream);
+    return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+}
+
+/* Is there a picture among the first files in a folder of `path` (depth 1), or in a folder of these (2)? */
+static clm_status has_picture(const char *path, int depth, bool *is_there, struct clm_error *error)
+{
+    struct listing listing;
+    *is_there = false;
+    clm_status status = listing_read(path, &listing, error);
+    if (status != CLM_OK)
+        return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+    const size_t count = depth ? listing.count : size_min(listing.count, FIRST_FILES);
+    for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++) {
+        char *inner = path_join(path, listing.names[i]);
+        if (!inner)
+            status = clm_fail_host_memory(error, path, strlen(path));
+        else
+            status = depth ? has_picture(inner, depth - 1, is_there, error)
+                           : begins_with_picture(inner, is_there, error);
+        free(inner);
+    }
+    listing_free(&listing);
+    return status;
+}
+
+static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
+{
+    bool is_split = false;
+    *is_it = false;
+    const clm_status status = find_split(path, &is_split, error);
+    if (status == CLM_ERROR_MEMORY)
+        return status;
+    /* a folder of that name that cannot be read is told of by whoever reads the pictures */
+    return has_picture(path, is_split || status != CLM_OK ? 2 : 1, is_it, error);
+}
+
+static bool recognises_file(const struct file_head *head)
+{
+    (void)head;
+    return false;
+}
+
+/* ---- one picture --------------------------------------------------------------------------------------- */
+
+static clm_status take_first_shape(const char *path, const struct image *image, struct shape *shape,
+                                   struct clm_error *error)
+{
+    shape->first = strdup(path);
+    if (!shape->first)
+        return clm_fail_host_memory(error, path, strlen(path) + 1);
+    shape->width = image->width;
+    shape->height = image->height;
+    if (!shape->channels)
+        shape->channels = image->channels;
+    return CLM_OK;
+}
+
+/* The picture at `path` in the size and channels of the data set; or, where that is not known yet, in its own. */
+static clm_status read_picture(const char *path, struct shape *shape, struct image *image,
+                               struct clm_error *error)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    *image = (struct image){0};
+    clm_status status = file_read(path, IMAGE_FILE_MAX, &bytes, &size, error);
+    if (status == CLM_OK)
+        status = image_decode(path, bytes, size, image, error);
+    free(bytes);
+    if (status == CLM_OK && shape->has_channels)
+        status = image_set_channels(path, image, shape->channels, error);
+    if (status == CLM_OK && shape->is_resized)
+        status = image_resize(path, image, shape->width, shape->height, error);
+    if (status == CLM_OK && !shape->first)
+        status = take_first_shape(path, image, shape, error);
+    if (status == CLM_OK && (image->width != shape->width || image->height != shape->height))
+        status = clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has %zux%zu pixels, where %s has %zux%zu, and all have to have one size; resize them with "
+            "--resize %zux%zu",
+            path, image->width, image->height, shape->first, shape->width, shape->height, shape->width,
+            shape->height);
+    /* grey among colours; a colour among greys turns these into colours (set_make_coloured) */
+    if (status == CLM_OK && image->channels < shape->channels)
+        status = image_set_channels(path, image, shape->channels, error);
+    return status;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------- */
+
+static clm_status check_memory(const char *path, size_t rows, size_t features, struct clm_error *error)
+{
+    size_t bytes, present;
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (!size_mul(rows, features, &bytes))
+        bytes = SIZE_MAX;
+    if (pages <= 0 || page <= 0 || !size_mul((size_t)pages, (size_t)page, &present) || bytes <= present)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_MEMORY,
+        "%s: %zu pictures of %zu bytes need %.0f MiB, and this machine has %.0f MiB of memory; make "
+        "them smaller with --resize",
+        path, rows, features, (double)rows * (double)features / (1 << 20), mebibytes(present));
+}
+
+/* Memory for `rows` rows of the shape, which is known now. */
+static clm_status allocate(const char *path, size_t rows, const struct shape *shape, struct set *set,
+                           struct clm_error *error)
+{
+    set->width = shape->width;
+    set->height = shape->height;
+    set->channels = shape->channels;
+    set->element = ELEMENT_BYTE;
+    set->features = shape->width * shape->height * shape->channels;
+    clm_status status;
+    if ((status = check_memory(path, rows, set->features, error)) ||
+        (status = set_reserve(set, path, rows * set->features, error)))
+        return status;
+    set->values = calloc(rows, set->features);
+    return set->values ? CLM_OK : clm_fail_host_memory(error, path, rows * set->features);
+}
+
+/* Grey rows become rows of three equal channels. */
+static clm_status set_make_coloured(const char *path, size_t rows, struct set *set, struct clm_error *error)
+{
+    const size_t pixels = set->features;
+    clm_status status;
+    if ((status = check_memory(path, rows, 3 * pixels, error)) ||
+        (status = set_reserve(set, path, rows * 3 * pixels, error)))
+        return status;
+    unsigned char *values = realloc(set->values, rows * pixels * 3);
+    if (!values)
+        return clm_fail_host_memory(error, path, rows * pixels * 3);
+    for (size_t r = rows; r-- > 0;) {
+        memmove(values + 3 * r * pixels, values + r * pixels, pixels);
+        for (size_t c = 1; c < 3; c++)
+            memcpy(values + (3 * r + c) * pixels, values + 3 * r * pixels, pixels);
+    }
+    set->values = values;
+    set->features = 3 * pixels;
+    set->channels = 3;
+    return CLM_OK;
+}
+
+/* (height, width, channels) to (channels, height, width). */
+static void store(const struct image *image, unsigned char *row)
+{
+    const size_t pixels = image->width * image->height;
+    for (size_t c = 0; c < image->channels; c++)
+        for (size_t i = 0; i < pixels; i++)
+            *row++ = image->pixels[i * image->channels + c];
+}
+
+static clm_status add_picture(const char *root, const char *path, size_t rows, size_t row,
+                              struct shape *shape, struct set *set, struct clm_error *error)
+{
+    struct image image;
+    clm_status status = read_picture(path, shape, &image, error);
+    if (status == CLM_OK && image.channels > shape->channels)
+        shape->channels = image.channels;
+    if (status == CLM_OK && !set->values)
+        status = allocate(root, rows, shape, set, error);
+    if (status == CLM_OK && set->channels < image.channels)
+        status = set_make_coloured(root, rows, set, error);
+    if (status == CLM_OK)
+        store(&image, (unsigned char *)set->values + row * set->features);
+    image_free(&image);
+    return status;
+}
+
+static clm_status read_pictures(const char *path, const struct pictures *pictures, struct shape *shape,
+                                struct set *set, struct clm_error *error)
+{
+    const size_t rows = pictures->count;
+    clm_status status = CLM_OK;
+    struct philox random = philox_start(ORDER_SEED, RANDOM_IMAGE_FOLDER, 0);
+    uint32_t *order = malloc(rows * sizeof *order);
+    set->labels = malloc(rows * sizeof *set->labels);
+    set->labels_path = strdup(path);
+    if (!order || !set->labels || !set->labels_path)
+        status = clm_fail_host_memory(error, path, rows * sizeof *order);
+    else
+        philox_permutation(&random, order, rows);
+    for (size_t i = 0; status == CLM_OK && i < rows; i++) {
+        set->labels[order[i]] = pictures->files[i].label;
+        status = add_picture(path, pictures->files[i].path, rows, order[i], shape, set, error);
+    }
+    free(order);
+    if (status == CLM_OK)
+        set->rows = rows;
+    return status;
+}
+
+/* ---- sets ---------------------------------------------------------------------------------------------- */
+
+/* What is read, for all parts of a root. */
+struct reading {
+    const char *root;
+    const char *const *class_names;
+    size_t classes;
+    struct shape shape;
+};
+
+/* The pictures of the class folders in ROOT/name, or in ROOT where `name` is empty. */
+static clm_status read_part(struct reading *reading, const char *name, struct set *set,
+                            struct clm_error *error)
+{
+    struct pictures pictures = {0};
+    char *path = *name ? path_join(reading->root, name) : strdup(reading->root);
+    clm_status status = path ? CLM_OK : clm_fail_host_memory(error, reading->root, strlen(reading->root) + 1);
+    if (status == CLM_OK)
+        status = listing_find_pictures(reading->root, path, reading->class_names, reading->classes, &pictures,
+                                       error);
+    if (status == CLM_OK)
+        status = read_pictures(path, &pictures, &reading->shape, set, error);
+    pictures_free(&pictures);
+    free(path);
+    return status;
+}
+
+/* The classes are those of the request where it brings any, else the folders in ROOT/name. */
+static clm_status name_classes(struct reading *reading, const char *name, const struct request *request,
+                               struct contents *out, struct clm_error *error)
+{
+    const char *const root = reading->root;
+    char *path = *name ? path_join(root, name) : strdup(root);
+    clm_status status = path ? CLM_OK : clm_fail_host_memory(error, root, strlen(root) + 1);
+    if (status == CLM_OK && !request->class_names) {
+        status = listing_class_names(root, path, &out->class_names, &out->classes, error);
+    } else if (status == CLM_OK) {
+        out->classes = request->classes;
+        out->class_names = class_names_copy(request->class_names, request->classes);
+        if (!out->class_names)
+            status = clm_fail_host_memory(error, root, request->classes * sizeof *out->class_names);
+    }
+    free(path);
+    reading->class_names = (const char *const *)out->class_names;
+    reading->classes = out->classes;
+    return status;
+}
+
+static clm_status read_split(struct reading *reading, const struct request *request, struct contents *out,
+                             struct clm_error *error)
+{
+    const char *const root = reading->root;
+    bool has_train = false, has_test = false;
+    clm_status status = holds_class_folders(root, "train", &has_train, error);
+    if (status == CLM_OK)
+        status = holds_class_folders(root, "test", &has_test, error);
+    if (status == CLM_OK)
+        status = name_classes(reading, has_train ? "train" : "test", request, out, error);
+    if (status == CLM_OK && has_train && request->wanted & READ_TRAIN)
+        status = read_part(reading, "train", &out->train, error);
+    if (status == CLM_OK && has_test && request->wanted & READ_TEST)
+        status = read_part(reading, "test", &out->test, error);
+    if (status == CLM_OK && out->train.rows && out->train.channels < reading->shape.channels)
+        status = set_make_coloured(root, out->train.rows, &out->train, error);
+    return status;
+}
+
+static clm_status read_image_folder(const char *path, bool is_directory, const struct request *request,
+                                    struct contents *out, struct clm_error *error)
+{
+    const struct clm_data_options *const options = request->options;
+    struct reading reading = {.root = path,
+                              .shape = {.width = options->resize_width,
+                                        .height = options->resize_height,
+                                        .channels = options->channels,
+                                        .is_resized = options->resize_width != 0,
+                                        .has_channels = options->channels != 0}};
+    bool is_split = false;
+    if (!is_directory)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is a file, where pictures lie in a folder with a folder for each class", path);
+    clm_status status = find_split(path, &is_split, error);
+    if (status == CLM_OK && is_split) {
+        status = read_split(&reading, request, out, error);
+    } else if (status == CLM_OK && request->wanted & READ_TRAIN) {
+        status = name_classes(&reading, "", request, out, error);
+        if (status == CLM_OK)
+            status = read_part(&reading, "", &out->train, error);
+    }
+    free(reading.shape.first);
+    return status;
+}
+
+const struct format image_folder_format = {
+    .name = "images",
+    .takes = TAKES_RESIZE | TAKES_CHANNELS,
+    .recognises_file = recognises_file,
+    .recognises_directory = recognises_directory,
+    .read = read_image_folder,
+};

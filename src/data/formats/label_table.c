@@ -1,0 +1,382 @@
+#include "data/formats/label_table.h"
+
+#include "base/size.h"
+#include "base/text.h"
+#include "data/formats/number.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL_LENGTH_MAX 256
+#define SHOWN_SIZE       64 /* of a label in an error */
+#define SMALL_INTEGERS   256
+
+enum kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT };
+
+struct label {
+    char *text; /* integers as printf writes them */
+    size_t length, place;
+    enum kind kind;
+    int64_t integer;
+};
+
+struct label_table {
+    const char *path, *unit;
+    struct label *labels;
+    uint32_t *slots; /* ids + 1, open addressing; 0 is free */
+    size_t count, capacity, slot_count;
+    uint32_t small_ids[SMALL_INTEGERS]; /* ids + 1 */
+};
+
+struct label_table *label_table_create(const char *path, const char *unit)
+{
+    struct label_table *table = calloc(1, sizeof *table);
+    if (table) {
+        table->path = path;
+        table->unit = unit;
+    }
+    return table;
+}
+
+void label_table_free(struct label_table *table)
+{
+    if (!table)
+        return;
+    for (size_t i = 0; i < table->count; i++)
+        free(table->labels[i].text);
+    free(table->labels);
+    free(table->slots);
+    free(table);
+}
+
+/* ---- adding -------------------------------------------------------------------------------------------- */
+
+/* FNV-1a. */
+static uint64_t hash(const char *bytes, size_t length)
+{
+    uint64_t value = 0xcbf29ce484222325;
+    for (size_t i = 0; i < length; i++)
+        value = (value ^ (unsigned char)bytes[i]) * 0x100000001b3;
+    return value ^ value >> 32;
+}
+
+/* The slot of these bytes, or the free one where they belong. */
+static uint32_t *find_slot(const struct label_table *table, const char *bytes, size_t length)
+{
+    for (size_t i = hash(bytes, length);; i++) {
+        uint32_t *const slot = table->slots + i % table->slot_count;
+        const struct label *label = *slot ? table->labels + *slot - 1 : NULL;
+        if (!label || (label->length == length && !memcmp(label->text, bytes, length)))
+            return slot;
+    }
+}
+
+/* Room for one label more, with at least half of the slots free. */
+static bool make_room(struct label_table *table)
+{
+    if (table->count < table->capacity)
+        return true;
+    const size_t capacity = size_max(64, 2 * table->capacity);
+    struct label *labels = realloc(table->labels, capacity * sizeof *labels);
+    if (labels)
+        table->labels = labels;
+    uint32_t *slots = labels ? calloc(2 * capacity, sizeof *slots) : NULL;
+    if (!slots)
+        return false;
+    free(table->slots);
+    table->slots = slots;
+    table->slot_count = 2 * capacity;
+    table->capacity = capacity;
+    for (size_t i = 0; i < table->count; i++)
+        *find_slot(table, labels[i].text, labels[i].length) = (uint32_t)i + 1;
+    return true;
+}
+
+static bool is_name(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length;) {
+        char character[5] = {0};
+        memcpy(character, bytes + i, size_min(4, length - i));
+        const size_t step = utf8_length(character);
+        if (!step || (unsigned char)*character < ' ' || *character == 0x7f)
+            return false;
+        i += step;
+    }
+    return length > 0 && length <= LABEL_LENGTH_MAX;
+}
+
+static void judge(struct label *label)
+{
+    const char *at = label->text;
+    float unused;
+    if (number_read_whole(label->text, label->length, &label->integer))
+        label->kind = KIND_INTEGER;
+    else
+        label->kind = number_read(&at, &unused) && !*at ? KIND_NUMBER : KIND_TEXT;
+}
+
+clm_status label_table_add(struct label_table *table, const char *bytes, size_t length, size_t place,
+                           uint32_t *id, struct clm_error *error)
+{
+    char shown[SHOWN_SIZE];
+    if (table->count) {
+        const uint32_t found = *find_slot(table, bytes, length);
+        if (found) {
+            *id = found - 1;
+            return CLM_OK;
+        }
+    }
+    if (!is_name(bytes, length))
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: %s %zu: \"%s\" is no label: it has %zu bytes, where labels are 1 to %d bytes of UTF-8 "
+            "without control characters",
+            table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length), length,
+            LABEL_LENGTH_MAX);
+    if (table->count == LABEL_CLASSES_MAX)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name "
+            "what holds the labels with --label",
+            table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length),
+            LABEL_CLASSES_MAX);
+    struct label label = {.text = strndup(bytes, length), .length = length, .place = place};
+    if (!label.text || !make_room(table)) {
+        free(label.text);
+        return clm_fail_host_memory(error, table->path, (table->count + 1) * sizeof label);
+    }
+    judge(&label);
+    *id = (uint32_t)table->count;
+    table->labels[table->count++] = label;
+    *find_slot(table, bytes, length) = *id + 1;
+    return CLM_OK;
+}
+
+clm_status label_table_add_integer(struct label_table *table, int64_t value, size_t place, uint32_t *id,
+                                   struct clm_error *error)
+{
+    uint32_t *const small = value >= 0 && value < SMALL_INTEGERS ? table->small_ids + value : NULL;
+    char text[24];
+    if (small && *small) {
+        *id = *small - 1;
+        return CLM_OK;
+    }
+    const int length = snprintf(text, sizeof text, "%" PRId64, value);
+    const clm_status status = label_table_add(table, text, (size_t)length, place, id, error);
+    if (status == CLM_OK && small)
+        *small = *id + 1;
+    return status;
+}
+
+/* ---- classes ------------------------------------------------------------------------------------------- */
+
+/* What all of them are. */
+static enum kind kind_of(const struct label_table *table)
+{
+    enum kind kind = KIND_INTEGER;
+    for (size_t i = 0; i < table->count; i++)
+        if (table->labels[i].kind > kind)
+            kind = table->labels[i].kind;
+    return kind;
+}
+
+clm_status label_table_check_guess(const struct label_table *table, const char *column,
+                                   struct clm_error *error)
+{
+    if (table->count < 2)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: %s, the last, holds nothing but \"%s\", which are no labels; name the column of the labels "
+            "with --label",
+            table->path, column, table->count ? table->labels->text : "");
+    if (kind_of(table) == KIND_TEXT)
+        return CLM_OK;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct label *label = table->labels + i;
+        if (label->kind != KIND_INTEGER || label->integer < -999 || label->integer > 999)
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: %s %zu: %s, the last, holds %.60s, where labels that are not named are text or integers "
+                "of at most three digits; name the column of the labels with --label",
+                table->path, table->unit, label->place, column, label->text);
+    }
+    return CLM_OK;
+}
+
+/* A label, or a class that it may be. */
+struct entry {
+    const char *text;
+    int64_t integer;
+    uint32_t index;
+};
+
+static int compare_integers(const void *a, const void *b)
+{
+    const int64_t x = ((const struct entry *)a)->integer, y = ((const struct entry *)b)->integer;
+    return (x > y) - (x < y);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(((const struct entry *)a)->text, ((const struct entry *)b)->text);
+}
+
+typedef int (*comparison)(const void *a, const void *b);
+
+/* New classes, in order: classes[id], and the names. */
+static clm_status make_classes(const struct label_table *table, enum kind kind, uint32_t *classes,
+                               struct contents *out, struct clm_error *error)
+{
+    const comparison compare = kind == KIND_INTEGER ? compare_integers : compare_texts;
+    struct entry *entries = malloc(table->count * sizeof *entries + 1);
+    const char **names = malloc(table->count * sizeof *names + 1);
+    char(*integers)[24] = malloc(table->count * sizeof *integers + 1);
+    size_t count = 0;
+    bool is_plain = kind == KIND_INTEGER;
+    clm_status status = CLM_OK;
+    if (!entries || !names || !integers) {
+        status = clm_fail_host_memory(error, table->path, table->count * sizeof *entries);
+        goto cleanup;
+    }
+    for (size_t i = 0; i < table->count; i++)
+        entries[i] = (struct entry){table->labels[i].text, table->labels[i].integer, (uint32_t)i};
+    qsort(entries, table->count, sizeof *entries, compare);
+    for (size_t i = 0; i < table->count; i++) {
+        if (!i || compare(entries + i - 1, entries + i)) {
+            is_plain = is_plain && entries[i].integer == (int64_t)count;
+            snprintf(integers[count], sizeof *integers, "%" PRId64, entries[i].integer);
+            names[count] = kind == KIND_INTEGER ? integers[count] : entries[i].text;
+            count++;
+        }
+        classes[entries[i].index] = (uint32_t)count - 1;
+    }
+    if (is_plain)
+        goto cleanup;
+    out->class_names = class_names_copy(names, count);
+    out->classes = out->class_names ? count : 0;
+    if (!out->class_names)
+        status = clm_fail_host_memory(error, table->path, count * sizeof *names);
+cleanup:
+    free(entries);
+    free(names);
+    free(integers);
+    return status;
+}
+
+/* "cat, dog, horse" or "0 to 9", cut where there are many. */
+static void list_classes(const struct request *request, char *text, size_t size)
+{
+    size_t used = 0;
+    if (!request->class_names) {
+        snprintf(text, size, "0 to %zu", request->classes - 1);
+        return;
+    }
+    for (size_t i = 0; i < request->classes && used < size; i++) {
+        char shown[SHOWN_SIZE];
+        const char *name = i < 12 ? request->class_names[i] : "...";
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "",
+                                 text_show(shown, sizeof shown, name, strlen(name)));
+        if (i == 12)
+            break;
+    }
+}
+
+static clm_status fail_unknown(const struct label_table *table, const struct label *label,
+                               const struct request *request, struct clm_error *error)
+{
+    char shown[SHOWN_SIZE], classes[1024];
+    list_classes(request, classes, sizeof classes);
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: %s %zu: the label %s is none of the %zu classes of the training set (%s); correct or remove "
+        "such rows, or train with them",
+        table->path, table->unit, label->place, text_show(shown, sizeof shown, label->text, label->length),
+        request->classes, classes);
+}
+
+static const struct entry *find_name(const char *name, const struct entry *names, size_t count)
+{
+    const struct entry wanted = {.text = name};
+    return names ? bsearch(&wanted, names, count, sizeof *names, compare_texts) : NULL;
+}
+
+/* The class of that name, be it 1 or 1.0; an integer, where no class has a number for a name, is a class itself. */
+static bool find_class(const struct label *label, const struct entry *names, size_t count, bool are_numbers,
+                       uint32_t *class)
+{
+    char text[24];
+    const struct entry *found = find_name(label->text, names, count);
+    if (!found && label->kind == KIND_INTEGER) {
+        snprintf(text, sizeof text, "%" PRId64, label->integer);
+        found = find_name(text, names, count);
+    }
+    if (found) {
+        *class = found->index;
+        return true;
+    }
+    *class = (uint32_t)label->integer;
+    return label->kind == KIND_INTEGER && !are_numbers && label->integer >= 0 &&
+           (uint64_t)label->integer < count;
+}
+
+/* The classes of the request. */
+static clm_status find_classes(const struct label_table *table, const struct request *request,
+                               uint32_t *classes, struct contents *out, struct clm_error *error)
+{
+    struct entry *names = NULL;
+    bool are_numbers = false;
+    int64_t unused;
+    clm_status status = CLM_OK;
+    out->classes = request->classes;
+    if (request->class_names) {
+        names = malloc(request->classes * sizeof *names);
+        out->class_names = class_names_copy(request->class_names, request->classes);
+        if (!names || !out->class_names) {
+            free(names);
+            return clm_fail_host_memory(error, table->path, request->classes * sizeof *names);
+        }
+        for (size_t i = 0; i < request->classes; i++) {
+            const char *name = request->class_names[i];
+            names[i] = (struct entry){.text = name, .index = (uint32_t)i};
+            are_numbers = are_numbers || number_read_whole(name, strlen(name), &unused);
+        }
+        qsort(names, request->classes, sizeof *names, compare_texts);
+    }
+    for (size_t i = 0; status == CLM_OK && i < table->count; i++)
+        if (!find_class(table->labels + i, names, request->classes, are_numbers, classes + i))
+            status = fail_unknown(table, table->labels + i, request, error);
+    free(names);
+    return status;
+}
+
+static clm_status fail_fraction(const struct label_table *table, struct clm_error *error)
+{
+    const struct label *label = table->labels;
+    while (label->kind != KIND_NUMBER)
+        label++;
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which "
+                    "names no class; "
+                    "name what holds the labels with --label",
+                    table->path, table->unit, label->place, label->text);
+}
+
+clm_status label_table_finish(const struct label_table *table, const struct request *request,
+                              uint32_t *labels, size_t rows, struct contents *out, struct clm_error *error)
+{
+    const enum kind kind = kind_of(table);
+    if (kind == KIND_NUMBER)
+        return fail_fraction(table, error);
+    uint32_t *classes = malloc(table->count * sizeof *classes + 1);
+    if (!classes)
+        return clm_fail_host_memory(error, table->path, table->count * sizeof *classes);
+    const clm_status status = request->classes ? find_classes(table, request, classes, out, error)
+                                               : make_classes(table, kind, classes, out, error);
+    if (status == CLM_OK)
+        for (size_t i = 0; i < rows; i++)
+            labels[i] = classes[labels[i]];
+    free(classes);
+    return status;
+}

@@ -1,0 +1,340 @@
+#include "data/formats/libsvm.h"
+
+#include "base/size.h"
+#include "base/text.h"
+#include "data/formats/label_table.h"
+#include "data/formats/number.h"
+#include "data/formats/text_window.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SHOWN_SIZE 64 /* of a token in an error */
+
+/* The rows as they are read. */
+struct sparse {
+    size_t count, capacity; /* values that are not left out */
+    uint32_t *indices;      /* from 0 */
+    float *values;
+    size_t rows, row_capacity;
+    size_t *ends;     /* (rows) of each row's values */
+    uint32_t *labels; /* (rows) ids */
+    size_t features;  /* the largest index, from 1 */
+};
+
+struct libsvm {
+    struct text_window window;
+    struct label_table *table;
+    struct sparse sparse;
+    size_t features; /* that rows may have; 0 where they decide */
+};
+
+static void sparse_free(struct sparse *sparse)
+{
+    free(sparse->indices);
+    free(sparse->values);
+    free(sparse->ends);
+    free(sparse->labels);
+}
+
+/* Twice the room in two arrays of 4 and `size` bytes an element. */
+static bool grow(void **fours, void **others, size_t size, size_t *capacity)
+{
+    const size_t wanted = *capacity ? 2 * *capacity : 1024;
+    size_t bytes = 0;
+    if (!size_mul(wanted, size, &bytes))
+        return false;
+    void *grown = realloc(*fours, wanted * 4);
+    if (grown)
+        *fours = grown;
+    void *other = grown ? realloc(*others, bytes) : NULL;
+    if (!other)
+        return false;
+    *others = other;
+    *capacity = wanted;
+    return true;
+}
+
+static bool make_room(struct sparse *sparse)
+{
+    void *fours = sparse->indices, *others = sparse->values;
+    const bool has_room =
+        sparse->count < sparse->capacity || grow(&fours, &others, sizeof(float), &sparse->capacity);
+    sparse->indices = fours;
+    sparse->values = others;
+    return has_room;
+}
+
+static bool make_row_room(struct sparse *sparse)
+{
+    void *fours = sparse->labels, *others = sparse->ends;
+    const bool has_room =
+        sparse->rows < sparse->row_capacity || grow(&fours, &others, sizeof(size_t), &sparse->row_capacity);
+    sparse->labels = fours;
+    sparse->ends = others;
+    return has_room;
+}
+
+/* ---- lines --------------------------------------------------------------------------------------------- */
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Where the tokens of a line end: its end, or a comment. */
+static inline bool is_line_end(char c)
+{
+    return c == '\n' || c == '\0' || c == '#';
+}
+
+static size_t token_length(const char *at)
+{
+    size_t length = 0;
+    while (!is_blank(at[length]) && !is_line_end(at[length]))
+        length++;
+    return length;
+}
+
+static clm_status fail_token(const struct libsvm *libsvm, const char *at, const char *what,
+                             struct clm_error *error)
+{
+    char shown[SHOWN_SIZE];
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu: \"%s\" %s", text_window_path(&libsvm->window),
+                    libsvm->window.line, text_show(shown, sizeof shown, at, token_length(at)), what);
+}
+
+static clm_status read_label(struct libsvm *libsvm, const char **at, struct clm_error *error)
+{
+    struct sparse *sparse = &libsvm->sparse;
+    const char *next = *at;
+    float unused;
+    if (!number_read(&next, &unused) || next != *at + token_length(*at))
+        return fail_token(libsvm, *at,
+                          "stands where a line has its label, a whole number; several labels of one row "
+                          "are not read",
+                          error);
+    if (!make_row_room(sparse) || sparse->rows >= UINT32_MAX)
+        return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->rows * 16);
+    const clm_status status = label_table_add(libsvm->table, *at, (size_t)(next - *at), libsvm->window.line,
+                                              sparse->labels + sparse->rows, error);
+    *at = next;
+    return status;
+}
+
+/* The index of "index:value" at *at, and *at behind the colon; `last` is the one before. */
+static clm_status read_index(const struct libsvm *libsvm, const char **at, size_t last, size_t *index,
+                             struct clm_error *error)
+{
+    const char *next = *at;
+    *index = 0;
+    for (; *next >= '0' && *next <= '9'; next++)
+        if (*index <= LIBSVM_FEATURES_MAX)
+            *index = *index * 10 + (size_t)(*next - '0');
+    if (next == *at || *next != ':')
+        return fail_token(libsvm, *at, "is not INDEX:VALUE, as 3:0.5 is", error);
+    if (!*index)
+        return fail_token(libsvm, *at, "has index 0, where indices count from 1; add 1 to all of them",
+                          error);
+    if (*index > LIBSVM_FEATURES_MAX)
+        return fail_token(libsvm, *at, "has an index above 16777216, which is more than dense rows can have",
+                          error);
+    if (*index == last)
+        return fail_token(libsvm, *at, "has the same index as the value before it", error);
+    if (*index < last)
+        return fail_token(libsvm, *at, "has a smaller index than the value before it; sort each row", error);
+    if (libsvm->features && *index > libsvm->features)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: line %zu: index %zu is above the %zu features of the training set; remove such "
+                        "values, or train with them",
+                        text_window_path(&libsvm->window), libsvm->window.line, *index, libsvm->features);
+    *at = next + 1;
+    return CLM_OK;
+}
+
+static clm_status read_value(struct libsvm *libsvm, const char **at, size_t last, size_t *index,
+                             struct clm_error *error)
+{
+    struct sparse *sparse = &libsvm->sparse;
+    const char *const token = *at;
+    float value;
+    const clm_status status = read_index(libsvm, at, last, index, error);
+    if (status != CLM_OK)
+        return status;
+    if (!number_read(at, &value) || (!is_blank(**at) && !is_line_end(**at)))
+        return fail_token(libsvm, token, "has a value that is no number", error);
+    if (!isfinite(value))
+        return fail_token(libsvm, token, "has a value that float32 cannot hold", error);
+    if (!make_room(sparse))
+        return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->count * 8);
+    sparse->indices[sparse->count] = (uint32_t)(*index - 1);
+    sparse->values[sparse->count++] = value;
+    return CLM_OK;
+}
+
+/* The line at `at`, which ends with a line end or NUL. */
+static clm_status read_line(struct libsvm *libsvm, const char *at, struct clm_error *error)
+{
+    struct sparse *sparse = &libsvm->sparse;
+    size_t last = 0;
+    while (is_blank(*at))
+        at++;
+    if (is_line_end(*at))
+        return CLM_OK;
+    clm_status status = read_label(libsvm, &at, error);
+    while (status == CLM_OK) {
+        while (is_blank(*at))
+            at++;
+        if (is_line_end(*at))
+            break;
+        status = read_value(libsvm, &at, last, &last, error);
+    }
+    if (status != CLM_OK)
+        return status;
+    sparse->features = size_max(sparse->features, last);
+    sparse->ends[sparse->rows++] = sparse->count;
+    return CLM_OK;
+}
+
+static clm_status read_lines(struct libsvm *libsvm, struct clm_error *error)
+{
+    struct text_window *window = &libsvm->window;
+    clm_status status;
+    while (window->begin < window->end || !window->is_last) {
+        const char *begin = window->bytes + window->begin;
+        const char *end = memchr(begin, '\n', window->end - window->begin);
+        if (!end && !window->is_last) {
+            if ((status = text_window_more(window, error)))
+                return status;
+            continue;
+        }
+        const size_t length = end ? (size_t)(end + 1 - begin) : window->end - window->begin;
+        if (memchr(begin, '\0', length))
+            return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu holds a byte 0; it is no text",
+                            text_window_path(window), window->line);
+        if ((status = read_line(libsvm, begin, error)))
+            return status;
+        window->begin += length;
+        window->line++;
+    }
+    return CLM_OK;
+}
+
+/* ---- sets ---------------------------------------------------------------------------------------------- */
+
+/* Is there so much memory in this machine? calloc promises what is not there. */
+static bool is_in_memory(size_t bytes)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    return pages <= 0 || page <= 0 || bytes / (size_t)page < (size_t)pages;
+}
+
+static clm_status make_dense(const char *path, const struct sparse *sparse, struct set *set,
+                             struct clm_error *error)
+{
+    size_t elements = 0, bytes = 0;
+    if (!size_mul(set->rows, set->features, &elements) || !size_mul(elements, sizeof(float), &bytes) ||
+        !is_in_memory(bytes))
+        return clm_fail(error, CLM_ERROR_MEMORY,
+                        "%s: %zu rows of %zu features are more, as dense float32, than this machine's memory "
+                        "holds; use fewer features or rows",
+                        path, set->rows, set->features);
+    const clm_status status = set_reserve(set, path, bytes, error);
+    if (status != CLM_OK)
+        return status;
+    float *values = calloc(elements, sizeof *values);
+    if (!values)
+        return clm_fail_host_memory(error, path, bytes);
+    set->values = values;
+    for (size_t r = 0, i = 0; r < set->rows; r++)
+        for (; i < sparse->ends[r]; i++)
+            values[r * set->features + sparse->indices[i]] = sparse->values[i];
+    return CLM_OK;
+}
+
+static clm_status finish(struct libsvm *libsvm, const char *path, const struct request *request,
+                         struct contents *out, struct clm_error *error)
+{
+    struct sparse *sparse = &libsvm->sparse;
+    struct set *set = &out->train;
+    set->features = libsvm->features ? libsvm->features : sparse->features;
+    if (!sparse->rows || !set->features)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: there is no %s", path,
+                        sparse->rows ? "value in it" : "row");
+    set->element = ELEMENT_FLOAT;
+    set->rows = sparse->rows;
+    set->labels = sparse->labels;
+    sparse->labels = NULL;
+    const clm_status status = make_dense(path, sparse, set, error);
+    return status == CLM_OK ? label_table_finish(libsvm->table, request, set->labels, set->rows, out, error)
+                            : status;
+}
+
+static clm_status read_libsvm(const char *path, bool is_directory, const struct request *request,
+                              struct contents *out, struct clm_error *error)
+{
+    struct libsvm libsvm = {.features = request->features};
+    (void)is_directory;
+    if (!(request->wanted & READ_TRAIN))
+        return CLM_OK;
+    clm_status status = text_window_open(path, &libsvm.window, error);
+    if (status != CLM_OK)
+        return status;
+    libsvm.table = label_table_create(path, "line");
+    out->train.labels_path = strdup(path);
+    if (!libsvm.table || !out->train.labels_path) {
+        status = clm_fail_host_memory(error, path, strlen(path) + 1);
+        goto cleanup;
+    }
+    if ((status = read_lines(&libsvm, error)) || (status = finish(&libsvm, path, request, out, error)))
+        goto cleanup;
+cleanup:
+    sparse_free(&libsvm.sparse);
+    label_table_free(libsvm.table);
+    text_window_close(&libsvm.window);
+    return status;
+}
+
+/* Does the line at `at` begin with a label and index:value? A label alone decides nothing. */
+static bool is_row(const char *at)
+{
+    float unused;
+    if (!number_read(&at, &unused))
+        return false;
+    if (!is_blank(*at))
+        return false;
+    while (is_blank(*at))
+        at++;
+    if (!strncmp(at, "qid:", 4))
+        return true;
+    const char *digit = at;
+    while (*digit >= '0' && *digit <= '9')
+        digit++;
+    return digit > at && *digit == ':';
+}
+
+static bool recognises_file(const struct file_head *head)
+{
+    char text[sizeof head->bytes + 1];
+    if (!text_is_likely(head->bytes, head->count))
+        return false;
+    memcpy(text, head->bytes, head->count);
+    text[head->count] = '\0';
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        while (is_blank(*line) || *line == '\n')
+            line++;
+        if (is_row(line))
+            return true;
+        if (*line && *line != '#' && line[strspn(line, "+-0123456789.eE")] != '\n')
+            return false;
+    }
+    return false;
+}
+
+const struct format libsvm_format = {
+    .name = "libsvm",
+    .recognises_file = recognises_file,
+    .read = read_libsvm,
+};

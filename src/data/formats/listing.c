@@ -1,0 +1,266 @@
+#include "data/formats/listing.h"
+
+#include "base/file.h"
+#include "base/size.h"
+#include "data/set.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define CLASS_NAME_MAX 100 /* bytes */
+
+static int is_shown(const struct dirent *entry)
+{
+    const char *const name = entry->d_name;
+    return name[0] != '.' && strcasecmp(name, "Thumbs.db") && strcasecmp(name, "desktop.ini") &&
+           strcmp(name, "__MACOSX");
+}
+
+/* By bytes: alphasort goes by the language of whoever runs the program. */
+static int compare_entries(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+clm_status listing_read(const char *path, struct listing *out, struct clm_error *error)
+{
+    struct dirent **entries = NULL;
+    clm_status status = CLM_OK;
+    *out = (struct listing){0};
+    const int found = scandir(path, &entries, is_shown, compare_entries);
+    if (found < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", path, strerror(errno));
+    const size_t count = (size_t)found;
+    out->names = calloc(count + 1, sizeof *out->names);
+    for (size_t i = 0; out->names && i < count; i++) {
+        out->names[i] = strdup(entries[i]->d_name);
+        if (!out->names[i])
+            break;
+        out->count++;
+    }
+    if (!out->names || out->count < count) {
+        listing_free(out);
+        status = clm_fail_host_memory(error, path, count * sizeof *out->names);
+    }
+    for (size_t i = 0; i < count; i++)
+        free(entries[i]);
+    free(entries);
+    return status;
+}
+
+void listing_free(struct listing *listing)
+{
+    class_names_free(listing->names, listing->count);
+    *listing = (struct listing){0};
+}
+
+/* ---- what a name is ------------------------------------------------------------------------------------ */
+
+static bool lies_in(const char *path, const char *root)
+{
+    char *whole = realpath(path, NULL), *whole_root = realpath(root, NULL);
+    const size_t length = whole_root ? strlen(whole_root) : 0;
+    const bool is_inside = whole && whole_root && !strncmp(whole, whole_root, length) &&
+                           (whole[length] == '/' || (length == 1 && *whole_root == '/'));
+    free(whole);
+    free(whole_root);
+    return is_inside;
+}
+
+static clm_status look(const char *root, const char *path, bool *is_folder, struct clm_error *error)
+{
+    struct stat about;
+    bool is_link = false;
+    if (lstat(path, &about) || ((is_link = S_ISLNK(about.st_mode)) && stat(path, &about)))
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    if (is_link && !lies_in(path, root))
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is a link that leads out of %s, which is not followed; copy what it leads to",
+                        path, root);
+    *is_folder = S_ISDIR(about.st_mode);
+    return CLM_OK;
+}
+
+static clm_status look_at(const char *root, const char *directory, const char *name, char **path,
+                          bool *is_folder, struct clm_error *error)
+{
+    *path = path_join(directory, name);
+    return *path ? look(root, *path, is_folder, error)
+                 : clm_fail_host_memory(error, directory, strlen(directory));
+}
+
+/* What is not there is none, as is a link that leads nowhere. */
+static clm_status is_folder(const char *path, bool *is_it, struct clm_error *error)
+{
+    struct stat about;
+    const bool is_there = !stat(path, &about);
+    *is_it = is_there && S_ISDIR(about.st_mode);
+    return is_there || errno == ENOENT || errno == ENOTDIR
+               ? CLM_OK
+               : clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
+}
+
+clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error)
+{
+    struct listing listing;
+    bool is_there;
+    *has_folder = false;
+    clm_status status = is_folder(path, &is_there, error);
+    if (status != CLM_OK || !is_there)
+        return status;
+    status = listing_read(path, &listing, error);
+    if (status != CLM_OK)
+        return status;
+    for (size_t i = 0; status == CLM_OK && i < listing.count && !*has_folder; i++) {
+        char *inner = path_join(path, listing.names[i]);
+        if (!inner)
+            status = clm_fail_host_memory(error, path, strlen(path));
+        else
+            status = is_folder(inner, has_folder, error);
+        free(inner);
+    }
+    listing_free(&listing);
+    return status;
+}
+
+/* ---- classes ------------------------------------------------------------------------------------------- */
+
+static clm_status check_name(const char *path, const char *name, struct clm_error *error)
+{
+    const size_t length = strlen(name);
+    bool is_printable = length <= CLASS_NAME_MAX;
+    for (const char *c = name; *c; c++)
+        is_printable = is_printable && (unsigned char)*c >= ' ' && *c != 0x7f;
+    if (is_printable)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: the name of a folder in it is no name of a class: it has %zu bytes, control characters "
+        "among them or more than %d; rename it",
+        path, length, CLASS_NAME_MAX);
+}
+
+clm_status listing_class_names(const char *root, const char *path, char ***names, size_t *count,
+                               struct clm_error *error)
+{
+    struct listing listing;
+    size_t kept = 0;
+    *names = NULL;
+    *count = 0;
+    clm_status status = listing_read(path, &listing, error);
+    for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
+        char *inner = NULL;
+        bool is_folder = false;
+        status = look_at(root, path, listing.names[i], &inner, &is_folder, error);
+        free(inner);
+        if (status == CLM_OK && is_folder)
+            status = check_name(path, listing.names[i], error);
+        if (status == CLM_OK && is_folder) {
+            char *const name = listing.names[i];
+            listing.names[i] = listing.names[kept];
+            listing.names[kept++] = name;
+        }
+    }
+    if (status == CLM_OK && !kept)
+        status = clm_fail(error, CLM_ERROR_FORMAT,
+                          "%s: holds no folder, where there is one for each class with its pictures", path);
+    if (status == CLM_OK) {
+        *names = class_names_copy((const char *const *)listing.names, kept);
+        *count = kept;
+        if (!*names)
+            status = clm_fail_host_memory(error, path, kept * sizeof **names);
+    }
+    listing_free(&listing);
+    return status;
+}
+
+/* ---- files --------------------------------------------------------------------------------------------- */
+
+void pictures_free(struct pictures *pictures)
+{
+    for (size_t i = 0; i < pictures->count; i++)
+        free(pictures->files[i].path);
+    free(pictures->files);
+    *pictures = (struct pictures){0};
+}
+
+static clm_status reserve(const char *path, size_t more, struct pictures *pictures, struct clm_error *error)
+{
+    size_t count, size = 0;
+    if (!size_add(pictures->count, more, &count) || count > UINT32_MAX ||
+        !size_mul(count, sizeof *pictures->files, &size))
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: holds more pictures than can be numbered", path);
+    struct picture_file *files = realloc(pictures->files, size ? size : 1);
+    if (!files)
+        return clm_fail_host_memory(error, path, size);
+    pictures->files = files;
+    return CLM_OK;
+}
+
+static clm_status add_class(const char *root, const char *path, uint32_t label, struct pictures *pictures,
+                            struct clm_error *error)
+{
+    struct listing listing;
+    clm_status status = listing_read(path, &listing, error);
+    if (status == CLM_OK && !listing.count)
+        status = clm_fail(error, CLM_ERROR_FORMAT,
+                          "%s: the folder of a class holds no picture; remove it or fill it", path);
+    if (status == CLM_OK)
+        status = reserve(path, listing.count, pictures, error);
+    for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
+        char *inner = NULL;
+        bool is_folder = false;
+        status = look_at(root, path, listing.names[i], &inner, &is_folder, error);
+        if (status == CLM_OK && is_folder)
+            status = clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: is a folder within the folder of a class, where pictures lie; move it or its files",
+                inner);
+        if (status == CLM_OK)
+            pictures->files[pictures->count++] = (struct picture_file){inner, label};
+        else
+            free(inner);
+    }
+    listing_free(&listing);
+    return status;
+}
+
+static bool find_class(const char *name, const char *const *names, size_t count, uint32_t *label)
+{
+    for (size_t c = 0; c < count; c++) {
+        if (!strcmp(names[c], name)) {
+            *label = (uint32_t)c;
+            return true;
+        }
+    }
+    return false;
+}
+
+clm_status listing_find_pictures(const char *root, const char *path, const char *const *names, size_t count,
+                                 struct pictures *out, struct clm_error *error)
+{
+    struct listing listing;
+    *out = (struct pictures){0};
+    clm_status status = listing_read(path, &listing, error);
+    for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
+        char *inner = NULL;
+        bool is_folder = false;
+        uint32_t label = 0;
+        status = look_at(root, path, listing.names[i], &inner, &is_folder, error);
+        if (status == CLM_OK && is_folder && !find_class(listing.names[i], names, count, &label))
+            status = clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: the training set has no class of that name; rename the folder or remove it", inner);
+        if (status == CLM_OK && is_folder)
+            status = add_class(root, inner, label, out, error);
+        free(inner);
+    }
+    listing_free(&listing);
+    if (status != CLM_OK)
+        pictures_free(out);
+    return status;
+}

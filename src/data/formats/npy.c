@@ -1,0 +1,307 @@
+#include "data/formats/npy.h"
+
+#include "base/file.h"
+#include "data/formats/npy_array.h"
+#include "data/files/stream.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const npy_pairs_train[NPY_PAIRS_TRAIN][2] = {{"x", "y"},
+                                                         {"X", "y"},
+                                                         {"X", "Y"},
+                                                         {"x_train", "y_train"},
+                                                         {"X_train", "y_train"},
+                                                         {"X_train", "Y_train"},
+                                                         {"images", "labels"},
+                                                         {"train_images", "train_labels"}};
+const char *const npy_pairs_test[NPY_PAIRS_TEST][2] = {
+    {"x_test", "y_test"}, {"X_test", "y_test"}, {"X_test", "Y_test"}, {"test_images", "test_labels"}};
+
+/* ---- files --------------------------------------------------------------------------------------------- */
+
+static clm_status read_stream(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
+{
+    return stream_read(from, bytes, size, got, error);
+}
+
+static clm_status map_stream(void *from, size_t size, struct mapping *mapping, void **bytes,
+                             struct clm_error *error)
+{
+    return stream_map(from, size, "its data", mapping, bytes, error);
+}
+
+static clm_status open_source(const char *path, struct stream **stream, struct npy_source *source,
+                              struct clm_error *error)
+{
+    const clm_status status = stream_open(path, stream, error);
+    if (status == CLM_OK)
+        *source = (struct npy_source){.name = path,
+                                      .from = *stream,
+                                      .read = read_stream,
+                                      .map = stream_is_file(*stream) ? map_stream : NULL,
+                                      .size = stream_bound(*stream),
+                                      .is_exact = !stream_is_compressed(*stream)};
+    return status;
+}
+
+static clm_status read_pair(const char *inputs, const char *labels, const struct request *request,
+                            struct set *set, struct contents *out, struct clm_error *error)
+{
+    struct stream *stream = NULL;
+    struct npy_source source;
+    clm_status status;
+    /* labels first: inputs that do not go with them, of which a small file can promise much, are never unpacked */
+    if ((status = open_source(inputs, &stream, &source, error)) ||
+        (status = npy_look_at_inputs(&source, set, error)))
+        goto cleanup;
+    stream_close(stream);
+    stream = NULL;
+    if ((status = open_source(labels, &stream, &source, error)) ||
+        (status = npy_read_labels(&source, request, set, out, error)))
+        goto cleanup;
+    stream_close(stream);
+    stream = NULL;
+    if ((status = open_source(inputs, &stream, &source, error)) ||
+        (status = npy_read_inputs(&source, set, error)))
+        goto cleanup;
+cleanup:
+    stream_close(stream);
+    return status;
+}
+
+/* ---- names --------------------------------------------------------------------------------------------- */
+
+/* "DIRECTORY/NAME", ".npy" and ".npy.gz" behind it, whichever is there; *out is NULL where none is. False where there is no
+ * memory. */
+static bool find_array(const char *directory, const char *name, char **out)
+{
+    static const char *const endings[] = {"", ".npy", ".npy.gz"};
+    *out = NULL;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char *file = NULL;
+        if (asprintf(&file, "%s%s", name, endings[i]) < 0)
+            return false;
+        const bool is_there = directory_has(directory, file);
+        if (is_there)
+            *out = path_join(directory, file);
+        free(file);
+        if (is_there)
+            return *out != NULL;
+    }
+    return true;
+}
+
+/* The first pair of which both are there; both NULL where none is. */
+static bool find_pair(const char *directory, const char *const (*pairs)[2], size_t count, char **inputs,
+                      char **labels)
+{
+    *inputs = *labels = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!find_array(directory, pairs[i][0], inputs) || !find_array(directory, pairs[i][1], labels))
+            return false;
+        if (*inputs && *labels)
+            return true;
+        free(*inputs);
+        free(*labels);
+        *inputs = *labels = NULL;
+    }
+    return true;
+}
+
+static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
+{
+    char *inputs, *labels;
+    bool has_memory = true;
+    *is_it = false;
+    for (int i = 0; has_memory && !*is_it && i < 2; i++) {
+        has_memory = find_pair(path, i ? npy_pairs_test : npy_pairs_train,
+                               i ? NPY_PAIRS_TEST : NPY_PAIRS_TRAIN, &inputs, &labels);
+        *is_it = inputs && labels;
+        free(inputs);
+        free(labels);
+    }
+    return has_memory ? CLM_OK : clm_fail_host_memory(error, path, strlen(path));
+}
+
+/* A file that --inputs or --label names, in the directory or as a path. */
+static clm_status find_named(const char *directory, const char *name, const char *option, char **out,
+                             struct clm_error *error)
+{
+    const bool is_path = strchr(name, '/');
+    bool has_memory = is_path ? (*out = strdup(name)) != NULL : find_array(directory, name, out);
+    if (!has_memory)
+        return clm_fail_host_memory(error, directory, strlen(directory) + strlen(name));
+    if (*out)
+        return CLM_OK;
+    return clm_fail(error, CLM_ERROR_IO, "%s: there is no %.200s in it, nor %.200s.npy, as %s names it",
+                    directory, name, name, option);
+}
+
+/* The pair of a directory, by the options or by the usual names. */
+static clm_status find_in_directory(const char *path, const struct clm_data_options *options, bool is_train,
+                                    char **inputs, char **labels, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    if (options->inputs && is_train) {
+        if ((status = find_named(path, options->inputs, "--inputs", inputs, error)) == CLM_OK &&
+            options->label)
+            status = find_named(path, options->label, "--label", labels, error);
+        if (status == CLM_OK && !options->label)
+            status = clm_fail(error, CLM_ERROR_ARGUMENT,
+                              "%s: --inputs names the inputs, and nothing their labels; add --label", path);
+        return status;
+    }
+    if (!find_pair(path, is_train ? npy_pairs_train : npy_pairs_test,
+                   is_train ? NPY_PAIRS_TRAIN : NPY_PAIRS_TEST, inputs, labels))
+        return clm_fail_host_memory(error, path, strlen(path));
+    if (options->label && is_train && *labels) {
+        free(*labels);
+        status = find_named(path, options->label, "--label", labels, error);
+    }
+    return status;
+}
+
+/* The training or test set of a directory. The classes are the training set's. */
+static clm_status read_directory(const char *path, bool is_train, const struct request *request,
+                                 struct contents *out, struct clm_error *error)
+{
+    char *inputs = NULL, *labels = NULL;
+    struct contents unused = {0};
+    clm_status status = find_in_directory(path, request->options, is_train, &inputs, &labels, error);
+    if (status == CLM_OK && inputs)
+        status = read_pair(inputs, labels, request, is_train ? &out->train : &out->test,
+                           is_train ? out : &unused, error);
+    contents_free(&unused);
+    free(inputs);
+    free(labels);
+    return status;
+}
+
+/* The name of the labels beside a file of that name: y for x, labels for images. NULL where it has neither; *has_memory
+ * tells whether that is for want of memory. */
+static char *labels_name(const char *name, const char *capital, bool *has_memory)
+{
+    static const char *const words[][2] = {
+        {"images", "labels"}, {"inputs", "labels"}, {"features", "labels"}};
+    char *out = NULL;
+    *has_memory = true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const char *at = strstr(name, words[i][0]);
+        if (!at)
+            continue;
+        *has_memory =
+            asprintf(&out, "%.*s%s%s", (int)(at - name), name, words[i][1], at + strlen(words[i][0])) >= 0;
+        return *has_memory ? out : NULL;
+    }
+    /* x.npy, x_train.npy, train_x.npy */
+    for (const char *at = name; *at; at++) {
+        const bool begins = at == name || at[-1] == '_' || at[-1] == '-' || at[-1] == '.';
+        if (begins && (*at == 'x' || *at == 'X') && strchr("_-.", at[1])) {
+            *has_memory =
+                asprintf(&out, "%.*s%s%s", (int)(at - name), name, *at == 'X' ? capital : "y", at + 1) >= 0;
+            return *has_memory ? out : NULL;
+        }
+    }
+    return NULL;
+}
+
+static clm_status find_beside(const char *directory, const char *name, const char *path, char **labels,
+                              struct clm_error *error)
+{
+    static const char *const capitals[] = {"y", "Y"};
+    char *wanted = NULL;
+    bool has_memory = true;
+    for (int i = 0; has_memory && !*labels && i < 2; i++) {
+        free(wanted);
+        wanted = labels_name(name, capitals[i], &has_memory);
+        if (wanted)
+            has_memory = find_array(directory, wanted, labels);
+    }
+    clm_status status = CLM_OK;
+    if (!has_memory)
+        status = clm_fail_host_memory(error, path, strlen(path));
+    else if (!wanted)
+        status =
+            clm_fail(error, CLM_ERROR_FORMAT,
+                     "%s: its labels are looked for under its name with y for x or labels for images, and "
+                     "its name has neither; name their file with --label",
+                     path);
+    else if (!*labels)
+        status = clm_fail(error, CLM_ERROR_IO,
+                          "%s: has no labels beside it: there is no %s/%s; name their file with --label",
+                          path, directory, wanted);
+    free(wanted);
+    return status;
+}
+
+static clm_status read_single(const char *path, const struct request *request, struct contents *out,
+                              struct clm_error *error)
+{
+    char *copy = strdup(path), *copy_too = strdup(path), *labels = NULL;
+    clm_status status;
+    if (!copy || !copy_too) {
+        status = clm_fail_host_memory(error, path, strlen(path) + 1);
+        goto cleanup;
+    }
+    const char *directory = dirname(copy), *name = basename(copy_too);
+    if (request->options->inputs && !request->training) {
+        status = clm_fail(error, CLM_ERROR_ARGUMENT,
+                          "%s: is one array, and --inputs names one of several; leave it out", path);
+        goto cleanup;
+    }
+    /* a test set's labels lie beside it, whatever --label names for the training set */
+    status = request->options->label && !request->training
+                 ? find_named(directory, request->options->label, "--label", &labels, error)
+                 : find_beside(directory, name, path, &labels, error);
+    if (status == CLM_OK)
+        status = read_pair(path, labels, request, &out->train, out, error);
+cleanup:
+    free(copy);
+    free(copy_too);
+    free(labels);
+    return status;
+}
+
+/* ---- the format ---------------------------------------------------------------------------------------- */
+
+struct request npy_request_test(const struct request *request, const struct contents *training)
+{
+    struct request test = *request;
+    if (!test.classes && training->train.rows) {
+        test.classes = contents_class_count(training);
+        test.class_names = (const char *const *)training->class_names;
+    }
+    return test;
+}
+
+static clm_status read_npy(const char *path, bool is_directory, const struct request *request,
+                           struct contents *out, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    if (!is_directory)
+        return request->wanted & READ_TRAIN ? read_single(path, request, out, error) : CLM_OK;
+    if (request->wanted & READ_TRAIN)
+        status = read_directory(path, true, request, out, error);
+    if (status == CLM_OK && request->wanted & READ_TEST) {
+        const struct request test = npy_request_test(request, out);
+        status = read_directory(path, false, &test, out, error);
+    }
+    return status;
+}
+
+static bool recognises_file(const struct file_head *head)
+{
+    return head->count >= 6 && !memcmp(head->bytes, "\x93NUMPY", 6);
+}
+
+const struct format npy_format = {
+    .name = "npy",
+    .takes = TAKES_INPUTS | TAKES_LABEL,
+    .maps = true,
+    .recognises_file = recognises_file,
+    .recognises_directory = recognises_directory,
+    .read = read_npy,
+};

@@ -1,0 +1,498 @@
+#include "data/formats/npy_array.h"
+
+#include "base/size.h"
+#include "data/formats/label_table.h"
+#include "data/formats/npy_header.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK     ((size_t)1 << 16)
+#define WHOLE_MAX 9007199254740992.0 /* 2^53: a double holds every whole number up to it */
+
+/* ---- bytes --------------------------------------------------------------------------------------------- */
+
+static clm_status fill(const struct npy_source *source, void *bytes, size_t size, const char *what,
+                       struct clm_error *error)
+{
+    size_t got = 0;
+    const clm_status status = source->read(source->from, bytes, size, &got, error);
+    if (status == CLM_OK && got < size)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: ends early: of %zu bytes of %s only %zu are there; the file is truncated",
+                        source->name, size, what, got);
+    return status;
+}
+
+static clm_status expect_end(const struct npy_source *source, struct clm_error *error)
+{
+    unsigned char byte;
+    size_t got = 0;
+    const clm_status status = source->read(source->from, &byte, 1, &got, error);
+    if (status == CLM_OK && got)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: has more bytes than its header promises; it is not the array it should be",
+                        source->name);
+    return status;
+}
+
+/* What the header promises must fit the source, before memory is allocated for it. */
+static clm_status check_size(const struct npy_source *source, const struct npy_header *header,
+                             size_t header_size, struct clm_error *error)
+{
+    size_t size;
+    const bool fits = size_add(header_size, header->bytes, &size);
+    if (source->is_exact && (!fits || size != source->size))
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has %zu bytes, where its header promises %zu rows of %zu elements of type %s, %zu + %zu "
+            "bytes; it is %s",
+            source->name, source->size, header->dimensions[0], header->row, header->type, header_size,
+            header->bytes, !fits || size > source->size ? "truncated" : "too long");
+    if (!fits || size > source->size)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: its header promises %zu rows of %zu elements of type %s, %zu bytes, and no more "
+                        "than %zu can "
+                        "come out of the file; it is truncated or damaged",
+                        source->name, header->dimensions[0], header->row, header->type, header->bytes,
+                        source->size);
+    return CLM_OK;
+}
+
+static clm_status read_header(const struct npy_source *source, struct npy_header *header,
+                              struct clm_error *error)
+{
+    unsigned char prefix[NPY_PREFIX_SIZE], bytes[4] = {0};
+    size_t length_size = 0;
+    char *text = NULL;
+    clm_status status;
+    if ((status = fill(source, prefix, sizeof prefix, "a NumPy array's beginning", error)) ||
+        (status = npy_header_start(source->name, prefix, &length_size, error)) ||
+        (status = fill(source, bytes, length_size, "its header's length", error)))
+        return status;
+    const size_t length =
+        (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
+    if (length > NPY_HEADER_MAX || length > source->size)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: its header has %zu bytes, where up to %zu are read; it is no plain array",
+                        source->name, length, size_min(NPY_HEADER_MAX, source->size));
+    text = malloc(length + 1);
+    if (!text)
+        return clm_fail_host_memory(error, source->name, length);
+    text[length] = '\0';
+    if ((status = fill(source, text, length, "its header", error)) ||
+        (status = npy_header_parse(source->name, text, length, header, error)) ||
+        (status = check_size(source, header, NPY_PREFIX_SIZE + length_size + length, error)))
+        goto cleanup;
+    header->start = NPY_PREFIX_SIZE + length_size + length;
+cleanup:
+    free(text);
+    return status;
+}
+
+/* ---- elements ------------------------------------------------------------------------------------------ */
+
+static uint64_t load(const unsigned char *item, const struct npy_header *header)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < header->item; i++)
+        bits |= (uint64_t)item[header->is_big_endian ? header->item - 1 - i : i] << (8 * i);
+    return bits;
+}
+
+/* Two's complement of that many bytes. */
+static int64_t to_integer(uint64_t bits, size_t item)
+{
+    const unsigned unused = (unsigned)(64 - 8 * item);
+    return (int64_t)(bits << unused) >> unused;
+}
+
+/* IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction. */
+static double half(uint64_t bits)
+{
+    const int exponent = (int)(bits >> 10 & 31);
+    const double fraction = (double)(bits & 1023), sign = bits >> 15 ? -1 : 1;
+    if (exponent == 31)
+        return fraction > 0 ? (double)NAN : sign * (double)INFINITY;
+    return sign * (exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24));
+}
+
+static double to_double(uint64_t bits, size_t item)
+{
+    float narrow;
+    double wide;
+    const uint32_t low = (uint32_t)bits;
+    if (item == 2)
+        return half(bits);
+    memcpy(&narrow, &low, sizeof narrow);
+    memcpy(&wide, &bits, sizeof wide);
+    return item == 4 ? (double)narrow : wide;
+}
+
+static float to_float(const unsigned char *item, const struct npy_header *header)
+{
+    const uint64_t bits = load(item, header);
+    switch (header->kind) {
+    case NPY_BOOL:
+        return bits != 0;
+    case NPY_INTEGER:
+        return (float)to_integer(bits, header->item);
+    case NPY_UNSIGNED:
+        return (float)bits;
+    case NPY_FLOAT:
+        break;
+    }
+    return (float)to_double(bits, header->item);
+}
+
+/* ---- order --------------------------------------------------------------------------------------------- */
+
+/* Where elements go that come in the file's order: the axes, the one that runs fastest first. */
+struct walk {
+    size_t count, sizes[NPY_DIMENSIONS_MAX], strides[NPY_DIMENSIONS_MAX], at[NPY_DIMENSIONS_MAX];
+    size_t place; /* of the next element */
+};
+
+static struct walk walk_start(const struct npy_header *header, bool is_channels_last)
+{
+    size_t strides[NPY_DIMENSIONS_MAX], stride = 1;
+    struct walk walk = {.count = header->dimension_count};
+    for (size_t i = header->dimension_count; i-- > 0;) {
+        strides[i] = stride;
+        stride *= header->dimensions[i];
+    }
+    if (is_channels_last) { /* (row, y, x, channel) to (row, channel, y, x) */
+        const size_t *sizes = header->dimensions;
+        strides[2] = 1;
+        strides[1] = sizes[2];
+        strides[3] = sizes[1] * sizes[2];
+    }
+    for (size_t i = 0; i < walk.count; i++) {
+        const size_t axis = header->is_fortran ? i : walk.count - 1 - i;
+        walk.sizes[i] = header->dimensions[axis];
+        walk.strides[i] = strides[axis];
+    }
+    return walk;
+}
+
+static inline void walk_on(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->count; i++) {
+        walk->place += walk->strides[i];
+        if (++walk->at[i] < walk->sizes[i])
+            return;
+        walk->place -= walk->at[i] * walk->strides[i];
+        walk->at[i] = 0;
+    }
+}
+
+/* Calls `take` with each element of the array and its place in C order, and expects the end behind them. */
+static clm_status read_elements(const struct npy_source *source, const struct npy_header *header,
+                                bool is_channels_last,
+                                clm_status (*take)(void *user, const unsigned char *item, size_t place,
+                                                   struct clm_error *error),
+                                void *user, struct clm_error *error)
+{
+    struct walk walk = walk_start(header, is_channels_last);
+    unsigned char *chunk = malloc(CHUNK);
+    clm_status status = chunk ? CLM_OK : clm_fail_host_memory(error, source->name, CHUNK);
+    for (size_t left = header->bytes, size; status == CLM_OK && left; left -= size) {
+        size = size_min(left, CHUNK);
+        status = fill(source, chunk, size, "its data", error);
+        for (size_t i = 0; status == CLM_OK && i < size; i += header->item) {
+            status = take(user, chunk + i, walk.place, error);
+            walk_on(&walk);
+        }
+    }
+    free(chunk);
+    return status == CLM_OK ? expect_end(source, error) : status;
+}
+
+/* ---- inputs -------------------------------------------------------------------------------------------- */
+
+static bool are_channels(size_t size)
+{
+    return size == 1 || size == 3 || size == 4;
+}
+
+/* Shapes that are of images; tells whether the channels come last. Where both ends could be channels, they come first. */
+static bool find_images(const struct npy_header *header, struct set *set)
+{
+    const size_t *sizes = header->dimensions;
+    if (header->dimension_count == 3) {
+        set->channels = 1;
+        set->height = sizes[1];
+        set->width = sizes[2];
+    } else if (header->dimension_count == 4 && (are_channels(sizes[1]) || are_channels(sizes[3]))) {
+        const bool is_last = !are_channels(sizes[1]);
+        set->channels = sizes[is_last ? 3 : 1];
+        set->height = sizes[is_last ? 1 : 2];
+        set->width = sizes[is_last ? 2 : 3];
+        return is_last;
+    }
+    return false;
+}
+
+struct inputs {
+    const struct npy_source *source;
+    const struct npy_header *header;
+    struct set *set;
+};
+
+static clm_status take_byte(void *user, const unsigned char *item, size_t place, struct clm_error *error)
+{
+    const struct inputs *inputs = user;
+    (void)error;
+    ((unsigned char *)inputs->set->values)[place] = *item;
+    return CLM_OK;
+}
+
+static clm_status check_float(const struct inputs *inputs, float value, const unsigned char *item,
+                              size_t place, struct clm_error *error)
+{
+    if (isfinite(value))
+        return CLM_OK;
+    const double wide = to_double(load(item, inputs->header), inputs->header->item);
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: the value in row %zu, feature %zu (counted from 0) is %s%.4g; replace or remove such rows",
+        inputs->source->name, place / inputs->set->features, place % inputs->set->features,
+        isfinite(wide) ? "more than float32 can hold, " : "", wide);
+}
+
+static clm_status take_float(void *user, const unsigned char *item, size_t place, struct clm_error *error)
+{
+    const struct inputs *inputs = user;
+    const float value = to_float(item, inputs->header);
+    ((float *)inputs->set->values)[place] = value;
+    return check_float(inputs, value, item, place, error);
+}
+
+/* Whether elements lie in the file as they do in a set: on hosts that count from the small end, as NumPy does. */
+static bool is_as_held(const struct npy_header *header, bool is_channels_last)
+{
+    static const uint16_t one = 1;
+    const bool is_byte = header->kind == NPY_UNSIGNED && header->item == 1;
+    const bool is_float = header->kind == NPY_FLOAT && header->item == sizeof(float) &&
+                          !header->is_big_endian && *(const unsigned char *)&one == 1;
+    return (is_byte || (is_float && header->start % sizeof(float) == 0)) && !header->is_fortran &&
+           !is_channels_last;
+}
+
+/* Every value of a mapped array; the pages go as soon as they were seen. */
+static clm_status check_floats(const struct inputs *inputs, struct clm_error *error)
+{
+    const float *const values = inputs->set->values;
+    const size_t count = inputs->set->rows * inputs->set->features;
+    clm_status status = CLM_OK;
+    for (size_t first = 0; status == CLM_OK && first < count; first += CHUNK) {
+        const size_t end = size_min(first + CHUNK, count);
+        bool are_finite = true;
+        for (size_t i = first; i < end; i++)
+            are_finite &= isfinite(values[i]);
+        for (size_t i = first; !are_finite && status == CLM_OK && i < end; i++)
+            status = check_float(inputs, values[i], (const unsigned char *)(values + i), i, error);
+        mapping_forget(values + first, (end - first) * sizeof *values);
+    }
+    return status;
+}
+
+/* Inputs as they lie in the file, and its end behind them. */
+static clm_status map_inputs(struct inputs *inputs, size_t size, struct clm_error *error)
+{
+    const struct npy_source *const source = inputs->source;
+    struct set *const set = inputs->set;
+    clm_status status;
+    if ((status = source->map(source->from, size, &set->mapping, &set->values, error)) ||
+        (status = expect_end(source, error)))
+        return status;
+    return set->element == ELEMENT_FLOAT ? check_floats(inputs, error) : CLM_OK;
+}
+
+/* Reads the header of inputs, and what it says into *set. */
+static clm_status describe_inputs(const struct npy_source *source, struct npy_header *header,
+                                  bool *is_channels_last, struct set *set, struct clm_error *error)
+{
+    const clm_status status = read_header(source, header, error);
+    if (status != CLM_OK)
+        return status;
+    if (header->dimension_count == 1)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: has one dimension, as labels have, where inputs are (rows, features); name the "
+                        "inputs, or reshape them to (%zu, 1)",
+                        source->name, header->dimensions[0]);
+    *is_channels_last = find_images(header, set);
+    set->rows = header->dimensions[0];
+    set->features = header->row;
+    set->element = header->kind == NPY_UNSIGNED && header->item == 1 ? ELEMENT_BYTE : ELEMENT_FLOAT;
+    if (set->rows > UINT32_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: %zu rows are more than can be numbered", source->name,
+                        set->rows);
+    return CLM_OK;
+}
+
+clm_status npy_look_at_inputs(const struct npy_source *source, struct set *set, struct clm_error *error)
+{
+    struct npy_header header;
+    bool is_channels_last;
+    return describe_inputs(source, &header, &is_channels_last, set, error);
+}
+
+clm_status npy_read_inputs(const struct npy_source *source, struct set *set, struct clm_error *error)
+{
+    struct npy_header header;
+    struct inputs inputs = {source, &header, set};
+    bool is_channels_last = false;
+    size_t size = 0;
+    const size_t labelled = set->rows;
+    clm_status status = describe_inputs(source, &header, &is_channels_last, set, error);
+    if (status != CLM_OK)
+        return status;
+    if (set->rows != labelled) {
+        set->rows = labelled; /* what set->labels has */
+        return clm_fail(error, CLM_ERROR_IO, "%s: changes while it is read; try again", source->name);
+    }
+    const bool is_byte = set->element == ELEMENT_BYTE;
+    const bool has_size = size_mul(set->rows * set->features, is_byte ? 1 : sizeof(float), &size);
+    if (has_size && source->map && is_as_held(&header, is_channels_last))
+        return map_inputs(&inputs, size, error);
+    if (has_size && (status = set_reserve(set, source->name, size, error)))
+        return status;
+    if (has_size)
+        set->values = malloc(size);
+    if (!set->values)
+        return clm_fail_host_memory(error, source->name, size);
+    if (is_byte && !header.is_fortran && !is_channels_last) {
+        status = fill(source, set->values, size, "its data", error);
+        return status == CLM_OK ? expect_end(source, error) : status;
+    }
+    return read_elements(source, &header, is_channels_last, is_byte ? take_byte : take_float, &inputs, error);
+}
+
+/* ---- labels -------------------------------------------------------------------------------------------- */
+
+struct labels {
+    const struct npy_source *source;
+    const struct npy_header *header;
+    struct set *set;
+    struct label_table *table;
+};
+
+static clm_status fail_label(const struct labels *labels, size_t row, const unsigned char *item,
+                             const char *what, struct clm_error *error)
+{
+    return clm_fail(
+        error, CLM_ERROR_FORMAT, "%s: row %zu (counted from 0): %.9g %s", labels->source->name, row,
+        labels->header->kind == NPY_FLOAT ? to_double(load(item, labels->header), labels->header->item)
+                                          : (double)to_float(item, labels->header),
+        what);
+}
+
+static clm_status take_label(void *user, const unsigned char *item, size_t place, struct clm_error *error)
+{
+    const struct labels *labels = user;
+    const struct npy_header *header = labels->header;
+    const uint64_t bits = load(item, header);
+    int64_t label = 0;
+    bool is_label = true;
+    if (header->kind == NPY_FLOAT) {
+        const double value = to_double(bits, header->item);
+        is_label = fabs(value) <= WHOLE_MAX && value == floor(value);
+        label = is_label ? (int64_t)value : 0;
+    } else if (header->kind == NPY_INTEGER) {
+        label = to_integer(bits, header->item);
+    } else {
+        is_label = bits <= INT64_MAX;
+        label = header->kind == NPY_BOOL ? bits != 0 : (int64_t)bits;
+    }
+    if (!is_label)
+        return fail_label(labels, place, item, "is no label: labels are whole numbers", error);
+    return label_table_add_integer(labels->table, label, place, labels->set->labels + place, error);
+}
+
+/* Of rows that no column has claimed yet. */
+#define UNLABELLED UINT32_MAX
+
+static clm_status take_one_hot(void *user, const unsigned char *item, size_t place, struct clm_error *error)
+{
+    const struct labels *labels = user;
+    const size_t row = place / labels->header->row, column = place % labels->header->row;
+    const double value = labels->header->kind == NPY_FLOAT
+                             ? to_double(load(item, labels->header), labels->header->item)
+                             : (double)to_float(item, labels->header);
+    uint32_t *const label = labels->set->labels + row;
+    if (value == 0)
+        return CLM_OK;
+    if (value != 1)
+        return fail_label(labels, row, item, "is among its labels, where one-hot labels are 0 and 1", error);
+    if (*label != UNLABELLED)
+        return fail_label(labels, row, item, "stands there twice, where one-hot labels have one 1", error);
+    *label = (uint32_t)column;
+    return CLM_OK;
+}
+
+static clm_status read_one_hot(struct labels *labels, const struct request *request, struct contents *out,
+                               struct clm_error *error)
+{
+    const struct set *set = labels->set;
+    const size_t classes = labels->header->row;
+    if (request->classes && request->classes != classes)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: has one-hot labels of %zu classes, where the training set has %zu",
+                        labels->source->name, classes, request->classes);
+    memset(set->labels, 0xff, set->rows * sizeof *set->labels);
+    const clm_status status =
+        read_elements(labels->source, labels->header, false, take_one_hot, labels, error);
+    if (status != CLM_OK)
+        return status;
+    for (size_t r = 0; r < set->rows; r++)
+        if (set->labels[r] == UNLABELLED)
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: row %zu (counted from 0) has no 1, where one-hot labels have one",
+                            labels->source->name, r);
+    out->classes = classes;
+    return CLM_OK;
+}
+
+static clm_status check_shape(const struct npy_source *source, const struct npy_header *header,
+                              const struct set *set, struct clm_error *error)
+{
+    if (header->dimensions[0] != set->rows)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for %zu rows of inputs", source->name,
+                        header->dimensions[0], set->rows);
+    if (header->dimension_count > 2 || header->row > LABEL_CLASSES_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: has %zu dimensions, %zu elements a row, where labels are (rows), (rows, 1) or "
+                        "one-hot (rows, classes) with up to %d classes",
+                        source->name, header->dimension_count, header->row, LABEL_CLASSES_MAX);
+    return CLM_OK;
+}
+
+clm_status npy_read_labels(const struct npy_source *source, const struct request *request, struct set *set,
+                           struct contents *out, struct clm_error *error)
+{
+    struct npy_header header;
+    struct labels labels = {source, &header, set, label_table_create(source->name, "row")};
+    clm_status status;
+    if (!labels.table)
+        return clm_fail_host_memory(error, source->name, sizeof labels);
+    if ((status = read_header(source, &header, error)) || (status = check_shape(source, &header, set, error)))
+        goto cleanup;
+    set->labels = malloc(set->rows * sizeof *set->labels);
+    set->labels_path = strdup(source->name);
+    if (!set->labels || !set->labels_path) {
+        status = clm_fail_host_memory(error, source->name, set->rows * sizeof *set->labels);
+        goto cleanup;
+    }
+    if (header.row > 1) {
+        status = read_one_hot(&labels, request, out, error);
+        goto cleanup;
+    }
+    if ((status = read_elements(source, &header, false, take_label, &labels, error)) ||
+        (status = label_table_finish(labels.table, request, set->labels, set->rows, out, error)))
+        goto cleanup;
+cleanup:
+    label_table_free(labels.table);
+    return status;
+}

@@ -1,0 +1,343 @@
+#include "data/formats/npz.h"
+
+#include "base/file.h"
+#include "base/size.h"
+#include "base/text.h"
+#include "data/formats/npy.h"
+#include "data/formats/npy_array.h"
+#include "data/files/stream.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX              1000
+#define DEFLATE_BYTES_PER_BYTE 1032 /* of its densest code */
+#define BLOCK                  ((size_t)1 << 16)
+
+/* ---- the zip ------------------------------------------------------------------------------------------- */
+
+struct zip {
+    const char *path;
+    size_t file_size;
+    struct archive *archive;
+};
+
+static void zip_close(struct zip *zip)
+{
+    if (zip->archive)
+        archive_read_free(zip->archive);
+    zip->archive = NULL;
+}
+
+static clm_status fail_zip(const struct zip *zip, struct clm_error *error)
+{
+    const char *why = archive_error_string(zip->archive);
+    char shown[256];
+    if (archive_errno(zip->archive) == ENOMEM)
+        return clm_fail_host_memory(error, zip->path, BLOCK);
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: is no zip that can be read (%s); fetch or write it again",
+                    zip->path, why ? text_show(shown, sizeof shown, why, strlen(why)) : "damaged");
+}
+
+static clm_status zip_open(const char *path, struct zip *out, struct clm_error *error)
+{
+    struct stream *stream = NULL;
+    *out = (struct zip){.path = path};
+    /* looks at what kind of file it is */
+    clm_status status = stream_open(path, &stream, error);
+    if (status != CLM_OK)
+        return status;
+    out->file_size = stream_file_size(stream);
+    stream_close(stream);
+    out->archive = archive_read_new();
+    if (!out->archive)
+        return clm_fail_host_memory(error, path, BLOCK);
+    if (archive_read_support_format_zip_seekable(out->archive) != ARCHIVE_OK ||
+        archive_read_open_filename(out->archive, path, BLOCK) != ARCHIVE_OK) {
+        status = fail_zip(out, error);
+        zip_close(out);
+    }
+    return status;
+}
+
+/* The next array's name, without .npy, in `name`; *is_there is false behind the last. */
+static clm_status zip_next(struct zip *zip, char *name, size_t size, bool *is_there,
+                           struct archive_entry **entry, struct clm_error *error)
+{
+    char shown[64];
+    for (;;) {
+        const int code = archive_read_next_header(zip->archive, entry);
+        *is_there = code != ARCHIVE_EOF;
+        if (code == ARCHIVE_EOF)
+            return CLM_OK;
+        if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
+            return fail_zip(zip, error);
+        const char *path = archive_entry_pathname(*entry);
+        if (!path)
+            path = archive_entry_pathname_utf8(*entry);
+        if (!path)
+            continue;
+        const size_t length = strlen(path);
+        if (*path == '/' || strstr(path, ".."))
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: holds %s, a path that leads out of it, where arrays have names; it is no NPZ "
+                "that NumPy wrote",
+                zip->path, text_show(shown, sizeof shown, path, length));
+        if (length <= 4 || strcmp(path + length - 4, ".npy") || length - 4 >= size)
+            continue;
+        memcpy(name, path, length - 4);
+        name[length - 4] = '\0';
+        return CLM_OK;
+    }
+}
+
+static clm_status read_entry(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
+{
+    const struct zip *zip = from;
+    *got = 0;
+    while (*got < size) {
+        const la_ssize_t count = archive_read_data(zip->archive, (char *)bytes + *got, size - *got);
+        if (count < 0)
+            return fail_zip(zip, error);
+        if (!count)
+            break;
+        *got += (size_t)count;
+    }
+    return CLM_OK;
+}
+
+/* ---- arrays -------------------------------------------------------------------------------------------- */
+
+/* The names of the arrays that are there. */
+struct names {
+    size_t count;
+    char at[NAMES_MAX][64];
+};
+
+static clm_status list_names(const char *path, struct names *names, struct clm_error *error)
+{
+    struct zip zip;
+    struct archive_entry *entry = NULL;
+    bool is_there = true;
+    names->count = 0;
+    clm_status status = zip_open(path, &zip, error);
+    while (status == CLM_OK && is_there && names->count < NAMES_MAX) {
+        status = zip_next(&zip, names->at[names->count], sizeof *names->at, &is_there, &entry, error);
+        names->count += status == CLM_OK && is_there;
+    }
+    zip_close(&zip);
+    return status;
+}
+
+static bool has_name(const struct names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (!strcmp(names->at[i], name))
+            return true;
+    return false;
+}
+
+enum part { SHAPE, LABELS, INPUTS };
+
+/* Finds the array of that name, and reads of it what is asked for. */
+static clm_status read_array(const char *path, const char *name, const struct request *request,
+                             enum part part, struct set *set, struct contents *out, struct clm_error *error)
+{
+    struct zip zip;
+    struct archive_entry *entry = NULL;
+    char found[64], *whole = NULL;
+    bool is_there = true;
+    clm_status status = zip_open(path, &zip, error);
+    do {
+        if (status == CLM_OK)
+            status = zip_next(&zip, found, sizeof found, &is_there, &entry, error);
+    } while (status == CLM_OK && is_there && strcmp(found, name));
+    if (status != CLM_OK)
+        goto cleanup;
+    if (!is_there) { /* it was when the names were listed */
+        status = clm_fail(error, CLM_ERROR_IO, "%s: changes while it is read; try again", path);
+        goto cleanup;
+    }
+    if (asprintf(&whole, "%s: %s", path, name) < 0) {
+        whole = NULL;
+        status = clm_fail_host_memory(error, path, strlen(path) + sizeof found);
+        goto cleanup;
+    }
+    if (archive_entry_is_encrypted(entry)) {
+        status = clm_fail(error, CLM_ERROR_FORMAT, "%s: is encrypted; write it without a password", whole);
+        goto cleanup;
+    }
+    size_t bound = 0;
+    if (!size_mul(zip.file_size, DEFLATE_BYTES_PER_BYTE, &bound))
+        bound = SIZE_MAX;
+    const bool is_exact = archive_entry_size_is_set(entry) && (uint64_t)archive_entry_size(entry) <= bound;
+    const struct npy_source source = {
+        .name = whole,
+        .from = &zip,
+        .read = read_entry,
+        .size = is_exact ? (size_t)archive_entry_size(entry) : bound,
+        .is_exact = is_exact,
+    };
+    status = part == LABELS  ? npy_read_labels(&source, request, set, out, error)
+             : part == SHAPE ? npy_look_at_inputs(&source, set, error)
+                             : npy_read_inputs(&source, set, error);
+cleanup:
+    free(whole);
+    zip_close(&zip);
+    return status;
+}
+
+/* ---- which ones ---------------------------------------------------------------------------------------- */
+
+static clm_status fail_names(const char *path, const struct names *names, const char *wanted,
+                             struct clm_error *error)
+{
+    char list[512] = "none";
+    for (size_t i = 0, used = 0; i < names->count && used < sizeof list; i++) {
+        char shown[64];
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",
+                                 text_show(shown, sizeof shown, names->at[i], strlen(names->at[i])));
+    }
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: holds no %.100s; its arrays are: %s; name two with --inputs "
+                    "and --label",
+                    path, wanted, list);
+}
+
+/* The names of inputs and labels; both NULL where there is no such set. */
+static clm_status choose(const char *path, const struct names *names, const struct clm_data_options *options,
+                         bool is_train, const char **inputs, const char **labels, struct clm_error *error)
+{
+    const size_t count = is_train ? NPY_PAIRS_TRAIN : NPY_PAIRS_TEST;
+    const bool is_named = is_train && (options->inputs || options->label);
+    *inputs = is_train ? options->inputs : NULL;
+    *labels = is_train ? options->label : NULL;
+    for (size_t i = 0; (!*inputs || !*labels) && i < count; i++) {
+        const char *const *pair = is_train ? npy_pairs_train[i] : npy_pairs_test[i];
+        const char *x = *inputs ? *inputs : pair[0], *y = *labels ? *labels : pair[1];
+        if (has_name(names, x) && has_name(names, y)) {
+            *inputs = x;
+            *labels = y;
+        }
+    }
+    if (*inputs && *labels && has_name(names, *inputs) && has_name(names, *labels))
+        return CLM_OK;
+    if (is_named && *inputs && !has_name(names, *inputs))
+        return fail_names(path, names, *inputs, error);
+    if (is_named && *labels && !has_name(names, *labels))
+        return fail_names(path, names, *labels, error);
+    if (is_named)
+        return fail_names(path, names, *inputs ? "labels of a usual name" : "inputs of a usual name", error);
+    *inputs = *labels = NULL;
+    return CLM_OK;
+}
+
+static clm_status read_set(const char *path, const struct names *names, const struct request *request,
+                           bool is_train, struct contents *out, struct clm_error *error)
+{
+    const char *inputs, *labels;
+    struct contents unused = {0}; /* the classes are the training set's */
+    struct set *set = is_train ? &out->train : &out->test;
+    clm_status status = choose(path, names, request->options, is_train, &inputs, &labels, error);
+    if (status != CLM_OK || !inputs)
+        return status;
+    /* labels first: inputs that do not go with them are never unpacked */
+    if ((status = read_array(path, inputs, request, SHAPE, set, out, error)) ||
+        (status = read_array(path, labels, request, LABELS, set, is_train ? out : &unused, error)) ||
+        (status = read_array(path, inputs, request, INPUTS, set, out, error)))
+        goto cleanup;
+cleanup:
+    contents_free(&unused);
+    return status;
+}
+
+static clm_status read_archive(const char *path, const struct request *request, struct contents *out,
+                               struct clm_error *error)
+{
+    struct names *names = malloc(sizeof *names);
+    if (!names)
+        return clm_fail_host_memory(error, path, sizeof *names);
+    clm_status status = list_names(path, names, error);
+    if (status == CLM_OK && request->wanted & READ_TRAIN)
+        status = read_set(path, names, request, true, out, error);
+    if (status == CLM_OK && request->wanted & READ_TRAIN && !out->train.rows)
+        status = fail_names(path, names, "x and y, nor x_train and y_train, nor their like", error);
+    if (status == CLM_OK && request->wanted & READ_TEST) {
+        const struct request test = npy_request_test(request, out);
+        status = read_set(path, names, &test, false, out, error);
+    }
+    free(names);
+    return status;
+}
+
+/* ---- the format ---------------------------------------------------------------------------------------- */
+
+static int is_npz(const struct dirent *entry)
+{
+    const size_t length = strlen(entry->d_name);
+    return length > 4 && !strcmp(entry->d_name + length - 4, ".npz");
+}
+
+/* The one file of a directory whose name ends with .npz; *only is NULL where there is none, or more. */
+static clm_status find_only(const char *directory, char **only, struct clm_error *error)
+{
+    struct dirent **found = NULL;
+    const int count = scandir(directory, &found, is_npz, alphasort);
+    if (count < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", directory,
+                        strerror(errno));
+    *only = count == 1 ? path_join(directory, found[0]->d_name) : NULL;
+    for (int i = 0; i < count; i++)
+        free(found[i]);
+    free(found);
+    return count == 1 && !*only ? clm_fail_host_memory(error, directory, strlen(directory)) : CLM_OK;
+}
+
+static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
+{
+    char *only = NULL;
+    const clm_status status = find_only(path, &only, error);
+    *is_it = only != NULL;
+    free(only);
+    return status;
+}
+
+static clm_status read_npz(const char *path, bool is_directory, const struct request *request,
+                           struct contents *out, struct clm_error *error)
+{
+    if (!is_directory)
+        return read_archive(path, request, out, error);
+    char *only = NULL;
+    clm_status status = find_only(path, &only, error);
+    if (status == CLM_OK && !only)
+        status = clm_fail(error, CLM_ERROR_FORMAT,
+                          "%s: the directory holds no .npz, or several; name the file", path);
+    if (status == CLM_OK)
+        status = read_archive(only, request, out, error);
+    free(only);
+    return status;
+}
+
+/* A zip whose first file is an array. */
+static bool recognises_file(const struct file_head *head)
+{
+    const unsigned char *bytes = head->bytes;
+    if (head->is_compressed || head->count < 30 || memcmp(bytes, "PK\x03\x04", 4))
+        return false;
+    const size_t length = (size_t)bytes[26] | (size_t)bytes[27] << 8;
+    return length > 4 && 30 + length <= head->count && !memcmp(bytes + 30 + length - 4, ".npy", 4);
+}
+
+const struct format npz_format = {
+    .name = "npz",
+    .takes = TAKES_INPUTS | TAKES_LABEL,
+    .recognises_file = recognises_file,
+    .recognises_directory = recognises_directory,
+    .read = read_npz,
+};

@@ -1,0 +1,128 @@
+#include "data/formats/number.h"
+
+#include <locale.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPONENT_MAX 22 /* of the powers of ten that a double holds exactly */
+#define DIGITS_MAX   19 /* that a uint64_t holds, whatever they are */
+
+static const double powers[EXPONENT_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+static inline bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
+/* Behind the digits at `at`, of which *digits has taken up the value, modulo 2^64. */
+static inline const char *take_digits(const char *at, uint64_t *digits)
+{
+    for (; is_digit(*at); at++)
+        *digits = *digits * 10 + (uint64_t)(*at - '0');
+    return at;
+}
+
+/* Behind the exponent at `at`, which is added to *exponent; `at` where there is none. */
+static const char *take_exponent(const char *at, int *exponent)
+{
+    const char *next = at;
+    int value = 0;
+    if (*next != 'e' && *next != 'E')
+        return at;
+    next++;
+    const bool is_negative = *next == '-';
+    if (*next == '-' || *next == '+')
+        next++;
+    if (!is_digit(*next))
+        return at;
+    for (; is_digit(*next); next++)
+        if (value < 100000)
+            value = value * 10 + (*next - '0');
+    *exponent += is_negative ? -value : value;
+    return next;
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static locale_t plain; /* the C locale, whose decimal point is one */
+
+static void make_plain(void)
+{
+    plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+static float read_slowly(const char *text)
+{
+    pthread_once(&once, make_plain);
+    return plain ? strtof_l(text, NULL, plain) : strtof(text, NULL);
+}
+
+/* digits * 10^exponent as a float, unless it may be rounded wrongly. Clinger's fast path, widened: of the two roundings to
+ * double here (of `digits`, where they are above 2^53, and of the product or quotient by an exact power), each errs by
+ * at most 2^-53 of the value, so that the double is off by less than 3 units in its last place. It is rounded as the
+ * decimal number would be unless half way between two floats lies within that, and 4 units are kept clear.
+ * Source: W. D. Clinger, How to Read Floating Point Numbers Accurately, PLDI 1990. */
+static inline bool scale(uint64_t digits, int exponent, float *value)
+{
+    uint64_t bits;
+    if (!exponent && digits < 1 << 24) { /* a float holds it exactly */
+        *value = (float)digits;
+        return true;
+    }
+    if (exponent < -EXPONENT_MAX || exponent > EXPONENT_MAX)
+        return false;
+    const double wide = exponent < 0 ? (double)digits / powers[-exponent] : (double)digits * powers[exponent];
+    memcpy(&bits, &wide, sizeof bits);
+    /* the 29 bits that a float has not: half way, they are 1 and zeros */
+    if (((bits + 4) & 0x1fffffff) - 0x10000000 <= 8)
+        return false;
+    *value = (float)wide;
+    return true;
+}
+
+bool number_read(const char **at, float *value)
+{
+    const char *const start = *at;
+    const bool is_negative = *start == '-';
+    const char *next = start + (is_negative || *start == '+'), *const first = next;
+    uint64_t digits = 0;
+    int exponent = 0;
+    next = take_digits(next, &digits);
+    ptrdiff_t count = next - first;
+    if (*next == '.') {
+        const char *const point = next + 1;
+        next = take_digits(point, &digits);
+        count += next - point;
+        exponent = count > DIGITS_MAX ? 0 : (int)(point - next);
+    }
+    if (!count)
+        return false;
+    next = take_exponent(next, &exponent);
+    if (count <= DIGITS_MAX && scale(digits, exponent, value))
+        *value = is_negative ? -*value : *value;
+    else
+        *value = read_slowly(start);
+    *at = next;
+    return true;
+}
+
+bool number_read_whole(const char *bytes, size_t length, int64_t *value)
+{
+    const size_t sign = length && (*bytes == '-' || *bytes == '+');
+    size_t i = sign;
+    int64_t whole = 0;
+    for (; i < length && is_digit(bytes[i]); i++) {
+        if (i - sign == 18)
+            return false;
+        whole = whole * 10 + (bytes[i] - '0');
+    }
+    if (i == sign)
+        return false;
+    if (i < length && bytes[i] == '.')
+        for (i++; i < length && bytes[i] == '0';)
+            i++;
+    *value = sign && *bytes == '-' ? -whole : whole;
+    return i == length;
+}

@@ -1,0 +1,348 @@
+/* The opcodes that name and call something in Python: NumPy's way to an array of bytes, and protocol 2's to bytes.
+ * Nothing is called here; the values that would come of it are made. */
+#include "data/pickle/machine.h"
+
+#include "base/size.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_MAX_LENGTH = 255 };
+
+enum global { RECONSTRUCT, FROM_BUFFER, NDARRAY, DTYPE, ENCODE };
+
+static const struct {
+    const char *module, *name;
+    enum global global;
+} globals[] = {
+    {"numpy.core.multiarray", "_reconstruct", RECONSTRUCT},
+    {"numpy._core.multiarray", "_reconstruct", RECONSTRUCT}, /* NumPy 2 */
+    {"numpy.core.numeric", "_frombuffer", FROM_BUFFER},      /* protocol 5 */
+    {"numpy._core.numeric", "_frombuffer", FROM_BUFFER},
+    {"numpy", "ndarray", NDARRAY},
+    {"numpy", "dtype", DTYPE},
+    {"_codecs", "encode", ENCODE},
+};
+
+static const char *global_name(enum global global)
+{
+    static const char *const names[] = {[RECONSTRUCT] = "_reconstruct",
+                                        [FROM_BUFFER] = "_frombuffer",
+                                        [NDARRAY] = "numpy.ndarray",
+                                        [DTYPE] = "numpy.dtype",
+                                        [ENCODE] = "_codecs.encode"};
+    return names[global];
+}
+
+/* Names come from the file: what is no ASCII letter or sign is shown as '?', and what is long is cut. */
+static void show(const char *name, char *shown, size_t size)
+{
+    size_t i = 0;
+    for (; name[i] && i + 1 < size; i++)
+        shown[i] = isgraph((unsigned char)name[i]) ? name[i] : '?';
+    shown[i] = '\0';
+}
+
+static clm_status make_global(struct machine *machine, const char *module, const char *name,
+                              struct pickle_value **out)
+{
+    char shown_module[80], shown_name[80];
+    for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
+        if (strcmp(module, globals[i].module) || strcmp(name, globals[i].name))
+            continue;
+        const clm_status status = pickle_make(machine, PICKLE_GLOBAL, out);
+        if (status == CLM_OK)
+            (*out)->number = globals[i].global;
+        return status;
+    }
+    show(module, shown_module, sizeof shown_module);
+    show(name, shown_name, sizeof shown_name);
+    return pickle_refuse(
+        machine,
+        "GLOBAL %s.%s is not allowed here: a data set needs lists, strings, numbers and arrays "
+        "of bytes alone; do not let Python load this file",
+        shown_module, shown_name);
+}
+
+/* ---- looking at arguments ------------------------------------------------------------------------------ */
+
+static bool is_global(const struct pickle_value *value, enum global global)
+{
+    return value->kind == PICKLE_GLOBAL && value->number == global;
+}
+
+/* A number or a bool, for the two differ between writers. */
+static bool is_number(const struct pickle_value *value, int64_t number)
+{
+    return (value->kind == PICKLE_NUMBER || value->kind == PICKLE_BOOL) && value->number == number;
+}
+
+static bool is_string(const struct pickle_value *value, const char *string)
+{
+    return (value->kind == PICKLE_TEXT || value->kind == PICKLE_BYTES) && value->size == strlen(string) &&
+           !memcmp(value->bytes, string, value->size);
+}
+
+static bool has_items(const struct pickle_value *value, enum pickle_kind kind, size_t count)
+{
+    return value->kind == kind && value->count == count;
+}
+
+/* ---- _codecs.encode(text, "latin1") -------------------------------------------------------------------- */
+
+static clm_status encode_text(struct machine *machine, const struct pickle_value *text,
+                              struct pickle_value *bytes)
+{
+    clm_status status = pickle_charge(machine, text->size + 1);
+    if (status != CLM_OK)
+        return status;
+    bytes->bytes = malloc(text->size + 1);
+    if (!bytes->bytes)
+        return clm_fail_host_memory(machine->error, stream_path(machine->stream), text->size + 1);
+    for (size_t i = 0; i < text->size; i++) {
+        unsigned byte = text->bytes[i];
+        const unsigned next = text->bytes[i + 1]; /* the NUL behind the last */
+        if (byte >= 0x80) {
+            if ((byte != 0xc2 && byte != 0xc3) || (next & 0xc0) != 0x80)
+                return pickle_refuse(machine, "_codecs.encode: character %zu of the text is none of latin1",
+                                     i);
+            byte = (byte & 3) << 6 | (next & 0x3f);
+            i++;
+        }
+        bytes->bytes[bytes->size++] = (unsigned char)byte;
+    }
+    bytes->bytes[bytes->size] = 0;
+    return CLM_OK;
+}
+
+static clm_status encode(struct machine *machine, const struct pickle_value *arguments,
+                         struct pickle_value **out)
+{
+    if (!has_items(arguments, PICKLE_TUPLE, 2) || !is_string(arguments->items[1], "latin1") ||
+        (arguments->items[0]->kind != PICKLE_TEXT && arguments->items[0]->kind != PICKLE_LATIN1))
+        return pickle_refuse(machine,
+                             "_codecs.encode is called with other arguments than a text and \"latin1\"");
+    struct pickle_value *const text = arguments->items[0];
+    if (text->kind == PICKLE_LATIN1) { /* it is of no other use, so that it need not be copied */
+        text->kind = PICKLE_BYTES;
+        *out = text;
+        return CLM_OK;
+    }
+    const clm_status status = pickle_make(machine, PICKLE_BYTES, out);
+    return status == CLM_OK ? encode_text(machine, text, *out) : status;
+}
+
+/* ---- numpy.dtype("u1", False, True) -------------------------------------------------------------------- */
+
+static clm_status make_dtype(struct machine *machine, const struct pickle_value *arguments,
+                             struct pickle_value **out)
+{
+    char shown[24];
+    if (!has_items(arguments, PICKLE_TUPLE, 3) ||
+        (arguments->items[0]->kind != PICKLE_TEXT && arguments->items[0]->kind != PICKLE_BYTES))
+        return pickle_refuse(machine, "numpy.dtype is called with other arguments than a name and two flags");
+    if (!is_string(arguments->items[0], "u1")) {
+        show((const char *)arguments->items[0]->bytes, shown, sizeof shown);
+        return pickle_refuse(machine, "an array has the dtype %s, where pictures are bytes (u1)", shown);
+    }
+    if (!is_number(arguments->items[1], 0) || !is_number(arguments->items[2], 1))
+        return pickle_refuse(machine, "numpy.dtype is called with flags other than False and True");
+    return pickle_make(machine, PICKLE_DTYPE, out);
+}
+
+/* (3, "|", None, None, None, -1, -1, 0): version, no byte order, no fields. */
+static clm_status build_dtype(struct machine *machine, const struct pickle_value *state)
+{
+    bool is_plain = has_items(state, PICKLE_TUPLE, 8) && is_number(state->items[0], 3) &&
+                    is_string(state->items[1], "|") && is_number(state->items[5], -1) &&
+                    is_number(state->items[6], -1) && is_number(state->items[7], 0);
+    for (size_t i = 2; is_plain && i < 5; i++)
+        is_plain = state->items[i]->kind == PICKLE_NONE;
+    return is_plain ? CLM_OK : pickle_refuse(machine, "the state of a dtype is not that of plain bytes");
+}
+
+/* ---- arrays -------------------------------------------------------------------------------------------- */
+
+static clm_status make_array(struct machine *machine, struct pickle_value **out)
+{
+    clm_status status = pickle_charge(machine, sizeof(struct pickle_array));
+    if (status == CLM_OK)
+        status = pickle_make(machine, PICKLE_ARRAY, out);
+    if (status != CLM_OK)
+        return status;
+    (*out)->array = calloc(1, sizeof *(*out)->array);
+    return (*out)->array
+               ? CLM_OK
+               : clm_fail_host_memory(machine->error, stream_path(machine->stream), sizeof *(*out)->array);
+}
+
+static clm_status fill_array(struct machine *machine, struct pickle_array *array,
+                             const struct pickle_value *shape, const struct pickle_value *dtype,
+                             struct pickle_value *bytes)
+{
+    size_t size;
+    if (array->bytes)
+        return pickle_refuse(machine, "an array is filled twice");
+    if (dtype->kind != PICKLE_DTYPE || shape->kind != PICKLE_TUPLE)
+        return pickle_refuse(machine, "an array comes without its dtype or its shape");
+    if (shape->count != 2)
+        return pickle_refuse(machine, "an array has %u dimensions, where pictures have 2: a row each",
+                             shape->count);
+    for (size_t i = 0; i < 2; i++)
+        if (shape->items[i]->kind != PICKLE_NUMBER || shape->items[i]->number < 0)
+            return pickle_refuse(machine, "dimension %zu of an array is no size", i);
+    if (bytes->kind != PICKLE_BYTES)
+        return pickle_refuse(machine, "an array holds %s, where bytes are read",
+                             pickle_kind_name(bytes->kind));
+    array->rows = (size_t)shape->items[0]->number;
+    array->columns = (size_t)shape->items[1]->number;
+    if (!size_mul(array->rows, array->columns, &size) || size != bytes->size)
+        return pickle_refuse(machine, "an array of %zu x %zu has %zu bytes", array->rows, array->columns,
+                             bytes->size);
+    array->bytes = bytes;
+    return CLM_OK;
+}
+
+/* _reconstruct(numpy.ndarray, (0,), b"b") makes an empty one, whose state follows. */
+static clm_status reconstruct(struct machine *machine, const struct pickle_value *arguments,
+                              struct pickle_value **out)
+{
+    if (!has_items(arguments, PICKLE_TUPLE, 3) || !is_global(arguments->items[0], NDARRAY) ||
+        !has_items(arguments->items[1], PICKLE_TUPLE, 1) || !is_number(arguments->items[1]->items[0], 0) ||
+        !is_string(arguments->items[2], "b"))
+        return pickle_refuse(
+            machine, "_reconstruct is called with other arguments than numpy.ndarray, (0,) and b\"b\"");
+    return make_array(machine, out);
+}
+
+/* (1, shape, dtype, is it column-major, bytes) */
+static clm_status build_array(struct machine *machine, struct pickle_value *object,
+                              const struct pickle_value *state)
+{
+    if (!has_items(state, PICKLE_TUPLE, 5) || !is_number(state->items[0], 1))
+        return pickle_refuse(machine, "the state of an array is not a tuple of version 1 and four more");
+    if (!is_number(state->items[3], 0))
+        return pickle_refuse(machine, "an array is column-major, where row-major ones are read");
+    return fill_array(machine, object->array, state->items[1], state->items[2], state->items[4]);
+}
+
+/* _frombuffer(bytes, dtype, shape, "C") */
+static clm_status from_buffer(struct machine *machine, const struct pickle_value *arguments,
+                              struct pickle_value **out)
+{
+    if (!has_items(arguments, PICKLE_TUPLE, 4))
+        return pickle_refuse(machine, "_frombuffer is called with other than four arguments");
+    if (!is_string(arguments->items[3], "C"))
+        return pickle_refuse(machine, "an array is column-major, where row-major ones are read");
+    const clm_status status = make_array(machine, out);
+    return status == CLM_OK ? fill_array(machine, (*out)->array, arguments->items[2], arguments->items[1],
+                                         arguments->items[0])
+                            : status;
+}
+
+/* ---- calling ------------------------------------------------------------------------------------------- */
+
+static clm_status call(struct machine *machine, const struct pickle_value *function,
+                       const struct pickle_value *arguments, struct pickle_value **out)
+{
+    if (function->kind != PICKLE_GLOBAL)
+        return pickle_refuse(machine, "REDUCE of %s is not allowed here", pickle_kind_name(function->kind));
+    switch ((enum global)function->number) {
+    case RECONSTRUCT:
+        return reconstruct(machine, arguments, out);
+    case FROM_BUFFER:
+        return from_buffer(machine, arguments, out);
+    case DTYPE:
+        return make_dtype(machine, arguments, out);
+    case ENCODE:
+        return encode(machine, arguments, out);
+    case NDARRAY:
+        break;
+    }
+    return pickle_refuse(machine, "REDUCE of %s is not allowed here",
+                         global_name((enum global)function->number));
+}
+
+static clm_status build(struct machine *machine, struct pickle_value *object,
+                        const struct pickle_value *state)
+{
+    if (object->kind == PICKLE_ARRAY)
+        return build_array(machine, object, state);
+    if (object->kind == PICKLE_DTYPE)
+        return build_dtype(machine, state);
+    return pickle_refuse(machine, "BUILD of %s is not allowed here", pickle_kind_name(object->kind));
+}
+
+/* ---- opcodes: calls ------------------------------------------------------------------------------------ */
+
+static clm_status read_line(struct machine *machine, char line[LINE_MAX_LENGTH + 1])
+{
+    for (size_t length = 0; length <= LINE_MAX_LENGTH; length++) {
+        const clm_status status = pickle_read_bytes(machine, line + length, 1);
+        if (status != CLM_OK)
+            return status;
+        if (line[length] == '\n') {
+            line[length] = '\0';
+            return CLM_OK;
+        }
+        if (!line[length])
+            line[length] = '?'; /* a NUL would end the name before its end */
+    }
+    return pickle_refuse(machine, "a name has more than %d bytes", LINE_MAX_LENGTH);
+}
+
+static clm_status push_global(struct machine *machine, const char *module, const char *name)
+{
+    struct pickle_value *global;
+    const clm_status status = make_global(machine, module, name, &global);
+    return status == CLM_OK ? pickle_push(machine, global) : status;
+}
+
+clm_status pickle_run_global(struct machine *machine, const struct opcode *opcode)
+{
+    char module[LINE_MAX_LENGTH + 1], name[LINE_MAX_LENGTH + 1];
+    (void)opcode;
+    clm_status status = read_line(machine, module);
+    if (status == CLM_OK)
+        status = read_line(machine, name);
+    return status == CLM_OK ? push_global(machine, module, name) : status;
+}
+
+clm_status pickle_run_stack_global(struct machine *machine, const struct opcode *opcode)
+{
+    (void)opcode;
+    const clm_status status = pickle_need(machine, 2);
+    if (status != CLM_OK)
+        return status;
+    machine->count -= 2;
+    struct pickle_value *const *const names = machine->stack + machine->count;
+    for (int i = 0; i < 2; i++)
+        if (names[i]->kind != PICKLE_TEXT || strlen((const char *)names[i]->bytes) != names[i]->size)
+            return pickle_refuse(machine, "STACK_GLOBAL finds %s, where a name is a text without NUL",
+                                 pickle_kind_name(names[i]->kind));
+    return push_global(machine, (const char *)names[0]->bytes, (const char *)names[1]->bytes);
+}
+
+clm_status pickle_run_reduce(struct machine *machine, const struct opcode *opcode)
+{
+    struct pickle_value *made = NULL;
+    (void)opcode;
+    clm_status status = pickle_need(machine, 2);
+    if (status != CLM_OK)
+        return status;
+    machine->count -= 2;
+    status = call(machine, machine->stack[machine->count], machine->stack[machine->count + 1], &made);
+    return status == CLM_OK ? pickle_push(machine, made) : status;
+}
+
+clm_status pickle_run_build(struct machine *machine, const struct opcode *opcode)
+{
+    (void)opcode;
+    const clm_status status = pickle_need(machine, 2);
+    if (status != CLM_OK)
+        return status;
+    machine->count--;
+    return build(machine, machine->stack[machine->count - 1], machine->stack[machine->count]);
+}

@@ -1,0 +1,146 @@
+/* JPEG through libjpeg-turbo. */
+#include "data/pictures/image.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+#include <jerror.h>
+
+/* A progressive picture is refined by one scan after another, each of which may take as long as the picture has blocks
+ * and be a few bytes short; pictures have about ten. */
+#define SCANS_MAX 100
+
+/* Huffman's codes have a bit at least, and the first component has one for each block of 8x8 pixels. */
+#define PIXELS_PER_BYTE ((size_t)8 * 64)
+
+struct decoding {
+    struct jpeg_decompress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    const unsigned char *bytes;
+    size_t size;
+    struct image *image;
+    char message[JMSG_LENGTH_MAX];
+    jmp_buf escape;
+};
+
+static void fail_in_jpeg(j_common_ptr jpeg)
+{
+    struct decoding *const decoding = jpeg->client_data;
+    jpeg->err->format_message(jpeg, decoding->message);
+    longjmp(decoding->escape, 1);
+}
+
+/* libjpeg warns of damage and goes on with made-up pixels. Two of its warnings are no damage. */
+static void hear_warning(j_common_ptr jpeg, int level)
+{
+    const int code = jpeg->err->msg_code;
+    if (level < 0 && code != JWRN_ADOBE_XFORM && code != JWRN_JFIF_MAJOR)
+        fail_in_jpeg(jpeg);
+}
+
+static void count_scans(j_common_ptr jpeg)
+{
+    struct decoding *const decoding = jpeg->client_data;
+    if (decoding->jpeg.input_scan_number <= SCANS_MAX)
+        return;
+    snprintf(decoding->message, sizeof decoding->message, "it has more than %d scans", SCANS_MAX);
+    longjmp(decoding->escape, 1);
+}
+
+/* The one place that libjpeg's errors jump to. All that `step` changes is in *decoding. */
+static bool succeeds(struct decoding *decoding, void (*step)(struct decoding *))
+{
+    if (setjmp(decoding->escape))
+        return false;
+    step(decoding);
+    return true;
+}
+
+static void read_header(struct decoding *decoding)
+{
+    struct jpeg_decompress_struct *const jpeg = &decoding->jpeg;
+    jpeg->err = jpeg_std_error(&decoding->errors);
+    jpeg->client_data = decoding;
+    decoding->errors.error_exit = fail_in_jpeg;
+    decoding->errors.emit_message = hear_warning; /* and nothing is left that would print */
+    jpeg_create_decompress(jpeg);
+    decoding->progress.progress_monitor = count_scans;
+    jpeg->progress = &decoding->progress;
+    jpeg_mem_src(jpeg, decoding->bytes, decoding->size);
+    jpeg_read_header(jpeg, TRUE);
+    decoding->image->width = jpeg->image_width;
+    decoding->image->height = jpeg->image_height;
+    decoding->image->channels = jpeg->jpeg_color_space == JCS_GRAYSCALE ? 1 : 3;
+}
+
+static void read_pixels(struct decoding *decoding)
+{
+    struct jpeg_decompress_struct *const jpeg = &decoding->jpeg;
+    const struct image *const image = decoding->image;
+    jpeg->out_color_space = image->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg->dct_method = JDCT_ISLOW; /* exact on every processor */
+    jpeg_start_decompress(jpeg);
+    while (jpeg->output_scanline < jpeg->output_height) {
+        JSAMPROW row = image->pixels + jpeg->output_scanline * image->width * image->channels;
+        jpeg_read_scanlines(jpeg, &row, 1);
+    }
+    jpeg_finish_decompress(jpeg);
+}
+
+static clm_status check_colours(const char *path, const struct decoding *decoding, struct clm_error *error)
+{
+    const J_COLOR_SPACE space = decoding->jpeg.jpeg_color_space;
+    if (space == JCS_GRAYSCALE || space == JCS_YCbCr || space == JCS_RGB)
+        return CLM_OK;
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: is a JPEG of %d components%s, where grey and RGB are read; convert it first", path,
+                    decoding->jpeg.num_components, space == JCS_CMYK || space == JCS_YCCK ? " (CMYK)" : "");
+}
+
+/* Memory for what the header promises, unless that cannot be. */
+static clm_status allocate(const char *path, const struct decoding *decoding, struct clm_error *error)
+{
+    const struct image *const image = decoding->image;
+    /* no overflow: JPEG has 16 bits for a side */
+    if (!decoding->jpeg.arith_code && image->width * image->height / PIXELS_PER_BYTE > decoding->size)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its header promises %zux%zu pixels, and out of %zu bytes no more than %zu can come; it is "
+            "truncated or damaged",
+            path, image->width, image->height, decoding->size, decoding->size * PIXELS_PER_BYTE);
+    return image_allocate(path, decoding->image, error);
+}
+
+static clm_status fail_damaged(const char *path, const struct decoding *decoding, struct clm_error *error)
+{
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: is a damaged or truncated JPEG of %zu bytes (%s); fetch or make it again", path,
+                    decoding->size, decoding->message);
+}
+
+clm_status jpeg_decode(const char *path, const unsigned char *bytes, size_t size, struct image *out,
+                       struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    struct decoding *const decoding = calloc(1, sizeof *decoding);
+    if (!decoding)
+        return clm_fail_host_memory(error, path, sizeof *decoding);
+    decoding->bytes = bytes;
+    decoding->size = size;
+    decoding->image = out;
+    if (!succeeds(decoding, read_header))
+        status = fail_damaged(path, decoding, error);
+    if (status == CLM_OK)
+        status = check_colours(path, decoding, error);
+    if (status == CLM_OK)
+        status = allocate(path, decoding, error);
+    if (status == CLM_OK && !succeeds(decoding, read_pixels))
+        status = fail_damaged(path, decoding, error);
+    jpeg_destroy_decompress(&decoding->jpeg);
+    free(decoding);
+    return status;
+}

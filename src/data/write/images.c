@@ -1,0 +1,161 @@
+/* A folder of PNG pictures with a folder a class, as image_folder.c reads it: CLASS/000000.png, below train and test where
+ * there is a test set. */
+#include "base/file.h"
+#include "data/pictures/image.h"
+#include "data/write/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static clm_status check(const struct clm_data *data, struct clm_error *error)
+{
+    const bool are_pictures = data->height && (data->channels == 1 || data->channels == 3);
+    if (data->element != ELEMENT_BYTE || !are_pictures)
+        return clm_fail(
+            error, CLM_ERROR_SHAPE,
+            "%s: its rows are %zu %s%s, where pictures are bytes of one or three channels; take npz",
+            data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats",
+            are_pictures ? "" : " that are no pictures");
+    return CLM_OK;
+}
+
+/* A name that a folder can have and that the reader does not leave out; "07" where the class has none. */
+static char *make_folder_name(const struct clm_data *data, size_t index)
+{
+    char *name = NULL;
+    if (!data->class_names) {
+        int digits = 1;
+        for (size_t most = data->classes - 1; most >= 10; most /= 10)
+            digits++;
+        return asprintf(&name, "%0*zu", digits, index) < 0 ? NULL : name;
+    }
+    const char *const given = data->class_names[index];
+    const bool is_left_out = !*given || *given == '.' || !strcasecmp(given, "Thumbs.db") ||
+                             !strcasecmp(given, "desktop.ini") || !strcmp(given, "__MACOSX");
+    if (asprintf(&name, "%s%s", is_left_out ? "_" : "", given) < 0)
+        return NULL;
+    for (char *c = name; *c; c++)
+        if (*c == '/')
+            *c = '_';
+    return name;
+}
+
+/* (channels, height, width) to (height, width, channels). */
+static void take_row(const struct clm_data *data, const unsigned char *row, struct image *image)
+{
+    const size_t pixels = data->width * data->height;
+    for (size_t c = 0; c < data->channels; c++)
+        for (size_t i = 0; i < pixels; i++)
+            image->pixels[i * data->channels + c] = *row++;
+}
+
+/* Into a directory that nobody sees yet: neither synced nor renamed. */
+static clm_status write_new_file(const char *path, const unsigned char *bytes, size_t size,
+                                 struct clm_error *error)
+{
+    const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    bool is_written = file >= 0;
+    while (is_written && size) {
+        const ssize_t count = write(file, bytes, size);
+        if (count < 0 && errno == EINTR)
+            continue;
+        is_written = count > 0;
+        bytes += is_written ? count : 0;
+        size -= is_written ? (size_t)count : 0;
+    }
+    const int code = errno;
+    if (file >= 0 && close(file) && is_written)
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    return is_written ? CLM_OK
+                      : clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(code));
+}
+
+static clm_status write_picture(const struct clm_data *data, const struct rows *rows, size_t row,
+                                const char *folder, struct image *image, struct clm_error *error)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    char *path = NULL;
+    if (asprintf(&path, "%s/%06zu.png", folder, row) < 0)
+        return clm_fail_host_memory(error, folder, strlen(folder) + 32);
+    take_row(data, data_row(data, rows, row), image);
+    clm_status status = png_encode(path, image, &bytes, &size, error);
+    if (status == CLM_OK)
+        status = write_new_file(path, bytes, size, error);
+    free(bytes);
+    free(path);
+    return status;
+}
+
+static bool has_class(const struct rows *rows, size_t class)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->labels[i] == class)
+            return true;
+    return false;
+}
+
+/* The folder of each class that has rows. */
+static clm_status make_folders(const struct clm_data *data, const struct rows *rows, const char *directory,
+                               char **folders, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t c = 0; status == CLM_OK && c < data->classes; c++) {
+        char *name = make_folder_name(data, c);
+        folders[c] = name ? path_join(directory, name) : NULL;
+        free(name);
+        if (!folders[c])
+            return clm_fail_host_memory(error, directory, strlen(directory));
+        for (size_t d = 0; d < c; d++)
+            if (!strcmp(folders[c], folders[d]))
+                return clm_fail(error, CLM_ERROR_SHAPE,
+                                "%s: the classes %zu and %zu would have one folder, %s; rename one",
+                                data->source, d, c, strrchr(folders[c], '/') + 1);
+        if (has_class(rows, c))
+            status = directory_make(folders[c], NULL, error);
+    }
+    return status;
+}
+
+static clm_status write_part(const struct clm_data *data, const struct rows *rows, const char *directory,
+                             struct clm_error *error)
+{
+    struct image image = {.width = data->width, .height = data->height, .channels = data->channels};
+    char **folders = calloc(data->classes, sizeof *folders);
+    image.pixels = malloc(data->features);
+    clm_status status = folders && image.pixels ? make_folders(data, rows, directory, folders, error)
+                                                : clm_fail_host_memory(error, directory, data->features);
+    for (size_t r = 0; status == CLM_OK && r < rows->count; r++)
+        status = write_picture(data, rows, r, folders[rows->labels[r]], &image, error);
+    for (size_t c = 0; folders && c < data->classes; c++)
+        free(folders[c]);
+    free(folders);
+    image_free(&image);
+    return status;
+}
+
+static clm_status write_images(const struct clm_data *data, const char *path,
+                               const struct clm_data_write_options *options, struct clm_error *error)
+{
+    (void)options;
+    if (!data->test.count)
+        return write_part(data, &data->train, path, error);
+    char *train = path_join(path, "train"), *test = path_join(path, "test");
+    clm_status status =
+        train && test ? CLM_OK : clm_fail_host_memory(error, path, strlen(path) + sizeof "train");
+    if (status == CLM_OK)
+        status = write_part(data, &data->train, train, error);
+    if (status == CLM_OK)
+        status = write_part(data, &data->test, test, error);
+    free(train);
+    free(test);
+    return status;
+}
+
+const struct writer image_folder_writer = {
+    .name = "images", .is_directory = true, .keeps_names = true, .check = check, .write = write_images};

@@ -1,0 +1,225 @@
+/* NumPy's arrays: x_train, y_train, x_test and y_test, a .npy file each in a directory, or all in one .npz, an
+ * uncompressed zip archive. Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ *
+ * x is uint8 or float32 of (rows, features), or of pictures (rows, height, width) or (rows, channels, height, width);
+ * y is int64. */
+#include "base/file.h"
+#include "data/files/output.h"
+#include "data/write/writer.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NPY_ALIGNMENT 64
+#define ARRAYS        4
+
+static const char *const array_names[ARRAYS] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"};
+static const char order = BYTE_ORDER == LITTLE_ENDIAN ? '<' : '>';
+
+struct array {
+    char header[256];
+    size_t header_size, size; /* bytes; size is that of the elements */
+    const void *elements;
+    int64_t *labels; /* owned: the elements of y */
+};
+
+/* Two arrays a part, in the order of array_names. */
+static const struct rows *rows_of_array(const struct clm_data *data, size_t index)
+{
+    return index < 2 ? &data->train : &data->test;
+}
+
+/* Magic, version 1.0, length of what follows, and a dictionary padded so that the elements are aligned. */
+static void write_header(struct array *array, const char *type, const char *shape)
+{
+    static const size_t before = 10;
+    char *text = array->header + before;
+    size_t used = (size_t)snprintf(text, sizeof array->header - before,
+                                   "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", type, shape);
+    while ((before + used + 1) % NPY_ALIGNMENT)
+        text[used++] = ' ';
+    text[used++] = '\n';
+    memcpy(array->header, "\x93NUMPY\x01\x00", 8);
+    array->header[8] = (char)(used & 0xff);
+    array->header[9] = (char)(used >> 8);
+    array->header_size = before + used;
+}
+
+static void describe_rows(const struct clm_data *data, const struct rows *rows, struct array *array)
+{
+    char shape[128], type[4] = "|u1";
+    if (data->element == ELEMENT_FLOAT)
+        snprintf(type, sizeof type, "%cf4", order);
+    if (data->height && data->channels > 1)
+        snprintf(shape, sizeof shape, "%zu, %zu, %zu, %zu", rows->count, data->channels, data->height,
+                 data->width);
+    else if (data->height)
+        snprintf(shape, sizeof shape, "%zu, %zu, %zu", rows->count, data->height, data->width);
+    else
+        snprintf(shape, sizeof shape, "%zu, %zu", rows->count, data->features);
+    write_header(array, type, shape);
+    array->elements = rows->values;
+    array->size = rows->count * data->features * data_element_size(data);
+}
+
+static bool describe_labels(const struct rows *rows, struct array *array)
+{
+    char shape[32], type[4];
+    snprintf(type, sizeof type, "%ci8", order);
+    snprintf(shape, sizeof shape, "%zu,", rows->count);
+    write_header(array, type, shape);
+    array->size = rows->count * sizeof *array->labels;
+    array->labels = malloc(array->size);
+    for (size_t i = 0; array->labels && i < rows->count; i++)
+        array->labels[i] = rows->labels[i];
+    array->elements = array->labels;
+    return array->labels != NULL;
+}
+
+static clm_status make_array(const struct clm_data *data, size_t index, const char *path, struct array *array,
+                             struct clm_error *error)
+{
+    const struct rows *rows = rows_of_array(data, index);
+    *array = (struct array){.size = 0};
+    if (index % 2 == 0)
+        describe_rows(data, rows, array);
+    else if (!describe_labels(rows, array))
+        return clm_fail_host_memory(error, path, rows->count * sizeof *array->labels);
+    return CLM_OK;
+}
+
+/* ---- npy ----------------------------------------------------------------------------------------------- */
+
+static clm_status write_file(const struct array *array, const char *path, struct clm_error *error)
+{
+    struct output *output = NULL;
+    clm_status status = output_open(path, false, &output, error);
+    if (status == CLM_OK)
+        status = output_write(output, array->header, array->header_size, error);
+    if (status == CLM_OK)
+        status = output_write(output, array->elements, array->size, error);
+    if (status == CLM_OK)
+        status = output_commit(output, error);
+    output_close(output);
+    return status;
+}
+
+static clm_status write_npy(const struct clm_data *data, const char *directory,
+                            const struct clm_data_write_options *options, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    (void)options;
+    for (size_t i = 0; status == CLM_OK && i < ARRAYS; i++) {
+        struct array array;
+        if (!rows_of_array(data, i)->count)
+            continue;
+        char *path = path_join(directory, array_names[i]);
+        status = path ? make_array(data, i, path, &array, error)
+                      : clm_fail_host_memory(error, directory, strlen(directory));
+        if (status == CLM_OK) {
+            status = write_file(&array, path, error);
+            free(array.labels);
+        }
+        free(path);
+    }
+    return status;
+}
+
+/* ---- npz ----------------------------------------------------------------------------------------------- */
+
+static clm_status fail_in_archive(struct archive *archive, const char *path, struct clm_error *error)
+{
+    const char *const text = archive_error_string(archive);
+    return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path,
+                    text ? text : strerror(archive_errno(archive)));
+}
+
+static clm_status write_all(struct archive *archive, const void *bytes, size_t size, const char *path,
+                            struct clm_error *error)
+{
+    const char *at = bytes;
+    while (size) {
+        const la_ssize_t written = archive_write_data(archive, at, size);
+        if (written <= 0)
+            return fail_in_archive(archive, path, error);
+        at += written;
+        size -= (size_t)written;
+    }
+    return CLM_OK;
+}
+
+static clm_status write_member(struct archive *archive, const struct array *array, const char *name,
+                               const char *path, struct clm_error *error)
+{
+    struct archive_entry *entry = archive_entry_new2(archive);
+    clm_status status = CLM_OK;
+    if (!entry)
+        return clm_fail_host_memory(error, path, sizeof entry);
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_size(entry, (la_int64_t)(array->header_size + array->size));
+    if (archive_write_header(archive, entry) != ARCHIVE_OK)
+        status = fail_in_archive(archive, path, error);
+    if (status == CLM_OK)
+        status = write_all(archive, array->header, array->header_size, path, error);
+    if (status == CLM_OK)
+        status = write_all(archive, array->elements, array->size, path, error);
+    archive_entry_free(entry);
+    return status;
+}
+
+static clm_status write_members(struct archive *archive, const struct clm_data *data, const char *path,
+                                struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < ARRAYS; i++) {
+        struct array array;
+        if (!rows_of_array(data, i)->count)
+            continue;
+        status = make_array(data, i, path, &array, error);
+        if (status == CLM_OK) {
+            status = write_member(archive, &array, array_names[i], path, error);
+            free(array.labels);
+        }
+    }
+    return status;
+}
+
+static clm_status write_npz(const struct clm_data *data, const char *path,
+                            const struct clm_data_write_options *options, struct clm_error *error)
+{
+    struct replacement replacement;
+    struct archive *archive = NULL;
+    (void)options;
+    clm_status status = replacement_begin(path, &replacement, error);
+    if (status == CLM_OK) {
+        archive = archive_write_new();
+        if (!archive)
+            status = clm_fail_host_memory(error, path, 1 << 16);
+    }
+    if (status == CLM_OK && (archive_write_set_format_zip(archive) != ARCHIVE_OK ||
+                             archive_write_zip_set_compression_store(archive) != ARCHIVE_OK ||
+                             archive_write_open_fd(archive, replacement.file) != ARCHIVE_OK))
+        status = fail_in_archive(archive, path, error);
+    if (status == CLM_OK)
+        status = write_members(archive, data, path, error);
+    if (status == CLM_OK && archive_write_close(archive) != ARCHIVE_OK)
+        status = fail_in_archive(archive, path, error);
+    if (archive)
+        archive_write_free(archive);
+    if (status == CLM_OK)
+        status = replacement_commit(&replacement, error);
+    replacement_drop(&replacement);
+    return status;
+}
+
+static const char *const files[] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy", NULL};
+
+const struct writer npy_writer = {.name = "npy", .is_directory = true, .files = files, .write = write_npy};
+const struct writer npz_writer = {.name = "npz", .write = write_npz};

@@ -1,0 +1,99 @@
+/* Text with a line a row: CSV with a heading, and LIBSVM. Floats have nine digits, which are read back to the same
+ * bits. */
+#include "data/files/output.h"
+#include "data/write/writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUE_SIZE 32 /* of a value with its index */
+
+/* Appends the value at index i of a row; `end` has VALUE_SIZE bytes of room. */
+static char *append_value(char *end, const struct clm_data *data, const void *row, size_t i)
+{
+    if (data->element == ELEMENT_FLOAT)
+        return end + snprintf(end, VALUE_SIZE, "%.9g", (double)((const float *)row)[i]);
+    const unsigned value = ((const unsigned char *)row)[i];
+    if (value >= 100)
+        *end++ = (char)('0' + value / 100);
+    if (value >= 10)
+        *end++ = (char)('0' + value / 10 % 10);
+    *end++ = (char)('0' + value % 10);
+    return end;
+}
+
+static char *write_csv_row(char *end, const struct clm_data *data, const struct rows *rows, size_t row)
+{
+    const void *values = data_row(data, rows, row);
+    end += snprintf(end, VALUE_SIZE, "%u", rows->labels[row]);
+    for (size_t i = 0; i < data->features; i++) {
+        *end++ = ',';
+        end = append_value(end, data, values, i);
+    }
+    return end;
+}
+
+static bool is_zero(const struct clm_data *data, const void *row, size_t i)
+{
+    return data->element == ELEMENT_BYTE ? !((const unsigned char *)row)[i] : ((const float *)row)[i] == 0;
+}
+
+/* Zeros are left out, but for the last feature in the first row: readers take the largest index for the number of
+ * features. */
+static char *write_libsvm_row(char *end, const struct clm_data *data, const struct rows *rows, size_t row)
+{
+    const void *values = data_row(data, rows, row);
+    end += snprintf(end, VALUE_SIZE, "%u", rows->labels[row]);
+    for (size_t i = 0; i < data->features; i++) {
+        if (is_zero(data, values, i) && (row || i + 1 < data->features))
+            continue;
+        end += snprintf(end, VALUE_SIZE, " %zu:", i + 1);
+        end = append_value(end, data, values, i);
+    }
+    return end;
+}
+
+static clm_status write_lines(const struct clm_data *data, enum clm_part part, const char *heading,
+                              char *(*write_row)(char *, const struct clm_data *, const struct rows *,
+                                                 size_t),
+                              const char *path, struct clm_error *error)
+{
+    const struct rows *rows = data_part(data, part);
+    struct output *output = NULL;
+    const size_t room = (data->features + 2) * 2 * VALUE_SIZE;
+    char *line = malloc(room);
+    clm_status status =
+        line ? output_open(path, false, &output, error) : clm_fail_host_memory(error, path, room);
+    if (status == CLM_OK && heading)
+        status = output_print(output, error, "label");
+    for (size_t i = 0; status == CLM_OK && heading && i < data->features; i++)
+        status = output_print(output, error, ",%s%zu", heading, i);
+    if (status == CLM_OK && heading)
+        status = output_print(output, error, "\n");
+    for (size_t r = 0; status == CLM_OK && r < rows->count; r++) {
+        char *end = write_row(line, data, rows, r);
+        *end++ = '\n';
+        status = output_write(output, line, (size_t)(end - line), error);
+    }
+    if (status == CLM_OK)
+        status = output_commit(output, error);
+    output_close(output);
+    free(line);
+    return status;
+}
+
+static clm_status write_csv(const struct clm_data *data, const char *path,
+                            const struct clm_data_write_options *options, struct clm_error *error)
+{
+    return write_lines(data, options->part, data->height ? "pixel" : "feature", write_csv_row, path, error);
+}
+
+static clm_status write_libsvm(const struct clm_data *data, const char *path,
+                               const struct clm_data_write_options *options, struct clm_error *error)
+{
+    return write_lines(data, options->part, NULL, write_libsvm_row, path, error);
+}
+
+const struct writer csv_writer = {.name = "csv", .is_of_one_part = true, .write = write_csv};
+const struct writer libsvm_writer = {.name = "libsvm", .is_of_one_part = true, .write = write_libsvm};

@@ -1,0 +1,113 @@
+#include "data/write/writer.h"
+
+#include "base/file.h"
+#include "data/files/staging.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct writer *const writers[] = {
+    &idx_writer, &cifar_writer, &csv_writer, &libsvm_writer, &npy_writer, &npz_writer, &image_folder_writer,
+};
+static const size_t writer_count = sizeof writers / sizeof *writers;
+
+size_t clm_data_write_names(const char **names, size_t most)
+{
+    for (size_t i = 0; i < writer_count && i < most; i++)
+        names[i] = writers[i]->name;
+    return writer_count;
+}
+
+static const struct writer *writer_named(const char *name)
+{
+    for (size_t i = 0; i < writer_count; i++)
+        if (!strcmp(writers[i]->name, name))
+            return writers[i];
+    return NULL;
+}
+
+bool clm_data_write_is_of_one_part(const char *format)
+{
+    const struct writer *const writer = writer_named(format);
+    return writer && writer->is_of_one_part;
+}
+
+bool clm_data_write_keeps_names(const char *format)
+{
+    const struct writer *const writer = writer_named(format);
+    return writer && writer->keeps_names;
+}
+
+static clm_status check_options(const struct writer *writer, const struct clm_data *data,
+                                const struct clm_data_write_options *options, struct clm_error *error)
+{
+    static const char *const parts[] = {"training", "validation", "test"};
+    if (options->is_gzipped && writer != &idx_writer)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "files of the format %s are not gzipped, only those of idx; leave out --gzip",
+                        writer->name);
+    if (writer->is_of_one_part && !data_part(data, options->part)->count)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: has no %s set to write; name another with --split",
+                        data->source, parts[options->part]);
+    if (!writer->is_of_one_part && data->validation.count)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "the format %s has no place for a validation set; leave out --val", writer->name);
+    return writer->check ? writer->check(data, error) : CLM_OK;
+}
+
+/* Is there something at `path` that must not be lost? */
+static clm_status check_place(const struct writer *writer, const char *path, bool replaces,
+                              struct clm_error *error)
+{
+    struct stat about;
+    if (lstat(path, &about))
+        return errno == ENOENT
+                   ? CLM_OK
+                   : clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
+    const bool is_there = !stat(path, &about);
+    if (!writer->is_directory && is_there && S_ISDIR(about.st_mode))
+        return clm_fail(error, CLM_ERROR_IO, "%s: is a directory, where %s is a file; name a file in it",
+                        path, writer->name);
+    if (!writer->is_directory && file_is_written_in_place(path))
+        return CLM_OK; /* a pipe or a device: nothing in it can be lost */
+    if (writer->is_directory && (!is_there || !S_ISDIR(about.st_mode)))
+        return clm_fail(error, CLM_ERROR_IO,
+                        "%s: is there and no directory, as the format %s is; name another", path,
+                        writer->name);
+    if (writer->is_directory && staging_is_free(path))
+        return CLM_OK;
+    if (!replaces)
+        return clm_fail(error, CLM_ERROR_IO, "%s: is there already; name another place, or give --force",
+                        path);
+    if (writer->is_directory && !staging_holds_only(path, writer->files))
+        return clm_fail(
+            error, CLM_ERROR_IO,
+            "%s: holds more than a data set of the format %s, and is not replaced; remove it first, or name "
+            "another directory",
+            path, writer->name);
+    return CLM_OK;
+}
+
+clm_status clm_data_write(const struct clm_data *data, const char *path,
+                          const struct clm_data_write_options *options, struct clm_error *error)
+{
+    struct staging staging = {0};
+    const struct writer *const writer = options->format ? writer_named(options->format) : NULL;
+    if (!writer)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s that can be written",
+                        options->format ? options->format : "(none)");
+    clm_status status = check_options(writer, data, options, error);
+    if (status == CLM_OK)
+        status = check_place(writer, path, options->replaces, error);
+    if (status == CLM_OK && !writer->is_directory)
+        return writer->write(data, path, options, error);
+    if (status == CLM_OK)
+        status = staging_begin(path, &staging, error);
+    if (status == CLM_OK)
+        status = writer->write(data, staging.path, options, error);
+    if (status == CLM_OK)
+        status = staging_commit(&staging, options->replaces ? writer->files : NULL, error);
+    staging_drop(&staging);
+    return status;
+}

@@ -1,0 +1,418 @@
+#include "nn/safetensors.h"
+
+#include "base/file.h"
+#include "base/size.h"
+#include "base/text.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The format's own limit on a header. */
+#define HEADER_MAX ((size_t)100 * 1000 * 1000)
+/* Lists, objects and what is in them, each of which takes memory; the deepest net has a fifth of them. */
+#define ITEMS_MAX   500000
+#define LENGTH_SIZE 8 /* bytes of the header's length, which a file begins with */
+#define METADATA    "__metadata__"
+#define SHOWN_SIZE  104 /* of a name in a sentence */
+
+/* A tensor while the header is read: where its bytes lie in the data. */
+struct entry {
+    struct safetensor tensor;
+    size_t begin, end;
+};
+
+/* safetensors is little-endian; both ways, and nothing at all on a little-endian host. */
+static void swap_to_host(float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        bits = le32toh(bits);
+        memcpy(values + i, &bits, sizeof bits);
+    }
+}
+
+void safetensors_free(struct safetensors *file)
+{
+    for (size_t i = 0; i < file->count; i++)
+        free(file->tensors[i].name);
+    free(file->tensors);
+    json_decref(file->metadata);
+    free(file->block);
+    *file = (struct safetensors){0};
+}
+
+const struct safetensor *safetensors_find(const struct safetensors *file, const char *name)
+{
+    for (size_t i = 0; i < file->count; i++)
+        if (!strcmp(file->tensors[i].name, name))
+            return file->tensors + i;
+    return NULL;
+}
+
+/* A JSON integer from 0 on. */
+static bool read_size(const json_t *value, size_t *out)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        (uintmax_t)json_integer_value(value) > SIZE_MAX)
+        return false;
+    *out = (size_t)json_integer_value(value);
+    return true;
+}
+
+static clm_status read_shape(const char *path, const char *name, const json_t *shape,
+                             struct safetensor *tensor, struct clm_error *error)
+{
+    if (!json_is_array(shape))
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: tensor %.100s has no list \"shape\"", path, name);
+    tensor->dimension_count = json_array_size(shape);
+    tensor->count = 1;
+    if (tensor->dimension_count > SAFETENSORS_DIMENSIONS_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: tensor %.100s has %zu dimensions, more than the %d that are understood", path,
+                        name, tensor->dimension_count, SAFETENSORS_DIMENSIONS_MAX);
+    for (size_t i = 0; i < tensor->dimension_count; i++) {
+        if (!read_size(json_array_get(shape, i), tensor->shape + i))
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: tensor %.100s has a shape whose dimension %zu is no integer from 0 on", path,
+                            name, i);
+        if (!size_mul(tensor->count, tensor->shape[i], &tensor->count))
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: tensor %.100s has a shape with more elements than memory has addresses",
+                            path, name);
+    }
+    return CLM_OK;
+}
+
+/* `name` is the tensor's as it can be shown. */
+static clm_status read_entry(const char *path, const char *name, const json_t *about, size_t data_size,
+                             struct entry *entry, struct clm_error *error)
+{
+    size_t size;
+    char shown[24];
+    const json_t *type = json_object_get(about, "dtype"), *range = json_object_get(about, "data_offsets");
+    if (!json_is_string(type))
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: tensor %.100s has no string \"dtype\"", path, name);
+    if (strcmp(json_string_value(type), "F32"))
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: tensor %.100s is of type %s; only F32 is read, so convert it first", path, name,
+                        text_show(shown, sizeof shown, json_string_value(type), json_string_length(type)));
+    const clm_status status = read_shape(path, name, json_object_get(about, "shape"), &entry->tensor, error);
+    if (status != CLM_OK)
+        return status;
+    if (json_array_size(range) != 2 || !read_size(json_array_get(range, 0), &entry->begin) ||
+        !read_size(json_array_get(range, 1), &entry->end))
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: tensor %.100s has no \"data_offsets\" of two integers from 0 on", path, name);
+    if (entry->begin > entry->end || entry->end > data_size)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: tensor %.100s lies in bytes %zu to %zu of data that has %zu bytes", path, name,
+                        entry->begin, entry->end, data_size);
+    if (!size_mul(entry->tensor.count, sizeof(float), &size) || entry->end - entry->begin != size)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: tensor %.100s has %zu elements of 4 bytes, and %zu bytes in the file", path,
+                        name, entry->tensor.count, entry->end - entry->begin);
+    return CLM_OK;
+}
+
+static clm_status read_metadata(const char *path, json_t *about, struct safetensors *out,
+                                struct clm_error *error)
+{
+    char shown[SHOWN_SIZE];
+    const char *key;
+    json_t *value;
+    if (!json_is_object(about))
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: " METADATA " is no object", path);
+    json_object_foreach(about, key, value)
+    {
+        if (!json_is_string(value))
+            return clm_fail(error, CLM_ERROR_FORMAT, "%s: " METADATA " has a %s that is no string", path,
+                            text_show(shown, sizeof shown, key, strlen(key)));
+    }
+    json_decref(out->metadata);
+    out->metadata = json_incref(about);
+    return CLM_OK;
+}
+
+static int by_place(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    if (a->begin != b->begin)
+        return a->begin < b->begin ? -1 : 1;
+    return (a->end > b->end) - (a->end < b->end);
+}
+
+/* The ranges of the tensors, in order, must cover the data without a gap and without an overlap. */
+static clm_status check_cover(const char *path, const struct entry *entries, size_t count, size_t data_size,
+                              struct clm_error *error)
+{
+    size_t end = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *const name = entries[i].tensor.name;
+        char shown[SHOWN_SIZE];
+        if (entries[i].begin != end)
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: tensor %s begins at byte %zu of the data, where %zu is due: tensors must "
+                            "neither overlap nor leave gaps",
+                            path, text_show(shown, sizeof shown, name, strlen(name)), entries[i].begin, end);
+        end = entries[i].end;
+    }
+    if (end != data_size)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its tensors need %zu bytes of data, and it has %zu",
+                        path, end, data_size);
+    return CLM_OK;
+}
+
+/* Fills *entries, in the order of their bytes, from the header. The names stay with the entries. */
+static clm_status read_entries(const char *path, json_t *header, size_t data_size, struct entry *entries,
+                               size_t *count, struct safetensors *out, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    const char *name;
+    json_t *about;
+    json_object_foreach(header, name, about)
+    {
+        if (!strcmp(name, METADATA)) {
+            status = read_metadata(path, about, out, error);
+        } else {
+            struct entry *entry = entries + *count;
+            char shown[SHOWN_SIZE];
+            text_show(shown, sizeof shown, name, strlen(name));
+            status = read_entry(path, shown, about, data_size, entry, error);
+            if (status == CLM_OK) {
+                entry->tensor.name = strdup(name);
+                if (entry->tensor.name)
+                    ++*count;
+                else
+                    status = clm_fail_host_memory(error, path, strlen(name) + 1);
+            }
+        }
+        if (status != CLM_OK)
+            return status;
+    }
+    if (*count)
+        qsort(entries, *count, sizeof *entries, by_place);
+    return check_cover(path, entries, *count, data_size, error);
+}
+
+/* The header's length, checked, so that bytes + LENGTH_SIZE + *length is inside the file. */
+static clm_status read_length(const char *path, const unsigned char *bytes, size_t size, size_t *length,
+                              struct clm_error *error)
+{
+    uint64_t stored;
+    if (size < LENGTH_SIZE)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: has %zu bytes, fewer than the 8 that a safetensors file begins with", path,
+                        size);
+    memcpy(&stored, bytes, sizeof stored);
+    stored = le64toh(stored);
+    if (stored > HEADER_MAX || stored > size - LENGTH_SIZE)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its first 8 bytes promise a header of %ju bytes, and at most %zu can follow: it is no "
+            "safetensors file, or a truncated one",
+            path, (uintmax_t)stored, size_min(HEADER_MAX, size - LENGTH_SIZE));
+    *length = (size_t)stored;
+    return CLM_OK;
+}
+
+/* At least as many as there are lists, objects, and values in them. */
+static size_t count_items(const char *text, size_t length)
+{
+    bool is_string = false;
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '"')
+            is_string = !is_string;
+        else if (is_string)
+            i += text[i] == '\\';
+        else
+            count += text[i] == '{' || text[i] == '[' || text[i] == ',';
+    }
+    return count;
+}
+
+static clm_status parse_header(const char *path, const char *text, size_t length, json_t **header,
+                               struct clm_error *error)
+{
+    json_error_t problem;
+    char shown[JSON_ERROR_TEXT_LENGTH];
+    *header = NULL;
+    if (!length || text[0] != '{')
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its header does not begin with {", path);
+    if (count_items(text, length) > ITEMS_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: its header has more than %d items; a net's has some dozens for each layer", path,
+                        ITEMS_MAX);
+    *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+    if (!*header && !*problem.text)
+        return clm_fail_host_memory(error, path, length);
+    if (!*header)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its header is no JSON: %s (byte %d of the header)",
+                        path, text_show(shown, sizeof shown, problem.text, strlen(problem.text)),
+                        problem.position);
+    return CLM_OK;
+}
+
+clm_status safetensors_read(const char *path, struct safetensors *out, struct clm_error *error)
+{
+    size_t size = 0, length = 0, count = 0;
+    unsigned char *bytes = NULL;
+    json_t *header = NULL;
+    struct entry *entries = NULL;
+    *out = (struct safetensors){.metadata = json_object()};
+    clm_status status = file_read(path, SIZE_MAX - 1, &bytes, &size, error);
+    if (status != CLM_OK)
+        goto cleanup;
+    status = read_length(path, bytes, size, &length, error);
+    if (status != CLM_OK)
+        goto cleanup;
+    status = parse_header(path, (const char *)bytes + LENGTH_SIZE, length, &header, error);
+    if (status != CLM_OK)
+        goto cleanup;
+    const size_t data_size = size - LENGTH_SIZE - length, room = json_object_size(header) + 1;
+    entries = calloc(room, sizeof *entries);
+    out->tensors = calloc(room, sizeof *out->tensors);
+    if (!entries || !out->tensors || !out->metadata) {
+        status = clm_fail_host_memory(error, path, room * (sizeof *entries + sizeof *out->tensors));
+        goto cleanup;
+    }
+    status = read_entries(path, header, data_size, entries, &count, out, error);
+    if (status != CLM_OK)
+        goto cleanup;
+
+    /* A header may have any length: the data moves to the block's beginning, where it is aligned. */
+    memmove(bytes, bytes + LENGTH_SIZE + length, data_size);
+    out->block = bytes;
+    swap_to_host(out->block, data_size / sizeof(float));
+    for (size_t i = 0; i < count; i++) {
+        out->tensors[i] = entries[i].tensor;
+        out->tensors[i].values = (float *)out->block + entries[i].begin / sizeof(float);
+    }
+    out->count = count;
+    bytes = NULL;
+    count = 0;
+cleanup:
+    if (entries)
+        for (size_t i = 0; i < count; i++)
+            free(entries[i].tensor.name);
+    free(entries);
+    free(bytes);
+    json_decref(header);
+    if (status != CLM_OK)
+        safetensors_free(out);
+    return status;
+}
+
+static clm_status describe(const char *path, const struct safetensor *tensor, size_t *end, json_t *header,
+                           struct clm_error *error)
+{
+    size_t count = 1, size;
+    const size_t begin = *end;
+    json_t *shape = json_array();
+    bool fits = tensor->dimension_count <= SAFETENSORS_DIMENSIONS_MAX;
+    for (size_t i = 0; fits && i < tensor->dimension_count; i++) {
+        fits = size_mul(count, tensor->shape[i], &count);
+        if (json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]))) {
+            json_decref(shape);
+            return clm_fail_host_memory(error, path, sizeof(json_int_t));
+        }
+    }
+    if (!fits || count != tensor->count || !size_mul(count, sizeof(float), &size) ||
+        !size_add(begin, size, end)) {
+        json_decref(shape);
+        return clm_fail(error, CLM_ERROR_SHAPE,
+                        "%s: tensor %.100s has %zu elements, which its shape does not", path, tensor->name,
+                        tensor->count);
+    }
+    if (!strcmp(tensor->name, METADATA) || json_object_get(header, tensor->name)) {
+        json_decref(shape);
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: a tensor cannot be named %.100s, that name is taken",
+                        path, tensor->name);
+    }
+    json_t *about = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                              (json_int_t)begin, (json_int_t)*end);
+    if (!about)
+        return clm_fail_host_memory(error, path, sizeof *tensor);
+    if (json_object_set_new(header, tensor->name, about))
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "%s: the tensor named %.100s cannot be described in JSON: the name is no UTF-8, or there is no "
+            "memory",
+            path, tensor->name);
+    return CLM_OK;
+}
+
+/* The header as text, padded with spaces so that the data behind it is aligned to 8 bytes; NULL where memory
+ * ran out, also inside of jansson, which may then leave out a part without a word: the text is read back and
+ * compared. */
+static char *header_text(const json_t *header, size_t *length)
+{
+    char *compact = json_dumps(header, JSON_COMPACT), *text = NULL;
+    json_t *again = compact ? json_loads(compact, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (json_equal(again, header)) {
+        const size_t used = strlen(compact);
+        *length = round_up(used, 8);
+        text = malloc(*length + 1);
+        if (text) {
+            memset(text, ' ', *length);
+            memcpy(text, compact, used);
+        }
+    }
+    json_decref(again);
+    free(compact);
+    return text;
+}
+
+clm_status safetensors_write(const char *path, const struct safetensor *tensors, size_t count,
+                             const json_t *metadata, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    size_t data_size = 0, length = 0, size = 0;
+    char *text = NULL;
+    unsigned char *bytes = NULL;
+    json_t *header = json_object();
+    if (metadata && json_object_set_new(header, METADATA, json_deep_copy(metadata))) {
+        status = clm_fail_host_memory(error, path, sizeof(json_int_t));
+        goto cleanup;
+    }
+    for (size_t i = 0; i < count; i++) {
+        status = describe(path, tensors + i, &data_size, header, error);
+        if (status != CLM_OK)
+            goto cleanup;
+    }
+    text = header_text(header, &length);
+    if (!text) {
+        status = clm_fail_host_memory(error, path, count * sizeof *tensors);
+        goto cleanup;
+    }
+    if (length > HEADER_MAX || !size_add(LENGTH_SIZE + length, data_size, &size)) {
+        status =
+            clm_fail(error, CLM_ERROR_ARGUMENT,
+                     "%s: %zu tensors cannot be described in a header of %zu bytes", path, count, HEADER_MAX);
+        goto cleanup;
+    }
+    bytes = malloc(size);
+    if (!bytes) {
+        status = clm_fail_host_memory(error, path, size);
+        goto cleanup;
+    }
+    const uint64_t stored = htole64(length);
+    memcpy(bytes, &stored, LENGTH_SIZE);
+    memcpy(bytes + LENGTH_SIZE, text, length);
+    float *data = (float *)(void *)(bytes + LENGTH_SIZE + length);
+    size_t filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (tensors[i].count)
+            memcpy(data + filled, tensors[i].values, tensors[i].count * sizeof(float));
+        filled += tensors[i].count;
+    }
+    swap_to_host(data, filled);
+    status = clm_write_file(path, bytes, size, error);
+cleanup:
+    free(bytes);
+    free(text);
+    json_decref(header);
+    return status;
+}

@@ -1,0 +1,39 @@
+/* safetensors: a JSON header (name -> dtype, shape, byte range) and the bytes, little-endian.
+ * Source: the format's own description, https://github.com/huggingface/safetensors#format. Only F32 is
+ * written and read; a file is never trusted: every offset, shape and length is checked before it is used. */
+#ifndef CLM_NN_SAFETENSORS_H
+#define CLM_NN_SAFETENSORS_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+
+#define SAFETENSORS_DIMENSIONS_MAX 4
+
+struct safetensor {
+    char *name;
+    size_t dimension_count, shape[SAFETENSORS_DIMENSIONS_MAX];
+    size_t count;  /* elements: the product of shape */
+    float *values; /* aligned, inside the file's one block */
+};
+
+struct safetensors {
+    size_t count;
+    struct safetensor *tensors; /* in the order of their bytes */
+    json_t *metadata;           /* object of strings; never NULL */
+    void *block;
+};
+
+CLM_MUST_CHECK clm_status safetensors_read(const char *path, struct safetensors *out,
+                                           struct clm_error *error);
+void safetensors_free(struct safetensors *file);
+
+/* The tensor of that name, or NULL. */
+const struct safetensor *safetensors_find(const struct safetensors *file, const char *name);
+
+/* Replaces the file at `path`. Names, shapes and values of `tensors` are only read. `metadata` (strings) may
+ * be NULL. */
+CLM_MUST_CHECK clm_status safetensors_write(const char *path, const struct safetensor *tensors, size_t count,
+                                            const json_t *metadata, struct clm_error *error);
+
+#endif
