@@ -258,15 +258,14 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
     clm_status status;
     *result = (struct clm_bench_result){0};
     if (options->size_count < 2 || !options->batch)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "a benchmark of %zu widths at batch %zu: it needs inputs, classes, "
-                        "and at least a row",
-                        options->size_count, options->batch);
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "a benchmark of %zu widths at batch %zu: it needs inputs, classes, and at least a row",
+            options->size_count, options->batch);
     for (size_t i = 0; i < options->size_count; i++)
         if (!options->sizes[i] || options->sizes[i] > INT32_MAX || options->batch > INT32_MAX)
             return clm_fail(error, CLM_ERROR_ARGUMENT,
-                            "a benchmark with a layer of %zu units at batch %zu: each has to "
-                            "be from 1 to %d",
+                            "a benchmark with a layer of %zu units at batch %zu: each has to be from 1 to %d",
                             options->sizes[i], options->batch, INT32_MAX);
     bench.rows = rows_of(options);
     const double tuned = clm_tune_seconds(be); /* planning measures, too */

@@ -244,15 +244,14 @@ clm_status variant_parse(const struct operation *operation, const char *text, st
     for (char *word = strtok_r(copy, " ,", &rest); is_right && word; word = strtok_r(NULL, " ,", &rest))
         is_right = parse_word(word, out);
     if (is_right && odd_is_in_bytes(out))
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "%s: bytes hold neither NaN nor infinities: it has to be without \"bytes\", or "
-                        "without that value",
-                        text);
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "%s: bytes hold neither NaN nor infinities: it has to be without \"bytes\", or without that value",
+            text);
     if (is_right && is_sensible(operation->dimensions, out))
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_ARGUMENT,
-        "%s is no shape of %s: it has to be as clmlp verify prints it, \"%s\", of matrices of up to "
-        "2^28 elements",
+        "%s is no shape of %s: it has to be as clmlp verify prints it, \"%s\", of matrices of up to 2^28 elements",
         text, operation->name, examples[operation->dimensions]);
 }

@@ -368,8 +368,7 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_ARGUMENT,
-        "%s: it has to be up to %d widths, a batch, rows and epochs of 1 to %d, momentum and l2, as in "
-        "\"33-65-10 B=31 N=40 x2 momentum=0.9 l2=0.01\"",
+        "%s: it has to be up to %d widths, a batch, rows and epochs of 1 to %d, momentum and l2, as in \"33-65-10 B=31 N=40 x2 momentum=0.9 l2=0.01\"",
         text, STEPS_WIDTHS_MAX, STEPS_MOST);
 }
 

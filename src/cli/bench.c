@@ -182,11 +182,10 @@ static bool is_left_out(const struct arguments *arguments, const struct clm_back
     if (clm_backend_kind(backend) != CLM_BACKEND_REFERENCE || arguments->device.has_backend ||
         seconds <= REFERENCE_SECONDS_MOST)
         return false;
-    remark("bench",
-           "the reference is left out at batch %zu, where a step would take about %.0f s; --backend "
-           "reference times "
-           "it",
-           batch, seconds);
+    remark(
+        "bench",
+        "the reference is left out at batch %zu, where a step would take about %.0f s; --backend reference times it",
+        batch, seconds);
     return true;
 }
 
@@ -390,15 +389,8 @@ int command_bench(int argc, char **argv)
         .options = options,
         .parser = parse,
         .children = children,
-        .doc = "Times a training step: a minibatch gathered from a resident data set, "
-               "forward, backward and update. Without --backend: blas, reference and each "
-               "OpenCL device, or the one named by --device."
-               "\vPrinted are the median, what 10 % and 90 % of the timings stay below, the "
-               "speed relative to blas, the seconds to the end of the first step with "
-               "all that is compiled for it, and those of measuring who multiplies. A step's operations are "
-               "2 B I O for each of "
-               "forward and weight gradient in every layer, and for the input gradient in "
-               "every layer but the first."};
+        .doc =
+            "Times a training step: a minibatch gathered from a resident data set, forward, backward and update. Without --backend: blas, reference and each OpenCL device, or the one named by --device.\vPrinted are the median, what 10 % and 90 % of the timings stay below, the speed relative to blas, the seconds to the end of the first step with all that is compiled for it, and those of measuring who multiplies. A step's operations are 2 B I O for each of forward and weight gradient in every layer, and for the input gradient in every layer but the first."};
     struct arguments arguments = {.device = default_device(),
                                   .layers = {.values = {3072, 3072, 10}, .count = 3},
                                   .batches = {.values = {10, 100, 1000}, .count = 3},

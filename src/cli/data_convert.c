@@ -94,12 +94,12 @@ static void tell_of_losses(const struct arguments *arguments, const struct clm_d
 int command_data_convert(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&data_arguments, 0, NULL, 0}, {0}};
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .children = children,
-                                     .doc = "Writes a data set in another format. What is at PATH already is "
-                                            "left alone, unless --force is given; "
-                                            "a conversion that fails leaves nothing behind."};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc =
+            "Writes a data set in another format. What is at PATH already is left alone, unless --force is given; a conversion that fails leaves nothing behind."};
     struct arguments arguments = {.write = {.part = CLM_TRAIN}};
     struct clm_data *data = NULL;
     struct clm_error error = {0};

@@ -169,10 +169,7 @@ int command_data_info(int argc, char **argv)
         .parser = parse,
         .children = children,
         .doc =
-            "Prints what a data set holds, class by class, and warns of what is likely to be a mistake or to "
-            "mislead: rows that occur twice, test rows that are training rows, too, classes without rows, "
-            "uneven "
-            "classes, features that never change or differ in scale."};
+            "Prints what a data set holds, class by class, and warns of what is likely to be a mistake or to mislead: rows that occur twice, test rows that are training rows, too, classes without rows, uneven classes, features that never change or differ in scale."};
     struct arguments arguments = {.json = NULL};
     struct clm_data *data = NULL;
     struct clm_data_summary *summary = NULL;

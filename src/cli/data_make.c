@@ -53,9 +53,8 @@ int command_data_make(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .doc = "Makes a synthetic data set of ten classes in CIFAR-10's binary layout: data_batch_1.bin to "
-               "data_batch_5.bin, test_batch.bin and batches.meta.txt. The same rows and seed make the same "
-               "bytes."};
+        .doc =
+            "Makes a synthetic data set of ten classes in CIFAR-10's binary layout: data_batch_1.bin to data_batch_5.bin, test_batch.bin and batches.meta.txt. The same rows and seed make the same bytes."};
     struct arguments arguments = {.rows = 10000, .seed = 1};
     struct clm_error error = {0};
     parse_arguments(&argp, argc, argv, &arguments);

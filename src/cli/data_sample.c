@@ -18,8 +18,7 @@ static const struct argp_option options[] = {
     {"split", KEY_SPLIT, "PART", 0, "train (default), val or test", 2},
     {"seed", KEY_SEED, "N", 0, "another seed draws other rows, and changes them otherwise (default 1)", 2},
     {"augment", KEY_AUGMENT, "LIST", 0,
-     "draws them as training sees them, changed by any of flip, shift=PIXELS, cutout=PIXELS, mixup=ALPHA and "
-     "noise=SIGMA; see clmlp train",
+     "draws them as training sees them, changed by any of flip, shift=PIXELS, cutout=PIXELS, mixup=ALPHA and noise=SIGMA; see clmlp train",
      2},
     {0},
 };
@@ -63,11 +62,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
 int command_data_sample(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&data_arguments, 0, NULL, 0}, {0}};
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .children = children,
-                                     .doc = "Draws pictures of a data set, taken at random, with their class "
-                                            "and row, in the order of the classes."};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc =
+            "Draws pictures of a data set, taken at random, with their class and row, in the order of the classes."};
     struct arguments arguments = {.rows = 60, .seed = 1};
     struct clm_data *data = NULL;
     struct clm_error error = {0};

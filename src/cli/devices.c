@@ -13,8 +13,7 @@ struct arguments {
 
 static const struct argp_option options[] = {
     {"device", KEY_DEVICE, "DEVICE", 0,
-     "whether this one would be taken: auto, gpu, cpu, P:D, or a part of a name (default: $CLMLP_DEVICE, "
-     "else auto)",
+     "whether this one would be taken: auto, gpu, cpu, P:D, or a part of a name (default: $CLMLP_DEVICE, else auto)",
      1},
     {"json", KEY_JSON, "FILE", 0, "write the list as JSON, too; - is standard output", 1},
     {0},
@@ -97,9 +96,9 @@ static int report(const struct arguments *arguments, const struct clm_device *de
     if (arguments->json && !write_json("devices", arguments->json, describe_all(devices, count)))
         return EXIT_FAILED;
     if (!count)
-        complain("devices",
-                 "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use "
-                 "--backend blas");
+        complain(
+            "devices",
+            "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use --backend blas");
     else if (!taken && !strcmp(selector, "auto"))
         complain("devices", "%s%s takes none of the %zu device%s found: %s", option, selector, count,
                  count == 1 ? "" : "s", devices[count - 1].reason);
@@ -117,9 +116,8 @@ int command_devices(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .doc = "Lists every device of every OpenCL platform. The one that --device (or "
-               "$CLMLP_DEVICE, or auto) takes is marked *; auto takes the first GPU, "
-               "accelerator or CPU, in that order, that passes a quick self-test."};
+        .doc =
+            "Lists every device of every OpenCL platform. The one that --device (or $CLMLP_DEVICE, or auto) takes is marked *; auto takes the first GPU, accelerator or CPU, in that order, that passes a quick self-test."};
     struct arguments arguments = {.selector = default_device().options.device};
     struct clm_device *devices;
     struct clm_error error = {0};

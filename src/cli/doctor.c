@@ -43,8 +43,7 @@ static const struct argp_option options[] = {
     {"device", KEY_DEVICE, "DEVICE", 0,
      "try this one alone: gpu, cpu, P:D, or a part of a name (default: all)", 1},
     {"patience", KEY_PATIENCE, "SECONDS", 0,
-     "how long a step may take, a check or the building of kernels, before its driver counts as hanging; 0: "
-     "for ever (default: 600)",
+     "how long a step may take, a check or the building of kernels, before its driver counts as hanging; 0: for ever (default: 600)",
      1},
     {"json", KEY_JSON, "FILE", 0, "write the devices and their checks as JSON, too; - is standard output", 1},
     {0},
@@ -153,10 +152,10 @@ static void warn_of_default(const struct arguments *arguments)
         return;
     clm_devices_free(meant);
     if (!count)
-        remark("doctor",
-               "CLMLP_DEVICE=%s means none of the devices, and all commands but this one will look for "
-               "it; unset it, or choose by P:D, by type or by a part of the name",
-               selector);
+        remark(
+            "doctor",
+            "CLMLP_DEVICE=%s means none of the devices, and all commands but this one will look for it; unset it, or choose by P:D, by type or by a part of the name",
+            selector);
 }
 
 /* The first device that is to be examined. One that is not listed any more is one at which a driver died. */
@@ -263,9 +262,9 @@ static void tell_death(const struct round *round)
     if (round->from) /* a device has been told of since */
         round->arguments->section[0] = '\0';
     snprintf(finding.what, sizeof finding.what, "%s: its driver %s", round->step, round->deed);
-    snprintf(finding.remedy, sizeof finding.remedy,
-             "install that driver again or take its .icd file away; for one program, "
-             "OCL_ICD_VENDORS=FILE.icd names the driver to use");
+    snprintf(
+        finding.remedy, sizeof finding.remedy,
+        "install that driver again or take its .icd file away; for one program, OCL_ICD_VENDORS=FILE.icd names the driver to use");
     print_finding(round->arguments, &finding);
     if (!round->arguments->examination.is_quiet)
         printf("\n");
@@ -342,8 +341,7 @@ static const char *judge(const struct round *round, size_t usable)
     if (is_dead(round))
         snprintf(
             why, sizeof why,
-            "OpenCL cannot be used here: %s %s, as in every program that looks for a device; do what is said "
-            "of it above, or use --backend blas",
+            "OpenCL cannot be used here: %s %s, as in every program that looks for a device; do what is said of it above, or use --backend blas",
             round->step, round->deed);
     else if (round->problem[0])
         return round->problem;
@@ -355,10 +353,10 @@ static const char *judge(const struct round *round, size_t usable)
             why, sizeof why,
             "the OpenCL platforms have no device; what is said of them above helps, or use --backend blas");
     else
-        snprintf(why, sizeof why,
-                 "none of the %zu device%s found can be trained on; use --backend blas, or one of the "
-                 "remedies above",
-                 count, count == 1 ? "" : "s");
+        snprintf(
+            why, sizeof why,
+            "none of the %zu device%s found can be trained on; use --backend blas, or one of the remedies above",
+            count, count == 1 ? "" : "s");
     return why;
 }
 
@@ -387,17 +385,11 @@ static int doctor(struct arguments *arguments)
 
 int command_doctor(int argc, char **argv)
 {
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .doc = "Looks for what is missing between this program and the "
-                                            "machine's OpenCL devices: files that name drivers, "
-                                            "drivers that do not load, permissions, platforms without a "
-                                            "device, compilers. Then tries on each device "
-                                            "every operation with each provider of products, large ones too, "
-                                            "and says what is wrong and what to do. A driver that dies at it "
-                                            "is named, and the other devices are tried still. "
-                                            "Exit code 0 when at least one device can be trained on, with "
-                                            "the providers that are right, else 1."};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc =
+            "Looks for what is missing between this program and the machine's OpenCL devices: files that name drivers, drivers that do not load, permissions, platforms without a device, compilers. Then tries on each device every operation with each provider of products, large ones too, and says what is wrong and what to do. A driver that dies at it is named, and the other devices are tried still. Exit code 0 when at least one device can be trained on, with the providers that are right, else 1."};
     struct arguments arguments = {.examination = {.argc = argc, .argv = argv, .findings = json_array()},
                                   .patience = PATIENCE};
     parse_arguments(&argp, argc, argv, &arguments);

@@ -130,8 +130,8 @@ int command_eval(int argc, char **argv)
         .parser = parse_prediction,
         .args_doc = "MODEL",
         .children = children,
-        .doc = "Prints loss and accuracy of a model, the confusion matrix, and precision, "
-               "recall and F1 of each class. MODEL is a run directory, or its model.safetensors."};
+        .doc =
+            "Prints loss and accuracy of a model, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors."};
     struct prediction_arguments arguments = default_prediction();
     struct prediction prediction;
     struct clm_error error = {0};

@@ -100,9 +100,9 @@ static void tell_failure(const struct part *part, const char *name, double secon
 static void tell_part(const struct part *part, const char *name, double seconds)
 {
     if (part->left_out)
-        printf("  --   %-14s so slow here that %zu checks of large matrices were left out; clmlp verify "
-               "makes them\n",
-               name, part->left_out);
+        printf(
+            "  --   %-14s so slow here that %zu checks of large matrices were left out; clmlp verify makes them\n",
+            name, part->left_out);
     if (part->checks.failures)
         tell_failure(part, name, seconds);
     else
@@ -274,12 +274,10 @@ static void tell_verdict(const struct patient *patient)
             printf("\n  remedy:  " OWN_KERNELS "\n\n");
             return;
         }
-        printf("\n  remedy:  none needed to train: --gemm auto tries products before it uses them and leaves "
-               "wrong ones out, "
-               "and\n           --gemm refuses them by name. Report it to the driver's makers, with the file "
-               "of\n"
-               "           clmlp verify --full --device %u:%u --json report.json\n\n",
-               platform, index);
+        printf(
+            "\n  remedy:  none needed to train: --gemm auto tries products before it uses them and leaves wrong ones out, and\n           --gemm refuses them by name. Report it to the driver's makers, with the file of\n"
+            "           clmlp verify --full --device %u:%u --json report.json\n\n",
+            platform, index);
         return;
     case VERDICT_REFUSED:
         tell_refused(patient);

@@ -90,12 +90,11 @@ static int check(struct arguments *arguments, const struct clm_data *data)
     bool passed = false;
     if (open_backend(&arguments->device.options, &backend, &error) != CLM_OK)
         return fail_command("gradcheck", &error);
-    printf("Gradients of the reference against central differences, and of %s on %s against the reference.\n"
-           "Each with the element whose difference is worst.\n\n"
-           "parameter         tried  kinks  worst             numerical       analytic         device  "
-           "num/bound  "
-           "dev/bound\n",
-           clm_backend_name(backend), printable(clm_backend_device(backend)).text);
+    printf(
+        "Gradients of the reference against central differences, and of %s on %s against the reference.\n"
+        "Each with the element whose difference is worst.\n\n"
+        "parameter         tried  kinks  worst             numerical       analytic         device  num/bound  dev/bound\n",
+        clm_backend_name(backend), printable(clm_backend_device(backend)).text);
     const clm_status status = clm_gradcheck(backend, &arguments->check, print_row, NULL, &passed, &error);
     clm_backend_close(backend);
     if (status != CLM_OK)
@@ -112,11 +111,8 @@ int command_gradcheck(int argc, char **argv)
         .options = options,
         .parser = parse,
         .children = children,
-        .doc = "Compares the reference's analytic gradients with central differences in double precision, "
-               "and the "
-               "device's gradients with the reference's. Without --data, inputs are 20 random features of 5 "
-               "classes. "
-               "Parameters whose difference crosses a ReLU's kink are left out and counted."};
+        .doc =
+            "Compares the reference's analytic gradients with central differences in double precision, and the device's gradients with the reference's. Without --data, inputs are 20 random features of 5 classes. Parameters whose difference crosses a ReLU's kink are left out and counted."};
     struct arguments arguments = {.device = default_device(),
                                   .hidden = {.values = {13, 7}, .count = 2},
                                   .check = {.batch = 11, .samples = 50, .l2 = 0.01, .seed = 1}};

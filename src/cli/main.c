@@ -31,23 +31,23 @@ static const struct command commands[] = {
 
 static void print_help(void)
 {
-    printf("Usage: clmlp COMMAND [OPTION...]\n"
-           "       clmlp --help | --version\n"
-           "\nTrains multi-layer perceptrons on any OpenCL device, and checks what the device "
-           "computes.\n\nCommands:\n");
+    printf(
+        "Usage: clmlp COMMAND [OPTION...]\n"
+        "       clmlp --help | --version\n"
+        "\nTrains multi-layer perceptrons on any OpenCL device, and checks what the device computes.\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         printf("  %-10s  %s\n", commands[i].name, commands[i].summary);
-    printf("\nBegin with\n"
-           "  clmlp train --data fashion-mnist --out run\n"
-           "  clmlp eval run/model.safetensors --data fashion-mnist\n"
-           "\nEnvironment:\n"
-           "  CLMLP_DEVICE      the default of --device\n"
-           "  CLMLP_DATA        a folder of data sets, looked at first\n"
-           "  CLMLP_KERNEL_DIR  a folder of kernels to use instead of the built-in ones\n"
-           "  NO_COLOR          no colours\n"
-           "\n`clmlp COMMAND --help' explains a command's options with their defaults. Exit code: 0 done, 1 "
-           "failed or\n"
-           "a check did not pass, 2 wrong usage.\n");
+    printf(
+        "\nBegin with\n"
+        "  clmlp train --data fashion-mnist --out run\n"
+        "  clmlp eval run/model.safetensors --data fashion-mnist\n"
+        "\nEnvironment:\n"
+        "  CLMLP_DEVICE      the default of --device\n"
+        "  CLMLP_DATA        a folder of data sets, looked at first\n"
+        "  CLMLP_KERNEL_DIR  a folder of kernels to use instead of the built-in ones\n"
+        "  NO_COLOR          no colours\n"
+        "\n`clmlp COMMAND --help' explains a command's options with their defaults. Exit code: 0 done, 1 failed or\n"
+        "a check did not pass, 2 wrong usage.\n");
 }
 
 static _Noreturn void refuse(const char *word)
@@ -68,8 +68,7 @@ static void lose_data(int signal)
 {
     (void)signal;
     static const char sentence[] =
-        "\nclmlp: a data file became shorter, or its disk failed, while it was read; "
-        "run it again\n";
+        "\nclmlp: a data file became shorter, or its disk failed, while it was read; run it again\n";
     const ssize_t unused = write(STDERR_FILENO, sentence, sizeof sentence - 1);
     (void)unused;
     _exit(EXIT_FAILED);

@@ -77,9 +77,8 @@ int command_predict(int argc, char **argv)
         .parser = parse_prediction,
         .args_doc = "MODEL",
         .children = children,
-        .doc = "Writes a CSV with a line a row: its number, the predicted class, the class's name where "
-               "there are names, "
-               "and the probability of each class. MODEL is a run directory, or its model.safetensors."};
+        .doc =
+            "Writes a CSV with a line a row: its number, the predicted class, the class's name where there are names, and the probability of each class. MODEL is a run directory, or its model.safetensors."};
     struct prediction_arguments arguments = default_prediction();
     struct prediction prediction;
     struct clm_error error = {0};

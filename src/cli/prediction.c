@@ -76,11 +76,10 @@ static clm_status check_probabilities(const struct prediction *prediction, struc
     for (size_t r = 0; r < prediction->rows; r++)
         for (size_t c = 0; c < C; c++)
             if (!isfinite(prediction->probabilities[r * C + c])) {
-                snprintf(error->message, sizeof error->message,
-                         "row %zu: the probability of class %zu is no number; the model's parameters or the "
-                         "inputs "
-                         "are too large for float32; try --backend reference",
-                         r, c);
+                snprintf(
+                    error->message, sizeof error->message,
+                    "row %zu: the probability of class %zu is no number; the model's parameters or the inputs are too large for float32; try --backend reference",
+                    r, c);
                 return error->status = CLM_ERROR_WRONG;
             }
     return CLM_OK;

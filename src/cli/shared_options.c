@@ -53,9 +53,7 @@ static enum clm_split read_split(const struct argp_state *state, const char *tex
 static const struct argp_option data_options[] = {
     {NULL, 0, NULL, 0, "Data:", 1},
     {"data", KEY_DATA, "NAME|PATH", 0,
-     "fashion-mnist, mnist, cifar10 or cifar100, looked for in $CLMLP_DATA, ~/.local/share/clmlp and "
-     "/usr/share/datasets; or a "
-     "file, directory, .tar or .tar.gz",
+     "fashion-mnist, mnist, cifar10 or cifar100, looked for in $CLMLP_DATA, ~/.local/share/clmlp and /usr/share/datasets; or a file, directory, .tar or .tar.gz",
      1},
     {"format", KEY_FORMAT, "FORMAT", 0, "recognised by content where it is not named", 1},
     {"test", KEY_TEST, "PATH", 0, "test set where the data brings none", 1},
@@ -70,15 +68,12 @@ static const struct argp_option data_options[] = {
     {"inputs", KEY_INPUTS, "NAME", 0,
      "npy, npz: the array that holds the inputs (default: x, x_train and their like)", 1},
     {"label", KEY_LABEL, "NAME|INDEX", 0,
-     "csv: the column of the labels, by name or by index from 0, -1 being the last (default: label, class, "
-     "target or y, else the last); npy, npz: the array of the labels (default: y, y_train and their like); "
-     "cifar100: fine (default; 100 classes) or coarse (20)",
+     "csv: the column of the labels, by name or by index from 0, -1 being the last (default: label, class, target or y, else the last); npy, npz: the array of the labels (default: y, y_train and their like); cifar100: fine (default; 100 classes) or coarse (20)",
      1},
     {"header", KEY_HEADER, "yes|no", 0, "csv: whether it begins with names of columns (default: detected)",
      1},
     {"missing", KEY_MISSING, "mean|zero", 0,
-     "csv: fill values that are missing with the mean of their column over the training rows, or with 0 "
-     "(default: refuse them)",
+     "csv: fill values that are missing with the mean of their column over the training rows, or with 0 (default: refuse them)",
      1},
     {"resize", KEY_RESIZE, "WxH", 0,
      "stretch the pictures of a folder to this size (default: they all have one)", 1},
@@ -187,14 +182,10 @@ static const struct argp_option device_options[] = {
     {"backend", KEY_BACKEND, "BACKEND", 0,
      "opencl (default), blas (OpenBLAS on all cores) or reference (plain loops, double precision)", 2},
     {"device", KEY_DEVICE, "DEVICE", 0,
-     "OpenCL device: auto, gpu, cpu, P:D as `clmlp devices' prints it, or a part of its name (default: "
-     "$CLMLP_DEVICE, "
-     "else auto)",
+     "OpenCL device: auto, gpu, cpu, P:D as `clmlp devices' prints it, or a part of its name (default: $CLMLP_DEVICE, else auto)",
      2},
     {"gemm", KEY_GEMM, "PROVIDER", 0,
-     "who multiplies on an OpenCL device: auto (default; what was measured to be fastest, see `clmlp tune'), "
-     "native (our own kernels for the device's kind), "
-     "clblast, clblast-tuned, or those for GPUs on any device: tiled, tiled-large, tiled-small",
+     "who multiplies on an OpenCL device: auto (default; what was measured to be fastest, see `clmlp tune'), native (our own kernels for the device's kind), clblast, clblast-tuned, or those for GPUs on any device: tiled, tiled-large, tiled-small",
      2},
     {0},
 };
@@ -264,11 +255,7 @@ const struct argp device_arguments = {.options = device_options, .parser = parse
 
 static const struct argp_option memory_options[] = {
     {"memory", KEY_MEMORY, "SIZE", 0,
-     "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx of bytes and "
-     "npy of "
-     "uint8 or float32 stay in their files), half for a device that has no memory of its own (default: what "
-     "there "
-     "is)",
+     "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx of bytes and npy of uint8 or float32 stay in their files), half for a device that has no memory of its own (default: what there is)",
      2},
     {"device-memory", KEY_DEVICE_MEMORY, "SIZE", 0,
      "memory of the device to take (default: all that it has); data that does not fit is streamed", 2},

@@ -34,39 +34,26 @@ static const struct argp_option options[] = {
     {"batch", KEY_BATCH, "N", 0, "rows of a minibatch (default: 128, or all where they are fewer)", 4},
     {"lr", KEY_LEARNING_RATE, "ETA", 0, "learning rate (default: 0.1)", 4},
     {"schedule", KEY_SCHEDULE, "NAME", 0,
-     "how it changes over the epochs: cooldown (default; the last tenth of the epochs, none of fewer than "
-     "ten, at a "
-     "tenth of it), constant, linear or cosine, both towards 0",
+     "how it changes over the epochs: cooldown (default; the last tenth of the epochs, none of fewer than ten, at a tenth of it), constant, linear or cosine, both towards 0",
      4},
     {"momentum", KEY_MOMENTUM, "RHO", 0, "0 for none (default: 0.9)", 4},
     {"l2", KEY_L2, "LAMBDA", 0,
      "the penalty is LAMBDA times the sum of squared weights, biases excluded (default: 0)", 4},
     {"optimizer", KEY_OPTIMIZER, "NAME", 0, "sgd, the only one of this version", 4},
     {"standardize", KEY_STANDARDIZE, "HOW", 0,
-     "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: "
-     "global (one of each for all values), feature (each its own; one that never changes becomes 0), or none "
-     "(default; bytes are divided by 255, floats taken as they are)",
+     "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: global (one of each for all values), feature (each its own; one that never changes becomes 0), or none (default; bytes are divided by 255, floats taken as they are)",
      4},
     {"seed", KEY_SEED, "N", 0, "of weights and order; same seed, device and build: same bits (default: 1)",
      4},
     {"shuffle", KEY_SHUFFLE, "on|off", 0, "a new order of rows each epoch (default: on)", 4},
     {"resident", KEY_RESIDENT, "auto|yes|no", 0,
-     "keep the data on the device as a whole: auto (default; where it fits), yes, or no: read and uploaded "
-     "in shards, the "
-     "next one while this one is computed on",
+     "keep the data on the device as a whole: auto (default; where it fits), yes, or no: read and uploaded in shards, the next one while this one is computed on",
      4},
     {"shard", KEY_SHARD, "ROWS", 0,
-     "rows that are shuffled together, drawn from the whole set in small blocks (default: all "
-     "where "
-     "they are resident, else what there is room for); resident or not, the same shard gives the same bits",
+     "rows that are shuffled together, drawn from the whole set in small blocks (default: all where they are resident, else what there is room for); resident or not, the same shard gives the same bits",
      4},
     {"augment", KEY_AUGMENT, "LIST", 0,
-     "changes training rows anew each epoch: any of flip (left for right, half of them), shift=PIXELS "
-     "(in any "
-     "direction, at most), cutout=PIXELS (blanks a square of that side), mixup=ALPHA (mixes rows and their "
-     "labels) and "
-     "noise=SIGMA (normal, added to normalised inputs), as in flip,shift=4; flip, shift and cutout are of "
-     "pictures",
+     "changes training rows anew each epoch: any of flip (left for right, half of them), shift=PIXELS (in any direction, at most), cutout=PIXELS (blanks a square of that side), mixup=ALPHA (mixes rows and their labels) and noise=SIGMA (normal, added to normalised inputs), as in flip,shift=4; flip, shift and cutout are of pictures",
      4},
     {NULL, 0, NULL, 0, "Output:", 5},
     {"out", KEY_OUT, "DIR", 0,
@@ -237,8 +224,7 @@ static void print_settings(const struct clm_train_options *train, size_t rows)
 {
     const size_t steps = rows / train->batch + (rows % train->batch != 0);
     printf(
-        "training  %zu epoch%s of %zu step%s, minibatches of %zu, learning rate %g, momentum %g, l2 %g, seed "
-        "%ju%s\n",
+        "training  %zu epoch%s of %zu step%s, minibatches of %zu, learning rate %g, momentum %g, l2 %g, seed %ju%s\n",
         train->epochs, train->epochs == 1 ? "" : "s", steps, steps == 1 ? "" : "s", train->batch,
         train->learning_rate, train->momentum, train->l2, (uintmax_t)train->seed,
         train->shuffle ? "" : ", not shuffled");
@@ -406,10 +392,7 @@ int command_train(int argc, char **argv)
         .parser = parse,
         .children = children,
         .doc =
-            "Trains a net of linear layers with ReLU between them, softmax and cross-entropy at the end, by "
-            "minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C ends training after "
-            "the running epoch, and the run is tested and written; a second one ends it at "
-            "once.\n\nExamples:\n"
+            "Trains a net of linear layers with ReLU between them, softmax and cross-entropy at the end, by minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C ends training after the running epoch, and the run is tested and written; a second one ends it at once.\n\nExamples:\n"
             "  clmlp train --data fashion-mnist --hidden 256,128 --out run\n"
             "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --augment flip,shift=4 --device gpu --out run"};
     struct arguments arguments = {.device = default_device(),

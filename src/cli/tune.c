@@ -134,15 +134,8 @@ int command_tune(int argc, char **argv)
         .options = options,
         .parser = parse,
         .children = children,
-        .doc = "Measures every provider of products on the layers of a net and keeps the fastest right one "
-               "of each "
-               "product in the cache directory (${XDG_CACHE_HOME:-~/.cache}/clmlp), where `--gemm auto' "
-               "finds it. "
-               "A provider is timed only after its results have passed a check against the host in double "
-               "precision; a wrong one is named and never used on this device."
-               "\vTraining measures by itself when it meets a shape for the first time, but for what takes "
-               "seconds "
-               "to build. Large batches are measured by a part of their rows."};
+        .doc =
+            "Measures every provider of products on the layers of a net and keeps the fastest right one of each product in the cache directory (${XDG_CACHE_HOME:-~/.cache}/clmlp), where `--gemm auto' finds it. A provider is timed only after its results have passed a check against the host in double precision; a wrong one is named and never used on this device.\vTraining measures by itself when it meets a shape for the first time, but for what takes seconds to build. Large batches are measured by a part of their rows."};
     struct arguments arguments = {.device = default_device(),
                                   .layers = {.values = {3072, 3072, 10}, .count = 3},
                                   .batches = {.values = {10, 100, 1000}, .count = 3},

@@ -52,9 +52,7 @@ static bool is_stopped(const struct arguments *arguments)
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "Checks:", 3},
     {"full", KEY_FULL, NULL, 0,
-     "add random shapes, contents and nets, large products, and kernels that are not chosen by themselves; "
-     "run each check "
-     "three times for the same bits, and look longer for the smallest shape that fails: some minutes",
+     "add random shapes, contents and nets, large products, and kernels that are not chosen by themselves; run each check three times for the same bits, and look longer for the smallest shape that fails: some minutes",
      3},
     {"seed", KEY_SEED, "N", 0, "of the contents, and of what --full draws (default: 1)", 3},
     {"only", KEY_ONLY, "OPERATION", 0, "this operation alone, by the name printed for it", 3},
@@ -228,8 +226,7 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
     end_provider(arguments);
     if (status == CLM_OK && is_table(arguments))
         printf(
-            "%s%zu check%s%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is "
-            "%.3f of its bound\n\n",
+            "%s%zu check%s%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is %.3f of its bound\n\n",
             arguments->is_quiet ? "" : "\n", done->count, done->count == 1 ? "" : "s",
             is_stopped(arguments) ? ", interrupted," : "", printable(clm_backend_device(backend)).text,
             clm_backend_provider(backend), done->count - done->failures, done->failures, done->worst);
@@ -341,11 +338,11 @@ static int summarise(const struct arguments *arguments, const struct clm_backend
         complain("verify", "%s fails: %zu of %zu checks failed, %zu of them with an error",
                  printable(clm_backend_device(backend)).text, all->failures, all->count, all->errors);
     else if (all->failures && arguments->right[0] && !arguments->is_shared_wrong)
-        complain("verify",
-                 "%s computes wrongly by %s: %zu of %zu checks failed; by %s it is right, and --gemm auto "
-                 "tries products before it uses them",
-                 printable(clm_backend_device(backend)).text, arguments->wrong, all->failures, all->count,
-                 arguments->right);
+        complain(
+            "verify",
+            "%s computes wrongly by %s: %zu of %zu checks failed; by %s it is right, and --gemm auto tries products before it uses them",
+            printable(clm_backend_device(backend)).text, arguments->wrong, all->failures, all->count,
+            arguments->right);
     else if (all->failures)
         complain("verify", "%s computes wrongly: %zu of %zu checks failed; do not train on it",
                  printable(clm_backend_device(backend)).text, all->failures, all->count);
@@ -478,12 +475,8 @@ int command_verify(int argc, char **argv)
         .options = options,
         .parser = parse,
         .children = children,
-        .doc = "Runs every operation on awkward sizes, and whole training "
-               "steps, on a device and in double precision on "
-               "the host; with each provider of products that `--gemm auto' may choose, or the one that "
-               "--gemm names. Prints each check's largest error over its derived "
-               "bound; above 1, or NaN, is a failure, below which stands what repeats it. "
-               "Exit code 0 when all passed, else 1."};
+        .doc =
+            "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, below which stands what repeats it. Exit code 0 when all passed, else 1."};
     struct arguments arguments = {.argc = argc,
                                   .argv = argv,
                                   .device = default_device(),

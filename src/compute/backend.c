@@ -82,8 +82,7 @@ static clm_status create(struct clm_backend *be, enum tensor_type type, size_t r
     if (bytes > be->allocation_limit)
         return clm_fail(
             error, CLM_ERROR_MEMORY,
-            "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once "
-            "(CL_DEVICE_MAX_MEM_ALLOC_SIZE); use --resident no, or lower --batch, --hidden or --limit",
+            "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once (CL_DEVICE_MAX_MEM_ALLOC_SIZE); use --resident no, or lower --batch, --hidden or --limit",
             rows, columns, mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
     void *memory = NULL;
     if (!be->memory.is_planning) {

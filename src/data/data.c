@@ -58,8 +58,7 @@ static clm_status check_options(const struct clm_data_options *options, struct c
     if (options->validation_by != CLM_SPLIT_LAST && validation == 0)
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
-            "it is said which rows to hold out for validation, but not how many; add --val, as in "
-            "--val 0.1");
+            "it is said which rows to hold out for validation, but not how many; add --val, as in --val 0.1");
     return check_image_options(options, error);
 }
 
@@ -75,11 +74,10 @@ static clm_status read_source(const char *path, const struct clm_data_options *o
                                     .class_names = options->class_names};
     const clm_status status = format_read(path, options->format, &request, read, format, error);
     if (status == CLM_OK && !read->train.rows)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: has no training set, only a test set; add train-images-idx3-ubyte, "
-                        "data_batch_1.bin or a folder "
-                        "train, or name a single file",
-                        path);
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has no training set, only a test set; add train-images-idx3-ubyte, data_batch_1.bin or a folder train, or name a single file",
+            path);
     return status;
 }
 

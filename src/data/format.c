@@ -170,19 +170,17 @@ static clm_status recognise_file(const char *path, const struct format **format,
             return status;
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: is a tar archive that holds no data set: neither data_batch_1[.bin] and its like "
-            "(CIFAR-10) nor train[.bin] (CIFAR-100); unpack it and name the folder that holds the files",
+            "%s: is a tar archive that holds no data set: neither data_batch_1[.bin] and its like (CIFAR-10) nor train[.bin] (CIFAR-100); unpack it and name the folder that holds the files",
             path);
     }
     char names[FORMAT_NAMES_SIZE];
     for (size_t i = 0, used = 0; i < head.count && i < 4; i++)
         used += (size_t)snprintf(shown + used, sizeof shown - used, i ? " %02x" : "it begins with %02x",
                                  head.bytes[i]);
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: is of no format that is read (%s): %s and has %zu bytes; unpack any archive but "
-                    ".tar and .tar.gz "
-                    "first, or name the format with --format",
-                    path, list_names(names, ANY_OPTION), shown, head.file_size);
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: is of no format that is read (%s): %s and has %zu bytes; unpack any archive but .tar and .tar.gz first, or name the format with --format",
+        path, list_names(names, ANY_OPTION), shown, head.file_size);
 }
 
 /* ---- directories --------------------------------------------------------------------------------------- */
@@ -248,14 +246,7 @@ static clm_status fail_directory(const char *path, struct clm_error *error)
 {
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and its like (IDX) nor "
-        "x.npy and y.npy and their like (NPY) nor one .npz nor data_batch_1[.bin] and its like (CIFAR-10) "
-        "nor "
-        "train[.bin] (CIFAR-100), nor a .tar or .tar.gz with such files, nor a folder for each class with "
-        "PNG "
-        "or JPEG pictures (images); unpack any other archive first, or name the folder or file that holds "
-        "the "
-        "data",
+        "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and its like (IDX) nor x.npy and y.npy and their like (NPY) nor one .npz nor data_batch_1[.bin] and its like (CIFAR-10) nor train[.bin] (CIFAR-100), nor a .tar or .tar.gz with such files, nor a folder for each class with PNG or JPEG pictures (images); unpack any other archive first, or name the folder or file that holds the data",
         path);
 }
 

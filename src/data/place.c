@@ -83,10 +83,10 @@ static const char *next_step(const char *name)
 
 static clm_status fail_nowhere(const char *source, char *const places[3], struct clm_error *error)
 {
-    const char *is_what = known_set_named(source)
-                              ? "is in none of its places"
-                              : "is neither a file, nor a directory, nor the name of a data set "
-                                "(fashion-mnist, mnist, cifar10, cifar100) that is in its place";
+    const char *is_what =
+        known_set_named(source)
+            ? "is in none of its places"
+            : "is neither a file, nor a directory, nor the name of a data set (fashion-mnist, mnist, cifar10, cifar100) that is in its place";
     const char *here =
         known_set_named(source) && is_there(source) ? "; for the one in this directory write ./" : "";
     return clm_fail(error, CLM_ERROR_IO, "the data set %s %s: looked for %s%s%s%s%s; %s%s%s", source, is_what,

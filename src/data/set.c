@@ -67,11 +67,10 @@ uint32_t set_largest_label(const struct set *set)
 
 clm_status set_fail_memory(const char *path, size_t bytes, uint64_t memory, struct clm_error *error)
 {
-    return clm_fail(error, CLM_ERROR_MEMORY,
-                    "%s: takes %.1f MiB of memory, where half of --memory is %.1f MiB; raise it, or convert "
-                    "the data (clmlp "
-                    "data convert --to npy): npy of uint8 and float32, and idx of bytes, stay in their files",
-                    path, mebibytes(bytes), mebibytes(memory));
+    return clm_fail(
+        error, CLM_ERROR_MEMORY,
+        "%s: takes %.1f MiB of memory, where half of --memory is %.1f MiB; raise it, or convert the data (clmlp data convert --to npy): npy of uint8 and float32, and idx of bytes, stay in their files",
+        path, mebibytes(bytes), mebibytes(memory));
 }
 
 clm_status set_reserve(const struct set *set, const char *path, size_t bytes, struct clm_error *error)

@@ -59,10 +59,10 @@ static clm_status apportion(struct stratum *strata, size_t classes, size_t count
         most += strata[c].rows ? strata[c].rows - 1 : 0;
     }
     if (held > most)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "validation takes %zu of %zu training rows, and each class keeps one to train on, "
-                        "which leaves %zu to take; lower --val, or use --val-by random",
-                        held, count, most);
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "validation takes %zu of %zu training rows, and each class keeps one to train on, which leaves %zu to take; lower --val, or use --val-by random",
+            held, count, most);
     qsort(strata, classes, sizeof *strata, by_claim);
     give_out(strata, classes, left);
     qsort(strata, classes, sizeof *strata, by_class);
@@ -197,8 +197,7 @@ static clm_status own_values(struct clm_data *data, size_t held, uint64_t memory
     if (memory && rows > memory / data_row_bytes(data))
         return clm_fail(
             error, CLM_ERROR_MEMORY,
-            "%s: rows that are drawn for validation are moved in memory, where %.1f MiB are over half "
-            "of --memory, %.1f MiB; raise it, or use --val-by last",
+            "%s: rows that are drawn for validation are moved in memory, where %.1f MiB are over half of --memory, %.1f MiB; raise it, or use --val-by last",
             data->source, mebibytes(rows * data_row_bytes(data)), mebibytes(memory));
     void *const values = copy_mapped(data);
     if (!values)

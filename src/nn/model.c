@@ -45,11 +45,11 @@ static clm_status check_memory(const size_t *widths, size_t depth, struct clm_er
         there = SIZE_MAX - 1;
     if (wanted <= there)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_MEMORY,
-                    "a net of %zu layers with %zu inputs: its parameters need %s%.1f GiB and this host has "
-                    "%.1f GiB; make its layers narrower",
-                    depth, widths[0], wanted == SIZE_MAX ? "more than " : "", mebibytes(wanted) / 1024,
-                    mebibytes(there) / 1024);
+    return clm_fail(
+        error, CLM_ERROR_MEMORY,
+        "a net of %zu layers with %zu inputs: its parameters need %s%.1f GiB and this host has %.1f GiB; make its layers narrower",
+        depth, widths[0], wanted == SIZE_MAX ? "more than " : "", mebibytes(wanted) / 1024,
+        mebibytes(there) / 1024);
 }
 
 /* Zeroed memory for a model of these widths (depth + 1 of them, all positive). */
@@ -79,8 +79,7 @@ static clm_status allocate(const size_t *widths, size_t depth, struct clm_model 
         clm_model_free(model);
         return clm_fail(
             error, CLM_ERROR_MEMORY,
-            "a net of %zu layers with %zu inputs: there is no memory on the host for its %.1f MiB "
-            "of parameters; make its layers narrower",
+            "a net of %zu layers with %zu inputs: there is no memory on the host for its %.1f MiB of parameters; make its layers narrower",
             depth, widths[0], mebibytes(parameter_bytes(widths, depth)));
     }
     memcpy(model->widths, widths, (depth + 1) * sizeof *widths);
@@ -148,10 +147,10 @@ clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *d
     const size_t I = model->widths[0], C = model->widths[model->depth];
     if (I == data->features && C == data->classes)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_SHAPE,
-                    "the model takes %zu features to %zu classes, but %s has %zu features and %zu classes; "
-                    "use the data it was made for, or train a model for this",
-                    I, C, data->source, data->features, data->classes);
+    return clm_fail(
+        error, CLM_ERROR_SHAPE,
+        "the model takes %zu features to %zu classes, but %s has %zu features and %zu classes; use the data it was made for, or train a model for this",
+        I, C, data->source, data->features, data->classes);
 }
 
 /* ---- class names ---- */

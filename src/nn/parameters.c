@@ -62,8 +62,7 @@ static clm_status refuse_more(const struct safetensors *file, const char *path, 
         if (is_beyond(file->tensors[i].name, depth))
             return clm_fail(
                 error, CLM_ERROR_SHAPE,
-                "%s: it has a %.100s, but this net ends with layers.%zu; layers are numbered from 0 "
-                "without a gap",
+                "%s: it has a %.100s, but this net ends with layers.%zu; layers are numbered from 0 without a gap",
                 path, file->tensors[i].name, depth - 1);
     return CLM_OK;
 }

@@ -152,10 +152,10 @@ static clm_status check_cover(const char *path, const struct entry *entries, siz
         const char *const name = entries[i].tensor.name;
         char shown[SHOWN_SIZE];
         if (entries[i].begin != end)
-            return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: tensor %s begins at byte %zu of the data, where %zu is due: tensors must "
-                            "neither overlap nor leave gaps",
-                            path, text_show(shown, sizeof shown, name, strlen(name)), entries[i].begin, end);
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: tensor %s begins at byte %zu of the data, where %zu is due: tensors must neither overlap nor leave gaps",
+                path, text_show(shown, sizeof shown, name, strlen(name)), entries[i].begin, end);
         end = entries[i].end;
     }
     if (end != data_size)
@@ -210,8 +210,7 @@ static clm_status read_length(const char *path, const unsigned char *bytes, size
     if (stored > HEADER_MAX || stored > size - LENGTH_SIZE)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its first 8 bytes promise a header of %ju bytes, and at most %zu can follow: it is no "
-            "safetensors file, or a truncated one",
+            "%s: its first 8 bytes promise a header of %ju bytes, and at most %zu can follow: it is no safetensors file, or a truncated one",
             path, (uintmax_t)stored, size_min(HEADER_MAX, size - LENGTH_SIZE));
     *length = (size_t)stored;
     return CLM_OK;
@@ -338,8 +337,7 @@ static clm_status describe(const char *path, const struct safetensor *tensor, si
     if (json_object_set_new(header, tensor->name, about))
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
-            "%s: the tensor named %.100s cannot be described in JSON: the name is no UTF-8, or there is no "
-            "memory",
+            "%s: the tensor named %.100s cannot be described in JSON: the name is no UTF-8, or there is no memory",
             path, tensor->name);
     return CLM_OK;
 }

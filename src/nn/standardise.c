@@ -22,10 +22,10 @@ static clm_status fail_not_finite(const struct clm_data *data, size_t feature, s
     size_t row = 0;
     while (row + 1 < data->train.count && isfinite(values[row * data->features + feature]))
         row++;
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: row %zu of the training part, feature %zu (both counted from 0) is %g, of which "
-                    "there is no mean; remove the row, or correct the value",
-                    data->source, row, feature, (double)values[row * data->features + feature]);
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: row %zu of the training part, feature %zu (both counted from 0) is %g, of which there is no mean; remove the row, or correct the value",
+        data->source, row, feature, (double)values[row * data->features + feature]);
 }
 
 /* Is (x - mean) / deviation a float for all that the range holds? */
@@ -34,10 +34,10 @@ static clm_status check_range(const struct clm_data *data, const struct moments 
 {
     if (moments->highest - moments->lowest <= 1 / (double)FLT_MIN)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: values go from %g to %g in %s of the training part, which float32 cannot "
-                    "standardise; scale them down first",
-                    data->source, moments->lowest, moments->highest, what);
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: values go from %g to %g in %s of the training part, which float32 cannot standardise; scale them down first",
+        data->source, moments->lowest, moments->highest, what);
 }
 
 static clm_status check_features(const struct clm_data *data, const struct moments *features,

@@ -11,8 +11,7 @@ clm_status augmentation_check(const struct clm_augmentation *changes, const stru
     if (augmentation_needs_pictures(changes) && !data->height)
         return clm_fail(
             error, CLM_ERROR_SHAPE,
-            "%s: its rows of %zu %s are no pictures, which flip, shift and cutout are of; mixup and noise "
-            "can augment them",
+            "%s: its rows of %zu %s are no pictures, which flip, shift and cutout are of; mixup and noise can augment them",
             data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats");
     if (changes->shift && changes->shift >= shorter)
         return clm_fail(

@@ -33,11 +33,10 @@ static struct residency shards_of(size_t rows, size_t batch, size_t row_bytes, b
 static clm_status fail_small(const struct clm_backend *be, const struct clm_data *data, size_t batch,
                              size_t room, struct clm_error *error)
 {
-    return clm_fail(error, CLM_ERROR_MEMORY,
-                    "two minibatches of %zu rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves "
-                    "of %s's memory; lower --batch, or raise the limit",
-                    batch, mebibytes(2 * batch * (value_bytes(be, data) + other_bytes)), mebibytes(room),
-                    be->device);
+    return clm_fail(
+        error, CLM_ERROR_MEMORY,
+        "two minibatches of %zu rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves of %s's memory; lower --batch, or raise the limit",
+        batch, mebibytes(2 * batch * (value_bytes(be, data) + other_bytes)), mebibytes(room), be->device);
 }
 
 clm_status residency_choose(const struct clm_backend *be, const struct clm_data *data,
@@ -56,8 +55,7 @@ clm_status residency_choose(const struct clm_backend *be, const struct clm_data 
     if (is_streamed && wish->shard && shard > most && most >= batch)
         return clm_fail(
             error, CLM_ERROR_MEMORY,
-            "--shard %zu: two shards of so many rows, %.1f MiB, do not fit into the %.1f MiB that the "
-            "net leaves of %s's memory; up to %zu rows do",
+            "--shard %zu: two shards of so many rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves of %s's memory; up to %zu rows do",
             wish->shard, mebibytes(2 * shard * (value_bytes(be, data) + other_bytes)), mebibytes(room),
             be->device, shards_of(most, batch, row_bytes, true).shard);
     if (is_streamed)

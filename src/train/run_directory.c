@@ -38,8 +38,7 @@ static clm_status refuse_existing(const char *path, const char *name, struct clm
                         strerror(reason));
     return clm_fail(
         error, CLM_ERROR_ARGUMENT,
-        "%s holds a run already (%s); nothing is overwritten: name another directory with --out, or move "
-        "this one away",
+        "%s holds a run already (%s); nothing is overwritten: name another directory with --out, or move this one away",
         path, name);
 }
 

@@ -377,8 +377,7 @@ static clm_status check_parameters(const struct clm_model *model, const struct c
         if (!is_finite)
             return clm_fail(
                 error, CLM_ERROR_ARGUMENT,
-                "training diverged in its last step: layer %zu has parameters that are no longer finite; "
-                "lower --lr (%g) or --momentum (%g)",
+                "training diverged in its last step: layer %zu has parameters that are no longer finite; lower --lr (%g) or --momentum (%g)",
                 l, options->learning_rate, options->momentum);
     }
     return CLM_OK;

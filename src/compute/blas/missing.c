@@ -6,6 +6,5 @@ clm_status blas_open(struct clm_backend **out, struct clm_error *error)
     *out = NULL;
     return clm_fail(
         error, CLM_ERROR_DEVICE,
-        "this clmlp was built without the blas backend; install OpenBLAS (libopenblas-dev) and configure "
-        "with -Dblas=enabled, or use --backend opencl or reference");
+        "this clmlp was built without the blas backend; install OpenBLAS (libopenblas-dev) and configure with -Dblas=enabled, or use --backend opencl or reference");
 }

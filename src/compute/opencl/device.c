@@ -71,12 +71,11 @@ static clm_status fail_without_platform(cl_int code, struct clm_error *error)
     char vendors[300];
     const bool is_asked = strcmp(loader_vendors(), LOADER_VENDORS) != 0;
     text_show(vendors, sizeof vendors, loader_vendors(), strlen(loader_vendors()));
-    return clm_fail(error, CLM_ERROR_DEVICE,
-                    "no OpenCL platform: %s%s names no driver that loads (%s); %sinstall your GPU's, "
-                    "or pocl-opencl-icd to compute on the CPU, or use --backend blas",
-                    vendors, is_asked ? " (OCL_ICD_VENDORS or OPENCL_VENDOR_PATH)" : "",
-                    code == CL_SUCCESS ? "none found" : opencl_status_name(code),
-                    is_asked ? "unset that, or " : "");
+    return clm_fail(
+        error, CLM_ERROR_DEVICE,
+        "no OpenCL platform: %s%s names no driver that loads (%s); %sinstall your GPU's, or pocl-opencl-icd to compute on the CPU, or use --backend blas",
+        vendors, is_asked ? " (OCL_ICD_VENDORS or OPENCL_VENDOR_PATH)" : "",
+        code == CL_SUCCESS ? "none found" : opencl_status_name(code), is_asked ? "unset that, or " : "");
 }
 
 clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,

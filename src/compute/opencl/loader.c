@@ -97,10 +97,10 @@ static void examine_library(const struct listener *listener, const char *from, c
     void *const library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
     if (!library) {
         const char *const why = dlerror();
-        tell(listener, CLM_FINDING_BAD,
-             "install the driver again, or the package with the library that is missing; or take the .icd "
-             "file away",
-             "%s%.255s does not load: %s", from, name, why ? why : "no reason was given");
+        tell(
+            listener, CLM_FINDING_BAD,
+            "install the driver again, or the package with the library that is missing; or take the .icd file away",
+            "%s%.255s does not load: %s", from, name, why ? why : "no reason was given");
         return;
     }
     const cl_int code = platforms_of(library, &count);
@@ -112,10 +112,10 @@ static void examine_library(const struct listener *listener, const char *from, c
              "install the driver again: this is none that an OpenCL loader can use",
              "%s%.255s loads, but has no clIcdGetPlatformIDsKHR", from, name);
     else
-        tell(listener, CLM_FINDING_BAD,
-             "the driver finds no hardware of its kind; look below for permissions, and into dmesg for the "
-             "kernel's driver",
-             "%s%.255s loads, but offers no platform (%s)", from, name, name_of(code));
+        tell(
+            listener, CLM_FINDING_BAD,
+            "the driver finds no hardware of its kind; look below for permissions, and into dmesg for the kernel's driver",
+            "%s%.255s loads, but offers no platform (%s)", from, name, name_of(code));
 }
 
 enum icd_content loader_parse_icd(const void *bytes, size_t size, char name[LOADER_ICD_MOST + 1])
@@ -274,10 +274,10 @@ void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
         tell(&listener, CLM_FINDING_BAD, "make the folder readable for everybody: chmod a+rx", "%.280s: %s",
              directory, strerror(errno));
     else if (count <= 0)
-        tell(&listener, CLM_FINDING_NOTE,
-             "none needed without a GPU, or with NVIDIA's; else load its kernel driver, or give a container "
-             "--device /dev/dri",
-             "%.280s has none", directory);
+        tell(
+            &listener, CLM_FINDING_NOTE,
+            "none needed without a GPU, or with NVIDIA's; else load its kernel driver, or give a container --device /dev/dri",
+            "%.280s has none", directory);
     for (int i = 0; i < count; i++) {
         char *const path = path_join(directory, entries[i]->d_name);
         if (path)
@@ -302,14 +302,11 @@ static bool has_often_none(const char *platform)
 static const char *hint_for(const char *platform)
 {
     if (strcasestr(platform, "portable computing language"))
-        return "PoCL needs a folder to write to: export POCL_CACHE_DIR=/tmp/pocl, or an XDG_CACHE_HOME or a "
-               "HOME that can be written";
+        return "PoCL needs a folder to write to: export POCL_CACHE_DIR=/tmp/pocl, or an XDG_CACHE_HOME or a HOME that can be written";
     if (strcasestr(platform, "rusticl"))
-        return "name Mesa's driver for your GPU, as in RUSTICL_ENABLE=radeonsi (iris, nouveau, asahi; "
-               "llvmpipe is the CPU)";
+        return "name Mesa's driver for your GPU, as in RUSTICL_ENABLE=radeonsi (iris, nouveau, asahi; llvmpipe is the CPU)";
     if (strcasestr(platform, "clover"))
-        return "Clover supports few GPUs; where Mesa has rusticl, use that: RUSTICL_ENABLE=radeonsi (iris, "
-               "nouveau, …)";
+        return "Clover supports few GPUs; where Mesa has rusticl, use that: RUSTICL_ENABLE=radeonsi (iris, nouveau, …)";
     if (strcasestr(platform, "nvidia"))
         return "see whether nvidia-smi lists the GPU; kernel module and driver have to be of one version";
     return "see whether the GPU's kernel driver is loaded (dmesg), and the render nodes above";

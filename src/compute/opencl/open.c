@@ -79,12 +79,11 @@ static clm_status open_preferred(const struct clm_backend_options *options, cons
         count && options->device
             ? clm_fail(
                   error, CLM_ERROR_DEVICE,
-                  "no OpenCL device is %s, as --device or CLMLP_DEVICE asks for; `clmlp devices' lists what "
-                  "there is",
+                  "no OpenCL device is %s, as --device or CLMLP_DEVICE asks for; `clmlp devices' lists what there is",
                   options->device)
-            : clm_fail(error, CLM_ERROR_DEVICE,
-                       "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use "
-                       "--backend blas");
+            : clm_fail(
+                  error, CLM_ERROR_DEVICE,
+                  "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use --backend blas");
     for (int wanted = 4; wanted > 0; wanted--)
         for (size_t d = 0; d < count; d++) {
             if (opencl_preference(&about[d], options->device) != wanted)

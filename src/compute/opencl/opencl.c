@@ -88,8 +88,7 @@ static clm_status prove(struct opencl_backend *own, size_t B, size_t I, size_t O
     if (status == CLM_ERROR_WRONG)
         return clm_fail(
             error, status,
-            "%s is not used on %s: %s; --gemm auto leaves it out, and `clmlp doctor` tells what is right "
-            "there",
+            "%s is not used on %s: %s; --gemm auto leaves it out, and `clmlp doctor` tells what is right there",
             own->gemm.operations->name, own->base.device, why.message);
     if (status == CLM_ERROR_MEMORY && memory.is_planning)
         return CLM_OK; /* the plan says what does not fit, and how much there is */

@@ -102,10 +102,10 @@ clm_status opencl_fail(struct clm_error *error, const char *purpose, const char 
 {
     const bool is_memory = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
                            code == CL_OUT_OF_HOST_MEMORY;
-    const char *const advice = !is_memory                 ? ""
-                               : depends_on_the_net(call) ? "; lower --batch or the width of the layers"
-                                                          : "; end what else uses the device, or choose "
-                                                            "another with --device";
+    const char *const advice = !is_memory ? ""
+                               : depends_on_the_net(call)
+                                   ? "; lower --batch or the width of the layers"
+                                   : "; end what else uses the device, or choose another with --device";
     const char *name = opencl_status_name(code);
     return clm_fail(error, is_memory ? CLM_ERROR_MEMORY : CLM_ERROR_DEVICE, "%s: %s failed: %s (%d)%s",
                     purpose, call, name ? name : "a code without a name", code, advice);

@@ -7,10 +7,10 @@ clm_status within(const struct clm_backend *be, const char *operation, double go
 {
     if (fabs(got - right) <= bound)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_WRONG,
-                    "%s fails its self-test: %s gives %g where %g is right; it is not used. `clmlp doctor` "
-                    "tells more; update its driver, or choose another with --device",
-                    be->device, operation, got, right);
+    return clm_fail(
+        error, CLM_ERROR_WRONG,
+        "%s fails its self-test: %s gives %g where %g is right; it is not used. `clmlp doctor` tells more; update its driver, or choose another with --device",
+        be->device, operation, got, right);
 }
 
 clm_status sums_within(const struct clm_backend *be, size_t B, size_t C, double loss, size_t correct,

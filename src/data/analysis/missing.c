@@ -37,8 +37,7 @@ static clm_status fill(const struct clm_data *data, float *values, size_t rows, 
             if (means && !counts[i])
                 return clm_fail(
                     error, CLM_ERROR_FORMAT,
-                    "%s: feature %zu (counted from 0, without the labels) has no value in any of the %zu "
-                    "training rows, so there is no mean to put in; use --missing zero, or remove the column",
+                    "%s: feature %zu (counted from 0, without the labels) has no value in any of the %zu training rows, so there is no mean to put in; use --missing zero, or remove the column",
                     data->source, i, data->train.count);
             *value = means ? (float)means[i] : 0;
         }

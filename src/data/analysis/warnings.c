@@ -68,23 +68,22 @@ static void warn_of_rows(const struct clm_data *data, struct warnings *to)
         const struct clm_part_summary *const part = to->summary->parts + i;
         const char *const name = part_names[i];
         if (part->leaked)
-            warn(to,
-                 "%zu of %zu %s rows (%.2f %%) %s a training row, too, the first of them row %zu, which is "
-                 "training "
-                 "row %zu: accuracy on them says nothing about new data.",
-                 part->leaked, part->rows, name, 100 * (double)part->leaked / (double)part->rows,
-                 part->leaked == 1 ? "is" : "are each", part->leaked_row, part->leaked_of);
+            warn(
+                to,
+                "%zu of %zu %s rows (%.2f %%) %s a training row, too, the first of them row %zu, which is training row %zu: accuracy on them says nothing about new data.",
+                part->leaked, part->rows, name, 100 * (double)part->leaked / (double)part->rows,
+                part->leaked == 1 ? "is" : "are each", part->leaked_row, part->leaked_of);
         if (part->repeated)
-            warn(to,
-                 "%zu of %zu %s rows (%.2f %%) repeat%s an earlier one, the first of them row %zu, which is "
-                 "row %zu.",
-                 part->repeated, part->rows, name, 100 * (double)part->repeated / (double)part->rows,
-                 part->repeated == 1 ? "s" : "", part->repeated_row, part->repeated_of);
+            warn(
+                to,
+                "%zu of %zu %s rows (%.2f %%) repeat%s an earlier one, the first of them row %zu, which is row %zu.",
+                part->repeated, part->rows, name, 100 * (double)part->repeated / (double)part->rows,
+                part->repeated == 1 ? "s" : "", part->repeated_row, part->repeated_of);
         if (part->contradicting)
-            warn(to,
-                 "%zu of these repeated %s rows %s another label than the first of their kind: no net can "
-                 "be right about both.",
-                 part->contradicting, name, part->contradicting == 1 ? "has" : "have");
+            warn(
+                to,
+                "%zu of these repeated %s rows %s another label than the first of their kind: no net can be right about both.",
+                part->contradicting, name, part->contradicting == 1 ? "has" : "have");
     }
     if (!data->test.count)
         warn(to, "There is no test set: --test names one.");
@@ -126,12 +125,11 @@ static void warn_of_imbalance(const struct clm_data *data, struct warnings *to)
     else if (present == 1)
         warn(to, "All training rows are of %s: there is nothing to tell apart.", class_text(data, most).text);
     else if (ratio >= IMBALANCE)
-        warn(to,
-             "The classes are uneven: %s has %zu training row%s and %s has %zu (%.1f times as many); a net "
-             "that "
-             "always says the latter is right for %.1f %% of them.",
-             class_text(data, least).text, part->class_rows[least], plural(part->class_rows[least]),
-             class_text(data, most).text, part->class_rows[most], ratio, share);
+        warn(
+            to,
+            "The classes are uneven: %s has %zu training row%s and %s has %zu (%.1f times as many); a net that always says the latter is right for %.1f %% of them.",
+            class_text(data, least).text, part->class_rows[least], plural(part->class_rows[least]),
+            class_text(data, most).text, part->class_rows[most], ratio, share);
 }
 
 /* ---- values -------------------------------------------------------------------------------------------- */
@@ -149,21 +147,20 @@ static void warn_of_values(const struct clm_data *data, struct warnings *to)
         warn(to, "%zu of %zu features %s the same value in all training rows: nothing is learned from %s.",
              constant, data->features, constant == 1 ? "has" : "have", constant == 1 ? "it" : "them");
     if (data->element == ELEMENT_BYTE && train->highest > 0 && train->highest < 16)
-        warn(to,
-             "No byte is above %.0f, and bytes are divided by 255: all inputs are near 0; write them as "
-             "floats.",
-             train->highest);
+        warn(
+            to,
+            "No byte is above %.0f, and bytes are divided by 255: all inputs are near 0; write them as floats.",
+            train->highest);
     if (data->element == ELEMENT_FLOAT && largest > LARGE)
-        warn(to,
-             "Values go from %.6g to %.6g, and floats are taken as they are: training may diverge; use "
-             "--standardize feature, or global.",
-             train->lowest, train->highest);
+        warn(
+            to,
+            "Values go from %.6g to %.6g, and floats are taken as they are: training may diverge; use --standardize feature, or global.",
+            train->lowest, train->highest);
     if (test->rows && train->deviation > 0 && !(fabs(test->mean - train->mean) <= train->deviation / 2))
-        warn(to,
-             "The mean of the test set, %.6g, is far from that of the training set, %.6g with a deviation of "
-             "%.6g: "
-             "the two may be scaled differently.",
-             test->mean, train->mean, train->deviation);
+        warn(
+            to,
+            "The mean of the test set, %.6g, is far from that of the training set, %.6g with a deviation of %.6g: the two may be scaled differently.",
+            test->mean, train->mean, train->deviation);
 }
 
 static double range(const struct moments *feature)
@@ -192,11 +189,10 @@ static bool warn_of_uneven(const struct clm_data *data, const struct moments *fe
     const struct moments *const narrow = sorted + constant + changing / 10, *const wide =
                                                                                 sorted + data->features - 1;
     if (range(wide) >= UNEVEN * range(narrow))
-        warn(to,
-             "Features differ in scale: one goes from %.6g to %.6g, another from %.6g to %.6g, which is "
-             "hardly "
-             "learned from beside it; use --standardize feature.",
-             wide->lowest, wide->highest, narrow->lowest, narrow->highest);
+        warn(
+            to,
+            "Features differ in scale: one goes from %.6g to %.6g, another from %.6g to %.6g, which is hardly learned from beside it; use --standardize feature.",
+            wide->lowest, wide->highest, narrow->lowest, narrow->highest);
     free(sorted);
     return true;
 }

@@ -73,8 +73,7 @@ static clm_status inflate_some(struct gunzip *gunzip, struct clm_error *error)
     if (!inflation->avail_in)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its gzip data ends early, %zu decompressed bytes came out; the file is truncated, fetch "
-            "it again",
+            "%s: its gzip data ends early, %zu decompressed bytes came out; the file is truncated, fetch it again",
             gunzip->path, gunzip->came_out);
     if (gunzip->is_between)
         inflateReset(inflation);
@@ -86,11 +85,12 @@ static clm_status inflate_some(struct gunzip *gunzip, struct clm_error *error)
         return clm_fail_host_memory(error, gunzip->path, sizeof *gunzip);
     if (code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    is_behind ? "%s: something that is no gzip data (%s) is behind its end, %zu decompressed "
-                                "bytes came out; fetch it again"
-                              : "%s: its gzip data is damaged (%s) behind %zu bytes; fetch it again",
-                    gunzip->path, inflation->msg ? inflation->msg : "no gzip", gunzip->came_out);
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        is_behind
+            ? "%s: something that is no gzip data (%s) is behind its end, %zu decompressed bytes came out; fetch it again"
+            : "%s: its gzip data is damaged (%s) behind %zu bytes; fetch it again",
+        gunzip->path, inflation->msg ? inflation->msg : "no gzip", gunzip->came_out);
 }
 
 clm_status gunzip_read(struct gunzip *gunzip, void *bytes, size_t size, size_t *got, struct clm_error *error)

@@ -64,8 +64,7 @@ static clm_status fail_ceiling(struct tar *tar)
     if (tar->handed >= ARCHIVE_MAX)
         return clm_fail(
             &tar->error, CLM_ERROR_FORMAT,
-            "%s: more than %zu MiB come out of this archive, which is more than any that is read; if it "
-            "is a data set, unpack it and name the folder",
+            "%s: more than %zu MiB come out of this archive, which is more than any that is read; if it is a data set, unpack it and name the folder",
             stream_path(tar->file), ARCHIVE_MAX >> 20);
     return clm_fail(&tar->error, CLM_ERROR_FORMAT,
                     "%s: the headers behind entry %zu of this archive have more than %zu KiB; it is damaged",
@@ -193,8 +192,7 @@ static clm_status read_end(struct tar *tar, size_t before, struct clm_error *err
     if ((size_t)archive_filter_bytes(tar->reader, 0) < before + BLOCK)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: ends behind entry %zu without the mark that ends a tar archive; it is truncated, "
-            "fetch it again",
+            "%s: ends behind entry %zu without the mark that ends a tar archive; it is truncated, fetch it again",
             path, tar->entries);
     while (got == BUFFER) {
         const clm_status status = stream_read(tar->file, tar->buffer, BUFFER, &got, error);
@@ -218,15 +216,14 @@ static clm_status take_header(struct tar *tar, struct archive_entry *header, boo
     const int64_t size = archive_entry_size(header);
     *is_taken = name && archive_entry_filetype(header) != AE_IFDIR && is_plain_name(skip_here(name));
     if (name && leads_out(name))
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: entry %zu of this archive has a name that leads out of it, absolute or with "
-                        "'..'; it is no published data set: look into it with tar -t",
-                        stream_path(tar->file), tar->entries);
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: entry %zu of this archive has a name that leads out of it, absolute or with '..'; it is no published data set: look into it with tar -t",
+            stream_path(tar->file), tar->entries);
     if (size < 0 || (uint64_t)size > ARCHIVE_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: entry %zu of this archive promises %jd bytes, where whole archives are read up to %zu "
-            "MiB; if it is a data set, unpack it and name the folder",
+            "%s: entry %zu of this archive promises %jd bytes, where whole archives are read up to %zu MiB; if it is a data set, unpack it and name the folder",
             stream_path(tar->file), tar->entries, (intmax_t)size, ARCHIVE_MAX >> 20);
     tar->entry = (struct tar_entry){.kind = kind_of(header), .size = (size_t)size};
     tar->entry.name = *is_taken ? skip_here(name) : "";
@@ -252,10 +249,10 @@ clm_status tar_next(struct tar *tar, const struct tar_entry **entry, struct clm_
         if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
             return fail_reader(tar, error);
         if (++tar->entries > ENTRIES_MAX)
-            return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: has more than %zu entries, where archives of a data set that is read have a "
-                            "dozen; if it is one, unpack it and name the folder",
-                            stream_path(tar->file), ENTRIES_MAX);
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: has more than %zu entries, where archives of a data set that is read have a dozen; if it is one, unpack it and name the folder",
+                stream_path(tar->file), ENTRIES_MAX);
         const clm_status status = take_header(tar, header, &is_taken, error);
         if (status != CLM_OK)
             return status;

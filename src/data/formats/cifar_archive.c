@@ -61,8 +61,7 @@ static clm_status settle(struct cifar_reading *reading, struct place *place, con
     if (!size_add(place->size, entry->size, &place->size) || place->size > size_limit(reading))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: with the %zu bytes of %s, its files have more than the %zu bytes that %s has; if it is a "
-            "larger set of your own, unpack it and name the folder",
+            "%s: with the %zu bytes of %s, its files have more than the %zu bytes that %s has; if it is a larger set of your own, unpack it and name the folder",
             archive, entry->size, entry->shown, size_limit(reading), reading->cifar->name);
     return CLM_OK;
 }

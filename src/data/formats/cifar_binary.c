@@ -30,8 +30,7 @@ static clm_status check_size(const struct stream *stream, const struct cifar *ci
     if (size % record)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has %zu bytes, no whole number of records of %zu: %zu records and %zu bytes; it is "
-            "truncated, or no file of %s",
+            "%s: has %zu bytes, no whole number of records of %zu: %zu records and %zu bytes; it is truncated, or no file of %s",
             path, size, record, size / record, size % record, cifar->name);
     return CLM_OK;
 }
@@ -42,12 +41,11 @@ static clm_status check_labels(const struct stream *stream, const struct cifar *
     for (size_t i = 0; i < cifar->label_count; i++) {
         const struct cifar_labels *const labels = cifar->labels[i];
         if (record[labels->place] >= labels->classes)
-            return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: record %zu (counted from 0) has label %u, where %s has 0 to %zu; it is no "
-                            "file of %s, or a "
-                            "damaged one",
-                            stream_path(stream), row, record[labels->place], cifar->name, labels->classes - 1,
-                            cifar->name);
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: record %zu (counted from 0) has label %u, where %s has 0 to %zu; it is no file of %s, or a damaged one",
+                stream_path(stream), row, record[labels->place], cifar->name, labels->classes - 1,
+                cifar->name);
     }
     return CLM_OK;
 }

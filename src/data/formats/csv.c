@@ -57,10 +57,10 @@ static clm_status read_value(struct csv *csv, size_t column, const struct csv_fi
 {
     if (csv_is_missing(field)) {
         if (csv->missing == CLM_MISSING_REFUSED)
-            return fail_at(csv, column,
-                           "the value is missing; --missing mean or --missing zero fill such gaps, or "
-                           "remove the row",
-                           error);
+            return fail_at(
+                csv, column,
+                "the value is missing; --missing mean or --missing zero fill such gaps, or remove the row",
+                error);
         *value = NAN;
         csv->row_missing++;
         return CLM_OK;
@@ -68,10 +68,10 @@ static clm_status read_value(struct csv *csv, size_t column, const struct csv_fi
     if (is_infinite(field))
         return fail_value(csv, column, field, "is infinite; replace or remove such rows", error);
     if (!csv_number(field, value))
-        return fail_value(csv, column, field,
-                          "is no number, as 1.5 or -2e-3 are; remove the column, or name the column of the "
-                          "labels with --label",
-                          error);
+        return fail_value(
+            csv, column, field,
+            "is no number, as 1.5 or -2e-3 are; remove the column, or name the column of the labels with --label",
+            error);
     if (!isfinite(*value))
         return fail_value(csv, column, field, "is more than float32 can hold; scale the column", error);
     return CLM_OK;
@@ -82,8 +82,7 @@ static clm_status read_label(struct csv *csv, size_t column, const struct csv_fi
 {
     if (csv_is_missing(field))
         return fail_at(csv, column,
-                       "the label is missing; remove the row, or name the column of the labels "
-                       "with --label",
+                       "the label is missing; remove the row, or name the column of the labels with --label",
                        error);
     return label_table_add(csv->table, field->text, field->length, csv->window.line, id, error);
 }
@@ -128,8 +127,7 @@ static clm_status fail_count(const struct csv *csv, size_t fields, bool are_more
 {
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: line %zu has %s%zu field%s, where the first row has %zu; is a field with a delimiter "
-        "not quoted?",
+        "%s: line %zu has %s%zu field%s, where the first row has %zu; is a field with a delimiter not quoted?",
         text_window_path(&csv->window), csv->window.line, are_more ? "more than " : "", fields,
         fields == 1 ? "" : "s", csv->layout.columns);
 }
@@ -267,13 +265,11 @@ static clm_status follow(struct csv *csv, const struct contents *training, struc
             continue;
         const char *name = layout->names[i], *its = training->feature_names[feature++];
         if (strcmp(name, its))
-            return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: column %zu is called %s, where the training set (%s) has %s; give both the "
-                            "same columns, "
-                            "in the same order",
-                            text_window_path(&csv->window), i + 1,
-                            text_show(shown, sizeof shown, name, strlen(name)), training->train.labels_path,
-                            text_show(expected, sizeof expected, its, strlen(its)));
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: column %zu is called %s, where the training set (%s) has %s; give both the same columns, in the same order",
+                text_window_path(&csv->window), i + 1, text_show(shown, sizeof shown, name, strlen(name)),
+                training->train.labels_path, text_show(expected, sizeof expected, its, strlen(its)));
     }
     return CLM_OK;
 }

@@ -292,8 +292,7 @@ static clm_status find_named(const struct text_window *window, const char *label
     if (!number_read_whole(label, strlen(label), &index))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: %s, so there is no column %s for the labels; name it by its index, from 0, or see "
-            "--header",
+            "%s: %s, so there is no column %s for the labels; name it by its index, from 0, or see --header",
             text_window_path(window), layout->names ? "no column has that name" : "its columns have no names",
             text_show(shown, sizeof shown, label, strlen(label)));
     const int64_t columns = (int64_t)layout->columns;

@@ -91,14 +91,12 @@ static clm_status check_magic(const char *path, const unsigned char magic[4], bo
     if (are_labels && (magic[2] != IDX_BYTE || magic[3] != 1))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: holds %u dimensions of type %s (%02x %02x), where labels are one dimension of unsigned "
-            "bytes (08 01)",
+            "%s: holds %u dimensions of type %s (%02x %02x), where labels are one dimension of unsigned bytes (08 01)",
             path, magic[3], type, magic[2], magic[3]);
     if (!are_labels && magic[3] == 1)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has one dimension (00 00 %02x 01), as labels have, where images have two to four; name the "
-            "file of the images, or its directory",
+            "%s: has one dimension (00 00 %02x 01), as labels have, where images have two to four; name the file of the images, or its directory",
             path, magic[2]);
     if (!are_labels && magic[3] > DIMENSIONS_MAX)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %u dimensions, where images have two to four", path,
@@ -106,8 +104,7 @@ static clm_status check_magic(const char *path, const unsigned char magic[4], bo
     if (!are_labels && magic[2] != IDX_BYTE && magic[2] != IDX_FLOAT)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its elements are of type %s (%02x), where unsigned byte (08) and float (0d) are read; "
-            "convert it first",
+            "%s: its elements are of type %s (%02x), where unsigned byte (08) and float (0d) are read; convert it first",
             path, type, magic[2]);
     return CLM_OK;
 }
@@ -153,15 +150,13 @@ static clm_status check_size(const struct stream *stream, const struct header *h
     if (!stream_is_compressed(stream) && (!fits || size != file_size))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has %zu bytes, where its header promises %zu rows of %zu elements, %zu + %zu bytes; it "
-            "is %s",
+            "%s: has %zu bytes, where its header promises %zu rows of %zu elements, %zu + %zu bytes; it is %s",
             path, file_size, header->dimensions[0], header->row, header->size, header->bytes,
             !fits || size > file_size ? "truncated" : "too long");
     if (!fits || size > bound)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its header promises %zu rows of %zu elements, %zu bytes, and out of %zu gzipped bytes no "
-            "more than %zu can come; it is truncated or damaged",
+            "%s: its header promises %zu rows of %zu elements, %zu bytes, and out of %zu gzipped bytes no more than %zu can come; it is truncated or damaged",
             path, header->dimensions[0], header->row, header->bytes, file_size, bound);
     return CLM_OK;
 }
@@ -385,9 +380,7 @@ static clm_status find_labels_beside(const char *path, char **labels, struct clm
     if (!split_name(name, &prefix, &rest)) {
         status = clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its labels are looked for under its name with labels for images, and its name has no "
-            "images; rename both files, for example to train-images-idx3-ubyte and "
-            "train-labels-idx1-ubyte",
+            "%s: its labels are looked for under its name with labels for images, and its name has no images; rename both files, for example to train-images-idx3-ubyte and train-labels-idx1-ubyte",
             path);
         goto cleanup;
     }

@@ -131,8 +131,7 @@ static clm_status read_picture(const char *path, struct shape *shape, struct ima
     if (status == CLM_OK && (image->width != shape->width || image->height != shape->height))
         status = clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has %zux%zu pixels, where %s has %zux%zu, and all have to have one size; resize them with "
-            "--resize %zux%zu",
+            "%s: has %zux%zu pixels, where %s has %zux%zu, and all have to have one size; resize them with --resize %zux%zu",
             path, image->width, image->height, shape->first, shape->width, shape->height, shape->width,
             shape->height);
     /* grey among colours; a colour among greys turns these into colours (set_make_coloured) */
@@ -153,8 +152,7 @@ static clm_status check_memory(const char *path, size_t rows, size_t features, s
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_MEMORY,
-        "%s: %zu pictures of %zu bytes need %.0f MiB, and this machine has %.0f MiB of memory; make "
-        "them smaller with --resize",
+        "%s: %zu pictures of %zu bytes need %.0f MiB, and this machine has %.0f MiB of memory; make them smaller with --resize",
         path, rows, features, (double)rows * (double)features / (1 << 20), mebibytes(present));
 }
 

@@ -131,15 +131,13 @@ clm_status label_table_add(struct label_table *table, const char *bytes, size_t 
     if (!is_name(bytes, length))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: %s %zu: \"%s\" is no label: it has %zu bytes, where labels are 1 to %d bytes of UTF-8 "
-            "without control characters",
+            "%s: %s %zu: \"%s\" is no label: it has %zu bytes, where labels are 1 to %d bytes of UTF-8 without control characters",
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length), length,
             LABEL_LENGTH_MAX);
     if (table->count == LABEL_CLASSES_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name "
-            "what holds the labels with --label",
+            "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name what holds the labels with --label",
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length),
             LABEL_CLASSES_MAX);
     struct label label = {.text = strndup(bytes, length), .length = length, .place = place};
@@ -188,8 +186,7 @@ clm_status label_table_check_guess(const struct label_table *table, const char *
     if (table->count < 2)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: %s, the last, holds nothing but \"%s\", which are no labels; name the column of the labels "
-            "with --label",
+            "%s: %s, the last, holds nothing but \"%s\", which are no labels; name the column of the labels with --label",
             table->path, column, table->count ? table->labels->text : "");
     if (kind_of(table) == KIND_TEXT)
         return CLM_OK;
@@ -198,8 +195,7 @@ clm_status label_table_check_guess(const struct label_table *table, const char *
         if (label->kind != KIND_INTEGER || label->integer < -999 || label->integer > 999)
             return clm_fail(
                 error, CLM_ERROR_FORMAT,
-                "%s: %s %zu: %s, the last, holds %.60s, where labels that are not named are text or integers "
-                "of at most three digits; name the column of the labels with --label",
+                "%s: %s %zu: %s, the last, holds %.60s, where labels that are not named are text or integers of at most three digits; name the column of the labels with --label",
                 table->path, table->unit, label->place, column, label->text);
     }
     return CLM_OK;
@@ -290,8 +286,7 @@ static clm_status fail_unknown(const struct label_table *table, const struct lab
     list_classes(request, classes, sizeof classes);
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: %s %zu: the label %s is none of the %zu classes of the training set (%s); correct or remove "
-        "such rows, or train with them",
+        "%s: %s %zu: the label %s is none of the %zu classes of the training set (%s); correct or remove such rows, or train with them",
         table->path, table->unit, label->place, text_show(shown, sizeof shown, label->text, label->length),
         request->classes, classes);
 }
@@ -356,11 +351,10 @@ static clm_status fail_fraction(const struct label_table *table, struct clm_erro
     const struct label *label = table->labels;
     while (label->kind != KIND_NUMBER)
         label++;
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which "
-                    "names no class; "
-                    "name what holds the labels with --label",
-                    table->path, table->unit, label->place, label->text);
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which names no class; name what holds the labels with --label",
+        table->path, table->unit, label->place, label->text);
 }
 
 clm_status label_table_finish(const struct label_table *table, const struct request *request,

@@ -112,10 +112,10 @@ static clm_status read_label(struct libsvm *libsvm, const char **at, struct clm_
     const char *next = *at;
     float unused;
     if (!number_read(&next, &unused) || next != *at + token_length(*at))
-        return fail_token(libsvm, *at,
-                          "stands where a line has its label, a whole number; several labels of one row "
-                          "are not read",
-                          error);
+        return fail_token(
+            libsvm, *at,
+            "stands where a line has its label, a whole number; several labels of one row are not read",
+            error);
     if (!make_row_room(sparse) || sparse->rows >= UINT32_MAX)
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->rows * 16);
     const clm_status status = label_table_add(libsvm->table, *at, (size_t)(next - *at), libsvm->window.line,
@@ -146,10 +146,10 @@ static clm_status read_index(const struct libsvm *libsvm, const char **at, size_
     if (*index < last)
         return fail_token(libsvm, *at, "has a smaller index than the value before it; sort each row", error);
     if (libsvm->features && *index > libsvm->features)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: line %zu: index %zu is above the %zu features of the training set; remove such "
-                        "values, or train with them",
-                        text_window_path(&libsvm->window), libsvm->window.line, *index, libsvm->features);
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: line %zu: index %zu is above the %zu features of the training set; remove such values, or train with them",
+            text_window_path(&libsvm->window), libsvm->window.line, *index, libsvm->features);
     *at = next + 1;
     return CLM_OK;
 }
@@ -237,10 +237,10 @@ static clm_status make_dense(const char *path, const struct sparse *sparse, stru
     size_t elements = 0, bytes = 0;
     if (!size_mul(set->rows, set->features, &elements) || !size_mul(elements, sizeof(float), &bytes) ||
         !is_in_memory(bytes))
-        return clm_fail(error, CLM_ERROR_MEMORY,
-                        "%s: %zu rows of %zu features are more, as dense float32, than this machine's memory "
-                        "holds; use fewer features or rows",
-                        path, set->rows, set->features);
+        return clm_fail(
+            error, CLM_ERROR_MEMORY,
+            "%s: %zu rows of %zu features are more, as dense float32, than this machine's memory holds; use fewer features or rows",
+            path, set->rows, set->features);
     const clm_status status = set_reserve(set, path, bytes, error);
     if (status != CLM_OK)
         return status;

@@ -139,8 +139,7 @@ static clm_status check_name(const char *path, const char *name, struct clm_erro
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: the name of a folder in it is no name of a class: it has %zu bytes, control characters "
-        "among them or more than %d; rename it",
+        "%s: the name of a folder in it is no name of a class: it has %zu bytes, control characters among them or more than %d; rename it",
         path, length, CLASS_NAME_MAX);
 }
 

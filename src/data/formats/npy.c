@@ -224,11 +224,10 @@ static clm_status find_beside(const char *directory, const char *name, const cha
     if (!has_memory)
         status = clm_fail_host_memory(error, path, strlen(path));
     else if (!wanted)
-        status =
-            clm_fail(error, CLM_ERROR_FORMAT,
-                     "%s: its labels are looked for under its name with y for x or labels for images, and "
-                     "its name has neither; name their file with --label",
-                     path);
+        status = clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its labels are looked for under its name with y for x or labels for images, and its name has neither; name their file with --label",
+            path);
     else if (!*labels)
         status = clm_fail(error, CLM_ERROR_IO,
                           "%s: has no labels beside it: there is no %s/%s; name their file with --label",

@@ -46,17 +46,14 @@ static clm_status check_size(const struct npy_source *source, const struct npy_h
     if (source->is_exact && (!fits || size != source->size))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has %zu bytes, where its header promises %zu rows of %zu elements of type %s, %zu + %zu "
-            "bytes; it is %s",
+            "%s: has %zu bytes, where its header promises %zu rows of %zu elements of type %s, %zu + %zu bytes; it is %s",
             source->name, source->size, header->dimensions[0], header->row, header->type, header_size,
             header->bytes, !fits || size > source->size ? "truncated" : "too long");
     if (!fits || size > source->size)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: its header promises %zu rows of %zu elements of type %s, %zu bytes, and no more "
-                        "than %zu can "
-                        "come out of the file; it is truncated or damaged",
-                        source->name, header->dimensions[0], header->row, header->type, header->bytes,
-                        source->size);
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its header promises %zu rows of %zu elements of type %s, %zu bytes, and no more than %zu can come out of the file; it is truncated or damaged",
+            source->name, header->dimensions[0], header->row, header->type, header->bytes, source->size);
     return CLM_OK;
 }
 
@@ -318,10 +315,10 @@ static clm_status describe_inputs(const struct npy_source *source, struct npy_he
     if (status != CLM_OK)
         return status;
     if (header->dimension_count == 1)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: has one dimension, as labels have, where inputs are (rows, features); name the "
-                        "inputs, or reshape them to (%zu, 1)",
-                        source->name, header->dimensions[0]);
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has one dimension, as labels have, where inputs are (rows, features); name the inputs, or reshape them to (%zu, 1)",
+            source->name, header->dimensions[0]);
     *is_channels_last = find_images(header, set);
     set->rows = header->dimensions[0];
     set->features = header->row;
@@ -462,10 +459,10 @@ static clm_status check_shape(const struct npy_source *source, const struct npy_
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for %zu rows of inputs", source->name,
                         header->dimensions[0], set->rows);
     if (header->dimension_count > 2 || header->row > LABEL_CLASSES_MAX)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: has %zu dimensions, %zu elements a row, where labels are (rows), (rows, 1) or "
-                        "one-hot (rows, classes) with up to %d classes",
-                        source->name, header->dimension_count, header->row, LABEL_CLASSES_MAX);
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: has %zu dimensions, %zu elements a row, where labels are (rows), (rows, 1) or one-hot (rows, classes) with up to %d classes",
+            source->name, header->dimension_count, header->row, LABEL_CLASSES_MAX);
     return CLM_OK;
 }
 

@@ -118,11 +118,10 @@ static clm_status take_shape(struct parser *parser, struct npy_header *out)
 static clm_status fail_type(const struct parser *parser, const char *type, const char *why)
 {
     char shown[SHOWN_SIZE];
-    return clm_fail(parser->error, CLM_ERROR_FORMAT,
-                    "%s: its elements are of type %s, %s; bool, int8 to int64, uint8 to uint64 and float16 "
-                    "to float64 are "
-                    "read: convert it with astype",
-                    parser->name, text_show(shown, sizeof shown, type, strlen(type)), why);
+    return clm_fail(
+        parser->error, CLM_ERROR_FORMAT,
+        "%s: its elements are of type %s, %s; bool, int8 to int64, uint8 to uint64 and float16 to float64 are read: convert it with astype",
+        parser->name, text_show(shown, sizeof shown, type, strlen(type)), why);
 }
 
 static clm_status judge_type(const struct parser *parser, struct npy_header *out)

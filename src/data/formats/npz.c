@@ -86,8 +86,7 @@ static clm_status zip_next(struct zip *zip, char *name, size_t size, bool *is_th
         if (*path == '/' || strstr(path, ".."))
             return clm_fail(
                 error, CLM_ERROR_FORMAT,
-                "%s: holds %s, a path that leads out of it, where arrays have names; it is no NPZ "
-                "that NumPy wrote",
+                "%s: holds %s, a path that leads out of it, where arrays have names; it is no NPZ that NumPy wrote",
                 zip->path, text_show(shown, sizeof shown, path, length));
         if (length <= 4 || strcmp(path + length - 4, ".npy") || length - 4 >= size)
             continue;
@@ -205,9 +204,8 @@ static clm_status fail_names(const char *path, const struct names *names, const 
                                  text_show(shown, sizeof shown, names->at[i], strlen(names->at[i])));
     }
     return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: holds no %.100s; its arrays are: %s; name two with --inputs "
-                    "and --label",
-                    path, wanted, list);
+                    "%s: holds no %.100s; its arrays are: %s; name two with --inputs and --label", path,
+                    wanted, list);
 }
 
 /* The names of inputs and labels; both NULL where there is no such set. */

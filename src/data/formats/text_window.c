@@ -44,8 +44,7 @@ static clm_status grow(struct text_window *window, struct clm_error *error)
     if (capacity > WINDOW_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: the row that begins in line %zu does not end within %zu MiB; is it a table, and is every "
-            "quote closed?",
+            "%s: the row that begins in line %zu does not end within %zu MiB; is it a table, and is every quote closed?",
             text_window_path(window), window->line, WINDOW_MAX >> 20);
     char *bytes = realloc(window->bytes, capacity + 1);
     if (!bytes)

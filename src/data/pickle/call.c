@@ -61,8 +61,7 @@ static clm_status make_global(struct machine *machine, const char *module, const
     show(name, shown_name, sizeof shown_name);
     return pickle_refuse(
         machine,
-        "GLOBAL %s.%s is not allowed here: a data set needs lists, strings, numbers and arrays "
-        "of bytes alone; do not let Python load this file",
+        "GLOBAL %s.%s is not allowed here: a data set needs lists, strings, numbers and arrays of bytes alone; do not let Python load this file",
         shown_module, shown_name);
 }
 

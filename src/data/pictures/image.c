@@ -58,8 +58,7 @@ clm_status image_allocate(const char *path, struct image *image, struct clm_erro
     if (!size_mul(image->width, image->height, &pixels) || pixels > IMAGE_PIXELS_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its header promises %zux%zu pixels, more than the %zu (8192x8192) that are read; make it "
-            "smaller first",
+            "%s: its header promises %zux%zu pixels, more than the %zu (8192x8192) that are read; make it smaller first",
             path, image->width, image->height, IMAGE_PIXELS_MAX);
     bytes = pixels * image->channels;
     image->pixels = malloc(bytes);
@@ -79,8 +78,7 @@ static clm_status refuse(const char *path, const unsigned char *bytes, size_t si
                                  bytes[i]);
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: is neither PNG (which begins with 89 50 4e 47) nor JPEG (ff d8 ff): %s; take it out of the "
-        "folder",
+        "%s: is neither PNG (which begins with 89 50 4e 47) nor JPEG (ff d8 ff): %s; take it out of the folder",
         path, shown);
 }
 

@@ -109,8 +109,7 @@ static clm_status allocate(const char *path, const struct decoding *decoding, st
     if (!decoding->jpeg.arith_code && image->width * image->height / PIXELS_PER_BYTE > decoding->size)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its header promises %zux%zu pixels, and out of %zu bytes no more than %zu can come; it is "
-            "truncated or damaged",
+            "%s: its header promises %zux%zu pixels, and out of %zu bytes no more than %zu can come; it is truncated or damaged",
             path, image->width, image->height, decoding->size, decoding->size * PIXELS_PER_BYTE);
     return image_allocate(path, decoding->image, error);
 }

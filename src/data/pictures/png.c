@@ -123,8 +123,7 @@ static clm_status allocate(const char *path, struct decoding *decoding, struct c
     if (needed > bound)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its header promises %zux%zu pixels, %zu bytes, and out of %zu bytes no more than %zu can "
-            "come; it is truncated or damaged",
+            "%s: its header promises %zux%zu pixels, %zu bytes, and out of %zu bytes no more than %zu can come; it is truncated or damaged",
             path, image->width, image->height, needed, decoding->size, bound);
     decoding->rows = malloc(image->height * sizeof *decoding->rows);
     if (!decoding->rows)

@@ -83,8 +83,7 @@ static clm_status check_place(const struct writer *writer, const char *path, boo
     if (writer->is_directory && !staging_holds_only(path, writer->files))
         return clm_fail(
             error, CLM_ERROR_IO,
-            "%s: holds more than a data set of the format %s, and is not replaced; remove it first, or name "
-            "another directory",
+            "%s: holds more than a data set of the format %s, and is not replaced; remove it first, or name another directory",
             path, writer->name);
     return CLM_OK;
 }

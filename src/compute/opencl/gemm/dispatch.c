@@ -309,8 +309,7 @@ static clm_status settle(struct gemm_provider *gemm, struct choice *const layer[
                 ? choices_put(&a->choices, layer[p], error)
                 : clm_fail(
                       error, CLM_ERROR_WRONG,
-                      "%s multiplies wrongly with every provider; it is not used. `clmlp doctor` tells more; "
-                      "update its driver, or choose another with --device",
+                      "%s multiplies wrongly with every provider; it is not used. `clmlp doctor` tells more; update its driver, or choose another with --device",
                       gemm->device->about.name);
     }
     return status;

@@ -227,8 +227,7 @@ static clm_status expect_panels(const struct gemm_provider *gemm, const struct l
                ? CLM_OK
                : clm_fail(
                      error, CLM_ERROR_SHAPE,
-                     "the native products want weights in panels of %zu rows, not of %zu: create them by "
-                     "weights_create",
+                     "the native products want weights in panels of %zu rows, not of %zu: create them by weights_create",
                      wanted, layer->W.panel);
 }
 
