@@ -749,7 +749,7 @@ START_TEST(a_step_takes_both_labels_at_the_batchs_place)
     size_t correct;
     ck_assert_uint_eq(set.I, 105);
     ck_assert_done(clm_model_create(&options, &model, &error));
-    ck_assert_done(network_create(set.be, widths, 1, B, NETWORK_TRAIN, &net, &error));
+    ck_assert_done(network_create(set.be, widths, 1, B, NETWORK_TRAIN(RULE_SGD), &net, &error));
     ck_assert_done(network_prepare_mixup(&net, &error));
     ck_assert_done(network_write(&net, model, &error));
     ck_assert_done(metrics_create(set.be, &sums, &error));

@@ -72,20 +72,21 @@ static void expect_smallest(struct clm_backend *backend, const char *operation, 
 static size_t outputs_wrong;
 
 static clm_status forward_wrong_from_outputs_on(struct clm_backend *be, const struct tensor *X,
-                                                const struct linear *layer, enum activation act,
+                                                const struct linear *layer, const struct epilogue *epilogue,
                                                 struct tensor *Y, struct clm_error *e)
 {
-    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    const clm_status status = right.linear_forward(be, X, layer, epilogue, Y, e);
     if (Y->columns >= outputs_wrong)
         *last_of(Y) += 1;
     return status;
 }
 
 static clm_status forward_wrong_from_rows_and_inputs_on(struct clm_backend *be, const struct tensor *X,
-                                                        const struct linear *layer, enum activation act,
-                                                        struct tensor *Y, struct clm_error *e)
+                                                        const struct linear *layer,
+                                                        const struct epilogue *epilogue, struct tensor *Y,
+                                                        struct clm_error *e)
 {
-    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    const clm_status status = right.linear_forward(be, X, layer, epilogue, Y, e);
     if (X->rows >= 5 && X->columns >= 3)
         *last_of(Y) += 1;
     return status;
@@ -107,10 +108,10 @@ END_TEST
 
 /* Of 3 to 9 inputs an error, else of one row NaN, and wrong from five rows on. */
 static clm_status forward_wrong_in_three_ways(struct clm_backend *be, const struct tensor *X,
-                                              const struct linear *layer, enum activation act,
+                                              const struct linear *layer, const struct epilogue *epilogue,
                                               struct tensor *Y, struct clm_error *e)
 {
-    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    const clm_status status = right.linear_forward(be, X, layer, epilogue, Y, e);
     if (X->columns >= 3 && X->columns < 10)
         return clm_fail(e, CLM_ERROR_DEVICE, "out of order");
     if (X->rows == 1 || X->rows >= 5)
@@ -179,11 +180,11 @@ END_TEST
 
 /* Hidden layers of at least six units, of batches of at least three rows. */
 static clm_status forward_wrong_in_a_hidden_layer(struct clm_backend *be, const struct tensor *X,
-                                                  const struct linear *layer, enum activation act,
+                                                  const struct linear *layer, const struct epilogue *epilogue,
                                                   struct tensor *Y, struct clm_error *e)
 {
-    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
-    if (act != ACTIVATION_NONE && Y->columns >= 6 && Y->rows >= 3)
+    const clm_status status = right.linear_forward(be, X, layer, epilogue, Y, e);
+    if (epilogue->act != ACTIVATION_NONE && Y->columns >= 6 && Y->rows >= 3)
         *last_of(Y) += 1;
     return status;
 }
@@ -211,10 +212,10 @@ START_TEST(of_steps_with_pictures)
 END_TEST
 
 static clm_status gradient_loses_nans(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                      const struct linear *layer, double l2, struct tensor *dW,
-                                      struct tensor *db, struct clm_error *e)
+                                      struct linear *layer, double l2, struct clm_error *e)
 {
-    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, e);
+    struct tensor *const dW = &layer->W.gradient;
     for (float *at = dW->memory; at <= last_of(dW); at++)
         *at = isnan(*at) ? 0 : *at;
     return status;

@@ -165,9 +165,9 @@ END_TEST
 
 /* On the reference: |X| |W|ᵀ, of which its bounds are made, is negative. */
 static clm_status negated_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                                  enum activation act, struct tensor *Y, struct clm_error *e)
+                                  const struct epilogue *epilogue, struct tensor *Y, struct clm_error *e)
 {
-    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    const clm_status status = right.linear_forward(be, X, layer, epilogue, Y, e);
     for (size_t i = 0; i < Y->rows * Y->columns; i++)
         ((double *)Y->memory)[i] *= -1;
     return status;
@@ -274,22 +274,21 @@ static float *batch_taken(const struct tensor *batch)
 }
 
 static clm_status forward_of_taken(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                                   enum activation act, struct tensor *Y, struct clm_error *e)
+                                   const struct epilogue *epilogue, struct tensor *Y, struct clm_error *e)
 {
     struct tensor taken = *X;
     taken.memory = batch_taken(X);
-    const clm_status status = right.linear_forward(be, &taken, layer, act, Y, e);
+    const clm_status status = right.linear_forward(be, &taken, layer, epilogue, Y, e);
     free(taken.memory);
     return status;
 }
 
 static clm_status params_of_taken(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                  const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
-                                  struct clm_error *e)
+                                  struct linear *layer, double l2, struct clm_error *e)
 {
     struct tensor taken = *dZ;
     taken.memory = batch_taken(dZ);
-    const clm_status status = right.linear_backward_params(be, &taken, X, layer, l2, dW, db, e);
+    const clm_status status = right.linear_backward_params(be, &taken, X, layer, l2, e);
     free(taken.memory);
     return status;
 }
@@ -325,7 +324,7 @@ static clm_status step_spoils_the_last_velocity(struct clm_backend *be, const st
 {
     const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
     if (++calls == last_call)
-        *element(&layer->W_velocity, count_of(&layer->W_velocity) - 1) += 1e-3f;
+        *element(&layer->W.state[0], count_of(&layer->W.state[0]) - 1) += 1e-3f;
     return status;
 }
 
@@ -333,10 +332,10 @@ static clm_status step_forgets_the_last_bias_velocity(struct clm_backend *be, co
                                                       const struct tensor *X, struct linear *layer,
                                                       const struct step *step, struct clm_error *e)
 {
-    const float before = *element(&layer->b_velocity, 0);
+    const float before = *element(&layer->b.state[0], 0);
     const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
     if (++calls == last_call)
-        *element(&layer->b_velocity, 0) = before;
+        *element(&layer->b.state[0], 0) = before;
     return status;
 }
 

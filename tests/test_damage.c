@@ -54,9 +54,9 @@ static clm_status spoilt_gather(struct clm_backend *be, const struct resident *d
 }
 
 static clm_status spoilt_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                                 enum activation act, struct tensor *Y, struct clm_error *e)
+                                 const struct epilogue *epilogue, struct tensor *Y, struct clm_error *e)
 {
-    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    const clm_status status = right.linear_forward(be, X, layer, epilogue, Y, e);
     spoil(Y);
     return status;
 }
@@ -80,19 +80,18 @@ static clm_status spoilt_softmax(struct clm_backend *be, const struct tensor *Z,
 }
 
 static clm_status spoilt_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
-                               const struct tensor *Y, struct tensor *dX, struct clm_error *e)
+                               const struct gate *gate, struct tensor *dX, struct clm_error *e)
 {
-    const clm_status status = right.linear_backward_input(be, dZ, layer, Y, dX, e);
+    const clm_status status = right.linear_backward_input(be, dZ, layer, gate, dX, e);
     spoil(dX);
     return status;
 }
 
 static clm_status spoilt_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
-                                struct clm_error *e)
+                                struct linear *layer, double l2, struct clm_error *e)
 {
-    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
-    spoil(dW);
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, e);
+    spoil(&layer->W.gradient);
     return status;
 }
 
@@ -100,18 +99,18 @@ static clm_status spoilt_step(struct clm_backend *be, const struct tensor *dZ, c
                               struct linear *layer, const struct step *step, struct clm_error *e)
 {
     const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
-    spoil(&layer->W);
+    spoil(&layer->W.value);
     return status;
 }
 
 static clm_status spoilt_step_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
                                       struct linear *layer, const struct step *step,
-                                      const struct tensor *next_X, enum activation act, struct tensor *next_Y,
-                                      struct clm_error *e)
+                                      const struct tensor *next_X, const struct epilogue *epilogue,
+                                      struct tensor *next_Y, struct clm_error *e)
 {
     clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
     if (status == CLM_OK)
-        status = right.linear_forward(be, next_X, layer, act, next_Y, e);
+        status = right.linear_forward(be, next_X, layer, epilogue, next_Y, e);
     spoil(next_Y);
     return status;
 }
@@ -124,23 +123,23 @@ static bool always_has_head(struct clm_backend *be, const struct linear *layer, 
 
 static clm_status spoilt_softmax_backward(struct clm_backend *be, const struct tensor *X,
                                           const struct linear *layer, const struct tensor *labels,
-                                          struct tensor *dZ, struct tensor *dX, struct metrics *sums,
-                                          struct clm_error *e)
+                                          const struct gate *gate, struct tensor *dZ, struct tensor *dX,
+                                          struct metrics *sums, struct clm_error *e)
 {
-    clm_status status = right.linear_forward(be, X, layer, ACTIVATION_NONE, dZ, e);
+    clm_status status = right.linear_forward(be, X, layer, EPILOGUE(ACTIVATION_NONE), dZ, e);
     if (status == CLM_OK)
         status = right.softmax_xent(be, dZ, labels, NULL, dZ, sums, e);
     if (status == CLM_OK && dX)
-        status = right.linear_backward_input(be, dZ, layer, X, dX, e);
+        status = right.linear_backward_input(be, dZ, layer, gate, dX, e);
     spoil(dX ? dX : dZ);
     return status;
 }
 
-static clm_status spoilt_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
-                                struct tensor *velocity, const struct step *step, struct clm_error *e)
+static clm_status spoilt_update(struct clm_backend *be, struct parameter *parameter, const struct step *step,
+                                struct clm_error *e)
 {
-    const clm_status status = right.update(be, w, g, velocity, step, e);
-    spoil(w);
+    const clm_status status = right.parameter_step(be, parameter, step, e);
+    spoil(&parameter->value);
     return status;
 }
 
@@ -176,7 +175,7 @@ static void put_spoilt(size_t operation)
         spoilt.linear_softmax_backward = spoilt_softmax_backward;
         break;
     default:
-        spoilt.update = spoilt_update;
+        spoilt.parameter_step = spoilt_update;
     }
 }
 
@@ -270,9 +269,9 @@ static clm_status rare_gather(struct clm_backend *be, const struct resident *dat
 }
 
 static clm_status rare_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                               enum activation act, struct tensor *Y, struct clm_error *e)
+                               const struct epilogue *epilogue, struct tensor *Y, struct clm_error *e)
 {
-    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    const clm_status status = right.linear_forward(be, X, layer, epilogue, Y, e);
     spoil_one_of(&Y, 1);
     return status;
 }
@@ -297,19 +296,18 @@ static clm_status rare_softmax(struct clm_backend *be, const struct tensor *Z, s
 }
 
 static clm_status rare_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
-                             const struct tensor *Y, struct tensor *dX, struct clm_error *e)
+                             const struct gate *gate, struct tensor *dX, struct clm_error *e)
 {
-    const clm_status status = right.linear_backward_input(be, dZ, layer, Y, dX, e);
+    const clm_status status = right.linear_backward_input(be, dZ, layer, gate, dX, e);
     spoil_one_of(&dX, 1);
     return status;
 }
 
 static clm_status rare_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                              const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
-                              struct clm_error *e)
+                              struct linear *layer, double l2, struct clm_error *e)
 {
-    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
-    spoil_one_of((struct tensor *const[]){dW, db}, 2);
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, e);
+    spoil_one_of((struct tensor *const[]){&layer->W.gradient, &layer->b.gradient}, 2);
     return status;
 }
 
@@ -317,30 +315,32 @@ static clm_status rare_step(struct clm_backend *be, const struct tensor *dZ, con
                             struct linear *layer, const struct step *step, struct clm_error *e)
 {
     const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
-    spoil_one_of((struct tensor *const[]){&layer->W, &layer->b, &layer->W_velocity, &layer->b_velocity},
-                 step->momentum != 0 ? 4 : 2);
+    spoil_one_of(
+        (struct tensor *const[]){&layer->W.value, &layer->b.value, &layer->W.state[0], &layer->b.state[0]},
+        step->rule == RULE_MOMENTUM ? 4 : 2);
     return status;
 }
 
 static clm_status rare_step_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
                                     struct linear *layer, const struct step *step,
-                                    const struct tensor *next_X, enum activation act, struct tensor *next_Y,
-                                    struct clm_error *e)
+                                    const struct tensor *next_X, const struct epilogue *epilogue,
+                                    struct tensor *next_Y, struct clm_error *e)
 {
     clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
     if (status == CLM_OK)
-        status = right.linear_forward(be, next_X, layer, act, next_Y, e);
-    spoil_one_of(
-        (struct tensor *const[]){next_Y, &layer->W, &layer->b, &layer->W_velocity, &layer->b_velocity},
-        step->momentum != 0 ? 5 : 3);
+        status = right.linear_forward(be, next_X, layer, epilogue, next_Y, e);
+    spoil_one_of((struct tensor *const[]){next_Y, &layer->W.value, &layer->b.value, &layer->W.state[0],
+                                          &layer->b.state[0]},
+                 step->rule == RULE_MOMENTUM ? 5 : 3);
     return status;
 }
 
-static clm_status rare_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
-                              struct tensor *velocity, const struct step *step, struct clm_error *e)
+static clm_status rare_update(struct clm_backend *be, struct parameter *parameter, const struct step *step,
+                              struct clm_error *e)
 {
-    const clm_status status = right.update(be, w, g, velocity, step, e);
-    spoil_one_of((struct tensor *const[]){w, velocity}, step->momentum != 0 ? 2 : 1);
+    const clm_status status = right.parameter_step(be, parameter, step, e);
+    spoil_one_of((struct tensor *const[]){&parameter->value, &parameter->state[0]},
+                 step->rule == RULE_MOMENTUM ? 2 : 1);
     return status;
 }
 
@@ -351,14 +351,14 @@ static bool has_rare_head(struct clm_backend *be, const struct linear *layer, si
 }
 
 static clm_status rare_head(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                            const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
-                            struct metrics *sums, struct clm_error *e)
+                            const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
+                            struct tensor *dX, struct metrics *sums, struct clm_error *e)
 {
-    clm_status status = right.linear_forward(be, X, layer, ACTIVATION_NONE, dZ, e);
+    clm_status status = right.linear_forward(be, X, layer, EPILOGUE(ACTIVATION_NONE), dZ, e);
     if (status == CLM_OK)
         status = right.softmax_xent(be, dZ, labels, NULL, dZ, sums, e);
     if (status == CLM_OK && dX)
-        status = right.linear_backward_input(be, dZ, layer, X, dX, e);
+        status = right.linear_backward_input(be, dZ, layer, gate, dX, e);
     spoil_one_of((struct tensor *const[]){dZ, dX}, dX ? 2 : 1);
     spoil_loss(sums, count_of(dZ), 2);
     return status;
@@ -379,7 +379,7 @@ static const struct rare {
     {"linear_backward_update", 4, {.linear_backward_update = rare_step}},
     {"linear_update_forward", 5, {.linear_update_forward = rare_step_forward}},
     {"linear_softmax_backward", 3, {.has_head = has_rare_head, .linear_softmax_backward = rare_head}},
-    {"update", 2, {.update = rare_update}},
+    {"update", 2, {.parameter_step = rare_update}},
 };
 
 static void put_in(const struct backend_operations *own)
@@ -404,8 +404,8 @@ static void put_in(const struct backend_operations *own)
         spoilt.has_head = own->has_head;
         spoilt.linear_softmax_backward = own->linear_softmax_backward;
     }
-    if (own->update)
-        spoilt.update = own->update;
+    if (own->parameter_step)
+        spoilt.parameter_step = own->parameter_step;
 }
 
 /* Each output of each operation, by verify and by doctor's few checks. */
@@ -451,38 +451,38 @@ static clm_status gather_first_label(struct clm_backend *be, const struct reside
 }
 
 static clm_status forward_without_bias(struct clm_backend *be, const struct tensor *X,
-                                       const struct linear *layer, enum activation act, struct tensor *Y,
-                                       struct clm_error *e)
+                                       const struct linear *layer, const struct epilogue *epilogue,
+                                       struct tensor *Y, struct clm_error *e)
 {
     struct linear bare = *layer;
-    float *const zeros = calloc(layer->b.columns, sizeof *zeros);
-    bare.b.memory = zeros;
-    const clm_status status = right.linear_forward(be, X, &bare, act, Y, e);
+    float *const zeros = calloc(layer->b.value.columns, sizeof *zeros);
+    bare.b.value.memory = zeros;
+    const clm_status status = right.linear_forward(be, X, &bare, epilogue, Y, e);
     free(zeros);
     return status;
 }
 
 static clm_status forward_without_relu(struct clm_backend *be, const struct tensor *X,
-                                       const struct linear *layer, enum activation act, struct tensor *Y,
-                                       struct clm_error *e)
+                                       const struct linear *layer, const struct epilogue *epilogue,
+                                       struct tensor *Y, struct clm_error *e)
 {
-    (void)act;
-    return right.linear_forward(be, X, layer, ACTIVATION_NONE, Y, e);
+    (void)epilogue;
+    return right.linear_forward(be, X, layer, EPILOGUE(ACTIVATION_NONE), Y, e);
 }
 
 /* As one that takes W for (I,O). */
 static clm_status forward_transposed(struct clm_backend *be, const struct tensor *X,
-                                     const struct linear *layer, enum activation act, struct tensor *Y,
-                                     struct clm_error *e)
+                                     const struct linear *layer, const struct epilogue *epilogue,
+                                     struct tensor *Y, struct clm_error *e)
 {
-    const size_t O = layer->W.rows, I = layer->W.columns;
+    const size_t O = layer->W.value.rows, I = layer->W.value.columns;
     struct linear turned = *layer;
     float *const W = malloc(O * I * sizeof *W);
     for (size_t o = 0; o < O; o++)
         for (size_t i = 0; i < I; i++)
-            W[o * I + i] = ((const float *)layer->W.memory)[i * O + o];
-    turned.W.memory = W;
-    const clm_status status = right.linear_forward(be, X, &turned, act, Y, e);
+            W[o * I + i] = ((const float *)layer->W.value.memory)[i * O + o];
+    turned.W.value.memory = W;
+    const clm_status status = right.linear_forward(be, X, &turned, epilogue, Y, e);
     free(W);
     return status;
 }
@@ -516,34 +516,35 @@ static clm_status softmax_spoils_its_input(struct clm_backend *be, const struct 
 }
 
 static clm_status input_without_mask(struct clm_backend *be, const struct tensor *dZ,
-                                     const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                     const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                      struct clm_error *e)
 {
-    (void)Y;
-    return right.linear_backward_input(be, dZ, layer, NULL, dX, e);
+    (void)gate;
+    return right.linear_backward_input(be, dZ, layer, GATE(ACTIVATION_NONE, NULL), dX, e);
 }
 
 static clm_status params_without_penalty(struct clm_backend *be, const struct tensor *dZ,
-                                         const struct tensor *X, const struct linear *layer, double l2,
-                                         struct tensor *dW, struct tensor *db, struct clm_error *e)
+                                         const struct tensor *X, struct linear *layer, double l2,
+                                         struct clm_error *e)
 {
     (void)l2;
-    return right.linear_backward_params(be, dZ, X, layer, 0, dW, db, e);
+    return right.linear_backward_params(be, dZ, X, layer, 0, e);
 }
 
 /* The gradient of l2 |W|² without its 2. */
 static clm_status params_with_half_penalty(struct clm_backend *be, const struct tensor *dZ,
-                                           const struct tensor *X, const struct linear *layer, double l2,
-                                           struct tensor *dW, struct tensor *db, struct clm_error *e)
+                                           const struct tensor *X, struct linear *layer, double l2,
+                                           struct clm_error *e)
 {
-    return right.linear_backward_params(be, dZ, X, layer, l2 / 2, dW, db, e);
+    return right.linear_backward_params(be, dZ, X, layer, l2 / 2, e);
 }
 
 static clm_status params_without_last_row(struct clm_backend *be, const struct tensor *dZ,
-                                          const struct tensor *X, const struct linear *layer, double l2,
-                                          struct tensor *dW, struct tensor *db, struct clm_error *e)
+                                          const struct tensor *X, struct linear *layer, double l2,
+                                          struct clm_error *e)
 {
-    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, e);
+    struct tensor *const db = &layer->b.gradient;
     *element(db, db->columns - 1) -=
         ((const float *)dZ->memory)[count_of(dZ) - 1]; /* the last row's part of the last bias */
     return status;
@@ -553,7 +554,7 @@ static clm_status step_without_penalty(struct clm_backend *be, const struct tens
                                        const struct tensor *X, struct linear *layer, const struct step *step,
                                        struct clm_error *e)
 {
-    const struct step bare = {step->learning_rate, step->momentum, 0};
+    const struct step bare = step_of(step->learning_rate, step->momentum, 0);
     return right.linear_backward_update(be, dZ, X, layer, &bare, e);
 }
 
@@ -561,7 +562,7 @@ static clm_status step_without_momentum(struct clm_backend *be, const struct ten
                                         const struct tensor *X, struct linear *layer, const struct step *step,
                                         struct clm_error *e)
 {
-    const struct step bare = {step->learning_rate, 0, step->l2};
+    const struct step bare = step_of(step->learning_rate, 0, step->l2);
     return right.linear_backward_update(be, dZ, X, layer, &bare, e);
 }
 
@@ -569,17 +570,16 @@ static clm_status step_penalises_biases(struct clm_backend *be, const struct ten
                                         const struct tensor *X, struct linear *layer, const struct step *step,
                                         struct clm_error *e)
 {
-    for (size_t o = 0; o < layer->b.columns; o++)
-        *element(&layer->b, o) *= (float)(1 - 2 * step->learning_rate * step->l2);
+    for (size_t o = 0; o < layer->b.value.columns; o++)
+        *element(&layer->b.value, o) *= (float)(1 - 2 * step->learning_rate * step->l2);
     return right.linear_backward_update(be, dZ, X, layer, step, e);
 }
 
-static clm_status update_without_momentum(struct clm_backend *be, struct tensor *w, const struct tensor *g,
-                                          struct tensor *velocity, const struct step *step,
-                                          struct clm_error *e)
+static clm_status update_without_momentum(struct clm_backend *be, struct parameter *parameter,
+                                          const struct step *step, struct clm_error *e)
 {
     const struct step bare = {.learning_rate = step->learning_rate};
-    return right.update(be, w, g, velocity, &bare, e);
+    return right.parameter_step(be, parameter, &bare, e);
 }
 
 /* ---- mistakes among large logits ---- */
@@ -671,10 +671,10 @@ END_TEST
 
 /* A tile of 64 rows is zero. */
 static clm_status large_forward_without_rows(struct clm_backend *be, const struct tensor *X,
-                                             const struct linear *layer, enum activation act,
+                                             const struct linear *layer, const struct epilogue *epilogue,
                                              struct tensor *Y, struct clm_error *e)
 {
-    const clm_status status = right.linear_forward(be, X, layer, act, Y, e);
+    const clm_status status = right.linear_forward(be, X, layer, epilogue, Y, e);
     if (count_of(Y) >= LARGE)
         memset(element(Y, 192 * Y->columns), 0, 64 * Y->columns * sizeof(float));
     return status;
@@ -682,11 +682,11 @@ static clm_status large_forward_without_rows(struct clm_backend *be, const struc
 
 /* One element is not written. */
 static clm_status large_input_leaves_one(struct clm_backend *be, const struct tensor *dZ,
-                                         const struct linear *layer, const struct tensor *Y,
+                                         const struct linear *layer, const struct gate *gate,
                                          struct tensor *dX, struct clm_error *e)
 {
     const float before = *element(dX, count_of(dX) / 2);
-    const clm_status status = right.linear_backward_input(be, dZ, layer, Y, dX, e);
+    const clm_status status = right.linear_backward_input(be, dZ, layer, gate, dX, e);
     if (count_of(dX) >= LARGE)
         *element(dX, count_of(dX) / 2) = before;
     return status;
@@ -694,12 +694,12 @@ static clm_status large_input_leaves_one(struct clm_backend *be, const struct te
 
 /* The batch's last row is left out. */
 static clm_status large_params_of_fewer_rows(struct clm_backend *be, const struct tensor *dZ,
-                                             const struct tensor *X, const struct linear *layer, double l2,
-                                             struct tensor *dW, struct tensor *db, struct clm_error *e)
+                                             const struct tensor *X, struct linear *layer, double l2,
+                                             struct clm_error *e)
 {
-    const size_t rows = dZ->rows - (count_of(dW) >= LARGE);
+    const size_t rows = dZ->rows - (count_of(&layer->W.gradient) >= LARGE);
     const struct tensor less_dZ = tensor_first_rows(dZ, rows), less_X = tensor_first_rows(X, rows);
-    return right.linear_backward_params(be, &less_dZ, &less_X, layer, l2, dW, db, e);
+    return right.linear_backward_params(be, &less_dZ, &less_X, layer, l2, e);
 }
 
 /* The last columns, a tile of 16, take no part. */
@@ -707,13 +707,13 @@ static clm_status large_step_leaves_columns(struct clm_backend *be, const struct
                                             const struct tensor *X, struct linear *layer,
                                             const struct step *step, struct clm_error *e)
 {
-    const size_t O = layer->W.rows, I = layer->W.columns, columns = I < 16 ? I : 16;
+    const size_t O = layer->W.value.rows, I = layer->W.value.columns, columns = I < 16 ? I : 16;
     float *const before = malloc(O * columns * sizeof *before);
     for (size_t i = 0; i < O * columns; i++)
-        before[i] = *element(&layer->W, i / columns * I + I - columns + i % columns);
+        before[i] = *element(&layer->W.value, i / columns * I + I - columns + i % columns);
     const clm_status status = right.linear_backward_update(be, dZ, X, layer, step, e);
     for (size_t i = 0; O * I >= LARGE && i < O * columns; i++)
-        *element(&layer->W, i / columns * I + I - columns + i % columns) = before[i];
+        *element(&layer->W.value, i / columns * I + I - columns + i % columns) = before[i];
     free(before);
     return status;
 }
@@ -742,7 +742,7 @@ START_TEST(mistakes_are_noticed_and_named)
          "linear_backward_update",
          {.linear_backward_update = step_without_momentum}},
         {"biases penalised", "linear_backward_update", {.linear_backward_update = step_penalises_biases}},
-        {"update without momentum", "update", {.update = update_without_momentum}},
+        {"update without momentum", "update", {.parameter_step = update_without_momentum}},
         {"64 rows of a large product", "linear_forward", {.linear_forward = large_forward_without_rows}},
         {"an element of a large product",
          "linear_backward_input",

@@ -74,17 +74,17 @@ END_TEST
 
 /* The gradient of l2 |W|² without its 2. */
 static clm_status params_with_half_penalty(struct clm_backend *be, const struct tensor *dZ,
-                                           const struct tensor *X, const struct linear *layer, double l2,
-                                           struct tensor *dW, struct tensor *db, struct clm_error *e)
+                                           const struct tensor *X, struct linear *layer, double l2,
+                                           struct clm_error *e)
 {
-    return right.linear_backward_params(be, dZ, X, layer, l2 / 2, dW, db, e);
+    return right.linear_backward_params(be, dZ, X, layer, l2 / 2, e);
 }
 
 static clm_status params_slightly_off(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                      const struct linear *layer, double l2, struct tensor *dW,
-                                      struct tensor *db, struct clm_error *e)
+                                      struct linear *layer, double l2, struct clm_error *e)
 {
-    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, dW, db, e);
+    const clm_status status = right.linear_backward_params(be, dZ, X, layer, l2, e);
+    struct tensor *const dW = &layer->W.gradient;
     *element(dW, count_of(dW) / 2) *= 1.001f;
     return status;
 }
@@ -168,9 +168,9 @@ START_TEST(differences_hold_their_own_bounds)
     const uint32_t label = 0;
     struct network net;
     struct differences differences;
-    ck_assert_int_eq(network_create(backend, widths, 1, 1, NETWORK_TRAIN, &net, &error), CLM_OK);
-    ck_assert_int_eq(backend_write(backend, &net.layers[0].W, HOST_DOUBLE, W, &error), CLM_OK);
-    ck_assert_int_eq(backend_write(backend, &net.layers[0].b, HOST_DOUBLE, b, &error), CLM_OK);
+    ck_assert_int_eq(network_create(backend, widths, 1, 1, NETWORK_TRAIN(RULE_SGD), &net, &error), CLM_OK);
+    ck_assert_int_eq(backend_write(backend, &net.layers[0].W.value, HOST_DOUBLE, W, &error), CLM_OK);
+    ck_assert_int_eq(backend_write(backend, &net.layers[0].b.value, HOST_DOUBLE, b, &error), CLM_OK);
     ck_assert_int_eq(backend_write(backend, &net.X, HOST_DOUBLE, &x, &error), CLM_OK);
     ck_assert_int_eq(backend_write(backend, &net.labels, HOST_INDEX, &label, &error), CLM_OK);
     for (double rounding = 1e-15; rounding < 1e-5; rounding *= 1e3) {

@@ -225,12 +225,12 @@ START_TEST(workspace_is_of_the_product_that_needs_most)
         ck_assert_done(tensor_create(backend, TENSOR_REAL, B, I, &X, &error));
         ck_assert_done(tensor_create(backend, TENSOR_REAL, B, I, &dX, &error));
         ck_assert_done(tensor_create(backend, TENSOR_REAL, B, O, &Y, &error));
-        ck_assert_done(weights_create(backend, O, I, B, &layer.W, &error));
-        ck_assert_done(tensor_create(backend, TENSOR_REAL, 1, O, &layer.b, &error));
-        ck_assert_done(linear_forward(backend, &X, &layer, ACTIVATION_NONE, &Y, &error));
+        ck_assert_done(weights_create(backend, O, I, B, &layer.W.value, &error));
+        ck_assert_done(tensor_create(backend, TENSOR_REAL, 1, O, &layer.b.value, &error));
+        ck_assert_done(linear_forward(backend, &X, &layer, EPILOGUE(ACTIVATION_NONE), &Y, &error));
         ck_assert_done(linear_backward_input(backend, &Y, &layer, NULL, &dX, &error));
         ck_assert_done(linear_backward_update(backend, &Y, &X, &layer, &step, &error));
-        struct tensor *const all[] = {&X, &dX, &Y, &layer.W, &layer.b};
+        struct tensor *const all[] = {&X, &dX, &Y, &layer.W.value, &layer.b.value};
         for (size_t t = 0; t < sizeof all / sizeof *all; t++)
             tensor_free(backend, all[t]);
         clm_backend_close(backend);

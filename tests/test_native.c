@@ -67,7 +67,7 @@ START_TEST(a_step_with_the_next_product_of_any_inputs)
 {
     struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL), *const reference = fixture_backend(
                                                                              FIXTURE_REFERENCE);
-    const struct linear layer = {.W = {.rows = 900, .columns = 1}};
+    const struct linear layer = {.W.value = {.rows = 900, .columns = 1}};
     ck_assert(strcmp(clm_backend_provider(backend), "native") || backend_looks_ahead(backend, &layer, 7));
     for (size_t I = 1; I <= 200; I++)
         check(backend, reference, OPERATION_UPDATE_FORWARD, (struct variant){.B = 7, .I = I, .O = 900});

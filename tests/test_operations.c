@@ -99,20 +99,20 @@ static struct linear layer_of(bool has_velocity)
     static const float W_velocity[6] = {1, -2, 4, 0, 0.5f, 8}, b_velocity[2] = {2, -4};
     const size_t widths[2] = {3, 2};
     ck_assert_done(backend_prepare(be, widths, 2, 2, &error));
-    struct linear layer = {.W = weights(2, 3, W_values), .b = reals(1, 2, b_values)};
+    struct linear layer = {.W.value = weights(2, 3, W_values), .b.value = reals(1, 2, b_values)};
     if (has_velocity) {
-        layer.W_velocity = weights(2, 3, W_velocity);
-        layer.b_velocity = reals(1, 2, b_velocity);
+        layer.W.state[0] = weights(2, 3, W_velocity);
+        layer.b.state[0] = reals(1, 2, b_velocity);
     }
     return layer;
 }
 
 static void layer_free(struct linear *layer)
 {
-    tensor_free(be, &layer->W);
-    tensor_free(be, &layer->b);
-    tensor_free(be, &layer->W_velocity);
-    tensor_free(be, &layer->b_velocity);
+    tensor_free(be, &layer->W.value);
+    tensor_free(be, &layer->b.value);
+    tensor_free(be, &layer->W.state[0]);
+    tensor_free(be, &layer->b.state[0]);
 }
 
 /* What the backend holds beside tensors is not the test's to free. */
@@ -129,8 +129,8 @@ START_TEST(forward_is_by_hand)
     open_backend(_i);
     struct linear layer = layer_of(false);
     struct tensor X = reals(2, 3, X_values), Y = unset(2, 2), Y_relu = unset(2, 2);
-    ck_assert_done(linear_forward(be, &X, &layer, ACTIVATION_NONE, &Y, &error));
-    ck_assert_done(linear_forward(be, &X, &layer, ACTIVATION_RELU, &Y_relu, &error));
+    ck_assert_done(linear_forward(be, &X, &layer, EPILOGUE(ACTIVATION_NONE), &Y, &error));
+    ck_assert_done(linear_forward(be, &X, &layer, EPILOGUE(ACTIVATION_RELU), &Y_relu, &error));
     expect_exactly(&Y, Z);
     expect_exactly(&Y_relu, relu);
     tensor_free(be, &X);
@@ -146,7 +146,7 @@ START_TEST(a_nan_survives_the_relu)
     open_backend(_i);
     struct linear layer = layer_of(false);
     struct tensor X = reals(2, 3, inputs), Y = unset(2, 2);
-    ck_assert_done(linear_forward(be, &X, &layer, ACTIVATION_RELU, &Y, &error));
+    ck_assert_done(linear_forward(be, &X, &layer, EPILOGUE(ACTIVATION_RELU), &Y, &error));
     expect_exactly(&Y, relu);
     tensor_free(be, &X);
     layer_free(&layer);
@@ -163,7 +163,7 @@ START_TEST(input_gradient_is_by_hand)
     struct tensor dZ = reals(2, 2, dZ_values), Y = reals(2, 3, Y_values);
     struct tensor plain = unset(2, 3), behind = unset(2, 3);
     ck_assert_done(linear_backward_input(be, &dZ, &layer, NULL, &plain, &error));
-    ck_assert_done(linear_backward_input(be, &dZ, &layer, &Y, &behind, &error));
+    ck_assert_done(linear_backward_input(be, &dZ, &layer, GATE(ACTIVATION_RELU, &Y), &behind, &error));
     expect_exactly(&plain, dX);
     expect_exactly(&behind, masked);
     tensor_free(be, &dZ);
@@ -186,10 +186,11 @@ START_TEST(parameter_gradients_are_by_hand)
     struct tensor dZ = reals(2, 2, dZ_values), X = reals(2, 3, X_values);
     for (int has_penalty = 0; has_penalty < 2; has_penalty++) {
         static const float nothing[6] = {NAN, NAN, NAN, NAN, NAN, NAN};
-        struct tensor dW = weights(2, 3, nothing), db = unset(1, 2);
-        ck_assert_done(linear_backward_params(be, &dZ, &X, &layer, has_penalty ? 0.25 : 0, &dW, &db, &error));
-        expect_exactly(&dW, has_penalty ? penalised : dW_values);
-        expect_exactly(&db, db_values);
+        layer.W.gradient = weights(2, 3, nothing);
+        layer.b.gradient = unset(1, 2);
+        ck_assert_done(linear_backward_params(be, &dZ, &X, &layer, has_penalty ? 0.25 : 0, &error));
+        expect_exactly(&layer.W.gradient, has_penalty ? penalised : dW_values);
+        expect_exactly(&layer.b.gradient, db_values);
     }
     tensor_free(be, &dZ);
     tensor_free(be, &X);
@@ -203,7 +204,7 @@ START_TEST(the_step_is_by_hand)
 {
     static const double W_velocity[6] = {1, -2, 4, 0, 0.5, 8}, b_velocity[2] = {2, -4};
     for (int variant = 0; variant < 4; variant++) {
-        const struct step step = {0.5, variant & 1 ? 0.5 : 0, variant & 2 ? 0.25 : 0};
+        const struct step step = step_of(0.5, variant & 1 ? 0.5 : 0, variant & 2 ? 0.25 : 0);
         double W[6], b[2], v[6], bv[2];
         for (size_t i = 0; i < 6; i++) {
             v[i] = step.momentum * W_velocity[i] + dW_values[i] + 2 * step.l2 * (double)W_values[i];
@@ -217,11 +218,11 @@ START_TEST(the_step_is_by_hand)
         struct linear layer = layer_of(step.momentum != 0);
         struct tensor dZ = reals(2, 2, dZ_values), X = reals(2, 3, X_values);
         ck_assert_done(linear_backward_update(be, &dZ, &X, &layer, &step, &error));
-        expect_exactly(&layer.W, W);
-        expect_exactly(&layer.b, b);
+        expect_exactly(&layer.W.value, W);
+        expect_exactly(&layer.b.value, b);
         if (step.momentum != 0) {
-            expect_exactly(&layer.W_velocity, v);
-            expect_exactly(&layer.b_velocity, bv);
+            expect_exactly(&layer.W.state[0], v);
+            expect_exactly(&layer.b.state[0], bv);
         }
         tensor_free(be, &dZ);
         tensor_free(be, &X);
@@ -248,10 +249,10 @@ START_TEST(step_and_next_forward_are_by_hand)
     struct linear layer = layer_of(false);
     struct tensor dZ = reals(2, 2, dZ_values), X = reals(2, 3, X_values);
     struct tensor next_X = reals(1, 3, next_values), next_Y = unset(1, 2);
-    ck_assert_done(
-        linear_update_forward(be, &dZ, &X, &layer, &step, &next_X, ACTIVATION_RELU, &next_Y, &error));
-    expect_exactly(&layer.W, W);
-    expect_exactly(&layer.b, b);
+    ck_assert_done(linear_update_forward(be, &dZ, &X, &layer, &step, &next_X, EPILOGUE(ACTIVATION_RELU),
+                                         &next_Y, &error));
+    expect_exactly(&layer.W.value, W);
+    expect_exactly(&layer.b.value, b);
     expect_exactly(&next_Y, Y);
     tensor_free(be, &dZ);
     tensor_free(be, &X);
@@ -266,14 +267,16 @@ START_TEST(the_step_alone_is_by_hand)
     static const float w_values[3] = {1, -2, 0.5f}, g_values[3] = {4, 0, -1}, v_values[3] = {2, 8, -4};
     const double plain[3] = {-1, -2, 1}, heavy[3] = {-1.5, -4, 2}, v_after[3] = {5, 4, -3};
     open_backend(_i);
-    struct tensor g = reals(1, 3, g_values), w = reals(1, 3, w_values), v = reals(1, 3, v_values);
-    ck_assert_done(update(be, &w, &g, NULL, &(struct step){.learning_rate = 0.5, .l2 = 7}, &error));
-    expect_exactly(&w, plain); /* the penalty is the gradient's business */
-    w = reals(1, 3, w_values);
-    ck_assert_done(update(be, &w, &g, &v, &(struct step){.learning_rate = 0.5, .momentum = 0.5}, &error));
-    expect_exactly(&w, heavy);
-    expect_exactly(&v, v_after);
-    tensor_free(be, &g);
+    const struct step sgd = step_of(0.5, 0, 7), momentum = step_of(0.5, 0.5, 0);
+    struct parameter p = {.value = reals(1, 3, w_values), .gradient = reals(1, 3, g_values)};
+    ck_assert_done(parameter_step(be, &p, &sgd, &error));
+    expect_exactly(&p.value, plain); /* the gradient has had the penalty */
+    p.value = reals(1, 3, w_values);
+    p.state[0] = reals(1, 3, v_values);
+    ck_assert_done(parameter_step(be, &p, &momentum, &error));
+    expect_exactly(&p.value, heavy);
+    expect_exactly(&p.state[0], v_after);
+    tensor_free(be, &p.gradient);
     close_backend();
 }
 END_TEST
@@ -395,14 +398,16 @@ START_TEST(last_layer_is_by_hand)
     }
     open_backend(_i);
     ck_assert_done(backend_prepare(be, widths, 2, 6, &error));
-    struct linear layer = {.W = weights(4, 4, one), .b = reals(1, 4, zero)};
+    struct linear layer = {.W.value = weights(4, 4, one), .b.value = reals(1, 4, zero)};
     struct tensor X = reals(6, 4, X_rows), labels = indices(6, classes);
     struct tensor dZ = unset(6, 4), again = unset(6, 4), dX = unset(6, 4);
     struct metrics sums;
     ck_assert_done(metrics_create(be, &sums, &error));
     ck_assert_done(metrics_reset(be, &sums, &error));
-    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, NULL, &dZ, &dX, &sums, &error));
-    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, NULL, &again, NULL, &sums, &error));
+    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, NULL, GATE(ACTIVATION_RELU, &X), &dZ, &dX,
+                                           &sums, &error));
+    ck_assert_done(linear_softmax_backward(be, &X, &layer, &labels, NULL, GATE(ACTIVATION_RELU, &X), &again,
+                                           NULL, &sums, &error));
     ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
     ck_assert_uint_eq(correct, 2 * 4);
     /* twice ln 4 + 1e4 - 2 ln half, as for cross_entropy_is_by_hand */
@@ -481,13 +486,21 @@ START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
 {
     const double nothing[9] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     const double W_before[6] = {0.5, -1, 2, 1, 1, -0.25}, b_before[2] = {0.25, -0.5};
-    const struct step plain = {.learning_rate = 0.5}, heavy = {.learning_rate = 0.5, .momentum = 0.5};
+    const struct step plain = {.learning_rate = 0.5},
+                      heavy = {.learning_rate = 0.5, .rule = RULE_MOMENTUM, .momentum = 0.5};
     static const uint32_t two[2] = {0, 1}, three[3] = {0, 1, 2};
     open_backend(_i);
     struct linear layer = layer_of(false);
     struct tensor X = reals(2, 3, X_values), dZ = reals(2, 2, dZ_values), Y23 = unset(2, 3),
                   Y32 = unset(3, 2), Y22 = unset(2, 2), Y33 = unset(3, 3), b3 = unset(1, 3),
                   labels3 = indices(3, three), labels2 = indices(2, two), empty = {0};
+    struct linear bent_dW = layer, bent_db = layer;
+    bent_dW.W.gradient = Y32;
+    bent_dW.b.gradient = unset(1, 2);
+    bent_db.W.gradient = weights(2, 3, W_values);
+    bent_db.b.gradient = b3;
+    struct parameter of_other_gradient = {.value = Y23, .gradient = Y32},
+                     of_other_state = {.value = Y23, .gradient = Y23, .state = {Y32}};
     struct metrics sums;
     double loss;
     size_t correct;
@@ -495,28 +508,33 @@ START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
     ck_assert_done(metrics_reset(be, &sums, &error));
 
     const clm_status refused[] = {
-        linear_forward(be, &X, &layer, ACTIVATION_NONE, &Y23, &error),
-        linear_forward(be, &X, &layer, ACTIVATION_NONE, &Y32, &error),
-        linear_forward(be, &dZ, &layer, ACTIVATION_NONE, &Y22, &error),
-        linear_forward(be, &empty, &layer, ACTIVATION_NONE, &Y22, &error),
+        linear_forward(be, &X, &layer, EPILOGUE(ACTIVATION_NONE), &Y23, &error),
+        linear_forward(be, &X, &layer, EPILOGUE(ACTIVATION_NONE), &Y32, &error),
+        linear_forward(be, &dZ, &layer, EPILOGUE(ACTIVATION_NONE), &Y22, &error),
+        linear_forward(be, &empty, &layer, EPILOGUE(ACTIVATION_NONE), &Y22, &error),
         softmax_xent(be, &dZ, &labels3, NULL, &Y22, &sums, &error),
         softmax_xent(be, &dZ, &labels2, NULL, &Y23, &sums, &error),
         softmax_xent(be, &dZ, &X, NULL, &Y22, &sums, &error),
         softmax(be, &dZ, &Y23, &error),
-        linear_softmax_backward(be, &dZ, &layer, &labels2, NULL, &Y22, NULL, &sums, &error),
-        linear_softmax_backward(be, &X, &layer, &labels3, NULL, &Y22, &Y23, &sums, &error),
-        linear_softmax_backward(be, &X, &layer, &labels2, NULL, &Y32, NULL, &sums, &error),
-        linear_softmax_backward(be, &X, &layer, &labels2, NULL, &Y22, &Y32, &sums, &error),
+        linear_softmax_backward(be, &dZ, &layer, &labels2, NULL, GATE(ACTIVATION_RELU, &dZ), &Y22, NULL,
+                                &sums, &error),
+        linear_softmax_backward(be, &X, &layer, &labels3, NULL, GATE(ACTIVATION_RELU, &X), &Y22, &Y23, &sums,
+                                &error),
+        linear_softmax_backward(be, &X, &layer, &labels2, NULL, GATE(ACTIVATION_RELU, &X), &Y32, NULL, &sums,
+                                &error),
+        linear_softmax_backward(be, &X, &layer, &labels2, NULL, GATE(ACTIVATION_RELU, &X), &Y22, &Y32, &sums,
+                                &error),
         linear_backward_input(be, &dZ, &layer, NULL, &Y22, &error),
         linear_backward_input(be, &X, &layer, NULL, &Y23, &error),
-        linear_backward_input(be, &dZ, &layer, &Y32, &Y23, &error),
-        linear_backward_params(be, &dZ, &X, &layer, 0, &Y32, &b3, &error),
-        linear_backward_params(be, &dZ, &X, &layer, 0, &Y23, &b3, &error),
-        linear_backward_params(be, &dZ, &Y33, &layer, 0, &Y23, &b3, &error),
+        linear_backward_input(be, &dZ, &layer, GATE(ACTIVATION_RELU, &Y32), &Y23, &error),
+        linear_backward_params(be, &dZ, &X, &layer, 0, &error), /* without gradients */
+        linear_backward_params(be, &dZ, &X, &bent_dW, 0, &error),
+        linear_backward_params(be, &dZ, &X, &bent_db, 0, &error),
+        linear_backward_params(be, &dZ, &Y33, &bent_db, 0, &error),
         linear_backward_update(be, &X, &X, &layer, &plain, &error),
         linear_backward_update(be, &dZ, &X, &layer, &heavy, &error), /* without velocities */
-        update(be, &layer.W, &Y32, NULL, &plain, &error),
-        update(be, &layer.W, &Y23, &Y32, &heavy, &error),
+        parameter_step(be, &of_other_gradient, &plain, &error),
+        parameter_step(be, &of_other_state, &heavy, &error),
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         ck_assert_msg(refused[i] == CLM_ERROR_SHAPE, "case %zu gives %s", i, clm_status_text(refused[i]));
@@ -529,8 +547,8 @@ START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
     expect_exactly(&Y32, nothing);
     expect_exactly(&Y33, nothing);
     expect_exactly(&b3, nothing);
-    expect_exactly(&layer.W, W_before);
-    expect_exactly(&layer.b, b_before);
+    expect_exactly(&layer.W.value, W_before);
+    expect_exactly(&layer.b.value, b_before);
     tensor_free(be, &X);
     tensor_free(be, &dZ);
     tensor_free(be, &labels2);

@@ -63,7 +63,6 @@ struct bench {
     struct clm_model *model;
     struct network net;
     struct bounded_network walk; /* the same, with what each element may be off by */
-    struct tensor dW[DEPTH], db[DEPTH];
     struct bounded dW_bound[DEPTH], db_bound[DEPTH];
     struct metrics sums;
     float *X;
@@ -103,15 +102,13 @@ static struct bench bench_of(const struct shape *shape, uint64_t seed)
     t.others = allocate(t.rows, sizeof *t.others);
     ck_assert_done(clm_model_create(&options, &t.model, &error));
     draw(&t, &random);
-    ck_assert_done(network_create(be, widths, DEPTH, 2 * t.rows, NETWORK_TRAIN, &t.net, &error));
+    ck_assert_done(network_create(be, widths, DEPTH, 2 * t.rows, NETWORK_GRADIENTS, &t.net, &error));
     ck_assert_done(network_prepare_mixup(&t.net, &error));
     ck_assert_done(network_write(&t.net, t.model, &error));
     ck_assert_done(bounded_network_create(reference, t.model, 2 * t.rows, false, &t.walk, &error));
     ck_assert_done(metrics_create(be, &t.sums, &error));
     for (size_t l = 0; l < DEPTH; l++) {
         const size_t I = widths[l], O = widths[l + 1];
-        ck_assert_done(weights_create(be, O, I, 2 * t.rows, &t.dW[l], &error));
-        ck_assert_done(tensor_create(be, TENSOR_REAL, 1, O, &t.db[l], &error));
         ck_assert_done(bounded_create(TENSOR_REAL, O, I, &t.dW_bound[l], &error));
         ck_assert_done(bounded_create(TENSOR_REAL, 1, O, &t.db_bound[l], &error));
     }
@@ -121,8 +118,6 @@ static struct bench bench_of(const struct shape *shape, uint64_t seed)
 static void bench_free(struct bench *t)
 {
     for (size_t l = 0; l < DEPTH; l++) {
-        tensor_free(be, &t->dW[l]);
-        tensor_free(be, &t->db[l]);
         bounded_free(&t->dW_bound[l]);
         bounded_free(&t->db_bound[l]);
     }
@@ -202,13 +197,13 @@ static struct totals totals_of(struct bench *t, const struct batch *batch)
     size_t correct;
     put(t, batch);
     ck_assert_done(metrics_reset(be, &t->sums, &error));
-    ck_assert_done(network_gradients(&t->net, batch->rows, 0, t->dW, t->db, &t->sums, &error));
+    ck_assert_done(network_gradients(&t->net, batch->rows, 0, &t->sums, &error));
     ck_assert_done(metrics_read(be, &t->sums, &loss, &correct, &error));
     ck_assert_done(
         bounded_network_gradients(&t->walk, batch->rows, 0, t->dW_bound, t->db_bound, &expected, &error));
     for (size_t l = 0; l < DEPTH; l++) {
-        add_gradient(&totals, &t->dW[l], &t->dW_bound[l], batch->rows);
-        add_gradient(&totals, &t->db[l], &t->db_bound[l], batch->rows);
+        add_gradient(&totals, &t->net.layers[l].W.gradient, &t->dW_bound[l], batch->rows);
+        add_gradient(&totals, &t->net.layers[l].b.gradient, &t->db_bound[l], batch->rows);
     }
     totals.values[totals.count] = loss;
     totals.errors[totals.count++] = expected.loss_error;
@@ -443,7 +438,7 @@ struct softmax_results {
 static struct softmax_results softmax_results_of(const struct tensor *X, const struct linear *layer,
                                                  const struct tensor *labels, const struct mixture *mixture)
 {
-    const size_t B = X->rows, C = layer->W.rows;
+    const size_t B = X->rows, C = layer->W.value.rows;
     struct softmax_results results;
     struct tensor Z, dZ, dX;
     struct metrics sums;
@@ -452,10 +447,11 @@ static struct softmax_results softmax_results_of(const struct tensor *X, const s
     ck_assert_done(tensor_create(be, TENSOR_REAL, B, X->columns, &dX, &error));
     ck_assert_done(metrics_create(be, &sums, &error));
     ck_assert_done(metrics_reset(be, &sums, &error));
-    ck_assert_done(linear_softmax_backward(be, X, layer, labels, mixture, &dZ, &dX, &sums, &error));
+    ck_assert_done(linear_softmax_backward(be, X, layer, labels, mixture, GATE(ACTIVATION_RELU, X), &dZ, &dX,
+                                           &sums, &error));
     results.dZ = read_doubles(&dZ);
     results.dX = read_doubles(&dX);
-    ck_assert_done(linear_forward(be, X, layer, ACTIVATION_NONE, &Z, &error));
+    ck_assert_done(linear_forward(be, X, layer, EPILOGUE(ACTIVATION_NONE), &Z, &error));
     ck_assert_done(softmax_xent(be, &Z, labels, NULL, &dZ, &sums, &error));
     ck_assert_done(softmax(be, &Z, &Z, &error));
     results.P = read_doubles(&Z);
@@ -504,9 +500,9 @@ static struct last_layer last_layer_of(const struct shape *shape, struct philox 
     t.X = create(TENSOR_REAL, t.B, t.I, HOST_FLOAT, x);
     t.labels = draw_labels(random, t.B, t.C);
     t.mixture.partners = draw_labels(random, t.B, t.C);
-    t.layer.b = create(TENSOR_REAL, 1, t.C, HOST_FLOAT, t.b);
-    ck_assert_done(weights_create(be, t.C, t.I, t.B, &t.layer.W, &error));
-    ck_assert_done(backend_write(be, &t.layer.W, HOST_FLOAT, w, &error));
+    t.layer.b.value = create(TENSOR_REAL, 1, t.C, HOST_FLOAT, t.b);
+    ck_assert_done(weights_create(be, t.C, t.I, t.B, &t.layer.W.value, &error));
+    ck_assert_done(backend_write(be, &t.layer.W.value, HOST_FLOAT, w, &error));
     free(x);
     free(w);
     return t;
@@ -517,8 +513,8 @@ static void last_layer_free(struct last_layer *t)
     tensor_free(be, &t->X);
     tensor_free(be, &t->labels);
     tensor_free(be, &t->mixture.partners);
-    tensor_free(be, &t->layer.W);
-    tensor_free(be, &t->layer.b);
+    tensor_free(be, &t->layer.W.value);
+    tensor_free(be, &t->layer.b.value);
     free(t->b);
 }
 
@@ -528,7 +524,7 @@ static struct softmax_results shifted_results(struct last_layer *t, float shift,
     float *const b = allocate(t->C, sizeof *b);
     for (size_t c = 0; c < t->C; c++)
         b[c] = t->b[c] + shift;
-    ck_assert_done(backend_write(be, &t->layer.b, HOST_FLOAT, b, &error));
+    ck_assert_done(backend_write(be, &t->layer.b.value, HOST_FLOAT, b, &error));
     free(b);
     return softmax_results_of(&t->X, &t->layer, &t->labels, is_mixed ? &t->mixture : NULL);
 }
@@ -596,7 +592,8 @@ static struct penalised penalised_of(size_t B, size_t I, size_t O, struct philox
 {
     const size_t widths[2] = {I, O};
     struct penalised t = {0};
-    struct tensor *const tensors[] = {&t.layer.W, &t.layer.b, &t.layer.W_velocity, &t.layer.b_velocity};
+    struct tensor *const tensors[] = {&t.layer.W.value, &t.layer.b.value, &t.layer.W.state[0],
+                                      &t.layer.b.state[0]};
     ck_assert_done(backend_prepare(be, widths, 2, B, &error));
     for (size_t m = 0; m < 4; m++) {
         const size_t rows = m % 2 ? 1 : O, columns = m % 2 ? O : I;
@@ -616,8 +613,8 @@ static struct penalised penalised_of(size_t B, size_t I, size_t O, struct philox
 
 static void penalised_free(struct penalised *t)
 {
-    struct tensor *const tensors[] = {&t->layer.W,          &t->layer.b, &t->layer.W_velocity,
-                                      &t->layer.b_velocity, &t->dZ,      &t->X};
+    struct tensor *const tensors[] = {
+        &t->layer.W.value, &t->layer.b.value, &t->layer.W.state[0], &t->layer.b.state[0], &t->dZ, &t->X};
     for (size_t m = 0; m < sizeof tensors / sizeof *tensors; m++)
         tensor_free(be, tensors[m]);
     for (size_t m = 0; m < 4; m++)
@@ -631,7 +628,7 @@ static void expect_decayed(const struct penalised *t, const double *W, const dou
                            const struct step *step)
 {
     const double decay = decay_after(steps, step);
-    double *const got_W = read_doubles(&t->layer.W), *const got_b = read_doubles(&t->layer.b);
+    double *const got_W = read_doubles(&t->layer.W.value), *const got_b = read_doubles(&t->layer.b.value);
     for (size_t i = 0; i < bounded_count(&t->memory[0]); i++)
         if (!(fabs(got_W[i] - decay * W[i]) <= t->memory[0].error[i]))
             ck_abort_msg("%s %s: weight %zu is %.9g after %d steps, not within %.3g of %.9g",
@@ -644,14 +641,15 @@ static void expect_decayed(const struct penalised *t, const double *W, const dou
 
 START_TEST(a_step_without_a_gradient_is_decay)
 {
-    static const struct step steps[] = {{0.125, 0, 0.375}, {0.1, 0.5, 0.05}, {0.5, 0.25, 0.01}};
+    static const struct step steps[] = {
+        {RULE_SGD, 0.125, 0, 0.375}, {RULE_MOMENTUM, 0.1, 0.5, 0.05}, {RULE_MOMENTUM, 0.5, 0.25, 0.01}};
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++)
         for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
             struct philox random = philox_start(s, RANDOM_TEST, 14);
             struct penalised t =
                 penalised_of(shapes[s].rows[1], shapes[s].inputs, shapes[s].classes, &random);
-            double *const W = read_doubles(&t.layer.W), *const b = read_doubles(&t.layer.b);
+            double *const W = read_doubles(&t.layer.W.value), *const b = read_doubles(&t.layer.b.value);
             const bool has_velocity = steps[k].momentum != 0;
             t.bound = (struct bounded_layer){&t.memory[0], &t.memory[1], has_velocity ? &t.memory[2] : NULL,
                                              has_velocity ? &t.memory[3] : NULL};

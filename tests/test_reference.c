@@ -118,7 +118,7 @@ static const float dZ_values[4] = {1, 2, -4, 0.5f};
 static struct linear layer_of(void)
 {
     prepare(2, 3, 2);
-    return (struct linear){.W = weights(2, 3, W_values), .b = real(1, 2, b_values)};
+    return (struct linear){.W.value = weights(2, 3, W_values), .b.value = real(1, 2, b_values)};
 }
 
 /* Z = X Wᵀ + b: 1 - 4 - 4 + 3 = -4   2 + 2 + 1 - 1 = 4   3 + 16 + 3 = 22   6 - 4 - 1 = 1 */
@@ -128,9 +128,9 @@ START_TEST(forward)
     const struct tensor X = real(2, 3, X_values);
     const struct linear layer = layer_of();
     struct tensor Y = output(2, 2);
-    ck_assert_ok(linear_forward(backend, &X, &layer, ACTIVATION_NONE, &Y, &error));
+    ck_assert_ok(linear_forward(backend, &X, &layer, EPILOGUE(ACTIVATION_NONE), &Y, &error));
     expect(&Y, (const float[]){-4, 4, 22, 1});
-    ck_assert_ok(linear_forward(backend, &X, &layer, ACTIVATION_RELU, &Y, &error));
+    ck_assert_ok(linear_forward(backend, &X, &layer, EPILOGUE(ACTIVATION_RELU), &Y, &error));
     expect(&Y, (const float[]){0, 4, 22, 1});
     close_backend();
 }
@@ -147,7 +147,7 @@ START_TEST(backward_input)
     struct tensor dX = output(2, 3);
     ck_assert_ok(linear_backward_input(backend, &dZ, &layer, NULL, &dX, &error));
     expect(&dX, (const float[]){5, 0, 2, -3, 8.5f, -16.5f});
-    ck_assert_ok(linear_backward_input(backend, &dZ, &layer, &Y, &dX, &error));
+    ck_assert_ok(linear_backward_input(backend, &dZ, &layer, GATE(ACTIVATION_RELU, &Y), &dX, &error));
     expect(&dX, (const float[]){5, 0, 0, 0, 8.5f, NAN});
     close_backend();
 }
@@ -159,14 +159,15 @@ START_TEST(backward_params)
 {
     open_backend(_i);
     const struct tensor dZ = real(2, 2, dZ_values), X = real(2, 3, X_values);
-    const struct linear layer = layer_of();
-    struct tensor dW = weights(2, 3, (const float[]){NAN, NAN, NAN, NAN, NAN, NAN}), db = output(1, 2);
-    ck_assert_ok(linear_backward_params(backend, &dZ, &X, &layer, 0, &dW, &db, &error));
-    expect(&dW, (const float[]){-11, 2, -17, 3.5f, 4, 0});
-    expect(&db, (const float[]){-3, 2.5f});
-    ck_assert_ok(linear_backward_params(backend, &dZ, &X, &layer, 0.25, &dW, &db, &error));
-    expect(&dW, (const float[]){-10.5f, 1, -15, 4.5f, 4.5f, -0.5f});
-    expect(&db, (const float[]){-3, 2.5f});
+    struct linear layer = layer_of();
+    layer.W.gradient = weights(2, 3, (const float[]){NAN, NAN, NAN, NAN, NAN, NAN});
+    layer.b.gradient = output(1, 2);
+    ck_assert_ok(linear_backward_params(backend, &dZ, &X, &layer, 0, &error));
+    expect(&layer.W.gradient, (const float[]){-11, 2, -17, 3.5f, 4, 0});
+    expect(&layer.b.gradient, (const float[]){-3, 2.5f});
+    ck_assert_ok(linear_backward_params(backend, &dZ, &X, &layer, 0.25, &error));
+    expect(&layer.W.gradient, (const float[]){-10.5f, 1, -15, 4.5f, 4.5f, -0.5f});
+    expect(&layer.b.gradient, (const float[]){-3, 2.5f});
     close_backend();
 }
 END_TEST
@@ -179,8 +180,8 @@ START_TEST(backward_update)
     const struct tensor dZ = real(2, 2, dZ_values), X = real(2, 3, X_values);
     struct linear layer = layer_of();
     ck_assert_ok(linear_backward_update(backend, &dZ, &X, &layer, &step, &error));
-    expect(&layer.W, (const float[]){6.25f, -2.5f, 11.5f, -0.25f, -1.25f, -0.75f});
-    expect(&layer.b, (const float[]){4.5f, -2.25f});
+    expect(&layer.W.value, (const float[]){6.25f, -2.5f, 11.5f, -0.25f, -1.25f, -0.75f});
+    expect(&layer.b.value, (const float[]){4.5f, -2.25f});
     close_backend();
 }
 END_TEST
@@ -188,34 +189,35 @@ END_TEST
 /* v = 0.5 v + g, w - 0.5 v, with v = (2,0,-2,0,2,4) and (-2,1) before. */
 START_TEST(backward_update_with_momentum)
 {
-    const struct step step = {.learning_rate = 0.5, .momentum = 0.5, .l2 = 0.25};
+    const struct step step = {.learning_rate = 0.5, .rule = RULE_MOMENTUM, .momentum = 0.5, .l2 = 0.25};
     open_backend(_i);
     const struct tensor dZ = real(2, 2, dZ_values), X = real(2, 3, X_values);
     struct linear layer = layer_of();
-    layer.W_velocity = weights(2, 3, (const float[]){2, 0, -2, 0, 2, 4});
-    layer.b_velocity = real(1, 2, (const float[]){-2, 1});
+    layer.W.state[0] = weights(2, 3, (const float[]){2, 0, -2, 0, 2, 4});
+    layer.b.state[0] = real(1, 2, (const float[]){-2, 1});
     ck_assert_ok(linear_backward_update(backend, &dZ, &X, &layer, &step, &error));
-    expect(&layer.W_velocity, (const float[]){-9.5f, 1, -16, 4.5f, 5.5f, 1.5f});
-    expect(&layer.b_velocity, (const float[]){-4, 3});
-    expect(&layer.W, (const float[]){5.75f, -2.5f, 12, -0.25f, -1.75f, -1.75f});
-    expect(&layer.b, (const float[]){5, -2.5f});
+    expect(&layer.W.state[0], (const float[]){-9.5f, 1, -16, 4.5f, 5.5f, 1.5f});
+    expect(&layer.b.state[0], (const float[]){-4, 3});
+    expect(&layer.W.value, (const float[]){5.75f, -2.5f, 12, -0.25f, -1.75f, -1.75f});
+    expect(&layer.b.value, (const float[]){5, -2.5f});
     close_backend();
 }
 END_TEST
 
-/* l2 of a step is none of update's: it is in g already. */
+/* The gradient has had the penalty: l2 of the step changes nothing. */
 START_TEST(update_alone)
 {
     const struct step plain = {.learning_rate = 0.25, .l2 = 8};
-    const struct step heavy = {.learning_rate = 0.25, .momentum = 0.5, .l2 = 8};
+    const struct step heavy = {.learning_rate = 0.25, .rule = RULE_MOMENTUM, .momentum = 0.5, .l2 = 8};
     open_backend(_i);
-    struct tensor w = real(1, 3, (const float[]){1, -2, 0}), v = real(1, 3, (const float[]){4, 0, -4});
-    const struct tensor g = real(1, 3, (const float[]){4, 8, -2});
-    ck_assert_ok(update(backend, &w, &g, NULL, &plain, &error));
-    expect(&w, (const float[]){0, -4, 0.5f});
-    ck_assert_ok(update(backend, &w, &g, &v, &heavy, &error));
-    expect(&v, (const float[]){6, 8, -4});
-    expect(&w, (const float[]){-1.5f, -6, 1.5f});
+    struct parameter p = {.value = real(1, 3, (const float[]){1, -2, 0}),
+                          .gradient = real(1, 3, (const float[]){4, 8, -2})};
+    ck_assert_ok(parameter_step(backend, &p, &plain, &error));
+    expect(&p.value, (const float[]){0, -4, 0.5f});
+    p.state[0] = real(1, 3, (const float[]){4, 0, -4});
+    ck_assert_ok(parameter_step(backend, &p, &heavy, &error));
+    expect(&p.state[0], (const float[]){6, 8, -4});
+    expect(&p.value, (const float[]){-1.5f, -6, 1.5f});
     close_backend();
 }
 END_TEST
@@ -313,10 +315,12 @@ START_TEST(wrong_shapes)
     const struct tensor labels = indices(2, (const uint32_t[]){0, 1}),
                         few = indices(1, (const uint32_t[]){0});
     struct linear layer = layer_of();
-    struct linear bent = {.W = flat, .b = layer.b}, unbiased = {.W = layer.W, .b = real(1, 3, six)};
+    struct linear bent = {.W.value = flat, .b.value = layer.b.value},
+                  unbiased = {.W.value = layer.W.value, .b.value = real(1, 3, six)};
     struct tensor out = real(2, 2, six), wide = real(2, 3, six), row = real(1, 2, six);
-    const struct step step = {.learning_rate = 1, .momentum = 0.5};
-    struct resident data = {.values = X, .labels = labels, .mean = real(1, 3, six), .scale = unbiased.b};
+    const struct step step = {.learning_rate = 1, .rule = RULE_MOMENTUM, .momentum = 0.5};
+    struct resident data = {
+        .values = X, .labels = labels, .mean = real(1, 3, six), .scale = unbiased.b.value};
     struct metrics sums;
     ck_assert_ok(metrics_create(backend, &sums, &error));
     ck_assert_ok(metrics_reset(backend, &sums, &error));
@@ -329,25 +333,32 @@ START_TEST(wrong_shapes)
         ck_assert_uint_gt(strlen(error.message), 10);                                                        \
     } while (0)
 
-    ck_assert_refused(linear_forward(backend, &X, &bent, ACTIVATION_NONE, &out, &error));
-    ck_assert_refused(linear_forward(backend, &X, &unbiased, ACTIVATION_NONE, &out, &error));
-    ck_assert_refused(linear_forward(backend, &X, &layer, ACTIVATION_NONE, &wide, &error));
-    ck_assert_refused(linear_forward(backend, &X, &layer, ACTIVATION_NONE, &row, &error));
-    ck_assert_refused(linear_forward(backend, &labels, &layer, ACTIVATION_NONE, &out, &error));
+    ck_assert_refused(linear_forward(backend, &X, &bent, EPILOGUE(ACTIVATION_NONE), &out, &error));
+    ck_assert_refused(linear_forward(backend, &X, &unbiased, EPILOGUE(ACTIVATION_NONE), &out, &error));
+    ck_assert_refused(linear_forward(backend, &X, &layer, EPILOGUE(ACTIVATION_NONE), &wide, &error));
+    ck_assert_refused(linear_forward(backend, &X, &layer, EPILOGUE(ACTIVATION_NONE), &row, &error));
+    ck_assert_refused(linear_forward(backend, &labels, &layer, EPILOGUE(ACTIVATION_NONE), &out, &error));
     ck_assert_refused(softmax_xent(backend, &dZ, &few, NULL, &out, &sums, &error));
     ck_assert_refused(softmax_xent(backend, &dZ, &labels, NULL, &wide, &sums, &error));
     ck_assert_refused(softmax_xent(backend, &dZ, &dZ, NULL, &out, &sums, &error));
     ck_assert_refused(softmax(backend, &dZ, &wide, &error));
     ck_assert_refused(linear_backward_input(backend, &dZ, &bent, NULL, &wide, &error));
-    ck_assert_refused(linear_backward_input(backend, &dZ, &layer, &dZ, &wide, &error));
+    ck_assert_refused(linear_backward_input(backend, &dZ, &layer, GATE(ACTIVATION_RELU, &dZ), &wide, &error));
     ck_assert_refused(linear_backward_input(backend, &X, &layer, NULL, &wide, &error));
-    ck_assert_refused(linear_backward_params(backend, &dZ, &flat, &layer, 0, &wide, &row, &error));
-    ck_assert_refused(linear_backward_params(backend, &dZ, &X, &layer, 0, &out, &row, &error));
-    ck_assert_refused(linear_backward_params(backend, &dZ, &X, &layer, 0, &wide, &out, &error));
+    struct linear kept = layer, bent_dW = layer, bent_db = layer;
+    kept.W.gradient = bent_db.W.gradient = wide;
+    kept.b.gradient = bent_dW.b.gradient = row;
+    bent_dW.W.gradient = bent_db.b.gradient = out;
+    ck_assert_refused(linear_backward_params(backend, &dZ, &flat, &kept, 0, &error));
+    ck_assert_refused(linear_backward_params(backend, &dZ, &X, &bent_dW, 0, &error));
+    ck_assert_refused(linear_backward_params(backend, &dZ, &X, &bent_db, 0, &error));
+    ck_assert_refused(linear_backward_params(backend, &dZ, &X, &layer, 0, &error)); /* no gradients */
     ck_assert_refused(linear_backward_update(backend, &dZ, &flat, &layer, &step, &error));
     ck_assert_refused(linear_backward_update(backend, &dZ, &X, &layer, &step, &error)); /* no velocities */
-    ck_assert_refused(update(backend, &out, &wide, &row, &step, &error));
-    ck_assert_refused(update(backend, &out, &dZ, &row, &step, &error));
+    struct parameter of_other_gradient = {.value = out, .gradient = wide, .state = {out}},
+                     of_other_state = {.value = out, .gradient = dZ, .state = {row}};
+    ck_assert_refused(parameter_step(backend, &of_other_gradient, &step, &error));
+    ck_assert_refused(parameter_step(backend, &of_other_state, &step, &error));
     struct tensor got = few;
     ck_assert_refused(gather(backend, &data, NULL, 2, NULL, &row, &got, &error)); /* row 2 of two */
     ck_assert_refused(gather(backend, &data, NULL, SIZE_MAX, NULL, &row, &got, &error));
@@ -357,8 +368,8 @@ START_TEST(wrong_shapes)
     expect(&out, six);
     expect(&wide, six);
     expect(&row, six);
-    expect(&layer.W, W_values);
-    expect(&layer.b, b_values);
+    expect(&layer.W.value, W_values);
+    expect(&layer.b.value, b_values);
     expect_indices(&got, (const uint32_t[]){0});
     double loss = NAN;
     size_t correct = 1;
@@ -457,10 +468,10 @@ END_TEST
 static const struct backend_operations *right;
 
 static clm_status without_mask(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
-                               const struct tensor *Y, struct tensor *dX, struct clm_error *failure)
+                               const struct gate *gate, struct tensor *dX, struct clm_error *failure)
 {
-    (void)Y;
-    return right->linear_backward_input(be, dZ, layer, NULL, dX, failure);
+    (void)gate;
+    return right->linear_backward_input(be, dZ, layer, GATE(ACTIVATION_NONE, NULL), dX, failure);
 }
 
 START_TEST(wrong_gradients_are_found)

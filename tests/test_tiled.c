@@ -101,16 +101,18 @@ static struct tensor noise(struct clm_backend *be, size_t rows, size_t columns, 
 }
 
 /* All results of a step of one layer, one behind the other, in memory that the caller frees. */
-static float *step_of(struct clm_backend *be, size_t B, size_t I, size_t O)
+static float *results_of_step(struct clm_backend *be, size_t B, size_t I, size_t O)
 {
-    const struct step step = {.learning_rate = 0.1, .momentum = 0.9, .l2 = 0.01};
+    const struct step step = {.learning_rate = 0.1, .rule = RULE_MOMENTUM, .momentum = 0.9, .l2 = 0.01};
     struct tensor X = noise(be, B, I, 0), dZ = noise(be, B, O, 1);
     struct tensor Y = noise(be, B, O, 2), dX = noise(be, B, I, 3);
-    struct linear layer = {noise(be, O, I, 4), noise(be, 1, O, 5), noise(be, O, I, 6), noise(be, 1, O, 7)};
-    struct tensor *const all[] = {&Y, &dX, &layer.W, &layer.b, &layer.W_velocity, &layer.b_velocity, &X, &dZ};
+    struct linear layer = {.W = {.value = noise(be, O, I, 4), .state = {noise(be, O, I, 6)}},
+                           .b = {.value = noise(be, 1, O, 5), .state = {noise(be, 1, O, 7)}}};
+    struct tensor *const all[] = {
+        &Y, &dX, &layer.W.value, &layer.b.value, &layer.W.state[0], &layer.b.state[0], &X, &dZ};
     size_t count = 0;
-    ck_assert_int_eq(linear_forward(be, &X, &layer, ACTIVATION_RELU, &Y, &error), CLM_OK);
-    ck_assert_int_eq(linear_backward_input(be, &dZ, &layer, &X, &dX, &error), CLM_OK);
+    ck_assert_int_eq(linear_forward(be, &X, &layer, EPILOGUE(ACTIVATION_RELU), &Y, &error), CLM_OK);
+    ck_assert_int_eq(linear_backward_input(be, &dZ, &layer, GATE(ACTIVATION_RELU, &X), &dX, &error), CLM_OK);
     ck_assert_int_eq(linear_backward_update(be, &dZ, &X, &layer, &step, &error), CLM_OK);
     for (size_t i = 0; i < COUNT_OF(all); i++)
         count += all[i]->rows * all[i]->columns;
@@ -137,7 +139,7 @@ START_TEST(bits_are_the_same_each_time)
         if (run == 2)
             ck_assert_int_eq(backend_prepare(backend, others, 3, 512, &error), CLM_OK);
         ck_assert_int_eq(backend_prepare(backend, widths, 2, run == 1 ? 64 : B, &error), CLM_OK);
-        results[run] = step_of(backend, B, I, O);
+        results[run] = results_of_step(backend, B, I, O);
         ck_assert_mem_eq(results[run], results[0], bytes);
     }
     for (int run = 0; run < 3; run++)

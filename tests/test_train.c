@@ -535,7 +535,8 @@ START_TEST(parameters_that_do_not_fit)
     struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
     struct network net;
     struct clm_error error = {0};
-    ck_assert_done(network_create(backend, (const size_t[]){31, 8, 10}, 2, 10, NETWORK_TRAIN, &net, &error));
+    ck_assert_done(
+        network_create(backend, (const size_t[]){31, 8, 10}, 2, 10, NETWORK_TRAIN(RULE_SGD), &net, &error));
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         struct clm_data *data = fixture_data(20, 0, others[i].features, others[i].classes);
         struct clm_model *model = fixture_model(data, NULL, 1, others[i].hidden);

@@ -51,19 +51,19 @@ static void spoil_result(struct gemm_provider *gemm, enum product product, size_
 }
 
 static clm_status spoilt_forward(struct gemm_provider *gemm, const struct tensor *X,
-                                 const struct linear *layer, enum activation act, struct tensor *Y,
-                                 struct clm_error *e)
+                                 const struct linear *layer, const struct epilogue *epilogue,
+                                 struct tensor *Y, struct clm_error *e)
 {
-    const clm_status status = right->forward(gemm, X, layer, act, Y, e);
+    const clm_status status = right->forward(gemm, X, layer, epilogue, Y, e);
     spoil_result(gemm, PRODUCT_FORWARD, X->rows, Y);
     return status;
 }
 
 static clm_status spoilt_backward(struct gemm_provider *gemm, const struct tensor *dZ,
-                                  const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                  const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                   struct clm_error *e)
 {
-    const clm_status status = right->backward_input(gemm, dZ, layer, Y, dX, e);
+    const clm_status status = right->backward_input(gemm, dZ, layer, gate, dX, e);
     spoil_result(gemm, PRODUCT_BACKWARD_INPUT, dZ->rows, dX);
     return status;
 }
@@ -72,11 +72,11 @@ static clm_status spoilt_update(struct gemm_provider *gemm, const struct tensor 
                                 struct linear *layer, const struct step *step, struct clm_error *e)
 {
     const clm_status status = right->descend(gemm, dZ, X, layer, step, e);
-    if (spoil != SPOIL_MOMENTUM || step->momentum != 0)
+    if (spoil != SPOIL_MOMENTUM || step->rule == RULE_MOMENTUM)
         spoil_result(gemm, PRODUCT_UPDATE, dZ->rows,
-                     spoil == SPOIL_BIAS       ? &layer->b
-                     : spoil == SPOIL_MOMENTUM ? &layer->W_velocity
-                                               : &layer->W);
+                     spoil == SPOIL_BIAS       ? &layer->b.value
+                     : spoil == SPOIL_MOMENTUM ? &layer->W.state[0]
+                                               : &layer->W.value);
     return status;
 }
 
@@ -84,18 +84,18 @@ static clm_status spoilt_update(struct gemm_provider *gemm, const struct tensor 
 static useconds_t slowness; /* microseconds more */
 
 static clm_status slow_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                               enum activation act, struct tensor *Y, struct clm_error *e)
+                               const struct epilogue *epilogue, struct tensor *Y, struct clm_error *e)
 {
     usleep(slowness);
-    return right->forward(gemm, X, layer, act, Y, e);
+    return right->forward(gemm, X, layer, epilogue, Y, e);
 }
 
 static clm_status slow_backward(struct gemm_provider *gemm, const struct tensor *dZ,
-                                const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                 struct clm_error *e)
 {
     usleep(slowness);
-    return right->backward_input(gemm, dZ, layer, Y, dX, e);
+    return right->backward_input(gemm, dZ, layer, gate, dX, e);
 }
 
 static clm_status slow_update(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
@@ -270,11 +270,12 @@ static bool always_fuses(struct gemm_provider *gemm, const struct linear *layer,
 static clm_status spoilt_descend_forward(struct gemm_provider *gemm, const struct tensor *dZ,
                                          const struct tensor *X, struct linear *layer,
                                          const struct step *step, const struct tensor *next_X,
-                                         enum activation act, struct tensor *next_Y, struct clm_error *e)
+                                         const struct epilogue *epilogue, struct tensor *next_Y,
+                                         struct clm_error *e)
 {
     clm_status status = right->descend(gemm, dZ, X, layer, step, e);
     if (status == CLM_OK)
-        status = right->forward(gemm, next_X, layer, act, next_Y, e);
+        status = right->forward(gemm, next_X, layer, epilogue, next_Y, e);
     spoil_result(gemm, PRODUCT_FORWARD, X->rows, next_Y);
     return status;
 }
@@ -352,10 +353,10 @@ static void add_one(struct clm_backend *be, struct tensor *result, size_t at)
 }
 
 static clm_status spoilt_head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                              const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
-                              struct metrics *sums, struct clm_error *e)
+                              const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
+                              struct tensor *dX, struct metrics *sums, struct clm_error *e)
 {
-    const clm_status status = right->head(gemm, X, layer, labels, dZ, dX, sums, e);
+    const clm_status status = right->head(gemm, X, layer, labels, gate, dZ, dX, sums, e);
     if (head_fault == HEAD_GRADIENT)
         add_one(gemm->backend, dZ, 5);
     if (head_fault == HEAD_INPUT && dX)

@@ -53,7 +53,7 @@ static clm_status create_data(struct bench *bench, size_t I, struct clm_error *e
 static clm_status create_network(struct bench *bench, const struct clm_bench_options *options,
                                  struct clm_error *error)
 {
-    const enum network_use use = options->momentum != 0 ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN;
+    const struct network_use use = NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
     const clm_status status = metrics_create(bench->be, &bench->sums, error);
     if (status != CLM_OK)
         return status;
@@ -253,7 +253,7 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
 {
     struct bench bench = {.be = be,
                           .batch = options->batch,
-                          .step = {.learning_rate = LEARNING_RATE, .momentum = options->momentum}};
+                          .step = step_of(LEARNING_RATE, options->momentum, 0)};
     size_t steps = 1;
     clm_status status;
     *result = (struct clm_bench_result){0};

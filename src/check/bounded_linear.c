@@ -59,11 +59,11 @@ static clm_status forward_of(struct clm_backend *reference, const struct bounded
 {
     struct stage stage = {.reference = reference, .error = error};
     const struct tensor *const x = stage_put(&stage, X, side);
-    const struct linear linear = {.W = *stage_put(&stage, layer->W, side),
-                                  .b = *stage_put(&stage, layer->b, side)};
+    const struct linear linear = {.W.value = *stage_put(&stage, layer->W, side),
+                                  .b.value = *stage_put(&stage, layer->b, side)};
     struct tensor *const y = stage_room(&stage, X->rows, layer->W->rows);
     if (stage.status == CLM_OK)
-        stage.status = linear_forward(reference, x, &linear, act, y, error);
+        stage.status = linear_forward(reference, x, &linear, EPILOGUE(act), y, error);
     stage_take(&stage, y, out);
     return stage_end(&stage);
 }
@@ -106,12 +106,13 @@ static clm_status backward_input_of(struct clm_backend *reference, const struct 
 {
     struct stage stage = {.reference = reference, .error = error};
     const struct tensor *const dz = stage_put(&stage, dZ, side);
-    const struct linear linear = {.W = *stage_put(&stage, layer->W, side),
-                                  .b = *stage_put(&stage, layer->b, side)};
+    const struct linear linear = {.W.value = *stage_put(&stage, layer->W, side),
+                                  .b.value = *stage_put(&stage, layer->b, side)};
     const struct tensor *const y = Y ? stage_put(&stage, Y, SIDE_VALUE) : NULL;
     struct tensor *const dx = stage_room(&stage, dZ->rows, layer->W->columns);
     if (stage.status == CLM_OK)
-        stage.status = linear_backward_input(reference, dz, &linear, y, dx, error);
+        stage.status =
+            linear_backward_input(reference, dz, &linear, y ? GATE(ACTIVATION_RELU, y) : NULL, dx, error);
     stage_take(&stage, dx, out);
     return stage_end(&stage);
 }
@@ -160,14 +161,14 @@ static clm_status gradient_of(struct clm_backend *reference, const struct bounde
 {
     struct stage stage = {.reference = reference, .error = error};
     const struct tensor *const dz = stage_put(&stage, dZ, side), *const x = stage_put(&stage, X, side);
-    const struct linear linear = {.W = *stage_put(&stage, layer->W, side),
-                                  .b = *stage_put(&stage, layer->b, side)};
-    struct tensor *const dw = stage_room(&stage, dZ->columns, X->columns);
-    struct tensor *const b = stage_room(&stage, 1, dZ->columns);
+    struct linear linear = {.W.value = *stage_put(&stage, layer->W, side),
+                            .b.value = *stage_put(&stage, layer->b, side)};
+    linear.W.gradient = *stage_room(&stage, dZ->columns, X->columns);
+    linear.b.gradient = *stage_room(&stage, 1, dZ->columns);
     if (stage.status == CLM_OK)
-        stage.status = linear_backward_params(reference, dz, x, &linear, l2, dw, b, error);
-    stage_take(&stage, dw, dW);
-    stage_take(&stage, b, db);
+        stage.status = linear_backward_params(reference, dz, x, &linear, l2, error);
+    stage_take(&stage, &linear.W.gradient, dW);
+    stage_take(&stage, &linear.b.gradient, db);
     return stage_end(&stage);
 }
 
@@ -248,22 +249,22 @@ static clm_status update_values(struct clm_backend *reference, const struct boun
                                 const struct step *step, struct clm_error *error)
 {
     struct stage stage = {.reference = reference, .error = error};
-    const bool has_velocity = step->momentum != 0;
+    const bool has_velocity = step->rule == RULE_MOMENTUM;
     const struct tensor *const dz = stage_put(&stage, dZ, SIDE_VALUE);
     const struct tensor *const x = stage_put(&stage, X, SIDE_VALUE);
-    struct linear linear = {.W = *stage_put(&stage, layer->W, SIDE_VALUE),
-                            .b = *stage_put(&stage, layer->b, SIDE_VALUE)};
+    struct linear linear = {.W.value = *stage_put(&stage, layer->W, SIDE_VALUE),
+                            .b.value = *stage_put(&stage, layer->b, SIDE_VALUE)};
     if (has_velocity) {
-        linear.W_velocity = *stage_put(&stage, layer->W_velocity, SIDE_VALUE);
-        linear.b_velocity = *stage_put(&stage, layer->b_velocity, SIDE_VALUE);
+        linear.W.state[0] = *stage_put(&stage, layer->W_velocity, SIDE_VALUE);
+        linear.b.state[0] = *stage_put(&stage, layer->b_velocity, SIDE_VALUE);
     }
     if (stage.status == CLM_OK)
         stage.status = linear_backward_update(reference, dz, x, &linear, step, error);
-    stage_take(&stage, &linear.W, layer->W->value);
-    stage_take(&stage, &linear.b, layer->b->value);
+    stage_take(&stage, &linear.W.value, layer->W->value);
+    stage_take(&stage, &linear.b.value, layer->b->value);
     if (has_velocity) {
-        stage_take(&stage, &linear.W_velocity, layer->W_velocity->value);
-        stage_take(&stage, &linear.b_velocity, layer->b_velocity->value);
+        stage_take(&stage, &linear.W.state[0], layer->W_velocity->value);
+        stage_take(&stage, &linear.b.state[0], layer->b_velocity->value);
     }
     return stage_end(&stage);
 }
@@ -295,14 +296,15 @@ clm_status bounded_update(struct clm_backend *reference, struct bounded *w, cons
                           struct bounded *velocity, const struct step *step, struct clm_error *error)
 {
     struct stage stage = {.reference = reference, .error = error};
-    struct tensor *const weights = stage_put(&stage, w, SIDE_VALUE);
-    const struct tensor *const gradient = stage_put(&stage, g, SIDE_VALUE);
-    struct tensor *const v = step->momentum != 0 ? stage_put(&stage, velocity, SIDE_VALUE) : NULL;
+    struct parameter parameter = {.value = *stage_put(&stage, w, SIDE_VALUE),
+                                  .gradient = *stage_put(&stage, g, SIDE_VALUE)};
+    if (velocity)
+        parameter.state[0] = *stage_put(&stage, velocity, SIDE_VALUE);
     descend_errors(w, velocity, g->value, g->error, step);
     if (stage.status == CLM_OK)
-        stage.status = update(reference, weights, gradient, v, step, error);
-    stage_take(&stage, weights, w->value);
-    if (v)
-        stage_take(&stage, v, velocity->value);
+        stage.status = parameter_step(reference, &parameter, step, error);
+    stage_take(&stage, &parameter.value, w->value);
+    if (velocity)
+        stage_take(&stage, &parameter.state[0], velocity->value);
     return stage_end(&stage);
 }

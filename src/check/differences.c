@@ -34,8 +34,8 @@ static clm_status create_layer(struct differences *d, size_t l, struct clm_error
     const struct network *const net = d->net;
     struct clm_backend *const be = net->be;
     clm_status status;
-    if ((status = read_all(&net->layers[l].W, be, &d->weights[l], error)) ||
-        (status = read_all(&net->layers[l].b, be, &d->biases[l], error)) ||
+    if ((status = read_all(&net->layers[l].W.value, be, &d->weights[l], error)) ||
+        (status = read_all(&net->layers[l].b.value, be, &d->biases[l], error)) ||
         (status = read_all(&net->outputs[l], be, &d->outputs[l], error)) ||
         (status = tensor_create(be, TENSOR_REAL, 1, net->widths[l], &d->row[l], error)) ||
         (status = tensor_create(be, TENSOR_REAL, 1, 1, &d->bias[l], error)) ||
@@ -115,7 +115,7 @@ static clm_status move_unit(struct differences *d, const struct place *p, double
     struct network *const net = d->net;
     const size_t B = net->batch, I = net->widths[p->l], O = net->widths[p->l + 1];
     const struct tensor *const X = p->l ? &net->outputs[p->l - 1] : &net->X;
-    struct linear unit = {.W = d->row[p->l], .b = d->bias[p->l]};
+    struct linear unit = {.W.value = d->row[p->l], .b.value = d->bias[p->l]};
     double *const w = d->weights[p->l] + p->o * I, *const b = d->biases[p->l] + p->o;
     double *const moved = p->is_bias ? b : w + p->i, *const column = calloc(B, sizeof *column);
     double *const outputs = malloc(B * O * sizeof *outputs);
@@ -124,9 +124,10 @@ static clm_status move_unit(struct differences *d, const struct place *p, double
     *moved = at;
     if (!column || !outputs)
         status = clm_fail_host_memory(error, "gradcheck", B * O * sizeof *outputs);
-    if (!status && !(status = backend_write(net->be, &unit.W, HOST_DOUBLE, w, error)) &&
-        !(status = backend_write(net->be, &unit.b, HOST_DOUBLE, b, error)) &&
-        !(status = linear_forward(net->be, X, &unit, activation_of(net, p->l), &d->column[p->l], error)) &&
+    if (!status && !(status = backend_write(net->be, &unit.W.value, HOST_DOUBLE, w, error)) &&
+        !(status = backend_write(net->be, &unit.b.value, HOST_DOUBLE, b, error)) &&
+        !(status = linear_forward(net->be, X, &unit, EPILOGUE(activation_of(net, p->l)), &d->column[p->l],
+                                  error)) &&
         !(status = backend_read(net->be, &d->column[p->l], HOST_DOUBLE, column, error))) {
         memcpy(outputs, d->outputs[p->l], B * O * sizeof *outputs);
         for (size_t r = 0; r < B; r++)
@@ -163,8 +164,8 @@ static clm_status loss_at(struct differences *d, const struct place *p, double a
     size_t correct;
     clm_status status = move_unit(d, p, at, error);
     for (size_t l = p->l + 1; status == CLM_OK && l < net->depth; l++)
-        status = linear_forward(net->be, &net->outputs[l - 1], &net->layers[l], activation_of(net, l),
-                                &net->outputs[l], error);
+        status = linear_forward(net->be, &net->outputs[l - 1], &net->layers[l],
+                                EPILOGUE(activation_of(net, l)), &net->outputs[l], error);
     if (status || (status = has_same_signs(d, p->l, is_same, error)) ||
         (status = metrics_reset(net->be, &d->sums, error)) ||
         (status = softmax_xent(net->be, &net->outputs[net->depth - 1], &net->labels, NULL, NULL, &d->sums,

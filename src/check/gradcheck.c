@@ -19,7 +19,6 @@
 struct side {
     struct clm_backend *be;
     struct network net;
-    struct tensor *dW, *db;     /* depth */
     double **weights, **biases; /* depth: the gradients, read back */
     struct metrics sums;
 };
@@ -95,14 +94,12 @@ static clm_status make_inputs(struct gradcheck *g, struct clm_error *error)
 
 static clm_status create_gradients(struct side *side, size_t l, struct clm_error *error)
 {
-    struct clm_backend *const be = side->be;
-    const struct tensor *const W = &side->net.layers[l].W;
+    const struct tensor *const W = &side->net.layers[l].W.value;
     side->weights[l] = calloc(W->rows * W->columns, sizeof **side->weights);
     side->biases[l] = calloc(W->rows, sizeof **side->biases);
     if (!side->weights[l] || !side->biases[l])
         return clm_fail_host_memory(error, "gradcheck", W->rows * W->columns * sizeof **side->weights);
-    const clm_status status = weights_create(be, W->rows, W->columns, side->net.batch, &side->dW[l], error);
-    return status ? status : tensor_create(be, TENSOR_REAL, 1, W->rows, &side->db[l], error);
+    return CLM_OK;
 }
 
 static clm_status create_side(struct side *side, struct clm_backend *be, const struct gradcheck *g,
@@ -110,14 +107,12 @@ static clm_status create_side(struct side *side, struct clm_backend *be, const s
 {
     const size_t depth = g->model->depth;
     clm_status status =
-        network_create(be, g->model->widths, depth, g->options->batch, NETWORK_TRAIN, &side->net, error);
+        network_create(be, g->model->widths, depth, g->options->batch, NETWORK_GRADIENTS, &side->net, error);
     side->be = be;
-    side->dW = calloc(depth, sizeof *side->dW);
-    side->db = calloc(depth, sizeof *side->db);
     side->weights = calloc(depth, sizeof *side->weights);
     side->biases = calloc(depth, sizeof *side->biases);
-    if (status == CLM_OK && (!side->dW || !side->db || !side->weights || !side->biases))
-        status = clm_fail_host_memory(error, "gradcheck", depth * sizeof *side->dW);
+    if (status == CLM_OK && (!side->weights || !side->biases))
+        status = clm_fail_host_memory(error, "gradcheck", depth * sizeof *side->weights);
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
         status = create_gradients(side, l, error);
     if (status || (status = metrics_create(be, &side->sums, error)) ||
@@ -133,10 +128,6 @@ static void destroy_side(struct side *side)
 {
     const size_t depth = side->net.depth;
     for (size_t l = 0; l < depth; l++) {
-        if (side->dW)
-            tensor_free(side->be, &side->dW[l]);
-        if (side->db)
-            tensor_free(side->be, &side->db[l]);
         if (side->weights)
             free(side->weights[l]);
         if (side->biases)
@@ -144,8 +135,6 @@ static void destroy_side(struct side *side)
     }
     if (side->be)
         metrics_free(side->be, &side->sums);
-    free(side->dW);
-    free(side->db);
     free(side->weights);
     free(side->biases);
     network_free(&side->net);
@@ -153,12 +142,13 @@ static void destroy_side(struct side *side)
 
 static clm_status run_side(struct side *side, double l2, struct clm_error *error)
 {
-    clm_status status =
-        network_gradients(&side->net, side->net.batch, l2, side->dW, side->db, &side->sums, error);
+    clm_status status = network_gradients(&side->net, side->net.batch, l2, &side->sums, error);
     for (size_t l = 0; status == CLM_OK && l < side->net.depth; l++) {
-        status = backend_read(side->be, &side->dW[l], HOST_DOUBLE, side->weights[l], error);
+        status =
+            backend_read(side->be, &side->net.layers[l].W.gradient, HOST_DOUBLE, side->weights[l], error);
         if (status == CLM_OK)
-            status = backend_read(side->be, &side->db[l], HOST_DOUBLE, side->biases[l], error);
+            status =
+                backend_read(side->be, &side->net.layers[l].b.gradient, HOST_DOUBLE, side->biases[l], error);
     }
     return status;
 }
@@ -192,7 +182,7 @@ static clm_status run_bounds(struct gradcheck *g, double *loss_error, struct clm
 /* ---- one tensor ---- */
 
 /* One layer's weights or biases: gradients on both sides, and the bound of the device's. */
-struct parameter {
+struct tried_parameter {
     size_t l;
     bool is_bias;
     const double *analytic, *device;
@@ -224,7 +214,7 @@ static size_t choose(const double *gradient, size_t count, size_t samples, struc
 }
 
 /* Takes one parameter's difference into the row. */
-static clm_status try_one(struct gradcheck *g, const struct parameter *p, size_t at,
+static clm_status try_one(struct gradcheck *g, const struct tried_parameter *p, size_t at,
                           struct clm_gradcheck_row *row, struct clm_error *error)
 {
     const size_t columns = p->bounds->columns;
@@ -249,7 +239,7 @@ static clm_status try_one(struct gradcheck *g, const struct parameter *p, size_t
     return CLM_OK;
 }
 
-static clm_status check_parameter(struct gradcheck *g, const struct parameter *p,
+static clm_status check_parameter(struct gradcheck *g, const struct tried_parameter *p,
                                   struct clm_gradcheck_row *row, struct clm_error *error)
 {
     const size_t count = bounded_count(p->bounds);
@@ -345,7 +335,7 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
     for (size_t n = 0; status == CLM_OK && n < 2 * g.model->depth; n++) {
         const size_t l = n / 2;
         const bool is_bias = n % 2;
-        const struct parameter parameter = {
+        const struct tried_parameter parameter = {
             .l = l,
             .is_bias = is_bias,
             .analytic = is_bias ? g.reference_side.biases[l] : g.reference_side.weights[l],

@@ -62,8 +62,8 @@ static clm_status multiply(struct clm_backend *reference, const struct bounded *
 {
     struct stage stage = {.reference = reference, .error = error};
     const struct tensor *const a = stage_put(&stage, A, SIDE_VALUE);
-    const struct linear linear = {.W = *stage_put(&stage, W, SIDE_VALUE),
-                                  .b = *stage_room(&stage, 1, W->rows)};
+    const struct linear linear = {.W.value = *stage_put(&stage, W, SIDE_VALUE),
+                                  .b.value = *stage_room(&stage, 1, W->rows)};
     struct tensor *const product = stage_room(&stage, A->rows, W->columns);
     if (stage.status == CLM_OK)
         stage.status = linear_backward_input(reference, a, &linear, NULL, product, error);
@@ -131,13 +131,14 @@ static clm_status params(struct clm_backend *reference, const struct bounded *dZ
     struct stage stage = {.reference = reference, .error = error};
     const struct tensor *const dz = stage_put(&stage, dZ, SIDE_VALUE), *const x =
                                                                            stage_put(&stage, X, SIDE_VALUE);
-    const struct linear linear = {.W = *stage_put(&stage, layer->W, SIDE_VALUE),
-                                  .b = *stage_put(&stage, layer->b, SIDE_VALUE)};
-    struct tensor *const dw = stage_room(&stage, dW->rows, dW->columns), *const b = stage_room(&stage, 1, O);
+    struct linear linear = {.W.value = *stage_put(&stage, layer->W, SIDE_VALUE),
+                            .b.value = *stage_put(&stage, layer->b, SIDE_VALUE)};
+    linear.W.gradient = *stage_room(&stage, dW->rows, dW->columns);
+    linear.b.gradient = *stage_room(&stage, 1, O);
     if (stage.status == CLM_OK)
-        stage.status = linear_backward_params(reference, dz, x, &linear, l2, dw, b, error);
-    stage_take(&stage, dw, dW->value);
-    stage_take(&stage, b, db->value);
+        stage.status = linear_backward_params(reference, dz, x, &linear, l2, error);
+    stage_take(&stage, &linear.W.gradient, dW->value);
+    stage_take(&stage, &linear.b.gradient, db->value);
     clm_status status = stage_end(&stage);
     double *const left = lengths_of(dZ, false, &status, error), *const right =
                                                                     lengths_of(X, false, &status, error);

@@ -62,10 +62,10 @@ static struct layer_operands add_layer(struct problem *p, enum role role, const 
 
 static struct linear linear_of(const struct layer_operands *layer)
 {
-    struct linear linear = {.W = layer->W->tensor, .b = layer->b->tensor};
+    struct linear linear = {.W.value = layer->W->tensor, .b.value = layer->b->tensor};
     if (layer->W_velocity) {
-        linear.W_velocity = layer->W_velocity->tensor;
-        linear.b_velocity = layer->b_velocity->tensor;
+        linear.W.state[0] = layer->W_velocity->tensor;
+        linear.b.state[0] = layer->b_velocity->tensor;
     }
     return linear;
 }
@@ -141,7 +141,7 @@ static void run_forward(struct problem *p, const struct variant *v)
     const struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     if (p->status == CLM_OK)
-        p->status = linear_forward(p->device, &X->tensor, &linear, v->act, &Y->tensor, p->error);
+        p->status = linear_forward(p->device, &X->tensor, &linear, EPILOGUE(v->act), &Y->tensor, p->error);
     if (problem_is_judged(p))
         p->status = (has_short_bounds(v) ? large_forward : bounded_forward)(
             p->reference, &X->expected, &bounded, v->act, &Y->expected, p->error);
@@ -210,8 +210,9 @@ static void run_backward_input(struct problem *p, const struct variant *v)
     const struct linear linear = linear_of(&layer);
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     if (p->status == CLM_OK)
-        p->status = linear_backward_input(p->device, &dZ->tensor, &linear, Y ? &Y->tensor : NULL, &dX->tensor,
-                                          p->error);
+        p->status =
+            linear_backward_input(p->device, &dZ->tensor, &linear,
+                                  Y ? GATE(ACTIVATION_RELU, &Y->tensor) : NULL, &dX->tensor, p->error);
     if (problem_is_judged(p))
         p->status = (has_short_bounds(v) ? large_backward_input : bounded_backward_input)(
             p->reference, &dZ->expected, &bounded, Y ? &Y->expected : NULL, &dX->expected, p->error);
@@ -224,11 +225,12 @@ static void run_backward_params(struct problem *p, const struct variant *v)
     const struct layer_operands layer = add_layer(p, ROLE_INPUT, v, FILL_FAINT);
     struct operand *const dW = add_weights(p, "dW", ROLE_OUTPUT, v, v->fill);
     struct operand *const db = add_real(p, "db", ROLE_OUTPUT, 1, v->O, v->fill);
-    const struct linear linear = linear_of(&layer);
+    struct linear linear = linear_of(&layer);
+    linear.W.gradient = dW->tensor;
+    linear.b.gradient = db->tensor;
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     if (p->status == CLM_OK)
-        p->status = linear_backward_params(p->device, &dZ->tensor, &X->tensor, &linear, v->l2, &dW->tensor,
-                                           &db->tensor, p->error);
+        p->status = linear_backward_params(p->device, &dZ->tensor, &X->tensor, &linear, v->l2, p->error);
     if (problem_is_judged(p))
         p->status = (has_short_bounds(v) ? large_backward_params : bounded_backward_params)(
             p->reference, &dZ->expected, &X->expected, &bounded, v->l2, &dW->expected, &db->expected,
@@ -237,7 +239,7 @@ static void run_backward_params(struct problem *p, const struct variant *v)
 
 static void run_backward_update(struct problem *p, const struct variant *v)
 {
-    const struct step step = {.learning_rate = LEARNING_RATE, .momentum = v->momentum, .l2 = v->l2};
+    const struct step step = step_of(LEARNING_RATE, v->momentum, v->l2);
     struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
     struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, beside(v, FILL_HUGE));
     const struct layer_operands layer = add_layer(p, ROLE_UPDATED, v, FILL_FAINT);
@@ -253,7 +255,7 @@ static void run_backward_update(struct problem *p, const struct variant *v)
 /* The next batch is a row shorter where it can be, as a ragged last one. */
 static void run_update_forward(struct problem *p, const struct variant *v)
 {
-    const struct step step = {.learning_rate = LEARNING_RATE, .momentum = v->momentum, .l2 = v->l2};
+    const struct step step = step_of(LEARNING_RATE, v->momentum, v->l2);
     const size_t next_B = v->B > 1 ? v->B - 1 : 1;
     struct operand *const dZ = add_real(p, "dZ", ROLE_INPUT, v->B, v->O, v->fill);
     struct operand *const X = add_real(p, "X", ROLE_INPUT, v->B, v->I, beside(v, FILL_HUGE));
@@ -264,7 +266,7 @@ static void run_update_forward(struct problem *p, const struct variant *v)
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     if (p->status == CLM_OK)
         p->status = linear_update_forward(p->device, &dZ->tensor, &X->tensor, &linear, &step, &next_X->tensor,
-                                          v->act, &next_Y->tensor, p->error);
+                                          EPILOGUE(v->act), &next_Y->tensor, p->error);
     if (problem_is_judged(p))
         p->status =
             bounded_backward_update(p->reference, &dZ->expected, &X->expected, &bounded, &step, p->error);
@@ -288,7 +290,8 @@ static void run_softmax_backward(struct problem *p, const struct variant *v)
     const struct bounded_layer bounded = bounded_layer_of(&layer);
     if (p->status == CLM_OK)
         p->status = linear_softmax_backward(p->device, &X->tensor, &linear, &labels->tensor, NULL,
-                                            &dZ->tensor, dX ? &dX->tensor : NULL, sums, p->error);
+                                            GATE(ACTIVATION_RELU, &X->tensor), &dZ->tensor,
+                                            dX ? &dX->tensor : NULL, sums, p->error);
     if (problem_is_judged(p))
         p->status =
             bounded_forward(p->reference, &X->expected, &bounded, ACTIVATION_NONE, &dZ->expected, p->error);
@@ -302,14 +305,16 @@ static void run_softmax_backward(struct problem *p, const struct variant *v)
 
 static void run_update(struct problem *p, const struct variant *v)
 {
-    const struct step step = {.learning_rate = LEARNING_RATE, .momentum = v->momentum};
+    const struct step step = step_of(LEARNING_RATE, v->momentum, 0);
     struct operand *const w = add_real(p, "W", ROLE_UPDATED, v->O, v->I, v->fill);
     struct operand *const g = add_real(p, "g", ROLE_INPUT, v->O, v->I, v->fill);
     struct operand *const velocity =
         v->momentum != 0 ? add_real(p, "v", ROLE_UPDATED, v->O, v->I, v->fill) : NULL;
+    struct parameter parameter = {.value = w->tensor, .gradient = g->tensor};
+    if (velocity)
+        parameter.state[0] = velocity->tensor;
     if (p->status == CLM_OK)
-        p->status =
-            update(p->device, &w->tensor, &g->tensor, velocity ? &velocity->tensor : NULL, &step, p->error);
+        p->status = parameter_step(p->device, &parameter, &step, p->error);
     if (problem_is_judged(p))
         p->status = bounded_update(p->reference, &w->expected, &g->expected,
                                    velocity ? &velocity->expected : NULL, &step, p->error);

@@ -121,9 +121,9 @@ static clm_status create(struct trial *trial, struct clm_backend *device, struct
     if (status != CLM_OK)
         return status;
     draw_parameters(trial->model, which->seed);
-    if ((status = network_create(device, which->widths, depth, which->batch,
-                                 has_velocity ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN, &trial->net,
-                                 error)) ||
+    if ((status =
+             network_create(device, which->widths, depth, which->batch,
+                            NETWORK_TRAIN(has_velocity ? RULE_MOMENTUM : RULE_SGD), &trial->net, error)) ||
         (which->is_augmented && (status = network_prepare_mixup(&trial->net, error))) ||
         (status = network_write(&trial->net, trial->model, error)) ||
         (status = bounded_network_create(reference, trial->model, which->batch, has_velocity, &trial->walk,
@@ -188,7 +188,7 @@ static struct minibatch minibatch_from(const struct step_case *which, const stru
 static clm_status take_step(struct trial *trial, const struct step_case *which, size_t epoch, size_t first,
                             struct clm_error *error)
 {
-    const struct step step = {LEARNING_RATE, which->momentum, which->l2};
+    const struct step step = step_of(LEARNING_RATE, which->momentum, which->l2);
     const struct resident data = {trial->tensors[PART_VALUES], trial->tensors[PART_LABELS],
                                   trial->tensors[PART_MEAN], trial->tensors[PART_SCALE]};
     const struct bounded_resident bounded = {&trial->parts[PART_VALUES], &trial->parts[PART_LABELS],
@@ -256,9 +256,9 @@ static clm_status judge_velocities(const struct trial *trial, struct judgement *
     for (size_t l = 0; status == CLM_OK && l < trial->walk.depth; l++) {
         const struct linear *const layer = &trial->net.layers[l];
         const struct bounded_layer *const expected = &trial->walk.layers[l];
-        if ((status = judge_velocity(trial, "weight velocity", l, &layer->W_velocity, expected->W_velocity,
+        if ((status = judge_velocity(trial, "weight velocity", l, &layer->W.state[0], expected->W_velocity,
                                      out, error)) ||
-            (status = judge_velocity(trial, "bias velocity", l, &layer->b_velocity, expected->b_velocity, out,
+            (status = judge_velocity(trial, "bias velocity", l, &layer->b.state[0], expected->b_velocity, out,
                                      error)))
             return status;
     }

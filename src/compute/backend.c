@@ -282,7 +282,7 @@ clm_status gather(struct clm_backend *be, const struct resident *data, const str
     return be->operations->gather(be, data, order, first, augmentation, X, labels, error);
 }
 
-/* The same of what lies as W does. */
+/* Like `expect`, for a tensor that must have W's shape and layout. */
 static clm_status expect_like(const char *operation, const char *name, const struct tensor *tensor,
                               const struct tensor *W, struct clm_error *error)
 {
@@ -298,12 +298,33 @@ static clm_status expect_like(const char *operation, const char *name, const str
 static clm_status expect_layer(const char *operation, const struct linear *layer, size_t O, size_t I,
                                struct clm_error *error)
 {
-    const clm_status status = expect(operation, "W", &layer->W, TENSOR_REAL, O, I, error);
-    return status ? status : expect(operation, "b", &layer->b, TENSOR_REAL, 1, O, error);
+    const clm_status status = expect(operation, "W", &layer->W.value, TENSOR_REAL, O, I, error);
+    return status ? status : expect(operation, "b", &layer->b.value, TENSOR_REAL, 1, O, error);
+}
+
+/* What a NULL epilogue and a NULL gate stand for. */
+static const struct epilogue no_epilogue = {.act = ACTIVATION_NONE};
+static const struct gate no_gate = {.act = ACTIVATION_NONE};
+
+static clm_status expect_epilogue(const char *here, const struct epilogue *epilogue, const struct tensor *Y,
+                                  struct clm_error *error)
+{
+    if (!epilogue || !epilogue->gate || activations[epilogue->act].gate != GATE_SAVED)
+        return CLM_OK;
+    return expect(here, "gate", epilogue->gate, TENSOR_REAL, Y->rows, Y->columns, error);
+}
+
+static clm_status expect_gate(const char *here, const struct gate *gate, const struct tensor *dX,
+                              struct clm_error *error)
+{
+    if (!gate || activations[gate->act].gate == GATE_ONE)
+        return CLM_OK;
+    return expect(here, "gate", gate->of, TENSOR_REAL, dX->rows, dX->columns, error);
 }
 
 static clm_status expect_forward(const char *here, const struct tensor *X, const struct linear *layer,
-                                 const struct tensor *Y, struct clm_error *error)
+                                 const struct epilogue *epilogue, const struct tensor *Y,
+                                 struct clm_error *error)
 {
     const size_t B = X->rows, I = X->columns, O = Y->columns;
     clm_status status;
@@ -311,14 +332,16 @@ static clm_status expect_forward(const char *here, const struct tensor *X, const
         (status = expect_layer(here, layer, O, I, error)) ||
         (status = expect(here, "Y", Y, TENSOR_REAL, B, O, error)))
         return status;
-    return CLM_OK;
+    return expect_epilogue(here, epilogue, Y, error);
 }
 
 clm_status linear_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                          enum activation act, struct tensor *Y, struct clm_error *error)
+                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
-    const clm_status status = expect_forward("linear_forward", X, layer, Y, error);
-    return status ? status : be->operations->linear_forward(be, X, layer, act, Y, error);
+    const clm_status status = expect_forward("linear_forward", X, layer, epilogue, Y, error);
+    if (status != CLM_OK)
+        return status;
+    return be->operations->linear_forward(be, X, layer, epilogue ? epilogue : &no_epilogue, Y, error);
 }
 
 clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
@@ -346,22 +369,21 @@ clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor
 }
 
 clm_status linear_backward_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
-                                 const struct tensor *Y, struct tensor *dX, struct clm_error *error)
+                                 const struct gate *gate, struct tensor *dX, struct clm_error *error)
 {
     const char *const here = "linear_backward_input";
     const size_t B = dZ->rows, O = dZ->columns, I = dX->columns;
     clm_status status;
     if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
-        (Y && (status = expect(here, "Y", Y, TENSOR_REAL, B, I, error))) ||
-        (status = expect(here, "dX", dX, TENSOR_REAL, B, I, error)))
+        (status = expect(here, "dX", dX, TENSOR_REAL, B, I, error)) ||
+        (status = expect_gate(here, gate, dX, error)))
         return status;
-    return be->operations->linear_backward_input(be, dZ, layer, Y, dX, error);
+    return be->operations->linear_backward_input(be, dZ, layer, gate ? gate : &no_gate, dX, error);
 }
 
 clm_status linear_backward_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                  const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
-                                  struct clm_error *error)
+                                  struct linear *layer, double l2, struct clm_error *error)
 {
     const char *const here = "linear_backward_params";
     const size_t B = dZ->rows, O = dZ->columns, I = X->columns;
@@ -369,10 +391,20 @@ clm_status linear_backward_params(struct clm_backend *be, const struct tensor *d
     if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
         (status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
-        (status = expect_like(here, "dW", dW, &layer->W, error)) ||
-        (status = expect(here, "db", db, TENSOR_REAL, 1, O, error)))
+        (status = expect_like(here, "dW", &layer->W.gradient, &layer->W.value, error)) ||
+        (status = expect_like(here, "db", &layer->b.gradient, &layer->b.value, error)))
         return status;
-    return be->operations->linear_backward_params(be, dZ, X, layer, l2, dW, db, error);
+    return be->operations->linear_backward_params(be, dZ, X, layer, l2, error);
+}
+
+/* The tensors that the step's rule keeps beside a parameter. */
+static clm_status expect_states(const char *here, const char *name, const struct parameter *parameter,
+                                const struct step *step, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t s = 0; status == CLM_OK && s < rules[step->rule].states; s++)
+        status = expect_like(here, name, &parameter->state[s], &parameter->value, error);
+    return status;
 }
 
 static clm_status expect_update(const char *here, const struct tensor *dZ, const struct tensor *X,
@@ -383,11 +415,9 @@ static clm_status expect_update(const char *here, const struct tensor *dZ, const
     if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
         (status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
-        (step->momentum != 0 &&
-         ((status = expect_like(here, "velocity of W", &layer->W_velocity, &layer->W, error)) ||
-          (status = expect(here, "velocity of b", &layer->b_velocity, TENSOR_REAL, 1, O, error)))))
+        (status = expect_states(here, "state of W", &layer->W, step, error)))
         return status;
-    return CLM_OK;
+    return expect_states(here, "state of b", &layer->b, step, error);
 }
 
 clm_status linear_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
@@ -399,38 +429,42 @@ clm_status linear_backward_update(struct clm_backend *be, const struct tensor *d
 
 clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
                                  struct linear *layer, const struct step *step, const struct tensor *next_X,
-                                 enum activation act, struct tensor *next_Y, struct clm_error *error)
+                                 const struct epilogue *epilogue, struct tensor *next_Y,
+                                 struct clm_error *error)
 {
     const char *const here = "linear_update_forward";
+    const struct epilogue *const next = epilogue ? epilogue : &no_epilogue;
     clm_status status;
     if ((status = expect_update(here, dZ, X, layer, step, error)) ||
-        (status = expect_forward(here, next_X, layer, next_Y, error)))
+        (status = expect_forward(here, next_X, layer, epilogue, next_Y, error)))
         return status;
     if (be->operations->linear_update_forward)
-        return be->operations->linear_update_forward(be, dZ, X, layer, step, next_X, act, next_Y, error);
+        return be->operations->linear_update_forward(be, dZ, X, layer, step, next_X, next, next_Y, error);
     status = be->operations->linear_backward_update(be, dZ, X, layer, step, error);
-    return status ? status : be->operations->linear_forward(be, next_X, layer, act, next_Y, error);
+    return status ? status : be->operations->linear_forward(be, next_X, layer, next, next_Y, error);
 }
 
 clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
                                    const struct tensor *labels, const struct mixture *mixture,
-                                   struct tensor *dZ, struct tensor *dX, struct metrics *sums,
-                                   struct clm_error *error)
+                                   const struct gate *gate, struct tensor *dZ, struct tensor *dX,
+                                   struct metrics *sums, struct clm_error *error)
 {
     const char *const here = "linear_softmax_backward";
     const struct backend_operations *const operations = be->operations;
     const size_t B = X->rows, I = X->columns;
     clm_status status;
-    if ((status = expect_forward(here, X, layer, dZ, error)) ||
+    if ((status = expect_forward(here, X, layer, NULL, dZ, error)) ||
         (status = expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
-        (dX && (status = expect(here, "dX", dX, TENSOR_REAL, B, I, error))))
+        (dX && (status = expect(here, "dX", dX, TENSOR_REAL, B, I, error))) ||
+        (dX && (status = expect_gate(here, gate, dX, error))))
         return status;
+    gate = gate ? gate : &no_gate;
     if (!mixture && operations->has_head && operations->has_head(be, layer, B))
-        return operations->linear_softmax_backward(be, X, layer, labels, dZ, dX, sums, error);
-    if ((status = operations->linear_forward(be, X, layer, ACTIVATION_NONE, dZ, error)) ||
+        return operations->linear_softmax_backward(be, X, layer, labels, gate, dZ, dX, sums, error);
+    if ((status = operations->linear_forward(be, X, layer, &no_epilogue, dZ, error)) ||
         (status = operations->softmax_xent(be, dZ, labels, mixture, dZ, sums, error)))
         return status;
-    return dX ? operations->linear_backward_input(be, dZ, layer, X, dX, error) : CLM_OK;
+    return dX ? operations->linear_backward_input(be, dZ, layer, gate, dX, error) : CLM_OK;
 }
 
 bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B)
@@ -438,15 +472,17 @@ bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, siz
     return be->operations->looks_ahead && be->operations->looks_ahead(be, layer, B);
 }
 
-clm_status update(struct clm_backend *be, struct tensor *w, const struct tensor *g, struct tensor *velocity,
-                  const struct step *step, struct clm_error *error)
+clm_status parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
+                          struct clm_error *error)
 {
+    const char *const here = "parameter_step";
+    const struct tensor *const w = &parameter->value;
     clm_status status;
-    if ((status = expect("update", "w", w, TENSOR_REAL, w->rows, w->columns, error)) ||
-        (status = expect_like("update", "g", g, w, error)) ||
-        (step->momentum != 0 && (status = expect_like("update", "velocity", velocity, w, error))))
+    if ((status = expect(here, "w", w, TENSOR_REAL, w->rows, w->columns, error)) ||
+        (status = expect_like(here, "g", &parameter->gradient, w, error)) ||
+        (status = expect_states(here, "state", parameter, step, error)))
         return status;
-    return be->operations->update(be, w, g, velocity, step, error);
+    return be->operations->parameter_step(be, parameter, step, error);
 }
 
 /* ---- profile ---- */

@@ -13,20 +13,53 @@
 #include "base/error.h"
 #include "compute/augmentation.h"
 #include "compute/tensor.h"
+#include "compute/vocabulary.h"
 
-enum activation { ACTIVATION_NONE, ACTIVATION_RELU };
-
-/* A linear layer's parameters, and what its optimiser remembers of them. */
-struct linear {
-    struct tensor W, b;                   /* (O,I) by weights_create, (1,O) */
-    struct tensor W_velocity, b_velocity; /* the same shapes; empty without momentum */
+/* What follows Z = X Wᵀ + b on its way to Y = act(Z). A NULL epilogue is that of ACTIVATION_NONE. */
+struct epilogue {
+    enum activation act;
+    struct tensor
+        *gate; /* (B,O) out: act'(Z) of an activation with GATE_SAVED; NULL where no backward pass follows */
 };
 
-/* One step of gradient descent: v = momentum v + g; w = w - learning_rate v, where g of a weight includes
- * 2 l2 w and that of a bias does not. Without momentum there is no v, and w = w - learning_rate g. */
+/* What follows dX = dZ W on its way to the layer below: dX = dX * act'. A NULL gate is that of ACTIVATION_NONE. */
+struct gate {
+    enum activation act; /* of the layer below */
+    const struct tensor
+        *of; /* (B,I) its output Y with GATE_OF_OUTPUT, what its forward pass saved with GATE_SAVED */
+};
+
+#define EPILOGUE(act) (&(const struct epilogue){(act), NULL})
+#define GATE(act, of) (&(const struct gate){(act), (of)})
+
+/* One tensor that training changes, and what it keeps beside it. Tensors that a run does not need are empty. */
+struct parameter {
+    struct tensor value;
+    struct tensor gradient; /* the same shape and layout */
+    struct tensor
+        state[STATES_MOST]; /* likewise: what the optimiser remembers; momentum's velocity is state[0] */
+};
+
+/* A linear layer. */
+struct linear {
+    struct parameter W, b; /* (O,I) by weights_create, (1,O) */
+};
+
+/* One step of an optimiser. g is the gradient, which for weights includes 2 l2 w and for biases does not.
+ *
+ *   RULE_SGD       w = w - learning_rate g
+ *   RULE_MOMENTUM  v = momentum v + g; w = w - learning_rate v, with v in state[0]
+ */
 struct step {
+    enum rule rule;
     double learning_rate, momentum, l2;
 };
+
+/* The rule that has a velocity, unless momentum is 0. */
+static inline struct step step_of(double learning_rate, double momentum, double l2)
+{
+    return (struct step){momentum != 0 ? RULE_MOMENTUM : RULE_SGD, learning_rate, momentum, l2};
+}
 
 /* A data set in the backend's memory, and how its rows become inputs. */
 struct resident {
@@ -140,8 +173,8 @@ CLM_MUST_CHECK clm_status gather(struct clm_backend *be, const struct resident *
 
 /* Y = act(X Wᵀ + b)          X (B,I)   Y (B,O) out */
 CLM_MUST_CHECK clm_status linear_forward(struct clm_backend *be, const struct tensor *X,
-                                         const struct linear *layer, enum activation act, struct tensor *Y,
-                                         struct clm_error *error);
+                                         const struct linear *layer, const struct epilogue *epilogue,
+                                         struct tensor *Y, struct clm_error *error);
 
 /* dZ = (softmax(Z) - onehot(labels)) / B, and the rows' losses and correct predictions are added to `sums`.
  *
@@ -160,19 +193,18 @@ CLM_MUST_CHECK clm_status softmax_xent(struct clm_backend *be, const struct tens
 CLM_MUST_CHECK clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
                                   struct clm_error *error);
 
-/* dX = (dZ W) * (Y > 0), with Y (B,I) the activations that were this layer's inputs; Y NULL leaves the mask out. */
+/* dX = (dZ W) * gate          dZ (B,O)   dX (B,I) out */
 CLM_MUST_CHECK clm_status linear_backward_input(struct clm_backend *be, const struct tensor *dZ,
-                                                const struct linear *layer, const struct tensor *Y,
+                                                const struct linear *layer, const struct gate *gate,
                                                 struct tensor *dX, struct clm_error *error);
 
-/* dW = dZᵀ X + 2 l2 W,  db = Σ_B dZ          dZ (B,O)   X (B,I)   dW (O,I) out   db (1,O) out */
+/* The gradients of W and b, dZᵀ X + 2 l2 W and Σ_B dZ, into the layer's parameters.          dZ (B,O)   X (B,I) */
 CLM_MUST_CHECK clm_status linear_backward_params(struct clm_backend *be, const struct tensor *dZ,
-                                                 const struct tensor *X, const struct linear *layer,
-                                                 double l2, struct tensor *dW, struct tensor *db,
+                                                 const struct tensor *X, struct linear *layer, double l2,
                                                  struct clm_error *error);
 
-/* The same gradients and the optimiser's step at once: layer's W, b and velocities are replaced, and no gradient
- * is kept. */
+/* linear_backward_params and parameter_step at once: the layer's values and states are replaced, and no gradient is kept.
+ * The rule has to be linear in the gradient. */
 CLM_MUST_CHECK clm_status linear_backward_update(struct clm_backend *be, const struct tensor *dZ,
                                                  const struct tensor *X, struct linear *layer,
                                                  const struct step *step, struct clm_error *error);
@@ -184,26 +216,25 @@ CLM_MUST_CHECK clm_status linear_backward_update(struct clm_backend *be, const s
 CLM_MUST_CHECK clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ,
                                                 const struct tensor *X, struct linear *layer,
                                                 const struct step *step, const struct tensor *next_X,
-                                                enum activation act, struct tensor *next_Y,
+                                                const struct epilogue *epilogue, struct tensor *next_Y,
                                                 struct clm_error *error);
 
 /* The last layer of a net: linear_forward, softmax_xent and linear_backward_input in turn, at once where the backend can.
  *
- *   X (B,I)     labels (1,B), each < C     dZ (B,C) out     dX (B,I) out: (dZ W) * (X > 0), or NULL where no layer is below
+ *   X (B,I)     labels (1,B), each < C     dZ (B,C) out     dX (B,I) out: (dZ W) * gate, or NULL where no layer is below
  */
 CLM_MUST_CHECK clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *X,
                                                   const struct linear *layer, const struct tensor *labels,
-                                                  const struct mixture *mixture, struct tensor *dZ,
-                                                  struct tensor *dX, struct metrics *sums,
+                                                  const struct mixture *mixture, const struct gate *gate,
+                                                  struct tensor *dZ, struct tensor *dX, struct metrics *sums,
                                                   struct clm_error *error);
 
 /* Whether linear_update_forward of batches of up to B rows is faster than its parts. */
 bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B);
 
-/* The step alone, for a gradient that is there: w and its velocity are replaced by gradient g, all of one shape.
- * g is taken as it is: step's l2 has been added where it belongs. */
-CLM_MUST_CHECK clm_status update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
-                                 struct tensor *velocity, const struct step *step, struct clm_error *error);
+/* The optimiser's step of a parameter whose gradient is there, and has had its penalty: its value and states are replaced. */
+CLM_MUST_CHECK clm_status parameter_step(struct clm_backend *be, struct parameter *parameter,
+                                         const struct step *step, struct clm_error *error);
 
 /* ---- what an implementation provides: the same operations, shapes already checked ---- */
 
@@ -264,18 +295,18 @@ struct backend_operations {
                          size_t first, const struct augmentation *augmentation, struct tensor *X,
                          struct tensor *labels, struct clm_error *error);
     clm_status (*linear_forward)(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                                 enum activation act, struct tensor *Y, struct clm_error *error);
+                                 const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error);
     clm_status (*softmax_xent)(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
                                const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
                                struct clm_error *error);
     clm_status (*softmax)(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
                           struct clm_error *error);
     clm_status (*linear_backward_input)(struct clm_backend *be, const struct tensor *dZ,
-                                        const struct linear *layer, const struct tensor *Y, struct tensor *dX,
-                                        struct clm_error *error);
+                                        const struct linear *layer, const struct gate *gate,
+                                        struct tensor *dX, struct clm_error *error);
     clm_status (*linear_backward_params)(struct clm_backend *be, const struct tensor *dZ,
-                                         const struct tensor *X, const struct linear *layer, double l2,
-                                         struct tensor *dW, struct tensor *db, struct clm_error *error);
+                                         const struct tensor *X, struct linear *layer, double l2,
+                                         struct clm_error *error);
     clm_status (*linear_backward_update)(struct clm_backend *be, const struct tensor *dZ,
                                          const struct tensor *X, struct linear *layer,
                                          const struct step *step, struct clm_error *error);
@@ -283,16 +314,16 @@ struct backend_operations {
     bool (*looks_ahead)(struct clm_backend *be, const struct linear *layer, size_t B);
     clm_status (*linear_update_forward)(struct clm_backend *be, const struct tensor *dZ,
                                         const struct tensor *X, struct linear *layer, const struct step *step,
-                                        const struct tensor *next_X, enum activation act,
+                                        const struct tensor *next_X, const struct epilogue *epilogue,
                                         struct tensor *next_Y, struct clm_error *error);
     /* NULL, both, or not for this layer and B rows: the three in turn */
     bool (*has_head)(struct clm_backend *be, const struct linear *layer, size_t B);
     clm_status (*linear_softmax_backward)(struct clm_backend *be, const struct tensor *X,
                                           const struct linear *layer, const struct tensor *labels,
-                                          struct tensor *dZ, struct tensor *dX, struct metrics *sums,
-                                          struct clm_error *error);
-    clm_status (*update)(struct clm_backend *be, struct tensor *w, const struct tensor *g,
-                         struct tensor *velocity, const struct step *step, struct clm_error *error);
+                                          const struct gate *gate, struct tensor *dZ, struct tensor *dX,
+                                          struct metrics *sums, struct clm_error *error);
+    clm_status (*parameter_step)(struct clm_backend *be, struct parameter *parameter, const struct step *step,
+                                 struct clm_error *error);
 };
 
 /* What the three implementations offer to clm_backend_open. */

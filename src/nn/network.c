@@ -7,19 +7,44 @@
 
 /* ---- memory ---- */
 
-static clm_status create_layer(struct network *net, size_t l, bool has_velocity, struct clm_error *error)
+/* `create` makes one of the parameter's tensors: weights_create or a row of biases. */
+typedef clm_status (*tensor_maker)(struct network *net, size_t l, struct tensor *out,
+                                   struct clm_error *error);
+
+static clm_status make_weights(struct network *net, size_t l, struct tensor *out, struct clm_error *error)
 {
-    struct clm_backend *const be = net->be;
+    return weights_create(net->be, net->widths[l + 1], net->widths[l], net->batch, out, error);
+}
+
+static clm_status make_biases(struct network *net, size_t l, struct tensor *out, struct clm_error *error)
+{
+    return tensor_create(net->be, TENSOR_REAL, 1, net->widths[l + 1], out, error);
+}
+
+static clm_status create_parameter(struct network *net, size_t l, tensor_maker make, struct network_use use,
+                                   struct parameter *out, struct clm_error *error)
+{
+    clm_status status = make(net, l, &out->value, error);
+    for (size_t s = 0; status == CLM_OK && use.is_trained && s < rules[use.rule].states; s++)
+        status = make(net, l, &out->state[s], error);
+    if (status == CLM_OK && use.keeps_gradients)
+        status = make(net, l, &out->gradient, error);
+    return status;
+}
+
+static clm_status create_layer(struct network *net, size_t l, struct network_use use, struct clm_error *error)
+{
     struct linear *const layer = &net->layers[l];
-    const size_t I = net->widths[l], O = net->widths[l + 1], batch = net->batch;
-    clm_status status;
-    if ((status = weights_create(be, O, I, batch, &layer->W, error)) ||
-        (status = tensor_create(be, TENSOR_REAL, 1, O, &layer->b, error)))
-        return status;
-    if (has_velocity && ((status = weights_create(be, O, I, batch, &layer->W_velocity, error)) ||
-                         (status = tensor_create(be, TENSOR_REAL, 1, O, &layer->b_velocity, error))))
-        return status;
-    return CLM_OK;
+    const clm_status status = create_parameter(net, l, make_weights, use, &layer->W, error);
+    return status ? status : create_parameter(net, l, make_biases, use, &layer->b, error);
+}
+
+static void free_parameter(struct clm_backend *be, struct parameter *parameter)
+{
+    tensor_free(be, &parameter->value);
+    tensor_free(be, &parameter->gradient);
+    for (size_t s = 0; s < STATES_MOST; s++)
+        tensor_free(be, &parameter->state[s]);
 }
 
 static size_t widest_hidden(const struct network *net)
@@ -54,7 +79,7 @@ static clm_status create_batch(struct network *net, bool is_trained, struct clm_
 }
 
 clm_status network_create(struct clm_backend *be, const size_t *widths, size_t depth, size_t batch,
-                          enum network_use use, struct network *out, struct clm_error *error)
+                          struct network_use use, struct network *out, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     memset(out, 0, sizeof *out);
@@ -71,9 +96,9 @@ clm_status network_create(struct clm_backend *be, const size_t *widths, size_t d
     memcpy(out->widths, widths, (depth + 1) * sizeof *widths);
     status = backend_prepare(be, widths, depth + 1, batch, error);
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
-        status = create_layer(out, l, use == NETWORK_TRAIN_WITH_MOMENTUM, error);
+        status = create_layer(out, l, use, error);
     if (status == CLM_OK)
-        status = create_batch(out, use != NETWORK_PREDICT, error);
+        status = create_batch(out, use.is_trained, error);
 cleanup:
     if (status != CLM_OK)
         network_free(out);
@@ -90,10 +115,8 @@ void network_free(struct network *net)
     struct clm_backend *const be = net->be;
     for (size_t l = 0; l < net->depth; l++) {
         if (net->layers) {
-            tensor_free(be, &net->layers[l].W);
-            tensor_free(be, &net->layers[l].b);
-            tensor_free(be, &net->layers[l].W_velocity);
-            tensor_free(be, &net->layers[l].b_velocity);
+            free_parameter(be, &net->layers[l].W);
+            free_parameter(be, &net->layers[l].b);
         }
         if (net->outputs)
             tensor_free(be, &net->outputs[l]);
@@ -112,15 +135,22 @@ void network_free(struct network *net)
     memset(net, 0, sizeof *net);
 }
 
+static void count_parameter(const struct parameter *parameter, struct network_memory *memory)
+{
+    memory->parameters += parameter->value.bytes;
+    memory->gradients += parameter->gradient.bytes;
+    for (size_t s = 0; s < STATES_MOST; s++)
+        memory->states += parameter->state[s].bytes;
+}
+
 struct network_memory network_memory(const struct network *net)
 {
     struct network_memory memory = {.activations = net->X.bytes + net->next_X.bytes + net->labels.bytes +
                                                    net->mixture.partners.bytes + net->gradients[0].bytes +
                                                    net->gradients[1].bytes};
     for (size_t l = 0; l < net->depth; l++) {
-        const struct linear *const layer = &net->layers[l];
-        memory.parameters += layer->W.bytes + layer->b.bytes;
-        memory.velocities += layer->W_velocity.bytes + layer->b_velocity.bytes;
+        count_parameter(&net->layers[l].W, &memory);
+        count_parameter(&net->layers[l].b, &memory);
         memory.activations += net->outputs[l].bytes;
     }
     return memory;
@@ -134,7 +164,7 @@ static clm_status write_zeros(struct clm_backend *be, struct tensor *tensor, str
         return CLM_OK;
     float *const zeros = calloc(tensor->rows * tensor->columns, sizeof *zeros);
     if (!zeros)
-        return clm_fail_host_memory(error, "velocities", tensor->bytes);
+        return clm_fail_host_memory(error, "the optimiser's states", tensor->bytes);
     const clm_status status = backend_write(be, tensor, HOST_FLOAT, zeros, error);
     free(zeros);
     return status;
@@ -151,16 +181,22 @@ static clm_status check_widths(const struct network *net, const struct clm_model
                     model->depth, net->depth);
 }
 
+static clm_status write_parameter(struct clm_backend *be, struct parameter *parameter, const float *values,
+                                  struct clm_error *error)
+{
+    clm_status status = backend_write(be, &parameter->value, HOST_FLOAT, values, error);
+    for (size_t s = 0; status == CLM_OK && s < STATES_MOST; s++)
+        status = write_zeros(be, &parameter->state[s], error);
+    return status;
+}
+
 clm_status network_write(struct network *net, const struct clm_model *model, struct clm_error *error)
 {
     clm_status status = check_widths(net, model, error);
     for (size_t l = 0; status == CLM_OK && l < net->depth; l++) {
-        struct linear *const layer = &net->layers[l];
-        if ((status = backend_write(net->be, &layer->W, HOST_FLOAT, model->weights[l], error)) ||
-            (status = backend_write(net->be, &layer->b, HOST_FLOAT, model->biases[l], error)) ||
-            (status = write_zeros(net->be, &layer->W_velocity, error)) ||
-            (status = write_zeros(net->be, &layer->b_velocity, error)))
-            break;
+        status = write_parameter(net->be, &net->layers[l].W, model->weights[l], error);
+        if (status == CLM_OK)
+            status = write_parameter(net->be, &net->layers[l].b, model->biases[l], error);
     }
     return status;
 }
@@ -168,10 +204,12 @@ clm_status network_write(struct network *net, const struct clm_model *model, str
 clm_status network_read(const struct network *net, struct clm_model *model, struct clm_error *error)
 {
     clm_status status = check_widths(net, model, error);
-    for (size_t l = 0; status == CLM_OK && l < net->depth; l++)
-        if ((status = backend_read(net->be, &net->layers[l].W, HOST_FLOAT, model->weights[l], error)) ||
-            (status = backend_read(net->be, &net->layers[l].b, HOST_FLOAT, model->biases[l], error)))
-            break;
+    for (size_t l = 0; status == CLM_OK && l < net->depth; l++) {
+        const struct linear *const layer = &net->layers[l];
+        status = backend_read(net->be, &layer->W.value, HOST_FLOAT, model->weights[l], error);
+        if (status == CLM_OK)
+            status = backend_read(net->be, &layer->b.value, HOST_FLOAT, model->biases[l], error);
+    }
     return status;
 }
 
@@ -237,7 +275,7 @@ static clm_status forward(struct network *net, size_t rows, size_t depth, struct
     for (size_t l = net->is_ahead ? 1 : 0; status == CLM_OK && l < depth; l++) {
         const struct tensor X = input_of(net, l, rows);
         struct tensor Y = tensor_first_rows(&net->outputs[l], rows);
-        status = linear_forward(net->be, &X, &net->layers[l], activation_of(net, l), &Y, error);
+        status = linear_forward(net->be, &X, &net->layers[l], EPILOGUE(activation_of(net, l)), &Y, error);
     }
     net->is_ahead = false;
     return status;
@@ -248,13 +286,12 @@ clm_status network_forward(struct network *net, size_t rows, struct clm_error *e
     return forward(net, rows, net->depth, error);
 }
 
-/* What becomes of the layers' gradients: a step straight into the parameters, behind which may come the next batch, or
- * tensors that keep them. */
+/* What becomes of the layers' gradients: a step straight into the parameters, after which the next batch may come; or, if `step`
+ * is NULL, gradients that are kept, with the penalty l2. */
 struct gradient_use {
     const struct step *step;
     const struct minibatch *next;
     double l2;
-    struct tensor *dW, *db;
 };
 
 /* The step of layer l; of the first one together with its next outputs, where looking ahead saves time. */
@@ -269,8 +306,8 @@ static clm_status step_layer(struct network *net, size_t l, const struct tensor 
         return status;
     const struct tensor next_X = tensor_first_rows(&net->next_X, use->next->rows);
     struct tensor next_Y = tensor_first_rows(&net->outputs[0], use->next->rows);
-    status = linear_update_forward(net->be, dZ, X, layer, use->step, &next_X, activation_of(net, 0), &next_Y,
-                                   error);
+    status = linear_update_forward(net->be, dZ, X, layer, use->step, &next_X, EPILOGUE(activation_of(net, 0)),
+                                   &next_Y, error);
     const struct tensor done = net->X;
     net->X = net->next_X;
     net->next_X = done;
@@ -291,18 +328,18 @@ static clm_status propagate(struct network *net, size_t rows, const struct gradi
     for (size_t l = net->depth; status == CLM_OK && l-- > 0;) {
         struct linear *const layer = &net->layers[l];
         const struct tensor X = input_of(net, l, rows);
+        const struct gate gate = {l > 0 ? activation_of(net, l - 1) : ACTIVATION_NONE, &X};
         struct tensor dX = {0};
         if (l > 0) /* before the step, for it needs the weights of the forward pass */
             dX = view(&net->gradients[(l - 1) % 2], rows, net->widths[l]);
         if (l == last)
-            status = linear_softmax_backward(be, &X, layer, &labels, net->is_mixed ? &mixture : NULL, &dZ,
-                                             l > 0 ? &dX : NULL, sums, error);
+            status = linear_softmax_backward(be, &X, layer, &labels, net->is_mixed ? &mixture : NULL, &gate,
+                                             &dZ, l > 0 ? &dX : NULL, sums, error);
         else if (l > 0)
-            status = linear_backward_input(be, &dZ, layer, &X, &dX, error);
+            status = linear_backward_input(be, &dZ, layer, &gate, &dX, error);
         if (status == CLM_OK)
             status = use->step ? step_layer(net, l, &dZ, &X, use, error)
-                               : linear_backward_params(be, &dZ, &X, layer, use->l2, &use->dW[l], &use->db[l],
-                                                        error);
+                               : linear_backward_params(be, &dZ, &X, layer, use->l2, error);
         dZ = dX;
     }
     return status;
@@ -316,9 +353,9 @@ clm_status network_step(struct network *net, size_t rows, const struct step *ste
     return status || !next || net->is_ahead ? status : network_gather(net, next, error);
 }
 
-clm_status network_gradients(struct network *net, size_t rows, double l2, struct tensor *dW,
-                             struct tensor *db, struct metrics *sums, struct clm_error *error)
+clm_status network_gradients(struct network *net, size_t rows, double l2, struct metrics *sums,
+                             struct clm_error *error)
 {
-    const struct gradient_use use = {.l2 = l2, .dW = dW, .db = db};
+    const struct gradient_use use = {.l2 = l2};
     return propagate(net, rows, &use, sums, error);
 }

@@ -21,12 +21,21 @@ struct network {
         gradients[2]; /* dZ of the hidden layers, in turn: (batch, widest hidden layer); empty if unused */
 };
 
-enum network_use { NETWORK_PREDICT, NETWORK_TRAIN, NETWORK_TRAIN_WITH_MOMENTUM };
+/* What a network is for, which decides what it keeps beside the values of its parameters. */
+struct network_use {
+    bool is_trained;      /* by `rule`, whose states it then keeps */
+    bool keeps_gradients; /* for network_gradients */
+    enum rule rule;
+};
+
+#define NETWORK_PREDICT     ((struct network_use){.is_trained = false})
+#define NETWORK_TRAIN(rule) ((struct network_use){true, false, (rule)})
+#define NETWORK_GRADIENTS   ((struct network_use){.is_trained = true, .keeps_gradients = true})
 
 /* Allocates all that steps of up to `batch` rows need on `be`, which must outlive it. Parameters are undefined until
  * network_write. */
 CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const size_t *widths, size_t depth,
-                                         size_t batch, enum network_use use, struct network *out,
+                                         size_t batch, struct network_use use, struct network *out,
                                          struct clm_error *error);
 /* Allocates what batches with mixup need beside that. */
 CLM_MUST_CHECK clm_status network_prepare_mixup(struct network *net, struct clm_error *error);
@@ -34,12 +43,13 @@ void network_free(struct network *net);
 
 /* Bytes of the backend's memory that a network holds. */
 struct network_memory {
-    size_t parameters, velocities, activations; /* activations: of one batch, with their gradients */
+    size_t parameters, gradients, states; /* states: what the optimiser remembers */
+    size_t activations;                   /* of one batch, with their gradients */
 };
 
 struct network_memory network_memory(const struct network *net);
 
-/* Parameters from and to a model of the same widths; writing sets the velocities to zero. */
+/* Parameters from and to a model of the same widths; writing sets the optimiser's states to zero. */
 CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_model *model,
                                         struct clm_error *error);
 CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model,
@@ -69,8 +79,8 @@ CLM_MUST_CHECK clm_status network_step(struct network *net, size_t rows, const s
                                        struct metrics *sums, const struct minibatch *next,
                                        struct clm_error *error);
 
-/* Forward, loss and the gradients dW[l], db[l] (depth tensors each, of the parameters' shapes), without a step. */
-CLM_MUST_CHECK clm_status network_gradients(struct network *net, size_t rows, double l2, struct tensor *dW,
-                                            struct tensor *db, struct metrics *sums, struct clm_error *error);
+/* Forward, loss and the gradients of all parameters, without a step; for a network that keeps them. */
+CLM_MUST_CHECK clm_status network_gradients(struct network *net, size_t rows, double l2, struct metrics *sums,
+                                            struct clm_error *error);
 
 #endif

@@ -55,7 +55,7 @@ static void free_training_data(struct training *t)
 
 static clm_status create_network(struct training *t, const struct clm_model *model, struct clm_error *error)
 {
-    const enum network_use use = t->options->momentum != 0 ? NETWORK_TRAIN_WITH_MOMENTUM : NETWORK_TRAIN;
+    const struct network_use use = NETWORK_TRAIN(step_of(0, t->options->momentum, 0).rule);
     clm_status status = metrics_create(t->be, &t->sums, error);
     if (status == CLM_OK)
         status = network_create(t->be, model->widths, model->depth, t->options->batch, use, &t->net, error);
@@ -96,11 +96,11 @@ static void describe_network(const struct training *t, size_t before, struct clm
     const struct network_memory memory = network_memory(&t->net);
     const size_t sums = t->sums.state.bytes;
     add_part(plan, "parameters", memory.parameters);
-    add_part(plan, "momentum", memory.velocities);
+    add_part(plan, "momentum", memory.states);
     add_part(plan, "activations of a batch", memory.activations);
     add_part(plan, "loss and accuracy", sums);
     add_part(plan, "workspace of the products",
-             t->be->memory.now - before - memory.parameters - memory.velocities - memory.activations - sums);
+             t->be->memory.now - before - memory.parameters - memory.states - memory.activations - sums);
 }
 
 /* What the net leaves room for. */
@@ -235,7 +235,7 @@ static clm_status train_on_all_rows(struct training *t, size_t epoch, double sta
                                     struct clm_error *error)
 {
     const struct clm_train_options *const options = t->options;
-    const struct step step = {t->epochs[epoch - 1].learning_rate, options->momentum, options->l2};
+    const struct step step = step_of(t->epochs[epoch - 1].learning_rate, options->momentum, options->l2);
     struct minibatch batch, next;
     size_t done = 0;
     clm_status status;

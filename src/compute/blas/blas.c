@@ -123,23 +123,52 @@ static clm_status multiply(const char *purpose, CBLAS_TRANSPOSE a, CBLAS_TRANSPO
     return CLM_OK;
 }
 
+/* y = act(y), and act' beside it if `gate` is not NULL; NaN stays NaN. */
+static void activate(enum activation act, size_t count, float *y, float *gate)
+{
+    (void)gate; /* no activation here has one that is saved */
+    switch (act) {
+    case ACTIVATION_RELU:
+        for (size_t i = 0; i < count; i++)
+            y[i] = y[i] < 0 ? 0 : y[i];
+        break;
+    case ACTIVATION_NONE:
+    case ACTIVATION_COUNT:
+        break;
+    }
+}
+
+/* dx = dx act', with `of` as struct gate has it. */
+static void through_gate(enum activation act, size_t count, const float *of, float *dx)
+{
+    switch (act) {
+    case ACTIVATION_RELU: /* if y is NaN the slope is unknown: NaN */
+        for (size_t i = 0; i < count; i++)
+            dx[i] = of[i] > 0 ? dx[i] : isnan(of[i]) ? of[i] : 0;
+        break;
+    case ACTIVATION_NONE:
+    case ACTIVATION_COUNT:
+        break;
+    }
+    for (size_t i = 0; activations[act].gate == GATE_SAVED && i < count; i++)
+        dx[i] *= of[i];
+}
+
 static clm_status blas_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                               enum activation act, struct tensor *Y, struct clm_error *error)
+                               const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
     (void)be;
     const size_t B = Y->rows, O = Y->columns;
-    const float *const b = layer->b.memory;
-    const clm_status status =
-        multiply("linear_forward", CblasNoTrans, CblasTrans, B, O, X->columns, 1, X, &layer->W, 0, Y, error);
+    const float *const b = layer->b.value.memory;
+    const clm_status status = multiply("linear_forward", CblasNoTrans, CblasTrans, B, O, X->columns, 1, X,
+                                       &layer->W.value, 0, Y, error);
     if (status != CLM_OK)
         return status;
-    const float floor = act == ACTIVATION_RELU ? 0 : -INFINITY;
     for (size_t r = 0; r < B; r++) {
         float *const y = row(Y, r);
-        for (size_t o = 0; o < O; o++) {
-            const float z = y[o] + b[o];
-            y[o] = z < floor ? floor : z;
-        }
+        for (size_t o = 0; o < O; o++)
+            y[o] += b[o];
+        activate(epilogue->act, O, y, epilogue->gate ? row(epilogue->gate, r) : NULL);
     }
     return CLM_OK;
 }
@@ -222,19 +251,15 @@ static clm_status blas_softmax(struct clm_backend *be, const struct tensor *Z, s
 }
 
 static clm_status blas_backward_input(struct clm_backend *be, const struct tensor *dZ,
-                                      const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                      const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                       struct clm_error *error)
 {
     (void)be;
     const clm_status status = multiply("linear_backward_input", CblasNoTrans, CblasNoTrans, dX->rows,
-                                       dX->columns, dZ->columns, 1, dZ, &layer->W, 0, dX, error);
-    if (status != CLM_OK || !Y)
-        return status;
-    const float *const y = Y->memory;
-    float *const dx = dX->memory;
-    for (size_t i = 0; i < count_of(dX); i++)
-        dx[i] = y[i] > 0 ? dx[i] : isnan(y[i]) ? y[i] : 0;
-    return CLM_OK;
+                                       dX->columns, dZ->columns, 1, dZ, &layer->W.value, 0, dX, error);
+    if (status == CLM_OK && activations[gate->act].gate != GATE_ONE)
+        through_gate(gate->act, count_of(dX), gate->of->memory, dX->memory);
+    return status;
 }
 
 /* db = Σ_B dZ, added to beta db, row by row */
@@ -249,29 +274,41 @@ static void bias_gradient(const struct tensor *dZ, float beta, struct tensor *db
 }
 
 static clm_status blas_backward_params(struct clm_backend *be, const struct tensor *dZ,
-                                       const struct tensor *X, const struct linear *layer, double l2,
-                                       struct tensor *dW, struct tensor *db, struct clm_error *error)
+                                       const struct tensor *X, struct linear *layer, double l2,
+                                       struct clm_error *error)
 {
     (void)be;
+    struct tensor *const dW = &layer->W.gradient;
     const clm_status status = multiply("linear_backward_params", CblasTrans, CblasNoTrans, dW->rows,
                                        dW->columns, dZ->rows, 1, dZ, X, 0, dW, error);
     if (status != CLM_OK)
         return status;
-    const float *const w = layer->W.memory, penalty = (float)(2 * l2);
+    const float *const w = layer->W.value.memory, penalty = (float)(2 * l2);
     float *const dw = dW->memory;
     for (size_t i = 0; l2 != 0 && i < count_of(dW); i++)
         dw[i] += penalty * w[i];
-    bias_gradient(dZ, 0, db);
+    bias_gradient(dZ, 0, &layer->b.gradient);
     return CLM_OK;
 }
 
-/* v += penalty w, w -= rate v. What has no penalty leaves v alone, even where w is not finite. */
-static void momentum_step(struct tensor *W, struct tensor *velocity, float rate, float penalty)
+/* v += penalty w, w -= rate v. If there is no penalty, a w that is not finite leaves v alone. */
+static void momentum_step(struct parameter *parameter, float rate, float penalty)
 {
-    float *const w = W->memory, *const v = velocity->memory;
-    for (size_t i = 0; i < count_of(W); i++) {
+    float *const w = parameter->value.memory, *const v = parameter->state[0].memory;
+    for (size_t i = 0; i < count_of(&parameter->value); i++) {
         v[i] += penalty != 0 ? penalty * w[i] : 0;
         w[i] -= rate * v[i];
+    }
+}
+
+/* b = b - rate Σ_B dZ */
+static void sgd_bias(const struct tensor *dZ, float rate, struct tensor *b)
+{
+    for (size_t o = 0; o < dZ->columns; o++) {
+        float sum = 0;
+        for (size_t r = 0; r < dZ->rows; r++)
+            sum += row(dZ, r)[o];
+        row(b, 0)[o] -= rate * sum;
     }
 }
 
@@ -280,45 +317,52 @@ static clm_status blas_backward_update(struct clm_backend *be, const struct tens
                                        struct clm_error *error)
 {
     (void)be;
+    const char *const here = "linear_backward_update";
     const size_t B = dZ->rows, O = dZ->columns, I = X->columns;
     const float rate = (float)step->learning_rate, momentum = (float)step->momentum;
-    const bool has_velocity = step->momentum != 0;
     const float decay = (float)(1 - 2 * step->learning_rate * step->l2);
-    const clm_status status = has_velocity ? multiply("linear_backward_update", CblasTrans, CblasNoTrans, O,
-                                                      I, B, 1, dZ, X, momentum, &layer->W_velocity, error)
-                                           : multiply("linear_backward_update", CblasTrans, CblasNoTrans, O,
-                                                      I, B, -rate, dZ, X, decay, &layer->W, error);
-    if (status != CLM_OK)
-        return status;
-    if (has_velocity) {
-        momentum_step(&layer->W, &layer->W_velocity, rate, (float)(2 * step->l2));
-        bias_gradient(dZ, momentum, &layer->b_velocity);
-        momentum_step(&layer->b, &layer->b_velocity, rate, 0);
-        return CLM_OK;
+    clm_status status = CLM_OK;
+    switch (step->rule) {
+    case RULE_SGD:
+        status =
+            multiply(here, CblasTrans, CblasNoTrans, O, I, B, -rate, dZ, X, decay, &layer->W.value, error);
+        if (status == CLM_OK)
+            sgd_bias(dZ, rate, &layer->b.value);
+        break;
+    case RULE_MOMENTUM:
+        status =
+            multiply(here, CblasTrans, CblasNoTrans, O, I, B, 1, dZ, X, momentum, &layer->W.state[0], error);
+        if (status != CLM_OK)
+            return status;
+        momentum_step(&layer->W, rate, (float)(2 * step->l2));
+        bias_gradient(dZ, momentum, &layer->b.state[0]);
+        momentum_step(&layer->b, rate, 0);
+        break;
+    case RULE_COUNT:
+        break;
     }
-    float *const b = layer->b.memory;
-    for (size_t o = 0; o < O; o++) {
-        float sum = 0;
-        for (size_t r = 0; r < B; r++)
-            sum += row(dZ, r)[o];
-        b[o] -= rate * sum;
-    }
-    return CLM_OK;
+    return status;
 }
 
-static clm_status blas_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
-                              struct tensor *velocity, const struct step *step, struct clm_error *error)
+static clm_status blas_parameter_step(struct clm_backend *be, struct parameter *parameter,
+                                      const struct step *step, struct clm_error *error)
 {
     (void)be, (void)error;
     const float rate = (float)step->learning_rate, momentum = (float)step->momentum;
-    const float *const gradient = g->memory;
-    float *const weights = w->memory, *const v = step->momentum != 0 ? velocity->memory : NULL;
-    for (size_t i = 0; i < count_of(w); i++) {
-        float direction = gradient[i];
-        if (v)
-            direction = v[i] = momentum * v[i] + gradient[i];
-        weights[i] -= rate * direction;
-    }
+    const float *const g = parameter->gradient.memory;
+    float *const w = parameter->value.memory, *const v = parameter->state[0].memory;
+    for (size_t i = 0; i < count_of(&parameter->value); i++)
+        switch (step->rule) {
+        case RULE_SGD:
+            w[i] -= rate * g[i];
+            break;
+        case RULE_MOMENTUM:
+            v[i] = momentum * v[i] + g[i];
+            w[i] -= rate * v[i];
+            break;
+        case RULE_COUNT:
+            break;
+        }
     return CLM_OK;
 }
 
@@ -344,7 +388,7 @@ static const struct backend_operations operations = {
     .linear_backward_input = blas_backward_input,
     .linear_backward_params = blas_backward_params,
     .linear_backward_update = blas_backward_update,
-    .update = blas_update,
+    .parameter_step = blas_parameter_step,
 };
 
 clm_status blas_open(struct clm_backend **out, struct clm_error *error)

@@ -234,11 +234,11 @@ clm_status kernel_relu_mask(struct kernels *k, const struct tensor *Y, struct te
     return launch_list(k, KERNEL_RELU_MASK, count, arguments, COUNT_OF(arguments), error);
 }
 
-clm_status kernel_momentum_step(struct kernels *k, float rate, float penalty, struct tensor *v,
-                                struct tensor *w, struct clm_error *error)
+clm_status kernel_momentum_step(struct kernels *k, float rate, float penalty, struct parameter *parameter,
+                                struct clm_error *error)
 {
-    const cl_ulong count = w->rows * w->columns;
-    const cl_mem velocity = memory_of(v), weight = memory_of(w);
+    const cl_ulong count = parameter->value.rows * parameter->value.columns;
+    const cl_mem velocity = memory_of(&parameter->state[0]), weight = memory_of(&parameter->value);
     const struct kernel_argument arguments[] = {ARGUMENT(count), ARGUMENT(rate), ARGUMENT(penalty),
                                                 ARGUMENT(velocity), ARGUMENT(weight)};
     return launch_list(k, KERNEL_MOMENTUM_STEP, count, arguments, COUNT_OF(arguments), error);
@@ -290,31 +290,33 @@ clm_status kernel_bias_gradient(struct kernels *k, const struct tensor *dZ, stru
 }
 
 clm_status kernel_bias_update(struct kernels *k, const struct step *step, const struct tensor *dZ,
-                              struct tensor *v, struct tensor *b, struct clm_error *error)
+                              struct parameter *b, struct clm_error *error)
 {
     const cl_int B = (cl_int)dZ->rows, O = (cl_int)dZ->columns;
     const cl_float rate = (float)step->learning_rate, momentum = (float)step->momentum;
-    const cl_mem dz = memory_of(dZ), velocity = memory_of(v), bias = memory_of(b);
+    const cl_mem dz = memory_of(dZ), velocity = memory_of(&b->state[0]), bias = memory_of(&b->value);
     const struct kernel_argument plain[] = {ARGUMENT(B), ARGUMENT(O), ARGUMENT(rate), ARGUMENT(dz),
                                             ARGUMENT(bias)};
     const struct kernel_argument heavy[] = {ARGUMENT(B),        ARGUMENT(O),  ARGUMENT(rate),
                                             ARGUMENT(momentum), ARGUMENT(dz), ARGUMENT(velocity),
                                             ARGUMENT(bias)};
-    return step->momentum == 0
+    return step->rule == RULE_SGD
                ? launch_list(k, KERNEL_BIAS_UPDATE_SGD, dZ->columns, plain, COUNT_OF(plain), error)
                : launch_list(k, KERNEL_BIAS_UPDATE_MOMENTUM, dZ->columns, heavy, COUNT_OF(heavy), error);
 }
 
-clm_status kernel_update(struct kernels *k, const struct step *step, const struct tensor *g, struct tensor *v,
-                         struct tensor *w, struct clm_error *error)
+clm_status kernel_update(struct kernels *k, const struct step *step, struct parameter *parameter,
+                         struct clm_error *error)
 {
-    const cl_ulong count = tensor_room(w);
+    const cl_ulong count = tensor_room(&parameter->value);
     const cl_float rate = (float)step->learning_rate, momentum = (float)step->momentum;
-    const cl_mem gradient = memory_of(g), velocity = memory_of(v), weight = memory_of(w);
+    const cl_mem gradient = memory_of(&parameter->gradient), weight = memory_of(&parameter->value);
+    const cl_mem velocity = memory_of(&parameter->state[0]);
     const struct kernel_argument plain[] = {ARGUMENT(count), ARGUMENT(rate), ARGUMENT(gradient),
                                             ARGUMENT(weight)};
     const struct kernel_argument heavy[] = {ARGUMENT(count),    ARGUMENT(rate),     ARGUMENT(momentum),
                                             ARGUMENT(gradient), ARGUMENT(velocity), ARGUMENT(weight)};
-    return step->momentum == 0 ? launch_list(k, KERNEL_UPDATE_SGD, count, plain, COUNT_OF(plain), error)
-                               : launch_list(k, KERNEL_UPDATE_MOMENTUM, count, heavy, COUNT_OF(heavy), error);
+    return step->rule == RULE_SGD
+               ? launch_list(k, KERNEL_UPDATE_SGD, count, plain, COUNT_OF(plain), error)
+               : launch_list(k, KERNEL_UPDATE_MOMENTUM, count, heavy, COUNT_OF(heavy), error);
 }

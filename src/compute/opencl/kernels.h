@@ -51,8 +51,8 @@ CLM_MUST_CHECK clm_status kernel_bias_activation(struct kernels *k, enum activat
                                                  struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_relu_mask(struct kernels *k, const struct tensor *Y, struct tensor *dX,
                                            struct clm_error *error);
-CLM_MUST_CHECK clm_status kernel_momentum_step(struct kernels *k, float rate, float penalty, struct tensor *v,
-                                               struct tensor *w, struct clm_error *error);
+CLM_MUST_CHECK clm_status kernel_momentum_step(struct kernels *k, float rate, float penalty,
+                                               struct parameter *parameter, struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct tensor *W,
                                              struct tensor *dW, struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z,
@@ -64,9 +64,9 @@ CLM_MUST_CHECK clm_status kernel_softmax_rows(struct kernels *k, const struct te
 CLM_MUST_CHECK clm_status kernel_bias_gradient(struct kernels *k, const struct tensor *dZ, struct tensor *db,
                                                struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_bias_update(struct kernels *k, const struct step *step,
-                                             const struct tensor *dZ, struct tensor *v, struct tensor *b,
+                                             const struct tensor *dZ, struct parameter *b,
                                              struct clm_error *error);
-CLM_MUST_CHECK clm_status kernel_update(struct kernels *k, const struct step *step, const struct tensor *g,
-                                        struct tensor *v, struct tensor *w, struct clm_error *error);
+CLM_MUST_CHECK clm_status kernel_update(struct kernels *k, const struct step *step,
+                                        struct parameter *parameter, struct clm_error *error);
 
 #endif

@@ -237,11 +237,11 @@ static clm_status opencl_gather(struct clm_backend *be, const struct resident *d
 }
 
 static clm_status opencl_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                                 enum activation act, struct tensor *Y, struct clm_error *error)
+                                 const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
-    expect(be, 2 * size_of(X) * (double)Y->columns, size_of(X) + size_of(&layer->W) + size_of(Y));
-    return gemm->operations->forward(gemm, X, layer, act, Y, error);
+    expect(be, 2 * size_of(X) * (double)Y->columns, size_of(X) + size_of(&layer->W.value) + size_of(Y));
+    return gemm->operations->forward(gemm, X, layer, epilogue, Y, error);
 }
 
 static clm_status opencl_softmax_xent(struct clm_backend *be, const struct tensor *Z,
@@ -259,22 +259,28 @@ static clm_status opencl_softmax(struct clm_backend *be, const struct tensor *Z,
 }
 
 static clm_status opencl_backward_input(struct clm_backend *be, const struct tensor *dZ,
-                                        const struct linear *layer, const struct tensor *Y, struct tensor *dX,
-                                        struct clm_error *error)
+                                        const struct linear *layer, const struct gate *gate,
+                                        struct tensor *dX, struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
     expect(be, 2 * size_of(dX) * (double)dZ->columns,
-           size_of(dZ) + size_of(&layer->W) + (Y ? 2 : 1) * size_of(dX));
-    return gemm->operations->backward_input(gemm, dZ, layer, Y, dX, error);
+           size_of(dZ) + size_of(&layer->W.value) + (gate->of ? 2 : 1) * size_of(dX));
+    return gemm->operations->backward_input(gemm, dZ, layer, gate, dX, error);
 }
 
 static clm_status opencl_backward_params(struct clm_backend *be, const struct tensor *dZ,
-                                         const struct tensor *X, const struct linear *layer, double l2,
-                                         struct tensor *dW, struct tensor *db, struct clm_error *error)
+                                         const struct tensor *X, struct linear *layer, double l2,
+                                         struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
-    expect(be, 2 * size_of(X) * (double)dZ->columns, size_of(dZ) + size_of(X) + size_of(dW));
-    return gemm->operations->gradient(gemm, dZ, X, layer, l2, dW, db, error);
+    expect(be, 2 * size_of(X) * (double)dZ->columns, size_of(dZ) + size_of(X) + size_of(&layer->W.gradient));
+    return gemm->operations->gradient(gemm, dZ, X, layer, l2, error);
+}
+
+/* Floats that a step reads and writes for each weight: the value and the rule's states, once each way. */
+static double step_traffic(const struct step *step)
+{
+    return 2 * (1 + (double)rules[step->rule].states);
 }
 
 static clm_status opencl_backward_update(struct clm_backend *be, const struct tensor *dZ,
@@ -283,7 +289,7 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
 {
     struct gemm_provider *gemm = &self(be)->gemm;
     expect(be, 2 * size_of(X) * (double)dZ->columns,
-           size_of(dZ) + size_of(X) + (step->momentum != 0 ? 4 : 2) * size_of(&layer->W));
+           size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value));
     return gemm->operations->descend(gemm, dZ, X, layer, step, error);
 }
 
@@ -295,19 +301,19 @@ static bool looks_ahead(struct clm_backend *be, const struct linear *layer, size
 
 static clm_status opencl_update_forward(struct clm_backend *be, const struct tensor *dZ,
                                         const struct tensor *X, struct linear *layer, const struct step *step,
-                                        const struct tensor *next_X, enum activation act,
+                                        const struct tensor *next_X, const struct epilogue *epilogue,
                                         struct tensor *next_Y, struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
     const struct gemm_operations *const operations = gemm->operations;
     if (operations->fuses && operations->fuses(gemm, layer, X->rows, next_X->rows)) {
-        expect(be, 2 * (double)(X->rows + next_X->rows) * size_of(&layer->W),
-               size_of(dZ) + size_of(X) + (step->momentum != 0 ? 4 : 2) * size_of(&layer->W) +
-                   size_of(next_X) + size_of(next_Y));
-        return operations->descend_forward(gemm, dZ, X, layer, step, next_X, act, next_Y, error);
+        expect(be, 2 * (double)(X->rows + next_X->rows) * size_of(&layer->W.value),
+               size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value) + size_of(next_X) +
+                   size_of(next_Y));
+        return operations->descend_forward(gemm, dZ, X, layer, step, next_X, epilogue, next_Y, error);
     }
     const clm_status status = opencl_backward_update(be, dZ, X, layer, step, error);
-    return status ? status : opencl_forward(be, next_X, layer, act, next_Y, error);
+    return status ? status : opencl_forward(be, next_X, layer, epilogue, next_Y, error);
 }
 
 static bool has_head(struct clm_backend *be, const struct linear *layer, size_t B)
@@ -318,19 +324,19 @@ static bool has_head(struct clm_backend *be, const struct linear *layer, size_t 
 
 static clm_status opencl_softmax_backward(struct clm_backend *be, const struct tensor *X,
                                           const struct linear *layer, const struct tensor *labels,
-                                          struct tensor *dZ, struct tensor *dX, struct metrics *sums,
-                                          struct clm_error *error)
+                                          const struct gate *gate, struct tensor *dZ, struct tensor *dX,
+                                          struct metrics *sums, struct clm_error *error)
 {
     struct gemm_provider *gemm = &self(be)->gemm;
     expect(be, (dX ? 4 : 2) * size_of(X) * (double)dZ->columns,
-           (dX ? 2 : 1) * size_of(X) + size_of(&layer->W) + size_of(dZ));
-    return gemm->operations->head(gemm, X, layer, labels, dZ, dX, sums, error);
+           (dX ? 2 : 1) * size_of(X) + size_of(&layer->W.value) + size_of(dZ));
+    return gemm->operations->head(gemm, X, layer, labels, gate, dZ, dX, sums, error);
 }
 
-static clm_status opencl_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
-                                struct tensor *velocity, const struct step *step, struct clm_error *error)
+static clm_status opencl_parameter_step(struct clm_backend *be, struct parameter *parameter,
+                                        const struct step *step, struct clm_error *error)
 {
-    return kernel_update(&self(be)->kernels, step, g, velocity, w, error);
+    return kernel_update(&self(be)->kernels, step, parameter, error);
 }
 
 const struct backend_operations opencl_operations = {
@@ -364,7 +370,7 @@ const struct backend_operations opencl_operations = {
     .linear_update_forward = opencl_update_forward,
     .has_head = has_head,
     .linear_softmax_backward = opencl_softmax_backward,
-    .update = opencl_update,
+    .parameter_step = opencl_parameter_step,
 };
 /* ---- tuning ---- */
 

@@ -19,11 +19,11 @@ static clm_status create(struct clm_backend *be, struct bench *t, struct clm_err
     if ((status = tensor_create(be, TENSOR_REAL, 2, 3, &t->X, error)) ||
         (status = tensor_create(be, TENSOR_REAL, 2, 2, &t->Y, error)) ||
         (status = tensor_create(be, TENSOR_REAL, 2, 3, &t->dX, error)) ||
-        (status = weights_create(be, 2, 3, 2, &t->layer.W, error)) ||
-        (status = tensor_create(be, TENSOR_REAL, 1, 2, &t->layer.b, error)) ||
+        (status = weights_create(be, 2, 3, 2, &t->layer.W.value, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, 2, &t->layer.b.value, error)) ||
         (status = backend_write(be, &t->X, HOST_FLOAT, inputs, error)) ||
-        (status = backend_write(be, &t->layer.W, HOST_FLOAT, weights, error)) ||
-        (status = backend_write(be, &t->layer.b, HOST_FLOAT, biases, error)))
+        (status = backend_write(be, &t->layer.W.value, HOST_FLOAT, weights, error)) ||
+        (status = backend_write(be, &t->layer.b.value, HOST_FLOAT, biases, error)))
         return status;
     return CLM_OK;
 }
@@ -311,18 +311,18 @@ clm_status opencl_self_test(struct clm_backend *be, struct clm_error *error)
     struct bench t = {0};
     clm_status status = backend_prepare(be, widths, 2, 2, error);
     if (status || (status = create(be, &t, error)) ||
-        (status = linear_forward(be, &t.X, &t.layer, ACTIVATION_RELU, &t.Y, error)) ||
+        (status = linear_forward(be, &t.X, &t.layer, EPILOGUE(ACTIVATION_RELU), &t.Y, error)) ||
         (status = compare(be, "linear_forward", &t.Y, Y, error)) ||
-        (status = linear_backward_input(be, &t.Y, &t.layer, &t.X, &t.dX, error)) ||
+        (status = linear_backward_input(be, &t.Y, &t.layer, GATE(ACTIVATION_RELU, &t.X), &t.dX, error)) ||
         (status = compare(be, "linear_backward_input", &t.dX, dX, error)) ||
         (status = linear_backward_update(be, &t.Y, &t.X, &t.layer, &step, error)) ||
-        (status = compare(be, "linear_backward_update", &t.layer.W, W, error)))
+        (status = compare(be, "linear_backward_update", &t.layer.W.value, W, error)))
         goto cleanup;
 cleanup:
     tensor_free(be, &t.X);
     tensor_free(be, &t.Y);
     tensor_free(be, &t.dX);
-    tensor_free(be, &t.layer.W);
-    tensor_free(be, &t.layer.b);
+    tensor_free(be, &t.layer.W.value);
+    tensor_free(be, &t.layer.b.value);
     return status ? status : test_rows(be, error);
 }

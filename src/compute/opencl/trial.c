@@ -18,7 +18,8 @@
 #define L2           0x1p-4
 
 static const struct step plain = {.learning_rate = RATE, .l2 = L2},
-                         rolling = {.learning_rate = RATE, .momentum = MOMENTUM, .l2 = L2};
+                         rolling = {
+                             .rule = RULE_MOMENTUM, .learning_rate = RATE, .momentum = MOMENTUM, .l2 = L2};
 
 size_t trial_rows(size_t B, size_t I, size_t O)
 {
@@ -38,11 +39,12 @@ static clm_status run(struct trial *t, struct gemm_provider *gemm, enum product 
 {
     switch (product) {
     case PRODUCT_FORWARD:
-        return gemm->operations->forward(gemm, &t->X, &t->layer,
-                                         has_epilogue ? ACTIVATION_RELU : ACTIVATION_NONE, &t->Y, error);
+        return gemm->operations->forward(
+            gemm, &t->X, &t->layer, EPILOGUE(has_epilogue ? ACTIVATION_RELU : ACTIVATION_NONE), &t->Y, error);
     case PRODUCT_BACKWARD_INPUT:
-        return gemm->operations->backward_input(gemm, &t->dZ, &t->layer, has_epilogue ? &t->X : NULL, &t->dX,
-                                                error);
+        return gemm->operations->backward_input(
+            gemm, &t->dZ, &t->layer,
+            has_epilogue ? GATE(ACTIVATION_RELU, &t->X) : GATE(ACTIVATION_NONE, NULL), &t->dX, error);
     case PRODUCT_UPDATE:
     case PRODUCT_COUNT:
         break;
@@ -94,7 +96,7 @@ static struct expected forward_of(const struct trial *t, size_t rows, const floa
 /* Without momentum W' = W - rate (dZᵀ X + 2 l2 W), and with it V' = momentum V + dZᵀ X + 2 l2 W. */
 static struct expected update_of(const struct trial *t, const struct step *step)
 {
-    const bool rolls = step->momentum != 0;
+    const bool rolls = step->rule == RULE_MOMENTUM;
     const double factor = rolls ? 1 : -step->learning_rate;
     return (struct expected){
         .M = t->O,
@@ -114,7 +116,7 @@ static struct expected update_of(const struct trial *t, const struct step *step)
 static struct expected bias_update_of(const struct trial *t, const struct step *step)
 {
     static const float one = 1;
-    const bool rolls = step->momentum != 0;
+    const bool rolls = step->rule == RULE_MOMENTUM;
     return (struct expected){.M = 1,
                              .N = t->O,
                              .K = t->B,
@@ -131,11 +133,11 @@ static struct expected bias_update_of(const struct trial *t, const struct step *
 static clm_status write_parameters(struct trial *t, struct clm_error *error)
 {
     clm_status status;
-    if ((status = backend_write(t->be, &t->layer.W, HOST_FLOAT, t->w, error)) ||
-        (status = backend_write(t->be, &t->layer.b, HOST_FLOAT, t->b, error)) ||
-        (status = backend_write(t->be, &t->layer.W_velocity, HOST_FLOAT, t->v, error)))
+    if ((status = backend_write(t->be, &t->layer.W.value, HOST_FLOAT, t->w, error)) ||
+        (status = backend_write(t->be, &t->layer.b.value, HOST_FLOAT, t->b, error)) ||
+        (status = backend_write(t->be, &t->layer.W.state[0], HOST_FLOAT, t->v, error)))
         return status;
-    return backend_write(t->be, &t->layer.b_velocity, HOST_FLOAT, t->vb, error);
+    return backend_write(t->be, &t->layer.b.state[0], HOST_FLOAT, t->vb, error);
 }
 
 static clm_status compare_both(const struct expected *e, const float *got, double *worst,
@@ -184,15 +186,15 @@ static clm_status compare_step(struct trial *t, const struct step *step, double 
 {
     const struct expected W = update_of(t, step), b = bias_update_of(t, step);
     clm_status status;
-    if ((status = backend_read(t->be, &t->layer.W, HOST_FLOAT, t->after.w, error)) ||
-        (status = backend_read(t->be, &t->layer.b, HOST_FLOAT, t->after.b, error)))
+    if ((status = backend_read(t->be, &t->layer.W.value, HOST_FLOAT, t->after.w, error)) ||
+        (status = backend_read(t->be, &t->layer.b.value, HOST_FLOAT, t->after.b, error)))
         return status;
-    if (step->momentum == 0) {
+    if (step->rule == RULE_SGD) {
         status = compare_both(&W, t->after.w, worst, error);
         return status ? status : compare_both(&b, t->after.b, worst, error);
     }
-    if ((status = backend_read(t->be, &t->layer.W_velocity, HOST_FLOAT, t->after.v, error)) ||
-        (status = backend_read(t->be, &t->layer.b_velocity, HOST_FLOAT, t->after.vb, error)) ||
+    if ((status = backend_read(t->be, &t->layer.W.state[0], HOST_FLOAT, t->after.v, error)) ||
+        (status = backend_read(t->be, &t->layer.b.state[0], HOST_FLOAT, t->after.vb, error)) ||
         (status = compare_both(&W, t->after.v, worst, error)) ||
         (status = compare_both(&b, t->after.vb, worst, error)))
         return status;
@@ -212,8 +214,8 @@ static clm_status compare_fused(struct trial *t, struct gemm_provider *gemm, con
     struct tensor next_Y = tensor_first_rows(&t->Y, rows);
     clm_status status;
     if ((status = trial_poison(t, &t->Y, error)) || (status = write_parameters(t, error)) ||
-        (status = gemm->operations->descend_forward(gemm, &t->dZ, &t->X, &t->layer, step, &next_X, act,
-                                                    &next_Y, error)) ||
+        (status = gemm->operations->descend_forward(gemm, &t->dZ, &t->X, &t->layer, step, &next_X,
+                                                    EPILOGUE(act), &next_Y, error)) ||
         (status = compare_step(t, step, worst, error)) ||
         (status = backend_read(t->be, &next_Y, HOST_FLOAT, t->got, error)))
         return status;

@@ -73,8 +73,8 @@ static clm_status compare_head(struct trial *t, struct gemm_provider *gemm, bool
     clm_status status;
     if ((status = trial_poison(t, &t->Y, error)) || (status = trial_poison(t, &t->dX, error)) ||
         (status = metrics_reset(t->be, &t->sums, error)) ||
-        (status = gemm->operations->head(gemm, &t->X, &t->layer, &t->labels, &t->Y,
-                                         wants_input ? &t->dX : NULL, &t->sums, error)) ||
+        (status = gemm->operations->head(gemm, &t->X, &t->layer, &t->labels, GATE(ACTIVATION_RELU, &t->X),
+                                         &t->Y, wants_input ? &t->dX : NULL, &t->sums, error)) ||
         (status = backend_read(t->be, &t->dX, HOST_FLOAT, t->input, error)) ||
         (status = backend_read(t->be, &t->Y, HOST_FLOAT, t->got, error)))
         return status;
@@ -98,8 +98,8 @@ clm_status trial_check_head(struct trial *t, struct gemm_provider *gemm, double 
         t->after.w[i] = t->w[i] * scale;
     for (size_t c = 0; c < t->O; c++)
         t->after.b[c] = t->b[c] * scale;
-    if (status || (status = backend_write(t->be, &t->layer.W, HOST_FLOAT, t->after.w, error)) ||
-        (status = backend_write(t->be, &t->layer.b, HOST_FLOAT, t->after.b, error)) ||
+    if (status || (status = backend_write(t->be, &t->layer.W.value, HOST_FLOAT, t->after.w, error)) ||
+        (status = backend_write(t->be, &t->layer.b.value, HOST_FLOAT, t->after.b, error)) ||
         (status = compare_head(t, gemm, false, z, &worst, error)) ||
         (status = compare_head(t, gemm, true, z, &worst, error)))
         goto cleanup;

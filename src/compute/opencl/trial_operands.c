@@ -57,10 +57,10 @@ static clm_status create(struct trial *t, size_t panel, struct clm_error *error)
         (status = tensor_create(t->be, TENSOR_REAL, B, O, &t->Y, error)) ||
         (status = tensor_create(t->be, TENSOR_REAL, B, I, &t->dX, error)) ||
         (status = tensor_create(t->be, TENSOR_INDEX, 1, B, &t->labels, error)) ||
-        (status = panels_create(t->be, O, I, panel, &t->layer.W, error)) ||
-        (status = panels_create(t->be, O, I, panel, &t->layer.W_velocity, error)) ||
-        (status = tensor_create(t->be, TENSOR_REAL, 1, O, &t->layer.b, error)) ||
-        (status = tensor_create(t->be, TENSOR_REAL, 1, O, &t->layer.b_velocity, error)) ||
+        (status = panels_create(t->be, O, I, panel, &t->layer.W.value, error)) ||
+        (status = panels_create(t->be, O, I, panel, &t->layer.W.state[0], error)) ||
+        (status = tensor_create(t->be, TENSOR_REAL, 1, O, &t->layer.b.value, error)) ||
+        (status = tensor_create(t->be, TENSOR_REAL, 1, O, &t->layer.b.state[0], error)) ||
         (status = metrics_create(t->be, &t->sums, error)) ||
         (status = backend_write(t->be, &t->X, HOST_FLOAT, t->x, error)) ||
         (status = backend_write(t->be, &t->dZ, HOST_FLOAT, t->dz, error)))
@@ -94,10 +94,10 @@ void trial_close(struct trial *trial)
                                       &trial->Y,
                                       &trial->dX,
                                       &trial->labels,
-                                      &trial->layer.W,
-                                      &trial->layer.b,
-                                      &trial->layer.W_velocity,
-                                      &trial->layer.b_velocity};
+                                      &trial->layer.W.value,
+                                      &trial->layer.b.value,
+                                      &trial->layer.W.state[0],
+                                      &trial->layer.b.state[0]};
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
         tensor_free(trial->be, tensors[i]);
     metrics_free(trial->be, &trial->sums);

@@ -85,20 +85,55 @@ static clm_status reference_gather(struct clm_backend *be, const struct resident
     return CLM_OK;
 }
 
+/* act(z); a NaN stays one. */
+static double activate(enum activation act, double z)
+{
+    switch (act) {
+    case ACTIVATION_RELU:
+        return z < 0 ? 0 : z;
+    case ACTIVATION_NONE:
+    case ACTIVATION_COUNT:
+        break;
+    }
+    return z;
+}
+
+/* act'(z) of an activation whose gate is saved. */
+static double slope_at(enum activation act, double z)
+{
+    (void)act;
+    return isnan(z) ? z : 1;
+}
+
+/* dx act', with `of` as struct gate has it. */
+static double through_gate(enum activation act, double dx, double of)
+{
+    switch (act) {
+    case ACTIVATION_RELU: /* of NaN the slope is unknown: NaN */
+        return of > 0 ? dx : isnan(of) ? of : 0;
+    case ACTIVATION_NONE:
+    case ACTIVATION_COUNT:
+        break;
+    }
+    return activations[act].gate == GATE_SAVED ? dx * of : dx;
+}
+
 static clm_status reference_forward(struct clm_backend *be, const struct tensor *X,
-                                    const struct linear *layer, enum activation act, struct tensor *Y,
-                                    struct clm_error *error)
+                                    const struct linear *layer, const struct epilogue *epilogue,
+                                    struct tensor *Y, struct clm_error *error)
 {
     (void)be, (void)error;
-    const double *const b = layer->b.memory;
+    const double *const b = layer->b.value.memory;
     for (size_t r = 0; r < Y->rows; r++)
         for (size_t o = 0; o < Y->columns; o++) {
-            const double *const x = row(X, r), *const w = row(&layer->W, o);
+            const double *const x = row(X, r), *const w = row(&layer->W.value, o);
             double z = 0;
             for (size_t i = 0; i < X->columns; i++)
                 z += x[i] * w[i];
             z += b[o];
-            row(Y, r)[o] = act == ACTIVATION_RELU && z < 0 ? 0 : z;
+            row(Y, r)[o] = activate(epilogue->act, z);
+            if (epilogue->gate)
+                row(epilogue->gate, r)[o] = slope_at(epilogue->act, z);
         }
     return CLM_OK;
 }
@@ -167,7 +202,7 @@ static clm_status reference_softmax(struct clm_backend *be, const struct tensor 
 }
 
 static clm_status reference_backward_input(struct clm_backend *be, const struct tensor *dZ,
-                                           const struct linear *layer, const struct tensor *Y,
+                                           const struct linear *layer, const struct gate *gate,
                                            struct tensor *dX, struct clm_error *error)
 {
     (void)be, (void)error;
@@ -176,14 +211,14 @@ static clm_status reference_backward_input(struct clm_backend *be, const struct 
         for (size_t i = 0; i < dX->columns; i++)
             dx[i] = 0;
         for (size_t o = 0; o < dZ->columns; o++) {
-            const double dz = row(dZ, r)[o], *const w = row(&layer->W, o);
+            const double dz = row(dZ, r)[o], *const w = row(&layer->W.value, o);
             for (size_t i = 0; i < dX->columns; i++)
                 dx[i] += dz * w[i];
         }
-        for (size_t i = 0; Y && i < dX->columns; i++) {
-            const double y = row(Y, r)[i];
-            dx[i] = y > 0 ? dx[i] : isnan(y) ? y : 0;
-        }
+        if (activations[gate->act].gate == GATE_ONE)
+            continue;
+        for (size_t i = 0; i < dX->columns; i++)
+            dx[i] = through_gate(gate->act, dx[i], row(gate->of, r)[i]);
     }
     return CLM_OK;
 }
@@ -213,33 +248,42 @@ static double bias_gradient(const struct tensor *dZ, size_t o)
 }
 
 static clm_status reference_backward_params(struct clm_backend *be, const struct tensor *dZ,
-                                            const struct tensor *X, const struct linear *layer, double l2,
-                                            struct tensor *dW, struct tensor *db, struct clm_error *error)
+                                            const struct tensor *X, struct linear *layer, double l2,
+                                            struct clm_error *error)
 {
     (void)be, (void)error;
     for (size_t o = 0; o < dZ->columns; o++) {
-        weight_gradient(dZ, X, row(&layer->W, o), o, 2 * l2, row(dW, o));
-        row(db, 0)[o] = bias_gradient(dZ, o);
+        weight_gradient(dZ, X, row(&layer->W.value, o), o, 2 * l2, row(&layer->W.gradient, o));
+        row(&layer->b.gradient, 0)[o] = bias_gradient(dZ, o);
     }
     return CLM_OK;
 }
 
-/* v = momentum v + g, w -= learning_rate v; without momentum there is no v. */
-static void descend(double *w, const double *g, double *v, size_t count, const struct step *step)
+/* `count` elements of a parameter from `first` on, whose gradient is g. */
+static void descend(struct parameter *parameter, size_t first, size_t count, const double *g,
+                    const struct step *step)
 {
-    for (size_t i = 0; i < count; i++) {
-        double direction = g[i];
-        if (step->momentum != 0)
-            direction = v[i] = step->momentum * v[i] + g[i];
-        w[i] -= step->learning_rate * direction;
-    }
+    double *const w = (double *)parameter->value.memory + first, *const v = parameter->state[0].memory;
+    for (size_t i = 0; i < count; i++)
+        switch (step->rule) {
+        case RULE_SGD:
+            w[i] -= step->learning_rate * g[i];
+            break;
+        case RULE_MOMENTUM:
+            v[first + i] = step->momentum * v[first + i] + g[i];
+            w[i] -= step->learning_rate * v[first + i];
+            break;
+        case RULE_COUNT:
+            break;
+        }
 }
 
-static clm_status reference_update(struct clm_backend *be, struct tensor *w, const struct tensor *g,
-                                   struct tensor *velocity, const struct step *step, struct clm_error *error)
+static clm_status reference_parameter_step(struct clm_backend *be, struct parameter *parameter,
+                                           const struct step *step, struct clm_error *error)
 {
     (void)be, (void)error;
-    descend(w->memory, g->memory, step->momentum != 0 ? velocity->memory : NULL, w->rows * w->columns, step);
+    const size_t count = parameter->value.rows * parameter->value.columns;
+    descend(parameter, 0, count, parameter->gradient.memory, step);
     return CLM_OK;
 }
 
@@ -254,12 +298,10 @@ static clm_status reference_backward_update(struct clm_backend *be, const struct
         return status;
     double *const gradient = memory;
     for (size_t o = 0; o < dZ->columns; o++) {
-        double *const w = row(&layer->W, o);
-        weight_gradient(dZ, X, w, o, 2 * step->l2, gradient);
-        descend(w, gradient, step->momentum != 0 ? row(&layer->W_velocity, o) : NULL, I, step);
+        weight_gradient(dZ, X, row(&layer->W.value, o), o, 2 * step->l2, gradient);
+        descend(&layer->W, o * I, I, gradient, step);
         *gradient = bias_gradient(dZ, o);
-        descend(row(&layer->b, 0) + o, gradient, step->momentum != 0 ? row(&layer->b_velocity, 0) + o : NULL,
-                1, step);
+        descend(&layer->b, o, 1, gradient, step);
     }
     host_release(be, memory);
     return CLM_OK;
@@ -287,7 +329,7 @@ static const struct backend_operations operations = {
     .linear_backward_input = reference_backward_input,
     .linear_backward_params = reference_backward_params,
     .linear_backward_update = reference_backward_update,
-    .update = reference_update,
+    .parameter_step = reference_parameter_step,
 };
 
 clm_status reference_open(struct clm_backend **out, struct clm_error *error)

@@ -66,31 +66,32 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
 }
 
 static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                          enum activation act, struct tensor *Y, struct clm_error *error)
+                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
     const struct shape p = forward_of(X->rows, X->columns, Y->columns);
-    const clm_status status = multiply(gemm, "linear_forward", p, 1.0f, X, &layer->W, 0.0f, Y, error);
-    return status ? status : kernel_bias_activation(gemm->kernels, act, &layer->b, Y, error);
+    const clm_status status = multiply(gemm, "linear_forward", p, 1.0f, X, &layer->W.value, 0.0f, Y, error);
+    return status ? status : kernel_bias_activation(gemm->kernels, epilogue->act, &layer->b.value, Y, error);
 }
 
 static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
-                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                  struct clm_error *error)
 {
     const struct shape p = backward_input_of(dZ->rows, dX->columns, dZ->columns);
     const clm_status status =
-        multiply(gemm, "linear_backward_input", p, 1.0f, dZ, &layer->W, 0.0f, dX, error);
-    return status || !Y ? status : kernel_relu_mask(gemm->kernels, Y, dX, error);
+        multiply(gemm, "linear_backward_input", p, 1.0f, dZ, &layer->W.value, 0.0f, dX, error);
+    return status || gate->act != ACTIVATION_RELU ? status
+                                                  : kernel_relu_mask(gemm->kernels, gate->of, dX, error);
 }
 
 static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
-                           struct clm_error *error)
+                           struct linear *layer, double l2, struct clm_error *error)
 {
+    struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
     const struct shape p = gradient_of(dZ->rows, X->columns, dZ->columns);
     clm_status status = multiply(gemm, "linear_backward_params", p, 1.0f, dZ, X, 0.0f, dW, error);
     if (status == CLM_OK && l2 != 0)
-        status = kernel_add_penalty(gemm->kernels, (float)(2 * l2), &layer->W, dW, error);
+        status = kernel_add_penalty(gemm->kernels, (float)(2 * l2), &layer->W.value, dW, error);
     return status ? status : kernel_bias_gradient(gemm->kernels, dZ, db, error);
 }
 
@@ -99,23 +100,21 @@ static clm_status descend_weights(struct gemm_provider *gemm, const struct tenso
 {
     const struct shape p = gradient_of(dZ->rows, X->columns, dZ->columns);
     const float rate = (float)step->learning_rate;
-    if (step->momentum == 0) {
+    if (step->rule == RULE_SGD) {
         const float decay = (float)(1 - 2 * step->learning_rate * step->l2);
-        return multiply(gemm, "linear_backward_update", p, -rate, dZ, X, decay, &layer->W, error);
+        return multiply(gemm, "linear_backward_update", p, -rate, dZ, X, decay, &layer->W.value, error);
     }
     const clm_status status = multiply(gemm, "linear_backward_update", p, 1.0f, dZ, X, (float)step->momentum,
-                                       &layer->W_velocity, error);
+                                       &layer->W.state[0], error);
     return status ? status
-                  : kernel_momentum_step(gemm->kernels, rate, (float)(2 * step->l2), &layer->W_velocity,
-                                         &layer->W, error);
+                  : kernel_momentum_step(gemm->kernels, rate, (float)(2 * step->l2), &layer->W, error);
 }
 
 static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const clm_status status = descend_weights(gemm, dZ, X, layer, step, error);
-    return status ? status
-                  : kernel_bias_update(gemm->kernels, step, dZ, &layer->b_velocity, &layer->b, error);
+    return status ? status : kernel_bias_update(gemm->kernels, step, dZ, &layer->b, error);
 }
 
 /* CLBlast's tuner never tries groups of one item, which suit a device whose units are cores: 4 to 6 times as fast as

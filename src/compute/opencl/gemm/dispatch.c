@@ -509,65 +509,65 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
 }
 
 static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                          enum activation act, struct tensor *Y, struct clm_error *error)
+                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, &layer->W, X->rows);
-    return taken->operations->forward(taken, X, layer, act, Y, error);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, &layer->W.value, X->rows);
+    return taken->operations->forward(taken, X, layer, epilogue, Y, error);
 }
 
 static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
-                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                  struct clm_error *error)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_BACKWARD_INPUT, &layer->W, dZ->rows);
-    return taken->operations->backward_input(taken, dZ, layer, Y, dX, error);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_BACKWARD_INPUT, &layer->W.value, dZ->rows);
+    return taken->operations->backward_input(taken, dZ, layer, gate, dX, error);
 }
 
 static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
-                           struct clm_error *error)
+                           struct linear *layer, double l2, struct clm_error *error)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W, dZ->rows);
-    return taken->operations->gradient(taken, dZ, X, layer, l2, dW, db, error);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W.value, dZ->rows);
+    return taken->operations->gradient(taken, dZ, X, layer, l2, error);
 }
 
 static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W, dZ->rows);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W.value, dZ->rows);
     return taken->operations->descend(taken, dZ, X, layer, step, error);
 }
 
 /* Where both products are one candidate's. */
 static bool fuses(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W, B);
-    return taken->operations->fuses && taken == take(gemm, PRODUCT_FORWARD, &layer->W, next_B) &&
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W.value, B);
+    return taken->operations->fuses && taken == take(gemm, PRODUCT_FORWARD, &layer->W.value, next_B) &&
            taken->operations->fuses(taken, layer, B, next_B);
 }
 
 static clm_status descend_forward(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, const struct step *step, const struct tensor *next_X,
-                                  enum activation act, struct tensor *next_Y, struct clm_error *error)
+                                  const struct epilogue *epilogue, struct tensor *next_Y,
+                                  struct clm_error *error)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W, dZ->rows);
-    return taken->operations->descend_forward(taken, dZ, X, layer, step, next_X, act, next_Y, error);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_UPDATE, &layer->W.value, dZ->rows);
+    return taken->operations->descend_forward(taken, dZ, X, layer, step, next_X, epilogue, next_Y, error);
 }
 
 /* Where both of its products are one candidate's. */
 static bool has_head(struct gemm_provider *gemm, const struct linear *layer, size_t B)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, &layer->W, B);
-    return taken->operations->has_head && taken == take(gemm, PRODUCT_BACKWARD_INPUT, &layer->W, B) &&
+    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, &layer->W.value, B);
+    return taken->operations->has_head && taken == take(gemm, PRODUCT_BACKWARD_INPUT, &layer->W.value, B) &&
            taken->operations->has_head(taken, layer, B);
 }
 
 static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                       const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
-                       struct metrics *sums, struct clm_error *error)
+                       const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
+                       struct tensor *dX, struct metrics *sums, struct clm_error *error)
 {
-    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, &layer->W, X->rows);
-    return taken->operations->head(taken, X, layer, labels, dZ, dX, sums, error);
+    struct gemm_provider *const taken = take(gemm, PRODUCT_FORWARD, &layer->W.value, X->rows);
+    return taken->operations->head(taken, X, layer, labels, gate, dZ, dX, sums, error);
 }
 
 const struct gemm_operations gemm_auto = {

@@ -223,22 +223,22 @@ static clm_status expect_panels(const struct gemm_provider *gemm, const struct l
                                 struct clm_error *error)
 {
     const size_t wanted = panel_columns(native_of(gemm));
-    return layer->W.panel == wanted
+    return layer->W.value.panel == wanted
                ? CLM_OK
                : clm_fail(
                      error, CLM_ERROR_SHAPE,
                      "the native products want weights in panels of %zu rows, not of %zu: create them by weights_create",
-                     wanted, layer->W.panel);
+                     wanted, layer->W.value.panel);
 }
 
 /* ---- the products, their arguments in the .cl order ---- */
 
 static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                          enum activation act, struct tensor *Y, struct clm_error *error)
+                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const cl_int is_relu = act == ACTIVATION_RELU, high = native->shape.tile_rows;
+    const cl_int is_relu = epilogue->act == ACTIVATION_RELU, high = native->shape.tile_rows;
     const cl_int tall =
         B <= LOW_MOST && round_up(X->rows, LOW) < round_up(X->rows, (size_t)high) ? LOW : high;
     const size_t blocks = divide_up(X->columns, DEPTH_MOST);
@@ -257,24 +257,24 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
         ARGUMENT(tall),
         ARGUMENT(is_relu),
         ARGUMENT(X->memory),
-        ARGUMENT(layer->W.memory),
-        ARGUMENT(layer->b.memory),
+        ARGUMENT(layer->W.value.memory),
+        ARGUMENT(layer->b.value.memory),
         ARGUMENT(Y->memory),
     };
     return launch(gemm, FORWARD, &share, arguments, COUNT(arguments), error);
 }
 
 static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
-                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                  struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns,
-                 is_masked = Y != NULL;
+                 is_masked = gate->act == ACTIVATION_RELU;
     const struct share share =
         divide(native, dX->rows, dX->columns, dZ->columns, (size_t)native->shape.tile_rows, DEPTH_MOST,
                panel_columns(native), turned);
-    void *const mask = Y ? Y->memory : dZ->memory; /* without a mask not looked at */
+    void *const mask = is_masked ? gate->of->memory : dZ->memory; /* without a mask not looked at */
     clm_status status = expect_panels(gemm, layer, error);
     if (status != CLM_OK)
         return status;
@@ -287,7 +287,7 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
         ARGUMENT(share.depth),
         ARGUMENT(is_masked),
         ARGUMENT(dZ->memory),
-        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->W.value.memory),
         ARGUMENT(mask),
         ARGUMENT(dX->memory),
         {share.pack_bytes, NULL},
@@ -302,9 +302,9 @@ static struct share divide_gradient(const struct native *native, size_t B, size_
 }
 
 static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
-                           struct clm_error *error)
+                           struct linear *layer, double l2, struct clm_error *error)
 {
+    struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
     const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
     const struct share share = divide_gradient(native_of(gemm), dZ->rows, dW->columns, dW->rows);
     const cl_float penalty = (cl_float)(2 * l2);
@@ -321,7 +321,7 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
         ARGUMENT(penalty),
         ARGUMENT(X->memory),
         ARGUMENT(dZ->memory),
-        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->W.value.memory),
         ARGUMENT(dW->memory),
         ARGUMENT(db->memory),
         {share.pack_bytes, NULL},
@@ -338,14 +338,14 @@ struct descent {
 
 static struct descent descent_of(const struct step *step, const struct linear *layer)
 {
-    const bool has_velocity = step->momentum != 0;
+    const bool has_velocity = step->rule == RULE_MOMENTUM;
     return (struct descent){.has_velocity = has_velocity,
                             .rate = (cl_float)step->learning_rate,
                             .momentum = (cl_float)step->momentum,
                             .penalty = (cl_float)(2 * step->l2),
                             .decay = (cl_float)(1 - 2 * step->learning_rate * step->l2),
-                            .v = has_velocity ? layer->W_velocity.memory : layer->W.memory,
-                            .vb = has_velocity ? layer->b_velocity.memory : layer->b.memory};
+                            .v = has_velocity ? layer->W.state[0].memory : layer->W.value.memory,
+                            .vb = has_velocity ? layer->b.state[0].memory : layer->b.value.memory};
 }
 
 static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
@@ -372,9 +372,9 @@ static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, c
         ARGUMENT(X->memory),
         ARGUMENT(dZ->memory),
         ARGUMENT(d.v),
-        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->W.value.memory),
         ARGUMENT(d.vb),
-        ARGUMENT(layer->b.memory),
+        ARGUMENT(layer->b.value.memory),
         {share.pack_bytes, NULL},
     };
     return launch(gemm, UPDATE, &share, arguments, COUNT(arguments), error);
@@ -392,18 +392,19 @@ static bool fuses(struct gemm_provider *gemm, const struct linear *layer, size_t
 {
     const struct native *const native = native_of(gemm);
     const size_t rows = size_max(B, next_B);
-    return (rows <= FUSED_ROWS || rows <= FUSED_PRODUCTS / layer->W.rows / layer->W.columns) &&
-           divide_up(layer->W.rows, panel_columns(native)) >= native->units &&
+    return (rows <= FUSED_ROWS || rows <= FUSED_PRODUCTS / layer->W.value.rows / layer->W.value.columns) &&
+           divide_up(layer->W.value.rows, panel_columns(native)) >= native->units &&
            fused_room(native, B, next_B) <= native->local_memory / sizeof(float) * 7 / 8;
 }
 
 static clm_status descend_forward(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, const struct step *step, const struct tensor *next_X,
-                                  enum activation act, struct tensor *next_Y, struct clm_error *error)
+                                  const struct epilogue *epilogue, struct tensor *next_Y,
+                                  struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const cl_int next_B = (cl_int)next_X->rows, is_relu = act == ACTIVATION_RELU;
+    const cl_int next_B = (cl_int)next_X->rows, is_relu = epilogue->act == ACTIVATION_RELU;
     const struct descent d = descent_of(step, layer);
     const struct share share = {.columns = (cl_int)panel_columns(native),
                                 .pack_bytes = fused_room(native, X->rows, next_X->rows) * sizeof(float),
@@ -426,9 +427,9 @@ static clm_status descend_forward(struct gemm_provider *gemm, const struct tenso
         ARGUMENT(X->memory),
         ARGUMENT(dZ->memory),
         ARGUMENT(d.v),
-        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->W.value.memory),
         ARGUMENT(d.vb),
-        ARGUMENT(layer->b.memory),
+        ARGUMENT(layer->b.value.memory),
         ARGUMENT(next_X->memory),
         ARGUMENT(next_Y->memory),
         {share.pack_bytes, NULL},
@@ -447,15 +448,16 @@ static bool has_head(struct gemm_provider *gemm, const struct linear *layer, siz
 {
     (void)B;
     const struct native *const native = native_of(gemm);
-    const size_t C = layer->W.rows;
+    const size_t C = layer->W.value.rows;
     return C <= panel_columns(native) && head_room(native, C) <= native->local_memory / sizeof(float);
 }
 
 static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                       const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
-                       struct metrics *sums, struct clm_error *error)
+                       const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
+                       struct tensor *dX, struct metrics *sums, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
+    (void)gate; /* the kernel knows ReLU alone */
     const size_t products = X->rows * X->columns * round_up(dZ->columns, native->shape.width);
     const size_t groups = size_min(size_max(1, products / HEAD_PRODUCTS),
                                    size_min(size_min(X->rows, METRICS_SLOTS), native->units));
@@ -474,8 +476,8 @@ static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const
         ARGUMENT(rows),
         ARGUMENT(wants_input),
         ARGUMENT(X->memory),
-        ARGUMENT(layer->W.memory),
-        ARGUMENT(layer->b.memory),
+        ARGUMENT(layer->W.value.memory),
+        ARGUMENT(layer->b.value.memory),
         ARGUMENT(labels->memory),
         ARGUMENT(dZ->memory),
         ARGUMENT(input_gradient),

@@ -28,15 +28,14 @@ struct gemm_operations {
                             struct clm_error *error);
     /* Y (B,O) = act(X (B,I) W (O,I)ᵀ + b) */
     clm_status (*forward)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                          enum activation act, struct tensor *Y, struct clm_error *error);
-    /* dX (B,I) = (dZ (B,O) W (O,I)) * (Y > 0); Y NULL: no mask */
+                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error);
+    /* dX (B,I) = (dZ (B,O) W (O,I)) * gate */
     clm_status (*backward_input)(struct gemm_provider *gemm, const struct tensor *dZ,
-                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                  struct clm_error *error);
-    /* dW (O,I) = dZᵀ X + 2 l2 W, db (1,O) = Σ_B dZ */
+    /* The gradients of W and b: dZᵀ X + 2 l2 W and Σ_B dZ */
     clm_status (*gradient)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
-                           struct clm_error *error);
+                           struct linear *layer, double l2, struct clm_error *error);
     /* The optimiser's step of W and b with those gradients, which are kept nowhere. */
     clm_status (*descend)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error);
@@ -45,13 +44,14 @@ struct gemm_operations {
     bool (*fuses)(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B);
     clm_status (*descend_forward)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, const struct step *step, const struct tensor *next_X,
-                                  enum activation act, struct tensor *next_Y, struct clm_error *error);
+                                  const struct epilogue *epilogue, struct tensor *next_Y,
+                                  struct clm_error *error);
     /* dZ (B,C) and dX (B,I) of a last layer as linear_softmax_backward says; NULL, both, where the provider cannot. Called
      * where `has_head` says that it can for this layer. */
     bool (*has_head)(struct gemm_provider *gemm, const struct linear *layer, size_t B);
     clm_status (*head)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                       const struct tensor *labels, struct tensor *dZ, struct tensor *dX,
-                       struct metrics *sums, struct clm_error *error);
+                       const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
+                       struct tensor *dX, struct metrics *sums, struct clm_error *error);
 };
 
 struct gemm_provider {

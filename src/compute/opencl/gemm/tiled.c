@@ -291,8 +291,8 @@ static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X
         ARGUMENT(O),
         ARGUMENT(is_relu),
         ARGUMENT(X->memory),
-        ARGUMENT(layer->W.memory),
-        ARGUMENT(layer->b.memory),
+        ARGUMENT(layer->W.value.memory),
+        ARGUMENT(layer->b.value.memory),
         ARGUMENT(Y->memory),
     };
     return opencl_launch(gemm->device, tiled->handles[DOT_FORWARD], kernel_names[DOT_FORWARD], 2, global,
@@ -309,17 +309,17 @@ static clm_status sum_forward(struct gemm_provider *gemm, const struct plan *pla
         ARGUMENT(O),
         ARGUMENT(is_relu),
         ARGUMENT(gemm->workspace.memory),
-        ARGUMENT(layer->b.memory),
+        ARGUMENT(layer->b.value.memory),
         ARGUMENT(Y->memory),
     };
     return launch_sum(gemm, SUM_FORWARD, Y, arguments, COUNT(arguments), error);
 }
 
 static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                          enum activation act, struct tensor *Y, struct clm_error *error)
+                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const cl_int is_relu = act == ACTIVATION_RELU;
+    const cl_int is_relu = epilogue->act == ACTIVATION_RELU;
     if (X->rows <= DOT_ROWS_MOST)
         return dot_forward(gemm, X, layer, is_relu, Y, error);
     const struct plan plan = cut(gemm, X->rows, Y->columns, X->columns);
@@ -331,8 +331,8 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
         ARGUMENT(plan.depth),
         ARGUMENT(is_relu),
         ARGUMENT(X->memory),
-        ARGUMENT(layer->W.memory),
-        ARGUMENT(layer->b.memory),
+        ARGUMENT(layer->W.value.memory),
+        ARGUMENT(layer->b.value.memory),
         ARGUMENT(out),
     };
     const clm_status status = launch_tiles(gemm, FORWARD, &plan, arguments, COUNT(arguments), error);
@@ -356,13 +356,13 @@ static clm_status sum_backward(struct gemm_provider *gemm, const struct plan *pl
 }
 
 static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
-                                 const struct linear *layer, const struct tensor *Y, struct tensor *dX,
+                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                  struct clm_error *error)
 {
     const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns,
-                 is_masked = Y != NULL;
+                 is_masked = gate->act == ACTIVATION_RELU;
     const struct plan plan = cut(gemm, dX->rows, dX->columns, dZ->columns);
-    void *const mask = Y ? Y->memory : dZ->memory; /* without a mask not looked at */
+    void *const mask = is_masked ? gate->of->memory : dZ->memory; /* without a mask not looked at */
     void *const out = plan.slices > 1 ? gemm->workspace.memory : dX->memory;
     const struct kernel_argument arguments[] = {
         ARGUMENT(B),
@@ -371,7 +371,7 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
         ARGUMENT(plan.depth),
         ARGUMENT(is_masked),
         ARGUMENT(dZ->memory),
-        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->W.value.memory),
         ARGUMENT(mask),
         ARGUMENT(out),
     };
@@ -380,9 +380,9 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
 }
 
 static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                           const struct linear *layer, double l2, struct tensor *dW, struct tensor *db,
-                           struct clm_error *error)
+                           struct linear *layer, double l2, struct clm_error *error)
 {
+    struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
     const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
     const struct plan plan = whole(dW->rows, dW->columns, dZ->rows);
     const cl_float penalty = (cl_float)(2 * l2);
@@ -393,7 +393,7 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
         ARGUMENT(penalty),
         ARGUMENT(dZ->memory),
         ARGUMENT(X->memory),
-        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->W.value.memory),
         ARGUMENT(dW->memory),
         ARGUMENT(db->memory),
     };
@@ -405,13 +405,13 @@ static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, c
 {
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
     const struct plan plan = whole(dZ->columns, X->columns, dZ->rows);
-    const cl_int has_velocity = step->momentum != 0;
+    const cl_int has_velocity = step->rule == RULE_MOMENTUM;
     const cl_float rate = (cl_float)step->learning_rate, momentum = (cl_float)step->momentum;
     const cl_float penalty = (cl_float)(2 * step->l2),
                    decay = (cl_float)(1 - 2 * step->learning_rate * step->l2);
     /* without momentum not looked at */
-    void *const velocity = has_velocity ? layer->W_velocity.memory : dZ->memory;
-    void *const bias_velocity = has_velocity ? layer->b_velocity.memory : dZ->memory;
+    void *const velocity = has_velocity ? layer->W.state[0].memory : dZ->memory;
+    void *const bias_velocity = has_velocity ? layer->b.state[0].memory : dZ->memory;
     const struct kernel_argument arguments[] = {
         ARGUMENT(O),
         ARGUMENT(B),
@@ -424,9 +424,9 @@ static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, c
         ARGUMENT(dZ->memory),
         ARGUMENT(X->memory),
         ARGUMENT(velocity),
-        ARGUMENT(layer->W.memory),
+        ARGUMENT(layer->W.value.memory),
         ARGUMENT(bias_velocity),
-        ARGUMENT(layer->b.memory),
+        ARGUMENT(layer->b.value.memory),
     };
     return launch_tiles(gemm, UPDATE, &plan, arguments, COUNT(arguments), error);
 }

@@ -1,0 +1,49 @@
+/* The activations and the optimisers' rules: a row each. Whatever lists them, prints them, plans memory for them or checks them
+ * goes through these tables. A new row also needs its formula in three places that must not share code: kernels/activation.cl
+ * or kernels/optimiser.cl, src/compute/blas, and src/compute/reference, which judges the other two. */
+#ifndef CLM_COMPUTE_VOCABULARY_H
+#define CLM_COMPUTE_VOCABULARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Where the backward pass gets the gate act'(z) from. */
+enum gate_source {
+    GATE_ONE,       /* act' = 1: there is nothing to multiply by */
+    GATE_OF_OUTPUT, /* act' is a function of Y, which is kept anyway */
+    GATE_SAVED,     /* act' is a function of Z: the forward pass saves it */
+};
+
+/*      enumerator        name    gate            |act'| <= */
+#define ACTIVATIONS(ROW)                                                                                     \
+    ROW(ACTIVATION_NONE, "none", GATE_ONE, 1)                                                                \
+    ROW(ACTIVATION_RELU, "relu", GATE_OF_OUTPUT, 1)
+
+/*      enumerator      name        states  the step is linear in the gradient */
+#define RULES(ROW)                                                                                           \
+    ROW(RULE_SGD, "sgd", 0, true)                                                                            \
+    ROW(RULE_MOMENTUM, "momentum", 1, true)
+
+#define VOCABULARY_ENUMERATOR(enumerator, ...) enumerator,
+enum activation { ACTIVATIONS(VOCABULARY_ENUMERATOR) ACTIVATION_COUNT };
+enum rule { RULES(VOCABULARY_ENUMERATOR) RULE_COUNT };
+#undef VOCABULARY_ENUMERATOR
+
+enum { STATES_MOST = 2 }; /* tensors that a rule keeps beside a parameter */
+
+struct activation_about {
+    const char *name;
+    enum gate_source gate;
+    double slope_most;
+};
+
+struct rule_about {
+    const char *name;
+    size_t states;
+    bool is_linear;
+};
+
+extern const struct activation_about activations[ACTIVATION_COUNT];
+extern const struct rule_about rules[RULE_COUNT];
+
+#endif
