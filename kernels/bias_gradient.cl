@@ -8,6 +8,7 @@ float column_sum(const int B, const int O, const int o, __global const float *re
     return sum;
 }
 
+#ifndef RULE
 /* db (O) out */
 __kernel void bias_gradient(const int B, const int O, __global const float *restrict dZ,
                             __global float *restrict db)
@@ -16,25 +17,30 @@ __kernel void bias_gradient(const int B, const int O, __global const float *rest
     if (o < O)
         db[o] = column_sum(B, O, o, dZ);
 }
-
-/* The gradient and the optimiser's step at once: b -= rate db */
-__kernel void bias_update_sgd(const int B, const int O, const float rate, __global const float *restrict dZ,
-                              __global float *restrict b)
-{
-    const int o = get_global_id(0);
-    if (o < O)
-        b[o] -= rate * column_sum(B, O, o, dZ);
-}
-
-/* v = momentum v + db, b -= rate v */
-__kernel void bias_update_momentum(const int B, const int O, const float rate, const float momentum,
-                                   __global const float *restrict dZ, __global float *restrict v,
-                                   __global float *restrict b)
+#else
+/* The gradient and the step of optimiser.cl at once. */
+__kernel void bias_update(const struct step s, const int B, const int O, __global const float *restrict dZ,
+                          __global float *restrict ms, __global float *restrict vs,
+                          __global float *restrict ws)
 {
     const int o = get_global_id(0);
     if (o >= O)
         return;
-    const float velocity = momentum * v[o] + column_sum(B, O, o, dZ);
-    v[o] = velocity;
-    b[o] -= rate * velocity;
+    const float g = column_sum(B, O, o, dZ);
+    float w = ws[o];
+#if STATES > 0
+    float m = ms[o];
+#endif
+#if STATES > 1
+    float v = vs[o];
+#endif
+    STEP(float, 0)
+    ws[o] = w;
+#if STATES > 0
+    ms[o] = m;
+#endif
+#if STATES > 1
+    vs[o] = v;
+#endif
 }
+#endif

@@ -1,10 +1,10 @@
 /* The products of a layer's step, for devices of type CPU: one work-item a work-group, tiles in registers. Matrices lie, are
- * packed and multiplied as panels_cpu.cl says.
+ * packed and multiplied as panels_cpu.cl says; act is that of activation.cl, the step that of optimiser.cl.
  *
  *   product_forward    Y (B,O) = act(X (B,I) W (O,I)ᵀ + b)
- *   product_backward   dX (B,I) = (dZ (B,O) W (O,I)) * (Y > 0)
+ *   product_backward   dX (B,I) = (dZ (B,O) W (O,I)) * act', `of` being what activation.cl says
  *   product_gradient   dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ
- *   product_update     the optimiser's step with those gradients, straight into W, b and their velocities
+ *   product_update     the optimiser's step with those gradients, straight into W, b and their states (vb for b)
  *   update_forward     the same, and the next batch through the new weights while they are at hand: for small batches,
  *                      whose steps last as long as W's way through memory
  *
@@ -17,11 +17,12 @@
 #define STRETCH                                                                                              \
     (2 * LEFT) /* inputs that update_forward takes at once: their panel stays in the first cache */
 
+#if defined(ACTIVATION) && !defined(RULE)
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 product_forward(const int B, const int I, const int O, const int rows, const int columns, const int depth,
-                const int tall, const int is_relu, __global const float *restrict X,
+                const int tall, const int saves_gate, __global const float *restrict X,
                 __global const float *restrict W, __global const float *restrict b,
-                __global float *restrict Y)
+                __global float *restrict Y, __global float *restrict gate)
 {
     const int n0 = get_group_id(0) * columns, n_end = min(O, n0 + columns);
     const int m0 = get_group_id(1) * rows, m_end = min(B, m0 + rows);
@@ -44,7 +45,7 @@ product_forward(const int B, const int I, const int O, const int rows, const int
                         if (k0 > 0)
                             z += load_some(y, count);
                         if (k0 + kc == I)
-                            z = activate(z + load_some(b + n + j, count), is_relu);
+                            z = activate(z + load_some(b + n + j, count), saves_gate, gate + (y - Y), count);
                         store_some(z, y, count);
                     }
             }
@@ -54,8 +55,8 @@ product_forward(const int B, const int I, const int O, const int rows, const int
 /* `depth` is a multiple of NR: a block is some of W's panels, each turned. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 product_backward(const int B, const int O, const int I, const int rows, const int columns, const int depth,
-                 const int is_masked, __global const float *restrict dZ, __global const float *restrict W,
-                 __global const float *restrict Y, __global float *restrict dX, __local float *restrict pack)
+                 __global const float *restrict dZ, __global const float *restrict W,
+                 __global const float *restrict of, __global float *restrict dX, __local float *restrict pack)
 {
     const int n0 = get_group_id(0) * columns, n_end = min(I, n0 + columns);
     const int m0 = get_group_id(1) * rows, m_end = min(B, m0 + rows);
@@ -78,14 +79,15 @@ product_backward(const int B, const int O, const int I, const int rows, const in
                         VECTOR d = LOAD(tile + i * NR + j);
                         if (k0 > 0)
                             d += load_some(dX + to, count);
-                        if (is_masked && k0 + kc == O)
-                            d = mask(d, load_some(Y + to, count));
+                        if (HAS_GATE && k0 + kc == O)
+                            d = through_gate(d, of + to, count);
                         store_some(d, dX + to, count);
                     }
             }
         }
     }
 }
+#endif
 
 /* The sums over k of a vector of a packed panel, in the order of k. */
 VECTOR column_sums(__local const float *panel, const int depth)
@@ -96,6 +98,7 @@ VECTOR column_sums(__local const float *panel, const int depth)
     return sum;
 }
 
+#if !defined(ACTIVATION) && !defined(RULE)
 /* In the products that follow the result is dWᵀ (I,O), rows m of inputs and columns n of outputs, as W lies. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 product_gradient(const int I, const int B, const int O, const int rows, const int columns, const int depth,
@@ -136,98 +139,103 @@ product_gradient(const int I, const int B, const int O, const int rows, const in
         }
     }
 }
+#endif
 
-/* The optimiser's step of a bias vector's first `count` floats from their gradient, or from one block's part of it.
- *
- * has_velocity: v = momentum v + d, b -= rate v; else b -= rate d */
-void descend_biases(const VECTOR d, const int count, const int has_velocity, const int is_first,
-                    const int is_last, const float rate, const float momentum, __global float *v,
-                    __global float *b)
+#ifdef RULE
+/* The step of a bias vector's first `count` floats from their gradient, or from a block's part of it. */
+void step_biases(const struct step s, const VECTOR g, const int count, const int is_first, const int is_last,
+                 __global float *ms, __global float *ws)
 {
-    VECTOR step = d;
-    if (has_velocity) {
-        const VECTOR velocity = load_some(v, count);
-        step = is_first ? momentum * velocity + d : velocity + d;
-        store_some(step, v, count);
+    VECTOR w = load_some(ws, count);
+#if STATES > 0
+    VECTOR m = load_some(ms, count);
+#endif
+    if (is_first) {
+        BEGIN(VECTOR, 0)
+    } else {
+        MORE(VECTOR)
     }
-    if (is_last || !has_velocity)
-        store_some(load_some(b, count) - rate * step, b, count);
+    if (is_last) {
+        END(VECTOR, 0)
+    }
+#if STATES > 0
+    store_some(m, ms, count);
+#endif
+    store_some(w, ws, count);
 }
 
-/* The same of a vector of W's panel, with the penalty's part.
- *
- * has_velocity: v = momentum v + d + penalty w, w -= rate v; else w = decay w - rate d, decay = 1 - rate penalty. */
-void descend(const VECTOR d, const int count, const int has_velocity, const int is_first, const int is_last,
-             const float rate, const float momentum, const float penalty, const float decay,
-             __global float *v, __global float *w)
+/* Likewise for a vector of W's panel. */
+void step_lanes(const struct step s, const VECTOR g, const int count, const int is_first, const int is_last,
+                __global float *ms, __global float *ws)
 {
-    const VECTOR weight = LOAD(w);
-    if (!has_velocity) {
-        store_lanes((is_first ? decay * weight : weight) - rate * d, weight, w, count);
-        return;
+    const VECTOR w_before = LOAD(ws);
+    VECTOR w = w_before;
+#if STATES > 0
+    const VECTOR m_before = LOAD(ms);
+    VECTOR m = m_before;
+#endif
+    if (is_first) {
+        BEGIN(VECTOR, 1)
+    } else {
+        MORE(VECTOR)
     }
-    const VECTOR before = LOAD(v);
-    VECTOR velocity = is_first ? momentum * before + d : before + d;
     if (is_last) {
-        velocity += penalty * weight;
-        store_lanes(weight - rate * velocity, weight, w, count);
+        END(VECTOR, 1)
     }
-    store_lanes(velocity, before, v, count);
+#if STATES > 0
+    store_lanes(m, m_before, ms, count);
+#endif
+    store_lanes(w, w_before, ws, count);
 }
 
 /* The product of a whole tile and its step, which never leaves the registers. */
-void multiply_descend(__local const float *left, const int step, __local const float *panel, const int depth,
-                      const int has_velocity, const float rate, const float momentum, const float penalty,
-                      const float decay, __global float *v, __global float *w)
+void multiply_step(const struct step s, __local const float *left, const int step, __local const float *panel,
+                   const int depth, __global float *ms, __global float *ws)
 {
     const int count = MR, row_step = 1;
     ACCUMULATE(acc, MR, NV, __local)
-    if (has_velocity) {
-#pragma unroll
-        for (int i = 0; i < MR; i++)
-#pragma unroll
-            for (int j = 0; j < NV; j++) {
-                const int at = i * NR + j * VW;
-                const VECTOR weight = LOAD(w + at);
-                const VECTOR velocity = momentum * LOAD(v + at) + (acc[i][j] + penalty * weight);
-                STORE(velocity, v + at);
-                STORE(weight - rate * velocity, w + at);
-            }
-        return;
-    }
 #pragma unroll
     for (int i = 0; i < MR; i++)
 #pragma unroll
         for (int j = 0; j < NV; j++) {
             const int at = i * NR + j * VW;
-            STORE(decay * LOAD(w + at) - rate * acc[i][j], w + at);
+            const VECTOR g = acc[i][j];
+            VECTOR w = LOAD(ws + at);
+#if STATES > 0
+            VECTOR m = LOAD(ms + at);
+#endif
+            STEP(VECTOR, 1)
+#if STATES > 0
+            STORE(m, ms + at);
+#endif
+            STORE(w, ws + at);
         }
 }
 
 /* The step of MR inputs' weights, `rows` of them, to a panel's outputs, `columns` of them: of packed X and dZ. */
-void step_tile(__local const float *left, const int step, const int rows, __local const float *panel,
-               const int depth, const int columns, const int has_velocity, const int is_first,
-               const int is_last, const float rate, const float momentum, const float penalty,
-               const float decay, __global float *v, __global float *w)
+void step_tile(const struct step s, __local const float *left, const int step, const int rows,
+               __local const float *panel, const int depth, const int columns, const int is_first,
+               const int is_last, __global float *ms, __global float *ws)
 {
     float tile[MR * NR];
     if (rows >= MR && columns >= NR && is_first && is_last) {
-        multiply_descend(left, step, panel, depth, has_velocity, rate, momentum, penalty, decay, v, w);
+        multiply_step(s, left, step, panel, depth, ms, ws);
         return;
     }
     multiply(left, MR, 1, step, panel, depth, columns, tile);
     for (int i = 0; i < min(MR, rows); i++)
         for (int j = 0; j < min(NR, columns); j += VW)
-            descend(LOAD(tile + i * NR + j), columns - j, has_velocity, is_first, is_last, rate, momentum,
-                    penalty, decay, v + i * NR + j, w + i * NR + j);
+            step_lanes(s, LOAD(tile + i * NR + j), columns - j, is_first, is_last, ms + i * NR + j,
+                       ws + i * NR + j);
 }
+#endif
 
-/* W's and b's step; b without a penalty. Without velocity, v and vb are not looked at. */
+#if defined(RULE) && !defined(ACTIVATION)
+/* A rule without states looks at neither ms nor mb. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-product_update(const int I, const int B, const int O, const int rows, const int columns, const int depth,
-               const int has_velocity, const float rate, const float momentum, const float penalty,
-               const float decay, __global const float *restrict X, __global const float *restrict dZ,
-               __global float *restrict v, __global float *restrict W, __global float *restrict vb,
+product_update(const struct step s, const int I, const int B, const int O, const int rows, const int columns,
+               const int depth, __global const float *restrict X, __global const float *restrict dZ,
+               __global float *restrict ms, __global float *restrict W, __global float *restrict mb,
                __global float *restrict b, __local float *restrict pack)
 {
     const int n0 = get_group_id(0) * columns, n_end = min(O, n0 + columns);
@@ -238,8 +246,8 @@ product_update(const int I, const int B, const int O, const int rows, const int 
         const bool is_first = k0 == 0, is_last = k0 + kc == B;
         pack_rows(dZ, O, n0, n_end - n0, k0, kc, pack);
         for (int n = n0; m0 == 0 && n < n_end; n += VW)
-            descend_biases(column_sums(pack + (n - n0) / NR * NR * kc + (n - n0) % NR, kc), n_end - n,
-                           has_velocity, is_first, is_last, rate, momentum, vb + n, b + n);
+            step_biases(s, column_sums(pack + (n - n0) / NR * NR * kc + (n - n0) % NR, kc), n_end - n,
+                        is_first, is_last, mb + n, b + n);
         for (int m = m0; m < m_end; m += MR) {
             if ((m - m0) % LEFT == 0)
                 pack_left_columns(X, I, m, min(m + LEFT, m_end), k0, kc, LEFT, lefts);
@@ -247,24 +255,25 @@ product_update(const int I, const int B, const int O, const int rows, const int 
             for (int n = n0; n < n_end; n += NR) {
                 const size_t at = (size_t)n * I + (size_t)m * NR, later = at + FETCH_TILES * MR * NR;
                 fetch_stretch(W + later, MR * NR);
-                if (has_velocity)
-                    fetch_stretch(v + later, MR * NR);
-                step_tile(left, LEFT, m_end - m, pack + (n - n0) * kc, kc, n_end - n, has_velocity, is_first,
-                          is_last, rate, momentum, penalty, decay, v + (has_velocity ? at : 0), W + at);
+                if (STATES > 0)
+                    fetch_stretch(ms + later, MR * NR);
+                step_tile(s, left, LEFT, m_end - m, pack + (n - n0) * kc, kc, n_end - n, is_first, is_last,
+                          ms + at, W + at);
             }
         }
     }
 }
+#endif
 
+#if defined(RULE) && defined(ACTIVATION)
 /* product_update of a batch of B rows, and product_forward of the next one, of next_B, panel by panel. `pack` holds
  * B (NR + STRETCH) + (next_B + LOW - 1) NR floats. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-update_forward(const int I, const int B, const int O, const int columns, const int has_velocity,
-               const float rate, const float momentum, const float penalty, const float decay,
-               const int next_B, const int is_relu, __global const float *restrict X,
-               __global const float *restrict dZ, __global float *restrict v, __global float *restrict W,
-               __global float *restrict vb, __global float *restrict b, __global const float *restrict next_X,
-               __global float *restrict next_Y, __local float *restrict pack)
+update_forward(const struct step s, const int I, const int B, const int O, const int columns,
+               const int next_B, const int saves_gate, __global const float *restrict X,
+               __global const float *restrict dZ, __global float *restrict ms, __global float *restrict W,
+               __global float *restrict mb, __global float *restrict b, __global const float *restrict next_X,
+               __global float *restrict next_Y, __global float *restrict gate, __local float *restrict pack)
 {
     const int n0 = get_group_id(0) * columns, n_end = min(O, n0 + columns);
     __local float *lefts = pack + B * NR, *z = lefts + B * STRETCH;
@@ -273,17 +282,16 @@ update_forward(const int I, const int B, const int O, const int columns, const i
         const int width = min(NR, n_end - n);
         pack_rows(dZ, O, n, width, 0, B, pack);
         for (int j = 0; j < width; j += VW)
-            descend_biases(column_sums(pack + j, B), width - j, has_velocity, true, true, rate, momentum,
-                           vb + n + j, b + n + j);
+            step_biases(s, column_sums(pack + j, B), width - j, true, true, mb + n + j, b + n + j);
         for (int i0 = 0; i0 < I; i0 += STRETCH) {
             const int end = min(I, i0 + STRETCH);
             pack_left_columns(X, I, i0, end, 0, B, STRETCH, lefts);
             for (int m = i0; m < end; m += MR) {
                 const size_t at = (size_t)n * I + (size_t)m * NR, later = at + FETCH_TILES * MR * NR;
-                if (!has_velocity) /* with it memory is the limit, and asking twice costs more than it saves */
+                if (STATES ==
+                    0) /* with states memory is the limit, and asking twice costs more than it saves */
                     fetch_stretch(W + later, MR * NR);
-                step_tile(lefts + m - i0, STRETCH, end - m, pack, B, width, has_velocity, true, true, rate,
-                          momentum, penalty, decay, v + (has_velocity ? at : 0), W + at);
+                step_tile(s, lefts + m - i0, STRETCH, end - m, pack, B, width, true, true, ms + at, W + at);
             }
             for (int m = 0; m < next_B; m += LOW) {
                 multiply_rows(next_X + (size_t)m * I + i0, LOW, next_B - m, I,
@@ -297,8 +305,12 @@ update_forward(const int I, const int B, const int O, const int columns, const i
             }
         }
         for (int m = 0; m < next_B; m++)
-            for (int j = 0; j < width; j += VW)
-                store_some(activate(LOAD(z + m * NR + j) + load_some(b + n + j, width - j), is_relu),
-                           next_Y + (size_t)m * O + n + j, width - j);
+            for (int j = 0; j < width; j += VW) {
+                const int count = width - j;
+                const size_t to = (size_t)m * O + n + j;
+                const VECTOR sum = LOAD(z + m * NR + j) + load_some(b + n + j, count);
+                store_some(activate(sum, saves_gate, gate + to, count), next_Y + to, count);
+            }
     }
 }
+#endif

@@ -2,9 +2,9 @@
  *
  *   tiled_forward        Y (B,O) = act(X (B,I) W (O,I)ᵀ + b)
  *   tiled_dot_forward    the same for a small B: each row of W read along I by a whole group
- *   tiled_backward       dX (B,I) = (dZ (B,O) W (O,I)) * (Y > 0)
+ *   tiled_backward       dX (B,I) = (dZ (B,O) W (O,I)) * act'
  *   tiled_gradient       dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ
- *   tiled_update         the optimiser's step with those gradients, straight into W, b and their velocities
+ *   tiled_update         the optimiser's step with those gradients, straight into W, b and their states
  *   tiled_sum_forward, tiled_sum_backward    add the parts of a sum that was cut, in their order
  *
  * The host gives by -D: ITEMS_M x ITEMS_N work-items of a group, QUADS_M x QUADS_N quads of 4 of an item's rows and columns,
@@ -149,19 +149,27 @@ void clear(float4 (*acc)[QUADS_N])
             acc[i][q] = (float4)(0.0f);
 }
 
-/* ---- Y = act(X Wᵀ + b) ---- */
-
-/* relu is written so that a NaN survives. */
-float4 activate(const float4 z, const int is_relu)
+/* sums[s][0] = Σ sums[s][lane] for every s < count, in a fixed tree. */
+void add_lanes(__local float *sums, const int count)
 {
-    return is_relu ? select(z, (float4)(0.0f), z < (float4)(0.0f)) : z;
+    const int lane = get_local_id(0);
+    for (int distance = LANES / 2; distance > 0; distance /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (lane < distance)
+            for (int s = 0; s < count; s++)
+                sums[s * LANES + lane] += sums[s * LANES + lane + distance];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
 }
+
+#if defined(ACTIVATION) && !defined(RULE)
+/* ---- Y = act(X Wᵀ + b) ---- */
 
 /* Where the sum is cut, each slice takes `depth` of its terms, and Y holds what they come to: (slices,B,O). */
 __kernel GROUP(ITEMS) void tiled_forward(const int B, const int I, const int O, const int depth,
-                                         const int is_relu, __global const float *restrict X,
+                                         const int saves_gate, __global const float *restrict X,
                                          __global const float *restrict W, __global const float *restrict b,
-                                         __global float *restrict Y)
+                                         __global float *restrict Y, __global float *restrict gate)
 {
     __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
     const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N, slice = get_group_id(2);
@@ -181,15 +189,24 @@ __kernel GROUP(ITEMS) void tiled_forward(const int B, const int I, const int O, 
         for (int q = 0; q < QUADS_N; q++) {
             const int m = row_of(i), n = column_of(q), count = m < B ? O - n : 0;
             __global float *y = Y + ((size_t)slice * B + m) * O + n;
-            const float4 z = is_cut ? acc[i][q] : activate(acc[i][q] + load_quad(b + n, count, 1), is_relu);
-            store_quad(z, y, count, O % 4 == 0);
+            if (is_cut) {
+                store_quad(acc[i][q], y, count, O % 4 == 0);
+                continue;
+            }
+            const float4 z = acc[i][q] + load_quad(b + n, count, 1);
+#ifdef GATE
+            if (saves_gate)
+                store_quad(GATE(float4, z), gate + (size_t)m * O + n, count, O % 4 == 0);
+#endif
+            store_quad(ACT(float4, z), y, count, O % 4 == 0);
         }
 }
 
 /* parts (slices,B,O) */
-__kernel GROUP(LANES) void tiled_sum_forward(const int slices, const int B, const int O, const int is_relu,
+__kernel GROUP(LANES) void tiled_sum_forward(const int slices, const int B, const int O, const int saves_gate,
                                              __global const float *restrict parts,
-                                             __global const float *restrict b, __global float *restrict Y)
+                                             __global const float *restrict b, __global float *restrict Y,
+                                             __global float *restrict gate)
 {
     const size_t at = get_global_id(0), count = (size_t)B * O;
     if (at >= count)
@@ -198,26 +215,18 @@ __kernel GROUP(LANES) void tiled_sum_forward(const int slices, const int B, cons
     for (int s = 0; s < slices; s++)
         z += parts[s * count + at];
     z += b[at % O];
-    Y[at] = is_relu && z < 0.0f ? 0.0f : z;
+#ifdef GATE
+    if (saves_gate)
+        gate[at] = GATE(float, z);
+#endif
+    Y[at] = ACT(float, z);
 }
 
-/* sums[s][0] = Σ sums[s][lane] for every s < count, in a fixed tree. */
-void add_lanes(__local float *sums, const int count)
-{
-    const int lane = get_local_id(0);
-    for (int distance = LANES / 2; distance > 0; distance /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane < distance)
-            for (int s = 0; s < count; s++)
-                sums[s * LANES + lane] += sums[s * LANES + lane + distance];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-}
-
-__kernel GROUP(LANES) void tiled_dot_forward(const int B, const int I, const int O, const int is_relu,
+__kernel GROUP(LANES) void tiled_dot_forward(const int B, const int I, const int O, const int saves_gate,
                                              __global const float *restrict X,
                                              __global const float *restrict W,
-                                             __global const float *restrict b, __global float *restrict Y)
+                                             __global const float *restrict b, __global float *restrict Y,
+                                             __global float *restrict gate)
 {
     __local float sums[DOT_ROWS * DOT_COLUMNS * LANES];
     const int n0 = get_group_id(0) * DOT_COLUMNS, m0 = get_group_id(1) * DOT_ROWS, lane = get_local_id(0);
@@ -253,23 +262,20 @@ __kernel GROUP(LANES) void tiled_dot_forward(const int B, const int I, const int
         if (m >= B || n >= O)
             continue;
         const float z = sums[s * LANES] + b[n];
-        Y[(size_t)m * O + n] = is_relu && z < 0.0f ? 0.0f : z;
+#ifdef GATE
+        if (saves_gate)
+            gate[(size_t)m * O + n] = GATE(float, z);
+#endif
+        Y[(size_t)m * O + n] = ACT(float, z);
     }
 }
 
-/* ---- dX = (dZ W) * (Y > 0) ---- */
-
-/* Where Y is NaN the derivative is unknown: NaN. */
-float4 mask(const float4 dX, const float4 Y)
-{
-    return select(select((float4)(0.0f), Y, isnan(Y)), dX, Y > (float4)(0.0f));
-}
+/* ---- dX = (dZ W) * act' ---- */
 
 /* Where the sum is cut, each slice takes `depth` of its terms, and dX holds what they come to: (slices,B,I). */
 __kernel GROUP(ITEMS) void tiled_backward(const int B, const int O, const int I, const int depth,
-                                          const int is_masked, __global const float *restrict dZ,
-                                          __global const float *restrict W, __global const float *restrict Y,
-                                          __global float *restrict dX)
+                                          __global const float *restrict dZ, __global const float *restrict W,
+                                          __global const float *restrict of, __global float *restrict dX)
 {
     __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
     const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N, slice = get_group_id(2);
@@ -290,16 +296,20 @@ __kernel GROUP(ITEMS) void tiled_backward(const int B, const int O, const int I,
             const int m = row_of(i), n = column_of(q), count = m < B ? I - n : 0;
             const size_t at = (size_t)m * I + n;
             float4 d = acc[i][q];
-            if (is_masked && !is_cut)
-                d = mask(d, load_quad(Y + at, count, I % 4 == 0));
+#if HAS_GATE
+            if (!is_cut) {
+                const float4 value = load_quad(of + at, count, I % 4 == 0);
+                d = THROUGH(float4, d, value);
+            }
+#endif
             store_quad(d, dX + (size_t)slice * B * I + at, count, I % 4 == 0);
         }
 }
 
 /* parts (slices,B,I) */
-__kernel GROUP(LANES) void tiled_sum_backward(const int slices, const int B, const int I, const int is_masked,
+__kernel GROUP(LANES) void tiled_sum_backward(const int slices, const int B, const int I,
                                               __global const float *restrict parts,
-                                              __global const float *restrict Y, __global float *restrict dX)
+                                              __global const float *restrict of, __global float *restrict dX)
 {
     const size_t at = get_global_id(0), count = (size_t)B * I;
     if (at >= count)
@@ -307,10 +317,13 @@ __kernel GROUP(LANES) void tiled_sum_backward(const int slices, const int B, con
     float d = 0.0f;
     for (int s = 0; s < slices; s++)
         d += parts[s * count + at];
-    if (is_masked)
-        d = Y[at] > 0.0f ? d : isnan(Y[at]) ? Y[at] : 0.0f;
+#if HAS_GATE
+    const float value = of[at];
+    d = THROUGH(float, d, value);
+#endif
     dX[at] = d;
 }
+#endif
 
 /* ---- dW = dZᵀ X, db = Σ_B dZ ---- */
 
@@ -351,6 +364,7 @@ int unit_of(const int s, const int O)
     return get_group_id(0) == 0 && r < TILE_M && o < O ? o : -1;
 }
 
+#if !defined(ACTIVATION) && !defined(RULE)
 __kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I, const float penalty,
                                           __global const float *restrict dZ, __global const float *restrict X,
                                           __global const float *restrict W, __global float *restrict dW,
@@ -375,49 +389,51 @@ __kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I,
             store_quad(d, dW + at, count, I % 4 == 0);
         }
 }
+#endif
 
-void step_bias(const float d, const int has_velocity, const float rate, const float momentum,
-               __global float *v, __global float *b)
-{
-    float direction = d;
-    if (has_velocity) {
-        direction = momentum * *v + d;
-        *v = direction;
-    }
-    *b -= rate * direction;
-}
-
-/* has_velocity: v = momentum v + dW + penalty W, W -= rate v; else W = decay W - rate dW, decay = 1 - rate penalty.
- * b likewise, with its velocity vb and without a penalty. */
-__kernel GROUP(ITEMS) void tiled_update(const int O, const int B, const int I, const int has_velocity,
-                                        const float rate, const float momentum, const float penalty,
-                                        const float decay, __global const float *restrict dZ,
-                                        __global const float *restrict X, __global float *restrict v,
-                                        __global float *restrict W, __global float *restrict vb,
-                                        __global float *restrict b)
+#ifdef RULE
+/* The step of optimiser.cl with those gradients; b has the state mb. A rule without states looks at neither ms nor mb. */
+__kernel GROUP(ITEMS) void tiled_update(const struct step s, const int O, const int B, const int I,
+                                        __global const float *restrict dZ, __global const float *restrict X,
+                                        __global float *restrict ms, __global float *restrict W,
+                                        __global float *restrict mb, __global float *restrict b)
 {
     __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
     float4 acc[ROWS][QUADS_N];
     float sums[SUMS];
     multiply_batch(O, B, I, dZ, X, left, right, acc, sums);
-    for (int s = 0; s < SUMS; s++) {
-        const int o = unit_of(s, O);
-        if (o >= 0)
-            step_bias(sums[s], has_velocity, rate, momentum, vb + o, b + o);
+    for (int i = 0; i < SUMS; i++) {
+        const int o = unit_of(i, O);
+        if (o < 0)
+            continue;
+        const float g = sums[i];
+        float w = b[o];
+#if STATES > 0
+        float m = mb[o];
+#endif
+        STEP(float, 0)
+#if STATES > 0
+        mb[o] = m;
+#endif
+        b[o] = w;
     }
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
 #pragma unroll
         for (int q = 0; q < QUADS_N; q++) {
-            const int m = row_of(i), n = column_of(q), count = m < O ? I - n : 0;
-            const size_t at = (size_t)m * I + n;
-            const float4 weight = load_quad(W + at, count, I % 4 == 0);
-            if (has_velocity) {
-                const float4 velocity =
-                    momentum * load_quad(v + at, count, I % 4 == 0) + acc[i][q] + penalty * weight;
-                store_quad(velocity, v + at, count, I % 4 == 0);
-                store_quad(weight - rate * velocity, W + at, count, I % 4 == 0);
-            } else
-                store_quad(decay * weight - rate * acc[i][q], W + at, count, I % 4 == 0);
+            const int row = row_of(i), n = column_of(q), count = row < O ? I - n : 0;
+            const size_t at = (size_t)row * I + n;
+            const float4 g = acc[i][q];
+            float4 w = load_quad(W + at, count, I % 4 == 0);
+#if STATES > 0
+            float4 m = load_quad(ms + at, count, I % 4 == 0);
+#endif
+            BEGIN(float4, 1)
+            END(float4, 1)
+#if STATES > 0
+            store_quad(m, ms + at, count, I % 4 == 0);
+#endif
+            store_quad(w, W + at, count, I % 4 == 0);
         }
 }
+#endif

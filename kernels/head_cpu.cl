@@ -1,7 +1,7 @@
 /* The end of a net that has few classes, for devices of type CPU: linear_forward, softmax_xent and linear_backward_input of
- * the last layer in one launch, one work-item a work-group; behind panels_cpu.cl and sums.cl.
+ * the last layer in one launch, one work-item a work-group; after panels_cpu.cl, activation.cl and sums.cl.
  *
- *   Z (B,C) = X (B,I) W (C,I)ᵀ + b,   dZ = (softmax(Z) - onehot(labels)) / B,   dX (B,I) = (dZ W) * (X > 0)
+ *   Z (B,C) = X (B,I) W (C,I)ᵀ + b,   dZ = (softmax(Z) - onehot(labels)) / B,   dX (B,I) = (dZ W) * act'
  *
  * W is a single panel: C <= NR. A group owns some rows of the batch and takes ROWS of them at a time. Their logits, later
  * their dZ, lie class by class, z[c][r], so that softmax goes along vectors of rows: a row a lane.
@@ -9,6 +9,7 @@
 #define ROWS     64 /* whole vectors */
 #define INTEGERS JOIN(int, VW)
 
+#if defined(ACTIVATION) && !defined(RULE)
 /* z[c][r] = Σ_i X[r][i] W[c][i] + b[c] of `count` rows; zero to the end of the last one's vector */
 void multiply_logits(const int I, const int C, const int count, __global const float *X,
                      __global const float *W, __global const float *b, __local float *z)
@@ -65,9 +66,9 @@ void softmax_lanes(const int B, const int C, const int count, const INTEGERS lab
     }
 }
 
-/* dX = (dZ W) * (X > 0) of `count` rows, dZ class by class in z. */
+/* dX = (dZ W) * act' of `count` rows, dZ class by class in z. */
 void multiply_input(const int I, const int C, const int count, __local const float *z,
-                    __global const float *W, __global const float *X, __global float *dX,
+                    __global const float *W, __global const float *of, __global float *dX,
                     __local float *panel)
 {
     float tile[MR * NR];
@@ -79,7 +80,7 @@ void multiply_input(const int I, const int C, const int count, __local const flo
             for (int i = 0; i < min(MR, count - m); i++)
                 for (int j = 0; j < columns; j += VW) {
                     const size_t to = (size_t)(m + i) * I + n + j;
-                    store_some(mask(LOAD(tile + i * NR + j), load_some(X + to, columns - j)), dX + to,
+                    store_some(through_gate(LOAD(tile + i * NR + j), of + to, columns - j), dX + to,
                                columns - j);
                 }
         }
@@ -100,8 +101,8 @@ float sum_lanes(const VECTOR v)
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 head(const int B, const int I, const int C, const int rows, const int wants_input,
      __global const float *restrict X, __global const float *restrict W, __global const float *restrict b,
-     __global const uint *restrict labels, __global float *restrict dZ, __global float *restrict dX,
-     __global float *restrict sums, __local float *restrict pack)
+     __global const uint *restrict labels, __global const float *restrict of, __global float *restrict dZ,
+     __global float *restrict dX, __global float *restrict sums, __local float *restrict pack)
 {
     const int begin = get_group_id(0) * rows, end = min(B, begin + rows);
     __local float *z = pack, *panel = pack + C * ROWS;
@@ -116,7 +117,8 @@ head(const int B, const int I, const int C, const int rows, const int wants_inpu
             for (int c = 0; c < C; c++)
                 dZ[(size_t)(m + r) * C + c] = z[c * ROWS + r];
         if (wants_input)
-            multiply_input(I, C, count, z, W, x, dX + (size_t)m * I, panel);
+            multiply_input(I, C, count, z, W, of + (size_t)m * I, dX + (size_t)m * I, panel);
     }
     add_to_sums(sum_lanes(losses), sum_lanes(corrects), sums + SLOT * get_group_id(0));
 }
+#endif

@@ -214,12 +214,6 @@ void multiply_rows(__global const float *left, const int tall, const int count, 
 
 /* ---- what follows a product ---- */
 
-/* act(z + b); relu is written so that a NaN survives. */
-VECTOR activate(const VECTOR z, const int is_relu)
-{
-    return is_relu ? select(z, (VECTOR)(0.0f), z < (VECTOR)(0.0f)) : z;
-}
-
 /* Asks for `count` floats from `p` on. */
 void fetch_stretch(__global const float *p, const int count)
 {
@@ -227,8 +221,25 @@ void fetch_stretch(__global const float *p, const int count)
         FETCH(p + i);
 }
 
-/* dX * (Y > 0); where Y is NaN the derivative is unknown: NaN. */
-VECTOR mask(const VECTOR dX, const VECTOR Y)
+#ifdef ACTIVATION
+/* act(z); if the forward pass is to save the gate of `count` elements, it goes to `gate`. */
+VECTOR activate(const VECTOR z, const int saves_gate, __global float *gate, const int count)
 {
-    return select(select((VECTOR)(0.0f), Y, isnan(Y)), dX, Y > (VECTOR)(0.0f));
+#ifdef GATE
+    if (saves_gate)
+        store_some(GATE(VECTOR, z), gate, count);
+#endif
+    return ACT(VECTOR, z);
 }
+
+/* d act' of `count` elements. */
+VECTOR through_gate(const VECTOR d, __global const float *of, const int count)
+{
+#if HAS_GATE
+    const VECTOR value = load_some(of, count);
+    return THROUGH(VECTOR, d, value);
+#else
+    return d;
+#endif
+}
+#endif

@@ -1,23 +1,27 @@
-/* One step of gradient descent for a gradient that is there: one work-item an element. */
+/* The optimiser's step for gradients that are there; after optimiser.cl. */
 
-/* w -= rate g */
-__kernel void update_sgd(const ulong count, const float rate, __global const float *restrict g,
-                         __global float *restrict w)
-{
-    const size_t at = get_global_id(0);
-    if (at < count)
-        w[at] -= rate * g[at];
-}
-
-/* v = momentum v + g, w -= rate v */
-__kernel void update_momentum(const ulong count, const float rate, const float momentum,
-                              __global const float *restrict g, __global float *restrict v,
-                              __global float *restrict w)
+/* The step of `count` weights whose gradients have had their penalty: one work-item a weight. */
+__kernel void parameter_step(const struct step s, const ulong count, __global const float *restrict gs,
+                             __global float *restrict ws, __global float *restrict ms,
+                             __global float *restrict vs)
 {
     const size_t at = get_global_id(0);
     if (at >= count)
         return;
-    const float velocity = momentum * v[at] + g[at];
-    v[at] = velocity;
-    w[at] -= rate * velocity;
+    const float g = gs[at];
+    float w = ws[at];
+#if STATES > 0
+    float m = ms[at];
+#endif
+#if STATES > 1
+    float v = vs[at];
+#endif
+    STEP(float, 0)
+    ws[at] = w;
+#if STATES > 0
+    ms[at] = m;
+#endif
+#if STATES > 1
+    vs[at] = v;
+#endif
 }

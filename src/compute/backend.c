@@ -420,11 +420,31 @@ static clm_status expect_update(const char *here, const struct tensor *dZ, const
     return expect_states(here, "state of b", &layer->b, step, error);
 }
 
+bool backend_fuses_step(const struct clm_backend *be, enum rule rule)
+{
+    return be->operations->fuses_step ? be->operations->fuses_step(be, rule) : rules[rule].is_linear;
+}
+
+/* The gradients first, and then the step. */
+static clm_status step_unfused(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                               struct linear *layer, const struct step *step, struct clm_error *error)
+{
+    clm_status status;
+    if ((status = linear_backward_params(be, dZ, X, layer, step->l2, error)) ||
+        (status = parameter_step(be, &layer->W, step, error)))
+        return status;
+    return parameter_step(be, &layer->b, step, error);
+}
+
 clm_status linear_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const clm_status status = expect_update("linear_backward_update", dZ, X, layer, step, error);
-    return status ? status : be->operations->linear_backward_update(be, dZ, X, layer, step, error);
+    if (status != CLM_OK)
+        return status;
+    return backend_fuses_step(be, step->rule)
+               ? be->operations->linear_backward_update(be, dZ, X, layer, step, error)
+               : step_unfused(be, dZ, X, layer, step, error);
 }
 
 clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
@@ -438,9 +458,9 @@ clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ
     if ((status = expect_update(here, dZ, X, layer, step, error)) ||
         (status = expect_forward(here, next_X, layer, epilogue, next_Y, error)))
         return status;
-    if (be->operations->linear_update_forward)
+    if (be->operations->linear_update_forward && backend_fuses_step(be, step->rule))
         return be->operations->linear_update_forward(be, dZ, X, layer, step, next_X, next, next_Y, error);
-    status = be->operations->linear_backward_update(be, dZ, X, layer, step, error);
+    status = linear_backward_update(be, dZ, X, layer, step, error);
     return status ? status : be->operations->linear_forward(be, next_X, layer, next, next_Y, error);
 }
 

@@ -203,8 +203,12 @@ CLM_MUST_CHECK clm_status linear_backward_params(struct clm_backend *be, const s
                                                  const struct tensor *X, struct linear *layer, double l2,
                                                  struct clm_error *error);
 
-/* linear_backward_params and parameter_step at once: the layer's values and states are replaced, and no gradient is kept.
- * The rule has to be linear in the gradient. */
+/* Whether linear_backward_update takes the steps of this rule without keeping the gradient. If it does not, the layer's
+ * parameters need tensors for their gradients. */
+bool backend_fuses_step(const struct clm_backend *be, enum rule rule);
+
+/* linear_backward_params and parameter_step, at once if the backend fuses the rule's step: the layer's values and states are
+ * replaced. */
 CLM_MUST_CHECK clm_status linear_backward_update(struct clm_backend *be, const struct tensor *dZ,
                                                  const struct tensor *X, struct linear *layer,
                                                  const struct step *step, struct clm_error *error);
@@ -310,6 +314,7 @@ struct backend_operations {
     clm_status (*linear_backward_update)(struct clm_backend *be, const struct tensor *dZ,
                                          const struct tensor *X, struct linear *layer,
                                          const struct step *step, struct clm_error *error);
+    bool (*fuses_step)(const struct clm_backend *be, enum rule rule); /* NULL: every rule that is linear */
     /* NULL, both: one after the other */
     bool (*looks_ahead)(struct clm_backend *be, const struct linear *layer, size_t B);
     clm_status (*linear_update_forward)(struct clm_backend *be, const struct tensor *dZ,

@@ -32,15 +32,16 @@ enum rule { RULES(VOCABULARY_ENUMERATOR) RULE_COUNT };
 enum { STATES_MOST = 2 }; /* tensors that a rule keeps beside a parameter */
 
 struct activation_about {
+    const char *symbol; /* in kernels: the enumerator */
     const char *name;
     enum gate_source gate;
     double slope_most;
 };
 
 struct rule_about {
-    const char *name;
-    size_t states;
-    bool is_linear;
+    const char *symbol, *name;
+    size_t states;  /* at most 1 if the rule is linear */
+    bool is_linear; /* so that a step can take the gradient in parts */
 };
 
 extern const struct activation_about activations[ACTIVATION_COUNT];

@@ -27,7 +27,8 @@ static clm_status create_parameter(struct network *net, size_t l, tensor_maker m
     clm_status status = make(net, l, &out->value, error);
     for (size_t s = 0; status == CLM_OK && use.is_trained && s < rules[use.rule].states; s++)
         status = make(net, l, &out->state[s], error);
-    if (status == CLM_OK && use.keeps_gradients)
+    if (status == CLM_OK &&
+        (use.keeps_gradients || (use.is_trained && !backend_fuses_step(net->be, use.rule))))
         status = make(net, l, &out->gradient, error);
     return status;
 }

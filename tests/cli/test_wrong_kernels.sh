@@ -67,15 +67,15 @@ right_or_refused() {
     right_or_refused_in "$what" "$file" "$fault" train $settings "$@"
 }
 
-right_or_refused momentum gemm_cpu.cl 's/momentum \* LOAD(v/0.5f * momentum * LOAD(v/'
-right_or_refused 'the last minibatch' gemm_cpu.cl 's/momentum \* LOAD(v/(depth == 20 ? 2 : 1) * momentum * LOAD(v/'
+right_or_refused momentum gemm_cpu.cl 's/VECTOR m = LOAD(ms + at)/VECTOR m = 0.5f * LOAD(ms + at)/'
+right_or_refused 'the last minibatch' gemm_cpu.cl 's/VECTOR m = LOAD(ms + at)/VECTOR m = (depth == 20 ? 2 : 1) * LOAD(ms + at)/'
 right_or_refused 'the end of the net' head_cpu.cl 's/ \/ sum - target/ \/ sum * 2 - target/'
 right_or_refused mirroring augment.cl 's/a.width - 1 - moved_x/a.width - 2 - moved_x/' --augment flip
 right_or_refused mixing augment.cl 's/(1.0f - a.share) \* y/(0.9f - a.share) * y/' --augment mixup=0.5
 right_or_refused 'the loss of few rows' softmax.cl 's/ \/ sum - target) \/ B/ \/ sum - target) \/ (B == 20 ? 10 : B)/' --gemm clblast
-right_or_refused 'momentum behind CLBlast' bias_gradient.cl 's/momentum \* v\[o\]/0.5f * momentum * v[o]/' --gemm clblast
-right_or_refused 'the mask at 0' epilogue.cl 's/y > 0.0f/y >= 0.0f/' --gemm clblast
-right_or_refused 'the mask at 0 in panels' panels_cpu.cl 's/Y > (VECTOR)/Y >= (VECTOR)/' --gemm native
+right_or_refused 'momentum behind CLBlast' bias_gradient.cl 's/float m = ms\[o\]/float m = 0.5f * ms[o]/' --gemm clblast
+right_or_refused 'the gate at 0' activation.cl 's/of > (type)/of >= (type)/' --gemm clblast
+right_or_refused 'the gate at 0 in panels' activation.cl 's/of > (type)/of >= (type)/' --gemm native
 right_or_refused 'far inputs' gather.cl '0,/TO_FLOAT(LOAD(from + i))/s//(begin + i >= 64 ? 0.5f : 1.0f) * &/'
 right_or_refused 'right predictions' softmax.cl 's/lane == 0)$/lane == 0 \&\& (corrects[0] += 1.0f) > 0)/'
 for command in 'train --hidden 8 --epochs 2 --batch 30' 'eval trained --split train' 'predict trained --split train'; do

@@ -312,6 +312,13 @@ static void sgd_bias(const struct tensor *dZ, float rate, struct tensor *b)
     }
 }
 
+/* A product can add the gradient to W, or to the velocity, as it is computed. */
+static bool blas_fuses_step(const struct clm_backend *be, enum rule rule)
+{
+    (void)be;
+    return rule == RULE_SGD || rule == RULE_MOMENTUM;
+}
+
 static clm_status blas_backward_update(struct clm_backend *be, const struct tensor *dZ,
                                        const struct tensor *X, struct linear *layer, const struct step *step,
                                        struct clm_error *error)
@@ -338,7 +345,7 @@ static clm_status blas_backward_update(struct clm_backend *be, const struct tens
         bias_gradient(dZ, momentum, &layer->b.state[0]);
         momentum_step(&layer->b, rate, 0);
         break;
-    case RULE_COUNT:
+    default: /* see blas_fuses_step */
         break;
     }
     return status;
@@ -387,6 +394,7 @@ static const struct backend_operations operations = {
     .softmax = blas_softmax,
     .linear_backward_input = blas_backward_input,
     .linear_backward_params = blas_backward_params,
+    .fuses_step = blas_fuses_step,
     .linear_backward_update = blas_backward_update,
     .parameter_step = blas_parameter_step,
 };

@@ -5,6 +5,7 @@
 #include "compute/opencl/status.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Items a group of the elementwise kernels; enough for a GPU's width and for a CPU's loop over items. */
@@ -20,17 +21,26 @@ static const struct {
     [KERNEL_GATHER_BYTES] = {"vector.cl gather.cl", "gather_bytes"},
     [KERNEL_GATHER_FLOATS] = {"vector.cl gather.cl", "gather_floats"},
     [KERNEL_GATHER_AUGMENTED] = {"vector.cl philox.cl augment.cl", "gather_augmented"},
-    [KERNEL_BIAS_ACTIVATION] = {"epilogue.cl", "bias_activation"},
-    [KERNEL_RELU_MASK] = {"epilogue.cl", "relu_mask"},
-    [KERNEL_MOMENTUM_STEP] = {"epilogue.cl", "momentum_step"},
     [KERNEL_ADD_PENALTY] = {"epilogue.cl", "add_penalty"},
     [KERNEL_SOFTMAX_XENT] = {"sums.cl softmax.cl", "softmax_xent"},
     [KERNEL_SOFTMAX_ROWS] = {"sums.cl softmax.cl", "softmax_rows"},
     [KERNEL_BIAS_GRADIENT] = {"bias_gradient.cl", "bias_gradient"},
-    [KERNEL_BIAS_UPDATE_SGD] = {"bias_gradient.cl", "bias_update_sgd"},
-    [KERNEL_BIAS_UPDATE_MOMENTUM] = {"bias_gradient.cl", "bias_update_momentum"},
-    [KERNEL_UPDATE_SGD] = {"update.cl", "update_sgd"},
-    [KERNEL_UPDATE_MOMENTUM] = {"update.cl", "update_momentum"},
+    [KERNEL_BIAS_ACTIVATION] = {"activation.cl epilogue.cl", "bias_activation"},
+    [KERNEL_THROUGH_GATE] = {"activation.cl epilogue.cl", "through_gate"},
+    [KERNEL_WEIGHTS_END] = {"optimiser.cl epilogue.cl", "weights_end"},
+    [KERNEL_BIAS_UPDATE] = {"optimiser.cl bias_gradient.cl", "bias_update"},
+    [KERNEL_PARAMETER_STEP] = {"optimiser.cl update.cl", "parameter_step"},
+};
+
+/* ---- building ---- */
+
+struct built_kernel {
+    struct built_kernel *next;
+    cl_program program; /* shared by all kernels of one source; */
+    bool owns_program;  /* the first of them frees it */
+    cl_kernel kernel;
+    const char *name; /* lives as long as the program does: a literal */
+    char source[];    /* options, variant and files */
 };
 
 /* Floats that an item of a streaming kernel takes: a whole vector of a CPU; elsewhere 4, so that neighbouring items
@@ -45,31 +55,100 @@ static size_t vector_width(const struct opencl_device *device)
     return width >= 16 ? 16 : width >= 8 ? 8 : 4;
 }
 
+/* "-DACTIVATION=… -DRULE=…" behind `options`, then the files; in memory that the caller frees, or NULL. */
+static char *describe_source(const char *files, const char *options, struct kernel_variant variant)
+{
+    const bool has_act = variant.act != NO_ACTIVATION, has_rule = variant.rule != NO_RULE;
+    char *text = NULL;
+    const int length = asprintf(&text, "%s%s%s%s%s\n%s", options, has_act ? " -DACTIVATION=" : "",
+                                has_act ? activations[variant.act].symbol : "", has_rule ? " -DRULE=" : "",
+                                has_rule ? rules[variant.rule].symbol : "", files);
+    return length < 0 ? NULL : text;
+}
+
+/* Takes the program that was built from the same source for another kernel, or builds it. */
+static clm_status take_program(struct kernels *k, struct built_kernel *made, struct clm_error *error)
+{
+    for (const struct built_kernel *built = k->built; built; built = built->next)
+        if (!strcmp(built->source, made->source)) {
+            made->program = built->program;
+            return CLM_OK;
+        }
+    char *const files = strchr(made->source, '\n');
+    *files = '\0';
+    const clm_status status = opencl_program_build(k->device, files + 1, made->source, &made->program, error);
+    *files = '\n';
+    made->owns_program = status == CLM_OK;
+    return status;
+}
+
+clm_status kernels_get(struct kernels *k, const char *files, const char *options,
+                       struct kernel_variant variant, const char *name, cl_kernel *out,
+                       struct clm_error *error)
+{
+    struct built_kernel *made = NULL;
+    clm_status status = CLM_OK;
+    char *const source = describe_source(files, options, variant);
+    *out = NULL;
+    if (!source)
+        return clm_fail_host_memory(error, name, strlen(files) + strlen(options));
+    for (const struct built_kernel *built = k->built; built && !*out; built = built->next)
+        if (!strcmp(built->name, name) && !strcmp(built->source, source))
+            *out = built->kernel;
+    if (*out)
+        goto cleanup;
+    made = calloc(1, sizeof *made + strlen(source) + 1);
+    if (!made) {
+        status = clm_fail_host_memory(error, name, sizeof *made + strlen(source) + 1);
+        goto cleanup;
+    }
+    made->name = name;
+    strcpy(made->source, source);
+    if ((status = take_program(k, made, error)) ||
+        (status = opencl_kernel_create(made->program, name, &made->kernel, error)))
+        goto cleanup;
+    *out = made->kernel;
+    made->next = k->built;
+    k->built = made;
+    made = NULL;
+cleanup:
+    if (made && made->owns_program)
+        clReleaseProgram(made->program);
+    free(made);
+    free(source);
+    return status;
+}
+
+/* The kernel of the table's row, for an activation or a rule if it has one. */
+static clm_status handle_of(struct kernels *k, enum kernel_name name, int variant, cl_kernel *out,
+                            struct clm_error *error)
+{
+    const bool by_rule = name >= KERNEL_WEIGHTS_END, by_act = !by_rule && name >= KERNEL_BIAS_ACTIVATION;
+    const struct kernel_variant which = {by_act ? (enum activation)variant : NO_ACTIVATION,
+                                         by_rule ? (enum rule)variant : NO_RULE};
+    cl_kernel *const handle = &k->handles[name][by_act || by_rule ? variant : 0];
+    const clm_status status =
+        *handle ? CLM_OK
+                : kernels_get(k, sources[name].files, k->options, which, sources[name].name, handle, error);
+    *out = *handle;
+    return status;
+}
+
 clm_status kernels_build(const struct opencl_device *device, struct kernels *out, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    cl_program program = NULL;
-    char options[80];
     *out = (struct kernels){.device = device, .lanes = LANES_MAX};
     while (out->lanes > device->about.max_work_group && out->lanes > 1)
         out->lanes /= 2;
     out->chunk = vector_width(device);
     out->span = device->about.type == CLM_DEVICE_CPU ? CPU_SPAN : out->chunk;
     out->runs = device->about.type == CLM_DEVICE_CPU ? 4 : 1;
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLANES=%zu -DVW=%zu -DRUNS=%zu%s", out->lanes,
+    snprintf(out->options, sizeof out->options, "-cl-std=CL1.2 -DLANES=%zu -DVW=%zu -DRUNS=%zu%s", out->lanes,
              out->chunk, out->runs, opencl_is_pocl(device) ? " -DPOCL" : "");
-    for (int k = 0; k < KERNEL_COUNT && status == CLM_OK; k++) {
-        /* The table is grouped by files, so that each is built once. */
-        if (!k || strcmp(sources[k].files, sources[k - 1].files)) {
-            if (program)
-                clReleaseProgram(program);
-            status = opencl_program_build(device, sources[k].files, options, &program, error);
-        }
-        if (status == CLM_OK)
-            status = opencl_kernel_create(program, sources[k].name, &out->handles[k], error);
+    for (int name = 0; name < KERNEL_BIAS_ACTIVATION && status == CLM_OK; name++) {
+        cl_kernel kernel;
+        status = handle_of(out, (enum kernel_name)name, 0, &kernel, error);
     }
-    if (program)
-        clReleaseProgram(program);
     if (status != CLM_OK)
         kernels_free(out);
     return status;
@@ -77,11 +156,17 @@ clm_status kernels_build(const struct opencl_device *device, struct kernels *out
 
 void kernels_free(struct kernels *kernels)
 {
-    for (int k = 0; k < KERNEL_COUNT; k++)
-        if (kernels->handles[k])
-            clReleaseKernel(kernels->handles[k]);
+    for (struct built_kernel *built = kernels->built, *next; built; built = next) {
+        next = built->next;
+        clReleaseKernel(built->kernel);
+        if (built->owns_program)
+            clReleaseProgram(built->program);
+        free(built);
+    }
     memset(kernels, 0, sizeof *kernels);
 }
+
+/* ---- launching ---- */
 
 /* The group of the elementwise kernels on this device. */
 static size_t group_size(const struct kernels *k)
@@ -90,13 +175,17 @@ static size_t group_size(const struct kernels *k)
 }
 
 /* One item an element of a list of `count`. */
-static clm_status launch_list(struct kernels *k, enum kernel_name name, size_t count,
+static clm_status launch_list(struct kernels *k, enum kernel_name name, int variant, size_t count,
                               const struct kernel_argument *arguments, size_t argument_count,
                               struct clm_error *error)
 {
     const size_t local = group_size(k), global = round_up(count, local);
-    return opencl_launch(k->device, k->handles[name], sources[name].name, 1, &global, &local, arguments,
-                         argument_count, error);
+    cl_kernel kernel;
+    const clm_status status = handle_of(k, name, variant, &kernel, error);
+    if (status != CLM_OK)
+        return status;
+    return opencl_launch(k->device, kernel, sources[name].name, 1, &global, &local, arguments, argument_count,
+                         error);
 }
 
 /* As gather_augmented takes a matrix: an item's runs, and of each run `chunk` elements of every line of 16. Short rows have few
@@ -112,19 +201,23 @@ static clm_status launch_runs(struct kernels *k, const struct tensor *matrix,
         wide *= 2;
     const size_t local[2] = {wide, group / wide};
     const size_t global[2] = {round_up(items, local[0]), round_up(matrix->rows, local[1])};
-    return opencl_launch(k->device, k->handles[KERNEL_GATHER_AUGMENTED], "gather_augmented", 2, global, local,
-                         arguments, argument_count, error);
+    return opencl_launch(k->device, k->handles[KERNEL_GATHER_AUGMENTED][0], "gather_augmented", 2, global,
+                         local, arguments, argument_count, error);
 }
 
 /* One item an element of a matrix. */
-static clm_status launch_matrix(struct kernels *k, enum kernel_name name, const struct tensor *matrix,
-                                const struct kernel_argument *arguments, size_t argument_count,
-                                struct clm_error *error)
+static clm_status launch_matrix(struct kernels *k, enum kernel_name name, int variant,
+                                const struct tensor *matrix, const struct kernel_argument *arguments,
+                                size_t argument_count, struct clm_error *error)
 {
     const size_t local[2] = {group_size(k), 1};
     const size_t global[2] = {round_up(matrix->columns, local[0]), matrix->rows};
-    return opencl_launch(k->device, k->handles[name], sources[name].name, 2, global, local, arguments,
-                         argument_count, error);
+    cl_kernel kernel;
+    const clm_status status = handle_of(k, name, variant, &kernel, error);
+    if (status != CLM_OK)
+        return status;
+    return opencl_launch(k->device, kernel, sources[name].name, 2, global, local, arguments, argument_count,
+                         error);
 }
 
 /* One item a span of a row of X: on a CPU a group takes some rows, elsewhere neighbouring spans. */
@@ -136,7 +229,7 @@ static clm_status launch_gather(struct kernels *k, enum kernel_name name, const 
     const size_t items = (X->columns + k->span - 1) / k->span, group = group_size(k);
     const size_t local[2] = {is_cpu ? 1 : group, is_cpu ? size_min(CPU_ROWS, group) : 1};
     const size_t global[2] = {round_up(items, local[0]), round_up(X->rows, local[1])};
-    return opencl_launch(k->device, k->handles[name], sources[name].name, 2, global, local, arguments,
+    return opencl_launch(k->device, k->handles[name][0], sources[name].name, 2, global, local, arguments,
                          argument_count, error);
 }
 
@@ -215,33 +308,49 @@ clm_status kernel_gather_augmented(struct kernels *k, const struct augmentation 
     return launch_runs(k, X, arguments, COUNT_OF(arguments), error);
 }
 
-clm_status kernel_bias_activation(struct kernels *k, enum activation act, const struct tensor *b,
+clm_status kernel_bias_activation(struct kernels *k, const struct epilogue *epilogue, const struct tensor *b,
                                   struct tensor *Y, struct clm_error *error)
 {
-    const cl_int B = (cl_int)Y->rows, O = (cl_int)Y->columns, is_relu = act == ACTIVATION_RELU;
-    const cl_mem bias = memory_of(b), y = memory_of(Y);
-    const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(O), ARGUMENT(is_relu), ARGUMENT(bias),
-                                                ARGUMENT(y)};
-    return launch_matrix(k, KERNEL_BIAS_ACTIVATION, Y, arguments, COUNT_OF(arguments), error);
+    const cl_int B = (cl_int)Y->rows, O = (cl_int)Y->columns, saves_gate = epilogue->gate != NULL;
+    const cl_mem bias = memory_of(b), y = memory_of(Y), gate = saves_gate ? memory_of(epilogue->gate) : y;
+    const struct kernel_argument arguments[] = {ARGUMENT(B),    ARGUMENT(O), ARGUMENT(saves_gate),
+                                                ARGUMENT(bias), ARGUMENT(y), ARGUMENT(gate)};
+    return launch_matrix(k, KERNEL_BIAS_ACTIVATION, epilogue->act, Y, arguments, COUNT_OF(arguments), error);
 }
 
-clm_status kernel_relu_mask(struct kernels *k, const struct tensor *Y, struct tensor *dX,
-                            struct clm_error *error)
+clm_status kernel_through_gate(struct kernels *k, const struct gate *gate, struct tensor *dX,
+                               struct clm_error *error)
 {
     const cl_ulong count = dX->rows * dX->columns;
-    const cl_mem y = memory_of(Y), dx = memory_of(dX);
-    const struct kernel_argument arguments[] = {ARGUMENT(count), ARGUMENT(y), ARGUMENT(dx)};
-    return launch_list(k, KERNEL_RELU_MASK, count, arguments, COUNT_OF(arguments), error);
+    if (activations[gate->act].gate == GATE_ONE)
+        return CLM_OK;
+    const cl_mem of = memory_of(gate->of), dx = memory_of(dX);
+    const struct kernel_argument arguments[] = {ARGUMENT(count), ARGUMENT(of), ARGUMENT(dx)};
+    return launch_list(k, KERNEL_THROUGH_GATE, gate->act, count, arguments, COUNT_OF(arguments), error);
 }
 
-clm_status kernel_momentum_step(struct kernels *k, float rate, float penalty, struct parameter *parameter,
-                                struct clm_error *error)
+struct step_argument step_argument(const struct step *step)
+{
+    return (struct step_argument){.rate = (cl_float)step->learning_rate,
+                                  .momentum = (cl_float)step->momentum,
+                                  .penalty = (cl_float)(2 * step->l2),
+                                  .decay = (cl_float)(1 - 2 * step->learning_rate * step->l2)};
+}
+
+/* The memory of a state; of one that the rule does not keep, that of the value, which is not looked at. */
+static cl_mem state_of(const struct parameter *parameter, size_t s)
+{
+    return memory_of(tensor_is_empty(&parameter->state[s]) ? &parameter->value : &parameter->state[s]);
+}
+
+clm_status kernel_weights_end(struct kernels *k, const struct step *step, struct parameter *parameter,
+                              struct clm_error *error)
 {
     const cl_ulong count = parameter->value.rows * parameter->value.columns;
-    const cl_mem velocity = memory_of(&parameter->state[0]), weight = memory_of(&parameter->value);
-    const struct kernel_argument arguments[] = {ARGUMENT(count), ARGUMENT(rate), ARGUMENT(penalty),
-                                                ARGUMENT(velocity), ARGUMENT(weight)};
-    return launch_list(k, KERNEL_MOMENTUM_STEP, count, arguments, COUNT_OF(arguments), error);
+    const struct step_argument s = step_argument(step);
+    const cl_mem ms = state_of(parameter, 0), ws = memory_of(&parameter->value);
+    const struct kernel_argument arguments[] = {ARGUMENT(s), ARGUMENT(count), ARGUMENT(ms), ARGUMENT(ws)};
+    return launch_list(k, KERNEL_WEIGHTS_END, step->rule, count, arguments, COUNT_OF(arguments), error);
 }
 
 clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct tensor *W, struct tensor *dW,
@@ -251,7 +360,7 @@ clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct ten
     const cl_mem w = memory_of(W), dw = memory_of(dW);
     const struct kernel_argument arguments[] = {ARGUMENT(count), ARGUMENT(penalty), ARGUMENT(w),
                                                 ARGUMENT(dw)};
-    return launch_list(k, KERNEL_ADD_PENALTY, count, arguments, COUNT_OF(arguments), error);
+    return launch_list(k, KERNEL_ADD_PENALTY, 0, count, arguments, COUNT_OF(arguments), error);
 }
 
 clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z, const struct tensor *labels,
@@ -267,7 +376,7 @@ clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z, const 
                                                 ARGUMENT(share), ARGUMENT(dz), ARGUMENT(s)};
     const size_t groups = size_min((Z->rows + k->lanes - 1) / k->lanes, METRICS_SLOTS);
     const size_t global = groups * k->lanes;
-    return opencl_launch(k->device, k->handles[KERNEL_SOFTMAX_XENT], "softmax_xent", 1, &global, &k->lanes,
+    return opencl_launch(k->device, k->handles[KERNEL_SOFTMAX_XENT][0], "softmax_xent", 1, &global, &k->lanes,
                          arguments, COUNT_OF(arguments), error);
 }
 
@@ -277,7 +386,7 @@ clm_status kernel_softmax_rows(struct kernels *k, const struct tensor *Z, struct
     const cl_int B = (cl_int)Z->rows, C = (cl_int)Z->columns;
     const cl_mem z = memory_of(Z), p = memory_of(P);
     const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(C), ARGUMENT(z), ARGUMENT(p)};
-    return launch_list(k, KERNEL_SOFTMAX_ROWS, Z->rows, arguments, COUNT_OF(arguments), error);
+    return launch_list(k, KERNEL_SOFTMAX_ROWS, 0, Z->rows, arguments, COUNT_OF(arguments), error);
 }
 
 clm_status kernel_bias_gradient(struct kernels *k, const struct tensor *dZ, struct tensor *db,
@@ -286,37 +395,28 @@ clm_status kernel_bias_gradient(struct kernels *k, const struct tensor *dZ, stru
     const cl_int B = (cl_int)dZ->rows, O = (cl_int)dZ->columns;
     const cl_mem dz = memory_of(dZ), out = memory_of(db);
     const struct kernel_argument arguments[] = {ARGUMENT(B), ARGUMENT(O), ARGUMENT(dz), ARGUMENT(out)};
-    return launch_list(k, KERNEL_BIAS_GRADIENT, dZ->columns, arguments, COUNT_OF(arguments), error);
+    return launch_list(k, KERNEL_BIAS_GRADIENT, 0, dZ->columns, arguments, COUNT_OF(arguments), error);
 }
 
 clm_status kernel_bias_update(struct kernels *k, const struct step *step, const struct tensor *dZ,
                               struct parameter *b, struct clm_error *error)
 {
     const cl_int B = (cl_int)dZ->rows, O = (cl_int)dZ->columns;
-    const cl_float rate = (float)step->learning_rate, momentum = (float)step->momentum;
-    const cl_mem dz = memory_of(dZ), velocity = memory_of(&b->state[0]), bias = memory_of(&b->value);
-    const struct kernel_argument plain[] = {ARGUMENT(B), ARGUMENT(O), ARGUMENT(rate), ARGUMENT(dz),
-                                            ARGUMENT(bias)};
-    const struct kernel_argument heavy[] = {ARGUMENT(B),        ARGUMENT(O),  ARGUMENT(rate),
-                                            ARGUMENT(momentum), ARGUMENT(dz), ARGUMENT(velocity),
-                                            ARGUMENT(bias)};
-    return step->rule == RULE_SGD
-               ? launch_list(k, KERNEL_BIAS_UPDATE_SGD, dZ->columns, plain, COUNT_OF(plain), error)
-               : launch_list(k, KERNEL_BIAS_UPDATE_MOMENTUM, dZ->columns, heavy, COUNT_OF(heavy), error);
+    const struct step_argument s = step_argument(step);
+    const cl_mem dz = memory_of(dZ), ms = state_of(b, 0), vs = state_of(b, 1), ws = memory_of(&b->value);
+    const struct kernel_argument arguments[] = {ARGUMENT(s),  ARGUMENT(B),  ARGUMENT(O), ARGUMENT(dz),
+                                                ARGUMENT(ms), ARGUMENT(vs), ARGUMENT(ws)};
+    return launch_list(k, KERNEL_BIAS_UPDATE, step->rule, dZ->columns, arguments, COUNT_OF(arguments), error);
 }
 
-clm_status kernel_update(struct kernels *k, const struct step *step, struct parameter *parameter,
-                         struct clm_error *error)
+clm_status kernel_parameter_step(struct kernels *k, const struct step *step, struct parameter *parameter,
+                                 struct clm_error *error)
 {
     const cl_ulong count = tensor_room(&parameter->value);
-    const cl_float rate = (float)step->learning_rate, momentum = (float)step->momentum;
-    const cl_mem gradient = memory_of(&parameter->gradient), weight = memory_of(&parameter->value);
-    const cl_mem velocity = memory_of(&parameter->state[0]);
-    const struct kernel_argument plain[] = {ARGUMENT(count), ARGUMENT(rate), ARGUMENT(gradient),
-                                            ARGUMENT(weight)};
-    const struct kernel_argument heavy[] = {ARGUMENT(count),    ARGUMENT(rate),     ARGUMENT(momentum),
-                                            ARGUMENT(gradient), ARGUMENT(velocity), ARGUMENT(weight)};
-    return step->rule == RULE_SGD
-               ? launch_list(k, KERNEL_UPDATE_SGD, count, plain, COUNT_OF(plain), error)
-               : launch_list(k, KERNEL_UPDATE_MOMENTUM, count, heavy, COUNT_OF(heavy), error);
+    const struct step_argument s = step_argument(step);
+    const cl_mem gs = memory_of(&parameter->gradient), ws = memory_of(&parameter->value);
+    const cl_mem ms = state_of(parameter, 0), vs = state_of(parameter, 1);
+    const struct kernel_argument arguments[] = {ARGUMENT(s),  ARGUMENT(count), ARGUMENT(gs),
+                                                ARGUMENT(ws), ARGUMENT(ms),    ARGUMENT(vs)};
+    return launch_list(k, KERNEL_PARAMETER_STEP, step->rule, count, arguments, COUNT_OF(arguments), error);
 }

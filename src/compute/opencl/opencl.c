@@ -333,10 +333,16 @@ static clm_status opencl_softmax_backward(struct clm_backend *be, const struct t
     return gemm->operations->head(gemm, X, layer, labels, gate, dZ, dX, sums, error);
 }
 
+static bool opencl_fuses_step(const struct clm_backend *be, enum rule rule)
+{
+    const struct gemm_operations *const operations = ((const struct opencl_backend *)be)->gemm.operations;
+    return rules[rule].is_linear && (!operations->takes_step || operations->takes_step(rule));
+}
+
 static clm_status opencl_parameter_step(struct clm_backend *be, struct parameter *parameter,
                                         const struct step *step, struct clm_error *error)
 {
-    return kernel_update(&self(be)->kernels, step, parameter, error);
+    return kernel_parameter_step(&self(be)->kernels, step, parameter, error);
 }
 
 const struct backend_operations opencl_operations = {
@@ -365,6 +371,7 @@ const struct backend_operations opencl_operations = {
     .softmax = opencl_softmax,
     .linear_backward_input = opencl_backward_input,
     .linear_backward_params = opencl_backward_params,
+    .fuses_step = opencl_fuses_step,
     .linear_backward_update = opencl_backward_update,
     .looks_ahead = looks_ahead,
     .linear_update_forward = opencl_update_forward,

@@ -70,7 +70,7 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
 {
     const struct shape p = forward_of(X->rows, X->columns, Y->columns);
     const clm_status status = multiply(gemm, "linear_forward", p, 1.0f, X, &layer->W.value, 0.0f, Y, error);
-    return status ? status : kernel_bias_activation(gemm->kernels, epilogue->act, &layer->b.value, Y, error);
+    return status ? status : kernel_bias_activation(gemm->kernels, epilogue, &layer->b.value, Y, error);
 }
 
 static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
@@ -80,8 +80,7 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
     const struct shape p = backward_input_of(dZ->rows, dX->columns, dZ->columns);
     const clm_status status =
         multiply(gemm, "linear_backward_input", p, 1.0f, dZ, &layer->W.value, 0.0f, dX, error);
-    return status || gate->act != ACTIVATION_RELU ? status
-                                                  : kernel_relu_mask(gemm->kernels, gate->of, dX, error);
+    return status ? status : kernel_through_gate(gemm->kernels, gate, dX, error);
 }
 
 static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
@@ -95,19 +94,23 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
     return status ? status : kernel_bias_gradient(gemm->kernels, dZ, db, error);
 }
 
+/* CLBlast's product can add the gradient to W, or to the velocity, as it is computed. */
+static bool takes_step(enum rule rule)
+{
+    return rule == RULE_SGD || rule == RULE_MOMENTUM;
+}
+
+/* The gradient never lies anywhere: the product adds it to what the rule lets it be added to. */
 static clm_status descend_weights(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, const struct step *step, struct clm_error *error)
 {
+    const char *const here = "linear_backward_update";
     const struct shape p = gradient_of(dZ->rows, X->columns, dZ->columns);
-    const float rate = (float)step->learning_rate;
-    if (step->rule == RULE_SGD) {
-        const float decay = (float)(1 - 2 * step->learning_rate * step->l2);
-        return multiply(gemm, "linear_backward_update", p, -rate, dZ, X, decay, &layer->W.value, error);
-    }
-    const clm_status status = multiply(gemm, "linear_backward_update", p, 1.0f, dZ, X, (float)step->momentum,
-                                       &layer->W.state[0], error);
-    return status ? status
-                  : kernel_momentum_step(gemm->kernels, rate, (float)(2 * step->l2), &layer->W, error);
+    const struct step_argument s = step_argument(step);
+    if (step->rule == RULE_SGD)
+        return multiply(gemm, here, p, -s.rate, dZ, X, s.decay, &layer->W.value, error);
+    const clm_status status = multiply(gemm, here, p, 1.0f, dZ, X, s.momentum, &layer->W.state[0], error);
+    return status ? status : kernel_weights_end(gemm->kernels, step, &layer->W, error);
 }
 
 static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
@@ -139,6 +142,7 @@ const struct gemm_operations gemm_clblast_tuned = {
     .forward = forward,
     .backward_input = backward_input,
     .gradient = gradient,
+    .takes_step = takes_step,
     .descend = descend,
 };
 
@@ -148,5 +152,6 @@ const struct gemm_operations gemm_clblast = {
     .forward = forward,
     .backward_input = backward_input,
     .gradient = gradient,
+    .takes_step = takes_step,
     .descend = descend,
 };

@@ -570,6 +570,17 @@ static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const
     return taken->operations->head(taken, X, layer, labels, gate, dZ, dX, sums, error);
 }
 
+/* Only what every candidate takes, for who steps which layer may change with its size. */
+static bool takes_step(enum rule rule)
+{
+    for (size_t c = 0; c < gemm_candidate_count; c++) {
+        const struct gemm_operations *const operations = gemm_candidates[c].operations;
+        if (operations->takes_step && !operations->takes_step(rule))
+            return false;
+    }
+    return true;
+}
+
 const struct gemm_operations gemm_auto = {
     .name = "auto",
     .open = open_auto,
@@ -579,6 +590,7 @@ const struct gemm_operations gemm_auto = {
     .forward = forward,
     .backward_input = backward_input,
     .gradient = gradient,
+    .takes_step = takes_step,
     .descend = descend,
     .fuses = fuses,
     .descend_forward = descend_forward,

@@ -50,8 +50,12 @@ static const struct shape shapes[] = {
 #define HEAD_PRODUCTS ((size_t)1 << 18)
 #define HEAD_ROWS     64 /* ROWS of head_cpu.cl */
 
+#define FILES "vector.cl sums.cl activation.cl optimiser.cl panels_cpu.cl gemm_cpu.cl head_cpu.cl"
+
 struct native {
-    cl_kernel handles[NATIVE_KERNELS];
+    char options[160];
+    /* Built when first asked for; a kernel that knows no activation has them at NO_ACTIVATION, likewise for rules. */
+    cl_kernel handles[NATIVE_KERNELS][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
     struct shape shape;
     size_t units, local_memory;
 };
@@ -77,35 +81,40 @@ static const struct shape *choose_shape(cl_device_id id)
 
 static void close_native(struct gemm_provider *gemm)
 {
-    struct native *const native = native_of(gemm);
-    for (int p = 0; native && p < NATIVE_KERNELS; p++)
-        if (native->handles[p])
-            clReleaseKernel(native->handles[p]);
-    free(native);
+    free(gemm->state);
     gemm->state = NULL;
 }
 
+static clm_status get_kernel(const struct gemm_provider *gemm, enum native_kernel kernel,
+                             struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
+{
+    struct native *const native = native_of(gemm);
+    cl_kernel *const handle = &native->handles[kernel][variant.act][variant.rule];
+    const clm_status status = *handle ? CLM_OK
+                                      : kernels_get(gemm->kernels, FILES, native->options, variant,
+                                                    kernel_names[kernel], handle, error);
+    *out = *handle;
+    return status;
+}
+
+/* Builds the gradient's kernel, so that a device which cannot build the files at all fails here. */
 static clm_status open_native(struct gemm_provider *gemm, struct clm_error *error)
 {
     const struct opencl_device *const device = gemm->device;
     struct native *const native = calloc(1, sizeof *native);
-    char options[160];
-    cl_program program = NULL;
+    cl_kernel kernel;
     if (!native)
         return clm_fail_host_memory(error, "the native products", sizeof *native);
     gemm->state = native;
     native->shape = *choose_shape(device->id);
     native->units = size_max(1, device->about.compute_units);
     native->local_memory = (size_t)device->about.local_memory;
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DLOW=%d -DLEFT=%d%s",
-             native->shape.width, native->shape.tile_rows, native->shape.tile_vectors, LOW,
-             LEFT_TILES * native->shape.tile_rows, opencl_is_pocl(device) ? " -DPOCL" : "");
-    clm_status status = opencl_program_build(
-        device, "vector.cl sums.cl panels_cpu.cl gemm_cpu.cl head_cpu.cl", options, &program, error);
-    for (int p = 0; status == CLM_OK && p < NATIVE_KERNELS; p++)
-        status = opencl_kernel_create(program, kernel_names[p], &native->handles[p], error);
-    if (program)
-        clReleaseProgram(program);
+    snprintf(native->options, sizeof native->options,
+             "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DLOW=%d -DLEFT=%d%s", native->shape.width,
+             native->shape.tile_rows, native->shape.tile_vectors, LOW, LEFT_TILES * native->shape.tile_rows,
+             opencl_is_pocl(device) ? " -DPOCL" : "");
+    const clm_status status =
+        get_kernel(gemm, GRADIENT, (struct kernel_variant){NO_ACTIVATION, NO_RULE}, &kernel, error);
     if (status != CLM_OK)
         close_native(gemm);
     return status;
@@ -195,12 +204,15 @@ static struct share divide(const struct native *native, size_t M, size_t N, size
 }
 
 static clm_status launch(const struct gemm_provider *gemm, enum native_kernel kernel,
-                         const struct share *share, const struct kernel_argument *arguments, size_t count,
-                         struct clm_error *error)
+                         struct kernel_variant variant, const struct share *share,
+                         const struct kernel_argument *arguments, size_t count, struct clm_error *error)
 {
     const size_t local[2] = {1, 1};
-    return opencl_launch(gemm->device, native_of(gemm)->handles[kernel], kernel_names[kernel], 2,
-                         share->groups, local, arguments, count, error);
+    cl_kernel handle;
+    const clm_status status = get_kernel(gemm, kernel, variant, &handle, error);
+    return status ? status
+                  : opencl_launch(gemm->device, handle, kernel_names[kernel], 2, share->groups, local,
+                                  arguments, count, error);
 }
 
 #define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
@@ -238,7 +250,8 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
 {
     const struct native *const native = native_of(gemm);
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const cl_int is_relu = epilogue->act == ACTIVATION_RELU, high = native->shape.tile_rows;
+    const cl_int saves_gate = epilogue->gate != NULL, high = native->shape.tile_rows;
+    void *const gate = saves_gate ? epilogue->gate->memory : Y->memory; /* otherwise not looked at */
     const cl_int tall =
         B <= LOW_MOST && round_up(X->rows, LOW) < round_up(X->rows, (size_t)high) ? LOW : high;
     const size_t blocks = divide_up(X->columns, DEPTH_MOST);
@@ -255,13 +268,21 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
         ARGUMENT(share.columns),
         ARGUMENT(share.depth),
         ARGUMENT(tall),
-        ARGUMENT(is_relu),
+        ARGUMENT(saves_gate),
         ARGUMENT(X->memory),
         ARGUMENT(layer->W.value.memory),
         ARGUMENT(layer->b.value.memory),
         ARGUMENT(Y->memory),
+        ARGUMENT(gate),
     };
-    return launch(gemm, FORWARD, &share, arguments, COUNT(arguments), error);
+    return launch(gemm, FORWARD, (struct kernel_variant){epilogue->act, NO_RULE}, &share, arguments,
+                  COUNT(arguments), error);
+}
+
+/* What the gate reads; if its activation has none, something that is not looked at. */
+static void *gate_memory(const struct gate *gate, const struct tensor *otherwise)
+{
+    return activations[gate->act].gate == GATE_ONE ? otherwise->memory : gate->of->memory;
 }
 
 static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
@@ -269,12 +290,11 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
                                  struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
-    const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns,
-                 is_masked = gate->act == ACTIVATION_RELU;
+    const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns;
     const struct share share =
         divide(native, dX->rows, dX->columns, dZ->columns, (size_t)native->shape.tile_rows, DEPTH_MOST,
                panel_columns(native), turned);
-    void *const mask = is_masked ? gate->of->memory : dZ->memory; /* without a mask not looked at */
+    void *const of = gate_memory(gate, dZ);
     clm_status status = expect_panels(gemm, layer, error);
     if (status != CLM_OK)
         return status;
@@ -285,14 +305,14 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
         ARGUMENT(share.rows),
         ARGUMENT(share.columns),
         ARGUMENT(share.depth),
-        ARGUMENT(is_masked),
         ARGUMENT(dZ->memory),
         ARGUMENT(layer->W.value.memory),
-        ARGUMENT(mask),
+        ARGUMENT(of),
         ARGUMENT(dX->memory),
         {share.pack_bytes, NULL},
     };
-    return launch(gemm, BACKWARD, &share, arguments, COUNT(arguments), error);
+    return launch(gemm, BACKWARD, (struct kernel_variant){gate->act, NO_RULE}, &share, arguments,
+                  COUNT(arguments), error);
 }
 
 /* Of dWᵀ (I,O), whose rows are packed a few whole cache lines at a time. */
@@ -326,26 +346,14 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
         ARGUMENT(db->memory),
         {share.pack_bytes, NULL},
     };
-    return launch(gemm, GRADIENT, &share, arguments, COUNT(arguments), error);
+    return launch(gemm, GRADIENT, (struct kernel_variant){NO_ACTIVATION, NO_RULE}, &share, arguments,
+                  COUNT(arguments), error);
 }
 
-/* A step as the kernels take it. */
-struct descent {
-    cl_int has_velocity;
-    cl_float rate, momentum, penalty, decay;
-    void *v, *vb; /* without momentum not looked at */
-};
-
-static struct descent descent_of(const struct step *step, const struct linear *layer)
+/* The state of a linear rule; of a rule without states the values, which are not looked at as a state. */
+static void *state_memory(const struct parameter *parameter)
 {
-    const bool has_velocity = step->rule == RULE_MOMENTUM;
-    return (struct descent){.has_velocity = has_velocity,
-                            .rate = (cl_float)step->learning_rate,
-                            .momentum = (cl_float)step->momentum,
-                            .penalty = (cl_float)(2 * step->l2),
-                            .decay = (cl_float)(1 - 2 * step->learning_rate * step->l2),
-                            .v = has_velocity ? layer->W.state[0].memory : layer->W.value.memory,
-                            .vb = has_velocity ? layer->b.state[0].memory : layer->b.value.memory};
+    return tensor_is_empty(&parameter->state[0]) ? parameter->value.memory : parameter->state[0].memory;
 }
 
 static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
@@ -353,31 +361,29 @@ static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, c
 {
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
     const struct share share = divide_gradient(native_of(gemm), dZ->rows, X->columns, dZ->columns);
-    const struct descent d = descent_of(step, layer);
+    const struct step_argument s = step_argument(step);
+    void *const ms = state_memory(&layer->W), *const mb = state_memory(&layer->b);
     clm_status status = expect_panels(gemm, layer, error);
     if (status != CLM_OK)
         return status;
     const struct kernel_argument arguments[] = {
+        ARGUMENT(s),
         ARGUMENT(I),
         ARGUMENT(B),
         ARGUMENT(O),
         ARGUMENT(share.rows),
         ARGUMENT(share.columns),
         ARGUMENT(share.depth),
-        ARGUMENT(d.has_velocity),
-        ARGUMENT(d.rate),
-        ARGUMENT(d.momentum),
-        ARGUMENT(d.penalty),
-        ARGUMENT(d.decay),
         ARGUMENT(X->memory),
         ARGUMENT(dZ->memory),
-        ARGUMENT(d.v),
+        ARGUMENT(ms),
         ARGUMENT(layer->W.value.memory),
-        ARGUMENT(d.vb),
+        ARGUMENT(mb),
         ARGUMENT(layer->b.value.memory),
         {share.pack_bytes, NULL},
     };
-    return launch(gemm, UPDATE, &share, arguments, COUNT(arguments), error);
+    return launch(gemm, UPDATE, (struct kernel_variant){NO_ACTIVATION, step->rule}, &share, arguments,
+                  COUNT(arguments), error);
 }
 
 /* Local floats of update_forward. */
@@ -404,8 +410,10 @@ static clm_status descend_forward(struct gemm_provider *gemm, const struct tenso
 {
     const struct native *const native = native_of(gemm);
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const cl_int next_B = (cl_int)next_X->rows, is_relu = epilogue->act == ACTIVATION_RELU;
-    const struct descent d = descent_of(step, layer);
+    const cl_int next_B = (cl_int)next_X->rows, saves_gate = epilogue->gate != NULL;
+    void *const gate = saves_gate ? epilogue->gate->memory : next_Y->memory; /* otherwise not looked at */
+    const struct step_argument s = step_argument(step);
+    void *const ms = state_memory(&layer->W), *const mb = state_memory(&layer->b);
     const struct share share = {.columns = (cl_int)panel_columns(native),
                                 .pack_bytes = fused_room(native, X->rows, next_X->rows) * sizeof(float),
                                 .groups = {divide_up(dZ->columns, panel_columns(native)), 1}};
@@ -413,28 +421,26 @@ static clm_status descend_forward(struct gemm_provider *gemm, const struct tenso
     if (status != CLM_OK)
         return status;
     const struct kernel_argument arguments[] = {
+        ARGUMENT(s),
         ARGUMENT(I),
         ARGUMENT(B),
         ARGUMENT(O),
         ARGUMENT(share.columns),
-        ARGUMENT(d.has_velocity),
-        ARGUMENT(d.rate),
-        ARGUMENT(d.momentum),
-        ARGUMENT(d.penalty),
-        ARGUMENT(d.decay),
         ARGUMENT(next_B),
-        ARGUMENT(is_relu),
+        ARGUMENT(saves_gate),
         ARGUMENT(X->memory),
         ARGUMENT(dZ->memory),
-        ARGUMENT(d.v),
+        ARGUMENT(ms),
         ARGUMENT(layer->W.value.memory),
-        ARGUMENT(d.vb),
+        ARGUMENT(mb),
         ARGUMENT(layer->b.value.memory),
         ARGUMENT(next_X->memory),
         ARGUMENT(next_Y->memory),
+        ARGUMENT(gate),
         {share.pack_bytes, NULL},
     };
-    return launch(gemm, UPDATE_FORWARD, &share, arguments, COUNT(arguments), error);
+    return launch(gemm, UPDATE_FORWARD, (struct kernel_variant){epilogue->act, step->rule}, &share, arguments,
+                  COUNT(arguments), error);
 }
 
 /* Local floats of head. */
@@ -457,7 +463,6 @@ static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const
                        struct tensor *dX, struct metrics *sums, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
-    (void)gate; /* the kernel knows ReLU alone */
     const size_t products = X->rows * X->columns * round_up(dZ->columns, native->shape.width);
     const size_t groups = size_min(size_max(1, products / HEAD_PRODUCTS),
                                    size_min(size_min(X->rows, METRICS_SLOTS), native->units));
@@ -465,7 +470,8 @@ static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const
     const cl_int rows = (cl_int)divide_up(X->rows, groups), wants_input = dX != NULL;
     const struct share share = {.pack_bytes = head_room(native, dZ->columns) * sizeof(float),
                                 .groups = {divide_up(X->rows, (size_t)rows), 1}};
-    void *const input_gradient = dX ? dX->memory : dZ->memory; /* where it is not wanted not looked at */
+    void *const input_gradient = dX ? dX->memory : dZ->memory; /* not looked at unless it is wanted */
+    void *const of = gate_memory(gate, X);
     clm_status status = expect_panels(gemm, layer, error);
     if (status != CLM_OK)
         return status;
@@ -479,12 +485,14 @@ static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const
         ARGUMENT(layer->W.value.memory),
         ARGUMENT(layer->b.value.memory),
         ARGUMENT(labels->memory),
+        ARGUMENT(of),
         ARGUMENT(dZ->memory),
         ARGUMENT(input_gradient),
         ARGUMENT(sums->state.memory),
         {share.pack_bytes, NULL},
     };
-    return launch(gemm, HEAD, &share, arguments, COUNT(arguments), error);
+    return launch(gemm, HEAD, (struct kernel_variant){gate->act, NO_RULE}, &share, arguments,
+                  COUNT(arguments), error);
 }
 
 const struct gemm_operations gemm_native = {

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum tiled_kernel {
     FORWARD,
@@ -49,9 +50,13 @@ enum { LARGE, MIDDLE, SMALL, VARIANTS = sizeof variants / sizeof *variants };
 #define GROUPS_PER_UNIT 2   /* so that a unit has another to work on where one waits for memory */
 #define SLICE_LEAST     256 /* terms of a sum that is cut */
 
+#define FILES "activation.cl optimiser.cl gemm_tiled.cl"
+
 struct tiled {
     const struct variant *variant;
-    cl_kernel handles[TILED_KERNELS];
+    char options[160];
+    /* Built when first asked for; a kernel that knows no activation has them at NO_ACTIVATION, likewise for rules. */
+    cl_kernel handles[TILED_KERNELS][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
     size_t groups_wanted;
 };
 
@@ -107,36 +112,37 @@ static clm_status check_runnable(const struct opencl_device *device, cl_kernel k
     return CLM_OK;
 }
 
-static void release(struct tiled *tiled)
+/* Builds a kernel for an activation or a rule, unless that has been done, and sees that the device can run it. */
+static clm_status get_kernel(const struct gemm_provider *gemm, enum tiled_kernel kernel,
+                             struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
 {
-    for (int k = 0; k < TILED_KERNELS; k++) {
-        if (tiled->handles[k])
-            clReleaseKernel(tiled->handles[k]);
-        tiled->handles[k] = NULL;
+    struct tiled *const tiled = tiled_of(gemm);
+    const char *const name = kernel_names[kernel];
+    cl_kernel *const handle = &tiled->handles[kernel][variant.act][variant.rule];
+    clm_status status = CLM_OK;
+    if (!*handle) {
+        status = kernels_get(gemm->kernels, FILES, tiled->options, variant, name, out, error);
+        if (status == CLM_OK)
+            status = check_runnable(gemm->device, *out, name, group_of(tiled->variant, kernel), error);
+        if (status == CLM_OK)
+            *handle = *out;
     }
-}
-
-static clm_status build(const struct opencl_device *device, struct tiled *tiled, struct clm_error *error)
-{
-    const struct variant *const v = tiled->variant;
-    char options[160];
-    cl_program program = NULL;
-    snprintf(options, sizeof options,
-             "-cl-std=CL1.2 -DITEMS_M=%zu -DITEMS_N=%zu -DQUADS_M=%zu -DQUADS_N=%zu -DDEPTH=%zu -DLANES=%zu",
-             v->items[0], v->items[1], v->quads[0], v->quads[1], v->depth, v->lanes);
-    clm_status status = opencl_program_build(device, "gemm_tiled.cl", options, &program, error);
-    for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++)
-        status = opencl_kernel_create(program, kernel_names[k], &tiled->handles[k], error);
-    if (program)
-        clReleaseProgram(program);
+    *out = *handle;
     return status;
 }
 
-/* CLM_OK where the device has what the variant needs, and can run it as built; else nothing is left of it. */
-static clm_status try_variant(const struct opencl_device *device, struct tiled *tiled,
-                              const struct variant *v, struct clm_error *error)
+static struct kernel_variant variant_of(enum tiled_kernel kernel, enum activation act, enum rule rule)
 {
-    const struct clm_device *const about = &device->about;
+    return kernel == GRADIENT ? (struct kernel_variant){NO_ACTIVATION, NO_RULE}
+           : kernel == UPDATE ? (struct kernel_variant){NO_ACTIVATION, rule}
+                              : (struct kernel_variant){act, NO_RULE};
+}
+
+/* CLM_OK where the device has what the variant needs, and can run it as built; else nothing is left of it. */
+static clm_status try_variant(struct gemm_provider *gemm, const struct variant *v, struct clm_error *error)
+{
+    struct tiled *const tiled = tiled_of(gemm);
+    const struct clm_device *const about = &gemm->device->about;
     const size_t items = size_max(items_of(v), v->lanes), local = local_bytes(v);
     if (items > about->max_work_group || local > about->local_memory)
         return clm_fail(
@@ -144,19 +150,22 @@ static clm_status try_variant(const struct opencl_device *device, struct tiled *
             "products in groups of %zu items and %zu bytes of local memory need more than %s has (%zu items, %zu bytes); use --gemm clblast",
             items, local, about->name, about->max_work_group, (size_t)about->local_memory);
     tiled->variant = v;
-    clm_status status = build(device, tiled, error);
-    for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++)
-        status = check_runnable(device, tiled->handles[k], kernel_names[k], group_of(v, (enum tiled_kernel)k),
-                                error);
+    snprintf(tiled->options, sizeof tiled->options,
+             "-cl-std=CL1.2 -DITEMS_M=%zu -DITEMS_N=%zu -DQUADS_M=%zu -DQUADS_N=%zu -DDEPTH=%zu -DLANES=%zu",
+             v->items[0], v->items[1], v->quads[0], v->quads[1], v->depth, v->lanes);
+    clm_status status = CLM_OK;
+    for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++) {
+        cl_kernel kernel;
+        status = get_kernel(gemm, (enum tiled_kernel)k,
+                            variant_of((enum tiled_kernel)k, ACTIVATION_RELU, RULE_MOMENTUM), &kernel, error);
+    }
     if (status != CLM_OK)
-        release(tiled);
+        memset(tiled->handles, 0, sizeof tiled->handles);
     return status;
 }
 
 static void close_tiled(struct gemm_provider *gemm)
 {
-    if (gemm->state)
-        release(tiled_of(gemm));
     free(gemm->state);
     gemm->state = NULL;
 }
@@ -172,7 +181,7 @@ static clm_status open_from(struct gemm_provider *gemm, size_t first, struct clm
     gemm->state = tiled;
     tiled->groups_wanted = GROUPS_PER_UNIT * size_max(1, gemm->device->about.compute_units);
     for (size_t v = first; v < VARIANTS && status != CLM_OK && status != CLM_ERROR_MEMORY; v++)
-        status = try_variant(gemm->device, tiled, &variants[v], error);
+        status = try_variant(gemm, &variants[v], error);
     if (status != CLM_OK)
         close_tiled(gemm);
     return status;
@@ -253,34 +262,48 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
 
 /* Over the tiles of a result. */
 static clm_status launch_tiles(const struct gemm_provider *gemm, enum tiled_kernel kernel,
-                               const struct plan *plan, const struct kernel_argument *arguments, size_t count,
-                               struct clm_error *error)
+                               struct kernel_variant variant, const struct plan *plan,
+                               const struct kernel_argument *arguments, size_t count, struct clm_error *error)
 {
     const struct tiled *const tiled = tiled_of(gemm);
     const struct variant *const v = tiled->variant;
     const size_t local[3] = {items_of(v), 1, 1};
     const size_t global[3] = {divide_up(plan->N, tile_of(v, 1)) * local[0], divide_up(plan->M, tile_of(v, 0)),
                               plan->slices};
-    return opencl_launch(gemm->device, tiled->handles[kernel], kernel_names[kernel], 3, global, local,
-                         arguments, count, error);
+    cl_kernel handle;
+    const clm_status status = get_kernel(gemm, kernel, variant, &handle, error);
+    return status ? status
+                  : opencl_launch(gemm->device, handle, kernel_names[kernel], 3, global, local, arguments,
+                                  count, error);
 }
 
 /* Over the elements of a result whose parts are in the workspace. */
 static clm_status launch_sum(const struct gemm_provider *gemm, enum tiled_kernel kernel,
-                             const struct tensor *result, const struct kernel_argument *arguments,
-                             size_t count, struct clm_error *error)
+                             struct kernel_variant variant, const struct tensor *result,
+                             const struct kernel_argument *arguments, size_t count, struct clm_error *error)
 {
     const struct tiled *const tiled = tiled_of(gemm);
     const size_t local = tiled->variant->lanes, global = round_up(result->rows * result->columns, local);
-    return opencl_launch(gemm->device, tiled->handles[kernel], kernel_names[kernel], 1, &global, &local,
-                         arguments, count, error);
+    cl_kernel handle;
+    const clm_status status = get_kernel(gemm, kernel, variant, &handle, error);
+    return status ? status
+                  : opencl_launch(gemm->device, handle, kernel_names[kernel], 1, &global, &local, arguments,
+                                  count, error);
 }
 
 /* ---- the products, their arguments in the .cl order ---- */
 
-static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                              cl_int is_relu, struct tensor *Y, struct clm_error *error)
+/* Where the gate is saved; if it is not, Y, which is not looked at as a gate. */
+static void *saved_gate(const struct epilogue *epilogue, const struct tensor *Y)
 {
+    return epilogue->gate ? epilogue->gate->memory : Y->memory;
+}
+
+static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                              const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
+{
+    const cl_int saves_gate = epilogue->gate != NULL;
+    void *const gate = saved_gate(epilogue, Y);
     const struct tiled *const tiled = tiled_of(gemm);
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
     const size_t local[2] = {tiled->variant->lanes, 1};
@@ -289,39 +312,49 @@ static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X
         ARGUMENT(B),
         ARGUMENT(I),
         ARGUMENT(O),
-        ARGUMENT(is_relu),
+        ARGUMENT(saves_gate),
         ARGUMENT(X->memory),
         ARGUMENT(layer->W.value.memory),
         ARGUMENT(layer->b.value.memory),
         ARGUMENT(Y->memory),
+        ARGUMENT(gate),
     };
-    return opencl_launch(gemm->device, tiled->handles[DOT_FORWARD], kernel_names[DOT_FORWARD], 2, global,
-                         local, arguments, COUNT(arguments), error);
+    cl_kernel handle;
+    const clm_status status =
+        get_kernel(gemm, DOT_FORWARD, variant_of(DOT_FORWARD, epilogue->act, NO_RULE), &handle, error);
+    return status ? status
+                  : opencl_launch(gemm->device, handle, kernel_names[DOT_FORWARD], 2, global, local,
+                                  arguments, COUNT(arguments), error);
 }
 
 static clm_status sum_forward(struct gemm_provider *gemm, const struct plan *plan, const struct linear *layer,
-                              cl_int is_relu, struct tensor *Y, struct clm_error *error)
+                              const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
+    const cl_int saves_gate = epilogue->gate != NULL;
+    void *const gate = saved_gate(epilogue, Y);
     const cl_int slices = (cl_int)plan->slices, B = (cl_int)Y->rows, O = (cl_int)Y->columns;
     const struct kernel_argument arguments[] = {
         ARGUMENT(slices),
         ARGUMENT(B),
         ARGUMENT(O),
-        ARGUMENT(is_relu),
+        ARGUMENT(saves_gate),
         ARGUMENT(gemm->workspace.memory),
         ARGUMENT(layer->b.value.memory),
         ARGUMENT(Y->memory),
+        ARGUMENT(gate),
     };
-    return launch_sum(gemm, SUM_FORWARD, Y, arguments, COUNT(arguments), error);
+    return launch_sum(gemm, SUM_FORWARD, variant_of(SUM_FORWARD, epilogue->act, NO_RULE), Y, arguments,
+                      COUNT(arguments), error);
 }
 
 static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
                           const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const cl_int is_relu = epilogue->act == ACTIVATION_RELU;
+    const cl_int saves_gate = epilogue->gate != NULL;
+    void *const gate = saved_gate(epilogue, Y);
     if (X->rows <= DOT_ROWS_MOST)
-        return dot_forward(gemm, X, layer, is_relu, Y, error);
+        return dot_forward(gemm, X, layer, epilogue, Y, error);
     const struct plan plan = cut(gemm, X->rows, Y->columns, X->columns);
     void *const out = plan.slices > 1 ? gemm->workspace.memory : Y->memory;
     const struct kernel_argument arguments[] = {
@@ -329,54 +362,47 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
         ARGUMENT(I),
         ARGUMENT(O),
         ARGUMENT(plan.depth),
-        ARGUMENT(is_relu),
+        ARGUMENT(saves_gate),
         ARGUMENT(X->memory),
         ARGUMENT(layer->W.value.memory),
         ARGUMENT(layer->b.value.memory),
         ARGUMENT(out),
+        ARGUMENT(gate),
     };
-    const clm_status status = launch_tiles(gemm, FORWARD, &plan, arguments, COUNT(arguments), error);
-    return status || plan.slices == 1 ? status : sum_forward(gemm, &plan, layer, is_relu, Y, error);
+    const clm_status status = launch_tiles(gemm, FORWARD, variant_of(FORWARD, epilogue->act, NO_RULE), &plan,
+                                           arguments, COUNT(arguments), error);
+    return status || plan.slices == 1 ? status : sum_forward(gemm, &plan, layer, epilogue, Y, error);
 }
 
-static clm_status sum_backward(struct gemm_provider *gemm, const struct plan *plan, cl_int is_masked,
-                               void *mask, struct tensor *dX, struct clm_error *error)
+static clm_status sum_backward(struct gemm_provider *gemm, const struct plan *plan, enum activation act,
+                               void *of, struct tensor *dX, struct clm_error *error)
 {
     const cl_int slices = (cl_int)plan->slices, B = (cl_int)dX->rows, I = (cl_int)dX->columns;
     const struct kernel_argument arguments[] = {
-        ARGUMENT(slices),
-        ARGUMENT(B),
-        ARGUMENT(I),
-        ARGUMENT(is_masked),
-        ARGUMENT(gemm->workspace.memory),
-        ARGUMENT(mask),
-        ARGUMENT(dX->memory),
+        ARGUMENT(slices), ARGUMENT(B),          ARGUMENT(I), ARGUMENT(gemm->workspace.memory),
+        ARGUMENT(of),     ARGUMENT(dX->memory),
     };
-    return launch_sum(gemm, SUM_BACKWARD, dX, arguments, COUNT(arguments), error);
+    return launch_sum(gemm, SUM_BACKWARD, variant_of(SUM_BACKWARD, act, NO_RULE), dX, arguments,
+                      COUNT(arguments), error);
 }
 
 static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
                                  const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                  struct clm_error *error)
 {
-    const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns,
-                 is_masked = gate->act == ACTIVATION_RELU;
+    const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns;
     const struct plan plan = cut(gemm, dX->rows, dX->columns, dZ->columns);
-    void *const mask = is_masked ? gate->of->memory : dZ->memory; /* without a mask not looked at */
+    /* of an activation without a gate, something that is not looked at */
+    void *const of = activations[gate->act].gate == GATE_ONE ? dZ->memory : gate->of->memory;
     void *const out = plan.slices > 1 ? gemm->workspace.memory : dX->memory;
     const struct kernel_argument arguments[] = {
-        ARGUMENT(B),
-        ARGUMENT(O),
-        ARGUMENT(I),
-        ARGUMENT(plan.depth),
-        ARGUMENT(is_masked),
-        ARGUMENT(dZ->memory),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(mask),
-        ARGUMENT(out),
+        ARGUMENT(B),          ARGUMENT(O),          ARGUMENT(I),
+        ARGUMENT(plan.depth), ARGUMENT(dZ->memory), ARGUMENT(layer->W.value.memory),
+        ARGUMENT(of),         ARGUMENT(out),
     };
-    const clm_status status = launch_tiles(gemm, BACKWARD, &plan, arguments, COUNT(arguments), error);
-    return status || plan.slices == 1 ? status : sum_backward(gemm, &plan, is_masked, mask, dX, error);
+    const clm_status status = launch_tiles(gemm, BACKWARD, variant_of(BACKWARD, gate->act, NO_RULE), &plan,
+                                           arguments, COUNT(arguments), error);
+    return status || plan.slices == 1 ? status : sum_backward(gemm, &plan, gate->act, of, dX, error);
 }
 
 static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
@@ -397,7 +423,8 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
         ARGUMENT(dW->memory),
         ARGUMENT(db->memory),
     };
-    return launch_tiles(gemm, GRADIENT, &plan, arguments, COUNT(arguments), error);
+    return launch_tiles(gemm, GRADIENT, variant_of(GRADIENT, NO_ACTIVATION, NO_RULE), &plan, arguments,
+                        COUNT(arguments), error);
 }
 
 static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
@@ -405,30 +432,19 @@ static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, c
 {
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
     const struct plan plan = whole(dZ->columns, X->columns, dZ->rows);
-    const cl_int has_velocity = step->rule == RULE_MOMENTUM;
-    const cl_float rate = (cl_float)step->learning_rate, momentum = (cl_float)step->momentum;
-    const cl_float penalty = (cl_float)(2 * step->l2),
-                   decay = (cl_float)(1 - 2 * step->learning_rate * step->l2);
-    /* without momentum not looked at */
-    void *const velocity = has_velocity ? layer->W.state[0].memory : dZ->memory;
-    void *const bias_velocity = has_velocity ? layer->b.state[0].memory : dZ->memory;
+    const struct step_argument s = step_argument(step);
+    /* of a rule without states, something that is not looked at */
+    void *const ms = rules[step->rule].states ? layer->W.state[0].memory : dZ->memory;
+    void *const mb = rules[step->rule].states ? layer->b.state[0].memory : dZ->memory;
     const struct kernel_argument arguments[] = {
-        ARGUMENT(O),
-        ARGUMENT(B),
-        ARGUMENT(I),
-        ARGUMENT(has_velocity),
-        ARGUMENT(rate),
-        ARGUMENT(momentum),
-        ARGUMENT(penalty),
-        ARGUMENT(decay),
-        ARGUMENT(dZ->memory),
-        ARGUMENT(X->memory),
-        ARGUMENT(velocity),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(bias_velocity),
-        ARGUMENT(layer->b.value.memory),
+        ARGUMENT(s),          ARGUMENT(O),
+        ARGUMENT(B),          ARGUMENT(I),
+        ARGUMENT(dZ->memory), ARGUMENT(X->memory),
+        ARGUMENT(ms),         ARGUMENT(layer->W.value.memory),
+        ARGUMENT(mb),         ARGUMENT(layer->b.value.memory),
     };
-    return launch_tiles(gemm, UPDATE, &plan, arguments, COUNT(arguments), error);
+    return launch_tiles(gemm, UPDATE, variant_of(UPDATE, NO_ACTIVATION, step->rule), &plan, arguments,
+                        COUNT(arguments), error);
 }
 
 const struct gemm_operations gemm_tiled = {

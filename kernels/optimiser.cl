@@ -1,0 +1,43 @@
+/* The optimisers' rules, for a float or a vector of floats. The host picks one by -DRULE=RULE_…, a name of the table in
+ * src/compute/vocabulary.h; without it a file's kernels that take a step are left out.
+ *
+ *   STATES                    how many numbers the rule keeps for each weight: m, then v
+ *   STEP(type, is_penalised)  the whole step of w and its states, whose gradient is g, with the numbers of `s`
+ *
+ * A rule that is linear in the gradient can also take it in parts, one after the other; it has one state at most:
+ *
+ *   BEGIN(type, is_penalised)  the first part,  MORE(type)  each further one,  END(type, is_penalised)  after the last
+ *
+ * is_penalised is 1 for weights and 0 for biases.
+ */
+#define RULE_SGD      0
+#define RULE_MOMENTUM 1
+
+/* Numbers of four bytes alone, so that the host's struct lies alike. */
+struct step {
+    float rate, momentum;
+    float penalty; /* 2 l2, added to a weight's gradient for each unit of the weight */
+    float decay;   /* 1 - rate penalty */
+};
+
+#ifdef RULE
+#if RULE == RULE_SGD
+#define STATES                    0
+#define STEP(type, is_penalised)  w = (is_penalised ? s.decay * w : w) - s.rate * g;
+#define BEGIN(type, is_penalised) STEP(type, is_penalised)
+#define MORE(type)                w -= s.rate * g;
+#define END(type, is_penalised)
+#elif RULE == RULE_MOMENTUM
+#define STATES 1
+#define STEP(type, is_penalised)                                                                             \
+    m = s.momentum * m + (is_penalised ? g + s.penalty * w : g);                                             \
+    w -= s.rate * m;
+#define BEGIN(type, is_penalised) m = s.momentum * m + g;
+#define MORE(type)                m += g;
+#define END(type, is_penalised)                                                                              \
+    m = is_penalised ? m + s.penalty * w : m;                                                                \
+    w -= s.rate * m;
+#else
+#error "a rule without a formula"
+#endif
+#endif
