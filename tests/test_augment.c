@@ -749,7 +749,7 @@ START_TEST(a_step_takes_both_labels_at_the_batchs_place)
     size_t correct;
     ck_assert_uint_eq(set.I, 105);
     ck_assert_done(clm_model_create(&options, &model, &error));
-    ck_assert_done(network_create(set.be, widths, 1, B, NETWORK_TRAIN(RULE_SGD), &net, &error));
+    ck_assert_done(network_create(set.be, &model->architecture, B, NETWORK_TRAIN(RULE_SGD), &net, &error));
     ck_assert_done(network_prepare_mixup(&net, &error));
     ck_assert_done(network_write(&net, model, &error));
     ck_assert_done(metrics_create(set.be, &sums, &error));
@@ -758,7 +758,7 @@ START_TEST(a_step_takes_both_labels_at_the_batchs_place)
     ck_assert_done(backend_read(set.be, &net.X, HOST_DOUBLE, X, &error));
     ck_assert_mem_eq(X, batch.X, sizeof X);
     ck_assert_done(network_forward(&net, B, &error));
-    ck_assert_done(backend_read(set.be, &net.outputs[0], HOST_DOUBLE, Z, &error));
+    ck_assert_done(backend_read(set.be, &net.layers[0].Y, HOST_DOUBLE, Z, &error));
     ck_assert_done(network_step(&net, B, &step, &sums, NULL, &error));
     ck_assert_done(metrics_read(set.be, &sums, &loss, &correct, &error));
     const double share = augmentation_share(&there);

@@ -256,7 +256,7 @@ START_TEST(a_pass)
     double X[BATCH * I];
     for (size_t i = 0; i < I; i++)
         model->scale[i] = 1;
-    ck_assert_int_eq(network_create(be, model->widths, 1, BATCH, NETWORK_PREDICT, &net, &error), CLM_OK);
+    ck_assert_int_eq(network_create(be, &model->architecture, BATCH, NETWORK_PREDICT, &net, &error), CLM_OK);
     ck_assert_int_eq(feed_create(be, data, ROWS, &residency, is_shuffled, &feed, &error), CLM_OK);
     ck_assert_int_eq(feed_normalise(&feed, model, &error), CLM_OK);
     for (size_t epoch = 1; epoch < 4; epoch++) {
@@ -387,11 +387,11 @@ static struct run run(enum fixture kind, const struct clm_data *data, enum clm_r
 
 static void expect_same(const struct run *a, const struct run *b)
 {
-    for (size_t l = 0; l < a->model->depth; l++) {
-        const size_t O = a->model->widths[l + 1];
-        ck_assert(
-            !memcmp(a->model->weights[l], b->model->weights[l], O * a->model->widths[l] * sizeof(float)));
-        ck_assert(!memcmp(a->model->biases[l], b->model->biases[l], O * sizeof(float)));
+    for (size_t l = 0; l < clm_model_depth(a->model); l++) {
+        const size_t O = clm_model_width(a->model, l + 1);
+        ck_assert(!memcmp(model_weight(a->model, l), model_weight(b->model, l),
+                          O * clm_model_width(a->model, l) * sizeof(float)));
+        ck_assert(!memcmp(model_bias(a->model, l), model_bias(b->model, l), O * sizeof(float)));
     }
     for (size_t e = 0; e < 2; e++) {
         ck_assert(a->epochs[e].train_loss == b->epochs[e].train_loss);

@@ -166,11 +166,14 @@ START_TEST(differences_hold_their_own_bounds)
     const double x = 1.5, s = 1 / (1 + exp((W[0] - W[1]) * x + b[0] - b[1]));
     const double exact[2][2] = {{-s * x + 2 * l2 * W[0], s * x + 2 * l2 * W[1]}, {-s, s}};
     const uint32_t label = 0;
+    struct architecture architecture;
     struct network net;
     struct differences differences;
-    ck_assert_int_eq(network_create(backend, widths, 1, 1, NETWORK_TRAIN(RULE_SGD), &net, &error), CLM_OK);
-    ck_assert_int_eq(backend_write(backend, &net.layers[0].W.value, HOST_DOUBLE, W, &error), CLM_OK);
-    ck_assert_int_eq(backend_write(backend, &net.layers[0].b.value, HOST_DOUBLE, b, &error), CLM_OK);
+    ck_assert_int_eq(architecture_create(widths, 2, ACTIVATION_RELU, &architecture, &error), CLM_OK);
+    ck_assert_int_eq(network_create(backend, &architecture, 1, NETWORK_TRAIN(RULE_SGD), &net, &error),
+                     CLM_OK);
+    ck_assert_int_eq(backend_write(backend, &net.layers[0].linear.W.value, HOST_DOUBLE, W, &error), CLM_OK);
+    ck_assert_int_eq(backend_write(backend, &net.layers[0].linear.b.value, HOST_DOUBLE, b, &error), CLM_OK);
     ck_assert_int_eq(backend_write(backend, &net.X, HOST_DOUBLE, &x, &error), CLM_OK);
     ck_assert_int_eq(backend_write(backend, &net.labels, HOST_INDEX, &label, &error), CLM_OK);
     for (double rounding = 1e-15; rounding < 1e-5; rounding *= 1e3) {
@@ -187,6 +190,7 @@ START_TEST(differences_hold_their_own_bounds)
         differences_free(&differences);
     }
     network_free(&net);
+    architecture_free(&architecture);
     clm_backend_close(backend);
 }
 END_TEST

@@ -222,9 +222,9 @@ START_TEST(round_trip)
         model->mean[i] = (float)i / 3;
         model->scale[i] = 1 / (1 + (float)i);
     }
-    model->weights[0][4] = -0.0f;
-    model->weights[1][2] = FLT_TRUE_MIN;
-    model->biases[1][0] = -FLT_MAX;
+    model_weight(model, 0)[4] = -0.0f;
+    model_weight(model, 1)[2] = FLT_TRUE_MIN;
+    model_bias(model, 1)[0] = -FLT_MAX;
     ck_assert_msg(clm_model_save(model, path, &error) == CLM_OK, "%s", error.message);
     ck_assert_msg(clm_model_load(path, &read, &error) == CLM_OK, "%s", error.message);
     assert_same_parameters(model, read);
@@ -277,6 +277,9 @@ START_TEST(names_and_metadata)
     assert_tensor(&file, "input.scale", 7, 0);
     ck_assert_str_eq(metadata_of(&file, "program"), "clmlp");
     ck_assert_str_eq(metadata_of(&file, "version"), clm_version());
+    ck_assert_str_eq(metadata_of(&file, "architecture"),
+                     "{\"layers\":[{\"inputs\":7,\"outputs\":5,\"activation\":\"relu\"},"
+                     "{\"inputs\":5,\"outputs\":2,\"activation\":\"none\"}]}");
     ck_assert_str_eq(metadata_of(&file, "layers"), "7,5,2");
     ck_assert_str_eq(metadata_of(&file, "activation"), "relu");
     ck_assert_str_eq(metadata_of(&file, "seed"), "42");
@@ -294,7 +297,7 @@ START_TEST(init_from_a_file)
     char *const path = path_of("init.safetensors");
     model->mean[0] = 17;
     model->scale[0] = 19;
-    model->biases[0][1] = 0.5f;
+    model_bias(model, 0)[1] = 0.5f;
     ck_assert_int_eq(clm_model_save(model, path, &error), CLM_OK);
     struct clm_model *const begun = model_of(path, 1, widths);
     assert_same_parameters(model, begun);
@@ -435,7 +438,7 @@ START_TEST(parts_that_are_no_net)
                                          {"layers.1.weight", 2, 5},
                                          {"layers.1.bias", 2, 0},
                                          {0}},
-                         CLM_ERROR_SHAPE, "layers.1.weight takes 5 inputs, but the layer before it gives 4");
+                         CLM_ERROR_SHAPE, "layer 1 takes 5 inputs, but the layer before it gives 4");
 }
 END_TEST
 
@@ -484,7 +487,143 @@ END_TEST
 
 START_TEST(another_activation)
 {
-    assert_refused(file_of(whole, NULL, 0, "activation", "tanh"), CLM_ERROR_FORMAT, "tanh");
+    assert_refused(file_of(whole, NULL, 0, "activation", "tanhh"), CLM_ERROR_FORMAT,
+                   "its activation is tanhh; this version knows none, relu");
+}
+END_TEST
+
+/* ---- the architecture of a file ---- */
+
+#define LAYER(I, O, act) "{\"inputs\":" #I ",\"outputs\":" #O ",\"activation\":\"" act "\"}"
+#define LAYERS(layers)   "{\"layers\":[" layers "]}"
+
+/* Tensors as in WHOLE, (4,3) and (2,4), beside another architecture. */
+static void assert_contradicts(const char *architecture, clm_status status, const char *part)
+{
+    assert_refused(file_of(whole, NULL, 0, "architecture", architecture), status, part);
+}
+
+START_TEST(architecture_that_contradicts_its_tensors)
+{
+    assert_contradicts(LAYERS(LAYER(3, 4, "relu") "," LAYER(4, 3, "none")), CLM_ERROR_SHAPE,
+                       "layers.1.weight has shape (2,4) where this net needs (3,4)");
+    assert_contradicts(LAYERS(LAYER(4, 3, "relu") "," LAYER(3, 2, "none")), CLM_ERROR_SHAPE,
+                       "layers.0.weight has shape (4,3) where this net needs (3,4)");
+    assert_contradicts(LAYERS(LAYER(3, 4, "none")), CLM_ERROR_SHAPE, "it has a layers.1.");
+    assert_contradicts(LAYERS(LAYER(3, 4, "relu") "," LAYER(4, 2, "relu") "," LAYER(2, 2, "none")),
+                       CLM_ERROR_FORMAT, "no layers.2.weight");
+    /* no memory is asked for before the tensors are there */
+    assert_contradicts(LAYERS(LAYER(1099511627776, 1048576, "none")), CLM_ERROR_SHAPE,
+                       "where this net needs (1048576,1099511627776)");
+    assert_contradicts(LAYERS(LAYER(3, 4, "relu") "," LAYER(4, 1099511627776, "none")), CLM_ERROR_SHAPE,
+                       "where this net needs (1099511627776,4)");
+}
+END_TEST
+
+START_TEST(architecture_that_is_none)
+{
+    assert_contradicts("", CLM_ERROR_FORMAT, "its architecture: it is no JSON");
+    assert_contradicts(LAYERS(LAYER(3, 4, "tanhh") "," LAYER(4, 2, "none")), CLM_ERROR_FORMAT,
+                       "its architecture: layer 0: its activation is tanhh; this version knows none, relu");
+    assert_contradicts(LAYERS(LAYER(3, 4, "relu") "," LAYER(4, 2, "relu")), CLM_ERROR_FORMAT,
+                       "its outputs are logits");
+    assert_contradicts(LAYERS(LAYER(3, 4, "relu") "," LAYER(5, 2, "none")), CLM_ERROR_SHAPE,
+                       "layer 1 takes 5 inputs");
+    assert_contradicts(LAYERS(LAYER(3, 9223372036854775807, "none")), CLM_ERROR_MEMORY, "narrower");
+}
+END_TEST
+
+/* Activations are the architecture's, and are written again. */
+START_TEST(activations_of_the_architecture)
+{
+    for (int a = 0; a < ACTIVATION_COUNT; a++) {
+        char text[256];
+        struct clm_model *model = NULL, *again = NULL;
+        snprintf(text, sizeof text, LAYERS(LAYER(3, 4, "%s") "," LAYER(4, 2, "none")), activations[a].name);
+        char *const path = file_of(whole, NULL, 0, "architecture", text);
+        ck_assert_done(clm_model_load(path, &model, &error));
+        ck_assert_int_eq(model->architecture.layers[0].activation, a);
+        ck_assert_int_eq(model->architecture.layers[1].activation, ACTIVATION_NONE);
+        ck_assert_done(clm_model_save(model, path, &error));
+        ck_assert_done(clm_model_load(path, &again, &error));
+        ck_assert(architecture_is_equal(&model->architecture, &again->architecture));
+        clm_model_free(model);
+        clm_model_free(again);
+        free(path);
+    }
+}
+END_TEST
+
+/* ---- a model of version 0.1.0, which wrote no architecture ---- */
+
+#define OLD_MODEL TEST_FILES "/model-0.1.0.safetensors"
+
+START_TEST(old_model_is_read)
+{
+    static const size_t widths[] = {3, 5, 4, 2};
+    struct clm_model *model = NULL;
+    ck_assert_done(clm_model_load(OLD_MODEL, &model, &error));
+    struct architecture expected;
+    ck_assert_done(architecture_create(widths, COUNT_OF(widths), ACTIVATION_RELU, &expected, &error));
+    ck_assert(architecture_is_equal(&model->architecture, &expected));
+    ck_assert(model->seed == 2);
+    ck_assert_str_eq(clm_model_class_name(model, 0), "rose");
+    ck_assert_str_eq(clm_model_class_name(model, 1), "tulip");
+    architecture_free(&expected);
+    clm_model_free(model);
+}
+END_TEST
+
+/* What that version's `predict` printed, in nine digits of a float: half a unit in the last place of both, and of what the
+ * mathematical library rounds otherwise, is less than 2^-22. */
+START_TEST(old_model_predicts_as_ever)
+{
+    static const char rows[] = "a,b,c,label\n2,0.5,-1,tulip\n-1,1,0.125,rose\n-0.5,-0.5,1,rose\n"
+                               "0.25,-1.5,0.75,rose\n";
+    static const double expected[4][2] = {{0.0357749574, 0.964225054},
+                                          {0.999995291, 4.67898826e-06},
+                                          {0.999999762, 2.19089983e-07},
+                                          {0.556621373, 0.443378597}};
+    char *const path = test_file(directory, "rows.csv", rows, sizeof rows - 1);
+    const struct clm_data_options options = {.source = path};
+    struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
+    struct clm_data *data = NULL;
+    struct clm_model *model = NULL;
+    float probabilities[4][2];
+    ck_assert_done(clm_data_open(&options, &data, &error));
+    ck_assert_done(clm_model_load(OLD_MODEL, &model, &error));
+    ck_assert_done(clm_predict(backend, model, data, CLM_TRAIN, probabilities[0], NULL, &error));
+    for (size_t r = 0; r < 4; r++)
+        for (size_t c = 0; c < 2; c++)
+            ck_assert_within(probabilities[r][c], expected[r][c], 0x1p-22 * expected[r][c]);
+    clm_data_close(data);
+    clm_model_free(model);
+    clm_backend_close(backend);
+    free(path);
+}
+END_TEST
+
+START_TEST(old_model_is_saved_as_a_new_one)
+{
+    struct clm_model *model = NULL, *again = NULL;
+    struct safetensors file;
+    char *const path = path_of("again.safetensors");
+    ck_assert_done(clm_model_load(OLD_MODEL, &model, &error));
+    ck_assert_done(clm_model_save(model, path, &error));
+    ck_assert_done(safetensors_read(path, &file, &error));
+    char *const text = architecture_text(&model->architecture);
+    ck_assert_str_eq(metadata_of(&file, "architecture"), text);
+    ck_assert_done(clm_model_load(path, &again, &error));
+    assert_same_parameters(model, again);
+    ck_assert_mem_eq(model->mean, again->mean, 3 * sizeof(float));
+    ck_assert_mem_eq(model->scale, again->scale, 3 * sizeof(float));
+    ck_assert(again->seed == 2);
+    ck_assert_str_eq(clm_model_class_name(again, 1), "tulip");
+    safetensors_free(&file);
+    clm_model_free(model);
+    clm_model_free(again);
+    free(text);
+    free(path);
 }
 END_TEST
 
@@ -593,6 +732,12 @@ int main(void)
     tcase_add_test(cases, normalisation_that_does_not_fit);
     tcase_add_test(cases, numbers_that_are_not_finite);
     tcase_add_test(cases, another_activation);
+    tcase_add_test(cases, architecture_that_contradicts_its_tensors);
+    tcase_add_test(cases, architecture_that_is_none);
+    tcase_add_test(cases, activations_of_the_architecture);
+    tcase_add_test(cases, old_model_is_read);
+    tcase_add_test(cases, old_model_predicts_as_ever);
+    tcase_add_test(cases, old_model_is_saved_as_a_new_one);
     tcase_add_test(cases, truncated);
     tcase_add_test(cases, too_many_layers);
     tcase_add_test(cases, fit);

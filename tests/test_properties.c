@@ -73,11 +73,11 @@ struct bench {
 static void draw(struct bench *t, struct philox *random)
 {
     for (size_t l = 0; l < DEPTH; l++) {
-        const size_t I = t->model->widths[l], O = t->model->widths[l + 1];
+        const size_t I = clm_model_width(t->model, l), O = clm_model_width(t->model, l + 1);
         for (size_t i = 0; i < O * I; i++)
-            t->model->weights[l][i] = (float)((2 * philox_uniform(random) - 1) * 1.5 / (double)I);
+            model_weight(t->model, l)[i] = (float)((2 * philox_uniform(random) - 1) * 1.5 / (double)I);
         for (size_t o = 0; o < O; o++)
-            t->model->biases[l][o] = (float)(philox_uniform(random) - 0.5);
+            model_bias(t->model, l)[o] = (float)(philox_uniform(random) - 0.5);
     }
     for (size_t i = 0; i < t->rows * t->inputs; i++)
         t->X[i] = (float)philox_normal(random);
@@ -102,7 +102,7 @@ static struct bench bench_of(const struct shape *shape, uint64_t seed)
     t.others = allocate(t.rows, sizeof *t.others);
     ck_assert_done(clm_model_create(&options, &t.model, &error));
     draw(&t, &random);
-    ck_assert_done(network_create(be, widths, DEPTH, 2 * t.rows, NETWORK_GRADIENTS, &t.net, &error));
+    ck_assert_done(network_create(be, &t.model->architecture, 2 * t.rows, NETWORK_GRADIENTS, &t.net, &error));
     ck_assert_done(network_prepare_mixup(&t.net, &error));
     ck_assert_done(network_write(&t.net, t.model, &error));
     ck_assert_done(bounded_network_create(reference, t.model, 2 * t.rows, false, &t.walk, &error));
@@ -202,8 +202,8 @@ static struct totals totals_of(struct bench *t, const struct batch *batch)
     ck_assert_done(
         bounded_network_gradients(&t->walk, batch->rows, 0, t->dW_bound, t->db_bound, &expected, &error));
     for (size_t l = 0; l < DEPTH; l++) {
-        add_gradient(&totals, &t->net.layers[l].W.gradient, &t->dW_bound[l], batch->rows);
-        add_gradient(&totals, &t->net.layers[l].b.gradient, &t->db_bound[l], batch->rows);
+        add_gradient(&totals, &t->net.layers[l].linear.W.gradient, &t->dW_bound[l], batch->rows);
+        add_gradient(&totals, &t->net.layers[l].linear.b.gradient, &t->db_bound[l], batch->rows);
     }
     totals.values[totals.count] = loss;
     totals.errors[totals.count++] = expected.loss_error;
@@ -343,8 +343,8 @@ static struct row_results row_results_of(const struct bench *t, size_t rows)
     struct row_results results;
     ck_assert_done(bounded_create(TENSOR_REAL, rows, t->hidden, &dY, &error));
     ck_assert_done(bounded_backward_input(reference, &dZ, &t->walk.layers[1], &Y, &dY, &error));
-    take_rows(&results.of[0], &Y, &t->net.outputs[0], rows, t->hidden);
-    take_rows(&results.of[1], &dZ, &t->net.outputs[1], rows, t->classes);
+    take_rows(&results.of[0], &Y, &t->net.layers[0].Y, rows, t->hidden);
+    take_rows(&results.of[1], &dZ, &t->net.layers[1].Y, rows, t->classes);
     take_rows(&results.of[2], &dY, &t->net.gradients[0], rows, t->hidden);
     bounded_free(&dY);
     return results;

@@ -229,7 +229,7 @@ START_TEST(model_comes_back)
     ck_assert_uint_eq(clm_model_depth(read), 3);
     for (size_t l = 0; l < 3; l++)
         ck_assert_mem_eq(clm_model_weight(read, l), clm_model_weight(model, l),
-                         model->widths[l] * model->widths[l + 1] * sizeof(float));
+                         clm_model_width(model, l) * clm_model_width(model, l + 1) * sizeof(float));
     clm_model_free(read);
     free(path);
 }

@@ -6,6 +6,7 @@
 #include "support/fixtures.h"
 #include "support/spoilt.h"
 #include "support/support.h"
+#include "train/feed.h"
 
 #include <check.h>
 #include <math.h>
@@ -82,16 +83,17 @@ static double *zeros(size_t count)
 static struct net net_of(const struct clm_model *model)
 {
     struct net net = {0};
-    ck_assert_uint_eq(model->depth, NET_DEPTH);
-    memcpy(net.widths, model->widths, sizeof net.widths);
+    ck_assert_uint_eq(clm_model_depth(model), NET_DEPTH);
+    for (size_t l = 0; l <= NET_DEPTH; l++)
+        net.widths[l] = clm_model_width(model, l);
     for (size_t l = 0; l < NET_DEPTH; l++) {
         const size_t O = net.widths[l + 1], count = O * net.widths[l];
         net.W[l] = zeros(count), net.gW[l] = zeros(count), net.vW[l] = zeros(count);
         net.b[l] = zeros(O), net.gb[l] = zeros(O), net.vb[l] = zeros(O);
         for (size_t i = 0; i < count; i++)
-            net.W[l][i] = model->weights[l][i];
+            net.W[l][i] = model_weight(model, l)[i];
         for (size_t o = 0; o < O; o++)
-            net.b[l][o] = model->biases[l][o];
+            net.b[l][o] = model_bias(model, l)[o];
     }
     return net;
 }
@@ -176,14 +178,14 @@ static double relative_difference(const struct clm_model *got, const struct net 
 {
     double difference = 0, change = 0;
     for (size_t l = 0; l < NET_DEPTH; l++) {
-        const size_t O = got->widths[l + 1], count = O * got->widths[l];
+        const size_t O = clm_model_width(got, l + 1), count = O * clm_model_width(got, l);
         for (size_t i = 0; i < count; i++) {
-            difference += pow(got->weights[l][i] - expected->W[l][i], 2);
-            change += pow(start->weights[l][i] - expected->W[l][i], 2);
+            difference += pow(model_weight(got, l)[i] - expected->W[l][i], 2);
+            change += pow(model_weight(start, l)[i] - expected->W[l][i], 2);
         }
         for (size_t o = 0; o < O; o++) {
-            difference += pow(got->biases[l][o] - expected->b[l][o], 2);
-            change += pow(start->biases[l][o] - expected->b[l][o], 2);
+            difference += pow(model_bias(got, l)[o] - expected->b[l][o], 2);
+            change += pow(model_bias(start, l)[o] - expected->b[l][o], 2);
         }
     }
     return sqrt(difference / change);
@@ -261,6 +263,103 @@ START_TEST(trajectory)
     clm_model_free(start);
     clm_model_free(model);
     clm_data_close(data);
+}
+END_TEST
+
+/* An epoch of a network that keeps its gradients, into *model; returns the mean loss. */
+static double train_by_gradients(struct clm_backend *be, enum rule rule, struct clm_model *model,
+                                 const struct clm_data *data, const struct clm_train_options *options)
+{
+    const struct network_use use = {.is_trained = true, .keeps_gradients = true, .rule = rule};
+    const struct step step = step_of(options->learning_rate, options->momentum, options->l2);
+    const size_t N = data->train.count;
+    const struct residency residency = {.shard = N, .block = N};
+    struct clm_error error = {0};
+    struct network net;
+    struct feed feed;
+    struct metrics sums;
+    struct minibatch batch, next;
+    double loss;
+    size_t correct;
+    ck_assert_int_eq(step.rule, rule);
+    ck_assert_done(network_create(be, &model->architecture, options->batch, use, &net, &error));
+    ck_assert_done(feed_create(be, data, N, &residency, false, &feed, &error));
+    ck_assert_done(metrics_create(be, &sums, &error));
+    ck_assert_done(metrics_reset(be, &sums, &error));
+    ck_assert_done(network_write(&net, model, &error));
+    ck_assert_done(feed_normalise(&feed, model, &error));
+    ck_assert_done(feed_begin(&feed, &data->train, 0, 0, &error));
+    ck_assert_done(feed_batch(&feed, 0, options->batch, &batch, &error));
+    ck_assert_done(network_gather(&net, &batch, &error));
+    for (size_t done = 0; batch.rows; batch = next) {
+        done += batch.rows;
+        ck_assert_done(feed_batch(&feed, done, options->batch, &next, &error));
+        ck_assert_done(network_step(&net, batch.rows, &step, &sums, next.rows ? &next : NULL, &error));
+    }
+    ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
+    ck_assert_done(network_read(&net, model, &error));
+    network_free(&net);
+    feed_free(&feed);
+    metrics_free(be, &sums);
+    return loss / (double)N;
+}
+
+/* The same steps by way of gradients that are kept, as a rule needs that is not linear in the gradient: within the same bounds. */
+START_TEST(trajectory_by_gradients)
+{
+    const enum fixture kind = kinds[_i % KIND_COUNT];
+    const bool is_plain = (size_t)_i >= KIND_COUNT; /* without momentum and penalty */
+    struct clm_backend *backend = fixture_backend(kind);
+    struct clm_data *data = fixture_data(4 * 16 + 5, 0, 31, 10);
+    struct clm_model *start = fixture_model(data, "he", 11, hidden),
+                     *model = fixture_model(data, "he", 11, hidden);
+    struct net net = net_of(start);
+    const struct clm_train_options options = {
+        .batch = 16, .learning_rate = 0.1, .momentum = is_plain ? 0 : 0.9, .l2 = is_plain ? 0 : 0.01};
+    const double expected = train_by_hand(&net, data, &options);
+    const double loss =
+        train_by_gradients(backend, is_plain ? RULE_SGD : RULE_MOMENTUM, model, data, &options);
+    ck_assert_within(relative_difference(model, &net, start), 0.0, kind == FIXTURE_REFERENCE ? 5e-6 : 1e-4);
+    ck_assert_within(loss, expected, kind == FIXTURE_REFERENCE ? 1e-9 : 1e-5);
+    net_free(&net);
+    clm_model_free(start);
+    clm_model_free(model);
+    clm_data_close(data);
+    clm_backend_close(backend);
+}
+END_TEST
+
+static size_t stepped_count;
+
+static clm_status count_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
+                             struct clm_error *e)
+{
+    stepped_count++;
+    return right.parameter_step(be, parameter, step, e);
+}
+
+static clm_status refuse_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                struct linear *layer, const struct step *step, struct clm_error *e)
+{
+    (void)be, (void)dZ, (void)X, (void)layer, (void)step;
+    return clm_fail(e, CLM_ERROR_ARGUMENT, "gradient and step at once");
+}
+
+/* A network that keeps its gradients steps each of its parameters once a batch, and never by way of a fused operation. */
+START_TEST(each_parameter_is_stepped)
+{
+    struct clm_backend *const backend = backend_to_spoil();
+    struct clm_data *const data = fixture_data(47, 0, 12, 5);
+    struct clm_model *const model = fixture_model(data, NULL, 1, hidden);
+    const struct clm_train_options options = {.batch = 20, .learning_rate = 0.1};
+    spoilt.parameter_step = count_step;
+    spoilt.linear_backward_update = refuse_update;
+    stepped_count = 0;
+    train_by_gradients(backend, RULE_SGD, model, data, &options);
+    ck_assert_uint_eq(stepped_count, 3 * 2 * NET_DEPTH);
+    clm_model_free(model);
+    clm_data_close(data);
+    clm_backend_close(backend);
 }
 END_TEST
 
@@ -364,9 +463,10 @@ END_TEST
 
 static bool same_bits(const struct clm_model *a, const struct clm_model *b)
 {
-    for (size_t l = 0; l < a->depth; l++)
-        if (memcmp(a->weights[l], b->weights[l], a->widths[l] * a->widths[l + 1] * sizeof(float)) ||
-            memcmp(a->biases[l], b->biases[l], a->widths[l + 1] * sizeof(float)))
+    for (size_t l = 0; l < clm_model_depth(a); l++)
+        if (memcmp(model_weight(a, l), model_weight(b, l),
+                   clm_model_width(a, l) * clm_model_width(a, l + 1) * sizeof(float)) ||
+            memcmp(model_bias(a, l), model_bias(b, l), clm_model_width(a, l + 1) * sizeof(float)))
             return false;
     return true;
 }
@@ -533,10 +633,13 @@ START_TEST(parameters_that_do_not_fit)
         size_t features, hidden[3], classes;
     } others[] = {{30, {8}, 10}, {31, {7}, 10}, {31, {8}, 11}, {31, {8, 10}, 5}};
     struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
+    struct architecture architecture;
     struct network net;
     struct clm_error error = {0};
     ck_assert_done(
-        network_create(backend, (const size_t[]){31, 8, 10}, 2, 10, NETWORK_TRAIN(RULE_SGD), &net, &error));
+        architecture_create((const size_t[]){31, 8, 10}, 3, ACTIVATION_RELU, &architecture, &error));
+    ck_assert_done(network_create(backend, &architecture, 10, NETWORK_TRAIN(RULE_SGD), &net, &error));
+    architecture_free(&architecture);
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         struct clm_data *data = fixture_data(20, 0, others[i].features, others[i].classes);
         struct clm_model *model = fixture_model(data, NULL, 1, others[i].hidden);
@@ -570,9 +673,9 @@ START_TEST(diverged_in_one_layer)
     const struct clm_train_options options = {.epochs = 1, .batch = 100, .learning_rate = 1, .l2 = 1e38};
     char name[16];
     snprintf(name, sizeof name, "layer %d ", _i);
-    for (size_t l = 0; l < model->depth; l++)
-        for (size_t i = 0; i < model->widths[l] * model->widths[l + 1]; i++)
-            model->weights[l][i] = l == (size_t)_i ? 100 : 1e-3f;
+    for (size_t l = 0; l < clm_model_depth(model); l++)
+        for (size_t i = 0; i < clm_model_width(model, l) * clm_model_width(model, l + 1); i++)
+            model_weight(model, l)[i] = l == (size_t)_i ? 100 : 1e-3f;
     expect_divergence(FIXTURE_BLAS, model, data, &options, name);
     clm_model_free(model);
     clm_data_close(data);
@@ -624,6 +727,8 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, last_minibatches_are_proven);
     tcase_add_loop_test(cases, trajectory, 0, 2 * KIND_COUNT);
+    tcase_add_loop_test(cases, trajectory_by_gradients, 0, 2 * KIND_COUNT);
+    tcase_add_test(cases, each_parameter_is_stepped);
     tcase_add_loop_test(cases, untrained_loss, 0, KIND_COUNT);
     tcase_add_loop_test(cases, by_heart, 0, KIND_COUNT);
     tcase_add_loop_test(cases, generalises, 0, KIND_COUNT);

@@ -21,6 +21,7 @@
 
 struct bench {
     struct clm_backend *be;
+    struct architecture architecture;
     struct network net;
     struct resident data;
     struct tensor order; /* (1,rows) shuffled, as training has it */
@@ -57,8 +58,7 @@ static clm_status create_network(struct bench *bench, const struct clm_bench_opt
     const clm_status status = metrics_create(bench->be, &bench->sums, error);
     if (status != CLM_OK)
         return status;
-    return network_create(bench->be, options->sizes, options->size_count - 1, options->batch, use,
-                          &bench->net, error);
+    return network_create(bench->be, &bench->architecture, options->batch, use, &bench->net, error);
 }
 
 static void release(struct bench *bench)
@@ -251,9 +251,8 @@ static clm_status take_profile(struct bench *bench, size_t steps, struct clm_ben
 clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *options,
                      struct clm_bench_result *result, struct clm_error *error)
 {
-    struct bench bench = {.be = be,
-                          .batch = options->batch,
-                          .step = step_of(LEARNING_RATE, options->momentum, 0)};
+    struct bench bench = {
+        .be = be, .batch = options->batch, .step = step_of(LEARNING_RATE, options->momentum, 0)};
     size_t steps = 1;
     clm_status status;
     *result = (struct clm_bench_result){0};
@@ -269,9 +268,10 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
                             options->sizes[i], options->batch, INT32_MAX);
     bench.rows = rows_of(options);
     const double tuned = clm_tune_seconds(be); /* planning measures, too */
-    if ((status = check_memory(options, &bench, error)))
-        return status;
-    if ((status = create_data(&bench, options->sizes[0], error)) ||
+    if ((status = architecture_create(options->sizes, options->size_count, ACTIVATION_RELU,
+                                      &bench.architecture, error)) ||
+        (status = check_memory(options, &bench, error)) ||
+        (status = create_data(&bench, options->sizes[0], error)) ||
         (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)))
         goto cleanup;
     const double begin = clock_seconds(), tuned_at_begin = clm_tune_seconds(be);
@@ -287,5 +287,6 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
             take_profile(&bench, size_min(PROFILED_MOST, PROFILED_SLICES * steps), &result->profile, error);
 cleanup:
     release(&bench);
+    architecture_free(&bench.architecture);
     return status;
 }

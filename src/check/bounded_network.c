@@ -12,14 +12,14 @@ static void take_floats(struct bounded *matrix, const float *values)
 static clm_status create_layer(struct bounded_network *net, const struct clm_model *model, size_t l,
                                bool has_velocity, struct clm_error *error)
 {
-    const size_t I = model->widths[l], O = model->widths[l + 1];
+    const size_t I = clm_model_width(model, l), O = clm_model_width(model, l + 1);
     struct bounded *const m = net->memory + 4 * l;
     clm_status status;
     if ((status = bounded_create(TENSOR_REAL, O, I, &m[0], error)) ||
         (status = bounded_create(TENSOR_REAL, 1, O, &m[1], error)))
         return status;
-    take_floats(&m[0], model->weights[l]);
-    take_floats(&m[1], model->biases[l]);
+    take_floats(&m[0], model_weight(model, l));
+    take_floats(&m[1], model_bias(model, l));
     net->layers[l] = (struct bounded_layer){.W = &m[0], .b = &m[1]};
     if (has_velocity) {
         if ((status = bounded_create(TENSOR_REAL, O, I, &m[2], error)) ||
@@ -34,7 +34,7 @@ static clm_status create_layer(struct bounded_network *net, const struct clm_mod
 clm_status bounded_network_create(struct clm_backend *reference, const struct clm_model *model, size_t batch,
                                   bool has_velocity, struct bounded_network *out, struct clm_error *error)
 {
-    const size_t depth = model->depth;
+    const size_t depth = clm_model_depth(model);
     *out = (struct bounded_network){.reference = reference,
                                     .depth = depth,
                                     .share = 1,
@@ -45,7 +45,7 @@ clm_status bounded_network_create(struct clm_backend *reference, const struct cl
     if (!out->layers || !out->outputs || !out->memory)
         status = clm_fail_host_memory(error, "a check", depth * sizeof *out->memory);
     if (status == CLM_OK)
-        status = bounded_create(TENSOR_REAL, batch, model->widths[0], &out->X, error);
+        status = bounded_create(TENSOR_REAL, batch, clm_model_width(model, 0), &out->X, error);
     if (status == CLM_OK)
         status = bounded_create(TENSOR_INDEX, 1, batch, &out->labels, error);
     if (status == CLM_OK)
@@ -53,7 +53,8 @@ clm_status bounded_network_create(struct clm_backend *reference, const struct cl
     for (size_t l = 0; status == CLM_OK && l < depth; l++) {
         status = create_layer(out, model, l, has_velocity, error);
         if (status == CLM_OK)
-            status = bounded_create(TENSOR_REAL, batch, model->widths[l + 1], &out->outputs[l], error);
+            status =
+                bounded_create(TENSOR_REAL, batch, clm_model_width(model, l + 1), &out->outputs[l], error);
     }
     if (status != CLM_OK)
         bounded_network_free(out);

@@ -34,10 +34,10 @@ static clm_status create_layer(struct differences *d, size_t l, struct clm_error
     const struct network *const net = d->net;
     struct clm_backend *const be = net->be;
     clm_status status;
-    if ((status = read_all(&net->layers[l].W.value, be, &d->weights[l], error)) ||
-        (status = read_all(&net->layers[l].b.value, be, &d->biases[l], error)) ||
-        (status = read_all(&net->outputs[l], be, &d->outputs[l], error)) ||
-        (status = tensor_create(be, TENSOR_REAL, 1, net->widths[l], &d->row[l], error)) ||
+    if ((status = read_all(&net->layers[l].linear.W.value, be, &d->weights[l], error)) ||
+        (status = read_all(&net->layers[l].linear.b.value, be, &d->biases[l], error)) ||
+        (status = read_all(&net->layers[l].Y, be, &d->outputs[l], error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, net->layers[l].spec->inputs, &d->row[l], error)) ||
         (status = tensor_create(be, TENSOR_REAL, 1, 1, &d->bias[l], error)) ||
         (status = tensor_create(be, TENSOR_REAL, net->batch, 1, &d->column[l], error)))
         return status;
@@ -47,7 +47,7 @@ static clm_status create_layer(struct differences *d, size_t l, struct clm_error
 clm_status differences_create(struct network *net, double l2, double loss_error, struct differences *out,
                               struct clm_error *error)
 {
-    const size_t depth = net->depth;
+    const size_t depth = net->architecture.depth;
     *out = (struct differences){.net = net,
                                 .l2 = l2,
                                 .loss_error = fmax(loss_error, DBL_EPSILON),
@@ -73,7 +73,7 @@ clm_status differences_create(struct network *net, double l2, double loss_error,
 
 void differences_free(struct differences *d)
 {
-    for (size_t l = 0; d->net && l < d->net->depth; l++) {
+    for (size_t l = 0; d->net && l < d->net->architecture.depth; l++) {
         if (d->weights)
             free(d->weights[l]);
         if (d->biases)
@@ -106,15 +106,15 @@ struct place {
 
 static enum activation activation_of(const struct network *net, size_t l)
 {
-    return l + 1 < net->depth ? ACTIVATION_RELU : ACTIVATION_NONE;
+    return net->layers[l].spec->activation;
 }
 
 /* Outputs of unit o with its parameter at `at`, put among those of its layer. */
 static clm_status move_unit(struct differences *d, const struct place *p, double at, struct clm_error *error)
 {
     struct network *const net = d->net;
-    const size_t B = net->batch, I = net->widths[p->l], O = net->widths[p->l + 1];
-    const struct tensor *const X = p->l ? &net->outputs[p->l - 1] : &net->X;
+    const size_t B = net->batch, I = net->layers[p->l].spec->inputs, O = net->layers[p->l].spec->outputs;
+    const struct tensor *const X = p->l ? &net->layers[p->l - 1].Y : &net->X;
     struct linear unit = {.W.value = d->row[p->l], .b.value = d->bias[p->l]};
     double *const w = d->weights[p->l] + p->o * I, *const b = d->biases[p->l] + p->o;
     double *const moved = p->is_bias ? b : w + p->i, *const column = calloc(B, sizeof *column);
@@ -132,7 +132,7 @@ static clm_status move_unit(struct differences *d, const struct place *p, double
         memcpy(outputs, d->outputs[p->l], B * O * sizeof *outputs);
         for (size_t r = 0; r < B; r++)
             outputs[r * O + p->o] = column[r];
-        status = backend_write(net->be, &net->outputs[p->l], HOST_DOUBLE, outputs, error);
+        status = backend_write(net->be, &net->layers[p->l].Y, HOST_DOUBLE, outputs, error);
     }
     *moved = unmoved;
     free(column);
@@ -145,10 +145,10 @@ static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same,
 {
     const struct network *const net = d->net;
     clm_status status = CLM_OK;
-    for (; status == CLM_OK && *is_same && l + 1 < net->depth; l++) {
+    for (; status == CLM_OK && *is_same && l + 1 < net->architecture.depth; l++) {
         double *now = NULL;
-        status = read_all(&net->outputs[l], net->be, &now, error);
-        for (size_t i = 0; status == CLM_OK && i < net->batch * net->widths[l + 1]; i++)
+        status = read_all(&net->layers[l].Y, net->be, &now, error);
+        for (size_t i = 0; status == CLM_OK && i < net->batch * net->layers[l].spec->outputs; i++)
             *is_same = *is_same && (now[i] > 0) == (d->outputs[l][i] > 0);
         free(now);
     }
@@ -163,13 +163,13 @@ static clm_status loss_at(struct differences *d, const struct place *p, double a
     struct network *const net = d->net;
     size_t correct;
     clm_status status = move_unit(d, p, at, error);
-    for (size_t l = p->l + 1; status == CLM_OK && l < net->depth; l++)
-        status = linear_forward(net->be, &net->outputs[l - 1], &net->layers[l],
-                                EPILOGUE(activation_of(net, l)), &net->outputs[l], error);
+    for (size_t l = p->l + 1; status == CLM_OK && l < net->architecture.depth; l++)
+        status = linear_forward(net->be, &net->layers[l - 1].Y, &net->layers[l].linear,
+                                EPILOGUE(activation_of(net, l)), &net->layers[l].Y, error);
     if (status || (status = has_same_signs(d, p->l, is_same, error)) ||
         (status = metrics_reset(net->be, &d->sums, error)) ||
-        (status = softmax_xent(net->be, &net->outputs[net->depth - 1], &net->labels, NULL, NULL, &d->sums,
-                               error)) ||
+        (status = softmax_xent(net->be, &net->layers[net->architecture.depth - 1].Y, &net->labels, NULL, NULL,
+                               &d->sums, error)) ||
         (status = metrics_read(net->be, &d->sums, loss, &correct, error)))
         return status;
     *loss /= (double)net->batch;
@@ -195,8 +195,8 @@ static clm_status quotient(struct differences *d, const struct place *p, double 
 static clm_status restore(struct differences *d, size_t l, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    for (; status == CLM_OK && l < d->net->depth; l++)
-        status = backend_write(d->net->be, &d->net->outputs[l], HOST_DOUBLE, d->outputs[l], error);
+    for (; status == CLM_OK && l < d->net->architecture.depth; l++)
+        status = backend_write(d->net->be, &d->net->layers[l].Y, HOST_DOUBLE, d->outputs[l], error);
     return status;
 }
 
@@ -204,7 +204,7 @@ clm_status difference_of(struct differences *d, size_t l, size_t o, size_t i, bo
                          struct difference *out, struct clm_error *error)
 {
     const struct place p = {l, o, i, is_bias};
-    const double w = is_bias ? d->biases[l][o] : d->weights[l][o * d->net->widths[l] + i];
+    const double w = is_bias ? d->biases[l][o] : d->weights[l][o * d->net->layers[l].spec->inputs + i];
     double h = cbrt(d->loss_error);
     clm_status status = CLM_OK;
     *out = (struct difference){.value = NAN, .error = NAN};

@@ -5,7 +5,6 @@
 #include "check/differences.h"
 #include "data/data.h"
 #include "nn/network.h"
-#include "nn/parameters.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -69,7 +68,8 @@ static float normalised(const struct clm_model *model, const struct clm_data *da
 static void fill_inputs(struct gradcheck *g)
 {
     const struct clm_data *const data = g->options->data;
-    const size_t B = g->options->batch, I = g->model->widths[0], C = g->model->widths[g->model->depth];
+    const size_t B = g->options->batch, I = clm_model_width(g->model, 0),
+                 C = clm_model_width(g->model, clm_model_depth(g->model));
     struct philox random = philox_start(g->options->seed, RANDOM_TEST, 3);
     for (size_t i = 0; i < B * I; i++)
         g->X[i] = data ? normalised(g->model, data, i) : (float)philox_normal(&random);
@@ -80,21 +80,21 @@ static void fill_inputs(struct gradcheck *g)
 static clm_status make_inputs(struct gradcheck *g, struct clm_error *error)
 {
     size_t count;
-    if (size_mul(g->options->batch, g->model->widths[0], &count)) {
+    if (size_mul(g->options->batch, clm_model_width(g->model, 0), &count)) {
         g->X = calloc(count, sizeof *g->X);
         g->labels = calloc(g->options->batch, sizeof *g->labels);
     }
     if (!g->X || !g->labels)
         return clm_fail(error, CLM_ERROR_MEMORY,
                         "gradcheck: no memory for %zu rows of %zu inputs; lower --batch", g->options->batch,
-                        g->model->widths[0]);
+                        clm_model_width(g->model, 0));
     fill_inputs(g);
     return CLM_OK;
 }
 
 static clm_status create_gradients(struct side *side, size_t l, struct clm_error *error)
 {
-    const struct tensor *const W = &side->net.layers[l].W.value;
+    const struct tensor *const W = &side->net.layers[l].linear.W.value;
     side->weights[l] = calloc(W->rows * W->columns, sizeof **side->weights);
     side->biases[l] = calloc(W->rows, sizeof **side->biases);
     if (!side->weights[l] || !side->biases[l])
@@ -105,9 +105,9 @@ static clm_status create_gradients(struct side *side, size_t l, struct clm_error
 static clm_status create_side(struct side *side, struct clm_backend *be, const struct gradcheck *g,
                               struct clm_error *error)
 {
-    const size_t depth = g->model->depth;
+    const size_t depth = clm_model_depth(g->model);
     clm_status status =
-        network_create(be, g->model->widths, depth, g->options->batch, NETWORK_GRADIENTS, &side->net, error);
+        network_create(be, &g->model->architecture, g->options->batch, NETWORK_GRADIENTS, &side->net, error);
     side->be = be;
     side->weights = calloc(depth, sizeof *side->weights);
     side->biases = calloc(depth, sizeof *side->biases);
@@ -126,7 +126,7 @@ static clm_status create_side(struct side *side, struct clm_backend *be, const s
 
 static void destroy_side(struct side *side)
 {
-    const size_t depth = side->net.depth;
+    const size_t depth = side->net.architecture.depth;
     for (size_t l = 0; l < depth; l++) {
         if (side->weights)
             free(side->weights[l]);
@@ -143,12 +143,12 @@ static void destroy_side(struct side *side)
 static clm_status run_side(struct side *side, double l2, struct clm_error *error)
 {
     clm_status status = network_gradients(&side->net, side->net.batch, l2, &side->sums, error);
-    for (size_t l = 0; status == CLM_OK && l < side->net.depth; l++) {
-        status =
-            backend_read(side->be, &side->net.layers[l].W.gradient, HOST_DOUBLE, side->weights[l], error);
+    for (size_t l = 0; status == CLM_OK && l < side->net.architecture.depth; l++) {
+        status = backend_read(side->be, &side->net.layers[l].linear.W.gradient, HOST_DOUBLE, side->weights[l],
+                              error);
         if (status == CLM_OK)
-            status =
-                backend_read(side->be, &side->net.layers[l].b.gradient, HOST_DOUBLE, side->biases[l], error);
+            status = backend_read(side->be, &side->net.layers[l].linear.b.gradient, HOST_DOUBLE,
+                                  side->biases[l], error);
     }
     return status;
 }
@@ -156,7 +156,7 @@ static clm_status run_side(struct side *side, double l2, struct clm_error *error
 /* Bounds of the device's gradients, and of the loss: *loss_error is what float does to the mean loss. */
 static clm_status run_bounds(struct gradcheck *g, double *loss_error, struct clm_error *error)
 {
-    const size_t depth = g->model->depth, B = g->options->batch;
+    const size_t depth = clm_model_depth(g->model), B = g->options->batch;
     struct bounded_sums sums = {0};
     g->dW = calloc(depth, sizeof *g->dW);
     g->db = calloc(depth, sizeof *g->db);
@@ -164,9 +164,10 @@ static clm_status run_bounds(struct gradcheck *g, double *loss_error, struct clm
         return clm_fail_host_memory(error, "gradcheck", depth * sizeof *g->dW);
     clm_status status = bounded_network_create(g->reference, g->model, B, false, &g->walk, error);
     for (size_t l = 0; status == CLM_OK && l < depth; l++) {
-        status = bounded_create(TENSOR_REAL, g->model->widths[l + 1], g->model->widths[l], &g->dW[l], error);
+        status = bounded_create(TENSOR_REAL, clm_model_width(g->model, l + 1), clm_model_width(g->model, l),
+                                &g->dW[l], error);
         if (status == CLM_OK)
-            status = bounded_create(TENSOR_REAL, 1, g->model->widths[l + 1], &g->db[l], error);
+            status = bounded_create(TENSOR_REAL, 1, clm_model_width(g->model, l + 1), &g->db[l], error);
     }
     if (status != CLM_OK)
         return status;
@@ -243,16 +244,15 @@ static clm_status check_parameter(struct gradcheck *g, const struct tried_parame
                                   struct clm_gradcheck_row *row, struct clm_error *error)
 {
     const size_t count = bounded_count(p->bounds);
-    char name[PARAMETER_NAME_MAX];
     struct philox random = philox_start(g->options->seed, RANDOM_TEST, 4 + 2 * (uint32_t)p->l + p->is_bias);
     bool *const is_chosen = calloc(count, sizeof *is_chosen);
     clm_status status = CLM_OK;
     if (!is_chosen)
         return clm_fail_host_memory(error, "gradcheck", count);
-    parameter_name(name, p->l, p->is_bias ? "bias" : "weight");
     *row =
         (struct clm_gradcheck_row){.numerical = NAN, .analytic = NAN, .device = NAN, .error_over_bound = NAN};
-    snprintf(row->parameter, sizeof row->parameter, "%.31s", name);
+    snprintf(row->parameter, sizeof row->parameter, "%.31s",
+             g->model->specs[LAYER_PARAMETERS * p->l + p->is_bias].name);
     choose(p->analytic, count, g->options->samples, &random, is_chosen);
     for (size_t at = 0; status == CLM_OK && at < count; at++)
         if (is_chosen[at])
@@ -307,7 +307,7 @@ static clm_status prepare(struct gradcheck *g, struct clm_backend *backend, stru
 static void destroy(struct gradcheck *g)
 {
     differences_free(&g->differences);
-    for (size_t l = 0; g->model && l < g->model->depth; l++) {
+    for (size_t l = 0; g->model && l < clm_model_depth(g->model); l++) {
         if (g->dW)
             bounded_free(&g->dW[l]);
         if (g->db)
@@ -332,7 +332,7 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
     bool all_passed = true;
     *passed = false;
     clm_status status = prepare(&g, backend, error);
-    for (size_t n = 0; status == CLM_OK && n < 2 * g.model->depth; n++) {
+    for (size_t n = 0; status == CLM_OK && n < 2 * clm_model_depth(g.model); n++) {
         const size_t l = n / 2;
         const bool is_bias = n % 2;
         const struct tried_parameter parameter = {

@@ -101,12 +101,12 @@ static clm_status create_parts(struct trial *trial, struct clm_backend *device, 
 static void draw_parameters(struct clm_model *model, uint64_t seed)
 {
     struct philox random = philox_start(seed, RANDOM_TEST, 2);
-    for (size_t l = 0; l < model->depth; l++) {
-        const size_t I = model->widths[l], O = model->widths[l + 1];
+    for (size_t l = 0; l < clm_model_depth(model); l++) {
+        const size_t I = clm_model_width(model, l), O = clm_model_width(model, l + 1);
         for (size_t i = 0; i < O * I; i++)
-            model->weights[l][i] = (float)((2 * philox_uniform(&random) - 1) * 1.5 / (double)I);
+            model_weight(model, l)[i] = (float)((2 * philox_uniform(&random) - 1) * 1.5 / (double)I);
         for (size_t o = 0; o < O; o++)
-            model->biases[l][o] = (float)(philox_uniform(&random) - 0.5);
+            model_bias(model, l)[o] = (float)(philox_uniform(&random) - 0.5);
     }
 }
 
@@ -122,7 +122,7 @@ static clm_status create(struct trial *trial, struct clm_backend *device, struct
         return status;
     draw_parameters(trial->model, which->seed);
     if ((status =
-             network_create(device, which->widths, depth, which->batch,
+             network_create(device, &trial->model->architecture, which->batch,
                             NETWORK_TRAIN(has_velocity ? RULE_MOMENTUM : RULE_SGD), &trial->net, error)) ||
         (which->is_augmented && (status = network_prepare_mixup(&trial->net, error))) ||
         (status = network_write(&trial->net, trial->model, error)) ||
@@ -254,7 +254,7 @@ static clm_status judge_velocities(const struct trial *trial, struct judgement *
 {
     clm_status status = CLM_OK;
     for (size_t l = 0; status == CLM_OK && l < trial->walk.depth; l++) {
-        const struct linear *const layer = &trial->net.layers[l];
+        const struct linear *const layer = &trial->net.layers[l].linear;
         const struct bounded_layer *const expected = &trial->walk.layers[l];
         if ((status = judge_velocity(trial, "weight velocity", l, &layer->W.state[0], expected->W_velocity,
                                      out, error)) ||
@@ -270,11 +270,11 @@ static void judge_parameters(const struct trial *trial, struct judgement *out)
     for (size_t l = 0; l < trial->walk.depth; l++) {
         const struct bounded *const W = trial->walk.layers[l].W, *const b = trial->walk.layers[l].b;
         for (size_t i = 0; i < bounded_count(W); i++)
-            judge_parameter(out, "weight", l, i, trial->model->weights[l][i], W);
+            judge_parameter(out, "weight", l, i, model_weight(trial->model, l)[i], W);
         for (size_t o = 0; o < bounded_count(b); o++)
-            judge_parameter(out, "bias", l, o, trial->model->biases[l][o], b);
-        out->bits = bits_add(out->bits, trial->model->weights[l], bounded_count(W) * sizeof(float));
-        out->bits = bits_add(out->bits, trial->model->biases[l], bounded_count(b) * sizeof(float));
+            judge_parameter(out, "bias", l, o, model_bias(trial->model, l)[o], b);
+        out->bits = bits_add(out->bits, model_weight(trial->model, l), bounded_count(W) * sizeof(float));
+        out->bits = bits_add(out->bits, model_bias(trial->model, l), bounded_count(b) * sizeof(float));
     }
 }
 

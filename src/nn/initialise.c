@@ -15,15 +15,15 @@
 
 enum scheme { SCHEME_HE, SCHEME_XAVIER, SCHEME_NORMAL };
 
-/* The deviation of layer l's weights.
- *   he      He, Zhang, Ren, Sun (2015): 2 / I keeps the variance through a ReLU; the last layer has none behind it
+/* The deviation of a layer's weights.
+ *   he      He, Zhang, Ren, Sun (2015): 2 / I keeps the variance through a ReLU; the last layer is followed by none
  *   xavier  Glorot, Bengio (2010): 2 / (I + O), between what forward and backward pass would have */
-static double deviation_of(const struct clm_model *model, size_t l, enum scheme scheme, double normal)
+static double deviation_of(const struct layer_spec *layer, bool is_last, enum scheme scheme, double normal)
 {
-    const double I = (double)model->widths[l], O = (double)model->widths[l + 1];
+    const double I = (double)layer->inputs, O = (double)layer->outputs;
     switch (scheme) {
     case SCHEME_HE:
-        return sqrt((l + 1 < model->depth ? 2 : 1) / I);
+        return sqrt((is_last ? 1 : 2) / I);
     case SCHEME_XAVIER:
         return sqrt(2 / (I + O));
     case SCHEME_NORMAL:
@@ -34,12 +34,14 @@ static double deviation_of(const struct clm_model *model, size_t l, enum scheme 
 
 static void draw(struct clm_model *model, enum scheme scheme, double normal)
 {
-    for (size_t l = 0; l < model->depth; l++) {
+    const struct architecture *const net = &model->architecture;
+    for (size_t p = 0; p < model->parameter_count; p++) {
+        const struct parameter_spec *const spec = &model->specs[p];
+        const size_t l = spec->layer;
         struct philox random = philox_start(model->seed, RANDOM_INIT, (uint32_t)l);
-        const double deviation = deviation_of(model, l, scheme, normal);
-        for (size_t i = 0; i < model->widths[l] * model->widths[l + 1]; i++)
-            model->weights[l][i] = (float)(deviation * philox_normal(&random));
-        memset(model->biases[l], 0, model->widths[l + 1] * sizeof(float));
+        const double deviation = deviation_of(&net->layers[l], l + 1 == net->depth, scheme, normal);
+        for (size_t i = 0; i < parameter_elements(spec); i++)
+            model->values[p][i] = spec->is_weight ? (float)(deviation * philox_normal(&random)) : 0;
     }
 }
 

@@ -11,85 +11,81 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of a file that is read: each layer is looked for among all tensors. */
-#define DEPTH_MAX 4096
-
 /* ---- memory ---- */
 
-static float *floats(size_t rows, size_t columns)
+/* Linux hands out more memory than there is, and ends programs that then use it: a net that cannot fit is refused before. */
+static clm_status check_memory(const struct architecture *architecture, struct clm_error *error)
 {
-    size_t count;
-    return size_mul(rows, columns, &count) ? calloc(count, sizeof(float)) : NULL;
-}
-
-/* Bytes of all weights and biases; SIZE_MAX where they do not fit into a size_t. */
-static size_t parameter_bytes(const size_t *widths, size_t depth)
-{
-    size_t total = 0;
-    for (size_t l = 0; l < depth; l++) {
-        size_t inputs, count; /* weights and the bias are I + 1 for each output */
-        if (!size_add(widths[l], 1, &inputs) || !size_mul(inputs, widths[l + 1], &count) ||
-            !size_mul(count, sizeof(float), &count) || !size_add(total, count, &total))
-            return SIZE_MAX;
-    }
-    return total;
-}
-
-/* Linux hands out more memory than there is, and ends programs that then use it: a net that cannot fit is told before. */
-static clm_status check_memory(const size_t *widths, size_t depth, struct clm_error *error)
-{
-    const size_t wanted = parameter_bytes(widths, depth);
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    size_t there;
+    size_t wanted, there;
     if (pages <= 0 || page <= 0 || !size_mul((size_t)pages, (size_t)page, &there))
         there = SIZE_MAX - 1;
-    if (wanted <= there)
+    if (architecture_bytes(architecture, &wanted) && wanted <= there)
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_MEMORY,
-        "a net of %zu layers with %zu inputs: its parameters need %s%.1f GiB and this host has %.1f GiB; make its layers narrower",
-        depth, widths[0], wanted == SIZE_MAX ? "more than " : "", mebibytes(wanted) / 1024,
+        "a net of %zu layers with %zu inputs: its parameters need %.1f GiB and this host has %.1f GiB; make its layers narrower",
+        architecture->depth, architecture->layers[0].inputs, mebibytes(wanted) / 1024,
         mebibytes(there) / 1024);
 }
 
-/* Zeroed memory for a model of these widths (depth + 1 of them, all positive). */
-static clm_status allocate(const size_t *widths, size_t depth, struct clm_model **out,
-                           struct clm_error *error)
+static clm_status fail_memory(const struct architecture *architecture, struct clm_error *error)
 {
-    const clm_status status = check_memory(widths, depth, error);
+    size_t bytes = 0;
+    (void)architecture_bytes(architecture, &bytes);
+    return clm_fail(
+        error, CLM_ERROR_MEMORY,
+        "a net of %zu layers with %zu inputs: there is no memory on the host for its %.1f MiB of parameters; make its layers narrower",
+        architecture->depth, architecture->layers[0].inputs, mebibytes(bytes));
+}
+
+/* A model without values yet; its tensors are the parameters, then input.mean and input.scale. */
+static clm_status create(const struct architecture *architecture, struct clm_model **out,
+                         struct clm_error *error)
+{
+    struct clm_model *const model = *out = calloc(1, sizeof *model);
+    if (!model)
+        return fail_memory(architecture, error);
+    const clm_status status = architecture_copy(architecture, &model->architecture, error);
     if (status != CLM_OK)
         return status;
-    struct clm_model *const model = calloc(1, sizeof *model);
-    bool is_complete = model != NULL;
-    if (is_complete) {
-        model->depth = depth;
-        model->widths = calloc(depth + 1, sizeof *model->widths);
-        model->weights = calloc(depth, sizeof *model->weights);
-        model->biases = calloc(depth, sizeof *model->biases);
-        model->mean = floats(1, widths[0]);
-        model->scale = floats(1, widths[0]);
-        is_complete = model->widths && model->weights && model->biases && model->mean && model->scale;
+    model->parameter_count = architecture_parameters(architecture, NULL);
+    model->tensor_count = model->parameter_count + 2;
+    model->specs = calloc(model->tensor_count, sizeof *model->specs);
+    model->values = calloc(model->tensor_count, sizeof *model->values);
+    if (!model->specs || !model->values)
+        return fail_memory(architecture, error);
+    architecture_parameters(architecture, model->specs);
+    for (size_t t = model->parameter_count; t < model->tensor_count; t++) {
+        struct parameter_spec *const spec = &model->specs[t];
+        *spec = (struct parameter_spec){.rows = architecture->layers[0].inputs};
+        snprintf(spec->name, sizeof spec->name, t == model->parameter_count ? "input.mean" : "input.scale");
     }
-    for (size_t l = 0; is_complete && l < depth; l++) {
-        model->weights[l] = floats(widths[l + 1], widths[l]);
-        model->biases[l] = floats(1, widths[l + 1]);
-        is_complete = model->weights[l] && model->biases[l];
-    }
-    if (!is_complete) {
-        clm_model_free(model);
-        return clm_fail(
-            error, CLM_ERROR_MEMORY,
-            "a net of %zu layers with %zu inputs: there is no memory on the host for its %.1f MiB of parameters; make its layers narrower",
-            depth, widths[0], mebibytes(parameter_bytes(widths, depth)));
-    }
-    memcpy(model->widths, widths, (depth + 1) * sizeof *widths);
-    *out = model;
     return CLM_OK;
+}
+
+/* Zeros for all tensors that have no values yet. */
+static clm_status fill(struct clm_model *model, struct clm_error *error)
+{
+    for (size_t t = 0; t < model->tensor_count; t++) {
+        if (!model->values[t])
+            model->values[t] = calloc(parameter_elements(&model->specs[t]), sizeof **model->values);
+        if (!model->values[t])
+            return fail_memory(&model->architecture, error);
+    }
+    model->mean = model->values[model->parameter_count];
+    model->scale = model->values[model->parameter_count + 1];
+    return CLM_OK;
+}
+
+static size_t classes_of(const struct clm_model *model)
+{
+    return architecture_width(&model->architecture, model->architecture.depth);
 }
 
 static void free_class_names(struct clm_model *model)
 {
-    for (size_t c = 0; model->class_names && c < model->widths[model->depth]; c++)
+    for (size_t c = 0; model->class_names && c < classes_of(model); c++)
         free(model->class_names[c]);
     free(model->class_names);
     model->class_names = NULL;
@@ -100,41 +96,39 @@ void clm_model_free(struct clm_model *model)
     if (!model)
         return;
     free_class_names(model);
-    for (size_t l = 0; l < model->depth; l++) {
-        if (model->weights)
-            free(model->weights[l]);
-        if (model->biases)
-            free(model->biases[l]);
-    }
-    free(model->widths);
-    free(model->weights);
-    free(model->biases);
-    free(model->mean);
-    free(model->scale);
+    for (size_t t = 0; model->values && t < model->tensor_count; t++)
+        free(model->values[t]);
+    free(model->values);
+    free(model->specs);
+    architecture_free(&model->architecture);
     free(model);
 }
 
 /* ---- making one ---- */
 
-clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
-                            struct clm_error *error)
+static clm_status make(const struct clm_model_options *options, const struct architecture *architecture,
+                       struct clm_model **out, struct clm_error *error)
 {
-    *out = NULL;
-    if (options->size_count < 2)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "a net of %zu widths: it needs at least its inputs and its classes",
-                        options->size_count);
-    for (size_t i = 0; i < options->size_count; i++)
-        if (!options->sizes[i])
-            return clm_fail(error, CLM_ERROR_ARGUMENT,
-                            "width %zu of the net is 0; each layer needs at least one unit", i);
-    clm_status status = allocate(options->sizes, options->size_count - 1, out, error);
-    if (status != CLM_OK)
+    clm_status status;
+    if ((status = check_memory(architecture, error)) || (status = create(architecture, out, error)) ||
+        (status = fill(*out, error)))
         return status;
     (*out)->seed = options->seed;
     for (size_t i = 0; i < options->sizes[0]; i++)
         (*out)->scale[i] = options->is_bytes ? 1 / 255.0f : 1;
-    status = initialise(*out, options->init, error);
+    return initialise(*out, options->init, error);
+}
+
+clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
+                            struct clm_error *error)
+{
+    struct architecture architecture;
+    *out = NULL;
+    clm_status status =
+        architecture_create(options->sizes, options->size_count, ACTIVATION_RELU, &architecture, error);
+    if (status == CLM_OK)
+        status = make(options, &architecture, out, error);
+    architecture_free(&architecture);
     if (status != CLM_OK) {
         clm_model_free(*out);
         *out = NULL;
@@ -144,7 +138,7 @@ clm_status clm_model_create(const struct clm_model_options *options, struct clm_
 
 clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *data, struct clm_error *error)
 {
-    const size_t I = model->widths[0], C = model->widths[model->depth];
+    const size_t I = clm_model_width(model, 0), C = classes_of(model);
     if (I == data->features && C == data->classes)
         return CLM_OK;
     return clm_fail(
@@ -158,7 +152,7 @@ clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *d
 /* Takes over `count` names; all or none. */
 static clm_status set_class_names(struct clm_model *model, const char *const *names, struct clm_error *error)
 {
-    const size_t count = model->widths[model->depth];
+    const size_t count = classes_of(model);
     char **const copies = calloc(count, sizeof *copies);
     bool is_complete = copies != NULL;
     for (size_t c = 0; is_complete && c < count; c++)
@@ -189,7 +183,7 @@ static char *class_names_text(const struct clm_model *model)
 {
     json_t *const list = json_array();
     bool is_whole = list != NULL;
-    for (size_t c = 0; is_whole && c < model->widths[model->depth]; c++) {
+    for (size_t c = 0; is_whole && c < classes_of(model); c++) {
         char *const name = utf8_copy(model->class_names[c]);
         is_whole = json_array_append_new(list, name ? json_string(name) : NULL) == 0;
         free(name);
@@ -199,14 +193,14 @@ static char *class_names_text(const struct clm_model *model)
     return text;
 }
 
-/* "784,256,10" in memory that the caller frees; NULL where there is none. */
-static char *widths_text(const struct clm_model *model)
+/* "784,256,10", for the caller to free; NULL if there is no memory. */
+static char *widths_text(const struct architecture *architecture)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&text, &size);
-    for (size_t l = 0; stream && l <= model->depth; l++)
-        fprintf(stream, "%s%zu", l ? "," : "", model->widths[l]);
+    for (size_t l = 0; stream && l <= architecture->depth; l++)
+        fprintf(stream, "%s%zu", l ? "," : "", architecture_width(architecture, l));
     if (stream && fclose(stream) == 0)
         return text;
     free(text);
@@ -221,13 +215,17 @@ static bool add_class_names(const struct clm_model *model, json_t *metadata)
     return is_added;
 }
 
+/* "layers" and "activation" are for other programs: this one reads "architecture". */
 static clm_status make_metadata(const struct clm_model *model, json_t **out, struct clm_error *error)
 {
-    char seed[32], *const widths = widths_text(model);
+    const struct architecture *const architecture = &model->architecture;
+    char seed[32], *const text = architecture_text(architecture), *const widths = widths_text(architecture);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)model->seed);
-    *out = widths ? json_pack("{ss ss ss ss ss}", "program", "clmlp", "version", clm_version(), "layers",
-                              widths, "activation", "relu", "seed", seed)
-                  : NULL;
+    *out = text && widths ? json_pack("{ss ss ss ss ss ss}", "program", "clmlp", "version", clm_version(),
+                                      "architecture", text, "layers", widths, "activation",
+                                      activations[architecture->layers[0].activation].name, "seed", seed)
+                          : NULL;
+    free(text);
     free(widths);
     if (*out && model->class_names && !add_class_names(model, *out)) {
         json_decref(*out);
@@ -239,7 +237,7 @@ static clm_status make_metadata(const struct clm_model *model, json_t **out, str
 /* Class names are worth having and no more: metadata without them, or with a list that does not fit, leaves them out. */
 static clm_status read_class_names(struct clm_model *model, const json_t *metadata, struct clm_error *error)
 {
-    const size_t count = model->widths[model->depth];
+    const size_t count = classes_of(model);
     const char *const text = json_string_value(json_object_get(metadata, "class_names"));
     json_t *const list = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     clm_status status = CLM_OK;
@@ -258,127 +256,109 @@ static clm_status read_class_names(struct clm_model *model, const json_t *metada
     return status;
 }
 
-static clm_status read_metadata(struct clm_model *model, const json_t *metadata, const char *path,
-                                struct clm_error *error)
-{
-    const char *const activation = json_string_value(json_object_get(metadata, "activation"));
-    const char *const seed = json_string_value(json_object_get(metadata, "seed"));
-    char shown[44];
-    if (activation && strcmp(activation, "relu"))
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its activation is %s; this version computes relu only",
-                        path, text_show(shown, sizeof shown, activation, strlen(activation)));
-    model->seed = seed ? strtoull(seed, NULL, 10) : 0;
-    return read_class_names(model, metadata, error);
-}
-
 /* ---- file: writing ---- */
-
-struct tensor_name {
-    char text[PARAMETER_NAME_MAX];
-};
-
-/* Views of all that is written: weights, biases, mean and scale; names in `names`. */
-static void describe(const struct clm_model *model, struct safetensor *tensors, struct tensor_name *names)
-{
-    struct safetensor *tensor = tensors;
-    for (size_t l = 0; l < model->depth; l++) {
-        const size_t O = model->widths[l + 1], I = model->widths[l];
-        parameter_name(names[0].text, l, "weight");
-        parameter_name(names[1].text, l, "bias");
-        *tensor++ = (struct safetensor){names[0].text, 2, {O, I}, O * I, model->weights[l]};
-        *tensor++ = (struct safetensor){names[1].text, 1, {O}, O, model->biases[l]};
-        names += 2;
-    }
-    snprintf(names[0].text, sizeof names[0].text, "input.mean");
-    snprintf(names[1].text, sizeof names[1].text, "input.scale");
-    *tensor++ = (struct safetensor){names[0].text, 1, {model->widths[0]}, model->widths[0], model->mean};
-    *tensor++ = (struct safetensor){names[1].text, 1, {model->widths[0]}, model->widths[0], model->scale};
-}
 
 clm_status clm_model_save(const struct clm_model *model, const char *path, struct clm_error *error)
 {
-    const size_t count = 2 * model->depth + 2;
+    const size_t count = model->tensor_count;
     struct safetensor *const tensors = calloc(count, sizeof *tensors);
-    struct tensor_name *const names = calloc(count, sizeof *names);
     json_t *metadata = NULL;
-    clm_status status = tensors && names
-                            ? make_metadata(model, &metadata, error)
-                            : clm_fail_host_memory(error, "the model's file", count * sizeof *tensors);
-    if (status == CLM_OK) {
-        describe(model, tensors, names);
-        status = safetensors_write(path, tensors, count, metadata, error);
+    clm_status status = tensors ? make_metadata(model, &metadata, error)
+                                : clm_fail_host_memory(error, "the model's file", count * sizeof *tensors);
+    for (size_t t = 0; status == CLM_OK && t < count; t++) {
+        struct parameter_spec *const spec = &model->specs[t];
+        tensors[t] = (struct safetensor){.name = spec->name,
+                                         .dimension_count = spec->columns ? 2 : 1,
+                                         .shape = {spec->rows, spec->columns},
+                                         .count = parameter_elements(spec),
+                                         .values = model->values[t]};
     }
+    if (status == CLM_OK)
+        status = safetensors_write(path, tensors, count, metadata, error);
     json_decref(metadata);
     free(tensors);
-    free(names);
     return status;
 }
 
 /* ---- file: reading ---- */
 
-/* Widths of the layers that the file has, as their weights say: depth + 1 of them, for the caller to free. */
-static clm_status find_widths(const struct safetensors *file, const char *path, size_t **widths,
-                              size_t *depth, struct clm_error *error)
+static const char *metadata_of(const struct safetensors *file, const char *key)
 {
-    *depth = 0;
-    *widths = calloc(file->count + 1, sizeof **widths);
-    if (!*widths)
-        return clm_fail_host_memory(error, "the model's widths", file->count * sizeof **widths);
-    for (size_t l = 0; l < file->count; l++) {
-        char name[PARAMETER_NAME_MAX];
-        parameter_name(name, l, "weight");
-        const struct safetensor *const weight = safetensors_find(file, name);
-        if (!weight)
-            break;
-        if (l == DEPTH_MAX)
-            return clm_fail(error, CLM_ERROR_FORMAT, "%s: it has more than the %d layers that are understood",
-                            path, DEPTH_MAX);
-        if (weight->dimension_count != 2 || !weight->count)
-            return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: %s has %zu dimensions and %zu elements; a weight is a matrix", path, name,
-                            weight->dimension_count, weight->count);
-        if (l && weight->shape[1] != (*widths)[l])
-            return clm_fail(error, CLM_ERROR_SHAPE,
-                            "%s: %s takes %zu inputs, but the layer before it gives %zu", path, name,
-                            weight->shape[1], (*widths)[l]);
-        (*widths)[l] = weight->shape[1];
-        (*widths)[l + 1] = weight->shape[0];
-        (*depth)++;
-    }
-    if (!*depth)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: there is no layers.0.weight in it, so it is no model of clmlp", path);
-    return CLM_OK;
+    return json_string_value(json_object_get(file->metadata, key));
 }
 
-/* input.NAME, or `fallback` for every input where the file has none. */
-static clm_status read_normalisation(const struct safetensors *file, const char *path, const char *name,
-                                     size_t I, float fallback, float *values, struct clm_error *error)
+/* What the weights' shapes say, with the activation of the metadata or else ReLU: files of older versions and of other
+ * programs hold no architecture. */
+static clm_status find_architecture(const struct safetensors *file, struct architecture *out,
+                                    struct clm_error *error)
 {
-    const struct safetensor *tensor;
-    if (!safetensors_find(file, name)) {
-        for (size_t i = 0; i < I; i++)
-            values[i] = fallback;
-        return CLM_OK;
+    const char *const name = metadata_of(file, "activation");
+    enum activation activation = ACTIVATION_RELU;
+    clm_status status = name ? activation_parse(name, &activation, error) : CLM_OK;
+    if (status != CLM_OK)
+        return status;
+    out->layers = calloc(file->count + 1, sizeof *out->layers);
+    if (!out->layers)
+        return clm_fail_host_memory(error, "the model's layers", file->count * sizeof *out->layers);
+    while (out->depth <= ARCHITECTURE_DEPTH_MAX) {
+        char weight_name[PARAMETER_NAME_MAX];
+        snprintf(weight_name, sizeof weight_name, "layers.%zu.weight", out->depth);
+        const struct safetensor *const weight = safetensors_find(file, weight_name);
+        if (!weight)
+            break;
+        if (weight->dimension_count != 2 || !weight->count)
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s has %zu dimensions and %zu elements; a weight is a matrix", weight_name,
+                            weight->dimension_count, weight->count);
+        out->layers[out->depth++] = (struct layer_spec){weight->shape[1], weight->shape[0], activation};
     }
-    const clm_status status = parameter_find(file, path, name, I, 0, &tensor, error);
+    if (!out->depth)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "there is no layers.0.weight in it, so it is no model of clmlp");
+    out->layers[out->depth - 1].activation = ACTIVATION_NONE;
+    return architecture_check(out, error);
+}
+
+static clm_status read_architecture(const struct safetensors *file, const char *path,
+                                    struct architecture *out, struct clm_error *error)
+{
+    const char *const text = metadata_of(file, "architecture");
+    struct clm_error inner;
+    const clm_status status =
+        text ? architecture_parse(text, out, &inner) : find_architecture(file, out, &inner);
     if (status == CLM_OK)
-        memcpy(values, tensor->values, I * sizeof *values);
+        return status;
+    return clm_fail(error, status == CLM_ERROR_ARGUMENT ? CLM_ERROR_FORMAT : status, "%s: %s%s", path,
+                    text ? "its architecture: " : "", inner.message);
+}
+
+/* The normalisation of inputs, or x = raw for a file that has none. */
+static clm_status read_normalisation(struct clm_model *model, const struct safetensors *file,
+                                     const char *path, struct clm_error *error)
+{
+    clm_status status = fill(model, error);
+    for (size_t i = 0; status == CLM_OK && i < model->specs[model->parameter_count].rows; i++)
+        model->scale[i] = 1;
+    for (size_t t = model->parameter_count; status == CLM_OK && t < model->tensor_count; t++)
+        if (safetensors_find(file, model->specs[t].name))
+            status = parameter_take(&model->specs[t], file, path, &model->values[t], error);
     return status;
 }
 
 static clm_status read_model(const struct safetensors *file, const char *path, struct clm_model **out,
                              struct clm_error *error)
 {
-    size_t *widths, depth;
-    clm_status status = find_widths(file, path, &widths, &depth, error);
-    if (status == CLM_OK)
-        status = allocate(widths, depth, out, error);
-    if (status == CLM_OK && !(status = parameters_take(*out, file, path, error)) &&
-        !(status = read_normalisation(file, path, "input.mean", widths[0], 0, (*out)->mean, error)) &&
-        !(status = read_normalisation(file, path, "input.scale", widths[0], 1, (*out)->scale, error)))
-        status = read_metadata(*out, file->metadata, path, error);
-    free(widths);
+    struct architecture architecture = {0};
+    const char *const seed = metadata_of(file, "seed");
+    clm_status status;
+    if ((status = read_architecture(file, path, &architecture, error)) ||
+        (status = create(&architecture, out, error)) || (status = parameters_take(*out, file, path, error)) ||
+        (status = read_normalisation(*out, file, path, error)))
+        goto cleanup;
+    (*out)->seed = seed ? strtoull(seed, NULL, 10) : 0;
+    status = read_class_names(*out, file->metadata, error);
+cleanup:
+    architecture_free(&architecture);
     return status;
 }
 
@@ -402,12 +382,12 @@ clm_status clm_model_load(const char *path, struct clm_model **out, struct clm_e
 
 size_t clm_model_depth(const struct clm_model *model)
 {
-    return model->depth;
+    return model->architecture.depth;
 }
 
 size_t clm_model_width(const struct clm_model *model, size_t index)
 {
-    return model->widths[index];
+    return architecture_width(&model->architecture, index);
 }
 
 const char *clm_model_class_name(const struct clm_model *model, size_t index)
@@ -417,12 +397,12 @@ const char *clm_model_class_name(const struct clm_model *model, size_t index)
 
 const float *clm_model_weight(const struct clm_model *model, size_t layer)
 {
-    return model->weights[layer];
+    return model_weight(model, layer);
 }
 
 const float *clm_model_bias(const struct clm_model *model, size_t layer)
 {
-    return model->biases[layer];
+    return model_bias(model, layer);
 }
 
 const float *clm_model_mean(const struct clm_model *model)

@@ -2,17 +2,30 @@
 #ifndef CLM_NN_MODEL_H
 #define CLM_NN_MODEL_H
 
-#include "base/error.h"
+#include "nn/architecture.h"
 
 struct clm_model {
-    size_t depth;        /* linear layers, at least one */
-    size_t *widths;      /* depth + 1: inputs, hidden …, classes */
-    float **weights;     /* depth of (O,I) */
-    float **biases;      /* depth of (O) */
-    float *mean, *scale; /* (I): x = (raw - mean) * scale */
-    char **class_names;  /* widths[depth] of them, or NULL */
+    struct architecture architecture;
+    /* All tensors of a model file, and their values: the parameters in the order of architecture_parameters, then mean and
+     * scale */
+    size_t tensor_count, parameter_count;
+    struct parameter_spec *specs;
+    float **values;
+    float *mean, *scale; /* (I), the last two of `values`: x = (raw - mean) * scale */
+    char **class_names;  /* as many as the last layer has outputs, or NULL */
     uint64_t seed;
 };
+
+/* (O,I) and (O) of one layer. */
+static inline float *model_weight(const struct clm_model *model, size_t layer)
+{
+    return model->values[LAYER_PARAMETERS * layer];
+}
+
+static inline float *model_bias(const struct clm_model *model, size_t layer)
+{
+    return model->values[LAYER_PARAMETERS * layer + 1];
+}
 
 /* Takes over the data's class names, for the model's file. Fails as clm_check_fit does. */
 struct clm_data;

@@ -7,37 +7,52 @@
 
 /* ---- memory ---- */
 
-/* `create` makes one of the parameter's tensors: weights_create or a row of biases. */
-typedef clm_status (*tensor_maker)(struct network *net, size_t l, struct tensor *out,
-                                   struct clm_error *error);
-
-static clm_status make_weights(struct network *net, size_t l, struct tensor *out, struct clm_error *error)
+/* One of a parameter's tensors: value, gradient or a state. */
+static clm_status create_tensor(struct network *net, const struct parameter_spec *spec, struct tensor *out,
+                                struct clm_error *error)
 {
-    return weights_create(net->be, net->widths[l + 1], net->widths[l], net->batch, out, error);
+    return spec->is_weight ? weights_create(net->be, spec->rows, spec->columns, net->batch, out, error)
+                           : tensor_create(net->be, TENSOR_REAL, 1, spec->rows, out, error);
 }
 
-static clm_status make_biases(struct network *net, size_t l, struct tensor *out, struct clm_error *error)
+static clm_status create_parameter(struct network *net, const struct parameter_spec *spec,
+                                   struct network_use use, struct parameter *out, struct clm_error *error)
 {
-    return tensor_create(net->be, TENSOR_REAL, 1, net->widths[l + 1], out, error);
-}
-
-static clm_status create_parameter(struct network *net, size_t l, tensor_maker make, struct network_use use,
-                                   struct parameter *out, struct clm_error *error)
-{
-    clm_status status = make(net, l, &out->value, error);
+    clm_status status = create_tensor(net, spec, &out->value, error);
     for (size_t s = 0; status == CLM_OK && use.is_trained && s < rules[use.rule].states; s++)
-        status = make(net, l, &out->state[s], error);
-    if (status == CLM_OK &&
-        (use.keeps_gradients || (use.is_trained && !backend_fuses_step(net->be, use.rule))))
-        status = make(net, l, &out->gradient, error);
+        status = create_tensor(net, spec, &out->state[s], error);
+    if (status == CLM_OK && net->keeps_gradients)
+        status = create_tensor(net, spec, &out->gradient, error);
     return status;
 }
 
-static clm_status create_layer(struct network *net, size_t l, struct network_use use, struct clm_error *error)
+static clm_status create_parameters(struct network *net, struct network_use use, struct clm_error *error)
 {
-    struct linear *const layer = &net->layers[l];
-    const clm_status status = create_parameter(net, l, make_weights, use, &layer->W, error);
-    return status ? status : create_parameter(net, l, make_biases, use, &layer->b, error);
+    const size_t count = architecture_parameters(&net->architecture, NULL);
+    struct parameter_spec *const specs = calloc(count, sizeof *specs);
+    clm_status status = CLM_OK;
+    net->parameters = calloc(count, sizeof *net->parameters);
+    if (!specs || !net->parameters) {
+        status = clm_fail_host_memory(error, "a network", count * sizeof *specs);
+        goto cleanup;
+    }
+    architecture_parameters(&net->architecture, specs);
+    for (size_t l = 0; l < net->architecture.depth; l++) {
+        struct parameter **const of_layer = net->parameters + LAYER_PARAMETERS * l;
+        of_layer[0] = &net->layers[l].linear.W;
+        of_layer[1] = &net->layers[l].linear.b;
+    }
+    for (size_t p = 0; status == CLM_OK && p < count; p++)
+        status = create_parameter(net, &specs[p], use, net->parameters[p], error);
+cleanup:
+    free(specs);
+    return status;
+}
+
+struct parameter *const *network_parameters(const struct network *net, size_t *count)
+{
+    *count = net->parameters ? architecture_parameters(&net->architecture, NULL) : 0;
+    return net->parameters;
 }
 
 static void free_parameter(struct clm_backend *be, struct parameter *parameter)
@@ -48,58 +63,82 @@ static void free_parameter(struct clm_backend *be, struct parameter *parameter)
         tensor_free(be, &parameter->state[s]);
 }
 
-static size_t widest_hidden(const struct network *net)
+static size_t widest_hidden(const struct architecture *architecture)
 {
     size_t widest = 0;
-    for (size_t l = 1; l < net->depth; l++)
-        widest = size_max(widest, net->widths[l]);
+    for (size_t l = 1; l < architecture->depth; l++)
+        widest = size_max(widest, architecture->layers[l].inputs);
     return widest;
+}
+
+/* Looking ahead needs a step that changes the first layer at once. A single layer's next outputs would replace the gradient
+ * that its step is made from. */
+static bool looks_ahead(const struct network *net, bool is_trained)
+{
+    return is_trained && !net->keeps_gradients && net->architecture.depth > 1 &&
+           backend_looks_ahead(net->be, &net->layers[0].linear, net->batch);
 }
 
 static clm_status create_batch(struct network *net, bool is_trained, struct clm_error *error)
 {
     struct clm_backend *const be = net->be;
+    const size_t depth = net->architecture.depth, I = net->architecture.layers[0].inputs;
+    const size_t widest = widest_hidden(&net->architecture);
     clm_status status;
-    if ((status = tensor_create(be, TENSOR_REAL, net->batch, net->widths[0], &net->X, error)) ||
-        (status = tensor_create(be, TENSOR_INDEX, 1, net->batch, &net->labels, error)))
+    if ((status = tensor_create(be, TENSOR_REAL, net->batch, I, &net->X, error)) ||
+        (status = tensor_create(be, TENSOR_INDEX, 1, net->batch, &net->labels, error)) ||
+        (looks_ahead(net, is_trained) &&
+         (status = tensor_create(be, TENSOR_REAL, net->batch, I, &net->next_X, error))))
         return status;
-    /* of a single layer, the next outputs would replace the gradient that the step is made from */
-    if (is_trained && net->depth > 1 && backend_looks_ahead(be, &net->layers[0], net->batch) &&
-        (status = tensor_create(be, TENSOR_REAL, net->batch, net->widths[0], &net->next_X, error)))
-        return status;
-    for (size_t l = 0; l < net->depth; l++)
-        if ((status =
-                 tensor_create(be, TENSOR_REAL, net->batch, net->widths[l + 1], &net->outputs[l], error)))
-            return status;
+    for (size_t l = 0; status == CLM_OK && l < depth; l++)
+        status =
+            layer_create(be, &net->architecture.layers[l], net->batch, is_trained, &net->layers[l], error);
     /* Z's gradient replaces Z; those of hidden layers take turns, so that one is read while the next is made. */
-    for (size_t i = 0; is_trained && i < size_min(net->depth - 1, 2); i++)
-        if ((status =
-                 tensor_create(be, TENSOR_REAL, net->batch, widest_hidden(net), &net->gradients[i], error)))
-            return status;
-    return CLM_OK;
+    for (size_t i = 0; status == CLM_OK && is_trained && i < size_min(depth - 1, 2); i++)
+        status = tensor_create(be, TENSOR_REAL, net->batch, widest, &net->gradients[i], error);
+    return status;
 }
 
-clm_status network_create(struct clm_backend *be, const size_t *widths, size_t depth, size_t batch,
+/* What the backend's products need beside their tensors. */
+static clm_status prepare_products(struct network *net, struct clm_error *error)
+{
+    size_t *const widths = architecture_widths(&net->architecture);
+    const size_t count = net->architecture.depth + 1;
+    const clm_status status = widths ? backend_prepare(net->be, widths, count, net->batch, error)
+                                     : clm_fail_host_memory(error, "a network", count * sizeof *widths);
+    free(widths);
+    return status;
+}
+
+clm_status network_prove(struct clm_backend *be, const struct architecture *architecture, size_t batch,
+                         size_t count, struct clm_error *error)
+{
+    size_t *const widths = architecture_widths(architecture);
+    const clm_status status =
+        widths ? backend_prove(be, widths, architecture->depth + 1, batch, count, error)
+               : clm_fail_host_memory(error, "a network", architecture->depth * sizeof *widths);
+    free(widths);
+    return status;
+}
+
+clm_status network_create(struct clm_backend *be, const struct architecture *architecture, size_t batch,
                           struct network_use use, struct network *out, struct clm_error *error)
 {
-    clm_status status = CLM_OK;
-    memset(out, 0, sizeof *out);
-    out->be = be;
-    out->depth = depth;
-    out->batch = batch;
-    out->widths = calloc(depth + 1, sizeof *out->widths);
-    out->layers = calloc(depth, sizeof *out->layers);
-    out->outputs = calloc(depth, sizeof *out->outputs);
-    if (!out->widths || !out->layers || !out->outputs) {
-        status = clm_fail_host_memory(error, "a network", depth * sizeof *out->layers);
+    *out = (struct network){.be = be,
+                            .batch = batch,
+                            .keeps_gradients =
+                                use.keeps_gradients || (use.is_trained && !backend_fuses_step(be, use.rule))};
+    clm_status status = architecture_copy(architecture, &out->architecture, error);
+    if (status != CLM_OK)
+        goto cleanup;
+    out->layers = calloc(architecture->depth, sizeof *out->layers);
+    if (!out->layers) {
+        status = clm_fail_host_memory(error, "a network", architecture->depth * sizeof *out->layers);
         goto cleanup;
     }
-    memcpy(out->widths, widths, (depth + 1) * sizeof *widths);
-    status = backend_prepare(be, widths, depth + 1, batch, error);
-    for (size_t l = 0; status == CLM_OK && l < depth; l++)
-        status = create_layer(out, l, use, error);
-    if (status == CLM_OK)
-        status = create_batch(out, use.is_trained, error);
+    if ((status = prepare_products(out, error)) || (status = create_parameters(out, use, error)))
+        goto cleanup;
+    status = create_batch(out, use.is_trained, error);
 cleanup:
     if (status != CLM_OK)
         network_free(out);
@@ -114,14 +153,12 @@ clm_status network_prepare_mixup(struct network *net, struct clm_error *error)
 void network_free(struct network *net)
 {
     struct clm_backend *const be = net->be;
-    for (size_t l = 0; l < net->depth; l++) {
-        if (net->layers) {
-            free_parameter(be, &net->layers[l].W);
-            free_parameter(be, &net->layers[l].b);
-        }
-        if (net->outputs)
-            tensor_free(be, &net->outputs[l]);
-    }
+    size_t count;
+    struct parameter *const *const parameters = network_parameters(net, &count);
+    for (size_t p = 0; p < count; p++)
+        free_parameter(be, parameters[p]);
+    for (size_t l = 0; net->layers && l < net->architecture.depth; l++)
+        layer_free(be, &net->layers[l]);
     if (be) {
         tensor_free(be, &net->X);
         tensor_free(be, &net->next_X);
@@ -130,18 +167,10 @@ void network_free(struct network *net)
         tensor_free(be, &net->gradients[0]);
         tensor_free(be, &net->gradients[1]);
     }
-    free(net->widths);
     free(net->layers);
-    free(net->outputs);
+    free(net->parameters);
+    architecture_free(&net->architecture);
     memset(net, 0, sizeof *net);
-}
-
-static void count_parameter(const struct parameter *parameter, struct network_memory *memory)
-{
-    memory->parameters += parameter->value.bytes;
-    memory->gradients += parameter->gradient.bytes;
-    for (size_t s = 0; s < STATES_MOST; s++)
-        memory->states += parameter->state[s].bytes;
 }
 
 struct network_memory network_memory(const struct network *net)
@@ -149,11 +178,16 @@ struct network_memory network_memory(const struct network *net)
     struct network_memory memory = {.activations = net->X.bytes + net->next_X.bytes + net->labels.bytes +
                                                    net->mixture.partners.bytes + net->gradients[0].bytes +
                                                    net->gradients[1].bytes};
-    for (size_t l = 0; l < net->depth; l++) {
-        count_parameter(&net->layers[l].W, &memory);
-        count_parameter(&net->layers[l].b, &memory);
-        memory.activations += net->outputs[l].bytes;
+    size_t count;
+    struct parameter *const *const parameters = network_parameters(net, &count);
+    for (size_t p = 0; p < count; p++) {
+        memory.parameters += parameters[p]->value.bytes;
+        memory.gradients += parameters[p]->gradient.bytes;
+        for (size_t s = 0; s < STATES_MOST; s++)
+            memory.states += parameters[p]->state[s].bytes;
     }
+    for (size_t l = 0; l < net->architecture.depth; l++)
+        memory.activations += net->layers[l].Y.bytes + net->layers[l].saved_gate.bytes;
     return memory;
 }
 
@@ -171,65 +205,37 @@ static clm_status write_zeros(struct clm_backend *be, struct tensor *tensor, str
     return status;
 }
 
-static clm_status check_widths(const struct network *net, const struct clm_model *model,
-                               struct clm_error *error)
+static clm_status check_architecture(const struct network *net, const struct clm_model *model,
+                                     struct clm_error *error)
 {
-    if (model->depth == net->depth &&
-        !memcmp(model->widths, net->widths, (net->depth + 1) * sizeof *net->widths))
+    if (architecture_is_equal(&model->architecture, &net->architecture))
         return CLM_OK;
     return clm_fail(error, CLM_ERROR_SHAPE,
                     "a model of %zu layers does not fit a network of %zu, or their widths differ",
-                    model->depth, net->depth);
-}
-
-static clm_status write_parameter(struct clm_backend *be, struct parameter *parameter, const float *values,
-                                  struct clm_error *error)
-{
-    clm_status status = backend_write(be, &parameter->value, HOST_FLOAT, values, error);
-    for (size_t s = 0; status == CLM_OK && s < STATES_MOST; s++)
-        status = write_zeros(be, &parameter->state[s], error);
-    return status;
+                    model->architecture.depth, net->architecture.depth);
 }
 
 clm_status network_write(struct network *net, const struct clm_model *model, struct clm_error *error)
 {
-    clm_status status = check_widths(net, model, error);
-    for (size_t l = 0; status == CLM_OK && l < net->depth; l++) {
-        status = write_parameter(net->be, &net->layers[l].W, model->weights[l], error);
-        if (status == CLM_OK)
-            status = write_parameter(net->be, &net->layers[l].b, model->biases[l], error);
+    clm_status status = check_architecture(net, model, error);
+    for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++) {
+        struct parameter *const parameter = net->parameters[p];
+        status = backend_write(net->be, &parameter->value, HOST_FLOAT, model->values[p], error);
+        for (size_t s = 0; status == CLM_OK && s < STATES_MOST; s++)
+            status = write_zeros(net->be, &parameter->state[s], error);
     }
     return status;
 }
 
 clm_status network_read(const struct network *net, struct clm_model *model, struct clm_error *error)
 {
-    clm_status status = check_widths(net, model, error);
-    for (size_t l = 0; status == CLM_OK && l < net->depth; l++) {
-        const struct linear *const layer = &net->layers[l];
-        status = backend_read(net->be, &layer->W.value, HOST_FLOAT, model->weights[l], error);
-        if (status == CLM_OK)
-            status = backend_read(net->be, &layer->b.value, HOST_FLOAT, model->biases[l], error);
-    }
+    clm_status status = check_architecture(net, model, error);
+    for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++)
+        status = backend_read(net->be, &net->parameters[p]->value, HOST_FLOAT, model->values[p], error);
     return status;
 }
 
-/* ---- the step ---- */
-
-/* The first rows x columns of a tensor's memory as a matrix without gaps. */
-static struct tensor view(const struct tensor *of, size_t rows, size_t columns)
-{
-    struct tensor matrix = *of;
-    matrix.rows = rows;
-    matrix.columns = columns;
-    return matrix;
-}
-
-/* What layer l multiplies: the batch, or the outputs below it. */
-static struct tensor input_of(const struct network *net, size_t l, size_t rows)
-{
-    return tensor_first_rows(l ? &net->outputs[l - 1] : &net->X, rows);
-}
+/* ---- the batch ---- */
 
 static clm_status check_rows(const struct network *net, size_t rows, struct clm_error *error)
 {
@@ -264,19 +270,38 @@ clm_status network_gather(struct network *net, const struct minibatch *batch, st
     return gather_into(net, &net->X, batch, error);
 }
 
-static enum activation activation_of(const struct network *net, size_t l)
+/* ---- the step ---- */
+
+/* What layer l multiplies: the batch, or the outputs below it. */
+static struct tensor input_of(const struct network *net, size_t l, size_t rows)
 {
-    return l + 1 < net->depth ? ACTIVATION_RELU : ACTIVATION_NONE;
+    return l ? layer_outputs(&net->layers[l - 1], rows) : tensor_first_rows(&net->X, rows);
 }
 
-/* The first `depth` layers, without what is there already. */
-static clm_status forward(struct network *net, size_t rows, size_t depth, struct clm_error *error)
+/* dZ of layer l: in the place of its outputs for the last layer, else in one of two buffers in turn. */
+static struct tensor gradient_of(const struct network *net, size_t l, size_t rows)
+{
+    if (l + 1 == net->architecture.depth)
+        return network_logits(net, rows);
+    struct tensor dZ = net->gradients[l % 2];
+    dZ.rows = rows;
+    dZ.columns = net->layers[l].spec->outputs;
+    return dZ;
+}
+
+struct tensor network_logits(const struct network *net, size_t rows)
+{
+    return layer_outputs(&net->layers[net->architecture.depth - 1], rows);
+}
+
+/* The outputs of the first `depth` layers, without those that the step before has computed. */
+static clm_status forward(struct network *net, size_t rows, size_t depth, bool is_training,
+                          struct clm_error *error)
 {
     clm_status status = check_rows(net, rows, error);
     for (size_t l = net->is_ahead ? 1 : 0; status == CLM_OK && l < depth; l++) {
         const struct tensor X = input_of(net, l, rows);
-        struct tensor Y = tensor_first_rows(&net->outputs[l], rows);
-        status = linear_forward(net->be, &X, &net->layers[l], EPILOGUE(activation_of(net, l)), &Y, error);
+        status = layer_forward(net->be, &net->layers[l], &X, is_training, error);
     }
     net->is_ahead = false;
     return status;
@@ -284,74 +309,93 @@ static clm_status forward(struct network *net, size_t rows, size_t depth, struct
 
 clm_status network_forward(struct network *net, size_t rows, struct clm_error *error)
 {
-    return forward(net, rows, net->depth, error);
+    return forward(net, rows, net->architecture.depth, false, error);
 }
 
-/* What becomes of the layers' gradients: a step straight into the parameters, after which the next batch may come; or, if `step`
- * is NULL, gradients that are kept, with the penalty l2. */
+/* The last layer's outputs, the loss, and the gradients of the last two layers' Z. */
+static clm_status loss(struct network *net, size_t rows, struct metrics *sums, struct clm_error *error)
+{
+    const size_t last = net->architecture.depth - 1;
+    const struct tensor X = input_of(net, last, rows), labels = tensor_first_columns(&net->labels, rows);
+    const struct mixture mixture = {tensor_first_columns(&net->mixture.partners, rows), net->mixture.share};
+    struct tensor dX = last ? gradient_of(net, last - 1, rows) : (struct tensor){0};
+    return layer_loss(net->be, &net->layers[last], &X, &labels, net->is_mixed ? &mixture : NULL,
+                      last ? &net->layers[last - 1] : NULL, last ? &dX : NULL, sums, error);
+}
+
+/* What becomes of the gradients: `step` changes the parameters, after which `next` may come; or, if `step` is NULL, they are
+ * kept, with the penalty l2. */
 struct gradient_use {
     const struct step *step;
     const struct minibatch *next;
     double l2;
 };
 
-/* The step of layer l; of the first one together with its next outputs, where looking ahead saves time. */
-static clm_status step_layer(struct network *net, size_t l, const struct tensor *dZ, const struct tensor *X,
-                             const struct gradient_use *use, struct clm_error *error)
+/* Gathers the next batch, and takes it through the first layer together with that layer's step. */
+static clm_status step_and_look_ahead(struct network *net, const struct tensor *dZ, const struct tensor *X,
+                                      const struct gradient_use *use, struct clm_error *error)
 {
-    struct linear *const layer = &net->layers[l];
-    if (l > 0 || !use->next || tensor_is_empty(&net->next_X))
-        return linear_backward_update(net->be, dZ, X, layer, use->step, error);
     clm_status status = gather_into(net, &net->next_X, use->next, error);
     if (status != CLM_OK)
         return status;
-    const struct tensor next_X = tensor_first_rows(&net->next_X, use->next->rows);
-    struct tensor next_Y = tensor_first_rows(&net->outputs[0], use->next->rows);
-    status = linear_update_forward(net->be, dZ, X, layer, use->step, &next_X, EPILOGUE(activation_of(net, 0)),
-                                   &next_Y, error);
-    const struct tensor done = net->X;
+    const struct tensor next_X = tensor_first_rows(&net->next_X, use->next->rows), done = net->X;
+    status = layer_update_forward(net->be, &net->layers[0], dZ, X, use->step, &next_X, error);
     net->X = net->next_X;
     net->next_X = done;
     net->is_ahead = true;
     return status;
 }
 
-/* Forward, loss, and the gradients from the last layer to the first. */
-static clm_status propagate(struct network *net, size_t rows, const struct gradient_use *use,
-                            struct metrics *sums, struct clm_error *error)
+/* The gradients of layer l's parameters, kept or used at once for a step. */
+static clm_status backward_parameters(struct network *net, size_t l, size_t rows,
+                                      const struct gradient_use *use, struct clm_error *error)
 {
-    struct clm_backend *const be = net->be;
-    const size_t last = net->depth - 1;
-    clm_status status = forward(net, rows, last, error);
-    struct tensor dZ = tensor_first_rows(&net->outputs[last], rows);
-    const struct tensor labels = tensor_first_columns(&net->labels, rows);
-    const struct mixture mixture = {tensor_first_columns(&net->mixture.partners, rows), net->mixture.share};
-    for (size_t l = net->depth; status == CLM_OK && l-- > 0;) {
-        struct linear *const layer = &net->layers[l];
-        const struct tensor X = input_of(net, l, rows);
-        const struct gate gate = {l > 0 ? activation_of(net, l - 1) : ACTIVATION_NONE, &X};
-        struct tensor dX = {0};
-        if (l > 0) /* before the step, for it needs the weights of the forward pass */
-            dX = view(&net->gradients[(l - 1) % 2], rows, net->widths[l]);
-        if (l == last)
-            status = linear_softmax_backward(be, &X, layer, &labels, net->is_mixed ? &mixture : NULL, &gate,
-                                             &dZ, l > 0 ? &dX : NULL, sums, error);
-        else if (l > 0)
-            status = linear_backward_input(be, &dZ, layer, &gate, &dX, error);
+    struct linear *const linear = &net->layers[l].linear;
+    const struct tensor dZ = gradient_of(net, l, rows), X = input_of(net, l, rows);
+    if (!use->step)
+        return linear_backward_params(net->be, &dZ, &X, linear, use->l2, error);
+    if (l == 0 && use->next && !tensor_is_empty(&net->next_X))
+        return step_and_look_ahead(net, &dZ, &X, use, error);
+    return linear_backward_update(net->be, &dZ, &X, linear, use->step, error);
+}
+
+/* From the last layer, whose dX the loss has left, to the first, which needs none. */
+static clm_status backward(struct network *net, size_t rows, const struct gradient_use *use,
+                           struct clm_error *error)
+{
+    const size_t depth = net->architecture.depth;
+    clm_status status = CLM_OK;
+    for (size_t l = depth; status == CLM_OK && l-- > 0;) {
+        if (l > 0 && l + 1 < depth) { /* before the step, for dX needs the weights of the forward pass */
+            const struct tensor dZ = gradient_of(net, l, rows);
+            struct tensor dX = gradient_of(net, l - 1, rows);
+            status = layer_backward(net->be, &net->layers[l], &dZ, &net->layers[l - 1], &dX, error);
+        }
         if (status == CLM_OK)
-            status = use->step ? step_layer(net, l, &dZ, &X, use, error)
-                               : linear_backward_params(be, &dZ, &X, layer, use->l2, error);
-        dZ = dX;
+            status = backward_parameters(net, l, rows, use, error);
     }
     return status;
 }
 
-clm_status network_step(struct network *net, size_t rows, const struct step *step, struct metrics *sums,
-                        const struct minibatch *next, struct clm_error *error)
+static clm_status propagate(struct network *net, size_t rows, const struct gradient_use *use,
+                            struct metrics *sums, struct clm_error *error)
 {
-    const struct gradient_use use = {.step = step, .next = next};
-    const clm_status status = propagate(net, rows, &use, sums, error);
-    return status || !next || net->is_ahead ? status : network_gather(net, next, error);
+    clm_status status;
+    if ((status = forward(net, rows, net->architecture.depth - 1, true, error)) ||
+        (status = loss(net, rows, sums, error)))
+        return status;
+    return backward(net, rows, use, error);
+}
+
+/* The step of all parameters from gradients that are kept. */
+static clm_status optimise(struct network *net, const struct step *step, struct clm_error *error)
+{
+    size_t count;
+    struct parameter *const *const parameters = network_parameters(net, &count);
+    clm_status status = CLM_OK;
+    for (size_t p = 0; status == CLM_OK && p < count; p++)
+        status = parameter_step(net->be, parameters[p], step, error);
+    return status;
 }
 
 clm_status network_gradients(struct network *net, size_t rows, double l2, struct metrics *sums,
@@ -359,4 +403,15 @@ clm_status network_gradients(struct network *net, size_t rows, double l2, struct
 {
     const struct gradient_use use = {.l2 = l2};
     return propagate(net, rows, &use, sums, error);
+}
+
+clm_status network_step(struct network *net, size_t rows, const struct step *step, struct metrics *sums,
+                        const struct minibatch *next, struct clm_error *error)
+{
+    const struct gradient_use at_once = {.step = step, .next = next};
+    clm_status status = net->keeps_gradients ? network_gradients(net, rows, step->l2, sums, error)
+                                             : propagate(net, rows, &at_once, sums, error);
+    if (status == CLM_OK && net->keeps_gradients)
+        status = optimise(net, step, error);
+    return status || !next || net->is_ahead ? status : network_gather(net, next, error);
 }

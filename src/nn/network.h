@@ -2,21 +2,22 @@
 #ifndef CLM_NN_NETWORK_H
 #define CLM_NN_NETWORK_H
 
-#include "compute/backend.h"
+#include "nn/layer.h"
 #include "nn/model.h"
 
 struct network {
     struct clm_backend *be;
-    size_t depth, batch;    /* linear layers; the most rows a step takes */
-    size_t *widths;         /* depth + 1 */
-    struct linear *layers;  /* depth */
-    struct tensor X;        /* (batch, widths[0]) inputs */
-    struct tensor next_X;   /* the same of the next batch; empty where nothing is won by looking ahead */
-    bool is_ahead;          /* the first layer's outputs are there already: made by the step before */
-    struct tensor labels;   /* (1, batch) */
-    struct mixture mixture; /* partners (1, batch), empty unless network_prepare_mixup, */
-    bool is_mixed;          /* and whether X's rows are mixed with theirs */
-    struct tensor *outputs; /* depth: Y of each layer, the last one the logits Z, which dZ replaces */
+    struct architecture architecture;
+    size_t batch;                  /* the most rows a step takes */
+    bool keeps_gradients;          /* a step computes all gradients first, then it changes the parameters */
+    struct layer *layers;          /* architecture.depth of them */
+    struct parameter **parameters; /* as network_parameters returns them */
+    struct tensor X;               /* (batch, inputs) */
+    struct tensor next_X;          /* the same of the next batch; empty if looking ahead gains nothing */
+    bool is_ahead;                 /* the step before has computed the first layer's outputs already */
+    struct tensor labels;          /* (1, batch) */
+    struct mixture mixture;        /* partners (1, batch); empty before network_prepare_mixup */
+    bool is_mixed;                 /* X's rows are mixed with their partners' */
     struct tensor
         gradients[2]; /* dZ of the hidden layers, in turn: (batch, widest hidden layer); empty if unused */
 };
@@ -34,10 +35,13 @@ struct network_use {
 
 /* Allocates all that steps of up to `batch` rows need on `be`, which must outlive it. Parameters are undefined until
  * network_write. */
-CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const size_t *widths, size_t depth,
+CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const struct architecture *architecture,
                                          size_t batch, struct network_use use, struct network *out,
                                          struct clm_error *error);
-/* Allocates what batches with mixup need beside that. */
+/* backend_prove for the network's layers. */
+CLM_MUST_CHECK clm_status network_prove(struct clm_backend *be, const struct architecture *architecture,
+                                        size_t batch, size_t count, struct clm_error *error);
+/* Allocates what batches with mixup need besides. */
 CLM_MUST_CHECK clm_status network_prepare_mixup(struct network *net, struct clm_error *error);
 void network_free(struct network *net);
 
@@ -49,7 +53,10 @@ struct network_memory {
 
 struct network_memory network_memory(const struct network *net);
 
-/* Parameters from and to a model of the same widths; writing sets the optimiser's states to zero. */
+/* All parameters, in the order of architecture_parameters. */
+struct parameter *const *network_parameters(const struct network *net, size_t *count);
+
+/* Parameters from and to a model of the same architecture; writing sets the optimiser's states to zero. */
 CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_model *model,
                                         struct clm_error *error);
 CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model,
@@ -69,12 +76,14 @@ struct minibatch {
 CLM_MUST_CHECK clm_status network_gather(struct network *net, const struct minibatch *batch,
                                          struct clm_error *error);
 
-/* Logits of the first `rows` rows of X, into the last of outputs. */
+/* Logits of the first `rows` rows of X. */
 CLM_MUST_CHECK clm_status network_forward(struct network *net, size_t rows, struct clm_error *error);
+/* Where network_forward leaves them: (rows, classes). */
+struct tensor network_logits(const struct network *net, size_t rows);
 
-/* Forward, loss, backward and update over the first `rows` rows of X; the loss is added to `sums`. Then X and labels
- * are filled with `next`, unless it is NULL, for the step behind. Its way through the first layer may be part of this
- * step: that layer's weights then go through memory once a step instead of twice. */
+/* Forward, loss, backward and update over the first `rows` rows of X; the loss is added to `sums`. Then X and labels are
+ * filled with `next`, unless it is NULL, for the step after this one. The next batch may go through the first layer in this
+ * step already: that layer's weights then go through memory once a step instead of twice. */
 CLM_MUST_CHECK clm_status network_step(struct network *net, size_t rows, const struct step *step,
                                        struct metrics *sums, const struct minibatch *next,
                                        struct clm_error *error);

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void parameter_name(char name[PARAMETER_NAME_MAX], size_t layer, const char *kind)
-{
-    snprintf(name, PARAMETER_NAME_MAX, "layers.%zu.%s", layer, kind);
-}
-
 /* "(256,784)" */
 static const char *shape_text(char text[96], const size_t *shape, size_t count)
 {
@@ -22,24 +17,40 @@ static const char *shape_text(char text[96], const size_t *shape, size_t count)
     return text;
 }
 
-clm_status parameter_find(const struct safetensors *file, const char *path, const char *name, size_t rows,
-                          size_t columns, const struct safetensor **out, struct clm_error *error)
+/* The tensor of that name, if it has the spec's shape and finite numbers alone. */
+static clm_status find(const struct parameter_spec *spec, const struct safetensors *file, const char *path,
+                       const struct safetensor **out, struct clm_error *error)
 {
-    const size_t shape[2] = {rows, columns}, dimensions = columns ? 2 : 1;
+    const size_t shape[2] = {spec->rows, spec->columns}, dimensions = spec->columns ? 2 : 1;
     char wanted[96], found[96];
-    *out = safetensors_find(file, name);
+    *out = safetensors_find(file, spec->name);
     if (!*out)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: there is no %s in it; a model needs one of shape %s",
-                        path, name, shape_text(wanted, shape, dimensions));
+                        path, spec->name, shape_text(wanted, shape, dimensions));
     if ((*out)->dimension_count != dimensions || memcmp((*out)->shape, shape, dimensions * sizeof *shape))
-        return clm_fail(error, CLM_ERROR_SHAPE, "%s: %s has shape %s where this net needs %s", path, name,
-                        shape_text(found, (*out)->shape, (*out)->dimension_count),
+        return clm_fail(error, CLM_ERROR_SHAPE, "%s: %s has shape %s where this net needs %s", path,
+                        spec->name, shape_text(found, (*out)->shape, (*out)->dimension_count),
                         shape_text(wanted, shape, dimensions));
     for (size_t i = 0; i < (*out)->count; i++)
         if (!isfinite((*out)->values[i]))
             return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: %s has a %g at element %zu; parameters have to be finite", path, name,
+                            "%s: %s has a %g at element %zu; parameters have to be finite", path, spec->name,
                             (double)(*out)->values[i], i);
+    return CLM_OK;
+}
+
+clm_status parameter_take(const struct parameter_spec *spec, const struct safetensors *file, const char *path,
+                          float **values, struct clm_error *error)
+{
+    const struct safetensor *tensor;
+    const clm_status status = find(spec, file, path, &tensor, error);
+    if (status != CLM_OK)
+        return status;
+    if (!*values)
+        *values = malloc(tensor->count * sizeof **values);
+    if (!*values)
+        return clm_fail_host_memory(error, path, tensor->count * sizeof **values);
+    memcpy(*values, tensor->values, tensor->count * sizeof **values);
     return CLM_OK;
 }
 
@@ -70,19 +81,8 @@ static clm_status refuse_more(const struct safetensors *file, const char *path, 
 clm_status parameters_take(struct clm_model *model, const struct safetensors *file, const char *path,
                            struct clm_error *error)
 {
-    for (size_t l = 0; l < model->depth; l++) {
-        const size_t O = model->widths[l + 1], I = model->widths[l];
-        const struct safetensor *tensor;
-        char name[PARAMETER_NAME_MAX];
-        clm_status status;
-        parameter_name(name, l, "weight");
-        if ((status = parameter_find(file, path, name, O, I, &tensor, error)))
-            return status;
-        memcpy(model->weights[l], tensor->values, O * I * sizeof(float));
-        parameter_name(name, l, "bias");
-        if ((status = parameter_find(file, path, name, O, 0, &tensor, error)))
-            return status;
-        memcpy(model->biases[l], tensor->values, O * sizeof(float));
-    }
-    return refuse_more(file, path, model->depth, error);
+    clm_status status = CLM_OK;
+    for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++)
+        status = parameter_take(&model->specs[p], file, path, &model->values[p], error);
+    return status ? status : refuse_more(file, path, model->architecture.depth, error);
 }

@@ -5,19 +5,13 @@
 #include "nn/safetensors.h"
 #include "nn/model.h"
 
-#define PARAMETER_NAME_MAX 48
+/* Copies the tensor of that name into *values, which gets memory if it is NULL. Fails if the file has no such tensor, or one
+ * of another shape or with numbers that are not finite. `path` is for the sentence. */
+CLM_MUST_CHECK clm_status parameter_take(const struct parameter_spec *spec, const struct safetensors *file,
+                                         const char *path, float **values, struct clm_error *error);
 
-/* "layers.N.weight" or "layers.N.bias" */
-void parameter_name(char name[PARAMETER_NAME_MAX], size_t layer, const char *kind);
-
-/* The tensor of that name, if it is `rows` (x `columns`, 0 for none) of finite numbers; *out is never NULL on success.
- * `path` is for the sentence. */
-CLM_MUST_CHECK clm_status parameter_find(const struct safetensors *file, const char *path, const char *name,
-                                         size_t rows, size_t columns, const struct safetensor **out,
-                                         struct clm_error *error);
-
-/* Copies all weights and biases into a model of the same widths. Fails where the file lacks one, has one of another shape
- * or one beyond the net's last layer; the model's parameters are then undefined. */
+/* parameter_take of all parameters of the model. Fails, too, if the file has a layer above the net's last one; the model's
+ * parameters are undefined after a failure. */
 CLM_MUST_CHECK clm_status parameters_take(struct clm_model *model, const struct safetensors *file,
                                           const char *path, struct clm_error *error);
 

@@ -10,7 +10,7 @@ static clm_status evaluate_batch(struct network *net, const struct minibatch *ba
 {
     clm_status status;
     const struct tensor labels = tensor_first_columns(&net->labels, batch->rows);
-    struct tensor Z = tensor_first_rows(&net->outputs[net->depth - 1], batch->rows);
+    struct tensor Z = network_logits(net, batch->rows);
     if ((status = network_gather(net, batch, error)) || (status = network_forward(net, batch->rows, error)) ||
         (status = softmax_xent(net->be, &Z, &labels, NULL, NULL, sums, error)))
         return status;
@@ -23,7 +23,7 @@ static clm_status evaluate_batch(struct network *net, const struct minibatch *ba
 clm_status evaluate(struct network *net, struct feed *feed, const struct rows *rows, struct metrics *sums,
                     float *probabilities, struct clm_score *score, struct clm_error *error)
 {
-    const size_t N = rows->count, C = net->widths[net->depth];
+    const size_t N = rows->count, C = network_logits(net, 1).columns;
     struct minibatch batch;
     clm_status status = feed_begin(feed, rows, 0, 0, error);
     if (status == CLM_OK)
@@ -55,7 +55,7 @@ static clm_status create_network(struct prediction *prediction, const struct clm
 {
     const clm_status status = metrics_create(prediction->be, &prediction->sums, error);
     return status ? status
-                  : network_create(prediction->be, model->widths, model->depth, batch, NETWORK_PREDICT,
+                  : network_create(prediction->be, &model->architecture, batch, NETWORK_PREDICT,
                                    &prediction->net, error);
 }
 
@@ -107,7 +107,7 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
         batch /= 2;
     if (status != CLM_OK)
         return status;
-    if ((status = backend_prove(be, model->widths, model->depth + 1, batch, rows->count, error)) ||
+    if ((status = network_prove(be, &model->architecture, batch, rows->count, error)) ||
         (status = create_network(&prediction, model, batch, error)) ||
         (status = feed_create(be, data, rows->count, &residency, false, &prediction.feed, error)) ||
         (status = feed_normalise(&prediction.feed, model, error)) ||

@@ -132,8 +132,8 @@ static json_t *data_of(const struct clm_data *data)
 static json_t *layers_of(const struct clm_model *model)
 {
     json_t *list = json_array();
-    for (size_t l = 0; list && l <= model->depth; l++)
-        add(&list, json_integer((json_int_t)model->widths[l]));
+    for (size_t l = 0; list && l <= clm_model_depth(model); l++)
+        add(&list, json_integer((json_int_t)clm_model_width(model, l)));
     return list;
 }
 
@@ -247,8 +247,8 @@ static char *make_title(const struct run_record *record)
     if (!stream)
         return NULL;
     fprintf(stream, "%.*s, ", (int)(source + end - name), name);
-    for (size_t l = 0; l <= model->depth; l++)
-        fprintf(stream, "%s%zu", l ? "-" : "", model->widths[l]);
+    for (size_t l = 0; l <= clm_model_depth(model); l++)
+        fprintf(stream, "%s%zu", l ? "-" : "", clm_model_width(model, l));
     fprintf(stream, ", %s", clm_backend_name(record->backend));
     if (fclose(stream) == 0)
         return title;

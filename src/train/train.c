@@ -58,7 +58,7 @@ static clm_status create_network(struct training *t, const struct clm_model *mod
     const struct network_use use = NETWORK_TRAIN(step_of(0, t->options->momentum, 0).rule);
     clm_status status = metrics_create(t->be, &t->sums, error);
     if (status == CLM_OK)
-        status = network_create(t->be, model->widths, model->depth, t->options->batch, use, &t->net, error);
+        status = network_create(t->be, &model->architecture, t->options->batch, use, &t->net, error);
     if (status == CLM_OK && t->options->augmentation.mixup > 0)
         status = network_prepare_mixup(&t->net, error);
     return status;
@@ -96,11 +96,13 @@ static void describe_network(const struct training *t, size_t before, struct clm
     const struct network_memory memory = network_memory(&t->net);
     const size_t sums = t->sums.state.bytes;
     add_part(plan, "parameters", memory.parameters);
+    add_part(plan, "gradients", memory.gradients);
     add_part(plan, "momentum", memory.states);
     add_part(plan, "activations of a batch", memory.activations);
     add_part(plan, "loss and accuracy", sums);
     add_part(plan, "workspace of the products",
-             t->be->memory.now - before - memory.parameters - memory.states - memory.activations - sums);
+             t->be->memory.now - before - memory.parameters - memory.gradients - memory.states -
+                 memory.activations - sums);
 }
 
 /* What the net leaves room for. */
@@ -192,7 +194,7 @@ static clm_status prove_last_batches(struct clm_backend *be, const struct clm_mo
     const size_t counts[] = {data->train.count, data->validation.count, data->test.count};
     clm_status status = CLM_OK;
     for (size_t i = 0; status == CLM_OK && i < sizeof counts / sizeof *counts; i++)
-        status = backend_prove(be, model->widths, model->depth + 1, batch, counts[i], error);
+        status = network_prove(be, &model->architecture, batch, counts[i], error);
     return status;
 }
 
@@ -367,13 +369,11 @@ static clm_status test(struct training *t, const struct clm_model *model, struct
 static clm_status check_parameters(const struct clm_model *model, const struct clm_train_options *options,
                                    struct clm_error *error)
 {
-    for (size_t l = 0; l < model->depth; l++) {
-        const size_t O = model->widths[l + 1], count = O * model->widths[l];
+    for (size_t p = 0; p < model->parameter_count; p++) {
+        const size_t l = model->specs[p].layer, count = parameter_elements(&model->specs[p]);
         bool is_finite = true;
         for (size_t i = 0; i < count; i++)
-            is_finite = is_finite && isfinite(model->weights[l][i]);
-        for (size_t o = 0; o < O; o++)
-            is_finite = is_finite && isfinite(model->biases[l][o]);
+            is_finite = is_finite && isfinite(model->values[p][i]);
         if (!is_finite)
             return clm_fail(
                 error, CLM_ERROR_ARGUMENT,

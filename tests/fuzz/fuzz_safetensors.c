@@ -16,17 +16,18 @@ static void expect_equal(const float *a, const float *b, size_t count)
 
 static void expect_same(const struct clm_model *a, const struct clm_model *b)
 {
-    fuzz_expect(a->depth && a->depth == b->depth && a->seed == b->seed);
-    fuzz_expect(!memcmp(a->widths, b->widths, (a->depth + 1) * sizeof *a->widths));
-    for (size_t l = 0; l < a->depth; l++) {
-        fuzz_expect(a->widths[l] && a->widths[l + 1]);
-        expect_equal(a->weights[l], b->weights[l], a->widths[l] * a->widths[l + 1]);
-        expect_equal(a->biases[l], b->biases[l], a->widths[l + 1]);
+    fuzz_expect(clm_model_depth(a) && clm_model_depth(a) == clm_model_depth(b) && a->seed == b->seed);
+    fuzz_expect(architecture_is_equal(&a->architecture, &b->architecture));
+    for (size_t l = 0; l < clm_model_depth(a); l++) {
+        fuzz_expect(clm_model_width(a, l) && clm_model_width(a, l + 1));
+        expect_equal(model_weight(a, l), model_weight(b, l),
+                     clm_model_width(a, l) * clm_model_width(a, l + 1));
+        expect_equal(model_bias(a, l), model_bias(b, l), clm_model_width(a, l + 1));
     }
-    expect_equal(a->mean, b->mean, a->widths[0]);
-    expect_equal(a->scale, b->scale, a->widths[0]);
+    expect_equal(a->mean, b->mean, clm_model_width(a, 0));
+    expect_equal(a->scale, b->scale, clm_model_width(a, 0));
     fuzz_expect(!a->class_names == !b->class_names);
-    for (size_t c = 0; a->class_names && c < a->widths[a->depth]; c++)
+    for (size_t c = 0; a->class_names && c < clm_model_width(a, clm_model_depth(a)); c++)
         fuzz_expect(!strcmp(a->class_names[c], b->class_names[c]));
 }
 

@@ -1,0 +1,297 @@
+#include "nn/architecture.h"
+
+#include "base/text.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX   (ARCHITECTURE_DEPTH_MAX * 256) /* a layer's fields take about 100 bytes at most */
+#define LIST_SIZE  256                            /* of names in a sentence */
+#define SHOWN_SIZE 44                             /* of a word from outside in a sentence */
+
+/* ---- memory ---- */
+
+static clm_status allocate(size_t depth, struct architecture *out, struct clm_error *error)
+{
+    *out = (struct architecture){.depth = depth, .layers = calloc(depth, sizeof *out->layers)};
+    return out->layers ? CLM_OK
+                       : clm_fail_host_memory(error, "the net's architecture", depth * sizeof *out->layers);
+}
+
+void architecture_free(struct architecture *net)
+{
+    free(net->layers);
+    *net = (struct architecture){0};
+}
+
+clm_status architecture_copy(const struct architecture *net, struct architecture *out,
+                             struct clm_error *error)
+{
+    const clm_status status = allocate(net->depth, out, error);
+    if (status == CLM_OK)
+        memcpy(out->layers, net->layers, net->depth * sizeof *net->layers);
+    return status;
+}
+
+clm_status architecture_create(const size_t *widths, size_t count, enum activation hidden,
+                               struct architecture *out, struct clm_error *error)
+{
+    *out = (struct architecture){0};
+    if (count < 2)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "a net of %zu widths: it needs at least its inputs and its classes", count);
+    clm_status status = allocate(count - 1, out, error);
+    if (status != CLM_OK)
+        return status;
+    for (size_t l = 0; l < out->depth; l++)
+        out->layers[l] =
+            (struct layer_spec){widths[l], widths[l + 1], l + 1 < out->depth ? hidden : ACTIVATION_NONE};
+    status = architecture_check(out, error);
+    if (status != CLM_OK)
+        architecture_free(out);
+    return status;
+}
+
+/* ---- sense ---- */
+
+bool architecture_bytes(const struct architecture *net, size_t *bytes)
+{
+    *bytes = 0;
+    for (size_t l = 0; l < net->depth; l++) {
+        size_t inputs, size; /* weights and the bias are I + 1 for each output */
+        if (!size_add(net->layers[l].inputs, 1, &inputs) ||
+            !size_mul(inputs, net->layers[l].outputs, &size) || !size_mul(size, sizeof(float), &size) ||
+            !size_add(*bytes, size, bytes))
+            return false;
+    }
+    return true;
+}
+
+clm_status architecture_check(const struct architecture *net, struct clm_error *error)
+{
+    size_t bytes;
+    if (net->depth > ARCHITECTURE_DEPTH_MAX)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "a net of %zu layers: it has more than the %d layers that are understood", net->depth,
+                        ARCHITECTURE_DEPTH_MAX);
+    for (size_t l = 0; l <= net->depth; l++)
+        if (!architecture_width(net, l))
+            return clm_fail(error, CLM_ERROR_ARGUMENT,
+                            "width %zu of the net is 0; each layer needs at least one unit", l);
+    for (size_t l = 1; l < net->depth; l++)
+        if (net->layers[l].inputs != net->layers[l - 1].outputs)
+            return clm_fail(error, CLM_ERROR_SHAPE,
+                            "layer %zu takes %zu inputs, but the layer before it gives %zu", l,
+                            net->layers[l].inputs, net->layers[l - 1].outputs);
+    const enum activation last = net->layers[net->depth - 1].activation;
+    if (last != ACTIVATION_NONE)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "layer %zu is the last one and has activation %s; its outputs are logits, so it has to be %s",
+            net->depth - 1, activations[last].name, activations[ACTIVATION_NONE].name);
+    return architecture_bytes(net, &bytes)
+               ? CLM_OK
+               : clm_fail(
+                     error, CLM_ERROR_MEMORY,
+                     "a net of %zu layers with %zu inputs: its parameters need more memory than this host has addresses for; make its layers narrower",
+                     net->depth, net->layers[0].inputs);
+}
+
+bool architecture_is_equal(const struct architecture *a, const struct architecture *b)
+{
+    bool is_equal = a->depth == b->depth;
+    for (size_t l = 0; is_equal && l < a->depth; l++)
+        is_equal = a->layers[l].inputs == b->layers[l].inputs &&
+                   a->layers[l].outputs == b->layers[l].outputs &&
+                   a->layers[l].activation == b->layers[l].activation;
+    return is_equal;
+}
+
+size_t *architecture_widths(const struct architecture *net)
+{
+    size_t *const widths = calloc(net->depth + 1, sizeof *widths);
+    for (size_t l = 0; widths && l <= net->depth; l++)
+        widths[l] = architecture_width(net, l);
+    return widths;
+}
+
+/* ---- parameters ---- */
+
+size_t architecture_parameters(const struct architecture *net, struct parameter_spec *out)
+{
+    for (size_t l = 0; out && l < net->depth; l++) {
+        const struct layer_spec *const layer = &net->layers[l];
+        struct parameter_spec *const weight = out + LAYER_PARAMETERS * l, *const bias = weight + 1;
+        *weight = (struct parameter_spec){
+            .layer = l, .rows = layer->outputs, .columns = layer->inputs, .is_weight = true};
+        *bias = (struct parameter_spec){.layer = l, .rows = layer->outputs};
+        snprintf(weight->name, sizeof weight->name, "layers.%zu.weight", l);
+        snprintf(bias->name, sizeof bias->name, "layers.%zu.bias", l);
+    }
+    return LAYER_PARAMETERS * net->depth;
+}
+
+/* ---- JSON ---- */
+
+char *architecture_text(const struct architecture *net)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    if (!stream)
+        return NULL;
+    fprintf(stream, "{\"layers\":[");
+    for (size_t l = 0; l < net->depth; l++)
+        fprintf(stream, "%s{\"inputs\":%zu,\"outputs\":%zu,\"activation\":\"%s\"}", l ? "," : "",
+                net->layers[l].inputs, net->layers[l].outputs, activations[net->layers[l].activation].name);
+    fprintf(stream, "]}");
+    const bool is_whole = !ferror(stream);
+    if (fclose(stream) == 0 && is_whole)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* "none, relu" after "none". */
+static void add_name(char list[LIST_SIZE], const char *name)
+{
+    const size_t used = strlen(list);
+    snprintf(list + used, LIST_SIZE - used, "%s%s", used ? ", " : "", name);
+}
+
+clm_status activation_parse(const char *name, enum activation *out, struct clm_error *error)
+{
+    char known[LIST_SIZE] = "", shown[SHOWN_SIZE];
+    for (int a = 0; a < ACTIVATION_COUNT; a++) {
+        *out = (enum activation)a;
+        if (!strcmp(activations[a].name, name))
+            return CLM_OK;
+        add_name(known, activations[a].name);
+    }
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "its activation is %s; this version knows %s: use the version that wrote it",
+                    text_show(shown, sizeof shown, name, strlen(name)), known);
+}
+
+static clm_status read_size(const json_t *value, size_t l, const char *field, size_t *out,
+                            struct clm_error *error)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 1 ||
+        (uintmax_t)json_integer_value(value) > SIZE_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT, "layer %zu has no \"%s\" that is an integer from 1 on", l,
+                        field);
+    *out = (size_t)json_integer_value(value);
+    return CLM_OK;
+}
+
+static clm_status read_inputs(const json_t *value, size_t l, struct layer_spec *layer,
+                              struct clm_error *error)
+{
+    return read_size(value, l, "inputs", &layer->inputs, error);
+}
+
+static clm_status read_outputs(const json_t *value, size_t l, struct layer_spec *layer,
+                               struct clm_error *error)
+{
+    return read_size(value, l, "outputs", &layer->outputs, error);
+}
+
+static clm_status read_activation(const json_t *value, size_t l, struct layer_spec *layer,
+                                  struct clm_error *error)
+{
+    struct clm_error inner;
+    if (!json_is_string(value))
+        return clm_fail(error, CLM_ERROR_FORMAT, "layer %zu has no string \"activation\"", l);
+    const clm_status status = activation_parse(json_string_value(value), &layer->activation, &inner);
+    return status ? clm_fail(error, status, "layer %zu: %s", l, inner.message) : CLM_OK;
+}
+
+/* The fields of a layer. `read` gets NULL if the file has none, which is the place for a field's default. */
+static const struct layer_field {
+    const char *name;
+    clm_status (*read)(const json_t *value, size_t l, struct layer_spec *layer, struct clm_error *error);
+} layer_fields[] = {{"inputs", read_inputs}, {"outputs", read_outputs}, {"activation", read_activation}};
+
+enum { LAYER_FIELDS = sizeof layer_fields / sizeof *layer_fields };
+
+static clm_status refuse_field(const char *what, const char *field, const char *known,
+                               struct clm_error *error)
+{
+    char shown[SHOWN_SIZE];
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        "%s has a field %s, which this version does not know; it knows %s: use the version that wrote it",
+        what, text_show(shown, sizeof shown, field, strlen(field)), known);
+}
+
+static clm_status read_layer(json_t *object, size_t l, struct layer_spec *layer, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    size_t found = 0;
+    char known[LIST_SIZE] = "";
+    if (!json_is_object(object))
+        return clm_fail(error, CLM_ERROR_FORMAT, "layer %zu is no object", l);
+    for (size_t f = 0; status == CLM_OK && f < LAYER_FIELDS; f++) {
+        const json_t *const value = json_object_get(object, layer_fields[f].name);
+        status = layer_fields[f].read(value, l, layer, error);
+        found += value != NULL;
+        add_name(known, layer_fields[f].name);
+    }
+    if (status != CLM_OK || found == json_object_size(object))
+        return status;
+    char what[SHOWN_SIZE];
+    const char *key = NULL;
+    json_t *value;
+    json_object_foreach(object, key, value)
+    {
+        bool is_known = false;
+        for (size_t f = 0; f < LAYER_FIELDS; f++)
+            is_known = is_known || !strcmp(key, layer_fields[f].name);
+        if (!is_known)
+            break;
+    }
+    snprintf(what, sizeof what, "layer %zu", l);
+    return refuse_field(what, key, known, error);
+}
+
+static clm_status read_layers(json_t *root, struct architecture *out, struct clm_error *error)
+{
+    const json_t *const layers = json_object_get(root, "layers");
+    const size_t depth = json_array_size(layers);
+    const char *key;
+    json_t *value;
+    json_object_foreach(root, key, value)
+    {
+        if (strcmp(key, "layers"))
+            return refuse_field("it", key, "layers", error);
+    }
+    if (!depth)
+        return clm_fail(error, CLM_ERROR_FORMAT, "it has no list \"layers\" with a layer in it");
+    clm_status status = allocate(depth, out, error);
+    for (size_t l = 0; status == CLM_OK && l < depth; l++)
+        status = read_layer(json_array_get(layers, l), l, &out->layers[l], error);
+    return status ? status : architecture_check(out, error);
+}
+
+clm_status architecture_parse(const char *text, struct architecture *out, struct clm_error *error)
+{
+    json_error_t problem = {0};
+    char shown[JSON_ERROR_TEXT_LENGTH];
+    *out = (struct architecture){0};
+    if (strlen(text) > TEXT_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT, "it has %zu bytes, more than the %d of the deepest net",
+                        strlen(text), TEXT_MAX);
+    json_t *const root = json_loads(text, JSON_REJECT_DUPLICATES, &problem);
+    if (!root && !*problem.text)
+        return clm_fail_host_memory(error, "reading it", strlen(text));
+    if (!root)
+        return clm_fail(error, CLM_ERROR_FORMAT, "it is no JSON: %s (byte %d of it)",
+                        text_show(shown, sizeof shown, problem.text, strlen(problem.text)), problem.position);
+    const clm_status status = read_layers(root, out, error);
+    json_decref(root);
+    if (status != CLM_OK)
+        architecture_free(out);
+    return status;
+}

@@ -1,0 +1,270 @@
+/* Architectures: made from widths, as JSON there and back, and text that is no architecture. */
+#include "nn/architecture.h"
+
+#include "support/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct clm_error error;
+
+static struct architecture net_of(const size_t *widths, size_t count)
+{
+    struct architecture net;
+    ck_assert_done(architecture_create(widths, count, ACTIVATION_RELU, &net, &error));
+    return net;
+}
+
+START_TEST(made_from_widths)
+{
+    static const size_t widths[] = {7, 5, 5, 3};
+    struct architecture net = net_of(widths, 4);
+    size_t *const again = architecture_widths(&net);
+    ck_assert_uint_eq(net.depth, 3);
+    ck_assert_mem_eq(again, widths, sizeof widths);
+    for (size_t l = 0; l < 3; l++) {
+        ck_assert_uint_eq(net.layers[l].inputs, widths[l]);
+        ck_assert_uint_eq(net.layers[l].outputs, widths[l + 1]);
+        ck_assert_int_eq(net.layers[l].activation, l < 2 ? ACTIVATION_RELU : ACTIVATION_NONE);
+    }
+    free(again);
+    architecture_free(&net);
+    ck_assert_ptr_null(net.layers);
+}
+END_TEST
+
+static void assert_not_made(const size_t *widths, size_t count, clm_status status, const char *part)
+{
+    struct architecture net;
+    ck_assert_int_eq(architecture_create(widths, count, ACTIVATION_RELU, &net, &error), status);
+    ck_assert_msg(strstr(error.message, part) != NULL, "no \"%s\" in: %s", part, error.message);
+    ck_assert_ptr_null(net.layers);
+}
+
+START_TEST(widths_that_make_no_sense)
+{
+    size_t deep[ARCHITECTURE_DEPTH_MAX + 2];
+    for (size_t i = 0; i < COUNT_OF(deep); i++)
+        deep[i] = 1;
+    assert_not_made(deep, 0, CLM_ERROR_ARGUMENT, "0 widths");
+    assert_not_made(deep, 1, CLM_ERROR_ARGUMENT, "1 widths");
+    assert_not_made((size_t[]){3, 4, 0}, 3, CLM_ERROR_ARGUMENT, "width 2 of the net is 0");
+    assert_not_made(deep, COUNT_OF(deep), CLM_ERROR_ARGUMENT, "more than the 4096 layers");
+    assert_not_made((size_t[]){SIZE_MAX, 1}, 2, CLM_ERROR_MEMORY, "narrower");
+    assert_not_made((size_t[]){1, SIZE_MAX / 8 + 1}, 2, CLM_ERROR_MEMORY, "narrower");
+    /* each of the layers fits, but not all of them */
+    assert_not_made((size_t[]){(size_t)1 << 31, (size_t)1 << 30, (size_t)1 << 31}, 3, CLM_ERROR_MEMORY,
+                    "narrower");
+}
+END_TEST
+
+START_TEST(bytes_of_parameters)
+{
+    struct architecture net = net_of((size_t[]){7, 5, 3}, 3);
+    size_t bytes;
+    ck_assert(architecture_bytes(&net, &bytes));
+    ck_assert_uint_eq(bytes, sizeof(float) * (7 * 5 + 5 + 5 * 3 + 3));
+    architecture_free(&net);
+}
+END_TEST
+
+START_TEST(parameters)
+{
+    static const struct parameter_spec expected[] = {{"layers.0.weight", 0, 5, 7, true},
+                                                     {"layers.0.bias", 0, 5, 0, false},
+                                                     {"layers.1.weight", 1, 1, 5, true},
+                                                     {"layers.1.bias", 1, 1, 0, false}};
+    struct architecture net = net_of((size_t[]){7, 5, 1}, 3);
+    struct parameter_spec specs[COUNT_OF(expected) + 1];
+    memset(specs, 0x5a, sizeof specs);
+    const struct parameter_spec beyond = specs[COUNT_OF(expected)];
+    ck_assert_uint_eq(architecture_parameters(&net, NULL), COUNT_OF(expected));
+    ck_assert_uint_eq(architecture_parameters(&net, specs), COUNT_OF(expected));
+    ck_assert_mem_eq(&specs[COUNT_OF(expected)], &beyond, sizeof beyond);
+    for (size_t p = 0; p < COUNT_OF(expected); p++) {
+        ck_assert_str_eq(specs[p].name, expected[p].name);
+        ck_assert_uint_eq(specs[p].layer, expected[p].layer);
+        ck_assert_uint_eq(specs[p].rows, expected[p].rows);
+        ck_assert_uint_eq(specs[p].columns, expected[p].columns);
+        ck_assert(specs[p].is_weight == expected[p].is_weight);
+    }
+    ck_assert_uint_eq(parameter_elements(&specs[0]), 35);
+    ck_assert_uint_eq(parameter_elements(&specs[1]), 5);
+    architecture_free(&net);
+}
+END_TEST
+
+START_TEST(copies_and_differences)
+{
+    struct architecture net = net_of((size_t[]){7, 5, 5, 3}, 4), copy;
+    ck_assert_done(architecture_copy(&net, &copy, &error));
+    ck_assert(architecture_is_equal(&net, &copy));
+    for (size_t l = 0; l < 3; l++) {
+        struct layer_spec *const layer = &copy.layers[l];
+        layer->inputs++;
+        ck_assert(!architecture_is_equal(&net, &copy));
+        layer->inputs--, layer->outputs++;
+        ck_assert(!architecture_is_equal(&net, &copy));
+        layer->outputs--, layer->activation = l < 2 ? ACTIVATION_NONE : ACTIVATION_RELU;
+        ck_assert(!architecture_is_equal(&net, &copy));
+        layer->activation = net.layers[l].activation;
+    }
+    ck_assert(architecture_is_equal(&net, &copy));
+    copy.depth = 2;
+    ck_assert(!architecture_is_equal(&net, &copy));
+    ck_assert(!architecture_is_equal(&copy, &net));
+    architecture_free(&net);
+    architecture_free(&copy);
+}
+END_TEST
+
+/* ---- JSON ---- */
+
+#define LAYER(I, O, act) "{\"inputs\":" I ",\"outputs\":" O ",\"activation\":\"" act "\"}"
+
+/* What other programs rely on. */
+START_TEST(text_of_a_net)
+{
+    struct architecture net = net_of((size_t[]){784, 256, 10}, 3);
+    char *const text = architecture_text(&net);
+    ck_assert_str_eq(text, "{\"layers\":[" LAYER("784", "256", "relu") "," LAYER("256", "10", "none") "]}");
+    free(text);
+    architecture_free(&net);
+}
+END_TEST
+
+static void assert_comes_back(const struct architecture *net)
+{
+    struct architecture again;
+    char *const text = architecture_text(net);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_done(architecture_parse(text, &again, &error));
+    ck_assert(architecture_is_equal(net, &again));
+    free(text);
+    architecture_free(&again);
+}
+
+START_TEST(text_comes_back)
+{
+    size_t widths[ARCHITECTURE_DEPTH_MAX + 1];
+    for (size_t depth = 1; depth <= 3; depth++) {
+        struct architecture net = net_of((size_t[]){4, 3, 2, 1}, depth + 1);
+        for (int a = 0; a < ACTIVATION_COUNT; a++) {
+            for (size_t l = 0; l + 1 < depth; l++)
+                net.layers[l].activation = (enum activation)a;
+            assert_comes_back(&net);
+        }
+        architecture_free(&net);
+    }
+    /* the deepest net of layers as wide as a size_t can hold the bytes of */
+    for (size_t i = 0; i < COUNT_OF(widths); i++)
+        widths[i] = ((size_t)1 << 24) - 1;
+    struct architecture deepest = net_of(widths, COUNT_OF(widths));
+    assert_comes_back(&deepest);
+    architecture_free(&deepest);
+}
+END_TEST
+
+START_TEST(spaces_and_order_do_not_matter)
+{
+    struct architecture net = net_of((size_t[]){4, 2}, 2), read;
+    ck_assert_done(architecture_parse(
+        " {\"layers\" : [ {\"activation\":\"none\", \"outputs\": 2,\n\"inputs\": 4 } ] } ", &read, &error));
+    ck_assert(architecture_is_equal(&net, &read));
+    architecture_free(&net);
+    architecture_free(&read);
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    clm_status status;
+    const char *part;
+} refused[] = {
+    {"", CLM_ERROR_FORMAT, "it is no JSON"},
+    {"{\"layers\":[", CLM_ERROR_FORMAT, "it is no JSON"},
+    {"{\"layers\":[" LAYER("1", "1", "none") "]} x", CLM_ERROR_FORMAT, "it is no JSON"},
+    {"[]", CLM_ERROR_FORMAT, "no list \"layers\""},
+    {"{}", CLM_ERROR_FORMAT, "no list \"layers\""},
+    {"{\"layers\":[]}", CLM_ERROR_FORMAT, "no list \"layers\" with a layer"},
+    {"{\"layers\":{\"inputs\":1}}", CLM_ERROR_FORMAT, "no list \"layers\""},
+    {"{\"layers\":[3]}", CLM_ERROR_FORMAT, "layer 0 is no object"},
+    {"{\"layers\":[" LAYER("2", "2", "relu") ",null]}", CLM_ERROR_FORMAT, "layer 1 is no object"},
+    {"{\"layers\":[{\"outputs\":2,\"activation\":\"none\"}]}", CLM_ERROR_FORMAT, "layer 0 has no \"inputs\""},
+    {"{\"layers\":[{\"inputs\":2,\"activation\":\"none\"}]}", CLM_ERROR_FORMAT, "layer 0 has no \"outputs\""},
+    {"{\"layers\":[{\"inputs\":2,\"outputs\":2}]}", CLM_ERROR_FORMAT, "layer 0 has no string \"activation\""},
+    {"{\"layers\":[{\"inputs\":2,\"outputs\":2,\"activation\":1}]}", CLM_ERROR_FORMAT,
+     "no string \"activation\""},
+    {"{\"layers\":[" LAYER("0", "2", "none") "]}", CLM_ERROR_FORMAT, "\"inputs\" that is an integer from 1"},
+    {"{\"layers\":[" LAYER("2", "-1", "none") "]}", CLM_ERROR_FORMAT,
+     "\"outputs\" that is an integer from 1"},
+    {"{\"layers\":[" LAYER("2.0", "2", "none") "]}", CLM_ERROR_FORMAT, "\"inputs\" that is an integer"},
+    {"{\"layers\":[" LAYER("1e3", "2", "none") "]}", CLM_ERROR_FORMAT, "\"inputs\" that is an integer"},
+    {"{\"layers\":[" LAYER("\"2\"", "2", "none") "]}", CLM_ERROR_FORMAT, "\"inputs\" that is an integer"},
+    {"{\"layers\":[" LAYER("2", "18446744073709551615", "none") "]}", CLM_ERROR_FORMAT, "it is no JSON"},
+    {"{\"layers\":[" LAYER("2", "9223372036854775807", "none") "]}", CLM_ERROR_MEMORY, "narrower"},
+    {"{\"layers\":[" LAYER("2", "2", "tanhh") "]}", CLM_ERROR_FORMAT,
+     "layer 0: its activation is tanhh; this version knows none, relu"},
+    {"{\"layers\":[" LAYER("2", "2", "") "]}", CLM_ERROR_FORMAT, "this version knows none, relu"},
+    {"{\"layers\":[" LAYER("2", "3", "relu") "," LAYER("4", "2", "none") "]}", CLM_ERROR_SHAPE,
+     "layer 1 takes 4 inputs, but the layer before it gives 3"},
+    {"{\"layers\":[" LAYER("2", "3", "none") "," LAYER("3", "2", "relu") "]}", CLM_ERROR_ARGUMENT,
+     "layer 1 is the last one and has activation relu"},
+    /* a field of a later version changes what the net computes */
+    {"{\"layers\":[{\"inputs\":2,\"outputs\":2,\"activation\":\"none\",\"norm\":\"batch\"}]}",
+     CLM_ERROR_FORMAT,
+     "layer 0 has a field norm, which this version does not know; it knows inputs, outputs,"},
+    {"{\"drop\":0.2,\"layers\":[" LAYER("2", "2", "none") "]}", CLM_ERROR_FORMAT, "it has a field drop"},
+    {"{\"layers\":[{\"inputs\":2,\"inputs\":2,\"outputs\":2,\"activation\":\"none\"}]}", CLM_ERROR_FORMAT,
+     "it is no JSON"},
+};
+
+START_TEST(text_that_is_no_architecture)
+{
+    struct architecture net = {.depth = 1};
+    error = (struct clm_error){0};
+    ck_assert_msg(architecture_parse(refused[_i].text, &net, &error) == refused[_i].status, "%s: %d %s",
+                  refused[_i].text, (int)error.status, error.message);
+    ck_assert_int_eq(error.status, refused[_i].status);
+    ck_assert_msg(strstr(error.message, refused[_i].part) != NULL, "no \"%s\" in: %s", refused[_i].part,
+                  error.message);
+    ck_assert_ptr_null(net.layers);
+    ck_assert_uint_eq(net.depth, 0);
+}
+END_TEST
+
+START_TEST(text_that_is_too_long)
+{
+    const size_t length = 4096 * 256 + 1;
+    struct architecture net;
+    char *const text = malloc(length + 1);
+    ck_assert_ptr_nonnull(text);
+    memset(text, '[', length);
+    text[length] = '\0';
+    ck_assert_int_eq(architecture_parse(text, &net, &error), CLM_ERROR_FORMAT);
+    ck_assert_msg(strstr(error.message, "more than the 1048576") != NULL, "%s", error.message);
+    text[length - 1] = '\0';
+    ck_assert_int_eq(architecture_parse(text, &net, &error), CLM_ERROR_FORMAT);
+    ck_assert_msg(strstr(error.message, "it is no JSON") != NULL, "%s", error.message);
+    free(text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("architecture");
+    TCase *const cases = tcase_create("architecture");
+    tcase_add_test(cases, made_from_widths);
+    tcase_add_test(cases, widths_that_make_no_sense);
+    tcase_add_test(cases, bytes_of_parameters);
+    tcase_add_test(cases, parameters);
+    tcase_add_test(cases, copies_and_differences);
+    tcase_add_test(cases, text_of_a_net);
+    tcase_add_test(cases, text_comes_back);
+    tcase_add_test(cases, spaces_and_order_do_not_matter);
+    tcase_add_loop_test(cases, text_that_is_no_architecture, 0, COUNT_OF(refused));
+    tcase_add_test(cases, text_that_is_too_long);
+    suite_add_tcase(suite, cases);
+    return test_run(suite);
+}
