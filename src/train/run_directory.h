@@ -6,7 +6,8 @@
 
 /* What run.json tells of a run; all of it belongs to the caller. */
 struct run_record {
-    const struct clm_train_options *options; /* what was asked for */
+    const struct clm_settings *settings;
+    const struct clm_train_hooks *hooks;
     const struct clm_backend *backend;
     const struct clm_data *data;
     const struct clm_model *model;
