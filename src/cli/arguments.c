@@ -239,7 +239,7 @@ void need_setting(const struct clm_settings *settings, const char *command, cons
 
 /* ---- what the settings ask for ---- */
 
-struct sizes sizes_of(const struct clm_settings *settings, const char *name)
+struct sizes setting_sizes(const struct clm_settings *settings, const char *name)
 {
     struct sizes sizes = {.count = 0};
     const size_t *const values = clm_settings_sizes(settings, name, &sizes.count);
@@ -250,7 +250,7 @@ struct sizes sizes_of(const struct clm_settings *settings, const char *name)
 
 struct sizes layers_of(const struct clm_settings *settings, const char *command)
 {
-    const struct sizes layers = sizes_of(settings, "layers");
+    const struct sizes layers = setting_sizes(settings, "layers");
     if (layers.count < 2)
         wrong_usage(command, "--layers %s: it needs inputs and classes at least, as in 784,10",
                     clm_settings_text(settings, "layers"));
@@ -259,7 +259,7 @@ struct sizes layers_of(const struct clm_settings *settings, const char *command)
 
 struct sizes layer_widths(size_t inputs, const struct clm_settings *settings, size_t classes)
 {
-    const struct sizes hidden = sizes_of(settings, "hidden");
+    const struct sizes hidden = setting_sizes(settings, "hidden");
     struct sizes layers = {.values = {inputs}, .count = hidden.count + 2};
     memcpy(layers.values + 1, hidden.values, hidden.count * sizeof *hidden.values);
     layers.values[layers.count - 1] = classes;

@@ -43,7 +43,7 @@ struct clm_backend_options backend_options(struct clm_settings *settings, char *
 const char *default_device(void);
 
 /* The list that the setting holds. */
-struct sizes sizes_of(const struct clm_settings *settings, const char *name);
+struct sizes setting_sizes(const struct clm_settings *settings, const char *name);
 /* --layers, of inputs and classes at least. */
 struct sizes layers_of(const struct clm_settings *settings, const char *command);
 /* Inputs, --hidden, classes. */

@@ -330,7 +330,7 @@ static void print_heading(const struct arguments *arguments)
 }
 
 /* What keeps the table or its JSON from being whole. */
-static void check_rows(struct arguments *arguments, const char *json)
+static void check_bench_rows(struct arguments *arguments, const char *json)
 {
     if (!json_is_whole() && !json)
         complain("bench", "no memory for the rows of its table");
@@ -350,7 +350,7 @@ int command_bench(int argc, char **argv)
     const char *const json = clm_settings_text(settings, "json"), *const plot =
                                                                       clm_settings_text(settings, "plot");
     struct arguments arguments = {.layers = layers_of(settings, "bench"),
-                                  .batches = sizes_of(settings, "batch"),
+                                  .batches = setting_sizes(settings, "batch"),
                                   .bench = {.momentum = clm_settings_number(settings, "momentum"),
                                             .seconds = clm_settings_number(settings, "seconds"),
                                             .wants_profile = clm_settings_count(settings, "profile")},
@@ -368,7 +368,7 @@ int command_bench(int argc, char **argv)
         print_crossover(&arguments);
     if (plot && json_array_size(arguments.rows))
         draw(&arguments, plot);
-    check_rows(&arguments, json);
+    check_bench_rows(&arguments, json);
     if (json && !write_json("bench", json, json_incref(arguments.rows)))
         arguments.has_failed = true;
     json_decref(arguments.rows);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* A run, for what is printed of it. */
-struct run {
+struct training_run {
     const struct clm_settings *settings;
     const struct clm_backend *backend;
     bool is_quiet;
@@ -106,7 +106,7 @@ static const char *size_text(char text[32], uint64_t bytes)
 
 static void print_plan(void *user, const struct clm_memory_plan *plan)
 {
-    const struct run *const run = user;
+    const struct training_run *const run = user;
     char text[32];
     if (run->is_quiet)
         return;
@@ -139,7 +139,7 @@ static void print_progress(void *user, const struct clm_progress *progress)
 
 static void print_epoch(void *user, const struct clm_epoch *epoch)
 {
-    struct run *const run = user;
+    struct training_run *const run = user;
     run->last = *epoch;
     clear_progress();
     if (run->is_quiet)
@@ -155,7 +155,7 @@ static void print_epoch(void *user, const struct clm_epoch *epoch)
 }
 
 /* On the test set; where there is none, on what comes nearest to it. */
-static void print_score(const struct run *run, const struct clm_train_result *result,
+static void print_score(const struct training_run *run, const struct clm_train_result *result,
                         const struct clm_data *data)
 {
     const struct clm_epoch *const last = &run->last;
@@ -170,7 +170,7 @@ static void print_score(const struct run *run, const struct clm_train_result *re
                100 * last->train_accuracy, clm_data_rows(data, CLM_TRAIN));
 }
 
-static void print_result(const struct run *run, const struct clm_train_result *result,
+static void print_result(const struct training_run *run, const struct clm_train_result *result,
                          const struct clm_data *data)
 {
     const size_t epochs = clm_settings_count(run->settings, "epochs");
@@ -214,7 +214,7 @@ static clm_status train(struct clm_settings *settings, int argc, char **argv, st
     const struct clm_data_options data_asked = data_options(settings);
     const struct clm_backend_options backend_asked = backend_options(settings, argv[1]);
     const enum clm_standardise how = (enum clm_standardise)clm_settings_count(settings, "standardize");
-    struct run run = {.settings = settings, .is_quiet = clm_settings_count(settings, "quiet")};
+    struct training_run run = {.settings = settings, .is_quiet = clm_settings_count(settings, "quiet")};
     struct clm_train_hooks hooks = {
         .argc = argc, .argv = argv, .on_plan = print_plan, .on_epoch = print_epoch, .user = &run};
     struct clm_data *data = NULL;

@@ -90,7 +90,7 @@ int command_tune(int argc, char **argv)
     const struct clm_backend_options wanted = backend_options(settings, argv[1]);
     struct arguments arguments = {.settings = settings,
                                   .layers = layers_of(settings, "tune"),
-                                  .batches = sizes_of(settings, "batch"),
+                                  .batches = setting_sizes(settings, "batch"),
                                   .rows = json_array()};
     if (wanted.kind != CLM_BACKEND_OPENCL)
         wrong_usage("tune", "--backend %s: only opencl has a choice of who multiplies",

@@ -111,7 +111,7 @@ clm_status clm_settings_set(struct clm_settings *settings, const char *name, con
 /* ---- asking ---- */
 
 /* Of what the command does not have, a value that is not there. */
-static const struct setting_value *value_of(const struct clm_settings *settings, const char *name)
+static const struct setting_value *settings_value(const struct clm_settings *settings, const char *name)
 {
     static const struct setting_value none;
     const size_t index = setting_index(settings->command, name);
@@ -120,27 +120,27 @@ static const struct setting_value *value_of(const struct clm_settings *settings,
 
 bool clm_settings_is_set(const struct clm_settings *settings, const char *name)
 {
-    return value_of(settings, name)->is_set;
+    return settings_value(settings, name)->is_set;
 }
 
 const char *clm_settings_text(const struct clm_settings *settings, const char *name)
 {
-    return value_of(settings, name)->text;
+    return settings_value(settings, name)->text;
 }
 
 uint64_t clm_settings_count(const struct clm_settings *settings, const char *name)
 {
-    return value_of(settings, name)->count;
+    return settings_value(settings, name)->count;
 }
 
 double clm_settings_number(const struct clm_settings *settings, const char *name)
 {
-    return value_of(settings, name)->number;
+    return settings_value(settings, name)->number;
 }
 
 const size_t *clm_settings_sizes(const struct clm_settings *settings, const char *name, size_t *count)
 {
-    const struct setting_value *const value = value_of(settings, name);
+    const struct setting_value *const value = settings_value(settings, name);
     *count = value->size_count;
     return value->sizes;
 }
@@ -148,13 +148,13 @@ const size_t *clm_settings_sizes(const struct clm_settings *settings, const char
 const struct clm_augmentation *clm_settings_augmentation(const struct clm_settings *settings,
                                                          const char *name)
 {
-    return &value_of(settings, name)->augmentation;
+    return &settings_value(settings, name)->augmentation;
 }
 
 /* ---- files ---- */
 
 /* Where a file is read. */
-struct reading {
+struct settings_reading {
     struct clm_settings *settings;
     const char *path;
     size_t line;
@@ -162,7 +162,7 @@ struct reading {
 };
 
 /* Puts "FILE, line 3: " before the sentence. */
-static clm_status fail_line(const struct reading *reading, clm_status status, const char *sentence,
+static clm_status fail_line(const struct settings_reading *reading, clm_status status, const char *sentence,
                             struct clm_error *error)
 {
     return clm_fail(error, status, "%.1000s, line %zu: %s", reading->path, reading->line, sentence);
@@ -174,7 +174,7 @@ static bool is_blank(char c)
 }
 
 /* Without blanks at both ends. */
-static char *trim(char *text)
+static char *settings_trim(char *text)
 {
     size_t length;
     while (is_blank(*text))
@@ -196,22 +196,22 @@ static void cut_comment(char *text)
 }
 
 /* The value of a line, which may stand between quotes; NULL if one is left open, or something follows. */
-static char *unquote(char *text)
+static char *settings_unquote(char *text)
 {
-    text = trim(text);
+    text = settings_trim(text);
     if (*text != '"') {
         cut_comment(text);
-        return trim(text);
+        return settings_trim(text);
     }
     char *const end = strchr(text + 1, '"');
     if (!end)
         return NULL;
     *end = '\0';
     cut_comment(end + 1);
-    return *trim(end + 1) ? NULL : text + 1;
+    return *settings_trim(end + 1) ? NULL : text + 1;
 }
 
-static clm_status set_from_line(struct reading *reading, const char *name, const char *text,
+static clm_status set_from_line(struct settings_reading *reading, const char *name, const char *text,
                                 struct clm_error *error)
 {
     struct clm_settings *const settings = reading->settings;
@@ -238,13 +238,13 @@ static clm_status set_from_line(struct reading *reading, const char *name, const
 }
 
 /* A line without its end. */
-static clm_status read_line(struct reading *reading, char *line, struct clm_error *error)
+static clm_status read_line(struct settings_reading *reading, char *line, struct clm_error *error)
 {
-    char *const name = trim(line);
+    char *const name = settings_trim(line);
     if (!*name || *name == '#')
         return CLM_OK;
     char *const sign = strchr(name, '=');
-    char *const text = sign ? unquote(sign + 1) : NULL;
+    char *const text = sign ? settings_unquote(sign + 1) : NULL;
     if (!sign)
         return fail_line(reading, CLM_ERROR_ARGUMENT, "it has to be a name, = and a value, as in epochs = 20",
                          error);
@@ -252,12 +252,13 @@ static clm_status read_line(struct reading *reading, char *line, struct clm_erro
         return fail_line(reading, CLM_ERROR_ARGUMENT,
                          "a value that begins with \" has to end with the next one", error);
     *sign = '\0';
-    if (!strcmp(trim(name), "config"))
+    if (!strcmp(settings_trim(name), "config"))
         return fail_line(reading, CLM_ERROR_ARGUMENT, "config: a file of settings names no other one", error);
-    return set_from_line(reading, trim(name), text, error);
+    return set_from_line(reading, settings_trim(name), text, error);
 }
 
-static clm_status read_lines(struct reading *reading, char *text, size_t size, struct clm_error *error)
+static clm_status settings_read_lines(struct settings_reading *reading, char *text, size_t size,
+                                      struct clm_error *error)
 {
     char *const end = text + size;
     clm_status status = CLM_OK;
@@ -284,9 +285,9 @@ clm_status clm_settings_read(struct clm_settings *settings, const char *path, st
         return status;
     while (setting_row(count))
         count++;
-    struct reading reading = {
+    struct settings_reading reading = {
         .settings = settings, .path = path, .lines = calloc(count, sizeof *reading.lines)};
-    status = reading.lines ? read_lines(&reading, (char *)bytes, size, error)
+    status = reading.lines ? settings_read_lines(&reading, (char *)bytes, size, error)
                            : clm_fail_host_memory(error, path, count * sizeof *reading.lines);
     free(reading.lines);
     free(bytes);

@@ -115,8 +115,8 @@ static clm_status read_share(const struct setting_row *row, const char *text, st
     return write_double(&row->about, out, error);
 }
 
-static clm_status read_bytes(const struct setting_row *row, const char *text, struct setting_value *out,
-                             struct clm_error *error)
+static clm_status read_byte_count(const struct setting_row *row, const char *text, struct setting_value *out,
+                                  struct clm_error *error)
 {
     static const char units[] = "KMGT";
     const size_t length = strspn(text, "0123456789");
@@ -348,7 +348,7 @@ static reader *const readers[] = {
     [CLM_SETTING_COUNT] = read_count,
     [CLM_SETTING_NUMBER] = read_number,
     [CLM_SETTING_SHARE] = read_share,
-    [CLM_SETTING_BYTES] = read_bytes,
+    [CLM_SETTING_BYTES] = read_byte_count,
     [CLM_SETTING_FLAG] = read_flag,
     [CLM_SETTING_CHOICE] = read_choice,
     [CLM_SETTING_TEXT] = keep_text,

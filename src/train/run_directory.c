@@ -155,7 +155,7 @@ static json_t *augmentation_of(const struct clm_augmentation *changes)
                      number(changes->noise));
 }
 
-static json_t *sizes_of(const size_t *sizes, size_t count)
+static json_t *sizes_json(const size_t *sizes, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < count; i++)
@@ -184,7 +184,7 @@ static json_t *setting_of(const struct clm_settings *settings, const struct clm_
     case CLM_SETTING_SIZES:
     case CLM_SETTING_WIDTHS:
         sizes = clm_settings_sizes(settings, name, &count);
-        return sizes_of(sizes, count);
+        return sizes_json(sizes, count);
     default:
         return text(words);
     }
@@ -216,7 +216,7 @@ static json_t *report_of(const struct run_record *record)
     json_t *const report =
         json_pack("{ss ss so so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
                   arguments_of(record), "device", device_of(record->backend), "data", data_of(record->data),
-                  "layers", sizes_of(record->model->widths, record->model->depth + 1), "settings",
+                  "layers", sizes_json(record->model->widths, record->model->depth + 1), "settings",
                   settings_of(record->settings), "epochs", epochs_of(record));
     if (report && record->result->has_test &&
         json_object_set_new(
