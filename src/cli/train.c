@@ -262,7 +262,7 @@ int command_train(int argc, char **argv)
             "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --augment flip,shift=4 --device gpu --out run"};
     struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
     struct clm_error error = {0};
-    need_setting(settings, "train", "data", "fashion-mnist");
+    need_setting(settings, argv[1], "data", "fashion-mnist");
     const clm_status status = train(settings, argc, argv, &error);
     clm_settings_free(settings);
     return status == CLM_OK ? EXIT_DONE : fail_command("train", &error);
