@@ -92,8 +92,11 @@ static void set_option(const struct parsing *parsing, const struct clm_setting *
     struct clm_error error;
     if (clm_settings_is_set(parsing->settings, setting->name))
         wrong_usage(parsing->command, "--%s: it is given twice", setting->name);
-    if (clm_settings_set(parsing->settings, setting->name, text ? text : "on", &error) != CLM_OK)
+    const clm_status status = clm_settings_set(parsing->settings, setting->name, text ? text : "on", &error);
+    if (status == CLM_ERROR_ARGUMENT)
         wrong_usage(parsing->command, "--%s", error.message);
+    if (status != CLM_OK)
+        exit(fail_command(parsing->command, &error));
 }
 
 static void take_operand(struct parsing *parsing, const char *text)
