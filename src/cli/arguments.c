@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define OPTIONS_MAX 64 /* of one command */
+#define GROUPS_MAX  8
 #define HELP_MAX    768
 
 enum { KEY_HELP = 'h', KEY_VERSION = 'V', KEY_FIRST = 0x100 }; /* the table's rows, above any character */
@@ -142,18 +143,21 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-/* argp's options, a heading before each group of the table; descriptions go to `helps`. */
-static void list_options(const char *command, struct argp_option options[2 * OPTIONS_MAX],
-                         char helps[OPTIONS_MAX][HELP_MAX])
+/* argp's options, with a heading before each group of the table, in memory that stays. */
+static const struct argp_option *list_options(const char *command)
 {
+    static struct argp_option options[OPTIONS_MAX + GROUPS_MAX + 3];
+    static char helps[OPTIONS_MAX][HELP_MAX], headings[GROUPS_MAX][32];
     const struct clm_setting *setting;
     const char *group = "";
     int groups = 0;
     size_t count = 0;
     for (size_t i = 0; i < OPTIONS_MAX && (setting = clm_setting_at(command, i)); i++) {
-        if (strcmp(setting->group, group)) {
+        if (strcmp(setting->group, group) && groups < GROUPS_MAX) {
             group = setting->group;
-            options[count++] = (struct argp_option){.doc = group, .group = ++groups};
+            snprintf(headings[groups], sizeof headings[groups], "%s:", group);
+            options[count++] = (struct argp_option){.doc = headings[groups], .group = groups + 1};
+            groups++;
         }
         clm_setting_describe(setting, helps[i], HELP_MAX);
         options[count++] = (struct argp_option){.name = setting->name,
@@ -164,6 +168,7 @@ static void list_options(const char *command, struct argp_option options[2 * OPT
     }
     options[count++] = (struct argp_option){"help", KEY_HELP, NULL, 0, "print this help", -1};
     options[count] = (struct argp_option){"version", KEY_VERSION, NULL, 0, "print the program's version", -1};
+    return options;
 }
 
 /* Options that are for others. */
@@ -208,13 +213,10 @@ static void read_config(const struct parsing *parsing)
 
 struct clm_settings *parse_arguments(const struct usage *usage, int argc, char **argv, const char **operand)
 {
-    static struct argp_option options[2 * OPTIONS_MAX];
-    static char helps[OPTIONS_MAX][HELP_MAX];
     const struct argp argp = {
-        .options = options, .parser = parse, .args_doc = usage->operand, .doc = usage->doc};
+        .options = list_options(argv[1]), .parser = parse, .args_doc = usage->operand, .doc = usage->doc};
     struct parsing parsing = {.usage = usage, .command = argv[1]};
     struct clm_error error;
-    list_options(parsing.command, options, helps);
     if (clm_settings_create(parsing.command, &parsing.settings, &error) != CLM_OK)
         exit(fail_command(parsing.command, &error));
     /* argv stays in the order it was typed, for run.json */
