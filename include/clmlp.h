@@ -346,8 +346,9 @@ const float *clm_model_scale(const struct clm_model *model);                   /
 
 /* ---- settings ------------------------------------------------------------------------------------------ */
 
-/* What the options of a command are set to. Each option is a row of the library's table, known by the command and its
- * name; from the table the program makes its command line, the errors of wrong values, run.json and files of settings. */
+/* What the options of a command are set to. Each option is a row of the library's table, known by the
+ * command and its name; from the table the program makes its command line, the errors of wrong values,
+ * run.json and files of settings. */
 struct clm_settings;
 
 enum clm_setting_type {
@@ -368,13 +369,13 @@ enum clm_setting_type {
 
 /* A row of the table. Later versions add fields at the end: a caller looks at rows, and makes none. */
 struct clm_setting {
-    const char *name;     /* "val-by": --val-by of the command line */
-    const char *argument; /* what stands for its value in help: "N"; NULL: it is on if it is named, as --quiet is */
+    const char *name;         /* "val-by": --val-by of the command line */
+    const char *argument;     /* of help: "N"; NULL: a flag, which is on if it is named, as --quiet is */
     const char *help, *group; /* a sentence, and a heading: "Training" */
     enum clm_setting_type type;
-    const char *otherwise; /* its value unless it is set; NULL: it has none, */
-    const char *absent;    /* and what that means: "all"; may be NULL */
-    double least, most;    /* of COUNT and NUMBER */
+    const char *otherwise;   /* its value unless it is set; NULL: it has none, */
+    const char *absent;      /* and what that means: "all"; may be NULL */
+    double least, most;      /* of COUNT and NUMBER */
     bool is_above, is_below; /* least, and most, is not allowed itself */
     bool is_saved;           /* run.json has it */
 };
@@ -383,22 +384,24 @@ struct clm_setting {
 const struct clm_setting *clm_setting_at(const char *command, size_t index);
 /* The names of at most `most` choices; returns how many those are. */
 size_t clm_setting_choices(const struct clm_setting *setting, const char **names, size_t most);
-/* Help with choices, limits and default value: "learning rate [above 0; default: 0.1]", cut to `size` bytes. */
+/* Help with choices, limits and default value: "learning rate [above 0; default: 0.1]", cut to `size`
+ * bytes. */
 void clm_setting_describe(const struct clm_setting *setting, char *text, size_t size);
 
-/* Each setting has its default value. */
+/* Settings of a command, each with its default value. */
 CLM_MUST_CHECK clm_status clm_settings_create(const char *command, struct clm_settings **out,
                                               struct clm_error *error);
 void clm_settings_free(struct clm_settings *settings);
 
-/* CLM_ERROR_ARGUMENT if there is no such setting, or the value is not of its type or not within its limits: the sentence
- * begins with its name, and the setting stays as it was. */
+/* CLM_ERROR_ARGUMENT if there is no such setting, or the value is not of its type or not within its
+ * limits: the sentence begins with its name, and the setting stays as it was. */
 CLM_MUST_CHECK clm_status clm_settings_set(struct clm_settings *settings, const char *name, const char *text,
                                            struct clm_error *error);
 
-/* Takes settings from a file: a line each, NAME = VALUE, where a value with # or with blanks at its ends is put between "";
- * # begins a comment, at the beginning of a line or after a blank. What was set before stays as it is. CLM_ERROR_ARGUMENT
- * names the line of a setting that is unknown, wrong, or in the file twice. */
+/* Takes settings from a file: a line each, NAME = VALUE, where a value with # or with blanks at its ends
+ * is put between ""; # begins a comment, at the beginning of a line or after a blank. What was set before
+ * stays as it is. CLM_ERROR_ARGUMENT names the line of a setting that is unknown, wrong, or in the file
+ * twice. */
 CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const char *path,
                                             struct clm_error *error);
 
@@ -406,8 +409,8 @@ CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const
 bool clm_settings_is_set(const struct clm_settings *settings, const char *name);
 /* The value as text, whatever its type; NULL if there is none. It stays until the setting is set again. */
 const char *clm_settings_text(const struct clm_settings *settings, const char *name);
-/* COUNT and BYTES; FLAG: 0 or 1; CHOICE: its place among the choices, from 0, or from 1 if there is no default. These
- * and those below are 0 if there is no value. */
+/* COUNT and BYTES; FLAG: 0 or 1; CHOICE: its place among the choices, from 0, or from 1 if there is no
+ * default. These and those below are 0 if there is no value. */
 uint64_t clm_settings_count(const struct clm_settings *settings, const char *name);
 double clm_settings_number(const struct clm_settings *settings, const char *name); /* NUMBER, SHARE */
 /* SIZES, WIDTHS, EXTENT */

@@ -314,7 +314,8 @@ static const char *const commands[] = {"train",       "eval",         "predict",
                                        "bench",       "tune",         "devices",  "doctor",    "data info",
                                        "data sample", "data convert", "data make"};
 
-/* The default of each row is a value that the row takes, and is as text what it was. Help names each choice. */
+/* The default of each row is a value that the row takes, and is as text what it was. Help names each
+ * choice. */
 START_TEST(rows)
 {
     const char *const command = commands[_i];

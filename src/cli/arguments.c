@@ -41,7 +41,8 @@ static _Noreturn void refuse_option(const char *command, const char *word)
     wrong_usage(command, "%s: there is no such option", word);
 }
 
-/* What is wrong with "--word" or "--word=value", which getopt has refused; `next` is the word behind it. */
+/* Says what is wrong with "--word" or "--word=value", which getopt has refused; `next` is the word after
+ * it. */
 static _Noreturn void explain_long_option(const char *command, const char *written, const char *next)
 {
     const char *names[OPTIONS_MAX + 3] = {"help", "version"}, *match = NULL, *argument = NULL;
@@ -78,7 +79,7 @@ static _Noreturn void explain_long_option(const char *command, const char *writt
 /* getopt knows what is wrong with an option, but says it in its own form, and offers no help. */
 static _Noreturn void explain_option(const struct argp_state *state, const char *command)
 {
-    /* of several letters behind one '-', it has not yet left the word */
+    /* in a word of several letters after one '-', getopt is still at that word */
     const char *const before = state->argv[state->next - 1];
     const char *const next = state->next < state->argc ? state->argv[state->next] : before;
     if (!strncmp(before, "--", 2))
@@ -171,7 +172,7 @@ static const struct argp_option *list_options(const char *command)
     return options;
 }
 
-/* Options that are for others. */
+/* An option that only another one makes useful. */
 static void check_together(const struct parsing *parsing)
 {
     if (clm_settings_is_set(parsing->settings, "val-seed") &&
@@ -179,7 +180,7 @@ static void check_together(const struct parsing *parsing)
         wrong_usage(parsing->command, "--val-seed is for --val-by random or stratified; add one of them");
 }
 
-/* Places for files that are to be written, told before work rather than after. */
+/* A file that cannot be written is told of before work rather than after. */
 static void check_outputs(const struct parsing *parsing)
 {
     const struct clm_setting *setting;

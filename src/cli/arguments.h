@@ -17,12 +17,12 @@ struct sizes {
 struct usage {
     const char *doc;     /* for --help; what follows \v comes after the options */
     const char *operand; /* "MODEL"; NULL: it takes options only */
-    const char *need;    /* a sentence for when it lacks */
+    const char *need;    /* a sentence, if the operand is missing */
 };
 
-/* The command's settings, from the program's command line: argv[1] is the command. *operand may be NULL if the usage has none.
- * Wrong usage ends the program with EXIT_USAGE, --help and --version with EXIT_DONE; a file that is to be written and cannot
- * be made, before any work, with EXIT_FAILED. */
+/* The command's settings, from the program's command line: argv[1] is the command. *operand may be NULL if
+ * the usage has none. Wrong usage ends the program with EXIT_USAGE, --help and --version with EXIT_DONE; a
+ * file that is to be written and cannot be made, before any work, with EXIT_FAILED. */
 struct clm_settings *parse_arguments(const struct usage *usage, int argc, char **argv, const char **operand);
 
 /* Wrong usage, unless the setting has a value. */
@@ -36,8 +36,8 @@ _Noreturn void wrong_usage(const char *command, const char *format, ...)
 /* What the settings ask of clm_data_open. Texts stay the settings'. */
 struct clm_data_options data_options(const struct clm_settings *settings);
 
-/* What they ask of clm_backend_open; notes are remarks of the command, whose name has to stay. --device that was not given
- * becomes $CLMLP_DEVICE. */
+/* What they ask of clm_backend_open; notes are remarks of the command, whose name has to stay. --device
+ * that was not given becomes $CLMLP_DEVICE. */
 struct clm_backend_options backend_options(struct clm_settings *settings, char *command);
 /* $CLMLP_DEVICE; NULL if it is not set. */
 const char *default_device(void);

@@ -164,7 +164,7 @@ static void bench_batch(struct arguments *arguments, struct clm_backend *backend
     json_list_add(arguments->rows, row);
 }
 
-/* All batches on one backend. One that is not here is only a failure where it was asked for. */
+/* Times all batches on one backend. A backend that is not here is a failure only if it was asked for. */
 static void bench_backend(struct arguments *arguments, const struct clm_backend_options *wanted,
                           bool is_asked_for)
 {

@@ -1,4 +1,4 @@
-/* clmlp data make: a synthetic data set, for where no real one can be had. */
+/* clmlp data make: a synthetic data set, if no real one can be had. */
 #include "cli/arguments.h"
 #include "cli/command.h"
 

@@ -30,10 +30,10 @@ struct round {
     char driver[128];       /* of that device */
     char step[512];         /* what was done last */
     struct repeating again; /* of that */
-    char section[16];       /* of findings, where a death at that step belongs */
+    char section[16];       /* of findings, to which a death at that step belongs */
     char problem[768];      /* why there is no device, as the library says it */
     enum apart_ending ending;
-    char deed[APART_DEED]; /* of the driver, where it died: "ended the process (exit code 3)" */
+    char deed[APART_DEED]; /* of the driver, if it died: "ended the process (exit code 3)" */
 };
 
 /* ---- findings ---- */
@@ -264,7 +264,7 @@ static size_t count_usable(const json_t *reports)
     return count;
 }
 
-/* A driver died where no device was tried. */
+/* A driver died while no device was tried. */
 static bool is_dead(const struct round *round)
 {
     return has_died(round) && !round->begun;
@@ -276,7 +276,7 @@ static bool is_complete(const struct round *round)
     return round->is_counted && !round->begun && json_array_size(round->reports) >= round->count;
 }
 
-/* Why nothing can be trained on, or why it is not known; NULL where something can. */
+/* Why nothing can be trained on, or why that is not known; NULL if something can. */
 static const char *judge(const struct round *round, size_t usable)
 {
     static char why[sizeof round->step + 512];

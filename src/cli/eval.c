@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* counts[true class * classes + predicted class]; NULL where there is no memory. */
+/* counts[true class * classes + predicted class]; NULL if there is no memory. */
 static size_t *count_confusions(const struct prediction *prediction)
 {
     size_t *const counts = calloc(prediction->classes, prediction->classes * sizeof *counts);
@@ -18,7 +18,7 @@ static size_t *count_confusions(const struct prediction *prediction)
 
 struct class_figures {
     size_t rows, predicted, correct;
-    double precision, recall, f1; /* 0 where there is nothing to divide by */
+    double precision, recall, f1; /* 0 if there is nothing to divide by */
 };
 
 static struct class_figures figures_of(const size_t *counts, size_t classes, size_t c)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A field of RFC 4180: quoted where it has to be. */
+/* A field as RFC 4180 has it: quoted only if it has to be. */
 static void print_field(FILE *stream, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {

@@ -14,7 +14,7 @@ struct prediction {
     struct clm_score score;
 };
 
-/* Parses the command's arguments, of which MODEL is a model's file or the run directory that it lies in, and predicts. */
+/* Parses the command's arguments, loads MODEL (a model's file, or the run directory that holds it), and predicts. */
 CLM_MUST_CHECK clm_status predict(const char *doc, int argc, char **argv, struct prediction *out,
                                   struct clm_error *error);
 void prediction_free(struct prediction *prediction);
@@ -22,7 +22,7 @@ void prediction_free(struct prediction *prediction);
 /* The first of a row's largest probabilities. */
 size_t predicted_class(const struct prediction *prediction, size_t row);
 
-/* The name that the model, or else the data, has for a class; NULL where neither has. */
+/* The name that the model, or else the data, has for a class; NULL if neither has one. */
 const char *class_name(const struct prediction *prediction, size_t index);
 
 #endif

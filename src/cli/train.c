@@ -1,4 +1,4 @@
-/* clmlp train: reads the data, makes the net, trains, prints the table of epochs, writes the run directory. */
+/* clmlp train: reads the data, trains a net, prints the table of epochs, writes the run directory. */
 #include "cli/arguments.h"
 #include "cli/command.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A run, for what is printed of it. */
+/* A run, as the functions that print need it. */
 struct training_run {
     const struct clm_settings *settings;
     const struct clm_backend *backend;
@@ -49,7 +49,7 @@ static void print_header(const struct clm_settings *settings, const struct clm_d
            printable(clm_backend_device(backend)).text);
 }
 
-/* What the inputs are brought to; nothing where they are as ever. */
+/* How the inputs are standardised; prints nothing if they are not. */
 static void print_inputs(enum clm_standardise how, const struct clm_standardised *fitted, size_t features)
 {
     if (how == CLM_STANDARDISE_GLOBAL)
@@ -154,7 +154,7 @@ static void print_epoch(void *user, const struct clm_epoch *epoch)
     printf("  %7.2f  %9.0f\n", epoch->seconds, epoch->samples_per_s);
 }
 
-/* On the test set; where there is none, on what comes nearest to it. */
+/* The score of the test set; without one, that of validation; without that, that of training. */
 static void print_score(const struct training_run *run, const struct clm_train_result *result,
                         const struct clm_data *data)
 {

@@ -28,7 +28,7 @@ struct arguments {
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers; wrong are those whose products alone failed */
     bool is_shared_wrong;
     struct clm_error error; /* what ended it before its end */
-    json_t *report;         /* without the checks; NULL where no device was opened */
+    json_t *report;         /* without the checks; NULL if no device was opened */
     int code;               /* to exit with */
     FILE *channel;          /* to the process that writes the report; NULL in that one */
     /* there: */
@@ -160,7 +160,7 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
             printf("\n%-24s  %-48s  error/bound\n", "operation", "shape");
     }
     const clm_status status = clm_verify(backend, &arguments->verify, &passed, error);
-    if (arguments->is_progress_shown) /* what is left of it where the last check was not made */
+    if (arguments->is_progress_shown) /* what is left of it if the last check was not made */
         fputs("\r\033[K", stderr);
     end_provider(arguments);
     if (status == CLM_OK && is_table(arguments))
@@ -204,7 +204,7 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
     const bool is_auto = !wanted.gemm || !strcmp(wanted.gemm, "auto");
     const char *names[GEMM_NAMES_MAX] = {wanted.gemm};
     const size_t count = is_auto ? clm_gemm_names(is_full ? NULL : first, names, GEMM_NAMES_MAX) : 1;
-    char address[32]; /* where one provider does not build, the next is not to be tried on another device */
+    char address[32]; /* if one provider does not build, the next one is tried on the same device */
     snprintf(address, sizeof address, "%u:%u", about->platform, about->index);
     wanted.device = address;
     clm_status status = CLM_OK;
@@ -229,7 +229,7 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
     return status;
 }
 
-/* Without the checks; `backend` is NULL where it came to an end before there was one. */
+/* Without the checks; `backend` is NULL if verify ended before there was one. */
 static void begin_report(struct arguments *arguments, const struct clm_backend *backend)
 {
     const char *const selector = arguments->device.device;
@@ -288,7 +288,7 @@ static int summarise(const struct arguments *arguments, const struct clm_backend
     return all->failures ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Checks that passed say nothing where others were not made. An error of a provider is a failed check by now. */
+/* Checks that passed say nothing about those that were not made. A provider's error is a failed check by now. */
 static void tell_missing(struct arguments *arguments)
 {
     struct clm_error *const error = &arguments->error;
@@ -305,7 +305,7 @@ static void tell_missing(struct arguments *arguments)
         error->status = CLM_ERROR_DEVICE;
 }
 
-/* The device is opened as whoever multiplies there: what all providers share builds, or it cannot be used at all. */
+/* Opens the device with any provider: if the kernels that all providers share do not build, no check can be made. */
 static void verify_all(struct arguments *arguments)
 {
     struct clm_backend_options first = arguments->device;
@@ -375,7 +375,7 @@ static void tell_ending(struct arguments *arguments, enum apart_ending ending, c
     arguments->code = fail_command("verify", error);
 }
 
-/* It ended behind them, and what they have shown stays. */
+/* The process ended after its checks, and what they have shown stays. */
 static void tell_end(struct arguments *arguments, enum apart_ending ending, const char *deed)
 {
     char *const at_end = arguments->at_end;

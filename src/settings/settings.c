@@ -37,7 +37,7 @@ static clm_status fail_name(const char *name, const struct clm_settings *setting
     return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: there is no such setting", shown);
 }
 
-/* Takes the text where the decimal point is one, whatever locale the caller has. */
+/* Numbers have a decimal point, whatever locale the caller has. */
 static clm_status read_value(const struct clm_settings *settings, const struct setting_row *row,
                              const char *text, struct setting_value *out, struct clm_error *error)
 {
@@ -110,7 +110,7 @@ clm_status clm_settings_set(struct clm_settings *settings, const char *name, con
 
 /* ---- asking ---- */
 
-/* Of what the command does not have, a value that is not there. */
+/* An empty value if the command has no such setting. */
 static const struct setting_value *settings_value(const struct clm_settings *settings, const char *name)
 {
     static const struct setting_value none;

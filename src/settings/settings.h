@@ -1,5 +1,5 @@
-/* Settings: the table of options, and an object that holds a value for each option of a command. The public part,
- * with the meaning of names and types, is in clmlp.h. */
+/* Settings: the table of options, and an object that holds a value for each option of a command. The
+ * public part, with the meaning of names and types, is in clmlp.h. */
 #ifndef CLM_SETTINGS_SETTINGS_H
 #define CLM_SETTINGS_SETTINGS_H
 
@@ -47,8 +47,9 @@ struct setting_value {
     struct clm_augmentation augmentation;
 };
 
-/* Reads text as the row's type; `text` of *out is the same value as the type writes it. If it is not within the row's
- * limits, the sentence begins with the setting's name. LC_NUMERIC has to be that of the C locale. */
+/* Reads text as the row's type; `text` of *out is the same value as the type writes it. If it is not
+ * within the row's limits, the sentence begins with the setting's name. LC_NUMERIC has to be that of the C
+ * locale. */
 CLM_MUST_CHECK clm_status setting_value_read(const struct setting_row *row, const char *text,
                                              struct setting_value *out, struct clm_error *error);
 void setting_value_free(struct setting_value *value);

@@ -1,4 +1,5 @@
-/* The table of settings: one row an option. A new option is a new row here, and the line that uses its value. */
+/* The table of settings: one row an option. A new option is a new row here, and the line that uses its
+ * value. */
 #include "settings/settings.h"
 
 #include <math.h>

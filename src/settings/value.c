@@ -182,7 +182,8 @@ static clm_status read_init(const struct setting_row *row, const char *text, str
 
 /* ---- lists ---- */
 
-/* Numbers with `separator` between them; sentence says what they have to be, if they are none or not from 1 to `most`. */
+/* Numbers with `separator` between them; sentence says what they have to be, if they are none or not from
+ * 1 to `most`. */
 static clm_status split_sizes(const struct clm_setting *about, const char *text, char separator,
                               uint64_t most, const char *sentence, struct setting_value *out,
                               struct clm_error *error)

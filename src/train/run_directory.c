@@ -96,7 +96,7 @@ static json_t *text(const char *bytes)
     return value;
 }
 
-/* Takes the value; the list is NULL where one could not be added. */
+/* Takes the value; the list becomes NULL if it cannot be added. */
 static void add(json_t **list, json_t *value)
 {
     if (*list && json_array_append_new(*list, value) == 0)
@@ -190,13 +190,13 @@ static json_t *setting_of(const struct clm_settings *settings, const struct clm_
     }
 }
 
-/* The older names of two settings here. */
+/* Two settings have longer names in run.json, as ever. */
 static const char *key_of(const char *name)
 {
     return !strcmp(name, "lr") ? "learning_rate" : !strcmp(name, "augment") ? "augmentation" : name;
 }
 
-/* With what it was trained, defaults too; null for what has no value. */
+/* Every setting of train that is saved, defaults included; null for one that has no value. */
 static json_t *settings_of(const struct clm_settings *settings)
 {
     json_t *object = json_object();
@@ -271,7 +271,7 @@ static clm_status write_history(const char *path, const struct run_record *recor
 
 /* ---- curves.png ---- */
 
-/* "fashion-mnist, 784-256-128-10, blas" in memory that the caller frees; NULL where there is none. */
+/* "fashion-mnist, 784-256-128-10, blas" in memory that the caller frees; NULL if there is none. */
 static char *make_title(const struct run_record *record)
 {
     const struct clm_model *const model = record->model;

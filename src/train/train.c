@@ -47,7 +47,7 @@ struct training {
 
 /* ---- memory ---- */
 
-/* The largest set, where they all go through the same feed. */
+/* The largest set, for a feed that all of them go through. */
 static size_t largest_set(const struct clm_data *data)
 {
     return size_max(data->train.count, size_max(data->validation.count, data->test.count));
@@ -164,7 +164,7 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
     clm_status status = create_training_data(t, error);
     const size_t train_bytes = feed_bytes(&t->train) + feed_bytes(&t->validation);
     if (status ==
-        CLM_OK) /* a workspace of an earlier use goes where the new one is larger, and counts where not */
+        CLM_OK) /* a larger workspace replaces that of an earlier use; otherwise the earlier one counts */
         status = create_network(t, model, error);
     if (status != CLM_OK)
         return status;
@@ -238,7 +238,7 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
     return CLM_OK;
 }
 
-/* Without rows where the epoch has no more. */
+/* The batch has no rows if the epoch has no more. */
 static clm_status batch_from(struct training *t, size_t position, struct minibatch *out,
                              struct clm_error *error)
 {
@@ -320,7 +320,7 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
 
 /* ---- a run ---- */
 
-/* Of settings that are within their limits. */
+/* Their limits were checked as they were set. */
 static struct train_options read_settings(const struct clm_settings *settings,
                                           const struct clm_train_hooks *hooks)
 {
