@@ -54,6 +54,9 @@ const char *clm_status_text(clm_status status);
 
 const char *clm_version(void);
 
+/* The one of `names`, which end with NULL, that `word` is most likely meant for; NULL if none is near. */
+const char *clm_nearest_name(const char *word, const char *const *names);
+
 /* Replaces the file at `path` by `size` bytes: written beside it, synced and renamed, so that a reader sees the
  * old file or the new one, and a full disk leaves the old. What is no regular file (a pipe, anything in /dev/) is
  * written to as it is. */
@@ -341,6 +344,80 @@ const float *clm_model_bias(const struct clm_model *model, size_t layer);      /
 const float *clm_model_mean(const struct clm_model *model);                    /* (I), of the inputs */
 const float *clm_model_scale(const struct clm_model *model);                   /* (I) */
 
+/* ---- settings ------------------------------------------------------------------------------------------ */
+
+/* What the options of a command are set to. Each option is a row of the library's table, known by the
+ * command and its name; from the table the program makes its command line, the errors of wrong values,
+ * run.json and files of settings. */
+struct clm_settings;
+
+enum clm_setting_type {
+    CLM_SETTING_COUNT,        /* 10 */
+    CLM_SETTING_NUMBER,       /* 0.1 */
+    CLM_SETTING_SHARE,        /* 5000, or a fraction: 0.1 */
+    CLM_SETTING_BYTES,        /* 512M; K, M, G and T are powers of 1024 */
+    CLM_SETTING_FLAG,         /* on or off */
+    CLM_SETTING_CHOICE,       /* a name of clm_setting_choices */
+    CLM_SETTING_TEXT,         /* any but the empty one */
+    CLM_SETTING_OUTPUT,       /* a file to be written; - is standard output */
+    CLM_SETTING_SIZES,        /* 10,100,1000 */
+    CLM_SETTING_WIDTHS,       /* 256,128; or none */
+    CLM_SETTING_EXTENT,       /* 32x24: width and height */
+    CLM_SETTING_INIT,         /* he, xavier, normal:STD, or a file */
+    CLM_SETTING_AUGMENTATION, /* flip,shift=4,cutout=8,mixup=0.2,noise=0.05, any of them */
+};
+
+/* A row of the table. Later versions add fields at the end: a caller looks at rows, and makes none. */
+struct clm_setting {
+    const char *name;         /* "val-by": --val-by of the command line */
+    const char *argument;     /* of help: "N"; NULL: a flag, which is on if it is named, as --quiet is */
+    const char *help, *group; /* a sentence, and a heading: "Training" */
+    enum clm_setting_type type;
+    const char *otherwise;   /* its value unless it is set; NULL: it has none, */
+    const char *absent;      /* and what that means: "all"; may be NULL */
+    double least, most;      /* of COUNT and NUMBER */
+    bool is_above, is_below; /* least, and most, is not allowed itself */
+    bool is_saved;           /* run.json has it */
+};
+
+/* The rows of a command ("train", "data info"), in the order of its help; NULL after the last. */
+const struct clm_setting *clm_setting_at(const char *command, size_t index);
+/* The names of at most `most` choices; returns how many those are. */
+size_t clm_setting_choices(const struct clm_setting *setting, const char **names, size_t most);
+/* Help with choices, limits and default value: "learning rate [above 0; default: 0.1]", cut to `size`
+ * bytes. */
+void clm_setting_describe(const struct clm_setting *setting, char *text, size_t size);
+
+/* Settings of a command, each with its default value. */
+CLM_MUST_CHECK clm_status clm_settings_create(const char *command, struct clm_settings **out,
+                                              struct clm_error *error);
+void clm_settings_free(struct clm_settings *settings);
+
+/* CLM_ERROR_ARGUMENT if there is no such setting, or the value is not of its type or not within its
+ * limits: the sentence begins with its name, and the setting stays as it was. */
+CLM_MUST_CHECK clm_status clm_settings_set(struct clm_settings *settings, const char *name, const char *text,
+                                           struct clm_error *error);
+
+/* Takes settings from a file: a line each, NAME = VALUE, where a value with # or with blanks at its ends
+ * is put between ""; # begins a comment, at the beginning of a line or after a blank. What was set before
+ * stays as it is. CLM_ERROR_ARGUMENT names the line of a setting that is unknown, wrong, or in the file
+ * twice. */
+CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const char *path,
+                                            struct clm_error *error);
+
+/* Was it set, by clm_settings_set or a file? */
+bool clm_settings_is_set(const struct clm_settings *settings, const char *name);
+/* The value as text, whatever its type; NULL if there is none. It stays until the setting is set again. */
+const char *clm_settings_text(const struct clm_settings *settings, const char *name);
+/* COUNT and BYTES; FLAG: 0 or 1; CHOICE: its place among the choices, from 0, or from 1 if there is no
+ * default. These and those below are 0 if there is no value. */
+uint64_t clm_settings_count(const struct clm_settings *settings, const char *name);
+double clm_settings_number(const struct clm_settings *settings, const char *name); /* NUMBER, SHARE */
+/* SIZES, WIDTHS, EXTENT */
+const size_t *clm_settings_sizes(const struct clm_settings *settings, const char *name, size_t *count);
+const struct clm_augmentation *clm_settings_augmentation(const struct clm_settings *settings,
+                                                         const char *name);
+
 /* ---- training ------------------------------------------------------------------------------------------ */
 
 struct clm_epoch {
@@ -384,8 +461,6 @@ enum clm_schedule {
     CLM_SCHEDULE_COSINE,   /* rate (1 + cos(π (e - 1) / E)) / 2 */
 };
 
-const char *clm_schedule_name(enum clm_schedule schedule); /* "cooldown"; NULL where there is no such */
-
 /* Whether the data is on the device as a whole. */
 enum clm_resident {
     CLM_RESIDENT_AUTO, /* where it fits */
@@ -424,27 +499,17 @@ CLM_MUST_CHECK clm_status clm_augmented_sheet(const struct clm_data *data, enum 
                                               const struct clm_augmentation *augmentation, uint64_t seed,
                                               const char *path, struct clm_error *error);
 
-struct clm_train_options {
-    size_t epochs, batch;
-    enum clm_resident resident;
-    /* Rows that are shuffled together, in blocks of a megabyte or less that an epoch draws from the whole set; 0: all rows
-     * where they are resident, else what there is room for. Rounded down to whole blocks. Data that is streamed and data
-     * that is resident give the same bits for the same shard. */
-    size_t shard;
-    enum clm_schedule schedule;         /* of learning_rate */
-    double learning_rate, momentum, l2; /* l2: the penalty is l2 times the sum of squared weights */
-    uint64_t seed;
-    bool shuffle;
-    struct clm_augmentation augmentation;
-    const char *out; /* run directory to write, NULL for none; one that holds a run is refused */
-    int argc;        /* the command line, for run.json */
-    char *const *argv;
-    const volatile sig_atomic_t *stop; /* NULL, or: not 0 ends training after the running epoch */
+/* What training tells its caller, and hears from it; each may be NULL. */
+struct clm_train_hooks {
     void (*on_plan)(void *user, const struct clm_memory_plan *plan);
     void (*on_progress)(void *user,
                         const struct clm_progress *progress); /* NULL: nothing is measured for it */
     void (*on_epoch)(void *user, const struct clm_epoch *epoch);
     void *user;
+    const volatile sig_atomic_t *stop; /* not 0 ends training after the running epoch */
+    int argc;                          /* the command line, for run.json */
+    char *const *argv;
+    void *reserved[8]; /* NULL: for later versions */
 };
 
 struct clm_score {
@@ -460,11 +525,16 @@ struct clm_train_result {
 };
 
 /* Trains `model` in place on the training part of `data` by minibatch gradient descent; v = momentum v + g,
- * w = w - learning_rate v, with g the gradient of mean cross-entropy + l2 |W|². The last, smaller minibatch is
- * trained on. Same model, data, options, backend and device give the same bits. */
+ * w = w - lr v, with g the gradient of mean cross-entropy + l2 |W|². The last, smaller minibatch is
+ * trained on. Same model, data, settings, backend and device give the same bits.
+ *
+ * settings  of the command "train". Those of data, device and net were for the functions that made data, backend and
+ *           model; training reads the others, and writes all of them into the run directory `out`, if it is set
+ * hooks     may be NULL */
 CLM_MUST_CHECK clm_status clm_train(struct clm_backend *backend, struct clm_model *model,
-                                    const struct clm_data *data, const struct clm_train_options *options,
-                                    struct clm_train_result *result, struct clm_error *error);
+                                    const struct clm_data *data, const struct clm_settings *settings,
+                                    const struct clm_train_hooks *hooks, struct clm_train_result *result,
+                                    struct clm_error *error);
 
 /* Fails with CLM_ERROR_SHAPE unless model and data agree in features and classes. */
 CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *data,

@@ -650,6 +650,24 @@ static void keep_epoch(void *user, const struct clm_epoch *epoch)
     history->epochs[history->count++] = *epoch;
 }
 
+static void set_augmentation(struct clm_settings *settings, const struct clm_augmentation *changes)
+{
+    char text[128] = "";
+    size_t used = 0;
+    if (changes->flip)
+        used += (size_t)snprintf(text + used, sizeof text - used, ",flip");
+    if (changes->shift)
+        used += (size_t)snprintf(text + used, sizeof text - used, ",shift=%zu", changes->shift);
+    if (changes->cutout)
+        used += (size_t)snprintf(text + used, sizeof text - used, ",cutout=%zu", changes->cutout);
+    if (changes->mixup > 0)
+        used += (size_t)snprintf(text + used, sizeof text - used, ",mixup=%.17g", changes->mixup);
+    if (changes->noise > 0)
+        used += (size_t)snprintf(text + used, sizeof text - used, ",noise=%.17g", changes->noise);
+    if (used)
+        change_settings(settings, "augment %s", text + 1);
+}
+
 /* On 130 rows; the last batch is ragged. */
 static struct history train_in_batches(size_t batch, enum fixture kind, struct clm_augmentation changes,
                                        double learning_rate, size_t epochs, struct clm_train_result *result)
@@ -658,17 +676,13 @@ static struct history train_in_batches(size_t batch, enum fixture kind, struct c
     struct clm_data *const data = picture_data();
     struct clm_model *const model = fixture_model(data, "he", 1, (const size_t[]){40, 0});
     struct clm_backend *const be = fixture_backend(kind);
-    const struct clm_train_options options = {.epochs = epochs,
-                                              .batch = batch,
-                                              .schedule = CLM_SCHEDULE_CONSTANT,
-                                              .learning_rate = learning_rate,
-                                              .momentum = 0.5,
-                                              .seed = 3,
-                                              .shuffle = true,
-                                              .augmentation = changes,
-                                              .on_epoch = keep_epoch,
-                                              .user = &history};
-    ck_assert_done(clm_train(be, model, data, &options, result, &error));
+    const struct clm_train_hooks hooks = {.on_epoch = keep_epoch, .user = &history};
+    struct clm_settings *const settings =
+        train_settings("epochs %zu batch %zu schedule constant lr %.17g momentum 0.5 seed 3 shuffle on",
+                       epochs, batch, learning_rate);
+    set_augmentation(settings, &changes);
+    ck_assert_done(clm_train(be, model, data, settings, &hooks, result, &error));
+    clm_settings_free(settings);
     ck_assert_uint_eq(result->memory_peak, result->memory_planned);
     clm_backend_close(be);
     clm_model_free(model);
@@ -778,16 +792,18 @@ START_TEST(a_step_takes_both_labels_at_the_batchs_place)
 }
 END_TEST
 
+/* Training refuses what augmentation_check does. */
 static void expect_refused(const struct clm_data *data, struct clm_augmentation changes, const char *words)
 {
     struct clm_model *const model = fixture_model(data, "he", 1, NULL);
     struct clm_backend *const be = fixture_backend(FIXTURE_REFERENCE);
-    struct clm_train_options options = {
-        .epochs = 1, .batch = 10, .learning_rate = 0.1, .augmentation = changes};
+    struct clm_settings *const settings = train_settings("epochs 1 batch 10");
     struct clm_train_result result;
-    ck_assert_int_ne(clm_train(be, model, data, &options, &result, &error), CLM_OK);
+    set_augmentation(settings, &changes);
+    ck_assert_int_ne(clm_train(be, model, data, settings, NULL, &result, &error), CLM_OK);
     ck_assert_msg(strstr(error.message, words) != NULL, "\"%s\" says nothing of \"%s\"", error.message,
                   words);
+    clm_settings_free(settings);
     clm_backend_close(be);
     clm_model_free(model);
 }
@@ -795,13 +811,17 @@ static void expect_refused(const struct clm_data *data, struct clm_augmentation 
 START_TEST(senseless_augmentations_are_refused)
 {
     struct clm_data *const pictures = picture_data(), *const others = fixture_data(30, 0, 90, 5);
+    const struct clm_augmentation mixup = {.mixup = -1}, noise = {.noise = INFINITY};
     expect_refused(others, (struct clm_augmentation){.flip = true}, "no pictures");
     expect_refused(others, (struct clm_augmentation){.shift = 1}, "no pictures");
     expect_refused(others, (struct clm_augmentation){.cutout = 1}, "no pictures");
     expect_refused(pictures, (struct clm_augmentation){.shift = 5}, "below 5");
     expect_refused(pictures, (struct clm_augmentation){.cutout = 7}, "at most 6");
-    expect_refused(pictures, (struct clm_augmentation){.mixup = -1}, "mixup of -1");
-    expect_refused(pictures, (struct clm_augmentation){.noise = INFINITY}, "noise of inf");
+    /* no setting is such a one, but clm_augmented_sheet may be given it */
+    ck_assert_int_eq(augmentation_check(&mixup, pictures, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, "mixup of -1") != NULL, "%s", error.message);
+    ck_assert_int_eq(augmentation_check(&noise, pictures, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, "noise of inf") != NULL, "%s", error.message);
     /* the largest that there is sense in */
     const struct clm_augmentation largest[] = {{.flip = true, .shift = 4, .cutout = 6}, {.mixup = 1e-300}};
     for (size_t i = 0; i < COUNT_OF(largest); i++)

@@ -8,6 +8,7 @@
 #include "train/feed.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -313,19 +314,16 @@ START_TEST(an_upload_that_fails)
         struct clm_backend *be = fixture_backend(FIXTURE_BLAS);
         struct backend_operations operations = *be->operations;
         struct clm_model *model = fixture_model(data, NULL, 1, NULL);
-        const struct clm_train_options options = {.epochs = 1,
-                                                  .batch = BATCH,
-                                                  .learning_rate = 0.1,
-                                                  .shuffle = true,
-                                                  .resident = CLM_RESIDENT_NO,
-                                                  .shard = 20};
+        struct clm_settings *const settings =
+            train_settings("epochs 1 batch %d shuffle on resident no shard 20", BATCH);
         struct clm_train_result result;
         struct clm_error error = {0};
         faulty.write_part = operations.write_part;
         faulty.left = n;
         operations.write_part = write_or_fail;
         be->operations = &operations;
-        const clm_status status = clm_train(be, model, data, &options, &result, &error);
+        const clm_status status = clm_train(be, model, data, settings, NULL, &result, &error);
+        clm_settings_free(settings);
         has_passed = status == CLM_OK;
         if (!has_passed)
             ck_assert_str_eq(error.message, "an upload that fails");
@@ -358,29 +356,22 @@ static void keep_epoch(void *user, const struct clm_epoch *epoch)
     ((struct run *)user)->epochs[epoch->epoch - 1] = *epoch;
 }
 
-static struct run run(enum fixture kind, const struct clm_data *data, enum clm_resident resident,
-                      size_t shard, bool shuffle, size_t memory)
+/* How the data is to be there: as in "resident no shard 40". A shuffled run is augmented, too. */
+static struct run run(enum fixture kind, const struct clm_data *data, const char *residence, bool shuffle,
+                      size_t memory)
 {
     struct run run = {.model = fixture_model(data, NULL, 1, (const size_t[]){13, 7, 0})};
+    const struct clm_train_hooks hooks = {.on_plan = keep_plan, .on_epoch = keep_epoch, .user = &run};
     struct clm_backend *be = fixture_backend(kind);
     struct clm_error error = {0};
-    const struct clm_train_options options = {
-        .epochs = 2,
-        .batch = BATCH,
-        .learning_rate = 0.1,
-        .momentum = 0.9,
-        .seed = 1,
-        .shuffle = shuffle,
-        .augmentation = {.noise = shuffle ? 0.1 : 0, .mixup = shuffle ? 0.4 : 0},
-        .resident = resident,
-        .shard = shard,
-        .on_plan = keep_plan,
-        .on_epoch = keep_epoch,
-        .user = &run};
+    struct clm_settings *const settings =
+        train_settings("epochs 2 batch %d momentum 0.9 seed 1 %s%s", BATCH, residence,
+                       shuffle ? " shuffle on augment noise=0.1,mixup=0.4" : "");
     if (memory)
         be->memory_limit = memory;
-    ck_assert_msg(clm_train(be, run.model, data, &options, &run.result, &error) == CLM_OK, "%s",
+    ck_assert_msg(clm_train(be, run.model, data, settings, &hooks, &run.result, &error) == CLM_OK, "%s",
                   error.message);
+    clm_settings_free(settings);
     clm_backend_close(be);
     return run;
 }
@@ -418,8 +409,8 @@ START_TEST(streamed_as_resident)
     const enum fixture kind = kinds[_i % KIND_COUNT];
     const bool shuffle = _i / KIND_COUNT;
     struct clm_data *data = three_parts();
-    const struct run resident = run(kind, data, CLM_RESIDENT_YES, 40, shuffle, 0),
-                     streamed = run(kind, data, CLM_RESIDENT_NO, 40, shuffle, 0);
+    const struct run resident = run(kind, data, "resident yes shard 40", shuffle, 0),
+                     streamed = run(kind, data, "resident no shard 40", shuffle, 0);
     ck_assert_uint_eq(resident.plan.shard, 0);
     ck_assert_uint_eq(streamed.plan.shard, 40);
     ck_assert_uint_lt(streamed.plan.total, resident.plan.total);
@@ -435,10 +426,12 @@ END_TEST
 START_TEST(within_a_limit)
 {
     struct clm_data *data = three_parts();
-    const struct run all = run(FIXTURE_OPENCL, data, CLM_RESIDENT_AUTO, 0, true, 0);
+    const struct run all = run(FIXTURE_OPENCL, data, "resident auto", true, 0);
     const size_t limit = all.plan.total - 1000;
-    const struct run less = run(FIXTURE_OPENCL, data, CLM_RESIDENT_AUTO, 0, true, limit),
-                     again = run(FIXTURE_OPENCL, data, CLM_RESIDENT_YES, less.plan.shard, true, 0);
+    const struct run less = run(FIXTURE_OPENCL, data, "resident auto", true, limit);
+    char shard[40];
+    snprintf(shard, sizeof shard, "resident yes shard %zu", less.plan.shard);
+    const struct run again = run(FIXTURE_OPENCL, data, shard, true, 0);
     ck_assert_uint_eq(all.plan.shard, 0);
     ck_assert_uint_gt(less.plan.shard, 0);
     ck_assert_uint_le(less.result.memory_peak, limit);
@@ -453,27 +446,25 @@ END_TEST
 START_TEST(limits_that_are_too_low)
 {
     static const struct {
-        enum clm_resident resident;
-        size_t shard, spare; /* bytes beside the net */
+        const char *residence;
+        size_t spare; /* bytes beside the net */
         const char *says;
-    } limits[] = {{CLM_RESIDENT_YES, 0, 3000, "training with resident data needs"},
-                  {CLM_RESIDENT_AUTO, 0, 600, "two minibatches of 10 rows"},
-                  {CLM_RESIDENT_NO, 100, 3000, "--shard 100"}};
+    } limits[] = {{"resident yes", 3000, "training with resident data needs"},
+                  {"resident auto", 600, "two minibatches of 10 rows"},
+                  {"resident no shard 100", 3000, "--shard 100"}};
+    char smallest[40];
+    snprintf(smallest, sizeof smallest, "resident no shard %d", BATCH);
     struct clm_data *data = three_parts();
-    const struct run small = run(FIXTURE_BLAS, data, CLM_RESIDENT_NO, BATCH, true, 0);
+    const struct run small = run(FIXTURE_BLAS, data, smallest, true, 0);
     const size_t net = small.plan.total - small.plan.parts[0].bytes;
     struct clm_backend *be = fixture_backend(FIXTURE_BLAS);
-    const struct clm_train_options options = {.epochs = 1,
-                                              .batch = BATCH,
-                                              .learning_rate = 0.1,
-                                              .momentum = 0.9,
-                                              .shuffle = true,
-                                              .resident = limits[_i].resident,
-                                              .shard = limits[_i].shard};
+    struct clm_settings *const settings =
+        train_settings("epochs 1 batch %d momentum 0.9 shuffle on %s", BATCH, limits[_i].residence);
     struct clm_train_result result;
     struct clm_error error = {0};
     be->memory_limit = net + limits[_i].spare;
-    ck_assert_int_eq(clm_train(be, small.model, data, &options, &result, &error), CLM_ERROR_MEMORY);
+    ck_assert_int_eq(clm_train(be, small.model, data, settings, NULL, &result, &error), CLM_ERROR_MEMORY);
+    clm_settings_free(settings);
     ck_assert_msg(strstr(error.message, limits[_i].says), "%s", error.message);
     ck_assert_uint_eq(be->memory.now, 0);
     clm_backend_close(be);

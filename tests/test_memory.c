@@ -65,27 +65,26 @@ static void keep_plan(void *user, const struct clm_memory_plan *made)
     plan = *made;
 }
 
+static const struct clm_train_hooks hooks = {.on_plan = keep_plan};
+
 /* With a small and a large test set, so that each phase is the peak once; 40 x 70 makes CLBlast pad. */
 START_TEST(plan_is_what_is_allocated)
 {
     struct clm_data *data = fixture_data(200, _i % 2 ? 4000 : 10, 40, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){70, 33, 0});
     struct clm_backend *backend = fixture_backend(_i < 2 ? FIXTURE_OPENCL : FIXTURE_CLBLAST);
-    const struct clm_train_options options = {.epochs = 2,
-                                              .batch = 24,
-                                              .learning_rate = 0.1,
-                                              .momentum = 0.9,
-                                              .shuffle = true,
-                                              .on_plan = keep_plan};
+    struct clm_settings *const settings = train_settings("epochs 2 batch 24 momentum 0.9 shuffle on");
     struct clm_train_result result;
     struct clm_error error = {0};
     const size_t before = now;
     peak = now;
     created = 0;
-    ck_assert_msg(clm_train(backend, model, data, &options, &result, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(clm_train(backend, model, data, settings, &hooks, &result, &error) == CLM_OK, "%s",
+                  error.message);
     ck_assert_uint_gt(created, 10);
     ck_assert_uint_eq(peak - before, plan.total);
     ck_assert_uint_eq(result.memory_peak, plan.total);
+    clm_settings_free(settings);
     clm_backend_close(backend);
     ck_assert_uint_eq(now, 0);
     clm_model_free(model);
@@ -105,12 +104,13 @@ static void train_once(struct clm_backend *backend, size_t features, const size_
 {
     struct clm_data *data = fixture_data(batch, 0, features, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    const struct clm_train_options options = {
-        .epochs = 1, .batch = batch, .learning_rate = 0.1, .momentum = 0.9, .on_plan = keep_plan};
+    struct clm_settings *const settings = train_settings("epochs 1 batch %zu momentum 0.9", batch);
     struct clm_train_result result;
     struct clm_error error = {0};
-    ck_assert_msg(clm_train(backend, model, data, &options, &result, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(clm_train(backend, model, data, settings, &hooks, &result, &error) == CLM_OK, "%s",
+                  error.message);
     ck_assert_uint_eq(result.memory_peak, plan.total);
+    clm_settings_free(settings);
     clm_model_free(model);
     clm_data_close(data);
 }
@@ -145,35 +145,29 @@ START_TEST(data_is_by_hand)
     enum { TRAIN = 60, VALIDATION = 20, TEST = 200, SHARD = 30, I = 40, NORMALISED = 2 * 4 * I };
     static const struct {
         size_t test;
-        enum clm_resident resident;
-        bool shuffle;
-        const char *name;
+        const char *resident, *shuffle, *name;
         uint64_t bytes;
     } cases[] = {
-        {0, CLM_RESIDENT_YES, true, "data set", TRAIN * (I + 4 + 4) + VALIDATION * (I + 4) + 2 * NORMALISED},
-        {0, CLM_RESIDENT_YES, false, "data set", (TRAIN + VALIDATION) * (I + 4) + 2 * NORMALISED},
-        {TEST, CLM_RESIDENT_YES, true, "test data, at the end", TEST * (I + 4) + NORMALISED},
-        {TEST, CLM_RESIDENT_NO, true, "two shards of 30 rows", 2 * SHARD * (I + 4 + 4) + NORMALISED},
-        {TEST, CLM_RESIDENT_NO, false, "two shards of 30 rows", 2 * SHARD * (I + 4) + NORMALISED},
+        {0, "yes", "on", "data set", TRAIN * (I + 4 + 4) + VALIDATION * (I + 4) + 2 * NORMALISED},
+        {0, "yes", "off", "data set", (TRAIN + VALIDATION) * (I + 4) + 2 * NORMALISED},
+        {TEST, "yes", "on", "test data, at the end", TEST * (I + 4) + NORMALISED},
+        {TEST, "no", "on", "two shards of 30 rows", 2 * SHARD * (I + 4 + 4) + NORMALISED},
+        {TEST, "no", "off", "two shards of 30 rows", 2 * SHARD * (I + 4) + NORMALISED},
     };
     struct clm_backend *backend = fixture_backend(FIXTURE_BLAS);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct clm_data *data = fixture_data(TRAIN + VALIDATION, cases[i].test, I, 10);
         struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){5, 0});
-        const struct clm_train_options options = {.epochs = 1,
-                                                  .batch = 15,
-                                                  .learning_rate = 0.1,
-                                                  .shuffle = cases[i].shuffle,
-                                                  .resident = cases[i].resident,
-                                                  .shard = SHARD,
-                                                  .on_plan = keep_plan};
+        struct clm_settings *const settings = train_settings(
+            "epochs 1 batch 15 shard %d shuffle %s resident %s", SHARD, cases[i].shuffle, cases[i].resident);
         struct clm_train_result result;
         struct clm_error error = {0};
         hold_out(data, VALIDATION);
-        ck_assert_done(clm_train(backend, model, data, &options, &result, &error));
+        ck_assert_done(clm_train(backend, model, data, settings, &hooks, &result, &error));
         ck_assert_msg(part_of(cases[i].name) == cases[i].bytes, "case %zu: %s: %ju, not %ju", i,
                       cases[i].name, (uintmax_t)part_of(cases[i].name), (uintmax_t)cases[i].bytes);
         ck_assert_uint_eq(result.memory_peak, plan.total);
+        clm_settings_free(settings);
         clm_model_free(model);
         clm_data_close(data);
     }

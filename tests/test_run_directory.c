@@ -31,19 +31,8 @@ static struct clm_epoch epochs[EPOCHS];
 static struct clm_train_result result;
 static char words[4][12] = {"clmlp", "train", "--out", "caf\xE9 \"run\""};
 static char *arguments[] = {words[0], words[1], words[2], words[3], NULL};
-static const struct clm_train_options asked = {
-    .epochs = EPOCHS + 2,
-    .batch = 7,
-    .schedule = CLM_SCHEDULE_LINEAR,
-    .learning_rate = 0.125,
-    .momentum = 0.75,
-    .l2 = 0.5,
-    .seed = UINT64_MAX,
-    .shuffle = true,
-    .augmentation = {.flip = true, .shift = 2, .cutout = 3, .mixup = 0.25, .noise = 0.0625},
-    .argc = 4,
-    .argv = arguments,
-};
+static struct clm_settings *settings;
+static const struct clm_train_hooks hooks = {.argc = 4, .argv = arguments};
 static struct run_record record;
 
 static void set_up(void)
@@ -61,11 +50,16 @@ static void set_up(void)
     model = fixture_model(data, "he", 1, hidden);
     memcpy(epochs, lasting, sizeof epochs);
     result = (struct clm_train_result){.epochs = EPOCHS, .has_test = true, .test = {10, 1.25, 0.5}};
-    record = (struct run_record){&asked, backend, data, model, epochs, EPOCHS, &result};
+    settings = train_settings(
+        "epochs %d batch 7 schedule linear lr 0.125 momentum 0.75 l2 0.5 seed 18446744073709551615 shuffle on "
+        "augment flip,shift=2,cutout=3,mixup=0.25,noise=0.0625 hidden 5,4 val 0.25 device-memory 3G data a#b",
+        EPOCHS + 2);
+    record = (struct run_record){settings, &hooks, backend, data, model, epochs, EPOCHS, &result};
 }
 
 static void tear_down(void)
 {
+    clm_settings_free(settings);
     clm_model_free(model);
     clm_data_close(data);
     clm_backend_close(backend);
@@ -150,17 +144,37 @@ static void assert_epoch(const json_t *epoch, const struct clm_epoch *expected)
     assert_number(epoch, "samples_per_s", expected->samples_per_s);
 }
 
-static void assert_settings(const json_t *settings)
+/* Every setting of train but those of output is there, if only as null. */
+static void assert_settings(const json_t *values)
 {
-    const json_t *const changes = json_object_get(settings, "augmentation");
-    assert_integer(settings, "epochs", EPOCHS + 2);
-    assert_integer(settings, "batch", 7);
-    assert_text(settings, "schedule", "linear");
-    assert_number(settings, "learning_rate", 0.125);
-    assert_number(settings, "momentum", 0.75);
-    assert_number(settings, "l2", 0.5);
-    assert_text(settings, "seed", "18446744073709551615"); /* no JSON integer holds it */
-    ck_assert(json_is_true(json_object_get(settings, "shuffle")));
+    const json_t *const changes = json_object_get(values, "augmentation");
+    const json_t *const hidden = json_object_get(values, "hidden");
+    const struct clm_setting *setting;
+    size_t saved = 0;
+    for (size_t i = 0; (setting = clm_setting_at("train", i)); i++)
+        saved += setting->is_saved;
+    ck_assert_uint_eq(json_object_size(values), saved);
+    ck_assert_ptr_null(json_object_get(values, "out"));
+    assert_text(values, "init", "he");
+    assert_text(values, "standardize", "none");
+    assert_text(values, "val-by", "last");
+    assert_text(values, "resident", "auto");
+    assert_text(values, "data", "a#b");
+    assert_number(values, "val", 0.25);
+    assert_integer(values, "val-seed", 1);
+    assert_integer(values, "device-memory", 3LL << 30);
+    ck_assert(json_is_null(json_object_get(values, "limit")));
+    ck_assert(json_is_null(json_object_get(values, "memory")));
+    ck_assert_uint_eq(json_array_size(hidden), 2);
+    ck_assert_int_eq(json_integer_value(json_array_get(hidden, 1)), 4);
+    assert_integer(values, "epochs", EPOCHS + 2);
+    assert_integer(values, "batch", 7);
+    assert_text(values, "schedule", "linear");
+    assert_number(values, "learning_rate", 0.125);
+    assert_number(values, "momentum", 0.75);
+    assert_number(values, "l2", 0.5);
+    assert_text(values, "seed", "18446744073709551615"); /* no JSON integer holds it */
+    ck_assert(json_is_true(json_object_get(values, "shuffle")));
     ck_assert(json_is_true(json_object_get(changes, "flip")));
     assert_integer(changes, "shift", 2);
     assert_integer(changes, "cutout", 3);
@@ -533,10 +547,8 @@ START_TEST(full_disk)
                                      1 / 13.0, 1 / 17.0};
     record.epochs = many;
     record.epoch_count = 100;
-    struct clm_train_options longer = asked;
-    longer.argv = (char *[]){text};
-    longer.argc = 1;
-    record.options = &longer;
+    const struct clm_train_hooks longer = {.argc = 1, .argv = (char *[]){text}};
+    record.hooks = &longer;
     write_run();
     for (size_t i = 0; i < 4; i++) {
         sizes[i] = size_of(names[i]);

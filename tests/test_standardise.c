@@ -286,13 +286,13 @@ static double accuracy_after_training(const struct clm_data *data, enum clm_stan
                                       struct clm_model **out)
 {
     struct clm_backend *be = fixture_backend(FIXTURE_REFERENCE);
-    const struct clm_train_options options = {
-        .epochs = 60, .batch = 20, .learning_rate = 0.1, .momentum = 0.9, .seed = 1, .shuffle = true};
+    struct clm_settings *const settings = train_settings("epochs 60 batch 20 momentum 0.9 seed 1 shuffle on");
     struct clm_train_result result;
     struct clm_score score;
     struct clm_model *const model = fixture_model(data, NULL, 1, (const size_t[]){16, 0});
     fit(model, data, how);
-    ck_assert_msg(clm_train(be, model, data, &options, &result, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(clm_train(be, model, data, settings, NULL, &result, &error) == CLM_OK, "%s", error.message);
+    clm_settings_free(settings);
     ck_assert_int_eq(clm_predict(be, model, data, CLM_VALIDATION, NULL, &score, &error), CLM_OK);
     clm_backend_close(be);
     *out = model;

@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "clmlp.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -66,4 +68,50 @@ const char *text_show(char *out, size_t size, const char *bytes, size_t length)
     }
     out[used] = '\0';
     return out;
+}
+
+/* ---- what was meant ---- */
+
+#define NAME_MAX_LENGTH 40
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+    const size_t ab = a < b ? a : b;
+    return ab < c ? ab : c;
+}
+
+/* Letters to insert, delete, replace or exchange with their neighbour (optimal string alignment). */
+static size_t edit_distance(const char *a, const char *b)
+{
+    const size_t a_length = strlen(a), b_length = strlen(b);
+    size_t d[NAME_MAX_LENGTH + 1][NAME_MAX_LENGTH + 1];
+    if (a_length > NAME_MAX_LENGTH || b_length > NAME_MAX_LENGTH)
+        return NAME_MAX_LENGTH;
+    for (size_t i = 0; i <= a_length; i++)
+        for (size_t j = 0; j <= b_length; j++) {
+            if (!i || !j) {
+                d[i][j] = i + j;
+                continue;
+            }
+            d[i][j] = smallest(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+            const bool is_exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (is_exchanged && d[i - 2][j - 2] + 1 < d[i][j])
+                d[i][j] = d[i - 2][j - 2] + 1;
+        }
+    return d[a_length][b_length];
+}
+
+const char *clm_nearest_name(const char *word, const char *const *names)
+{
+    const char *nearest = NULL;
+    size_t least = strlen(word) < 4 ? 2 : 3; /* must be nearer than this */
+    for (; *word && *names; names++) {
+        const bool is_beginning = !strncmp(*names, word, strlen(word));
+        const size_t distance = is_beginning ? 0 : edit_distance(word, *names);
+        if (distance < least) {
+            least = distance;
+            nearest = *names;
+        }
+    }
+    return nearest;
 }

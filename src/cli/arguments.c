@@ -2,132 +2,336 @@
 
 #include "cli/command.h"
 
+#include <argp.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define OPTIONS_MAX 64 /* of one command */
+#define GROUPS_MAX  8
+#define HELP_MAX    768
+
+enum { KEY_HELP = 'h', KEY_VERSION = 'V', KEY_FIRST = 0x100 }; /* the table's rows, above any character */
+
+/* A command line as it is parsed. */
+struct parsing {
+    const struct usage *usage;
+    const char *command;
+    struct clm_settings *settings;
+    const char *operand;
+};
+
 /* ---- wrong usage ---- */
 
-const char *command_name(const struct argp_state *state)
-{
-    return state->argv[0];
-}
-
-_Noreturn void wrong_usage(const struct argp_state *state, const char *format, ...)
+_Noreturn void wrong_usage(const char *command, const char *format, ...)
 {
     va_list arguments;
-    fprintf(stderr, "clmlp: %s: ", command_name(state));
+    fprintf(stderr, "clmlp: %s: ", command);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\nTry `clmlp %s --help'.\n", command_name(state));
+    fprintf(stderr, "\nTry `clmlp %s --help'.\n", command);
     exit(EXIT_USAGE);
 }
 
-#define OPTIONS_MAX 64 /* of one command */
-
-static void collect_options(const struct argp *argp, const struct argp_option **options, size_t *count)
+static _Noreturn void refuse_option(const char *command, const char *word)
 {
-    for (const struct argp_option *o = argp->options; o && (o->name || o->key || o->doc); o++)
-        if (o->name && *count < OPTIONS_MAX)
-            options[(*count)++] = o;
-    for (const struct argp_child *child = argp->children; child && child->argp; child++)
-        collect_options(child->argp, options, count);
+    wrong_usage(command, "%s: there is no such option", word);
 }
 
-static _Noreturn void refuse_option(const struct argp_state *state, const char *word)
+/* Says what is wrong with "--word" or "--word=value", which getopt has refused; `next` is the word after
+ * it. */
+static _Noreturn void explain_long_option(const char *command, const char *written, const char *next)
 {
-    wrong_usage(state, "%s: there is no such option", word);
-}
-
-/* What is wrong with "--word" or "--word=value", which getopt has refused; `next` is the word behind it. */
-static _Noreturn void explain_long_option(const struct argp_state *state, const char *written,
-                                          const char *next)
-{
-    const struct argp_option *options[OPTIONS_MAX], *match = NULL;
-    const char *names[OPTIONS_MAX + 1] = {0};
-    size_t count = 0, matches = 0;
+    const char *names[OPTIONS_MAX + 3] = {"help", "version"}, *match = NULL, *argument = NULL;
+    const struct clm_setting *setting;
     char word[64];
+    size_t count = 2, matches = 0;
     snprintf(word, sizeof word, "%.*s", (int)strcspn(written + 2, "="), written + 2);
-    collect_options(state->root_argp, options, &count);
+    for (; count < OPTIONS_MAX && (setting = clm_setting_at(command, count - 2)); count++)
+        names[count] = setting->name;
     for (size_t i = 0; i < count; i++) {
-        names[i] = options[i]->name;
-        const bool is_match = !strncmp(names[i], word, strlen(word));
-        if (is_match && (!match || strcmp(match->name, word) != 0))
-            match = options[i];
-        matches += is_match;
+        if (strncmp(names[i], word, strlen(word)))
+            continue;
+        matches++;
+        if (match && !strcmp(match, word))
+            continue;
+        match = names[i];
+        argument = i < 2 ? NULL : clm_setting_at(command, i - 2)->argument;
     }
-    const bool is_clear = match && (matches == 1 || !strcmp(match->name, word));
-    const char *const meant = nearest_name(word, names);
-    if (is_clear && match->arg)
-        wrong_usage(state, "--%s: it needs a value, as in --%s %s", match->name, match->name, match->arg);
+    const bool is_clear = match && (matches == 1 || !strcmp(match, word));
+    const char *const meant = clm_nearest_name(word, names);
+    if (is_clear && argument)
+        wrong_usage(command, "--%s: it needs a value, as in --%s %s", match, match, argument);
     if (is_clear && strchr(written, '='))
-        wrong_usage(state, "--%s: it takes no value", match->name);
+        wrong_usage(command, "--%s: it takes no value", match);
     if (is_clear)
-        refuse_option(state, next);
+        refuse_option(command, next);
     if (matches > 1)
-        wrong_usage(state, "--%s: several options begin so; write it out", word);
+        wrong_usage(command, "--%s: several options begin so; write it out", word);
     if (meant)
-        wrong_usage(state, "--%s: there is no such option; did you mean --%s?", word, meant);
-    wrong_usage(state, "--%s: there is no such option", word);
+        wrong_usage(command, "--%s: there is no such option; did you mean --%s?", word, meant);
+    wrong_usage(command, "--%s: there is no such option", word);
 }
 
 /* getopt knows what is wrong with an option, but says it in its own form, and offers no help. */
-static _Noreturn void explain_option(const struct argp_state *state)
+static _Noreturn void explain_option(const struct argp_state *state, const char *command)
 {
-    /* of several letters behind one '-', it has not yet left the word */
+    /* in a word of several letters after one '-', getopt is still at that word */
     const char *const before = state->argv[state->next - 1];
     const char *const next = state->next < state->argc ? state->argv[state->next] : before;
     if (!strncmp(before, "--", 2))
-        explain_long_option(state, before, next);
-    refuse_option(state, state->next > 1 && before[0] == '-' ? before : next);
+        explain_long_option(command, before, next);
+    refuse_option(command, state->next > 1 && before[0] == '-' ? before : next);
 }
 
 /* ---- parsing ---- */
 
-enum { KEY_HELP = 'h', KEY_VERSION = 'V' };
-
-static const struct argp_option common_options[] = {
-    {"help", KEY_HELP, NULL, 0, "print this help", -1},
-    {"version", KEY_VERSION, NULL, 0, "print the program's version", -1},
-    {0},
-};
-
-static error_t parse_common(int key, char *text, struct argp_state *state)
+static void set_option(const struct parsing *parsing, const struct clm_setting *setting, const char *text)
 {
+    struct clm_error error;
+    if (clm_settings_is_set(parsing->settings, setting->name))
+        wrong_usage(parsing->command, "--%s: it is given twice", setting->name);
+    const clm_status status = clm_settings_set(parsing->settings, setting->name, text ? text : "on", &error);
+    if (status == CLM_ERROR_ARGUMENT)
+        wrong_usage(parsing->command, "--%s", error.message);
+    if (status != CLM_OK)
+        exit(fail_command(parsing->command, &error));
+}
+
+static void take_operand(struct parsing *parsing, const char *text)
+{
+    if (!parsing->usage->operand)
+        wrong_usage(parsing->command, "it takes options only, not %s", text);
+    if (parsing->operand)
+        wrong_usage(parsing->command, "it takes one %s, not %s and %s", parsing->usage->operand,
+                    parsing->operand, text);
+    if (!*text)
+        wrong_usage(parsing->command, "%s: its value is empty", parsing->usage->operand);
+    parsing->operand = text;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct parsing *const parsing = state->input;
+    const struct usage *const usage = parsing->usage;
     char name[64];
-    (void)text;
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = state->input;
-        return 0;
     case KEY_HELP:
-        snprintf(name, sizeof name, "clmlp %s", command_name(state));
+        snprintf(name, sizeof name, "clmlp %s", parsing->command);
         argp_help(state->root_argp, stdout,
                   ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC, name);
-        exit(close_output(command_name(state), EXIT_DONE));
+        exit(close_output(parsing->command, EXIT_DONE));
     case KEY_VERSION:
         print_version();
-        exit(close_output(command_name(state), EXIT_DONE));
+        exit(close_output(parsing->command, EXIT_DONE));
     case ARGP_KEY_ERROR:
-        explain_option(state);
+        explain_option(state, parsing->command);
+    case ARGP_KEY_ARG:
+        take_operand(parsing, text);
+        return 0;
+    case ARGP_KEY_END:
+        if (usage->operand && !parsing->operand)
+            wrong_usage(parsing->command, "%s", usage->need);
+        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        if (key < KEY_FIRST || key >= KEY_FIRST + OPTIONS_MAX)
+            return ARGP_ERR_UNKNOWN;
+        set_option(parsing, clm_setting_at(parsing->command, (size_t)(key - KEY_FIRST)), text);
+        return 0;
     }
 }
 
-void parse_arguments(const struct argp *argp, int argc, char **argv, void *input)
+/* argp's options, with a heading before each group of the table, in memory that stays. */
+static const struct argp_option *list_options(const char *command)
 {
-    const struct argp_child children[] = {{argp, 0, NULL, 0}, {0}};
-    const struct argp all = {.options = common_options, .parser = parse_common, .children = children};
+    static struct argp_option options[OPTIONS_MAX + GROUPS_MAX + 3];
+    static char helps[OPTIONS_MAX][HELP_MAX], headings[GROUPS_MAX][32];
+    const struct clm_setting *setting;
+    const char *group = "";
+    int groups = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < OPTIONS_MAX && (setting = clm_setting_at(command, i)); i++) {
+        if (strcmp(setting->group, group) && groups < GROUPS_MAX) {
+            group = setting->group;
+            snprintf(headings[groups], sizeof headings[groups], "%s:", group);
+            options[count++] = (struct argp_option){.doc = headings[groups], .group = groups + 1};
+            groups++;
+        }
+        clm_setting_describe(setting, helps[i], HELP_MAX);
+        options[count++] = (struct argp_option){.name = setting->name,
+                                                .key = KEY_FIRST + (int)i,
+                                                .arg = setting->argument,
+                                                .doc = helps[i],
+                                                .group = groups};
+    }
+    options[count++] = (struct argp_option){"help", KEY_HELP, NULL, 0, "print this help", -1};
+    options[count] = (struct argp_option){"version", KEY_VERSION, NULL, 0, "print the program's version", -1};
+    return options;
+}
+
+/* An option that only another one makes useful. */
+static void check_together(const struct parsing *parsing)
+{
+    if (clm_settings_is_set(parsing->settings, "val-seed") &&
+        clm_settings_count(parsing->settings, "val-by") == CLM_SPLIT_LAST)
+        wrong_usage(parsing->command, "--val-seed is for --val-by random or stratified; add one of them");
+}
+
+/* A file that cannot be written is told of before work rather than after. */
+static void check_outputs(const struct parsing *parsing)
+{
+    const struct clm_setting *setting;
+    struct clm_error error;
+    for (size_t i = 0; (setting = clm_setting_at(parsing->command, i)); i++) {
+        const char *const path = clm_settings_text(parsing->settings, setting->name);
+        if (setting->type != CLM_SETTING_OUTPUT || !path || !strcmp(path, "-") ||
+            clm_check_file(path, &error) == CLM_OK)
+            continue;
+        complain(parsing->command, "--%s %s", setting->name, error.message);
+        exit(EXIT_FAILED);
+    }
+    if (is_json_alone(parsing->settings) && !claim_output()) {
+        complain(parsing->command, "--json -: standard output cannot be kept for it: %s", strerror(errno));
+        exit(close_output(parsing->command, EXIT_FAILED));
+    }
+}
+
+static void read_config(const struct parsing *parsing)
+{
+    const char *const path = clm_settings_text(parsing->settings, "config");
+    struct clm_error error;
+    const clm_status status = path ? clm_settings_read(parsing->settings, path, &error) : CLM_OK;
+    if (status == CLM_ERROR_ARGUMENT)
+        wrong_usage(parsing->command, "--config %s", error.message);
+    if (status == CLM_OK)
+        return;
+    complain(parsing->command, "--config %s", error.message);
+    exit(EXIT_FAILED);
+}
+
+struct clm_settings *parse_arguments(const struct usage *usage, int argc, char **argv, const char **operand)
+{
+    const struct argp argp = {
+        .options = list_options(argv[1]), .parser = parse, .args_doc = usage->operand, .doc = usage->doc};
+    struct parsing parsing = {.usage = usage, .command = argv[1]};
+    struct clm_error error;
+    if (clm_settings_create(parsing.command, &parsing.settings, &error) != CLM_OK)
+        exit(fail_command(parsing.command, &error));
     /* argv stays in the order it was typed, for run.json */
-    const error_t code = argp_parse(&all, argc - 1, argv + 1,
-                                    ARGP_NO_HELP | ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_IN_ORDER, NULL, input);
+    const error_t code =
+        argp_parse(&argp, argc - 1, argv + 1, ARGP_NO_HELP | ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_IN_ORDER,
+                   NULL, &parsing);
     if (code) {
-        complain(argv[1], "the arguments could not be read: %s", strerror(code));
+        complain(parsing.command, "the arguments could not be read: %s", strerror(code));
         exit(EXIT_USAGE);
     }
-    check_outputs(argv[1]);
+    read_config(&parsing);
+    check_together(&parsing);
+    check_outputs(&parsing);
+    if (operand)
+        *operand = parsing.operand;
+    return parsing.settings;
+}
+
+void need_setting(const struct clm_settings *settings, const char *command, const char *name,
+                  const char *example)
+{
+    if (!clm_settings_text(settings, name))
+        wrong_usage(command, "--%s is needed, as in --%s %s", name, name, example);
+}
+
+/* ---- what the settings ask for ---- */
+
+struct sizes setting_sizes(const struct clm_settings *settings, const char *name)
+{
+    struct sizes sizes = {.count = 0};
+    const size_t *const values = clm_settings_sizes(settings, name, &sizes.count);
+    if (sizes.count)
+        memcpy(sizes.values, values, sizes.count * sizeof *values);
+    return sizes;
+}
+
+struct sizes layers_of(const struct clm_settings *settings, const char *command)
+{
+    const struct sizes layers = setting_sizes(settings, "layers");
+    if (layers.count < 2)
+        wrong_usage(command, "--layers %s: it needs inputs and classes at least, as in 784,10",
+                    clm_settings_text(settings, "layers"));
+    return layers;
+}
+
+struct sizes layer_widths(size_t inputs, const struct clm_settings *settings, size_t classes)
+{
+    const struct sizes hidden = setting_sizes(settings, "hidden");
+    struct sizes layers = {.values = {inputs}, .count = hidden.count + 2};
+    memcpy(layers.values + 1, hidden.values, hidden.count * sizeof *hidden.values);
+    layers.values[layers.count - 1] = classes;
+    return layers;
+}
+
+struct clm_data_options data_options(const struct clm_settings *settings)
+{
+    const uint64_t memory = clm_settings_count(settings, "memory");
+    size_t sides;
+    const size_t *const resize = clm_settings_sizes(settings, "resize", &sides);
+    const char *const channels = clm_settings_text(settings, "channels");
+    return (struct clm_data_options){
+        .source = clm_settings_text(settings, "data"),
+        .format = clm_settings_text(settings, "format"),
+        .test = clm_settings_text(settings, "test"),
+        .validation = clm_settings_number(settings, "val"),
+        .validation_by = (enum clm_split)clm_settings_count(settings, "val-by"),
+        .validation_seed = clm_settings_count(settings, "val-seed"),
+        .limit = clm_settings_count(settings, "limit"),
+        .memory = memory - memory / 2, /* half of one byte is a limit, too */
+        .inputs = clm_settings_text(settings, "inputs"),
+        .label = clm_settings_text(settings, "label"),
+        .header = (enum clm_header)clm_settings_count(settings, "header"),
+        .missing = (enum clm_missing)clm_settings_count(settings, "missing"),
+        .resize_width = resize ? resize[0] : 0,
+        .resize_height = resize ? resize[1] : 0,
+        .channels = channels ? (size_t)(*channels - '0') : 0,
+    };
+}
+
+const char *default_device(void)
+{
+    const char *const device = getenv("CLMLP_DEVICE");
+    return device && *device ? device : NULL;
+}
+
+static void hear_note(void *user, const char *sentence)
+{
+    remark(user, "%s", sentence);
+}
+
+struct clm_backend_options backend_options(struct clm_settings *settings, char *command)
+{
+    const bool has_gemm = clm_settings_is_set(settings, "gemm"),
+               has_device = clm_settings_is_set(settings, "device");
+    const char *const device = default_device();
+    struct clm_error error;
+    if (device && !has_device && clm_settings_set(settings, "device", device, &error) != CLM_OK)
+        exit(fail_command(command, &error));
+    const struct clm_backend_options options = {
+        .kind = (enum clm_backend_kind)clm_settings_count(settings, "backend"),
+        .device = device || has_device ? clm_settings_text(settings, "device") : NULL,
+        .gemm = has_gemm ? clm_settings_text(settings, "gemm") : NULL,
+        .on_note = hear_note,
+        .note_user = command,
+        .device_memory = clm_settings_count(settings, "device-memory"),
+        .host_memory = clm_settings_count(settings, "memory")};
+    if (options.kind != CLM_BACKEND_OPENCL && (has_device || has_gemm))
+        remark(command, "--%s is for OpenCL devices, and is not looked at with --backend %s",
+               has_gemm ? "gemm" : "device", clm_settings_text(settings, "backend"));
+    return options;
+}
+
+bool is_json_alone(const struct clm_settings *settings)
+{
+    const char *const json = clm_settings_text(settings, "json");
+    return json && !strcmp(json, "-");
 }

@@ -12,69 +12,16 @@
 #define REFERENCE_GFLOPS 1.0 /* what plain loops in double do about, until they have been timed here */
 
 struct arguments {
-    struct device_choice device;
+    struct clm_backend_options device;
     struct sizes layers, batches;
     struct clm_bench_options bench;
-    const char *json, *plot;
-    bool is_quiet; /* JSON goes to standard output */
+    bool has_backend; /* --backend was given */
+    bool is_quiet;    /* JSON goes to standard output */
     json_t *rows;
     double blas_milliseconds[WIDTHS_MAX]; /* of each batch; 0 while unknown */
     double reference_gflops;
     bool has_failed;
 };
-
-static const struct argp_option options[] = {
-    {NULL, 0, NULL, 0, "Benchmark:", 3},
-    {"layers", KEY_LAYERS, "WIDTHS", 0, "inputs, hidden layers, classes (default: 3072,3072,10)", 3},
-    {"batch", KEY_BATCH, "LIST", 0, "minibatches to time, one after the other (default: 10,100,1000)", 3},
-    {"momentum", KEY_MOMENTUM, "RHO", 0, "0 for plain gradient descent (default: 0.9)", 3},
-    {"seconds", KEY_SECONDS, "S", 0, "time to spend on each line after warm-up (default: 2)", 3},
-    {"profile", KEY_PROFILE, NULL, 0,
-     "of OpenCL devices: a table of each kernel's time, against peaks measured in the same run", 3},
-    {"plot", KEY_PLOT, "FILE.png", 0, "draw samples a second over the batches of --batch", 3},
-    {"json", KEY_JSON, "FILE", 0, "write the lines as JSON, too; - is standard output", 3},
-    {0},
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-    struct arguments *const arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->device;
-        return 0;
-    case KEY_LAYERS:
-        arguments->layers = read_sizes(state, "--layers", text);
-        if (arguments->layers.count < 2)
-            wrong_usage(state, "--layers %s: it needs inputs and classes at least, as in 784,10", text);
-        return 0;
-    case KEY_BATCH:
-        arguments->batches = read_sizes(state, "--batch", text);
-        return 0;
-    case KEY_MOMENTUM:
-        arguments->bench.momentum = read_momentum(state, "--momentum", text);
-        return 0;
-    case KEY_SECONDS:
-        arguments->bench.seconds = read_number(state, "--seconds", text);
-        if (!(arguments->bench.seconds > 0))
-            wrong_usage(state, "--seconds %s: it has to be above 0", text);
-        return 0;
-    case KEY_PROFILE:
-        arguments->bench.wants_profile = true;
-        return 0;
-    case KEY_PLOT:
-        arguments->plot = read_output(state, "--plot", text);
-        return 0;
-    case KEY_JSON:
-        arguments->json = read_output(state, "--json", text);
-        arguments->is_quiet = !strcmp(text, "-");
-        return 0;
-    case ARGP_KEY_ARG:
-        wrong_usage(state, "it takes options only, not %s", text);
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 /* ---- a line ---- */
 
@@ -179,7 +126,7 @@ static double reference_seconds(const struct arguments *arguments, size_t batch)
 static bool is_left_out(const struct arguments *arguments, const struct clm_backend *backend, size_t batch)
 {
     const double seconds = reference_seconds(arguments, batch);
-    if (clm_backend_kind(backend) != CLM_BACKEND_REFERENCE || arguments->device.has_backend ||
+    if (clm_backend_kind(backend) != CLM_BACKEND_REFERENCE || arguments->has_backend ||
         seconds <= REFERENCE_SECONDS_MOST)
         return false;
     remark(
@@ -217,7 +164,7 @@ static void bench_batch(struct arguments *arguments, struct clm_backend *backend
     json_list_add(arguments->rows, row);
 }
 
-/* All batches on one backend. One that is not here is only a failure where it was asked for. */
+/* Times all batches on one backend. A backend that is not here is a failure only if it was asked for. */
 static void bench_backend(struct arguments *arguments, const struct clm_backend_options *wanted,
                           bool is_asked_for)
 {
@@ -247,7 +194,7 @@ static void bench_devices(struct arguments *arguments)
     for (size_t d = 0; d < count; d++) {
         char selector[32];
         snprintf(selector, sizeof selector, "%u:%u", devices[d].platform, devices[d].index);
-        struct clm_backend_options wanted = arguments->device.options;
+        struct clm_backend_options wanted = arguments->device;
         wanted.device = selector;
         bench_backend(arguments, &wanted, false);
     }
@@ -258,14 +205,14 @@ static void bench_all(struct arguments *arguments)
 {
     const struct clm_backend_options blas = {.kind = CLM_BACKEND_BLAS},
                                      reference = {.kind = CLM_BACKEND_REFERENCE};
-    if (arguments->device.has_backend) {
-        bench_backend(arguments, &arguments->device.options, true);
+    if (arguments->has_backend) {
+        bench_backend(arguments, &arguments->device, true);
         return;
     }
     bench_backend(arguments, &blas, false); /* first, for the others are compared with it */
     bench_backend(arguments, &reference, false);
-    if (arguments->device.options.device)
-        bench_backend(arguments, &arguments->device.options, true);
+    if (arguments->device.device)
+        bench_backend(arguments, &arguments->device, true);
     else
         bench_devices(arguments);
 }
@@ -310,7 +257,7 @@ static bool is_first_of_its_system(const json_t *rows, size_t at)
     return true;
 }
 
-static void draw(struct arguments *arguments)
+static void draw(struct arguments *arguments, const char *path)
 {
     const size_t count = json_array_size(arguments->rows);
     struct clm_bench_series series[SERIES_MAX];
@@ -327,10 +274,10 @@ static void draw(struct arguments *arguments)
         at += (size_t)snprintf(title + at, sizeof title - at, "%s%zu", i ? "-" : "",
                                arguments->layers.values[i]);
     if (!batches || !rates) {
-        complain("bench", "%s: the host has no memory for %zu bytes", arguments->plot,
+        complain("bench", "%s: the host has no memory for %zu bytes", path,
                  2 * (count * count + 1) * sizeof *rates);
         arguments->has_failed = true;
-    } else if (clm_bench_plot(arguments->plot, title, series, drawn, &error) != CLM_OK) {
+    } else if (clm_bench_plot(path, title, series, drawn, &error) != CLM_OK) {
         complain("bench", "%s", error.message);
         arguments->has_failed = true;
     }
@@ -382,22 +329,36 @@ static void print_heading(const struct arguments *arguments)
            "batch", "ms/step", "10 % to 90 %", "samples/s", "GFLOP/s", "x blas", "first s", "tune s");
 }
 
+/* What keeps the table or its JSON from being whole. */
+static void check_bench_rows(struct arguments *arguments, const char *json)
+{
+    if (!json_is_whole() && !json)
+        complain("bench", "no memory for the rows of its table");
+    else if (json_is_whole() && !json_array_size(arguments->rows) && !arguments->has_failed)
+        complain("bench", "nothing could be timed");
+    else
+        return;
+    arguments->has_failed = true;
+}
+
 int command_bench(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&device_arguments, 0, NULL, 0}, {0}};
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .children = children,
+    static const struct usage usage = {
         .doc =
             "Times a training step: a minibatch gathered from a resident data set, forward, backward and update. Without --backend: blas, reference and each OpenCL device, or the one named by --device.\vPrinted are the median, what 10 % and 90 % of the timings stay below, the speed relative to blas, the seconds to the end of the first step with all that is compiled for it, and those of measuring who multiplies. A step's operations are 2 B I O for each of forward and weight gradient in every layer, and for the input gradient in every layer but the first."};
-    struct arguments arguments = {.device = default_device(),
-                                  .layers = {.values = {3072, 3072, 10}, .count = 3},
-                                  .batches = {.values = {10, 100, 1000}, .count = 3},
-                                  .bench = {.momentum = 0.9},
+    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    const char *const json = clm_settings_text(settings, "json"), *const plot =
+                                                                      clm_settings_text(settings, "plot");
+    struct arguments arguments = {.layers = layers_of(settings, "bench"),
+                                  .batches = setting_sizes(settings, "batch"),
+                                  .bench = {.momentum = clm_settings_number(settings, "momentum"),
+                                            .seconds = clm_settings_number(settings, "seconds"),
+                                            .wants_profile = clm_settings_count(settings, "profile")},
+                                  .has_backend = clm_settings_is_set(settings, "backend"),
+                                  .is_quiet = is_json_alone(settings),
                                   .reference_gflops = REFERENCE_GFLOPS,
                                   .rows = json_array()};
-    parse_arguments(&argp, argc, argv, &arguments);
+    arguments.device = backend_options(settings, argv[1]);
     arguments.bench.sizes = arguments.layers.values;
     arguments.bench.size_count = arguments.layers.count;
     if (!arguments.is_quiet)
@@ -405,17 +366,12 @@ int command_bench(int argc, char **argv)
     bench_all(&arguments);
     if (!arguments.is_quiet)
         print_crossover(&arguments);
-    if (arguments.plot && json_array_size(arguments.rows))
-        draw(&arguments);
-    if (!json_is_whole() && !arguments.json) {
-        complain("bench", "no memory for the rows of its table");
-        arguments.has_failed = true;
-    } else if (json_is_whole() && !json_array_size(arguments.rows) && !arguments.has_failed) {
-        complain("bench", "nothing could be timed");
-        arguments.has_failed = true;
-    }
-    if (arguments.json && !write_json("bench", arguments.json, json_incref(arguments.rows)))
+    if (plot && json_array_size(arguments.rows))
+        draw(&arguments, plot);
+    check_bench_rows(&arguments, json);
+    if (json && !write_json("bench", json, json_incref(arguments.rows)))
         arguments.has_failed = true;
     json_decref(arguments.rows);
+    clm_settings_free(settings);
     return arguments.has_failed ? EXIT_FAILED : EXIT_DONE;
 }

@@ -62,9 +62,6 @@ struct printable printable(const char *name);
 /* "GPU" */
 const char *device_type_name(enum clm_device_type type);
 
-/* The one of `names`, which NULL ends, that `word` is most likely meant for; NULL where none is near. */
-const char *nearest_name(const char *word, const char *const *names);
-
 void print_version(void);
 
 /* Standard output is for JSON alone: what a driver prints there goes to stderr until write_json. false where it cannot be kept,

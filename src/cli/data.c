@@ -23,26 +23,22 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-static error_t parse(int key, char *text, struct argp_state *state)
+static _Noreturn void refuse(const char *word)
 {
     const char *names[COMMAND_COUNT + 1] = {0};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         names[i] = commands[i].name;
-    if (key == ARGP_KEY_NO_ARGS)
-        wrong_usage(state, "it needs a command of its own: info, sample, convert or make");
-    if (key != ARGP_KEY_ARG)
-        return ARGP_ERR_UNKNOWN;
-    const char *const meant = nearest_name(text, names);
+    const char *const meant = clm_nearest_name(word, names);
     if (meant)
-        wrong_usage(state, "%s: there is no such command; did you mean data %s?", text, meant);
-    wrong_usage(state, "%s: there is no such command; there are info, sample, convert and make", text);
+        wrong_usage("data", "%s: there is no such command; did you mean data %s?", word, meant);
+    wrong_usage("data", "%s: there is no such command; there are info, sample, convert and make", word);
 }
 
 int command_data(int argc, char **argv)
 {
-    static const struct argp argp = {
-        .parser = parse,
-        .args_doc = "COMMAND [OPTION...]",
+    static const struct usage usage = {
+        .operand = "COMMAND [OPTION...]",
+        .need = "it needs a command of its own: info, sample, convert or make",
         .doc = "Looks into data sets, draws, converts and makes them:\n\n"
                "  clmlp data info --data D                        what it holds, and what to beware of\n"
                "  clmlp data sample --data D --out F.png          a sheet of its pictures\n"
@@ -55,6 +51,8 @@ int command_data(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    parse_arguments(&argp, argc, argv, NULL);
+    if (argc > 2 && *argv[2] != '-')
+        refuse(argv[2]);
+    parse_arguments(&usage, argc, argv, NULL);
     return EXIT_USAGE;
 }

@@ -6,39 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-struct arguments {
-    struct clm_data_options data;
-    const char *json;
-};
-
-static const struct argp_option options[] = {
-    {"json", KEY_JSON, "FILE", 0, "write it as JSON, too; - is standard output", 2},
-    {0},
-};
-
 static const char *const part_names[] = {
     [CLM_TRAIN] = "training", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-    struct arguments *const arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->data;
-        return 0;
-    case KEY_JSON:
-        arguments->json = read_output(state, "--json", text);
-        return 0;
-    case ARGP_KEY_ARG:
-        wrong_usage(state, "it takes options only, not %s", text);
-    case ARGP_KEY_END:
-        if (!arguments->data.source)
-            wrong_usage(state, "--data is needed, as in --data fashion-mnist");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 /* ---- for people ---- */
 
@@ -148,38 +117,35 @@ static json_t *describe(const struct clm_data *data, const struct clm_data_summa
     return object;
 }
 
-static int report(const struct arguments *arguments, const struct clm_data *data,
+static int report(const struct clm_settings *settings, const struct clm_data *data,
                   const struct clm_data_summary *summary)
 {
-    if (!arguments->json || strcmp(arguments->json, "-")) {
+    const char *const json = clm_settings_text(settings, "json");
+    if (!is_json_alone(settings)) {
         print_rows(data, summary);
         print_classes(data, summary);
         print_warnings(summary);
     }
-    return !arguments->json || write_json("data info", arguments->json, describe(data, summary))
-               ? EXIT_DONE
-               : EXIT_FAILED;
+    return !json || write_json("data info", json, describe(data, summary)) ? EXIT_DONE : EXIT_FAILED;
 }
 
 int command_data_info(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&data_arguments, 0, NULL, 0}, {0}};
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .children = children,
+    static const struct usage usage = {
         .doc =
             "Prints what a data set holds, class by class, and warns of what is likely to be a mistake or to mislead: rows that occur twice, test rows that are training rows, too, classes without rows, uneven classes, features that never change or differ in scale."};
-    struct arguments arguments = {.json = NULL};
+    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    const struct clm_data_options options = data_options(settings);
     struct clm_data *data = NULL;
     struct clm_data_summary *summary = NULL;
     struct clm_error error = {0};
-    parse_arguments(&argp, argc, argv, &arguments);
-    clm_status status = clm_data_open(&arguments.data, &data, &error);
+    need_setting(settings, argv[1], "data", "fashion-mnist");
+    clm_status status = clm_data_open(&options, &data, &error);
     if (status == CLM_OK)
         status = clm_data_summarise(data, &summary, &error);
-    const int code = status == CLM_OK ? report(&arguments, data, summary) : fail_command("data info", &error);
+    const int code = status == CLM_OK ? report(settings, data, summary) : fail_command("data info", &error);
     clm_data_summary_free(summary);
     clm_data_close(data);
+    clm_settings_free(settings);
     return code;
 }

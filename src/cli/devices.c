@@ -7,35 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-struct arguments {
-    const char *selector, *json;
-};
-
-static const struct argp_option options[] = {
-    {"device", KEY_DEVICE, "DEVICE", 0,
-     "whether this one would be taken: auto, gpu, cpu, P:D, or a part of a name (default: $CLMLP_DEVICE, else auto)",
-     1},
-    {"json", KEY_JSON, "FILE", 0, "write the list as JSON, too; - is standard output", 1},
-    {0},
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-    struct arguments *const arguments = state->input;
-    switch (key) {
-    case KEY_DEVICE:
-        arguments->selector = read_name(state, "--device", text);
-        return 0;
-    case KEY_JSON:
-        arguments->json = read_output(state, "--json", text);
-        return 0;
-    case ARGP_KEY_ARG:
-        wrong_usage(state, "it takes options only, not %s", text);
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
 static double gibibytes(uint64_t bytes)
 {
     return (double)bytes / (1 << 30);
@@ -81,19 +52,20 @@ static json_t *describe_all(const struct clm_device *devices, size_t count)
     return list;
 }
 
-static int report(const struct arguments *arguments, const struct clm_device *devices, size_t count)
+static int report(const struct clm_settings *settings, const char *selector, const struct clm_device *devices,
+                  size_t count)
 {
-    const char *const selector = arguments->selector ? arguments->selector : "auto";
-    const bool is_default = arguments->selector && arguments->selector == default_device().options.device;
+    const char *const json = clm_settings_text(settings, "json");
+    const bool is_default = default_device() && !clm_settings_is_set(settings, "device");
     const char *const option = is_default ? "CLMLP_DEVICE=" : "--device ";
     const struct clm_device *taken = NULL;
-    const bool is_quiet = arguments->json && !strcmp(arguments->json, "-");
+    const bool is_quiet = is_json_alone(settings);
     for (size_t d = 0; d < count; d++) {
         taken = devices[d].is_taken ? &devices[d] : taken;
         if (!is_quiet)
             print_device(&devices[d]);
     }
-    if (arguments->json && !write_json("devices", arguments->json, describe_all(devices, count)))
+    if (json && !write_json("devices", json, describe_all(devices, count)))
         return EXIT_FAILED;
     if (!count)
         complain(
@@ -113,22 +85,21 @@ static int report(const struct arguments *arguments, const struct clm_device *de
 
 int command_devices(int argc, char **argv)
 {
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
+    static const struct usage usage = {
         .doc =
             "Lists every device of every OpenCL platform. The one that --device (or $CLMLP_DEVICE, or auto) takes is marked *; auto takes the first GPU, accelerator or CPU, in that order, that passes a quick self-test."};
-    struct arguments arguments = {.selector = default_device().options.device};
+    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    const bool is_default = default_device() && !clm_settings_is_set(settings, "device");
+    const char *const selector = is_default ? default_device() : clm_settings_text(settings, "device");
     struct clm_device *devices;
     struct clm_error error = {0};
     size_t count;
-    parse_arguments(&argp, argc, argv, &arguments);
     begin_wait("trying the devices; kernels that no cache of their drivers has are built");
-    const clm_status status = clm_devices_list(arguments.selector, &devices, &count, &error);
+    const clm_status status = clm_devices_list(selector, &devices, &count, &error);
     end_wait();
-    if (status != CLM_OK)
-        return fail_command("devices", &error);
-    const int code = report(&arguments, devices, count);
+    const int code =
+        status == CLM_OK ? report(settings, selector, devices, count) : fail_command("devices", &error);
     clm_devices_free(devices);
+    clm_settings_free(settings);
     return code;
 }

@@ -7,7 +7,6 @@
 #include "cli/checks.h"
 #include "cli/examine_device.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,50 +30,11 @@ struct round {
     char driver[128];       /* of that device */
     char step[512];         /* what was done last */
     struct repeating again; /* of that */
-    char section[16];       /* of findings, where a death at that step belongs */
+    char section[16];       /* of findings, to which a death at that step belongs */
     char problem[768];      /* why there is no device, as the library says it */
     enum apart_ending ending;
-    char deed[APART_DEED]; /* of the driver, where it died: "ended the process (exit code 3)" */
+    char deed[APART_DEED]; /* of the driver, if it died: "ended the process (exit code 3)" */
 };
-
-#define PATIENCE 600 /* where it is not given */
-
-static const struct argp_option options[] = {
-    {"device", KEY_DEVICE, "DEVICE", 0,
-     "try this one alone: gpu, cpu, P:D, or a part of a name (default: all)", 1},
-    {"patience", KEY_PATIENCE, "SECONDS", 0,
-     "how long a step may take, a check or the building of kernels, before its driver counts as hanging; 0: for ever (default: 600)",
-     1},
-    {"json", KEY_JSON, "FILE", 0, "write the devices and their checks as JSON, too; - is standard output", 1},
-    {0},
-};
-
-static unsigned read_patience(const struct argp_state *state, const char *text)
-{
-    const size_t seconds = read_count(state, "--patience", text, 0);
-    return seconds < INT_MAX ? (unsigned)seconds : INT_MAX; /* all that alarm(2) takes */
-}
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-    struct arguments *const arguments = state->input;
-    switch (key) {
-    case KEY_DEVICE:
-        arguments->selector = read_name(state, "--device", text);
-        return 0;
-    case KEY_PATIENCE:
-        arguments->patience = read_patience(state, text);
-        return 0;
-    case KEY_JSON:
-        arguments->json = read_output(state, "--json", text);
-        arguments->examination.is_quiet = !strcmp(text, "-");
-        return 0;
-    case ARGP_KEY_ARG:
-        wrong_usage(state, "it takes options only, not %s", text);
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 /* ---- findings ---- */
 
@@ -144,7 +104,7 @@ static void hear_finding(void *user, const struct clm_finding *finding)
 /* Other commands take what CLMLP_DEVICE names; here all devices are tried. */
 static void warn_of_default(const struct arguments *arguments)
 {
-    const char *const selector = default_device().options.device;
+    const char *const selector = default_device();
     struct clm_device *meant = NULL;
     struct clm_error error;
     size_t count = 0;
@@ -304,7 +264,7 @@ static size_t count_usable(const json_t *reports)
     return count;
 }
 
-/* A driver died where no device was tried. */
+/* A driver died while no device was tried. */
 static bool is_dead(const struct round *round)
 {
     return has_died(round) && !round->begun;
@@ -316,7 +276,7 @@ static bool is_complete(const struct round *round)
     return round->is_counted && !round->begun && json_array_size(round->reports) >= round->count;
 }
 
-/* Why nothing can be trained on, or why it is not known; NULL where something can. */
+/* Why nothing can be trained on, or why that is not known; NULL if something can. */
 static const char *judge(const struct round *round, size_t usable)
 {
     static char why[sizeof round->step + 512];
@@ -385,15 +345,19 @@ static int doctor(struct arguments *arguments)
 
 int command_doctor(int argc, char **argv)
 {
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
+    static const struct usage usage = {
         .doc =
             "Looks for what is missing between this program and the machine's OpenCL devices: files that name drivers, drivers that do not load, permissions, platforms without a device, compilers. Then tries on each device every operation with each provider of products, large ones too, and says what is wrong and what to do. A driver that dies at it is named, and the other devices are tried still. Exit code 0 when at least one device can be trained on, with the providers that are right, else 1."};
-    struct arguments arguments = {.examination = {.argc = argc, .argv = argv, .findings = json_array()},
-                                  .patience = PATIENCE};
-    parse_arguments(&argp, argc, argv, &arguments);
+    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    struct arguments arguments = {.examination = {.argc = argc,
+                                                  .argv = argv,
+                                                  .is_quiet = is_json_alone(settings),
+                                                  .findings = json_array()},
+                                  .selector = clm_settings_text(settings, "device"),
+                                  .json = clm_settings_text(settings, "json"),
+                                  .patience = (unsigned)clm_settings_count(settings, "patience")};
     const int code = doctor(&arguments);
     json_decref(arguments.examination.findings);
+    clm_settings_free(settings);
     return code;
 }

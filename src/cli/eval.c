@@ -6,25 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct argp_option options[] = {
-    {"split", KEY_SPLIT, "PART", 0, "train, val or test (default)", 3},
-    {"json", KEY_JSON, "FILE", 0, "write the figures as JSON, too; - is standard output", 3},
-    {0},
-};
-
-/* counts[true class * classes + predicted class]; NULL where there is no memory. */
-static size_t *count_confusions(const struct prediction *prediction, enum clm_part part)
+/* counts[true class * classes + predicted class]; NULL if there is no memory. */
+static size_t *count_confusions(const struct prediction *prediction)
 {
     size_t *const counts = calloc(prediction->classes, prediction->classes * sizeof *counts);
     for (size_t r = 0; counts && r < prediction->rows; r++)
-        counts[clm_data_label(prediction->data, part, r) * prediction->classes +
+        counts[clm_data_label(prediction->data, prediction->part, r) * prediction->classes +
                predicted_class(prediction, r)]++;
     return counts;
 }
 
 struct class_figures {
     size_t rows, predicted, correct;
-    double precision, recall, f1; /* 0 where there is nothing to divide by */
+    double precision, recall, f1; /* 0 if there is nothing to divide by */
 };
 
 static struct class_figures figures_of(const size_t *counts, size_t classes, size_t c)
@@ -101,44 +95,37 @@ static json_t *describe(const struct prediction *prediction, const size_t *count
                      "confusion", describe_matrix(counts, prediction->classes));
 }
 
-static int report(const struct prediction_arguments *arguments, const struct prediction *prediction)
+static int report(const struct prediction *prediction)
 {
-    size_t *const counts = count_confusions(prediction, arguments->part);
+    const char *const json = clm_settings_text(prediction->settings, "json");
+    size_t *const counts = count_confusions(prediction);
     bool is_written = true;
     if (!counts) {
         complain("eval", "no memory for the confusion matrix of %zu classes", prediction->classes);
         return EXIT_FAILED;
     }
-    if (!arguments->json || strcmp(arguments->json, "-")) {
+    if (!is_json_alone(prediction->settings)) {
         printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
                100 * prediction->score.accuracy);
         print_matrix(prediction, counts);
         print_classes(prediction, counts);
     }
-    if (arguments->json)
-        is_written = write_json("eval", arguments->json, describe(prediction, counts));
+    if (json)
+        is_written = write_json("eval", json, describe(prediction, counts));
     free(counts);
     return is_written ? EXIT_DONE : EXIT_FAILED;
 }
 
 int command_eval(int argc, char **argv)
 {
-    static const struct argp_child children[] = {
-        {&data_arguments, 0, NULL, 0}, {&device_arguments, 0, NULL, 0}, {&memory_arguments, 0, NULL, 0}, {0}};
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse_prediction,
-        .args_doc = "MODEL",
-        .children = children,
-        .doc =
-            "Prints loss and accuracy of a model, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors."};
-    struct prediction_arguments arguments = default_prediction();
     struct prediction prediction;
     struct clm_error error = {0};
-    parse_arguments(&argp, argc, argv, &arguments);
-    if (predict(&arguments, &prediction, &error) != CLM_OK)
+    const clm_status status = predict(
+        "Prints loss and accuracy of a model, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
+        argc, argv, &prediction, &error);
+    if (status != CLM_OK)
         return fail_command("eval", &error);
-    const int code = report(&arguments, &prediction);
+    const int code = report(&prediction);
     prediction_free(&prediction);
     return code;
 }

@@ -55,7 +55,7 @@ static _Noreturn void refuse(const char *word)
     const char *names[COMMAND_COUNT + 1] = {0};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         names[i] = commands[i].name;
-    const char *const meant = nearest_name(word, names);
+    const char *const meant = clm_nearest_name(word, names);
     fprintf(stderr, "clmlp: %s: there is no such %s", word, *word == '-' ? "option" : "command");
     if (meant)
         fprintf(stderr, "; did you mean %s?", meant);

@@ -6,13 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct argp_option options[] = {
-    {"split", KEY_SPLIT, "PART", 0, "train, val or test (default)", 3},
-    {"out", KEY_OUT, "FILE", 0, "the CSV to write (default: standard output)", 3},
-    {0},
-};
-
-/* A field of RFC 4180: quoted where it has to be. */
+/* A field as RFC 4180 has it: quoted only if it has to be. */
 static void print_field(FILE *stream, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {
@@ -46,9 +40,10 @@ static void print_rows(FILE *stream, const struct prediction *prediction)
     }
 }
 
-static int write_rows(const struct prediction_arguments *arguments, const struct prediction *prediction)
+static int write_rows(const struct prediction *prediction)
 {
-    if (!arguments->out || !strcmp(arguments->out, "-")) {
+    const char *const out = clm_settings_text(prediction->settings, "out");
+    if (!strcmp(out, "-")) {
         print_rows(stdout, prediction);
         return EXIT_DONE;
     }
@@ -63,29 +58,21 @@ static int write_rows(const struct prediction_arguments *arguments, const struct
         complain("predict", "no memory for the CSV of %zu rows", prediction->rows);
         return EXIT_FAILED;
     }
-    const clm_status status = clm_write_file(arguments->out, bytes, size, &error);
+    const clm_status status = clm_write_file(out, bytes, size, &error);
     free(bytes);
     return status == CLM_OK ? EXIT_DONE : fail_command("predict", &error);
 }
 
 int command_predict(int argc, char **argv)
 {
-    static const struct argp_child children[] = {
-        {&data_arguments, 0, NULL, 0}, {&device_arguments, 0, NULL, 0}, {&memory_arguments, 0, NULL, 0}, {0}};
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse_prediction,
-        .args_doc = "MODEL",
-        .children = children,
-        .doc =
-            "Writes a CSV with a line a row: its number, the predicted class, the class's name where there are names, and the probability of each class. MODEL is a run directory, or its model.safetensors."};
-    struct prediction_arguments arguments = default_prediction();
     struct prediction prediction;
     struct clm_error error = {0};
-    parse_arguments(&argp, argc, argv, &arguments);
-    if (predict(&arguments, &prediction, &error) != CLM_OK)
+    const clm_status status = predict(
+        "Writes a CSV with a line a row: its number, the predicted class, the class's name if there are names, and the probability of each class. MODEL is a run directory, or its model.safetensors.",
+        argc, argv, &prediction, &error);
+    if (status != CLM_OK)
         return fail_command("predict", &error);
-    const int code = write_rows(&arguments, &prediction);
+    const int code = write_rows(&prediction);
     prediction_free(&prediction);
     return code;
 }

@@ -2,6 +2,7 @@
 
 #include "cli/command.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,63 +10,22 @@
 #include <sys/stat.h>
 
 /* A model's file, or the run directory that it lies in. */
-static void read_model(const struct argp_state *state, const char *text, char path[PATH_MAX])
+static void find_model(const char *command, const char *operand, char path[PATH_MAX])
 {
     struct stat about;
-    const bool is_run = !stat(read_name(state, "MODEL", text), &about) && S_ISDIR(about.st_mode);
-    if (snprintf(path, PATH_MAX, "%s%s", text, is_run ? "/model.safetensors" : "") >= PATH_MAX)
-        wrong_usage(state, "MODEL: the path has more than %d characters", PATH_MAX - 1);
+    const bool is_run = !stat(operand, &about) && S_ISDIR(about.st_mode);
+    if (snprintf(path, PATH_MAX, "%s%s", operand, is_run ? "/model.safetensors" : "") >= PATH_MAX)
+        wrong_usage(command, "MODEL: the path has more than %d characters", PATH_MAX - 1);
 }
 
-error_t parse_prediction(int key, char *text, struct argp_state *state)
+static clm_status check_part(enum clm_part part, const struct clm_data *data, struct clm_error *error)
 {
-    struct prediction_arguments *const arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->data;
-        state->child_inputs[1] = &arguments->device;
-        state->child_inputs[2] = &arguments->memory;
-        return 0;
-    case KEY_SPLIT:
-        arguments->part = read_part(state, text);
-        return 0;
-    case KEY_OUT:
-        arguments->out = read_output(state, "--out", text);
-        return 0;
-    case KEY_JSON:
-        arguments->json = read_output(state, "--json", text);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (*arguments->model)
-            wrong_usage(state, "it takes one model, not %s and %s", arguments->model, text);
-        read_model(state, text, arguments->model);
-        return 0;
-    case ARGP_KEY_END:
-        if (!*arguments->model)
-            wrong_usage(state, "a model is needed, as in run/model.safetensors");
-        if (!arguments->data.source)
-            wrong_usage(state, "--data is needed, as in --data fashion-mnist");
-        limit_memory(&arguments->memory, &arguments->data, &arguments->device.options);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-struct prediction_arguments default_prediction(void)
-{
-    return (struct prediction_arguments){.part = CLM_TEST, .device = default_device()};
-}
-
-static clm_status check_part(const struct prediction_arguments *arguments, const struct clm_data *data,
-                             struct clm_error *error)
-{
-    if (clm_data_rows(data, arguments->part))
+    if (clm_data_rows(data, part))
         return CLM_OK;
     error->status = CLM_ERROR_ARGUMENT;
     snprintf(error->message, sizeof error->message, "%s has no %s", clm_data_source(data),
-             arguments->part == CLM_TEST ? "test set; name one with --test, or use --split train"
-                                         : "validation part; hold one out with --val, as in training");
+             part == CLM_TEST ? "test set; name one with --test, or use --split train"
+                              : "validation part; hold one out with --val, as in training");
     return CLM_ERROR_ARGUMENT;
 }
 
@@ -86,10 +46,9 @@ static clm_status check_probabilities(const struct prediction *prediction, struc
 }
 
 /* Opens the data for the model: labels become its classes. */
-static clm_status open_data(const struct prediction_arguments *arguments, const struct clm_model *model,
+static clm_status open_data(struct clm_data_options options, const struct clm_model *model,
                             struct clm_data **out, struct clm_error *error)
 {
-    struct clm_data_options options = arguments->data;
     options.features = clm_model_width(model, 0);
     options.classes = clm_model_width(model, clm_model_depth(model));
     const bool has_names = clm_model_class_name(model, 0) != NULL;
@@ -109,19 +68,28 @@ static clm_status open_data(const struct prediction_arguments *arguments, const 
     return status;
 }
 
-clm_status predict(const struct prediction_arguments *arguments, struct prediction *out,
-                   struct clm_error *error)
+clm_status predict(const char *doc, int argc, char **argv, struct prediction *out, struct clm_error *error)
 {
+    const struct usage usage = {
+        .doc = doc, .operand = "MODEL", .need = "a model is needed, as in run/model.safetensors"};
+    const char *operand;
+    char path[PATH_MAX];
     struct clm_backend *backend = NULL;
     clm_status status;
-    *out = (struct prediction){0};
-    if ((status = clm_model_load(arguments->model, &out->model, error)) ||
-        (status = open_data(arguments, out->model, &out->data, error)) ||
+    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, &operand);
+    *out = (struct prediction){.settings = settings,
+                               .part = (enum clm_part)clm_settings_count(settings, "split")};
+    find_model(argv[1], operand, path);
+    need_setting(settings, argv[1], "data", "fashion-mnist");
+    const struct clm_data_options data_asked = data_options(settings);
+    const struct clm_backend_options backend_asked = backend_options(settings, argv[1]);
+    if ((status = clm_model_load(path, &out->model, error)) ||
+        (status = open_data(data_asked, out->model, &out->data, error)) ||
         (status = clm_check_fit(out->model, out->data, error)) ||
-        (status = check_part(arguments, out->data, error)) ||
-        (status = open_backend(&arguments->device.options, &backend, error)))
+        (status = check_part(out->part, out->data, error)) ||
+        (status = open_backend(&backend_asked, &backend, error)))
         goto cleanup;
-    out->rows = clm_data_rows(out->data, arguments->part);
+    out->rows = clm_data_rows(out->data, out->part);
     out->classes = clm_data_classes(out->data);
     /* calloc looks at the product's overflow */
     out->probabilities = calloc(out->rows, out->classes * sizeof *out->probabilities);
@@ -131,8 +99,7 @@ clm_status predict(const struct prediction_arguments *arguments, struct predicti
                  "no memory for the probabilities of %zu rows; use --limit or a smaller data set", out->rows);
         goto cleanup;
     }
-    status =
-        clm_predict(backend, out->model, out->data, arguments->part, out->probabilities, &out->score, error);
+    status = clm_predict(backend, out->model, out->data, out->part, out->probabilities, &out->score, error);
     if (status == CLM_OK)
         status = check_probabilities(out, error);
 cleanup:
@@ -145,6 +112,7 @@ cleanup:
 void prediction_free(struct prediction *prediction)
 {
     free(prediction->probabilities);
+    clm_settings_free(prediction->settings);
     clm_data_close(prediction->data);
     clm_model_free(prediction->model);
     *prediction = (struct prediction){0};

@@ -8,57 +8,11 @@
 #include <unistd.h>
 
 struct arguments {
-    struct device_choice device;
+    const struct clm_settings *settings;
     struct sizes layers, batches;
-    const char *json;
     json_t *rows;
     size_t wrong;
 };
-
-static const struct argp_option options[] = {
-    {NULL, 0, NULL, 0, "Tuning:", 3},
-    {"layers", KEY_LAYERS, "WIDTHS", 0, "inputs, hidden layers, classes (default: 3072,3072,10)", 3},
-    {"batch", KEY_BATCH, "LIST", 0, "minibatches to measure, one after the other (default: 10,100,1000)", 3},
-    {"json", KEY_JSON, "FILE", 0, "write the measurements as JSON, too; - is standard output", 3},
-    {0},
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-    struct arguments *const arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->device;
-        return 0;
-    case KEY_LAYERS:
-        arguments->layers = read_sizes(state, "--layers", text);
-        if (arguments->layers.count < 2)
-            wrong_usage(state, "--layers %s: it needs inputs and classes at least, as in 784,10", text);
-        return 0;
-    case KEY_BATCH:
-        arguments->batches = read_sizes(state, "--batch", text);
-        return 0;
-    case KEY_JSON:
-        arguments->json = read_output(state, "--json", text);
-        return 0;
-    case ARGP_KEY_ARG:
-        wrong_usage(state, "it takes options only, not %s", text);
-    case ARGP_KEY_END:
-        if (arguments->device.options.kind != CLM_BACKEND_OPENCL)
-            wrong_usage(state, "--backend %s: only opencl has a choice of who multiplies",
-                        arguments->device.options.kind == CLM_BACKEND_BLAS ? "blas" : "reference");
-        if (arguments->device.options.gemm && strcmp(arguments->device.options.gemm, "auto"))
-            wrong_usage(state, "--gemm %s: it measures all there are", arguments->device.options.gemm);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static bool is_table(const struct arguments *arguments)
-{
-    return !arguments->json || strcmp(arguments->json, "-");
-}
 
 static void hear(void *user, const struct clm_tune_row *row)
 {
@@ -71,7 +25,7 @@ static void hear(void *user, const struct clm_tune_row *row)
                             (json_int_t)row->inputs, "outputs", (json_int_t)row->outputs, "error_over_bound",
                             json_number(row->error_over_bound), "passed", is_right, "ms", row->milliseconds,
                             "gflops", row->gflops));
-    if (!is_table(arguments))
+    if (is_json_alone(arguments->settings))
         return;
     printf("%-14s  %6zu  %6zu  %6zu  %-13s  ", row->product, row->batch, row->inputs, row->outputs,
            row->candidate);
@@ -95,29 +49,29 @@ static void print_heading(const struct arguments *arguments, const struct clm_ba
 static int finish(struct arguments *arguments, const struct clm_backend *backend)
 {
     const char *const path = clm_tune_path(backend);
-    if (is_table(arguments))
+    if (!is_json_alone(arguments->settings))
         printf("\n%.1f s; the fastest right one of each is kept %s%s%s\n", clm_tune_seconds(backend),
                path ? "in "
                : kernel_folder()
                    ? "for this run only: CLMLP_KERNEL_DIR's kernels may change"
                    : "for this run only: there is no cache directory to keep it in (set XDG_CACHE_HOME)",
                path ? path : "", "");
-    const bool is_written =
-        !arguments->json || write_json("tune", arguments->json, json_incref(arguments->rows));
+    const char *const json = clm_settings_text(arguments->settings, "json");
+    const bool is_written = !json || write_json("tune", json, json_incref(arguments->rows));
     if (arguments->wrong)
         complain("tune", "%zu of the measurements above are of wrong results; their providers are not used",
                  arguments->wrong);
     return is_written ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int tune(struct arguments *arguments)
+static int tune(struct arguments *arguments, const struct clm_backend_options *wanted)
 {
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
-    clm_status status = open_backend(&arguments->device.options, &backend, &error);
+    clm_status status = open_backend(wanted, &backend, &error);
     if (status != CLM_OK)
         return fail_command("tune", &error);
-    if (is_table(arguments))
+    if (!is_json_alone(arguments->settings))
         print_heading(arguments, backend);
     for (size_t b = 0; status == CLM_OK && b < arguments->batches.count; b++)
         status = clm_tune(backend, arguments->layers.values, arguments->layers.count,
@@ -129,19 +83,22 @@ static int tune(struct arguments *arguments)
 
 int command_tune(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&device_arguments, 0, NULL, 0}, {0}};
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .children = children,
+    static const struct usage usage = {
         .doc =
             "Measures every provider of products on the layers of a net and keeps the fastest right one of each product in the cache directory (${XDG_CACHE_HOME:-~/.cache}/clmlp), where `--gemm auto' finds it. A provider is timed only after its results have passed a check against the host in double precision; a wrong one is named and never used on this device.\vTraining measures by itself when it meets a shape for the first time, but for what takes seconds to build. Large batches are measured by a part of their rows."};
-    struct arguments arguments = {.device = default_device(),
-                                  .layers = {.values = {3072, 3072, 10}, .count = 3},
-                                  .batches = {.values = {10, 100, 1000}, .count = 3},
+    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    const struct clm_backend_options wanted = backend_options(settings, argv[1]);
+    struct arguments arguments = {.settings = settings,
+                                  .layers = layers_of(settings, "tune"),
+                                  .batches = setting_sizes(settings, "batch"),
                                   .rows = json_array()};
-    parse_arguments(&argp, argc, argv, &arguments);
-    const int code = tune(&arguments);
+    if (wanted.kind != CLM_BACKEND_OPENCL)
+        wrong_usage("tune", "--backend %s: only opencl has a choice of who multiplies",
+                    clm_settings_text(settings, "backend"));
+    if (wanted.gemm && strcmp(wanted.gemm, "auto"))
+        wrong_usage("tune", "--gemm %s: it measures all there are", wanted.gemm);
+    const int code = tune(&arguments, &wanted);
     json_decref(arguments.rows);
+    clm_settings_free(settings);
     return code;
 }

@@ -18,9 +18,9 @@
 struct arguments {
     int argc; /* the program's */
     char **argv;
-    struct device_choice device;
+    const struct clm_settings *settings;
+    struct clm_backend_options device;
     struct clm_verify_options verify;
-    const char *json;
     bool is_quiet, is_progress_shown;
     bool is_shared;                          /* the last check was of what all providers share */
     struct check_source source;              /* the provider being checked */
@@ -28,7 +28,7 @@ struct arguments {
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers; wrong are those whose products alone failed */
     bool is_shared_wrong;
     struct clm_error error; /* what ended it before its end */
-    json_t *report;         /* without the checks; NULL where no device was opened */
+    json_t *report;         /* without the checks; NULL if no device was opened */
     int code;               /* to exit with */
     FILE *channel;          /* to the process that writes the report; NULL in that one */
     /* there: */
@@ -41,73 +41,12 @@ struct arguments {
 
 static bool is_table(const struct arguments *arguments)
 {
-    return !arguments->json || strcmp(arguments->json, "-");
+    return !is_json_alone(arguments->settings);
 }
 
 static bool is_stopped(const struct arguments *arguments)
 {
     return *arguments->verify.stop;
-}
-
-static const struct argp_option options[] = {
-    {NULL, 0, NULL, 0, "Checks:", 3},
-    {"full", KEY_FULL, NULL, 0,
-     "add random shapes, contents and nets, large products, and kernels that are not chosen by themselves; run each check three times for the same bits, and look longer for the smallest shape that fails: some minutes",
-     3},
-    {"seed", KEY_SEED, "N", 0, "of the contents, and of what --full draws (default: 1)", 3},
-    {"only", KEY_ONLY, "OPERATION", 0, "this operation alone, by the name printed for it", 3},
-    {"shape", KEY_SHAPE, "\"B=7 I=33 O=65\"", 0, "this check of --only alone, as it is printed", 3},
-    {"json", KEY_JSON, "FILE", 0, "write the checks as JSON, too; - is standard output", 3},
-    {"quiet", KEY_QUIET, NULL, 0, "print failures and the summary only", 3},
-    {0},
-};
-
-static const char *read_only(const struct argp_state *state, const char *text)
-{
-    const char *names[CHECKS_MAX];
-    const size_t count = clm_verify_names(names, CHECKS_MAX);
-    return names[read_choice(state, "--only", text, names, count)];
-}
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-    struct arguments *const arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &arguments->device;
-        return 0;
-    case KEY_FULL:
-        arguments->verify.extent = CLM_VERIFY_FULL;
-        arguments->verify.shrink_seconds = SHRINK_SECONDS_FULL;
-        return 0;
-    case KEY_SEED:
-        arguments->verify.seed = read_seed(state, "--seed", text);
-        return 0;
-    case KEY_ONLY:
-        if (arguments->verify.only)
-            wrong_usage(state, "--only %s: one operation is checked alone, and %s was named before", text,
-                        arguments->verify.only);
-        arguments->verify.only = read_only(state, text);
-        return 0;
-    case KEY_SHAPE:
-        arguments->verify.shape = read_name(state, "--shape", text);
-        return 0;
-    case KEY_JSON:
-        arguments->json = read_output(state, "--json", text);
-        return 0;
-    case KEY_QUIET:
-        arguments->is_quiet = true;
-        return 0;
-    case ARGP_KEY_END:
-        if (arguments->verify.shape && !arguments->verify.only)
-            wrong_usage(state, "--shape %s: it needs the operation, as in --only linear_forward",
-                        arguments->verify.shape);
-        return 0;
-    case ARGP_KEY_ARG:
-        wrong_usage(state, "it takes options only, not %s", text);
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
 }
 
 /* One line on the terminal, over the last one. */
@@ -221,7 +160,7 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
             printf("\n%-24s  %-48s  error/bound\n", "operation", "shape");
     }
     const clm_status status = clm_verify(backend, &arguments->verify, &passed, error);
-    if (arguments->is_progress_shown) /* what is left of it where the last check was not made */
+    if (arguments->is_progress_shown) /* what is left of it if the last check was not made */
         fputs("\r\033[K", stderr);
     end_provider(arguments);
     if (status == CLM_OK && is_table(arguments))
@@ -261,11 +200,11 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
 {
     const struct clm_device *const about = clm_backend_about(first);
     const bool is_full = arguments->verify.extent == CLM_VERIFY_FULL;
-    struct clm_backend_options wanted = arguments->device.options;
+    struct clm_backend_options wanted = arguments->device;
     const bool is_auto = !wanted.gemm || !strcmp(wanted.gemm, "auto");
     const char *names[GEMM_NAMES_MAX] = {wanted.gemm};
     const size_t count = is_auto ? clm_gemm_names(is_full ? NULL : first, names, GEMM_NAMES_MAX) : 1;
-    char address[32]; /* where one provider does not build, the next is not to be tried on another device */
+    char address[32]; /* if one provider does not build, the next one is tried on the same device */
     snprintf(address, sizeof address, "%u:%u", about->platform, about->index);
     wanted.device = address;
     clm_status status = CLM_OK;
@@ -290,16 +229,16 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
     return status;
 }
 
-/* Without the checks; `backend` is NULL where it came to an end before there was one. */
+/* Without the checks; `backend` is NULL if verify ended before there was one. */
 static void begin_report(struct arguments *arguments, const struct clm_backend *backend)
 {
-    const char *const selector = arguments->device.options.device;
+    const char *const selector = arguments->device.device;
     const struct check_report report = {
         .about = backend ? clm_backend_about(backend) : NULL,
         .device = backend    ? clm_backend_device(backend)
                   : selector ? selector
                              : "auto",
-        .backend = backend ? clm_backend_name(backend) : backend_names[arguments->device.options.kind],
+        .backend = backend ? clm_backend_name(backend) : clm_settings_text(arguments->settings, "backend"),
         .extent = arguments->verify.extent == CLM_VERIFY_FULL ? "full" : "standard",
         .seed = arguments->verify.seed,
         .argc = arguments->argc,
@@ -323,7 +262,7 @@ static bool write_report(struct arguments *arguments)
         json_object_put(object, "error", json_text(arguments->error.message));
     if (object && arguments->at_end[0])
         json_object_put(object, "at_end", json_text(arguments->at_end));
-    return write_json("verify", arguments->json, object);
+    return write_json("verify", clm_settings_text(arguments->settings, "json"), object);
 }
 
 static int summarise(const struct arguments *arguments, const struct clm_backend *backend)
@@ -349,7 +288,7 @@ static int summarise(const struct arguments *arguments, const struct clm_backend
     return all->failures ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Checks that passed say nothing where others were not made. An error of a provider is a failed check by now. */
+/* Checks that passed say nothing about those that were not made. A provider's error is a failed check by now. */
 static void tell_missing(struct arguments *arguments)
 {
     struct clm_error *const error = &arguments->error;
@@ -366,10 +305,10 @@ static void tell_missing(struct arguments *arguments)
         error->status = CLM_ERROR_DEVICE;
 }
 
-/* The device is opened as whoever multiplies there: what all providers share builds, or it cannot be used at all. */
+/* Opens the device with any provider: if the kernels that all providers share do not build, no check can be made. */
 static void verify_all(struct arguments *arguments)
 {
-    struct clm_backend_options first = arguments->device.options;
+    struct clm_backend_options first = arguments->device;
     struct clm_backend *backend = NULL;
     clm_status status;
     if (!arguments->channel)
@@ -436,7 +375,7 @@ static void tell_ending(struct arguments *arguments, enum apart_ending ending, c
     arguments->code = fail_command("verify", error);
 }
 
-/* It ended behind them, and what they have shown stays. */
+/* The process ended after its checks, and what they have shown stays. */
 static void tell_end(struct arguments *arguments, enum apart_ending ending, const char *deed)
 {
     char *const at_end = arguments->at_end;
@@ -470,33 +409,39 @@ static void verify_apart(struct arguments *arguments)
 
 int command_verify(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&device_arguments, 0, NULL, 0}, {0}};
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .children = children,
+    static const struct usage usage = {
         .doc =
             "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, below which stands what repeats it. Exit code 0 when all passed, else 1."};
+    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    const bool is_full = clm_settings_count(settings, "full");
     struct arguments arguments = {.argc = argc,
                                   .argv = argv,
-                                  .device = default_device(),
-                                  .verify = {.seed = 1,
-                                             .shrink_seconds = SHRINK_SECONDS,
+                                  .settings = settings,
+                                  .device = backend_options(settings, argv[1]),
+                                  .verify = {.extent = is_full ? CLM_VERIFY_FULL : CLM_VERIFY_STANDARD,
+                                             .seed = clm_settings_count(settings, "seed"),
+                                             .only = clm_settings_text(settings, "only"),
+                                             .shape = clm_settings_text(settings, "shape"),
+                                             .shrink_seconds = is_full ? SHRINK_SECONDS_FULL : SHRINK_SECONDS,
                                              .on_begin = hear_begin,
                                              .on_check = hear_check},
+                                  .is_quiet = clm_settings_count(settings, "quiet"),
                                   .all = {.checks = json_array()},
                                   .step = "its start",
                                   .is_progress_shown = is_terminal(STDERR_FILENO)};
     arguments.verify.user = &arguments;
-    arguments.device.options.skip_self_test = true;
-    parse_arguments(&argp, argc, argv, &arguments);
-    if (arguments.device.options.kind == CLM_BACKEND_OPENCL)
+    arguments.device.skip_self_test = true;
+    if (arguments.verify.shape && !arguments.verify.only)
+        wrong_usage("verify", "--shape %s: it needs the operation, as in --only linear_forward",
+                    arguments.verify.shape);
+    if (arguments.device.kind == CLM_BACKEND_OPENCL)
         verify_apart(&arguments);
     else
         verify_all(&arguments);
-    const bool is_written = !arguments.json || write_report(&arguments);
+    const bool is_written = !clm_settings_text(settings, "json") || write_report(&arguments);
     json_decref(arguments.report);
     json_decref(arguments.all.checks);
+    clm_settings_free(settings);
     const bool is_failed = arguments.is_unclean || !is_written;
     return arguments.code == EXIT_DONE && is_failed ? EXIT_FAILED : arguments.code;
 }

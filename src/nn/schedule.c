@@ -17,12 +17,3 @@ double schedule_rate(enum clm_schedule schedule, double rate, size_t epoch, size
     }
     return rate;
 }
-
-const char *clm_schedule_name(enum clm_schedule schedule)
-{
-    static const char *const names[] = {[CLM_SCHEDULE_COOLDOWN] = "cooldown",
-                                        [CLM_SCHEDULE_CONSTANT] = "constant",
-                                        [CLM_SCHEDULE_LINEAR] = "linear",
-                                        [CLM_SCHEDULE_COSINE] = "cosine"};
-    return (size_t)schedule < sizeof names / sizeof *names ? names[schedule] : NULL;
-}

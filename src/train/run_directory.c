@@ -96,7 +96,7 @@ static json_t *text(const char *bytes)
     return value;
 }
 
-/* Takes the value; the list is NULL where one could not be added. */
+/* Takes the value; the list becomes NULL if it cannot be added. */
 static void add(json_t **list, json_t *value)
 {
     if (*list && json_array_append_new(*list, value) == 0)
@@ -110,8 +110,8 @@ static void add(json_t **list, json_t *value)
 static json_t *arguments_of(const struct run_record *record)
 {
     json_t *list = json_array();
-    for (int i = 0; list && i < record->options->argc; i++)
-        add(&list, text(record->options->argv[i]));
+    for (int i = 0; list && i < record->hooks->argc; i++)
+        add(&list, text(record->hooks->argv[i]));
     return list;
 }
 
@@ -127,14 +127,6 @@ static json_t *data_of(const struct clm_data *data)
                      "features", (json_int_t)data->features, "classes", (json_int_t)data->classes,
                      "train_rows", (json_int_t)data->train.count, "val_rows",
                      (json_int_t)data->validation.count, "test_rows", (json_int_t)data->test.count);
-}
-
-static json_t *layers_of(const struct clm_model *model)
-{
-    json_t *list = json_array();
-    for (size_t l = 0; list && l <= clm_model_depth(model); l++)
-        add(&list, json_integer((json_int_t)clm_model_width(model, l)));
-    return list;
 }
 
 static json_t *epoch_of(const struct clm_epoch *epoch)
@@ -163,14 +155,67 @@ static json_t *augmentation_of(const struct clm_augmentation *changes)
                      number(changes->noise));
 }
 
-/* With what it was trained, defaults too. */
-static json_t *settings_of(const struct clm_train_options *options)
+static json_t *sizes_json(const size_t *sizes, size_t count)
 {
-    return json_pack("{sI sI ss so so so so sb so}", "epochs", (json_int_t)options->epochs, "batch",
-                     (json_int_t)options->batch, "schedule", clm_schedule_name(options->schedule),
-                     "learning_rate", number(options->learning_rate), "momentum", number(options->momentum),
-                     "l2", number(options->l2), "seed", whole(options->seed), "shuffle", options->shuffle,
-                     "augmentation", augmentation_of(&options->augmentation));
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < count; i++)
+        add(&list, json_integer((json_int_t)sizes[i]));
+    return list;
+}
+
+static json_t *layers_of(const struct clm_model *model)
+{
+    json_t *list = json_array();
+    for (size_t l = 0; list && l <= clm_model_depth(model); l++)
+        add(&list, json_integer((json_int_t)clm_model_width(model, l)));
+    return list;
+}
+
+static json_t *setting_of(const struct clm_settings *settings, const struct clm_setting *setting)
+{
+    const char *const name = setting->name, *const words = clm_settings_text(settings, name);
+    const size_t *sizes;
+    size_t count;
+    if (setting->type == CLM_SETTING_AUGMENTATION)
+        return augmentation_of(clm_settings_augmentation(settings, name));
+    if (!words)
+        return json_null();
+    switch (setting->type) {
+    case CLM_SETTING_COUNT:
+    case CLM_SETTING_BYTES:
+        return whole(clm_settings_count(settings, name));
+    case CLM_SETTING_NUMBER:
+    case CLM_SETTING_SHARE:
+        return number(clm_settings_number(settings, name));
+    case CLM_SETTING_FLAG:
+        return json_boolean(clm_settings_count(settings, name));
+    case CLM_SETTING_SIZES:
+    case CLM_SETTING_WIDTHS:
+        sizes = clm_settings_sizes(settings, name, &count);
+        return sizes_json(sizes, count);
+    default:
+        return text(words);
+    }
+}
+
+/* Two settings have longer names in run.json, as ever. */
+static const char *key_of(const char *name)
+{
+    return !strcmp(name, "lr") ? "learning_rate" : !strcmp(name, "augment") ? "augmentation" : name;
+}
+
+/* Every setting of train that is saved, defaults included; null for one that has no value. */
+static json_t *settings_of(const struct clm_settings *settings)
+{
+    json_t *object = json_object();
+    const struct clm_setting *setting;
+    for (size_t i = 0; object && (setting = clm_setting_at("train", i)); i++)
+        if (setting->is_saved &&
+            json_object_set_new(object, key_of(setting->name), setting_of(settings, setting))) {
+            json_decref(object);
+            object = NULL;
+        }
+    return object;
 }
 
 static json_t *report_of(const struct run_record *record)
@@ -179,7 +224,7 @@ static json_t *report_of(const struct run_record *record)
     json_t *const report = json_pack(
         "{ss ss so so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
         arguments_of(record), "device", device_of(record->backend), "data", data_of(record->data), "layers",
-        layers_of(record->model), "settings", settings_of(record->options), "epochs", epochs_of(record));
+        layers_of(record->model), "settings", settings_of(record->settings), "epochs", epochs_of(record));
     if (report && record->result->has_test &&
         json_object_set_new(
             report, "test",
@@ -233,7 +278,7 @@ static clm_status write_history(const char *path, const struct run_record *recor
 
 /* ---- curves.png ---- */
 
-/* "fashion-mnist, 784-256-128-10, blas" in memory that the caller frees; NULL where there is none. */
+/* "fashion-mnist, 784-256-128-10, blas" in memory that the caller frees; NULL if there is none. */
 static char *make_title(const struct run_record *record)
 {
     const struct clm_model *const model = record->model;

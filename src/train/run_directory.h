@@ -6,21 +6,24 @@
 
 /* What run.json tells of a run; all of it belongs to the caller. */
 struct run_record {
-    const struct clm_train_options *options; /* what was asked for */
+    const struct clm_settings *settings;
+    const struct clm_train_hooks *hooks;
     const struct clm_backend *backend;
     const struct clm_data *data;
     const struct clm_model *model;
     const struct clm_epoch *epochs;
-    size_t epoch_count; /* fewer than asked for where it was stopped */
+    size_t epoch_count; /* fewer than asked for if it was stopped */
     const struct clm_train_result *result;
 };
 
-/* Makes the directory where it is missing, *made being what directory_unmake needs. Fails with CLM_ERROR_ARGUMENT where it holds any of a run's files already
- * (the four above or checkpoint.safetensors), and with CLM_ERROR_IO where nothing can be written into it. */
+/* Makes the directory if it is missing, *made being what directory_unmake needs. Fails with
+ * CLM_ERROR_ARGUMENT if it holds any of a run's files already (the four above or checkpoint.safetensors),
+ * and with CLM_ERROR_IO if nothing can be written into it. */
 CLM_MUST_CHECK clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error);
 
-/* Writes all four files, each replaced as a whole; the model first, run.json last, so that a directory with a run.json
- * is complete. Where one of the others cannot be written, the model stays, and the error says so; the rest is removed. */
+/* Writes all four files, each replaced as a whole; the model first, run.json last, so that a directory
+ * with a run.json is complete. Where one of the others cannot be written, the model stays, and the error
+ * says so; the rest is removed. */
 CLM_MUST_CHECK clm_status run_directory_write(const char *path, const struct run_record *record,
                                               struct clm_error *error);
 

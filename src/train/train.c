@@ -13,12 +13,29 @@
 
 #define PROGRESS_SECONDS 0.25
 
+/* The settings that training reads, by type. */
+struct train_options {
+    size_t epochs, batch;
+    enum clm_resident resident;
+    /* Rows that are shuffled together, in blocks of a megabyte or less that an epoch draws from the whole set; 0: all rows
+     * if they are resident, otherwise what there is room for. Rounded down to whole blocks. Data that is streamed and
+     * data that is resident give the same bits for the same shard. */
+    size_t shard;
+    enum clm_schedule schedule; /* of learning_rate */
+    double learning_rate, momentum, l2;
+    uint64_t seed;
+    bool shuffle;
+    struct clm_augmentation augmentation;
+    const char *out; /* run directory to write, NULL for none; one that holds a run is refused */
+    struct clm_train_hooks hooks;
+};
+
 /* Everything that training holds on the backend. Of what is resident, the test set takes the place of the training data
  * at the end; what is streamed goes through one feed, set by set. */
 struct training {
     struct clm_backend *be;
     const struct clm_data *data;
-    const struct clm_train_options *options;
+    const struct train_options *options;
     struct network net;
     struct residency residency;
     struct feed train, validation, test;
@@ -30,7 +47,7 @@ struct training {
 
 /* ---- memory ---- */
 
-/* The largest set, where they all go through the same feed. */
+/* The largest set, for a feed that all of them go through. */
 static size_t largest_set(const struct clm_data *data)
 {
     return size_max(data->train.count, size_max(data->validation.count, data->test.count));
@@ -149,7 +166,7 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
     clm_status status = create_training_data(t, error);
     const size_t train_bytes = feed_bytes(&t->train) + feed_bytes(&t->validation);
     if (status ==
-        CLM_OK) /* a workspace of an earlier use goes where the new one is larger, and counts where not */
+        CLM_OK) /* a larger workspace replaces that of an earlier use; otherwise the earlier one counts */
         status = create_network(t, model, error);
     if (status != CLM_OK)
         return status;
@@ -168,7 +185,7 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
 }
 
 static clm_status make_plan(struct clm_backend *be, const struct clm_model *model,
-                            const struct clm_data *data, const struct clm_train_options *options,
+                            const struct clm_data *data, const struct train_options *options,
                             struct residency *residency, struct clm_memory_plan *plan,
                             struct clm_error *error)
 {
@@ -205,7 +222,7 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
                                   double *reported, struct clm_error *error)
 {
     const double now = clock_seconds();
-    if (!t->options->on_progress || now - *reported < PROGRESS_SECONDS)
+    if (!t->options->hooks.on_progress || now - *reported < PROGRESS_SECONDS)
         return CLM_OK;
     double loss = 0;
     size_t correct;
@@ -219,11 +236,11 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
                                           .rows_all = t->data->train.count,
                                           .loss = loss / (double)done,
                                           .samples_per_s = (double)done / (*reported - started)};
-    t->options->on_progress(t->options->user, &progress);
+    t->options->hooks.on_progress(t->options->hooks.user, &progress);
     return CLM_OK;
 }
 
-/* Without rows where the epoch has no more. */
+/* The batch has no rows if the epoch has no more. */
 static clm_status batch_from(struct training *t, size_t position, struct minibatch *out,
                              struct clm_error *error)
 {
@@ -236,7 +253,7 @@ static clm_status batch_from(struct training *t, size_t position, struct minibat
 static clm_status train_on_all_rows(struct training *t, size_t epoch, double started, double *reported,
                                     struct clm_error *error)
 {
-    const struct clm_train_options *const options = t->options;
+    const struct train_options *const options = t->options;
     const struct step step = step_of(t->epochs[epoch - 1].learning_rate, options->momentum, options->l2);
     struct minibatch batch, next;
     size_t done = 0;
@@ -298,30 +315,39 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
         epoch->validation_loss = score.loss;
         epoch->validation_accuracy = score.accuracy;
     }
-    if (t->options->on_epoch)
-        t->options->on_epoch(t->options->user, epoch);
+    if (t->options->hooks.on_epoch)
+        t->options->hooks.on_epoch(t->options->hooks.user, epoch);
     return CLM_OK;
 }
 
 /* ---- a run ---- */
 
-static clm_status check_options(const struct clm_train_options *options, const struct clm_data *data,
+/* Their limits were checked as they were set. */
+static struct train_options read_settings(const struct clm_settings *settings,
+                                          const struct clm_train_hooks *hooks)
+{
+    return (struct train_options){
+        .epochs = clm_settings_count(settings, "epochs"),
+        .batch = clm_settings_count(settings, "batch"),
+        .resident = (enum clm_resident)clm_settings_count(settings, "resident"),
+        .shard = clm_settings_count(settings, "shard"),
+        .schedule = (enum clm_schedule)clm_settings_count(settings, "schedule"),
+        .learning_rate = clm_settings_number(settings, "lr"),
+        .momentum = clm_settings_number(settings, "momentum"),
+        .l2 = clm_settings_number(settings, "l2"),
+        .seed = clm_settings_count(settings, "seed"),
+        .shuffle = clm_settings_count(settings, "shuffle"),
+        .augmentation = *clm_settings_augmentation(settings, "augment"),
+        .out = clm_settings_text(settings, "out"),
+        .hooks = hooks ? *hooks : (struct clm_train_hooks){0},
+    };
+}
+
+static clm_status check_options(const struct train_options *options, const struct clm_data *data,
                                 struct clm_error *error)
 {
-    if (!options->epochs || !options->batch)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "%zu epochs of minibatches of %zu: both have to be at least 1", options->epochs,
-                        options->batch);
-    if (!(options->learning_rate > 0 && isfinite(options->learning_rate)))
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "a learning rate of %g: it has to be above 0, as in --lr 0.1",
-                        options->learning_rate);
-    if (!(options->momentum >= 0 && options->momentum < 1))
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "a momentum of %g: it has to be at least 0 and below 1",
-                        options->momentum);
-    if (!(options->l2 >= 0 && isfinite(options->l2)))
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "an L2 penalty of %g: it has to be at least 0",
-                        options->l2);
+    if (!options->epochs)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "these settings are of another command than train");
     if (options->batch > data->train.count)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
                         "a minibatch of %zu rows is larger than the training set of %zu; lower --batch",
@@ -341,7 +367,7 @@ static clm_status run_epochs(struct training *t, const struct clm_model *model, 
     /* what stays is uploaded before the first epoch's clock runs */
     if (!t->residency.is_streamed && (status = feed_begin(&t->train, &t->data->train, 0, 0, error)))
         return status;
-    const volatile sig_atomic_t *const stop = t->options->stop;
+    const volatile sig_atomic_t *const stop = t->options->hooks.stop;
     while (status == CLM_OK && t->epoch_count < t->options->epochs && !(t->epoch_count && stop && *stop)) {
         status = run_epoch(t, t->epoch_count + 1, &reported, error);
         t->epoch_count += status == CLM_OK;
@@ -366,7 +392,7 @@ static clm_status test(struct training *t, const struct clm_model *model, struct
 }
 
 /* The last step's loss was taken before it: what that step did shows in the parameters alone. */
-static clm_status check_parameters(const struct clm_model *model, const struct clm_train_options *options,
+static clm_status check_parameters(const struct clm_model *model, const struct train_options *options,
                                    struct clm_error *error)
 {
     for (size_t p = 0; p < model->parameter_count; p++) {
@@ -384,9 +410,10 @@ static clm_status check_parameters(const struct clm_model *model, const struct c
 }
 
 clm_status clm_train(struct clm_backend *be, struct clm_model *model, const struct clm_data *data,
-                     const struct clm_train_options *options, struct clm_train_result *result,
-                     struct clm_error *error)
+                     const struct clm_settings *settings, const struct clm_train_hooks *hooks,
+                     struct clm_train_result *result, struct clm_error *error)
 {
+    const struct train_options asked = read_settings(settings, hooks), *const options = &asked;
     struct training t = {.be = be,
                          .data = data,
                          .options = options,
@@ -400,8 +427,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
         (status = make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = prove_last_batches(be, model, data, options->batch, error)))
         goto cleanup;
-    if (options->on_plan)
-        options->on_plan(options->user, &plan);
+    if (options->hooks.on_plan)
+        options->hooks.on_plan(options->hooks.user, &plan);
     result->memory_planned = plan.total;
     be->memory.peak = be->memory.now;
     t.epochs = calloc(options->epochs, sizeof *t.epochs);
@@ -415,7 +442,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     result->epochs = t.epoch_count;
     result->memory_peak = be->memory.peak;
     if (options->out) {
-        const struct run_record record = {.options = options,
+        const struct run_record record = {.settings = settings,
+                                          .hooks = &options->hooks,
                                           .backend = be,
                                           .data = data,
                                           .model = model,

@@ -101,6 +101,7 @@ for command in $commands; do
     [ "$command" != data ] || continue
     refuses '--device: it needs a value' "$command" --device
     refuses '--device: its value is empty' "$command" --device ''
+    refuses '--device: it is given twice' "$command" --device auto --device=auto
 done
 
 # ---- values, a line each: COMMAND OPTION VALUE PATTERN ----
@@ -118,7 +119,7 @@ train --epochs 99999999999999999999999 whole number
 train --batch 0 whole number
 train --batch 12x whole number
 train --lr 0 above 0
-train --lr -0.1 at least 0
+train --lr -0.1 above 0
 train --lr nan a number
 train --lr inf a number
 train --lr 0x1 a number
@@ -142,7 +143,7 @@ train --standardize median none, global or feature
 train --init normal: a number
 train --init normal:x a number
 train --init normal:-1 at least 0
-train --backend cuda opencl, blas or reference
+train --backend cuda reference, blas or opencl
 train --gemm mkl auto, native, clblast
 train --format png idx, npy, npz, libsvm, csv, cifar100, cifar10 or images
 train --header maybe yes or no
@@ -172,13 +173,17 @@ bench --seconds x a number
 TABLE
 refuses '--epochs: it needs a value' train --data data --epochs
 refuses '--quiet: it takes no value' train --data data --quiet=yes
+refuses '--quiet: it is given twice' train --data data --quiet --quiet
+refuses '--epochs: it is given twice' train --data data --epochs 3 --epochs 3
+refuses '--json: it is given twice' bench --json a.json --json -
+refuses '--val-seed is for --val-by' train --data data --val 10 --val-seed 1
 refuses '--data is needed' train
 refuses '--data: its value is empty' train --data ''
 refuses 'it takes options only, not more' train --data data more
 refuses '--standardize is for the inputs of a data set' gradcheck --standardize feature
 refuses 'a model is needed' eval --data data
 refuses '--data is needed' eval model
-refuses 'one model, not a and b' eval a b --data data
+refuses 'one MODEL, not a and b' eval a b --data data
 refuses 'a model is needed' predict --data data
 refuses '--out: its value is empty' train --data data --out ''
 refuses '--augment: there is no rotate, but flip, shift=' train --data data --augment flip,rotate=3
@@ -192,7 +197,7 @@ refuses '--augment cutout: it needs a value, as in cutout=8' train --data data -
 refuses '--augment shift 1.5: .*whole number' train --data data --augment shift=1.5
 refuses '--augment cutout 0: .*at least 1' train --data data --augment cutout=0
 refuses '--augment mixup 0: .*above 0' train --data data --augment mixup=0
-refuses '--augment noise -1: .*at least 0' train --data data --augment noise=-1
+refuses '--augment noise -1: .*above 0' train --data data --augment noise=-1
 refuses '--augment noise x: .*number' train --data data --augment noise=x
 refuses 'it takes options only' devices all
 refuses 'it takes options only' bench all
@@ -314,6 +319,39 @@ done
     check '--quiet: one line' [ "$(wc -l <out)" -eq 1 ]
     check '--quiet: the result' has_line out '^test +loss [0-9.]+, accuracy'
     check '--quiet: no note' is_empty err
+}
+# A file of settings: what it says counts, unless the command line says something else.
+# shellcheck disable=SC2086 # words
+{
+    printf '\357\273\277# as above\r\ndata = "data"\nhidden=13,7 # two\nepochs = 12\nbatch = 20\nval = 22\nout = of-file\n' >settings
+    succeeds train --config settings --backend reference
+    check '--config: the same bits' cmp -s of-file/model.safetensors run-reference/model.safetensors
+    for line in '"epochs": 12' '"init": "he"' '"standardize": "none"' '"limit": null' '"val": 22' '"val-by": "last"' \
+        '"val-seed": 1' '"resident": "auto"' '"shard": null' '"memory": null' '"augmentation": {' '"learning_rate": 0.1' \
+        '"data": "data"' '"backend": "reference"' '"hidden": \['; do
+        check "run.json holds $line" has_line of-file/run.json "^    $line"
+    done
+    succeeds $train --backend reference --config settings --out by-both
+    check '--config: of what both say the same' cmp -s by-both/model.safetensors run-reference/model.safetensors
+    succeeds train --epochs 1 --config settings --out less --backend reference
+    check '--config: the command line comes first' has_line less/run.json '^    "epochs": 1,'
+    check '--config: before it and after it' has_line less/run.json '^    "batch": 20,'
+    refuses '--config: it is given twice' train --config settings --config settings
+    printf 'data = data\n\nlr = 0\n' >wrong
+    refuses '--config wrong, line 3: lr 0: it has to be above 0' train --config wrong
+    refuses '--config wrong, line 3: lr 0: it has to be above 0' train --lr 1 --config wrong
+    echo 'hiden = 3' >wrong
+    refuses 'wrong, line 1: hiden: there is no such setting; did you mean hidden' train --config wrong
+    printf 'lr = 1\nlr = 1\n' >wrong
+    refuses 'wrong, line 2: lr: line 1 has it already' train --config wrong
+    echo 'quiet' >wrong
+    refuses 'wrong, line 1: it has to be a name, = and a value' train --config wrong
+    fails '--config nowhere: cannot be opened: No such file' train --config nowhere
+    fails '--config data: is not a regular file' train --config data
+    printf 'lr = 1\n\000\n' >wrong
+    fails '--config wrong, line 2: a byte is 0' train --config wrong
+    head -c 2000000 /dev/zero >wrong
+    fails '--config wrong: has 2000000 bytes' train --config wrong
 }
 succeeds train --data train-only --backend reference --epochs 1 --hidden none
 check 'no test set: the training set is spoken of' has_line out '^train +loss'
@@ -547,7 +585,7 @@ else
     check 'a file over the limit of the shell: a sentence' has_line err 'predict: .*limited.csv.*File too large'
     check 'a file over the limit of the shell: nothing is left' [ "$(find . -name 'limited.csv*' | wc -l)" -eq 0 ]
 fi
-refuses '--only gather: .* softmax was named before' verify --backend reference --only softmax --only gather
+refuses '--only: it is given twice' verify --backend reference --only softmax --only gather
 # an interrupt: what was checked until then is told
 interrupt '  ok$' verify --full --backend reference --json verify.json
 check 'verify, interrupted: exit 1' [ "$status" -eq 1 ]

@@ -76,6 +76,7 @@ done
 printf 'a,b,label\n1,2,x\n3,,y\n5,6,x\n7,8,y\n' >gaps.csv
 tar -czf few.tar.gz few
 prepare train --backend reference --data cifar --hidden 3 --epochs 1 --batch 30 --out old
+printf 'backend = reference\ndata = "few.csv"\nhidden = 4\nepochs = 1\n' >old.settings
 cp few.csv old.csv
 cp -R few.idx old.idx
 cp few.npz old.npz
@@ -89,8 +90,9 @@ small='--hidden 3 --epochs 2 --batch 30'
 {
     each host train --backend reference --data cifar $small --val 0.2 --standardize feature --out new
     each host train --backend blas --data cifar $small --augment flip,shift=2,cutout=4,mixup=0.2,noise=0.1 --out new
-    each host train --backend reference --data few.npy $small --batch 5 --resident no --shard 10 --out new
+    each host train --backend reference --data few.npy --hidden 3 --epochs 2 --batch 5 --resident no --shard 10 --out new
     each host train --backend reference --data cifar $small --quiet --out new/below
+    each host train --config old.settings --out new
     each host train --backend reference --data cifar $small --init old/model.safetensors --quiet
 }
 each host eval old/model.safetensors --backend reference --data cifar --json scores.json
@@ -130,7 +132,7 @@ each device train --data cifar $small --gemm clblast --quiet
     each device train --data cifar $small --gemm native --quiet
     each all train --data cifar $small --gemm native --resident no --shard 35 --quiet --out new
     each all train --data cifar $small --gemm auto --quiet
-    each all train --data cifar $small --gemm native --batch 30 --augment flip,shift=2,mixup=0.2 --val 5 --out new
+    each all train --data cifar --hidden 3 --epochs 1 --batch 30 --gemm native --augment flip,shift=2,mixup=0.2 --val 5 --out new
 }
 each device eval old/model.safetensors --gemm native --data cifar
 each all predict old/model.safetensors --gemm native --data cifar

@@ -3,10 +3,10 @@
 #
 #   floors.sh ROOT
 #
-#   0 base   1 data   2 compute   3 nn   4 train   5 check, bench   6 cli
+#   0 base   1 data   2 compute, settings   3 nn   4 train   5 check, bench   6 cli
 #
-# A file includes its own floor's folder and folders of floors below; check and bench stand side by side and
-# include neither the other. Within compute, an implementation's folder is its own affair: nobody else includes from
+# A file includes its own floor's folder and folders of floors below; what stands on one floor side by side
+# does not include each other. Within compute, an implementation's folder is its own affair: nobody else includes from
 # it, and only opencl sees OpenCL and CLBlast, only blas sees CBLAS. cli uses the library through clmlp.h alone.
 set -eu
 cd "$1"
@@ -54,6 +54,7 @@ find include src -name '*.[ch]' | LC_ALL=C sort | while read -r file; do
         for (i in names)
             floor[names[i]] = i - 1
         floor["bench"] = floor["check"]
+        floor["settings"] = floor["compute"]
         place = file
         sub(/^src\//, "", place)
         here = folder(place)

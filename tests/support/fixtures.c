@@ -3,6 +3,8 @@
 #include "base/philox.h"
 
 #include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,4 +84,36 @@ struct clm_model *fixture_model(const struct clm_data *data, const char *init, u
     if (clm_model_create(&options, &model, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
     return model;
+}
+
+static void set_words(struct clm_settings *settings, const char *format, va_list arguments)
+{
+    char text[1024], *rest = text;
+    struct clm_error error = {0};
+    ck_assert_int_lt(vsnprintf(text, sizeof text, format, arguments), sizeof text);
+    for (char *name, *value; (name = strsep(&rest, " ")) && *name;) {
+        value = strsep(&rest, " ");
+        ck_assert_msg(value && clm_settings_set(settings, name, value, &error) == CLM_OK, "%s: %s", name,
+                      error.message);
+    }
+}
+
+void change_settings(struct clm_settings *settings, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    set_words(settings, format, arguments);
+    va_end(arguments);
+}
+
+struct clm_settings *train_settings(const char *format, ...)
+{
+    va_list arguments;
+    struct clm_settings *settings;
+    ck_assert_int_eq(clm_settings_create("train", &settings, NULL), CLM_OK);
+    change_settings(settings, "momentum 0 shuffle off seed 0");
+    va_start(arguments, format);
+    set_words(settings, format, arguments);
+    va_end(arguments);
+    return settings;
 }

@@ -27,4 +27,11 @@ struct clm_data *fixture_data(size_t train_rows, size_t test_rows, size_t featur
 struct clm_model *fixture_model(const struct clm_data *data, const char *init, uint64_t seed,
                                 const size_t *hidden);
 
+/* Settings of train, from names and values with a blank between: train_settings("epochs 2 batch %zu",
+ * rows). Those that are not named are plain gradient descent: no momentum, no shuffling, seed 0; others
+ * have their defaults. */
+struct clm_settings *train_settings(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void change_settings(struct clm_settings *settings, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

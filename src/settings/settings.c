@@ -1,0 +1,295 @@
+/* An object with a value for each setting of a command. */
+#include "settings/settings.h"
+
+#include "base/file.h"
+#include "base/text.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_BYTES_MOST (1 << 20)
+#define SHOWN           80 /* bytes of a line */
+
+struct clm_settings {
+    unsigned command;
+    locale_t plain;                /* its numbers have a decimal point */
+    struct setting_value values[]; /* by the number of the table's row */
+};
+
+/* ---- making ---- */
+
+static clm_status fail_name(const char *name, const struct clm_settings *settings, struct clm_error *error)
+{
+    const char *names[128] = {NULL}, *meant;
+    char shown[SHOWN];
+    size_t count = 0;
+    const struct setting_row *row;
+    for (size_t i = 0; (row = setting_row(i)); i++)
+        if (row->commands & settings->command)
+            names[count++] = row->about.name;
+    meant = clm_nearest_name(name, names);
+    text_show(shown, sizeof shown, name, strlen(name));
+    if (meant)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: there is no such setting; did you mean %s?", shown,
+                        meant);
+    return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: there is no such setting", shown);
+}
+
+/* Numbers have a decimal point, whatever locale the caller has. */
+static clm_status read_value(const struct clm_settings *settings, const struct setting_row *row,
+                             const char *text, struct setting_value *out, struct clm_error *error)
+{
+    const locale_t before = uselocale(settings->plain);
+    const clm_status status = setting_value_read(row, text, out, error);
+    uselocale(before);
+    return status;
+}
+
+clm_status clm_settings_create(const char *command, struct clm_settings **out, struct clm_error *error)
+{
+    const struct setting_row *row;
+    size_t count = 0;
+    clm_status status = CLM_OK;
+    *out = NULL;
+    while (setting_row(count))
+        count++;
+    if (!setting_command(command))
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: no command is called so, as train is",
+                        command ? command : "NULL");
+    struct clm_settings *const settings = calloc(1, sizeof *settings + count * sizeof *settings->values);
+    if (!settings)
+        return clm_fail_host_memory(error, "settings", sizeof *settings + count * sizeof *settings->values);
+    settings->command = setting_command(command);
+    settings->plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    if (!settings->plain)
+        status = clm_fail_host_memory(error, "the C locale", 0);
+    for (size_t i = 0; status == CLM_OK && (row = setting_row(i)); i++)
+        if (row->commands & settings->command && row->about.otherwise)
+            status = read_value(settings, row, row->about.otherwise, &settings->values[i], error);
+    if (status == CLM_OK)
+        *out = settings;
+    else
+        clm_settings_free(settings);
+    return status;
+}
+
+void clm_settings_free(struct clm_settings *settings)
+{
+    if (!settings)
+        return;
+    for (size_t i = 0; setting_row(i); i++)
+        setting_value_free(&settings->values[i]);
+    if (settings->plain)
+        freelocale(settings->plain);
+    free(settings);
+}
+
+/* Takes the place of the value before. */
+static void put_value(struct setting_value *place, struct setting_value *value)
+{
+    setting_value_free(place);
+    *place = *value;
+    place->is_set = true;
+}
+
+clm_status clm_settings_set(struct clm_settings *settings, const char *name, const char *text,
+                            struct clm_error *error)
+{
+    const size_t index = setting_index(settings->command, name);
+    struct setting_value value;
+    if (index == SIZE_MAX)
+        return fail_name(name, settings, error);
+    const clm_status status = read_value(settings, setting_row(index), text, &value, error);
+    if (status != CLM_OK)
+        return status;
+    put_value(&settings->values[index], &value);
+    return CLM_OK;
+}
+
+/* ---- asking ---- */
+
+/* An empty value if the command has no such setting. */
+static const struct setting_value *settings_value(const struct clm_settings *settings, const char *name)
+{
+    static const struct setting_value none;
+    const size_t index = setting_index(settings->command, name);
+    return index == SIZE_MAX ? &none : &settings->values[index];
+}
+
+bool clm_settings_is_set(const struct clm_settings *settings, const char *name)
+{
+    return settings_value(settings, name)->is_set;
+}
+
+const char *clm_settings_text(const struct clm_settings *settings, const char *name)
+{
+    return settings_value(settings, name)->text;
+}
+
+uint64_t clm_settings_count(const struct clm_settings *settings, const char *name)
+{
+    return settings_value(settings, name)->count;
+}
+
+double clm_settings_number(const struct clm_settings *settings, const char *name)
+{
+    return settings_value(settings, name)->number;
+}
+
+const size_t *clm_settings_sizes(const struct clm_settings *settings, const char *name, size_t *count)
+{
+    const struct setting_value *const value = settings_value(settings, name);
+    *count = value->size_count;
+    return value->sizes;
+}
+
+const struct clm_augmentation *clm_settings_augmentation(const struct clm_settings *settings,
+                                                         const char *name)
+{
+    return &settings_value(settings, name)->augmentation;
+}
+
+/* ---- files ---- */
+
+/* Where a file is read. */
+struct settings_reading {
+    struct clm_settings *settings;
+    const char *path;
+    size_t line;
+    size_t *lines; /* that had each row's setting; 0: none had */
+};
+
+/* Puts "FILE, line 3: " before the sentence. */
+static clm_status fail_line(const struct settings_reading *reading, clm_status status, const char *sentence,
+                            struct clm_error *error)
+{
+    return clm_fail(error, status, "%.1000s, line %zu: %s", reading->path, reading->line, sentence);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Without blanks at both ends. */
+static char *settings_trim(char *text)
+{
+    size_t length;
+    while (is_blank(*text))
+        text++;
+    for (length = strlen(text); length && is_blank(text[length - 1]); length--)
+        ;
+    text[length] = '\0';
+    return text;
+}
+
+/* Ends the line at a comment: # at its beginning or after a blank. */
+static void cut_comment(char *text)
+{
+    for (char *at = text; (at = strchr(at, '#')); at++)
+        if (at == text || is_blank(at[-1])) {
+            *at = '\0';
+            return;
+        }
+}
+
+/* The value of a line, which may stand between quotes; NULL if one is left open, or something follows. */
+static char *settings_unquote(char *text)
+{
+    text = settings_trim(text);
+    if (*text != '"') {
+        cut_comment(text);
+        return settings_trim(text);
+    }
+    char *const end = strchr(text + 1, '"');
+    if (!end)
+        return NULL;
+    *end = '\0';
+    cut_comment(end + 1);
+    return *settings_trim(end + 1) ? NULL : text + 1;
+}
+
+static clm_status set_from_line(struct settings_reading *reading, const char *name, const char *text,
+                                struct clm_error *error)
+{
+    struct clm_settings *const settings = reading->settings;
+    const size_t index = setting_index(settings->command, name);
+    struct setting_value value = {0};
+    struct clm_error why = {0};
+    char sentence[SHOWN];
+    if (index == SIZE_MAX)
+        return fail_line(reading, fail_name(name, settings, &why), why.message, error);
+    if (reading->lines[index]) {
+        snprintf(sentence, sizeof sentence, "%.30s: line %zu has it already", name, reading->lines[index]);
+        return fail_line(reading, CLM_ERROR_ARGUMENT, sentence, error);
+    }
+    reading->lines[index] = reading->line;
+    const clm_status status = read_value(settings, setting_row(index), text, &value, &why);
+    if (status != CLM_OK)
+        return fail_line(reading, status, why.message, error);
+    if (settings->values[index].is_set) { /* by the caller, who comes first */
+        setting_value_free(&value);
+        return CLM_OK;
+    }
+    put_value(&settings->values[index], &value);
+    return CLM_OK;
+}
+
+/* A line without its end. */
+static clm_status read_line(struct settings_reading *reading, char *line, struct clm_error *error)
+{
+    char *const name = settings_trim(line);
+    if (!*name || *name == '#')
+        return CLM_OK;
+    char *const sign = strchr(name, '=');
+    char *const text = sign ? settings_unquote(sign + 1) : NULL;
+    if (!sign)
+        return fail_line(reading, CLM_ERROR_ARGUMENT, "it has to be a name, = and a value, as in epochs = 20",
+                         error);
+    if (!text)
+        return fail_line(reading, CLM_ERROR_ARGUMENT,
+                         "a value that begins with \" has to end with the next one", error);
+    *sign = '\0';
+    if (!strcmp(settings_trim(name), "config"))
+        return fail_line(reading, CLM_ERROR_ARGUMENT, "config: a file of settings names no other one", error);
+    return set_from_line(reading, settings_trim(name), text, error);
+}
+
+static clm_status settings_read_lines(struct settings_reading *reading, char *text, size_t size,
+                                      struct clm_error *error)
+{
+    char *const end = text + size;
+    clm_status status = CLM_OK;
+    if (!strncmp(text, "\xEF\xBB\xBF", 3)) /* a byte order mark */
+        text += 3;
+    for (char *line = text, *next; status == CLM_OK && line < end; line = next) {
+        char *const feed = memchr(line, '\n', (size_t)(end - line)), *const line_end = feed ? feed : end;
+        next = line_end + 1;
+        reading->line++;
+        if (memchr(line, '\0', (size_t)(line_end - line)))
+            return fail_line(reading, CLM_ERROR_FORMAT, "a byte is 0, which no text has", error);
+        *line_end = '\0'; /* the file is followed by one */
+        status = read_line(reading, line, error);
+    }
+    return status;
+}
+
+clm_status clm_settings_read(struct clm_settings *settings, const char *path, struct clm_error *error)
+{
+    unsigned char *bytes;
+    size_t size, count = 0;
+    clm_status status = file_read(path, FILE_BYTES_MOST, &bytes, &size, error);
+    if (status != CLM_OK)
+        return status;
+    while (setting_row(count))
+        count++;
+    struct settings_reading reading = {
+        .settings = settings, .path = path, .lines = calloc(count, sizeof *reading.lines)};
+    status = reading.lines ? settings_read_lines(&reading, (char *)bytes, size, error)
+                           : clm_fail_host_memory(error, path, count * sizeof *reading.lines);
+    free(reading.lines);
+    free(bytes);
+    return status;
+}

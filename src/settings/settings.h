@@ -1,0 +1,57 @@
+/* Settings: the table of options, and an object that holds a value for each option of a command. The
+ * public part, with the meaning of names and types, is in clmlp.h. */
+#ifndef CLM_SETTINGS_SETTINGS_H
+#define CLM_SETTINGS_SETTINGS_H
+
+#include "base/error.h"
+
+/* A row of the table. */
+struct setting_row {
+    struct clm_setting about;
+    unsigned commands;                               /* that have the option: bits, see setting_command */
+    const char *const *names;                        /* of a choice: they end with NULL */
+    size_t (*list)(const char **names, size_t most); /* instead of `names`, if another module has the list */
+};
+
+/* The bit of the command called so; 0 if there is none. */
+unsigned setting_command(const char *command);
+
+/* Every row of the table, for all commands; NULL after the last. */
+const struct setting_row *setting_row(size_t index);
+
+/* The number of the command's row with that name; SIZE_MAX if it has none. */
+size_t setting_index(unsigned command, const char *name);
+
+/* The upper limit of a count that only its type limits. */
+#define SETTING_MANY ((double)(SIZE_MAX / 2))
+
+/* The limits of a number as words: "at least 1", "above 0", "1 to 8192"; "" if there are none. */
+struct setting_range {
+    char words[80];
+};
+struct setting_range setting_range(const struct clm_setting *about);
+
+/* "idx, npy or csv" */
+#define SETTING_CHOICES_MOST 32
+#define SETTING_LIST         512
+const char *setting_list(char list[SETTING_LIST], const char *const *names, size_t count);
+
+/* A value, in each of the forms that its type has. */
+struct setting_value {
+    bool is_set;    /* by the caller or a file; otherwise it is the table's */
+    char *text;     /* NULL: there is none */
+    uint64_t count; /* COUNT, BYTES, FLAG (0 or 1), CHOICE (its number) */
+    double number;  /* NUMBER, SHARE */
+    size_t *sizes;  /* SIZES, WIDTHS, EXTENT */
+    size_t size_count;
+    struct clm_augmentation augmentation;
+};
+
+/* Reads text as the row's type; `text` of *out is the same value as the type writes it. If it is not
+ * within the row's limits, the sentence begins with the setting's name. LC_NUMERIC has to be that of the C
+ * locale. */
+CLM_MUST_CHECK clm_status setting_value_read(const struct setting_row *row, const char *text,
+                                             struct setting_value *out, struct clm_error *error);
+void setting_value_free(struct setting_value *value);
+
+#endif

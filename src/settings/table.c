@@ -1,0 +1,375 @@
+/* The table of settings: one row an option. A new option is a new row here, and the line that uses its
+ * value. */
+#include "settings/settings.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- commands ---- */
+
+enum {
+    TRAIN = 1 << 0,
+    EVAL = 1 << 1,
+    PREDICT = 1 << 2,
+    GRADCHECK = 1 << 3,
+    VERIFY = 1 << 4,
+    BENCH = 1 << 5,
+    TUNE = 1 << 6,
+    DEVICES = 1 << 7,
+    DOCTOR = 1 << 8,
+    INFO = 1 << 9,
+    SAMPLE = 1 << 10,
+    CONVERT = 1 << 11,
+    MAKE = 1 << 12,
+    DATA = 1 << 13,    /* the command above those, which has no option of its own */
+    UNSAVED = 1 << 30, /* no command: run.json does not have it */
+};
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} commands[] = {{"train", TRAIN},    {"eval", EVAL},      {"predict", PREDICT},    {"gradcheck", GRADCHECK},
+                {"verify", VERIFY},  {"bench", BENCH},    {"tune", TUNE},          {"devices", DEVICES},
+                {"doctor", DOCTOR},  {"data info", INFO}, {"data sample", SAMPLE}, {"data convert", CONVERT},
+                {"data make", MAKE}, {"data", DATA}};
+
+unsigned setting_command(const char *command)
+{
+    for (size_t i = 0; command && i < sizeof commands / sizeof *commands; i++)
+        if (!strcmp(commands[i].name, command))
+            return commands[i].bit;
+    return 0;
+}
+
+/* ---- choices: a choice that has no default counts from 1 ---- */
+
+static const char *const backends[] = {[CLM_BACKEND_REFERENCE] = "reference",
+                                       [CLM_BACKEND_BLAS] = "blas",
+                                       [CLM_BACKEND_OPENCL] = "opencl",
+                                       NULL};
+static const char *const parts[] = {
+    [CLM_TRAIN] = "train", [CLM_VALIDATION] = "val", [CLM_TEST] = "test", NULL};
+static const char *const splits[] = {
+    [CLM_SPLIT_LAST] = "last", [CLM_SPLIT_RANDOM] = "random", [CLM_SPLIT_STRATIFIED] = "stratified", NULL};
+static const char *const headers[] = {[CLM_HEADER_YES - 1] = "yes", [CLM_HEADER_NO - 1] = "no", NULL};
+static const char *const fillings[] = {
+    [CLM_MISSING_MEAN - 1] = "mean", [CLM_MISSING_ZERO - 1] = "zero", NULL};
+static const char *const channels[] = {"1", "3", NULL};
+static const char *const schedules[] = {[CLM_SCHEDULE_COOLDOWN] = "cooldown",
+                                        [CLM_SCHEDULE_CONSTANT] = "constant",
+                                        [CLM_SCHEDULE_LINEAR] = "linear",
+                                        [CLM_SCHEDULE_COSINE] = "cosine",
+                                        NULL};
+static const char *const standards[] = {[CLM_STANDARDISE_NONE] = "none",
+                                        [CLM_STANDARDISE_GLOBAL] = "global",
+                                        [CLM_STANDARDISE_FEATURE] = "feature",
+                                        NULL};
+static const char *const residences[] = {
+    [CLM_RESIDENT_AUTO] = "auto", [CLM_RESIDENT_YES] = "yes", [CLM_RESIDENT_NO] = "no", NULL};
+static const char *const optimisers[] = {"sgd", NULL};
+
+static size_t provider_names(const char **names, size_t most)
+{
+    if (!most)
+        return 0;
+    names[0] = "auto";
+    return 1 + clm_gemm_names(NULL, names + 1, most - 1);
+}
+
+/* ---- how a row is written ---- */
+
+#define IS(text)         text, NULL  /* the default value */
+#define MEANS(words)     NULL, words /* there is none, which means that */
+#define UNSET            NULL, NULL
+#define FROM(n)          n, HUGE_VAL, false, false
+#define ABOVE(n)         n, HUGE_VAL, true, false
+#define FROM_TO(n, m)    n, m, false, false
+#define FROM_BELOW(n, m) n, m, false, true
+#define COUNT_FROM(n)    n, SETTING_MANY, false, false
+#define ANY_COUNT        0, 0x1p64, false, false
+#define ANY              -HUGE_VAL, HUGE_VAL, false, false
+
+/* ... are the default value and the limits, which are several fields */
+#define ROW(type, name, argument, commands, names, list, help, ...)                                          \
+    {                                                                                                        \
+        {name, argument, help, GROUP, type, __VA_ARGS__, ((commands) & (TRAIN | UNSAVED)) == TRAIN},         \
+            commands, names, list                                                                            \
+    }
+#define COUNT(name, argument, commands, otherwise, limits, help)                                             \
+    ROW(CLM_SETTING_COUNT, name, argument, commands, NULL, NULL, help, otherwise, limits)
+#define NUMBER(name, argument, commands, otherwise, limits, help)                                            \
+    ROW(CLM_SETTING_NUMBER, name, argument, commands, NULL, NULL, help, otherwise, limits)
+#define CHOICE(name, argument, commands, otherwise, names, help)                                             \
+    ROW(CLM_SETTING_CHOICE, name, argument, commands, names, NULL, help, otherwise, ANY)
+#define CHOICE_OF(name, argument, commands, otherwise, list, help)                                           \
+    ROW(CLM_SETTING_CHOICE, name, argument, commands, NULL, list, help, otherwise, ANY)
+#define OTHER(type, name, argument, commands, otherwise, help)                                               \
+    ROW(CLM_SETTING_##type, name, argument, commands, NULL, NULL, help, otherwise, ANY)
+#define FLAG(name, commands, help) OTHER(FLAG, name, NULL, commands, IS("off"), help)
+
+/* Commands that share rows. */
+#define ON_DATA     (TRAIN | EVAL | PREDICT | GRADCHECK | INFO | SAMPLE | CONVERT)
+#define ON_A_DEVICE (TRAIN | EVAL | PREDICT | GRADCHECK | VERIFY | BENCH | TUNE)
+#define IN_MEMORY   (TRAIN | EVAL | PREDICT)
+
+/* ---- the rows ---- */
+
+static const struct setting_row rows[] = {
+#define GROUP "Data"
+    OTHER(
+        TEXT, "data", "NAME|PATH", ON_DATA, UNSET,
+        "fashion-mnist, mnist, cifar10 or cifar100, looked for in $CLMLP_DATA, ~/.local/share/clmlp and /usr/share/datasets; or a file, directory, .tar or .tar.gz"),
+    CHOICE_OF("format", "FORMAT", ON_DATA, MEANS("recognised by content"), clm_format_names,
+              "format of --data"),
+    OTHER(TEXT, "test", "PATH", ON_DATA, MEANS("none"), "test set, if the data brings none"),
+    OTHER(SHARE, "val", "N|0.1", ON_DATA, MEANS("none"),
+          "hold out N rows, or that fraction, of the training set for validation"),
+    CHOICE("val-by", "HOW", ON_DATA, IS("last"), splits,
+           "which ones: the last, random ones, or stratified: random ones of each class, in proportion"),
+    COUNT("val-seed", "N", ON_DATA, IS("1"), ANY_COUNT,
+          "of random and stratified: the same seed holds out the same rows"),
+    COUNT("limit", "N", ON_DATA, MEANS("all"), COUNT_FROM(1),
+          "keep the first N training rows of what is left"),
+    OTHER(TEXT, "inputs", "NAME", ON_DATA, MEANS("x, x_train and their like"),
+          "npy, npz: the array that holds the inputs"),
+    OTHER(
+        TEXT, "label", "NAME|INDEX", ON_DATA, UNSET,
+        "csv: the column of the labels, by name or by index from 0, -1 being the last [label, class, target or y, else the last]; npy, npz: the array of the labels [y, y_train and their like]; cifar100: coarse (20 classes) or fine (100) [fine]"),
+    CHOICE("header", "yes|no", ON_DATA, MEANS("detected"), headers,
+           "csv: whether it begins with names of columns"),
+    CHOICE(
+        "missing", "mean|zero", ON_DATA, MEANS("refuse them"), fillings,
+        "csv: fill values that are missing with the mean of their column over the training rows, or with 0"),
+    OTHER(EXTENT, "resize", "WxH", ON_DATA, MEANS("they all have one"),
+          "stretch the pictures of a folder to this size, 1 to 8192 each"),
+    CHOICE("channels", "1|3", ON_DATA, MEANS("grey if all are"), channels,
+           "read the pictures of a folder as grey (1) or coloured (3)"),
+#undef GROUP
+
+#define GROUP "Device"
+    CHOICE("backend", "BACKEND", ON_A_DEVICE, IS("opencl"), backends,
+           "opencl, blas (OpenBLAS on all cores) or reference (plain loops, double precision)"),
+    OTHER(
+        TEXT, "device", "DEVICE", ON_A_DEVICE, IS("auto"),
+        "OpenCL device: auto, gpu, cpu, P:D as `clmlp devices' prints it, or a part of its name; $CLMLP_DEVICE is another default"),
+    CHOICE_OF(
+        "gemm", "PROVIDER", ON_A_DEVICE, IS("auto"), provider_names,
+        "who multiplies on an OpenCL device: auto is what was measured to be fastest (see `clmlp tune'), native our own kernels for the device's kind; the tiled ones are for GPUs, and run on any device"),
+    OTHER(
+        BYTES, "memory", "SIZE", IN_MEMORY, MEANS("what there is"),
+        "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx of bytes and npy of uint8 or float32 stay in their files), half for a device that has no memory of its own"),
+    OTHER(BYTES, "device-memory", "SIZE", IN_MEMORY, MEANS("all that it has"),
+          "memory of the device to take; data that does not fit is streamed"),
+    OTHER(TEXT, "device", "DEVICE", DOCTOR, MEANS("all"),
+          "try this one alone: gpu, cpu, P:D, or a part of a name"),
+    OTHER(
+        TEXT, "device", "DEVICE", DEVICES, IS("auto"),
+        "whether this one would be taken: auto, gpu, cpu, P:D, or a part of a name; $CLMLP_DEVICE is another default"),
+#undef GROUP
+
+#define GROUP "Net"
+    OTHER(WIDTHS, "hidden", "WIDTHS", TRAIN, IS("256,128"),
+          "widths of the hidden layers, ReLU after each; none for a linear classifier"),
+    OTHER(INIT, "init", "SCHEME|FILE", TRAIN, IS("he"),
+          "initial weights: he, xavier, normal:STD, or a safetensors file of a net with the same layers"),
+    OTHER(WIDTHS, "hidden", "WIDTHS", GRADCHECK, IS("13,7"), "widths of the hidden layers"),
+    OTHER(INIT, "init", "SCHEME|FILE", GRADCHECK, IS("he"), "he, xavier, normal:STD, or a safetensors file"),
+    NUMBER("l2", "LAMBDA", GRADCHECK, IS("0.01"), FROM(0),
+           "the penalty is LAMBDA times the sum of squared weights"),
+    COUNT("batch", "N", GRADCHECK, IS("11"), COUNT_FROM(1), "rows of the minibatch"),
+    COUNT("seed", "N", GRADCHECK, IS("1"), ANY_COUNT, "of weights, inputs and the choice of parameters"),
+    CHOICE("standardize", "HOW", GRADCHECK, IS("none"), standards,
+           "the inputs of --data, as in training: none, global or feature"),
+    COUNT("samples", "N", GRADCHECK, IS("50"), COUNT_FROM(1), "parameters tried of each weight and bias"),
+#undef GROUP
+
+#define GROUP "Training"
+    COUNT("epochs", "N", TRAIN, IS("10"), COUNT_FROM(1), "passes over the training set"),
+    COUNT("batch", "N", TRAIN, IS("128"), COUNT_FROM(1),
+          "rows of a minibatch; all rows, if they are fewer than the default"),
+    NUMBER("lr", "ETA", TRAIN, IS("0.1"), ABOVE(0), "learning rate"),
+    CHOICE(
+        "schedule", "NAME", TRAIN, IS("cooldown"), schedules,
+        "how it changes over the epochs: cooldown (the last tenth of the epochs, none of fewer than ten, at a tenth of it), constant, linear or cosine, both towards 0"),
+    NUMBER("momentum", "RHO", TRAIN, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
+    NUMBER("l2", "LAMBDA", TRAIN, IS("0"), FROM(0),
+           "the penalty is LAMBDA times the sum of squared weights, biases excluded"),
+    CHOICE("optimizer", "NAME", TRAIN, IS("sgd"), optimisers, "sgd, the only one of this version"),
+    CHOICE(
+        "standardize", "HOW", TRAIN, IS("none"), standards,
+        "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: global (one of each for all values), feature (each its own; one that never changes becomes 0), or none (bytes are divided by 255, floats taken as they are)"),
+    COUNT("seed", "N", TRAIN, IS("1"), ANY_COUNT,
+          "of weights and order; same seed, device and build: same bits"),
+    OTHER(FLAG, "shuffle", "on|off", TRAIN, IS("on"), "a new order of rows each epoch"),
+    CHOICE(
+        "resident", "auto|yes|no", TRAIN, IS("auto"), residences,
+        "keep the data on the device as a whole: auto (if it fits), yes, or no: read and uploaded in shards, the next one while this one is computed on"),
+    COUNT(
+        "shard", "ROWS", TRAIN, MEANS("all, if they are resident, else what there is room for"),
+        COUNT_FROM(1),
+        "rows that are shuffled together, drawn from the whole set in small blocks; resident or not, the same shard gives the same bits"),
+    OTHER(
+        AUGMENTATION, "augment", "LIST", TRAIN, MEANS("none"),
+        "changes training rows anew each epoch: any of flip (left for right, half of them), shift=PIXELS (in any direction, at most), cutout=PIXELS (blanks a square of that side), mixup=ALPHA (mixes rows and their labels) and noise=SIGMA (normal, added to normalised inputs), as in flip,shift=4; flip, shift and cutout are of pictures"),
+#undef GROUP
+
+#define GROUP "Benchmark"
+    OTHER(SIZES, "layers", "WIDTHS", BENCH | TUNE, IS("3072,3072,10"), "inputs, hidden layers, classes"),
+    OTHER(SIZES, "batch", "LIST", BENCH | TUNE, IS("10,100,1000"),
+          "minibatches to measure, one after the other"),
+    NUMBER("momentum", "RHO", BENCH, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
+    NUMBER("seconds", "S", BENCH, IS("2"), ABOVE(0), "time to spend on each line after warm-up"),
+    FLAG("profile", BENCH,
+         "of OpenCL devices: a table of each kernel's time, against peaks measured in the same run"),
+    OTHER(OUTPUT, "plot", "FILE.png", BENCH, UNSET, "draw samples a second over the batches of --batch"),
+#undef GROUP
+
+#define GROUP "Checks"
+    FLAG(
+        "full", VERIFY,
+        "add random shapes, contents and nets, large products, and kernels that are not chosen by themselves; run each check three times for the same bits, and look longer for the smallest shape that fails: some minutes"),
+    COUNT("seed", "N", VERIFY, IS("1"), ANY_COUNT, "of the contents, and of what --full draws"),
+    CHOICE_OF("only", "OPERATION", VERIFY, MEANS("all"), clm_verify_names,
+              "this operation alone, by the name printed for it"),
+    OTHER(TEXT, "shape", "\"B=7 I=33 O=65\"", VERIFY, MEANS("all"),
+          "this check of --only alone, as it is printed"),
+    COUNT(
+        "patience", "SECONDS", DOCTOR, IS("600"), FROM_TO(0, INT32_MAX),
+        "how long a step may take, a check or the building of kernels, before its driver counts as hanging; 0: for ever"),
+#undef GROUP
+
+#define GROUP "Output"
+    OTHER(
+        TEXT, "out", "DIR", TRAIN | UNSAVED, MEANS("the trained net is not kept"),
+        "run directory: model.safetensors, run.json, history.csv, curves.png; one that holds a run is refused"),
+    OTHER(
+        TEXT, "config", "FILE", TRAIN | UNSAVED, UNSET,
+        "a file with options, a line each, as in `epochs = 20', and # before comments; options of the command line come before its"),
+    FLAG("quiet", TRAIN | UNSAVED, "print the final result only"),
+    FLAG("quiet", VERIFY, "print failures and the summary only"),
+    CHOICE("split", "PART", EVAL | PREDICT, IS("test"), parts, "the rows: train, val or test"),
+    CHOICE("split", "PART", SAMPLE, IS("train"), parts, "the rows: train, val or test"),
+    CHOICE("split", "PART", CONVERT, IS("train"), parts,
+           "of csv and libsvm, which hold one part: train, val or test"),
+    OTHER(OUTPUT, "json", "FILE", EVAL | VERIFY | BENCH | TUNE | DEVICES | DOCTOR | INFO, UNSET,
+          "write the result as JSON, too; - is standard output"),
+    OTHER(OUTPUT, "out", "FILE", PREDICT, IS("-"), "the CSV to write; - is standard output"),
+    OTHER(TEXT, "out", "FILE.png", SAMPLE, UNSET, "the PNG to write"),
+    COUNT("rows", "N", SAMPLE, IS("60"), COUNT_FROM(1), "how many pictures, up to 1000"),
+    COUNT("seed", "N", SAMPLE, IS("1"), ANY_COUNT,
+          "another seed draws other rows, and changes them in another way"),
+    OTHER(
+        AUGMENTATION, "augment", "LIST", SAMPLE, MEANS("none"),
+        "draws them as training sees them, changed by any of flip, shift=PIXELS, cutout=PIXELS, mixup=ALPHA and noise=SIGMA; see clmlp train"),
+    CHOICE_OF("to", "FORMAT", CONVERT, UNSET, clm_data_write_names,
+              "idx, cifar10, npy and images are directories, the others files"),
+    OTHER(TEXT, "out", "PATH", CONVERT, UNSET, "the file or directory to write"),
+    FLAG("gzip", CONVERT, "compress the files of idx"),
+    FLAG("force", CONVERT,
+         "replace what is there: a file, or a directory of nothing but files of the format"),
+    OTHER(TEXT, "out", "DIR", MAKE, UNSET, "the directory to write to"),
+    COUNT("rows", "N", MAKE, IS("10000"), FROM_TO(1, CLM_DATA_MAKE_ROWS_MAX),
+          "rows of each of the six files"),
+    FLAG("force", MAKE, "replace a set that is there, which otherwise is left alone"),
+    COUNT("seed", "N", MAKE, IS("1"), ANY_COUNT, "another seed makes another set"),
+#undef GROUP
+};
+
+/* ---- looked up ---- */
+
+const struct setting_row *setting_row(size_t index)
+{
+    return index < sizeof rows / sizeof *rows ? &rows[index] : NULL;
+}
+
+size_t setting_index(unsigned command, const char *name)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].commands & command && !strcmp(rows[i].about.name, name))
+            return i;
+    return SIZE_MAX;
+}
+
+const struct clm_setting *clm_setting_at(const char *command, size_t index)
+{
+    const unsigned bit = setting_command(command);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].commands & bit && !index--)
+            return &rows[i].about;
+    return NULL;
+}
+
+size_t clm_setting_choices(const struct clm_setting *setting, const char **names, size_t most)
+{
+    /* its first member */
+    const struct setting_row *const row = (const void *)setting;
+    size_t count = 0;
+    if (row->list)
+        return row->list(names, most);
+    for (; row->names && row->names[count] && count < most; count++)
+        names[count] = row->names[count];
+    return count;
+}
+
+/* ---- in words ---- */
+
+const char *setting_list(char list[SETTING_LIST], const char *const *names, size_t count)
+{
+    list[0] = '\0';
+    for (size_t i = 0, used = 0; i < count && used < SETTING_LIST; i++)
+        used += (size_t)snprintf(list + used, SETTING_LIST - used, "%s%s",
+                                 !i              ? ""
+                                 : i + 1 < count ? ", "
+                                                 : " or ",
+                                 names[i]);
+    return list;
+}
+
+struct setting_range setting_range(const struct clm_setting *about)
+{
+    struct setting_range range = {""};
+    if (about->type != CLM_SETTING_COUNT && about->type != CLM_SETTING_NUMBER)
+        return range;
+    if (about->most >= SETTING_MANY)
+        snprintf(range.words, sizeof range.words, "%s %g", about->is_above ? "above" : "at least",
+                 about->least);
+    else if (about->is_below)
+        snprintf(range.words, sizeof range.words, "%s %g and below %g",
+                 about->is_above ? "above" : "at least", about->least, about->most);
+    else
+        snprintf(range.words, sizeof range.words, "%.10g to %.10g", about->least, about->most);
+    return range;
+}
+
+/* Behind what `text` holds, which is at least one byte shorter than `size`. */
+static void append(char *text, size_t size, const char *before, const char *words)
+{
+    const size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s%s", before, words);
+}
+
+void clm_setting_describe(const struct clm_setting *setting, char *text, size_t size)
+{
+    const struct setting_row *const row = (const void *)setting;
+    const char *const otherwise = setting->otherwise ? setting->otherwise : setting->absent;
+    const char *names[SETTING_CHOICES_MOST], *before = " [";
+    const struct setting_range range = setting_range(setting);
+    const size_t count = row->list ? clm_setting_choices(setting, names, SETTING_CHOICES_MOST) : 0;
+    snprintf(text, size, "%s", setting->help);
+    if (count) {
+        char list[SETTING_LIST];
+        append(text, size, before, setting_list(list, names, count));
+        before = "; ";
+    }
+    if (range.words[0] && setting->most != 0x1p64) { /* not any count */
+        append(text, size, before, range.words);
+        before = "; ";
+    }
+    if (otherwise && setting->argument) {
+        append(text, size, before, "default: ");
+        append(text, size, "", otherwise);
+        before = "; ";
+    }
+    append(text, size, "", *before == ';' ? "]" : "");
+}

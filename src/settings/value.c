@@ -1,0 +1,380 @@
+/* The types of settings: how text becomes a value, and a value becomes text. */
+#include "settings/settings.h"
+
+#include "base/size.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIZES_MOST 256
+#define SHOWN      80 /* bytes of a wrong value */
+
+typedef clm_status reader(const struct setting_row *row, const char *text, struct setting_value *out,
+                          struct clm_error *error);
+
+/* "epochs 0: it has to be ..." */
+__attribute__((format(printf, 4, 5))) static clm_status
+refuse(const struct clm_setting *about, const char *text, struct clm_error *error, const char *format, ...)
+{
+    char shown[SHOWN], reason[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    return clm_fail(error, CLM_ERROR_ARGUMENT, "%s %s: %s", about->name,
+                    text_show(shown, sizeof shown, text, strlen(text)), reason);
+}
+
+/* ---- numbers ---- */
+
+/* Digits and nothing else, which strtoull alone does not ask for. */
+static bool is_digits(const char *text)
+{
+    return *text && !text[strspn(text, "0123456789")];
+}
+
+/* false if it does not fit. */
+static bool read_digits(const char *text, uint64_t *value)
+{
+    errno = 0;
+    *value = strtoull(text, NULL, 10);
+    return !errno;
+}
+
+static clm_status read_count(const struct setting_row *row, const char *text, struct setting_value *out,
+                             struct clm_error *error)
+{
+    const struct clm_setting *const about = &row->about;
+    const uint64_t most = about->most < 0x1p64 ? (uint64_t)about->most : UINT64_MAX;
+    const bool is_number = is_digits(text);
+    if (is_number && (!read_digits(text, &out->count) || out->count > most))
+        return refuse(about, text, error, "it has to be a whole number from %.0f to %" PRIu64, about->least,
+                      most);
+    if (!is_number || (double)out->count < about->least)
+        return refuse(about, text, error, "it has to be a whole number %s %s",
+                      about->most < SETTING_MANY ? "from" : "of", setting_range(about).words);
+    return asprintf(&out->text, "%" PRIu64, out->count) < 0 ? clm_fail_host_memory(error, about->name, 20)
+                                                            : CLM_OK;
+}
+
+/* strtod takes blanks, hexadecimal, inf and nan, too. */
+static bool read_double(const char *text, double *value)
+{
+    char *end;
+    *value = strtod(text, &end);
+    return end != text && !*end && !text[strspn(text, "0123456789+-.eE")] && isfinite(*value);
+}
+
+/* A short text that is read as this number again. */
+static clm_status write_double(const struct clm_setting *about, struct setting_value *out,
+                               struct clm_error *error)
+{
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, out->number);
+        if (strtod(text, NULL) == out->number)
+            break;
+    }
+    out->text = strdup(text);
+    return out->text ? CLM_OK : clm_fail_host_memory(error, about->name, sizeof text);
+}
+
+static bool is_within(const struct clm_setting *about, double value)
+{
+    return (about->is_above ? value > about->least : value >= about->least) &&
+           (about->is_below ? value < about->most : value <= about->most);
+}
+
+static clm_status read_number(const struct setting_row *row, const char *text, struct setting_value *out,
+                              struct clm_error *error)
+{
+    const struct clm_setting *const about = &row->about;
+    if (!read_double(text, &out->number))
+        return refuse(about, text, error, "it has to be a number, as in %s",
+                      about->otherwise ? about->otherwise : "0.1");
+    if (!is_within(about, out->number))
+        return refuse(about, text, error, "it has to be %s", setting_range(about).words);
+    return write_double(about, out, error);
+}
+
+static clm_status read_share(const struct setting_row *row, const char *text, struct setting_value *out,
+                             struct clm_error *error)
+{
+    double *const value = &out->number;
+    if (!read_double(text, value))
+        return refuse(&row->about, text, error, "it has to be a number, as in 5000 or 0.1");
+    if (*value < 0 || (*value >= 1 && *value != floor(*value)))
+        return refuse(&row->about, text, error,
+                      "it has to be a number of rows, as in 5000, or a fraction below 1, as in 0.1");
+    return write_double(&row->about, out, error);
+}
+
+static clm_status read_byte_count(const struct setting_row *row, const char *text, struct setting_value *out,
+                                  struct clm_error *error)
+{
+    static const char units[] = "KMGT";
+    const size_t length = strspn(text, "0123456789");
+    const char *const unit = text[length] ? strchr(units, text[length]) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    uint64_t value;
+    if (!length || !read_digits(text, &value) || !value || (text[length] && (!unit || text[length + 1])) ||
+        value > UINT64_MAX >> shift)
+        return refuse(&row->about, text, error,
+                      "it has to be a number of bytes, as in 512M; K, M, G and T are powers of 1024");
+    out->count = value << shift;
+    for (shift = 0; shift < 40 && !(out->count >> shift & 1023); shift += 10)
+        ;
+    return asprintf(&out->text, "%" PRIu64 "%.1s", out->count >> shift, shift ? units + shift / 10 - 1 : "") <
+                   0
+               ? clm_fail_host_memory(error, row->about.name, 20)
+               : CLM_OK;
+}
+
+/* ---- words ---- */
+
+static clm_status keep_text(const struct setting_row *row, const char *text, struct setting_value *out,
+                            struct clm_error *error)
+{
+    if (!*text)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: its value is empty", row->about.name);
+    out->text = strdup(text);
+    return out->text ? CLM_OK : clm_fail_host_memory(error, row->about.name, strlen(text) + 1);
+}
+
+static clm_status read_choice(const struct setting_row *row, const char *text, struct setting_value *out,
+                              struct clm_error *error)
+{
+    const char *names[SETTING_CHOICES_MOST];
+    char list[SETTING_LIST];
+    const size_t count = clm_setting_choices(&row->about, names, SETTING_CHOICES_MOST);
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(text, names[i])) {
+            out->count = i + !row->about.otherwise;
+            return keep_text(row, text, out, error);
+        }
+    return refuse(&row->about, text, error, "it has to be %s", setting_list(list, names, count));
+}
+
+static clm_status read_flag(const struct setting_row *row, const char *text, struct setting_value *out,
+                            struct clm_error *error)
+{
+    if (strcmp(text, "on") && strcmp(text, "off"))
+        return refuse(&row->about, text, error, "it has to be on or off");
+    out->count = !strcmp(text, "on");
+    return keep_text(row, text, out, error);
+}
+
+static clm_status read_init(const struct setting_row *row, const char *text, struct setting_value *out,
+                            struct clm_error *error)
+{
+    double deviation;
+    if (!strncmp(text, "normal:", 7) && !(read_double(text + 7, &deviation) && deviation >= 0))
+        return refuse(&row->about, text, error,
+                      "the deviation has to be a number of at least 0, as in normal:0.01");
+    return keep_text(row, text, out, error);
+}
+
+/* ---- lists ---- */
+
+/* Numbers with `separator` between them; sentence says what they have to be, if they are none or not from
+ * 1 to `most`. */
+static clm_status split_sizes(const struct clm_setting *about, const char *text, char separator,
+                              uint64_t most, const char *sentence, struct setting_value *out,
+                              struct clm_error *error)
+{
+    const char between[] = {separator, '\0'};
+    size_t count = 1;
+    for (const char *at = text; *at; at++)
+        count += *at == separator;
+    out->sizes = calloc(count, sizeof *out->sizes);
+    if (!out->sizes)
+        return clm_fail_host_memory(error, about->name, count * sizeof *out->sizes);
+    for (const char *at = text; out->size_count < count; at++) {
+        char number[24];
+        uint64_t value;
+        const size_t length = strcspn(at, between);
+        snprintf(number, sizeof number, "%.*s", (int)size_min(length, sizeof number - 1), at);
+        if (!is_digits(number) || !read_digits(number, &value) || !value || value > most)
+            return refuse(about, text, error, "%s", sentence);
+        out->sizes[out->size_count++] = (size_t)value;
+        at += length;
+    }
+    return CLM_OK;
+}
+
+static clm_status write_sizes(const struct clm_setting *about, char separator, struct setting_value *out,
+                              struct clm_error *error)
+{
+    const size_t size = 21 * out->size_count + 1;
+    out->text = malloc(size);
+    if (!out->text)
+        return clm_fail_host_memory(error, about->name, size);
+    for (size_t i = 0, used = 0; i < out->size_count; i++)
+        used +=
+            (size_t)snprintf(out->text + used, size - used, "%.1s%zu", i ? &separator : "", out->sizes[i]);
+    return CLM_OK;
+}
+
+static clm_status read_sizes(const struct setting_row *row, const char *text, struct setting_value *out,
+                             struct clm_error *error)
+{
+    const struct clm_setting *const about = &row->about;
+    const clm_status status =
+        split_sizes(about, text, ',', INT32_MAX,
+                    "it has to be a list of whole numbers of at least 1, as in 256,128", out, error);
+    if (status == CLM_OK && out->size_count > SIZES_MOST)
+        return refuse(about, text, error, "it may have up to %d numbers, not %zu", SIZES_MOST,
+                      out->size_count);
+    return status ? status : write_sizes(about, ',', out, error);
+}
+
+static clm_status read_widths(const struct setting_row *row, const char *text, struct setting_value *out,
+                              struct clm_error *error)
+{
+    return strcmp(text, "none") ? read_sizes(row, text, out, error) : keep_text(row, text, out, error);
+}
+
+static clm_status read_extent(const struct setting_row *row, const char *text, struct setting_value *out,
+                              struct clm_error *error)
+{
+    static const char sentence[] = "it has to be a width and a height, 1 to 8192, as in 32x32";
+    const clm_status status = split_sizes(&row->about, text, 'x', 8192, sentence, out, error);
+    if (status == CLM_OK && out->size_count != 2)
+        return refuse(&row->about, text, error, "%s", sentence);
+    return status ? status : write_sizes(&row->about, 'x', out, error);
+}
+
+/* ---- augmentation ---- */
+
+enum change { FLIP, SHIFT, CUTOUT, MIXUP, NOISE, CHANGES };
+
+static const char *const change_names[] = {
+    [FLIP] = "flip", [SHIFT] = "shift", [CUTOUT] = "cutout", [MIXUP] = "mixup", [NOISE] = "noise", NULL};
+
+/* Each change is a setting in itself. */
+static const struct setting_row change_rows[] = {
+    [FLIP] = {{.name = "augment flip"}},
+    [SHIFT] = {{.name = "augment shift", .argument = "shift=4", .least = 1, .most = SETTING_MANY}},
+    [CUTOUT] = {{.name = "augment cutout", .argument = "cutout=8", .least = 1, .most = SETTING_MANY}},
+    [MIXUP] = {{.name = "augment mixup", .argument = "mixup=0.2", .most = HUGE_VAL, .is_above = true}},
+    [NOISE] = {{.name = "augment noise", .argument = "noise=0.05", .most = HUGE_VAL, .is_above = true}},
+};
+
+static clm_status find_change(const char *word, enum change *out, struct clm_error *error)
+{
+    for (*out = FLIP; *out < CHANGES; ++*out)
+        if (!strcmp(word, change_names[*out]))
+            return CLM_OK;
+    char shown[SHOWN];
+    const char *const meant = clm_nearest_name(word, change_names);
+    text_show(shown, sizeof shown, word, strlen(word));
+    if (meant)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "augment: there is no %s; did you mean %s?", shown, meant);
+    return clm_fail(error, CLM_ERROR_ARGUMENT,
+                    "augment: there is no %s, but flip, shift=, cutout=, mixup= and noise=",
+                    *word ? shown : "word between commas");
+}
+
+static clm_status read_change_value(enum change change, const char *text, struct clm_augmentation *out,
+                                    struct clm_error *error)
+{
+    const struct setting_row *const row = &change_rows[change];
+    struct setting_value value = {0};
+    const clm_status status =
+        (change == SHIFT || change == CUTOUT ? read_count : read_number)(row, text, &value, error);
+    setting_value_free(&value);
+    switch (change) {
+    case SHIFT:
+        out->shift = (size_t)value.count;
+        break;
+    case CUTOUT:
+        out->cutout = (size_t)value.count;
+        break;
+    case MIXUP:
+        out->mixup = value.number;
+        break;
+    default:
+        out->noise = value.number;
+    }
+    return status;
+}
+
+/* One of the list, as in "shift=4", which it cuts at the '='. */
+static clm_status read_change(char *item, unsigned *seen, struct clm_augmentation *out,
+                              struct clm_error *error)
+{
+    char *value = strchr(item, '=');
+    enum change change;
+    if (value)
+        *value++ = '\0';
+    clm_status status = find_change(item, &change, error);
+    if (status != CLM_OK)
+        return status;
+    const struct clm_setting *const about = &change_rows[change].about;
+    if (*seen & 1u << change)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: it is there twice", about->name);
+    *seen |= 1u << change;
+    if (change == FLIP && value)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: it takes no value", about->name);
+    if (change != FLIP && !(value && *value))
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: it needs a value, as in %s", about->name,
+                        about->argument);
+    out->flip = out->flip || change == FLIP;
+    return change == FLIP ? CLM_OK : read_change_value(change, value, out, error);
+}
+
+static clm_status read_augmentation(const struct setting_row *row, const char *text,
+                                    struct setting_value *out, struct clm_error *error)
+{
+    unsigned seen = 0;
+    clm_status status = keep_text(row, *text ? text : ",", out, error);
+    char *const copy = status == CLM_OK ? strdup(text) : NULL, *next = copy;
+    if (status == CLM_OK && !copy)
+        status = clm_fail_host_memory(error, row->about.name, strlen(text) + 1);
+    for (char *item; status == CLM_OK && (item = strsep(&next, ","));)
+        status = read_change(item, &seen, &out->augmentation, error);
+    free(copy);
+    return status;
+}
+
+/* ---- all of them ---- */
+
+static reader *const readers[] = {
+    [CLM_SETTING_COUNT] = read_count,
+    [CLM_SETTING_NUMBER] = read_number,
+    [CLM_SETTING_SHARE] = read_share,
+    [CLM_SETTING_BYTES] = read_byte_count,
+    [CLM_SETTING_FLAG] = read_flag,
+    [CLM_SETTING_CHOICE] = read_choice,
+    [CLM_SETTING_TEXT] = keep_text,
+    [CLM_SETTING_OUTPUT] = keep_text,
+    [CLM_SETTING_SIZES] = read_sizes,
+    [CLM_SETTING_WIDTHS] = read_widths,
+    [CLM_SETTING_EXTENT] = read_extent,
+    [CLM_SETTING_INIT] = read_init,
+    [CLM_SETTING_AUGMENTATION] = read_augmentation,
+};
+
+clm_status setting_value_read(const struct setting_row *row, const char *text, struct setting_value *out,
+                              struct clm_error *error)
+{
+    *out = (struct setting_value){0};
+    const clm_status status = readers[row->about.type](row, text, out, error);
+    if (status != CLM_OK)
+        setting_value_free(out);
+    return status;
+}
+
+void setting_value_free(struct setting_value *value)
+{
+    free(value->text);
+    free(value->sizes);
+    value->text = NULL;
+    value->sizes = NULL;
+}
