@@ -10,6 +10,9 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 cd "$temporary" || exit
 unset CLMLP_DATA CLMLP_KERNEL_DIR NO_COLOR ARGP_HELP_FMT
+# A folder that no program makes: one at a fixed place, such as /nonexistent, any other process of the machine may make.
+# shellcheck disable=SC2034 # for the tests
+absent="$temporary/absent"
 # what PoCL has compiled stays where it is for all programs: half a minute for each test otherwise
 export POCL_CACHE_DIR="${POCL_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-$temporary}/.cache}/pocl/kcache}"
 mkdir -p "$POCL_CACHE_DIR"

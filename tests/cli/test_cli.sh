@@ -405,14 +405,14 @@ fi
 # ---- devices, without a platform and with one ----
 
 vendors=${OCL_ICD_VENDORS-}
-export OCL_ICD_VENDORS=/nonexistent OPENCL_VENDOR_PATH=/nonexistent
+export OCL_ICD_VENDORS="$absent" OPENCL_VENDOR_PATH="$absent"
 fails 'no OpenCL platform' devices
-fails 'no OpenCL platform: /nonexistent .OCL_ICD_VENDORS or .* names no driver .*unset that' doctor --json doctor.json
+fails "no OpenCL platform: $absent .OCL_ICD_VENDORS or .* names no driver .*unset that" doctor --json doctor.json
 check 'doctor without a driver: what to install' has_line out 'remedy: unset OCL_ICD_VENDORS .*pocl-opencl-icd'
 check 'doctor without a driver: no device in JSON' [ "$(cat doctor.json)" = '[]' ]
 fails 'no OpenCL platform' doctor --json -
 check 'doctor without a driver: JSON alone' [ "$(cat out)" = '[]' ]
-check 'doctor without a driver: what is wrong, beside JSON' has_line err '/nonexistent does not exist.*pocl-opencl-icd'
+check 'doctor without a driver: what is wrong, beside JSON' has_line err "$absent does not exist.*pocl-opencl-icd"
 rm -f verify.json
 fails 'no OpenCL platform' verify --seed 7 --json verify.json
 check 'verify without a driver: the error in JSON' has_line verify.json '"error": "no OpenCL platform'

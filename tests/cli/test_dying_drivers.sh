@@ -56,7 +56,7 @@ check 'with SIGALRM ignored, too' has_line err 'did not come back within 2 s'
 # its size is limited: no driver is to blame
 (
     ulimit -f 0
-    OCL_ICD_VENDORS=/nonexistent "$program" doctor 2>&1 >/dev/null && echo 'exit 0'
+    OCL_ICD_VENDORS="$absent" "$program" doctor 2>&1 >/dev/null && echo 'exit 0'
 ) | cat >err
 check 'no space: it says so' has_line err '^clmlp: doctor: no memory for its report, or no space: it lacks a part'
 check 'no space: and what it means' has_line err '^clmlp: doctor: what could not be handed on is unknown'
@@ -66,11 +66,11 @@ check 'no space: nobody is accused' lacks_line err 'ended the process'
 # ---- standard streams that are closed ----
 
 # no file of ours takes their place; there is no driver, and nobody is accused
-(OCL_ICD_VENDORS=/nonexistent "$program" doctor --json closed.json 2>err >&-) || true
+(OCL_ICD_VENDORS="$absent" "$program" doctor --json closed.json 2>err >&-) || true
 check 'standard output is closed: it says so' has_line err 'standard output could not be written'
 check 'standard output is closed: the report is written' [ "$(cat closed.json)" = '[]' ]
 rm closed.json
-(OCL_ICD_VENDORS=/nonexistent "$program" doctor --json closed.json >out 2>&-) || true
+(OCL_ICD_VENDORS="$absent" "$program" doctor --json closed.json >out 2>&-) || true
 check 'standard error is closed: the report is written' [ "$(cat closed.json)" = '[]' ]
 check 'standard error is closed: the table' has_line out 'there is no OpenCL'
 
