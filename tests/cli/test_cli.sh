@@ -357,20 +357,11 @@ check 'what a pickle would run did not run' [ ! -e evil ]
 
 # ---- Ctrl-C: the running epoch is finished, the run is written ----
 
-"$program" train --data data --backend reference --epochs 1000000 --out stopped >out 2>err &
-process=$!
-waited=0
-until grep -q '^ *1  ' out || [ $waited -ge 300 ]; do
-    sleep 0.1
-    waited=$((waited + 1))
-done
+start "$program" train --data data --backend reference --epochs 1000000 --out stopped
+await $process has_line out '^ *1  '
 kill -INT $process
-# not forever
-(sleep 60 && kill -KILL $process) >/dev/null 2>&1 &
-watch=$!
 status=0
 wait $process || status=$?
-kill $watch 2>/dev/null || true
 check 'Ctrl-C: done' [ "$status" -eq 0 ]
 check 'Ctrl-C: a note' has_line err '^clmlp: train: note: stopping after this epoch'
 check 'Ctrl-C: says when' has_line err '^clmlp: train: note: stopped after epoch [0-9]+ of 1000000'
