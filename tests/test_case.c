@@ -320,8 +320,6 @@ int main(void)
 {
     Suite *const suite = suite_create("case");
     TCase *const smallest = tcase_create("smallest"), *const errors = tcase_create("errors");
-    tcase_set_timeout(smallest, 600);
-    tcase_set_timeout(errors, 600);
     tcase_add_test(smallest, of_a_layer);
     tcase_add_test(smallest, of_what_fails_alike);
     tcase_add_test(smallest, of_pictures);

@@ -435,9 +435,6 @@ int main(void)
     Suite *const suite = suite_create("check");
     TCase *const verification = tcase_create("verify"), *const repeating = tcase_create("repeating"),
                  *const bounding = tcase_create("bounds");
-    tcase_set_timeout(repeating, 300);
-    tcase_set_timeout(bounding, 300);
-    tcase_set_timeout(verification, 600);
     tcase_add_loop_test(verification, what_is_right_passes, 0, 5);
     tcase_add_test(repeating, bits_that_change_from_run_to_run_fail);
     tcase_add_test(repeating, every_shape_is_read_as_it_is_printed);

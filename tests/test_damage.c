@@ -770,10 +770,6 @@ int main(void)
     Suite *const suite = suite_create("damage");
     TCase *const damaging = tcase_create("damage"), *const rare = tcase_create("rare"),
                  *const mistakes = tcase_create("mistakes"), *const logits = tcase_create("logits");
-    tcase_set_timeout(damaging, 600);
-    tcase_set_timeout(rare, 600);
-    tcase_set_timeout(mistakes, 600);
-    tcase_set_timeout(logits, 300);
     tcase_add_loop_test(damaging, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
     tcase_add_loop_test(rare, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
     tcase_add_test(mistakes, mistakes_are_noticed_and_named);

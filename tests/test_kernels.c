@@ -244,8 +244,6 @@ int main(void)
 {
     Suite *const suite = suite_create("kernels");
     TCase *const native = tcase_create("native"), *const others = tcase_create("others");
-    tcase_set_timeout(native, 300);
-    tcase_set_timeout(others, 300);
     tcase_add_loop_test(native, a_broken_line_of_native_products_is_noticed_and_named, 0, (int)BROKEN_LINES);
     tcase_add_loop_test(others, a_broken_line_of_another_kernel_is_noticed_and_named, 0, (int)BROKEN_LINES);
     tcase_add_test(others, unbroken_kernels_of_a_folder_pass);

@@ -601,7 +601,6 @@ int main(void)
     Suite *const suite = suite_create("tuning");
     TCase *const cases = tcase_create("tuning");
     tcase_add_checked_fixture(cases, begin, end);
-    tcase_set_timeout(cases, 120);
     tcase_add_test(cases, the_fastest_is_taken_and_remembered);
     tcase_add_loop_test(cases, a_wrong_candidate_is_named_and_dropped, 0, 9);
     tcase_add_loop_test(cases, a_candidate_is_tried_at_the_very_size, 0, PRODUCT_COUNT);

@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_SANITIZER = 99, SECONDS_MOST = 120, TEXT_MOST = 1 << 16, CALLERS_LISTED = 5, TRIES_MOST = 3 };
+enum { EXIT_SANITIZER = 99, SECONDS_MOST = 7200, TEXT_MOST = 1 << 16, CALLERS_LISTED = 5, TRIES_MOST = 3 };
 
 int __real_main(int argc, char **argv);
 int __wrap_main(int argc, char **argv);
