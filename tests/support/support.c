@@ -23,6 +23,13 @@ int test_run(Suite *suite)
     return run == 0 || failed != 0;
 }
 
+bool test_in_sample(size_t which, size_t parts)
+{
+    const char *const sample = getenv("CLMLP_SAMPLE");
+    return (sample && !strcmp(sample, "all")) ||
+           which % parts == (sample ? strtoull(sample, NULL, 10) : 0) % parts;
+}
+
 bool test_require(const char *what, bool is_present)
 {
     const char *all = getenv("CLMLP_REQUIRE_ALL");
