@@ -984,7 +984,6 @@ int main(void)
 {
     Suite *suite = suite_create("arrays");
     TCase *tests = tcase_create("arrays");
-    tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, files_set_up, files_tear_down);
     tcase_add_loop_test(tests, test_types, 0, COUNT(types));
     tcase_add_test(tests, test_extremes);

@@ -940,9 +940,6 @@ int main(void)
     Suite *const suite = suite_create("augment");
     TCase *const rows = tcase_create("rows"), *const draws = tcase_create("draws"),
                  *const training = tcase_create("training");
-    tcase_set_timeout(rows, 300);
-    tcase_set_timeout(draws, 300);
-    tcase_set_timeout(training, 300);
     tcase_add_loop_test(rows, rows_are_as_a_plain_reading_has_them, 0, 3);
     tcase_add_test(rows, blas_and_device_agree_to_the_bit);
     tcase_add_loop_test(rows, rows_that_are_no_pictures_are_mixed_and_get_noise, 0, 3);

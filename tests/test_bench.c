@@ -128,7 +128,6 @@ int main(void)
 {
     Suite *const suite = suite_create("bench");
     TCase *const cases = tcase_create("bench");
-    tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, each_launch_of_a_step_is_counted, 0, 2);
     tcase_add_test(cases, of_failures_in_recording_the_first_is_told);
     tcase_add_test(cases, without_kernels_there_is_no_profile);

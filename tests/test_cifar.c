@@ -854,7 +854,6 @@ int main(void)
 {
     Suite *suite = suite_create("cifar");
     TCase *tests = tcase_create("cifar");
-    tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, test_layouts_of_10, 0, 2 * WAYS);
     tcase_add_loop_test(tests, test_layouts_of_100, 0, 2 * WAYS);

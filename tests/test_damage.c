@@ -420,6 +420,8 @@ START_TEST(one_element_in_a_million_is_noticed)
         spoilt_output = n / 4;
         is_spoilt_by_nan = n % 2;
         calls_spoilt = 0;
+        if (!test_in_sample((size_t)_i + n, 4))
+            continue;
         const struct verdict verdict = verify_only(backend, rare->operation, extents[n / 2 % 2]);
         ck_assert_uint_gt(calls_spoilt, 0);
         if (verdict.passed || verdict.failures > calls_spoilt)
@@ -756,6 +758,8 @@ START_TEST(mistakes_are_noticed_and_named)
     };
     for (size_t m = 0; m < sizeof mistakes / sizeof *mistakes; m++) {
         const struct backend_operations *const own = &mistakes[m].table;
+        if (!test_in_sample(m, 4))
+            continue;
         spoilt = right;
         put_in(own);
         const struct verdict verdict = verify(backend);
@@ -770,10 +774,6 @@ int main(void)
     Suite *const suite = suite_create("damage");
     TCase *const damaging = tcase_create("damage"), *const rare = tcase_create("rare"),
                  *const mistakes = tcase_create("mistakes"), *const logits = tcase_create("logits");
-    tcase_set_timeout(damaging, 600);
-    tcase_set_timeout(rare, 600);
-    tcase_set_timeout(mistakes, 600);
-    tcase_set_timeout(logits, 300);
     tcase_add_loop_test(damaging, every_damage_to_every_operation_is_noticed, 0, (int)OPERATIONS);
     tcase_add_loop_test(rare, one_element_in_a_million_is_noticed, 0, (int)OPERATIONS);
     tcase_add_test(mistakes, mistakes_are_noticed_and_named);

@@ -1028,7 +1028,6 @@ int main(void)
 {
     Suite *suite = suite_create("data");
     TCase *tests = tcase_create("data");
-    tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, test_idx_directory, 0, 4);
     tcase_add_test(tests, test_idx_without_a_test_set);

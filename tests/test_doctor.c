@@ -304,7 +304,6 @@ int main(void)
 {
     Suite *const suite = suite_create("doctor");
     TCase *const loader = tcase_create("loader"), *const devices = tcase_create("devices");
-    tcase_set_timeout(devices, 120);
     tcase_add_test(loader, drivers_are_told_apart);
     tcase_add_test(loader, no_driver_is_told_with_what_to_install);
     tcase_add_test(loader, what_cannot_be_looked_at_is_told_with_the_reason);

@@ -505,7 +505,6 @@ int main(void)
 {
     Suite *suite = suite_create("feed");
     TCase *cases = tcase_create("feed");
-    tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, each_row_once, 0, SHAPE_COUNT);
     tcase_add_test(cases, seed_means_the_same_order_as_ever);
     tcase_add_test(cases, blocks);

@@ -199,7 +199,6 @@ int main(void)
 {
     Suite *const suite = suite_create("gradcheck");
     TCase *const gradients = tcase_create("gradcheck");
-    tcase_set_timeout(gradients, 300);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);
     tcase_add_test(gradients, wrong_gradients_are_noticed);
     tcase_add_test(gradients, kinks_are_skipped_and_counted);

@@ -1032,7 +1032,6 @@ int main(void)
 {
     Suite *suite = suite_create("images");
     TCase *pictures = tcase_create("pictures"), *folders = tcase_create("folders");
-    tcase_set_timeout(pictures, 120);
     tcase_add_checked_fixture(pictures, capture_stderr, expect_silence);
     tcase_add_loop_test(pictures, test_png_grey, 0, 5);
     tcase_add_test(pictures, test_png_colour);
@@ -1053,7 +1052,6 @@ int main(void)
     tcase_add_test(pictures, test_jpeg_scans);
     tcase_add_test(pictures, test_other_kinds);
     suite_add_tcase(suite, pictures);
-    tcase_set_timeout(folders, 120);
     tcase_add_checked_fixture(folders, set_up, tear_down);
     tcase_add_loop_test(folders, test_folder, 0, 2);
     tcase_add_test(folders, test_folder_planar);

@@ -304,7 +304,6 @@ int main(void)
 {
     Suite *suite = suite_create("memory");
     TCase *cases = tcase_create("memory");
-    tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, plan_is_what_is_allocated, 0, 4);
     tcase_add_loop_test(cases, parts_are_by_hand, 0, 2);
     tcase_add_loop_test(cases, workspace_is_of_the_layer_that_needs_most, 0, 2);

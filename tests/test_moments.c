@@ -167,7 +167,6 @@ int main(void)
     const int count = sizeof kinds / sizeof *kinds;
     Suite *suite = suite_create("moments");
     TCase *tests = tcase_create("moments");
-    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, odd_sizes, 0, count);
     tcase_add_loop_test(tests, many_rows, 0, count);
     tcase_add_test(tests, other_part);

@@ -700,7 +700,6 @@ int main(void)
     };
     Suite *const suite = suite_create("operations");
     TCase *const cases = tcase_create("operations");
-    tcase_set_timeout(cases, 120);
     for (size_t i = 0; i < COUNT_OF(tests); i++)
         tcase_add_loop_test(cases, tests[i], 0, (int)KIND_COUNT);
     tcase_add_test(cases, groups_are_as_large_as_the_device_allows);

@@ -543,7 +543,6 @@ int main(void)
 {
     Suite *suite = suite_create("pickle");
     TCase *tests = tcase_create("pickle");
-    tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, test_values);
     tcase_add_test(tests, test_array);

@@ -680,8 +680,6 @@ int main(void)
     Suite *const suite = suite_create("properties");
     /* the device's own products by themselves, for .ci/methods */
     TCase *const own = tcase_create("own products"), *const others = tcase_create("other products");
-    tcase_set_timeout(own, 120);
-    tcase_set_timeout(others, 120);
     for (size_t i = 0; i < COUNT_OF(tests); i++) {
         tcase_add_loop_test(others, tests[i], 0, FIXTURE_OPENCL);
         tcase_add_loop_test(own, tests[i], FIXTURE_OPENCL, FIXTURE_OPENCL + 1);

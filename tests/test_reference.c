@@ -507,7 +507,6 @@ int main(void)
 {
     Suite *suite = suite_create("reference");
     TCase *cases = tcase_create("reference");
-    tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, a_backend_says_what_it_is, 0, 3);
     tcase_add_loop_test(cases, forward, 0, KINDS);
     tcase_add_loop_test(cases, backward_input, 0, KINDS);

@@ -581,7 +581,6 @@ int main(void)
     Suite *const suite = suite_create("run_directory");
     TCase *const cases = tcase_create("run_directory");
     tcase_add_checked_fixture(cases, set_up, tear_down);
-    tcase_set_timeout(cases, 120);
     tcase_add_test(cases, report);
     tcase_add_test(cases, report_without_validation_and_test);
     tcase_add_test(cases, model_comes_back);

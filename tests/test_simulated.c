@@ -312,7 +312,6 @@ int main(void)
     tcase_add_test(rows, changed_rows);
     tcase_add_test(rows, peaks);
     for (size_t c = 0; c < COUNT_OF(cases); c++) {
-        tcase_set_timeout(cases[c], 300);
         suite_add_tcase(suite, cases[c]);
     }
     return test_run(suite);

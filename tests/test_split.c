@@ -418,7 +418,6 @@ int main(void)
 {
     Suite *suite = suite_create("split");
     TCase *tests = tcase_create("split");
-    tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, files_set_up, files_tear_down);
     tcase_add_test(tests, as_many_as_asked);
     tcase_add_loop_test(tests, each_as_likely, 0, 2);

@@ -398,7 +398,6 @@ int main(void)
 {
     Suite *suite = suite_create("standardise");
     TCase *tests = tcase_create("standardise");
-    tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, files_set_up, files_tear_down);
     tcase_add_test(tests, fits_mean_and_deviation);
     tcase_add_test(tests, none_leaves_the_model);

@@ -379,7 +379,6 @@ int main(void)
 {
     Suite *suite = suite_create("statistics");
     TCase *tests = tcase_create("statistics");
-    tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_figures, 0, 2);
     tcase_add_test(tests, test_deviation_of_large_values);
     tcase_add_loop_test(tests, test_repeated, 0, 2);

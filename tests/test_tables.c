@@ -831,7 +831,6 @@ int main(void)
 {
     Suite *suite = suite_create("tables");
     TCase *tests = tcase_create("tables");
-    tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, files_set_up, files_tear_down);
     tcase_add_test(tests, test_numbers);
     tcase_add_test(tests, test_no_numbers);

@@ -270,7 +270,6 @@ int main(void)
     tcase_add_test(choice, native_is_our_own_products_for_the_kind_of_device);
     tcase_add_test(choice, auto_is_offered_them_behind_clblast_and_not_on_a_cpu);
     for (size_t c = 0; c < COUNT_OF(cases); c++) {
-        tcase_set_timeout(cases[c], 300);
         suite_add_tcase(suite, cases[c]);
     }
     return test_run(suite);

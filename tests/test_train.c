@@ -694,7 +694,6 @@ int main(void)
 {
     Suite *suite = suite_create("train");
     TCase *cases = tcase_create("train");
-    tcase_set_timeout(cases, 120);
     tcase_add_test(cases, last_minibatches_are_proven);
     tcase_add_loop_test(cases, trajectory, 0, 2 * KIND_COUNT);
     tcase_add_loop_test(cases, trajectory_by_gradients, 0, 2 * KIND_COUNT);

@@ -1,4 +1,5 @@
 /* The measured choice of who multiplies: a wrong candidate is never taken, a right one stays taken. */
+#include "base/clock.h"
 #include "compute/opencl/gemm/providers.h"
 #include "support/fixtures.h"
 #include "support/support.h"
@@ -10,6 +11,22 @@
 #include <unistd.h>
 
 static struct clm_error error;
+
+/* ---- the clock ---- */
+
+/* Takes the place of the library's clock: products take the time that this test says, however busy the machine
+ * is. A reading takes 10 ms, so that trials soon end. */
+static double now;
+
+double clock_seconds(void)
+{
+    return now += 0.01;
+}
+
+static void take(unsigned microseconds)
+{
+    now += 1e-6 * microseconds;
+}
 
 /* ---- candidates: one that is right, and that one spoilt ---- */
 
@@ -27,19 +44,19 @@ static enum spoil {
 #define LARGE  50 /* rows from which SPOIL_LARGE is wrong */
 #define RAGGED 7  /* rows for which alone SPOIL_RAGGED is */
 static enum product spoilt_product;
-static useconds_t spoilt_slowness; /* microseconds that the spoilt one takes besides */
+static unsigned spoilt_slowness; /* microseconds that the spoilt one takes besides */
 static const struct gemm_operations *right;
 
 /* `rows` is the batch's. */
 static void spoil_result(struct gemm_provider *gemm, enum product product, size_t rows, struct tensor *result)
 {
     const size_t count = result->rows * result->columns, at = spoil == SPOIL_MIDDLE ? count / 2 : count - 1;
-    usleep(spoilt_slowness);
+    take(spoilt_slowness);
     if (product != spoilt_product || spoil == SPOIL_NOTHING || (spoil == SPOIL_LARGE && rows < LARGE) ||
         (spoil == SPOIL_RAGGED && rows != RAGGED))
         return;
     if (spoil == SPOIL_TIME) {
-        usleep(30000);
+        take(30000);
         return;
     }
     float *const values = malloc(count * sizeof *values);
@@ -81,12 +98,12 @@ static clm_status spoilt_update(struct gemm_provider *gemm, const struct tensor 
 }
 
 /* The other is right and takes its time. */
-static useconds_t slowness; /* microseconds more */
+static unsigned slowness; /* microseconds more */
 
 static clm_status slow_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
                                const struct epilogue *epilogue, struct tensor *Y, struct clm_error *e)
 {
-    usleep(slowness);
+    take(slowness);
     return right->forward(gemm, X, layer, epilogue, Y, e);
 }
 
@@ -94,14 +111,14 @@ static clm_status slow_backward(struct gemm_provider *gemm, const struct tensor 
                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                 struct clm_error *e)
 {
-    usleep(slowness);
+    take(slowness);
     return right->backward_input(gemm, dZ, layer, gate, dX, e);
 }
 
 static clm_status slow_update(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                               struct linear *layer, const struct step *step, struct clm_error *e)
 {
-    usleep(slowness);
+    take(slowness);
     return right->descend(gemm, dZ, X, layer, step, e);
 }
 
@@ -601,7 +618,6 @@ int main(void)
     Suite *const suite = suite_create("tuning");
     TCase *const cases = tcase_create("tuning");
     tcase_add_checked_fixture(cases, begin, end);
-    tcase_set_timeout(cases, 120);
     tcase_add_test(cases, the_fastest_is_taken_and_remembered);
     tcase_add_loop_test(cases, a_wrong_candidate_is_named_and_dropped, 0, 9);
     tcase_add_loop_test(cases, a_candidate_is_tried_at_the_very_size, 0, PRODUCT_COUNT);

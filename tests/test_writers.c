@@ -565,7 +565,6 @@ int main(void)
 {
     Suite *suite = suite_create("writers");
     TCase *tests = tcase_create("writers");
-    tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, test_idx, 0, 4);
     tcase_add_loop_test(tests, test_cifar, 0, 3);

@@ -10,6 +10,9 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 cd "$temporary" || exit
 unset CLMLP_DATA CLMLP_KERNEL_DIR NO_COLOR ARGP_HELP_FMT
+# A folder that no program makes: one at a fixed place, such as /nonexistent, any other process of the machine may make.
+# shellcheck disable=SC2034 # for the tests
+absent="$temporary/absent"
 # what PoCL has compiled stays where it is for all programs: half a minute for each test otherwise
 export POCL_CACHE_DIR="${POCL_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-$temporary}/.cache}/pocl/kcache}"
 mkdir -p "$POCL_CACHE_DIR"
@@ -33,17 +36,23 @@ run() {
     "$program" "$@" >out 2>err || status=$?
 }
 
-# Ends it by SIGTERM once it has printed a line like the pattern; into out, err and status.
+# Starts a command beside the test: into out, err and process. The files are emptied first, for the new process may begin so late
+# that the test finds there what it waits for, of the command before.
+# start COMMAND...
+start() {
+    : >out
+    : >err
+    "$@" >out 2>err &
+    process=$!
+}
+
+# Ends it by SIGTERM after it has printed a line like the pattern; into out, err and status.
 # interrupt PATTERN ARGUMENT...
 interrupt() {
     pattern=$1
     shift
-    "$program" "$@" >out 2>err &
-    process=$!
-    for _ in $(seq 600); do
-        ! grep -Eq -- "$pattern" out || break
-        sleep 0.1
-    done
+    start "$program" "$@"
+    await $process has_line out "$pattern"
     kill -TERM $process
     status=0
     wait $process || status=$?

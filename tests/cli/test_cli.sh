@@ -395,20 +395,11 @@ check 'what a pickle would run did not run' [ ! -e evil ]
 
 # ---- Ctrl-C: the running epoch is finished, the run is written ----
 
-"$program" train --data data --backend reference --epochs 1000000 --out stopped >out 2>err &
-process=$!
-waited=0
-until grep -q '^ *1  ' out || [ $waited -ge 300 ]; do
-    sleep 0.1
-    waited=$((waited + 1))
-done
+start "$program" train --data data --backend reference --epochs 1000000 --out stopped
+await $process has_line out '^ *1  '
 kill -INT $process
-# not forever
-(sleep 60 && kill -KILL $process) >/dev/null 2>&1 &
-watch=$!
 status=0
 wait $process || status=$?
-kill $watch 2>/dev/null || true
 check 'Ctrl-C: done' [ "$status" -eq 0 ]
 check 'Ctrl-C: a note' has_line err '^clmlp: train: note: stopping after this epoch'
 check 'Ctrl-C: says when' has_line err '^clmlp: train: note: stopped after epoch [0-9]+ of 1000000'
@@ -443,14 +434,14 @@ fi
 # ---- devices, without a platform and with one ----
 
 vendors=${OCL_ICD_VENDORS-}
-export OCL_ICD_VENDORS=/nonexistent OPENCL_VENDOR_PATH=/nonexistent
+export OCL_ICD_VENDORS="$absent" OPENCL_VENDOR_PATH="$absent"
 fails 'no OpenCL platform' devices
-fails 'no OpenCL platform: /nonexistent .OCL_ICD_VENDORS or .* names no driver .*unset that' doctor --json doctor.json
+fails "no OpenCL platform: $absent .OCL_ICD_VENDORS or .* names no driver .*unset that" doctor --json doctor.json
 check 'doctor without a driver: what to install' has_line out 'remedy: unset OCL_ICD_VENDORS .*pocl-opencl-icd'
 check 'doctor without a driver: no device in JSON' [ "$(cat doctor.json)" = '[]' ]
 fails 'no OpenCL platform' doctor --json -
 check 'doctor without a driver: JSON alone' [ "$(cat out)" = '[]' ]
-check 'doctor without a driver: what is wrong, beside JSON' has_line err '/nonexistent does not exist.*pocl-opencl-icd'
+check 'doctor without a driver: what is wrong, beside JSON' has_line err "$absent does not exist.*pocl-opencl-icd"
 rm -f verify.json
 fails 'no OpenCL platform' verify --seed 7 --json verify.json
 check 'verify without a driver: the error in JSON' has_line verify.json '"error": "no OpenCL platform'

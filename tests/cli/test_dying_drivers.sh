@@ -7,19 +7,24 @@ driver=$(realpath "$3")
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
-wait_for_file() {
-    for _ in $(seq 600); do
-        [ ! -e "$1" ] || break
-        sleep 0.1
-    done
+# A clock of the program's own, which stands until its driver hangs: seconds_pass lets some of them pass.
+clocks=0
+new_clock() {
+    clocks=$((clocks + 1))
+    export DYING_CLOCK="$temporary/clock-$clocks"
 }
 
-# wait_for_line FILE PATTERN
-wait_for_line() {
-    for _ in $(seq 600); do
-        ! grep -q -- "$2" "$1" || break
-        sleep 0.1
-    done
+# seconds_pass PROCESS COUNT: it has noticed them, or has ended.
+seconds_pass() {
+    head -c "$2" /dev/zero | tr '\0' . >>"$DYING_CLOCK"
+    await "$1" cmp -s "$DYING_CLOCK" "$DYING_CLOCK.seen"
+}
+
+# in_vain ARGUMENT...: what `fails` does, of a driver that hangs.
+in_vain() {
+    new_clock
+    DYING=${DYING:-hang} fails "$@"
+    unset DYING_CLOCK
 }
 
 # ---- one that dies as it is loaded, and so in every program ----
@@ -42,21 +47,25 @@ DYING=abort fails 'ended the process' doctor --json -
 check 'JSON alone' [ "$(cat out)" = '[]' ]
 
 # one that hangs there, whatever who starts it makes of alarms
-DYING=hang fails 'OpenCL cannot be used here: .*dying.icd.* did not come back within 2 s' doctor --patience 2 --json doctor.json
+asan=${ASAN_OPTIONS-}
+export LD_PRELOAD="$driver" ASAN_OPTIONS="$asan:verify_asan_link_order=0"
+in_vain 'OpenCL cannot be used here: .*dying.icd.* did not come back within 2 s' doctor --patience 2 --json doctor.json
 check 'one that hangs is named' has_line out '^  BAD  .*vendors/dying.icd: .*its driver did not come back within 2 s'
 check 'one that hangs: no device in JSON' [ "$(cat doctor.json)" = '[]' ]
+new_clock
 (
     trap '' ALRM
-    DYING=hang timeout 60 "$program" doctor --patience 2
+    DYING=hang "$program" doctor --patience 2
 ) >out 2>err || true
 check 'with SIGALRM ignored, too' has_line err 'did not come back within 2 s'
+unset LD_PRELOAD DYING_CLOCK
 
 # ---- a report that cannot be sent ----
 
 # its size is limited: no driver is to blame
 (
     ulimit -f 0
-    OCL_ICD_VENDORS=/nonexistent "$program" doctor 2>&1 >/dev/null && echo 'exit 0'
+    OCL_ICD_VENDORS="$absent" "$program" doctor 2>&1 >/dev/null && echo 'exit 0'
 ) | cat >err
 check 'no space: it says so' has_line err '^clmlp: doctor: no memory for its report, or no space: it lacks a part'
 check 'no space: and what it means' has_line err '^clmlp: doctor: what could not be handed on is unknown'
@@ -66,11 +75,11 @@ check 'no space: nobody is accused' lacks_line err 'ended the process'
 # ---- standard streams that are closed ----
 
 # no file of ours takes their place; there is no driver, and nobody is accused
-(OCL_ICD_VENDORS=/nonexistent "$program" doctor --json closed.json 2>err >&-) || true
+(OCL_ICD_VENDORS="$absent" "$program" doctor --json closed.json 2>err >&-) || true
 check 'standard output is closed: it says so' has_line err 'standard output could not be written'
 check 'standard output is closed: the report is written' [ "$(cat closed.json)" = '[]' ]
 rm closed.json
-(OCL_ICD_VENDORS=/nonexistent "$program" doctor --json closed.json >out 2>&-) || true
+(OCL_ICD_VENDORS="$absent" "$program" doctor --json closed.json >out 2>&-) || true
 check 'standard error is closed: the report is written' [ "$(cat closed.json)" = '[]' ]
 check 'standard error is closed: the table' has_line out 'there is no OpenCL'
 
@@ -80,7 +89,7 @@ unset OCL_ICD_VENDORS
 [ -z "$vendors" ] || export OCL_ICD_VENDORS="$vendors"
 require_device 'dying drivers'
 # PoCL has a device by each of these names
-export POCL_DEVICES='basic pthread' LD_PRELOAD="$driver" ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
+export POCL_DEVICES='basic pthread' LD_PRELOAD="$driver"
 run devices --device no-such-device # tries none
 if [ "$(grep -c '^. [0-9]*:[0-9]*  \(basic\|pthread\)' out)" -ne 2 ]; then
     [ "${CLMLP_REQUIRE_ALL:-0}" != 1 ] || failed 'no PoCL with two devices'
@@ -123,7 +132,7 @@ fails 'none of the 1 device' doctor --device pthread
 check 'killed: it is told' has_line out 'refused. the process was killed .signal 9, .* as where memory or time runs out'
 check 'killed: what to do' has_line out 'whether memory or time ran out, and try again'
 unset DYING
-DYING=hang fails 'none of the 1 device' doctor --patience 10 --device pthread --json doctor.json
+in_vain 'none of the 1 device' doctor --patience 10 --device pthread --json doctor.json
 check 'hanging: it is told' has_line out 'refused. its driver did not come back within 10 s at shared, in check 1 of'
 check 'hanging: with what repeats it' has_line out '^       again: clmlp verify --device 0:[01] --only gather.* --shape '
 check 'hanging: what to do' has_line out 'slow and nothing else, --patience 0'
@@ -149,11 +158,10 @@ fails 'its driver ended the process' verify --device pthread --only softmax --js
 check 'verify: JSON alone' python3 -m json.tool out /dev/null
 DYING='kill' fails 'the process was killed .signal 9, .* as where memory or time runs out' verify --device pthread --only softmax
 # a check that hangs: the first interrupt waits for its end, the second does not
-DYING=hang DYING_FILE="$temporary/reached-by-verify" "$program" verify --device pthread --only softmax --json report.json >out 2>err &
-process=$!
-wait_for_file reached-by-verify
+DYING=hang DYING_FILE="$temporary/reached-by-verify" start "$program" verify --device pthread --only softmax --json report.json
+await $process [ -e reached-by-verify ]
 kill -TERM $process
-wait_for_line err 'note: stopping'
+await $process has_line err 'note: stopping'
 check 'verify, hanging: the first interrupt is heard' has_line err '^clmlp: verify: note: stopping behind this check'
 kill -TERM $process
 status=0
@@ -163,9 +171,8 @@ check 'verify, hanging: at what' has_line report.json '"error": "it was interrup
 check 'verify, hanging: what was checked before' [ "$(grep -c '"passed": true' report.json)" -ge 10 ]
 unset DYING_AFTER
 # what reaches both processes, as Ctrl-C does, is one interrupt
-DYING_DEVICE=none setsid "$program" verify --device pthread --json report.json >out 2>err &
-process=$!
-wait_for_line out '  ok$'
+DYING_DEVICE=none start setsid "$program" verify --device pthread --json report.json
+await $process has_line out '  ok$'
 env kill -INT -- "-$process"
 status=0
 wait $process || status=$?
@@ -191,7 +198,9 @@ process.wait()
 END
 check 'verify, unread behind a socket: nobody is accused' has_line report.json '"error": "nobody read what was printed any more, at '
 rm doctor.json
+new_clock
 DYING=hang "$program" doctor --patience 2 --device pthread --json doctor.json 2>/dev/null | true
+unset DYING_CLOCK
 check 'doctor, a hanging driver unread: the report is written' python3 -m json.tool doctor.json /dev/null
 status=0
 DYING_DEVICE=none "$program" verify --device pthread --only softmax --quiet --json report.json >/dev/full 2>err || status=$?
@@ -203,16 +212,19 @@ DYING_CALL=none "$program" doctor --device pthread --json doctor.json 2>err | he
 check 'doctor, unread: the report is written' python3 -m json.tool doctor.json /dev/null
 check 'doctor, unread: so does a sentence' has_line err '^clmlp: doctor: nobody read what was printed any more'
 # time that it slept through is no silence
-DYING_FILE="$temporary/reached-by-doctor" DYING=hang setsid "$program" doctor --patience 10 --device pthread --json doctor.json >out 2>err &
-process=$!
-wait_for_file reached-by-doctor
+new_clock
+: >"$DYING_CLOCK"
+DYING_FILE="$temporary/reached-by-doctor" DYING=hang start setsid "$program" doctor --patience 3 --device pthread --json doctor.json
+await $process [ -e reached-by-doctor ]
 env kill -STOP -- "-$process"
-sleep 11
+sleep 4 # longer than its patience
 env kill -CONT -- "-$process"
-sleep 1
-check 'doctor: time that it slept through is none' kill -0 $process
+seconds_pass $process 1
+check 'doctor: time that it slept through is none' cmp -s "$DYING_CLOCK" "$DYING_CLOCK.seen"
+seconds_pass $process 100
+unset DYING_CLOCK
 wait $process || true
-check 'doctor: and then it is' has_line doctor.json '"reason": "its driver did not come back within 10 s at '
+check 'doctor: and then it is' has_line doctor.json '"reason": "its driver did not come back within 3 s at '
 # on a terminal what is being tried is a line that is taken away again
 TERM=xterm script -qec "'$program' doctor --device pthread" shown </dev/null >/dev/null || true
 tr '\r' '\n' <shown | grep -v '^$' >out
@@ -221,30 +233,34 @@ check 'nothing of it is left' awk 'left && !/^\033\[K/ { exit 1 } { left = /…$
 
 # ---- an interrupt ----
 
-unset DYING_CALL
+export DYING=hang # it does not come to its end first
 interrupt '^  ok   compiler' doctor --device pthread --json doctor.json
 check 'interrupted: exit 1' [ "$status" -eq 1 ]
 check 'interrupted: it says so' has_line err '^clmlp: doctor: interrupted'
 check 'interrupted: the report is written' has_line doctor.json '"reason": "it was interrupted at '
-DYING=interrupt DYING_CALL=clEnqueueNDRangeKernel fails 'interrupted; the devices' doctor --device pthread --json -
+DYING=interrupt fails 'interrupted; the devices' doctor --device pthread --json -
 check 'interrupted: JSON alone' [ "$(grep -c '"reason": "it was interrupted at shared, in check 1 of' out)" -eq 1 ]
 check 'interrupted: nobody is accused' lacks_line err 'ended the process'
 
 # one that comes when a device is done with, and as the next process is made, leaves the report
+unset DYING
 export DYING_CALL=clBuildProgram DYING_DEVICE=basic
 interrupt '^  remedy:  update its driver' doctor --json doctor.json
 check 'interrupted between devices: exit 1' [ "$status" -eq 1 ]
 check 'interrupted between devices: it says so' has_line err '^clmlp: doctor: interrupted'
 check 'interrupted between devices: what was found' has_line doctor.json '"reason": "its driver ended the process'
+new_clock
+: >"$DYING_CLOCK"
 (
     trap '' TERM
     CLMLP_KERNEL_DIR="$temporary/kernels" DYING=interrupt DYING_DEVICE=pthread DYING_FILE="$temporary/reached" \
         exec "$program" doctor --device pthread
 ) >out 2>err &
 process=$!
-wait_for_file reached
+await $process [ -e reached ]
 check 'an interrupt was sent' [ -e reached ]
-sleep 1
+seconds_pass $process 1
+unset DYING_CLOCK
 check 'an interrupt that is ignored ends nothing' kill -KILL $process
 wait $process || true
 
@@ -264,7 +280,7 @@ cp "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/pocl*.icd vendors
 export OCL_ICD_VENDORS="$temporary/vendors" DYING=end CLMLP_KERNEL_DIR="$temporary/kernels"
 fails 'a driver ended the process .signal 6, .* as it was to end' doctor
 DYING=leave fails 'a driver ended the process .exit code 3. as it was to end' doctor
-DYING=stay fails 'a driver did not come back within [0-9]* s as it was to end' doctor --patience 10
+LD_PRELOAD=$driver DYING=stay in_vain 'a driver did not come back within [0-9]* s as it was to end' doctor --patience 10
 # verify has shown what it has shown
 unset CLMLP_KERNEL_DIR
 fails 'a driver ended the process .signal 6, .* as it was to end' verify --only softmax --json report.json
@@ -273,12 +289,10 @@ check 'verify, an end that dies: all passed' has_line report.json '^ *"passed": 
 check 'verify, an end that dies: no error' lacks_line report.json '"error":'
 DYING=end run verify --only softmax --shape 'B=7'
 check 'verify, an end that dies: usage is wrong still' [ "$status" -eq 2 ]
-DYING=stay "$program" verify --only softmax --json report.json >out 2>err &
-process=$!
-wait_for_line out ' passed, 0 failed'
-sleep 1
+DYING=stay DYING_FILE="$temporary/reached-the-end" start "$program" verify --only softmax --json report.json
+await $process [ -e reached-the-end ]
 kill -TERM $process
-wait_for_line err 'note: stopping'
+await $process has_line err 'note: stopping'
 kill -TERM $process
 status=0
 wait $process || status=$?

@@ -18,13 +18,18 @@ trap finish_server EXIT
 cd "$temporary"
 unset CLMLP_MIRROR CLMLP_DATA XDG_DATA_HOME http_proxy HTTP_PROXY all_proxy ALL_PROXY
 export CLMLP_DATA="$temporary/sets" no_proxy=127.0.0.1
+# A server that sends nothing is not given up before the test comes to interrupt it: the last --speed-time counts.
+mkdir bin
+printf '#!/bin/sh\nexec %s "$@" --speed-time 1000000\n' "$(command -v curl)" >bin/curl
+chmod +x bin/curl
+PATH=$temporary/bin:$PATH
 
 # ---- the server ----
 
 # /good/FILE as it is; /cut/FILE ends after 1000 bytes of each answer, though more are promised; /torn/FILE the same,
 # and it does not go on; /bad/FILE has a byte changed; /slow/FILE ends never. Which were asked for is in `asked`.
 cat >server.py <<'PYTHON'
-import http.server, sys, time
+import http.server, sys, threading
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments):
@@ -56,7 +61,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(rest[:1000] if how in ('cut', 'torn', 'slow') else rest)
         self.wfile.flush()
         if how == 'slow':
-            time.sleep(60)
+            threading.Event().wait()
 
 server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
 server.daemon_threads = True
@@ -72,11 +77,7 @@ done
 (cd published && sha256sum one.gz two.gz) >sums
 python3 server.py &
 server=$!
-waited=0
-until [ -s port ] || [ $waited -ge 200 ]; do
-    sleep 0.05
-    waited=$((waited + 1))
-done
+await $server [ -s port ]
 url=http://127.0.0.1:$(cat port)
 
 # ---- running and looking ----
@@ -205,11 +206,7 @@ start_anew
 : >asked
 "$root/tools/get-data" --mirror "$url/slow" --sums sums mnist >out 2>&1 &
 process=$!
-waited=0
-until [ -s sets/mnist/one.gz.part ] || [ $waited -ge 200 ]; do
-    sleep 0.05
-    waited=$((waited + 1))
-done
+await $process [ -s sets/mnist/one.gz.part ]
 status=0
 "$root/tools/get-data" --mirror "$url/good" --sums sums mnist >out2 2>&1 || status=$?
 check 'two at once: the second fails' [ "$status" -eq 1 ]

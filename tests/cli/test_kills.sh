@@ -120,12 +120,11 @@ has_finished() {
         \( ! -name "*.$six" -o -name new.libsvm \) 2>err | grep -q .
 }
 
-# until_finished: or failed by itself, or too long. So a writer finishes in its first round however slow it is.
-until_finished() {
-    tries=600
-    until has_finished || [ -e by-itself ] || [ $tries -eq 0 ]; do
-        sleep 0.1
-        tries=$((tries - 1))
+# Stops the writer again and again until it is found in a write: each look is as likely to find it on a slow machine.
+until_in_a_write() {
+    while kill -STOP "-$leader" 2>err && ! has_temporary && [ ! -e by-itself ]; do
+        kill -CONT "-$leader"
+        sleep 0.01
     done
 }
 
@@ -136,14 +135,13 @@ mkdir files
 "$program" data make --rows 12 --out cifar >out
 "$program" train --backend reference --data cifar --hidden 3 --epochs 1 --batch 30 --out old >out
 "$program" train --data cifar --hidden 3 --epochs 1 --batch 30 --quiet >out 2>err || true # compiles the kernels
-# three times as many as are asked for: more kills follow for as long as none came while a file was written
-awk -v seed="$seed" -v moments=$((3 * kills)) 'BEGIN { srand(seed); while (moments--) printf "%.3f\n", 0.02 + rand() / 2 }' >moments
+awk -v seed="$seed" -v moments="$kills" 'BEGIN { srand(seed); while (moments--) printf "%.3f\n", 0.02 + rand() / 2 }' >moments
 
 kill=0
 in_a_write=0
 finished=
-while [ $kill -lt "$kills" ] || [ $in_a_write -eq 0 ]; do
-    read -r moment || break
+# A last kill comes while a file is written, if none of the others did.
+while read -r moment || { [ $in_a_write -eq 0 ] && [ ! -e by-itself ]; }; do
     kill=$((kill + 1))
     case $((kill % 6)) in
     0) writer=write_choices ;;
@@ -151,16 +149,18 @@ while [ $kill -lt "$kills" ] || [ $in_a_write -eq 0 ]; do
     2) writer=write_scores ;;
     *) writer=write_runs ;;
     esac
+    [ "$moment" ] || writer=write_data
     [ $writer != write_choices ] || moment=$(awk -v moment="$moment" 'BEGIN { print 3 * moment }')
     touch round
     CLMLP_KILLS_WRITER=$writer CLMLP_KILLS_ROUND=$kill setsid sh "$here/tests/cli/test_kills.sh" "$program" "$here" \
         >/dev/null 2>&1 </dev/null &
     leader=$!
+    await $leader kill -0 "-$leader" # or there is no group to kill yet
     case $finished in
     *$writer*) ;;
-    *) until_finished ;;
+    *) await $leader has_finished ;; # so a writer finishes in its first round however slow it is
     esac
-    sleep "$moment"
+    if [ "$moment" ]; then sleep "$moment"; else until_in_a_write; fi
     kill -KILL "-$leader" 2>err || true
     wait "$leader" 2>err || true
     ! has_temporary || in_a_write=$((in_a_write + 1))

@@ -74,15 +74,11 @@ tar -cf cifar.tar cifar
 fails "takes 35.2 MiB of memory, where half of --memory is 10.0 MiB" --data cifar.tar --memory 20M
 
 # A file that is shortened while it is trained on. The first epoch's line says that training is under way.
-"$program" train --data set --hidden 32 --gemm native --epochs 1000 --resident no >out 2>err &
-training=$!
-for _ in $(seq 300); do
-    if grep -q "^    1 " out; then break; fi
-    sleep 0.1
-done
+start "$program" train --data set --hidden 32 --gemm native --epochs 1000000 --resident no
+await $process has_line out "^    1 "
 : >set/x_train.npy
 status=0
-wait $training || status=$?
+wait $process || status=$?
 check "a file that becomes shorter: ends" [ "$status" -eq 1 ]
 check "a file that becomes shorter: a sentence" has_line err "^clmlp: a data file became shorter"
 

@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_SANITIZER = 99, SECONDS_MOST = 120, TEXT_MOST = 1 << 16, CALLERS_LISTED = 5, TRIES_MOST = 3 };
+enum { EXIT_SANITIZER = 99, SECONDS_MOST = 7200, TEXT_MOST = 1 << 16, CALLERS_LISTED = 5, TRIES_MOST = 3 };
 
 int __real_main(int argc, char **argv);
 int __wrap_main(int argc, char **argv);
@@ -51,6 +51,7 @@ static const char help[] =
     "  --known FILE      places that were tried before, and so are left out; those tried now are added\n"
     "  --depth N         callers that tell one place from another, 1 to 6 (default 3)\n"
     "  --lasting         later calls of the same name fail, too\n"
+    "  --part K/N        a part of the places, by a number of each: those that leave the remainder of K by N\n"
     "  --from K --to K   only these, as they were numbered\n"
     "  --cache NAME      a folder that a run that fails may write to, whole files only\n"
     "  --keeps PATTERN   files that a failed run may leave as a whole one does, where it says that they are "
@@ -66,10 +67,11 @@ static struct {
     bool is_by_site, shows, reports;
     double work;
     size_t from, to;
+    uint64_t part, parts;
     const char *cache, *varies, *keeps, *tolerated, *known;
     int argc;
     char **argv;
-} options = {.from = 1, .to = SIZE_MAX, .work = INFINITY};
+} options = {.from = 1, .to = SIZE_MAX, .parts = 1, .work = INFINITY};
 
 /* ---- text and files ---- */
 
@@ -511,6 +513,8 @@ static int try_all(void)
                 *const after = list_success();
     const size_t count = options.is_by_site ? fault_plan->site_count : fault_plan->count;
     for (size_t k = options.from; k <= count && k <= options.to; k++) {
+        if (options.is_by_site && (fault_plan->sites[k - 1].hash >> 32) % options.parts != options.part)
+            continue;
         if (options.is_by_site && is_known(fault_plan->sites[k - 1].hash))
             continue;
         char *said = NULL;
@@ -553,7 +557,8 @@ int __wrap_main(int argc, char **argv)
         {"from", 1, NULL, 'f'},    {"to", 1, NULL, 't'},        {"cache", 1, NULL, 'c'},
         {"keeps", 1, NULL, 'K'},   {"tolerated", 1, NULL, 'T'}, {"show", 0, NULL, 'S'},
         {"varies", 1, NULL, 'v'},  {"known", 1, NULL, 'k'},     {"help", 0, NULL, 'h'},
-        {"reports", 0, NULL, 'r'}, {"work", 1, NULL, 'w'},      {NULL, 0, NULL, 0}};
+        {"reports", 0, NULL, 'r'}, {"work", 1, NULL, 'w'},      {"part", 1, NULL, 'p'},
+        {NULL, 0, NULL, 0}};
     void *frames[4];
     backtrace(frames, 4); /* loads what it needs, before anything is counted */
     fault_plan = mmap(NULL, sizeof *fault_plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -592,6 +597,17 @@ int __wrap_main(int argc, char **argv)
         case 'T':
             options.tolerated = optarg;
             break;
+        case 'p': {
+            char *rest;
+            options.part = strtoull(optarg, &rest, 10);
+            options.parts = *rest == '/' ? strtoull(rest + 1, NULL, 10) : 0;
+            if (!options.parts) {
+                fprintf(stderr, "faults: --part %s is no part like 1/4\n", optarg);
+                return 2;
+            }
+            options.part %= options.parts;
+            break;
+        }
         case 'S':
             options.shows = true;
             break;

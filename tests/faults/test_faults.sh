@@ -5,9 +5,10 @@
 #   test_faults.sh PROGRAM ROOT FAULTS GROUP [OPTION...]
 #
 # GROUP is host or device; "all" has besides what takes long, and so does a part of a command's line, as in
-# 'train --backend reference'. OPTIONs are those of tests/faults/faults.c. The test tries one call of each place:
+# 'train --backend reference'. OPTIONs are those of tests/faults/faults.c, and --sample: a quarter of the places, which
+# CLMLP_SAMPLE chooses, or, if that is "all", all of them. The test tries one call of each place:
 #
-#   meson test -C build-asan --suite faults
+#   CLMLP_SAMPLE=all meson test -C build-asan --suite faults
 #
 # All calls, one by one, and all calls of one name from each on, which takes hours:
 #
@@ -57,6 +58,14 @@ each() {
 
 keeps='^new/(below/)?(model.safetensors |$)' # a net is not lost to what else cannot be written
 options=$*
+case "$options" in
+*--sample*)
+    sample=${CLMLP_SAMPLE:-0}
+    part="--part $sample/4"
+    [ "$sample" != all ] || part=
+    options="${options%--sample*}$part${options#*--sample}"
+    ;;
+esac
 case " $options " in
 *" --sites "*) options="$options --known $temporary/known" ;; # no place is tried twice
 esac

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Counts what a shell test found, and closes with the same line as the tests in C.
+# Counts what a shell test found, closes with the same line as the tests in C, and waits for what a test needs.
 
 checks=0
 failures=0
@@ -12,6 +12,17 @@ failed() {
     checks=$((checks + 1))
     failures=$((failures + 1))
     printf 'failed: %s\n' "$*"
+}
+
+# Waits until the condition holds, however long that takes on a busy machine, or until the process of this shell has ended.
+# await PROCESS CONDITION...
+await() {
+    awaited=$1
+    shift
+    until "$@" 2>/dev/null; do
+        kill -0 "$awaited" 2>/dev/null || return 0
+        sleep 0.05
+    done
 }
 
 finish() {

@@ -208,6 +208,40 @@ mutate --checks
 check 'one that looks at nothing lets all survive' grep -q '^score *caught 0 of 3' out
 tree=tree
 
+# ---- breaks of kernels that are recorded: what a program blames that stands for verify ----
+
+mkdir -p breaks/kernels
+for n in 1 2 3 4 5 6 7 8 9; do echo "float f$n(float x) { return x + 1; }"; done >breaks/kernels/gather.cl
+cp breaks/kernels/gather.cl whole.cl
+# shellcheck disable=SC2016 # for the program
+printf '#!/bin/sh\ncmp -s "$CLMLP_KERNEL_DIR/gather.cl" "%s" || echo "blamed $2"\n' "$sample/whole.cl" >blamed
+chmod +x blamed
+tree=breaks
+mutate --breaks list --program ./blamed --record
+check 'breaks are recorded' [ "$status" -eq 0 ]
+check 'as many as are wanted' [ "$(grep -c '^kernels/gather.cl [0-9a-f]* gather$' list)" -eq 8 ]
+mutate --breaks list --program ./blamed --count 3
+check 'a sample passes' [ "$status" -eq 0 ]
+cp out first
+CLMLP_SAMPLE=1 mutate --breaks list --program ./blamed --count 3
+check 'another number, another sample' [ "$(cmp -s out first && echo same)" != same ]
+check 'of as many' [ "$(grep -c ': named$' out)" -eq 3 ]
+CLMLP_SAMPLE=all mutate --breaks list --program ./blamed --count 3
+check 'all of them' [ "$(grep -c ': named$' out)" -eq 8 ]
+# shellcheck disable=SC2016 # for the program
+for fault in 'true' 'echo "blamed update"; echo "blamed $2"' 'kill -KILL $$' 'echo "blamed $2"'; do
+    printf '#!/bin/sh\n%s\n' "$fault" >other
+    chmod +x other
+    mutate --breaks list --program ./other --count 3
+    check "what does not blame as it should: $fault" [ "$status" -eq 1 ]
+    check "it is told: $fault" grep -q 'failed: ' out
+done
+sed -i '$d' list
+mutate --breaks list --program ./blamed --count 3
+check 'too few are recorded' [ "$status" -eq 1 ]
+check 'and how there are more' grep -q 'gather.cl: 7 breaks are recorded, of 8 .* --record$' out
+tree=tree
+
 sed -i 's/== 6/== 7/' tree/tests/test.c
 mutate --count 1
 check 'a test that fails by itself catches nothing' grep -q '^mutate: a test fails before anything is broken' err

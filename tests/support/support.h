@@ -12,6 +12,10 @@
  * process, so that a device is opened once, unless CK_FORK is set in the environment. */
 int test_run(Suite *suite);
 
+/* Whether the part `which` of `parts` is in the sample. CLMLP_SAMPLE is a number, 0 by default, which takes one part of them,
+ * the next number the next part; or "all", which takes all. */
+bool test_in_sample(size_t which, size_t parts);
+
 /* Is there what a test needs? Where not, it prints "SKIP what", and under CLMLP_REQUIRE_ALL=1 the test fails.
  * `what` reads "name: reason". */
 bool test_require(const char *what, bool is_present);

@@ -1,5 +1,6 @@
 #include "support/verdict.h"
 
+#include "check/plan.h"
 #include "compute/opencl/program.h"
 #include "support/support.h"
 
@@ -22,48 +23,42 @@ void verdict_hear(void *user, const struct clm_check *check)
     verdict->stop = verdict->needs_one && verdict->failures;
 }
 
-#define QUICKLY 0.1 /* seconds: large products are left out */
-
-/* Checks of large products are left out behind `seconds`; 0 for none. */
-static bool add_checks(struct clm_backend *backend, enum clm_verify_extent extent, double seconds,
-                       const char *only, struct verdict *verdict)
-{
-    struct clm_error error = {0};
-    bool passed = false;
-    const struct clm_verify_options options = {.extent = extent,
-                                               .only = only,
-                                               .seed = 1,
-                                               .seconds_most = seconds,
-                                               .on_check = verdict_hear,
-                                               .user = verdict};
-    if (clm_verify(backend, &options, &passed, &error) != CLM_OK)
-        ck_abort_msg("%s", error.message);
-    return passed;
-}
-
-static struct verdict verify_within(struct clm_backend *backend, double seconds)
+struct verdict verify(struct clm_backend *backend)
 {
     struct verdict verdict = {0};
-    verdict.passed = add_checks(backend, CLM_VERIFY_STANDARD, seconds, NULL, &verdict);
+    struct clm_error error = {0};
+    const struct clm_verify_options options = {
+        .extent = CLM_VERIFY_STANDARD, .seed = 1, .on_check = verdict_hear, .user = &verdict};
+    if (clm_verify(backend, &options, &verdict.passed, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
     ck_assert_int_eq(verdict.passed, verdict.failures == 0);
     return verdict;
 }
 
-struct verdict verify(struct clm_backend *backend)
-{
-    return verify_within(backend, 0);
-}
+/* Products of two numbers: a limit by work leaves out the same on a slow machine. */
+#define WORK_MOST 2e6
 
 struct verdict verify_quickly(struct clm_backend *backend)
 {
-    return verify_within(backend, 1);
-}
-
-struct verdict verify_operation(struct clm_backend *backend, const char *operation)
-{
     struct verdict verdict = {0};
-    const bool passed = add_checks(backend, CLM_VERIFY_STANDARD, 0, operation, &verdict);
-    verdict.passed = add_checks(backend, CLM_VERIFY_QUICK, QUICKLY, NULL, &verdict) && passed;
+    struct clm_error error = {0};
+    const struct clm_backend_options options = {.kind = CLM_BACKEND_REFERENCE};
+    struct clm_backend *reference = NULL;
+    struct plan plan = {.seed = 1, .error = &error};
+    plan_standard(&plan);
+    if (plan.status != CLM_OK || clm_backend_open(&options, &reference, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    for (size_t i = 0; i < plan.list.count; i++) {
+        struct clm_check check;
+        if (case_work(&plan.list.cases[i]) > WORK_MOST)
+            continue;
+        if (case_run(backend, reference, &plan.list.cases[i], 1, &check, &error) != CLM_OK)
+            ck_abort_msg("%s", error.message);
+        verdict_hear(&verdict, &check);
+    }
+    case_list_free(&plan.list);
+    clm_backend_close(reference);
+    verdict.passed = verdict.failures == 0;
     return verdict;
 }
 
@@ -110,18 +105,4 @@ char *kernel_folder(const char *file, const char *from, const char *to)
         free(text);
     }
     return directory;
-}
-
-struct clm_backend *open_with_kernels(const char *directory, const char *gemm)
-{
-    const struct clm_backend_options options = {
-        .kind = CLM_BACKEND_OPENCL, .gemm = gemm, .device = getenv("CLMLP_DEVICE"), .skip_self_test = true};
-    struct clm_backend *backend = NULL;
-    struct clm_error error = {0};
-    ck_assert_int_eq(setenv("CLMLP_KERNEL_DIR", directory, 1), 0);
-    const clm_status status = clm_backend_open(&options, &backend, &error);
-    unsetenv("CLMLP_KERNEL_DIR");
-    if (status != CLM_OK)
-        ck_abort_msg("%s", error.message);
-    return backend;
 }

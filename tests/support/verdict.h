@@ -26,16 +26,10 @@ struct verdict verify(struct clm_backend *backend);
 /* Without products so large that they take long. */
 struct verdict verify_quickly(struct clm_backend *backend);
 
-/* All checks of the operation, and a quick look at all others: a third of the time. */
-struct verdict verify_operation(struct clm_backend *backend, const char *operation);
-
 /* Fails unless `operation` was named, and nothing else but steps that contain it, and what begins with `also`. */
 void expect_named(const struct verdict *verdict, const char *operation, const char *also, const char *what);
 
 /* A folder of all kernels, `file` with `from` replaced where it stands first; test_directory_remove removes it. */
 char *kernel_folder(const char *file, const char *from, const char *to);
-
-/* opencl on the device that CLMLP_DEVICE or auto names, with those kernels. */
-struct clm_backend *open_with_kernels(const char *directory, const char *gemm);
 
 #endif
