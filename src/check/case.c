@@ -44,12 +44,12 @@ clm_status case_parse(const char *name, const char *shape, uint64_t seed, struct
     return status;
 }
 
-clm_status case_run(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
+clm_status case_run(struct clm_backend *device, struct clm_backend *bounds, const struct check_case *which,
                     size_t repeats, struct clm_check *check, struct clm_error *error)
 {
     return which->operation
-               ? operation_check(device, reference, which->operation, &which->variant, repeats, check, error)
-               : steps_check(device, reference, &which->steps, repeats, check, error);
+               ? operation_check(device, bounds, which->operation, &which->variant, repeats, check, error)
+               : steps_check(device, bounds, &which->steps, repeats, check, error);
 }
 
 bool case_device_answers(struct clm_backend *device)
@@ -205,7 +205,9 @@ static bool leave_out(struct variant *v, size_t k)
     case 5:
         return clear(&v->l2);
     case 6:
-        return clear(&v->momentum);
+        v->momentum = 0;
+        v->rule = RULE_SGD;
+        return before.momentum != 0 || before.rule != RULE_SGD;
     case 7:
         return clear(&changes->noise);
     case 8:
@@ -213,7 +215,8 @@ static bool leave_out(struct variant *v, size_t k)
     case 9:
         return clear_flag(&changes->flip);
     case 10:
-        return clear_flag(&v->has_mask);
+        v->below = ACTIVATION_NONE;
+        return before.below != ACTIVATION_NONE;
     case 11:
         return clear_flag(&v->is_ordered);
     default:
@@ -294,13 +297,13 @@ static bool simplify(const struct check_case *which, size_t k, struct check_case
 
 /* Whether the smaller case fails as `failed` does: with an error where that is one, and with a NaN, which is also what cannot be
  * judged, only where that has one. */
-static bool fails_alike(struct clm_backend *device, struct clm_backend *reference,
+static bool fails_alike(struct clm_backend *device, struct clm_backend *bounds,
                         const struct check_case *smaller, size_t repeats, const struct clm_check *failed,
                         bool *answers)
 {
     struct clm_check check;
     struct clm_error why;
-    if (case_run(device, reference, smaller, repeats, &check, &why) != CLM_OK) {
+    if (case_run(device, bounds, smaller, repeats, &check, &why) != CLM_OK) {
         *answers = case_device_answers(device);
         return failed->is_error;
     }
@@ -308,7 +311,7 @@ static bool fails_alike(struct clm_backend *device, struct clm_backend *referenc
            (!isnan(check.error_over_bound) || isnan(failed->error_over_bound));
 }
 
-bool case_shrink(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
+bool case_shrink(struct clm_backend *device, struct clm_backend *bounds, const struct check_case *which,
                  size_t repeats, double seconds, struct clm_check *failed)
 {
     const double end = clock_seconds() + seconds;
@@ -318,7 +321,7 @@ bool case_shrink(struct clm_backend *device, struct clm_backend *reference, cons
         is_smaller = false;
         for (size_t k = 0; k < WAYS; k++)
             while (answers && clock_seconds() < end && simplify(&smallest, k, &smaller) &&
-                   fails_alike(device, reference, &smaller, repeats, failed, &answers)) {
+                   fails_alike(device, bounds, &smaller, repeats, failed, &answers)) {
                 smallest = smaller;
                 is_smaller = true;
             }

@@ -2,8 +2,8 @@
 #ifndef CLM_CHECK_CASE_H
 #define CLM_CHECK_CASE_H
 
-#include "check/operations.h"
 #include "check/steps.h"
+#include "prove/operations.h"
 
 struct check_case {
     const struct operation *operation; /* NULL: training steps */
@@ -26,7 +26,7 @@ double case_work(const struct check_case *which);
 CLM_MUST_CHECK clm_status case_parse(const char *name, const char *shape, uint64_t seed,
                                      struct check_case *out, struct clm_error *error);
 
-CLM_MUST_CHECK clm_status case_run(struct clm_backend *device, struct clm_backend *reference,
+CLM_MUST_CHECK clm_status case_run(struct clm_backend *device, struct clm_backend *bounds,
                                    const struct check_case *which, size_t repeats, struct clm_check *check,
                                    struct clm_error *error);
 
@@ -36,7 +36,7 @@ bool case_device_answers(struct clm_backend *device);
 /* Of a case that fails, and what its check says: the smallest that fails alike, by making each of its sizes smaller and leaving
  * each of its options out, as long as `seconds` last. failed->smallest gets its shape. False where the device does not answer
  * any more after the last one that was tried. */
-bool case_shrink(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
+bool case_shrink(struct clm_backend *device, struct clm_backend *bounds, const struct check_case *which,
                  size_t repeats, double seconds, struct clm_check *failed);
 
 /* A list that grows; freed by case_list_free. */

@@ -11,8 +11,6 @@
  * times, which the rounding pays for. The penalty's difference is of the one weight's square: all others cancel. */
 #include "check/differences.h"
 
-#include "check/bounded.h"
-
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>

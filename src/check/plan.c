@@ -112,48 +112,6 @@ void plan_steps(struct plan *plan, const struct step_case *steps)
         plan->status = case_list_add(&plan->list, &which, plan->error);
 }
 
-size_t operation_options(enum operation_name name, struct variant out[4])
-{
-    switch (name) {
-    case OPERATION_GATHER:
-        out[0] = (struct variant){.is_bytes = true};
-        out[1] = (struct variant){.is_bytes = true, .is_ordered = true};
-        out[2] = (struct variant){.is_bytes = false};
-        out[3] = (struct variant){.is_ordered = true};
-        return 4;
-    case OPERATION_FORWARD:
-        out[0] = (struct variant){.act = ACTIVATION_NONE};
-        out[1] = (struct variant){.act = ACTIVATION_RELU};
-        return 2;
-    case OPERATION_BACKWARD_INPUT:
-    case OPERATION_SOFTMAX_BACKWARD:
-        out[0] = (struct variant){.has_mask = false};
-        out[1] = (struct variant){.has_mask = true};
-        return 2;
-    case OPERATION_BACKWARD_PARAMS:
-        out[0] = (struct variant){.l2 = 0};
-        out[1] = (struct variant){.l2 = 0.01};
-        return 2;
-    case OPERATION_BACKWARD_UPDATE:
-        out[0] = (struct variant){.l2 = 0};
-        out[1] = (struct variant){.l2 = 0.01};
-        out[2] = (struct variant){.momentum = 0.9};
-        out[3] = (struct variant){.momentum = 0.9, .l2 = 0.01};
-        return 4;
-    case OPERATION_UPDATE_FORWARD:
-        out[0] = (struct variant){.act = ACTIVATION_NONE, .l2 = 0.01};
-        out[1] = (struct variant){.act = ACTIVATION_RELU, .momentum = 0.9};
-        return 2;
-    case OPERATION_UPDATE:
-        out[0] = (struct variant){.momentum = 0};
-        out[1] = (struct variant){.momentum = 0.9};
-        return 2;
-    default:
-        out[0] = (struct variant){0};
-        return 1;
-    }
-}
-
 struct variant picture_variant(const struct picture_shape *shape, const struct clm_augmentation *changes)
 {
     return (struct variant){.N = shape->N,
@@ -193,7 +151,7 @@ static void take_shape(enum operation_name name, size_t shape, struct variant *v
 /* Each shape with each option. */
 static void plan_shapes(struct plan *plan, enum operation_name name)
 {
-    struct variant options[4];
+    struct variant options[WAYS_TO_ASK];
     const size_t option_count = operation_options(name, options);
     for (size_t shape = 0; shape < shape_count(name); shape++)
         for (size_t o = 0; o < option_count; o++) {
@@ -207,7 +165,7 @@ static void plan_shapes(struct plan *plan, enum operation_name name)
 static struct variant middle_of(enum operation_name name)
 {
     const struct variant middle = {MIDDLE};
-    struct variant options[4];
+    struct variant options[WAYS_TO_ASK];
     const size_t option_count = operation_options(name, options);
     struct variant variant = options[option_count - 1];
     if (name == OPERATION_GATHER_AUGMENTED) /* with all changes */
@@ -223,11 +181,9 @@ static struct variant middle_of(enum operation_name name)
 static void plan_odd(struct plan *plan, enum operation_name name, const struct variant *of)
 {
     struct variant variant = *of;
-    for (const char *const *input = operations_checked[name].inputs; *input; input++) {
-        variant.odd_in = *input;
+    for (size_t n = 0; (variant.odd_in = operation_input(&operations_checked[name], n)); n++)
         if (odd_is_defined(&operations_checked[name], &variant))
             plan_operation(plan, name, &variant);
-    }
     if (of->act == ACTIVATION_NONE)
         return;
     variant.act = ACTIVATION_NONE;
@@ -240,24 +196,6 @@ static void plan_nans(struct plan *plan, enum operation_name name)
     struct variant variant = middle_of(name);
     variant.odd = NAN;
     plan_odd(plan, name, &variant);
-}
-
-bool odd_is_defined(const struct operation *operation, const struct variant *variant)
-{
-    const enum operation_name name = (enum operation_name)(operation - operations_checked);
-    const char *const input = variant->odd_in;
-    if (odd_is_in_bytes(variant) || (!strcmp(input, "Y") && !variant->has_mask) ||
-        ((!strcmp(input, "v") || !strcmp(input, "b_velocity")) && variant->momentum == 0))
-        return false;
-    const bool has_penalty = name == OPERATION_BACKWARD_PARAMS || name == OPERATION_BACKWARD_UPDATE ||
-                             name == OPERATION_UPDATE_FORWARD;
-    if (name == OPERATION_GATHER_AUGMENTED)
-        return isnan(variant->odd);
-    if (!has_penalty)
-        return true;
-    if (isnan(variant->odd))
-        return variant->l2 != 0 || strcmp(input, "W") != 0;
-    return variant->l2 == 0 && strcmp(input, "W") != 0;
 }
 
 static void plan_infinities(struct plan *plan, enum operation_name name)

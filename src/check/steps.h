@@ -24,8 +24,8 @@ size_t steps_depth(const struct step_case *which); /* linear layers */
 void steps_describe(const struct step_case *which, struct clm_check *check);
 CLM_MUST_CHECK clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error);
 
-/* The steps on `device` against those of `reference`; then again, up to `repeats` runs, which have to give the same bits. */
-CLM_MUST_CHECK clm_status steps_check(struct clm_backend *device, struct clm_backend *reference,
+/* The steps on `device` against those of `bounds`; then again, up to `repeats` runs, which have to give the same bits. */
+CLM_MUST_CHECK clm_status steps_check(struct clm_backend *device, struct clm_backend *bounds,
                                       const struct step_case *which, size_t repeats, struct clm_check *check,
                                       struct clm_error *error);
 

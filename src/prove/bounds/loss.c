@@ -23,17 +23,14 @@
  *
  * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the last place and
  * division to 2.5, a unit being at most 2 u of the value: 6 u and 5 u. The C library's are better. */
-#include "check/stage.h"
+#include "prove/bounds/stage.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 
 #define EXP_ROUNDINGS      6
 #define LOG_ERROR          (6 * UNIT_ROUNDOFF)
 #define DIVISION_ROUNDINGS 5
 #define DIVISION_ERROR     (DIVISION_ROUNDINGS * UNIT_ROUNDOFF)
-#define FLUSHED            ((double)FLT_MIN)
 
 /* ---- sums that leave one out ---- */
 
@@ -187,11 +184,13 @@ struct target {
     double share;
 };
 
-static struct target target_of(const struct bounded *labels, const struct bounded_mixture *mixture, size_t r)
+static struct target target_of(const struct tensor *labels, const struct mixture *mixture, size_t r)
 {
-    const size_t label = (size_t)labels->value[r];
-    return mixture ? (struct target){label, (size_t)mixture->partners->value[r], mixture->share}
-                   : (struct target){label, label, 1};
+    const uint32_t *const own = value_of(labels).memory;
+    if (!mixture)
+        return (struct target){own[r], own[r], 1};
+    const uint32_t *const partners = value_of(&mixture->partners).memory;
+    return (struct target){own[r], partners[r], mixture->share};
 }
 
 /* A row's loss and how far a float's may be from it. log(Σ e) is the loss of the class that is the largest: no more than that of
@@ -231,29 +230,6 @@ static bool is_prediction_open(const double *z, const double *z_error, size_t C,
 
 /* ---- the operations ---- */
 
-/* The reference's dZ, and what it adds to its sums. */
-static void xent_on(struct stage *stage, const struct bounded *Z, const struct bounded *labels,
-                    const struct bounded_mixture *mixture, struct tensor *dz, struct bounded_sums *sums)
-{
-    const struct tensor *const z = stage_put(stage, Z, SIDE_VALUE);
-    const struct tensor *const classes = stage_put(stage, labels, SIDE_VALUE);
-    struct mixture mixed = {0};
-    if (mixture)
-        mixed = (struct mixture){*stage_put(stage, mixture->partners, SIDE_VALUE), mixture->share};
-    struct metrics metrics = {0};
-    double loss = 0;
-    size_t correct = 0;
-    if (stage->status == CLM_OK &&
-        !(stage->status = metrics_create(stage->reference, &metrics, stage->error)) &&
-        !(stage->status = metrics_reset(stage->reference, &metrics, stage->error)) &&
-        !(stage->status = softmax_xent(stage->reference, z, classes, mixture ? &mixed : NULL, dz, &metrics,
-                                       stage->error)))
-        stage->status = metrics_read(stage->reference, &metrics, &loss, &correct, stage->error);
-    metrics_free(stage->reference, &metrics);
-    sums->loss += loss;
-    sums->correct += (double)correct;
-}
-
 static void gradient_errors(const struct row *row, const struct target *target, double B, double *out)
 {
     for (size_t c = 0; c < row->C; c++) {
@@ -265,53 +241,62 @@ static void gradient_errors(const struct row *row, const struct target *target, 
     }
 }
 
-/* The rows' losses are added in any order: B roundings, one for the sums of earlier calls and the reference's. */
-clm_status bounded_softmax_xent(struct clm_backend *reference, const struct bounded *Z,
-                                const struct bounded *labels, const struct bounded_mixture *mixture,
-                                struct bounded *dZ, struct bounded_sums *sums, struct clm_error *error)
+/* The errors of dZ, unless it is NULL, and those of the sums. dZ may be Z: a row's errors replace those that they are made
+ * from.
+ *
+ * The rows' losses are added in any order: B roundings, one for the sums of earlier calls and the reference's. */
+static clm_status xent_errors(const struct tensor *Z, const struct tensor *labels,
+                              const struct mixture *mixture, const struct tensor *dZ,
+                              const struct metrics *sums, struct clm_error *error)
 {
     const size_t B = Z->rows, C = Z->columns;
-    struct stage stage = {.reference = reference, .error = error};
-    struct row row = {0};
-    struct tensor *const dz = stage_room(&stage, B, C);
-    xent_on(&stage, Z, labels, mixture, dz, sums);
-    if (stage.status == CLM_OK)
-        stage.status = row_create(C, &row, error);
-    for (size_t r = 0; stage.status == CLM_OK && r < B; r++) {
-        const double *const z = Z->value + r * C, *const z_error = Z->error + r * C;
+    double *const sums_errors = errors_of(&sums->state);
+    struct row row;
+    const clm_status status = row_create(C, &row, error);
+    for (size_t r = 0; status == CLM_OK && r < B; r++) {
+        const double *const z = values_of(Z) + r * C, *const z_error = errors_of(Z) + r * C;
         const struct target target = target_of(labels, mixture, r);
         double loss_error;
         row_take(&row, z, z_error);
         const double loss = row_loss(&row, &target, &loss_error);
-        sums->loss_error += loss_error + gamma_of(B + 2) * (loss + loss_error);
-        sums->correct_error += is_prediction_open(z, z_error, C, target.label);
+        sums_errors[0] += loss_error + gamma_of(B + 2) * (loss + loss_error);
+        sums_errors[1] += is_prediction_open(z, z_error, C, target.label);
         if (dZ)
-            gradient_errors(&row, &target, (double)B, dZ->error + r * C);
+            gradient_errors(&row, &target, (double)B, errors_of(dZ) + r * C);
     }
     row_free(&row);
-    if (dZ)
-        stage_take(&stage, dz, dZ->value);
-    return stage_end(&stage);
+    return status;
 }
 
-clm_status bounded_softmax(struct clm_backend *reference, const struct bounded *Z, struct bounded *P,
-                           struct clm_error *error)
+clm_status bounds_softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                               const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                               struct clm_error *error)
+{
+    const struct tensor z = value_of(Z), classes = value_of(labels);
+    struct tensor dz = dZ ? value_of(dZ) : (struct tensor){0};
+    struct mixture mixed = {0};
+    struct metrics values = {.state = value_of(&sums->state)};
+    if (mixture)
+        mixed = (struct mixture){value_of(&mixture->partners), mixture->share};
+    const clm_status status = xent_errors(Z, labels, mixture, dZ, sums, error);
+    return status ? status
+                  : softmax_xent(bounds_reference(be), &z, &classes, mixture ? &mixed : NULL, dZ ? &dz : NULL,
+                                 &values, error);
+}
+
+clm_status bounds_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                          struct clm_error *error)
 {
     const size_t C = Z->columns;
-    struct stage stage = {.reference = reference, .error = error};
-    struct row row = {0};
-    const struct tensor *const z = stage_put(&stage, Z, SIDE_VALUE);
-    struct tensor *const p = stage_room(&stage, Z->rows, C);
-    if (stage.status == CLM_OK)
-        stage.status = softmax(reference, z, p, error);
-    if (stage.status == CLM_OK)
-        stage.status = row_create(C, &row, error);
-    for (size_t r = 0; stage.status == CLM_OK && r < Z->rows; r++) {
-        row_take(&row, Z->value + r * C, Z->error + r * C);
+    const struct tensor z = value_of(Z);
+    struct tensor p = value_of(P);
+    struct row row;
+    const clm_status status = row_create(C, &row, error);
+    for (size_t r = 0; status == CLM_OK && r < Z->rows; r++) {
+        row_take(&row, values_of(Z) + r * C, errors_of(Z) + r * C);
         for (size_t c = 0; c < C; c++)
-            probability(&row, c, &P->error[r * C + c]);
+            probability(&row, c, &errors_of(P)[r * C + c]);
     }
     row_free(&row);
-    stage_take(&stage, p, P->value);
-    return stage_end(&stage);
+    return status ? status : softmax(bounds_reference(be), &z, &p, error);
 }
