@@ -1,4 +1,5 @@
-/* verify passes what is right, whatever the seed; what bounds are worth; how a check is described, repeated and judged. */
+/* verify passes what is right, whatever the seed; what bounds are worth; how a check is described,
+ * repeated and judged. */
 #include "base/philox.h"
 #include "check/plan.h"
 #include "prove/bounds/bounds.h"
@@ -46,8 +47,8 @@ START_TEST(what_is_right_passes)
     /* Bounds of a worst case are not met by far, but they are no orders of magnitude away either. */
     if (kinds[_i] != FIXTURE_REFERENCE)
         ck_assert_double_ge(verdict.worst_passed, 0.1);
-    /* CLBlast needs a workspace, which stays, for products that it pads. On CPU devices the large ones are such; what it
-     * calls large on a GPU that it knows may be ten times as large. */
+    /* CLBlast needs a workspace, which stays, for products that it pads. On CPU devices the large ones are
+     * such; what it calls large on a GPU that it knows may be ten times as large. */
     if (kinds[_i] == FIXTURE_CLBLAST && is_cpu(backend))
         ck_assert_uint_gt(backend->memory.now, 0);
     clm_backend_close(backend);
@@ -100,7 +101,8 @@ END_TEST
 
 /* ---- a check that is wrong ---- */
 
-/* A bound has to bound something: one that is negative, infinite or NaN passes nothing, not even what is right. */
+/* A bound has to bound something: one that is negative, infinite or NaN passes nothing, not even what is
+ * right. */
 START_TEST(what_is_no_bound_passes_nothing)
 {
     const double infinity = INFINITY;
@@ -158,8 +160,9 @@ static struct judged_logits judge_logits(struct clm_backend *bounds, const doubl
     return out;
 }
 
-/* Logits at the ends of their errors, one of each row at the one end and all others at the other: probabilities and losses move as
- * far as they can, and stay within the bounds; of a float's roundings, which these do not have, little is in them. */
+/* Logits at the ends of their errors, one of each row at the one end and all others at the other:
+ * probabilities and losses move as far as they can, and stay within the bounds; of a float's roundings,
+ * which these do not have, little is in them. */
 START_TEST(errors_of_logits_stay_within_their_bounds)
 {
     enum { COUNT = LOGITS_B * LOGITS_C };

@@ -1,8 +1,9 @@
-/* What has to hold between results, whatever the numbers, on every backend: nothing here knows what is right.
+/* What has to hold between results, whatever the numbers, on every backend: nothing here knows what is
+ * right.
  *
- * Where two results are the same in real numbers, each is within its bound of that: so they are within the sum of both bounds of
- * each other. The bounds of whole nets are those of running error analysis (prove/bounds/bounds.h). What is added up here is in
- * double, which the bounds allow for. */
+ * Where two results are the same in real numbers, each is within its bound of that: so they are within the
+ * sum of both bounds of each other. The bounds of whole nets are those of running error analysis
+ * (prove/bounds/bounds.h). What is added up here is in double, which the bounds allow for. */
 #include "base/philox.h"
 #include "base/size.h"
 #include "nn/network.h"
@@ -20,8 +21,8 @@
 static struct clm_backend *be, *bounds;
 static struct clm_error error;
 
-/* Nets of one hidden layer, and two batches: the least there is, primes, one more and one less than tiles of 32, 64 and 128,
- * batches that only together are whole tiles, and few, ten and a thousand classes. */
+/* Nets of one hidden layer, and two batches: the least there is, primes, one more and one less than tiles
+ * of 32, 64 and 128, batches that only together are whole tiles, and few, ten and a thousand classes. */
 static const struct shape {
     size_t rows[2], inputs, hidden, classes;
 } shapes[] = {
@@ -183,7 +184,8 @@ static void run(const struct bench *t, struct runner *runner, const struct batch
     ck_assert_done(network_gradients(&runner->net, batch->rows, 0, &runner->sums, &error));
 }
 
-/* Sums over a batch's rows of all gradients, loss and correct predictions, and what each is off by at most. */
+/* Sums over a batch's rows of all gradients, loss and correct predictions, and what each is off by at
+ * most. */
 struct totals {
     size_t count;
     double *values, *errors;
@@ -338,7 +340,8 @@ END_TEST
 
 /* ---- the order of rows ---- */
 
-/* What a batch gives row by row: Y of the hidden layer, and the gradients dZ and dY; as got, with their bounds. */
+/* What a batch gives row by row: Y of the hidden layer, and the gradients dZ and dY; as got, with their
+ * bounds. */
 struct row_results {
     struct rows_of {
         size_t columns;
@@ -369,8 +372,8 @@ static void rows_free(struct rows_of *rows)
     free(rows->errors);
 }
 
-/* The reference and our own kernels go through each row's sums in the same order wherever the row stands; BLAS and CLBlast may
- * have other code for the last rows. */
+/* The reference and our own kernels go through each row's sums in the same order wherever the row stands;
+ * BLAS and CLBlast may have other code for the last rows. */
 static bool has_bits_of_its_own(int fixture)
 {
     return fixture != FIXTURE_BLAS && fixture != FIXTURE_CLBLAST;
@@ -438,7 +441,8 @@ static struct tensor create(enum tensor_type type, size_t rows, size_t columns, 
     return tensor;
 }
 
-/* Multiples of 1/8 up to `most`: sums of their products are floats whatever their order, and so are differences. */
+/* Multiples of 1/8 up to `most`: sums of their products are floats whatever their order, and so are
+ * differences. */
 static float *eighths(struct philox *random, size_t count, uint32_t most)
 {
     float *const values = allocate(count, sizeof *values);
@@ -548,8 +552,8 @@ static struct softmax_results shifted_results(struct last_layer *t, float shift,
     return softmax_results_of(&t->X, &t->layer, &t->labels, is_mixed ? &t->mixture : NULL);
 }
 
-/* Logits are multiples of 1/64, at most 64 + 8 in size, or 4096 more: floats of 19 bits. What is made of them is made of
- * differences, which are exact: every bit stays. */
+/* Logits are multiples of 1/64, at most 64 + 8 in size, or 4096 more: floats of 19 bits. What is made of
+ * them is made of differences, which are exact: every bit stays. */
 START_TEST(a_shift_of_the_logits_changes_no_bit)
 {
     static const float shifts[] = {1, -37.5f, 4096};
@@ -580,9 +584,10 @@ END_TEST
 
 #define STEPS 5
 
-/* w' = w - rate v' with v' = momentum v + 2 l2 w and v = 0 at first. So w(k + 1) = (1 + momentum - 2 rate l2) w(k) - momentum
- * w(k - 1): w(k) = w(0) (α λ^k + β μ^k), with λ and μ the roots of x² - (1 + momentum - 2 rate l2) x + momentum, and α and β
- * such that w(1) = w(0) (1 - 2 rate l2). Without momentum μ is 0, and this is w(0) (1 - 2 rate l2)^k. */
+/* w' = w - rate v' with v' = momentum v + 2 l2 w and v = 0 at first. So w(k + 1) = (1 + momentum - 2 rate
+ * l2) w(k) - momentum w(k - 1): w(k) = w(0) (α λ^k + β μ^k), with λ and μ the roots of x² - (1 + momentum
+ * - 2 rate l2) x + momentum, and α and β such that w(1) = w(0) (1 - 2 rate l2). Without momentum μ is 0,
+ * and this is w(0) (1 - 2 rate l2)^k. */
 static double decay_after(int k, const struct step *step)
 {
     const double first = 1 - 2 * step->learning_rate * step->l2, half = (first + step->momentum) / 2;

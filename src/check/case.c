@@ -77,7 +77,7 @@ void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX])
     memcpy(shape, check.shape, SHAPE_TEXT_MAX);
 }
 
-/* The case that its description says; false where there is none such. */
+/* Reads the case's own description; false if that names no case. */
 static bool read_back(const struct check_case *which, struct check_case *out)
 {
     char shape[SHAPE_TEXT_MAX];
@@ -143,11 +143,12 @@ static struct sizes sizes_of(struct check_case *which)
     return sizes;
 }
 
-/* What is taken from a size: at first all of it but the least, then a half and parts that are smaller and smaller, 1 at last. */
+/* What is taken from a size: at first all of it but the least, then a half and parts that are smaller and
+ * smaller, 1 at last. */
 static const size_t divisors[] = {1, 2, 4, 16, SIZE_MAX};
 #define CUTS (sizeof divisors / sizeof *divisors)
 
-/* Takes that part from the kth size; false where it cannot become smaller. */
+/* Takes that part from the kth size; false if it cannot become smaller. */
 static bool cut(struct check_case *which, size_t k, size_t divisor)
 {
     const struct sizes sizes = sizes_of(which);
@@ -183,7 +184,7 @@ static bool clear_flag(bool *value)
     return is_set;
 }
 
-/* Leaves the kth option of a variant out, the usual content being none; false where that changes nothing. */
+/* Leaves the kth option of a variant out (normal numbers are no option); false if that changes nothing. */
 static bool leave_out(struct variant *v, size_t k)
 {
     struct clm_augmentation *const changes = &v->augmentation.changes;
@@ -234,7 +235,7 @@ static bool drop_layer(struct step_case *s, size_t k)
     return true;
 }
 
-/* The next smaller pictures that there are. */
+/* Makes the pictures the next smaller ones. */
 static bool shrink_pictures(struct step_case *s)
 {
     const struct step_case before = *s;
@@ -281,9 +282,9 @@ static bool leave_out_option(struct check_case *which, size_t k)
 
 #define FIRST_OPTION (2 * SIZES_MOST)
 
-/* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then options, then less of
- * each size. What comes out is what the description says that is printed. False where that changes nothing, is no case, or one
- * whose result nobody can tell. */
+/* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then
+ * options, then less of each size. What comes out is what the description says that is printed. False
+ * where that changes nothing, is no case, or one whose result nobody can tell. */
 static bool simplify(const struct check_case *which, size_t k, struct check_case *out)
 {
     struct check_case smaller = *which;
@@ -295,8 +296,8 @@ static bool simplify(const struct check_case *which, size_t k, struct check_case
            (!out->variant.odd_in || odd_is_defined(out->operation, &out->variant));
 }
 
-/* Whether the smaller case fails as `failed` does: with an error where that is one, and with a NaN, which is also what cannot be
- * judged, only where that has one. */
+/* Whether the smaller case fails as `failed` does: with an error where that is one, and with a NaN, which
+ * is also what cannot be judged, only where that has one. */
 static bool fails_alike(struct clm_backend *device, struct clm_backend *bounds,
                         const struct check_case *smaller, size_t repeats, const struct clm_check *failed,
                         bool *answers)

@@ -1,4 +1,5 @@
-/* clm_gradcheck: the reference's gradients against central differences, and a backend's against the reference's. */
+/* clm_gradcheck: the reference's gradients against central differences, and a backend's against the
+ * reference's. */
 #include "base/philox.h"
 #include "base/size.h"
 #include "check/differences.h"
@@ -13,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of two roundings, a double's to a float's: 2^-53 to 2^-24, twice for what is not linear in them. */
+/* A double's rounding in units of a float's, 2^-53 to 2^-24, and twice that for errors that are not linear
+ * in it. */
 #define DOUBLE_TO_FLOAT 0x1p-28
 
 /* One tensor's gradient as it was read; its errors on the bounds' side, else zeros. */
@@ -61,7 +63,7 @@ static clm_status check_options(const struct clm_gradcheck_options *options, con
     return clm_check_fit(model, data, error);
 }
 
-/* As gather does it. */
+/* One input, as gather makes it. */
 static float normalised(const struct clm_model *model, const struct clm_data *data, size_t at)
 {
     const size_t i = at % data->features;
@@ -167,8 +169,8 @@ struct compared {
     const double *device, *right, *errors; /* of the device's; `right` is the reference's, in double */
 };
 
-/* Marks the parameters to try in is_chosen: all where `samples` are enough, else half of them the largest gradients and
- * the others at random. Returns how many. */
+/* Marks the parameters to try in is_chosen: all where `samples` are enough, else half of them the largest
+ * gradients and the others at random. Returns how many. */
 static size_t choose(const double *gradient, size_t count, size_t samples, struct philox *random,
                      bool *is_chosen)
 {

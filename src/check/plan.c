@@ -1,4 +1,4 @@
-/* Which checks there are without chance: verify's own, and the few of a quick look. */
+/* The checks that do not depend on chance: verify's own, and the few of a quick look. */
 #include "check/plan.h"
 
 #include <math.h>
@@ -6,8 +6,8 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-/* Sizes of layers: one, primes, powers of two, one beside a tile, classes; the last with sums of each kind that are so
- * long that a product may cut them into blocks. */
+/* Sizes of layers: one, primes, powers of two, one beside a tile, classes; the last with sums of each kind
+ * that are so long that a product may cut them into blocks. */
 static const struct {
     size_t B, I, O;
 } layers[] = {
@@ -16,8 +16,8 @@ static const struct {
     {32, 129, 1000}, {31, 1031, 33}, {31, 33, 1031}, {1031, 33, 65}, {10, 785, 5},
 };
 
-/* Products so large that CLBlast copies its matrices to padded ones first (on devices it has no parameters of their own
- * for, from 896³ on), and one whose matrices need no padding. */
+/* Products so large that CLBlast copies its matrices to padded ones first (on devices it has no parameters
+ * of their own for, from 896³ on), and one whose matrices need no padding. */
 static const struct {
     enum operation_name operation;
     size_t B, I, O;
@@ -31,7 +31,8 @@ static const struct {
 static const struct {
     size_t B, C;
 } logits[] = {
-    /* the last makes a million correct rows in its calls: more than a device counts in one float's units, in any slot */
+    /* the last makes a million correct rows in its calls: more than a device counts in one float's units,
+     * in any slot */
     {1, 1},   {1, 2},   {7, 2},      {31, 10},  {33, 10},  {63, 2},
     {64, 10}, {65, 31}, {127, 1000}, {257, 10}, {2, 1000}, {350003, 1}};
 
@@ -41,8 +42,8 @@ static const struct {
     {1, 1, 1, 0}, {40, 31, 33, 9}, {64, 7, 65, 0}, {300, 257, 127, 43}, {70, 32, 784, 1},
 };
 
-/* Rows of pictures: widths below, at and beside a vector's, and some that end within a run of noise; of no pictures, too. Batches
- * that end an epoch are single rows as well. */
+/* Rows of pictures: widths below, at and beside a vector's, and some that end within a run of noise; of no
+ * pictures, too. Batches that end an epoch are single rows as well. */
 static const struct picture_shape pictures[] = {{40, 33, 1, 28, 28, 5},
                                                 {30, 7, 3, 9, 5, 4},
                                                 {20, 16, 3, 32, 32, 1},
@@ -94,7 +95,7 @@ static const struct {
 
 /* The shape that contents other than normal numbers are tried on. */
 #define MIDDLE  .B = 33, .I = 31, .O = 63, .N = 40, .first = 5
-#define CLASSES 10 /* where the layer is a last one */
+#define CLASSES 10 /* if the layer is the last one */
 
 void plan_operation(struct plan *plan, enum operation_name name, const struct variant *variant)
 {
@@ -176,8 +177,8 @@ static struct variant middle_of(enum operation_name name)
     return variant;
 }
 
-/* The variant's NaN or infinity in each input, where it is defined; and again, in the corner where tiles are cut off, with what a
- * ReLU would hide. */
+/* The variant's NaN or infinity in each input, where it is defined; and again, in the corner where tiles
+ * are cut off, with what a ReLU would hide. */
 static void plan_odd(struct plan *plan, enum operation_name name, const struct variant *of)
 {
     struct variant variant = *of;

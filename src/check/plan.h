@@ -22,9 +22,11 @@ struct picture_shape {
 /* B of N pictures, changed. */
 struct variant picture_variant(const struct picture_shape *shape, const struct clm_augmentation *changes);
 
-/* A few awkward shapes of each operation and large products: what tells in seconds whether a device can be trained on. */
+/* A few awkward shapes of each operation and large products: what tells in seconds whether a device can be
+ * trained on. */
 void plan_quick(struct plan *plan);
-/* Each operation and option on awkward shapes and contents, outputs of a million elements, large products, training steps. */
+/* Each operation and option on awkward shapes and contents, outputs of a million elements, large products,
+ * training steps. */
 void plan_standard(struct plan *plan);
 /* Random shapes, options, contents and nets that the plan's seed decides; and more large products. */
 void plan_sweep(struct plan *plan);

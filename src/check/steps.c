@@ -1,10 +1,11 @@
-/* The device trains with network_gather and network_step, as clm_train does; the bounds take the same steps, and carry along
- * how far each element of the device may be from theirs (prove/bounds/bounds.h).
+/* The device trains with network_gather and network_step, as clm_train does; the bounds take the same
+ * steps, and carry along how far each element of the device may be from theirs (prove/bounds/bounds.h).
  *
- * That bound is honest but grows from step to step, for it takes all roundings to err the same way and never lets two
- * errors cancel: an error of W grows by the sums of |W| through all layers and back again. So the nets here begin with
- * weights whose absolute sums are near 1. What single operations get wrong by little is seen by their own checks; what a
- * wrong order of operations, a ragged batch or a forgotten term does to a weight is larger by far. */
+ * That bound is honest but grows from step to step, for it takes all roundings to err the same way and
+ * never lets two errors cancel: an error of W grows by the sums of |W| through all layers and back again.
+ * So the nets here begin with weights whose absolute sums are near 1. What single operations get wrong by
+ * little is seen by their own checks; what a wrong order of operations, a ragged batch or a forgotten term
+ * does to a weight is larger by far. */
 #include "check/steps.h"
 
 #include "base/philox.h"
@@ -37,7 +38,7 @@ size_t steps_depth(const struct step_case *which)
     return count - 1;
 }
 
-/* Floats are as wide as bytes; one in sixteen is far out where they are to be extreme. */
+/* Floats range as far as bytes; in an extreme case one in sixteen is far out. */
 static double draw_value(const struct step_case *which, struct philox *random)
 {
     if (!which->is_float)
@@ -92,7 +93,8 @@ static clm_status create_parts(struct trainee *trainee, const struct step_case *
     return status;
 }
 
-/* Weights of ±1.5 / I at most, biases of ±0.5, so that each layer's outputs are as large as its inputs at most. */
+/* Weights of ±1.5 / I at most, biases of ±0.5, so that each layer's outputs are as large as its inputs at
+ * most. */
 static void draw_parameters(struct clm_model *model, uint64_t seed)
 {
     struct philox random = philox_start(seed, RANDOM_TEST, 2);
@@ -159,7 +161,7 @@ static struct augmentation augmentation_of(const struct step_case *which, size_t
     };
 }
 
-/* The batch from row `first` on; without rows at the end. */
+/* The batch from row `first` on; it has no rows after the last one. */
 static struct minibatch minibatch_from(const struct step_case *which, const struct resident *data,
                                        const struct tensor *order, const struct augmentation *augmentation,
                                        size_t first)
@@ -245,7 +247,7 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 
 /* ---- a case in words ---- */
 
-/* Behind the rest, in this order. */
+/* Words after the numbers, in this order. */
 #define AUGMENTED " augmented"
 #define FLOATS    " floats"
 #define EXTREMES  " extreme"
@@ -279,7 +281,7 @@ static const char *parse_widths(const char *text, struct step_case *out)
     return text;
 }
 
-/* Whether `word` is next, which is then gone past. */
+/* Whether `word` is next; if so, goes past it. */
 static bool parse_flag(const char **text, const char *word)
 {
     const size_t length = strlen(word);

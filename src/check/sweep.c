@@ -30,8 +30,8 @@ static enum fill draw_fill(struct philox *random)
     return philox_below(random, 2) ? FILL_NORMAL : fills[philox_below(random, COUNT_OF(fills))];
 }
 
-/* In one case of eight something is not finite. Only among normal numbers: what an infinity becomes beside others' zeros is NaN,
- * and whether a sum of large ones overflows is a matter of rounding. */
+/* In one case of eight something is not finite. Only among normal numbers: what an infinity becomes beside
+ * others' zeros is NaN, and whether a sum of large ones overflows is a matter of rounding. */
 static void draw_odd(struct philox *random, const struct operation *operation, struct variant *v)
 {
     static const double odds[] = {NAN, INFINITY, -INFINITY};

@@ -20,7 +20,7 @@ struct verification {
     double begin;        /* when the first began */
     double rate;         /* the least seconds for a unit of a case's work so far */
     size_t left_out;
-    bool passed, is_lost; /* the device answers no more */
+    bool passed, is_lost; /* is_lost: the device does not answer any more */
 };
 
 static bool is_wanted(const struct clm_verify_options *options, const struct check_case *which)
@@ -30,7 +30,7 @@ static bool is_wanted(const struct clm_verify_options *options, const struct che
             case_has_products(which) == (options->part == CLM_VERIFY_PRODUCTS));
 }
 
-/* By itself, or where the time for all is up and it would still take a good part of that again. */
+/* Whether one check would take longer than all may, or a good part of that after their time is up. */
 static bool takes_too_long(const struct verification *v, double expected, double now)
 {
     const double most = v->options->seconds_most;
@@ -43,7 +43,7 @@ static bool is_stopped(const struct clm_verify_options *options)
     return options->stop && *options->stop;
 }
 
-/* Its smallest shape that fails, too, as long as the operation's time for that lasts. */
+/* Looks for the smallest shape that fails, too, as long as the operation's time for that lasts. */
 static void shrink(struct verification *v, const struct check_case *which, struct clm_check *check)
 {
     double *const spent =
@@ -55,7 +55,7 @@ static void shrink(struct verification *v, const struct check_case *which, struc
     *spent += clock_seconds() - begin;
 }
 
-/* What the check says where it ended with an error. */
+/* What a check says that ended with an error. */
 static void tell_error(struct clm_check *check, const struct clm_error *why)
 {
     check->is_error = true;
@@ -64,7 +64,7 @@ static void tell_error(struct clm_check *check, const struct clm_error *why)
     snprintf(check->detail, sizeof check->detail, "%.255s", why->message);
 }
 
-/* And where it was the last one for that, with others behind it. */
+/* What it adds if the device does not answer any more, so that others are not made. */
 static void tell_loss(struct clm_check *check, size_t behind)
 {
     char detail[sizeof check->detail];

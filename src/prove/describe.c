@@ -10,7 +10,8 @@
 
 #define ELEMENTS_MOST ((double)(1 << 28)) /* of one matrix */
 
-/* What `fill` is called; NULL where it is not said, being the usual, or none that is asked for. */
+/* What `fill` is called; NULL if it is the usual one, which has no name, or one that a variant cannot
+ * have. */
 static const char *fill_name(enum fill fill)
 {
     static const struct {
@@ -108,7 +109,7 @@ void variant_describe(const struct operation *operation, const struct variant *v
         memcpy(text + SHAPE_TEXT_MAX - 4, "...", 4);
 }
 
-/* ---- and back ---- */
+/* ---- from words ---- */
 
 static bool parse_size(const char *word, const char *name, size_t *out)
 {

@@ -7,8 +7,9 @@
 /* Whether `error` bounds anything. Beside an infinite value or NaN no bound is needed. */
 bool is_bound(double value, double error);
 
-/* |got - value| / error. 0 if they are equal or both NaN; Inf if no difference is allowed, as from an infinity or NaN;
- * NaN if only `got` is NaN, and for any `got` if `error` is no bound: negative, infinite or NaN. */
+/* |got - value| / error. 0 if they are equal or both NaN; Inf if no difference is allowed, as from an
+ * infinity or NaN; NaN if only `got` is NaN, and for any `got` if `error` is no bound: negative, infinite
+ * or NaN. */
 double error_ratio(double got, double value, double error);
 
 /* "Y[3,17] is nan; 2.5 is right, to within 1e-06", or that there is no bound. */
@@ -22,8 +23,8 @@ void sums_describe(char *text, size_t size, const struct bounded_sums *got,
 /* The worse of two ratios; NaN is worst. */
 double worse_ratio(double a, double b);
 
-/* A tensor's content as doubles, whatever its type; waits. Doubles that are written to a tensor of another type have to
- * be numbers of it. */
+/* A tensor's content as doubles, whatever its type; waits. Doubles that are written to a tensor of another
+ * type have to be numbers of it. */
 CLM_MUST_CHECK clm_status doubles_write(struct clm_backend *be, struct tensor *tensor, const double *values,
                                         struct clm_error *error);
 CLM_MUST_CHECK clm_status doubles_read(struct clm_backend *be, const struct tensor *tensor, double *values,
@@ -42,8 +43,8 @@ struct judgement {
 /* Nothing judged yet. */
 struct judgement judgement_begin(void);
 
-/* Judges a matrix that was read from a device, shaped as `tensor`, by the same tensor of `bounds`, and adds it to the
- * hash; without `bounds` the hash only. */
+/* Judges a matrix that was read from a device, shaped as `tensor`, by the same tensor of `bounds`, and
+ * adds it to the hash; without `bounds` the hash only. */
 CLM_MUST_CHECK clm_status judge_output(struct judgement *judgement, const char *name, const double *got,
                                        const struct tensor *tensor, struct clm_backend *bounds,
                                        const struct tensor *expected, struct clm_error *error);
@@ -57,8 +58,8 @@ CLM_MUST_CHECK clm_status judge_sums(struct judgement *judgement, struct clm_bac
 typedef clm_status judged_run(const void *which, struct clm_backend *device, struct clm_backend *bounds,
                               struct judgement *out, struct clm_error *error);
 
-/* Runs a case and judges it; then again, up to `repeats` runs, which have to give the same bits. Fills the check's
- * verdict. */
+/* Runs a case and judges it; then again, up to `repeats` runs, which have to give the same bits. Fills the
+ * check's verdict. */
 CLM_MUST_CHECK clm_status judge_repeated(judged_run *run, const void *which, struct clm_backend *device,
                                          struct clm_backend *bounds, size_t repeats, struct clm_check *check,
                                          struct clm_error *error);

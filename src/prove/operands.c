@@ -72,7 +72,7 @@ static void permute(struct problem *problem, double *values, size_t count)
     }
 }
 
-/* Outputs start as what no operation makes: NaN, or a class that there is not. */
+/* What outputs start as, which no operation makes: NaN, or a class that does not exist. */
 static double poison_of(enum tensor_type type)
 {
     if (type == TENSOR_REAL)
@@ -88,7 +88,7 @@ static double guard_of(enum role role, enum tensor_type type, size_t i)
     return role == ROLE_INPUT || role == ROLE_UNREAD ? NAN : -1e30f * (float)(1 + i % 7);
 }
 
-/* Corners are where tiles are cut off. */
+/* Where the NaN or infinity stands: tiles are cut off at the corners. */
 static size_t place_in(struct problem *problem, size_t rows, size_t columns)
 {
     switch (problem->variant->odd_place) {
@@ -180,7 +180,7 @@ static void fill_operand(struct problem *problem, size_t n, size_t count)
         content[i] = guard_of(row->role, whole->type, i);
 }
 
-/* The same content on the bounds' side, of which a device may flush denormals. */
+/* The same content on the bounds' side. Its denormals are what the device may make of them. */
 static void expect_operand(struct problem *problem, size_t n, size_t rows)
 {
     const struct tensor *const whole = &problem->whole[n];
@@ -269,7 +269,7 @@ void problem_run(struct problem *problem)
 
 /* ---- judging ---- */
 
-/* The same bits, NaNs being all alike: floats become doubles one to one. */
+/* Whether both are the same float; all NaNs are alike. Doubles tell, since each float is one of them. */
 static bool is_unchanged(double before, double after)
 {
     return isnan(before) ? isnan(after) : before == after && signbit(before) == signbit(after);

@@ -1,8 +1,8 @@
 /* The operands of one operation on a device and on the bounds that judge it.
  *
- * Operands have random content, the same on both sides; outputs start as NaN. On the device each lies in a taller tensor,
- * whose further rows the operation must not write: after an output they hold numbers, after an input NaNs, so
- * that reading them shows, too.
+ * Operands have random content, the same on both sides; outputs start as NaN. On the device each lies in a
+ * taller tensor, whose further rows the operation must not write: after an output they hold numbers, after
+ * an input NaNs, so that reading them shows, too.
  *
  * A problem remembers its first failure, and after it does nothing more. */
 #ifndef CLM_PROVE_OPERANDS_H

@@ -14,7 +14,7 @@
 /* ---- the operations: each one's operands, and its call ---- */
 
 static const struct operand_row gather_rows[] = {
-    {"values", ROLE_INPUT, "NI", FILL_BYTE, FILL_OWN, ALWAYS}, /* or the variant's */
+    {"values", ROLE_INPUT, "NI", FILL_BYTE, FILL_OWN, ALWAYS}, /* bytes, or the variant's own */
     {"labels", ROLE_INPUT, "1N", FILL_CLASS, FILL_CLASS, ALWAYS},
     {"mean", ROLE_INPUT, "1I", FILL_NORMAL, FILL_NORMAL, ALWAYS},
     {"scale", ROLE_INPUT, "1I", FILL_SCALE, FILL_SCALE, ALWAYS},
@@ -39,7 +39,7 @@ static clm_status call_gather(struct clm_backend *be, const struct variant *v, s
     return gather_with(be, v, t, NULL, error);
 }
 
-/* At a place of the epoch and with a seed of its own. */
+/* With a seed and a place in the epoch of its own. */
 static clm_status call_gather_augmented(struct clm_backend *be, const struct variant *v, struct tensor *t,
                                         struct metrics *sums, struct clm_error *error)
 {
@@ -192,7 +192,8 @@ static clm_status call_update_forward(struct clm_backend *be, const struct varia
     return linear_update_forward(be, &t[0], &t[1], &layer, &step, &t[2], &epilogue, &t[7], error);
 }
 
-/* A variant with a gate has a layer below, whose outputs X are, or in whose gate's place X is. */
+/* A variant with a gate has a layer below it. X are that layer's outputs, and its saved gate, too, if it
+ * has one. */
 static const struct operand_row softmax_backward_rows[] = {
     {"X", ROLE_INPUT, "BI", FILL_ACTIVATION, FILL_TINY, ALWAYS},
     {"W", ROLE_INPUT, "OI*", FILL_OWN, FILL_HUGE, ALWAYS},
@@ -285,10 +286,18 @@ bool operand_is_present(const struct operand_row *row, const struct variant *v)
     return true;
 }
 
-/* The nth rule, without and with a penalty in turn. */
-static struct variant rule_variant(size_t n, double l2)
+/* The rules that gradient and step can be one call with: they are the first. */
+static size_t linear_rules(void)
 {
-    const enum rule rule = (enum rule)(n % RULE_COUNT);
+    size_t count = 0;
+    while (count < RULE_COUNT && rules[count].is_linear)
+        count++;
+    return count;
+}
+
+static struct variant rule_variant(size_t rule_number, double l2)
+{
+    const enum rule rule = (enum rule)rule_number;
     return (struct variant){.rule = rule, .momentum = rules[rule].states ? 0.9 : 0, .l2 = l2};
 }
 
@@ -316,14 +325,14 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
         out[count++] = (struct variant){.l2 = PENALTY};
         return count;
     case OPERATION_BACKWARD_UPDATE:
-        for (size_t r = 0; r < RULE_COUNT; r++) {
+        for (size_t r = 0; r < linear_rules(); r++) {
             out[count++] = rule_variant(r, 0);
             out[count++] = rule_variant(r, PENALTY);
         }
         return count;
-    case OPERATION_UPDATE_FORWARD: /* each activation and each rule once */
-        for (; count < size_max(ACTIVATION_COUNT, RULE_COUNT); count++) {
-            out[count] = rule_variant(count, count % 2 ? 0 : PENALTY);
+    case OPERATION_UPDATE_FORWARD: /* each activation and each rule that can be fused once */
+        for (; count < size_max(ACTIVATION_COUNT, linear_rules()); count++) {
+            out[count] = rule_variant(count % linear_rules(), count % 2 ? 0 : PENALTY);
             out[count].act = (enum activation)(count % ACTIVATION_COUNT);
         }
         return count;
@@ -371,8 +380,8 @@ struct operation_case {
     const struct variant *variant;
 };
 
-/* Against what a device makes of denormal inputs that keeps them, one that flushes all, and one that flushes any; until one
- * of them is this device. Without bounds once, for the bits. */
+/* Judges the device by what denormal inputs may become: kept, all flushed to zero, some of them flushed.
+ * It has to do one of these. Without bounds it runs once, for the bits. */
 static clm_status run_operation(const void *which, struct clm_backend *device, struct clm_backend *bounds,
                                 struct judgement *out, struct clm_error *error)
 {

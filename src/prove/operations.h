@@ -1,5 +1,5 @@
-/* Each operation of a backend as a row: its operands, and one call that every backend takes, those that are judged and
- * the bounds that judge them. */
+/* Each operation of a backend as a row: its operands, and one call that every backend takes, those that
+ * are judged and the bounds that judge them. */
 #ifndef CLM_PROVE_OPERATIONS_H
 #define CLM_PROVE_OPERATIONS_H
 
@@ -83,7 +83,8 @@ struct operation {
     enum dimensions dimensions;
     bool has_sums; /* of loss and correct rows */
     const struct operand_row *rows;
-    /* Calls the operation on a backend's operands, in the order of the rows; those that a variant lacks are empty. */
+    /* Calls the operation on a backend's operands, in the order of the rows; those that a variant lacks
+     * are empty. */
     clm_status (*call)(struct clm_backend *be, const struct variant *variant, struct tensor *operands,
                        struct metrics *sums, struct clm_error *error);
 };
@@ -113,16 +114,16 @@ bool operand_is_present(const struct operand_row *row, const struct variant *var
 /* The nth input that a NaN can come from, from 0 on; NULL after the last. */
 const char *operation_input(const struct operation *operation, size_t n);
 
-/* What an operation can be asked for beside its shape, the last with most of it; what does not concern it is not repeated.
- * Returns how many there are. */
+/* What an operation can be asked for beside its shape, the last with most of it; what does not concern it
+ * is not repeated. Returns how many there are. */
 size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_ASK]);
 
 /* A NaN or an infinity among bytes, which hold neither. */
 bool odd_is_in_bytes(const struct variant *variant);
 
-/* Whether the mathematics says what becomes of the variant's NaN or infinity. It does not if an infinity meets itself in
- * W - 2 rate l2 W, which depends on whether W is taken out of the brackets, nor if 2 l2 W is of l2 = 0; nor for an input
- * that the variant does not have, or has as bytes. */
+/* Whether the mathematics says what becomes of the variant's NaN or infinity. It does not if an infinity
+ * meets itself in W - 2 rate l2 W, which depends on whether W is taken out of the brackets, nor if 2 l2 W
+ * is of l2 = 0; nor for an input that the variant does not have, or has as bytes. */
 bool odd_is_defined(const struct operation *operation, const struct variant *variant);
 
 /* "B=7 I=33 O=65 relu momentum=0.9 wide, NaN in X", which variant_parse reads; without the seed. */
@@ -132,8 +133,8 @@ void variant_describe(const struct operation *operation, const struct variant *v
 CLM_MUST_CHECK clm_status variant_parse(const struct operation *operation, const char *text,
                                         struct variant *out, struct clm_error *error);
 
-/* Runs one variant of an operation on `device` against `bounds`; then again, up to `repeats` runs, which have to give the
- * same bits. */
+/* Runs one variant of an operation on `device` against `bounds`; then again, up to `repeats` runs, which
+ * have to give the same bits. */
 CLM_MUST_CHECK clm_status operation_check(struct clm_backend *device, struct clm_backend *bounds,
                                           const struct operation *operation, const struct variant *variant,
                                           size_t repeats, struct clm_check *check, struct clm_error *error);

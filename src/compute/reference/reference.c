@@ -1,5 +1,6 @@
-/* The reference: each operation as its formula reads, in plain loops over doubles. It is what the other backends are
- * held against, so it is written for the eye; central differences prove its gradients (clm_gradcheck). */
+/* The reference: each operation as its formula reads, in plain loops over doubles. It is what the other
+ * backends are held against, so it is written for the eye; central differences prove its gradients
+ * (clm_gradcheck). */
 #include "compute/host.h"
 
 #include "base/size.h"
@@ -120,8 +121,9 @@ static double through_gate(enum activation act, double dx, double of)
 
 #define ROWS_AT_ONCE 4
 
-/* Y[r] for the rows from `first` on, four at once: while one sum waits for its last addition, the others go on. Each is added up in
- * its own order. Behind the last row the last one stands in, whose results are not kept. */
+/* Computes four rows of Y, from `first` on: while one sum waits for its last addition, the three others go
+ * on. Each sum keeps its order. After the last row of X that row is used again, and the results are not
+ * kept. */
 static void forward_rows(const struct tensor *X, const struct linear *layer, const struct epilogue *epilogue,
                          size_t first, struct tensor *Y)
 {

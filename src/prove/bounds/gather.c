@@ -1,9 +1,10 @@
 /* Bounds of gather. */
 #include "prove/bounds/stage.h"
 
-/* X = λ (p + σ n) + (1 - λ) (p' + σ n'), with p = (value - mean) * scale of a row and p' of its partner. A p takes two roundings,
- * and σ and its product one each, before they are added; then the products with λ and 1 - λ and their sum are one each: 5
- * for any of them, and 6 with the reference's. A number n is at most NOISE_MOST, and a backend's off by NOISE_ERROR. */
+/* X = λ (p + σ n) + (1 - λ) (p' + σ n'), with p = (value - mean) * scale of a row and p' of its partner. A
+ * p takes two roundings, and σ and its product one each, before they are added; then the products with λ
+ * and 1 - λ and their sum are one each: 5 for any of them, and 6 with the reference's. A number n is at
+ * most NOISE_MOST, and a backend's off by NOISE_ERROR. */
 static void changed_errors(const struct tensor *X, const struct tensor *plain,
                            const struct augmentation *augmentation)
 {
@@ -20,8 +21,8 @@ static void changed_errors(const struct tensor *X, const struct tensor *plain,
         }
 }
 
-/* X = (value - mean) * scale: two roundings of the result itself; moving and blanking add none. Data, mean and scale are
- * exact. */
+/* X = (value - mean) * scale: two roundings of the result itself; moving and blanking add none. Data, mean
+ * and scale are exact. */
 clm_status bounds_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
                          size_t first, const struct augmentation *augmentation, struct tensor *X,
                          struct tensor *labels, struct clm_error *error)

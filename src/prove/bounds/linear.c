@@ -1,13 +1,14 @@
-/* Bounds of the linear layer's operations: the three products, what follows each, and the optimiser's step. */
+/* Bounds of the linear layer's operations: the three products, what follows each, and the optimiser's
+ * step. */
 #include "prove/bounds/stage.h"
 
 #include "base/size.h"
 
 #include <string.h>
 
-/* A product of K terms, however it is ordered, blocked or fused, rounds each of them at most K + 2 times: K for the
- * product and the sums (a block of k terms and the sum of K / k blocks make k + K / k <= K + 1 of them, fused
- * multiply-adds fewer), two for alpha and beta. */
+/* A product of K terms, however it is ordered, blocked or fused, rounds each of them at most K + 2 times:
+ * K for the product and the sums (a block of k terms and the sum of K / k blocks make k + K / k <= K + 1
+ * of them, fused multiply-adds fewer), two for alpha and beta. */
 #define PRODUCT(K) ((K) + 2)
 
 #define FACTORS_MOST 3
@@ -76,10 +77,10 @@ static struct tensor lengths_of(struct stage *stage, const struct tensor *factor
     return *lengths;
 }
 
-/* A sum of absolute products is at most the product of the two vectors' lengths (Cauchy and Schwarz), which is hardly more
- * if their elements are of one size. So the inner side of a large product is a product of one term: it costs
- * nothing beside the product of the values. Σ |a| of n terms is at most sqrt(n) times the length, which the first factor
- * takes from the second one, for sums of itself alone (db) have it too. */
+/* A sum of absolute products is at most the product of the two vectors' lengths (Cauchy and Schwarz), which is
+ * hardly more if their elements are of one size. So the inner side of a large product is a product of one term,
+ * which costs nothing beside the product of the values. A sum over the first factor alone (db) is at most
+ * sqrt(terms) times its length; so the first factor is multiplied by that, and the second one divided by it. */
 static void multiply_lengths(struct stage *stage, const struct product *product, double *out[2])
 {
     const double root = sqrt((double)product->terms);
@@ -99,7 +100,8 @@ static void multiply_side(struct stage *stage, const struct product *product, en
     multiply(stage, product, in, out);
 }
 
-/* The values of a product's outputs, and both sides of their bounds. If no input has an error both are the same. */
+/* The values of a product's outputs, and both sides of their bounds. If no input has an error both are the
+ * same. */
 static void product_sides(struct stage *stage, const struct product *product, struct sides out[2])
 {
     const bool has_errors = !is_exact(product);
@@ -153,7 +155,8 @@ static clm_status forward_product(struct clm_backend *reference, const struct te
     return linear_forward(reference, &in[0], &layer, NULL, out[0], error);
 }
 
-/* The reference's act(z), element by element: z goes through a layer whose weight is 1 and whose bias is 0. */
+/* The reference's act(z), element by element: z goes through a layer whose weight is 1 and whose bias is
+ * 0. */
 static void activate(struct stage *stage, double *z, const struct epilogue *epilogue, const struct tensor *Y)
 {
     const size_t count = tensor_count(Y);
@@ -168,8 +171,9 @@ static void activate(struct stage *stage, double *z, const struct epilogue *epil
                                        stage->error);
 }
 
-/* How far act(z') may be from y = act(z), if |z' - z| <= error: 0 for a ReLU of what is surely negative. Any other
- * activation moves at most as its slope is steep, and its own roundings are of no more than |z| or |y|. */
+/* How far act(z') may be from y = act(z), if |z' - z| <= error: 0 for a ReLU of what is surely negative.
+ * Any other activation moves at most as its slope is steep, and its own roundings are of no more than |z|
+ * or |y|. */
 static double activation_error(enum activation act, double z, double y, double error)
 {
     const struct activation_about *const about = &activations[act];
@@ -246,9 +250,9 @@ static double gated_error(double gated, double error)
     return error < 0 ? error : fabs(gated);
 }
 
-/* What the gate's own error adds. A ReLU's gate rounds nothing; if y's error leaves open whether the backend's y is
- * positive, its dX may be the product or zero, so that the whole product is added. What is known of any other gate is how
- * steep the slope is at most, if it is made of a y that has an error. */
+/* What the gate's own error adds. A ReLU's gate rounds nothing; if y's error leaves open whether the
+ * backend's y is positive, its dX may be the product or zero, so that the whole product is added. What is
+ * known of any other gate is how steep the slope is at most, if it is made of a y that has an error. */
 static double gate_error(const struct gate *gate, size_t i, double product, double error)
 {
     const struct activation_about *const about = &activations[gate->act];
@@ -321,8 +325,8 @@ static void put_gradient(const struct stage *stage, const struct sides *g, struc
     }
 }
 
-/* The product's roundings. The penalty's term has those of 2 l2, the product and the sum, which the product's terms
- * share: PRODUCT(B) + 1 <= PRODUCT(B) + 3. */
+/* The product's roundings. The penalty's term has those of 2 l2, the product and the sum, which the
+ * product's terms share: PRODUCT(B) + 1 <= PRODUCT(B) + 3. */
 clm_status bounds_backward_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, double l2, struct clm_error *error)
 {
@@ -337,7 +341,8 @@ clm_status bounds_backward_params(struct clm_backend *be, const struct tensor *d
 
 /* ---- the optimiser's step ---- */
 
-/* The step of one side: parameter, states and gradient as magnitudes, with the rate's sign turned, so that nothing cancels. */
+/* The step of one side: parameter, states and gradient as magnitudes, with the rate's sign turned, so that
+ * nothing cancels. */
 static struct parameter step_side(struct stage *stage, const struct parameter *parameter, const double *g,
                                   const double *g_error, const struct step *step, enum side side)
 {
@@ -357,17 +362,17 @@ static struct parameter step_side(struct stage *stage, const struct parameter *p
     return out;
 }
 
-/* Errors after the step, from values and errors before it. A rule that is linear in the gradient, the parameter and its
- * states is bounded as a product is.
+/* Errors after the step, from values and errors before it. A rule that is linear in the gradient, the
+ * parameter and its states is bounded as a product is.
  *
- *   state  what the rule's table counts. Momentum's v: momentum is rounded, multiplied, added, and the penalty is added
- *          after it: gamma(4) of momentum |v| + |g|
- *   value  a factor of w that carries the penalty (1 - 2 rate l2) is rounded, multiplied, added; the rate likewise;
- *          one more for a second block of the product: gamma(4) of |w| + rate |direction|; the direction has its own
- *          roundings, as the states have
+ *   state  what the rule's table counts. Momentum's v: momentum is rounded, multiplied, added, and the
+ *          penalty is added after it: gamma(4) of momentum |v| + |g|
+ *   value  a factor of w that carries the penalty (1 - 2 rate l2) is rounded, multiplied, added; the rate
+ *          likewise; one more for a second block of the product: gamma(4) of |w| + rate |direction|; the
+ *          direction has its own roundings, as the states have
  *
- * One more each for the reference's own. g_error carries what the gradient's own roundings are. Nothing is known here of a rule
- * that is not linear: its errors are no bounds. */
+ * One more each for the reference's own. g_error carries what the gradient's own roundings are. Nothing is
+ * known here of a rule that is not linear: its errors are no bounds. */
 static void step_errors(const struct parameter *parameter, const struct parameter sides[2],
                         const struct step *step)
 {
@@ -409,9 +414,9 @@ static clm_status take_step(struct clm_backend *be, struct parameter *parameter,
     return stage_end(&stage);
 }
 
-/* The gradient never exists by itself: its terms pass through the penalty's sum, the direction's, the rate's product and
- * w's sum one by one. If the whole cancels, these roundings are of its terms, not of |g|: 4 for w, and as many for
- * the direction, if its rule has no more. */
+/* The gradient never exists by itself: its terms pass through the penalty's sum, the direction's, the
+ * rate's product and w's sum one by one. If the whole cancels, these roundings are of its terms, not of
+ * |g|: 4 for w, and as many for the direction, if its rule has no more. */
 static void step_of_sides(struct stage *stage, struct clm_backend *be, struct parameter *parameter,
                           const struct sides *g, size_t B, const struct step *step)
 {

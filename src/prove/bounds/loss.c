@@ -8,21 +8,24 @@
  *
  *     p_c = 1 / (1 + r_c),  loss = log(1 + r_label)
  *
- * and r_c grows with each other logit and falls with its own. So it lies between the odds where the others are as low and
- * its own as high as they may be, and those of the opposite: no probability leaves [0,1], however large ε is, and where a
- * logit is surely the largest by far p is 1 nearly to the last bit.
+ * and r_c grows with each other logit and falls with its own. So it lies between two odds: with the others
+ * as low and its own as high as they may be, and the opposite. No probability leaves [0,1], however large
+ * ε is; and if a logit is surely the largest by far, p is 1 nearly to the last bit.
  *
  * What is rounded:
  *
- *   d_j       once, which is as if z_j moved by u |d_j| once more. |d_j| is at most its reach, the most that another logit may
- *             be above it; nothing, where no other can be. Lowest and highest logits below contain that.
- *   e, Σ, p   each e by EXP_ERROR, their sum as one of C terms >= 0, the quotient by DIVISION_ERROR, all relative
- *   loss      the e of the label has been moved by u |d_label|, which the distance m - z'_label has not, or otherwise: once
- *             more u times its reach. The relative errors of the sum move its logarithm by -log(1 - γ) at most, LOG_ERROR
- *             is of the logarithm, and the sum of both is rounded.
+ *   d_j       once, which is as if z_j moved by u |d_j| once more. |d_j| is at most its reach, the most
+ *             that another logit may be above it, and 0 if no other can be. Lowest and highest logits
+ *             below contain that.
+ *   e, Σ, p   each e by EXP_ERROR, their sum as one of C terms >= 0, the quotient by DIVISION_ERROR, all
+ *             relative
+ *   loss      the e of the label has been moved by u |d_label|, which the distance m - z'_label has not,
+ *             or otherwise: once more u times its reach. The relative errors of the sum move its logarithm
+ *             by -log(1 - γ) at most, LOG_ERROR is of the logarithm, and the sum of both is rounded.
  *
- * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the last place and
- * division to 2.5, a unit being at most 2 u of the value: 6 u and 5 u. The C library's are better. */
+ * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the
+ * last place and division to 2.5, a unit being at most 2 u of the value: 6 u and 5 u. The C library's are
+ * better. */
 #include "prove/bounds/stage.h"
 
 #include <stdlib.h>
@@ -35,7 +38,7 @@
 /* ---- sums that leave one out ---- */
 
 struct two_largest {
-    double first, second; /* -Inf where there is no second */
+    double first, second; /* -Inf if there is no second */
     size_t at;            /* of the first */
 };
 
@@ -55,7 +58,7 @@ static double largest_but(const struct two_largest *top, size_t c)
     return c == top->at ? top->second : top->first;
 }
 
-/* Of exponentials of v. The largest is kept apart: without it the rest may be smaller by any order. */
+/* Sums of exponentials of v. The largest is kept apart: without it the rest may be smaller by any order. */
 struct exponentials {
     const double *v;
     struct two_largest top;
@@ -88,7 +91,8 @@ static struct scaled sum_without(const struct exponentials *sums, size_t c)
 
 /* ---- a row ---- */
 
-/* Logits less the largest of them, and the lowest and highest that a backend's may be, d's rounding included. */
+/* Logits less the largest of them, and the lowest and highest that a backend's may be, d's rounding
+ * included. */
 struct row {
     size_t C;
     double *z, *low, *high; /* one piece of memory */
@@ -148,8 +152,8 @@ static double loss_of(struct scaled others, double own)
     return odds > 0 ? odds + log1p(exp(-odds)) : log1p(exp(odds));
 }
 
-/* p_c, and how far a float's may be from it: C - 1 roundings of the sum, and one for those of the reference; the exponential and
- * the quotient may be flushed. */
+/* p_c, and how far a float's may be from it: C - 1 roundings of the sum, and one for those of the
+ * reference; the exponential and the quotient may be flushed. */
 static double probability(const struct row *row, size_t c, double *error)
 {
     const double gamma = gamma_of(2 * EXP_ROUNDINGS + row->C + DIVISION_ROUNDINGS);
@@ -193,9 +197,9 @@ static struct target target_of(const struct tensor *labels, const struct mixture
     return (struct target){own[r], partners[r], mixture->share};
 }
 
-/* A row's loss and how far a float's may be from it. log(Σ e) is the loss of the class that is the largest: no more than that of
- * z's largest may be. Of mixed rows the distances are multiplied and added, two roundings of what is not negative, and
- * their errors are mixed likewise. */
+/* A row's loss and how far a float's may be from it. log(Σ e) is the loss of the class that is the
+ * largest: no more than that of z's largest may be. Of mixed rows the distances are multiplied and added,
+ * two roundings of what is not negative, and their errors are mixed likewise. */
 static double row_loss(const struct row *row, const struct target *target, double *error)
 {
     const double share = target->share, rest = 1 - share;
@@ -215,7 +219,8 @@ static double row_loss(const struct row *row, const struct target *target, doubl
     return loss;
 }
 
-/* May the errors decide whether the label's logit is the largest? Without errors floats compare as they are. */
+/* Whether the errors may decide if the label's logit is the largest. Without errors floats compare as they
+ * are. */
 static bool is_prediction_open(const double *z, const double *z_error, size_t C, size_t label)
 {
     bool is_open = false;
@@ -241,10 +246,11 @@ static void gradient_errors(const struct row *row, const struct target *target, 
     }
 }
 
-/* The errors of dZ, unless it is NULL, and those of the sums. dZ may be Z: a row's errors replace those that they are made
- * from.
+/* The errors of dZ, unless it is NULL, and those of the sums. dZ may be Z: a row's errors replace those
+ * that they are made from.
  *
- * The rows' losses are added in any order: B roundings, one for the sums of earlier calls and the reference's. */
+ * The rows' losses are added in any order: B roundings, one for the sums of earlier calls and the
+ * reference's. */
 static clm_status xent_errors(const struct tensor *Z, const struct tensor *labels,
                               const struct mixture *mixture, const struct tensor *dZ,
                               const struct metrics *sums, struct clm_error *error)

@@ -1,8 +1,8 @@
-/* What the operations of the bounds backend share: a tensor's two halves, and calls of the reference with matrices that
- * exist only during one operation.
+/* What the operations of the bounds backend share: a tensor's two halves, and calls of the reference with
+ * matrices that exist only during one operation.
  *
  *   struct stage stage = stage_of(be, error);
- *   struct tensor *const x = stage_put(&stage, X, SIDE_INNER), *const y = stage_room(&stage, rows, columns);
+ *   struct tensor *const x = stage_put(&stage, X, SIDE_INNER), *const y = stage_room(&stage, rows, 1);
  *   if (stage.status == CLM_OK)
  *       stage.status = operation(stage.reference, x, y, error);
  *   return stage_end(&stage);
