@@ -80,12 +80,17 @@ static double poison_of(enum tensor_type type)
     return type == TENSOR_INDEX ? 4294967294.0 : 165.0;
 }
 
+static bool is_input(const struct operand_row *row)
+{
+    return row->role == ROLE_INPUT || row->role == ROLE_UNREAD;
+}
+
 /* What follows an operand in the device's memory. */
-static double guard_of(enum role role, enum tensor_type type, size_t i)
+static double guard_of(const struct operand_row *row, enum tensor_type type, size_t i)
 {
     if (type != TENSOR_REAL)
         return poison_of(type);
-    return role == ROLE_INPUT || role == ROLE_UNREAD ? NAN : -1e30f * (float)(1 + i % 7);
+    return is_input(row) ? NAN : -1e30f * (float)(1 + i % 7);
 }
 
 /* Where the NaN or infinity stands: tiles are cut off at the corners. */
@@ -153,11 +158,6 @@ static size_t size_of(char letter, const struct variant *v)
 
 /* ---- making ---- */
 
-static bool is_output(const struct operand_row *row)
-{
-    return row->role == ROLE_OUTPUT || row->role == ROLE_UPDATED;
-}
-
 /* What is written: content, or poison, and after it the guard. */
 static void fill_operand(struct problem *problem, size_t n, size_t count)
 {
@@ -166,7 +166,7 @@ static void fill_operand(struct problem *problem, size_t n, size_t count)
     const struct tensor *const whole = &problem->whole[n];
     const enum fill fill = fill_of(row, v);
     double *const content = problem->before[n];
-    if (row->role == ROLE_OUTPUT)
+    if (row->role == ROLE_OUTPUT || row->role == ROLE_SCRATCH)
         for (size_t i = 0; i < count; i++)
             content[i] = poison_of(whole->type);
     else if (fill == FILL_PERMUTATION)
@@ -177,7 +177,7 @@ static void fill_operand(struct problem *problem, size_t n, size_t count)
     if (v->odd_in && row->role != ROLE_OUTPUT && !strcmp(row->name, v->odd_in))
         content[place_in(problem, count / whole->columns, whole->columns)] = v->odd;
     for (size_t i = count; i < whole->rows * whole->columns; i++)
-        content[i] = guard_of(row->role, whole->type, i);
+        content[i] = guard_of(row, whole->type, i);
 }
 
 /* The same content on the bounds' side. Its denormals are what the device may make of them. */
@@ -224,6 +224,13 @@ static void make_operand(struct problem *problem, size_t n)
         expect_operand(problem, n, rows);
 }
 
+static bool is_needed(const struct problem *problem, const struct operand_row *row)
+{
+    const enum rule rule = problem->variant->rule;
+    const bool is_fused = backend_fuses_step(problem->device, rule) && rules[rule].is_linear;
+    return operand_is_present(row, problem->variant) && !(row->role == ROLE_SCRATCH && is_fused);
+}
+
 static void make_sums(struct problem *problem, struct clm_backend *be, struct metrics *sums)
 {
     if (problem->status == CLM_OK)
@@ -247,7 +254,7 @@ struct problem problem_begin(struct clm_backend *device, struct clm_backend *bou
     if (operation->dimensions == DIMENSIONS_LAYER)
         problem.status = backend_prepare(device, widths, 2, variant->B, error);
     for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
-        if (operand_is_present(&operation->rows[n], variant))
+        if (is_needed(&problem, &operation->rows[n]))
             make_operand(&problem, n);
     if (operation->has_sums)
         make_sums(&problem, device, &problem.sums);
@@ -296,7 +303,7 @@ static clm_status judge_operand(struct problem *problem, size_t n, struct judgem
     const struct tensor *const whole = &problem->whole[n], *const operand = &problem->tensors[n];
     const double *const before = problem->before[n];
     const size_t all = whole->rows * whole->columns,
-                 first = is_output(row) ? operand->rows * operand->columns : 0;
+                 first = is_input(row) ? 0 : operand->rows * operand->columns;
     double *const after = malloc(all * sizeof *after);
     if (!after)
         return clm_fail_host_memory(problem->error, "a check", all * sizeof *after);
@@ -306,7 +313,7 @@ static clm_status judge_operand(struct problem *problem, size_t n, struct judgem
             tell_change(row, operand, i, before[i], after[i], out);
             break;
         }
-    if (status == CLM_OK && first)
+    if (status == CLM_OK && first && row->role != ROLE_SCRATCH)
         status = judge_output(out, row->name, after, operand, problem->bounds, &problem->expected[n],
                               problem->error);
     free(after);

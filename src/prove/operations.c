@@ -139,7 +139,7 @@ static const struct operand_row params_rows[] = {
 static clm_status call_backward_params(struct clm_backend *be, const struct variant *v, struct tensor *t,
                                        struct metrics *sums, struct clm_error *error)
 {
-    struct linear layer = {{.value = t[2], .gradient = t[4]}, {.value = t[3], .gradient = t[5]}};
+    struct linear layer = {{t[2], t[4], {{0}}}, {t[3], t[5], {{0}}}};
     (void)sums;
     return linear_backward_params(be, &t[0], &t[1], &layer, v->l2, error);
 }
@@ -156,13 +156,15 @@ static const struct operand_row backward_update_rows[] = {
     {"b", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
     {"v", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, IF_STATE},
     {"b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"dW", ROLE_SCRATCH, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"db", ROLE_SCRATCH, "1O", FILL_OWN, FILL_OWN, ALWAYS},
     {0},
 };
 
 static clm_status call_backward_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
                                        struct metrics *sums, struct clm_error *error)
 {
-    struct linear layer = {{.value = t[2], .state = {t[4]}}, {.value = t[3], .state = {t[5]}}};
+    struct linear layer = {{t[2], t[6], {t[4]}}, {t[3], t[7], {t[5]}}};
     const struct step step = step_with(v);
     (void)sums;
     return linear_backward_update(be, &t[0], &t[1], &layer, &step, error);
@@ -179,13 +181,15 @@ static const struct operand_row update_forward_rows[] = {
     {"b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, IF_STATE},
     {"next Y", ROLE_OUTPUT, "bO", FILL_OWN, FILL_OWN, ALWAYS},
     {"next gate", ROLE_OUTPUT, "bO", FILL_OWN, FILL_OWN, IF_SAVED},
+    {"dW", ROLE_SCRATCH, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"db", ROLE_SCRATCH, "1O", FILL_OWN, FILL_OWN, ALWAYS},
     {0},
 };
 
 static clm_status call_update_forward(struct clm_backend *be, const struct variant *v, struct tensor *t,
                                       struct metrics *sums, struct clm_error *error)
 {
-    struct linear layer = {{.value = t[3], .state = {t[5]}}, {.value = t[4], .state = {t[6]}}};
+    struct linear layer = {{t[3], t[9], {t[5]}}, {t[4], t[10], {t[6]}}};
     const struct epilogue epilogue = {v->act, tensor_is_empty(&t[8]) ? NULL : &t[8]};
     const struct step step = step_with(v);
     (void)sums;
@@ -223,7 +227,7 @@ static clm_status call_update(struct clm_backend *be, const struct variant *v, s
                               struct metrics *sums, struct clm_error *error)
 {
     const struct step step = step_with(v);
-    struct parameter parameter = {.value = t[0], .gradient = t[1], .state = {t[2]}};
+    struct parameter parameter = {t[0], t[1], {t[2]}};
     (void)sums;
     return parameter_step(be, &parameter, &step, error);
 }
@@ -286,15 +290,6 @@ bool operand_is_present(const struct operand_row *row, const struct variant *v)
     return true;
 }
 
-/* The rules that gradient and step can be one call with: they are the first. */
-static size_t linear_rules(void)
-{
-    size_t count = 0;
-    while (count < RULE_COUNT && rules[count].is_linear)
-        count++;
-    return count;
-}
-
 static struct variant rule_variant(size_t rule_number, double l2)
 {
     const enum rule rule = (enum rule)rule_number;
@@ -325,14 +320,14 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
         out[count++] = (struct variant){.l2 = PENALTY};
         return count;
     case OPERATION_BACKWARD_UPDATE:
-        for (size_t r = 0; r < linear_rules(); r++) {
+        for (size_t r = 0; r < RULE_COUNT; r++) {
             out[count++] = rule_variant(r, 0);
             out[count++] = rule_variant(r, PENALTY);
         }
         return count;
-    case OPERATION_UPDATE_FORWARD: /* each activation and each rule that can be fused once */
-        for (; count < size_max(ACTIVATION_COUNT, linear_rules()); count++) {
-            out[count] = rule_variant(count % linear_rules(), count % 2 ? 0 : PENALTY);
+    case OPERATION_UPDATE_FORWARD: /* each activation and each rule once */
+        for (; count < size_max(ACTIVATION_COUNT, RULE_COUNT); count++) {
+            out[count] = rule_variant(count % RULE_COUNT, count % 2 ? 0 : PENALTY);
             out[count].act = (enum activation)(count % ACTIVATION_COUNT);
         }
         return count;

@@ -53,6 +53,7 @@ enum role {
     ROLE_UNREAD,  /* an input that is only there: no output depends on it */
     ROLE_OUTPUT,  /* starts as NaN */
     ROLE_UPDATED, /* starts as an input, ends as an output */
+    ROLE_SCRATCH, /* a gradient for a backend that does not fuse the rule's step; nothing is asked of its content */
 };
 
 /* Which variants have an operand. */
