@@ -262,7 +262,7 @@ static const struct {
     size_t channels, height, width;
 } shapes[] = {{1, 28, 28}, {3, 32, 32}, {3, 7, 5}, {1, 3, 67}, {2, 13, 17}};
 
-/* How far x may be: nothing where no sum of rounded products is, else as derived in src/check/bounded_gather.c, with |x| below 4
+/* How far x may be: nothing where no sum of rounded products is, else as derived in src/prove/bounds/gather.c, with |x| below 4
  * here before noise. */
 static double bound_of(const struct clm_augmentation *changes)
 {

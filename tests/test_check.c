@@ -1,5 +1,9 @@
-/* verify passes what is right, whatever the seed; what bounds are worth; how a check is described, repeated and judged. */
+/* verify passes what is right, whatever the seed; what bounds are worth; how a check is described,
+ * repeated and judged. */
+#include "base/philox.h"
 #include "check/plan.h"
+#include "prove/bounds/bounds.h"
+#include "prove/judge.h"
 #include "support/fixtures.h"
 #include "support/spoilt.h"
 #include "support/support.h"
@@ -13,6 +17,8 @@
 #include <string.h>
 
 static struct clm_error error;
+
+enum { LOGITS_B = 7, LOGITS_C = 5 };
 
 /* ---- what is right ---- */
 
@@ -41,8 +47,8 @@ START_TEST(what_is_right_passes)
     /* Bounds of a worst case are not met by far, but they are no orders of magnitude away either. */
     if (kinds[_i] != FIXTURE_REFERENCE)
         ck_assert_double_ge(verdict.worst_passed, 0.1);
-    /* CLBlast needs a workspace, which stays, for products that it pads. On CPU devices the large ones are such; what it
-     * calls large on a GPU that it knows may be ten times as large. */
+    /* CLBlast needs a workspace, which stays, for products that it pads. On CPU devices the large ones are
+     * such; what it calls large on a GPU that it knows may be ten times as large. */
     if (kinds[_i] == FIXTURE_CLBLAST && is_cpu(backend) && is_whole)
         ck_assert_uint_gt(backend->memory.now, 0);
     clm_backend_close(backend);
@@ -52,15 +58,15 @@ END_TEST
 /* What chance makes of other seeds is right, too: whatever is not so large that it takes its time. */
 #define WORK_MOST 5e4
 
-static void run_small_cases(struct clm_backend *backend, struct clm_backend *reference,
-                            const struct plan *plan, size_t *failures)
+static void run_small_cases(struct clm_backend *backend, struct clm_backend *bounds, const struct plan *plan,
+                            size_t *failures)
 {
     for (size_t i = 0; i < plan->list.count; i++) {
         const struct check_case *const which = &plan->list.cases[i];
         struct clm_check check;
         if (case_work(which) > WORK_MOST)
             continue;
-        if (case_run(backend, reference, which, 1, &check, &error) != CLM_OK)
+        if (case_run(backend, bounds, which, 1, &check, &error) != CLM_OK)
             ck_abort_msg("%s", error.message);
         if (check.passed)
             continue;
@@ -77,25 +83,26 @@ START_TEST(what_is_right_passes_whatever_the_seed)
         uint64_t seeds;
     } tried[] = {{FIXTURE_REFERENCE, 3}, {FIXTURE_BLAS, 20}, {FIXTURE_OPENCL, 5}};
     struct clm_backend *const backend = fixture_backend(tried[_i].kind);
-    struct clm_backend *const reference = fixture_backend(FIXTURE_REFERENCE);
+    struct clm_backend *const bounds = fixture_bounds();
     size_t failures = 0;
     for (uint64_t seed = 2; seed < 2 + tried[_i].seeds; seed++) {
         struct plan plan = {.seed = seed, .error = &error};
         plan_standard(&plan);
         plan_sweep(&plan);
         ck_assert_int_eq(plan.status, CLM_OK);
-        run_small_cases(backend, reference, &plan, &failures);
+        run_small_cases(backend, bounds, &plan, &failures);
         case_list_free(&plan.list);
     }
     ck_assert_uint_eq(failures, 0);
-    clm_backend_close(reference);
+    clm_backend_close(bounds);
     clm_backend_close(backend);
 }
 END_TEST
 
 /* ---- a check that is wrong ---- */
 
-/* A bound has to bound something: one that is negative, infinite or NaN passes nothing, not even what is right. */
+/* A bound has to bound something: one that is negative, infinite or NaN passes nothing, not even what is
+ * right. */
 START_TEST(what_is_no_bound_passes_nothing)
 {
     const double infinity = INFINITY;
@@ -109,7 +116,7 @@ START_TEST(what_is_no_bound_passes_nothing)
         ck_assert(isnan(error_ratio(NAN, 2, none[i])));
         error_describe(text, sizeof text, "Y[0,0]", 2, 2, none[i]);
         ck_assert_ptr_nonnull(strstr(text, "Y[0,0] is 2, which cannot be judged"));
-        sums_describe(text, sizeof text, &(struct sums_read){2, 0}, &sums);
+        sums_describe(text, sizeof text, &(struct bounded_sums){.loss = 2}, &sums);
         ck_assert_ptr_nonnull(strstr(text, "loss is 2, which cannot be judged"));
         /* what is not finite has to be there itself, whatever the bound */
         ck_assert(error_ratio(NAN, NAN, none[i]) == 0 && error_ratio(-infinity, -infinity, none[i]) == 0);
@@ -121,45 +128,67 @@ START_TEST(what_is_no_bound_passes_nothing)
 }
 END_TEST
 
-/* Logits at the ends of their errors, one of each row at the one end and all others at the other: probabilities and losses move as
- * far as they can, and stay within the bounds; of a float's roundings, which these do not have, little is in them. */
+/* dZ and the sums of logits with errors. */
+struct judged_logits {
+    double values[LOGITS_B * LOGITS_C], errors[LOGITS_B * LOGITS_C];
+    struct bounded_sums sums;
+};
+
+static struct judged_logits judge_logits(struct clm_backend *bounds, const double *values,
+                                         const double *errors)
+{
+    struct tensor Z, dZ, labels;
+    struct metrics sums;
+    uint32_t classes[LOGITS_B];
+    struct judged_logits out;
+    for (size_t r = 0; r < LOGITS_B; r++)
+        classes[r] = (uint32_t)(r % LOGITS_C);
+    ck_assert_done(tensor_create(bounds, TENSOR_INDEX, 1, LOGITS_B, &labels, &error));
+    ck_assert_done(tensor_create(bounds, TENSOR_REAL, LOGITS_B, LOGITS_C, &Z, &error));
+    ck_assert_done(tensor_create(bounds, TENSOR_REAL, LOGITS_B, LOGITS_C, &dZ, &error));
+    ck_assert_done(metrics_create(bounds, &sums, &error));
+    ck_assert_done(metrics_reset(bounds, &sums, &error));
+    ck_assert_done(backend_write(bounds, &labels, HOST_INDEX, classes, &error));
+    ck_assert_done(bounds_write(bounds, &Z, values, errors, &error));
+    ck_assert_done(softmax_xent(bounds, &Z, &labels, NULL, &dZ, &sums, &error));
+    ck_assert_done(bounds_read(bounds, &dZ, out.values, out.errors, &error));
+    ck_assert_done(bounds_sums(bounds, &sums, &out.sums, &error));
+    metrics_free(bounds, &sums);
+    tensor_free(bounds, &labels);
+    tensor_free(bounds, &dZ);
+    tensor_free(bounds, &Z);
+    return out;
+}
+
+/* Logits at the ends of their errors, one of each row at the one end and all others at the other:
+ * probabilities and losses move as far as they can, and stay within the bounds; of a float's roundings,
+ * which these do not have, little is in them. */
 START_TEST(errors_of_logits_stay_within_their_bounds)
 {
-    enum { B = 7, C = 5 };
-    struct clm_backend *const reference = fixture_backend(FIXTURE_REFERENCE);
+    enum { COUNT = LOGITS_B * LOGITS_C };
+    struct clm_backend *const bounds = fixture_bounds();
     struct philox random = philox_start((uint64_t)_i, RANDOM_TEST, 9);
     const double size = pow(10, _i - 4); /* of the errors: 1e-4 to 1e4 */
-    struct bounded labels, Z, dZ, end, end_dZ;
-    struct bounded_sums sums = {0};
-    ck_assert_int_eq(bounded_create(TENSOR_INDEX, 1, B, &labels, &error), CLM_OK);
-    struct bounded *const logits[] = {&Z, &dZ, &end, &end_dZ};
-    for (size_t i = 0; i < 4; i++)
-        ck_assert_int_eq(bounded_create(TENSOR_REAL, B, C, logits[i], &error), CLM_OK);
-    for (size_t r = 0; r < B; r++)
-        labels.value[r] = (double)(r % C);
-    for (size_t i = 0; i < bounded_count(&Z); i++) {
-        Z.value[i] = fmax(size, 1) * philox_normal(&random);
-        Z.error[i] = size * philox_uniform(&random);
+    double Z[COUNT], errors[COUNT], end[COUNT], worst = 0, worst_loss = 0;
+    static const double none[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        Z[i] = fmax(size, 1) * philox_normal(&random);
+        errors[i] = size * philox_uniform(&random);
     }
-    ck_assert_int_eq(bounded_softmax_xent(reference, &Z, &labels, NULL, &dZ, &sums, &error), CLM_OK);
-    double worst = 0, worst_loss = 0;
-    for (size_t one = 0; one < 2 * C; one++) { /* up, then down */
-        struct bounded_sums end_sums = {0};
-        for (size_t i = 0; i < bounded_count(&Z); i++)
-            end.value[i] = Z.value[i] + ((i % C == one / 2) == (one % 2 == 0) ? Z.error[i] : -Z.error[i]);
-        ck_assert_int_eq(bounded_softmax_xent(reference, &end, &labels, NULL, &end_dZ, &end_sums, &error),
-                         CLM_OK);
-        for (size_t i = 0; i < bounded_count(&Z); i++)
-            worst = worse_ratio(worst, error_ratio(end_dZ.value[i], dZ.value[i], dZ.error[i]));
-        worst_loss = worse_ratio(worst_loss, error_ratio(end_sums.loss, sums.loss, sums.loss_error));
+    const struct judged_logits middle = judge_logits(bounds, Z, errors);
+    for (size_t one = 0; one < 2 * LOGITS_C; one++) { /* up, then down */
+        for (size_t i = 0; i < COUNT; i++)
+            end[i] = Z[i] + ((i % LOGITS_C == one / 2) == (one % 2 == 0) ? errors[i] : -errors[i]);
+        const struct judged_logits moved = judge_logits(bounds, end, none);
+        for (size_t i = 0; i < COUNT; i++)
+            worst = worse_ratio(worst, error_ratio(moved.values[i], middle.values[i], middle.errors[i]));
+        worst_loss =
+            worse_ratio(worst_loss, error_ratio(moved.sums.loss, middle.sums.loss, middle.sums.loss_error));
     }
     ck_assert(worst <= 1 && worst_loss <= 1);
     ck_assert_double_ge(worst, 0.9);
     ck_assert_double_ge(worst_loss, 0.1); /* no end is that of all labels */
-    for (size_t i = 0; i < 4; i++)
-        bounded_free(logits[i]);
-    bounded_free(&labels);
-    clm_backend_close(reference);
+    clm_backend_close(bounds);
 }
 END_TEST
 
@@ -179,7 +208,7 @@ START_TEST(a_check_that_is_wrong_says_so)
     static const char *const cases[][2] = {{"linear_forward", "B=3 I=5 O=2"},
                                            {"linear_softmax_backward", "B=3 I=5 O=2"},
                                            {"training_steps", "5-2 B=3 N=3 x1 momentum=0 l2=0"}};
-    struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
+    struct clm_backend *const bounds = fixture_bounds(), *const backend = bounds_reference(bounds);
     right = spoilt = *backend->operations;
     spoilt.linear_forward = negated_forward;
     backend->operations = &spoilt;
@@ -187,11 +216,11 @@ START_TEST(a_check_that_is_wrong_says_so)
         struct check_case which;
         struct clm_check check;
         ck_assert_int_eq(case_parse(cases[i][0], cases[i][1], 1, &which, &error), CLM_OK);
-        ck_assert_int_eq(case_run(backend, backend, &which, 1, &check, &error), CLM_OK);
+        ck_assert_int_eq(case_run(backend, bounds, &which, 1, &check, &error), CLM_OK);
         if (check.passed || !isnan(check.error_over_bound) || !strstr(check.detail, "cannot be judged"))
             ck_abort_msg("%s: %g, %s", cases[i][0], check.error_over_bound, check.detail);
     }
-    clm_backend_close(backend);
+    clm_backend_close(bounds);
 }
 END_TEST
 
@@ -381,7 +410,8 @@ START_TEST(every_shape_is_read_as_it_is_printed)
             ck_assert(a->odd_in == b->odd_in && a->odd_place == b->odd_place && a->fill == b->fill &&
                       a->seed == b->seed && a->act == b->act);
             ck_assert(a->is_bytes == b->is_bytes && a->is_ordered == b->is_ordered);
-            ck_assert(a->has_mask == b->has_mask && a->momentum == b->momentum && a->l2 == b->l2);
+            ck_assert(a->below == b->below && a->rule == b->rule && a->momentum == b->momentum &&
+                      a->l2 == b->l2);
         } else {
             steps_describe(&again.steps, &reprinted);
             ck_assert_mem_eq(which->steps.widths, again.steps.widths, sizeof again.steps.widths);

@@ -26,11 +26,11 @@ static const enum operation_name products[] = {OPERATION_FORWARD,         OPERAT
                                                OPERATION_BACKWARD_PARAMS, OPERATION_BACKWARD_UPDATE,
                                                OPERATION_UPDATE_FORWARD,  OPERATION_SOFTMAX_BACKWARD};
 
-static void check(struct clm_backend *backend, struct clm_backend *reference, enum operation_name name,
+static void check(struct clm_backend *backend, struct clm_backend *bounds, enum operation_name name,
                   struct variant shape)
 {
     struct clm_check check;
-    if (operation_check(backend, reference, &operations_checked[name], &shape, 1, &check, &error) != CLM_OK)
+    if (operation_check(backend, bounds, &operations_checked[name], &shape, 1, &check, &error) != CLM_OK)
         ck_abort_msg("%s: %s", operations_checked[name].name, error.message);
     ck_assert_msg(check.passed, "%s %s is wrong by %g bounds: %s", check.operation, check.shape,
                   check.error_over_bound, check.detail);
@@ -43,21 +43,21 @@ START_TEST(local_memory_is_not_exceeded)
                                             {.B = 30, .I = 70, .O = 900},   {.B = 9, .I = 2000, .O = 65},
                                             {.B = 1000, .I = 40, .O = 130}, {.B = 16, .I = 33, .O = 10}};
     const struct allowance allowance = {1, BUILD_LOCAL + (size_t)_i * 10000, 2};
-    struct clm_backend *backend = NULL, *const reference = fixture_backend(FIXTURE_REFERENCE);
+    struct clm_backend *backend = NULL, *const bounds = fixture_bounds();
     if (build_open("native", &allowance, &backend, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
     size_t seen = 0; /* launches with local memory: none would be no test */
     for (size_t s = 0; s < COUNT_OF(shapes); s++)
         for (size_t p = 0; p < COUNT_OF(products); p++) {
             largest = 0;
-            check(backend, reference, products[p], shapes[s]);
+            check(backend, bounds, products[p], shapes[s]);
             ck_assert_msg(largest <= allowance.local, "%s B=%zu I=%zu O=%zu: %zu bytes of %zu",
                           operations_checked[products[p]].name, shapes[s].B, shapes[s].I, shapes[s].O,
                           largest, allowance.local);
             seen += largest > 0;
         }
     ck_assert_uint_ge(seen, COUNT_OF(shapes) * 4);
-    clm_backend_close(reference);
+    clm_backend_close(bounds);
     clm_backend_close(backend);
 }
 END_TEST
@@ -65,13 +65,12 @@ END_TEST
 /* What the kernel cuts inputs into leaves a last part of each size. */
 START_TEST(a_step_with_the_next_product_of_any_inputs)
 {
-    struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL), *const reference = fixture_backend(
-                                                                             FIXTURE_REFERENCE);
+    struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL), *const bounds = fixture_bounds();
     const struct linear layer = {.W.value = {.rows = 900, .columns = 1}};
     ck_assert(strcmp(clm_backend_provider(backend), "native") || backend_looks_ahead(backend, &layer, 7));
     for (size_t I = 1; I <= 200; I++)
-        check(backend, reference, OPERATION_UPDATE_FORWARD, (struct variant){.B = 7, .I = I, .O = 900});
-    clm_backend_close(reference);
+        check(backend, bounds, OPERATION_UPDATE_FORWARD, (struct variant){.B = 7, .I = I, .O = 900});
+    clm_backend_close(bounds);
     clm_backend_close(backend);
 }
 END_TEST

@@ -1,12 +1,14 @@
-/* What has to hold between results, whatever the numbers, on every backend: nothing here knows what is right.
+/* What has to hold between results, whatever the numbers, on every backend: nothing here knows what is
+ * right.
  *
- * Where two results are the same in real numbers, each is within its bound of that: so they are within the sum of both bounds of
- * each other. The bounds of whole nets are those of running error analysis (check/bounded.h). What is added up here is in
- * double, which the bounds allow for. */
+ * Where two results are the same in real numbers, each is within its bound of that: so they are within the
+ * sum of both bounds of each other. The bounds of whole nets are those of running error analysis
+ * (prove/bounds/bounds.h). What is added up here is in double, which the bounds allow for. */
 #include "base/philox.h"
 #include "base/size.h"
-#include "check/bounded_network.h"
 #include "nn/network.h"
+#include "prove/bounds/bounds.h"
+#include "prove/judge.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 
@@ -16,11 +18,11 @@
 
 #define DEPTH 2
 
-static struct clm_backend *be, *reference;
+static struct clm_backend *be, *bounds;
 static struct clm_error error;
 
-/* Nets of one hidden layer, and two batches: the least there is, primes, one more and one less than tiles of 32, 64 and 128,
- * batches that only together are whole tiles, and few, ten and a thousand classes. */
+/* Nets of one hidden layer, and two batches: the least there is, primes, one more and one less than tiles
+ * of 32, 64 and 128, batches that only together are whole tiles, and few, ten and a thousand classes. */
 static const struct shape {
     size_t rows[2], inputs, hidden, classes;
 } shapes[] = {
@@ -31,15 +33,15 @@ static const struct shape {
 
 static void open_backend(int fixture)
 {
-    reference = fixture_backend(FIXTURE_REFERENCE);
+    bounds = fixture_bounds();
     be = fixture_backend((enum fixture)fixture);
 }
 
 static void close_backend(void)
 {
     clm_backend_close(be);
-    clm_backend_close(reference);
-    be = reference = NULL;
+    clm_backend_close(bounds);
+    be = bounds = NULL;
 }
 
 static void *allocate(size_t count, size_t size)
@@ -56,15 +58,28 @@ static double *read_doubles(const struct tensor *tensor)
     return values;
 }
 
+/* What a tensor of the bounds may be off by. */
+static double *read_errors(const struct tensor *tensor)
+{
+    const size_t count = tensor->rows * tensor->columns;
+    double *const values = allocate(count, sizeof *values), *const errors = allocate(count, sizeof *errors);
+    ck_assert_done(bounds_read(bounds, tensor, values, errors, &error));
+    free(values);
+    return errors;
+}
+
 /* ---- a net and rows to take batches from ---- */
+
+/* The net on one backend: on `bounds`, too, which says what each element may be off by. */
+struct runner {
+    struct network net;
+    struct metrics sums;
+};
 
 struct bench {
     size_t rows, inputs, hidden, classes;
     struct clm_model *model;
-    struct network net;
-    struct bounded_network walk; /* the same, with what each element may be off by */
-    struct bounded dW_bound[DEPTH], db_bound[DEPTH];
-    struct metrics sums;
+    struct runner run, bound;
     float *X;
     uint32_t *labels, *others; /* two labels of each row */
 };
@@ -88,6 +103,22 @@ static void draw(struct bench *t, struct philox *random)
 }
 
 /* Batches have up to twice the rows. */
+static void create_runner(struct runner *out, struct clm_backend *on, const struct bench *t)
+{
+    ck_assert_done(
+        network_create(on, &t->model->architecture, 2 * t->rows, NETWORK_GRADIENTS, &out->net, &error));
+    ck_assert_done(network_prepare_mixup(&out->net, &error));
+    ck_assert_done(network_write(&out->net, t->model, &error));
+    ck_assert_done(metrics_create(on, &out->sums, &error));
+}
+
+static void free_runner(struct runner *runner)
+{
+    struct clm_backend *const on = runner->net.be;
+    metrics_free(on, &runner->sums);
+    network_free(&runner->net);
+}
+
 static struct bench bench_of(const struct shape *shape, uint64_t seed)
 {
     const size_t widths[DEPTH + 1] = {shape->inputs, shape->hidden, shape->classes};
@@ -102,28 +133,15 @@ static struct bench bench_of(const struct shape *shape, uint64_t seed)
     t.others = allocate(t.rows, sizeof *t.others);
     ck_assert_done(clm_model_create(&options, &t.model, &error));
     draw(&t, &random);
-    ck_assert_done(network_create(be, &t.model->architecture, 2 * t.rows, NETWORK_GRADIENTS, &t.net, &error));
-    ck_assert_done(network_prepare_mixup(&t.net, &error));
-    ck_assert_done(network_write(&t.net, t.model, &error));
-    ck_assert_done(bounded_network_create(reference, t.model, 2 * t.rows, false, &t.walk, &error));
-    ck_assert_done(metrics_create(be, &t.sums, &error));
-    for (size_t l = 0; l < DEPTH; l++) {
-        const size_t I = widths[l], O = widths[l + 1];
-        ck_assert_done(bounded_create(TENSOR_REAL, O, I, &t.dW_bound[l], &error));
-        ck_assert_done(bounded_create(TENSOR_REAL, 1, O, &t.db_bound[l], &error));
-    }
+    create_runner(&t.run, be, &t);
+    create_runner(&t.bound, bounds, &t);
     return t;
 }
 
 static void bench_free(struct bench *t)
 {
-    for (size_t l = 0; l < DEPTH; l++) {
-        bounded_free(&t->dW_bound[l]);
-        bounded_free(&t->db_bound[l]);
-    }
-    metrics_free(be, &t->sums);
-    network_free(&t->net);
-    bounded_network_free(&t->walk);
+    free_runner(&t->run);
+    free_runner(&t->bound);
     clm_model_free(t->model);
     free(t->X);
     free(t->labels);
@@ -137,32 +155,37 @@ struct batch {
     bool is_mixed;
 };
 
-/* Puts a batch's rows where the net's step takes them from, on both sides. */
-static void put(struct bench *t, const struct batch *batch)
+/* Puts a batch's rows where the net's step takes them from. */
+static void put(const struct bench *t, struct runner *runner, const struct batch *batch)
 {
-    struct tensor X = tensor_first_rows(&t->net.X, batch->rows);
-    struct tensor labels = tensor_first_columns(&t->net.labels, batch->rows);
-    struct tensor partners = tensor_first_columns(&t->net.mixture.partners, batch->rows);
+    struct network *const net = &runner->net;
+    struct tensor X = tensor_first_rows(&net->X, batch->rows);
+    struct tensor labels = tensor_first_columns(&net->labels, batch->rows);
+    struct tensor partners = tensor_first_columns(&net->mixture.partners, batch->rows);
     float *const inputs = allocate(batch->rows * t->inputs, sizeof *inputs);
     uint32_t *const others = allocate(batch->rows, sizeof *others);
     for (size_t r = 0; r < batch->rows; r++) {
         memcpy(inputs + r * t->inputs, t->X + batch->numbers[r] * t->inputs, t->inputs * sizeof *inputs);
         others[r] = t->others[batch->numbers[r]];
-        t->walk.labels.value[r] = batch->labels[r];
-        t->walk.partners.value[r] = others[r];
     }
-    for (size_t i = 0; i < batch->rows * t->inputs; i++)
-        t->walk.X.value[i] = inputs[i];
-    ck_assert_done(backend_write(be, &X, HOST_FLOAT, inputs, &error));
-    ck_assert_done(backend_write(be, &labels, HOST_INDEX, batch->labels, &error));
-    ck_assert_done(backend_write(be, &partners, HOST_INDEX, others, &error));
-    t->net.is_mixed = batch->is_mixed;
-    t->net.mixture.share = t->walk.share = batch->is_mixed ? 0.5 : 1;
+    ck_assert_done(backend_write(net->be, &X, HOST_FLOAT, inputs, &error));
+    ck_assert_done(backend_write(net->be, &labels, HOST_INDEX, batch->labels, &error));
+    ck_assert_done(backend_write(net->be, &partners, HOST_INDEX, others, &error));
+    net->is_mixed = batch->is_mixed;
+    net->mixture.share = batch->is_mixed ? 0.5 : 1;
     free(inputs);
     free(others);
 }
 
-/* Sums over a batch's rows of all gradients, loss and correct predictions, and what each is off by at most. */
+static void run(const struct bench *t, struct runner *runner, const struct batch *batch)
+{
+    put(t, runner, batch);
+    ck_assert_done(metrics_reset(runner->net.be, &runner->sums, &error));
+    ck_assert_done(network_gradients(&runner->net, batch->rows, 0, &runner->sums, &error));
+}
+
+/* Sums over a batch's rows of all gradients, loss and correct predictions, and what each is off by at
+ * most. */
 struct totals {
     size_t count;
     double *values, *errors;
@@ -175,15 +198,16 @@ static void totals_free(struct totals *totals)
 }
 
 /* Gradients are means: times `rows`, they are sums. */
-static void add_gradient(struct totals *totals, const struct tensor *got, const struct bounded *bound,
+static void add_gradient(struct totals *totals, const struct tensor *got, const struct tensor *bound,
                          size_t rows)
 {
-    double *const values = read_doubles(got);
-    for (size_t i = 0; i < bounded_count(bound); i++) {
+    double *const values = read_doubles(got), *const errors = read_errors(bound);
+    for (size_t i = 0; i < got->rows * got->columns; i++) {
         totals->values[totals->count] = (double)rows * values[i];
-        totals->errors[totals->count++] = (double)rows * bound->error[i];
+        totals->errors[totals->count++] = (double)rows * errors[i];
     }
     free(values);
+    free(errors);
 }
 
 static struct totals totals_of(struct bench *t, const struct batch *batch)
@@ -192,18 +216,18 @@ static struct totals totals_of(struct bench *t, const struct batch *batch)
         t->inputs * t->hidden + t->hidden + t->hidden * t->classes + t->classes + 2; /* loss and correct */
     struct totals totals = {.values = allocate(most, sizeof(double)),
                             .errors = allocate(most, sizeof(double))};
-    struct bounded_sums expected = {0};
+    struct bounded_sums expected;
     double loss;
     size_t correct;
-    put(t, batch);
-    ck_assert_done(metrics_reset(be, &t->sums, &error));
-    ck_assert_done(network_gradients(&t->net, batch->rows, 0, &t->sums, &error));
-    ck_assert_done(metrics_read(be, &t->sums, &loss, &correct, &error));
-    ck_assert_done(
-        bounded_network_gradients(&t->walk, batch->rows, 0, t->dW_bound, t->db_bound, &expected, &error));
+    run(t, &t->run, batch);
+    run(t, &t->bound, batch);
+    ck_assert_done(metrics_read(be, &t->run.sums, &loss, &correct, &error));
+    ck_assert_done(bounds_sums(bounds, &t->bound.sums, &expected, &error));
     for (size_t l = 0; l < DEPTH; l++) {
-        add_gradient(&totals, &t->net.layers[l].linear.W.gradient, &t->dW_bound[l], batch->rows);
-        add_gradient(&totals, &t->net.layers[l].linear.b.gradient, &t->db_bound[l], batch->rows);
+        const struct linear *const layer = &t->run.net.layers[l].linear;
+        const struct linear *const bound = &t->bound.net.layers[l].linear;
+        add_gradient(&totals, &layer->W.gradient, &bound->W.gradient, batch->rows);
+        add_gradient(&totals, &layer->b.gradient, &bound->b.gradient, batch->rows);
     }
     totals.values[totals.count] = loss;
     totals.errors[totals.count++] = expected.loss_error;
@@ -317,54 +341,53 @@ END_TEST
 
 /* ---- the order of rows ---- */
 
-/* What a batch gives row by row: Y of the hidden layer, and the gradients dZ and dY. */
+/* What a batch gives row by row: Y of the hidden layer, and the gradients dZ and dY; as got, with their
+ * bounds. */
 struct row_results {
-    struct bounded of[3]; /* as got, with their bounds */
+    struct rows_of {
+        size_t columns;
+        double *values, *errors;
+    } of[3];
 };
 
-static void take_rows(struct bounded *out, const struct bounded *bound, const struct tensor *got, size_t rows,
-                      size_t columns)
+static struct rows_of take_rows(const struct tensor *got, const struct tensor *bound, size_t rows,
+                                size_t columns)
 {
-    struct tensor view = *got;
-    view.rows = rows, view.columns = columns;
-    double *const values = read_doubles(&view);
-    ck_assert_done(bounded_create(TENSOR_REAL, rows, columns, out, &error));
-    memcpy(out->value, values, rows * columns * sizeof *values);
-    memcpy(out->error, bound->error, rows * columns * sizeof *values);
-    free(values);
+    struct tensor view = *got, bound_view = *bound;
+    view.rows = bound_view.rows = rows, view.columns = bound_view.columns = columns;
+    return (struct rows_of){columns, read_doubles(&view), read_errors(&bound_view)};
 }
 
 /* Of the batch whose totals were taken last. */
 static struct row_results row_results_of(const struct bench *t, size_t rows)
 {
-    const struct bounded Y = bounded_first_rows(&t->walk.outputs[0], rows),
-                         dZ = bounded_first_rows(&t->walk.outputs[1], rows);
-    struct bounded dY;
-    struct row_results results;
-    ck_assert_done(bounded_create(TENSOR_REAL, rows, t->hidden, &dY, &error));
-    ck_assert_done(bounded_backward_input(reference, &dZ, &t->walk.layers[1], &Y, &dY, &error));
-    take_rows(&results.of[0], &Y, &t->net.layers[0].Y, rows, t->hidden);
-    take_rows(&results.of[1], &dZ, &t->net.layers[1].Y, rows, t->classes);
-    take_rows(&results.of[2], &dY, &t->net.gradients[0], rows, t->hidden);
-    bounded_free(&dY);
-    return results;
+    const struct network *const net = &t->run.net, *const bound = &t->bound.net;
+    return (struct row_results){{take_rows(&net->layers[0].Y, &bound->layers[0].Y, rows, t->hidden),
+                                 take_rows(&net->layers[1].Y, &bound->layers[1].Y, rows, t->classes),
+                                 take_rows(&net->gradients[0], &bound->gradients[0], rows, t->hidden)}};
 }
 
-/* The reference and our own kernels go through each row's sums in the same order wherever the row stands; BLAS and CLBlast may
- * have other code for the last rows. */
+static void rows_free(struct rows_of *rows)
+{
+    free(rows->values);
+    free(rows->errors);
+}
+
+/* The reference and our own kernels go through each row's sums in the same order wherever the row stands;
+ * BLAS and CLBlast may have other code for the last rows. */
 static bool has_bits_of_its_own(int fixture)
 {
     return fixture != FIXTURE_BLAS && fixture != FIXTURE_CLBLAST;
 }
 
-static void expect_row(const struct bounded *straight, size_t from, const struct bounded *permuted, size_t to,
+static void expect_row(const struct rows_of *straight, size_t from, const struct rows_of *permuted, size_t to,
                        bool is_exact, const char *name)
 {
     const size_t columns = straight->columns;
     for (size_t c = 0; c < columns; c++) {
-        const double a = straight->value[from * columns + c], b = permuted->value[to * columns + c];
+        const double a = straight->values[from * columns + c], b = permuted->values[to * columns + c];
         const double bound =
-            is_exact ? 0 : straight->error[from * columns + c] + permuted->error[to * columns + c];
+            is_exact ? 0 : straight->errors[from * columns + c] + permuted->errors[to * columns + c];
         if (!(fabs(a - b) <= bound))
             ck_abort_msg("%s %s: %s[%zu,%zu] is %.9g, and as row %zu %.9g, not within %.3g",
                          clm_backend_name(be), clm_backend_provider(be), name, from, c, a, to, b, bound);
@@ -394,8 +417,8 @@ START_TEST(permuted_rows_give_permuted_results)
         for (size_t m = 0; m < 3; m++) {
             for (size_t r = 0; r < n; r++)
                 expect_row(&rows.of[m], order[r], &permuted_rows.of[m], r, has_bits_of_its_own(_i), names[m]);
-            bounded_free(&rows.of[m]);
-            bounded_free(&permuted_rows.of[m]);
+            rows_free(&rows.of[m]);
+            rows_free(&permuted_rows.of[m]);
         }
         totals_free(&straight);
         totals_free(&permuted);
@@ -419,7 +442,8 @@ static struct tensor create(enum tensor_type type, size_t rows, size_t columns, 
     return tensor;
 }
 
-/* Multiples of 1/8 up to `most`: sums of their products are floats whatever their order, and so are differences. */
+/* Multiples of 1/8 up to `most`: sums of their products are floats whatever their order, and so are
+ * differences. */
 static float *eighths(struct philox *random, size_t count, uint32_t most)
 {
     float *const values = allocate(count, sizeof *values);
@@ -529,8 +553,8 @@ static struct softmax_results shifted_results(struct last_layer *t, float shift,
     return softmax_results_of(&t->X, &t->layer, &t->labels, is_mixed ? &t->mixture : NULL);
 }
 
-/* Logits are multiples of 1/64, at most 64 + 8 in size, or 4096 more: floats of 19 bits. What is made of them is made of
- * differences, which are exact: every bit stays. */
+/* Logits are multiples of 1/64, at most 64 + 8 in size, or 4096 more: floats of 19 bits. What is made of
+ * them is made of differences, which are exact: every bit stays. */
 START_TEST(a_shift_of_the_logits_changes_no_bit)
 {
     static const float shifts[] = {1, -37.5f, 4096};
@@ -561,9 +585,10 @@ END_TEST
 
 #define STEPS 5
 
-/* w' = w - rate v' with v' = momentum v + 2 l2 w and v = 0 at first. So w(k + 1) = (1 + momentum - 2 rate l2) w(k) - momentum
- * w(k - 1): w(k) = w(0) (α λ^k + β μ^k), with λ and μ the roots of x² - (1 + momentum - 2 rate l2) x + momentum, and α and β
- * such that w(1) = w(0) (1 - 2 rate l2). Without momentum μ is 0, and this is w(0) (1 - 2 rate l2)^k. */
+/* w' = w - rate v' with v' = momentum v + 2 l2 w and v = 0 at first. So w(k + 1) = (1 + momentum - 2 rate
+ * l2) w(k) - momentum w(k - 1): w(k) = w(0) (α λ^k + β μ^k), with λ and μ the roots of x² - (1 + momentum
+ * - 2 rate l2) x + momentum, and α and β such that w(1) = w(0) (1 - 2 rate l2). Without momentum μ is 0,
+ * and this is w(0) (1 - 2 rate l2)^k. */
 static double decay_after(int k, const struct step *step)
 {
     const double first = 1 - 2 * step->learning_rate * step->l2, half = (first + step->momentum) / 2;
@@ -572,42 +597,41 @@ static double decay_after(int k, const struct step *step)
     return alpha * pow(lambda, k) + (1 - alpha) * (k ? pow(mu, k) : 1);
 }
 
-/* A layer on the backend, and as bounded matrices; velocities are zero. */
+/* A layer, its gradient and its inputs on one backend; velocities are zero. */
 struct penalised {
+    struct clm_backend *on;
     struct linear layer;
-    struct bounded memory[4], dZ_bound, X_bound;
-    struct bounded_layer bound;
     struct tensor dZ, X;
 };
 
-static void fill(struct bounded *matrix, struct tensor *tensor, struct philox *random)
+static void put_normals(struct clm_backend *on, struct tensor *tensor, struct philox *random)
 {
-    for (size_t i = 0; random && i < bounded_count(matrix); i++)
-        matrix->value[i] = (float)philox_normal(random);
-    ck_assert_done(backend_write(be, tensor, HOST_DOUBLE, matrix->value, &error));
+    const size_t count = tensor->rows * tensor->columns;
+    double *const values = allocate(count, sizeof *values);
+    for (size_t i = 0; random && i < count; i++)
+        values[i] = (float)philox_normal(random);
+    ck_assert_done(backend_write(on, tensor, HOST_DOUBLE, values, &error));
+    free(values);
 }
 
 /* dZ is zero, X is not. */
-static struct penalised penalised_of(size_t B, size_t I, size_t O, struct philox *random)
+static struct penalised penalised_of(struct clm_backend *on, size_t B, size_t I, size_t O,
+                                     struct philox random)
 {
     const size_t widths[2] = {I, O};
-    struct penalised t = {0};
+    struct penalised t = {.on = on};
     struct tensor *const tensors[] = {&t.layer.W.value, &t.layer.b.value, &t.layer.W.state[0],
                                       &t.layer.b.state[0]};
-    ck_assert_done(backend_prepare(be, widths, 2, B, &error));
+    ck_assert_done(backend_prepare(on, widths, 2, B, &error));
     for (size_t m = 0; m < 4; m++) {
-        const size_t rows = m % 2 ? 1 : O, columns = m % 2 ? O : I;
-        ck_assert_done(bounded_create(TENSOR_REAL, rows, columns, &t.memory[m], &error));
-        ck_assert_done(m % 2 ? tensor_create(be, TENSOR_REAL, rows, columns, tensors[m], &error)
-                             : weights_create(be, O, I, B, tensors[m], &error));
-        fill(&t.memory[m], tensors[m], m < 2 ? random : NULL);
+        ck_assert_done(m % 2 ? tensor_create(on, TENSOR_REAL, 1, O, tensors[m], &error)
+                             : weights_create(on, O, I, B, tensors[m], &error));
+        put_normals(on, tensors[m], m < 2 ? &random : NULL);
     }
-    ck_assert_done(bounded_create(TENSOR_REAL, B, O, &t.dZ_bound, &error));
-    ck_assert_done(bounded_create(TENSOR_REAL, B, I, &t.X_bound, &error));
-    ck_assert_done(tensor_create(be, TENSOR_REAL, B, O, &t.dZ, &error));
-    ck_assert_done(tensor_create(be, TENSOR_REAL, B, I, &t.X, &error));
-    fill(&t.dZ_bound, &t.dZ, NULL);
-    fill(&t.X_bound, &t.X, random);
+    ck_assert_done(tensor_create(on, TENSOR_REAL, B, O, &t.dZ, &error));
+    ck_assert_done(tensor_create(on, TENSOR_REAL, B, I, &t.X, &error));
+    put_normals(on, &t.dZ, NULL);
+    put_normals(on, &t.X, &random);
     return t;
 }
 
@@ -616,27 +640,25 @@ static void penalised_free(struct penalised *t)
     struct tensor *const tensors[] = {
         &t->layer.W.value, &t->layer.b.value, &t->layer.W.state[0], &t->layer.b.state[0], &t->dZ, &t->X};
     for (size_t m = 0; m < sizeof tensors / sizeof *tensors; m++)
-        tensor_free(be, tensors[m]);
-    for (size_t m = 0; m < 4; m++)
-        bounded_free(&t->memory[m]);
-    bounded_free(&t->dZ_bound);
-    bounded_free(&t->X_bound);
+        tensor_free(t->on, tensors[m]);
 }
 
 /* The bound is that of the steps on the reference, whose roundings it includes. */
-static void expect_decayed(const struct penalised *t, const double *W, const double *b, int steps,
-                           const struct step *step)
+static void expect_decayed(const struct penalised *t, const struct penalised *bound, const double *W,
+                           const double *b, int steps, const struct step *step)
 {
     const double decay = decay_after(steps, step);
-    double *const got_W = read_doubles(&t->layer.W.value), *const got_b = read_doubles(&t->layer.b.value);
-    for (size_t i = 0; i < bounded_count(&t->memory[0]); i++)
-        if (!(fabs(got_W[i] - decay * W[i]) <= t->memory[0].error[i]))
+    double *const got_W = read_doubles(&t->layer.W.value), *const got_b = read_doubles(&t->layer.b.value),
+                  *const errors = read_errors(&bound->layer.W.value);
+    for (size_t i = 0; i < t->layer.W.value.rows * t->layer.W.value.columns; i++)
+        if (!(fabs(got_W[i] - decay * W[i]) <= errors[i]))
             ck_abort_msg("%s %s: weight %zu is %.9g after %d steps, not within %.3g of %.9g",
-                         clm_backend_name(be), clm_backend_provider(be), i, got_W[i], steps,
-                         t->memory[0].error[i], decay * W[i]);
-    ck_assert_mem_eq(got_b, b, bounded_count(&t->memory[1]) * sizeof *b); /* biases have no penalty */
+                         clm_backend_name(be), clm_backend_provider(be), i, got_W[i], steps, errors[i],
+                         decay * W[i]);
+    ck_assert_mem_eq(got_b, b, t->layer.b.value.columns * sizeof *b); /* biases have no penalty */
     free(got_W);
     free(got_b);
+    free(errors);
 }
 
 START_TEST(a_step_without_a_gradient_is_decay)
@@ -646,22 +668,21 @@ START_TEST(a_step_without_a_gradient_is_decay)
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++)
         for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
-            struct philox random = philox_start(s, RANDOM_TEST, 14);
-            struct penalised t =
-                penalised_of(shapes[s].rows[1], shapes[s].inputs, shapes[s].classes, &random);
+            const struct philox random = philox_start(s, RANDOM_TEST, 14);
+            const size_t B = shapes[s].rows[1], I = shapes[s].inputs, O = shapes[s].classes;
+            struct penalised t = penalised_of(be, B, I, O, random),
+                             bound = penalised_of(bounds, B, I, O, random);
             double *const W = read_doubles(&t.layer.W.value), *const b = read_doubles(&t.layer.b.value);
-            const bool has_velocity = steps[k].momentum != 0;
-            t.bound = (struct bounded_layer){&t.memory[0], &t.memory[1], has_velocity ? &t.memory[2] : NULL,
-                                             has_velocity ? &t.memory[3] : NULL};
             for (int n = 1; n <= STEPS; n++) {
                 ck_assert_done(linear_backward_update(be, &t.dZ, &t.X, &t.layer, &steps[k], &error));
                 ck_assert_done(
-                    bounded_backward_update(reference, &t.dZ_bound, &t.X_bound, &t.bound, &steps[k], &error));
-                expect_decayed(&t, W, b, n, &steps[k]);
+                    linear_backward_update(bounds, &bound.dZ, &bound.X, &bound.layer, &steps[k], &error));
+                expect_decayed(&t, &bound, W, b, n, &steps[k]);
             }
             free(W);
             free(b);
             penalised_free(&t);
+            penalised_free(&bound);
         }
     close_backend();
 }

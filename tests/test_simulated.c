@@ -100,10 +100,10 @@ CLBlastStatusCode CLBlastSgemmWithTempBuffer(const CLBlastLayout layout, const C
 
 /* ---- operations ---- */
 
-static void check_operation(struct clm_backend *backend, struct clm_backend *reference,
-                            enum operation_name name, const struct variant *shape)
+static void check_operation(struct clm_backend *backend, struct clm_backend *bounds, enum operation_name name,
+                            const struct variant *shape)
 {
-    struct variant options[4];
+    struct variant options[WAYS_TO_ASK];
     const size_t count = operation_options(name, options);
     for (size_t i = 0; i < count; i++) {
         struct variant variant = options[i];
@@ -114,7 +114,7 @@ static void check_operation(struct clm_backend *backend, struct clm_backend *ref
         variant.is_bytes = variant.is_bytes || shape->is_bytes;
         variant.seed = 1;
         variant.is_bare = true;
-        if (operation_check(backend, reference, &operations_checked[name], &variant, 1, &check, &error) !=
+        if (operation_check(backend, bounds, &operations_checked[name], &variant, 1, &check, &error) !=
             CLM_OK)
             ck_abort_msg("%s", error.message);
         if (!check.passed)
@@ -142,11 +142,11 @@ static const struct variant small[] = {{.B = 1, .I = 1, .O = 1},
 static void check(struct clm_backend *backend, const enum operation_name *names, size_t name_count,
                   const struct variant *shapes, size_t shape_count)
 {
-    struct clm_backend *const reference = fixture_backend(FIXTURE_REFERENCE);
+    struct clm_backend *const bounds = fixture_bounds();
     for (size_t s = 0; s < shape_count; s++)
         for (size_t n = 0; n < name_count; n++)
-            check_operation(backend, reference, names[n], &shapes[s]);
-    clm_backend_close(reference);
+            check_operation(backend, bounds, names[n], &shapes[s]);
+    clm_backend_close(bounds);
 }
 
 START_TEST(tiled_products)
@@ -220,10 +220,10 @@ START_TEST(rows_and_steps)
         {OPERATION_UPDATE, {.O = 1, .I = 1}},
         {OPERATION_UPDATE, {.O = 5, .I = 13}},
     };
-    struct clm_backend *const backend = open_any(), *const reference = fixture_backend(FIXTURE_REFERENCE);
+    struct clm_backend *const backend = open_any(), *const bounds = fixture_bounds();
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        check_operation(backend, reference, cases[i].operation, &cases[i].shape);
-    clm_backend_close(reference);
+        check_operation(backend, bounds, cases[i].operation, &cases[i].shape);
+    clm_backend_close(bounds);
     clm_backend_close(backend);
 }
 END_TEST
@@ -235,7 +235,7 @@ START_TEST(changed_rows)
         {.flip = true}, {.shift = 2},   {.cutout = 3},
         {.noise = 0.5}, {.mixup = 0.4}, {.flip = true, .shift = 2, .cutout = 3, .noise = 0.05, .mixup = 1.5},
     };
-    struct clm_backend *const backend = open_any(), *const reference = fixture_backend(FIXTURE_REFERENCE);
+    struct clm_backend *const backend = open_any(), *const bounds = fixture_bounds();
     for (size_t i = 0; i < 2 * COUNT_OF(changes); i++) {
         const struct variant shape = {
             .B = 5,
@@ -244,9 +244,9 @@ START_TEST(changed_rows)
             .first = 2,
             .is_bytes = i % 2,
             .augmentation = {.changes = changes[i / 2], .width = 7, .height = 5, .channels = 3}};
-        check_operation(backend, reference, OPERATION_GATHER_AUGMENTED, &shape);
+        check_operation(backend, bounds, OPERATION_GATHER_AUGMENTED, &shape);
     }
-    clm_backend_close(reference);
+    clm_backend_close(bounds);
     clm_backend_close(backend);
 }
 END_TEST

@@ -1,6 +1,7 @@
 /* The products made for GPUs, on any device: right around the borders of every tile, on devices that allow less, the same
  * bits each time. */
-#include "check/operations.h"
+#include "base/philox.h"
+#include "prove/operations.h"
 #include "compute/opencl/gemm/providers.h"
 #include "support/builds.h"
 #include "support/fixtures.h"
@@ -21,12 +22,12 @@ static const struct {
 } calls[] = {
     {OPERATION_FORWARD, {.act = ACTIVATION_NONE}},
     {OPERATION_FORWARD, {.act = ACTIVATION_RELU}},
-    {OPERATION_BACKWARD_INPUT, {.has_mask = false}},
-    {OPERATION_BACKWARD_INPUT, {.has_mask = true}},
+    {OPERATION_BACKWARD_INPUT, {.below = ACTIVATION_NONE}},
+    {OPERATION_BACKWARD_INPUT, {.below = ACTIVATION_RELU}},
     {OPERATION_BACKWARD_PARAMS, {.l2 = 0}},
     {OPERATION_BACKWARD_PARAMS, {.l2 = 0.01}},
     {OPERATION_BACKWARD_UPDATE, {.l2 = 0.01}},
-    {OPERATION_BACKWARD_UPDATE, {.momentum = 0.9, .l2 = 0.01}},
+    {OPERATION_BACKWARD_UPDATE, {.rule = RULE_MOMENTUM, .momentum = 0.9, .l2 = 0.01}},
 };
 
 struct layer_shape {
@@ -35,24 +36,21 @@ struct layer_shape {
 
 static void check_shapes(const struct tiled_build *build, const struct layer_shape *shapes, size_t count)
 {
-    const struct clm_backend_options options = {.kind = CLM_BACKEND_REFERENCE};
-    struct clm_backend *const backend = tiled_build_open(build);
-    struct clm_backend *reference = NULL;
-    ck_assert_int_eq(clm_backend_open(&options, &reference, &error), CLM_OK);
+    struct clm_backend *const backend = tiled_build_open(build), *const bounds = fixture_bounds();
     for (size_t s = 0; s < count; s++)
         for (size_t c = 0; c < COUNT_OF(calls); c++) {
             struct variant variant = calls[c].options;
             struct clm_check check;
             variant.B = shapes[s].B, variant.I = shapes[s].I, variant.O = shapes[s].O;
             variant.seed = 1;
-            if (operation_check(backend, reference, &operations_checked[calls[c].operation], &variant, 1,
-                                &check, &error) != CLM_OK)
+            if (operation_check(backend, bounds, &operations_checked[calls[c].operation], &variant, 1, &check,
+                                &error) != CLM_OK)
                 ck_abort_msg("%s", error.message);
             if (!check.passed)
                 ck_abort_msg("%s in groups of %zu: %s %s is wrong by %g bounds", build->name, build->items,
                              check.operation, check.shape, check.error_over_bound);
         }
-    clm_backend_close(reference);
+    clm_backend_close(bounds);
     clm_backend_close(backend);
 }
 

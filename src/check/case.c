@@ -44,12 +44,12 @@ clm_status case_parse(const char *name, const char *shape, uint64_t seed, struct
     return status;
 }
 
-clm_status case_run(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
+clm_status case_run(struct clm_backend *device, struct clm_backend *bounds, const struct check_case *which,
                     size_t repeats, struct clm_check *check, struct clm_error *error)
 {
     return which->operation
-               ? operation_check(device, reference, which->operation, &which->variant, repeats, check, error)
-               : steps_check(device, reference, &which->steps, repeats, check, error);
+               ? operation_check(device, bounds, which->operation, &which->variant, repeats, check, error)
+               : steps_check(device, bounds, &which->steps, repeats, check, error);
 }
 
 bool case_device_answers(struct clm_backend *device)
@@ -77,7 +77,7 @@ void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX])
     memcpy(shape, check.shape, SHAPE_TEXT_MAX);
 }
 
-/* The case that its description says; false where there is none such. */
+/* Reads the case's own description; false if that names no case. */
 static bool read_back(const struct check_case *which, struct check_case *out)
 {
     char shape[SHAPE_TEXT_MAX];
@@ -143,11 +143,12 @@ static struct sizes sizes_of(struct check_case *which)
     return sizes;
 }
 
-/* What is taken from a size: at first all of it but the least, then a half and parts that are smaller and smaller, 1 at last. */
+/* What is taken from a size: at first all of it but the least, then a half and parts that are smaller and
+ * smaller, 1 at last. */
 static const size_t divisors[] = {1, 2, 4, 16, SIZE_MAX};
 #define CUTS (sizeof divisors / sizeof *divisors)
 
-/* Takes that part from the kth size; false where it cannot become smaller. */
+/* Takes that part from the kth size; false if it cannot become smaller. */
 static bool cut(struct check_case *which, size_t k, size_t divisor)
 {
     const struct sizes sizes = sizes_of(which);
@@ -183,7 +184,7 @@ static bool clear_flag(bool *value)
     return is_set;
 }
 
-/* Leaves the kth option of a variant out, the usual content being none; false where that changes nothing. */
+/* Leaves the kth option of a variant out (normal numbers are no option); false if that changes nothing. */
 static bool leave_out(struct variant *v, size_t k)
 {
     struct clm_augmentation *const changes = &v->augmentation.changes;
@@ -205,7 +206,9 @@ static bool leave_out(struct variant *v, size_t k)
     case 5:
         return clear(&v->l2);
     case 6:
-        return clear(&v->momentum);
+        v->momentum = 0;
+        v->rule = RULE_SGD;
+        return before.momentum != 0 || before.rule != RULE_SGD;
     case 7:
         return clear(&changes->noise);
     case 8:
@@ -213,7 +216,8 @@ static bool leave_out(struct variant *v, size_t k)
     case 9:
         return clear_flag(&changes->flip);
     case 10:
-        return clear_flag(&v->has_mask);
+        v->below = ACTIVATION_NONE;
+        return before.below != ACTIVATION_NONE;
     case 11:
         return clear_flag(&v->is_ordered);
     default:
@@ -231,7 +235,7 @@ static bool drop_layer(struct step_case *s, size_t k)
     return true;
 }
 
-/* The next smaller pictures that there are. */
+/* Makes the pictures the next smaller ones. */
 static bool shrink_pictures(struct step_case *s)
 {
     const struct step_case before = *s;
@@ -278,9 +282,9 @@ static bool leave_out_option(struct check_case *which, size_t k)
 
 #define FIRST_OPTION (2 * SIZES_MOST)
 
-/* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then options, then less of
- * each size. What comes out is what the description says that is printed. False where that changes nothing, is no case, or one
- * whose result nobody can tell. */
+/* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then
+ * options, then less of each size. What comes out is what the description says that is printed. False
+ * where that changes nothing, is no case, or one whose result nobody can tell. */
 static bool simplify(const struct check_case *which, size_t k, struct check_case *out)
 {
     struct check_case smaller = *which;
@@ -292,15 +296,15 @@ static bool simplify(const struct check_case *which, size_t k, struct check_case
            (!out->variant.odd_in || odd_is_defined(out->operation, &out->variant));
 }
 
-/* Whether the smaller case fails as `failed` does: with an error where that is one, and with a NaN, which is also what cannot be
- * judged, only where that has one. */
-static bool fails_alike(struct clm_backend *device, struct clm_backend *reference,
+/* Whether the smaller case fails as `failed` does: with an error where that is one, and with a NaN, which
+ * is also what cannot be judged, only where that has one. */
+static bool fails_alike(struct clm_backend *device, struct clm_backend *bounds,
                         const struct check_case *smaller, size_t repeats, const struct clm_check *failed,
                         bool *answers)
 {
     struct clm_check check;
     struct clm_error why;
-    if (case_run(device, reference, smaller, repeats, &check, &why) != CLM_OK) {
+    if (case_run(device, bounds, smaller, repeats, &check, &why) != CLM_OK) {
         *answers = case_device_answers(device);
         return failed->is_error;
     }
@@ -308,7 +312,7 @@ static bool fails_alike(struct clm_backend *device, struct clm_backend *referenc
            (!isnan(check.error_over_bound) || isnan(failed->error_over_bound));
 }
 
-bool case_shrink(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
+bool case_shrink(struct clm_backend *device, struct clm_backend *bounds, const struct check_case *which,
                  size_t repeats, double seconds, struct clm_check *failed)
 {
     const double end = clock_seconds() + seconds;
@@ -318,7 +322,7 @@ bool case_shrink(struct clm_backend *device, struct clm_backend *reference, cons
         is_smaller = false;
         for (size_t k = 0; k < WAYS; k++)
             while (answers && clock_seconds() < end && simplify(&smallest, k, &smaller) &&
-                   fails_alike(device, reference, &smaller, repeats, failed, &answers)) {
+                   fails_alike(device, bounds, &smaller, repeats, failed, &answers)) {
                 smallest = smaller;
                 is_smaller = true;
             }

@@ -2,8 +2,8 @@
 #ifndef CLM_CHECK_CASE_H
 #define CLM_CHECK_CASE_H
 
-#include "check/operations.h"
 #include "check/steps.h"
+#include "prove/operations.h"
 
 struct check_case {
     const struct operation *operation; /* NULL: training steps */
@@ -16,27 +16,27 @@ const char *case_name(const struct check_case *which);
 /* Its shape, as verify prints and reads it. */
 void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX]);
 
-/* Whether a provider of products has a part in it. */
+/* Whether a GEMM provider takes part in it. */
 bool case_has_products(const struct check_case *which);
 
-/* Products of two numbers in it, or elements where there are none, roughly. */
+/* Roughly how many products of two numbers it takes, or how many elements if it has no products. */
 double case_work(const struct check_case *which);
 
 /* From what a failed check prints: its operation and shape. CLM_ERROR_ARGUMENT for anything else. */
 CLM_MUST_CHECK clm_status case_parse(const char *name, const char *shape, uint64_t seed,
                                      struct check_case *out, struct clm_error *error);
 
-CLM_MUST_CHECK clm_status case_run(struct clm_backend *device, struct clm_backend *reference,
+CLM_MUST_CHECK clm_status case_run(struct clm_backend *device, struct clm_backend *bounds,
                                    const struct check_case *which, size_t repeats, struct clm_check *check,
                                    struct clm_error *error);
 
-/* Whether the device still does the least that can be asked of it; after an error some never do. */
+/* Whether the device still writes and reads one number; after an error some devices never do. */
 bool case_device_answers(struct clm_backend *device);
 
-/* Of a case that fails, and what its check says: the smallest that fails alike, by making each of its sizes smaller and leaving
- * each of its options out, as long as `seconds` last. failed->smallest gets its shape. False where the device does not answer
- * any more after the last one that was tried. */
-bool case_shrink(struct clm_backend *device, struct clm_backend *reference, const struct check_case *which,
+/* Of a case that fails, and what its check says: the smallest that fails alike, by making each of its
+ * sizes smaller and leaving each of its options out, as long as `seconds` last. failed->smallest gets its
+ * shape. False where the device does not answer any more after the last one that was tried. */
+bool case_shrink(struct clm_backend *device, struct clm_backend *bounds, const struct check_case *which,
                  size_t repeats, double seconds, struct clm_check *failed);
 
 /* A list that grows; freed by case_list_free. */

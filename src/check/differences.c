@@ -1,17 +1,17 @@
 /* The loss as a function of one parameter w: only unit o of layer l moves, and the layers above it.
  *
  *   d = (f(w + h) - f(w - h)) / 2h = f' + h² f''' / 6 + …      by truncation
- *                                  ± e / h                     by rounding, where each f is off by e
+ *                                  ± e / h                     by rounding, if each f is off by e
  *
- * The difference over 2h instead is off by four times as much truncation, so that |d(2h) - d(h)| is three times what d(h)
- * has; it is taken whole. h is the cube root of e, where both are of one size for f''' near 1.
+ * The difference over 2h instead is off by four times as much truncation, so that |d(2h) - d(h)| is three
+ * times what d(h) has; it is taken whole. h is the cube root of e, which makes both of one size for f'''
+ * near 1.
  *
- * With the signs of all activations at w - 2h as at w + 2h, there is no kink in between: the first layer that moves is linear
- * in w, so its signs do not change; then the next one is linear in w; and so on. Where they differ, h is divided by 8 a few
- * times, which the rounding pays for. The penalty's difference is of the one weight's square: all others cancel. */
+ * With the signs of all activations at w - 2h as at w + 2h, there is no kink in between: the first layer
+ * that moves is linear in w, so its signs do not change; then the next one is linear in w; and so on. If
+ * they differ, h is divided by 8 a few times, which the rounding pays for. The penalty's difference is of
+ * the one weight's square: all others cancel. */
 #include "check/differences.h"
-
-#include "check/bounded.h"
 
 #include <float.h>
 #include <math.h>
@@ -155,8 +155,8 @@ static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same,
     return status;
 }
 
-/* The mean loss with the parameter at `at`; *is_same becomes false where a sign changes. Leaves the outputs below layer l
- * as they were. */
+/* The mean loss with the parameter at `at`; *is_same becomes false if a sign changes. Leaves the outputs
+ * below layer l as they were. */
 static clm_status loss_at(struct differences *d, const struct place *p, double at, double *loss,
                           bool *is_same, struct clm_error *error)
 {

@@ -7,7 +7,7 @@
 /* One parameter's derivative. */
 struct difference {
     double value, error; /* of the derivative, and what it may be off by */
-    bool is_smooth;      /* else every step crossed a ReLU's kink, and nothing is known */
+    bool is_smooth;      /* else every step crossed a ReLU's kink, and the derivative is unknown */
 };
 
 /* The net as it is: parameters, batch and activations in host memory, to move one parameter at a time. */
@@ -20,12 +20,13 @@ struct differences {
     struct metrics sums;
 };
 
-/* Runs the net forward on its whole batch. `loss_error` is what rounding in double may do to the mean loss. */
+/* Runs the net forward on its whole batch. `loss_error` is what rounding in double may do to the mean
+ * loss. */
 CLM_MUST_CHECK clm_status differences_create(struct network *net, double l2, double loss_error,
                                              struct differences *out, struct clm_error *error);
 void differences_free(struct differences *differences);
 
-/* d/dw (mean loss + l2 |W|²) for weight (o,i) of layer l, or where `is_bias` for bias o. */
+/* d/dw (mean loss + l2 |W|²) for weight (o,i) of layer l, or for bias o if `is_bias`. */
 CLM_MUST_CHECK clm_status difference_of(struct differences *d, size_t l, size_t o, size_t i, bool is_bias,
                                         struct difference *out, struct clm_error *error);
 

@@ -1,24 +1,31 @@
-/* clm_gradcheck: the reference's gradients against central differences, and a backend's against the reference's. */
+/* clm_gradcheck: the reference's gradients against central differences, and a backend's against the
+ * reference's. */
 #include "base/philox.h"
 #include "base/size.h"
-#include "check/bounded_network.h"
 #include "check/differences.h"
 #include "data/data.h"
 #include "nn/network.h"
+#include "prove/bounds/bounds.h"
+#include "prove/judge.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Of two roundings, a double's to a float's: 2^-53 to 2^-24, twice for what is not linear in them. */
+/* A double's rounding in units of a float's, 2^-53 to 2^-24, and twice that for errors that are not linear
+ * in it. */
 #define DOUBLE_TO_FLOAT 0x1p-28
+
+/* One tensor's gradient as it was read; its errors on the bounds' side, else zeros. */
+struct gradient {
+    double *values, *errors;
+};
 
 /* A net on one backend, and its gradients. */
 struct side {
-    struct clm_backend *be;
     struct network net;
-    double **weights, **biases; /* depth: the gradients, read back */
+    struct gradient *read; /* 2 depth: weights and bias of each layer */
     struct metrics sums;
 };
 
@@ -27,10 +34,9 @@ struct gradcheck {
     struct clm_model *model;
     float *X;         /* (batch, inputs) */
     uint32_t *labels; /* (batch) */
-    struct clm_backend *reference;
-    struct side device_side, reference_side;
-    struct bounded_network walk;
-    struct bounded *dW, *db; /* depth: the bounds of the device's gradients */
+    struct clm_backend *bounds;
+    struct side device, right; /* right: on the bounds, whose values are the reference's */
+    struct network reference;  /* moved by the differences */
     struct differences differences;
 };
 
@@ -56,7 +62,7 @@ static clm_status check_options(const struct clm_gradcheck_options *options, con
     return clm_check_fit(model, data, error);
 }
 
-/* As gather does it. */
+/* One input, as gather makes it. */
 static float normalised(const struct clm_model *model, const struct clm_data *data, size_t at)
 {
     const size_t i = at % data->features;
@@ -92,106 +98,80 @@ static clm_status make_inputs(struct gradcheck *g, struct clm_error *error)
     return CLM_OK;
 }
 
-static clm_status create_gradients(struct side *side, size_t l, struct clm_error *error)
+/* Writes parameters, inputs and labels. */
+static clm_status create_network(struct network *net, struct clm_backend *be, const struct gradcheck *g,
+                                 struct clm_error *error)
 {
-    const struct tensor *const W = &side->net.layers[l].linear.W.value;
-    side->weights[l] = calloc(W->rows * W->columns, sizeof **side->weights);
-    side->biases[l] = calloc(W->rows, sizeof **side->biases);
-    if (!side->weights[l] || !side->biases[l])
-        return clm_fail_host_memory(error, "gradcheck", W->rows * W->columns * sizeof **side->weights);
-    return CLM_OK;
+    clm_status status;
+    if ((status =
+             network_create(be, &g->model->architecture, g->options->batch, NETWORK_GRADIENTS, net, error)) ||
+        (status = network_write(net, g->model, error)) ||
+        (status = backend_write(be, &net->X, HOST_FLOAT, g->X, error)))
+        return status;
+    return backend_write(be, &net->labels, HOST_INDEX, g->labels, error);
 }
 
 static clm_status create_side(struct side *side, struct clm_backend *be, const struct gradcheck *g,
                               struct clm_error *error)
 {
     const size_t depth = clm_model_depth(g->model);
-    clm_status status =
-        network_create(be, &g->model->architecture, g->options->batch, NETWORK_GRADIENTS, &side->net, error);
-    side->be = be;
-    side->weights = calloc(depth, sizeof *side->weights);
-    side->biases = calloc(depth, sizeof *side->biases);
-    if (status == CLM_OK && (!side->weights || !side->biases))
-        status = clm_fail_host_memory(error, "gradcheck", depth * sizeof *side->weights);
-    for (size_t l = 0; status == CLM_OK && l < depth; l++)
-        status = create_gradients(side, l, error);
-    if (status || (status = metrics_create(be, &side->sums, error)) ||
-        (status = metrics_reset(be, &side->sums, error)) ||
-        (status = network_write(&side->net, g->model, error)) ||
-        (status = backend_write(be, &side->net.X, HOST_FLOAT, g->X, error)) ||
-        (status = backend_write(be, &side->net.labels, HOST_INDEX, g->labels, error)))
-        return status;
-    return CLM_OK;
+    clm_status status = create_network(&side->net, be, g, error);
+    side->read = calloc(2 * depth, sizeof *side->read);
+    if (status == CLM_OK && !side->read)
+        status = clm_fail_host_memory(error, "gradcheck", 2 * depth * sizeof *side->read);
+    if (status == CLM_OK)
+        status = metrics_create(be, &side->sums, error);
+    return status ? status : metrics_reset(be, &side->sums, error);
 }
 
 static void destroy_side(struct side *side)
 {
-    const size_t depth = side->net.architecture.depth;
-    for (size_t l = 0; l < depth; l++) {
-        if (side->weights)
-            free(side->weights[l]);
-        if (side->biases)
-            free(side->biases[l]);
-    }
-    if (side->be)
-        metrics_free(side->be, &side->sums);
-    free(side->weights);
-    free(side->biases);
+    for (size_t n = 0; side->read && n < 2 * side->net.architecture.depth; n++)
+        free(side->read[n].values);
+    if (side->net.be)
+        metrics_free(side->net.be, &side->sums);
+    free(side->read);
     network_free(&side->net);
 }
 
-static clm_status run_side(struct side *side, double l2, struct clm_error *error)
+/* With errors if the side is the bounds'. */
+static clm_status read_gradient(const struct side *side, bool has_errors, const struct tensor *tensor,
+                                struct gradient *out, struct clm_error *error)
 {
-    clm_status status = network_gradients(&side->net, side->net.batch, l2, &side->sums, error);
-    for (size_t l = 0; status == CLM_OK && l < side->net.architecture.depth; l++) {
-        status = backend_read(side->be, &side->net.layers[l].linear.W.gradient, HOST_DOUBLE, side->weights[l],
-                              error);
-        if (status == CLM_OK)
-            status = backend_read(side->be, &side->net.layers[l].linear.b.gradient, HOST_DOUBLE,
-                                  side->biases[l], error);
-    }
-    return status;
+    const size_t count = tensor->rows * tensor->columns;
+    out->values = calloc(2 * count, sizeof *out->values);
+    if (!out->values)
+        return clm_fail_host_memory(error, "gradcheck", 2 * count * sizeof *out->values);
+    out->errors = out->values + count;
+    return has_errors ? bounds_read(side->net.be, tensor, out->values, out->errors, error)
+                      : doubles_read(side->net.be, tensor, out->values, error);
 }
 
-/* Bounds of the device's gradients, and of the loss: *loss_error is what float does to the mean loss. */
-static clm_status run_bounds(struct gradcheck *g, double *loss_error, struct clm_error *error)
+static clm_status run_side(struct side *side, const struct gradcheck *g, struct clm_error *error)
 {
-    const size_t depth = clm_model_depth(g->model), B = g->options->batch;
-    struct bounded_sums sums = {0};
-    g->dW = calloc(depth, sizeof *g->dW);
-    g->db = calloc(depth, sizeof *g->db);
-    if (!g->dW || !g->db)
-        return clm_fail_host_memory(error, "gradcheck", depth * sizeof *g->dW);
-    clm_status status = bounded_network_create(g->reference, g->model, B, false, &g->walk, error);
-    for (size_t l = 0; status == CLM_OK && l < depth; l++) {
-        status = bounded_create(TENSOR_REAL, clm_model_width(g->model, l + 1), clm_model_width(g->model, l),
-                                &g->dW[l], error);
+    const bool has_errors = side->net.be == g->bounds;
+    clm_status status = network_gradients(&side->net, side->net.batch, g->options->l2, &side->sums, error);
+    for (size_t l = 0; status == CLM_OK && l < side->net.architecture.depth; l++) {
+        status = read_gradient(side, has_errors, &side->net.layers[l].linear.W.gradient, &side->read[2 * l],
+                               error);
         if (status == CLM_OK)
-            status = bounded_create(TENSOR_REAL, 1, clm_model_width(g->model, l + 1), &g->db[l], error);
+            status = read_gradient(side, has_errors, &side->net.layers[l].linear.b.gradient,
+                                   &side->read[2 * l + 1], error);
     }
-    if (status != CLM_OK)
-        return status;
-    for (size_t i = 0; i < bounded_count(&g->walk.X); i++)
-        g->walk.X.value[i] = g->X[i];
-    for (size_t r = 0; r < B; r++)
-        g->walk.labels.value[r] = g->labels[r];
-    status = bounded_network_gradients(&g->walk, B, g->options->l2, g->dW, g->db, &sums, error);
-    *loss_error = sums.loss_error / (double)B;
     return status;
 }
 
 /* ---- one tensor ---- */
 
-/* One layer's weights or biases: gradients on both sides, and the bound of the device's. */
-struct tried_parameter {
-    size_t l;
+/* One layer's weights or biases: the gradients on both sides. */
+struct compared {
+    size_t l, count, columns;
     bool is_bias;
-    const double *analytic, *device;
-    const struct bounded *bounds;
+    const double *device, *right, *errors; /* of the device's; `right` is the reference's, in double */
 };
 
-/* Marks the parameters to try in is_chosen: all where `samples` are enough, else half of them the largest gradients and
- * the others at random. Returns how many. */
+/* Marks the parameters to try in is_chosen: all where `samples` are enough, else half of them the largest
+ * gradients and the others at random. Returns how many. */
 static size_t choose(const double *gradient, size_t count, size_t samples, struct philox *random,
                      bool *is_chosen)
 {
@@ -215,10 +195,10 @@ static size_t choose(const double *gradient, size_t count, size_t samples, struc
 }
 
 /* Takes one parameter's difference into the row. */
-static clm_status try_one(struct gradcheck *g, const struct tried_parameter *p, size_t at,
+static clm_status try_one(struct gradcheck *g, const struct compared *p, size_t at,
                           struct clm_gradcheck_row *row, struct clm_error *error)
 {
-    const size_t columns = p->bounds->columns;
+    const size_t columns = p->columns;
     const size_t o = p->is_bias ? at : at / columns, i = p->is_bias ? 0 : at % columns;
     struct difference difference;
     const clm_status status = difference_of(&g->differences, p->l, o, i, p->is_bias, &difference, error);
@@ -226,24 +206,24 @@ static clm_status try_one(struct gradcheck *g, const struct tried_parameter *p, 
     row->skipped += !difference.is_smooth;
     if (status != CLM_OK || !difference.is_smooth)
         return status;
-    const double bound = difference.error + DOUBLE_TO_FLOAT * p->bounds->error[at];
-    const double ratio = error_ratio(difference.value, p->analytic[at], bound);
+    const double bound = difference.error + DOUBLE_TO_FLOAT * p->errors[at];
+    const double ratio = error_ratio(difference.value, p->right[at], bound);
     const bool is_first = row->tried - row->skipped == 1;
     if (is_first || isnan(ratio) || ratio > row->error_over_bound) {
         row->worst_row = at / columns;
         row->worst_column = at % columns;
         row->numerical = difference.value;
-        row->analytic = p->analytic[at];
+        row->analytic = p->right[at];
         row->device = p->device[at];
     }
     row->error_over_bound = is_first ? ratio : worse_ratio(row->error_over_bound, ratio);
     return CLM_OK;
 }
 
-static clm_status check_parameter(struct gradcheck *g, const struct tried_parameter *p,
+static clm_status check_parameter(struct gradcheck *g, const struct compared *p,
                                   struct clm_gradcheck_row *row, struct clm_error *error)
 {
-    const size_t count = bounded_count(p->bounds);
+    const size_t count = p->count;
     struct philox random = philox_start(g->options->seed, RANDOM_TEST, 4 + 2 * (uint32_t)p->l + p->is_bias);
     bool *const is_chosen = calloc(count, sizeof *is_chosen);
     clm_status status = CLM_OK;
@@ -253,13 +233,13 @@ static clm_status check_parameter(struct gradcheck *g, const struct tried_parame
         (struct clm_gradcheck_row){.numerical = NAN, .analytic = NAN, .device = NAN, .error_over_bound = NAN};
     snprintf(row->parameter, sizeof row->parameter, "%.31s",
              g->model->specs[LAYER_PARAMETERS * p->l + p->is_bias].name);
-    choose(p->analytic, count, g->options->samples, &random, is_chosen);
+    choose(p->right, count, g->options->samples, &random, is_chosen);
     for (size_t at = 0; status == CLM_OK && at < count; at++)
         if (is_chosen[at])
             status = try_one(g, p, at, row, error);
     for (size_t at = 0; at < count; at++)
-        row->device_error_over_bound = worse_ratio(
-            row->device_error_over_bound, error_ratio(p->device[at], p->analytic[at], p->bounds->error[at]));
+        row->device_error_over_bound = worse_ratio(row->device_error_over_bound,
+                                                   error_ratio(p->device[at], p->right[at], p->errors[at]));
     /* With every parameter skipped nothing was seen, which is no pass: the ratio is still NaN. */
     row->passed = row->error_over_bound <= 1 && row->device_error_over_bound <= 1;
     free(is_chosen);
@@ -287,38 +267,27 @@ static clm_status make_model(struct gradcheck *g, struct clm_error *error)
 
 static clm_status prepare(struct gradcheck *g, struct clm_backend *backend, struct clm_error *error)
 {
-    const struct clm_gradcheck_options *const options = g->options;
-    const struct clm_backend_options reference = {.kind = CLM_BACKEND_REFERENCE};
-    double loss_error = 0;
+    struct bounded_sums sums;
     clm_status status;
     if ((status = make_model(g, error)) || (status = make_inputs(g, error)) ||
-        (status = clm_backend_open(&reference, &g->reference, error)) ||
-        (status = create_side(&g->device_side, backend, g, error)) ||
-        (status = create_side(&g->reference_side, g->reference, g, error)) ||
-        (status = run_side(&g->device_side, options->l2, error)) ||
-        (status = run_side(&g->reference_side, options->l2, error)) ||
-        (status = run_bounds(g, &loss_error, error)) ||
-        (status = differences_create(&g->reference_side.net, options->l2, DOUBLE_TO_FLOAT * loss_error,
-                                     &g->differences, error)))
+        (status = bounds_open(&g->bounds, error)) || (status = create_side(&g->device, backend, g, error)) ||
+        (status = run_side(&g->device, g, error)) || (status = create_side(&g->right, g->bounds, g, error)) ||
+        (status = run_side(&g->right, g, error)) ||
+        (status = bounds_sums(g->bounds, &g->right.sums, &sums, error)) ||
+        (status = create_network(&g->reference, bounds_reference(g->bounds), g, error)))
         return status;
-    return CLM_OK;
+    return differences_create(&g->reference, g->options->l2,
+                              DOUBLE_TO_FLOAT * sums.loss_error / (double)g->options->batch, &g->differences,
+                              error);
 }
 
 static void destroy(struct gradcheck *g)
 {
     differences_free(&g->differences);
-    for (size_t l = 0; g->model && l < clm_model_depth(g->model); l++) {
-        if (g->dW)
-            bounded_free(&g->dW[l]);
-        if (g->db)
-            bounded_free(&g->db[l]);
-    }
-    free(g->dW);
-    free(g->db);
-    bounded_network_free(&g->walk);
-    destroy_side(&g->device_side);
-    destroy_side(&g->reference_side);
-    clm_backend_close(g->reference);
+    network_free(&g->reference);
+    destroy_side(&g->device);
+    destroy_side(&g->right);
+    clm_backend_close(g->bounds);
     free(g->X);
     free(g->labels);
     clm_model_free(g->model);
@@ -334,15 +303,17 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
     clm_status status = prepare(&g, backend, error);
     for (size_t n = 0; status == CLM_OK && n < 2 * clm_model_depth(g.model); n++) {
         const size_t l = n / 2;
-        const bool is_bias = n % 2;
-        const struct tried_parameter parameter = {
-            .l = l,
-            .is_bias = is_bias,
-            .analytic = is_bias ? g.reference_side.biases[l] : g.reference_side.weights[l],
-            .device = is_bias ? g.device_side.biases[l] : g.device_side.weights[l],
-            .bounds = is_bias ? &g.db[l] : &g.dW[l]};
+        const struct linear *const layer = &g.device.net.layers[l].linear;
+        const struct tensor *const tensor = n % 2 ? &layer->b.gradient : &layer->W.gradient;
+        const struct compared compared = {.l = l,
+                                          .count = tensor->rows * tensor->columns,
+                                          .columns = tensor->columns,
+                                          .is_bias = n % 2,
+                                          .device = g.device.read[n].values,
+                                          .right = g.right.read[n].values,
+                                          .errors = g.right.read[n].errors};
         struct clm_gradcheck_row row;
-        status = check_parameter(&g, &parameter, &row, error);
+        status = check_parameter(&g, &compared, &row, error);
         if (status != CLM_OK)
             break;
         all_passed = all_passed && row.passed;

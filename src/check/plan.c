@@ -1,4 +1,4 @@
-/* Which checks there are without chance: verify's own, and the few of a quick look. */
+/* The checks that do not depend on chance: verify's own, and the few of a quick look. */
 #include "check/plan.h"
 
 #include <math.h>
@@ -6,8 +6,8 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-/* Sizes of layers: one, primes, powers of two, one beside a tile, classes; the last with sums of each kind that are so
- * long that a product may cut them into blocks. */
+/* Sizes of layers: one, primes, powers of two, one beside a tile, classes; the last with sums of each kind
+ * that are so long that a product may cut them into blocks. */
 static const struct {
     size_t B, I, O;
 } layers[] = {
@@ -16,8 +16,8 @@ static const struct {
     {32, 129, 1000}, {31, 1031, 33}, {31, 33, 1031}, {1031, 33, 65}, {10, 785, 5},
 };
 
-/* Products so large that CLBlast copies its matrices to padded ones first (on devices it has no parameters of their own
- * for, from 896³ on), and one whose matrices need no padding. */
+/* Products so large that CLBlast copies its matrices to padded ones first (on devices it has no parameters
+ * of their own for, from 896³ on), and one whose matrices need no padding. */
 static const struct {
     enum operation_name operation;
     size_t B, I, O;
@@ -31,7 +31,8 @@ static const struct {
 static const struct {
     size_t B, C;
 } logits[] = {
-    /* the last makes a million correct rows in its calls: more than a device counts in one float's units, in any slot */
+    /* the last makes a million correct rows in its calls: more than a device counts in one float's units,
+     * in any slot */
     {1, 1},   {1, 2},   {7, 2},      {31, 10},  {33, 10},  {63, 2},
     {64, 10}, {65, 31}, {127, 1000}, {257, 10}, {2, 1000}, {350003, 1}};
 
@@ -41,8 +42,8 @@ static const struct {
     {1, 1, 1, 0}, {40, 31, 33, 9}, {64, 7, 65, 0}, {300, 257, 127, 43}, {70, 32, 784, 1},
 };
 
-/* Rows of pictures: widths below, at and beside a vector's, and some that end within a run of noise; of no pictures, too. Batches
- * that end an epoch are single rows as well. */
+/* Rows of pictures: widths below, at and beside a vector's, and some that end within a run of noise; of no
+ * pictures, too. Batches that end an epoch are single rows as well. */
 static const struct picture_shape pictures[] = {{40, 33, 1, 28, 28, 5},
                                                 {30, 7, 3, 9, 5, 4},
                                                 {20, 16, 3, 32, 32, 1},
@@ -94,7 +95,7 @@ static const struct {
 
 /* The shape that contents other than normal numbers are tried on. */
 #define MIDDLE  .B = 33, .I = 31, .O = 63, .N = 40, .first = 5
-#define CLASSES 10 /* where the layer is a last one */
+#define CLASSES 10 /* if the layer is the last one */
 
 void plan_operation(struct plan *plan, enum operation_name name, const struct variant *variant)
 {
@@ -110,48 +111,6 @@ void plan_steps(struct plan *plan, const struct step_case *steps)
     which.steps.seed = plan->seed;
     if (plan->status == CLM_OK)
         plan->status = case_list_add(&plan->list, &which, plan->error);
-}
-
-size_t operation_options(enum operation_name name, struct variant out[4])
-{
-    switch (name) {
-    case OPERATION_GATHER:
-        out[0] = (struct variant){.is_bytes = true};
-        out[1] = (struct variant){.is_bytes = true, .is_ordered = true};
-        out[2] = (struct variant){.is_bytes = false};
-        out[3] = (struct variant){.is_ordered = true};
-        return 4;
-    case OPERATION_FORWARD:
-        out[0] = (struct variant){.act = ACTIVATION_NONE};
-        out[1] = (struct variant){.act = ACTIVATION_RELU};
-        return 2;
-    case OPERATION_BACKWARD_INPUT:
-    case OPERATION_SOFTMAX_BACKWARD:
-        out[0] = (struct variant){.has_mask = false};
-        out[1] = (struct variant){.has_mask = true};
-        return 2;
-    case OPERATION_BACKWARD_PARAMS:
-        out[0] = (struct variant){.l2 = 0};
-        out[1] = (struct variant){.l2 = 0.01};
-        return 2;
-    case OPERATION_BACKWARD_UPDATE:
-        out[0] = (struct variant){.l2 = 0};
-        out[1] = (struct variant){.l2 = 0.01};
-        out[2] = (struct variant){.momentum = 0.9};
-        out[3] = (struct variant){.momentum = 0.9, .l2 = 0.01};
-        return 4;
-    case OPERATION_UPDATE_FORWARD:
-        out[0] = (struct variant){.act = ACTIVATION_NONE, .l2 = 0.01};
-        out[1] = (struct variant){.act = ACTIVATION_RELU, .momentum = 0.9};
-        return 2;
-    case OPERATION_UPDATE:
-        out[0] = (struct variant){.momentum = 0};
-        out[1] = (struct variant){.momentum = 0.9};
-        return 2;
-    default:
-        out[0] = (struct variant){0};
-        return 1;
-    }
 }
 
 struct variant picture_variant(const struct picture_shape *shape, const struct clm_augmentation *changes)
@@ -193,7 +152,7 @@ static void take_shape(enum operation_name name, size_t shape, struct variant *v
 /* Each shape with each option. */
 static void plan_shapes(struct plan *plan, enum operation_name name)
 {
-    struct variant options[4];
+    struct variant options[WAYS_TO_ASK];
     const size_t option_count = operation_options(name, options);
     for (size_t shape = 0; shape < shape_count(name); shape++)
         for (size_t o = 0; o < option_count; o++) {
@@ -207,7 +166,7 @@ static void plan_shapes(struct plan *plan, enum operation_name name)
 static struct variant middle_of(enum operation_name name)
 {
     const struct variant middle = {MIDDLE};
-    struct variant options[4];
+    struct variant options[WAYS_TO_ASK];
     const size_t option_count = operation_options(name, options);
     struct variant variant = options[option_count - 1];
     if (name == OPERATION_GATHER_AUGMENTED) /* with all changes */
@@ -218,16 +177,14 @@ static struct variant middle_of(enum operation_name name)
     return variant;
 }
 
-/* The variant's NaN or infinity in each input, where it is defined; and again, in the corner where tiles are cut off, with what a
- * ReLU would hide. */
+/* The variant's NaN or infinity in each input, where it is defined; and again, in the corner where tiles
+ * are cut off, with what a ReLU would hide. */
 static void plan_odd(struct plan *plan, enum operation_name name, const struct variant *of)
 {
     struct variant variant = *of;
-    for (const char *const *input = operations_checked[name].inputs; *input; input++) {
-        variant.odd_in = *input;
+    for (size_t n = 0; (variant.odd_in = operation_input(&operations_checked[name], n)); n++)
         if (odd_is_defined(&operations_checked[name], &variant))
             plan_operation(plan, name, &variant);
-    }
     if (of->act == ACTIVATION_NONE)
         return;
     variant.act = ACTIVATION_NONE;
@@ -240,24 +197,6 @@ static void plan_nans(struct plan *plan, enum operation_name name)
     struct variant variant = middle_of(name);
     variant.odd = NAN;
     plan_odd(plan, name, &variant);
-}
-
-bool odd_is_defined(const struct operation *operation, const struct variant *variant)
-{
-    const enum operation_name name = (enum operation_name)(operation - operations_checked);
-    const char *const input = variant->odd_in;
-    if (odd_is_in_bytes(variant) || (!strcmp(input, "Y") && !variant->has_mask) ||
-        ((!strcmp(input, "v") || !strcmp(input, "b_velocity")) && variant->momentum == 0))
-        return false;
-    const bool has_penalty = name == OPERATION_BACKWARD_PARAMS || name == OPERATION_BACKWARD_UPDATE ||
-                             name == OPERATION_UPDATE_FORWARD;
-    if (name == OPERATION_GATHER_AUGMENTED)
-        return isnan(variant->odd);
-    if (!has_penalty)
-        return true;
-    if (isnan(variant->odd))
-        return variant->l2 != 0 || strcmp(input, "W") != 0;
-    return variant->l2 == 0 && strcmp(input, "W") != 0;
 }
 
 static void plan_infinities(struct plan *plan, enum operation_name name)

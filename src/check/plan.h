@@ -22,18 +22,11 @@ struct picture_shape {
 /* B of N pictures, changed. */
 struct variant picture_variant(const struct picture_shape *shape, const struct clm_augmentation *changes);
 
-/* What an operation can be asked for beside its shape, the last with most of it; what does not concern it is not repeated.
- * Returns how many there are. */
-size_t operation_options(enum operation_name name, struct variant out[4]);
-
-/* Whether the mathematics says what becomes of the variant's NaN or infinity. It does not where an infinity meets itself in
- * W - 2 rate l2 W, which depends on whether W is taken out of the brackets, nor where 2 l2 W is of l2 = 0; nor of an input
- * that the variant does not have, or has as bytes. */
-bool odd_is_defined(const struct operation *operation, const struct variant *variant);
-
-/* A few awkward shapes of each operation and large products: what tells in seconds whether a device can be trained on. */
+/* A few awkward shapes of each operation and large products: what tells in seconds whether a device can be
+ * trained on. */
 void plan_quick(struct plan *plan);
-/* Each operation and option on awkward shapes and contents, outputs of a million elements, large products, training steps. */
+/* Each operation and option on awkward shapes and contents, outputs of a million elements, large products,
+ * training steps. */
 void plan_standard(struct plan *plan);
 /* Random shapes, options, contents and nets that the plan's seed decides; and more large products. */
 void plan_sweep(struct plan *plan);

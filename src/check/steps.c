@@ -1,19 +1,18 @@
-/* The device trains with network_gather and network_step, as clm_train does; the reference takes the same steps operation by
- * operation, and carries along how far each element of the device may be from it (bounded.h).
+/* The device trains with network_gather and network_step, as clm_train does; the bounds take the same
+ * steps, and carry along how far each element of the device may be from theirs (prove/bounds/bounds.h).
  *
- * That bound is honest but grows from step to step, for it takes all roundings to err the same way and never lets two
- * errors cancel: an error of W grows by the sums of |W| through all layers and back again. So the nets here begin with
- * weights whose absolute sums are near 1. What single operations get wrong by little is seen by their own checks; what a
- * wrong order of operations, a ragged batch or a forgotten term does to a weight is larger by far. */
+ * That bound is honest but grows from step to step, for it takes all roundings to err the same way and
+ * never lets two errors cancel: an error of W grows by the sums of |W| through all layers and back again.
+ * So the nets here begin with weights whose absolute sums are near 1. What single operations get wrong by
+ * little is seen by their own checks; what a wrong order of operations, a ragged batch or a forgotten term
+ * does to a weight is larger by far. */
 #include "check/steps.h"
 
 #include "base/philox.h"
 #include "base/size.h"
-#include "check/bounded_network.h"
-#include "check/problem.h"
 #include "nn/network.h"
+#include "prove/judge.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +23,11 @@
 
 enum part { PART_VALUES, PART_LABELS, PART_MEAN, PART_SCALE, PART_ORDER, PART_COUNT };
 
-/* All that one case needs, on both sides. */
-struct trial {
-    struct clm_model *model;
-    struct network net;          /* the device's */
-    struct bounded_network walk; /* the reference's */
-    struct bounded parts[PART_COUNT];
-    struct tensor tensors[PART_COUNT];
+/* All that one case needs on one side. */
+struct trainee {
+    struct network net;
+    struct tensor parts[PART_COUNT];
     struct metrics sums;
-    struct bounded_sums expected;
 };
 
 size_t steps_depth(const struct step_case *which)
@@ -43,7 +38,7 @@ size_t steps_depth(const struct step_case *which)
     return count - 1;
 }
 
-/* Floats are as wide as bytes; one in sixteen is far out where they are to be extreme. */
+/* Floats range as far as bytes; in an extreme case one in sixteen is far out. */
 static double draw_value(const struct step_case *which, struct philox *random)
 {
     if (!which->is_float)
@@ -53,51 +48,53 @@ static double draw_value(const struct step_case *which, struct philox *random)
     return (float)(125 + 60 * philox_normal(random));
 }
 
-static void fill_part(struct bounded *matrix, enum part part, const struct step_case *which,
+static void fill_part(double *values, size_t count, enum part part, const struct step_case *which,
                       struct philox *random)
 {
     const size_t classes = which->widths[steps_depth(which)];
-    for (size_t i = 0; i < bounded_count(matrix); i++)
+    for (size_t i = 0; i < count; i++)
         switch (part) {
         case PART_VALUES:
-            matrix->value[i] = draw_value(which, random);
+            values[i] = draw_value(which, random);
             break;
         case PART_LABELS:
-            matrix->value[i] = philox_below(random, (uint32_t)classes);
+            values[i] = philox_below(random, (uint32_t)classes);
             break;
         case PART_MEAN:
-            matrix->value[i] = 100 + philox_below(random, 50);
+            values[i] = 100 + philox_below(random, 50);
             break;
         case PART_SCALE:
-            matrix->value[i] = (float)((1 + philox_uniform(random)) / 256);
+            values[i] = (float)((1 + philox_uniform(random)) / 256);
             break;
         default: /* an order: a step of 7 goes through rows that are no multiple of 7 */
-            matrix->value[i] = (double)(7 * i % bounded_count(matrix));
+            values[i] = (double)(7 * i % count);
         }
 }
 
-static clm_status create_parts(struct trial *trial, struct clm_backend *device, const struct step_case *which,
+static clm_status create_parts(struct trainee *trainee, const struct step_case *which,
                                struct clm_error *error)
 {
-    const size_t N = which->rows, I = which->widths[0];
+    struct clm_backend *const be = trainee->net.be;
+    const size_t N = which->rows, I = which->widths[0], most = N * size_max(I, 1);
     const size_t shapes[PART_COUNT][2] = {{N, I}, {1, N}, {1, I}, {1, I}, {1, N}};
     const enum tensor_type types[PART_COUNT] = {which->is_float ? TENSOR_REAL : TENSOR_BYTE, TENSOR_INDEX,
                                                 TENSOR_REAL, TENSOR_REAL, TENSOR_INDEX};
     struct philox random = philox_start(which->seed, RANDOM_TEST, 1);
-    for (int p = 0; p < PART_COUNT; p++) {
+    double *const values = malloc(most * sizeof *values);
+    clm_status status = values ? CLM_OK : clm_fail_host_memory(error, "a check", most * sizeof *values);
+    for (int p = 0; status == CLM_OK && p < PART_COUNT; p++) {
         const size_t rows = shapes[p][0], columns = shapes[p][1];
-        clm_status status;
-        if ((status = bounded_create(types[p], rows, columns, &trial->parts[p], error)) ||
-            (status = tensor_create(device, types[p], rows, columns, &trial->tensors[p], error)))
-            return status;
-        fill_part(&trial->parts[p], (enum part)p, which, &random);
-        if ((status = doubles_write(device, &trial->tensors[p], trial->parts[p].value, error)))
-            return status;
+        fill_part(values, rows * columns, (enum part)p, which, &random);
+        status = tensor_create(be, types[p], rows, columns, &trainee->parts[p], error);
+        if (status == CLM_OK)
+            status = doubles_write(be, &trainee->parts[p], values, error);
     }
-    return CLM_OK;
+    free(values);
+    return status;
 }
 
-/* Weights of ±1.5 / I at most, biases of ±0.5, so that each layer's outputs are as large as its inputs at most. */
+/* Weights of ±1.5 / I at most, biases of ±0.5, so that each layer's outputs are as large as its inputs at
+ * most. */
 static void draw_parameters(struct clm_model *model, uint64_t seed)
 {
     struct philox random = philox_start(seed, RANDOM_TEST, 2);
@@ -110,41 +107,34 @@ static void draw_parameters(struct clm_model *model, uint64_t seed)
     }
 }
 
-static clm_status create(struct trial *trial, struct clm_backend *device, struct clm_backend *reference,
+static struct step step_of_case(const struct step_case *which)
+{
+    return step_of(LEARNING_RATE, which->momentum, which->l2);
+}
+
+static clm_status create(struct trainee *trainee, struct clm_backend *be, const struct clm_model *model,
                          const struct step_case *which, struct clm_error *error)
 {
-    const size_t depth = steps_depth(which);
-    const bool has_velocity = which->momentum != 0;
-    const struct clm_model_options options = {
-        .sizes = which->widths, .size_count = depth + 1, .init = "he", .seed = which->seed};
-    clm_status status = clm_model_create(&options, &trial->model, error);
-    if (status != CLM_OK)
-        return status;
-    draw_parameters(trial->model, which->seed);
-    if ((status =
-             network_create(device, &trial->model->architecture, which->batch,
-                            NETWORK_TRAIN(has_velocity ? RULE_MOMENTUM : RULE_SGD), &trial->net, error)) ||
-        (which->is_augmented && (status = network_prepare_mixup(&trial->net, error))) ||
-        (status = network_write(&trial->net, trial->model, error)) ||
-        (status = bounded_network_create(reference, trial->model, which->batch, has_velocity, &trial->walk,
-                                         error)) ||
-        (status = create_parts(trial, device, which, error)) ||
-        (status = metrics_create(device, &trial->sums, error)) ||
-        (status = metrics_reset(device, &trial->sums, error)))
+    const struct network_use use = NETWORK_TRAIN(step_of_case(which).rule);
+    clm_status status;
+    if ((status = network_create(be, &model->architecture, which->batch, use, &trainee->net, error)) ||
+        (which->is_augmented && (status = network_prepare_mixup(&trainee->net, error))) ||
+        (status = network_write(&trainee->net, model, error)) ||
+        (status = create_parts(trainee, which, error)) ||
+        (status = metrics_create(be, &trainee->sums, error)) ||
+        (status = metrics_reset(be, &trainee->sums, error)))
         return status;
     return CLM_OK;
 }
 
-static void destroy(struct trial *trial, struct clm_backend *device)
+static void destroy(struct trainee *trainee)
 {
-    network_free(&trial->net);
-    bounded_network_free(&trial->walk);
-    for (int p = 0; p < PART_COUNT; p++) {
-        bounded_free(&trial->parts[p]);
-        tensor_free(device, &trial->tensors[p]);
-    }
-    metrics_free(device, &trial->sums);
-    clm_model_free(trial->model);
+    struct clm_backend *const be = trainee->net.be;
+    for (int p = 0; be && p < PART_COUNT; p++)
+        tensor_free(be, &trainee->parts[p]);
+    if (be)
+        metrics_free(be, &trainee->sums);
+    network_free(&trainee->net);
 }
 
 #define CHANNELS 3
@@ -171,7 +161,7 @@ static struct augmentation augmentation_of(const struct step_case *which, size_t
     };
 }
 
-/* The batch from row `first` on; without rows at the end. */
+/* The batch from row `first` on; it has no rows after the last one. */
 static struct minibatch minibatch_from(const struct step_case *which, const struct resident *data,
                                        const struct tensor *order, const struct augmentation *augmentation,
                                        size_t first)
@@ -184,124 +174,80 @@ static struct minibatch minibatch_from(const struct step_case *which, const stru
                               .position = first};
 }
 
-/* One step on both sides. */
-static clm_status take_step(struct trial *trial, const struct step_case *which, size_t epoch, size_t first,
-                            struct clm_error *error)
+static clm_status take_step(struct trainee *trainee, const struct step_case *which, size_t epoch,
+                            size_t first, struct clm_error *error)
 {
-    const struct step step = step_of(LEARNING_RATE, which->momentum, which->l2);
-    const struct resident data = {trial->tensors[PART_VALUES], trial->tensors[PART_LABELS],
-                                  trial->tensors[PART_MEAN], trial->tensors[PART_SCALE]};
-    const struct bounded_resident bounded = {&trial->parts[PART_VALUES], &trial->parts[PART_LABELS],
-                                             &trial->parts[PART_MEAN], &trial->parts[PART_SCALE]};
-    struct augmentation augmentation = augmentation_of(which, epoch);
-    const struct minibatch batch =
-        minibatch_from(which, &data, &trial->tensors[PART_ORDER], &augmentation, first);
+    const struct step step = step_of_case(which);
+    const struct tensor *const parts = trainee->parts;
+    const struct resident data = {parts[PART_VALUES], parts[PART_LABELS], parts[PART_MEAN],
+                                  parts[PART_SCALE]};
+    const struct augmentation augmentation = augmentation_of(which, epoch);
+    const struct minibatch batch = minibatch_from(which, &data, &parts[PART_ORDER], &augmentation, first);
     const struct minibatch next =
         minibatch_from(which, &data, batch.order, &augmentation, first + batch.rows);
-    const size_t rows = batch.rows;
-    struct bounded X = bounded_first_rows(&trial->walk.X, rows), labels = trial->walk.labels;
-    struct bounded partners = trial->walk.partners;
-    labels.columns = partners.columns = rows;
-    struct augmentation changes = augmentation; /* of the reference's batch */
-    changes.position = first;
-    trial->walk.share = which->is_augmented ? augmentation_share(&changes) : 1;
     clm_status status;
-    if ((first == 0 && (status = network_gather(&trial->net, &batch, error))) ||
-        (status = network_step(&trial->net, rows, &step, &trial->sums, next.rows ? &next : NULL, error)) ||
-        (status = backend_pace(trial->net.be, error)) ||
-        (status = bounded_gather(trial->walk.reference, &bounded, &trial->parts[PART_ORDER], first,
-                                 which->is_augmented ? &changes : NULL, &X, &labels,
-                                 which->is_augmented ? &partners : NULL, error)) ||
-        (status = bounded_network_step(&trial->walk, rows, &step, &trial->expected, error)))
+    if ((first == 0 && (status = network_gather(&trainee->net, &batch, error))) ||
+        (status =
+             network_step(&trainee->net, batch.rows, &step, &trainee->sums, next.rows ? &next : NULL, error)))
         return status;
-    return CLM_OK;
+    return backend_pace(trainee->net.be, error);
 }
 
-/* One parameter that may be the worst so far, and its part of the bits. */
-static void judge_parameter(struct judgement *out, const char *name, size_t layer, size_t i, double got,
-                            const struct bounded *expected)
+static clm_status train(struct trainee *trainee, struct clm_backend *be, const struct clm_model *model,
+                        const struct step_case *which, struct clm_error *error)
 {
-    const double ratio = error_ratio(got, expected->value[i], expected->error[i]);
-    const double worst = worse_ratio(out->worst, ratio);
-    if (!(worst <= 1) && out->worst <= 1) {
-        char text[128];
-        snprintf(text, sizeof text, "layers.%zu.%s[%zu,%zu]", layer, name, i / expected->columns,
-                 i % expected->columns);
-        error_describe(out->detail, sizeof out->detail, text, got, expected->value[i], expected->error[i]);
-    }
-    out->worst = worst;
-}
-
-/* A layer's velocity of W or b, on the device. */
-static clm_status judge_velocity(const struct trial *trial, const char *name, size_t layer,
-                                 const struct tensor *velocity, const struct bounded *expected,
-                                 struct judgement *out, struct clm_error *error)
-{
-    const size_t count = bounded_count(expected);
-    double *const got = malloc(count * sizeof *got);
-    if (!got)
-        return clm_fail_host_memory(error, "a check", count * sizeof *got);
-    const clm_status status = doubles_read(trial->net.be, velocity, got, error);
-    for (size_t i = 0; status == CLM_OK && i < count; i++)
-        judge_parameter(out, name, layer, i, got[i], expected);
-    if (status == CLM_OK)
-        out->bits = bits_add(out->bits, got, count * sizeof *got);
-    free(got);
-    return status;
-}
-
-static clm_status judge_velocities(const struct trial *trial, struct judgement *out, struct clm_error *error)
-{
-    clm_status status = CLM_OK;
-    for (size_t l = 0; status == CLM_OK && l < trial->walk.depth; l++) {
-        const struct linear *const layer = &trial->net.layers[l].linear;
-        const struct bounded_layer *const expected = &trial->walk.layers[l];
-        if ((status = judge_velocity(trial, "weight velocity", l, &layer->W.state[0], expected->W_velocity,
-                                     out, error)) ||
-            (status = judge_velocity(trial, "bias velocity", l, &layer->b.state[0], expected->b_velocity, out,
-                                     error)))
-            return status;
-    }
-    return status;
-}
-
-static void judge_parameters(const struct trial *trial, struct judgement *out)
-{
-    for (size_t l = 0; l < trial->walk.depth; l++) {
-        const struct bounded *const W = trial->walk.layers[l].W, *const b = trial->walk.layers[l].b;
-        for (size_t i = 0; i < bounded_count(W); i++)
-            judge_parameter(out, "weight", l, i, model_weight(trial->model, l)[i], W);
-        for (size_t o = 0; o < bounded_count(b); o++)
-            judge_parameter(out, "bias", l, o, model_bias(trial->model, l)[o], b);
-        out->bits = bits_add(out->bits, model_weight(trial->model, l), bounded_count(W) * sizeof(float));
-        out->bits = bits_add(out->bits, model_bias(trial->model, l), bounded_count(b) * sizeof(float));
-    }
-}
-
-static clm_status run(struct trial *trial, struct clm_backend *device, const struct step_case *which,
-                      struct judgement *out, struct clm_error *error)
-{
-    struct sums_read got;
-    clm_status status = CLM_OK;
+    clm_status status = create(trainee, be, model, which, error);
     for (size_t e = 0; e < which->epochs; e++)
         for (size_t first = 0; status == CLM_OK && first < which->rows; first += which->batch)
-            status = take_step(trial, which, e, first, error);
+            status = take_step(trainee, which, e, first, error);
+    return status;
+}
+
+static clm_status judge_parameter(struct judgement *out, const struct trainee *device,
+                                  struct clm_backend *bounds, size_t l, const char *name,
+                                  const struct tensor *got, const struct tensor *expected,
+                                  struct clm_error *error)
+{
+    const size_t bytes = got->rows * got->columns * sizeof(double);
+    char text[64];
+    if (tensor_is_empty(got))
+        return CLM_OK;
+    double *const numbers = malloc(bytes);
+    if (!numbers)
+        return clm_fail_host_memory(error, "a check", bytes);
+    snprintf(text, sizeof text, "layers.%zu.%s", l, name);
+    clm_status status = doubles_read(device->net.be, got, numbers, error);
     if (status == CLM_OK)
-        status = sums_ratio(device, &trial->sums, &trial->expected, &got, &out->worst, error);
-    if (status == CLM_OK)
-        status = network_read(&trial->net, trial->model, error);
-    if (status != CLM_OK)
-        return status;
-    if (!(out->worst <= 1))
-        sums_describe(out->detail, sizeof out->detail, &got, &trial->expected);
-    out->bits = bits_add(out->bits, &got.loss, sizeof got.loss);
-    judge_parameters(trial, out);
-    return which->momentum != 0 ? judge_velocities(trial, out, error) : CLM_OK;
+        status = judge_output(out, text, numbers, got, bounds, expected, error);
+    free(numbers);
+    return status;
+}
+
+/* The loss, and each layer's parameters and velocities. */
+static clm_status judge(struct judgement *out, const struct trainee *device, const struct trainee *right,
+                        struct clm_backend *bounds, struct clm_error *error)
+{
+    clm_status status = judge_sums(out, device->net.be, &device->sums, bounds, &right->sums, error);
+    for (size_t l = 0; status == CLM_OK && l < device->net.architecture.depth; l++) {
+        const struct linear *const layer = &device->net.layers[l].linear;
+        const struct linear *const other = bounds ? &right->net.layers[l].linear : layer;
+        const struct {
+            const char *name;
+            const struct tensor *got, *expected;
+        } parameters[] = {{"weight", &layer->W.value, &other->W.value},
+                          {"bias", &layer->b.value, &other->b.value},
+                          {"weight velocity", &layer->W.state[0], &other->W.state[0]},
+                          {"bias velocity", &layer->b.state[0], &other->b.state[0]}};
+        for (size_t i = 0; status == CLM_OK && i < sizeof parameters / sizeof *parameters; i++)
+            status = judge_parameter(out, device, bounds, l, parameters[i].name, parameters[i].got,
+                                     parameters[i].expected, error);
+    }
+    return status;
 }
 
 /* ---- a case in words ---- */
 
-/* Behind the rest, in this order. */
+/* Words after the numbers, in this order. */
 #define AUGMENTED " augmented"
 #define FLOATS    " floats"
 #define EXTREMES  " extreme"
@@ -335,7 +281,7 @@ static const char *parse_widths(const char *text, struct step_case *out)
     return text;
 }
 
-/* Whether `word` is next, which is then gone past. */
+/* Whether `word` is next; if so, goes past it. */
 static bool parse_flag(const char **text, const char *word)
 {
     const size_t length = strlen(word);
@@ -372,33 +318,35 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
         text, STEPS_WIDTHS_MAX, STEPS_MOST);
 }
 
-static clm_status run_once(struct clm_backend *device, struct clm_backend *reference,
-                           const struct step_case *which, struct judgement *out, struct clm_error *error)
+/* ---- checks ---- */
+
+static clm_status run_steps(const void *of, struct clm_backend *device, struct clm_backend *bounds,
+                            struct judgement *out, struct clm_error *error)
 {
-    struct trial trial = {0};
-    *out = (struct judgement){.worst = NAN, .bits = BITS_START};
-    clm_status status = create(&trial, device, reference, which, error);
+    const struct step_case *const which = of;
+    const struct clm_model_options options = {
+        .sizes = which->widths, .size_count = steps_depth(which) + 1, .init = "he", .seed = which->seed};
+    struct trainee trained = {0}, right = {0};
+    struct clm_model *model = NULL;
+    clm_status status = clm_model_create(&options, &model, error);
+    if (status != CLM_OK)
+        return status;
+    draw_parameters(model, which->seed);
+    status = train(&trained, device, model, which, error);
+    if (status == CLM_OK && bounds)
+        status = train(&right, bounds, model, which, error);
     if (status == CLM_OK)
-        status = run(&trial, device, which, out, error);
-    destroy(&trial, device);
+        status = judge(out, &trained, &right, bounds, error);
+    destroy(&trained);
+    destroy(&right);
+    clm_model_free(model);
     return status;
 }
 
-clm_status steps_check(struct clm_backend *device, struct clm_backend *reference,
-                       const struct step_case *which, size_t repeats, struct clm_check *check,
-                       struct clm_error *error)
+clm_status steps_check(struct clm_backend *device, struct clm_backend *bounds, const struct step_case *which,
+                       size_t repeats, struct clm_check *check, struct clm_error *error)
 {
-    struct judgement first, again;
-    *check = (struct clm_check){.error_over_bound = NAN};
+    *check = (struct clm_check){0};
     steps_describe(which, check);
-    clm_status status = run_once(device, reference, which, &first, error);
-    for (size_t i = 1; status == CLM_OK && i < repeats; i++) {
-        status = run_once(device, reference, which, &again, error);
-        if (status == CLM_OK && first.worst <= 1 && again.bits != first.bits)
-            judge_bits(&first, i + 1);
-    }
-    check->error_over_bound = first.worst;
-    check->passed = check->error_over_bound <= 1;
-    snprintf(check->detail, sizeof check->detail, "%s", first.detail);
-    return status;
+    return judge_repeated(run_steps, which, device, bounds, repeats, check, error);
 }

@@ -9,7 +9,7 @@
 
 /* One net, trained for `epochs` epochs of a data set whose last minibatch is smaller. */
 struct step_case {
-    size_t widths[STEPS_WIDTHS_MAX]; /* 0 ends them, where they are fewer */
+    size_t widths[STEPS_WIDTHS_MAX]; /* 0 ends them if they are fewer */
     size_t rows, batch, epochs;
     double momentum, l2;
     bool is_augmented; /* in every way; the inputs are pictures of 3 channels */
@@ -20,12 +20,13 @@ struct step_case {
 
 size_t steps_depth(const struct step_case *which); /* linear layers */
 
-/* "33-65-10 B=31 N=40 x2 momentum=0.9 l2=0.01", which steps_parse reads; but for the seed. */
+/* "33-65-10 B=31 N=40 x2 momentum=0.9 l2=0.01", which steps_parse reads; the seed is not in it. */
 void steps_describe(const struct step_case *which, struct clm_check *check);
 CLM_MUST_CHECK clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error);
 
-/* The steps on `device` against those of `reference`; then again, up to `repeats` runs, which have to give the same bits. */
-CLM_MUST_CHECK clm_status steps_check(struct clm_backend *device, struct clm_backend *reference,
+/* The steps on `device` against those of `bounds`; then again, up to `repeats` runs, which have to give
+ * the same bits. */
+CLM_MUST_CHECK clm_status steps_check(struct clm_backend *device, struct clm_backend *bounds,
                                       const struct step_case *which, size_t repeats, struct clm_check *check,
                                       struct clm_error *error);
 

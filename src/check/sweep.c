@@ -30,20 +30,20 @@ static enum fill draw_fill(struct philox *random)
     return philox_below(random, 2) ? FILL_NORMAL : fills[philox_below(random, COUNT_OF(fills))];
 }
 
-/* In one case of eight something is not finite. Only among normal numbers: what an infinity becomes beside others' zeros is NaN,
- * and whether a sum of large ones overflows is a matter of rounding. */
+/* In one case of eight something is not finite. Only among normal numbers: what an infinity becomes beside
+ * others' zeros is NaN, and whether a sum of large ones overflows is a matter of rounding. */
 static void draw_odd(struct philox *random, const struct operation *operation, struct variant *v)
 {
     static const double odds[] = {NAN, INFINITY, -INFINITY};
     uint32_t inputs = 0;
-    while (operation->inputs[inputs])
+    while (operation_input(operation, inputs))
         inputs++;
     const uint32_t which = philox_below(random, 4 * COUNT_OF(odds)), input = philox_below(random, inputs);
     if (v->fill != FILL_NORMAL || which >= COUNT_OF(odds))
         return;
     struct variant odd = *v;
     odd.odd = odds[which];
-    odd.odd_in = operation->inputs[input];
+    odd.odd_in = operation_input(operation, input);
     odd.odd_place = (enum place)philox_below(random, PLACE_COUNT);
     if (odd_is_defined(operation, &odd))
         *v = odd;
@@ -60,7 +60,7 @@ static void limit(struct variant *v)
 
 static void sweep_operation(struct plan *plan, struct philox *random, enum operation_name name)
 {
-    struct variant options[4];
+    struct variant options[WAYS_TO_ASK];
     const size_t option_count = operation_options(name, options);
     for (int i = 0; i < SWEEP; i++) {
         struct variant v = options[philox_below(random, (uint32_t)option_count)];

@@ -2,6 +2,7 @@
 #include "check/plan.h"
 
 #include "base/clock.h"
+#include "prove/bounds/bounds.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 /* A run of checks: what is asked for, and what has come of them. */
 struct verification {
-    struct clm_backend *device, *reference;
+    struct clm_backend *device, *bounds;
     const struct clm_verify_options *options;
     size_t repeats;
     double shrinking[OPERATION_COUNT +
@@ -19,7 +20,7 @@ struct verification {
     double begin;        /* when the first began */
     double rate;         /* the least seconds for a unit of a case's work so far */
     size_t left_out;
-    bool passed, is_lost; /* the device answers no more */
+    bool passed, is_lost; /* is_lost: the device does not answer any more */
 };
 
 static bool is_wanted(const struct clm_verify_options *options, const struct check_case *which)
@@ -29,7 +30,7 @@ static bool is_wanted(const struct clm_verify_options *options, const struct che
             case_has_products(which) == (options->part == CLM_VERIFY_PRODUCTS));
 }
 
-/* By itself, or where the time for all is up and it would still take a good part of that again. */
+/* Whether one check would take longer than all may, or a good part of that after their time is up. */
 static bool takes_too_long(const struct verification *v, double expected, double now)
 {
     const double most = v->options->seconds_most;
@@ -42,7 +43,7 @@ static bool is_stopped(const struct clm_verify_options *options)
     return options->stop && *options->stop;
 }
 
-/* Its smallest shape that fails, too, as long as the operation's time for that lasts. */
+/* Looks for the smallest shape that fails, too, as long as the operation's time for that lasts. */
 static void shrink(struct verification *v, const struct check_case *which, struct clm_check *check)
 {
     double *const spent =
@@ -50,11 +51,11 @@ static void shrink(struct verification *v, const struct check_case *which, struc
     const double left = v->options->shrink_seconds - *spent, begin = clock_seconds();
     if (v->options->shape || left <= 0 || is_stopped(v->options))
         return;
-    v->is_lost = !case_shrink(v->device, v->reference, which, v->repeats, left, check);
+    v->is_lost = !case_shrink(v->device, v->bounds, which, v->repeats, left, check);
     *spent += clock_seconds() - begin;
 }
 
-/* What the check says where it ended with an error. */
+/* What a check says that ended with an error. */
 static void tell_error(struct clm_check *check, const struct clm_error *why)
 {
     check->is_error = true;
@@ -63,7 +64,7 @@ static void tell_error(struct clm_check *check, const struct clm_error *why)
     snprintf(check->detail, sizeof check->detail, "%.255s", why->message);
 }
 
-/* And where it was the last one for that, with others behind it. */
+/* What it adds if the device does not answer any more, so that others are not made. */
 static void tell_loss(struct clm_check *check, size_t behind)
 {
     char detail[sizeof check->detail];
@@ -92,7 +93,7 @@ static void check_one(struct verification *v, const struct check_case *which, si
     }
     if (v->options->on_begin)
         v->options->on_begin(v->options->user, &check);
-    const clm_status status = case_run(v->device, v->reference, which, v->repeats, &check, &why);
+    const clm_status status = case_run(v->device, v->bounds, which, v->repeats, &check, &why);
     v->rate = fmin(v->rate, (clock_seconds() - begin) / work);
     memcpy(check.smallest, check.shape, sizeof check.smallest);
     if (status != CLM_OK)
@@ -153,7 +154,6 @@ size_t clm_verify_names(const char **names, size_t most)
 clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_options *options, bool *passed,
                       struct clm_error *error)
 {
-    const struct clm_backend_options reference = {.kind = CLM_BACKEND_REFERENCE};
     struct verification v = {.device = backend,
                              .options = options,
                              .repeats = options->extent == CLM_VERIFY_FULL ? REPEATS : 1,
@@ -164,10 +164,10 @@ clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_optio
     *passed = false;
     clm_status status = make_plan(options, &list, error);
     if (status == CLM_OK)
-        status = clm_backend_open(&reference, &v.reference, error);
+        status = bounds_open(&v.bounds, error);
     for (size_t i = 0; status == CLM_OK && i < list.count && !v.is_lost && !is_stopped(options); i++)
         check_one(&v, &list.cases[i], i + 1, list.count);
-    clm_backend_close(v.reference);
+    clm_backend_close(v.bounds);
     case_list_free(&list);
     if (options->left_out)
         *options->left_out = v.left_out;

@@ -14,15 +14,20 @@ enum gate_source {
     GATE_SAVED,     /* act' is a function of Z: the forward pass saves it */
 };
 
-/*      enumerator        name    gate            |act'| <= */
+/* Roundings are what prove/bounds counts: in float, act(z) is off by at most so many roundings of |z| or |act(z)|,
+ * whichever is larger, and a saved gate by as many of the largest slope.
+ *
+ *      enumerator        name    gate            |act'| <=  |act''| <= if the gate is saved  roundings */
 #define ACTIVATIONS(ROW)                                                                                     \
-    ROW(ACTIVATION_NONE, "none", GATE_ONE, 1)                                                                \
-    ROW(ACTIVATION_RELU, "relu", GATE_OF_OUTPUT, 1)
+    ROW(ACTIVATION_NONE, "none", GATE_ONE, 1, 0, 0)                                                          \
+    ROW(ACTIVATION_RELU, "relu", GATE_OF_OUTPUT, 1, 0, 0)
 
-/*      enumerator      name        states  the step is linear in the gradient */
+/* Here they are those of a gradient's term until the rate multiplies it. Linear rules come first.
+ *
+ *      enumerator      name        states  the step is linear in gradient, value and states  roundings */
 #define RULES(ROW)                                                                                           \
-    ROW(RULE_SGD, "sgd", 0, true)                                                                            \
-    ROW(RULE_MOMENTUM, "momentum", 1, true)
+    ROW(RULE_SGD, "sgd", 0, true, 0)                                                                         \
+    ROW(RULE_MOMENTUM, "momentum", 1, true, 4)
 
 #define VOCABULARY_ENUMERATOR(enumerator, ...) enumerator,
 enum activation { ACTIVATIONS(VOCABULARY_ENUMERATOR) ACTIVATION_COUNT };
@@ -35,13 +40,15 @@ struct activation_about {
     const char *symbol; /* in kernels: the enumerator */
     const char *name;
     enum gate_source gate;
-    double slope_most;
+    double slope_most, bend_most;
+    size_t roundings;
 };
 
 struct rule_about {
     const char *symbol, *name;
     size_t states;  /* at most 1 if the rule is linear */
     bool is_linear; /* so that a step can take the gradient in parts */
+    size_t roundings;
 };
 
 extern const struct activation_about activations[ACTIVATION_COUNT];

@@ -3,7 +3,7 @@
 #
 #   floors.sh ROOT
 #
-#   0 base   1 data   2 compute, settings   3 nn   4 train   5 check, bench   6 cli
+#   0 base   1 data   2 compute, settings   3 prove   4 nn   5 train   6 check, bench   7 cli
 #
 # A file includes its own floor's folder and folders of floors below; what stands on one floor side by side
 # does not include each other. Within compute, an implementation's folder is its own affair: nobody else includes from
@@ -50,7 +50,7 @@ find include src -name '*.[ch]' | LC_ALL=C sort | while read -r file; do
             complain("CBLAS stays in compute/blas")
     }
     BEGIN {
-        split("base data compute nn train check cli", names, " ")
+        split("base data compute prove nn train check cli", names, " ")
         for (i in names)
             floor[names[i]] = i - 1
         floor["bench"] = floor["check"]

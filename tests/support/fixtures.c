@@ -1,6 +1,7 @@
 #include "support/fixtures.h"
 
 #include "base/philox.h"
+#include "prove/bounds/bounds.h"
 
 #include <check.h>
 #include <stdarg.h>
@@ -27,6 +28,15 @@ struct clm_backend *fixture_backend(enum fixture fixture)
     if (clm_backend_open(&options, &backend, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
     return backend;
+}
+
+struct clm_backend *fixture_bounds(void)
+{
+    struct clm_backend *bounds = NULL;
+    struct clm_error error = {0};
+    if (bounds_open(&bounds, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
+    return bounds;
 }
 
 /* Rows of one part; the same `prototypes` (classes, features) for all parts. */

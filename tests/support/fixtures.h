@@ -20,6 +20,9 @@ enum fixture {
 /* Opens it, opencl on the device that CLMLP_DEVICE or auto names; fails the test where it cannot. */
 struct clm_backend *fixture_backend(enum fixture fixture);
 
+/* What judges the others; fails the test if it cannot. */
+struct clm_backend *fixture_bounds(void);
+
 /* `classes` classes of noisy prototypes as bytes; labels go round. Freed by clm_data_close. */
 struct clm_data *fixture_data(size_t train_rows, size_t test_rows, size_t features, size_t classes);
 

@@ -1,5 +1,6 @@
-/* The reference: each operation as its formula reads, in plain loops over doubles. It is what the other backends are
- * held against, so it is written for the eye; central differences prove its gradients (clm_gradcheck). */
+/* The reference: each operation as its formula reads, in plain loops over doubles. It is what the other
+ * backends are held against, so it is written for the eye; central differences prove its gradients
+ * (clm_gradcheck). */
 #include "compute/host.h"
 
 #include "base/size.h"
@@ -118,23 +119,42 @@ static double through_gate(enum activation act, double dx, double of)
     return activations[act].gate == GATE_SAVED ? dx * of : dx;
 }
 
+#define ROWS_AT_ONCE 4
+
+/* Computes four rows of Y, from `first` on: while one sum waits for its last addition, the three others go
+ * on. Each sum keeps its order. After the last row of X that row is used again, and the results are not
+ * kept. */
+static void forward_rows(const struct tensor *X, const struct linear *layer, const struct epilogue *epilogue,
+                         size_t first, struct tensor *Y)
+{
+    const size_t I = X->columns, last = X->rows - 1;
+    const double *const x0 = row(X, first), *const x1 = row(X, size_min(first + 1, last)),
+                        *const x2 = row(X, size_min(first + 2, last)),
+                        *const x3 = row(X, size_min(first + 3, last));
+    for (size_t o = 0; o < Y->columns; o++) {
+        const double *const w = row(&layer->W.value, o), b = row(&layer->b.value, 0)[o];
+        double z[ROWS_AT_ONCE] = {0};
+        for (size_t i = 0; i < I; i++) {
+            z[0] += x0[i] * w[i];
+            z[1] += x1[i] * w[i];
+            z[2] += x2[i] * w[i];
+            z[3] += x3[i] * w[i];
+        }
+        for (size_t r = first; r < size_min(first + ROWS_AT_ONCE, Y->rows); r++) {
+            row(Y, r)[o] = activate(epilogue->act, z[r - first] + b);
+            if (epilogue->gate)
+                row(epilogue->gate, r)[o] = slope_at(epilogue->act, z[r - first] + b);
+        }
+    }
+}
+
 static clm_status reference_forward(struct clm_backend *be, const struct tensor *X,
                                     const struct linear *layer, const struct epilogue *epilogue,
                                     struct tensor *Y, struct clm_error *error)
 {
     (void)be, (void)error;
-    const double *const b = layer->b.value.memory;
-    for (size_t r = 0; r < Y->rows; r++)
-        for (size_t o = 0; o < Y->columns; o++) {
-            const double *const x = row(X, r), *const w = row(&layer->W.value, o);
-            double z = 0;
-            for (size_t i = 0; i < X->columns; i++)
-                z += x[i] * w[i];
-            z += b[o];
-            row(Y, r)[o] = activate(epilogue->act, z);
-            if (epilogue->gate)
-                row(epilogue->gate, r)[o] = slope_at(epilogue->act, z);
-        }
+    for (size_t first = 0; first < Y->rows; first += ROWS_AT_ONCE)
+        forward_rows(X, layer, epilogue, first, Y);
     return CLM_OK;
 }
 

@@ -8,37 +8,37 @@
  *
  *     p_c = 1 / (1 + r_c),  loss = log(1 + r_label)
  *
- * and r_c grows with each other logit and falls with its own. So it lies between the odds where the others are as low and
- * its own as high as they may be, and those of the opposite: no probability leaves [0,1], however large ε is, and where a
- * logit is surely the largest by far p is 1 nearly to the last bit.
+ * and r_c grows with each other logit and falls with its own. So it lies between two odds: with the others
+ * as low and its own as high as they may be, and the opposite. No probability leaves [0,1], however large
+ * ε is; and if a logit is surely the largest by far, p is 1 nearly to the last bit.
  *
  * What is rounded:
  *
- *   d_j       once, which is as if z_j moved by u |d_j| once more. |d_j| is at most its reach, the most that another logit may
- *             be above it; nothing, where no other can be. Lowest and highest logits below contain that.
- *   e, Σ, p   each e by EXP_ERROR, their sum as one of C terms >= 0, the quotient by DIVISION_ERROR, all relative
- *   loss      the e of the label has been moved by u |d_label|, which the distance m - z'_label has not, or otherwise: once
- *             more u times its reach. The relative errors of the sum move its logarithm by -log(1 - γ) at most, LOG_ERROR
- *             is of the logarithm, and the sum of both is rounded.
+ *   d_j       once, which is as if z_j moved by u |d_j| once more. |d_j| is at most its reach, the most
+ *             that another logit may be above it, and 0 if no other can be. Lowest and highest logits
+ *             below contain that.
+ *   e, Σ, p   each e by EXP_ERROR, their sum as one of C terms >= 0, the quotient by DIVISION_ERROR, all
+ *             relative
+ *   loss      the e of the label has been moved by u |d_label|, which the distance m - z'_label has not,
+ *             or otherwise: once more u times its reach. The relative errors of the sum move its logarithm
+ *             by -log(1 - γ) at most, LOG_ERROR is of the logarithm, and the sum of both is rounded.
  *
- * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the last place and
- * division to 2.5, a unit being at most 2 u of the value: 6 u and 5 u. The C library's are better. */
-#include "check/stage.h"
+ * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the
+ * last place and division to 2.5, a unit being at most 2 u of the value: 6 u and 5 u. The C library's are
+ * better. */
+#include "prove/bounds/stage.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 
 #define EXP_ROUNDINGS      6
 #define LOG_ERROR          (6 * UNIT_ROUNDOFF)
 #define DIVISION_ROUNDINGS 5
 #define DIVISION_ERROR     (DIVISION_ROUNDINGS * UNIT_ROUNDOFF)
-#define FLUSHED            ((double)FLT_MIN)
 
 /* ---- sums that leave one out ---- */
 
 struct two_largest {
-    double first, second; /* -Inf where there is no second */
+    double first, second; /* -Inf if there is no second */
     size_t at;            /* of the first */
 };
 
@@ -58,7 +58,7 @@ static double largest_but(const struct two_largest *top, size_t c)
     return c == top->at ? top->second : top->first;
 }
 
-/* Of exponentials of v. The largest is kept apart: without it the rest may be smaller by any order. */
+/* Sums of exponentials of v. The largest is kept apart: without it the rest may be smaller by any order. */
 struct exponentials {
     const double *v;
     struct two_largest top;
@@ -91,7 +91,8 @@ static struct scaled sum_without(const struct exponentials *sums, size_t c)
 
 /* ---- a row ---- */
 
-/* Logits less the largest of them, and the lowest and highest that a backend's may be, d's rounding included. */
+/* Logits less the largest of them, and the lowest and highest that a backend's may be, d's rounding
+ * included. */
 struct row {
     size_t C;
     double *z, *low, *high; /* one piece of memory */
@@ -151,8 +152,8 @@ static double loss_of(struct scaled others, double own)
     return odds > 0 ? odds + log1p(exp(-odds)) : log1p(exp(odds));
 }
 
-/* p_c, and how far a float's may be from it: C - 1 roundings of the sum, and one for those of the reference; the exponential and
- * the quotient may be flushed. */
+/* p_c, and how far a float's may be from it: C - 1 roundings of the sum, and one for those of the
+ * reference; the exponential and the quotient may be flushed. */
 static double probability(const struct row *row, size_t c, double *error)
 {
     const double gamma = gamma_of(2 * EXP_ROUNDINGS + row->C + DIVISION_ROUNDINGS);
@@ -187,16 +188,18 @@ struct target {
     double share;
 };
 
-static struct target target_of(const struct bounded *labels, const struct bounded_mixture *mixture, size_t r)
+static struct target target_of(const struct tensor *labels, const struct mixture *mixture, size_t r)
 {
-    const size_t label = (size_t)labels->value[r];
-    return mixture ? (struct target){label, (size_t)mixture->partners->value[r], mixture->share}
-                   : (struct target){label, label, 1};
+    const uint32_t *const own = value_of(labels).memory;
+    if (!mixture)
+        return (struct target){own[r], own[r], 1};
+    const uint32_t *const partners = value_of(&mixture->partners).memory;
+    return (struct target){own[r], partners[r], mixture->share};
 }
 
-/* A row's loss and how far a float's may be from it. log(Σ e) is the loss of the class that is the largest: no more than that of
- * z's largest may be. Of mixed rows the distances are multiplied and added, two roundings of what is not negative, and
- * their errors are mixed likewise. */
+/* A row's loss and how far a float's may be from it. log(Σ e) is the loss of the class that is the
+ * largest: no more than that of z's largest may be. Of mixed rows the distances are multiplied and added,
+ * two roundings of what is not negative, and their errors are mixed likewise. */
 static double row_loss(const struct row *row, const struct target *target, double *error)
 {
     const double share = target->share, rest = 1 - share;
@@ -216,7 +219,8 @@ static double row_loss(const struct row *row, const struct target *target, doubl
     return loss;
 }
 
-/* May the errors decide whether the label's logit is the largest? Without errors floats compare as they are. */
+/* Whether the errors may decide if the label's logit is the largest. Without errors floats compare as they
+ * are. */
 static bool is_prediction_open(const double *z, const double *z_error, size_t C, size_t label)
 {
     bool is_open = false;
@@ -231,29 +235,6 @@ static bool is_prediction_open(const double *z, const double *z_error, size_t C,
 
 /* ---- the operations ---- */
 
-/* The reference's dZ, and what it adds to its sums. */
-static void xent_on(struct stage *stage, const struct bounded *Z, const struct bounded *labels,
-                    const struct bounded_mixture *mixture, struct tensor *dz, struct bounded_sums *sums)
-{
-    const struct tensor *const z = stage_put(stage, Z, SIDE_VALUE);
-    const struct tensor *const classes = stage_put(stage, labels, SIDE_VALUE);
-    struct mixture mixed = {0};
-    if (mixture)
-        mixed = (struct mixture){*stage_put(stage, mixture->partners, SIDE_VALUE), mixture->share};
-    struct metrics metrics = {0};
-    double loss = 0;
-    size_t correct = 0;
-    if (stage->status == CLM_OK &&
-        !(stage->status = metrics_create(stage->reference, &metrics, stage->error)) &&
-        !(stage->status = metrics_reset(stage->reference, &metrics, stage->error)) &&
-        !(stage->status = softmax_xent(stage->reference, z, classes, mixture ? &mixed : NULL, dz, &metrics,
-                                       stage->error)))
-        stage->status = metrics_read(stage->reference, &metrics, &loss, &correct, stage->error);
-    metrics_free(stage->reference, &metrics);
-    sums->loss += loss;
-    sums->correct += (double)correct;
-}
-
 static void gradient_errors(const struct row *row, const struct target *target, double B, double *out)
 {
     for (size_t c = 0; c < row->C; c++) {
@@ -265,53 +246,63 @@ static void gradient_errors(const struct row *row, const struct target *target, 
     }
 }
 
-/* The rows' losses are added in any order: B roundings, one for the sums of earlier calls and the reference's. */
-clm_status bounded_softmax_xent(struct clm_backend *reference, const struct bounded *Z,
-                                const struct bounded *labels, const struct bounded_mixture *mixture,
-                                struct bounded *dZ, struct bounded_sums *sums, struct clm_error *error)
+/* The errors of dZ, unless it is NULL, and those of the sums. dZ may be Z: a row's errors replace those
+ * that they are made from.
+ *
+ * The rows' losses are added in any order: B roundings, one for the sums of earlier calls and the
+ * reference's. */
+static clm_status xent_errors(const struct tensor *Z, const struct tensor *labels,
+                              const struct mixture *mixture, const struct tensor *dZ,
+                              const struct metrics *sums, struct clm_error *error)
 {
     const size_t B = Z->rows, C = Z->columns;
-    struct stage stage = {.reference = reference, .error = error};
-    struct row row = {0};
-    struct tensor *const dz = stage_room(&stage, B, C);
-    xent_on(&stage, Z, labels, mixture, dz, sums);
-    if (stage.status == CLM_OK)
-        stage.status = row_create(C, &row, error);
-    for (size_t r = 0; stage.status == CLM_OK && r < B; r++) {
-        const double *const z = Z->value + r * C, *const z_error = Z->error + r * C;
+    double *const sums_errors = errors_of(&sums->state);
+    struct row row;
+    const clm_status status = row_create(C, &row, error);
+    for (size_t r = 0; status == CLM_OK && r < B; r++) {
+        const double *const z = values_of(Z) + r * C, *const z_error = errors_of(Z) + r * C;
         const struct target target = target_of(labels, mixture, r);
         double loss_error;
         row_take(&row, z, z_error);
         const double loss = row_loss(&row, &target, &loss_error);
-        sums->loss_error += loss_error + gamma_of(B + 2) * (loss + loss_error);
-        sums->correct_error += is_prediction_open(z, z_error, C, target.label);
+        sums_errors[0] += loss_error + gamma_of(B + 2) * (loss + loss_error);
+        sums_errors[1] += is_prediction_open(z, z_error, C, target.label);
         if (dZ)
-            gradient_errors(&row, &target, (double)B, dZ->error + r * C);
+            gradient_errors(&row, &target, (double)B, errors_of(dZ) + r * C);
     }
     row_free(&row);
-    if (dZ)
-        stage_take(&stage, dz, dZ->value);
-    return stage_end(&stage);
+    return status;
 }
 
-clm_status bounded_softmax(struct clm_backend *reference, const struct bounded *Z, struct bounded *P,
-                           struct clm_error *error)
+clm_status bounds_softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                               const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                               struct clm_error *error)
+{
+    const struct tensor z = value_of(Z), classes = value_of(labels);
+    struct tensor dz = dZ ? value_of(dZ) : (struct tensor){0};
+    struct mixture mixed = {0};
+    struct metrics values = {.state = value_of(&sums->state)};
+    if (mixture)
+        mixed = (struct mixture){value_of(&mixture->partners), mixture->share};
+    const clm_status status = xent_errors(Z, labels, mixture, dZ, sums, error);
+    return status ? status
+                  : softmax_xent(bounds_reference(be), &z, &classes, mixture ? &mixed : NULL, dZ ? &dz : NULL,
+                                 &values, error);
+}
+
+clm_status bounds_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                          struct clm_error *error)
 {
     const size_t C = Z->columns;
-    struct stage stage = {.reference = reference, .error = error};
-    struct row row = {0};
-    const struct tensor *const z = stage_put(&stage, Z, SIDE_VALUE);
-    struct tensor *const p = stage_room(&stage, Z->rows, C);
-    if (stage.status == CLM_OK)
-        stage.status = softmax(reference, z, p, error);
-    if (stage.status == CLM_OK)
-        stage.status = row_create(C, &row, error);
-    for (size_t r = 0; stage.status == CLM_OK && r < Z->rows; r++) {
-        row_take(&row, Z->value + r * C, Z->error + r * C);
+    const struct tensor z = value_of(Z);
+    struct tensor p = value_of(P);
+    struct row row;
+    const clm_status status = row_create(C, &row, error);
+    for (size_t r = 0; status == CLM_OK && r < Z->rows; r++) {
+        row_take(&row, values_of(Z) + r * C, errors_of(Z) + r * C);
         for (size_t c = 0; c < C; c++)
-            probability(&row, c, &P->error[r * C + c]);
+            probability(&row, c, &errors_of(P)[r * C + c]);
     }
     row_free(&row);
-    stage_take(&stage, p, P->value);
-    return stage_end(&stage);
+    return status ? status : softmax(bounds_reference(be), &z, &p, error);
 }

@@ -1,5 +1,5 @@
 /* A variant in words, and back: what a failed check prints is what repeats it. */
-#include "check/operations.h"
+#include "prove/operations.h"
 
 #include "base/size.h"
 
@@ -10,7 +10,8 @@
 
 #define ELEMENTS_MOST ((double)(1 << 28)) /* of one matrix */
 
-/* What `fill` is called; NULL where it is not said, being the usual, or none that is asked for. */
+/* What `fill` is called; NULL if it is the usual one, which has no name, or one that a variant cannot
+ * have. */
 static const char *fill_name(enum fill fill)
 {
     static const struct {
@@ -76,27 +77,39 @@ static const char *odd_name(double odd)
     return isnan(odd) ? "NaN" : odd > 0 ? "Inf" : "-Inf";
 }
 
+/* The rule that a momentum stands for, unless another is named. */
+static enum rule rule_of(double momentum)
+{
+    return momentum != 0 ? RULE_MOMENTUM : RULE_SGD;
+}
+
 void variant_describe(const struct operation *operation, const struct variant *variant,
                       char text[SHAPE_TEXT_MAX])
 {
     const struct variant *const v = variant;
     const char *const fill = fill_name(v->fill);
-    char shape[SHAPE_TEXT_MAX], momentum[24] = "", l2[24] = "";
+    const bool is_mask = v->below == ACTIVATION_RELU;
+    char shape[SHAPE_TEXT_MAX], gate[32] = "", rule[48] = "", l2[24] = "";
     describe_dimensions(operation->dimensions, v, shape, sizeof shape);
+    if (v->below != ACTIVATION_NONE)
+        snprintf(gate, sizeof gate, " %s%.20s",
+                 is_mask ? "mask" : "gate=", is_mask ? "" : activations[v->below].name);
+    if (v->rule != rule_of(v->momentum))
+        snprintf(rule, sizeof rule, " %.20s", rules[v->rule].name);
     if (v->momentum != 0)
-        snprintf(momentum, sizeof momentum, " momentum=%g", v->momentum);
+        snprintf(rule + strlen(rule), sizeof rule - strlen(rule), " momentum=%g", v->momentum);
     if (v->l2 != 0)
         snprintf(l2, sizeof l2, " l2=%g", v->l2);
-    const int length =
-        snprintf(text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s%s%s%s%s", shape,
-                 v->act == ACTIVATION_RELU ? " relu" : "", v->has_mask ? " mask" : "", momentum, l2,
-                 fill ? " " : "", fill ? fill : "", v->odd_in ? ", " : "", v->odd_in ? odd_name(v->odd) : "",
-                 v->odd_in ? " in " : "", v->odd_in ? v->odd_in : "", v->odd_in ? places[v->odd_place] : "");
+    const int length = snprintf(
+        text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s%s%s%s%s%s", shape, v->act != ACTIVATION_NONE ? " " : "",
+        v->act != ACTIVATION_NONE ? activations[v->act].name : "", gate, rule, l2, fill ? " " : "",
+        fill ? fill : "", v->odd_in ? ", " : "", v->odd_in ? odd_name(v->odd) : "", v->odd_in ? " in " : "",
+        v->odd_in ? v->odd_in : "", v->odd_in ? places[v->odd_place] : "");
     if (length >= (int)SHAPE_TEXT_MAX)
         memcpy(text + SHAPE_TEXT_MAX - 4, "...", 4);
 }
 
-/* ---- and back ---- */
+/* ---- from words ---- */
 
 static bool parse_size(const char *word, const char *name, size_t *out)
 {
@@ -131,6 +144,25 @@ static bool parse_picture(const char *word, struct variant *v)
     return true;
 }
 
+/* An activation, the gate of one below, or an optimiser's rule. */
+static bool parse_name(const char *word, struct variant *v, bool *has_rule)
+{
+    for (int a = ACTIVATION_NONE + 1; a < ACTIVATION_COUNT; a++) {
+        const bool is_gate = !strncmp(word, "gate=", 5);
+        if (strcmp(is_gate ? word + 5 : word, activations[a].name) != 0)
+            continue;
+        *(is_gate ? &v->below : &v->act) = (enum activation)a;
+        return true;
+    }
+    for (int r = 0; r < RULE_COUNT; r++)
+        if (!strcmp(word, rules[r].name)) {
+            v->rule = (enum rule)r;
+            *has_rule = true;
+            return true;
+        }
+    return false;
+}
+
 static bool parse_word(const char *word, struct variant *v)
 {
     struct clm_augmentation *const changes = &v->augmentation.changes;
@@ -141,10 +173,8 @@ static bool parse_word(const char *word, struct variant *v)
             return true;
         }
     }
-    if (!strcmp(word, "relu"))
-        v->act = ACTIVATION_RELU;
-    else if (!strcmp(word, "mask"))
-        v->has_mask = true;
+    if (!strcmp(word, "mask"))
+        v->below = ACTIVATION_RELU;
     else if (!strcmp(word, "bytes"))
         v->is_bytes = true;
     else if (!strcmp(word, "ordered"))
@@ -181,9 +211,10 @@ static bool parse_odd(const struct operation *operation, char *text, struct vari
     if (!at)
         return true;
     v->odd_place = parse_place(at);
-    for (const char *const *input = operation->inputs; *input; input++)
-        if (!strcmp(at + 4, *input))
-            v->odd_in = *input;
+    const char *input;
+    for (size_t n = 0; (input = operation_input(operation, n)); n++)
+        if (!strcmp(at + 4, input))
+            v->odd_in = input;
     *at = '\0';
     char *const space = strrchr(text, ' ');
     const char *const name = space ? space + 1 : text;
@@ -222,11 +253,6 @@ static bool is_sensible(enum dimensions dimensions, const struct variant *v)
     return false;
 }
 
-bool odd_is_in_bytes(const struct variant *variant)
-{
-    return variant->is_bytes && variant->odd_in && !strcmp(variant->odd_in, "values");
-}
-
 clm_status variant_parse(const struct operation *operation, const char *text, struct variant *out,
                          struct clm_error *error)
 {
@@ -241,8 +267,11 @@ clm_status variant_parse(const struct operation *operation, const char *text, st
     bool is_right = strlen(text) < sizeof copy;
     snprintf(copy, sizeof copy, "%s", text);
     is_right = is_right && parse_odd(operation, copy, out);
+    bool has_rule = false;
     for (char *word = strtok_r(copy, " ,", &rest); is_right && word; word = strtok_r(NULL, " ,", &rest))
-        is_right = parse_word(word, out);
+        is_right = parse_word(word, out) || parse_name(word, out, &has_rule);
+    if (!has_rule)
+        out->rule = rule_of(out->momentum);
     if (is_right && odd_is_in_bytes(out))
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,

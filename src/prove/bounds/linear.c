@@ -1,0 +1,446 @@
+/* Bounds of the linear layer's operations: the three products, what follows each, and the optimiser's
+ * step. */
+#include "prove/bounds/stage.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+/* A product of K terms, however it is ordered, blocked or fused, rounds each of them at most K + 2 times:
+ * K for the product and the sums (a block of k terms and the sum of K / k blocks make k + K / k <= K + 1
+ * of them, fused multiply-adds fewer), two for alpha and beta. */
+#define PRODUCT(K) ((K) + 2)
+
+#define FACTORS_MOST 3
+#define LARGE        (1 << 27) /* products of two numbers: a tenth of a second of the reference and more */
+
+/* ---- products ---- */
+
+/* A product of the reference: inputs as the operation takes them, its outputs. */
+typedef clm_status product_call(struct clm_backend *reference, const struct tensor *in, double l2,
+                                struct tensor *const *out, struct clm_error *error);
+
+/* A product of tensors with errors. Its first two inputs are its factors. */
+struct product {
+    product_call *call;
+    struct tensor in[FACTORS_MOST];
+    size_t in_count, terms;   /* terms of each sum */
+    bool is_along_columns[2]; /* whether a factor's terms lie in a row, or in a column */
+    size_t shapes[2][2];      /* rows and columns of the outputs; the second one may be missing */
+    double l2;
+};
+
+/* One output of a product: of the values, and of both sides of the bound. */
+struct sides {
+    double *value, *inner, *outer;
+};
+
+static bool is_exact(const struct product *product)
+{
+    for (size_t n = 0; n < product->in_count; n++)
+        for (size_t i = 0; i < tensor_count(&product->in[n]); i++)
+            if (errors_of(&product->in[n])[i] != 0)
+                return false;
+    return true;
+}
+
+/* The product of `in`, in matrices of the stage. */
+static void multiply(struct stage *stage, const struct product *product, const struct tensor *in,
+                     double *out[2])
+{
+    struct tensor *made[2] = {NULL, NULL};
+    for (size_t n = 0; n < 2 && product->shapes[n][0]; n++)
+        made[n] = stage_room(stage, product->shapes[n][0], product->shapes[n][1]);
+    if (stage->status == CLM_OK)
+        stage->status = product->call(stage->reference, in, product->l2, made, stage->error);
+    for (size_t n = 0; n < 2; n++)
+        out[n] = made[n] ? made[n]->memory : NULL;
+}
+
+/* The Euclidean lengths of a factor's rows (or columns) times `scale`: a matrix of one term each. */
+static struct tensor lengths_of(struct stage *stage, const struct tensor *factor, bool is_along_columns,
+                                double scale)
+{
+    const size_t rows = is_along_columns ? factor->rows : 1, columns = is_along_columns ? 1 : factor->columns;
+    struct tensor *const lengths = stage_room(stage, rows, columns);
+    double *const out = lengths->memory;
+    if (stage->status != CLM_OK)
+        return *lengths;
+    memset(out, 0, tensor_count(lengths) * sizeof *out);
+    for (size_t r = 0; r < factor->rows; r++)
+        for (size_t c = 0; c < factor->columns; c++) {
+            const double value = values_of(factor)[r * factor->columns + c];
+            out[is_along_columns ? r : c] += value * value;
+        }
+    for (size_t i = 0; i < tensor_count(lengths); i++)
+        out[i] = scale * sqrt(out[i]);
+    return *lengths;
+}
+
+/* A sum of absolute products is at most the product of the two vectors' lengths (Cauchy and Schwarz), which is
+ * hardly more if their elements are of one size. So the inner side of a large product is a product of one term,
+ * which costs nothing beside the product of the values. A sum over the first factor alone (db) is at most
+ * sqrt(terms) times its length; so the first factor is multiplied by that, and the second one divided by it. */
+static void multiply_lengths(struct stage *stage, const struct product *product, double *out[2])
+{
+    const double root = sqrt((double)product->terms);
+    struct tensor in[FACTORS_MOST] = {{0}};
+    in[0] = lengths_of(stage, &product->in[0], product->is_along_columns[0], root);
+    in[1] = lengths_of(stage, &product->in[1], product->is_along_columns[1], 1 / root);
+    for (size_t n = 2; n < product->in_count; n++)
+        in[n] = *stage_put(stage, &product->in[n], SIDE_INNER);
+    multiply(stage, product, in, out);
+}
+
+static void multiply_side(struct stage *stage, const struct product *product, enum side side, double *out[2])
+{
+    struct tensor in[FACTORS_MOST] = {{0}};
+    for (size_t n = 0; n < product->in_count; n++)
+        in[n] = *stage_put(stage, &product->in[n], side);
+    multiply(stage, product, in, out);
+}
+
+/* The values of a product's outputs, and both sides of their bounds. If no input has an error both are the
+ * same. */
+static void product_sides(struct stage *stage, const struct product *product, struct sides out[2])
+{
+    const bool has_errors = !is_exact(product);
+    const double work =
+        (double)product->shapes[0][0] * (double)product->shapes[0][1] * (double)product->terms;
+    double *values[2], *inner[2], *outer[2];
+    struct tensor in[FACTORS_MOST] = {{0}};
+    for (size_t n = 0; n < product->in_count; n++)
+        in[n] = value_of(&product->in[n]);
+    multiply(stage, product, in, values);
+    if (!has_errors && work >= LARGE)
+        multiply_lengths(stage, product, inner);
+    else
+        multiply_side(stage, product, SIDE_INNER, inner);
+    memcpy(outer, inner, sizeof outer);
+    if (has_errors)
+        multiply_side(stage, product, SIDE_OUTER, outer);
+    for (size_t n = 0; n < 2; n++)
+        out[n] = (struct sides){values[n], inner[n], outer[n]};
+}
+
+/* What the inputs' errors become, what `roundings` add, and `terms` flushed to zero. */
+static double product_error(const struct sides *sides, size_t i, size_t roundings, size_t terms)
+{
+    const double inner = sides->inner[i], outer = sides->outer[i];
+    return (outer - inner) + gamma_of(roundings + 1) * outer + (double)terms * FLUSHED;
+}
+
+/* A matrix of the stage with one element. */
+static struct tensor number(struct stage *stage, double value)
+{
+    struct tensor *const one = stage_room(stage, 1, 1);
+    if (stage->status == CLM_OK)
+        *(double *)one->memory = value;
+    return *one;
+}
+
+/* Numbers as a matrix of the reference. */
+static struct tensor matrix_of(double *numbers, size_t rows, size_t columns)
+{
+    return (struct tensor){.rows = rows, .columns = columns, .memory = numbers};
+}
+
+/* ---- Y = act(X Wᵀ + b) ---- */
+
+static clm_status forward_product(struct clm_backend *reference, const struct tensor *in, double l2,
+                                  struct tensor *const *out, struct clm_error *error)
+{
+    (void)l2;
+    const struct linear layer = {.W.value = in[1], .b.value = in[2]};
+    return linear_forward(reference, &in[0], &layer, NULL, out[0], error);
+}
+
+/* The reference's act(z), element by element: z goes through a layer whose weight is 1 and whose bias is
+ * 0. */
+static void activate(struct stage *stage, double *z, const struct epilogue *epilogue, const struct tensor *Y)
+{
+    const size_t count = tensor_count(Y);
+    const struct linear unit = {.W.value = number(stage, 1), .b.value = number(stage, 0)};
+    const struct tensor in = matrix_of(z, count, 1);
+    struct tensor out = matrix_of(values_of(Y), count, 1), gate = {0};
+    if (epilogue->gate)
+        gate = matrix_of(values_of(epilogue->gate), count, 1);
+    if (stage->status == CLM_OK)
+        stage->status = linear_forward(stage->reference, &in, &unit,
+                                       &(struct epilogue){epilogue->act, epilogue->gate ? &gate : NULL}, &out,
+                                       stage->error);
+}
+
+/* How far act(z') may be from y = act(z), if |z' - z| <= error: 0 for a ReLU of what is surely negative.
+ * Any other activation moves at most as its slope is steep, and its own roundings are of no more than |z|
+ * or |y|. */
+static double activation_error(enum activation act, double z, double y, double error)
+{
+    const struct activation_about *const about = &activations[act];
+    if (act == ACTIVATION_RELU)
+        return fmax(fmax(z + error, 0) - y, y - fmax(z - error, 0));
+    const double moved = about->slope_most * error;
+    return moved +
+           (about->roundings ? gamma_of(about->roundings) * (fmax(fabs(z), fabs(y)) + moved) + FLUSHED : 0);
+}
+
+/* Likewise of act'(z), which is saved: it moves as the slope bends. */
+static double saved_gate_error(enum activation act, double error)
+{
+    const struct activation_about *const about = &activations[act];
+    return about->bend_most * error + gamma_of(about->roundings) * about->slope_most + FLUSHED;
+}
+
+/* The product's roundings and that of the bias. */
+clm_status bounds_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
+{
+    const size_t I = X->columns;
+    const struct product product = {.call = forward_product,
+                                    .in = {*X, layer->W.value, layer->b.value},
+                                    .in_count = 3,
+                                    .terms = I,
+                                    .is_along_columns = {true, true},
+                                    .shapes = {{Y->rows, Y->columns}}};
+    struct stage stage = stage_of(be, error);
+    struct sides z[2];
+    product_sides(&stage, &product, z);
+    activate(&stage, z[0].value, epilogue, Y);
+    for (size_t i = 0; stage.status == CLM_OK && i < tensor_count(Y); i++) {
+        const double bound = product_error(&z[0], i, PRODUCT(I) + 1, I + 1);
+        errors_of(Y)[i] = activation_error(epilogue->act, z[0].value[i], values_of(Y)[i], bound);
+        if (epilogue->gate)
+            errors_of(epilogue->gate)[i] = saved_gate_error(epilogue->act, bound);
+    }
+    return stage_end(&stage);
+}
+
+/* ---- dX = (dZ W) * gate ---- */
+
+/* A layer for an operation that does not read the bias: something of its shape stands there. */
+static struct linear layer_of(const struct tensor *W)
+{
+    return (struct linear){.W.value = *W, .b.value = {.rows = 1, .columns = W->rows, .memory = W->memory}};
+}
+
+static clm_status input_product(struct clm_backend *reference, const struct tensor *in, double l2,
+                                struct tensor *const *out, struct clm_error *error)
+{
+    (void)l2;
+    const struct linear layer = layer_of(&in[1]);
+    return linear_backward_input(reference, &in[0], &layer, NULL, out[0], error);
+}
+
+/* The reference's gate, element by element, likewise: `out` may be `in`. */
+static void pass_gate(struct stage *stage, double *in, const struct gate *gate, double *out, size_t count)
+{
+    const struct tensor one = number(stage, 1), from = matrix_of(in, count, 1);
+    const struct linear unit = layer_of(&one);
+    struct tensor of = {0}, to = matrix_of(out, count, 1);
+    if (activations[gate->act].gate != GATE_ONE)
+        of = matrix_of(values_of(gate->of), count, 1);
+    if (stage->status == CLM_OK)
+        stage->status =
+            linear_backward_input(stage->reference, &from, &unit, GATE(gate->act, &of), &to, stage->error);
+}
+
+/* An error behind the gate, which may be negative; what was no bound before it is none after it. */
+static double gated_error(double gated, double error)
+{
+    return error < 0 ? error : fabs(gated);
+}
+
+/* What the gate's own error adds. A ReLU's gate rounds nothing; if y's error leaves open whether the
+ * backend's y is positive, its dX may be the product or zero, so that the whole product is added. What is
+ * known of any other gate is how steep the slope is at most, if it is made of a y that has an error. */
+static double gate_error(const struct gate *gate, size_t i, double product, double error)
+{
+    const struct activation_about *const about = &activations[gate->act];
+    if (about->gate == GATE_ONE)
+        return 0;
+    const double of = values_of(gate->of)[i], of_error = errors_of(gate->of)[i],
+                 reach = fabs(product) + error;
+    if (gate->act == ACTIVATION_RELU)
+        return of_error > 0 && !(of > of_error) ? (of > 0 ? fabs(product) : reach) : 0;
+    const double slope = about->gate == GATE_SAVED ? fmin(of_error, 2 * about->slope_most)
+                         : of_error > 0            ? 2 * about->slope_most
+                                                   : gamma_of(about->roundings) * about->slope_most;
+    return reach * (slope + gamma_of(2) * about->slope_most) + FLUSHED;
+}
+
+clm_status bounds_backward_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
+                                 const struct gate *gate, struct tensor *dX, struct clm_error *error)
+{
+    const size_t O = dZ->columns, count = tensor_count(dX);
+    const struct product product = {.call = input_product,
+                                    .in = {*dZ, layer->W.value},
+                                    .in_count = 2,
+                                    .terms = O,
+                                    .is_along_columns = {true, false},
+                                    .shapes = {{dX->rows, dX->columns}}};
+    struct stage stage = stage_of(be, error);
+    struct sides dx[2];
+    product_sides(&stage, &product, dx);
+    for (size_t i = 0; stage.status == CLM_OK && i < count; i++)
+        dx[0].inner[i] = product_error(&dx[0], i, PRODUCT(O), O);
+    pass_gate(&stage, dx[0].value, gate, values_of(dX), count);
+    pass_gate(&stage, dx[0].inner, gate, errors_of(dX), count);
+    for (size_t i = 0; stage.status == CLM_OK && i < count; i++)
+        errors_of(dX)[i] = gated_error(errors_of(dX)[i], dx[0].inner[i]) +
+                           gate_error(gate, i, dx[0].value[i], dx[0].inner[i]);
+    return stage_end(&stage);
+}
+
+/* ---- dW = dZᵀ X + 2 l2 W, db = Σ_B dZ ---- */
+
+static clm_status params_product(struct clm_backend *reference, const struct tensor *in, double l2,
+                                 struct tensor *const *out, struct clm_error *error)
+{
+    struct linear layer = layer_of(&in[2]);
+    layer.W.gradient = *out[0];
+    layer.b.gradient = *out[1];
+    return linear_backward_params(reference, &in[0], &in[1], &layer, l2, error);
+}
+
+static void gradient_sides(struct stage *stage, const struct tensor *dZ, const struct tensor *X,
+                           const struct linear *layer, double l2, struct sides out[2])
+{
+    const size_t O = dZ->columns;
+    const struct product product = {.call = params_product,
+                                    .in = {*dZ, *X, layer->W.value},
+                                    .in_count = 3,
+                                    .terms = dZ->rows,
+                                    .is_along_columns = {false, false},
+                                    .shapes = {{O, X->columns}, {1, O}},
+                                    .l2 = l2};
+    product_sides(stage, &product, out);
+}
+
+static void put_gradient(const struct stage *stage, const struct sides *g, struct tensor *out,
+                         size_t roundings, size_t terms)
+{
+    for (size_t i = 0; stage->status == CLM_OK && i < tensor_count(out); i++) {
+        values_of(out)[i] = g->value[i];
+        errors_of(out)[i] = product_error(g, i, roundings, terms);
+    }
+}
+
+/* The product's roundings. The penalty's term has those of 2 l2, the product and the sum, which the
+ * product's terms share: PRODUCT(B) + 1 <= PRODUCT(B) + 3. */
+clm_status bounds_backward_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, double l2, struct clm_error *error)
+{
+    const size_t B = dZ->rows;
+    struct stage stage = stage_of(be, error);
+    struct sides g[2];
+    gradient_sides(&stage, dZ, X, layer, l2, g);
+    put_gradient(&stage, &g[0], &layer->W.gradient, l2 != 0 ? PRODUCT(B) + 3 : PRODUCT(B), B + 1);
+    put_gradient(&stage, &g[1], &layer->b.gradient, B, B);
+    return stage_end(&stage);
+}
+
+/* ---- the optimiser's step ---- */
+
+/* The step of one side: parameter, states and gradient as magnitudes, with the rate's sign turned, so that
+ * nothing cancels. */
+static struct parameter step_side(struct stage *stage, const struct parameter *parameter, const double *g,
+                                  const double *g_error, const struct step *step, enum side side)
+{
+    const struct tensor *const w = &parameter->value;
+    struct step mirrored = *step;
+    struct parameter out = {.value = *stage_put(stage, w, side),
+                            .gradient = *stage_room(stage, w->rows, w->columns)};
+    double *const gradient = out.gradient.memory;
+    for (size_t s = 0; s < rules[step->rule].states; s++)
+        out.state[s] = *stage_put(stage, &parameter->state[s], side);
+    mirrored.learning_rate = -step->learning_rate;
+    if (stage->status != CLM_OK)
+        return out;
+    for (size_t i = 0; i < tensor_count(w); i++)
+        gradient[i] = fabs(g[i]) + (side == SIDE_OUTER ? g_error[i] : 0);
+    stage->status = parameter_step(stage->reference, &out, &mirrored, stage->error);
+    return out;
+}
+
+/* Errors after the step, from values and errors before it. A rule that is linear in the gradient, the
+ * parameter and its states is bounded as a product is.
+ *
+ *   state  what the rule's table counts. Momentum's v: momentum is rounded, multiplied, added, and the
+ *          penalty is added after it: gamma(4) of momentum |v| + |g|
+ *   value  a factor of w that carries the penalty (1 - 2 rate l2) is rounded, multiplied, added; the rate
+ *          likewise; one more for a second block of the product: gamma(4) of |w| + rate |direction|; the
+ *          direction has its own roundings, as the states have
+ *
+ * One more each for the reference's own. g_error carries what the gradient's own roundings are. Nothing is
+ * known here of a rule that is not linear: its errors are no bounds. */
+static void step_errors(const struct parameter *parameter, const struct parameter sides[2],
+                        const struct step *step)
+{
+    const struct rule_about *const about = &rules[step->rule];
+    const double direction = about->roundings ? gamma_of(about->roundings + 1) : 0;
+    const double flushed = 3 * FLUSHED * (1 + (about->states ? step->learning_rate : 0));
+    const double unknown = about->is_linear ? 0 : NAN;
+    for (size_t s = 0; s < about->states; s++) {
+        const double *const inner = sides[SIDE_INNER].state[s].memory, *const outer =
+                                                                           sides[SIDE_OUTER].state[s].memory;
+        for (size_t i = 0; i < tensor_count(&parameter->value); i++)
+            errors_of(&parameter->state[s])[i] =
+                (outer[i] - inner[i]) + direction * outer[i] + 3 * FLUSHED + unknown;
+    }
+    const double *const inner = sides[SIDE_INNER].value.memory, *const outer = sides[SIDE_OUTER].value.memory;
+    for (size_t i = 0; i < tensor_count(&parameter->value); i++) {
+        double *const error = &errors_of(&parameter->value)[i];
+        const double before = fabs(values_of(&parameter->value)[i]) + *error;
+        *error = (outer[i] - inner[i]) + gamma_of(5) * outer[i] + direction * (outer[i] - before) + flushed +
+                 unknown;
+    }
+}
+
+/* Takes the step of a gradient: errors, then values. */
+static clm_status take_step(struct clm_backend *be, struct parameter *parameter, double *g,
+                            const double *g_error, const struct step *step, struct clm_error *error)
+{
+    const struct tensor *const w = &parameter->value;
+    struct stage stage = stage_of(be, error);
+    const struct parameter sides[2] = {step_side(&stage, parameter, g, g_error, step, SIDE_INNER),
+                                       step_side(&stage, parameter, g, g_error, step, SIDE_OUTER)};
+    struct parameter values = {.value = value_of(w), .gradient = matrix_of(g, w->rows, w->columns)};
+    for (size_t s = 0; s < STATES_MOST; s++)
+        values.state[s] = value_of(&parameter->state[s]);
+    if (stage.status == CLM_OK) {
+        step_errors(parameter, sides, step);
+        stage.status = parameter_step(stage.reference, &values, step, error);
+    }
+    return stage_end(&stage);
+}
+
+/* The gradient never exists by itself: its terms pass through the penalty's sum, the direction's, the
+ * rate's product and w's sum one by one. If the whole cancels, these roundings are of its terms, not of
+ * |g|: 4 for w, and as many for the direction, if its rule has no more. */
+static void step_of_sides(struct stage *stage, struct clm_backend *be, struct parameter *parameter,
+                          const struct sides *g, size_t B, const struct step *step)
+{
+    const size_t roundings = PRODUCT(B) + 4 + size_max(4, rules[step->rule].roundings);
+    for (size_t i = 0; stage->status == CLM_OK && i < tensor_count(&parameter->value); i++)
+        g->inner[i] = product_error(g, i, roundings, B + 1);
+    if (stage->status == CLM_OK)
+        stage->status = take_step(be, parameter, g->value, g->inner, step, stage->error);
+}
+
+clm_status bounds_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, struct clm_error *error)
+{
+    struct stage stage = stage_of(be, error);
+    struct sides g[2];
+    gradient_sides(&stage, dZ, X, layer, step->l2, g);
+    step_of_sides(&stage, be, &layer->W, &g[0], dZ->rows, step);
+    step_of_sides(&stage, be, &layer->b, &g[1], dZ->rows, step);
+    return stage_end(&stage);
+}
+
+clm_status bounds_parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
+                                 struct clm_error *error)
+{
+    return take_step(be, parameter, values_of(&parameter->gradient), errors_of(&parameter->gradient), step,
+                     error);
+}

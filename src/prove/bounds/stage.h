@@ -1,0 +1,104 @@
+/* What the operations of the bounds backend share: a tensor's two halves, and calls of the reference with
+ * matrices that exist only during one operation.
+ *
+ *   struct stage stage = stage_of(be, error);
+ *   struct tensor *const x = stage_put(&stage, X, SIDE_INNER), *const y = stage_room(&stage, rows, 1);
+ *   if (stage.status == CLM_OK)
+ *       stage.status = operation(stage.reference, x, y, error);
+ *   return stage_end(&stage);
+ *
+ * A stage remembers its first failure, and after it does nothing more. */
+#ifndef CLM_PROVE_BOUNDS_STAGE_H
+#define CLM_PROVE_BOUNDS_STAGE_H
+
+#include "prove/bounds/bounds.h"
+
+#include <float.h>
+#include <math.h>
+
+#define UNIT_ROUNDOFF 0x1p-24
+#define FLUSHED       ((double)FLT_MIN)
+
+static inline double gamma_of(size_t roundings)
+{
+    const double ku = (double)roundings * UNIT_ROUNDOFF;
+    return ku / (1 - ku);
+}
+
+/* The memory of a tensor: a tensor of the reference, and an error for each of its elements. */
+struct bounded {
+    void *value;
+    double *error;
+};
+
+/* The tensor's values, as a tensor of the reference; an empty one stays empty. */
+static inline struct tensor value_of(const struct tensor *tensor)
+{
+    const struct bounded *const bounded = tensor->memory;
+    struct tensor value = *tensor;
+    value.memory = bounded ? bounded->value : NULL;
+    return value;
+}
+
+static inline double *errors_of(const struct tensor *tensor)
+{
+    return ((const struct bounded *)tensor->memory)->error;
+}
+
+/* Of real numbers: their values. */
+static inline double *values_of(const struct tensor *tensor)
+{
+    return ((const struct bounded *)tensor->memory)->value;
+}
+
+static inline size_t tensor_count(const struct tensor *tensor)
+{
+    return tensor->rows * tensor->columns;
+}
+
+/* ---- calls of the reference ---- */
+
+#define STAGE_TENSORS_MAX 16
+
+/* What of a tensor is put on the stage: |value|, or |value| + error. */
+enum side { SIDE_INNER, SIDE_OUTER };
+
+struct stage {
+    struct clm_backend *reference;
+    struct clm_error *error;
+    clm_status status;
+    struct tensor tensors[STAGE_TENSORS_MAX];
+    size_t count;
+};
+
+struct stage stage_of(struct clm_backend *bounds, struct clm_error *error);
+
+/* Matrices of real numbers, never NULL, which the stage frees. */
+struct tensor *stage_room(struct stage *stage, size_t rows, size_t columns);
+struct tensor *stage_put(struct stage *stage, const struct tensor *of, enum side side);
+
+/* Frees the matrices; the status of it all. */
+CLM_MUST_CHECK clm_status stage_end(struct stage *stage);
+
+/* ---- the operations, for the backend's table ---- */
+
+clm_status bounds_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
+                         size_t first, const struct augmentation *augmentation, struct tensor *X,
+                         struct tensor *labels, struct clm_error *error);
+clm_status bounds_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
+                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error);
+clm_status bounds_softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                               const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
+                               struct clm_error *error);
+clm_status bounds_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                          struct clm_error *error);
+clm_status bounds_backward_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
+                                 const struct gate *gate, struct tensor *dX, struct clm_error *error);
+clm_status bounds_backward_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, double l2, struct clm_error *error);
+clm_status bounds_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, struct clm_error *error);
+clm_status bounds_parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
+                                 struct clm_error *error);
+
+#endif

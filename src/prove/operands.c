@@ -1,0 +1,342 @@
+#include "prove/operands.h"
+
+#include "base/size.h"
+#include "prove/bounds/bounds.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- content ---- */
+
+/* Rows of logits have as many classes as logits; a data set has ten. */
+static uint32_t classes_of(const struct problem *problem)
+{
+    return problem->operation->has_sums ? (uint32_t)problem->variant->O : 10;
+}
+
+/* A number that every backend holds exactly. */
+static double draw(struct problem *problem, enum fill fill)
+{
+    struct philox *const random = &problem->random;
+    switch (fill) {
+    case FILL_UNIFORM:
+        return (float)(2 * philox_uniform(random) - 1);
+    case FILL_WIDE:
+        return (float)ldexp(philox_normal(random), (int)philox_below(random, 25) - 12);
+    case FILL_DENORMAL:
+        return (float)ldexp(2 * philox_uniform(random) - 1, -127);
+    case FILL_TINY: {
+        const double sign = philox_below(random, 2) ? 1 : -1, size = philox_uniform(random);
+        return (float)(sign * (philox_below(random, 8) ? ldexp(1 + size, -126) : ldexp(size, -126)));
+    }
+    case FILL_HUGE:
+        return (float)ldexp(philox_normal(random), 100);
+    case FILL_FAINT:
+        return (float)ldexp(philox_normal(random), -25);
+    case FILL_ZERO:
+        return 0;
+    case FILL_ACTIVATION:
+        return (float)fmax(philox_normal(random), 0);
+    case FILL_EXTREME: {
+        const double values[4] = {-1e4, 0, 1e4, (float)philox_normal(random)};
+        return values[philox_below(random, 4)];
+    }
+    case FILL_TIES:
+        return (double)philox_below(random, 3) - 1;
+    case FILL_SCALE:
+        return (float)((0.75 + philox_uniform(random) / 2) / 255);
+    case FILL_BYTE:
+        return philox_below(random, 256);
+    case FILL_CLASS:
+        return philox_below(random, classes_of(problem));
+    case FILL_NORMAL:
+    case FILL_PERMUTATION:
+    case FILL_OWN:
+        break;
+    }
+    return (float)philox_normal(random);
+}
+
+static void permute(struct problem *problem, double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (double)i;
+    for (size_t i = count; i > 1; i--) {
+        const size_t j = philox_below(&problem->random, (uint32_t)i);
+        const double swapped = values[i - 1];
+        values[i - 1] = values[j];
+        values[j] = swapped;
+    }
+}
+
+/* What outputs start as, which no operation makes: NaN, or a class that does not exist. */
+static double poison_of(enum tensor_type type)
+{
+    if (type == TENSOR_REAL)
+        return NAN;
+    return type == TENSOR_INDEX ? 4294967294.0 : 165.0;
+}
+
+static bool is_input(const struct operand_row *row)
+{
+    return row->role == ROLE_INPUT || row->role == ROLE_UNREAD;
+}
+
+/* What follows an operand in the device's memory. */
+static double guard_of(const struct operand_row *row, enum tensor_type type, size_t i)
+{
+    if (type != TENSOR_REAL)
+        return poison_of(type);
+    return is_input(row) ? NAN : -1e30f * (float)(1 + i % 7);
+}
+
+/* Where the NaN or infinity stands: tiles are cut off at the corners. */
+static size_t place_in(struct problem *problem, size_t rows, size_t columns)
+{
+    switch (problem->variant->odd_place) {
+    case PLACE_TOP_LEFT:
+        return 0;
+    case PLACE_TOP_RIGHT:
+        return columns - 1;
+    case PLACE_BOTTOM_LEFT:
+        return (rows - 1) * columns;
+    case PLACE_BOTTOM_RIGHT:
+        return rows * columns - 1;
+    default:
+        return philox_below(&problem->random, (uint32_t)(rows * columns));
+    }
+}
+
+static void flush(struct problem *problem, double *x, double *error)
+{
+    if (*x == 0 || !(fabs(*x) < (double)FLT_MIN))
+        return;
+    problem->has_denormals = true;
+    if (problem->flushing == FLUSHING_ALL)
+        *x = 0;
+    if (problem->flushing == FLUSHING_ANY)
+        *error = fabs(*x /= 2);
+}
+
+/* ---- rows ---- */
+
+static enum fill fill_of(const struct operand_row *row, const struct variant *v)
+{
+    if (row->fill == FILL_BYTE)
+        return v->is_bytes ? FILL_BYTE : v->fill;
+    const enum fill fill = v->fill == FILL_TINY ? row->beside : row->fill;
+    return fill == FILL_OWN ? v->fill : fill;
+}
+
+static enum tensor_type type_of(enum fill fill)
+{
+    if (fill == FILL_CLASS || fill == FILL_PERMUTATION)
+        return TENSOR_INDEX;
+    return fill == FILL_BYTE ? TENSOR_BYTE : TENSOR_REAL;
+}
+
+static size_t size_of(char letter, const struct variant *v)
+{
+    switch (letter) {
+    case 'B':
+        return v->B;
+    case 'b':
+        return size_max(v->B, 2) - 1;
+    case 'I':
+        return v->I;
+    case 'O':
+        return v->O;
+    case 'N':
+        return v->N;
+    default:
+        return 1;
+    }
+}
+
+/* ---- making ---- */
+
+/* What is written: content, or poison, and after it the guard. */
+static void fill_operand(struct problem *problem, size_t n, size_t count)
+{
+    const struct variant *const v = problem->variant;
+    const struct operand_row *const row = &problem->operation->rows[n];
+    const struct tensor *const whole = &problem->whole[n];
+    const enum fill fill = fill_of(row, v);
+    double *const content = problem->before[n];
+    if (row->role == ROLE_OUTPUT || row->role == ROLE_SCRATCH)
+        for (size_t i = 0; i < count; i++)
+            content[i] = poison_of(whole->type);
+    else if (fill == FILL_PERMUTATION)
+        permute(problem, content, count);
+    else
+        for (size_t i = 0; i < count; i++)
+            content[i] = draw(problem, fill);
+    if (v->odd_in && row->role != ROLE_OUTPUT && !strcmp(row->name, v->odd_in))
+        content[place_in(problem, count / whole->columns, whole->columns)] = v->odd;
+    for (size_t i = count; i < whole->rows * whole->columns; i++)
+        content[i] = guard_of(row, whole->type, i);
+}
+
+/* The same content on the bounds' side. Its denormals are what the device may make of them. */
+static void expect_operand(struct problem *problem, size_t n, size_t rows)
+{
+    const struct tensor *const whole = &problem->whole[n];
+    const size_t count = rows * whole->columns;
+    struct tensor *const expected = &problem->expected[n];
+    double *const values = calloc(2 * count, sizeof *values), *const errors = values + count;
+    if (!values)
+        problem->status = clm_fail_host_memory(problem->error, "a check", 2 * count * sizeof *values);
+    if (problem->status == CLM_OK)
+        problem->status =
+            tensor_create(problem->bounds, whole->type, rows, whole->columns, expected, problem->error);
+    if (problem->status == CLM_OK) {
+        memcpy(values, problem->before[n], count * sizeof *values);
+        for (size_t i = 0; whole->type == TENSOR_REAL && i < count; i++)
+            flush(problem, &values[i], &errors[i]);
+        problem->status = bounds_write(problem->bounds, expected, values, errors, problem->error);
+    }
+    free(values);
+}
+
+static void make_operand(struct problem *problem, size_t n)
+{
+    const struct variant *const v = problem->variant;
+    const struct operand_row *const row = &problem->operation->rows[n];
+    const size_t rows = size_of(row->shape[0], v), columns = size_of(row->shape[1], v);
+    const size_t whole_rows = rows + (v->is_bare ? 0 : 2), bytes = whole_rows * columns * sizeof(double);
+    struct tensor *const whole = &problem->whole[n];
+    if (!(problem->before[n] = malloc(bytes)))
+        problem->status = clm_fail_host_memory(problem->error, "a check", bytes);
+    else if (row->shape[2] == '*')
+        problem->status = weights_create(problem->device, whole_rows, columns, v->B, whole, problem->error);
+    else
+        problem->status = tensor_create(problem->device, type_of(fill_of(row, v)), whole_rows, columns, whole,
+                                        problem->error);
+    if (problem->status != CLM_OK)
+        return;
+    fill_operand(problem, n, rows * columns);
+    problem->tensors[n] = tensor_first_rows(whole, rows);
+    problem->status = doubles_write(problem->device, whole, problem->before[n], problem->error);
+    if (problem->status == CLM_OK && problem->bounds)
+        expect_operand(problem, n, rows);
+}
+
+static bool is_needed(const struct problem *problem, const struct operand_row *row)
+{
+    const enum rule rule = problem->variant->rule;
+    const bool is_fused = backend_fuses_step(problem->device, rule) && rules[rule].is_linear;
+    return operand_is_present(row, problem->variant) && !(row->role == ROLE_SCRATCH && is_fused);
+}
+
+static void make_sums(struct problem *problem, struct clm_backend *be, struct metrics *sums)
+{
+    if (problem->status == CLM_OK)
+        problem->status = metrics_create(be, sums, problem->error);
+    if (problem->status == CLM_OK)
+        problem->status = metrics_reset(be, sums, problem->error);
+}
+
+struct problem problem_begin(struct clm_backend *device, struct clm_backend *bounds,
+                             const struct operation *operation, const struct variant *variant,
+                             enum flushing flushing, struct clm_error *error)
+{
+    struct problem problem = {.device = device,
+                              .bounds = bounds,
+                              .operation = operation,
+                              .variant = variant,
+                              .flushing = flushing,
+                              .random = philox_start(variant->seed, RANDOM_TEST, 0),
+                              .error = error};
+    const size_t widths[2] = {variant->I, variant->O};
+    if (operation->dimensions == DIMENSIONS_LAYER)
+        problem.status = backend_prepare(device, widths, 2, variant->B, error);
+    for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
+        if (is_needed(&problem, &operation->rows[n]))
+            make_operand(&problem, n);
+    if (operation->has_sums)
+        make_sums(&problem, device, &problem.sums);
+    if (operation->has_sums && bounds)
+        make_sums(&problem, bounds, &problem.expected_sums);
+    return problem;
+}
+
+void problem_run(struct problem *problem)
+{
+    const struct operation *const operation = problem->operation;
+    if (problem->status == CLM_OK)
+        problem->status = operation->call(problem->device, problem->variant, problem->tensors, &problem->sums,
+                                          problem->error);
+    if (problem->status == CLM_OK && problem->bounds)
+        problem->status = operation->call(problem->bounds, problem->variant, problem->expected,
+                                          &problem->expected_sums, problem->error);
+}
+
+/* ---- judging ---- */
+
+/* Whether both are the same float; all NaNs are alike. Doubles tell, since each float is one of them. */
+static bool is_unchanged(double before, double after)
+{
+    return isnan(before) ? isnan(after) : before == after && signbit(before) == signbit(after);
+}
+
+static void tell_change(const struct operand_row *row, const struct tensor *operand, size_t i, double before,
+                        double after, struct judgement *out)
+{
+    const size_t columns = operand->columns, at = i / columns;
+    out->worst = INFINITY;
+    if (at < operand->rows)
+        snprintf(out->detail, sizeof out->detail, "%s[%zu,%zu], an input, was changed from %.9g to %.9g",
+                 row->name, at, i % columns, before, after);
+    else
+        snprintf(out->detail, sizeof out->detail,
+                 "%.9g was written beyond %s: %zu elements behind the first of its last row", after,
+                 row->name, i - (operand->rows - 1) * columns);
+}
+
+/* Inputs and what follows an operand have to be as they were; outputs within their bounds. */
+static clm_status judge_operand(struct problem *problem, size_t n, struct judgement *out)
+{
+    const struct operand_row *const row = &problem->operation->rows[n];
+    const struct tensor *const whole = &problem->whole[n], *const operand = &problem->tensors[n];
+    const double *const before = problem->before[n];
+    const size_t all = whole->rows * whole->columns,
+                 first = is_input(row) ? 0 : operand->rows * operand->columns;
+    double *const after = malloc(all * sizeof *after);
+    if (!after)
+        return clm_fail_host_memory(problem->error, "a check", all * sizeof *after);
+    clm_status status = doubles_read(problem->device, whole, after, problem->error);
+    for (size_t i = first; status == CLM_OK && problem->bounds && i < all; i++)
+        if (!is_unchanged(before[i], after[i])) {
+            tell_change(row, operand, i, before[i], after[i], out);
+            break;
+        }
+    if (status == CLM_OK && first && row->role != ROLE_SCRATCH)
+        status = judge_output(out, row->name, after, operand, problem->bounds, &problem->expected[n],
+                              problem->error);
+    free(after);
+    return status;
+}
+
+clm_status problem_end(struct problem *problem, struct judgement *out)
+{
+    *out = judgement_begin();
+    for (size_t n = 0; problem->operation->rows[n].name; n++)
+        if (problem->status == CLM_OK && problem->before[n])
+            problem->status = judge_operand(problem, n, out);
+    if (problem->status == CLM_OK && problem->operation->has_sums)
+        problem->status = judge_sums(out, problem->device, &problem->sums, problem->bounds,
+                                     &problem->expected_sums, problem->error);
+    for (size_t n = 0; problem->operation->rows[n].name; n++) {
+        free(problem->before[n]);
+        tensor_free(problem->device, &problem->whole[n]);
+        if (problem->bounds)
+            tensor_free(problem->bounds, &problem->expected[n]);
+    }
+    metrics_free(problem->device, &problem->sums);
+    if (problem->bounds)
+        metrics_free(problem->bounds, &problem->expected_sums);
+    return problem->status;
+}

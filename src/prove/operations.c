@@ -1,0 +1,404 @@
+#include "prove/operations.h"
+
+#include "base/size.h"
+#include "prove/operands.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LEARNING_RATE 0.1
+#define MIXED_SHARE   0.3125 /* of a row's own label */
+#define PENALTY       0.01
+
+/* ---- the operations: each one's operands, and its call ---- */
+
+static const struct operand_row gather_rows[] = {
+    {"values", ROLE_INPUT, "NI", FILL_BYTE, FILL_OWN, ALWAYS}, /* bytes, or the variant's own */
+    {"labels", ROLE_INPUT, "1N", FILL_CLASS, FILL_CLASS, ALWAYS},
+    {"mean", ROLE_INPUT, "1I", FILL_NORMAL, FILL_NORMAL, ALWAYS},
+    {"scale", ROLE_INPUT, "1I", FILL_SCALE, FILL_SCALE, ALWAYS},
+    {"order", ROLE_INPUT, "1N", FILL_PERMUTATION, FILL_PERMUTATION, IF_ORDERED},
+    {"X", ROLE_OUTPUT, "BI", FILL_OWN, FILL_OWN, ALWAYS},
+    {"labels", ROLE_OUTPUT, "1B", FILL_CLASS, FILL_CLASS, ALWAYS},
+    {"partners", ROLE_OUTPUT, "1B", FILL_CLASS, FILL_CLASS, IF_MIXED},
+    {0},
+};
+
+static clm_status gather_with(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                              const struct augmentation *augmentation, struct clm_error *error)
+{
+    const struct resident data = {t[0], t[1], t[2], t[3]};
+    return gather(be, &data, v->is_ordered ? &t[4] : NULL, v->first, augmentation, &t[5], &t[6], error);
+}
+
+static clm_status call_gather(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                              struct metrics *sums, struct clm_error *error)
+{
+    (void)sums;
+    return gather_with(be, v, t, NULL, error);
+}
+
+/* With a seed and a place in the epoch of its own. */
+static clm_status call_gather_augmented(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                        struct metrics *sums, struct clm_error *error)
+{
+    struct augmentation augmentation = v->augmentation;
+    (void)sums;
+    augmentation.seed = v->seed ^ 0x123456789abcdefu;
+    augmentation.epoch = (uint32_t)v->first;
+    augmentation.position = 1000 + v->first;
+    augmentation.partners = tensor_is_empty(&t[7]) ? NULL : &t[7];
+    return gather_with(be, v, t, &augmentation, error);
+}
+
+static const struct operand_row forward_rows[] = {
+    {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_OWN, ALWAYS},
+    {"W", ROLE_INPUT, "OI*", FILL_OWN, FILL_HUGE, ALWAYS},
+    {"b", ROLE_INPUT, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"Y", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"gate", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, IF_SAVED},
+    {0},
+};
+
+static clm_status call_forward(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                               struct metrics *sums, struct clm_error *error)
+{
+    const struct linear layer = {.W.value = t[1], .b.value = t[2]};
+    const struct epilogue epilogue = {v->act, tensor_is_empty(&t[4]) ? NULL : &t[4]};
+    (void)sums;
+    return linear_forward(be, &t[0], &layer, &epilogue, &t[3], error);
+}
+
+static const struct operand_row xent_rows[] = {
+    {"Z", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"labels", ROLE_INPUT, "1B", FILL_CLASS, FILL_CLASS, ALWAYS},
+    {"dZ", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"partners", ROLE_INPUT, "1B", FILL_CLASS, FILL_CLASS, ALWAYS},
+    {"mixed dZ", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"Z and dZ", ROLE_UPDATED, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+/* All ways to call it, whose losses and correct rows add up. */
+static clm_status call_softmax_xent(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                    struct metrics *sums, struct clm_error *error)
+{
+    const struct mixture mixture = {t[3], MIXED_SHARE};
+    clm_status status;
+    (void)v;
+    if ((status = softmax_xent(be, &t[0], &t[1], NULL, NULL, sums, error)) ||
+        (status = softmax_xent(be, &t[0], &t[1], NULL, &t[2], sums, error)) ||
+        (status = softmax_xent(be, &t[0], &t[1], &mixture, &t[4], sums, error)))
+        return status;
+    return softmax_xent(be, &t[5], &t[1], NULL, &t[5], sums, error);
+}
+
+static const struct operand_row softmax_rows[] = {
+    {"Z", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"P", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"Z and P", ROLE_UPDATED, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+static clm_status call_softmax(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                               struct metrics *sums, struct clm_error *error)
+{
+    (void)v, (void)sums;
+    const clm_status status = softmax(be, &t[0], &t[1], error);
+    return status ? status : softmax(be, &t[2], &t[2], error);
+}
+
+static const struct operand_row input_rows[] = {
+    {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"W", ROLE_INPUT, "OI*", FILL_OWN, FILL_HUGE, ALWAYS},
+    {"b", ROLE_UNREAD, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"Y", ROLE_INPUT, "BI", FILL_ACTIVATION, FILL_ACTIVATION, IF_GATED},
+    {"dX", ROLE_OUTPUT, "BI", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+static clm_status call_backward_input(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                      struct metrics *sums, struct clm_error *error)
+{
+    const struct linear layer = {.W.value = t[1], .b.value = t[2]};
+    (void)sums;
+    return linear_backward_input(be, &t[0], &layer, GATE(v->below, &t[3]), &t[4], error);
+}
+
+static const struct operand_row params_rows[] = {
+    {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_HUGE, ALWAYS},
+    {"W", ROLE_INPUT, "OI*", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"b", ROLE_UNREAD, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"dW", ROLE_OUTPUT, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"db", ROLE_OUTPUT, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+static clm_status call_backward_params(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                       struct metrics *sums, struct clm_error *error)
+{
+    struct linear layer = {{t[2], t[4], {{0}}}, {t[3], t[5], {{0}}}};
+    (void)sums;
+    return linear_backward_params(be, &t[0], &t[1], &layer, v->l2, error);
+}
+
+static struct step step_with(const struct variant *v)
+{
+    return (struct step){v->rule, LEARNING_RATE, v->momentum, v->l2};
+}
+
+static const struct operand_row backward_update_rows[] = {
+    {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_HUGE, ALWAYS},
+    {"W", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"b", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"v", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"dW", ROLE_SCRATCH, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"db", ROLE_SCRATCH, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+static clm_status call_backward_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                       struct metrics *sums, struct clm_error *error)
+{
+    struct linear layer = {{t[2], t[6], {t[4]}}, {t[3], t[7], {t[5]}}};
+    const struct step step = step_with(v);
+    (void)sums;
+    return linear_backward_update(be, &t[0], &t[1], &layer, &step, error);
+}
+
+/* The next batch is a row shorter if it can be, as a ragged last one. */
+static const struct operand_row update_forward_rows[] = {
+    {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_HUGE, ALWAYS},
+    {"next X", ROLE_INPUT, "bI", FILL_OWN, FILL_NORMAL, ALWAYS},
+    {"W", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"b", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"v", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"next Y", ROLE_OUTPUT, "bO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"next gate", ROLE_OUTPUT, "bO", FILL_OWN, FILL_OWN, IF_SAVED},
+    {"dW", ROLE_SCRATCH, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"db", ROLE_SCRATCH, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+static clm_status call_update_forward(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                      struct metrics *sums, struct clm_error *error)
+{
+    struct linear layer = {{t[3], t[9], {t[5]}}, {t[4], t[10], {t[6]}}};
+    const struct epilogue epilogue = {v->act, tensor_is_empty(&t[8]) ? NULL : &t[8]};
+    const struct step step = step_with(v);
+    (void)sums;
+    return linear_update_forward(be, &t[0], &t[1], &layer, &step, &t[2], &epilogue, &t[7], error);
+}
+
+/* A variant with a gate has a layer below it. X are that layer's outputs, and its saved gate, too, if it
+ * has one. */
+static const struct operand_row softmax_backward_rows[] = {
+    {"X", ROLE_INPUT, "BI", FILL_ACTIVATION, FILL_TINY, ALWAYS},
+    {"W", ROLE_INPUT, "OI*", FILL_OWN, FILL_HUGE, ALWAYS},
+    {"b", ROLE_INPUT, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"labels", ROLE_INPUT, "1B", FILL_CLASS, FILL_CLASS, ALWAYS},
+    {"dZ", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"dX", ROLE_OUTPUT, "BI", FILL_OWN, FILL_OWN, IF_GATED},
+    {0},
+};
+
+static clm_status call_softmax_backward(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                        struct metrics *sums, struct clm_error *error)
+{
+    const struct linear layer = {.W.value = t[1], .b.value = t[2]};
+    return linear_softmax_backward(be, &t[0], &layer, &t[3], NULL, GATE(v->below, &t[0]), &t[4],
+                                   tensor_is_empty(&t[5]) ? NULL : &t[5], sums, error);
+}
+
+static const struct operand_row update_rows[] = {
+    {"W", ROLE_UPDATED, "OI", FILL_OWN, FILL_OWN, ALWAYS},
+    {"g", ROLE_INPUT, "OI", FILL_OWN, FILL_OWN, ALWAYS},
+    {"v", ROLE_UPDATED, "OI", FILL_OWN, FILL_OWN, IF_STATE},
+    {0},
+};
+
+static clm_status call_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                              struct metrics *sums, struct clm_error *error)
+{
+    const struct step step = step_with(v);
+    struct parameter parameter = {t[0], t[1], {t[2]}};
+    (void)sums;
+    return parameter_step(be, &parameter, &step, error);
+}
+
+const struct operation operations_checked[OPERATION_COUNT] = {
+    [OPERATION_GATHER] = {"gather", DIMENSIONS_BATCH, false, gather_rows, call_gather},
+    [OPERATION_GATHER_AUGMENTED] = {"gather_augmented", DIMENSIONS_PICTURES, false, gather_rows,
+                                    call_gather_augmented},
+    [OPERATION_FORWARD] = {"linear_forward", DIMENSIONS_LAYER, false, forward_rows, call_forward},
+    [OPERATION_SOFTMAX_XENT] = {"softmax_xent", DIMENSIONS_ROWS, true, xent_rows, call_softmax_xent},
+    [OPERATION_SOFTMAX] = {"softmax", DIMENSIONS_ROWS, false, softmax_rows, call_softmax},
+    [OPERATION_BACKWARD_INPUT] = {"linear_backward_input", DIMENSIONS_LAYER, false, input_rows,
+                                  call_backward_input},
+    [OPERATION_BACKWARD_PARAMS] = {"linear_backward_params", DIMENSIONS_LAYER, false, params_rows,
+                                   call_backward_params},
+    [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update", DIMENSIONS_LAYER, false, backward_update_rows,
+                                   call_backward_update},
+    [OPERATION_UPDATE_FORWARD] = {"linear_update_forward", DIMENSIONS_LAYER, false, update_forward_rows,
+                                  call_update_forward},
+    [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward", DIMENSIONS_LAYER, true, softmax_backward_rows,
+                                    call_softmax_backward},
+    [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, call_update},
+};
+
+const struct operation *operation_named(const char *name)
+{
+    for (size_t i = 0; i < OPERATION_COUNT; i++)
+        if (!strcmp(operations_checked[i].name, name))
+            return &operations_checked[i];
+    return NULL;
+}
+
+const char *operation_input(const struct operation *operation, size_t n)
+{
+    for (const struct operand_row *row = operation->rows; row->name; row++)
+        if ((row->role == ROLE_INPUT || row->role == ROLE_UPDATED) && row->fill != FILL_CLASS &&
+            row->fill != FILL_PERMUTATION && n-- == 0)
+            return row->name;
+    return NULL;
+}
+
+/* ---- what there is to ask for ---- */
+
+bool operand_is_present(const struct operand_row *row, const struct variant *v)
+{
+    switch (row->presence) {
+    case IF_ORDERED:
+        return v->is_ordered;
+    case IF_MIXED:
+        return v->augmentation.changes.mixup > 0;
+    case IF_GATED:
+        return activations[v->below].gate != GATE_ONE;
+    case IF_SAVED:
+        return activations[v->act].gate == GATE_SAVED;
+    case IF_STATE:
+        return rules[v->rule].states > 0;
+    case ALWAYS:
+        break;
+    }
+    return true;
+}
+
+static struct variant rule_variant(size_t rule_number, double l2)
+{
+    const enum rule rule = (enum rule)rule_number;
+    return (struct variant){.rule = rule, .momentum = rules[rule].states ? 0.9 : 0, .l2 = l2};
+}
+
+size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_ASK])
+{
+    size_t count = 0;
+    switch (name) {
+    case OPERATION_GATHER:
+        out[count++] = (struct variant){.is_bytes = true};
+        out[count++] = (struct variant){.is_bytes = true, .is_ordered = true};
+        out[count++] = (struct variant){.is_bytes = false};
+        out[count++] = (struct variant){.is_ordered = true};
+        return count;
+    case OPERATION_FORWARD:
+        for (size_t a = 0; a < ACTIVATION_COUNT; a++)
+            out[count++] = (struct variant){.act = (enum activation)a};
+        return count;
+    case OPERATION_BACKWARD_INPUT:
+    case OPERATION_SOFTMAX_BACKWARD:
+        for (size_t a = 0; a < ACTIVATION_COUNT; a++)
+            out[count++] = (struct variant){.below = (enum activation)a};
+        return count;
+    case OPERATION_BACKWARD_PARAMS:
+        out[count++] = (struct variant){.l2 = 0};
+        out[count++] = (struct variant){.l2 = PENALTY};
+        return count;
+    case OPERATION_BACKWARD_UPDATE:
+        for (size_t r = 0; r < RULE_COUNT; r++) {
+            out[count++] = rule_variant(r, 0);
+            out[count++] = rule_variant(r, PENALTY);
+        }
+        return count;
+    case OPERATION_UPDATE_FORWARD: /* each activation and each rule once */
+        for (; count < size_max(ACTIVATION_COUNT, RULE_COUNT); count++) {
+            out[count] = rule_variant(count % RULE_COUNT, count % 2 ? 0 : PENALTY);
+            out[count].act = (enum activation)(count % ACTIVATION_COUNT);
+        }
+        return count;
+    case OPERATION_UPDATE:
+        for (size_t r = 0; r < RULE_COUNT; r++)
+            out[count++] = rule_variant(r, 0);
+        return count;
+    default:
+        out[count++] = (struct variant){0};
+        return count;
+    }
+}
+
+_Static_assert(ACTIVATION_COUNT <= WAYS_TO_ASK && 2 * RULE_COUNT <= WAYS_TO_ASK, "room for every option");
+
+bool odd_is_in_bytes(const struct variant *variant)
+{
+    return variant->is_bytes && variant->odd_in && !strcmp(variant->odd_in, "values");
+}
+
+bool odd_is_defined(const struct operation *operation, const struct variant *variant)
+{
+    const enum operation_name name = (enum operation_name)(operation - operations_checked);
+    const char *const input = variant->odd_in;
+    for (const struct operand_row *row = operation->rows; row->name; row++)
+        if (!strcmp(row->name, input) && !operand_is_present(row, variant))
+            return false;
+    if (odd_is_in_bytes(variant))
+        return false;
+    const bool has_penalty = name == OPERATION_BACKWARD_PARAMS || name == OPERATION_BACKWARD_UPDATE ||
+                             name == OPERATION_UPDATE_FORWARD;
+    if (name == OPERATION_GATHER_AUGMENTED)
+        return isnan(variant->odd);
+    if (!has_penalty)
+        return true;
+    if (isnan(variant->odd))
+        return variant->l2 != 0 || strcmp(input, "W") != 0;
+    return variant->l2 == 0 && strcmp(input, "W") != 0;
+}
+
+/* ---- checks ---- */
+
+struct operation_case {
+    const struct operation *operation;
+    const struct variant *variant;
+};
+
+/* Judges the device by what denormal inputs may become: kept, all flushed to zero, some of them flushed.
+ * It has to do one of these. Without bounds it runs once, for the bits. */
+static clm_status run_operation(const void *which, struct clm_backend *device, struct clm_backend *bounds,
+                                struct judgement *out, struct clm_error *error)
+{
+    const struct operation_case *const of = which;
+    for (int flushing = 0; flushing < FLUSHING_COUNT; flushing++) {
+        struct problem problem =
+            problem_begin(device, bounds, of->operation, of->variant, (enum flushing)flushing, error);
+        problem_run(&problem);
+        const clm_status status = problem_end(&problem, out);
+        if (status != CLM_OK || out->worst <= 1 || !problem.has_denormals)
+            return status;
+    }
+    return CLM_OK;
+}
+
+clm_status operation_check(struct clm_backend *device, struct clm_backend *bounds,
+                           const struct operation *operation, const struct variant *variant, size_t repeats,
+                           struct clm_check *check, struct clm_error *error)
+{
+    const struct operation_case which = {operation, variant};
+    *check = (struct clm_check){0};
+    snprintf(check->operation, sizeof check->operation, "%s", operation->name);
+    variant_describe(operation, variant, check->shape);
+    return judge_repeated(run_operation, &which, device, bounds, repeats, check, error);
+}

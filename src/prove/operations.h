@@ -1,0 +1,143 @@
+/* Each operation of a backend as a row: its operands, and one call that every backend takes, those that
+ * are judged and the bounds that judge them. */
+#ifndef CLM_PROVE_OPERATIONS_H
+#define CLM_PROVE_OPERATIONS_H
+
+#include "prove/judge.h"
+
+#define SHAPE_TEXT_MAX sizeof(((struct clm_check *)0)->shape)
+#define OPERANDS_MAX   12
+#define WAYS_TO_ASK    32
+
+/* What an operand is filled with. */
+enum fill {
+    FILL_NORMAL,
+    FILL_UNIFORM,     /* from -1 to 1, drawn quickly */
+    FILL_WIDE,        /* normal times powers of two from 2^-12 to 2^12 */
+    FILL_DENORMAL,    /* smaller than the smallest normal float */
+    FILL_ZERO,        /* all of them */
+    FILL_ACTIVATION,  /* as after a ReLU: half of them zeros */
+    FILL_TINY,        /* around the smallest normal float, one in eight is smaller; for batches */
+    FILL_HUGE,        /* normal times 2^100: factors for tiny numbers */
+    FILL_FAINT,       /* normal times 2^-25, as such products are */
+    FILL_EXTREME,     /* of -1e4, 0, 1e4 and normal ones */
+    FILL_TIES,        /* of -1, 0, 1 */
+    FILL_SCALE,       /* positive, around 1/255 */
+    FILL_BYTE,        /* 0 to 255 */
+    FILL_CLASS,       /* below the number of classes */
+    FILL_PERMUTATION, /* each number below the count once */
+    FILL_OWN,         /* for a row of operands: what the variant says */
+};
+
+enum place { PLACE_ANY, PLACE_TOP_LEFT, PLACE_TOP_RIGHT, PLACE_BOTTOM_LEFT, PLACE_BOTTOM_RIGHT, PLACE_COUNT };
+
+/* One way to call an operation; what does not concern it is left zero. */
+struct variant {
+    size_t B, I, O; /* softmax: (B,O) logits; update: (O,I) weights; gather: B of N rows of I */
+    size_t N, first;
+    enum activation act, below; /* below: whose gate a backward pass goes through */
+    enum rule rule;
+    bool is_bytes, is_ordered;
+    double momentum, l2;
+    struct augmentation augmentation; /* of gather_augmented; seed and place are the call's */
+    enum fill fill;                   /* of the inputs that are not of a kind of their own */
+    const char *odd_in;               /* one of the operation's inputs, which gets one `odd`; or NULL */
+    double odd;                       /* NaN, or an infinity */
+    enum place odd_place;             /* where in it */
+    uint64_t seed;                    /* of the content */
+    bool is_bare; /* no rows behind the operands, for a caller that sees each access itself */
+};
+
+enum role {
+    ROLE_INPUT,   /* has to stay as it is */
+    ROLE_UNREAD,  /* an input that is only there: no output depends on it */
+    ROLE_OUTPUT,  /* starts as NaN */
+    ROLE_UPDATED, /* starts as an input, ends as an output */
+    ROLE_SCRATCH, /* a gradient for a backend that does not fuse the rule's step; nothing is asked of its content */
+};
+
+/* Which variants have an operand. */
+enum presence { ALWAYS, IF_ORDERED, IF_MIXED, IF_GATED, IF_SAVED, IF_STATE };
+
+struct operand_row {
+    const char *name; /* NULL ends an operation's rows */
+    enum role role;
+    const char *
+        shape; /* rows and columns: letters of a variant's sizes, 1, and b for a batch of one row less; "OI*": laid
+                        * out as a layer's weights */
+    enum fill fill;   /* bytes, classes and permutations are of their own types, all others real numbers */
+    enum fill beside; /* the same if the variant's own are tiny numbers */
+    enum presence presence;
+};
+
+/* How a shape is written. */
+enum dimensions {
+    DIMENSIONS_BATCH,
+    DIMENSIONS_PICTURES,
+    DIMENSIONS_LAYER,
+    DIMENSIONS_ROWS,
+    DIMENSIONS_WEIGHTS
+};
+
+struct operation {
+    const char *name;
+    enum dimensions dimensions;
+    bool has_sums; /* of loss and correct rows */
+    const struct operand_row *rows;
+    /* Calls the operation on a backend's operands, in the order of the rows; those that a variant lacks
+     * are empty. */
+    clm_status (*call)(struct clm_backend *be, const struct variant *variant, struct tensor *operands,
+                       struct metrics *sums, struct clm_error *error);
+};
+
+enum operation_name {
+    OPERATION_GATHER,
+    OPERATION_GATHER_AUGMENTED,
+    OPERATION_FORWARD,
+    OPERATION_SOFTMAX_XENT,
+    OPERATION_SOFTMAX,
+    OPERATION_BACKWARD_INPUT,
+    OPERATION_BACKWARD_PARAMS,
+    OPERATION_BACKWARD_UPDATE,
+    OPERATION_UPDATE_FORWARD,
+    OPERATION_SOFTMAX_BACKWARD,
+    OPERATION_UPDATE,
+    OPERATION_COUNT
+};
+
+extern const struct operation operations_checked[OPERATION_COUNT];
+
+/* NULL if there is none of that name. */
+const struct operation *operation_named(const char *name);
+
+bool operand_is_present(const struct operand_row *row, const struct variant *variant);
+
+/* The nth input that a NaN can come from, from 0 on; NULL after the last. */
+const char *operation_input(const struct operation *operation, size_t n);
+
+/* What an operation can be asked for beside its shape, the last with most of it; what does not concern it
+ * is not repeated. Returns how many there are. */
+size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_ASK]);
+
+/* A NaN or an infinity among bytes, which hold neither. */
+bool odd_is_in_bytes(const struct variant *variant);
+
+/* Whether the mathematics says what becomes of the variant's NaN or infinity. It does not if an infinity
+ * meets itself in W - 2 rate l2 W, which depends on whether W is taken out of the brackets, nor if 2 l2 W
+ * is of l2 = 0; nor for an input that the variant does not have, or has as bytes. */
+bool odd_is_defined(const struct operation *operation, const struct variant *variant);
+
+/* "B=7 I=33 O=65 relu momentum=0.9 wide, NaN in X", which variant_parse reads; without the seed. */
+void variant_describe(const struct operation *operation, const struct variant *variant,
+                      char text[SHAPE_TEXT_MAX]);
+/* CLM_ERROR_ARGUMENT for any other text, or more than 2^28 elements in a matrix. */
+CLM_MUST_CHECK clm_status variant_parse(const struct operation *operation, const char *text,
+                                        struct variant *out, struct clm_error *error);
+
+/* Runs one variant of an operation on `device` against `bounds`; then again, up to `repeats` runs, which
+ * have to give the same bits. */
+CLM_MUST_CHECK clm_status operation_check(struct clm_backend *device, struct clm_backend *bounds,
+                                          const struct operation *operation, const struct variant *variant,
+                                          size_t repeats, struct clm_check *check, struct clm_error *error);
+
+#endif
