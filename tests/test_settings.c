@@ -346,6 +346,28 @@ START_TEST(rows)
 }
 END_TEST
 
+/* No more names are handed out than there is room for, whichever module keeps the list. */
+START_TEST(choices_in_little_room)
+{
+    static const char mark[] = "nothing";
+    const struct clm_setting *setting;
+    size_t lists = 0;
+    for (size_t i = 0; (setting = clm_setting_at("train", i)); i++) {
+        const char *all[40], *names[40];
+        const size_t count = clm_setting_choices(setting, all, COUNT_OF(all));
+        lists += count > 0;
+        for (size_t room = 0; room <= count; room++) {
+            names[room] = mark;
+            ck_assert_uint_eq(clm_setting_choices(setting, names, room), room);
+            ck_assert_ptr_eq(names[room], mark);
+            for (size_t n = 0; n < room; n++)
+                ck_assert_str_eq(names[n], all[n]);
+        }
+    }
+    ck_assert_uint_eq(lists, 11);
+}
+END_TEST
+
 START_TEST(unknown_commands)
 {
     struct clm_settings *none = settings;
@@ -517,6 +539,7 @@ int main(void)
     tcase_add_test(cases, choices_are_numbered);
     tcase_add_test(cases, long_lists);
     tcase_add_loop_test(cases, rows, 0, COUNT_OF(commands));
+    tcase_add_test(cases, choices_in_little_room);
     tcase_add_test(cases, unknown_commands);
     tcase_add_test(cases, descriptions);
     tcase_add_test(cases, locales);
