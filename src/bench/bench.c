@@ -10,6 +10,7 @@
 
 #define DEFAULT_SECONDS 2.0
 #define WARM_UP_SECONDS 0.3
+#define STEPS_UNTIMED   1000 /* after which a clock that has not moved stands still */
 #define PROFILED_SLICES 4    /* of steps, */
 #define PROFILED_MOST   1000 /* and steps at most, in a profile */
 #define SLICE_SECONDS   0.02 /* steps timed together, so that waiting for the last of them does not count */
@@ -178,14 +179,14 @@ static clm_status warm_up(struct bench *bench, size_t *steps, struct clm_error *
     const double begin = clock_seconds();
     double now = begin;
     size_t count = 0;
-    while (now - begin < WARM_UP_SECONDS) {
+    while (now - begin < WARM_UP_SECONDS && (now > begin || count < STEPS_UNTIMED)) {
         const clm_status status = run_steps(bench, 1, error);
         if (status != CLM_OK)
             return status;
         count++;
         now = clock_seconds();
     }
-    *steps = size_max(1, (size_t)(SLICE_SECONDS * (double)count / (now - begin)));
+    *steps = size_max(1, (size_t)(SLICE_SECONDS * per_second((double)count, now - begin)));
     return CLM_OK;
 }
 
@@ -208,8 +209,8 @@ static clm_status time_slices(struct bench *bench, const struct clm_bench_option
     result->milliseconds = count % 2 ? slices[count / 2] : (slices[count / 2 - 1] + slices[count / 2]) / 2;
     result->milliseconds_low = slices[count / 10];
     result->milliseconds_high = slices[count - 1 - count / 10];
-    result->samples_per_s = 1e3 * (double)options->batch / result->milliseconds;
-    result->gflops = 1e-6 * operations_of_step(options) / result->milliseconds;
+    result->samples_per_s = per_second((double)options->batch, 1e-3 * result->milliseconds);
+    result->gflops = 1e-9 * per_second(operations_of_step(options), 1e-3 * result->milliseconds);
     return CLM_OK;
 }
 

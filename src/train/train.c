@@ -235,7 +235,7 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
                                           .rows = done,
                                           .rows_all = t->data->train.count,
                                           .loss = loss / (double)done,
-                                          .samples_per_s = (double)done / (*reported - started)};
+                                          .samples_per_s = per_second((double)done, *reported - started)};
     t->options->hooks.on_progress(t->options->hooks.user, &progress);
     return CLM_OK;
 }
@@ -303,7 +303,7 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
     epoch->train_loss = loss / (double)N;
     epoch->train_accuracy = (double)correct / (double)N;
     epoch->seconds = clock_seconds() - started;
-    epoch->samples_per_s = (double)N / epoch->seconds;
+    epoch->samples_per_s = per_second((double)N, epoch->seconds);
     if ((status = check_loss(t, epoch, error)))
         return status;
     if (t->data->validation.count) {
