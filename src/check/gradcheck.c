@@ -293,6 +293,8 @@ static clm_status prepare(struct gradcheck *g, struct clm_backend *backend, stru
     clm_status status;
     if ((status = make_model(g, error)) || (status = make_inputs(g, error)) ||
         (status = clm_backend_open(&reference, &g->reference, error)) ||
+        (status = network_tune(backend, &g->model->architecture, NETWORK_GRADIENTS,
+                               (struct tune_wish){.batch = options->batch}, error)) ||
         (status = create_side(&g->device_side, backend, g, error)) ||
         (status = create_side(&g->reference_side, g->reference, g, error)) ||
         (status = run_side(&g->device_side, options->l2, error)) ||

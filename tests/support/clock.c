@@ -1,8 +1,8 @@
 /* A clock that cannot be trusted, preloaded before the system's: CLOCK_FAULT says how.
  *
  *   coarse N   moves in ticks of N milliseconds
- *   standing   always tells the same time
- *   backward   goes back by as much as the system's goes on */
+ *   standing   always tells the time of the first look at it
+ *   backward   goes back from there by as much as the system's goes on */
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 #include <time.h>
 
 #define SECOND INT64_C(1000000000)
-#define START  (1000000 * SECOND) /* far from 0 on both sides */
 
 static int64_t now_of(clockid_t which)
 {
@@ -25,14 +24,16 @@ static int64_t now_of(clockid_t which)
 
 static int64_t spoilt(const char *fault, int64_t now)
 {
+    static int64_t first;
+    first = first ? first : now;
     if (!strncmp(fault, "coarse ", 7)) {
         const int64_t tick = atoi(fault + 7) * (SECOND / 1000);
         return now / tick * tick;
     }
     if (!strcmp(fault, "standing"))
-        return START;
+        return first;
     if (!strcmp(fault, "backward"))
-        return 2 * START - now;
+        return 2 * first - now;
     abort();
 }
 
