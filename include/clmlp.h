@@ -155,7 +155,7 @@ struct clm_tune_row {
     char product[24], candidate[24];
     size_t batch, inputs, outputs;
     double error_over_bound;     /* above 1, or NaN: wrong, or it failed, and never used */
-    double milliseconds, gflops; /* of a part of the batch, where it is large; 0 for what is wrong */
+    double milliseconds, gflops; /* of a part of the batch, if it is large; 0 if it is wrong, or no time was seen to pass */
 };
 
 /* Measures every provider on the products of the net `sizes` (inputs … classes) at `batch`, and keeps the choice in the
@@ -163,7 +163,7 @@ struct clm_tune_row {
 CLM_MUST_CHECK clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t size_count,
                                    size_t batch, void (*on_row)(void *user, const struct clm_tune_row *row),
                                    void *user, struct clm_error *error);
-/* The file with the choices; NULL where there is none. */
+/* The file with the choices; NULL if there is none, or nothing has been tuned yet. */
 const char *clm_tune_path(const struct clm_backend *backend);
 /* Seconds that the backend has spent measuring. */
 double clm_tune_seconds(const struct clm_backend *backend);

@@ -300,10 +300,127 @@ START_TEST(what_cannot_be_opened)
 }
 END_TEST
 
+/* ---- a limit ---- */
+
+static struct clm_backend *limited_backend(const char *gemm, uint64_t bytes)
+{
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = gemm, .device_memory = bytes};
+    struct clm_backend *backend = NULL;
+    struct clm_error error = {0};
+    ck_assert_done(clm_backend_open(&options, &backend, &error));
+    return backend;
+}
+
+static const char *const gemms[] = {"auto", "default", "clblast", "tiled"};
+
+/* Where nothing has been chosen yet; drivers have taken the user's before. */
+static char *new_cache(void)
+{
+    char *const cache = test_directory();
+    ck_assert_int_eq(setenv("XDG_CACHE_HOME", cache, 1), 0);
+    return cache;
+}
+
+/* A net that does not fit is refused by the plan: nothing has been allocated to choose its products, or to try them. */
+START_TEST(what_does_not_fit_is_refused_before_anything_is_tried)
+{
+    struct clm_data *data = fixture_data(10, 0, 20000, 2);
+    struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){256, 0});
+    struct clm_backend *backend = limited_backend(gemms[_i], 4 * 20000 * 256);
+    char *const cache = new_cache();
+    struct clm_settings *const settings = train_settings("epochs 1 batch 10");
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    ck_assert_uint_eq(backend->memory.now, 0);
+    backend->memory.peak = 0;
+    created = 0;
+    ck_assert_int_eq(clm_train(backend, model, data, settings, &hooks, &result, &error), CLM_ERROR_MEMORY);
+    ck_assert_ptr_nonnull(strstr(error.message, "training, without its data, needs"));
+    ck_assert_int_eq(clm_predict(backend, model, data, CLM_TRAIN, NULL, NULL, &error), CLM_ERROR_MEMORY);
+    ck_assert_uint_eq(created, 0);
+    ck_assert_uint_eq(backend->memory.peak, 0);
+    clm_settings_free(settings);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+    unsetenv("XDG_CACHE_HOME");
+    test_directory_remove(cache);
+}
+END_TEST
+
+/* Bytes that are really allocated at the peak of training under a limit. Whether there is room decides the limit. */
+static size_t peak_under(const char *gemm, uint64_t bytes, bool *is_done)
+{
+    struct clm_data *data = fixture_data(60, 0, 3000, 10);
+    struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){150, 0});
+    struct clm_backend *backend = limited_backend(gemm, bytes);
+    char *const cache = new_cache();
+    struct clm_settings *const settings = train_settings("epochs 1 batch 25 shuffle on");
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    peak = now;
+    const size_t before = now;
+    const clm_status status = clm_train(backend, model, data, settings, &hooks, &result, &error);
+    ck_assert_msg(status == CLM_OK || status == CLM_ERROR_MEMORY, "%s", error.message);
+    const size_t taken = peak - before;
+    *is_done = status == CLM_OK;
+    clm_settings_free(settings);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+    unsetenv("XDG_CACHE_HOME");
+    test_directory_remove(cache);
+    return taken;
+}
+
+/* Trials of products, which may need more than the net, stay within the limit, or are not begun. */
+START_TEST(trials_stay_within_the_limit)
+{
+    bool is_done;
+    peak_under(gemms[_i], 0, &is_done);
+    ck_assert(is_done);
+    const size_t needed = plan.total;
+    for (int tenths = 8; tenths <= 30; tenths += tenths < 14 ? 1 : 8) {
+        const size_t limit = needed / 10 * (size_t)tenths, taken = peak_under(gemms[_i], limit, &is_done);
+        ck_assert_msg(taken <= limit, "%zu bytes, where %zu are allowed", taken, limit);
+        ck_assert(is_done || tenths < 30);
+    }
+}
+END_TEST
+
+/* A plan leaves what a backend has as it is: here a workspace, and then one that has to be larger. */
+START_TEST(a_plan_has_no_side_effects)
+{
+    static const size_t small[2][3] = {{1023, 999, 2}, {2048, 8, 2}},
+                        large[2][3] = {{1600, 999, 2}, {2048, 16, 2}}, batches[2] = {1001, 17};
+    struct clm_backend *backend = fixture_backend(_i ? FIXTURE_TILED : FIXTURE_CLBLAST);
+    struct clm_error error = {0};
+    ck_assert_done(backend_prepare(backend, small[_i], 3, batches[_i], &error));
+    const struct memory_use before = backend->memory;
+    ck_assert_uint_gt(before.now, 0);
+    created = 0;
+    memory_plan_begin(backend);
+    ck_assert_done(backend_prepare(backend, large[_i], 3, batches[_i], &error));
+    ck_assert_done(backend_prepare(backend, large[_i], 3, batches[_i], &error)); /* counts once */
+    const size_t planned = memory_plan_end(backend);
+    ck_assert_uint_eq(created, 0);
+    ck_assert_uint_eq(backend->memory.now, before.now);
+    ck_assert_uint_eq(backend->memory.peak, before.peak);
+    ck_assert_done(backend_prepare(backend, large[_i], 3, batches[_i], &error));
+    ck_assert_uint_gt(planned, before.now);
+    ck_assert_uint_eq(backend->memory.now, planned);
+    clm_backend_close(backend);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memory");
     TCase *cases = tcase_create("memory");
+    tcase_add_loop_test(cases, what_does_not_fit_is_refused_before_anything_is_tried, 0, 4);
+    tcase_add_loop_test(cases, trials_stay_within_the_limit, 0, 4);
+    tcase_add_loop_test(cases, a_plan_has_no_side_effects, 0, 2);
     tcase_add_loop_test(cases, plan_is_what_is_allocated, 0, 4);
     tcase_add_loop_test(cases, parts_are_by_hand, 0, 2);
     tcase_add_loop_test(cases, workspace_is_of_the_layer_that_needs_most, 0, 2);

@@ -19,50 +19,6 @@ static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OP
 
 static const size_t hidden[] = {13, 7, 0};
 
-/* ---- what is asked of a backend before ---- */
-
-static size_t proven[8], proven_count;
-
-static clm_status keep_proven(struct clm_backend *be, const size_t *widths, size_t width_count, size_t rows,
-                              struct clm_error *e)
-{
-    (void)be;
-    (void)e;
-    ck_assert_uint_eq(width_count, 4); /* all layers' */
-    ck_assert_uint_eq(widths[0], 12);
-    ck_assert_uint_eq(widths[3], 5);
-    proven[proven_count++] = rows;
-    return CLM_OK;
-}
-
-/* It is to prove that it is right with the last minibatch of each part, in all layers, and where one has no such, is not asked. */
-START_TEST(last_minibatches_are_proven)
-{
-    struct clm_backend *const backend = backend_to_spoil();
-    struct clm_data *const data = fixture_data(47, 23, 12, 5);
-    struct clm_model *const model = fixture_model(data, NULL, 1, hidden);
-    struct clm_settings *const settings = train_settings("epochs 1 batch 20");
-    struct clm_train_result result;
-    struct clm_error error = {0};
-    spoilt.prove = keep_proven;
-    proven_count = 0;
-    ck_assert_int_eq(clm_train(backend, model, data, settings, NULL, &result, &error), CLM_OK);
-    ck_assert_uint_eq(proven_count, 2);
-    ck_assert_uint_eq(proven[0], 47 % 20);
-    ck_assert_uint_eq(proven[1], 23 % 20);
-    clm_data_close(data);
-    struct clm_data *const more = fixture_data(1004, 0, 12, 5);
-    proven_count = 0;
-    ck_assert_int_eq(clm_predict(backend, model, more, CLM_TRAIN, NULL, NULL, &error), CLM_OK);
-    ck_assert_uint_eq(proven_count, 1);
-    ck_assert_uint_eq(proven[0], 4); /* of minibatches of 1000 */
-    clm_data_close(more);
-    clm_settings_free(settings);
-    clm_model_free(model);
-    clm_backend_close(backend);
-}
-END_TEST
-
 /* ---- an implementation of its own, row by row, that shares nothing with the library's ---- */
 
 #define NET_DEPTH 3
@@ -694,7 +650,6 @@ int main(void)
 {
     Suite *suite = suite_create("train");
     TCase *cases = tcase_create("train");
-    tcase_add_test(cases, last_minibatches_are_proven);
     tcase_add_loop_test(cases, trajectory, 0, 2 * KIND_COUNT);
     tcase_add_loop_test(cases, trajectory_by_gradients, 0, 2 * KIND_COUNT);
     tcase_add_test(cases, each_parameter_is_stepped);

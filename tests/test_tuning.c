@@ -3,6 +3,7 @@
 #include "compute/opencl/gemm/providers.h"
 #include "support/fixtures.h"
 #include "support/support.h"
+#include "tune/tune.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,10 +18,22 @@ static struct clm_error error;
 /* Takes the place of the library's clock: products take the time that this test says, however busy the machine
  * is. A reading takes 10 ms, so that trials soon end. */
 static double now;
+static enum clock_fault {
+    CLOCK_RIGHT,
+    CLOCK_STANDS,
+    CLOCK_GOES_BACK,
+    CLOCK_IS_NO_NUMBER,
+    CLOCK_IS_COARSE
+} fault;
 
 double clock_seconds(void)
 {
-    return now += 0.01;
+    now += 0.01;
+    return fault == CLOCK_STANDS         ? 0
+           : fault == CLOCK_GOES_BACK    ? -now
+           : fault == CLOCK_IS_NO_NUMBER ? NAN
+           : fault == CLOCK_IS_COARSE    ? floor(now)
+                                         : now;
 }
 
 static void take(unsigned microseconds)
@@ -41,8 +54,10 @@ static enum spoil {
     SPOIL_RAGGED,
     SPOIL_MOMENTUM
 } spoil;
-#define LARGE  50 /* rows from which SPOIL_LARGE is wrong */
-#define RAGGED 7  /* rows for which alone SPOIL_RAGGED is */
+#define LARGE     50 /* rows from which SPOIL_LARGE is wrong */
+#define RAGGED    7  /* rows for which alone SPOIL_RAGGED is */
+#define SELF_TEST 2  /* rows of the self-test's layer */
+static bool passes_self_test;
 static enum product spoilt_product;
 static unsigned spoilt_slowness; /* microseconds that the spoilt one takes besides */
 static const struct gemm_operations *right;
@@ -52,8 +67,8 @@ static void spoil_result(struct gemm_provider *gemm, enum product product, size_
 {
     const size_t count = result->rows * result->columns, at = spoil == SPOIL_MIDDLE ? count / 2 : count - 1;
     take(spoilt_slowness);
-    if (product != spoilt_product || spoil == SPOIL_NOTHING || (spoil == SPOIL_LARGE && rows < LARGE) ||
-        (spoil == SPOIL_RAGGED && rows != RAGGED))
+    if (product != spoilt_product || spoil == SPOIL_NOTHING || (passes_self_test && rows == SELF_TEST) ||
+        (spoil == SPOIL_LARGE && rows < LARGE) || (spoil == SPOIL_RAGGED && rows != RAGGED))
         return;
     if (spoil == SPOIL_TIME) {
         take(30000);
@@ -166,6 +181,8 @@ static void begin(void)
     slowness = 3000;
     spoilt_slowness = 0;
     spoilt_product = PRODUCT_FORWARD;
+    passes_self_test = true;
+    fault = CLOCK_RIGHT;
     notes[0] = '\0';
 }
 
@@ -194,9 +211,21 @@ static struct clm_backend *open_auto(void)
 
 static const size_t widths[3] = {131, 67, 65};
 
+static clm_status tune_all(struct clm_backend *backend, const size_t *net, size_t count, size_t batch,
+                           size_t rows)
+{
+    const struct tune_wish wish = {.widths = net,
+                                   .width_count = count,
+                                   .use = LAYER_MOMENTUM,
+                                   .batch = batch,
+                                   .sets = &rows,
+                                   .set_count = 1};
+    return tune_network(backend, &wish, &error);
+}
+
 static clm_status prepare(struct clm_backend *backend, size_t batch)
 {
-    return backend_prepare(backend, widths, 3, batch, &error);
+    return tune_all(backend, widths, 3, batch, batch);
 }
 
 /* Whom an `auto` opened now would take for the net. */
@@ -219,9 +248,9 @@ START_TEST(a_candidate_is_tried_at_the_very_size)
     slowness = 100000; /* more than a product of this size ever takes */
     spoilt_product = (enum product)_i;
     struct clm_backend *const backend = open_auto();
-    ck_assert_int_eq(backend_prepare(backend, wide, 2, 40, &error), CLM_OK);
+    ck_assert_int_eq(tune_all(backend, wide, 2, 40, 40), CLM_OK);
     ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
-    ck_assert_int_eq(backend_prepare(backend, wide, 2, 200, &error), CLM_OK); /* 40 rows stand for them */
+    ck_assert_int_eq(tune_all(backend, wide, 2, 200, 200), CLM_OK); /* 40 rows stand for them */
     ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
     ck_assert_ptr_nonnull(strstr(notes, "of B=200 I=2000 O=2500"));
     ck_assert_ptr_nonnull(strstr(clm_backend_provider(backend), "second"));
@@ -240,7 +269,7 @@ START_TEST(one_that_is_not_chosen_is_not_tried_at_the_very_size)
     spoil = SPOIL_LARGE;
     spoilt_slowness = 100000;
     struct clm_backend *const backend = open_auto();
-    ck_assert_done(backend_prepare(backend, wide, 2, 200, &error)); /* 40 rows stand for them */
+    ck_assert_done(tune_all(backend, wide, 2, 200, 200)); /* 40 rows stand for them */
     ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
     ck_assert_str_eq(notes, "");
     clm_backend_close(backend);
@@ -306,9 +335,9 @@ START_TEST(a_last_minibatch_is_tried)
     struct clm_backend *const backend = open_auto();
     ck_assert_done(prepare(backend, 40));
     ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
-    ck_assert_done(backend_prove(backend, widths, 3, 40, 120, &error)); /* whole minibatches */
+    ck_assert_done(tune_all(backend, widths, 3, 40, 120)); /* whole minibatches */
     ck_assert_str_eq(notes, "");
-    ck_assert_done(backend_prove(backend, widths, 3, 40, 80 + RAGGED, &error));
+    ck_assert_done(tune_all(backend, widths, 3, 40, 80 + RAGGED));
     ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
     ck_assert_ptr_nonnull(strstr(notes, "of B=7 I=131 O=67"));
     ck_assert_done(prepare(backend, 40));
@@ -324,8 +353,8 @@ START_TEST(a_last_minibatch_of_a_single_layer_is_tried)
     spoil = SPOIL_RAGGED;
     spoilt_product = (enum product)_i;
     backend = open_with("first");
-    ck_assert_done(backend_prepare(backend, widths, 2, 40, &error));
-    ck_assert_int_eq(backend_prove(backend, widths, 2, 40, 80 + RAGGED, &error), CLM_ERROR_WRONG);
+    ck_assert_done(tune_all(backend, widths, 2, 40, 40));
+    ck_assert_int_eq(tune_all(backend, widths, 2, 40, 80 + RAGGED), CLM_ERROR_WRONG);
     clm_backend_close(backend);
 }
 END_TEST
@@ -337,7 +366,7 @@ START_TEST(a_last_minibatch_of_who_was_asked_for_is_tried)
     spoilt_product = (enum product)_i;
     backend = open_with("first");
     ck_assert_done(prepare(backend, 40));
-    ck_assert_int_eq(backend_prove(backend, widths, 3, 40, 80 + RAGGED, &error), CLM_ERROR_WRONG);
+    ck_assert_int_eq(tune_all(backend, widths, 3, 40, 80 + RAGGED), CLM_ERROR_WRONG);
     ck_assert_ptr_nonnull(strstr(error.message, "of B=7 I=131 O=67"));
     clm_backend_close(backend);
 }
@@ -393,7 +422,7 @@ START_TEST(a_wrong_head_is_seen)
     first.head = spoilt_head;
     slowness = 30000;
     backend = open_auto();
-    ck_assert_done(backend_prepare(backend, last, 3, 33, &error));
+    ck_assert_done(tune_all(backend, last, 3, 33, 33));
     ck_assert(!strstr(notes, "first is not used on") == (head_fault == HEAD_RIGHT));
     ck_assert(head_fault == HEAD_RIGHT || strstr(notes, "an error of its last layer with softmax"));
     clm_backend_close(backend);
@@ -495,14 +524,163 @@ START_TEST(a_device_without_a_right_one_is_refused)
     second = first;
     second.name = "second";
     spoil = SPOIL_LAST;
+    passes_self_test = false;
     const struct clm_backend_options options = {
         .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "auto", .on_note = hear};
     struct clm_backend *backend = NULL;
     ck_assert_int_eq(clm_backend_open(&options, &backend, &error), CLM_ERROR_WRONG);
     ck_assert_ptr_null(backend);
     ck_assert_ptr_nonnull(strstr(error.message, "wrongly with every provider"));
+    passes_self_test = true;
+    backend = open_auto();
+    ck_assert_int_eq(prepare(backend, 33), CLM_ERROR_WRONG);
+    ck_assert_ptr_nonnull(strstr(error.message, "wrongly with every provider"));
+    clm_backend_close(backend);
 }
 END_TEST
+
+/* What products that are assigned to none go to has passed the self-test. */
+START_TEST(a_wrong_first_one_is_dropped_by_the_self_test)
+{
+    spoil = SPOIL_LAST;
+    spoilt_product = (enum product)_i;
+    passes_self_test = false;
+    struct clm_backend *const backend = open_auto();
+    size_t rest;
+    ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
+    ck_assert_ptr_nonnull(strstr(notes, "computes wrongly"));
+    ck_assert_ptr_null(strstr(notes, "second"));
+    ck_assert_done(provider_of_rest(backend, &rest, &error));
+    ck_assert_str_eq(provider_name(backend, rest), "second");
+    clm_backend_close(backend);
+}
+END_TEST
+
+START_TEST(a_wrong_one_that_was_asked_for_fails_the_self_test)
+{
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "first", .on_note = hear};
+    struct clm_backend *backend = NULL;
+    spoil = SPOIL_LAST;
+    spoilt_product = (enum product)_i;
+    passes_self_test = false;
+    ck_assert_int_eq(clm_backend_open(&options, &backend, &error), CLM_ERROR_WRONG);
+    ck_assert_ptr_null(backend);
+    ck_assert_ptr_nonnull(strstr(error.message, "fails its self-test: linear_"));
+}
+END_TEST
+
+/* ---- what training and prediction ask for ---- */
+
+/* The last rows of a fixture become its validation part. */
+static void hold_out(struct clm_data *data, size_t count)
+{
+    data->train.count -= count;
+    data->validation = (struct rows){count, data_row(data, &data->train, data->train.count),
+                                     data->train.labels + data->train.count, false};
+}
+
+/* Minibatches of 40: one of the three parts leaves a last one that the provider gets wrong, or none does. */
+START_TEST(training_tries_the_last_minibatch_of_each_part)
+{
+    const size_t rows[3] = {40, 20, 30};
+    struct clm_settings *const settings = train_settings("epochs 1 batch 40");
+    struct clm_train_result result;
+    size_t parts[3];
+    for (int part = 0; part < 3; part++)
+        parts[part] = rows[part] + (part == _i ? 40 + RAGGED - rows[part] % 40 : 0);
+    struct clm_data *const data = fixture_data(parts[0] + parts[1], parts[2], 131, 65);
+    hold_out(data, parts[1]);
+    struct clm_model *const model = fixture_model(data, NULL, 1, (const size_t[]){67, 0});
+    spoil = SPOIL_RAGGED;
+    struct clm_backend *const backend = open_with("first");
+    const clm_status status = clm_train(backend, model, data, settings, NULL, &result, &error);
+    ck_assert_int_eq(status, _i < 3 ? CLM_ERROR_WRONG : CLM_OK);
+    ck_assert(_i == 3 || strstr(error.message, "of B=7 I=131 O=67"));
+    clm_settings_free(settings);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+/* Of minibatches of 1000. */
+START_TEST(prediction_tries_the_last_minibatch)
+{
+    struct clm_data *const data = fixture_data(1000 + (_i ? RAGGED : 0), 0, 12, 5);
+    struct clm_model *const model = fixture_model(data, NULL, 1, (const size_t[]){7, 0});
+    spoil = SPOIL_RAGGED;
+    struct clm_backend *const backend = open_with("first");
+    const clm_status status = clm_predict(backend, model, data, CLM_TRAIN, NULL, NULL, &error);
+    ck_assert_int_eq(status, _i ? CLM_ERROR_WRONG : CLM_OK);
+    ck_assert(!_i || strstr(error.message, "of B=7 I=12 O=7"));
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+/* ---- a clock that tells little, or nothing ---- */
+
+/* To be right and to be fast are two facts. */
+START_TEST(a_clock_makes_nothing_wrong)
+{
+    slowness = 0;
+    fault = (enum clock_fault)_i;
+    struct clm_backend *const backend = open_auto();
+    ck_assert_done(prepare(backend, 33));
+    ck_assert_str_eq(notes, "");
+    if (_i != CLOCK_IS_COARSE) /* the first in the table */
+        ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
+    ck_assert(clm_tune_seconds(backend) >= 0);
+    clm_backend_close(backend);
+    fault = CLOCK_RIGHT;
+    struct clm_backend *const again = open_auto(); /* what was kept is good for others */
+    ck_assert_done(prepare(again, 33));
+    ck_assert_double_eq(clm_tune_seconds(again), 0);
+    ck_assert_str_eq(notes, "");
+    clm_backend_close(again);
+}
+END_TEST
+
+START_TEST(a_clock_makes_nothing_right)
+{
+    slowness = 0;
+    spoil = SPOIL_LAST;
+    fault = (enum clock_fault)_i;
+    struct clm_backend *const backend = open_auto();
+    ck_assert_done(prepare(backend, 33));
+    ck_assert_str_eq(clm_backend_provider(backend), "auto: second");
+    ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
+    clm_backend_close(backend);
+}
+END_TEST
+
+static size_t rows_heard, rows_right;
+
+static void hear_row(void *user, const struct clm_tune_row *row)
+{
+    (void)user;
+    rows_heard++;
+    rows_right += row->error_over_bound <= 1;
+    ck_assert(isfinite(row->milliseconds) && row->milliseconds >= 0);
+    ck_assert(isfinite(row->gflops) && row->gflops >= 0);
+}
+
+START_TEST(measurements_without_a_clock_are_right)
+{
+    slowness = 0;
+    rows_heard = rows_right = 0;
+    fault = (enum clock_fault)_i;
+    struct clm_backend *const backend = open_auto();
+    ck_assert_done(clm_tune(backend, widths, 3, 33, hear_row, NULL, &error));
+    ck_assert_uint_eq(rows_heard, 2 * 2 * PRODUCT_COUNT);
+    ck_assert_uint_eq(rows_right, rows_heard);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* ---- the report ---- */
 
 START_TEST(tuning_reports_each_measurement)
 {
@@ -635,6 +813,13 @@ int main(void)
     tcase_add_test(cases, a_benchmark_tells_tuning_apart);
     tcase_add_test(cases, a_slow_candidate_is_not_taken);
     tcase_add_test(cases, a_device_without_a_right_one_is_refused);
+    tcase_add_loop_test(cases, a_wrong_first_one_is_dropped_by_the_self_test, 0, PRODUCT_COUNT);
+    tcase_add_loop_test(cases, a_wrong_one_that_was_asked_for_fails_the_self_test, 0, PRODUCT_COUNT);
+    tcase_add_loop_test(cases, training_tries_the_last_minibatch_of_each_part, 0, 4);
+    tcase_add_loop_test(cases, prediction_tries_the_last_minibatch, 0, 2);
+    tcase_add_loop_test(cases, a_clock_makes_nothing_wrong, CLOCK_STANDS, CLOCK_IS_COARSE + 1);
+    tcase_add_loop_test(cases, a_clock_makes_nothing_right, CLOCK_STANDS, CLOCK_IS_COARSE + 1);
+    tcase_add_loop_test(cases, measurements_without_a_clock_are_right, CLOCK_STANDS, CLOCK_IS_COARSE + 1);
     tcase_add_test(cases, tuning_reports_each_measurement);
     tcase_add_test(cases, the_file_decides);
     tcase_add_loop_test(cases, a_file_that_is_damaged_or_foreign_is_made_anew, 0, 11);

@@ -10,6 +10,7 @@
 
 #define DEFAULT_SECONDS 2.0
 #define WARM_UP_SECONDS 0.3
+#define STEPS_UNTIMED   1000 /* after which a clock that has not moved stands still */
 #define PROFILED_SLICES 4    /* of steps, */
 #define PROFILED_MOST   1000 /* and steps at most, in a profile */
 #define SLICE_SECONDS   0.02 /* steps timed together, so that waiting for the last of them does not count */
@@ -51,14 +52,19 @@ static clm_status create_data(struct bench *bench, size_t I, struct clm_error *e
     return CLM_OK;
 }
 
+static struct network_use use_of(const struct clm_bench_options *options)
+{
+    return NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
+}
+
 static clm_status create_network(struct bench *bench, const struct clm_bench_options *options,
                                  struct clm_error *error)
 {
-    const struct network_use use = NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
     const clm_status status = metrics_create(bench->be, &bench->sums, error);
     if (status != CLM_OK)
         return status;
-    return network_create(bench->be, &bench->architecture, options->batch, use, &bench->net, error);
+    return network_create(bench->be, &bench->architecture, options->batch, use_of(options), &bench->net,
+                          error);
 }
 
 static void release(struct bench *bench)
@@ -77,16 +83,26 @@ static clm_status check_memory(const struct clm_bench_options *options, struct b
 {
     struct clm_backend *const be = bench->be;
     struct bench planned = *bench;
-    be->memory.is_planning = true;
-    be->memory.peak = be->memory.now;
+    memory_plan_begin(be);
     clm_status status = create_data(&planned, options->sizes[0], error);
     if (status == CLM_OK)
         status = create_network(&planned, options, error);
     release(&planned);
-    be->memory.is_planning = false;
+    const size_t needed = memory_plan_end(be);
     return status ? status
-                  : memory_check(be, "the benchmark", be->memory.peak,
+                  : memory_check(be, "the benchmark", needed,
                                  "lower --batch or --layers, or use --backend blas", error);
+}
+
+/* Before providers of products are chosen, and again, for they differ in what they need. */
+static clm_status prepare(const struct clm_bench_options *options, struct bench *bench,
+                          struct clm_error *error)
+{
+    clm_status status = check_memory(options, bench, error);
+    if (status == CLM_OK)
+        status = network_tune(bench->be, &bench->architecture, use_of(options),
+                              (struct tune_wish){.batch = options->batch}, error);
+    return status ? status : check_memory(options, bench, error);
 }
 
 /* ---- content ---- */
@@ -178,14 +194,14 @@ static clm_status warm_up(struct bench *bench, size_t *steps, struct clm_error *
     const double begin = clock_seconds();
     double now = begin;
     size_t count = 0;
-    while (now - begin < WARM_UP_SECONDS) {
+    while (now - begin < WARM_UP_SECONDS && (now > begin || count < STEPS_UNTIMED)) {
         const clm_status status = run_steps(bench, 1, error);
         if (status != CLM_OK)
             return status;
         count++;
         now = clock_seconds();
     }
-    *steps = size_max(1, (size_t)(SLICE_SECONDS * (double)count / (now - begin)));
+    *steps = size_max(1, (size_t)(SLICE_SECONDS * per_second((double)count, now - begin)));
     return CLM_OK;
 }
 
@@ -208,8 +224,8 @@ static clm_status time_slices(struct bench *bench, const struct clm_bench_option
     result->milliseconds = count % 2 ? slices[count / 2] : (slices[count / 2 - 1] + slices[count / 2]) / 2;
     result->milliseconds_low = slices[count / 10];
     result->milliseconds_high = slices[count - 1 - count / 10];
-    result->samples_per_s = 1e3 * (double)options->batch / result->milliseconds;
-    result->gflops = 1e-6 * operations_of_step(options) / result->milliseconds;
+    result->samples_per_s = per_second((double)options->batch, 1e-3 * result->milliseconds);
+    result->gflops = 1e-9 * per_second(operations_of_step(options), 1e-3 * result->milliseconds);
     return CLM_OK;
 }
 
@@ -267,19 +283,20 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
                             "a benchmark with a layer of %zu units at batch %zu: each has to be from 1 to %d",
                             options->sizes[i], options->batch, INT32_MAX);
     bench.rows = rows_of(options);
-    const double tuned = clm_tune_seconds(be); /* planning measures, too */
+    const double tuned = clm_tune_seconds(be);
     if ((status = architecture_create(options->sizes, options->size_count, ACTIVATION_RELU,
                                       &bench.architecture, error)) ||
-        (status = check_memory(options, &bench, error)) ||
-        (status = create_data(&bench, options->sizes[0], error)) ||
+        (status = prepare(options, &bench, error)))
+        goto cleanup;
+    result->tuning_seconds = clm_tune_seconds(be) - tuned;
+    if ((status = create_data(&bench, options->sizes[0], error)) ||
         (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)))
         goto cleanup;
-    const double begin = clock_seconds(), tuned_at_begin = clm_tune_seconds(be);
+    const double begin = clock_seconds();
     if ((status = create_network(&bench, options, error)) ||
         (status = write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
         goto cleanup;
-    result->tuning_seconds = clm_tune_seconds(be) - tuned;
-    result->first_step_seconds = clock_seconds() - begin - (clm_tune_seconds(be) - tuned_at_begin);
+    result->first_step_seconds = clock_seconds() - begin;
     if ((status = warm_up(&bench, &steps, error)) == CLM_OK)
         status = time_slices(&bench, options, steps, result, error);
     if (status == CLM_OK && options->wants_profile)

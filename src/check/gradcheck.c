@@ -270,9 +270,11 @@ static clm_status prepare(struct gradcheck *g, struct clm_backend *backend, stru
     struct bounded_sums sums;
     clm_status status;
     if ((status = make_model(g, error)) || (status = make_inputs(g, error)) ||
-        (status = bounds_open(&g->bounds, error)) || (status = create_side(&g->device, backend, g, error)) ||
-        (status = run_side(&g->device, g, error)) || (status = create_side(&g->right, g->bounds, g, error)) ||
-        (status = run_side(&g->right, g, error)) ||
+        (status = bounds_open(&g->bounds, error)) ||
+        (status = network_tune(backend, &g->model->architecture, NETWORK_GRADIENTS,
+                               (struct tune_wish){.batch = g->options->batch}, error)) ||
+        (status = create_side(&g->device, backend, g, error)) || (status = run_side(&g->device, g, error)) ||
+        (status = create_side(&g->right, g->bounds, g, error)) || (status = run_side(&g->right, g, error)) ||
         (status = bounds_sums(g->bounds, &g->right.sums, &sums, error)) ||
         (status = create_network(&g->reference, bounds_reference(g->bounds), g, error)))
         return status;

@@ -51,7 +51,7 @@ static void print_line(const struct arguments *arguments, const struct clm_backe
            clm_backend_provider(backend), printable(clm_backend_device(backend)).text,
            arguments->batches.values[b], result->milliseconds, result->milliseconds_low,
            result->milliseconds_high, result->samples_per_s, result->gflops);
-    if (blas > 0)
+    if (blas > 0 && result->milliseconds > 0)
         printf("%7.2f  ", blas / result->milliseconds);
     else
         printf("%7s  ", "-");
@@ -152,7 +152,7 @@ static void bench_batch(struct arguments *arguments, struct clm_backend *backend
     }
     if (clm_backend_kind(backend) == CLM_BACKEND_BLAS)
         arguments->blas_milliseconds[b] = result.milliseconds;
-    if (clm_backend_kind(backend) == CLM_BACKEND_REFERENCE)
+    if (clm_backend_kind(backend) == CLM_BACKEND_REFERENCE && result.gflops > 0)
         arguments->reference_gflops = result.gflops;
     if (!arguments->is_quiet)
         print_line(arguments, backend, b, &result);
@@ -242,8 +242,8 @@ static void collect(const json_t *rows, size_t first, struct clm_bench_series *s
              json_string_value(json_object_get(system, "device")));
     for (size_t i = first; i < json_array_size(rows); i++) {
         const json_t *const row = json_array_get(rows, i);
-        if (!is_same_system(row, system))
-            continue;
+        if (!is_same_system(row, system) || !(json_number_value(json_object_get(row, "samples_per_s")) > 0))
+            continue; /* another curve's, or the clock stood still */
         batches[series->count] = (size_t)json_integer_value(json_object_get(row, "batch"));
         rates[series->count++] = json_number_value(json_object_get(row, "samples_per_s"));
     }

@@ -3,6 +3,7 @@
 #include "cli/arguments.h"
 #include "cli/checks.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,11 +77,18 @@ static void hear_check(void *user, const struct clm_check *check)
     add_name(part->operations, check->operation);
 }
 
-static double seconds_now(void)
+static struct timespec time_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return now;
+}
+
+/* 0 if the clock went backward. */
+static double seconds_since(struct timespec start)
+{
+    const struct timespec now = time_now();
+    return fmax(0, (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec));
 }
 
 static void tell_failure(const struct part *part, const char *name, double seconds)
@@ -130,7 +138,7 @@ static bool examine(struct patient *patient, struct clm_backend *backend, const 
                                              .user = part};
     struct clm_error error = {0};
     bool passed = false;
-    const double start = seconds_now();
+    const struct timespec start = time_now();
     const clm_status status = clm_verify(backend, &quick, &passed, &error);
     end_wait();
     patient->left_out += part->left_out;
@@ -141,7 +149,7 @@ static bool examine(struct patient *patient, struct clm_backend *backend, const 
     if (status != CLM_OK && !is_quiet(patient))
         printf("  %sBAD%s  %-14s fails: %s\n", colour(RED), colour(PLAIN), name, error.message);
     else if (!is_quiet(patient))
-        tell_part(part, name, seconds_now() - start);
+        tell_part(part, name, seconds_since(start));
     part->source = NULL; /* it ends here */
     return passed;
 }
@@ -294,7 +302,7 @@ static void examine_from_the_start(struct patient *patient)
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
     snprintf(address, sizeof address, "%u:%u", device->platform, device->index);
-    const double start = seconds_now();
+    const struct timespec start = time_now();
     const struct check_source source = {.about = device, .backend = "opencl", .seed = SEED};
     begin(patient, repeat_check(&source, NULL).command,
           "the kernels that all providers share, as they are built");
@@ -311,7 +319,7 @@ static void examine_from_the_start(struct patient *patient)
     }
     if (!is_quiet(patient))
         printf("  %sok %s  %-14s builds the kernels that all providers share  (%.1f s)\n", colour(GREEN),
-               colour(PLAIN), "compiler", seconds_now() - start);
+               colour(PLAIN), "compiler", seconds_since(start));
     examine_opened(patient, backend, address);
     clm_backend_close(backend);
 }

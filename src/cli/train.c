@@ -130,10 +130,13 @@ static void print_progress(void *user, const struct clm_progress *progress)
     (void)user;
     const size_t left =
         progress->rows_all - progress->rows + (progress->epochs - progress->epoch) * progress->rows_all;
-    const double seconds = (double)left / progress->samples_per_s;
-    fprintf(stderr, "\r\033[Kepoch %zu of %zu, %3.0f %%, loss %.4f, %.0f samples/s, %.0f:%02.0f to go",
-            progress->epoch, progress->epochs, 100.0 * (double)progress->rows / (double)progress->rows_all,
-            progress->loss, progress->samples_per_s, floor(seconds / 60), floor(fmod(seconds, 60)));
+    fprintf(stderr, "\r\033[Kepoch %zu of %zu, %3.0f %%, loss %.4f", progress->epoch, progress->epochs,
+            100.0 * (double)progress->rows / (double)progress->rows_all, progress->loss);
+    if (progress->samples_per_s > 0) {
+        const double seconds = (double)left / progress->samples_per_s;
+        fprintf(stderr, ", %.0f samples/s, %.0f:%02.0f to go", progress->samples_per_s, floor(seconds / 60),
+                floor(fmod(seconds, 60)));
+    }
     fflush(stderr);
 }
 

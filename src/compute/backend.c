@@ -4,47 +4,13 @@
 
 #include <string.h>
 
-static clm_status open_kind(const struct clm_backend_options *options, struct clm_backend **out,
-                            struct clm_error *error)
-{
-    switch (options->kind) {
-    case CLM_BACKEND_REFERENCE:
-        return reference_open(out, error);
-    case CLM_BACKEND_BLAS:
-        return blas_open(out, error);
-    case CLM_BACKEND_OPENCL:
-        return opencl_open(options, out, error);
-    }
-    return clm_fail(error, CLM_ERROR_ARGUMENT, "backend %d is none of reference, blas and opencl",
-                    options->kind);
-}
-
-/* A limit of 0 is none. */
-static void limit_memory(struct clm_backend *be, uint64_t bytes, const char *by)
-{
-    if (!bytes || bytes >= be->memory_limit)
-        return;
-    be->memory_limit = (size_t)bytes;
-    be->limited_by = by;
-}
-
-clm_status clm_backend_open(const struct clm_backend_options *options, struct clm_backend **out,
-                            struct clm_error *error)
-{
-    *out = NULL;
-    const clm_status status = open_kind(options, out, error);
-    if (status != CLM_OK)
-        return status;
-    limit_memory(*out, options->device_memory, "--device-memory");
-    if ((*out)->uses_host_memory)
-        limit_memory(*out, options->host_memory - options->host_memory / 2, "half of --memory");
-    return CLM_OK;
-}
-
 void clm_backend_close(struct clm_backend *be)
 {
-    if (be)
-        be->operations->close(be);
+    if (!be)
+        return;
+    if (be->free_notebook)
+        be->free_notebook(be->notebook);
+    be->operations->close(be);
 }
 
 enum clm_backend_kind clm_backend_kind(const struct clm_backend *be)
@@ -69,6 +35,24 @@ const char *clm_backend_device(const struct clm_backend *be)
 
 /* ---- memory ---- */
 
+static void plan(struct clm_backend *be, size_t bytes)
+{
+    be->memory.planned.now += bytes;
+    be->memory.planned.peak = size_max(be->memory.planned.peak, be->memory.planned.now);
+}
+
+/* Fails, while planning too, if the device does not allow so much at once. */
+static clm_status check_allocation(const struct clm_backend *be, size_t rows, size_t columns, size_t bytes,
+                                   struct clm_error *error)
+{
+    if (bytes <= be->allocation_limit)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_MEMORY,
+        "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once (CL_DEVICE_MAX_MEM_ALLOC_SIZE); use --resident no, or lower --batch, --hidden or --limit",
+        rows, columns, mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
+}
+
 /* `whole_rows` are those there is room for. */
 static clm_status create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
                          size_t whole_rows, struct tensor *out, struct clm_error *error)
@@ -79,19 +63,19 @@ static clm_status create(struct clm_backend *be, enum tensor_type type, size_t r
         !size_mul(count, be->operations->element_size(type), &bytes) || !bytes)
         return clm_fail(error, CLM_ERROR_SHAPE, "a matrix of %zu x %zu is %s", rows, columns,
                         rows && columns ? "too large to address" : "empty");
-    if (bytes > be->allocation_limit)
-        return clm_fail(
-            error, CLM_ERROR_MEMORY,
-            "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once (CL_DEVICE_MAX_MEM_ALLOC_SIZE); use --resident no, or lower --batch, --hidden or --limit",
-            rows, columns, mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
+    const clm_status allowed = check_allocation(be, rows, columns, bytes, error);
+    if (allowed != CLM_OK)
+        return allowed;
     void *memory = NULL;
-    if (!be->memory.is_planning) {
+    if (be->memory.is_planning) {
+        plan(be, bytes);
+    } else {
         const clm_status status = be->operations->allocate(be, bytes, &memory, error);
         if (status != CLM_OK)
             return status;
+        be->memory.now += bytes;
+        be->memory.peak = size_max(be->memory.peak, be->memory.now);
     }
-    be->memory.now += bytes;
-    be->memory.peak = size_max(be->memory.peak, be->memory.now);
     *out = (struct tensor){.rows = rows, .columns = columns, .type = type, .bytes = bytes, .memory = memory};
     return CLM_OK;
 }
@@ -121,9 +105,12 @@ clm_status weights_create(struct clm_backend *be, size_t O, size_t I, size_t bat
 
 void tensor_free(struct clm_backend *be, struct tensor *tensor)
 {
-    if (tensor->memory)
+    if (tensor->memory) {
         be->operations->release(be, tensor->memory);
-    be->memory.now -= tensor->bytes;
+        be->memory.now -= tensor->bytes;
+    } else {
+        be->memory.planned.now -= tensor->bytes;
+    }
     memset(tensor, 0, sizeof *tensor);
 }
 
@@ -172,15 +159,6 @@ clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t 
     return be->operations->prepare(be, widths, width_count, batch, error);
 }
 
-clm_status backend_prove(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
-                         size_t count, struct clm_error *error)
-{
-    if (!be->operations->prove || !(count % batch))
-        return CLM_OK;
-    const clm_status status = backend_prepare(be, widths, width_count, batch, error);
-    return status ? status : be->operations->prove(be, widths, width_count, count % batch, error);
-}
-
 clm_status backend_finish(struct clm_backend *be, struct clm_error *error)
 {
     return be->operations->finish(be, error);
@@ -189,6 +167,29 @@ clm_status backend_finish(struct clm_backend *be, struct clm_error *error)
 clm_status backend_pace(struct clm_backend *be, struct clm_error *error)
 {
     return be->operations->pace(be, error);
+}
+
+void memory_plan_begin(struct clm_backend *be)
+{
+    be->memory.is_planning = true;
+    be->memory.planned.now = be->memory.planned.peak = be->memory.now;
+    be->memory.planned.workspace = 0;
+}
+
+size_t memory_plan_end(struct clm_backend *be)
+{
+    be->memory.is_planning = false;
+    return be->memory.planned.peak;
+}
+
+clm_status memory_plan_workspace(struct clm_backend *be, size_t have, size_t bytes, struct clm_error *error)
+{
+    size_t *const more = &be->memory.planned.workspace;
+    if (bytes <= have + *more)
+        return CLM_OK;
+    plan(be, bytes - have - *more);
+    *more = bytes - have;
+    return check_allocation(be, 1, bytes, bytes, error);
 }
 
 clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes, const char *remedy,

@@ -73,10 +73,14 @@ struct metrics {
     struct tensor state;
 };
 
-/* Bytes a backend has allocated. While `is_planning`, memory is only counted and nothing is computed. */
+/* Bytes a backend has allocated. While `is_planning`, memory is only counted, in numbers of its own, and nothing is computed. */
 struct memory_use {
     size_t now, peak;
     bool is_planning;
+    struct {
+        size_t now, peak; /* with what is really allocated */
+        size_t workspace; /* of the products, beyond what they really have */
+    } planned;
 };
 
 struct backend_operations;
@@ -93,6 +97,9 @@ struct clm_backend {
         allocation_limit;   /* bytes in all, and at once; SIZE_MAX where only the host limits */
     const char *limited_by; /* who says memory_limit: CL_DEVICE_GLOBAL_MEM_SIZE, or an option */
     bool uses_host_memory;  /* there is no other */
+    /* What a floor above keeps of it (src/tune: what was measured); freed when it is closed. */
+    void *notebook;
+    void (*free_notebook)(void *notebook);
 };
 
 /* ---- memory ---- */
@@ -127,15 +134,18 @@ CLM_MUST_CHECK clm_status backend_write_part(struct clm_backend *be, struct tens
                                              size_t count, enum host_type type, const void *host,
                                              struct clm_error *error);
 
-/* Tries the products of the last minibatch of `count` rows, which has count % batch: preparing tries those of `batch` alone, and
- * some kernels are wrong at certain sizes. Call it before the net is created, for who is wrong is not used any more;
- * CLM_ERROR_WRONG where nobody is left. */
-CLM_MUST_CHECK clm_status backend_prove(struct clm_backend *be, const size_t *widths, size_t width_count,
-                                        size_t batch, size_t count, struct clm_error *error);
-
-/* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows. */
+/* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows. While a plan is made,
+ * products that nobody has been chosen for yet need nothing: see compute/providers.h. */
 CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
                                           size_t batch, struct clm_error *error);
+
+/* From here to memory_plan_end tensors are counted and have no memory: they are freed before that, or forgotten. Returns the
+ * planned peak. Nothing of the backend is changed by a plan. */
+void memory_plan_begin(struct clm_backend *be);
+size_t memory_plan_end(struct clm_backend *be);
+/* For an implementation: a plan's products need a workspace of `bytes`, of which `have` are really there. */
+CLM_MUST_CHECK clm_status memory_plan_workspace(struct clm_backend *be, size_t have, size_t bytes,
+                                                struct clm_error *error);
 
 /* Fails with CLM_ERROR_MEMORY where `bytes`, the planned peak of `what`, are more than the backend has, or may take. */
 CLM_MUST_CHECK clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes,
@@ -285,9 +295,6 @@ struct backend_operations {
                              enum host_type type, const void *host, struct clm_error *error);
     clm_status (*prepare)(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
                           struct clm_error *error);
-    /* NULL where products are right whatever their size */
-    clm_status (*prove)(struct clm_backend *be, const size_t *widths, size_t width_count, size_t rows,
-                        struct clm_error *error);
     clm_status (*finish)(struct clm_backend *be, struct clm_error *error);
     clm_status (*pace)(struct clm_backend *be, struct clm_error *error);
 
@@ -331,10 +338,14 @@ struct backend_operations {
                                  struct clm_error *error);
 };
 
-/* What the three implementations offer to clm_backend_open. */
+/* Plain opening: nothing is tried. src/prove opens a backend for use. */
 CLM_MUST_CHECK clm_status reference_open(struct clm_backend **out, struct clm_error *error);
 CLM_MUST_CHECK clm_status blas_open(struct clm_backend **out, struct clm_error *error);
-CLM_MUST_CHECK clm_status opencl_open(const struct clm_backend_options *options, struct clm_backend **out,
+/* One of the devices that clm_devices_find has found; of the options the provider of products and the notes matter. */
+CLM_MUST_CHECK clm_status opencl_open(const struct clm_device *device,
+                                      const struct clm_backend_options *options, struct clm_backend **out,
                                       struct clm_error *error);
+/* How well `selector` suits a device: 0 not at all; of those it suits, auto prefers the larger. */
+int opencl_preference(const struct clm_device *device, const char *selector);
 
 #endif

@@ -110,13 +110,16 @@ static clm_status prepare_products(struct network *net, struct clm_error *error)
     return status;
 }
 
-clm_status network_prove(struct clm_backend *be, const struct architecture *architecture, size_t batch,
-                         size_t count, struct clm_error *error)
+clm_status network_tune(struct clm_backend *be, const struct architecture *architecture,
+                        struct network_use use, struct tune_wish wish, struct clm_error *error)
 {
     size_t *const widths = architecture_widths(architecture);
+    wish.widths = widths;
+    wish.width_count = architecture->depth + 1;
+    wish.use = !use.is_trained ? LAYER_FORWARD : rules[use.rule].states ? LAYER_MOMENTUM : LAYER_STEP;
     const clm_status status =
-        widths ? backend_prove(be, widths, architecture->depth + 1, batch, count, error)
-               : clm_fail_host_memory(error, "a network", architecture->depth * sizeof *widths);
+        widths ? tune_network(be, &wish, error)
+               : clm_fail_host_memory(error, "a network", wish.width_count * sizeof *widths);
     free(widths);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "nn/layer.h"
 #include "nn/model.h"
+#include "tune/tune.h"
 
 struct network {
     struct clm_backend *be;
@@ -38,9 +39,11 @@ struct network_use {
 CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const struct architecture *architecture,
                                          size_t batch, struct network_use use, struct network *out,
                                          struct clm_error *error);
-/* backend_prove for the network's layers. */
-CLM_MUST_CHECK clm_status network_prove(struct clm_backend *be, const struct architecture *architecture,
-                                        size_t batch, size_t count, struct clm_error *error);
+/* tune_network for the network's layers and use, which `wish` leaves to it. Call it before network_create, once a plan of the
+ * network's memory is known to fit; the plan may be another afterwards. */
+CLM_MUST_CHECK clm_status network_tune(struct clm_backend *be, const struct architecture *architecture,
+                                       struct network_use use, struct tune_wish wish,
+                                       struct clm_error *error);
 /* Allocates what batches with mixup need besides. */
 CLM_MUST_CHECK clm_status network_prepare_mixup(struct network *net, struct clm_error *error);
 void network_free(struct network *net);

@@ -73,15 +73,30 @@ static clm_status prediction_plan(struct clm_backend *be, const struct clm_model
 {
     struct prediction planned = {.be = be};
     const struct residency_wish wish = {.batch = batch, .rows_together = rows, .rows_most = rows};
-    be->memory.is_planning = true;
-    be->memory.peak = be->memory.now;
+    memory_plan_begin(be);
     clm_status status = create_network(&planned, model, batch, error);
-    const size_t needed = be->memory.peak;
     prediction_free(&planned);
-    be->memory.is_planning = false;
+    const size_t needed = memory_plan_end(be);
     if (status == CLM_OK)
         status = memory_check(be, "prediction", needed, "use --backend blas", error);
     return status ? status : residency_choose(be, data, &wish, be->memory_limit - needed, residency, error);
+}
+
+/* The largest batch for which there is room; a net that does not fit is refused before anything is tried. */
+static clm_status prediction_begin(struct clm_backend *be, const struct clm_model *model,
+                                   const struct clm_data *data, size_t rows, size_t *batch,
+                                   struct residency *residency, struct clm_error *error)
+{
+    clm_status status;
+    *batch = size_min(rows, EVALUATION_BATCH);
+    for (;; *batch /= 2) {
+        const struct tune_wish wish = {.batch = *batch, .sets = &rows, .set_count = 1};
+        if ((status = prediction_plan(be, model, data, rows, *batch, residency, error)) == CLM_OK &&
+            (status = network_tune(be, &model->architecture, NETWORK_PREDICT, wish, error)) == CLM_OK)
+            status = prediction_plan(be, model, data, rows, *batch, residency, error);
+        if (status != CLM_ERROR_MEMORY || *batch <= 1)
+            return status;
+    }
 }
 
 clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,
@@ -92,6 +107,7 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
     struct prediction prediction = {.be = be};
     struct residency residency;
     struct clm_score unused;
+    size_t batch = 0;
     clm_status status = clm_check_fit(model, data, error);
     if (status != CLM_OK)
         return status;
@@ -100,14 +116,7 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
                         part == CLM_TRAIN        ? "training"
                         : part == CLM_VALIDATION ? "validation"
                                                  : "test");
-    size_t batch = size_min(rows->count, EVALUATION_BATCH);
-    while ((status = prediction_plan(be, model, data, rows->count, batch, &residency, error)) ==
-               CLM_ERROR_MEMORY &&
-           batch > 1)
-        batch /= 2;
-    if (status != CLM_OK)
-        return status;
-    if ((status = network_prove(be, &model->architecture, batch, rows->count, error)) ||
+    if ((status = prediction_begin(be, model, data, rows->count, &batch, &residency, error)) ||
         (status = create_network(&prediction, model, batch, error)) ||
         (status = feed_create(be, data, rows->count, &residency, false, &prediction.feed, error)) ||
         (status = feed_normalise(&prediction.feed, model, error)) ||

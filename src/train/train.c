@@ -70,12 +70,17 @@ static void free_training_data(struct training *t)
     feed_free(&t->validation);
 }
 
+static struct network_use use_of(const struct train_options *options)
+{
+    return NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
+}
+
 static clm_status create_network(struct training *t, const struct clm_model *model, struct clm_error *error)
 {
-    const struct network_use use = NETWORK_TRAIN(step_of(0, t->options->momentum, 0).rule);
     clm_status status = metrics_create(t->be, &t->sums, error);
     if (status == CLM_OK)
-        status = network_create(t->be, &model->architecture, t->options->batch, use, &t->net, error);
+        status = network_create(t->be, &model->architecture, t->options->batch, use_of(t->options), &t->net,
+                                error);
     if (status == CLM_OK && t->options->augmentation.mixup > 0)
         status = network_prepare_mixup(&t->net, error);
     return status;
@@ -118,7 +123,7 @@ static void describe_network(const struct training *t, size_t before, struct clm
     add_part(plan, "activations of a batch", memory.activations);
     add_part(plan, "loss and accuracy", sums);
     add_part(plan, "workspace of the products",
-             t->be->memory.now - before - memory.parameters - memory.gradients - memory.states -
+             t->be->memory.planned.now - before - memory.parameters - memory.gradients - memory.states -
                  memory.activations - sums);
 }
 
@@ -134,7 +139,7 @@ static clm_status choose_residency(struct training *t, const struct clm_model *m
         .rows_together = size_max(data->train.count + data->validation.count, data->test.count),
         .rows_most = largest_set(data)};
     clm_status status = create_network(t, model, error);
-    const size_t needed = be->memory.peak;
+    const size_t needed = be->memory.planned.peak;
     network_free(&t->net);
     metrics_free(be, &t->sums);
     if (status == CLM_OK)
@@ -162,7 +167,7 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
 {
     struct clm_memory_plan rest = {0};
     size_t test_bytes = 0;
-    t->be->memory.peak = t->be->memory.now;
+    t->be->memory.planned.peak = t->be->memory.planned.now;
     clm_status status = create_training_data(t, error);
     const size_t train_bytes = feed_bytes(&t->train) + feed_bytes(&t->validation);
     if (status ==
@@ -180,7 +185,7 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
     describe_data(t, train_bytes, test_bytes, plan);
     for (size_t i = 0; i < rest.part_count; i++)
         plan->parts[plan->part_count++] = rest.parts[i];
-    plan->total = t->be->memory.peak;
+    plan->total = t->be->memory.planned.peak;
     return CLM_OK;
 }
 
@@ -191,13 +196,12 @@ static clm_status make_plan(struct clm_backend *be, const struct clm_model *mode
 {
     struct training t = {.be = be, .data = data, .options = options};
     *plan = (struct clm_memory_plan){.available = be->memory_limit == SIZE_MAX ? 0 : be->memory_limit};
-    be->memory.is_planning = true;
-    be->memory.peak = be->memory.now;
+    memory_plan_begin(be);
     clm_status status = choose_residency(&t, model, error);
     if (status == CLM_OK)
         status = plan_memory(&t, model, plan, error);
     training_free(&t);
-    be->memory.is_planning = false;
+    memory_plan_end(be);
     *residency = t.residency;
     plan->shard = t.residency.is_streamed ? t.residency.shard : 0;
     return status ? status
@@ -205,14 +209,17 @@ static clm_status make_plan(struct clm_backend *be, const struct clm_model *mode
                                  "use --resident auto, or lower --limit", error);
 }
 
-static clm_status prove_last_batches(struct clm_backend *be, const struct clm_model *model,
-                                     const struct clm_data *data, size_t batch, struct clm_error *error)
+/* The plan is made before providers of products are chosen, for a net that does not fit is refused at once, and after that, for they
+ * differ in what they need. */
+static clm_status tune(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,
+                       const struct train_options *options, struct clm_error *error)
 {
-    const size_t counts[] = {data->train.count, data->validation.count, data->test.count};
-    clm_status status = CLM_OK;
-    for (size_t i = 0; status == CLM_OK && i < sizeof counts / sizeof *counts; i++)
-        status = network_prove(be, &model->architecture, batch, counts[i], error);
-    return status;
+    const size_t sets[] = {data->train.count, data->validation.count, data->test.count};
+    const struct tune_wish wish = {.batch = options->batch,
+                                   .sets = sets,
+                                   .set_count = sizeof sets / sizeof *sets,
+                                   .is_augmented = !augmentation_is_none(&options->augmentation)};
+    return network_tune(be, &model->architecture, use_of(options), wish, error);
 }
 
 /* ---- an epoch ---- */
@@ -235,7 +242,7 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
                                           .rows = done,
                                           .rows_all = t->data->train.count,
                                           .loss = loss / (double)done,
-                                          .samples_per_s = (double)done / (*reported - started)};
+                                          .samples_per_s = per_second((double)done, *reported - started)};
     t->options->hooks.on_progress(t->options->hooks.user, &progress);
     return CLM_OK;
 }
@@ -303,7 +310,7 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
     epoch->train_loss = loss / (double)N;
     epoch->train_accuracy = (double)correct / (double)N;
     epoch->seconds = clock_seconds() - started;
-    epoch->samples_per_s = (double)N / epoch->seconds;
+    epoch->samples_per_s = per_second((double)N, epoch->seconds);
     if ((status = check_loss(t, epoch, error)))
         return status;
     if (t->data->validation.count) {
@@ -425,7 +432,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     if ((status = check_options(options, data, error)) || (status = model_name_classes(model, data, error)) ||
         (options->out && (status = run_directory_begin(options->out, &made, error))) ||
         (status = make_plan(be, model, data, options, &t.residency, &plan, error)) ||
-        (status = prove_last_batches(be, model, data, options->batch, error)))
+        (status = tune(be, model, data, options, error)) ||
+        (status = make_plan(be, model, data, options, &t.residency, &plan, error)))
         goto cleanup;
     if (options->hooks.on_plan)
         options->hooks.on_plan(options->hooks.user, &plan);

@@ -2,7 +2,7 @@
  * in the place of "KEY", so that a corpus outlives changes. */
 #include "fuzz/fuzz.h"
 
-#include "compute/opencl/choices.h"
+#include "tune/choices.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -42,12 +42,15 @@ static void look_at(const struct choices *choices)
         const struct choice *const c = &choices->entries[i];
         bool is_known = false;
         for (size_t n = 0; n < NAMES; n++) {
-            is_known = is_known || c->candidate == names[n];
-            fuzz_expect(isfinite(c->milliseconds[n]) && c->milliseconds[n] >= 0);
+            const struct measurement *const measured = &c->measured[n];
+            is_known = is_known || c->provider == n;
+            fuzz_expect(isfinite(measured->milliseconds) && measured->milliseconds >= 0);
+            fuzz_expect(measured->is_right || (measured->milliseconds == 0 && c->provider != n));
+            fuzz_expect(measured->proved == (c->provider == n ? LAYER_MOMENTUM : LAYER_UNPROVED));
         }
-        fuzz_expect(is_known && c->product < PRODUCT_COUNT && c->B && c->I && c->O);
-        fuzz_expect(choices_find(choices, c->product, c->B, c->I, c->O) == c);
-        fuzz_expect(choices_nearest(choices, c->product, c->B, c->I, c->O) == c);
+        fuzz_expect(is_known && c->key.product < PRODUCT_COUNT && c->key.B && c->key.I && c->key.O);
+        fuzz_expect(choices_find(choices, &c->key) == c);
+        fuzz_expect(choices_nearest(choices, &c->key) == c);
     }
 }
 
@@ -56,9 +59,11 @@ static void expect_same(const struct choices *a, const struct choices *b)
     fuzz_expect(a->count == b->count);
     for (size_t i = 0; i < a->count; i++) {
         const struct choice *const x = &a->entries[i], *const y = &b->entries[i];
-        fuzz_expect(x->product == y->product && x->B == y->B && x->I == y->I && x->O == y->O);
-        fuzz_expect(x->candidate == y->candidate);
-        fuzz_expect(!memcmp(x->milliseconds, y->milliseconds, sizeof x->milliseconds));
+        fuzz_expect(x->key.product == y->key.product && x->key.B == y->key.B && x->key.I == y->key.I &&
+                    x->key.O == y->key.O && x->provider == y->provider);
+        for (size_t n = 0; n < NAMES; n++)
+            fuzz_expect(x->measured[n].is_right == y->measured[n].is_right &&
+                        x->measured[n].milliseconds == y->measured[n].milliseconds);
     }
 }
 

@@ -3,10 +3,10 @@
 #
 #   floors.sh ROOT
 #
-#   0 base   1 data   2 compute, settings   3 prove   4 nn   5 train   6 check, bench   7 cli
+#   2 base   3 compute, settings   4 prove   5 data, tune   6 nn   7 train, bench   8 check   9 cli
 #
-# A file includes its own floor's folder and folders of floors below; what stands on one floor side by side
-# does not include each other. Within compute, an implementation's folder is its own affair: nobody else includes from
+# A file includes its own floor's folder and folders of floors below; folders that share a floor stand side by side and include
+# neither the other. Within compute, an implementation's folder is its own affair: nobody else includes from
 # it, and only opencl sees OpenCL and CLBlast, only blas sees CBLAS. cli uses the library through clmlp.h alone.
 set -eu
 cd "$1"
@@ -50,11 +50,9 @@ find include src -name '*.[ch]' | LC_ALL=C sort | while read -r file; do
             complain("CBLAS stays in compute/blas")
     }
     BEGIN {
-        split("base data compute prove nn train check cli", names, " ")
-        for (i in names)
-            floor[names[i]] = i - 1
-        floor["bench"] = floor["check"]
-        floor["settings"] = floor["compute"]
+        split("base 2 compute 3 settings 3 prove 4 data 5 tune 5 nn 6 train 7 bench 7 check 8 cli 9", floors, " ")
+        for (i = 1; i in floors; i += 2)
+            floor[floors[i]] = floors[i + 1]
         place = file
         sub(/^src\//, "", place)
         here = folder(place)

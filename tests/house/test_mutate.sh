@@ -177,9 +177,9 @@ check 'it is told which' grep -q '^explained, but caught: src/base/philox.c sum_
 # ---- what a script alone sees, in a tree of the checks themselves ----
 
 cp -R tree checks
-mkdir -p checks/src/compute/opencl checks/src/cli checks/tests/cli
-echo 'int next(int n) { return n + 1; }' >checks/src/compute/opencl/selftest.c
-echo "library = static_library('clmlp', 'base/philox.c', 'compute/opencl/selftest.c')
+mkdir -p checks/src/prove checks/src/cli checks/tests/cli
+echo 'int next(int n) { return n + 1; }' >checks/src/prove/selftest.c
+echo "library = static_library('clmlp', 'base/philox.c', 'prove/selftest.c')
 subdir('cli')" >checks/src/meson.build
 echo "executable('clmlp', 'main.c', link_with: library)" >checks/src/cli/meson.build
 cat >checks/src/cli/main.c <<'END'
@@ -190,7 +190,7 @@ int main(void)
     return printf("%d\n", next(2)) != 2;
 }
 END
-sed -i "s/'augment'/'doctor', 'tuning'/" checks/tests/meson.build
+sed -i "s/'augment'/'doctor', 'tuning', 'memory'/" checks/tests/meson.build
 # $1 is the program, $2 the tree's copy
 cat >checks/tests/cli/test_wrong_kernels.sh <<'END'
 [ "$("$1")" = 3 ] && [ -f "$2/meson.build" ] || echo "failed: 2 and 1"

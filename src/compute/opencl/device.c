@@ -1,6 +1,7 @@
 #include "compute/opencl/device.h"
 
 #include "base/text.h"
+#include "compute/backend.h"
 #include "compute/opencl/loader.h"
 #include "compute/opencl/status.h"
 

@@ -22,9 +22,6 @@ struct opencl_device {
 CLM_MUST_CHECK clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,
                                          struct clm_error *error);
 
-/* How well `selector` suits a device: 0 not at all; of those it suits, auto prefers the larger. */
-int opencl_preference(const struct clm_device *device, const char *selector);
-
 CLM_MUST_CHECK clm_status opencl_device_open(cl_device_id id, const struct clm_device *about,
                                              struct opencl_device *out, struct clm_error *error);
 void opencl_device_close(struct opencl_device *device);

@@ -1,146 +1,88 @@
-/* Which device is opened, and as what. */
-#include "compute/opencl/gemm/providers.h"
+/* How a device is opened: plainly, nothing is tried. */
 #include "compute/opencl/opencl.h"
-#include "compute/opencl/selftest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Who multiplies on this device, by name: auto (or NULL), what auto takes unmeasured, or a candidate of its own. */
-static clm_status choose_provider(const char *name, const struct clm_device *about,
-                                  const struct gemm_operations **out, struct clm_error *error)
+/* The handle of a device that was listed; NULL if it is gone. */
+static clm_status handle_of(const struct clm_device *device, cl_device_id *out, struct clm_error *error)
 {
-    if (!name || !strcmp(name, "auto")) {
-        *out = &gemm_auto;
-        return CLM_OK;
-    }
-    const struct gemm_candidate *const candidate =
-        !strcmp(name, "default") ? gemm_candidate_first(about) : gemm_candidate_for(name, about);
-    if (!candidate)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "--gemm %s: there are no such products for %s; use auto or clblast", name,
-                        about->name);
-    *out = candidate->operations;
-    return CLM_OK;
+    struct clm_device *about = NULL;
+    cl_device_id *ids = NULL;
+    size_t count = 0;
+    *out = NULL;
+    const clm_status status = opencl_devices(&about, &ids, &count, error);
+    for (size_t d = 0; status == CLM_OK && d < count; d++)
+        if (about[d].platform == device->platform && about[d].index == device->index)
+            *out = ids[d];
+    free(about);
+    free(ids);
+    return status || *out ? status
+                          : clm_fail(error, CLM_ERROR_DEVICE, "%s (device %u:%u) is no longer there",
+                                     device->name, device->platform, device->index);
 }
 
-static clm_status open_one(cl_device_id id, const struct clm_device *about,
-                           const struct clm_backend_options *options, struct clm_backend **out,
-                           struct clm_error *error)
+clm_status opencl_open(const struct clm_device *device, const struct clm_backend_options *options,
+                       struct clm_backend **out, struct clm_error *error)
 {
-    const struct gemm_operations *gemm = NULL;
+    cl_device_id id;
     *out = NULL;
-    if (about->reason[0])
-        return clm_fail(error, CLM_ERROR_DEVICE, "%s", about->reason);
-    clm_status status = choose_provider(options->gemm, about, &gemm, error);
+    if (device->reason[0])
+        return clm_fail(error, CLM_ERROR_DEVICE, "%s", device->reason);
+    clm_status status = handle_of(device, &id, error);
     if (status != CLM_OK)
         return status;
-    struct opencl_backend *own = calloc(1, sizeof *own);
+    struct opencl_backend *const own = calloc(1, sizeof *own);
     if (!own)
         return clm_fail_host_memory(error, "the opencl backend", sizeof *own);
     own->base = (struct clm_backend){.operations = &opencl_operations,
                                      .kind = CLM_BACKEND_OPENCL,
                                      .on_note = options->on_note,
                                      .note_user = options->note_user,
-                                     .memory_limit = (size_t)about->global_memory,
-                                     .allocation_limit = (size_t)about->max_allocation,
+                                     .memory_limit = (size_t)device->global_memory,
+                                     .allocation_limit = (size_t)device->max_allocation,
                                      .limited_by = "CL_DEVICE_GLOBAL_MEM_SIZE"};
-    snprintf(own->base.device, sizeof own->base.device, "%s", about->name);
-    snprintf(own->base.provider, sizeof own->base.provider, "%s", gemm->name);
-    own->gemm = (struct gemm_provider){
-        .operations = gemm, .backend = &own->base, .device = &own->device, .kernels = &own->kernels};
-    own->is_trusted = options->skip_self_test;
-    status = opencl_device_open(id, about, &own->device, error);
+    snprintf(own->base.device, sizeof own->base.device, "%s", device->name);
+    own->kernels = &own->own;
+    status = opencl_device_open(id, device, &own->device, error);
     own->base.uses_host_memory = own->device.uses_host_memory;
     if (status == CLM_OK)
-        status = kernels_build(&own->device, &own->kernels, error);
-    if (status == CLM_OK && gemm->open)
-        status = gemm->open(&own->gemm, error);
-    if (status == CLM_OK && !options->skip_self_test)
-        status = opencl_self_test(&own->base, error);
-    if (status == CLM_OK && gemm == &gemm_auto)
-        gemm_auto_forget_use(&own->gemm);
+        status = kernels_build(&own->device, &own->own, error);
+    const struct gemm_provider like = {.backend = &own->base, .device = &own->device, .kernels = &own->own};
+    if (status == CLM_OK)
+        status = dispatch_create(&like, options->gemm, &own->dispatch, error);
     if (status != CLM_OK) {
         opencl_close(&own->base);
         return status;
     }
+    const size_t only = own->dispatch.only;
+    snprintf(own->base.provider, sizeof own->base.provider, "%s",
+             only == NO_PROVIDER ? "auto" : provider_name(&own->base, only));
     *out = &own->base;
     return CLM_OK;
 }
 
-/* Opens the device that the selector prefers; where that fails and the choice is ours, the next. *taken is its place
- * in `about`. */
-static clm_status open_preferred(const struct clm_backend_options *options, const struct clm_device *about,
-                                 const cl_device_id *ids, size_t count, struct clm_backend **out,
-                                 size_t *taken, struct clm_error *error)
-{
-    clm_status status =
-        count && options->device
-            ? clm_fail(
-                  error, CLM_ERROR_DEVICE,
-                  "no OpenCL device is %s, as --device or CLMLP_DEVICE asks for; `clmlp devices' lists what there is",
-                  options->device)
-            : clm_fail(
-                  error, CLM_ERROR_DEVICE,
-                  "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use --backend blas");
-    for (int wanted = 4; wanted > 0; wanted--)
-        for (size_t d = 0; d < count; d++) {
-            if (opencl_preference(&about[d], options->device) != wanted)
-                continue;
-            status = open_one(ids[d], &about[d], options, out, error);
-            *taken = d;
-            if (status == CLM_OK)
-                return CLM_OK;
-        }
-    return status;
-}
-
-clm_status opencl_open(const struct clm_backend_options *options, struct clm_backend **out,
-                       struct clm_error *error)
-{
-    struct clm_device *about = NULL;
-    cl_device_id *ids = NULL;
-    size_t count = 0, taken;
-    *out = NULL;
-    clm_status status = opencl_devices(&about, &ids, &count, error);
-    if (status == CLM_OK)
-        status = open_preferred(options, about, ids, count, out, &taken, error);
-    free(about);
-    free(ids);
-    return status;
-}
-
-clm_status clm_devices_list(const char *selector, struct clm_device **devices, size_t *count,
+clm_status provider_backend(struct clm_backend *be, size_t provider, struct clm_backend **out,
                             struct clm_error *error)
 {
-    const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL, .device = selector};
-    struct clm_device *about = NULL;
-    cl_device_id *ids = NULL;
-    struct clm_backend *backend = NULL;
-    size_t taken = 0;
-    *devices = NULL;
-    *count = 0;
-    clm_status status = opencl_devices(&about, &ids, count, error);
+    struct opencl_backend *const first = self(be);
+    *out = NULL;
+    const clm_status status = provider_open(be, provider, error);
     if (status != CLM_OK)
         return status;
-    struct clm_error why = {0};
-    const clm_status opened = open_preferred(&options, about, ids, *count, &backend, &taken, &why);
-    for (size_t d = 0; d < *count; d++) {
-        about[d].is_taken = opened == CLM_OK && d == taken;
-        const bool is_suited = opencl_preference(&about[d], selector) > 0;
-        if (about[d].is_taken)
-            snprintf(about[d].reason, sizeof about[d].reason, "passes the self-test, and %s",
-                     selector ? "is what was asked for" : "no GPU or accelerator before it does");
-        else if (!is_suited || !about[d].reason[0])
-            snprintf(about[d].reason, sizeof about[d].reason, "%.255s",
-                     !is_suited         ? "is not what was asked for"
-                     : opened == CLM_OK ? "another one is preferred"
-                                        : why.message);
-    }
-    clm_backend_close(backend);
-    free(ids);
-    *devices = about;
+    struct opencl_backend *const second = calloc(1, sizeof *second);
+    if (!second)
+        return clm_fail_host_memory(error, "the opencl backend", sizeof *second);
+    *second = (struct opencl_backend){
+        .base = first->base, .device = first->device, .kernels = first->kernels, .is_second = true};
+    second->base.memory = (struct memory_use){.now = be->memory.now, .peak = be->memory.now};
+    second->base.notebook = NULL;
+    second->base.free_notebook = NULL;
+    second->device.profile = NULL;
+    dispatch_borrow(&first->dispatch, provider, &second->base, &second->dispatch);
+    snprintf(second->base.provider, sizeof second->base.provider, "%s", provider_name(be, provider));
+    *out = &second->base;
     return CLM_OK;
 }
 

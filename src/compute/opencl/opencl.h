@@ -1,27 +1,20 @@
-/* The opencl backend as its parts see it: one device, one provider of products; operations in opencl.c, tensors in buffers.c,
- * which device it is in open.c. */
+/* The opencl backend as its parts see it: one device, and a table of who computes which product; operations in opencl.c, tensors
+ * in buffers.c, how it is opened in open.c. */
 #ifndef CLM_COMPUTE_OPENCL_OPENCL_H
 #define CLM_COMPUTE_OPENCL_OPENCL_H
 
-#include "compute/opencl/gemm/provider.h"
+#include "compute/opencl/gemm/dispatch.h"
 
 #define STEPS_IN_FLIGHT 16
-
-struct layer_size {
-    size_t B, I, O;
-};
 
 struct opencl_backend {
     struct clm_backend base;
     struct opencl_device device;
-    struct kernels kernels;
-    struct gemm_provider gemm;
+    struct kernels own, *kernels; /* its own, or those of the backend that it is a second one of */
+    struct dispatch dispatch;
     cl_event marks[STEPS_IN_FLIGHT]; /* ends of the last steps, a ring */
     size_t steps;
-    bool is_trusted;           /* products are not tried: verify does so, and looks at wrong ones, too */
-    bool has_tried_changes;    /* of rows, see opencl_test_changes */
-    struct layer_size *proved; /* on which the provider has been right */
-    size_t proved_count;
+    bool is_second; /* on a device and with kernels that are another backend's: see provider_backend */
 };
 
 static inline struct opencl_backend *self(struct clm_backend *be)

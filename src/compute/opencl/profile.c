@@ -231,7 +231,7 @@ static clm_status peak_copy(struct clm_backend *be, const struct opencl_device *
     const size_t local = 64;
     status =
         fastest(device, kernel, "peak_copy", round_up(count, local), &local, arguments, 3, &seconds, error);
-    *bytes = 2 * (double)(count * chunk * sizeof(float)) / seconds;
+    *bytes = per_second(2 * (double)(count * chunk * sizeof(float)), seconds);
 cleanup:
     if (kernel)
         clReleaseKernel(kernel);
@@ -258,7 +258,7 @@ static clm_status peak_fma(struct clm_backend *be, const struct opencl_device *d
     const struct kernel_argument arguments[] = {ARGUMENT(rounds), ARGUMENT(factor), ARGUMENT(summand),
                                                 ARGUMENT(out.memory)};
     status = fastest(device, kernel, "peak_fma", items, &local, arguments, 4, &seconds, error);
-    *operations = 2.0 * CHAINS * (double)chunk * ROUNDS * (double)items / seconds;
+    *operations = per_second(2.0 * CHAINS * (double)chunk * ROUNDS * (double)items, seconds);
 cleanup:
     if (kernel)
         clReleaseKernel(kernel);

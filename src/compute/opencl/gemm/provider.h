@@ -9,11 +9,9 @@
 #include "compute/backend.h"
 #include "compute/opencl/device.h"
 #include "compute/opencl/kernels.h"
+#include "compute/providers.h"
 
 struct gemm_provider;
-
-/* The products of a layer's step: Y = X Wᵀ, dX = dZ W, dW = dZᵀ X. */
-enum product { PRODUCT_FORWARD, PRODUCT_BACKWARD_INPUT, PRODUCT_UPDATE, PRODUCT_COUNT };
 
 struct gemm_operations {
     const char *name;

@@ -32,7 +32,8 @@ static const struct gemm_candidate candidates[] = {
     {&gemm_tiled_small, is_no_cpu, false, true},
     {&gemm_clblast_tuned, is_cpu, true, false}, /* behind clblast: its parameters stay for the process */
 };
-_Static_assert(sizeof candidates / sizeof *candidates <= CANDIDATES_MOST, "choices have no room for so many");
+_Static_assert(sizeof candidates / sizeof *candidates <= PROVIDERS_MOST,
+               "a dispatch has no room for so many");
 const struct gemm_candidate *gemm_candidates = candidates;
 size_t gemm_candidate_count = sizeof candidates / sizeof *candidates;
 

@@ -1,6 +1,6 @@
-/* A product's result worked out on the host in double, and how far one that a device has made is from it. */
-#ifndef CLM_COMPUTE_OPENCL_EXPECTED_H
-#define CLM_COMPUTE_OPENCL_EXPECTED_H
+/* Compares a product of a device with one in double on the host: sampled elements, and the whole under a random vector. */
+#ifndef CLM_PROVE_SAMPLED_H
+#define CLM_PROVE_SAMPLED_H
 
 #include "base/error.h"
 

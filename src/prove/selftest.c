@@ -1,7 +1,12 @@
-#include "compute/opencl/selftest.h"
-#include "compute/opencl/within.h"
+#include "prove/prove.h"
+#include "prove/sampled.h"
+#include "prove/within.h"
 
+#include "compute/providers.h"
+
+#include <float.h>
 #include <math.h>
+#include <stdio.h>
 
 /* X (2,3), W (2,3), b (2), chosen so that every product and sum is exact in float and ReLU cuts one element. */
 static const float inputs[6] = {1, 2, -1, 0.5f, -3, 4};
@@ -35,7 +40,7 @@ static clm_status compare(struct clm_backend *be, const char *operation, const s
     float values[6] = {NAN, NAN, NAN, NAN, NAN, NAN};
     clm_status status = backend_read(be, got, HOST_FLOAT, values, error);
     for (size_t i = 0; i < got->rows * got->columns && status == CLM_OK; i++)
-        status = within(be, operation, values[i], expected[i], 0, error);
+        status = within(operation, values[i], expected[i], 0, error);
     return status;
 }
 
@@ -99,39 +104,38 @@ static clm_status create_rows(struct clm_backend *be, struct row_bench *t, struc
     return CLM_OK;
 }
 
-/* In double: row r's logits, its largest, which one that is, the sum of its exponentials, and its loss. */
-struct row_answer {
-    double z[CLASSES], largest, sum, loss;
-    size_t best;
-};
-
-static struct row_answer answer_of(size_t r)
+/* Row r's logits, which are exact in float, as are their differences. */
+static void logits_of(size_t r, double z[CLASSES])
 {
-    struct row_answer row = {.largest = -(double)INFINITY};
-    const size_t n = place_of(r);
-    for (size_t c = 0; c < CLASSES; c++) {
-        row.z[c] = (byte_of(n, c) - (100.0 + (double)c)) / 64;
-        row.best = row.z[c] > row.largest ? c : row.best;
-        row.largest = fmax(row.largest, row.z[c]);
-    }
     for (size_t c = 0; c < CLASSES; c++)
-        row.sum += exp(row.z[c] - row.largest);
-    row.loss = log(row.sum) + row.largest - row.z[label_of(n)];
-    return row;
+        z[c] = (byte_of(place_of(r), c) - (100.0 + (double)c)) / 64;
 }
 
-/* Of numbers that are not exact in float: some tens of roundings. */
-static clm_status expect(struct clm_backend *be, const char *operation, double got, double right,
-                         struct clm_error *error)
+static clm_status compare_row(size_t r, const float *X, const float *P, const float *dZ,
+                              struct scored_sums *sums, struct clm_error *error)
 {
-    return within(be, operation, got, right, 1e-5 * (fabs(right) + 1e-3), error);
+    double z[CLASSES], bound;
+    clm_status status = CLM_OK;
+    logits_of(r, z);
+    const struct scored_row row = scored_row_of(z, CLASSES, 0, label_of(place_of(r)));
+    for (size_t c = 0; c < CLASSES && status == CLM_OK; c++) {
+        const double p = scored_probability(&row, c, &bound);
+        if ((status = within("gather", (double)X[c], z[c], 0, error)) ||
+            (status = within("softmax", (double)P[c], p, bound, error)))
+            break;
+        const double right = scored_gradient(&row, c, ROWS, &bound);
+        status = within("softmax_xent", ROWS * (double)dZ[c], right, bound, error);
+    }
+    scored_add(sums, &row);
+    return status;
 }
 
 static clm_status compare_rows(struct clm_backend *be, struct row_bench *t, struct clm_error *error)
 {
     float X[ROWS * CLASSES], P[ROWS * CLASSES], dZ[ROWS * CLASSES];
-    double loss = NAN, expected_loss = 0;
-    size_t correct = 0, expected_correct = 0;
+    struct scored_sums expected = {0};
+    double loss = NAN;
+    size_t correct = 0;
     clm_status status;
     if ((status = backend_read(be, &t->X, HOST_FLOAT, X, error)) ||
         (status = softmax(be, &t->X, &t->P, error)) ||
@@ -140,22 +144,9 @@ static clm_status compare_rows(struct clm_backend *be, struct row_bench *t, stru
         (status = backend_read(be, &t->P, HOST_FLOAT, dZ, error)) ||
         (status = metrics_read(be, &t->sums, &loss, &correct, error)))
         return status;
-    for (size_t r = 0; r < ROWS && status == CLM_OK; r++) {
-        const struct row_answer row = answer_of(r);
-        expected_loss += row.loss;
-        expected_correct += row.best == label_of(place_of(r));
-        for (size_t c = 0; c < CLASSES && status == CLM_OK; c++) {
-            const size_t at = r * CLASSES + c;
-            const double p = exp(row.z[c] - row.largest) / row.sum;
-            if ((status = expect(be, "gather", (double)X[at], row.z[c], error)) ||
-                (status = expect(be, "softmax", (double)P[at], p, error)))
-                break;
-            status =
-                expect(be, "softmax_xent", ROWS * (double)dZ[at], p - (c == label_of(place_of(r))), error);
-        }
-    }
-    return status ? status
-                  : sums_within(be, ROWS, CLASSES, loss, correct, expected_loss, expected_correct, error);
+    for (size_t r = 0; r < ROWS && status == CLM_OK; r++)
+        status = compare_row(r, X + r * CLASSES, P + r * CLASSES, dZ + r * CLASSES, &expected, error);
+    return status ? status : scored_sums_within(&expected, ROWS, loss, correct, error);
 }
 
 /* A batch that is gathered, its softmax, and its loss with gradient. */
@@ -202,6 +193,12 @@ struct changed_rows {
     size_t correct;
 };
 
+/* A multiple of 1 / 16, as are their differences. */
+static double changed_logit(size_t r, size_t c)
+{
+    return (double)(29 * (r * CLASSES + c) % 64) / 16 - 2;
+}
+
 static clm_status create_pictures(struct clm_backend *be, struct changed_bench *t, struct clm_error *error)
 {
     uint8_t values[PICTURES * PICTURE];
@@ -217,7 +214,7 @@ static clm_status create_pictures(struct clm_backend *be, struct changed_bench *
         scale[i] = 0x1p-6f;
     }
     for (size_t i = 0; i < TAKEN * CLASSES; i++)
-        Z[i] = (float)(29 * i % 64) / 16 - 2;
+        Z[i] = (float)changed_logit(i / CLASSES, i % CLASSES);
     if ((status = tensor_create(be, TENSOR_BYTE, PICTURES, PICTURE, &t->values, error)) ||
         (status = tensor_create(be, TENSOR_INDEX, 1, PICTURES, &t->labels, error)) ||
         (status = tensor_create(be, TENSOR_REAL, 1, PICTURE, &t->mean, error)) ||
@@ -239,7 +236,7 @@ static clm_status create_pictures(struct clm_backend *be, struct changed_bench *
 
 /* Rows from the second on, up to one that is not the last. */
 static clm_status change_rows(struct clm_backend *be, struct changed_bench *t, struct changed_rows *out,
-                              struct clm_error *error)
+                              struct mixture *mixture, struct clm_error *error)
 {
     const struct resident data = {t->values, t->labels, t->mean, t->scale};
     const struct augmentation a = {.changes = every_change,
@@ -250,10 +247,10 @@ static clm_status change_rows(struct clm_backend *be, struct changed_bench *t, s
                                    .epoch = 3,
                                    .position = 11,
                                    .partners = &t->partners};
-    const struct mixture mixture = {t->partners, augmentation_share(&a)};
     clm_status status;
+    *mixture = (struct mixture){t->partners, augmentation_share(&a)};
     if ((status = gather(be, &data, NULL, 1, &a, &t->X, &t->classes, error)) ||
-        (status = softmax_xent(be, &t->Z, &t->classes, &mixture, &t->dZ, &t->sums, error)) ||
+        (status = softmax_xent(be, &t->Z, &t->classes, mixture, &t->dZ, &t->sums, error)) ||
         (status = backend_read(be, &t->X, HOST_FLOAT, out->X, error)) ||
         (status = backend_read(be, &t->dZ, HOST_FLOAT, out->dZ, error)) ||
         (status = backend_read(be, &t->classes, HOST_INDEX, out->classes, error)) ||
@@ -262,12 +259,13 @@ static clm_status change_rows(struct clm_backend *be, struct changed_bench *t, s
     return metrics_read(be, &t->sums, &out->loss, &out->correct, error);
 }
 
-static clm_status changed_rows_of(struct clm_backend *be, struct changed_rows *out, struct clm_error *error)
+static clm_status changed_rows_of(struct clm_backend *be, struct changed_rows *out, struct mixture *mixture,
+                                  struct clm_error *error)
 {
     struct changed_bench t = {0};
     clm_status status = create_pictures(be, &t, error);
     if (status == CLM_OK)
-        status = change_rows(be, &t, out, error);
+        status = change_rows(be, &t, out, mixture, error);
     struct tensor *const tensors[] = {&t.values,  &t.labels,   &t.mean, &t.scale, &t.X,
                                       &t.classes, &t.partners, &t.Z,    &t.dZ};
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
@@ -276,31 +274,61 @@ static clm_status changed_rows_of(struct clm_backend *be, struct changed_rows *o
     return status;
 }
 
-clm_status opencl_test_changes(struct clm_backend *be, struct clm_error *error)
+/* A changed row's element is λ (p + σ n) + (1 - λ) (p' + σ n'), where p = (value - mean) * scale of a row or its partner is exact
+ * here and at most LARGEST, and a normal number n at most NOISE_MOST. σ n, both sums, both products and the last sum round: 6
+ * roundings of no more than all of it, and one more as the reference's is read; and each n is off by NOISE_ERROR. */
+#define LARGEST (150 / 64.0)
+
+static clm_status compare_changed(const struct changed_rows *got, const struct changed_rows *right,
+                                  const struct mixture *mixture, struct clm_error *error)
 {
     static const char gathered[] = "gather_augmented", mixed[] = "softmax_xent of mixed labels";
-    const struct memory_use memory = be->memory; /* the test has no part in what was planned */
-    struct changed_rows got = {0}, right = {0};
-    struct clm_backend *reference = NULL;
-    clm_status status = reference_open(&reference, error);
-    if (status == CLM_OK)
-        status = changed_rows_of(reference, &right, error);
-    clm_backend_close(reference);
-    if (status == CLM_OK)
-        status = changed_rows_of(be, &got, error);
-    be->memory = memory;
+    const double noise = every_change.noise;
+    const double bound = rounding_bound(7) * (LARGEST + noise * (NOISE_MOST + NOISE_ERROR)) +
+                         noise * NOISE_ERROR + 8 * (double)FLT_MIN;
+    struct scored_sums sums = {0};
+    clm_status status = CLM_OK;
     for (size_t i = 0; status == CLM_OK && i < TAKEN * PICTURE; i++)
-        status = within(be, gathered, got.X[i], right.X[i], 1e-4, error);
+        status = within(gathered, got->X[i], right->X[i], bound, error);
     for (size_t r = 0; status == CLM_OK && r < TAKEN; r++)
-        if ((status = expect(be, gathered, got.classes[r], right.classes[r], error)) == CLM_OK)
-            status = expect(be, gathered, got.partners[r], right.partners[r], error);
-    for (size_t i = 0; status == CLM_OK && i < TAKEN * CLASSES; i++)
-        status = within(be, mixed, TAKEN * (double)got.dZ[i], TAKEN * (double)right.dZ[i], 1e-4, error);
-    return status ? status
-                  : sums_within(be, TAKEN, CLASSES, got.loss, got.correct, right.loss, right.correct, error);
+        if ((status = within(gathered, got->classes[r], right->classes[r], 0, error)) == CLM_OK)
+            status = within(gathered, got->partners[r], right->partners[r], 0, error);
+    for (size_t r = 0; status == CLM_OK && r < TAKEN; r++) {
+        double z[CLASSES], off;
+        for (size_t c = 0; c < CLASSES; c++)
+            z[c] = changed_logit(r, c);
+        struct scored_row row = scored_row_of(z, CLASSES, 0, right->classes[r]);
+        row.partner = right->partners[r];
+        row.share = mixture->share;
+        for (size_t c = 0; status == CLM_OK && c < CLASSES; c++) {
+            const double gradient = scored_gradient(&row, c, TAKEN, &off);
+            status = within(mixed, TAKEN * (double)got->dZ[r * CLASSES + c], gradient, off, error);
+        }
+        scored_add(&sums, &row);
+    }
+    return status ? status : scored_sums_within(&sums, TAKEN, got->loss, got->correct, error);
 }
 
-clm_status opencl_self_test(struct clm_backend *be, struct clm_error *error)
+clm_status prove_changes(struct clm_backend *be, struct clm_error *error)
+{
+    struct changed_rows got = {0}, right = {0};
+    struct clm_backend *reference = NULL;
+    struct mixture mixture = {0};
+    struct clm_error why = {0};
+    clm_status status = reference_open(&reference, &why);
+    if (status == CLM_OK)
+        status = changed_rows_of(reference, &right, &mixture, &why);
+    clm_backend_close(reference);
+    if (status == CLM_OK)
+        status = changed_rows_of(be, &got, &mixture, &why);
+    if (status == CLM_OK)
+        status = compare_changed(&got, &right, &mixture, &why);
+    return status ? fail_self_test(be, &why, error) : CLM_OK;
+}
+
+/* ---- the device ---- */
+
+static clm_status test_products(struct clm_backend *be, struct clm_error *error)
 {
     /* relu(X Wᵀ + b); (Y W) * (X > 0); W - 0.5 Yᵀ X: by hand */
     static const float Y[4] = {0, 2.75f, 11.5f, 0};
@@ -324,5 +352,37 @@ cleanup:
     tensor_free(be, &t.dX);
     tensor_free(be, &t.layer.W.value);
     tensor_free(be, &t.layer.b.value);
-    return status ? status : test_rows(be, error);
+    return status;
+}
+
+/* The first provider that is right stays for what is assigned to none. Each wrong one is dropped, and fails the device if it was
+ * asked for. */
+static clm_status test_providers(struct clm_backend *be, struct clm_error *error)
+{
+    struct clm_error why = {0};
+    size_t provider;
+    clm_status status;
+    while ((status = provider_of_rest(be, &provider, error)) == CLM_OK) {
+        struct clm_backend *one = NULL;
+        clm_status tried = provider_backend(be, provider, &one, &why);
+        if (tried == CLM_OK)
+            tried = test_products(one, &why);
+        clm_backend_close(one);
+        if (tried == CLM_OK || provider_of_all(be) != NO_PROVIDER)
+            return tried ? fail_self_test(be, &why, error) : CLM_OK;
+        char sentence[sizeof why.message];
+        snprintf(sentence, sizeof sentence, "it computes wrongly: %.1000s", why.message);
+        provider_drop(be, provider, tried == CLM_ERROR_WRONG ? sentence : why.message);
+    }
+    return status;
+}
+
+clm_status prove_device(struct clm_backend *be, struct clm_error *error)
+{
+    struct clm_error why = {0};
+    clm_status status = providers_count(be) ? test_providers(be, error) : CLM_OK;
+    if (status != CLM_OK || !providers_count(be))
+        return status;
+    status = test_rows(be, &why);
+    return status ? fail_self_test(be, &why, error) : CLM_OK;
 }

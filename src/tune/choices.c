@@ -1,16 +1,13 @@
-#include "compute/opencl/choices.h"
+#include "tune/choices.h"
 
 #include "base/file.h"
-#include "compute/opencl/program.h"
+#include "base/hash.h"
 
-#include <clblast_c.h>
-#include <dlfcn.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define TRIALS    2 /* of what was found right by an earlier kind of trial nothing is known */
 #define FORMAT    1 /* of the file; one of another number is not read */
@@ -18,64 +15,17 @@
 
 static const char *const product_names[PRODUCT_COUNT] = {"forward", "backward_input", "update"};
 
+const char *choices_product_name(enum product product)
+{
+    return product_names[product];
+}
+
 /* ---- what a file is for ---- */
-
-static uint64_t hash(uint64_t seed, const void *bytes, size_t size) /* FNV-1a */
-{
-    for (size_t i = 0; i < size; i++)
-        seed = (seed ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3);
-    return seed;
-}
-
-#define HASH_START UINT64_C(0xcbf29ce484222325)
-
-static uint64_t hash_kernels(void)
-{
-    uint64_t kernels = HASH_START;
-    for (const struct kernel_source *source = kernel_sources; source->name; source++)
-        kernels = hash(kernels, source->text, source->size);
-    return kernels;
-}
-
-/* CLBlast does not tell its version: its file's size and time stand for it. */
-static uint64_t hash_clblast(void)
-{
-    Dl_info library;
-    struct stat about;
-    const uint64_t start = HASH_START;
-    if (!dladdr((const void *)(uintptr_t)CLBlastSgemm, &library) || !library.dli_fname ||
-        stat(library.dli_fname, &about))
-        return start;
-    const int64_t identity[] = {(int64_t)about.st_size, (int64_t)about.st_mtim.tv_sec};
-    return hash(hash(start, library.dli_fname, strlen(library.dli_fname)), identity, sizeof identity);
-}
-
-/* Of an environment variable, "NAME=VALUE": may it change what a driver's compiler makes? Where it keeps that does not. */
-static bool is_setting_of_a_driver(const char *variable)
-{
-    static const char *const prefixes[] = {"POCL_", "RUSTICL_", "LP_", "GALLIUM_", "MESA_", "NIR_",
-                                           "CUDA_", "IGC_",     "NEO", "AMD_",     "GPU_",  "HSA_"};
-    if (strstr(variable, "_CACHE"))
-        return false;
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-        if (!strncmp(variable, prefixes[i], strlen(prefixes[i])))
-            return true;
-    return false;
-}
-
-/* In any order, for that of the environment means nothing. */
-static uint64_t hash_settings(void)
-{
-    uint64_t settings = 0;
-    for (char **variable = environ; variable && *variable; variable++)
-        if (is_setting_of_a_driver(*variable))
-            settings ^= hash(HASH_START, *variable, strlen(*variable));
-    return settings;
-}
 
 json_t *choices_key(const struct clm_device *device)
 {
-    const uint64_t hashes[] = {hash_kernels(), hash_clblast(), hash_settings()};
+    const struct products_identity products = products_identity();
+    const uint64_t hashes[] = {products.kernels, products.clblast, products.settings};
     char texts[3][17];
     for (size_t i = 0; i < 3; i++)
         snprintf(texts[i], sizeof texts[i], "%016" PRIx64, hashes[i]);
@@ -103,7 +53,7 @@ static char *path_of(const struct clm_device *device)
     json_t *const key = choices_key(device);
     char *const text = key ? json_dumps(key, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (text && directory) {
-        snprintf(name, sizeof name, "gemm-%016" PRIx64 ".json", hash(HASH_START, text, strlen(text)));
+        snprintf(name, sizeof name, "gemm-%016" PRIx64 ".json", hash_add(HASH_START, text, strlen(text)));
         path = path_join(directory, name);
     }
     free(text);
@@ -114,35 +64,14 @@ static char *path_of(const struct clm_device *device)
 
 /* ---- a list of choices ---- */
 
-static bool is_of_layer(const struct choice *c, enum product product, size_t I, size_t O)
+struct choice *choices_nearest(const struct choices *choices, const struct product_key *key)
 {
-    return c->product == product && c->I == I && c->O == O;
-}
-
-struct choice *choices_entry(struct choices *choices, enum product product, size_t B, size_t I, size_t O)
-{
-    for (size_t i = 0; i < choices->count; i++)
-        if (is_of_layer(&choices->entries[i], product, I, O) && choices->entries[i].B == B)
-            return &choices->entries[i];
-    return NULL;
-}
-
-const struct choice *choices_find(const struct choices *choices, enum product product, size_t B, size_t I,
-                                  size_t O)
-{
-    struct choices all = *choices;
-    return choices_entry(&all, product, B, I, O);
-}
-
-const struct choice *choices_nearest(const struct choices *choices, enum product product, size_t B, size_t I,
-                                     size_t O)
-{
-    const struct choice *nearest = NULL;
+    struct choice *nearest = NULL;
     size_t least = SIZE_MAX;
     for (size_t i = 0; i < choices->count; i++) {
-        const struct choice *const c = &choices->entries[i];
-        const size_t distance = c->B > B ? c->B - B : B - c->B;
-        if (is_of_layer(c, product, I, O) && distance < least) {
+        struct choice *const c = &choices->entries[i];
+        const size_t distance = c->key.B > key->B ? c->key.B - key->B : key->B - c->key.B;
+        if (c->key.product == key->product && c->key.I == key->I && c->key.O == key->O && distance < least) {
             nearest = c;
             least = distance;
         }
@@ -150,14 +79,19 @@ const struct choice *choices_nearest(const struct choices *choices, enum product
     return nearest;
 }
 
+struct choice *choices_find(const struct choices *choices, const struct product_key *key)
+{
+    struct choice *const nearest = choices_nearest(choices, key);
+    return nearest && nearest->key.B == key->B ? nearest : NULL;
+}
+
 clm_status choices_put(struct choices *choices, const struct choice *choice, struct clm_error *error)
 {
-    for (size_t i = 0; i < choices->count; i++)
-        if (is_of_layer(&choices->entries[i], choice->product, choice->I, choice->O) &&
-            choices->entries[i].B == choice->B) {
-            choices->entries[i] = *choice;
-            return CLM_OK;
-        }
+    struct choice *const found = choices_find(choices, &choice->key);
+    if (found) {
+        *found = *choice;
+        return CLM_OK;
+    }
     struct choice *const entries = realloc(choices->entries, (choices->count + 1) * sizeof *entries);
     if (!entries)
         return clm_fail_host_memory(error, "the choice of products", (choices->count + 1) * sizeof *entries);
@@ -175,39 +109,49 @@ void choices_free(struct choices *choices)
 
 /* ---- reading ---- */
 
-static const char *known_name(const struct choices *choices, const char *name)
+/* NO_PROVIDER where there is none of that name. */
+static size_t known_name(const struct choices *choices, const char *name)
 {
-    for (size_t i = 0; i < choices->name_count; i++)
-        if (!strcmp(choices->names[i], name))
-            return choices->names[i];
-    return NULL;
+    for (size_t p = 0; p < choices->name_count; p++)
+        if (!strcmp(choices->names[p], name))
+            return p;
+    return NO_PROVIDER;
 }
 
-/* false where the entry is not one that this program writes. */
+/* Which providers were right: those that the entry has times of. */
+static bool read_measurements(const struct choices *choices, json_t *measured, struct choice *out)
+{
+    for (size_t p = 0; p < choices->name_count; p++) {
+        json_t *const time = json_object_get(measured, choices->names[p]);
+        out->measured[p] =
+            (struct measurement){.is_right = time != NULL, .milliseconds = json_number_value(time)};
+        if (time && !(json_is_number(time) && out->measured[p].milliseconds >= 0))
+            return false;
+    }
+    return true;
+}
+
+/* false where the entry is not one that this program writes. What was chosen had proved right at the very size. */
 static bool read_entry(const struct choices *choices, json_t *entry, struct choice *out)
 {
-    const char *product = NULL, *candidate = NULL;
+    const char *product = NULL, *provider = NULL;
     json_t *measured = NULL;
     json_int_t B = 0, I = 0, O = 0;
     if (json_unpack(entry, "{ss sI sI sI ss so}", "product", &product, "batch", &B, "inputs", &I, "outputs",
-                    &O, "candidate", &candidate, "milliseconds", &measured) ||
+                    &O, "candidate", &provider, "milliseconds", &measured) ||
         B <= 0 || I <= 0 || O <= 0 || !json_is_object(measured))
         return false;
-    *out = (struct choice){.product = PRODUCT_COUNT,
-                           .B = (size_t)B,
-                           .I = (size_t)I,
-                           .O = (size_t)O,
-                           .is_proved = true,
-                           .candidate = known_name(choices, candidate)};
+    *out = (struct choice){.key = {PRODUCT_COUNT, (size_t)B, (size_t)I, (size_t)O},
+                           .provider = known_name(choices, provider)};
     for (int p = 0; p < PRODUCT_COUNT; p++)
         if (!strcmp(product, product_names[p]))
-            out->product = (enum product)p;
-    bool is_good = out->candidate && out->product != PRODUCT_COUNT;
-    for (size_t i = 0; i < choices->name_count; i++) {
-        out->milliseconds[i] = json_number_value(json_object_get(measured, choices->names[i]));
-        is_good = is_good && out->milliseconds[i] >= 0;
-    }
-    return is_good;
+            out->key.product = (enum product)p;
+    if (out->provider == NO_PROVIDER || out->key.product == PRODUCT_COUNT ||
+        !read_measurements(choices, measured, out))
+        return false;
+    out->measured[out->provider].is_right = true;
+    out->measured[out->provider].proved = LAYER_MOMENTUM;
+    return true;
 }
 
 clm_status choices_parse(struct choices *choices, const json_t *key, const void *bytes, size_t size,
@@ -262,22 +206,29 @@ clm_status choices_load(const struct clm_device *device, const char *const *name
 static json_t *describe(const struct choices *choices, const struct choice *c)
 {
     json_t *const measured = json_object();
-    for (size_t i = 0; i < choices->name_count; i++)
-        if (c->milliseconds[i] > 0 &&
-            json_object_set_new(measured, choices->names[i], json_real(c->milliseconds[i]))) {
+    for (size_t p = 0; p < choices->name_count; p++)
+        if (c->measured[p].is_right &&
+            json_object_set_new(measured, choices->names[p], json_real(c->measured[p].milliseconds))) {
             json_decref(measured);
             return NULL;
         }
-    return json_pack("{ss sI sI sI ss so}", "product", product_names[c->product], "batch", (json_int_t)c->B,
-                     "inputs", (json_int_t)c->I, "outputs", (json_int_t)c->O, "candidate", c->candidate,
-                     "milliseconds", measured);
+    return json_pack("{ss sI sI sI ss so}", "product", choices_product_name(c->key.product), "batch",
+                     (json_int_t)c->key.B, "inputs", (json_int_t)c->key.I, "outputs", (json_int_t)c->key.O,
+                     "candidate", choices->names[c->provider], "milliseconds", measured);
+}
+
+/* It is kept for other runs, whatever they use the layer for. */
+static bool is_to_be_kept(const struct choice *c)
+{
+    return c->provider != NO_PROVIDER && c->measured[c->provider].proved == LAYER_MOMENTUM;
 }
 
 char *choices_text(const struct choices *choices, json_t *key)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < choices->count; i++)
-        if (json_array_append_new(list, describe(choices, &choices->entries[i]))) {
+        if (is_to_be_kept(&choices->entries[i]) &&
+            json_array_append_new(list, describe(choices, &choices->entries[i]))) {
             json_decref(list);
             list = NULL;
         }

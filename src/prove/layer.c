@@ -1,82 +1,46 @@
-#include "compute/opencl/trial.h"
+#include "prove/layer.h"
 
-#include "base/clock.h"
-#include "base/size.h"
-#include "compute/opencl/trial_head.h"
-#include "compute/opencl/trial_operands.h"
+#include "prove/layer_operands.h"
 
 #include <float.h>
 #include <math.h>
 
-#define OPERATIONS_MOST                                                                                      \
-    4e8 /* of a product: some milliseconds where it is fast, and not a second where it is slow */
-#define BATCH_LEAST  16
-#define SECONDS_MOST 0.04
-#define RUNS_MOST    20
-#define RATE         0x1p-6
-#define MOMENTUM     0.75
-#define L2           0x1p-4
+#define RATE     0x1p-6
+#define MOMENTUM 0.75
+#define L2       0x1p-4
 
 static const struct step plain = {.learning_rate = RATE, .l2 = L2},
                          rolling = {
                              .rule = RULE_MOMENTUM, .learning_rate = RATE, .momentum = MOMENTUM, .l2 = L2};
 
-size_t trial_rows(size_t B, size_t I, size_t O)
-{
-    const double rows = OPERATIONS_MOST / (2.0 * (double)I * (double)O);
-    return size_min(B, rows > BATCH_LEAST ? (size_t)rows : BATCH_LEAST);
-}
-
-double trial_operations(const struct trial *trial)
-{
-    return 2.0 * (double)trial->B * (double)trial->I * (double)trial->O;
-}
-
 /* ---- running ---- */
 
-static clm_status run(struct trial *t, struct gemm_provider *gemm, enum product product, bool has_epilogue,
-                      struct clm_error *error)
+static clm_status run(struct layer_trial *t, enum product product, bool has_epilogue, struct clm_error *error)
 {
     switch (product) {
     case PRODUCT_FORWARD:
-        return gemm->operations->forward(
-            gemm, &t->X, &t->layer, EPILOGUE(has_epilogue ? ACTIVATION_RELU : ACTIVATION_NONE), &t->Y, error);
+        return linear_forward(t->be, &t->X, &t->layer,
+                              EPILOGUE(has_epilogue ? ACTIVATION_RELU : ACTIVATION_NONE), &t->Y, error);
     case PRODUCT_BACKWARD_INPUT:
-        return gemm->operations->backward_input(
-            gemm, &t->dZ, &t->layer,
-            has_epilogue ? GATE(ACTIVATION_RELU, &t->X) : GATE(ACTIVATION_NONE, NULL), &t->dX, error);
+        return linear_backward_input(t->be, &t->dZ, &t->layer,
+                                     has_epilogue ? GATE(ACTIVATION_RELU, &t->X) : NULL, &t->dX, error);
     case PRODUCT_UPDATE:
     case PRODUCT_COUNT:
         break;
     }
-    return gemm->operations->descend(gemm, &t->dZ, &t->X, &t->layer, &plain, error);
+    return linear_backward_update(t->be, &t->dZ, &t->X, &t->layer, &plain, error);
 }
 
-clm_status trial_time(struct trial *trial, struct gemm_provider *gemm, enum product product, double most,
-                      double *milliseconds, struct clm_error *error)
+clm_status layer_trial_run(struct layer_trial *trial, enum product product, struct clm_error *error)
 {
-    double spent = 0;
-    *milliseconds = INFINITY;
-    for (int i = 0; i < RUNS_MOST && spent < SECONDS_MOST; i++) {
-        const double begin = clock_seconds();
-        clm_status status = run(trial, gemm, product, true, error);
-        if (status == CLM_OK)
-            status = backend_finish(trial->be, error);
-        if (status != CLM_OK)
-            return status;
-        const double seconds = clock_seconds() - begin;
-        spent += seconds;
-        *milliseconds = fmin(*milliseconds, 1e3 * seconds);
-        if (*milliseconds > most)
-            break;
-    }
-    return CLM_OK;
+    const clm_status status = run(trial, product, true, error);
+    return status ? status : backend_finish(trial->be, error);
 }
 
 /* ---- what is right ---- */
 
 /* Y = X Wᵀ + b of the first `rows` rows */
-static struct expected forward_of(const struct trial *t, size_t rows, const float *w, const float *b,
+static struct expected forward_of(const struct layer_trial *t, size_t rows, const float *w, const float *b,
                                   enum cut cut)
 {
     return (struct expected){.M = rows,
@@ -94,7 +58,7 @@ static struct expected forward_of(const struct trial *t, size_t rows, const floa
 }
 
 /* Without momentum W' = W - rate (dZᵀ X + 2 l2 W), and with it V' = momentum V + dZᵀ X + 2 l2 W. */
-static struct expected update_of(const struct trial *t, const struct step *step)
+static struct expected update_of(const struct layer_trial *t, const struct step *step)
 {
     const bool rolls = step->rule == RULE_MOMENTUM;
     const double factor = rolls ? 1 : -step->learning_rate;
@@ -113,7 +77,7 @@ static struct expected update_of(const struct trial *t, const struct step *step)
 }
 
 /* The same of b, whose gradient is the sum of dZ's rows. */
-static struct expected bias_update_of(const struct trial *t, const struct step *step)
+static struct expected bias_update_of(const struct layer_trial *t, const struct step *step)
 {
     static const float one = 1;
     const bool rolls = step->rule == RULE_MOMENTUM;
@@ -130,11 +94,12 @@ static struct expected bias_update_of(const struct trial *t, const struct step *
 
 /* ---- comparing ---- */
 
-static clm_status write_parameters(struct trial *t, struct clm_error *error)
+static clm_status write_parameters(struct layer_trial *t, struct clm_error *error)
 {
     clm_status status;
     if ((status = backend_write(t->be, &t->layer.W.value, HOST_FLOAT, t->w, error)) ||
         (status = backend_write(t->be, &t->layer.b.value, HOST_FLOAT, t->b, error)) ||
+        t->use < LAYER_MOMENTUM ||
         (status = backend_write(t->be, &t->layer.W.state[0], HOST_FLOAT, t->v, error)))
         return status;
     return backend_write(t->be, &t->layer.b.state[0], HOST_FLOAT, t->vb, error);
@@ -150,19 +115,18 @@ static clm_status compare_both(const struct expected *e, const float *got, doubl
 }
 
 /* Elements of every corner and of random places with what follows the product, and then the whole product without. */
-static clm_status compare_product(struct trial *t, struct gemm_provider *gemm, enum product product,
-                                  const struct expected *e, struct tensor *result, double *worst,
-                                  struct clm_error *error)
+static clm_status compare_product(struct layer_trial *t, enum product product, const struct expected *e,
+                                  struct tensor *result, double *worst, struct clm_error *error)
 {
     struct expected bare = *e;
     clm_status status;
     bare.cut = CUT_NOTHING;
-    if ((status = write_parameters(t, error)) || (status = trial_poison(t, result, error)) ||
-        (status = run(t, gemm, product, true, error)) ||
+    if ((status = write_parameters(t, error)) || (status = layer_trial_poison(t, result, error)) ||
+        (status = run(t, product, true, error)) ||
         (status = backend_read(t->be, result, HOST_FLOAT, t->got, error)))
         return status;
     *worst = larger(*worst, expected_samples(e, t->got));
-    if ((status = trial_poison(t, result, error)) || (status = run(t, gemm, product, false, error)) ||
+    if ((status = layer_trial_poison(t, result, error)) || (status = run(t, product, false, error)) ||
         (status = backend_read(t->be, result, HOST_FLOAT, t->got, error)))
         return status;
     return compare_both(&bare, t->got, worst, error);
@@ -181,7 +145,7 @@ static double compare_moves(const float *before, const float *velocity, const fl
 }
 
 /* Reads back what a step has made of fresh parameters, into t->after. */
-static clm_status compare_step(struct trial *t, const struct step *step, double *worst,
+static clm_status compare_step(struct layer_trial *t, const struct step *step, double *worst,
                                struct clm_error *error)
 {
     const struct expected W = update_of(t, step), b = bias_update_of(t, step);
@@ -205,17 +169,17 @@ static clm_status compare_step(struct trial *t, const struct step *step, double 
 
 /* The next batch's forward product, where the provider does it along with the update: of the parameters as they are
  * afterwards. The first `rows` rows are the next batch. */
-static clm_status compare_fused(struct trial *t, struct gemm_provider *gemm, const struct step *step,
-                                size_t rows, enum activation act, double *worst, struct clm_error *error)
+static clm_status compare_fused(struct layer_trial *t, const struct step *step, size_t rows,
+                                enum activation act, double *worst, struct clm_error *error)
 {
     const struct expected e =
         forward_of(t, rows, t->after.w, t->after.b, act == ACTIVATION_RELU ? CUT_RELU : CUT_NOTHING);
     const struct tensor next_X = tensor_first_rows(&t->X, rows);
     struct tensor next_Y = tensor_first_rows(&t->Y, rows);
     clm_status status;
-    if ((status = trial_poison(t, &t->Y, error)) || (status = write_parameters(t, error)) ||
-        (status = gemm->operations->descend_forward(gemm, &t->dZ, &t->X, &t->layer, step, &next_X,
-                                                    EPILOGUE(act), &next_Y, error)) ||
+    if ((status = layer_trial_poison(t, &t->Y, error)) || (status = write_parameters(t, error)) ||
+        (status = linear_update_forward(t->be, &t->dZ, &t->X, &t->layer, step, &next_X, EPILOGUE(act),
+                                        &next_Y, error)) ||
         (status = compare_step(t, step, worst, error)) ||
         (status = backend_read(t->be, &next_Y, HOST_FLOAT, t->got, error)))
         return status;
@@ -223,44 +187,42 @@ static clm_status compare_fused(struct trial *t, struct gemm_provider *gemm, con
     return act == ACTIVATION_RELU ? CLM_OK : compare_both(&e, t->got, worst, error);
 }
 
-/* With and without momentum, alone and with the next batch's forward product: of as many rows, and of fewer. */
-static clm_status compare_updates(struct trial *t, struct gemm_provider *gemm, double *worst,
-                                  struct clm_error *error)
+/* Without and with momentum, alone and with the next batch's forward product: of as many rows, and of fewer. */
+static clm_status compare_updates(struct layer_trial *t, double *worst, struct clm_error *error)
 {
     const struct step *const steps[] = {&plain, &rolling};
-    const struct gemm_operations *const operations = gemm->operations;
+    const int count = t->use >= LAYER_MOMENTUM ? 2 : 1;
     const size_t rows[] = {t->B, t->B - t->B / 3};
     clm_status status = CLM_OK;
-    for (int i = 0; status == CLM_OK && i < 2; i++)
+    for (int i = 0; status == CLM_OK && i < count; i++)
         if ((status = write_parameters(t, error)) ||
-            (status = operations->descend(gemm, &t->dZ, &t->X, &t->layer, steps[i], error)) ||
+            (status = linear_backward_update(t->be, &t->dZ, &t->X, &t->layer, steps[i], error)) ||
             (status = compare_step(t, steps[i], worst, error)))
             return status;
-    for (int i = 0; status == CLM_OK && operations->fuses && i < 2; i++)
-        if (operations->fuses(gemm, &t->layer, t->B, rows[i]))
-            status = compare_fused(t, gemm, steps[i], rows[i], i ? ACTIVATION_RELU : ACTIVATION_NONE, worst,
-                                   error);
+    for (int i = 0; status == CLM_OK && i < 2 && backend_looks_ahead(t->be, &t->layer, t->B); i++)
+        status =
+            compare_fused(t, steps[i % count], rows[i], i ? ACTIVATION_RELU : ACTIVATION_NONE, worst, error);
     return status;
 }
 
-clm_status trial_check(struct trial *trial, struct gemm_provider *gemm, enum product product,
-                       double *error_over_bound, struct clm_error *error)
+clm_status layer_trial_judge(struct layer_trial *trial, enum product product, double *error_over_bound,
+                             struct clm_error *error)
 {
     const struct expected forward = forward_of(trial, trial->B, trial->w, trial->b, CUT_RELU),
-                          input_gradient = trial_input_gradient(trial, trial->dz, trial->w, CUT_MASK);
+                          input_gradient = layer_trial_input_gradient(trial, trial->dz, trial->w, CUT_MASK);
     double worst = 0;
     clm_status status = CLM_OK;
     *error_over_bound = NAN;
     switch (product) {
     case PRODUCT_FORWARD:
-        status = compare_product(trial, gemm, product, &forward, &trial->Y, &worst, error);
+        status = compare_product(trial, product, &forward, &trial->Y, &worst, error);
         break;
     case PRODUCT_BACKWARD_INPUT:
-        status = compare_product(trial, gemm, product, &input_gradient, &trial->dX, &worst, error);
+        status = compare_product(trial, product, &input_gradient, &trial->dX, &worst, error);
         break;
     case PRODUCT_UPDATE:
     case PRODUCT_COUNT:
-        status = compare_updates(trial, gemm, &worst, error);
+        status = compare_updates(trial, &worst, error);
         break;
     }
     if (status == CLM_OK)
@@ -277,41 +239,37 @@ const char *product_name(enum product product)
                                        : "backward product";
 }
 
-static clm_status fail_wrong(const struct trial *t, const char *what, double worst, struct clm_error *error)
+clm_status layer_trial_fail(const struct layer_trial *trial, const char *what, double error_over_bound,
+                            struct clm_error *error)
 {
     return clm_fail(error, CLM_ERROR_WRONG,
                     "it computes wrongly; an error of its %s of B=%zu I=%zu O=%zu is %g times its bound",
-                    what, t->B, t->I, t->O, worst);
+                    what, trial->B, trial->I, trial->O, error_over_bound);
 }
 
-static clm_status check_layer(struct trial *t, struct gemm_provider *gemm, struct clm_error *error)
+static clm_status judge_all(struct layer_trial *t, struct clm_error *error)
 {
-    const struct gemm_operations *const operations = gemm->operations;
+    const struct backend_operations *const operations = t->be->operations;
+    const int count = t->use >= LAYER_STEP ? PRODUCT_COUNT : 1;
     clm_status status = CLM_OK;
     double worst = NAN;
-    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
-        if ((status = trial_check(t, gemm, (enum product)p, &worst, error)) == CLM_OK && !(worst <= 1))
-            status = fail_wrong(t, product_name((enum product)p), worst, error);
-    if (status == CLM_OK && operations->has_head && operations->has_head(gemm, &t->layer, t->B))
-        if ((status = trial_check_head(t, gemm, &worst, error)) == CLM_OK && !(worst <= 1))
-            status = fail_wrong(t, "last layer with softmax", worst, error);
+    for (int p = PRODUCT_FORWARD; status == CLM_OK && p < count; p++)
+        if ((status = layer_trial_judge(t, (enum product)p, &worst, error)) == CLM_OK && !(worst <= 1))
+            status = layer_trial_fail(t, product_name((enum product)p), worst, error);
+    if (status == CLM_OK && t->use >= LAYER_STEP && operations->has_head &&
+        operations->has_head(t->be, &t->layer, t->B))
+        if ((status = layer_trial_judge_head(t, &worst, error)) == CLM_OK && !(worst <= 1))
+            status = layer_trial_fail(t, "last layer with softmax", worst, error);
     return status;
 }
 
-clm_status trial_of_layer(struct gemm_provider *gemm, size_t B, size_t I, size_t O, struct clm_error *error)
+clm_status prove_layer(struct clm_backend *be, size_t B, size_t I, size_t O, enum layer_use use,
+                       struct clm_error *error)
 {
-    struct gemm_provider own = *gemm;
-    struct trial *trial = NULL;
-    size_t bytes = 0;
-    own.workspace = (struct tensor){0};
-    clm_status status = gemm->operations->workspace(gemm, B, I, O, &bytes, error);
-    if (status == CLM_OK && bytes)
-        status = tensor_create(gemm->backend, TENSOR_BYTE, 1, bytes, &own.workspace, error);
+    struct layer_trial *trial = NULL;
+    clm_status status = layer_trial_open(be, B, I, O, use, &trial, error);
     if (status == CLM_OK)
-        status = trial_open(&own, B, I, O, &trial, error);
-    if (status == CLM_OK)
-        status = check_layer(trial, &own, error);
-    trial_close(trial);
-    tensor_free(gemm->backend, &own.workspace);
+        status = judge_all(trial, error);
+    layer_trial_close(trial);
     return status;
 }

@@ -1,4 +1,4 @@
-#include "compute/opencl/expected.h"
+#include "prove/sampled.h"
 
 #include "base/philox.h"
 

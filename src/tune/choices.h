@@ -1,24 +1,27 @@
-/* Which candidate does which product, and what was measured: kept in a file of the user's cache directory. */
-#ifndef CLM_COMPUTE_OPENCL_CHOICES_H
-#define CLM_COMPUTE_OPENCL_CHOICES_H
+/* What was measured, and which provider computes which product for it: kept in a file of the user's cache directory. */
+#ifndef CLM_TUNE_CHOICES_H
+#define CLM_TUNE_CHOICES_H
 
-#include "compute/opencl/gemm/provider.h"
+#include "compute/providers.h"
+#include "prove/prove.h"
 
 #include <jansson.h>
 
-#define CANDIDATES_MOST 8
+/* Of a provider on a product. To be right and to be fast are two facts. */
+struct measurement {
+    bool is_right;         /* as far as it was tried */
+    double milliseconds;   /* of a provider that is right; 0: the clock saw no time pass */
+    enum layer_use proved; /* at the layer's very size, with all its products */
+};
 
 struct choice {
-    enum product product;
-    size_t B, I, O;
-    const char *candidate; /* a name of `names` */
-    bool is_proved;        /* right at this very size; what is read from a file is */
-    double
-        milliseconds[CANDIDATES_MOST]; /* in the order of `names`; 0 where it was not measured or was wrong */
+    struct product_key key;
+    size_t provider; /* or NO_PROVIDER */
+    struct measurement measured[PROVIDERS_MOST];
 };
 
 struct choices {
-    const char *const *names; /* of the candidates */
+    const char *const *names; /* of the providers */
     size_t name_count;
     struct choice *entries;
     size_t count;
@@ -50,12 +53,12 @@ CLM_MUST_CHECK clm_status choices_put(struct choices *choices, const struct choi
                                       struct clm_error *error);
 
 /* That of the product and shape; NULL where there is none. */
-struct choice *choices_entry(struct choices *choices, enum product product, size_t B, size_t I, size_t O);
-const struct choice *choices_find(const struct choices *choices, enum product product, size_t B, size_t I,
-                                  size_t O);
+struct choice *choices_find(const struct choices *choices, const struct product_key *key);
 
 /* That of the layer whose batch is nearest, as of a ragged last batch; NULL where the layer has none. */
-const struct choice *choices_nearest(const struct choices *choices, enum product product, size_t B, size_t I,
-                                     size_t O);
+struct choice *choices_nearest(const struct choices *choices, const struct product_key *key);
+
+/* "forward" */
+const char *choices_product_name(enum product product);
 
 #endif

@@ -1,0 +1,129 @@
+/* Opens a backend for use: an OpenCL device is taken if it passes the self-test. */
+#include "prove/prove.h"
+
+#include <stdio.h>
+
+/* A limit of 0 is none. */
+static void limit_memory(struct clm_backend *be, uint64_t bytes, const char *by)
+{
+    if (!bytes || bytes >= be->memory_limit)
+        return;
+    be->memory_limit = (size_t)bytes;
+    be->limited_by = by;
+}
+
+static void limit(struct clm_backend *be, const struct clm_backend_options *options)
+{
+    limit_memory(be, options->device_memory, "--device-memory");
+    if (be->uses_host_memory)
+        limit_memory(be, options->host_memory - options->host_memory / 2, "half of --memory");
+}
+
+static clm_status open_one(const struct clm_device *device, const struct clm_backend_options *options,
+                           struct clm_backend **out, struct clm_error *error)
+{
+    clm_status status = opencl_open(device, options, out, error);
+    if (status != CLM_OK || options->skip_self_test)
+        return status;
+    status = prove_device(*out, error);
+    if (status != CLM_OK) {
+        clm_backend_close(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* Opens the device that the selector prefers; if that fails and the choice is ours, the next. *taken is its place among `devices`. */
+static clm_status open_preferred(const struct clm_backend_options *options, const struct clm_device *devices,
+                                 size_t count, struct clm_backend **out, size_t *taken,
+                                 struct clm_error *error)
+{
+    clm_status status =
+        count && options->device
+            ? clm_fail(
+                  error, CLM_ERROR_DEVICE,
+                  "no OpenCL device is %s, as --device or CLMLP_DEVICE asks for; `clmlp devices' lists what there is",
+                  options->device)
+            : clm_fail(
+                  error, CLM_ERROR_DEVICE,
+                  "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use --backend blas");
+    for (int wanted = 4; wanted > 0; wanted--)
+        for (size_t d = 0; d < count; d++) {
+            if (opencl_preference(&devices[d], options->device) != wanted)
+                continue;
+            status = open_one(&devices[d], options, out, error);
+            *taken = d;
+            if (status == CLM_OK)
+                return CLM_OK;
+        }
+    return status;
+}
+
+static clm_status open_opencl(const struct clm_backend_options *options, struct clm_backend **out,
+                              struct clm_error *error)
+{
+    struct clm_device *devices = NULL;
+    size_t count = 0, taken;
+    clm_status status = clm_devices_find(NULL, &devices, &count, error);
+    if (status == CLM_OK)
+        status = open_preferred(options, devices, count, out, &taken, error);
+    clm_devices_free(devices);
+    return status;
+}
+
+clm_status clm_backend_open(const struct clm_backend_options *options, struct clm_backend **out,
+                            struct clm_error *error)
+{
+    clm_status status = CLM_ERROR_ARGUMENT;
+    *out = NULL;
+    switch (options->kind) {
+    case CLM_BACKEND_REFERENCE:
+        status = reference_open(out, error);
+        break;
+    case CLM_BACKEND_BLAS:
+        status = blas_open(out, error);
+        break;
+    case CLM_BACKEND_OPENCL:
+        status = open_opencl(options, out, error);
+        break;
+    default:
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "backend %d is none of reference, blas and opencl",
+                        options->kind);
+    }
+    if (status == CLM_OK)
+        limit(*out, options);
+    return status;
+}
+
+/* Why a device is taken, or why not. */
+static void explain(struct clm_device *device, const char *selector, bool is_any_taken, const char *why_none)
+{
+    const bool is_suited = opencl_preference(device, selector) > 0;
+    if (device->is_taken)
+        snprintf(device->reason, sizeof device->reason, "passes the self-test, and %s",
+                 selector ? "is what was asked for" : "no GPU or accelerator before it does");
+    else if (!is_suited || !device->reason[0])
+        snprintf(device->reason, sizeof device->reason, "%.255s",
+                 !is_suited     ? "is not what was asked for"
+                 : is_any_taken ? "another one is preferred"
+                                : why_none);
+}
+
+clm_status clm_devices_list(const char *selector, struct clm_device **devices, size_t *count,
+                            struct clm_error *error)
+{
+    const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL, .device = selector};
+    struct clm_backend *backend = NULL;
+    struct clm_error why = {0};
+    size_t taken = 0;
+    const clm_status status = clm_devices_find(NULL, devices, count, error);
+    if (status != CLM_OK)
+        return status;
+    const bool is_taken = open_preferred(&options, *devices, *count, &backend, &taken, &why) == CLM_OK;
+    for (size_t d = 0; d < *count; d++) {
+        (*devices)[d].is_taken = is_taken && d == taken;
+        explain(&(*devices)[d], selector, is_taken, why.message);
+    }
+    clm_backend_close(backend);
+    return CLM_OK;
+}

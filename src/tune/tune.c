@@ -1,0 +1,686 @@
+#include "tune/tune.h"
+
+#include "base/clock.h"
+#include "base/size.h"
+#include "prove/layer.h"
+#include "tune/choices.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLEARLY  0.95 /* of the first provider's time: so that noise does not turn a choice */
+#define HOPELESS 4    /* times the fastest: not repeated */
+#define NEAR     2    /* batches within this factor share a choice */
+/* Operations of a product that is measured: some milliseconds where it is fast, and not a second where it is slow */
+#define OPERATIONS_MOST 4e8
+#define ROWS_LEAST      16
+#define SECONDS_MOST    0.04
+#define RUNS_MOST       20
+
+/* ---- what is known of a backend ---- */
+
+struct shape {
+    size_t B, I, O; /* 0 in I or O: of rows, of the loss */
+};
+
+struct tuning {
+    struct clm_backend *be;
+    const char *names[PROVIDERS_MOST];
+    struct choices choices;
+    struct shape *shared; /* at which what all providers share has proved right */
+    size_t shared_count;
+    bool are_changes_proved;
+    size_t dropped; /* how many providers were, so far */
+    double seconds; /* spent measuring */
+};
+
+static void note(const struct clm_backend *be, const char *sentence)
+{
+    if (be->on_note)
+        be->on_note(be->note_user, sentence);
+}
+
+static void free_tuning(void *memory)
+{
+    struct tuning *const t = memory;
+    choices_free(&t->choices);
+    free(t->shared);
+    free(t);
+}
+
+/* That of the backend, which keeps it. A provider that computes all products has no file: nothing was chosen. */
+static clm_status tuning_of(struct clm_backend *be, struct tuning **out, struct clm_error *error)
+{
+    struct clm_error warning = {0};
+    clm_status status = CLM_OK;
+    *out = be->notebook;
+    if (*out)
+        return CLM_OK;
+    struct tuning *const t = calloc(1, sizeof *t);
+    if (!t)
+        return clm_fail_host_memory(error, "tuning", sizeof *t);
+    const size_t count = providers_count(be);
+    t->be = be;
+    for (size_t p = 0; p < count; p++)
+        t->names[p] = provider_name(be, p);
+    if (provider_of_all(be) == NO_PROVIDER)
+        status = choices_load(clm_backend_about(be), t->names, count, &t->choices, &warning, error);
+    if (status != CLM_OK) {
+        free_tuning(t);
+        return status;
+    }
+    if (warning.status != CLM_OK)
+        note(be, warning.message);
+    be->notebook = *out = t;
+    be->free_notebook = free_tuning;
+    return CLM_OK;
+}
+
+/* Where that cannot be done it is said once, and choices hold for this process. */
+static void save(struct tuning *t)
+{
+    struct clm_error why = {0};
+    if (choices_save(&t->choices, clm_backend_about(t->be), &why) == CLM_OK)
+        return;
+    note(t->be, why.message);
+    free(t->choices.path);
+    t->choices.path = NULL;
+}
+
+/* ---- choosing ---- */
+
+/* The choices of a layer's products at one batch. */
+struct layer_choice {
+    struct choice of[PRODUCT_COUNT];
+};
+
+static struct product_key key_of(const struct shape *shape, int product)
+{
+    return (struct product_key){(enum product)product, shape->B, shape->I, shape->O};
+}
+
+/* Right as far as is known, and built. */
+static bool is_ready(const struct tuning *t, const struct choice *choice, size_t provider)
+{
+    return choice->measured[provider].is_right && provider_open(t->be, provider, NULL) == CLM_OK;
+}
+
+/* Times that a clock did not tell are 0 and decide nothing. */
+static bool is_faster(double a, double b)
+{
+    return a > 0 && b > 0 && a < CLEARLY * b;
+}
+
+/* Of the providers that are right, with weights in such panels: the first, unless another is clearly faster. NO_PROVIDER where
+ * there is none. */
+static size_t fastest_of(const struct tuning *t, const struct choice *choice, size_t panel)
+{
+    size_t best = NO_PROVIDER;
+    for (size_t p = 0; p < providers_count(t->be); p++)
+        if (is_ready(t, choice, p) &&
+            provider_panel(t->be, p, choice->key.B, choice->key.I, choice->key.O) == panel &&
+            (best == NO_PROVIDER ||
+             is_faster(choice->measured[p].milliseconds, choice->measured[best].milliseconds)))
+            best = p;
+    return best;
+}
+
+/* The fastest of each product with weights in such panels, and the time of all three, 0 if the clock did not tell; false if there
+ * is no provider for one of them. */
+static bool fastest_in(const struct tuning *t, const struct layer_choice *layer, size_t panel,
+                       size_t fastest[PRODUCT_COUNT], double *milliseconds)
+{
+    bool is_known = true;
+    *milliseconds = 0;
+    for (int p = 0; p < PRODUCT_COUNT; p++) {
+        fastest[p] = fastest_of(t, &layer->of[p], panel);
+        if (fastest[p] == NO_PROVIDER)
+            return false;
+        is_known = is_known && layer->of[p].measured[fastest[p]].milliseconds > 0;
+        *milliseconds += layer->of[p].measured[fastest[p]].milliseconds;
+    }
+    *milliseconds = is_known ? *milliseconds : 0;
+    return true;
+}
+
+/* A layer's weights lie in one way: the providers of its products are the fastest of those that agree on the way in which all of
+ * them together are the fastest, or if *panel is given on that. NO_PROVIDER is chosen if no way has a provider for each. */
+static void choose(const struct tuning *t, struct layer_choice *layer, const size_t *panel)
+{
+    const struct product_key *const key = &layer->of[0].key;
+    double least = NAN;
+    bool is_first = true;
+    for (int p = 0; p < PRODUCT_COUNT; p++)
+        layer->of[p].provider = NO_PROVIDER;
+    for (size_t c = 0; c < providers_count(t->be); c++) {
+        size_t fastest[PRODUCT_COUNT];
+        double milliseconds;
+        if (!is_ready(t, &layer->of[0], c))
+            continue;
+        const size_t own = provider_panel(t->be, c, key->B, key->I, key->O);
+        if ((panel && own != *panel) || !fastest_in(t, layer, own, fastest, &milliseconds) ||
+            !(is_first || is_faster(milliseconds, least)))
+            continue;
+        is_first = false;
+        least = milliseconds;
+        for (int p = 0; p < PRODUCT_COUNT; p++)
+            layer->of[p].provider = fastest[p];
+    }
+}
+
+/* What the provider was chosen for goes to another, together with the rest of the layer. */
+static void forget(struct tuning *t, size_t provider)
+{
+    struct choices *const choices = &t->choices;
+    for (size_t i = 0; i < choices->count; i++)
+        choices->entries[i].measured[provider] = (struct measurement){0};
+    for (size_t i = 0; i < choices->count; i++) {
+        struct choice *products[PRODUCT_COUNT];
+        struct layer_choice layer;
+        bool is_whole = choices->entries[i].provider == provider;
+        for (int p = 0; p < PRODUCT_COUNT && is_whole; p++) {
+            struct product_key key = choices->entries[i].key;
+            key.product = (enum product)p;
+            products[p] = choices_find(choices, &key);
+            is_whole = products[p] != NULL;
+            if (is_whole)
+                layer.of[p] = *products[p];
+        }
+        if (!is_whole)
+            continue;
+        choose(t, &layer, NULL);
+        for (int p = 0; p < PRODUCT_COUNT; p++)
+            *products[p] = layer.of[p];
+    }
+    for (size_t i = choices->count; i-- > 0;)
+        if (choices->entries[i].provider == NO_PROVIDER || choices->entries[i].provider == provider)
+            choices->entries[i] = choices->entries[--choices->count];
+}
+
+static void drop(struct tuning *t, size_t provider, const char *why)
+{
+    provider_drop(t->be, provider, why);
+    t->dropped++;
+    forget(t, provider);
+}
+
+/* ---- measuring ---- */
+
+typedef void (*hear_row)(void *user, const struct clm_tune_row *row);
+
+struct listener {
+    hear_row hear;
+    void *user;
+};
+
+/* So many rows of a batch stand for all of it where a product would take long. */
+static size_t rows_measured(const struct shape *shape)
+{
+    const double rows = OPERATIONS_MOST / (2.0 * (double)shape->I * (double)shape->O);
+    return size_min(shape->B, rows > ROWS_LEAST ? (size_t)rows : ROWS_LEAST);
+}
+
+/* *milliseconds of the fastest of a few runs, of one only if that takes over `most` already. A clock in coarse ticks may see none of
+ * them take time, but all together: then it is their mean, or 0. */
+static clm_status time_product(struct layer_trial *trial, enum product product, double most,
+                               double *milliseconds, struct clm_error *error)
+{
+    const double start = clock_seconds();
+    double least = INFINITY, spent = 0;
+    int runs = 0;
+    while (runs < RUNS_MOST && spent < SECONDS_MOST && !(1e3 * least > most && runs)) {
+        const double begin = clock_seconds();
+        const clm_status status = layer_trial_run(trial, product, error);
+        if (status != CLM_OK)
+            return status;
+        const double end = clock_seconds();
+        least = fmin(least, end - begin);
+        spent = end - start;
+        runs++;
+    }
+    *milliseconds = 1e3 * (least > 0 ? least : spent / runs);
+    return CLM_OK;
+}
+
+/* Judges and times a provider; a wrong one, or one that fails, is dropped. */
+static void measure_product(struct tuning *t, struct layer_trial *trial, size_t provider, size_t rows,
+                            struct choice *choice, const struct listener *listener)
+{
+    const struct product_key *const key = &choice->key;
+    struct measurement *const own = &choice->measured[provider];
+    struct clm_tune_row row = {.batch = key->B, .inputs = key->I, .outputs = key->O};
+    struct clm_error why = {0};
+    double worst = NAN, fastest = INFINITY, milliseconds = 0;
+    for (size_t p = 0; p < providers_count(t->be); p++)
+        if (choice->measured[p].milliseconds > 0)
+            fastest = fmin(fastest, choice->measured[p].milliseconds);
+    clm_status status = layer_trial_judge(trial, key->product, &worst, &why);
+    if (status == CLM_OK && !(worst <= 1))
+        status = layer_trial_fail(trial, product_name(key->product), worst, &why);
+    if (status == CLM_OK)
+        status = time_product(trial, key->product, HOPELESS * fastest, &milliseconds, &why);
+    if (status == CLM_OK)
+        *own = (struct measurement){.is_right = true, .milliseconds = milliseconds};
+    const double operations = 2.0 * (double)rows * (double)key->I * (double)key->O;
+    row.error_over_bound = status == CLM_OK || !(worst <= 1) ? worst : NAN;
+    row.milliseconds = milliseconds;
+    row.gflops = 1e-9 * per_second(operations, 1e-3 * milliseconds);
+    snprintf(row.product, sizeof row.product, "%s", choices_product_name(key->product));
+    snprintf(row.candidate, sizeof row.candidate, "%s", t->names[provider]);
+    if (listener->hear)
+        listener->hear(listener->user, &row);
+    if (status != CLM_OK)
+        drop(t, provider, why.message);
+}
+
+/* A provider on the products of a layer. If there is no room for it that is told in *no_room, and it is left out. */
+static clm_status measure_layer(struct tuning *t, const struct shape *shape, size_t provider,
+                                struct layer_choice *layer, const struct listener *listener,
+                                struct clm_error *no_room, struct clm_error *error)
+{
+    const size_t rows = rows_measured(shape), dropped = t->dropped;
+    struct clm_backend *one = NULL;
+    struct layer_trial *trial = NULL;
+    struct clm_error why = {0};
+    clm_status status = provider_backend(t->be, provider, &one, &why);
+    if (status != CLM_OK) {
+        drop(t, provider, why.message);
+        return CLM_OK;
+    }
+    status = layer_trial_open(one, rows, shape->I, shape->O, LAYER_MOMENTUM, &trial, &why);
+    if (status == CLM_ERROR_MEMORY)
+        status = layer_trial_open(one, rows, shape->I, shape->O, LAYER_STEP, &trial, &why);
+    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT && t->dropped == dropped; p++)
+        measure_product(t, trial, provider, rows, &layer->of[p], listener);
+    layer_trial_close(trial);
+    clm_backend_close(one);
+    if (status == CLM_ERROR_MEMORY) {
+        *no_room = why;
+        return CLM_OK;
+    }
+    return status ? clm_fail(error, status, "%s", why.message) : CLM_OK;
+}
+
+/* ---- trying at the very size ---- */
+
+/* Whether a provider is right on a layer, for all uses if there is room, or at least for the one wanted. */
+static clm_status prove_provider(struct tuning *t, size_t provider, const struct shape *shape,
+                                 enum layer_use use, enum layer_use *proved, struct clm_error *why)
+{
+    struct clm_backend *one = NULL;
+    clm_status status = provider_backend(t->be, provider, &one, why);
+    *proved = LAYER_MOMENTUM;
+    if (status == CLM_OK)
+        status = prove_layer(one, shape->B, shape->I, shape->O, *proved, why);
+    if (status == CLM_ERROR_MEMORY && use < *proved) {
+        *proved = use;
+        status = prove_layer(one, shape->B, shape->I, shape->O, *proved, why);
+    }
+    clm_backend_close(one);
+    return status;
+}
+
+/* One of a layer's providers that has not been proved for the use, NO_PROVIDER if all have. */
+static size_t first_unproved(const struct layer_choice *layer, enum layer_use use)
+{
+    for (int p = 0; p < PRODUCT_COUNT; p++) {
+        const struct choice *const choice = &layer->of[p];
+        if (choice->measured[choice->provider].proved < use)
+            return choice->provider;
+    }
+    return NO_PROVIDER;
+}
+
+static clm_status fail_without(const struct tuning *t, const struct clm_error *no_room,
+                               struct clm_error *error)
+{
+    if (no_room->status != CLM_OK)
+        return clm_fail(error, no_room->status, "%s", no_room->message);
+    return clm_fail(
+        error, CLM_ERROR_WRONG,
+        "%s multiplies wrongly with every provider; it is not used. `clmlp doctor` tells more; update its driver, or choose another with --device",
+        t->be->device);
+}
+
+/* Keeps what is chosen for a layer, or else is chosen now, once it has proved right at the layer's very size: some kernels are wrong
+ * from a certain size on, and what was measured may be a smaller one. */
+static clm_status settle(struct tuning *t, const struct shape *shape, enum layer_use use, const size_t *panel,
+                         struct layer_choice *layer, const struct clm_error *found_no_room,
+                         struct clm_error *error)
+{
+    struct clm_error no_room = *found_no_room;
+    size_t unproved;
+    if (layer->of[0].provider == NO_PROVIDER)
+        choose(t, layer, panel);
+    while (layer->of[0].provider != NO_PROVIDER && (unproved = first_unproved(layer, use)) != NO_PROVIDER) {
+        enum layer_use proved;
+        struct clm_error why = {0};
+        const clm_status status = prove_provider(t, unproved, shape, use, &proved, &why);
+        for (int p = 0; p < PRODUCT_COUNT; p++)
+            if (status == CLM_OK)
+                layer->of[p].measured[unproved].proved = proved;
+            else
+                layer->of[p].measured[unproved] = (struct measurement){0};
+        if (status == CLM_OK)
+            continue;
+        if (status == CLM_ERROR_MEMORY)
+            no_room = why;
+        else
+            drop(t, unproved, why.message);
+        choose(t, layer, panel);
+    }
+    return layer->of[0].provider == NO_PROVIDER ? fail_without(t, &no_room, error) : CLM_OK;
+}
+
+static clm_status keep(struct tuning *t, const struct layer_choice *layer, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
+        status = choices_put(&t->choices, &layer->of[p], error);
+    return status;
+}
+
+/* All providers on the products of some layers, and what comes of it kept. A provider does all layers before the next begins, for
+ * CLBlast's parameters, once changed, stay so for the process. */
+static clm_status measure_layers(struct tuning *t, const struct shape *shapes, size_t count, bool has_slow,
+                                 const struct listener *listener, struct clm_error *error)
+{
+    struct layer_choice *const layers = calloc(count, sizeof *layers);
+    struct clm_error no_room = {0};
+    const double begin = clock_seconds();
+    clm_status status = layers ? CLM_OK : clm_fail_host_memory(error, "tuning", count * sizeof *layers);
+    for (size_t s = 0; status == CLM_OK && s < count; s++)
+        for (int p = 0; p < PRODUCT_COUNT; p++)
+            layers[s].of[p] = (struct choice){.key = key_of(&shapes[s], p), .provider = NO_PROVIDER};
+    for (size_t c = 0; status == CLM_OK && c < providers_count(t->be); c++)
+        if (has_slow || !provider_is_slow_to_build(t->be, c))
+            for (size_t s = 0; status == CLM_OK && s < count && provider_is_usable(t->be, c); s++)
+                status = measure_layer(t, &shapes[s], c, &layers[s], listener, &no_room, error);
+    for (size_t s = 0; status == CLM_OK && s < count; s++)
+        if ((status = settle(t, &shapes[s], LAYER_STEP, NULL, &layers[s], &no_room, error)) == CLM_OK)
+            status = keep(t, &layers[s], error);
+    if (status == CLM_OK)
+        save(t);
+    free(layers);
+    t->seconds += clock_seconds() - begin;
+    return status;
+}
+
+/* ---- a net ---- */
+
+/* A layer's choice for the batch or a near one; false where there is none. */
+static bool find_near(const struct tuning *t, const struct shape *shape, struct layer_choice *out)
+{
+    for (int p = 0; p < PRODUCT_COUNT; p++) {
+        const struct product_key key = key_of(shape, p);
+        const struct choice *const found = choices_nearest(&t->choices, &key);
+        if (!found || found->key.B > NEAR * shape->B || shape->B > NEAR * found->key.B)
+            return false;
+        out->of[p] = *found;
+    }
+    return true;
+}
+
+/* What holds for one batch size is tried again at another. */
+static void move_to(const struct shape *shape, struct layer_choice *layer)
+{
+    for (int p = 0; p < PRODUCT_COUNT; p++) {
+        struct choice *const choice = &layer->of[p];
+        for (size_t c = 0; choice->key.B != shape->B && c < PROVIDERS_MOST; c++)
+            choice->measured[c].proved = LAYER_UNPROVED;
+        choice->key.B = shape->B;
+    }
+}
+
+/* Fills the table. A provider that does not open any more, as its file of choices has it, is dropped. */
+static clm_status assign(struct tuning *t, const struct layer_choice *layer, struct clm_error *error)
+{
+    for (int p = 0; p < PRODUCT_COUNT; p++) {
+        struct clm_error why = {0};
+        const struct choice *const choice = &layer->of[p];
+        const clm_status status = provider_open(t->be, choice->provider, &why);
+        if (status != CLM_OK) {
+            drop(t, choice->provider, why.message);
+            return CLM_OK;
+        }
+        const clm_status assigned = provider_assign(t->be, &choice->key, choice->provider, error);
+        if (assigned != CLM_OK)
+            return assigned;
+    }
+    return CLM_OK;
+}
+
+/* Settles what was found for a layer at its size, keeps and assigns it. */
+static clm_status take(struct tuning *t, const struct shape *shape, enum layer_use use, const size_t *panel,
+                       struct layer_choice *layer, struct clm_error *error)
+{
+    const struct clm_error no_room = {0};
+    move_to(shape, layer);
+    const bool is_new = layer->of[0].provider == NO_PROVIDER || first_unproved(layer, use) != NO_PROVIDER;
+    clm_status status = is_new ? settle(t, shape, use, panel, layer, &no_room, error) : CLM_OK;
+    if (status == CLM_OK && is_new && (status = keep(t, layer, error)) == CLM_OK)
+        save(t);
+    return status ? status : assign(t, layer, error);
+}
+
+/* A layer at the size of whole batches, measured unless it has been at about this size. */
+static clm_status take_layer(struct tuning *t, const struct shape *shape, enum layer_use use,
+                             struct layer_choice *layer, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    if (!find_near(t, shape, layer) &&
+        (status = measure_layers(t, shape, 1, false, &(const struct listener){0}, error)) == CLM_OK)
+        find_near(t, shape, layer);
+    return status ? status : take(t, shape, use, NULL, layer, error);
+}
+
+/* The same layer at the size of a last batch, by providers that want its weights as they lie. */
+static clm_status take_rest(struct tuning *t, const struct shape *shape, enum layer_use use,
+                            const struct layer_choice *whole, struct clm_error *error)
+{
+    const size_t B = whole->of[0].key.B, I = shape->I, O = shape->O;
+    const size_t panel = provider_panel(t->be, whole->of[PRODUCT_UPDATE].provider, B, I, O);
+    struct layer_choice rest = *whole;
+    bool lies_well = true;
+    for (int p = 0; p < PRODUCT_COUNT; p++) {
+        const struct product_key key = key_of(shape, p);
+        const struct choice *const exact = choices_find(&t->choices, &key);
+        lies_well = lies_well && exact && provider_open(t->be, exact->provider, NULL) == CLM_OK &&
+                    provider_panel(t->be, exact->provider, shape->B, I, O) == panel;
+    }
+    for (int p = 0; p < PRODUCT_COUNT && lies_well; p++) {
+        const struct product_key key = key_of(shape, p);
+        rest.of[p] = *choices_find(&t->choices, &key);
+    }
+    return take(t, shape, use, &panel, &rest, error);
+}
+
+/* "auto: native", or all that are used. */
+static void name_providers(struct tuning *t, const bool *is_used)
+{
+    char *const name = t->be->provider;
+    const size_t size = sizeof t->be->provider;
+    size_t length = (size_t)snprintf(name, size, "auto");
+    for (size_t p = 0, used = 0; p < providers_count(t->be); p++)
+        if (is_used[p] && length < size)
+            length +=
+                (size_t)snprintf(name + length, size - length, "%s%s", used++ ? "+" : ": ", t->names[p]);
+}
+
+/* Rows of the last batch of a set, 0 if it is a whole one. */
+static size_t last_batch(const struct tune_wish *wish, size_t set)
+{
+    return wish->sets[set] % wish->batch;
+}
+
+static clm_status take_all_sizes(struct tuning *t, const struct tune_wish *wish, size_t l, bool *is_used,
+                                 struct clm_error *error)
+{
+    struct shape shape = {wish->batch, wish->widths[l], wish->widths[l + 1]};
+    struct layer_choice layer;
+    clm_status status = take_layer(t, &shape, wish->use, &layer, error);
+    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
+        is_used[layer.of[p].provider] = true;
+    for (size_t s = 0; status == CLM_OK && s < wish->set_count; s++)
+        if ((shape.B = last_batch(wish, s)))
+            status = take_rest(t, &shape, wish->use, &layer, error);
+    return status;
+}
+
+/* Until no provider has been dropped on the way, for what was settled before that may have been its. */
+static clm_status choose_providers(struct tuning *t, const struct tune_wish *wish, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    size_t dropped;
+    bool is_used[PROVIDERS_MOST];
+    do {
+        dropped = t->dropped;
+        memset(is_used, 0, sizeof is_used);
+        for (size_t l = 0; status == CLM_OK && l + 1 < wish->width_count; l++)
+            status = take_all_sizes(t, wish, l, is_used, error);
+    } while (status == CLM_OK && t->dropped != dropped);
+    if (status == CLM_OK)
+        name_providers(t, is_used);
+    return status;
+}
+
+/* ---- a provider that was asked for by name ---- */
+
+static clm_status prove_named(struct tuning *t, const struct shape *shape, enum layer_use use,
+                              struct clm_error *error)
+{
+    const size_t provider = provider_of_all(t->be);
+    struct choice choice = {.key = key_of(shape, 0), .provider = provider};
+    const struct choice *const known = choices_find(&t->choices, &choice.key);
+    struct clm_error why = {0};
+    if (known && known->measured[provider].proved >= use)
+        return CLM_OK;
+    const clm_status status =
+        prove_provider(t, provider, shape, use, &choice.measured[provider].proved, &why);
+    if (status == CLM_ERROR_WRONG)
+        return clm_fail(
+            error, status,
+            "%s is not used on %s: %s; --gemm auto leaves it out, and `clmlp doctor` tells what is right there",
+            t->names[provider], t->be->device, why.message);
+    return status ? clm_fail(error, status, "%s", why.message) : choices_put(&t->choices, &choice, error);
+}
+
+static clm_status prove_named_on(struct tuning *t, const struct tune_wish *wish, size_t B,
+                                 struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t l = 0; status == CLM_OK && B && l + 1 < wish->width_count; l++) {
+        const struct shape shape = {B, wish->widths[l], wish->widths[l + 1]};
+        status = prove_named(t, &shape, wish->use, error);
+    }
+    return status;
+}
+
+/* ---- what providers share ---- */
+
+static bool is_proved(const struct tuning *t, const struct shape *shape)
+{
+    for (size_t i = 0; i < t->shared_count; i++)
+        if (!memcmp(&t->shared[i], shape, sizeof *shape))
+            return true;
+    return false;
+}
+
+/* Rows of I elements, or if O is given the loss of O classes. */
+static clm_status prove_shape(struct tuning *t, struct shape shape, struct clm_error *error)
+{
+    if (is_proved(t, &shape))
+        return CLM_OK;
+    const clm_status status =
+        shape.O ? prove_loss(t->be, shape.B, shape.O, error) : prove_gather(t->be, shape.B, shape.I, error);
+    if (status != CLM_OK)
+        return status;
+    struct shape *const shared = realloc(t->shared, (t->shared_count + 1) * sizeof *shared);
+    if (!shared)
+        return clm_fail_host_memory(error, "tuning", (t->shared_count + 1) * sizeof *shared);
+    t->shared = shared;
+    shared[t->shared_count++] = shape;
+    return CLM_OK;
+}
+
+static clm_status prove_shared(struct tuning *t, const struct tune_wish *wish, size_t B,
+                               struct clm_error *error)
+{
+    if (!B)
+        return CLM_OK;
+    const clm_status status = prove_shape(t, (struct shape){B, wish->widths[0], 0}, error);
+    return status ? status : prove_shape(t, (struct shape){B, 0, wish->widths[wish->width_count - 1]}, error);
+}
+
+clm_status tune_network(struct clm_backend *be, const struct tune_wish *wish, struct clm_error *error)
+{
+    struct tuning *t;
+    clm_status status;
+    if (!providers_count(be))
+        return CLM_OK;
+    if ((status = tuning_of(be, &t, error)))
+        return status;
+    const bool is_named = provider_of_all(be) != NO_PROVIDER;
+    status = is_named ? prove_named_on(t, wish, wish->batch, error) : choose_providers(t, wish, error);
+    for (size_t s = 0; status == CLM_OK && is_named && s < wish->set_count; s++)
+        status = prove_named_on(t, wish, last_batch(wish, s), error);
+    if (status == CLM_OK)
+        status = prove_shared(t, wish, wish->batch, error);
+    for (size_t s = 0; status == CLM_OK && s < wish->set_count; s++)
+        status = prove_shared(t, wish, last_batch(wish, s), error);
+    if (status == CLM_OK && wish->is_augmented && !t->are_changes_proved &&
+        (status = prove_changes(be, error)) == CLM_OK)
+        t->are_changes_proved = true;
+    return status;
+}
+
+/* ---- clm_tune ---- */
+
+static clm_status check_sizes(const size_t *sizes, size_t size_count, size_t batch, struct clm_error *error)
+{
+    if (size_count < 2 || !batch)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "a net of %zu widths at batch %zu: it needs inputs, classes, and at least a row",
+                        size_count, batch);
+    for (size_t i = 0; i < size_count; i++)
+        if (!sizes[i] || sizes[i] > INT32_MAX || batch > INT32_MAX)
+            return clm_fail(error, CLM_ERROR_ARGUMENT,
+                            "a layer of %zu units at batch %zu: each has to be from 1 to %d", sizes[i], batch,
+                            INT32_MAX);
+    return CLM_OK;
+}
+
+clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t size_count, size_t batch,
+                    void (*on_row)(void *user, const struct clm_tune_row *row), void *user,
+                    struct clm_error *error)
+{
+    const struct listener listener = {on_row, user};
+    struct tuning *t;
+    clm_status status;
+    if (!providers_count(backend) || provider_of_all(backend) != NO_PROVIDER)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "only an opencl backend whose gemm is auto has a choice");
+    if ((status = check_sizes(sizes, size_count, batch, error)) || (status = tuning_of(backend, &t, error)))
+        return status;
+    struct shape *const shapes = calloc(size_count, sizeof *shapes);
+    if (!shapes)
+        return clm_fail_host_memory(error, "tuning", size_count * sizeof *shapes);
+    for (size_t l = 0; l + 1 < size_count; l++)
+        shapes[l] = (struct shape){batch, sizes[l], sizes[l + 1]};
+    status = measure_layers(t, shapes, size_count - 1, true, &listener, error);
+    free(shapes);
+    return status;
+}
+
+const char *clm_tune_path(const struct clm_backend *backend)
+{
+    const struct tuning *const t = backend->notebook;
+    return t ? t->choices.path : NULL;
+}
+
+double clm_tune_seconds(const struct clm_backend *backend)
+{
+    const struct tuning *const t = backend->notebook;
+    return t ? t->seconds : 0;
+}
