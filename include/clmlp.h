@@ -24,6 +24,9 @@
 extern "C" {
 #endif
 
+/* These declarations are the library's symbols; it keeps all others to itself. */
+#pragma GCC visibility push(default)
+
 #define CLM_MUST_CHECK __attribute__((warn_unused_result))
 
 /* ---- errors ------------------------------------------------------------------------------------------- */
@@ -682,6 +685,8 @@ struct clm_bench_series {
 CLM_MUST_CHECK clm_status clm_bench_plot(const char *path, const char *title,
                                          const struct clm_bench_series *series, size_t count,
                                          struct clm_error *error);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

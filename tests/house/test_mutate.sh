@@ -23,7 +23,7 @@ option('blas', type: 'feature')
 option('tests', type: 'feature')
 END
 cat >tree/src/meson.build <<'END'
-library = static_library('clmlp', 'base/philox.c')
+library = static_library('core', 'base/philox.c')
 END
 cat >tree/tests/meson.build <<'END'
 foreach name : ['philox', 'augment']
@@ -179,7 +179,7 @@ check 'it is told which' grep -q '^explained, but caught: src/base/philox.c sum_
 cp -R tree checks
 mkdir -p checks/src/compute/opencl checks/src/cli checks/tests/cli
 echo 'int next(int n) { return n + 1; }' >checks/src/compute/opencl/selftest.c
-echo "library = static_library('clmlp', 'base/philox.c', 'compute/opencl/selftest.c')
+echo "library = static_library('core', 'base/philox.c', 'compute/opencl/selftest.c')
 subdir('cli')" >checks/src/meson.build
 echo "executable('clmlp', 'main.c', link_with: library)" >checks/src/cli/meson.build
 cat >checks/src/cli/main.c <<'END'
