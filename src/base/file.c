@@ -138,7 +138,7 @@ void directory_unmake(const char *path, size_t made)
     free(partial);
 }
 
-static bool write_all(int file, const unsigned char *bytes, size_t size)
+static bool file_write_all(int file, const unsigned char *bytes, size_t size)
 {
     while (size) {
         const ssize_t written = write(file, bytes, size);
@@ -254,7 +254,7 @@ clm_status clm_write_file(const char *path, const void *bytes, size_t size, stru
 {
     struct replacement replacement;
     clm_status status = replacement_begin(path, &replacement, error);
-    if (status == CLM_OK && !write_all(replacement.file, bytes, size))
+    if (status == CLM_OK && !file_write_all(replacement.file, bytes, size))
         status = clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be written: %s", path, size,
                           strerror(errno));
     if (status == CLM_OK)

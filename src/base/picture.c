@@ -64,7 +64,7 @@ struct bytes {
     size_t size, room;
 };
 
-static cairo_status_t append(void *closure, const unsigned char *data, unsigned length)
+static cairo_status_t picture_append(void *closure, const unsigned char *data, unsigned length)
 {
     struct bytes *const bytes = closure;
     if (length > bytes->room - bytes->size) {
@@ -87,7 +87,7 @@ clm_status picture_end(struct picture *picture, cairo_status_t drawn, const char
     if (drawn == CAIRO_STATUS_SUCCESS)
         drawn = cairo_status(picture->context);
     if (drawn == CAIRO_STATUS_SUCCESS)
-        drawn = cairo_surface_write_to_png_stream(picture->surface, append, &png);
+        drawn = cairo_surface_write_to_png_stream(picture->surface, picture_append, &png);
     picture_drop(picture);
     if (drawn != CAIRO_STATUS_SUCCESS) {
         free(png.data);

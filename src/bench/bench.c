@@ -51,8 +51,8 @@ static clm_status create_data(struct bench *bench, size_t I, struct clm_error *e
     return CLM_OK;
 }
 
-static clm_status create_network(struct bench *bench, const struct clm_bench_options *options,
-                                 struct clm_error *error)
+static clm_status bench_create_network(struct bench *bench, const struct clm_bench_options *options,
+                                       struct clm_error *error)
 {
     const struct network_use use = NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
     const clm_status status = metrics_create(bench->be, &bench->sums, error);
@@ -61,7 +61,7 @@ static clm_status create_network(struct bench *bench, const struct clm_bench_opt
     return network_create(bench->be, &bench->architecture, options->batch, use, &bench->net, error);
 }
 
-static void release(struct bench *bench)
+static void bench_release(struct bench *bench)
 {
     network_free(&bench->net);
     metrics_free(bench->be, &bench->sums);
@@ -72,8 +72,8 @@ static void release(struct bench *bench)
     tensor_free(bench->be, &bench->order);
 }
 
-static clm_status check_memory(const struct clm_bench_options *options, struct bench *bench,
-                               struct clm_error *error)
+static clm_status bench_check_memory(const struct clm_bench_options *options, struct bench *bench,
+                                     struct clm_error *error)
 {
     struct clm_backend *const be = bench->be;
     struct bench planned = *bench;
@@ -81,8 +81,8 @@ static clm_status check_memory(const struct clm_bench_options *options, struct b
     be->memory.peak = be->memory.now;
     clm_status status = create_data(&planned, options->sizes[0], error);
     if (status == CLM_OK)
-        status = create_network(&planned, options, error);
-    release(&planned);
+        status = bench_create_network(&planned, options, error);
+    bench_release(&planned);
     be->memory.is_planning = false;
     return status ? status
                   : memory_check(be, "the benchmark", be->memory.peak,
@@ -126,8 +126,8 @@ cleanup:
     return status;
 }
 
-static clm_status write_parameters(struct bench *bench, const struct clm_bench_options *options,
-                                   struct clm_error *error)
+static clm_status bench_write_parameters(struct bench *bench, const struct clm_bench_options *options,
+                                         struct clm_error *error)
 {
     const struct clm_model_options model_options = {
         .sizes = options->sizes, .size_count = options->size_count, .seed = 1, .is_bytes = true};
@@ -163,7 +163,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double operations_of_step(const struct clm_bench_options *options)
+static double bench_operations_of_step(const struct clm_bench_options *options)
 {
     double operations = 0;
     for (size_t l = 0; l + 1 < options->size_count; l++)
@@ -209,7 +209,7 @@ static clm_status time_slices(struct bench *bench, const struct clm_bench_option
     result->milliseconds_low = slices[count / 10];
     result->milliseconds_high = slices[count - 1 - count / 10];
     result->samples_per_s = 1e3 * (double)options->batch / result->milliseconds;
-    result->gflops = 1e-6 * operations_of_step(options) / result->milliseconds;
+    result->gflops = 1e-6 * bench_operations_of_step(options) / result->milliseconds;
     return CLM_OK;
 }
 
@@ -270,13 +270,13 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
     const double tuned = clm_tune_seconds(be); /* planning measures, too */
     if ((status = architecture_create(options->sizes, options->size_count, ACTIVATION_RELU,
                                       &bench.architecture, error)) ||
-        (status = check_memory(options, &bench, error)) ||
+        (status = bench_check_memory(options, &bench, error)) ||
         (status = create_data(&bench, options->sizes[0], error)) ||
         (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)))
         goto cleanup;
     const double begin = clock_seconds(), tuned_at_begin = clm_tune_seconds(be);
-    if ((status = create_network(&bench, options, error)) ||
-        (status = write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
+    if ((status = bench_create_network(&bench, options, error)) ||
+        (status = bench_write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
         goto cleanup;
     result->tuning_seconds = clm_tune_seconds(be) - tuned;
     result->first_step_seconds = clock_seconds() - begin - (clm_tune_seconds(be) - tuned_at_begin);
@@ -286,7 +286,7 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
         status =
             take_profile(&bench, size_min(PROFILED_MOST, PROFILED_SLICES * steps), &result->profile, error);
 cleanup:
-    release(&bench);
+    bench_release(&bench);
     architecture_free(&bench.architecture);
     return status;
 }

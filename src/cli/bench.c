@@ -26,7 +26,7 @@ struct arguments {
 /* ---- a line ---- */
 
 /* 2 B I O for each of forward and dW in every layer, and for dX in every layer but the first. */
-static double operations_of_step(const struct sizes *layers, size_t batch)
+static double cli_bench_operations_of_step(const struct sizes *layers, size_t batch)
 {
     double operations = 0;
     for (size_t l = 0; l + 1 < layers->count; l++)
@@ -58,8 +58,8 @@ static void print_line(const struct arguments *arguments, const struct clm_backe
     printf("%7.3f  %7.3f\n", result->first_step_seconds, result->tuning_seconds);
 }
 
-static json_t *describe(const struct arguments *arguments, const struct clm_backend *backend, size_t b,
-                        const struct clm_bench_result *result)
+static json_t *cli_bench_describe(const struct arguments *arguments, const struct clm_backend *backend,
+                                  size_t b, const struct clm_bench_result *result)
 {
     return json_pack("{ss ss ss so so sI sf sf sf sf sf sf sf sf}", "system", "clmlp", "backend",
                      clm_backend_name(backend), "provider", clm_backend_provider(backend), "device",
@@ -118,7 +118,7 @@ static json_t *describe_profile(const struct clm_bench_profile *profile)
 
 static double reference_seconds(const struct arguments *arguments, size_t batch)
 {
-    return 1e-9 * operations_of_step(&arguments->layers, batch) / arguments->reference_gflops;
+    return 1e-9 * cli_bench_operations_of_step(&arguments->layers, batch) / arguments->reference_gflops;
 }
 
 /* ---- backends ---- */
@@ -158,7 +158,7 @@ static void bench_batch(struct arguments *arguments, struct clm_backend *backend
         print_line(arguments, backend, b, &result);
     if (!arguments->is_quiet && result.profile.count)
         print_profile(&result.profile);
-    json_t *const row = describe(arguments, backend, b, &result);
+    json_t *const row = cli_bench_describe(arguments, backend, b, &result);
     if (row && result.profile.count)
         json_object_put(row, "profile", describe_profile(&result.profile));
     json_list_add(arguments->rows, row);
@@ -257,7 +257,7 @@ static bool is_first_of_its_system(const json_t *rows, size_t at)
     return true;
 }
 
-static void draw(struct arguments *arguments, const char *path)
+static void cli_bench_draw(struct arguments *arguments, const char *path)
 {
     const size_t count = json_array_size(arguments->rows);
     struct clm_bench_series series[SERIES_MAX];
@@ -319,7 +319,7 @@ static void print_crossover(const struct arguments *arguments)
                json_string_value(json_object_get(before, "device")));
 }
 
-static void print_heading(const struct arguments *arguments)
+static void cli_bench_print_heading(const struct arguments *arguments)
 {
     printf("A training step of ");
     for (size_t i = 0; i < arguments->layers.count; i++)
@@ -362,12 +362,12 @@ int command_bench(int argc, char **argv)
     arguments.bench.sizes = arguments.layers.values;
     arguments.bench.size_count = arguments.layers.count;
     if (!arguments.is_quiet)
-        print_heading(&arguments);
+        cli_bench_print_heading(&arguments);
     bench_all(&arguments);
     if (!arguments.is_quiet)
         print_crossover(&arguments);
     if (plot && json_array_size(arguments.rows))
-        draw(&arguments, plot);
+        cli_bench_draw(&arguments, plot);
     check_bench_rows(&arguments, json);
     if (json && !write_json("bench", json, json_incref(arguments.rows)))
         arguments.has_failed = true;

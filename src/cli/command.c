@@ -94,7 +94,7 @@ int fail_command(const char *command, const struct clm_error *error)
 static volatile sig_atomic_t is_interrupted;
 static const char *volatile interrupt_note;
 
-static void interrupt(int number)
+static void command_interrupt(int number)
 {
     (void)number;
     is_interrupted = 1;
@@ -107,7 +107,7 @@ static void interrupt(int number)
 
 const volatile sig_atomic_t *catch_interrupts(const char *note)
 {
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = command_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     interrupt_note = note;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);

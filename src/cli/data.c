@@ -23,7 +23,7 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-static _Noreturn void refuse(const char *word)
+static _Noreturn void cli_data_refuse(const char *word)
 {
     const char *names[COMMAND_COUNT + 1] = {0};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -52,7 +52,7 @@ int command_data(int argc, char **argv)
         }
     }
     if (argc > 2 && *argv[2] != '-')
-        refuse(argv[2]);
+        cli_data_refuse(argv[2]);
     parse_arguments(&usage, argc, argv, NULL);
     return EXIT_USAGE;
 }

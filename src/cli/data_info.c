@@ -11,7 +11,7 @@ static const char *const part_names[] = {
 
 /* ---- for people ---- */
 
-static void print_rows(const struct clm_data *data, const struct clm_data_summary *summary)
+static void cli_info_print_rows(const struct clm_data *data, const struct clm_data_summary *summary)
 {
     size_t width, height, channels;
     printf("data      %s (%s)\nrows      ", printable(clm_data_source(data)).text, clm_data_format(data));
@@ -36,7 +36,7 @@ static void print_rows(const struct clm_data *data, const struct clm_data_summar
     }
 }
 
-static void print_classes(const struct clm_data *data, const struct clm_data_summary *summary)
+static void cli_info_print_classes(const struct clm_data *data, const struct clm_data_summary *summary)
 {
     const struct clm_part_summary *const train = summary->parts + CLM_TRAIN;
     printf("\n%5s  %-20s", "class", clm_data_class_name(data, 0) ? "name" : "");
@@ -93,7 +93,7 @@ static json_t *describe_picture(const struct clm_data *data)
                      (json_int_t)channels);
 }
 
-static json_t *describe(const struct clm_data *data, const struct clm_data_summary *summary)
+static json_t *cli_info_describe(const struct clm_data *data, const struct clm_data_summary *summary)
 {
     static const char *const keys[] = {
         [CLM_TRAIN] = "train", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
@@ -117,16 +117,16 @@ static json_t *describe(const struct clm_data *data, const struct clm_data_summa
     return object;
 }
 
-static int report(const struct clm_settings *settings, const struct clm_data *data,
-                  const struct clm_data_summary *summary)
+static int cli_info_report(const struct clm_settings *settings, const struct clm_data *data,
+                           const struct clm_data_summary *summary)
 {
     const char *const json = clm_settings_text(settings, "json");
     if (!is_json_alone(settings)) {
-        print_rows(data, summary);
-        print_classes(data, summary);
+        cli_info_print_rows(data, summary);
+        cli_info_print_classes(data, summary);
         print_warnings(summary);
     }
-    return !json || write_json("data info", json, describe(data, summary)) ? EXIT_DONE : EXIT_FAILED;
+    return !json || write_json("data info", json, cli_info_describe(data, summary)) ? EXIT_DONE : EXIT_FAILED;
 }
 
 int command_data_info(int argc, char **argv)
@@ -143,7 +143,8 @@ int command_data_info(int argc, char **argv)
     clm_status status = clm_data_open(&options, &data, &error);
     if (status == CLM_OK)
         status = clm_data_summarise(data, &summary, &error);
-    const int code = status == CLM_OK ? report(settings, data, summary) : fail_command("data info", &error);
+    const int code =
+        status == CLM_OK ? cli_info_report(settings, data, summary) : fail_command("data info", &error);
     clm_data_summary_free(summary);
     clm_data_close(data);
     clm_settings_free(settings);

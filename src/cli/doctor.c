@@ -125,7 +125,7 @@ static size_t first_of(const struct round *round, size_t count)
     return round->from > gone ? round->from - gone : 0;
 }
 
-static void examine(void *user, FILE *channel, const volatile sig_atomic_t *stop)
+static void cli_doctor_examine(void *user, FILE *channel, const volatile sig_atomic_t *stop)
 {
     (void)stop; /* the first interrupt ends it */
     struct round *const round = user;
@@ -157,7 +157,7 @@ static void examine(void *user, FILE *channel, const volatile sig_atomic_t *stop
 
 /* ---- in the one that stays ---- */
 
-static void hear(void *user, json_t *object)
+static void cli_doctor_hear(void *user, json_t *object)
 {
     struct round *const round = user;
     json_t *const begun = json_object_get(object, "begun"), *const report = json_object_get(object, "report"),
@@ -235,8 +235,8 @@ static clm_status examine_all(struct round *round, struct clm_error *error)
 {
     const struct apart apart = {.command = "doctor",
                                 .patience = round->arguments->patience,
-                                .work = examine,
-                                .hear = hear,
+                                .work = cli_doctor_examine,
+                                .hear = cli_doctor_hear,
                                 .user = round};
     for (;;) {
         begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
@@ -277,7 +277,7 @@ static bool is_complete(const struct round *round)
 }
 
 /* Why nothing can be trained on, or why that is not known; NULL if something can. */
-static const char *judge(const struct round *round, size_t usable)
+static const char *cli_doctor_judge(const struct round *round, size_t usable)
 {
     static char why[sizeof round->step + 512];
     const size_t count = round->count;
@@ -329,7 +329,7 @@ static int doctor(struct arguments *arguments)
     struct clm_error error = {0};
     const clm_status status = examine_all(&round, &error);
     const size_t usable = count_usable(round.reports);
-    const char *const why = status == CLM_OK ? judge(&round, usable) : error.message;
+    const char *const why = status == CLM_OK ? cli_doctor_judge(&round, usable) : error.message;
     if (status == CLM_OK && is_dead(&round) && !is_complete(&round))
         tell_death(&round);
     const bool is_written =

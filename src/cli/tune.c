@@ -14,7 +14,7 @@ struct arguments {
     size_t wrong;
 };
 
-static void hear(void *user, const struct clm_tune_row *row)
+static void cli_tune_hear(void *user, const struct clm_tune_row *row)
 {
     struct arguments *const arguments = user;
     const bool is_right = row->error_over_bound <= 1 && row->milliseconds > 0;
@@ -37,7 +37,7 @@ static void hear(void *user, const struct clm_tune_row *row)
 }
 
 /* The net's layers as one line, "784-256-10". */
-static void print_heading(const struct arguments *arguments, const struct clm_backend *backend)
+static void cli_tune_print_heading(const struct arguments *arguments, const struct clm_backend *backend)
 {
     printf("The products of ");
     for (size_t i = 0; i < arguments->layers.count; i++)
@@ -46,7 +46,7 @@ static void print_heading(const struct arguments *arguments, const struct clm_ba
            "product", "batch", "inputs", "outputs", "provider", "error/bound", "GFLOP/s");
 }
 
-static int finish(struct arguments *arguments, const struct clm_backend *backend)
+static int cli_tune_finish(struct arguments *arguments, const struct clm_backend *backend)
 {
     const char *const path = clm_tune_path(backend);
     if (!is_json_alone(arguments->settings))
@@ -72,11 +72,11 @@ static int tune(struct arguments *arguments, const struct clm_backend_options *w
     if (status != CLM_OK)
         return fail_command("tune", &error);
     if (!is_json_alone(arguments->settings))
-        print_heading(arguments, backend);
+        cli_tune_print_heading(arguments, backend);
     for (size_t b = 0; status == CLM_OK && b < arguments->batches.count; b++)
         status = clm_tune(backend, arguments->layers.values, arguments->layers.count,
-                          arguments->batches.values[b], hear, arguments, &error);
-    const int code = status == CLM_OK ? finish(arguments, backend) : fail_command("tune", &error);
+                          arguments->batches.values[b], cli_tune_hear, arguments, &error);
+    const int code = status == CLM_OK ? cli_tune_finish(arguments, backend) : fail_command("tune", &error);
     clm_backend_close(backend);
     return code;
 }

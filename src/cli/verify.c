@@ -39,12 +39,12 @@ struct arguments {
     char at_end[APART_DEED + 16];
 };
 
-static bool is_table(const struct arguments *arguments)
+static bool cli_verify_is_table(const struct arguments *arguments)
 {
     return !is_json_alone(arguments->settings);
 }
 
-static bool is_stopped(const struct arguments *arguments)
+static bool cli_verify_is_stopped(const struct arguments *arguments)
 {
     return *arguments->verify.stop;
 }
@@ -52,7 +52,7 @@ static bool is_stopped(const struct arguments *arguments)
 /* One line on the terminal, over the last one. */
 static void show_progress(struct arguments *arguments, const struct clm_check *check)
 {
-    if (!arguments->is_progress_shown || (is_table(arguments) && !arguments->is_quiet))
+    if (!arguments->is_progress_shown || (cli_verify_is_table(arguments) && !arguments->is_quiet))
         return;
     fprintf(stderr, check->number < check->of ? "\r\033[K%s: %zu of %zu, %s" : "\r\033[K",
             arguments->source.provider, check->number, check->of, check->operation);
@@ -93,7 +93,7 @@ static void hand_on_result(const struct arguments *arguments)
                                   "error", json_text(error->message)));
 }
 
-static void hear_begin(void *user, const struct clm_check *check)
+static void cli_verify_hear_begin(void *user, const struct clm_check *check)
 {
     const struct arguments *const arguments = user;
     char step[sizeof arguments->step];
@@ -101,7 +101,7 @@ static void hear_begin(void *user, const struct clm_check *check)
     begin_step(arguments, step, repeat_check(&arguments->source, check).command);
 }
 
-static void hear_check(void *user, const struct clm_check *check)
+static void cli_verify_hear_check(void *user, const struct clm_check *check)
 {
     struct arguments *const arguments = user;
     const char *const red = colour(RED), *const plain = colour(PLAIN);
@@ -110,7 +110,7 @@ static void hear_check(void *user, const struct clm_check *check)
     check_list_add(&arguments->provider, &arguments->source, check);
     hand_on_check(arguments);
     show_progress(arguments, check);
-    if (!is_table(arguments))
+    if (!cli_verify_is_table(arguments))
         return;
     if (!check->passed) {
         if (check->is_error)
@@ -150,7 +150,7 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
     const struct check_list *const done = &arguments->provider;
     bool passed = false;
     begin_provider(arguments, backend, clm_backend_provider(backend));
-    if (is_table(arguments)) {
+    if (cli_verify_is_table(arguments)) {
         printf("%s on %s, products by %s, against the reference in double precision\n",
                clm_backend_name(backend), printable(clm_backend_device(backend)).text,
                clm_backend_provider(backend));
@@ -163,12 +163,13 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
     if (arguments->is_progress_shown) /* what is left of it if the last check was not made */
         fputs("\r\033[K", stderr);
     end_provider(arguments);
-    if (status == CLM_OK && is_table(arguments))
+    if (status == CLM_OK && cli_verify_is_table(arguments))
         printf(
             "%s%zu check%s%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is %.3f of its bound\n\n",
             arguments->is_quiet ? "" : "\n", done->count, done->count == 1 ? "" : "s",
-            is_stopped(arguments) ? ", interrupted," : "", printable(clm_backend_device(backend)).text,
-            clm_backend_provider(backend), done->count - done->failures, done->failures, done->worst);
+            cli_verify_is_stopped(arguments) ? ", interrupted," : "",
+            printable(clm_backend_device(backend)).text, clm_backend_provider(backend),
+            done->count - done->failures, done->failures, done->worst);
     return status;
 }
 
@@ -179,7 +180,7 @@ static void fail_provider(struct arguments *arguments, const struct clm_backend 
     check_list_add_error(&arguments->provider, &arguments->source, error);
     hand_on_check(arguments);
     end_provider(arguments);
-    if (!is_table(arguments))
+    if (!cli_verify_is_table(arguments))
         return;
     printf("%s on %s, products by %s: it does not build, or start  FAILED\n", clm_backend_name(first),
            printable(clm_backend_device(first)).text, arguments->source.provider);
@@ -190,7 +191,7 @@ static void fail_provider(struct arguments *arguments, const struct clm_backend 
 /* An operation without products is the same with the providers to come. */
 static bool is_done(const struct arguments *arguments)
 {
-    return is_stopped(arguments) || (arguments->verify.only && arguments->is_shared);
+    return cli_verify_is_stopped(arguments) || (arguments->verify.only && arguments->is_shared);
 }
 
 /* Opened for each provider that is to be checked, `first` being the device without one. What has no products is the same with
@@ -248,7 +249,7 @@ static void begin_report(struct arguments *arguments, const struct clm_backend *
     hand_on(arguments, json_pack("{sO}", "report", arguments->report));
 }
 
-static bool write_report(struct arguments *arguments)
+static bool cli_verify_write_report(struct arguments *arguments)
 {
     if (!arguments->report)
         begin_report(arguments, NULL);
@@ -294,7 +295,7 @@ static void tell_missing(struct arguments *arguments)
     struct clm_error *const error = &arguments->error;
     const struct check_list *const all = &arguments->all;
     *error = (struct clm_error){0};
-    if (is_stopped(arguments))
+    if (cli_verify_is_stopped(arguments))
         snprintf(error->message, sizeof error->message,
                  "interrupted behind %zu check%s, of which %zu failed; what the others would say is unknown",
                  all->count, all->count == 1 ? "" : "s", all->failures);
@@ -341,7 +342,7 @@ static void work(void *user, FILE *channel, const volatile sig_atomic_t *stop)
     verify_all(arguments);
 }
 
-static void hear(void *user, json_t *object)
+static void cli_verify_hear(void *user, json_t *object)
 {
     struct arguments *const arguments = user;
     json_t *const report = json_object_get(object, "report"), *const check = json_object_get(object, "check"),
@@ -392,8 +393,11 @@ static void tell_end(struct arguments *arguments, enum apart_ending ending, cons
 
 static void verify_apart(struct arguments *arguments)
 {
-    const struct apart apart = {
-        .command = "verify", .note = INTERRUPT_NOTE, .work = work, .hear = hear, .user = arguments};
+    const struct apart apart = {.command = "verify",
+                                .note = INTERRUPT_NOTE,
+                                .work = work,
+                                .hear = cli_verify_hear,
+                                .user = arguments};
     enum apart_ending ending;
     char deed[APART_DEED];
     begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
@@ -423,8 +427,8 @@ int command_verify(int argc, char **argv)
                                              .only = clm_settings_text(settings, "only"),
                                              .shape = clm_settings_text(settings, "shape"),
                                              .shrink_seconds = is_full ? SHRINK_SECONDS_FULL : SHRINK_SECONDS,
-                                             .on_begin = hear_begin,
-                                             .on_check = hear_check},
+                                             .on_begin = cli_verify_hear_begin,
+                                             .on_check = cli_verify_hear_check},
                                   .is_quiet = clm_settings_count(settings, "quiet"),
                                   .all = {.checks = json_array()},
                                   .step = "its start",
@@ -438,7 +442,7 @@ int command_verify(int argc, char **argv)
         verify_apart(&arguments);
     else
         verify_all(&arguments);
-    const bool is_written = !clm_settings_text(settings, "json") || write_report(&arguments);
+    const bool is_written = !clm_settings_text(settings, "json") || cli_verify_write_report(&arguments);
     json_decref(arguments.report);
     json_decref(arguments.all.checks);
     clm_settings_free(settings);

@@ -14,7 +14,7 @@
 /* ---- memory ---- */
 
 /* Linux hands out more memory than there is, and ends programs that then use it: a net that cannot fit is refused before. */
-static clm_status check_memory(const struct architecture *architecture, struct clm_error *error)
+static clm_status model_check_memory(const struct architecture *architecture, struct clm_error *error)
 {
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     size_t wanted, there;
@@ -40,8 +40,8 @@ static clm_status fail_memory(const struct architecture *architecture, struct cl
 }
 
 /* A model without values yet; its tensors are the parameters, then input.mean and input.scale. */
-static clm_status create(const struct architecture *architecture, struct clm_model **out,
-                         struct clm_error *error)
+static clm_status model_create(const struct architecture *architecture, struct clm_model **out,
+                               struct clm_error *error)
 {
     struct clm_model *const model = *out = calloc(1, sizeof *model);
     if (!model)
@@ -110,8 +110,8 @@ static clm_status make(const struct clm_model_options *options, const struct arc
                        struct clm_model **out, struct clm_error *error)
 {
     clm_status status;
-    if ((status = check_memory(architecture, error)) || (status = create(architecture, out, error)) ||
-        (status = fill(*out, error)))
+    if ((status = model_check_memory(architecture, error)) ||
+        (status = model_create(architecture, out, error)) || (status = fill(*out, error)))
         return status;
     (*out)->seed = options->seed;
     for (size_t i = 0; i < options->sizes[0]; i++)
@@ -345,14 +345,15 @@ static clm_status read_normalisation(struct clm_model *model, const struct safet
     return status;
 }
 
-static clm_status read_model(const struct safetensors *file, const char *path, struct clm_model **out,
+static clm_status model_read(const struct safetensors *file, const char *path, struct clm_model **out,
                              struct clm_error *error)
 {
     struct architecture architecture = {0};
     const char *const seed = metadata_of(file, "seed");
     clm_status status;
     if ((status = read_architecture(file, path, &architecture, error)) ||
-        (status = create(&architecture, out, error)) || (status = parameters_take(*out, file, path, error)) ||
+        (status = model_create(&architecture, out, error)) ||
+        (status = parameters_take(*out, file, path, error)) ||
         (status = read_normalisation(*out, file, path, error)))
         goto cleanup;
     (*out)->seed = seed ? strtoull(seed, NULL, 10) : 0;
@@ -369,7 +370,7 @@ clm_status clm_model_load(const char *path, struct clm_model **out, struct clm_e
     clm_status status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;
-    status = read_model(&file, path, out, error);
+    status = model_read(&file, path, out, error);
     safetensors_free(&file);
     if (status != CLM_OK) {
         clm_model_free(*out);

@@ -50,8 +50,8 @@ struct prediction {
     struct metrics sums;
 };
 
-static clm_status create_network(struct prediction *prediction, const struct clm_model *model, size_t batch,
-                                 struct clm_error *error)
+static clm_status evaluate_create_network(struct prediction *prediction, const struct clm_model *model,
+                                          size_t batch, struct clm_error *error)
 {
     const clm_status status = metrics_create(prediction->be, &prediction->sums, error);
     return status ? status
@@ -59,7 +59,7 @@ static clm_status create_network(struct prediction *prediction, const struct clm
                                    &prediction->net, error);
 }
 
-static void prediction_free(struct prediction *prediction)
+static void evaluation_free(struct prediction *prediction)
 {
     feed_free(&prediction->feed);
     network_free(&prediction->net);
@@ -75,9 +75,9 @@ static clm_status prediction_plan(struct clm_backend *be, const struct clm_model
     const struct residency_wish wish = {.batch = batch, .rows_together = rows, .rows_most = rows};
     be->memory.is_planning = true;
     be->memory.peak = be->memory.now;
-    clm_status status = create_network(&planned, model, batch, error);
+    clm_status status = evaluate_create_network(&planned, model, batch, error);
     const size_t needed = be->memory.peak;
-    prediction_free(&planned);
+    evaluation_free(&planned);
     be->memory.is_planning = false;
     if (status == CLM_OK)
         status = memory_check(be, "prediction", needed, "use --backend blas", error);
@@ -108,7 +108,7 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
     if (status != CLM_OK)
         return status;
     if ((status = network_prove(be, &model->architecture, batch, rows->count, error)) ||
-        (status = create_network(&prediction, model, batch, error)) ||
+        (status = evaluate_create_network(&prediction, model, batch, error)) ||
         (status = feed_create(be, data, rows->count, &residency, false, &prediction.feed, error)) ||
         (status = feed_normalise(&prediction.feed, model, error)) ||
         (status = network_write(&prediction.net, model, error)))
@@ -116,6 +116,6 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
     status = evaluate(&prediction.net, &prediction.feed, rows, &prediction.sums, probabilities,
                       score ? score : &unused, error);
 cleanup:
-    prediction_free(&prediction);
+    evaluation_free(&prediction);
     return status;
 }

@@ -70,7 +70,8 @@ static void free_training_data(struct training *t)
     feed_free(&t->validation);
 }
 
-static clm_status create_network(struct training *t, const struct clm_model *model, struct clm_error *error)
+static clm_status train_create_network(struct training *t, const struct clm_model *model,
+                                       struct clm_error *error)
 {
     const struct network_use use = NETWORK_TRAIN(step_of(0, t->options->momentum, 0).rule);
     clm_status status = metrics_create(t->be, &t->sums, error);
@@ -133,7 +134,7 @@ static clm_status choose_residency(struct training *t, const struct clm_model *m
         .batch = t->options->batch,
         .rows_together = size_max(data->train.count + data->validation.count, data->test.count),
         .rows_most = largest_set(data)};
-    clm_status status = create_network(t, model, error);
+    clm_status status = train_create_network(t, model, error);
     const size_t needed = be->memory.peak;
     network_free(&t->net);
     metrics_free(be, &t->sums);
@@ -167,7 +168,7 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
     const size_t train_bytes = feed_bytes(&t->train) + feed_bytes(&t->validation);
     if (status ==
         CLM_OK) /* a larger workspace replaces that of an earlier use; otherwise the earlier one counts */
-        status = create_network(t, model, error);
+        status = train_create_network(t, model, error);
     if (status != CLM_OK)
         return status;
     describe_network(t, train_bytes, &rest);
@@ -184,10 +185,10 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
     return CLM_OK;
 }
 
-static clm_status make_plan(struct clm_backend *be, const struct clm_model *model,
-                            const struct clm_data *data, const struct train_options *options,
-                            struct residency *residency, struct clm_memory_plan *plan,
-                            struct clm_error *error)
+static clm_status train_make_plan(struct clm_backend *be, const struct clm_model *model,
+                                  const struct clm_data *data, const struct train_options *options,
+                                  struct residency *residency, struct clm_memory_plan *plan,
+                                  struct clm_error *error)
 {
     struct training t = {.be = be, .data = data, .options = options};
     *plan = (struct clm_memory_plan){.available = be->memory_limit == SIZE_MAX ? 0 : be->memory_limit};
@@ -343,8 +344,8 @@ static struct train_options read_settings(const struct clm_settings *settings,
     };
 }
 
-static clm_status check_options(const struct train_options *options, const struct clm_data *data,
-                                struct clm_error *error)
+static clm_status train_check_options(const struct train_options *options, const struct clm_data *data,
+                                      struct clm_error *error)
 {
     if (!options->epochs)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "these settings are of another command than train");
@@ -359,7 +360,7 @@ static clm_status run_epochs(struct training *t, const struct clm_model *model, 
 {
     clm_status status;
     double reported = clock_seconds();
-    if ((status = create_training_data(t, error)) || (status = create_network(t, model, error)) ||
+    if ((status = create_training_data(t, error)) || (status = train_create_network(t, model, error)) ||
         (status = feed_normalise(&t->train, model, error)) ||
         (!tensor_is_empty(&t->validation.mean) && (status = feed_normalise(&t->validation, model, error))) ||
         (status = network_write(&t->net, model, error)))
@@ -422,9 +423,10 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     size_t made = 0; /* of the run directory */
     clm_status status;
     *result = (struct clm_train_result){0};
-    if ((status = check_options(options, data, error)) || (status = model_name_classes(model, data, error)) ||
+    if ((status = train_check_options(options, data, error)) ||
+        (status = model_name_classes(model, data, error)) ||
         (options->out && (status = run_directory_begin(options->out, &made, error))) ||
-        (status = make_plan(be, model, data, options, &t.residency, &plan, error)) ||
+        (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = prove_last_batches(be, model, data, options->batch, error)))
         goto cleanup;
     if (options->hooks.on_plan)

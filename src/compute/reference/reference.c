@@ -6,12 +6,12 @@
 
 #include <math.h>
 
-static size_t element_size(enum tensor_type type)
+static size_t reference_element_size(enum tensor_type type)
 {
     return type == TENSOR_REAL ? sizeof(double) : type == TENSOR_BYTE ? sizeof(uint8_t) : sizeof(uint32_t);
 }
 
-static double *row(const struct tensor *tensor, size_t r)
+static double *reference_row(const struct tensor *tensor, size_t r)
 {
     return (double *)tensor->memory + r * tensor->columns;
 }
@@ -21,12 +21,12 @@ static double value_of(const struct resident *data, size_t n, size_t i)
 {
     return data->values.type == TENSOR_BYTE
                ? ((const uint8_t *)data->values.memory)[n * data->values.columns + i]
-               : row(&data->values, n)[i];
+               : reference_row(&data->values, n)[i];
 }
 
 /* Elements first … first + count - 1 of row n, normalised, changed but not mixed. */
-static void change_run(const struct resident *data, size_t n, const struct row_change *change, size_t first,
-                       size_t count, double *x)
+static void reference_change_run(const struct resident *data, size_t n, const struct row_change *change,
+                                 size_t first, size_t count, double *x)
 {
     const double *const mean = data->mean.memory, *const scale = data->scale.memory;
     const struct clm_augmentation *const changes = &change->of->changes;
@@ -43,17 +43,17 @@ static void change_run(const struct resident *data, size_t n, const struct row_c
 }
 
 /* Row r of X, of row n, changed and with mixup mixed with row `other` of the batch, of row other_n. */
-static void gather_changed(const struct resident *data, const struct augmentation *a, double share, size_t n,
-                           size_t r, size_t other_n, size_t other, struct tensor *X)
+static void reference_gather_changed(const struct resident *data, const struct augmentation *a, double share,
+                                     size_t n, size_t r, size_t other_n, size_t other, struct tensor *X)
 {
     const struct row_change change = row_change(a, r), other_change = row_change(a, other);
     for (size_t first = 0; first < X->columns; first += NOISE_RUN) {
         const size_t count = size_min(NOISE_RUN, X->columns - first);
-        double *const x = row(X, r) + first, y[NOISE_RUN];
-        change_run(data, n, &change, first, count, x);
+        double *const x = reference_row(X, r) + first, y[NOISE_RUN];
+        reference_change_run(data, n, &change, first, count, x);
         if (!(a->changes.mixup > 0))
             continue;
-        change_run(data, other_n, &other_change, first, count, y);
+        reference_change_run(data, other_n, &other_change, first, count, y);
         for (size_t k = 0; k < count; k++)
             x[k] = share * x[k] + (1 - share) * y[k];
     }
@@ -77,16 +77,16 @@ static clm_status reference_gather(struct clm_backend *be, const struct resident
         if (is_mixed)
             ((uint32_t *)a->partners->memory)[r] = from[other_n];
         if (a)
-            gather_changed(data, a, share, n, r, other_n, other, X);
+            reference_gather_changed(data, a, share, n, r, other_n, other, X);
         else
             for (size_t i = 0; i < X->columns; i++)
-                row(X, r)[i] = (value_of(data, n, i) - mean[i]) * scale[i];
+                reference_row(X, r)[i] = (value_of(data, n, i) - mean[i]) * scale[i];
     }
     return CLM_OK;
 }
 
 /* act(z); a NaN stays one. */
-static double activate(enum activation act, double z)
+static double reference_activate(enum activation act, double z)
 {
     switch (act) {
     case ACTIVATION_RELU:
@@ -106,7 +106,7 @@ static double slope_at(enum activation act, double z)
 }
 
 /* dx act', with `of` as struct gate has it. */
-static double through_gate(enum activation act, double dx, double of)
+static double reference_through_gate(enum activation act, double dx, double of)
 {
     switch (act) {
     case ACTIVATION_RELU: /* of NaN the slope is unknown: NaN */
@@ -126,20 +126,20 @@ static clm_status reference_forward(struct clm_backend *be, const struct tensor 
     const double *const b = layer->b.value.memory;
     for (size_t r = 0; r < Y->rows; r++)
         for (size_t o = 0; o < Y->columns; o++) {
-            const double *const x = row(X, r), *const w = row(&layer->W.value, o);
+            const double *const x = reference_row(X, r), *const w = reference_row(&layer->W.value, o);
             double z = 0;
             for (size_t i = 0; i < X->columns; i++)
                 z += x[i] * w[i];
             z += b[o];
-            row(Y, r)[o] = activate(epilogue->act, z);
+            reference_row(Y, r)[o] = reference_activate(epilogue->act, z);
             if (epilogue->gate)
-                row(epilogue->gate, r)[o] = slope_at(epilogue->act, z);
+                reference_row(epilogue->gate, r)[o] = slope_at(epilogue->act, z);
         }
     return CLM_OK;
 }
 
 /* max z, kept NaN where the row has one; *best is the first of the largest. */
-static double largest_of(const double *z, size_t C, size_t *best)
+static double reference_largest_of(const double *z, size_t C, size_t *best)
 {
     double largest = z[0];
     *best = 0;
@@ -151,7 +151,7 @@ static double largest_of(const double *z, size_t C, size_t *best)
     return largest;
 }
 
-static double sum_of_exponentials(const double *z, size_t C, double largest)
+static double reference_sum_of_exponentials(const double *z, size_t C, double largest)
 {
     double sum = 0;
     for (size_t c = 0; c < C; c++)
@@ -167,11 +167,12 @@ static clm_status reference_softmax_xent(struct clm_backend *be, const struct te
     const size_t B = Z->rows, C = Z->columns;
     const double share = mixture ? mixture->share : 1;
     for (size_t r = 0; r < B; r++) {
-        const double *const z = row(Z, r);
+        const double *const z = reference_row(Z, r);
         const size_t label = ((const uint32_t *)labels->memory)[r];
         const size_t partner = mixture ? ((const uint32_t *)mixture->partners.memory)[r] : label;
         size_t best;
-        const double largest = largest_of(z, C, &best), sum = sum_of_exponentials(z, C, largest);
+        const double largest = reference_largest_of(z, C, &best),
+                     sum = reference_sum_of_exponentials(z, C, largest);
         const double distance = share == 1
                                     ? largest - z[label]
                                     : share * (largest - z[label]) + (1 - share) * (largest - z[partner]);
@@ -180,7 +181,7 @@ static clm_status reference_softmax_xent(struct clm_backend *be, const struct te
         host_sums(sums)->correct += best == label && !isnan(loss);
         for (size_t c = 0; dZ && c < C; c++) {
             const double target = share * (c == label) + (1 - share) * (c == partner);
-            row(dZ, r)[c] = (exp(z[c] - largest) / sum - target) / (double)B;
+            reference_row(dZ, r)[c] = (exp(z[c] - largest) / sum - target) / (double)B;
         }
     }
     return CLM_OK;
@@ -191,12 +192,12 @@ static clm_status reference_softmax(struct clm_backend *be, const struct tensor 
 {
     (void)be, (void)error;
     for (size_t r = 0; r < Z->rows; r++) {
-        const double *const z = row(Z, r);
+        const double *const z = reference_row(Z, r);
         size_t best;
-        const double largest = largest_of(z, Z->columns, &best);
-        const double sum = sum_of_exponentials(z, Z->columns, largest);
+        const double largest = reference_largest_of(z, Z->columns, &best);
+        const double sum = reference_sum_of_exponentials(z, Z->columns, largest);
         for (size_t c = 0; c < Z->columns; c++)
-            row(P, r)[c] = exp(z[c] - largest) / sum;
+            reference_row(P, r)[c] = exp(z[c] - largest) / sum;
     }
     return CLM_OK;
 }
@@ -207,18 +208,18 @@ static clm_status reference_backward_input(struct clm_backend *be, const struct 
 {
     (void)be, (void)error;
     for (size_t r = 0; r < dX->rows; r++) {
-        double *const dx = row(dX, r);
+        double *const dx = reference_row(dX, r);
         for (size_t i = 0; i < dX->columns; i++)
             dx[i] = 0;
         for (size_t o = 0; o < dZ->columns; o++) {
-            const double dz = row(dZ, r)[o], *const w = row(&layer->W.value, o);
+            const double dz = reference_row(dZ, r)[o], *const w = reference_row(&layer->W.value, o);
             for (size_t i = 0; i < dX->columns; i++)
                 dx[i] += dz * w[i];
         }
         if (activations[gate->act].gate == GATE_ONE)
             continue;
         for (size_t i = 0; i < dX->columns; i++)
-            dx[i] = through_gate(gate->act, dx[i], row(gate->of, r)[i]);
+            dx[i] = reference_through_gate(gate->act, dx[i], reference_row(gate->of, r)[i]);
     }
     return CLM_OK;
 }
@@ -230,7 +231,7 @@ static void weight_gradient(const struct tensor *dZ, const struct tensor *X, con
     for (size_t i = 0; i < X->columns; i++)
         dw[i] = 0;
     for (size_t r = 0; r < X->rows; r++) {
-        const double dz = row(dZ, r)[o], *const x = row(X, r);
+        const double dz = reference_row(dZ, r)[o], *const x = reference_row(X, r);
         for (size_t i = 0; i < X->columns; i++)
             dw[i] += dz * x[i];
     }
@@ -239,11 +240,11 @@ static void weight_gradient(const struct tensor *dZ, const struct tensor *X, con
 }
 
 /* db = Σ_B dZ[·][o] */
-static double bias_gradient(const struct tensor *dZ, size_t o)
+static double reference_bias_gradient(const struct tensor *dZ, size_t o)
 {
     double sum = 0;
     for (size_t r = 0; r < dZ->rows; r++)
-        sum += row(dZ, r)[o];
+        sum += reference_row(dZ, r)[o];
     return sum;
 }
 
@@ -253,15 +254,16 @@ static clm_status reference_backward_params(struct clm_backend *be, const struct
 {
     (void)be, (void)error;
     for (size_t o = 0; o < dZ->columns; o++) {
-        weight_gradient(dZ, X, row(&layer->W.value, o), o, 2 * l2, row(&layer->W.gradient, o));
-        row(&layer->b.gradient, 0)[o] = bias_gradient(dZ, o);
+        weight_gradient(dZ, X, reference_row(&layer->W.value, o), o, 2 * l2,
+                        reference_row(&layer->W.gradient, o));
+        reference_row(&layer->b.gradient, 0)[o] = reference_bias_gradient(dZ, o);
     }
     return CLM_OK;
 }
 
 /* `count` elements of a parameter from `first` on, whose gradient is g. */
-static void descend(struct parameter *parameter, size_t first, size_t count, const double *g,
-                    const struct step *step)
+static void reference_descend(struct parameter *parameter, size_t first, size_t count, const double *g,
+                              const struct step *step)
 {
     double *const w = (double *)parameter->value.memory + first, *const v = parameter->state[0].memory;
     for (size_t i = 0; i < count; i++)
@@ -283,7 +285,7 @@ static clm_status reference_parameter_step(struct clm_backend *be, struct parame
 {
     (void)be, (void)error;
     const size_t count = parameter->value.rows * parameter->value.columns;
-    descend(parameter, 0, count, parameter->gradient.memory, step);
+    reference_descend(parameter, 0, count, parameter->gradient.memory, step);
     return CLM_OK;
 }
 
@@ -298,10 +300,10 @@ static clm_status reference_backward_update(struct clm_backend *be, const struct
         return status;
     double *const gradient = memory;
     for (size_t o = 0; o < dZ->columns; o++) {
-        weight_gradient(dZ, X, row(&layer->W.value, o), o, 2 * step->l2, gradient);
-        descend(&layer->W, o * I, I, gradient, step);
-        *gradient = bias_gradient(dZ, o);
-        descend(&layer->b, o, 1, gradient, step);
+        weight_gradient(dZ, X, reference_row(&layer->W.value, o), o, 2 * step->l2, gradient);
+        reference_descend(&layer->W, o * I, I, gradient, step);
+        *gradient = reference_bias_gradient(dZ, o);
+        reference_descend(&layer->b, o, 1, gradient, step);
     }
     host_release(be, memory);
     return CLM_OK;
@@ -310,7 +312,7 @@ static clm_status reference_backward_update(struct clm_backend *be, const struct
 static const struct backend_operations operations = {
     .name = "reference",
     .close = host_close,
-    .element_size = element_size,
+    .element_size = reference_element_size,
     .metrics_columns = sizeof(struct host_sums) / sizeof(double),
     .allocate = host_allocate,
     .release = host_release,

@@ -52,8 +52,8 @@ static bool is_infinite(const struct csv_field *field)
            (length == 8 && !strncasecmp(word, "infinity", 8));
 }
 
-static clm_status read_value(struct csv *csv, size_t column, const struct csv_field *field, float *value,
-                             struct clm_error *error)
+static clm_status csv_read_value(struct csv *csv, size_t column, const struct csv_field *field, float *value,
+                                 struct clm_error *error)
 {
     if (csv_is_missing(field)) {
         if (csv->missing == CLM_MISSING_REFUSED)
@@ -77,8 +77,8 @@ static clm_status read_value(struct csv *csv, size_t column, const struct csv_fi
     return CLM_OK;
 }
 
-static clm_status read_label(struct csv *csv, size_t column, const struct csv_field *field, uint32_t *id,
-                             struct clm_error *error)
+static clm_status csv_read_label(struct csv *csv, size_t column, const struct csv_field *field, uint32_t *id,
+                                 struct clm_error *error)
 {
     if (csv_is_missing(field))
         return fail_at(csv, column,
@@ -89,7 +89,7 @@ static clm_status read_label(struct csv *csv, size_t column, const struct csv_fi
 
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
-static clm_status make_room(struct csv *csv, struct clm_error *error)
+static clm_status csv_make_room(struct csv *csv, struct clm_error *error)
 {
     struct set *set = csv->set;
     if (set->rows < csv->capacity)
@@ -181,9 +181,9 @@ static clm_status read_row(struct csv *csv, const char **at, enum outcome *outco
         if (ends_row && column + 1 < layout->columns)
             return fail_count(csv, column + 1, false, error);
         if (is_value)
-            status = read_value(csv, column, &field, value++, error);
+            status = csv_read_value(csv, column, &field, value++, error);
         else if (column == layout->label)
-            status = read_label(csv, column, &field, csv->set->labels + csv->set->rows, error);
+            status = csv_read_label(csv, column, &field, csv->set->labels + csv->set->rows, error);
         if (status != CLM_OK)
             return status;
     }
@@ -198,7 +198,7 @@ static clm_status read_rows(struct csv *csv, struct clm_error *error)
     while (window->begin < window->end || !window->is_last) {
         enum outcome outcome = ROW_INCOMPLETE;
         const char *at = window->bytes + window->begin;
-        if ((status = make_room(csv, error)) ||
+        if ((status = csv_make_room(csv, error)) ||
             (window->begin < window->end && (status = read_row(csv, &at, &outcome, error))))
             return status;
         if (outcome == ROW_INCOMPLETE) {
@@ -274,8 +274,8 @@ static clm_status follow(struct csv *csv, const struct contents *training, struc
     return CLM_OK;
 }
 
-static clm_status finish(struct csv *csv, const struct request *request, struct contents *out,
-                         struct clm_error *error)
+static clm_status csv_finish(struct csv *csv, const struct request *request, struct contents *out,
+                             struct clm_error *error)
 {
     struct set *set = csv->set;
     char text[CSV_COLUMN_SIZE];
@@ -314,7 +314,7 @@ static clm_status read_csv(const char *path, bool is_directory, const struct req
         goto cleanup;
     }
     if ((status = keep_names(&csv, out, error)) || (status = read_rows(&csv, error)) ||
-        (status = finish(&csv, request, out, error)))
+        (status = csv_finish(&csv, request, out, error)))
         goto cleanup;
 cleanup:
     label_table_free(csv.table);
@@ -324,7 +324,7 @@ cleanup:
     return status;
 }
 
-static bool recognises_file(const struct file_head *head)
+static bool csv_recognises_file(const struct file_head *head)
 {
     char text[sizeof head->bytes + 1];
     const bool has_mark = head->count >= 3 && !memcmp(head->bytes, "\xef\xbb\xbf", 3);
@@ -339,6 +339,6 @@ static bool recognises_file(const struct file_head *head)
 const struct format csv_format = {
     .name = "csv",
     .takes = TAKES_LABEL | TAKES_HEADER | TAKES_MISSING,
-    .recognises_file = recognises_file,
+    .recognises_file = csv_recognises_file,
     .read = read_csv,
 };

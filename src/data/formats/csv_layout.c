@@ -42,7 +42,7 @@ struct sample {
 
 enum kind { KIND_MISSING, KIND_NUMBER, KIND_TEXT };
 
-static enum kind kind_of(const struct csv_field *field)
+static enum kind csv_layout_kind_of(const struct csv_field *field)
 {
     float unused;
     if (csv_is_missing(field))
@@ -61,7 +61,7 @@ static void take_sample(char delimiter, const char *at, const char *end, bool is
         if (csv_scan(&scanner, &at, end, is_last, &field) != CSV_DONE)
             break;
         fields++;
-        sample->numbers += kind_of(&field) == KIND_NUMBER;
+        sample->numbers += csv_layout_kind_of(&field) == KIND_NUMBER;
         if (!field.ends_row)
             continue;
         if (fields > 1 || field.length)
@@ -81,7 +81,7 @@ static bool is_even(const struct sample *sample)
 
 /* The delimiter that parts all rows into as many fields, and into the most; where none does, the one that parts the
  * first row into the most. NULL where none parts it. */
-static const char *choose(const struct sample samples[DELIMITERS])
+static const char *csv_layout_choose(const struct sample samples[DELIMITERS])
 {
     for (int pass = 0; pass < 2; pass++) {
         size_t best = 1, at = DELIMITERS;
@@ -126,7 +126,7 @@ static clm_status find_delimiter(struct text_window *window, struct csv_layout *
             take_sample(delimiters[i], begin, end, window->is_last, samples + i);
             have_rows = have_rows && samples[i].rows > 1;
         }
-        chosen = choose(samples);
+        chosen = csv_layout_choose(samples);
         if (window->is_last ||
             (chosen ? samples[chosen - delimiters].rows > 1 || window->end - window->begin >= SAMPLE_BYTES
                     : have_rows))
@@ -197,14 +197,14 @@ static clm_status look_at_top(const struct text_window *window, const struct csv
         if (field.ends_row && !column && !field.length)
             continue;
         if (!row && column < layout->columns) {
-            top->first[column] = kind_of(&field);
+            top->first[column] = csv_layout_kind_of(&field);
             top->names[column] = strndup(field.text, field.length);
             if (!top->names[column]) {
                 status = clm_fail_host_memory(error, text_window_path(window), field.length + 1);
                 break;
             }
         } else if (column < layout->columns && top->below[column] == KIND_MISSING) {
-            top->below[column] = kind_of(&field);
+            top->below[column] = csv_layout_kind_of(&field);
         }
         column = field.ends_row ? 0 : column + 1;
         row += field.ends_row;
@@ -270,8 +270,8 @@ static clm_status find_header(struct text_window *window, const struct clm_data_
 
 /* ---- the labels' column -------------------------------------------------------------------------------- */
 
-static clm_status find_named(const struct text_window *window, const char *label, struct csv_layout *layout,
-                             struct clm_error *error)
+static clm_status csv_layout_find_named(const struct text_window *window, const char *label,
+                                        struct csv_layout *layout, struct clm_error *error)
 {
     size_t matches = 0;
     int64_t index;
@@ -328,7 +328,7 @@ clm_status csv_layout_find(struct text_window *window, const struct clm_data_opt
     if (status == CLM_OK)
         status = find_header(window, options, out, error);
     if (status == CLM_OK && options->label)
-        status = find_named(window, options->label, out, error);
+        status = csv_layout_find_named(window, options->label, out, error);
     else if (status == CLM_OK)
         guess_label(out);
     if (status == CLM_OK) {

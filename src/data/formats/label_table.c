@@ -54,7 +54,7 @@ void label_table_free(struct label_table *table)
 /* ---- adding -------------------------------------------------------------------------------------------- */
 
 /* FNV-1a. */
-static uint64_t hash(const char *bytes, size_t length)
+static uint64_t label_table_hash(const char *bytes, size_t length)
 {
     uint64_t value = 0xcbf29ce484222325;
     for (size_t i = 0; i < length; i++)
@@ -63,9 +63,9 @@ static uint64_t hash(const char *bytes, size_t length)
 }
 
 /* The slot of these bytes, or the free one where they belong. */
-static uint32_t *find_slot(const struct label_table *table, const char *bytes, size_t length)
+static uint32_t *label_table_find_slot(const struct label_table *table, const char *bytes, size_t length)
 {
-    for (size_t i = hash(bytes, length);; i++) {
+    for (size_t i = label_table_hash(bytes, length);; i++) {
         uint32_t *const slot = table->slots + i % table->slot_count;
         const struct label *label = *slot ? table->labels + *slot - 1 : NULL;
         if (!label || (label->length == length && !memcmp(label->text, bytes, length)))
@@ -74,7 +74,7 @@ static uint32_t *find_slot(const struct label_table *table, const char *bytes, s
 }
 
 /* Room for one label more, with at least half of the slots free. */
-static bool make_room(struct label_table *table)
+static bool label_table_make_room(struct label_table *table)
 {
     if (table->count < table->capacity)
         return true;
@@ -90,11 +90,11 @@ static bool make_room(struct label_table *table)
     table->slot_count = 2 * capacity;
     table->capacity = capacity;
     for (size_t i = 0; i < table->count; i++)
-        *find_slot(table, labels[i].text, labels[i].length) = (uint32_t)i + 1;
+        *label_table_find_slot(table, labels[i].text, labels[i].length) = (uint32_t)i + 1;
     return true;
 }
 
-static bool is_name(const char *bytes, size_t length)
+static bool label_table_is_name(const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length;) {
         char character[5] = {0};
@@ -107,7 +107,7 @@ static bool is_name(const char *bytes, size_t length)
     return length > 0 && length <= LABEL_LENGTH_MAX;
 }
 
-static void judge(struct label *label)
+static void label_table_judge(struct label *label)
 {
     const char *at = label->text;
     float unused;
@@ -122,13 +122,13 @@ clm_status label_table_add(struct label_table *table, const char *bytes, size_t 
 {
     char shown[SHOWN_SIZE];
     if (table->count) {
-        const uint32_t found = *find_slot(table, bytes, length);
+        const uint32_t found = *label_table_find_slot(table, bytes, length);
         if (found) {
             *id = found - 1;
             return CLM_OK;
         }
     }
-    if (!is_name(bytes, length))
+    if (!label_table_is_name(bytes, length))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: %s %zu: \"%s\" is no label: it has %zu bytes, where labels are 1 to %d bytes of UTF-8 without control characters",
@@ -141,14 +141,14 @@ clm_status label_table_add(struct label_table *table, const char *bytes, size_t 
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length),
             LABEL_CLASSES_MAX);
     struct label label = {.text = strndup(bytes, length), .length = length, .place = place};
-    if (!label.text || !make_room(table)) {
+    if (!label.text || !label_table_make_room(table)) {
         free(label.text);
         return clm_fail_host_memory(error, table->path, (table->count + 1) * sizeof label);
     }
-    judge(&label);
+    label_table_judge(&label);
     *id = (uint32_t)table->count;
     table->labels[table->count++] = label;
-    *find_slot(table, bytes, length) = *id + 1;
+    *label_table_find_slot(table, bytes, length) = *id + 1;
     return CLM_OK;
 }
 
@@ -171,7 +171,7 @@ clm_status label_table_add_integer(struct label_table *table, int64_t value, siz
 /* ---- classes ------------------------------------------------------------------------------------------- */
 
 /* What all of them are. */
-static enum kind kind_of(const struct label_table *table)
+static enum kind label_table_kind_of(const struct label_table *table)
 {
     enum kind kind = KIND_INTEGER;
     for (size_t i = 0; i < table->count; i++)
@@ -188,7 +188,7 @@ clm_status label_table_check_guess(const struct label_table *table, const char *
             error, CLM_ERROR_FORMAT,
             "%s: %s, the last, holds nothing but \"%s\", which are no labels; name the column of the labels with --label",
             table->path, column, table->count ? table->labels->text : "");
-    if (kind_of(table) == KIND_TEXT)
+    if (label_table_kind_of(table) == KIND_TEXT)
         return CLM_OK;
     for (size_t i = 0; i < table->count; i++) {
         const struct label *label = table->labels + i;
@@ -298,8 +298,8 @@ static const struct entry *find_name(const char *name, const struct entry *names
 }
 
 /* The class of that name, be it 1 or 1.0; an integer, where no class has a number for a name, is a class itself. */
-static bool find_class(const struct label *label, const struct entry *names, size_t count, bool are_numbers,
-                       uint32_t *class)
+static bool label_table_find_class(const struct label *label, const struct entry *names, size_t count,
+                                   bool are_numbers, uint32_t *class)
 {
     char text[24];
     const struct entry *found = find_name(label->text, names, count);
@@ -340,7 +340,7 @@ static clm_status find_classes(const struct label_table *table, const struct req
         qsort(names, request->classes, sizeof *names, compare_texts);
     }
     for (size_t i = 0; status == CLM_OK && i < table->count; i++)
-        if (!find_class(table->labels + i, names, request->classes, are_numbers, classes + i))
+        if (!label_table_find_class(table->labels + i, names, request->classes, are_numbers, classes + i))
             status = fail_unknown(table, table->labels + i, request, error);
     free(names);
     return status;
@@ -360,7 +360,7 @@ static clm_status fail_fraction(const struct label_table *table, struct clm_erro
 clm_status label_table_finish(const struct label_table *table, const struct request *request,
                               uint32_t *labels, size_t rows, struct contents *out, struct clm_error *error)
 {
-    const enum kind kind = kind_of(table);
+    const enum kind kind = label_table_kind_of(table);
     if (kind == KIND_NUMBER)
         return fail_fraction(table, error);
     uint32_t *classes = malloc(table->count * sizeof *classes + 1);

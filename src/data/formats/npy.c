@@ -47,8 +47,8 @@ static clm_status open_source(const char *path, struct stream **stream, struct n
     return status;
 }
 
-static clm_status read_pair(const char *inputs, const char *labels, const struct request *request,
-                            struct set *set, struct contents *out, struct clm_error *error)
+static clm_status npy_read_pair(const char *inputs, const char *labels, const struct request *request,
+                                struct set *set, struct contents *out, struct clm_error *error)
 {
     struct stream *stream = NULL;
     struct npy_source source;
@@ -111,7 +111,7 @@ static bool find_pair(const char *directory, const char *const (*pairs)[2], size
     return true;
 }
 
-static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
+static clm_status npy_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
     char *inputs, *labels;
     bool has_memory = true;
@@ -127,8 +127,8 @@ static clm_status recognises_directory(const char *path, bool *is_it, struct clm
 }
 
 /* A file that --inputs or --label names, in the directory or as a path. */
-static clm_status find_named(const char *directory, const char *name, const char *option, char **out,
-                             struct clm_error *error)
+static clm_status npy_find_named(const char *directory, const char *name, const char *option, char **out,
+                                 struct clm_error *error)
 {
     const bool is_path = strchr(name, '/');
     bool has_memory = is_path ? (*out = strdup(name)) != NULL : find_array(directory, name, out);
@@ -146,9 +146,9 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
 {
     clm_status status = CLM_OK;
     if (options->inputs && is_train) {
-        if ((status = find_named(path, options->inputs, "--inputs", inputs, error)) == CLM_OK &&
+        if ((status = npy_find_named(path, options->inputs, "--inputs", inputs, error)) == CLM_OK &&
             options->label)
-            status = find_named(path, options->label, "--label", labels, error);
+            status = npy_find_named(path, options->label, "--label", labels, error);
         if (status == CLM_OK && !options->label)
             status = clm_fail(error, CLM_ERROR_ARGUMENT,
                               "%s: --inputs names the inputs, and nothing their labels; add --label", path);
@@ -159,21 +159,21 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
         return clm_fail_host_memory(error, path, strlen(path));
     if (options->label && is_train && *labels) {
         free(*labels);
-        status = find_named(path, options->label, "--label", labels, error);
+        status = npy_find_named(path, options->label, "--label", labels, error);
     }
     return status;
 }
 
 /* The training or test set of a directory. The classes are the training set's. */
-static clm_status read_directory(const char *path, bool is_train, const struct request *request,
-                                 struct contents *out, struct clm_error *error)
+static clm_status npy_read_directory(const char *path, bool is_train, const struct request *request,
+                                     struct contents *out, struct clm_error *error)
 {
     char *inputs = NULL, *labels = NULL;
     struct contents unused = {0};
     clm_status status = find_in_directory(path, request->options, is_train, &inputs, &labels, error);
     if (status == CLM_OK && inputs)
-        status = read_pair(inputs, labels, request, is_train ? &out->train : &out->test,
-                           is_train ? out : &unused, error);
+        status = npy_read_pair(inputs, labels, request, is_train ? &out->train : &out->test,
+                               is_train ? out : &unused, error);
     contents_free(&unused);
     free(inputs);
     free(labels);
@@ -236,8 +236,8 @@ static clm_status find_beside(const char *directory, const char *name, const cha
     return status;
 }
 
-static clm_status read_single(const char *path, const struct request *request, struct contents *out,
-                              struct clm_error *error)
+static clm_status npy_read_single(const char *path, const struct request *request, struct contents *out,
+                                  struct clm_error *error)
 {
     char *copy = strdup(path), *copy_too = strdup(path), *labels = NULL;
     clm_status status;
@@ -253,10 +253,10 @@ static clm_status read_single(const char *path, const struct request *request, s
     }
     /* a test set's labels lie beside it, whatever --label names for the training set */
     status = request->options->label && !request->training
-                 ? find_named(directory, request->options->label, "--label", &labels, error)
+                 ? npy_find_named(directory, request->options->label, "--label", &labels, error)
                  : find_beside(directory, name, path, &labels, error);
     if (status == CLM_OK)
-        status = read_pair(path, labels, request, &out->train, out, error);
+        status = npy_read_pair(path, labels, request, &out->train, out, error);
 cleanup:
     free(copy);
     free(copy_too);
@@ -281,17 +281,17 @@ static clm_status read_npy(const char *path, bool is_directory, const struct req
 {
     clm_status status = CLM_OK;
     if (!is_directory)
-        return request->wanted & READ_TRAIN ? read_single(path, request, out, error) : CLM_OK;
+        return request->wanted & READ_TRAIN ? npy_read_single(path, request, out, error) : CLM_OK;
     if (request->wanted & READ_TRAIN)
-        status = read_directory(path, true, request, out, error);
+        status = npy_read_directory(path, true, request, out, error);
     if (status == CLM_OK && request->wanted & READ_TEST) {
         const struct request test = npy_request_test(request, out);
-        status = read_directory(path, false, &test, out, error);
+        status = npy_read_directory(path, false, &test, out, error);
     }
     return status;
 }
 
-static bool recognises_file(const struct file_head *head)
+static bool npy_recognises_file(const struct file_head *head)
 {
     return head->count >= 6 && !memcmp(head->bytes, "\x93NUMPY", 6);
 }
@@ -300,7 +300,7 @@ const struct format npy_format = {
     .name = "npy",
     .takes = TAKES_INPUTS | TAKES_LABEL,
     .maps = true,
-    .recognises_file = recognises_file,
-    .recognises_directory = recognises_directory,
+    .recognises_file = npy_recognises_file,
+    .recognises_directory = npy_recognises_directory,
     .read = read_npy,
 };

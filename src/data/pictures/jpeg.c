@@ -52,7 +52,7 @@ static void count_scans(j_common_ptr jpeg)
 }
 
 /* The one place that libjpeg's errors jump to. All that `step` changes is in *decoding. */
-static bool succeeds(struct decoding *decoding, void (*step)(struct decoding *))
+static bool image_jpeg_succeeds(struct decoding *decoding, void (*step)(struct decoding *))
 {
     if (setjmp(decoding->escape))
         return false;
@@ -60,7 +60,7 @@ static bool succeeds(struct decoding *decoding, void (*step)(struct decoding *))
     return true;
 }
 
-static void read_header(struct decoding *decoding)
+static void image_jpeg_read_header(struct decoding *decoding)
 {
     struct jpeg_decompress_struct *const jpeg = &decoding->jpeg;
     jpeg->err = jpeg_std_error(&decoding->errors);
@@ -77,7 +77,7 @@ static void read_header(struct decoding *decoding)
     decoding->image->channels = jpeg->jpeg_color_space == JCS_GRAYSCALE ? 1 : 3;
 }
 
-static void read_pixels(struct decoding *decoding)
+static void image_jpeg_read_pixels(struct decoding *decoding)
 {
     struct jpeg_decompress_struct *const jpeg = &decoding->jpeg;
     const struct image *const image = decoding->image;
@@ -102,7 +102,8 @@ static clm_status check_colours(const char *path, const struct decoding *decodin
 }
 
 /* Memory for what the header promises, unless that cannot be. */
-static clm_status allocate(const char *path, const struct decoding *decoding, struct clm_error *error)
+static clm_status image_jpeg_allocate(const char *path, const struct decoding *decoding,
+                                      struct clm_error *error)
 {
     const struct image *const image = decoding->image;
     /* no overflow: JPEG has 16 bits for a side */
@@ -114,7 +115,8 @@ static clm_status allocate(const char *path, const struct decoding *decoding, st
     return image_allocate(path, decoding->image, error);
 }
 
-static clm_status fail_damaged(const char *path, const struct decoding *decoding, struct clm_error *error)
+static clm_status image_jpeg_fail_damaged(const char *path, const struct decoding *decoding,
+                                          struct clm_error *error)
 {
     return clm_fail(error, CLM_ERROR_FORMAT,
                     "%s: is a damaged or truncated JPEG of %zu bytes (%s); fetch or make it again", path,
@@ -131,14 +133,14 @@ clm_status jpeg_decode(const char *path, const unsigned char *bytes, size_t size
     decoding->bytes = bytes;
     decoding->size = size;
     decoding->image = out;
-    if (!succeeds(decoding, read_header))
-        status = fail_damaged(path, decoding, error);
+    if (!image_jpeg_succeeds(decoding, image_jpeg_read_header))
+        status = image_jpeg_fail_damaged(path, decoding, error);
     if (status == CLM_OK)
         status = check_colours(path, decoding, error);
     if (status == CLM_OK)
-        status = allocate(path, decoding, error);
-    if (status == CLM_OK && !succeeds(decoding, read_pixels))
-        status = fail_damaged(path, decoding, error);
+        status = image_jpeg_allocate(path, decoding, error);
+    if (status == CLM_OK && !image_jpeg_succeeds(decoding, image_jpeg_read_pixels))
+        status = image_jpeg_fail_damaged(path, decoding, error);
     jpeg_destroy_decompress(&decoding->jpeg);
     free(decoding);
     return status;

@@ -210,7 +210,8 @@ static void draw_heading(cairo_t *context, const struct sheet *sheet, const char
     draw_fitting(context, MARGIN, MARGIN + 6, 11, width - 2 * MARGIN, text);
 }
 
-static clm_status draw(const struct sheet *sheet, const char *part, const char *path, struct clm_error *error)
+static clm_status sheet_draw(const struct sheet *sheet, const char *part, const char *path,
+                             struct clm_error *error)
 {
     const size_t lines = (sheet->count + sheet->columns - 1) / sheet->columns;
     const double across = SIDE + GAP, down = sheet->height + LABEL + GAP;
@@ -260,7 +261,7 @@ clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t r
         status = copy_rows(&sheet, change, error);
     if (status == CLM_OK) {
         find_range(&sheet);
-        status = draw(&sheet, parts[part], path, error);
+        status = sheet_draw(&sheet, parts[part], path, error);
     }
     free(sheet.order);
     free(sheet.values);

@@ -39,8 +39,8 @@ bool clm_data_write_keeps_names(const char *format)
     return writer && writer->keeps_names;
 }
 
-static clm_status check_options(const struct writer *writer, const struct clm_data *data,
-                                const struct clm_data_write_options *options, struct clm_error *error)
+static clm_status writer_check_options(const struct writer *writer, const struct clm_data *data,
+                                       const struct clm_data_write_options *options, struct clm_error *error)
 {
     static const char *const parts[] = {"training", "validation", "test"};
     if (options->is_gzipped && writer != &idx_writer)
@@ -96,7 +96,7 @@ clm_status clm_data_write(const struct clm_data *data, const char *path,
     if (!writer)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s that can be written",
                         options->format ? options->format : "(none)");
-    clm_status status = check_options(writer, data, options, error);
+    clm_status status = writer_check_options(writer, data, options, error);
     if (status == CLM_OK)
         status = check_place(writer, path, options->replaces, error);
     if (status == CLM_OK && !writer->is_directory)

@@ -113,8 +113,8 @@ static clm_status check_runnable(const struct opencl_device *device, cl_kernel k
 }
 
 /* Builds a kernel for an activation or a rule, unless that has been done, and sees that the device can run it. */
-static clm_status get_kernel(const struct gemm_provider *gemm, enum tiled_kernel kernel,
-                             struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
+static clm_status tiled_get_kernel(const struct gemm_provider *gemm, enum tiled_kernel kernel,
+                                   struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
 {
     struct tiled *const tiled = tiled_of(gemm);
     const char *const name = kernel_names[kernel];
@@ -156,8 +156,9 @@ static clm_status try_variant(struct gemm_provider *gemm, const struct variant *
     clm_status status = CLM_OK;
     for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++) {
         cl_kernel kernel;
-        status = get_kernel(gemm, (enum tiled_kernel)k,
-                            variant_of((enum tiled_kernel)k, ACTIVATION_RELU, RULE_MOMENTUM), &kernel, error);
+        status = tiled_get_kernel(gemm, (enum tiled_kernel)k,
+                                  variant_of((enum tiled_kernel)k, ACTIVATION_RELU, RULE_MOMENTUM), &kernel,
+                                  error);
     }
     if (status != CLM_OK)
         memset(tiled->handles, 0, sizeof tiled->handles);
@@ -204,31 +205,26 @@ static clm_status open_small(struct gemm_provider *gemm, struct clm_error *error
 
 /* ---- sums that are cut: by slices, where a result's tiles alone leave units idle ---- */
 
-static size_t divide_up(size_t n, size_t by)
-{
-    return n / by + (n % by != 0);
-}
-
 /* How a result (M,N) whose sums have K terms is made. */
 struct plan {
     size_t M, N, slices;
     cl_int depth; /* terms of a slice */
 };
 
-static struct plan whole(size_t M, size_t N, size_t K)
+static struct plan tiled_whole(size_t M, size_t N, size_t K)
 {
     return (struct plan){M, N, 1, (cl_int)K};
 }
 
 /* Cut only as far as the workspace goes, which after backend_prepare is far enough. */
-static struct plan cut(const struct gemm_provider *gemm, size_t M, size_t N, size_t K)
+static struct plan tiled_cut(const struct gemm_provider *gemm, size_t M, size_t N, size_t K)
 {
     const struct tiled *const tiled = tiled_of(gemm);
     const struct variant *const v = tiled->variant;
     const size_t tiles = divide_up(M, tile_of(v, 0)) * divide_up(N, tile_of(v, 1));
     const size_t wanted = size_min(tiled->groups_wanted / tiles, K / SLICE_LEAST);
     if (wanted < 2 || wanted * M * N * sizeof(float) > gemm->workspace.bytes)
-        return whole(M, N, K);
+        return tiled_whole(M, N, K);
     const size_t depth = round_up(divide_up(K, wanted), v->depth);
     return (struct plan){M, N, divide_up(K, depth), (cl_int)depth};
 }
@@ -247,8 +243,8 @@ static size_t parts_bytes(const struct tiled *tiled, size_t M, size_t N, size_t 
     return sizeof(float) * size_min(floats, most);
 }
 
-static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
-                            struct clm_error *error)
+static clm_status tiled_workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
+                                  struct clm_error *error)
 {
     const struct tiled *const tiled = tiled_of(gemm);
     (void)error;
@@ -271,7 +267,7 @@ static clm_status launch_tiles(const struct gemm_provider *gemm, enum tiled_kern
     const size_t global[3] = {divide_up(plan->N, tile_of(v, 1)) * local[0], divide_up(plan->M, tile_of(v, 0)),
                               plan->slices};
     cl_kernel handle;
-    const clm_status status = get_kernel(gemm, kernel, variant, &handle, error);
+    const clm_status status = tiled_get_kernel(gemm, kernel, variant, &handle, error);
     return status ? status
                   : opencl_launch(gemm->device, handle, kernel_names[kernel], 3, global, local, arguments,
                                   count, error);
@@ -285,7 +281,7 @@ static clm_status launch_sum(const struct gemm_provider *gemm, enum tiled_kernel
     const struct tiled *const tiled = tiled_of(gemm);
     const size_t local = tiled->variant->lanes, global = round_up(result->rows * result->columns, local);
     cl_kernel handle;
-    const clm_status status = get_kernel(gemm, kernel, variant, &handle, error);
+    const clm_status status = tiled_get_kernel(gemm, kernel, variant, &handle, error);
     return status ? status
                   : opencl_launch(gemm->device, handle, kernel_names[kernel], 1, &global, &local, arguments,
                                   count, error);
@@ -321,7 +317,7 @@ static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X
     };
     cl_kernel handle;
     const clm_status status =
-        get_kernel(gemm, DOT_FORWARD, variant_of(DOT_FORWARD, epilogue->act, NO_RULE), &handle, error);
+        tiled_get_kernel(gemm, DOT_FORWARD, variant_of(DOT_FORWARD, epilogue->act, NO_RULE), &handle, error);
     return status ? status
                   : opencl_launch(gemm->device, handle, kernel_names[DOT_FORWARD], 2, global, local,
                                   arguments, COUNT(arguments), error);
@@ -347,15 +343,16 @@ static clm_status sum_forward(struct gemm_provider *gemm, const struct plan *pla
                       COUNT(arguments), error);
 }
 
-static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
+static clm_status tiled_forward(struct gemm_provider *gemm, const struct tensor *X,
+                                const struct linear *layer, const struct epilogue *epilogue, struct tensor *Y,
+                                struct clm_error *error)
 {
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
     const cl_int saves_gate = epilogue->gate != NULL;
     void *const gate = saved_gate(epilogue, Y);
     if (X->rows <= DOT_ROWS_MOST)
         return dot_forward(gemm, X, layer, epilogue, Y, error);
-    const struct plan plan = cut(gemm, X->rows, Y->columns, X->columns);
+    const struct plan plan = tiled_cut(gemm, X->rows, Y->columns, X->columns);
     void *const out = plan.slices > 1 ? gemm->workspace.memory : Y->memory;
     const struct kernel_argument arguments[] = {
         ARGUMENT(B),
@@ -386,12 +383,12 @@ static clm_status sum_backward(struct gemm_provider *gemm, const struct plan *pl
                       COUNT(arguments), error);
 }
 
-static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
-                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
-                                 struct clm_error *error)
+static clm_status tiled_backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
+                                       const struct linear *layer, const struct gate *gate, struct tensor *dX,
+                                       struct clm_error *error)
 {
     const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns;
-    const struct plan plan = cut(gemm, dX->rows, dX->columns, dZ->columns);
+    const struct plan plan = tiled_cut(gemm, dX->rows, dX->columns, dZ->columns);
     /* of an activation without a gate, something that is not looked at */
     void *const of = activations[gate->act].gate == GATE_ONE ? dZ->memory : gate->of->memory;
     void *const out = plan.slices > 1 ? gemm->workspace.memory : dX->memory;
@@ -405,12 +402,12 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
     return status || plan.slices == 1 ? status : sum_backward(gemm, &plan, gate->act, of, dX, error);
 }
 
-static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                           struct linear *layer, double l2, struct clm_error *error)
+static clm_status tiled_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                 struct linear *layer, double l2, struct clm_error *error)
 {
     struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
     const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
-    const struct plan plan = whole(dW->rows, dW->columns, dZ->rows);
+    const struct plan plan = tiled_whole(dW->rows, dW->columns, dZ->rows);
     const cl_float penalty = (cl_float)(2 * l2);
     const struct kernel_argument arguments[] = {
         ARGUMENT(O),
@@ -427,11 +424,11 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
                         COUNT(arguments), error);
 }
 
-static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                          struct linear *layer, const struct step *step, struct clm_error *error)
+static clm_status tiled_descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const struct plan plan = whole(dZ->columns, X->columns, dZ->rows);
+    const struct plan plan = tiled_whole(dZ->columns, X->columns, dZ->rows);
     const struct step_argument s = step_argument(step);
     /* of a rule without states, something that is not looked at */
     void *const ms = rules[step->rule].states ? layer->W.state[0].memory : dZ->memory;
@@ -451,31 +448,31 @@ const struct gemm_operations gemm_tiled = {
     .name = "tiled",
     .open = open_middle,
     .close = close_tiled,
-    .workspace = workspace,
-    .forward = forward,
-    .backward_input = backward_input,
-    .gradient = gradient,
-    .descend = descend,
+    .workspace = tiled_workspace,
+    .forward = tiled_forward,
+    .backward_input = tiled_backward_input,
+    .gradient = tiled_gradient,
+    .descend = tiled_descend,
 };
 
 const struct gemm_operations gemm_tiled_large = {
     .name = "tiled-large",
     .open = open_large,
     .close = close_tiled,
-    .workspace = workspace,
-    .forward = forward,
-    .backward_input = backward_input,
-    .gradient = gradient,
-    .descend = descend,
+    .workspace = tiled_workspace,
+    .forward = tiled_forward,
+    .backward_input = tiled_backward_input,
+    .gradient = tiled_gradient,
+    .descend = tiled_descend,
 };
 
 const struct gemm_operations gemm_tiled_small = {
     .name = "tiled-small",
     .open = open_small,
     .close = close_tiled,
-    .workspace = workspace,
-    .forward = forward,
-    .backward_input = backward_input,
-    .gradient = gradient,
-    .descend = descend,
+    .workspace = tiled_workspace,
+    .forward = tiled_forward,
+    .backward_input = tiled_backward_input,
+    .gradient = tiled_gradient,
+    .descend = tiled_descend,
 };
