@@ -286,7 +286,7 @@ START_TEST(a_device_that_gets_rows_wrong_is_refused)
         {"softmax.cl", "sum - target) / B", "sum - target)", "softmax_xent gives"},
         {"softmax.cl", "if (lane == 0)", "if (lane == 0 && group == 0)", "softmax_xent's loss"},
     };
-    char *const directory = kernel_folder(lines[_i].file, lines[_i].from, lines[_i].to);
+    char *const directory = broken_kernels(lines[_i].file, lines[_i].from, lines[_i].to);
     const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE")};
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};

@@ -317,7 +317,7 @@ END_TEST
 
 /* ---- files that are no models ---- */
 
-struct part {
+struct file_part {
     const char *name;
     size_t rows, columns; /* columns 0: a vector */
 };
@@ -325,7 +325,7 @@ struct part {
 #define PARTS_MAX 10
 
 /* A file of these parts, ended by one without a name; every value is 0.5 but the one of `damaged` at element 1. */
-static char *file_of(const struct part *parts, const char *damaged, float damage, const char *key,
+static char *file_of(const struct file_part *parts, const char *damaged, float damage, const char *key,
                      const char *value)
 {
     char *const path = path_of("model.safetensors");
@@ -374,8 +374,8 @@ static void assert_refused(char *path, clm_status status, const char *part)
         "layers.1.bias", 2, 0                                                                                \
     }
 
-static const struct part whole[] = {WHOLE, {0}},
-                         normalised[] = {WHOLE, {"input.mean", 3, 0}, {"input.scale", 3, 0}, {0}};
+static const struct file_part whole[] = {WHOLE, {0}},
+                              normalised[] = {WHOLE, {"input.mean", 3, 0}, {"input.scale", 3, 0}, {0}};
 
 START_TEST(missing_metadata_and_normalisation)
 {
@@ -412,32 +412,33 @@ START_TEST(class_names_that_do_not_fit)
 }
 END_TEST
 
-static void assert_parts_refused(const struct part *parts, clm_status status, const char *part)
+static void assert_parts_refused(const struct file_part *parts, clm_status status, const char *part)
 {
     assert_refused(file_of(parts, NULL, 0, NULL, NULL), status, part);
 }
 
 START_TEST(parts_that_are_no_net)
 {
-    assert_parts_refused((struct part[]){{0}}, CLM_ERROR_FORMAT, "no layers.0.weight");
-    assert_parts_refused((struct part[]){{"fc1.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT, "no layers.0.weight");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT,
+    assert_parts_refused((struct file_part[]){{0}}, CLM_ERROR_FORMAT, "no layers.0.weight");
+    assert_parts_refused((struct file_part[]){{"fc1.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT,
+                         "no layers.0.weight");
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT,
                          "no layers.0.bias");
-    assert_parts_refused((struct part[]){{"layers.1.weight", 2, 3}, {"layers.1.bias", 2, 0}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.1.weight", 2, 3}, {"layers.1.bias", 2, 0}, {0}},
                          CLM_ERROR_FORMAT, "no layers.0.weight");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 6, 0}, {"layers.0.bias", 2, 0}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 6, 0}, {"layers.0.bias", 2, 0}, {0}},
                          CLM_ERROR_FORMAT, "layers.0.weight has 1 dimensions");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 0, 3}, {"layers.0.bias", 0, 0}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 0, 3}, {"layers.0.bias", 0, 0}, {0}},
                          CLM_ERROR_FORMAT, "0 elements");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 3, 0}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 3, 0}, {0}},
                          CLM_ERROR_SHAPE, "layers.0.bias has shape (3) where this net needs (2)");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 1, 2}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 1, 2}, {0}},
                          CLM_ERROR_SHAPE, "layers.0.bias has shape (1,2)");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 4, 3},
-                                         {"layers.0.bias", 4, 0},
-                                         {"layers.1.weight", 2, 5},
-                                         {"layers.1.bias", 2, 0},
-                                         {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 4, 3},
+                                              {"layers.0.bias", 4, 0},
+                                              {"layers.1.weight", 2, 5},
+                                              {"layers.1.bias", 2, 0},
+                                              {0}},
                          CLM_ERROR_SHAPE, "layer 1 takes 5 inputs, but the layer before it gives 4");
 }
 END_TEST
@@ -445,16 +446,17 @@ END_TEST
 /* A net of which a layer got lost must not be taken for a smaller net. */
 START_TEST(gaps)
 {
-    assert_parts_refused((struct part[]){WHOLE, {"layers.3.weight", 2, 2}, {"layers.3.bias", 2, 0}, {0}},
+    assert_parts_refused((struct file_part[]){WHOLE, {"layers.3.weight", 2, 2}, {"layers.3.bias", 2, 0}, {0}},
                          CLM_ERROR_SHAPE, "without a gap");
-    assert_parts_refused((struct part[]){WHOLE, {"layers.2.bias", 2, 0}, {0}}, CLM_ERROR_SHAPE,
+    assert_parts_refused((struct file_part[]){WHOLE, {"layers.2.bias", 2, 0}, {0}}, CLM_ERROR_SHAPE,
                          "layers.2.bias");
-    assert_parts_refused((struct part[]){WHOLE, {"layers.99999999999999999999999.weight", 2, 2}, {0}},
+    assert_parts_refused((struct file_part[]){WHOLE, {"layers.99999999999999999999999.weight", 2, 2}, {0}},
                          CLM_ERROR_SHAPE, "without a gap");
     /* what is not a net's parameter is none of our business */
     struct clm_model *model = NULL;
-    char *const path = file_of((struct part[]){WHOLE, {"layers.weight", 2, 0}, {"layers.7.note", 1, 0}, {0}},
-                               NULL, 0, NULL, NULL);
+    char *const path =
+        file_of((struct file_part[]){WHOLE, {"layers.weight", 2, 0}, {"layers.7.note", 1, 0}, {0}}, NULL, 0,
+                NULL, NULL);
     ck_assert_msg(clm_model_load(path, &model, &error) == CLM_OK, "%s", error.message);
     clm_model_free(model);
     free(path);
@@ -463,9 +465,10 @@ END_TEST
 
 START_TEST(normalisation_that_does_not_fit)
 {
-    assert_parts_refused((struct part[]){WHOLE, {"input.mean", 4, 0}, {0}}, CLM_ERROR_SHAPE,
+    assert_parts_refused((struct file_part[]){WHOLE, {"input.mean", 4, 0}, {0}}, CLM_ERROR_SHAPE,
                          "input.mean has shape (4) where this net needs (3)");
-    assert_parts_refused((struct part[]){WHOLE, {"input.scale", 1, 3}, {0}}, CLM_ERROR_SHAPE, "input.scale");
+    assert_parts_refused((struct file_part[]){WHOLE, {"input.scale", 1, 3}, {0}}, CLM_ERROR_SHAPE,
+                         "input.scale");
 }
 END_TEST
 

@@ -21,7 +21,7 @@ static struct clm_error error;
 
 /* Nets of one hidden layer, and two batches: the least there is, primes, one more and one less than tiles of 32, 64 and 128,
  * batches that only together are whole tiles, and few, ten and a thousand classes. */
-static const struct shape {
+static const struct net_shape {
     size_t rows[2], inputs, hidden, classes;
 } shapes[] = {
     {{1, 1}, 1, 1, 2},     {{7, 13}, 31, 17, 10},  {{31, 33}, 65, 63, 10},
@@ -58,7 +58,7 @@ static double *read_doubles(const struct tensor *tensor)
 
 /* ---- a net and rows to take batches from ---- */
 
-struct bench {
+struct property_bench {
     size_t rows, inputs, hidden, classes;
     struct clm_model *model;
     struct network net;
@@ -70,7 +70,7 @@ struct bench {
 };
 
 /* Weights of ±1.5 / I at most and biases of ±0.5, so that bounds grow little from layer to layer. */
-static void draw(struct bench *t, struct philox *random)
+static void draw(struct property_bench *t, struct philox *random)
 {
     for (size_t l = 0; l < DEPTH; l++) {
         const size_t I = clm_model_width(t->model, l), O = clm_model_width(t->model, l + 1);
@@ -88,15 +88,15 @@ static void draw(struct bench *t, struct philox *random)
 }
 
 /* Batches have up to twice the rows. */
-static struct bench bench_of(const struct shape *shape, uint64_t seed)
+static struct property_bench bench_of(const struct net_shape *shape, uint64_t seed)
 {
     const size_t widths[DEPTH + 1] = {shape->inputs, shape->hidden, shape->classes};
     const struct clm_model_options options = {.sizes = widths, .size_count = DEPTH + 1, .init = "he"};
     struct philox random = philox_start(seed, RANDOM_TEST, 11);
-    struct bench t = {.rows = shape->rows[0] + shape->rows[1],
-                      .inputs = shape->inputs,
-                      .hidden = shape->hidden,
-                      .classes = shape->classes};
+    struct property_bench t = {.rows = shape->rows[0] + shape->rows[1],
+                               .inputs = shape->inputs,
+                               .hidden = shape->hidden,
+                               .classes = shape->classes};
     t.X = allocate(t.rows * t.inputs, sizeof *t.X);
     t.labels = allocate(t.rows, sizeof *t.labels);
     t.others = allocate(t.rows, sizeof *t.others);
@@ -115,7 +115,7 @@ static struct bench bench_of(const struct shape *shape, uint64_t seed)
     return t;
 }
 
-static void bench_free(struct bench *t)
+static void bench_free(struct property_bench *t)
 {
     for (size_t l = 0; l < DEPTH; l++) {
         bounded_free(&t->dW_bound[l]);
@@ -131,14 +131,14 @@ static void bench_free(struct bench *t)
 }
 
 /* Rows of the bench by their numbers, with their labels; mixed: half of each of both labels. */
-struct batch {
+struct numbered_batch {
     size_t rows;
     const uint32_t *numbers, *labels;
     bool is_mixed;
 };
 
 /* Puts a batch's rows where the net's step takes them from, on both sides. */
-static void put(struct bench *t, const struct batch *batch)
+static void put(struct property_bench *t, const struct numbered_batch *batch)
 {
     struct tensor X = tensor_first_rows(&t->net.X, batch->rows);
     struct tensor labels = tensor_first_columns(&t->net.labels, batch->rows);
@@ -186,7 +186,7 @@ static void add_gradient(struct totals *totals, const struct tensor *got, const 
     free(values);
 }
 
-static struct totals totals_of(struct bench *t, const struct batch *batch)
+static struct totals totals_of(struct property_bench *t, const struct numbered_batch *batch)
 {
     const size_t most =
         t->inputs * t->hidden + t->hidden + t->hidden * t->classes + t->classes + 2; /* loss and correct */
@@ -239,8 +239,9 @@ static uint32_t *numbers_from(size_t first, size_t count)
 /* ---- batches ---- */
 
 /* The sums of `joined` are those of the two batches that it is made of. */
-static void expect_joined(struct bench *t, const struct batch *joined, const struct batch *first,
-                          const struct batch *second, size_t shape)
+static void expect_joined(struct property_bench *t, const struct numbered_batch *joined,
+                          const struct numbered_batch *first, const struct numbered_batch *second,
+                          size_t shape)
 {
     struct totals whole = totals_of(t, joined), part = totals_of(t, first), other = totals_of(t, second);
     expect_sum(&whole, 1, &part, &other, shape);
@@ -253,12 +254,12 @@ START_TEST(gradients_of_two_batches_add_up)
 {
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++) {
-        struct bench t = bench_of(&shapes[s], s);
+        struct property_bench t = bench_of(&shapes[s], s);
         const size_t a = shapes[s].rows[0], b = shapes[s].rows[1];
         uint32_t *const numbers = numbers_from(0, a + b);
-        expect_joined(&t, &(struct batch){a + b, numbers, t.labels, false},
-                      &(struct batch){a, numbers, t.labels, false},
-                      &(struct batch){b, numbers + a, t.labels + a, false}, s);
+        expect_joined(&t, &(struct numbered_batch){a + b, numbers, t.labels, false},
+                      &(struct numbered_batch){a, numbers, t.labels, false},
+                      &(struct numbered_batch){b, numbers + a, t.labels + a, false}, s);
         free(numbers);
         bench_free(&t);
     }
@@ -271,15 +272,15 @@ START_TEST(a_duplicate_weighs_two)
 {
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++) {
-        struct bench t = bench_of(&shapes[s], s + 100);
+        struct property_bench t = bench_of(&shapes[s], s + 100);
         const size_t n = t.rows;
         uint32_t *const numbers = numbers_from(0, n + 1), *const labels = numbers_from(0, n + 1);
         numbers[n] = 0;
         for (size_t r = 0; r <= n; r++)
             labels[r] = t.labels[numbers[r]];
-        expect_joined(&t, &(struct batch){n + 1, numbers, labels, false},
-                      &(struct batch){n, numbers, labels, false}, &(struct batch){1, numbers, labels, false},
-                      s);
+        expect_joined(&t, &(struct numbered_batch){n + 1, numbers, labels, false},
+                      &(struct numbered_batch){n, numbers, labels, false},
+                      &(struct numbered_batch){1, numbers, labels, false}, s);
         free(numbers);
         free(labels);
         bench_free(&t);
@@ -293,7 +294,7 @@ START_TEST(rows_with_both_labels_are_mixed_ones_twice)
 {
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++) {
-        struct bench t = bench_of(&shapes[s], s + 200);
+        struct property_bench t = bench_of(&shapes[s], s + 200);
         const size_t n = t.rows;
         uint32_t *const numbers = numbers_from(0, 2 * n), *const labels = numbers_from(0, 2 * n);
         for (size_t r = 0; r < n; r++) {
@@ -301,8 +302,8 @@ START_TEST(rows_with_both_labels_are_mixed_ones_twice)
             labels[r] = t.labels[r];
             labels[n + r] = t.others[r];
         }
-        struct totals doubled = totals_of(&t, &(struct batch){2 * n, numbers, labels, false});
-        struct totals mixed = totals_of(&t, &(struct batch){n, numbers, labels, true});
+        struct totals doubled = totals_of(&t, &(struct numbered_batch){2 * n, numbers, labels, false});
+        struct totals mixed = totals_of(&t, &(struct numbered_batch){n, numbers, labels, true});
         doubled.count--, mixed.count--; /* of mixed rows, what predicts the first label is correct */
         expect_sum(&doubled, 2, &mixed, NULL, s);
         totals_free(&doubled);
@@ -335,7 +336,7 @@ static void take_rows(struct bounded *out, const struct bounded *bound, const st
 }
 
 /* Of the batch whose totals were taken last. */
-static struct row_results row_results_of(const struct bench *t, size_t rows)
+static struct row_results row_results_of(const struct property_bench *t, size_t rows)
 {
     const struct bounded Y = bounded_first_rows(&t->walk.outputs[0], rows),
                          dZ = bounded_first_rows(&t->walk.outputs[1], rows);
@@ -376,7 +377,7 @@ START_TEST(permuted_rows_give_permuted_results)
     static const char *const names[3] = {"Y", "dZ", "dY"};
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++) {
-        struct bench t = bench_of(&shapes[s], s + 300);
+        struct property_bench t = bench_of(&shapes[s], s + 300);
         const size_t n = t.rows;
         struct philox random = philox_start(s, RANDOM_TEST, 12);
         uint32_t *const numbers = numbers_from(0, n), *const order = numbers_from(0, n),
@@ -386,9 +387,9 @@ START_TEST(permuted_rows_give_permuted_results)
         while (!memcmp(order, numbers, n * sizeof *order));
         for (size_t r = 0; r < n; r++)
             labels[r] = t.labels[order[r]];
-        struct totals straight = totals_of(&t, &(struct batch){n, numbers, t.labels, false});
+        struct totals straight = totals_of(&t, &(struct numbered_batch){n, numbers, t.labels, false});
         struct row_results rows = row_results_of(&t, n);
-        struct totals permuted = totals_of(&t, &(struct batch){n, order, labels, false});
+        struct totals permuted = totals_of(&t, &(struct numbered_batch){n, order, labels, false});
         struct row_results permuted_rows = row_results_of(&t, n);
         expect_sum(&permuted, 1, &straight, NULL, s);
         for (size_t m = 0; m < 3; m++) {
@@ -489,7 +490,7 @@ static struct tensor draw_labels(struct philox *random, size_t B, size_t C)
     return tensor;
 }
 
-static struct last_layer last_layer_of(const struct shape *shape, struct philox *random)
+static struct last_layer last_layer_of(const struct net_shape *shape, struct philox *random)
 {
     struct last_layer t = {
         .B = shape->rows[1], .I = size_min(shape->inputs, 64), .C = shape->classes, .mixture.share = 0.25};

@@ -193,7 +193,7 @@ static double relative_difference(const struct clm_model *got, const struct net 
 
 /* ---- running ---- */
 
-struct record {
+struct epochs_heard {
     struct clm_epoch epochs[512];
     size_t count;
     struct clm_memory_plan plan;
@@ -202,21 +202,21 @@ struct record {
 
 static void keep_epoch(void *user, const struct clm_epoch *epoch)
 {
-    struct record *record = user;
+    struct epochs_heard *record = user;
     record->epochs[record->count++] = *epoch;
     record->stop = 1;
 }
 
 static void keep_plan(void *user, const struct clm_memory_plan *plan)
 {
-    ((struct record *)user)->plan = *plan;
+    ((struct epochs_heard *)user)->plan = *plan;
 }
 
 static const char usual[] = "epochs 1 batch 16 lr 0.1 momentum 0.9 seed 3 shuffle on";
 
 /* Frees the settings; the record hears of the run, and stops it after an epoch if `stops`. */
 static struct clm_train_result train(enum fixture kind, struct clm_model *model, const struct clm_data *data,
-                                     struct clm_settings *settings, struct record *record, bool stops)
+                                     struct clm_settings *settings, struct epochs_heard *record, bool stops)
 {
     const struct clm_train_hooks hooks = {
         .on_plan = keep_plan, .on_epoch = keep_epoch, .user = record, .stop = stops ? &record->stop : NULL};
@@ -243,7 +243,7 @@ START_TEST(trajectory)
     struct clm_model *start = fixture_model(data, "he", 11, hidden),
                      *model = fixture_model(data, "he", 11, hidden);
     struct net net = net_of(start);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     const struct step step = {
         .learning_rate = 0.1, .momentum = is_plain ? 0 : 0.9, .l2 = is_plain ? 0 : 0.01};
     struct clm_settings *const settings =
@@ -358,7 +358,7 @@ START_TEST(untrained_loss)
 {
     struct clm_data *data = fixture_data(100, 50, 31, 10);
     struct clm_model *model = fixture_model(data, "normal:0.001", 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     const struct clm_train_result result =
         train(kinds[_i], model, data, train_settings("%s lr 1e-12", usual), &record, false);
     ck_assert_within(record.epochs[0].train_loss, log(10), 1e-3);
@@ -375,7 +375,7 @@ START_TEST(by_heart)
     for (size_t r = 0; r < 64; r++) /* labels without a rule */
         data->train_labels[r] = philox_below(&random, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){64, 32, 0});
-    struct record record = {0};
+    struct epochs_heard record = {0};
     train(kinds[_i], model, data, train_settings("%s epochs 300 lr 0.03", usual), &record, false);
     const struct clm_epoch *last = &record.epochs[299];
     ck_assert_within(last->train_accuracy, 1.0, 0.0);
@@ -390,7 +390,7 @@ START_TEST(generalises)
 {
     struct clm_data *data = fixture_data(600, 200, 31, 4);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     const struct clm_train_result result =
         train(kinds[_i], model, data, train_settings("%s epochs 10", usual), &record, false);
     ck_assert(result.has_test);
@@ -460,7 +460,7 @@ START_TEST(same_seed_same_bits)
     struct clm_data *data = fixture_data(150, 0, 31, 10);
     struct clm_model *models[3];
     for (size_t i = 0; i < 3; i++) {
-        struct record record = {0};
+        struct epochs_heard record = {0};
         struct clm_settings *const settings = /* another order of rows */
             train_settings("%s epochs 3 seed %d", usual, i < 2 ? 8 : 9);
         models[i] = fixture_model(data, NULL, 8, hidden);
@@ -480,7 +480,7 @@ START_TEST(memory_plan)
     const size_t test_rows = (size_t)_i >= KIND_COUNT ? 5000 : 10;
     struct clm_data *data = fixture_data(300, test_rows, 31, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     const struct clm_train_result result =
         train(kinds[_i % KIND_COUNT], model, data, train_settings("%s", usual), &record, false);
     uint64_t sum = 0;
@@ -521,7 +521,7 @@ START_TEST(schedules)
     struct clm_data *data = fixture_data(64, 0, 31, 10);
     struct clm_model *start = fixture_model(data, NULL, 1, hidden),
                      *model = fixture_model(data, NULL, 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     train(FIXTURE_BLAS, start, data, train_settings("%s epochs 5 shuffle off", usual), &record, false);
     record.count = 0;
     train(FIXTURE_BLAS, model, data, train_settings("%s epochs 5 shuffle off schedule %s", usual, names[_i]),
@@ -539,7 +539,7 @@ START_TEST(stops_after_the_epoch)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     /* set by the first epoch's report */
     ck_assert_uint_eq(
         train(FIXTURE_BLAS, model, data, train_settings("%s epochs 7", usual), &record, true).epochs, 1);

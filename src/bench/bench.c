@@ -19,7 +19,7 @@
 #define RESIDENT_ROWS   65536       /* at most, where a batch is not larger */
 #define LEARNING_RATE   1e-3
 
-struct bench {
+struct bench_net {
     struct clm_backend *be;
     struct architecture architecture;
     struct network net;
@@ -39,7 +39,7 @@ static size_t rows_of(const struct clm_bench_options *options)
     return round_up(size_max(wanted, options->batch), options->batch);
 }
 
-static clm_status create_data(struct bench *bench, size_t I, struct clm_error *error)
+static clm_status create_data(struct bench_net *bench, size_t I, struct clm_error *error)
 {
     clm_status status;
     if ((status = tensor_create(bench->be, TENSOR_BYTE, bench->rows, I, &bench->data.values, error)) ||
@@ -51,7 +51,7 @@ static clm_status create_data(struct bench *bench, size_t I, struct clm_error *e
     return CLM_OK;
 }
 
-static clm_status bench_create_network(struct bench *bench, const struct clm_bench_options *options,
+static clm_status bench_create_network(struct bench_net *bench, const struct clm_bench_options *options,
                                        struct clm_error *error)
 {
     const struct network_use use = NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
@@ -61,7 +61,7 @@ static clm_status bench_create_network(struct bench *bench, const struct clm_ben
     return network_create(bench->be, &bench->architecture, options->batch, use, &bench->net, error);
 }
 
-static void bench_release(struct bench *bench)
+static void bench_release(struct bench_net *bench)
 {
     network_free(&bench->net);
     metrics_free(bench->be, &bench->sums);
@@ -72,11 +72,11 @@ static void bench_release(struct bench *bench)
     tensor_free(bench->be, &bench->order);
 }
 
-static clm_status bench_check_memory(const struct clm_bench_options *options, struct bench *bench,
+static clm_status bench_check_memory(const struct clm_bench_options *options, struct bench_net *bench,
                                      struct clm_error *error)
 {
     struct clm_backend *const be = bench->be;
-    struct bench planned = *bench;
+    struct bench_net planned = *bench;
     be->memory.is_planning = true;
     be->memory.peak = be->memory.now;
     clm_status status = create_data(&planned, options->sizes[0], error);
@@ -92,7 +92,7 @@ static clm_status bench_check_memory(const struct clm_bench_options *options, st
 /* ---- content ---- */
 
 /* Random bytes and labels; x = byte / 255. */
-static clm_status write_data(struct bench *bench, size_t I, size_t classes, struct clm_error *error)
+static clm_status write_data(struct bench_net *bench, size_t I, size_t classes, struct clm_error *error)
 {
     uint8_t *const values = malloc(bench->rows * I);
     uint32_t *const labels = malloc(bench->rows * sizeof *labels), *const order =
@@ -126,7 +126,7 @@ cleanup:
     return status;
 }
 
-static clm_status bench_write_parameters(struct bench *bench, const struct clm_bench_options *options,
+static clm_status bench_write_parameters(struct bench_net *bench, const struct clm_bench_options *options,
                                          struct clm_error *error)
 {
     const struct clm_model_options model_options = {
@@ -141,7 +141,7 @@ static clm_status bench_write_parameters(struct bench *bench, const struct clm_b
 
 /* ---- timing ---- */
 
-static clm_status run_steps(struct bench *bench, size_t count, struct clm_error *error)
+static clm_status run_steps(struct bench_net *bench, size_t count, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     struct minibatch next = {.data = &bench->data, .order = &bench->order, .rows = bench->batch};
@@ -173,7 +173,7 @@ static double bench_operations_of_step(const struct clm_bench_options *options)
 }
 
 /* Warms up, and from that tells how many steps make a slice. */
-static clm_status warm_up(struct bench *bench, size_t *steps, struct clm_error *error)
+static clm_status warm_up(struct bench_net *bench, size_t *steps, struct clm_error *error)
 {
     const double begin = clock_seconds();
     double now = begin;
@@ -189,7 +189,7 @@ static clm_status warm_up(struct bench *bench, size_t *steps, struct clm_error *
     return CLM_OK;
 }
 
-static clm_status time_slices(struct bench *bench, const struct clm_bench_options *options, size_t steps,
+static clm_status time_slices(struct bench_net *bench, const struct clm_bench_options *options, size_t steps,
                               struct clm_bench_result *result, struct clm_error *error)
 {
     const double most = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS, begin = clock_seconds();
@@ -226,7 +226,7 @@ static void describe_kernel(const struct profile_row *row, size_t steps, struct 
     }
 }
 
-static clm_status take_profile(struct bench *bench, size_t steps, struct clm_bench_profile *profile,
+static clm_status take_profile(struct bench_net *bench, size_t steps, struct clm_bench_profile *profile,
                                struct clm_error *error)
 {
     struct profile_row rows[PROFILE_ROWS_MAX];
@@ -251,7 +251,7 @@ static clm_status take_profile(struct bench *bench, size_t steps, struct clm_ben
 clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *options,
                      struct clm_bench_result *result, struct clm_error *error)
 {
-    struct bench bench = {
+    struct bench_net bench = {
         .be = be, .batch = options->batch, .step = step_of(LEARNING_RATE, options->momentum, 0)};
     size_t steps = 1;
     clm_status status;

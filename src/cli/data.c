@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct command {
+struct data_command {
     const char *name;
     char *whole_name; /* what the command calls itself, in errors and help */
     int (*run)(int argc, char **argv);
@@ -14,7 +14,7 @@ struct command {
 static char info_name[] = "data info", sample_name[] = "data sample", convert_name[] = "data convert",
             make_name[] = "data make";
 
-static const struct command commands[] = {
+static const struct data_command commands[] = {
     {"info", info_name, command_data_info},
     {"sample", sample_name, command_data_sample},
     {"convert", convert_name, command_data_convert},

@@ -15,7 +15,7 @@
 
 #define INTERRUPT_NOTE "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n"
 
-struct arguments {
+struct verify_arguments {
     int argc; /* the program's */
     char **argv;
     const struct clm_settings *settings;
@@ -39,18 +39,18 @@ struct arguments {
     char at_end[APART_DEED + 16];
 };
 
-static bool cli_verify_is_table(const struct arguments *arguments)
+static bool cli_verify_is_table(const struct verify_arguments *arguments)
 {
     return !is_json_alone(arguments->settings);
 }
 
-static bool cli_verify_is_stopped(const struct arguments *arguments)
+static bool cli_verify_is_stopped(const struct verify_arguments *arguments)
 {
     return *arguments->verify.stop;
 }
 
 /* One line on the terminal, over the last one. */
-static void show_progress(struct arguments *arguments, const struct clm_check *check)
+static void show_progress(struct verify_arguments *arguments, const struct clm_check *check)
 {
     if (!arguments->is_progress_shown || (cli_verify_is_table(arguments) && !arguments->is_quiet))
         return;
@@ -62,7 +62,7 @@ static void show_progress(struct arguments *arguments, const struct clm_check *c
 /* ---- handed on ---- */
 
 /* Takes the object. */
-static void hand_on(const struct arguments *arguments, json_t *object)
+static void hand_on(const struct verify_arguments *arguments, json_t *object)
 {
     if (arguments->channel)
         apart_send(arguments->channel, object);
@@ -71,20 +71,20 @@ static void hand_on(const struct arguments *arguments, json_t *object)
 }
 
 /* What follows may be the last thing that the driver does. */
-static void begin_step(const struct arguments *arguments, const char *step, const char *again)
+static void begin_step(const struct verify_arguments *arguments, const char *step, const char *again)
 {
     hand_on(arguments, json_pack("{so so}", "step", json_text(step), "again", json_text(again)));
 }
 
 /* The check that was added last. */
-static void hand_on_check(const struct arguments *arguments)
+static void hand_on_check(const struct verify_arguments *arguments)
 {
     const json_t *const checks = arguments->all.checks;
     hand_on(arguments, json_pack("{sO}", "check", json_array_get(checks, json_array_size(checks) - 1)));
 }
 
 /* What would end a program of one process: the driver may still not let go of this one. */
-static void hand_on_result(const struct arguments *arguments)
+static void hand_on_result(const struct verify_arguments *arguments)
 {
     const struct clm_error *const error = &arguments->error;
     if (arguments->channel)
@@ -95,7 +95,7 @@ static void hand_on_result(const struct arguments *arguments)
 
 static void cli_verify_hear_begin(void *user, const struct clm_check *check)
 {
-    const struct arguments *const arguments = user;
+    const struct verify_arguments *const arguments = user;
     char step[sizeof arguments->step];
     snprintf(step, sizeof step, "%s %s", check->operation, check->shape);
     begin_step(arguments, step, repeat_check(&arguments->source, check).command);
@@ -103,7 +103,7 @@ static void cli_verify_hear_begin(void *user, const struct clm_check *check)
 
 static void cli_verify_hear_check(void *user, const struct clm_check *check)
 {
-    struct arguments *const arguments = user;
+    struct verify_arguments *const arguments = user;
     const char *const red = colour(RED), *const plain = colour(PLAIN);
     arguments->is_shared = !check->has_products;
     arguments->is_shared_wrong = arguments->is_shared_wrong || (!check->has_products && !check->passed);
@@ -124,7 +124,7 @@ static void cli_verify_hear_check(void *user, const struct clm_check *check)
 }
 
 /* The next provider's checks follow. */
-static void begin_provider(struct arguments *arguments, const struct clm_backend *backend,
+static void begin_provider(struct verify_arguments *arguments, const struct clm_backend *backend,
                            const char *provider)
 {
     arguments->source = (struct check_source){.about = clm_backend_about(backend),
@@ -135,7 +135,7 @@ static void begin_provider(struct arguments *arguments, const struct clm_backend
     arguments->provider = (struct check_list){.checks = arguments->all.checks};
 }
 
-static void end_provider(struct arguments *arguments)
+static void end_provider(struct verify_arguments *arguments)
 {
     add_name(arguments->provider.failures ? arguments->wrong : arguments->right, arguments->source.provider);
     arguments->all.count += arguments->provider.count;
@@ -144,7 +144,7 @@ static void end_provider(struct arguments *arguments)
 }
 
 /* All checks with one provider of products. */
-static clm_status verify_provider(struct arguments *arguments, struct clm_backend *backend,
+static clm_status verify_provider(struct verify_arguments *arguments, struct clm_backend *backend,
                                   struct clm_error *error)
 {
     const struct check_list *const done = &arguments->provider;
@@ -174,7 +174,7 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
 }
 
 /* A provider that does not build: a failed check, too. `first` is the same device without it. */
-static void fail_provider(struct arguments *arguments, const struct clm_backend *first,
+static void fail_provider(struct verify_arguments *arguments, const struct clm_backend *first,
                           const struct clm_error *error)
 {
     check_list_add_error(&arguments->provider, &arguments->source, error);
@@ -189,14 +189,14 @@ static void fail_provider(struct arguments *arguments, const struct clm_backend 
 }
 
 /* An operation without products is the same with the providers to come. */
-static bool is_done(const struct arguments *arguments)
+static bool is_done(const struct verify_arguments *arguments)
 {
     return cli_verify_is_stopped(arguments) || (arguments->verify.only && arguments->is_shared);
 }
 
 /* Opened for each provider that is to be checked, `first` being the device without one. What has no products is the same with
  * each: once in full is enough. */
-static clm_status verify_opencl(struct arguments *arguments, const struct clm_backend *first,
+static clm_status verify_opencl(struct verify_arguments *arguments, const struct clm_backend *first,
                                 struct clm_error *error)
 {
     const struct clm_device *const about = clm_backend_about(first);
@@ -231,7 +231,7 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
 }
 
 /* Without the checks; `backend` is NULL if verify ended before there was one. */
-static void begin_report(struct arguments *arguments, const struct clm_backend *backend)
+static void begin_report(struct verify_arguments *arguments, const struct clm_backend *backend)
 {
     const char *const selector = arguments->device.device;
     const struct check_report report = {
@@ -249,7 +249,7 @@ static void begin_report(struct arguments *arguments, const struct clm_backend *
     hand_on(arguments, json_pack("{sO}", "report", arguments->report));
 }
 
-static bool cli_verify_write_report(struct arguments *arguments)
+static bool cli_verify_write_report(struct verify_arguments *arguments)
 {
     if (!arguments->report)
         begin_report(arguments, NULL);
@@ -266,7 +266,7 @@ static bool cli_verify_write_report(struct arguments *arguments)
     return write_json("verify", clm_settings_text(arguments->settings, "json"), object);
 }
 
-static int summarise(const struct arguments *arguments, const struct clm_backend *backend)
+static int summarise(const struct verify_arguments *arguments, const struct clm_backend *backend)
 {
     const struct check_list *const all = &arguments->all;
     if (arguments->error.status != CLM_OK) {
@@ -290,7 +290,7 @@ static int summarise(const struct arguments *arguments, const struct clm_backend
 }
 
 /* Checks that passed say nothing about those that were not made. A provider's error is a failed check by now. */
-static void tell_missing(struct arguments *arguments)
+static void tell_missing(struct verify_arguments *arguments)
 {
     struct clm_error *const error = &arguments->error;
     const struct check_list *const all = &arguments->all;
@@ -307,7 +307,7 @@ static void tell_missing(struct arguments *arguments)
 }
 
 /* Opens the device with any provider: if the kernels that all providers share do not build, no check can be made. */
-static void verify_all(struct arguments *arguments)
+static void verify_all(struct verify_arguments *arguments)
 {
     struct clm_backend_options first = arguments->device;
     struct clm_backend *backend = NULL;
@@ -335,7 +335,7 @@ static void verify_all(struct arguments *arguments)
 
 static void work(void *user, FILE *channel, const volatile sig_atomic_t *stop)
 {
-    struct arguments *const arguments = user;
+    struct verify_arguments *const arguments = user;
     arguments->channel = channel;
     arguments->verify.stop = stop;
     end_wait(); /* of the other one, which a longer line is to take the place of */
@@ -344,7 +344,7 @@ static void work(void *user, FILE *channel, const volatile sig_atomic_t *stop)
 
 static void cli_verify_hear(void *user, json_t *object)
 {
-    struct arguments *const arguments = user;
+    struct verify_arguments *const arguments = user;
     json_t *const report = json_object_get(object, "report"), *const check = json_object_get(object, "check"),
                   *const code = json_object_get(object, "code");
     apart_copy(arguments->step, sizeof arguments->step, object, "step");
@@ -362,7 +362,7 @@ static void cli_verify_hear(void *user, json_t *object)
 }
 
 /* The other process ended before its checks did. */
-static void tell_ending(struct arguments *arguments, enum apart_ending ending, const char *deed)
+static void tell_ending(struct verify_arguments *arguments, enum apart_ending ending, const char *deed)
 {
     struct clm_error *const error = &arguments->error;
     const char *const again = arguments->again.command;
@@ -377,7 +377,7 @@ static void tell_ending(struct arguments *arguments, enum apart_ending ending, c
 }
 
 /* The process ended after its checks, and what they have shown stays. */
-static void tell_end(struct arguments *arguments, enum apart_ending ending, const char *deed)
+static void tell_end(struct verify_arguments *arguments, enum apart_ending ending, const char *deed)
 {
     char *const at_end = arguments->at_end;
     arguments->is_unclean = ending != APART_DONE;
@@ -391,7 +391,7 @@ static void tell_end(struct arguments *arguments, enum apart_ending ending, cons
     }
 }
 
-static void verify_apart(struct arguments *arguments)
+static void verify_apart(struct verify_arguments *arguments)
 {
     const struct apart apart = {.command = "verify",
                                 .note = INTERRUPT_NOTE,
@@ -418,21 +418,22 @@ int command_verify(int argc, char **argv)
             "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, below which stands what repeats it. Exit code 0 when all passed, else 1."};
     struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
     const bool is_full = clm_settings_count(settings, "full");
-    struct arguments arguments = {.argc = argc,
-                                  .argv = argv,
-                                  .settings = settings,
-                                  .device = backend_options(settings, argv[1]),
-                                  .verify = {.extent = is_full ? CLM_VERIFY_FULL : CLM_VERIFY_STANDARD,
-                                             .seed = clm_settings_count(settings, "seed"),
-                                             .only = clm_settings_text(settings, "only"),
-                                             .shape = clm_settings_text(settings, "shape"),
-                                             .shrink_seconds = is_full ? SHRINK_SECONDS_FULL : SHRINK_SECONDS,
-                                             .on_begin = cli_verify_hear_begin,
-                                             .on_check = cli_verify_hear_check},
-                                  .is_quiet = clm_settings_count(settings, "quiet"),
-                                  .all = {.checks = json_array()},
-                                  .step = "its start",
-                                  .is_progress_shown = is_terminal(STDERR_FILENO)};
+    struct verify_arguments arguments = {
+        .argc = argc,
+        .argv = argv,
+        .settings = settings,
+        .device = backend_options(settings, argv[1]),
+        .verify = {.extent = is_full ? CLM_VERIFY_FULL : CLM_VERIFY_STANDARD,
+                   .seed = clm_settings_count(settings, "seed"),
+                   .only = clm_settings_text(settings, "only"),
+                   .shape = clm_settings_text(settings, "shape"),
+                   .shrink_seconds = is_full ? SHRINK_SECONDS_FULL : SHRINK_SECONDS,
+                   .on_begin = cli_verify_hear_begin,
+                   .on_check = cli_verify_hear_check},
+        .is_quiet = clm_settings_count(settings, "quiet"),
+        .all = {.checks = json_array()},
+        .step = "its start",
+        .is_progress_shown = is_terminal(STDERR_FILENO)};
     arguments.verify.user = &arguments;
     arguments.device.skip_self_test = true;
     if (arguments.verify.shape && !arguments.verify.only)

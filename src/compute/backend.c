@@ -20,7 +20,7 @@ static clm_status open_kind(const struct clm_backend_options *options, struct cl
 }
 
 /* A limit of 0 is none. */
-static void limit_memory(struct clm_backend *be, uint64_t bytes, const char *by)
+static void backend_limit_memory(struct clm_backend *be, uint64_t bytes, const char *by)
 {
     if (!bytes || bytes >= be->memory_limit)
         return;
@@ -35,9 +35,9 @@ clm_status clm_backend_open(const struct clm_backend_options *options, struct cl
     const clm_status status = open_kind(options, out, error);
     if (status != CLM_OK)
         return status;
-    limit_memory(*out, options->device_memory, "--device-memory");
+    backend_limit_memory(*out, options->device_memory, "--device-memory");
     if ((*out)->uses_host_memory)
-        limit_memory(*out, options->host_memory - options->host_memory / 2, "half of --memory");
+        backend_limit_memory(*out, options->host_memory - options->host_memory / 2, "half of --memory");
     return CLM_OK;
 }
 

@@ -17,7 +17,7 @@
 #define SHOWN_SIZE  104 /* of a name in a sentence */
 
 /* A tensor while the header is read: where its bytes lie in the data. */
-struct entry {
+struct tensor_entry {
     struct safetensor tensor;
     size_t begin, end;
 };
@@ -87,7 +87,8 @@ static clm_status read_shape(const char *path, const char *name, const json_t *s
 
 /* `name` is the tensor's as it can be shown. */
 static clm_status safetensors_read_entry(const char *path, const char *name, const json_t *about,
-                                         size_t data_size, struct entry *entry, struct clm_error *error)
+                                         size_t data_size, struct tensor_entry *entry,
+                                         struct clm_error *error)
 {
     size_t size;
     char shown[24];
@@ -137,15 +138,15 @@ static clm_status safetensors_read_metadata(const char *path, json_t *about, str
 
 static int by_place(const void *left, const void *right)
 {
-    const struct entry *a = left, *b = right;
+    const struct tensor_entry *a = left, *b = right;
     if (a->begin != b->begin)
         return a->begin < b->begin ? -1 : 1;
     return (a->end > b->end) - (a->end < b->end);
 }
 
 /* The ranges of the tensors, in order, must cover the data without a gap and without an overlap. */
-static clm_status check_cover(const char *path, const struct entry *entries, size_t count, size_t data_size,
-                              struct clm_error *error)
+static clm_status check_cover(const char *path, const struct tensor_entry *entries, size_t count,
+                              size_t data_size, struct clm_error *error)
 {
     size_t end = 0;
     for (size_t i = 0; i < count; i++) {
@@ -165,8 +166,9 @@ static clm_status check_cover(const char *path, const struct entry *entries, siz
 }
 
 /* Fills *entries, in the order of their bytes, from the header. The names stay with the entries. */
-static clm_status read_entries(const char *path, json_t *header, size_t data_size, struct entry *entries,
-                               size_t *count, struct safetensors *out, struct clm_error *error)
+static clm_status read_entries(const char *path, json_t *header, size_t data_size,
+                               struct tensor_entry *entries, size_t *count, struct safetensors *out,
+                               struct clm_error *error)
 {
     clm_status status = CLM_OK;
     const char *name;
@@ -176,7 +178,7 @@ static clm_status read_entries(const char *path, json_t *header, size_t data_siz
         if (!strcmp(name, METADATA)) {
             status = safetensors_read_metadata(path, about, out, error);
         } else {
-            struct entry *entry = entries + *count;
+            struct tensor_entry *entry = entries + *count;
             char shown[SHOWN_SIZE];
             text_show(shown, sizeof shown, name, strlen(name));
             status = safetensors_read_entry(path, shown, about, data_size, entry, error);
@@ -259,7 +261,7 @@ clm_status safetensors_read(const char *path, struct safetensors *out, struct cl
     size_t size = 0, length = 0, count = 0;
     unsigned char *bytes = NULL;
     json_t *header = NULL;
-    struct entry *entries = NULL;
+    struct tensor_entry *entries = NULL;
     *out = (struct safetensors){.metadata = json_object()};
     clm_status status = file_read(path, SIZE_MAX - 1, &bytes, &size, error);
     if (status != CLM_OK)

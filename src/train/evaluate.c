@@ -43,14 +43,14 @@ clm_status evaluate(struct network *net, struct feed *feed, const struct rows *r
 
 /* ---- clm_predict ---- */
 
-struct prediction {
+struct evaluation {
     struct clm_backend *be;
     struct network net;
     struct feed feed;
     struct metrics sums;
 };
 
-static clm_status evaluate_create_network(struct prediction *prediction, const struct clm_model *model,
+static clm_status evaluate_create_network(struct evaluation *prediction, const struct clm_model *model,
                                           size_t batch, struct clm_error *error)
 {
     const clm_status status = metrics_create(prediction->be, &prediction->sums, error);
@@ -59,7 +59,7 @@ static clm_status evaluate_create_network(struct prediction *prediction, const s
                                    &prediction->net, error);
 }
 
-static void evaluation_free(struct prediction *prediction)
+static void evaluation_free(struct evaluation *prediction)
 {
     feed_free(&prediction->feed);
     network_free(&prediction->net);
@@ -71,7 +71,7 @@ static clm_status prediction_plan(struct clm_backend *be, const struct clm_model
                                   const struct clm_data *data, size_t rows, size_t batch,
                                   struct residency *residency, struct clm_error *error)
 {
-    struct prediction planned = {.be = be};
+    struct evaluation planned = {.be = be};
     const struct residency_wish wish = {.batch = batch, .rows_together = rows, .rows_most = rows};
     be->memory.is_planning = true;
     be->memory.peak = be->memory.now;
@@ -89,7 +89,7 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
                        struct clm_error *error)
 {
     const struct rows *const rows = data_part(data, part);
-    struct prediction prediction = {.be = be};
+    struct evaluation prediction = {.be = be};
     struct residency residency;
     struct clm_score unused;
     clm_status status = clm_check_fit(model, data, error);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Where in an archive the set lies: in one folder, in one layout. */
-struct place {
+struct batch_place {
     char *folder; /* NULL before its first file was met */
     size_t size;  /* of its files so far */
 };
@@ -40,7 +40,7 @@ static size_t size_limit(const struct cifar_reading *reading)
                                            : rows * 2 * CIFAR_PIXELS + (1 << 24);
 }
 
-static clm_status cifar_archive_settle(struct cifar_reading *reading, struct place *place,
+static clm_status cifar_archive_settle(struct cifar_reading *reading, struct batch_place *place,
                                        const char *archive, const struct tar_entry *entry,
                                        enum cifar_layout layout, struct clm_error *error)
 {
@@ -67,7 +67,7 @@ static clm_status cifar_archive_settle(struct cifar_reading *reading, struct pla
     return CLM_OK;
 }
 
-static clm_status cifar_archive_read_entry(struct cifar_reading *reading, struct place *place,
+static clm_status cifar_archive_read_entry(struct cifar_reading *reading, struct batch_place *place,
                                            const char *archive, struct tar *tar,
                                            const struct tar_entry *entry, struct clm_error *error)
 {
@@ -93,7 +93,7 @@ static clm_status cifar_archive_read_entry(struct cifar_reading *reading, struct
 clm_status cifar_read_archive(struct cifar_reading *reading, const char *path, struct clm_error *error)
 {
     struct tar *tar = NULL;
-    struct place place = {0};
+    struct batch_place place = {0};
     const struct tar_entry *entry = NULL;
     clm_status status = tar_open(path, &tar, error);
     while (status == CLM_OK && (status = tar_next(tar, &entry, error)) == CLM_OK && entry)

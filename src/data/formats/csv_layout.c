@@ -40,9 +40,9 @@ struct sample {
     size_t rows, fields[SAMPLE_ROWS], numbers;
 };
 
-enum kind { KIND_MISSING, KIND_NUMBER, KIND_TEXT };
+enum field_kind { KIND_MISSING, KIND_NUMBER, KIND_TEXT };
 
-static enum kind csv_layout_kind_of(const struct csv_field *field)
+static enum field_kind csv_layout_kind_of(const struct csv_field *field)
 {
     float unused;
     if (csv_is_missing(field))
@@ -152,9 +152,9 @@ static clm_status find_delimiter(struct text_window *window, struct csv_layout *
 /* The first row's fields, as they would be names, and the kinds of the first and of those below. */
 struct top {
     char **names;
-    enum kind *first, *below; /* below: of the first that is not missing */
-    size_t lines;             /* that the first row and blank lines before it take */
-    const char *behind;       /* the first row */
+    enum field_kind *first, *below; /* below: of the first that is not missing */
+    size_t lines;                   /* that the first row and blank lines before it take */
+    const char *behind;             /* the first row */
 };
 
 static void top_free(struct top *top, size_t columns)

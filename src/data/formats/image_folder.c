@@ -18,7 +18,7 @@
 #define FIRST_FILES 8
 
 /* What all pictures of a data set have in common: asked for, or, where 0, that of the first. */
-struct shape {
+struct folder_shape {
     size_t width, height, channels;
     bool is_resized, has_channels; /* asked for */
     char *first;                   /* path of the first picture */
@@ -98,7 +98,7 @@ static bool image_folder_recognises_file(const struct file_head *head)
 
 /* ---- one picture --------------------------------------------------------------------------------------- */
 
-static clm_status take_first_shape(const char *path, const struct image *image, struct shape *shape,
+static clm_status take_first_shape(const char *path, const struct image *image, struct folder_shape *shape,
                                    struct clm_error *error)
 {
     shape->first = strdup(path);
@@ -112,7 +112,7 @@ static clm_status take_first_shape(const char *path, const struct image *image, 
 }
 
 /* The picture at `path` in the size and channels of the data set; or, where that is not known yet, in its own. */
-static clm_status read_picture(const char *path, struct shape *shape, struct image *image,
+static clm_status read_picture(const char *path, struct folder_shape *shape, struct image *image,
                                struct clm_error *error)
 {
     unsigned char *bytes = NULL;
@@ -158,7 +158,7 @@ static clm_status image_folder_check_memory(const char *path, size_t rows, size_
 }
 
 /* Memory for `rows` rows of the shape, which is known now. */
-static clm_status image_folder_allocate(const char *path, size_t rows, const struct shape *shape,
+static clm_status image_folder_allocate(const char *path, size_t rows, const struct folder_shape *shape,
                                         struct set *set, struct clm_error *error)
 {
     set->width = shape->width;
@@ -206,7 +206,7 @@ static void store(const struct image *image, unsigned char *row)
 }
 
 static clm_status add_picture(const char *root, const char *path, size_t rows, size_t row,
-                              struct shape *shape, struct set *set, struct clm_error *error)
+                              struct folder_shape *shape, struct set *set, struct clm_error *error)
 {
     struct image image;
     clm_status status = read_picture(path, shape, &image, error);
@@ -223,7 +223,8 @@ static clm_status add_picture(const char *root, const char *path, size_t rows, s
 }
 
 static clm_status image_folder_read_pictures(const char *path, const struct pictures *pictures,
-                                             struct shape *shape, struct set *set, struct clm_error *error)
+                                             struct folder_shape *shape, struct set *set,
+                                             struct clm_error *error)
 {
     const size_t rows = pictures->count;
     clm_status status = CLM_OK;
@@ -252,7 +253,7 @@ struct reading {
     const char *root;
     const char *const *class_names;
     size_t classes;
-    struct shape shape;
+    struct folder_shape shape;
 };
 
 /* The pictures of the class folders in ROOT/name, or in ROOT where `name` is empty. */

@@ -13,12 +13,12 @@
 #define SHOWN_SIZE       64 /* of a label in an error */
 #define SMALL_INTEGERS   256
 
-enum kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT };
+enum label_kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT };
 
 struct label {
     char *text; /* integers as printf writes them */
     size_t length, place;
-    enum kind kind;
+    enum label_kind kind;
     int64_t integer;
 };
 
@@ -171,9 +171,9 @@ clm_status label_table_add_integer(struct label_table *table, int64_t value, siz
 /* ---- classes ------------------------------------------------------------------------------------------- */
 
 /* What all of them are. */
-static enum kind label_table_kind_of(const struct label_table *table)
+static enum label_kind label_table_kind_of(const struct label_table *table)
 {
-    enum kind kind = KIND_INTEGER;
+    enum label_kind kind = KIND_INTEGER;
     for (size_t i = 0; i < table->count; i++)
         if (table->labels[i].kind > kind)
             kind = table->labels[i].kind;
@@ -202,7 +202,7 @@ clm_status label_table_check_guess(const struct label_table *table, const char *
 }
 
 /* A label, or a class that it may be. */
-struct entry {
+struct class_entry {
     const char *text;
     int64_t integer;
     uint32_t index;
@@ -210,23 +210,23 @@ struct entry {
 
 static int compare_integers(const void *a, const void *b)
 {
-    const int64_t x = ((const struct entry *)a)->integer, y = ((const struct entry *)b)->integer;
+    const int64_t x = ((const struct class_entry *)a)->integer, y = ((const struct class_entry *)b)->integer;
     return (x > y) - (x < y);
 }
 
 static int compare_texts(const void *a, const void *b)
 {
-    return strcmp(((const struct entry *)a)->text, ((const struct entry *)b)->text);
+    return strcmp(((const struct class_entry *)a)->text, ((const struct class_entry *)b)->text);
 }
 
 typedef int (*comparison)(const void *a, const void *b);
 
 /* New classes, in order: classes[id], and the names. */
-static clm_status make_classes(const struct label_table *table, enum kind kind, uint32_t *classes,
+static clm_status make_classes(const struct label_table *table, enum label_kind kind, uint32_t *classes,
                                struct contents *out, struct clm_error *error)
 {
     const comparison compare = kind == KIND_INTEGER ? compare_integers : compare_texts;
-    struct entry *entries = malloc(table->count * sizeof *entries + 1);
+    struct class_entry *entries = malloc(table->count * sizeof *entries + 1);
     const char **names = malloc(table->count * sizeof *names + 1);
     char(*integers)[24] = malloc(table->count * sizeof *integers + 1);
     size_t count = 0;
@@ -237,7 +237,7 @@ static clm_status make_classes(const struct label_table *table, enum kind kind, 
         goto cleanup;
     }
     for (size_t i = 0; i < table->count; i++)
-        entries[i] = (struct entry){table->labels[i].text, table->labels[i].integer, (uint32_t)i};
+        entries[i] = (struct class_entry){table->labels[i].text, table->labels[i].integer, (uint32_t)i};
     qsort(entries, table->count, sizeof *entries, compare);
     for (size_t i = 0; i < table->count; i++) {
         if (!i || compare(entries + i - 1, entries + i)) {
@@ -291,18 +291,18 @@ static clm_status fail_unknown(const struct label_table *table, const struct lab
         request->classes, classes);
 }
 
-static const struct entry *find_name(const char *name, const struct entry *names, size_t count)
+static const struct class_entry *find_name(const char *name, const struct class_entry *names, size_t count)
 {
-    const struct entry wanted = {.text = name};
+    const struct class_entry wanted = {.text = name};
     return names ? bsearch(&wanted, names, count, sizeof *names, compare_texts) : NULL;
 }
 
 /* The class of that name, be it 1 or 1.0; an integer, where no class has a number for a name, is a class itself. */
-static bool label_table_find_class(const struct label *label, const struct entry *names, size_t count,
+static bool label_table_find_class(const struct label *label, const struct class_entry *names, size_t count,
                                    bool are_numbers, uint32_t *class)
 {
     char text[24];
-    const struct entry *found = find_name(label->text, names, count);
+    const struct class_entry *found = find_name(label->text, names, count);
     if (!found && label->kind == KIND_INTEGER) {
         snprintf(text, sizeof text, "%" PRId64, label->integer);
         found = find_name(text, names, count);
@@ -320,7 +320,7 @@ static bool label_table_find_class(const struct label *label, const struct entry
 static clm_status find_classes(const struct label_table *table, const struct request *request,
                                uint32_t *classes, struct contents *out, struct clm_error *error)
 {
-    struct entry *names = NULL;
+    struct class_entry *names = NULL;
     bool are_numbers = false;
     int64_t unused;
     clm_status status = CLM_OK;
@@ -334,7 +334,7 @@ static clm_status find_classes(const struct label_table *table, const struct req
         }
         for (size_t i = 0; i < request->classes; i++) {
             const char *name = request->class_names[i];
-            names[i] = (struct entry){.text = name, .index = (uint32_t)i};
+            names[i] = (struct class_entry){.text = name, .index = (uint32_t)i};
             are_numbers = are_numbers || number_read_whole(name, strlen(name), &unused);
         }
         qsort(names, request->classes, sizeof *names, compare_texts);
@@ -360,7 +360,7 @@ static clm_status fail_fraction(const struct label_table *table, struct clm_erro
 clm_status label_table_finish(const struct label_table *table, const struct request *request,
                               uint32_t *labels, size_t rows, struct contents *out, struct clm_error *error)
 {
-    const enum kind kind = label_table_kind_of(table);
+    const enum label_kind kind = label_table_kind_of(table);
     if (kind == KIND_NUMBER)
         return fail_fraction(table, error);
     uint32_t *classes = malloc(table->count * sizeof *classes + 1);

@@ -21,20 +21,20 @@
 
 /* ---- the zip ------------------------------------------------------------------------------------------- */
 
-struct zip {
+struct npz_file {
     const char *path;
     size_t file_size;
     struct archive *archive;
 };
 
-static void zip_close(struct zip *zip)
+static void zip_close(struct npz_file *zip)
 {
     if (zip->archive)
         archive_read_free(zip->archive);
     zip->archive = NULL;
 }
 
-static clm_status fail_zip(const struct zip *zip, struct clm_error *error)
+static clm_status fail_zip(const struct npz_file *zip, struct clm_error *error)
 {
     const char *why = archive_error_string(zip->archive);
     char shown[256];
@@ -44,10 +44,10 @@ static clm_status fail_zip(const struct zip *zip, struct clm_error *error)
                     zip->path, why ? text_show(shown, sizeof shown, why, strlen(why)) : "damaged");
 }
 
-static clm_status zip_open(const char *path, struct zip *out, struct clm_error *error)
+static clm_status zip_open(const char *path, struct npz_file *out, struct clm_error *error)
 {
     struct stream *stream = NULL;
-    *out = (struct zip){.path = path};
+    *out = (struct npz_file){.path = path};
     /* looks at what kind of file it is */
     clm_status status = stream_open(path, &stream, error);
     if (status != CLM_OK)
@@ -66,7 +66,7 @@ static clm_status zip_open(const char *path, struct zip *out, struct clm_error *
 }
 
 /* The next array's name, without .npy, in `name`; *is_there is false behind the last. */
-static clm_status zip_next(struct zip *zip, char *name, size_t size, bool *is_there,
+static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *is_there,
                            struct archive_entry **entry, struct clm_error *error)
 {
     char shown[64];
@@ -98,7 +98,7 @@ static clm_status zip_next(struct zip *zip, char *name, size_t size, bool *is_th
 
 static clm_status npz_read_entry(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
 {
-    const struct zip *zip = from;
+    const struct npz_file *zip = from;
     *got = 0;
     while (*got < size) {
         const la_ssize_t count = archive_read_data(zip->archive, (char *)bytes + *got, size - *got);
@@ -121,7 +121,7 @@ struct names {
 
 static clm_status npz_list_names(const char *path, struct names *names, struct clm_error *error)
 {
-    struct zip zip;
+    struct npz_file zip;
     struct archive_entry *entry = NULL;
     bool is_there = true;
     names->count = 0;
@@ -142,13 +142,14 @@ static bool has_name(const struct names *names, const char *name)
     return false;
 }
 
-enum part { SHAPE, LABELS, INPUTS };
+enum array_part { SHAPE, LABELS, INPUTS };
 
 /* Finds the array of that name, and reads of it what is asked for. */
 static clm_status read_array(const char *path, const char *name, const struct request *request,
-                             enum part part, struct set *set, struct contents *out, struct clm_error *error)
+                             enum array_part part, struct set *set, struct contents *out,
+                             struct clm_error *error)
 {
-    struct zip zip;
+    struct npz_file zip;
     struct archive_entry *entry = NULL;
     char found[64], *whole = NULL;
     bool is_there = true;

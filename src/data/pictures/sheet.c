@@ -34,13 +34,13 @@ struct sheet {
 
 /* ---- which rows ---------------------------------------------------------------------------------------- */
 
-struct choice {
+struct chosen_row {
     uint32_t label, row;
 };
 
 static int compare_choices(const void *a, const void *b)
 {
-    const struct choice *const x = a, *const y = b;
+    const struct chosen_row *const x = a, *const y = b;
     if (x->label != y->label)
         return x->label < y->label ? -1 : 1;
     return x->row < y->row ? -1 : x->row > y->row;
@@ -50,7 +50,7 @@ static clm_status choose_rows(struct sheet *sheet, uint64_t seed, struct clm_err
 {
     const size_t all = sheet->rows->count;
     struct philox random = philox_start(seed, RANDOM_SHEET, 0);
-    struct choice *choices = malloc(sheet->count * sizeof *choices);
+    struct chosen_row *choices = malloc(sheet->count * sizeof *choices);
     sheet->order = malloc(all * sizeof *sheet->order);
     if (!choices || !sheet->order) {
         free(choices);
@@ -58,7 +58,7 @@ static clm_status choose_rows(struct sheet *sheet, uint64_t seed, struct clm_err
     }
     philox_permutation(&random, sheet->order, all);
     for (size_t i = 0; i < sheet->count; i++)
-        choices[i] = (struct choice){sheet->rows->labels[sheet->order[i]], sheet->order[i]};
+        choices[i] = (struct chosen_row){sheet->rows->labels[sheet->order[i]], sheet->order[i]};
     qsort(choices, sheet->count, sizeof *choices, compare_choices);
     for (size_t i = 0; i < sheet->count; i++)
         sheet->order[i] = choices[i].row;

@@ -9,7 +9,7 @@
 #include <clblast_c.h>
 
 /* op(A) (M,K) times op(B) (K,N), all row-major without gaps. */
-struct shape {
+struct clblast_shape {
     size_t M, N, K;
     CLBlastTranspose a, b;
 };
@@ -19,23 +19,23 @@ static size_t leading(CLBlastTranspose transposed, size_t rows, size_t columns)
     return transposed == CLBlastTransposeYes ? rows : columns;
 }
 
-static struct shape clblast_forward_of(size_t B, size_t I, size_t O)
+static struct clblast_shape clblast_forward_of(size_t B, size_t I, size_t O)
 {
-    return (struct shape){B, O, I, CLBlastTransposeNo, CLBlastTransposeYes};
+    return (struct clblast_shape){B, O, I, CLBlastTransposeNo, CLBlastTransposeYes};
 }
 
-static struct shape clblast_backward_input_of(size_t B, size_t I, size_t O)
+static struct clblast_shape clblast_backward_input_of(size_t B, size_t I, size_t O)
 {
-    return (struct shape){B, I, O, CLBlastTransposeNo, CLBlastTransposeNo};
+    return (struct clblast_shape){B, I, O, CLBlastTransposeNo, CLBlastTransposeNo};
 }
 
-static struct shape clblast_gradient_of(size_t B, size_t I, size_t O)
+static struct clblast_shape clblast_gradient_of(size_t B, size_t I, size_t O)
 {
-    return (struct shape){O, I, B, CLBlastTransposeYes, CLBlastTransposeNo};
+    return (struct clblast_shape){O, I, B, CLBlastTransposeYes, CLBlastTransposeNo};
 }
 
 /* C = alpha op(A) op(B) + beta C */
-static clm_status clblast_multiply(struct gemm_provider *gemm, const char *purpose, struct shape p,
+static clm_status clblast_multiply(struct gemm_provider *gemm, const char *purpose, struct clblast_shape p,
                                    float alpha, const struct tensor *A, const struct tensor *B, float beta,
                                    struct tensor *C, struct clm_error *error)
 {
@@ -49,12 +49,12 @@ static clm_status clblast_multiply(struct gemm_provider *gemm, const char *purpo
 static clm_status clblast_workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                                     struct clm_error *error)
 {
-    const struct shape products[] = {clblast_forward_of(B, I, O), clblast_backward_input_of(B, I, O),
-                                     clblast_gradient_of(B, I, O)};
+    const struct clblast_shape products[] = {clblast_forward_of(B, I, O), clblast_backward_input_of(B, I, O),
+                                             clblast_gradient_of(B, I, O)};
     cl_command_queue queue = gemm->device->queue;
     *bytes = 0;
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
-        const struct shape p = products[i];
+        const struct clblast_shape p = products[i];
         size_t needed = 0;
         const CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
             CLBlastLayoutRowMajor, p.a, p.b, p.M, p.N, p.K, 0, leading(p.a, p.M, p.K), 0,
@@ -70,7 +70,7 @@ static clm_status clblast_forward(struct gemm_provider *gemm, const struct tenso
                                   const struct linear *layer, const struct epilogue *epilogue,
                                   struct tensor *Y, struct clm_error *error)
 {
-    const struct shape p = clblast_forward_of(X->rows, X->columns, Y->columns);
+    const struct clblast_shape p = clblast_forward_of(X->rows, X->columns, Y->columns);
     const clm_status status =
         clblast_multiply(gemm, "linear_forward", p, 1.0f, X, &layer->W.value, 0.0f, Y, error);
     return status ? status : kernel_bias_activation(gemm->kernels, epilogue, &layer->b.value, Y, error);
@@ -80,7 +80,7 @@ static clm_status clblast_backward_input(struct gemm_provider *gemm, const struc
                                          const struct linear *layer, const struct gate *gate,
                                          struct tensor *dX, struct clm_error *error)
 {
-    const struct shape p = clblast_backward_input_of(dZ->rows, dX->columns, dZ->columns);
+    const struct clblast_shape p = clblast_backward_input_of(dZ->rows, dX->columns, dZ->columns);
     const clm_status status =
         clblast_multiply(gemm, "linear_backward_input", p, 1.0f, dZ, &layer->W.value, 0.0f, dX, error);
     return status ? status : kernel_through_gate(gemm->kernels, gate, dX, error);
@@ -91,7 +91,7 @@ static clm_status clblast_gradient(struct gemm_provider *gemm, const struct tens
                                    struct clm_error *error)
 {
     struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
-    const struct shape p = clblast_gradient_of(dZ->rows, X->columns, dZ->columns);
+    const struct clblast_shape p = clblast_gradient_of(dZ->rows, X->columns, dZ->columns);
     clm_status status = clblast_multiply(gemm, "linear_backward_params", p, 1.0f, dZ, X, 0.0f, dW, error);
     if (status == CLM_OK && l2 != 0)
         status = kernel_add_penalty(gemm->kernels, (float)(2 * l2), &layer->W.value, dW, error);
@@ -109,7 +109,7 @@ static clm_status descend_weights(struct gemm_provider *gemm, const struct tenso
                                   struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const char *const here = "linear_backward_update";
-    const struct shape p = clblast_gradient_of(dZ->rows, X->columns, dZ->columns);
+    const struct clblast_shape p = clblast_gradient_of(dZ->rows, X->columns, dZ->columns);
     const struct step_argument s = step_argument(step);
     if (step->rule == RULE_SGD)
         return clblast_multiply(gemm, here, p, -s.rate, dZ, X, s.decay, &layer->W.value, error);

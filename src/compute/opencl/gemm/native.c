@@ -19,12 +19,12 @@ static const char *const kernel_names[NATIVE_KERNELS] = {
 };
 
 /* How the kernels are built for a vector of `width` floats: tiles that fill the registers and do not spill. */
-struct shape {
+struct native_shape {
     cl_uint width;
     int tile_rows, tile_vectors; /* MR, NV */
 };
 
-static const struct shape shapes[] = {
+static const struct native_shape shapes[] = {
     {16, 6, 4}, /* AVX-512: 32 registers of 16 floats */
     {8, 6, 2},  /* AVX2: 16 registers of 8 */
 #if defined(__aarch64__)
@@ -56,7 +56,7 @@ struct native {
     char options[160];
     /* Built when first asked for; a kernel that knows no activation has them at NO_ACTIVATION, likewise for rules. */
     cl_kernel handles[NATIVE_KERNELS][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
-    struct shape shape;
+    struct native_shape shape;
     size_t units, local_memory;
 };
 
@@ -67,7 +67,7 @@ static struct native *native_of(const struct gemm_provider *gemm)
 
 /* ---- opening ---- */
 
-static const struct shape *choose_shape(cl_device_id id)
+static const struct native_shape *choose_shape(cl_device_id id)
 {
     cl_uint width = 0;
     const size_t count = sizeof shapes / sizeof *shapes;
