@@ -51,6 +51,9 @@ typedef enum {
 struct clm_error {
     clm_status status;
     char message[4096]; /* one sentence; a failed kernel build adds the numbered source and the log */
+    /* Names of the settings that can mend the matter, the likeliest first, with spaces between them: "label",
+     * "batch hidden backend". Empty if no setting does. */
+    char setting[64];
 };
 
 const char *clm_status_text(clm_status status);
@@ -257,10 +260,15 @@ struct clm_part_summary {
     size_t leaked, leaked_row, leaked_of;
 };
 
+struct clm_warning {
+    char *sentence;
+    const char *setting; /* as in struct clm_error */
+};
+
 struct clm_data_summary {
     struct clm_part_summary parts[3]; /* by enum clm_part */
     size_t constant_features;         /* that have one value in all training rows */
-    char **warnings;                  /* sentences: what is likely to be a mistake, or to mislead */
+    struct clm_warning *warnings;     /* what is likely to be a mistake, or to mislead */
     size_t warning_count;
 };
 

@@ -309,7 +309,7 @@ START_TEST(test_not_finite)
     }
     const char *path = file_path("x.npy");
     refused_with(&(struct clm_data_options){.source = path, .missing = CLM_MISSING_ZERO}, CLM_ERROR_ARGUMENT,
-                 "is read as npy, and --missing is for csv alone");
+                 "is read as npy, and filling of gaps is for csv alone");
 }
 END_TEST
 
@@ -476,7 +476,7 @@ START_TEST(test_names)
     clm_data_close(open_with(&(struct clm_data_options){.source = path, .label = "why"}));
     clm_data_close(open_with(&(struct clm_data_options){.source = path, .label = file_path("why.npy")}));
     refused_with(&(struct clm_data_options){.source = path, .label = "what"}, CLM_ERROR_IO,
-                 "there is no what in it, nor what.npy, as --label names it");
+                 "there is no what in it, nor what.npy; name another");
     refused_with(&(struct clm_data_options){.source = path, .inputs = "x"}, CLM_ERROR_ARGUMENT,
                  "is one array");
     put_inputs("x.npy", 4);
@@ -503,7 +503,7 @@ START_TEST(test_directory_of_arrays)
     ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 2);
     clm_data_close(data);
     refused_with(&(struct clm_data_options){.source = path, .inputs = "X_test"}, CLM_ERROR_ARGUMENT,
-                 "add --label");
+                 "name both");
     put_label_array("<i4", "(2,)", false, 2, (const double[]){0, 5});
     ck_assert_int_eq(rename(file_path("y.npy"), file_path("y_test.npy")), 0);
     refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_FORMAT,
@@ -955,7 +955,7 @@ START_TEST(test_limit_on_memory)
     put_labels("y.npy", 300);
     const char *const path = file_path("x.npy");
     refused_with(&(struct clm_data_options){.source = path, .memory = 5999999}, CLM_ERROR_MEMORY,
-                 "x.npy: takes 5.7 MiB of memory, where half of --memory is 5.7 MiB");
+                 "x.npy: takes 5.7 MiB of memory, where half of the memory that is allowed is 5.7 MiB");
     struct clm_data *data =
         open_with(&(struct clm_data_options){.source = path, .memory = 300 * (5000 * 4 + 4)});
     ck_assert(((const float *)data->train.values)[0] == 0.5F);
@@ -968,7 +968,7 @@ START_TEST(test_limit_on_memory)
     put_labels("y.npy", 16384);
     ck_assert_int_eq(truncate(path, (off_t)header.size + ((off_t)8 << 30)), 0);
     refused_with(&(struct clm_data_options){.source = path, .memory = 100 << 20}, CLM_ERROR_MEMORY,
-                 "x.npy: takes 4096.0 MiB of memory, where half of --memory is 100.0 MiB");
+                 "x.npy: takes 4096.0 MiB of memory, where half of the memory that is allowed is 100.0 MiB");
 }
 END_TEST
 

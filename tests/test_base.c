@@ -64,6 +64,9 @@ START_TEST(test_sizes)
     ck_assert(!size_add(SIZE_MAX, 1, &out));
     ck_assert_uint_eq(round_up(0, 8), 0);
     ck_assert_uint_eq(round_up(1, 8), 8);
+    ck_assert_uint_eq(divide_up(16, 8), 2);
+    ck_assert_uint_eq(divide_up(17, 8), 3);
+    ck_assert_uint_eq(divide_up(0, 8), 0);
     ck_assert_uint_eq(round_up(16, 8), 16);
     ck_assert_double_eq(mebibytes(7 << 19), 3.5);
     ck_assert_uint_eq(size_min(2, 3), 2);
@@ -76,7 +79,16 @@ START_TEST(test_errors)
     ck_assert_int_eq(clm_fail(&error, CLM_ERROR_SHAPE, "%d rows, not %d", 3, 4), CLM_ERROR_SHAPE);
     ck_assert_int_eq(error.status, CLM_ERROR_SHAPE);
     ck_assert_str_eq(error.message, "3 rows, not 4");
+    ck_assert_str_eq(error.setting, "");
+    ck_assert_int_eq(clm_fail_setting(&error, CLM_ERROR_MEMORY, "batch hidden", "%d rows", 3),
+                     CLM_ERROR_MEMORY);
+    ck_assert_int_eq(error.status, CLM_ERROR_MEMORY);
+    ck_assert_str_eq(error.message, "3 rows");
+    ck_assert_str_eq(error.setting, "batch hidden");
+    clm_fail(&error, CLM_ERROR_IO, "of another matter");
+    ck_assert_str_eq(error.setting, "");
     ck_assert_int_eq(clm_fail(NULL, CLM_ERROR_IO, "nobody listens"), CLM_ERROR_IO);
+    ck_assert_int_eq(clm_fail_setting(NULL, CLM_ERROR_IO, "label", "nobody listens"), CLM_ERROR_IO);
     ck_assert_str_eq(clm_status_text(CLM_OK), "done");
     ck_assert_str_eq(clm_status_text((clm_status)99), "unknown status");
     ck_assert_str_eq(clm_status_text((clm_status)-1), "unknown status");

@@ -199,8 +199,9 @@ START_TEST(inits_that_make_no_sense)
     for (size_t i = 0; i < sizeof deviations / sizeof *deviations; i++)
         assert_not_made(sizes, 2, deviations[i], CLM_ERROR_ARGUMENT, deviations[i]);
     assert_not_made(sizes, 2, "", CLM_ERROR_IO, "xavier");
-    assert_not_made(sizes, 2, "xavir", CLM_ERROR_IO,
-                    "--init xavir: there is no such file, and it is neither he, xavier nor normal:STD");
+    assert_not_made(
+        sizes, 2, "xavir", CLM_ERROR_IO,
+        "initial parameters xavir: there is no such file, and it is neither he, xavier nor normal:STD");
     char *const nothing = path_of("nothing.safetensors");
     assert_not_made(sizes, 2, nothing, CLM_ERROR_IO, nothing);
     free(nothing);

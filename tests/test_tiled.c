@@ -205,7 +205,8 @@ START_TEST(a_device_that_can_run_none_is_refused)
                          CLM_ERROR_DEVICE);
         ck_assert_ptr_null(backend);
         ck_assert_ptr_nonnull(strstr(error.message, cases[i].part));
-        ck_assert_ptr_nonnull(strstr(error.message, "use --gemm clblast"));
+        ck_assert_ptr_nonnull(strstr(error.message, "let clblast multiply"));
+        ck_assert_str_eq(error.setting, "gemm");
     }
 }
 END_TEST

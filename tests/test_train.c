@@ -552,11 +552,11 @@ END_TEST
 START_TEST(bad_options)
 {
     static const struct {
-        const char *command, *name, *value, *says;
+        const char *command, *name, *value, *says, *setting;
     } cases[] = {
-        {"train", "batch", "151", "lower --batch"},
-        {"train", "lr", "1e30", "diverged"},
-        {"gradcheck", "batch", "10", "of another command"},
+        {"train", "batch", "151", "take smaller ones", "batch"},
+        {"train", "lr", "1e30", "diverged", "lr momentum"},
+        {"gradcheck", "batch", "10", "of another command", ""},
     };
     struct clm_data *data = fixture_data(150, 0, 31, 10);
     struct clm_settings *settings;
@@ -569,6 +569,7 @@ START_TEST(bad_options)
     ck_assert_done(clm_settings_set(settings, cases[_i].name, cases[_i].value, &error));
     ck_assert_int_eq(clm_train(backend, model, data, settings, NULL, &result, &error), CLM_ERROR_ARGUMENT);
     ck_assert_msg(strstr(error.message, cases[_i].says), "%s", error.message);
+    ck_assert_str_eq(error.setting, cases[_i].setting);
     ck_assert(same_bits(start, model));
     clm_settings_free(settings);
     clm_backend_close(backend);
@@ -678,7 +679,8 @@ START_TEST(too_much_memory)
     else
         backend->allocation_limit = 2000;
     ck_assert_int_eq(clm_train(backend, model, data, settings, NULL, &result, &error), CLM_ERROR_MEMORY);
-    ck_assert_msg(strstr(error.message, "lower --batch"), "%s", error.message);
+    ck_assert_msg(strstr(error.message, "take smaller batches"), "%s", error.message);
+    ck_assert_msg(strstr(error.setting, "batch"), "%s", error.setting);
     ck_assert_uint_eq(result.memory_peak, 0);
     backend->memory_limit = backend->allocation_limit = SIZE_MAX;
     ck_assert_int_eq(clm_train(backend, model, data, settings, NULL, &result, &error), CLM_OK);

@@ -381,7 +381,8 @@ START_TEST(test_misfits)
     refuses(table, (struct clm_data_write_options){.format = "gif"}, CLM_ERROR_ARGUMENT, "named gif");
     refuses(table, (struct clm_data_write_options){0}, CLM_ERROR_ARGUMENT, "no data format");
     refuses(table, (struct clm_data_write_options){.format = "npz", .is_gzipped = true}, CLM_ERROR_ARGUMENT,
-            "--gzip");
+            "only those of idx");
+    ck_assert_str_eq(error.setting, "gzip");
     refuses(floats, (struct clm_data_write_options){.format = "csv", .part = CLM_TEST}, CLM_ERROR_ARGUMENT,
             "no test set");
     table->validation = table->test;

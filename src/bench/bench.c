@@ -86,7 +86,8 @@ static clm_status bench_check_memory(const struct clm_bench_options *options, st
     be->memory.is_planning = false;
     return status ? status
                   : memory_check(be, "the benchmark", be->memory.peak,
-                                 "lower --batch or --layers, or use --backend blas", error);
+                                 "take smaller batches or layers, or the blas backend",
+                                 "batch layers backend", error);
 }
 
 /* ---- content ---- */

@@ -50,9 +50,9 @@ static clm_status check_options(const struct clm_gradcheck_options *options, con
     if (!data)
         return CLM_OK;
     if (options->batch > data->train.count)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "gradcheck: a batch of %zu rows of a training set of %zu; lower --batch",
-                        options->batch, data->train.count);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "batch",
+                                "gradcheck: a batch of %zu rows of a training set of %zu; take a smaller one",
+                                options->batch, data->train.count);
     return clm_check_fit(model, data, error);
 }
 
@@ -85,9 +85,9 @@ static clm_status make_inputs(struct gradcheck *g, struct clm_error *error)
         g->labels = calloc(g->options->batch, sizeof *g->labels);
     }
     if (!g->X || !g->labels)
-        return clm_fail(error, CLM_ERROR_MEMORY,
-                        "gradcheck: no memory for %zu rows of %zu inputs; lower --batch", g->options->batch,
-                        clm_model_width(g->model, 0));
+        return clm_fail_setting(error, CLM_ERROR_MEMORY, "batch",
+                                "gradcheck: no memory for %zu rows of %zu inputs; take a smaller batch",
+                                g->options->batch, clm_model_width(g->model, 0));
     fill_inputs(g);
     return CLM_OK;
 }

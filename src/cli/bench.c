@@ -147,6 +147,7 @@ static void bench_batch(struct bench_arguments *arguments, struct clm_backend *b
         return;
     bench.wants_profile = bench.wants_profile && clm_backend_kind(backend) == CLM_BACKEND_OPENCL;
     if (clm_bench(backend, &bench, &result, &error) != CLM_OK) {
+        name_options("bench", &error);
         complain("bench", "%s at batch %zu: %s", clm_backend_name(backend), bench.batch, error.message);
         arguments->has_failed = true;
         return;
@@ -175,9 +176,10 @@ static void bench_backend(struct bench_arguments *arguments, const struct clm_ba
         for (size_t b = 0; b < arguments->batches.count; b++)
             bench_batch(arguments, backend, b);
     } else if (is_asked_for) {
-        complain("bench", "%s", error.message);
+        fail_command("bench", &error);
         arguments->has_failed = true;
     } else {
+        name_options("bench", &error);
         remark("bench", "left out: %s", error.message);
     }
     clm_backend_close(backend);
@@ -279,7 +281,7 @@ static void cli_bench_draw(struct bench_arguments *arguments, const char *path)
                  2 * (count * count + 1) * sizeof *rates);
         arguments->has_failed = true;
     } else if (clm_bench_plot(path, title, series, drawn, &error) != CLM_OK) {
-        complain("bench", "%s", error.message);
+        fail_command("bench", &error);
         arguments->has_failed = true;
     }
     free(batches);

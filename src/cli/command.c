@@ -83,12 +83,6 @@ void remark(const char *command, const char *format, ...)
     va_end(arguments);
 }
 
-int fail_command(const char *command, const struct clm_error *error)
-{
-    complain(command, "%s", error->message);
-    return EXIT_FAILED;
-}
-
 /* ---- interrupts ---- */
 
 static volatile sig_atomic_t is_interrupted;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WARNING_SIZE 1024
+
 static const char *const part_names[] = {
     [CLM_TRAIN] = "training", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
 
@@ -63,11 +65,20 @@ static void print_sentence(const char *sentence)
     putchar('\n');
 }
 
+/* The library's sentence, with the option of train that mends the matter. */
+static const char *warning_text(char *text, size_t size, const struct clm_warning *warning)
+{
+    snprintf(text, size, "%s%s%s%s", warning->sentence, *warning->setting ? " See train --" : "",
+             warning->setting, *warning->setting ? "." : "");
+    return text;
+}
+
 static void print_warnings(const struct clm_data_summary *summary)
 {
+    char text[WARNING_SIZE];
     printf("\n%s\n", summary->warning_count ? "To beware of" : "Nothing to beware of was found.");
     for (size_t i = 0; i < summary->warning_count; i++)
-        print_sentence(summary->warnings[i]);
+        print_sentence(warning_text(text, sizeof text, &summary->warnings[i]));
 }
 
 /* ---- JSON ---- */
@@ -99,12 +110,13 @@ static json_t *cli_info_describe(const struct clm_data *data, const struct clm_d
         [CLM_TRAIN] = "train", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
     const size_t classes = clm_data_classes(data);
     json_t *const names = json_array(), *const warnings = json_array();
+    char text[WARNING_SIZE];
     for (size_t c = 0; c < classes; c++) {
         const char *const name = clm_data_class_name(data, c);
         json_list_add(names, name ? json_text(name) : json_null());
     }
     for (size_t i = 0; i < summary->warning_count; i++)
-        json_list_add(warnings, json_text(summary->warnings[i]));
+        json_list_add(warnings, json_text(warning_text(text, sizeof text, &summary->warnings[i])));
     json_t *const object =
         json_pack("{so ss sI ss so sI so sI so}", "data", json_text(clm_data_source(data)), "format",
                   clm_data_format(data), "features", (json_int_t)clm_data_features(data), "element",

@@ -326,6 +326,8 @@ static void verify_all(struct verify_arguments *arguments)
         status = verify_provider(arguments, backend, &arguments->error);
     if (status == CLM_OK)
         tell_missing(arguments);
+    else
+        name_options("verify", &arguments->error);
     arguments->code = summarise(arguments, backend);
     hand_on_result(arguments);
     clm_backend_close(backend);

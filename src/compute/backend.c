@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static clm_status open_kind(const struct clm_backend_options *options, struct clm_backend **out,
@@ -20,12 +21,13 @@ static clm_status open_kind(const struct clm_backend_options *options, struct cl
 }
 
 /* A limit of 0 is none. */
-static void backend_limit_memory(struct clm_backend *be, uint64_t bytes, const char *by)
+static void backend_limit_memory(struct clm_backend *be, uint64_t bytes, const char *by, const char *setting)
 {
     if (!bytes || bytes >= be->memory_limit)
         return;
     be->memory_limit = (size_t)bytes;
     be->limited_by = by;
+    be->limit_setting = setting;
 }
 
 clm_status clm_backend_open(const struct clm_backend_options *options, struct clm_backend **out,
@@ -35,9 +37,10 @@ clm_status clm_backend_open(const struct clm_backend_options *options, struct cl
     const clm_status status = open_kind(options, out, error);
     if (status != CLM_OK)
         return status;
-    backend_limit_memory(*out, options->device_memory, "--device-memory");
+    backend_limit_memory(*out, options->device_memory, "the limit on the device's memory", "device-memory");
     if ((*out)->uses_host_memory)
-        backend_limit_memory(*out, options->host_memory - options->host_memory / 2, "half of --memory");
+        backend_limit_memory(*out, options->host_memory - options->host_memory / 2,
+                             "half of the limit on the host's memory", "memory");
     return CLM_OK;
 }
 
@@ -80,9 +83,9 @@ static clm_status create(struct clm_backend *be, enum tensor_type type, size_t r
         return clm_fail(error, CLM_ERROR_SHAPE, "a matrix of %zu x %zu is %s", rows, columns,
                         rows && columns ? "too large to address" : "empty");
     if (bytes > be->allocation_limit)
-        return clm_fail(
-            error, CLM_ERROR_MEMORY,
-            "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once (CL_DEVICE_MAX_MEM_ALLOC_SIZE); use --resident no, or lower --batch, --hidden or --limit",
+        return clm_fail_setting(
+            error, CLM_ERROR_MEMORY, "resident batch hidden limit",
+            "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once (CL_DEVICE_MAX_MEM_ALLOC_SIZE); keep the data in the host's memory, or take smaller batches, narrower layers or fewer rows",
             rows, columns, mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
     void *memory = NULL;
     if (!be->memory.is_planning) {
@@ -192,15 +195,17 @@ clm_status backend_pace(struct clm_backend *be, struct clm_error *error)
 }
 
 clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes, const char *remedy,
-                        struct clm_error *error)
+                        const char *setting, struct clm_error *error)
 {
-    const bool is_asked = !strncmp(be->limited_by, "--", 2);
+    const char *const limit = be->limit_setting;
+    char settings[sizeof error->setting];
     if (bytes <= be->memory_limit)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_MEMORY, "%s needs %.1f MiB, and %s has %.1f MiB (%s); %s%s%s%s", what,
-                    mebibytes(bytes), be->device, mebibytes(be->memory_limit), be->limited_by,
-                    is_asked ? "raise " : "", is_asked ? be->limited_by : "", is_asked ? ", or " : "",
-                    remedy);
+    snprintf(settings, sizeof settings, "%s%s%s", limit ? limit : "", limit ? " " : "", setting);
+    return clm_fail_setting(error, CLM_ERROR_MEMORY, settings,
+                            "%s needs %.1f MiB, and %s has %.1f MiB (%s); %s%s", what, mebibytes(bytes),
+                            be->device, mebibytes(be->memory_limit), be->limited_by,
+                            limit ? "raise that, or " : "", remedy);
 }
 
 /* ---- metrics ---- */
@@ -511,8 +516,9 @@ static clm_status check_profile(const struct clm_backend *be, struct clm_error *
 {
     return be->operations->profile_start
                ? CLM_OK
-               : clm_fail(error, CLM_ERROR_ARGUMENT, "%s has no kernels to profile; use --backend opencl",
-                          be->operations->name);
+               : clm_fail_setting(error, CLM_ERROR_ARGUMENT, "backend",
+                                  "%s has no kernels to profile; take the opencl backend",
+                                  be->operations->name);
 }
 
 clm_status backend_profile_start(struct clm_backend *be, struct clm_error *error)

@@ -90,9 +90,10 @@ struct clm_backend {
     void *note_user;
     struct memory_use memory;
     size_t memory_limit,
-        allocation_limit;   /* bytes in all, and at once; SIZE_MAX where only the host limits */
-    const char *limited_by; /* who says memory_limit: CL_DEVICE_GLOBAL_MEM_SIZE, or an option */
-    bool uses_host_memory;  /* there is no other */
+        allocation_limit;      /* bytes in all, and at once; SIZE_MAX where only the host limits */
+    const char *limited_by;    /* what sets memory_limit: CL_DEVICE_GLOBAL_MEM_SIZE, or an option's limit */
+    const char *limit_setting; /* the setting that can raise it; NULL if none can */
+    bool uses_host_memory;     /* there is no other */
 };
 
 /* ---- memory ---- */
@@ -137,9 +138,10 @@ CLM_MUST_CHECK clm_status backend_prove(struct clm_backend *be, const size_t *wi
 CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
                                           size_t batch, struct clm_error *error);
 
-/* Fails with CLM_ERROR_MEMORY where `bytes`, the planned peak of `what`, are more than the backend has, or may take. */
+/* Fails with CLM_ERROR_MEMORY if `bytes`, the planned peak of `what`, are more than the backend has or may take;
+ * `remedy` says what to do, `setting` with which settings. */
 CLM_MUST_CHECK clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes,
-                                       const char *remedy, struct clm_error *error);
+                                       const char *remedy, const char *setting, struct clm_error *error);
 
 /* Waits for all that is queued. */
 CLM_MUST_CHECK clm_status backend_finish(struct clm_backend *be, struct clm_error *error);

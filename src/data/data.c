@@ -56,9 +56,9 @@ static clm_status data_check_options(const struct clm_data_options *options, str
             "validation is %g, where it is a whole number of rows or a fraction from 0 to below 1",
             validation);
     if (options->validation_by != CLM_SPLIT_LAST && validation == 0)
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "it is said which rows to hold out for validation, but not how many; add --val, as in --val 0.1");
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "val",
+            "it is said which rows to hold out for validation, but not how many; say that too, as in 0.1 for a tenth");
     return check_image_options(options, error);
 }
 

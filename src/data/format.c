@@ -94,21 +94,21 @@ static clm_status format_check_options(const struct format *format, const char *
     const struct {
         unsigned bit;
         bool is_set;
-        const char *name;
+        const char *setting, *what;
     } known[] = {
-        {TAKES_INPUTS, options->inputs, "--inputs"},
-        {TAKES_LABEL, options->label, "--label"},
-        {TAKES_HEADER, options->header != CLM_HEADER_DETECTED, "--header"},
-        {TAKES_MISSING, options->missing != CLM_MISSING_REFUSED, "--missing"},
-        {TAKES_RESIZE, options->resize_width, "--resize"},
-        {TAKES_CHANNELS, options->channels, "--channels"},
+        {TAKES_INPUTS, options->inputs, "inputs", "a name of the inputs"},
+        {TAKES_LABEL, options->label, "label", "a name of the labels"},
+        {TAKES_HEADER, options->header != CLM_HEADER_DETECTED, "header", "a header"},
+        {TAKES_MISSING, options->missing != CLM_MISSING_REFUSED, "missing", "filling of gaps"},
+        {TAKES_RESIZE, options->resize_width, "resize", "resizing"},
+        {TAKES_CHANNELS, options->channels, "channels", "a number of channels"},
     };
     char names[FORMAT_NAMES_SIZE];
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].is_set && !(format->takes & known[i].bit))
-            return clm_fail(error, CLM_ERROR_ARGUMENT,
-                            "%s: is read as %s, and %s is for %s alone; leave it out", path, format->name,
-                            known[i].name, format_list_names(names, known[i].bit));
+            return clm_fail_setting(error, CLM_ERROR_ARGUMENT, known[i].setting,
+                                    "%s: is read as %s, and %s is for %s alone; leave it out", path,
+                                    format->name, known[i].what, format_list_names(names, known[i].bit));
     return CLM_OK;
 }
 
@@ -177,9 +177,9 @@ static clm_status recognise_file(const char *path, const struct format **format,
     for (size_t i = 0, used = 0; i < head.count && i < 4; i++)
         used += (size_t)snprintf(shown + used, sizeof shown - used, i ? " %02x" : "it begins with %02x",
                                  head.bytes[i]);
-    return clm_fail(
-        error, CLM_ERROR_FORMAT,
-        "%s: is of no format that is read (%s): %s and has %zu bytes; unpack any archive but .tar and .tar.gz first, or name the format with --format",
+    return clm_fail_setting(
+        error, CLM_ERROR_FORMAT, "format",
+        "%s: is of no format that is read (%s): %s and has %zu bytes; unpack any archive but .tar and .tar.gz first, or name the format",
         path, format_list_names(names, ANY_OPTION), shown, head.file_size);
 }
 

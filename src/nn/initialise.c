@@ -50,10 +50,10 @@ static clm_status read_deviation(const char *text, double *deviation, struct clm
     char *end;
     *deviation = strtod(text, &end);
     if (end == text || *end || !(*deviation >= 0 && *deviation <= DEVIATION_MAX))
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "--init normal:%.40s: the deviation has to be a number from 0 to %g, as in normal:0.01", text,
-            DEVIATION_MAX);
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "init",
+            "initial parameters normal:%.40s: the deviation has to be a number from 0 to %g, as in normal:0.01",
+            text, DEVIATION_MAX);
     return CLM_OK;
 }
 
@@ -62,9 +62,10 @@ static clm_status initialise_read_file(struct clm_model *model, const char *path
 {
     struct safetensors file;
     if (access(path, F_OK) && errno == ENOENT)
-        return clm_fail(error, CLM_ERROR_IO,
-                        "--init %s: there is no such file, and it is neither he, xavier nor normal:STD",
-                        path);
+        return clm_fail_setting(
+            error, CLM_ERROR_IO, "init",
+            "initial parameters %s: there is no such file, and it is neither he, xavier nor normal:STD",
+            path);
     clm_status status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;

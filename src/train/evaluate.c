@@ -80,7 +80,7 @@ static clm_status prediction_plan(struct clm_backend *be, const struct clm_model
     evaluation_free(&planned);
     be->memory.is_planning = false;
     if (status == CLM_OK)
-        status = memory_check(be, "prediction", needed, "use --backend blas", error);
+        status = memory_check(be, "prediction", needed, "take the blas backend", "backend", error);
     return status ? status : residency_choose(be, data, &wish, be->memory_limit - needed, residency, error);
 }
 

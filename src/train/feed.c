@@ -30,9 +30,10 @@ static clm_status feed_create_tensors(struct feed *feed, size_t rows, bool is_sh
     const size_t room = feed->residency.is_streamed ? size_min(feed->residency.shard, rows) : rows;
     clm_status status;
     if (rows > UINT32_MAX)
-        return clm_fail(error, CLM_ERROR_SHAPE,
-                        "a data set of %zu rows is over the %u that rows are counted in; use --limit", rows,
-                        UINT32_MAX);
+        return clm_fail_setting(
+            error, CLM_ERROR_SHAPE, "limit",
+            "a data set of %zu rows is over the %u that rows are counted in; take fewer of them", rows,
+            UINT32_MAX);
     if ((status = tensor_create(feed->be, TENSOR_REAL, 1, I, &feed->mean, error)) ||
         (status = tensor_create(feed->be, TENSOR_REAL, 1, I, &feed->scale, error)))
         return status;

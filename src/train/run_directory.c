@@ -36,9 +36,9 @@ static clm_status run_directory_refuse_existing(const char *path, const char *na
     if (reason)
         return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", path, name,
                         strerror(reason));
-    return clm_fail(
-        error, CLM_ERROR_ARGUMENT,
-        "%s holds a run already (%s); nothing is overwritten: name another directory with --out, or move this one away",
+    return clm_fail_setting(
+        error, CLM_ERROR_ARGUMENT, "out",
+        "%s holds a run already (%s); nothing is overwritten: name another directory, or move this one away",
         path, name);
 }
 
@@ -57,9 +57,9 @@ static clm_status check_writable(const char *path, struct clm_error *error)
     free(probe);
     if (descriptor >= 0)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_IO,
-                    "%s: no file can be made in it (%s); name another directory with --out", path,
-                    strerror(reason));
+    return clm_fail_setting(error, CLM_ERROR_IO, "out",
+                            "%s: no file can be made in it (%s); name another directory", path,
+                            strerror(reason));
 }
 
 clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error)

@@ -140,7 +140,8 @@ static clm_status choose_residency(struct training *t, const struct clm_model *m
     metrics_free(be, &t->sums);
     if (status == CLM_OK)
         status = memory_check(be, "training, without its data,", needed,
-                              "lower --batch or --hidden, or use --backend blas", error);
+                              "take smaller batches or layers, or the blas backend", "batch hidden backend",
+                              error);
     return status ? status
                   : residency_choose(be, data, &wish, be->memory_limit - needed, &t->residency, error);
 }
@@ -203,7 +204,7 @@ static clm_status train_make_plan(struct clm_backend *be, const struct clm_model
     plan->shard = t.residency.is_streamed ? t.residency.shard : 0;
     return status ? status
                   : memory_check(be, "training with resident data", plan->total,
-                                 "use --resident auto, or lower --limit", error);
+                                 "let it be streamed, or take fewer rows", "resident limit", error);
 }
 
 static clm_status prove_last_batches(struct clm_backend *be, const struct clm_model *model,
@@ -278,9 +279,9 @@ static clm_status check_loss(const struct training *t, const struct clm_epoch *e
 {
     if (isfinite(epoch->train_loss))
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_ARGUMENT,
-        "training diverged in epoch %zu: the loss is no longer a number; lower --lr (%g) or --momentum (%g)",
+    return clm_fail_setting(
+        error, CLM_ERROR_ARGUMENT, "lr momentum",
+        "training diverged in epoch %zu: the loss is no longer a number; lower the learning rate (%g) or the momentum (%g)",
         epoch->epoch, t->options->learning_rate, t->options->momentum);
 }
 
@@ -350,9 +351,10 @@ static clm_status train_check_options(const struct train_options *options, const
     if (!options->epochs)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "these settings are of another command than train");
     if (options->batch > data->train.count)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "a minibatch of %zu rows is larger than the training set of %zu; lower --batch",
-                        options->batch, data->train.count);
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "batch",
+            "a minibatch of %zu rows is larger than the training set of %zu; take smaller ones",
+            options->batch, data->train.count);
     return augmentation_check(&options->augmentation, data, error);
 }
 
@@ -402,9 +404,9 @@ static clm_status check_parameters(const struct clm_model *model, const struct t
         for (size_t i = 0; i < count; i++)
             is_finite = is_finite && isfinite(model->values[p][i]);
         if (!is_finite)
-            return clm_fail(
-                error, CLM_ERROR_ARGUMENT,
-                "training diverged in its last step: layer %zu has parameters that are no longer finite; lower --lr (%g) or --momentum (%g)",
+            return clm_fail_setting(
+                error, CLM_ERROR_ARGUMENT, "lr momentum",
+                "training diverged in its last step: layer %zu has parameters that are no longer finite; lower the learning rate (%g) or the momentum (%g)",
                 l, options->learning_rate, options->momentum);
     }
     return CLM_OK;

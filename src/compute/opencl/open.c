@@ -18,9 +18,9 @@ static clm_status choose_provider(const char *name, const struct clm_device *abo
     const struct gemm_candidate *const candidate =
         !strcmp(name, "default") ? gemm_candidate_first(about) : gemm_candidate_for(name, about);
     if (!candidate)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "--gemm %s: there are no such products for %s; use auto or clblast", name,
-                        about->name);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "gemm",
+                                "no provider of products is called %s on %s; take auto or clblast", name,
+                                about->name);
     *out = candidate->operations;
     return CLM_OK;
 }
@@ -77,13 +77,13 @@ static clm_status open_preferred(const struct clm_backend_options *options, cons
 {
     clm_status status =
         count && options->device
-            ? clm_fail(
-                  error, CLM_ERROR_DEVICE,
-                  "no OpenCL device is %s, as --device or CLMLP_DEVICE asks for; `clmlp devices' lists what there is",
+            ? clm_fail_setting(
+                  error, CLM_ERROR_DEVICE, "device",
+                  "no OpenCL device is %s; choose one by \"gpu\", \"cpu\", its platform and number, or part of its name",
                   options->device)
-            : clm_fail(
-                  error, CLM_ERROR_DEVICE,
-                  "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use --backend blas");
+            : clm_fail_setting(
+                  error, CLM_ERROR_DEVICE, "backend",
+                  "the OpenCL platforms have no device; update or install the device's driver, or take the blas backend");
     for (int wanted = 4; wanted > 0; wanted--)
         for (size_t d = 0; d < count; d++) {
             if (opencl_preference(&about[d], options->device) != wanted)

@@ -86,14 +86,12 @@ static clm_status prove(struct opencl_backend *own, size_t B, size_t I, size_t O
     const clm_status status = trial_of_layer(&own->gemm, B, I, O, &why);
     own->base.memory = memory;
     if (status == CLM_ERROR_WRONG)
-        return clm_fail(
-            error, status,
-            "%s is not used on %s: %s; --gemm auto leaves it out, and `clmlp doctor` tells what is right there",
-            own->gemm.operations->name, own->base.device, why.message);
+        return clm_fail_setting(error, status, "gemm", "%s is not used on %s: %s; auto leaves it out",
+                                own->gemm.operations->name, own->base.device, why.message);
     if (status == CLM_ERROR_MEMORY && memory.is_planning)
         return CLM_OK; /* the plan says what does not fit, and how much there is */
     if (status != CLM_OK)
-        return clm_fail(error, status, "%s", why.message);
+        return clm_fail_setting(error, status, why.setting, "%s", why.message);
     return keep_proved(own, (struct layer_size){B, I, O}, error);
 }
 

@@ -7,9 +7,9 @@ clm_status within(const struct clm_backend *be, const char *operation, double go
 {
     if (fabs(got - right) <= bound)
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_WRONG,
-        "%s fails its self-test: %s gives %g where %g is right; it is not used. `clmlp doctor` tells more; update its driver, or choose another with --device",
+    return clm_fail_setting(
+        error, CLM_ERROR_WRONG, "device",
+        "%s fails its self-test: %s gives %g where %g is right; it is not used. Update its driver, or choose another device",
         be->device, operation, got, right);
 }
 

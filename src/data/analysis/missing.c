@@ -35,9 +35,9 @@ static clm_status missing_fill_part(const struct clm_data *data, float *values, 
             if (!isnan(*value))
                 continue;
             if (means && !counts[i])
-                return clm_fail(
-                    error, CLM_ERROR_FORMAT,
-                    "%s: feature %zu (counted from 0, without the labels) has no value in any of the %zu training rows, so there is no mean to put in; use --missing zero, or remove the column",
+                return clm_fail_setting(
+                    error, CLM_ERROR_FORMAT, "missing",
+                    "%s: feature %zu (counted from 0, without the labels) has no value in any of the %zu training rows, so there is no mean to put in; put in zero, or remove the column",
                     data->source, i, data->train.count);
             *value = means ? (float)means[i] : 0;
         }

@@ -13,7 +13,7 @@ void clm_data_summary_free(struct clm_data_summary *summary)
     for (int part = 0; part < 3; part++)
         free(summary->parts[part].class_rows);
     for (size_t i = 0; i < summary->warning_count; i++)
-        free(summary->warnings[i]);
+        free(summary->warnings[i].sentence);
     free(summary->warnings);
     free(summary);
 }

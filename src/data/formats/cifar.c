@@ -197,9 +197,9 @@ static clm_status read_100(const char *path, bool is_directory, const struct req
 {
     const char *const label = request->options->label;
     if (label && strcmp(label, "fine") && strcmp(label, "coarse"))
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "%s: CIFAR-100 has no labels called %.100s: take --label fine or coarse", path,
-                        label);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "label",
+                                "%s: CIFAR-100 has no labels called %.100s: take fine or coarse", path,
+                                label);
     return read_cifar(&cifar100, path, is_directory, request, out, error);
 }
 

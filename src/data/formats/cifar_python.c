@@ -23,9 +23,9 @@ static clm_status fail_missing(const char *path, const struct pickle_value *top,
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its pickle is %s, where a batch of %s is a dict", path,
                         pickle_kind_name(top->kind), cifar->name);
     if (other)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is a file of %s, where %s is read; name it with --format %s", path, other->name,
-                        cifar->name, other->format);
+        return clm_fail_setting(error, CLM_ERROR_FORMAT, "format",
+                                "%s: is a file of %s, where %s is read; name its format, %s", path,
+                                other->name, cifar->name, other->format);
     return clm_fail(error, CLM_ERROR_FORMAT, "%s: holds no %s under the key %s, as a batch of %s does", path,
                     what, key, cifar->name);
 }

@@ -25,20 +25,23 @@ struct csv {
     size_t row_missing; /* of its values */
 };
 
-static clm_status fail_at(const struct csv *csv, size_t column, const char *what, struct clm_error *error)
+static clm_status fail_at(const struct csv *csv, size_t column, const char *what, const char *setting,
+                          struct clm_error *error)
 {
     char text[CSV_COLUMN_SIZE];
-    return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu, %s: %s", text_window_path(&csv->window),
-                    csv->window.line, csv_column(&csv->layout, column, text), what);
+    return clm_fail_setting(error, CLM_ERROR_FORMAT, setting, "%s: line %zu, %s: %s",
+                            text_window_path(&csv->window), csv->window.line,
+                            csv_column(&csv->layout, column, text), what);
 }
 
 static clm_status fail_value(const struct csv *csv, size_t column, const struct csv_field *field,
-                             const char *what, struct clm_error *error)
+                             const char *what, const char *setting, struct clm_error *error)
 {
     char text[CSV_COLUMN_SIZE], shown[SHOWN_SIZE];
-    return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu, %s: \"%s\" %s", text_window_path(&csv->window),
-                    csv->window.line, csv_column(&csv->layout, column, text),
-                    text_show(shown, sizeof shown, field->text, field->length), what);
+    return clm_fail_setting(error, CLM_ERROR_FORMAT, setting, "%s: line %zu, %s: \"%s\" %s",
+                            text_window_path(&csv->window), csv->window.line,
+                            csv_column(&csv->layout, column, text),
+                            text_show(shown, sizeof shown, field->text, field->length), what);
 }
 
 /* ---- fields -------------------------------------------------------------------------------------------- */
@@ -59,21 +62,21 @@ static clm_status csv_read_value(struct csv *csv, size_t column, const struct cs
         if (csv->missing == CLM_MISSING_REFUSED)
             return fail_at(
                 csv, column,
-                "the value is missing; --missing mean or --missing zero fill such gaps, or remove the row",
-                error);
+                "the value is missing; fill such gaps with the mean or with zero, or remove the row",
+                "missing", error);
         *value = NAN;
         csv->row_missing++;
         return CLM_OK;
     }
     if (is_infinite(field))
-        return fail_value(csv, column, field, "is infinite; replace or remove such rows", error);
+        return fail_value(csv, column, field, "is infinite; replace or remove such rows", "", error);
     if (!csv_number(field, value))
         return fail_value(
             csv, column, field,
-            "is no number, as 1.5 or -2e-3 are; remove the column, or name the column of the labels with --label",
+            "is no number, as 1.5 or -2e-3 are; remove the column, or name the column of the labels", "label",
             error);
     if (!isfinite(*value))
-        return fail_value(csv, column, field, "is more than float32 can hold; scale the column", error);
+        return fail_value(csv, column, field, "is more than float32 can hold; scale the column", "", error);
     return CLM_OK;
 }
 
@@ -81,9 +84,8 @@ static clm_status csv_read_label(struct csv *csv, size_t column, const struct cs
                                  struct clm_error *error)
 {
     if (csv_is_missing(field))
-        return fail_at(csv, column,
-                       "the label is missing; remove the row, or name the column of the labels with --label",
-                       error);
+        return fail_at(csv, column, "the label is missing; remove the row, or name the column of the labels",
+                       "label", error);
     return label_table_add(csv->table, field->text, field->length, csv->window.line, id, error);
 }
 
@@ -120,7 +122,7 @@ static clm_status fail_outcome(const struct csv *csv, size_t column, enum csv_ou
 {
     if (outcome == CSV_NO_MEMORY)
         return clm_fail_host_memory(error, text_window_path(&csv->window), csv->scanner.capacity);
-    return fail_at(csv, column, "a quote does not close, or text stands behind one that does", error);
+    return fail_at(csv, column, "a quote does not close, or text stands behind one that does", "", error);
 }
 
 static clm_status fail_count(const struct csv *csv, size_t fields, bool are_more, struct clm_error *error)

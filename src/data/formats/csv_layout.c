@@ -283,22 +283,22 @@ static clm_status csv_layout_find_named(const struct text_window *window, const 
         }
     }
     if (matches > 1)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: %zu columns are called %s; name the one with the labels by its index, from 0",
-                        text_window_path(window), matches,
-                        text_show(shown, sizeof shown, label, strlen(label)));
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: %zu columns are called %s; name the one with the labels by its index, from 0",
+            text_window_path(window), matches, text_show(shown, sizeof shown, label, strlen(label)));
     if (matches)
         return CLM_OK;
     if (!number_read_whole(label, strlen(label), &index))
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: %s, so there is no column %s for the labels; name it by its index, from 0, or see --header",
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label header",
+            "%s: %s, so there is no column %s for the labels; name it by its index, from 0, or say whether the first line holds names",
             text_window_path(window), layout->names ? "no column has that name" : "its columns have no names",
             text_show(shown, sizeof shown, label, strlen(label)));
     const int64_t columns = (int64_t)layout->columns;
     if (index >= columns || index < -columns)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
             "%s: has %zu columns, 0 to %zu, or -1 for the last, and no column %.60s for the labels",
             text_window_path(window), layout->columns, layout->columns - 1, label);
     layout->label = (size_t)(index < 0 ? index + columns : index);
@@ -336,9 +336,9 @@ clm_status csv_layout_find(struct text_window *window, const struct clm_data_opt
         out->has_index = out->label && (!*first || !strcmp(first, "Unnamed: 0"));
         out->features = out->columns - 1 - out->has_index;
         if (!out->features)
-            status = clm_fail(error, CLM_ERROR_FORMAT,
-                              "%s: has no column but labels%s; name the column of the labels with --label",
-                              text_window_path(window), out->has_index ? " and an index" : "");
+            status = clm_fail_setting(error, CLM_ERROR_FORMAT, "label",
+                                      "%s: has no column but labels%s; name the column of the labels",
+                                      text_window_path(window), out->has_index ? " and an index" : "");
     }
     if (status != CLM_OK)
         csv_layout_free(out);

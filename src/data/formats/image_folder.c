@@ -129,9 +129,9 @@ static clm_status read_picture(const char *path, struct folder_shape *shape, str
     if (status == CLM_OK && !shape->first)
         status = take_first_shape(path, image, shape, error);
     if (status == CLM_OK && (image->width != shape->width || image->height != shape->height))
-        status = clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: has %zux%zu pixels, where %s has %zux%zu, and all have to have one size; resize them with --resize %zux%zu",
+        status = clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "resize",
+            "%s: has %zux%zu pixels, where %s has %zux%zu, and all have to have one size; resize them all, to %zux%zu for instance",
             path, image->width, image->height, shape->first, shape->width, shape->height, shape->width,
             shape->height);
     /* grey among colours; a colour among greys turns these into colours (set_make_coloured) */
@@ -151,9 +151,9 @@ static clm_status image_folder_check_memory(const char *path, size_t rows, size_
         bytes = SIZE_MAX;
     if (pages <= 0 || page <= 0 || !size_mul((size_t)pages, (size_t)page, &present) || bytes <= present)
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_MEMORY,
-        "%s: %zu pictures of %zu bytes need %.0f MiB, and this machine has %.0f MiB of memory; make them smaller with --resize",
+    return clm_fail_setting(
+        error, CLM_ERROR_MEMORY, "resize",
+        "%s: %zu pictures of %zu bytes need %.0f MiB, and this machine has %.0f MiB of memory; make them smaller",
         path, rows, features, (double)rows * (double)features / (1 << 20), mebibytes(present));
 }
 

@@ -135,9 +135,9 @@ clm_status label_table_add(struct label_table *table, const char *bytes, size_t 
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length), length,
             LABEL_LENGTH_MAX);
     if (table->count == LABEL_CLASSES_MAX)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name what holds the labels with --label",
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name what holds the labels",
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length),
             LABEL_CLASSES_MAX);
     struct label label = {.text = strndup(bytes, length), .length = length, .place = place};
@@ -184,18 +184,18 @@ clm_status label_table_check_guess(const struct label_table *table, const char *
                                    struct clm_error *error)
 {
     if (table->count < 2)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: %s, the last, holds nothing but \"%s\", which are no labels; name the column of the labels with --label",
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: %s, the last, holds nothing but \"%s\", which are no labels; name the column of the labels",
             table->path, column, table->count ? table->labels->text : "");
     if (label_table_kind_of(table) == KIND_TEXT)
         return CLM_OK;
     for (size_t i = 0; i < table->count; i++) {
         const struct label *label = table->labels + i;
         if (label->kind != KIND_INTEGER || label->integer < -999 || label->integer > 999)
-            return clm_fail(
-                error, CLM_ERROR_FORMAT,
-                "%s: %s %zu: %s, the last, holds %.60s, where labels that are not named are text or integers of at most three digits; name the column of the labels with --label",
+            return clm_fail_setting(
+                error, CLM_ERROR_FORMAT, "label",
+                "%s: %s %zu: %s, the last, holds %.60s, where labels that are not named are text or integers of at most three digits; name the column of the labels",
                 table->path, table->unit, label->place, column, label->text);
     }
     return CLM_OK;
@@ -351,9 +351,9 @@ static clm_status fail_fraction(const struct label_table *table, struct clm_erro
     const struct label *label = table->labels;
     while (label->kind != KIND_NUMBER)
         label++;
-    return clm_fail(
-        error, CLM_ERROR_FORMAT,
-        "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which names no class; name what holds the labels with --label",
+    return clm_fail_setting(
+        error, CLM_ERROR_FORMAT, "label",
+        "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which names no class; name what holds the labels",
         table->path, table->unit, label->place, label->text);
 }
 

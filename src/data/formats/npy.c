@@ -127,7 +127,7 @@ static clm_status npy_recognises_directory(const char *path, bool *is_it, struct
 }
 
 /* A file that --inputs or --label names, in the directory or as a path. */
-static clm_status npy_find_named(const char *directory, const char *name, const char *option, char **out,
+static clm_status npy_find_named(const char *directory, const char *name, const char *setting, char **out,
                                  struct clm_error *error)
 {
     const bool is_path = strchr(name, '/');
@@ -136,8 +136,9 @@ static clm_status npy_find_named(const char *directory, const char *name, const 
         return clm_fail_host_memory(error, directory, strlen(directory) + strlen(name));
     if (*out)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_IO, "%s: there is no %.200s in it, nor %.200s.npy, as %s names it",
-                    directory, name, name, option);
+    return clm_fail_setting(error, CLM_ERROR_IO, setting,
+                            "%s: there is no %.200s in it, nor %.200s.npy; name another", directory, name,
+                            name);
 }
 
 /* The pair of a directory, by the options or by the usual names. */
@@ -146,12 +147,13 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
 {
     clm_status status = CLM_OK;
     if (options->inputs && is_train) {
-        if ((status = npy_find_named(path, options->inputs, "--inputs", inputs, error)) == CLM_OK &&
+        if ((status = npy_find_named(path, options->inputs, "inputs", inputs, error)) == CLM_OK &&
             options->label)
-            status = npy_find_named(path, options->label, "--label", labels, error);
+            status = npy_find_named(path, options->label, "label", labels, error);
         if (status == CLM_OK && !options->label)
-            status = clm_fail(error, CLM_ERROR_ARGUMENT,
-                              "%s: --inputs names the inputs, and nothing their labels; add --label", path);
+            status = clm_fail_setting(
+                error, CLM_ERROR_ARGUMENT, "label",
+                "%s: the array of the inputs is named, and that of their labels is not; name both", path);
         return status;
     }
     if (!find_pair(path, is_train ? npy_pairs_train : npy_pairs_test,
@@ -159,7 +161,7 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
         return clm_fail_host_memory(error, path, strlen(path));
     if (options->label && is_train && *labels) {
         free(*labels);
-        status = npy_find_named(path, options->label, "--label", labels, error);
+        status = npy_find_named(path, options->label, "label", labels, error);
     }
     return status;
 }
@@ -224,14 +226,14 @@ static clm_status find_beside(const char *directory, const char *name, const cha
     if (!has_memory)
         status = clm_fail_host_memory(error, path, strlen(path));
     else if (!wanted)
-        status = clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: its labels are looked for under its name with y for x or labels for images, and its name has neither; name their file with --label",
+        status = clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: its labels are looked for under its name with y for x or labels for images, and its name has neither; name their file",
             path);
     else if (!*labels)
-        status = clm_fail(error, CLM_ERROR_IO,
-                          "%s: has no labels beside it: there is no %s/%s; name their file with --label",
-                          path, directory, wanted);
+        status = clm_fail_setting(error, CLM_ERROR_IO, "label",
+                                  "%s: has no labels beside it: there is no %s/%s; name their file", path,
+                                  directory, wanted);
     free(wanted);
     return status;
 }
@@ -247,13 +249,14 @@ static clm_status npy_read_single(const char *path, const struct request *reques
     }
     const char *directory = dirname(copy), *name = basename(copy_too);
     if (request->options->inputs && !request->training) {
-        status = clm_fail(error, CLM_ERROR_ARGUMENT,
-                          "%s: is one array, and --inputs names one of several; leave it out", path);
+        status = clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "inputs",
+            "%s: is one array, where the inputs' array is named as one of several; leave that out", path);
         goto cleanup;
     }
     /* a test set's labels lie beside it, whatever --label names for the training set */
     status = request->options->label && !request->training
-                 ? npy_find_named(directory, request->options->label, "--label", &labels, error)
+                 ? npy_find_named(directory, request->options->label, "label", &labels, error)
                  : find_beside(directory, name, path, &labels, error);
     if (status == CLM_OK)
         status = npy_read_pair(path, labels, request, &out->train, out, error);

@@ -204,9 +204,10 @@ static clm_status fail_names(const char *path, const struct names *names, const 
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",
                                  text_show(shown, sizeof shown, names->at[i], strlen(names->at[i])));
     }
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: holds no %.100s; its arrays are: %s; name two with --inputs and --label", path,
-                    wanted, list);
+    return clm_fail_setting(
+        error, CLM_ERROR_FORMAT, "inputs label",
+        "%s: holds no %.100s; its arrays are: %s; name those of the inputs and the labels", path, wanted,
+        list);
 }
 
 /* The names of inputs and labels; both NULL where there is no such set. */

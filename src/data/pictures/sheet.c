@@ -244,8 +244,8 @@ clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t r
                         "%s: its rows of %zu %s are no pictures, so that there is nothing to draw",
                         data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats");
     if (!sheet.rows->count)
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: has no %s set; name another part with --split",
-                        data->source, parts[part]);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "split", "%s: has no %s set; name another part",
+                                data->source, parts[part]);
     if (!rows || rows > ROWS_MAX)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "a sheet of %zu rows cannot be drawn, only 1 to %d", rows,
                         ROWS_MAX);

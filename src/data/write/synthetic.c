@@ -184,9 +184,9 @@ static clm_status synthetic_refuse_existing(const char *directory, struct clm_er
             return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", directory,
                             *name, strerror(reason));
         if (!reason)
-            return clm_fail(error, CLM_ERROR_IO,
-                            "%s: holds %s already; name another directory, or give --force", directory,
-                            *name);
+            return clm_fail_setting(error, CLM_ERROR_IO, "force",
+                                    "%s: holds %s already; name another directory, or let it be replaced",
+                                    directory, *name);
     }
     return CLM_OK;
 }

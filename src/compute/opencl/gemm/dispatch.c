@@ -293,7 +293,7 @@ static clm_status settle(struct gemm_provider *gemm, struct choice *const layer[
             is_tried ? trial_of_layer(&a->candidates[c], layer[0]->B, layer[0]->I, layer[0]->O, &why)
                      : CLM_OK;
         if (tried == CLM_ERROR_MEMORY)
-            return clm_fail(error, tried, "%s", why.message);
+            return clm_fail_setting(error, tried, why.setting, "%s", why.message);
         if (tried == CLM_OK)
             continue;
         drop(gemm, c, why.message);
@@ -307,9 +307,9 @@ static clm_status settle(struct gemm_provider *gemm, struct choice *const layer[
         status =
             layer[p]->candidate
                 ? choices_put(&a->choices, layer[p], error)
-                : clm_fail(
-                      error, CLM_ERROR_WRONG,
-                      "%s multiplies wrongly with every provider; it is not used. `clmlp doctor` tells more; update its driver, or choose another with --device",
+                : clm_fail_setting(
+                      error, CLM_ERROR_WRONG, "device",
+                      "%s multiplies wrongly with every provider; it is not used. Update its driver, or choose another device",
                       gemm->device->about.name);
     }
     return status;

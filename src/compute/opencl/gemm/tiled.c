@@ -105,9 +105,9 @@ static clm_status check_runnable(const struct opencl_device *device, cl_kernel k
     if (code != CL_SUCCESS)
         return opencl_fail(error, name, "clGetKernelWorkGroupInfo", code);
     if (items > most || local > device->about.local_memory)
-        return clm_fail(
-            error, CLM_ERROR_DEVICE,
-            "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE, CL_KERNEL_LOCAL_MEM_SIZE); use --gemm clblast",
+        return clm_fail_setting(
+            error, CLM_ERROR_DEVICE, "gemm",
+            "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE, CL_KERNEL_LOCAL_MEM_SIZE); let clblast multiply",
             name, device->about.name, items);
     return CLM_OK;
 }
@@ -146,9 +146,9 @@ static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_var
     const struct clm_device *const about = &gemm->device->about;
     const size_t items = size_max(items_of(v), v->lanes), local = local_bytes(v);
     if (items > about->max_work_group || local > about->local_memory)
-        return clm_fail(
-            error, CLM_ERROR_DEVICE,
-            "products in groups of %zu items and %zu bytes of local memory need more than %s has (%zu items, %zu bytes); use --gemm clblast",
+        return clm_fail_setting(
+            error, CLM_ERROR_DEVICE, "gemm",
+            "products in groups of %zu items and %zu bytes of local memory need more than %s has (%zu items, %zu bytes); let clblast multiply",
             items, local, about->name, about->max_work_group, (size_t)about->local_memory);
     tiled->variant = v;
     snprintf(tiled->options, sizeof tiled->options,
