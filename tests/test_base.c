@@ -101,6 +101,14 @@ START_TEST(test_errors)
 }
 END_TEST
 
+START_TEST(test_no_path)
+{
+    ck_assert_int_eq(clm_write_file(NULL, "x", 1, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_str_eq(error.message, "no path of a file is given, but NULL; give one");
+    ck_assert_int_eq(clm_check_file(NULL, &error), CLM_ERROR_ARGUMENT);
+}
+END_TEST
+
 START_TEST(test_write_and_replace)
 {
     char *path = path_join(directory, "file");
@@ -327,6 +335,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, test_sizes);
     tcase_add_test(tests, test_errors);
+    tcase_add_test(tests, test_no_path);
     tcase_add_test(tests, test_write_and_replace);
     tcase_add_test(tests, test_full_disk_keeps_the_old_file);
     tcase_add_test(tests, test_full_disk_in_place);

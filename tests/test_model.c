@@ -694,6 +694,66 @@ START_TEST(fit)
 }
 END_TEST
 
+/* A model of floats and one of bytes, with data whose largest value is given: raw inputs of the other kind are an error,
+ * unless they are scaled as the model's are. */
+START_TEST(kinds_of_inputs)
+{
+    static const struct {
+        bool is_for_bytes, has_bytes;
+        float largest;
+        bool fits;
+    } cases[] = {
+        {true, true, 255, true},   {true, true, 1, true},     {false, false, 1, true},
+        {false, false, 255, true}, {false, true, 255, false}, {false, true, 2, false},
+        {false, true, 1, true},    {true, false, 1, false},   {true, false, 255, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const uint32_t labels[] = {0, 1};
+        const unsigned char bytes[] = {0, 0, 0, 0, 1, (unsigned char)cases[i].largest};
+        const float floats[] = {0, -3, 0, 0, 1, cases[i].largest};
+        const void *const values = cases[i].has_bytes ? (const void *)bytes : floats;
+        struct clm_data data = {.features = 3,
+                                .classes = 2,
+                                .element = cases[i].has_bytes ? ELEMENT_BYTE : ELEMENT_FLOAT,
+                                .train = {.count = 1, .values = values, .labels = labels},
+                                .source = (char[]){"made up"}};
+        data.test = (struct rows){.count = 1, .values = data_row(&data, &data.train, 1), .labels = labels};
+        const struct clm_model_options options = {
+            .sizes = (size_t[]){3, 2}, .size_count = 2, .is_bytes = cases[i].is_for_bytes};
+        const clm_status expected = cases[i].fits ? CLM_OK : CLM_ERROR_SHAPE;
+        struct clm_model *model = NULL;
+        ck_assert_int_eq(clm_model_create(&options, &model, &error), CLM_OK);
+        ck_assert_msg(clm_check_fit(model, &data, &error) == expected, "case %zu", i);
+        if (!cases[i].fits) {
+            ck_assert_ptr_nonnull(strstr(error.message, "made up holds"));
+            ck_assert_ptr_nonnull(strstr(error.message, "is_bytes"));
+            ck_assert_str_eq(error.setting, "standardize");
+        }
+        /* an input that is standardised is of any kind */
+        model->mean[1] = 0.5f;
+        ck_assert_int_eq(clm_check_fit(model, &data, &error), CLM_OK);
+        model->mean[1] = 0;
+        model->scale[2] = 0.5f;
+        ck_assert_int_eq(clm_check_fit(model, &data, &error), CLM_OK);
+        clm_model_free(model);
+    }
+}
+END_TEST
+
+START_TEST(what_is_not_given)
+{
+    const struct clm_model_options options = {.size_count = 2};
+    struct clm_model *model = model_of(NULL, 1, (size_t[]){6, 2, 0}), *other = model;
+    ck_assert_int_eq(clm_model_save(model, NULL, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_str_eq(error.message, "no path for the model is given, but NULL; give one");
+    ck_assert_int_eq(clm_model_load(NULL, &other, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_null(other);
+    ck_assert_int_eq(clm_model_create(&options, &other, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "a net of 0 widths"));
+    clm_model_free(model);
+}
+END_TEST
+
 START_TEST(names_are_copied)
 {
     static const char *const names[] = {"cat", "dog"};
@@ -745,6 +805,8 @@ int main(void)
     tcase_add_test(cases, truncated);
     tcase_add_test(cases, too_many_layers);
     tcase_add_test(cases, fit);
+    tcase_add_test(cases, kinds_of_inputs);
+    tcase_add_test(cases, what_is_not_given);
     tcase_add_test(cases, names_are_copied);
     suite_add_tcase(suite, cases);
     return test_run(suite);

@@ -372,6 +372,10 @@ START_TEST(test_sheet)
     ck_assert_int_eq(clm_data_sheet(data, CLM_VALIDATION, 5, 1, path, &error), CLM_ERROR_ARGUMENT);
     ck_assert_int_eq(clm_data_sheet(data, CLM_TRAIN, 0, 1, path, &error), CLM_ERROR_ARGUMENT);
     ck_assert_int_eq(clm_data_sheet(data, CLM_TRAIN, 1001, 1, path, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clm_data_sheet(data, CLM_TRAIN, 5, 1, NULL, &error), CLM_ERROR_ARGUMENT);
+    size_t width = 0, channels = 0;
+    ck_assert(clm_data_picture_size(data, &width, NULL, NULL) && width == 4);
+    ck_assert(clm_data_picture_size(data, NULL, NULL, &channels) && channels == 3);
     ck_assert_int_eq(clm_data_sheet(data, CLM_TRAIN, 5, 1, "/dev/null/x", &error), CLM_ERROR_IO);
     clm_data_close(data);
     test_directory_remove(directory);

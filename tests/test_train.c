@@ -664,6 +664,52 @@ START_TEST(diverged_in_the_last_step)
 }
 END_TEST
 
+START_TEST(without_a_result)
+{
+    struct clm_data *const data = fixture_data(60, 20, 31, 10);
+    struct clm_model *const with = fixture_model(data, NULL, 1, hidden), *const without = fixture_model(
+                                                                             data, NULL, 1, hidden);
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_settings *const settings = train_settings("epochs 2 batch 10"), *const wrong = train_settings(
+                                                                                   "batch 1000");
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    ck_assert_done(clm_train(backend, with, data, settings, NULL, &result, &error));
+    ck_assert_done(clm_train(backend, without, data, settings, NULL, NULL, &error));
+    ck_assert(same_bits(with, without));
+    ck_assert_int_eq(clm_train(backend, without, data, wrong, NULL, NULL, &error), CLM_ERROR_ARGUMENT);
+    clm_settings_free(wrong);
+    clm_settings_free(settings);
+    clm_backend_close(backend);
+    clm_model_free(with);
+    clm_model_free(without);
+    clm_data_close(data);
+}
+END_TEST
+
+/* A model for floats that is trained on bytes would take inputs up to 255 as they are. */
+START_TEST(inputs_of_another_kind_are_refused)
+{
+    struct clm_data *const data = fixture_data(60, 20, 31, 10);
+    const struct clm_model_options model_options = {.sizes = (size_t[]){31, 10}, .size_count = 2};
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_settings *const settings = train_settings("epochs 1 batch 10");
+    struct clm_model *model = NULL;
+    struct clm_score score;
+    struct clm_error error = {0};
+    ck_assert_done(clm_model_create(&model_options, &model, &error));
+    ck_assert_int_eq(clm_train(backend, model, data, settings, NULL, NULL, &error), CLM_ERROR_SHAPE);
+    ck_assert_ptr_nonnull(strstr(error.message, "holds bytes"));
+    ck_assert_int_eq(clm_predict(backend, model, data, CLM_TEST, NULL, &score, &error), CLM_ERROR_SHAPE);
+    ck_assert_done(clm_model_standardise(model, data, CLM_STANDARDISE_GLOBAL, NULL, &error));
+    ck_assert_done(clm_train(backend, model, data, settings, NULL, NULL, &error));
+    clm_settings_free(settings);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
 /* More than the device has is a sentence before anything is allocated. */
 START_TEST(too_much_memory)
 {
@@ -708,6 +754,8 @@ int main(void)
     tcase_add_loop_test(cases, schedules, 0, 4);
     tcase_add_test(cases, the_last_tenth_of_the_epochs_cools_down);
     tcase_add_test(cases, stops_after_the_epoch);
+    tcase_add_test(cases, without_a_result);
+    tcase_add_test(cases, inputs_of_another_kind_are_refused);
     tcase_add_loop_test(cases, bad_options, 0, 3);
     tcase_add_loop_test(cases, diverged_in_the_last_step, 0, KIND_COUNT);
     tcase_add_test(cases, model_that_does_not_fit);

@@ -49,6 +49,11 @@ clm_status clm_fail_setting(struct clm_error *error, clm_status status, const ch
     return status;
 }
 
+clm_status check_given(const char *text, const char *what, struct clm_error *error)
+{
+    return text ? CLM_OK : clm_fail(error, CLM_ERROR_ARGUMENT, "no %s is given, but NULL; give one", what);
+}
+
 clm_status clm_fail_host_memory(struct clm_error *error, const char *what, size_t bytes)
 {
     return clm_fail(error, CLM_ERROR_MEMORY, "%s: the host has no memory for %zu bytes", what, bytes);

@@ -257,11 +257,11 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
     size_t steps = 1;
     clm_status status;
     *result = (struct clm_bench_result){0};
-    if (options->size_count < 2 || !options->batch)
+    if (options->size_count < 2 || !options->sizes || !options->batch)
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
             "a benchmark of %zu widths at batch %zu: it needs inputs, classes, and at least a row",
-            options->size_count, options->batch);
+            options->sizes ? options->size_count : 0, options->batch);
     for (size_t i = 0; i < options->size_count; i++)
         if (!options->sizes[i] || options->sizes[i] > INT32_MAX || options->batch > INT32_MAX)
             return clm_fail(error, CLM_ERROR_ARGUMENT,

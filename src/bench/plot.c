@@ -134,6 +134,9 @@ clm_status clm_bench_plot(const char *path, const char *title, const struct clm_
 {
     unsigned char *bytes = NULL;
     size_t size = 0, points = 0;
+    const clm_status given = check_given(path, "path for the picture", error);
+    if (given != CLM_OK)
+        return given;
     for (size_t s = 0; s < count; s++)
         for (size_t i = 0; i < series[s].count; i++, points++)
             if (!(series[s].samples_per_s[i] > 0 && isfinite(series[s].samples_per_s[i])) ||
@@ -150,7 +153,7 @@ clm_status clm_bench_plot(const char *path, const char *title, const struct clm_
     cairo_set_line_width(picture.context, 1);
     draw_ticks(&axes, false);
     set_colour(picture.context, picture_ink);
-    draw_text(picture.context, WIDTH / 2, 24, 0.5, TITLE_SIZE, title);
+    draw_text(picture.context, WIDTH / 2, 24, 0.5, TITLE_SIZE, title ? title : "");
     draw_text(picture.context, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, 0.5, LABEL_SIZE, "batch");
     draw_text(picture.context, 8, TOP - 12, 0, LABEL_SIZE, "samples / s");
     for (size_t s = 0; s < count; s++) {

@@ -330,7 +330,8 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
 {
     struct gradcheck g = {.options = options};
     bool all_passed = true;
-    *passed = false;
+    if (passed)
+        *passed = false;
     clm_status status = prepare(&g, backend, error);
     for (size_t n = 0; status == CLM_OK && n < 2 * clm_model_depth(g.model); n++) {
         const size_t l = n / 2;
@@ -350,6 +351,7 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
             on_row(user, &row);
     }
     destroy(&g);
-    *passed = status == CLM_OK && all_passed;
+    if (passed)
+        *passed = status == CLM_OK && all_passed;
     return status;
 }

@@ -282,9 +282,12 @@ bool clm_data_is_bytes(const struct clm_data *data)
 
 bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *height, size_t *channels)
 {
-    *width = data->width;
-    *height = data->height;
-    *channels = data->channels;
+    if (width)
+        *width = data->width;
+    if (height)
+        *height = data->height;
+    if (channels)
+        *channels = data->channels;
     return data->height != 0;
 }
 

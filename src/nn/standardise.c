@@ -86,7 +86,7 @@ clm_status clm_model_standardise(struct clm_model *model, const struct clm_data 
 {
     struct moments *features = NULL;
     struct clm_standardised result = {.rows = data->train.count};
-    clm_status status = clm_check_fit(model, data, error);
+    clm_status status = model_check_shape(model, data, error);
     if (status == CLM_OK && how != CLM_STANDARDISE_NONE) {
         status = moments_measure(data, &data->train, &features, error);
         if (status == CLM_OK)

@@ -110,7 +110,7 @@ static void run_directory_add(json_t **list, json_t *value)
 static json_t *arguments_of(const struct run_record *record)
 {
     json_t *list = json_array();
-    for (int i = 0; list && i < record->hooks->argc; i++)
+    for (int i = 0; list && record->hooks->argv && i < record->hooks->argc; i++)
         run_directory_add(&list, text(record->hooks->argv[i]));
     return list;
 }

@@ -422,8 +422,11 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                          .options = options,
                          .augmentation = augmentation_of(&options->augmentation, data, options->seed)};
     struct clm_memory_plan plan;
+    struct clm_train_result unused;
     size_t made = 0; /* of the run directory */
     clm_status status;
+    if (!result)
+        result = &unused;
     *result = (struct clm_train_result){0};
     if ((status = train_check_options(options, data, error)) ||
         (status = model_name_classes(model, data, error)) ||

@@ -385,10 +385,10 @@ clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t siz
 {
     if (backend->operations != &opencl_operations || self(backend)->gemm.operations != &gemm_auto)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "only an opencl backend whose gemm is auto has a choice");
-    if (size_count < 2 || !batch)
+    if (size_count < 2 || !sizes || !batch)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
                         "a net of %zu widths at batch %zu: it needs inputs, classes, and at least a row",
-                        size_count, batch);
+                        sizes ? size_count : 0, batch);
     for (size_t i = 0; i < size_count; i++)
         if (!sizes[i] || sizes[i] > INT32_MAX || batch > INT32_MAX)
             return clm_fail(error, CLM_ERROR_ARGUMENT,

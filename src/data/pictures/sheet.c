@@ -239,6 +239,9 @@ clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t r
 {
     static const char *const parts[] = {"training", "validation", "test"};
     struct sheet sheet = {.data = data, .rows = data_part(data, part)};
+    const clm_status given = check_given(path, "path for the pictures", error);
+    if (given != CLM_OK)
+        return given;
     if (!data->height)
         return clm_fail(error, CLM_ERROR_SHAPE,
                         "%s: its rows of %zu %s are no pictures, so that there is nothing to draw",

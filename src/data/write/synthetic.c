@@ -194,6 +194,8 @@ static clm_status synthetic_refuse_existing(const char *directory, struct clm_er
 clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed, bool replaces,
                          struct clm_error *error)
 {
-    const clm_status status = replaces ? CLM_OK : synthetic_refuse_existing(directory, error);
+    clm_status status = check_given(directory, "directory for the data set", error);
+    if (status == CLM_OK && !replaces)
+        status = synthetic_refuse_existing(directory, error);
     return status ? status : synthetic_write(directory, rows, seed, error);
 }

@@ -99,7 +99,9 @@ clm_status clm_data_write(const struct clm_data *data, const char *path,
     if (!writer)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s that can be written",
                         options->format ? options->format : "(none)");
-    clm_status status = writer_check_options(writer, data, options, error);
+    clm_status status = check_given(path, "path for the data set", error);
+    if (status == CLM_OK)
+        status = writer_check_options(writer, data, options, error);
     if (status == CLM_OK)
         status = check_place(writer, path, options->replaces, error);
     if (status == CLM_OK && !writer->is_directory)
