@@ -1,61 +1,62 @@
 /* Trains a net on a data set, keeps it in a file, and says how often it is right about rows it has not seen.
  *
- *   cc train.c $(pkg-config --cflags --libs clmlp) -o train
- *   ./train fashion-mnist model.safetensors
- */
+ *   cc train.c $(pkg-config --cflags --libs clmlp) -o train && ./train fashion-mnist model.safetensors */
 #include <clmlp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Each call that can fail returns a status, and puts a sentence that says what to do into the error. */
 static struct clm_error error;
 
+/* A call that fails returns a status and puts a sentence into the error: what happened, and what to do. */
 static void check(clm_status status)
 {
-    if (status == CLM_OK)
-        return;
-    fprintf(stderr, "%s\n", error.message);
-    exit(EXIT_FAILURE);
+    if (status != CLM_OK)
+        exit((fprintf(stderr, "%s\n", error.message), EXIT_FAILURE));
 }
 
 static void print_epoch(void *user, const struct clm_epoch *epoch)
 {
     (void)user;
-    printf("epoch %zu: loss %.4f, %.1f %% right\n", epoch->epoch, epoch->train_loss, 100 * epoch->train_accuracy);
+    printf("epoch %zu: loss %.4f, %.1f %% right\n", epoch->epoch, epoch->train_loss,
+           100 * epoch->train_accuracy);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
-        return fprintf(stderr, "usage: train DATA MODEL\n"), 2;
-
-    /* The backend computes: here the OpenCL device that is fastest. CLM_BACKEND_BLAS needs no driver. */
     struct clm_backend *backend;
-    check(clm_backend_open(&(struct clm_backend_options){.kind = CLM_BACKEND_OPENCL}, &backend, &error));
-
-    /* Every fifth row is held out, to see afterwards what the net makes of new rows. */
     struct clm_data *data;
-    check(clm_data_open(&(struct clm_data_options){.source = argv[1], .validation = 0.2}, &data, &error));
-
-    /* One hidden layer of 64 units stands between the features and the classes. A model has to know whether its inputs
-     * are bytes, as pixels are, or floats. */
-    const size_t sizes[] = {clm_data_features(data), 64, clm_data_classes(data)};
     struct clm_model *model;
-    check(clm_model_create(&(struct clm_model_options){.sizes = sizes, .size_count = 3, .seed = 1, .is_bytes = clm_data_is_bytes(data)},
-                           &model, &error));
+    struct clm_settings *settings;
+    struct clm_score score;
+    if (argc != 3)
+        return fprintf(stderr, "usage: train DATA MODEL\n"), EXIT_FAILURE;
 
-    const struct clm_train_options options = {
-        .epochs = 5, .batch = 32, .learning_rate = 0.1, .momentum = 0.9, .shuffle = true, .on_epoch = print_epoch};
-    check(clm_train(backend, model, data, &options, NULL, &error));
+    /* The backend computes, here on a GPU or else a CPU. A fifth of the rows is held out for the end. */
+    const struct clm_backend_options device = {.kind = CLM_BACKEND_OPENCL, .device = "auto"};
+    const struct clm_data_options source = {.source = argv[1], .validation = 0.2};
+    check(clm_backend_open(&device, &backend, &error));
+    check(clm_data_open(&source, &data, &error));
+
+    /* Features, a hidden layer of 64 units, classes. Bytes (pixels) are divided by 255, floats are not. */
+    const size_t sizes[] = {clm_data_features(data), 64, clm_data_classes(data)};
+    const struct clm_model_options net = {
+        .sizes = sizes, .size_count = 3, .seed = 1, .is_bytes = clm_data_is_bytes(data)};
+    check(clm_model_create(&net, &model, &error));
+
+    /* Settings have the names and the values of the options of `clmlp train`. The rest keeps its default. */
+    const struct clm_train_hooks hooks = {.on_epoch = print_epoch};
+    check(clm_settings_create("train", &settings, &error));
+    check(clm_settings_set(settings, "epochs", "5", &error));
+    check(clm_settings_set(settings, "batch", "32", &error));
+    check(clm_train(backend, model, data, settings, &hooks, NULL, &error));
     check(clm_model_save(model, argv[2], &error));
     clm_model_free(model);
 
-    /* A model file is all that a prediction needs beside the data. NULL: no probabilities, only the score. */
-    struct clm_score score;
+    /* A prediction needs the file and data. Here it gives the score alone: NULL stands for probabilities. */
     check(clm_model_load(argv[2], &model, &error));
     check(clm_predict(backend, model, data, CLM_VALIDATION, NULL, &score, &error));
     printf("right about %.1f %% of %zu new rows\n", 100 * score.accuracy, score.rows);
-
+    clm_settings_free(settings);
     clm_model_free(model);
     clm_data_close(data);
     clm_backend_close(backend);

@@ -1,4 +1,4 @@
-/* What a user of the program can do about an error: the library names settings, and the program their options. */
+/* What a user of the program can do about an error: the library names settings, the program their options. */
 #include "cli/command.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* A program whose own functions have names that the library uses inside. It trains, so that the library calls its
- * functions of these names, and then calls its own. */
+/* A program whose own functions have names that the library uses inside. It trains, so that the library calls
+ * its functions of these names, and then calls its own. */
 #include <clmlp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,17 +37,21 @@ static void train(struct clm_error *error)
     const struct clm_data_options data_options = {.source = "made"};
     const size_t sizes[] = {3072, 10};
     const struct clm_model_options model_options = {.sizes = sizes, .size_count = 2, .is_bytes = true};
-    const struct clm_train_options train_options = {.epochs = 1, .batch = 10, .learning_rate = 0.1};
     struct clm_train_result result;
     struct clm_score score;
     struct clm_backend *backend = NULL;
     struct clm_data *data = NULL;
     struct clm_model *model = NULL;
+    struct clm_settings *settings = NULL;
     if (!clm_data_make("made", 10, 1, true, error) && !clm_backend_open(&backend_options, &backend, error) &&
         !clm_data_open(&data_options, &data, error) && !clm_model_create(&model_options, &model, error) &&
-        !clm_train(backend, model, data, &train_options, &result, error) &&
+        !clm_settings_create("train", &settings, error) &&
+        !clm_settings_set(settings, "epochs", "1", error) &&
+        !clm_settings_set(settings, "batch", "10", error) &&
+        !clm_train(backend, model, data, settings, NULL, &result, error) &&
         !clm_predict(backend, model, data, CLM_TRAIN, NULL, &score, error))
         printf("trained on %zu rows\n", score.rows);
+    clm_settings_free(settings);
     clm_model_free(model);
     clm_data_close(data);
     clm_backend_close(backend);

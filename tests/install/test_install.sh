@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the library into a temporary folder, looks at its symbols, and builds programs with it through pkg-config:
-# with the shared library, with the static one, and in C++.
+# Installs the library into a temporary folder, looks at its symbols, and builds programs with it through
+# pkg-config: with the shared library, with the static one, and in C++.
 #
 #   test_install.sh PROGRAM ROOT BUILD CORE [FLAG...]
 #
@@ -34,7 +34,8 @@ static=$temporary/static
 # ---- symbols ----
 
 # What clmlp.h declares, and nothing else.
-sed 's/^#include.*//' "$root/include/clmlp.h" | cc -E -P - | grep -o '\bclm_[a-z0-9_]*(' | tr -d '(' | sort -u >declared
+sed 's/^#include.*//' "$root/include/clmlp.h" | cc -E -P - | grep -o '\bclm_[a-z0-9_]*(' | tr -d '(' |
+    sort -u >declared
 nm -D --defined-only "$libraries/libclmlp.so" | awk '{ print $3 }' | sort >shared_symbols
 nm -g --defined-only "$static/libclmlp.a" | awk 'NF == 3 { print $3 }' | sort >static_symbols
 nm -g --defined-only "$core" | awk 'NF == 3 { print $3 }' | sort >all_symbols
@@ -54,8 +55,9 @@ builds() {
     { "$@" -o "$name-shared" $(pkg-config --cflags --libs clmlp) >out 2>err && status=0; } || status=$?
     check "$name: builds with the shared library" [ "$status" -eq 0 ]
     # shellcheck disable=SC2046 # words
-    { "$@" -o "$name-static" $(pkg-config --static --cflags --libs clmlp | sed "s|-L$libraries|-L$static|") >out 2>err &&
-        status=0; } || status=$?
+    flags=$(pkg-config --static --cflags --libs clmlp | sed "s|-L$libraries|-L$static|")
+    # shellcheck disable=SC2086 # words
+    { "$@" -o "$name-static" $flags >out 2>err && status=0; } || status=$?
     check "$name: builds with the static library" [ "$status" -eq 0 ]
     check "$name: asks for the shared library" sh -c "readelf -d $name-shared | grep -q 'NEEDED.*libclmlp.so.0'"
     check "$name: has the static library inside" sh -c "! readelf -d $name-static | grep -q libclmlp"
@@ -88,4 +90,27 @@ if command -v c++ >/dev/null; then
 elif [ "${CLMLP_REQUIRE_ALL:-0}" = 1 ]; then
     failed 'there is no C++ compiler'
 fi
+# ---- the example ----
+
+[ "$failures" -eq 0 ] || finish
+require_device 'the example of examples/train.c'
+
+# Two classes of points in a plane, one above the other.
+awk 'BEGIN {
+    for (i = 0; i < 400; i++)
+        printf "%g,%g,%s\n", i % 17 / 17, (i % 13 / 13 + i % 2) / 2, i % 2 ? "above" : "below"
+}' >points.csv
+builds train cc "$@" -std=c11 -Wall -Wextra -Wpedantic -Werror "$root/examples/train.c"
+for kind in shared static; do
+    run_example=./train-$kind
+    runs "$run_example" points.csv model-$kind.safetensors
+    epochs=$(grep -Ec '^epoch [1-5]: loss [0-9.]+, [0-9.]+ % right$' out || true)
+    check "$run_example: tells of each epoch" [ "$epochs" -eq 5 ]
+    check "$run_example: learns" has_line out '^right about (9[5-9]\.[0-9]|100\.0) % of 80 new rows$'
+    check "$run_example: keeps the model" [ -s model-$kind.safetensors ]
+done
+check 'both libraries train the same' cmp model-shared.safetensors model-static.safetensors
+status=0
+./train-shared nowhere model >out 2>err || status=$?
+check 'the example says what is wrong' has_line err 'the data set nowhere is neither'
 finish
