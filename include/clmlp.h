@@ -7,6 +7,8 @@
  *               sentence with values and the next step into *error (which may be NULL)
  *   ownership   what a function hands out through `**out` the caller gives back to the matching _close or
  *               _free, both of which accept NULL; on failure *out is NULL and nothing is left behind
+ *   pointers    an argument may be NULL only if its declaration says so; error, callbacks and a callback's `user` may
+ *               always be NULL
  *   strings     handed out as `const char *` live as long as the object they were asked of
  *   threads     an object is used by one thread at a time
  *
@@ -23,6 +25,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* These declarations are the library's symbols; it keeps all others to itself. */
+#pragma GCC visibility push(default)
 
 #define CLM_MUST_CHECK __attribute__((warn_unused_result))
 
@@ -48,6 +53,9 @@ typedef enum {
 struct clm_error {
     clm_status status;
     char message[4096]; /* one sentence; a failed kernel build adds the numbered source and the log */
+    /* Names of the settings that can mend the matter, the likeliest first, with spaces between them: "label",
+     * "batch hidden backend". Empty if no setting does. */
+    char setting[64];
 };
 
 const char *clm_status_text(clm_status status);
@@ -239,7 +247,8 @@ const char *clm_data_class_name(const struct clm_data *data, size_t index); /* N
 bool clm_data_is_bytes(const struct clm_data *data);
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row); /* < classes */
 
-/* Of pictures, whose features are planar (channel, row, column); false, and zeros, where rows are none. */
+/* The size of pictures, whose features are planar (channel, row, column); false, and zeros, if rows are no pictures.
+ * Each of width, height and channels may be NULL. */
 bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *height, size_t *channels);
 
 struct clm_part_summary {
@@ -254,10 +263,15 @@ struct clm_part_summary {
     size_t leaked, leaked_row, leaked_of;
 };
 
+struct clm_warning {
+    char *sentence;
+    const char *setting; /* as in struct clm_error */
+};
+
 struct clm_data_summary {
     struct clm_part_summary parts[3]; /* by enum clm_part */
     size_t constant_features;         /* that have one value in all training rows */
-    char **warnings;                  /* sentences: what is likely to be a mistake, or to mislead */
+    struct clm_warning *warnings;     /* what is likely to be a mistake, or to mislead */
     size_t warning_count;
 };
 
@@ -530,13 +544,17 @@ struct clm_train_result {
  *
  * settings  of the command "train". Those of data, device and net were for the functions that made data, backend and
  *           model; training reads the others, and writes all of them into the run directory `out`, if it is set
- * hooks     may be NULL */
+ * hooks     may be NULL
+ * result    may be NULL */
 CLM_MUST_CHECK clm_status clm_train(struct clm_backend *backend, struct clm_model *model,
                                     const struct clm_data *data, const struct clm_settings *settings,
                                     const struct clm_train_hooks *hooks, struct clm_train_result *result,
                                     struct clm_error *error);
 
-/* Fails with CLM_ERROR_SHAPE unless model and data agree in features and classes. */
+/* Fails with CLM_ERROR_SHAPE unless model and data agree in features, classes and the kind of their inputs. A model
+ * that takes floats as they are refuses bytes above 1. A model that divides bytes by 255 refuses floats if none of
+ * them is above 1: these are scaled already. A model whose inputs are standardised takes both. clm_train and
+ * clm_predict check this too. */
 CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *data,
                                         struct clm_error *error);
 
@@ -596,7 +614,7 @@ size_t clm_verify_names(const char **names, size_t most);
 /* Operations of `backend`, and whole training steps, against the reference under derived bounds; every element of every
  * output is compared. *passed is whether all passed. A failed check is not an error, not even where an operation fails with one:
  * the others are checked still, unless the device answers no more. An operation or shape that is none is
- * CLM_ERROR_ARGUMENT. */
+ * CLM_ERROR_ARGUMENT. `passed` may be NULL. */
 CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_options *options,
                                      bool *passed, struct clm_error *error);
 
@@ -682,6 +700,8 @@ struct clm_bench_series {
 CLM_MUST_CHECK clm_status clm_bench_plot(const char *path, const char *title,
                                          const struct clm_bench_series *series, size_t count,
                                          struct clm_error *error);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

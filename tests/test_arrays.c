@@ -19,12 +19,12 @@
 
 /* ---- making files ---------------------------------------------------------------------------------------- */
 
-struct bytes {
+struct array_bytes {
     unsigned char at[1 << 16];
     size_t size;
 };
 
-static void add(struct bytes *to, const void *bytes, size_t size)
+static void add(struct array_bytes *to, const void *bytes, size_t size)
 {
     ck_assert_uint_le(to->size + size, sizeof to->at);
     if (size)
@@ -33,14 +33,14 @@ static void add(struct bytes *to, const void *bytes, size_t size)
 }
 
 /* A number of `size` bytes, the least significant first. */
-static void add_little(struct bytes *to, uint64_t number, size_t size)
+static void add_little(struct array_bytes *to, uint64_t number, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         add(to, &(const unsigned char){(unsigned char)(number >> (8 * i))}, 1);
 }
 
 /* An array file: magic, version, and this dictionary, padded as NumPy does. */
-static void start_npy(struct bytes *file, unsigned version, const char *dictionary)
+static void start_npy(struct array_bytes *file, unsigned version, const char *dictionary)
 {
     const size_t prefix = version == 1 ? 10 : 12, length = strlen(dictionary);
     const size_t padded = (prefix + length + 1 + 63) / 64 * 64 - prefix;
@@ -53,7 +53,8 @@ static void start_npy(struct bytes *file, unsigned version, const char *dictiona
         add(file, i + 1 < padded ? " " : "\n", 1);
 }
 
-static void __attribute__((format(printf, 2, 3))) start_npy_with(struct bytes *file, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+start_npy_with(struct array_bytes *file, const char *format, ...)
 {
     char text[512];
     va_list arguments;
@@ -64,7 +65,7 @@ static void __attribute__((format(printf, 2, 3))) start_npy_with(struct bytes *f
 }
 
 /* An element of a type like "<f4". */
-static void add_item(struct bytes *to, const char *type, double value)
+static void add_item(struct array_bytes *to, const char *type, double value)
 {
     const size_t size = (size_t)(type[2] - '0');
     const float narrow = (float)value;
@@ -91,7 +92,7 @@ static void add_item(struct bytes *to, const char *type, double value)
 /* Labels 0, 1, 0, … of so many rows. */
 static void put_labels(const char *name, size_t rows)
 {
-    static struct bytes file;
+    static struct array_bytes file;
     start_npy_with(&file, "{'descr': '|u1', 'fortran_order': False, 'shape': (%zu,), }", rows);
     for (size_t i = 0; i < rows; i++)
         add_item(&file, "|u1", (double)(i % 2));
@@ -100,15 +101,15 @@ static void put_labels(const char *name, size_t rows)
 
 /* ---- zips ---- */
 
-struct zip {
-    struct bytes file, directory;
+struct zip_file {
+    struct array_bytes file, directory;
     size_t count;
 };
 
 enum { STORED = 0, DEFLATED = 8 };
 
 /* What a zip says of an entry, which may be a lie. */
-struct entry {
+struct zip_entry {
     const char *name;
     const void *bytes;
     size_t size, packed; /* 0: as they are */
@@ -117,7 +118,7 @@ struct entry {
     size_t said_size;
 };
 
-static void add_fields(struct bytes *to, const struct entry *entry, size_t packed, uint32_t crc)
+static void add_fields(struct array_bytes *to, const struct zip_entry *entry, size_t packed, uint32_t crc)
 {
     add_little(to, 20, 2); /* version */
     add_little(to, entry->flags, 2);
@@ -130,7 +131,7 @@ static void add_fields(struct bytes *to, const struct entry *entry, size_t packe
     add_little(to, 0, 2); /* extra */
 }
 
-static void add_entry(struct zip *zip, const struct entry *entry)
+static void add_entry(struct zip_file *zip, const struct zip_entry *entry)
 {
     static unsigned char packed[1 << 16];
     size_t size = entry->size;
@@ -159,7 +160,7 @@ static void add_entry(struct zip *zip, const struct entry *entry)
     zip->count++;
 }
 
-static void put_zip(const char *name, struct zip *zip)
+static void put_zip(const char *name, struct zip_file *zip)
 {
     const size_t offset = zip->file.size;
     add(&zip->file, zip->directory.at, zip->directory.size);
@@ -173,7 +174,7 @@ static void put_zip(const char *name, struct zip *zip)
     put_file(name, zip->file.at, zip->file.size);
 }
 
-static void zip_clear(struct zip *zip)
+static void zip_clear(struct zip_file *zip)
 {
     zip->file.size = zip->directory.size = zip->count = 0;
 }
@@ -188,7 +189,7 @@ static const char *const types[] = {"|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<
  * and a quarter of it where there are fractions. */
 START_TEST(test_types)
 {
-    static struct bytes file;
+    static struct array_bytes file;
     const char *type = types[_i];
     const bool is_byte = type[1] == 'u' && type[2] == '1';
     size_t mapped_floats = 0;
@@ -265,7 +266,7 @@ START_TEST(test_extremes)
         {"<i8", 0x4000004000000001, 0x1.000002p62f},
         {"<u8", 0x8000008000000001, 0x1.000002p63f},
     };
-    static struct bytes file;
+    static struct array_bytes file;
     put_labels("y.npy", 2);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         start_npy_with(&file, "{'descr': '%s', 'fortran_order': False, 'shape': (2, 1), }", cases[i].type);
@@ -296,7 +297,7 @@ START_TEST(test_not_finite)
         {"<f8", 0x47effffff0000000, "is more than float32 can hold, 3.403e+38"},
         {"<f8", 0xffefffffffffffff, "is more than float32 can hold, -1.798e+308"},
     };
-    static struct bytes file;
+    static struct array_bytes file;
     put_labels("y.npy", 2);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         start_npy_with(&file, "{'descr': '%s', 'fortran_order': False, 'shape': (2, 3), }", cases[i].type);
@@ -308,7 +309,7 @@ START_TEST(test_not_finite)
     }
     const char *path = file_path("x.npy");
     refused_with(&(struct clm_data_options){.source = path, .missing = CLM_MISSING_ZERO}, CLM_ERROR_ARGUMENT,
-                 "is read as npy, and --missing is for csv alone");
+                 "is read as npy, and filling of gaps is for csv alone");
 }
 END_TEST
 
@@ -334,7 +335,7 @@ START_TEST(test_shapes)
         {"(2, 1, 1, 1, 1, 1, 1, 1, 1)", 1, 0, 0, 0, false},
         {"( 2L,2L , 3L, )", 6, 1, 2, 3, false}, /* as Python 2 wrote it */
     };
-    static struct bytes file;
+    static struct array_bytes file;
     put_labels("y.npy", 2);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const size_t features = cases[i].features, channels = cases[i].channels;
@@ -363,7 +364,7 @@ END_TEST
 
 static void put_inputs(const char *name, size_t rows)
 {
-    static struct bytes file;
+    static struct array_bytes file;
     start_npy_with(&file, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, 2), }", rows);
     for (size_t i = 0; i < 2 * rows; i++)
         add_item(&file, "<f4", (double)i);
@@ -373,7 +374,7 @@ static void put_inputs(const char *name, size_t rows)
 static void put_label_array(const char *type, const char *shape, bool is_fortran, size_t count,
                             const double *values)
 {
-    static struct bytes file;
+    static struct array_bytes file;
     start_npy_with(&file, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", type,
                    is_fortran ? "True" : "False", shape);
     for (size_t i = 0; i < count; i++)
@@ -475,7 +476,7 @@ START_TEST(test_names)
     clm_data_close(open_with(&(struct clm_data_options){.source = path, .label = "why"}));
     clm_data_close(open_with(&(struct clm_data_options){.source = path, .label = file_path("why.npy")}));
     refused_with(&(struct clm_data_options){.source = path, .label = "what"}, CLM_ERROR_IO,
-                 "there is no what in it, nor what.npy, as --label names it");
+                 "there is no what in it, nor what.npy; name another");
     refused_with(&(struct clm_data_options){.source = path, .inputs = "x"}, CLM_ERROR_ARGUMENT,
                  "is one array");
     put_inputs("x.npy", 4);
@@ -502,7 +503,7 @@ START_TEST(test_directory_of_arrays)
     ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 2);
     clm_data_close(data);
     refused_with(&(struct clm_data_options){.source = path, .inputs = "X_test"}, CLM_ERROR_ARGUMENT,
-                 "add --label");
+                 "name both");
     put_label_array("<i4", "(2,)", false, 2, (const double[]){0, 5});
     ck_assert_int_eq(rename(file_path("y.npy"), file_path("y_test.npy")), 0);
     refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_FORMAT,
@@ -516,7 +517,7 @@ END_TEST
 START_TEST(test_crooked_header)
 {
     static const float elements[4] = {1, -2, 0.5F, 8};
-    static struct bytes file;
+    static struct array_bytes file;
     char text[128] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }";
     for (int i = 0; i < _i; i++)
         strcat(text, " ");
@@ -537,7 +538,7 @@ END_TEST
 
 START_TEST(test_gzipped)
 {
-    static struct bytes file;
+    static struct array_bytes file;
     start_npy_with(&file, "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 2), }");
     add(&file, "abcdefgh", 8);
     put_gzipped("x.npy.gz", file.at, file.size);
@@ -769,7 +770,7 @@ static const struct {
 
 START_TEST(test_bad_headers)
 {
-    static struct bytes file;
+    static struct array_bytes file;
     const unsigned char data[48] = {0};
     start_npy(&file, 1, bad_headers[_i].dictionary);
     add(&file, data, sizeof data);
@@ -810,7 +811,7 @@ END_TEST
 /* ---- zips that are not what they should be --------------------------------------------------------------- */
 
 /* Inputs (4, 2) and labels (4) of bytes. */
-static void make_arrays(struct bytes *x, struct bytes *y)
+static void make_arrays(struct array_bytes *x, struct array_bytes *y)
 {
     start_npy_with(x, "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 2), }");
     add(x, "abcdefgh", 8);
@@ -818,19 +819,19 @@ static void make_arrays(struct bytes *x, struct bytes *y)
     add(y, "\0\1\0\1", 4);
 }
 
-static struct bytes x, y;
-static struct zip zip;
+static struct array_bytes x, y;
+static struct zip_file zip;
 
 /* x.npy as described, where it is not x, and y.npy as it should be. */
-static void put_with(const struct entry *entry)
+static void put_with(const struct zip_entry *entry)
 {
-    struct entry first = *entry;
+    struct zip_entry first = *entry;
     first.name = first.name ? first.name : "x.npy";
     first.bytes = first.bytes ? first.bytes : x.at;
     first.size = first.size ? first.size : x.size;
     zip_clear(&zip);
     add_entry(&zip, &first);
-    add_entry(&zip, &(struct entry){.name = "y.npy", .bytes = y.at, .size = y.size});
+    add_entry(&zip, &(struct zip_entry){.name = "y.npy", .bytes = y.at, .size = y.size});
     put_zip("a.npz", &zip);
 }
 
@@ -838,28 +839,28 @@ START_TEST(test_zips)
 {
     make_arrays(&x, &y);
     for (int i = 0; i < 2; i++) {
-        put_with(&(struct entry){.method = i ? DEFLATED : STORED});
+        put_with(&(struct zip_entry){.method = i ? DEFLATED : STORED});
         struct clm_data *data = open_file("a.npz");
         ck_assert_mem_eq(data->train.values, "abcdefgh", 8);
         ck_assert_uint_eq(clm_data_label(data, CLM_TRAIN, 3), 1);
         clm_data_close(data);
-        put_with(&(struct entry){.method = i ? DEFLATED : STORED, .crc_error = 1});
+        put_with(&(struct zip_entry){.method = i ? DEFLATED : STORED, .crc_error = 1});
         file_refused("a.npz", CLM_ERROR_FORMAT, "bad CRC");
-        put_with(&(struct entry){.method = i ? DEFLATED : STORED, .said_size = x.size + 1});
+        put_with(&(struct zip_entry){.method = i ? DEFLATED : STORED, .said_size = x.size + 1});
         file_refused("a.npz", CLM_ERROR_FORMAT, i ? "is no zip that can be read" : "it is too long");
-        put_with(&(struct entry){.method = i ? DEFLATED : STORED, .said_size = x.size - 1});
+        put_with(&(struct zip_entry){.method = i ? DEFLATED : STORED, .said_size = x.size - 1});
         file_refused("a.npz", CLM_ERROR_FORMAT, i ? "is no zip that can be read" : "it is truncated");
     }
-    put_with(&(struct entry){.flags = 1});
+    put_with(&(struct zip_entry){.flags = 1});
     file_refused("a.npz", CLM_ERROR_FORMAT, "is encrypted");
-    put_with(&(struct entry){.method = 1});
+    put_with(&(struct zip_entry){.method = 1});
     file_refused("a.npz", CLM_ERROR_FORMAT, "is no zip that can be read");
     static const char *const names[] = {"../x.npy", "a/../../x.npy", "/x.npy"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        put_with(&(struct entry){.name = names[i]});
+        put_with(&(struct zip_entry){.name = names[i]});
         file_refused("a.npz", CLM_ERROR_FORMAT, "a path that leads out of it");
     }
-    put_with(&(struct entry){.name = "z.npy"});
+    put_with(&(struct zip_entry){.name = "z.npy"});
     file_refused("a.npz", CLM_ERROR_FORMAT,
                  "holds no x and y, nor x_train and y_train, nor their like; its arrays are: z, y");
     refused_with(&(struct clm_data_options){.source = file_path("a.npz"), .inputs = "w"}, CLM_ERROR_FORMAT,
@@ -871,9 +872,9 @@ START_TEST(test_zips)
     clm_data_close(open_with(&(struct clm_data_options){.source = file_path("a.npz"), .inputs = "z"}));
     clm_data_close(
         open_with(&(struct clm_data_options){.source = file_path("a.npz"), .inputs = "z", .label = "y"}));
-    put_with(&(struct entry){.bytes = "no array at all", .size = 15});
+    put_with(&(struct zip_entry){.bytes = "no array at all", .size = 15});
     file_refused("a.npz", CLM_ERROR_FORMAT, "a.npz: x: begins with 6e 6f 20 61");
-    put_with(&(struct entry){.name = "x.npz"});
+    put_with(&(struct zip_entry){.name = "x.npz"});
     file_refused("a.npz", CLM_ERROR_FORMAT, "no format that is read");
     zip_clear(&zip);
     put_zip("a.npz", &zip);
@@ -893,22 +894,22 @@ START_TEST(test_zip_bombs)
     ck_assert_ptr_nonnull(bomb);
     make_arrays(&x, &y);
     memcpy(bomb, x.at, x.size);
-    put_with(&(struct entry){.bytes = bomb, .size = size, .method = DEFLATED});
+    put_with(&(struct zip_entry){.bytes = bomb, .size = size, .method = DEFLATED});
     file_refused("a.npz", CLM_ERROR_FORMAT,
                  "has 33554432 bytes, where its header promises 4 rows of 2 elements");
-    put_with(&(struct entry){.bytes = bomb, .size = size, .method = DEFLATED, .said_size = x.size});
+    put_with(&(struct zip_entry){.bytes = bomb, .size = size, .method = DEFLATED, .said_size = x.size});
     file_refused("a.npz", CLM_ERROR_FORMAT, "a.npz");
     start_npy_with(&x, "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 1000000000), }");
-    put_with(&(struct entry){.method = DEFLATED, .said_size = 4000000128});
+    put_with(&(struct zip_entry){.method = DEFLATED, .said_size = 4000000128});
     file_refused("a.npz", CLM_ERROR_FORMAT, "is no zip that can be read");
-    put_with(&(struct entry){.method = STORED, .said_size = 4000000128});
+    put_with(&(struct zip_entry){.method = STORED, .said_size = 4000000128});
     file_refused("a.npz", CLM_ERROR_FORMAT, "4000000000 bytes, and no more than");
     free(bomb);
 }
 END_TEST
 
 /* Zeros behind a header: a gibibyte of them. */
-static void put_gibibyte(const char *name, const struct bytes *header)
+static void put_gibibyte(const char *name, const struct array_bytes *header)
 {
     enum { MEBIBYTE = 1 << 20 };
     gzFile file = gzopen(file_path(name), "wb1");
@@ -925,7 +926,7 @@ static void put_gibibyte(const char *name, const struct bytes *header)
 START_TEST(test_bombs_without_their_labels)
 {
     static const unsigned char images[] = {0, 0, 8, 3, 0, 16, 0, 0, 0, 0, 0, 32, 0, 0, 0, 32};
-    static struct bytes file;
+    static struct array_bytes file;
     start_npy_with(&file, "{'descr': '|u1', 'fortran_order': False, 'shape': (1048576, 1024), }");
     put_gibibyte("x.npy.gz", &file);
     put_labels("y.npy", 3);
@@ -944,7 +945,7 @@ END_TEST
 START_TEST(test_limit_on_memory)
 {
     static const double value = 0.5;
-    static struct bytes header;
+    static struct array_bytes header;
     start_npy_with(&header, "{'descr': '<f8', 'fortran_order': False, 'shape': (300, 5000), }");
     unsigned char *const file = calloc(1, header.size + 300 * 5000 * sizeof value);
     ck_assert_ptr_nonnull(file);
@@ -954,7 +955,7 @@ START_TEST(test_limit_on_memory)
     put_labels("y.npy", 300);
     const char *const path = file_path("x.npy");
     refused_with(&(struct clm_data_options){.source = path, .memory = 5999999}, CLM_ERROR_MEMORY,
-                 "x.npy: takes 5.7 MiB of memory, where half of --memory is 5.7 MiB");
+                 "x.npy: takes 5.7 MiB of memory, where half of the memory that is allowed is 5.7 MiB");
     struct clm_data *data =
         open_with(&(struct clm_data_options){.source = path, .memory = 300 * (5000 * 4 + 4)});
     ck_assert(((const float *)data->train.values)[0] == 0.5F);
@@ -967,7 +968,7 @@ START_TEST(test_limit_on_memory)
     put_labels("y.npy", 16384);
     ck_assert_int_eq(truncate(path, (off_t)header.size + ((off_t)8 << 30)), 0);
     refused_with(&(struct clm_data_options){.source = path, .memory = 100 << 20}, CLM_ERROR_MEMORY,
-                 "x.npy: takes 4096.0 MiB of memory, where half of --memory is 100.0 MiB");
+                 "x.npy: takes 4096.0 MiB of memory, where half of the memory that is allowed is 100.0 MiB");
 }
 END_TEST
 

@@ -25,7 +25,7 @@ static struct clm_error error;
 #define MOST 3072 /* elements of a row */
 
 /* Rows of small whole numbers; with means that are, too, and scales that are powers of two, x is exact in float. */
-struct set {
+struct picture_set {
     struct clm_backend *be;
     size_t channels, height, width, I, N;
     struct resident data;
@@ -51,7 +51,7 @@ static uint32_t label_of(size_t n)
     return (uint32_t)(n * 5 % 11);
 }
 
-static void set_values(struct set *set, bool is_bytes)
+static void set_values(struct picture_set *set, bool is_bytes)
 {
     const size_t count = set->N * set->I;
     uint8_t *const bytes = malloc(count);
@@ -69,15 +69,15 @@ static void set_values(struct set *set, bool is_bytes)
     free(values);
 }
 
-static struct set set_open(enum fixture kind, bool is_bytes, size_t N, size_t channels, size_t height,
-                           size_t width)
+static struct picture_set set_open(enum fixture kind, bool is_bytes, size_t N, size_t channels, size_t height,
+                                   size_t width)
 {
-    struct set set = {.be = fixture_backend(kind),
-                      .channels = channels,
-                      .height = height,
-                      .width = width,
-                      .I = channels * height * width,
-                      .N = N};
+    struct picture_set set = {.be = fixture_backend(kind),
+                              .channels = channels,
+                              .height = height,
+                              .width = width,
+                              .I = channels * height * width,
+                              .N = N};
     double *const means = malloc(2 * set.I * sizeof *means), *const scales = means + set.I;
     uint32_t *const labels = malloc(N * sizeof *labels);
     ck_assert(means && labels);
@@ -99,7 +99,7 @@ static struct set set_open(enum fixture kind, bool is_bytes, size_t N, size_t ch
     return set;
 }
 
-static void set_close(struct set *set)
+static void set_close(struct picture_set *set)
 {
     tensor_free(set->be, &set->data.values);
     tensor_free(set->be, &set->data.labels);
@@ -109,7 +109,7 @@ static void set_close(struct set *set)
     clm_backend_close(set->be);
 }
 
-static struct augmentation augmentation_for(const struct set *set, struct clm_augmentation changes,
+static struct augmentation augmentation_for(const struct picture_set *set, struct clm_augmentation changes,
                                             uint32_t epoch, size_t position)
 {
     return (struct augmentation){.changes = changes,
@@ -122,20 +122,20 @@ static struct augmentation augmentation_for(const struct set *set, struct clm_au
 }
 
 /* A batch: (B,I) numbers, its labels and those of its partners, which the caller frees by batch_free. */
-struct batch {
+struct gathered_batch {
     size_t B;
     double *X;
     uint32_t *labels, *partners;
 };
 
 /* `order` may be NULL, and `a` NULL. */
-static struct batch gather_batch(struct set *set, const uint32_t *order, size_t first, size_t B,
-                                 const struct augmentation *a)
+static struct gathered_batch gather_batch(struct picture_set *set, const uint32_t *order, size_t first,
+                                          size_t B, const struct augmentation *a)
 {
-    struct batch batch = {.B = B,
-                          .X = malloc(B * set->I * sizeof(double)),
-                          .labels = malloc(B * sizeof(uint32_t)),
-                          .partners = calloc(B, sizeof(uint32_t))};
+    struct gathered_batch batch = {.B = B,
+                                   .X = malloc(B * set->I * sizeof(double)),
+                                   .labels = malloc(B * sizeof(uint32_t)),
+                                   .partners = calloc(B, sizeof(uint32_t))};
     struct tensor X, labels, partners, numbers = {0};
     ck_assert(batch.X && batch.labels && batch.partners);
     ck_assert_done(tensor_create(set->be, TENSOR_REAL, B, set->I, &X, &error));
@@ -163,7 +163,7 @@ static struct batch gather_batch(struct set *set, const uint32_t *order, size_t 
     return batch;
 }
 
-static void batch_free(struct batch *batch)
+static void batch_free(struct gathered_batch *batch)
 {
     free(batch->X);
     free(batch->labels);
@@ -185,7 +185,7 @@ static long below(uint32_t word, size_t count)
 }
 
 /* One channel at a time: mirrored, then moved into a black one. */
-static void move_picture(const struct set *set, const struct augmentation *a, const uint32_t words[4],
+static void move_picture(const struct picture_set *set, const struct augmentation *a, const uint32_t words[4],
                          double *x)
 {
     const long W = (long)set->width, H = (long)set->height, P = (long)a->changes.shift;
@@ -220,7 +220,7 @@ static double normal_of(const struct augmentation *a, size_t place, size_t i)
     return radius * (j % 2 ? sin(angle) : cos(angle));
 }
 
-static void cut_square(const struct set *set, const struct augmentation *a, const uint32_t words[4],
+static void cut_square(const struct picture_set *set, const struct augmentation *a, const uint32_t words[4],
                        double *x)
 {
     const long side = (long)a->changes.cutout;
@@ -232,7 +232,7 @@ static void cut_square(const struct set *set, const struct augmentation *a, cons
                     x[(c * set->height + (size_t)row) * set->width + (size_t)column] = 0;
 }
 
-static void changed_row(const struct set *set, const struct augmentation *a, size_t n, size_t place,
+static void changed_row(const struct picture_set *set, const struct augmentation *a, size_t n, size_t place,
                         double *x)
 {
     uint32_t words[4];
@@ -271,8 +271,8 @@ static double bound_of(const struct clm_augmentation *changes)
     return 7 * U * (4 + changes->noise * NOISE_MOST) + changes->noise * NOISE_ERROR;
 }
 
-static void compare_batch(const struct set *set, const struct augmentation *a, const uint32_t *order,
-                          size_t first, const struct batch *batch)
+static void compare_batch(const struct picture_set *set, const struct augmentation *a, const uint32_t *order,
+                          size_t first, const struct gathered_batch *batch)
 {
     const bool is_mixed = a->changes.mixup > 0;
     const size_t distance = is_mixed ? augmentation_distance(a, batch->B) : 0;
@@ -300,13 +300,13 @@ START_TEST(rows_are_as_a_plain_reading_has_them)
         order[i] = (uint32_t)(i * 7 % ROWS);
     for (size_t s = 0; s < COUNT_OF(shapes); s++)
         for (int is_bytes = 0; is_bytes < 2; is_bytes++) {
-            struct set set =
+            struct picture_set set =
                 set_open(backends[_i], is_bytes, ROWS, shapes[s].channels, shapes[s].height, shapes[s].width);
             for (size_t c = 0; c < COUNT_OF(each); c++)
                 for (size_t B = 1; B < ROWS; B += 9) {
                     const struct augmentation a = augmentation_for(&set, each[c], 5, 1000 + c);
                     const uint32_t *const numbers = c % 2 ? order : NULL;
-                    struct batch batch = gather_batch(&set, numbers, ROWS - B, B, &a);
+                    struct gathered_batch batch = gather_batch(&set, numbers, ROWS - B, B, &a);
                     compare_batch(&set, &a, numbers, ROWS - B, &batch);
                     batch_free(&batch);
                 }
@@ -319,16 +319,16 @@ END_TEST
 START_TEST(blas_and_device_agree_to_the_bit)
 {
     for (size_t s = 0; s < COUNT_OF(shapes); s++) {
-        struct set host =
+        struct picture_set host =
             set_open(FIXTURE_BLAS, true, ROWS, shapes[s].channels, shapes[s].height, shapes[s].width);
-        struct set device =
+        struct picture_set device =
             set_open(FIXTURE_OPENCL, true, ROWS, shapes[s].channels, shapes[s].height, shapes[s].width);
         for (size_t c = 0; c < COUNT_OF(each); c++) {
             struct clm_augmentation changes = each[c];
             changes.noise = 0;
             const struct augmentation a = augmentation_for(&host, changes, 2, 77);
-            struct batch one = gather_batch(&host, NULL, 1, ROWS - 1, &a);
-            struct batch two = gather_batch(&device, NULL, 1, ROWS - 1, &a);
+            struct gathered_batch one = gather_batch(&host, NULL, 1, ROWS - 1, &a);
+            struct gathered_batch two = gather_batch(&device, NULL, 1, ROWS - 1, &a);
             ck_assert_mem_eq(one.X, two.X, (ROWS - 1) * host.I * sizeof(double));
             ck_assert_mem_eq(one.labels, two.labels, (ROWS - 1) * sizeof(uint32_t));
             ck_assert_mem_eq(one.partners, two.partners, (ROWS - 1) * sizeof(uint32_t));
@@ -344,10 +344,10 @@ END_TEST
 /* Rows of no pictures: one line of one channel. */
 START_TEST(rows_that_are_no_pictures_are_mixed_and_get_noise)
 {
-    struct set set = set_open(backends[_i], false, ROWS, 1, 1, 77);
+    struct picture_set set = set_open(backends[_i], false, ROWS, 1, 1, 77);
     const struct augmentation a =
         augmentation_for(&set, (struct clm_augmentation){.mixup = 2, .noise = 1}, 1, 0);
-    struct batch batch = gather_batch(&set, NULL, 0, ROWS, &a);
+    struct gathered_batch batch = gather_batch(&set, NULL, 0, ROWS, &a);
     compare_batch(&set, &a, NULL, 0, &batch);
     batch_free(&batch);
     set_close(&set);
@@ -359,9 +359,10 @@ END_TEST
 static const struct clm_augmentation all = {.flip = true, .shift = 2, .cutout = 3, .noise = 0.1, .mixup = 1};
 static const struct clm_augmentation all_but_mixup = {.flip = true, .shift = 2, .cutout = 3, .noise = 0.1};
 
-static bool is_same(struct set *set, const struct augmentation *a, const struct augmentation *b)
+static bool is_same(struct picture_set *set, const struct augmentation *a, const struct augmentation *b)
 {
-    struct batch one = gather_batch(set, NULL, 0, ROWS, a), two = gather_batch(set, NULL, 0, ROWS, b);
+    struct gathered_batch one = gather_batch(set, NULL, 0, ROWS, a),
+                          two = gather_batch(set, NULL, 0, ROWS, b);
     const bool same = !memcmp(one.X, two.X, ROWS * set->I * sizeof(double)) &&
                       !memcmp(one.partners, two.partners, ROWS * sizeof(uint32_t));
     batch_free(&one);
@@ -371,7 +372,7 @@ static bool is_same(struct set *set, const struct augmentation *a, const struct 
 
 START_TEST(draws_depend_on_seed_epoch_and_place_alone)
 {
-    struct set set = set_open(backends[_i], true, ROWS, 3, 7, 5);
+    struct picture_set set = set_open(backends[_i], true, ROWS, 3, 7, 5);
     for (size_t c = 0; c < COUNT_OF(each); c++) {
         const struct augmentation a = augmentation_for(&set, each[c], 3, 50);
         struct augmentation other = a;
@@ -393,13 +394,13 @@ END_TEST
 START_TEST(draws_do_not_depend_on_how_an_epoch_is_cut)
 {
     uint32_t order[ROWS];
-    struct set set = set_open(backends[_i], true, ROWS, 3, 7, 5);
+    struct picture_set set = set_open(backends[_i], true, ROWS, 3, 7, 5);
     const struct augmentation whole = augmentation_for(&set, all_but_mixup, 3, 0);
-    struct batch expected = gather_batch(&set, NULL, 0, ROWS, &whole);
+    struct gathered_batch expected = gather_batch(&set, NULL, 0, ROWS, &whole);
     for (size_t first = 0; first < ROWS; first += 7) {
         const size_t B = first + 7 < ROWS ? 7 : ROWS - first;
         const struct augmentation part = augmentation_for(&set, all_but_mixup, 3, first);
-        struct batch got = gather_batch(&set, NULL, first, B, &part);
+        struct gathered_batch got = gather_batch(&set, NULL, first, B, &part);
         ck_assert_mem_eq(got.X, expected.X + first * set.I, B * set.I * sizeof(double));
         batch_free(&got);
         /* the same rows by numbers that begin at 0, as a shard of the data would have them */
@@ -592,7 +593,7 @@ END_TEST
 
 START_TEST(what_does_not_fit_is_refused)
 {
-    struct set set = set_open(backends[_i], true, ROWS, 3, 7, 5);
+    struct picture_set set = set_open(backends[_i], true, ROWS, 3, 7, 5);
     struct tensor X, labels, partners, few;
     ck_assert_done(tensor_create(set.be, TENSOR_REAL, 4, set.I, &X, &error));
     ck_assert_done(tensor_create(set.be, TENSOR_INDEX, 1, 4, &labels, &error));
@@ -747,7 +748,7 @@ END_TEST
 START_TEST(a_step_takes_both_labels_at_the_batchs_place)
 {
     enum { B = 6, FIRST = 9, CLASSES = 11 };
-    struct set set = set_open(backends[_i], true, ROWS, 3, 7, 5);
+    struct picture_set set = set_open(backends[_i], true, ROWS, 3, 7, 5);
     const size_t widths[2] = {set.I, CLASSES};
     const struct clm_model_options options = {.sizes = widths, .size_count = 2, .seed = 1, .is_bytes = true};
     const struct augmentation there = augmentation_for(&set, all, 2, FIRST),
@@ -755,7 +756,7 @@ START_TEST(a_step_takes_both_labels_at_the_batchs_place)
     const struct minibatch minibatch = {
         .data = &set.data, .first = FIRST, .rows = B, .augmentation = &elsewhere, .position = FIRST};
     const struct step step = {.learning_rate = 1e-30};
-    struct batch batch = gather_batch(&set, NULL, FIRST, B, &there);
+    struct gathered_batch batch = gather_batch(&set, NULL, FIRST, B, &there);
     struct clm_model *model;
     struct network net;
     struct metrics sums;

@@ -64,6 +64,9 @@ START_TEST(test_sizes)
     ck_assert(!size_add(SIZE_MAX, 1, &out));
     ck_assert_uint_eq(round_up(0, 8), 0);
     ck_assert_uint_eq(round_up(1, 8), 8);
+    ck_assert_uint_eq(divide_up(16, 8), 2);
+    ck_assert_uint_eq(divide_up(17, 8), 3);
+    ck_assert_uint_eq(divide_up(0, 8), 0);
     ck_assert_uint_eq(round_up(16, 8), 16);
     ck_assert_double_eq(mebibytes(7 << 19), 3.5);
     ck_assert_uint_eq(size_min(2, 3), 2);
@@ -76,7 +79,16 @@ START_TEST(test_errors)
     ck_assert_int_eq(clm_fail(&error, CLM_ERROR_SHAPE, "%d rows, not %d", 3, 4), CLM_ERROR_SHAPE);
     ck_assert_int_eq(error.status, CLM_ERROR_SHAPE);
     ck_assert_str_eq(error.message, "3 rows, not 4");
+    ck_assert_str_eq(error.setting, "");
+    ck_assert_int_eq(clm_fail_setting(&error, CLM_ERROR_MEMORY, "batch hidden", "%d rows", 3),
+                     CLM_ERROR_MEMORY);
+    ck_assert_int_eq(error.status, CLM_ERROR_MEMORY);
+    ck_assert_str_eq(error.message, "3 rows");
+    ck_assert_str_eq(error.setting, "batch hidden");
+    clm_fail(&error, CLM_ERROR_IO, "of another matter");
+    ck_assert_str_eq(error.setting, "");
     ck_assert_int_eq(clm_fail(NULL, CLM_ERROR_IO, "nobody listens"), CLM_ERROR_IO);
+    ck_assert_int_eq(clm_fail_setting(NULL, CLM_ERROR_IO, "label", "nobody listens"), CLM_ERROR_IO);
     ck_assert_str_eq(clm_status_text(CLM_OK), "done");
     ck_assert_str_eq(clm_status_text((clm_status)99), "unknown status");
     ck_assert_str_eq(clm_status_text((clm_status)-1), "unknown status");
@@ -86,6 +98,14 @@ START_TEST(test_errors)
     longer[sizeof longer - 1] = 0;
     clm_fail(&error, CLM_ERROR_IO, "%s", longer);
     ck_assert_uint_eq(strlen(error.message), sizeof error.message - 1);
+}
+END_TEST
+
+START_TEST(test_no_path)
+{
+    ck_assert_int_eq(clm_write_file(NULL, "x", 1, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_str_eq(error.message, "no path of a file is given, but NULL; give one");
+    ck_assert_int_eq(clm_check_file(NULL, &error), CLM_ERROR_ARGUMENT);
 }
 END_TEST
 
@@ -315,6 +335,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, test_sizes);
     tcase_add_test(tests, test_errors);
+    tcase_add_test(tests, test_no_path);
     tcase_add_test(tests, test_write_and_replace);
     tcase_add_test(tests, test_full_disk_keeps_the_old_file);
     tcase_add_test(tests, test_full_disk_in_place);

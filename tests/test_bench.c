@@ -124,6 +124,23 @@ START_TEST(without_kernels_there_is_no_profile)
 }
 END_TEST
 
+START_TEST(what_is_not_given)
+{
+    const size_t batch = 10;
+    const double rate = 1000;
+    const struct clm_bench_series series = {"made up", &batch, &rate, 1};
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_bench_options plain = options;
+    struct clm_bench_result result;
+    plain.sizes = NULL;
+    ck_assert_int_eq(clm_bench(backend, &plain, &result, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "a benchmark of 0 widths"));
+    ck_assert_int_eq(clm_bench_plot(NULL, "", &series, 1, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clm_bench_plot("/dev/null", NULL, &series, 1, &error), CLM_OK);
+    clm_backend_close(backend);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("bench");
@@ -131,6 +148,7 @@ int main(void)
     tcase_add_loop_test(cases, each_launch_of_a_step_is_counted, 0, 2);
     tcase_add_test(cases, of_failures_in_recording_the_first_is_told);
     tcase_add_test(cases, without_kernels_there_is_no_profile);
+    tcase_add_test(cases, what_is_not_given);
     suite_add_tcase(suite, cases);
     return test_run(suite);
 }

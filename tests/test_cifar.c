@@ -378,9 +378,9 @@ START_TEST(test_named_places)
     assert_100(data, 20);
     clm_data_close(data);
     refused_with(&(struct clm_data_options){.source = "cifar10", .label = "coarse"}, CLM_ERROR_ARGUMENT,
-                 "is read as cifar10, and --label is for npy, npz, csv or cifar100 alone");
+                 "is read as cifar10, and a name of the labels is for npy, npz, csv or cifar100 alone");
     refused_with(&(struct clm_data_options){.source = "cifar100", .label = "rough"}, CLM_ERROR_ARGUMENT,
-                 "no labels called rough: take --label fine or coarse");
+                 "no labels called rough: take fine or coarse");
     refused_with(&(struct clm_data_options){.source = "cifar100", .format = "cifar10"}, CLM_ERROR_FORMAT,
                  "has no training set");
     made_free(&of_10);
@@ -509,12 +509,12 @@ START_TEST(test_format_that_is_not_its_own)
     put("x", &pack);
     char *path = path_of("x");
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar10"}, CLM_ERROR_FORMAT,
-                 "is a file of CIFAR-100, where CIFAR-10 is read; name it with --format cifar100");
+                 "is a file of CIFAR-100, where CIFAR-10 is read; name its format, cifar100");
     pack_free(&pack);
     pack_batch(&pack, ROWS, 1, 1);
     put("x", &pack);
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar100"}, CLM_ERROR_FORMAT,
-                 "is a file of CIFAR-10, where CIFAR-100 is read; name it with --format cifar10");
+                 "is a file of CIFAR-10, where CIFAR-100 is read; name its format, cifar10");
     put_gzipped("x", &pack);
     refused("x", "is gzipped, where files of CIFAR-10 are read as they are; unpack it first");
     pack_free(&pack);

@@ -36,19 +36,19 @@ static void tear_down(void)
 
 enum { ROWS = 7, HEIGHT = 2, WIDTH = 3, FEATURES = HEIGHT * WIDTH, TEST_ROWS = 3 };
 
-struct bytes {
+struct data_bytes {
     unsigned char at[4096];
     size_t size;
 };
 
-static void add(struct bytes *to, const void *bytes, size_t size)
+static void add(struct data_bytes *to, const void *bytes, size_t size)
 {
     ck_assert_uint_le(to->size + size, sizeof to->at);
     memcpy(to->at + to->size, bytes, size);
     to->size += size;
 }
 
-static void add_big_endian(struct bytes *to, uint32_t number)
+static void add_big_endian(struct data_bytes *to, uint32_t number)
 {
     const unsigned char bytes[4] = {(unsigned char)(number >> 24), (unsigned char)(number >> 16),
                                     (unsigned char)(number >> 8), (unsigned char)number};
@@ -56,10 +56,10 @@ static void add_big_endian(struct bytes *to, uint32_t number)
 }
 
 /* An IDX header: its type, and `count` dimensions. */
-static struct bytes idx(unsigned char type, unsigned char count, const uint32_t *dimensions)
+static struct data_bytes idx(unsigned char type, unsigned char count, const uint32_t *dimensions)
 {
     const unsigned char magic[4] = {0, 0, type, count};
-    struct bytes file = {.size = 0};
+    struct data_bytes file = {.size = 0};
     add(&file, magic, 4);
     for (int i = 0; i < count; i++)
         add_big_endian(&file, dimensions[i]);
@@ -67,18 +67,18 @@ static struct bytes idx(unsigned char type, unsigned char count, const uint32_t 
 }
 
 /* Byte i of the images is 3 i + first. */
-static struct bytes images(uint32_t rows, unsigned first)
+static struct data_bytes images(uint32_t rows, unsigned first)
 {
-    struct bytes file = idx(8, 3, (const uint32_t[]){rows, HEIGHT, WIDTH});
+    struct data_bytes file = idx(8, 3, (const uint32_t[]){rows, HEIGHT, WIDTH});
     for (unsigned i = 0; i < rows * FEATURES; i++)
         add(&file, &(const unsigned char){(unsigned char)(3 * i + first)}, 1);
     return file;
 }
 
 /* Label i is i mod 4. */
-static struct bytes labels(uint32_t rows)
+static struct data_bytes labels(uint32_t rows)
 {
-    struct bytes file = idx(8, 1, &rows);
+    struct data_bytes file = idx(8, 1, &rows);
     for (unsigned i = 0; i < rows; i++)
         add(&file, &(const unsigned char){(unsigned char)(i % 4)}, 1);
     return file;
@@ -89,7 +89,7 @@ static void put(const char *name, const void *bytes, size_t size)
     free(test_file(directory, name, bytes, size));
 }
 
-static void put_bytes(const char *name, const struct bytes *file)
+static void put_bytes(const char *name, const struct data_bytes *file)
 {
     put(name, file->at, file->size);
 }
@@ -136,7 +136,7 @@ static void put_idx_set(char separator, bool is_gzipped)
     static const char *const prefixes[] = {"train", "t10k"};
     for (int i = 0; i < 2; i++) {
         const uint32_t rows = i ? TEST_ROWS : ROWS;
-        const struct bytes files[] = {images(rows, i ? 100 : 0), labels(rows)};
+        const struct data_bytes files[] = {images(rows, i ? 100 : 0), labels(rows)};
         for (int j = 0; j < 2; j++) {
             char name[64];
             snprintf(name, sizeof name, "%s-%s%cidx%d-ubyte%s", prefixes[i], j ? "labels" : "images",
@@ -248,7 +248,7 @@ START_TEST(test_idx_single_file)
         {"my-images", "my-labels"},
         {"x-images.idx3-ubyte", "x-labels-idx1-ubyte"},
     };
-    const struct bytes pictures = images(ROWS, 0), classes = labels(ROWS);
+    const struct data_bytes pictures = images(ROWS, 0), classes = labels(ROWS);
     char *path = path_of(names[_i][0]);
     put_bytes(names[_i][0], &pictures);
     put_bytes(names[_i][1], &classes);
@@ -265,8 +265,8 @@ START_TEST(test_idx_dimensions)
 {
     const uint32_t flat[] = {ROWS, 6}, planar[] = {ROWS, 3, 1, 2};
     const unsigned char values[ROWS * 6] = {0};
-    const struct bytes classes = labels(ROWS);
-    struct bytes pictures = idx(8, 2, flat);
+    const struct data_bytes classes = labels(ROWS);
+    struct data_bytes pictures = idx(8, 2, flat);
     add(&pictures, values, sizeof values);
     put_bytes("a-images", &pictures);
     put_bytes("a-labels", &classes);
@@ -292,8 +292,8 @@ END_TEST
 /* Seven rows of two floats, of which the one at `place` is `value`. */
 static void put_floats(size_t place, float value)
 {
-    struct bytes pictures = idx(0x0d, 2, (const uint32_t[]){ROWS, 2});
-    const struct bytes classes = labels(ROWS);
+    struct data_bytes pictures = idx(0x0d, 2, (const uint32_t[]){ROWS, 2});
+    const struct data_bytes classes = labels(ROWS);
     for (size_t i = 0; i < ROWS * 2; i++) {
         const float number = i == place ? value : (float)i / 3 - 1;
         uint32_t bits;
@@ -360,7 +360,7 @@ END_TEST
 
 START_TEST(test_idx_too_long)
 {
-    struct bytes pictures = images(ROWS, 0);
+    struct data_bytes pictures = images(ROWS, 0);
     put_idx_set('-', false);
     add(&pictures, "", 1);
     put_bytes("train-images-idx3-ubyte", &pictures);
@@ -411,7 +411,7 @@ END_TEST
 START_TEST(test_gzip_large)
 {
     enum { SIDE = 1024 };
-    const struct bytes head = idx(8, 3, (const uint32_t[]){ROWS, SIDE, SIDE}), classes = labels(ROWS);
+    const struct data_bytes head = idx(8, 3, (const uint32_t[]){ROWS, SIDE, SIDE}), classes = labels(ROWS);
     const size_t size = head.size + ROWS * SIDE * SIDE, half = size / 2;
     unsigned char *const pictures = calloc(1, size), *const gzipped = malloc(size);
     ck_assert(pictures && gzipped);
@@ -461,10 +461,10 @@ START_TEST(test_gzip_bomb)
     const size_t size = (size_t)64 << 20;
     unsigned char *bomb = calloc(1, size);
     ck_assert_ptr_nonnull(bomb);
-    struct bytes head = images(ROWS, 0);
+    struct data_bytes head = images(ROWS, 0);
     memcpy(bomb, head.at, head.size);
     put_gzipped("a-images.gz", bomb, size);
-    struct bytes file = labels(ROWS);
+    struct data_bytes file = labels(ROWS);
     put_bytes("a-labels", &file);
     file_refused("a-images.gz", CLM_ERROR_FORMAT, "has more than the 58 bytes");
     free(bomb);
@@ -485,7 +485,7 @@ END_TEST
 
 START_TEST(test_idx_wrong_magic)
 {
-    struct bytes file = images(ROWS, 0);
+    struct data_bytes file = images(ROWS, 0);
     put_idx_set('-', false);
     file.at[0] = 1;
     put_bytes("train-images-idx3-ubyte", &file);
@@ -518,7 +518,7 @@ END_TEST
 
 START_TEST(test_idx_counts)
 {
-    struct bytes file = labels(ROWS - 1);
+    struct data_bytes file = labels(ROWS - 1);
     put_idx_set('-', false);
     put_bytes("train-labels-idx1-ubyte", &file);
     refused(CLM_ERROR_FORMAT, "has 6 labels for the 7 images in");
@@ -542,7 +542,7 @@ START_TEST(test_idx_missing_files)
     file_refused("train-images-idx3-ubyte", CLM_ERROR_IO, "train-labels-idx1-ubyte");
     remove_file("train-images-idx3-ubyte");
     refused(CLM_ERROR_FORMAT, "has no training set");
-    const struct bytes file = images(ROWS, 0);
+    const struct data_bytes file = images(ROWS, 0);
     put_bytes("pictures", &file);
     file_refused("pictures", CLM_ERROR_FORMAT, "its name has no images; rename both files");
 }
@@ -850,7 +850,7 @@ START_TEST(test_named_directory)
     ck_assert_str_eq(clm_data_class_name(data, 9), "Ankle boot");
     clm_data_close(data);
 
-    struct bytes file = labels(ROWS);
+    struct data_bytes file = labels(ROWS);
     file.at[file.size - 1] = 10;
     put_bytes("train-labels-idx1-ubyte", &file);
     refused(CLM_ERROR_FORMAT,
@@ -927,7 +927,7 @@ START_TEST(test_other_test_set)
     clm_data_close(data);
     refused_with(&(struct clm_data_options){.source = train, .test = missing}, CLM_ERROR_IO, missing);
 
-    struct bytes file = labels(TEST_ROWS);
+    struct data_bytes file = labels(TEST_ROWS);
     file.at[8] = 9;
     put_bytes("t10k-labels-idx1-ubyte", &file);
     refused_with(&(struct clm_data_options){.source = train, .test = test}, CLM_ERROR_FORMAT,

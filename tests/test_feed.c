@@ -451,7 +451,7 @@ START_TEST(limits_that_are_too_low)
         const char *says;
     } limits[] = {{"resident yes", 3000, "training with resident data needs"},
                   {"resident auto", 600, "two minibatches of 10 rows"},
-                  {"resident no shard 100", 3000, "--shard 100"}};
+                  {"resident no shard 100", 3000, "two shards of 100 rows"}};
     char smallest[40];
     snprintf(smallest, sizeof smallest, "resident no shard %d", BATCH);
     struct clm_data *data = three_parts();

@@ -44,6 +44,22 @@ static struct rows_heard gradcheck(struct clm_backend *backend, const struct clm
     return heard;
 }
 
+/* The verdict and the rows are asked for apart. */
+START_TEST(results_may_be_left_out)
+{
+    const struct clm_gradcheck_options options = {
+        .sizes = (size_t[]){5, 3}, .size_count = 2, .batch = 4, .samples = 2, .seed = 1};
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
+    struct rows_heard heard = {0};
+    bool passed = false;
+    ck_assert_done(clm_gradcheck(backend, &options, hear_row, &heard, NULL, &error));
+    ck_assert_uint_eq(heard.count, 2);
+    ck_assert_done(clm_gradcheck(backend, &options, NULL, NULL, &passed, &error));
+    ck_assert(passed);
+    clm_backend_close(backend);
+}
+END_TEST
+
 START_TEST(right_gradients_pass)
 {
     static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST};
@@ -199,6 +215,7 @@ int main(void)
 {
     Suite *const suite = suite_create("gradcheck");
     TCase *const gradients = tcase_create("gradcheck");
+    tcase_add_test(gradients, results_may_be_left_out);
     tcase_add_loop_test(gradients, right_gradients_pass, 0, 4);
     tcase_add_test(gradients, wrong_gradients_are_noticed);
     tcase_add_test(gradients, kinks_are_skipped_and_counted);

@@ -979,8 +979,7 @@ START_TEST(test_folder_memory)
         snprintf(name, sizeof name, "a/%zu", i);
         make_link("0", name);
     }
-    refused((struct clm_data_options){.format = "images"}, CLM_ERROR_MEMORY, "",
-            "make them smaller with --resize");
+    refused((struct clm_data_options){.format = "images"}, CLM_ERROR_MEMORY, "", "make them smaller");
 }
 END_TEST
 
@@ -995,9 +994,10 @@ START_TEST(test_options_of_other_formats)
         const struct clm_data_options options = {
             .source = directory, .channels = i, .resize_width = !i * 4, .resize_height = !i * 4};
         ck_assert_int_eq(clm_data_open(&options, &data, &error), CLM_ERROR_ARGUMENT);
-        ck_assert_msg(strstr(error.message, i ? "--channels is for images" : "--resize is for images") !=
-                          NULL,
+        ck_assert_msg(strstr(error.message,
+                             i ? "a number of channels is for images" : "resizing is for images") != NULL,
                       "%s", error.message);
+        ck_assert_str_eq(error.setting, i ? "channels" : "resize");
     }
 }
 END_TEST

@@ -6,6 +6,7 @@
 #include <CL/cl.h>
 #include <check.h>
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 
 struct buffer {
@@ -259,11 +260,13 @@ START_TEST(limits)
     static const struct {
         uint64_t device, host;
         size_t limit;
-        const char *by;
+        const char *by, *setting;
     } cases[] = {
-        {0, 0, SIZE_MAX, "its addresses"},    {0, 1001, 501, "half of --memory"},
-        {300, 0, 300, "--device-memory"},     {300, 1000, 300, "--device-memory"},
-        {700, 1000, 500, "half of --memory"},
+        {0, 0, SIZE_MAX, "its addresses", NULL},
+        {0, 1001, 501, "half of the limit on the host's memory", "memory"},
+        {300, 0, 300, "the limit on the device's memory", "device-memory"},
+        {300, 1000, 300, "the limit on the device's memory", "device-memory"},
+        {700, 1000, 500, "half of the limit on the host's memory", "memory"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct clm_backend_options options = {.kind = _i ? CLM_BACKEND_BLAS : CLM_BACKEND_REFERENCE,
@@ -274,14 +277,17 @@ START_TEST(limits)
         ck_assert_done(clm_backend_open(&options, &backend, &error));
         ck_assert_uint_eq(backend->memory_limit, cases[i].limit);
         ck_assert_str_eq(backend->limited_by, cases[i].by);
+        ck_assert_pstr_eq(backend->limit_setting, cases[i].setting);
         if (cases[i].limit < SIZE_MAX) {
-            ck_assert_done(memory_check(backend, "it", cases[i].limit, "do without", &error));
-            ck_assert_int_eq(memory_check(backend, "it", cases[i].limit + 1, "do without", &error),
+            ck_assert_done(memory_check(backend, "it", cases[i].limit, "do without", "batch", &error));
+            ck_assert_int_eq(memory_check(backend, "it", cases[i].limit + 1, "do without", "batch", &error),
                              CLM_ERROR_MEMORY);
             /* what was asked for can be asked for in another way */
-            ck_assert(!strstr(error.message, "raise --device-memory, or do without") ==
-                      (strcmp(cases[i].by, "--device-memory") != 0));
-            ck_assert_ptr_nonnull(strstr(error.message, "do without"));
+            char settings[sizeof error.setting];
+            snprintf(settings, sizeof settings, "%s batch", cases[i].setting);
+            ck_assert_str_eq(error.setting, settings);
+            ck_assert_ptr_nonnull(strstr(error.message, cases[i].by));
+            ck_assert_ptr_nonnull(strstr(error.message, "; raise that, or do without"));
         }
         clm_backend_close(backend);
     }

@@ -199,8 +199,9 @@ START_TEST(inits_that_make_no_sense)
     for (size_t i = 0; i < sizeof deviations / sizeof *deviations; i++)
         assert_not_made(sizes, 2, deviations[i], CLM_ERROR_ARGUMENT, deviations[i]);
     assert_not_made(sizes, 2, "", CLM_ERROR_IO, "xavier");
-    assert_not_made(sizes, 2, "xavir", CLM_ERROR_IO,
-                    "--init xavir: there is no such file, and it is neither he, xavier nor normal:STD");
+    assert_not_made(
+        sizes, 2, "xavir", CLM_ERROR_IO,
+        "initial parameters xavir: there is no such file, and it is neither he, xavier nor normal:STD");
     char *const nothing = path_of("nothing.safetensors");
     assert_not_made(sizes, 2, nothing, CLM_ERROR_IO, nothing);
     free(nothing);
@@ -317,7 +318,7 @@ END_TEST
 
 /* ---- files that are no models ---- */
 
-struct part {
+struct file_part {
     const char *name;
     size_t rows, columns; /* columns 0: a vector */
 };
@@ -325,7 +326,7 @@ struct part {
 #define PARTS_MAX 10
 
 /* A file of these parts, ended by one without a name; every value is 0.5 but the one of `damaged` at element 1. */
-static char *file_of(const struct part *parts, const char *damaged, float damage, const char *key,
+static char *file_of(const struct file_part *parts, const char *damaged, float damage, const char *key,
                      const char *value)
 {
     char *const path = path_of("model.safetensors");
@@ -374,8 +375,8 @@ static void assert_refused(char *path, clm_status status, const char *part)
         "layers.1.bias", 2, 0                                                                                \
     }
 
-static const struct part whole[] = {WHOLE, {0}},
-                         normalised[] = {WHOLE, {"input.mean", 3, 0}, {"input.scale", 3, 0}, {0}};
+static const struct file_part whole[] = {WHOLE, {0}},
+                              normalised[] = {WHOLE, {"input.mean", 3, 0}, {"input.scale", 3, 0}, {0}};
 
 START_TEST(missing_metadata_and_normalisation)
 {
@@ -412,32 +413,33 @@ START_TEST(class_names_that_do_not_fit)
 }
 END_TEST
 
-static void assert_parts_refused(const struct part *parts, clm_status status, const char *part)
+static void assert_parts_refused(const struct file_part *parts, clm_status status, const char *part)
 {
     assert_refused(file_of(parts, NULL, 0, NULL, NULL), status, part);
 }
 
 START_TEST(parts_that_are_no_net)
 {
-    assert_parts_refused((struct part[]){{0}}, CLM_ERROR_FORMAT, "no layers.0.weight");
-    assert_parts_refused((struct part[]){{"fc1.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT, "no layers.0.weight");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT,
+    assert_parts_refused((struct file_part[]){{0}}, CLM_ERROR_FORMAT, "no layers.0.weight");
+    assert_parts_refused((struct file_part[]){{"fc1.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT,
+                         "no layers.0.weight");
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT,
                          "no layers.0.bias");
-    assert_parts_refused((struct part[]){{"layers.1.weight", 2, 3}, {"layers.1.bias", 2, 0}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.1.weight", 2, 3}, {"layers.1.bias", 2, 0}, {0}},
                          CLM_ERROR_FORMAT, "no layers.0.weight");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 6, 0}, {"layers.0.bias", 2, 0}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 6, 0}, {"layers.0.bias", 2, 0}, {0}},
                          CLM_ERROR_FORMAT, "layers.0.weight has 1 dimensions");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 0, 3}, {"layers.0.bias", 0, 0}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 0, 3}, {"layers.0.bias", 0, 0}, {0}},
                          CLM_ERROR_FORMAT, "0 elements");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 3, 0}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 3, 0}, {0}},
                          CLM_ERROR_SHAPE, "layers.0.bias has shape (3) where this net needs (2)");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 1, 2}, {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 2, 3}, {"layers.0.bias", 1, 2}, {0}},
                          CLM_ERROR_SHAPE, "layers.0.bias has shape (1,2)");
-    assert_parts_refused((struct part[]){{"layers.0.weight", 4, 3},
-                                         {"layers.0.bias", 4, 0},
-                                         {"layers.1.weight", 2, 5},
-                                         {"layers.1.bias", 2, 0},
-                                         {0}},
+    assert_parts_refused((struct file_part[]){{"layers.0.weight", 4, 3},
+                                              {"layers.0.bias", 4, 0},
+                                              {"layers.1.weight", 2, 5},
+                                              {"layers.1.bias", 2, 0},
+                                              {0}},
                          CLM_ERROR_SHAPE, "layer 1 takes 5 inputs, but the layer before it gives 4");
 }
 END_TEST
@@ -445,16 +447,17 @@ END_TEST
 /* A net of which a layer got lost must not be taken for a smaller net. */
 START_TEST(gaps)
 {
-    assert_parts_refused((struct part[]){WHOLE, {"layers.3.weight", 2, 2}, {"layers.3.bias", 2, 0}, {0}},
+    assert_parts_refused((struct file_part[]){WHOLE, {"layers.3.weight", 2, 2}, {"layers.3.bias", 2, 0}, {0}},
                          CLM_ERROR_SHAPE, "without a gap");
-    assert_parts_refused((struct part[]){WHOLE, {"layers.2.bias", 2, 0}, {0}}, CLM_ERROR_SHAPE,
+    assert_parts_refused((struct file_part[]){WHOLE, {"layers.2.bias", 2, 0}, {0}}, CLM_ERROR_SHAPE,
                          "layers.2.bias");
-    assert_parts_refused((struct part[]){WHOLE, {"layers.99999999999999999999999.weight", 2, 2}, {0}},
+    assert_parts_refused((struct file_part[]){WHOLE, {"layers.99999999999999999999999.weight", 2, 2}, {0}},
                          CLM_ERROR_SHAPE, "without a gap");
     /* what is not a net's parameter is none of our business */
     struct clm_model *model = NULL;
-    char *const path = file_of((struct part[]){WHOLE, {"layers.weight", 2, 0}, {"layers.7.note", 1, 0}, {0}},
-                               NULL, 0, NULL, NULL);
+    char *const path =
+        file_of((struct file_part[]){WHOLE, {"layers.weight", 2, 0}, {"layers.7.note", 1, 0}, {0}}, NULL, 0,
+                NULL, NULL);
     ck_assert_msg(clm_model_load(path, &model, &error) == CLM_OK, "%s", error.message);
     clm_model_free(model);
     free(path);
@@ -463,9 +466,10 @@ END_TEST
 
 START_TEST(normalisation_that_does_not_fit)
 {
-    assert_parts_refused((struct part[]){WHOLE, {"input.mean", 4, 0}, {0}}, CLM_ERROR_SHAPE,
+    assert_parts_refused((struct file_part[]){WHOLE, {"input.mean", 4, 0}, {0}}, CLM_ERROR_SHAPE,
                          "input.mean has shape (4) where this net needs (3)");
-    assert_parts_refused((struct part[]){WHOLE, {"input.scale", 1, 3}, {0}}, CLM_ERROR_SHAPE, "input.scale");
+    assert_parts_refused((struct file_part[]){WHOLE, {"input.scale", 1, 3}, {0}}, CLM_ERROR_SHAPE,
+                         "input.scale");
 }
 END_TEST
 
@@ -690,6 +694,66 @@ START_TEST(fit)
 }
 END_TEST
 
+/* A model of floats and one of bytes, with data whose largest value is given: raw inputs of the other kind are an error,
+ * unless they are scaled as the model's are. */
+START_TEST(kinds_of_inputs)
+{
+    static const struct {
+        bool is_for_bytes, has_bytes;
+        float largest;
+        bool fits;
+    } cases[] = {
+        {true, true, 255, true},   {true, true, 1, true},     {false, false, 1, true},
+        {false, false, 255, true}, {false, true, 255, false}, {false, true, 2, false},
+        {false, true, 1, true},    {true, false, 1, false},   {true, false, 255, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const uint32_t labels[] = {0, 1};
+        const unsigned char bytes[] = {0, 0, 0, 0, 1, (unsigned char)cases[i].largest};
+        const float floats[] = {0, -3, 0, 0, 1, cases[i].largest};
+        const void *const values = cases[i].has_bytes ? (const void *)bytes : floats;
+        struct clm_data data = {.features = 3,
+                                .classes = 2,
+                                .element = cases[i].has_bytes ? ELEMENT_BYTE : ELEMENT_FLOAT,
+                                .train = {.count = 1, .values = values, .labels = labels},
+                                .source = (char[]){"made up"}};
+        data.test = (struct rows){.count = 1, .values = data_row(&data, &data.train, 1), .labels = labels};
+        const struct clm_model_options options = {
+            .sizes = (size_t[]){3, 2}, .size_count = 2, .is_bytes = cases[i].is_for_bytes};
+        const clm_status expected = cases[i].fits ? CLM_OK : CLM_ERROR_SHAPE;
+        struct clm_model *model = NULL;
+        ck_assert_int_eq(clm_model_create(&options, &model, &error), CLM_OK);
+        ck_assert_msg(clm_check_fit(model, &data, &error) == expected, "case %zu", i);
+        if (!cases[i].fits) {
+            ck_assert_ptr_nonnull(strstr(error.message, "made up holds"));
+            ck_assert_ptr_nonnull(strstr(error.message, "is_bytes"));
+            ck_assert_str_eq(error.setting, "standardize");
+        }
+        /* an input that is standardised is of any kind */
+        model->mean[1] = 0.5f;
+        ck_assert_int_eq(clm_check_fit(model, &data, &error), CLM_OK);
+        model->mean[1] = 0;
+        model->scale[2] = 0.5f;
+        ck_assert_int_eq(clm_check_fit(model, &data, &error), CLM_OK);
+        clm_model_free(model);
+    }
+}
+END_TEST
+
+START_TEST(what_is_not_given)
+{
+    const struct clm_model_options options = {.size_count = 2};
+    struct clm_model *model = model_of(NULL, 1, (size_t[]){6, 2, 0}), *other = model;
+    ck_assert_int_eq(clm_model_save(model, NULL, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_str_eq(error.message, "no path for the model is given, but NULL; give one");
+    ck_assert_int_eq(clm_model_load(NULL, &other, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_null(other);
+    ck_assert_int_eq(clm_model_create(&options, &other, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "a net of 0 widths"));
+    clm_model_free(model);
+}
+END_TEST
+
 START_TEST(names_are_copied)
 {
     static const char *const names[] = {"cat", "dog"};
@@ -741,6 +805,8 @@ int main(void)
     tcase_add_test(cases, truncated);
     tcase_add_test(cases, too_many_layers);
     tcase_add_test(cases, fit);
+    tcase_add_test(cases, kinds_of_inputs);
+    tcase_add_test(cases, what_is_not_given);
     tcase_add_test(cases, names_are_copied);
     suite_add_tcase(suite, cases);
     return test_run(suite);

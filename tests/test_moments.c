@@ -12,7 +12,7 @@
 static struct clm_error error;
 
 /* What the values of a feature are like. Feature i has origin + i and the same spread as the others. */
-static const struct kind {
+static const struct value_kind {
     const char *name;
     enum element element;
     double origin, spread;
@@ -29,7 +29,7 @@ static const struct kind {
     {"floats of one value", ELEMENT_FLOAT, 0.1, 0, false},
 };
 
-static double draw(const struct kind *kind, struct philox *random, size_t row, size_t feature)
+static double draw(const struct value_kind *kind, struct philox *random, size_t row, size_t feature)
 {
     const double value = kind->origin + (double)(feature % 7) + kind->spread * (philox_uniform(random) - 0.5);
     if (kind->has_outlier && !row)
@@ -38,7 +38,7 @@ static double draw(const struct kind *kind, struct philox *random, size_t row, s
 }
 
 /* `values` are freed by the caller. */
-static struct clm_data make_data(const struct kind *kind, size_t rows, size_t features)
+static struct clm_data make_data(const struct value_kind *kind, size_t rows, size_t features)
 {
     static char source[] = "made";
     const size_t size = kind->element == ELEMENT_BYTE ? 1 : sizeof(float);
@@ -79,7 +79,7 @@ static void assert_close(const char *name, const struct clm_data *data, const st
     ck_assert(got->highest == (double)reference->highest);
 }
 
-static void assert_all_close(const struct kind *kind, size_t rows, size_t features)
+static void assert_all_close(const struct value_kind *kind, size_t rows, size_t features)
 {
     struct clm_data data = make_data(kind, rows, features);
     struct moments *moments = NULL;

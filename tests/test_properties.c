@@ -23,7 +23,7 @@ static struct clm_error error;
 
 /* Nets of one hidden layer, and two batches: the least there is, primes, one more and one less than tiles
  * of 32, 64 and 128, batches that only together are whole tiles, and few, ten and a thousand classes. */
-static const struct shape {
+static const struct net_shape {
     size_t rows[2], inputs, hidden, classes;
 } shapes[] = {
     {{1, 1}, 1, 1, 2},     {{7, 13}, 31, 17, 10},  {{31, 33}, 65, 63, 10},
@@ -76,7 +76,7 @@ struct runner {
     struct metrics sums;
 };
 
-struct bench {
+struct property_bench {
     size_t rows, inputs, hidden, classes;
     struct clm_model *model;
     struct runner run, bound;
@@ -85,7 +85,7 @@ struct bench {
 };
 
 /* Weights of ±1.5 / I at most and biases of ±0.5, so that bounds grow little from layer to layer. */
-static void draw(struct bench *t, struct philox *random)
+static void draw(struct property_bench *t, struct philox *random)
 {
     for (size_t l = 0; l < DEPTH; l++) {
         const size_t I = clm_model_width(t->model, l), O = clm_model_width(t->model, l + 1);
@@ -103,7 +103,7 @@ static void draw(struct bench *t, struct philox *random)
 }
 
 /* Batches have up to twice the rows. */
-static void create_runner(struct runner *out, struct clm_backend *on, const struct bench *t)
+static void create_runner(struct runner *out, struct clm_backend *on, const struct property_bench *t)
 {
     ck_assert_done(
         network_create(on, &t->model->architecture, 2 * t->rows, NETWORK_GRADIENTS, &out->net, &error));
@@ -119,15 +119,15 @@ static void free_runner(struct runner *runner)
     network_free(&runner->net);
 }
 
-static struct bench bench_of(const struct shape *shape, uint64_t seed)
+static struct property_bench bench_of(const struct net_shape *shape, uint64_t seed)
 {
     const size_t widths[DEPTH + 1] = {shape->inputs, shape->hidden, shape->classes};
     const struct clm_model_options options = {.sizes = widths, .size_count = DEPTH + 1, .init = "he"};
     struct philox random = philox_start(seed, RANDOM_TEST, 11);
-    struct bench t = {.rows = shape->rows[0] + shape->rows[1],
-                      .inputs = shape->inputs,
-                      .hidden = shape->hidden,
-                      .classes = shape->classes};
+    struct property_bench t = {.rows = shape->rows[0] + shape->rows[1],
+                               .inputs = shape->inputs,
+                               .hidden = shape->hidden,
+                               .classes = shape->classes};
     t.X = allocate(t.rows * t.inputs, sizeof *t.X);
     t.labels = allocate(t.rows, sizeof *t.labels);
     t.others = allocate(t.rows, sizeof *t.others);
@@ -138,7 +138,7 @@ static struct bench bench_of(const struct shape *shape, uint64_t seed)
     return t;
 }
 
-static void bench_free(struct bench *t)
+static void bench_free(struct property_bench *t)
 {
     free_runner(&t->run);
     free_runner(&t->bound);
@@ -149,14 +149,14 @@ static void bench_free(struct bench *t)
 }
 
 /* Rows of the bench by their numbers, with their labels; mixed: half of each of both labels. */
-struct batch {
+struct numbered_batch {
     size_t rows;
     const uint32_t *numbers, *labels;
     bool is_mixed;
 };
 
 /* Puts a batch's rows where the net's step takes them from. */
-static void put(const struct bench *t, struct runner *runner, const struct batch *batch)
+static void put(const struct property_bench *t, struct runner *runner, const struct numbered_batch *batch)
 {
     struct network *const net = &runner->net;
     struct tensor X = tensor_first_rows(&net->X, batch->rows);
@@ -177,7 +177,7 @@ static void put(const struct bench *t, struct runner *runner, const struct batch
     free(others);
 }
 
-static void run(const struct bench *t, struct runner *runner, const struct batch *batch)
+static void run(const struct property_bench *t, struct runner *runner, const struct numbered_batch *batch)
 {
     put(t, runner, batch);
     ck_assert_done(metrics_reset(runner->net.be, &runner->sums, &error));
@@ -210,7 +210,7 @@ static void add_gradient(struct totals *totals, const struct tensor *got, const 
     free(errors);
 }
 
-static struct totals totals_of(struct bench *t, const struct batch *batch)
+static struct totals totals_of(struct property_bench *t, const struct numbered_batch *batch)
 {
     const size_t most =
         t->inputs * t->hidden + t->hidden + t->hidden * t->classes + t->classes + 2; /* loss and correct */
@@ -263,8 +263,9 @@ static uint32_t *numbers_from(size_t first, size_t count)
 /* ---- batches ---- */
 
 /* The sums of `joined` are those of the two batches that it is made of. */
-static void expect_joined(struct bench *t, const struct batch *joined, const struct batch *first,
-                          const struct batch *second, size_t shape)
+static void expect_joined(struct property_bench *t, const struct numbered_batch *joined,
+                          const struct numbered_batch *first, const struct numbered_batch *second,
+                          size_t shape)
 {
     struct totals whole = totals_of(t, joined), part = totals_of(t, first), other = totals_of(t, second);
     expect_sum(&whole, 1, &part, &other, shape);
@@ -277,12 +278,12 @@ START_TEST(gradients_of_two_batches_add_up)
 {
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++) {
-        struct bench t = bench_of(&shapes[s], s);
+        struct property_bench t = bench_of(&shapes[s], s);
         const size_t a = shapes[s].rows[0], b = shapes[s].rows[1];
         uint32_t *const numbers = numbers_from(0, a + b);
-        expect_joined(&t, &(struct batch){a + b, numbers, t.labels, false},
-                      &(struct batch){a, numbers, t.labels, false},
-                      &(struct batch){b, numbers + a, t.labels + a, false}, s);
+        expect_joined(&t, &(struct numbered_batch){a + b, numbers, t.labels, false},
+                      &(struct numbered_batch){a, numbers, t.labels, false},
+                      &(struct numbered_batch){b, numbers + a, t.labels + a, false}, s);
         free(numbers);
         bench_free(&t);
     }
@@ -295,15 +296,15 @@ START_TEST(a_duplicate_weighs_two)
 {
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++) {
-        struct bench t = bench_of(&shapes[s], s + 100);
+        struct property_bench t = bench_of(&shapes[s], s + 100);
         const size_t n = t.rows;
         uint32_t *const numbers = numbers_from(0, n + 1), *const labels = numbers_from(0, n + 1);
         numbers[n] = 0;
         for (size_t r = 0; r <= n; r++)
             labels[r] = t.labels[numbers[r]];
-        expect_joined(&t, &(struct batch){n + 1, numbers, labels, false},
-                      &(struct batch){n, numbers, labels, false}, &(struct batch){1, numbers, labels, false},
-                      s);
+        expect_joined(&t, &(struct numbered_batch){n + 1, numbers, labels, false},
+                      &(struct numbered_batch){n, numbers, labels, false},
+                      &(struct numbered_batch){1, numbers, labels, false}, s);
         free(numbers);
         free(labels);
         bench_free(&t);
@@ -317,7 +318,7 @@ START_TEST(rows_with_both_labels_are_mixed_ones_twice)
 {
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++) {
-        struct bench t = bench_of(&shapes[s], s + 200);
+        struct property_bench t = bench_of(&shapes[s], s + 200);
         const size_t n = t.rows;
         uint32_t *const numbers = numbers_from(0, 2 * n), *const labels = numbers_from(0, 2 * n);
         for (size_t r = 0; r < n; r++) {
@@ -325,8 +326,8 @@ START_TEST(rows_with_both_labels_are_mixed_ones_twice)
             labels[r] = t.labels[r];
             labels[n + r] = t.others[r];
         }
-        struct totals doubled = totals_of(&t, &(struct batch){2 * n, numbers, labels, false});
-        struct totals mixed = totals_of(&t, &(struct batch){n, numbers, labels, true});
+        struct totals doubled = totals_of(&t, &(struct numbered_batch){2 * n, numbers, labels, false});
+        struct totals mixed = totals_of(&t, &(struct numbered_batch){n, numbers, labels, true});
         doubled.count--, mixed.count--; /* of mixed rows, what predicts the first label is correct */
         expect_sum(&doubled, 2, &mixed, NULL, s);
         totals_free(&doubled);
@@ -359,7 +360,7 @@ static struct rows_of take_rows(const struct tensor *got, const struct tensor *b
 }
 
 /* Of the batch whose totals were taken last. */
-static struct row_results row_results_of(const struct bench *t, size_t rows)
+static struct row_results row_results_of(const struct property_bench *t, size_t rows)
 {
     const struct network *const net = &t->run.net, *const bound = &t->bound.net;
     return (struct row_results){{take_rows(&net->layers[0].Y, &bound->layers[0].Y, rows, t->hidden),
@@ -399,7 +400,7 @@ START_TEST(permuted_rows_give_permuted_results)
     static const char *const names[3] = {"Y", "dZ", "dY"};
     open_backend(_i);
     for (size_t s = 0; s < SHAPES; s++) {
-        struct bench t = bench_of(&shapes[s], s + 300);
+        struct property_bench t = bench_of(&shapes[s], s + 300);
         const size_t n = t.rows;
         struct philox random = philox_start(s, RANDOM_TEST, 12);
         uint32_t *const numbers = numbers_from(0, n), *const order = numbers_from(0, n),
@@ -409,9 +410,9 @@ START_TEST(permuted_rows_give_permuted_results)
         while (!memcmp(order, numbers, n * sizeof *order));
         for (size_t r = 0; r < n; r++)
             labels[r] = t.labels[order[r]];
-        struct totals straight = totals_of(&t, &(struct batch){n, numbers, t.labels, false});
+        struct totals straight = totals_of(&t, &(struct numbered_batch){n, numbers, t.labels, false});
         struct row_results rows = row_results_of(&t, n);
-        struct totals permuted = totals_of(&t, &(struct batch){n, order, labels, false});
+        struct totals permuted = totals_of(&t, &(struct numbered_batch){n, order, labels, false});
         struct row_results permuted_rows = row_results_of(&t, n);
         expect_sum(&permuted, 1, &straight, NULL, s);
         for (size_t m = 0; m < 3; m++) {
@@ -513,7 +514,7 @@ static struct tensor draw_labels(struct philox *random, size_t B, size_t C)
     return tensor;
 }
 
-static struct last_layer last_layer_of(const struct shape *shape, struct philox *random)
+static struct last_layer last_layer_of(const struct net_shape *shape, struct philox *random)
 {
     struct last_layer t = {
         .B = shape->rows[1], .I = size_min(shape->inputs, 64), .C = shape->classes, .mixture.share = 0.25};

@@ -383,14 +383,14 @@ END_TEST
 
 /* ---- gradients by differences ---- */
 
-struct rows_heard {
+struct rows_judged {
     size_t count, tried, failed;
     double worst;
 };
 
 static void hear(void *user, const struct clm_gradcheck_row *row)
 {
-    struct rows_heard *const rows = user;
+    struct rows_judged *const rows = user;
     char name[48];
     snprintf(name, sizeof name, "layers.%zu.%s", rows->count / 2, rows->count % 2 ? "bias" : "weight");
     ck_assert_str_eq(row->parameter, name);
@@ -424,7 +424,7 @@ START_TEST(gradients_agree)
                                                   .l2 = nets[net].l2,
                                                   .init = nets[net].init,
                                                   .seed = 3};
-    struct rows_heard rows = {0};
+    struct rows_judged rows = {0};
     bool passed = false;
     open_backend(_i / NETS);
     const size_t before = backend->memory.now;
@@ -445,7 +445,7 @@ START_TEST(gradients_on_data)
     struct clm_data *const data = fixture_data(40, 10, 30, 4);
     struct clm_gradcheck_options options = {
         .sizes = (const size_t[]){30, 12, 4}, .size_count = 3, .batch = 13, .samples = 15, .data = data};
-    struct rows_heard rows = {0};
+    struct rows_judged rows = {0};
     bool passed = false;
     open_backend(_i);
     ck_assert_ok(clm_gradcheck(backend, &options, hear, &rows, &passed, &error));
@@ -478,7 +478,7 @@ START_TEST(wrong_gradients_are_found)
 {
     const struct clm_gradcheck_options options = {
         .sizes = nets[0].sizes, .size_count = nets[0].size_count, .batch = 11, .samples = 5, .seed = 1};
-    struct rows_heard rows = {0};
+    struct rows_judged rows = {0};
     bool passed = true;
     open_backend(1);
     struct backend_operations wrong = *backend->operations;

@@ -273,16 +273,16 @@ END_TEST
 /* The colours of Okabe and Ito that the curves are drawn in. */
 enum { TRAINING = 0x0073B3, VALIDATION = 0xD65E00, TEST = 0x009E73 };
 
-struct picture {
+struct curves_picture {
     cairo_surface_t *surface;
     const unsigned char *rows;
     int width, height, stride;
 };
 
-static struct picture read_picture(void)
+static struct curves_picture read_picture(void)
 {
     char *const path = path_of("curves.png");
-    struct picture picture = {.surface = cairo_image_surface_create_from_png(path)};
+    struct curves_picture picture = {.surface = cairo_image_surface_create_from_png(path)};
     ck_assert_int_eq(cairo_surface_status(picture.surface), CAIRO_STATUS_SUCCESS);
     cairo_surface_flush(picture.surface);
     picture.rows = cairo_image_surface_get_data(picture.surface);
@@ -296,7 +296,7 @@ static struct picture read_picture(void)
 }
 
 /* Is the pixel of that colour, but for the rounding of a channel? */
-static bool is_colour(const struct picture *picture, int x, int y, int colour)
+static bool is_colour(const struct curves_picture *picture, int x, int y, int colour)
 {
     uint32_t pixel;
     memcpy(&pixel, picture->rows + (ptrdiff_t)y * picture->stride + 4 * (ptrdiff_t)x, sizeof pixel);
@@ -307,7 +307,7 @@ static bool is_colour(const struct picture *picture, int x, int y, int colour)
 }
 
 /* Pixels of that colour in the left or the right half. */
-static size_t count_pixels(const struct picture *picture, int colour, bool is_right)
+static size_t count_pixels(const struct curves_picture *picture, int colour, bool is_right)
 {
     size_t count = 0;
     for (int y = 0; y < picture->height; y++)
@@ -317,7 +317,7 @@ static size_t count_pixels(const struct picture *picture, int colour, bool is_ri
 }
 
 /* How high, from the foot, the leftmost (or rightmost) pixels of that colour lie in a half, the legend above excepted. */
-static int height_at_end(const struct picture *picture, int colour, bool is_right, bool is_last)
+static int height_at_end(const struct curves_picture *picture, int colour, bool is_right, bool is_last)
 {
     const int half = picture->width / 2, first = is_right * half;
     for (int i = 0; i < half; i++)
@@ -334,7 +334,7 @@ START_TEST(curves_of_all_series)
     const int far = 150;
     epochs[1].train_loss = epochs[1].validation_loss = 1;
     write_run();
-    struct picture picture = read_picture();
+    struct curves_picture picture = read_picture();
     for (int half = 0; half < 2; half++) {
         ck_assert_uint_gt(count_pixels(&picture, TRAINING, half), 1000);
         ck_assert_uint_gt(count_pixels(&picture, VALIDATION, half), 1000);
@@ -364,7 +364,7 @@ START_TEST(curves_of_training_alone)
         epochs[e].has_validation = false;
     result.has_test = false;
     write_run();
-    struct picture picture = read_picture();
+    struct curves_picture picture = read_picture();
     for (int half = 0; half < 2; half++) {
         ck_assert_uint_gt(count_pixels(&picture, TRAINING, half), 200);
         ck_assert_uint_eq(count_pixels(&picture, VALIDATION, half), 0);
@@ -389,7 +389,7 @@ START_TEST(curves_of_odd_runs)
             record.epoch_count = counts[c];
             result.test.loss = odd[i];
             write_run();
-            struct picture picture = read_picture();
+            struct curves_picture picture = read_picture();
             ck_assert_uint_gt(count_pixels(&picture, TRAINING, false), 50); /* the legend at least */
             if (counts[c]) /* the first epoch's loss is 1 in each, and drawn whatever the others are */
                 ck_assert_int_gt(height_at_end(&picture, TRAINING, false, false), 0);
@@ -409,7 +409,7 @@ START_TEST(names_of_any_bytes)
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         data->source = strdup(sources[i]);
         write_run();
-        struct picture picture = read_picture();
+        struct curves_picture picture = read_picture();
         cairo_surface_destroy(picture.surface);
         json_decref(read_json());
         free(data->source);
@@ -447,7 +447,7 @@ START_TEST(holds_a_run_already)
         ck_assert_int_eq(run_directory_begin(directory, &made, &error), CLM_ERROR_ARGUMENT);
         ck_assert_ptr_nonnull(strstr(error.message, directory));
         ck_assert_ptr_nonnull(strstr(error.message, names[i]));
-        ck_assert_ptr_nonnull(strstr(error.message, "--out"));
+        ck_assert_str_eq(error.setting, "out");
         unlink(path);
         /* a link that leads nowhere is something, too */
         ck_assert(!symlink("nowhere", path));
@@ -475,8 +475,8 @@ START_TEST(cannot_be_used)
     assert_cannot_begin("", "empty");
     assert_cannot_begin(file, "not a directory");
     assert_cannot_begin(below, "");
-    assert_cannot_begin("/proc", "--out"); /* where root cannot make a file, either */
-    if (geteuid() != 0) {                  /* root may write there */
+    assert_cannot_begin("/proc", "name another directory"); /* where root cannot make a file, either */
+    if (geteuid() != 0) {                                   /* root may write there */
         ck_assert(!mkdir(closed, 0555));
         assert_cannot_begin(closed, strerror(EACCES));
     }

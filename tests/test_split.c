@@ -178,7 +178,8 @@ START_TEST(shares_by_hand)
     ck_assert_int_eq(mark_classes((const size_t[]){7, 1, 1, 1}, 4, 7, 1, held_of), CLM_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(error.message,
                                  "takes 7 of 10 training rows, and each class keeps one to train on, "
-                                 "which leaves 6 to take; lower --val, or use --val-by random"));
+                                 "which leaves 6 to take; hold out fewer, or draw them from all rows alike"));
+    ck_assert_str_eq(error.setting, "val val-by");
 }
 END_TEST
 
@@ -355,7 +356,7 @@ START_TEST(mapped_rows)
                                    .validation = 40,
                                    .validation_by = CLM_SPLIT_RANDOM,
                                    .memory = 239 * 8}, /* 200 rows of two floats, and 40 on the way */
-        CLM_ERROR_MEMORY, "use --val-by last");
+        CLM_ERROR_MEMORY, "or hold out the last rows");
 }
 END_TEST
 
@@ -404,7 +405,7 @@ START_TEST(splits_that_cannot_be)
     put_rows();
     const char *const path = file_path("rows.csv");
     refused_with(&(struct clm_data_options){.source = path, .validation_by = CLM_SPLIT_RANDOM},
-                 CLM_ERROR_ARGUMENT, "but not how many; add --val");
+                 CLM_ERROR_ARGUMENT, "but not how many; say that too");
     refused_with(
         &(struct clm_data_options){.source = path, .validation = 198, .validation_by = CLM_SPLIT_STRATIFIED},
         CLM_ERROR_ARGUMENT, "which leaves 197 to take");

@@ -55,7 +55,7 @@ static struct clm_data_summary *summarise(const struct clm_data *data)
 static bool warns(const struct clm_data_summary *summary, const char *part)
 {
     for (size_t i = 0; i < summary->warning_count; i++)
-        if (strstr(summary->warnings[i], part))
+        if (strstr(summary->warnings[i].sentence, part))
             return true;
     return false;
 }
@@ -214,7 +214,8 @@ START_TEST(test_no_warning)
     static const uint32_t labels[] = {0, 1, 0, 1, 0, 1};
     struct clm_data *data = make_data(ELEMENT_BYTE, values, labels, 4, 2, 2);
     struct clm_data_summary *summary = summarise(data);
-    ck_assert_msg(summary->warning_count == 0, "%s", summary->warning_count ? summary->warnings[0] : "");
+    ck_assert_msg(summary->warning_count == 0, "%s",
+                  summary->warning_count ? summary->warnings[0].sentence : "");
     clm_data_summary_free(summary);
     clm_data_close(data);
 }
@@ -246,7 +247,7 @@ START_TEST(test_class_warnings)
             make_data(ELEMENT_BYTE, values, cases[i].labels, cases[i].train, cases[i].test, cases[i].classes);
         struct clm_data_summary *summary = summarise(data);
         ck_assert_msg(warns(summary, cases[i].part), "no \"%s\" among %zu, %s", cases[i].part,
-                      summary->warning_count, summary->warning_count ? summary->warnings[0] : "");
+                      summary->warning_count, summary->warning_count ? summary->warnings[0].sentence : "");
         clm_data_summary_free(summary);
         clm_data_close(data);
     }
@@ -270,7 +271,9 @@ START_TEST(test_value_warnings)
         {{{0.25, 1}, {100.25, 0}, {0, 1}, {1, 0}},
          ELEMENT_FLOAT,
          "one goes from 0.25 to 100.25, another from 0 to 1, which is hardly learned from"},
-        {{{-1, 0.001}, {1, 0.003}, {0, 1}, {1, 0}}, ELEMENT_FLOAT, "use --standardize feature"},
+        {{{-1, 0.001}, {1, 0.003}, {0, 1}, {1, 0}},
+         ELEMENT_FLOAT,
+         "hardly learned from beside it; standardise each feature"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct clm_data *data = make_data(cases[i].element, cases[i].values, labels, 2, 2, 2);
@@ -369,6 +372,10 @@ START_TEST(test_sheet)
     ck_assert_int_eq(clm_data_sheet(data, CLM_VALIDATION, 5, 1, path, &error), CLM_ERROR_ARGUMENT);
     ck_assert_int_eq(clm_data_sheet(data, CLM_TRAIN, 0, 1, path, &error), CLM_ERROR_ARGUMENT);
     ck_assert_int_eq(clm_data_sheet(data, CLM_TRAIN, 1001, 1, path, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clm_data_sheet(data, CLM_TRAIN, 5, 1, NULL, &error), CLM_ERROR_ARGUMENT);
+    size_t width = 0, channels = 0;
+    ck_assert(clm_data_picture_size(data, &width, NULL, NULL) && width == 4);
+    ck_assert(clm_data_picture_size(data, NULL, NULL, &channels) && channels == 3);
     ck_assert_int_eq(clm_data_sheet(data, CLM_TRAIN, 5, 1, "/dev/null/x", &error), CLM_ERROR_IO);
     clm_data_close(data);
     test_directory_remove(directory);

@@ -312,7 +312,7 @@ START_TEST(test_csv_options)
     refused_with(&(struct clm_data_options){.source = path, .label = "a", .header = CLM_HEADER_NO},
                  CLM_ERROR_FORMAT, "its columns have no names");
     refused_with(&(struct clm_data_options){.source = path, .inputs = "a"}, CLM_ERROR_ARGUMENT,
-                 "is read as csv, and --inputs is for npy or npz alone");
+                 "is read as csv, and a name of the inputs is for npy or npz alone");
 }
 END_TEST
 
@@ -578,7 +578,7 @@ START_TEST(test_libsvm)
                  CLM_ERROR_FORMAT,
                  "line 2: the label 2 is none of the 2 classes of the training set (-1, 1)");
     refused_with(&(struct clm_data_options){.source = file_path("a.libsvm"), .label = "0"},
-                 CLM_ERROR_ARGUMENT, "--label is for npy, npz, csv or cifar100 alone");
+                 CLM_ERROR_ARGUMENT, "a name of the labels is for npy, npz, csv or cifar100 alone");
 }
 END_TEST
 
@@ -820,7 +820,7 @@ START_TEST(test_limit_on_memory)
     } files[] = {{file_path("a.csv"), 200 * 4 * 4}, {file_path("a.svm"), 2 * 1001 * 4}};
     for (size_t i = 0; i < 2; i++) {
         refused_with(&(struct clm_data_options){.source = files[i].path, .memory = files[i].bytes - 1},
-                     CLM_ERROR_MEMORY, "where half of --memory is");
+                     CLM_ERROR_MEMORY, "where half of the memory that is allowed is");
         clm_data_close(
             open_with(&(struct clm_data_options){.source = files[i].path, .memory = files[i].bytes}));
     }

@@ -30,11 +30,12 @@ static const struct {
     {OPERATION_BACKWARD_UPDATE, {.rule = RULE_MOMENTUM, .momentum = 0.9, .l2 = 0.01}},
 };
 
-struct layer_shape {
+struct tiled_layer_shape {
     size_t B, I, O;
 };
 
-static void check_shapes(const struct tiled_build *build, const struct layer_shape *shapes, size_t count)
+static void check_shapes(const struct tiled_build *build, const struct tiled_layer_shape *shapes,
+                         size_t count)
 {
     struct clm_backend *const backend = tiled_build_open(build), *const bounds = fixture_bounds();
     for (size_t s = 0; s < count; s++)
@@ -58,7 +59,7 @@ static void check_shapes(const struct tiled_build *build, const struct layer_sha
 START_TEST(borders_of_a_tile_are_right)
 {
     const size_t t = tiled_builds[_i].tile;
-    const struct layer_shape shapes[] = {
+    const struct tiled_layer_shape shapes[] = {
         {t - 1, t, t + 1},
         {t + 1, t - 1, t},
         {t, t + 1, t - 1},
@@ -75,7 +76,7 @@ END_TEST
 /* Long sums beside few tiles: cut into slices, the last one shorter; and batches that have a kernel of their own. */
 START_TEST(long_sums_are_right)
 {
-    static const struct layer_shape shapes[] = {
+    static const struct tiled_layer_shape shapes[] = {
         {17, 1031, 3}, {17, 3, 1031}, {17, 2048, 8}, {20, 8, 515}, {1, 1031, 5}, {16, 1028, 9}, {8, 259, 1},
     };
     check_shapes(&tiled_builds[_i], shapes, COUNT_OF(shapes));
@@ -202,7 +203,8 @@ START_TEST(a_device_that_can_run_none_is_refused)
                          CLM_ERROR_DEVICE);
         ck_assert_ptr_null(backend);
         ck_assert_ptr_nonnull(strstr(error.message, cases[i].part));
-        ck_assert_ptr_nonnull(strstr(error.message, "use --gemm clblast"));
+        ck_assert_ptr_nonnull(strstr(error.message, "let clblast multiply"));
+        ck_assert_str_eq(error.setting, "gemm");
     }
 }
 END_TEST

@@ -149,7 +149,7 @@ static double relative_difference(const struct clm_model *got, const struct net 
 
 /* ---- running ---- */
 
-struct record {
+struct epochs_heard {
     struct clm_epoch epochs[512];
     size_t count;
     struct clm_memory_plan plan;
@@ -158,21 +158,21 @@ struct record {
 
 static void keep_epoch(void *user, const struct clm_epoch *epoch)
 {
-    struct record *record = user;
+    struct epochs_heard *record = user;
     record->epochs[record->count++] = *epoch;
     record->stop = 1;
 }
 
 static void keep_plan(void *user, const struct clm_memory_plan *plan)
 {
-    ((struct record *)user)->plan = *plan;
+    ((struct epochs_heard *)user)->plan = *plan;
 }
 
 static const char usual[] = "epochs 1 batch 16 lr 0.1 momentum 0.9 seed 3 shuffle on";
 
 /* Frees the settings; the record hears of the run, and stops it after an epoch if `stops`. */
 static struct clm_train_result train(enum fixture kind, struct clm_model *model, const struct clm_data *data,
-                                     struct clm_settings *settings, struct record *record, bool stops)
+                                     struct clm_settings *settings, struct epochs_heard *record, bool stops)
 {
     const struct clm_train_hooks hooks = {
         .on_plan = keep_plan, .on_epoch = keep_epoch, .user = record, .stop = stops ? &record->stop : NULL};
@@ -199,7 +199,7 @@ START_TEST(trajectory)
     struct clm_model *start = fixture_model(data, "he", 11, hidden),
                      *model = fixture_model(data, "he", 11, hidden);
     struct net net = net_of(start);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     const struct step step = {
         .learning_rate = 0.1, .momentum = is_plain ? 0 : 0.9, .l2 = is_plain ? 0 : 0.01};
     struct clm_settings *const settings =
@@ -314,7 +314,7 @@ START_TEST(untrained_loss)
 {
     struct clm_data *data = fixture_data(100, 50, 31, 10);
     struct clm_model *model = fixture_model(data, "normal:0.001", 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     const struct clm_train_result result =
         train(kinds[_i], model, data, train_settings("%s lr 1e-12", usual), &record, false);
     ck_assert_within(record.epochs[0].train_loss, log(10), 1e-3);
@@ -331,7 +331,7 @@ START_TEST(by_heart)
     for (size_t r = 0; r < 64; r++) /* labels without a rule */
         data->train_labels[r] = philox_below(&random, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){64, 32, 0});
-    struct record record = {0};
+    struct epochs_heard record = {0};
     train(kinds[_i], model, data, train_settings("%s epochs 300 lr 0.03", usual), &record, false);
     const struct clm_epoch *last = &record.epochs[299];
     ck_assert_within(last->train_accuracy, 1.0, 0.0);
@@ -346,7 +346,7 @@ START_TEST(generalises)
 {
     struct clm_data *data = fixture_data(600, 200, 31, 4);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     const struct clm_train_result result =
         train(kinds[_i], model, data, train_settings("%s epochs 10", usual), &record, false);
     ck_assert(result.has_test);
@@ -416,7 +416,7 @@ START_TEST(same_seed_same_bits)
     struct clm_data *data = fixture_data(150, 0, 31, 10);
     struct clm_model *models[3];
     for (size_t i = 0; i < 3; i++) {
-        struct record record = {0};
+        struct epochs_heard record = {0};
         struct clm_settings *const settings = /* another order of rows */
             train_settings("%s epochs 3 seed %d", usual, i < 2 ? 8 : 9);
         models[i] = fixture_model(data, NULL, 8, hidden);
@@ -436,7 +436,7 @@ START_TEST(memory_plan)
     const size_t test_rows = (size_t)_i >= KIND_COUNT ? 5000 : 10;
     struct clm_data *data = fixture_data(300, test_rows, 31, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     const struct clm_train_result result =
         train(kinds[_i % KIND_COUNT], model, data, train_settings("%s", usual), &record, false);
     uint64_t sum = 0;
@@ -477,7 +477,7 @@ START_TEST(schedules)
     struct clm_data *data = fixture_data(64, 0, 31, 10);
     struct clm_model *start = fixture_model(data, NULL, 1, hidden),
                      *model = fixture_model(data, NULL, 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     train(FIXTURE_BLAS, start, data, train_settings("%s epochs 5 shuffle off", usual), &record, false);
     record.count = 0;
     train(FIXTURE_BLAS, model, data, train_settings("%s epochs 5 shuffle off schedule %s", usual, names[_i]),
@@ -495,7 +495,7 @@ START_TEST(stops_after_the_epoch)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
-    struct record record = {0};
+    struct epochs_heard record = {0};
     /* set by the first epoch's report */
     ck_assert_uint_eq(
         train(FIXTURE_BLAS, model, data, train_settings("%s epochs 7", usual), &record, true).epochs, 1);
@@ -508,11 +508,11 @@ END_TEST
 START_TEST(bad_options)
 {
     static const struct {
-        const char *command, *name, *value, *says;
+        const char *command, *name, *value, *says, *setting;
     } cases[] = {
-        {"train", "batch", "151", "lower --batch"},
-        {"train", "lr", "1e30", "diverged"},
-        {"gradcheck", "batch", "10", "of another command"},
+        {"train", "batch", "151", "take smaller ones", "batch"},
+        {"train", "lr", "1e30", "diverged", "lr momentum"},
+        {"gradcheck", "batch", "10", "of another command", ""},
     };
     struct clm_data *data = fixture_data(150, 0, 31, 10);
     struct clm_settings *settings;
@@ -525,6 +525,7 @@ START_TEST(bad_options)
     ck_assert_done(clm_settings_set(settings, cases[_i].name, cases[_i].value, &error));
     ck_assert_int_eq(clm_train(backend, model, data, settings, NULL, &result, &error), CLM_ERROR_ARGUMENT);
     ck_assert_msg(strstr(error.message, cases[_i].says), "%s", error.message);
+    ck_assert_str_eq(error.setting, cases[_i].setting);
     ck_assert(same_bits(start, model));
     clm_settings_free(settings);
     clm_backend_close(backend);
@@ -619,6 +620,52 @@ START_TEST(diverged_in_the_last_step)
 }
 END_TEST
 
+START_TEST(without_a_result)
+{
+    struct clm_data *const data = fixture_data(60, 20, 31, 10);
+    struct clm_model *const with = fixture_model(data, NULL, 1, hidden), *const without = fixture_model(
+                                                                             data, NULL, 1, hidden);
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_settings *const settings = train_settings("epochs 2 batch 10"), *const wrong = train_settings(
+                                                                                   "batch 1000");
+    struct clm_train_result result;
+    struct clm_error error = {0};
+    ck_assert_done(clm_train(backend, with, data, settings, NULL, &result, &error));
+    ck_assert_done(clm_train(backend, without, data, settings, NULL, NULL, &error));
+    ck_assert(same_bits(with, without));
+    ck_assert_int_eq(clm_train(backend, without, data, wrong, NULL, NULL, &error), CLM_ERROR_ARGUMENT);
+    clm_settings_free(wrong);
+    clm_settings_free(settings);
+    clm_backend_close(backend);
+    clm_model_free(with);
+    clm_model_free(without);
+    clm_data_close(data);
+}
+END_TEST
+
+/* A model for floats that is trained on bytes would take inputs up to 255 as they are. */
+START_TEST(inputs_of_another_kind_are_refused)
+{
+    struct clm_data *const data = fixture_data(60, 20, 31, 10);
+    const struct clm_model_options model_options = {.sizes = (size_t[]){31, 10}, .size_count = 2};
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_settings *const settings = train_settings("epochs 1 batch 10");
+    struct clm_model *model = NULL;
+    struct clm_score score;
+    struct clm_error error = {0};
+    ck_assert_done(clm_model_create(&model_options, &model, &error));
+    ck_assert_int_eq(clm_train(backend, model, data, settings, NULL, NULL, &error), CLM_ERROR_SHAPE);
+    ck_assert_ptr_nonnull(strstr(error.message, "holds bytes"));
+    ck_assert_int_eq(clm_predict(backend, model, data, CLM_TEST, NULL, &score, &error), CLM_ERROR_SHAPE);
+    ck_assert_done(clm_model_standardise(model, data, CLM_STANDARDISE_GLOBAL, NULL, &error));
+    ck_assert_done(clm_train(backend, model, data, settings, NULL, NULL, &error));
+    clm_settings_free(settings);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
 /* More than the device has is a sentence before anything is allocated. */
 START_TEST(too_much_memory)
 {
@@ -634,7 +681,8 @@ START_TEST(too_much_memory)
     else
         backend->allocation_limit = 2000;
     ck_assert_int_eq(clm_train(backend, model, data, settings, NULL, &result, &error), CLM_ERROR_MEMORY);
-    ck_assert_msg(strstr(error.message, "lower --batch"), "%s", error.message);
+    ck_assert_msg(strstr(error.message, "take smaller batches"), "%s", error.message);
+    ck_assert_msg(strstr(error.setting, "batch"), "%s", error.setting);
     ck_assert_uint_eq(result.memory_peak, 0);
     backend->memory_limit = backend->allocation_limit = SIZE_MAX;
     ck_assert_int_eq(clm_train(backend, model, data, settings, NULL, &result, &error), CLM_OK);
@@ -661,6 +709,8 @@ int main(void)
     tcase_add_loop_test(cases, schedules, 0, 4);
     tcase_add_test(cases, the_last_tenth_of_the_epochs_cools_down);
     tcase_add_test(cases, stops_after_the_epoch);
+    tcase_add_test(cases, without_a_result);
+    tcase_add_test(cases, inputs_of_another_kind_are_refused);
     tcase_add_loop_test(cases, bad_options, 0, 3);
     tcase_add_loop_test(cases, diverged_in_the_last_step, 0, KIND_COUNT);
     tcase_add_test(cases, model_that_does_not_fit);

@@ -380,8 +380,13 @@ START_TEST(test_misfits)
     refuses(colour, (struct clm_data_write_options){.format = "images"}, CLM_ERROR_SHAPE, "one folder, a_b");
     refuses(table, (struct clm_data_write_options){.format = "gif"}, CLM_ERROR_ARGUMENT, "named gif");
     refuses(table, (struct clm_data_write_options){0}, CLM_ERROR_ARGUMENT, "no data format");
+    ck_assert_int_eq(clm_data_write(table, NULL, &(struct clm_data_write_options){.format = "csv"}, &error),
+                     CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clm_data_make(NULL, 10, 1, false, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clm_data_make(NULL, 10, 1, true, &error), CLM_ERROR_ARGUMENT);
     refuses(table, (struct clm_data_write_options){.format = "npz", .is_gzipped = true}, CLM_ERROR_ARGUMENT,
-            "--gzip");
+            "only those of idx");
+    ck_assert_str_eq(error.setting, "gzip");
     refuses(floats, (struct clm_data_write_options){.format = "csv", .part = CLM_TEST}, CLM_ERROR_ARGUMENT,
             "no test set");
     table->validation = table->test;

@@ -19,16 +19,39 @@ const char *clm_status_text(clm_status status)
     return (size_t)status < count ? texts[status] : "unknown status";
 }
 
+__attribute__((format(printf, 4, 0))) static void error_fill(struct clm_error *error, clm_status status,
+                                                             const char *setting, const char *format,
+                                                             va_list arguments)
+{
+    if (!error)
+        return;
+    error->status = status;
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    snprintf(error->setting, sizeof error->setting, "%s", setting);
+}
+
 clm_status clm_fail(struct clm_error *error, clm_status status, const char *format, ...)
 {
-    if (error) {
-        va_list arguments;
-        error->status = status;
-        va_start(arguments, format);
-        vsnprintf(error->message, sizeof error->message, format, arguments);
-        va_end(arguments);
-    }
+    va_list arguments;
+    va_start(arguments, format);
+    error_fill(error, status, "", format, arguments);
+    va_end(arguments);
     return status;
+}
+
+clm_status clm_fail_setting(struct clm_error *error, clm_status status, const char *setting,
+                            const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    error_fill(error, status, setting, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+clm_status check_given(const char *text, const char *what, struct clm_error *error)
+{
+    return text ? CLM_OK : clm_fail(error, CLM_ERROR_ARGUMENT, "no %s is given, but NULL; give one", what);
 }
 
 clm_status clm_fail_host_memory(struct clm_error *error, const char *what, size_t bytes)

@@ -9,6 +9,13 @@
 clm_status clm_fail(struct clm_error *error, clm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* clm_fail, for a matter that settings can mend: their names go into error->setting. */
+clm_status clm_fail_setting(struct clm_error *error, clm_status status, const char *setting,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* CLM_ERROR_ARGUMENT if `text`, which a caller of the library has to give, is NULL. */
+CLM_MUST_CHECK clm_status check_given(const char *text, const char *what, struct clm_error *error);
+
 /* CLM_ERROR_MEMORY for host memory: "WHAT: no memory for N bytes on the host". */
 clm_status clm_fail_host_memory(struct clm_error *error, const char *what, size_t bytes);
 

@@ -138,7 +138,7 @@ void directory_unmake(const char *path, size_t made)
     free(partial);
 }
 
-static bool write_all(int file, const unsigned char *bytes, size_t size)
+static bool file_write_all(int file, const unsigned char *bytes, size_t size)
 {
     while (size) {
         const ssize_t written = write(file, bytes, size);
@@ -240,6 +240,9 @@ clm_status clm_check_file(const char *path, struct clm_error *error)
 {
     struct stat about;
     struct replacement replacement;
+    const clm_status given = check_given(path, "path of a file", error);
+    if (given != CLM_OK)
+        return given;
     /* opening a pipe would wait for its reader */
     if (file_is_written_in_place(path) && !stat(path, &about) && !S_ISDIR(about.st_mode))
         return access(path, W_OK)
@@ -253,8 +256,11 @@ clm_status clm_check_file(const char *path, struct clm_error *error)
 clm_status clm_write_file(const char *path, const void *bytes, size_t size, struct clm_error *error)
 {
     struct replacement replacement;
-    clm_status status = replacement_begin(path, &replacement, error);
-    if (status == CLM_OK && !write_all(replacement.file, bytes, size))
+    clm_status status = check_given(path, "path of a file", error);
+    if (status != CLM_OK)
+        return status;
+    status = replacement_begin(path, &replacement, error);
+    if (status == CLM_OK && !file_write_all(replacement.file, bytes, size))
         status = clm_fail(error, CLM_ERROR_IO, "%s: its %zu bytes cannot be written: %s", path, size,
                           strerror(errno));
     if (status == CLM_OK)

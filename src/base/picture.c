@@ -59,14 +59,14 @@ void picture_drop(struct picture *picture)
     *picture = (struct picture){0};
 }
 
-struct bytes {
+struct png_bytes {
     unsigned char *data;
     size_t size, room;
 };
 
-static cairo_status_t append(void *closure, const unsigned char *data, unsigned length)
+static cairo_status_t picture_append(void *closure, const unsigned char *data, unsigned length)
 {
-    struct bytes *const bytes = closure;
+    struct png_bytes *const bytes = closure;
     if (length > bytes->room - bytes->size) {
         const size_t room = 2 * (bytes->size + length);
         unsigned char *const larger = realloc(bytes->data, room);
@@ -83,11 +83,11 @@ static cairo_status_t append(void *closure, const unsigned char *data, unsigned 
 clm_status picture_end(struct picture *picture, cairo_status_t drawn, const char *what, unsigned char **bytes,
                        size_t *size, struct clm_error *error)
 {
-    struct bytes png = {0};
+    struct png_bytes png = {0};
     if (drawn == CAIRO_STATUS_SUCCESS)
         drawn = cairo_status(picture->context);
     if (drawn == CAIRO_STATUS_SUCCESS)
-        drawn = cairo_surface_write_to_png_stream(picture->surface, append, &png);
+        drawn = cairo_surface_write_to_png_stream(picture->surface, picture_append, &png);
     picture_drop(picture);
     if (drawn != CAIRO_STATUS_SUCCESS) {
         free(png.data);

@@ -34,6 +34,12 @@ static inline size_t round_up(size_t n, size_t step)
     return (n + step - 1) / step * step;
 }
 
+/* How many parts of `by` each, the last perhaps smaller, make up `n`. */
+static inline size_t divide_up(size_t n, size_t by)
+{
+    return n / by + (n % by != 0);
+}
+
 static inline double mebibytes(uint64_t bytes)
 {
     return (double)bytes / (1 << 20);

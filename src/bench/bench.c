@@ -20,7 +20,7 @@
 #define RESIDENT_ROWS   65536       /* at most, where a batch is not larger */
 #define LEARNING_RATE   1e-3
 
-struct bench {
+struct bench_net {
     struct clm_backend *be;
     struct architecture architecture;
     struct network net;
@@ -40,7 +40,7 @@ static size_t rows_of(const struct clm_bench_options *options)
     return round_up(size_max(wanted, options->batch), options->batch);
 }
 
-static clm_status create_data(struct bench *bench, size_t I, struct clm_error *error)
+static clm_status create_data(struct bench_net *bench, size_t I, struct clm_error *error)
 {
     clm_status status;
     if ((status = tensor_create(bench->be, TENSOR_BYTE, bench->rows, I, &bench->data.values, error)) ||
@@ -57,8 +57,8 @@ static struct network_use use_of(const struct clm_bench_options *options)
     return NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
 }
 
-static clm_status create_network(struct bench *bench, const struct clm_bench_options *options,
-                                 struct clm_error *error)
+static clm_status bench_create_network(struct bench_net *bench, const struct clm_bench_options *options,
+                                       struct clm_error *error)
 {
     const clm_status status = metrics_create(bench->be, &bench->sums, error);
     if (status != CLM_OK)
@@ -67,7 +67,7 @@ static clm_status create_network(struct bench *bench, const struct clm_bench_opt
                           error);
 }
 
-static void release(struct bench *bench)
+static void bench_release(struct bench_net *bench)
 {
     network_free(&bench->net);
     metrics_free(bench->be, &bench->sums);
@@ -78,37 +78,38 @@ static void release(struct bench *bench)
     tensor_free(bench->be, &bench->order);
 }
 
-static clm_status check_memory(const struct clm_bench_options *options, struct bench *bench,
-                               struct clm_error *error)
+static clm_status bench_check_memory(const struct clm_bench_options *options, struct bench_net *bench,
+                                     struct clm_error *error)
 {
     struct clm_backend *const be = bench->be;
-    struct bench planned = *bench;
+    struct bench_net planned = *bench;
     memory_plan_begin(be);
     clm_status status = create_data(&planned, options->sizes[0], error);
     if (status == CLM_OK)
-        status = create_network(&planned, options, error);
-    release(&planned);
+        status = bench_create_network(&planned, options, error);
+    bench_release(&planned);
     const size_t needed = memory_plan_end(be);
     return status ? status
                   : memory_check(be, "the benchmark", needed,
-                                 "lower --batch or --layers, or use --backend blas", error);
+                                 "take smaller batches or layers, or the blas backend",
+                                 "batch layers backend", error);
 }
 
 /* Before providers of products are chosen, and again, for they differ in what they need. */
-static clm_status prepare(const struct clm_bench_options *options, struct bench *bench,
-                          struct clm_error *error)
+static clm_status bench_prepare(const struct clm_bench_options *options, struct bench_net *bench,
+                                struct clm_error *error)
 {
-    clm_status status = check_memory(options, bench, error);
+    clm_status status = bench_check_memory(options, bench, error);
     if (status == CLM_OK)
         status = network_tune(bench->be, &bench->architecture, use_of(options),
                               (struct tune_wish){.batch = options->batch}, error);
-    return status ? status : check_memory(options, bench, error);
+    return status ? status : bench_check_memory(options, bench, error);
 }
 
 /* ---- content ---- */
 
 /* Random bytes and labels; x = byte / 255. */
-static clm_status write_data(struct bench *bench, size_t I, size_t classes, struct clm_error *error)
+static clm_status write_data(struct bench_net *bench, size_t I, size_t classes, struct clm_error *error)
 {
     uint8_t *const values = malloc(bench->rows * I);
     uint32_t *const labels = malloc(bench->rows * sizeof *labels), *const order =
@@ -142,8 +143,8 @@ cleanup:
     return status;
 }
 
-static clm_status write_parameters(struct bench *bench, const struct clm_bench_options *options,
-                                   struct clm_error *error)
+static clm_status bench_write_parameters(struct bench_net *bench, const struct clm_bench_options *options,
+                                         struct clm_error *error)
 {
     const struct clm_model_options model_options = {
         .sizes = options->sizes, .size_count = options->size_count, .seed = 1, .is_bytes = true};
@@ -157,7 +158,7 @@ static clm_status write_parameters(struct bench *bench, const struct clm_bench_o
 
 /* ---- timing ---- */
 
-static clm_status run_steps(struct bench *bench, size_t count, struct clm_error *error)
+static clm_status run_steps(struct bench_net *bench, size_t count, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     struct minibatch next = {.data = &bench->data, .order = &bench->order, .rows = bench->batch};
@@ -179,7 +180,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double operations_of_step(const struct clm_bench_options *options)
+static double bench_operations_of_step(const struct clm_bench_options *options)
 {
     double operations = 0;
     for (size_t l = 0; l + 1 < options->size_count; l++)
@@ -189,7 +190,7 @@ static double operations_of_step(const struct clm_bench_options *options)
 }
 
 /* Warms up, and from that tells how many steps make a slice. */
-static clm_status warm_up(struct bench *bench, size_t *steps, struct clm_error *error)
+static clm_status warm_up(struct bench_net *bench, size_t *steps, struct clm_error *error)
 {
     const double begin = clock_seconds();
     double now = begin;
@@ -205,7 +206,7 @@ static clm_status warm_up(struct bench *bench, size_t *steps, struct clm_error *
     return CLM_OK;
 }
 
-static clm_status time_slices(struct bench *bench, const struct clm_bench_options *options, size_t steps,
+static clm_status time_slices(struct bench_net *bench, const struct clm_bench_options *options, size_t steps,
                               struct clm_bench_result *result, struct clm_error *error)
 {
     const double most = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS, begin = clock_seconds();
@@ -225,7 +226,7 @@ static clm_status time_slices(struct bench *bench, const struct clm_bench_option
     result->milliseconds_low = slices[count / 10];
     result->milliseconds_high = slices[count - 1 - count / 10];
     result->samples_per_s = per_second((double)options->batch, 1e-3 * result->milliseconds);
-    result->gflops = 1e-9 * per_second(operations_of_step(options), 1e-3 * result->milliseconds);
+    result->gflops = 1e-9 * per_second(bench_operations_of_step(options), 1e-3 * result->milliseconds);
     return CLM_OK;
 }
 
@@ -242,7 +243,7 @@ static void describe_kernel(const struct profile_row *row, size_t steps, struct 
     }
 }
 
-static clm_status take_profile(struct bench *bench, size_t steps, struct clm_bench_profile *profile,
+static clm_status take_profile(struct bench_net *bench, size_t steps, struct clm_bench_profile *profile,
                                struct clm_error *error)
 {
     struct profile_row rows[PROFILE_ROWS_MAX];
@@ -267,16 +268,16 @@ static clm_status take_profile(struct bench *bench, size_t steps, struct clm_ben
 clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *options,
                      struct clm_bench_result *result, struct clm_error *error)
 {
-    struct bench bench = {
+    struct bench_net bench = {
         .be = be, .batch = options->batch, .step = step_of(LEARNING_RATE, options->momentum, 0)};
     size_t steps = 1;
     clm_status status;
     *result = (struct clm_bench_result){0};
-    if (options->size_count < 2 || !options->batch)
+    if (options->size_count < 2 || !options->sizes || !options->batch)
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
             "a benchmark of %zu widths at batch %zu: it needs inputs, classes, and at least a row",
-            options->size_count, options->batch);
+            options->sizes ? options->size_count : 0, options->batch);
     for (size_t i = 0; i < options->size_count; i++)
         if (!options->sizes[i] || options->sizes[i] > INT32_MAX || options->batch > INT32_MAX)
             return clm_fail(error, CLM_ERROR_ARGUMENT,
@@ -286,15 +287,15 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
     const double tuned = clm_tune_seconds(be);
     if ((status = architecture_create(options->sizes, options->size_count, ACTIVATION_RELU,
                                       &bench.architecture, error)) ||
-        (status = prepare(options, &bench, error)))
+        (status = bench_prepare(options, &bench, error)))
         goto cleanup;
     result->tuning_seconds = clm_tune_seconds(be) - tuned;
     if ((status = create_data(&bench, options->sizes[0], error)) ||
         (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)))
         goto cleanup;
     const double begin = clock_seconds();
-    if ((status = create_network(&bench, options, error)) ||
-        (status = write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
+    if ((status = bench_create_network(&bench, options, error)) ||
+        (status = bench_write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
         goto cleanup;
     result->first_step_seconds = clock_seconds() - begin;
     if ((status = warm_up(&bench, &steps, error)) == CLM_OK)
@@ -303,7 +304,7 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
         status =
             take_profile(&bench, size_min(PROFILED_MOST, PROFILED_SLICES * steps), &result->profile, error);
 cleanup:
-    release(&bench);
+    bench_release(&bench);
     architecture_free(&bench.architecture);
     return status;
 }

@@ -23,12 +23,12 @@ struct axes {
     double x_low, x_high, y_low, y_high; /* of the decimal logarithms */
 };
 
-static double x_of(const struct axes *axes, double batch)
+static double plot_x_of(const struct axes *axes, double batch)
 {
     return LEFT + (WIDTH - LEFT - RIGHT) * (log10(batch) - axes->x_low) / (axes->x_high - axes->x_low);
 }
 
-static double y_of(const struct axes *axes, double rate)
+static double plot_y_of(const struct axes *axes, double rate)
 {
     return TOP + (HEIGHT - TOP - FOOT) * (axes->y_high - log10(rate)) / (axes->y_high - axes->y_low);
 }
@@ -69,13 +69,13 @@ static void draw_tick(const struct axes *axes, double value, bool is_batch)
     char label[32];
     set_colour(axes->context, picture_faint);
     if (is_batch) {
-        const double x = x_of(axes, value);
+        const double x = plot_x_of(axes, value);
         draw_line(axes->context, x, TOP, x, HEIGHT - FOOT);
         snprintf(label, sizeof label, "%g", value);
         set_colour(axes->context, picture_ink);
         draw_text(axes->context, x, HEIGHT - FOOT + 16, 0.5, LABEL_SIZE, label);
     } else {
-        const double y = y_of(axes, value);
+        const double y = plot_y_of(axes, value);
         draw_line(axes->context, LEFT, y, WIDTH - RIGHT, y);
         label_rate(value, label);
         set_colour(axes->context, picture_ink);
@@ -94,23 +94,23 @@ static void draw_ticks(const struct axes *axes, bool is_batch)
         }
 }
 
-static void draw_series(const struct axes *axes, const struct clm_bench_series *series)
+static void plot_draw_series(const struct axes *axes, const struct clm_bench_series *series)
 {
     cairo_new_path(axes->context); /* text leaves a point behind */
     cairo_set_line_width(axes->context, 1.8);
     for (size_t i = 0; i < series->count; i++)
-        cairo_line_to(axes->context, x_of(axes, (double)series->batches[i]),
-                      y_of(axes, series->samples_per_s[i]));
+        cairo_line_to(axes->context, plot_x_of(axes, (double)series->batches[i]),
+                      plot_y_of(axes, series->samples_per_s[i]));
     cairo_stroke(axes->context);
     for (size_t i = 0; i < series->count; i++) {
-        cairo_arc(axes->context, x_of(axes, (double)series->batches[i]), y_of(axes, series->samples_per_s[i]),
-                  3, 0, 7); /* a whole turn and more */
+        cairo_arc(axes->context, plot_x_of(axes, (double)series->batches[i]),
+                  plot_y_of(axes, series->samples_per_s[i]), 3, 0, 7); /* a whole turn and more */
         cairo_fill(axes->context);
     }
 }
 
 /* In the upper left corner, where curves that rise leave room. */
-static void draw_legend(cairo_t *context, const struct clm_bench_series *series, size_t count)
+static void plot_draw_legend(cairo_t *context, const struct clm_bench_series *series, size_t count)
 {
     double widest = 0;
     for (size_t s = 0; s < count; s++)
@@ -134,6 +134,9 @@ clm_status clm_bench_plot(const char *path, const char *title, const struct clm_
 {
     unsigned char *bytes = NULL;
     size_t size = 0, points = 0;
+    const clm_status given = check_given(path, "path for the picture", error);
+    if (given != CLM_OK)
+        return given;
     for (size_t s = 0; s < count; s++)
         for (size_t i = 0; i < series[s].count; i++, points++)
             if (!(series[s].samples_per_s[i] > 0 && isfinite(series[s].samples_per_s[i])) ||
@@ -150,14 +153,14 @@ clm_status clm_bench_plot(const char *path, const char *title, const struct clm_
     cairo_set_line_width(picture.context, 1);
     draw_ticks(&axes, false);
     set_colour(picture.context, picture_ink);
-    draw_text(picture.context, WIDTH / 2, 24, 0.5, TITLE_SIZE, title);
+    draw_text(picture.context, WIDTH / 2, 24, 0.5, TITLE_SIZE, title ? title : "");
     draw_text(picture.context, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, 0.5, LABEL_SIZE, "batch");
     draw_text(picture.context, 8, TOP - 12, 0, LABEL_SIZE, "samples / s");
     for (size_t s = 0; s < count; s++) {
         set_colour(picture.context, picture_palette[s % picture_palette_size]);
-        draw_series(&axes, &series[s]);
+        plot_draw_series(&axes, &series[s]);
     }
-    draw_legend(picture.context, series, count);
+    plot_draw_legend(picture.context, series, count);
     clm_status status = picture_end(&picture, CAIRO_STATUS_SUCCESS, "the benchmark", &bytes, &size, error);
     if (status == CLM_OK)
         status = clm_write_file(path, bytes, size, error);

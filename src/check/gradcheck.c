@@ -56,9 +56,9 @@ static clm_status check_options(const struct clm_gradcheck_options *options, con
     if (!data)
         return CLM_OK;
     if (options->batch > data->train.count)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "gradcheck: a batch of %zu rows of a training set of %zu; lower --batch",
-                        options->batch, data->train.count);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "batch",
+                                "gradcheck: a batch of %zu rows of a training set of %zu; take a smaller one",
+                                options->batch, data->train.count);
     return clm_check_fit(model, data, error);
 }
 
@@ -91,9 +91,9 @@ static clm_status make_inputs(struct gradcheck *g, struct clm_error *error)
         g->labels = calloc(g->options->batch, sizeof *g->labels);
     }
     if (!g->X || !g->labels)
-        return clm_fail(error, CLM_ERROR_MEMORY,
-                        "gradcheck: no memory for %zu rows of %zu inputs; lower --batch", g->options->batch,
-                        clm_model_width(g->model, 0));
+        return clm_fail_setting(error, CLM_ERROR_MEMORY, "batch",
+                                "gradcheck: no memory for %zu rows of %zu inputs; take a smaller batch",
+                                g->options->batch, clm_model_width(g->model, 0));
     fill_inputs(g);
     return CLM_OK;
 }
@@ -301,7 +301,8 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
 {
     struct gradcheck g = {.options = options};
     bool all_passed = true;
-    *passed = false;
+    if (passed)
+        *passed = false;
     clm_status status = prepare(&g, backend, error);
     for (size_t n = 0; status == CLM_OK && n < 2 * clm_model_depth(g.model); n++) {
         const size_t l = n / 2;
@@ -323,6 +324,7 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
             on_row(user, &row);
     }
     destroy(&g);
-    *passed = status == CLM_OK && all_passed;
+    if (passed)
+        *passed = status == CLM_OK && all_passed;
     return status;
 }

@@ -161,7 +161,8 @@ clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_optio
                              .rate = INFINITY,
                              .passed = true};
     struct case_list list = {0};
-    *passed = false;
+    if (passed)
+        *passed = false;
     clm_status status = make_plan(options, &list, error);
     if (status == CLM_OK)
         status = bounds_open(&v.bounds, error);
@@ -171,6 +172,7 @@ clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_optio
     case_list_free(&list);
     if (options->left_out)
         *options->left_out = v.left_out;
-    *passed = status == CLM_OK && v.passed;
+    if (passed)
+        *passed = status == CLM_OK && v.passed;
     return status;
 }

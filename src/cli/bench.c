@@ -11,7 +11,7 @@
     20.0                     /* a step of the reference that takes longer is left out, unless asked for */
 #define REFERENCE_GFLOPS 1.0 /* what plain loops in double do about, until they have been timed here */
 
-struct arguments {
+struct bench_arguments {
     struct clm_backend_options device;
     struct sizes layers, batches;
     struct clm_bench_options bench;
@@ -26,7 +26,7 @@ struct arguments {
 /* ---- a line ---- */
 
 /* 2 B I O for each of forward and dW in every layer, and for dX in every layer but the first. */
-static double operations_of_step(const struct sizes *layers, size_t batch)
+static double cli_bench_operations_of_step(const struct sizes *layers, size_t batch)
 {
     double operations = 0;
     for (size_t l = 0; l + 1 < layers->count; l++)
@@ -43,7 +43,7 @@ static json_t *layers_list(const struct sizes *layers)
     return list;
 }
 
-static void print_line(const struct arguments *arguments, const struct clm_backend *backend, size_t b,
+static void print_line(const struct bench_arguments *arguments, const struct clm_backend *backend, size_t b,
                        const struct clm_bench_result *result)
 {
     const double blas = arguments->blas_milliseconds[b];
@@ -58,8 +58,8 @@ static void print_line(const struct arguments *arguments, const struct clm_backe
     printf("%7.3f  %7.3f\n", result->first_step_seconds, result->tuning_seconds);
 }
 
-static json_t *describe(const struct arguments *arguments, const struct clm_backend *backend, size_t b,
-                        const struct clm_bench_result *result)
+static json_t *cli_bench_describe(const struct bench_arguments *arguments, const struct clm_backend *backend,
+                                  size_t b, const struct clm_bench_result *result)
 {
     return json_pack("{ss ss ss so so sI sf sf sf sf sf sf sf sf}", "system", "clmlp", "backend",
                      clm_backend_name(backend), "provider", clm_backend_provider(backend), "device",
@@ -116,14 +116,15 @@ static json_t *describe_profile(const struct clm_bench_profile *profile)
                      profile->peak_gflops, "peak_gbytes_per_s", profile->peak_gbytes_per_s, "kernels", list);
 }
 
-static double reference_seconds(const struct arguments *arguments, size_t batch)
+static double reference_seconds(const struct bench_arguments *arguments, size_t batch)
 {
-    return 1e-9 * operations_of_step(&arguments->layers, batch) / arguments->reference_gflops;
+    return 1e-9 * cli_bench_operations_of_step(&arguments->layers, batch) / arguments->reference_gflops;
 }
 
 /* ---- backends ---- */
 
-static bool is_left_out(const struct arguments *arguments, const struct clm_backend *backend, size_t batch)
+static bool is_left_out(const struct bench_arguments *arguments, const struct clm_backend *backend,
+                        size_t batch)
 {
     const double seconds = reference_seconds(arguments, batch);
     if (clm_backend_kind(backend) != CLM_BACKEND_REFERENCE || arguments->has_backend ||
@@ -136,7 +137,7 @@ static bool is_left_out(const struct arguments *arguments, const struct clm_back
     return true;
 }
 
-static void bench_batch(struct arguments *arguments, struct clm_backend *backend, size_t b)
+static void bench_batch(struct bench_arguments *arguments, struct clm_backend *backend, size_t b)
 {
     struct clm_bench_options bench = arguments->bench;
     struct clm_bench_result result;
@@ -146,6 +147,7 @@ static void bench_batch(struct arguments *arguments, struct clm_backend *backend
         return;
     bench.wants_profile = bench.wants_profile && clm_backend_kind(backend) == CLM_BACKEND_OPENCL;
     if (clm_bench(backend, &bench, &result, &error) != CLM_OK) {
+        name_options("bench", &error);
         complain("bench", "%s at batch %zu: %s", clm_backend_name(backend), bench.batch, error.message);
         arguments->has_failed = true;
         return;
@@ -158,14 +160,14 @@ static void bench_batch(struct arguments *arguments, struct clm_backend *backend
         print_line(arguments, backend, b, &result);
     if (!arguments->is_quiet && result.profile.count)
         print_profile(&result.profile);
-    json_t *const row = describe(arguments, backend, b, &result);
+    json_t *const row = cli_bench_describe(arguments, backend, b, &result);
     if (row && result.profile.count)
         json_object_put(row, "profile", describe_profile(&result.profile));
     json_list_add(arguments->rows, row);
 }
 
 /* Times all batches on one backend. A backend that is not here is a failure only if it was asked for. */
-static void bench_backend(struct arguments *arguments, const struct clm_backend_options *wanted,
+static void bench_backend(struct bench_arguments *arguments, const struct clm_backend_options *wanted,
                           bool is_asked_for)
 {
     struct clm_backend *backend = NULL;
@@ -174,15 +176,16 @@ static void bench_backend(struct arguments *arguments, const struct clm_backend_
         for (size_t b = 0; b < arguments->batches.count; b++)
             bench_batch(arguments, backend, b);
     } else if (is_asked_for) {
-        complain("bench", "%s", error.message);
+        fail_command("bench", &error);
         arguments->has_failed = true;
     } else {
+        name_options("bench", &error);
         remark("bench", "left out: %s", error.message);
     }
     clm_backend_close(backend);
 }
 
-static void bench_devices(struct arguments *arguments)
+static void bench_devices(struct bench_arguments *arguments)
 {
     struct clm_device *devices;
     struct clm_error error = {0};
@@ -201,7 +204,7 @@ static void bench_devices(struct arguments *arguments)
     clm_devices_free(devices);
 }
 
-static void bench_all(struct arguments *arguments)
+static void bench_all(struct bench_arguments *arguments)
 {
     const struct clm_backend_options blas = {.kind = CLM_BACKEND_BLAS},
                                      reference = {.kind = CLM_BACKEND_REFERENCE};
@@ -257,7 +260,7 @@ static bool is_first_of_its_system(const json_t *rows, size_t at)
     return true;
 }
 
-static void draw(struct arguments *arguments, const char *path)
+static void cli_bench_draw(struct bench_arguments *arguments, const char *path)
 {
     const size_t count = json_array_size(arguments->rows);
     struct clm_bench_series series[SERIES_MAX];
@@ -278,7 +281,7 @@ static void draw(struct arguments *arguments, const char *path)
                  2 * (count * count + 1) * sizeof *rates);
         arguments->has_failed = true;
     } else if (clm_bench_plot(path, title, series, drawn, &error) != CLM_OK) {
-        complain("bench", "%s", error.message);
+        fail_command("bench", &error);
         arguments->has_failed = true;
     }
     free(batches);
@@ -288,7 +291,7 @@ static void draw(struct arguments *arguments, const char *path)
 /* ---- the crossover ---- */
 
 /* From which batch of those timed on the fastest system is another than at the smallest. */
-static void print_crossover(const struct arguments *arguments)
+static void print_crossover(const struct bench_arguments *arguments)
 {
     const json_t *before = NULL;
     if (arguments->batches.count > 1)
@@ -319,7 +322,7 @@ static void print_crossover(const struct arguments *arguments)
                json_string_value(json_object_get(before, "device")));
 }
 
-static void print_heading(const struct arguments *arguments)
+static void cli_bench_print_heading(const struct bench_arguments *arguments)
 {
     printf("A training step of ");
     for (size_t i = 0; i < arguments->layers.count; i++)
@@ -330,7 +333,7 @@ static void print_heading(const struct arguments *arguments)
 }
 
 /* What keeps the table or its JSON from being whole. */
-static void check_bench_rows(struct arguments *arguments, const char *json)
+static void check_bench_rows(struct bench_arguments *arguments, const char *json)
 {
     if (!json_is_whole() && !json)
         complain("bench", "no memory for the rows of its table");
@@ -349,25 +352,25 @@ int command_bench(int argc, char **argv)
     struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
     const char *const json = clm_settings_text(settings, "json"), *const plot =
                                                                       clm_settings_text(settings, "plot");
-    struct arguments arguments = {.layers = layers_of(settings, "bench"),
-                                  .batches = setting_sizes(settings, "batch"),
-                                  .bench = {.momentum = clm_settings_number(settings, "momentum"),
-                                            .seconds = clm_settings_number(settings, "seconds"),
-                                            .wants_profile = clm_settings_count(settings, "profile")},
-                                  .has_backend = clm_settings_is_set(settings, "backend"),
-                                  .is_quiet = is_json_alone(settings),
-                                  .reference_gflops = REFERENCE_GFLOPS,
-                                  .rows = json_array()};
+    struct bench_arguments arguments = {.layers = layers_of(settings, "bench"),
+                                        .batches = setting_sizes(settings, "batch"),
+                                        .bench = {.momentum = clm_settings_number(settings, "momentum"),
+                                                  .seconds = clm_settings_number(settings, "seconds"),
+                                                  .wants_profile = clm_settings_count(settings, "profile")},
+                                        .has_backend = clm_settings_is_set(settings, "backend"),
+                                        .is_quiet = is_json_alone(settings),
+                                        .reference_gflops = REFERENCE_GFLOPS,
+                                        .rows = json_array()};
     arguments.device = backend_options(settings, argv[1]);
     arguments.bench.sizes = arguments.layers.values;
     arguments.bench.size_count = arguments.layers.count;
     if (!arguments.is_quiet)
-        print_heading(&arguments);
+        cli_bench_print_heading(&arguments);
     bench_all(&arguments);
     if (!arguments.is_quiet)
         print_crossover(&arguments);
     if (plot && json_array_size(arguments.rows))
-        draw(&arguments, plot);
+        cli_bench_draw(&arguments, plot);
     check_bench_rows(&arguments, json);
     if (json && !write_json("bench", json, json_incref(arguments.rows)))
         arguments.has_failed = true;

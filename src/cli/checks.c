@@ -10,7 +10,7 @@
 #define LINES_SHOWN 6       /* of an error: its sentence, and what the compiler says */
 
 /* "--device 0:0 --gemm native" */
-static void describe_source(const struct check_source *source, char *text, size_t size)
+static void cli_describe_source(const struct check_source *source, char *text, size_t size)
 {
     if (!source->about)
         snprintf(text, size, "--backend %s", source->backend);
@@ -31,7 +31,7 @@ struct repeating repeat_check(const struct check_source *source, const struct cl
     struct repeating repeating;
     char where[128], what[256] = "";
     const char *const folder = source->about && is_quotable(kernel_folder()) ? kernel_folder() : NULL;
-    describe_source(source, where, sizeof where);
+    cli_describe_source(source, where, sizeof where);
     if (check)
         snprintf(what, sizeof what, " --only %s --shape \"%s\"", check->operation, check->smallest);
     snprintf(repeating.command, sizeof repeating.command, "%s%s%sclmlp verify %s%s%s --seed %" PRIu64,

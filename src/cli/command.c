@@ -83,18 +83,12 @@ void remark(const char *command, const char *format, ...)
     va_end(arguments);
 }
 
-int fail_command(const char *command, const struct clm_error *error)
-{
-    complain(command, "%s", error->message);
-    return EXIT_FAILED;
-}
-
 /* ---- interrupts ---- */
 
 static volatile sig_atomic_t is_interrupted;
 static const char *volatile interrupt_note;
 
-static void interrupt(int number)
+static void command_interrupt(int number)
 {
     (void)number;
     is_interrupted = 1;
@@ -107,7 +101,7 @@ static void interrupt(int number)
 
 const volatile sig_atomic_t *catch_interrupts(const char *note)
 {
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = command_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     interrupt_note = note;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);

@@ -33,7 +33,11 @@ void complain(const char *command, const char *format, ...) __attribute__((forma
 /* The same with "note: " before the sentence. */
 void remark(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Complains of the error; EXIT_FAILED, to be returned. */
+/* Adds to the error's sentence which options of the command set the settings that can mend the matter, and which
+ * command tells more; the error then names no setting any more. */
+void name_options(const char *command, struct clm_error *error);
+
+/* Complains of the error, with that advice; EXIT_FAILED, to be returned. */
 int fail_command(const char *command, const struct clm_error *error);
 
 /* From now on the first SIGINT or SIGTERM only sets what is returned, and writes `note` to stderr, whole lines; the second ends

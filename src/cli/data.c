@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct command {
+struct data_command {
     const char *name;
     char *whole_name; /* what the command calls itself, in errors and help */
     int (*run)(int argc, char **argv);
@@ -14,7 +14,7 @@ struct command {
 static char info_name[] = "data info", sample_name[] = "data sample", convert_name[] = "data convert",
             make_name[] = "data make";
 
-static const struct command commands[] = {
+static const struct data_command commands[] = {
     {"info", info_name, command_data_info},
     {"sample", sample_name, command_data_sample},
     {"convert", convert_name, command_data_convert},
@@ -23,7 +23,7 @@ static const struct command commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-static _Noreturn void refuse(const char *word)
+static _Noreturn void cli_data_refuse(const char *word)
 {
     const char *names[COMMAND_COUNT + 1] = {0};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -52,7 +52,7 @@ int command_data(int argc, char **argv)
         }
     }
     if (argc > 2 && *argv[2] != '-')
-        refuse(argv[2]);
+        cli_data_refuse(argv[2]);
     parse_arguments(&usage, argc, argv, NULL);
     return EXIT_USAGE;
 }

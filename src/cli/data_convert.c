@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static void check(const struct clm_settings *settings, const char *format)
+static void cli_convert_check(const struct clm_settings *settings, const char *format)
 {
     if (clm_settings_is_set(settings, "split") && !clm_data_write_is_of_one_part(format))
         wrong_usage("data convert", "--split: %s holds training and test set; leave it out", format);
@@ -40,7 +40,7 @@ int command_data_convert(int argc, char **argv)
     need_setting(settings, argv[1], "data", "fashion-mnist");
     need_setting(settings, argv[1], "to", "npz");
     need_setting(settings, argv[1], "out", "fashion.npz");
-    check(settings, write.format);
+    cli_convert_check(settings, write.format);
     clm_status status = clm_data_open(&options, &data, &error);
     if (status == CLM_OK)
         status = clm_data_write(data, clm_settings_text(settings, "out"), &write, &error);

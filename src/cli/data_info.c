@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WARNING_SIZE 1024
+
 static const char *const part_names[] = {
     [CLM_TRAIN] = "training", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
 
 /* ---- for people ---- */
 
-static void print_rows(const struct clm_data *data, const struct clm_data_summary *summary)
+static void cli_info_print_rows(const struct clm_data *data, const struct clm_data_summary *summary)
 {
     size_t width, height, channels;
     printf("data      %s (%s)\nrows      ", printable(clm_data_source(data)).text, clm_data_format(data));
@@ -36,7 +38,7 @@ static void print_rows(const struct clm_data *data, const struct clm_data_summar
     }
 }
 
-static void print_classes(const struct clm_data *data, const struct clm_data_summary *summary)
+static void cli_info_print_classes(const struct clm_data *data, const struct clm_data_summary *summary)
 {
     const struct clm_part_summary *const train = summary->parts + CLM_TRAIN;
     printf("\n%5s  %-20s", "class", clm_data_class_name(data, 0) ? "name" : "");
@@ -63,11 +65,20 @@ static void print_sentence(const char *sentence)
     putchar('\n');
 }
 
+/* The library's sentence, with the option of train that mends the matter. */
+static const char *warning_text(char *text, size_t size, const struct clm_warning *warning)
+{
+    snprintf(text, size, "%s%s%s%s", warning->sentence, *warning->setting ? " See train --" : "",
+             warning->setting, *warning->setting ? "." : "");
+    return text;
+}
+
 static void print_warnings(const struct clm_data_summary *summary)
 {
+    char text[WARNING_SIZE];
     printf("\n%s\n", summary->warning_count ? "To beware of" : "Nothing to beware of was found.");
     for (size_t i = 0; i < summary->warning_count; i++)
-        print_sentence(summary->warnings[i]);
+        print_sentence(warning_text(text, sizeof text, &summary->warnings[i]));
 }
 
 /* ---- JSON ---- */
@@ -93,18 +104,19 @@ static json_t *describe_picture(const struct clm_data *data)
                      (json_int_t)channels);
 }
 
-static json_t *describe(const struct clm_data *data, const struct clm_data_summary *summary)
+static json_t *cli_info_describe(const struct clm_data *data, const struct clm_data_summary *summary)
 {
     static const char *const keys[] = {
         [CLM_TRAIN] = "train", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
     const size_t classes = clm_data_classes(data);
     json_t *const names = json_array(), *const warnings = json_array();
+    char text[WARNING_SIZE];
     for (size_t c = 0; c < classes; c++) {
         const char *const name = clm_data_class_name(data, c);
         json_list_add(names, name ? json_text(name) : json_null());
     }
     for (size_t i = 0; i < summary->warning_count; i++)
-        json_list_add(warnings, json_text(summary->warnings[i]));
+        json_list_add(warnings, json_text(warning_text(text, sizeof text, &summary->warnings[i])));
     json_t *const object =
         json_pack("{so ss sI ss so sI so sI so}", "data", json_text(clm_data_source(data)), "format",
                   clm_data_format(data), "features", (json_int_t)clm_data_features(data), "element",
@@ -117,16 +129,16 @@ static json_t *describe(const struct clm_data *data, const struct clm_data_summa
     return object;
 }
 
-static int report(const struct clm_settings *settings, const struct clm_data *data,
-                  const struct clm_data_summary *summary)
+static int cli_info_report(const struct clm_settings *settings, const struct clm_data *data,
+                           const struct clm_data_summary *summary)
 {
     const char *const json = clm_settings_text(settings, "json");
     if (!is_json_alone(settings)) {
-        print_rows(data, summary);
-        print_classes(data, summary);
+        cli_info_print_rows(data, summary);
+        cli_info_print_classes(data, summary);
         print_warnings(summary);
     }
-    return !json || write_json("data info", json, describe(data, summary)) ? EXIT_DONE : EXIT_FAILED;
+    return !json || write_json("data info", json, cli_info_describe(data, summary)) ? EXIT_DONE : EXIT_FAILED;
 }
 
 int command_data_info(int argc, char **argv)
@@ -143,7 +155,8 @@ int command_data_info(int argc, char **argv)
     clm_status status = clm_data_open(&options, &data, &error);
     if (status == CLM_OK)
         status = clm_data_summarise(data, &summary, &error);
-    const int code = status == CLM_OK ? report(settings, data, summary) : fail_command("data info", &error);
+    const int code =
+        status == CLM_OK ? cli_info_report(settings, data, summary) : fail_command("data info", &error);
     clm_data_summary_free(summary);
     clm_data_close(data);
     clm_settings_free(settings);

@@ -30,7 +30,7 @@ static void print_device(const struct clm_device *device)
            is_coloured_here ? "\033[0m" : "");
 }
 
-static json_t *describe(const struct clm_device *device)
+static json_t *cli_devices_describe(const struct clm_device *device)
 {
     return json_pack(
         "{sI sI ss so so so so so so sI sI sI sI sI sI sb so}", "platform", (json_int_t)device->platform,
@@ -48,12 +48,12 @@ static json_t *describe_all(const struct clm_device *devices, size_t count)
 {
     json_t *const list = json_array();
     for (size_t d = 0; d < count; d++)
-        json_list_add(list, describe(&devices[d]));
+        json_list_add(list, cli_devices_describe(&devices[d]));
     return list;
 }
 
-static int report(const struct clm_settings *settings, const char *selector, const struct clm_device *devices,
-                  size_t count)
+static int cli_devices_report(const struct clm_settings *settings, const char *selector,
+                              const struct clm_device *devices, size_t count)
 {
     const char *const json = clm_settings_text(settings, "json");
     const bool is_default = default_device() && !clm_settings_is_set(settings, "device");
@@ -97,8 +97,8 @@ int command_devices(int argc, char **argv)
     begin_wait("trying the devices; kernels that no cache of their drivers has are built");
     const clm_status status = clm_devices_list(selector, &devices, &count, &error);
     end_wait();
-    const int code =
-        status == CLM_OK ? report(settings, selector, devices, count) : fail_command("devices", &error);
+    const int code = status == CLM_OK ? cli_devices_report(settings, selector, devices, count)
+                                      : fail_command("devices", &error);
     clm_devices_free(devices);
     clm_settings_free(settings);
     return code;

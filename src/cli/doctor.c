@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct arguments {
+struct doctor_arguments {
     struct examination examination;
     const char *selector, *json;
     unsigned patience;                                        /* seconds of a step; 0: for ever */
@@ -21,7 +21,7 @@ struct arguments {
 
 /* What has come from the process of the drivers, and how far it is. */
 struct round {
-    struct arguments *arguments;
+    struct doctor_arguments *arguments;
     size_t from;            /* how many devices are done with */
     size_t count;           /* devices that there were at first */
     bool is_counted;        /* they are listed */
@@ -38,7 +38,7 @@ struct round {
 
 /* ---- findings ---- */
 
-static void print_finding(struct arguments *arguments, const struct clm_finding *finding)
+static void print_finding(struct doctor_arguments *arguments, const struct clm_finding *finding)
 {
     static const char *const marks[] = {
         [CLM_FINDING_GOOD] = "ok ", [CLM_FINDING_NOTE] = "-- ", [CLM_FINDING_BAD] = "BAD"};
@@ -90,7 +90,7 @@ static void send_step(void *user, const char *step, const char *again)
 static void hear_finding(void *user, const struct clm_finding *finding)
 {
     const struct work *const work = user;
-    struct arguments *const arguments = work->round->arguments;
+    struct doctor_arguments *const arguments = work->round->arguments;
     if (finding->severity == CLM_FINDING_BEGUN) {
         send_begun(work, finding->section, finding->what, "");
         return;
@@ -102,7 +102,7 @@ static void hear_finding(void *user, const struct clm_finding *finding)
 }
 
 /* Other commands take what CLMLP_DEVICE names; here all devices are tried. */
-static void warn_of_default(const struct arguments *arguments)
+static void warn_of_default(const struct doctor_arguments *arguments)
 {
     const char *const selector = default_device();
     struct clm_device *meant = NULL;
@@ -125,12 +125,12 @@ static size_t first_of(const struct round *round, size_t count)
     return round->from > gone ? round->from - gone : 0;
 }
 
-static void examine(void *user, FILE *channel, const volatile sig_atomic_t *stop)
+static void cli_doctor_examine(void *user, FILE *channel, const volatile sig_atomic_t *stop)
 {
     (void)stop; /* the first interrupt ends it */
     struct round *const round = user;
     struct work work = {round, channel};
-    struct arguments *const arguments = round->arguments;
+    struct doctor_arguments *const arguments = round->arguments;
     struct examination *const examination = &arguments->examination;
     struct clm_device *devices = NULL;
     struct clm_error why = {0};
@@ -157,7 +157,7 @@ static void examine(void *user, FILE *channel, const volatile sig_atomic_t *stop
 
 /* ---- in the one that stays ---- */
 
-static void hear(void *user, json_t *object)
+static void cli_doctor_hear(void *user, json_t *object)
 {
     struct round *const round = user;
     json_t *const begun = json_object_get(object, "begun"), *const report = json_object_get(object, "report"),
@@ -235,8 +235,8 @@ static clm_status examine_all(struct round *round, struct clm_error *error)
 {
     const struct apart apart = {.command = "doctor",
                                 .patience = round->arguments->patience,
-                                .work = examine,
-                                .hear = hear,
+                                .work = cli_doctor_examine,
+                                .hear = cli_doctor_hear,
                                 .user = round};
     for (;;) {
         begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
@@ -277,7 +277,7 @@ static bool is_complete(const struct round *round)
 }
 
 /* Why nothing can be trained on, or why that is not known; NULL if something can. */
-static const char *judge(const struct round *round, size_t usable)
+static const char *cli_doctor_judge(const struct round *round, size_t usable)
 {
     static char why[sizeof round->step + 512];
     const size_t count = round->count;
@@ -320,7 +320,7 @@ static const char *judge(const struct round *round, size_t usable)
     return why;
 }
 
-static int doctor(struct arguments *arguments)
+static int doctor(struct doctor_arguments *arguments)
 {
     struct round round = {.arguments = arguments,
                           .reports = json_array(),
@@ -329,7 +329,7 @@ static int doctor(struct arguments *arguments)
     struct clm_error error = {0};
     const clm_status status = examine_all(&round, &error);
     const size_t usable = count_usable(round.reports);
-    const char *const why = status == CLM_OK ? judge(&round, usable) : error.message;
+    const char *const why = status == CLM_OK ? cli_doctor_judge(&round, usable) : error.message;
     if (status == CLM_OK && is_dead(&round) && !is_complete(&round))
         tell_death(&round);
     const bool is_written =
@@ -349,13 +349,13 @@ int command_doctor(int argc, char **argv)
         .doc =
             "Looks for what is missing between this program and the machine's OpenCL devices: files that name drivers, drivers that do not load, permissions, platforms without a device, compilers. Then tries on each device every operation with each provider of products, large ones too, and says what is wrong and what to do. A driver that dies at it is named, and the other devices are tried still. Exit code 0 when at least one device can be trained on, with the providers that are right, else 1."};
     struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
-    struct arguments arguments = {.examination = {.argc = argc,
-                                                  .argv = argv,
-                                                  .is_quiet = is_json_alone(settings),
-                                                  .findings = json_array()},
-                                  .selector = clm_settings_text(settings, "device"),
-                                  .json = clm_settings_text(settings, "json"),
-                                  .patience = (unsigned)clm_settings_count(settings, "patience")};
+    struct doctor_arguments arguments = {.examination = {.argc = argc,
+                                                         .argv = argv,
+                                                         .is_quiet = is_json_alone(settings),
+                                                         .findings = json_array()},
+                                         .selector = clm_settings_text(settings, "device"),
+                                         .json = clm_settings_text(settings, "json"),
+                                         .patience = (unsigned)clm_settings_count(settings, "patience")};
     const int code = doctor(&arguments);
     json_decref(arguments.examination.findings);
     clm_settings_free(settings);

@@ -51,7 +51,7 @@ static void print_matrix(const struct prediction *prediction, const size_t *coun
     }
 }
 
-static void print_classes(const struct prediction *prediction, const size_t *counts)
+static void cli_eval_print_classes(const struct prediction *prediction, const size_t *counts)
 {
     printf("\nclass                  rows  precision    recall        F1\n");
     for (size_t c = 0; c < prediction->classes; c++) {
@@ -88,14 +88,14 @@ static json_t *describe_matrix(const size_t *counts, size_t classes)
     return rows;
 }
 
-static json_t *describe(const struct prediction *prediction, const size_t *counts)
+static json_t *cli_eval_describe(const struct prediction *prediction, const size_t *counts)
 {
     return json_pack("{sI sf sf so so}", "rows", (json_int_t)prediction->rows, "loss", prediction->score.loss,
                      "accuracy", prediction->score.accuracy, "classes", describe_classes(prediction, counts),
                      "confusion", describe_matrix(counts, prediction->classes));
 }
 
-static int report(const struct prediction *prediction)
+static int cli_eval_report(const struct prediction *prediction)
 {
     const char *const json = clm_settings_text(prediction->settings, "json");
     size_t *const counts = count_confusions(prediction);
@@ -108,10 +108,10 @@ static int report(const struct prediction *prediction)
         printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
                100 * prediction->score.accuracy);
         print_matrix(prediction, counts);
-        print_classes(prediction, counts);
+        cli_eval_print_classes(prediction, counts);
     }
     if (json)
-        is_written = write_json("eval", json, describe(prediction, counts));
+        is_written = write_json("eval", json, cli_eval_describe(prediction, counts));
     free(counts);
     return is_written ? EXIT_DONE : EXIT_FAILED;
 }
@@ -125,7 +125,7 @@ int command_eval(int argc, char **argv)
         argc, argv, &prediction, &error);
     if (status != CLM_OK)
         return fail_command("eval", &error);
-    const int code = report(&prediction);
+    const int code = cli_eval_report(&prediction);
     prediction_free(&prediction);
     return code;
 }

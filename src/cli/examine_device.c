@@ -13,7 +13,7 @@
 #define SECONDS 150 /* of the checks of one provider; on other than simulators none takes as long */
 
 /* What has come of a provider of products, or of what all of them share. */
-struct part {
+struct examined_part {
     const struct patient *patient;
     const struct check_source *source;
     struct check_list checks;
@@ -22,13 +22,13 @@ struct part {
     size_t left_out;            /* checks that would take too long */
 };
 
-enum verdict { VERDICT_GOOD, VERDICT_USABLE, VERDICT_REFUSED };
+enum device_verdict { VERDICT_GOOD, VERDICT_USABLE, VERDICT_REFUSED };
 
 /* A device as it is examined. */
 struct patient {
     const struct examination *examination;
     const struct clm_device *device;
-    enum verdict verdict;
+    enum device_verdict verdict;
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers */
     char not_built[NAMES_MAX], not_tried[NAMES_MAX];
     bool has_failure;              /* one of `wrong` ended with an error */
@@ -44,8 +44,8 @@ static bool is_quiet(const struct patient *patient)
 
 /* "native, in its check 3 of 59": what follows may be the last thing that the driver does, and `again` would repeat it. A
  * terminal shows it until end_wait, which has to come before anything is printed. */
-__attribute__((format(printf, 3, 4))) static void begin(const struct patient *patient, const char *again,
-                                                        const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void examine_begin(const struct patient *patient,
+                                                                const char *again, const char *format, ...)
 {
     char step[256];
     va_list arguments;
@@ -59,16 +59,16 @@ __attribute__((format(printf, 3, 4))) static void begin(const struct patient *pa
 
 /* ---- one device ---- */
 
-static void hear_begin(void *user, const struct clm_check *check)
+static void examine_hear_begin(void *user, const struct clm_check *check)
 {
-    const struct part *const part = user;
-    begin(part->patient, repeat_check(part->source, check).command, "%s, in check %zu of %zu (%s %s)",
-          provider_of(part->source), check->number, check->of, check->operation, check->shape);
+    const struct examined_part *const part = user;
+    examine_begin(part->patient, repeat_check(part->source, check).command, "%s, in check %zu of %zu (%s %s)",
+                  provider_of(part->source), check->number, check->of, check->operation, check->shape);
 }
 
-static void hear_check(void *user, const struct clm_check *check)
+static void examine_hear_check(void *user, const struct clm_check *check)
 {
-    struct part *const part = user;
+    struct examined_part *const part = user;
     check_list_add(&part->checks, part->source, check);
     if (check->passed)
         return;
@@ -91,7 +91,7 @@ static double seconds_since(struct timespec start)
     return fmax(0, (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec));
 }
 
-static void tell_failure(const struct part *part, const char *name, double seconds)
+static void tell_failure(const struct examined_part *part, const char *name, double seconds)
 {
     const struct clm_check *const first = &part->first_failure;
     printf("  %sBAD%s  %-14s %s in %zu of %zu checks: %s  (%.1f s)\n", colour(RED), colour(PLAIN), name,
@@ -105,7 +105,7 @@ static void tell_failure(const struct part *part, const char *name, double secon
     print_failure(part->source, first, "                      ");
 }
 
-static void tell_part(const struct part *part, const char *name, double seconds)
+static void tell_part(const struct examined_part *part, const char *name, double seconds)
 {
     if (part->left_out)
         printf(
@@ -120,21 +120,21 @@ static void tell_part(const struct part *part, const char *name, double seconds)
 }
 
 /* The checks of a provider of products, or of what all of them share (`provider` is NULL). Whether all passed. */
-static bool examine(struct patient *patient, struct clm_backend *backend, const char *provider,
-                    struct part *part)
+static bool examine_part(struct patient *patient, struct clm_backend *backend, const char *provider,
+                         struct examined_part *part)
 {
     const struct check_source source = {
         .about = patient->device, .backend = "opencl", .provider = provider, .seed = SEED};
     const char *const name = provider_of(&source);
     const struct check_list list = {.checks = patient->checks};
-    *part = (struct part){.patient = patient, .source = &source, .checks = list};
+    *part = (struct examined_part){.patient = patient, .source = &source, .checks = list};
     const struct clm_verify_options quick = {.extent = CLM_VERIFY_QUICK,
                                              .part = provider ? CLM_VERIFY_PRODUCTS : CLM_VERIFY_SHARED,
                                              .seed = SEED,
                                              .seconds_most = SECONDS,
                                              .left_out = &part->left_out,
-                                             .on_begin = hear_begin,
-                                             .on_check = hear_check,
+                                             .on_begin = examine_hear_begin,
+                                             .on_check = examine_hear_check,
                                              .user = part};
     struct clm_error error = {0};
     bool passed = false;
@@ -170,12 +170,12 @@ static void examine_provider(struct patient *patient, const char *address, const
         .about = patient->device, .backend = "opencl", .provider = name, .seed = SEED};
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
-    struct part part;
-    begin(patient, repeat_check(&source, NULL).command, "%s, as its kernels are built", name);
+    struct examined_part part;
+    examine_begin(patient, repeat_check(&source, NULL).command, "%s, as its kernels are built", name);
     const clm_status status = clm_backend_open(&wanted, &backend, &error);
     end_wait();
     if (status == CLM_OK) {
-        add_name(examine(patient, backend, name, &part) ? patient->right : patient->wrong, name);
+        add_name(examine_part(patient, backend, name, &part) ? patient->right : patient->wrong, name);
         patient->has_failure = patient->has_failure || part.checks.errors;
         clm_backend_close(backend);
         return;
@@ -194,8 +194,8 @@ static void examine_opened(struct patient *patient, struct clm_backend *opened, 
 {
     const char *names[GEMM_NAMES_MAX];
     const size_t count = clm_gemm_names(opened, names, GEMM_NAMES_MAX);
-    struct part shared;
-    const bool is_right = examine(patient, opened, NULL, &shared);
+    struct examined_part shared;
+    const bool is_right = examine_part(patient, opened, NULL, &shared);
     for (size_t i = 0; i < count; i++)
         if (!is_right)
             leave_untried(patient, names[i], "what all of them share is wrong");
@@ -304,8 +304,8 @@ static void examine_from_the_start(struct patient *patient)
     snprintf(address, sizeof address, "%u:%u", device->platform, device->index);
     const struct timespec start = time_now();
     const struct check_source source = {.about = device, .backend = "opencl", .seed = SEED};
-    begin(patient, repeat_check(&source, NULL).command,
-          "the kernels that all providers share, as they are built");
+    examine_begin(patient, repeat_check(&source, NULL).command,
+                  "the kernels that all providers share, as they are built");
     const bool is_open = !device->reason[0] && clm_backend_open(&any, &backend, &error) == CLM_OK;
     end_wait();
     if (!is_open) {

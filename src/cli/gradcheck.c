@@ -17,8 +17,8 @@ static void print_row(void *user, const struct clm_gradcheck_row *row)
            row->device_error_over_bound, row->passed ? "ok" : "FAILED");
 }
 
-static int check(struct clm_settings *settings, const struct clm_backend_options *wanted,
-                 const struct clm_data *data)
+static int cli_gradcheck_check(struct clm_settings *settings, const struct clm_backend_options *wanted,
+                               const struct clm_data *data)
 {
     const struct sizes layers = layer_widths(data ? clm_data_features(data) : INPUTS, settings,
                                              data ? clm_data_classes(data) : CLASSES);
@@ -63,7 +63,8 @@ int command_gradcheck(int argc, char **argv)
     if (clm_settings_count(settings, "standardize") != CLM_STANDARDISE_NONE && !data_asked.source)
         wrong_usage("gradcheck", "--standardize is for the inputs of a data set; name one with --data");
     const clm_status status = data_asked.source ? clm_data_open(&data_asked, &data, &error) : CLM_OK;
-    const int code = status == CLM_OK ? check(settings, &wanted, data) : fail_command("gradcheck", &error);
+    const int code =
+        status == CLM_OK ? cli_gradcheck_check(settings, &wanted, data) : fail_command("gradcheck", &error);
     clm_data_close(data);
     clm_settings_free(settings);
     return code;

@@ -84,7 +84,7 @@ static void end_child(void)
         kill((pid_t)child, SIGKILL);
 }
 
-static void interrupt(int signal)
+static void isolate_interrupt(int signal)
 {
     const int kept = errno;
     (void)signal;
@@ -100,7 +100,7 @@ static void interrupt(int signal)
 static void catch_interrupts_of(const struct apart *apart)
 {
     static bool is_done;
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = isolate_interrupt, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     note = apart->note;
     for (size_t i = 0; i < INTERRUPTS && !is_done; i++) {

@@ -50,7 +50,7 @@ static void print_help(void)
         "a check did not pass, 2 wrong usage.\n");
 }
 
-static _Noreturn void refuse(const char *word)
+static _Noreturn void main_refuse(const char *word)
 {
     const char *names[COMMAND_COUNT + 1] = {0};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -117,6 +117,6 @@ int main(int argc, char **argv)
     else if (!strcmp(word, "--version") || !strcmp(word, "-V"))
         print_version();
     else
-        refuse(word);
+        main_refuse(word);
     return close_output(NULL, EXIT_DONE);
 }

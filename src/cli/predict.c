@@ -19,7 +19,7 @@ static void print_field(FILE *stream, const char *text)
     fputc('"', stream);
 }
 
-static void print_rows(FILE *stream, const struct prediction *prediction)
+static void cli_predict_print_rows(FILE *stream, const struct prediction *prediction)
 {
     const bool has_names = class_name(prediction, 0) != NULL;
     fprintf(stream, "row,class%s", has_names ? ",class_name" : "");
@@ -40,11 +40,11 @@ static void print_rows(FILE *stream, const struct prediction *prediction)
     }
 }
 
-static int write_rows(const struct prediction *prediction)
+static int cli_predict_write_rows(const struct prediction *prediction)
 {
     const char *const out = clm_settings_text(prediction->settings, "out");
     if (!strcmp(out, "-")) {
-        print_rows(stdout, prediction);
+        cli_predict_print_rows(stdout, prediction);
         return EXIT_DONE;
     }
     char *bytes = NULL;
@@ -52,7 +52,7 @@ static int write_rows(const struct prediction *prediction)
     struct clm_error error = {0};
     FILE *const stream = open_memstream(&bytes, &size);
     if (stream)
-        print_rows(stream, prediction);
+        cli_predict_print_rows(stream, prediction);
     if (!stream || fclose(stream)) {
         free(bytes);
         complain("predict", "no memory for the CSV of %zu rows", prediction->rows);
@@ -72,7 +72,7 @@ int command_predict(int argc, char **argv)
         argc, argv, &prediction, &error);
     if (status != CLM_OK)
         return fail_command("predict", &error);
-    const int code = write_rows(&prediction);
+    const int code = cli_predict_write_rows(&prediction);
     prediction_free(&prediction);
     return code;
 }

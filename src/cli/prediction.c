@@ -40,7 +40,7 @@ static clm_status check_probabilities(const struct prediction *prediction, struc
                     error->message, sizeof error->message,
                     "row %zu: the probability of class %zu is no number; the model's parameters or the inputs are too large for float32; try --backend reference",
                     r, c);
-                return error->status = CLM_ERROR_WRONG;
+                return error->status = CLM_ERROR_FORMAT;
             }
     return CLM_OK;
 }

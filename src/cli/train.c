@@ -140,7 +140,7 @@ static void print_progress(void *user, const struct clm_progress *progress)
     fflush(stderr);
 }
 
-static void print_epoch(void *user, const struct clm_epoch *epoch)
+static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
 {
     struct training_run *const run = user;
     run->last = *epoch;
@@ -219,7 +219,7 @@ static clm_status train(struct clm_settings *settings, int argc, char **argv, st
     const enum clm_standardise how = (enum clm_standardise)clm_settings_count(settings, "standardize");
     struct training_run run = {.settings = settings, .is_quiet = clm_settings_count(settings, "quiet")};
     struct clm_train_hooks hooks = {
-        .argc = argc, .argv = argv, .on_plan = print_plan, .on_epoch = print_epoch, .user = &run};
+        .argc = argc, .argv = argv, .on_plan = print_plan, .on_epoch = cli_train_print_epoch, .user = &run};
     struct clm_data *data = NULL;
     struct clm_model *model = NULL;
     struct clm_backend *backend = NULL;

@@ -7,16 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
-struct arguments {
+struct tune_arguments {
     const struct clm_settings *settings;
     struct sizes layers, batches;
     json_t *rows;
     size_t wrong;
 };
 
-static void hear(void *user, const struct clm_tune_row *row)
+static void cli_tune_hear(void *user, const struct clm_tune_row *row)
 {
-    struct arguments *const arguments = user;
+    struct tune_arguments *const arguments = user;
     const bool is_right = row->error_over_bound <= 1;
     arguments->wrong += !is_right;
     json_list_add(arguments->rows,
@@ -37,7 +37,7 @@ static void hear(void *user, const struct clm_tune_row *row)
 }
 
 /* The net's layers as one line, "784-256-10". */
-static void print_heading(const struct arguments *arguments, const struct clm_backend *backend)
+static void cli_tune_print_heading(const struct tune_arguments *arguments, const struct clm_backend *backend)
 {
     printf("The products of ");
     for (size_t i = 0; i < arguments->layers.count; i++)
@@ -46,7 +46,7 @@ static void print_heading(const struct arguments *arguments, const struct clm_ba
            "product", "batch", "inputs", "outputs", "provider", "error/bound", "GFLOP/s");
 }
 
-static int finish(struct arguments *arguments, const struct clm_backend *backend)
+static int cli_tune_finish(struct tune_arguments *arguments, const struct clm_backend *backend)
 {
     const char *const path = clm_tune_path(backend);
     if (!is_json_alone(arguments->settings))
@@ -64,7 +64,7 @@ static int finish(struct arguments *arguments, const struct clm_backend *backend
     return is_written ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int tune(struct arguments *arguments, const struct clm_backend_options *wanted)
+static int tune(struct tune_arguments *arguments, const struct clm_backend_options *wanted)
 {
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
@@ -72,11 +72,11 @@ static int tune(struct arguments *arguments, const struct clm_backend_options *w
     if (status != CLM_OK)
         return fail_command("tune", &error);
     if (!is_json_alone(arguments->settings))
-        print_heading(arguments, backend);
+        cli_tune_print_heading(arguments, backend);
     for (size_t b = 0; status == CLM_OK && b < arguments->batches.count; b++)
         status = clm_tune(backend, arguments->layers.values, arguments->layers.count,
-                          arguments->batches.values[b], hear, arguments, &error);
-    const int code = status == CLM_OK ? finish(arguments, backend) : fail_command("tune", &error);
+                          arguments->batches.values[b], cli_tune_hear, arguments, &error);
+    const int code = status == CLM_OK ? cli_tune_finish(arguments, backend) : fail_command("tune", &error);
     clm_backend_close(backend);
     return code;
 }
@@ -88,10 +88,10 @@ int command_tune(int argc, char **argv)
             "Measures every provider of products on the layers of a net and keeps the fastest right one of each product in the cache directory (${XDG_CACHE_HOME:-~/.cache}/clmlp), where `--gemm auto' finds it. A provider is timed only after its results have passed a check against the host in double precision; a wrong one is named and never used on this device.\vTraining measures by itself when it meets a shape for the first time, but for what takes seconds to build. Large batches are measured by a part of their rows."};
     struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
     const struct clm_backend_options wanted = backend_options(settings, argv[1]);
-    struct arguments arguments = {.settings = settings,
-                                  .layers = layers_of(settings, "tune"),
-                                  .batches = setting_sizes(settings, "batch"),
-                                  .rows = json_array()};
+    struct tune_arguments arguments = {.settings = settings,
+                                       .layers = layers_of(settings, "tune"),
+                                       .batches = setting_sizes(settings, "batch"),
+                                       .rows = json_array()};
     if (wanted.kind != CLM_BACKEND_OPENCL)
         wrong_usage("tune", "--backend %s: only opencl has a choice of who multiplies",
                     clm_settings_text(settings, "backend"));

@@ -15,7 +15,7 @@
 
 #define INTERRUPT_NOTE "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n"
 
-struct arguments {
+struct verify_arguments {
     int argc; /* the program's */
     char **argv;
     const struct clm_settings *settings;
@@ -39,20 +39,20 @@ struct arguments {
     char at_end[APART_DEED + 16];
 };
 
-static bool is_table(const struct arguments *arguments)
+static bool cli_verify_is_table(const struct verify_arguments *arguments)
 {
     return !is_json_alone(arguments->settings);
 }
 
-static bool is_stopped(const struct arguments *arguments)
+static bool cli_verify_is_stopped(const struct verify_arguments *arguments)
 {
     return *arguments->verify.stop;
 }
 
 /* One line on the terminal, over the last one. */
-static void show_progress(struct arguments *arguments, const struct clm_check *check)
+static void show_progress(struct verify_arguments *arguments, const struct clm_check *check)
 {
-    if (!arguments->is_progress_shown || (is_table(arguments) && !arguments->is_quiet))
+    if (!arguments->is_progress_shown || (cli_verify_is_table(arguments) && !arguments->is_quiet))
         return;
     fprintf(stderr, check->number < check->of ? "\r\033[K%s: %zu of %zu, %s" : "\r\033[K",
             arguments->source.provider, check->number, check->of, check->operation);
@@ -62,7 +62,7 @@ static void show_progress(struct arguments *arguments, const struct clm_check *c
 /* ---- handed on ---- */
 
 /* Takes the object. */
-static void hand_on(const struct arguments *arguments, json_t *object)
+static void hand_on(const struct verify_arguments *arguments, json_t *object)
 {
     if (arguments->channel)
         apart_send(arguments->channel, object);
@@ -71,20 +71,20 @@ static void hand_on(const struct arguments *arguments, json_t *object)
 }
 
 /* What follows may be the last thing that the driver does. */
-static void begin_step(const struct arguments *arguments, const char *step, const char *again)
+static void begin_step(const struct verify_arguments *arguments, const char *step, const char *again)
 {
     hand_on(arguments, json_pack("{so so}", "step", json_text(step), "again", json_text(again)));
 }
 
 /* The check that was added last. */
-static void hand_on_check(const struct arguments *arguments)
+static void hand_on_check(const struct verify_arguments *arguments)
 {
     const json_t *const checks = arguments->all.checks;
     hand_on(arguments, json_pack("{sO}", "check", json_array_get(checks, json_array_size(checks) - 1)));
 }
 
 /* What would end a program of one process: the driver may still not let go of this one. */
-static void hand_on_result(const struct arguments *arguments)
+static void hand_on_result(const struct verify_arguments *arguments)
 {
     const struct clm_error *const error = &arguments->error;
     if (arguments->channel)
@@ -93,24 +93,24 @@ static void hand_on_result(const struct arguments *arguments)
                                   "error", json_text(error->message)));
 }
 
-static void hear_begin(void *user, const struct clm_check *check)
+static void cli_verify_hear_begin(void *user, const struct clm_check *check)
 {
-    const struct arguments *const arguments = user;
+    const struct verify_arguments *const arguments = user;
     char step[sizeof arguments->step];
     snprintf(step, sizeof step, "%s %s", check->operation, check->shape);
     begin_step(arguments, step, repeat_check(&arguments->source, check).command);
 }
 
-static void hear_check(void *user, const struct clm_check *check)
+static void cli_verify_hear_check(void *user, const struct clm_check *check)
 {
-    struct arguments *const arguments = user;
+    struct verify_arguments *const arguments = user;
     const char *const red = colour(RED), *const plain = colour(PLAIN);
     arguments->is_shared = !check->has_products;
     arguments->is_shared_wrong = arguments->is_shared_wrong || (!check->has_products && !check->passed);
     check_list_add(&arguments->provider, &arguments->source, check);
     hand_on_check(arguments);
     show_progress(arguments, check);
-    if (!is_table(arguments))
+    if (!cli_verify_is_table(arguments))
         return;
     if (!check->passed) {
         if (check->is_error)
@@ -124,7 +124,7 @@ static void hear_check(void *user, const struct clm_check *check)
 }
 
 /* The next provider's checks follow. */
-static void begin_provider(struct arguments *arguments, const struct clm_backend *backend,
+static void begin_provider(struct verify_arguments *arguments, const struct clm_backend *backend,
                            const char *provider)
 {
     arguments->source = (struct check_source){.about = clm_backend_about(backend),
@@ -135,7 +135,7 @@ static void begin_provider(struct arguments *arguments, const struct clm_backend
     arguments->provider = (struct check_list){.checks = arguments->all.checks};
 }
 
-static void end_provider(struct arguments *arguments)
+static void end_provider(struct verify_arguments *arguments)
 {
     add_name(arguments->provider.failures ? arguments->wrong : arguments->right, arguments->source.provider);
     arguments->all.count += arguments->provider.count;
@@ -144,13 +144,13 @@ static void end_provider(struct arguments *arguments)
 }
 
 /* All checks with one provider of products. */
-static clm_status verify_provider(struct arguments *arguments, struct clm_backend *backend,
+static clm_status verify_provider(struct verify_arguments *arguments, struct clm_backend *backend,
                                   struct clm_error *error)
 {
     const struct check_list *const done = &arguments->provider;
     bool passed = false;
     begin_provider(arguments, backend, clm_backend_provider(backend));
-    if (is_table(arguments)) {
+    if (cli_verify_is_table(arguments)) {
         printf("%s on %s, products by %s, against the reference in double precision\n",
                clm_backend_name(backend), printable(clm_backend_device(backend)).text,
                clm_backend_provider(backend));
@@ -163,23 +163,24 @@ static clm_status verify_provider(struct arguments *arguments, struct clm_backen
     if (arguments->is_progress_shown) /* what is left of it if the last check was not made */
         fputs("\r\033[K", stderr);
     end_provider(arguments);
-    if (status == CLM_OK && is_table(arguments))
+    if (status == CLM_OK && cli_verify_is_table(arguments))
         printf(
             "%s%zu check%s%s on %s (%s): %zu passed, %zu failed; the largest error of those that passed is %.3f of its bound\n\n",
             arguments->is_quiet ? "" : "\n", done->count, done->count == 1 ? "" : "s",
-            is_stopped(arguments) ? ", interrupted," : "", printable(clm_backend_device(backend)).text,
-            clm_backend_provider(backend), done->count - done->failures, done->failures, done->worst);
+            cli_verify_is_stopped(arguments) ? ", interrupted," : "",
+            printable(clm_backend_device(backend)).text, clm_backend_provider(backend),
+            done->count - done->failures, done->failures, done->worst);
     return status;
 }
 
 /* A provider that does not build: a failed check, too. `first` is the same device without it. */
-static void fail_provider(struct arguments *arguments, const struct clm_backend *first,
+static void fail_provider(struct verify_arguments *arguments, const struct clm_backend *first,
                           const struct clm_error *error)
 {
     check_list_add_error(&arguments->provider, &arguments->source, error);
     hand_on_check(arguments);
     end_provider(arguments);
-    if (!is_table(arguments))
+    if (!cli_verify_is_table(arguments))
         return;
     printf("%s on %s, products by %s: it does not build, or start  FAILED\n", clm_backend_name(first),
            printable(clm_backend_device(first)).text, arguments->source.provider);
@@ -188,14 +189,14 @@ static void fail_provider(struct arguments *arguments, const struct clm_backend 
 }
 
 /* An operation without products is the same with the providers to come. */
-static bool is_done(const struct arguments *arguments)
+static bool is_done(const struct verify_arguments *arguments)
 {
-    return is_stopped(arguments) || (arguments->verify.only && arguments->is_shared);
+    return cli_verify_is_stopped(arguments) || (arguments->verify.only && arguments->is_shared);
 }
 
 /* Opened for each provider that is to be checked, `first` being the device without one. What has no products is the same with
  * each: once in full is enough. */
-static clm_status verify_opencl(struct arguments *arguments, const struct clm_backend *first,
+static clm_status verify_opencl(struct verify_arguments *arguments, const struct clm_backend *first,
                                 struct clm_error *error)
 {
     const struct clm_device *const about = clm_backend_about(first);
@@ -230,7 +231,7 @@ static clm_status verify_opencl(struct arguments *arguments, const struct clm_ba
 }
 
 /* Without the checks; `backend` is NULL if verify ended before there was one. */
-static void begin_report(struct arguments *arguments, const struct clm_backend *backend)
+static void begin_report(struct verify_arguments *arguments, const struct clm_backend *backend)
 {
     const char *const selector = arguments->device.device;
     const struct check_report report = {
@@ -248,7 +249,7 @@ static void begin_report(struct arguments *arguments, const struct clm_backend *
     hand_on(arguments, json_pack("{sO}", "report", arguments->report));
 }
 
-static bool write_report(struct arguments *arguments)
+static bool cli_verify_write_report(struct verify_arguments *arguments)
 {
     if (!arguments->report)
         begin_report(arguments, NULL);
@@ -265,7 +266,7 @@ static bool write_report(struct arguments *arguments)
     return write_json("verify", clm_settings_text(arguments->settings, "json"), object);
 }
 
-static int summarise(const struct arguments *arguments, const struct clm_backend *backend)
+static int summarise(const struct verify_arguments *arguments, const struct clm_backend *backend)
 {
     const struct check_list *const all = &arguments->all;
     if (arguments->error.status != CLM_OK) {
@@ -289,12 +290,12 @@ static int summarise(const struct arguments *arguments, const struct clm_backend
 }
 
 /* Checks that passed say nothing about those that were not made. A provider's error is a failed check by now. */
-static void tell_missing(struct arguments *arguments)
+static void tell_missing(struct verify_arguments *arguments)
 {
     struct clm_error *const error = &arguments->error;
     const struct check_list *const all = &arguments->all;
     *error = (struct clm_error){0};
-    if (is_stopped(arguments))
+    if (cli_verify_is_stopped(arguments))
         snprintf(error->message, sizeof error->message,
                  "interrupted behind %zu check%s, of which %zu failed; what the others would say is unknown",
                  all->count, all->count == 1 ? "" : "s", all->failures);
@@ -306,7 +307,7 @@ static void tell_missing(struct arguments *arguments)
 }
 
 /* Opens the device with any provider: if the kernels that all providers share do not build, no check can be made. */
-static void verify_all(struct arguments *arguments)
+static void verify_all(struct verify_arguments *arguments)
 {
     struct clm_backend_options first = arguments->device;
     struct clm_backend *backend = NULL;
@@ -325,6 +326,8 @@ static void verify_all(struct arguments *arguments)
         status = verify_provider(arguments, backend, &arguments->error);
     if (status == CLM_OK)
         tell_missing(arguments);
+    else
+        name_options("verify", &arguments->error);
     arguments->code = summarise(arguments, backend);
     hand_on_result(arguments);
     clm_backend_close(backend);
@@ -334,16 +337,16 @@ static void verify_all(struct arguments *arguments)
 
 static void work(void *user, FILE *channel, const volatile sig_atomic_t *stop)
 {
-    struct arguments *const arguments = user;
+    struct verify_arguments *const arguments = user;
     arguments->channel = channel;
     arguments->verify.stop = stop;
     end_wait(); /* of the other one, which a longer line is to take the place of */
     verify_all(arguments);
 }
 
-static void hear(void *user, json_t *object)
+static void cli_verify_hear(void *user, json_t *object)
 {
-    struct arguments *const arguments = user;
+    struct verify_arguments *const arguments = user;
     json_t *const report = json_object_get(object, "report"), *const check = json_object_get(object, "check"),
                   *const code = json_object_get(object, "code");
     apart_copy(arguments->step, sizeof arguments->step, object, "step");
@@ -361,7 +364,7 @@ static void hear(void *user, json_t *object)
 }
 
 /* The other process ended before its checks did. */
-static void tell_ending(struct arguments *arguments, enum apart_ending ending, const char *deed)
+static void tell_ending(struct verify_arguments *arguments, enum apart_ending ending, const char *deed)
 {
     struct clm_error *const error = &arguments->error;
     const char *const again = arguments->again.command;
@@ -376,7 +379,7 @@ static void tell_ending(struct arguments *arguments, enum apart_ending ending, c
 }
 
 /* The process ended after its checks, and what they have shown stays. */
-static void tell_end(struct arguments *arguments, enum apart_ending ending, const char *deed)
+static void tell_end(struct verify_arguments *arguments, enum apart_ending ending, const char *deed)
 {
     char *const at_end = arguments->at_end;
     arguments->is_unclean = ending != APART_DONE;
@@ -390,10 +393,13 @@ static void tell_end(struct arguments *arguments, enum apart_ending ending, cons
     }
 }
 
-static void verify_apart(struct arguments *arguments)
+static void verify_apart(struct verify_arguments *arguments)
 {
-    const struct apart apart = {
-        .command = "verify", .note = INTERRUPT_NOTE, .work = work, .hear = hear, .user = arguments};
+    const struct apart apart = {.command = "verify",
+                                .note = INTERRUPT_NOTE,
+                                .work = work,
+                                .hear = cli_verify_hear,
+                                .user = arguments};
     enum apart_ending ending;
     char deed[APART_DEED];
     begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
@@ -414,21 +420,22 @@ int command_verify(int argc, char **argv)
             "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, below which stands what repeats it. Exit code 0 when all passed, else 1."};
     struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
     const bool is_full = clm_settings_count(settings, "full");
-    struct arguments arguments = {.argc = argc,
-                                  .argv = argv,
-                                  .settings = settings,
-                                  .device = backend_options(settings, argv[1]),
-                                  .verify = {.extent = is_full ? CLM_VERIFY_FULL : CLM_VERIFY_STANDARD,
-                                             .seed = clm_settings_count(settings, "seed"),
-                                             .only = clm_settings_text(settings, "only"),
-                                             .shape = clm_settings_text(settings, "shape"),
-                                             .shrink_seconds = is_full ? SHRINK_SECONDS_FULL : SHRINK_SECONDS,
-                                             .on_begin = hear_begin,
-                                             .on_check = hear_check},
-                                  .is_quiet = clm_settings_count(settings, "quiet"),
-                                  .all = {.checks = json_array()},
-                                  .step = "its start",
-                                  .is_progress_shown = is_terminal(STDERR_FILENO)};
+    struct verify_arguments arguments = {
+        .argc = argc,
+        .argv = argv,
+        .settings = settings,
+        .device = backend_options(settings, argv[1]),
+        .verify = {.extent = is_full ? CLM_VERIFY_FULL : CLM_VERIFY_STANDARD,
+                   .seed = clm_settings_count(settings, "seed"),
+                   .only = clm_settings_text(settings, "only"),
+                   .shape = clm_settings_text(settings, "shape"),
+                   .shrink_seconds = is_full ? SHRINK_SECONDS_FULL : SHRINK_SECONDS,
+                   .on_begin = cli_verify_hear_begin,
+                   .on_check = cli_verify_hear_check},
+        .is_quiet = clm_settings_count(settings, "quiet"),
+        .all = {.checks = json_array()},
+        .step = "its start",
+        .is_progress_shown = is_terminal(STDERR_FILENO)};
     arguments.verify.user = &arguments;
     arguments.device.skip_self_test = true;
     if (arguments.verify.shape && !arguments.verify.only)
@@ -438,7 +445,7 @@ int command_verify(int argc, char **argv)
         verify_apart(&arguments);
     else
         verify_all(&arguments);
-    const bool is_written = !clm_settings_text(settings, "json") || write_report(&arguments);
+    const bool is_written = !clm_settings_text(settings, "json") || cli_verify_write_report(&arguments);
     json_decref(arguments.report);
     json_decref(arguments.all.checks);
     clm_settings_free(settings);

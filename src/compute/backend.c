@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void clm_backend_close(struct clm_backend *be)
@@ -47,9 +48,9 @@ static clm_status check_allocation(const struct clm_backend *be, size_t rows, si
 {
     if (bytes <= be->allocation_limit)
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_MEMORY,
-        "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once (CL_DEVICE_MAX_MEM_ALLOC_SIZE); use --resident no, or lower --batch, --hidden or --limit",
+    return clm_fail_setting(
+        error, CLM_ERROR_MEMORY, "resident batch hidden limit",
+        "a matrix of %zu x %zu needs %.1f MiB, over the %.1f MiB that %s allows at once (CL_DEVICE_MAX_MEM_ALLOC_SIZE); keep the data in the host's memory, or take smaller batches, narrower layers or fewer rows",
         rows, columns, mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
 }
 
@@ -193,15 +194,17 @@ clm_status memory_plan_workspace(struct clm_backend *be, size_t have, size_t byt
 }
 
 clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes, const char *remedy,
-                        struct clm_error *error)
+                        const char *setting, struct clm_error *error)
 {
-    const bool is_asked = !strncmp(be->limited_by, "--", 2);
+    const char *const limit = be->limit_setting;
+    char settings[sizeof error->setting];
     if (bytes <= be->memory_limit)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_MEMORY, "%s needs %.1f MiB, and %s has %.1f MiB (%s); %s%s%s%s", what,
-                    mebibytes(bytes), be->device, mebibytes(be->memory_limit), be->limited_by,
-                    is_asked ? "raise " : "", is_asked ? be->limited_by : "", is_asked ? ", or " : "",
-                    remedy);
+    snprintf(settings, sizeof settings, "%s%s%s", limit ? limit : "", limit ? " " : "", setting);
+    return clm_fail_setting(error, CLM_ERROR_MEMORY, settings,
+                            "%s needs %.1f MiB, and %s has %.1f MiB (%s); %s%s", what, mebibytes(bytes),
+                            be->device, mebibytes(be->memory_limit), be->limited_by,
+                            limit ? "raise that, or " : "", remedy);
 }
 
 /* ---- metrics ---- */
@@ -512,8 +515,9 @@ static clm_status check_profile(const struct clm_backend *be, struct clm_error *
 {
     return be->operations->profile_start
                ? CLM_OK
-               : clm_fail(error, CLM_ERROR_ARGUMENT, "%s has no kernels to profile; use --backend opencl",
-                          be->operations->name);
+               : clm_fail_setting(error, CLM_ERROR_ARGUMENT, "backend",
+                                  "%s has no kernels to profile; take the opencl backend",
+                                  be->operations->name);
 }
 
 clm_status backend_profile_start(struct clm_backend *be, struct clm_error *error)

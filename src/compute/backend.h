@@ -94,9 +94,10 @@ struct clm_backend {
     void *note_user;
     struct memory_use memory;
     size_t memory_limit,
-        allocation_limit;   /* bytes in all, and at once; SIZE_MAX where only the host limits */
-    const char *limited_by; /* who says memory_limit: CL_DEVICE_GLOBAL_MEM_SIZE, or an option */
-    bool uses_host_memory;  /* there is no other */
+        allocation_limit;      /* bytes in all, and at once; SIZE_MAX where only the host limits */
+    const char *limited_by;    /* what sets memory_limit: CL_DEVICE_GLOBAL_MEM_SIZE, or an option's limit */
+    const char *limit_setting; /* the setting that can raise it; NULL if none can */
+    bool uses_host_memory;     /* there is no other */
     /* What a floor above keeps of it (src/tune: what was measured); freed when it is closed. */
     void *notebook;
     void (*free_notebook)(void *notebook);
@@ -147,9 +148,10 @@ size_t memory_plan_end(struct clm_backend *be);
 CLM_MUST_CHECK clm_status memory_plan_workspace(struct clm_backend *be, size_t have, size_t bytes,
                                                 struct clm_error *error);
 
-/* Fails with CLM_ERROR_MEMORY where `bytes`, the planned peak of `what`, are more than the backend has, or may take. */
+/* Fails with CLM_ERROR_MEMORY if `bytes`, the planned peak of `what`, are more than the backend has or may take;
+ * `remedy` says what to do, `setting` with which settings. */
 CLM_MUST_CHECK clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes,
-                                       const char *remedy, struct clm_error *error);
+                                       const char *remedy, const char *setting, struct clm_error *error);
 
 /* Waits for all that is queued. */
 CLM_MUST_CHECK clm_status backend_finish(struct clm_backend *be, struct clm_error *error);

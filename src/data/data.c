@@ -43,7 +43,7 @@ static clm_status check_image_options(const struct clm_data_options *options, st
     return format_check(options->format, error);
 }
 
-static clm_status check_options(const struct clm_data_options *options, struct clm_error *error)
+static clm_status data_check_options(const struct clm_data_options *options, struct clm_error *error)
 {
     const double validation = options->validation;
     if (!options->source || !*options->source)
@@ -56,16 +56,17 @@ static clm_status check_options(const struct clm_data_options *options, struct c
             "validation is %g, where it is a whole number of rows or a fraction from 0 to below 1",
             validation);
     if (options->validation_by != CLM_SPLIT_LAST && validation == 0)
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "it is said which rows to hold out for validation, but not how many; add --val, as in --val 0.1");
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "val",
+            "it is said which rows to hold out for validation, but not how many; say that too, as in 0.1 for a tenth");
     return check_image_options(options, error);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static clm_status read_source(const char *path, const struct clm_data_options *options, struct contents *read,
-                              const struct format **format, struct clm_error *error)
+static clm_status data_read_source(const char *path, const struct clm_data_options *options,
+                                   struct contents *read, const struct format **format,
+                                   struct clm_error *error)
 {
     const struct request request = {.wanted = options->test ? READ_TRAIN : READ_TRAIN | READ_TEST,
                                     .options = options,
@@ -127,8 +128,8 @@ static clm_status check_same_shape(const struct set *train, const struct set *te
 
 /* How many classes there are, from the format, from a known set's name, or from the labels; and what they are
  * called. */
-static clm_status name_classes(const struct known_set *known, bool has_own_test, struct contents *read,
-                               struct clm_error *error)
+static clm_status data_name_classes(const struct known_set *known, bool has_own_test, struct contents *read,
+                                    struct clm_error *error)
 {
     clm_status status = CLM_OK;
     const char *why = known ? known->name : "the training set";
@@ -149,8 +150,8 @@ static clm_status name_classes(const struct known_set *known, bool has_own_test,
     return status;
 }
 
-static clm_status check_memory(const char *path, const struct contents *read, uint64_t memory,
-                               struct clm_error *error)
+static clm_status data_check_memory(const char *path, const struct contents *read, uint64_t memory,
+                                    struct clm_error *error)
 {
     const size_t taken = set_memory(&read->train) + set_memory(&read->test);
     if (!memory || taken <= memory)
@@ -158,28 +159,28 @@ static clm_status check_memory(const char *path, const struct contents *read, ui
     return set_fail_memory(path, taken, memory, error);
 }
 
-static clm_status read_all(const char *path, const struct clm_data_options *options, struct contents *read,
-                           const struct format **format, struct clm_error *error)
+static clm_status data_read_all(const char *path, const struct clm_data_options *options,
+                                struct contents *read, const struct format **format, struct clm_error *error)
 {
     const struct known_set *known = known_set_named(options->source);
     if (!known)
         known = known_set_at(path);
-    clm_status status = read_source(path, options, read, format, error);
+    clm_status status = data_read_source(path, options, read, format, error);
     if (status == CLM_OK && options->test)
         status = read_test(options, read, &read->test, error);
     if (status == CLM_OK)
-        status = check_memory(path, read, options->memory, error);
+        status = data_check_memory(path, read, options->memory, error);
     if (status == CLM_OK)
         status = check_same_shape(&read->train, &read->test, error);
     if (status == CLM_OK)
-        status = name_classes(known, !options->test, read, error);
+        status = data_name_classes(known, !options->test, read, error);
     return status;
 }
 
 /* ---- parts --------------------------------------------------------------------------------------------- */
 
 /* Moves what was read into *data, which owns it from now on. */
-static void take_over(struct contents *read, struct clm_data *data)
+static void data_take_over(struct contents *read, struct clm_data *data)
 {
     const struct set *train = &read->train, *test = &read->test;
     data->features = train->features;
@@ -212,11 +213,11 @@ clm_status clm_data_open(const struct clm_data_options *options, struct clm_data
     char *path = NULL;
     bool has_missing = false;
     *out = NULL;
-    clm_status status = check_options(options, error);
+    clm_status status = data_check_options(options, error);
     if (status == CLM_OK)
         status = place_find(options->source, &path, error);
     if (status == CLM_OK)
-        status = read_all(path, options, &read, &format, error);
+        status = data_read_all(path, options, &read, &format, error);
     if (status != CLM_OK)
         goto cleanup;
     data = calloc(1, sizeof *data);
@@ -225,7 +226,7 @@ clm_status clm_data_open(const struct clm_data_options *options, struct clm_data
         goto cleanup;
     }
     has_missing = read.train.missing || read.test.missing;
-    take_over(&read, data);
+    data_take_over(&read, data);
     data->source = path;
     data->format = format->name;
     path = NULL;
@@ -281,9 +282,12 @@ bool clm_data_is_bytes(const struct clm_data *data)
 
 bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *height, size_t *channels)
 {
-    *width = data->width;
-    *height = data->height;
-    *channels = data->channels;
+    if (width)
+        *width = data->width;
+    if (height)
+        *height = data->height;
+    if (channels)
+        *channels = data->channels;
     return data->height != 0;
 }
 

@@ -59,7 +59,7 @@ size_t clm_format_names(const char **names, size_t most)
 #define ANY_OPTION        0
 
 /* "idx, npy or csv" in `names`, which it returns: the formats that take the option, a bit of `takes`, or all. */
-static const char *list_names(char names[FORMAT_NAMES_SIZE], unsigned option)
+static const char *format_list_names(char names[FORMAT_NAMES_SIZE], unsigned option)
 {
     size_t used = 0, left = 0;
     *names = '\0';
@@ -84,31 +84,31 @@ clm_status format_check(const char *name, struct clm_error *error)
     if (!name || format_named(name))
         return CLM_OK;
     return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s: take %s", name,
-                    list_names(names, ANY_OPTION));
+                    format_list_names(names, ANY_OPTION));
 }
 
 /* CLM_ERROR_ARGUMENT where an option is set that the format does not take: it would do nothing. */
-static clm_status check_options(const struct format *format, const char *path,
-                                const struct clm_data_options *options, struct clm_error *error)
+static clm_status format_check_options(const struct format *format, const char *path,
+                                       const struct clm_data_options *options, struct clm_error *error)
 {
     const struct {
         unsigned bit;
         bool is_set;
-        const char *name;
+        const char *setting, *what;
     } known[] = {
-        {TAKES_INPUTS, options->inputs, "--inputs"},
-        {TAKES_LABEL, options->label, "--label"},
-        {TAKES_HEADER, options->header != CLM_HEADER_DETECTED, "--header"},
-        {TAKES_MISSING, options->missing != CLM_MISSING_REFUSED, "--missing"},
-        {TAKES_RESIZE, options->resize_width, "--resize"},
-        {TAKES_CHANNELS, options->channels, "--channels"},
+        {TAKES_INPUTS, options->inputs, "inputs", "a name of the inputs"},
+        {TAKES_LABEL, options->label, "label", "a name of the labels"},
+        {TAKES_HEADER, options->header != CLM_HEADER_DETECTED, "header", "a header"},
+        {TAKES_MISSING, options->missing != CLM_MISSING_REFUSED, "missing", "filling of gaps"},
+        {TAKES_RESIZE, options->resize_width, "resize", "resizing"},
+        {TAKES_CHANNELS, options->channels, "channels", "a number of channels"},
     };
     char names[FORMAT_NAMES_SIZE];
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].is_set && !(format->takes & known[i].bit))
-            return clm_fail(error, CLM_ERROR_ARGUMENT,
-                            "%s: is read as %s, and %s is for %s alone; leave it out", path, format->name,
-                            known[i].name, list_names(names, known[i].bit));
+            return clm_fail_setting(error, CLM_ERROR_ARGUMENT, known[i].setting,
+                                    "%s: is read as %s, and %s is for %s alone; leave it out", path,
+                                    format->name, known[i].what, format_list_names(names, known[i].bit));
     return CLM_OK;
 }
 
@@ -177,10 +177,10 @@ static clm_status recognise_file(const char *path, const struct format **format,
     for (size_t i = 0, used = 0; i < head.count && i < 4; i++)
         used += (size_t)snprintf(shown + used, sizeof shown - used, i ? " %02x" : "it begins with %02x",
                                  head.bytes[i]);
-    return clm_fail(
-        error, CLM_ERROR_FORMAT,
-        "%s: is of no format that is read (%s): %s and has %zu bytes; unpack any archive but .tar and .tar.gz first, or name the format with --format",
-        path, list_names(names, ANY_OPTION), shown, head.file_size);
+    return clm_fail_setting(
+        error, CLM_ERROR_FORMAT, "format",
+        "%s: is of no format that is read (%s): %s and has %zu bytes; unpack any archive but .tar and .tar.gz first, or name the format",
+        path, format_list_names(names, ANY_OPTION), shown, head.file_size);
 }
 
 /* ---- directories --------------------------------------------------------------------------------------- */
@@ -281,8 +281,8 @@ static clm_status recognise_directory(const char *path, const struct format *onl
 }
 
 /* A file that is read has to fit, before it is. */
-static clm_status check_memory(const char *path, const struct format *format, uint64_t memory,
-                               struct clm_error *error)
+static clm_status format_check_memory(const char *path, const struct format *format, uint64_t memory,
+                                      struct clm_error *error)
 {
     struct stat about;
     if (!memory || format->maps || stat(path, &about) || !S_ISREG(about.st_mode) ||
@@ -310,9 +310,9 @@ clm_status format_read(const char *path, const char *name, const struct request 
     else if (!*format)
         status = recognise_file(path, format, error);
     if (status == CLM_OK && !request->training)
-        status = check_options(*format, path, request->options, error);
+        status = format_check_options(*format, path, request->options, error);
     if (status == CLM_OK)
-        status = check_memory(archive ? archive : path, *format, request->options->memory, error);
+        status = format_check_memory(archive ? archive : path, *format, request->options->memory, error);
     if (status == CLM_OK)
         status = (*format)->read(archive ? archive : path, is_directory && !archive, request, out, error);
     if (status != CLM_OK)

@@ -67,9 +67,9 @@ uint32_t set_largest_label(const struct set *set)
 
 clm_status set_fail_memory(const char *path, size_t bytes, uint64_t memory, struct clm_error *error)
 {
-    return clm_fail(
-        error, CLM_ERROR_MEMORY,
-        "%s: takes %.1f MiB of memory, where half of --memory is %.1f MiB; raise it, or convert the data (clmlp data convert --to npy): npy of uint8 and float32, and idx of bytes, stay in their files",
+    return clm_fail_setting(
+        error, CLM_ERROR_MEMORY, "memory",
+        "%s: takes %.1f MiB of memory, where half of the memory that is allowed is %.1f MiB; allow more, or convert the data: npy of uint8 and float32, and idx of bytes, stay in their files",
         path, mebibytes(bytes), mebibytes(memory));
 }
 

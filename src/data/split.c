@@ -59,9 +59,9 @@ static clm_status apportion(struct stratum *strata, size_t classes, size_t count
         most += strata[c].rows ? strata[c].rows - 1 : 0;
     }
     if (held > most)
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "validation takes %zu of %zu training rows, and each class keeps one to train on, which leaves %zu to take; lower --val, or use --val-by random",
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "val val-by",
+            "validation takes %zu of %zu training rows, and each class keeps one to train on, which leaves %zu to take; hold out fewer, or draw them from all rows alike",
             held, count, most);
     qsort(strata, classes, sizeof *strata, by_claim);
     give_out(strata, classes, left);
@@ -90,9 +90,10 @@ clm_status split_mark(const uint32_t *labels, size_t count, size_t classes, size
     const size_t strata_count = size_max(classes, 1);
     clm_status status = CLM_OK;
     if (count > UINT32_MAX)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "%zu training rows are over the %u that rows are drawn from; use --val-by last",
-                        count, UINT32_MAX);
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "val-by",
+            "%zu training rows are over the %u that rows are drawn from; hold out the last ones", count,
+            UINT32_MAX);
     struct stratum *const strata = calloc(strata_count, sizeof *strata);
     if (!strata)
         return clm_fail_host_memory(error, "the classes' rows", strata_count * sizeof *strata);
@@ -195,9 +196,9 @@ static clm_status own_values(struct clm_data *data, size_t held, uint64_t memory
     if (!data->train.is_mapped)
         return CLM_OK;
     if (memory && rows > memory / data_row_bytes(data))
-        return clm_fail(
-            error, CLM_ERROR_MEMORY,
-            "%s: rows that are drawn for validation are moved in memory, where %.1f MiB are over half of --memory, %.1f MiB; raise it, or use --val-by last",
+        return clm_fail_setting(
+            error, CLM_ERROR_MEMORY, "memory val-by",
+            "%s: rows that are drawn for validation are moved in memory, where %.1f MiB are over half of the memory that is allowed, %.1f MiB; allow more, or hold out the last rows",
             data->source, mebibytes(rows * data_row_bytes(data)), mebibytes(memory));
     void *const values = copy_mapped(data);
     if (!values)
@@ -236,13 +237,13 @@ clm_status split_rows(struct clm_data *data, const struct clm_data_options *opti
     const double validation = options->validation;
     const double held = validation < 1 ? floor(validation * (double)all + 0.5) : validation;
     if (validation > 0 && held < 1)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "validation is %g of %zu training rows, which is no row; raise --val", validation,
-                        all);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "val",
+                                "validation is %g of %zu training rows, which is no row; hold out more",
+                                validation, all);
     if (held >= (double)all)
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "validation takes %.0f of %zu training rows, and leaves none to train on; lower --val", held,
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "val",
+            "validation takes %.0f of %zu training rows, and leaves none to train on; hold out fewer", held,
             all);
     const size_t rest = all - (size_t)held;
     if (options->validation_by != CLM_SPLIT_LAST && rest < all) {

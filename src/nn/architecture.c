@@ -39,9 +39,10 @@ clm_status architecture_create(const size_t *widths, size_t count, enum activati
                                struct architecture *out, struct clm_error *error)
 {
     *out = (struct architecture){0};
-    if (count < 2)
+    if (count < 2 || !widths)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "a net of %zu widths: it needs at least its inputs and its classes", count);
+                        "a net of %zu widths: it needs at least its inputs and its classes",
+                        widths ? count : 0);
     clm_status status = allocate(count - 1, out, error);
     if (status != CLM_OK)
         return status;
@@ -155,7 +156,7 @@ char *architecture_text(const struct architecture *net)
 }
 
 /* "none, relu" after "none". */
-static void add_name(char list[LIST_SIZE], const char *name)
+static void architecture_add_name(char list[LIST_SIZE], const char *name)
 {
     const size_t used = strlen(list);
     snprintf(list + used, LIST_SIZE - used, "%s%s", used ? ", " : "", name);
@@ -168,15 +169,15 @@ clm_status activation_parse(const char *name, enum activation *out, struct clm_e
         *out = (enum activation)a;
         if (!strcmp(activations[a].name, name))
             return CLM_OK;
-        add_name(known, activations[a].name);
+        architecture_add_name(known, activations[a].name);
     }
     return clm_fail(error, CLM_ERROR_FORMAT,
                     "its activation is %s; this version knows %s: use the version that wrote it",
                     text_show(shown, sizeof shown, name, strlen(name)), known);
 }
 
-static clm_status read_size(const json_t *value, size_t l, const char *field, size_t *out,
-                            struct clm_error *error)
+static clm_status architecture_read_size(const json_t *value, size_t l, const char *field, size_t *out,
+                                         struct clm_error *error)
 {
     if (!json_is_integer(value) || json_integer_value(value) < 1 ||
         (uintmax_t)json_integer_value(value) > SIZE_MAX)
@@ -189,13 +190,13 @@ static clm_status read_size(const json_t *value, size_t l, const char *field, si
 static clm_status read_inputs(const json_t *value, size_t l, struct layer_spec *layer,
                               struct clm_error *error)
 {
-    return read_size(value, l, "inputs", &layer->inputs, error);
+    return architecture_read_size(value, l, "inputs", &layer->inputs, error);
 }
 
 static clm_status read_outputs(const json_t *value, size_t l, struct layer_spec *layer,
                                struct clm_error *error)
 {
-    return read_size(value, l, "outputs", &layer->outputs, error);
+    return architecture_read_size(value, l, "outputs", &layer->outputs, error);
 }
 
 static clm_status read_activation(const json_t *value, size_t l, struct layer_spec *layer,
@@ -237,7 +238,7 @@ static clm_status read_layer(json_t *object, size_t l, struct layer_spec *layer,
         const json_t *const value = json_object_get(object, layer_fields[f].name);
         status = layer_fields[f].read(value, l, layer, error);
         found += value != NULL;
-        add_name(known, layer_fields[f].name);
+        architecture_add_name(known, layer_fields[f].name);
     }
     if (status != CLM_OK || found == json_object_size(object))
         return status;

@@ -32,7 +32,7 @@ static double deviation_of(const struct layer_spec *layer, bool is_last, enum sc
     return normal;
 }
 
-static void draw(struct clm_model *model, enum scheme scheme, double normal)
+static void initialise_draw(struct clm_model *model, enum scheme scheme, double normal)
 {
     const struct architecture *const net = &model->architecture;
     for (size_t p = 0; p < model->parameter_count; p++) {
@@ -50,21 +50,22 @@ static clm_status read_deviation(const char *text, double *deviation, struct clm
     char *end;
     *deviation = strtod(text, &end);
     if (end == text || *end || !(*deviation >= 0 && *deviation <= DEVIATION_MAX))
-        return clm_fail(
-            error, CLM_ERROR_ARGUMENT,
-            "--init normal:%.40s: the deviation has to be a number from 0 to %g, as in normal:0.01", text,
-            DEVIATION_MAX);
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "init",
+            "initial parameters normal:%.40s: the deviation has to be a number from 0 to %g, as in normal:0.01",
+            text, DEVIATION_MAX);
     return CLM_OK;
 }
 
 /* Parameters alone: how inputs are normalised follows the data. */
-static clm_status read_file(struct clm_model *model, const char *path, struct clm_error *error)
+static clm_status initialise_read_file(struct clm_model *model, const char *path, struct clm_error *error)
 {
     struct safetensors file;
     if (access(path, F_OK) && errno == ENOENT)
-        return clm_fail(error, CLM_ERROR_IO,
-                        "--init %s: there is no such file, and it is neither he, xavier nor normal:STD",
-                        path);
+        return clm_fail_setting(
+            error, CLM_ERROR_IO, "init",
+            "initial parameters %s: there is no such file, and it is neither he, xavier nor normal:STD",
+            path);
     clm_status status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;
@@ -78,12 +79,12 @@ clm_status initialise(struct clm_model *model, const char *init, struct clm_erro
     double normal = 0;
     clm_status status = CLM_OK;
     if (!init || !strcmp(init, "he"))
-        draw(model, SCHEME_HE, 0);
+        initialise_draw(model, SCHEME_HE, 0);
     else if (!strcmp(init, "xavier"))
-        draw(model, SCHEME_XAVIER, 0);
+        initialise_draw(model, SCHEME_XAVIER, 0);
     else if (strncmp(init, "normal:", 7))
-        status = read_file(model, init, error);
+        status = initialise_read_file(model, init, error);
     else if ((status = read_deviation(init + 7, &normal, error)) == CLM_OK)
-        draw(model, SCHEME_NORMAL, normal);
+        initialise_draw(model, SCHEME_NORMAL, normal);
     return status;
 }

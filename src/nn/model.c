@@ -11,10 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BYTE_SCALE (1 / 255.0f)
+
 /* ---- memory ---- */
 
 /* Linux hands out more memory than there is, and ends programs that then use it: a net that cannot fit is refused before. */
-static clm_status check_memory(const struct architecture *architecture, struct clm_error *error)
+static clm_status model_check_memory(const struct architecture *architecture, struct clm_error *error)
 {
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     size_t wanted, there;
@@ -40,8 +42,8 @@ static clm_status fail_memory(const struct architecture *architecture, struct cl
 }
 
 /* A model without values yet; its tensors are the parameters, then input.mean and input.scale. */
-static clm_status create(const struct architecture *architecture, struct clm_model **out,
-                         struct clm_error *error)
+static clm_status model_create(const struct architecture *architecture, struct clm_model **out,
+                               struct clm_error *error)
 {
     struct clm_model *const model = *out = calloc(1, sizeof *model);
     if (!model)
@@ -110,12 +112,12 @@ static clm_status make(const struct clm_model_options *options, const struct arc
                        struct clm_model **out, struct clm_error *error)
 {
     clm_status status;
-    if ((status = check_memory(architecture, error)) || (status = create(architecture, out, error)) ||
-        (status = fill(*out, error)))
+    if ((status = model_check_memory(architecture, error)) ||
+        (status = model_create(architecture, out, error)) || (status = fill(*out, error)))
         return status;
     (*out)->seed = options->seed;
     for (size_t i = 0; i < options->sizes[0]; i++)
-        (*out)->scale[i] = options->is_bytes ? 1 / 255.0f : 1;
+        (*out)->scale[i] = options->is_bytes ? BYTE_SCALE : 1;
     return initialise(*out, options->init, error);
 }
 
@@ -136,7 +138,8 @@ clm_status clm_model_create(const struct clm_model_options *options, struct clm_
     return status;
 }
 
-clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *data, struct clm_error *error)
+clm_status model_check_shape(const struct clm_model *model, const struct clm_data *data,
+                             struct clm_error *error)
 {
     const size_t I = clm_model_width(model, 0), C = classes_of(model);
     if (I == data->features && C == data->classes)
@@ -145,6 +148,50 @@ clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *d
         error, CLM_ERROR_SHAPE,
         "the model takes %zu features to %zu classes, but %s has %zu features and %zu classes; use the data it was made for, or train a model for this",
         I, C, data->source, data->features, data->classes);
+}
+
+/* Is x = raw * scale, for every feature? */
+static bool only_scales(const struct clm_model *model, float scale)
+{
+    for (size_t i = 0; i < clm_model_width(model, 0); i++)
+        if (model->mean[i] != 0 || model->scale[i] != scale)
+            return false;
+    return true;
+}
+
+/* Is a value above 1? Data that is scaled to [0, 1] has none; bytes, and floats that were bytes, have some. */
+static bool has_large_value(const struct clm_data *data)
+{
+    for (int part = CLM_TRAIN; part <= CLM_TEST; part++) {
+        const struct rows *const rows = data_part(data, (enum clm_part)part);
+        for (size_t r = 0; r < rows->count; r++) {
+            const void *const row = data_row(data, rows, r);
+            for (size_t i = 0; i < data->features; i++)
+                if (data->element == ELEMENT_BYTE ? ((const unsigned char *)row)[i] > 1
+                                                  : ((const float *)row)[i] > 1)
+                    return true;
+        }
+        data_forget(data, rows, 0, rows->count);
+    }
+    return false;
+}
+
+clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *data, struct clm_error *error)
+{
+    const clm_status status = model_check_shape(model, data, error);
+    if (status != CLM_OK)
+        return status;
+    if (data->element == ELEMENT_BYTE && only_scales(model, 1) && has_large_value(data))
+        return clm_fail_setting(
+            error, CLM_ERROR_SHAPE, "standardize",
+            "the model takes its inputs as they are, but %s holds bytes, from 0 to 255; make a model for bytes (clm_model_options.is_bytes), which are divided by 255, or standardise its inputs",
+            data->source);
+    if (data->element == ELEMENT_FLOAT && only_scales(model, BYTE_SCALE) && !has_large_value(data))
+        return clm_fail_setting(
+            error, CLM_ERROR_SHAPE, "standardize",
+            "the model divides its inputs by 255, as bytes are, but %s holds floats, none of which is above 1; make a model for floats (clm_model_options.is_bytes), or standardise its inputs",
+            data->source);
+    return CLM_OK;
 }
 
 /* ---- class names ---- */
@@ -261,6 +308,9 @@ static clm_status read_class_names(struct clm_model *model, const json_t *metada
 clm_status clm_model_save(const struct clm_model *model, const char *path, struct clm_error *error)
 {
     const size_t count = model->tensor_count;
+    const clm_status given = check_given(path, "path for the model", error);
+    if (given != CLM_OK)
+        return given;
     struct safetensor *const tensors = calloc(count, sizeof *tensors);
     json_t *metadata = NULL;
     clm_status status = tensors ? make_metadata(model, &metadata, error)
@@ -345,14 +395,15 @@ static clm_status read_normalisation(struct clm_model *model, const struct safet
     return status;
 }
 
-static clm_status read_model(const struct safetensors *file, const char *path, struct clm_model **out,
+static clm_status model_read(const struct safetensors *file, const char *path, struct clm_model **out,
                              struct clm_error *error)
 {
     struct architecture architecture = {0};
     const char *const seed = metadata_of(file, "seed");
     clm_status status;
     if ((status = read_architecture(file, path, &architecture, error)) ||
-        (status = create(&architecture, out, error)) || (status = parameters_take(*out, file, path, error)) ||
+        (status = model_create(&architecture, out, error)) ||
+        (status = parameters_take(*out, file, path, error)) ||
         (status = read_normalisation(*out, file, path, error)))
         goto cleanup;
     (*out)->seed = seed ? strtoull(seed, NULL, 10) : 0;
@@ -366,10 +417,12 @@ clm_status clm_model_load(const char *path, struct clm_model **out, struct clm_e
 {
     struct safetensors file;
     *out = NULL;
-    clm_status status = safetensors_read(path, &file, error);
+    clm_status status = check_given(path, "path of a model", error);
+    if (status == CLM_OK)
+        status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;
-    status = read_model(&file, path, out, error);
+    status = model_read(&file, path, out, error);
     safetensors_free(&file);
     if (status != CLM_OK) {
         clm_model_free(*out);

@@ -27,8 +27,12 @@ static inline float *model_bias(const struct clm_model *model, size_t layer)
     return model->values[LAYER_PARAMETERS * layer + 1];
 }
 
-/* Takes over the data's class names, for the model's file. Fails as clm_check_fit does. */
+/* Fails with CLM_ERROR_SHAPE unless model and data agree in features and classes. */
 struct clm_data;
+CLM_MUST_CHECK clm_status model_check_shape(const struct clm_model *model, const struct clm_data *data,
+                                            struct clm_error *error);
+
+/* Takes over the data's class names, for the model's file. Fails as clm_check_fit does. */
 CLM_MUST_CHECK clm_status model_name_classes(struct clm_model *model, const struct clm_data *data,
                                              struct clm_error *error);
 

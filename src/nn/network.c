@@ -73,7 +73,7 @@ static size_t widest_hidden(const struct architecture *architecture)
 
 /* Looking ahead needs a step that changes the first layer at once. A single layer's next outputs would replace the gradient
  * that its step is made from. */
-static bool looks_ahead(const struct network *net, bool is_trained)
+static bool network_looks_ahead(const struct network *net, bool is_trained)
 {
     return is_trained && !net->keeps_gradients && net->architecture.depth > 1 &&
            backend_looks_ahead(net->be, &net->layers[0].linear, net->batch);
@@ -87,7 +87,7 @@ static clm_status create_batch(struct network *net, bool is_trained, struct clm_
     clm_status status;
     if ((status = tensor_create(be, TENSOR_REAL, net->batch, I, &net->X, error)) ||
         (status = tensor_create(be, TENSOR_INDEX, 1, net->batch, &net->labels, error)) ||
-        (looks_ahead(net, is_trained) &&
+        (network_looks_ahead(net, is_trained) &&
          (status = tensor_create(be, TENSOR_REAL, net->batch, I, &net->next_X, error))))
         return status;
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
@@ -276,13 +276,13 @@ clm_status network_gather(struct network *net, const struct minibatch *batch, st
 /* ---- the step ---- */
 
 /* What layer l multiplies: the batch, or the outputs below it. */
-static struct tensor input_of(const struct network *net, size_t l, size_t rows)
+static struct tensor network_input_of(const struct network *net, size_t l, size_t rows)
 {
     return l ? layer_outputs(&net->layers[l - 1], rows) : tensor_first_rows(&net->X, rows);
 }
 
 /* dZ of layer l: in the place of its outputs for the last layer, else in one of two buffers in turn. */
-static struct tensor gradient_of(const struct network *net, size_t l, size_t rows)
+static struct tensor network_gradient_of(const struct network *net, size_t l, size_t rows)
 {
     if (l + 1 == net->architecture.depth)
         return network_logits(net, rows);
@@ -298,12 +298,12 @@ struct tensor network_logits(const struct network *net, size_t rows)
 }
 
 /* The outputs of the first `depth` layers, without those that the step before has computed. */
-static clm_status forward(struct network *net, size_t rows, size_t depth, bool is_training,
-                          struct clm_error *error)
+static clm_status network_forward_layers(struct network *net, size_t rows, size_t depth, bool is_training,
+                                         struct clm_error *error)
 {
     clm_status status = check_rows(net, rows, error);
     for (size_t l = net->is_ahead ? 1 : 0; status == CLM_OK && l < depth; l++) {
-        const struct tensor X = input_of(net, l, rows);
+        const struct tensor X = network_input_of(net, l, rows);
         status = layer_forward(net->be, &net->layers[l], &X, is_training, error);
     }
     net->is_ahead = false;
@@ -312,16 +312,17 @@ static clm_status forward(struct network *net, size_t rows, size_t depth, bool i
 
 clm_status network_forward(struct network *net, size_t rows, struct clm_error *error)
 {
-    return forward(net, rows, net->architecture.depth, false, error);
+    return network_forward_layers(net, rows, net->architecture.depth, false, error);
 }
 
 /* The last layer's outputs, the loss, and the gradients of the last two layers' Z. */
 static clm_status loss(struct network *net, size_t rows, struct metrics *sums, struct clm_error *error)
 {
     const size_t last = net->architecture.depth - 1;
-    const struct tensor X = input_of(net, last, rows), labels = tensor_first_columns(&net->labels, rows);
+    const struct tensor X = network_input_of(net, last, rows),
+                        labels = tensor_first_columns(&net->labels, rows);
     const struct mixture mixture = {tensor_first_columns(&net->mixture.partners, rows), net->mixture.share};
-    struct tensor dX = last ? gradient_of(net, last - 1, rows) : (struct tensor){0};
+    struct tensor dX = last ? network_gradient_of(net, last - 1, rows) : (struct tensor){0};
     return layer_loss(net->be, &net->layers[last], &X, &labels, net->is_mixed ? &mixture : NULL,
                       last ? &net->layers[last - 1] : NULL, last ? &dX : NULL, sums, error);
 }
@@ -354,7 +355,7 @@ static clm_status backward_parameters(struct network *net, size_t l, size_t rows
                                       const struct gradient_use *use, struct clm_error *error)
 {
     struct linear *const linear = &net->layers[l].linear;
-    const struct tensor dZ = gradient_of(net, l, rows), X = input_of(net, l, rows);
+    const struct tensor dZ = network_gradient_of(net, l, rows), X = network_input_of(net, l, rows);
     if (!use->step)
         return linear_backward_params(net->be, &dZ, &X, linear, use->l2, error);
     if (l == 0 && use->next && !tensor_is_empty(&net->next_X))
@@ -370,8 +371,8 @@ static clm_status backward(struct network *net, size_t rows, const struct gradie
     clm_status status = CLM_OK;
     for (size_t l = depth; status == CLM_OK && l-- > 0;) {
         if (l > 0 && l + 1 < depth) { /* before the step, for dX needs the weights of the forward pass */
-            const struct tensor dZ = gradient_of(net, l, rows);
-            struct tensor dX = gradient_of(net, l - 1, rows);
+            const struct tensor dZ = network_gradient_of(net, l, rows);
+            struct tensor dX = network_gradient_of(net, l - 1, rows);
             status = layer_backward(net->be, &net->layers[l], &dZ, &net->layers[l - 1], &dX, error);
         }
         if (status == CLM_OK)
@@ -380,11 +381,11 @@ static clm_status backward(struct network *net, size_t rows, const struct gradie
     return status;
 }
 
-static clm_status propagate(struct network *net, size_t rows, const struct gradient_use *use,
-                            struct metrics *sums, struct clm_error *error)
+static clm_status network_propagate(struct network *net, size_t rows, const struct gradient_use *use,
+                                    struct metrics *sums, struct clm_error *error)
 {
     clm_status status;
-    if ((status = forward(net, rows, net->architecture.depth - 1, true, error)) ||
+    if ((status = network_forward_layers(net, rows, net->architecture.depth - 1, true, error)) ||
         (status = loss(net, rows, sums, error)))
         return status;
     return backward(net, rows, use, error);
@@ -405,7 +406,7 @@ clm_status network_gradients(struct network *net, size_t rows, double l2, struct
                              struct clm_error *error)
 {
     const struct gradient_use use = {.l2 = l2};
-    return propagate(net, rows, &use, sums, error);
+    return network_propagate(net, rows, &use, sums, error);
 }
 
 clm_status network_step(struct network *net, size_t rows, const struct step *step, struct metrics *sums,
@@ -413,7 +414,7 @@ clm_status network_step(struct network *net, size_t rows, const struct step *ste
 {
     const struct gradient_use at_once = {.step = step, .next = next};
     clm_status status = net->keeps_gradients ? network_gradients(net, rows, step->l2, sums, error)
-                                             : propagate(net, rows, &at_once, sums, error);
+                                             : network_propagate(net, rows, &at_once, sums, error);
     if (status == CLM_OK && net->keeps_gradients)
         status = optimise(net, step, error);
     return status || !next || net->is_ahead ? status : network_gather(net, next, error);

@@ -17,7 +17,7 @@
 #define SHOWN_SIZE  104 /* of a name in a sentence */
 
 /* A tensor while the header is read: where its bytes lie in the data. */
-struct entry {
+struct tensor_entry {
     struct safetensor tensor;
     size_t begin, end;
 };
@@ -52,7 +52,7 @@ const struct safetensor *safetensors_find(const struct safetensors *file, const 
 }
 
 /* A JSON integer from 0 on. */
-static bool read_size(const json_t *value, size_t *out)
+static bool safetensors_read_size(const json_t *value, size_t *out)
 {
     if (!json_is_integer(value) || json_integer_value(value) < 0 ||
         (uintmax_t)json_integer_value(value) > SIZE_MAX)
@@ -73,7 +73,7 @@ static clm_status read_shape(const char *path, const char *name, const json_t *s
                         "%s: tensor %.100s has %zu dimensions, more than the %d that are understood", path,
                         name, tensor->dimension_count, SAFETENSORS_DIMENSIONS_MAX);
     for (size_t i = 0; i < tensor->dimension_count; i++) {
-        if (!read_size(json_array_get(shape, i), tensor->shape + i))
+        if (!safetensors_read_size(json_array_get(shape, i), tensor->shape + i))
             return clm_fail(error, CLM_ERROR_FORMAT,
                             "%s: tensor %.100s has a shape whose dimension %zu is no integer from 0 on", path,
                             name, i);
@@ -86,8 +86,9 @@ static clm_status read_shape(const char *path, const char *name, const json_t *s
 }
 
 /* `name` is the tensor's as it can be shown. */
-static clm_status read_entry(const char *path, const char *name, const json_t *about, size_t data_size,
-                             struct entry *entry, struct clm_error *error)
+static clm_status safetensors_read_entry(const char *path, const char *name, const json_t *about,
+                                         size_t data_size, struct tensor_entry *entry,
+                                         struct clm_error *error)
 {
     size_t size;
     char shown[24];
@@ -101,8 +102,8 @@ static clm_status read_entry(const char *path, const char *name, const json_t *a
     const clm_status status = read_shape(path, name, json_object_get(about, "shape"), &entry->tensor, error);
     if (status != CLM_OK)
         return status;
-    if (json_array_size(range) != 2 || !read_size(json_array_get(range, 0), &entry->begin) ||
-        !read_size(json_array_get(range, 1), &entry->end))
+    if (json_array_size(range) != 2 || !safetensors_read_size(json_array_get(range, 0), &entry->begin) ||
+        !safetensors_read_size(json_array_get(range, 1), &entry->end))
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: tensor %.100s has no \"data_offsets\" of two integers from 0 on", path, name);
     if (entry->begin > entry->end || entry->end > data_size)
@@ -116,8 +117,8 @@ static clm_status read_entry(const char *path, const char *name, const json_t *a
     return CLM_OK;
 }
 
-static clm_status read_metadata(const char *path, json_t *about, struct safetensors *out,
-                                struct clm_error *error)
+static clm_status safetensors_read_metadata(const char *path, json_t *about, struct safetensors *out,
+                                            struct clm_error *error)
 {
     char shown[SHOWN_SIZE];
     const char *key;
@@ -137,15 +138,15 @@ static clm_status read_metadata(const char *path, json_t *about, struct safetens
 
 static int by_place(const void *left, const void *right)
 {
-    const struct entry *a = left, *b = right;
+    const struct tensor_entry *a = left, *b = right;
     if (a->begin != b->begin)
         return a->begin < b->begin ? -1 : 1;
     return (a->end > b->end) - (a->end < b->end);
 }
 
 /* The ranges of the tensors, in order, must cover the data without a gap and without an overlap. */
-static clm_status check_cover(const char *path, const struct entry *entries, size_t count, size_t data_size,
-                              struct clm_error *error)
+static clm_status check_cover(const char *path, const struct tensor_entry *entries, size_t count,
+                              size_t data_size, struct clm_error *error)
 {
     size_t end = 0;
     for (size_t i = 0; i < count; i++) {
@@ -165,8 +166,9 @@ static clm_status check_cover(const char *path, const struct entry *entries, siz
 }
 
 /* Fills *entries, in the order of their bytes, from the header. The names stay with the entries. */
-static clm_status read_entries(const char *path, json_t *header, size_t data_size, struct entry *entries,
-                               size_t *count, struct safetensors *out, struct clm_error *error)
+static clm_status read_entries(const char *path, json_t *header, size_t data_size,
+                               struct tensor_entry *entries, size_t *count, struct safetensors *out,
+                               struct clm_error *error)
 {
     clm_status status = CLM_OK;
     const char *name;
@@ -174,12 +176,12 @@ static clm_status read_entries(const char *path, json_t *header, size_t data_siz
     json_object_foreach(header, name, about)
     {
         if (!strcmp(name, METADATA)) {
-            status = read_metadata(path, about, out, error);
+            status = safetensors_read_metadata(path, about, out, error);
         } else {
-            struct entry *entry = entries + *count;
+            struct tensor_entry *entry = entries + *count;
             char shown[SHOWN_SIZE];
             text_show(shown, sizeof shown, name, strlen(name));
-            status = read_entry(path, shown, about, data_size, entry, error);
+            status = safetensors_read_entry(path, shown, about, data_size, entry, error);
             if (status == CLM_OK) {
                 entry->tensor.name = strdup(name);
                 if (entry->tensor.name)
@@ -259,7 +261,7 @@ clm_status safetensors_read(const char *path, struct safetensors *out, struct cl
     size_t size = 0, length = 0, count = 0;
     unsigned char *bytes = NULL;
     json_t *header = NULL;
-    struct entry *entries = NULL;
+    struct tensor_entry *entries = NULL;
     *out = (struct safetensors){.metadata = json_object()};
     clm_status status = file_read(path, SIZE_MAX - 1, &bytes, &size, error);
     if (status != CLM_OK)
@@ -304,8 +306,8 @@ cleanup:
     return status;
 }
 
-static clm_status describe(const char *path, const struct safetensor *tensor, size_t *end, json_t *header,
-                           struct clm_error *error)
+static clm_status safetensors_describe(const char *path, const struct safetensor *tensor, size_t *end,
+                                       json_t *header, struct clm_error *error)
 {
     size_t count = 1, size;
     const size_t begin = *end;
@@ -376,7 +378,7 @@ clm_status safetensors_write(const char *path, const struct safetensor *tensors,
         goto cleanup;
     }
     for (size_t i = 0; i < count; i++) {
-        status = describe(path, tensors + i, &data_size, header, error);
+        status = safetensors_describe(path, tensors + i, &data_size, header, error);
         if (status != CLM_OK)
             goto cleanup;
     }

@@ -55,7 +55,7 @@ static clm_status check_features(const struct clm_data *data, const struct momen
     return CLM_OK;
 }
 
-static void take_over(struct clm_model *model, size_t feature, const struct moments *moments)
+static void standardise_take_over(struct clm_model *model, size_t feature, const struct moments *moments)
 {
     model->mean[feature] = (float)moments->mean;
     model->scale[feature] = is_constant(moments) ? 0 : (float)(1 / moments_deviation(moments));
@@ -74,7 +74,7 @@ static clm_status take_over_all(struct clm_model *model, const struct clm_data *
     fitted->mean = all.mean;
     fitted->deviation = moments_deviation(&all);
     for (size_t i = 0; i < data->features; i++) {
-        take_over(model, i, how == CLM_STANDARDISE_GLOBAL ? &all : features + i);
+        standardise_take_over(model, i, how == CLM_STANDARDISE_GLOBAL ? &all : features + i);
         fitted->constant += model->scale[i] == 0;
     }
     return CLM_OK;
@@ -86,7 +86,7 @@ clm_status clm_model_standardise(struct clm_model *model, const struct clm_data 
 {
     struct moments *features = NULL;
     struct clm_standardised result = {.rows = data->train.count};
-    clm_status status = clm_check_fit(model, data, error);
+    clm_status status = model_check_shape(model, data, error);
     if (status == CLM_OK && how != CLM_STANDARDISE_NONE) {
         status = moments_measure(data, &data->train, &features, error);
         if (status == CLM_OK)

@@ -279,8 +279,8 @@ clm_status variant_parse(const struct operation *operation, const char *text, st
             text);
     if (is_right && is_sensible(operation->dimensions, out))
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_ARGUMENT,
-        "%s is no shape of %s: it has to be as clmlp verify prints it, \"%s\", of matrices of up to 2^28 elements",
+    return clm_fail_setting(
+        error, CLM_ERROR_ARGUMENT, "shape",
+        "%s is no shape of %s: it has to be as a check has it, \"%s\", of matrices of up to 2^28 elements",
         text, operation->name, examples[operation->dimensions]);
 }

@@ -95,9 +95,9 @@ static clm_status check_memory(struct layer_trial *t, struct clm_error *error)
     free_tensors(t);
     const size_t bytes = memory_plan_end(t->be);
     snprintf(what, sizeof what, "trying a layer of B=%zu I=%zu O=%zu before it is used", t->B, t->I, t->O);
-    return status
-               ? status
-               : memory_check(t->be, what, bytes, "lower --batch or --hidden, or use --backend blas", error);
+    return status ? status
+                  : memory_check(t->be, what, bytes, "take smaller batches or layers, or the blas backend",
+                                 "batch hidden backend", error);
 }
 
 static clm_status write_tensors(struct layer_trial *t, struct clm_error *error)

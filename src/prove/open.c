@@ -4,19 +4,21 @@
 #include <stdio.h>
 
 /* A limit of 0 is none. */
-static void limit_memory(struct clm_backend *be, uint64_t bytes, const char *by)
+static void limit_memory(struct clm_backend *be, uint64_t bytes, const char *by, const char *setting)
 {
     if (!bytes || bytes >= be->memory_limit)
         return;
     be->memory_limit = (size_t)bytes;
     be->limited_by = by;
+    be->limit_setting = setting;
 }
 
 static void limit(struct clm_backend *be, const struct clm_backend_options *options)
 {
-    limit_memory(be, options->device_memory, "--device-memory");
+    limit_memory(be, options->device_memory, "the limit on the device's memory", "device-memory");
     if (be->uses_host_memory)
-        limit_memory(be, options->host_memory - options->host_memory / 2, "half of --memory");
+        limit_memory(be, options->host_memory - options->host_memory / 2,
+                     "half of the limit on the host's memory", "memory");
 }
 
 static clm_status open_one(const struct clm_device *device, const struct clm_backend_options *options,
@@ -40,13 +42,13 @@ static clm_status open_preferred(const struct clm_backend_options *options, cons
 {
     clm_status status =
         count && options->device
-            ? clm_fail(
-                  error, CLM_ERROR_DEVICE,
-                  "no OpenCL device is %s, as --device or CLMLP_DEVICE asks for; `clmlp devices' lists what there is",
+            ? clm_fail_setting(
+                  error, CLM_ERROR_DEVICE, "device",
+                  "no OpenCL device is %s; choose one by \"gpu\", \"cpu\", its platform and number, or part of its name",
                   options->device)
-            : clm_fail(
-                  error, CLM_ERROR_DEVICE,
-                  "the OpenCL platforms have no device; `clmlp doctor' tells what they lack, or use --backend blas");
+            : clm_fail_setting(
+                  error, CLM_ERROR_DEVICE, "backend",
+                  "the OpenCL platforms have no device; update or install the device's driver, or take the blas backend");
     for (int wanted = 4; wanted > 0; wanted--)
         for (size_t d = 0; d < count; d++) {
             if (opencl_preference(&devices[d], options->device) != wanted)

@@ -154,7 +154,7 @@ static clm_status gathering_check(struct clm_backend *be, enum tensor_type type,
     const size_t bytes = memory_plan_end(be);
     return status ? status
                   : memory_check(be, "trying how rows are gathered", bytes,
-                                 "lower --batch, or use --backend blas", error);
+                                 "take smaller batches, or the blas backend", "batch backend", error);
 }
 
 clm_status prove_gather(struct clm_backend *be, size_t B, size_t I, struct clm_error *error)
@@ -306,7 +306,8 @@ clm_status prove_loss(struct clm_backend *be, size_t B, size_t C, struct clm_err
     scoring_free(be, &planned);
     const size_t bytes = memory_plan_end(be);
     if (status == CLM_OK)
-        status = memory_check(be, "trying the loss", bytes, "lower --batch, or use --backend blas", error);
+        status = memory_check(be, "trying the loss", bytes, "take smaller batches, or the blas backend",
+                              "batch backend", error);
     if (status != CLM_OK)
         return status;
     status = scoring_test(be, B, C, &why);

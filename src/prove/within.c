@@ -15,11 +15,11 @@ clm_status within(const char *operation, double got, double right, double bound,
 clm_status fail_self_test(const struct clm_backend *be, const struct clm_error *why, struct clm_error *error)
 {
     if (why->status != CLM_ERROR_WRONG)
-        return clm_fail(error, why->status, "%s", why->message);
-    return clm_fail(
-        error, CLM_ERROR_WRONG,
-        "%s fails its self-test: %s; it is not used. `clmlp doctor` tells more; update its driver, or choose another with --device",
-        be->device, why->message);
+        return clm_fail_setting(error, why->status, why->setting, "%s", why->message);
+    return clm_fail_setting(
+        error, CLM_ERROR_WRONG, "device",
+        "%s fails its self-test: %s; it is not used. Update its driver, or choose another device", be->device,
+        why->message);
 }
 
 /* ---- scores ----

@@ -19,8 +19,10 @@ typedef clm_status reader(const struct setting_row *row, const char *text, struc
                           struct clm_error *error);
 
 /* "epochs 0: it has to be ..." */
-__attribute__((format(printf, 4, 5))) static clm_status
-refuse(const struct clm_setting *about, const char *text, struct clm_error *error, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static clm_status value_refuse(const struct clm_setting *about,
+                                                                     const char *text,
+                                                                     struct clm_error *error,
+                                                                     const char *format, ...)
 {
     char shown[SHOWN], reason[512];
     va_list arguments;
@@ -54,11 +56,11 @@ static clm_status read_count(const struct setting_row *row, const char *text, st
     const uint64_t most = about->most < 0x1p64 ? (uint64_t)about->most : UINT64_MAX;
     const bool is_number = is_digits(text);
     if (is_number && (!read_digits(text, &out->count) || out->count > most))
-        return refuse(about, text, error, "it has to be a whole number from %.0f to %" PRIu64, about->least,
-                      most);
+        return value_refuse(about, text, error, "it has to be a whole number from %.0f to %" PRIu64,
+                            about->least, most);
     if (!is_number || (double)out->count < about->least)
-        return refuse(about, text, error, "it has to be a whole number %s %s",
-                      about->most < SETTING_MANY ? "from" : "of", setting_range(about).words);
+        return value_refuse(about, text, error, "it has to be a whole number %s %s",
+                            about->most < SETTING_MANY ? "from" : "of", setting_range(about).words);
     return asprintf(&out->text, "%" PRIu64, out->count) < 0 ? clm_fail_host_memory(error, about->name, 20)
                                                             : CLM_OK;
 }
@@ -96,10 +98,10 @@ static clm_status read_number(const struct setting_row *row, const char *text, s
 {
     const struct clm_setting *const about = &row->about;
     if (!read_double(text, &out->number))
-        return refuse(about, text, error, "it has to be a number, as in %s",
-                      about->otherwise ? about->otherwise : "0.1");
+        return value_refuse(about, text, error, "it has to be a number, as in %s",
+                            about->otherwise ? about->otherwise : "0.1");
     if (!is_within(about, out->number))
-        return refuse(about, text, error, "it has to be %s", setting_range(about).words);
+        return value_refuse(about, text, error, "it has to be %s", setting_range(about).words);
     return write_double(about, out, error);
 }
 
@@ -108,10 +110,10 @@ static clm_status read_share(const struct setting_row *row, const char *text, st
 {
     double *const value = &out->number;
     if (!read_double(text, value))
-        return refuse(&row->about, text, error, "it has to be a number, as in 5000 or 0.1");
+        return value_refuse(&row->about, text, error, "it has to be a number, as in 5000 or 0.1");
     if (*value < 0 || (*value >= 1 && *value != floor(*value)))
-        return refuse(&row->about, text, error,
-                      "it has to be a number of rows, as in 5000, or a fraction below 1, as in 0.1");
+        return value_refuse(&row->about, text, error,
+                            "it has to be a number of rows, as in 5000, or a fraction below 1, as in 0.1");
     return write_double(&row->about, out, error);
 }
 
@@ -125,8 +127,8 @@ static clm_status read_byte_count(const struct setting_row *row, const char *tex
     uint64_t value;
     if (!length || !read_digits(text, &value) || !value || (text[length] && (!unit || text[length + 1])) ||
         value > UINT64_MAX >> shift)
-        return refuse(&row->about, text, error,
-                      "it has to be a number of bytes, as in 512M; K, M, G and T are powers of 1024");
+        return value_refuse(&row->about, text, error,
+                            "it has to be a number of bytes, as in 512M; K, M, G and T are powers of 1024");
     out->count = value << shift;
     for (shift = 0; shift < 40 && !(out->count >> shift & 1023); shift += 10)
         ;
@@ -158,14 +160,14 @@ static clm_status read_choice(const struct setting_row *row, const char *text, s
             out->count = i + !row->about.otherwise;
             return keep_text(row, text, out, error);
         }
-    return refuse(&row->about, text, error, "it has to be %s", setting_list(list, names, count));
+    return value_refuse(&row->about, text, error, "it has to be %s", setting_list(list, names, count));
 }
 
 static clm_status read_flag(const struct setting_row *row, const char *text, struct setting_value *out,
                             struct clm_error *error)
 {
     if (strcmp(text, "on") && strcmp(text, "off"))
-        return refuse(&row->about, text, error, "it has to be on or off");
+        return value_refuse(&row->about, text, error, "it has to be on or off");
     out->count = !strcmp(text, "on");
     return keep_text(row, text, out, error);
 }
@@ -175,8 +177,8 @@ static clm_status read_init(const struct setting_row *row, const char *text, str
 {
     double deviation;
     if (!strncmp(text, "normal:", 7) && !(read_double(text + 7, &deviation) && deviation >= 0))
-        return refuse(&row->about, text, error,
-                      "the deviation has to be a number of at least 0, as in normal:0.01");
+        return value_refuse(&row->about, text, error,
+                            "the deviation has to be a number of at least 0, as in normal:0.01");
     return keep_text(row, text, out, error);
 }
 
@@ -201,7 +203,7 @@ static clm_status split_sizes(const struct clm_setting *about, const char *text,
         const size_t length = strcspn(at, between);
         snprintf(number, sizeof number, "%.*s", (int)size_min(length, sizeof number - 1), at);
         if (!is_digits(number) || !read_digits(number, &value) || !value || value > most)
-            return refuse(about, text, error, "%s", sentence);
+            return value_refuse(about, text, error, "%s", sentence);
         out->sizes[out->size_count++] = (size_t)value;
         at += length;
     }
@@ -229,8 +231,8 @@ static clm_status read_sizes(const struct setting_row *row, const char *text, st
         split_sizes(about, text, ',', INT32_MAX,
                     "it has to be a list of whole numbers of at least 1, as in 256,128", out, error);
     if (status == CLM_OK && out->size_count > SIZES_MOST)
-        return refuse(about, text, error, "it may have up to %d numbers, not %zu", SIZES_MOST,
-                      out->size_count);
+        return value_refuse(about, text, error, "it may have up to %d numbers, not %zu", SIZES_MOST,
+                            out->size_count);
     return status ? status : write_sizes(about, ',', out, error);
 }
 
@@ -246,7 +248,7 @@ static clm_status read_extent(const struct setting_row *row, const char *text, s
     static const char sentence[] = "it has to be a width and a height, 1 to 8192, as in 32x32";
     const clm_status status = split_sizes(&row->about, text, 'x', 8192, sentence, out, error);
     if (status == CLM_OK && out->size_count != 2)
-        return refuse(&row->about, text, error, "%s", sentence);
+        return value_refuse(&row->about, text, error, "%s", sentence);
     return status ? status : write_sizes(&row->about, 'x', out, error);
 }
 

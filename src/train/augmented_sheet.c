@@ -10,7 +10,7 @@
 #define EPOCH 1
 
 /* The pictures of a sheet as a data set of their own. */
-struct pictures {
+struct augmented_pictures {
     const struct clm_data *data;
     struct augmentation augmentation;
     struct clm_backend *be;
@@ -18,7 +18,7 @@ struct pictures {
     struct tensor X, labels, partners;
 };
 
-static clm_status create(struct pictures *p, size_t count, struct clm_error *error)
+static clm_status augmented_sheet_create(struct augmented_pictures *p, size_t count, struct clm_error *error)
 {
     const struct clm_backend_options options = {.kind = CLM_BACKEND_REFERENCE};
     const struct residency all = {.shard = count, .block = count};
@@ -32,7 +32,7 @@ static clm_status create(struct pictures *p, size_t count, struct clm_error *err
     return CLM_OK;
 }
 
-static void release(struct pictures *p)
+static void augmented_sheet_release(struct augmented_pictures *p)
 {
     if (!p->be)
         return;
@@ -45,7 +45,8 @@ static void release(struct pictures *p)
 }
 
 /* x = value * scale, changed: bytes are divided by 255, for that is the unit of noise. Nobody asks for the labels. */
-static clm_status gather_changed(struct pictures *p, const void *values, float scale, struct clm_error *error)
+static clm_status augmented_sheet_gather_changed(struct augmented_pictures *p, const void *values,
+                                                 float scale, struct clm_error *error)
 {
     const size_t count = p->X.rows, I = p->X.columns;
     float *const mean = calloc(I, sizeof *mean), *const scales = malloc(I * sizeof *scales);
@@ -75,7 +76,8 @@ cleanup:
 }
 
 /* The data's elements again: bytes are rounded, and what is beyond black and white is black and white. */
-static clm_status take_back(const struct pictures *p, float scale, void *values, struct clm_error *error)
+static clm_status take_back(const struct augmented_pictures *p, float scale, void *values,
+                            struct clm_error *error)
 {
     const size_t count = p->X.rows * p->X.columns;
     if (p->data->element != ELEMENT_BYTE)
@@ -92,14 +94,14 @@ static clm_status take_back(const struct pictures *p, float scale, void *values,
 
 static clm_status change_pictures(void *user, void *values, size_t count, struct clm_error *error)
 {
-    struct pictures *const p = user;
+    struct augmented_pictures *const p = user;
     const float scale = p->data->element == ELEMENT_BYTE ? 1 / 255.0f : 1;
-    clm_status status = create(p, count, error);
+    clm_status status = augmented_sheet_create(p, count, error);
     if (status == CLM_OK)
-        status = gather_changed(p, values, scale, error);
+        status = augmented_sheet_gather_changed(p, values, scale, error);
     if (status == CLM_OK)
         status = take_back(p, scale, values, error);
-    release(p);
+    augmented_sheet_release(p);
     return status;
 }
 
@@ -107,7 +109,8 @@ clm_status clm_augmented_sheet(const struct clm_data *data, enum clm_part part, 
                                const struct clm_augmentation *augmentation, uint64_t seed, const char *path,
                                struct clm_error *error)
 {
-    struct pictures pictures = {.data = data, .augmentation = augmentation_of(augmentation, data, seed)};
+    struct augmented_pictures pictures = {.data = data,
+                                          .augmentation = augmentation_of(augmentation, data, seed)};
     const struct sheet_change change = {change_pictures, &pictures};
     const clm_status status = augmentation_check(augmentation, data, error);
     return status ? status : sheet_write(data, part, rows, seed, &change, path, error);

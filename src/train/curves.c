@@ -106,14 +106,14 @@ static void choose_range(struct panel *panel)
         panel->highest = fmin(panel->highest, 1);
 }
 
-static double x_of(const struct panel *panel, double epoch)
+static double curves_x_of(const struct panel *panel, double epoch)
 {
     const double last = panel->count > 1 ? (double)panel->count - 1 : 1;
     const double at = panel->count > 1 ? (epoch - 1) / last : 0.5;
     return panel->left + panel->width * (0.02 + 0.96 * at);
 }
 
-static double y_of(const struct panel *panel, double value)
+static double curves_y_of(const struct panel *panel, double value)
 {
     return panel->top + panel->height * (panel->highest - value) / (panel->highest - panel->lowest);
 }
@@ -144,7 +144,7 @@ static void label_tick(const struct panel *panel, int tick, char label[64])
 }
 
 /* Moves the plotted area's left edge so that the vertical axis's labels have room. */
-static void make_room(struct panel *panel)
+static void curves_make_room(struct panel *panel)
 {
     double widest = 0;
     for (int i = 0; i < count_ticks(panel); i++) {
@@ -162,7 +162,7 @@ static void draw_vertical_axis(const struct panel *panel)
     cairo_t *const context = panel->context;
     cairo_set_line_width(context, 0.8);
     for (int i = 0; i < count_ticks(panel); i++) {
-        const double y = y_of(panel, tick_value(panel, i));
+        const double y = curves_y_of(panel, tick_value(panel, i));
         char label[64];
         label_tick(panel, i, label);
         set_colour(context, picture_faint);
@@ -183,15 +183,15 @@ static void draw_horizontal_axis(const struct panel *panel)
     for (size_t e = step; e <= panel->count; e += step) {
         char label[32];
         snprintf(label, sizeof label, "%zu", e);
-        draw_line(context, x_of(panel, (double)e), foot, x_of(panel, (double)e), foot + 4);
-        draw_text(context, x_of(panel, (double)e), foot + 17, 0.5, 11, label);
+        draw_line(context, curves_x_of(panel, (double)e), foot, curves_x_of(panel, (double)e), foot + 4);
+        draw_text(context, curves_x_of(panel, (double)e), foot + 17, 0.5, 11, label);
     }
     draw_text(context, panel->left + panel->width / 2, foot + 36, 0.5, 12, "epoch");
 }
 
 /* A line through the epochs' values, broken where one is not finite. */
-static void draw_series(const struct panel *panel, struct colour colour,
-                        double (*value_of)(const struct clm_epoch *epoch, enum figure figure))
+static void curves_draw_series(const struct panel *panel, struct colour colour,
+                               double (*value_of)(const struct clm_epoch *epoch, enum figure figure))
 {
     cairo_t *const context = panel->context;
     set_colour(context, colour);
@@ -201,7 +201,7 @@ static void draw_series(const struct panel *panel, struct colour colour,
     bool is_drawing = false;
     for (size_t e = 0; e < panel->count; e++) {
         const double value = value_of(&panel->epochs[e], panel->figure);
-        const double x = x_of(panel, (double)e + 1), y = y_of(panel, value);
+        const double x = curves_x_of(panel, (double)e + 1), y = curves_y_of(panel, value);
         if (is_drawn(value) && !is_drawing)
             cairo_move_to(context, x, y);
         if (is_drawn(value))
@@ -214,7 +214,8 @@ static void draw_series(const struct panel *panel, struct colour colour,
         const double value = value_of(&panel->epochs[e], panel->figure);
         if (!is_drawn(value))
             continue;
-        cairo_arc(context, x_of(panel, (double)e + 1), y_of(panel, value), 3, 0, 2 * 3.14159265358979);
+        cairo_arc(context, curves_x_of(panel, (double)e + 1), curves_y_of(panel, value), 3, 0,
+                  2 * 3.14159265358979);
         cairo_fill(context);
     }
 }
@@ -227,8 +228,8 @@ static void draw_test(const struct panel *panel)
     set_colour(panel->context, test_colour);
     cairo_set_line_width(panel->context, 1.5);
     cairo_set_dash(panel->context, dashes, 2, 0);
-    draw_line(panel->context, panel->left, y_of(panel, value), panel->left + panel->width,
-              y_of(panel, value));
+    draw_line(panel->context, panel->left, curves_y_of(panel, value), panel->left + panel->width,
+              curves_y_of(panel, value));
     cairo_set_dash(panel->context, NULL, 0, 0);
 }
 
@@ -248,7 +249,7 @@ static double draw_entry(cairo_t *context, double x, double y, struct colour col
 }
 
 /* The figure's name, the series and the test score, above the plotted area. */
-static void draw_legend(const struct panel *panel)
+static void curves_draw_legend(const struct panel *panel)
 {
     cairo_t *const context = panel->context;
     const bool is_loss = panel->figure == FIGURE_LOSS,
@@ -285,13 +286,13 @@ static void draw_panel(cairo_t *context, enum figure figure, const struct clm_ep
                           .width = WIDTH / 2 - MARGIN_LEFT - MARGIN_RIGHT,
                           .height = HEIGHT - MARGIN_TOP - MARGIN_FOOT};
     choose_range(&panel);
-    make_room(&panel);
+    curves_make_room(&panel);
     draw_vertical_axis(&panel);
     draw_horizontal_axis(&panel);
     draw_test(&panel);
-    draw_series(&panel, training_colour, training_value);
-    draw_series(&panel, validation_colour, validation_value);
-    draw_legend(&panel);
+    curves_draw_series(&panel, training_colour, training_value);
+    curves_draw_series(&panel, validation_colour, validation_value);
+    curves_draw_legend(&panel);
 }
 
 /* One line, in smaller letters where it is long, and cut where it is too long for these. */

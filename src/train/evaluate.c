@@ -43,15 +43,15 @@ clm_status evaluate(struct network *net, struct feed *feed, const struct rows *r
 
 /* ---- clm_predict ---- */
 
-struct prediction {
+struct evaluation {
     struct clm_backend *be;
     struct network net;
     struct feed feed;
     struct metrics sums;
 };
 
-static clm_status create_network(struct prediction *prediction, const struct clm_model *model, size_t batch,
-                                 struct clm_error *error)
+static clm_status evaluate_create_network(struct evaluation *prediction, const struct clm_model *model,
+                                          size_t batch, struct clm_error *error)
 {
     const clm_status status = metrics_create(prediction->be, &prediction->sums, error);
     return status ? status
@@ -59,7 +59,7 @@ static clm_status create_network(struct prediction *prediction, const struct clm
                                    &prediction->net, error);
 }
 
-static void prediction_free(struct prediction *prediction)
+static void evaluation_free(struct evaluation *prediction)
 {
     feed_free(&prediction->feed);
     network_free(&prediction->net);
@@ -71,14 +71,14 @@ static clm_status prediction_plan(struct clm_backend *be, const struct clm_model
                                   const struct clm_data *data, size_t rows, size_t batch,
                                   struct residency *residency, struct clm_error *error)
 {
-    struct prediction planned = {.be = be};
+    struct evaluation planned = {.be = be};
     const struct residency_wish wish = {.batch = batch, .rows_together = rows, .rows_most = rows};
     memory_plan_begin(be);
-    clm_status status = create_network(&planned, model, batch, error);
-    prediction_free(&planned);
+    clm_status status = evaluate_create_network(&planned, model, batch, error);
+    evaluation_free(&planned);
     const size_t needed = memory_plan_end(be);
     if (status == CLM_OK)
-        status = memory_check(be, "prediction", needed, "use --backend blas", error);
+        status = memory_check(be, "prediction", needed, "take the blas backend", "backend", error);
     return status ? status : residency_choose(be, data, &wish, be->memory_limit - needed, residency, error);
 }
 
@@ -104,7 +104,7 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
                        struct clm_error *error)
 {
     const struct rows *const rows = data_part(data, part);
-    struct prediction prediction = {.be = be};
+    struct evaluation prediction = {.be = be};
     struct residency residency;
     struct clm_score unused;
     size_t batch = 0;
@@ -117,7 +117,7 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
                         : part == CLM_VALIDATION ? "validation"
                                                  : "test");
     if ((status = prediction_begin(be, model, data, rows->count, &batch, &residency, error)) ||
-        (status = create_network(&prediction, model, batch, error)) ||
+        (status = evaluate_create_network(&prediction, model, batch, error)) ||
         (status = feed_create(be, data, rows->count, &residency, false, &prediction.feed, error)) ||
         (status = feed_normalise(&prediction.feed, model, error)) ||
         (status = network_write(&prediction.net, model, error)))
@@ -125,6 +125,6 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
     status = evaluate(&prediction.net, &prediction.feed, rows, &prediction.sums, probabilities,
                       score ? score : &unused, error);
 cleanup:
-    prediction_free(&prediction);
+    evaluation_free(&prediction);
     return status;
 }

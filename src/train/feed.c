@@ -23,15 +23,17 @@ static clm_status create_slot(struct feed *feed, size_t rows, bool is_shuffled, 
     return is_shuffled ? tensor_create(be, TENSOR_INDEX, 1, rows, &slot->order, error) : CLM_OK;
 }
 
-static clm_status create(struct feed *feed, size_t rows, bool is_shuffled, struct clm_error *error)
+static clm_status feed_create_tensors(struct feed *feed, size_t rows, bool is_shuffled,
+                                      struct clm_error *error)
 {
     const size_t I = feed->data->features;
     const size_t room = feed->residency.is_streamed ? size_min(feed->residency.shard, rows) : rows;
     clm_status status;
     if (rows > UINT32_MAX)
-        return clm_fail(error, CLM_ERROR_SHAPE,
-                        "a data set of %zu rows is over the %u that rows are counted in; use --limit", rows,
-                        UINT32_MAX);
+        return clm_fail_setting(
+            error, CLM_ERROR_SHAPE, "limit",
+            "a data set of %zu rows is over the %u that rows are counted in; take fewer of them", rows,
+            UINT32_MAX);
     if ((status = tensor_create(feed->be, TENSOR_REAL, 1, I, &feed->mean, error)) ||
         (status = tensor_create(feed->be, TENSOR_REAL, 1, I, &feed->scale, error)))
         return status;
@@ -50,7 +52,7 @@ clm_status feed_create(struct clm_backend *be, const struct clm_data *data, size
                        struct clm_error *error)
 {
     *out = (struct feed){.be = be, .data = data, .residency = *residency};
-    const clm_status status = create(out, rows, is_shuffled, error);
+    const clm_status status = feed_create_tensors(out, rows, is_shuffled, error);
     if (status != CLM_OK)
         feed_free(out);
     return status;
@@ -181,7 +183,7 @@ static clm_status upload_order(struct feed *feed, const struct piece *piece, str
     return backend_write_part(feed->be, &slot->order, 0, piece->rows, HOST_INDEX, feed->drawn, error);
 }
 
-static clm_status load(struct feed *feed, size_t shard, struct clm_error *error)
+static clm_status feed_load(struct feed *feed, size_t shard, struct clm_error *error)
 {
     struct feed_slot *const slot = &feed->slots[shard % 2];
     const struct piece piece = piece_at(feed, shard);
@@ -199,7 +201,7 @@ static clm_status load(struct feed *feed, size_t shard, struct clm_error *error)
 static void *run_loader(void *user)
 {
     struct feed *const feed = user;
-    feed->loaded = load(feed, feed->shard + 1, &feed->error);
+    feed->loaded = feed_load(feed, feed->shard + 1, &feed->error);
     return NULL;
 }
 
@@ -240,7 +242,7 @@ clm_status feed_begin(struct feed *feed, const struct rows *rows, uint64_t seed,
     if (epoch > 0)
         order_begin(&feed->order, seed, epoch);
     /* what is queued may still read the slots */
-    if ((status = backend_finish(feed->be, error)) || (status = load(feed, 0, error)))
+    if ((status = backend_finish(feed->be, error)) || (status = feed_load(feed, 0, error)))
         return status;
     load_ahead(feed);
     return CLM_OK;

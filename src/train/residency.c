@@ -33,9 +33,9 @@ static struct residency shards_of(size_t rows, size_t batch, size_t row_bytes, b
 static clm_status fail_small(const struct clm_backend *be, const struct clm_data *data, size_t batch,
                              size_t room, struct clm_error *error)
 {
-    return clm_fail(
-        error, CLM_ERROR_MEMORY,
-        "two minibatches of %zu rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves of %s's memory; lower --batch, or raise the limit",
+    return clm_fail_setting(
+        error, CLM_ERROR_MEMORY, "batch device-memory",
+        "two minibatches of %zu rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves of %s's memory; take smaller batches, or raise the limit",
         batch, mebibytes(2 * batch * (value_bytes(be, data) + other_bytes)), mebibytes(room), be->device);
 }
 
@@ -53,9 +53,9 @@ clm_status residency_choose(const struct clm_backend *be, const struct clm_data 
     const size_t most = rows_in(be, data, left / 2);
     size_t shard = wish->shard ? size_max(wish->shard, batch) : is_streamed ? round_up(few, batch) : all;
     if (is_streamed && wish->shard && shard > most && most >= batch)
-        return clm_fail(
-            error, CLM_ERROR_MEMORY,
-            "--shard %zu: two shards of so many rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves of %s's memory; up to %zu rows do",
+        return clm_fail_setting(
+            error, CLM_ERROR_MEMORY, "shard",
+            "two shards of %zu rows, %.1f MiB, do not fit into the %.1f MiB that the net leaves of %s's memory; up to %zu rows do",
             wish->shard, mebibytes(2 * shard * (value_bytes(be, data) + other_bytes)), mebibytes(room),
             be->device, shards_of(most, batch, row_bytes, true).shard);
     if (is_streamed)

@@ -23,7 +23,7 @@ static const char *const file_names[RUN_FILE_COUNT] = {"model.safetensors", "his
 
 /* ---- beginning ---- */
 
-static clm_status refuse_existing(const char *path, const char *name, struct clm_error *error)
+static clm_status run_directory_refuse_existing(const char *path, const char *name, struct clm_error *error)
 {
     struct stat about;
     char *const file = path_join(path, name);
@@ -36,9 +36,9 @@ static clm_status refuse_existing(const char *path, const char *name, struct clm
     if (reason)
         return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", path, name,
                         strerror(reason));
-    return clm_fail(
-        error, CLM_ERROR_ARGUMENT,
-        "%s holds a run already (%s); nothing is overwritten: name another directory with --out, or move this one away",
+    return clm_fail_setting(
+        error, CLM_ERROR_ARGUMENT, "out",
+        "%s holds a run already (%s); nothing is overwritten: name another directory, or move this one away",
         path, name);
 }
 
@@ -57,18 +57,18 @@ static clm_status check_writable(const char *path, struct clm_error *error)
     free(probe);
     if (descriptor >= 0)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_IO,
-                    "%s: no file can be made in it (%s); name another directory with --out", path,
-                    strerror(reason));
+    return clm_fail_setting(error, CLM_ERROR_IO, "out",
+                            "%s: no file can be made in it (%s); name another directory", path,
+                            strerror(reason));
 }
 
 clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error)
 {
     clm_status status = directory_make(path, made, error);
     for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
-        status = refuse_existing(path, file_names[i], error);
+        status = run_directory_refuse_existing(path, file_names[i], error);
     if (status == CLM_OK)
-        status = refuse_existing(path, "checkpoint.safetensors", error);
+        status = run_directory_refuse_existing(path, "checkpoint.safetensors", error);
     return status ? status : check_writable(path, error);
 }
 
@@ -81,7 +81,7 @@ static json_t *number(double value)
 }
 
 /* Its integers end at 2^63: larger ones are in words, and exact, too. */
-static json_t *whole(uint64_t value)
+static json_t *run_directory_whole(uint64_t value)
 {
     char digits[24];
     snprintf(digits, sizeof digits, "%" PRIu64, value);
@@ -97,7 +97,7 @@ static json_t *text(const char *bytes)
 }
 
 /* Takes the value; the list becomes NULL if it cannot be added. */
-static void add(json_t **list, json_t *value)
+static void run_directory_add(json_t **list, json_t *value)
 {
     if (*list && json_array_append_new(*list, value) == 0)
         return;
@@ -110,8 +110,8 @@ static void add(json_t **list, json_t *value)
 static json_t *arguments_of(const struct run_record *record)
 {
     json_t *list = json_array();
-    for (int i = 0; list && i < record->hooks->argc; i++)
-        add(&list, text(record->hooks->argv[i]));
+    for (int i = 0; list && record->hooks->argv && i < record->hooks->argc; i++)
+        run_directory_add(&list, text(record->hooks->argv[i]));
     return list;
 }
 
@@ -144,11 +144,11 @@ static json_t *epochs_of(const struct run_record *record)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < record->epoch_count; i++)
-        add(&list, epoch_of(&record->epochs[i]));
+        run_directory_add(&list, epoch_of(&record->epochs[i]));
     return list;
 }
 
-static json_t *augmentation_of(const struct clm_augmentation *changes)
+static json_t *run_directory_augmentation_of(const struct clm_augmentation *changes)
 {
     return json_pack("{sb sI sI so so}", "flip", changes->flip, "shift", (json_int_t)changes->shift, "cutout",
                      (json_int_t)changes->cutout, "mixup", number(changes->mixup), "noise",
@@ -159,15 +159,15 @@ static json_t *sizes_json(const size_t *sizes, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < count; i++)
-        add(&list, json_integer((json_int_t)sizes[i]));
+        run_directory_add(&list, json_integer((json_int_t)sizes[i]));
     return list;
 }
 
-static json_t *layers_of(const struct clm_model *model)
+static json_t *run_directory_layers_of(const struct clm_model *model)
 {
     json_t *list = json_array();
     for (size_t l = 0; list && l <= clm_model_depth(model); l++)
-        add(&list, json_integer((json_int_t)clm_model_width(model, l)));
+        run_directory_add(&list, json_integer((json_int_t)clm_model_width(model, l)));
     return list;
 }
 
@@ -177,13 +177,13 @@ static json_t *setting_of(const struct clm_settings *settings, const struct clm_
     const size_t *sizes;
     size_t count;
     if (setting->type == CLM_SETTING_AUGMENTATION)
-        return augmentation_of(clm_settings_augmentation(settings, name));
+        return run_directory_augmentation_of(clm_settings_augmentation(settings, name));
     if (!words)
         return json_null();
     switch (setting->type) {
     case CLM_SETTING_COUNT:
     case CLM_SETTING_BYTES:
-        return whole(clm_settings_count(settings, name));
+        return run_directory_whole(clm_settings_count(settings, name));
     case CLM_SETTING_NUMBER:
     case CLM_SETTING_SHARE:
         return number(clm_settings_number(settings, name));
@@ -221,10 +221,11 @@ static json_t *settings_of(const struct clm_settings *settings)
 static json_t *report_of(const struct run_record *record)
 {
     const struct clm_score *const test = &record->result->test;
-    json_t *const report = json_pack(
-        "{ss ss so so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
-        arguments_of(record), "device", device_of(record->backend), "data", data_of(record->data), "layers",
-        layers_of(record->model), "settings", settings_of(record->settings), "epochs", epochs_of(record));
+    json_t *const report =
+        json_pack("{ss ss so so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
+                  arguments_of(record), "device", device_of(record->backend), "data", data_of(record->data),
+                  "layers", run_directory_layers_of(record->model), "settings", settings_of(record->settings),
+                  "epochs", epochs_of(record));
     if (report && record->result->has_test &&
         json_object_set_new(
             report, "test",
@@ -235,7 +236,8 @@ static json_t *report_of(const struct run_record *record)
     return report;
 }
 
-static clm_status write_report(const char *path, const struct run_record *record, struct clm_error *error)
+static clm_status run_directory_write_report(const char *path, const struct run_record *record,
+                                             struct clm_error *error)
 {
     json_t *const report = report_of(record);
     char *const bytes = report ? json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
@@ -248,7 +250,7 @@ static clm_status write_report(const char *path, const struct run_record *record
 
 /* ---- history.csv ---- */
 
-static void print_epoch(FILE *stream, const struct clm_epoch *epoch)
+static void run_directory_print_epoch(FILE *stream, const struct clm_epoch *epoch)
 {
     fprintf(stream, "%zu,%.9g,%.9g,%.9g,", epoch->epoch, epoch->learning_rate, epoch->train_loss,
             epoch->train_accuracy);
@@ -269,7 +271,7 @@ static clm_status write_history(const char *path, const struct run_record *recor
     fprintf(stream,
             "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds,samples_per_s\n");
     for (size_t i = 0; i < record->epoch_count; i++)
-        print_epoch(stream, &record->epochs[i]);
+        run_directory_print_epoch(stream, &record->epochs[i]);
     const clm_status status = fclose(stream) == 0 ? clm_write_file(path, bytes, size, error)
                                                   : clm_fail_host_memory(error, path, size);
     free(bytes);
@@ -334,7 +336,7 @@ static clm_status write_one(enum run_file file, const char *path, const struct r
     case RUN_FILE_COUNT:
         break;
     }
-    return write_report(path, record, error);
+    return run_directory_write_report(path, record, error);
 }
 
 /* Behind the sentence that tells what could not be written. */

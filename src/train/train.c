@@ -75,7 +75,8 @@ static struct network_use use_of(const struct train_options *options)
     return NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
 }
 
-static clm_status create_network(struct training *t, const struct clm_model *model, struct clm_error *error)
+static clm_status train_create_network(struct training *t, const struct clm_model *model,
+                                       struct clm_error *error)
 {
     clm_status status = metrics_create(t->be, &t->sums, error);
     if (status == CLM_OK)
@@ -138,13 +139,14 @@ static clm_status choose_residency(struct training *t, const struct clm_model *m
         .batch = t->options->batch,
         .rows_together = size_max(data->train.count + data->validation.count, data->test.count),
         .rows_most = largest_set(data)};
-    clm_status status = create_network(t, model, error);
+    clm_status status = train_create_network(t, model, error);
     const size_t needed = be->memory.planned.peak;
     network_free(&t->net);
     metrics_free(be, &t->sums);
     if (status == CLM_OK)
         status = memory_check(be, "training, without its data,", needed,
-                              "lower --batch or --hidden, or use --backend blas", error);
+                              "take smaller batches or layers, or the blas backend", "batch hidden backend",
+                              error);
     return status ? status
                   : residency_choose(be, data, &wish, be->memory_limit - needed, &t->residency, error);
 }
@@ -172,7 +174,7 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
     const size_t train_bytes = feed_bytes(&t->train) + feed_bytes(&t->validation);
     if (status ==
         CLM_OK) /* a larger workspace replaces that of an earlier use; otherwise the earlier one counts */
-        status = create_network(t, model, error);
+        status = train_create_network(t, model, error);
     if (status != CLM_OK)
         return status;
     describe_network(t, train_bytes, &rest);
@@ -189,10 +191,10 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
     return CLM_OK;
 }
 
-static clm_status make_plan(struct clm_backend *be, const struct clm_model *model,
-                            const struct clm_data *data, const struct train_options *options,
-                            struct residency *residency, struct clm_memory_plan *plan,
-                            struct clm_error *error)
+static clm_status train_make_plan(struct clm_backend *be, const struct clm_model *model,
+                                  const struct clm_data *data, const struct train_options *options,
+                                  struct residency *residency, struct clm_memory_plan *plan,
+                                  struct clm_error *error)
 {
     struct training t = {.be = be, .data = data, .options = options};
     *plan = (struct clm_memory_plan){.available = be->memory_limit == SIZE_MAX ? 0 : be->memory_limit};
@@ -206,7 +208,7 @@ static clm_status make_plan(struct clm_backend *be, const struct clm_model *mode
     plan->shard = t.residency.is_streamed ? t.residency.shard : 0;
     return status ? status
                   : memory_check(be, "training with resident data", plan->total,
-                                 "use --resident auto, or lower --limit", error);
+                                 "let it be streamed, or take fewer rows", "resident limit", error);
 }
 
 /* The plan is made before providers of products are chosen, for a net that does not fit is refused at once, and after that, for they
@@ -284,9 +286,9 @@ static clm_status check_loss(const struct training *t, const struct clm_epoch *e
 {
     if (isfinite(epoch->train_loss))
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_ARGUMENT,
-        "training diverged in epoch %zu: the loss is no longer a number; lower --lr (%g) or --momentum (%g)",
+    return clm_fail_setting(
+        error, CLM_ERROR_ARGUMENT, "lr momentum",
+        "training diverged in epoch %zu: the loss is no longer a number; lower the learning rate (%g) or the momentum (%g)",
         epoch->epoch, t->options->learning_rate, t->options->momentum);
 }
 
@@ -350,15 +352,16 @@ static struct train_options read_settings(const struct clm_settings *settings,
     };
 }
 
-static clm_status check_options(const struct train_options *options, const struct clm_data *data,
-                                struct clm_error *error)
+static clm_status train_check_options(const struct train_options *options, const struct clm_data *data,
+                                      struct clm_error *error)
 {
     if (!options->epochs)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "these settings are of another command than train");
     if (options->batch > data->train.count)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "a minibatch of %zu rows is larger than the training set of %zu; lower --batch",
-                        options->batch, data->train.count);
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "batch",
+            "a minibatch of %zu rows is larger than the training set of %zu; take smaller ones",
+            options->batch, data->train.count);
     return augmentation_check(&options->augmentation, data, error);
 }
 
@@ -366,7 +369,7 @@ static clm_status run_epochs(struct training *t, const struct clm_model *model, 
 {
     clm_status status;
     double reported = clock_seconds();
-    if ((status = create_training_data(t, error)) || (status = create_network(t, model, error)) ||
+    if ((status = create_training_data(t, error)) || (status = train_create_network(t, model, error)) ||
         (status = feed_normalise(&t->train, model, error)) ||
         (!tensor_is_empty(&t->validation.mean) && (status = feed_normalise(&t->validation, model, error))) ||
         (status = network_write(&t->net, model, error)))
@@ -408,9 +411,9 @@ static clm_status check_parameters(const struct clm_model *model, const struct t
         for (size_t i = 0; i < count; i++)
             is_finite = is_finite && isfinite(model->values[p][i]);
         if (!is_finite)
-            return clm_fail(
-                error, CLM_ERROR_ARGUMENT,
-                "training diverged in its last step: layer %zu has parameters that are no longer finite; lower --lr (%g) or --momentum (%g)",
+            return clm_fail_setting(
+                error, CLM_ERROR_ARGUMENT, "lr momentum",
+                "training diverged in its last step: layer %zu has parameters that are no longer finite; lower the learning rate (%g) or the momentum (%g)",
                 l, options->learning_rate, options->momentum);
     }
     return CLM_OK;
@@ -426,14 +429,18 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                          .options = options,
                          .augmentation = augmentation_of(&options->augmentation, data, options->seed)};
     struct clm_memory_plan plan;
+    struct clm_train_result unused;
     size_t made = 0; /* of the run directory */
     clm_status status;
+    if (!result)
+        result = &unused;
     *result = (struct clm_train_result){0};
-    if ((status = check_options(options, data, error)) || (status = model_name_classes(model, data, error)) ||
+    if ((status = train_check_options(options, data, error)) ||
+        (status = model_name_classes(model, data, error)) ||
         (options->out && (status = run_directory_begin(options->out, &made, error))) ||
-        (status = make_plan(be, model, data, options, &t.residency, &plan, error)) ||
+        (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = tune(be, model, data, options, error)) ||
-        (status = make_plan(be, model, data, options, &t.residency, &plan, error)))
+        (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)))
         goto cleanup;
     if (options->hooks.on_plan)
         options->hooks.on_plan(options->hooks.user, &plan);

@@ -300,7 +300,7 @@ static clm_status measure_layer(struct tuning *t, const struct shape *shape, siz
         *no_room = why;
         return CLM_OK;
     }
-    return status ? clm_fail(error, status, "%s", why.message) : CLM_OK;
+    return status ? clm_fail_setting(error, status, why.setting, "%s", why.message) : CLM_OK;
 }
 
 /* ---- trying at the very size ---- */
@@ -337,10 +337,10 @@ static clm_status fail_without(const struct tuning *t, const struct clm_error *n
                                struct clm_error *error)
 {
     if (no_room->status != CLM_OK)
-        return clm_fail(error, no_room->status, "%s", no_room->message);
-    return clm_fail(
-        error, CLM_ERROR_WRONG,
-        "%s multiplies wrongly with every provider; it is not used. `clmlp doctor` tells more; update its driver, or choose another with --device",
+        return clm_fail_setting(error, no_room->status, no_room->setting, "%s", no_room->message);
+    return clm_fail_setting(
+        error, CLM_ERROR_WRONG, "device",
+        "%s multiplies wrongly with every provider; it is not used. Update its driver, or choose another device",
         t->be->device);
 }
 
@@ -560,11 +560,10 @@ static clm_status prove_named(struct tuning *t, const struct shape *shape, enum 
     const clm_status status =
         prove_provider(t, provider, shape, use, &choice.measured[provider].proved, &why);
     if (status == CLM_ERROR_WRONG)
-        return clm_fail(
-            error, status,
-            "%s is not used on %s: %s; --gemm auto leaves it out, and `clmlp doctor` tells what is right there",
-            t->names[provider], t->be->device, why.message);
-    return status ? clm_fail(error, status, "%s", why.message) : choices_put(&t->choices, &choice, error);
+        return clm_fail_setting(error, status, "gemm", "%s is not used on %s: %s; auto leaves it out",
+                                t->names[provider], t->be->device, why.message);
+    return status ? clm_fail_setting(error, status, why.setting, "%s", why.message)
+                  : choices_put(&t->choices, &choice, error);
 }
 
 static clm_status prove_named_on(struct tuning *t, const struct tune_wish *wish, size_t B,

@@ -291,11 +291,11 @@ for backend in $backends; do
     check "$backend: eval has the rows of training, $validation" [ "$(printf '%.5f' "$validation")" = "$(sed -n 's/^loss  *//p' out)" ]
     succeeds eval "std-$backend/model.safetensors" --data data --backend "$backend" --split val --val 22 --val-by stratified --val-seed 4
     check "$backend: another seed has others" [ "$(printf '%.5f' "$validation")" != "$(sed -n 's/^loss  *//p' out)" ]
-    fails 'but not how many; add --val' train --data data --backend "$backend" --val-by random
+    fails 'but not how many; say that too, .*; see --val$' train --data data --backend "$backend" --val-by random
 
     # shellcheck disable=SC2086 # words
     fails 'holds a run already' $train --backend "$backend" --out "run-$backend"
-    fails 'larger than the training set' train --data data --backend "$backend" --batch 500 --out "too-$backend"
+    fails 'larger than the training set of 202; take smaller ones; see --batch$' train --data data --backend "$backend" --batch 500 --out "too-$backend"
     check "$backend: nothing is left of it" [ ! -e "too-$backend" ]
     fails 'diverged|no longer a number' train --data data --backend "$backend" --lr 1e30 --out "nan-$backend"
     check "$backend: no run of NaN" [ ! -e "nan-$backend" ]
@@ -388,7 +388,7 @@ for data in cifar-10-batches-bin pictures; do
     cut -d, -f 1-4 of-$data/history.csv >of-$data/losses
 done
 check 'an archive trains as its folder does' cmp -s of-pictures/losses of-cifar-10-batches-bin/losses
-fails '--label is for .*cifar100' train --data pictures --label coarse --backend reference
+fails 'a name of the labels is for .*cifar100 alone; leave it out; see --label$' train --data pictures --label coarse --backend reference
 printf '\200\002cos\nsystem\nU\012touch evil\205R.' >pickled
 fails 'GLOBAL os.system is not allowed here' train --data pickled --backend reference
 check 'what a pickle would run did not run' [ ! -e evil ]
@@ -503,7 +503,7 @@ case $backends in
     status=0
     CLMLP_DEVICE=no-such-device "$program" train --data data >out 2>err || status=$?
     check 'CLMLP_DEVICE is used' [ "$status" -eq 1 ]
-    check 'CLMLP_DEVICE is named' has_line err 'no OpenCL device is no-such-device, as --device or CLMLP_DEVICE asks for'
+    check 'CLMLP_DEVICE is named' has_line err 'no OpenCL device is no-such-device; .*; see --device \(or CLMLP_DEVICE\); .clmlp devices. lists'
     CLMLP_KERNEL_DIR=no-such-folder "$program" doctor >out 2>err || true
     check 'doctor: a folder of kernels that is none' has_line out 'remedy: .*unset CLMLP_KERNEL_DIR'
     status=0

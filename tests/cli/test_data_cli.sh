@@ -107,7 +107,7 @@ succeeds convert --data as-idx --to idx --gzip --out zipped
 check 'idx, gzipped' [ "$(gzip -dc <zipped/t10k-labels-idx1-ubyte.gz | cmp - as-idx/t10k-labels-idx1-ubyte && echo same)" = same ]
 check 'images: folders' [ "$(find as-images -mindepth 2 -maxdepth 2 -type d | wc -l)" -ge 18 ]
 check 'images: pictures' [ "$(find as-images -name '*.png' | wc -l)" -eq 240 ]
-fails 'leave out --val' convert --data made --to npz --out y --val 10
+fails 'no place for a validation set; hold out no rows; see --val$' convert --data made --to npz --out y --val 10
 check 'nothing is left of what failed' [ ! -e y ]
 fails 'where those of CIFAR-10 are pictures' convert --data as-images --channels 1 --to cifar10 --out y
 succeeds convert --data made --to csv --out /dev/stdout --split test
@@ -168,7 +168,7 @@ printf 'no picture' >"as-images/train/pattern 1/notes.txt"
 fails 'pattern 1/notes.txt: is neither PNG' info --data as-images
 run info --data as-idx --resize 8x8
 run data info --data as-idx --resize 8x8
-check '--resize is for pictures' has_line err 'read as idx, and --resize is for images alone'
+check '--resize is for pictures' has_line err 'read as idx, and resizing is for images alone; leave it out; see --resize$'
 
 fails 'nothing-there' info --data twice --json nothing-there/info.json
 check 'a JSON that cannot be is told of first' is_empty out

@@ -69,9 +69,9 @@ check "eval within a low limit" [ "$status" -eq 0 ]
 fails "two minibatches of 128 rows" --data set --device-memory 3500K
 fails "training with resident data needs .*--device-memory" --data set --resident yes --device-memory 10M
 fails "training, without its data, needs .*--device-memory" --data set --device-memory 100K
-fails "half of --memory is 10.0 MiB; raise it, or convert" --data cifar --memory 20M
+fails "half of the memory that is allowed is 10.0 MiB; allow more, or convert .*; see --memory; .clmlp data convert --to npy. writes" --data cifar --memory 20M
 tar -cf cifar.tar cifar
-fails "takes 35.2 MiB of memory, where half of --memory is 10.0 MiB" --data cifar.tar --memory 20M
+fails "takes 35.2 MiB of memory, where half of the memory that is allowed is 10.0 MiB" --data cifar.tar --memory 20M
 
 # A file that is shortened while it is trained on. The first epoch's line says that training is under way.
 start "$program" train --data set --hidden 32 --gemm native --epochs 1000000 --resident no

@@ -23,7 +23,7 @@ option('blas', type: 'feature')
 option('tests', type: 'feature')
 END
 cat >tree/src/meson.build <<'END'
-library = static_library('clmlp', 'base/philox.c')
+library = static_library('core', 'base/philox.c')
 END
 cat >tree/tests/meson.build <<'END'
 foreach name : ['philox', 'augment']

@@ -95,7 +95,7 @@ static char *replaced(const struct kernel_source *source, const char *from, cons
     return out;
 }
 
-char *kernel_folder(const char *file, const char *from, const char *to)
+char *broken_kernels(const char *file, const char *from, const char *to)
 {
     char *const directory = test_directory();
     for (const struct kernel_source *source = kernel_sources; source->name; source++) {

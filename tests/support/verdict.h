@@ -30,6 +30,6 @@ struct verdict verify_quickly(struct clm_backend *backend);
 void expect_named(const struct verdict *verdict, const char *operation, const char *also, const char *what);
 
 /* A folder of all kernels, `file` with `from` replaced where it stands first; test_directory_remove removes it. */
-char *kernel_folder(const char *file, const char *from, const char *to);
+char *broken_kernels(const char *file, const char *from, const char *to);
 
 #endif

@@ -11,12 +11,12 @@
 
 #undef I /* complex.h, which cblas.h includes, takes the name of a layer's inputs */
 
-static size_t element_size(enum tensor_type type)
+static size_t blas_element_size(enum tensor_type type)
 {
     return type == TENSOR_BYTE ? 1 : 4;
 }
 
-static float *row(const struct tensor *tensor, size_t r)
+static float *blas_row(const struct tensor *tensor, size_t r)
 {
     return (float *)tensor->memory + r * tensor->columns;
 }
@@ -36,20 +36,20 @@ static void gather_row(const struct resident *data, size_t n, float *x)
         for (size_t i = 0; i < I; i++)
             x[i] = ((float)bytes[i] - mean[i]) * scale[i];
     } else {
-        const float *const values = row(&data->values, n);
+        const float *const values = blas_row(&data->values, n);
         for (size_t i = 0; i < I; i++)
             x[i] = (values[i] - mean[i]) * scale[i];
     }
 }
 
 /* Elements first … first + count - 1 of row n, normalised, changed but not mixed. */
-static void change_run(const struct resident *data, size_t n, const struct row_change *change, size_t first,
-                       size_t count, float *x)
+static void blas_change_run(const struct resident *data, size_t n, const struct row_change *change,
+                            size_t first, size_t count, float *x)
 {
     const float *const mean = data->mean.memory, *const scale = data->scale.memory;
     const struct clm_augmentation *const changes = &change->of->changes;
     const uint8_t *const bytes = (const uint8_t *)data->values.memory + n * data->values.columns;
-    const float *const values = row(&data->values, n), noise = (float)changes->noise;
+    const float *const values = blas_row(&data->values, n), noise = (float)changes->noise;
     const bool is_bytes = data->values.type == TENSOR_BYTE, moves = augmentation_moves(changes);
     double normals[NOISE_RUN];
     for (size_t k = 0; k < count; k++) {
@@ -68,18 +68,18 @@ static void change_run(const struct resident *data, size_t n, const struct row_c
 }
 
 /* Row r of X, of row n, changed and with mixup mixed with row `other` of the batch, of row other_n. */
-static void gather_changed(const struct resident *data, const struct augmentation *a, double share, size_t n,
-                           size_t r, size_t other_n, size_t other, struct tensor *X)
+static void blas_gather_changed(const struct resident *data, const struct augmentation *a, double share,
+                                size_t n, size_t r, size_t other_n, size_t other, struct tensor *X)
 {
     const struct row_change change = row_change(a, r), other_change = row_change(a, other);
     const float own = (float)share, rest = (float)(1 - share);
     for (size_t first = 0; first < X->columns; first += NOISE_RUN) {
         const size_t count = size_min(NOISE_RUN, X->columns - first);
-        float *const x = row(X, r) + first, y[NOISE_RUN];
-        change_run(data, n, &change, first, count, x);
+        float *const x = blas_row(X, r) + first, y[NOISE_RUN];
+        blas_change_run(data, n, &change, first, count, x);
         if (!(a->changes.mixup > 0))
             continue;
-        change_run(data, other_n, &other_change, first, count, y);
+        blas_change_run(data, other_n, &other_change, first, count, y);
         for (size_t k = 0; k < count; k++)
             x[k] = own * x[k] + rest * y[k];
     }
@@ -102,17 +102,17 @@ static clm_status blas_gather(struct clm_backend *be, const struct resident *dat
         if (is_mixed)
             ((uint32_t *)a->partners->memory)[r] = from[other_n];
         if (a)
-            gather_changed(data, a, share, n, r, other_n, other, X);
+            blas_gather_changed(data, a, share, n, r, other_n, other, X);
         else
-            gather_row(data, n, row(X, r));
+            gather_row(data, n, blas_row(X, r));
     }
     return CLM_OK;
 }
 
 /* C (M,N) = alpha op(A) op(B) + beta C, with op(A) (M,K); CBLAS counts in int. */
-static clm_status multiply(const char *purpose, CBLAS_TRANSPOSE a, CBLAS_TRANSPOSE b, size_t M, size_t N,
-                           size_t K, float alpha, const struct tensor *A, const struct tensor *B, float beta,
-                           struct tensor *C, struct clm_error *error)
+static clm_status blas_multiply(const char *purpose, CBLAS_TRANSPOSE a, CBLAS_TRANSPOSE b, size_t M, size_t N,
+                                size_t K, float alpha, const struct tensor *A, const struct tensor *B,
+                                float beta, struct tensor *C, struct clm_error *error)
 {
     if (M > INT_MAX || N > INT_MAX || K > INT_MAX)
         return clm_fail(error, CLM_ERROR_SHAPE,
@@ -124,7 +124,7 @@ static clm_status multiply(const char *purpose, CBLAS_TRANSPOSE a, CBLAS_TRANSPO
 }
 
 /* y = act(y), and act' beside it if `gate` is not NULL; NaN stays NaN. */
-static void activate(enum activation act, size_t count, float *y, float *gate)
+static void blas_activate(enum activation act, size_t count, float *y, float *gate)
 {
     (void)gate; /* no activation here has one that is saved */
     switch (act) {
@@ -139,7 +139,7 @@ static void activate(enum activation act, size_t count, float *y, float *gate)
 }
 
 /* dx = dx act', with `of` as struct gate has it. */
-static void through_gate(enum activation act, size_t count, const float *of, float *dx)
+static void blas_through_gate(enum activation act, size_t count, const float *of, float *dx)
 {
     switch (act) {
     case ACTIVATION_RELU: /* if y is NaN the slope is unknown: NaN */
@@ -160,21 +160,21 @@ static clm_status blas_forward(struct clm_backend *be, const struct tensor *X, c
     (void)be;
     const size_t B = Y->rows, O = Y->columns;
     const float *const b = layer->b.value.memory;
-    const clm_status status = multiply("linear_forward", CblasNoTrans, CblasTrans, B, O, X->columns, 1, X,
-                                       &layer->W.value, 0, Y, error);
+    const clm_status status = blas_multiply("linear_forward", CblasNoTrans, CblasTrans, B, O, X->columns, 1,
+                                            X, &layer->W.value, 0, Y, error);
     if (status != CLM_OK)
         return status;
     for (size_t r = 0; r < B; r++) {
-        float *const y = row(Y, r);
+        float *const y = blas_row(Y, r);
         for (size_t o = 0; o < O; o++)
             y[o] += b[o];
-        activate(epilogue->act, O, y, epilogue->gate ? row(epilogue->gate, r) : NULL);
+        blas_activate(epilogue->act, O, y, epilogue->gate ? blas_row(epilogue->gate, r) : NULL);
     }
     return CLM_OK;
 }
 
 /* max z, kept NaN where the row has one; *best is the first of the largest. */
-static float largest_of(const float *z, size_t C, size_t *best)
+static float blas_largest_of(const float *z, size_t C, size_t *best)
 {
     float largest = z[0];
     *best = 0;
@@ -199,7 +199,7 @@ static float softmax_row(const float *z, size_t C, float largest, float *p)
     return sum;
 }
 
-static float sum_of_exponentials(const float *z, size_t C, float largest)
+static float blas_sum_of_exponentials(const float *z, size_t C, float largest)
 {
     float sum = 0;
     for (size_t c = 0; c < C; c++)
@@ -215,15 +215,15 @@ static clm_status blas_softmax_xent(struct clm_backend *be, const struct tensor 
     const size_t B = Z->rows, C = Z->columns;
     const float share = mixture ? (float)mixture->share : 1, rest = 1 - share;
     for (size_t r = 0; r < B; r++) {
-        const float *const z = row(Z, r);
+        const float *const z = blas_row(Z, r);
         const size_t label = ((const uint32_t *)labels->memory)[r];
         const size_t partner = mixture ? ((const uint32_t *)mixture->partners.memory)[r] : label;
         size_t best;
-        const float largest = largest_of(z, C, &best);
+        const float largest = blas_largest_of(z, C, &best);
         const float distance =
             share == 1 ? largest - z[label] : share * (largest - z[label]) + rest * (largest - z[partner]);
-        float *const d = dZ ? row(dZ, r) : NULL;
-        const float sum = d ? softmax_row(z, C, largest, d) : sum_of_exponentials(z, C, largest);
+        float *const d = dZ ? blas_row(dZ, r) : NULL;
+        const float sum = d ? softmax_row(z, C, largest, d) : blas_sum_of_exponentials(z, C, largest);
         const float loss = logf(sum) + distance;
         host_sums(sums)->loss += loss;
         host_sums(sums)->correct += best == label && !isnan(loss);
@@ -244,8 +244,8 @@ static clm_status blas_softmax(struct clm_backend *be, const struct tensor *Z, s
     (void)be, (void)error;
     for (size_t r = 0; r < Z->rows; r++) {
         size_t best;
-        const float largest = largest_of(row(Z, r), Z->columns, &best);
-        softmax_row(row(Z, r), Z->columns, largest, row(P, r));
+        const float largest = blas_largest_of(blas_row(Z, r), Z->columns, &best);
+        softmax_row(blas_row(Z, r), Z->columns, largest, blas_row(P, r));
     }
     return CLM_OK;
 }
@@ -255,22 +255,22 @@ static clm_status blas_backward_input(struct clm_backend *be, const struct tenso
                                       struct clm_error *error)
 {
     (void)be;
-    const clm_status status = multiply("linear_backward_input", CblasNoTrans, CblasNoTrans, dX->rows,
-                                       dX->columns, dZ->columns, 1, dZ, &layer->W.value, 0, dX, error);
+    const clm_status status = blas_multiply("linear_backward_input", CblasNoTrans, CblasNoTrans, dX->rows,
+                                            dX->columns, dZ->columns, 1, dZ, &layer->W.value, 0, dX, error);
     if (status == CLM_OK && activations[gate->act].gate != GATE_ONE)
-        through_gate(gate->act, count_of(dX), gate->of->memory, dX->memory);
+        blas_through_gate(gate->act, count_of(dX), gate->of->memory, dX->memory);
     return status;
 }
 
 /* db = Σ_B dZ, added to beta db, row by row */
-static void bias_gradient(const struct tensor *dZ, float beta, struct tensor *db)
+static void blas_bias_gradient(const struct tensor *dZ, float beta, struct tensor *db)
 {
     float *const sums = db->memory;
     for (size_t o = 0; o < dZ->columns; o++)
         sums[o] = beta == 0 ? 0 : beta * sums[o];
     for (size_t r = 0; r < dZ->rows; r++)
         for (size_t o = 0; o < dZ->columns; o++)
-            sums[o] += row(dZ, r)[o];
+            sums[o] += blas_row(dZ, r)[o];
 }
 
 static clm_status blas_backward_params(struct clm_backend *be, const struct tensor *dZ,
@@ -279,15 +279,15 @@ static clm_status blas_backward_params(struct clm_backend *be, const struct tens
 {
     (void)be;
     struct tensor *const dW = &layer->W.gradient;
-    const clm_status status = multiply("linear_backward_params", CblasTrans, CblasNoTrans, dW->rows,
-                                       dW->columns, dZ->rows, 1, dZ, X, 0, dW, error);
+    const clm_status status = blas_multiply("linear_backward_params", CblasTrans, CblasNoTrans, dW->rows,
+                                            dW->columns, dZ->rows, 1, dZ, X, 0, dW, error);
     if (status != CLM_OK)
         return status;
     const float *const w = layer->W.value.memory, penalty = (float)(2 * l2);
     float *const dw = dW->memory;
     for (size_t i = 0; l2 != 0 && i < count_of(dW); i++)
         dw[i] += penalty * w[i];
-    bias_gradient(dZ, 0, &layer->b.gradient);
+    blas_bias_gradient(dZ, 0, &layer->b.gradient);
     return CLM_OK;
 }
 
@@ -307,8 +307,8 @@ static void sgd_bias(const struct tensor *dZ, float rate, struct tensor *b)
     for (size_t o = 0; o < dZ->columns; o++) {
         float sum = 0;
         for (size_t r = 0; r < dZ->rows; r++)
-            sum += row(dZ, r)[o];
-        row(b, 0)[o] -= rate * sum;
+            sum += blas_row(dZ, r)[o];
+        blas_row(b, 0)[o] -= rate * sum;
     }
 }
 
@@ -331,18 +331,18 @@ static clm_status blas_backward_update(struct clm_backend *be, const struct tens
     clm_status status = CLM_OK;
     switch (step->rule) {
     case RULE_SGD:
-        status =
-            multiply(here, CblasTrans, CblasNoTrans, O, I, B, -rate, dZ, X, decay, &layer->W.value, error);
+        status = blas_multiply(here, CblasTrans, CblasNoTrans, O, I, B, -rate, dZ, X, decay, &layer->W.value,
+                               error);
         if (status == CLM_OK)
             sgd_bias(dZ, rate, &layer->b.value);
         break;
     case RULE_MOMENTUM:
-        status =
-            multiply(here, CblasTrans, CblasNoTrans, O, I, B, 1, dZ, X, momentum, &layer->W.state[0], error);
+        status = blas_multiply(here, CblasTrans, CblasNoTrans, O, I, B, 1, dZ, X, momentum,
+                               &layer->W.state[0], error);
         if (status != CLM_OK)
             return status;
         momentum_step(&layer->W, rate, (float)(2 * step->l2));
-        bias_gradient(dZ, momentum, &layer->b.state[0]);
+        blas_bias_gradient(dZ, momentum, &layer->b.state[0]);
         momentum_step(&layer->b, rate, 0);
         break;
     default: /* see blas_fuses_step */
@@ -376,7 +376,7 @@ static clm_status blas_parameter_step(struct clm_backend *be, struct parameter *
 static const struct backend_operations operations = {
     .name = "blas",
     .close = host_close,
-    .element_size = element_size,
+    .element_size = blas_element_size,
     .metrics_columns = sizeof(struct host_sums) / sizeof(float),
     .allocate = host_allocate,
     .release = host_release,

@@ -72,9 +72,9 @@ static clm_status fail_without_platform(cl_int code, struct clm_error *error)
     char vendors[300];
     const bool is_asked = strcmp(loader_vendors(), LOADER_VENDORS) != 0;
     text_show(vendors, sizeof vendors, loader_vendors(), strlen(loader_vendors()));
-    return clm_fail(
-        error, CLM_ERROR_DEVICE,
-        "no OpenCL platform: %s%s names no driver that loads (%s); %sinstall your GPU's, or pocl-opencl-icd to compute on the CPU, or use --backend blas",
+    return clm_fail_setting(
+        error, CLM_ERROR_DEVICE, "backend",
+        "no OpenCL platform: %s%s names no driver that loads (%s); %sinstall your GPU's, or pocl-opencl-icd to compute on the CPU, or take the blas backend",
         vendors, is_asked ? " (OCL_ICD_VENDORS or OPENCL_VENDOR_PATH)" : "",
         code == CL_SUCCESS ? "none found" : opencl_status_name(code), is_asked ? "unset that, or " : "");
 }

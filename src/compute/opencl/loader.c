@@ -239,7 +239,7 @@ static void node_remedy(const char *path, int reason, char *out, size_t size)
     struct stat about;
     struct group group, *found = NULL;
     if (reason == EPERM)
-        snprintf(out, size, "give the container the device: --device %.180s", path);
+        snprintf(out, size, "give the container the device %.180s", path);
     else if (reason == ENXIO || reason == ENODEV)
         snprintf(out, size, "load its kernel driver; dmesg may say why it is gone");
     else if (reason != EACCES)
@@ -276,7 +276,7 @@ void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
     else if (count <= 0)
         tell(
             &listener, CLM_FINDING_NOTE,
-            "none needed without a GPU, or with NVIDIA's; else load its kernel driver, or give a container --device /dev/dri",
+            "none needed without a GPU, or with NVIDIA's; else load its kernel driver, or give a container the device /dev/dri",
             "%.280s has none", directory);
     for (int i = 0; i < count; i++) {
         char *const path = path_join(directory, entries[i]->d_name);

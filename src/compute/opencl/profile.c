@@ -180,7 +180,7 @@ clm_status profile_stop(struct opencl_device *device, struct profile_row rows[PR
     const struct clm_error recording = profile->error;
     profile_drop(device);
     if (recording.status != CLM_OK)
-        return clm_fail(error, recording.status, "%s", recording.message);
+        return clm_fail_setting(error, recording.status, recording.setting, "%s", recording.message);
     return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "the profile", call, code);
 }
 

@@ -104,9 +104,11 @@ clm_status opencl_fail(struct clm_error *error, const char *purpose, const char 
                            code == CL_OUT_OF_HOST_MEMORY;
     const char *const advice = !is_memory ? ""
                                : depends_on_the_net(call)
-                                   ? "; lower --batch or the width of the layers"
-                                   : "; end what else uses the device, or choose another with --device";
+                                   ? "; take smaller batches or layers"
+                                   : "; end what else uses the device, or choose another";
+    const char *const setting = !is_memory ? "" : depends_on_the_net(call) ? "batch hidden layers" : "device";
     const char *name = opencl_status_name(code);
-    return clm_fail(error, is_memory ? CLM_ERROR_MEMORY : CLM_ERROR_DEVICE, "%s: %s failed: %s (%d)%s",
-                    purpose, call, name ? name : "a code without a name", code, advice);
+    return clm_fail_setting(error, is_memory ? CLM_ERROR_MEMORY : CLM_ERROR_DEVICE, setting,
+                            "%s: %s failed: %s (%d)%s", purpose, call, name ? name : "a code without a name",
+                            code, advice);
 }

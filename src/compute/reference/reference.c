@@ -7,12 +7,12 @@
 
 #include <math.h>
 
-static size_t element_size(enum tensor_type type)
+static size_t reference_element_size(enum tensor_type type)
 {
     return type == TENSOR_REAL ? sizeof(double) : type == TENSOR_BYTE ? sizeof(uint8_t) : sizeof(uint32_t);
 }
 
-static double *row(const struct tensor *tensor, size_t r)
+static double *reference_row(const struct tensor *tensor, size_t r)
 {
     return (double *)tensor->memory + r * tensor->columns;
 }
@@ -22,12 +22,12 @@ static double value_of(const struct resident *data, size_t n, size_t i)
 {
     return data->values.type == TENSOR_BYTE
                ? ((const uint8_t *)data->values.memory)[n * data->values.columns + i]
-               : row(&data->values, n)[i];
+               : reference_row(&data->values, n)[i];
 }
 
 /* Elements first … first + count - 1 of row n, normalised, changed but not mixed. */
-static void change_run(const struct resident *data, size_t n, const struct row_change *change, size_t first,
-                       size_t count, double *x)
+static void reference_change_run(const struct resident *data, size_t n, const struct row_change *change,
+                                 size_t first, size_t count, double *x)
 {
     const double *const mean = data->mean.memory, *const scale = data->scale.memory;
     const struct clm_augmentation *const changes = &change->of->changes;
@@ -44,17 +44,17 @@ static void change_run(const struct resident *data, size_t n, const struct row_c
 }
 
 /* Row r of X, of row n, changed and with mixup mixed with row `other` of the batch, of row other_n. */
-static void gather_changed(const struct resident *data, const struct augmentation *a, double share, size_t n,
-                           size_t r, size_t other_n, size_t other, struct tensor *X)
+static void reference_gather_changed(const struct resident *data, const struct augmentation *a, double share,
+                                     size_t n, size_t r, size_t other_n, size_t other, struct tensor *X)
 {
     const struct row_change change = row_change(a, r), other_change = row_change(a, other);
     for (size_t first = 0; first < X->columns; first += NOISE_RUN) {
         const size_t count = size_min(NOISE_RUN, X->columns - first);
-        double *const x = row(X, r) + first, y[NOISE_RUN];
-        change_run(data, n, &change, first, count, x);
+        double *const x = reference_row(X, r) + first, y[NOISE_RUN];
+        reference_change_run(data, n, &change, first, count, x);
         if (!(a->changes.mixup > 0))
             continue;
-        change_run(data, other_n, &other_change, first, count, y);
+        reference_change_run(data, other_n, &other_change, first, count, y);
         for (size_t k = 0; k < count; k++)
             x[k] = share * x[k] + (1 - share) * y[k];
     }
@@ -78,16 +78,16 @@ static clm_status reference_gather(struct clm_backend *be, const struct resident
         if (is_mixed)
             ((uint32_t *)a->partners->memory)[r] = from[other_n];
         if (a)
-            gather_changed(data, a, share, n, r, other_n, other, X);
+            reference_gather_changed(data, a, share, n, r, other_n, other, X);
         else
             for (size_t i = 0; i < X->columns; i++)
-                row(X, r)[i] = (value_of(data, n, i) - mean[i]) * scale[i];
+                reference_row(X, r)[i] = (value_of(data, n, i) - mean[i]) * scale[i];
     }
     return CLM_OK;
 }
 
 /* act(z); a NaN stays one. */
-static double activate(enum activation act, double z)
+static double reference_activate(enum activation act, double z)
 {
     switch (act) {
     case ACTIVATION_RELU:
@@ -107,7 +107,7 @@ static double slope_at(enum activation act, double z)
 }
 
 /* dx act', with `of` as struct gate has it. */
-static double through_gate(enum activation act, double dx, double of)
+static double reference_through_gate(enum activation act, double dx, double of)
 {
     switch (act) {
     case ACTIVATION_RELU: /* of NaN the slope is unknown: NaN */
@@ -128,11 +128,11 @@ static void forward_rows(const struct tensor *X, const struct linear *layer, con
                          size_t first, struct tensor *Y)
 {
     const size_t I = X->columns, last = X->rows - 1;
-    const double *const x0 = row(X, first), *const x1 = row(X, size_min(first + 1, last)),
-                        *const x2 = row(X, size_min(first + 2, last)),
-                        *const x3 = row(X, size_min(first + 3, last));
+    const double *const x0 = reference_row(X, first), *const x1 = reference_row(X, size_min(first + 1, last)),
+                        *const x2 = reference_row(X, size_min(first + 2, last)),
+                        *const x3 = reference_row(X, size_min(first + 3, last));
     for (size_t o = 0; o < Y->columns; o++) {
-        const double *const w = row(&layer->W.value, o), b = row(&layer->b.value, 0)[o];
+        const double *const w = reference_row(&layer->W.value, o), b = reference_row(&layer->b.value, 0)[o];
         double z[ROWS_AT_ONCE] = {0};
         for (size_t i = 0; i < I; i++) {
             z[0] += x0[i] * w[i];
@@ -141,9 +141,9 @@ static void forward_rows(const struct tensor *X, const struct linear *layer, con
             z[3] += x3[i] * w[i];
         }
         for (size_t r = first; r < size_min(first + ROWS_AT_ONCE, Y->rows); r++) {
-            row(Y, r)[o] = activate(epilogue->act, z[r - first] + b);
+            reference_row(Y, r)[o] = reference_activate(epilogue->act, z[r - first] + b);
             if (epilogue->gate)
-                row(epilogue->gate, r)[o] = slope_at(epilogue->act, z[r - first] + b);
+                reference_row(epilogue->gate, r)[o] = slope_at(epilogue->act, z[r - first] + b);
         }
     }
 }
@@ -159,7 +159,7 @@ static clm_status reference_forward(struct clm_backend *be, const struct tensor 
 }
 
 /* max z, kept NaN where the row has one; *best is the first of the largest. */
-static double largest_of(const double *z, size_t C, size_t *best)
+static double reference_largest_of(const double *z, size_t C, size_t *best)
 {
     double largest = z[0];
     *best = 0;
@@ -171,7 +171,7 @@ static double largest_of(const double *z, size_t C, size_t *best)
     return largest;
 }
 
-static double sum_of_exponentials(const double *z, size_t C, double largest)
+static double reference_sum_of_exponentials(const double *z, size_t C, double largest)
 {
     double sum = 0;
     for (size_t c = 0; c < C; c++)
@@ -187,11 +187,12 @@ static clm_status reference_softmax_xent(struct clm_backend *be, const struct te
     const size_t B = Z->rows, C = Z->columns;
     const double share = mixture ? mixture->share : 1;
     for (size_t r = 0; r < B; r++) {
-        const double *const z = row(Z, r);
+        const double *const z = reference_row(Z, r);
         const size_t label = ((const uint32_t *)labels->memory)[r];
         const size_t partner = mixture ? ((const uint32_t *)mixture->partners.memory)[r] : label;
         size_t best;
-        const double largest = largest_of(z, C, &best), sum = sum_of_exponentials(z, C, largest);
+        const double largest = reference_largest_of(z, C, &best),
+                     sum = reference_sum_of_exponentials(z, C, largest);
         const double distance = share == 1
                                     ? largest - z[label]
                                     : share * (largest - z[label]) + (1 - share) * (largest - z[partner]);
@@ -200,7 +201,7 @@ static clm_status reference_softmax_xent(struct clm_backend *be, const struct te
         host_sums(sums)->correct += best == label && !isnan(loss);
         for (size_t c = 0; dZ && c < C; c++) {
             const double target = share * (c == label) + (1 - share) * (c == partner);
-            row(dZ, r)[c] = (exp(z[c] - largest) / sum - target) / (double)B;
+            reference_row(dZ, r)[c] = (exp(z[c] - largest) / sum - target) / (double)B;
         }
     }
     return CLM_OK;
@@ -211,12 +212,12 @@ static clm_status reference_softmax(struct clm_backend *be, const struct tensor 
 {
     (void)be, (void)error;
     for (size_t r = 0; r < Z->rows; r++) {
-        const double *const z = row(Z, r);
+        const double *const z = reference_row(Z, r);
         size_t best;
-        const double largest = largest_of(z, Z->columns, &best);
-        const double sum = sum_of_exponentials(z, Z->columns, largest);
+        const double largest = reference_largest_of(z, Z->columns, &best);
+        const double sum = reference_sum_of_exponentials(z, Z->columns, largest);
         for (size_t c = 0; c < Z->columns; c++)
-            row(P, r)[c] = exp(z[c] - largest) / sum;
+            reference_row(P, r)[c] = exp(z[c] - largest) / sum;
     }
     return CLM_OK;
 }
@@ -227,18 +228,18 @@ static clm_status reference_backward_input(struct clm_backend *be, const struct 
 {
     (void)be, (void)error;
     for (size_t r = 0; r < dX->rows; r++) {
-        double *const dx = row(dX, r);
+        double *const dx = reference_row(dX, r);
         for (size_t i = 0; i < dX->columns; i++)
             dx[i] = 0;
         for (size_t o = 0; o < dZ->columns; o++) {
-            const double dz = row(dZ, r)[o], *const w = row(&layer->W.value, o);
+            const double dz = reference_row(dZ, r)[o], *const w = reference_row(&layer->W.value, o);
             for (size_t i = 0; i < dX->columns; i++)
                 dx[i] += dz * w[i];
         }
         if (activations[gate->act].gate == GATE_ONE)
             continue;
         for (size_t i = 0; i < dX->columns; i++)
-            dx[i] = through_gate(gate->act, dx[i], row(gate->of, r)[i]);
+            dx[i] = reference_through_gate(gate->act, dx[i], reference_row(gate->of, r)[i]);
     }
     return CLM_OK;
 }
@@ -250,7 +251,7 @@ static void weight_gradient(const struct tensor *dZ, const struct tensor *X, con
     for (size_t i = 0; i < X->columns; i++)
         dw[i] = 0;
     for (size_t r = 0; r < X->rows; r++) {
-        const double dz = row(dZ, r)[o], *const x = row(X, r);
+        const double dz = reference_row(dZ, r)[o], *const x = reference_row(X, r);
         for (size_t i = 0; i < X->columns; i++)
             dw[i] += dz * x[i];
     }
@@ -259,11 +260,11 @@ static void weight_gradient(const struct tensor *dZ, const struct tensor *X, con
 }
 
 /* db = Σ_B dZ[·][o] */
-static double bias_gradient(const struct tensor *dZ, size_t o)
+static double reference_bias_gradient(const struct tensor *dZ, size_t o)
 {
     double sum = 0;
     for (size_t r = 0; r < dZ->rows; r++)
-        sum += row(dZ, r)[o];
+        sum += reference_row(dZ, r)[o];
     return sum;
 }
 
@@ -273,15 +274,16 @@ static clm_status reference_backward_params(struct clm_backend *be, const struct
 {
     (void)be, (void)error;
     for (size_t o = 0; o < dZ->columns; o++) {
-        weight_gradient(dZ, X, row(&layer->W.value, o), o, 2 * l2, row(&layer->W.gradient, o));
-        row(&layer->b.gradient, 0)[o] = bias_gradient(dZ, o);
+        weight_gradient(dZ, X, reference_row(&layer->W.value, o), o, 2 * l2,
+                        reference_row(&layer->W.gradient, o));
+        reference_row(&layer->b.gradient, 0)[o] = reference_bias_gradient(dZ, o);
     }
     return CLM_OK;
 }
 
 /* `count` elements of a parameter from `first` on, whose gradient is g. */
-static void descend(struct parameter *parameter, size_t first, size_t count, const double *g,
-                    const struct step *step)
+static void reference_descend(struct parameter *parameter, size_t first, size_t count, const double *g,
+                              const struct step *step)
 {
     double *const w = (double *)parameter->value.memory + first, *const v = parameter->state[0].memory;
     for (size_t i = 0; i < count; i++)
@@ -303,7 +305,7 @@ static clm_status reference_parameter_step(struct clm_backend *be, struct parame
 {
     (void)be, (void)error;
     const size_t count = parameter->value.rows * parameter->value.columns;
-    descend(parameter, 0, count, parameter->gradient.memory, step);
+    reference_descend(parameter, 0, count, parameter->gradient.memory, step);
     return CLM_OK;
 }
 
@@ -318,10 +320,10 @@ static clm_status reference_backward_update(struct clm_backend *be, const struct
         return status;
     double *const gradient = memory;
     for (size_t o = 0; o < dZ->columns; o++) {
-        weight_gradient(dZ, X, row(&layer->W.value, o), o, 2 * step->l2, gradient);
-        descend(&layer->W, o * I, I, gradient, step);
-        *gradient = bias_gradient(dZ, o);
-        descend(&layer->b, o, 1, gradient, step);
+        weight_gradient(dZ, X, reference_row(&layer->W.value, o), o, 2 * step->l2, gradient);
+        reference_descend(&layer->W, o * I, I, gradient, step);
+        *gradient = reference_bias_gradient(dZ, o);
+        reference_descend(&layer->b, o, 1, gradient, step);
     }
     host_release(be, memory);
     return CLM_OK;
@@ -330,7 +332,7 @@ static clm_status reference_backward_update(struct clm_backend *be, const struct
 static const struct backend_operations operations = {
     .name = "reference",
     .close = host_close,
-    .element_size = element_size,
+    .element_size = reference_element_size,
     .metrics_columns = sizeof(struct host_sums) / sizeof(double),
     .allocate = host_allocate,
     .release = host_release,

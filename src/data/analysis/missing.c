@@ -18,7 +18,7 @@ static void add_up(const struct rows *rows, size_t features, double *sums, size_
 }
 
 /* The means, in place of the sums, of those features that have values. */
-static void divide(size_t features, double *sums, const size_t *counts)
+static void missing_means(size_t features, double *sums, const size_t *counts)
 {
     for (size_t i = 0; i < features; i++)
         if (counts[i])
@@ -26,8 +26,8 @@ static void divide(size_t features, double *sums, const size_t *counts)
 }
 
 /* `values` lie in memory that `data` owns. */
-static clm_status fill(const struct clm_data *data, float *values, size_t rows, const double *means,
-                       const size_t *counts, struct clm_error *error)
+static clm_status missing_fill_part(const struct clm_data *data, float *values, size_t rows,
+                                    const double *means, const size_t *counts, struct clm_error *error)
 {
     for (size_t r = 0; r < rows; r++) {
         for (size_t i = 0; i < data->features; i++) {
@@ -35,9 +35,9 @@ static clm_status fill(const struct clm_data *data, float *values, size_t rows, 
             if (!isnan(*value))
                 continue;
             if (means && !counts[i])
-                return clm_fail(
-                    error, CLM_ERROR_FORMAT,
-                    "%s: feature %zu (counted from 0, without the labels) has no value in any of the %zu training rows, so there is no mean to put in; use --missing zero, or remove the column",
+                return clm_fail_setting(
+                    error, CLM_ERROR_FORMAT, "missing",
+                    "%s: feature %zu (counted from 0, without the labels) has no value in any of the %zu training rows, so there is no mean to put in; put in zero, or remove the column",
                     data->source, i, data->train.count);
             *value = means ? (float)means[i] : 0;
         }
@@ -58,7 +58,7 @@ clm_status missing_fill(struct clm_data *data, enum clm_missing how, struct clm_
             goto cleanup;
         }
         add_up(&data->train, data->features, means, counts);
-        divide(data->features, means, counts);
+        missing_means(data->features, means, counts);
     }
     /* the rows between the training and the validation part, which --limit left out, are nobody's */
     float *const train = data->train_values, *const validation =
@@ -66,9 +66,9 @@ clm_status missing_fill(struct clm_data *data, enum clm_missing how, struct clm_
                                                      ? train + ((const float *)data->validation.values -
                                                                 (const float *)train)
                                                      : NULL;
-    if ((status = fill(data, train, data->train.count, means, counts, error)) ||
-        (status = fill(data, validation, data->validation.count, means, counts, error)) ||
-        (status = fill(data, data->test_values, data->test.count, means, counts, error)))
+    if ((status = missing_fill_part(data, train, data->train.count, means, counts, error)) ||
+        (status = missing_fill_part(data, validation, data->validation.count, means, counts, error)) ||
+        (status = missing_fill_part(data, data->test_values, data->test.count, means, counts, error)))
         goto cleanup;
 cleanup:
     free(means);

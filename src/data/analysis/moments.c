@@ -34,13 +34,13 @@ struct float_sums {
 };
 
 /* Where data, a block of its rows and a tile of its features meet. */
-struct part {
+struct tile_part {
     size_t rows, features; /* of the tile */
     size_t stride;         /* features of a row */
 };
 
 /* What lies before the block is `before` rows, and all of it is in `moments`, of the tile. */
-typedef void add_block(const void *values, const struct part *part, size_t before, const void *first,
+typedef void add_block(const void *values, const struct tile_part *part, size_t before, const void *first,
                        struct moments *moments);
 
 /* fmin and fmax of a library are slower than all the rest. Where b is NaN, a. */
@@ -111,7 +111,7 @@ static void sum_bytes_of_four(const uint8_t *restrict x, size_t stride, size_t f
 }
 
 /* `mean` and `squares` are sums of the values and of their squares until finish_bytes: whole numbers below 2^53. */
-static void add_bytes(const void *values, const struct part *part, size_t before, const void *first,
+static void add_bytes(const void *values, const struct tile_part *part, size_t before, const void *first,
                       struct moments *moments)
 {
     struct byte_sums sums;
@@ -191,7 +191,7 @@ static void sum_floats_of_four(const float *restrict x, size_t stride, size_t fe
 }
 
 /* `mean` is the difference from the feature's first value until finish_floats. */
-static void add_floats(const void *values, const struct part *part, size_t before, const void *first,
+static void add_floats(const void *values, const struct tile_part *part, size_t before, const void *first,
                        struct moments *moments)
 {
     struct float_sums sums;
@@ -233,7 +233,7 @@ static void add_rows(const struct clm_data *data, const struct rows *rows, struc
     const size_t size = data_element_size(data);
     add_block *const add = data->element == ELEMENT_BYTE ? add_bytes : add_floats;
     for (size_t r = 0; r < rows->count; r += BLOCK) {
-        struct part part = {.rows = size_min(BLOCK, rows->count - r), .stride = data->features};
+        struct tile_part part = {.rows = size_min(BLOCK, rows->count - r), .stride = data->features};
         for (size_t i = 0; i < data->features; i += TILE) {
             part.features = size_min(TILE, data->features - i);
             add((const unsigned char *)data_row(data, rows, r) + i * size, &part, r,

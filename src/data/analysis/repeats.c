@@ -47,7 +47,7 @@ static uint64_t hash_row(const unsigned char *row, size_t size)
 }
 
 /* The slot with these bytes, or the empty one where they belong. */
-static struct slot *find_slot(const struct row_index *index, const unsigned char *row, uint64_t hash)
+static struct slot *repeats_find_slot(const struct row_index *index, const unsigned char *row, uint64_t hash)
 {
     size_t at = (size_t)hash & index->mask;
     while (true) {
@@ -81,7 +81,7 @@ clm_status row_index_make(const struct clm_data *data, const struct rows *rows, 
     for (size_t r = 0; r < rows->count; r++) {
         const unsigned char *row = index->values + r * index->row_size;
         const uint64_t hash = hash_row(row, index->row_size);
-        struct slot *slot = find_slot(index, row, hash);
+        struct slot *slot = repeats_find_slot(index, row, hash);
         if (slot->row == UINT32_MAX)
             *slot = (struct slot){hash, (uint32_t)r};
     }
@@ -99,6 +99,6 @@ void row_index_free(struct row_index *index)
 
 size_t row_index_find(const struct row_index *index, const void *row)
 {
-    const struct slot *slot = find_slot(index, row, hash_row(row, index->row_size));
+    const struct slot *slot = repeats_find_slot(index, row, hash_row(row, index->row_size));
     return slot->row == UINT32_MAX ? ROW_NONE : slot->row;
 }

@@ -13,14 +13,14 @@ void clm_data_summary_free(struct clm_data_summary *summary)
     for (int part = 0; part < 3; part++)
         free(summary->parts[part].class_rows);
     for (size_t i = 0; i < summary->warning_count; i++)
-        free(summary->warnings[i]);
+        free(summary->warnings[i].sentence);
     free(summary->warnings);
     free(summary);
 }
 
 /* ---- values -------------------------------------------------------------------------------------------- */
 
-static void take_over(const struct moments *features, size_t count, struct clm_part_summary *part)
+static void statistics_take_over(const struct moments *features, size_t count, struct clm_part_summary *part)
 {
     const struct moments all = moments_of_all(features, count);
     part->lowest = all.lowest;
@@ -72,8 +72,8 @@ struct measured {
     struct moments *features; /* (features) */
 };
 
-static clm_status measure(const struct clm_data *data, const struct rows *rows, struct measured *out,
-                          struct clm_error *error)
+static clm_status statistics_measure(const struct clm_data *data, const struct rows *rows,
+                                     struct measured *out, struct clm_error *error)
 {
     const clm_status status = row_index_make(data, rows, &out->index, error);
     return status ? status : moments_measure(data, rows, &out->features, error);
@@ -103,11 +103,11 @@ static clm_status summarise_part(const struct clm_data *data, enum clm_part numb
         part->class_rows[rows->labels[r]]++;
     if (number != CLM_TRAIN) {
         count_leaked(data, rows, training->index, part);
-        status = measure(data, rows, &own, error);
+        status = statistics_measure(data, rows, &own, error);
     }
     if (status == CLM_OK) {
         const struct measured *const measured = number == CLM_TRAIN ? training : &own;
-        take_over(measured->features, data->features, part);
+        statistics_take_over(measured->features, data->features, part);
         count_repeated(data, rows, measured->index, part);
     }
     measured_free(&own);
@@ -122,7 +122,7 @@ clm_status clm_data_summarise(const struct clm_data *data, struct clm_data_summa
     *out = NULL;
     if (!summary)
         return clm_fail_host_memory(error, data->source, sizeof *summary);
-    clm_status status = measure(data, &data->train, &training, error);
+    clm_status status = statistics_measure(data, &data->train, &training, error);
     for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++)
         status = summarise_part(data, (enum clm_part)part, &training, summary->parts + part, error);
     if (status == CLM_OK) {

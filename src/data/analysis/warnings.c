@@ -22,10 +22,12 @@ struct warnings {
     bool is_full;
 };
 
-__attribute__((format(printf, 2, 3))) static void warn(struct warnings *to, const char *format, ...)
+/* `setting` is what can mend the matter, or "". */
+__attribute__((format(printf, 3, 4))) static void warn(struct warnings *to, const char *setting,
+                                                       const char *format, ...)
 {
     struct clm_data_summary *const summary = to->summary;
-    char **const longer =
+    struct clm_warning *const longer =
         realloc(summary->warnings, (summary->warning_count + 1) * sizeof *summary->warnings);
     char *sentence = NULL;
     va_list arguments;
@@ -35,7 +37,7 @@ __attribute__((format(printf, 2, 3))) static void warn(struct warnings *to, cons
     if (!longer || vasprintf(&sentence, format, arguments) < 0)
         to->is_full = true;
     else
-        longer[summary->warning_count++] = sentence;
+        longer[summary->warning_count++] = (struct clm_warning){sentence, setting};
     va_end(arguments);
 }
 
@@ -69,24 +71,24 @@ static void warn_of_rows(const struct clm_data *data, struct warnings *to)
         const char *const name = part_names[i];
         if (part->leaked)
             warn(
-                to,
+                to, "",
                 "%zu of %zu %s rows (%.2f %%) %s a training row, too, the first of them row %zu, which is training row %zu: accuracy on them says nothing about new data.",
                 part->leaked, part->rows, name, 100 * (double)part->leaked / (double)part->rows,
                 part->leaked == 1 ? "is" : "are each", part->leaked_row, part->leaked_of);
         if (part->repeated)
             warn(
-                to,
+                to, "",
                 "%zu of %zu %s rows (%.2f %%) repeat%s an earlier one, the first of them row %zu, which is row %zu.",
                 part->repeated, part->rows, name, 100 * (double)part->repeated / (double)part->rows,
                 part->repeated == 1 ? "s" : "", part->repeated_row, part->repeated_of);
         if (part->contradicting)
             warn(
-                to,
+                to, "",
                 "%zu of these repeated %s rows %s another label than the first of their kind: no net can be right about both.",
                 part->contradicting, name, part->contradicting == 1 ? "has" : "have");
     }
     if (!data->test.count)
-        warn(to, "There is no test set: --test names one.");
+        warn(to, "test", "There is no test set; name one.");
 }
 
 /* ---- classes ------------------------------------------------------------------------------------------- */
@@ -99,9 +101,9 @@ static void warn_of_missing(const struct clm_data *data, const struct clm_part_s
         if (!part->class_rows[c] && !missing++)
             first = c;
     if (part->rows && missing == 1)
-        warn(to, "There is no %s row of %s.", name, class_text(data, first).text);
+        warn(to, "", "There is no %s row of %s.", name, class_text(data, first).text);
     else if (part->rows && missing)
-        warn(to, "There are no %s rows of %zu of %zu classes, the first of them %s.", name, missing,
+        warn(to, "", "There are no %s rows of %zu of %zu classes, the first of them %s.", name, missing,
              data->classes, class_text(data, first).text);
 }
 
@@ -121,12 +123,13 @@ static void warn_of_imbalance(const struct clm_data *data, struct warnings *to)
     const double ratio = (double)part->class_rows[most] / (double)part->class_rows[least];
     const double share = 100 * (double)part->class_rows[most] / (double)part->rows;
     if (data->classes == 1)
-        warn(to, "There is one class only: there is nothing to tell apart.");
+        warn(to, "", "There is one class only: there is nothing to tell apart.");
     else if (present == 1)
-        warn(to, "All training rows are of %s: there is nothing to tell apart.", class_text(data, most).text);
+        warn(to, "", "All training rows are of %s: there is nothing to tell apart.",
+             class_text(data, most).text);
     else if (ratio >= IMBALANCE)
         warn(
-            to,
+            to, "",
             "The classes are uneven: %s has %zu training row%s and %s has %zu (%.1f times as many); a net that always says the latter is right for %.1f %% of them.",
             class_text(data, least).text, part->class_rows[least], plural(part->class_rows[least]),
             class_text(data, most).text, part->class_rows[most], ratio, share);
@@ -142,23 +145,24 @@ static void warn_of_values(const struct clm_data *data, struct warnings *to)
     const size_t constant = summary->constant_features;
     const double largest = fmax(fabs(train->lowest), fabs(train->highest));
     if (constant == data->features && train->rows > 1)
-        warn(to, "All training rows are the same: there is nothing to learn from.");
+        warn(to, "", "All training rows are the same: there is nothing to learn from.");
     else if (constant && train->rows > 1)
-        warn(to, "%zu of %zu features %s the same value in all training rows: nothing is learned from %s.",
+        warn(to, "",
+             "%zu of %zu features %s the same value in all training rows: nothing is learned from %s.",
              constant, data->features, constant == 1 ? "has" : "have", constant == 1 ? "it" : "them");
     if (data->element == ELEMENT_BYTE && train->highest > 0 && train->highest < 16)
         warn(
-            to,
+            to, "",
             "No byte is above %.0f, and bytes are divided by 255: all inputs are near 0; write them as floats.",
             train->highest);
     if (data->element == ELEMENT_FLOAT && largest > LARGE)
         warn(
-            to,
-            "Values go from %.6g to %.6g, and floats are taken as they are: training may diverge; use --standardize feature, or global.",
+            to, "standardize",
+            "Values go from %.6g to %.6g, and floats are taken as they are: training may diverge; standardise them.",
             train->lowest, train->highest);
     if (test->rows && train->deviation > 0 && !(fabs(test->mean - train->mean) <= train->deviation / 2))
         warn(
-            to,
+            to, "",
             "The mean of the test set, %.6g, is far from that of the training set, %.6g with a deviation of %.6g: the two may be scaled differently.",
             test->mean, train->mean, train->deviation);
 }
@@ -190,8 +194,8 @@ static bool warn_of_uneven(const struct clm_data *data, const struct moments *fe
                                                                                 sorted + data->features - 1;
     if (range(wide) >= UNEVEN * range(narrow))
         warn(
-            to,
-            "Features differ in scale: one goes from %.6g to %.6g, another from %.6g to %.6g, which is hardly learned from beside it; use --standardize feature.",
+            to, "standardize",
+            "Features differ in scale: one goes from %.6g to %.6g, another from %.6g to %.6g, which is hardly learned from beside it; standardise each feature.",
             wide->lowest, wide->highest, narrow->lowest, narrow->highest);
     free(sorted);
     return true;

@@ -51,12 +51,12 @@ cleanup:
     return status;
 }
 
-static int is_name(const struct dirent *entry)
+static int staging_is_name(const struct dirent *entry)
 {
     return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
 }
 
-static int compare_entries(const struct dirent **a, const struct dirent **b)
+static int staging_compare_entries(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -68,7 +68,9 @@ static bool each_name(const char *path, bool (*on_name)(int directory, const cha
 {
     struct dirent **entries = NULL;
     const int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-              count = directory < 0 ? -1 : scandirat(directory, ".", &entries, is_name, compare_entries);
+              count = directory < 0
+                          ? -1
+                          : scandirat(directory, ".", &entries, staging_is_name, staging_compare_entries);
     bool goes_on = count >= 0;
     for (int i = 0; i < count; i++) {
         goes_on = goes_on && on_name(directory, entries[i]->d_name, user);

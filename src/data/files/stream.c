@@ -144,8 +144,8 @@ static clm_status fail_reading(const struct stream *stream, struct clm_error *er
                     stream->position, strerror(errno));
 }
 
-static clm_status read_file(struct stream *stream, void *bytes, size_t size, size_t *got,
-                            struct clm_error *error)
+static clm_status stream_read_file(struct stream *stream, void *bytes, size_t size, size_t *got,
+                                   struct clm_error *error)
 {
     while (*got < size) {
         const ssize_t count =
@@ -166,7 +166,7 @@ clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *
     *got = 0;
     const clm_status status = stream->source   ? stream->source(stream->user, bytes, size, got, error)
                               : stream->gunzip ? gunzip_read(stream->gunzip, bytes, size, got, error)
-                                               : read_file(stream, bytes, size, got, error);
+                                               : stream_read_file(stream, bytes, size, got, error);
     stream->position += *got;
     return status;
 }

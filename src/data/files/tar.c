@@ -169,7 +169,7 @@ static const char *skip_here(const char *name)
     return name;
 }
 
-static const char *kind_of(struct archive_entry *entry)
+static const char *tar_kind_of(struct archive_entry *entry)
 {
     if (archive_entry_hardlink(entry))
         return "a hard link";
@@ -225,7 +225,7 @@ static clm_status take_header(struct tar *tar, struct archive_entry *header, boo
             error, CLM_ERROR_FORMAT,
             "%s: entry %zu of this archive promises %jd bytes, where whole archives are read up to %zu MiB; if it is a data set, unpack it and name the folder",
             stream_path(tar->file), tar->entries, (intmax_t)size, ARCHIVE_MAX >> 20);
-    tar->entry = (struct tar_entry){.kind = kind_of(header), .size = (size_t)size};
+    tar->entry = (struct tar_entry){.kind = tar_kind_of(header), .size = (size_t)size};
     tar->entry.name = *is_taken ? skip_here(name) : "";
     text_show(tar->entry.shown, sizeof tar->entry.shown, tar->entry.name, strlen(tar->entry.name));
     tar->entry.is_file = !strcmp(tar->entry.kind, "a file");
@@ -261,7 +261,7 @@ clm_status tar_next(struct tar *tar, const struct tar_entry **entry, struct clm_
     return CLM_OK;
 }
 
-static clm_status read_entry(void *user, void *bytes, size_t size, size_t *got, struct clm_error *error)
+static clm_status tar_read_entry(void *user, void *bytes, size_t size, size_t *got, struct clm_error *error)
 {
     struct tar *const tar = user;
     while (*got < size) {
@@ -286,7 +286,7 @@ clm_status tar_entry_open(struct tar *tar, struct stream **out, struct clm_error
                         archive, tar->entry.shown, tar->entry.kind);
     if (asprintf(&path, "%s: %s", archive, tar->entry.shown) < 0)
         return clm_fail_host_memory(error, archive, strlen(archive));
-    const clm_status status = stream_of(path, tar->entry.size, read_entry, tar, out, error);
+    const clm_status status = stream_of(path, tar->entry.size, tar_read_entry, tar, out, error);
     free(path);
     return status;
 }

@@ -53,8 +53,8 @@ static bool find_home(const char *path, const struct cifar *cifar, char **home, 
     return true;
 }
 
-static clm_status recognises_directory(const char *path, const struct cifar *cifar, bool *is_it,
-                                       struct clm_error *error)
+static clm_status cifar_recognises_directory(const char *path, const struct cifar *cifar, bool *is_it,
+                                             struct clm_error *error)
 {
     char *home;
     enum cifar_layout layout;
@@ -83,7 +83,8 @@ static clm_status read_if_there(struct cifar_reading *reading, const char *direc
     return status;
 }
 
-static clm_status read_directory(struct cifar_reading *reading, const char *path, struct clm_error *error)
+static clm_status cifar_read_directory(struct cifar_reading *reading, const char *path,
+                                       struct clm_error *error)
 {
     char *home;
     if (!find_home(path, reading->cifar, &home, &reading->layout))
@@ -120,7 +121,7 @@ static clm_status read_batch(struct cifar_reading *reading, const char *path, st
     return status;
 }
 
-static clm_status read_file(struct cifar_reading *reading, const char *path, struct clm_error *error)
+static clm_status cifar_read_file(struct cifar_reading *reading, const char *path, struct clm_error *error)
 {
     struct file_head head;
     const clm_status status = file_head_read(path, &head, error);
@@ -136,7 +137,7 @@ static clm_status read_cifar(const struct cifar *cifar, const char *path, bool i
                              const struct request *request, struct contents *out, struct clm_error *error)
 {
     struct cifar_reading reading = cifar_start(cifar, request);
-    clm_status status = (is_directory ? read_directory : read_file)(&reading, path, error);
+    clm_status status = (is_directory ? cifar_read_directory : cifar_read_file)(&reading, path, error);
     if (status == CLM_OK)
         status = cifar_finish(path, &reading, out, error);
     cifar_reading_free(&reading);
@@ -167,12 +168,12 @@ static bool recognises_file_of_100(const struct file_head *head)
 
 static clm_status recognises_directory_of_10(const char *path, bool *is_it, struct clm_error *error)
 {
-    return recognises_directory(path, &cifar10, is_it, error);
+    return cifar_recognises_directory(path, &cifar10, is_it, error);
 }
 
 static clm_status recognises_directory_of_100(const char *path, bool *is_it, struct clm_error *error)
 {
-    return recognises_directory(path, &cifar100, is_it, error);
+    return cifar_recognises_directory(path, &cifar100, is_it, error);
 }
 
 static bool recognises_entry_of_10(const char *name)
@@ -196,9 +197,9 @@ static clm_status read_100(const char *path, bool is_directory, const struct req
 {
     const char *const label = request->options->label;
     if (label && strcmp(label, "fine") && strcmp(label, "coarse"))
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "%s: CIFAR-100 has no labels called %.100s: take --label fine or coarse", path,
-                        label);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "label",
+                                "%s: CIFAR-100 has no labels called %.100s: take fine or coarse", path,
+                                label);
     return read_cifar(&cifar100, path, is_directory, request, out, error);
 }
 

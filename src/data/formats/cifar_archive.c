@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Where in an archive the set lies: in one folder, in one layout. */
-struct place {
+struct batch_place {
     char *folder; /* NULL before its first file was met */
     size_t size;  /* of its files so far */
 };
@@ -40,8 +40,9 @@ static size_t size_limit(const struct cifar_reading *reading)
                                            : rows * 2 * CIFAR_PIXELS + (1 << 24);
 }
 
-static clm_status settle(struct cifar_reading *reading, struct place *place, const char *archive,
-                         const struct tar_entry *entry, enum cifar_layout layout, struct clm_error *error)
+static clm_status cifar_archive_settle(struct cifar_reading *reading, struct batch_place *place,
+                                       const char *archive, const struct tar_entry *entry,
+                                       enum cifar_layout layout, struct clm_error *error)
 {
     const size_t length = (size_t)(base_name(entry->name) - entry->name);
     char folder[256];
@@ -66,8 +67,9 @@ static clm_status settle(struct cifar_reading *reading, struct place *place, con
     return CLM_OK;
 }
 
-static clm_status read_entry(struct cifar_reading *reading, struct place *place, const char *archive,
-                             struct tar *tar, const struct tar_entry *entry, struct clm_error *error)
+static clm_status cifar_archive_read_entry(struct cifar_reading *reading, struct batch_place *place,
+                                           const char *archive, struct tar *tar,
+                                           const struct tar_entry *entry, struct clm_error *error)
 {
     struct stream *stream = NULL;
     size_t batch = 0;
@@ -77,7 +79,8 @@ static clm_status read_entry(struct cifar_reading *reading, struct place *place,
         role = cifar_role_of(reading->cifar->files + layout, reading->which, base_name(entry->name), &batch);
     if (role == CIFAR_NO_ROLE)
         return CLM_OK;
-    clm_status status = settle(reading, place, archive, entry, (enum cifar_layout)layout, error);
+    clm_status status =
+        cifar_archive_settle(reading, place, archive, entry, (enum cifar_layout)layout, error);
     if (status != CLM_OK || !cifar_is_wanted(reading, role))
         return status;
     status = tar_entry_open(tar, &stream, error);
@@ -90,11 +93,11 @@ static clm_status read_entry(struct cifar_reading *reading, struct place *place,
 clm_status cifar_read_archive(struct cifar_reading *reading, const char *path, struct clm_error *error)
 {
     struct tar *tar = NULL;
-    struct place place = {0};
+    struct batch_place place = {0};
     const struct tar_entry *entry = NULL;
     clm_status status = tar_open(path, &tar, error);
     while (status == CLM_OK && (status = tar_next(tar, &entry, error)) == CLM_OK && entry)
-        status = read_entry(reading, &place, path, tar, entry, error);
+        status = cifar_archive_read_entry(reading, &place, path, tar, entry, error);
     free(place.folder);
     tar_close(tar);
     return status;

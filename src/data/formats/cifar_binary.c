@@ -17,7 +17,8 @@ clm_status cifar_shape(const char *path, struct set *set, struct clm_error *erro
     return set->labels_path ? CLM_OK : clm_fail_host_memory(error, path, strlen(path) + 1);
 }
 
-static clm_status check_size(const struct stream *stream, const struct cifar *cifar, struct clm_error *error)
+static clm_status cifar_binary_check_size(const struct stream *stream, const struct cifar *cifar,
+                                          struct clm_error *error)
 {
     const char *path = stream_path(stream);
     const size_t size = stream_file_size(stream), record = cifar->label_count + CIFAR_PIXELS;
@@ -35,8 +36,8 @@ static clm_status check_size(const struct stream *stream, const struct cifar *ci
     return CLM_OK;
 }
 
-static clm_status check_labels(const struct stream *stream, const struct cifar *cifar,
-                               const unsigned char *record, size_t row, struct clm_error *error)
+static clm_status cifar_binary_check_labels(const struct stream *stream, const struct cifar *cifar,
+                                            const unsigned char *record, size_t row, struct clm_error *error)
 {
     for (size_t i = 0; i < cifar->label_count; i++) {
         const struct cifar_labels *const labels = cifar->labels[i];
@@ -57,7 +58,7 @@ static clm_status read_record(struct stream *stream, const struct cifar *cifar,
     unsigned char *pixels = (unsigned char *)set->values + set->rows * CIFAR_PIXELS;
     clm_status status = stream_fill(stream, record, cifar->label_count, "a record", error);
     if (status == CLM_OK)
-        status = check_labels(stream, cifar, record, set->rows, error);
+        status = cifar_binary_check_labels(stream, cifar, record, set->rows, error);
     if (status == CLM_OK)
         status = stream_fill(stream, pixels, CIFAR_PIXELS, "a record", error);
     if (status == CLM_OK)
@@ -68,7 +69,7 @@ static clm_status read_record(struct stream *stream, const struct cifar *cifar,
 clm_status cifar_read_records(struct stream *stream, const struct cifar *cifar,
                               const struct cifar_labels *labels, struct set *set, struct clm_error *error)
 {
-    clm_status status = check_size(stream, cifar, error);
+    clm_status status = cifar_binary_check_size(stream, cifar, error);
     if (status != CLM_OK)
         return status;
     const size_t rows = stream_file_size(stream) / (cifar->label_count + CIFAR_PIXELS);

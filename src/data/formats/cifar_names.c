@@ -96,8 +96,8 @@ static bool is_printable(const char *name, size_t length)
     return true;
 }
 
-static clm_status check_name(const char *path, const char *kind, const char *name, size_t length,
-                             size_t index, struct clm_error *error)
+static clm_status cifar_names_check(const char *path, const char *kind, const char *name, size_t length,
+                                    size_t index, struct clm_error *error)
 {
     if (length && length <= NAME_MAX_LENGTH && is_printable(name, length))
         return CLM_OK;
@@ -124,7 +124,7 @@ static clm_status split_names(const char *path, char *text, const struct cifar *
     size_t count = 0;
     char *place = NULL;
     for (char *line = strtok_r(text, "\r\n", &place); line; line = strtok_r(NULL, "\r\n", &place)) {
-        const clm_status status = check_name(path, "line", line, strlen(line), count + 1, error);
+        const clm_status status = cifar_names_check(path, "line", line, strlen(line), count + 1, error);
         if (status != CLM_OK)
             return status;
         if (count < labels->classes)
@@ -170,7 +170,7 @@ static clm_status copy_names(const char *path, const struct pickle_value *list, 
             return clm_fail(error, CLM_ERROR_FORMAT, "%s: name %zu of its %s is %s, where strings are read",
                             path, i, labels->names_key, pickle_kind_name(name->kind));
         found[i] = (const char *)name->bytes;
-        status = check_name(path, "name", found[i], name->size, i, error);
+        status = cifar_names_check(path, "name", found[i], name->size, i, error);
     }
     if (status != CLM_OK)
         return status;

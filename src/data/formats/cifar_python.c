@@ -23,9 +23,9 @@ static clm_status fail_missing(const char *path, const struct pickle_value *top,
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its pickle is %s, where a batch of %s is a dict", path,
                         pickle_kind_name(top->kind), cifar->name);
     if (other)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is a file of %s, where %s is read; name it with --format %s", path, other->name,
-                        cifar->name, other->format);
+        return clm_fail_setting(error, CLM_ERROR_FORMAT, "format",
+                                "%s: is a file of %s, where %s is read; name its format, %s", path,
+                                other->name, cifar->name, other->format);
     return clm_fail(error, CLM_ERROR_FORMAT, "%s: holds no %s under the key %s, as a batch of %s does", path,
                     what, key, cifar->name);
 }
@@ -46,8 +46,9 @@ static clm_status check_data(const char *path, const struct pickle_value *top, c
 }
 
 /* The labels are numbers below `classes`, one for each of the pictures. */
-static clm_status check_labels(const char *path, const struct pickle_value *top, const struct cifar *cifar,
-                               const struct cifar_labels *labels, size_t rows, struct clm_error *error)
+static clm_status cifar_python_check_labels(const char *path, const struct pickle_value *top,
+                                            const struct cifar *cifar, const struct cifar_labels *labels,
+                                            size_t rows, struct clm_error *error)
 {
     const struct pickle_value *const list = pickle_find(top, labels->key);
     if (!list || list->kind != PICKLE_LIST)
@@ -69,8 +70,9 @@ static clm_status check_labels(const char *path, const struct pickle_value *top,
     return CLM_OK;
 }
 
-static clm_status take_over(const char *path, struct pickle_value *data, const struct pickle_value *list,
-                            struct set *set, struct clm_error *error)
+static clm_status cifar_python_take_over(const char *path, struct pickle_value *data,
+                                         const struct pickle_value *list, struct set *set,
+                                         struct clm_error *error)
 {
     set->rows = data->array->rows;
     set->values = pickle_take_bytes(data);
@@ -98,9 +100,9 @@ clm_status cifar_read_pickle(struct stream *stream, const struct cifar *cifar,
     const struct pickle_value *const top = pickle_top(pickle);
     status = check_data(path, top, cifar, &data, error);
     for (size_t i = 0; status == CLM_OK && i < cifar->label_count; i++)
-        status = check_labels(path, top, cifar, cifar->labels[i], data->array->rows, error);
+        status = cifar_python_check_labels(path, top, cifar, cifar->labels[i], data->array->rows, error);
     if (status == CLM_OK)
-        status = take_over(path, data, pickle_find(top, labels->key), set, error);
+        status = cifar_python_take_over(path, data, pickle_find(top, labels->key), set, error);
     pickle_close(pickle);
     return status;
 }

@@ -43,8 +43,8 @@ bool cifar_is_wanted(const struct cifar_reading *reading, enum cifar_role role)
            (role == CIFAR_TEST && reading->wanted & READ_TEST);
 }
 
-static clm_status read_pictures(struct cifar_reading *reading, struct set *set, struct stream *stream,
-                                struct clm_error *error)
+static clm_status cifar_reading_read_pictures(struct cifar_reading *reading, struct set *set,
+                                              struct stream *stream, struct clm_error *error)
 {
     if (set->rows)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: comes twice; which of the two counts cannot be told",
@@ -57,8 +57,8 @@ clm_status cifar_read_member(struct cifar_reading *reading, enum cifar_role role
                              struct stream *stream, struct clm_error *error)
 {
     if (role != CIFAR_NAMES)
-        return read_pictures(reading, role == CIFAR_TRAIN ? reading->train + batch : &reading->test, stream,
-                             error);
+        return cifar_reading_read_pictures(
+            reading, role == CIFAR_TRAIN ? reading->train + batch : &reading->test, stream, error);
     if (reading->names)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: comes twice; which of the two counts cannot be told",
                         stream_path(stream));
@@ -69,7 +69,7 @@ clm_status cifar_read_member(struct cifar_reading *reading, enum cifar_role role
 /* ---- what was read, as a set --------------------------------------------------------------------------- */
 
 /* Appends `more`, which is empty then. */
-static clm_status append(struct set *set, struct set *more, struct clm_error *error)
+static clm_status cifar_reading_append(struct set *set, struct set *more, struct clm_error *error)
 {
     size_t rows, size = 0;
     if (!set->rows) {
@@ -102,7 +102,7 @@ clm_status cifar_finish(const char *path, struct cifar_reading *reading, struct 
     clm_status status = CLM_OK;
     for (int i = 0; status == CLM_OK && i < CIFAR_BATCHES; i++)
         if (reading->train[i].rows)
-            status = append(&out->train, reading->train + i, error);
+            status = cifar_reading_append(&out->train, reading->train + i, error);
     if (status != CLM_OK)
         return status;
     out->test = reading->test;

@@ -25,20 +25,23 @@ struct csv {
     size_t row_missing; /* of its values */
 };
 
-static clm_status fail_at(const struct csv *csv, size_t column, const char *what, struct clm_error *error)
+static clm_status fail_at(const struct csv *csv, size_t column, const char *what, const char *setting,
+                          struct clm_error *error)
 {
     char text[CSV_COLUMN_SIZE];
-    return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu, %s: %s", text_window_path(&csv->window),
-                    csv->window.line, csv_column(&csv->layout, column, text), what);
+    return clm_fail_setting(error, CLM_ERROR_FORMAT, setting, "%s: line %zu, %s: %s",
+                            text_window_path(&csv->window), csv->window.line,
+                            csv_column(&csv->layout, column, text), what);
 }
 
 static clm_status fail_value(const struct csv *csv, size_t column, const struct csv_field *field,
-                             const char *what, struct clm_error *error)
+                             const char *what, const char *setting, struct clm_error *error)
 {
     char text[CSV_COLUMN_SIZE], shown[SHOWN_SIZE];
-    return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu, %s: \"%s\" %s", text_window_path(&csv->window),
-                    csv->window.line, csv_column(&csv->layout, column, text),
-                    text_show(shown, sizeof shown, field->text, field->length), what);
+    return clm_fail_setting(error, CLM_ERROR_FORMAT, setting, "%s: line %zu, %s: \"%s\" %s",
+                            text_window_path(&csv->window), csv->window.line,
+                            csv_column(&csv->layout, column, text),
+                            text_show(shown, sizeof shown, field->text, field->length), what);
 }
 
 /* ---- fields -------------------------------------------------------------------------------------------- */
@@ -52,44 +55,43 @@ static bool is_infinite(const struct csv_field *field)
            (length == 8 && !strncasecmp(word, "infinity", 8));
 }
 
-static clm_status read_value(struct csv *csv, size_t column, const struct csv_field *field, float *value,
-                             struct clm_error *error)
+static clm_status csv_read_value(struct csv *csv, size_t column, const struct csv_field *field, float *value,
+                                 struct clm_error *error)
 {
     if (csv_is_missing(field)) {
         if (csv->missing == CLM_MISSING_REFUSED)
             return fail_at(
                 csv, column,
-                "the value is missing; --missing mean or --missing zero fill such gaps, or remove the row",
-                error);
+                "the value is missing; fill such gaps with the mean or with zero, or remove the row",
+                "missing", error);
         *value = NAN;
         csv->row_missing++;
         return CLM_OK;
     }
     if (is_infinite(field))
-        return fail_value(csv, column, field, "is infinite; replace or remove such rows", error);
+        return fail_value(csv, column, field, "is infinite; replace or remove such rows", "", error);
     if (!csv_number(field, value))
         return fail_value(
             csv, column, field,
-            "is no number, as 1.5 or -2e-3 are; remove the column, or name the column of the labels with --label",
+            "is no number, as 1.5 or -2e-3 are; remove the column, or name the column of the labels", "label",
             error);
     if (!isfinite(*value))
-        return fail_value(csv, column, field, "is more than float32 can hold; scale the column", error);
+        return fail_value(csv, column, field, "is more than float32 can hold; scale the column", "", error);
     return CLM_OK;
 }
 
-static clm_status read_label(struct csv *csv, size_t column, const struct csv_field *field, uint32_t *id,
-                             struct clm_error *error)
+static clm_status csv_read_label(struct csv *csv, size_t column, const struct csv_field *field, uint32_t *id,
+                                 struct clm_error *error)
 {
     if (csv_is_missing(field))
-        return fail_at(csv, column,
-                       "the label is missing; remove the row, or name the column of the labels with --label",
-                       error);
+        return fail_at(csv, column, "the label is missing; remove the row, or name the column of the labels",
+                       "label", error);
     return label_table_add(csv->table, field->text, field->length, csv->window.line, id, error);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
-static clm_status make_room(struct csv *csv, struct clm_error *error)
+static clm_status csv_make_room(struct csv *csv, struct clm_error *error)
 {
     struct set *set = csv->set;
     if (set->rows < csv->capacity)
@@ -120,7 +122,7 @@ static clm_status fail_outcome(const struct csv *csv, size_t column, enum csv_ou
 {
     if (outcome == CSV_NO_MEMORY)
         return clm_fail_host_memory(error, text_window_path(&csv->window), csv->scanner.capacity);
-    return fail_at(csv, column, "a quote does not close, or text stands behind one that does", error);
+    return fail_at(csv, column, "a quote does not close, or text stands behind one that does", "", error);
 }
 
 static clm_status fail_count(const struct csv *csv, size_t fields, bool are_more, struct clm_error *error)
@@ -181,9 +183,9 @@ static clm_status read_row(struct csv *csv, const char **at, enum outcome *outco
         if (ends_row && column + 1 < layout->columns)
             return fail_count(csv, column + 1, false, error);
         if (is_value)
-            status = read_value(csv, column, &field, value++, error);
+            status = csv_read_value(csv, column, &field, value++, error);
         else if (column == layout->label)
-            status = read_label(csv, column, &field, csv->set->labels + csv->set->rows, error);
+            status = csv_read_label(csv, column, &field, csv->set->labels + csv->set->rows, error);
         if (status != CLM_OK)
             return status;
     }
@@ -198,7 +200,7 @@ static clm_status read_rows(struct csv *csv, struct clm_error *error)
     while (window->begin < window->end || !window->is_last) {
         enum outcome outcome = ROW_INCOMPLETE;
         const char *at = window->bytes + window->begin;
-        if ((status = make_room(csv, error)) ||
+        if ((status = csv_make_room(csv, error)) ||
             (window->begin < window->end && (status = read_row(csv, &at, &outcome, error))))
             return status;
         if (outcome == ROW_INCOMPLETE) {
@@ -274,8 +276,8 @@ static clm_status follow(struct csv *csv, const struct contents *training, struc
     return CLM_OK;
 }
 
-static clm_status finish(struct csv *csv, const struct request *request, struct contents *out,
-                         struct clm_error *error)
+static clm_status csv_finish(struct csv *csv, const struct request *request, struct contents *out,
+                             struct clm_error *error)
 {
     struct set *set = csv->set;
     char text[CSV_COLUMN_SIZE];
@@ -314,7 +316,7 @@ static clm_status read_csv(const char *path, bool is_directory, const struct req
         goto cleanup;
     }
     if ((status = keep_names(&csv, out, error)) || (status = read_rows(&csv, error)) ||
-        (status = finish(&csv, request, out, error)))
+        (status = csv_finish(&csv, request, out, error)))
         goto cleanup;
 cleanup:
     label_table_free(csv.table);
@@ -324,7 +326,7 @@ cleanup:
     return status;
 }
 
-static bool recognises_file(const struct file_head *head)
+static bool csv_recognises_file(const struct file_head *head)
 {
     char text[sizeof head->bytes + 1];
     const bool has_mark = head->count >= 3 && !memcmp(head->bytes, "\xef\xbb\xbf", 3);
@@ -339,6 +341,6 @@ static bool recognises_file(const struct file_head *head)
 const struct format csv_format = {
     .name = "csv",
     .takes = TAKES_LABEL | TAKES_HEADER | TAKES_MISSING,
-    .recognises_file = recognises_file,
+    .recognises_file = csv_recognises_file,
     .read = read_csv,
 };

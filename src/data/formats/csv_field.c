@@ -12,7 +12,7 @@ void csv_scanner_free(struct csv_scanner *scanner)
     *scanner = (struct csv_scanner){0};
 }
 
-static inline bool is_blank(const struct csv_scanner *scanner, char c)
+static inline bool csv_field_is_blank(const struct csv_scanner *scanner, char c)
 {
     return (c == ' ' || c == '\t') && c != scanner->delimiter;
 }
@@ -66,7 +66,7 @@ static const char *scan_plain(const struct csv_scanner *scanner, const char *at,
     while (at < end && *at != scanner->delimiter && *at != '\n' && *at != '\r')
         at++;
     out->length = (size_t)(at - out->text);
-    while (out->length && is_blank(scanner, out->text[out->length - 1]))
+    while (out->length && csv_field_is_blank(scanner, out->text[out->length - 1]))
         out->length--;
     return at;
 }
@@ -76,14 +76,14 @@ enum csv_outcome csv_scan(struct csv_scanner *scanner, const char **at, const ch
 {
     const char *next = *at;
     *out = (struct csv_field){.text = next};
-    while (next < end && is_blank(scanner, *next))
+    while (next < end && csv_field_is_blank(scanner, *next))
         next++;
     if (next < end && *next == '"') {
         next++;
         const enum csv_outcome outcome = scan_quoted(scanner, &next, end, is_last, out);
         if (outcome != CSV_DONE)
             return outcome;
-        while (next < end && is_blank(scanner, *next))
+        while (next < end && csv_field_is_blank(scanner, *next))
             next++;
     } else {
         next = scan_plain(scanner, next, end, out);

@@ -40,9 +40,9 @@ struct sample {
     size_t rows, fields[SAMPLE_ROWS], numbers;
 };
 
-enum kind { KIND_MISSING, KIND_NUMBER, KIND_TEXT };
+enum field_kind { KIND_MISSING, KIND_NUMBER, KIND_TEXT };
 
-static enum kind kind_of(const struct csv_field *field)
+static enum field_kind csv_layout_kind_of(const struct csv_field *field)
 {
     float unused;
     if (csv_is_missing(field))
@@ -61,7 +61,7 @@ static void take_sample(char delimiter, const char *at, const char *end, bool is
         if (csv_scan(&scanner, &at, end, is_last, &field) != CSV_DONE)
             break;
         fields++;
-        sample->numbers += kind_of(&field) == KIND_NUMBER;
+        sample->numbers += csv_layout_kind_of(&field) == KIND_NUMBER;
         if (!field.ends_row)
             continue;
         if (fields > 1 || field.length)
@@ -81,7 +81,7 @@ static bool is_even(const struct sample *sample)
 
 /* The delimiter that parts all rows into as many fields, and into the most; where none does, the one that parts the
  * first row into the most. NULL where none parts it. */
-static const char *choose(const struct sample samples[DELIMITERS])
+static const char *csv_layout_choose(const struct sample samples[DELIMITERS])
 {
     for (int pass = 0; pass < 2; pass++) {
         size_t best = 1, at = DELIMITERS;
@@ -126,7 +126,7 @@ static clm_status find_delimiter(struct text_window *window, struct csv_layout *
             take_sample(delimiters[i], begin, end, window->is_last, samples + i);
             have_rows = have_rows && samples[i].rows > 1;
         }
-        chosen = choose(samples);
+        chosen = csv_layout_choose(samples);
         if (window->is_last ||
             (chosen ? samples[chosen - delimiters].rows > 1 || window->end - window->begin >= SAMPLE_BYTES
                     : have_rows))
@@ -152,9 +152,9 @@ static clm_status find_delimiter(struct text_window *window, struct csv_layout *
 /* The first row's fields, as they would be names, and the kinds of the first and of those below. */
 struct top {
     char **names;
-    enum kind *first, *below; /* below: of the first that is not missing */
-    size_t lines;             /* that the first row and blank lines before it take */
-    const char *behind;       /* the first row */
+    enum field_kind *first, *below; /* below: of the first that is not missing */
+    size_t lines;                   /* that the first row and blank lines before it take */
+    const char *behind;             /* the first row */
 };
 
 static void top_free(struct top *top, size_t columns)
@@ -197,14 +197,14 @@ static clm_status look_at_top(const struct text_window *window, const struct csv
         if (field.ends_row && !column && !field.length)
             continue;
         if (!row && column < layout->columns) {
-            top->first[column] = kind_of(&field);
+            top->first[column] = csv_layout_kind_of(&field);
             top->names[column] = strndup(field.text, field.length);
             if (!top->names[column]) {
                 status = clm_fail_host_memory(error, text_window_path(window), field.length + 1);
                 break;
             }
         } else if (column < layout->columns && top->below[column] == KIND_MISSING) {
-            top->below[column] = kind_of(&field);
+            top->below[column] = csv_layout_kind_of(&field);
         }
         column = field.ends_row ? 0 : column + 1;
         row += field.ends_row;
@@ -270,8 +270,8 @@ static clm_status find_header(struct text_window *window, const struct clm_data_
 
 /* ---- the labels' column -------------------------------------------------------------------------------- */
 
-static clm_status find_named(const struct text_window *window, const char *label, struct csv_layout *layout,
-                             struct clm_error *error)
+static clm_status csv_layout_find_named(const struct text_window *window, const char *label,
+                                        struct csv_layout *layout, struct clm_error *error)
 {
     size_t matches = 0;
     int64_t index;
@@ -283,22 +283,22 @@ static clm_status find_named(const struct text_window *window, const char *label
         }
     }
     if (matches > 1)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: %zu columns are called %s; name the one with the labels by its index, from 0",
-                        text_window_path(window), matches,
-                        text_show(shown, sizeof shown, label, strlen(label)));
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: %zu columns are called %s; name the one with the labels by its index, from 0",
+            text_window_path(window), matches, text_show(shown, sizeof shown, label, strlen(label)));
     if (matches)
         return CLM_OK;
     if (!number_read_whole(label, strlen(label), &index))
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: %s, so there is no column %s for the labels; name it by its index, from 0, or see --header",
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label header",
+            "%s: %s, so there is no column %s for the labels; name it by its index, from 0, or say whether the first line holds names",
             text_window_path(window), layout->names ? "no column has that name" : "its columns have no names",
             text_show(shown, sizeof shown, label, strlen(label)));
     const int64_t columns = (int64_t)layout->columns;
     if (index >= columns || index < -columns)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
             "%s: has %zu columns, 0 to %zu, or -1 for the last, and no column %.60s for the labels",
             text_window_path(window), layout->columns, layout->columns - 1, label);
     layout->label = (size_t)(index < 0 ? index + columns : index);
@@ -328,7 +328,7 @@ clm_status csv_layout_find(struct text_window *window, const struct clm_data_opt
     if (status == CLM_OK)
         status = find_header(window, options, out, error);
     if (status == CLM_OK && options->label)
-        status = find_named(window, options->label, out, error);
+        status = csv_layout_find_named(window, options->label, out, error);
     else if (status == CLM_OK)
         guess_label(out);
     if (status == CLM_OK) {
@@ -336,9 +336,9 @@ clm_status csv_layout_find(struct text_window *window, const struct clm_data_opt
         out->has_index = out->label && (!*first || !strcmp(first, "Unnamed: 0"));
         out->features = out->columns - 1 - out->has_index;
         if (!out->features)
-            status = clm_fail(error, CLM_ERROR_FORMAT,
-                              "%s: has no column but labels%s; name the column of the labels with --label",
-                              text_window_path(window), out->has_index ? " and an index" : "");
+            status = clm_fail_setting(error, CLM_ERROR_FORMAT, "label",
+                                      "%s: has no column but labels%s; name the column of the labels",
+                                      text_window_path(window), out->has_index ? " and an index" : "");
     }
     if (status != CLM_OK)
         csv_layout_free(out);

@@ -48,7 +48,7 @@ static size_t big_endian(const unsigned char *bytes)
     return (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
 }
 
-static bool measure(struct header *header)
+static bool idx_measure(struct header *header)
 {
     size_t elements;
     header->row = 1;
@@ -59,7 +59,7 @@ static bool measure(struct header *header)
            size_mul(elements, header->type == IDX_FLOAT ? sizeof(float) : 1, &header->bytes);
 }
 
-static bool recognises_file(const struct file_head *head)
+static bool idx_recognises_file(const struct file_head *head)
 {
     struct header header = {.type = head->bytes[2], .dimension_count = head->bytes[3]};
     size_t size;
@@ -74,7 +74,7 @@ static bool recognises_file(const struct file_head *head)
         return false;
     for (size_t i = 0; i < header.dimension_count; i++)
         header.dimensions[i] = big_endian(head->bytes + 4 + 4 * i);
-    return measure(&header) && size_add(header.bytes, header.size, &size) && size == head->file_size;
+    return idx_measure(&header) && size_add(header.bytes, header.size, &size) && size == head->file_size;
 }
 
 /* ---- one file ------------------------------------------------------------------------------------------ */
@@ -109,8 +109,8 @@ static clm_status check_magic(const char *path, const unsigned char magic[4], bo
     return CLM_OK;
 }
 
-static clm_status read_header(struct stream *stream, bool are_labels, struct header *header,
-                              struct clm_error *error)
+static clm_status idx_read_header(struct stream *stream, bool are_labels, struct header *header,
+                                  struct clm_error *error)
 {
     const char *path = stream_path(stream);
     unsigned char bytes[4 + 4 * DIMENSIONS_MAX];
@@ -132,7 +132,7 @@ static clm_status read_header(struct stream *stream, bool are_labels, struct hea
             return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: dimension %zu of %zu is 0", path,
                             i, header->dimension_count);
     }
-    if (!measure(header))
+    if (!idx_measure(header))
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: its header promises %zu rows with more elements than memory has addresses", path,
                         header->dimensions[0]);
@@ -140,8 +140,8 @@ static clm_status read_header(struct stream *stream, bool are_labels, struct hea
 }
 
 /* What the header promises must fit the file, before memory is allocated for it. */
-static clm_status check_size(const struct stream *stream, const struct header *header,
-                             struct clm_error *error)
+static clm_status idx_check_size(const struct stream *stream, const struct header *header,
+                                 struct clm_error *error)
 {
     const char *path = stream_path(stream);
     const size_t file_size = stream_file_size(stream), bound = stream_bound(stream);
@@ -167,15 +167,15 @@ static clm_status open_file(const char *path, bool are_labels, struct stream **s
 {
     clm_status status;
     if ((status = stream_open(path, stream, error)) ||
-        (status = read_header(*stream, are_labels, header, error)) ||
-        (status = check_size(*stream, header, error)))
+        (status = idx_read_header(*stream, are_labels, header, error)) ||
+        (status = idx_check_size(*stream, header, error)))
         return status;
     return CLM_OK;
 }
 
 /* The elements behind the header, with which the file must end, in memory that the caller frees. */
-static clm_status read_elements(struct stream *stream, const struct header *header, void **elements,
-                                struct clm_error *error)
+static clm_status idx_read_elements(struct stream *stream, const struct header *header, void **elements,
+                                    struct clm_error *error)
 {
     *elements = malloc(header->bytes);
     if (!*elements)
@@ -236,7 +236,7 @@ static clm_status read_values(struct stream *stream, const struct header *header
         return status ? status : stream_expect_end(stream, error);
     }
     if ((status = set_reserve(set, stream_path(stream), header->bytes, error)) ||
-        (status = read_elements(stream, header, &set->values, error)))
+        (status = idx_read_elements(stream, header, &set->values, error)))
         return status;
     return set->element == ELEMENT_BYTE
                ? CLM_OK
@@ -263,7 +263,7 @@ static clm_status take_labels(struct stream *stream, const struct header *header
 {
     const char *const path = stream_path(stream);
     void *bytes = NULL;
-    clm_status status = read_elements(stream, header, &bytes, error);
+    clm_status status = idx_read_elements(stream, header, &bytes, error);
     set->labels = malloc(set->rows * sizeof *set->labels);
     set->labels_path = strdup(path);
     if (status == CLM_OK && (!set->labels || !set->labels_path))
@@ -319,7 +319,7 @@ static bool find_variant(const char *directory, const char *prefix, const char *
     return true;
 }
 
-static bool find_images(const char *directory, const char *prefix, char **out)
+static bool idx_find_images(const char *directory, const char *prefix, char **out)
 {
     static const char *const middles[] = {"-images-idx3-ubyte", "-images.idx3-ubyte"};
     return find_variant(directory, prefix, middles, 2, out);
@@ -331,13 +331,13 @@ static bool find_labels(const char *directory, const char *prefix, char **out)
     return find_variant(directory, prefix, middles, 2, out);
 }
 
-static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
+static clm_status idx_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
     static const char *const prefixes[] = {"train", "t10k"};
     *is_it = false;
     for (int i = 0; i < 2 && !*is_it; i++) {
         char *images = NULL;
-        if (!find_images(path, prefixes[i], &images))
+        if (!idx_find_images(path, prefixes[i], &images))
             return clm_fail_host_memory(error, path, strlen(path));
         *is_it = images != NULL;
         free(images);
@@ -401,7 +401,7 @@ cleanup:
 
 /* ---- sets ---------------------------------------------------------------------------------------------- */
 
-static clm_status read_single(const char *path, struct set *set, struct clm_error *error)
+static clm_status idx_read_single(const char *path, struct set *set, struct clm_error *error)
 {
     char *labels = NULL;
     clm_status status = look_at_images(path, set, error);
@@ -414,12 +414,12 @@ static clm_status read_single(const char *path, struct set *set, struct clm_erro
 }
 
 /* The images and labels that begin with `prefix`; an empty set where neither is there. */
-static clm_status read_pair(const char *directory, const char *prefix, struct set *set,
-                            struct clm_error *error)
+static clm_status idx_read_pair(const char *directory, const char *prefix, struct set *set,
+                                struct clm_error *error)
 {
     clm_status status = CLM_OK;
     char *images = NULL, *labels = NULL;
-    if (!find_images(directory, prefix, &images) || !find_labels(directory, prefix, &labels)) {
+    if (!idx_find_images(directory, prefix, &images) || !find_labels(directory, prefix, &labels)) {
         status = clm_fail_host_memory(error, directory, strlen(directory) + 1);
     } else if (!images != !labels) {
         status = clm_fail(
@@ -441,18 +441,18 @@ static clm_status read_idx(const char *path, bool is_directory, const struct req
     const unsigned wanted = request->wanted;
     clm_status status = CLM_OK;
     if (!is_directory)
-        return wanted & READ_TRAIN ? read_single(path, &out->train, error) : CLM_OK;
+        return wanted & READ_TRAIN ? idx_read_single(path, &out->train, error) : CLM_OK;
     if (wanted & READ_TRAIN)
-        status = read_pair(path, "train", &out->train, error);
+        status = idx_read_pair(path, "train", &out->train, error);
     if (status == CLM_OK && wanted & READ_TEST)
-        status = read_pair(path, "t10k", &out->test, error);
+        status = idx_read_pair(path, "t10k", &out->test, error);
     return status;
 }
 
 const struct format idx_format = {
     .name = "idx",
     .maps = true,
-    .recognises_file = recognises_file,
-    .recognises_directory = recognises_directory,
+    .recognises_file = idx_recognises_file,
+    .recognises_directory = idx_recognises_directory,
     .read = read_idx,
 };

@@ -18,7 +18,7 @@
 #define FIRST_FILES 8
 
 /* What all pictures of a data set have in common: asked for, or, where 0, that of the first. */
-struct shape {
+struct folder_shape {
     size_t width, height, channels;
     bool is_resized, has_channels; /* asked for */
     char *first;                   /* path of the first picture */
@@ -79,7 +79,7 @@ static clm_status has_picture(const char *path, int depth, bool *is_there, struc
     return status;
 }
 
-static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
+static clm_status image_folder_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
     bool is_split = false;
     *is_it = false;
@@ -90,7 +90,7 @@ static clm_status recognises_directory(const char *path, bool *is_it, struct clm
     return has_picture(path, is_split || status != CLM_OK ? 2 : 1, is_it, error);
 }
 
-static bool recognises_file(const struct file_head *head)
+static bool image_folder_recognises_file(const struct file_head *head)
 {
     (void)head;
     return false;
@@ -98,7 +98,7 @@ static bool recognises_file(const struct file_head *head)
 
 /* ---- one picture --------------------------------------------------------------------------------------- */
 
-static clm_status take_first_shape(const char *path, const struct image *image, struct shape *shape,
+static clm_status take_first_shape(const char *path, const struct image *image, struct folder_shape *shape,
                                    struct clm_error *error)
 {
     shape->first = strdup(path);
@@ -112,7 +112,7 @@ static clm_status take_first_shape(const char *path, const struct image *image, 
 }
 
 /* The picture at `path` in the size and channels of the data set; or, where that is not known yet, in its own. */
-static clm_status read_picture(const char *path, struct shape *shape, struct image *image,
+static clm_status read_picture(const char *path, struct folder_shape *shape, struct image *image,
                                struct clm_error *error)
 {
     unsigned char *bytes = NULL;
@@ -129,9 +129,9 @@ static clm_status read_picture(const char *path, struct shape *shape, struct ima
     if (status == CLM_OK && !shape->first)
         status = take_first_shape(path, image, shape, error);
     if (status == CLM_OK && (image->width != shape->width || image->height != shape->height))
-        status = clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: has %zux%zu pixels, where %s has %zux%zu, and all have to have one size; resize them with --resize %zux%zu",
+        status = clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "resize",
+            "%s: has %zux%zu pixels, where %s has %zux%zu, and all have to have one size; resize them all, to %zux%zu for instance",
             path, image->width, image->height, shape->first, shape->width, shape->height, shape->width,
             shape->height);
     /* grey among colours; a colour among greys turns these into colours (set_make_coloured) */
@@ -142,7 +142,8 @@ static clm_status read_picture(const char *path, struct shape *shape, struct ima
 
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
-static clm_status check_memory(const char *path, size_t rows, size_t features, struct clm_error *error)
+static clm_status image_folder_check_memory(const char *path, size_t rows, size_t features,
+                                            struct clm_error *error)
 {
     size_t bytes, present;
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -150,15 +151,15 @@ static clm_status check_memory(const char *path, size_t rows, size_t features, s
         bytes = SIZE_MAX;
     if (pages <= 0 || page <= 0 || !size_mul((size_t)pages, (size_t)page, &present) || bytes <= present)
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_MEMORY,
-        "%s: %zu pictures of %zu bytes need %.0f MiB, and this machine has %.0f MiB of memory; make them smaller with --resize",
+    return clm_fail_setting(
+        error, CLM_ERROR_MEMORY, "resize",
+        "%s: %zu pictures of %zu bytes need %.0f MiB, and this machine has %.0f MiB of memory; make them smaller",
         path, rows, features, (double)rows * (double)features / (1 << 20), mebibytes(present));
 }
 
 /* Memory for `rows` rows of the shape, which is known now. */
-static clm_status allocate(const char *path, size_t rows, const struct shape *shape, struct set *set,
-                           struct clm_error *error)
+static clm_status image_folder_allocate(const char *path, size_t rows, const struct folder_shape *shape,
+                                        struct set *set, struct clm_error *error)
 {
     set->width = shape->width;
     set->height = shape->height;
@@ -166,7 +167,7 @@ static clm_status allocate(const char *path, size_t rows, const struct shape *sh
     set->element = ELEMENT_BYTE;
     set->features = shape->width * shape->height * shape->channels;
     clm_status status;
-    if ((status = check_memory(path, rows, set->features, error)) ||
+    if ((status = image_folder_check_memory(path, rows, set->features, error)) ||
         (status = set_reserve(set, path, rows * set->features, error)))
         return status;
     set->values = calloc(rows, set->features);
@@ -178,7 +179,7 @@ static clm_status set_make_coloured(const char *path, size_t rows, struct set *s
 {
     const size_t pixels = set->features;
     clm_status status;
-    if ((status = check_memory(path, rows, 3 * pixels, error)) ||
+    if ((status = image_folder_check_memory(path, rows, 3 * pixels, error)) ||
         (status = set_reserve(set, path, rows * 3 * pixels, error)))
         return status;
     unsigned char *values = realloc(set->values, rows * pixels * 3);
@@ -205,14 +206,14 @@ static void store(const struct image *image, unsigned char *row)
 }
 
 static clm_status add_picture(const char *root, const char *path, size_t rows, size_t row,
-                              struct shape *shape, struct set *set, struct clm_error *error)
+                              struct folder_shape *shape, struct set *set, struct clm_error *error)
 {
     struct image image;
     clm_status status = read_picture(path, shape, &image, error);
     if (status == CLM_OK && image.channels > shape->channels)
         shape->channels = image.channels;
     if (status == CLM_OK && !set->values)
-        status = allocate(root, rows, shape, set, error);
+        status = image_folder_allocate(root, rows, shape, set, error);
     if (status == CLM_OK && set->channels < image.channels)
         status = set_make_coloured(root, rows, set, error);
     if (status == CLM_OK)
@@ -221,8 +222,9 @@ static clm_status add_picture(const char *root, const char *path, size_t rows, s
     return status;
 }
 
-static clm_status read_pictures(const char *path, const struct pictures *pictures, struct shape *shape,
-                                struct set *set, struct clm_error *error)
+static clm_status image_folder_read_pictures(const char *path, const struct pictures *pictures,
+                                             struct folder_shape *shape, struct set *set,
+                                             struct clm_error *error)
 {
     const size_t rows = pictures->count;
     clm_status status = CLM_OK;
@@ -251,12 +253,12 @@ struct reading {
     const char *root;
     const char *const *class_names;
     size_t classes;
-    struct shape shape;
+    struct folder_shape shape;
 };
 
 /* The pictures of the class folders in ROOT/name, or in ROOT where `name` is empty. */
-static clm_status read_part(struct reading *reading, const char *name, struct set *set,
-                            struct clm_error *error)
+static clm_status image_folder_read_part(struct reading *reading, const char *name, struct set *set,
+                                         struct clm_error *error)
 {
     struct pictures pictures = {0};
     char *path = *name ? path_join(reading->root, name) : strdup(reading->root);
@@ -265,15 +267,16 @@ static clm_status read_part(struct reading *reading, const char *name, struct se
         status = listing_find_pictures(reading->root, path, reading->class_names, reading->classes, &pictures,
                                        error);
     if (status == CLM_OK)
-        status = read_pictures(path, &pictures, &reading->shape, set, error);
+        status = image_folder_read_pictures(path, &pictures, &reading->shape, set, error);
     pictures_free(&pictures);
     free(path);
     return status;
 }
 
 /* The classes are those of the request where it brings any, else the folders in ROOT/name. */
-static clm_status name_classes(struct reading *reading, const char *name, const struct request *request,
-                               struct contents *out, struct clm_error *error)
+static clm_status image_folder_name_classes(struct reading *reading, const char *name,
+                                            const struct request *request, struct contents *out,
+                                            struct clm_error *error)
 {
     const char *const root = reading->root;
     char *path = *name ? path_join(root, name) : strdup(root);
@@ -292,8 +295,8 @@ static clm_status name_classes(struct reading *reading, const char *name, const 
     return status;
 }
 
-static clm_status read_split(struct reading *reading, const struct request *request, struct contents *out,
-                             struct clm_error *error)
+static clm_status image_folder_read_split(struct reading *reading, const struct request *request,
+                                          struct contents *out, struct clm_error *error)
 {
     const char *const root = reading->root;
     bool has_train = false, has_test = false;
@@ -301,11 +304,11 @@ static clm_status read_split(struct reading *reading, const struct request *requ
     if (status == CLM_OK)
         status = holds_class_folders(root, "test", &has_test, error);
     if (status == CLM_OK)
-        status = name_classes(reading, has_train ? "train" : "test", request, out, error);
+        status = image_folder_name_classes(reading, has_train ? "train" : "test", request, out, error);
     if (status == CLM_OK && has_train && request->wanted & READ_TRAIN)
-        status = read_part(reading, "train", &out->train, error);
+        status = image_folder_read_part(reading, "train", &out->train, error);
     if (status == CLM_OK && has_test && request->wanted & READ_TEST)
-        status = read_part(reading, "test", &out->test, error);
+        status = image_folder_read_part(reading, "test", &out->test, error);
     if (status == CLM_OK && out->train.rows && out->train.channels < reading->shape.channels)
         status = set_make_coloured(root, out->train.rows, &out->train, error);
     return status;
@@ -327,11 +330,11 @@ static clm_status read_image_folder(const char *path, bool is_directory, const s
                         "%s: is a file, where pictures lie in a folder with a folder for each class", path);
     clm_status status = find_split(path, &is_split, error);
     if (status == CLM_OK && is_split) {
-        status = read_split(&reading, request, out, error);
+        status = image_folder_read_split(&reading, request, out, error);
     } else if (status == CLM_OK && request->wanted & READ_TRAIN) {
-        status = name_classes(&reading, "", request, out, error);
+        status = image_folder_name_classes(&reading, "", request, out, error);
         if (status == CLM_OK)
-            status = read_part(&reading, "", &out->train, error);
+            status = image_folder_read_part(&reading, "", &out->train, error);
     }
     free(reading.shape.first);
     return status;
@@ -340,7 +343,7 @@ static clm_status read_image_folder(const char *path, bool is_directory, const s
 const struct format image_folder_format = {
     .name = "images",
     .takes = TAKES_RESIZE | TAKES_CHANNELS,
-    .recognises_file = recognises_file,
-    .recognises_directory = recognises_directory,
+    .recognises_file = image_folder_recognises_file,
+    .recognises_directory = image_folder_recognises_directory,
     .read = read_image_folder,
 };

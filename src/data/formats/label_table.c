@@ -13,12 +13,12 @@
 #define SHOWN_SIZE       64 /* of a label in an error */
 #define SMALL_INTEGERS   256
 
-enum kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT };
+enum label_kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT };
 
 struct label {
     char *text; /* integers as printf writes them */
     size_t length, place;
-    enum kind kind;
+    enum label_kind kind;
     int64_t integer;
 };
 
@@ -54,7 +54,7 @@ void label_table_free(struct label_table *table)
 /* ---- adding -------------------------------------------------------------------------------------------- */
 
 /* FNV-1a. */
-static uint64_t hash(const char *bytes, size_t length)
+static uint64_t label_table_hash(const char *bytes, size_t length)
 {
     uint64_t value = 0xcbf29ce484222325;
     for (size_t i = 0; i < length; i++)
@@ -63,9 +63,9 @@ static uint64_t hash(const char *bytes, size_t length)
 }
 
 /* The slot of these bytes, or the free one where they belong. */
-static uint32_t *find_slot(const struct label_table *table, const char *bytes, size_t length)
+static uint32_t *label_table_find_slot(const struct label_table *table, const char *bytes, size_t length)
 {
-    for (size_t i = hash(bytes, length);; i++) {
+    for (size_t i = label_table_hash(bytes, length);; i++) {
         uint32_t *const slot = table->slots + i % table->slot_count;
         const struct label *label = *slot ? table->labels + *slot - 1 : NULL;
         if (!label || (label->length == length && !memcmp(label->text, bytes, length)))
@@ -74,7 +74,7 @@ static uint32_t *find_slot(const struct label_table *table, const char *bytes, s
 }
 
 /* Room for one label more, with at least half of the slots free. */
-static bool make_room(struct label_table *table)
+static bool label_table_make_room(struct label_table *table)
 {
     if (table->count < table->capacity)
         return true;
@@ -90,11 +90,11 @@ static bool make_room(struct label_table *table)
     table->slot_count = 2 * capacity;
     table->capacity = capacity;
     for (size_t i = 0; i < table->count; i++)
-        *find_slot(table, labels[i].text, labels[i].length) = (uint32_t)i + 1;
+        *label_table_find_slot(table, labels[i].text, labels[i].length) = (uint32_t)i + 1;
     return true;
 }
 
-static bool is_name(const char *bytes, size_t length)
+static bool label_table_is_name(const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length;) {
         char character[5] = {0};
@@ -107,7 +107,7 @@ static bool is_name(const char *bytes, size_t length)
     return length > 0 && length <= LABEL_LENGTH_MAX;
 }
 
-static void judge(struct label *label)
+static void label_table_judge(struct label *label)
 {
     const char *at = label->text;
     float unused;
@@ -122,33 +122,33 @@ clm_status label_table_add(struct label_table *table, const char *bytes, size_t 
 {
     char shown[SHOWN_SIZE];
     if (table->count) {
-        const uint32_t found = *find_slot(table, bytes, length);
+        const uint32_t found = *label_table_find_slot(table, bytes, length);
         if (found) {
             *id = found - 1;
             return CLM_OK;
         }
     }
-    if (!is_name(bytes, length))
+    if (!label_table_is_name(bytes, length))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: %s %zu: \"%s\" is no label: it has %zu bytes, where labels are 1 to %d bytes of UTF-8 without control characters",
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length), length,
             LABEL_LENGTH_MAX);
     if (table->count == LABEL_CLASSES_MAX)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name what holds the labels with --label",
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name what holds the labels",
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length),
             LABEL_CLASSES_MAX);
     struct label label = {.text = strndup(bytes, length), .length = length, .place = place};
-    if (!label.text || !make_room(table)) {
+    if (!label.text || !label_table_make_room(table)) {
         free(label.text);
         return clm_fail_host_memory(error, table->path, (table->count + 1) * sizeof label);
     }
-    judge(&label);
+    label_table_judge(&label);
     *id = (uint32_t)table->count;
     table->labels[table->count++] = label;
-    *find_slot(table, bytes, length) = *id + 1;
+    *label_table_find_slot(table, bytes, length) = *id + 1;
     return CLM_OK;
 }
 
@@ -171,9 +171,9 @@ clm_status label_table_add_integer(struct label_table *table, int64_t value, siz
 /* ---- classes ------------------------------------------------------------------------------------------- */
 
 /* What all of them are. */
-static enum kind kind_of(const struct label_table *table)
+static enum label_kind label_table_kind_of(const struct label_table *table)
 {
-    enum kind kind = KIND_INTEGER;
+    enum label_kind kind = KIND_INTEGER;
     for (size_t i = 0; i < table->count; i++)
         if (table->labels[i].kind > kind)
             kind = table->labels[i].kind;
@@ -184,25 +184,25 @@ clm_status label_table_check_guess(const struct label_table *table, const char *
                                    struct clm_error *error)
 {
     if (table->count < 2)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: %s, the last, holds nothing but \"%s\", which are no labels; name the column of the labels with --label",
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: %s, the last, holds nothing but \"%s\", which are no labels; name the column of the labels",
             table->path, column, table->count ? table->labels->text : "");
-    if (kind_of(table) == KIND_TEXT)
+    if (label_table_kind_of(table) == KIND_TEXT)
         return CLM_OK;
     for (size_t i = 0; i < table->count; i++) {
         const struct label *label = table->labels + i;
         if (label->kind != KIND_INTEGER || label->integer < -999 || label->integer > 999)
-            return clm_fail(
-                error, CLM_ERROR_FORMAT,
-                "%s: %s %zu: %s, the last, holds %.60s, where labels that are not named are text or integers of at most three digits; name the column of the labels with --label",
+            return clm_fail_setting(
+                error, CLM_ERROR_FORMAT, "label",
+                "%s: %s %zu: %s, the last, holds %.60s, where labels that are not named are text or integers of at most three digits; name the column of the labels",
                 table->path, table->unit, label->place, column, label->text);
     }
     return CLM_OK;
 }
 
 /* A label, or a class that it may be. */
-struct entry {
+struct class_entry {
     const char *text;
     int64_t integer;
     uint32_t index;
@@ -210,23 +210,23 @@ struct entry {
 
 static int compare_integers(const void *a, const void *b)
 {
-    const int64_t x = ((const struct entry *)a)->integer, y = ((const struct entry *)b)->integer;
+    const int64_t x = ((const struct class_entry *)a)->integer, y = ((const struct class_entry *)b)->integer;
     return (x > y) - (x < y);
 }
 
 static int compare_texts(const void *a, const void *b)
 {
-    return strcmp(((const struct entry *)a)->text, ((const struct entry *)b)->text);
+    return strcmp(((const struct class_entry *)a)->text, ((const struct class_entry *)b)->text);
 }
 
 typedef int (*comparison)(const void *a, const void *b);
 
 /* New classes, in order: classes[id], and the names. */
-static clm_status make_classes(const struct label_table *table, enum kind kind, uint32_t *classes,
+static clm_status make_classes(const struct label_table *table, enum label_kind kind, uint32_t *classes,
                                struct contents *out, struct clm_error *error)
 {
     const comparison compare = kind == KIND_INTEGER ? compare_integers : compare_texts;
-    struct entry *entries = malloc(table->count * sizeof *entries + 1);
+    struct class_entry *entries = malloc(table->count * sizeof *entries + 1);
     const char **names = malloc(table->count * sizeof *names + 1);
     char(*integers)[24] = malloc(table->count * sizeof *integers + 1);
     size_t count = 0;
@@ -237,7 +237,7 @@ static clm_status make_classes(const struct label_table *table, enum kind kind, 
         goto cleanup;
     }
     for (size_t i = 0; i < table->count; i++)
-        entries[i] = (struct entry){table->labels[i].text, table->labels[i].integer, (uint32_t)i};
+        entries[i] = (struct class_entry){table->labels[i].text, table->labels[i].integer, (uint32_t)i};
     qsort(entries, table->count, sizeof *entries, compare);
     for (size_t i = 0; i < table->count; i++) {
         if (!i || compare(entries + i - 1, entries + i)) {
@@ -291,18 +291,18 @@ static clm_status fail_unknown(const struct label_table *table, const struct lab
         request->classes, classes);
 }
 
-static const struct entry *find_name(const char *name, const struct entry *names, size_t count)
+static const struct class_entry *find_name(const char *name, const struct class_entry *names, size_t count)
 {
-    const struct entry wanted = {.text = name};
+    const struct class_entry wanted = {.text = name};
     return names ? bsearch(&wanted, names, count, sizeof *names, compare_texts) : NULL;
 }
 
 /* The class of that name, be it 1 or 1.0; an integer, where no class has a number for a name, is a class itself. */
-static bool find_class(const struct label *label, const struct entry *names, size_t count, bool are_numbers,
-                       uint32_t *class)
+static bool label_table_find_class(const struct label *label, const struct class_entry *names, size_t count,
+                                   bool are_numbers, uint32_t *class)
 {
     char text[24];
-    const struct entry *found = find_name(label->text, names, count);
+    const struct class_entry *found = find_name(label->text, names, count);
     if (!found && label->kind == KIND_INTEGER) {
         snprintf(text, sizeof text, "%" PRId64, label->integer);
         found = find_name(text, names, count);
@@ -320,7 +320,7 @@ static bool find_class(const struct label *label, const struct entry *names, siz
 static clm_status find_classes(const struct label_table *table, const struct request *request,
                                uint32_t *classes, struct contents *out, struct clm_error *error)
 {
-    struct entry *names = NULL;
+    struct class_entry *names = NULL;
     bool are_numbers = false;
     int64_t unused;
     clm_status status = CLM_OK;
@@ -334,13 +334,13 @@ static clm_status find_classes(const struct label_table *table, const struct req
         }
         for (size_t i = 0; i < request->classes; i++) {
             const char *name = request->class_names[i];
-            names[i] = (struct entry){.text = name, .index = (uint32_t)i};
+            names[i] = (struct class_entry){.text = name, .index = (uint32_t)i};
             are_numbers = are_numbers || number_read_whole(name, strlen(name), &unused);
         }
         qsort(names, request->classes, sizeof *names, compare_texts);
     }
     for (size_t i = 0; status == CLM_OK && i < table->count; i++)
-        if (!find_class(table->labels + i, names, request->classes, are_numbers, classes + i))
+        if (!label_table_find_class(table->labels + i, names, request->classes, are_numbers, classes + i))
             status = fail_unknown(table, table->labels + i, request, error);
     free(names);
     return status;
@@ -351,16 +351,16 @@ static clm_status fail_fraction(const struct label_table *table, struct clm_erro
     const struct label *label = table->labels;
     while (label->kind != KIND_NUMBER)
         label++;
-    return clm_fail(
-        error, CLM_ERROR_FORMAT,
-        "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which names no class; name what holds the labels with --label",
+    return clm_fail_setting(
+        error, CLM_ERROR_FORMAT, "label",
+        "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which names no class; name what holds the labels",
         table->path, table->unit, label->place, label->text);
 }
 
 clm_status label_table_finish(const struct label_table *table, const struct request *request,
                               uint32_t *labels, size_t rows, struct contents *out, struct clm_error *error)
 {
-    const enum kind kind = kind_of(table);
+    const enum label_kind kind = label_table_kind_of(table);
     if (kind == KIND_NUMBER)
         return fail_fraction(table, error);
     uint32_t *classes = malloc(table->count * sizeof *classes + 1);

@@ -40,7 +40,7 @@ static void sparse_free(struct sparse *sparse)
 }
 
 /* Twice the room in two arrays of 4 and `size` bytes an element. */
-static bool grow(void **fours, void **others, size_t size, size_t *capacity)
+static bool libsvm_grow(void **fours, void **others, size_t size, size_t *capacity)
 {
     const size_t wanted = *capacity ? 2 * *capacity : 1024;
     size_t bytes = 0;
@@ -57,11 +57,11 @@ static bool grow(void **fours, void **others, size_t size, size_t *capacity)
     return true;
 }
 
-static bool make_room(struct sparse *sparse)
+static bool libsvm_make_room(struct sparse *sparse)
 {
     void *fours = sparse->indices, *others = sparse->values;
     const bool has_room =
-        sparse->count < sparse->capacity || grow(&fours, &others, sizeof(float), &sparse->capacity);
+        sparse->count < sparse->capacity || libsvm_grow(&fours, &others, sizeof(float), &sparse->capacity);
     sparse->indices = fours;
     sparse->values = others;
     return has_room;
@@ -70,8 +70,8 @@ static bool make_room(struct sparse *sparse)
 static bool make_row_room(struct sparse *sparse)
 {
     void *fours = sparse->labels, *others = sparse->ends;
-    const bool has_room =
-        sparse->rows < sparse->row_capacity || grow(&fours, &others, sizeof(size_t), &sparse->row_capacity);
+    const bool has_room = sparse->rows < sparse->row_capacity ||
+                          libsvm_grow(&fours, &others, sizeof(size_t), &sparse->row_capacity);
     sparse->labels = fours;
     sparse->ends = others;
     return has_room;
@@ -79,7 +79,7 @@ static bool make_row_room(struct sparse *sparse)
 
 /* ---- lines --------------------------------------------------------------------------------------------- */
 
-static inline bool is_blank(char c)
+static inline bool libsvm_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
@@ -93,7 +93,7 @@ static inline bool is_line_end(char c)
 static size_t token_length(const char *at)
 {
     size_t length = 0;
-    while (!is_blank(at[length]) && !is_line_end(at[length]))
+    while (!libsvm_is_blank(at[length]) && !is_line_end(at[length]))
         length++;
     return length;
 }
@@ -106,7 +106,7 @@ static clm_status fail_token(const struct libsvm *libsvm, const char *at, const 
                     libsvm->window.line, text_show(shown, sizeof shown, at, token_length(at)), what);
 }
 
-static clm_status read_label(struct libsvm *libsvm, const char **at, struct clm_error *error)
+static clm_status libsvm_read_label(struct libsvm *libsvm, const char **at, struct clm_error *error)
 {
     struct sparse *sparse = &libsvm->sparse;
     const char *next = *at;
@@ -154,8 +154,8 @@ static clm_status read_index(const struct libsvm *libsvm, const char **at, size_
     return CLM_OK;
 }
 
-static clm_status read_value(struct libsvm *libsvm, const char **at, size_t last, size_t *index,
-                             struct clm_error *error)
+static clm_status libsvm_read_value(struct libsvm *libsvm, const char **at, size_t last, size_t *index,
+                                    struct clm_error *error)
 {
     struct sparse *sparse = &libsvm->sparse;
     const char *const token = *at;
@@ -163,11 +163,11 @@ static clm_status read_value(struct libsvm *libsvm, const char **at, size_t last
     const clm_status status = read_index(libsvm, at, last, index, error);
     if (status != CLM_OK)
         return status;
-    if (!number_read(at, &value) || (!is_blank(**at) && !is_line_end(**at)))
+    if (!number_read(at, &value) || (!libsvm_is_blank(**at) && !is_line_end(**at)))
         return fail_token(libsvm, token, "has a value that is no number", error);
     if (!isfinite(value))
         return fail_token(libsvm, token, "has a value that float32 cannot hold", error);
-    if (!make_room(sparse))
+    if (!libsvm_make_room(sparse))
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->count * 8);
     sparse->indices[sparse->count] = (uint32_t)(*index - 1);
     sparse->values[sparse->count++] = value;
@@ -175,21 +175,21 @@ static clm_status read_value(struct libsvm *libsvm, const char **at, size_t last
 }
 
 /* The line at `at`, which ends with a line end or NUL. */
-static clm_status read_line(struct libsvm *libsvm, const char *at, struct clm_error *error)
+static clm_status libsvm_read_line(struct libsvm *libsvm, const char *at, struct clm_error *error)
 {
     struct sparse *sparse = &libsvm->sparse;
     size_t last = 0;
-    while (is_blank(*at))
+    while (libsvm_is_blank(*at))
         at++;
     if (is_line_end(*at))
         return CLM_OK;
-    clm_status status = read_label(libsvm, &at, error);
+    clm_status status = libsvm_read_label(libsvm, &at, error);
     while (status == CLM_OK) {
-        while (is_blank(*at))
+        while (libsvm_is_blank(*at))
             at++;
         if (is_line_end(*at))
             break;
-        status = read_value(libsvm, &at, last, &last, error);
+        status = libsvm_read_value(libsvm, &at, last, &last, error);
     }
     if (status != CLM_OK)
         return status;
@@ -214,7 +214,7 @@ static clm_status read_lines(struct libsvm *libsvm, struct clm_error *error)
         if (memchr(begin, '\0', length))
             return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu holds a byte 0; it is no text",
                             text_window_path(window), window->line);
-        if ((status = read_line(libsvm, begin, error)))
+        if ((status = libsvm_read_line(libsvm, begin, error)))
             return status;
         window->begin += length;
         window->line++;
@@ -254,8 +254,8 @@ static clm_status make_dense(const char *path, const struct sparse *sparse, stru
     return CLM_OK;
 }
 
-static clm_status finish(struct libsvm *libsvm, const char *path, const struct request *request,
-                         struct contents *out, struct clm_error *error)
+static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const struct request *request,
+                                struct contents *out, struct clm_error *error)
 {
     struct sparse *sparse = &libsvm->sparse;
     struct set *set = &out->train;
@@ -288,7 +288,7 @@ static clm_status read_libsvm(const char *path, bool is_directory, const struct 
         status = clm_fail_host_memory(error, path, strlen(path) + 1);
         goto cleanup;
     }
-    if ((status = read_lines(&libsvm, error)) || (status = finish(&libsvm, path, request, out, error)))
+    if ((status = read_lines(&libsvm, error)) || (status = libsvm_finish(&libsvm, path, request, out, error)))
         goto cleanup;
 cleanup:
     sparse_free(&libsvm.sparse);
@@ -303,9 +303,9 @@ static bool is_row(const char *at)
     float unused;
     if (!number_read(&at, &unused))
         return false;
-    if (!is_blank(*at))
+    if (!libsvm_is_blank(*at))
         return false;
-    while (is_blank(*at))
+    while (libsvm_is_blank(*at))
         at++;
     if (!strncmp(at, "qid:", 4))
         return true;
@@ -315,7 +315,7 @@ static bool is_row(const char *at)
     return digit > at && *digit == ':';
 }
 
-static bool recognises_file(const struct file_head *head)
+static bool libsvm_recognises_file(const struct file_head *head)
 {
     char text[sizeof head->bytes + 1];
     if (!text_is_likely(head->bytes, head->count))
@@ -323,7 +323,7 @@ static bool recognises_file(const struct file_head *head)
     memcpy(text, head->bytes, head->count);
     text[head->count] = '\0';
     for (const char *line = text; line; line = strchr(line, '\n')) {
-        while (is_blank(*line) || *line == '\n')
+        while (libsvm_is_blank(*line) || *line == '\n')
             line++;
         if (is_row(line))
             return true;
@@ -335,6 +335,6 @@ static bool recognises_file(const struct file_head *head)
 
 const struct format libsvm_format = {
     .name = "libsvm",
-    .recognises_file = recognises_file,
+    .recognises_file = libsvm_recognises_file,
     .read = read_libsvm,
 };

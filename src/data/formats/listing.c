@@ -21,7 +21,7 @@ static int is_shown(const struct dirent *entry)
 }
 
 /* By bytes: alphasort goes by the language of whoever runs the program. */
-static int compare_entries(const struct dirent **a, const struct dirent **b)
+static int listing_compare_entries(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -31,7 +31,7 @@ clm_status listing_read(const char *path, struct listing *out, struct clm_error 
     struct dirent **entries = NULL;
     clm_status status = CLM_OK;
     *out = (struct listing){0};
-    const int found = scandir(path, &entries, is_shown, compare_entries);
+    const int found = scandir(path, &entries, is_shown, listing_compare_entries);
     if (found < 0)
         return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", path, strerror(errno));
     const size_t count = (size_t)found;
@@ -129,7 +129,7 @@ clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_err
 
 /* ---- classes ------------------------------------------------------------------------------------------- */
 
-static clm_status check_name(const char *path, const char *name, struct clm_error *error)
+static clm_status listing_check_name(const char *path, const char *name, struct clm_error *error)
 {
     const size_t length = strlen(name);
     bool is_printable = length <= CLASS_NAME_MAX;
@@ -157,7 +157,7 @@ clm_status listing_class_names(const char *root, const char *path, char ***names
         status = look_at(root, path, listing.names[i], &inner, &is_folder, error);
         free(inner);
         if (status == CLM_OK && is_folder)
-            status = check_name(path, listing.names[i], error);
+            status = listing_check_name(path, listing.names[i], error);
         if (status == CLM_OK && is_folder) {
             char *const name = listing.names[i];
             listing.names[i] = listing.names[kept];
@@ -228,7 +228,7 @@ static clm_status add_class(const char *root, const char *path, uint32_t label, 
     return status;
 }
 
-static bool find_class(const char *name, const char *const *names, size_t count, uint32_t *label)
+static bool listing_find_class(const char *name, const char *const *names, size_t count, uint32_t *label)
 {
     for (size_t c = 0; c < count; c++) {
         if (!strcmp(names[c], name)) {
@@ -250,7 +250,7 @@ clm_status listing_find_pictures(const char *root, const char *path, const char 
         bool is_folder = false;
         uint32_t label = 0;
         status = look_at(root, path, listing.names[i], &inner, &is_folder, error);
-        if (status == CLM_OK && is_folder && !find_class(listing.names[i], names, count, &label))
+        if (status == CLM_OK && is_folder && !listing_find_class(listing.names[i], names, count, &label))
             status = clm_fail(
                 error, CLM_ERROR_FORMAT,
                 "%s: the training set has no class of that name; rename the folder or remove it", inner);

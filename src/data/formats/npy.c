@@ -47,8 +47,8 @@ static clm_status open_source(const char *path, struct stream **stream, struct n
     return status;
 }
 
-static clm_status read_pair(const char *inputs, const char *labels, const struct request *request,
-                            struct set *set, struct contents *out, struct clm_error *error)
+static clm_status npy_read_pair(const char *inputs, const char *labels, const struct request *request,
+                                struct set *set, struct contents *out, struct clm_error *error)
 {
     struct stream *stream = NULL;
     struct npy_source source;
@@ -111,7 +111,7 @@ static bool find_pair(const char *directory, const char *const (*pairs)[2], size
     return true;
 }
 
-static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
+static clm_status npy_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
     char *inputs, *labels;
     bool has_memory = true;
@@ -127,8 +127,8 @@ static clm_status recognises_directory(const char *path, bool *is_it, struct clm
 }
 
 /* A file that --inputs or --label names, in the directory or as a path. */
-static clm_status find_named(const char *directory, const char *name, const char *option, char **out,
-                             struct clm_error *error)
+static clm_status npy_find_named(const char *directory, const char *name, const char *setting, char **out,
+                                 struct clm_error *error)
 {
     const bool is_path = strchr(name, '/');
     bool has_memory = is_path ? (*out = strdup(name)) != NULL : find_array(directory, name, out);
@@ -136,8 +136,9 @@ static clm_status find_named(const char *directory, const char *name, const char
         return clm_fail_host_memory(error, directory, strlen(directory) + strlen(name));
     if (*out)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_IO, "%s: there is no %.200s in it, nor %.200s.npy, as %s names it",
-                    directory, name, name, option);
+    return clm_fail_setting(error, CLM_ERROR_IO, setting,
+                            "%s: there is no %.200s in it, nor %.200s.npy; name another", directory, name,
+                            name);
 }
 
 /* The pair of a directory, by the options or by the usual names. */
@@ -146,12 +147,13 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
 {
     clm_status status = CLM_OK;
     if (options->inputs && is_train) {
-        if ((status = find_named(path, options->inputs, "--inputs", inputs, error)) == CLM_OK &&
+        if ((status = npy_find_named(path, options->inputs, "inputs", inputs, error)) == CLM_OK &&
             options->label)
-            status = find_named(path, options->label, "--label", labels, error);
+            status = npy_find_named(path, options->label, "label", labels, error);
         if (status == CLM_OK && !options->label)
-            status = clm_fail(error, CLM_ERROR_ARGUMENT,
-                              "%s: --inputs names the inputs, and nothing their labels; add --label", path);
+            status = clm_fail_setting(
+                error, CLM_ERROR_ARGUMENT, "label",
+                "%s: the array of the inputs is named, and that of their labels is not; name both", path);
         return status;
     }
     if (!find_pair(path, is_train ? npy_pairs_train : npy_pairs_test,
@@ -159,21 +161,21 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
         return clm_fail_host_memory(error, path, strlen(path));
     if (options->label && is_train && *labels) {
         free(*labels);
-        status = find_named(path, options->label, "--label", labels, error);
+        status = npy_find_named(path, options->label, "label", labels, error);
     }
     return status;
 }
 
 /* The training or test set of a directory. The classes are the training set's. */
-static clm_status read_directory(const char *path, bool is_train, const struct request *request,
-                                 struct contents *out, struct clm_error *error)
+static clm_status npy_read_directory(const char *path, bool is_train, const struct request *request,
+                                     struct contents *out, struct clm_error *error)
 {
     char *inputs = NULL, *labels = NULL;
     struct contents unused = {0};
     clm_status status = find_in_directory(path, request->options, is_train, &inputs, &labels, error);
     if (status == CLM_OK && inputs)
-        status = read_pair(inputs, labels, request, is_train ? &out->train : &out->test,
-                           is_train ? out : &unused, error);
+        status = npy_read_pair(inputs, labels, request, is_train ? &out->train : &out->test,
+                               is_train ? out : &unused, error);
     contents_free(&unused);
     free(inputs);
     free(labels);
@@ -224,20 +226,20 @@ static clm_status find_beside(const char *directory, const char *name, const cha
     if (!has_memory)
         status = clm_fail_host_memory(error, path, strlen(path));
     else if (!wanted)
-        status = clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: its labels are looked for under its name with y for x or labels for images, and its name has neither; name their file with --label",
+        status = clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: its labels are looked for under its name with y for x or labels for images, and its name has neither; name their file",
             path);
     else if (!*labels)
-        status = clm_fail(error, CLM_ERROR_IO,
-                          "%s: has no labels beside it: there is no %s/%s; name their file with --label",
-                          path, directory, wanted);
+        status = clm_fail_setting(error, CLM_ERROR_IO, "label",
+                                  "%s: has no labels beside it: there is no %s/%s; name their file", path,
+                                  directory, wanted);
     free(wanted);
     return status;
 }
 
-static clm_status read_single(const char *path, const struct request *request, struct contents *out,
-                              struct clm_error *error)
+static clm_status npy_read_single(const char *path, const struct request *request, struct contents *out,
+                                  struct clm_error *error)
 {
     char *copy = strdup(path), *copy_too = strdup(path), *labels = NULL;
     clm_status status;
@@ -247,16 +249,17 @@ static clm_status read_single(const char *path, const struct request *request, s
     }
     const char *directory = dirname(copy), *name = basename(copy_too);
     if (request->options->inputs && !request->training) {
-        status = clm_fail(error, CLM_ERROR_ARGUMENT,
-                          "%s: is one array, and --inputs names one of several; leave it out", path);
+        status = clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "inputs",
+            "%s: is one array, where the inputs' array is named as one of several; leave that out", path);
         goto cleanup;
     }
     /* a test set's labels lie beside it, whatever --label names for the training set */
     status = request->options->label && !request->training
-                 ? find_named(directory, request->options->label, "--label", &labels, error)
+                 ? npy_find_named(directory, request->options->label, "label", &labels, error)
                  : find_beside(directory, name, path, &labels, error);
     if (status == CLM_OK)
-        status = read_pair(path, labels, request, &out->train, out, error);
+        status = npy_read_pair(path, labels, request, &out->train, out, error);
 cleanup:
     free(copy);
     free(copy_too);
@@ -281,17 +284,17 @@ static clm_status read_npy(const char *path, bool is_directory, const struct req
 {
     clm_status status = CLM_OK;
     if (!is_directory)
-        return request->wanted & READ_TRAIN ? read_single(path, request, out, error) : CLM_OK;
+        return request->wanted & READ_TRAIN ? npy_read_single(path, request, out, error) : CLM_OK;
     if (request->wanted & READ_TRAIN)
-        status = read_directory(path, true, request, out, error);
+        status = npy_read_directory(path, true, request, out, error);
     if (status == CLM_OK && request->wanted & READ_TEST) {
         const struct request test = npy_request_test(request, out);
-        status = read_directory(path, false, &test, out, error);
+        status = npy_read_directory(path, false, &test, out, error);
     }
     return status;
 }
 
-static bool recognises_file(const struct file_head *head)
+static bool npy_recognises_file(const struct file_head *head)
 {
     return head->count >= 6 && !memcmp(head->bytes, "\x93NUMPY", 6);
 }
@@ -300,7 +303,7 @@ const struct format npy_format = {
     .name = "npy",
     .takes = TAKES_INPUTS | TAKES_LABEL,
     .maps = true,
-    .recognises_file = recognises_file,
-    .recognises_directory = recognises_directory,
+    .recognises_file = npy_recognises_file,
+    .recognises_directory = npy_recognises_directory,
     .read = read_npy,
 };

@@ -13,8 +13,8 @@
 
 /* ---- bytes --------------------------------------------------------------------------------------------- */
 
-static clm_status fill(const struct npy_source *source, void *bytes, size_t size, const char *what,
-                       struct clm_error *error)
+static clm_status npy_array_fill(const struct npy_source *source, void *bytes, size_t size, const char *what,
+                                 struct clm_error *error)
 {
     size_t got = 0;
     const clm_status status = source->read(source->from, bytes, size, &got, error);
@@ -38,8 +38,8 @@ static clm_status expect_end(const struct npy_source *source, struct clm_error *
 }
 
 /* What the header promises must fit the source, before memory is allocated for it. */
-static clm_status check_size(const struct npy_source *source, const struct npy_header *header,
-                             size_t header_size, struct clm_error *error)
+static clm_status npy_array_check_size(const struct npy_source *source, const struct npy_header *header,
+                                       size_t header_size, struct clm_error *error)
 {
     size_t size;
     const bool fits = size_add(header_size, header->bytes, &size);
@@ -57,16 +57,16 @@ static clm_status check_size(const struct npy_source *source, const struct npy_h
     return CLM_OK;
 }
 
-static clm_status read_header(const struct npy_source *source, struct npy_header *header,
-                              struct clm_error *error)
+static clm_status npy_array_read_header(const struct npy_source *source, struct npy_header *header,
+                                        struct clm_error *error)
 {
     unsigned char prefix[NPY_PREFIX_SIZE], bytes[4] = {0};
     size_t length_size = 0;
     char *text = NULL;
     clm_status status;
-    if ((status = fill(source, prefix, sizeof prefix, "a NumPy array's beginning", error)) ||
+    if ((status = npy_array_fill(source, prefix, sizeof prefix, "a NumPy array's beginning", error)) ||
         (status = npy_header_start(source->name, prefix, &length_size, error)) ||
-        (status = fill(source, bytes, length_size, "its header's length", error)))
+        (status = npy_array_fill(source, bytes, length_size, "its header's length", error)))
         return status;
     const size_t length =
         (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
@@ -78,9 +78,9 @@ static clm_status read_header(const struct npy_source *source, struct npy_header
     if (!text)
         return clm_fail_host_memory(error, source->name, length);
     text[length] = '\0';
-    if ((status = fill(source, text, length, "its header", error)) ||
+    if ((status = npy_array_fill(source, text, length, "its header", error)) ||
         (status = npy_header_parse(source->name, text, length, header, error)) ||
-        (status = check_size(source, header, NPY_PREFIX_SIZE + length_size + length, error)))
+        (status = npy_array_check_size(source, header, NPY_PREFIX_SIZE + length_size + length, error)))
         goto cleanup;
     header->start = NPY_PREFIX_SIZE + length_size + length;
 cleanup:
@@ -90,7 +90,7 @@ cleanup:
 
 /* ---- elements ------------------------------------------------------------------------------------------ */
 
-static uint64_t load(const unsigned char *item, const struct npy_header *header)
+static uint64_t npy_array_load(const unsigned char *item, const struct npy_header *header)
 {
     uint64_t bits = 0;
     for (size_t i = 0; i < header->item; i++)
@@ -129,7 +129,7 @@ static double to_double(uint64_t bits, size_t item)
 
 static float to_float(const unsigned char *item, const struct npy_header *header)
 {
-    const uint64_t bits = load(item, header);
+    const uint64_t bits = npy_array_load(item, header);
     switch (header->kind) {
     case NPY_BOOL:
         return bits != 0;
@@ -185,18 +185,18 @@ static inline void walk_on(struct walk *walk)
 }
 
 /* Calls `take` with each element of the array and its place in C order, and expects the end behind them. */
-static clm_status read_elements(const struct npy_source *source, const struct npy_header *header,
-                                bool is_channels_last,
-                                clm_status (*take)(void *user, const unsigned char *item, size_t place,
-                                                   struct clm_error *error),
-                                void *user, struct clm_error *error)
+static clm_status npy_array_read_elements(const struct npy_source *source, const struct npy_header *header,
+                                          bool is_channels_last,
+                                          clm_status (*take)(void *user, const unsigned char *item,
+                                                             size_t place, struct clm_error *error),
+                                          void *user, struct clm_error *error)
 {
     struct walk walk = walk_start(header, is_channels_last);
     unsigned char *chunk = malloc(CHUNK);
     clm_status status = chunk ? CLM_OK : clm_fail_host_memory(error, source->name, CHUNK);
     for (size_t left = header->bytes, size; status == CLM_OK && left; left -= size) {
         size = size_min(left, CHUNK);
-        status = fill(source, chunk, size, "its data", error);
+        status = npy_array_fill(source, chunk, size, "its data", error);
         for (size_t i = 0; status == CLM_OK && i < size; i += header->item) {
             status = take(user, chunk + i, walk.place, error);
             walk_on(&walk);
@@ -214,7 +214,7 @@ static bool are_channels(size_t size)
 }
 
 /* Shapes that are of images; tells whether the channels come last. Where both ends could be channels, they come first. */
-static bool find_images(const struct npy_header *header, struct set *set)
+static bool npy_array_find_images(const struct npy_header *header, struct set *set)
 {
     const size_t *sizes = header->dimensions;
     if (header->dimension_count == 3) {
@@ -250,7 +250,7 @@ static clm_status check_float(const struct inputs *inputs, float value, const un
 {
     if (isfinite(value))
         return CLM_OK;
-    const double wide = to_double(load(item, inputs->header), inputs->header->item);
+    const double wide = to_double(npy_array_load(item, inputs->header), inputs->header->item);
     return clm_fail(
         error, CLM_ERROR_FORMAT,
         "%s: the value in row %zu, feature %zu (counted from 0) is %s%.4g; replace or remove such rows",
@@ -311,7 +311,7 @@ static clm_status map_inputs(struct inputs *inputs, size_t size, struct clm_erro
 static clm_status describe_inputs(const struct npy_source *source, struct npy_header *header,
                                   bool *is_channels_last, struct set *set, struct clm_error *error)
 {
-    const clm_status status = read_header(source, header, error);
+    const clm_status status = npy_array_read_header(source, header, error);
     if (status != CLM_OK)
         return status;
     if (header->dimension_count == 1)
@@ -319,7 +319,7 @@ static clm_status describe_inputs(const struct npy_source *source, struct npy_he
             error, CLM_ERROR_FORMAT,
             "%s: has one dimension, as labels have, where inputs are (rows, features); name the inputs, or reshape them to (%zu, 1)",
             source->name, header->dimensions[0]);
-    *is_channels_last = find_images(header, set);
+    *is_channels_last = npy_array_find_images(header, set);
     set->rows = header->dimensions[0];
     set->features = header->row;
     set->element = header->kind == NPY_UNSIGNED && header->item == 1 ? ELEMENT_BYTE : ELEMENT_FLOAT;
@@ -361,10 +361,11 @@ clm_status npy_read_inputs(const struct npy_source *source, struct set *set, str
     if (!set->values)
         return clm_fail_host_memory(error, source->name, size);
     if (is_byte && !header.is_fortran && !is_channels_last) {
-        status = fill(source, set->values, size, "its data", error);
+        status = npy_array_fill(source, set->values, size, "its data", error);
         return status == CLM_OK ? expect_end(source, error) : status;
     }
-    return read_elements(source, &header, is_channels_last, is_byte ? take_byte : take_float, &inputs, error);
+    return npy_array_read_elements(source, &header, is_channels_last, is_byte ? take_byte : take_float,
+                                   &inputs, error);
 }
 
 /* ---- labels -------------------------------------------------------------------------------------------- */
@@ -379,18 +380,19 @@ struct labels {
 static clm_status fail_label(const struct labels *labels, size_t row, const unsigned char *item,
                              const char *what, struct clm_error *error)
 {
-    return clm_fail(
-        error, CLM_ERROR_FORMAT, "%s: row %zu (counted from 0): %.9g %s", labels->source->name, row,
-        labels->header->kind == NPY_FLOAT ? to_double(load(item, labels->header), labels->header->item)
-                                          : (double)to_float(item, labels->header),
-        what);
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: row %zu (counted from 0): %.9g %s", labels->source->name,
+                    row,
+                    labels->header->kind == NPY_FLOAT
+                        ? to_double(npy_array_load(item, labels->header), labels->header->item)
+                        : (double)to_float(item, labels->header),
+                    what);
 }
 
 static clm_status take_label(void *user, const unsigned char *item, size_t place, struct clm_error *error)
 {
     const struct labels *labels = user;
     const struct npy_header *header = labels->header;
-    const uint64_t bits = load(item, header);
+    const uint64_t bits = npy_array_load(item, header);
     int64_t label = 0;
     bool is_label = true;
     if (header->kind == NPY_FLOAT) {
@@ -416,7 +418,7 @@ static clm_status take_one_hot(void *user, const unsigned char *item, size_t pla
     const struct labels *labels = user;
     const size_t row = place / labels->header->row, column = place % labels->header->row;
     const double value = labels->header->kind == NPY_FLOAT
-                             ? to_double(load(item, labels->header), labels->header->item)
+                             ? to_double(npy_array_load(item, labels->header), labels->header->item)
                              : (double)to_float(item, labels->header);
     uint32_t *const label = labels->set->labels + row;
     if (value == 0)
@@ -440,7 +442,7 @@ static clm_status read_one_hot(struct labels *labels, const struct request *requ
                         labels->source->name, classes, request->classes);
     memset(set->labels, 0xff, set->rows * sizeof *set->labels);
     const clm_status status =
-        read_elements(labels->source, labels->header, false, take_one_hot, labels, error);
+        npy_array_read_elements(labels->source, labels->header, false, take_one_hot, labels, error);
     if (status != CLM_OK)
         return status;
     for (size_t r = 0; r < set->rows; r++)
@@ -474,7 +476,8 @@ clm_status npy_read_labels(const struct npy_source *source, const struct request
     clm_status status;
     if (!labels.table)
         return clm_fail_host_memory(error, source->name, sizeof labels);
-    if ((status = read_header(source, &header, error)) || (status = check_shape(source, &header, set, error)))
+    if ((status = npy_array_read_header(source, &header, error)) ||
+        (status = check_shape(source, &header, set, error)))
         goto cleanup;
     set->labels = malloc(set->rows * sizeof *set->labels);
     set->labels_path = strdup(source->name);
@@ -486,7 +489,7 @@ clm_status npy_read_labels(const struct npy_source *source, const struct request
         status = read_one_hot(&labels, request, out, error);
         goto cleanup;
     }
-    if ((status = read_elements(source, &header, false, take_label, &labels, error)) ||
+    if ((status = npy_array_read_elements(source, &header, false, take_label, &labels, error)) ||
         (status = label_table_finish(labels.table, request, set->labels, set->rows, out, error)))
         goto cleanup;
 cleanup:

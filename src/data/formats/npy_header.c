@@ -47,7 +47,7 @@ static void skip_blanks(struct parser *parser)
 }
 
 /* Takes that text where it comes next. */
-static bool take(struct parser *parser, const char *text)
+static bool npy_header_take(struct parser *parser, const char *text)
 {
     skip_blanks(parser);
     if (strncmp(parser->at, text, strlen(text)))
@@ -90,13 +90,13 @@ static clm_status take_size(struct parser *parser, size_t *out)
     return CLM_OK;
 }
 
-static clm_status take_shape(struct parser *parser, struct npy_header *out)
+static clm_status npy_header_take_shape(struct parser *parser, struct npy_header *out)
 {
     size_t count = 0;
     bool has_comma = false;
-    if (!take(parser, "("))
+    if (!npy_header_take(parser, "("))
         return fail_here(parser, "the shape, as (3, 4),");
-    while (!take(parser, ")")) {
+    while (!npy_header_take(parser, ")")) {
         if (count == NPY_DIMENSIONS_MAX)
             return fail_here(parser, "an array of at most 32 dimensions");
         if (count && !has_comma)
@@ -105,7 +105,7 @@ static clm_status take_shape(struct parser *parser, struct npy_header *out)
         if (status != CLM_OK)
             return status;
         count++;
-        has_comma = take(parser, ",");
+        has_comma = npy_header_take(parser, ",");
     }
     if (count == 1 && !has_comma)
         return fail_here(parser, "a comma in a shape of one dimension");
@@ -185,17 +185,17 @@ static clm_status take_item(struct parser *parser, struct npy_header *out, unsig
         return fail_here(parser, "one each of 'descr', 'fortran_order' and 'shape'");
     }
     *seen |= 1u << which;
-    if (!take(parser, ":"))
+    if (!npy_header_take(parser, ":"))
         return fail_here(parser, "a colon");
     if (which == 0)
         return take_type(parser, out);
     if (which == 2)
-        return take_shape(parser, out);
-    out->is_fortran = take(parser, "True");
-    return out->is_fortran || take(parser, "False") ? CLM_OK : fail_here(parser, "True or False");
+        return npy_header_take_shape(parser, out);
+    out->is_fortran = npy_header_take(parser, "True");
+    return out->is_fortran || npy_header_take(parser, "False") ? CLM_OK : fail_here(parser, "True or False");
 }
 
-static clm_status measure(const char *name, struct npy_header *header, struct clm_error *error)
+static clm_status npy_header_measure(const char *name, struct npy_header *header, struct clm_error *error)
 {
     size_t elements = 0;
     header->row = 1;
@@ -224,13 +224,13 @@ clm_status npy_header_parse(const char *name, const char *text, size_t length, s
     struct parser parser = {.name = name, .text = text, .at = text, .length = length, .error = error};
     unsigned seen = 0;
     *out = (struct npy_header){0};
-    if (!take(&parser, "{"))
+    if (!npy_header_take(&parser, "{"))
         return fail_here(&parser, "'{'");
-    while (!take(&parser, "}")) {
+    while (!npy_header_take(&parser, "}")) {
         const clm_status status = take_item(&parser, out, &seen);
         if (status != CLM_OK)
             return status;
-        if (!take(&parser, ",") && (skip_blanks(&parser), *parser.at != '}'))
+        if (!npy_header_take(&parser, ",") && (skip_blanks(&parser), *parser.at != '}'))
             return fail_here(&parser, "a comma or '}'");
     }
     skip_blanks(&parser);
@@ -242,5 +242,5 @@ clm_status npy_header_parse(const char *name, const char *text, size_t length, s
                         !(seen & HAS_TYPE)    ? "'descr'"
                         : !(seen & HAS_ORDER) ? "'fortran_order'"
                                               : "'shape'");
-    return measure(name, out, error);
+    return npy_header_measure(name, out, error);
 }

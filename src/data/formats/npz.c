@@ -21,20 +21,20 @@
 
 /* ---- the zip ------------------------------------------------------------------------------------------- */
 
-struct zip {
+struct npz_file {
     const char *path;
     size_t file_size;
     struct archive *archive;
 };
 
-static void zip_close(struct zip *zip)
+static void zip_close(struct npz_file *zip)
 {
     if (zip->archive)
         archive_read_free(zip->archive);
     zip->archive = NULL;
 }
 
-static clm_status fail_zip(const struct zip *zip, struct clm_error *error)
+static clm_status fail_zip(const struct npz_file *zip, struct clm_error *error)
 {
     const char *why = archive_error_string(zip->archive);
     char shown[256];
@@ -44,10 +44,10 @@ static clm_status fail_zip(const struct zip *zip, struct clm_error *error)
                     zip->path, why ? text_show(shown, sizeof shown, why, strlen(why)) : "damaged");
 }
 
-static clm_status zip_open(const char *path, struct zip *out, struct clm_error *error)
+static clm_status zip_open(const char *path, struct npz_file *out, struct clm_error *error)
 {
     struct stream *stream = NULL;
-    *out = (struct zip){.path = path};
+    *out = (struct npz_file){.path = path};
     /* looks at what kind of file it is */
     clm_status status = stream_open(path, &stream, error);
     if (status != CLM_OK)
@@ -66,7 +66,7 @@ static clm_status zip_open(const char *path, struct zip *out, struct clm_error *
 }
 
 /* The next array's name, without .npy, in `name`; *is_there is false behind the last. */
-static clm_status zip_next(struct zip *zip, char *name, size_t size, bool *is_there,
+static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *is_there,
                            struct archive_entry **entry, struct clm_error *error)
 {
     char shown[64];
@@ -96,9 +96,9 @@ static clm_status zip_next(struct zip *zip, char *name, size_t size, bool *is_th
     }
 }
 
-static clm_status read_entry(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
+static clm_status npz_read_entry(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
 {
-    const struct zip *zip = from;
+    const struct npz_file *zip = from;
     *got = 0;
     while (*got < size) {
         const la_ssize_t count = archive_read_data(zip->archive, (char *)bytes + *got, size - *got);
@@ -119,9 +119,9 @@ struct names {
     char at[NAMES_MAX][64];
 };
 
-static clm_status list_names(const char *path, struct names *names, struct clm_error *error)
+static clm_status npz_list_names(const char *path, struct names *names, struct clm_error *error)
 {
-    struct zip zip;
+    struct npz_file zip;
     struct archive_entry *entry = NULL;
     bool is_there = true;
     names->count = 0;
@@ -142,13 +142,14 @@ static bool has_name(const struct names *names, const char *name)
     return false;
 }
 
-enum part { SHAPE, LABELS, INPUTS };
+enum array_part { SHAPE, LABELS, INPUTS };
 
 /* Finds the array of that name, and reads of it what is asked for. */
 static clm_status read_array(const char *path, const char *name, const struct request *request,
-                             enum part part, struct set *set, struct contents *out, struct clm_error *error)
+                             enum array_part part, struct set *set, struct contents *out,
+                             struct clm_error *error)
 {
-    struct zip zip;
+    struct npz_file zip;
     struct archive_entry *entry = NULL;
     char found[64], *whole = NULL;
     bool is_there = true;
@@ -179,7 +180,7 @@ static clm_status read_array(const char *path, const char *name, const struct re
     const struct npy_source source = {
         .name = whole,
         .from = &zip,
-        .read = read_entry,
+        .read = npz_read_entry,
         .size = is_exact ? (size_t)archive_entry_size(entry) : bound,
         .is_exact = is_exact,
     };
@@ -203,14 +204,16 @@ static clm_status fail_names(const char *path, const struct names *names, const 
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "",
                                  text_show(shown, sizeof shown, names->at[i], strlen(names->at[i])));
     }
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: holds no %.100s; its arrays are: %s; name two with --inputs and --label", path,
-                    wanted, list);
+    return clm_fail_setting(
+        error, CLM_ERROR_FORMAT, "inputs label",
+        "%s: holds no %.100s; its arrays are: %s; name those of the inputs and the labels", path, wanted,
+        list);
 }
 
 /* The names of inputs and labels; both NULL where there is no such set. */
-static clm_status choose(const char *path, const struct names *names, const struct clm_data_options *options,
-                         bool is_train, const char **inputs, const char **labels, struct clm_error *error)
+static clm_status npz_choose(const char *path, const struct names *names,
+                             const struct clm_data_options *options, bool is_train, const char **inputs,
+                             const char **labels, struct clm_error *error)
 {
     const size_t count = is_train ? NPY_PAIRS_TRAIN : NPY_PAIRS_TEST;
     const bool is_named = is_train && (options->inputs || options->label);
@@ -242,7 +245,7 @@ static clm_status read_set(const char *path, const struct names *names, const st
     const char *inputs, *labels;
     struct contents unused = {0}; /* the classes are the training set's */
     struct set *set = is_train ? &out->train : &out->test;
-    clm_status status = choose(path, names, request->options, is_train, &inputs, &labels, error);
+    clm_status status = npz_choose(path, names, request->options, is_train, &inputs, &labels, error);
     if (status != CLM_OK || !inputs)
         return status;
     /* labels first: inputs that do not go with them are never unpacked */
@@ -261,7 +264,7 @@ static clm_status read_archive(const char *path, const struct request *request, 
     struct names *names = malloc(sizeof *names);
     if (!names)
         return clm_fail_host_memory(error, path, sizeof *names);
-    clm_status status = list_names(path, names, error);
+    clm_status status = npz_list_names(path, names, error);
     if (status == CLM_OK && request->wanted & READ_TRAIN)
         status = read_set(path, names, request, true, out, error);
     if (status == CLM_OK && request->wanted & READ_TRAIN && !out->train.rows)
@@ -297,7 +300,7 @@ static clm_status find_only(const char *directory, char **only, struct clm_error
     return count == 1 && !*only ? clm_fail_host_memory(error, directory, strlen(directory)) : CLM_OK;
 }
 
-static clm_status recognises_directory(const char *path, bool *is_it, struct clm_error *error)
+static clm_status npz_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
     char *only = NULL;
     const clm_status status = find_only(path, &only, error);
@@ -323,7 +326,7 @@ static clm_status read_npz(const char *path, bool is_directory, const struct req
 }
 
 /* A zip whose first file is an array. */
-static bool recognises_file(const struct file_head *head)
+static bool npz_recognises_file(const struct file_head *head)
 {
     const unsigned char *bytes = head->bytes;
     if (head->is_compressed || head->count < 30 || memcmp(bytes, "PK\x03\x04", 4))
@@ -335,7 +338,7 @@ static bool recognises_file(const struct file_head *head)
 const struct format npz_format = {
     .name = "npz",
     .takes = TAKES_INPUTS | TAKES_LABEL,
-    .recognises_file = recognises_file,
-    .recognises_directory = recognises_directory,
+    .recognises_file = npz_recognises_file,
+    .recognises_directory = npz_recognises_directory,
     .read = read_npz,
 };

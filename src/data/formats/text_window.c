@@ -36,7 +36,7 @@ const char *text_window_path(const struct text_window *window)
 }
 
 /* Room for a window twice as large, and for a NUL behind it. */
-static clm_status grow(struct text_window *window, struct clm_error *error)
+static clm_status text_window_grow(struct text_window *window, struct clm_error *error)
 {
     /* a small file's window has room for it and a byte more, so that its end is seen at once */
     const size_t first = size_min(WINDOW_MIN, size_min(stream_bound(window->stream), WINDOW_MIN) + 1);
@@ -62,7 +62,7 @@ clm_status text_window_more(struct text_window *window, struct clm_error *error)
         memmove(window->bytes, window->bytes + window->begin, kept);
     window->begin = 0;
     window->end = kept;
-    clm_status status = kept == window->capacity ? grow(window, error) : CLM_OK;
+    clm_status status = kept == window->capacity ? text_window_grow(window, error) : CLM_OK;
     if (status == CLM_OK)
         status = stream_read(window->stream, window->bytes + kept, window->capacity - kept, &got, error);
     if (status != CLM_OK)

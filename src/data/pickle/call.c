@@ -164,7 +164,7 @@ static clm_status build_dtype(struct machine *machine, const struct pickle_value
 
 /* ---- arrays -------------------------------------------------------------------------------------------- */
 
-static clm_status make_array(struct machine *machine, struct pickle_value **out)
+static clm_status pickle_call_make_array(struct machine *machine, struct pickle_value **out)
 {
     clm_status status = pickle_charge(machine, sizeof(struct pickle_array));
     if (status == CLM_OK)
@@ -213,7 +213,7 @@ static clm_status reconstruct(struct machine *machine, const struct pickle_value
         !is_string(arguments->items[2], "b"))
         return pickle_refuse(
             machine, "_reconstruct is called with other arguments than numpy.ndarray, (0,) and b\"b\"");
-    return make_array(machine, out);
+    return pickle_call_make_array(machine, out);
 }
 
 /* (1, shape, dtype, is it column-major, bytes) */
@@ -235,7 +235,7 @@ static clm_status from_buffer(struct machine *machine, const struct pickle_value
         return pickle_refuse(machine, "_frombuffer is called with other than four arguments");
     if (!is_string(arguments->items[3], "C"))
         return pickle_refuse(machine, "an array is column-major, where row-major ones are read");
-    const clm_status status = make_array(machine, out);
+    const clm_status status = pickle_call_make_array(machine, out);
     return status == CLM_OK ? fill_array(machine, (*out)->array, arguments->items[2], arguments->items[1],
                                          arguments->items[0])
                             : status;
@@ -264,8 +264,8 @@ static clm_status call(struct machine *machine, const struct pickle_value *funct
                          global_name((enum global)function->number));
 }
 
-static clm_status build(struct machine *machine, struct pickle_value *object,
-                        const struct pickle_value *state)
+static clm_status pickle_call_build(struct machine *machine, struct pickle_value *object,
+                                    const struct pickle_value *state)
 {
     if (object->kind == PICKLE_ARRAY)
         return build_array(machine, object, state);
@@ -276,7 +276,7 @@ static clm_status build(struct machine *machine, struct pickle_value *object,
 
 /* ---- opcodes: calls ------------------------------------------------------------------------------------ */
 
-static clm_status read_line(struct machine *machine, char line[LINE_MAX_LENGTH + 1])
+static clm_status pickle_call_read_line(struct machine *machine, char line[LINE_MAX_LENGTH + 1])
 {
     for (size_t length = 0; length <= LINE_MAX_LENGTH; length++) {
         const clm_status status = pickle_read_bytes(machine, line + length, 1);
@@ -303,9 +303,9 @@ clm_status pickle_run_global(struct machine *machine, const struct opcode *opcod
 {
     char module[LINE_MAX_LENGTH + 1], name[LINE_MAX_LENGTH + 1];
     (void)opcode;
-    clm_status status = read_line(machine, module);
+    clm_status status = pickle_call_read_line(machine, module);
     if (status == CLM_OK)
-        status = read_line(machine, name);
+        status = pickle_call_read_line(machine, name);
     return status == CLM_OK ? push_global(machine, module, name) : status;
 }
 
@@ -343,5 +343,5 @@ clm_status pickle_run_build(struct machine *machine, const struct opcode *opcode
     if (status != CLM_OK)
         return status;
     machine->count--;
-    return build(machine, machine->stack[machine->count - 1], machine->stack[machine->count]);
+    return pickle_call_build(machine, machine->stack[machine->count - 1], machine->stack[machine->count]);
 }

@@ -187,7 +187,7 @@ static clm_status run_next(struct machine *machine)
     return pickle_refuse(machine, "%02x is no opcode; the file is damaged or no pickle", code);
 }
 
-static clm_status run(struct machine *machine)
+static clm_status pickle_run(struct machine *machine)
 {
     unsigned char head[2] = {0}, byte;
     size_t got = 0;
@@ -224,7 +224,7 @@ clm_status pickle_read(struct stream *stream, struct pickle **out, struct clm_er
     machine->pickle = pickle;
     machine->stream = stream;
     machine->error = error;
-    status = run(machine);
+    status = pickle_run(machine);
     if (status == CLM_OK) {
         *out = pickle;
         pickle = NULL;

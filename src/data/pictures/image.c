@@ -65,7 +65,8 @@ clm_status image_allocate(const char *path, struct image *image, struct clm_erro
     return image->pixels ? CLM_OK : clm_fail_host_memory(error, path, bytes);
 }
 
-static clm_status refuse(const char *path, const unsigned char *bytes, size_t size, struct clm_error *error)
+static clm_status image_refuse(const char *path, const unsigned char *bytes, size_t size,
+                               struct clm_error *error)
 {
     const struct signature *const found = find_signature(bytes, size);
     char shown[64] = "it is empty";
@@ -88,7 +89,7 @@ clm_status image_decode(const char *path, const unsigned char *bytes, size_t siz
     const char *const kind = image_kind(bytes, size);
     *out = (struct image){0};
     if (!kind)
-        return refuse(path, bytes, size, error);
+        return image_refuse(path, bytes, size, error);
     const clm_status status = !strcmp(kind, "PNG") ? png_decode(path, bytes, size, out, error)
                                                    : jpeg_decode(path, bytes, size, out, error);
     if (status != CLM_OK)

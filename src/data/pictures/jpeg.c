@@ -16,7 +16,7 @@
 /* Huffman's codes have a bit at least, and the first component has one for each block of 8x8 pixels. */
 #define PIXELS_PER_BYTE ((size_t)8 * 64)
 
-struct decoding {
+struct jpeg_decoding {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
@@ -29,7 +29,7 @@ struct decoding {
 
 static void fail_in_jpeg(j_common_ptr jpeg)
 {
-    struct decoding *const decoding = jpeg->client_data;
+    struct jpeg_decoding *const decoding = jpeg->client_data;
     jpeg->err->format_message(jpeg, decoding->message);
     longjmp(decoding->escape, 1);
 }
@@ -44,7 +44,7 @@ static void hear_warning(j_common_ptr jpeg, int level)
 
 static void count_scans(j_common_ptr jpeg)
 {
-    struct decoding *const decoding = jpeg->client_data;
+    struct jpeg_decoding *const decoding = jpeg->client_data;
     if (decoding->jpeg.input_scan_number <= SCANS_MAX)
         return;
     snprintf(decoding->message, sizeof decoding->message, "it has more than %d scans", SCANS_MAX);
@@ -52,7 +52,7 @@ static void count_scans(j_common_ptr jpeg)
 }
 
 /* The one place that libjpeg's errors jump to. All that `step` changes is in *decoding. */
-static bool succeeds(struct decoding *decoding, void (*step)(struct decoding *))
+static bool image_jpeg_succeeds(struct jpeg_decoding *decoding, void (*step)(struct jpeg_decoding *))
 {
     if (setjmp(decoding->escape))
         return false;
@@ -60,7 +60,7 @@ static bool succeeds(struct decoding *decoding, void (*step)(struct decoding *))
     return true;
 }
 
-static void read_header(struct decoding *decoding)
+static void image_jpeg_read_header(struct jpeg_decoding *decoding)
 {
     struct jpeg_decompress_struct *const jpeg = &decoding->jpeg;
     jpeg->err = jpeg_std_error(&decoding->errors);
@@ -77,7 +77,7 @@ static void read_header(struct decoding *decoding)
     decoding->image->channels = jpeg->jpeg_color_space == JCS_GRAYSCALE ? 1 : 3;
 }
 
-static void read_pixels(struct decoding *decoding)
+static void image_jpeg_read_pixels(struct jpeg_decoding *decoding)
 {
     struct jpeg_decompress_struct *const jpeg = &decoding->jpeg;
     const struct image *const image = decoding->image;
@@ -91,7 +91,8 @@ static void read_pixels(struct decoding *decoding)
     jpeg_finish_decompress(jpeg);
 }
 
-static clm_status check_colours(const char *path, const struct decoding *decoding, struct clm_error *error)
+static clm_status check_colours(const char *path, const struct jpeg_decoding *decoding,
+                                struct clm_error *error)
 {
     const J_COLOR_SPACE space = decoding->jpeg.jpeg_color_space;
     if (space == JCS_GRAYSCALE || space == JCS_YCbCr || space == JCS_RGB)
@@ -102,7 +103,8 @@ static clm_status check_colours(const char *path, const struct decoding *decodin
 }
 
 /* Memory for what the header promises, unless that cannot be. */
-static clm_status allocate(const char *path, const struct decoding *decoding, struct clm_error *error)
+static clm_status image_jpeg_allocate(const char *path, const struct jpeg_decoding *decoding,
+                                      struct clm_error *error)
 {
     const struct image *const image = decoding->image;
     /* no overflow: JPEG has 16 bits for a side */
@@ -114,7 +116,8 @@ static clm_status allocate(const char *path, const struct decoding *decoding, st
     return image_allocate(path, decoding->image, error);
 }
 
-static clm_status fail_damaged(const char *path, const struct decoding *decoding, struct clm_error *error)
+static clm_status image_jpeg_fail_damaged(const char *path, const struct jpeg_decoding *decoding,
+                                          struct clm_error *error)
 {
     return clm_fail(error, CLM_ERROR_FORMAT,
                     "%s: is a damaged or truncated JPEG of %zu bytes (%s); fetch or make it again", path,
@@ -125,20 +128,20 @@ clm_status jpeg_decode(const char *path, const unsigned char *bytes, size_t size
                        struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    struct decoding *const decoding = calloc(1, sizeof *decoding);
+    struct jpeg_decoding *const decoding = calloc(1, sizeof *decoding);
     if (!decoding)
         return clm_fail_host_memory(error, path, sizeof *decoding);
     decoding->bytes = bytes;
     decoding->size = size;
     decoding->image = out;
-    if (!succeeds(decoding, read_header))
-        status = fail_damaged(path, decoding, error);
+    if (!image_jpeg_succeeds(decoding, image_jpeg_read_header))
+        status = image_jpeg_fail_damaged(path, decoding, error);
     if (status == CLM_OK)
         status = check_colours(path, decoding, error);
     if (status == CLM_OK)
-        status = allocate(path, decoding, error);
-    if (status == CLM_OK && !succeeds(decoding, read_pixels))
-        status = fail_damaged(path, decoding, error);
+        status = image_jpeg_allocate(path, decoding, error);
+    if (status == CLM_OK && !image_jpeg_succeeds(decoding, image_jpeg_read_pixels))
+        status = image_jpeg_fail_damaged(path, decoding, error);
     jpeg_destroy_decompress(&decoding->jpeg);
     free(decoding);
     return status;

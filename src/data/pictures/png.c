@@ -12,7 +12,7 @@
 /* Deflate's densest code, as in stream.c: a header that promises more than this is a lie. */
 #define DEFLATE_BYTES_PER_BYTE 1032
 
-struct decoding {
+struct png_decoding {
     png_structp png;
     png_infop info;
     const unsigned char *bytes;
@@ -25,7 +25,7 @@ struct decoding {
 
 static void fail_in_png(png_structp png, png_const_charp message)
 {
-    struct decoding *const decoding = png_get_error_ptr(png);
+    struct png_decoding *const decoding = png_get_error_ptr(png);
     snprintf(decoding->message, sizeof decoding->message, "%s", message);
     longjmp(decoding->escape, 1);
 }
@@ -37,9 +37,9 @@ static void ignore_warning(png_structp png, png_const_charp message)
     (void)message;
 }
 
-static void read_bytes(png_structp png, png_bytep to, png_size_t count)
+static void image_png_read_bytes(png_structp png, png_bytep to, png_size_t count)
 {
-    struct decoding *const decoding = png_get_io_ptr(png);
+    struct png_decoding *const decoding = png_get_io_ptr(png);
     if (count > decoding->size - decoding->position)
         png_error(png, "it ends early");
     memcpy(to, decoding->bytes + decoding->position, count);
@@ -47,7 +47,7 @@ static void read_bytes(png_structp png, png_bytep to, png_size_t count)
 }
 
 /* The one place that libpng's errors jump to. All that `step` changes is in *decoding. */
-static bool succeeds(struct decoding *decoding, void (*step)(struct decoding *))
+static bool image_png_succeeds(struct png_decoding *decoding, void (*step)(struct png_decoding *))
 {
     if (setjmp(decoding->escape))
         return false;
@@ -67,7 +67,7 @@ static bool is_grey_palette(png_structp png, png_infop info)
     return true;
 }
 
-static void read_header(struct decoding *decoding)
+static void image_png_read_header(struct png_decoding *decoding)
 {
     decoding->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, decoding, fail_in_png, ignore_warning);
     decoding->info = decoding->png ? png_create_info_struct(decoding->png) : NULL;
@@ -75,7 +75,7 @@ static void read_header(struct decoding *decoding)
         snprintf(decoding->message, sizeof decoding->message, "libpng has no memory");
         longjmp(decoding->escape, 1);
     }
-    png_set_read_fn(decoding->png, decoding, read_bytes);
+    png_set_read_fn(decoding->png, decoding, image_png_read_bytes);
     png_set_user_limits(decoding->png, PNG_UINT_31_MAX,
                         PNG_UINT_31_MAX); /* image_allocate's sentence is better */
     /* nothing but the palette is of use: texts, profiles and the like are not even unpacked */
@@ -89,7 +89,7 @@ static void read_header(struct decoding *decoding)
     decoding->image->channels = is_grey ? 1 : 3;
 }
 
-static void read_pixels(struct decoding *decoding)
+static void image_png_read_pixels(struct png_decoding *decoding)
 {
     const png_structp png = decoding->png;
     const int colour = png_get_color_type(png, decoding->info);
@@ -110,7 +110,7 @@ static void read_pixels(struct decoding *decoding)
     png_read_end(png, NULL);
 }
 
-static clm_status allocate(const char *path, struct decoding *decoding, struct clm_error *error)
+static clm_status image_png_allocate(const char *path, struct png_decoding *decoding, struct clm_error *error)
 {
     struct image *const image = decoding->image;
     size_t needed, bound;
@@ -133,7 +133,8 @@ static clm_status allocate(const char *path, struct decoding *decoding, struct c
     return CLM_OK;
 }
 
-static clm_status fail_damaged(const char *path, const struct decoding *decoding, struct clm_error *error)
+static clm_status image_png_fail_damaged(const char *path, const struct png_decoding *decoding,
+                                         struct clm_error *error)
 {
     return clm_fail(error, CLM_ERROR_FORMAT,
                     "%s: is a damaged or truncated PNG (%s, at byte %zu of %zu); fetch or make it again",
@@ -144,18 +145,18 @@ clm_status png_decode(const char *path, const unsigned char *bytes, size_t size,
                       struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    struct decoding *const decoding = calloc(1, sizeof *decoding);
+    struct png_decoding *const decoding = calloc(1, sizeof *decoding);
     if (!decoding)
         return clm_fail_host_memory(error, path, sizeof *decoding);
     decoding->bytes = bytes;
     decoding->size = size;
     decoding->image = out;
-    if (!succeeds(decoding, read_header))
-        status = fail_damaged(path, decoding, error);
+    if (!image_png_succeeds(decoding, image_png_read_header))
+        status = image_png_fail_damaged(path, decoding, error);
     if (status == CLM_OK)
-        status = allocate(path, decoding, error);
-    if (status == CLM_OK && !succeeds(decoding, read_pixels))
-        status = fail_damaged(path, decoding, error);
+        status = image_png_allocate(path, decoding, error);
+    if (status == CLM_OK && !image_png_succeeds(decoding, image_png_read_pixels))
+        status = image_png_fail_damaged(path, decoding, error);
     png_destroy_read_struct(&decoding->png, &decoding->info, NULL);
     free(decoding->rows);
     free(decoding);

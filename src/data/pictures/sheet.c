@@ -34,13 +34,13 @@ struct sheet {
 
 /* ---- which rows ---------------------------------------------------------------------------------------- */
 
-struct choice {
+struct chosen_row {
     uint32_t label, row;
 };
 
 static int compare_choices(const void *a, const void *b)
 {
-    const struct choice *const x = a, *const y = b;
+    const struct chosen_row *const x = a, *const y = b;
     if (x->label != y->label)
         return x->label < y->label ? -1 : 1;
     return x->row < y->row ? -1 : x->row > y->row;
@@ -50,7 +50,7 @@ static clm_status choose_rows(struct sheet *sheet, uint64_t seed, struct clm_err
 {
     const size_t all = sheet->rows->count;
     struct philox random = philox_start(seed, RANDOM_SHEET, 0);
-    struct choice *choices = malloc(sheet->count * sizeof *choices);
+    struct chosen_row *choices = malloc(sheet->count * sizeof *choices);
     sheet->order = malloc(all * sizeof *sheet->order);
     if (!choices || !sheet->order) {
         free(choices);
@@ -58,7 +58,7 @@ static clm_status choose_rows(struct sheet *sheet, uint64_t seed, struct clm_err
     }
     philox_permutation(&random, sheet->order, all);
     for (size_t i = 0; i < sheet->count; i++)
-        choices[i] = (struct choice){sheet->rows->labels[sheet->order[i]], sheet->order[i]};
+        choices[i] = (struct chosen_row){sheet->rows->labels[sheet->order[i]], sheet->order[i]};
     qsort(choices, sheet->count, sizeof *choices, compare_choices);
     for (size_t i = 0; i < sheet->count; i++)
         sheet->order[i] = choices[i].row;
@@ -210,7 +210,8 @@ static void draw_heading(cairo_t *context, const struct sheet *sheet, const char
     draw_fitting(context, MARGIN, MARGIN + 6, 11, width - 2 * MARGIN, text);
 }
 
-static clm_status draw(const struct sheet *sheet, const char *part, const char *path, struct clm_error *error)
+static clm_status sheet_draw(const struct sheet *sheet, const char *part, const char *path,
+                             struct clm_error *error)
 {
     const size_t lines = (sheet->count + sheet->columns - 1) / sheet->columns;
     const double across = SIDE + GAP, down = sheet->height + LABEL + GAP;
@@ -238,13 +239,16 @@ clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t r
 {
     static const char *const parts[] = {"training", "validation", "test"};
     struct sheet sheet = {.data = data, .rows = data_part(data, part)};
+    const clm_status given = check_given(path, "path for the pictures", error);
+    if (given != CLM_OK)
+        return given;
     if (!data->height)
         return clm_fail(error, CLM_ERROR_SHAPE,
                         "%s: its rows of %zu %s are no pictures, so that there is nothing to draw",
                         data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats");
     if (!sheet.rows->count)
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: has no %s set; name another part with --split",
-                        data->source, parts[part]);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "split", "%s: has no %s set; name another part",
+                                data->source, parts[part]);
     if (!rows || rows > ROWS_MAX)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "a sheet of %zu rows cannot be drawn, only 1 to %d", rows,
                         ROWS_MAX);
@@ -260,7 +264,7 @@ clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t r
         status = copy_rows(&sheet, change, error);
     if (status == CLM_OK) {
         find_range(&sheet);
-        status = draw(&sheet, parts[part], path, error);
+        status = sheet_draw(&sheet, parts[part], path, error);
     }
     free(sheet.order);
     free(sheet.values);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static clm_status check(const struct clm_data *data, struct clm_error *error)
+static clm_status write_cifar_check(const struct clm_data *data, struct clm_error *error)
 {
     if (data->element != ELEMENT_BYTE || data->height != CIFAR_SIDE || data->width != CIFAR_SIDE ||
         data->channels != CIFAR_CHANNELS)
@@ -25,8 +25,9 @@ static clm_status check(const struct clm_data *data, struct clm_error *error)
 }
 
 /* Rows `first` up to `end`. */
-static clm_status write_batch(const struct clm_data *data, const struct rows *rows, size_t first, size_t end,
-                              const char *directory, const char *name, struct clm_error *error)
+static clm_status write_cifar_batch(const struct clm_data *data, const struct rows *rows, size_t first,
+                                    size_t end, const char *directory, const char *name,
+                                    struct clm_error *error)
 {
     struct output *output = NULL;
     char *path = path_join(directory, name);
@@ -45,7 +46,8 @@ static clm_status write_batch(const struct clm_data *data, const struct rows *ro
     return status;
 }
 
-static clm_status write_names(const struct clm_data *data, const char *directory, struct clm_error *error)
+static clm_status write_cifar_names(const struct clm_data *data, const char *directory,
+                                    struct clm_error *error)
 {
     struct output *output = NULL;
     char *path = path_join(directory, "batches.meta.txt");
@@ -64,7 +66,7 @@ static clm_status write_names(const struct clm_data *data, const char *directory
 static clm_status write_cifar(const struct clm_data *data, const char *path,
                               const struct clm_data_write_options *options, struct clm_error *error)
 {
-    clm_status status = write_names(data, path, error);
+    clm_status status = write_cifar_names(data, path, error);
     const size_t count = data->train.count;
     (void)options;
     for (size_t i = 0; status == CLM_OK && i < CIFAR_BATCHES; i++) {
@@ -74,10 +76,10 @@ static clm_status write_cifar(const struct clm_data *data, const char *path,
         char name[32];
         snprintf(name, sizeof name, "data_batch_%zu.bin", i + 1);
         if (end > first)
-            status = write_batch(data, &data->train, first, end, path, name, error);
+            status = write_cifar_batch(data, &data->train, first, end, path, name, error);
     }
     if (status == CLM_OK && data->test.count)
-        status = write_batch(data, &data->test, 0, data->test.count, path, "test_batch.bin", error);
+        status = write_cifar_batch(data, &data->test, 0, data->test.count, path, "test_batch.bin", error);
     return status;
 }
 
@@ -89,5 +91,5 @@ const struct writer cifar_writer = {.name = "cifar10",
                                     .is_directory = true,
                                     .files = files,
                                     .keeps_names = true,
-                                    .check = check,
+                                    .check = write_cifar_check,
                                     .write = write_cifar};

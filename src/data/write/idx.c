@@ -12,7 +12,7 @@
 
 enum { IDX_BYTE = 0x08, IDX_FLOAT = 0x0d, LABEL_MAX = 255 };
 
-static clm_status check(const struct clm_data *data, struct clm_error *error)
+static clm_status write_idx_check(const struct clm_data *data, struct clm_error *error)
 {
     if (data->classes <= LABEL_MAX + 1)
         return CLM_OK;
@@ -21,8 +21,8 @@ static clm_status check(const struct clm_data *data, struct clm_error *error)
                     data->classes, LABEL_MAX);
 }
 
-static clm_status write_header(struct output *output, unsigned char type, const size_t *dimensions,
-                               unsigned char count, struct clm_error *error)
+static clm_status write_idx_header(struct output *output, unsigned char type, const size_t *dimensions,
+                                   unsigned char count, struct clm_error *error)
 {
     unsigned char bytes[4 + 4 * 4] = {0, 0, type, count};
     for (size_t i = 0; i < count; i++) {
@@ -51,8 +51,8 @@ static clm_status write_floats(struct output *output, const float *values, size_
     return status;
 }
 
-static clm_status write_rows(struct output *output, const struct clm_data *data, const struct rows *rows,
-                             struct clm_error *error)
+static clm_status write_idx_rows(struct output *output, const struct clm_data *data, const struct rows *rows,
+                                 struct clm_error *error)
 {
     size_t dimensions[4] = {rows->count, data->features};
     unsigned char count = 2;
@@ -63,7 +63,7 @@ static clm_status write_rows(struct output *output, const struct clm_data *data,
         dimensions[count - 1] = data->height;
         dimensions[count++] = data->width;
     }
-    clm_status status = write_header(output, is_bytes ? IDX_BYTE : IDX_FLOAT, dimensions, count, error);
+    clm_status status = write_idx_header(output, is_bytes ? IDX_BYTE : IDX_FLOAT, dimensions, count, error);
     if (status == CLM_OK)
         status = is_bytes ? output_write(output, rows->values, rows->count * data->features, error)
                           : write_floats(output, rows->values, rows->count * data->features, error);
@@ -74,14 +74,14 @@ static clm_status write_labels(struct output *output, const struct clm_data *dat
                                struct clm_error *error)
 {
     (void)data;
-    clm_status status = write_header(output, IDX_BYTE, &rows->count, 1, error);
+    clm_status status = write_idx_header(output, IDX_BYTE, &rows->count, 1, error);
     for (size_t i = 0; status == CLM_OK && i < rows->count; i++)
         status = output_write(output, &(const unsigned char){(unsigned char)rows->labels[i]}, 1, error);
     return status;
 }
 
-static clm_status write_file(const struct clm_data *data, enum clm_part part, bool are_labels,
-                             const char *directory, bool is_gzipped, struct clm_error *error)
+static clm_status write_idx_file(const struct clm_data *data, enum clm_part part, bool are_labels,
+                                 const char *directory, bool is_gzipped, struct clm_error *error)
 {
     struct output *output = NULL;
     char name[64];
@@ -91,7 +91,7 @@ static clm_status write_file(const struct clm_data *data, enum clm_part part, bo
     clm_status status = path ? output_open(path, is_gzipped, &output, error)
                              : clm_fail_host_memory(error, directory, strlen(directory));
     if (status == CLM_OK)
-        status = (are_labels ? write_labels : write_rows)(output, data, data_part(data, part), error);
+        status = (are_labels ? write_labels : write_idx_rows)(output, data, data_part(data, part), error);
     if (status == CLM_OK)
         status = output_commit(output, error);
     output_close(output);
@@ -106,7 +106,7 @@ static clm_status write_idx(const struct clm_data *data, const char *path,
     for (int i = 0; status == CLM_OK && i < 4; i++) {
         const enum clm_part part = i < 2 ? CLM_TRAIN : CLM_TEST;
         if (data_part(data, part)->count)
-            status = write_file(data, part, i % 2, path, options->is_gzipped, error);
+            status = write_idx_file(data, part, i % 2, path, options->is_gzipped, error);
     }
     return status;
 }
@@ -117,4 +117,4 @@ static const char *const files[] = {
     "t10k-labels-idx1-ubyte",     "t10k-labels-idx1-ubyte.gz",  NULL};
 
 const struct writer idx_writer = {
-    .name = "idx", .is_directory = true, .files = files, .check = check, .write = write_idx};
+    .name = "idx", .is_directory = true, .files = files, .check = write_idx_check, .write = write_idx};

@@ -12,7 +12,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-static clm_status check(const struct clm_data *data, struct clm_error *error)
+static clm_status write_images_check(const struct clm_data *data, struct clm_error *error)
 {
     const bool are_pictures = data->height && (data->channels == 1 || data->channels == 3);
     if (data->element != ELEMENT_BYTE || !are_pictures)
@@ -157,5 +157,8 @@ static clm_status write_images(const struct clm_data *data, const char *path,
     return status;
 }
 
-const struct writer image_folder_writer = {
-    .name = "images", .is_directory = true, .keeps_names = true, .check = check, .write = write_images};
+const struct writer image_folder_writer = {.name = "images",
+                                           .is_directory = true,
+                                           .keeps_names = true,
+                                           .check = write_images_check,
+                                           .write = write_images};

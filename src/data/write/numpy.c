@@ -35,7 +35,7 @@ static const struct rows *rows_of_array(const struct clm_data *data, size_t inde
 }
 
 /* Magic, version 1.0, length of what follows, and a dictionary padded so that the elements are aligned. */
-static void write_header(struct array *array, const char *type, const char *shape)
+static void write_numpy_header(struct array *array, const char *type, const char *shape)
 {
     static const size_t before = 10;
     char *text = array->header + before;
@@ -62,7 +62,7 @@ static void describe_rows(const struct clm_data *data, const struct rows *rows, 
         snprintf(shape, sizeof shape, "%zu, %zu, %zu", rows->count, data->height, data->width);
     else
         snprintf(shape, sizeof shape, "%zu, %zu", rows->count, data->features);
-    write_header(array, type, shape);
+    write_numpy_header(array, type, shape);
     array->elements = rows->values;
     array->size = rows->count * data->features * data_element_size(data);
 }
@@ -72,7 +72,7 @@ static bool describe_labels(const struct rows *rows, struct array *array)
     char shape[32], type[4];
     snprintf(type, sizeof type, "%ci8", order);
     snprintf(shape, sizeof shape, "%zu,", rows->count);
-    write_header(array, type, shape);
+    write_numpy_header(array, type, shape);
     array->size = rows->count * sizeof *array->labels;
     array->labels = malloc(array->size);
     for (size_t i = 0; array->labels && i < rows->count; i++)
@@ -81,8 +81,8 @@ static bool describe_labels(const struct rows *rows, struct array *array)
     return array->labels != NULL;
 }
 
-static clm_status make_array(const struct clm_data *data, size_t index, const char *path, struct array *array,
-                             struct clm_error *error)
+static clm_status write_numpy_make_array(const struct clm_data *data, size_t index, const char *path,
+                                         struct array *array, struct clm_error *error)
 {
     const struct rows *rows = rows_of_array(data, index);
     *array = (struct array){.size = 0};
@@ -95,7 +95,7 @@ static clm_status make_array(const struct clm_data *data, size_t index, const ch
 
 /* ---- npy ----------------------------------------------------------------------------------------------- */
 
-static clm_status write_file(const struct array *array, const char *path, struct clm_error *error)
+static clm_status write_numpy_file(const struct array *array, const char *path, struct clm_error *error)
 {
     struct output *output = NULL;
     clm_status status = output_open(path, false, &output, error);
@@ -119,10 +119,10 @@ static clm_status write_npy(const struct clm_data *data, const char *directory,
         if (!rows_of_array(data, i)->count)
             continue;
         char *path = path_join(directory, array_names[i]);
-        status = path ? make_array(data, i, path, &array, error)
+        status = path ? write_numpy_make_array(data, i, path, &array, error)
                       : clm_fail_host_memory(error, directory, strlen(directory));
         if (status == CLM_OK) {
-            status = write_file(&array, path, error);
+            status = write_numpy_file(&array, path, error);
             free(array.labels);
         }
         free(path);
@@ -139,8 +139,8 @@ static clm_status fail_in_archive(struct archive *archive, const char *path, str
                     text ? text : strerror(archive_errno(archive)));
 }
 
-static clm_status write_all(struct archive *archive, const void *bytes, size_t size, const char *path,
-                            struct clm_error *error)
+static clm_status write_numpy_all(struct archive *archive, const void *bytes, size_t size, const char *path,
+                                  struct clm_error *error)
 {
     const char *at = bytes;
     while (size) {
@@ -167,9 +167,9 @@ static clm_status write_member(struct archive *archive, const struct array *arra
     if (archive_write_header(archive, entry) != ARCHIVE_OK)
         status = fail_in_archive(archive, path, error);
     if (status == CLM_OK)
-        status = write_all(archive, array->header, array->header_size, path, error);
+        status = write_numpy_all(archive, array->header, array->header_size, path, error);
     if (status == CLM_OK)
-        status = write_all(archive, array->elements, array->size, path, error);
+        status = write_numpy_all(archive, array->elements, array->size, path, error);
     archive_entry_free(entry);
     return status;
 }
@@ -182,7 +182,7 @@ static clm_status write_members(struct archive *archive, const struct clm_data *
         struct array array;
         if (!rows_of_array(data, i)->count)
             continue;
-        status = make_array(data, i, path, &array, error);
+        status = write_numpy_make_array(data, i, path, &array, error);
         if (status == CLM_OK) {
             status = write_member(archive, &array, array_names[i], path, error);
             free(array.labels);

@@ -94,9 +94,9 @@ static void draw_row(const struct pattern *patterns, struct philox *random, unsi
     }
 }
 
-static clm_status write_batch(const char *directory, const char *name, uint32_t batch, size_t rows,
-                              uint64_t seed, const struct pattern *patterns, unsigned char *records,
-                              struct clm_error *error)
+static clm_status synthetic_write_batch(const char *directory, const char *name, uint32_t batch, size_t rows,
+                                        uint64_t seed, const struct pattern *patterns, unsigned char *records,
+                                        struct clm_error *error)
 {
     for (size_t i = 0; i < rows; i++) {
         /* each row has random numbers of its own, so that the first rows are the same in a smaller set */
@@ -111,7 +111,7 @@ static clm_status write_batch(const char *directory, const char *name, uint32_t 
     return status;
 }
 
-static clm_status write_names(const char *directory, struct clm_error *error)
+static clm_status synthetic_write_names(const char *directory, struct clm_error *error)
 {
     char text[CIFAR_CLASSES * 16];
     size_t used = 0;
@@ -140,10 +140,10 @@ static clm_status write_files(const char *directory, size_t rows, uint64_t seed,
         char name[32] = "test_batch.bin";
         if (batch <= CIFAR_BATCHES)
             snprintf(name, sizeof name, "data_batch_%u.bin", batch);
-        status = write_batch(directory, name, batch, rows, seed, patterns, records, error);
+        status = synthetic_write_batch(directory, name, batch, rows, seed, patterns, records, error);
     }
     if (status == CLM_OK)
-        status = write_names(directory, error);
+        status = synthetic_write_names(directory, error);
     free(patterns);
     free(records);
     return status;
@@ -171,7 +171,7 @@ clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, st
 }
 
 /* A set of another seed, or a real one, is not lost to a slip of the hand. */
-static clm_status refuse_existing(const char *directory, struct clm_error *error)
+static clm_status synthetic_refuse_existing(const char *directory, struct clm_error *error)
 {
     struct stat about;
     for (const char *const *name = cifar_writer.files; *name; name++) {
@@ -184,9 +184,9 @@ static clm_status refuse_existing(const char *directory, struct clm_error *error
             return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", directory,
                             *name, strerror(reason));
         if (!reason)
-            return clm_fail(error, CLM_ERROR_IO,
-                            "%s: holds %s already; name another directory, or give --force", directory,
-                            *name);
+            return clm_fail_setting(error, CLM_ERROR_IO, "force",
+                                    "%s: holds %s already; name another directory, or let it be replaced",
+                                    directory, *name);
     }
     return CLM_OK;
 }
@@ -194,6 +194,8 @@ static clm_status refuse_existing(const char *directory, struct clm_error *error
 clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed, bool replaces,
                          struct clm_error *error)
 {
-    const clm_status status = replaces ? CLM_OK : refuse_existing(directory, error);
+    clm_status status = check_given(directory, "directory for the data set", error);
+    if (status == CLM_OK && !replaces)
+        status = synthetic_refuse_existing(directory, error);
     return status ? status : synthetic_write(directory, rows, seed, error);
 }

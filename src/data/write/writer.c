@@ -39,20 +39,23 @@ bool clm_data_write_keeps_names(const char *format)
     return writer && writer->keeps_names;
 }
 
-static clm_status check_options(const struct writer *writer, const struct clm_data *data,
-                                const struct clm_data_write_options *options, struct clm_error *error)
+static clm_status writer_check_options(const struct writer *writer, const struct clm_data *data,
+                                       const struct clm_data_write_options *options, struct clm_error *error)
 {
     static const char *const parts[] = {"training", "validation", "test"};
     if (options->is_gzipped && writer != &idx_writer)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "files of the format %s are not gzipped, only those of idx; leave out --gzip",
-                        writer->name);
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "gzip",
+            "files of the format %s are not gzipped, only those of idx; write them as they are",
+            writer->name);
     if (writer->is_of_one_part && !data_part(data, options->part)->count)
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: has no %s set to write; name another with --split",
-                        data->source, parts[options->part]);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "split",
+                                "%s: has no %s set to write; name another", data->source,
+                                parts[options->part]);
     if (!writer->is_of_one_part && data->validation.count)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "the format %s has no place for a validation set; leave out --val", writer->name);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "val",
+                                "the format %s has no place for a validation set; hold out no rows",
+                                writer->name);
     return writer->check ? writer->check(data, error) : CLM_OK;
 }
 
@@ -78,8 +81,8 @@ static clm_status check_place(const struct writer *writer, const char *path, boo
     if (writer->is_directory && staging_is_free(path))
         return CLM_OK;
     if (!replaces)
-        return clm_fail(error, CLM_ERROR_IO, "%s: is there already; name another place, or give --force",
-                        path);
+        return clm_fail_setting(error, CLM_ERROR_IO, "force",
+                                "%s: is there already; name another place, or let it be replaced", path);
     if (writer->is_directory && !staging_holds_only(path, writer->files))
         return clm_fail(
             error, CLM_ERROR_IO,
@@ -96,7 +99,9 @@ clm_status clm_data_write(const struct clm_data *data, const char *path,
     if (!writer)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s that can be written",
                         options->format ? options->format : "(none)");
-    clm_status status = check_options(writer, data, options, error);
+    clm_status status = check_given(path, "path for the data set", error);
+    if (status == CLM_OK)
+        status = writer_check_options(writer, data, options, error);
     if (status == CLM_OK)
         status = check_place(writer, path, options->replaces, error);
     if (status == CLM_OK && !writer->is_directory)

@@ -9,7 +9,7 @@
 #include <clblast_c.h>
 
 /* op(A) (M,K) times op(B) (K,N), all row-major without gaps. */
-struct shape {
+struct clblast_shape {
     size_t M, N, K;
     CLBlastTranspose a, b;
 };
@@ -19,25 +19,25 @@ static size_t leading(CLBlastTranspose transposed, size_t rows, size_t columns)
     return transposed == CLBlastTransposeYes ? rows : columns;
 }
 
-static struct shape forward_of(size_t B, size_t I, size_t O)
+static struct clblast_shape clblast_forward_of(size_t B, size_t I, size_t O)
 {
-    return (struct shape){B, O, I, CLBlastTransposeNo, CLBlastTransposeYes};
+    return (struct clblast_shape){B, O, I, CLBlastTransposeNo, CLBlastTransposeYes};
 }
 
-static struct shape backward_input_of(size_t B, size_t I, size_t O)
+static struct clblast_shape clblast_backward_input_of(size_t B, size_t I, size_t O)
 {
-    return (struct shape){B, I, O, CLBlastTransposeNo, CLBlastTransposeNo};
+    return (struct clblast_shape){B, I, O, CLBlastTransposeNo, CLBlastTransposeNo};
 }
 
-static struct shape gradient_of(size_t B, size_t I, size_t O)
+static struct clblast_shape clblast_gradient_of(size_t B, size_t I, size_t O)
 {
-    return (struct shape){O, I, B, CLBlastTransposeYes, CLBlastTransposeNo};
+    return (struct clblast_shape){O, I, B, CLBlastTransposeYes, CLBlastTransposeNo};
 }
 
 /* C = alpha op(A) op(B) + beta C */
-static clm_status multiply(struct gemm_provider *gemm, const char *purpose, struct shape p, float alpha,
-                           const struct tensor *A, const struct tensor *B, float beta, struct tensor *C,
-                           struct clm_error *error)
+static clm_status clblast_multiply(struct gemm_provider *gemm, const char *purpose, struct clblast_shape p,
+                                   float alpha, const struct tensor *A, const struct tensor *B, float beta,
+                                   struct tensor *C, struct clm_error *error)
 {
     const CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
         CLBlastLayoutRowMajor, p.a, p.b, p.M, p.N, p.K, alpha, A->memory, 0, leading(p.a, p.M, p.K),
@@ -46,14 +46,15 @@ static clm_status multiply(struct gemm_provider *gemm, const char *purpose, stru
     return code == CLBlastSuccess ? CLM_OK : opencl_fail(error, purpose, "CLBlastSgemm", code);
 }
 
-static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
-                            struct clm_error *error)
+static clm_status clblast_workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
+                                    struct clm_error *error)
 {
-    const struct shape products[] = {forward_of(B, I, O), backward_input_of(B, I, O), gradient_of(B, I, O)};
+    const struct clblast_shape products[] = {clblast_forward_of(B, I, O), clblast_backward_input_of(B, I, O),
+                                             clblast_gradient_of(B, I, O)};
     cl_command_queue queue = gemm->device->queue;
     *bytes = 0;
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
-        const struct shape p = products[i];
+        const struct clblast_shape p = products[i];
         size_t needed = 0;
         const CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
             CLBlastLayoutRowMajor, p.a, p.b, p.M, p.N, p.K, 0, leading(p.a, p.M, p.K), 0,
@@ -65,37 +66,40 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
     return CLM_OK;
 }
 
-static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
+static clm_status clblast_forward(struct gemm_provider *gemm, const struct tensor *X,
+                                  const struct linear *layer, const struct epilogue *epilogue,
+                                  struct tensor *Y, struct clm_error *error)
 {
-    const struct shape p = forward_of(X->rows, X->columns, Y->columns);
-    const clm_status status = multiply(gemm, "linear_forward", p, 1.0f, X, &layer->W.value, 0.0f, Y, error);
+    const struct clblast_shape p = clblast_forward_of(X->rows, X->columns, Y->columns);
+    const clm_status status =
+        clblast_multiply(gemm, "linear_forward", p, 1.0f, X, &layer->W.value, 0.0f, Y, error);
     return status ? status : kernel_bias_activation(gemm->kernels, epilogue, &layer->b.value, Y, error);
 }
 
-static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
-                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
-                                 struct clm_error *error)
+static clm_status clblast_backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
+                                         const struct linear *layer, const struct gate *gate,
+                                         struct tensor *dX, struct clm_error *error)
 {
-    const struct shape p = backward_input_of(dZ->rows, dX->columns, dZ->columns);
+    const struct clblast_shape p = clblast_backward_input_of(dZ->rows, dX->columns, dZ->columns);
     const clm_status status =
-        multiply(gemm, "linear_backward_input", p, 1.0f, dZ, &layer->W.value, 0.0f, dX, error);
+        clblast_multiply(gemm, "linear_backward_input", p, 1.0f, dZ, &layer->W.value, 0.0f, dX, error);
     return status ? status : kernel_through_gate(gemm->kernels, gate, dX, error);
 }
 
-static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                           struct linear *layer, double l2, struct clm_error *error)
+static clm_status clblast_gradient(struct gemm_provider *gemm, const struct tensor *dZ,
+                                   const struct tensor *X, struct linear *layer, double l2,
+                                   struct clm_error *error)
 {
     struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
-    const struct shape p = gradient_of(dZ->rows, X->columns, dZ->columns);
-    clm_status status = multiply(gemm, "linear_backward_params", p, 1.0f, dZ, X, 0.0f, dW, error);
+    const struct clblast_shape p = clblast_gradient_of(dZ->rows, X->columns, dZ->columns);
+    clm_status status = clblast_multiply(gemm, "linear_backward_params", p, 1.0f, dZ, X, 0.0f, dW, error);
     if (status == CLM_OK && l2 != 0)
         status = kernel_add_penalty(gemm->kernels, (float)(2 * l2), &layer->W.value, dW, error);
     return status ? status : kernel_bias_gradient(gemm->kernels, dZ, db, error);
 }
 
 /* CLBlast's product can add the gradient to W, or to the velocity, as it is computed. */
-static bool takes_step(enum rule rule)
+static bool clblast_takes_step(enum rule rule)
 {
     return rule == RULE_SGD || rule == RULE_MOMENTUM;
 }
@@ -105,16 +109,17 @@ static clm_status descend_weights(struct gemm_provider *gemm, const struct tenso
                                   struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const char *const here = "linear_backward_update";
-    const struct shape p = gradient_of(dZ->rows, X->columns, dZ->columns);
+    const struct clblast_shape p = clblast_gradient_of(dZ->rows, X->columns, dZ->columns);
     const struct step_argument s = step_argument(step);
     if (step->rule == RULE_SGD)
-        return multiply(gemm, here, p, -s.rate, dZ, X, s.decay, &layer->W.value, error);
-    const clm_status status = multiply(gemm, here, p, 1.0f, dZ, X, s.momentum, &layer->W.state[0], error);
+        return clblast_multiply(gemm, here, p, -s.rate, dZ, X, s.decay, &layer->W.value, error);
+    const clm_status status =
+        clblast_multiply(gemm, here, p, 1.0f, dZ, X, s.momentum, &layer->W.state[0], error);
     return status ? status : kernel_weights_end(gemm->kernels, step, &layer->W, error);
 }
 
-static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                          struct linear *layer, const struct step *step, struct clm_error *error)
+static clm_status clblast_descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const clm_status status = descend_weights(gemm, dZ, X, layer, step, error);
     return status ? status : kernel_bias_update(gemm->kernels, step, dZ, &layer->b, error);
@@ -138,20 +143,20 @@ static clm_status override_parameters(struct gemm_provider *gemm, struct clm_err
 const struct gemm_operations gemm_clblast_tuned = {
     .name = "clblast-tuned",
     .open = override_parameters,
-    .workspace = workspace,
-    .forward = forward,
-    .backward_input = backward_input,
-    .gradient = gradient,
-    .takes_step = takes_step,
-    .descend = descend,
+    .workspace = clblast_workspace,
+    .forward = clblast_forward,
+    .backward_input = clblast_backward_input,
+    .gradient = clblast_gradient,
+    .takes_step = clblast_takes_step,
+    .descend = clblast_descend,
 };
 
 const struct gemm_operations gemm_clblast = {
     .name = "clblast",
-    .workspace = workspace,
-    .forward = forward,
-    .backward_input = backward_input,
-    .gradient = gradient,
-    .takes_step = takes_step,
-    .descend = descend,
+    .workspace = clblast_workspace,
+    .forward = clblast_forward,
+    .backward_input = clblast_backward_input,
+    .gradient = clblast_gradient,
+    .takes_step = clblast_takes_step,
+    .descend = clblast_descend,
 };

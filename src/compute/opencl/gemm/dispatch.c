@@ -243,9 +243,9 @@ clm_status provider_of_rest(struct clm_backend *be, size_t *provider, struct clm
     *provider = dispatch->only == NO_PROVIDER ? first_open(dispatch) : dispatch->only;
     if (*provider != NO_PROVIDER)
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_WRONG,
-        "%s multiplies wrongly with every provider; it is not used. `clmlp doctor` tells more; update its driver, or choose another with --device",
+    return clm_fail_setting(
+        error, CLM_ERROR_WRONG, "device",
+        "%s multiplies wrongly with every provider; it is not used. Update its driver, or choose another device",
         be->device);
 }
 

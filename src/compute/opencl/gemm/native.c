@@ -19,12 +19,12 @@ static const char *const kernel_names[NATIVE_KERNELS] = {
 };
 
 /* How the kernels are built for a vector of `width` floats: tiles that fill the registers and do not spill. */
-struct shape {
+struct native_shape {
     cl_uint width;
     int tile_rows, tile_vectors; /* MR, NV */
 };
 
-static const struct shape shapes[] = {
+static const struct native_shape shapes[] = {
     {16, 6, 4}, /* AVX-512: 32 registers of 16 floats */
     {8, 6, 2},  /* AVX2: 16 registers of 8 */
 #if defined(__aarch64__)
@@ -56,7 +56,7 @@ struct native {
     char options[160];
     /* Built when first asked for; a kernel that knows no activation has them at NO_ACTIVATION, likewise for rules. */
     cl_kernel handles[NATIVE_KERNELS][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
-    struct shape shape;
+    struct native_shape shape;
     size_t units, local_memory;
 };
 
@@ -67,7 +67,7 @@ static struct native *native_of(const struct gemm_provider *gemm)
 
 /* ---- opening ---- */
 
-static const struct shape *choose_shape(cl_device_id id)
+static const struct native_shape *choose_shape(cl_device_id id)
 {
     cl_uint width = 0;
     const size_t count = sizeof shapes / sizeof *shapes;
@@ -85,8 +85,8 @@ static void close_native(struct gemm_provider *gemm)
     gemm->state = NULL;
 }
 
-static clm_status get_kernel(const struct gemm_provider *gemm, enum native_kernel kernel,
-                             struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
+static clm_status native_get_kernel(const struct gemm_provider *gemm, enum native_kernel kernel,
+                                    struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
 {
     struct native *const native = native_of(gemm);
     cl_kernel *const handle = &native->handles[kernel][variant.act][variant.rule];
@@ -114,18 +114,13 @@ static clm_status open_native(struct gemm_provider *gemm, struct clm_error *erro
              native->shape.tile_rows, native->shape.tile_vectors, LOW, LEFT_TILES * native->shape.tile_rows,
              opencl_is_pocl(device) ? " -DPOCL" : "");
     const clm_status status =
-        get_kernel(gemm, GRADIENT, (struct kernel_variant){NO_ACTIVATION, NO_RULE}, &kernel, error);
+        native_get_kernel(gemm, GRADIENT, (struct kernel_variant){NO_ACTIVATION, NO_RULE}, &kernel, error);
     if (status != CLM_OK)
         close_native(gemm);
     return status;
 }
 
 /* ---- launching ---- */
-
-static size_t divide_up(size_t n, size_t by)
-{
-    return n / by + (n % by != 0);
-}
 
 /* Columns of a panel: of W's, and of the packed right-hand matrix. */
 static size_t panel_columns(const struct native *native)
@@ -187,8 +182,8 @@ static void split(const struct native *native, size_t M, size_t N, size_t K, siz
 }
 
 /* Of a product whose operands are packed into local memory; blocks of the sum are multiples of `unit`. */
-static struct share divide(const struct native *native, size_t M, size_t N, size_t K, size_t tile,
-                           size_t depth_most, size_t unit, struct product_cost cost)
+static struct share native_divide(const struct native *native, size_t M, size_t N, size_t K, size_t tile,
+                                  size_t depth_most, size_t unit, struct product_cost cost)
 {
     const size_t panel = panel_columns(native), left = left_rows(native);
     const size_t room = native->local_memory / sizeof(float) * 7 / 8;
@@ -209,7 +204,7 @@ static clm_status launch(const struct gemm_provider *gemm, enum native_kernel ke
 {
     const size_t local[2] = {1, 1};
     cl_kernel handle;
-    const clm_status status = get_kernel(gemm, kernel, variant, &handle, error);
+    const clm_status status = native_get_kernel(gemm, kernel, variant, &handle, error);
     return status ? status
                   : opencl_launch(gemm->device, handle, kernel_names[kernel], 2, share->groups, local,
                                   arguments, count, error);
@@ -217,14 +212,14 @@ static clm_status launch(const struct gemm_provider *gemm, enum native_kernel ke
 
 #define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
 
-static size_t panel(const struct gemm_provider *gemm, size_t B, size_t I, size_t O)
+static size_t native_panel(const struct gemm_provider *gemm, size_t B, size_t I, size_t O)
 {
     (void)B, (void)I, (void)O;
     return panel_columns(native_of(gemm));
 }
 
-static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
-                            struct clm_error *error)
+static clm_status native_workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
+                                   struct clm_error *error)
 {
     (void)gemm, (void)B, (void)I, (void)O, (void)error;
     *bytes = 0;
@@ -245,8 +240,9 @@ static clm_status expect_panels(const struct gemm_provider *gemm, const struct l
 
 /* ---- the products, their arguments in the .cl order ---- */
 
-static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
+static clm_status native_forward(struct gemm_provider *gemm, const struct tensor *X,
+                                 const struct linear *layer, const struct epilogue *epilogue,
+                                 struct tensor *Y, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
@@ -285,15 +281,15 @@ static void *gate_memory(const struct gate *gate, const struct tensor *otherwise
     return activations[gate->act].gate == GATE_ONE ? otherwise->memory : gate->of->memory;
 }
 
-static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
-                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
-                                 struct clm_error *error)
+static clm_status native_backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
+                                        const struct linear *layer, const struct gate *gate,
+                                        struct tensor *dX, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns;
     const struct share share =
-        divide(native, dX->rows, dX->columns, dZ->columns, (size_t)native->shape.tile_rows, DEPTH_MOST,
-               panel_columns(native), turned);
+        native_divide(native, dX->rows, dX->columns, dZ->columns, (size_t)native->shape.tile_rows, DEPTH_MOST,
+                      panel_columns(native), turned);
     void *const of = gate_memory(gate, dZ);
     clm_status status = expect_panels(gemm, layer, error);
     if (status != CLM_OK)
@@ -318,11 +314,12 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
 /* Of dWᵀ (I,O), whose rows are packed a few whole cache lines at a time. */
 static struct share divide_gradient(const struct native *native, size_t B, size_t I, size_t O)
 {
-    return divide(native, I, O, B, left_rows(native), GRADIENT_DEPTH_MOST, native->shape.width, packed);
+    return native_divide(native, I, O, B, left_rows(native), GRADIENT_DEPTH_MOST, native->shape.width,
+                         packed);
 }
 
-static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                           struct linear *layer, double l2, struct clm_error *error)
+static clm_status native_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                  struct linear *layer, double l2, struct clm_error *error)
 {
     struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
     const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
@@ -356,8 +353,8 @@ static void *state_memory(const struct parameter *parameter)
     return tensor_is_empty(&parameter->state[0]) ? parameter->value.memory : parameter->state[0].memory;
 }
 
-static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                          struct linear *layer, const struct step *step, struct clm_error *error)
+static clm_status native_descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                 struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
     const struct share share = divide_gradient(native_of(gemm), dZ->rows, X->columns, dZ->columns);
@@ -394,7 +391,7 @@ static size_t fused_room(const struct native *native, size_t B, size_t next_B)
 }
 
 /* A group takes a panel at least, so that panels have to be as many as units. */
-static bool fuses(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B)
+static bool native_fuses(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B)
 {
     const struct native *const native = native_of(gemm);
     const size_t rows = size_max(B, next_B);
@@ -403,10 +400,11 @@ static bool fuses(struct gemm_provider *gemm, const struct linear *layer, size_t
            fused_room(native, B, next_B) <= native->local_memory / sizeof(float) * 7 / 8;
 }
 
-static clm_status descend_forward(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                                  struct linear *layer, const struct step *step, const struct tensor *next_X,
-                                  const struct epilogue *epilogue, struct tensor *next_Y,
-                                  struct clm_error *error)
+static clm_status native_descend_forward(struct gemm_provider *gemm, const struct tensor *dZ,
+                                         const struct tensor *X, struct linear *layer,
+                                         const struct step *step, const struct tensor *next_X,
+                                         const struct epilogue *epilogue, struct tensor *next_Y,
+                                         struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
@@ -450,7 +448,7 @@ static size_t head_room(const struct native *native, size_t C)
 }
 
 /* W has to be a single panel. */
-static bool has_head(struct gemm_provider *gemm, const struct linear *layer, size_t B)
+static bool native_has_head(struct gemm_provider *gemm, const struct linear *layer, size_t B)
 {
     (void)B;
     const struct native *const native = native_of(gemm);
@@ -458,9 +456,9 @@ static bool has_head(struct gemm_provider *gemm, const struct linear *layer, siz
     return C <= panel_columns(native) && head_room(native, C) <= native->local_memory / sizeof(float);
 }
 
-static clm_status head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                       const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
-                       struct tensor *dX, struct metrics *sums, struct clm_error *error)
+static clm_status native_head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                              const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
+                              struct tensor *dX, struct metrics *sums, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
     const size_t products = X->rows * X->columns * round_up(dZ->columns, native->shape.width);
@@ -499,14 +497,14 @@ const struct gemm_operations gemm_native = {
     .name = "native",
     .open = open_native,
     .close = close_native,
-    .panel = panel,
-    .workspace = workspace,
-    .forward = forward,
-    .backward_input = backward_input,
-    .gradient = gradient,
-    .descend = descend,
-    .fuses = fuses,
-    .descend_forward = descend_forward,
-    .has_head = has_head,
-    .head = head,
+    .panel = native_panel,
+    .workspace = native_workspace,
+    .forward = native_forward,
+    .backward_input = native_backward_input,
+    .gradient = native_gradient,
+    .descend = native_descend,
+    .fuses = native_fuses,
+    .descend_forward = native_descend_forward,
+    .has_head = native_has_head,
+    .head = native_head,
 };

@@ -29,14 +29,14 @@ static const char *const kernel_names[TILED_KERNELS] = {
 
 /* How the kernels are built: items of a group, quads of an item, terms of the sum at once, and items of a group of
  * those that have no tile. */
-struct variant {
+struct tiled_variant {
     size_t items[2], quads[2]; /* down and across */
     size_t depth, lanes;
 };
 
 /* Larger tiles read less of a large product's matrices, smaller ones busy more units with a small product. Each needs
  * less of a device than the one before; the last, 1 KiB of local memory and groups of one item. */
-static const struct variant variants[] = {
+static const struct tiled_variant variants[] = {
     {{16, 16}, {2, 2}, 8, 64},
     {{16, 16}, {1, 1}, 16, 64},
     {{8, 8}, {1, 1}, 16, 64},
@@ -53,7 +53,7 @@ enum { LARGE, MIDDLE, SMALL, VARIANTS = sizeof variants / sizeof *variants };
 #define FILES "activation.cl optimiser.cl gemm_tiled.cl"
 
 struct tiled {
-    const struct variant *variant;
+    const struct tiled_variant *variant;
     char options[160];
     /* Built when first asked for; a kernel that knows no activation has them at NO_ACTIVATION, likewise for rules. */
     cl_kernel handles[TILED_KERNELS][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
@@ -67,25 +67,25 @@ static struct tiled *tiled_of(const struct gemm_provider *gemm)
 
 /* ---- the variant that a device can run ---- */
 
-static size_t items_of(const struct variant *v)
+static size_t items_of(const struct tiled_variant *v)
 {
     return v->items[0] * v->items[1];
 }
 
 /* Rows (0) or columns (1) of a tile. */
-static size_t tile_of(const struct variant *v, int side)
+static size_t tile_of(const struct tiled_variant *v, int side)
 {
     return 4 * v->quads[side] * v->items[side];
 }
 
 /* Bytes of local memory of the kernel that takes most. */
-static size_t local_bytes(const struct variant *v)
+static size_t local_bytes(const struct tiled_variant *v)
 {
     const size_t tiles = (tile_of(v, 0) + tile_of(v, 1) + 8) * v->depth;
     return sizeof(float) * size_max(tiles, DOT_ROWS * DOT_COLUMNS * v->lanes);
 }
 
-static size_t group_of(const struct variant *v, enum tiled_kernel kernel)
+static size_t group_of(const struct tiled_variant *v, enum tiled_kernel kernel)
 {
     const bool has_tile = kernel == FORWARD || kernel == BACKWARD || kernel == GRADIENT || kernel == UPDATE;
     return has_tile ? items_of(v) : v->lanes;
@@ -105,16 +105,16 @@ static clm_status check_runnable(const struct opencl_device *device, cl_kernel k
     if (code != CL_SUCCESS)
         return opencl_fail(error, name, "clGetKernelWorkGroupInfo", code);
     if (items > most || local > device->about.local_memory)
-        return clm_fail(
-            error, CLM_ERROR_DEVICE,
-            "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE, CL_KERNEL_LOCAL_MEM_SIZE); use --gemm clblast",
+        return clm_fail_setting(
+            error, CLM_ERROR_DEVICE, "gemm",
+            "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE, CL_KERNEL_LOCAL_MEM_SIZE); let clblast multiply",
             name, device->about.name, items);
     return CLM_OK;
 }
 
 /* Builds a kernel for an activation or a rule, unless that has been done, and sees that the device can run it. */
-static clm_status get_kernel(const struct gemm_provider *gemm, enum tiled_kernel kernel,
-                             struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
+static clm_status tiled_get_kernel(const struct gemm_provider *gemm, enum tiled_kernel kernel,
+                                   struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
 {
     struct tiled *const tiled = tiled_of(gemm);
     const char *const name = kernel_names[kernel];
@@ -139,15 +139,16 @@ static struct kernel_variant variant_of(enum tiled_kernel kernel, enum activatio
 }
 
 /* CLM_OK where the device has what the variant needs, and can run it as built; else nothing is left of it. */
-static clm_status try_variant(struct gemm_provider *gemm, const struct variant *v, struct clm_error *error)
+static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_variant *v,
+                              struct clm_error *error)
 {
     struct tiled *const tiled = tiled_of(gemm);
     const struct clm_device *const about = &gemm->device->about;
     const size_t items = size_max(items_of(v), v->lanes), local = local_bytes(v);
     if (items > about->max_work_group || local > about->local_memory)
-        return clm_fail(
-            error, CLM_ERROR_DEVICE,
-            "products in groups of %zu items and %zu bytes of local memory need more than %s has (%zu items, %zu bytes); use --gemm clblast",
+        return clm_fail_setting(
+            error, CLM_ERROR_DEVICE, "gemm",
+            "products in groups of %zu items and %zu bytes of local memory need more than %s has (%zu items, %zu bytes); let clblast multiply",
             items, local, about->name, about->max_work_group, (size_t)about->local_memory);
     tiled->variant = v;
     snprintf(tiled->options, sizeof tiled->options,
@@ -156,8 +157,9 @@ static clm_status try_variant(struct gemm_provider *gemm, const struct variant *
     clm_status status = CLM_OK;
     for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++) {
         cl_kernel kernel;
-        status = get_kernel(gemm, (enum tiled_kernel)k,
-                            variant_of((enum tiled_kernel)k, ACTIVATION_RELU, RULE_MOMENTUM), &kernel, error);
+        status = tiled_get_kernel(gemm, (enum tiled_kernel)k,
+                                  variant_of((enum tiled_kernel)k, ACTIVATION_RELU, RULE_MOMENTUM), &kernel,
+                                  error);
     }
     if (status != CLM_OK)
         memset(tiled->handles, 0, sizeof tiled->handles);
@@ -204,39 +206,34 @@ static clm_status open_small(struct gemm_provider *gemm, struct clm_error *error
 
 /* ---- sums that are cut: by slices, where a result's tiles alone leave units idle ---- */
 
-static size_t divide_up(size_t n, size_t by)
-{
-    return n / by + (n % by != 0);
-}
-
 /* How a result (M,N) whose sums have K terms is made. */
-struct plan {
+struct tiled_slices {
     size_t M, N, slices;
     cl_int depth; /* terms of a slice */
 };
 
-static struct plan whole(size_t M, size_t N, size_t K)
+static struct tiled_slices tiled_whole(size_t M, size_t N, size_t K)
 {
-    return (struct plan){M, N, 1, (cl_int)K};
+    return (struct tiled_slices){M, N, 1, (cl_int)K};
 }
 
 /* Cut only as far as the workspace goes, which after backend_prepare is far enough. */
-static struct plan cut(const struct gemm_provider *gemm, size_t M, size_t N, size_t K)
+static struct tiled_slices tiled_cut(const struct gemm_provider *gemm, size_t M, size_t N, size_t K)
 {
     const struct tiled *const tiled = tiled_of(gemm);
-    const struct variant *const v = tiled->variant;
+    const struct tiled_variant *const v = tiled->variant;
     const size_t tiles = divide_up(M, tile_of(v, 0)) * divide_up(N, tile_of(v, 1));
     const size_t wanted = size_min(tiled->groups_wanted / tiles, K / SLICE_LEAST);
     if (wanted < 2 || wanted * M * N * sizeof(float) > gemm->workspace.bytes)
-        return whole(M, N, K);
+        return tiled_whole(M, N, K);
     const size_t depth = round_up(divide_up(K, wanted), v->depth);
-    return (struct plan){M, N, divide_up(K, depth), (cl_int)depth};
+    return (struct tiled_slices){M, N, divide_up(K, depth), (cl_int)depth};
 }
 
 /* What cut() may ask for, for any number of rows up to M. */
 static size_t parts_bytes(const struct tiled *tiled, size_t M, size_t N, size_t K)
 {
-    const struct variant *const v = tiled->variant;
+    const struct tiled_variant *const v = tiled->variant;
     const size_t slices = size_min(tiled->groups_wanted, K / SLICE_LEAST);
     const size_t most = tiled->groups_wanted * tile_of(v, 0) * tile_of(v, 1);
     size_t floats = 0;
@@ -247,8 +244,8 @@ static size_t parts_bytes(const struct tiled *tiled, size_t M, size_t N, size_t 
     return sizeof(float) * size_min(floats, most);
 }
 
-static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
-                            struct clm_error *error)
+static clm_status tiled_workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
+                                  struct clm_error *error)
 {
     const struct tiled *const tiled = tiled_of(gemm);
     (void)error;
@@ -262,16 +259,16 @@ static clm_status workspace(struct gemm_provider *gemm, size_t B, size_t I, size
 
 /* Over the tiles of a result. */
 static clm_status launch_tiles(const struct gemm_provider *gemm, enum tiled_kernel kernel,
-                               struct kernel_variant variant, const struct plan *plan,
+                               struct kernel_variant variant, const struct tiled_slices *plan,
                                const struct kernel_argument *arguments, size_t count, struct clm_error *error)
 {
     const struct tiled *const tiled = tiled_of(gemm);
-    const struct variant *const v = tiled->variant;
+    const struct tiled_variant *const v = tiled->variant;
     const size_t local[3] = {items_of(v), 1, 1};
     const size_t global[3] = {divide_up(plan->N, tile_of(v, 1)) * local[0], divide_up(plan->M, tile_of(v, 0)),
                               plan->slices};
     cl_kernel handle;
-    const clm_status status = get_kernel(gemm, kernel, variant, &handle, error);
+    const clm_status status = tiled_get_kernel(gemm, kernel, variant, &handle, error);
     return status ? status
                   : opencl_launch(gemm->device, handle, kernel_names[kernel], 3, global, local, arguments,
                                   count, error);
@@ -285,7 +282,7 @@ static clm_status launch_sum(const struct gemm_provider *gemm, enum tiled_kernel
     const struct tiled *const tiled = tiled_of(gemm);
     const size_t local = tiled->variant->lanes, global = round_up(result->rows * result->columns, local);
     cl_kernel handle;
-    const clm_status status = get_kernel(gemm, kernel, variant, &handle, error);
+    const clm_status status = tiled_get_kernel(gemm, kernel, variant, &handle, error);
     return status ? status
                   : opencl_launch(gemm->device, handle, kernel_names[kernel], 1, &global, &local, arguments,
                                   count, error);
@@ -321,14 +318,15 @@ static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X
     };
     cl_kernel handle;
     const clm_status status =
-        get_kernel(gemm, DOT_FORWARD, variant_of(DOT_FORWARD, epilogue->act, NO_RULE), &handle, error);
+        tiled_get_kernel(gemm, DOT_FORWARD, variant_of(DOT_FORWARD, epilogue->act, NO_RULE), &handle, error);
     return status ? status
                   : opencl_launch(gemm->device, handle, kernel_names[DOT_FORWARD], 2, global, local,
                                   arguments, COUNT(arguments), error);
 }
 
-static clm_status sum_forward(struct gemm_provider *gemm, const struct plan *plan, const struct linear *layer,
-                              const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
+static clm_status sum_forward(struct gemm_provider *gemm, const struct tiled_slices *plan,
+                              const struct linear *layer, const struct epilogue *epilogue, struct tensor *Y,
+                              struct clm_error *error)
 {
     const cl_int saves_gate = epilogue->gate != NULL;
     void *const gate = saved_gate(epilogue, Y);
@@ -347,15 +345,16 @@ static clm_status sum_forward(struct gemm_provider *gemm, const struct plan *pla
                       COUNT(arguments), error);
 }
 
-static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
-                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
+static clm_status tiled_forward(struct gemm_provider *gemm, const struct tensor *X,
+                                const struct linear *layer, const struct epilogue *epilogue, struct tensor *Y,
+                                struct clm_error *error)
 {
     const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
     const cl_int saves_gate = epilogue->gate != NULL;
     void *const gate = saved_gate(epilogue, Y);
     if (X->rows <= DOT_ROWS_MOST)
         return dot_forward(gemm, X, layer, epilogue, Y, error);
-    const struct plan plan = cut(gemm, X->rows, Y->columns, X->columns);
+    const struct tiled_slices plan = tiled_cut(gemm, X->rows, Y->columns, X->columns);
     void *const out = plan.slices > 1 ? gemm->workspace.memory : Y->memory;
     const struct kernel_argument arguments[] = {
         ARGUMENT(B),
@@ -374,8 +373,8 @@ static clm_status forward(struct gemm_provider *gemm, const struct tensor *X, co
     return status || plan.slices == 1 ? status : sum_forward(gemm, &plan, layer, epilogue, Y, error);
 }
 
-static clm_status sum_backward(struct gemm_provider *gemm, const struct plan *plan, enum activation act,
-                               void *of, struct tensor *dX, struct clm_error *error)
+static clm_status sum_backward(struct gemm_provider *gemm, const struct tiled_slices *plan,
+                               enum activation act, void *of, struct tensor *dX, struct clm_error *error)
 {
     const cl_int slices = (cl_int)plan->slices, B = (cl_int)dX->rows, I = (cl_int)dX->columns;
     const struct kernel_argument arguments[] = {
@@ -386,12 +385,12 @@ static clm_status sum_backward(struct gemm_provider *gemm, const struct plan *pl
                       COUNT(arguments), error);
 }
 
-static clm_status backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
-                                 const struct linear *layer, const struct gate *gate, struct tensor *dX,
-                                 struct clm_error *error)
+static clm_status tiled_backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
+                                       const struct linear *layer, const struct gate *gate, struct tensor *dX,
+                                       struct clm_error *error)
 {
     const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns;
-    const struct plan plan = cut(gemm, dX->rows, dX->columns, dZ->columns);
+    const struct tiled_slices plan = tiled_cut(gemm, dX->rows, dX->columns, dZ->columns);
     /* of an activation without a gate, something that is not looked at */
     void *const of = activations[gate->act].gate == GATE_ONE ? dZ->memory : gate->of->memory;
     void *const out = plan.slices > 1 ? gemm->workspace.memory : dX->memory;
@@ -405,12 +404,12 @@ static clm_status backward_input(struct gemm_provider *gemm, const struct tensor
     return status || plan.slices == 1 ? status : sum_backward(gemm, &plan, gate->act, of, dX, error);
 }
 
-static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                           struct linear *layer, double l2, struct clm_error *error)
+static clm_status tiled_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                 struct linear *layer, double l2, struct clm_error *error)
 {
     struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
     const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
-    const struct plan plan = whole(dW->rows, dW->columns, dZ->rows);
+    const struct tiled_slices plan = tiled_whole(dW->rows, dW->columns, dZ->rows);
     const cl_float penalty = (cl_float)(2 * l2);
     const struct kernel_argument arguments[] = {
         ARGUMENT(O),
@@ -427,11 +426,11 @@ static clm_status gradient(struct gemm_provider *gemm, const struct tensor *dZ, 
                         COUNT(arguments), error);
 }
 
-static clm_status descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
-                          struct linear *layer, const struct step *step, struct clm_error *error)
+static clm_status tiled_descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
+                                struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const struct plan plan = whole(dZ->columns, X->columns, dZ->rows);
+    const struct tiled_slices plan = tiled_whole(dZ->columns, X->columns, dZ->rows);
     const struct step_argument s = step_argument(step);
     /* of a rule without states, something that is not looked at */
     void *const ms = rules[step->rule].states ? layer->W.state[0].memory : dZ->memory;
@@ -451,31 +450,31 @@ const struct gemm_operations gemm_tiled = {
     .name = "tiled",
     .open = open_middle,
     .close = close_tiled,
-    .workspace = workspace,
-    .forward = forward,
-    .backward_input = backward_input,
-    .gradient = gradient,
-    .descend = descend,
+    .workspace = tiled_workspace,
+    .forward = tiled_forward,
+    .backward_input = tiled_backward_input,
+    .gradient = tiled_gradient,
+    .descend = tiled_descend,
 };
 
 const struct gemm_operations gemm_tiled_large = {
     .name = "tiled-large",
     .open = open_large,
     .close = close_tiled,
-    .workspace = workspace,
-    .forward = forward,
-    .backward_input = backward_input,
-    .gradient = gradient,
-    .descend = descend,
+    .workspace = tiled_workspace,
+    .forward = tiled_forward,
+    .backward_input = tiled_backward_input,
+    .gradient = tiled_gradient,
+    .descend = tiled_descend,
 };
 
 const struct gemm_operations gemm_tiled_small = {
     .name = "tiled-small",
     .open = open_small,
     .close = close_tiled,
-    .workspace = workspace,
-    .forward = forward,
-    .backward_input = backward_input,
-    .gradient = gradient,
-    .descend = descend,
+    .workspace = tiled_workspace,
+    .forward = tiled_forward,
+    .backward_input = tiled_backward_input,
+    .gradient = tiled_gradient,
+    .descend = tiled_descend,
 };
