@@ -162,8 +162,9 @@ bool clm_gemm_is_slow_to_build(const char *name);
 struct clm_tune_row {
     char product[24], candidate[24];
     size_t batch, inputs, outputs;
-    double error_over_bound;     /* above 1, or NaN: wrong, or it failed, and never used */
-    double milliseconds, gflops; /* of a part of the batch, if it is large; 0 if it is wrong, or no time was seen to pass */
+    double error_over_bound; /* above 1, or NaN: wrong, or it failed, and never used */
+    double milliseconds,
+        gflops; /* of a part of the batch, if it is large; 0 if it is wrong, or no time was seen to pass */
 };
 
 /* Measures every provider on the products of the net `sizes` (inputs … classes) at `batch`, and keeps the choice in the
@@ -180,72 +181,78 @@ double clm_tune_seconds(const struct clm_backend *backend);
 
 enum clm_part { CLM_TRAIN, CLM_VALIDATION, CLM_TEST };
 
-/* Does a CSV begin with the names of its columns? */
+/* Whether the first row of a CSV holds the names of the columns. */
 enum clm_header { CLM_HEADER_DETECTED, CLM_HEADER_YES, CLM_HEADER_NO };
 
-/* What becomes of a value that a CSV leaves open (empty, NA, N/A, NaN, null, ?): an error, the mean of its column
- * over those rows of the training part that have one, or 0. The mean is taken after the validation rows are held out
- * and `limit` is applied; the same mean replaces values of the training, validation and test part. */
+/* What replaces a missing value of a CSV (empty, NA, N/A, NaN, null, ?): nothing, which is an error; the mean
+ * of its column; or 0. The mean is taken over the rows of the training part that have a value, after
+ * validation rows are held out and `limit` is applied. The same mean replaces missing values of the training,
+ * validation and test part. */
 enum clm_missing { CLM_MISSING_REFUSED, CLM_MISSING_MEAN, CLM_MISSING_ZERO };
 
 /* Which rows of the training set are held out for validation. Both parts keep the file's order.
  *
- *   last        those at its end
- *   random      each set of so many rows is as likely
- *   stratified  the same within each class, which gives held_out * rows_of_class / rows rows, up or down to a whole number so
- *               that the sum is exact: classes that gave none so far come first, then those with the largest remainder. A
- *               class keeps a row to train on, so that one of a single row gives none; where classes of so few rows cannot
- *               give their share, others give more. CLM_ERROR_ARGUMENT where that is not enough.
+ *   last        the rows at the end
+ *   random      every choice of so many rows is equally likely
+ *   stratified  random within each class. A class gives held_out * rows_of_class / rows rows, rounded up or
+ *               down so that the sum is exact: classes that have given none yet are rounded up first, then
+ *               those with the largest remainder. A class keeps one row to train on, so a class of one row
+ *               gives none; if small classes cannot give their share, others give more. CLM_ERROR_ARGUMENT
+ *               if that is not enough.
  */
 enum clm_split { CLM_SPLIT_LAST, CLM_SPLIT_RANDOM, CLM_SPLIT_STRATIFIED };
 
 struct clm_data_options {
     const char *source; /* a name (fashion-mnist, mnist, cifar10, cifar100) or a path */
-    const char *format; /* NULL recognises the content; a name of clm_format_names */
-    const char *test;   /* path of a test set where the data brings none; NULL for none */
-    double validation;  /* rows of the training set that are held out: a count, or a fraction below 1 */
+    const char *format; /* a name of clm_format_names; NULL: the content tells */
+    const char *test;   /* path of a test set, instead of the source's own; NULL for none */
+    double validation;  /* rows of the training set to hold out: a count, or a fraction below 1 */
     enum clm_split validation_by;
     uint64_t validation_seed; /* random, stratified: the same seed and labels hold out the same rows */
-    size_t limit;             /* keep the first N training rows of what is left; 0 keeps all */
-    /* Bytes of the host's memory that the data may take, 0 for any. Values of idx of bytes, and of npy of uint8 or
-     * float32 in C order, that are not compressed take none: they stay in the file. */
+    size_t limit;             /* keep the first N training rows of those not held out; 0 keeps all */
+    /* Bytes of the host's memory that the data may take; 0 for no limit. Uncompressed files of idx (bytes)
+     * and of npy (uint8, or float32, in C order) take none for their values, because they are mapped. */
     uint64_t memory;
 
-    /* An option below is CLM_ERROR_ARGUMENT with data of a format that has no use for it. */
-    const char *inputs; /* npz, npy: the array with the inputs; NULL looks for x, x_train and their like */
-    /* csv: the column of the labels, by name or by index (from 0; negative ones count from the end: -1 is the last);
-     * npz, npy: the array with the labels; cifar100: "fine", the default, or "coarse". NULL: see data/README.md */
+    /* Each option below is CLM_ERROR_ARGUMENT if the data's format does not take it. */
+    const char *inputs; /* npz, npy: the array with the inputs; NULL looks for x, x_train and the like */
+    /* csv: the column of the labels, by name or by index (from 0; negative indices count from the end: -1
+     * is the last); npz, npy: the array with the labels; cifar100: "fine" (the default) or "coarse". NULL:
+     * see data/README.md */
     const char *label;
     enum clm_header header;
     enum clm_missing missing;
-    /* images: 0 takes them as they are. */
-    size_t resize_width, resize_height; /* stretches each: the mean of what a pixel covers, or bilinear */
-    size_t channels;                    /* 1 or 3; else 1 where all are grey */
+    /* images: 0 keeps the pictures' own size and channels. */
+    size_t resize_width, resize_height; /* size to stretch to: mean of the covered pixels, or bilinear */
+    size_t channels;                    /* 1 or 3; if 0, 1 if all pictures are grey, else 3 */
 
-    /* Of the model that the data is for; 0 and NULL where the data decides. csv, libsvm, npz, npy and images turn labels
-     * into these classes, a label beyond them being an error, and rows of libsvm get this many features. */
+    /* Features and classes of the model that the data is for; 0 and NULL if the data decides. csv, libsvm,
+     * npz, npy and images map their labels to these classes and refuse any other label. Rows of libsvm get
+     * so many features. */
     size_t features, classes;
-    const char *const *class_names; /* `classes` of them, or NULL */
+    const char *const *class_names; /* `classes` names, or NULL */
 };
 
-/* The names of at most `most` formats that are read: "idx", "npy", …; returns how many. */
+/* Fills `names` with the names of at most `most` formats that can be read: "idx", "npy", …;
+ * returns their number. */
 size_t clm_format_names(const char **names, size_t most);
 
-/* A labelled data set in memory: a training part, and where there are any, validation and test parts. */
+/* A labelled data set in memory: a training part, and validation and test parts if there are any. */
 struct clm_data;
 
 CLM_MUST_CHECK clm_status clm_data_open(const struct clm_data_options *options, struct clm_data **out,
                                         struct clm_error *error);
 void clm_data_close(struct clm_data *data);
 
-const char *clm_data_source(const struct clm_data *data); /* the path it was read from */
+const char *clm_data_source(const struct clm_data *data); /* path of the file or directory */
 const char *clm_data_format(const struct clm_data *data); /* a name of clm_format_names */
 size_t clm_data_rows(const struct clm_data *data, enum clm_part part);
 size_t clm_data_features(const struct clm_data *data);
 size_t clm_data_classes(const struct clm_data *data);
-const char *clm_data_class_name(const struct clm_data *data, size_t index); /* NULL where unnamed */
+const char *clm_data_class_name(const struct clm_data *data, size_t index); /* NULL if unnamed */
 bool clm_data_is_bytes(const struct clm_data *data);
-uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row); /* < classes */
+/* below the number of classes */
+uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row);
 
 /* The size of pictures, whose features are planar (channel, row, column); false, and zeros, if rows are no pictures.
  * Each of width, height and channels may be NULL. */
@@ -256,10 +263,10 @@ struct clm_part_summary {
     double lowest, highest, mean,
         deviation;      /* of all values; NaN without rows. The deviation is divided by N */
     size_t *class_rows; /* (classes) */
-    /* Rows that are byte for byte the same as an earlier one of the part, those of them with another label than the
-     * first of that kind, and the first of them with its earlier one. */
+    /* Rows that are byte for byte the same as an earlier row of the part; how many of them have another label
+     * than the first such row; and the first of them, with its earlier row. */
     size_t repeated, contradicting, repeated_row, repeated_of;
-    /* The same for validation and test rows that are training rows, too. */
+    /* The same for validation and test rows that are also in the training part. */
     size_t leaked, leaked_row, leaked_of;
 };
 
@@ -270,42 +277,43 @@ struct clm_warning {
 
 struct clm_data_summary {
     struct clm_part_summary parts[3]; /* by enum clm_part */
-    size_t constant_features;         /* that have one value in all training rows */
+    size_t constant_features;         /* features that have one value in all training rows */
     struct clm_warning *warnings;     /* what is likely to be a mistake, or to mislead */
     size_t warning_count;
 };
 
-/* Looks at every row. The caller gives *out to clm_data_summary_free. */
+/* Looks at every row. The caller frees *out with clm_data_summary_free. */
 CLM_MUST_CHECK clm_status clm_data_summarise(const struct clm_data *data, struct clm_data_summary **out,
                                              struct clm_error *error);
 void clm_data_summary_free(struct clm_data_summary *summary);
 
-/* Writes a PNG with `rows` pictures of a part and their labels to `path`; which, `seed` decides. CLM_ERROR_SHAPE where
- * rows are no pictures. */
+/* Writes a PNG with `rows` pictures of a part and their labels to `path`; `seed` decides which rows.
+ * CLM_ERROR_SHAPE if rows are no pictures. */
 CLM_MUST_CHECK clm_status clm_data_sheet(const struct clm_data *data, enum clm_part part, size_t rows,
                                          uint64_t seed, const char *path, struct clm_error *error);
 
 struct clm_data_write_options {
     const char *format; /* a name of clm_data_write_names */
-    enum clm_part part; /* of formats that hold one; the others hold training and test set */
-    bool is_gzipped;    /* idx */
-    bool replaces;      /* what is there already; else that is an error */
+    /* the part to write, if the format holds one; other formats hold the training and the test set */
+    enum clm_part part;
+    bool is_gzipped; /* idx */
+    bool replaces;   /* replaces an existing data set; else that is an error */
 };
 
-/* Writes the data set to `path` so that a failure leaves what was there. A directory is replaced only where it holds
- * nothing but files of the format, and a folder of pictures never. CLM_ERROR_SHAPE where the data does not fit into the
- * format. */
+/* Writes the data set to `path`. A write that fails keeps the data that was at `path`. A directory is
+ * replaced only if it holds nothing but files of the format, and a directory of pictures never.
+ * CLM_ERROR_SHAPE if the format cannot hold the data. */
 CLM_MUST_CHECK clm_status clm_data_write(const struct clm_data *data, const char *path,
                                          const struct clm_data_write_options *options,
                                          struct clm_error *error);
-/* The names of at most `most` formats; returns how many there are. */
+/* Fills `names` with the names of at most `most` formats that can be written; returns how many there are. */
 size_t clm_data_write_names(const char **names, size_t most);
 bool clm_data_write_is_of_one_part(const char *format);
 bool clm_data_write_keeps_names(const char *format); /* of the classes */
 
-/* Makes a synthetic set of ten classes in CIFAR-10's layout in a directory: five batches to train and one to test on,
- * of `rows` rows each, 1 to CLM_DATA_MAKE_ROWS_MAX. The same rows and seed make the same bytes. CLM_ERROR_IO where any of its files is there already,
- * unless it `replaces` them. */
+/* Makes a synthetic data set of ten classes in a directory, in CIFAR-10's layout: five batches to train on
+ * and one to test on, of `rows` rows each, 1 to CLM_DATA_MAKE_ROWS_MAX. The same rows and seed give the same
+ * bytes. CLM_ERROR_IO if any of its files exists, unless `replaces`. */
 enum { CLM_DATA_MAKE_ROWS_MAX = 1000000 };
 CLM_MUST_CHECK clm_status clm_data_make(const char *directory, size_t rows, uint64_t seed, bool replaces,
                                         struct clm_error *error);

@@ -433,13 +433,13 @@ START_TEST(test_label_values)
                  "has 2 labels for 3 rows of inputs");
     put_label_array("<i4", "(3, 1, 1)", false, 3, (const double[]){0, 1, 0});
     refused_with(&(struct clm_data_options){.source = file_path("x.npy")}, CLM_ERROR_FORMAT,
-                 "has 3 dimensions, 1 elements a row, where labels are (rows)");
+                 "has 3 dimensions, 1 elements per row, but labels are (rows)");
     put_label_array("|u1", "(3, 2)", false, 6, (const double[]){0, 1, 0, 0, 1, 0});
     refused_with(&(struct clm_data_options){.source = file_path("x.npy")}, CLM_ERROR_FORMAT,
                  "row 1 (counted from 0) has no 1");
     put_label_array("|u1", "(3, 2)", false, 6, (const double[]){0, 1, 1, 1, 1, 0});
     refused_with(&(struct clm_data_options){.source = file_path("x.npy")}, CLM_ERROR_FORMAT,
-                 "stands there twice");
+                 "is there twice");
     put_label_array("|u1", "(3, 2)", false, 6, (const double[]){0, 1, 2, 0, 1, 0});
     refused_with(&(struct clm_data_options){.source = file_path("x.npy")}, CLM_ERROR_FORMAT,
                  "row 1 (counted from 0): 2 is among its labels");
@@ -507,9 +507,10 @@ START_TEST(test_directory_of_arrays)
     put_label_array("<i4", "(2,)", false, 2, (const double[]){0, 5});
     ck_assert_int_eq(rename(file_path("y.npy"), file_path("y_test.npy")), 0);
     refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_FORMAT,
-                 "y_test.npy: row 1: the label 5 is none of the 2 classes of the training set (0 to 1)");
+                 "y_test.npy: row 1: the label 5 is not one of the 2 classes of the training set (0 to 1)");
     remove(file_path("X_train.npy"));
-    refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_FORMAT, "has no training set");
+    refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_FORMAT,
+                 "has a test set, but no training set");
 }
 END_TEST
 
@@ -555,7 +556,7 @@ START_TEST(test_gzipped)
     start_npy_with(&file, "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 2000000), }");
     put_gzipped("x.npy.gz", file.at, file.size);
     refused_with(&(struct clm_data_options){.source = path, .label = "y.npy"}, CLM_ERROR_FORMAT,
-                 "8000000 bytes, and no more than");
+                 "8000000 bytes, but the file unpacks to at most");
 }
 END_TEST
 
@@ -688,8 +689,8 @@ END_TEST
 static const struct {
     const char *dictionary, *part;
 } bad_headers[] = {
-    {"", "where '{' is expected"},
-    {"[]", "where '{' is expected"},
+    {"", "but '{' is expected"},
+    {"[]", "but '{' is expected"},
     {"{", "a key, 'descr', 'fortran_order' or 'shape', is expected"},
     {"{}", "has no 'descr'"},
     {"{'descr': '<f4', 'fortran_order': False, }", "has no 'shape'"},
@@ -697,7 +698,7 @@ static const struct {
     {"{'fortran_order': False, 'shape': (4, 3), }", "has no 'descr'"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (4, 3), 'more': 1, }", "one each of"},
     {"{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (4, 3), }", "one each of"},
-    {"{'descr': '<f4', 'fortran_order': False, 'shape': (4, 3), } + {}", "where nothing is expected"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (4, 3), } + {}", "but nothing is expected"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (4, 3)", "a comma or '}' is expected"},
     {"{'descr': '<f4' 'fortran_order': False, 'shape': (4, 3), }", "a comma or '}' is expected"},
     {"{'descr' '<f4', 'fortran_order': False, 'shape': (4, 3), }", "a colon is expected"},
@@ -706,12 +707,12 @@ static const struct {
     {"{'descr': '<f4", "the type of the elements"},
     {"{'descr': '<f\\x34', 'fortran_order': False, 'shape': (4, 3), }", "the type of the elements"},
     {"{'descr': __import__('os').system('touch pwned'), 'fortran_order': False, 'shape': (4, 3), }",
-     "\"__import__('os').sys...\" at byte 10, where the type of the elements"},
+     "\"__import__('os').sys...\" at byte 10, but the type of the elements"},
     {"{'descr': '<f4', 'fortran_order': not True, 'shape': (4, 3), }", "True or False is expected"},
     {"{'descr': '<f4', 'fortran_order': 0, 'shape': (4, 3), }", "True or False is expected"},
     {"{'descr': '<f4', 'fortran_order': Falsey, 'shape': (4, 3), }", "a comma or '}'"},
-    {"{'descr': '<f4', 'fortran_order': False, 'shape': 12, }", "the shape, as (3, 4), is expected"},
-    {"{'descr': '<f4', 'fortran_order': False, 'shape': [4, 3], }", "the shape, as (3, 4), is expected"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': 12, }", "the shape, such as (3, 4), is expected"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': [4, 3], }", "the shape, such as (3, 4), is expected"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (2+2, 3), }", "a comma is expected"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (2**2, 3), }", "a comma is expected"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (4 3), }", "a comma is expected"},
@@ -730,17 +731,17 @@ static const struct {
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551615, 0), }",
      "dimension 1 of 2 is 0"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551616, 3), }",
-     "a dimension that memory has addresses for"},
+     "a dimension that can be addressed"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999999, 3), }",
-     "a dimension that memory has addresses for"},
+     "a dimension that can be addressed"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }",
-     "more elements than memory has"},
+     "more elements than can be addressed"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 6148914691236517206), }",
-     "more elements than memory has"},
+     "more elements than can be addressed"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387905, 1), }",
-     "more elements than memory has"},
+     "more elements than can be addressed"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4294967296, 4294967296, 2), }",
-     "more elements than memory"},
+     "more elements than can be addressed"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000), }",
      "promises 1000000000 rows of 1000 elements of type <f4, 128 + 4000000000000 bytes; it is truncated"},
     {"{'descr': '<f4', 'fortran_order': False, 'shape': (4, 2), }", "it is too long"},
@@ -757,7 +758,7 @@ static const struct {
     {"{'descr': '<c8', 'fortran_order': False, 'shape': (4, 3), }", "of type <c8, which is not read"},
     {"{'descr': '<f16', 'fortran_order': False, 'shape': (4, 3), }", "of type <f16, which is not read"},
     {"{'descr': '<M8[ns]', 'fortran_order': False, 'shape': (4, 3), }", "of type <M8[ns], which is not read"},
-    {"{'descr': '|f4', 'fortran_order': False, 'shape': (4, 3), }", "whose byte order is not told"},
+    {"{'descr': '|f4', 'fortran_order': False, 'shape': (4, 3), }", "whose byte order is not given"},
     {"{'descr': 'f4', 'fortran_order': False, 'shape': (4, 3), }", "which is not read"},
     {"{'descr': '', 'fortran_order': False, 'shape': (4, 3), }", "which is not read"},
     {"{'descr': '<f4<f4<f4<f4<f4<f4<f4<f4<f4', 'fortran_order': False, 'shape': (4, 3), }",
@@ -787,17 +788,18 @@ START_TEST(test_bad_prefixes)
         size_t size;
         const char *part;
     } cases[] = {
-        {"\x93NUMPY", 6, "of 8 bytes of a NumPy array's beginning only 6 are there"},
-        {"\x93NUMPY\1\0", 8, "of 2 bytes of its header's length only 0 are there"},
-        {"\x93NUMPY\2\0\1\0\0", 11, "of 4 bytes of its header's length only 3 are there"},
+        {"\x93NUMPY", 6, "of the 8 bytes of a NumPy array's beginning, only 6 are there"},
+        {"\x93NUMPY\1\0", 8, "of the 2 bytes of its header's length, only 0 are there"},
+        {"\x93NUMPY\2\0\1\0\0", 11, "of the 4 bytes of its header's length, only 3 are there"},
         {"\x93NUMPY\0\0\1\0{", 11, "is of version 0.0"},
-        {"\x93NUMPY\4\0\1\0{", 11, "is of version 4.0 of NumPy's format, where 1.0, 2.0 and 3.0 are read"},
+        {"\x93NUMPY\4\0\1\0{", 11, "is of version 4.0 of NumPy's format, but only 1.0, 2.0 and 3.0 are read"},
         {"\x93NUMPY\1\1\1\0{", 11, "is of version 1.1"},
-        {"\x93NUMPY\1\0\xff\xff{}", 12, "its header has 65535 bytes, where up to 12 are read"},
+        {"\x93NUMPY\1\0\xff\xff{}", 12, "its header has 65535 bytes, but at most 12 are read"},
         {"\x93NUMPY\2\0\xff\xff\xff\xff{}", 14, "its header has 4294967295 bytes"},
         {"\x93NUMPY\1\0\2\0{\0", 12, "a key, "},
-        {"\x93NUMPX\1\0\2\0{}", 12, "begins with 93 4e 55 4d, where a NumPy array has 93 4e 55 4d (and PY)"},
-        {"", 0, "of 8 bytes of a NumPy array's beginning only 0 are there"},
+        {"\x93NUMPX\1\0\2\0{}", 12,
+         "begins with 93 4e 55 4d, but a NumPy array begins with 93 4e 55 4d (and PY)"},
+        {"", 0, "of the 8 bytes of a NumPy array's beginning, only 0 are there"},
     };
     put_labels("y.npy", 4);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -847,22 +849,22 @@ START_TEST(test_zips)
         put_with(&(struct zip_entry){.method = i ? DEFLATED : STORED, .crc_error = 1});
         file_refused("a.npz", CLM_ERROR_FORMAT, "bad CRC");
         put_with(&(struct zip_entry){.method = i ? DEFLATED : STORED, .said_size = x.size + 1});
-        file_refused("a.npz", CLM_ERROR_FORMAT, i ? "is no zip that can be read" : "it is too long");
+        file_refused("a.npz", CLM_ERROR_FORMAT, i ? "cannot be read as a zip archive" : "it is too long");
         put_with(&(struct zip_entry){.method = i ? DEFLATED : STORED, .said_size = x.size - 1});
-        file_refused("a.npz", CLM_ERROR_FORMAT, i ? "is no zip that can be read" : "it is truncated");
+        file_refused("a.npz", CLM_ERROR_FORMAT, i ? "cannot be read as a zip archive" : "it is truncated");
     }
     put_with(&(struct zip_entry){.flags = 1});
     file_refused("a.npz", CLM_ERROR_FORMAT, "is encrypted");
     put_with(&(struct zip_entry){.method = 1});
-    file_refused("a.npz", CLM_ERROR_FORMAT, "is no zip that can be read");
+    file_refused("a.npz", CLM_ERROR_FORMAT, "cannot be read as a zip archive");
     static const char *const names[] = {"../x.npy", "a/../../x.npy", "/x.npy"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         put_with(&(struct zip_entry){.name = names[i]});
-        file_refused("a.npz", CLM_ERROR_FORMAT, "a path that leads out of it");
+        file_refused("a.npz", CLM_ERROR_FORMAT, "a path that leads out of the archive");
     }
     put_with(&(struct zip_entry){.name = "z.npy"});
     file_refused("a.npz", CLM_ERROR_FORMAT,
-                 "holds no x and y, nor x_train and y_train, nor their like; its arrays are: z, y");
+                 "holds no x and y, nor x_train and y_train, nor the like; its arrays are: z, y");
     refused_with(&(struct clm_data_options){.source = file_path("a.npz"), .inputs = "w"}, CLM_ERROR_FORMAT,
                  "holds no w");
     refused_with(&(struct clm_data_options){.source = file_path("a.npz"), .label = "w"}, CLM_ERROR_FORMAT,
@@ -879,10 +881,10 @@ START_TEST(test_zips)
     zip_clear(&zip);
     put_zip("a.npz", &zip);
     refused_with(&(struct clm_data_options){.source = file_path("a.npz"), .format = "npz"}, CLM_ERROR_FORMAT,
-                 "is no zip that can be read");
+                 "cannot be read as a zip archive");
     put_text("a.npz", "PK\x03\x04 and no more");
     refused_with(&(struct clm_data_options){.source = file_path("a.npz"), .format = "npz"}, CLM_ERROR_FORMAT,
-                 "is no zip that can be read");
+                 "cannot be read as a zip archive");
 }
 END_TEST
 
@@ -896,14 +898,14 @@ START_TEST(test_zip_bombs)
     memcpy(bomb, x.at, x.size);
     put_with(&(struct zip_entry){.bytes = bomb, .size = size, .method = DEFLATED});
     file_refused("a.npz", CLM_ERROR_FORMAT,
-                 "has 33554432 bytes, where its header promises 4 rows of 2 elements");
+                 "has 33554432 bytes, but its header promises 4 rows of 2 elements");
     put_with(&(struct zip_entry){.bytes = bomb, .size = size, .method = DEFLATED, .said_size = x.size});
     file_refused("a.npz", CLM_ERROR_FORMAT, "a.npz");
     start_npy_with(&x, "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 1000000000), }");
     put_with(&(struct zip_entry){.method = DEFLATED, .said_size = 4000000128});
-    file_refused("a.npz", CLM_ERROR_FORMAT, "is no zip that can be read");
+    file_refused("a.npz", CLM_ERROR_FORMAT, "cannot be read as a zip archive");
     put_with(&(struct zip_entry){.method = STORED, .said_size = 4000000128});
-    file_refused("a.npz", CLM_ERROR_FORMAT, "4000000000 bytes, and no more than");
+    file_refused("a.npz", CLM_ERROR_FORMAT, "4000000000 bytes, but the file unpacks to at most");
     free(bomb);
 }
 END_TEST
@@ -937,7 +939,7 @@ START_TEST(test_bombs_without_their_labels)
     add(&file, images, sizeof images);
     put_gibibyte("a-images.gz", &file);
     put_file("a-labels", "\0\0\10\1\0\0\0\3\0\1\2", 11);
-    file_refused("a-images.gz", CLM_ERROR_FORMAT, "a-labels: has 3 labels for the 1048576 images in");
+    file_refused("a-images.gz", CLM_ERROR_FORMAT, "a-labels: has 3 labels for the 1048576 pictures in");
 }
 END_TEST
 

@@ -382,7 +382,7 @@ START_TEST(test_named_places)
     refused_with(&(struct clm_data_options){.source = "cifar100", .label = "rough"}, CLM_ERROR_ARGUMENT,
                  "no labels called rough: take fine or coarse");
     refused_with(&(struct clm_data_options){.source = "cifar100", .format = "cifar10"}, CLM_ERROR_FORMAT,
-                 "has no training set");
+                 "has a test set, but no training set");
     made_free(&of_10);
     made_free(&of_100);
 }
@@ -431,31 +431,31 @@ START_TEST(test_malformed_batches)
         int labels;
         const char *part;
     } cases[] = {
-        {"data", "Data", 4, 1, "holds no array of bytes under the key data, as a batch of CIFAR-10 does"},
+        {"data", "Data", 4, 1, "has no array of bytes under the key data, which a batch of CIFAR-10 has"},
         {"\x06labels",
          "\x06"
          "1abels",
-         7, 1, "holds no list under the key labels"},
+         7, 1, "has no list under the key labels"},
         {"K\x00K\x01K", "K\x0aK\x01K", 5, 1,
-         "label 0 (counted from 0) of its labels is 10, where CIFAR-10 has 0 to 9"},
+         "label 0 (counted from 0) of its labels is 10, but CIFAR-10 has labels 0 to 9"},
         {"K\x07K\x08", "K\x07K\xff", 4, 1, "label 8 (counted from 0) of its labels is 255"},
         {"K\x00K\x01K", "NNNNK", 5, 1, "has 25 labels (labels) for 23 pictures"},
         {"K\x00K\x01K\x02", "J\xff\xff\xff\xff)", 6, 1, "has 22 labels (labels) for 23 pictures"},
         {"M\x00\x0c", "M\x01\x0c", 3, 1, "an array of 23 x 3073 has 70656 bytes"},
         {"(K\x01M\x17\x00M\x00\x0c", "(K\x01M\x00\x06M\x2e\x00", 9, 1,
-         "its pictures have 46 bytes, where those of CIFAR-10"},
+         "its pictures have 46 bytes, but those of CIFAR-10"},
         {"numpy\ndtype", "mumpy\ndtype", 11, 1, "GLOBAL mumpy.dtype is not allowed here"},
-        {"\x80\x02}q\x01(U", "\x80\x02]q\x01(U", 7, 1, "adds to a list, as if it were a dict"},
-        {"fine_", "find_", 5, 2, "holds no list under the key labels"},
+        {"\x80\x02}q\x01(U", "\x80\x02]q\x01(U", 7, 1, "appends to a list as if that were a dict"},
+        {"fine_", "find_", 5, 2, "has no list under the key labels"},
         {"coarse_", "course_", 7, 2,
-         "holds no list under the key coarse_labels, as a batch of CIFAR-100 does"},
+         "has no list under the key coarse_labels, which a batch of CIFAR-100 has"},
         {"coarse_labelsq\x06]q\x07(K\x00", "coarse_labelsq\x06]q\x07(K\x14", 21, 2,
-         "label 0 (counted from 0) of its coarse_labels is 20, where CIFAR-100 has 0 to 19"},
+         "label 0 (counted from 0) of its coarse_labels is 20, but CIFAR-100 has labels 0 to 19"},
         {"K\x16"
          "e",
          "K\x64"
          "e",
-         3, 2, "label 22 (counted from 0) of its fine_labels is 100, where CIFAR-100 has 0 to 99"},
+         3, 2, "label 22 (counted from 0) of its fine_labels is 100, but CIFAR-100 has labels 0 to 99"},
     };
     struct pack pack = {0};
     pack_batch(&pack, ROWS, 1, cases[_i].labels);
@@ -475,16 +475,16 @@ START_TEST(test_malformed_pickles)
         const char *part;
     } cases[] = {
 #define CASE(literal, part) {literal, sizeof(literal) - 1, part}
-        CASE("\x80\x02].", "its pickle is a list, where a batch of CIFAR-10 is a dict"),
+        CASE("\x80\x02].", "its pickle is a list, but a batch of CIFAR-10 is a dict"),
         CASE("\x80\x02N.", "its pickle is None"),
-        CASE("\x80\x02}.", "holds no array of bytes under the key data"),
+        CASE("\x80\x02}.", "has no array of bytes under the key data"),
         CASE("\x80\x02}U\x04"
              "data]s.",
-             "holds no array of bytes under the key data"),
+             "has no array of bytes under the key data"),
         CASE("\x80\x02}U\x04"
              "datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01"
              "b\x87Rs.",
-             "holds no array of bytes under the key data"),
+             "has no array of bytes under the key data"),
         CASE("\x80\x02}U\x04"
              "datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01"
              "b\x87R(K\x01K\x00M\x00\x0c\x86"
@@ -516,7 +516,7 @@ START_TEST(test_format_that_is_not_its_own)
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar100"}, CLM_ERROR_FORMAT,
                  "is a file of CIFAR-10, where CIFAR-100 is read; name its format, cifar10");
     put_gzipped("x", &pack);
-    refused("x", "is gzipped, where files of CIFAR-10 are read as they are; unpack it first");
+    refused("x", "is gzipped, but files of CIFAR-10 are only read uncompressed; unpack it first");
     pack_free(&pack);
     free(path);
 }
@@ -529,18 +529,20 @@ START_TEST(test_malformed_records)
     put_directory(&made, "x");
     train->size--;
     put("x/train.bin", train);
-    refused("x", "train.bin: has 70701 bytes, no whole number of records of 3074: 22 records and 3073 bytes");
+    refused(
+        "x",
+        "train.bin: has 70701 bytes, which is no whole number of records of 3074: 22 records and 3073 bytes");
     train->size = 0;
     put("x/train.bin", train);
     refused("x", "train.bin: is an empty set");
     train->size = ROWS * CIFAR100_RECORD;
     train->at[5 * CIFAR100_RECORD] = 20;
     put("x/train.bin", train);
-    refused("x", "record 5 (counted from 0) has label 20, where CIFAR-100 has 0 to 19");
+    refused("x", "record 5 (counted from 0) has label 20, but CIFAR-100 has labels 0 to 19");
     train->at[5 * CIFAR100_RECORD] = 19;
     train->at[7 * CIFAR100_RECORD + 1] = 100;
     put("x/train.bin", train);
-    refused("x", "record 7 (counted from 0) has label 100, where CIFAR-100 has 0 to 99");
+    refused("x", "record 7 (counted from 0) has label 100, but CIFAR-100 has labels 0 to 99");
     made_free(&made);
 }
 END_TEST
@@ -554,12 +556,12 @@ START_TEST(test_malformed_names)
     } cases[] = {
 #define CASE(literal, part) {literal, sizeof(literal) - 1, part}
         CASE("x\ny\n", "batches.meta: is no pickle of protocol 2 to 5"),
-        CASE("\x80\x02}.", "holds no list under the key label_names, as the file of CIFAR-10's names does"),
-        CASE("\x80\x02}U\x0blabel_names)s.", "holds no list under the key label_names"),
+        CASE("\x80\x02}.", "has no list under the key label_names, which the file of CIFAR-10's names has"),
+        CASE("\x80\x02}U\x0blabel_names)s.", "has no list under the key label_names"),
         CASE("\x80\x02}U\x0blabel_names](U\x01"
              "aU\x01"
              "bes.",
-             "names 2 classes, where CIFAR-10 has 10"),
+             "names 2 classes, but CIFAR-10 has 10"),
         CASE("\x80\x02}U\x0blabel_names](U\x01"
              "aK\x01K\x01K\x01K\x01K\x01K\x01K\x01K\x01K\x01"
              "es.",
@@ -567,10 +569,10 @@ START_TEST(test_malformed_names)
         CASE("\x80\x02}U\x0blabel_names](U\x03"
              "a\0bU\x01"
              "bNNNNNNNNes.",
-             "name 0 is no name of a class: it has 3 bytes"),
+             "name 0 cannot name a class: it has 3 bytes"),
         CASE("\x80\x02}U\x0blabel_names](U\x01"
              "aU\x00NNNNNNNNes.",
-             "name 1 is no name of a class: it has 0 bytes"),
+             "name 1 cannot name a class: it has 0 bytes"),
         CASE("\x80\x02}U\x0blabel_names"
              "cos\nsystem\nU\x02id\x85Rs.",
              "GLOBAL os.system is not allowed here"),
@@ -599,7 +601,7 @@ START_TEST(test_entries)
         const char *part; /* NULL: it is passed over */
     } cases[] = {
         {"a/data_batch_2.bin", '2', "/etc/passwd", 0,
-         "a/data_batch_2.bin is a symbolic link, where files alone are read"},
+         "a/data_batch_2.bin is a symbolic link, but only files are read"},
         {"a/data_batch_2.bin", '1', "a/data_batch_1.bin", 0, "a/data_batch_2.bin is a hard link"},
         {"a/data_batch_2.bin", '3', "", 0, "a/data_batch_2.bin is a device, a pipe or a socket"},
         {"a/data_batch_2.bin", '4', "", 0, "a/data_batch_2.bin is a device"},
@@ -614,22 +616,22 @@ START_TEST(test_entries)
         {"a/data_batch_2.bin/", '5', "", 0, NULL},
         {"a/data_batch_2.bin", '5', "", 0, NULL},
         {"a/data_batch_2.bin", '0', "", 0, "a/data_batch_2.bin: is an empty set"},
-        {"a/data_batch_1.bin", '0', "", 0, "a/data_batch_1.bin: comes twice"},
+        {"a/data_batch_1.bin", '0', "", 0, "a/data_batch_1.bin: is there twice"},
         {"b/data_batch_2.bin", '0', "", 0,
-         "holds CIFAR-10 in the folder 'a/', and more of it as b/data_batch_2.bin"},
+         "holds CIFAR-10 in the directory 'a/', and more of it as b/data_batch_2.bin"},
         {"data_batch_2.bin", '0', "", 0, "and more of it as data_batch_2.bin"},
         {"a/data_batch_2", '0', "", 0, "and more of it as a/data_batch_2"},
-        {"a/data_batch_2.bin", '0', "", 3073, "damaged tar archive (Truncated tar archive) behind entry 2"},
+        {"a/data_batch_2.bin", '0', "", 3073, "damaged tar archive (Truncated tar archive) after entry 2"},
         {"a/data_batch_2.bin", '0', "", 1 << 20,
-         "a/data_batch_2.bin: has 1048576 bytes, no whole number of records"},
+         "a/data_batch_2.bin: has 1048576 bytes, which is no whole number of records"},
         {"a/data_batch_2.bin", '0', "", 3073 * 100000,
-         "its files have more than the 184445536 bytes that CIFAR-10 has"},
+         "its files have more than the 184445536 bytes of CIFAR-10"},
         {"a/data_batch_2.bin", '0', "", (uint64_t)8 << 30,
          "entry 2 of this archive promises 8589934592 bytes"},
         {"a/data_batch_2.bin", '0', "", UINT64_MAX >> 1, "damaged tar archive (Tar entry size overflow)"},
         {"a/data_batch_2.bin", '0', "", UINT64_MAX, "damaged tar archive"},
         {"a/readme.html", '0', "", (uint64_t)600 << 20,
-         "entry 2 of this archive promises 629145600 bytes, where whole archives are read up to 400 MiB"},
+         "entry 2 of this archive promises 629145600 bytes, but a whole archive may have only 400 MiB"},
         {"a/readme.html", '0', "", 390 << 20, "damaged tar archive (Truncated"},
         {"a/long", 'L', "", 2 << 20, "damaged tar archive"},
         {"a/pax", 'x', "", 2 << 20, "damaged tar archive"},
@@ -678,7 +680,7 @@ START_TEST(test_sparse)
     pack_add(&tar, tar.at, BLOCK); /* the piece */
     pack_tar_end(&tar);
     put("x", &tar);
-    refused("x", "a/data_batch_1.bin is a sparse file, where files alone are read");
+    refused("x", "a/data_batch_1.bin is a sparse file, but only files are read");
     pack_free(&tar);
 }
 END_TEST
@@ -751,7 +753,7 @@ START_TEST(test_bytes_behind_the_end)
     for (int i = 0; i < 1200; i++)
         pack_tar_end(&tar);
     put_gzipped("x", &tar);
-    refused("x", "has more than 1024 KiB behind the mark that ends a tar archive");
+    refused("x", "has more than 1024 KiB after the mark that ends a tar archive");
     pack_free(&tar);
     made_free(&made);
 }
@@ -791,7 +793,7 @@ START_TEST(test_bombs_of_zeros)
     pack_tar_file(&head, "a/data_batch_1.bin", record.at, record.size);
     pack_tar_header(&head, "a/readme.html", '0', "", 250 << 20);
     put_bomb(&head, &mebibyte, 700);
-    refused("x", "has more than 1024 KiB behind the mark");
+    refused("x", "has more than 1024 KiB after the mark");
     pack_free(&head);
 
     /* nothing of a set: the rest is not looked at */
@@ -807,7 +809,7 @@ START_TEST(test_bombs_of_zeros)
     for (int i = 0; i < 8; i++)
         pack_add(&record, mebibyte.at, mebibyte.size);
     put_bomb(&head, &record, 65);
-    refused("x", "more than 400 MiB come out of this archive");
+    refused("x", "this archive unpacks to more than 400 MiB");
     pack_free(&head);
     pack_free(&record);
     pack_free(&mebibyte);
@@ -822,7 +824,7 @@ START_TEST(test_bombs_of_headers)
     memcpy(map.at, "00000001000\00000000001000", 24);
     map.at[504] = 1;
     put_bomb(&head, &map, 100000);
-    refused("x", "the headers behind entry 0 of this archive have more than 1024 KiB");
+    refused("x", "the headers after entry 0 of this archive have more than 1024 KiB");
     pack_free(&head);
 
     for (int i = 0; i < 5000; i++)

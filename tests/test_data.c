@@ -365,7 +365,7 @@ START_TEST(test_idx_too_long)
     add(&pictures, "", 1);
     put_bytes("train-images-idx3-ubyte", &pictures);
     refused(CLM_ERROR_FORMAT,
-            "has 59 bytes, where its header promises 7 rows of 6 elements, 16 + 42 bytes; it is "
+            "has 59 bytes, but its header promises 7 rows of 6 elements, 16 + 42 bytes; it is "
             "too long");
     remove_file("train-images-idx3-ubyte");
     put_gzipped("train-images-idx3-ubyte.gz", pictures.at, pictures.size);
@@ -435,8 +435,7 @@ START_TEST(test_gzip_large)
     file_refused("a-images.gz", CLM_ERROR_FORMAT, "its gzip data ends early");
     memset(gzipped + length, 'x', 32);
     put("a-images.gz", gzipped, length + 32);
-    file_refused("a-images.gz", CLM_ERROR_FORMAT,
-                 "something that is no gzip data (incorrect header check) is behind");
+    file_refused("a-images.gz", CLM_ERROR_FORMAT, "is followed by something else (incorrect header check)");
 
     struct pack members = {0};
     pack_gzip(&members, pictures, half);
@@ -471,15 +470,15 @@ START_TEST(test_gzip_bomb)
 
     head = idx(8, 3, (const uint32_t[]){1u << 31, 1u << 15, 1u << 15});
     put_gzipped("a-images.gz", head.at, head.size);
-    file_refused("a-images.gz", CLM_ERROR_FORMAT, "2305843009213693952 bytes, and out of");
+    file_refused("a-images.gz", CLM_ERROR_FORMAT, "2305843009213693952 bytes, but ");
     head = idx(8, 4, (const uint32_t[]){UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX});
     put_gzipped("a-images.gz", head.at, head.size);
-    file_refused("a-images.gz", CLM_ERROR_FORMAT, "more elements than memory has addresses");
+    file_refused("a-images.gz", CLM_ERROR_FORMAT, "more elements than can be addressed");
     put_bytes("a-images", &head);
-    file_refused("a-images", CLM_ERROR_FORMAT, "more elements than memory has addresses");
+    file_refused("a-images", CLM_ERROR_FORMAT, "more elements than can be addressed");
     head = idx(0x0d, 2, (const uint32_t[]){UINT32_MAX, UINT32_MAX});
     put_bytes("a-images", &head);
-    file_refused("a-images", CLM_ERROR_FORMAT, "more elements than memory has addresses");
+    file_refused("a-images", CLM_ERROR_FORMAT, "more elements than can be addressed");
 }
 END_TEST
 
@@ -489,7 +488,7 @@ START_TEST(test_idx_wrong_magic)
     put_idx_set('-', false);
     file.at[0] = 1;
     put_bytes("train-images-idx3-ubyte", &file);
-    refused(CLM_ERROR_FORMAT, "begins with 01 00 08 03, where an IDX file of images has 00 00 08 03");
+    refused(CLM_ERROR_FORMAT, "begins with 01 00 08 03, but an IDX file of pictures begins with 00 00 08 03");
     file_refused("train-images-idx3-ubyte", CLM_ERROR_FORMAT, "it begins with 01 00 08 03");
     file.at[0] = 0;
     file.at[2] = 7;
@@ -521,7 +520,7 @@ START_TEST(test_idx_counts)
     struct data_bytes file = labels(ROWS - 1);
     put_idx_set('-', false);
     put_bytes("train-labels-idx1-ubyte", &file);
-    refused(CLM_ERROR_FORMAT, "has 6 labels for the 7 images in");
+    refused(CLM_ERROR_FORMAT, "has 6 labels for the 7 pictures in");
     file = labels(0);
     put_bytes("train-labels-idx1-ubyte", &file);
     refused(CLM_ERROR_FORMAT, "empty set: dimension 0 of 1 is 0");
@@ -541,10 +540,10 @@ START_TEST(test_idx_missing_files)
     refused(CLM_ERROR_IO, "train-labels-idx1-ubyte");
     file_refused("train-images-idx3-ubyte", CLM_ERROR_IO, "train-labels-idx1-ubyte");
     remove_file("train-images-idx3-ubyte");
-    refused(CLM_ERROR_FORMAT, "has no training set");
+    refused(CLM_ERROR_FORMAT, "has a test set, but no training set");
     const struct data_bytes file = images(ROWS, 0);
     put_bytes("pictures", &file);
-    file_refused("pictures", CLM_ERROR_FORMAT, "its name has no images; rename both files");
+    file_refused("pictures", CLM_ERROR_FORMAT, "this name has no images; rename both files");
 }
 END_TEST
 
@@ -641,7 +640,7 @@ START_TEST(test_cifar_some_files)
         snprintf(name, sizeof name, "data_batch_%d.bin", i);
         remove_file(name);
     }
-    refused(CLM_ERROR_FORMAT, "has no training set");
+    refused(CLM_ERROR_FORMAT, "has a test set, but no training set");
 }
 END_TEST
 
@@ -666,7 +665,7 @@ START_TEST(test_cifar_bad_files)
     unsigned char *records = records_of("data_batch_2.bin", &size);
     put("data_batch_2.bin", records, size - 1);
     refused(CLM_ERROR_FORMAT,
-            "data_batch_2.bin: has 61459 bytes, no whole number of records of 3073: 19 records and");
+            "data_batch_2.bin: has 61459 bytes, which is no whole number of records of 3073: 19 records and");
     put("data_batch_2.bin", records, size + 1);
     refused(CLM_ERROR_FORMAT, "data_batch_2.bin: has 61461 bytes");
     put("data_batch_2.bin", records, 0);
@@ -688,15 +687,15 @@ START_TEST(test_cifar_bad_names)
 {
     put_cifar();
     put_text("batches.meta.txt", "a\nb\n");
-    refused(CLM_ERROR_FORMAT, "names 2 classes, where CIFAR-10 has 10");
+    refused(CLM_ERROR_FORMAT, "names 2 classes, but CIFAR-10 has 10");
     put_text("batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n");
     refused(CLM_ERROR_FORMAT, "names 11 classes");
     put_text("batches.meta.txt", "a\nb\033[31m\nc\nd\ne\nf\ng\nh\ni\nj\n");
-    refused(CLM_ERROR_FORMAT, "line 2 is no name");
+    refused(CLM_ERROR_FORMAT, "line 2 cannot name a class");
     char longer[70000];
     memset(longer, 'x', sizeof longer);
     put("batches.meta.txt", longer, 1000);
-    refused(CLM_ERROR_FORMAT, "line 1 is no name of a class: it has 1000 bytes");
+    refused(CLM_ERROR_FORMAT, "line 1 cannot name a class: it has 1000 bytes");
     put("batches.meta.txt", longer, sizeof longer);
     refused(CLM_ERROR_FORMAT, "70000");
     put_text("batches.meta.txt", "a\r\nb\r\nc\r\nd\r\n\r\ne\r\nf\r\ng\r\nh\r\ni\r\nj");
@@ -737,7 +736,7 @@ START_TEST(test_not_recognised)
     refused(CLM_ERROR_FORMAT, "the directory holds no data set");
     char *path = path_of("text.txt");
     refused_with(&(struct clm_data_options){.source = path, .format = "arff"}, CLM_ERROR_ARGUMENT,
-                 "no data format named arff: take idx, npy, npz, libsvm, csv, cifar100, cifar10 or images");
+                 "no data format named arff; choose idx, npy, npz, libsvm, csv, cifar100, cifar10 or images");
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar10"}, CLM_ERROR_FORMAT,
                  "16 bytes");
     refused_with(&(struct clm_data_options){.source = path, .format = "idx"}, CLM_ERROR_FORMAT,
@@ -810,11 +809,11 @@ START_TEST(test_nowhere)
 {
     setenv("CLMLP_DATA", "/nowhere", 1);
     refused_with(&(struct clm_data_options){.source = "cifar10"}, CLM_ERROR_IO,
-                 "the data set cifar10 is in none of its places: looked for /nowhere/cifar10, ");
+                 "the data set cifar10 was not found: looked for /nowhere/cifar10, ");
     ck_assert_ptr_nonnull(strstr(error.message, directory));
     ck_assert_ptr_nonnull(strstr(error.message, "/clmlp/cifar10 and /usr/share/datasets/cifar10; put"));
     refused_with(&(struct clm_data_options){.source = "no-such-set"}, CLM_ERROR_IO,
-                 "neither a file, nor a directory, nor the name");
+                 "is no file, no directory and no known data set");
 }
 END_TEST
 
@@ -854,7 +853,7 @@ START_TEST(test_named_directory)
     file.at[file.size - 1] = 10;
     put_bytes("train-labels-idx1-ubyte", &file);
     refused(CLM_ERROR_FORMAT,
-            "train-labels-idx1-ubyte: label 10 in row 6 (counted from 0), where fashion-mnist has 10");
+            "train-labels-idx1-ubyte: label 10 in row 6 (counted from 0), but fashion-mnist has 10");
     file = labels(ROWS);
     put_bytes("train-labels-idx1-ubyte", &file);
     file = labels(TEST_ROWS);
@@ -931,14 +930,14 @@ START_TEST(test_other_test_set)
     file.at[8] = 9;
     put_bytes("t10k-labels-idx1-ubyte", &file);
     refused_with(&(struct clm_data_options){.source = train, .test = test}, CLM_ERROR_FORMAT,
-                 "label 9 in row 0 (counted from 0), where the training set has 4 classes, 0 to 3");
+                 "label 9 in row 0 (counted from 0), but the training set has 4 classes, 0 to 3");
     data = open_path(directory); /* where the set brings it, it counts */
     ck_assert_uint_eq(clm_data_classes(data), 10);
     clm_data_close(data);
     file = idx(8, 2, (const uint32_t[]){TEST_ROWS, 1});
     add(&file, "abc", 3);
     put_bytes("t10k-images-idx3-ubyte", &file);
-    refused(CLM_ERROR_FORMAT, "the rows of the test set have 1 bytes, where those of the training set");
+    refused(CLM_ERROR_FORMAT, "the rows of the test set have 1 bytes, but those of the training set");
     free(train);
     free(test);
     free(missing);

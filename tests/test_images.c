@@ -299,7 +299,7 @@ START_TEST(test_png_headers)
         {{.width = 65535, .height = 65535, .depth = 16, .colour = PNG_RGBA}, "promises 65535x65535 pixels"},
         {{.width = 0x7fffffff, .height = 1, .depth = 8, .colour = PNG_GREY}, "pixels"},
         {{.width = 1, .height = 0x7fffffff, .depth = 1, .colour = PNG_GREY}, "pixels"},
-        {{.width = 8192, .height = 8192, .depth = 8, .colour = PNG_GREY}, "no more than"},
+        {{.width = 8192, .height = 8192, .depth = 8, .colour = PNG_GREY}, "bytes unpack to at most"},
         {{.width = 8192, .height = 8193, .depth = 8, .colour = PNG_GREY}, "make it smaller"},
         {{.width = 0x80000000, .height = 1, .depth = 8, .colour = PNG_GREY}, "out of range"},
         {{.width = 0, .height = 1, .depth = 8, .colour = PNG_GREY}, "Invalid IHDR"},
@@ -491,16 +491,16 @@ START_TEST(test_other_kinds)
         {"\x89PNG\r\n\x1a", 7, "it begins with 89 50 4e 47"},
         {"\x89PNG\n\x1a\n\0", 8, "it begins with 89 50 4e 47"}, /* after a transfer as text */
         {"\xff\xd8", 2, "it begins with ff d8"},
-        {"GIF89a\0\0\0\0", 10, "of the kind GIF"},
-        {"BM\0\0\0\0", 6, "of the kind BMP"},
-        {"RIFF\0\0\0\0WEBPVP8 ", 16, "of the kind WebP"},
-        {"II*\0\0\0\0\0", 8, "of the kind TIFF"},
-        {"MM\0*\0\0\0\0", 8, "of the kind TIFF"},
+        {"GIF89a\0\0\0\0", 10, "in the format GIF"},
+        {"BM\0\0\0\0", 6, "in the format BMP"},
+        {"RIFF\0\0\0\0WEBPVP8 ", 16, "in the format WebP"},
+        {"II*\0\0\0\0\0", 8, "in the format TIFF"},
+        {"MM\0*\0\0\0\0", 8, "in the format TIFF"},
         {"\0\0\0\x20"
          "ftypavif",
-         12, "of the kind AVIF"},
-        {"\0\0\0\x0cjP  \r\n", 10, "of the kind JPEG 2000"},
-        {"P5\n2 2\n255\n", 11, "of the kind PNM"},
+         12, "in the format AVIF"},
+        {"\0\0\0\x0cjP  \r\n", 10, "in the format JPEG 2000"},
+        {"P5\n2 2\n255\n", 11, "in the format PNM"},
         {"<svg xmlns='http://www.w3.org/2000/svg'/>", 41, "it begins with 3c 73 76 67"},
         {"PK\3\4", 4, "it begins with 50 4b 03 04"},
     };
@@ -907,10 +907,10 @@ START_TEST(test_folder_bad)
 {
     char name[160] = "";
     refused((struct clm_data_options){0}, CLM_ERROR_FORMAT, "", "holds no data set");
-    folder_refused("", "holds no folder");
+    folder_refused("", "holds no directory");
     put_picture("1.png", 4, 2, 1, 10); /* pictures without a class */
     refused((struct clm_data_options){0}, CLM_ERROR_FORMAT, "", "holds no data set");
-    folder_refused("", "holds no folder");
+    folder_refused("", "holds no directory");
     make_folder("empty");
     refused((struct clm_data_options){0}, CLM_ERROR_FORMAT, "", "holds no data set");
     folder_refused("empty", "holds no picture");
@@ -918,7 +918,7 @@ START_TEST(test_folder_bad)
     folder_refused("empty", "holds no picture");
     remove_name("empty");
     put_picture("cat/more/1.png", 4, 2, 1, 10);
-    folder_refused("cat/more", "a folder within");
+    folder_refused("cat/more", "is a directory in the directory of a class");
     remove_name("cat/more/1.png");
     remove_name("cat/more");
     put_bytes("cat/notes.txt", "cats");
@@ -944,11 +944,11 @@ START_TEST(test_folder_bad)
     refused((struct clm_data_options){0}, CLM_ERROR_IO, "cat/pipe", "not a regular file");
     remove_name("cat/pipe");
     make_folder("new\nline");
-    folder_refused("", "no name of a class");
+    folder_refused("", "cannot name a class");
     remove_name("new\nline");
     memset(name, 'x', 120);
     make_folder(name);
-    folder_refused("", "no name of a class");
+    folder_refused("", "cannot name a class");
     remove_name(name);
     /* a file where a folder should be */
     char *picture = path_of("cat/1.png");

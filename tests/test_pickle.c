@@ -180,16 +180,16 @@ static const struct malformed malformed[] = {
     /* no pickle, or not a whole one */
     MALFORMED("", "it ends at once"),
     MALFORMED("\x80", "it ends at once"),
-    MALFORMED("(dp0\n.", "it begins otherwise"),
-    MALFORMED("\x80\x01}.", "it begins otherwise"),
-    MALFORMED("\x80\x06}.", "it begins otherwise"),
+    MALFORMED("(dp0\n.", "it begins with other bytes"),
+    MALFORMED("\x80\x01}.", "it begins with other bytes"),
+    MALFORMED("\x80\x06}.", "it begins with other bytes"),
     MALFORMED("\x80\x02", "the file is truncated"),
     MALFORMED("\x80\x02}", "the file is truncated"),
     MALFORMED("\x80\x02J\1\2\3", "the file is truncated"),
     MALFORMED("\x80\x02"
               "cos\nsys",
               "the file is truncated"),
-    MALFORMED("\x80\x02}..", "at byte 3: there are more bytes behind its end"),
+    MALFORMED("\x80\x02}..", "at byte 3: there are more bytes after its end"),
 
     /* what would run in Python */
     MALFORMED("\x80\x02"
@@ -230,7 +230,7 @@ static const struct malformed malformed[] = {
               "GLOBAL o?[31m.s? is not"),
     MALFORMED("\x80\x04\x8c\x05numpy\x8c\x07"
               "dtype\0x\x93.",
-              "STACK_GLOBAL finds a text, where a name is a text without NUL"),
+              "STACK_GLOBAL finds a text, but a name is a text without NUL"),
     MALFORMED("\x80\x04K\x01K\x02\x93.", "STACK_GLOBAL finds a number"),
     MALFORMED("\x80\x04\x93.", "takes 2 values from a stack that has 0"),
     MALFORMED("\x80\x02"
@@ -249,7 +249,7 @@ static const struct malformed malformed[] = {
               "BUILD of a name is not allowed here"),
 
     /* arrays that are none of bytes */
-    MALFORMED("\x80\x02" DTYPE("f8") ".", "an array has the dtype f8, where pictures are bytes (u1)"),
+    MALFORMED("\x80\x02" DTYPE("f8") ".", "an array has the dtype f8, but pictures are bytes (u1)"),
     MALFORMED("\x80\x02" DTYPE("O8") ".", "an array has the dtype O8"),
     MALFORMED("\x80\x02"
               "cnumpy\ndtype\nU\x02u1K\x01K\x01\x87R.",
@@ -304,7 +304,7 @@ static const struct malformed malformed[] = {
                                                                         "abcdtb.",
               "an array of 1 x 5 has 4 bytes"),
     MALFORMED("\x80\x02" EMPTY_ARRAY "(K\x01K\x01K\x04\x86" DTYPE("u1") "\x89]tb.",
-              "an array holds a list, where bytes are read"),
+              "an array holds a list, but only bytes are read"),
     MALFORMED("\x80\x02" EMPTY_ARRAY "(K\x01K\x01K\x04\x86N\x89U\x04"
               "abcdtb.",
               "an array comes without its dtype"),
@@ -321,7 +321,7 @@ static const struct malformed malformed[] = {
     MALFORMED("\x80\x05"
               "cnumpy._core.numeric\n_frombuffer\n(C\x04"
               "abcd" DTYPE("u1") "tR.",
-              "other than four arguments"),
+              "is not called with four arguments"),
     MALFORMED("\x80\x05"
               "cnumpy._core.numeric\n_frombuffer\n(N" DTYPE("u1") "K\x01K\x04\x86\x8c\x01"
                                                                   "CtR.",
@@ -336,16 +336,16 @@ static const struct malformed malformed[] = {
               "other arguments than a text and \"latin1\""),
     MALFORMED("\x80\x02"
               "c_codecs\nencode\nX\3\0\0\0\xe2\x82\xacX\6\0\0\0latin1\x86R.",
-              "character 0 of the text is none of latin1"),
+              "character 0 of the text is not in latin1"),
     MALFORMED("\x80\x02"
               "c_codecs\nencode\nX\2\0\0\0a\xc3X\6\0\0\0latin1\x86R.",
-              "character 1 of the text is none of latin1"),
+              "character 1 of the text is not in latin1"),
     MALFORMED("\x80\x02"
               "c_codecs\nencode\nX\2\0\0\0\xc3zX\6\0\0\0latin1\x86R.",
-              "character 0 of the text is none of latin1"),
+              "character 0 of the text is not in latin1"),
 
     /* lengths that lie */
-    MALFORMED("\x80\x02T\xff\xff\xff\xff.", "promises 4294967295 bytes, where 1 are left"),
+    MALFORMED("\x80\x02T\xff\xff\xff\xff.", "promises 4294967295 bytes, but 1 are left"),
     MALFORMED("\x80\x03"
               "B\x00\x00\x00\x80.",
               "promises 2147483648 bytes"),
@@ -353,7 +353,7 @@ static const struct malformed malformed[] = {
     MALFORMED("\x80\x04\x8d\x00\x00\x00\x00\x00\x00\x00\x80.", "promises 9223372036854775808 bytes"),
     MALFORMED("\x80\x05\x96\x00\x00\x00\x00\x00\x01\x00\x00.", "promises 1099511627776 bytes"),
     MALFORMED("\x80\x02X\xff\xff\xff\x7f.", "promises 2147483647 bytes"),
-    MALFORMED("\x80\x02U\x02.", "promises 2 bytes, where 1 are left"),
+    MALFORMED("\x80\x02U\x02.", "promises 2 bytes, but 1 are left"),
     MALFORMED("\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x10}.", "promises 1152921504606846976 bytes"),
     MALFORMED("\x80\x02\x8a\x09\1\2\3\4\5\6\7\x08\x09.", "a whole number has 9 bytes"),
 
@@ -361,11 +361,11 @@ static const struct malformed malformed[] = {
     MALFORMED("\x80\x02.", "it ends with 0 values and 0 marks"),
     MALFORMED("\x80\x02}}.", "it ends with 2 values"),
     MALFORMED("\x80\x02(}.", "it ends with 1 values and 1 marks"),
-    MALFORMED("\x80\x02}K\x01K\x02u.", "looks for a mark on the stack, and there is none"),
+    MALFORMED("\x80\x02}K\x01K\x02u.", "needs a mark on the stack, but there is none"),
     MALFORMED("\x80\x02]K\x01"
               "e.",
-              "looks for a mark"),
-    MALFORMED("\x80\x02t.", "looks for a mark"),
+              "needs a mark"),
+    MALFORMED("\x80\x02t.", "needs a mark"),
     MALFORMED("\x80\x02(u.", "takes 1 values from a stack that has 0"),
     MALFORMED("\x80\x02](K\x01"
               "a.",
@@ -373,13 +373,13 @@ static const struct malformed malformed[] = {
     MALFORMED("\x80\x02K\x01(\x85.", "takes 1 values from a stack that has 0"),
     MALFORMED("\x80\x02}K\x01"
               "a.",
-              "adds to a dict, as if it were a list"),
+              "appends to a dict as if that were a list"),
     MALFORMED("\x80\x02)(K\x01"
               "e.",
-              "adds to a tuple, as if it were a list"),
+              "appends to a tuple as if that were a list"),
     MALFORMED("\x80\x02]U\x01"
               "aK\x01s.",
-              "adds to a list, as if it were a dict"),
+              "appends to a list as if that were a dict"),
     MALFORMED("\x80\x02}(U\x01"
               "au.",
               "a key has no value"),

@@ -127,9 +127,9 @@ START_TEST(test_repeated)
     ck_assert_uint_eq(test->leaked, 3);
     ck_assert_uint_eq(test->leaked_row, 0);
     ck_assert_uint_eq(test->leaked_of, 3);
-    ck_assert(warns(summary, "3 of 4 test rows (75.00 %) are each a training row"));
+    ck_assert(warns(summary, "3 of 4 test rows (75.00 %) are each also a training row"));
     ck_assert(warns(summary, "row 0, which is training row 3"));
-    ck_assert(warns(summary, "3 of 6 training rows (50.00 %) repeat an earlier one"));
+    ck_assert(warns(summary, "3 of 6 training rows (50.00 %) repeat an earlier row"));
     ck_assert(warns(summary, "2 of these repeated training rows have another label"));
     ck_assert(warns(summary, "1 of these repeated test rows has another label"));
     clm_data_summary_free(summary);
@@ -237,9 +237,9 @@ START_TEST(test_class_warnings)
          2,
          9,
          "There are no training rows of 7 of 9 classes, the first of them class 2."},
-        {{0, 0, 0, 1, 0, 1}, 4, 2, 2, "class 1 has 1 training row and class 0 has 3 (3.0 times as many)"},
-        {{0, 0, 0, 1, 0, 1}, 4, 2, 2, "right for 75.0 % of them"},
-        {{0, 0, 0, 0, 0, 0}, 4, 2, 1, "There is one class only"},
+        {{0, 0, 0, 1, 0, 1}, 4, 2, 2, "class 1 has 1 training row, class 0 has 3 (3.0 times as many)"},
+        {{0, 0, 0, 1, 0, 1}, 4, 2, 2, "right for 75.0 % of the rows"},
+        {{0, 0, 0, 0, 0, 0}, 4, 2, 1, "There is only one class"},
         {{1, 1, 1, 1, 0, 1}, 4, 2, 2, "All training rows are of class 1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

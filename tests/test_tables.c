@@ -307,7 +307,7 @@ START_TEST(test_csv_options)
     refused_with(&(struct clm_data_options){.source = path, .label = "b"}, CLM_ERROR_FORMAT,
                  "2 columns are called b");
     refused_with(&(struct clm_data_options){.source = path, .label = "3"}, CLM_ERROR_FORMAT,
-                 "3 columns, 0 to 2, or -1 for the last, and no column 3");
+                 "3 columns (0 to 2, or -1 for the last), but no column 3");
     refused_with(&(struct clm_data_options){.source = path, .label = "-4"}, CLM_ERROR_FORMAT, "no column -4");
     refused_with(&(struct clm_data_options){.source = path, .label = "a", .header = CLM_HEADER_NO},
                  CLM_ERROR_FORMAT, "its columns have no names");
@@ -469,10 +469,10 @@ START_TEST(test_classes_of_the_training_set)
     }
     refused_with(
         &(struct clm_data_options){.source = train, .test = file_path("other.csv")}, CLM_ERROR_FORMAT,
-        "other.csv: line 3: the label cow is none of the 3 classes of the training set (cat, dog, eel)");
+        "other.csv: line 3: the label cow is not one of the 3 classes of the training set (cat, dog, eel)");
     put_text("other.csv", "b,a,label\n1,2,eel\n3,4,dog\n");
     refused_with(&(struct clm_data_options){.source = train, .test = file_path("other.csv")},
-                 CLM_ERROR_FORMAT, "column 1 is called b, where the training set");
+                 CLM_ERROR_FORMAT, "column 1 is called b, but the training set");
     put_text("other.csv", "a,label\n1,eel\n3,dog\n");
     refused_with(&(struct clm_data_options){.source = train, .test = file_path("other.csv")},
                  CLM_ERROR_FORMAT, "have 1 floats");
@@ -481,10 +481,10 @@ START_TEST(test_classes_of_the_training_set)
     put_text("train.csv", "1,2,0\n3,4,1\n5,6,2\n");
     put_text("test.csv", "1,2,2\n3,4,3\n");
     refused_with(&(struct clm_data_options){.source = train, .test = file_path("test.csv")}, CLM_ERROR_FORMAT,
-                 "line 2: the label 3 is none of the 3 classes of the training set (0 to 2)");
+                 "line 2: the label 3 is not one of the 3 classes of the training set (0 to 2)");
     put_text("test.csv", "1,2,-1\n3,4,0\n");
     refused_with(&(struct clm_data_options){.source = train, .test = file_path("test.csv")}, CLM_ERROR_FORMAT,
-                 "the label -1 is none");
+                 "the label -1 is not one");
     put_text("train.csv", "1,2,5\n3,4,-7\n5,6,9\n");
     put_text("test.csv", "1,2,9.0\n3,4,-7\n");
     struct clm_data *data =
@@ -495,7 +495,7 @@ START_TEST(test_classes_of_the_training_set)
     clm_data_close(data);
     put_text("test.csv", "1,2,0\n3,4,-7\n");
     refused_with(&(struct clm_data_options){.source = train, .test = file_path("test.csv")}, CLM_ERROR_FORMAT,
-                 "the label 0 is none of the 3 classes of the training set (-7, 5, 9)");
+                 "the label 0 is not one of the 3 classes of the training set (-7, 5, 9)");
 
     /* the labels' column of a file without names is the training set's */
     put_text("train.csv", "label,a,b\n0,1,2\n1,3,4\n2,5,6\n");
@@ -525,7 +525,7 @@ START_TEST(test_classes_of_a_model)
     ck_assert_uint_eq(clm_data_label(data, CLM_TRAIN, 0), 3);
     clm_data_close(data);
     put_text("a.csv", "a,b,label\n1,2,4\n3,4,1\n");
-    refused_with(&options, CLM_ERROR_FORMAT, "the label 4 is none of the 4 classes");
+    refused_with(&options, CLM_ERROR_FORMAT, "the label 4 is not one of the 4 classes");
     options.class_names = NULL;
     put_text("a.csv", "a,b,label\n1,2,2\n3,4,2\n");
     data = open_with(&options);
@@ -576,7 +576,7 @@ START_TEST(test_libsvm)
     put_text("c.libsvm", "1 2:1\n2 1:1\n");
     refused_with(&(struct clm_data_options){.source = file_path("a.libsvm"), .test = file_path("c.libsvm")},
                  CLM_ERROR_FORMAT,
-                 "line 2: the label 2 is none of the 2 classes of the training set (-1, 1)");
+                 "line 2: the label 2 is not one of the 2 classes of the training set (-1, 1)");
     refused_with(&(struct clm_data_options){.source = file_path("a.libsvm"), .label = "0"},
                  CLM_ERROR_ARGUMENT, "a name of the labels is for npy, npz, csv or cifar100 alone");
 }
@@ -587,16 +587,16 @@ END_TEST
 static const struct {
     const char *text, *part;
 } bad_csv[] = {
-    {"a,b,label\n", "there is no row behind the header"},
-    {"a,b,label", "there is no row behind the header"},
+    {"a,b,label\n", "there is no row after the header"},
+    {"a,b,label", "there is no row after the header"},
     {"label,a\n", "there is no row"},
-    {"1,2,0\n3,4\n", "line 2 has 2 fields, where the first row has 3"},
-    {"1,2,0\n3\n", "line 2 has 1 field, where the first row has 3"},
+    {"1,2,0\n3,4\n", "line 2 has 2 fields, but the first row has 3"},
+    {"1,2,0\n3\n", "line 2 has 1 field, but the first row has 3"},
     {"1,2,0\n3,4,1,5\n", "line 2 has more than 3 fields"},
     {"1,2,0\n3,4,\n", "line 2, column 3: the label is missing"},
     {"1,2,0\n3,,1\n", "line 2, column 2: the value is missing"},
     {"1,2,0\n3,\"4,1\n", "line 2, column 2: a quote does not close"},
-    {"1,2,0\n3,\"4\"x,1\n", "line 2, column 2: a quote does not close, or text stands behind"},
+    {"1,2,0\n3,\"4\"x,1\n", "line 2, column 2: a quote does not close, or text follows a closing quote"},
     {"1,2,\"0\n3,4,1\n", "a quote"},
     {"1,2,0\n3,4\"5,1\n", "line 2, column 2: \"4\"5\" is no number"},
     {"a,b,label\n1,2,0\n3,x,1\n", "line 3, column 2 (b): \"x\" is no number"},
@@ -650,15 +650,15 @@ END_TEST
 static const struct {
     const char *text, *part;
 } bad_csv_named[] = {
-    {"", "it holds no row that ends"},
-    {"\n\n\n", "it holds no row that ends"},
+    {"", "it has no complete row"},
+    {"\n\n\n", "it has no complete row"},
     {"1\n2\n3\n", "its first row has one field; a CSV has two columns or more"},
     {"1 2 3\n4 5 6\n", "its first row has one field"},
-    {"\xef\xbb\xbf", "it holds no row that ends"},
-    {"\"", "it holds no row that ends"},
+    {"\xef\xbb\xbf", "it has no complete row"},
+    {"\"", "it has no complete row"},
     {"\"1,2,0\n3,4,1\n5,6,1\n", "or a quote that does not close"},
     {"1,2,0\n3,\x1b[31m,1\n", "\"?[31m\" is no number"},
-    {"\"a\"b,c\n", "it holds no row that ends"},
+    {"\"a\"b,c\n", "it has no complete row"},
 };
 
 START_TEST(test_bad_csv_named)
@@ -672,7 +672,7 @@ END_TEST
 static const struct {
     const char *text, *part;
 } bad_libsvm[] = {
-    {"1 0:5\n", "line 1: \"0:5\" has index 0, where indices count from 1"},
+    {"1 0:5\n", "line 1: \"0:5\" has index 0, but indices count from 1"},
     {"1 1:5\n1 3:1 2:1\n", "line 2: \"2:1\" has a smaller index than the value before it"},
     {"1 1:5\n1 3:1 3:1\n", "line 2: \"3:1\" has the same index"},
     {"1 16777217:1\n", "\"16777217:1\" has an index above 16777216"},
@@ -688,9 +688,9 @@ static const struct {
     {"1 1:5\n1 1:2,3\n", "\"1:2,3\" has a value that is no number"},
     {"1 1:5\n1 1:nan\n", "\"1:nan\" has a value that is no number"},
     {"1 1:5\n1 1:1e39\n", "line 2: \"1:1e39\" has a value that float32 cannot hold"},
-    {"1 1:5\nx 1:1\n", "line 2: \"x\" stands where a line has its label"},
-    {"1 1:5\n1,2 1:1\n", "\"1,2\" stands where a line has its label"},
-    {"1 1:5\n2:1\n", "\"2:1\" stands where a line has its label"},
+    {"1 1:5\nx 1:1\n", "line 2: \"x\" is no label; a line begins with one whole number"},
+    {"1 1:5\n1,2 1:1\n", "\"1,2\" is no label; a line begins with one whole number"},
+    {"1 1:5\n2:1\n", "\"2:1\" is no label; a line begins with one whole number"},
     {"0.5 1:5\n1.5 1:1\n", "line 1: the label 0.5 is a number with a fraction"},
     {"1 qid:3 1:5\n", "\"qid:3\" is not INDEX:VALUE"},
     {"1 1:5\n1 1:\x1b\n", "\"1:?\" has a value"},
@@ -727,7 +727,7 @@ START_TEST(test_bad_libsvm_named)
     refused_with(&(struct clm_data_options){.source = path, .format = "libsvm"}, CLM_ERROR_FORMAT,
                  "line 2 holds a byte 0");
     refused_with(&(struct clm_data_options){.source = files_directory(), .format = "libsvm"},
-                 CLM_ERROR_FORMAT, "is a directory, where libsvm is a file");
+                 CLM_ERROR_FORMAT, "is a directory, but the format libsvm is a file");
     /* each index is small enough, all rows together are not */
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
@@ -736,7 +736,7 @@ START_TEST(test_bad_libsvm_named)
         fputs("0\n", file);
     ck_assert_int_eq(fclose(file), 0);
     refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_MEMORY,
-                 "2000001 rows of 16777216 features are more, as dense float32, than this machine's memory");
+                 "2000001 rows of 16777216 features, as dense float32, need more than this machine's memory");
 }
 END_TEST
 

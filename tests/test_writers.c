@@ -377,7 +377,8 @@ START_TEST(test_misfits)
     refuses(colour, (struct clm_data_write_options){.format = "idx"}, CLM_ERROR_SHAPE, "257 classes");
     colour->classes = 10;
     colour->class_names = class_names_copy(twice, 10);
-    refuses(colour, (struct clm_data_write_options){.format = "images"}, CLM_ERROR_SHAPE, "one folder, a_b");
+    refuses(colour, (struct clm_data_write_options){.format = "images"}, CLM_ERROR_SHAPE,
+            "one directory, a_b");
     refuses(table, (struct clm_data_write_options){.format = "gif"}, CLM_ERROR_ARGUMENT, "named gif");
     refuses(table, (struct clm_data_write_options){0}, CLM_ERROR_ARGUMENT, "no data format");
     ck_assert_int_eq(clm_data_write(table, NULL, &(struct clm_data_write_options){.format = "csv"}, &error),
@@ -442,7 +443,7 @@ START_TEST(test_over_a_directory)
     refuses(data, options, CLM_ERROR_IO, "is there already");
     options.replaces = true;
     if (!strcmp(options.format, "images")) {
-        refuses(less, options, CLM_ERROR_IO, "holds more than");
+        refuses(less, options, CLM_ERROR_IO, "holds other files than");
         ck_assert_uint_eq(count_names("new"), names);
         goto cleanup;
     }
@@ -454,7 +455,7 @@ START_TEST(test_over_a_directory)
         clm_data_close(got);
     }
     free(test_file(path, "thesis.tex", "x", 1));
-    refuses(data, options, CLM_ERROR_IO, "holds more than");
+    refuses(data, options, CLM_ERROR_IO, "holds other files than");
     size_t size;
     char *text = text_of("thesis.tex", &size);
     ck_assert_str_eq(text, "x");
@@ -477,7 +478,7 @@ START_TEST(test_over_a_disguise)
         ck_assert_int_eq(symlink("/etc/passwd", inner), 0);
     else
         ck_assert_int_eq(mkdir(inner, 0777), 0);
-    refuses(data, options, CLM_ERROR_IO, "holds more than");
+    refuses(data, options, CLM_ERROR_IO, "holds other files than");
     ck_assert_uint_eq(count_names("new"), 1);
     clm_data_close(data);
 }

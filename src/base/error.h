@@ -4,8 +4,8 @@
 
 #include "clmlp.h"
 
-/* Puts `status` and the formatted sentence into *error (NULL is allowed) and returns `status`, so that a
- * failure is one statement: status = clm_fail(error, CLM_ERROR_SHAPE, "...", ...). */
+/* Puts `status` and the formatted sentence into *error, which may be NULL, and returns `status`. A failure is
+ * then one statement: status = clm_fail(error, CLM_ERROR_SHAPE, "...", ...). */
 clm_status clm_fail(struct clm_error *error, clm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -16,7 +16,7 @@ clm_status clm_fail_setting(struct clm_error *error, clm_status status, const ch
 /* CLM_ERROR_ARGUMENT if `text`, which a caller of the library has to give, is NULL. */
 CLM_MUST_CHECK clm_status check_given(const char *text, const char *what, struct clm_error *error);
 
-/* CLM_ERROR_MEMORY for host memory: "WHAT: no memory for N bytes on the host". */
+/* CLM_ERROR_MEMORY for the host's memory: "WHAT: the host has no memory for N bytes". */
 clm_status clm_fail_host_memory(struct clm_error *error, const char *what, size_t bytes);
 
 #endif

@@ -29,7 +29,7 @@ clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size
     size_t filled = 0;
     *bytes = NULL;
     *size = 0;
-    /* without O_NONBLOCK, opening a pipe would wait for somebody to write into it */
+    /* without O_NONBLOCK, open() on a pipe would wait for a writer */
     const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0)
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
@@ -58,7 +58,7 @@ clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {
-            status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu of %zu: %s", path,
+            status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be read after byte %zu of %zu: %s", path,
                               filled, expected, got ? strerror(errno) : "it became shorter");
             goto cleanup;
         }
@@ -99,7 +99,7 @@ clm_status directory_make(const char *path, size_t *made, struct clm_error *erro
         const bool is_named = at[-1] != '/' && !is_dot;
         if (is_made && !first)
             first = (size_t)(at - partial);
-        else if (reason == EEXIST && is_named) /* what is there is not ours, as behind a name and ".." */
+        else if (reason == EEXIST && is_named) /* ".." led to a directory that is not ours */
             first = 0;
         if (!is_made && reason != EEXIST)
             status = clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", partial,
@@ -129,7 +129,7 @@ void directory_unmake(const char *path, size_t made)
         while (length > made && partial[length - 1] == '/')
             length--;
         partial[length] = '\0';
-        /* those behind one that could not be made are not there */
+        /* a path that directory_make did not reach does not exist; its parent may */
         if (rmdir(partial) && (errno == ENOTEMPTY || errno == EEXIST))
             break;
         while (length && partial[length - 1] != '/')
@@ -152,7 +152,7 @@ static bool file_write_all(int file, const unsigned char *bytes, size_t size)
     return true;
 }
 
-/* The rename itself lasts only once the directory is synced. */
+/* A rename survives a crash only after its directory is synced. */
 static void sync_directory_of(const char *path)
 {
     char *copy = strdup(path);
@@ -182,7 +182,7 @@ clm_status replacement_begin(const char *path, struct replacement *out, struct c
         out->target = strdup(path);
         out->file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     } else {
-        /* behind a link, the file it leads to is replaced, and the link stays */
+        /* if `path` is a link, replace the file that it leads to and keep the link */
         out->target = realpath(path, NULL);
         if (!out->target && errno == ENOENT)
             out->target = strdup(path);

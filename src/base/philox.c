@@ -47,7 +47,7 @@ double philox_uniform(struct philox *random)
 
 uint32_t philox_below(struct philox *random, uint32_t below)
 {
-    /* Numbers under 2^32 mod below would make the small remainders likelier: they are drawn again. */
+    /* Without drawing again, remainders below 2^32 mod `below` would be more likely than the others. */
     const uint32_t biased = -below % below;
     uint32_t number;
     do {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCALE 2.0 /* pixels a point */
+#define SCALE 2.0 /* pixels per point */
 
 const struct colour picture_palette[] = {
     {0.00, 0.45, 0.70}, {0.84, 0.37, 0.00}, {0.00, 0.62, 0.45}, {0.80, 0.47, 0.65},

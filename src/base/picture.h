@@ -1,4 +1,4 @@
-/* Pictures with text and lines: a page in points, drawn with cairo, written as PNG. */
+/* Charts and sheets of pictures: a page measured in points, drawn with cairo and written as PNG. */
 #ifndef CLM_BASE_PICTURE_H
 #define CLM_BASE_PICTURE_H
 
@@ -10,28 +10,29 @@ struct colour {
     double red, green, blue;
 };
 
-/* Okabe and Ito's palette: told apart by the colour-blind, too. */
+/* The palette of Okabe and Ito, whose colours colour-blind readers can tell apart. */
 extern const struct colour picture_palette[];
 extern const size_t picture_palette_size;
 extern const struct colour picture_ink, picture_faint;
 
 struct picture {
     cairo_surface_t *surface;
-    cairo_t *context; /* its errors stick; picture_end tells of them */
+    cairo_t *context; /* keeps its first error, which picture_end reports */
 };
 
-/* A white page of width x height points, in which lengths are points from the upper left corner. */
+/* A white page of width x height points. Coordinates are points from its upper left corner. */
 struct picture picture_begin(double width, double height);
 
-/* Its PNG, which the caller frees; the picture is gone in any case. `drawn` is how drawing went but for the context's own
- * errors; `what` it is goes into a failure's sentence. */
+/* Encodes the page as PNG, which the caller frees, and drops the page, also on failure. `drawn` is the status
+ * of drawing, apart from the context's own errors. `what` names the page in an error message. */
 CLM_MUST_CHECK clm_status picture_end(struct picture *picture, cairo_status_t drawn, const char *what,
                                       unsigned char **bytes, size_t *size, struct clm_error *error);
 void picture_drop(struct picture *picture);
 
 void set_colour(cairo_t *context, struct colour colour);
 double text_width(cairo_t *context, double size, const char *text);
-/* Text with the point (x, y) at the share `across` of its width, on its baseline; returns the width. */
+/* Draws text on the baseline at y; x is at the fraction `across` of its width (0 left, 1 right).
+ * Returns the width. */
 double draw_text(cairo_t *context, double x, double y, double across, double size, const char *text);
 void draw_line(cairo_t *context, double x0, double y0, double x1, double y1);
 

@@ -1,4 +1,4 @@
-/* Sizes that cannot overflow unseen. */
+/* Arithmetic on sizes that reports overflow. */
 #ifndef CLM_BASE_SIZE_H
 #define CLM_BASE_SIZE_H
 
@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* *out = a * b; false where that does not fit into a size_t. */
+/* *out = a * b; false if the product overflows. */
 static inline bool size_mul(size_t a, size_t b, size_t *out)
 {
     return !__builtin_mul_overflow(a, b, out);
 }
 
-/* *out = a + b; false where that does not fit into a size_t. */
+/* *out = a + b; false if the sum overflows. */
 static inline bool size_add(size_t a, size_t b, size_t *out)
 {
     return !__builtin_add_overflow(a, b, out);
@@ -28,7 +28,8 @@ static inline size_t size_max(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* The smallest multiple of `step` that is not below `n`; the sum must fit, as it does for checked sizes. */
+/* The smallest multiple of `step` that is at least `n`. The caller has checked that n + step - 1
+ * does not overflow. */
 static inline size_t round_up(size_t n, size_t step)
 {
     return (n + step - 1) / step * step;

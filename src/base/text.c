@@ -10,7 +10,8 @@ static bool is_between(unsigned char byte, unsigned char lowest, unsigned char h
     return lowest <= byte && byte <= highest;
 }
 
-/* The well-formed sequences of the Unicode standard, table 3-7: nothing overlong, no surrogates, none above U+10FFFF. */
+/* Well-formed sequences are those of the Unicode standard, table 3-7: no overlong forms, no surrogates,
+ * nothing above U+10FFFF. */
 size_t utf8_length(const char *text)
 {
     const unsigned char *const bytes = (const unsigned char *)text, lead = bytes[0];
@@ -57,7 +58,7 @@ const char *text_show(char *out, size_t size, const char *bytes, size_t length)
             *character = '?';
             step = 1;
         }
-        const bool fits = used + length - i < size; /* all that is left */
+        const bool fits = used + length - i < size; /* the rest of the text */
         if (!fits && used + step + sizeof mark > size) {
             memcpy(out + used, mark, sizeof mark);
             return out;
@@ -69,8 +70,6 @@ const char *text_show(char *out, size_t size, const char *bytes, size_t length)
     out[used] = '\0';
     return out;
 }
-
-/* ---- what was meant ---- */
 
 #define NAME_MAX_LENGTH 40
 

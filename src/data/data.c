@@ -53,7 +53,7 @@ static clm_status data_check_options(const struct clm_data_options *options, str
     if (!(validation >= 0) || isinf(validation) || (validation >= 1 && validation != floor(validation)))
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
-            "validation is %g, where it is a whole number of rows or a fraction from 0 to below 1",
+            "validation is %g, but it must be a whole number of rows, or a fraction from 0 to below 1",
             validation);
     if (options->validation_by != CLM_SPLIT_LAST && validation == 0)
         return clm_fail_setting(
@@ -61,8 +61,6 @@ static clm_status data_check_options(const struct clm_data_options *options, str
             "it is said which rows to hold out for validation, but not how many; say that too, as in 0.1 for a tenth");
     return check_image_options(options, error);
 }
-
-/* ---- reading ------------------------------------------------------------------------------------------- */
 
 static clm_status data_read_source(const char *path, const struct clm_data_options *options,
                                    struct contents *read, const struct format **format,
@@ -77,13 +75,13 @@ static clm_status data_read_source(const char *path, const struct clm_data_optio
     if (status == CLM_OK && !read->train.rows)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has no training set, only a test set; add train-images-idx3-ubyte, data_batch_1.bin or a folder train, or name a single file",
+            "%s: has a test set, but no training set; add train-images-idx3-ubyte, data_batch_1.bin or a directory train, or name a single file",
             path);
     return status;
 }
 
-/* The set that options->test names: a file, or of a directory the test set where it has one, else the
- * training set. Its classes are those of `training`. */
+/* Reads the set that options->test names: a file, or a directory's test set, or else its training set. Its
+ * classes are those of `training`. */
 static clm_status read_test(const struct clm_data_options *options, const struct contents *training,
                             struct set *test, struct clm_error *error)
 {
@@ -102,13 +100,15 @@ static clm_status read_test(const struct clm_data_options *options, const struct
         request.wanted = READ_TRAIN;
         status = format_read(path, options->format, &request, &read, &format, error);
         read.test = read.train;
-        read.train = (struct set){.features = read.test.features}; /* counts the names of features */
+        /* for contents_free, which needs the number of feature names */
+        read.train = (struct set){.features = read.test.features};
     }
     if (status == CLM_OK) {
         *test = read.test;
         read.test = (struct set){0};
         if (!test->rows)
-            status = clm_fail(error, CLM_ERROR_FORMAT, "%s: holds no rows to test on", path);
+            status = clm_fail(error, CLM_ERROR_FORMAT,
+                              "%s: has no rows to test on; name another file or directory", path);
     }
     contents_free(&read);
     return status;
@@ -121,13 +121,13 @@ static clm_status check_same_shape(const struct set *train, const struct set *te
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: the rows of the test set have %zu %s, where those of the training set (%s) have %zu %s",
+        "%s: the rows of the test set have %zu %s, but those of the training set (%s) have %zu %s",
         test->labels_path, test->features, names[test->element], train->labels_path, train->features,
         names[train->element]);
 }
 
-/* How many classes there are, from the format, from a known set's name, or from the labels; and what they are
- * called. */
+/* Sets the number of classes, from the format, a known set's name, or the labels; and their names,
+ * if they are known. */
 static clm_status data_name_classes(const struct known_set *known, bool has_own_test, struct contents *read,
                                     struct clm_error *error)
 {
@@ -177,9 +177,7 @@ static clm_status data_read_all(const char *path, const struct clm_data_options 
     return status;
 }
 
-/* ---- parts --------------------------------------------------------------------------------------------- */
-
-/* Moves what was read into *data, which owns it from now on. */
+/* Moves what was read into *data, which then owns it. */
 static void data_take_over(struct contents *read, struct clm_data *data)
 {
     const struct set *train = &read->train, *test = &read->test;
@@ -242,8 +240,6 @@ cleanup:
         *out = data;
     return status;
 }
-
-/* ---- what is asked of it ------------------------------------------------------------------------------- */
 
 const char *clm_data_source(const struct clm_data *data)
 {

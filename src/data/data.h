@@ -1,4 +1,4 @@
-/* A labelled data set in host memory, and the parts it is split into. */
+/* A labelled data set in host memory, divided into parts: training, validation and test. */
 #ifndef CLM_DATA_DATA_H
 #define CLM_DATA_DATA_H
 
@@ -6,24 +6,25 @@
 
 enum element { ELEMENT_BYTE, ELEMENT_FLOAT };
 
-/* Rows of a data set: a view of what struct clm_data owns. */
+/* The rows of a part, which struct clm_data owns. */
 struct rows {
-    size_t count;           /* 0 where the part is missing */
+    size_t count;           /* 0 if the part is missing */
     const void *values;     /* (count, features) of clm_data.element, row-major */
-    const uint32_t *labels; /* (count), each < classes */
-    bool is_mapped;         /* values are a file's, see data/mapping.h */
+    const uint32_t *labels; /* (count), each below `classes` */
+    bool is_mapped;         /* values are mapped from a file, see data/files/mapping.h */
 };
 
 struct clm_data {
     size_t features, classes;
     enum element element;
-    size_t height, width, channels; /* of images, planar (channel, row, column); 0 where rows are no images */
-    char **class_names;             /* `classes` of them, or NULL */
+    /* of pictures, planar (channel, row, column); 0 if rows are no pictures */
+    size_t height, width, channels;
+    char **class_names; /* `classes` names, or NULL */
     struct rows train, validation, test;
-    char *source;       /* path it was read from */
+    char *source;       /* path of the file or directory */
     const char *format; /* a name of clm_format_names */
 
-    /* What the rows above lie in; freed by clm_data_close. Values are in a mapping, where there is one. */
+    /* The memory of the parts, freed by clm_data_close. If a mapping is open, the values are in it. */
     void *train_values, *test_values;
     struct mapping train_mapping, test_mapping;
     uint32_t *train_labels, *test_labels;
@@ -50,7 +51,7 @@ static inline const void *data_row(const struct clm_data *data, const struct row
     return (const unsigned char *)rows->values + row * data_row_bytes(data);
 }
 
-/* Behind a pass over so many rows of a part: they need not stay in memory. */
+/* Gives back the memory of mapped rows that a pass over the part has read. */
 static inline void data_forget(const struct clm_data *data, const struct rows *rows, size_t first,
                                size_t count)
 {

@@ -22,7 +22,8 @@
 
 #define OTHER_FILES_MAX ((size_t)64 << 20)
 
-/* In the order in which they are asked. Text stands before CIFAR, whose files have nothing but a small first byte. */
+/* The formats in the order in which they are asked. Text comes before CIFAR, whose files are only recognised
+ * by size and a small first byte. */
 static const struct format *const formats[] = {
     &idx_format, &npy_format,      &npz_format,     &libsvm_format,
     &csv_format, &cifar100_format, &cifar10_format, &image_folder_format,
@@ -35,8 +36,8 @@ bool directory_has(const char *directory, const char *name)
     char path[PATH_MAX];
     const int length = snprintf(path, sizeof path, "%s/%s", directory, name);
     if (length < 0 || (size_t)length >= sizeof path)
-        return false; /* no file has such a name */
-    /* what is there and cannot be looked at is met again, with its error, on opening it */
+        return false; /* no file has a name that long */
+    /* if the path exists but cannot be looked at, opening it will report the error */
     return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
 }
 
@@ -58,7 +59,8 @@ size_t clm_format_names(const char **names, size_t most)
 #define FORMAT_NAMES_SIZE 256
 #define ANY_OPTION        0
 
-/* "idx, npy or csv" in `names`, which it returns: the formats that take the option, a bit of `takes`, or all. */
+/* Writes "idx, npy or csv" into `names` and returns it: the formats that take `option`, a bit of
+ * `takes`, or all formats. */
 static const char *format_list_names(char names[FORMAT_NAMES_SIZE], unsigned option)
 {
     size_t used = 0, left = 0;
@@ -83,11 +85,12 @@ clm_status format_check(const char *name, struct clm_error *error)
     char names[FORMAT_NAMES_SIZE];
     if (!name || format_named(name))
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s: take %s", name,
+    return clm_fail(error, CLM_ERROR_ARGUMENT, "there is no data format named %.100s; choose %s", name,
                     format_list_names(names, ANY_OPTION));
 }
 
-/* CLM_ERROR_ARGUMENT where an option is set that the format does not take: it would do nothing. */
+/* Fails with CLM_ERROR_ARGUMENT if an option is set that the format does not take, because it
+ * would have no effect. */
 static clm_status format_check_options(const struct format *format, const char *path,
                                        const struct clm_data_options *options, struct clm_error *error)
 {
@@ -127,8 +130,8 @@ clm_status file_head_read(const char *path, struct file_head *head, struct clm_e
     return status;
 }
 
-/* The format of the first file in the archive that any recognises; of those, where `only` is not NULL, that one. In
- * published archives it comes at once: behind 64 MiB of other files it is not looked for. */
+/* Finds the format of the first entry that a format recognises; if `only` is not NULL, only that format is
+ * asked. Published archives begin with such an entry, so the search ends after 64 MiB of other files. */
 static clm_status recognise_archive(const char *path, const struct format *only, const struct format **format,
                                     struct clm_error *error)
 {
@@ -141,7 +144,7 @@ static clm_status recognise_archive(const char *path, const struct format *only,
         status = tar_next(tar, &entry, error);
         if (status != CLM_OK || !entry)
             break;
-        passed += entry->size; /* no more than a whole archive may have */
+        passed += entry->size; /* no overflow: tar_next bounds each size by that of a whole archive */
         for (size_t i = 0; i < format_count && !*format; i++)
             if (formats[i]->recognises_entry && (!only || only == formats[i]) &&
                 formats[i]->recognises_entry(entry->name))
@@ -170,7 +173,7 @@ static clm_status recognise_file(const char *path, const struct format **format,
             return status;
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: is a tar archive that holds no data set: neither data_batch_1[.bin] and its like (CIFAR-10) nor train[.bin] (CIFAR-100); unpack it and name the folder that holds the files",
+            "%s: is a tar archive that holds no data set: neither data_batch_1[.bin] and the like (CIFAR-10) nor train[.bin] (CIFAR-100); unpack it and name the directory that holds the files",
             path);
     }
     char names[FORMAT_NAMES_SIZE];
@@ -182,8 +185,6 @@ static clm_status recognise_file(const char *path, const struct format **format,
         "%s: is of no format that is read (%s): %s and has %zu bytes; unpack any archive but .tar and .tar.gz first, or name the format",
         path, format_list_names(names, ANY_OPTION), shown, head.file_size);
 }
-
-/* ---- directories --------------------------------------------------------------------------------------- */
 
 static int is_archive_name(const struct dirent *file)
 {
@@ -200,8 +201,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Is the file at `path` a tar archive with a data set, of the format `only` where that is not NULL? *format is NULL
- * where it is none. */
+/* *format is the format (or `only`, unless NULL) of the data set in the tar archive at `path`; NULL if the
+ * file is no such archive. */
 static clm_status look_into(const char *path, const struct format *only, const struct format **format,
                             struct clm_error *error)
 {
@@ -213,7 +214,8 @@ static clm_status look_into(const char *path, const struct format *only, const s
                : status;
 }
 
-/* The first archive in the directory, by name, that holds a data set; *path is NULL where there is none. */
+/* Finds the first archive in the directory, by name, that holds a data set. *path is NULL if there is
+ * none. */
 static clm_status find_archive(const char *directory, const struct format *only, char **path,
                                const struct format **format, struct clm_error *error)
 {
@@ -246,11 +248,12 @@ static clm_status fail_directory(const char *path, struct clm_error *error)
 {
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and its like (IDX) nor x.npy and y.npy and their like (NPY) nor one .npz nor data_batch_1[.bin] and its like (CIFAR-10) nor train[.bin] (CIFAR-100), nor a .tar or .tar.gz with such files, nor a folder for each class with PNG or JPEG pictures (images); unpack any other archive first, or name the folder or file that holds the data",
+        "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and the like (IDX), nor x.npy and y.npy or the like (NPY), nor exactly one .npz, nor data_batch_1[.bin] and the like (CIFAR-10), nor train[.bin] (CIFAR-100), nor a .tar or .tar.gz with such files, nor a directory of PNG or JPEG pictures for each class (images); unpack any other archive first, or name the directory or file that holds the data",
         path);
 }
 
-/* What a directory is read as: itself, or an archive in it, whose path is *archive then, which the caller frees. */
+/* Finds the format of the directory. If an archive in it holds the data set, *archive is its path, which
+ * the caller frees. */
 static clm_status recognise_directory(const char *path, const struct format *only, char **archive,
                                       const struct format **format, struct clm_error *error)
 {
@@ -273,14 +276,14 @@ static clm_status recognise_directory(const char *path, const struct format *onl
     if (status == CLM_OK && !*format && !only)
         return fail_directory(path, error);
     if (status == CLM_OK && !*format && !only->recognises_directory)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: is a directory, where %s is a file; name the file",
-                        path, only->name);
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is a directory, but the format %s is a file; name the file", path, only->name);
     if (!*format)
-        *format = only; /* says itself what it misses */
+        *format = only; /* its reader will report what is missing */
     return status;
 }
 
-/* A file that is read has to fit, before it is. */
+/* Fails before reading if the file is larger than the memory that its data may take. */
 static clm_status format_check_memory(const char *path, const struct format *format, uint64_t memory,
                                       struct clm_error *error)
 {

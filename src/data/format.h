@@ -1,25 +1,27 @@
-/* The formats that are read: each recognises its files and directories by their content. */
+/* The formats that can be read. Each recognises its files and directories by their content. */
 #ifndef CLM_DATA_FORMAT_H
 #define CLM_DATA_FORMAT_H
 
 #include "data/set.h"
 
-/* How a file begins, decompressed. */
+/* The beginning of a file, decompressed. */
 struct file_head {
     const char *path;
     unsigned char bytes[4096];
-    size_t count; /* of bytes, fewer where the file ends */
+    size_t count; /* of `bytes`; fewer than 4096 if the file ends */
     size_t file_size;
     bool is_compressed;
 };
 
-/* What is asked of a reader. */
+/* What a reader is asked for. */
 struct request {
     unsigned wanted; /* READ_TRAIN, READ_TEST or both */
     const struct clm_data_options *options;
-    const struct contents *training; /* what a test set is read for, whose format may be another; else NULL */
-    /* What the training set, or the model, that this is read for has: 0 and NULL where there is none. A format whose
-     * labels are names of classes maps them to these, one whose rows are sparse fills them up to `features`. */
+    /* The training set, if its test set is read from another place, maybe in another format; else NULL. */
+    const struct contents *training;
+    /* Features and classes of the training set or the model that the data must fit; 0 and NULL if there
+     * is none. Labels that are names of classes are mapped to these classes, and sparse rows are filled
+     * up to `features`. */
     size_t features, classes;
     const char *const *class_names;
 };
@@ -36,32 +38,34 @@ enum {
 
 struct format {
     const char *name;
-    unsigned takes; /* of the options above */
-    bool maps;      /* files that are not compressed, instead of reading them into memory */
+    unsigned takes; /* the options above that apply to the format */
+    bool maps;      /* maps uncompressed files instead of reading them into memory */
     bool (*recognises_file)(const struct file_head *head);
-    /* NULL where there are only files */
+    /* NULL if the format has no directories */
     clm_status (*recognises_directory)(const char *path, bool *is_it, struct clm_error *error);
-    bool (*recognises_entry)(const char *name); /* a file in a tar archive; NULL where it reads none */
+    /* True if a tar archive's entry of that name belongs to the format; NULL if it is not read from
+     * archives. */
+    bool (*recognises_entry)(const char *name);
 
-    /* Fills those parts of *out that the request wants and that are there. A single file is a training set, and a
-     * tar archive comes as a file. On failure the caller frees what *out holds. */
+    /* Fills those sets of *out that the request wants and that exist. A single file is a training set, and a
+     * tar archive is passed as a file. On failure the caller frees what *out holds. */
     clm_status (*read)(const char *path, bool is_directory, const struct request *request,
                        struct contents *out, struct clm_error *error);
 };
 
-/* CLM_ERROR_ARGUMENT unless `name` is NULL or a format's. */
+/* Fails with CLM_ERROR_ARGUMENT unless `name` is NULL or the name of a format. */
 CLM_MUST_CHECK clm_status format_check(const char *name, struct clm_error *error);
 
-/* Reads what lies at `path` in the format named, or, where `name` is NULL, in the one that recognises it. Of a
- * directory that holds no data set, but archives, the first of them that holds one is read. On failure *out is
- * empty. */
+/* Reads the file or directory at `path` in the format called `name`, or, if `name` is NULL, in the format
+ * that recognises it. If a directory holds no data set, its first archive that holds one is read. On
+ * failure *out is empty. */
 CLM_MUST_CHECK clm_status format_read(const char *path, const char *name, const struct request *request,
                                       struct contents *out, const struct format **format,
                                       struct clm_error *error);
 
 CLM_MUST_CHECK clm_status file_head_read(const char *path, struct file_head *head, struct clm_error *error);
 
-/* Is there anything of that name in the directory? */
+/* True if the directory has an entry of that name. */
 bool directory_has(const char *directory, const char *name);
 
 #endif

@@ -46,11 +46,11 @@ const struct known_set *known_set_at(const char *path)
 static bool is_there(const char *path)
 {
     struct stat about;
-    /* what is there and cannot be looked at is met again, with its error, on opening it */
+    /* if the path exists but cannot be looked at, opening it will report the error */
     return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
 }
 
-/* The places where `name` is looked for, NULL for one that does not apply; false where there is no memory. */
+/* The paths where `name` is looked for; NULL for one that does not apply. False if there is no memory. */
 static bool list_places(const char *name, char *places[3])
 {
     const char *own = getenv("CLMLP_DATA"), *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
@@ -85,8 +85,8 @@ static clm_status fail_nowhere(const char *source, char *const places[3], struct
 {
     const char *is_what =
         known_set_named(source)
-            ? "is in none of its places"
-            : "is neither a file, nor a directory, nor the name of a data set (fashion-mnist, mnist, cifar10, cifar100) that is in its place";
+            ? "was not found"
+            : "is no file, no directory and no known data set (fashion-mnist, mnist, cifar10, cifar100)";
     const char *here =
         known_set_named(source) && is_there(source) ? "; for the one in this directory write ./" : "";
     return clm_fail(error, CLM_ERROR_IO, "the data set %s %s: looked for %s%s%s%s%s; %s%s%s", source, is_what,

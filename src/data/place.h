@@ -1,4 +1,4 @@
-/* Where data sets that have a name lie. */
+/* Known data sets, and the places where they are looked for. */
 #ifndef CLM_DATA_PLACE_H
 #define CLM_DATA_PLACE_H
 
@@ -8,19 +8,19 @@
 struct known_set {
     const char *name;
     size_t classes;
-    const char *const *class_names; /* `classes` of them */
+    const char *const *class_names; /* `classes` names */
 };
 
-/* NULL where there is none of that name. */
+/* The known set called `name`, or NULL. */
 const struct known_set *known_set_named(const char *name);
 
-/* The known set whose name is that of the directory at `path`, or of the directory that the file at `path`
- * lies in. */
+/* The known set with the name of the directory at `path`, or of the directory of the file at `path`; or
+ * NULL. */
 const struct known_set *known_set_at(const char *path);
 
-/* The path of what `source` names: a known set, in $CLMLP_DATA/NAME,
- * ${XDG_DATA_HOME:-~/.local/share}/clmlp/NAME or /usr/share/datasets/NAME, the first that is there; anything
- * else is a path, and where there is nothing at that path and it has no slash, a name in these places. The
+/* Finds the path that `source` means. The name of a known set is looked for in $CLMLP_DATA/NAME,
+ * ${XDG_DATA_HOME:-~/.local/share}/clmlp/NAME and /usr/share/datasets/NAME; the first that exists counts.
+ * Anything else is a path; if nothing is there and it has no slash, it is looked for in the same places. The
  * caller frees *path. */
 CLM_MUST_CHECK clm_status place_find(const char *source, char **path, struct clm_error *error);
 

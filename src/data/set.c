@@ -51,7 +51,7 @@ clm_status set_check_labels(const struct set *set, size_t classes, const char *w
     for (size_t i = 0; i < set->rows; i++)
         if (set->labels[i] >= classes)
             return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: label %u in row %zu (counted from 0), where %s has %zu classes, 0 to %zu",
+                            "%s: label %u in row %zu (counted from 0), but %s has %zu classes, 0 to %zu",
                             set->labels_path, set->labels[i], i, why, classes, classes - 1);
     return CLM_OK;
 }
@@ -69,7 +69,7 @@ clm_status set_fail_memory(const char *path, size_t bytes, uint64_t memory, stru
 {
     return clm_fail_setting(
         error, CLM_ERROR_MEMORY, "memory",
-        "%s: takes %.1f MiB of memory, where half of the memory that is allowed is %.1f MiB; allow more, or convert the data: npy of uint8 and float32, and idx of bytes, stay in their files",
+        "%s: takes %.1f MiB of memory, but half of the memory that is allowed is %.1f MiB; allow more, or convert the data: npy of uint8 and float32, and idx of bytes, stay in their files",
         path, mebibytes(bytes), mebibytes(memory));
 }
 

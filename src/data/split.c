@@ -7,17 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- how many of each class ---------------------------------------------------------------------------- */
-
-/* A class, or all rows together. */
+/* A class, or all rows together if the split is not stratified. */
 struct stratum {
     size_t class, rows;
-    size_t held;        /* of its rows */
-    uint64_t remainder; /* of its share, in rows over the number of all */
+    size_t held;        /* rows to hold out */
+    uint64_t remainder; /* what the share is over `held`, in rows / number of all rows */
 };
 
-/* Those first that get a row of what is left: classes that have none in the validation part, then those with the largest
- * part of a row to get. */
+/* Order in which left-over rows are given out: first classes without a row in the validation part, then by
+ * the largest remainder of their share. */
 static int by_claim(const void *a, const void *b)
 {
     const struct stratum *const x = a, *const y = b;
@@ -34,7 +32,7 @@ static int by_class(const void *a, const void *b)
     return (x->class > y->class) - (x->class < y->class);
 }
 
-/* One row each, in order, as long as some are left and a class has two of which it has not given one. */
+/* Takes one row from each class in turn until nothing is left to take. Each class keeps at least one row. */
 static void give_out(struct stratum *strata, size_t classes, size_t left)
 {
     while (left)
@@ -45,14 +43,14 @@ static void give_out(struct stratum *strata, size_t classes, size_t left)
             }
 }
 
-/* Whole rows of each class's share, held rows_of_class / count; then what is missing in all. A class keeps one row for
- * training, which its whole share always leaves. */
+/* Gives each class its share, held * rows_of_class / count, rounded down, and then gives out what is left. A
+ * class keeps at least one row for training, which rounding down always leaves. */
 static clm_status apportion(struct stratum *strata, size_t classes, size_t count, size_t held,
                             struct clm_error *error)
 {
     size_t left = held, most = 0;
     for (size_t c = 0; c < classes; c++) {
-        const uint64_t share = (uint64_t)held * strata[c].rows; /* both are below 2^32 */
+        const uint64_t share = (uint64_t)held * strata[c].rows; /* cannot overflow: both are below 2^32 */
         strata[c].held = (size_t)(share / count);
         strata[c].remainder = share % count;
         left -= strata[c].held;
@@ -69,10 +67,9 @@ static clm_status apportion(struct stratum *strata, size_t classes, size_t count
     return CLM_OK;
 }
 
-/* ---- which ones ---------------------------------------------------------------------------------------- */
-
-/* Goes along the rows; of a stratum, one is taken with the probability of those still to take over those still to come, which
- * makes every choice as likely (Knuth, The Art of Computer Programming 3.4.2, algorithm S). */
+/* Passes over the rows once. A row is marked with the probability (rows still to take) / (rows still to
+ * come) of its stratum, which makes every choice equally likely (Knuth, The Art of Computer Programming
+ * 3.4.2, algorithm S). */
 static void mark(const uint32_t *labels, size_t count, struct stratum *strata, uint64_t seed, bool *is_held)
 {
     struct philox random = philox_start(seed, RANDOM_SPLIT, 0);
@@ -111,9 +108,7 @@ clm_status split_mark(const uint32_t *labels, size_t count, size_t classes, size
     return status;
 }
 
-/* ---- moving them --------------------------------------------------------------------------------------- */
-
-/* How many from `first` on are marked as that one is. */
+/* The number of elements from `first` on that are all marked or all not marked. */
 static size_t run_length(const bool *is_held, size_t first, size_t count)
 {
     size_t end = first + 1;
@@ -122,7 +117,7 @@ static size_t run_length(const bool *is_held, size_t first, size_t count)
     return end - first;
 }
 
-/* Copies the elements that are marked as `wanted` to `to`, which is elsewhere or the elements' beginning. */
+/* Copies the elements whose mark is `wanted` to `to`, which is outside of the elements or their beginning. */
 static unsigned char *gather_marked(unsigned char *to, const unsigned char *elements, size_t size,
                                     size_t count, const bool *is_held, bool wanted)
 {
@@ -136,7 +131,7 @@ static unsigned char *gather_marked(unsigned char *to, const unsigned char *elem
     return to;
 }
 
-/* Moves the marked elements to the end, from the last one on, over what is not marked. */
+/* Moves the marked elements to the end, from the last one on, over elements that are not marked. */
 static void move_to_end(unsigned char *elements, size_t size, size_t count, const bool *is_held)
 {
     unsigned char *to = elements + count * size;
@@ -173,9 +168,7 @@ clm_status split_partition(void *elements, size_t size, size_t count, const bool
     return CLM_OK;
 }
 
-/* ---- all ----------------------------------------------------------------------------------------------- */
-
-/* A copy of values that are mapped, whose pages go as they are copied. */
+/* A copy of mapped values, whose pages are given back while they are copied. */
 static void *copy_mapped(const struct clm_data *data)
 {
     const size_t row = data_row_bytes(data), count = data->train.count;
@@ -189,7 +182,8 @@ static void *copy_mapped(const struct clm_data *data)
     return copy;
 }
 
-/* Values that can be moved, with room for the smaller part of them on the way. */
+/* Copies mapped values so that they can be moved. The memory limit must also leave room for
+ * split_partition's buffer. */
 static clm_status own_values(struct clm_data *data, size_t held, uint64_t memory, struct clm_error *error)
 {
     const size_t count = data->train.count, rows = count + size_min(held, count - held);
@@ -198,7 +192,7 @@ static clm_status own_values(struct clm_data *data, size_t held, uint64_t memory
     if (memory && rows > memory / data_row_bytes(data))
         return clm_fail_setting(
             error, CLM_ERROR_MEMORY, "memory val-by",
-            "%s: rows that are drawn for validation are moved in memory, where %.1f MiB are over half of the memory that is allowed, %.1f MiB; allow more, or hold out the last rows",
+            "%s: rows that are drawn for validation are moved in memory, but %.1f MiB are over half of the memory that is allowed, %.1f MiB; allow more, or hold out the last rows",
             data->source, mebibytes(rows * data_row_bytes(data)), mebibytes(memory));
     void *const values = copy_mapped(data);
     if (!values)
@@ -210,7 +204,7 @@ static clm_status own_values(struct clm_data *data, size_t held, uint64_t memory
     return CLM_OK;
 }
 
-/* The held rows behind the others. */
+/* Moves the rows to hold out after the others. */
 static clm_status reorder(struct clm_data *data, size_t held, const struct clm_data_options *options,
                           struct clm_error *error)
 {

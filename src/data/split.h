@@ -1,24 +1,24 @@
-/* Which training rows are held out for validation. */
+/* Chooses the training rows that are held out for validation. */
 #ifndef CLM_DATA_SPLIT_H
 #define CLM_DATA_SPLIT_H
 
 #include "data/data.h"
 
-/* Divides data->train, all rows of the training set, into training and validation part as the options' validation,
- * validation_by, validation_seed and limit say. Both keep the order of the file. Where the rows are not the last ones,
- * train_values and train_labels are reordered in place, and values that are mapped are copied first. CLM_ERROR_ARGUMENT where as many cannot
- * be held out. */
+/* Divides data->train, which holds all rows of the training set, into the training and the validation part,
+ * as the options' validation, validation_by, validation_seed and limit say. Both parts keep the order of the
+ * file. Unless the last rows are held out, train_values and train_labels are reordered in place, and mapped
+ * values are copied first. Fails with CLM_ERROR_ARGUMENT if so many rows cannot be held out. */
 CLM_MUST_CHECK clm_status split_rows(struct clm_data *data, const struct clm_data_options *options,
                                      struct clm_error *error);
 
-/* Marks `held` < count of the rows, each set of so many being as likely; with `classes` > 0, of each class about its
- * share (clmlp.h, CLM_SPLIT_STRATIFIED, says how many), and else of all together. `is_held` is (count), out. What is marked
- * depends on labels, held and seed alone. */
+/* Marks `held` of the rows, fewer than `count`, at random. If `classes` is 0, every choice of so many rows is
+ * equally likely. Otherwise about the same share of each class is marked; CLM_SPLIT_STRATIFIED in clmlp.h
+ * says how many. is_held is (count), out. The result depends only on labels, held and seed. */
 CLM_MUST_CHECK clm_status split_mark(const uint32_t *labels, size_t count, size_t classes, size_t held,
                                      uint64_t seed, bool *is_held, struct clm_error *error);
 
-/* Moves the marked ones of `count` elements of `size` bytes behind the others; both keep their order. The smaller part goes
- * through a buffer. */
+/* Moves the marked ones of `count` elements of `size` bytes to the end; marked and other elements keep their
+ * order. A buffer holds whichever of the two are fewer. */
 CLM_MUST_CHECK clm_status split_partition(void *elements, size_t size, size_t count, const bool *is_held,
                                           struct clm_error *error);
 

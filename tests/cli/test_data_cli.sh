@@ -109,13 +109,13 @@ check 'images: folders' [ "$(find as-images -mindepth 2 -maxdepth 2 -type d | wc
 check 'images: pictures' [ "$(find as-images -name '*.png' | wc -l)" -eq 240 ]
 fails 'no place for a validation set; hold out no rows; see --val$' convert --data made --to npz --out y --val 10
 check 'nothing is left of what failed' [ ! -e y ]
-fails 'where those of CIFAR-10 are pictures' convert --data as-images --channels 1 --to cifar10 --out y
+fails 'but those of CIFAR-10 are pictures' convert --data as-images --channels 1 --to cifar10 --out y
 succeeds convert --data made --to csv --out /dev/stdout --split test
 check 'a pipe' [ "$(wc -l <out)" -eq 41 ]
 mkdir mine
 echo precious >mine/thesis
-fails 'holds more than' convert --data made --to idx --out mine --force
-fails 'holds more than' convert --data made --to images --out as-images --force
+fails 'holds other files than' convert --data made --to idx --out mine --force
+fails 'holds other files than' convert --data made --to images --out as-images --force
 check 'what is mine is there' has_line mine/thesis precious
 find . -name '*.??????' -newer made >left
 check 'nothing temporary is left' is_empty left
@@ -128,7 +128,7 @@ check 'info: features' has_line out '^features +3072 bytes, pictures of 32x32, 3
 check 'info: a class' has_line out '^ +3  pattern 3 +[0-9]+ +[0-9]+ +[0-9.]+ %$'
 cat made/data_batch_1.bin >>made/test_batch.bin
 succeeds info --data made --json info.json
-check 'info: leakage' has_line out '^- 40 of 80 test rows \(50.00 %\) are each a training row, too'
+check 'info: leakage' has_line out '^- 40 of 80 test rows \(50.00 %\) are each also a training row \(first: row'
 check 'info: JSON, leakage' has_line info.json '"leaked": 40'
 for key in data format features element picture classes class_names constant_features warnings train test mean deviation lowest highest class_rows repeated contradicting; do
     check "info: JSON key $key" has_line info.json "\"$key\": "

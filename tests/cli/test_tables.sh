@@ -54,7 +54,7 @@ check 'eval: all cats' has_line out '^  2 cat  *30  *100\.00'
 succeeds predict csv/model.safetensors --data cats.csv --label 0 --split train --backend reference
 check 'predict: cats' [ "$(grep -c '^[0-9]*,2,cat,' out)" -eq 30 ]
 sed 's/^cat/cow/' cats.csv >cows.csv
-fails 1 'cows.csv: line 2: the label cow is none of the 3 classes of the training set \(ant, bee, cat\)' \
+fails 1 'cows.csv: line 2: the label cow is not one of the 3 classes of the training set \(ant, bee, cat\)' \
     eval csv/model.safetensors --data cows.csv --label kind --split train --backend reference
 printf '2 3:1\n' >short.libsvm
 succeeds eval libsvm/model.safetensors --data short.libsvm --split train --backend reference
@@ -88,7 +88,7 @@ sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv
     succeeds $train --data train.csv --label kind --header yes --format csv --test cats.csv
     fails 1 'line 1, column 2: "first" is no number' $train --data train.csv --label 0 --header no
     fails 1 'no column has that name' $train --data train.csv --label sort
-    fails 1 '4 columns, 0 to 3' $train --data train.csv --label 4
+    fails 1 '4 columns \(0 to 3' $train --data train.csv --label 4
     fails 1 'column 1 \(kind\): "ant" is no number' $train --data train.csv
     fails 1 'is read as libsvm, and a name of the labels is for npy, npz, csv or cifar100 alone; leave it out; see --label$' $train --data train.libsvm --label 0
     fails 2 'it has to be mean or zero' $train --data train.csv --missing median

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Sums and counts (features) of the values that are there. */
+/* Adds each feature's values that are not missing to `sums`, and their number to `counts`;
+ * both are (features). */
 static void add_up(const struct rows *rows, size_t features, double *sums, size_t *counts)
 {
     const float *values = rows->values;
@@ -17,7 +18,7 @@ static void add_up(const struct rows *rows, size_t features, double *sums, size_
     }
 }
 
-/* The means, in place of the sums, of those features that have values. */
+/* Turns sums into means, for features that have values. */
 static void missing_means(size_t features, double *sums, const size_t *counts)
 {
     for (size_t i = 0; i < features; i++)
@@ -25,7 +26,7 @@ static void missing_means(size_t features, double *sums, const size_t *counts)
             sums[i] /= (double)counts[i];
 }
 
-/* `values` lie in memory that `data` owns. */
+/* Replaces missing values in `values`, which `data` owns. */
 static clm_status missing_fill_part(const struct clm_data *data, float *values, size_t rows,
                                     const double *means, const size_t *counts, struct clm_error *error)
 {
@@ -60,7 +61,8 @@ clm_status missing_fill(struct clm_data *data, enum clm_missing how, struct clm_
         add_up(&data->train, data->features, means, counts);
         missing_means(data->features, means, counts);
     }
-    /* the rows between the training and the validation part, which --limit left out, are nobody's */
+    /* the training and the validation part may have rows between them that the limit left out; those
+     * stay as they are */
     float *const train = data->train_values, *const validation =
                                                  data->validation.count
                                                      ? train + ((const float *)data->validation.values -

@@ -1,17 +1,20 @@
-/* Rows are taken in blocks of 64, as they lie in memory. In a block, a feature's values are summed as differences from
- * a number near them, and their squares, too; blocks are put together by
+/* Rows are read in blocks of 64, in the order of memory. Within a block, each feature's values are summed as
+ * differences from a number near them, and so are their squares. Blocks are combined by
  *
  *   mean = mean_a + d n_b / n,   squares = squares_a + squares_b + d² n_a n_b / n,   d = mean_b - mean_a
  *
  * (Chan, Golub, LeVeque: Algorithms for computing the sample variance, 1983).
  *
- * Errors, of floats, u = 2^-53. The squares of a block of n values are Q - S² / n, with S and Q the sums of differences
- * and of their squares: each is off by at most 67 u Q, S² / n by 135 u Q, so the result by 202 u Q. The number that is
- * subtracted is a value of the block itself, its first, which is at most sqrt(squares (n - 1) / n) from the mean:
- * Q <= n squares, and 202 u Q <= 13000 u squares, which leaves no less than 0, and 0 where all are 0. Means are kept as differences from the feature's first value, so that
- * each of the N / 64 steps above rounds what is at most the feature's range r: e = 2 (N / 64 + 70) u r in the end. The
- * squares get from that 2 |d| e n_a n_b / n in a step, 2 e sqrt(N squares) in all (Cauchy-Schwarz), or 2 e / deviation
- * of themselves. A deviation's relative error is half of its square's. */
+ * Errors for floats, with u = 2^-53. The squares of a block of n values are Q - S² / n, where S is the sum of
+ * the differences and Q the sum of their squares. Each sum is off by at most 67 u Q, and S² / n by 135 u Q,
+ * so the result is off by 202 u Q. The number that is subtracted is the block's first value, which is at most
+ * sqrt(squares (n - 1) / n) from the mean. Therefore Q <= n squares, and 202 u Q <= 13000 u squares: the
+ * result is never below 0, and it is 0 if all differences are 0.
+ *
+ * Means are kept as differences from the feature's first value. Each of the N / 64 combinations then rounds a
+ * number that is at most the feature's range r, and no mean is off by more than e = 2 (N / 64 + 70) u r. That
+ * adds 2 |d| e n_a n_b / n to the squares in each combination, 2 e sqrt(N squares) in all (Cauchy-Schwarz),
+ * or relatively 2 e / deviation. The relative error of a deviation is half of that of its square. */
 #include "data/analysis/moments.h"
 
 #include "base/size.h"
@@ -19,31 +22,32 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define BLOCK 64   /* rows; the squares of 66051 bytes fit into 32 bits */
-#define TILE  1024 /* features at a time: their sums stay in the cache that is nearest */
+#define BLOCK 64   /* rows; 32 bits can hold the sum of 66051 squares of bytes */
+#define TILE  1024 /* features at a time, so that their sums stay in the first-level cache */
 
-/* Sums of a tile's values over the rows of a block. */
+/* Sums over the rows of a block, for the features of a tile. */
 struct byte_sums {
     uint32_t sum[TILE], squares[TILE];
     uint8_t lowest[TILE], highest[TILE];
 };
 
 struct float_sums {
-    double sum[TILE], squares[TILE]; /* of differences from `shift` */
+    double sum[TILE], squares[TILE]; /* sums of differences from `shift` */
     float shift[TILE], lowest[TILE], highest[TILE];
 };
 
-/* Where data, a block of its rows and a tile of its features meet. */
+/* A block of rows and a tile of features. */
 struct tile_part {
-    size_t rows, features; /* of the tile */
+    size_t rows, features; /* in the tile */
     size_t stride;         /* features of a row */
 };
 
-/* What lies before the block is `before` rows, and all of it is in `moments`, of the tile. */
+/* Adds a block to `moments` (of the tile's features), which cover the `before` rows before it. `first` is the
+ * first row of all. */
 typedef void add_block(const void *values, const struct tile_part *part, size_t before, const void *first,
                        struct moments *moments);
 
-/* fmin and fmax of a library are slower than all the rest. Where b is NaN, a. */
+/* Return `a` if `b` is NaN. The library's fmin and fmax would take longer than all the rest. */
 static inline double lower(double a, double b)
 {
     return b < a ? b : a;
@@ -59,14 +63,12 @@ static double square(double x)
     return x * x;
 }
 
-/* `count` values, whose differences from `shift` have these sums. */
+/* Moments of `count` values from the sums of their differences from `shift` and of the squares of these. */
 static struct moments from_sums(size_t count, double shift, double sum, double squares)
 {
     const double n = (double)count;
     return (struct moments){.count = count, .mean = shift + sum / n, .squares = squares - square(sum) / n};
 }
-
-/* ---- bytes --------------------------------------------------------------------------------------------- */
 
 static inline uint8_t lower_byte(uint8_t a, uint8_t b)
 {
@@ -80,7 +82,7 @@ static inline uint8_t higher_byte(uint8_t a, uint8_t b)
 
 static inline uint32_t byte_square(uint8_t x)
 {
-    return (uint16_t)(x * x); /* 16 bits hold it, and processors multiply more of these at a time */
+    return (uint16_t)(x * x); /* 16 bits hold it, and a processor multiplies more 16-bit numbers at a time */
 }
 
 static void sum_bytes_of_row(const uint8_t *restrict x, size_t features, struct byte_sums *restrict to)
@@ -93,7 +95,7 @@ static void sum_bytes_of_row(const uint8_t *restrict x, size_t features, struct 
     }
 }
 
-/* Four rows, so that the sums are read and written once for four values. */
+/* Adds four rows at once, so that the sums are loaded and stored once for four values. */
 static void sum_bytes_of_four(const uint8_t *restrict x, size_t stride, size_t features,
                               struct byte_sums *restrict to)
 {
@@ -110,7 +112,8 @@ static void sum_bytes_of_four(const uint8_t *restrict x, size_t stride, size_t f
     }
 }
 
-/* `mean` and `squares` are sums of the values and of their squares until finish_bytes: whole numbers below 2^53. */
+/* Until finish_bytes, `mean` is the sum of the values and `squares` the sum of their squares: whole
+ * numbers below 2^53. */
 static void add_bytes(const void *values, const struct tile_part *part, size_t before, const void *first,
                       struct moments *moments)
 {
@@ -135,8 +138,9 @@ static void add_bytes(const void *values, const struct tile_part *part, size_t b
     }
 }
 
-/* From sums about 0 to moments, by way of sums about the whole number that is nearest to the mean, which are exact, too: |S| <= n / 2 there,
- * and Q >= |S|, so that Q - S² / n, which is at least Q / 2, loses no digits. */
+/* Turns sums about 0 into moments. In between they become sums about `shift`, the whole number nearest to
+ * the mean, which are also exact. There |S| <= n / 2 and Q >= |S|, so that Q - S² / n is at least Q / 2 and
+ * loses no digits. */
 static void finish_bytes(struct moments *moments, size_t rows)
 {
     const double n = (double)rows, sum = moments->mean, shift = nearbyint(sum / n);
@@ -147,9 +151,7 @@ static void finish_bytes(struct moments *moments, size_t rows)
     moments->squares = finished.squares;
 }
 
-/* ---- floats -------------------------------------------------------------------------------------------- */
-
-/* The one that is a number, where b is none. */
+/* Return the number if one of the two is NaN. */
 static inline float lower_float(float a, float b)
 {
     return b < a ? b : a;
@@ -190,7 +192,7 @@ static void sum_floats_of_four(const float *restrict x, size_t stride, size_t fe
     }
 }
 
-/* `mean` is the difference from the feature's first value until finish_floats. */
+/* Until finish_floats, `mean` is the difference from the feature's first value. */
 static void add_floats(const void *values, const struct tile_part *part, size_t before, const void *first,
                        struct moments *moments)
 {
@@ -225,8 +227,6 @@ static void finish_floats(struct moments *moments, size_t rows, float first)
     moments->count = rows;
     moments->mean += (double)first;
 }
-
-/* ---- all ----------------------------------------------------------------------------------------------- */
 
 static void add_rows(const struct clm_data *data, const struct rows *rows, struct moments *moments)
 {

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Open addressing, half empty at the least: a hash, and the number of the first row that has it. */
+/* A place in a hash table (open addressing, at most half full): a hash, and the first row that has it. */
 struct slot {
     uint64_t hash;
-    uint32_t row; /* UINT32_MAX: none */
+    uint32_t row; /* UINT32_MAX if the slot is free */
 };
 
 struct row_index {
     struct slot *slots;
-    size_t mask; /* slots - 1, a power of two - 1 */
+    size_t mask; /* number of slots - 1; the number is a power of two */
     const unsigned char *values;
     size_t row_size;
 };
@@ -25,8 +25,8 @@ static uint64_t mix(uint64_t hash)
     return hash ^ hash >> 32;
 }
 
-/* Eight bytes at a time in four lanes, so that multiplications overlap. Rows with one hash are compared, so that a
- * poor hash costs time alone. */
+/* Hashes eight bytes at a time in four lanes, so that the multiplications overlap. Rows with the same hash
+ * are compared, so a poor hash would only cost time. */
 static uint64_t hash_row(const unsigned char *row, size_t size)
 {
     uint64_t lanes[4] = {1, 2, 3, 4}, word;
@@ -46,7 +46,7 @@ static uint64_t hash_row(const unsigned char *row, size_t size)
     return mix(lanes[0] + mix(lanes[1] + mix(lanes[2] + mix(lanes[3]))));
 }
 
-/* The slot with these bytes, or the empty one where they belong. */
+/* The slot that holds this row's bytes, or the free slot for them. */
 static struct slot *repeats_find_slot(const struct row_index *index, const unsigned char *row, uint64_t hash)
 {
     size_t at = (size_t)hash & index->mask;

@@ -1,10 +1,10 @@
-/* Rows that occur more than once, byte for byte. */
+/* Finds rows that occur more than once, byte for byte. */
 #ifndef CLM_DATA_ANALYSIS_REPEATS_H
 #define CLM_DATA_ANALYSIS_REPEATS_H
 
 #include "data/data.h"
 
-/* The different rows of a part, to be found by their bytes. */
+/* An index of a part's distinct rows by their bytes. */
 struct row_index;
 
 #define ROW_NONE SIZE_MAX
@@ -13,7 +13,7 @@ CLM_MUST_CHECK clm_status row_index_make(const struct clm_data *data, const stru
                                          struct row_index **out, struct clm_error *error);
 void row_index_free(struct row_index *index);
 
-/* The first row of the index with these bytes, or ROW_NONE. */
+/* The number of the first row with these bytes, or ROW_NONE. */
 size_t row_index_find(const struct row_index *index, const void *row);
 
 #endif

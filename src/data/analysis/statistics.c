@@ -18,8 +18,6 @@ void clm_data_summary_free(struct clm_data_summary *summary)
     free(summary);
 }
 
-/* ---- values -------------------------------------------------------------------------------------------- */
-
 static void statistics_take_over(const struct moments *features, size_t count, struct clm_part_summary *part)
 {
     const struct moments all = moments_of_all(features, count);
@@ -36,8 +34,6 @@ static size_t count_constant(const struct moments *features, size_t count)
         constant += features[i].lowest == features[i].highest;
     return constant;
 }
-
-/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 static void count_repeated(const struct clm_data *data, const struct rows *rows, const struct row_index *own,
                            struct clm_part_summary *part)
@@ -66,7 +62,7 @@ static void count_leaked(const struct clm_data *data, const struct rows *rows,
     }
 }
 
-/* Index and moments of a part's rows, of which there is at least one. */
+/* Index and moments of a part that has rows. */
 struct measured {
     struct row_index *index;
     struct moments *features; /* (features) */

@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Most rows of a class over fewest, from which on it is worth a word. */
+/* Rows of the largest class over those of the smallest, from which a warning is given. */
 #define IMBALANCE 3.0
-/* Largest value of floats from which on the first steps of training are likely to overshoot. */
+/* Absolute value of floats from which the first steps of training are likely to overshoot. */
 #define LARGE 20.0
-/* Range of one feature over another's, from which on the latter is hardly learned from. */
+/* Range of one feature over that of another, from which a net hardly learns from the other. */
 #define UNEVEN 100.0
 
 static const char *const part_names[] = {
     [CLM_TRAIN] = "training", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
 
-/* What the sentences go into; is_full where there was no memory for one. */
+/* The summary that gets the warnings; is_full says that there was no memory for one of them. */
 struct warnings {
     struct clm_data_summary *summary;
     bool is_full;
@@ -45,7 +45,7 @@ struct class_text {
     char text[160];
 };
 
-/* "class 3 (Dress)" */
+/* "class 3 (Dress)", or "class 3" */
 static struct class_text class_text(const struct clm_data *data, size_t class)
 {
     struct class_text name;
@@ -62,8 +62,6 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------------- */
-
 static void warn_of_rows(const struct clm_data *data, struct warnings *to)
 {
     for (int i = CLM_TRAIN; i <= CLM_TEST; i++) {
@@ -72,26 +70,24 @@ static void warn_of_rows(const struct clm_data *data, struct warnings *to)
         if (part->leaked)
             warn(
                 to, "",
-                "%zu of %zu %s rows (%.2f %%) %s a training row, too, the first of them row %zu, which is training row %zu: accuracy on them says nothing about new data.",
+                "%zu of %zu %s rows (%.2f %%) %s also a training row (first: row %zu, which is training row %zu); accuracy on them says nothing about new data.",
                 part->leaked, part->rows, name, 100 * (double)part->leaked / (double)part->rows,
                 part->leaked == 1 ? "is" : "are each", part->leaked_row, part->leaked_of);
         if (part->repeated)
             warn(
                 to, "",
-                "%zu of %zu %s rows (%.2f %%) repeat%s an earlier one, the first of them row %zu, which is row %zu.",
+                "%zu of %zu %s rows (%.2f %%) repeat%s an earlier row (first: row %zu, which repeats row %zu).",
                 part->repeated, part->rows, name, 100 * (double)part->repeated / (double)part->rows,
                 part->repeated == 1 ? "s" : "", part->repeated_row, part->repeated_of);
         if (part->contradicting)
             warn(
                 to, "",
-                "%zu of these repeated %s rows %s another label than the first of their kind: no net can be right about both.",
+                "%zu of these repeated %s rows %s another label than the earlier row: no net can be right about both.",
                 part->contradicting, name, part->contradicting == 1 ? "has" : "have");
     }
     if (!data->test.count)
         warn(to, "test", "There is no test set; name one.");
 }
-
-/* ---- classes ------------------------------------------------------------------------------------------- */
 
 static void warn_of_missing(const struct clm_data *data, const struct clm_part_summary *part,
                             const char *name, struct warnings *to)
@@ -123,19 +119,17 @@ static void warn_of_imbalance(const struct clm_data *data, struct warnings *to)
     const double ratio = (double)part->class_rows[most] / (double)part->class_rows[least];
     const double share = 100 * (double)part->class_rows[most] / (double)part->rows;
     if (data->classes == 1)
-        warn(to, "", "There is one class only: there is nothing to tell apart.");
+        warn(to, "", "There is only one class, so a net has nothing to tell apart.");
     else if (present == 1)
-        warn(to, "", "All training rows are of %s: there is nothing to tell apart.",
+        warn(to, "", "All training rows are of %s, so a net has nothing to tell apart.",
              class_text(data, most).text);
     else if (ratio >= IMBALANCE)
         warn(
             to, "",
-            "The classes are uneven: %s has %zu training row%s and %s has %zu (%.1f times as many); a net that always says the latter is right for %.1f %% of them.",
+            "The classes differ in size: %s has %zu training row%s, %s has %zu (%.1f times as many); a net that always answers with the larger class is right for %.1f %% of the rows.",
             class_text(data, least).text, part->class_rows[least], plural(part->class_rows[least]),
             class_text(data, most).text, part->class_rows[most], ratio, share);
 }
-
-/* ---- values -------------------------------------------------------------------------------------------- */
 
 static void warn_of_values(const struct clm_data *data, struct warnings *to)
 {
@@ -145,15 +139,15 @@ static void warn_of_values(const struct clm_data *data, struct warnings *to)
     const size_t constant = summary->constant_features;
     const double largest = fmax(fabs(train->lowest), fabs(train->highest));
     if (constant == data->features && train->rows > 1)
-        warn(to, "", "All training rows are the same: there is nothing to learn from.");
+        warn(to, "", "All training rows are the same, so there is nothing to learn.");
     else if (constant && train->rows > 1)
         warn(to, "",
-             "%zu of %zu features %s the same value in all training rows: nothing is learned from %s.",
+             "%zu of %zu features %s the same value in all training rows, so a net learns nothing from %s.",
              constant, data->features, constant == 1 ? "has" : "have", constant == 1 ? "it" : "them");
     if (data->element == ELEMENT_BYTE && train->highest > 0 && train->highest < 16)
         warn(
             to, "",
-            "No byte is above %.0f, and bytes are divided by 255: all inputs are near 0; write them as floats.",
+            "No byte is above %.0f, and bytes are divided by 255, so all inputs are near 0; write the data as floats.",
             train->highest);
     if (data->element == ELEMENT_FLOAT && largest > LARGE)
         warn(
@@ -178,8 +172,9 @@ static int by_range(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Compares the widest feature with one that a tenth of those that change are below: of many features, as of pictures at
- * their edges, a few are always narrow. Fails where there is no memory. */
+/* Compares the feature of largest range with the one at the tenth part of all that change. The narrowest
+ * are passed over, because large sets often have a few, such as pixels at the edges of pictures. False if
+ * there is no memory. */
 static bool warn_of_uneven(const struct clm_data *data, const struct moments *features, struct warnings *to)
 {
     const size_t constant = to->summary->constant_features, changing = data->features - constant;

@@ -9,15 +9,15 @@
 #include <zlib.h>
 
 #define INPUT_SIZE  ((size_t)1 << 17)
-#define GZIP_WINDOW (15 + 16) /* zlib's way to ask for a gzip member with the largest window */
+#define GZIP_WINDOW (15 + 16) /* tells zlib to expect gzip, with the largest window */
 
 struct gunzip {
-    const char *path; /* the caller's */
+    const char *path; /* owned by the caller */
     int file;
     z_stream inflation;
-    bool is_begun;   /* inflation is to be ended */
-    bool is_between; /* a member has ended, and none has begun */
-    size_t came_out; /* bytes, of all members */
+    bool is_begun;   /* `inflation` was initialised */
+    bool is_between; /* one gzip member has ended and the next has not begun */
+    size_t came_out; /* decompressed bytes of all members */
     unsigned char input[INPUT_SIZE];
 };
 
@@ -47,7 +47,7 @@ clm_status gunzip_open(const char *path, int file, struct gunzip **out, struct c
     return CLM_OK;
 }
 
-/* More input, where all was used up; still none at the end of the file. */
+/* Reads more input if there is none; there is still none at the end of the file. */
 static clm_status refill(struct gunzip *gunzip, struct clm_error *error)
 {
     if (gunzip->inflation.avail_in)
@@ -57,14 +57,14 @@ static clm_status refill(struct gunzip *gunzip, struct clm_error *error)
         count = read(gunzip->file, gunzip->input, sizeof gunzip->input);
     while (count < 0 && errno == EINTR);
     if (count < 0)
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu: %s", gunzip->path,
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read after byte %zu: %s", gunzip->path,
                         gunzip->came_out, strerror(errno));
     gunzip->inflation.next_in = gunzip->input;
     gunzip->inflation.avail_in = (uInt)count;
     return CLM_OK;
 }
 
-/* Decompresses what input there is into what room there is. */
+/* Decompresses the input into the room for output, as far as either goes. */
 static clm_status inflate_some(struct gunzip *gunzip, struct clm_error *error)
 {
     z_stream *const inflation = &gunzip->inflation;
@@ -73,7 +73,7 @@ static clm_status inflate_some(struct gunzip *gunzip, struct clm_error *error)
     if (!inflation->avail_in)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its gzip data ends early, %zu decompressed bytes came out; the file is truncated, fetch it again",
+            "%s: its gzip data ends early, after %zu decompressed bytes; the file is truncated, fetch it again",
             gunzip->path, gunzip->came_out);
     if (gunzip->is_between)
         inflateReset(inflation);
@@ -88,8 +88,8 @@ static clm_status inflate_some(struct gunzip *gunzip, struct clm_error *error)
     return clm_fail(
         error, CLM_ERROR_FORMAT,
         is_behind
-            ? "%s: something that is no gzip data (%s) is behind its end, %zu decompressed bytes came out; fetch it again"
-            : "%s: its gzip data is damaged (%s) behind %zu bytes; fetch it again",
+            ? "%s: its gzip data is followed by something else (%s), after %zu decompressed bytes; fetch it again"
+            : "%s: its gzip data is damaged (%s) after %zu decompressed bytes; fetch it again",
         gunzip->path, inflation->msg ? inflation->msg : "no gzip", gunzip->came_out);
 }
 

@@ -24,7 +24,7 @@ void mapping_close(struct mapping *mapping)
     *mapping = (struct mapping){0};
 }
 
-/* Advice that is not taken costs time alone: its failures are no errors. */
+/* Failures are ignored, because the advice only saves time or memory. */
 static void advise(uintptr_t first, uintptr_t end, int advice)
 {
     if (first < end)

@@ -16,7 +16,7 @@
 struct output {
     char *path;
     struct replacement replacement;
-    gzFile file; /* writes as it is what is not to be gzipped */
+    gzFile file; /* writes plain bytes if they are not to be gzipped */
 };
 
 clm_status output_open(const char *path, bool is_gzipped, struct output **out, struct clm_error *error)
@@ -33,7 +33,7 @@ clm_status output_open(const char *path, bool is_gzipped, struct output **out, s
         output_close(output);
         return status;
     }
-    copy = dup(output->replacement.file); /* gzclose closes its own, and the other is synced */
+    copy = dup(output->replacement.file); /* gzclose closes the copy; the replacement is synced after that */
     if (copy < 0) {
         const int reason = errno;
         output_close(output);

@@ -1,4 +1,4 @@
-/* A file that is written piece by piece, gzipped where that is asked for, and takes its name only when it is whole. */
+/* Writes a file piece by piece, gzipped or not. It appears under its name only when it is complete. */
 #ifndef CLM_DATA_FILES_OUTPUT_H
 #define CLM_DATA_FILES_OUTPUT_H
 
@@ -13,10 +13,10 @@ CLM_MUST_CHECK clm_status output_write(struct output *output, const void *bytes,
 CLM_MUST_CHECK clm_status output_print(struct output *output, struct clm_error *error, const char *format,
                                        ...) __attribute__((format(printf, 3, 4)));
 
-/* The file is there from now on. */
+/* Gives the file its name. */
 CLM_MUST_CHECK clm_status output_commit(struct output *output, struct clm_error *error);
 
-/* Takes away what was not committed; NULL is allowed. */
+/* Removes the file unless it was committed; NULL is allowed. */
 void output_close(struct output *output);
 
 #endif

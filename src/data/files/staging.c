@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* "out/" is "out", behind a link what it leads to. */
+/* Removes slashes at the end. If `path` is a link, returns the path that it leads to. */
 static char *find_target(const char *path)
 {
     char *target = realpath(path, NULL);
@@ -61,8 +61,8 @@ static int staging_compare_entries(const struct dirent **a, const struct dirent 
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Calls on_name for each name in the directory until it returns false; false where it did, or where the directory
- * cannot be read. */
+/* Calls on_name for each name in the directory until it returns false. Returns false if it did, or if the
+ * directory cannot be read. */
 static bool each_name(const char *path, bool (*on_name)(int directory, const char *name, const void *user),
                       const void *user)
 {
@@ -109,10 +109,10 @@ bool staging_is_free(const char *path)
     return staging_holds_only(path, NULL);
 }
 
-/* What was there before. On false errno tells why some of it stays. */
+/* Removes the directory that was replaced. On failure errno says why. */
 static bool remove_replaced(const char *path, const char *const *names)
 {
-    errno = ENOTEMPTY; /* where there are other names by now */
+    errno = ENOTEMPTY; /* the reason if a file with another name has appeared */
     return each_name(path, remove_known_file, names) && !rmdir(path);
 }
 
@@ -131,17 +131,19 @@ clm_status staging_commit(struct staging *staging, const char *const *names, str
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", staging->target, strerror(code));
     const bool is_exchanged = !stat(staging->target, &about) && !staging_is_free(staging->target);
     if (is_exchanged && !staging_holds_only(staging->target, names))
-        return clm_fail(error, CLM_ERROR_IO,
-                        "%s: holds more than such a data set; remove it first, or name another directory",
-                        staging->target);
+        return clm_fail(
+            error, CLM_ERROR_IO,
+            "%s: holds other files than such a data set; remove it first, or name another directory",
+            staging->target);
     if (is_exchanged ? renameat2(AT_FDCWD, staging->path, AT_FDCWD, staging->target, RENAME_EXCHANGE)
                      : rename(staging->path, staging->target))
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be replaced: %s; remove it first, or name another",
                         staging->target, strerror(errno));
     if (is_exchanged && !remove_replaced(staging->path, names))
-        status = clm_fail(error, CLM_ERROR_IO,
-                          "%s: is written, but what it replaces stays as %s, for it cannot be removed: %s",
-                          staging->target, staging->path, strerror(errno));
+        status = clm_fail(
+            error, CLM_ERROR_IO,
+            "%s: is written, but the old directory is still there as %s, because it cannot be removed: %s",
+            staging->target, staging->path, strerror(errno));
     free(staging->path);
     staging->path = NULL;
     staging->made = 0;
@@ -158,7 +160,7 @@ static int remove_one(const char *path, const struct stat *about, int kind, stru
 
 void staging_drop(struct staging *staging)
 {
-    if (staging->path) /* which nobody else knows of */
+    if (staging->path) /* its name is random, so nothing else uses it */
         nftw(staging->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     if (staging->above)
         directory_unmake(staging->above, staging->made);

@@ -10,20 +10,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Deflate's densest code: two bits for a match of 258 bytes. */
+/* The most that a byte of deflate can unpack to: its densest code is two bits for a match of 258 bytes. */
 #define DEFLATE_BYTES_PER_BYTE 1032
 
 struct stream {
     char *path;
-    int file;              /* -1 where `source` brings the bytes */
-    struct gunzip *gunzip; /* NULL where the bytes are the file's own */
+    int file;              /* -1 if there is a `source` */
+    struct gunzip *gunzip; /* NULL if the file is not compressed */
     stream_source source;
     void *user;
     size_t file_size;
-    size_t position; /* bytes that came out */
+    size_t position; /* bytes read so far */
 };
 
-/* Opens a regular file. Without O_NONBLOCK, a pipe would wait for somebody to write into it. */
+/* Opens a regular file. Without O_NONBLOCK, open() on a pipe would wait for a writer. */
 static clm_status open_regular(const char *path, int *out, size_t *size, struct clm_error *error)
 {
     struct stat about;
@@ -37,7 +37,8 @@ static clm_status open_regular(const char *path, int *out, size_t *size, struct 
     }
     if (!S_ISREG(about.st_mode)) {
         close(file);
-        return clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file, which data is read from", path);
+        return clm_fail(error, CLM_ERROR_IO,
+                        "%s: is not a regular file; data is read only from regular files", path);
     }
     *out = file;
     *size = (size_t)about.st_size;
@@ -140,7 +141,7 @@ size_t stream_left(const struct stream *stream)
 
 static clm_status fail_reading(const struct stream *stream, struct clm_error *error)
 {
-    return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read behind byte %zu: %s", stream->path,
+    return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read after byte %zu: %s", stream->path,
                     stream->position, strerror(errno));
 }
 
@@ -176,7 +177,7 @@ static clm_status fail_truncated(const struct stream *stream, size_t end, const 
 {
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: ends after %zu bytes, where %s needs %zu behind the first %zu; the file is truncated",
+        "%s: ends after %zu bytes, but %s needs %zu bytes after the first %zu; the file is truncated",
         stream->path, end, what, size, start);
 }
 

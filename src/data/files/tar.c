@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK        ((size_t)512) /* what a tar archive is made of */
+#define BLOCK        ((size_t)512) /* a tar archive is a sequence of such blocks */
 #define BUFFER       ((size_t)1 << 16)
 #define ENTRIES_MAX  ((size_t)4096)
 #define HEADERS_MAX  ((size_t)1 << 20)
@@ -22,16 +22,13 @@ struct tar {
     struct archive *reader;
     struct tar_entry entry;
     size_t entries;
-    size_t handed;  /* bytes that went to libarchive */
-    size_t ceiling; /* and may have gone there before it has to come to something */
-    struct clm_error
-        error; /* of a read, which libarchive does not pass on; status CLM_OK where there is none */
+    size_t handed;          /* bytes given to libarchive */
+    size_t ceiling;         /* limit of `handed`, until libarchive returns something */
+    struct clm_error error; /* error of a read, which libarchive does not pass on; status CLM_OK if none */
     unsigned char buffer[BUFFER];
 };
 
-/* ---- recognising --------------------------------------------------------------------------------------- */
-
-/* The header's checksum is the sum of its bytes, its own eight taken as spaces, in octal digits. */
+/* The checksum of a header is the sum of its bytes, in octal digits. Its own eight bytes count as spaces. */
 bool tar_recognises(const unsigned char *head, size_t count)
 {
     const size_t place = 148, length = 8;
@@ -48,9 +45,8 @@ bool tar_recognises(const unsigned char *head, size_t count)
     return digits && sum == stated && head[0];
 }
 
-/* ---- what libarchive asks for -------------------------------------------------------------------------- */
-
-/* Between two entries no more is read than headers may have, and in one no more than it promised. */
+/* Raises the ceiling by `bytes`. Between two entries, headers may have at most HEADERS_MAX bytes; an entry
+ * may have only the bytes that its header promised. */
 static void allow(struct tar *tar, size_t bytes)
 {
     const size_t consumed = (size_t)archive_filter_bytes(tar->reader, 0);
@@ -64,10 +60,10 @@ static clm_status fail_ceiling(struct tar *tar)
     if (tar->handed >= ARCHIVE_MAX)
         return clm_fail(
             &tar->error, CLM_ERROR_FORMAT,
-            "%s: more than %zu MiB come out of this archive, which is more than any that is read; if it is a data set, unpack it and name the folder",
+            "%s: this archive unpacks to more than %zu MiB, the most that is read from an archive; if it is a data set, unpack it and name the directory",
             stream_path(tar->file), ARCHIVE_MAX >> 20);
     return clm_fail(&tar->error, CLM_ERROR_FORMAT,
-                    "%s: the headers behind entry %zu of this archive have more than %zu KiB; it is damaged",
+                    "%s: the headers after entry %zu of this archive have more than %zu KiB; it is damaged",
                     stream_path(tar->file), tar->entries, HEADERS_MAX >> 10);
 }
 
@@ -94,11 +90,9 @@ static clm_status fail_reader(const struct tar *tar, struct clm_error *error)
     if (archive_errno(tar->reader) == ENOMEM)
         return clm_fail_host_memory(error, stream_path(tar->file), BUFFER);
     return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: is a damaged tar archive (%s) behind entry %zu; fetch it again",
+                    "%s: is a damaged tar archive (%s) after entry %zu; fetch it again",
                     stream_path(tar->file), reason ? reason : "libarchive does not say why", tar->entries);
 }
-
-/* ---- opening ------------------------------------------------------------------------------------------- */
 
 clm_status tar_open(const char *path, struct tar **out, struct clm_error *error)
 {
@@ -136,9 +130,7 @@ void tar_close(struct tar *tar)
     free(tar);
 }
 
-/* ---- entries ------------------------------------------------------------------------------------------- */
-
-/* A name that is absolute or goes up: no data set's archive has one. */
+/* True if the name is absolute or has "..", which no data set's archive has. */
 static bool leads_out(const char *name)
 {
     if (*name == '/')
@@ -183,8 +175,9 @@ static const char *tar_kind_of(struct archive_entry *entry)
     }
 }
 
-/* Behind the last entry there is at least a block of zeros: where there is none, the archive was cut off at the end of
- * an entry, which libarchive does not mind. Then the rest of the file is read, at whose end gzip has its checksum. */
+/* Checks the end of the archive. libarchive accepts an archive that was cut off after an entry, so the block
+ * of zeros that must follow the last entry is required here. The rest of the file is read because gzip's
+ * checksum is at its end. */
 static clm_status read_end(struct tar *tar, size_t before, struct clm_error *error)
 {
     const char *path = stream_path(tar->file);
@@ -192,7 +185,7 @@ static clm_status read_end(struct tar *tar, size_t before, struct clm_error *err
     if ((size_t)archive_filter_bytes(tar->reader, 0) < before + BLOCK)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: ends behind entry %zu without the mark that ends a tar archive; it is truncated, fetch it again",
+            "%s: ends after entry %zu without the mark that ends a tar archive; it is truncated, fetch it again",
             path, tar->entries);
     while (got == BUFFER) {
         const clm_status status = stream_read(tar->file, tar->buffer, BUFFER, &got, error);
@@ -200,15 +193,14 @@ static clm_status read_end(struct tar *tar, size_t before, struct clm_error *err
             return status;
         rest += got;
         if (rest > HEADERS_MAX)
-            return clm_fail(
-                error, CLM_ERROR_FORMAT,
-                "%s: has more than %zu KiB behind the mark that ends a tar archive; it is damaged", path,
-                HEADERS_MAX >> 10);
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: has more than %zu KiB after the mark that ends a tar archive; it is damaged",
+                            path, HEADERS_MAX >> 10);
     }
     return CLM_OK;
 }
 
-/* Takes what the header says into tar->entry; *is_taken is false where it is a directory, or the name is none. */
+/* Fills tar->entry from the header. *is_taken is false if it is a directory or has no usable name. */
 static clm_status take_header(struct tar *tar, struct archive_entry *header, bool *is_taken,
                               struct clm_error *error)
 {
@@ -218,12 +210,12 @@ static clm_status take_header(struct tar *tar, struct archive_entry *header, boo
     if (name && leads_out(name))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: entry %zu of this archive has a name that leads out of it, absolute or with '..'; it is no published data set: look into it with tar -t",
+            "%s: entry %zu of this archive has a name that leads out of it, absolute or with '..'; it is no published data set, look into it with tar -t",
             stream_path(tar->file), tar->entries);
     if (size < 0 || (uint64_t)size > ARCHIVE_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: entry %zu of this archive promises %jd bytes, where whole archives are read up to %zu MiB; if it is a data set, unpack it and name the folder",
+            "%s: entry %zu of this archive promises %jd bytes, but a whole archive may have only %zu MiB; if it is a data set, unpack it and name the directory",
             stream_path(tar->file), tar->entries, (intmax_t)size, ARCHIVE_MAX >> 20);
     tar->entry = (struct tar_entry){.kind = tar_kind_of(header), .size = (size_t)size};
     tar->entry.name = *is_taken ? skip_here(name) : "";
@@ -251,7 +243,7 @@ clm_status tar_next(struct tar *tar, const struct tar_entry **entry, struct clm_
         if (++tar->entries > ENTRIES_MAX)
             return clm_fail(
                 error, CLM_ERROR_FORMAT,
-                "%s: has more than %zu entries, where archives of a data set that is read have a dozen; if it is one, unpack it and name the folder",
+                "%s: has more than %zu entries, but the archive of a data set has about a dozen; if it is one, unpack it and name the directory",
                 stream_path(tar->file), ENTRIES_MAX);
         const clm_status status = take_header(tar, header, &is_taken, error);
         if (status != CLM_OK)
@@ -282,7 +274,7 @@ clm_status tar_entry_open(struct tar *tar, struct stream **out, struct clm_error
     *out = NULL;
     if (!tar->entry.is_file)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: %s is %s, where files alone are read; unpack the archive and name the folder",
+                        "%s: %s is %s, but only files are read; unpack the archive and name the directory",
                         archive, tar->entry.shown, tar->entry.kind);
     if (asprintf(&path, "%s: %s", archive, tar->entry.shown) < 0)
         return clm_fail_host_memory(error, archive, strlen(archive));

@@ -1,9 +1,9 @@
-/* Tar archives, gzipped or not, as streams of the files in them. They are read in one pass, in the order of the
- * archive, and nothing is ever unpacked: no link is followed, no file is made.
+/* Reads the files in a tar archive, gzipped or not, as streams. The archive is read in one pass, in its own
+ * order. Nothing is unpacked to disk: no link is followed and no file is made.
  *
- * The bytes come from a stream, so that gzip's checksum is verified; libarchive takes them apart. What a small file
- * may cost is bounded: 4096 entries, 1 MiB of headers from one entry to the next, 400 MiB of archive, of which the
- * largest that is a data set, CIFAR-100 as protocol 2 of Python 3, needs up to 370. */
+ * The bytes come from a stream, which verifies gzip's checksum; libarchive splits them into entries. The cost
+ * of a small file is bounded: 4096 entries, 1 MiB of headers between two entries, and 400 MiB for the whole
+ * archive. The largest archive of a data set, CIFAR-100 in protocol 2 of Python 3, needs up to 370 MiB. */
 #ifndef CLM_DATA_FILES_TAR_H
 #define CLM_DATA_FILES_TAR_H
 
@@ -13,27 +13,27 @@ struct tar;
 
 struct tar_entry {
     const char
-        *name; /* relative, without "./" before it, without "..", control characters or more than 255 bytes */
-    char shown[256];  /* the name in a sentence, with '?' for what is no UTF-8 */
+        *name; /* relative, without a leading "./", without ".." or control characters, at most 255 bytes */
+    char shown[256];  /* the name for messages, with '?' for each byte that is no UTF-8 */
     const char *kind; /* "a file", "a symbolic link", … */
-    bool is_file;     /* one that can be read; no link, device or sparse file is */
+    bool is_file;     /* can be read; a link, a device and a sparse file cannot */
     size_t size;
 };
 
-/* Does a file that begins like this, decompressed, begin like a tar archive? It needs 512 bytes to tell. */
+/* True if a file whose decompressed bytes begin like this may be a tar archive. At least 512
+ * bytes are needed. */
 bool tar_recognises(const unsigned char *head, size_t count);
 
 CLM_MUST_CHECK clm_status tar_open(const char *path, struct tar **out, struct clm_error *error);
 void tar_close(struct tar *tar);
 
-/* The next entry; *entry lives until the call after it. Directories, and entries with other names than above, are
- * passed over. Behind
- * the last, *entry is NULL: then the archive was read to its end, and was whole. CLM_ERROR_FORMAT where it is damaged
- * or larger than the bounds above. */
+/* Moves to the next entry; *entry is valid until the next call. Directories and entries with other names than
+ * above are skipped. *entry is NULL at the end of the archive, which was then read completely and was whole.
+ * Fails with CLM_ERROR_FORMAT if the archive is damaged or beyond the bounds above. */
 CLM_MUST_CHECK clm_status tar_next(struct tar *tar, const struct tar_entry **entry, struct clm_error *error);
 
-/* The bytes of the entry that tar_next gave last, until it is called again; CLM_ERROR_FORMAT where it is no file. The
- * stream's path is the archive's, a colon, and the entry's name. */
+/* Opens the current entry as a stream, which is valid until the next call of tar_next. Fails with
+ * CLM_ERROR_FORMAT if the entry is no file. The stream's path is "ARCHIVE: ENTRY". */
 CLM_MUST_CHECK clm_status tar_entry_open(struct tar *tar, struct stream **out, struct clm_error *error);
 
 #endif

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- directories --------------------------------------------------------------------------------------- */
-
 static bool begins_as_pickle(const char *directory, const char *name)
 {
     struct file_head head;
@@ -21,7 +19,8 @@ static bool begins_as_pickle(const char *directory, const char *name)
     return is_pickle;
 }
 
-/* Names like "train" are anybody's: there the content decides. */
+/* CIFAR-100's python files are called "train" and "test", as many other files are, so they must
+ * begin as a pickle. */
 static bool has_pictures(const char *directory, const struct cifar *cifar, enum cifar_layout layout)
 {
     const struct cifar_files *const files = cifar->files + layout;
@@ -34,8 +33,8 @@ static bool has_pictures(const char *directory, const struct cifar *cifar, enum 
     return false;
 }
 
-/* The directory itself, or the one in it that a published archive unpacks to; *home is NULL where neither holds
- * pictures. False where there is no memory. */
+/* Finds the directory that holds the files: `path` itself, or the directory in it that a published archive
+ * unpacks to. *home is NULL if neither holds pictures. False if there is no memory. */
 static bool find_home(const char *path, const struct cifar *cifar, char **home, enum cifar_layout *layout)
 {
     *home = NULL;
@@ -101,8 +100,6 @@ static clm_status cifar_read_directory(struct cifar_reading *reading, const char
     return status;
 }
 
-/* ---- files --------------------------------------------------------------------------------------------- */
-
 static clm_status read_batch(struct cifar_reading *reading, const char *path, struct clm_error *error)
 {
     struct stream *stream = NULL;
@@ -144,15 +141,13 @@ static clm_status read_cifar(const struct cifar *cifar, const char *path, bool i
     return status;
 }
 
-/* ---- CIFAR-10 and CIFAR-100 as formats ----------------------------------------------------------------- */
-
 static bool is_records(const struct file_head *head, size_t record)
 {
     return !head->is_compressed && head->file_size && head->file_size % record == 0;
 }
 
-/* Of pickles it takes all that are not CIFAR-100's, so that a damaged one meets its sentence; CIFAR-100 is asked
- * before it. */
+/* Every pickle that is not CIFAR-100's counts as CIFAR-10's, so that a damaged one gets a message about
+ * pickles. CIFAR-100 is asked first. */
 static bool recognises_file_of_10(const struct file_head *head)
 {
     return (is_records(head, CIFAR_RECORD) && head->bytes[0] < CIFAR_CLASSES) ||

@@ -1,8 +1,8 @@
-/* CIFAR-10 and CIFAR-100: 32 x 32 pictures in three colours, in the layouts in which they are published.
+/* CIFAR-10 and CIFAR-100: 32 x 32 pictures in three colours, in both published layouts, binary and python.
  * Source: https://www.cs.toronto.edu/~kriz/cifar.html ("binary version", "python version").
  *
- * A set is a directory, the folder in it that the published archive unpacks to, or that archive itself, .tar or
- * .tar.gz, which is read as it is. Single files of pictures are training sets. */
+ * A set is a directory, the directory in it that the published archive unpacks to, or that archive itself
+ * (.tar or .tar.gz), which is read without unpacking. A single file of pictures is a training set. */
 #ifndef CLM_DATA_FORMATS_CIFAR_H
 #define CLM_DATA_FORMATS_CIFAR_H
 
@@ -15,8 +15,8 @@ enum {
     CIFAR_CHANNELS = 3,
     CIFAR_SIDE = 32,
     CIFAR_PIXELS = CIFAR_CHANNELS * CIFAR_SIDE * CIFAR_SIDE,
-    CIFAR_RECORD = 1 + CIFAR_PIXELS,    /* of CIFAR-10's binary version */
-    CIFAR100_RECORD = 2 + CIFAR_PIXELS, /* of CIFAR-100's: the coarse label, then the fine one */
+    CIFAR_RECORD = 1 + CIFAR_PIXELS,    /* in CIFAR-10's binary layout */
+    CIFAR100_RECORD = 2 + CIFAR_PIXELS, /* in CIFAR-100's: the coarse label, then the fine one */
     CIFAR_BATCHES = 5,
 };
 

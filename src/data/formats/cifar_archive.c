@@ -1,4 +1,4 @@
-/* CIFAR in the tar archives that it is published in. */
+/* Reads CIFAR from the tar archives in which it is published. */
 #include "data/formats/cifar_reading.h"
 
 #include "base/size.h"
@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where in an archive the set lies: in one folder, in one layout. */
+/* The set's place in an archive: all its files are in one directory and in one layout. */
 struct batch_place {
-    char *folder; /* NULL before its first file was met */
-    size_t size;  /* of its files so far */
+    char *folder; /* NULL until the first file is found */
+    size_t size;  /* bytes of its files so far */
 };
 
 static const char *base_name(const char *name)
@@ -31,8 +31,9 @@ bool cifar_is_entry(const char *name, const struct cifar *cifar)
     return false;
 }
 
-/* The whole set's pictures; protocol 2 of Python 3 makes up to two bytes of each. A set of one's own that is larger
- * is read as a directory: what comes out of a small archive has to have a bound. */
+/* Bytes that the set's files may have, because a small archive can unpack to a huge file. The bound fits the
+ * published set; a pickle of protocol 2 that Python 3 wrote has up to two bytes for each byte of a picture. A
+ * larger set can be read as a directory. */
 static size_t size_limit(const struct cifar_reading *reading)
 {
     const size_t rows = 60000;
@@ -56,13 +57,13 @@ static clm_status cifar_archive_settle(struct cifar_reading *reading, struct bat
         strncmp(place->folder, entry->name, length))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: holds %s in the folder '%s', and more of it as %s; unpack it and name one folder", archive,
-            reading->cifar->name, text_show(folder, sizeof folder, place->folder, strlen(place->folder)),
-            entry->shown);
+            "%s: holds %s in the directory '%s', and more of it as %s; unpack it and name one directory",
+            archive, reading->cifar->name,
+            text_show(folder, sizeof folder, place->folder, strlen(place->folder)), entry->shown);
     if (!size_add(place->size, entry->size, &place->size) || place->size > size_limit(reading))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: with the %zu bytes of %s, its files have more than the %zu bytes that %s has; if it is a larger set of your own, unpack it and name the folder",
+            "%s: with the %zu bytes of %s, its files have more than the %zu bytes of %s; if it is a larger set of your own, unpack it and name the directory",
             archive, entry->size, entry->shown, size_limit(reading), reading->cifar->name);
     return CLM_OK;
 }

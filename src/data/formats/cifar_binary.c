@@ -1,5 +1,5 @@
-/* CIFAR's binary layout: records of one label, or of a coarse and a fine one, and 3072 bytes, planar (channel, row,
- * column) of 3 x 32 x 32. */
+/* CIFAR's binary layout. A record is one label (CIFAR-10), or a coarse and a fine one (CIFAR-100), and 3072
+ * bytes of 3 x 32 x 32 pixels, planar (channel, row, column). */
 #include "data/formats/cifar_batch.h"
 
 #include "base/size.h"
@@ -24,14 +24,14 @@ static clm_status cifar_binary_check_size(const struct stream *stream, const str
     const size_t size = stream_file_size(stream), record = cifar->label_count + CIFAR_PIXELS;
     if (stream_is_compressed(stream))
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is gzipped, where files of %s are read as they are; unpack it first", path,
+                        "%s: is gzipped, but files of %s are only read uncompressed; unpack it first", path,
                         cifar->name);
     if (!size)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: it has 0 bytes", path);
     if (size % record)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has %zu bytes, no whole number of records of %zu: %zu records and %zu bytes; it is truncated, or no file of %s",
+            "%s: has %zu bytes, which is no whole number of records of %zu: %zu records and %zu bytes; it is truncated, or no file of %s",
             path, size, record, size / record, size % record, cifar->name);
     return CLM_OK;
 }
@@ -44,7 +44,7 @@ static clm_status cifar_binary_check_labels(const struct stream *stream, const s
         if (record[labels->place] >= labels->classes)
             return clm_fail(
                 error, CLM_ERROR_FORMAT,
-                "%s: record %zu (counted from 0) has label %u, where %s has 0 to %zu; it is no file of %s, or a damaged one",
+                "%s: record %zu (counted from 0) has label %u, but %s has labels 0 to %zu; it is no file of %s, or a damaged one",
                 stream_path(stream), row, record[labels->place], cifar->name, labels->classes - 1,
                 cifar->name);
     }
@@ -73,7 +73,7 @@ clm_status cifar_read_records(struct stream *stream, const struct cifar *cifar,
     if (status != CLM_OK)
         return status;
     const size_t rows = stream_file_size(stream) / (cifar->label_count + CIFAR_PIXELS);
-    set->values = malloc(rows * CIFAR_PIXELS); /* less than the file has */
+    set->values = malloc(rows * CIFAR_PIXELS); /* less than the size of the file */
     set->labels = malloc(rows * sizeof *set->labels);
     if (!set->values || !set->labels)
         return clm_fail_host_memory(error, stream_path(stream), rows * CIFAR_PIXELS);

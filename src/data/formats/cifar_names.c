@@ -1,4 +1,4 @@
-/* What CIFAR-10 and CIFAR-100 call their files and classes. */
+/* The names of CIFAR's files and classes, and how the latter are read. */
 #include "data/formats/cifar_batch.h"
 
 #include "data/pickle/pickle.h"
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_MAX       ((size_t)65536) /* bytes of a text; the real ones have up to 1000 */
+#define NAMES_MAX       ((size_t)65536) /* bytes of a text file; the published ones have at most 1000 */
 #define NAME_MAX_LENGTH 100
 
 const char *const cifar10_class_names[CIFAR_CLASSES] = {"airplane", "automobile", "bird",  "cat",  "deer",
@@ -86,8 +86,6 @@ const struct cifar cifar100 = {
               [CIFAR_PYTHON] = {"cifar-100-python", {"train"}, "test", {"meta", "meta"}}},
 };
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
-
 static bool is_printable(const char *name, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -103,7 +101,7 @@ static clm_status cifar_names_check(const char *path, const char *kind, const ch
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: %s %zu is no name of a class: it has %zu bytes, control characters among them or more than %d",
+        "%s: %s %zu cannot name a class: it has %zu bytes, and holds control characters or is longer than %d",
         path, kind, index, length, NAME_MAX_LENGTH);
 }
 
@@ -112,11 +110,11 @@ static clm_status check_count(const char *path, size_t count, const struct cifar
 {
     if (count == labels->classes)
         return CLM_OK;
-    return clm_fail(error, CLM_ERROR_FORMAT, "%s: names %zu classes, where %s has %zu", path, count,
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: names %zu classes, but %s has %zu", path, count,
                     cifar->name, labels->classes);
 }
 
-/* Cuts text, which it changes, into its lines that are not empty. */
+/* Splits `text` in place into its lines; empty lines are left out. */
 static clm_status split_names(const char *path, char *text, const struct cifar *cifar,
                               const struct cifar_labels *labels, char ***names, struct clm_error *error)
 {
@@ -149,7 +147,7 @@ static clm_status read_text(struct stream *stream, const struct cifar *cifar,
     clm_status status = stream_read(stream, text, NAMES_MAX + 1, &size, error);
     if (status == CLM_OK && size > NAMES_MAX)
         status = clm_fail(error, CLM_ERROR_FORMAT,
-                          "%s: has more than the %zu bytes that a file of names may have, of %zu on disk",
+                          "%s: has more than the %zu bytes that a file of names may have (%zu bytes on disk)",
                           path, NAMES_MAX, stream_file_size(stream));
     if (status == CLM_OK) {
         text[size] = '\0';
@@ -167,8 +165,9 @@ static clm_status copy_names(const char *path, const struct pickle_value *list, 
     for (size_t i = 0; status == CLM_OK && i < list->count; i++) {
         const struct pickle_value *const name = list->items[i];
         if (name->kind != PICKLE_TEXT && name->kind != PICKLE_BYTES)
-            return clm_fail(error, CLM_ERROR_FORMAT, "%s: name %zu of its %s is %s, where strings are read",
-                            path, i, labels->names_key, pickle_kind_name(name->kind));
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: name %zu of its %s is %s, but only strings are read", path, i,
+                            labels->names_key, pickle_kind_name(name->kind));
         found[i] = (const char *)name->bytes;
         status = cifar_names_check(path, "name", found[i], name->size, i, error);
     }
@@ -188,7 +187,7 @@ static clm_status read_pickle(struct stream *stream, const struct cifar *cifar,
     const struct pickle_value *const list = pickle_find(pickle_top(pickle), labels->names_key);
     if (!list || list->kind != PICKLE_LIST)
         status = clm_fail(error, CLM_ERROR_FORMAT,
-                          "%s: holds no list under the key %s, as the file of %s's names does",
+                          "%s: has no list under the key %s, which the file of %s's names has",
                           stream_path(stream), labels->names_key, cifar->name);
     else
         status = copy_names(stream_path(stream), list, cifar, labels, names, error);

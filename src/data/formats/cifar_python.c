@@ -1,5 +1,5 @@
-/* CIFAR's python layout: a pickled dict with the pictures in an array (rows, 3072) of bytes under "data", planar as in
- * the binary layout, and their labels in lists of numbers. */
+/* CIFAR's python layout: a pickled dict. "data" is an array (rows, 3072) of bytes, planar as in the binary
+ * layout; the labels are lists of numbers. */
 #include "data/formats/cifar_batch.h"
 
 #include "data/pickle/pickle.h"
@@ -8,7 +8,7 @@
 
 #define DATA_KEY "data"
 
-/* A key of the other set's labels tells whose file it is. */
+/* The other data set, if the dict has its labels. */
 static const struct cifar *whose(const struct pickle_value *dict, const struct cifar *but)
 {
     const struct cifar *const other = but == &cifar10 ? &cifar100 : &cifar10;
@@ -20,13 +20,13 @@ static clm_status fail_missing(const char *path, const struct pickle_value *top,
 {
     const struct cifar *const other = whose(top, cifar);
     if (top->kind != PICKLE_DICT)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its pickle is %s, where a batch of %s is a dict", path,
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its pickle is %s, but a batch of %s is a dict", path,
                         pickle_kind_name(top->kind), cifar->name);
     if (other)
         return clm_fail_setting(error, CLM_ERROR_FORMAT, "format",
-                                "%s: is a file of %s, where %s is read; name its format, %s", path,
-                                other->name, cifar->name, other->format);
-    return clm_fail(error, CLM_ERROR_FORMAT, "%s: holds no %s under the key %s, as a batch of %s does", path,
+                                "%s: is a file of %s, but %s is read; name its format, %s", path, other->name,
+                                cifar->name, other->format);
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: has no %s under the key %s, which a batch of %s has", path,
                     what, key, cifar->name);
 }
 
@@ -38,14 +38,14 @@ static clm_status check_data(const char *path, const struct pickle_value *top, c
         return fail_missing(path, top, cifar, DATA_KEY, "array of bytes", error);
     const struct pickle_array *const array = (*data)->array;
     if (array->columns != CIFAR_PIXELS)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its pictures have %zu bytes, where those of %s have %d",
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its pictures have %zu bytes, but those of %s have %d",
                         path, array->columns, cifar->name, CIFAR_PIXELS);
     if (!array->rows)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: it has 0 pictures", path);
     return CLM_OK;
 }
 
-/* The labels are numbers below `classes`, one for each of the pictures. */
+/* Checks that there is one label for each picture, a number below labels->classes. */
 static clm_status cifar_python_check_labels(const char *path, const struct pickle_value *top,
                                             const struct cifar *cifar, const struct cifar_labels *labels,
                                             size_t rows, struct clm_error *error)
@@ -60,12 +60,12 @@ static clm_status cifar_python_check_labels(const char *path, const struct pickl
         const struct pickle_value *const label = list->items[i];
         if (label->kind != PICKLE_NUMBER)
             return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: label %zu (counted from 0) of its %s is %s, where numbers are read", path, i,
-                            labels->key, pickle_kind_name(label->kind));
+                            "%s: label %zu (counted from 0) of its %s is %s, but only numbers are read", path,
+                            i, labels->key, pickle_kind_name(label->kind));
         if (label->number < 0 || (uint64_t)label->number >= labels->classes)
             return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: label %zu (counted from 0) of its %s is %jd, where %s has 0 to %zu", path, i,
-                            labels->key, (intmax_t)label->number, cifar->name, labels->classes - 1);
+                            "%s: label %zu (counted from 0) of its %s is %jd, but %s has labels 0 to %zu",
+                            path, i, labels->key, (intmax_t)label->number, cifar->name, labels->classes - 1);
     }
     return CLM_OK;
 }
@@ -92,7 +92,7 @@ clm_status cifar_read_pickle(struct stream *stream, const struct cifar *cifar,
     const char *path = stream_path(stream);
     if (stream_is_compressed(stream))
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is gzipped, where files of %s are read as they are; unpack it first", path,
+                        "%s: is gzipped, but files of %s are only read uncompressed; unpack it first", path,
                         cifar->name);
     clm_status status = pickle_read(stream, &pickle, error);
     if (status != CLM_OK)

@@ -47,7 +47,8 @@ static clm_status cifar_reading_read_pictures(struct cifar_reading *reading, str
                                               struct stream *stream, struct clm_error *error)
 {
     if (set->rows)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: comes twice; which of the two counts cannot be told",
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is there twice, and nothing tells which one counts; remove one",
                         stream_path(stream));
     return (reading->layout == CIFAR_PYTHON ? cifar_read_pickle : cifar_read_records)(
         stream, reading->cifar, labels_of(reading), set, error);
@@ -60,15 +61,14 @@ clm_status cifar_read_member(struct cifar_reading *reading, enum cifar_role role
         return cifar_reading_read_pictures(
             reading, role == CIFAR_TRAIN ? reading->train + batch : &reading->test, stream, error);
     if (reading->names)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: comes twice; which of the two counts cannot be told",
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is there twice, and nothing tells which one counts; remove one",
                         stream_path(stream));
     return cifar_read_names(stream, reading->layout, reading->cifar, labels_of(reading), &reading->names,
                             error);
 }
 
-/* ---- what was read, as a set --------------------------------------------------------------------------- */
-
-/* Appends `more`, which is empty then. */
+/* Appends the rows of `more` and leaves `more` empty. */
 static clm_status cifar_reading_append(struct set *set, struct set *more, struct clm_error *error)
 {
     size_t rows, size = 0;
@@ -78,8 +78,9 @@ static clm_status cifar_reading_append(struct set *set, struct set *more, struct
         return CLM_OK;
     }
     if (!size_add(set->rows, more->rows, &rows) || rows > UINT32_MAX || !size_mul(rows, CIFAR_PIXELS, &size))
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: %zu rows behind %zu are more than can be numbered",
-                        more->labels_path, more->rows, set->rows);
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: %zu rows after %zu others are more than can be numbered", more->labels_path,
+                        more->rows, set->rows);
     unsigned char *values = realloc(set->values, size);
     if (values)
         set->values = values;

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define SHOWN_SIZE 64 /* of a field in an error */
+#define SHOWN_SIZE 64 /* of a field, in a message */
 
 struct csv {
     struct text_window window;
@@ -19,10 +19,10 @@ struct csv {
     struct csv_scanner scanner;
     struct label_table *table;
     enum clm_missing missing;
-    struct set *set;    /* labels are the table's ids */
-    size_t capacity;    /* rows that the set has room for */
-    size_t line_ends;   /* inside the row that is being read */
-    size_t row_missing; /* of its values */
+    struct set *set;    /* its labels are ids of the table until finish() */
+    size_t capacity;    /* in rows, of the set's arrays */
+    size_t line_ends;   /* within fields of the current row */
+    size_t row_missing; /* values missing in the current row */
 };
 
 static clm_status fail_at(const struct csv *csv, size_t column, const char *what, const char *setting,
@@ -43,8 +43,6 @@ static clm_status fail_value(const struct csv *csv, size_t column, const struct 
                             csv_column(&csv->layout, column, text),
                             text_show(shown, sizeof shown, field->text, field->length), what);
 }
-
-/* ---- fields -------------------------------------------------------------------------------------------- */
 
 static bool is_infinite(const struct csv_field *field)
 {
@@ -89,8 +87,6 @@ static clm_status csv_read_label(struct csv *csv, size_t column, const struct cs
     return label_table_add(csv->table, field->text, field->length, csv->window.line, id, error);
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------------- */
-
 static clm_status csv_make_room(struct csv *csv, struct clm_error *error)
 {
     struct set *set = csv->set;
@@ -102,7 +98,8 @@ static clm_status csv_make_room(struct csv *csv, struct clm_error *error)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: more than %zu rows cannot be numbered",
                         text_window_path(&csv->window), set->rows);
     const clm_status status =
-        set_reserve(set, text_window_path(&csv->window), size / 2, error); /* at least */
+        /* at least half of the room will be used */
+        set_reserve(set, text_window_path(&csv->window), size / 2, error);
     if (status != CLM_OK)
         return status;
     void *values = realloc(set->values, size);
@@ -122,19 +119,20 @@ static clm_status fail_outcome(const struct csv *csv, size_t column, enum csv_ou
 {
     if (outcome == CSV_NO_MEMORY)
         return clm_fail_host_memory(error, text_window_path(&csv->window), csv->scanner.capacity);
-    return fail_at(csv, column, "a quote does not close, or text stands behind one that does", "", error);
+    return fail_at(csv, column, "a quote does not close, or text follows a closing quote", "", error);
 }
 
 static clm_status fail_count(const struct csv *csv, size_t fields, bool are_more, struct clm_error *error)
 {
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: line %zu has %s%zu field%s, where the first row has %zu; is a field with a delimiter not quoted?",
+        "%s: line %zu has %s%zu field%s, but the first row has %zu; is a field with a delimiter not quoted?",
         text_window_path(&csv->window), csv->window.line, are_more ? "more than " : "", fields,
         fields == 1 ? "" : "s", csv->layout.columns);
 }
 
-/* A number that stands as it is between delimiters, at *at; false, and *at as it was, for anything else. */
+/* Reads a field that is an unquoted number without blanks, and moves *at after its delimiter. This fast path
+ * returns false, with *at unchanged, for any other field. */
 static inline bool read_plain(char delimiter, const char **at, const char *end, float *value, bool *ends_row)
 {
     const char *next = *at;
@@ -149,7 +147,7 @@ static inline bool read_plain(char delimiter, const char **at, const char *end, 
 
 enum outcome { ROW_READ, ROW_BLANK, ROW_INCOMPLETE };
 
-/* The row at *at, into the place behind the set's last row. */
+/* Reads the row at *at into the set's next free row. */
 static clm_status read_row(struct csv *csv, const char **at, enum outcome *outcome, struct clm_error *error)
 {
     const struct csv_layout *layout = &csv->layout;
@@ -215,11 +213,11 @@ static clm_status read_rows(struct csv *csv, struct clm_error *error)
     }
     if (!csv->set->rows)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: there is no row%s",
-                        text_window_path(window), csv->layout.has_header ? " behind the header" : "");
+                        text_window_path(window), csv->layout.has_header ? " after the header" : "");
     return CLM_OK;
 }
 
-/* Gives back the memory behind the last row. */
+/* Frees the room after the last row. */
 static void trim(struct set *set)
 {
     void *values = realloc(set->values, set->rows * set->features * sizeof(float));
@@ -230,7 +228,7 @@ static void trim(struct set *set)
         set->labels = labels;
 }
 
-/* The names of the features, where the columns have names. */
+/* Keeps the names of the features for the test set, if the columns have names. */
 static clm_status keep_names(const struct csv *csv, struct contents *out, struct clm_error *error)
 {
     const struct csv_layout *layout = &csv->layout;
@@ -252,8 +250,8 @@ static clm_status keep_names(const struct csv *csv, struct contents *out, struct
                                                      layout->features * sizeof *out->feature_names);
 }
 
-/* A test set has its labels where the training set has them, and where both have names, the same features in the same
- * order. */
+/* Takes the label column from the training set. If both sets have names, their features must be the same,
+ * in the same order. */
 static clm_status follow(struct csv *csv, const struct contents *training, struct clm_error *error)
 {
     struct csv_layout *layout = &csv->layout;
@@ -269,7 +267,7 @@ static clm_status follow(struct csv *csv, const struct contents *training, struc
         if (strcmp(name, its))
             return clm_fail(
                 error, CLM_ERROR_FORMAT,
-                "%s: column %zu is called %s, where the training set (%s) has %s; give both the same columns, in the same order",
+                "%s: column %zu is called %s, but the training set (%s) has %s; give both the same columns, in the same order",
                 text_window_path(&csv->window), i + 1, text_show(shown, sizeof shown, name, strlen(name)),
                 training->train.labels_path, text_show(expected, sizeof expected, its, strlen(its)));
     }

@@ -1,5 +1,6 @@
-/* CSV: a row a line, fields parted by comma, semicolon or tab, quoted as in RFC 4180, with a header or without; one column
- * holds the labels and all others numbers. data/README.md says how each is recognised. */
+/* CSV: one row a line, fields separated by comma, semicolon or tab and quoted as in RFC 4180, with or
+ * without a header. One column holds the labels; all others hold numbers. data/README.md says how each of
+ * these is recognised. */
 #ifndef CLM_DATA_FORMATS_CSV_H
 #define CLM_DATA_FORMATS_CSV_H
 

@@ -17,7 +17,7 @@ static inline bool csv_field_is_blank(const struct csv_scanner *scanner, char c)
     return (c == ' ' || c == '\t') && c != scanner->delimiter;
 }
 
-/* Copies the inside of quotes, with one quote for two. */
+/* Copies a quoted field and replaces each doubled quote by a single one. */
 static bool unquote(struct csv_scanner *scanner, struct csv_field *field)
 {
     if (field->length + 1 > scanner->capacity) {
@@ -38,7 +38,7 @@ static bool unquote(struct csv_scanner *scanner, struct csv_field *field)
     return true;
 }
 
-/* The field behind the quote at at[-1]; *at behind the closing quote. */
+/* Scans the field whose opening quote is at at[-1], and moves *at after its closing quote. */
 static enum csv_outcome scan_quoted(struct csv_scanner *scanner, const char **at, const char *end,
                                     bool is_last, struct csv_field *out)
 {

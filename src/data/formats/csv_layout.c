@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #define SAMPLE_ROWS  10
-#define SAMPLE_BYTES ((size_t)16 << 20) /* are enough, if there is one row in them */
+#define SAMPLE_BYTES ((size_t)16 << 20) /* enough to find the layout, if they hold one row */
 
 static const char delimiters[] = {'\t', ';', ','};
 enum { DELIMITERS = sizeof delimiters };
@@ -33,9 +33,7 @@ const char *csv_column(const struct csv_layout *layout, size_t column, char text
     return text;
 }
 
-/* ---- the delimiter ------------------------------------------------------------------------------------- */
-
-/* How many fields the first rows have; and how many of all that are seen are numbers. */
+/* The number of fields in each of the first rows, and how many of all fields are numbers. */
 struct sample {
     size_t rows, fields[SAMPLE_ROWS], numbers;
 };
@@ -50,7 +48,7 @@ static enum field_kind csv_layout_kind_of(const struct csv_field *field)
     return csv_number(field, &unused) ? KIND_NUMBER : KIND_TEXT;
 }
 
-/* Blank lines are no rows; a row that the bytes cut off is none. */
+/* A blank line is no row, and neither is a last row that is cut off. */
 static void take_sample(char delimiter, const char *at, const char *end, bool is_last, struct sample *sample)
 {
     struct csv_scanner scanner = {.delimiter = delimiter};
@@ -79,8 +77,9 @@ static bool is_even(const struct sample *sample)
     return sample->rows > 0 && sample->fields[0] > 1;
 }
 
-/* The delimiter that parts all rows into as many fields, and into the most; where none does, the one that parts the
- * first row into the most. NULL where none parts it. */
+/* Chooses the delimiter that splits all rows into the same number of fields, and into the most. If there is
+ * none, chooses the delimiter that splits the first row into the most fields. NULL if no delimiter splits
+ * it. */
 static const char *csv_layout_choose(const struct sample samples[DELIMITERS])
 {
     for (int pass = 0; pass < 2; pass++) {
@@ -105,12 +104,13 @@ bool csv_is_likely(const char *bytes, size_t count, bool is_whole)
         take_sample(delimiters[i], bytes, bytes + count, is_whole, samples + i);
         if (is_even(samples + i))
             return true;
-        /* rows that are not even, of numbers among others, are a table with a mistake */
+        /* rows of different lengths with several numbers are a table with a mistake, reported when it is
+         * read */
         if (samples[i].numbers > 1 && (!samples[i].rows || samples[i].fields[0] > 1))
             return true;
         is_cut = is_cut && !samples[i].rows;
     }
-    /* a first row longer than what is seen of the file */
+    /* the first row is longer than the bytes that were read */
     return is_cut && !is_whole && memchr(bytes, ',', count) != NULL;
 }
 
@@ -137,24 +137,23 @@ static clm_status find_delimiter(struct text_window *window, struct csv_layout *
     }
     if (!chosen)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: %s; a CSV has two columns or more, parted by comma, semicolon or tab",
+                        "%s: %s; a CSV has two columns or more, separated by comma, semicolon or tab",
                         text_window_path(window),
                         samples[0].rows && samples[1].rows && samples[2].rows
                             ? "its first row has one field"
-                            : "it holds no row that ends, or a quote that does not close");
+                            : "it has no complete row, or a quote that does not close");
     layout->delimiter = *chosen;
     layout->columns = samples[chosen - delimiters].fields[0];
     return CLM_OK;
 }
 
-/* ---- the header ---------------------------------------------------------------------------------------- */
-
-/* The first row's fields, as they would be names, and the kinds of the first and of those below. */
+/* The fields of the first row, which may be names, and what the first row and the rows below it hold. */
 struct top {
     char **names;
-    enum field_kind *first, *below; /* below: of the first that is not missing */
-    size_t lines;                   /* that the first row and blank lines before it take */
-    const char *behind;             /* the first row */
+    /* `below`: kind of the column's first value below the first row that is not missing */
+    enum field_kind *first, *below;
+    size_t lines;       /* of the first row, and of blank lines before it */
+    const char *behind; /* end of the first row */
 };
 
 static void top_free(struct top *top, size_t columns)
@@ -170,11 +169,11 @@ static clm_status fail_row(const struct text_window *window, size_t line, enum c
     if (outcome == CSV_NO_MEMORY)
         return clm_fail_host_memory(error, text_window_path(window), window->end - window->begin);
     return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: line %zu has a quote that does not close, or text behind one that does",
+                    "%s: line %zu has a quote that does not close, or text after a closing quote",
                     text_window_path(window), line);
 }
 
-/* Goes over the sample; rows of another number of fields are met again on reading. */
+/* Fills *top from the first rows. Rows with another number of fields are reported when they are read. */
 static clm_status look_at_top(const struct text_window *window, const struct csv_layout *layout,
                               struct top *top, struct clm_error *error)
 {
@@ -184,7 +183,7 @@ static clm_status look_at_top(const struct text_window *window, const struct csv
     clm_status status = CLM_OK;
     for (size_t row = 0, column = 0; row < SAMPLE_ROWS && (at < end || column);) {
         const enum csv_outcome outcome = csv_scan(&scanner, &at, end, window->is_last, &field);
-        if (outcome != CSV_DONE && row) /* met again on reading, with what comes behind it */
+        if (outcome != CSV_DONE && row) /* reported when the row is read, with its line number */
             break;
         if (outcome != CSV_DONE) {
             status = fail_row(window, window->line, outcome, error);
@@ -216,7 +215,8 @@ static clm_status look_at_top(const struct text_window *window, const struct csv
 static const char *const label_names[] = {"label", "class", "target", "y"};
 enum { LABEL_NAMES = sizeof label_names / sizeof *label_names };
 
-/* Does a name tell that it is one, and no label itself? y may be either. */
+/* True if `name` is the usual name of a label column, or `label`: then the row is a header. "y" could also be
+ * a label itself, so it must be over a number. */
 static bool tells(const char *name, bool is_over_number, const char *label)
 {
     for (size_t i = 0; i < LABEL_NAMES; i++)
@@ -225,8 +225,9 @@ static bool tells(const char *name, bool is_over_number, const char *label)
     return label && !strcmp(label, name);
 }
 
-/* Is this a header: a usual name for labels, or the one that --label gives; names without a number, one of them over
- * numbers; or 0, 1, 2, …, as pandas calls columns without names, behind an unnamed one or not, and between names? */
+/* Decides if the first row is a header. It is one in three cases: a field is a name for labels; no field is a
+ * number, and one that is text is over numbers; its fields count 0, 1, 2, …, as pandas names columns without
+ * names. When they count, the first may be empty (pandas' index), and others may be names. */
 static bool is_header(const struct csv_layout *layout, const struct top *top, const char *label)
 {
     const size_t skipped = !*top->names[0];
@@ -268,8 +269,6 @@ static clm_status find_header(struct text_window *window, const struct clm_data_
     return status;
 }
 
-/* ---- the labels' column -------------------------------------------------------------------------------- */
-
 static clm_status csv_layout_find_named(const struct text_window *window, const char *label,
                                         struct csv_layout *layout, struct clm_error *error)
 {
@@ -285,7 +284,7 @@ static clm_status csv_layout_find_named(const struct text_window *window, const 
     if (matches > 1)
         return clm_fail_setting(
             error, CLM_ERROR_FORMAT, "label",
-            "%s: %zu columns are called %s; name the one with the labels by its index, from 0",
+            "%s: %zu columns are called %s; name the column of the labels by its index, counted from 0",
             text_window_path(window), matches, text_show(shown, sizeof shown, label, strlen(label)));
     if (matches)
         return CLM_OK;
@@ -299,13 +298,13 @@ static clm_status csv_layout_find_named(const struct text_window *window, const 
     if (index >= columns || index < -columns)
         return clm_fail_setting(
             error, CLM_ERROR_FORMAT, "label",
-            "%s: has %zu columns, 0 to %zu, or -1 for the last, and no column %.60s for the labels",
+            "%s: has %zu columns (0 to %zu, or -1 for the last), but no column %.60s for the labels",
             text_window_path(window), layout->columns, layout->columns - 1, label);
     layout->label = (size_t)(index < 0 ? index + columns : index);
     return CLM_OK;
 }
 
-/* The first of the usual names that a column has, else the last column. */
+/* Takes the first of the usual names that a column has, or else the last column. */
 static void guess_label(struct csv_layout *layout)
 {
     for (size_t n = 0; layout->names && n < LABEL_NAMES; n++) {

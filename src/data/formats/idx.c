@@ -69,7 +69,7 @@ static bool idx_recognises_file(const struct file_head *head)
         return false;
     if (head->is_compressed || head->file_size % 3073)
         return true;
-    /* CIFAR-10's files may begin like this, too, with a dark picture: then the size decides */
+    /* a CIFAR-10 file whose first picture is dark may begin with the same bytes, so the size decides */
     if (header.dimension_count > DIMENSIONS_MAX || head->count < header.size)
         return false;
     for (size_t i = 0; i < header.dimension_count; i++)
@@ -77,34 +77,32 @@ static bool idx_recognises_file(const struct file_head *head)
     return idx_measure(&header) && size_add(header.bytes, header.size, &size) && size == head->file_size;
 }
 
-/* ---- one file ------------------------------------------------------------------------------------------ */
-
 static clm_status check_magic(const char *path, const unsigned char magic[4], bool are_labels,
                               struct clm_error *error)
 {
-    const char *what = are_labels ? "labels has 00 00 08 01" : "images has 00 00 08 03";
+    const char *what = are_labels ? "labels begins with 00 00 08 01" : "pictures begins with 00 00 08 03";
     const char *type = type_name(magic[2]);
     if (magic[0] || magic[1] || !type || !magic[3])
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: begins with %02x %02x %02x %02x, where an IDX file of %s; it is no IDX file",
-                        path, magic[0], magic[1], magic[2], magic[3], what);
+                        "%s: begins with %02x %02x %02x %02x, but an IDX file of %s; it is no IDX file", path,
+                        magic[0], magic[1], magic[2], magic[3], what);
     if (are_labels && (magic[2] != IDX_BYTE || magic[3] != 1))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: holds %u dimensions of type %s (%02x %02x), where labels are one dimension of unsigned bytes (08 01)",
+            "%s: holds %u dimensions of type %s (%02x %02x), but labels are one dimension of unsigned bytes (08 01)",
             path, magic[3], type, magic[2], magic[3]);
     if (!are_labels && magic[3] == 1)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has one dimension (00 00 %02x 01), as labels have, where images have two to four; name the file of the images, or its directory",
+            "%s: has one dimension (00 00 %02x 01), as labels have, but pictures have two to four; name the file of the pictures, or its directory",
             path, magic[2]);
     if (!are_labels && magic[3] > DIMENSIONS_MAX)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %u dimensions, where images have two to four", path,
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %u dimensions, but pictures have two to four", path,
                         magic[3]);
     if (!are_labels && magic[2] != IDX_BYTE && magic[2] != IDX_FLOAT)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its elements are of type %s (%02x), where unsigned byte (08) and float (0d) are read; convert it first",
+            "%s: its elements are of type %s (%02x), but only unsigned byte (08) and float (0d) are read; convert it first",
             path, type, magic[2]);
     return CLM_OK;
 }
@@ -134,12 +132,12 @@ static clm_status idx_read_header(struct stream *stream, bool are_labels, struct
     }
     if (!idx_measure(header))
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: its header promises %zu rows with more elements than memory has addresses", path,
+                        "%s: its header promises %zu rows with more elements than can be addressed", path,
                         header->dimensions[0]);
     return CLM_OK;
 }
 
-/* What the header promises must fit the file, before memory is allocated for it. */
+/* Checks the header against the file's size, before memory is allocated for what it promises. */
 static clm_status idx_check_size(const struct stream *stream, const struct header *header,
                                  struct clm_error *error)
 {
@@ -150,18 +148,18 @@ static clm_status idx_check_size(const struct stream *stream, const struct heade
     if (!stream_is_compressed(stream) && (!fits || size != file_size))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has %zu bytes, where its header promises %zu rows of %zu elements, %zu + %zu bytes; it is %s",
+            "%s: has %zu bytes, but its header promises %zu rows of %zu elements, %zu + %zu bytes; it is %s",
             path, file_size, header->dimensions[0], header->row, header->size, header->bytes,
             !fits || size > file_size ? "truncated" : "too long");
     if (!fits || size > bound)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its header promises %zu rows of %zu elements, %zu bytes, and out of %zu gzipped bytes no more than %zu can come; it is truncated or damaged",
+            "%s: its header promises %zu rows of %zu elements, %zu bytes, but %zu gzipped bytes unpack to at most %zu; it is truncated or damaged",
             path, header->dimensions[0], header->row, header->bytes, file_size, bound);
     return CLM_OK;
 }
 
-/* A file with a header that it can keep; the caller closes the stream, also where this fails. */
+/* Opens a file and checks its header. The caller closes the stream, also on failure. */
 static clm_status open_file(const char *path, bool are_labels, struct stream **stream, struct header *header,
                             struct clm_error *error)
 {
@@ -173,7 +171,7 @@ static clm_status open_file(const char *path, bool are_labels, struct stream **s
     return CLM_OK;
 }
 
-/* The elements behind the header, with which the file must end, in memory that the caller frees. */
+/* Reads the elements, after which the file must end, into memory that the caller frees. */
 static clm_status idx_read_elements(struct stream *stream, const struct header *header, void **elements,
                                     struct clm_error *error)
 {
@@ -184,7 +182,8 @@ static clm_status idx_read_elements(struct stream *stream, const struct header *
     return status ? status : stream_expect_end(stream, error);
 }
 
-/* To the host's byte order, in place; NaN and infinity would spoil every weight they meet. */
+/* Converts to the host's byte order, in place. NaN and infinity are refused: in training they would spread
+ * to every weight. */
 static clm_status convert_floats(const char *path, float *values, size_t rows, size_t features,
                                  struct clm_error *error)
 {
@@ -202,7 +201,7 @@ static clm_status convert_floats(const char *path, float *values, size_t rows, s
     return CLM_OK;
 }
 
-/* What the header says of the images. */
+/* Describes the pictures as the header does. */
 static void describe_images(const struct header *header, struct set *set)
 {
     set->rows = header->dimensions[0];
@@ -226,7 +225,7 @@ static clm_status look_at_images(const char *path, struct set *set, struct clm_e
     return status;
 }
 
-/* Bytes stay where they lie, if they can. */
+/* Uncompressed bytes are mapped; anything else is read into memory. */
 static clm_status read_values(struct stream *stream, const struct header *header, struct set *set,
                               struct clm_error *error)
 {
@@ -249,7 +248,7 @@ static clm_status read_images(const char *path, struct set *set, struct clm_erro
     struct header header;
     clm_status status = open_file(path, false, &stream, &header, error);
     if (status == CLM_OK && header.dimensions[0] != set->rows)
-        status = clm_fail(error, CLM_ERROR_IO, "%s: changes while it is read; try again", path);
+        status = clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
     if (status == CLM_OK) {
         describe_images(&header, set);
         status = read_values(stream, &header, set, error);
@@ -281,7 +280,7 @@ static clm_status read_labels(const char *path, const char *images_path, struct 
     struct header header;
     clm_status status = open_file(path, true, &stream, &header, error);
     if (status == CLM_OK && header.dimensions[0] != set->rows)
-        status = clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for the %zu images in %s", path,
+        status = clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for the %zu pictures in %s", path,
                           header.dimensions[0], set->rows, images_path);
     if (status == CLM_OK)
         status = take_labels(stream, &header, set, error);
@@ -289,17 +288,16 @@ static clm_status read_labels(const char *path, const char *images_path, struct 
     return status;
 }
 
-/* Labels first: images that do not go with them, of which a small file can promise much, are never unpacked. */
+/* Reads the labels first. A small gzipped file can promise many pictures; they are unpacked only if the
+ * number of labels agrees. */
 static clm_status read_both(const char *images, const char *labels, struct set *set, struct clm_error *error)
 {
     const clm_status status = read_labels(labels, images, set, error);
     return status ? status : read_images(images, set, error);
 }
 
-/* ---- names --------------------------------------------------------------------------------------------- */
-
-/* The first of PREFIX + middle + {"", ".gz"} in the directory that is there, for the middles in order; *out
- * is NULL where there is none. False where there is no memory. */
+/* Finds the first existing file PREFIX + middle + {"", ".gz"} in the directory, for the middles in order.
+ * *out is NULL if there is none. False if there is no memory. */
 static bool find_variant(const char *directory, const char *prefix, const char *const *middles, size_t count,
                          char **out)
 {
@@ -345,8 +343,8 @@ static clm_status idx_recognises_directory(const char *path, bool *is_it, struct
     return CLM_OK;
 }
 
-/* "xs-images-idx3-ubyte.gz" -> "xs-" and "labels-idx1-ubyte"; false where the name has no "images" or no
- * memory is left. */
+/* Splits "xs-images-idx3-ubyte.gz" into "xs-" and "labels-idx1-ubyte". False if the name has no "images" or
+ * if there is no memory. */
 static bool split_name(const char *name, char **prefix, char **rest)
 {
     const char *images = strstr(name, "images");
@@ -380,7 +378,7 @@ static clm_status find_labels_beside(const char *path, char **labels, struct clm
     if (!split_name(name, &prefix, &rest)) {
         status = clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its labels are looked for under its name with labels for images, and its name has no images; rename both files, for example to train-images-idx3-ubyte and train-labels-idx1-ubyte",
+            "%s: the file of its labels has the same name with labels for images, but this name has no images; rename both files, for example to train-images-idx3-ubyte and train-labels-idx1-ubyte",
             path);
         goto cleanup;
     }
@@ -399,8 +397,6 @@ cleanup:
     return status;
 }
 
-/* ---- sets ---------------------------------------------------------------------------------------------- */
-
 static clm_status idx_read_single(const char *path, struct set *set, struct clm_error *error)
 {
     char *labels = NULL;
@@ -413,7 +409,8 @@ static clm_status idx_read_single(const char *path, struct set *set, struct clm_
     return status;
 }
 
-/* The images and labels that begin with `prefix`; an empty set where neither is there. */
+/* Reads the pictures and labels whose names begin with `prefix`. The set stays empty if neither file
+ * exists. */
 static clm_status idx_read_pair(const char *directory, const char *prefix, struct set *set,
                                 struct clm_error *error)
 {
@@ -423,7 +420,7 @@ static clm_status idx_read_pair(const char *directory, const char *prefix, struc
         status = clm_fail_host_memory(error, directory, strlen(directory) + 1);
     } else if (!images != !labels) {
         status = clm_fail(
-            error, CLM_ERROR_IO, "%s: holds %s, and no %s/%s-%s-ubyte that belongs to it, gzipped or not",
+            error, CLM_ERROR_IO, "%s: holds %s, but not %s/%s-%s-ubyte, gzipped or not, which belongs to it",
             directory, images ? images : labels, directory, prefix, images ? "labels-idx1" : "images-idx3");
     } else if (images) {
         status = look_at_images(images, set, error);

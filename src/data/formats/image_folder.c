@@ -12,19 +12,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of the order of rows: any constant does. */
+/* Seed of the order of rows; any constant will do. */
 #define ORDER_SEED 1
-/* of a folder, that are looked at to tell whether it holds pictures */
+/* files of a directory that are tried when looking for a picture */
 #define FIRST_FILES 8
 
-/* What all pictures of a data set have in common: asked for, or, where 0, that of the first. */
+/* The common shape of all pictures in a data set. 0 means that the first picture decides. */
 struct folder_shape {
     size_t width, height, channels;
-    bool is_resized, has_channels; /* asked for */
+    bool is_resized, has_channels; /* by the options */
     char *first;                   /* path of the first picture */
 };
-
-/* ---- which folders ------------------------------------------------------------------------------------- */
 
 static clm_status holds_class_folders(const char *root, const char *name, bool *are_there,
                                       struct clm_error *error)
@@ -36,14 +34,16 @@ static clm_status holds_class_folders(const char *root, const char *name, bool *
     return status;
 }
 
-/* ROOT/train/CLASS and ROOT/test/CLASS, where "train" and "test" are not classes themselves. */
+/* True if the root is ROOT/train/CLASS or ROOT/test/CLASS, so that "train" and "test" are no
+ * classes themselves. */
 static clm_status find_split(const char *root, bool *is_split, struct clm_error *error)
 {
     const clm_status status = holds_class_folders(root, "train", is_split, error);
     return status == CLM_OK && !*is_split ? holds_class_folders(root, "test", is_split, error) : status;
 }
 
-/* Of these two, what cannot be read is no picture; they fail only for lack of memory. */
+/* In begins_with_picture and has_picture, a file that cannot be read is no picture. They fail only
+ * for lack of memory. */
 static clm_status begins_with_picture(const char *path, bool *is_picture, struct clm_error *error)
 {
     struct stream *stream = NULL;
@@ -57,7 +57,8 @@ static clm_status begins_with_picture(const char *path, bool *is_picture, struct
     return status == CLM_ERROR_MEMORY ? status : CLM_OK;
 }
 
-/* Is there a picture among the first files in a folder of `path` (depth 1), or in a folder of these (2)? */
+/* True if one of the first files is a picture, in a directory in `path` (depth 1) or one level
+ * deeper (depth 2). */
 static clm_status has_picture(const char *path, int depth, bool *is_there, struct clm_error *error)
 {
     struct listing listing;
@@ -86,7 +87,7 @@ static clm_status image_folder_recognises_directory(const char *path, bool *is_i
     const clm_status status = find_split(path, &is_split, error);
     if (status == CLM_ERROR_MEMORY)
         return status;
-    /* a folder of that name that cannot be read is told of by whoever reads the pictures */
+    /* reading the pictures will report a train or test directory that cannot be read */
     return has_picture(path, is_split || status != CLM_OK ? 2 : 1, is_it, error);
 }
 
@@ -95,8 +96,6 @@ static bool image_folder_recognises_file(const struct file_head *head)
     (void)head;
     return false;
 }
-
-/* ---- one picture --------------------------------------------------------------------------------------- */
 
 static clm_status take_first_shape(const char *path, const struct image *image, struct folder_shape *shape,
                                    struct clm_error *error)
@@ -111,7 +110,7 @@ static clm_status take_first_shape(const char *path, const struct image *image, 
     return CLM_OK;
 }
 
-/* The picture at `path` in the size and channels of the data set; or, where that is not known yet, in its own. */
+/* Reads a picture and converts it to the size and channels of the data set, which the first picture sets. */
 static clm_status read_picture(const char *path, struct folder_shape *shape, struct image *image,
                                struct clm_error *error)
 {
@@ -131,16 +130,14 @@ static clm_status read_picture(const char *path, struct folder_shape *shape, str
     if (status == CLM_OK && (image->width != shape->width || image->height != shape->height))
         status = clm_fail_setting(
             error, CLM_ERROR_FORMAT, "resize",
-            "%s: has %zux%zu pixels, where %s has %zux%zu, and all have to have one size; resize them all, to %zux%zu for instance",
+            "%s: has %zux%zu pixels, but %s has %zux%zu, and all have to have one size; resize them all, to %zux%zu for instance",
             path, image->width, image->height, shape->first, shape->width, shape->height, shape->width,
             shape->height);
-    /* grey among colours; a colour among greys turns these into colours (set_make_coloured) */
+    /* a grey picture among coloured ones; add_picture handles a coloured one among grey ones */
     if (status == CLM_OK && image->channels < shape->channels)
         status = image_set_channels(path, image, shape->channels, error);
     return status;
 }
-
-/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 static clm_status image_folder_check_memory(const char *path, size_t rows, size_t features,
                                             struct clm_error *error)
@@ -157,7 +154,7 @@ static clm_status image_folder_check_memory(const char *path, size_t rows, size_
         path, rows, features, (double)rows * (double)features / (1 << 20), mebibytes(present));
 }
 
-/* Memory for `rows` rows of the shape, which is known now. */
+/* Allocates `rows` rows of the shape, which must be known. */
 static clm_status image_folder_allocate(const char *path, size_t rows, const struct folder_shape *shape,
                                         struct set *set, struct clm_error *error)
 {
@@ -174,7 +171,7 @@ static clm_status image_folder_allocate(const char *path, size_t rows, const str
     return set->values ? CLM_OK : clm_fail_host_memory(error, path, rows * set->features);
 }
 
-/* Grey rows become rows of three equal channels. */
+/* Turns grey rows into rows with three equal channels. */
 static clm_status set_make_coloured(const char *path, size_t rows, struct set *set, struct clm_error *error)
 {
     const size_t pixels = set->features;
@@ -196,7 +193,7 @@ static clm_status set_make_coloured(const char *path, size_t rows, struct set *s
     return CLM_OK;
 }
 
-/* (height, width, channels) to (channels, height, width). */
+/* Copies (height, width, channels) to (channels, height, width). */
 static void store(const struct image *image, unsigned char *row)
 {
     const size_t pixels = image->width * image->height;
@@ -246,9 +243,7 @@ static clm_status image_folder_read_pictures(const char *path, const struct pict
     return status;
 }
 
-/* ---- sets ---------------------------------------------------------------------------------------------- */
-
-/* What is read, for all parts of a root. */
+/* The state of reading a root, shared by the training and the test set. */
 struct reading {
     const char *root;
     const char *const *class_names;
@@ -256,7 +251,7 @@ struct reading {
     struct folder_shape shape;
 };
 
-/* The pictures of the class folders in ROOT/name, or in ROOT where `name` is empty. */
+/* Reads the pictures in the class directories of ROOT/name, or of ROOT if `name` is empty. */
 static clm_status image_folder_read_part(struct reading *reading, const char *name, struct set *set,
                                          struct clm_error *error)
 {
@@ -273,7 +268,7 @@ static clm_status image_folder_read_part(struct reading *reading, const char *na
     return status;
 }
 
-/* The classes are those of the request where it brings any, else the folders in ROOT/name. */
+/* Takes the classes from the request if it has any, else from the directories in ROOT/name. */
 static clm_status image_folder_name_classes(struct reading *reading, const char *name,
                                             const struct request *request, struct contents *out,
                                             struct clm_error *error)
@@ -327,7 +322,8 @@ static clm_status read_image_folder(const char *path, bool is_directory, const s
     bool is_split = false;
     if (!is_directory)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is a file, where pictures lie in a folder with a folder for each class", path);
+                        "%s: is a file; name the directory that holds a directory of pictures for each class",
+                        path);
     clm_status status = find_split(path, &is_split, error);
     if (status == CLM_OK && is_split) {
         status = image_folder_read_split(&reading, request, out, error);

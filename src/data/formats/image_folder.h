@@ -1,12 +1,14 @@
-/* A folder of PNG and JPEG pictures with a folder a class: ROOT/CLASS/picture, or ROOT/train/CLASS/picture and
- * ROOT/test/CLASS/picture. The names of the class folders, sorted by their bytes, are the classes.
+/* A directory of PNG and JPEG pictures with one directory for each class: ROOT/CLASS/picture, or
+ * ROOT/train/CLASS/picture and ROOT/test/CLASS/picture. The names of the class directories, sorted by their
+ * bytes, are the classes.
  *
- * All pictures have one size, or are resized to one (resize_width, resize_height of the options); rows are planar
- * (channel, row, column) bytes of one channel where every picture is grey, else of three (or `channels` of the options).
- * Rows come in an order drawn at random, the same each time, so that the last or the first of them are of all classes.
+ * All pictures must have one size, unless the options resize them. Rows are planar (channel, row, column)
+ * bytes. They have one channel if every picture is grey, else three, unless the options choose. Rows are
+ * shuffled, in the same order each time, so that the first and the last rows hold all classes.
  *
- * Left out are names that begin with a dot, Thumbs.db, desktop.ini and __MACOSX, and beside class folders any file.
- * Anything else that is no picture, a folder within a class's, and a link that leads out of ROOT are refused. */
+ * Names that begin with a dot, Thumbs.db, desktop.ini, __MACOSX, and files beside the class directories are
+ * ignored. Any other file that is no picture is refused, as are a directory in a class directory and a link
+ * that leads out of ROOT. */
 #ifndef CLM_DATA_FORMATS_IMAGE_FOLDER_H
 #define CLM_DATA_FORMATS_IMAGE_FOLDER_H
 

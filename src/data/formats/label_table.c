@@ -10,13 +10,13 @@
 #include <string.h>
 
 #define LABEL_LENGTH_MAX 256
-#define SHOWN_SIZE       64 /* of a label in an error */
+#define SHOWN_SIZE       64 /* of a label, in a message */
 #define SMALL_INTEGERS   256
 
 enum label_kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT };
 
 struct label {
-    char *text; /* integers as printf writes them */
+    char *text; /* an integer is written as printf does */
     size_t length, place;
     enum label_kind kind;
     int64_t integer;
@@ -25,9 +25,9 @@ struct label {
 struct label_table {
     const char *path, *unit;
     struct label *labels;
-    uint32_t *slots; /* ids + 1, open addressing; 0 is free */
+    uint32_t *slots; /* hash table of ids + 1, open addressing; 0 is free */
     size_t count, capacity, slot_count;
-    uint32_t small_ids[SMALL_INTEGERS]; /* ids + 1 */
+    uint32_t small_ids[SMALL_INTEGERS]; /* id + 1 of each small integer; 0 if not added yet */
 };
 
 struct label_table *label_table_create(const char *path, const char *unit)
@@ -51,9 +51,7 @@ void label_table_free(struct label_table *table)
     free(table);
 }
 
-/* ---- adding -------------------------------------------------------------------------------------------- */
-
-/* FNV-1a. */
+/* The FNV-1a hash. */
 static uint64_t label_table_hash(const char *bytes, size_t length)
 {
     uint64_t value = 0xcbf29ce484222325;
@@ -62,7 +60,7 @@ static uint64_t label_table_hash(const char *bytes, size_t length)
     return value ^ value >> 32;
 }
 
-/* The slot of these bytes, or the free one where they belong. */
+/* The slot that holds these bytes, or the free slot for them. */
 static uint32_t *label_table_find_slot(const struct label_table *table, const char *bytes, size_t length)
 {
     for (size_t i = label_table_hash(bytes, length);; i++) {
@@ -73,7 +71,7 @@ static uint32_t *label_table_find_slot(const struct label_table *table, const ch
     }
 }
 
-/* Room for one label more, with at least half of the slots free. */
+/* Makes room for one more label and keeps at least half of the slots free. */
 static bool label_table_make_room(struct label_table *table)
 {
     if (table->count < table->capacity)
@@ -131,7 +129,7 @@ clm_status label_table_add(struct label_table *table, const char *bytes, size_t 
     if (!label_table_is_name(bytes, length))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: %s %zu: \"%s\" is no label: it has %zu bytes, where labels are 1 to %d bytes of UTF-8 without control characters",
+            "%s: %s %zu: \"%s\" is no label: it has %zu bytes, but labels are 1 to %d bytes of UTF-8 without control characters",
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length), length,
             LABEL_LENGTH_MAX);
     if (table->count == LABEL_CLASSES_MAX)
@@ -168,9 +166,7 @@ clm_status label_table_add_integer(struct label_table *table, int64_t value, siz
     return status;
 }
 
-/* ---- classes ------------------------------------------------------------------------------------------- */
-
-/* What all of them are. */
+/* The kind that covers all labels of the table. */
 static enum label_kind label_table_kind_of(const struct label_table *table)
 {
     enum label_kind kind = KIND_INTEGER;
@@ -195,13 +191,13 @@ clm_status label_table_check_guess(const struct label_table *table, const char *
         if (label->kind != KIND_INTEGER || label->integer < -999 || label->integer > 999)
             return clm_fail_setting(
                 error, CLM_ERROR_FORMAT, "label",
-                "%s: %s %zu: %s, the last, holds %.60s, where labels that are not named are text or integers of at most three digits; name the column of the labels",
+                "%s: %s %zu: %s, the last, holds %.60s, but labels that are not named are text or integers of at most three digits; name the column of the labels",
                 table->path, table->unit, label->place, column, label->text);
     }
     return CLM_OK;
 }
 
-/* A label, or a class that it may be. */
+/* A label, or the name of a class. */
 struct class_entry {
     const char *text;
     int64_t integer;
@@ -221,7 +217,7 @@ static int compare_texts(const void *a, const void *b)
 
 typedef int (*comparison)(const void *a, const void *b);
 
-/* New classes, in order: classes[id], and the names. */
+/* Makes new classes in sorted order, fills classes[id], and sets the names of the classes. */
 static clm_status make_classes(const struct label_table *table, enum label_kind kind, uint32_t *classes,
                                struct contents *out, struct clm_error *error)
 {
@@ -261,7 +257,7 @@ cleanup:
     return status;
 }
 
-/* "cat, dog, horse" or "0 to 9", cut where there are many. */
+/* Writes "cat, dog, horse" or "0 to 9", at most 12 names. */
 static void list_classes(const struct request *request, char *text, size_t size)
 {
     size_t used = 0;
@@ -286,7 +282,7 @@ static clm_status fail_unknown(const struct label_table *table, const struct lab
     list_classes(request, classes, sizeof classes);
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: %s %zu: the label %s is none of the %zu classes of the training set (%s); correct or remove such rows, or train with them",
+        "%s: %s %zu: the label %s is not one of the %zu classes of the training set (%s); correct or remove such rows, or train with them",
         table->path, table->unit, label->place, text_show(shown, sizeof shown, label->text, label->length),
         request->classes, classes);
 }
@@ -297,7 +293,8 @@ static const struct class_entry *find_name(const char *name, const struct class_
     return names ? bsearch(&wanted, names, count, sizeof *names, compare_texts) : NULL;
 }
 
-/* The class of that name, be it 1 or 1.0; an integer, where no class has a number for a name, is a class itself. */
+/* Finds the class with the label's name; the integer 1 may be written 1.0. If no class is named by a number,
+ * an integer is the index of its class. */
 static bool label_table_find_class(const struct label *label, const struct class_entry *names, size_t count,
                                    bool are_numbers, uint32_t *class)
 {
@@ -316,7 +313,7 @@ static bool label_table_find_class(const struct label *label, const struct class
            (uint64_t)label->integer < count;
 }
 
-/* The classes of the request. */
+/* Maps the labels to the classes of the request. */
 static clm_status find_classes(const struct label_table *table, const struct request *request,
                                uint32_t *classes, struct contents *out, struct clm_error *error)
 {

@@ -11,24 +11,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHOWN_SIZE 64 /* of a token in an error */
+#define SHOWN_SIZE 64 /* of a token, in a message */
 
-/* The rows as they are read. */
+/* The sparse rows that were read. */
 struct sparse {
-    size_t count, capacity; /* values that are not left out */
-    uint32_t *indices;      /* from 0 */
+    size_t count, capacity; /* values in the file */
+    uint32_t *indices;      /* of each value's feature, counted from 0 */
     float *values;
     size_t rows, row_capacity;
-    size_t *ends;     /* (rows) of each row's values */
-    uint32_t *labels; /* (rows) ids */
-    size_t features;  /* the largest index, from 1 */
+    size_t *ends;     /* (rows) index after each row's last value */
+    uint32_t *labels; /* (rows) ids of the label table */
+    size_t features;  /* the largest index in the file, counted from 1 */
 };
 
 struct libsvm {
     struct text_window window;
     struct label_table *table;
     struct sparse sparse;
-    size_t features; /* that rows may have; 0 where they decide */
+    size_t features; /* that rows may have; 0 if the file decides */
 };
 
 static void sparse_free(struct sparse *sparse)
@@ -39,7 +39,7 @@ static void sparse_free(struct sparse *sparse)
     free(sparse->labels);
 }
 
-/* Twice the room in two arrays of 4 and `size` bytes an element. */
+/* Doubles the room of two arrays: *fours has elements of 4 bytes, *others has elements of `size` bytes. */
 static bool libsvm_grow(void **fours, void **others, size_t size, size_t *capacity)
 {
     const size_t wanted = *capacity ? 2 * *capacity : 1024;
@@ -77,14 +77,12 @@ static bool make_row_room(struct sparse *sparse)
     return has_room;
 }
 
-/* ---- lines --------------------------------------------------------------------------------------------- */
-
 static inline bool libsvm_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Where the tokens of a line end: its end, or a comment. */
+/* True if a line's tokens end here: at the line's end or at a comment. */
 static inline bool is_line_end(char c)
 {
     return c == '\n' || c == '\0' || c == '#';
@@ -114,7 +112,7 @@ static clm_status libsvm_read_label(struct libsvm *libsvm, const char **at, stru
     if (!number_read(&next, &unused) || next != *at + token_length(*at))
         return fail_token(
             libsvm, *at,
-            "stands where a line has its label, a whole number; several labels of one row are not read",
+            "is no label; a line begins with one whole number as its label, and several labels are not read",
             error);
     if (!make_row_room(sparse) || sparse->rows >= UINT32_MAX)
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->rows * 16);
@@ -124,7 +122,8 @@ static clm_status libsvm_read_label(struct libsvm *libsvm, const char **at, stru
     return status;
 }
 
-/* The index of "index:value" at *at, and *at behind the colon; `last` is the one before. */
+/* Reads the index of "index:value" at *at and moves *at after the colon. `last` is the index
+ * before it in the row. */
 static clm_status read_index(const struct libsvm *libsvm, const char **at, size_t last, size_t *index,
                              struct clm_error *error)
 {
@@ -134,12 +133,11 @@ static clm_status read_index(const struct libsvm *libsvm, const char **at, size_
         if (*index <= LIBSVM_FEATURES_MAX)
             *index = *index * 10 + (size_t)(*next - '0');
     if (next == *at || *next != ':')
-        return fail_token(libsvm, *at, "is not INDEX:VALUE, as 3:0.5 is", error);
+        return fail_token(libsvm, *at, "is not INDEX:VALUE, such as 3:0.5", error);
     if (!*index)
-        return fail_token(libsvm, *at, "has index 0, where indices count from 1; add 1 to all of them",
-                          error);
+        return fail_token(libsvm, *at, "has index 0, but indices count from 1; add 1 to all of them", error);
     if (*index > LIBSVM_FEATURES_MAX)
-        return fail_token(libsvm, *at, "has an index above 16777216, which is more than dense rows can have",
+        return fail_token(libsvm, *at, "has an index above 16777216, the most features that a row can have",
                           error);
     if (*index == last)
         return fail_token(libsvm, *at, "has the same index as the value before it", error);
@@ -174,7 +172,7 @@ static clm_status libsvm_read_value(struct libsvm *libsvm, const char **at, size
     return CLM_OK;
 }
 
-/* The line at `at`, which ends with a line end or NUL. */
+/* Reads the line at `at`, which ends with a line end or NUL. */
 static clm_status libsvm_read_line(struct libsvm *libsvm, const char *at, struct clm_error *error)
 {
     struct sparse *sparse = &libsvm->sparse;
@@ -212,7 +210,7 @@ static clm_status read_lines(struct libsvm *libsvm, struct clm_error *error)
         }
         const size_t length = end ? (size_t)(end + 1 - begin) : window->end - window->begin;
         if (memchr(begin, '\0', length))
-            return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu holds a byte 0; it is no text",
+            return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu holds a byte 0, so the file is no text",
                             text_window_path(window), window->line);
         if ((status = libsvm_read_line(libsvm, begin, error)))
             return status;
@@ -222,9 +220,7 @@ static clm_status read_lines(struct libsvm *libsvm, struct clm_error *error)
     return CLM_OK;
 }
 
-/* ---- sets ---------------------------------------------------------------------------------------------- */
-
-/* Is there so much memory in this machine? calloc promises what is not there. */
+/* True if the machine has so much memory; calloc may succeed without it. */
 static bool is_in_memory(size_t bytes)
 {
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -239,7 +235,7 @@ static clm_status make_dense(const char *path, const struct sparse *sparse, stru
         !is_in_memory(bytes))
         return clm_fail(
             error, CLM_ERROR_MEMORY,
-            "%s: %zu rows of %zu features are more, as dense float32, than this machine's memory holds; use fewer features or rows",
+            "%s: %zu rows of %zu features, as dense float32, need more than this machine's memory; use fewer features or rows",
             path, set->rows, set->features);
     const clm_status status = set_reserve(set, path, bytes, error);
     if (status != CLM_OK)
@@ -297,7 +293,7 @@ cleanup:
     return status;
 }
 
-/* Does the line at `at` begin with a label and index:value? A label alone decides nothing. */
+/* True if the line at `at` begins with a label and "index:". A label alone could be any table's. */
 static bool is_row(const char *at)
 {
     float unused;

@@ -20,7 +20,7 @@ static int is_shown(const struct dirent *entry)
            strcmp(name, "__MACOSX");
 }
 
-/* By bytes: alphasort goes by the language of whoever runs the program. */
+/* Compares bytes, because the order of alphasort depends on the locale. */
 static int listing_compare_entries(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -58,8 +58,6 @@ void listing_free(struct listing *listing)
     *listing = (struct listing){0};
 }
 
-/* ---- what a name is ------------------------------------------------------------------------------------ */
-
 static bool lies_in(const char *path, const char *root)
 {
     char *whole = realpath(path, NULL), *whole_root = realpath(root, NULL);
@@ -79,8 +77,8 @@ static clm_status look(const char *root, const char *path, bool *is_folder, stru
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
     if (is_link && !lies_in(path, root))
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is a link that leads out of %s, which is not followed; copy what it leads to",
-                        path, root);
+                        "%s: is a link that leads out of %s and is not followed; copy what it leads to", path,
+                        root);
     *is_folder = S_ISDIR(about.st_mode);
     return CLM_OK;
 }
@@ -93,7 +91,7 @@ static clm_status look_at(const char *root, const char *directory, const char *n
                  : clm_fail_host_memory(error, directory, strlen(directory));
 }
 
-/* What is not there is none, as is a link that leads nowhere. */
+/* A path that does not exist, or a link that leads nowhere, is no directory. */
 static clm_status is_folder(const char *path, bool *is_it, struct clm_error *error)
 {
     struct stat about;
@@ -127,8 +125,6 @@ clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_err
     return status;
 }
 
-/* ---- classes ------------------------------------------------------------------------------------------- */
-
 static clm_status listing_check_name(const char *path, const char *name, struct clm_error *error)
 {
     const size_t length = strlen(name);
@@ -139,7 +135,7 @@ static clm_status listing_check_name(const char *path, const char *name, struct 
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: the name of a folder in it is no name of a class: it has %zu bytes, control characters among them or more than %d; rename it",
+        "%s: has a directory whose name cannot name a class: it has %zu bytes, and holds control characters or is longer than %d; rename it",
         path, length, CLASS_NAME_MAX);
 }
 
@@ -165,8 +161,9 @@ clm_status listing_class_names(const char *root, const char *path, char ***names
         }
     }
     if (status == CLM_OK && !kept)
-        status = clm_fail(error, CLM_ERROR_FORMAT,
-                          "%s: holds no folder, where there is one for each class with its pictures", path);
+        status =
+            clm_fail(error, CLM_ERROR_FORMAT,
+                     "%s: holds no directory; it must hold a directory of pictures for each class", path);
     if (status == CLM_OK) {
         *names = class_names_copy((const char *const *)listing.names, kept);
         *count = kept;
@@ -176,8 +173,6 @@ clm_status listing_class_names(const char *root, const char *path, char ***names
     listing_free(&listing);
     return status;
 }
-
-/* ---- files --------------------------------------------------------------------------------------------- */
 
 void pictures_free(struct pictures *pictures)
 {
@@ -206,8 +201,9 @@ static clm_status add_class(const char *root, const char *path, uint32_t label, 
     struct listing listing;
     clm_status status = listing_read(path, &listing, error);
     if (status == CLM_OK && !listing.count)
-        status = clm_fail(error, CLM_ERROR_FORMAT,
-                          "%s: the folder of a class holds no picture; remove it or fill it", path);
+        status =
+            clm_fail(error, CLM_ERROR_FORMAT,
+                     "%s: is the directory of a class, but holds no picture; remove it or fill it", path);
     if (status == CLM_OK)
         status = reserve(path, listing.count, pictures, error);
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
@@ -217,7 +213,7 @@ static clm_status add_class(const char *root, const char *path, uint32_t label, 
         if (status == CLM_OK && is_folder)
             status = clm_fail(
                 error, CLM_ERROR_FORMAT,
-                "%s: is a folder within the folder of a class, where pictures lie; move it or its files",
+                "%s: is a directory in the directory of a class, which may hold only pictures; move it or its files",
                 inner);
         if (status == CLM_OK)
             pictures->files[pictures->count++] = (struct picture_file){inner, label};
@@ -253,7 +249,7 @@ clm_status listing_find_pictures(const char *root, const char *path, const char 
         if (status == CLM_OK && is_folder && !listing_find_class(listing.names[i], names, count, &label))
             status = clm_fail(
                 error, CLM_ERROR_FORMAT,
-                "%s: the training set has no class of that name; rename the folder or remove it", inner);
+                "%s: the training set has no class of that name; rename the directory or remove it", inner);
         if (status == CLM_OK && is_folder)
             status = add_class(root, inner, label, out, error);
         free(inner);

@@ -1,11 +1,11 @@
-/* What lies in a folder of pictures: the folders of its classes, and the files in them. */
+/* Lists the directories of a set of pictures: one directory for each class, and the files in it. */
 #ifndef CLM_DATA_FORMATS_LISTING_H
 #define CLM_DATA_FORMATS_LISTING_H
 
 #include "base/error.h"
 
-/* The names in a directory, sorted by their bytes, without those that are left out: hidden ones, and those that file
- * managers leave behind (Thumbs.db, desktop.ini, __MACOSX). */
+/* The names in a directory, sorted by their bytes. Hidden files and those that file managers leave
+ * (Thumbs.db, desktop.ini, __MACOSX) are left out. */
 struct listing {
     char **names;
     size_t count;
@@ -14,10 +14,10 @@ struct listing {
 CLM_MUST_CHECK clm_status listing_read(const char *path, struct listing *out, struct clm_error *error);
 void listing_free(struct listing *listing);
 
-/* Is there a folder in the directory at `path`? Not where that is none. */
+/* Sets *has_folder if `path` is a directory that holds another directory. */
 CLM_MUST_CHECK clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error);
 
-/* The files of the class folders in a directory, by class and then by name. */
+/* The files in the class directories of a directory, sorted by class and then by name. */
 struct pictures {
     struct picture_file {
         char *path;
@@ -26,13 +26,14 @@ struct pictures {
     size_t count;
 };
 
-/* The names of the folders in the directory at `path`, which is `root` or lies in it; CLM_ERROR_FORMAT where there is
- * none, or one that cannot be printed. */
+/* The names of the directories in the directory at `path`, which is `root` or below it. Fails with
+ * CLM_ERROR_FORMAT if there is none, or if a name cannot be printed. */
 CLM_MUST_CHECK clm_status listing_class_names(const char *root, const char *path, char ***names,
                                               size_t *count, struct clm_error *error);
 
-/* The files in the class folders of `path`. CLM_ERROR_FORMAT for a folder that is not among the `count` names, one
- * without a file, one within a class's, and for a link that leads out of `root`. */
+/* Finds the files in the class directories of `path`. Fails with CLM_ERROR_FORMAT for a directory that is
+ * none of the `count` names, a class directory without a file, a directory in a class directory, and a link
+ * that leads out of `root`. */
 CLM_MUST_CHECK clm_status listing_find_pictures(const char *root, const char *path, const char *const *names,
                                                 size_t count, struct pictures *out, struct clm_error *error);
 void pictures_free(struct pictures *pictures);

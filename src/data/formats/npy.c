@@ -20,8 +20,6 @@ const char *const npy_pairs_train[NPY_PAIRS_TRAIN][2] = {{"x", "y"},
 const char *const npy_pairs_test[NPY_PAIRS_TEST][2] = {
     {"x_test", "y_test"}, {"X_test", "y_test"}, {"X_test", "Y_test"}, {"test_images", "test_labels"}};
 
-/* ---- files --------------------------------------------------------------------------------------------- */
-
 static clm_status read_stream(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
 {
     return stream_read(from, bytes, size, got, error);
@@ -53,7 +51,8 @@ static clm_status npy_read_pair(const char *inputs, const char *labels, const st
     struct stream *stream = NULL;
     struct npy_source source;
     clm_status status;
-    /* labels first: inputs that do not go with them, of which a small file can promise much, are never unpacked */
+    /* labels first: a small file can promise many inputs, which are unpacked only if the number
+     * of labels agrees */
     if ((status = open_source(inputs, &stream, &source, error)) ||
         (status = npy_look_at_inputs(&source, set, error)))
         goto cleanup;
@@ -72,10 +71,8 @@ cleanup:
     return status;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------- */
-
-/* "DIRECTORY/NAME", ".npy" and ".npy.gz" behind it, whichever is there; *out is NULL where none is. False where there is no
- * memory. */
+/* Finds "DIRECTORY/NAME", or that with ".npy" or ".npy.gz", the first that exists. *out is NULL if none does.
+ * False if there is no memory. */
 static bool find_array(const char *directory, const char *name, char **out)
 {
     static const char *const endings[] = {"", ".npy", ".npy.gz"};
@@ -94,7 +91,7 @@ static bool find_array(const char *directory, const char *name, char **out)
     return true;
 }
 
-/* The first pair of which both are there; both NULL where none is. */
+/* Finds the first pair whose files both exist; both are NULL if there is none. */
 static bool find_pair(const char *directory, const char *const (*pairs)[2], size_t count, char **inputs,
                       char **labels)
 {
@@ -126,7 +123,7 @@ static clm_status npy_recognises_directory(const char *path, bool *is_it, struct
     return has_memory ? CLM_OK : clm_fail_host_memory(error, path, strlen(path));
 }
 
-/* A file that --inputs or --label names, in the directory or as a path. */
+/* Finds the file that an option names, in the directory or as a path. */
 static clm_status npy_find_named(const char *directory, const char *name, const char *setting, char **out,
                                  struct clm_error *error)
 {
@@ -141,7 +138,7 @@ static clm_status npy_find_named(const char *directory, const char *name, const 
                             name);
 }
 
-/* The pair of a directory, by the options or by the usual names. */
+/* Finds the pair of a directory, by the options or by the usual names. */
 static clm_status find_in_directory(const char *path, const struct clm_data_options *options, bool is_train,
                                     char **inputs, char **labels, struct clm_error *error)
 {
@@ -166,7 +163,7 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
     return status;
 }
 
-/* The training or test set of a directory. The classes are the training set's. */
+/* Reads the training or test set of a directory. The training set decides the classes. */
 static clm_status npy_read_directory(const char *path, bool is_train, const struct request *request,
                                      struct contents *out, struct clm_error *error)
 {
@@ -182,8 +179,8 @@ static clm_status npy_read_directory(const char *path, bool is_train, const stru
     return status;
 }
 
-/* The name of the labels beside a file of that name: y for x, labels for images. NULL where it has neither; *has_memory
- * tells whether that is for want of memory. */
+/* The name of the labels for inputs called `name`: with y for x, or labels for images. NULL if the name has
+ * neither, or if there is no memory (*has_memory is false). */
 static char *labels_name(const char *name, const char *capital, bool *has_memory)
 {
     static const char *const words[][2] = {
@@ -251,10 +248,10 @@ static clm_status npy_read_single(const char *path, const struct request *reques
     if (request->options->inputs && !request->training) {
         status = clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "inputs",
-            "%s: is one array, where the inputs' array is named as one of several; leave that out", path);
+            "%s: is one array, but the inputs' array is named as one of several; leave that out", path);
         goto cleanup;
     }
-    /* a test set's labels lie beside it, whatever --label names for the training set */
+    /* the option names the training set's labels; a test set's are beside it */
     status = request->options->label && !request->training
                  ? npy_find_named(directory, request->options->label, "label", &labels, error)
                  : find_beside(directory, name, path, &labels, error);
@@ -266,8 +263,6 @@ cleanup:
     free(labels);
     return status;
 }
-
-/* ---- the format ---------------------------------------------------------------------------------------- */
 
 struct request npy_request_test(const struct request *request, const struct contents *training)
 {

@@ -1,7 +1,7 @@
 /* NumPy's arrays in files of their own.
  *
- * A directory holds x.npy and y.npy, or another of the pairs below; the labels of a single file lie beside it, under its
- * name with y for x or labels for images. */
+ * A directory holds x.npy and y.npy, or another of the pairs below. The labels of a single file are beside
+ * it, in a file of the same name with y for x or labels for images. */
 #ifndef CLM_DATA_FORMATS_NPY_H
 #define CLM_DATA_FORMATS_NPY_H
 
@@ -14,7 +14,7 @@ extern const struct format npy_format;
 #define NPY_PAIRS_TEST  4
 extern const char *const npy_pairs_train[NPY_PAIRS_TRAIN][2], *const npy_pairs_test[NPY_PAIRS_TEST][2];
 
-/* What is asked of a test set's labels once the training set is read: its classes. */
+/* The request for a test set after its training set was read: the classes are the training set's. */
 struct request npy_request_test(const struct request *request, const struct contents *training);
 
 #endif

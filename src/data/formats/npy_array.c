@@ -11,8 +11,6 @@
 #define CHUNK     ((size_t)1 << 16)
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: a double holds every whole number up to it */
 
-/* ---- bytes --------------------------------------------------------------------------------------------- */
-
 static clm_status npy_array_fill(const struct npy_source *source, void *bytes, size_t size, const char *what,
                                  struct clm_error *error)
 {
@@ -20,7 +18,7 @@ static clm_status npy_array_fill(const struct npy_source *source, void *bytes, s
     const clm_status status = source->read(source->from, bytes, size, &got, error);
     if (status == CLM_OK && got < size)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: ends early: of %zu bytes of %s only %zu are there; the file is truncated",
+                        "%s: ends early: of the %zu bytes of %s, only %zu are there; the file is truncated",
                         source->name, size, what, got);
     return status;
 }
@@ -37,7 +35,7 @@ static clm_status expect_end(const struct npy_source *source, struct clm_error *
     return status;
 }
 
-/* What the header promises must fit the source, before memory is allocated for it. */
+/* Checks the header against the source's size, before memory is allocated for what it promises. */
 static clm_status npy_array_check_size(const struct npy_source *source, const struct npy_header *header,
                                        size_t header_size, struct clm_error *error)
 {
@@ -46,13 +44,13 @@ static clm_status npy_array_check_size(const struct npy_source *source, const st
     if (source->is_exact && (!fits || size != source->size))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has %zu bytes, where its header promises %zu rows of %zu elements of type %s, %zu + %zu bytes; it is %s",
+            "%s: has %zu bytes, but its header promises %zu rows of %zu elements of type %s, %zu + %zu bytes; it is %s",
             source->name, source->size, header->dimensions[0], header->row, header->type, header_size,
             header->bytes, !fits || size > source->size ? "truncated" : "too long");
     if (!fits || size > source->size)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its header promises %zu rows of %zu elements of type %s, %zu bytes, and no more than %zu can come out of the file; it is truncated or damaged",
+            "%s: its header promises %zu rows of %zu elements of type %s, %zu bytes, but the file unpacks to at most %zu; it is truncated or damaged",
             source->name, header->dimensions[0], header->row, header->type, header->bytes, source->size);
     return CLM_OK;
 }
@@ -72,7 +70,7 @@ static clm_status npy_array_read_header(const struct npy_source *source, struct 
         (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
     if (length > NPY_HEADER_MAX || length > source->size)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: its header has %zu bytes, where up to %zu are read; it is no plain array",
+                        "%s: its header has %zu bytes, but at most %zu are read; it is no plain array",
                         source->name, length, size_min(NPY_HEADER_MAX, source->size));
     text = malloc(length + 1);
     if (!text)
@@ -88,8 +86,6 @@ cleanup:
     return status;
 }
 
-/* ---- elements ------------------------------------------------------------------------------------------ */
-
 static uint64_t npy_array_load(const unsigned char *item, const struct npy_header *header)
 {
     uint64_t bits = 0;
@@ -98,7 +94,7 @@ static uint64_t npy_array_load(const unsigned char *item, const struct npy_heade
     return bits;
 }
 
-/* Two's complement of that many bytes. */
+/* Two's complement of `item` bytes. */
 static int64_t to_integer(uint64_t bits, size_t item)
 {
     const unsigned unused = (unsigned)(64 - 8 * item);
@@ -143,12 +139,11 @@ static float to_float(const unsigned char *item, const struct npy_header *header
     return (float)to_double(bits, header->item);
 }
 
-/* ---- order --------------------------------------------------------------------------------------------- */
-
-/* Where elements go that come in the file's order: the axes, the one that runs fastest first. */
+/* Tells the place in C order of each element, while elements come in the file's order. Axes are listed from
+ * the fastest to the slowest. */
 struct walk {
     size_t count, sizes[NPY_DIMENSIONS_MAX], strides[NPY_DIMENSIONS_MAX], at[NPY_DIMENSIONS_MAX];
-    size_t place; /* of the next element */
+    size_t place; /* of the current element */
 };
 
 static struct walk walk_start(const struct npy_header *header, bool is_channels_last)
@@ -159,7 +154,7 @@ static struct walk walk_start(const struct npy_header *header, bool is_channels_
         strides[i] = stride;
         stride *= header->dimensions[i];
     }
-    if (is_channels_last) { /* (row, y, x, channel) to (row, channel, y, x) */
+    if (is_channels_last) { /* from (row, y, x, channel) to (row, channel, y, x) */
         const size_t *sizes = header->dimensions;
         strides[2] = 1;
         strides[1] = sizes[2];
@@ -184,7 +179,7 @@ static inline void walk_on(struct walk *walk)
     }
 }
 
-/* Calls `take` with each element of the array and its place in C order, and expects the end behind them. */
+/* Calls `take` with each element of the array and its place in C order. The source must end after them. */
 static clm_status npy_array_read_elements(const struct npy_source *source, const struct npy_header *header,
                                           bool is_channels_last,
                                           clm_status (*take)(void *user, const unsigned char *item,
@@ -206,14 +201,13 @@ static clm_status npy_array_read_elements(const struct npy_source *source, const
     return status == CLM_OK ? expect_end(source, error) : status;
 }
 
-/* ---- inputs -------------------------------------------------------------------------------------------- */
-
 static bool are_channels(size_t size)
 {
     return size == 1 || size == 3 || size == 4;
 }
 
-/* Shapes that are of images; tells whether the channels come last. Where both ends could be channels, they come first. */
+/* Describes shapes that are of pictures. Returns true if the channels come last; if both ends could be
+ * channels, they come first. */
 static bool npy_array_find_images(const struct npy_header *header, struct set *set)
 {
     const size_t *sizes = header->dimensions;
@@ -266,7 +260,8 @@ static clm_status take_float(void *user, const unsigned char *item, size_t place
     return check_float(inputs, value, item, place, error);
 }
 
-/* Whether elements lie in the file as they do in a set: on hosts that count from the small end, as NumPy does. */
+/* True if the file holds the elements as a set does, so that they can be mapped. Floats are little-endian in
+ * such files, so the host must be. */
 static bool is_as_held(const struct npy_header *header, bool is_channels_last)
 {
     static const uint16_t one = 1;
@@ -277,7 +272,7 @@ static bool is_as_held(const struct npy_header *header, bool is_channels_last)
            !is_channels_last;
 }
 
-/* Every value of a mapped array; the pages go as soon as they were seen. */
+/* Checks every value of a mapped array. Pages are given back after each chunk. */
 static clm_status check_floats(const struct inputs *inputs, struct clm_error *error)
 {
     const float *const values = inputs->set->values;
@@ -295,7 +290,7 @@ static clm_status check_floats(const struct inputs *inputs, struct clm_error *er
     return status;
 }
 
-/* Inputs as they lie in the file, and its end behind them. */
+/* Maps the inputs, after which the file must end. */
 static clm_status map_inputs(struct inputs *inputs, size_t size, struct clm_error *error)
 {
     const struct npy_source *const source = inputs->source;
@@ -307,7 +302,7 @@ static clm_status map_inputs(struct inputs *inputs, size_t size, struct clm_erro
     return set->element == ELEMENT_FLOAT ? check_floats(inputs, error) : CLM_OK;
 }
 
-/* Reads the header of inputs, and what it says into *set. */
+/* Reads the header of the inputs and describes them in *set. */
 static clm_status describe_inputs(const struct npy_source *source, struct npy_header *header,
                                   bool *is_channels_last, struct set *set, struct clm_error *error)
 {
@@ -317,7 +312,7 @@ static clm_status describe_inputs(const struct npy_source *source, struct npy_he
     if (header->dimension_count == 1)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has one dimension, as labels have, where inputs are (rows, features); name the inputs, or reshape them to (%zu, 1)",
+            "%s: has one dimension, as labels have, but inputs are (rows, features); name the inputs, or reshape them to (%zu, 1)",
             source->name, header->dimensions[0]);
     *is_channels_last = npy_array_find_images(header, set);
     set->rows = header->dimensions[0];
@@ -347,8 +342,8 @@ clm_status npy_read_inputs(const struct npy_source *source, struct set *set, str
     if (status != CLM_OK)
         return status;
     if (set->rows != labelled) {
-        set->rows = labelled; /* what set->labels has */
-        return clm_fail(error, CLM_ERROR_IO, "%s: changes while it is read; try again", source->name);
+        set->rows = labelled; /* the number of set->labels */
+        return clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", source->name);
     }
     const bool is_byte = set->element == ELEMENT_BYTE;
     const bool has_size = size_mul(set->rows * set->features, is_byte ? 1 : sizeof(float), &size);
@@ -367,8 +362,6 @@ clm_status npy_read_inputs(const struct npy_source *source, struct set *set, str
     return npy_array_read_elements(source, &header, is_channels_last, is_byte ? take_byte : take_float,
                                    &inputs, error);
 }
-
-/* ---- labels -------------------------------------------------------------------------------------------- */
 
 struct labels {
     const struct npy_source *source;
@@ -410,7 +403,7 @@ static clm_status take_label(void *user, const unsigned char *item, size_t place
     return label_table_add_integer(labels->table, label, place, labels->set->labels + place, error);
 }
 
-/* Of rows that no column has claimed yet. */
+/* Marks a row in which no 1 was found yet. */
 #define UNLABELLED UINT32_MAX
 
 static clm_status take_one_hot(void *user, const unsigned char *item, size_t place, struct clm_error *error)
@@ -424,9 +417,9 @@ static clm_status take_one_hot(void *user, const unsigned char *item, size_t pla
     if (value == 0)
         return CLM_OK;
     if (value != 1)
-        return fail_label(labels, row, item, "is among its labels, where one-hot labels are 0 and 1", error);
+        return fail_label(labels, row, item, "is among its labels, but one-hot labels are 0 and 1", error);
     if (*label != UNLABELLED)
-        return fail_label(labels, row, item, "stands there twice, where one-hot labels have one 1", error);
+        return fail_label(labels, row, item, "is there twice, but one-hot labels have one 1", error);
     *label = (uint32_t)column;
     return CLM_OK;
 }
@@ -438,7 +431,7 @@ static clm_status read_one_hot(struct labels *labels, const struct request *requ
     const size_t classes = labels->header->row;
     if (request->classes && request->classes != classes)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: has one-hot labels of %zu classes, where the training set has %zu",
+                        "%s: has one-hot labels of %zu classes, but the training set has %zu",
                         labels->source->name, classes, request->classes);
     memset(set->labels, 0xff, set->rows * sizeof *set->labels);
     const clm_status status =
@@ -448,7 +441,7 @@ static clm_status read_one_hot(struct labels *labels, const struct request *requ
     for (size_t r = 0; r < set->rows; r++)
         if (set->labels[r] == UNLABELLED)
             return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: row %zu (counted from 0) has no 1, where one-hot labels have one",
+                            "%s: row %zu (counted from 0) has no 1, but one-hot labels have one",
                             labels->source->name, r);
     out->classes = classes;
     return CLM_OK;
@@ -463,7 +456,7 @@ static clm_status check_shape(const struct npy_source *source, const struct npy_
     if (header->dimension_count > 2 || header->row > LABEL_CLASSES_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has %zu dimensions, %zu elements a row, where labels are (rows), (rows, 1) or one-hot (rows, classes) with up to %d classes",
+            "%s: has %zu dimensions, %zu elements per row, but labels are (rows), (rows, 1) or one-hot (rows, classes) with up to %d classes",
             source->name, header->dimension_count, header->row, LABEL_CLASSES_MAX);
     return CLM_OK;
 }

@@ -12,18 +12,17 @@ clm_status npy_header_start(const char *name, const unsigned char prefix[NPY_PRE
                             size_t *length_size, struct clm_error *error)
 {
     if (memcmp(prefix, "\x93NUMPY", 6))
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: begins with %02x %02x %02x %02x, where a NumPy array has 93 4e 55 4d (and PY)",
-                        name, prefix[0], prefix[1], prefix[2], prefix[3]);
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: begins with %02x %02x %02x %02x, but a NumPy array begins with 93 4e 55 4d (and PY)", name,
+            prefix[0], prefix[1], prefix[2], prefix[3]);
     if (prefix[6] < 1 || prefix[6] > 3 || prefix[7])
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is of version %u.%u of NumPy's format, where 1.0, 2.0 and 3.0 are read", name,
+                        "%s: is of version %u.%u of NumPy's format, but only 1.0, 2.0 and 3.0 are read", name,
                         prefix[6], prefix[7]);
     *length_size = prefix[6] == 1 ? 2 : 4;
     return CLM_OK;
 }
-
-/* ---- the dictionary ------------------------------------------------------------------------------------ */
 
 struct parser {
     const char *name, *text, *at;
@@ -37,7 +36,7 @@ static clm_status fail_here(const struct parser *parser, const char *expected)
     const size_t place = (size_t)(parser->at - parser->text);
     return clm_fail(
         parser->error, CLM_ERROR_FORMAT,
-        "%s: its header has \"%s\" at byte %zu, where %s is expected; it is no array that NumPy wrote",
+        "%s: its header has \"%s\" at byte %zu, but %s is expected; it is no array that NumPy wrote",
         parser->name, text_show(shown, 24, parser->at, parser->length - place), place, expected);
 }
 
@@ -46,7 +45,7 @@ static void skip_blanks(struct parser *parser)
     parser->at += strspn(parser->at, " \t\r\n");
 }
 
-/* Takes that text where it comes next. */
+/* If `text` comes next, takes it and returns true. */
 static bool npy_header_take(struct parser *parser, const char *text)
 {
     skip_blanks(parser);
@@ -56,7 +55,7 @@ static bool npy_header_take(struct parser *parser, const char *text)
     return true;
 }
 
-/* A string between quotes of either kind, without escapes. */
+/* Takes a string between quotes of either kind, without escapes. */
 static clm_status take_string(struct parser *parser, char *out, size_t size, const char *what)
 {
     skip_blanks(parser);
@@ -74,7 +73,7 @@ static clm_status take_string(struct parser *parser, char *out, size_t size, con
     return CLM_OK;
 }
 
-/* Digits, of which Python 2 wrote an L behind. */
+/* Takes digits, after which Python 2 wrote an L. */
 static clm_status take_size(struct parser *parser, size_t *out)
 {
     skip_blanks(parser);
@@ -82,7 +81,7 @@ static clm_status take_size(struct parser *parser, size_t *out)
     size_t value = 0;
     for (; *at >= '0' && *at <= '9'; at++)
         if (!size_mul(value, 10, &value) || !size_add(value, (size_t)(*at - '0'), &value))
-            return fail_here(parser, "a dimension that memory has addresses for");
+            return fail_here(parser, "a dimension that can be addressed");
     if (at == parser->at)
         return fail_here(parser, "a dimension, a whole number of at least 0,");
     parser->at = at + (*at == 'L');
@@ -95,7 +94,7 @@ static clm_status npy_header_take_shape(struct parser *parser, struct npy_header
     size_t count = 0;
     bool has_comma = false;
     if (!npy_header_take(parser, "("))
-        return fail_here(parser, "the shape, as (3, 4),");
+        return fail_here(parser, "the shape, such as (3, 4),");
     while (!npy_header_take(parser, ")")) {
         if (count == NPY_DIMENSIONS_MAX)
             return fail_here(parser, "an array of at most 32 dimensions");
@@ -113,14 +112,12 @@ static clm_status npy_header_take_shape(struct parser *parser, struct npy_header
     return CLM_OK;
 }
 
-/* ---- the type ------------------------------------------------------------------------------------------ */
-
 static clm_status fail_type(const struct parser *parser, const char *type, const char *why)
 {
     char shown[SHOWN_SIZE];
     return clm_fail(
         parser->error, CLM_ERROR_FORMAT,
-        "%s: its elements are of type %s, %s; bool, int8 to int64, uint8 to uint64 and float16 to float64 are read: convert it with astype",
+        "%s: its elements are of type %s, %s; convert it with astype to bool, int8 to int64, uint8 to uint64 or float16 to float64",
         parser->name, text_show(shown, sizeof shown, type, strlen(type)), why);
 }
 
@@ -140,7 +137,7 @@ static clm_status judge_type(const struct parser *parser, struct npy_header *out
         if (!*type || !strchr("<>|=", *type) || strcmp(type + 1, types[i].name))
             continue;
         if (types[i].item > 1 && *type == '|')
-            return fail_type(parser, type, "whose byte order is not told");
+            return fail_type(parser, type, "whose byte order is not given");
         out->kind = types[i].kind;
         out->item = types[i].item;
         out->is_big_endian = *type == '>' || (*type == '=' && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
@@ -159,15 +156,13 @@ static clm_status take_type(struct parser *parser, struct npy_header *out)
     if (*parser->at == '[' || *parser->at == '(' || *parser->at == '{')
         return fail_type(parser, "[...]", "records of several fields");
     const clm_status status =
-        take_string(parser, out->type, sizeof out->type, "the type of the elements, as '<f4',");
+        take_string(parser, out->type, sizeof out->type, "the type of the elements, such as '<f4',");
     return status == CLM_OK ? judge_type(parser, out) : status;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------- */
-
 enum { HAS_TYPE = 1, HAS_ORDER = 2, HAS_SHAPE = 4, HAS_ALL = 7 };
 
-/* A key and its value; *seen are those that were there. */
+/* Takes a key and its value; *seen has a bit for each key that was found. */
 static clm_status take_item(struct parser *parser, struct npy_header *out, unsigned *seen)
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};
@@ -205,14 +200,14 @@ static clm_status npy_header_measure(const char *name, struct npy_header *header
                             i, header->dimension_count);
     if (!header->dimension_count)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is a single number: its shape is (), where arrays of rows are read", name);
+                        "%s: is a single number: its shape is (), but only arrays of rows are read", name);
     for (size_t i = 1; i < header->dimension_count; i++)
         if (!size_mul(header->row, header->dimensions[i], &header->row))
             header->row = elements = SIZE_MAX;
     if (elements || !size_mul(header->dimensions[0], header->row, &elements) ||
         !size_mul(elements, sizeof(double), &header->bytes))
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: its shape promises %zu rows with more elements than memory has addresses", name,
+                        "%s: its shape promises %zu rows with more elements than can be addressed", name,
                         header->dimensions[0]);
     header->bytes = elements * header->item;
     return CLM_OK;

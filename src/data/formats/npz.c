@@ -16,10 +16,8 @@
 #include <string.h>
 
 #define NAMES_MAX              1000
-#define DEFLATE_BYTES_PER_BYTE 1032 /* of its densest code */
+#define DEFLATE_BYTES_PER_BYTE 1032 /* the most that a byte of deflate can unpack to */
 #define BLOCK                  ((size_t)1 << 16)
-
-/* ---- the zip ------------------------------------------------------------------------------------------- */
 
 struct npz_file {
     const char *path;
@@ -40,15 +38,16 @@ static clm_status fail_zip(const struct npz_file *zip, struct clm_error *error)
     char shown[256];
     if (archive_errno(zip->archive) == ENOMEM)
         return clm_fail_host_memory(error, zip->path, BLOCK);
-    return clm_fail(error, CLM_ERROR_FORMAT, "%s: is no zip that can be read (%s); fetch or write it again",
-                    zip->path, why ? text_show(shown, sizeof shown, why, strlen(why)) : "damaged");
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: cannot be read as a zip archive (%s); fetch or write it again", zip->path,
+                    why ? text_show(shown, sizeof shown, why, strlen(why)) : "damaged");
 }
 
 static clm_status zip_open(const char *path, struct npz_file *out, struct clm_error *error)
 {
     struct stream *stream = NULL;
     *out = (struct npz_file){.path = path};
-    /* looks at what kind of file it is */
+    /* refuses a path that is no regular file */
     clm_status status = stream_open(path, &stream, error);
     if (status != CLM_OK)
         return status;
@@ -65,7 +64,7 @@ static clm_status zip_open(const char *path, struct npz_file *out, struct clm_er
     return status;
 }
 
-/* The next array's name, without .npy, in `name`; *is_there is false behind the last. */
+/* Puts the next array's name, without .npy, into `name`. *is_there is false after the last array. */
 static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *is_there,
                            struct archive_entry **entry, struct clm_error *error)
 {
@@ -86,7 +85,7 @@ static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *
         if (*path == '/' || strstr(path, ".."))
             return clm_fail(
                 error, CLM_ERROR_FORMAT,
-                "%s: holds %s, a path that leads out of it, where arrays have names; it is no NPZ that NumPy wrote",
+                "%s: holds %s, a path that leads out of the archive; it is no NPZ that NumPy wrote",
                 zip->path, text_show(shown, sizeof shown, path, length));
         if (length <= 4 || strcmp(path + length - 4, ".npy") || length - 4 >= size)
             continue;
@@ -111,9 +110,7 @@ static clm_status npz_read_entry(void *from, void *bytes, size_t size, size_t *g
     return CLM_OK;
 }
 
-/* ---- arrays -------------------------------------------------------------------------------------------- */
-
-/* The names of the arrays that are there. */
+/* The names of all arrays in the archive. */
 struct names {
     size_t count;
     char at[NAMES_MAX][64];
@@ -144,7 +141,7 @@ static bool has_name(const struct names *names, const char *name)
 
 enum array_part { SHAPE, LABELS, INPUTS };
 
-/* Finds the array of that name, and reads of it what is asked for. */
+/* Finds the array called `name` and reads the part of it that is asked for. */
 static clm_status read_array(const char *path, const char *name, const struct request *request,
                              enum array_part part, struct set *set, struct contents *out,
                              struct clm_error *error)
@@ -160,8 +157,8 @@ static clm_status read_array(const char *path, const char *name, const struct re
     } while (status == CLM_OK && is_there && strcmp(found, name));
     if (status != CLM_OK)
         goto cleanup;
-    if (!is_there) { /* it was when the names were listed */
-        status = clm_fail(error, CLM_ERROR_IO, "%s: changes while it is read; try again", path);
+    if (!is_there) { /* it existed when the names were listed */
+        status = clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
         goto cleanup;
     }
     if (asprintf(&whole, "%s: %s", path, name) < 0) {
@@ -193,8 +190,6 @@ cleanup:
     return status;
 }
 
-/* ---- which ones ---------------------------------------------------------------------------------------- */
-
 static clm_status fail_names(const char *path, const struct names *names, const char *wanted,
                              struct clm_error *error)
 {
@@ -210,7 +205,7 @@ static clm_status fail_names(const char *path, const struct names *names, const 
         list);
 }
 
-/* The names of inputs and labels; both NULL where there is no such set. */
+/* Chooses the names of inputs and labels; both are NULL if there is no such set. */
 static clm_status npz_choose(const char *path, const struct names *names,
                              const struct clm_data_options *options, bool is_train, const char **inputs,
                              const char **labels, struct clm_error *error)
@@ -243,12 +238,13 @@ static clm_status read_set(const char *path, const struct names *names, const st
                            bool is_train, struct contents *out, struct clm_error *error)
 {
     const char *inputs, *labels;
-    struct contents unused = {0}; /* the classes are the training set's */
+    struct contents unused = {0}; /* the training set decides the classes */
     struct set *set = is_train ? &out->train : &out->test;
     clm_status status = npz_choose(path, names, request->options, is_train, &inputs, &labels, error);
     if (status != CLM_OK || !inputs)
         return status;
-    /* labels first: inputs that do not go with them are never unpacked */
+    /* labels first: a small archive can promise many inputs, which are unpacked only if the number
+     * of labels agrees */
     if ((status = read_array(path, inputs, request, SHAPE, set, out, error)) ||
         (status = read_array(path, labels, request, LABELS, set, is_train ? out : &unused, error)) ||
         (status = read_array(path, inputs, request, INPUTS, set, out, error)))
@@ -268,7 +264,7 @@ static clm_status read_archive(const char *path, const struct request *request, 
     if (status == CLM_OK && request->wanted & READ_TRAIN)
         status = read_set(path, names, request, true, out, error);
     if (status == CLM_OK && request->wanted & READ_TRAIN && !out->train.rows)
-        status = fail_names(path, names, "x and y, nor x_train and y_train, nor their like", error);
+        status = fail_names(path, names, "x and y, nor x_train and y_train, nor the like", error);
     if (status == CLM_OK && request->wanted & READ_TEST) {
         const struct request test = npy_request_test(request, out);
         status = read_set(path, names, &test, false, out, error);
@@ -277,15 +273,14 @@ static clm_status read_archive(const char *path, const struct request *request, 
     return status;
 }
 
-/* ---- the format ---------------------------------------------------------------------------------------- */
-
 static int is_npz(const struct dirent *entry)
 {
     const size_t length = strlen(entry->d_name);
     return length > 4 && !strcmp(entry->d_name + length - 4, ".npz");
 }
 
-/* The one file of a directory whose name ends with .npz; *only is NULL where there is none, or more. */
+/* Finds the only file of a directory whose name ends with .npz. *only is NULL if there is none, or
+ * several. */
 static clm_status find_only(const char *directory, char **only, struct clm_error *error)
 {
     struct dirent **found = NULL;
@@ -325,7 +320,7 @@ static clm_status read_npz(const char *path, bool is_directory, const struct req
     return status;
 }
 
-/* A zip whose first file is an array. */
+/* True for a zip archive whose first entry is an array. */
 static bool npz_recognises_file(const struct file_head *head)
 {
     const unsigned char *bytes = head->bytes;

@@ -1,5 +1,5 @@
-/* NPZ: a zip of NumPy's arrays, stored or deflated, as np.savez and np.savez_compressed write it. Arrays are named x and y,
- * x_train, y_train, x_test and y_test, or another pair of data/npy.h, or by options. */
+/* NPZ: a zip archive of NumPy's arrays, stored or deflated, as np.savez and np.savez_compressed write it.
+ * Options name the arrays, or they have usual names such as x and y; see the pairs in npy.h. */
 #ifndef CLM_DATA_FORMATS_NPZ_H
 #define CLM_DATA_FORMATS_NPZ_H
 

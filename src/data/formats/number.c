@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPONENT_MAX 22 /* of the powers of ten that a double holds exactly */
-#define DIGITS_MAX   19 /* that a uint64_t holds, whatever they are */
+#define EXPONENT_MAX 22 /* the largest power of ten that a double holds exactly */
+#define DIGITS_MAX   19 /* any number of so many digits fits into a uint64_t */
 
 static const double powers[EXPONENT_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
@@ -17,7 +17,7 @@ static inline bool is_digit(char c)
     return (unsigned char)(c - '0') < 10;
 }
 
-/* Behind the digits at `at`, of which *digits has taken up the value, modulo 2^64. */
+/* Adds the digits at `at` to *digits, modulo 2^64, and returns the end of them. */
 static inline const char *take_digits(const char *at, uint64_t *digits)
 {
     for (; is_digit(*at); at++)
@@ -25,7 +25,7 @@ static inline const char *take_digits(const char *at, uint64_t *digits)
     return at;
 }
 
-/* Behind the exponent at `at`, which is added to *exponent; `at` where there is none. */
+/* Adds the exponent at `at` to *exponent and returns the end of it; returns `at` if there is none. */
 static const char *take_exponent(const char *at, int *exponent)
 {
     const char *next = at;
@@ -46,7 +46,7 @@ static const char *take_exponent(const char *at, int *exponent)
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static locale_t plain; /* the C locale, whose decimal point is one */
+static locale_t plain; /* the C locale, whose decimal point is '.' */
 
 static void make_plain(void)
 {
@@ -59,10 +59,11 @@ static float read_slowly(const char *text)
     return plain ? strtof_l(text, NULL, plain) : strtof(text, NULL);
 }
 
-/* digits * 10^exponent as a float, unless it may be rounded wrongly. Clinger's fast path, widened: of the two roundings to
- * double here (of `digits`, where they are above 2^53, and of the product or quotient by an exact power), each errs by
- * at most 2^-53 of the value, so that the double is off by less than 3 units in its last place. It is rounded as the
- * decimal number would be unless half way between two floats lies within that, and 4 units are kept clear.
+/* Computes digits * 10^exponent as a float; false if the result may be rounded wrongly. This is Clinger's
+ * fast path, widened. It rounds twice to double: `digits`, if they are above 2^53, and the product with or
+ * quotient by an exact power. Each rounding errs by at most 2^-53 of the value, so the double is off by less
+ * than 3 units in its last place. The double is rounded to the same float as the decimal number, unless a
+ * half-way point between two floats is within these 3 units; 4 are kept clear.
  * Source: W. D. Clinger, How to Read Floating Point Numbers Accurately, PLDI 1990. */
 static inline bool scale(uint64_t digits, int exponent, float *value)
 {
@@ -75,7 +76,7 @@ static inline bool scale(uint64_t digits, int exponent, float *value)
         return false;
     const double wide = exponent < 0 ? (double)digits / powers[-exponent] : (double)digits * powers[exponent];
     memcpy(&bits, &wide, sizeof bits);
-    /* the 29 bits that a float has not: half way, they are 1 and zeros */
+    /* these 29 bits do not fit into a float; at a half-way point they are a 1 and zeros */
     if (((bits + 4) & 0x1fffffff) - 0x10000000 <= 8)
         return false;
     *value = (float)wide;

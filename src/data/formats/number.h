@@ -1,4 +1,4 @@
-/* Decimal numbers in text, whatever the locale. */
+/* Reads decimal numbers in text, independent of the locale. */
 #ifndef CLM_DATA_FORMATS_NUMBER_H
 #define CLM_DATA_FORMATS_NUMBER_H
 
@@ -6,13 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads [+-] digits [. digits] [e [+-] digits] at *at and moves *at behind it; digits may be missing on one side of the
- * point. *value is the float that is nearest to it, to even where two are, as strtof's; infinite where that is too large.
- * False, and *at as it was, where there is none. The text must end somewhere with a byte that no number has, as NUL. */
+/* Reads [+-] digits [. digits] [e [+-] digits] at *at and moves *at after it. Digits may be missing on one
+ * side of the point. *value is the nearest float, as strtof gives it: the even one if two are as near,
+ * infinity if the number is too large. Returns false, with *at unchanged, if there is no number. The text
+ * must end with a byte that cannot be part of a number, such as NUL. */
 bool number_read(const char **at, float *value);
 
-/* A whole number of at most 18 digits, which may be written with a point and zeros behind it, and nothing else in these
- * `length` bytes. */
+/* Reads a whole number of at most 18 digits, which may have a point and zeros after it. False unless it fills
+ * all `length` bytes. */
 bool number_read_whole(const char *bytes, size_t length, int64_t *value);
 
 #endif

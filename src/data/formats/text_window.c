@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define WINDOW_MIN ((size_t)1 << 20)
-#define WINDOW_MAX ((size_t)64 << 20) /* a row of a table has less */
+#define WINDOW_MAX ((size_t)64 << 20) /* more than a row of any table has */
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 
@@ -35,10 +35,10 @@ const char *text_window_path(const struct text_window *window)
     return stream_path(window->stream);
 }
 
-/* Room for a window twice as large, and for a NUL behind it. */
+/* Doubles the room of the window, with one more byte for a NUL. */
 static clm_status text_window_grow(struct text_window *window, struct clm_error *error)
 {
-    /* a small file's window has room for it and a byte more, so that its end is seen at once */
+    /* a small file gets room for all its bytes and one more, so that the first read finds its end */
     const size_t first = size_min(WINDOW_MIN, size_min(stream_bound(window->stream), WINDOW_MIN) + 1);
     const size_t capacity = window->capacity ? 2 * window->capacity : first;
     if (capacity > WINDOW_MAX)

@@ -1,5 +1,5 @@
-/* The opcodes that name and call something in Python: NumPy's way to an array of bytes, and protocol 2's to bytes.
- * Nothing is called here; the values that would come of it are made. */
+/* Opcodes that name and call a Python function: NumPy's, which make an array of bytes, and the one with which
+ * protocol 2 makes bytes. The reader calls no function, but builds the value that the call would return. */
 #include "data/pickle/machine.h"
 
 #include "base/size.h"
@@ -36,7 +36,8 @@ static const char *global_name(enum global global)
     return names[global];
 }
 
-/* Names come from the file: what is no ASCII letter or sign is shown as '?', and what is long is cut. */
+/* Copies a name for a message. Names come from the file, so any byte that is not printable ASCII becomes '?',
+ * and a long name is cut. */
 static void show(const char *name, char *shown, size_t size)
 {
     size_t i = 0;
@@ -61,18 +62,16 @@ static clm_status make_global(struct machine *machine, const char *module, const
     show(name, shown_name, sizeof shown_name);
     return pickle_refuse(
         machine,
-        "GLOBAL %s.%s is not allowed here: a data set needs lists, strings, numbers and arrays of bytes alone; do not let Python load this file",
+        "GLOBAL %s.%s is not allowed here: a data set needs only lists, strings, numbers and arrays of bytes; do not let Python load this file",
         shown_module, shown_name);
 }
-
-/* ---- looking at arguments ------------------------------------------------------------------------------ */
 
 static bool is_global(const struct pickle_value *value, enum global global)
 {
     return value->kind == PICKLE_GLOBAL && value->number == global;
 }
 
-/* A number or a bool, for the two differ between writers. */
+/* A number or a bool, because writers differ in which they use. */
 static bool is_number(const struct pickle_value *value, int64_t number)
 {
     return (value->kind == PICKLE_NUMBER || value->kind == PICKLE_BOOL) && value->number == number;
@@ -89,8 +88,6 @@ static bool has_items(const struct pickle_value *value, enum pickle_kind kind, s
     return value->kind == kind && value->count == count;
 }
 
-/* ---- _codecs.encode(text, "latin1") -------------------------------------------------------------------- */
-
 static clm_status encode_text(struct machine *machine, const struct pickle_value *text,
                               struct pickle_value *bytes)
 {
@@ -102,10 +99,10 @@ static clm_status encode_text(struct machine *machine, const struct pickle_value
         return clm_fail_host_memory(machine->error, stream_path(machine->stream), text->size + 1);
     for (size_t i = 0; i < text->size; i++) {
         unsigned byte = text->bytes[i];
-        const unsigned next = text->bytes[i + 1]; /* the NUL behind the last */
+        const unsigned next = text->bytes[i + 1]; /* the NUL after the last character, at the end */
         if (byte >= 0x80) {
             if ((byte != 0xc2 && byte != 0xc3) || (next & 0xc0) != 0x80)
-                return pickle_refuse(machine, "_codecs.encode: character %zu of the text is none of latin1",
+                return pickle_refuse(machine, "_codecs.encode: character %zu of the text is not in latin1",
                                      i);
             byte = (byte & 3) << 6 | (next & 0x3f);
             i++;
@@ -124,7 +121,7 @@ static clm_status encode(struct machine *machine, const struct pickle_value *arg
         return pickle_refuse(machine,
                              "_codecs.encode is called with other arguments than a text and \"latin1\"");
     struct pickle_value *const text = arguments->items[0];
-    if (text->kind == PICKLE_LATIN1) { /* it is of no other use, so that it need not be copied */
+    if (text->kind == PICKLE_LATIN1) { /* a long text has no other use, so it need not be copied */
         text->kind = PICKLE_BYTES;
         *out = text;
         return CLM_OK;
@@ -132,8 +129,6 @@ static clm_status encode(struct machine *machine, const struct pickle_value *arg
     const clm_status status = pickle_make(machine, PICKLE_BYTES, out);
     return status == CLM_OK ? encode_text(machine, text, *out) : status;
 }
-
-/* ---- numpy.dtype("u1", False, True) -------------------------------------------------------------------- */
 
 static clm_status make_dtype(struct machine *machine, const struct pickle_value *arguments,
                              struct pickle_value **out)
@@ -144,14 +139,14 @@ static clm_status make_dtype(struct machine *machine, const struct pickle_value 
         return pickle_refuse(machine, "numpy.dtype is called with other arguments than a name and two flags");
     if (!is_string(arguments->items[0], "u1")) {
         show((const char *)arguments->items[0]->bytes, shown, sizeof shown);
-        return pickle_refuse(machine, "an array has the dtype %s, where pictures are bytes (u1)", shown);
+        return pickle_refuse(machine, "an array has the dtype %s, but pictures are bytes (u1)", shown);
     }
     if (!is_number(arguments->items[1], 0) || !is_number(arguments->items[2], 1))
         return pickle_refuse(machine, "numpy.dtype is called with flags other than False and True");
     return pickle_make(machine, PICKLE_DTYPE, out);
 }
 
-/* (3, "|", None, None, None, -1, -1, 0): version, no byte order, no fields. */
+/* The state must be (3, "|", None, None, None, -1, -1, 0): version, no byte order, no fields. */
 static clm_status build_dtype(struct machine *machine, const struct pickle_value *state)
 {
     bool is_plain = has_items(state, PICKLE_TUPLE, 8) && is_number(state->items[0], 3) &&
@@ -161,8 +156,6 @@ static clm_status build_dtype(struct machine *machine, const struct pickle_value
         is_plain = state->items[i]->kind == PICKLE_NONE;
     return is_plain ? CLM_OK : pickle_refuse(machine, "the state of a dtype is not that of plain bytes");
 }
-
-/* ---- arrays -------------------------------------------------------------------------------------------- */
 
 static clm_status pickle_call_make_array(struct machine *machine, struct pickle_value **out)
 {
@@ -187,13 +180,14 @@ static clm_status fill_array(struct machine *machine, struct pickle_array *array
     if (dtype->kind != PICKLE_DTYPE || shape->kind != PICKLE_TUPLE)
         return pickle_refuse(machine, "an array comes without its dtype or its shape");
     if (shape->count != 2)
-        return pickle_refuse(machine, "an array has %u dimensions, where pictures have 2: a row each",
+        return pickle_refuse(machine,
+                             "an array has %u dimensions, but pictures have 2, with one row for each picture",
                              shape->count);
     for (size_t i = 0; i < 2; i++)
         if (shape->items[i]->kind != PICKLE_NUMBER || shape->items[i]->number < 0)
             return pickle_refuse(machine, "dimension %zu of an array is no size", i);
     if (bytes->kind != PICKLE_BYTES)
-        return pickle_refuse(machine, "an array holds %s, where bytes are read",
+        return pickle_refuse(machine, "an array holds %s, but only bytes are read",
                              pickle_kind_name(bytes->kind));
     array->rows = (size_t)shape->items[0]->number;
     array->columns = (size_t)shape->items[1]->number;
@@ -204,7 +198,7 @@ static clm_status fill_array(struct machine *machine, struct pickle_array *array
     return CLM_OK;
 }
 
-/* _reconstruct(numpy.ndarray, (0,), b"b") makes an empty one, whose state follows. */
+/* _reconstruct(numpy.ndarray, (0,), b"b") makes an empty array; BUILD then sets its state. */
 static clm_status reconstruct(struct machine *machine, const struct pickle_value *arguments,
                               struct pickle_value **out)
 {
@@ -216,14 +210,14 @@ static clm_status reconstruct(struct machine *machine, const struct pickle_value
     return pickle_call_make_array(machine, out);
 }
 
-/* (1, shape, dtype, is it column-major, bytes) */
+/* The state is (1, shape, dtype, whether it is column-major, bytes). */
 static clm_status build_array(struct machine *machine, struct pickle_value *object,
                               const struct pickle_value *state)
 {
     if (!has_items(state, PICKLE_TUPLE, 5) || !is_number(state->items[0], 1))
         return pickle_refuse(machine, "the state of an array is not a tuple of version 1 and four more");
     if (!is_number(state->items[3], 0))
-        return pickle_refuse(machine, "an array is column-major, where row-major ones are read");
+        return pickle_refuse(machine, "an array is column-major, but only row-major arrays are read");
     return fill_array(machine, object->array, state->items[1], state->items[2], state->items[4]);
 }
 
@@ -232,16 +226,14 @@ static clm_status from_buffer(struct machine *machine, const struct pickle_value
                               struct pickle_value **out)
 {
     if (!has_items(arguments, PICKLE_TUPLE, 4))
-        return pickle_refuse(machine, "_frombuffer is called with other than four arguments");
+        return pickle_refuse(machine, "_frombuffer is not called with four arguments");
     if (!is_string(arguments->items[3], "C"))
-        return pickle_refuse(machine, "an array is column-major, where row-major ones are read");
+        return pickle_refuse(machine, "an array is column-major, but only row-major arrays are read");
     const clm_status status = pickle_call_make_array(machine, out);
     return status == CLM_OK ? fill_array(machine, (*out)->array, arguments->items[2], arguments->items[1],
                                          arguments->items[0])
                             : status;
 }
-
-/* ---- calling ------------------------------------------------------------------------------------------- */
 
 static clm_status call(struct machine *machine, const struct pickle_value *function,
                        const struct pickle_value *arguments, struct pickle_value **out)
@@ -273,8 +265,6 @@ static clm_status pickle_call_build(struct machine *machine, struct pickle_value
         return build_dtype(machine, state);
     return pickle_refuse(machine, "BUILD of %s is not allowed here", pickle_kind_name(object->kind));
 }
-
-/* ---- opcodes: calls ------------------------------------------------------------------------------------ */
 
 static clm_status pickle_call_read_line(struct machine *machine, char line[LINE_MAX_LENGTH + 1])
 {
@@ -319,7 +309,7 @@ clm_status pickle_run_stack_global(struct machine *machine, const struct opcode 
     struct pickle_value *const *const names = machine->stack + machine->count;
     for (int i = 0; i < 2; i++)
         if (names[i]->kind != PICKLE_TEXT || strlen((const char *)names[i]->bytes) != names[i]->size)
-            return pickle_refuse(machine, "STACK_GLOBAL finds %s, where a name is a text without NUL",
+            return pickle_refuse(machine, "STACK_GLOBAL finds %s, but a name is a text without NUL",
                                  pickle_kind_name(names[i]->kind));
     return push_global(machine, (const char *)names[0]->bytes, (const char *)names[1]->bytes);
 }

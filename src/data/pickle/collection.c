@@ -1,4 +1,4 @@
-/* The opcodes of what has parts, and of the memo. */
+/* Opcodes that make and fill tuples, lists and dicts, and opcodes of the memo. */
 #include "data/pickle/machine.h"
 
 #include "base/size.h"
@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Appends the top `count` values of the stack and takes them off it. A collection's room is the next power of two. */
+/* Moves the top `count` values of the stack to the end of the collection, whose room is always a power of
+ * two. */
 static clm_status append_top(struct machine *machine, struct pickle_value *collection, size_t count)
 {
     struct pickle_value **const values = machine->stack + machine->count - count;
@@ -72,7 +73,7 @@ clm_status pickle_run_mark(struct machine *machine, const struct opcode *opcode)
     return CLM_OK;
 }
 
-/* The collection below the top `count` values gets them. */
+/* Appends the top `count` values of the stack to the collection below them. */
 static clm_status append_to(struct machine *machine, enum pickle_kind kind, size_t count)
 {
     const clm_status status = pickle_need(machine, count + 1);
@@ -80,14 +81,14 @@ static clm_status append_to(struct machine *machine, enum pickle_kind kind, size
         return status;
     struct pickle_value *const collection = machine->stack[machine->count - count - 1];
     if (collection->kind != kind)
-        return pickle_refuse(machine, "it adds to %s, as if it were %s", pickle_kind_name(collection->kind),
-                             pickle_kind_name(kind));
+        return pickle_refuse(machine, "it appends to %s as if that were %s",
+                             pickle_kind_name(collection->kind), pickle_kind_name(kind));
     if (kind == PICKLE_DICT && count % 2)
         return pickle_refuse(machine, "a key has no value");
     for (size_t i = 0; kind == PICKLE_DICT && i < count; i += 2) {
         const enum pickle_kind key = machine->stack[machine->count - count + i]->kind;
         if (key != PICKLE_BYTES && key != PICKLE_TEXT)
-            return pickle_refuse(machine, "the key of a dict is %s, where strings are read",
+            return pickle_refuse(machine, "the key of a dict is %s, but only strings are read",
                                  pickle_kind_name(key));
     }
     return append_top(machine, collection, count);
@@ -104,8 +105,6 @@ clm_status pickle_run_appends(struct machine *machine, const struct opcode *opco
     const clm_status status = pickle_take_mark(machine, &count);
     return status == CLM_OK ? append_to(machine, (enum pickle_kind)opcode->argument, count) : status;
 }
-
-/* ---- opcodes: the memo --------------------------------------------------------------------------------- */
 
 static clm_status memo_put(struct machine *machine, uint64_t place)
 {

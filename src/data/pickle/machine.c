@@ -24,7 +24,7 @@ clm_status pickle_fail_memory(struct machine *machine, size_t bytes)
 clm_status pickle_charge(struct machine *machine, size_t bytes)
 {
     if (bytes > PICKLE_BYTES_MAX - machine->spent)
-        return pickle_refuse(machine, "it needs more than the %zu bytes of memory that a data set may",
+        return pickle_refuse(machine, "it needs more than the %zu bytes of memory that a data set may need",
                              PICKLE_BYTES_MAX);
     machine->spent += bytes;
     return CLM_OK;
@@ -54,7 +54,7 @@ clm_status pickle_push(struct machine *machine, struct pickle_value *value)
         return pickle_refuse(machine, "it is nested too deeply: %d values wait on the stack",
                              PICKLE_STACK_MAX);
     if (machine->pushes++ == PICKLE_VALUES_MAX)
-        return pickle_refuse(machine, "it has more than the %zu values that a data set may",
+        return pickle_refuse(machine, "it has more than the %zu values that a data set may have",
                              PICKLE_VALUES_MAX);
     machine->stack[machine->count++] = value;
     return CLM_OK;
@@ -66,7 +66,7 @@ clm_status pickle_push_new(struct machine *machine, enum pickle_kind kind, struc
     return status == CLM_OK ? pickle_push(machine, *out) : status;
 }
 
-/* How many values lie above the last mark. */
+/* The number of values above the last mark. */
 static size_t above_mark(const struct machine *machine)
 {
     return machine->count - (machine->mark_count ? machine->marks[machine->mark_count - 1] : 0);
@@ -83,7 +83,7 @@ clm_status pickle_need(struct machine *machine, size_t values)
 clm_status pickle_take_mark(struct machine *machine, size_t *count)
 {
     if (!machine->mark_count)
-        return pickle_refuse(machine, "it looks for a mark on the stack, and there is none");
+        return pickle_refuse(machine, "it needs a mark on the stack, but there is none");
     *count = above_mark(machine);
     machine->mark_count--;
     return CLM_OK;
@@ -111,7 +111,7 @@ clm_status pickle_read_length(struct machine *machine, size_t width, size_t *len
     *length = (size_t)number;
     if (status == CLM_OK && number > stream_left(machine->stream))
         return pickle_refuse(
-            machine, "it promises %ju bytes, where %zu are left in the file; it is truncated or damaged",
+            machine, "it promises %ju bytes, but %zu are left in the file; it is truncated or damaged",
             (uintmax_t)number, stream_left(machine->stream));
     return status;
 }

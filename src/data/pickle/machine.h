@@ -1,12 +1,12 @@
-/* The stack machine that a pickle runs on. pickle.c runs it, pickle_string.c, pickle_collection.c and pickle_call.c have
- * its opcodes. */
+/* The stack machine that runs a pickle. pickle.c runs it; string.c, collection.c and call.c
+ * implement its opcodes. */
 #ifndef CLM_DATA_PICKLE_MACHINE_H
 #define CLM_DATA_PICKLE_MACHINE_H
 
 #include "data/pickle/pickle.h"
 
 enum {
-    PICKLE_STACK_MAX = 4096, /* Python puts up to 2000 values there, 1000 entries of a dict */
+    PICKLE_STACK_MAX = 4096, /* Python puts up to 2000 values on it, for 1000 entries of a dict */
     PICKLE_MARKS_MAX = 16,
     PICKLE_CHUNK = 1024,
 };
@@ -15,7 +15,7 @@ enum {
 #define PICKLE_MEMO_MAX   ((size_t)1 << 20)
 #define PICKLE_BYTES_MAX  ((size_t)176000000)
 
-/* All values, for whoever frees them. */
+/* Owns values of the pickle, so that pickle_close can free them all. */
 struct pickle_chunk {
     struct pickle_chunk *next;
     size_t count;
@@ -29,61 +29,62 @@ struct pickle {
 
 struct machine;
 
-/* An opcode, and what runs it. */
+/* An opcode and the function that runs it. */
 struct opcode {
     unsigned char code;
     const char *name;
-    clm_status (*run)(struct machine *machine, const struct opcode *opcode); /* NULL: refused */
-    size_t argument; /* bytes of its number or length, or another constant */
+    /* NULL if the opcode is refused */
+    clm_status (*run)(struct machine *machine, const struct opcode *opcode);
+    size_t argument; /* bytes of the opcode's number or length, or another constant */
 };
 
 struct machine {
     struct pickle *pickle;
     struct stream *stream;
-    size_t start;    /* where the opcode that runs lies */
-    size_t spent;    /* bytes of memory */
-    size_t pushes;   /* values that were put on the stack so far */
+    size_t start;    /* position of the current opcode in the file */
+    size_t spent;    /* bytes of memory so far */
+    size_t pushes;   /* values put on the stack so far */
     bool is_stopped; /* STOP has run */
     struct pickle_value *stack[PICKLE_STACK_MAX];
     size_t count;
-    size_t marks[PICKLE_MARKS_MAX]; /* how high the stack was */
+    size_t marks[PICKLE_MARKS_MAX]; /* height of the stack at each mark */
     size_t mark_count;
     struct pickle_value **memo;
-    size_t memo_size, memo_count; /* places, and how many are taken */
+    size_t memo_size, memo_count; /* places of the memo, and how many are filled */
     struct clm_error *error;
 };
 
-/* CLM_ERROR_FORMAT that names file and place. */
+/* CLM_ERROR_FORMAT with a message that names the file and the position. */
 clm_status pickle_refuse(struct machine *machine, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Counts `bytes` of memory; fails where they are too many. */
+/* Adds `bytes` to the memory that the pickle needs; fails if that is more than PICKLE_BYTES_MAX. */
 CLM_MUST_CHECK clm_status pickle_charge(struct machine *machine, size_t bytes);
 
-/* A new value that the pickle owns. */
+/* Makes a value that the pickle owns. */
 CLM_MUST_CHECK clm_status pickle_make(struct machine *machine, enum pickle_kind kind,
                                       struct pickle_value **out);
 
-/* Puts a value, or a new one, on the stack. */
+/* Put an existing or a new value on the stack. */
 CLM_MUST_CHECK clm_status pickle_push(struct machine *machine, struct pickle_value *value);
 CLM_MUST_CHECK clm_status pickle_push_new(struct machine *machine, enum pickle_kind kind,
                                           struct pickle_value **out);
 
-/* Fails unless that many values lie above the last mark. */
+/* Fails unless there are `values` values above the last mark. */
 CLM_MUST_CHECK clm_status pickle_need(struct machine *machine, size_t values);
 
-/* Takes the last mark away; the values above it are the top *count. */
+/* Removes the last mark. *count is the number of values that were above it. */
 CLM_MUST_CHECK clm_status pickle_take_mark(struct machine *machine, size_t *count);
 
-/* The next bytes of the file; a little-endian number of up to 8 of them; such a number that is a length, and that what
- * is left of the file can hold. */
+/* Read the file's next bytes as they are, as a little-endian number of up to 8 bytes, or as such a number
+ * that is a length. A length fails if the rest of the file is shorter. */
 CLM_MUST_CHECK clm_status pickle_read_bytes(struct machine *machine, void *bytes, size_t size);
 CLM_MUST_CHECK clm_status pickle_read_number(struct machine *machine, size_t width, uint64_t *number);
 CLM_MUST_CHECK clm_status pickle_read_length(struct machine *machine, size_t width, size_t *length);
 
 clm_status pickle_fail_memory(struct machine *machine, size_t bytes);
 
-/* The opcodes. */
+/* The functions that run opcodes. */
 #define PICKLE_RUN(name)                                                                                     \
     CLM_MUST_CHECK clm_status pickle_run_##name(struct machine *machine, const struct opcode *opcode)
 PICKLE_RUN(none);

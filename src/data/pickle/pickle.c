@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- values -------------------------------------------------------------------------------------------- */
-
 const char *pickle_kind_name(enum pickle_kind kind)
 {
     static const char *const names[] = {
@@ -78,8 +76,6 @@ void *pickle_take_bytes(struct pickle_value *array)
     return bytes;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------- */
-
 static clm_status run_frame(struct machine *machine, const struct opcode *opcode)
 {
     size_t length;
@@ -90,9 +86,9 @@ static clm_status run_stop(struct machine *machine, const struct opcode *opcode)
 {
     (void)opcode;
     if (machine->count != 1 || machine->mark_count)
-        return pickle_refuse(machine,
-                             "it ends with %zu values and %zu marks on the stack, where it has one value",
-                             machine->count, machine->mark_count);
+        return pickle_refuse(
+            machine, "it ends with %zu values and %zu marks on the stack, but it must leave one value",
+            machine->count, machine->mark_count);
     machine->pickle->top = machine->stack[0];
     machine->is_stopped = true;
     return CLM_OK;
@@ -138,7 +134,7 @@ static const struct opcode opcodes[] = {
     {'b', "BUILD", pickle_run_build, 0},
     {0x95, "FRAME", run_frame, 8},
     {'.', "STOP", run_stop, 0},
-    /* known, so that they can be named */
+    /* known, so that a message can name them */
     {'0', "POP", NULL, 0},
     {'1', "POP_MARK", NULL, 0},
     {'2', "DUP", NULL, 0},
@@ -193,16 +189,17 @@ static clm_status pickle_run(struct machine *machine)
     size_t got = 0;
     clm_status status = stream_read(machine->stream, head, sizeof head, &got, machine->error);
     if (status == CLM_OK && !pickle_recognises(head, got))
-        return clm_fail(machine->error, CLM_ERROR_FORMAT,
-                        "%s: is no pickle of protocol 2 to 5: %s, where one begins with 80 02 to 80 05",
-                        stream_path(machine->stream),
-                        got < sizeof head ? "it ends at once" : "it begins otherwise");
+        return clm_fail(
+            machine->error, CLM_ERROR_FORMAT,
+            "%s: is no pickle of protocol 2 to 5: %s, but such a pickle begins with 80 02 to 80 05",
+            stream_path(machine->stream),
+            got < sizeof head ? "it ends at once" : "it begins with other bytes");
     while (status == CLM_OK && !machine->is_stopped)
         status = run_next(machine);
     if (status == CLM_OK)
         status = stream_read(machine->stream, &byte, 1, &got, machine->error);
     if (status == CLM_OK && got)
-        status = pickle_refuse(machine, "there are more bytes behind its end");
+        status = pickle_refuse(machine, "there are more bytes after its end");
     return status;
 }
 

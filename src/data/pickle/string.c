@@ -1,4 +1,4 @@
-/* The opcodes of what has no parts: None, bools, numbers, strings. */
+/* Opcodes that push None, bools, numbers and strings. */
 #include "data/pickle/machine.h"
 
 #include "base/size.h"
@@ -50,12 +50,13 @@ clm_status pickle_run_long(struct machine *machine, const struct opcode *opcode)
     (void)opcode;
     const clm_status status = pickle_read_number(machine, 1, &width);
     if (status == CLM_OK && width > 8)
-        return pickle_refuse(machine, "a whole number has %ju bytes, where up to 8 are read",
+        return pickle_refuse(machine, "a whole number has %ju bytes, but at most 8 are read",
                              (uintmax_t)width);
     return status == CLM_OK ? push_number(machine, (size_t)width, true) : status;
 }
 
-/* Makes room for `more` bytes and a NUL behind those that are there, of at most `most`. */
+/* Makes room for `more` bytes and a NUL after the present ones; there will never be more than `most`
+ * bytes. */
 static clm_status grow_bytes(struct machine *machine, struct pickle_value *value, size_t *capacity,
                              size_t more, size_t most)
 {
@@ -69,7 +70,7 @@ static clm_status grow_bytes(struct machine *machine, struct pickle_value *value
     return CLM_OK;
 }
 
-/* The next `length` bytes; memory grows as they come, for a length may lie. */
+/* Reads the next `length` bytes. Memory grows as they arrive, because the length may be wrong. */
 static clm_status fill_bytes(struct machine *machine, struct pickle_value *value, size_t length)
 {
     size_t capacity = 0;
@@ -98,7 +99,8 @@ clm_status pickle_run_bytes(struct machine *machine, const struct opcode *opcode
     return status == CLM_OK ? fill_bytes(machine, value, length) : status;
 }
 
-/* Appends `count` bytes of UTF-8 as latin1; *lead is a character's first byte that waits for its second, or 0. */
+/* Appends `count` bytes of UTF-8 as latin1. *lead is the first byte of a character whose second byte has
+ * not come yet, or 0. */
 static clm_status append_latin1(struct machine *machine, struct pickle_value *value,
                                 const unsigned char *utf8, size_t count, unsigned *lead)
 {
@@ -118,7 +120,7 @@ static clm_status append_latin1(struct machine *machine, struct pickle_value *va
     return CLM_OK;
 }
 
-/* A long text is what protocol 2 makes of bytes: kept as them from the start, it needs no more memory. */
+/* Reads a long text as latin1. Protocol 2 writes bytes as such a text; decoding it at once saves a copy. */
 static clm_status fill_latin1(struct machine *machine, struct pickle_value *value, size_t length)
 {
     unsigned char buffer[TEXT_MAX];

@@ -53,7 +53,7 @@ clm_status image_allocate(const char *path, struct image *image, struct clm_erro
 {
     size_t pixels, bytes;
     if (!image->width || !image->height)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zux%zu pixels, which is no picture", path,
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zux%zu pixels, so it is no picture", path,
                         image->width, image->height);
     if (!size_mul(image->width, image->height, &pixels) || pixels > IMAGE_PIXELS_MAX)
         return clm_fail(
@@ -72,14 +72,14 @@ static clm_status image_refuse(const char *path, const unsigned char *bytes, siz
     char shown[64] = "it is empty";
     if (found)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is a picture of the kind %s, where PNG and JPEG are read; convert it first",
+                        "%s: is a picture in the format %s, but only PNG and JPEG are read; convert it first",
                         path, found->kind);
     for (size_t i = 0, used = 0; i < size && i < 4; i++)
         used += (size_t)snprintf(shown + used, sizeof shown - used, i ? " %02x" : "it begins with %02x",
                                  bytes[i]);
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: is neither PNG (which begins with 89 50 4e 47) nor JPEG (ff d8 ff): %s; take it out of the folder",
+        "%s: is neither PNG (which begins with 89 50 4e 47) nor JPEG (ff d8 ff): %s; remove it from the directory",
         path, shown);
 }
 
@@ -97,7 +97,7 @@ clm_status image_decode(const char *path, const unsigned char *bytes, size_t siz
     return status;
 }
 
-/* The weights times 65536. */
+/* Luminance; the weights are 0.299, 0.587 and 0.114, times 65536. */
 static unsigned char to_grey(const unsigned char *pixel)
 {
     return (unsigned char)((19595 * pixel[0] + 38470 * pixel[1] + 7471 * pixel[2] + 32768) >> 16);

@@ -1,4 +1,4 @@
-/* JPEG through libjpeg-turbo. */
+/* Decodes JPEG with libjpeg-turbo. */
 #include "data/pictures/image.h"
 
 #include <setjmp.h>
@@ -9,11 +9,12 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-/* A progressive picture is refined by one scan after another, each of which may take as long as the picture has blocks
- * and be a few bytes short; pictures have about ten. */
+/* A progressive JPEG has about ten scans. Each costs time for all blocks of the picture but may be only a few
+ * bytes long, so a small file with many scans could take very long. */
 #define SCANS_MAX 100
 
-/* Huffman's codes have a bit at least, and the first component has one for each block of 8x8 pixels. */
+/* The densest JPEG: a Huffman code has at least one bit, and the first component has a code for each
+ * block of 8x8 pixels. */
 #define PIXELS_PER_BYTE ((size_t)8 * 64)
 
 struct jpeg_decoding {
@@ -34,7 +35,8 @@ static void fail_in_jpeg(j_common_ptr jpeg)
     longjmp(decoding->escape, 1);
 }
 
-/* libjpeg warns of damage and goes on with made-up pixels. Two of its warnings are no damage. */
+/* libjpeg warns of damage and goes on with invented pixels, so a warning is a failure. Two of its
+ * warnings are harmless. */
 static void hear_warning(j_common_ptr jpeg, int level)
 {
     const int code = jpeg->err->msg_code;
@@ -51,7 +53,8 @@ static void count_scans(j_common_ptr jpeg)
     longjmp(decoding->escape, 1);
 }
 
-/* The one place that libjpeg's errors jump to. All that `step` changes is in *decoding. */
+/* Runs `step`; false if libjpeg reported an error. Such an error jumps back to here (longjmp), so `step` must
+ * keep its state in *decoding. */
 static bool image_jpeg_succeeds(struct jpeg_decoding *decoding, void (*step)(struct jpeg_decoding *))
 {
     if (setjmp(decoding->escape))
@@ -66,7 +69,7 @@ static void image_jpeg_read_header(struct jpeg_decoding *decoding)
     jpeg->err = jpeg_std_error(&decoding->errors);
     jpeg->client_data = decoding;
     decoding->errors.error_exit = fail_in_jpeg;
-    decoding->errors.emit_message = hear_warning; /* and nothing is left that would print */
+    decoding->errors.emit_message = hear_warning; /* nothing else of libjpeg prints */
     jpeg_create_decompress(jpeg);
     decoding->progress.progress_monitor = count_scans;
     jpeg->progress = &decoding->progress;
@@ -82,7 +85,7 @@ static void image_jpeg_read_pixels(struct jpeg_decoding *decoding)
     struct jpeg_decompress_struct *const jpeg = &decoding->jpeg;
     const struct image *const image = decoding->image;
     jpeg->out_color_space = image->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-    jpeg->dct_method = JDCT_ISLOW; /* exact on every processor */
+    jpeg->dct_method = JDCT_ISLOW; /* the same bits on every processor */
     jpeg_start_decompress(jpeg);
     while (jpeg->output_scanline < jpeg->output_height) {
         JSAMPROW row = image->pixels + jpeg->output_scanline * image->width * image->channels;
@@ -98,20 +101,21 @@ static clm_status check_colours(const char *path, const struct jpeg_decoding *de
     if (space == JCS_GRAYSCALE || space == JCS_YCbCr || space == JCS_RGB)
         return CLM_OK;
     return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: is a JPEG of %d components%s, where grey and RGB are read; convert it first", path,
-                    decoding->jpeg.num_components, space == JCS_CMYK || space == JCS_YCCK ? " (CMYK)" : "");
+                    "%s: is a JPEG of %d components%s, but only grey and RGB are read; convert it first",
+                    path, decoding->jpeg.num_components,
+                    space == JCS_CMYK || space == JCS_YCCK ? " (CMYK)" : "");
 }
 
-/* Memory for what the header promises, unless that cannot be. */
+/* Allocates what the header promises, unless so few bytes cannot hold so many pixels. */
 static clm_status image_jpeg_allocate(const char *path, const struct jpeg_decoding *decoding,
                                       struct clm_error *error)
 {
     const struct image *const image = decoding->image;
-    /* no overflow: JPEG has 16 bits for a side */
+    /* cannot overflow: a JPEG's width and height have 16 bits */
     if (!decoding->jpeg.arith_code && image->width * image->height / PIXELS_PER_BYTE > decoding->size)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its header promises %zux%zu pixels, and out of %zu bytes no more than %zu can come; it is truncated or damaged",
+            "%s: its header promises %zux%zu pixels, but %zu bytes can hold at most %zu; it is truncated or damaged",
             path, image->width, image->height, decoding->size, decoding->size * PIXELS_PER_BYTE);
     return image_allocate(path, decoding->image, error);
 }

@@ -1,4 +1,4 @@
-/* PNG through libpng. */
+/* Decodes and encodes PNG with libpng. */
 #include "data/pictures/image.h"
 
 #include "base/size.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Deflate's densest code, as in stream.c: a header that promises more than this is a lie. */
+/* The most that a byte of deflate can unpack to, as in stream.c. A header that promises more is false. */
 #define DEFLATE_BYTES_PER_BYTE 1032
 
 struct png_decoding {
@@ -30,7 +30,7 @@ static void fail_in_png(png_structp png, png_const_charp message)
     longjmp(decoding->escape, 1);
 }
 
-/* libpng warns of what it can put right. */
+/* libpng only warns of what it can correct. */
 static void ignore_warning(png_structp png, png_const_charp message)
 {
     (void)png;
@@ -46,7 +46,8 @@ static void image_png_read_bytes(png_structp png, png_bytep to, png_size_t count
     decoding->position += count;
 }
 
-/* The one place that libpng's errors jump to. All that `step` changes is in *decoding. */
+/* Runs `step`; false if libpng reported an error. Such an error jumps back to here (longjmp), so `step` must
+ * keep its state in *decoding. */
 static bool image_png_succeeds(struct png_decoding *decoding, void (*step)(struct png_decoding *))
 {
     if (setjmp(decoding->escape))
@@ -77,8 +78,8 @@ static void image_png_read_header(struct png_decoding *decoding)
     }
     png_set_read_fn(decoding->png, decoding, image_png_read_bytes);
     png_set_user_limits(decoding->png, PNG_UINT_31_MAX,
-                        PNG_UINT_31_MAX); /* image_allocate's sentence is better */
-    /* nothing but the palette is of use: texts, profiles and the like are not even unpacked */
+                        PNG_UINT_31_MAX); /* image_allocate checks the size, with a better message */
+    /* only the palette is needed; texts, colour profiles and the like are not even unpacked */
     png_set_keep_unknown_chunks(decoding->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(decoding->png, decoding->info);
     const int colour = png_get_color_type(decoding->png, decoding->info);
@@ -105,7 +106,7 @@ static void image_png_read_pixels(struct png_decoding *decoding)
     png_set_interlace_handling(png);
     png_read_update_info(png, decoding->info);
     if (png_get_rowbytes(png, decoding->info) != decoding->image->width * decoding->image->channels)
-        png_error(png, "its rows have an unforeseen size");
+        png_error(png, "its rows have an unexpected size");
     png_read_image(png, decoding->rows);
     png_read_end(png, NULL);
 }
@@ -123,7 +124,7 @@ static clm_status image_png_allocate(const char *path, struct png_decoding *deco
     if (needed > bound)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: its header promises %zux%zu pixels, %zu bytes, and out of %zu bytes no more than %zu can come; it is truncated or damaged",
+            "%s: its header promises %zux%zu pixels, %zu bytes, but %zu bytes unpack to at most %zu; it is truncated or damaged",
             path, image->width, image->height, needed, decoding->size, bound);
     decoding->rows = malloc(image->height * sizeof *decoding->rows);
     if (!decoding->rows)
@@ -176,7 +177,7 @@ clm_status png_encode(const char *path, const struct image *image, unsigned char
     if (image->width > PNG_UINT_31_MAX || image->height > PNG_UINT_31_MAX)
         return clm_fail(error, CLM_ERROR_SHAPE, "%s: %zux%zu pixels do not fit into a PNG", path,
                         image->width, image->height);
-    /* no more than this many can come out, so that one pass does */
+    /* an upper bound, so that one call is enough */
     room = PNG_IMAGE_PNG_SIZE_MAX(control);
     *bytes = malloc(room);
     if (!*bytes)

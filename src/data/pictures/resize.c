@@ -5,7 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* What an output pixel is made of: `weights[i * most …]` times the source from first[i] on, `count[i]` of them. */
+/* How each target pixel of an axis is made: the sum of count[i] source pixels from first[i] on, times their
+ * `weights`, which begin at i * most. */
 struct axis {
     size_t target, most;
     size_t *first, *count;
@@ -19,7 +20,8 @@ static void axis_free(struct axis *axis)
     free(axis->weights);
 }
 
-/* The part of each source pixel that lies in [start, end), over the interval's length. */
+/* Weights each source pixel by the part of it that lies in [start, end), divided by the length
+ * of the interval. */
 static void cover(struct axis *axis, size_t i, size_t source)
 {
     const double step = (double)source / (double)axis->target;
@@ -67,7 +69,7 @@ static bool axis_make(struct axis *axis, size_t source, size_t target)
     return true;
 }
 
-/* (height, width, channels) bytes to (height, across->target, channels). */
+/* Resizes (height, width, channels) bytes to (height, across->target, channels). */
 static void resize_rows(const struct image *image, const struct axis *across, float *to)
 {
     const size_t channels = image->channels;
@@ -85,7 +87,7 @@ static void resize_rows(const struct image *image, const struct axis *across, fl
     }
 }
 
-/* (source height, row) to (down->target, row) bytes; `sums` is room for a row. */
+/* Resizes (source height, row) to (down->target, row) bytes; `sums` has room for a row. */
 static void resize_columns(const float *from, size_t row, const struct axis *down, float *sums,
                            unsigned char *to)
 {

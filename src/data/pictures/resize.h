@@ -1,11 +1,12 @@
-/* Pictures of another size: stretched to it, whatever their proportions.
+/* Resizes pictures; proportions are not kept.
  *
- * Along each axis for itself, and rounded once, at the end, to the nearest byte (halves go up):
- *   down (or as it is)  an output pixel is the mean of the source over the interval that it covers, pixels that lie in it
- *                       in part counting for that part
- *   up                  bilinear: pixel i looks at (i + 1/2) source / target - 1/2, between the two pixels there; outside
- *                       of the picture, its edge goes on
- * Bytes are averaged as they are, without regard to gamma. */
+ * Each axis is resized on its own. The result is rounded once, at the end, to the nearest byte (halves go
+ * up):
+ *   down, same size  a target pixel is the mean of the source over the interval that it covers; a source
+ *                    pixel that is only partly in the interval counts for that part
+ *   up               bilinear: pixel i is interpolated at (i + 1/2) source / target - 1/2; positions outside
+ *                    of the picture take its edge
+ * Bytes are averaged as they are, without gamma. */
 #ifndef CLM_DATA_PICTURES_RESIZE_H
 #define CLM_DATA_PICTURES_RESIZE_H
 

@@ -1,4 +1,4 @@
-/* A sheet of pictures with their labels: rows of a part drawn at random, in the order of their classes. */
+/* Draws a sheet of pictures with their labels: random rows of a part, sorted by class. */
 #include "data/pictures/sheet.h"
 
 #include "base/philox.h"
@@ -12,11 +12,11 @@
 #include <string.h>
 
 #define ROWS_MAX  1000
-#define SIDE      64.0 /* of a picture, the longer one [points] */
+#define SIDE      64.0 /* the longer side of a picture [points] */
 #define GAP       12.0
 #define MARGIN    24.0
 #define HEADING   34.0
-#define LABEL     20.0 /* below a picture: its class and its row */
+#define LABEL     20.0 /* height for the class and the row number below a picture */
 #define NAME_SIZE 8.0
 #define ROW_SIZE  6.0
 
@@ -26,13 +26,11 @@ struct sheet {
     const struct clm_data *data;
     const struct rows *rows;
     uint32_t *order; /* `count` rows */
-    void *values;    /* (count, features): what is drawn of them */
+    void *values;    /* (count, features): the pictures to draw */
     size_t count, columns;
-    double width, height;   /* of a picture */
-    double lowest, highest; /* what is black and white */
+    double width, height;   /* of a picture [points] */
+    double lowest, highest; /* values drawn as black and white */
 };
-
-/* ---- which rows ---------------------------------------------------------------------------------------- */
 
 struct chosen_row {
     uint32_t label, row;
@@ -84,7 +82,7 @@ static clm_status copy_rows(struct sheet *sheet, const struct sheet_change *chan
     return change ? change->apply(change->user, sheet->values, sheet->count, error) : CLM_OK;
 }
 
-/* Floats go from black to white between the smallest and the largest that are shown. */
+/* The smallest float on the sheet is drawn black, and the largest white. */
 static void find_range(struct sheet *sheet)
 {
     sheet->lowest = 0;
@@ -102,8 +100,6 @@ static void find_range(struct sheet *sheet)
     }
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------- */
-
 static uint32_t shade(const struct sheet *sheet, const void *row, size_t feature)
 {
     if (sheet->data->element == ELEMENT_BYTE)
@@ -113,7 +109,7 @@ static uint32_t shade(const struct sheet *sheet, const void *row, size_t feature
     return range > 0 ? (uint32_t)(255 * value / range + 0.5) : 0;
 }
 
-/* Of one channel grey; of three red, green and blue; of others the first. */
+/* One channel is drawn grey, three as red, green and blue; of any other number only the first is drawn. */
 static cairo_surface_t *make_surface(const struct sheet *sheet, const void *row)
 {
     const size_t width = sheet->data->width, height = sheet->data->height, plane = width * height;
@@ -143,7 +139,8 @@ static cairo_status_t draw_picture(cairo_t *context, const struct sheet *sheet, 
 {
     cairo_surface_t *const surface = make_surface(sheet, row);
     const cairo_status_t made = cairo_surface_status(surface);
-    if (made != CAIRO_STATUS_SUCCESS) { /* cairo keeps the pattern of such a source until the exit */
+    /* cairo would keep a failed surface as a source until the process ends */
+    if (made != CAIRO_STATUS_SUCCESS) {
         cairo_surface_destroy(surface);
         return made;
     }
@@ -152,8 +149,8 @@ static cairo_status_t draw_picture(cairo_t *context, const struct sheet *sheet, 
     cairo_translate(context, x, y);
     cairo_scale(context, scale, sheet->height / (double)sheet->data->height);
     cairo_set_source_surface(context, surface, 0, 0);
-    /* Small pictures show their pixels, large ones are averaged. Of a context in error the source is a new one, which nobody
-     * frees. */
+    /* Small pictures show their pixels; large ones are averaged. If the context has an error,
+     * cairo_get_source returns a new pattern, which would leak. */
     if (cairo_status(context) == CAIRO_STATUS_SUCCESS)
         cairo_pattern_set_filter(cairo_get_source(context),
                                  scale > 0.5 ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
@@ -167,7 +164,7 @@ static cairo_status_t draw_picture(cairo_t *context, const struct sheet *sheet, 
     return CAIRO_STATUS_SUCCESS;
 }
 
-/* Text that is cut, with an ellipsis, to what fits into a width. */
+/* Draws text that is cut, with an ellipsis, to fit into `width`. */
 static void draw_fitting(cairo_t *context, double x, double y, double size, double width, const char *text)
 {
     char cut[128];
@@ -244,8 +241,8 @@ clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t r
         return given;
     if (!data->height)
         return clm_fail(error, CLM_ERROR_SHAPE,
-                        "%s: its rows of %zu %s are no pictures, so that there is nothing to draw",
-                        data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats");
+                        "%s: its rows of %zu %s are no pictures, so there is nothing to draw", data->source,
+                        data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats");
     if (!sheet.rows->count)
         return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "split", "%s: has no %s set; name another part",
                                 data->source, parts[part]);
@@ -256,7 +253,7 @@ clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t r
     sheet.width = SIDE * (double)data->width / longer;
     sheet.height = SIDE * (double)data->height / longer;
     sheet.count = rows < sheet.rows->count ? rows : sheet.rows->count;
-    sheet.columns = (size_t)ceil(sqrt((double)sheet.count * 1.6)); /* a page that is wider than high */
+    sheet.columns = (size_t)ceil(sqrt((double)sheet.count * 1.6)); /* makes the page wider than high */
     if (sheet.columns > 10 && sheet.count <= 100)
         sheet.columns = 10;
     clm_status status = choose_rows(&sheet, seed, error);

@@ -1,4 +1,4 @@
-/* CIFAR-10's binary version, as cifar.c reads it: the training rows in up to five files. */
+/* Writes CIFAR-10's binary layout, with the training rows in up to five files. */
 #include "data/formats/cifar.h"
 
 #include "base/file.h"
@@ -15,16 +15,16 @@ static clm_status write_cifar_check(const struct clm_data *data, struct clm_erro
         data->channels != CIFAR_CHANNELS)
         return clm_fail(
             error, CLM_ERROR_SHAPE,
-            "%s: its rows are %zu %s%s, where those of CIFAR-10 are pictures of 3x32x32 bytes; take npz",
+            "%s: its rows are %zu %s%s, but those of CIFAR-10 are pictures of 3x32x32 bytes; write npz instead",
             data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats",
             data->height ? " of pictures of another size" : "");
     if (data->classes != CIFAR_CLASSES)
-        return clm_fail(error, CLM_ERROR_SHAPE, "%s: has %zu classes, where CIFAR-10 has %d; take npz",
+        return clm_fail(error, CLM_ERROR_SHAPE, "%s: has %zu classes, but CIFAR-10 has %d; write npz instead",
                         data->source, data->classes, CIFAR_CLASSES);
     return CLM_OK;
 }
 
-/* Rows `first` up to `end`. */
+/* Writes the rows from `first` to `end` - 1. */
 static clm_status write_cifar_batch(const struct clm_data *data, const struct rows *rows, size_t first,
                                     size_t end, const char *directory, const char *name,
                                     struct clm_error *error)

@@ -1,4 +1,4 @@
-/* IDX, as idx.c reads it: four files in a directory, gzipped where that is asked for. */
+/* Writes IDX: up to four files in a directory, gzipped if the options say so. */
 #include "data/formats/idx.h"
 
 #include "base/file.h"
@@ -17,8 +17,8 @@ static clm_status write_idx_check(const struct clm_data *data, struct clm_error 
     if (data->classes <= LABEL_MAX + 1)
         return CLM_OK;
     return clm_fail(error, CLM_ERROR_SHAPE,
-                    "%s: has %zu classes, where the labels of IDX are bytes, 0 to %d; take npz", data->source,
-                    data->classes, LABEL_MAX);
+                    "%s: has %zu classes, but the labels of IDX are bytes, 0 to %d; write npz instead",
+                    data->source, data->classes, LABEL_MAX);
 }
 
 static clm_status write_idx_header(struct output *output, unsigned char type, const size_t *dimensions,
@@ -28,7 +28,8 @@ static clm_status write_idx_header(struct output *output, unsigned char type, co
     for (size_t i = 0; i < count; i++) {
         const uint32_t number = htobe32((uint32_t)dimensions[i]);
         if (dimensions[i] > UINT32_MAX)
-            return clm_fail(error, CLM_ERROR_SHAPE, "%zu do not fit into a dimension of IDX (32 bits)",
+            return clm_fail(error, CLM_ERROR_SHAPE,
+                            "%zu is too large for a dimension of IDX (32 bits); write npz instead",
                             dimensions[i]);
         memcpy(bytes + 4 + 4 * i, &number, 4);
     }

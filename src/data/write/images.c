@@ -1,4 +1,4 @@
-/* A folder of PNG pictures with a folder a class, as image_folder.c reads it: CLASS/000000.png, below train and test where
+/* Writes PNG pictures in one directory for each class: CLASS/000000.png, in directories train and test if
  * there is a test set. */
 #include "base/file.h"
 #include "data/pictures/image.h"
@@ -18,13 +18,14 @@ static clm_status write_images_check(const struct clm_data *data, struct clm_err
     if (data->element != ELEMENT_BYTE || !are_pictures)
         return clm_fail(
             error, CLM_ERROR_SHAPE,
-            "%s: its rows are %zu %s%s, where pictures are bytes of one or three channels; take npz",
+            "%s: its rows are %zu %s%s, but pictures are bytes of one or three channels; write npz instead",
             data->source, data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats",
             are_pictures ? "" : " that are no pictures");
     return CLM_OK;
 }
 
-/* A name that a folder can have and that the reader does not leave out; "07" where the class has none. */
+/* A directory name for the class that image_folder.c will not ignore. A class without a name gets its
+ * number, such as "07". */
 static char *make_folder_name(const struct clm_data *data, size_t index)
 {
     char *name = NULL;
@@ -45,7 +46,7 @@ static char *make_folder_name(const struct clm_data *data, size_t index)
     return name;
 }
 
-/* (channels, height, width) to (height, width, channels). */
+/* Copies (channels, height, width) to (height, width, channels). */
 static void take_row(const struct clm_data *data, const unsigned char *row, struct image *image)
 {
     const size_t pixels = data->width * data->height;
@@ -54,7 +55,7 @@ static void take_row(const struct clm_data *data, const unsigned char *row, stru
             image->pixels[i * data->channels + c] = *row++;
 }
 
-/* Into a directory that nobody sees yet: neither synced nor renamed. */
+/* Writes a file into the staging directory, so it needs no sync and no rename of its own. */
 static clm_status write_new_file(const char *path, const unsigned char *bytes, size_t size,
                                  struct clm_error *error)
 {
@@ -100,7 +101,7 @@ static bool has_class(const struct rows *rows, size_t class)
     return false;
 }
 
-/* The folder of each class that has rows. */
+/* Names the directory of each class, and makes those of classes that have rows. */
 static clm_status make_folders(const struct clm_data *data, const struct rows *rows, const char *directory,
                                char **folders, struct clm_error *error)
 {
@@ -114,7 +115,7 @@ static clm_status make_folders(const struct clm_data *data, const struct rows *r
         for (size_t d = 0; d < c; d++)
             if (!strcmp(folders[c], folders[d]))
                 return clm_fail(error, CLM_ERROR_SHAPE,
-                                "%s: the classes %zu and %zu would have one folder, %s; rename one",
+                                "%s: the classes %zu and %zu would share one directory, %s; rename one",
                                 data->source, d, c, strrchr(folders[c], '/') + 1);
         if (has_class(rows, c))
             status = directory_make(folders[c], NULL, error);

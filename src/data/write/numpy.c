@@ -1,8 +1,9 @@
-/* NumPy's arrays: x_train, y_train, x_test and y_test, a .npy file each in a directory, or all in one .npz, an
- * uncompressed zip archive. Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+/* Writes NumPy's arrays x_train, y_train, x_test and y_test: one .npy file each in a directory, or all in one
+ * .npz, an uncompressed zip archive.
+ * Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  *
- * x is uint8 or float32 of (rows, features), or of pictures (rows, height, width) or (rows, channels, height, width);
- * y is int64. */
+ * x is uint8 or float32, (rows, features); pictures are (rows, height, width) or (rows, channels, height,
+ * width). y is int64. */
 #include "base/file.h"
 #include "data/files/output.h"
 #include "data/write/writer.h"
@@ -23,18 +24,18 @@ static const char order = BYTE_ORDER == LITTLE_ENDIAN ? '<' : '>';
 
 struct array {
     char header[256];
-    size_t header_size, size; /* bytes; size is that of the elements */
+    size_t header_size, size; /* bytes of the header, and of the elements */
     const void *elements;
-    int64_t *labels; /* owned: the elements of y */
+    int64_t *labels; /* the elements of y, owned */
 };
 
-/* Two arrays a part, in the order of array_names. */
+/* Two arrays for each part, in the order of array_names. */
 static const struct rows *rows_of_array(const struct clm_data *data, size_t index)
 {
     return index < 2 ? &data->train : &data->test;
 }
 
-/* Magic, version 1.0, length of what follows, and a dictionary padded so that the elements are aligned. */
+/* Writes magic, version 1.0, the length of the rest, and a dictionary with blanks that align the elements. */
 static void write_numpy_header(struct array *array, const char *type, const char *shape)
 {
     static const size_t before = 10;
@@ -93,8 +94,6 @@ static clm_status write_numpy_make_array(const struct clm_data *data, size_t ind
     return CLM_OK;
 }
 
-/* ---- npy ----------------------------------------------------------------------------------------------- */
-
 static clm_status write_numpy_file(const struct array *array, const char *path, struct clm_error *error)
 {
     struct output *output = NULL;
@@ -129,8 +128,6 @@ static clm_status write_npy(const struct clm_data *data, const char *directory,
     }
     return status;
 }
-
-/* ---- npz ----------------------------------------------------------------------------------------------- */
 
 static clm_status fail_in_archive(struct archive *archive, const char *path, struct clm_error *error)
 {

@@ -13,13 +13,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A class is VARIANTS patterns: a linear classifier cannot tell them all apart, a hidden layer can. A row
- * shows one of them, shifted, in some contrast and brightness, with a fainter pattern of any class over it,
- * and noise. Only sums and products of doubles are used, so that every processor makes the same bytes. */
+/* A class is VARIANTS patterns, which a hidden layer can tell apart but a linear classifier cannot. A
+ * row shows one of them with random shift, contrast and brightness. A second pattern of any class,
+ * usually fainter, and noise are added. Only sums and products of doubles are used, so that every
+ * processor makes the same bytes. */
 enum {
     VARIANTS = 5,
     SHIFT_MAX = 6,                   /* pixels in each direction */
-    CANVAS = CIFAR_SIDE + SHIFT_MAX, /* a pattern, before a part of it is cut out */
+    CANVAS = CIFAR_SIDE + SHIFT_MAX, /* side of a pattern, from which the shown part is cut */
     CELL = 8,                        /* pixels between the knots of a pattern */
     KNOTS = (CANVAS + CELL - 1) / CELL + 1,
     PATTERNS = CIFAR_CLASSES * VARIANTS,
@@ -36,8 +37,8 @@ static double between(struct philox *random, double low, double high)
     return low + (high - low) * philox_uniform(random);
 }
 
-/* Smooth: random values at the knots of a grid, and between them bilinear interpolation. The channels share
- * part of them, as those of photographs do. */
+/* Draws a smooth pattern: random values at the knots of a grid, with bilinear interpolation between them. The
+ * channels share a part of their values, as those of photographs do. */
 static void draw_pattern(struct pattern *pattern, struct philox *random)
 {
     double knots[CIFAR_CHANNELS][KNOTS][KNOTS];
@@ -62,7 +63,7 @@ static void draw_pattern(struct pattern *pattern, struct philox *random)
     }
 }
 
-/* Two bytes of a random number make a triangular number with mean 0, between -255 and 255. */
+/* Noise from two random bytes: triangular, with mean 0, from -255 to 255. */
 static double take_noise(uint32_t bits)
 {
     return (double)(bits & 255) + (double)(bits >> 8 & 255) - 255;
@@ -99,7 +100,7 @@ static clm_status synthetic_write_batch(const char *directory, const char *name,
                                         struct clm_error *error)
 {
     for (size_t i = 0; i < rows; i++) {
-        /* each row has random numbers of its own, so that the first rows are the same in a smaller set */
+        /* each row has its own random numbers, so that the first rows do not depend on the number of rows */
         struct philox random =
             philox_start(seed, RANDOM_SYNTHETIC, batch * CLM_DATA_MAKE_ROWS_MAX + (uint32_t)i);
         draw_row(patterns, &random, records + i * CIFAR_RECORD);
@@ -124,7 +125,7 @@ static clm_status synthetic_write_names(const char *directory, struct clm_error 
     return status;
 }
 
-/* The six files and the names, into a directory that is there. */
+/* Writes the six files of rows and the file of names into an existing directory. */
 static clm_status write_files(const char *directory, size_t rows, uint64_t seed, struct clm_error *error)
 {
     struct philox random = philox_start(seed, RANDOM_SYNTHETIC, 0);
@@ -157,7 +158,7 @@ clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, st
         return clm_fail(error, CLM_ERROR_ARGUMENT, "a batch of %zu rows cannot be made, only 1 to %d", rows,
                         CLM_DATA_MAKE_ROWS_MAX);
     if (!staging_is_free(directory) && !staging_holds_only(directory, names)) {
-        /* beside what is not ours, file by file */
+        /* the directory holds other files, which stay, so each file is replaced on its own */
         const clm_status status = directory_make(directory, NULL, error);
         return status ? status : write_files(directory, rows, seed, error);
     }
@@ -170,7 +171,8 @@ clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, st
     return status;
 }
 
-/* A set of another seed, or a real one, is not lost to a slip of the hand. */
+/* Refuses to replace files that exist, so that a set of another seed, or a real one, is not lost by
+ * mistake. */
 static clm_status synthetic_refuse_existing(const char *directory, struct clm_error *error)
 {
     struct stat about;
@@ -181,8 +183,8 @@ static clm_status synthetic_refuse_existing(const char *directory, struct clm_er
         const int reason = lstat(path, &about) ? errno : 0;
         free(path);
         if (reason && reason != ENOENT && reason != ENOTDIR)
-            return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", directory,
-                            *name, strerror(reason));
+            return clm_fail(error, CLM_ERROR_IO, "%s: cannot be searched for %s: %s", directory, *name,
+                            strerror(reason));
         if (!reason)
             return clm_fail_setting(error, CLM_ERROR_IO, "force",
                                     "%s: holds %s already; name another directory, or let it be replaced",

@@ -1,5 +1,5 @@
-/* Text with a line a row: CSV with a heading, and LIBSVM. Floats have nine digits, which are read back to the same
- * bits. */
+/* Writes text with one row a line: CSV with a header, and LIBSVM. Floats have nine digits, which give the
+ * same bits when they are read. */
 #include "data/files/output.h"
 #include "data/write/writer.h"
 
@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUE_SIZE 32 /* of a value with its index */
+#define VALUE_SIZE 32 /* bytes of a value and its index */
 
-/* Appends the value at index i of a row; `end` has VALUE_SIZE bytes of room. */
+/* Appends value i of a row to `end`, which has room for VALUE_SIZE bytes. */
 static char *append_value(char *end, const struct clm_data *data, const void *row, size_t i)
 {
     if (data->element == ELEMENT_FLOAT)
@@ -39,8 +39,8 @@ static bool is_zero(const struct clm_data *data, const void *row, size_t i)
     return data->element == ELEMENT_BYTE ? !((const unsigned char *)row)[i] : ((const float *)row)[i] == 0;
 }
 
-/* Zeros are left out, but for the last feature in the first row: readers take the largest index for the number of
- * features. */
+/* Leaves out zeros, except for the last feature of the first row: readers take the largest index as the
+ * number of features. */
 static char *write_libsvm_row(char *end, const struct clm_data *data, const struct rows *rows, size_t row)
 {
     const void *values = data_row(data, rows, row);

@@ -59,7 +59,7 @@ static clm_status writer_check_options(const struct writer *writer, const struct
     return writer->check ? writer->check(data, error) : CLM_OK;
 }
 
-/* Is there something at `path` that must not be lost? */
+/* Fails if something at `path` would be lost. */
 static clm_status check_place(const struct writer *writer, const char *path, bool replaces,
                               struct clm_error *error)
 {
@@ -70,13 +70,14 @@ static clm_status check_place(const struct writer *writer, const char *path, boo
                    : clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
     const bool is_there = !stat(path, &about);
     if (!writer->is_directory && is_there && S_ISDIR(about.st_mode))
-        return clm_fail(error, CLM_ERROR_IO, "%s: is a directory, where %s is a file; name a file in it",
-                        path, writer->name);
+        return clm_fail(error, CLM_ERROR_IO,
+                        "%s: is a directory, but the format %s is a file; name a file in it", path,
+                        writer->name);
     if (!writer->is_directory && file_is_written_in_place(path))
-        return CLM_OK; /* a pipe or a device: nothing in it can be lost */
+        return CLM_OK; /* a pipe or a device, which holds nothing that could be lost */
     if (writer->is_directory && (!is_there || !S_ISDIR(about.st_mode)))
         return clm_fail(error, CLM_ERROR_IO,
-                        "%s: is there and no directory, as the format %s is; name another", path,
+                        "%s: exists and is no directory, but the format %s is one; name another", path,
                         writer->name);
     if (writer->is_directory && staging_is_free(path))
         return CLM_OK;
@@ -86,7 +87,7 @@ static clm_status check_place(const struct writer *writer, const char *path, boo
     if (writer->is_directory && !staging_holds_only(path, writer->files))
         return clm_fail(
             error, CLM_ERROR_IO,
-            "%s: holds more than a data set of the format %s, and is not replaced; remove it first, or name another directory",
+            "%s: holds other files than a data set of the format %s, so it is not replaced; remove it first, or name another directory",
             path, writer->name);
     return CLM_OK;
 }

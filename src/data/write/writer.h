@@ -1,4 +1,4 @@
-/* The formats that are written. */
+/* The formats that can be written. */
 #ifndef CLM_DATA_WRITE_WRITER_H
 #define CLM_DATA_WRITE_WRITER_H
 
@@ -6,17 +6,16 @@
 
 struct writer {
     const char *name;
-    /* A directory, which --force replaces where it holds nothing but files of these names (NULL ends them; NULL for
-     * none); else a file. */
+    /* The format is a directory; else it is a file. A directory may be replaced only if it holds nothing but
+     * files named in `files`, a list that NULL ends (or NULL: it is never replaced). */
     bool is_directory;
     const char *const *files;
-    bool is_of_one_part; /* the file has place for one part */
+    bool is_of_one_part; /* a file holds only one part */
     bool keeps_names;    /* of the classes */
 
-    /* CLM_ERROR_SHAPE where the data does not fit into the format; NULL where everything does. */
+    /* Fails with CLM_ERROR_SHAPE if the format cannot hold the data; NULL if it can hold any data. */
     clm_status (*check)(const struct clm_data *data, struct clm_error *error);
-    /* Writes to `path`: a new file that must appear whole, or into a directory that is there and that nobody sees
-     * yet. */
+    /* Writes to `path`: either a new file, which must appear whole, or into an empty staging directory. */
     clm_status (*write)(const struct clm_data *data, const char *path,
                         const struct clm_data_write_options *options, struct clm_error *error);
 };
