@@ -12,13 +12,13 @@
 /* ---- content ---- */
 
 /* Rows of logits have as many classes as logits; a data set has ten. */
-static uint32_t classes_of(const struct problem *problem)
+static uint32_t operand_classes(const struct problem *problem)
 {
     return problem->operation->has_sums ? (uint32_t)problem->variant->O : 10;
 }
 
 /* A number that every backend holds exactly. */
-static double draw(struct problem *problem, enum fill fill)
+static double draw_operand(struct problem *problem, enum fill fill)
 {
     struct philox *const random = &problem->random;
     switch (fill) {
@@ -51,7 +51,7 @@ static double draw(struct problem *problem, enum fill fill)
     case FILL_BYTE:
         return philox_below(random, 256);
     case FILL_CLASS:
-        return philox_below(random, classes_of(problem));
+        return philox_below(random, operand_classes(problem));
     case FILL_NORMAL:
     case FILL_PERMUTATION:
     case FILL_OWN:
@@ -131,14 +131,14 @@ static enum fill fill_of(const struct operand_row *row, const struct variant *v)
     return fill == FILL_OWN ? v->fill : fill;
 }
 
-static enum tensor_type type_of(enum fill fill)
+static enum tensor_type operand_type(enum fill fill)
 {
     if (fill == FILL_CLASS || fill == FILL_PERMUTATION)
         return TENSOR_INDEX;
     return fill == FILL_BYTE ? TENSOR_BYTE : TENSOR_REAL;
 }
 
-static size_t size_of(char letter, const struct variant *v)
+static size_t operand_size(char letter, const struct variant *v)
 {
     switch (letter) {
     case 'B':
@@ -173,7 +173,7 @@ static void fill_operand(struct problem *problem, size_t n, size_t count)
         permute(problem, content, count);
     else
         for (size_t i = 0; i < count; i++)
-            content[i] = draw(problem, fill);
+            content[i] = draw_operand(problem, fill);
     if (v->odd_in && row->role != ROLE_OUTPUT && !strcmp(row->name, v->odd_in))
         content[place_in(problem, count / whole->columns, whole->columns)] = v->odd;
     for (size_t i = count; i < whole->rows * whole->columns; i++)
@@ -205,7 +205,7 @@ static void make_operand(struct problem *problem, size_t n)
 {
     const struct variant *const v = problem->variant;
     const struct operand_row *const row = &problem->operation->rows[n];
-    const size_t rows = size_of(row->shape[0], v), columns = size_of(row->shape[1], v);
+    const size_t rows = operand_size(row->shape[0], v), columns = operand_size(row->shape[1], v);
     const size_t whole_rows = rows + (v->is_bare ? 0 : 2), bytes = whole_rows * columns * sizeof(double);
     struct tensor *const whole = &problem->whole[n];
     if (!(problem->before[n] = malloc(bytes)))
@@ -213,8 +213,8 @@ static void make_operand(struct problem *problem, size_t n)
     else if (row->shape[2] == '*')
         problem->status = weights_create(problem->device, whole_rows, columns, v->B, whole, problem->error);
     else
-        problem->status = tensor_create(problem->device, type_of(fill_of(row, v)), whole_rows, columns, whole,
-                                        problem->error);
+        problem->status = tensor_create(problem->device, operand_type(fill_of(row, v)), whole_rows, columns,
+                                        whole, problem->error);
     if (problem->status != CLM_OK)
         return;
     fill_operand(problem, n, rows * columns);

@@ -18,7 +18,7 @@ struct bench {
     struct linear layer;
 };
 
-static clm_status create(struct clm_backend *be, struct bench *t, struct clm_error *error)
+static clm_status selftest_create(struct clm_backend *be, struct bench *t, struct clm_error *error)
 {
     clm_status status;
     if ((status = tensor_create(be, TENSOR_REAL, 2, 3, &t->X, error)) ||
@@ -65,7 +65,7 @@ static uint32_t label_of(size_t n)
     return (uint32_t)(3 * n % CLASSES);
 }
 
-static uint32_t place_of(size_t r)
+static uint32_t selftest_place(size_t r)
 {
     return (uint32_t)(7 * r % ROWS);
 }
@@ -78,7 +78,7 @@ static clm_status create_rows(struct clm_backend *be, struct row_bench *t, struc
     clm_status status;
     for (size_t n = 0; n < ROWS; n++) {
         labels[n] = label_of(n);
-        order[n] = place_of(n);
+        order[n] = selftest_place(n);
         for (size_t c = 0; c < CLASSES; c++)
             values[n * CLASSES + c] = byte_of(n, c);
     }
@@ -105,19 +105,19 @@ static clm_status create_rows(struct clm_backend *be, struct row_bench *t, struc
 }
 
 /* Row r's logits, which are exact in float, as are their differences. */
-static void logits_of(size_t r, double z[CLASSES])
+static void selftest_logits(size_t r, double z[CLASSES])
 {
     for (size_t c = 0; c < CLASSES; c++)
-        z[c] = (byte_of(place_of(r), c) - (100.0 + (double)c)) / 64;
+        z[c] = (byte_of(selftest_place(r), c) - (100.0 + (double)c)) / 64;
 }
 
-static clm_status compare_row(size_t r, const float *X, const float *P, const float *dZ,
-                              struct scored_sums *sums, struct clm_error *error)
+static clm_status selftest_compare_row(size_t r, const float *X, const float *P, const float *dZ,
+                                       struct scored_sums *sums, struct clm_error *error)
 {
     double z[CLASSES], bound;
     clm_status status = CLM_OK;
-    logits_of(r, z);
-    const struct scored_row row = scored_row_of(z, CLASSES, 0, label_of(place_of(r)));
+    selftest_logits(r, z);
+    const struct scored_row row = scored_row_of(z, CLASSES, 0, label_of(selftest_place(r)));
     for (size_t c = 0; c < CLASSES && status == CLM_OK; c++) {
         const double p = scored_probability(&row, c, &bound);
         if ((status = within("gather", (double)X[c], z[c], 0, error)) ||
@@ -145,7 +145,8 @@ static clm_status compare_rows(struct clm_backend *be, struct row_bench *t, stru
         (status = metrics_read(be, &t->sums, &loss, &correct, error)))
         return status;
     for (size_t r = 0; r < ROWS && status == CLM_OK; r++)
-        status = compare_row(r, X + r * CLASSES, P + r * CLASSES, dZ + r * CLASSES, &expected, error);
+        status =
+            selftest_compare_row(r, X + r * CLASSES, P + r * CLASSES, dZ + r * CLASSES, &expected, error);
     return status ? status : scored_sums_within(&expected, ROWS, loss, correct, error);
 }
 
@@ -338,7 +339,7 @@ static clm_status test_products(struct clm_backend *be, struct clm_error *error)
     const size_t widths[2] = {3, 2};
     struct bench t = {0};
     clm_status status = backend_prepare(be, widths, 2, 2, error);
-    if (status || (status = create(be, &t, error)) ||
+    if (status || (status = selftest_create(be, &t, error)) ||
         (status = linear_forward(be, &t.X, &t.layer, EPILOGUE(ACTIVATION_RELU), &t.Y, error)) ||
         (status = compare(be, "linear_forward", &t.Y, Y, error)) ||
         (status = linear_backward_input(be, &t.Y, &t.layer, GATE(ACTIVATION_RELU, &t.X), &t.dX, error)) ||

@@ -262,8 +262,8 @@ static clm_status compare_scores(struct scoring *t, bool are_gradients, struct c
 }
 
 /* Without a gradient, or with one in the place of the logits. */
-static clm_status compare_sums(struct clm_backend *be, struct scoring *t, bool has_gradient,
-                               struct clm_error *error)
+static clm_status shared_compare_sums(struct clm_backend *be, struct scoring *t, bool has_gradient,
+                                      struct clm_error *error)
 {
     const size_t B = t->Z.rows;
     struct scored_sums expected = {0};
@@ -287,8 +287,8 @@ static clm_status scoring_test(struct clm_backend *be, size_t B, size_t C, struc
     clm_status status;
     if ((status = scoring_create(be, B, C, &t, error)) || (status = softmax(be, &t.Z, &t.P, error)) ||
         (status = backend_read(be, &t.P, HOST_FLOAT, t.scores, error)) ||
-        (status = compare_scores(&t, false, error)) || (status = compare_sums(be, &t, false, error)) ||
-        (status = compare_sums(be, &t, true, error)) ||
+        (status = compare_scores(&t, false, error)) || (status = shared_compare_sums(be, &t, false, error)) ||
+        (status = shared_compare_sums(be, &t, true, error)) ||
         (status = backend_read(be, &t.Z, HOST_FLOAT, t.scores, error)) ||
         (status = compare_scores(&t, true, error)))
         goto cleanup;

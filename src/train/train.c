@@ -70,7 +70,7 @@ static void free_training_data(struct training *t)
     feed_free(&t->validation);
 }
 
-static struct network_use use_of(const struct train_options *options)
+static struct network_use train_use(const struct train_options *options)
 {
     return NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
 }
@@ -80,8 +80,8 @@ static clm_status train_create_network(struct training *t, const struct clm_mode
 {
     clm_status status = metrics_create(t->be, &t->sums, error);
     if (status == CLM_OK)
-        status = network_create(t->be, &model->architecture, t->options->batch, use_of(t->options), &t->net,
-                                error);
+        status = network_create(t->be, &model->architecture, t->options->batch, train_use(t->options),
+                                &t->net, error);
     if (status == CLM_OK && t->options->augmentation.mixup > 0)
         status = network_prepare_mixup(&t->net, error);
     return status;
@@ -213,15 +213,16 @@ static clm_status train_make_plan(struct clm_backend *be, const struct clm_model
 
 /* The plan is made before providers of products are chosen, for a net that does not fit is refused at once, and after that, for they
  * differ in what they need. */
-static clm_status tune(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,
-                       const struct train_options *options, struct clm_error *error)
+static clm_status train_tune(struct clm_backend *be, const struct clm_model *model,
+                             const struct clm_data *data, const struct train_options *options,
+                             struct clm_error *error)
 {
     const size_t sets[] = {data->train.count, data->validation.count, data->test.count};
     const struct tune_wish wish = {.batch = options->batch,
                                    .sets = sets,
                                    .set_count = sizeof sets / sizeof *sets,
                                    .is_augmented = !augmentation_is_none(&options->augmentation)};
-    return network_tune(be, &model->architecture, use_of(options), wish, error);
+    return network_tune(be, &model->architecture, train_use(options), wish, error);
 }
 
 /* ---- an epoch ---- */
@@ -439,7 +440,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
         (status = model_name_classes(model, data, error)) ||
         (options->out && (status = run_directory_begin(options->out, &made, error))) ||
         (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
-        (status = tune(be, model, data, options, error)) ||
+        (status = train_tune(be, model, data, options, error)) ||
         (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)))
         goto cleanup;
     if (options->hooks.on_plan)

@@ -203,7 +203,7 @@ clm_status choices_load(const struct clm_device *device, const char *const *name
 /* ---- writing ---- */
 
 /* NULL where there is no memory. */
-static json_t *describe(const struct choices *choices, const struct choice *c)
+static json_t *describe_choice(const struct choices *choices, const struct choice *c)
 {
     json_t *const measured = json_object();
     for (size_t p = 0; p < choices->name_count; p++)
@@ -228,7 +228,7 @@ char *choices_text(const struct choices *choices, json_t *key)
     json_t *list = json_array();
     for (size_t i = 0; list && i < choices->count; i++)
         if (is_to_be_kept(&choices->entries[i]) &&
-            json_array_append_new(list, describe(choices, &choices->entries[i]))) {
+            json_array_append_new(list, describe_choice(choices, &choices->entries[i]))) {
             json_decref(list);
             list = NULL;
         }

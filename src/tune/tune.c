@@ -96,7 +96,7 @@ struct layer_choice {
     struct choice of[PRODUCT_COUNT];
 };
 
-static struct product_key key_of(const struct shape *shape, int product)
+static struct product_key tune_key_of(const struct shape *shape, int product)
 {
     return (struct product_key){(enum product)product, shape->B, shape->I, shape->O};
 }
@@ -199,7 +199,7 @@ static void forget(struct tuning *t, size_t provider)
             choices->entries[i] = choices->entries[--choices->count];
 }
 
-static void drop(struct tuning *t, size_t provider, const char *why)
+static void tune_drop(struct tuning *t, size_t provider, const char *why)
 {
     provider_drop(t->be, provider, why);
     t->dropped++;
@@ -210,7 +210,7 @@ static void drop(struct tuning *t, size_t provider, const char *why)
 
 typedef void (*hear_row)(void *user, const struct clm_tune_row *row);
 
-struct listener {
+struct tune_listener {
     hear_row hear;
     void *user;
 };
@@ -246,7 +246,7 @@ static clm_status time_product(struct layer_trial *trial, enum product product, 
 
 /* Judges and times a provider; a wrong one, or one that fails, is dropped. */
 static void measure_product(struct tuning *t, struct layer_trial *trial, size_t provider, size_t rows,
-                            struct choice *choice, const struct listener *listener)
+                            struct choice *choice, const struct tune_listener *listener)
 {
     const struct product_key *const key = &choice->key;
     struct measurement *const own = &choice->measured[provider];
@@ -272,12 +272,12 @@ static void measure_product(struct tuning *t, struct layer_trial *trial, size_t 
     if (listener->hear)
         listener->hear(listener->user, &row);
     if (status != CLM_OK)
-        drop(t, provider, why.message);
+        tune_drop(t, provider, why.message);
 }
 
 /* A provider on the products of a layer. If there is no room for it that is told in *no_room, and it is left out. */
 static clm_status measure_layer(struct tuning *t, const struct shape *shape, size_t provider,
-                                struct layer_choice *layer, const struct listener *listener,
+                                struct layer_choice *layer, const struct tune_listener *listener,
                                 struct clm_error *no_room, struct clm_error *error)
 {
     const size_t rows = rows_measured(shape), dropped = t->dropped;
@@ -286,7 +286,7 @@ static clm_status measure_layer(struct tuning *t, const struct shape *shape, siz
     struct clm_error why = {0};
     clm_status status = provider_backend(t->be, provider, &one, &why);
     if (status != CLM_OK) {
-        drop(t, provider, why.message);
+        tune_drop(t, provider, why.message);
         return CLM_OK;
     }
     status = layer_trial_open(one, rows, shape->I, shape->O, LAYER_MOMENTUM, &trial, &why);
@@ -368,7 +368,7 @@ static clm_status settle(struct tuning *t, const struct shape *shape, enum layer
         if (status == CLM_ERROR_MEMORY)
             no_room = why;
         else
-            drop(t, unproved, why.message);
+            tune_drop(t, unproved, why.message);
         choose(t, layer, panel);
     }
     return layer->of[0].provider == NO_PROVIDER ? fail_without(t, &no_room, error) : CLM_OK;
@@ -385,7 +385,7 @@ static clm_status keep(struct tuning *t, const struct layer_choice *layer, struc
 /* All providers on the products of some layers, and what comes of it kept. A provider does all layers before the next begins, for
  * CLBlast's parameters, once changed, stay so for the process. */
 static clm_status measure_layers(struct tuning *t, const struct shape *shapes, size_t count, bool has_slow,
-                                 const struct listener *listener, struct clm_error *error)
+                                 const struct tune_listener *listener, struct clm_error *error)
 {
     struct layer_choice *const layers = calloc(count, sizeof *layers);
     struct clm_error no_room = {0};
@@ -393,7 +393,7 @@ static clm_status measure_layers(struct tuning *t, const struct shape *shapes, s
     clm_status status = layers ? CLM_OK : clm_fail_host_memory(error, "tuning", count * sizeof *layers);
     for (size_t s = 0; status == CLM_OK && s < count; s++)
         for (int p = 0; p < PRODUCT_COUNT; p++)
-            layers[s].of[p] = (struct choice){.key = key_of(&shapes[s], p), .provider = NO_PROVIDER};
+            layers[s].of[p] = (struct choice){.key = tune_key_of(&shapes[s], p), .provider = NO_PROVIDER};
     for (size_t c = 0; status == CLM_OK && c < providers_count(t->be); c++)
         if (has_slow || !provider_is_slow_to_build(t->be, c))
             for (size_t s = 0; status == CLM_OK && s < count && provider_is_usable(t->be, c); s++)
@@ -414,7 +414,7 @@ static clm_status measure_layers(struct tuning *t, const struct shape *shapes, s
 static bool find_near(const struct tuning *t, const struct shape *shape, struct layer_choice *out)
 {
     for (int p = 0; p < PRODUCT_COUNT; p++) {
-        const struct product_key key = key_of(shape, p);
+        const struct product_key key = tune_key_of(shape, p);
         const struct choice *const found = choices_nearest(&t->choices, &key);
         if (!found || found->key.B > NEAR * shape->B || shape->B > NEAR * found->key.B)
             return false;
@@ -435,14 +435,14 @@ static void move_to(const struct shape *shape, struct layer_choice *layer)
 }
 
 /* Fills the table. A provider that does not open any more, as its file of choices has it, is dropped. */
-static clm_status assign(struct tuning *t, const struct layer_choice *layer, struct clm_error *error)
+static clm_status tune_assign(struct tuning *t, const struct layer_choice *layer, struct clm_error *error)
 {
     for (int p = 0; p < PRODUCT_COUNT; p++) {
         struct clm_error why = {0};
         const struct choice *const choice = &layer->of[p];
         const clm_status status = provider_open(t->be, choice->provider, &why);
         if (status != CLM_OK) {
-            drop(t, choice->provider, why.message);
+            tune_drop(t, choice->provider, why.message);
             return CLM_OK;
         }
         const clm_status assigned = provider_assign(t->be, &choice->key, choice->provider, error);
@@ -462,7 +462,7 @@ static clm_status take(struct tuning *t, const struct shape *shape, enum layer_u
     clm_status status = is_new ? settle(t, shape, use, panel, layer, &no_room, error) : CLM_OK;
     if (status == CLM_OK && is_new && (status = keep(t, layer, error)) == CLM_OK)
         save(t);
-    return status ? status : assign(t, layer, error);
+    return status ? status : tune_assign(t, layer, error);
 }
 
 /* A layer at the size of whole batches, measured unless it has been at about this size. */
@@ -471,7 +471,7 @@ static clm_status take_layer(struct tuning *t, const struct shape *shape, enum l
 {
     clm_status status = CLM_OK;
     if (!find_near(t, shape, layer) &&
-        (status = measure_layers(t, shape, 1, false, &(const struct listener){0}, error)) == CLM_OK)
+        (status = measure_layers(t, shape, 1, false, &(const struct tune_listener){0}, error)) == CLM_OK)
         find_near(t, shape, layer);
     return status ? status : take(t, shape, use, NULL, layer, error);
 }
@@ -485,13 +485,13 @@ static clm_status take_rest(struct tuning *t, const struct shape *shape, enum la
     struct layer_choice rest = *whole;
     bool lies_well = true;
     for (int p = 0; p < PRODUCT_COUNT; p++) {
-        const struct product_key key = key_of(shape, p);
+        const struct product_key key = tune_key_of(shape, p);
         const struct choice *const exact = choices_find(&t->choices, &key);
         lies_well = lies_well && exact && provider_open(t->be, exact->provider, NULL) == CLM_OK &&
                     provider_panel(t->be, exact->provider, shape->B, I, O) == panel;
     }
     for (int p = 0; p < PRODUCT_COUNT && lies_well; p++) {
-        const struct product_key key = key_of(shape, p);
+        const struct product_key key = tune_key_of(shape, p);
         rest.of[p] = *choices_find(&t->choices, &key);
     }
     return take(t, shape, use, &panel, &rest, error);
@@ -552,7 +552,7 @@ static clm_status prove_named(struct tuning *t, const struct shape *shape, enum 
                               struct clm_error *error)
 {
     const size_t provider = provider_of_all(t->be);
-    struct choice choice = {.key = key_of(shape, 0), .provider = provider};
+    struct choice choice = {.key = tune_key_of(shape, 0), .provider = provider};
     const struct choice *const known = choices_find(&t->choices, &choice.key);
     struct clm_error why = {0};
     if (known && known->measured[provider].proved >= use)
@@ -655,7 +655,7 @@ clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t siz
                     void (*on_row)(void *user, const struct clm_tune_row *row), void *user,
                     struct clm_error *error)
 {
-    const struct listener listener = {on_row, user};
+    const struct tune_listener listener = {on_row, user};
     struct tuning *t;
     clm_status status;
     if (!providers_count(backend) || provider_of_all(backend) != NO_PROVIDER)

@@ -21,7 +21,7 @@ typedef clm_status product_call(struct clm_backend *reference, const struct tens
                                 struct tensor *const *out, struct clm_error *error);
 
 /* A product of tensors with errors. Its first two inputs are its factors. */
-struct product {
+struct bounded_product {
     product_call *call;
     struct tensor in[FACTORS_MOST];
     size_t in_count, terms;   /* terms of each sum */
@@ -35,7 +35,7 @@ struct sides {
     double *value, *inner, *outer;
 };
 
-static bool is_exact(const struct product *product)
+static bool is_exact(const struct bounded_product *product)
 {
     for (size_t n = 0; n < product->in_count; n++)
         for (size_t i = 0; i < tensor_count(&product->in[n]); i++)
@@ -45,7 +45,7 @@ static bool is_exact(const struct product *product)
 }
 
 /* The product of `in`, in matrices of the stage. */
-static void multiply(struct stage *stage, const struct product *product, const struct tensor *in,
+static void multiply(struct stage *stage, const struct bounded_product *product, const struct tensor *in,
                      double *out[2])
 {
     struct tensor *made[2] = {NULL, NULL};
@@ -81,7 +81,7 @@ static struct tensor lengths_of(struct stage *stage, const struct tensor *factor
  * hardly more if their elements are of one size. So the inner side of a large product is a product of one term,
  * which costs nothing beside the product of the values. A sum over the first factor alone (db) is at most
  * sqrt(terms) times its length; so the first factor is multiplied by that, and the second one divided by it. */
-static void multiply_lengths(struct stage *stage, const struct product *product, double *out[2])
+static void multiply_lengths(struct stage *stage, const struct bounded_product *product, double *out[2])
 {
     const double root = sqrt((double)product->terms);
     struct tensor in[FACTORS_MOST] = {{0}};
@@ -92,7 +92,8 @@ static void multiply_lengths(struct stage *stage, const struct product *product,
     multiply(stage, product, in, out);
 }
 
-static void multiply_side(struct stage *stage, const struct product *product, enum side side, double *out[2])
+static void multiply_side(struct stage *stage, const struct bounded_product *product, enum side side,
+                          double *out[2])
 {
     struct tensor in[FACTORS_MOST] = {{0}};
     for (size_t n = 0; n < product->in_count; n++)
@@ -102,7 +103,7 @@ static void multiply_side(struct stage *stage, const struct product *product, en
 
 /* The values of a product's outputs, and both sides of their bounds. If no input has an error both are the
  * same. */
-static void product_sides(struct stage *stage, const struct product *product, struct sides out[2])
+static void product_sides(struct stage *stage, const struct bounded_product *product, struct sides out[2])
 {
     const bool has_errors = !is_exact(product);
     const double work =
@@ -131,7 +132,7 @@ static double product_error(const struct sides *sides, size_t i, size_t rounding
 }
 
 /* A matrix of the stage with one element. */
-static struct tensor number(struct stage *stage, double value)
+static struct tensor bounds_number(struct stage *stage, double value)
 {
     struct tensor *const one = stage_room(stage, 1, 1);
     if (stage->status == CLM_OK)
@@ -160,7 +161,7 @@ static clm_status forward_product(struct clm_backend *reference, const struct te
 static void activate(struct stage *stage, double *z, const struct epilogue *epilogue, const struct tensor *Y)
 {
     const size_t count = tensor_count(Y);
-    const struct linear unit = {.W.value = number(stage, 1), .b.value = number(stage, 0)};
+    const struct linear unit = {.W.value = bounds_number(stage, 1), .b.value = bounds_number(stage, 0)};
     const struct tensor in = matrix_of(z, count, 1);
     struct tensor out = matrix_of(values_of(Y), count, 1), gate = {0};
     if (epilogue->gate)
@@ -196,12 +197,12 @@ clm_status bounds_forward(struct clm_backend *be, const struct tensor *X, const 
                           const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
     const size_t I = X->columns;
-    const struct product product = {.call = forward_product,
-                                    .in = {*X, layer->W.value, layer->b.value},
-                                    .in_count = 3,
-                                    .terms = I,
-                                    .is_along_columns = {true, true},
-                                    .shapes = {{Y->rows, Y->columns}}};
+    const struct bounded_product product = {.call = forward_product,
+                                            .in = {*X, layer->W.value, layer->b.value},
+                                            .in_count = 3,
+                                            .terms = I,
+                                            .is_along_columns = {true, true},
+                                            .shapes = {{Y->rows, Y->columns}}};
     struct stage stage = stage_of(be, error);
     struct sides z[2];
     product_sides(&stage, &product, z);
@@ -234,7 +235,7 @@ static clm_status input_product(struct clm_backend *reference, const struct tens
 /* The reference's gate, element by element, likewise: `out` may be `in`. */
 static void pass_gate(struct stage *stage, double *in, const struct gate *gate, double *out, size_t count)
 {
-    const struct tensor one = number(stage, 1), from = matrix_of(in, count, 1);
+    const struct tensor one = bounds_number(stage, 1), from = matrix_of(in, count, 1);
     const struct linear unit = layer_of(&one);
     struct tensor of = {0}, to = matrix_of(out, count, 1);
     if (activations[gate->act].gate != GATE_ONE)
@@ -272,12 +273,12 @@ clm_status bounds_backward_input(struct clm_backend *be, const struct tensor *dZ
                                  const struct gate *gate, struct tensor *dX, struct clm_error *error)
 {
     const size_t O = dZ->columns, count = tensor_count(dX);
-    const struct product product = {.call = input_product,
-                                    .in = {*dZ, layer->W.value},
-                                    .in_count = 2,
-                                    .terms = O,
-                                    .is_along_columns = {true, false},
-                                    .shapes = {{dX->rows, dX->columns}}};
+    const struct bounded_product product = {.call = input_product,
+                                            .in = {*dZ, layer->W.value},
+                                            .in_count = 2,
+                                            .terms = O,
+                                            .is_along_columns = {true, false},
+                                            .shapes = {{dX->rows, dX->columns}}};
     struct stage stage = stage_of(be, error);
     struct sides dx[2];
     product_sides(&stage, &product, dx);
@@ -306,13 +307,13 @@ static void gradient_sides(struct stage *stage, const struct tensor *dZ, const s
                            const struct linear *layer, double l2, struct sides out[2])
 {
     const size_t O = dZ->columns;
-    const struct product product = {.call = params_product,
-                                    .in = {*dZ, *X, layer->W.value},
-                                    .in_count = 3,
-                                    .terms = dZ->rows,
-                                    .is_along_columns = {false, false},
-                                    .shapes = {{O, X->columns}, {1, O}},
-                                    .l2 = l2};
+    const struct bounded_product product = {.call = params_product,
+                                            .in = {*dZ, *X, layer->W.value},
+                                            .in_count = 3,
+                                            .terms = dZ->rows,
+                                            .is_along_columns = {false, false},
+                                            .shapes = {{O, X->columns}, {1, O}},
+                                            .l2 = l2};
     product_sides(stage, &product, out);
 }
 
