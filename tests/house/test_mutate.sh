@@ -211,7 +211,7 @@ tree=tree
 # ---- breaks of kernels that are recorded: what a program blames that stands for verify ----
 
 mkdir -p breaks/kernels
-for n in 1 2 3 4 5 6 7 8 9; do echo "float f$n(float x) { return x + 1; }"; done >breaks/kernels/gather.cl
+for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do echo "float f$n(float x) { return x + 1; }"; done >breaks/kernels/gather.cl
 cp breaks/kernels/gather.cl whole.cl
 # shellcheck disable=SC2016 # for the program
 printf '#!/bin/sh\ncmp -s "$CLMLP_KERNEL_DIR/gather.cl" "%s" || echo "blamed $2"\n' "$sample/whole.cl" >blamed
