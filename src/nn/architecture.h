@@ -2,8 +2,8 @@
  *
  *   {"layers":[{"inputs":784,"outputs":256,"activation":"relu"},{"inputs":256,"outputs":10,"activation":"none"}]}
  *
- * A further field of a layer is a member of struct layer_spec, a row of layer_fields in architecture.c and its part of
- * architecture_text. Older versions refuse a field that they do not know: they would compute another net. */
+ * A further field of a layer is a member of struct layer_spec, and its part of architecture_text, read_layer and
+ * architecture_is_equal. Older versions refuse a field that they do not know: they would compute another net. */
 #ifndef CLM_NN_ARCHITECTURE_H
 #define CLM_NN_ARCHITECTURE_H
 
