@@ -39,10 +39,9 @@ clm_status architecture_create(const size_t *widths, size_t count, enum activati
                                struct architecture *out, struct clm_error *error)
 {
     *out = (struct architecture){0};
-    if (count < 2 || !widths)
+    if (count < 2)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "a net of %zu widths: it needs at least its inputs and its classes",
-                        widths ? count : 0);
+                        "a net of %zu widths: it needs at least its inputs and its classes", count);
     clm_status status = allocate(count - 1, out, error);
     if (status != CLM_OK)
         return status;
@@ -155,119 +154,58 @@ char *architecture_text(const struct architecture *net)
     return NULL;
 }
 
-/* "none, relu" after "none". */
-static void architecture_add_name(char list[LIST_SIZE], const char *name)
-{
-    const size_t used = strlen(list);
-    snprintf(list + used, LIST_SIZE - used, "%s%s", used ? ", " : "", name);
-}
-
 clm_status activation_parse(const char *name, enum activation *out, struct clm_error *error)
 {
     char known[LIST_SIZE] = "", shown[SHOWN_SIZE];
     for (int a = 0; a < ACTIVATION_COUNT; a++) {
+        const size_t used = strlen(known);
         *out = (enum activation)a;
         if (!strcmp(activations[a].name, name))
             return CLM_OK;
-        architecture_add_name(known, activations[a].name);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", activations[a].name);
     }
     return clm_fail(error, CLM_ERROR_FORMAT,
                     "its activation is %s; this version knows %s: use the version that wrote it",
                     text_show(shown, sizeof shown, name, strlen(name)), known);
 }
 
-static clm_status architecture_read_size(const json_t *value, size_t l, const char *field, size_t *out,
-                                         struct clm_error *error)
-{
-    if (!json_is_integer(value) || json_integer_value(value) < 1 ||
-        (uintmax_t)json_integer_value(value) > SIZE_MAX)
-        return clm_fail(error, CLM_ERROR_FORMAT, "layer %zu has no \"%s\" that is an integer from 1 on", l,
-                        field);
-    *out = (size_t)json_integer_value(value);
-    return CLM_OK;
-}
-
-static clm_status read_inputs(const json_t *value, size_t l, struct layer_spec *layer,
+/* `problem` is jansson's: "Object item not found: inputs", "1 object item(s) left unpacked: norm". */
+static clm_status fail_fields(const char *what, const char *problem, const char *known,
                               struct clm_error *error)
 {
-    return architecture_read_size(value, l, "inputs", &layer->inputs, error);
-}
-
-static clm_status read_outputs(const json_t *value, size_t l, struct layer_spec *layer,
-                               struct clm_error *error)
-{
-    return architecture_read_size(value, l, "outputs", &layer->outputs, error);
-}
-
-static clm_status read_activation(const json_t *value, size_t l, struct layer_spec *layer,
-                                  struct clm_error *error)
-{
-    struct clm_error inner;
-    if (!json_is_string(value))
-        return clm_fail(error, CLM_ERROR_FORMAT, "layer %zu has no string \"activation\"", l);
-    const clm_status status = activation_parse(json_string_value(value), &layer->activation, &inner);
-    return status ? clm_fail(error, status, "layer %zu: %s", l, inner.message) : CLM_OK;
-}
-
-/* The fields of a layer. `read` gets NULL if the file has none, which is the place for a field's default. */
-static const struct layer_field {
-    const char *name;
-    clm_status (*read)(const json_t *value, size_t l, struct layer_spec *layer, struct clm_error *error);
-} layer_fields[] = {{"inputs", read_inputs}, {"outputs", read_outputs}, {"activation", read_activation}};
-
-enum { LAYER_FIELDS = sizeof layer_fields / sizeof *layer_fields };
-
-static clm_status refuse_field(const char *what, const char *field, const char *known,
-                               struct clm_error *error)
-{
-    char shown[SHOWN_SIZE];
-    return clm_fail(
-        error, CLM_ERROR_FORMAT,
-        "%s has a field %s, which this version does not know; it knows %s: use the version that wrote it",
-        what, text_show(shown, sizeof shown, field, strlen(field)), known);
+    char shown[JSON_ERROR_TEXT_LENGTH];
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: %s; this version reads %s: use the version that wrote it",
+                    what, text_show(shown, sizeof shown, problem, strlen(problem)), known);
 }
 
 static clm_status read_layer(json_t *object, size_t l, struct layer_spec *layer, struct clm_error *error)
 {
-    clm_status status = CLM_OK;
-    size_t found = 0;
-    char known[LIST_SIZE] = "";
-    if (!json_is_object(object))
-        return clm_fail(error, CLM_ERROR_FORMAT, "layer %zu is no object", l);
-    for (size_t f = 0; status == CLM_OK && f < LAYER_FIELDS; f++) {
-        const json_t *const value = json_object_get(object, layer_fields[f].name);
-        status = layer_fields[f].read(value, l, layer, error);
-        found += value != NULL;
-        architecture_add_name(known, layer_fields[f].name);
-    }
-    if (status != CLM_OK || found == json_object_size(object))
-        return status;
     char what[SHOWN_SIZE];
-    const char *key = NULL;
-    json_t *value;
-    json_object_foreach(object, key, value)
-    {
-        bool is_known = false;
-        for (size_t f = 0; f < LAYER_FIELDS; f++)
-            is_known = is_known || !strcmp(key, layer_fields[f].name);
-        if (!is_known)
-            break;
-    }
+    const char *activation;
+    json_int_t inputs, outputs;
+    json_error_t problem;
+    struct clm_error inner;
     snprintf(what, sizeof what, "layer %zu", l);
-    return refuse_field(what, key, known, error);
+    if (json_unpack_ex(object, &problem, JSON_STRICT, "{sI sI ss}", "inputs", &inputs, "outputs", &outputs,
+                       "activation", &activation))
+        return fail_fields(what, problem.text, "inputs, outputs (integers) and activation (a name)", error);
+    if (inputs < 1 || outputs < 1 || (uintmax_t)inputs > SIZE_MAX || (uintmax_t)outputs > SIZE_MAX)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: %jd inputs and %jd outputs; there has to be at least one of each", what,
+                        (intmax_t)inputs, (intmax_t)outputs);
+    layer->inputs = (size_t)inputs;
+    layer->outputs = (size_t)outputs;
+    const clm_status status = activation_parse(activation, &layer->activation, &inner);
+    return status ? clm_fail(error, status, "%s: %s", what, inner.message) : CLM_OK;
 }
 
 static clm_status read_layers(json_t *root, struct architecture *out, struct clm_error *error)
 {
-    const json_t *const layers = json_object_get(root, "layers");
+    json_t *layers = NULL;
+    json_error_t problem;
+    if (json_unpack_ex(root, &problem, JSON_STRICT, "{so}", "layers", &layers))
+        return fail_fields("the net", problem.text, "layers (a list)", error);
     const size_t depth = json_array_size(layers);
-    const char *key;
-    json_t *value;
-    json_object_foreach(root, key, value)
-    {
-        if (strcmp(key, "layers"))
-            return refuse_field("it", key, "layers", error);
-    }
     if (!depth)
         return clm_fail(error, CLM_ERROR_FORMAT, "it has no list \"layers\" with a layer in it");
     clm_status status = allocate(depth, out, error);

@@ -1,9 +1,10 @@
 /* What a net is made of, as data: its layers' sizes and activations. A model file holds it as JSON,
  *
- *   {"layers":[{"inputs":784,"outputs":256,"activation":"relu"},{"inputs":256,"outputs":10,"activation":"none"}]}
+ *   {"layers":[{"inputs":784,"outputs":256,"activation":"relu"},
+ *              {"inputs":256,"outputs":10,"activation":"none"}]}
  *
- * A further field of a layer is a member of struct layer_spec, a row of layer_fields in architecture.c and its part of
- * architecture_text. Older versions refuse a field that they do not know: they would compute another net. */
+ * A further field of a layer is a member of struct layer_spec, and its part of architecture_text, read_layer
+ * and architecture_is_equal. A version refuses a field that it does not know: it would compute another net. */
 #ifndef CLM_NN_ARCHITECTURE_H
 #define CLM_NN_ARCHITECTURE_H
 
@@ -24,12 +25,12 @@ struct architecture {
     struct layer_spec *layers;
 };
 
-/* The net of these widths: inputs, hidden …, classes. All layers have the activation `hidden` but the last, whose outputs
- * are logits. */
+/* The net of these widths: inputs, hidden …, classes. All layers have the activation `hidden` but the last,
+ * whose outputs are logits. */
 CLM_MUST_CHECK clm_status architecture_create(const size_t *widths, size_t count, enum activation hidden,
                                               struct architecture *out, struct clm_error *error);
-/* Fails if a size is 0, a layer does not take what the layer before it gives, the last layer has an activation, there are
- * too many layers, or the parameters are more than memory has addresses. */
+/* Fails if a size is 0, a layer does not take what the layer before it gives, the last layer has an
+ * activation, there are too many layers, or the parameters are more than memory has addresses. */
 CLM_MUST_CHECK clm_status architecture_check(const struct architecture *net, struct clm_error *error);
 CLM_MUST_CHECK clm_status architecture_copy(const struct architecture *net, struct architecture *out,
                                             struct clm_error *error);
@@ -72,8 +73,8 @@ static inline size_t parameter_elements(const struct parameter_spec *spec)
 
 enum { LAYER_PARAMETERS = 2 };
 
-/* Puts LAYER_PARAMETERS specs of each layer into `out`, in order: its weight, then its bias. Returns how many there are;
- * `out` may be NULL. */
+/* Puts LAYER_PARAMETERS specs of each layer into `out`, in order: its weight, then its bias. Returns how many
+ * there are; `out` may be NULL. */
 size_t architecture_parameters(const struct architecture *net, struct parameter_spec *out);
 
 /* Bytes of all parameters as floats; false if they do not fit into a size_t. */

@@ -16,7 +16,7 @@
 enum scheme { SCHEME_HE, SCHEME_XAVIER, SCHEME_NORMAL };
 
 /* The deviation of a layer's weights.
- *   he      He, Zhang, Ren, Sun (2015): 2 / I keeps the variance through a ReLU; the last layer is followed by none
+ *   he      He, Zhang, Ren, Sun (2015): 2 / I keeps the variance through a ReLU; 1 / I for the last layer
  *   xavier  Glorot, Bengio (2010): 2 / (I + O), between what forward and backward pass would have */
 static double deviation_of(const struct layer_spec *layer, bool is_last, enum scheme scheme, double normal)
 {

@@ -47,7 +47,8 @@ clm_status layer_forward(struct clm_backend *be, struct layer *layer, const stru
 
 /* ---- backward ---- */
 
-/* The gate into the layer below: a function of its outputs, or what it has saved. `of` is the view that the gate points to. */
+/* The gate into the layer below: a function of its outputs, or what it has saved. `of` is the view that the
+ * gate points to. */
 static struct gate gate_into(const struct layer *below, size_t rows, struct tensor *of)
 {
     *of = tensor_first_rows(saves_gate(below->spec) ? &below->saved_gate : &below->Y, rows);

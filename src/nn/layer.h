@@ -1,5 +1,5 @@
-/* One linear layer with its activation, and what it keeps of a batch. The caller passes views of B rows: X (B,I), dZ (B,O).
- * Epilogues, gates and fused operations stay behind these functions. */
+/* One linear layer with its activation, and what it keeps of a batch. The caller passes views of B
+ * rows: X (B,I), dZ (B,O). Epilogues, gates and fused operations stay behind these functions. */
 #ifndef CLM_NN_LAYER_H
 #define CLM_NN_LAYER_H
 
@@ -10,11 +10,10 @@ struct layer {
     const struct layer_spec *spec;
     struct linear linear;
     struct tensor Y; /* (batch,O) outputs; the last layer's are the logits, which their gradient replaces */
-    struct tensor
-        saved_gate; /* (batch,O) act'(Z) of an activation with GATE_SAVED, if the net is trained; else empty */
+    struct tensor saved_gate; /* (batch,O) act'(Z), if it is GATE_SAVED and the net is trained; else empty */
 };
 
-/* Allocates what the layer keeps of a batch. Its parameters have memory of their own. `spec` must outlive the layer. */
+/* Allocates what the layer keeps of a batch, not its parameters. `spec` must outlive the layer. */
 CLM_MUST_CHECK clm_status layer_create(struct clm_backend *be, const struct layer_spec *spec, size_t batch,
                                        bool is_trained, struct layer *out, struct clm_error *error);
 void layer_free(struct clm_backend *be, struct layer *layer);
@@ -30,7 +29,8 @@ CLM_MUST_CHECK clm_status layer_forward(struct clm_backend *be, struct layer *la
  *
  *   Z = X Wᵀ + b     dZ = d loss / dZ, in Z's place     dX = (dZ W) * act'(below)
  *
- * It is one function because a backend may compute all of it at once. `below` and `dX` are NULL if no layer is below. */
+ * It is one function because a backend may compute all of it at once. `below` and `dX` are NULL if no layer
+ * is below. */
 CLM_MUST_CHECK clm_status layer_loss(struct clm_backend *be, struct layer *layer, const struct tensor *X,
                                      const struct tensor *labels, const struct mixture *mixture,
                                      const struct layer *below, struct tensor *dX, struct metrics *sums,
@@ -41,7 +41,7 @@ CLM_MUST_CHECK clm_status layer_backward(struct clm_backend *be, const struct la
                                          const struct tensor *dZ, const struct layer *below,
                                          struct tensor *dX, struct clm_error *error);
 
-/* The step of the layer's parameters, then the forward pass of the next batch: W goes through memory once for both. */
+/* The step of the layer's parameters, then the next batch's forward pass: one way of W through memory. */
 CLM_MUST_CHECK clm_status layer_update_forward(struct clm_backend *be, struct layer *layer,
                                                const struct tensor *dZ, const struct tensor *X,
                                                const struct step *step, const struct tensor *next_X,

@@ -15,7 +15,8 @@
 
 /* ---- memory ---- */
 
-/* Linux hands out more memory than there is, and ends programs that then use it: a net that cannot fit is refused before. */
+/* Linux hands out more memory than there is, and ends programs that then use it: a net that cannot fit is
+ * refused before. */
 static clm_status model_check_memory(const struct architecture *architecture, struct clm_error *error)
 {
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -281,7 +282,8 @@ static clm_status make_metadata(const struct clm_model *model, json_t **out, str
     return *out ? CLM_OK : clm_fail_host_memory(error, "the model's metadata", 0);
 }
 
-/* Class names are worth having and no more: metadata without them, or with a list that does not fit, leaves them out. */
+/* Class names are worth having and no more: metadata without them, or with a list that does not fit, leaves
+ * them out. */
 static clm_status read_class_names(struct clm_model *model, const json_t *metadata, struct clm_error *error)
 {
     const size_t count = classes_of(model);
@@ -337,8 +339,8 @@ static const char *metadata_of(const struct safetensors *file, const char *key)
     return json_string_value(json_object_get(file->metadata, key));
 }
 
-/* What the weights' shapes say, with the activation of the metadata or else ReLU: files of older versions and of other
- * programs hold no architecture. */
+/* What the weights' shapes say, with the activation of the metadata or else ReLU: files of older versions and
+ * of other programs hold no architecture. */
 static clm_status find_architecture(const struct safetensors *file, struct architecture *out,
                                     struct clm_error *error)
 {

@@ -71,8 +71,8 @@ static size_t widest_hidden(const struct architecture *architecture)
     return widest;
 }
 
-/* Looking ahead needs a step that changes the first layer at once. A single layer's next outputs would replace the gradient
- * that its step is made from. */
+/* Looking ahead needs a step that changes the first layer at once. A single layer's next outputs would
+ * replace the gradient that its step is made from. */
 static bool network_looks_ahead(const struct network *net, bool is_trained)
 {
     return is_trained && !net->keeps_gradients && net->architecture.depth > 1 &&
@@ -93,7 +93,7 @@ static clm_status create_batch(struct network *net, bool is_trained, struct clm_
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
         status =
             layer_create(be, &net->architecture.layers[l], net->batch, is_trained, &net->layers[l], error);
-    /* Z's gradient replaces Z; those of hidden layers take turns, so that one is read while the next is made. */
+    /* Z's gradient replaces Z; those of hidden layers take turns: one is read while the next is made. */
     for (size_t i = 0; status == CLM_OK && is_trained && i < size_min(depth - 1, 2); i++)
         status = tensor_create(be, TENSOR_REAL, net->batch, widest, &net->gradients[i], error);
     return status;
@@ -327,8 +327,8 @@ static clm_status loss(struct network *net, size_t rows, struct metrics *sums, s
                       last ? &net->layers[last - 1] : NULL, last ? &dX : NULL, sums, error);
 }
 
-/* What becomes of the gradients: `step` changes the parameters, after which `next` may come; or, if `step` is NULL, they are
- * kept, with the penalty l2. */
+/* What becomes of the gradients: `step` changes the parameters, after which `next` may come; or, if `step` is
+ * NULL, they are kept, with the penalty l2. */
 struct gradient_use {
     const struct step *step;
     const struct minibatch *next;

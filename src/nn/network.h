@@ -1,4 +1,4 @@
-/* A net on a backend: parameters, activations of one batch, and the training step, written once over backend.h. */
+/* A net on a backend: parameters, activations of one batch, and the training step, over backend.h. */
 #ifndef CLM_NN_NETWORK_H
 #define CLM_NN_NETWORK_H
 
@@ -34,8 +34,8 @@ struct network_use {
 #define NETWORK_TRAIN(rule) ((struct network_use){true, false, (rule)})
 #define NETWORK_GRADIENTS   ((struct network_use){.is_trained = true, .keeps_gradients = true})
 
-/* Allocates all that steps of up to `batch` rows need on `be`, which must outlive it. Parameters are undefined until
- * network_write. */
+/* Allocates all that steps of up to `batch` rows need on `be`, which must outlive it. Parameters are
+ * undefined until network_write. */
 CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const struct architecture *architecture,
                                          size_t batch, struct network_use use, struct network *out,
                                          struct clm_error *error);
@@ -65,8 +65,8 @@ CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_mo
 CLM_MUST_CHECK clm_status network_read(const struct network *net, struct clm_model *model,
                                        struct clm_error *error);
 
-/* `rows` rows of `data` from `first` on, in `order` (NULL: as they lie), changed as `augmentation` says (NULL: not at all),
- * which leaves `position` and `partners` to the batch. */
+/* `rows` rows of `data` from `first` on, in `order` (NULL: as they lie), changed as `augmentation` says
+ * (NULL: not at all), which leaves `position` and `partners` to the batch. */
 struct minibatch {
     const struct resident *data;
     const struct tensor *order;
@@ -84,9 +84,10 @@ CLM_MUST_CHECK clm_status network_forward(struct network *net, size_t rows, stru
 /* Where network_forward leaves them: (rows, classes). */
 struct tensor network_logits(const struct network *net, size_t rows);
 
-/* Forward, loss, backward and update over the first `rows` rows of X; the loss is added to `sums`. Then X and labels are
- * filled with `next`, unless it is NULL, for the step after this one. The next batch may go through the first layer in this
- * step already: that layer's weights then go through memory once a step instead of twice. */
+/* Forward, loss, backward and update over the first `rows` rows of X; the loss is added to `sums`. Then X and
+ * labels are filled with `next`, unless it is NULL, for the step after this one. The next batch may go
+ * through the first layer in this step already: that layer's weights then go through memory once a step
+ * instead of twice. */
 CLM_MUST_CHECK clm_status network_step(struct network *net, size_t rows, const struct step *step,
                                        struct metrics *sums, const struct minibatch *next,
                                        struct clm_error *error);

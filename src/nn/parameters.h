@@ -5,13 +5,13 @@
 #include "nn/safetensors.h"
 #include "nn/model.h"
 
-/* Copies the tensor of that name into *values, which gets memory if it is NULL. Fails if the file has no such tensor, or one
- * of another shape or with numbers that are not finite. `path` is for the sentence. */
+/* Copies the tensor of that name into *values, which gets memory if it is NULL. Fails if the file has no such
+ * tensor, or one of another shape or with numbers that are not finite. `path` is for the sentence. */
 CLM_MUST_CHECK clm_status parameter_take(const struct parameter_spec *spec, const struct safetensors *file,
                                          const char *path, float **values, struct clm_error *error);
 
-/* parameter_take of all parameters of the model. Fails, too, if the file has a layer above the net's last one; the model's
- * parameters are undefined after a failure. */
+/* parameter_take of all parameters of the model. Fails, too, if the file has a layer above the net's last
+ * one; the model's parameters are undefined after a failure. */
 CLM_MUST_CHECK clm_status parameters_take(struct clm_model *model, const struct safetensors *file,
                                           const char *path, struct clm_error *error);
 
