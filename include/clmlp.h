@@ -3,13 +3,14 @@
  * The one public header. Conventions, everywhere below:
  *
  *   shapes      B batch rows, I a layer's inputs, O its outputs; matrices are row-major
- *   errors      a function that can fail returns a clm_status and, where it is not CLM_OK, has put a whole
- *               sentence with values and the next step into *error (which may be NULL)
- *   ownership   what a function hands out through `**out` the caller gives back to the matching _close or
- *               _free, both of which accept NULL; on failure *out is NULL and nothing is left behind
- *   pointers    an argument may be NULL only if its declaration says so; error, callbacks and a callback's `user` may
- *               always be NULL
- *   strings     handed out as `const char *` live as long as the object they were asked of
+ *   errors      a function that can fail returns a clm_status. If it is not CLM_OK, *error holds a whole
+ *               sentence: what happened, with values, and what to do next
+ *   ownership   a function makes an object through `**out`, and the caller gives it back to the matching
+ *               _close or _free, both of which accept NULL; after a failure *out is NULL and nothing is left
+ *               behind
+ *   pointers    an argument may be NULL only if its declaration says so; `error`, callbacks and their `user`
+ *               may always be NULL
+ *   strings     that are returned as `const char *` live as long as the object that they describe
  *   threads     an object is used by one thread at a time
  *
  * The library never prints and never exits.
@@ -58,20 +59,20 @@ struct clm_error {
     char setting[64];
 };
 
-const char *clm_status_text(clm_status status);
+const char *clm_status_text(clm_status status); /* "not enough memory" */
 
-const char *clm_version(void);
+const char *clm_version(void); /* "0.1.0" */
 
 /* The one of `names`, which end with NULL, that `word` is most likely meant for; NULL if none is near. */
 const char *clm_nearest_name(const char *word, const char *const *names);
 
-/* Replaces the file at `path` by `size` bytes: written beside it, synced and renamed, so that a reader sees the
- * old file or the new one, and a full disk leaves the old. What is no regular file (a pipe, anything in /dev/) is
- * written to as it is. */
+/* Replaces the file at `path` by `size` bytes. They are written to a file beside it, synced, and renamed: a
+ * reader sees the old file or the new one, and a full disk leaves the old one. A path that is no regular file
+ * (a pipe, anything in /dev/) is written to directly. Fails with CLM_ERROR_IO. */
 CLM_MUST_CHECK clm_status clm_write_file(const char *path, const void *bytes, size_t size,
                                          struct clm_error *error);
 
-/* Fails where clm_write_file would find no place to write to: to be asked before long work rather than behind it. */
+/* Fails if clm_write_file would find no place to write to. Long work calls it first. */
 CLM_MUST_CHECK clm_status clm_check_file(const char *path, struct clm_error *error);
 
 /* ---- devices and backends ------------------------------------------------------------------------------ */
@@ -79,42 +80,45 @@ CLM_MUST_CHECK clm_status clm_check_file(const char *path, struct clm_error *err
 enum clm_device_type { CLM_DEVICE_GPU, CLM_DEVICE_ACCELERATOR, CLM_DEVICE_CPU, CLM_DEVICE_OTHER };
 
 struct clm_device {
-    unsigned platform, index; /* what --device P:D names */
+    unsigned platform, index; /* the selector "P:D" names them */
     enum clm_device_type type;
     char platform_name[128], platform_version[128];
     char name[256], vendor[128], version[128], driver[128];
     unsigned compute_units, clock_mhz;
     uint64_t global_memory, max_allocation, local_memory; /* bytes */
     size_t max_work_group;
-    bool is_taken;    /* the selector takes this one */
+    bool is_taken;    /* the selector takes this device */
     char reason[256]; /* why it is taken, or why not */
 };
 
-/* Every device of every platform, in the order of the ICD loader, and which one `selector` takes:
- * "auto" (or NULL), "gpu", "cpu", "P:D", or part of a device's or platform's name. auto takes the first GPU,
- * accelerator or CPU, in that order, that passes a quick self-test.
- * No platform at all is CLM_ERROR_DEVICE; a selector that takes none is not an error here. */
+/* Lists every device of every platform, in the order of the ICD loader, and says which one `selector`
+ * takes: "auto" (or NULL), "gpu", "cpu", "P:D", or part of a device's or platform's name. auto takes the
+ * first GPU, accelerator or CPU, in that order, that passes a quick self-test. Fails with CLM_ERROR_DEVICE
+ * if there is no platform; a selector that takes no device is not an error here. The caller gives *devices
+ * to clm_devices_free. */
 CLM_MUST_CHECK clm_status clm_devices_list(const char *selector, struct clm_device **devices, size_t *count,
                                            struct clm_error *error);
 void clm_devices_free(struct clm_device *devices);
 
-/* Those devices that `selector` means (NULL: all), without looking which one would be taken: none is opened. */
+/* Lists the devices that `selector` means (NULL: all). It opens none, and so does not say which one is
+ * taken. */
 CLM_MUST_CHECK clm_status clm_devices_find(const char *selector, struct clm_device **devices, size_t *count,
                                            struct clm_error *error);
 
-/* Begun is what is looked at next, and found nothing yet: where a driver dies at it, and the process with it, that was the last. */
+/* BEGUN names the part that is looked at next. If a driver ends the process, the last one says where. */
 enum clm_severity { CLM_FINDING_GOOD, CLM_FINDING_NOTE, CLM_FINDING_BAD, CLM_FINDING_BEGUN };
 
 /* Something on the way from the program to a device. */
 struct clm_finding {
     enum clm_severity severity;
     char section[16]; /* "drivers", "render nodes", "platforms" */
-    char what[768];   /* a sentence; of what is begun a name */
-    char remedy[256]; /* what to do about it; empty where nothing needs to be done */
+    char what[768];   /* a sentence; a name if it is CLM_FINDING_BEGUN */
+    char remedy[256]; /* what to do about it; empty if nothing needs to be done */
 };
 
-/* Files that name OpenCL drivers, whether each driver loads and offers a platform, the permission to open GPUs, and platforms
- * without a device: `on_finding` hears of each. Drivers are loaded into the process, as the OpenCL loader does. */
+/* Examines the files that name OpenCL drivers, whether each driver loads and offers a platform, the
+ * permission to open GPUs, and platforms without a device. It calls `on_finding`, which may not be NULL,
+ * for each. Drivers are loaded into the process, as the OpenCL loader does. */
 void clm_examine_loader(void (*on_finding)(void *user, const struct clm_finding *finding), void *user);
 
 enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL };
@@ -122,19 +126,20 @@ enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPE
 struct clm_backend_options {
     enum clm_backend_kind kind;
     const char *device; /* opencl: a selector as above */
-    /* opencl: "auto" (or NULL; measures, and keeps what it chose), a name of clm_gemm_names, or "default", which is
-     * what auto takes where nothing has been measured */
+    /* opencl: "auto" (or NULL), which measures the providers of matrix products and keeps its choice; a
+     * name of clm_gemm_names; or "default", which auto takes if nothing has been measured */
     const char *gemm;
-    /* Called with whole sentences that a user should know and that are no failures; may be NULL. */
+    /* Called with whole sentences that a user should read and that are no failures. */
     void (*on_note)(void *user, const char *sentence);
     void *note_user;
     bool skip_self_test; /* verify and doctor look at devices that would not pass it */
-    /* Limits on what is allocated, in bytes; 0 for none but the device's own. Of the host's memory, a device that has no
-     * other takes half. */
+    /* Limits on what is allocated, in bytes; 0 sets none beside the device's own. A device that computes
+     * in the host's memory takes half of host_memory. */
     uint64_t device_memory, host_memory;
 };
 
-/* One implementation of the net's operations: reference (plain loops, double), blas (float, CBLAS) or opencl. */
+/* One implementation of the net's operations: reference (plain loops, double), blas (float, CBLAS) or
+ * opencl. */
 struct clm_backend;
 
 CLM_MUST_CHECK clm_status clm_backend_open(const struct clm_backend_options *options,
@@ -143,17 +148,18 @@ void clm_backend_close(struct clm_backend *backend);
 
 enum clm_backend_kind clm_backend_kind(const struct clm_backend *backend);
 const char *clm_backend_name(const struct clm_backend *backend); /* "reference", "blas", "opencl" */
-const char *
-clm_backend_provider(const struct clm_backend *backend); /* who multiplies: "clblast", "OpenBLAS", … */
+/* The provider of matrix products: "clblast", "OpenBLAS", … */
+const char *clm_backend_provider(const struct clm_backend *backend);
 const char *clm_backend_device(const struct clm_backend *backend); /* the device's name */
-/* The OpenCL device; NULL of other backends. */
+/* The OpenCL device; NULL for other backends. */
 const struct clm_device *clm_backend_about(const struct clm_backend *backend);
 
-/* Who can multiply on the device of `backend` (NULL: on any): the names of at most `most` providers; returns how many. None
- * on other backends than opencl. */
+/* Puts the names of at most `most` providers of matrix products into `names`, and returns how many: those
+ * for the device of `backend`, or for any device if it is NULL. Other backends than opencl have none. */
 size_t clm_gemm_names(const struct clm_backend *backend, const char **names, size_t most);
 
-/* Whether a provider takes seconds to build, so that only clm_tune tries it, and only what it finds makes "auto" use it. */
+/* Does the provider take seconds to build? Only clm_tune tries it then, and "auto" uses it only after
+ * that. */
 bool clm_gemm_is_slow_to_build(const char *name);
 
 /* ---- tuning -------------------------------------------------------------------------------------------- */
@@ -167,8 +173,9 @@ struct clm_tune_row {
         gflops; /* of a part of the batch, if it is large; 0 if it is wrong, or no time was seen to pass */
 };
 
-/* Measures every provider on the products of the net `sizes` (inputs … classes) at `batch`, and keeps the choice in the
- * user's cache directory, where every later run with gemm "auto" finds it. `backend` is such a one. */
+/* Measures every provider on the products of the net `sizes` (inputs … classes) at `batch`, and keeps the
+ * choice in the user's cache directory, where every later run with gemm "auto" finds it. `backend` was
+ * opened with gemm "auto"; if not, that is CLM_ERROR_ARGUMENT. */
 CLM_MUST_CHECK clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t size_count,
                                    size_t batch, void (*on_row)(void *user, const struct clm_tune_row *row),
                                    void *user, struct clm_error *error);
@@ -254,8 +261,8 @@ bool clm_data_is_bytes(const struct clm_data *data);
 /* below the number of classes */
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row);
 
-/* The size of pictures, whose features are planar (channel, row, column); false, and zeros, if rows are no pictures.
- * Each of width, height and channels may be NULL. */
+/* The size of pictures, whose features are planar (channel, row, column); false, and zeros, if rows are no
+ * pictures. Each of width, height and channels may be NULL. */
 bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *height, size_t *channels);
 
 struct clm_part_summary {
@@ -329,7 +336,9 @@ struct clm_model_options {
     size_t size_count;
     const char *init; /* "he" (or NULL), "xavier", "normal:STD", or a safetensors file with the parameters */
     uint64_t seed;
-    bool is_bytes; /* inputs are bytes, divided by 255 */
+    /* Inputs are bytes (clm_data_is_bytes), which are divided by 255; if false, they are floats, which
+     * stay as they are. Data of the other kind is refused: see clm_check_fit. */
+    bool is_bytes;
 };
 
 CLM_MUST_CHECK clm_status clm_model_create(const struct clm_model_options *options, struct clm_model **out,
@@ -339,28 +348,29 @@ CLM_MUST_CHECK clm_status clm_model_save(const struct clm_model *model, const ch
                                          struct clm_error *error);
 void clm_model_free(struct clm_model *model);
 
-/* What the inputs' mean and scale, 1 / deviation, are taken from: nothing (they stay as they are), all values together, or
- * each feature's own values. */
+/* What the inputs' mean and scale, 1 / deviation, are taken from: nothing (mean and scale stay as they
+ * are), all values together, or each feature's own values. */
 enum clm_standardise { CLM_STANDARDISE_NONE, CLM_STANDARDISE_GLOBAL, CLM_STANDARDISE_FEATURE };
 
 struct clm_standardised {
-    size_t rows;            /* of the training part, which is all that is looked at */
-    size_t constant;        /* features of scale 0 */
+    size_t rows;            /* of the training part; no other part is looked at */
+    size_t constant;        /* features that got the scale 0 */
     double mean, deviation; /* of all values; 0 with CLM_STANDARDISE_NONE */
 };
 
 /* Fits the model's input normalisation to the training part of `data`, in one pass; `fitted` may be NULL.
  *
- * A feature whose deviation is 0, or not above 2^-24 of its mean, which is rounding noise in float32, gets the scale 0:
- * it is 0 in whatever data the model is given, for nothing was learned about it. CLM_ERROR_FORMAT names a value that is not
- * finite, or a feature of a range above 8e37, and the model is left as it was. */
+ * A feature whose deviation is 0, or not above 2^-24 of its mean (rounding noise in float32), gets the
+ * scale 0: the model then sees 0 in any data, because it learned nothing about the feature.
+ * CLM_ERROR_FORMAT names a value that is not finite, or a feature with a range above 8e37; the model then
+ * stays as it was. */
 CLM_MUST_CHECK clm_status clm_model_standardise(struct clm_model *model, const struct clm_data *data,
                                                 enum clm_standardise how, struct clm_standardised *fitted,
                                                 struct clm_error *error);
 
 size_t clm_model_depth(const struct clm_model *model);               /* linear layers */
 size_t clm_model_width(const struct clm_model *model, size_t index); /* 0 the inputs … depth the classes */
-const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL where unnamed */
+const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL if unnamed */
 const float *clm_model_weight(const struct clm_model *model, size_t layer);    /* (O,I) */
 const float *clm_model_bias(const struct clm_model *model, size_t layer);      /* (O) */
 const float *clm_model_mean(const struct clm_model *model);                    /* (I), of the inputs */
@@ -469,10 +479,10 @@ struct clm_memory_part {
 struct clm_memory_plan {
     size_t part_count;
     struct clm_memory_part parts[CLM_MEMORY_PARTS_MAX];
-    size_t
-        shard; /* rows of the data on the device, twice, where it is streamed; 0 where all of it is there */
+    /* Rows of a shard, two of which are on the device if data is streamed; 0 if all of the data is there. */
+    size_t shard;
     uint64_t total;     /* bytes at the peak */
-    uint64_t available; /* the device's memory; 0 where nothing limits it but the host */
+    uint64_t available; /* the device's memory; 0 if only the host limits it */
 };
 
 /* The learning rate of epoch e = 1 … E. */
@@ -483,40 +493,43 @@ enum clm_schedule {
     CLM_SCHEDULE_COSINE,   /* rate (1 + cos(π (e - 1) / E)) / 2 */
 };
 
-/* Whether the data is on the device as a whole. */
+/* Is the whole data on the device? */
 enum clm_resident {
-    CLM_RESIDENT_AUTO, /* where it fits */
-    CLM_RESIDENT_YES,  /* or CLM_ERROR_MEMORY */
-    CLM_RESIDENT_NO,   /* in shards, the next of which is read and uploaded while this one is computed on */
+    CLM_RESIDENT_AUTO, /* if it fits */
+    CLM_RESIDENT_YES,  /* if it does not fit, that is CLM_ERROR_MEMORY */
+    CLM_RESIDENT_NO,   /* in shards: the device computes on one while the next is read and uploaded */
 };
 
-/* How the rows of training batches are changed, anew in each epoch, on the device and in the pass that gathers them; all
- * zero: not at all. Evaluation sees rows as they are. In this order:
+/* Changes of the rows of training batches, other ones in each epoch. The device makes them in the pass that
+ * gathers the rows. All zero changes nothing. Evaluation sees rows without changes. In this order:
  *
- *   flip    with probability 1/2 the picture is mirrored, left for right
- *   shift   the picture moves by whole pixels, down and right by -shift … shift each, uniformly; what comes in is raw 0,
- *           black, as zero padding and a random crop make it
- *           then values are normalised: x = (raw - mean) * scale
- *   noise   a normal number times `noise` is added to each x: its unit is that of normalised inputs
- *   cutout  x = 0 in a square of cutout x cutout pixels, in all channels, whose centre is uniform in the picture; what of
- *           it lies outside is left out (DeVries, Taylor: Improved regularization of convolutional neural networks
- *           with cutout; 2017)
- *   mixup   x = λ x + (1 - λ) x', with x' another row of the batch, changed as above by its own draws; λ is drawn from
- *           Beta(mixup, mixup) for each batch (Zhang, Cisse, Dauphin, Lopez-Paz: mixup: beyond empirical risk
- *           minimization; 2018). The loss is λ times that of the row's label + (1 - λ) times that of the other's; a
- *           row counts as correct by its own label. The other row is as far along the batch for each row, around its
- *           end, at a distance drawn for each batch: each row is another's once.
+ *   flip    the picture is mirrored, left for right, with probability 1/2
+ *   shift   the picture moves by whole pixels, down and right by -shift … shift each, uniformly; raw 0,
+ *           black, moves in, as zero padding and a random crop have it
+ *           (here values are normalised: x = (raw - mean) * scale)
+ *   noise   a normal number times `noise` is added to each x, in the unit of normalised inputs
+ *   cutout  x = 0 in a square of cutout x cutout pixels, in all channels; its centre is uniform in the
+ *           picture, and its part outside of the picture is left out (DeVries, Taylor: Improved
+ *           regularization of convolutional neural networks with cutout; 2017)
+ *   mixup   x = λ x + (1 - λ) x', with x' another row of the batch, changed as above by its own numbers; λ is
+ *           drawn from Beta(mixup, mixup) for each batch (Zhang, Cisse, Dauphin, Lopez-Paz: mixup: beyond
+ *           empirical risk minimization; 2018). The loss is λ times that of the row's label + (1 - λ) times
+ *           that of the other's; a row counts as correct by its own label. The other row is the same distance
+ *           further along the batch for each row, around its end; the distance is drawn for each batch. So
+ *           each row is another's once.
  *
- * The numbers drawn depend on seed, epoch and the row's place in the epoch, not on backend, device or batch size; those of
- * mixup, on the place of the batch's first row and the number of its rows. */
+ * The numbers that are drawn depend on seed, epoch and the row's place in the epoch, not on backend,
+ * device or batch size. For mixup they depend on the place of the batch's first row and the number of its
+ * rows. */
 struct clm_augmentation {
-    bool flip;            /* of pictures, as are shift and cutout: see clm_data_picture_size */
+    bool flip;            /* flip, shift and cutout are for pictures: see clm_data_picture_size */
     size_t shift, cutout; /* pixels: shift below the shorter side, cutout up to the longer one */
     double mixup, noise;  /* at least 0 */
 };
 
-/* clm_data_sheet of pictures as training sees them in an epoch whose first batch they were. Floats are changed as they
- * are, bytes divided by 255. CLM_ERROR_ARGUMENT where the augmentation does not fit them. */
+/* Like clm_data_sheet, with the pictures as training would see them if they were the first batch of an
+ * epoch. Floats are changed as they are, bytes after division by 255. CLM_ERROR_ARGUMENT if the
+ * augmentation does not fit. */
 CLM_MUST_CHECK clm_status clm_augmented_sheet(const struct clm_data *data, enum clm_part part, size_t rows,
                                               const struct clm_augmentation *augmentation, uint64_t seed,
                                               const char *path, struct clm_error *error);
@@ -524,8 +537,7 @@ CLM_MUST_CHECK clm_status clm_augmented_sheet(const struct clm_data *data, enum 
 /* What training tells its caller, and hears from it; each may be NULL. */
 struct clm_train_hooks {
     void (*on_plan)(void *user, const struct clm_memory_plan *plan);
-    void (*on_progress)(void *user,
-                        const struct clm_progress *progress); /* NULL: nothing is measured for it */
+    void (*on_progress)(void *user, const struct clm_progress *progress); /* NULL saves the measuring */
     void (*on_epoch)(void *user, const struct clm_epoch *epoch);
     void *user;
     const volatile sig_atomic_t *stop; /* not 0 ends training after the running epoch */
@@ -546,28 +558,29 @@ struct clm_train_result {
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
 };
 
-/* Trains `model` in place on the training part of `data` by minibatch gradient descent; v = momentum v + g,
- * w = w - lr v, with g the gradient of mean cross-entropy + l2 |W|². The last, smaller minibatch is
- * trained on. Same model, data, settings, backend and device give the same bits.
+/* Trains `model` in place on the training part of `data` by minibatch gradient descent; v = momentum v + g, w
+ * = w - lr v, with g the gradient of mean cross-entropy + l2 |W|². The last, smaller minibatch is trained on.
+ * Same model, data, settings, backend and device give the same bits.
  *
- * settings  of the command "train". Those of data, device and net were for the functions that made data, backend and
- *           model; training reads the others, and writes all of them into the run directory `out`, if it is set
- * hooks     may be NULL
- * result    may be NULL */
+ * settings  of the command "train". Those of data, device and net were for the functions that made data,
+ * backend
+ *           and model; training reads the others, and writes all of them into the run directory `out`, if it
+ *           is set
+ * hooks     may be NULL result    may be NULL */
 CLM_MUST_CHECK clm_status clm_train(struct clm_backend *backend, struct clm_model *model,
                                     const struct clm_data *data, const struct clm_settings *settings,
                                     const struct clm_train_hooks *hooks, struct clm_train_result *result,
                                     struct clm_error *error);
 
-/* Fails with CLM_ERROR_SHAPE unless model and data agree in features, classes and the kind of their inputs. A model
- * that takes floats as they are refuses bytes above 1. A model that divides bytes by 255 refuses floats if none of
- * them is above 1: these are scaled already. A model whose inputs are standardised takes both. clm_train and
- * clm_predict check this too. */
+/* Fails with CLM_ERROR_SHAPE unless model and data agree in features, classes and the kind of their
+ * inputs. A model that takes floats as they are refuses bytes above 1. A model that divides bytes by 255
+ * refuses floats if none of them is above 1: these are scaled already. A model whose inputs are
+ * standardised takes both. clm_train and clm_predict check this too. */
 CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *data,
                                         struct clm_error *error);
 
-/* Class probabilities (rows, classes) of every row of a part, and where `score` is not NULL the loss and accuracy
- * against its labels. `probabilities` may be NULL. */
+/* Computes the class probabilities (rows, classes) of every row of a part, and the loss and accuracy
+ * against its labels. `probabilities` and `score` may be NULL. */
 CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct clm_model *model,
                                       const struct clm_data *data, enum clm_part part, float *probabilities,
                                       struct clm_score *score, struct clm_error *error);
@@ -575,62 +588,63 @@ CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct 
 /* ---- checks -------------------------------------------------------------------------------------------- */
 
 struct clm_check {
-    char operation[64]; /* "linear_forward", … */
-    char shape[128];    /* "B=7 I=33 O=65 relu" */
-    double
-        error_over_bound; /* the worst element's |got - reference| / bound; NaN or Inf where it got those */
-    bool passed;          /* error_over_bound <= 1, and nothing written outside */
-    char detail[256];     /* of what failed: which element is what, and what is right; else empty */
-    bool is_error;        /* it ended with an error instead of a result, which `detail` begins with */
-    char smallest[128];   /* of what failed: the smallest shape found that fails, too */
-    bool has_products;    /* a provider of products has a part in it */
-    size_t number, of;    /* this check's, from 1, and how many there are */
+    char operation[64];      /* "linear_forward", … */
+    char shape[128];         /* "B=7 I=33 O=65 relu" */
+    double error_over_bound; /* the worst element's |got - reference| / bound; NaN or Inf if it is that */
+    bool passed;             /* error_over_bound <= 1, and nothing was written outside */
+    char detail[256];        /* of a failure: an element, its value, and the right one; else empty */
+    bool is_error;           /* the operation ended with an error, which `detail` begins with */
+    char smallest[128];      /* of a failure: the smallest shape found that fails, too */
+    bool has_products;       /* a provider of products has a part in it */
+    size_t number, of;       /* the number of this check, from 1, and how many there are */
 };
 
 enum clm_verify_extent {
-    CLM_VERIFY_STANDARD, /* every operation on awkward shapes and contents, whole training steps: some seconds */
+    CLM_VERIFY_STANDARD, /* every operation on awkward shapes and contents, whole training steps: seconds */
     CLM_VERIFY_QUICK,    /* a few shapes of each operation, and large products */
-    CLM_VERIFY_FULL, /* STANDARD and a sweep of random shapes, contents and nets; each three times, with the same bits */
+    /* STANDARD and a sweep of random shapes, contents and nets; each three times, with the same bits */
+    CLM_VERIFY_FULL,
 };
 
-/* Operations by who computes them: a provider of products has a part in some, and one kernel for all does the others. */
+/* All operations, those in which a provider of products has a part, or those that all providers share. */
 enum clm_verify_part { CLM_VERIFY_ALL, CLM_VERIFY_PRODUCTS, CLM_VERIFY_SHARED };
 
 struct clm_verify_options {
     enum clm_verify_extent extent;
     enum clm_verify_part part;
     uint64_t seed;     /* of contents and of the sweep */
-    const char *only;  /* an operation, by a check's name of it; NULL: all */
-    const char *shape; /* of `only`: a check's shape, for that check alone; NULL: all */
-    /* How long to look for smaller shapes that fail as well, of each operation; 0: not at all. */
+    const char *only;  /* an operation, by its name in struct clm_check; NULL: all */
+    const char *shape; /* with `only`: the shape of the one check to make; NULL: all */
+    /* Seconds to look for smaller shapes that fail as well, for each operation; 0: not at all. */
     double shrink_seconds;
-    /* Leave out what would take longer, or a twentieth of it once that time is up, judged by the fastest check so far: for
-     * simulators, on which a large product takes hours. 0: nothing. *left_out (may be NULL) is how many that were. */
+    /* Checks that would take more seconds are left out, and those that would take a twentieth of it after
+     * that time is up; the fastest check so far tells how long one takes. It is for simulators, on which a
+     * large product takes hours. 0 leaves out none. *left_out counts them; it may be NULL. */
     double seconds_most;
     size_t *left_out;
-    /* Both may be NULL. Of a check that begins only its names, number and `of` are known; where a driver dies, and the process
-     * with it, that was the last. */
+    /* When a check begins, only its names, number and `of` are known. If a driver ends the process, the
+     * last one says where. */
     void (*on_begin)(void *user, const struct clm_check *check);
     void (*on_check)(void *user, const struct clm_check *check);
     void *user;
-    const volatile sig_atomic_t *stop; /* no check is begun once this is not 0; may be NULL */
+    const volatile sig_atomic_t *stop; /* if it is not 0, no further check begins; may be NULL */
 };
 
-/* The names that `only` may have: at most `most`; returns how many. */
+/* Puts at most `most` names that `only` may have into `names`; returns how many. */
 size_t clm_verify_names(const char **names, size_t most);
 
-/* Operations of `backend`, and whole training steps, against the reference under derived bounds; every element of every
- * output is compared. *passed is whether all passed. A failed check is not an error, not even where an operation fails with one:
- * the others are checked still, unless the device answers no more. An operation or shape that is none is
- * CLM_ERROR_ARGUMENT. `passed` may be NULL. */
+/* Compares operations of `backend`, and whole training steps, with the reference under derived bounds;
+ * every element of every output is compared. *passed says whether all passed; `passed` may be NULL. A
+ * failed check is not an error, nor is an operation that ends with one: the other checks are made all the
+ * same, unless the device no longer answers. An unknown operation or shape is CLM_ERROR_ARGUMENT. */
 CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_options *options,
                                      bool *passed, struct clm_error *error);
 
 struct clm_gradcheck_options {
     const size_t *sizes; /* as for a model */
     size_t size_count;
-    size_t batch,
-        samples; /* rows of the minibatch; parameters tried per tensor, the largest gradients among them */
+    size_t batch;   /* rows of the minibatch */
+    size_t samples; /* parameters tried per tensor, those with the largest gradients among them */
     double l2;
     const char *init;
     uint64_t seed;
@@ -643,11 +657,13 @@ struct clm_gradcheck_row {
     size_t tried, skipped;              /* skipped: a step of the difference crosses a ReLU's kink */
     size_t worst_row, worst_column;     /* where |numerical - analytic| is largest over its bound */
     double numerical, analytic, device; /* there, the first two in double on the reference */
-    double error_over_bound;            /* numerical against the reference's analytic */
-    double device_error_over_bound;     /* the device's analytic against the reference's, every element */
+    double error_over_bound;            /* the numerical gradient against the reference's analytic one */
+    double device_error_over_bound;     /* the device's gradient against the reference's, every element */
     bool passed;
 };
 
+/* Compares the gradients of a net with numerical ones, tensor by tensor, and `backend` with the reference.
+ * *passed says whether all rows passed; `passed` may be NULL. */
 CLM_MUST_CHECK clm_status clm_gradcheck(struct clm_backend *backend,
                                         const struct clm_gradcheck_options *options,
                                         void (*on_row)(void *user, const struct clm_gradcheck_row *row),
@@ -660,15 +676,15 @@ struct clm_bench_options {
     size_t size_count;
     size_t batch;
     double momentum;
-    double seconds;     /* to spend on timing, after warm-up; 0 for the default */
-    bool wants_profile; /* of an opencl backend: kernels and peaks */
+    double seconds;     /* spent on timing, after warm-up; 0 for the default */
+    bool wants_profile; /* opencl: kernels and peaks */
 };
 
 /* What a kernel does in a step. */
 struct clm_bench_kernel {
     char name[32];
     double calls, milliseconds;  /* a step */
-    double gflops, gbytes_per_s; /* of what its operation needs and moves at least; 0 where it states none */
+    double gflops, gbytes_per_s; /* of the least that its operation computes and moves; 0 if unknown */
 };
 
 #define CLM_BENCH_KERNELS_MAX 24
@@ -676,9 +692,9 @@ struct clm_bench_kernel {
 struct clm_bench_profile {
     struct clm_bench_kernel kernels[CLM_BENCH_KERNELS_MAX]; /* the longest first */
     size_t count;
-    double milliseconds; /* a step of those profiled, by the host's clock */
-    double peak_gflops,
-        peak_gbytes_per_s; /* measured in the same run: multiplying and adding in registers; copying */
+    double milliseconds; /* a profiled step, by the host's clock */
+    /* Measured in the same run: multiplying and adding in registers; copying. */
+    double peak_gflops, peak_gbytes_per_s;
 };
 
 struct clm_bench_result {
@@ -686,17 +702,16 @@ struct clm_bench_result {
     double milliseconds;                        /* a step: median */
     double milliseconds_low, milliseconds_high; /* 10th and 90th percentile */
     double samples_per_s, gflops;
-    double
-        first_step_seconds; /* from an opened backend to the end of the first step, without tuning: compiling */
-    struct clm_bench_profile profile; /* empty unless asked for */
-    double tuning_seconds;            /* measuring who multiplies, where that was not known */
+    double first_step_seconds;        /* from the open backend to the first step's end, without tuning */
+    struct clm_bench_profile profile; /* empty unless it was asked for */
+    double tuning_seconds;            /* spent measuring providers of products, if the choice was not known */
 };
 
 /* Times a training step: gather from a resident data set of bytes, forward, backward and update. */
 CLM_MUST_CHECK clm_status clm_bench(struct clm_backend *backend, const struct clm_bench_options *options,
                                     struct clm_bench_result *result, struct clm_error *error);
 
-/* A curve of a picture: what a system does at each batch, both of `count`. */
+/* A curve of a picture: throughput at each of `count` batch sizes. */
 struct clm_bench_series {
     char name[96];
     const size_t *batches;
@@ -704,7 +719,7 @@ struct clm_bench_series {
     size_t count;
 };
 
-/* Writes a PNG of throughput over batch size to `path`. */
+/* Writes a PNG of throughput over batch size to `path`. `title` may be NULL. */
 CLM_MUST_CHECK clm_status clm_bench_plot(const char *path, const char *title,
                                          const struct clm_bench_series *series, size_t count,
                                          struct clm_error *error);

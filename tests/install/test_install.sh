@@ -54,7 +54,6 @@ builds() {
     # shellcheck disable=SC2046 # words
     { "$@" -o "$name-shared" $(pkg-config --cflags --libs clmlp) >out 2>err && status=0; } || status=$?
     check "$name: builds with the shared library" [ "$status" -eq 0 ]
-    # shellcheck disable=SC2046 # words
     flags=$(pkg-config --static --cflags --libs clmlp | sed "s|-L$libraries|-L$static|")
     # shellcheck disable=SC2086 # words
     { "$@" -o "$name-static" $flags >out 2>err && status=0; } || status=$?
