@@ -203,7 +203,7 @@ struct clm_data_options {
     /* An option below is CLM_ERROR_ARGUMENT with data of a format that has no use for it. */
     const char *inputs; /* npz, npy: the array with the inputs; NULL looks for x, x_train and their like */
     /* csv: the column of the labels, by name or by index (from 0; negative ones count from the end: -1 is the last);
-     * npz, npy: the array with the labels; cifar100: "fine", the default, or "coarse". NULL: see data/README.md */
+     * npz, npy: the array with the labels; cifar100: "fine", the default, or "coarse". NULL: see doc/data.md */
     const char *label;
     enum clm_header header;
     enum clm_missing missing;
