@@ -129,6 +129,8 @@ for directory in $(cd "$root" && find src -mindepth 1 -maxdepth 2 -type d); do
     case $directory in src/data/*) word="\`${directory##*/}/\`" ;; *) word=$directory/ ;; esac
     holds "doc/architecture.md tells of $directory" grep -qF "$word" "$root/doc/architecture.md"
 done
+holds 'code and scripts name doc/data.md for data' \
+    [ -z "$(grep -rl 'data/README\.md' "$root/src" "$root/include" "$root/tools")" ]
 holds 'README has at most 200 lines' [ "$(wc -l <"$root/README.md")" -le 200 ]
 
 # ---- this test notices ----
