@@ -225,7 +225,7 @@ struct clm_data_options {
     const char *inputs; /* npz, npy: the array with the inputs; NULL looks for x, x_train and the like */
     /* csv: the column of the labels, by name or by index (from 0; negative indices count from the end: -1
      * is the last); npz, npy: the array with the labels; cifar100: "fine" (the default) or "coarse". NULL:
-     * see data/README.md */
+     * see doc/data.md */
     const char *label;
     enum clm_header header;
     enum clm_missing missing;

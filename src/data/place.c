@@ -75,9 +75,9 @@ static const char *next_step(const char *name)
     if (!strcmp(name, "fashion-mnist"))
         return "install the package dataset-fashion-mnist, or put its files into one of these";
     if (!strcmp(name, "cifar10"))
-        return "put cifar-10-binary.tar.gz into one of these; data/README.md says where it comes from";
+        return "put cifar-10-binary.tar.gz into one of these; doc/data.md says where it comes from";
     if (!strcmp(name, "cifar100"))
-        return "put cifar-100-binary.tar.gz into one of these; data/README.md says where it comes from";
+        return "put cifar-100-binary.tar.gz into one of these; doc/data.md says where it comes from";
     return "put its files into one of these, or give the path of a file or directory";
 }
 

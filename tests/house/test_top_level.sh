@@ -20,13 +20,13 @@ names() {
 for name in $(names); do
     case $name in
     meson.build | meson_options.txt | README.md | SECURITY.md | LICENSE) passed ;;
-    src | kernels | include | tests | tools | data | examples) passed ;;
+    src | kernels | include | tests | tools | data | doc | examples) passed ;;
     .*) passed ;;
     *) failed "$name is no part of the top level" ;;
     esac
 done
 
-for name in meson.build meson_options.txt README.md SECURITY.md LICENSE src kernels include tests tools data examples .ci; do
+for name in meson.build meson_options.txt README.md SECURITY.md LICENSE src kernels include tests tools data doc examples .ci; do
     if [ -e "$name" ]; then
         passed
     else

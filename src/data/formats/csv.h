@@ -1,5 +1,5 @@
 /* CSV: one row a line, fields separated by comma, semicolon or tab and quoted as in RFC 4180, with or
- * without a header. One column holds the labels; all others hold numbers. data/README.md says how each of
+ * without a header. One column holds the labels; all others hold numbers. doc/data.md says how each of
  * these is recognised. */
 #ifndef CLM_DATA_FORMATS_CSV_H
 #define CLM_DATA_FORMATS_CSV_H
