@@ -105,8 +105,8 @@ static void draw(struct property_bench *t, struct philox *random)
 /* Batches have up to twice the rows. */
 static void create_runner(struct runner *out, struct clm_backend *on, const struct property_bench *t)
 {
-    ck_assert_done(
-        network_create(on, &t->model->architecture, 2 * t->rows, NETWORK_GRADIENTS, &out->net, &error));
+    const struct architecture *const architecture = &t->model->architecture;
+    ck_assert_done(network_create(on, architecture, 2 * t->rows, NETWORK_GRADIENTS, &out->net, &error));
     ck_assert_done(network_prepare_mixup(&out->net, &error));
     ck_assert_done(network_write(&out->net, t->model, &error));
     ck_assert_done(metrics_create(on, &out->sums, &error));
@@ -223,12 +223,9 @@ static struct totals totals_of(struct property_bench *t, const struct numbered_b
     run(t, &t->bound, batch);
     ck_assert_done(metrics_read(be, &t->run.sums, &loss, &correct, &error));
     ck_assert_done(bounds_sums(bounds, &t->bound.sums, &expected, &error));
-    for (size_t l = 0; l < DEPTH; l++) {
-        const struct linear *const layer = &t->run.net.layers[l].linear;
-        const struct linear *const bound = &t->bound.net.layers[l].linear;
-        add_gradient(&totals, &layer->W.gradient, &bound->W.gradient, batch->rows);
-        add_gradient(&totals, &layer->b.gradient, &bound->b.gradient, batch->rows);
-    }
+    for (size_t n = 0; n < LAYER_PARAMETERS * DEPTH; n++)
+        add_gradient(&totals, &t->run.net.parameters[n]->gradient, &t->bound.net.parameters[n]->gradient,
+                     batch->rows);
     totals.values[totals.count] = loss;
     totals.errors[totals.count++] = expected.loss_error;
     totals.values[totals.count] = (double)correct;

@@ -25,7 +25,7 @@ struct gradient {
 /* A net on one backend, and its gradients. */
 struct side {
     struct network net;
-    struct gradient *read; /* 2 depth: weights and bias of each layer */
+    struct gradient *read; /* of each parameter */
     struct metrics sums;
 };
 
@@ -114,19 +114,19 @@ static clm_status create_network(struct network *net, struct clm_backend *be, co
 static clm_status create_side(struct side *side, struct clm_backend *be, const struct gradcheck *g,
                               struct clm_error *error)
 {
-    const size_t depth = clm_model_depth(g->model);
+    const size_t count = g->model->parameter_count;
     clm_status status = create_network(&side->net, be, g, error);
-    side->read = calloc(2 * depth, sizeof *side->read);
+    side->read = calloc(count, sizeof *side->read);
     if (status == CLM_OK && !side->read)
-        status = clm_fail_host_memory(error, "gradcheck", 2 * depth * sizeof *side->read);
+        status = clm_fail_host_memory(error, "gradcheck", count * sizeof *side->read);
     if (status == CLM_OK)
         status = metrics_create(be, &side->sums, error);
     return status ? status : metrics_reset(be, &side->sums, error);
 }
 
-static void destroy_side(struct side *side)
+static void destroy_side(struct side *side, const struct gradcheck *g)
 {
-    for (size_t n = 0; side->read && n < 2 * side->net.architecture.depth; n++)
+    for (size_t n = 0; side->read && n < g->model->parameter_count; n++)
         free(side->read[n].values);
     if (side->net.be)
         metrics_free(side->net.be, &side->sums);
@@ -151,13 +151,8 @@ static clm_status run_side(struct side *side, const struct gradcheck *g, struct 
 {
     const bool has_errors = side->net.be == g->bounds;
     clm_status status = network_gradients(&side->net, side->net.batch, g->options->l2, &side->sums, error);
-    for (size_t l = 0; status == CLM_OK && l < side->net.architecture.depth; l++) {
-        status = read_gradient(side, has_errors, &side->net.layers[l].linear.W.gradient, &side->read[2 * l],
-                               error);
-        if (status == CLM_OK)
-            status = read_gradient(side, has_errors, &side->net.layers[l].linear.b.gradient,
-                                   &side->read[2 * l + 1], error);
-    }
+    for (size_t n = 0; status == CLM_OK && n < g->model->parameter_count; n++)
+        status = read_gradient(side, has_errors, &side->net.parameters[n]->gradient, &side->read[n], error);
     return status;
 }
 
@@ -165,6 +160,7 @@ static clm_status run_side(struct side *side, const struct gradcheck *g, struct 
 
 /* One layer's weights or biases: the gradients on both sides. */
 struct compared {
+    const char *name;
     size_t l, count, columns;
     bool is_bias;
     const double *device, *right, *errors; /* of the device's; `right` is the reference's, in double */
@@ -231,8 +227,7 @@ static clm_status check_parameter(struct gradcheck *g, const struct compared *p,
         return clm_fail_host_memory(error, "gradcheck", count);
     *row =
         (struct clm_gradcheck_row){.numerical = NAN, .analytic = NAN, .device = NAN, .error_over_bound = NAN};
-    snprintf(row->parameter, sizeof row->parameter, "%.31s",
-             g->model->specs[LAYER_PARAMETERS * p->l + p->is_bias].name);
+    snprintf(row->parameter, sizeof row->parameter, "%.31s", p->name);
     choose(p->right, count, g->options->samples, &random, is_chosen);
     for (size_t at = 0; status == CLM_OK && at < count; at++)
         if (is_chosen[at])
@@ -287,8 +282,8 @@ static void destroy(struct gradcheck *g)
 {
     differences_free(&g->differences);
     network_free(&g->reference);
-    destroy_side(&g->device);
-    destroy_side(&g->right);
+    destroy_side(&g->device, g);
+    destroy_side(&g->right, g);
     clm_backend_close(g->bounds);
     free(g->X);
     free(g->labels);
@@ -304,14 +299,14 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
     if (passed)
         *passed = false;
     clm_status status = prepare(&g, backend, error);
-    for (size_t n = 0; status == CLM_OK && n < 2 * clm_model_depth(g.model); n++) {
-        const size_t l = n / 2;
-        const struct linear *const layer = &g.device.net.layers[l].linear;
-        const struct tensor *const tensor = n % 2 ? &layer->b.gradient : &layer->W.gradient;
-        const struct compared compared = {.l = l,
+    for (size_t n = 0; status == CLM_OK && n < g.model->parameter_count; n++) {
+        const struct parameter_spec *const spec = &g.model->specs[n];
+        const struct tensor *const tensor = &g.device.net.parameters[n]->gradient;
+        const struct compared compared = {.name = spec->name,
+                                          .l = spec->layer,
                                           .count = tensor->rows * tensor->columns,
                                           .columns = tensor->columns,
-                                          .is_bias = n % 2,
+                                          .is_bias = !spec->is_weight,
                                           .device = g.device.read[n].values,
                                           .right = g.right.read[n].values,
                                           .errors = g.right.read[n].errors};

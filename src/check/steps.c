@@ -203,44 +203,42 @@ static clm_status train(struct trainee *trainee, struct clm_backend *be, const s
     return status;
 }
 
-static clm_status judge_parameter(struct judgement *out, const struct trainee *device,
-                                  struct clm_backend *bounds, size_t l, const char *name,
-                                  const struct tensor *got, const struct tensor *expected,
-                                  struct clm_error *error)
+/* A tensor on the device, called "layers.0.weight velocity", by the same one on the bounds. */
+static clm_status judge_one(struct judgement *out, struct clm_backend *device, struct clm_backend *bounds,
+                            const char *name, const char *kind, const struct tensor *got,
+                            const struct tensor *expected, struct clm_error *error)
 {
     const size_t bytes = got->rows * got->columns * sizeof(double);
-    char text[64];
+    char text[PARAMETER_NAME_MAX + 16];
     if (tensor_is_empty(got))
         return CLM_OK;
     double *const numbers = malloc(bytes);
     if (!numbers)
         return clm_fail_host_memory(error, "a check", bytes);
-    snprintf(text, sizeof text, "layers.%zu.%s", l, name);
-    clm_status status = doubles_read(device->net.be, got, numbers, error);
+    snprintf(text, sizeof text, "%s%s", name, kind);
+    clm_status status = doubles_read(device, got, numbers, error);
     if (status == CLM_OK)
         status = judge_output(out, text, numbers, got, bounds, expected, error);
     free(numbers);
     return status;
 }
 
-/* The loss, and each layer's parameters and velocities. */
+/* The loss, and all parameters with their states. */
 static clm_status judge(struct judgement *out, const struct trainee *device, const struct trainee *right,
-                        struct clm_backend *bounds, struct clm_error *error)
+                        struct clm_backend *bounds, const struct clm_model *model, struct clm_error *error)
 {
-    clm_status status = judge_sums(out, device->net.be, &device->sums, bounds, &right->sums, error);
-    for (size_t l = 0; status == CLM_OK && l < device->net.architecture.depth; l++) {
-        const struct linear *const layer = &device->net.layers[l].linear;
-        const struct linear *const other = bounds ? &right->net.layers[l].linear : layer;
-        const struct {
-            const char *name;
-            const struct tensor *got, *expected;
-        } parameters[] = {{"weight", &layer->W.value, &other->W.value},
-                          {"bias", &layer->b.value, &other->b.value},
-                          {"weight velocity", &layer->W.state[0], &other->W.state[0]},
-                          {"bias velocity", &layer->b.state[0], &other->b.state[0]}};
-        for (size_t i = 0; status == CLM_OK && i < sizeof parameters / sizeof *parameters; i++)
-            status = judge_parameter(out, device, bounds, l, parameters[i].name, parameters[i].got,
-                                     parameters[i].expected, error);
+    static const char *const kinds[STATES_MOST] = {" velocity", " second state"};
+    struct clm_backend *const be = device->net.be;
+    size_t count;
+    struct parameter *const *const parameters = network_parameters(&device->net, &count);
+    clm_status status = judge_sums(out, be, &device->sums, bounds, &right->sums, error);
+    for (size_t n = 0; status == CLM_OK && n < count; n++) {
+        const struct parameter *const got = parameters[n], *const expected =
+                                                               bounds ? right->net.parameters[n] : got;
+        const char *const name = model->specs[n].name;
+        status = judge_one(out, be, bounds, name, "", &got->value, &expected->value, error);
+        for (size_t s = 0; status == CLM_OK && s < STATES_MOST; s++)
+            status = judge_one(out, be, bounds, name, kinds[s], &got->state[s], &expected->state[s], error);
     }
     return status;
 }
@@ -336,7 +334,7 @@ static clm_status run_steps(const void *of, struct clm_backend *device, struct c
     if (status == CLM_OK && bounds)
         status = train(&right, bounds, model, which, error);
     if (status == CLM_OK)
-        status = judge(out, &trained, &right, bounds, error);
+        status = judge(out, &trained, &right, bounds, model, error);
     destroy(&trained);
     destroy(&right);
     clm_model_free(model);
