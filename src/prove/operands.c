@@ -201,22 +201,34 @@ static void expect_operand(struct problem *problem, size_t n, size_t rows)
     free(values);
 }
 
-static void make_operand(struct problem *problem, size_t n)
+/* The operand's memory on the device, with a guard after it. */
+static void create_operand(struct problem *problem, size_t n)
 {
     const struct variant *const v = problem->variant;
     const struct operand_row *const row = &problem->operation->rows[n];
-    const size_t rows = operand_size(row->shape[0], v), columns = operand_size(row->shape[1], v);
-    const size_t whole_rows = rows + (v->is_bare ? 0 : 2), bytes = whole_rows * columns * sizeof(double);
+    const size_t rows = operand_size(row->shape[0], v) + (v->is_bare ? 0 : 2),
+                 columns = operand_size(row->shape[1], v);
     struct tensor *const whole = &problem->whole[n];
-    if (!(problem->before[n] = malloc(bytes)))
-        problem->status = clm_fail_host_memory(problem->error, "a check", bytes);
-    else if (row->shape[2] == '*')
-        problem->status = weights_create(problem->device, whole_rows, columns, v->B, whole, problem->error);
-    else
-        problem->status = tensor_create(problem->device, operand_type(fill_of(row, v)), whole_rows, columns,
-                                        whole, problem->error);
+    problem->status = row->shape[2] == '*'
+                          ? weights_create(problem->device, rows, columns, v->B, whole, problem->error)
+                          : tensor_create(problem->device, operand_type(fill_of(row, v)), rows, columns,
+                                          whole, problem->error);
+}
+
+static void make_operand(struct problem *problem, size_t n)
+{
+    const struct operand_row *const row = &problem->operation->rows[n];
+    const size_t rows = operand_size(row->shape[0], problem->variant),
+                 columns = operand_size(row->shape[1], problem->variant);
+    struct tensor *const whole = &problem->whole[n];
+    create_operand(problem, n);
     if (problem->status != CLM_OK)
         return;
+    const size_t bytes = whole->rows * columns * sizeof(double);
+    if (!(problem->before[n] = malloc(bytes))) {
+        problem->status = clm_fail_host_memory(problem->error, "a check", bytes);
+        return;
+    }
     fill_operand(problem, n, rows * columns);
     problem->tensors[n] = tensor_first_rows(whole, rows);
     problem->status = doubles_write(problem->device, whole, problem->before[n], problem->error);
@@ -261,6 +273,27 @@ struct problem problem_begin(struct clm_backend *device, struct clm_backend *bou
     if (operation->has_sums && bounds)
         make_sums(&problem, bounds, &problem.expected_sums);
     return problem;
+}
+
+clm_status problem_check_memory(struct clm_backend *device, const struct operation *operation,
+                                const struct variant *variant, struct clm_error *error)
+{
+    struct problem problem = {.device = device, .operation = operation, .variant = variant, .error = error};
+    const size_t widths[2] = {variant->I, variant->O};
+    char what[64];
+    memory_plan_begin(device);
+    if (operation->dimensions == DIMENSIONS_LAYER)
+        problem.status = backend_prepare(device, widths, 2, variant->B, error);
+    for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
+        if (is_needed(&problem, &operation->rows[n]))
+            create_operand(&problem, n);
+    for (size_t n = 0; operation->rows[n].name; n++)
+        tensor_free(device, &problem.whole[n]);
+    const size_t bytes = memory_plan_end(device);
+    snprintf(what, sizeof what, "trying %.32s before it is used", operation->name);
+    return problem.status ? problem.status
+                          : memory_check(device, what, bytes, "take smaller batches, or the blas backend",
+                                         "batch backend", error);
 }
 
 void problem_run(struct problem *problem)

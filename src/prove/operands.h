@@ -39,6 +39,10 @@ struct problem problem_begin(struct clm_backend *device, struct clm_backend *bou
                              const struct operation *operation, const struct variant *variant,
                              enum flushing flushing, struct clm_error *error);
 
+/* Whether the device has room for the operands: fails with CLM_ERROR_MEMORY before anything is allocated. */
+CLM_MUST_CHECK clm_status problem_check_memory(struct clm_backend *device, const struct operation *operation,
+                                               const struct variant *variant, struct clm_error *error);
+
 /* Calls the operation on both sides. */
 void problem_run(struct problem *problem);
 

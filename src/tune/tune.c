@@ -240,7 +240,8 @@ static clm_status time_product(struct layer_trial *trial, enum product product, 
         spent = end - start;
         runs++;
     }
-    *milliseconds = 1e3 * (least > 0 ? least : spent / runs);
+    const double seconds = least > 0 && least < INFINITY ? least : spent / runs;
+    *milliseconds = seconds > 0 ? 1e3 * seconds : 0;
     return CLM_OK;
 }
 
@@ -404,7 +405,8 @@ static clm_status measure_layers(struct tuning *t, const struct shape *shapes, s
     if (status == CLM_OK)
         save(t);
     free(layers);
-    t->seconds += clock_seconds() - begin;
+    const double seconds = clock_seconds() - begin;
+    t->seconds += seconds > 0 ? seconds : 0;
     return status;
 }
 

@@ -1,10 +1,129 @@
-/* What all providers of products share, tried at the sizes of a net. */
+/* The self-test of a device, and what all providers of products share at the sizes of a net. */
+#include "compute/providers.h"
+#include "prove/bounds/bounds.h"
+#include "prove/operands.h"
 #include "prove/prove.h"
-#include "prove/within.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* A sentence about the device, if it is wrong; any other failure is passed on. */
+static clm_status device_fail(const struct clm_backend *be, const struct clm_error *why,
+                              struct clm_error *error)
+{
+    if (why->status != CLM_ERROR_WRONG)
+        return clm_fail_setting(error, why->status, why->setting, "%s", why->message);
+    return clm_fail_setting(
+        error, CLM_ERROR_WRONG, "device",
+        "%s fails its self-test: %s; it is not used. Update its driver, or choose another device", be->device,
+        why->message);
+}
+
+/* ---- operations, as verify checks them ---- */
+
+struct self_check {
+    enum operation_name name;
+    struct variant variant;
+};
+
+static clm_status self_check_one(struct clm_backend *be, struct clm_backend *bounds,
+                                 const struct self_check *one, struct clm_error *error)
+{
+    const struct operation *const operation = &operations_checked[one->name];
+    struct clm_check check;
+    clm_status status = problem_check_memory(be, operation, &one->variant, error);
+    if (status == CLM_OK)
+        status = operation_check(be, bounds, operation, &one->variant, 1, &check, error);
+    if (status != CLM_OK || check.passed)
+        return status;
+    return clm_fail(error, CLM_ERROR_WRONG, "%s of %s: %s", check.operation, check.shape, check.detail);
+}
+
+/* CLM_ERROR_WRONG says what the first that is wrong does, for a sentence about the device or the provider. */
+static clm_status self_check_all(struct clm_backend *be, const struct self_check *checks, size_t count,
+                                 struct clm_error *error)
+{
+    struct clm_backend *bounds = NULL;
+    clm_status status = bounds_open(&bounds, error);
+    for (size_t i = 0; status == CLM_OK && i < count; i++)
+        status = self_check_one(be, bounds, &checks[i], error);
+    clm_backend_close(bounds);
+    return status;
+}
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+clm_status prove_loss(struct clm_backend *be, size_t B, size_t C, struct clm_error *error)
+{
+    const struct self_check checks[] = {{OPERATION_SOFTMAX, {.B = B, .O = C}},
+                                        {OPERATION_SOFTMAX_XENT, {.B = B, .O = C}}};
+    struct clm_error why = {0};
+    const clm_status status = self_check_all(be, checks, COUNT_OF(checks), &why);
+    return status ? device_fail(be, &why, error) : CLM_OK;
+}
+
+clm_status prove_changes(struct clm_backend *be, struct clm_error *error)
+{
+    enum { WIDTH = 7, HEIGHT = 5, CHANNELS = 3 };
+    static const struct self_check checks[] = {
+        {OPERATION_GATHER_AUGMENTED,
+         {.B = 17,
+          .I = WIDTH * HEIGHT * CHANNELS,
+          .N = 40,
+          .first = 1,
+          .is_bytes = true,
+          .augmentation = {.changes = {.flip = true, .shift = 2, .cutout = 3, .noise = 0.25, .mixup = 1},
+                           .width = WIDTH,
+                           .height = HEIGHT,
+                           .channels = CHANNELS}}},
+        {OPERATION_SOFTMAX_XENT, {.B = 17, .O = 10}}};
+    struct clm_error why = {0};
+    const clm_status status = self_check_all(be, checks, COUNT_OF(checks), &why);
+    return status ? device_fail(be, &why, error) : CLM_OK;
+}
+
+/* ---- the self-test ---- */
+
+/* The first provider that is right stays for what is assigned to none. Each wrong one is dropped, or fails the device if it was
+ * asked for. */
+static clm_status test_providers(struct clm_backend *be, struct clm_error *error)
+{
+    static const struct self_check products[] = {
+        {OPERATION_FORWARD, {.B = 2, .I = 3, .O = 2, .act = ACTIVATION_RELU}},
+        {OPERATION_BACKWARD_INPUT, {.B = 2, .I = 3, .O = 2, .below = ACTIVATION_RELU}},
+        {OPERATION_BACKWARD_UPDATE, {.B = 2, .I = 3, .O = 2}}};
+    struct clm_error why = {0};
+    size_t provider;
+    clm_status status;
+    while ((status = provider_of_rest(be, &provider, error)) == CLM_OK) {
+        struct clm_backend *one = NULL;
+        clm_status tried = provider_backend(be, provider, &one, &why);
+        if (tried == CLM_OK)
+            tried = self_check_all(one, products, COUNT_OF(products), &why);
+        clm_backend_close(one);
+        if (tried == CLM_OK || provider_of_all(be) != NO_PROVIDER)
+            return tried ? device_fail(be, &why, error) : CLM_OK;
+        char sentence[sizeof why.message];
+        snprintf(sentence, sizeof sentence, "it computes wrongly: %.1000s", why.message);
+        provider_drop(be, provider, tried == CLM_ERROR_WRONG ? sentence : why.message);
+    }
+    return status;
+}
+
+clm_status prove_device(struct clm_backend *be, struct clm_error *error)
+{
+    static const struct self_check shared[] = {
+        {OPERATION_GATHER, {.B = 300, .I = 10, .N = 301, .first = 1, .is_bytes = true, .is_ordered = true}},
+        {OPERATION_SOFTMAX, {.B = 300, .O = 10}},
+        {OPERATION_SOFTMAX_XENT, {.B = 300, .O = 10}}};
+    struct clm_error why = {0};
+    clm_status status = CLM_OK;
+    if (!providers_count(be) || (status = test_providers(be, error)))
+        return status;
+    status = self_check_all(be, shared, COUNT_OF(shared), &why);
+    return status ? device_fail(be, &why, error) : CLM_OK;
+}
 
 /* ---- rows ---- */
 
@@ -19,6 +138,12 @@ static uint32_t element_of(size_t n, size_t c)
 static float mean_of(size_t c)
 {
     return (float)(100 + c % 50);
+}
+
+static clm_status expect_exact(double got, double right, struct clm_error *error)
+{
+    return got == right ? CLM_OK
+                        : clm_fail(error, CLM_ERROR_WRONG, "gather gives %g where %g is right", got, right);
 }
 
 struct gathering {
@@ -122,10 +247,10 @@ static clm_status gathering_compare(struct clm_backend *be, struct gathering *t,
         return status;
     for (size_t r = 0; r < B && status == CLM_OK; r++) {
         const size_t n = taken_row(r, N, is_ordered);
-        status = within("gather", t->index[r], element_of(n, I), 0, error);
+        status = expect_exact(t->index[r], element_of(n, I), error);
         for (size_t c = 0; c < I && status == CLM_OK; c++)
-            status = within("gather", (double)t->got[r * I + c],
-                            (double)(((float)element_of(n, c) - mean_of(c)) * t->features[c]), 0, error);
+            status = expect_exact((double)t->got[r * I + c],
+                                  (double)(((float)element_of(n, c) - mean_of(c)) * t->features[c]), error);
     }
     return status;
 }
@@ -170,146 +295,5 @@ clm_status prove_gather(struct clm_backend *be, size_t B, size_t I, struct clm_e
         if (status == CLM_OK)
             status = gathering_test(be, types[i], rows, I, &why);
     }
-    return status ? fail_self_test(be, &why, error) : CLM_OK;
-}
-
-/* ---- scores ---- */
-
-/* B rows of C logits, multiples of 1 / 16 between -4 and 4, so that their differences are exact. A row's class is its number, mod
- * C. */
-static float logit_of(size_t C, size_t r, size_t c)
-{
-    return (float)(29 * (r * C + c) % 127) / 16 - 4;
-}
-
-struct scoring {
-    struct tensor Z, P, labels;
-    struct metrics sums;
-    float *scores;     /* (B,C) on the host */
-    double *z;         /* (C) */
-    uint32_t *classes; /* (B) */
-};
-
-static clm_status scoring_tensors(struct clm_backend *be, size_t B, size_t C, struct scoring *t,
-                                  struct clm_error *error)
-{
-    clm_status status;
-    if ((status = tensor_create(be, TENSOR_REAL, B, C, &t->Z, error)) ||
-        (status = tensor_create(be, TENSOR_REAL, B, C, &t->P, error)) ||
-        (status = tensor_create(be, TENSOR_INDEX, 1, B, &t->labels, error)))
-        return status;
-    return metrics_create(be, &t->sums, error);
-}
-
-static void scoring_free(struct clm_backend *be, struct scoring *t)
-{
-    tensor_free(be, &t->Z);
-    tensor_free(be, &t->P);
-    tensor_free(be, &t->labels);
-    metrics_free(be, &t->sums);
-    free(t->scores);
-    free(t->z);
-    free(t->classes);
-}
-
-static clm_status scoring_create(struct clm_backend *be, size_t B, size_t C, struct scoring *t,
-                                 struct clm_error *error)
-{
-    t->scores = malloc(B * C * sizeof *t->scores);
-    t->z = malloc(C * sizeof *t->z);
-    t->classes = malloc(B * sizeof *t->classes);
-    if (!t->scores || !t->z || !t->classes)
-        return clm_fail_host_memory(error, "a trial of the loss", B * (C + 1) * sizeof *t->scores);
-    for (size_t i = 0; i < B * C; i++)
-        t->scores[i] = logit_of(C, i / C, i % C);
-    for (size_t r = 0; r < B; r++)
-        t->classes[r] = (uint32_t)(r % C);
-    clm_status status;
-    if ((status = scoring_tensors(be, B, C, t, error)) ||
-        (status = backend_write(be, &t->Z, HOST_FLOAT, t->scores, error)))
-        return status;
-    return backend_write(be, &t->labels, HOST_INDEX, t->classes, error);
-}
-
-static struct scored_row scoring_row(struct scoring *t, size_t r)
-{
-    const size_t C = t->Z.columns;
-    for (size_t c = 0; c < C; c++)
-        t->z[c] = (double)logit_of(C, r, c);
-    return scored_row_of(t->z, C, 0, t->classes[r]);
-}
-
-/* The results in `scores` are probabilities, or gradients. */
-static clm_status compare_scores(struct scoring *t, bool are_gradients, struct clm_error *error)
-{
-    const size_t B = t->Z.rows, C = t->Z.columns;
-    clm_status status = CLM_OK;
-    for (size_t r = 0; status == CLM_OK && r < B; r++) {
-        const struct scored_row row = scoring_row(t, r);
-        for (size_t c = 0; status == CLM_OK && c < C; c++) {
-            double bound;
-            const double got = (double)t->scores[r * C + c];
-            if (are_gradients) {
-                const double right = scored_gradient(&row, c, B, &bound);
-                status = within("softmax_xent", (double)B * got, right, bound, error);
-            } else {
-                const double right = scored_probability(&row, c, &bound);
-                status = within("softmax", got, right, bound, error);
-            }
-        }
-    }
-    return status;
-}
-
-/* Without a gradient, or with one in the place of the logits. */
-static clm_status shared_compare_sums(struct clm_backend *be, struct scoring *t, bool has_gradient,
-                                      struct clm_error *error)
-{
-    const size_t B = t->Z.rows;
-    struct scored_sums expected = {0};
-    double loss = NAN;
-    size_t correct = 0;
-    clm_status status;
-    for (size_t r = 0; r < B; r++) {
-        const struct scored_row row = scoring_row(t, r);
-        scored_add(&expected, &row);
-    }
-    if ((status = metrics_reset(be, &t->sums, error)) ||
-        (status = softmax_xent(be, &t->Z, &t->labels, NULL, has_gradient ? &t->Z : NULL, &t->sums, error)) ||
-        (status = metrics_read(be, &t->sums, &loss, &correct, error)))
-        return status;
-    return scored_sums_within(&expected, B, loss, correct, error);
-}
-
-static clm_status scoring_test(struct clm_backend *be, size_t B, size_t C, struct clm_error *error)
-{
-    struct scoring t = {0};
-    clm_status status;
-    if ((status = scoring_create(be, B, C, &t, error)) || (status = softmax(be, &t.Z, &t.P, error)) ||
-        (status = backend_read(be, &t.P, HOST_FLOAT, t.scores, error)) ||
-        (status = compare_scores(&t, false, error)) || (status = shared_compare_sums(be, &t, false, error)) ||
-        (status = shared_compare_sums(be, &t, true, error)) ||
-        (status = backend_read(be, &t.Z, HOST_FLOAT, t.scores, error)) ||
-        (status = compare_scores(&t, true, error)))
-        goto cleanup;
-cleanup:
-    scoring_free(be, &t);
-    return status;
-}
-
-clm_status prove_loss(struct clm_backend *be, size_t B, size_t C, struct clm_error *error)
-{
-    struct scoring planned = {0};
-    struct clm_error why = {0};
-    memory_plan_begin(be);
-    clm_status status = scoring_tensors(be, B, C, &planned, error);
-    scoring_free(be, &planned);
-    const size_t bytes = memory_plan_end(be);
-    if (status == CLM_OK)
-        status = memory_check(be, "trying the loss", bytes, "take smaller batches, or the blas backend",
-                              "batch backend", error);
-    if (status != CLM_OK)
-        return status;
-    status = scoring_test(be, B, C, &why);
-    return status ? fail_self_test(be, &why, error) : CLM_OK;
+    return status ? device_fail(be, &why, error) : CLM_OK;
 }
