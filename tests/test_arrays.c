@@ -957,7 +957,7 @@ START_TEST(test_limit_on_memory)
     put_labels("y.npy", 300);
     const char *const path = file_path("x.npy");
     refused_with(&(struct clm_data_options){.source = path, .memory = 5999999}, CLM_ERROR_MEMORY,
-                 "x.npy: takes 5.7 MiB of memory, where half of the memory that is allowed is 5.7 MiB");
+                 "x.npy: takes 5.7 MiB of memory, but half of the memory that is allowed is 5.7 MiB");
     struct clm_data *data =
         open_with(&(struct clm_data_options){.source = path, .memory = 300 * (5000 * 4 + 4)});
     ck_assert(((const float *)data->train.values)[0] == 0.5F);
@@ -970,7 +970,7 @@ START_TEST(test_limit_on_memory)
     put_labels("y.npy", 16384);
     ck_assert_int_eq(truncate(path, (off_t)header.size + ((off_t)8 << 30)), 0);
     refused_with(&(struct clm_data_options){.source = path, .memory = 100 << 20}, CLM_ERROR_MEMORY,
-                 "x.npy: takes 4096.0 MiB of memory, where half of the memory that is allowed is 100.0 MiB");
+                 "x.npy: takes 4096.0 MiB of memory, but half of the memory that is allowed is 100.0 MiB");
 }
 END_TEST
 

@@ -509,12 +509,12 @@ START_TEST(test_format_that_is_not_its_own)
     put("x", &pack);
     char *path = path_of("x");
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar10"}, CLM_ERROR_FORMAT,
-                 "is a file of CIFAR-100, where CIFAR-10 is read; name its format, cifar100");
+                 "is a file of CIFAR-100, but CIFAR-10 is read; name its format, cifar100");
     pack_free(&pack);
     pack_batch(&pack, ROWS, 1, 1);
     put("x", &pack);
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar100"}, CLM_ERROR_FORMAT,
-                 "is a file of CIFAR-10, where CIFAR-100 is read; name its format, cifar10");
+                 "is a file of CIFAR-10, but CIFAR-100 is read; name its format, cifar10");
     put_gzipped("x", &pack);
     refused("x", "is gzipped, but files of CIFAR-10 are only read uncompressed; unpack it first");
     pack_free(&pack);

@@ -706,7 +706,7 @@ START_TEST(test_folder_options)
 {
     put_picture("a/1", 4, 2, 3, 10);
     put_picture("b/1", 8, 6, 1, 20);
-    folder_refused("b/1", "8x6 pixels, where");
+    folder_refused("b/1", "8x6 pixels, but");
     struct clm_data *data =
         open_with((struct clm_data_options){.channels = 1, .resize_width = 5, .resize_height = 3});
     ck_assert_uint_eq(clm_data_features(data), 15);
@@ -791,7 +791,7 @@ START_TEST(test_folder_split)
     remove_name("test/dog/1");
     remove_name("test/dog");
     put_picture("test/ant/1", 2, 4, 1, 50);
-    folder_refused("test/ant/1", "2x4 pixels, where");
+    folder_refused("test/ant/1", "2x4 pixels, but");
 
     /* a test set that cannot be looked at is none that is not there */
     remove_name("test/ant/1");

@@ -820,7 +820,7 @@ START_TEST(test_limit_on_memory)
     } files[] = {{file_path("a.csv"), 200 * 4 * 4}, {file_path("a.svm"), 2 * 1001 * 4}};
     for (size_t i = 0; i < 2; i++) {
         refused_with(&(struct clm_data_options){.source = files[i].path, .memory = files[i].bytes - 1},
-                     CLM_ERROR_MEMORY, "where half of the memory that is allowed is");
+                     CLM_ERROR_MEMORY, "but half of the memory that is allowed is");
         clm_data_close(
             open_with(&(struct clm_data_options){.source = files[i].path, .memory = files[i].bytes}));
     }

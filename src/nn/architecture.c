@@ -39,9 +39,10 @@ clm_status architecture_create(const size_t *widths, size_t count, enum activati
                                struct architecture *out, struct clm_error *error)
 {
     *out = (struct architecture){0};
-    if (count < 2)
+    if (!widths || count < 2)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "a net of %zu widths: it needs at least its inputs and its classes", count);
+                        "a net of %zu widths: it needs at least its inputs and its classes",
+                        widths ? count : 0);
     clm_status status = allocate(count - 1, out, error);
     if (status != CLM_OK)
         return status;

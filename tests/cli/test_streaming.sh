@@ -71,7 +71,7 @@ fails "training with resident data needs .*--device-memory" --data set --residen
 fails "training, without its data, needs .*--device-memory" --data set --device-memory 100K
 fails "half of the memory that is allowed is 10.0 MiB; allow more, or convert .*; see --memory; .clmlp data convert --to npy. writes" --data cifar --memory 20M
 tar -cf cifar.tar cifar
-fails "takes 35.2 MiB of memory, where half of the memory that is allowed is 10.0 MiB" --data cifar.tar --memory 20M
+fails "takes 35.2 MiB of memory, but half of the memory that is allowed is 10.0 MiB" --data cifar.tar --memory 20M
 
 # A file that is shortened while it is trained on. The first epoch's line says that training is under way.
 start "$program" train --data set --hidden 32 --gemm native --epochs 1000000 --resident no
