@@ -26,7 +26,7 @@ with_clock() {
 }
 
 for fault in 'coarse 1' 'coarse 4' standing backward; do
-    rm -rf "$XDG_CACHE_HOME/clmlp" trained *.json
+    rm -rf "$XDG_CACHE_HOME/clmlp" trained ./*.json
     with_clock "$fault" tune --layers 48,16,10 --batch 20 --json tune.json
     check "$fault: all providers are right" lacks_line tune.json '"passed": false'
     check "$fault: numbers in JSON" lacks_line tune.json '(^|[^a-zA-Z])-?(inf|nan|Infinity|NaN)([^a-zA-Z]|$)'
