@@ -641,10 +641,10 @@ clm_status tune_network(struct clm_backend *be, const struct tune_wish *wish, st
 
 static clm_status check_sizes(const size_t *sizes, size_t size_count, size_t batch, struct clm_error *error)
 {
-    if (size_count < 2 || !batch)
+    if (size_count < 2 || !sizes || !batch)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
                         "a net of %zu widths at batch %zu: it needs inputs, classes, and at least a row",
-                        size_count, batch);
+                        sizes ? size_count : 0, batch);
     for (size_t i = 0; i < size_count; i++)
         if (!sizes[i] || sizes[i] > INT32_MAX || batch > INT32_MAX)
             return clm_fail(error, CLM_ERROR_ARGUMENT,
