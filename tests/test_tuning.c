@@ -690,6 +690,7 @@ START_TEST(tuning_reports_each_measurement)
     ck_assert_int_eq(access(clm_tune_path(backend), R_OK), 0);
     ck_assert_int_eq(clm_tune(backend, widths, 1, 33, NULL, NULL, &error), CLM_ERROR_ARGUMENT);
     ck_assert_int_eq(clm_tune(backend, widths, 3, 0, NULL, NULL, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clm_tune(backend, NULL, 3, 33, NULL, NULL, &error), CLM_ERROR_ARGUMENT);
     clm_backend_close(backend);
 }
 END_TEST

@@ -158,7 +158,7 @@ static clm_status bench_write_parameters(struct bench_net *bench, const struct c
 
 /* ---- timing ---- */
 
-static clm_status run_steps(struct bench_net *bench, size_t count, struct clm_error *error)
+static clm_status bench_run_steps(struct bench_net *bench, size_t count, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     struct minibatch next = {.data = &bench->data, .order = &bench->order, .rows = bench->batch};
@@ -196,7 +196,7 @@ static clm_status warm_up(struct bench_net *bench, size_t *steps, struct clm_err
     double now = begin;
     size_t count = 0;
     while (now - begin < WARM_UP_SECONDS && (now > begin || count < STEPS_UNTIMED)) {
-        const clm_status status = run_steps(bench, 1, error);
+        const clm_status status = bench_run_steps(bench, 1, error);
         if (status != CLM_OK)
             return status;
         count++;
@@ -213,7 +213,7 @@ static clm_status time_slices(struct bench_net *bench, const struct clm_bench_op
     double slices[SLICES_MOST] = {0}, now = begin; /* milliseconds a step */
     size_t count = 0;
     while (count < SLICES_MOST && (now - begin < most || count < SLICES_LEAST)) {
-        const clm_status status = run_steps(bench, steps, error);
+        const clm_status status = bench_run_steps(bench, steps, error);
         if (status != CLM_OK)
             return status;
         const double end = clock_seconds();
@@ -254,7 +254,7 @@ static clm_status take_profile(struct bench_net *bench, size_t steps, struct clm
     if (status != CLM_OK)
         return status;
     const double begin = clock_seconds();
-    const clm_status ran = run_steps(bench, steps, error);
+    const clm_status ran = bench_run_steps(bench, steps, error);
     profile->milliseconds = 1e3 * (clock_seconds() - begin) / (double)steps;
     struct clm_error ignored;
     status = backend_profile_stop(bench->be, rows, &profile->count, ran == CLM_OK ? error : &ignored);
@@ -295,7 +295,8 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
         goto cleanup;
     const double begin = clock_seconds();
     if ((status = bench_create_network(&bench, options, error)) ||
-        (status = bench_write_parameters(&bench, options, error)) || (status = run_steps(&bench, 1, error)))
+        (status = bench_write_parameters(&bench, options, error)) ||
+        (status = bench_run_steps(&bench, 1, error)))
         goto cleanup;
     result->first_step_seconds = clock_seconds() - begin;
     if ((status = warm_up(&bench, &steps, error)) == CLM_OK)

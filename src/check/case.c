@@ -91,19 +91,19 @@ static bool read_back(const struct check_case *which, struct check_case *out)
 #define SIZES_MOST (STEPS_WIDTHS_MAX + 3)
 
 /* Sizes of a case that may become smaller, the first `from_zero` of them down to 0, the others to 1. */
-struct sizes {
+struct case_sizes {
     size_t *at[SIZES_MOST];
     size_t count, from_zero;
 };
 
-static void add_size(struct sizes *sizes, size_t *size)
+static void add_size(struct case_sizes *sizes, size_t *size)
 {
     sizes->at[sizes->count++] = size;
 }
 
-static struct sizes sizes_of_variant(enum dimensions dimensions, struct variant *v)
+static struct case_sizes sizes_of_variant(enum dimensions dimensions, struct variant *v)
 {
-    struct sizes sizes = {0};
+    struct case_sizes sizes = {0};
     const bool is_picture = dimensions == DIMENSIONS_PICTURES;
     if (is_picture) {
         add_size(&sizes, &v->augmentation.changes.shift);
@@ -130,11 +130,11 @@ static struct sizes sizes_of_variant(enum dimensions dimensions, struct variant 
     return sizes;
 }
 
-static struct sizes sizes_of(struct check_case *which)
+static struct case_sizes sizes_of(struct check_case *which)
 {
     if (which->operation)
         return sizes_of_variant(which->operation->dimensions, &which->variant);
-    struct sizes sizes = {0};
+    struct case_sizes sizes = {0};
     for (size_t l = 0; l <= steps_depth(&which->steps); l++)
         add_size(&sizes, &which->steps.widths[l]);
     add_size(&sizes, &which->steps.rows);
@@ -149,9 +149,9 @@ static const size_t divisors[] = {1, 2, 4, 16, SIZE_MAX};
 #define CUTS (sizeof divisors / sizeof *divisors)
 
 /* Takes that part from the kth size; false if it cannot become smaller. */
-static bool cut(struct check_case *which, size_t k, size_t divisor)
+static bool case_cut(struct check_case *which, size_t k, size_t divisor)
 {
-    const struct sizes sizes = sizes_of(which);
+    const struct case_sizes sizes = sizes_of(which);
     if (k >= sizes.count)
         return false;
     const size_t least = k < sizes.from_zero ? 0 : 1, size = *sizes.at[k];
@@ -291,7 +291,7 @@ static bool simplify(const struct check_case *which, size_t k, struct check_case
     const bool is_option = k >= FIRST_OPTION && k < FIRST_OPTION + OPTIONS_MOST;
     const size_t place = k < FIRST_OPTION ? k : k - OPTIONS_MOST;
     const bool is_changed = is_option ? leave_out_option(&smaller, k - FIRST_OPTION)
-                                      : cut(&smaller, place % SIZES_MOST, divisors[place / SIZES_MOST]);
+                                      : case_cut(&smaller, place % SIZES_MOST, divisors[place / SIZES_MOST]);
     return is_changed && read_back(&smaller, out) &&
            (!out->variant.odd_in || odd_is_defined(out->operation, &out->variant));
 }

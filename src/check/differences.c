@@ -99,7 +99,7 @@ void differences_free(struct differences *d)
 }
 
 /* The parameter that moves. */
-struct place {
+struct moved_parameter {
     size_t l, o, i;
     bool is_bias;
 };
@@ -110,7 +110,8 @@ static enum activation activation_of(const struct network *net, size_t l)
 }
 
 /* Outputs of unit o with its parameter at `at`, put among those of its layer. */
-static clm_status move_unit(struct differences *d, const struct place *p, double at, struct clm_error *error)
+static clm_status move_unit(struct differences *d, const struct moved_parameter *p, double at,
+                            struct clm_error *error)
 {
     struct network *const net = d->net;
     const size_t B = net->batch, I = net->layers[p->l].spec->inputs, O = net->layers[p->l].spec->outputs;
@@ -157,7 +158,7 @@ static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same,
 
 /* The mean loss with the parameter at `at`; *is_same becomes false if a sign changes. Leaves the outputs
  * below layer l as they were. */
-static clm_status loss_at(struct differences *d, const struct place *p, double at, double *loss,
+static clm_status loss_at(struct differences *d, const struct moved_parameter *p, double at, double *loss,
                           bool *is_same, struct clm_error *error)
 {
     struct network *const net = d->net;
@@ -177,8 +178,8 @@ static clm_status loss_at(struct differences *d, const struct place *p, double a
 }
 
 /* (f(w + h) - f(w - h)) / 2h, over the distance that doubles make of it. */
-static clm_status quotient(struct differences *d, const struct place *p, double w, double h, double *out,
-                           bool *is_same, struct clm_error *error)
+static clm_status quotient(struct differences *d, const struct moved_parameter *p, double w, double h,
+                           double *out, bool *is_same, struct clm_error *error)
 {
     const double above = w + h, below = w - h;
     const double penalty = p->is_bias ? 0 : d->l2 * (above + below); /* (above² - below²) / (above - below) */
@@ -203,7 +204,7 @@ static clm_status restore(struct differences *d, size_t l, struct clm_error *err
 clm_status difference_of(struct differences *d, size_t l, size_t o, size_t i, bool is_bias,
                          struct difference *out, struct clm_error *error)
 {
-    const struct place p = {l, o, i, is_bias};
+    const struct moved_parameter p = {l, o, i, is_bias};
     const double w = is_bias ? d->biases[l][o] : d->weights[l][o * d->net->layers[l].spec->inputs + i];
     double h = cbrt(d->loss_error);
     clm_status status = CLM_OK;

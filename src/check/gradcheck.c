@@ -23,7 +23,7 @@ struct gradient {
 };
 
 /* A net on one backend, and its gradients. */
-struct side {
+struct gradient_side {
     struct network net;
     struct gradient *read; /* of each parameter */
     struct metrics sums;
@@ -35,8 +35,8 @@ struct gradcheck {
     float *X;         /* (batch, inputs) */
     uint32_t *labels; /* (batch) */
     struct clm_backend *bounds;
-    struct side device, right; /* right: on the bounds, whose values are the reference's */
-    struct network reference;  /* moved by the differences */
+    struct gradient_side device, right; /* right: on the bounds, whose values are the reference's */
+    struct network reference;           /* moved by the differences */
     struct differences differences;
 };
 
@@ -111,7 +111,7 @@ static clm_status create_network(struct network *net, struct clm_backend *be, co
     return backend_write(be, &net->labels, HOST_INDEX, g->labels, error);
 }
 
-static clm_status create_side(struct side *side, struct clm_backend *be, const struct gradcheck *g,
+static clm_status create_side(struct gradient_side *side, struct clm_backend *be, const struct gradcheck *g,
                               struct clm_error *error)
 {
     const size_t count = g->model->parameter_count;
@@ -124,7 +124,7 @@ static clm_status create_side(struct side *side, struct clm_backend *be, const s
     return status ? status : metrics_reset(be, &side->sums, error);
 }
 
-static void destroy_side(struct side *side, const struct gradcheck *g)
+static void destroy_side(struct gradient_side *side, const struct gradcheck *g)
 {
     for (size_t n = 0; side->read && n < g->model->parameter_count; n++)
         free(side->read[n].values);
@@ -135,8 +135,8 @@ static void destroy_side(struct side *side, const struct gradcheck *g)
 }
 
 /* With errors if the side is the bounds'. */
-static clm_status read_gradient(const struct side *side, bool has_errors, const struct tensor *tensor,
-                                struct gradient *out, struct clm_error *error)
+static clm_status read_gradient(const struct gradient_side *side, bool has_errors,
+                                const struct tensor *tensor, struct gradient *out, struct clm_error *error)
 {
     const size_t count = tensor->rows * tensor->columns;
     out->values = calloc(2 * count, sizeof *out->values);
@@ -147,7 +147,7 @@ static clm_status read_gradient(const struct side *side, bool has_errors, const 
                       : doubles_read(side->net.be, tensor, out->values, error);
 }
 
-static clm_status run_side(struct side *side, const struct gradcheck *g, struct clm_error *error)
+static clm_status run_side(struct gradient_side *side, const struct gradcheck *g, struct clm_error *error)
 {
     const bool has_errors = side->net.be == g->bounds;
     clm_status status = network_gradients(&side->net, side->net.batch, g->options->l2, &side->sums, error);
@@ -168,8 +168,8 @@ struct compared {
 
 /* Marks the parameters to try in is_chosen: all where `samples` are enough, else half of them the largest
  * gradients and the others at random. Returns how many. */
-static size_t choose(const double *gradient, size_t count, size_t samples, struct philox *random,
-                     bool *is_chosen)
+static size_t gradcheck_choose(const double *gradient, size_t count, size_t samples, struct philox *random,
+                               bool *is_chosen)
 {
     const size_t tried = size_min(samples, count);
     for (size_t s = 0; s < tried; s++) {
@@ -228,7 +228,7 @@ static clm_status check_parameter(struct gradcheck *g, const struct compared *p,
     *row =
         (struct clm_gradcheck_row){.numerical = NAN, .analytic = NAN, .device = NAN, .error_over_bound = NAN};
     snprintf(row->parameter, sizeof row->parameter, "%.31s", p->name);
-    choose(p->right, count, g->options->samples, &random, is_chosen);
+    gradcheck_choose(p->right, count, g->options->samples, &random, is_chosen);
     for (size_t at = 0; status == CLM_OK && at < count; at++)
         if (is_chosen[at])
             status = try_one(g, p, at, row, error);
@@ -260,7 +260,7 @@ static clm_status make_model(struct gradcheck *g, struct clm_error *error)
     return status;
 }
 
-static clm_status prepare(struct gradcheck *g, struct clm_backend *backend, struct clm_error *error)
+static clm_status gradcheck_prepare(struct gradcheck *g, struct clm_backend *backend, struct clm_error *error)
 {
     struct bounded_sums sums;
     clm_status status;
@@ -278,7 +278,7 @@ static clm_status prepare(struct gradcheck *g, struct clm_backend *backend, stru
                               error);
 }
 
-static void destroy(struct gradcheck *g)
+static void gradcheck_destroy(struct gradcheck *g)
 {
     differences_free(&g->differences);
     network_free(&g->reference);
@@ -298,7 +298,7 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
     bool all_passed = true;
     if (passed)
         *passed = false;
-    clm_status status = prepare(&g, backend, error);
+    clm_status status = gradcheck_prepare(&g, backend, error);
     for (size_t n = 0; status == CLM_OK && n < g.model->parameter_count; n++) {
         const struct parameter_spec *const spec = &g.model->specs[n];
         const struct tensor *const tensor = &g.device.net.parameters[n]->gradient;
@@ -318,7 +318,7 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
         if (on_row)
             on_row(user, &row);
     }
-    destroy(&g);
+    gradcheck_destroy(&g);
     if (passed)
         *passed = status == CLM_OK && all_passed;
     return status;

@@ -112,8 +112,8 @@ static struct step step_of_case(const struct step_case *which)
     return step_of(LEARNING_RATE, which->momentum, which->l2);
 }
 
-static clm_status create(struct trainee *trainee, struct clm_backend *be, const struct clm_model *model,
-                         const struct step_case *which, struct clm_error *error)
+static clm_status steps_create(struct trainee *trainee, struct clm_backend *be, const struct clm_model *model,
+                               const struct step_case *which, struct clm_error *error)
 {
     const struct network_use use = NETWORK_TRAIN(step_of_case(which).rule);
     clm_status status;
@@ -127,7 +127,7 @@ static clm_status create(struct trainee *trainee, struct clm_backend *be, const 
     return CLM_OK;
 }
 
-static void destroy(struct trainee *trainee)
+static void steps_destroy(struct trainee *trainee)
 {
     struct clm_backend *const be = trainee->net.be;
     for (int p = 0; be && p < PART_COUNT; p++)
@@ -148,7 +148,7 @@ static size_t pictures_side(const struct step_case *which)
     return side;
 }
 
-static struct augmentation augmentation_of(const struct step_case *which, size_t epoch)
+static struct augmentation steps_augmentation_of(const struct step_case *which, size_t epoch)
 {
     const size_t side = pictures_side(which);
     return (struct augmentation){
@@ -174,14 +174,14 @@ static struct minibatch minibatch_from(const struct step_case *which, const stru
                               .position = first};
 }
 
-static clm_status take_step(struct trainee *trainee, const struct step_case *which, size_t epoch,
-                            size_t first, struct clm_error *error)
+static clm_status steps_take_step(struct trainee *trainee, const struct step_case *which, size_t epoch,
+                                  size_t first, struct clm_error *error)
 {
     const struct step step = step_of_case(which);
     const struct tensor *const parts = trainee->parts;
     const struct resident data = {parts[PART_VALUES], parts[PART_LABELS], parts[PART_MEAN],
                                   parts[PART_SCALE]};
-    const struct augmentation augmentation = augmentation_of(which, epoch);
+    const struct augmentation augmentation = steps_augmentation_of(which, epoch);
     const struct minibatch batch = minibatch_from(which, &data, &parts[PART_ORDER], &augmentation, first);
     const struct minibatch next =
         minibatch_from(which, &data, batch.order, &augmentation, first + batch.rows);
@@ -193,13 +193,13 @@ static clm_status take_step(struct trainee *trainee, const struct step_case *whi
     return backend_pace(trainee->net.be, error);
 }
 
-static clm_status train(struct trainee *trainee, struct clm_backend *be, const struct clm_model *model,
-                        const struct step_case *which, struct clm_error *error)
+static clm_status steps_train(struct trainee *trainee, struct clm_backend *be, const struct clm_model *model,
+                              const struct step_case *which, struct clm_error *error)
 {
-    clm_status status = create(trainee, be, model, which, error);
+    clm_status status = steps_create(trainee, be, model, which, error);
     for (size_t e = 0; e < which->epochs; e++)
         for (size_t first = 0; status == CLM_OK && first < which->rows; first += which->batch)
-            status = take_step(trainee, which, e, first, error);
+            status = steps_take_step(trainee, which, e, first, error);
     return status;
 }
 
@@ -318,7 +318,7 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
 
 /* ---- checks ---- */
 
-static clm_status run_steps(const void *of, struct clm_backend *device, struct clm_backend *bounds,
+static clm_status steps_run(const void *of, struct clm_backend *device, struct clm_backend *bounds,
                             struct judgement *out, struct clm_error *error)
 {
     const struct step_case *const which = of;
@@ -330,13 +330,13 @@ static clm_status run_steps(const void *of, struct clm_backend *device, struct c
     if (status != CLM_OK)
         return status;
     draw_parameters(model, which->seed);
-    status = train(&trained, device, model, which, error);
+    status = steps_train(&trained, device, model, which, error);
     if (status == CLM_OK && bounds)
-        status = train(&right, bounds, model, which, error);
+        status = steps_train(&right, bounds, model, which, error);
     if (status == CLM_OK)
         status = judge(out, &trained, &right, bounds, model, error);
-    destroy(&trained);
-    destroy(&right);
+    steps_destroy(&trained);
+    steps_destroy(&right);
     clm_model_free(model);
     return status;
 }
@@ -346,5 +346,5 @@ clm_status steps_check(struct clm_backend *device, struct clm_backend *bounds, c
 {
     *check = (struct clm_check){0};
     steps_describe(which, check);
-    return judge_repeated(run_steps, which, device, bounds, repeats, check, error);
+    return judge_repeated(steps_run, which, device, bounds, repeats, check, error);
 }

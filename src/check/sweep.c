@@ -50,7 +50,7 @@ static void draw_odd(struct philox *random, const struct operation *operation, s
 }
 
 /* The largest dimension is halved until the reference can do it. */
-static void limit(struct variant *v)
+static void sweep_limit(struct variant *v)
 {
     while ((double)v->B * (double)size_max(v->I, 1) * (double)size_max(v->O, 1) > TERMS_MOST) {
         size_t *const largest = v->B >= v->I && v->B >= v->O ? &v->B : v->I >= v->O ? &v->I : &v->O;
@@ -67,7 +67,7 @@ static void sweep_operation(struct plan *plan, struct philox *random, enum opera
         v.B = draw_size(random);
         v.I = draw_size(random);
         v.O = draw_size(random);
-        limit(&v);
+        sweep_limit(&v);
         v.first = philox_below(random, 40);
         v.N = v.B + v.first + philox_below(random, 40);
         v.fill = draw_fill(random);

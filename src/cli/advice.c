@@ -30,15 +30,23 @@ static void write_options(const char *command, const char *settings, char *text,
     }
 }
 
+/* A command that tells more about the matter; "" if there is none. */
+static const char *more_about(const struct clm_error *error)
+{
+    if (!*error->setting)
+        return "";
+    if (error->status == CLM_ERROR_MEMORY && !strcmp(error->setting, "memory"))
+        return "; `clmlp data convert --to npy' writes such files";
+    if (error->status == CLM_ERROR_DEVICE && !strcmp(error->setting, "device"))
+        return "; `clmlp devices' lists what there is";
+    return error->status == CLM_ERROR_DEVICE || error->status == CLM_ERROR_WRONG
+               ? "; `clmlp doctor' tells more"
+               : "";
+}
+
 void name_options(const char *command, struct clm_error *error)
 {
-    const bool is_of_device = error->status == CLM_ERROR_DEVICE && strstr(error->setting, "device");
-    const char *const more = !*error->setting ? ""
-                             : !strcmp(error->setting, "memory")
-                                 ? "; `clmlp data convert --to npy' writes such files"
-                             : is_of_device                     ? "; `clmlp devices' lists what there is"
-                             : error->status == CLM_ERROR_WRONG ? "; `clmlp doctor' tells more"
-                                                                : "";
+    const char *const more = more_about(error);
     char options[OPTIONS_MOST * 64] = "";
     const size_t used = strlen(error->message);
     write_options(command, error->setting, options, sizeof options);

@@ -212,7 +212,7 @@ static clm_status create_model(const struct clm_settings *settings, const struct
     return clm_model_create(&options, out, error);
 }
 
-static clm_status train(struct clm_settings *settings, int argc, char **argv, struct clm_error *error)
+static clm_status cli_train_run(struct clm_settings *settings, int argc, char **argv, struct clm_error *error)
 {
     const struct clm_data_options data_asked = data_options(settings);
     const struct clm_backend_options backend_asked = backend_options(settings, argv[1]);
@@ -266,7 +266,7 @@ int command_train(int argc, char **argv)
     struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
     struct clm_error error = {0};
     need_setting(settings, argv[1], "data", "fashion-mnist");
-    const clm_status status = train(settings, argc, argv, &error);
+    const clm_status status = cli_train_run(settings, argc, argv, &error);
     clm_settings_free(settings);
     return status == CLM_OK ? EXIT_DONE : fail_command("train", &error);
 }

@@ -55,8 +55,9 @@ static clm_status check_allocation(const struct clm_backend *be, size_t rows, si
 }
 
 /* `whole_rows` are those there is room for. */
-static clm_status create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
-                         size_t whole_rows, struct tensor *out, struct clm_error *error)
+static clm_status backend_create_tensor(struct clm_backend *be, enum tensor_type type, size_t rows,
+                                        size_t columns, size_t whole_rows, struct tensor *out,
+                                        struct clm_error *error)
 {
     size_t count, bytes;
     memset(out, 0, sizeof *out);
@@ -84,14 +85,14 @@ static clm_status create(struct clm_backend *be, enum tensor_type type, size_t r
 clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows, size_t columns,
                          struct tensor *out, struct clm_error *error)
 {
-    return create(be, type, rows, columns, rows, out, error);
+    return backend_create_tensor(be, type, rows, columns, rows, out, error);
 }
 
 clm_status panels_create(struct clm_backend *be, size_t rows, size_t columns, size_t panel,
                          struct tensor *out, struct clm_error *error)
 {
     const size_t whole_rows = panel && rows <= SIZE_MAX - panel ? round_up(rows, panel) : rows;
-    const clm_status status = create(be, TENSOR_REAL, rows, columns, whole_rows, out, error);
+    const clm_status status = backend_create_tensor(be, TENSOR_REAL, rows, columns, whole_rows, out, error);
     if (status == CLM_OK)
         out->panel = panel;
     return status;
@@ -233,8 +234,8 @@ clm_status metrics_read(struct clm_backend *be, const struct metrics *metrics, d
 /* ---- the net's operations: shapes are checked where matrices meet ---- */
 
 /* CLM_OK where `tensor` is rows x columns of `type`. */
-static clm_status expect(const char *operation, const char *name, const struct tensor *tensor,
-                         enum tensor_type type, size_t rows, size_t columns, struct clm_error *error)
+static clm_status backend_expect(const char *operation, const char *name, const struct tensor *tensor,
+                                 enum tensor_type type, size_t rows, size_t columns, struct clm_error *error)
 {
     if (tensor->rows == rows && tensor->columns == columns && tensor->type == type && tensor->memory)
         return CLM_OK;
@@ -262,7 +263,8 @@ static clm_status expect_augmentation(const struct augmentation *a, size_t B, si
     if (a->position > UINT32_MAX - B)
         return clm_fail(error, CLM_ERROR_SHAPE, "gather: row %zu of an epoch is over the %u that are counted",
                         a->position + B, UINT32_MAX);
-    return changes->mixup > 0 ? expect("gather", "partners", a->partners, TENSOR_INDEX, 1, B, error) : CLM_OK;
+    return changes->mixup > 0 ? backend_expect("gather", "partners", a->partners, TENSOR_INDEX, 1, B, error)
+                              : CLM_OK;
 }
 
 clm_status gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
@@ -274,13 +276,13 @@ clm_status gather(struct clm_backend *be, const struct resident *data, const str
     if (B > N || first > N - B)
         return clm_fail(error, CLM_ERROR_SHAPE, "gather: rows %zu to %zu of a data set of %zu", first,
                         first + B, N);
-    if ((status = expect("gather", "values", &data->values, data->values.type, N, I, error)) ||
-        (status = expect("gather", "labels of the data", &data->labels, TENSOR_INDEX, 1, N, error)) ||
-        (status = expect("gather", "mean", &data->mean, TENSOR_REAL, 1, I, error)) ||
-        (status = expect("gather", "scale", &data->scale, TENSOR_REAL, 1, I, error)) ||
-        (order && (status = expect("gather", "order", order, TENSOR_INDEX, 1, N, error))) ||
-        (status = expect("gather", "X", X, TENSOR_REAL, B, I, error)) ||
-        (status = expect("gather", "labels", labels, TENSOR_INDEX, 1, B, error)) ||
+    if ((status = backend_expect("gather", "values", &data->values, data->values.type, N, I, error)) ||
+        (status = backend_expect("gather", "labels of the data", &data->labels, TENSOR_INDEX, 1, N, error)) ||
+        (status = backend_expect("gather", "mean", &data->mean, TENSOR_REAL, 1, I, error)) ||
+        (status = backend_expect("gather", "scale", &data->scale, TENSOR_REAL, 1, I, error)) ||
+        (order && (status = backend_expect("gather", "order", order, TENSOR_INDEX, 1, N, error))) ||
+        (status = backend_expect("gather", "X", X, TENSOR_REAL, B, I, error)) ||
+        (status = backend_expect("gather", "labels", labels, TENSOR_INDEX, 1, B, error)) ||
         (augmentation && (status = expect_augmentation(augmentation, B, I, error))))
         return status;
     return be->operations->gather(be, data, order, first, augmentation, X, labels, error);
@@ -293,7 +295,7 @@ static clm_status expect_like(const char *operation, const char *name, const str
     if (!tensor)
         return clm_fail(error, CLM_ERROR_SHAPE, "%s: %s is missing", operation, name);
     if (tensor->panel == W->panel)
-        return expect(operation, name, tensor, TENSOR_REAL, W->rows, W->columns, error);
+        return backend_expect(operation, name, tensor, TENSOR_REAL, W->rows, W->columns, error);
     return clm_fail(error, CLM_ERROR_SHAPE,
                     "%s: %s lies in panels of %zu rows and W in panels of %zu; both belong to weights_create",
                     operation, name, tensor->panel, W->panel);
@@ -302,8 +304,8 @@ static clm_status expect_like(const char *operation, const char *name, const str
 static clm_status expect_layer(const char *operation, const struct linear *layer, size_t O, size_t I,
                                struct clm_error *error)
 {
-    const clm_status status = expect(operation, "W", &layer->W.value, TENSOR_REAL, O, I, error);
-    return status ? status : expect(operation, "b", &layer->b.value, TENSOR_REAL, 1, O, error);
+    const clm_status status = backend_expect(operation, "W", &layer->W.value, TENSOR_REAL, O, I, error);
+    return status ? status : backend_expect(operation, "b", &layer->b.value, TENSOR_REAL, 1, O, error);
 }
 
 /* What a NULL epilogue and a NULL gate stand for. */
@@ -315,7 +317,7 @@ static clm_status expect_epilogue(const char *here, const struct epilogue *epilo
 {
     if (!epilogue || !epilogue->gate || activations[epilogue->act].gate != GATE_SAVED)
         return CLM_OK;
-    return expect(here, "gate", epilogue->gate, TENSOR_REAL, Y->rows, Y->columns, error);
+    return backend_expect(here, "gate", epilogue->gate, TENSOR_REAL, Y->rows, Y->columns, error);
 }
 
 static clm_status expect_gate(const char *here, const struct gate *gate, const struct tensor *dX,
@@ -323,7 +325,7 @@ static clm_status expect_gate(const char *here, const struct gate *gate, const s
 {
     if (!gate || activations[gate->act].gate == GATE_ONE)
         return CLM_OK;
-    return expect(here, "gate", gate->of, TENSOR_REAL, dX->rows, dX->columns, error);
+    return backend_expect(here, "gate", gate->of, TENSOR_REAL, dX->rows, dX->columns, error);
 }
 
 static clm_status expect_forward(const char *here, const struct tensor *X, const struct linear *layer,
@@ -332,9 +334,9 @@ static clm_status expect_forward(const char *here, const struct tensor *X, const
 {
     const size_t B = X->rows, I = X->columns, O = Y->columns;
     clm_status status;
-    if ((status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
+    if ((status = backend_expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
-        (status = expect(here, "Y", Y, TENSOR_REAL, B, O, error)))
+        (status = backend_expect(here, "Y", Y, TENSOR_REAL, B, O, error)))
         return status;
     return expect_epilogue(here, epilogue, Y, error);
 }
@@ -355,10 +357,11 @@ clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const st
     const char *const here = "softmax_xent";
     const size_t B = Z->rows, C = Z->columns;
     clm_status status;
-    if ((status = expect(here, "Z", Z, TENSOR_REAL, B, C, error)) ||
-        (status = expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
-        (mixture && (status = expect(here, "partners", &mixture->partners, TENSOR_INDEX, 1, B, error))) ||
-        (dZ && (status = expect(here, "dZ", dZ, TENSOR_REAL, B, C, error))))
+    if ((status = backend_expect(here, "Z", Z, TENSOR_REAL, B, C, error)) ||
+        (status = backend_expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
+        (mixture &&
+         (status = backend_expect(here, "partners", &mixture->partners, TENSOR_INDEX, 1, B, error))) ||
+        (dZ && (status = backend_expect(here, "dZ", dZ, TENSOR_REAL, B, C, error))))
         return status;
     return be->operations->softmax_xent(be, Z, labels, mixture, dZ, sums, error);
 }
@@ -366,8 +369,8 @@ clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const st
 clm_status softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P, struct clm_error *error)
 {
     clm_status status;
-    if ((status = expect("softmax", "Z", Z, TENSOR_REAL, Z->rows, Z->columns, error)) ||
-        (status = expect("softmax", "P", P, TENSOR_REAL, Z->rows, Z->columns, error)))
+    if ((status = backend_expect("softmax", "Z", Z, TENSOR_REAL, Z->rows, Z->columns, error)) ||
+        (status = backend_expect("softmax", "P", P, TENSOR_REAL, Z->rows, Z->columns, error)))
         return status;
     return be->operations->softmax(be, Z, P, error);
 }
@@ -378,9 +381,9 @@ clm_status linear_backward_input(struct clm_backend *be, const struct tensor *dZ
     const char *const here = "linear_backward_input";
     const size_t B = dZ->rows, O = dZ->columns, I = dX->columns;
     clm_status status;
-    if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
+    if ((status = backend_expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
-        (status = expect(here, "dX", dX, TENSOR_REAL, B, I, error)) ||
+        (status = backend_expect(here, "dX", dX, TENSOR_REAL, B, I, error)) ||
         (status = expect_gate(here, gate, dX, error)))
         return status;
     return be->operations->linear_backward_input(be, dZ, layer, gate ? gate : &no_gate, dX, error);
@@ -392,8 +395,8 @@ clm_status linear_backward_params(struct clm_backend *be, const struct tensor *d
     const char *const here = "linear_backward_params";
     const size_t B = dZ->rows, O = dZ->columns, I = X->columns;
     clm_status status;
-    if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
-        (status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
+    if ((status = backend_expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
+        (status = backend_expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
         (status = expect_like(here, "dW", &layer->W.gradient, &layer->W.value, error)) ||
         (status = expect_like(here, "db", &layer->b.gradient, &layer->b.value, error)))
@@ -416,8 +419,8 @@ static clm_status expect_update(const char *here, const struct tensor *dZ, const
 {
     const size_t B = dZ->rows, O = dZ->columns, I = X->columns;
     clm_status status;
-    if ((status = expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
-        (status = expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
+    if ((status = backend_expect(here, "dZ", dZ, TENSOR_REAL, B, O, error)) ||
+        (status = backend_expect(here, "X", X, TENSOR_REAL, B, I, error)) ||
         (status = expect_layer(here, layer, O, I, error)) ||
         (status = expect_states(here, "state of W", &layer->W, step, error)))
         return status;
@@ -478,8 +481,8 @@ clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *
     const size_t B = X->rows, I = X->columns;
     clm_status status;
     if ((status = expect_forward(here, X, layer, NULL, dZ, error)) ||
-        (status = expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
-        (dX && (status = expect(here, "dX", dX, TENSOR_REAL, B, I, error))) ||
+        (status = backend_expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
+        (dX && (status = backend_expect(here, "dX", dX, TENSOR_REAL, B, I, error))) ||
         (dX && (status = expect_gate(here, gate, dX, error))))
         return status;
     gate = gate ? gate : &no_gate;
@@ -502,7 +505,7 @@ clm_status parameter_step(struct clm_backend *be, struct parameter *parameter, c
     const char *const here = "parameter_step";
     const struct tensor *const w = &parameter->value;
     clm_status status;
-    if ((status = expect(here, "w", w, TENSOR_REAL, w->rows, w->columns, error)) ||
+    if ((status = backend_expect(here, "w", w, TENSOR_REAL, w->rows, w->columns, error)) ||
         (status = expect_like(here, "g", &parameter->gradient, w, error)) ||
         (status = expect_states(here, "state", parameter, step, error)))
         return status;

@@ -13,7 +13,7 @@ static void limit_memory(struct clm_backend *be, uint64_t bytes, const char *by,
     be->limit_setting = setting;
 }
 
-static void limit(struct clm_backend *be, const struct clm_backend_options *options)
+static void prove_limit(struct clm_backend *be, const struct clm_backend_options *options)
 {
     limit_memory(be, options->device_memory, "the limit on the device's memory", "device-memory");
     if (be->uses_host_memory)
@@ -93,7 +93,7 @@ clm_status clm_backend_open(const struct clm_backend_options *options, struct cl
                         options->kind);
     }
     if (status == CLM_OK)
-        limit(*out, options);
+        prove_limit(*out, options);
     return status;
 }
 

@@ -40,7 +40,7 @@ static double rest_of(const struct expected *e, size_t m, size_t n, double *size
     return sum;
 }
 
-static double cut(const struct expected *e, size_t at, double value)
+static double sampled_cut(const struct expected *e, size_t at, double value)
 {
     if (e->cut == CUT_RELU)
         return value < 0 ? 0 : value;
@@ -61,7 +61,7 @@ static double element(const struct expected *e, const float *got, size_t m, size
     const size_t at = m * e->N + n;
     size *= fabs(e->alpha);
     const double value = e->alpha * sum + rest_of(e, m, n, &size);
-    return fabs((double)got[at] - cut(e, at, value)) / (gamma_of(e) * size + (double)FLT_MIN);
+    return fabs((double)got[at] - sampled_cut(e, at, value)) / (gamma_of(e) * size + (double)FLT_MIN);
 }
 
 double expected_samples(const struct expected *e, const float *got)

@@ -147,7 +147,7 @@ static bool fastest_in(const struct tuning *t, const struct layer_choice *layer,
 
 /* A layer's weights lie in one way: the providers of its products are the fastest of those that agree on the way in which all of
  * them together are the fastest, or if *panel is given on that. NO_PROVIDER is chosen if no way has a provider for each. */
-static void choose(const struct tuning *t, struct layer_choice *layer, const size_t *panel)
+static void tune_choose(const struct tuning *t, struct layer_choice *layer, const size_t *panel)
 {
     const struct product_key *const key = &layer->of[0].key;
     double least = NAN;
@@ -190,7 +190,7 @@ static void forget(struct tuning *t, size_t provider)
         }
         if (!is_whole)
             continue;
-        choose(t, &layer, NULL);
+        tune_choose(t, &layer, NULL);
         for (int p = 0; p < PRODUCT_COUNT; p++)
             *products[p] = layer.of[p];
     }
@@ -354,7 +354,7 @@ static clm_status settle(struct tuning *t, const struct shape *shape, enum layer
     struct clm_error no_room = *found_no_room;
     size_t unproved;
     if (layer->of[0].provider == NO_PROVIDER)
-        choose(t, layer, panel);
+        tune_choose(t, layer, panel);
     while (layer->of[0].provider != NO_PROVIDER && (unproved = first_unproved(layer, use)) != NO_PROVIDER) {
         enum layer_use proved;
         struct clm_error why = {0};
@@ -370,7 +370,7 @@ static clm_status settle(struct tuning *t, const struct shape *shape, enum layer
             no_room = why;
         else
             tune_drop(t, unproved, why.message);
-        choose(t, layer, panel);
+        tune_choose(t, layer, panel);
     }
     return layer->of[0].provider == NO_PROVIDER ? fail_without(t, &no_room, error) : CLM_OK;
 }
@@ -641,10 +641,10 @@ clm_status tune_network(struct clm_backend *be, const struct tune_wish *wish, st
 
 static clm_status check_sizes(const size_t *sizes, size_t size_count, size_t batch, struct clm_error *error)
 {
-    if (size_count < 2 || !batch)
+    if (size_count < 2 || !sizes || !batch)
         return clm_fail(error, CLM_ERROR_ARGUMENT,
                         "a net of %zu widths at batch %zu: it needs inputs, classes, and at least a row",
-                        size_count, batch);
+                        sizes ? size_count : 0, batch);
     for (size_t i = 0; i < size_count; i++)
         if (!sizes[i] || sizes[i] > INT32_MAX || batch > INT32_MAX)
             return clm_fail(error, CLM_ERROR_ARGUMENT,

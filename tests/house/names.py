@@ -23,9 +23,6 @@ SHARED = [
     ("*", "tests/fuzz/fuzz_options.c", "src/cli/arguments.c", "takes the place of it"),
     ("*", "tests/install/names.c", "src/*", "the library keeps its names to itself"),
     ("main", "*", "*", "each program has one"),
-    # these floors are being rebuilt
-    ("*", "src/check/*", "src/*", "later"),
-    ("*", "src/compute/*", "src/compute/*", "later"),
 ]
 
 SKIPPED = re.compile(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|^[ \t]*\#(?:[^\n]*\\\n)*[^\n]*""",

@@ -111,5 +111,5 @@ done
 check 'both libraries train the same' cmp model-shared.safetensors model-static.safetensors
 status=0
 ./train-shared nowhere model >out 2>err || status=$?
-check 'the example says what is wrong' has_line err 'the data set nowhere is neither'
+check 'the example says what is wrong' has_line err '^the data set nowhere '
 finish

@@ -4,7 +4,7 @@
 clm_status blas_open(struct clm_backend **out, struct clm_error *error)
 {
     *out = NULL;
-    return clm_fail_setting(
-        error, CLM_ERROR_DEVICE, "backend",
+    return clm_fail(
+        error, CLM_ERROR_DEVICE,
         "clmlp was built without the blas backend; install OpenBLAS (libopenblas-dev) and configure with -Dblas=enabled, or take the backend opencl or reference");
 }

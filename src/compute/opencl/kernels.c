@@ -120,8 +120,8 @@ cleanup:
 }
 
 /* The kernel of the table's row, for an activation or a rule if it has one. */
-static clm_status handle_of(struct kernels *k, enum kernel_name name, int variant, cl_kernel *out,
-                            struct clm_error *error)
+static clm_status kernels_handle_of(struct kernels *k, enum kernel_name name, int variant, cl_kernel *out,
+                                    struct clm_error *error)
 {
     const bool by_rule = name >= KERNEL_WEIGHTS_END, by_act = !by_rule && name >= KERNEL_BIAS_ACTIVATION;
     const struct kernel_variant which = {by_act ? (enum activation)variant : NO_ACTIVATION,
@@ -147,7 +147,7 @@ clm_status kernels_build(const struct opencl_device *device, struct kernels *out
              out->chunk, out->runs, opencl_is_pocl(device) ? " -DPOCL" : "");
     for (int name = 0; name < KERNEL_BIAS_ACTIVATION && status == CLM_OK; name++) {
         cl_kernel kernel;
-        status = handle_of(out, (enum kernel_name)name, 0, &kernel, error);
+        status = kernels_handle_of(out, (enum kernel_name)name, 0, &kernel, error);
     }
     if (status != CLM_OK)
         kernels_free(out);
@@ -181,7 +181,7 @@ static clm_status launch_list(struct kernels *k, enum kernel_name name, int vari
 {
     const size_t local = group_size(k), global = round_up(count, local);
     cl_kernel kernel;
-    const clm_status status = handle_of(k, name, variant, &kernel, error);
+    const clm_status status = kernels_handle_of(k, name, variant, &kernel, error);
     if (status != CLM_OK)
         return status;
     return opencl_launch(k->device, kernel, sources[name].name, 1, &global, &local, arguments, argument_count,
@@ -213,7 +213,7 @@ static clm_status launch_matrix(struct kernels *k, enum kernel_name name, int va
     const size_t local[2] = {group_size(k), 1};
     const size_t global[2] = {round_up(matrix->columns, local[0]), matrix->rows};
     cl_kernel kernel;
-    const clm_status status = handle_of(k, name, variant, &kernel, error);
+    const clm_status status = kernels_handle_of(k, name, variant, &kernel, error);
     if (status != CLM_OK)
         return status;
     return opencl_launch(k->device, kernel, sources[name].name, 2, global, local, arguments, argument_count,

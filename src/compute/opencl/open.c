@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* The handle of a device that was listed; NULL if it is gone. */
-static clm_status handle_of(const struct clm_device *device, cl_device_id *out, struct clm_error *error)
+static clm_status open_handle_of(const struct clm_device *device, cl_device_id *out, struct clm_error *error)
 {
     struct clm_device *about = NULL;
     cl_device_id *ids = NULL;
@@ -30,7 +30,7 @@ clm_status opencl_open(const struct clm_device *device, const struct clm_backend
     *out = NULL;
     if (device->reason[0])
         return clm_fail(error, CLM_ERROR_DEVICE, "%s", device->reason);
-    clm_status status = handle_of(device, &id, error);
+    clm_status status = open_handle_of(device, &id, error);
     if (status != CLM_OK)
         return status;
     struct opencl_backend *const own = calloc(1, sizeof *own);

@@ -42,8 +42,8 @@ static size_t weight_panel(struct clm_backend *be, size_t batch, size_t I, size_
     return is_open_question(own, I, O) ? 0 : dispatch_panel(&own->dispatch, batch, I, O);
 }
 
-static clm_status prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
-                          struct clm_error *error)
+static clm_status opencl_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
+                                 size_t batch, struct clm_error *error)
 {
     struct opencl_backend *const own = self(be);
     struct tensor *const workspace = &own->dispatch.workspace;
@@ -112,7 +112,7 @@ static clm_status opencl_peaks(struct clm_backend *be, double *operations, doubl
 }
 
 /* The next launch computes that much, and reads and writes that many floats at least. */
-static void expect(struct clm_backend *be, double operations, double floats)
+static void opencl_expect(struct clm_backend *be, double operations, double floats)
 {
     profile_expect(&self(be)->device, operations, floats * sizeof(float));
 }
@@ -153,7 +153,7 @@ static clm_status opencl_gather(struct clm_backend *be, const struct resident *d
                                 struct tensor *X, struct tensor *labels, struct clm_error *error)
 {
     const double element = (double)opencl_element_size(data->values.type) / sizeof(float);
-    expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
+    opencl_expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
     return a ? kernel_gather_augmented(self(be)->kernels, a, data, order, first, X, labels, error)
              : kernel_gather(self(be)->kernels, data, order, first, X, labels, error);
 }
@@ -163,7 +163,8 @@ static clm_status opencl_forward(struct clm_backend *be, const struct tensor *X,
 {
     struct gemm_provider *const gemm =
         dispatch_take(&self(be)->dispatch, PRODUCT_FORWARD, &layer->W.value, X->rows);
-    expect(be, 2 * size_of(X) * (double)Y->columns, size_of(X) + size_of(&layer->W.value) + size_of(Y));
+    opencl_expect(be, 2 * size_of(X) * (double)Y->columns,
+                  size_of(X) + size_of(&layer->W.value) + size_of(Y));
     return gemm->operations->forward(gemm, X, layer, epilogue, Y, error);
 }
 
@@ -171,7 +172,7 @@ static clm_status opencl_softmax_xent(struct clm_backend *be, const struct tenso
                                       const struct tensor *labels, const struct mixture *mixture,
                                       struct tensor *dZ, struct metrics *sums, struct clm_error *error)
 {
-    expect(be, 0, (dZ ? 2 : 1) * size_of(Z));
+    opencl_expect(be, 0, (dZ ? 2 : 1) * size_of(Z));
     return kernel_softmax_xent(self(be)->kernels, Z, labels, mixture, dZ, &sums->state, error);
 }
 
@@ -187,8 +188,8 @@ static clm_status opencl_backward_input(struct clm_backend *be, const struct ten
 {
     struct gemm_provider *const gemm =
         dispatch_take(&self(be)->dispatch, PRODUCT_BACKWARD_INPUT, &layer->W.value, dZ->rows);
-    expect(be, 2 * size_of(dX) * (double)dZ->columns,
-           size_of(dZ) + size_of(&layer->W.value) + (gate->of ? 2 : 1) * size_of(dX));
+    opencl_expect(be, 2 * size_of(dX) * (double)dZ->columns,
+                  size_of(dZ) + size_of(&layer->W.value) + (gate->of ? 2 : 1) * size_of(dX));
     return gemm->operations->backward_input(gemm, dZ, layer, gate, dX, error);
 }
 
@@ -198,7 +199,8 @@ static clm_status opencl_backward_params(struct clm_backend *be, const struct te
 {
     struct gemm_provider *const gemm =
         dispatch_take(&self(be)->dispatch, PRODUCT_UPDATE, &layer->W.value, dZ->rows);
-    expect(be, 2 * size_of(X) * (double)dZ->columns, size_of(dZ) + size_of(X) + size_of(&layer->W.gradient));
+    opencl_expect(be, 2 * size_of(X) * (double)dZ->columns,
+                  size_of(dZ) + size_of(X) + size_of(&layer->W.gradient));
     return gemm->operations->gradient(gemm, dZ, X, layer, l2, error);
 }
 
@@ -214,8 +216,8 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
 {
     struct gemm_provider *const gemm =
         dispatch_take(&self(be)->dispatch, PRODUCT_UPDATE, &layer->W.value, dZ->rows);
-    expect(be, 2 * size_of(X) * (double)dZ->columns,
-           size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value));
+    opencl_expect(be, 2 * size_of(X) * (double)dZ->columns,
+                  size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value));
     return gemm->operations->descend(gemm, dZ, X, layer, step, error);
 }
 
@@ -244,9 +246,9 @@ static clm_status opencl_update_forward(struct clm_backend *be, const struct ten
     if (fuses(self(be), layer, X->rows, next_X->rows)) {
         struct gemm_provider *const gemm =
             dispatch_take(&self(be)->dispatch, PRODUCT_UPDATE, &layer->W.value, X->rows);
-        expect(be, 2 * (double)(X->rows + next_X->rows) * size_of(&layer->W.value),
-               size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value) + size_of(next_X) +
-                   size_of(next_Y));
+        opencl_expect(be, 2 * (double)(X->rows + next_X->rows) * size_of(&layer->W.value),
+                      size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value) +
+                          size_of(next_X) + size_of(next_Y));
         return gemm->operations->descend_forward(gemm, dZ, X, layer, step, next_X, epilogue, next_Y, error);
     }
     const clm_status status = opencl_backward_update(be, dZ, X, layer, step, error);
@@ -270,8 +272,8 @@ static clm_status opencl_softmax_backward(struct clm_backend *be, const struct t
 {
     struct gemm_provider *const gemm =
         dispatch_take(&self(be)->dispatch, PRODUCT_FORWARD, &layer->W.value, X->rows);
-    expect(be, (dX ? 4 : 2) * size_of(X) * (double)dZ->columns,
-           (dX ? 2 : 1) * size_of(X) + size_of(&layer->W.value) + size_of(dZ));
+    opencl_expect(be, (dX ? 4 : 2) * size_of(X) * (double)dZ->columns,
+                  (dX ? 2 : 1) * size_of(X) + size_of(&layer->W.value) + size_of(dZ));
     return gemm->operations->head(gemm, X, layer, labels, gate, dZ, dX, sums, error);
 }
 
@@ -300,7 +302,7 @@ const struct backend_operations opencl_operations = {
     .write = opencl_write,
     .read = opencl_read,
     .write_part = opencl_write_part,
-    .prepare = prepare,
+    .prepare = opencl_prepare,
     .finish = finish,
     .pace = pace,
     .metrics_reset = opencl_metrics_reset,

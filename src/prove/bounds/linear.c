@@ -398,8 +398,9 @@ static void step_errors(const struct parameter *parameter, const struct paramete
 }
 
 /* Takes the step of a gradient: errors, then values. */
-static clm_status take_step(struct clm_backend *be, struct parameter *parameter, double *g,
-                            const double *g_error, const struct step *step, struct clm_error *error)
+static clm_status bounds_linear_take_step(struct clm_backend *be, struct parameter *parameter, double *g,
+                                          const double *g_error, const struct step *step,
+                                          struct clm_error *error)
 {
     const struct tensor *const w = &parameter->value;
     struct stage stage = stage_of(be, error);
@@ -425,7 +426,7 @@ static void step_of_sides(struct stage *stage, struct clm_backend *be, struct pa
     for (size_t i = 0; stage->status == CLM_OK && i < tensor_count(&parameter->value); i++)
         g->inner[i] = product_error(g, i, roundings, B + 1);
     if (stage->status == CLM_OK)
-        stage->status = take_step(be, parameter, g->value, g->inner, step, stage->error);
+        stage->status = bounds_linear_take_step(be, parameter, g->value, g->inner, step, stage->error);
 }
 
 clm_status bounds_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
@@ -442,6 +443,6 @@ clm_status bounds_backward_update(struct clm_backend *be, const struct tensor *d
 clm_status bounds_parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
                                  struct clm_error *error)
 {
-    return take_step(be, parameter, values_of(&parameter->gradient), errors_of(&parameter->gradient), step,
-                     error);
+    return bounds_linear_take_step(be, parameter, values_of(&parameter->gradient),
+                                   errors_of(&parameter->gradient), step, error);
 }
