@@ -179,7 +179,7 @@ check 'it is told which' grep -q '^explained, but caught: src/base/philox.c sum_
 cp -R tree checks
 mkdir -p checks/src/prove checks/src/cli checks/tests/cli
 echo 'int next(int n) { return n + 1; }' >checks/src/prove/device.c
-echo "library = static_library('clmlp', 'base/philox.c', 'prove/device.c')
+echo "library = static_library('core', 'base/philox.c', 'prove/device.c')
 subdir('cli')" >checks/src/meson.build
 echo "executable('clmlp', 'main.c', link_with: library)" >checks/src/cli/meson.build
 cat >checks/src/cli/main.c <<'END'

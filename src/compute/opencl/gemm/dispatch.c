@@ -69,9 +69,8 @@ clm_status dispatch_create(const struct gemm_provider *like, const char *gemm, s
                                                                           : gemm_candidate_for(gemm, about);
     *out = (struct dispatch){.count = gemm_candidate_count, .only = NO_PROVIDER};
     if (!is_auto && !named)
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "--gemm %s: there are no such products for %s; use auto or clblast", gemm,
-                        about->name);
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "gemm",
+                                "there are no products %s for %s; use auto or clblast", gemm, about->name);
     for (size_t p = 0; p < out->count; p++) {
         out->candidates[p] = gemm_candidates[p];
         out->providers[p] = *like;
