@@ -31,7 +31,7 @@ static clm_status self_check_one(struct clm_backend *be, struct clm_backend *bou
                                  const struct self_check *one, struct clm_error *error)
 {
     const struct operation *const operation = &operations_checked[one->name];
-    struct clm_check check;
+    struct clm_check check = {0};
     clm_status status = problem_check_memory(be, operation, &one->variant, error);
     if (status == CLM_OK)
         status = operation_check(be, bounds, operation, &one->variant, 1, &check, error);

@@ -130,9 +130,10 @@ clm_status judge_output(struct judgement *judgement, const char *name, const dou
     add_bits(judgement, got, count);
     if (!bounds)
         return CLM_OK;
-    double *const values = calloc(2 * count, sizeof *values), *const errors = values + count;
+    double *const values = calloc(2 * count, sizeof *values);
     if (!values)
         return clm_fail_host_memory(error, "a check", 2 * count * sizeof *values);
+    double *const errors = values + count;
     const clm_status status = bounds_read(bounds, expected, values, errors, error);
     for (size_t i = 0; status == CLM_OK && i < count; i++)
         judge_element(judgement, name, i / columns, i % columns, got[i], values[i], errors[i]);
