@@ -33,7 +33,7 @@ static clm_status head_answer_make(const struct layer_trial *t, struct clm_backe
                                    struct head_answer *out, struct clm_error *error)
 {
     const size_t B = t->B, C = t->O;
-    double *const z = calloc(2 * B * C, sizeof *z), *const off = z + B * C;
+    double *const z = calloc(2 * B * C, sizeof *z), *const off = z ? z + B * C : NULL;
     clm_status status =
         z ? CLM_OK : clm_fail_host_memory(error, "a trial of products", 2 * B * C * sizeof *z);
     for (size_t r = 0; z && r < B; r++) {
