@@ -158,7 +158,7 @@ void network_free(struct network *net)
     struct clm_backend *const be = net->be;
     size_t count;
     struct parameter *const *const parameters = network_parameters(net, &count);
-    for (size_t p = 0; p < count; p++)
+    for (size_t p = 0; p < count && parameters[p]; p++) /* the list may be empty still */
         free_parameter(be, parameters[p]);
     for (size_t l = 0; net->layers && l < net->architecture.depth; l++)
         layer_free(be, &net->layers[l]);
