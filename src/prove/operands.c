@@ -186,7 +186,7 @@ static void expect_operand(struct problem *problem, size_t n, size_t rows)
     const struct tensor *const whole = &problem->whole[n];
     const size_t count = rows * whole->columns;
     struct tensor *const expected = &problem->expected[n];
-    double *const values = calloc(2 * count, sizeof *values), *const errors = values + count;
+    double *const values = calloc(2 * count, sizeof *values), *const errors = values ? values + count : NULL;
     if (!values)
         problem->status = clm_fail_host_memory(problem->error, "a check", 2 * count * sizeof *values);
     if (problem->status == CLM_OK)
