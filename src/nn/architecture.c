@@ -15,9 +15,11 @@
 
 static clm_status allocate(size_t depth, struct architecture *out, struct clm_error *error)
 {
-    *out = (struct architecture){.depth = depth, .layers = calloc(depth, sizeof *out->layers)};
-    return out->layers ? CLM_OK
-                       : clm_fail_host_memory(error, "the net's architecture", depth * sizeof *out->layers);
+    *out = (struct architecture){.layers = calloc(depth, sizeof *out->layers)};
+    if (!out->layers)
+        return clm_fail_host_memory(error, "the net's architecture", depth * sizeof *out->layers);
+    out->depth = depth;
+    return CLM_OK;
 }
 
 void architecture_free(struct architecture *net)

@@ -26,25 +26,31 @@ static clm_status create_parameter(struct network *net, const struct parameter_s
     return status;
 }
 
-static clm_status create_parameters(struct network *net, struct network_use use, struct clm_error *error)
+/* The list of all parameters, which have no memory yet. */
+static clm_status list_parameters(struct network *net, struct clm_error *error)
 {
     const size_t count = architecture_parameters(&net->architecture, NULL);
-    struct parameter_spec *const specs = calloc(count, sizeof *specs);
-    clm_status status = CLM_OK;
     net->parameters = calloc(count, sizeof *net->parameters);
-    if (!specs || !net->parameters) {
-        status = clm_fail_host_memory(error, "a network", count * sizeof *specs);
-        goto cleanup;
-    }
-    architecture_parameters(&net->architecture, specs);
+    if (!net->parameters)
+        return clm_fail_host_memory(error, "a network", count * sizeof *net->parameters);
     for (size_t l = 0; l < net->architecture.depth; l++) {
         struct parameter **const of_layer = net->parameters + LAYER_PARAMETERS * l;
         of_layer[0] = &net->layers[l].linear.W;
         of_layer[1] = &net->layers[l].linear.b;
     }
+    return CLM_OK;
+}
+
+static clm_status create_parameters(struct network *net, struct network_use use, struct clm_error *error)
+{
+    const size_t count = architecture_parameters(&net->architecture, NULL);
+    struct parameter_spec *const specs = calloc(count, sizeof *specs);
+    clm_status status =
+        specs ? list_parameters(net, error) : clm_fail_host_memory(error, "a network", count * sizeof *specs);
+    if (status == CLM_OK)
+        architecture_parameters(&net->architecture, specs);
     for (size_t p = 0; status == CLM_OK && p < count; p++)
         status = create_parameter(net, &specs[p], use, net->parameters[p], error);
-cleanup:
     free(specs);
     return status;
 }
