@@ -136,7 +136,7 @@ CLM_MUST_CHECK clm_status backend_write_part(struct clm_backend *be, struct tens
                                              struct clm_error *error);
 
 /* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows. While a plan is made,
- * products that nobody has been chosen for yet need nothing: see compute/providers.h. */
+ * products without a provider yet need nothing: see compute/providers.h. */
 CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
                                           size_t batch, struct clm_error *error);
 

@@ -245,7 +245,7 @@ static void pass_gate(struct stage *stage, double *in, const struct gate *gate, 
             linear_backward_input(stage->reference, &from, &unit, GATE(gate->act, &of), &to, stage->error);
 }
 
-/* An error behind the gate, which may be negative; what was no bound before it is none after it. */
+/* The error after the gate, whose slope may be negative. A value that was no bound stays no bound. */
 static double gated_error(double gated, double error)
 {
     return error < 0 ? error : fabs(gated);

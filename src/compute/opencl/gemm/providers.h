@@ -8,7 +8,7 @@ struct gemm_candidate {
     const struct gemm_operations *operations;
     bool (*suits)(const struct clm_device *device); /* auto measures it there */
     bool is_slow_to_build; /* for seconds: tried by `clmlp tune` only, not at the first use of a shape */
-    bool runs_anywhere;    /* whoever asks for it by name gets it on other devices, too */
+    bool runs_anywhere;    /* a user who asks for it by name gets it on other devices, too */
 };
 
 /* The table, which tests replace; the first that suits a device is what it takes where nothing has been measured. */
