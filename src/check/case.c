@@ -283,8 +283,8 @@ static bool leave_out_option(struct check_case *which, size_t k)
 #define FIRST_OPTION (2 * SIZES_MOST)
 
 /* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then
- * options, then less of each size. What comes out is what the description says that is printed. False
- * where that changes nothing, is no case, or one whose result nobody can tell. */
+ * options, then less of each size. The new case is the one that its printed description is read as. Returns
+ * false if that changes nothing, is not a case, or is a case whose result is not defined. */
 static bool simplify(const struct check_case *which, size_t k, struct check_case *out)
 {
     struct check_case smaller = *which;
