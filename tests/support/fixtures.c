@@ -96,7 +96,8 @@ struct clm_model *fixture_model(const struct clm_data *data, const char *init, u
     return model;
 }
 
-static void set_words(struct clm_settings *settings, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void set_words(struct clm_settings *settings, const char *format,
+                                                            va_list arguments)
 {
     char text[1024], *rest = text;
     struct clm_error error = {0};
