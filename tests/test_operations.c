@@ -549,6 +549,8 @@ START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
     expect_exactly(&b3, nothing);
     expect_exactly(&layer.W.value, W_before);
     expect_exactly(&layer.b.value, b_before);
+    tensor_free(be, &bent_dW.b.gradient);
+    tensor_free(be, &bent_db.W.gradient);
     tensor_free(be, &X);
     tensor_free(be, &dZ);
     tensor_free(be, &labels2);

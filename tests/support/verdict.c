@@ -2,6 +2,7 @@
 
 #include "check/plan.h"
 #include "compute/opencl/program.h"
+#include "prove/bounds/bounds.h"
 #include "support/support.h"
 
 #include <check.h>
@@ -42,22 +43,21 @@ struct verdict verify_quickly(struct clm_backend *backend)
 {
     struct verdict verdict = {0};
     struct clm_error error = {0};
-    const struct clm_backend_options options = {.kind = CLM_BACKEND_REFERENCE};
-    struct clm_backend *reference = NULL;
+    struct clm_backend *bounds = NULL;
     struct plan plan = {.seed = 1, .error = &error};
     plan_standard(&plan);
-    if (plan.status != CLM_OK || clm_backend_open(&options, &reference, &error) != CLM_OK)
+    if (plan.status != CLM_OK || bounds_open(&bounds, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
     for (size_t i = 0; i < plan.list.count; i++) {
         struct clm_check check;
         if (case_work(&plan.list.cases[i]) > WORK_MOST)
             continue;
-        if (case_run(backend, reference, &plan.list.cases[i], 1, &check, &error) != CLM_OK)
+        if (case_run(backend, bounds, &plan.list.cases[i], 1, &check, &error) != CLM_OK)
             ck_abort_msg("%s", error.message);
         verdict_hear(&verdict, &check);
     }
     case_list_free(&plan.list);
-    clm_backend_close(reference);
+    clm_backend_close(bounds);
     verdict.passed = verdict.failures == 0;
     return verdict;
 }
