@@ -93,7 +93,7 @@ struct judgement judgement_begin(void)
 }
 
 /* FNV-1a, eight bytes at once; a NaN counts as one value, whatever its bits. */
-static void add_bits(struct judgement *judgement, const double *got, size_t count)
+void judge_bits(struct judgement *judgement, const double *got, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const double value = isnan(got[i]) ? (double)NAN : got[i];
@@ -112,8 +112,8 @@ static bool take_ratio(struct judgement *judgement, double ratio)
     return !(judgement->worst == before) && !isnan(before) && !(judgement->worst <= 1);
 }
 
-static void judge_element(struct judgement *judgement, const char *name, size_t row, size_t column,
-                          double got, double value, double error)
+void judge_element(struct judgement *judgement, const char *name, size_t row, size_t column, double got,
+                   double value, double error)
 {
     char element[80];
     if (!take_ratio(judgement, error_ratio(got, value, error)))
@@ -127,7 +127,7 @@ clm_status judge_output(struct judgement *judgement, const char *name, const dou
                         const struct tensor *expected, struct clm_error *error)
 {
     const size_t columns = tensor->columns, count = tensor->rows * columns;
-    add_bits(judgement, got, count);
+    judge_bits(judgement, got, count);
     if (!bounds)
         return CLM_OK;
     double *const values = calloc(2 * count, sizeof *values);
@@ -159,7 +159,7 @@ clm_status judge_sums(struct judgement *judgement, struct clm_backend *device, c
     clm_status status = metrics_read(device, got, &sums.loss, &correct, error);
     sums.correct = (double)correct;
     if (status == CLM_OK)
-        add_bits(judgement, (const double[2]){sums.loss, sums.correct}, 2);
+        judge_bits(judgement, (const double[2]){sums.loss, sums.correct}, 2);
     if (status || !bounds || (status = bounds_sums(bounds, expected, &right, error)))
         return status;
     if (take_ratio(judgement, worse_ratio(error_ratio(sums.loss, right.loss, right.loss_error),

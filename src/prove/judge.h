@@ -43,6 +43,13 @@ struct judgement {
 /* Nothing judged yet. */
 struct judgement judgement_begin(void);
 
+/* Adds what was read to the hash. */
+void judge_bits(struct judgement *judgement, const double *got, size_t count);
+
+/* Judges one number of a matrix that is called `name`. */
+void judge_element(struct judgement *judgement, const char *name, size_t row, size_t column, double got,
+                   double value, double error);
+
 /* Judges a matrix that was read from a device, shaped as `tensor`, by the same tensor of `bounds`, and
  * adds it to the hash; without `bounds` the hash only. */
 CLM_MUST_CHECK clm_status judge_output(struct judgement *judgement, const char *name, const double *got,

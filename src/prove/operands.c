@@ -1,7 +1,6 @@
 #include "prove/operands.h"
 
 #include "base/size.h"
-#include "prove/bounds/bounds.h"
 
 #include <float.h>
 #include <math.h>
@@ -24,6 +23,10 @@ static double draw_operand(struct problem *problem, enum fill fill)
     switch (fill) {
     case FILL_UNIFORM:
         return (float)(2 * philox_uniform(random) - 1);
+    case FILL_SMALL: {
+        const int halvings = (int)ceil(log2((double)problem->variant->I / 4 + 1));
+        return (float)ldexp(2 * philox_uniform(random) - 1, -halvings);
+    }
     case FILL_WIDE:
         return (float)ldexp(philox_normal(random), (int)philox_below(random, 25) - 12);
     case FILL_DENORMAL:
@@ -110,17 +113,6 @@ static size_t place_in(struct problem *problem, size_t rows, size_t columns)
     }
 }
 
-static void flush(struct problem *problem, double *x, double *error)
-{
-    if (*x == 0 || !(fabs(*x) < (double)FLT_MIN))
-        return;
-    problem->has_denormals = true;
-    if (problem->flushing == FLUSHING_ALL)
-        *x = 0;
-    if (problem->flushing == FLUSHING_ANY)
-        *error = fabs(*x /= 2);
-}
-
 /* ---- rows ---- */
 
 static enum fill fill_of(const struct operand_row *row, const struct variant *v)
@@ -144,7 +136,7 @@ static size_t operand_size(char letter, const struct variant *v)
     case 'B':
         return v->B;
     case 'b':
-        return size_max(v->B, 2) - 1;
+        return v->next ? v->next : size_max(v->B, 2) - 1;
     case 'I':
         return v->I;
     case 'O':
@@ -180,27 +172,6 @@ static void fill_operand(struct problem *problem, size_t n, size_t count)
         content[i] = guard_of(row, whole->type, i);
 }
 
-/* The same content on the bounds' side. Its denormals are what the device may make of them. */
-static void expect_operand(struct problem *problem, size_t n, size_t rows)
-{
-    const struct tensor *const whole = &problem->whole[n];
-    const size_t count = rows * whole->columns;
-    struct tensor *const expected = &problem->expected[n];
-    double *const values = calloc(2 * count, sizeof *values), *const errors = values ? values + count : NULL;
-    if (!values)
-        problem->status = clm_fail_host_memory(problem->error, "a check", 2 * count * sizeof *values);
-    if (problem->status == CLM_OK)
-        problem->status =
-            tensor_create(problem->bounds, whole->type, rows, whole->columns, expected, problem->error);
-    if (problem->status == CLM_OK) {
-        memcpy(values, problem->before[n], count * sizeof *values);
-        for (size_t i = 0; whole->type == TENSOR_REAL && i < count; i++)
-            flush(problem, &values[i], &errors[i]);
-        problem->status = bounds_write(problem->bounds, expected, values, errors, problem->error);
-    }
-    free(values);
-}
-
 /* The operand's memory on the device, with a guard after it. */
 static void create_operand(struct problem *problem, size_t n)
 {
@@ -232,8 +203,6 @@ static void make_operand(struct problem *problem, size_t n)
     fill_operand(problem, n, rows * columns);
     problem->tensors[n] = tensor_first_rows(whole, rows);
     problem->status = doubles_write(problem->device, whole, problem->before[n], problem->error);
-    if (problem->status == CLM_OK && problem->bounds)
-        expect_operand(problem, n, rows);
 }
 
 static bool is_needed(const struct problem *problem, const struct operand_row *row)
@@ -243,23 +212,12 @@ static bool is_needed(const struct problem *problem, const struct operand_row *r
     return operand_is_present(row, problem->variant) && !(row->role == ROLE_SCRATCH && is_fused);
 }
 
-static void make_sums(struct problem *problem, struct clm_backend *be, struct metrics *sums)
-{
-    if (problem->status == CLM_OK)
-        problem->status = metrics_create(be, sums, problem->error);
-    if (problem->status == CLM_OK)
-        problem->status = metrics_reset(be, sums, problem->error);
-}
-
-struct problem problem_begin(struct clm_backend *device, struct clm_backend *bounds,
-                             const struct operation *operation, const struct variant *variant,
-                             enum flushing flushing, struct clm_error *error)
+struct problem problem_begin(struct clm_backend *device, const struct operation *operation,
+                             const struct variant *variant, struct clm_error *error)
 {
     struct problem problem = {.device = device,
-                              .bounds = bounds,
                               .operation = operation,
                               .variant = variant,
-                              .flushing = flushing,
                               .random = philox_start(variant->seed, RANDOM_TEST, 0),
                               .error = error};
     const size_t widths[2] = {variant->I, variant->O};
@@ -268,19 +226,17 @@ struct problem problem_begin(struct clm_backend *device, struct clm_backend *bou
     for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
         if (is_needed(&problem, &operation->rows[n]))
             make_operand(&problem, n);
-    if (operation->has_sums)
-        make_sums(&problem, device, &problem.sums);
-    if (operation->has_sums && bounds)
-        make_sums(&problem, bounds, &problem.expected_sums);
+    if (problem.status == CLM_OK && operation->has_sums &&
+        (problem.status = metrics_create(device, &problem.sums, error)) == CLM_OK)
+        problem.status = metrics_reset(device, &problem.sums, error);
     return problem;
 }
 
 clm_status problem_check_memory(struct clm_backend *device, const struct operation *operation,
-                                const struct variant *variant, struct clm_error *error)
+                                const struct variant *variant, const char *what, struct clm_error *error)
 {
     struct problem problem = {.device = device, .operation = operation, .variant = variant, .error = error};
     const size_t widths[2] = {variant->I, variant->O};
-    char what[64];
     memory_plan_begin(device);
     if (operation->dimensions == DIMENSIONS_LAYER)
         problem.status = backend_prepare(device, widths, 2, variant->B, error);
@@ -290,24 +246,20 @@ clm_status problem_check_memory(struct clm_backend *device, const struct operati
     for (size_t n = 0; operation->rows[n].name; n++)
         tensor_free(device, &problem.whole[n]);
     const size_t bytes = memory_plan_end(device);
-    snprintf(what, sizeof what, "trying %.32s before it is used", operation->name);
-    return problem.status ? problem.status
-                          : memory_check(device, what, bytes, "take smaller batches, or the blas backend",
-                                         "batch backend", error);
+    return problem.status
+               ? problem.status
+               : memory_check(device, what, bytes, "take smaller batches or layers, or the blas backend",
+                              "batch hidden backend", error);
 }
 
 void problem_run(struct problem *problem)
 {
-    const struct operation *const operation = problem->operation;
     if (problem->status == CLM_OK)
-        problem->status = operation->call(problem->device, problem->variant, problem->tensors, &problem->sums,
-                                          problem->error);
-    if (problem->status == CLM_OK && problem->bounds)
-        problem->status = operation->call(problem->bounds, problem->variant, problem->expected,
-                                          &problem->expected_sums, problem->error);
+        problem->status = problem->operation->call(problem->device, problem->variant, problem->tensors,
+                                                   &problem->sums, problem->error);
 }
 
-/* ---- judging ---- */
+/* ---- reading ---- */
 
 /* Whether both are the same float; all NaNs are alike. Doubles tell, since each float is one of them. */
 static bool is_unchanged(double before, double after)
@@ -329,8 +281,8 @@ static void tell_change(const struct operand_row *row, const struct tensor *oper
                  row->name, i - (operand->rows - 1) * columns);
 }
 
-/* Inputs and what follows an operand have to be as they were; outputs within their bounds. */
-static clm_status judge_operand(struct problem *problem, size_t n, struct judgement *out)
+/* Inputs and what follows an operand have to be as they were. What is read of an output is kept. */
+static void read_operand(struct problem *problem, size_t n, struct judgement *out)
 {
     const struct operand_row *const row = &problem->operation->rows[n];
     const struct tensor *const whole = &problem->whole[n], *const operand = &problem->tensors[n];
@@ -338,38 +290,35 @@ static clm_status judge_operand(struct problem *problem, size_t n, struct judgem
     const size_t all = whole->rows * whole->columns,
                  first = is_input(row) ? 0 : operand->rows * operand->columns;
     double *const after = malloc(all * sizeof *after);
-    if (!after)
-        return clm_fail_host_memory(problem->error, "a check", all * sizeof *after);
-    clm_status status = doubles_read(problem->device, whole, after, problem->error);
-    for (size_t i = first; status == CLM_OK && problem->bounds && i < all; i++)
+    problem->status = after ? doubles_read(problem->device, whole, after, problem->error)
+                            : clm_fail_host_memory(problem->error, "a check", all * sizeof *after);
+    for (size_t i = first; problem->status == CLM_OK && i < all; i++)
         if (!is_unchanged(before[i], after[i])) {
             tell_change(row, operand, i, before[i], after[i], out);
             break;
         }
-    if (status == CLM_OK && first && row->role != ROLE_SCRATCH)
-        status = judge_output(out, row->name, after, operand, problem->bounds, &problem->expected[n],
-                              problem->error);
-    free(after);
-    return status;
+    if (problem->status != CLM_OK || !first || row->role == ROLE_SCRATCH) {
+        free(after);
+        return;
+    }
+    problem->after[n] = after;
+    judge_bits(out, after, first);
 }
 
-clm_status problem_end(struct problem *problem, struct judgement *out)
+void problem_read(struct problem *problem, struct judgement *out)
 {
-    *out = judgement_begin();
     for (size_t n = 0; problem->operation->rows[n].name; n++)
         if (problem->status == CLM_OK && problem->before[n])
-            problem->status = judge_operand(problem, n, out);
-    if (problem->status == CLM_OK && problem->operation->has_sums)
-        problem->status = judge_sums(out, problem->device, &problem->sums, problem->bounds,
-                                     &problem->expected_sums, problem->error);
+            read_operand(problem, n, out);
+}
+
+clm_status problem_end(struct problem *problem)
+{
     for (size_t n = 0; problem->operation->rows[n].name; n++) {
         free(problem->before[n]);
+        free(problem->after[n]);
         tensor_free(problem->device, &problem->whole[n]);
-        if (problem->bounds)
-            tensor_free(problem->bounds, &problem->expected[n]);
     }
     metrics_free(problem->device, &problem->sums);
-    if (problem->bounds)
-        metrics_free(problem->bounds, &problem->expected_sums);
     return problem->status;
 }

@@ -1,7 +1,7 @@
 #include "prove/operations.h"
 
 #include "base/size.h"
-#include "prove/operands.h"
+#include "prove/view.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -233,20 +233,20 @@ static clm_status call_update(struct clm_backend *be, const struct variant *v, s
 }
 
 const struct operation operations_checked[OPERATION_COUNT] = {
-    [OPERATION_GATHER] = {"gather", DIMENSIONS_BATCH, false, gather_rows, call_gather},
+    [OPERATION_GATHER] = {"gather", DIMENSIONS_BATCH, false, gather_rows, call_gather, .sliced = 'I'},
     [OPERATION_GATHER_AUGMENTED] = {"gather_augmented", DIMENSIONS_PICTURES, false, gather_rows,
                                     call_gather_augmented},
-    [OPERATION_FORWARD] = {"linear_forward", DIMENSIONS_LAYER, false, forward_rows, call_forward},
+    [OPERATION_FORWARD] = {"linear_forward", DIMENSIONS_LAYER, false, forward_rows, call_forward, "BO", 'O'},
     [OPERATION_SOFTMAX_XENT] = {"softmax_xent", DIMENSIONS_ROWS, true, xent_rows, call_softmax_xent},
     [OPERATION_SOFTMAX] = {"softmax", DIMENSIONS_ROWS, false, softmax_rows, call_softmax},
     [OPERATION_BACKWARD_INPUT] = {"linear_backward_input", DIMENSIONS_LAYER, false, input_rows,
-                                  call_backward_input},
+                                  call_backward_input, "BI", 'I'},
     [OPERATION_BACKWARD_PARAMS] = {"linear_backward_params", DIMENSIONS_LAYER, false, params_rows,
-                                   call_backward_params},
+                                   call_backward_params, "OI", 'I'},
     [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update", DIMENSIONS_LAYER, false, backward_update_rows,
-                                   call_backward_update},
+                                   call_backward_update, "OI", 'I'},
     [OPERATION_UPDATE_FORWARD] = {"linear_update_forward", DIMENSIONS_LAYER, false, update_forward_rows,
-                                  call_update_forward},
+                                  call_update_forward, "bO", 'O'},
     [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward", DIMENSIONS_LAYER, true, softmax_backward_rows,
                                     call_softmax_backward},
     [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, call_update},
@@ -381,15 +381,21 @@ static clm_status run_operation(const void *which, struct clm_backend *device, s
                                 struct judgement *out, struct clm_error *error)
 {
     const struct operation_case *const of = which;
-    for (int flushing = 0; flushing < FLUSHING_COUNT; flushing++) {
-        struct problem problem =
-            problem_begin(device, bounds, of->operation, of->variant, (enum flushing)flushing, error);
-        problem_run(&problem);
-        const clm_status status = problem_end(&problem, out);
-        if (status != CLM_OK || out->worst <= 1 || !problem.has_denormals)
-            return status;
+    struct problem problem = problem_begin(device, of->operation, of->variant, error);
+    struct judgement read = judgement_begin();
+    bool has_denormals = true;
+    problem_run(&problem);
+    problem_read(&problem, &read);
+    *out = read;
+    if (!bounds && problem.status == CLM_OK && of->operation->has_sums)
+        problem.status = judge_sums(out, device, &problem.sums, NULL, NULL, error);
+    for (int flushing = 0; bounds && problem.status == CLM_OK && has_denormals && flushing < FLUSHING_COUNT;
+         flushing++) {
+        *out = read;
+        problem.status = judge_problem(&problem, bounds, (enum flushing)flushing, &has_denormals, out, error);
+        has_denormals = has_denormals && !(out->worst <= 1);
     }
-    return CLM_OK;
+    return problem_end(&problem);
 }
 
 clm_status operation_check(struct clm_backend *device, struct clm_backend *bounds,

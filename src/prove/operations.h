@@ -26,6 +26,7 @@ enum fill {
     FILL_BYTE,        /* 0 to 255 */
     FILL_CLASS,       /* below the number of classes */
     FILL_PERMUTATION, /* each number below the count once */
+    FILL_SMALL,       /* uniform, and so small that a sum of I of them is 1 or so */
     FILL_OWN,         /* for a row of operands: what the variant says */
 };
 
@@ -35,6 +36,7 @@ enum place { PLACE_ANY, PLACE_TOP_LEFT, PLACE_TOP_RIGHT, PLACE_BOTTOM_LEFT, PLAC
 struct variant {
     size_t B, I, O; /* softmax: (B,O) logits; update: (O,I) weights; gather: B of N rows of I */
     size_t N, first;
+    size_t next;                /* rows of the next batch; 0: one less than B, if it has two */
     enum activation act, below; /* below: whose gate a backward pass goes through */
     enum rule rule;
     bool is_bytes, is_ordered;
@@ -62,8 +64,8 @@ enum presence { ALWAYS, IF_ORDERED, IF_MIXED, IF_GATED, IF_SAVED, IF_STATE };
 struct operand_row {
     const char *name; /* NULL ends an operation's rows */
     enum role role;
-    const char *
-        shape; /* rows and columns: letters of a variant's sizes, 1, and b for a batch of one row less; "OI*": laid
+    const char
+        *shape; /* rows and columns: letters of a variant's sizes, 1, and b for the next batch; "OI*": laid
                         * out as a layer's weights */
     enum fill fill;   /* bytes, classes and permutations are of their own types, all others real numbers */
     enum fill beside; /* the same if the variant's own are tiny numbers */
@@ -88,6 +90,11 @@ struct operation {
      * are empty. */
     clm_status (*call)(struct clm_backend *be, const struct variant *variant, struct tensor *operands,
                        struct metrics *sums, struct clm_error *error);
+    /* How a large problem is judged, see prove/view.h, by letters of the operands' shapes. */
+    const char
+        *sampled; /* two: their rows and columns do not depend on one another; NULL: judged as a whole */
+    char folded;  /* the results are linear in these */
+    char sliced;  /* the results' columns do not depend on one another, and cost no sums */
 };
 
 enum operation_name {
