@@ -16,20 +16,20 @@
 /* ---- what a view shows of a matrix ---- */
 
 /* Some of the rows or columns that a letter stands for. */
-struct axis {
+struct selection {
     char letter; /* 0: none */
     size_t count;
     size_t *at; /* (count) */
 };
 
 struct view {
-    struct axis thinned[2];
+    struct selection thinned[2];
     char folded;        /* a letter, or 0 */
     bool is_absolute;   /* folded without signs, all numbers by their absolutes */
     const char *prefix; /* of a result's name */
 };
 
-static const struct axis *axis_of(const struct view *view, char letter)
+static const struct selection *selection_of(const struct view *view, char letter)
 {
     for (size_t a = 0; a < 2; a++)
         if (view->thinned[a].letter == letter)
@@ -40,15 +40,15 @@ static const struct axis *axis_of(const struct view *view, char letter)
 /* How many of `size` rows or columns are seen. */
 static size_t seen(const struct view *view, char letter, size_t size)
 {
-    const struct axis *const axis = axis_of(view, letter);
-    return letter == view->folded ? 1 : axis ? axis->count : size;
+    const struct selection *const selection = selection_of(view, letter);
+    return letter == view->folded ? 1 : selection ? selection->count : size;
 }
 
 /* Where the ith that is seen lies. */
-static size_t place_of(const struct view *view, char letter, size_t i)
+static size_t seen_place(const struct view *view, char letter, size_t i)
 {
-    const struct axis *const axis = axis_of(view, letter);
-    return axis ? axis->at[i] : i;
+    const struct selection *const selection = selection_of(view, letter);
+    return selection ? selection->at[i] : i;
 }
 
 /* The sign of a row or column, the same in every matrix. */
@@ -74,8 +74,8 @@ static void fold(const struct view *view, const char *shape, const double *in, s
 }
 
 /* What is seen of a matrix (rows, columns), into `out`. */
-static void show(const struct view *view, const char *shape, const double *in, size_t rows, size_t columns,
-                 double *out)
+static void view_matrix(const struct view *view, const char *shape, const double *in, size_t rows,
+                        size_t columns, double *out)
 {
     if (view->folded) {
         fold(view, shape, in, rows, columns, out);
@@ -84,7 +84,7 @@ static void show(const struct view *view, const char *shape, const double *in, s
     const size_t height = seen(view, shape[0], rows), width = seen(view, shape[1], columns);
     for (size_t r = 0; r < height; r++)
         for (size_t c = 0; c < width; c++)
-            out[r * width + c] = in[place_of(view, shape[0], r) * columns + place_of(view, shape[1], c)];
+            out[r * width + c] = in[seen_place(view, shape[0], r) * columns + seen_place(view, shape[1], c)];
 }
 
 /* ---- the answer of the bounds ---- */
@@ -120,7 +120,7 @@ static clm_status answer_operand(struct answer *answer, const struct problem *pr
         return clm_fail_host_memory(error, "a check", 2 * rows * columns * sizeof *values);
     double *const errors = values + rows * columns;
     clm_status status = tensor_create(answer->bounds, operand->type, rows, columns, expected, error);
-    show(view, shape, problem->before[n], operand->rows, operand->columns, values);
+    view_matrix(view, shape, problem->before[n], operand->rows, operand->columns, values);
     for (size_t i = 0; operand->type == TENSOR_REAL && i < rows * columns; i++)
         flush(answer, flushing, &values[i], &errors[i]);
     if (status == CLM_OK)
@@ -171,11 +171,11 @@ static clm_status judge_result(const struct problem *problem, size_t n, const st
     clm_status status = bounds_read(answer->bounds, &of_errors->tensors[n], unused, errors, error);
     if (status == CLM_OK)
         status = bounds_read(answer->bounds, expected, values, unused, error);
-    show(view, row->shape, problem->after[n], operand->rows, operand->columns, got);
+    view_matrix(view, row->shape, problem->after[n], operand->rows, operand->columns, got);
     snprintf(name, sizeof name, "%s%s", view->prefix ? view->prefix : "", row->name);
     for (size_t i = 0; status == CLM_OK && i < count; i++)
-        judge_element(judgement, name, place_of(view, row->shape[0], i / columns),
-                      place_of(view, row->shape[1], i % columns), got[i], values[i], errors[i]);
+        judge_element(judgement, name, seen_place(view, row->shape[0], i / columns),
+                      seen_place(view, row->shape[1], i % columns), got[i], values[i], errors[i]);
     free(got);
     return status;
 }
@@ -225,11 +225,11 @@ static size_t letter_size(const struct problem *problem, char letter)
 }
 
 /* The first, the last, and some between them. */
-static clm_status axis_sample(const struct problem *problem, char letter, struct philox *random,
-                              struct axis *out, struct clm_error *error)
+static clm_status select_samples(const struct problem *problem, char letter, struct philox *random,
+                                 struct selection *out, struct clm_error *error)
 {
     const size_t size = letter_size(problem, letter);
-    *out = (struct axis){letter, size_min(size, SAMPLES), calloc(SAMPLES, sizeof *out->at)};
+    *out = (struct selection){letter, size_min(size, SAMPLES), calloc(SAMPLES, sizeof *out->at)};
     if (!out->at)
         return clm_fail_host_memory(error, "a check", SAMPLES * sizeof *out->at);
     for (size_t i = 0; i < out->count; i++)
@@ -248,7 +248,7 @@ static clm_status judge_samples(const struct problem *problem, struct clm_backen
     bool has_denormals;
     clm_status status = CLM_OK;
     for (size_t a = 0; status == CLM_OK && a < 2; a++)
-        status = axis_sample(problem, problem->operation->sampled[a], &random, &view.thinned[a], error);
+        status = select_samples(problem, problem->operation->sampled[a], &random, &view.thinned[a], error);
     if (status == CLM_OK)
         status = judge_seen(problem, bounds, &view, FLUSHING_NONE, &has_denormals, judgement, error);
     for (size_t a = 0; a < 2; a++)
