@@ -17,7 +17,7 @@ enum { KEY_HELP = 'h', KEY_VERSION = 'V', KEY_FIRST = 0x100 }; /* the table's ro
 
 /* A command line as it is parsed. */
 struct parsing {
-    const struct usage *usage;
+    const struct command *about;
     const char *command;
     struct clm_settings *settings;
     const char *operand;
@@ -103,20 +103,19 @@ static void set_option(const struct parsing *parsing, const struct clm_setting *
 
 static void take_operand(struct parsing *parsing, const char *text)
 {
-    if (!parsing->usage->operand)
+    if (!parsing->about->operand)
         wrong_usage(parsing->command, "it takes options only, not %s", text);
     if (parsing->operand)
-        wrong_usage(parsing->command, "it takes one %s, not %s and %s", parsing->usage->operand,
+        wrong_usage(parsing->command, "it takes one %s, not %s and %s", parsing->about->operand,
                     parsing->operand, text);
     if (!*text)
-        wrong_usage(parsing->command, "%s: its value is empty", parsing->usage->operand);
+        wrong_usage(parsing->command, "%s: its value is empty", parsing->about->operand);
     parsing->operand = text;
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct parsing *const parsing = state->input;
-    const struct usage *const usage = parsing->usage;
     char name[64];
     switch (key) {
     case KEY_HELP:
@@ -133,8 +132,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         take_operand(parsing, text);
         return 0;
     case ARGP_KEY_END:
-        if (usage->operand && !parsing->operand)
-            wrong_usage(parsing->command, "%s", usage->need);
+        if (parsing->about->operand && !parsing->operand)
+            wrong_usage(parsing->command, "%s", parsing->about->need);
         return 0;
     default:
         if (key < KEY_FIRST || key >= KEY_FIRST + OPTIONS_MAX)
@@ -212,11 +211,23 @@ static void read_config(const struct parsing *parsing)
     exit(EXIT_FAILED);
 }
 
-struct clm_settings *parse_arguments(const struct usage *usage, int argc, char **argv, const char **operand)
+static void check_needs(const struct parsing *parsing)
 {
-    const struct argp argp = {
-        .options = list_options(argv[1]), .parser = parse, .args_doc = usage->operand, .doc = usage->doc};
-    struct parsing parsing = {.usage = usage, .command = argv[1]};
+    for (size_t i = 0; parsing->about->needs[i].setting; i++) {
+        const char *const name = parsing->about->needs[i].setting;
+        if (!clm_settings_text(parsing->settings, name))
+            wrong_usage(parsing->command, "--%s is needed, as in --%s %s", name, name,
+                        parsing->about->needs[i].example);
+    }
+}
+
+struct invocation parse_arguments(const struct command *command, int argc, char **argv)
+{
+    const struct argp argp = {.options = list_options(command->name),
+                              .parser = parse,
+                              .args_doc = command->operand,
+                              .doc = command->doc};
+    struct parsing parsing = {.about = command, .command = command->name};
     struct clm_error error;
     if (clm_settings_create(parsing.command, &parsing.settings, &error) != CLM_OK)
         exit(fail_command(parsing.command, &error));
@@ -231,16 +242,8 @@ struct clm_settings *parse_arguments(const struct usage *usage, int argc, char *
     read_config(&parsing);
     check_together(&parsing);
     check_outputs(&parsing);
-    if (operand)
-        *operand = parsing.operand;
-    return parsing.settings;
-}
-
-void need_setting(const struct clm_settings *settings, const char *command, const char *name,
-                  const char *example)
-{
-    if (!clm_settings_text(settings, name))
-        wrong_usage(command, "--%s is needed, as in --%s %s", name, name, example);
+    check_needs(&parsing);
+    return (struct invocation){command->name, argc, argv, parsing.settings, parsing.operand, EXIT_DONE};
 }
 
 /* ---- what the settings ask for ---- */
@@ -254,12 +257,12 @@ struct sizes setting_sizes(const struct clm_settings *settings, const char *name
     return sizes;
 }
 
-struct sizes layers_of(const struct clm_settings *settings, const char *command)
+struct sizes layers_of(const struct invocation *in)
 {
-    const struct sizes layers = setting_sizes(settings, "layers");
+    const struct sizes layers = setting_sizes(in->settings, "layers");
     if (layers.count < 2)
-        wrong_usage(command, "--layers %s: it needs inputs and classes at least, as in 784,10",
-                    clm_settings_text(settings, "layers"));
+        wrong_usage(in->command, "--layers %s: it needs inputs and classes at least, as in 784,10",
+                    clm_settings_text(in->settings, "layers"));
     return layers;
 }
 
@@ -305,27 +308,29 @@ const char *default_device(void)
 
 static void hear_note(void *user, const char *sentence)
 {
-    remark(user, "%s", sentence);
+    const struct invocation *const in = user;
+    remark(in->command, "%s", sentence);
 }
 
-struct clm_backend_options backend_options(struct clm_settings *settings, char *command)
+struct clm_backend_options backend_options(struct invocation *in)
 {
+    struct clm_settings *const settings = in->settings;
     const bool has_gemm = clm_settings_is_set(settings, "gemm"),
                has_device = clm_settings_is_set(settings, "device");
     const char *const device = default_device();
     struct clm_error error;
     if (device && !has_device && clm_settings_set(settings, "device", device, &error) != CLM_OK)
-        exit(fail_command(command, &error));
+        exit(fail_command(in->command, &error));
     const struct clm_backend_options options = {
         .kind = (enum clm_backend_kind)clm_settings_count(settings, "backend"),
         .device = device || has_device ? clm_settings_text(settings, "device") : NULL,
         .gemm = has_gemm ? clm_settings_text(settings, "gemm") : NULL,
         .on_note = hear_note,
-        .note_user = command,
+        .note_user = in,
         .device_memory = clm_settings_count(settings, "device-memory"),
         .host_memory = clm_settings_count(settings, "memory")};
     if (options.kind != CLM_BACKEND_OPENCL && (has_device || has_gemm))
-        remark(command, "--%s is for OpenCL devices, and is not looked at with --backend %s",
+        remark(in->command, "--%s is for OpenCL devices, and is not looked at with --backend %s",
                has_gemm ? "gemm" : "device", clm_settings_text(settings, "backend"));
     return options;
 }

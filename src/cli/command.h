@@ -9,23 +9,32 @@
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* The program's whole command line, argv[1] being the command; returns the exit code. */
-int command_devices(int argc, char **argv);
-int command_doctor(int argc, char **argv);
-int command_train(int argc, char **argv);
-int command_eval(int argc, char **argv);
-int command_predict(int argc, char **argv);
-int command_verify(int argc, char **argv);
-int command_gradcheck(int argc, char **argv);
-int command_tune(int argc, char **argv);
-int command_bench(int argc, char **argv);
-int command_data(int argc, char **argv);
+/* A command line as its command gets it, and what the program ends with if the command does not fail. */
+struct invocation {
+    const char *command; /* "data info" */
+    int argc;            /* argv[1] is the command, or its last word */
+    char **argv;
+    struct clm_settings *settings;
+    const char *operand; /* NULL if it takes none */
+    enum exit_code code;
+};
 
-/* The commands of `clmlp data': argv[1] is "data info" and the like. */
-int command_data_info(int argc, char **argv);
-int command_data_sample(int argc, char **argv);
-int command_data_convert(int argc, char **argv);
-int command_data_make(int argc, char **argv);
+/* A command: its name, what it does, and what it needs and tells of itself. */
+struct command {
+    const char *name;    /* a command of `clmlp data' has two words */
+    const char *summary; /* for the program's help; NULL: it is not listed there */
+    clm_status (*run)(struct invocation *in, struct clm_error *error);
+    const char *doc; /* for --help; what follows \v comes after the options */
+    struct {
+        const char *setting, *example;
+    } needs[3];          /* settings without which it is wrong usage */
+    const char *operand; /* "MODEL"; NULL: it takes options only */
+    const char *need;    /* a sentence, if the operand is missing */
+};
+
+extern const struct command command_devices, command_doctor, command_train, command_eval, command_predict,
+    command_verify, command_gradcheck, command_tune, command_bench, command_data_info, command_data_sample,
+    command_data_convert, command_data_make;
 
 /* "clmlp: COMMAND: sentence" on stderr. */
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,5 @@
 /* clmlp data info: what a data set holds, and what to beware of. */
 #include "cli/arguments.h"
-#include "cli/command.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -141,24 +140,24 @@ static int cli_info_report(const struct clm_settings *settings, const struct clm
     return !json || write_json("data info", json, cli_info_describe(data, summary)) ? EXIT_DONE : EXIT_FAILED;
 }
 
-int command_data_info(int argc, char **argv)
+static clm_status look_into_data(struct invocation *in, struct clm_error *error)
 {
-    static const struct usage usage = {
-        .doc =
-            "Prints what a data set holds, class by class, and warns of what is likely to be a mistake or to mislead: rows that occur twice, test rows that are training rows, too, classes without rows, uneven classes, features that never change or differ in scale."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
-    const struct clm_data_options options = data_options(settings);
+    const struct clm_data_options options = data_options(in->settings);
     struct clm_data *data = NULL;
     struct clm_data_summary *summary = NULL;
-    struct clm_error error = {0};
-    need_setting(settings, argv[1], "data", "fashion-mnist");
-    clm_status status = clm_data_open(&options, &data, &error);
+    clm_status status = clm_data_open(&options, &data, error);
     if (status == CLM_OK)
-        status = clm_data_summarise(data, &summary, &error);
-    const int code =
-        status == CLM_OK ? cli_info_report(settings, data, summary) : fail_command("data info", &error);
+        status = clm_data_summarise(data, &summary, error);
+    if (status == CLM_OK)
+        in->code = cli_info_report(in->settings, data, summary);
     clm_data_summary_free(summary);
     clm_data_close(data);
-    clm_settings_free(settings);
-    return code;
+    return status;
 }
+
+const struct command command_data_info = {
+    "data info",
+    NULL,
+    look_into_data,
+    "Prints what a data set holds, class by class, and warns of what is likely to be a mistake or to mislead: rows that occur twice, test rows that are training rows, too, classes without rows, uneven classes, features that never change or differ in scale.",
+    {{"data", "fashion-mnist"}}};

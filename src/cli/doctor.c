@@ -14,7 +14,7 @@
 
 struct doctor_arguments {
     struct examination examination;
-    const char *selector, *json;
+    const char *selector;
     unsigned patience;                                        /* seconds of a step; 0: for ever */
     char section[sizeof(((struct clm_finding *)0)->section)]; /* of the last finding that was printed */
 };
@@ -320,44 +320,36 @@ static const char *cli_doctor_judge(const struct round *round, size_t usable)
     return why;
 }
 
-static int doctor(struct doctor_arguments *arguments)
+static clm_status run_doctor(struct invocation *in, struct clm_error *error)
 {
-    struct round round = {.arguments = arguments,
+    const char *const json = clm_settings_text(in->settings, "json");
+    struct doctor_arguments arguments = {.examination = {.argc = in->argc,
+                                                         .argv = in->argv,
+                                                         .is_quiet = is_json_alone(in->settings),
+                                                         .findings = json_array()},
+                                         .selector = clm_settings_text(in->settings, "device"),
+                                         .patience = (unsigned)clm_settings_count(in->settings, "patience")};
+    struct round round = {.arguments = &arguments,
                           .reports = json_array(),
                           .section = "drivers",
                           .step = "the search for drivers"};
-    struct clm_error error = {0};
-    const clm_status status = examine_all(&round, &error);
+    const clm_status status = examine_all(&round, error);
     const size_t usable = count_usable(round.reports);
-    const char *const why = status == CLM_OK ? cli_doctor_judge(&round, usable) : error.message;
+    const char *const why = status == CLM_OK ? cli_doctor_judge(&round, usable) : error->message;
     if (status == CLM_OK && is_dead(&round) && !is_complete(&round))
         tell_death(&round);
-    const bool is_written =
-        !arguments->json || write_json("doctor", arguments->json, json_incref(round.reports));
+    const bool is_written = !json || write_json("doctor", json, json_incref(round.reports));
     json_decref(round.reports);
     json_decref(round.begun);
+    json_decref(arguments.examination.findings);
     if (why)
         complain("doctor", "%s", why);
-    else if (!arguments->examination.is_quiet && is_written)
+    else if (!arguments.examination.is_quiet && is_written)
         printf("%zu of %zu device%s can be trained on\n", usable, round.count, round.count == 1 ? "" : "s");
-    return !why && is_written && round.ending != APART_UNWRITTEN ? EXIT_DONE : EXIT_FAILED;
+    in->code = !why && is_written && round.ending != APART_UNWRITTEN ? EXIT_DONE : EXIT_FAILED;
+    return CLM_OK; /* what failed is told */
 }
 
-int command_doctor(int argc, char **argv)
-{
-    static const struct usage usage = {
-        .doc =
-            "Looks for what is missing between this program and the machine's OpenCL devices: files that name drivers, drivers that do not load, permissions, platforms without a device, compilers. Then tries on each device every operation with each provider of products, large ones too, and says what is wrong and what to do. A driver that dies at it is named, and the other devices are tried still. Exit code 0 when at least one device can be trained on, with the providers that are right, else 1."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
-    struct doctor_arguments arguments = {.examination = {.argc = argc,
-                                                         .argv = argv,
-                                                         .is_quiet = is_json_alone(settings),
-                                                         .findings = json_array()},
-                                         .selector = clm_settings_text(settings, "device"),
-                                         .json = clm_settings_text(settings, "json"),
-                                         .patience = (unsigned)clm_settings_count(settings, "patience")};
-    const int code = doctor(&arguments);
-    json_decref(arguments.examination.findings);
-    clm_settings_free(settings);
-    return code;
-}
+const struct command command_doctor = {
+    "doctor", "what is missing or wrong about OpenCL here, device by device, and a remedy", run_doctor,
+    "Looks for what is missing between this program and the machine's OpenCL devices: files that name drivers, drivers that do not load, permissions, platforms without a device, compilers. Then tries on each device every operation with each provider of products, large ones too, and says what is wrong and what to do. A driver that dies at it is named, and the other devices are tried still. Exit code 0 when at least one device can be trained on, with the providers that are right, else 1."};

@@ -1,5 +1,4 @@
 /* clmlp eval: how good a model is on labelled data. */
-#include "cli/command.h"
 #include "cli/prediction.h"
 
 #include <stdio.h>
@@ -95,16 +94,16 @@ static json_t *cli_eval_describe(const struct prediction *prediction, const size
                      "confusion", describe_matrix(counts, prediction->classes));
 }
 
-static int cli_eval_report(const struct prediction *prediction)
+static int cli_eval_report(const struct clm_settings *settings, const struct prediction *prediction)
 {
-    const char *const json = clm_settings_text(prediction->settings, "json");
+    const char *const json = clm_settings_text(settings, "json");
     size_t *const counts = count_confusions(prediction);
     bool is_written = true;
     if (!counts) {
         complain("eval", "no memory for the confusion matrix of %zu classes", prediction->classes);
         return EXIT_FAILED;
     }
-    if (!is_json_alone(prediction->settings)) {
+    if (!is_json_alone(settings)) {
         printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
                100 * prediction->score.accuracy);
         print_matrix(prediction, counts);
@@ -116,16 +115,20 @@ static int cli_eval_report(const struct prediction *prediction)
     return is_written ? EXIT_DONE : EXIT_FAILED;
 }
 
-int command_eval(int argc, char **argv)
+static clm_status run_eval(struct invocation *in, struct clm_error *error)
 {
     struct prediction prediction;
-    struct clm_error error = {0};
-    const clm_status status = predict(
-        "Prints loss and accuracy of a model, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
-        argc, argv, &prediction, &error);
-    if (status != CLM_OK)
-        return fail_command("eval", &error);
-    const int code = cli_eval_report(&prediction);
+    const clm_status status = predict(in, &prediction, error);
+    if (status == CLM_OK)
+        in->code = cli_eval_report(in->settings, &prediction);
     prediction_free(&prediction);
-    return code;
+    return status;
 }
+
+const struct command command_eval = {
+    "eval",
+    "loss, accuracy, confusion matrix, precision and recall of a model",
+    run_eval,
+    "Prints loss and accuracy of a model, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
+    {{"data", "fashion-mnist"}},
+    MODEL_OPERAND};

@@ -16,9 +16,7 @@
 #define INTERRUPT_NOTE "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n"
 
 struct verify_arguments {
-    int argc; /* the program's */
-    char **argv;
-    const struct clm_settings *settings;
+    const struct invocation *in;
     struct clm_backend_options device;
     struct clm_verify_options verify;
     bool is_quiet, is_progress_shown;
@@ -41,7 +39,7 @@ struct verify_arguments {
 
 static bool cli_verify_is_table(const struct verify_arguments *arguments)
 {
-    return !is_json_alone(arguments->settings);
+    return !is_json_alone(arguments->in->settings);
 }
 
 static bool cli_verify_is_stopped(const struct verify_arguments *arguments)
@@ -239,11 +237,12 @@ static void begin_report(struct verify_arguments *arguments, const struct clm_ba
         .device = backend    ? clm_backend_device(backend)
                   : selector ? selector
                              : "auto",
-        .backend = backend ? clm_backend_name(backend) : clm_settings_text(arguments->settings, "backend"),
+        .backend =
+            backend ? clm_backend_name(backend) : clm_settings_text(arguments->in->settings, "backend"),
         .extent = arguments->verify.extent == CLM_VERIFY_FULL ? "full" : "standard",
         .seed = arguments->verify.seed,
-        .argc = arguments->argc,
-        .argv = arguments->argv,
+        .argc = arguments->in->argc,
+        .argv = arguments->in->argv,
         .checks = json_array()};
     arguments->report = report_json(&report);
     hand_on(arguments, json_pack("{sO}", "report", arguments->report));
@@ -263,7 +262,7 @@ static bool cli_verify_write_report(struct verify_arguments *arguments)
         json_object_put(object, "error", json_text(arguments->error.message));
     if (object && arguments->at_end[0])
         json_object_put(object, "at_end", json_text(arguments->at_end));
-    return write_json("verify", clm_settings_text(arguments->settings, "json"), object);
+    return write_json("verify", clm_settings_text(arguments->in->settings, "json"), object);
 }
 
 static int summarise(const struct verify_arguments *arguments, const struct clm_backend *backend)
@@ -413,18 +412,13 @@ static void verify_apart(struct verify_arguments *arguments)
         tell_ending(arguments, ending, deed);
 }
 
-int command_verify(int argc, char **argv)
+static clm_status run_verify(struct invocation *in, struct clm_error *error)
 {
-    static const struct usage usage = {
-        .doc =
-            "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, below which stands what repeats it. Exit code 0 when all passed, else 1."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    const struct clm_settings *const settings = in->settings;
     const bool is_full = clm_settings_count(settings, "full");
     struct verify_arguments arguments = {
-        .argc = argc,
-        .argv = argv,
-        .settings = settings,
-        .device = backend_options(settings, argv[1]),
+        .in = in,
+        .device = backend_options(in),
         .verify = {.extent = is_full ? CLM_VERIFY_FULL : CLM_VERIFY_STANDARD,
                    .seed = clm_settings_count(settings, "seed"),
                    .only = clm_settings_text(settings, "only"),
@@ -436,6 +430,7 @@ int command_verify(int argc, char **argv)
         .all = {.checks = json_array()},
         .step = "its start",
         .is_progress_shown = is_terminal(STDERR_FILENO)};
+    (void)error; /* what fails is told, and stands in the report */
     arguments.verify.user = &arguments;
     arguments.device.skip_self_test = true;
     if (arguments.verify.shape && !arguments.verify.only)
@@ -448,7 +443,11 @@ int command_verify(int argc, char **argv)
     const bool is_written = !clm_settings_text(settings, "json") || cli_verify_write_report(&arguments);
     json_decref(arguments.report);
     json_decref(arguments.all.checks);
-    clm_settings_free(settings);
     const bool is_failed = arguments.is_unclean || !is_written;
-    return arguments.code == EXIT_DONE && is_failed ? EXIT_FAILED : arguments.code;
+    in->code = arguments.code == EXIT_DONE && is_failed ? EXIT_FAILED : (enum exit_code)arguments.code;
+    return CLM_OK;
 }
+
+const struct command command_verify = {
+    "verify", "every operation and whole training steps of a device against the reference", run_verify,
+    "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, below which stands what repeats it. Exit code 0 when all passed, else 1."};
