@@ -57,30 +57,16 @@ clm_status open_backend(const struct clm_backend_options *options, struct clm_ba
 
 /* ---- sentences ---- */
 
-__attribute__((format(printf, 3, 0))) static void say(const char *command, const char *kind,
-                                                      const char *format, va_list arguments)
-{
-    fflush(stdout);
-    end_wait();
-    fprintf(stderr, "clmlp: %s: %s", command, kind);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-}
-
 void complain(const char *command, const char *format, ...)
 {
     va_list arguments;
+    fflush(stdout);
+    end_wait();
+    fprintf(stderr, "clmlp: %s: ", command);
     va_start(arguments, format);
-    say(command, "", format, arguments);
+    vfprintf(stderr, format, arguments);
     va_end(arguments);
-}
-
-void remark(const char *command, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    say(command, "note: ", format, arguments);
-    va_end(arguments);
+    fputc('\n', stderr);
 }
 
 /* ---- interrupts ---- */

@@ -40,7 +40,7 @@ extern const struct command command_devices, command_doctor, command_train, comm
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same with "note: " before the sentence. */
-void remark(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define remark(command, ...) complain(command, "note: " __VA_ARGS__)
 
 /* Adds to the error's sentence which options of the command set the settings that can mend the matter, and which
  * command tells more; the error then names no setting any more. */
