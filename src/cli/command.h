@@ -11,8 +11,8 @@ enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* A command line as its command gets it, and what the program ends with if the command does not fail. */
 struct invocation {
-    const char *command; /* "data info" */
-    int argc;            /* argv[1] is the command, or its last word */
+    const struct command *about;
+    int argc; /* argv[1] is the command, or its last word */
     char **argv;
     struct clm_settings *settings;
     const char *operand; /* NULL if it takes none */

@@ -63,24 +63,6 @@ static int cli_tune_finish(struct tune_arguments *arguments, const struct clm_ba
     return is_written ? EXIT_DONE : EXIT_FAILED;
 }
 
-static clm_status tune(struct invocation *in, struct tune_arguments *arguments,
-                       const struct clm_backend_options *wanted, struct clm_error *error)
-{
-    struct clm_backend *backend = NULL;
-    clm_status status = open_backend(wanted, &backend, error);
-    if (status != CLM_OK)
-        return status;
-    if (!is_json_alone(arguments->settings))
-        cli_tune_print_heading(arguments, backend);
-    for (size_t b = 0; status == CLM_OK && b < arguments->batches.count; b++)
-        status = clm_tune(backend, arguments->layers.values, arguments->layers.count,
-                          arguments->batches.values[b], cli_tune_hear, arguments, error);
-    if (status == CLM_OK)
-        in->code = cli_tune_finish(arguments, backend);
-    clm_backend_close(backend);
-    return status;
-}
-
 static clm_status run_tune(struct invocation *in, struct clm_error *error)
 {
     const struct clm_backend_options wanted = backend_options(in);
@@ -93,7 +75,16 @@ static clm_status run_tune(struct invocation *in, struct clm_error *error)
                     clm_settings_text(in->settings, "backend"));
     if (wanted.gemm && strcmp(wanted.gemm, "auto"))
         wrong_usage("tune", "--gemm %s: it measures all there are", wanted.gemm);
-    const clm_status status = tune(in, &arguments, &wanted, error);
+    struct clm_backend *backend = NULL;
+    clm_status status = open_backend(&wanted, &backend, error);
+    if (status == CLM_OK && !is_json_alone(in->settings))
+        cli_tune_print_heading(&arguments, backend);
+    for (size_t b = 0; status == CLM_OK && b < arguments.batches.count; b++)
+        status = clm_tune(backend, arguments.layers.values, arguments.layers.count,
+                          arguments.batches.values[b], cli_tune_hear, &arguments, error);
+    if (status == CLM_OK)
+        in->code = cli_tune_finish(&arguments, backend);
+    clm_backend_close(backend);
     json_decref(arguments.rows);
     return status;
 }

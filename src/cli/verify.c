@@ -231,20 +231,13 @@ static clm_status verify_opencl(struct verify_arguments *arguments, const struct
 /* Without the checks; `backend` is NULL if verify ended before there was one. */
 static void begin_report(struct verify_arguments *arguments, const struct clm_backend *backend)
 {
-    const char *const selector = arguments->device.device;
-    const struct check_report report = {
-        .about = backend ? clm_backend_about(backend) : NULL,
-        .device = backend    ? clm_backend_device(backend)
-                  : selector ? selector
-                             : "auto",
-        .backend =
-            backend ? clm_backend_name(backend) : clm_settings_text(arguments->in->settings, "backend"),
-        .extent = arguments->verify.extent == CLM_VERIFY_FULL ? "full" : "standard",
-        .seed = arguments->verify.seed,
-        .argc = arguments->in->argc,
-        .argv = arguments->in->argv,
-        .checks = json_array()};
-    arguments->report = report_json(&report);
+    const char *const selector = arguments->device.device ? arguments->device.device : "auto";
+    const struct check_source source = {.about = backend ? clm_backend_about(backend) : NULL,
+                                        .backend = clm_settings_text(arguments->in->settings, "backend"),
+                                        .seed = arguments->verify.seed};
+    arguments->report =
+        report_json(arguments->in, &source, backend ? clm_backend_device(backend) : selector,
+                    arguments->verify.extent == CLM_VERIFY_FULL ? "full" : "standard", json_array());
     hand_on(arguments, json_pack("{sO}", "report", arguments->report));
 }
 
