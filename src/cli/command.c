@@ -212,15 +212,10 @@ bool is_terminal(int descriptor)
     return isatty(descriptor) && terminal && strcmp(terminal, "dumb");
 }
 
-bool is_coloured(int descriptor)
-{
-    const char *const no_colour = getenv("NO_COLOR");
-    return is_terminal(descriptor) && !(no_colour && *no_colour);
-}
-
 const char *colour(const char *sequence)
 {
-    return is_coloured(STDOUT_FILENO) ? sequence : "";
+    const char *const no_colour = getenv("NO_COLOR");
+    return is_terminal(STDOUT_FILENO) && !(no_colour && *no_colour) ? sequence : "";
 }
 
 const char *device_type_name(enum clm_device_type type)

@@ -96,11 +96,10 @@ const char *kernel_folder(void);
 CLM_MUST_CHECK clm_status open_backend(const struct clm_backend_options *options, struct clm_backend **out,
                                        struct clm_error *error);
 
-/* Whether a stream may be given escape sequences: a terminal, and for colours no NO_COLOR. */
+/* Whether a stream may be given escape sequences. */
 bool is_terminal(int descriptor);
-bool is_coloured(int descriptor);
 
-/* The sequence, where standard output is given any; else "". */
+/* The sequence if standard output is such a stream, and NO_COLOR is not set; else "". */
 #define RED   "\033[1;31m"
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"

@@ -13,7 +13,6 @@ static double gibibytes(uint64_t bytes)
 
 static void print_device(const struct clm_device *device)
 {
-    const bool is_coloured_here = device->is_taken && is_coloured(STDOUT_FILENO);
     printf("%c %u:%u  %s  [%s]\n", device->is_taken ? '*' : ' ', device->platform, device->index,
            printable(device->name).text, device_type_name(device->type));
     printf("       platform   %s, %s\n", printable(device->platform_name).text,
@@ -24,9 +23,9 @@ static void print_device(const struct clm_device *device)
            device->clock_mhz, device->max_work_group);
     printf("       memory     %.2f GiB, at once %.2f GiB, local %.0f KiB\n", gibibytes(device->global_memory),
            gibibytes(device->max_allocation), (double)device->local_memory / 1024);
-    printf("       %s%-9s  %s%s\n\n", is_coloured_here ? "\033[32m" : "",
+    printf("       %s%-9s  %s%s\n\n", device->is_taken ? colour(GREEN) : "",
            device->is_taken ? "taken" : "not taken", printable(device->reason).text,
-           is_coloured_here ? "\033[0m" : "");
+           device->is_taken ? colour(PLAIN) : "");
 }
 
 static json_t *cli_devices_describe(const struct clm_device *device)

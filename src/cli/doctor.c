@@ -34,12 +34,14 @@ struct round {
 
 /* ---- findings ---- */
 
+static const struct {
+    const char *name, *mark, *colour;
+} severities[] = {[CLM_FINDING_GOOD] = {"good", "ok ", GREEN},
+                  [CLM_FINDING_NOTE] = {"note", "-- ", ""},
+                  [CLM_FINDING_BAD] = {"bad", "BAD", RED}};
+
 static void print_finding(struct round *round, const struct clm_finding *finding)
 {
-    static const char *const marks[] = {
-        [CLM_FINDING_GOOD] = "ok ", [CLM_FINDING_NOTE] = "-- ", [CLM_FINDING_BAD] = "BAD"};
-    static const char *const colours[] = {
-        [CLM_FINDING_GOOD] = GREEN, [CLM_FINDING_NOTE] = "", [CLM_FINDING_BAD] = RED};
     if (round->examination.is_quiet) {
         if (finding->severity == CLM_FINDING_BAD)
             complain("doctor", "%s; %s", finding->what, finding->remedy);
@@ -48,18 +50,17 @@ static void print_finding(struct round *round, const struct clm_finding *finding
     if (strcmp(round->heading, finding->section) != 0)
         printf("%s%s\n", round->heading[0] ? "\n" : "", finding->section);
     snprintf(round->heading, sizeof round->heading, "%s", finding->section);
-    printf("  %s%s%s  %s\n", colour(colours[finding->severity]), marks[finding->severity], colour(PLAIN),
-           finding->what);
+    printf("  %s%s%s  %s\n", colour(severities[finding->severity].colour), severities[finding->severity].mark,
+           colour(PLAIN), finding->what);
     if (finding->remedy[0])
         printf("       remedy: %s\n", finding->remedy);
 }
 
 static json_t *finding_json(const struct clm_finding *finding)
 {
-    static const char *const severities[] = {
-        [CLM_FINDING_GOOD] = "good", [CLM_FINDING_NOTE] = "note", [CLM_FINDING_BAD] = "bad"};
-    return json_pack("{ss ss so so}", "section", finding->section, "severity", severities[finding->severity],
-                     "what", json_text(finding->what), "remedy", json_text(finding->remedy));
+    return json_pack("{ss ss so so}", "section", finding->section, "severity",
+                     severities[finding->severity].name, "what", json_text(finding->what), "remedy",
+                     json_text(finding->remedy));
 }
 
 /* ---- in the process of the drivers ---- */

@@ -215,11 +215,6 @@ static int wait_for(pid_t process, bool *is_silent)
     return state;
 }
 
-static bool is_end(const json_t *object)
-{
-    return json_object_get(object, "end") != NULL;
-}
-
 /* Hands on what was sent; *out is whether it came to its end. Of an object that was cut short, or mixed with what is none of
  * ours, nothing is left; false where there is no memory for one. */
 static bool hear_all(const struct apart *apart, FILE *channel, bool *out)
@@ -228,7 +223,7 @@ static bool hear_all(const struct apart *apart, FILE *channel, bool *out)
     json_error_t problem = {0};
     rewind(channel);
     for (json_t *object; !has_end && (object = json_loadf(channel, JSON_DISABLE_EOF_CHECK, &problem));) {
-        has_end = is_end(object);
+        has_end = json_object_get(object, "end") != NULL;
         if (!has_end)
             apart->hear(apart->user, object);
         json_decref(object);
