@@ -179,21 +179,13 @@ static void plan_odd(struct plan *plan, enum operation_name name, const struct v
     plan_odd(plan, name, &variant);
 }
 
-static void plan_nans(struct plan *plan, enum operation_name name)
+static void plan_odd_value(struct plan *plan, enum operation_name name, double odd)
 {
     struct variant variant = middle_of(name);
-    variant.odd = NAN;
+    variant.odd = odd;
+    if (isinf(odd))
+        variant.l2 = 0;
     plan_odd(plan, name, &variant);
-}
-
-static void plan_infinities(struct plan *plan, enum operation_name name)
-{
-    struct variant variant = middle_of(name);
-    variant.l2 = 0;
-    for (int sign = -1; sign <= 1; sign += 2) {
-        variant.odd = sign > 0 ? (double)INFINITY : (double)-INFINITY;
-        plan_odd(plan, name, &variant);
-    }
 }
 
 static void plan_contents(struct plan *plan, enum operation_name name)
@@ -260,8 +252,9 @@ void plan_standard(struct plan *plan)
         if (name != OPERATION_GATHER_AUGMENTED)
             plan_shapes(plan, (enum operation_name)name);
         plan_contents(plan, (enum operation_name)name);
-        plan_nans(plan, (enum operation_name)name);
-        plan_infinities(plan, (enum operation_name)name);
+        plan_odd_value(plan, (enum operation_name)name, NAN);
+        plan_odd_value(plan, (enum operation_name)name, -INFINITY);
+        plan_odd_value(plan, (enum operation_name)name, INFINITY);
         plan_million(plan, (enum operation_name)name);
     }
     plan_large(plan);
@@ -279,7 +272,7 @@ void plan_quick(struct plan *plan)
         ragged.I = ragged.augmentation.width ? ragged.I : 127;
         plan_operation(plan, (enum operation_name)name, &middle);
         plan_operation(plan, (enum operation_name)name, &ragged);
-        plan_nans(plan, (enum operation_name)name);
+        plan_odd_value(plan, (enum operation_name)name, NAN);
         plan_million(plan, (enum operation_name)name);
     }
     plan_large(plan);
