@@ -34,14 +34,6 @@ static double cli_bench_operations_of_step(const struct sizes *layers, size_t ba
     return operations;
 }
 
-static json_t *layers_list(const struct sizes *layers)
-{
-    json_t *const list = json_array();
-    for (size_t i = 0; i < layers->count; i++)
-        json_list_add(list, json_integer((json_int_t)layers->values[i]));
-    return list;
-}
-
 static void print_line(const struct bench_arguments *arguments, const struct clm_backend *backend, size_t b,
                        const struct clm_bench_result *result)
 {
@@ -62,8 +54,9 @@ static json_t *cli_bench_describe(const struct bench_arguments *arguments, const
 {
     return json_pack("{ss ss ss so so sI sf sf sf sf sf sf sf sf}", "system", "clmlp", "backend",
                      clm_backend_name(backend), "provider", clm_backend_provider(backend), "device",
-                     json_text(clm_backend_device(backend)), "layers", layers_list(&arguments->layers),
-                     "batch", (json_int_t)arguments->batches.values[b], "momentum", arguments->bench.momentum,
+                     json_text(clm_backend_device(backend)), "layers",
+                     json_sizes(arguments->layers.values, arguments->layers.count), "batch",
+                     (json_int_t)arguments->batches.values[b], "momentum", arguments->bench.momentum,
                      "ms_per_step", result->milliseconds, "samples_per_s", result->samples_per_s, "gflops",
                      result->gflops, "ms_p10", result->milliseconds_low, "ms_p90", result->milliseconds_high,
                      "first_step_s", result->first_step_seconds, "tuning_s", result->tuning_seconds);

@@ -182,6 +182,14 @@ json_t *json_text(const char *text)
     return value;
 }
 
+json_t *json_sizes(const size_t *sizes, size_t count)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_list_add(list, json_integer((json_int_t)sizes[i]));
+    return list;
+}
+
 bool write_json(const char *command, const char *path, json_t *object)
 {
     char *const text =

@@ -65,6 +65,7 @@ bool json_is_whole(void); /* none of them was lost */
 /* Of JSON: null where a number is NaN or infinite; '?' for what is not ASCII in text that is no UTF-8. */
 json_t *json_number(double value);
 json_t *json_text(const char *text);
+json_t *json_sizes(const size_t *sizes, size_t count);
 
 /* A name from a file or a driver, with '?' for control characters, so that it cannot steer a terminal. */
 struct printable {

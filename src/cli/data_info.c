@@ -84,14 +84,11 @@ static void print_warnings(const struct clm_data_summary *summary)
 
 static json_t *describe_part(const struct clm_part_summary *part, size_t classes)
 {
-    json_t *const rows = json_array();
-    for (size_t c = 0; c < classes; c++)
-        json_list_add(rows, json_integer((json_int_t)part->class_rows[c]));
     return json_pack("{sI so so so so so sI sI sI}", "rows", (json_int_t)part->rows, "lowest",
                      json_number(part->lowest), "highest", json_number(part->highest), "mean",
-                     json_number(part->mean), "deviation", json_number(part->deviation), "class_rows", rows,
-                     "repeated", (json_int_t)part->repeated, "contradicting", (json_int_t)part->contradicting,
-                     "leaked", (json_int_t)part->leaked);
+                     json_number(part->mean), "deviation", json_number(part->deviation), "class_rows",
+                     json_sizes(part->class_rows, classes), "repeated", (json_int_t)part->repeated,
+                     "contradicting", (json_int_t)part->contradicting, "leaked", (json_int_t)part->leaked);
 }
 
 static json_t *describe_picture(const struct clm_data *data)

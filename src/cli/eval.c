@@ -78,12 +78,8 @@ static json_t *describe_classes(const struct prediction *prediction, const size_
 static json_t *describe_matrix(const size_t *counts, size_t classes)
 {
     json_t *const rows = json_array();
-    for (size_t t = 0; t < classes; t++) {
-        json_t *const row = json_array();
-        for (size_t c = 0; c < classes; c++)
-            json_list_add(row, json_integer((json_int_t)counts[t * classes + c]));
-        json_list_add(rows, row);
-    }
+    for (size_t t = 0; t < classes; t++)
+        json_list_add(rows, json_sizes(counts + t * classes, classes));
     return rows;
 }
 

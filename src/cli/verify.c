@@ -102,7 +102,6 @@ static void cli_verify_hear_begin(void *user, const struct clm_check *check)
 static void cli_verify_hear_check(void *user, const struct clm_check *check)
 {
     struct verify_arguments *const arguments = user;
-    const char *const red = colour(RED), *const plain = colour(PLAIN);
     arguments->is_shared = !check->has_products;
     arguments->is_shared_wrong = arguments->is_shared_wrong || (!check->has_products && !check->passed);
     check_list_add(&arguments->provider, &arguments->source, check);
@@ -111,11 +110,11 @@ static void cli_verify_hear_check(void *user, const struct clm_check *check)
     if (!cli_verify_is_table(arguments))
         return;
     if (!check->passed) {
-        if (check->is_error)
-            printf("%s%-24s  %-48s  %11s  FAILED%s\n", red, check->operation, check->shape, "error", plain);
-        else
-            printf("%s%-24s  %-48s  %11.4g  FAILED%s\n", red, check->operation, check->shape,
-                   check->error_over_bound, plain);
+        char ratio[24] = "error";
+        if (!check->is_error)
+            snprintf(ratio, sizeof ratio, "%.4g", check->error_over_bound);
+        printf("%s%-24s  %-48s  %11s  FAILED%s\n", colour(RED), check->operation, check->shape, ratio,
+               colour(PLAIN));
         print_failure(&arguments->source, check, "    ");
     } else if (!arguments->is_quiet)
         printf("%-24s  %-48s  %11.4f  ok\n", check->operation, check->shape, check->error_over_bound);
