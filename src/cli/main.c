@@ -33,6 +33,7 @@ static const struct command *const commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
+/* "info" of the group "data ", or "train" of the group ""; NULL if there is none. */
 static const struct command *find_command(const char *group, const char *word)
 {
     const size_t length = strlen(group);
