@@ -398,22 +398,18 @@ START_TEST(every_shape_is_read_as_it_is_printed)
         const struct check_case *const which = &plan.list.cases[i];
         struct check_case again;
         struct clm_check printed = {0}, reprinted = {0};
-        if (which->operation)
-            variant_describe(which->operation, &which->variant, printed.shape);
-        else
-            steps_describe(&which->steps, &printed);
+        case_describe(which, printed.shape);
         if (case_parse(case_name(which), printed.shape, 5, &again, &error) != CLM_OK)
             ck_abort_msg("%s", error.message);
         const struct variant *const a = &which->variant, *const b = &again.variant;
+        case_describe(&again, reprinted.shape);
         if (which->operation) {
-            variant_describe(again.operation, b, reprinted.shape);
             ck_assert(a->odd_in == b->odd_in && a->odd_place == b->odd_place && a->fill == b->fill &&
                       a->seed == b->seed && a->act == b->act);
             ck_assert(a->is_bytes == b->is_bytes && a->is_ordered == b->is_ordered);
             ck_assert(a->below == b->below && a->rule == b->rule && a->momentum == b->momentum &&
                       a->l2 == b->l2);
         } else {
-            steps_describe(&again.steps, &reprinted);
             ck_assert_mem_eq(which->steps.widths, again.steps.widths, sizeof again.steps.widths);
             ck_assert_uint_eq(which->steps.seed, again.steps.seed);
             ck_assert(which->steps.is_float == again.steps.is_float &&

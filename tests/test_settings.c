@@ -205,6 +205,7 @@ START_TEST(wrong_values)
     ck_assert_int_eq(clm_settings_set(own, name, wrong[_i].value, &error), CLM_ERROR_ARGUMENT);
     ck_assert_msg(!strncmp(error.message, name, strlen(name)), "%s", error.message);
     ck_assert_msg(strstr(error.message, wrong[_i].says) != NULL, "%s", error.message);
+    ck_assert_str_eq(error.setting, ""); /* or the program would name it a second time */
     ck_assert_ptr_eq(clm_settings_text(own, name), before);
     ck_assert(!clm_settings_is_set(own, name));
     clm_settings_free(own);

@@ -52,19 +52,12 @@ static clm_status create_data(struct bench_net *bench, size_t I, struct clm_erro
     return CLM_OK;
 }
 
-static struct network_use use_of(const struct clm_bench_options *options)
-{
-    return NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
-}
-
-static clm_status bench_create_network(struct bench_net *bench, const struct clm_bench_options *options,
-                                       struct clm_error *error)
+static clm_status bench_create_network(struct bench_net *bench, struct clm_error *error)
 {
     const clm_status status = metrics_create(bench->be, &bench->sums, error);
-    if (status != CLM_OK)
-        return status;
-    return network_create(bench->be, &bench->architecture, options->batch, use_of(options), &bench->net,
-                          error);
+    return status ? status
+                  : network_create(bench->be, &bench->architecture, bench->batch,
+                                   NETWORK_TRAIN(bench->step.rule), &bench->net, error);
 }
 
 static void bench_release(struct bench_net *bench)
@@ -86,7 +79,7 @@ static clm_status bench_check_memory(const struct clm_bench_options *options, st
     memory_plan_begin(be);
     clm_status status = create_data(&planned, options->sizes[0], error);
     if (status == CLM_OK)
-        status = bench_create_network(&planned, options, error);
+        status = bench_create_network(&planned, error);
     bench_release(&planned);
     const size_t needed = memory_plan_end(be);
     return status ? status
@@ -101,7 +94,7 @@ static clm_status bench_prepare(const struct clm_bench_options *options, struct 
 {
     clm_status status = bench_check_memory(options, bench, error);
     if (status == CLM_OK)
-        status = network_tune(bench->be, &bench->architecture, use_of(options),
+        status = network_tune(bench->be, &bench->architecture, NETWORK_TRAIN(bench->step.rule),
                               (struct tune_wish){.batch = options->batch}, error);
     return status ? status : bench_check_memory(options, bench, error);
 }
@@ -294,7 +287,7 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
         (status = write_data(&bench, options->sizes[0], options->sizes[options->size_count - 1], error)))
         goto cleanup;
     const double begin = clock_seconds();
-    if ((status = bench_create_network(&bench, options, error)) ||
+    if ((status = bench_create_network(&bench, error)) ||
         (status = bench_write_parameters(&bench, options, error)) ||
         (status = bench_run_steps(&bench, 1, error)))
         goto cleanup;

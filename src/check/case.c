@@ -5,7 +5,7 @@
 #include "check/plan.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,13 +68,10 @@ bool case_device_answers(struct clm_backend *device)
 
 void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX])
 {
-    struct clm_check check;
-    if (which->operation) {
+    if (which->operation)
         variant_describe(which->operation, &which->variant, shape);
-        return;
-    }
-    steps_describe(&which->steps, &check);
-    memcpy(shape, check.shape, SHAPE_TEXT_MAX);
+    else
+        steps_describe(&which->steps, shape);
 }
 
 /* Reads the case's own description; false if that names no case. */
@@ -88,141 +85,119 @@ static bool read_back(const struct check_case *which, struct check_case *out)
 
 /* ---- sizes ---- */
 
-#define SIZES_MOST (STEPS_WIDTHS_MAX + 3)
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+#define SIZES_MOST      (STEPS_WIDTHS_MAX + 3)
 
-/* Sizes of a case that may become smaller, the first `from_zero` of them down to 0, the others to 1. */
-struct case_sizes {
-    size_t *at[SIZES_MOST];
-    size_t count, from_zero;
+/* Options of variants, and of steps six and each layer between two others. */
+#define OPTIONS_MOST 13
+_Static_assert(6 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
+
+/* A member of a case, by its place. */
+struct field {
+    size_t at, size;
 };
 
-static void add_size(struct case_sizes *sizes, size_t *size)
+#define FIELD(type, member)                                                                                  \
+    {                                                                                                        \
+        offsetof(struct type, member), sizeof(((struct type *)0)->member)                                    \
+    }
+
+static void *field_of(void *of, struct field field)
 {
-    sizes->at[sizes->count++] = size;
+    return (char *)of + field.at;
 }
 
-static struct case_sizes sizes_of_variant(enum dimensions dimensions, struct variant *v)
-{
-    struct case_sizes sizes = {0};
-    const bool is_picture = dimensions == DIMENSIONS_PICTURES;
-    if (is_picture) {
-        add_size(&sizes, &v->augmentation.changes.shift);
-        add_size(&sizes, &v->augmentation.changes.cutout);
-    }
-    if (is_picture || dimensions == DIMENSIONS_BATCH) {
-        add_size(&sizes, &v->first);
-        sizes.from_zero = sizes.count;
-    }
-    if (dimensions != DIMENSIONS_WEIGHTS)
-        add_size(&sizes, &v->B);
-    if (is_picture || dimensions == DIMENSIONS_BATCH)
-        add_size(&sizes, &v->N);
-    if (is_picture) {
-        add_size(&sizes, &v->augmentation.channels);
-        add_size(&sizes, &v->augmentation.height);
-        add_size(&sizes, &v->augmentation.width);
-        return sizes;
-    }
-    if (dimensions != DIMENSIONS_ROWS)
-        add_size(&sizes, &v->I);
-    if (dimensions != DIMENSIONS_BATCH)
-        add_size(&sizes, &v->O);
-    return sizes;
-}
+#define OF(dimensions) (1u << (dimensions))
+#define OF_PICTURES    OF(DIMENSIONS_PICTURES)
+#define OF_BATCH       OF(DIMENSIONS_BATCH)
+#define OF_LAYER       OF(DIMENSIONS_LAYER)
+#define OF_ROWS        OF(DIMENSIONS_ROWS)
+#define OF_WEIGHTS     OF(DIMENSIONS_WEIGHTS)
 
-static struct case_sizes sizes_of(struct check_case *which)
+/* Sizes of a variant that may become smaller, the operations that have them, and down to what. */
+static const struct {
+    struct field field;
+    unsigned dimensions;
+    size_t least;
+} variant_sizes[] = {
+    {FIELD(variant, augmentation.changes.shift), OF_PICTURES, 0},
+    {FIELD(variant, augmentation.changes.cutout), OF_PICTURES, 0},
+    {FIELD(variant, first), OF_PICTURES | OF_BATCH, 0},
+    {FIELD(variant, B), OF_PICTURES | OF_BATCH | OF_LAYER | OF_ROWS, 1},
+    {FIELD(variant, N), OF_PICTURES | OF_BATCH, 1},
+    {FIELD(variant, augmentation.channels), OF_PICTURES, 1},
+    {FIELD(variant, augmentation.height), OF_PICTURES, 1},
+    {FIELD(variant, augmentation.width), OF_PICTURES, 1},
+    {FIELD(variant, I), OF_BATCH | OF_LAYER | OF_WEIGHTS, 1},
+    {FIELD(variant, O), OF_LAYER | OF_ROWS | OF_WEIGHTS, 1},
+};
+
+/* The kth size of a case that may become smaller, and down to what; NULL after the last. */
+static size_t *size_of_case(struct check_case *which, size_t k, size_t *least)
 {
-    if (which->operation)
-        return sizes_of_variant(which->operation->dimensions, &which->variant);
-    struct case_sizes sizes = {0};
-    for (size_t l = 0; l <= steps_depth(&which->steps); l++)
-        add_size(&sizes, &which->steps.widths[l]);
-    add_size(&sizes, &which->steps.rows);
-    add_size(&sizes, &which->steps.batch);
-    add_size(&sizes, &which->steps.epochs);
-    return sizes;
+    struct step_case *const s = &which->steps;
+    size_t *const others[] = {&s->rows, &s->batch, &s->epochs};
+    *least = 1;
+    if (!which->operation && k <= steps_depth(s))
+        return &s->widths[k];
+    if (!which->operation)
+        return k - steps_depth(s) <= COUNT_OF(others) ? others[k - steps_depth(s) - 1] : NULL;
+    for (size_t i = 0; i < COUNT_OF(variant_sizes); i++)
+        if (variant_sizes[i].dimensions & OF(which->operation->dimensions) && !k--) {
+            *least = variant_sizes[i].least;
+            return field_of(&which->variant, variant_sizes[i].field);
+        }
+    return NULL;
 }
 
 /* What is taken from a size: at first all of it but the least, then a half and parts that are smaller and
  * smaller, 1 at last. */
 static const size_t divisors[] = {1, 2, 4, 16, SIZE_MAX};
-#define CUTS (sizeof divisors / sizeof *divisors)
+#define CUTS COUNT_OF(divisors)
 
 /* Takes that part from the kth size; false if it cannot become smaller. */
 static bool case_cut(struct check_case *which, size_t k, size_t divisor)
 {
-    const struct case_sizes sizes = sizes_of(which);
-    if (k >= sizes.count)
+    size_t least, *const size = size_of_case(which, k, &least);
+    if (!size || *size <= least)
         return false;
-    const size_t least = k < sizes.from_zero ? 0 : 1, size = *sizes.at[k];
-    if (size <= least)
-        return false;
-    *sizes.at[k] = size_max(size - size_max(size / divisor, 1), least);
+    *size = size_max(*size - size_max(*size / divisor, 1), least);
     return true;
 }
 
 /* ---- options ---- */
 
-static bool clear(double *value)
+/* Leaves an option out, which is then 0; false if that changes nothing. */
+static bool leave_out(void *of, struct field option)
 {
-    const bool is_set = *value != 0;
-    *value = 0;
+    static const char zeros[sizeof(void *) + sizeof(double)];
+    void *const place = field_of(of, option);
+    const bool is_set = memcmp(place, zeros, option.size) != 0;
+    memset(place, 0, option.size);
     return is_set;
 }
 
-static bool clear_size(size_t *value)
-{
-    const bool is_set = *value != 0;
-    *value = 0;
-    return is_set;
-}
+_Static_assert(!ACTIVATION_NONE && !FILL_NORMAL && !RULE_SGD, "0 is what an option is without");
 
-static bool clear_flag(bool *value)
+static bool leave_out_of_variant(struct variant *v, size_t k)
 {
-    const bool is_set = *value;
-    *value = false;
-    return is_set;
-}
-
-/* Leaves the kth option of a variant out (normal numbers are no option); false if that changes nothing. */
-static bool leave_out(struct variant *v, size_t k)
-{
-    struct clm_augmentation *const changes = &v->augmentation.changes;
-    const struct variant before = *v;
-    switch (k) {
-    case 0:
-        v->odd_in = NULL;
-        return before.odd_in;
-    case 1:
-        v->act = ACTIVATION_NONE;
-        return before.act != ACTIVATION_NONE;
-    case 2:
-        v->fill = FILL_NORMAL;
-        return before.fill != FILL_NORMAL;
-    case 3:
-        return clear_size(&changes->shift);
-    case 4:
-        return clear_size(&changes->cutout);
-    case 5:
-        return clear(&v->l2);
-    case 6:
-        v->momentum = 0;
-        v->rule = RULE_SGD;
-        return before.momentum != 0 || before.rule != RULE_SGD;
-    case 7:
-        return clear(&changes->noise);
-    case 8:
-        return clear(&changes->mixup);
-    case 9:
-        return clear_flag(&changes->flip);
-    case 10:
-        v->below = ACTIVATION_NONE;
-        return before.below != ACTIVATION_NONE;
-    case 11:
-        return clear_flag(&v->is_ordered);
-    default:
-        return clear_flag(&v->is_bytes);
-    }
+    static const struct field options[] = {FIELD(variant, odd_in),
+                                           FIELD(variant, act),
+                                           FIELD(variant, fill),
+                                           FIELD(variant, augmentation.changes.shift),
+                                           FIELD(variant, augmentation.changes.cutout),
+                                           FIELD(variant, l2),
+                                           FIELD(variant, momentum),
+                                           FIELD(variant, augmentation.changes.noise),
+                                           FIELD(variant, augmentation.changes.mixup),
+                                           FIELD(variant, augmentation.changes.flip),
+                                           FIELD(variant, below),
+                                           FIELD(variant, is_ordered),
+                                           FIELD(variant, is_bytes)};
+    static const struct field rule = FIELD(variant, rule);
+    _Static_assert(COUNT_OF(options) == OPTIONS_MOST, "OPTIONS_MOST is of these");
+    const bool is_with_rule = options[k].at == offsetof(struct variant, momentum) && leave_out(v, rule);
+    return leave_out(v, options[k]) || is_with_rule;
 }
 
 /* The layer behind the first k + 1 widths; the inputs and classes stay. */
@@ -249,31 +224,17 @@ static bool shrink_pictures(struct step_case *s)
 
 static bool leave_out_of_steps(struct step_case *s, size_t k)
 {
-    switch (k) {
-    case 0:
-        return clear(&s->l2);
-    case 1:
-        return clear(&s->momentum);
-    case 2:
-        return clear_flag(&s->is_augmented);
-    case 3:
-        return clear_flag(&s->is_extreme);
-    case 4:
-        return clear_flag(&s->is_float);
-    case 5:
-        return shrink_pictures(s);
-    default:
-        return drop_layer(s, k - 6);
-    }
+    static const struct field options[] = {FIELD(step_case, l2), FIELD(step_case, momentum),
+                                           FIELD(step_case, is_augmented), FIELD(step_case, is_extreme),
+                                           FIELD(step_case, is_float)};
+    if (k < COUNT_OF(options))
+        return leave_out(s, options[k]);
+    return k == COUNT_OF(options) ? shrink_pictures(s) : drop_layer(s, k - COUNT_OF(options) - 1);
 }
-
-/* Options of variants, and of steps the six and each layer between two others. */
-#define OPTIONS_MOST 13
-_Static_assert(6 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
 
 static bool leave_out_option(struct check_case *which, size_t k)
 {
-    return which->operation ? leave_out(&which->variant, k) : leave_out_of_steps(&which->steps, k);
+    return which->operation ? leave_out_of_variant(&which->variant, k) : leave_out_of_steps(&which->steps, k);
 }
 
 /* ---- the smallest ---- */

@@ -3,7 +3,6 @@
 #define CLM_CHECK_CASE_H
 
 #include "check/steps.h"
-#include "prove/operations.h"
 
 struct check_case {
     const struct operation *operation; /* NULL: training steps */

@@ -33,13 +33,14 @@ static clm_status create_layer(struct differences *d, size_t l, struct clm_error
 {
     const struct network *const net = d->net;
     struct clm_backend *const be = net->be;
+    struct unmoved_layer *const layer = &d->layers[l];
     clm_status status;
-    if ((status = read_all(&net->layers[l].linear.W.value, be, &d->weights[l], error)) ||
-        (status = read_all(&net->layers[l].linear.b.value, be, &d->biases[l], error)) ||
-        (status = read_all(&net->layers[l].Y, be, &d->outputs[l], error)) ||
-        (status = tensor_create(be, TENSOR_REAL, 1, net->layers[l].spec->inputs, &d->row[l], error)) ||
-        (status = tensor_create(be, TENSOR_REAL, 1, 1, &d->bias[l], error)) ||
-        (status = tensor_create(be, TENSOR_REAL, net->batch, 1, &d->column[l], error)))
+    if ((status = read_all(&net->layers[l].linear.W.value, be, &layer->weights, error)) ||
+        (status = read_all(&net->layers[l].linear.b.value, be, &layer->biases, error)) ||
+        (status = read_all(&net->layers[l].Y, be, &layer->outputs, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, net->layers[l].spec->inputs, &layer->row, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, 1, &layer->bias, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, net->batch, 1, &layer->column, error)))
         return status;
     return CLM_OK;
 }
@@ -51,15 +52,10 @@ clm_status differences_create(struct network *net, double l2, double loss_error,
     *out = (struct differences){.net = net,
                                 .l2 = l2,
                                 .loss_error = fmax(loss_error, DBL_EPSILON),
-                                .weights = calloc(depth, sizeof *out->weights),
-                                .biases = calloc(depth, sizeof *out->biases),
-                                .outputs = calloc(depth, sizeof *out->outputs),
-                                .row = calloc(depth, sizeof *out->row),
-                                .bias = calloc(depth, sizeof *out->bias),
-                                .column = calloc(depth, sizeof *out->column)};
+                                .layers = calloc(depth, sizeof *out->layers)};
     clm_status status = CLM_OK;
-    if (!out->weights || !out->biases || !out->outputs || !out->row || !out->bias || !out->column)
-        status = clm_fail_host_memory(error, "gradcheck", depth * sizeof *out->row);
+    if (!out->layers)
+        status = clm_fail_host_memory(error, "gradcheck", depth * sizeof *out->layers);
     if (status == CLM_OK)
         status = network_forward(net, net->batch, error);
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
@@ -73,29 +69,19 @@ clm_status differences_create(struct network *net, double l2, double loss_error,
 
 void differences_free(struct differences *d)
 {
-    for (size_t l = 0; d->net && l < d->net->architecture.depth; l++) {
-        if (d->weights)
-            free(d->weights[l]);
-        if (d->biases)
-            free(d->biases[l]);
-        if (d->outputs)
-            free(d->outputs[l]);
-        if (d->row)
-            tensor_free(d->net->be, &d->row[l]);
-        if (d->bias)
-            tensor_free(d->net->be, &d->bias[l]);
-        if (d->column)
-            tensor_free(d->net->be, &d->column[l]);
+    for (size_t l = 0; d->layers && l < d->net->architecture.depth; l++) {
+        struct unmoved_layer *const layer = &d->layers[l];
+        free(layer->weights);
+        free(layer->biases);
+        free(layer->outputs);
+        tensor_free(d->net->be, &layer->row);
+        tensor_free(d->net->be, &layer->bias);
+        tensor_free(d->net->be, &layer->column);
     }
     if (d->net)
         metrics_free(d->net->be, &d->sums);
-    free(d->weights);
-    free(d->biases);
-    free(d->outputs);
-    free(d->row);
-    free(d->bias);
-    free(d->column);
-    memset(d, 0, sizeof *d);
+    free(d->layers);
+    *d = (struct differences){0};
 }
 
 /* The parameter that moves. */
@@ -116,8 +102,9 @@ static clm_status move_unit(struct differences *d, const struct moved_parameter 
     struct network *const net = d->net;
     const size_t B = net->batch, I = net->layers[p->l].spec->inputs, O = net->layers[p->l].spec->outputs;
     const struct tensor *const X = p->l ? &net->layers[p->l - 1].Y : &net->X;
-    struct linear unit = {.W.value = d->row[p->l], .b.value = d->bias[p->l]};
-    double *const w = d->weights[p->l] + p->o * I, *const b = d->biases[p->l] + p->o;
+    struct unmoved_layer *const layer = &d->layers[p->l];
+    struct linear unit = {.W.value = layer->row, .b.value = layer->bias};
+    double *const w = layer->weights + p->o * I, *const b = layer->biases + p->o;
     double *const moved = p->is_bias ? b : w + p->i, *const column = calloc(B, sizeof *column);
     double *const outputs = malloc(B * O * sizeof *outputs);
     const double unmoved = *moved;
@@ -127,10 +114,10 @@ static clm_status move_unit(struct differences *d, const struct moved_parameter 
         status = clm_fail_host_memory(error, "gradcheck", B * O * sizeof *outputs);
     if (!status && !(status = backend_write(net->be, &unit.W.value, HOST_DOUBLE, w, error)) &&
         !(status = backend_write(net->be, &unit.b.value, HOST_DOUBLE, b, error)) &&
-        !(status = linear_forward(net->be, X, &unit, EPILOGUE(activation_of(net, p->l)), &d->column[p->l],
-                                  error)) &&
-        !(status = backend_read(net->be, &d->column[p->l], HOST_DOUBLE, column, error))) {
-        memcpy(outputs, d->outputs[p->l], B * O * sizeof *outputs);
+        !(status =
+              linear_forward(net->be, X, &unit, EPILOGUE(activation_of(net, p->l)), &layer->column, error)) &&
+        !(status = backend_read(net->be, &layer->column, HOST_DOUBLE, column, error))) {
+        memcpy(outputs, layer->outputs, B * O * sizeof *outputs);
         for (size_t r = 0; r < B; r++)
             outputs[r * O + p->o] = column[r];
         status = backend_write(net->be, &net->layers[p->l].Y, HOST_DOUBLE, outputs, error);
@@ -150,7 +137,7 @@ static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same,
         double *now = NULL;
         status = read_all(&net->layers[l].Y, net->be, &now, error);
         for (size_t i = 0; status == CLM_OK && i < net->batch * net->layers[l].spec->outputs; i++)
-            *is_same = *is_same && (now[i] > 0) == (d->outputs[l][i] > 0);
+            *is_same = *is_same && (now[i] > 0) == (d->layers[l].outputs[i] > 0);
         free(now);
     }
     return status;
@@ -197,7 +184,7 @@ static clm_status restore(struct differences *d, size_t l, struct clm_error *err
 {
     clm_status status = CLM_OK;
     for (; status == CLM_OK && l < d->net->architecture.depth; l++)
-        status = backend_write(d->net->be, &d->net->layers[l].Y, HOST_DOUBLE, d->outputs[l], error);
+        status = backend_write(d->net->be, &d->net->layers[l].Y, HOST_DOUBLE, d->layers[l].outputs, error);
     return status;
 }
 
@@ -205,7 +192,8 @@ clm_status difference_of(struct differences *d, size_t l, size_t o, size_t i, bo
                          struct difference *out, struct clm_error *error)
 {
     const struct moved_parameter p = {l, o, i, is_bias};
-    const double w = is_bias ? d->biases[l][o] : d->weights[l][o * d->net->layers[l].spec->inputs + i];
+    const struct unmoved_layer *const layer = &d->layers[l];
+    const double w = is_bias ? layer->biases[o] : layer->weights[o * d->net->layers[l].spec->inputs + i];
     double h = cbrt(d->loss_error);
     clm_status status = CLM_OK;
     *out = (struct difference){.value = NAN, .error = NAN};

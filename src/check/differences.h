@@ -10,13 +10,17 @@ struct difference {
     bool is_smooth;      /* else every step crossed a ReLU's kink, and the derivative is unknown */
 };
 
+/* A layer of the unmoved net in host memory, and on the reference one unit of it. */
+struct unmoved_layer {
+    double *weights, *biases, *outputs;
+    struct tensor row, bias, column; /* the unit's weights, its bias, its outputs (batch,1) */
+};
+
 /* The net as it is: parameters, batch and activations in host memory, to move one parameter at a time. */
 struct differences {
     struct network *net; /* on the reference, its parameters, X and labels in place */
     double l2, loss_error;
-    double **weights, **biases, **outputs; /* depth each, as of the unmoved net */
-    struct tensor *row, *bias,
-        *column; /* one unit of each layer: its weights, its bias, its outputs (batch,1) */
+    struct unmoved_layer *layers; /* depth */
     struct metrics sums;
 };
 

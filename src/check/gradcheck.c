@@ -158,14 +158,6 @@ static clm_status run_side(struct gradient_side *side, const struct gradcheck *g
 
 /* ---- one tensor ---- */
 
-/* One layer's weights or biases: the gradients on both sides. */
-struct compared {
-    const char *name;
-    size_t l, count, columns;
-    bool is_bias;
-    const double *device, *right, *errors; /* of the device's; `right` is the reference's, in double */
-};
-
 /* Marks the parameters to try in is_chosen: all where `samples` are enough, else half of them the largest
  * gradients and the others at random. Returns how many. */
 static size_t gradcheck_choose(const double *gradient, size_t count, size_t samples, struct philox *random,
@@ -190,51 +182,58 @@ static size_t gradcheck_choose(const double *gradient, size_t count, size_t samp
     return tried;
 }
 
-/* Takes one parameter's difference into the row. */
-static clm_status try_one(struct gradcheck *g, const struct compared *p, size_t at,
-                          struct clm_gradcheck_row *row, struct clm_error *error)
+/* Takes the difference of one parameter of the nth tensor into the row. */
+static clm_status try_one(struct gradcheck *g, size_t n, size_t at, struct clm_gradcheck_row *row,
+                          struct clm_error *error)
 {
-    const size_t columns = p->columns;
-    const size_t o = p->is_bias ? at : at / columns, i = p->is_bias ? 0 : at % columns;
+    const struct parameter_spec *const spec = &g->model->specs[n];
+    const struct gradient *const right = &g->right.read[n];
+    const size_t columns = g->device.net.parameters[n]->gradient.columns;
+    const size_t o = spec->is_weight ? at / columns : at, i = spec->is_weight ? at % columns : 0;
     struct difference difference;
-    const clm_status status = difference_of(&g->differences, p->l, o, i, p->is_bias, &difference, error);
+    const clm_status status =
+        difference_of(&g->differences, spec->layer, o, i, !spec->is_weight, &difference, error);
     row->tried++;
     row->skipped += !difference.is_smooth;
     if (status != CLM_OK || !difference.is_smooth)
         return status;
-    const double bound = difference.error + DOUBLE_TO_FLOAT * p->errors[at];
-    const double ratio = error_ratio(difference.value, p->right[at], bound);
+    const double bound = difference.error + DOUBLE_TO_FLOAT * right->errors[at];
+    const double ratio = error_ratio(difference.value, right->values[at], bound);
     const bool is_first = row->tried - row->skipped == 1;
     if (is_first || isnan(ratio) || ratio > row->error_over_bound) {
         row->worst_row = at / columns;
         row->worst_column = at % columns;
         row->numerical = difference.value;
-        row->analytic = p->right[at];
-        row->device = p->device[at];
+        row->analytic = right->values[at];
+        row->device = g->device.read[n].values[at];
     }
     row->error_over_bound = is_first ? ratio : worse_ratio(row->error_over_bound, ratio);
     return CLM_OK;
 }
 
-static clm_status check_parameter(struct gradcheck *g, const struct compared *p,
-                                  struct clm_gradcheck_row *row, struct clm_error *error)
+static clm_status check_parameter(struct gradcheck *g, size_t n, struct clm_gradcheck_row *row,
+                                  struct clm_error *error)
 {
-    const size_t count = p->count;
-    struct philox random = philox_start(g->options->seed, RANDOM_TEST, 4 + 2 * (uint32_t)p->l + p->is_bias);
+    const struct parameter_spec *const spec = &g->model->specs[n];
+    const struct gradient *const device = &g->device.read[n], *const right = &g->right.read[n];
+    const size_t count = parameter_elements(spec);
+    const uint32_t part = 4 + 2 * (uint32_t)spec->layer + !spec->is_weight;
+    struct philox random = philox_start(g->options->seed, RANDOM_TEST, part);
     bool *const is_chosen = calloc(count, sizeof *is_chosen);
     clm_status status = CLM_OK;
     if (!is_chosen)
         return clm_fail_host_memory(error, "gradcheck", count);
     *row =
         (struct clm_gradcheck_row){.numerical = NAN, .analytic = NAN, .device = NAN, .error_over_bound = NAN};
-    snprintf(row->parameter, sizeof row->parameter, "%.31s", p->name);
-    gradcheck_choose(p->right, count, g->options->samples, &random, is_chosen);
+    snprintf(row->parameter, sizeof row->parameter, "%.31s", spec->name);
+    gradcheck_choose(right->values, count, g->options->samples, &random, is_chosen);
     for (size_t at = 0; status == CLM_OK && at < count; at++)
         if (is_chosen[at])
-            status = try_one(g, p, at, row, error);
+            status = try_one(g, n, at, row, error);
     for (size_t at = 0; at < count; at++)
-        row->device_error_over_bound = worse_ratio(row->device_error_over_bound,
-                                                   error_ratio(p->device[at], p->right[at], p->errors[at]));
+        row->device_error_over_bound =
+            worse_ratio(row->device_error_over_bound,
+                        error_ratio(device->values[at], right->values[at], right->errors[at]));
     /* With every parameter skipped nothing was seen, which is no pass: the ratio is still NaN. */
     row->passed = row->error_over_bound <= 1 && row->device_error_over_bound <= 1;
     free(is_chosen);
@@ -300,18 +299,8 @@ clm_status clm_gradcheck(struct clm_backend *backend, const struct clm_gradcheck
         *passed = false;
     clm_status status = gradcheck_prepare(&g, backend, error);
     for (size_t n = 0; status == CLM_OK && n < g.model->parameter_count; n++) {
-        const struct parameter_spec *const spec = &g.model->specs[n];
-        const struct tensor *const tensor = &g.device.net.parameters[n]->gradient;
-        const struct compared compared = {.name = spec->name,
-                                          .l = spec->layer,
-                                          .count = tensor->rows * tensor->columns,
-                                          .columns = tensor->columns,
-                                          .is_bias = !spec->is_weight,
-                                          .device = g.device.read[n].values,
-                                          .right = g.right.read[n].values,
-                                          .errors = g.right.read[n].errors};
         struct clm_gradcheck_row row;
-        status = check_parameter(&g, &compared, &row, error);
+        status = check_parameter(&g, n, &row, error);
         if (status != CLM_OK)
             break;
         all_passed = all_passed && row.passed;

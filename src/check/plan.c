@@ -6,40 +6,48 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
+/* What concerns the operation; O are the classes of logits. */
+struct plan_shape {
+    size_t B, I, O, N, first;
+};
+
 /* Sizes of layers: one, primes, powers of two, one beside a tile, classes; the last with sums of each kind
  * that are so long that a product may cut them into blocks. */
-static const struct {
-    size_t B, I, O;
-} layers[] = {
+static const struct plan_shape layers[] = {
     {1, 1, 1},       {1, 7, 2},      {2, 3, 1},      {7, 33, 65},    {31, 32, 33},   {33, 31, 63},
     {64, 64, 64},    {65, 63, 10},   {10, 129, 127}, {127, 65, 129}, {257, 127, 31}, {129, 257, 2},
     {32, 129, 1000}, {31, 1031, 33}, {31, 33, 1031}, {1031, 33, 65}, {10, 785, 5},
 };
 
-/* Products so large that CLBlast copies its matrices to padded ones first (on devices it has no parameters
- * of their own for, from 896³ on), and one whose matrices need no padding. */
-static const struct {
-    enum operation_name operation;
-    size_t B, I, O;
-} large_products[] = {
-    {OPERATION_FORWARD, 901, 907, 911},
-    {OPERATION_BACKWARD_INPUT, 901, 907, 911},
-    {OPERATION_BACKWARD_PARAMS, 896, 960, 864},
-    {OPERATION_BACKWARD_UPDATE, 901, 907, 911},
-};
-
-static const struct {
-    size_t B, C;
-} logits[] = {
+static const struct plan_shape logits[] = {
     /* the last makes a million correct rows in its calls: more than a device counts in one float's units,
      * in any slot */
-    {1, 1},   {1, 2},   {7, 2},      {31, 10},  {33, 10},  {63, 2},
-    {64, 10}, {65, 31}, {127, 1000}, {257, 10}, {2, 1000}, {350003, 1}};
+    {1, 0, 1},   {1, 0, 2},   {7, 0, 2},      {31, 0, 10},  {33, 0, 10},  {63, 0, 2},
+    {64, 0, 10}, {65, 0, 31}, {127, 0, 1000}, {257, 0, 10}, {2, 0, 1000}, {350003, 0, 1}};
 
+static const struct plan_shape batches[] = {
+    {1, 1, 0, 1, 0}, {31, 33, 0, 40, 9}, {7, 65, 0, 64, 0}, {257, 127, 0, 300, 43}, {32, 784, 0, 70, 1},
+};
+
+/* By what an operation's shape is made of; pictures have shapes of their own. */
 static const struct {
-    size_t N, B, I, first;
-} batches[] = {
-    {1, 1, 1, 0}, {40, 31, 33, 9}, {64, 7, 65, 0}, {300, 257, 127, 43}, {70, 32, 784, 1},
+    const struct plan_shape *shapes;
+    size_t count;
+} shapes_by[] = {[DIMENSIONS_BATCH] = {batches, COUNT_OF(batches)},
+                 [DIMENSIONS_LAYER] = {layers, COUNT_OF(layers)},
+                 [DIMENSIONS_ROWS] = {logits, COUNT_OF(logits)},
+                 [DIMENSIONS_WEIGHTS] = {layers, COUNT_OF(layers)}};
+
+/* Products so large that CLBlast copies its matrices to padded ones first (on devices it has no parameters
+ * of their own for, from 896³ on), and one whose matrices need no padding. */
+static const struct single_shape {
+    enum operation_name operation;
+    struct plan_shape shape;
+} large_products[] = {
+    {OPERATION_FORWARD, {901, 907, 911}},
+    {OPERATION_BACKWARD_INPUT, {901, 907, 911}},
+    {OPERATION_BACKWARD_PARAMS, {896, 960, 864}},
+    {OPERATION_BACKWARD_UPDATE, {901, 907, 911}},
 };
 
 /* Rows of pictures: widths below, at and beside a vector's, and some that end within a run of noise; of no
@@ -81,20 +89,17 @@ static const struct step_case trainings[] = {
 };
 
 /* Outputs of a million elements, one of which may be wrong. */
-static const struct {
-    enum operation_name operation;
-    size_t B, I, O, N;
-} million[] = {
-    {OPERATION_GATHER, 1031, 1021, 0, 1040},        {OPERATION_FORWARD, 1031, 7, 1021, 0},
-    {OPERATION_SOFTMAX_XENT, 1049, 0, 1000, 0},     {OPERATION_SOFTMAX, 1049, 0, 1000, 0},
-    {OPERATION_BACKWARD_INPUT, 1031, 1021, 7, 0},   {OPERATION_BACKWARD_PARAMS, 7, 1021, 1031, 0},
-    {OPERATION_BACKWARD_UPDATE, 7, 1021, 1031, 0},  {OPERATION_UPDATE_FORWARD, 1031, 7, 1021, 0},
-    {OPERATION_UPDATE_FORWARD, 7, 1021, 1031, 0},   {OPERATION_UPDATE, 0, 1021, 1031, 0},
-    {OPERATION_SOFTMAX_BACKWARD, 104861, 3, 10, 0},
+static const struct single_shape million[] = {
+    {OPERATION_GATHER, {1031, 1021, 0, 1040, 5}},  {OPERATION_FORWARD, {1031, 7, 1021}},
+    {OPERATION_SOFTMAX_XENT, {1049, 0, 1000}},     {OPERATION_SOFTMAX, {1049, 0, 1000}},
+    {OPERATION_BACKWARD_INPUT, {1031, 1021, 7}},   {OPERATION_BACKWARD_PARAMS, {7, 1021, 1031}},
+    {OPERATION_BACKWARD_UPDATE, {7, 1021, 1031}},  {OPERATION_UPDATE_FORWARD, {1031, 7, 1021}},
+    {OPERATION_UPDATE_FORWARD, {7, 1021, 1031}},   {OPERATION_UPDATE, {0, 1021, 1031}},
+    {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}},
 };
 
 /* The shape that contents other than normal numbers are tried on. */
-#define MIDDLE  .B = 33, .I = 31, .O = 63, .N = 40, .first = 5
+static const struct plan_shape middle_shape = {33, 31, 63, 40, 5};
 #define CLASSES 10 /* if the layer is the last one */
 
 void plan_operation(struct plan *plan, enum operation_name name, const struct variant *variant)
@@ -125,28 +130,13 @@ struct variant picture_variant(const struct picture_shape *shape, const struct c
                                              .width = shape->width}};
 }
 
-static size_t shape_count(enum operation_name name)
+static void take_shape(struct variant *variant, const struct plan_shape *shape)
 {
-    if (name == OPERATION_GATHER)
-        return COUNT_OF(batches);
-    return name == OPERATION_SOFTMAX || name == OPERATION_SOFTMAX_XENT ? COUNT_OF(logits) : COUNT_OF(layers);
-}
-
-static void take_shape(enum operation_name name, size_t shape, struct variant *variant)
-{
-    if (name == OPERATION_GATHER) {
-        variant->N = batches[shape].N;
-        variant->B = batches[shape].B;
-        variant->I = batches[shape].I;
-        variant->first = batches[shape].first;
-    } else if (name == OPERATION_SOFTMAX || name == OPERATION_SOFTMAX_XENT) {
-        variant->B = logits[shape].B;
-        variant->O = logits[shape].C;
-    } else {
-        variant->B = layers[shape].B;
-        variant->I = layers[shape].I;
-        variant->O = layers[shape].O;
-    }
+    variant->B = shape->B;
+    variant->I = shape->I;
+    variant->O = shape->O;
+    variant->N = shape->N;
+    variant->first = shape->first;
 }
 
 /* Each shape with each option. */
@@ -154,27 +144,24 @@ static void plan_shapes(struct plan *plan, enum operation_name name)
 {
     struct variant options[WAYS_TO_ASK];
     const size_t option_count = operation_options(name, options);
-    for (size_t shape = 0; shape < shape_count(name); shape++)
+    const enum dimensions dimensions = operations_checked[name].dimensions;
+    for (size_t shape = 0; shape < shapes_by[dimensions].count; shape++)
         for (size_t o = 0; o < option_count; o++) {
-            struct variant variant = options[o];
-            take_shape(name, shape, &variant);
-            plan_operation(plan, name, &variant);
+            take_shape(&options[o], &shapes_by[dimensions].shapes[shape]);
+            plan_operation(plan, name, &options[o]);
         }
 }
 
 /* The variant with most options, on the middle shape. */
 static struct variant middle_of(enum operation_name name)
 {
-    const struct variant middle = {MIDDLE};
-    struct variant options[WAYS_TO_ASK];
-    const size_t option_count = operation_options(name, options);
-    struct variant variant = options[option_count - 1];
+    struct variant options[WAYS_TO_ASK], *const most = &options[operation_options(name, options) - 1];
     if (name == OPERATION_GATHER_AUGMENTED) /* with all changes */
         return picture_variant(&pictures[0], &augmentations[COUNT_OF(augmentations) - 1]);
-    variant.B = middle.B, variant.I = middle.I;
-    variant.O = name == OPERATION_SOFTMAX_BACKWARD ? CLASSES : middle.O;
-    variant.N = middle.N, variant.first = middle.first;
-    return variant;
+    take_shape(most, &middle_shape);
+    if (name == OPERATION_SOFTMAX_BACKWARD)
+        most->O = CLASSES;
+    return *most;
 }
 
 /* The variant's NaN or infinity in each input, where it is defined; and again, in the corner where tiles
@@ -192,21 +179,13 @@ static void plan_odd(struct plan *plan, enum operation_name name, const struct v
     plan_odd(plan, name, &variant);
 }
 
-static void plan_nans(struct plan *plan, enum operation_name name)
+static void plan_odd_value(struct plan *plan, enum operation_name name, double odd)
 {
     struct variant variant = middle_of(name);
-    variant.odd = NAN;
+    variant.odd = odd;
+    if (isinf(odd))
+        variant.l2 = 0;
     plan_odd(plan, name, &variant);
-}
-
-static void plan_infinities(struct plan *plan, enum operation_name name)
-{
-    struct variant variant = middle_of(name);
-    variant.l2 = 0;
-    for (int sign = -1; sign <= 1; sign += 2) {
-        variant.odd = sign > 0 ? (double)INFINITY : (double)-INFINITY;
-        plan_odd(plan, name, &variant);
-    }
 }
 
 static void plan_contents(struct plan *plan, enum operation_name name)
@@ -223,29 +202,25 @@ static void plan_contents(struct plan *plan, enum operation_name name)
 }
 
 /* With the most options. */
-static void plan_million(struct plan *plan, enum operation_name name)
+static void plan_single(struct plan *plan, const struct single_shape *single, enum fill fill)
 {
-    for (size_t i = 0; i < COUNT_OF(million); i++) {
-        if (million[i].operation != name)
-            continue;
-        struct variant variant = middle_of(name);
-        variant.B = million[i].B, variant.I = million[i].I, variant.O = million[i].O,
-        variant.N = million[i].N;
-        plan_operation(plan, name, &variant);
-    }
+    struct variant variant = middle_of(single->operation);
+    variant.fill = fill;
+    take_shape(&variant, &single->shape);
+    plan_operation(plan, single->operation, &variant);
 }
 
-/* With the most options. */
+static void plan_million(struct plan *plan, enum operation_name name)
+{
+    for (size_t i = 0; i < COUNT_OF(million); i++)
+        if (million[i].operation == name)
+            plan_single(plan, &million[i], FILL_NORMAL);
+}
+
 static void plan_large(struct plan *plan)
 {
-    for (size_t p = 0; p < COUNT_OF(large_products); p++) {
-        struct variant variant = middle_of(large_products[p].operation);
-        variant.fill = FILL_UNIFORM;
-        variant.B = large_products[p].B;
-        variant.I = large_products[p].I;
-        variant.O = large_products[p].O;
-        plan_operation(plan, large_products[p].operation, &variant);
-    }
+    for (size_t p = 0; p < COUNT_OF(large_products); p++)
+        plan_single(plan, &large_products[p], FILL_UNIFORM);
 }
 
 /* As bytes and as floats, in order and not. */
@@ -277,8 +252,9 @@ void plan_standard(struct plan *plan)
         if (name != OPERATION_GATHER_AUGMENTED)
             plan_shapes(plan, (enum operation_name)name);
         plan_contents(plan, (enum operation_name)name);
-        plan_nans(plan, (enum operation_name)name);
-        plan_infinities(plan, (enum operation_name)name);
+        plan_odd_value(plan, (enum operation_name)name, NAN);
+        plan_odd_value(plan, (enum operation_name)name, -INFINITY);
+        plan_odd_value(plan, (enum operation_name)name, INFINITY);
         plan_million(plan, (enum operation_name)name);
     }
     plan_large(plan);
@@ -296,7 +272,7 @@ void plan_quick(struct plan *plan)
         ragged.I = ragged.augmentation.width ? ragged.I : 127;
         plan_operation(plan, (enum operation_name)name, &middle);
         plan_operation(plan, (enum operation_name)name, &ragged);
-        plan_nans(plan, (enum operation_name)name);
+        plan_odd_value(plan, (enum operation_name)name, NAN);
         plan_million(plan, (enum operation_name)name);
     }
     plan_large(plan);

@@ -250,18 +250,16 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 #define FLOATS    " floats"
 #define EXTREMES  " extreme"
 
-void steps_describe(const struct step_case *which, struct clm_check *check)
+void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
 {
     char layers[72] = "";
     size_t used = 0;
     for (size_t l = 0; l <= steps_depth(which) && used < sizeof layers; l++)
         used +=
             (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
-    snprintf(check->operation, sizeof check->operation, STEPS_NAME);
-    snprintf(check->shape, sizeof check->shape, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s", layers,
-             which->batch, which->rows, which->epochs, which->momentum, which->l2,
-             which->is_augmented ? AUGMENTED : "", which->is_float ? FLOATS : "",
-             which->is_extreme ? EXTREMES : "");
+    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s", layers, which->batch,
+             which->rows, which->epochs, which->momentum, which->l2, which->is_augmented ? AUGMENTED : "",
+             which->is_float ? FLOATS : "", which->is_extreme ? EXTREMES : "");
 }
 
 /* The widths at the beginning of `text`, and where they end. */
@@ -344,7 +342,7 @@ static clm_status steps_run(const void *of, struct clm_backend *device, struct c
 clm_status steps_check(struct clm_backend *device, struct clm_backend *bounds, const struct step_case *which,
                        size_t repeats, struct clm_check *check, struct clm_error *error)
 {
-    *check = (struct clm_check){0};
-    steps_describe(which, check);
+    *check = (struct clm_check){.operation = STEPS_NAME};
+    steps_describe(which, check->shape);
     return judge_repeated(steps_run, which, device, bounds, repeats, check, error);
 }

@@ -2,7 +2,7 @@
 #ifndef CLM_CHECK_STEPS_H
 #define CLM_CHECK_STEPS_H
 
-#include "compute/backend.h"
+#include "prove/operations.h"
 
 #define STEPS_NAME       "training_steps"
 #define STEPS_WIDTHS_MAX 8
@@ -21,7 +21,7 @@ struct step_case {
 size_t steps_depth(const struct step_case *which); /* linear layers */
 
 /* "33-65-10 B=31 N=40 x2 momentum=0.9 l2=0.01", which steps_parse reads; the seed is not in it. */
-void steps_describe(const struct step_case *which, struct clm_check *check);
+void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX]);
 CLM_MUST_CHECK clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error);
 
 /* The steps on `device` against those of `bounds`; then again, up to `repeats` runs, which have to give

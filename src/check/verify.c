@@ -73,29 +73,32 @@ static void tell_loss(struct clm_check *check, size_t behind)
              "%.160s; the device answers no more, so that %zu checks behind it are not made", detail, behind);
 }
 
-static struct clm_check name_check(const struct check_case *which, size_t number, size_t of)
+/* Which check it is, and that no smaller one is known. */
+static void name_check(struct clm_check *check, const struct check_case *which, size_t number, size_t of)
 {
-    struct clm_check check = {.number = number, .of = of, .has_products = case_has_products(which)};
-    snprintf(check.operation, sizeof check.operation, "%s", case_name(which));
-    case_describe(which, check.shape);
-    memcpy(check.smallest, check.shape, sizeof check.smallest);
-    return check;
+    snprintf(check->operation, sizeof check->operation, "%s", case_name(which));
+    case_describe(which, check->shape);
+    memcpy(check->smallest, check->shape, sizeof check->smallest);
+    check->has_products = case_has_products(which);
+    check->number = number;
+    check->of = of;
 }
 
 static void check_one(struct verification *v, const struct check_case *which, size_t number, size_t of)
 {
-    struct clm_check check = name_check(which, number, of);
+    struct clm_check check = {0};
     struct clm_error why = {0};
     const double begin = clock_seconds(), work = case_work(which);
     if (takes_too_long(v, v->rate * work, begin)) {
         v->left_out++;
         return;
     }
+    name_check(&check, which, number, of);
     if (v->options->on_begin)
         v->options->on_begin(v->options->user, &check);
     const clm_status status = case_run(v->device, v->bounds, which, v->repeats, &check, &why);
     v->rate = fmin(v->rate, (clock_seconds() - begin) / work);
-    memcpy(check.smallest, check.shape, sizeof check.smallest);
+    name_check(&check, which, number, of);
     if (status != CLM_OK)
         tell_error(&check, &why);
     v->is_lost = status != CLM_OK && !case_device_answers(v->device);
@@ -103,9 +106,6 @@ static void check_one(struct verification *v, const struct check_case *which, si
         shrink(v, which, &check);
     if (v->is_lost && number < of)
         tell_loss(&check, of - number);
-    check.has_products = case_has_products(which);
-    check.number = number;
-    check.of = of;
     v->passed = v->passed && check.passed;
     if (v->options->on_check)
         v->options->on_check(v->options->user, &check);

@@ -15,14 +15,6 @@
 
 enum { KEY_HELP = 'h', KEY_VERSION = 'V', KEY_FIRST = 0x100 }; /* the table's rows, above any character */
 
-/* A command line as it is parsed. */
-struct parsing {
-    const struct usage *usage;
-    const char *command;
-    struct clm_settings *settings;
-    const char *operand;
-};
-
 /* ---- wrong usage ---- */
 
 _Noreturn void wrong_usage(const char *command, const char *format, ...)
@@ -89,57 +81,55 @@ static _Noreturn void explain_option(const struct argp_state *state, const char 
 
 /* ---- parsing ---- */
 
-static void set_option(const struct parsing *parsing, const struct clm_setting *setting, const char *text)
+static void set_option(const struct invocation *in, const struct clm_setting *setting, const char *text)
 {
     struct clm_error error;
-    if (clm_settings_is_set(parsing->settings, setting->name))
-        wrong_usage(parsing->command, "--%s: it is given twice", setting->name);
-    const clm_status status = clm_settings_set(parsing->settings, setting->name, text ? text : "on", &error);
+    if (clm_settings_is_set(in->settings, setting->name))
+        wrong_usage(in->about->name, "--%s: it is given twice", setting->name);
+    const clm_status status = clm_settings_set(in->settings, setting->name, text ? text : "on", &error);
     if (status == CLM_ERROR_ARGUMENT)
-        wrong_usage(parsing->command, "--%s", error.message);
+        wrong_usage(in->about->name, "--%s", error.message);
     if (status != CLM_OK)
-        exit(fail_command(parsing->command, &error));
+        exit(fail_command(in->about->name, &error));
 }
 
-static void take_operand(struct parsing *parsing, const char *text)
+static void take_operand(struct invocation *in, const char *text)
 {
-    if (!parsing->usage->operand)
-        wrong_usage(parsing->command, "it takes options only, not %s", text);
-    if (parsing->operand)
-        wrong_usage(parsing->command, "it takes one %s, not %s and %s", parsing->usage->operand,
-                    parsing->operand, text);
+    if (!in->about->operand)
+        wrong_usage(in->about->name, "it takes options only, not %s", text);
+    if (in->operand)
+        wrong_usage(in->about->name, "it takes one %s, not %s and %s", in->about->operand, in->operand, text);
     if (!*text)
-        wrong_usage(parsing->command, "%s: its value is empty", parsing->usage->operand);
-    parsing->operand = text;
+        wrong_usage(in->about->name, "%s: its value is empty", in->about->operand);
+    in->operand = text;
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    struct parsing *const parsing = state->input;
-    const struct usage *const usage = parsing->usage;
+    struct invocation *const in = state->input;
     char name[64];
     switch (key) {
     case KEY_HELP:
-        snprintf(name, sizeof name, "clmlp %s", parsing->command);
+        snprintf(name, sizeof name, "clmlp %s", in->about->name);
         argp_help(state->root_argp, stdout,
                   ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC, name);
-        exit(close_output(parsing->command, EXIT_DONE));
+        exit(close_output(in->about->name, EXIT_DONE));
     case KEY_VERSION:
         print_version();
-        exit(close_output(parsing->command, EXIT_DONE));
+        exit(close_output(in->about->name, EXIT_DONE));
     case ARGP_KEY_ERROR:
-        explain_option(state, parsing->command);
+        explain_option(state, in->about->name);
     case ARGP_KEY_ARG:
-        take_operand(parsing, text);
+        take_operand(in, text);
         return 0;
     case ARGP_KEY_END:
-        if (usage->operand && !parsing->operand)
-            wrong_usage(parsing->command, "%s", usage->need);
+        if (in->about->operand && !in->operand)
+            wrong_usage(in->about->name, "%s", in->about->need);
         return 0;
     default:
         if (key < KEY_FIRST || key >= KEY_FIRST + OPTIONS_MAX)
             return ARGP_ERR_UNKNOWN;
-        set_option(parsing, clm_setting_at(parsing->command, (size_t)(key - KEY_FIRST)), text);
+        set_option(in, clm_setting_at(in->about->name, (size_t)(key - KEY_FIRST)), text);
         return 0;
     }
 }
@@ -173,74 +163,77 @@ static const struct argp_option *list_options(const char *command)
 }
 
 /* An option that only another one makes useful. */
-static void check_together(const struct parsing *parsing)
+static void check_together(const struct invocation *in)
 {
-    if (clm_settings_is_set(parsing->settings, "val-seed") &&
-        clm_settings_count(parsing->settings, "val-by") == CLM_SPLIT_LAST)
-        wrong_usage(parsing->command, "--val-seed is for --val-by random or stratified; add one of them");
+    if (clm_settings_is_set(in->settings, "val-seed") &&
+        clm_settings_count(in->settings, "val-by") == CLM_SPLIT_LAST)
+        wrong_usage(in->about->name, "--val-seed is for --val-by random or stratified; add one of them");
 }
 
 /* A file that cannot be written is told of before work rather than after. */
-static void check_outputs(const struct parsing *parsing)
+static void check_outputs(const struct invocation *in)
 {
     const struct clm_setting *setting;
     struct clm_error error;
-    for (size_t i = 0; (setting = clm_setting_at(parsing->command, i)); i++) {
-        const char *const path = clm_settings_text(parsing->settings, setting->name);
+    for (size_t i = 0; (setting = clm_setting_at(in->about->name, i)); i++) {
+        const char *const path = clm_settings_text(in->settings, setting->name);
         if (setting->type != CLM_SETTING_OUTPUT || !path || !strcmp(path, "-") ||
             clm_check_file(path, &error) == CLM_OK)
             continue;
-        complain(parsing->command, "--%s %s", setting->name, error.message);
+        complain(in->about->name, "--%s %s", setting->name, error.message);
         exit(EXIT_FAILED);
     }
-    if (is_json_alone(parsing->settings) && !claim_output()) {
-        complain(parsing->command, "--json -: standard output cannot be kept for it: %s", strerror(errno));
-        exit(close_output(parsing->command, EXIT_FAILED));
+    if (is_json_alone(in->settings) && !claim_output()) {
+        complain(in->about->name, "--json -: standard output cannot be kept for it: %s", strerror(errno));
+        exit(close_output(in->about->name, EXIT_FAILED));
     }
 }
 
-static void read_config(const struct parsing *parsing)
+static void read_config(const struct invocation *in)
 {
-    const char *const path = clm_settings_text(parsing->settings, "config");
+    const char *const path = clm_settings_text(in->settings, "config");
     struct clm_error error;
-    const clm_status status = path ? clm_settings_read(parsing->settings, path, &error) : CLM_OK;
+    const clm_status status = path ? clm_settings_read(in->settings, path, &error) : CLM_OK;
     if (status == CLM_ERROR_ARGUMENT)
-        wrong_usage(parsing->command, "--config %s", error.message);
+        wrong_usage(in->about->name, "--config %s", error.message);
     if (status == CLM_OK)
         return;
-    complain(parsing->command, "--config %s", error.message);
+    complain(in->about->name, "--config %s", error.message);
     exit(EXIT_FAILED);
 }
 
-struct clm_settings *parse_arguments(const struct usage *usage, int argc, char **argv, const char **operand)
+static void check_needs(const struct invocation *in)
 {
-    const struct argp argp = {
-        .options = list_options(argv[1]), .parser = parse, .args_doc = usage->operand, .doc = usage->doc};
-    struct parsing parsing = {.usage = usage, .command = argv[1]};
-    struct clm_error error;
-    if (clm_settings_create(parsing.command, &parsing.settings, &error) != CLM_OK)
-        exit(fail_command(parsing.command, &error));
-    /* argv stays in the order it was typed, for run.json */
-    const error_t code =
-        argp_parse(&argp, argc - 1, argv + 1, ARGP_NO_HELP | ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_IN_ORDER,
-                   NULL, &parsing);
-    if (code) {
-        complain(parsing.command, "the arguments could not be read: %s", strerror(code));
-        exit(EXIT_USAGE);
+    for (size_t i = 0; in->about->needs[i].setting; i++) {
+        const char *const name = in->about->needs[i].setting;
+        if (!clm_settings_text(in->settings, name))
+            wrong_usage(in->about->name, "--%s is needed, as in --%s %s", name, name,
+                        in->about->needs[i].example);
     }
-    read_config(&parsing);
-    check_together(&parsing);
-    check_outputs(&parsing);
-    if (operand)
-        *operand = parsing.operand;
-    return parsing.settings;
 }
 
-void need_setting(const struct clm_settings *settings, const char *command, const char *name,
-                  const char *example)
+struct invocation parse_arguments(const struct command *command, int argc, char **argv)
 {
-    if (!clm_settings_text(settings, name))
-        wrong_usage(command, "--%s is needed, as in --%s %s", name, name, example);
+    const struct argp argp = {.options = list_options(command->name),
+                              .parser = parse,
+                              .args_doc = command->operand,
+                              .doc = command->doc};
+    struct invocation in = {.about = command, .argc = argc, .argv = argv};
+    struct clm_error error;
+    if (clm_settings_create(command->name, &in.settings, &error) != CLM_OK)
+        exit(fail_command(command->name, &error));
+    /* argv stays in the order it was typed, for run.json */
+    const error_t code = argp_parse(&argp, argc - 1, argv + 1,
+                                    ARGP_NO_HELP | ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_IN_ORDER, NULL, &in);
+    if (code) {
+        complain(command->name, "the arguments could not be read: %s", strerror(code));
+        exit(EXIT_USAGE);
+    }
+    read_config(&in);
+    check_together(&in);
+    check_outputs(&in);
+    check_needs(&in);
+    return in;
 }
 
 /* ---- what the settings ask for ---- */
@@ -254,12 +247,12 @@ struct sizes setting_sizes(const struct clm_settings *settings, const char *name
     return sizes;
 }
 
-struct sizes layers_of(const struct clm_settings *settings, const char *command)
+struct sizes layers_of(const struct invocation *in)
 {
-    const struct sizes layers = setting_sizes(settings, "layers");
+    const struct sizes layers = setting_sizes(in->settings, "layers");
     if (layers.count < 2)
-        wrong_usage(command, "--layers %s: it needs inputs and classes at least, as in 784,10",
-                    clm_settings_text(settings, "layers"));
+        wrong_usage(in->about->name, "--layers %s: it needs inputs and classes at least, as in 784,10",
+                    clm_settings_text(in->settings, "layers"));
     return layers;
 }
 
@@ -305,27 +298,29 @@ const char *default_device(void)
 
 static void hear_note(void *user, const char *sentence)
 {
-    remark(user, "%s", sentence);
+    const struct invocation *const in = user;
+    remark(in->about->name, "%s", sentence);
 }
 
-struct clm_backend_options backend_options(struct clm_settings *settings, char *command)
+struct clm_backend_options backend_options(struct invocation *in)
 {
+    struct clm_settings *const settings = in->settings;
     const bool has_gemm = clm_settings_is_set(settings, "gemm"),
                has_device = clm_settings_is_set(settings, "device");
     const char *const device = default_device();
     struct clm_error error;
     if (device && !has_device && clm_settings_set(settings, "device", device, &error) != CLM_OK)
-        exit(fail_command(command, &error));
+        exit(fail_command(in->about->name, &error));
     const struct clm_backend_options options = {
         .kind = (enum clm_backend_kind)clm_settings_count(settings, "backend"),
         .device = device || has_device ? clm_settings_text(settings, "device") : NULL,
         .gemm = has_gemm ? clm_settings_text(settings, "gemm") : NULL,
         .on_note = hear_note,
-        .note_user = command,
+        .note_user = in,
         .device_memory = clm_settings_count(settings, "device-memory"),
         .host_memory = clm_settings_count(settings, "memory")};
     if (options.kind != CLM_BACKEND_OPENCL && (has_device || has_gemm))
-        remark(command, "--%s is for OpenCL devices, and is not looked at with --backend %s",
+        remark(in->about->name, "--%s is for OpenCL devices, and is not looked at with --backend %s",
                has_gemm ? "gemm" : "device", clm_settings_text(settings, "backend"));
     return options;
 }

@@ -1,6 +1,5 @@
 /* clmlp bench: how long a training step takes, on each backend and device. */
 #include "cli/arguments.h"
-#include "cli/command.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,14 +34,6 @@ static double cli_bench_operations_of_step(const struct sizes *layers, size_t ba
     return operations;
 }
 
-static json_t *layers_list(const struct sizes *layers)
-{
-    json_t *const list = json_array();
-    for (size_t i = 0; i < layers->count; i++)
-        json_list_add(list, json_integer((json_int_t)layers->values[i]));
-    return list;
-}
-
 static void print_line(const struct bench_arguments *arguments, const struct clm_backend *backend, size_t b,
                        const struct clm_bench_result *result)
 {
@@ -63,8 +54,9 @@ static json_t *cli_bench_describe(const struct bench_arguments *arguments, const
 {
     return json_pack("{ss ss ss so so sI sf sf sf sf sf sf sf sf}", "system", "clmlp", "backend",
                      clm_backend_name(backend), "provider", clm_backend_provider(backend), "device",
-                     json_text(clm_backend_device(backend)), "layers", layers_list(&arguments->layers),
-                     "batch", (json_int_t)arguments->batches.values[b], "momentum", arguments->bench.momentum,
+                     json_text(clm_backend_device(backend)), "layers",
+                     json_sizes(arguments->layers.values, arguments->layers.count), "batch",
+                     (json_int_t)arguments->batches.values[b], "momentum", arguments->bench.momentum,
                      "ms_per_step", result->milliseconds, "samples_per_s", result->samples_per_s, "gflops",
                      result->gflops, "ms_p10", result->milliseconds_low, "ms_p90", result->milliseconds_high,
                      "first_step_s", result->first_step_seconds, "tuning_s", result->tuning_seconds);
@@ -344,15 +336,12 @@ static void check_bench_rows(struct bench_arguments *arguments, const char *json
     arguments->has_failed = true;
 }
 
-int command_bench(int argc, char **argv)
+static clm_status run_bench(struct invocation *in, struct clm_error *error)
 {
-    static const struct usage usage = {
-        .doc =
-            "Times a training step: a minibatch gathered from a resident data set, forward, backward and update. Without --backend: blas, reference and each OpenCL device, or the one named by --device.\vPrinted are the median, what 10 % and 90 % of the timings stay below, the speed relative to blas, the seconds to the end of the first step with all that is compiled for it, and those of measuring who multiplies. A step's operations are 2 B I O for each of forward and weight gradient in every layer, and for the input gradient in every layer but the first."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    const struct clm_settings *const settings = in->settings;
     const char *const json = clm_settings_text(settings, "json"), *const plot =
                                                                       clm_settings_text(settings, "plot");
-    struct bench_arguments arguments = {.layers = layers_of(settings, "bench"),
+    struct bench_arguments arguments = {.layers = layers_of(in),
                                         .batches = setting_sizes(settings, "batch"),
                                         .bench = {.momentum = clm_settings_number(settings, "momentum"),
                                                   .seconds = clm_settings_number(settings, "seconds"),
@@ -361,7 +350,8 @@ int command_bench(int argc, char **argv)
                                         .is_quiet = is_json_alone(settings),
                                         .reference_gflops = REFERENCE_GFLOPS,
                                         .rows = json_array()};
-    arguments.device = backend_options(settings, argv[1]);
+    (void)error; /* each failure is told as it comes */
+    arguments.device = backend_options(in);
     arguments.bench.sizes = arguments.layers.values;
     arguments.bench.size_count = arguments.layers.count;
     if (!arguments.is_quiet)
@@ -375,6 +365,10 @@ int command_bench(int argc, char **argv)
     if (json && !write_json("bench", json, json_incref(arguments.rows)))
         arguments.has_failed = true;
     json_decref(arguments.rows);
-    clm_settings_free(settings);
-    return arguments.has_failed ? EXIT_FAILED : EXIT_DONE;
+    in->code = arguments.has_failed ? EXIT_FAILED : EXIT_DONE;
+    return CLM_OK;
 }
+
+const struct command command_bench = {
+    "bench", "how long a training step takes on each backend and device", run_bench,
+    "Times a training step: a minibatch gathered from a resident data set, forward, backward and update. Without --backend: blas, reference and each OpenCL device, or the one named by --device.\vPrinted are the median, what 10 % and 90 % of the timings stay below, the speed relative to blas, the seconds to the end of the first step with all that is compiled for it, and those of measuring who multiplies. A step's operations are 2 B I O for each of forward and weight gradient in every layer, and for the input gradient in every layer but the first."};

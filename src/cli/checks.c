@@ -140,16 +140,17 @@ static json_t *json_seed(uint64_t seed)
     return seed <= INT64_MAX ? json_integer((json_int_t)seed) : json_string(text);
 }
 
-json_t *report_json(const struct check_report *report)
+json_t *report_json(const struct invocation *in, const struct check_source *source, const char *device,
+                    const char *extent, json_t *checks)
 {
-    const struct clm_device *const about = report->about;
+    const struct clm_device *const about = source->about;
     json_t *const arguments = json_array();
-    for (int i = 0; i < report->argc; i++)
-        json_list_add(arguments, json_text(report->argv[i]));
-    json_t *const object = json_pack(
-        "{so ss sb ss ss so ss so so}", "device", json_text(report->device), "backend", report->backend,
-        "passed", report->passed, "program", "clmlp", "version", clm_version(), "arguments", arguments,
-        "extent", report->extent, "seed", json_seed(report->seed), "checks", report->checks);
+    for (int i = 0; i < in->argc; i++)
+        json_list_add(arguments, json_text(in->argv[i]));
+    json_t *const object =
+        json_pack("{so ss sb ss ss so ss so so}", "device", json_text(device), "backend", source->backend,
+                  "passed", 0, "program", "clmlp", "version", clm_version(), "arguments", arguments, "extent",
+                  extent, "seed", json_seed(source->seed), "checks", checks);
     if (about && object) {
         json_object_put(object, "driver", json_text(about->driver));
         json_object_put(object, "device_version", json_text(about->version));

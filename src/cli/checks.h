@@ -49,18 +49,8 @@ void print_error(const struct check_source *source, const struct clm_error *erro
 /* "its kernels come from /my/kernels (CLMLP_KERNEL_DIR), and are not those built in", on a line of its own, where that is so. */
 void print_kernel_folder(const char *indent);
 
-/* What was checked, and how; a backend that is no OpenCL one has no `about`, only its device's name. */
-struct check_report {
-    const struct clm_device *about;
-    const char *device, *backend;
-    const char *extent; /* "standard" */
-    uint64_t seed;
-    int argc;
-    char **argv; /* the program's */
-    bool passed;
-    json_t *checks; /* is taken */
-};
-
-json_t *report_json(const struct check_report *report);
+/* What was checked, and how: "quick", "standard" or "full"; `checks` are taken. "passed" is false as yet. */
+json_t *report_json(const struct invocation *in, const struct check_source *source, const char *device,
+                    const char *extent, json_t *checks);
 
 #endif

@@ -57,30 +57,16 @@ clm_status open_backend(const struct clm_backend_options *options, struct clm_ba
 
 /* ---- sentences ---- */
 
-__attribute__((format(printf, 3, 0))) static void say(const char *command, const char *kind,
-                                                      const char *format, va_list arguments)
-{
-    fflush(stdout);
-    end_wait();
-    fprintf(stderr, "clmlp: %s: %s", command, kind);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-}
-
 void complain(const char *command, const char *format, ...)
 {
     va_list arguments;
+    fflush(stdout);
+    end_wait();
+    fprintf(stderr, "clmlp: %s: ", command);
     va_start(arguments, format);
-    say(command, "", format, arguments);
+    vfprintf(stderr, format, arguments);
     va_end(arguments);
-}
-
-void remark(const char *command, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    say(command, "note: ", format, arguments);
-    va_end(arguments);
+    fputc('\n', stderr);
 }
 
 /* ---- interrupts ---- */
@@ -196,6 +182,14 @@ json_t *json_text(const char *text)
     return value;
 }
 
+json_t *json_sizes(const size_t *sizes, size_t count)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_list_add(list, json_integer((json_int_t)sizes[i]));
+    return list;
+}
+
 bool write_json(const char *command, const char *path, json_t *object)
 {
     char *const text =
@@ -226,15 +220,10 @@ bool is_terminal(int descriptor)
     return isatty(descriptor) && terminal && strcmp(terminal, "dumb");
 }
 
-bool is_coloured(int descriptor)
-{
-    const char *const no_colour = getenv("NO_COLOR");
-    return is_terminal(descriptor) && !(no_colour && *no_colour);
-}
-
 const char *colour(const char *sequence)
 {
-    return is_coloured(STDOUT_FILENO) ? sequence : "";
+    const char *const no_colour = getenv("NO_COLOR");
+    return is_terminal(STDOUT_FILENO) && !(no_colour && *no_colour) ? sequence : "";
 }
 
 const char *device_type_name(enum clm_device_type type)

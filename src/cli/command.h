@@ -9,29 +9,38 @@
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* The program's whole command line, argv[1] being the command; returns the exit code. */
-int command_devices(int argc, char **argv);
-int command_doctor(int argc, char **argv);
-int command_train(int argc, char **argv);
-int command_eval(int argc, char **argv);
-int command_predict(int argc, char **argv);
-int command_verify(int argc, char **argv);
-int command_gradcheck(int argc, char **argv);
-int command_tune(int argc, char **argv);
-int command_bench(int argc, char **argv);
-int command_data(int argc, char **argv);
+/* A command line as its command gets it, and what the program ends with if the command does not fail. */
+struct invocation {
+    const struct command *about;
+    int argc; /* argv[1] is the command, or its last word */
+    char **argv;
+    struct clm_settings *settings;
+    const char *operand; /* NULL if it takes none */
+    enum exit_code code;
+};
 
-/* The commands of `clmlp data': argv[1] is "data info" and the like. */
-int command_data_info(int argc, char **argv);
-int command_data_sample(int argc, char **argv);
-int command_data_convert(int argc, char **argv);
-int command_data_make(int argc, char **argv);
+/* A command: its name, what it does, and what it needs and tells of itself. */
+struct command {
+    const char *name;    /* a command of `clmlp data' has two words */
+    const char *summary; /* for the program's help; NULL: it is not listed there */
+    clm_status (*run)(struct invocation *in, struct clm_error *error);
+    const char *doc; /* for --help; what follows \v comes after the options */
+    struct {
+        const char *setting, *example;
+    } needs[3];          /* settings without which it is wrong usage */
+    const char *operand; /* "MODEL"; NULL: it takes options only */
+    const char *need;    /* a sentence, if the operand is missing */
+};
+
+extern const struct command command_devices, command_doctor, command_train, command_eval, command_predict,
+    command_verify, command_gradcheck, command_tune, command_bench, command_data_info, command_data_sample,
+    command_data_convert, command_data_make;
 
 /* "clmlp: COMMAND: sentence" on stderr. */
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same with "note: " before the sentence. */
-void remark(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define remark(command, ...) complain(command, "note: " __VA_ARGS__)
 
 /* Adds to the error's sentence which options of the command set the settings that can mend the matter, and which
  * command tells more; the error then names no setting any more. */
@@ -56,6 +65,7 @@ bool json_is_whole(void); /* none of them was lost */
 /* Of JSON: null where a number is NaN or infinite; '?' for what is not ASCII in text that is no UTF-8. */
 json_t *json_number(double value);
 json_t *json_text(const char *text);
+json_t *json_sizes(const size_t *sizes, size_t count);
 
 /* A name from a file or a driver, with '?' for control characters, so that it cannot steer a terminal. */
 struct printable {
@@ -87,11 +97,10 @@ const char *kernel_folder(void);
 CLM_MUST_CHECK clm_status open_backend(const struct clm_backend_options *options, struct clm_backend **out,
                                        struct clm_error *error);
 
-/* Whether a stream may be given escape sequences: a terminal, and for colours no NO_COLOR. */
+/* Whether a stream may be given escape sequences. */
 bool is_terminal(int descriptor);
-bool is_coloured(int descriptor);
 
-/* The sequence, where standard output is given any; else "". */
+/* The sequence if standard output is such a stream, and NO_COLOR is not set; else "". */
 #define RED   "\033[1;31m"
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"

@@ -1,6 +1,5 @@
 /* clmlp data convert: a data set in another format. */
 #include "cli/arguments.h"
-#include "cli/command.h"
 
 #include <string.h>
 
@@ -24,29 +23,28 @@ static void tell_of_losses(const struct clm_settings *settings, const char *form
                clm_settings_text(settings, "out"));
 }
 
-int command_data_convert(int argc, char **argv)
+static clm_status convert_data(struct invocation *in, struct clm_error *error)
 {
-    static const struct usage usage = {
-        .doc =
-            "Writes a data set in another format. What is at PATH already is left alone, unless --force is given; a conversion that fails leaves nothing behind."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    const struct clm_settings *const settings = in->settings;
     const struct clm_data_options options = data_options(settings);
     const struct clm_data_write_options write = {.format = clm_settings_text(settings, "to"),
                                                  .part = (enum clm_part)clm_settings_count(settings, "split"),
                                                  .is_gzipped = clm_settings_count(settings, "gzip"),
                                                  .replaces = clm_settings_count(settings, "force")};
     struct clm_data *data = NULL;
-    struct clm_error error = {0};
-    need_setting(settings, argv[1], "data", "fashion-mnist");
-    need_setting(settings, argv[1], "to", "npz");
-    need_setting(settings, argv[1], "out", "fashion.npz");
     cli_convert_check(settings, write.format);
-    clm_status status = clm_data_open(&options, &data, &error);
+    clm_status status = clm_data_open(&options, &data, error);
     if (status == CLM_OK)
-        status = clm_data_write(data, clm_settings_text(settings, "out"), &write, &error);
+        status = clm_data_write(data, clm_settings_text(settings, "out"), &write, error);
     if (status == CLM_OK)
         tell_of_losses(settings, write.format, data);
     clm_data_close(data);
-    clm_settings_free(settings);
-    return status == CLM_OK ? EXIT_DONE : fail_command("data convert", &error);
+    return status;
 }
+
+const struct command command_data_convert = {
+    "data convert",
+    NULL,
+    convert_data,
+    "Writes a data set in another format. What is at PATH already is left alone, unless --force is given; a conversion that fails leaves nothing behind.",
+    {{"data", "fashion-mnist"}, {"to", "npz"}, {"out", "fashion.npz"}}};

@@ -1,6 +1,5 @@
 /* clmlp data info: what a data set holds, and what to beware of. */
 #include "cli/arguments.h"
-#include "cli/command.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -85,14 +84,11 @@ static void print_warnings(const struct clm_data_summary *summary)
 
 static json_t *describe_part(const struct clm_part_summary *part, size_t classes)
 {
-    json_t *const rows = json_array();
-    for (size_t c = 0; c < classes; c++)
-        json_list_add(rows, json_integer((json_int_t)part->class_rows[c]));
     return json_pack("{sI so so so so so sI sI sI}", "rows", (json_int_t)part->rows, "lowest",
                      json_number(part->lowest), "highest", json_number(part->highest), "mean",
-                     json_number(part->mean), "deviation", json_number(part->deviation), "class_rows", rows,
-                     "repeated", (json_int_t)part->repeated, "contradicting", (json_int_t)part->contradicting,
-                     "leaked", (json_int_t)part->leaked);
+                     json_number(part->mean), "deviation", json_number(part->deviation), "class_rows",
+                     json_sizes(part->class_rows, classes), "repeated", (json_int_t)part->repeated,
+                     "contradicting", (json_int_t)part->contradicting, "leaked", (json_int_t)part->leaked);
 }
 
 static json_t *describe_picture(const struct clm_data *data)
@@ -141,24 +137,24 @@ static int cli_info_report(const struct clm_settings *settings, const struct clm
     return !json || write_json("data info", json, cli_info_describe(data, summary)) ? EXIT_DONE : EXIT_FAILED;
 }
 
-int command_data_info(int argc, char **argv)
+static clm_status look_into_data(struct invocation *in, struct clm_error *error)
 {
-    static const struct usage usage = {
-        .doc =
-            "Prints what a data set holds, class by class, and warns of what is likely to be a mistake or to mislead: rows that occur twice, test rows that are training rows, too, classes without rows, uneven classes, features that never change or differ in scale."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
-    const struct clm_data_options options = data_options(settings);
+    const struct clm_data_options options = data_options(in->settings);
     struct clm_data *data = NULL;
     struct clm_data_summary *summary = NULL;
-    struct clm_error error = {0};
-    need_setting(settings, argv[1], "data", "fashion-mnist");
-    clm_status status = clm_data_open(&options, &data, &error);
+    clm_status status = clm_data_open(&options, &data, error);
     if (status == CLM_OK)
-        status = clm_data_summarise(data, &summary, &error);
-    const int code =
-        status == CLM_OK ? cli_info_report(settings, data, summary) : fail_command("data info", &error);
+        status = clm_data_summarise(data, &summary, error);
+    if (status == CLM_OK)
+        in->code = cli_info_report(in->settings, data, summary);
     clm_data_summary_free(summary);
     clm_data_close(data);
-    clm_settings_free(settings);
-    return code;
+    return status;
 }
+
+const struct command command_data_info = {
+    "data info",
+    NULL,
+    look_into_data,
+    "Prints what a data set holds, class by class, and warns of what is likely to be a mistake or to mislead: rows that occur twice, test rows that are training rows, too, classes without rows, uneven classes, features that never change or differ in scale.",
+    {{"data", "fashion-mnist"}}};

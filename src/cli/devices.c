@@ -1,6 +1,5 @@
 /* clmlp devices: every platform and device, and the one that would be taken. */
 #include "cli/arguments.h"
-#include "cli/command.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,6 @@ static double gibibytes(uint64_t bytes)
 
 static void print_device(const struct clm_device *device)
 {
-    const bool is_coloured_here = device->is_taken && is_coloured(STDOUT_FILENO);
     printf("%c %u:%u  %s  [%s]\n", device->is_taken ? '*' : ' ', device->platform, device->index,
            printable(device->name).text, device_type_name(device->type));
     printf("       platform   %s, %s\n", printable(device->platform_name).text,
@@ -25,9 +23,9 @@ static void print_device(const struct clm_device *device)
            device->clock_mhz, device->max_work_group);
     printf("       memory     %.2f GiB, at once %.2f GiB, local %.0f KiB\n", gibibytes(device->global_memory),
            gibibytes(device->max_allocation), (double)device->local_memory / 1024);
-    printf("       %s%-9s  %s%s\n\n", is_coloured_here ? "\033[32m" : "",
+    printf("       %s%-9s  %s%s\n\n", device->is_taken ? colour(GREEN) : "",
            device->is_taken ? "taken" : "not taken", printable(device->reason).text,
-           is_coloured_here ? "\033[0m" : "");
+           device->is_taken ? colour(PLAIN) : "");
 }
 
 static json_t *cli_devices_describe(const struct clm_device *device)
@@ -83,23 +81,21 @@ static int cli_devices_report(const struct clm_settings *settings, const char *s
     return taken ? EXIT_DONE : EXIT_FAILED;
 }
 
-int command_devices(int argc, char **argv)
+static clm_status list_devices(struct invocation *in, struct clm_error *error)
 {
-    static const struct usage usage = {
-        .doc =
-            "Lists every device of every OpenCL platform. The one that --device (or $CLMLP_DEVICE, or auto) takes is marked *; auto takes the first GPU, accelerator or CPU, in that order, that passes a quick self-test."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
-    const bool is_default = default_device() && !clm_settings_is_set(settings, "device");
-    const char *const selector = is_default ? default_device() : clm_settings_text(settings, "device");
+    const bool is_default = default_device() && !clm_settings_is_set(in->settings, "device");
+    const char *const selector = is_default ? default_device() : clm_settings_text(in->settings, "device");
     struct clm_device *devices;
-    struct clm_error error = {0};
     size_t count;
     begin_wait("trying the devices; kernels that no cache of their drivers has are built");
-    const clm_status status = clm_devices_list(selector, &devices, &count, &error);
+    const clm_status status = clm_devices_list(selector, &devices, &count, error);
     end_wait();
-    const int code = status == CLM_OK ? cli_devices_report(settings, selector, devices, count)
-                                      : fail_command("devices", &error);
+    if (status == CLM_OK)
+        in->code = cli_devices_report(in->settings, selector, devices, count);
     clm_devices_free(devices);
-    clm_settings_free(settings);
-    return code;
+    return status;
 }
+
+const struct command command_devices = {
+    "devices", "list OpenCL devices, and which one would be taken and why", list_devices,
+    "Lists every device of every OpenCL platform. The one that --device (or $CLMLP_DEVICE, or auto) takes is marked *; auto takes the first GPU, accelerator or CPU, in that order, that passes a quick self-test."};

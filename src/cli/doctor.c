@@ -12,20 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
-struct doctor_arguments {
-    struct examination examination;
-    const char *selector, *json;
-    unsigned patience;                                        /* seconds of a step; 0: for ever */
-    char section[sizeof(((struct clm_finding *)0)->section)]; /* of the last finding that was printed */
-};
-
 /* What has come from the process of the drivers, and how far it is. */
 struct round {
-    struct doctor_arguments *arguments;
-    size_t from;            /* how many devices are done with */
-    size_t count;           /* devices that there were at first */
-    bool is_counted;        /* they are listed */
-    json_t *reports;        /* a device each */
+    struct examination examination;
+    const char *selector;
+    char heading[sizeof(((struct clm_finding *)0)->section)]; /* under which the last finding was printed */
+    FILE *channel;                                            /* in the process of the drivers */
+    size_t from;                                              /* how many devices are done with */
+    size_t count;                                             /* devices that there were at first */
+    bool is_counted;                                          /* they are listed */
+    json_t *reports;                                          /* a device each */
     json_t *begun;          /* of the device that is being examined; NULL between two */
     char driver[128];       /* of that device */
     char step[512];         /* what was done last */
@@ -38,47 +34,42 @@ struct round {
 
 /* ---- findings ---- */
 
-static void print_finding(struct doctor_arguments *arguments, const struct clm_finding *finding)
+static const struct {
+    const char *name, *mark, *colour;
+} severities[] = {[CLM_FINDING_GOOD] = {"good", "ok ", GREEN},
+                  [CLM_FINDING_NOTE] = {"note", "-- ", ""},
+                  [CLM_FINDING_BAD] = {"bad", "BAD", RED}};
+
+static void print_finding(struct round *round, const struct clm_finding *finding)
 {
-    static const char *const marks[] = {
-        [CLM_FINDING_GOOD] = "ok ", [CLM_FINDING_NOTE] = "-- ", [CLM_FINDING_BAD] = "BAD"};
-    static const char *const colours[] = {
-        [CLM_FINDING_GOOD] = GREEN, [CLM_FINDING_NOTE] = "", [CLM_FINDING_BAD] = RED};
-    if (arguments->examination.is_quiet) {
+    if (round->examination.is_quiet) {
         if (finding->severity == CLM_FINDING_BAD)
             complain("doctor", "%s; %s", finding->what, finding->remedy);
         return;
     }
-    if (strcmp(arguments->section, finding->section) != 0)
-        printf("%s%s\n", arguments->section[0] ? "\n" : "", finding->section);
-    snprintf(arguments->section, sizeof arguments->section, "%s", finding->section);
-    printf("  %s%s%s  %s\n", colour(colours[finding->severity]), marks[finding->severity], colour(PLAIN),
-           finding->what);
+    if (strcmp(round->heading, finding->section) != 0)
+        printf("%s%s\n", round->heading[0] ? "\n" : "", finding->section);
+    snprintf(round->heading, sizeof round->heading, "%s", finding->section);
+    printf("  %s%s%s  %s\n", colour(severities[finding->severity].colour), severities[finding->severity].mark,
+           colour(PLAIN), finding->what);
     if (finding->remedy[0])
         printf("       remedy: %s\n", finding->remedy);
 }
 
 static json_t *finding_json(const struct clm_finding *finding)
 {
-    static const char *const severities[] = {
-        [CLM_FINDING_GOOD] = "good", [CLM_FINDING_NOTE] = "note", [CLM_FINDING_BAD] = "bad"};
-    return json_pack("{ss ss so so}", "section", finding->section, "severity", severities[finding->severity],
-                     "what", json_text(finding->what), "remedy", json_text(finding->remedy));
+    return json_pack("{ss ss so so}", "section", finding->section, "severity",
+                     severities[finding->severity].name, "what", json_text(finding->what), "remedy",
+                     json_text(finding->remedy));
 }
 
 /* ---- in the process of the drivers ---- */
 
-/* A round as the process of the drivers sees it. */
-struct work {
-    struct round *round;
-    FILE *channel;
-};
-
 /* With the heading that was printed last, under which the process that stays goes on. */
-static void send_begun(const struct work *work, const char *section, const char *step, const char *again)
+static void send_begun(const struct round *round, const char *section, const char *step, const char *again)
 {
-    apart_send(work->channel, json_pack("{so so ss ss}", "step", json_text(step), "again", json_text(again),
-                                        "section", section, "heading", work->round->arguments->section));
+    apart_send(round->channel, json_pack("{so so ss ss}", "step", json_text(step), "again", json_text(again),
+                                         "section", section, "heading", round->heading));
 }
 
 static void send_step(void *user, const char *step, const char *again)
@@ -89,26 +80,25 @@ static void send_step(void *user, const char *step, const char *again)
 /* A process that goes on with the next device has printed them before. */
 static void hear_finding(void *user, const struct clm_finding *finding)
 {
-    const struct work *const work = user;
-    struct doctor_arguments *const arguments = work->round->arguments;
+    struct round *const round = user;
     if (finding->severity == CLM_FINDING_BEGUN) {
-        send_begun(work, finding->section, finding->what, "");
+        send_begun(round, finding->section, finding->what, "");
         return;
     }
-    json_list_add(arguments->examination.findings, finding_json(finding));
+    json_list_add(round->examination.findings, finding_json(finding));
     end_wait();
-    if (!work->round->from)
-        print_finding(arguments, finding);
+    if (!round->from)
+        print_finding(round, finding);
 }
 
 /* Other commands take what CLMLP_DEVICE names; here all devices are tried. */
-static void warn_of_default(const struct doctor_arguments *arguments)
+static void warn_of_default(const struct round *round)
 {
     const char *const selector = default_device();
     struct clm_device *meant = NULL;
     struct clm_error error;
     size_t count = 0;
-    if (arguments->selector || !selector || clm_devices_find(selector, &meant, &count, &error) != CLM_OK)
+    if (round->selector || !selector || clm_devices_find(selector, &meant, &count, &error) != CLM_OK)
         return;
     clm_devices_free(meant);
     if (!count)
@@ -129,23 +119,22 @@ static void cli_doctor_examine(void *user, FILE *channel, const volatile sig_ato
 {
     (void)stop; /* the first interrupt ends it */
     struct round *const round = user;
-    struct work work = {round, channel};
-    struct doctor_arguments *const arguments = round->arguments;
-    struct examination *const examination = &arguments->examination;
+    struct examination *const examination = &round->examination;
     struct clm_device *devices = NULL;
     struct clm_error why = {0};
     size_t count = 0;
+    round->channel = channel;
     examination->on_step = send_step;
-    examination->user = &work;
-    clm_examine_loader(hear_finding, &work);
-    send_step(&work, "the list of devices", "");
-    if (clm_devices_find(arguments->selector, &devices, &count, &why) != CLM_OK)
+    examination->user = round;
+    clm_examine_loader(hear_finding, round);
+    send_step(round, "the list of devices", "");
+    if (clm_devices_find(round->selector, &devices, &count, &why) != CLM_OK)
         count = 0;
     end_wait();
     if (!round->from && !examination->is_quiet)
         printf("\n");
     if (!round->from)
-        warn_of_default(arguments);
+        warn_of_default(round);
     apart_send(channel, json_pack("{sI so}", "count", (json_int_t)count, "problem", json_text(why.message)));
     for (size_t d = first_of(round, count); d < count; d++) {
         apart_send(channel, json_pack("{so so}", "begun", refused_device(examination, &devices[d], ""),
@@ -165,7 +154,7 @@ static void cli_doctor_hear(void *user, json_t *object)
     apart_copy(round->step, sizeof round->step, object, "step");
     apart_copy(round->again.command, sizeof round->again.command, object, "again");
     apart_copy(round->section, sizeof round->section, object, "section");
-    apart_copy(round->arguments->section, sizeof round->arguments->section, object, "heading");
+    apart_copy(round->heading, sizeof round->heading, object, "heading");
     apart_copy(round->driver, sizeof round->driver, object, "driver");
     apart_copy(round->problem, sizeof round->problem, object, "problem");
     if (count && !round->is_counted) {
@@ -199,7 +188,7 @@ static void refuse_begun(const struct round *round)
     json_list_add(round->reports, json_incref(round->begun));
     if (!has_died(round))
         return;
-    if (round->arguments->examination.is_quiet) {
+    if (round->examination.is_quiet) {
         complain("doctor", "a device, driver %s: %s; again: %s", round->driver, reason, round->again.command);
         return;
     }
@@ -215,18 +204,18 @@ static void refuse_begun(const struct round *round)
 }
 
 /* One that dies before there is a device dies in every program that looks for one. */
-static void tell_death(const struct round *round)
+static void tell_death(struct round *round)
 {
     struct clm_finding finding = {.severity = CLM_FINDING_BAD};
     snprintf(finding.section, sizeof finding.section, "%s", round->section);
     if (round->from) /* a device has been told of since */
-        round->arguments->section[0] = '\0';
+        round->heading[0] = '\0';
     snprintf(finding.what, sizeof finding.what, "%s: its driver %s", round->step, round->deed);
     snprintf(
         finding.remedy, sizeof finding.remedy,
         "install that driver again or take its .icd file away; for one program, OCL_ICD_VENDORS=FILE.icd names the driver to use");
-    print_finding(round->arguments, &finding);
-    if (!round->arguments->examination.is_quiet)
+    print_finding(round, &finding);
+    if (!round->examination.is_quiet)
         printf("\n");
 }
 
@@ -234,7 +223,8 @@ static void tell_death(const struct round *round)
 static clm_status examine_all(struct round *round, struct clm_error *error)
 {
     const struct apart apart = {.command = "doctor",
-                                .patience = round->arguments->patience,
+                                .patience =
+                                    (unsigned)clm_settings_count(round->examination.in->settings, "patience"),
                                 .work = cli_doctor_examine,
                                 .hear = cli_doctor_hear,
                                 .user = round};
@@ -305,9 +295,9 @@ static const char *cli_doctor_judge(const struct round *round, size_t usable)
             round->step, round->deed);
     else if (round->problem[0])
         return round->problem;
-    else if (!count && round->arguments->selector)
+    else if (!count && round->selector)
         snprintf(why, sizeof why, "--device %s means none of the devices; `clmlp devices' lists them",
-                 round->arguments->selector);
+                 round->selector);
     else if (!count)
         snprintf(
             why, sizeof why,
@@ -320,44 +310,32 @@ static const char *cli_doctor_judge(const struct round *round, size_t usable)
     return why;
 }
 
-static int doctor(struct doctor_arguments *arguments)
+static clm_status run_doctor(struct invocation *in, struct clm_error *error)
 {
-    struct round round = {.arguments = arguments,
-                          .reports = json_array(),
-                          .section = "drivers",
-                          .step = "the search for drivers"};
-    struct clm_error error = {0};
-    const clm_status status = examine_all(&round, &error);
+    const char *const json = clm_settings_text(in->settings, "json");
+    struct round round = {
+        .examination = {.in = in, .is_quiet = is_json_alone(in->settings), .findings = json_array()},
+        .selector = clm_settings_text(in->settings, "device"),
+        .reports = json_array(),
+        .section = "drivers",
+        .step = "the search for drivers"};
+    const clm_status status = examine_all(&round, error);
     const size_t usable = count_usable(round.reports);
-    const char *const why = status == CLM_OK ? cli_doctor_judge(&round, usable) : error.message;
+    const char *const why = status == CLM_OK ? cli_doctor_judge(&round, usable) : error->message;
     if (status == CLM_OK && is_dead(&round) && !is_complete(&round))
         tell_death(&round);
-    const bool is_written =
-        !arguments->json || write_json("doctor", arguments->json, json_incref(round.reports));
+    const bool is_written = !json || write_json("doctor", json, json_incref(round.reports));
     json_decref(round.reports);
     json_decref(round.begun);
+    json_decref(round.examination.findings);
     if (why)
         complain("doctor", "%s", why);
-    else if (!arguments->examination.is_quiet && is_written)
+    else if (!round.examination.is_quiet && is_written)
         printf("%zu of %zu device%s can be trained on\n", usable, round.count, round.count == 1 ? "" : "s");
-    return !why && is_written && round.ending != APART_UNWRITTEN ? EXIT_DONE : EXIT_FAILED;
+    in->code = !why && is_written && round.ending != APART_UNWRITTEN ? EXIT_DONE : EXIT_FAILED;
+    return CLM_OK; /* what failed is told */
 }
 
-int command_doctor(int argc, char **argv)
-{
-    static const struct usage usage = {
-        .doc =
-            "Looks for what is missing between this program and the machine's OpenCL devices: files that name drivers, drivers that do not load, permissions, platforms without a device, compilers. Then tries on each device every operation with each provider of products, large ones too, and says what is wrong and what to do. A driver that dies at it is named, and the other devices are tried still. Exit code 0 when at least one device can be trained on, with the providers that are right, else 1."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
-    struct doctor_arguments arguments = {.examination = {.argc = argc,
-                                                         .argv = argv,
-                                                         .is_quiet = is_json_alone(settings),
-                                                         .findings = json_array()},
-                                         .selector = clm_settings_text(settings, "device"),
-                                         .json = clm_settings_text(settings, "json"),
-                                         .patience = (unsigned)clm_settings_count(settings, "patience")};
-    const int code = doctor(&arguments);
-    json_decref(arguments.examination.findings);
-    clm_settings_free(settings);
-    return code;
-}
+const struct command command_doctor = {
+    "doctor", "what is missing or wrong about OpenCL here, device by device, and a remedy", run_doctor,
+    "Looks for what is missing between this program and the machine's OpenCL devices: files that name drivers, drivers that do not load, permissions, platforms without a device, compilers. Then tries on each device every operation with each provider of products, large ones too, and says what is wrong and what to do. A driver that dies at it is named, and the other devices are tried still. Exit code 0 when at least one device can be trained on, with the providers that are right, else 1."};

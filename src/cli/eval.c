@@ -1,5 +1,4 @@
 /* clmlp eval: how good a model is on labelled data. */
-#include "cli/command.h"
 #include "cli/prediction.h"
 
 #include <stdio.h>
@@ -79,12 +78,8 @@ static json_t *describe_classes(const struct prediction *prediction, const size_
 static json_t *describe_matrix(const size_t *counts, size_t classes)
 {
     json_t *const rows = json_array();
-    for (size_t t = 0; t < classes; t++) {
-        json_t *const row = json_array();
-        for (size_t c = 0; c < classes; c++)
-            json_list_add(row, json_integer((json_int_t)counts[t * classes + c]));
-        json_list_add(rows, row);
-    }
+    for (size_t t = 0; t < classes; t++)
+        json_list_add(rows, json_sizes(counts + t * classes, classes));
     return rows;
 }
 
@@ -95,16 +90,16 @@ static json_t *cli_eval_describe(const struct prediction *prediction, const size
                      "confusion", describe_matrix(counts, prediction->classes));
 }
 
-static int cli_eval_report(const struct prediction *prediction)
+static int cli_eval_report(const struct clm_settings *settings, const struct prediction *prediction)
 {
-    const char *const json = clm_settings_text(prediction->settings, "json");
+    const char *const json = clm_settings_text(settings, "json");
     size_t *const counts = count_confusions(prediction);
     bool is_written = true;
     if (!counts) {
         complain("eval", "no memory for the confusion matrix of %zu classes", prediction->classes);
         return EXIT_FAILED;
     }
-    if (!is_json_alone(prediction->settings)) {
+    if (!is_json_alone(settings)) {
         printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
                100 * prediction->score.accuracy);
         print_matrix(prediction, counts);
@@ -116,16 +111,20 @@ static int cli_eval_report(const struct prediction *prediction)
     return is_written ? EXIT_DONE : EXIT_FAILED;
 }
 
-int command_eval(int argc, char **argv)
+static clm_status run_eval(struct invocation *in, struct clm_error *error)
 {
     struct prediction prediction;
-    struct clm_error error = {0};
-    const clm_status status = predict(
-        "Prints loss and accuracy of a model, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
-        argc, argv, &prediction, &error);
-    if (status != CLM_OK)
-        return fail_command("eval", &error);
-    const int code = cli_eval_report(&prediction);
+    const clm_status status = predict(in, &prediction, error);
+    if (status == CLM_OK)
+        in->code = cli_eval_report(in->settings, &prediction);
     prediction_free(&prediction);
-    return code;
+    return status;
 }
+
+const struct command command_eval = {
+    "eval",
+    "loss, accuracy, confusion matrix, precision and recall of a model",
+    run_eval,
+    "Prints loss and accuracy of a model, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
+    {{"data", "fashion-mnist"}},
+    MODEL_OPERAND};

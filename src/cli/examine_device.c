@@ -77,18 +77,17 @@ static void examine_hear_check(void *user, const struct clm_check *check)
     add_name(part->operations, check->operation);
 }
 
-static struct timespec time_now(void)
+static double seconds_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return now;
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* 0 if the clock went backward. */
-static double seconds_since(struct timespec start)
+static double seconds_since(double start)
 {
-    const struct timespec now = time_now();
-    return fmax(0, (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec));
+    return fmax(0, seconds_now() - start);
 }
 
 static void tell_failure(const struct examined_part *part, const char *name, double seconds)
@@ -138,7 +137,7 @@ static bool examine_part(struct patient *patient, struct clm_backend *backend, c
                                              .user = part};
     struct clm_error error = {0};
     bool passed = false;
-    const struct timespec start = time_now();
+    const double start = seconds_now();
     const clm_status status = clm_verify(backend, &quick, &passed, &error);
     end_wait();
     patient->left_out += part->left_out;
@@ -302,7 +301,7 @@ static void examine_from_the_start(struct patient *patient)
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
     snprintf(address, sizeof address, "%u:%u", device->platform, device->index);
-    const struct timespec start = time_now();
+    const double start = seconds_now();
     const struct check_source source = {.about = device, .backend = "opencl", .seed = SEED};
     examine_begin(patient, repeat_check(&source, NULL).command,
                   "the kernels that all providers share, as they are built");
@@ -329,16 +328,10 @@ static json_t *report_on(const struct patient *patient)
     static const char *const verdicts[] = {
         [VERDICT_GOOD] = "good", [VERDICT_USABLE] = "usable", [VERDICT_REFUSED] = "refused"};
     const struct examination *const examination = patient->examination;
-    const struct check_report report = {.about = patient->device,
-                                        .device = patient->device->name,
-                                        .backend = "opencl",
-                                        .extent = "quick",
-                                        .seed = SEED,
-                                        .argc = examination->argc,
-                                        .argv = examination->argv,
-                                        .passed = patient->verdict == VERDICT_GOOD,
-                                        .checks = patient->checks};
-    json_t *const object = report_json(&report);
+    const struct check_source source = {.about = patient->device, .backend = "opencl", .seed = SEED};
+    json_t *const object =
+        report_json(examination->in, &source, patient->device->name, "quick", patient->checks);
+    json_object_put(object, "passed", json_boolean(patient->verdict == VERDICT_GOOD));
     json_object_put(object, "verdict", json_string(verdicts[patient->verdict]));
     json_object_put(object, "right", json_text(patient->right));
     json_object_put(object, "wrong", json_text(patient->wrong));

@@ -5,10 +5,9 @@
 #include "cli/command.h"
 
 struct examination {
-    int argc; /* the program's, for the report */
-    char **argv;
-    bool is_quiet;    /* nothing goes to standard output */
-    json_t *findings; /* of what lies between the program and its devices, for the report */
+    const struct invocation *in; /* for the report */
+    bool is_quiet;               /* nothing goes to standard output */
+    json_t *findings;            /* of what lies between the program and its devices, for the report */
     /* Hears what is done next, as in "native, as its kernels are built", and the command that does it by itself. */
     void (*on_step)(void *user, const char *step, const char *again);
     void *user;

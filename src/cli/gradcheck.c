@@ -1,6 +1,5 @@
 /* clmlp gradcheck: are the gradients right? */
 #include "cli/arguments.h"
-#include "cli/command.h"
 
 #include <stdio.h>
 
@@ -17,9 +16,10 @@ static void print_row(void *user, const struct clm_gradcheck_row *row)
            row->device_error_over_bound, row->passed ? "ok" : "FAILED");
 }
 
-static int cli_gradcheck_check(struct clm_settings *settings, const struct clm_backend_options *wanted,
-                               const struct clm_data *data)
+static clm_status cli_gradcheck_check(struct invocation *in, const struct clm_backend_options *wanted,
+                                      const struct clm_data *data, struct clm_error *error)
 {
+    const struct clm_settings *const settings = in->settings;
     const struct sizes layers = layer_widths(data ? clm_data_features(data) : INPUTS, settings,
                                              data ? clm_data_classes(data) : CLASSES);
     const struct clm_gradcheck_options options = {
@@ -33,39 +33,37 @@ static int cli_gradcheck_check(struct clm_settings *settings, const struct clm_b
         .data = data,
         .standardise = (enum clm_standardise)clm_settings_count(settings, "standardize")};
     struct clm_backend *backend = NULL;
-    struct clm_error error = {0};
     bool passed = false;
-    if (open_backend(wanted, &backend, &error) != CLM_OK)
-        return fail_command("gradcheck", &error);
+    clm_status status = open_backend(wanted, &backend, error);
+    if (status != CLM_OK)
+        return status;
     printf(
         "Gradients of the reference against central differences, and of %s on %s against the reference.\n"
         "Each with the element whose difference is worst.\n\n"
         "parameter         tried  kinks  worst             numerical       analytic         device  num/bound  dev/bound\n",
         clm_backend_name(backend), printable(clm_backend_device(backend)).text);
-    const clm_status status = clm_gradcheck(backend, &options, print_row, NULL, &passed, &error);
+    status = clm_gradcheck(backend, &options, print_row, NULL, &passed, error);
     clm_backend_close(backend);
-    if (status != CLM_OK)
-        return fail_command("gradcheck", &error);
-    printf("\n%s\n", passed ? "All gradients agree within their bounds." : "Some gradients are wrong.");
-    return passed ? EXIT_DONE : EXIT_FAILED;
+    if (status == CLM_OK)
+        printf("\n%s\n", passed ? "All gradients agree within their bounds." : "Some gradients are wrong.");
+    in->code = passed ? EXIT_DONE : EXIT_FAILED;
+    return status;
 }
 
-int command_gradcheck(int argc, char **argv)
+static clm_status run_gradcheck(struct invocation *in, struct clm_error *error)
 {
-    static const struct usage usage = {
-        .doc =
-            "Compares the reference's analytic gradients with central differences in double precision, and the device's gradients with the reference's. Without --data, inputs are 20 random features of 5 classes. Parameters whose difference crosses a ReLU's kink are left out and counted."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
-    const struct clm_data_options data_asked = data_options(settings);
-    const struct clm_backend_options wanted = backend_options(settings, argv[1]);
+    const struct clm_data_options data_asked = data_options(in->settings);
+    const struct clm_backend_options wanted = backend_options(in);
     struct clm_data *data = NULL;
-    struct clm_error error = {0};
-    if (clm_settings_count(settings, "standardize") != CLM_STANDARDISE_NONE && !data_asked.source)
+    if (clm_settings_count(in->settings, "standardize") != CLM_STANDARDISE_NONE && !data_asked.source)
         wrong_usage("gradcheck", "--standardize is for the inputs of a data set; name one with --data");
-    const clm_status status = data_asked.source ? clm_data_open(&data_asked, &data, &error) : CLM_OK;
-    const int code =
-        status == CLM_OK ? cli_gradcheck_check(settings, &wanted, data) : fail_command("gradcheck", &error);
+    clm_status status = data_asked.source ? clm_data_open(&data_asked, &data, error) : CLM_OK;
+    if (status == CLM_OK)
+        status = cli_gradcheck_check(in, &wanted, data, error);
     clm_data_close(data);
-    clm_settings_free(settings);
-    return code;
+    return status;
 }
+
+const struct command command_gradcheck = {
+    "gradcheck", "analytic against numerical gradients, layer by layer", run_gradcheck,
+    "Compares the reference's analytic gradients with central differences in double precision, and the device's gradients with the reference's. Without --data, inputs are 20 random features of 5 classes. Parameters whose difference crosses a ReLU's kink are left out and counted."};

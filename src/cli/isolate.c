@@ -120,25 +120,18 @@ static void leave_interrupts_to_others(void)
         sigaction(interrupts[i], &before[i], NULL);
 }
 
-/* They wait until there is a process that they can end, and its own end until it is asked for. Returns the mask that was. */
-static sigset_t hold_signals(void)
+/* SIG_BLOCK: they wait until there is a process that they can end, and its own end until it is asked for.
+ * SIG_UNBLOCK lets interrupts come. Returns the mask that was. */
+static sigset_t mask_interrupts(int how)
 {
-    sigset_t held, mask;
-    sigemptyset(&held);
-    sigaddset(&held, SIGCHLD);
+    sigset_t set, mask;
+    sigemptyset(&set);
+    if (how == SIG_BLOCK)
+        sigaddset(&set, SIGCHLD);
     for (size_t i = 0; i < INTERRUPTS; i++)
-        sigaddset(&held, interrupts[i]);
-    sigprocmask(SIG_BLOCK, &held, &mask);
+        sigaddset(&set, interrupts[i]);
+    sigprocmask(how, &set, &mask);
     return mask;
-}
-
-static void let_interrupts(void)
-{
-    sigset_t let;
-    sigemptyset(&let);
-    for (size_t i = 0; i < INTERRUPTS; i++)
-        sigaddset(&let, interrupts[i]);
-    sigprocmask(SIG_UNBLOCK, &let, NULL);
 }
 
 /* ---- the process of the work ---- */
@@ -207,17 +200,12 @@ static int wait_for(pid_t process, bool *is_silent)
 {
     int state = 0;
     child = process;
-    let_interrupts();
+    mask_interrupts(SIG_UNBLOCK);
     wait_patiently(process, is_silent);
     child = 0; /* its number stays its own until the handler does not know it any more */
     while (waitpid(process, &state, 0) < 0 && errno == EINTR)
         ;
     return state;
-}
-
-static bool is_end(const json_t *object)
-{
-    return json_object_get(object, "end") != NULL;
 }
 
 /* Hands on what was sent; *out is whether it came to its end. Of an object that was cut short, or mixed with what is none of
@@ -228,7 +216,7 @@ static bool hear_all(const struct apart *apart, FILE *channel, bool *out)
     json_error_t problem = {0};
     rewind(channel);
     for (json_t *object; !has_end && (object = json_loadf(channel, JSON_DISABLE_EOF_CHECK, &problem));) {
-        has_end = is_end(object);
+        has_end = json_object_get(object, "end") != NULL;
         if (!has_end)
             apart->hear(apart->user, object);
         json_decref(object);
@@ -341,7 +329,7 @@ clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char 
     shared->patience = apart->patience;
     fflush(stdout);           /* or both have it */
     signal(SIGCHLD, SIG_DFL); /* or, where whoever started us ignores it, nobody tells how it ended */
-    const sigset_t mask = hold_signals();
+    const sigset_t mask = mask_interrupts(SIG_BLOCK);
     catch_interrupts_of(apart);
     *ending = APART_INTERRUPTED;
     if (!is_interrupted) /* since the one before ended */

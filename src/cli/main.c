@@ -1,5 +1,5 @@
 /* clmlp: the command line. Each command has a file of its own. */
-#include "cli/command.h"
+#include "cli/arguments.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -8,26 +8,69 @@
 #include <string.h>
 #include <unistd.h>
 
-struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-};
+static clm_status refuse_data(struct invocation *in, struct clm_error *error);
 
-static const struct command commands[] = {
-    {"devices", command_devices, "list OpenCL devices, and which one would be taken and why"},
-    {"doctor", command_doctor, "what is missing or wrong about OpenCL here, device by device, and a remedy"},
-    {"train", command_train, "train a net, print a table of epochs, write a run directory"},
-    {"eval", command_eval, "loss, accuracy, confusion matrix, precision and recall of a model"},
-    {"predict", command_predict, "class and probabilities of each row"},
-    {"verify", command_verify, "every operation and whole training steps of a device against the reference"},
-    {"gradcheck", command_gradcheck, "analytic against numerical gradients, layer by layer"},
-    {"tune", command_tune, "measure who multiplies fastest on a device, and keep the choice"},
-    {"bench", command_bench, "how long a training step takes on each backend and device"},
-    {"data", command_data, "look into data sets, draw, convert and make them"},
+/* Those of `clmlp data' are the commands that begin with it. */
+static const struct command command_data = {
+    "data",
+    "look into data sets, draw, convert and make them",
+    refuse_data,
+    "Looks into data sets, draws, converts and makes them:\n\n"
+    "  clmlp data info --data D                        what it holds, and what to beware of\n"
+    "  clmlp data sample --data D --out F.png          a sheet of its pictures\n"
+    "  clmlp data convert --data D --to FORMAT --out P into another format\n"
+    "  clmlp data make --out DIR                       a synthetic set\n\n"
+    "`clmlp data COMMAND --help' explains a command's options.",
+    {{NULL}},
+    "COMMAND [OPTION...]",
+    "it needs a command of its own: info, sample, convert or make"};
+
+static const struct command *const commands[] = {
+    &command_devices,   &command_doctor,      &command_train,        &command_eval,      &command_predict,
+    &command_verify,    &command_gradcheck,   &command_tune,         &command_bench,     &command_data,
+    &command_data_info, &command_data_sample, &command_data_convert, &command_data_make,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+/* "info" of the group "data ", or "train" of the group ""; NULL if there is none. */
+static const struct command *find_command(const char *group, const char *word)
+{
+    const size_t length = strlen(group);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (!strncmp(commands[i]->name, group, length) && !strcmp(commands[i]->name + length, word))
+            return commands[i];
+    return NULL;
+}
+
+/* Of the program's own commands if the group is "", else of those that begin with it. */
+static const char *nearest_command(const char *group, const char *word)
+{
+    const char *names[COMMAND_COUNT + 1] = {0};
+    const size_t length = strlen(group);
+    for (size_t i = 0, count = 0; i < COMMAND_COUNT; i++)
+        if (!strncmp(commands[i]->name, group, length) && !strchr(commands[i]->name + length, ' '))
+            names[count++] = commands[i]->name + length;
+    return clm_nearest_name(word, names);
+}
+
+static clm_status refuse_data(struct invocation *in, struct clm_error *error)
+{
+    const char *const word = in->operand, *const meant = nearest_command("data ", word);
+    (void)error;
+    if (meant)
+        wrong_usage("data", "%s: there is no such command; did you mean data %s?", word, meant);
+    wrong_usage("data", "%s: there is no such command; there are info, sample, convert and make", word);
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    struct invocation in = parse_arguments(command, argc, argv);
+    struct clm_error error = {0};
+    const clm_status status = command->run(&in, &error);
+    clm_settings_free(in.settings);
+    return status == CLM_OK ? (int)in.code : fail_command(command->name, &error);
+}
 
 static void print_help(void)
 {
@@ -36,7 +79,8 @@ static void print_help(void)
         "       clmlp --help | --version\n"
         "\nTrains multi-layer perceptrons on any OpenCL device, and checks what the device computes.\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        printf("  %-10s  %s\n", commands[i].name, commands[i].summary);
+        if (commands[i]->summary)
+            printf("  %-10s  %s\n", commands[i]->name, commands[i]->summary);
     printf(
         "\nBegin with\n"
         "  clmlp train --data fashion-mnist --out run\n"
@@ -52,10 +96,7 @@ static void print_help(void)
 
 static _Noreturn void main_refuse(const char *word)
 {
-    const char *names[COMMAND_COUNT + 1] = {0};
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        names[i] = commands[i].name;
-    const char *const meant = clm_nearest_name(word, names);
+    const char *const meant = nearest_command("", word);
     fprintf(stderr, "clmlp: %s: there is no such %s", word, *word == '-' ? "option" : "command");
     if (meant)
         fprintf(stderr, "; did you mean %s?", meant);
@@ -109,9 +150,15 @@ int main(int argc, char **argv)
     }
     catch_lost_data();
     const char *const word = argv[1];
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (!strcmp(word, commands[i].name))
-            return close_output(word, commands[i].run(argc, argv));
+    const struct command *command = find_command("", word);
+    if (command == &command_data && argc > 2 && *argv[2] != '-') {
+        command = find_command("data ", argv[2]);
+        if (!command)
+            return (int)refuse_data(&(struct invocation){.operand = argv[2]}, NULL);
+        argc--, argv++;
+    }
+    if (command)
+        return close_output(word, run_command(command, argc, argv));
     if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help"))
         print_help();
     else if (!strcmp(word, "--version") || !strcmp(word, "-V"))

@@ -1,5 +1,4 @@
 /* clmlp predict: class and probabilities of each row, as CSV. */
-#include "cli/command.h"
 #include "cli/prediction.h"
 
 #include <stdio.h>
@@ -40,39 +39,43 @@ static void cli_predict_print_rows(FILE *stream, const struct prediction *predic
     }
 }
 
-static int cli_predict_write_rows(const struct prediction *prediction)
+static clm_status cli_predict_write_rows(struct invocation *in, const struct prediction *prediction,
+                                         struct clm_error *error)
 {
-    const char *const out = clm_settings_text(prediction->settings, "out");
-    if (!strcmp(out, "-")) {
-        cli_predict_print_rows(stdout, prediction);
-        return EXIT_DONE;
-    }
+    const char *const path = clm_settings_text(in->settings, "out");
     char *bytes = NULL;
     size_t size = 0;
-    struct clm_error error = {0};
+    if (!strcmp(path, "-")) {
+        cli_predict_print_rows(stdout, prediction);
+        return CLM_OK;
+    }
     FILE *const stream = open_memstream(&bytes, &size);
+    clm_status status = CLM_OK;
     if (stream)
         cli_predict_print_rows(stream, prediction);
     if (!stream || fclose(stream)) {
-        free(bytes);
         complain("predict", "no memory for the CSV of %zu rows", prediction->rows);
-        return EXIT_FAILED;
-    }
-    const clm_status status = clm_write_file(out, bytes, size, &error);
+        in->code = EXIT_FAILED;
+    } else
+        status = clm_write_file(path, bytes, size, error);
     free(bytes);
-    return status == CLM_OK ? EXIT_DONE : fail_command("predict", &error);
+    return status;
 }
 
-int command_predict(int argc, char **argv)
+static clm_status run_predict(struct invocation *in, struct clm_error *error)
 {
     struct prediction prediction;
-    struct clm_error error = {0};
-    const clm_status status = predict(
-        "Writes a CSV with a line a row: its number, the predicted class, the class's name if there are names, and the probability of each class. MODEL is a run directory, or its model.safetensors.",
-        argc, argv, &prediction, &error);
-    if (status != CLM_OK)
-        return fail_command("predict", &error);
-    const int code = cli_predict_write_rows(&prediction);
+    clm_status status = predict(in, &prediction, error);
+    if (status == CLM_OK)
+        status = cli_predict_write_rows(in, &prediction, error);
     prediction_free(&prediction);
-    return code;
+    return status;
 }
+
+const struct command command_predict = {
+    "predict",
+    "class and probabilities of each row",
+    run_predict,
+    "Writes a CSV with a line a row: its number, the predicted class, the class's name if there are names, and the probability of each class. MODEL is a run directory, or its model.safetensors.",
+    {{"data", "fashion-mnist"}},
+    MODEL_OPERAND};

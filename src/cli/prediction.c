@@ -1,7 +1,5 @@
 #include "cli/prediction.h"
 
-#include "cli/command.h"
-
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -68,21 +66,15 @@ static clm_status open_data(struct clm_data_options options, const struct clm_mo
     return status;
 }
 
-clm_status predict(const char *doc, int argc, char **argv, struct prediction *out, struct clm_error *error)
+clm_status predict(struct invocation *in, struct prediction *out, struct clm_error *error)
 {
-    const struct usage usage = {
-        .doc = doc, .operand = "MODEL", .need = "a model is needed, as in run/model.safetensors"};
-    const char *operand;
     char path[PATH_MAX];
     struct clm_backend *backend = NULL;
     clm_status status;
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, &operand);
-    *out = (struct prediction){.settings = settings,
-                               .part = (enum clm_part)clm_settings_count(settings, "split")};
-    find_model(argv[1], operand, path);
-    need_setting(settings, argv[1], "data", "fashion-mnist");
-    const struct clm_data_options data_asked = data_options(settings);
-    const struct clm_backend_options backend_asked = backend_options(settings, argv[1]);
+    *out = (struct prediction){.part = (enum clm_part)clm_settings_count(in->settings, "split")};
+    find_model(in->about->name, in->operand, path);
+    const struct clm_data_options data_asked = data_options(in->settings);
+    const struct clm_backend_options backend_asked = backend_options(in);
     if ((status = clm_model_load(path, &out->model, error)) ||
         (status = open_data(data_asked, out->model, &out->data, error)) ||
         (status = clm_check_fit(out->model, out->data, error)) ||
@@ -104,15 +96,12 @@ clm_status predict(const char *doc, int argc, char **argv, struct prediction *ou
         status = check_probabilities(out, error);
 cleanup:
     clm_backend_close(backend);
-    if (status != CLM_OK)
-        prediction_free(out);
     return status;
 }
 
 void prediction_free(struct prediction *prediction)
 {
     free(prediction->probabilities);
-    clm_settings_free(prediction->settings);
     clm_data_close(prediction->data);
     clm_model_free(prediction->model);
     *prediction = (struct prediction){0};

@@ -5,7 +5,6 @@
 #include "cli/arguments.h"
 
 struct prediction {
-    struct clm_settings *settings;
     enum clm_part part;
     struct clm_model *model;
     struct clm_data *data;
@@ -14,9 +13,10 @@ struct prediction {
     struct clm_score score;
 };
 
-/* Parses the command's arguments, loads MODEL (a model's file, or the run directory that holds it), and predicts. */
-CLM_MUST_CHECK clm_status predict(const char *doc, int argc, char **argv, struct prediction *out,
-                                  struct clm_error *error);
+#define MODEL_OPERAND "MODEL", "a model is needed, as in run/model.safetensors" /* of a command */
+
+/* Loads MODEL (a model's file, or the run directory that holds it), and predicts. *out is given back also after a failure. */
+CLM_MUST_CHECK clm_status predict(struct invocation *in, struct prediction *out, struct clm_error *error);
 void prediction_free(struct prediction *prediction);
 
 /* The first of a row's largest probabilities. */

@@ -1,6 +1,5 @@
 /* clmlp train: reads the data, trains a net, prints the table of epochs, writes the run directory. */
 #include "cli/arguments.h"
-#include "cli/command.h"
 
 #include <math.h>
 #include <signal.h>
@@ -212,14 +211,18 @@ static clm_status create_model(const struct clm_settings *settings, const struct
     return clm_model_create(&options, out, error);
 }
 
-static clm_status cli_train_run(struct clm_settings *settings, int argc, char **argv, struct clm_error *error)
+static clm_status run_train(struct invocation *in, struct clm_error *error)
 {
+    struct clm_settings *const settings = in->settings;
     const struct clm_data_options data_asked = data_options(settings);
-    const struct clm_backend_options backend_asked = backend_options(settings, argv[1]);
+    const struct clm_backend_options backend_asked = backend_options(in);
     const enum clm_standardise how = (enum clm_standardise)clm_settings_count(settings, "standardize");
     struct training_run run = {.settings = settings, .is_quiet = clm_settings_count(settings, "quiet")};
-    struct clm_train_hooks hooks = {
-        .argc = argc, .argv = argv, .on_plan = print_plan, .on_epoch = cli_train_print_epoch, .user = &run};
+    struct clm_train_hooks hooks = {.argc = in->argc,
+                                    .argv = in->argv,
+                                    .on_plan = print_plan,
+                                    .on_epoch = cli_train_print_epoch,
+                                    .user = &run};
     struct clm_data *data = NULL;
     struct clm_model *model = NULL;
     struct clm_backend *backend = NULL;
@@ -256,17 +259,11 @@ cleanup:
     return status;
 }
 
-int command_train(int argc, char **argv)
-{
-    static const struct usage usage = {
-        .doc =
-            "Trains a net of linear layers with ReLU between them, softmax and cross-entropy at the end, by minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C ends training after the running epoch, and the run is tested and written; a second one ends it at once.\n\nExamples:\n"
-            "  clmlp train --data fashion-mnist --hidden 256,128 --out run\n"
-            "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --augment flip,shift=4 --device gpu --out run"};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
-    struct clm_error error = {0};
-    need_setting(settings, argv[1], "data", "fashion-mnist");
-    const clm_status status = cli_train_run(settings, argc, argv, &error);
-    clm_settings_free(settings);
-    return status == CLM_OK ? EXIT_DONE : fail_command("train", &error);
-}
+const struct command command_train = {
+    "train",
+    "train a net, print a table of epochs, write a run directory",
+    run_train,
+    "Trains a net of linear layers with ReLU between them, softmax and cross-entropy at the end, by minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C ends training after the running epoch, and the run is tested and written; a second one ends it at once.\n\nExamples:\n"
+    "  clmlp train --data fashion-mnist --hidden 256,128 --out run\n"
+    "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --augment flip,shift=4 --device gpu --out run",
+    {{"data", "fashion-mnist"}}};

@@ -1,6 +1,5 @@
 /* clmlp tune: who multiplies fastest, product by product, kept for all later runs. */
 #include "cli/arguments.h"
-#include "cli/command.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,41 +63,32 @@ static int cli_tune_finish(struct tune_arguments *arguments, const struct clm_ba
     return is_written ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int tune(struct tune_arguments *arguments, const struct clm_backend_options *wanted)
+static clm_status run_tune(struct invocation *in, struct clm_error *error)
 {
-    struct clm_backend *backend = NULL;
-    struct clm_error error = {0};
-    clm_status status = open_backend(wanted, &backend, &error);
-    if (status != CLM_OK)
-        return fail_command("tune", &error);
-    if (!is_json_alone(arguments->settings))
-        cli_tune_print_heading(arguments, backend);
-    for (size_t b = 0; status == CLM_OK && b < arguments->batches.count; b++)
-        status = clm_tune(backend, arguments->layers.values, arguments->layers.count,
-                          arguments->batches.values[b], cli_tune_hear, arguments, &error);
-    const int code = status == CLM_OK ? cli_tune_finish(arguments, backend) : fail_command("tune", &error);
-    clm_backend_close(backend);
-    return code;
-}
-
-int command_tune(int argc, char **argv)
-{
-    static const struct usage usage = {
-        .doc =
-            "Measures every provider of products on the layers of a net and keeps the fastest right one of each product in the cache directory (${XDG_CACHE_HOME:-~/.cache}/clmlp), where `--gemm auto' finds it. A provider is timed only after its results have passed a check against the host in double precision; a wrong one is named and never used on this device.\vTraining measures by itself when it meets a shape for the first time, but for what takes seconds to build. Large batches are measured by a part of their rows."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
-    const struct clm_backend_options wanted = backend_options(settings, argv[1]);
-    struct tune_arguments arguments = {.settings = settings,
-                                       .layers = layers_of(settings, "tune"),
-                                       .batches = setting_sizes(settings, "batch"),
+    const struct clm_backend_options wanted = backend_options(in);
+    struct tune_arguments arguments = {.settings = in->settings,
+                                       .layers = layers_of(in),
+                                       .batches = setting_sizes(in->settings, "batch"),
                                        .rows = json_array()};
     if (wanted.kind != CLM_BACKEND_OPENCL)
         wrong_usage("tune", "--backend %s: only opencl has a choice of who multiplies",
-                    clm_settings_text(settings, "backend"));
+                    clm_settings_text(in->settings, "backend"));
     if (wanted.gemm && strcmp(wanted.gemm, "auto"))
         wrong_usage("tune", "--gemm %s: it measures all there are", wanted.gemm);
-    const int code = tune(&arguments, &wanted);
+    struct clm_backend *backend = NULL;
+    clm_status status = open_backend(&wanted, &backend, error);
+    if (status == CLM_OK && !is_json_alone(in->settings))
+        cli_tune_print_heading(&arguments, backend);
+    for (size_t b = 0; status == CLM_OK && b < arguments.batches.count; b++)
+        status = clm_tune(backend, arguments.layers.values, arguments.layers.count,
+                          arguments.batches.values[b], cli_tune_hear, &arguments, error);
+    if (status == CLM_OK)
+        in->code = cli_tune_finish(&arguments, backend);
+    clm_backend_close(backend);
     json_decref(arguments.rows);
-    clm_settings_free(settings);
-    return code;
+    return status;
 }
+
+const struct command command_tune = {
+    "tune", "measure who multiplies fastest on a device, and keep the choice", run_tune,
+    "Measures every provider of products on the layers of a net and keeps the fastest right one of each product in the cache directory (${XDG_CACHE_HOME:-~/.cache}/clmlp), where `--gemm auto' finds it. A provider is timed only after its results have passed a check against the host in double precision; a wrong one is named and never used on this device.\vTraining measures by itself when it meets a shape for the first time, but for what takes seconds to build. Large batches are measured by a part of their rows."};

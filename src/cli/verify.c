@@ -16,9 +16,7 @@
 #define INTERRUPT_NOTE "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n"
 
 struct verify_arguments {
-    int argc; /* the program's */
-    char **argv;
-    const struct clm_settings *settings;
+    const struct invocation *in;
     struct clm_backend_options device;
     struct clm_verify_options verify;
     bool is_quiet, is_progress_shown;
@@ -41,7 +39,7 @@ struct verify_arguments {
 
 static bool cli_verify_is_table(const struct verify_arguments *arguments)
 {
-    return !is_json_alone(arguments->settings);
+    return !is_json_alone(arguments->in->settings);
 }
 
 static bool cli_verify_is_stopped(const struct verify_arguments *arguments)
@@ -104,7 +102,6 @@ static void cli_verify_hear_begin(void *user, const struct clm_check *check)
 static void cli_verify_hear_check(void *user, const struct clm_check *check)
 {
     struct verify_arguments *const arguments = user;
-    const char *const red = colour(RED), *const plain = colour(PLAIN);
     arguments->is_shared = !check->has_products;
     arguments->is_shared_wrong = arguments->is_shared_wrong || (!check->has_products && !check->passed);
     check_list_add(&arguments->provider, &arguments->source, check);
@@ -113,11 +110,11 @@ static void cli_verify_hear_check(void *user, const struct clm_check *check)
     if (!cli_verify_is_table(arguments))
         return;
     if (!check->passed) {
-        if (check->is_error)
-            printf("%s%-24s  %-48s  %11s  FAILED%s\n", red, check->operation, check->shape, "error", plain);
-        else
-            printf("%s%-24s  %-48s  %11.4g  FAILED%s\n", red, check->operation, check->shape,
-                   check->error_over_bound, plain);
+        char ratio[24] = "error";
+        if (!check->is_error)
+            snprintf(ratio, sizeof ratio, "%.4g", check->error_over_bound);
+        printf("%s%-24s  %-48s  %11s  FAILED%s\n", colour(RED), check->operation, check->shape, ratio,
+               colour(PLAIN));
         print_failure(&arguments->source, check, "    ");
     } else if (!arguments->is_quiet)
         printf("%-24s  %-48s  %11.4f  ok\n", check->operation, check->shape, check->error_over_bound);
@@ -233,19 +230,13 @@ static clm_status verify_opencl(struct verify_arguments *arguments, const struct
 /* Without the checks; `backend` is NULL if verify ended before there was one. */
 static void begin_report(struct verify_arguments *arguments, const struct clm_backend *backend)
 {
-    const char *const selector = arguments->device.device;
-    const struct check_report report = {
-        .about = backend ? clm_backend_about(backend) : NULL,
-        .device = backend    ? clm_backend_device(backend)
-                  : selector ? selector
-                             : "auto",
-        .backend = backend ? clm_backend_name(backend) : clm_settings_text(arguments->settings, "backend"),
-        .extent = arguments->verify.extent == CLM_VERIFY_FULL ? "full" : "standard",
-        .seed = arguments->verify.seed,
-        .argc = arguments->argc,
-        .argv = arguments->argv,
-        .checks = json_array()};
-    arguments->report = report_json(&report);
+    const char *const selector = arguments->device.device ? arguments->device.device : "auto";
+    const struct check_source source = {.about = backend ? clm_backend_about(backend) : NULL,
+                                        .backend = clm_settings_text(arguments->in->settings, "backend"),
+                                        .seed = arguments->verify.seed};
+    arguments->report =
+        report_json(arguments->in, &source, backend ? clm_backend_device(backend) : selector,
+                    arguments->verify.extent == CLM_VERIFY_FULL ? "full" : "standard", json_array());
     hand_on(arguments, json_pack("{sO}", "report", arguments->report));
 }
 
@@ -263,7 +254,7 @@ static bool cli_verify_write_report(struct verify_arguments *arguments)
         json_object_put(object, "error", json_text(arguments->error.message));
     if (object && arguments->at_end[0])
         json_object_put(object, "at_end", json_text(arguments->at_end));
-    return write_json("verify", clm_settings_text(arguments->settings, "json"), object);
+    return write_json("verify", clm_settings_text(arguments->in->settings, "json"), object);
 }
 
 static int summarise(const struct verify_arguments *arguments, const struct clm_backend *backend)
@@ -413,18 +404,13 @@ static void verify_apart(struct verify_arguments *arguments)
         tell_ending(arguments, ending, deed);
 }
 
-int command_verify(int argc, char **argv)
+static clm_status run_verify(struct invocation *in, struct clm_error *error)
 {
-    static const struct usage usage = {
-        .doc =
-            "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, below which stands what repeats it. Exit code 0 when all passed, else 1."};
-    struct clm_settings *const settings = parse_arguments(&usage, argc, argv, NULL);
+    const struct clm_settings *const settings = in->settings;
     const bool is_full = clm_settings_count(settings, "full");
     struct verify_arguments arguments = {
-        .argc = argc,
-        .argv = argv,
-        .settings = settings,
-        .device = backend_options(settings, argv[1]),
+        .in = in,
+        .device = backend_options(in),
         .verify = {.extent = is_full ? CLM_VERIFY_FULL : CLM_VERIFY_STANDARD,
                    .seed = clm_settings_count(settings, "seed"),
                    .only = clm_settings_text(settings, "only"),
@@ -436,6 +422,7 @@ int command_verify(int argc, char **argv)
         .all = {.checks = json_array()},
         .step = "its start",
         .is_progress_shown = is_terminal(STDERR_FILENO)};
+    (void)error; /* what fails is told, and stands in the report */
     arguments.verify.user = &arguments;
     arguments.device.skip_self_test = true;
     if (arguments.verify.shape && !arguments.verify.only)
@@ -448,7 +435,11 @@ int command_verify(int argc, char **argv)
     const bool is_written = !clm_settings_text(settings, "json") || cli_verify_write_report(&arguments);
     json_decref(arguments.report);
     json_decref(arguments.all.checks);
-    clm_settings_free(settings);
     const bool is_failed = arguments.is_unclean || !is_written;
-    return arguments.code == EXIT_DONE && is_failed ? EXIT_FAILED : arguments.code;
+    in->code = arguments.code == EXIT_DONE && is_failed ? EXIT_FAILED : (enum exit_code)arguments.code;
+    return CLM_OK;
 }
+
+const struct command command_verify = {
+    "verify", "every operation and whole training steps of a device against the reference", run_verify,
+    "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, below which stands what repeats it. Exit code 0 when all passed, else 1."};

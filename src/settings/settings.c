@@ -42,7 +42,7 @@ static clm_status read_value(const struct clm_settings *settings, const struct s
                              const char *text, struct setting_value *out, struct clm_error *error)
 {
     const locale_t before = uselocale(settings->plain);
-    const clm_status status = setting_value_read(row, text, out, error);
+    const clm_status status = setting_value_read(&row->about, text, out, error);
     uselocale(before);
     return status;
 }

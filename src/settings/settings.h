@@ -47,10 +47,10 @@ struct setting_value {
     struct clm_augmentation augmentation;
 };
 
-/* Reads text as the row's type; `text` of *out is the same value as the type writes it. If it is not
- * within the row's limits, the sentence begins with the setting's name. LC_NUMERIC has to be that of the C
+/* Reads text as the setting's type; `text` of *out is the same value as the type writes it. If it is not
+ * within its limits, the sentence begins with the setting's name. LC_NUMERIC has to be that of the C
  * locale. */
-CLM_MUST_CHECK clm_status setting_value_read(const struct setting_row *row, const char *text,
+CLM_MUST_CHECK clm_status setting_value_read(const struct clm_setting *about, const char *text,
                                              struct setting_value *out, struct clm_error *error);
 void setting_value_free(struct setting_value *value);
 

@@ -2,6 +2,8 @@
  * value. */
 #include "settings/settings.h"
 
+#include "compute/vocabulary.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,19 +28,16 @@ enum {
     UNSAVED = 1 << 30, /* no command: run.json does not have it */
 };
 
-static const struct {
-    const char *name;
-    unsigned bit;
-} commands[] = {{"train", TRAIN},    {"eval", EVAL},      {"predict", PREDICT},    {"gradcheck", GRADCHECK},
-                {"verify", VERIFY},  {"bench", BENCH},    {"tune", TUNE},          {"devices", DEVICES},
-                {"doctor", DOCTOR},  {"data info", INFO}, {"data sample", SAMPLE}, {"data convert", CONVERT},
-                {"data make", MAKE}, {"data", DATA}};
+/* In the order of their bits. */
+static const char *const commands[] = {"train",       "eval",         "predict",   "gradcheck", "verify",
+                                       "bench",       "tune",         "devices",   "doctor",    "data info",
+                                       "data sample", "data convert", "data make", "data"};
 
 unsigned setting_command(const char *command)
 {
     for (size_t i = 0; command && i < sizeof commands / sizeof *commands; i++)
-        if (!strcmp(commands[i].name, command))
-            return commands[i].bit;
+        if (!strcmp(commands[i], command))
+            return 1u << i;
     return 0;
 }
 
@@ -67,7 +66,6 @@ static const char *const standards[] = {[CLM_STANDARDISE_NONE] = "none",
                                         NULL};
 static const char *const residences[] = {
     [CLM_RESIDENT_AUTO] = "auto", [CLM_RESIDENT_YES] = "yes", [CLM_RESIDENT_NO] = "no", NULL};
-static const char *const optimisers[] = {"sgd", NULL};
 
 static size_t provider_names(const char **names, size_t most)
 {
@@ -75,6 +73,15 @@ static size_t provider_names(const char **names, size_t most)
         return 0;
     names[0] = "auto";
     return 1 + clm_gemm_names(NULL, names + 1, most - 1);
+}
+
+static size_t optimiser_names(const char **names, size_t most)
+{
+    size_t count = 0;
+    for (int rule = 0; rule < RULE_COUNT && count < most; rule++)
+        if (rule != RULE_MOMENTUM) /* which is sgd with a momentum */
+            names[count++] = rules[rule].name;
+    return count;
 }
 
 /* ---- how a row is written ---- */
@@ -195,7 +202,7 @@ static const struct setting_row rows[] = {
     NUMBER("momentum", "RHO", TRAIN, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
     NUMBER("l2", "LAMBDA", TRAIN, IS("0"), FROM(0),
            "the penalty is LAMBDA times the sum of squared weights, biases excluded"),
-    CHOICE("optimizer", "NAME", TRAIN, IS("sgd"), optimisers, "sgd, the only one of this version"),
+    CHOICE_OF("optimizer", "NAME", TRAIN, IS("sgd"), optimiser_names, "the rule of a step"),
     CHOICE(
         "standardize", "HOW", TRAIN, IS("none"), standards,
         "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: global (one of each for all values), feature (each its own; one that never changes becomes 0), or none (bytes are divided by 255, floats taken as they are)"),
@@ -357,7 +364,9 @@ void clm_setting_describe(const struct clm_setting *setting, char *text, size_t 
     const struct setting_range range = setting_range(setting);
     const size_t count = row->list ? clm_setting_choices(setting, names, SETTING_CHOICES_MOST) : 0;
     snprintf(text, size, "%s", setting->help);
-    if (count) {
+    if (count == 1)
+        snprintf(text, size, "%s, the only one of this version", *names);
+    if (count > 1) {
         char list[SETTING_LIST];
         append(text, size, before, setting_list(list, names, count));
         before = "; ";

@@ -15,7 +15,7 @@
 #define SIZES_MOST 256
 #define SHOWN      80 /* bytes of a wrong value */
 
-typedef clm_status reader(const struct setting_row *row, const char *text, struct setting_value *out,
+typedef clm_status reader(const struct clm_setting *about, const char *text, struct setting_value *out,
                           struct clm_error *error);
 
 /* "epochs 0: it has to be ..." */
@@ -49,10 +49,9 @@ static bool read_digits(const char *text, uint64_t *value)
     return !errno;
 }
 
-static clm_status read_count(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status read_count(const struct clm_setting *about, const char *text, struct setting_value *out,
                              struct clm_error *error)
 {
-    const struct clm_setting *const about = &row->about;
     const uint64_t most = about->most < 0x1p64 ? (uint64_t)about->most : UINT64_MAX;
     const bool is_number = is_digits(text);
     if (is_number && (!read_digits(text, &out->count) || out->count > most))
@@ -93,10 +92,9 @@ static bool is_within(const struct clm_setting *about, double value)
            (about->is_below ? value < about->most : value <= about->most);
 }
 
-static clm_status read_number(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status read_number(const struct clm_setting *about, const char *text, struct setting_value *out,
                               struct clm_error *error)
 {
-    const struct clm_setting *const about = &row->about;
     if (!read_double(text, &out->number))
         return value_refuse(about, text, error, "it has to be a number, as in %s",
                             about->otherwise ? about->otherwise : "0.1");
@@ -105,20 +103,20 @@ static clm_status read_number(const struct setting_row *row, const char *text, s
     return write_double(about, out, error);
 }
 
-static clm_status read_share(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status read_share(const struct clm_setting *about, const char *text, struct setting_value *out,
                              struct clm_error *error)
 {
     double *const value = &out->number;
     if (!read_double(text, value))
-        return value_refuse(&row->about, text, error, "it has to be a number, as in 5000 or 0.1");
+        return value_refuse(about, text, error, "it has to be a number, as in 5000 or 0.1");
     if (*value < 0 || (*value >= 1 && *value != floor(*value)))
-        return value_refuse(&row->about, text, error,
+        return value_refuse(about, text, error,
                             "it has to be a number of rows, as in 5000, or a fraction below 1, as in 0.1");
-    return write_double(&row->about, out, error);
+    return write_double(about, out, error);
 }
 
-static clm_status read_byte_count(const struct setting_row *row, const char *text, struct setting_value *out,
-                                  struct clm_error *error)
+static clm_status read_byte_count(const struct clm_setting *about, const char *text,
+                                  struct setting_value *out, struct clm_error *error)
 {
     static const char units[] = "KMGT";
     const size_t length = strspn(text, "0123456789");
@@ -127,59 +125,59 @@ static clm_status read_byte_count(const struct setting_row *row, const char *tex
     uint64_t value;
     if (!length || !read_digits(text, &value) || !value || (text[length] && (!unit || text[length + 1])) ||
         value > UINT64_MAX >> shift)
-        return value_refuse(&row->about, text, error,
+        return value_refuse(about, text, error,
                             "it has to be a number of bytes, as in 512M; K, M, G and T are powers of 1024");
     out->count = value << shift;
     for (shift = 0; shift < 40 && !(out->count >> shift & 1023); shift += 10)
         ;
     return asprintf(&out->text, "%" PRIu64 "%.1s", out->count >> shift, shift ? units + shift / 10 - 1 : "") <
                    0
-               ? clm_fail_host_memory(error, row->about.name, 20)
+               ? clm_fail_host_memory(error, about->name, 20)
                : CLM_OK;
 }
 
 /* ---- words ---- */
 
-static clm_status keep_text(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status keep_text(const struct clm_setting *about, const char *text, struct setting_value *out,
                             struct clm_error *error)
 {
     if (!*text)
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: its value is empty", row->about.name);
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: its value is empty", about->name);
     out->text = strdup(text);
-    return out->text ? CLM_OK : clm_fail_host_memory(error, row->about.name, strlen(text) + 1);
+    return out->text ? CLM_OK : clm_fail_host_memory(error, about->name, strlen(text) + 1);
 }
 
-static clm_status read_choice(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status read_choice(const struct clm_setting *about, const char *text, struct setting_value *out,
                               struct clm_error *error)
 {
     const char *names[SETTING_CHOICES_MOST];
     char list[SETTING_LIST];
-    const size_t count = clm_setting_choices(&row->about, names, SETTING_CHOICES_MOST);
+    const size_t count = clm_setting_choices(about, names, SETTING_CHOICES_MOST);
     for (size_t i = 0; i < count; i++)
         if (!strcmp(text, names[i])) {
-            out->count = i + !row->about.otherwise;
-            return keep_text(row, text, out, error);
+            out->count = i + !about->otherwise;
+            return keep_text(about, text, out, error);
         }
-    return value_refuse(&row->about, text, error, "it has to be %s", setting_list(list, names, count));
+    return value_refuse(about, text, error, "it has to be %s", setting_list(list, names, count));
 }
 
-static clm_status read_flag(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status read_flag(const struct clm_setting *about, const char *text, struct setting_value *out,
                             struct clm_error *error)
 {
     if (strcmp(text, "on") && strcmp(text, "off"))
-        return value_refuse(&row->about, text, error, "it has to be on or off");
+        return value_refuse(about, text, error, "it has to be on or off");
     out->count = !strcmp(text, "on");
-    return keep_text(row, text, out, error);
+    return keep_text(about, text, out, error);
 }
 
-static clm_status read_init(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status read_init(const struct clm_setting *about, const char *text, struct setting_value *out,
                             struct clm_error *error)
 {
     double deviation;
     if (!strncmp(text, "normal:", 7) && !(read_double(text + 7, &deviation) && deviation >= 0))
-        return value_refuse(&row->about, text, error,
+        return value_refuse(about, text, error,
                             "the deviation has to be a number of at least 0, as in normal:0.01");
-    return keep_text(row, text, out, error);
+    return keep_text(about, text, out, error);
 }
 
 /* ---- lists ---- */
@@ -223,10 +221,9 @@ static clm_status write_sizes(const struct clm_setting *about, char separator, s
     return CLM_OK;
 }
 
-static clm_status read_sizes(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status read_sizes(const struct clm_setting *about, const char *text, struct setting_value *out,
                              struct clm_error *error)
 {
-    const struct clm_setting *const about = &row->about;
     const clm_status status =
         split_sizes(about, text, ',', INT32_MAX,
                     "it has to be a list of whole numbers of at least 1, as in 256,128", out, error);
@@ -236,45 +233,53 @@ static clm_status read_sizes(const struct setting_row *row, const char *text, st
     return status ? status : write_sizes(about, ',', out, error);
 }
 
-static clm_status read_widths(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status read_widths(const struct clm_setting *about, const char *text, struct setting_value *out,
                               struct clm_error *error)
 {
-    return strcmp(text, "none") ? read_sizes(row, text, out, error) : keep_text(row, text, out, error);
+    return strcmp(text, "none") ? read_sizes(about, text, out, error) : keep_text(about, text, out, error);
 }
 
-static clm_status read_extent(const struct setting_row *row, const char *text, struct setting_value *out,
+static clm_status read_extent(const struct clm_setting *about, const char *text, struct setting_value *out,
                               struct clm_error *error)
 {
     static const char sentence[] = "it has to be a width and a height, 1 to 8192, as in 32x32";
-    const clm_status status = split_sizes(&row->about, text, 'x', 8192, sentence, out, error);
+    const clm_status status = split_sizes(about, text, 'x', 8192, sentence, out, error);
     if (status == CLM_OK && out->size_count != 2)
-        return value_refuse(&row->about, text, error, "%s", sentence);
-    return status ? status : write_sizes(&row->about, 'x', out, error);
+        return value_refuse(about, text, error, "%s", sentence);
+    return status ? status : write_sizes(about, 'x', out, error);
 }
 
 /* ---- augmentation ---- */
 
 enum change { FLIP, SHIFT, CUTOUT, MIXUP, NOISE, CHANGES };
 
-static const char *const change_names[] = {
-    [FLIP] = "flip", [SHIFT] = "shift", [CUTOUT] = "cutout", [MIXUP] = "mixup", [NOISE] = "noise", NULL};
-
-/* Each change is a setting in itself. */
-static const struct setting_row change_rows[] = {
-    [FLIP] = {{.name = "augment flip"}},
-    [SHIFT] = {{.name = "augment shift", .argument = "shift=4", .least = 1, .most = SETTING_MANY}},
-    [CUTOUT] = {{.name = "augment cutout", .argument = "cutout=8", .least = 1, .most = SETTING_MANY}},
-    [MIXUP] = {{.name = "augment mixup", .argument = "mixup=0.2", .most = HUGE_VAL, .is_above = true}},
-    [NOISE] = {{.name = "augment noise", .argument = "noise=0.05", .most = HUGE_VAL, .is_above = true}},
+/* Each change is a setting in itself, whose name follows "augment ". Flip has no value. */
+static const struct clm_setting changes[] = {
+    [FLIP] = {.name = "augment flip"},
+    [SHIFT] = {.name = "augment shift", .argument = "shift=4", .least = 1, .most = SETTING_MANY},
+    [CUTOUT] = {.name = "augment cutout", .argument = "cutout=8", .least = 1, .most = SETTING_MANY},
+    [MIXUP] = {.name = "augment mixup",
+               .argument = "mixup=0.2",
+               .type = CLM_SETTING_NUMBER,
+               .most = HUGE_VAL,
+               .is_above = true},
+    [NOISE] = {.name = "augment noise",
+               .argument = "noise=0.05",
+               .type = CLM_SETTING_NUMBER,
+               .most = HUGE_VAL,
+               .is_above = true},
 };
 
 static clm_status find_change(const char *word, enum change *out, struct clm_error *error)
 {
-    for (*out = FLIP; *out < CHANGES; ++*out)
-        if (!strcmp(word, change_names[*out]))
-            return CLM_OK;
+    const char *names[CHANGES + 1] = {NULL};
     char shown[SHOWN];
-    const char *const meant = clm_nearest_name(word, change_names);
+    for (*out = FLIP; *out < CHANGES; ++*out) {
+        names[*out] = changes[*out].name + strlen("augment ");
+        if (!strcmp(word, names[*out]))
+            return CLM_OK;
+    }
+    const char *const meant = clm_nearest_name(word, names);
     text_show(shown, sizeof shown, word, strlen(word));
     if (meant)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "augment: there is no %s; did you mean %s?", shown, meant);
@@ -283,62 +288,48 @@ static clm_status find_change(const char *word, enum change *out, struct clm_err
                     *word ? shown : "word between commas");
 }
 
-static clm_status read_change_value(enum change change, const char *text, struct clm_augmentation *out,
-                                    struct clm_error *error)
-{
-    const struct setting_row *const row = &change_rows[change];
-    struct setting_value value = {0};
-    const clm_status status =
-        (change == SHIFT || change == CUTOUT ? read_count : read_number)(row, text, &value, error);
-    setting_value_free(&value);
-    switch (change) {
-    case SHIFT:
-        out->shift = (size_t)value.count;
-        break;
-    case CUTOUT:
-        out->cutout = (size_t)value.count;
-        break;
-    case MIXUP:
-        out->mixup = value.number;
-        break;
-    default:
-        out->noise = value.number;
-    }
-    return status;
-}
-
 /* One of the list, as in "shift=4", which it cuts at the '='. */
 static clm_status read_change(char *item, unsigned *seen, struct clm_augmentation *out,
                               struct clm_error *error)
 {
-    char *value = strchr(item, '=');
+    size_t *const counts[CHANGES] = {[SHIFT] = &out->shift, [CUTOUT] = &out->cutout};
+    double *const numbers[CHANGES] = {[MIXUP] = &out->mixup, [NOISE] = &out->noise};
+    char *text = strchr(item, '=');
+    struct setting_value value = {0};
     enum change change;
-    if (value)
-        *value++ = '\0';
+    if (text)
+        *text++ = '\0';
     clm_status status = find_change(item, &change, error);
     if (status != CLM_OK)
         return status;
-    const struct clm_setting *const about = &change_rows[change].about;
+    const struct clm_setting *const about = &changes[change];
     if (*seen & 1u << change)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: it is there twice", about->name);
     *seen |= 1u << change;
-    if (change == FLIP && value)
+    if (change == FLIP && text)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: it takes no value", about->name);
-    if (change != FLIP && !(value && *value))
+    if (change != FLIP && !(text && *text))
         return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: it needs a value, as in %s", about->name,
                         about->argument);
+    if (change != FLIP)
+        status = (counts[change] ? read_count : read_number)(about, text, &value, error);
+    setting_value_free(&value);
     out->flip = out->flip || change == FLIP;
-    return change == FLIP ? CLM_OK : read_change_value(change, value, out, error);
+    if (counts[change])
+        *counts[change] = (size_t)value.count;
+    if (numbers[change])
+        *numbers[change] = value.number;
+    return status;
 }
 
-static clm_status read_augmentation(const struct setting_row *row, const char *text,
+static clm_status read_augmentation(const struct clm_setting *about, const char *text,
                                     struct setting_value *out, struct clm_error *error)
 {
     unsigned seen = 0;
-    clm_status status = keep_text(row, *text ? text : ",", out, error);
+    clm_status status = keep_text(about, *text ? text : ",", out, error);
     char *const copy = status == CLM_OK ? strdup(text) : NULL, *next = copy;
     if (status == CLM_OK && !copy)
-        status = clm_fail_host_memory(error, row->about.name, strlen(text) + 1);
+        status = clm_fail_host_memory(error, about->name, strlen(text) + 1);
     for (char *item; status == CLM_OK && (item = strsep(&next, ","));)
         status = read_change(item, &seen, &out->augmentation, error);
     free(copy);
@@ -363,11 +354,11 @@ static reader *const readers[] = {
     [CLM_SETTING_AUGMENTATION] = read_augmentation,
 };
 
-clm_status setting_value_read(const struct setting_row *row, const char *text, struct setting_value *out,
+clm_status setting_value_read(const struct clm_setting *about, const char *text, struct setting_value *out,
                               struct clm_error *error)
 {
     *out = (struct setting_value){0};
-    const clm_status status = readers[row->about.type](row, text, out, error);
+    const clm_status status = readers[about->type](about, text, out, error);
     if (status != CLM_OK)
         setting_value_free(out);
     return status;

@@ -101,41 +101,35 @@ clm_status feed_normalise(struct feed *feed, const struct clm_model *model, stru
 /* Blocks that the disk is asked for ahead of the one that is uploaded. */
 #define BLOCKS_AHEAD 8
 
-/* What is uploaded in one go: the whole set, or a shard of it. */
-struct piece {
-    size_t shard, rows;
-};
-
-static struct piece piece_at(const struct feed *feed, size_t shard)
+/* Rows that are uploaded in one go: the whole set, or a shard of it. */
+static size_t rows_at_once(const struct feed *feed, size_t shard)
 {
-    if (!feed->residency.is_streamed)
-        return (struct piece){0, feed->rows->count};
-    return (struct piece){shard, order_shard_rows(&feed->order, shard)};
+    return feed->residency.is_streamed ? order_shard_rows(&feed->order, shard) : feed->rows->count;
 }
 
 /* Where in the set the row lies that belongs into a slot's row: a resident set lies as it is. */
-static size_t set_row(const struct feed *feed, const struct piece *piece, size_t slot_row)
+static size_t set_row(const struct feed *feed, size_t shard, size_t slot_row)
 {
-    return feed->residency.is_streamed ? order_row(&feed->order, piece->shard, slot_row) : slot_row;
+    return feed->residency.is_streamed ? order_row(&feed->order, shard, slot_row) : slot_row;
 }
 
-static size_t block_rows(const struct feed *feed, const struct piece *piece, size_t first)
+static size_t block_rows(const struct feed *feed, size_t shard, size_t first)
 {
-    return size_min(feed->residency.block, piece->rows - first);
+    return size_min(feed->residency.block, rows_at_once(feed, shard) - first);
 }
 
-static void expect_block(const struct feed *feed, const struct piece *piece, size_t first)
+static void expect_block(const struct feed *feed, size_t shard, size_t first)
 {
-    if (feed->rows->is_mapped && first < piece->rows)
-        mapping_expect(data_row(feed->data, feed->rows, set_row(feed, piece, first)),
-                       block_rows(feed, piece, first) * data_row_bytes(feed->data));
+    if (feed->rows->is_mapped && first < rows_at_once(feed, shard))
+        mapping_expect(data_row(feed->data, feed->rows, set_row(feed, shard, first)),
+                       block_rows(feed, shard, first) * data_row_bytes(feed->data));
 }
 
 /* Values and labels of a block. What is mapped comes from the disk on the way, and goes again. */
-static clm_status upload_block(struct feed *feed, const struct piece *piece, struct feed_slot *slot,
-                               size_t first, struct clm_error *error)
+static clm_status upload_block(struct feed *feed, size_t shard, struct feed_slot *slot, size_t first,
+                               struct clm_error *error)
 {
-    const size_t rows = block_rows(feed, piece, first), from = set_row(feed, piece, first),
+    const size_t rows = block_rows(feed, shard, first), from = set_row(feed, shard, first),
                  I = feed->data->features;
     const void *const values = data_row(feed->data, feed->rows, from);
     const enum host_type type = feed->data->element == ELEMENT_BYTE ? HOST_BYTE : HOST_FLOAT;
@@ -147,7 +141,7 @@ static clm_status upload_block(struct feed *feed, const struct piece *piece, str
                                        feed->rows->labels + from, error);
 }
 
-static clm_status upload_rows(struct feed *feed, const struct piece *piece, struct feed_slot *slot,
+static clm_status upload_rows(struct feed *feed, size_t shard, struct feed_slot *slot,
                               struct clm_error *error)
 {
     const size_t block = feed->residency.block;
@@ -155,24 +149,24 @@ static clm_status upload_rows(struct feed *feed, const struct piece *piece, stru
     if (slot->rows == feed->rows)
         return CLM_OK;
     for (size_t ahead = 0; ahead < BLOCKS_AHEAD; ahead++)
-        expect_block(feed, piece, ahead * block);
-    for (size_t first = 0; status == CLM_OK && first < piece->rows; first += block) {
-        expect_block(feed, piece, first + BLOCKS_AHEAD * block);
-        status = upload_block(feed, piece, slot, first, error);
+        expect_block(feed, shard, ahead * block);
+    for (size_t first = 0; status == CLM_OK && first < rows_at_once(feed, shard); first += block) {
+        expect_block(feed, shard, first + BLOCKS_AHEAD * block);
+        status = upload_block(feed, shard, slot, first, error);
     }
     slot->rows = status || feed->residency.is_streamed ? NULL : feed->rows;
     return status;
 }
 
 /* Of a resident set, all of the epoch's shards one behind the other. */
-static clm_status upload_order(struct feed *feed, const struct piece *piece, struct feed_slot *slot,
+static clm_status upload_order(struct feed *feed, size_t shard, struct feed_slot *slot,
                                struct clm_error *error)
 {
     struct epoch_order *const order = &feed->order;
     if (!order->is_shuffled)
         return CLM_OK;
     if (feed->residency.is_streamed)
-        order_draw(order, feed->drawn, piece->rows);
+        order_draw(order, feed->drawn, rows_at_once(feed, shard));
     for (size_t s = 0; !feed->residency.is_streamed && s < order_shard_count(order); s++) {
         uint32_t *const drawn = feed->drawn + s * order->shard;
         const size_t rows = order_shard_rows(order, s);
@@ -180,20 +174,21 @@ static clm_status upload_order(struct feed *feed, const struct piece *piece, str
         for (size_t i = 0; i < rows; i++)
             drawn[i] = (uint32_t)order_row(order, s, drawn[i]);
     }
-    return backend_write_part(feed->be, &slot->order, 0, piece->rows, HOST_INDEX, feed->drawn, error);
+    return backend_write_part(feed->be, &slot->order, 0, rows_at_once(feed, shard), HOST_INDEX, feed->drawn,
+                              error);
 }
 
 static clm_status feed_load(struct feed *feed, size_t shard, struct clm_error *error)
 {
     struct feed_slot *const slot = &feed->slots[shard % 2];
-    const struct piece piece = piece_at(feed, shard);
-    slot->view = (struct resident){.values = tensor_first_rows(&slot->values, piece.rows),
-                                   .labels = tensor_first_columns(&slot->labels, piece.rows),
+    const size_t rows = rows_at_once(feed, shard);
+    slot->view = (struct resident){.values = tensor_first_rows(&slot->values, rows),
+                                   .labels = tensor_first_columns(&slot->labels, rows),
                                    .mean = feed->mean,
                                    .scale = feed->scale};
-    slot->order_view = tensor_first_columns(&slot->order, piece.rows);
-    const clm_status status = upload_rows(feed, &piece, slot, error);
-    return status ? status : upload_order(feed, &piece, slot, error);
+    slot->order_view = tensor_first_columns(&slot->order, rows);
+    const clm_status status = upload_rows(feed, shard, slot, error);
+    return status ? status : upload_order(feed, shard, slot, error);
 }
 
 /* ---- ahead of the backend ---- */
@@ -270,12 +265,11 @@ clm_status feed_batch(struct feed *feed, size_t first, size_t batch, struct mini
         if (status != CLM_OK)
             return status;
     }
-    const struct piece piece = piece_at(feed, feed->shard);
     const struct feed_slot *const slot = &feed->slots[feed->shard % 2];
     const size_t place = first - feed->shard * feed->order.shard;
     *out = (struct minibatch){.data = &slot->view,
                               .order = feed->order.is_shuffled ? &slot->order_view : NULL,
                               .first = place,
-                              .rows = size_min(batch, piece.rows - place)};
+                              .rows = size_min(batch, rows_at_once(feed, feed->shard) - place)};
     return CLM_OK;
 }

@@ -16,62 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* In the order they are written: a directory with a run.json is complete. */
-enum run_file { RUN_MODEL, RUN_HISTORY, RUN_CURVES, RUN_REPORT, RUN_FILE_COUNT };
-static const char *const file_names[RUN_FILE_COUNT] = {"model.safetensors", "history.csv", "curves.png",
-                                                       "run.json"};
-
-/* ---- beginning ---- */
-
-static clm_status run_directory_refuse_existing(const char *path, const char *name, struct clm_error *error)
-{
-    struct stat about;
-    char *const file = path_join(path, name);
-    if (!file)
-        return clm_fail_host_memory(error, path, strlen(path));
-    const int reason = lstat(file, &about) ? errno : 0;
-    free(file);
-    if (reason == ENOENT)
-        return CLM_OK;
-    if (reason)
-        return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", path, name,
-                        strerror(reason));
-    return clm_fail_setting(
-        error, CLM_ERROR_ARGUMENT, "out",
-        "%s holds a run already (%s); nothing is overwritten: name another directory, or move this one away",
-        path, name);
-}
-
-/* That a file can be made there, told before hours of training rather than after. */
-static clm_status check_writable(const char *path, struct clm_error *error)
-{
-    char *const probe = path_join(path, ".clmlp-XXXXXX");
-    if (!probe)
-        return clm_fail_host_memory(error, path, strlen(path));
-    const int descriptor = mkstemp(probe);
-    const int reason = errno;
-    if (descriptor >= 0) {
-        close(descriptor);
-        unlink(probe);
-    }
-    free(probe);
-    if (descriptor >= 0)
-        return CLM_OK;
-    return clm_fail_setting(error, CLM_ERROR_IO, "out",
-                            "%s: no file can be made in it (%s); name another directory", path,
-                            strerror(reason));
-}
-
-clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error)
-{
-    clm_status status = directory_make(path, made, error);
-    for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
-        status = run_directory_refuse_existing(path, file_names[i], error);
-    if (status == CLM_OK)
-        status = run_directory_refuse_existing(path, "checkpoint.safetensors", error);
-    return status ? status : check_writable(path, error);
-}
-
 /* ---- run.json ---- */
 
 /* JSON has no NaN and no infinity: null stands for both. */
@@ -96,23 +40,31 @@ static json_t *text(const char *bytes)
     return value;
 }
 
-/* Takes the value; the list becomes NULL if it cannot be added. */
-static void run_directory_add(json_t **list, json_t *value)
+/* The items of something, from 0 on; NULL if there is no memory. */
+static json_t *list_of(size_t count, json_t *(*item)(const void *of, size_t index), const void *of)
 {
-    if (*list && json_array_append_new(*list, value) == 0)
-        return;
-    if (!*list)
-        json_decref(value);
-    json_decref(*list);
-    *list = NULL;
+    json_t *const list = json_array();
+    for (size_t i = 0; i < count; i++)
+        if (json_array_append_new(list, item(of, i))) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
 }
 
-static json_t *arguments_of(const struct run_record *record)
+static json_t *argument_at(const void *hooks, size_t index)
 {
-    json_t *list = json_array();
-    for (int i = 0; list && record->hooks->argv && i < record->hooks->argc; i++)
-        run_directory_add(&list, text(record->hooks->argv[i]));
-    return list;
+    return text(((const struct clm_train_hooks *)hooks)->argv[index]);
+}
+
+static json_t *size_at(const void *sizes, size_t index)
+{
+    return json_integer((json_int_t)((const size_t *)sizes)[index]);
+}
+
+static json_t *width_at(const void *model, size_t index)
+{
+    return json_integer((json_int_t)clm_model_width(model, index));
 }
 
 static json_t *device_of(const struct clm_backend *backend)
@@ -129,8 +81,9 @@ static json_t *data_of(const struct clm_data *data)
                      (json_int_t)data->validation.count, "test_rows", (json_int_t)data->test.count);
 }
 
-static json_t *epoch_of(const struct clm_epoch *epoch)
+static json_t *epoch_at(const void *epochs, size_t index)
 {
+    const struct clm_epoch *const epoch = (const struct clm_epoch *)epochs + index;
     const bool has = epoch->has_validation;
     return json_pack("{sI so so so so so so so}", "epoch", (json_int_t)epoch->epoch, "learning_rate",
                      number(epoch->learning_rate), "train_loss", number(epoch->train_loss), "train_accuracy",
@@ -140,35 +93,11 @@ static json_t *epoch_of(const struct clm_epoch *epoch)
                      number(epoch->seconds), "samples_per_s", number(epoch->samples_per_s));
 }
 
-static json_t *epochs_of(const struct run_record *record)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; list && i < record->epoch_count; i++)
-        run_directory_add(&list, epoch_of(&record->epochs[i]));
-    return list;
-}
-
 static json_t *run_directory_augmentation_of(const struct clm_augmentation *changes)
 {
     return json_pack("{sb sI sI so so}", "flip", changes->flip, "shift", (json_int_t)changes->shift, "cutout",
                      (json_int_t)changes->cutout, "mixup", number(changes->mixup), "noise",
                      number(changes->noise));
-}
-
-static json_t *sizes_json(const size_t *sizes, size_t count)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; list && i < count; i++)
-        run_directory_add(&list, json_integer((json_int_t)sizes[i]));
-    return list;
-}
-
-static json_t *run_directory_layers_of(const struct clm_model *model)
-{
-    json_t *list = json_array();
-    for (size_t l = 0; list && l <= clm_model_depth(model); l++)
-        run_directory_add(&list, json_integer((json_int_t)clm_model_width(model, l)));
-    return list;
 }
 
 static json_t *setting_of(const struct clm_settings *settings, const struct clm_setting *setting)
@@ -192,7 +121,7 @@ static json_t *setting_of(const struct clm_settings *settings, const struct clm_
     case CLM_SETTING_SIZES:
     case CLM_SETTING_WIDTHS:
         sizes = clm_settings_sizes(settings, name, &count);
-        return sizes_json(sizes, count);
+        return list_of(count, size_at, sizes);
     default:
         return text(words);
     }
@@ -221,11 +150,13 @@ static json_t *settings_of(const struct clm_settings *settings)
 static json_t *report_of(const struct run_record *record)
 {
     const struct clm_score *const test = &record->result->test;
-    json_t *const report =
-        json_pack("{ss ss so so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
-                  arguments_of(record), "device", device_of(record->backend), "data", data_of(record->data),
-                  "layers", run_directory_layers_of(record->model), "settings", settings_of(record->settings),
-                  "epochs", epochs_of(record));
+    const struct clm_train_hooks *const hooks = record->hooks;
+    json_t *const report = json_pack(
+        "{ss ss so so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
+        list_of(hooks->argv ? (size_t)hooks->argc : 0, argument_at, hooks), "device",
+        device_of(record->backend), "data", data_of(record->data), "layers",
+        list_of(clm_model_depth(record->model) + 1, width_at, record->model), "settings",
+        settings_of(record->settings), "epochs", list_of(record->epoch_count, epoch_at, record->epochs));
     if (report && record->result->has_test &&
         json_object_set_new(
             report, "test",
@@ -322,21 +253,69 @@ static clm_status write_curves(const char *path, const struct run_record *record
 
 /* ---- all of it ---- */
 
-static clm_status write_one(enum run_file file, const char *path, const struct run_record *record,
-                            struct clm_error *error)
+static clm_status write_model(const char *path, const struct run_record *record, struct clm_error *error)
 {
-    switch (file) {
-    case RUN_MODEL:
-        return clm_model_save(record->model, path, error);
-    case RUN_HISTORY:
-        return write_history(path, record, error);
-    case RUN_CURVES:
-        return write_curves(path, record, error);
-    case RUN_REPORT:
-    case RUN_FILE_COUNT:
-        break;
+    return clm_model_save(record->model, path, error);
+}
+
+/* In the order they are written: a directory with a run.json is complete. */
+static const struct {
+    const char *name;
+    clm_status (*write)(const char *path, const struct run_record *record, struct clm_error *error);
+} files[] = {{"model.safetensors", write_model},
+             {"history.csv", write_history},
+             {"curves.png", write_curves},
+             {"run.json", run_directory_write_report}};
+
+enum { RUN_MODEL, RUN_FILE_COUNT = sizeof files / sizeof *files };
+
+static clm_status run_directory_refuse_existing(const char *path, const char *name, struct clm_error *error)
+{
+    struct stat about;
+    char *const file = path_join(path, name);
+    if (!file)
+        return clm_fail_host_memory(error, path, strlen(path));
+    const int reason = lstat(file, &about) ? errno : 0;
+    free(file);
+    if (reason == ENOENT)
+        return CLM_OK;
+    if (reason)
+        return clm_fail(error, CLM_ERROR_IO, "%s: whether %s is there cannot be told: %s", path, name,
+                        strerror(reason));
+    return clm_fail_setting(
+        error, CLM_ERROR_ARGUMENT, "out",
+        "%s holds a run already (%s); nothing is overwritten: name another directory, or move this one away",
+        path, name);
+}
+
+/* That a file can be made there, told before hours of training rather than after. */
+static clm_status check_writable(const char *path, struct clm_error *error)
+{
+    char *const probe = path_join(path, ".clmlp-XXXXXX");
+    if (!probe)
+        return clm_fail_host_memory(error, path, strlen(path));
+    const int descriptor = mkstemp(probe);
+    const int reason = errno;
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(probe);
     }
-    return run_directory_write_report(path, record, error);
+    free(probe);
+    if (descriptor >= 0)
+        return CLM_OK;
+    return clm_fail_setting(error, CLM_ERROR_IO, "out",
+                            "%s: no file can be made in it (%s); name another directory", path,
+                            strerror(reason));
+}
+
+clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error)
+{
+    clm_status status = directory_make(path, made, error);
+    for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
+        status = run_directory_refuse_existing(path, files[i].name, error);
+    if (status == CLM_OK)
+        status = run_directory_refuse_existing(path, "checkpoint.safetensors", error);
+    return status ? status : check_writable(path, error);
 }
 
 /* Behind the sentence that tells what could not be written. */
@@ -354,10 +333,10 @@ clm_status run_directory_write(const char *path, const struct run_record *record
     size_t written = 0;
     clm_status status = CLM_OK;
     for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
-        if (!(paths[i] = path_join(path, file_names[i])))
+        if (!(paths[i] = path_join(path, files[i].name)))
             status = clm_fail_host_memory(error, path, strlen(path));
     for (; status == CLM_OK && written < RUN_FILE_COUNT; written += status == CLM_OK)
-        status = write_one((enum run_file)written, paths[written], record, error);
+        status = files[written].write(paths[written], record, error);
     if (status != CLM_OK && written)
         tell_model_stays(paths[RUN_MODEL], error);
     for (size_t i = RUN_MODEL + 1; status != CLM_OK && i < written; i++)
