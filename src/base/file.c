@@ -20,6 +20,43 @@ char *path_join(const char *directory, const char *name)
     return path;
 }
 
+const char *path_name(const char *path)
+{
+    const char *const slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool is_there(const char *path)
+{
+    struct stat about;
+    return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
+}
+
+/* Compares bytes, because the order of alphasort depends on the locale. */
+int listing_compare(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+clm_status listing_read(const char *path, int (*takes)(const struct dirent *entry), struct listing *out,
+                        struct clm_error *error)
+{
+    *out = (struct listing){0};
+    const int count = scandir(path, &out->entries, takes, listing_compare);
+    if (count < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", path, strerror(errno));
+    out->count = (size_t)count;
+    return CLM_OK;
+}
+
+void listing_free(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        free(listing->entries[i]);
+    free(listing->entries);
+    *listing = (struct listing){0};
+}
+
 clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
                      struct clm_error *error)
 {

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 
+#include <dirent.h>
+
 /* Reads the regular file at `path` and puts a NUL after its bytes, which *size does not count. The caller
  * frees *bytes. Fails with CLM_ERROR_FORMAT if the file has more than `limit` bytes. */
 CLM_MUST_CHECK clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
@@ -34,6 +36,23 @@ CLM_MUST_CHECK clm_status replacement_begin(const char *path, struct replacement
                                             struct clm_error *error);
 CLM_MUST_CHECK clm_status replacement_commit(struct replacement *replacement, struct clm_error *error);
 void replacement_drop(struct replacement *replacement);
+
+/* Entries of a directory, sorted by the bytes of their names: those that `takes` accepts, as scandir asks it. */
+struct listing {
+    struct dirent **entries;
+    size_t count;
+};
+
+CLM_MUST_CHECK clm_status listing_read(const char *path, int (*takes)(const struct dirent *entry),
+                                       struct listing *out, struct clm_error *error);
+void listing_free(struct listing *listing);
+int listing_compare(const struct dirent **a, const struct dirent **b);
+
+/* True if something is at `path`, or may be there but cannot be looked at; opening it will report that error. */
+bool is_there(const char *path);
+
+/* The name of the file at `path`: what follows its last slash. */
+const char *path_name(const char *path);
 
 /* "directory/name", which the caller frees; NULL if there is no memory. */
 char *path_join(const char *directory, const char *name);

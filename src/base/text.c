@@ -2,7 +2,6 @@
 
 #include "clmlp.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 static bool is_between(unsigned char byte, unsigned char lowest, unsigned char highest)
@@ -32,6 +31,12 @@ size_t utf8_length(const char *text)
         if (!is_between(bytes[i], 0x80, 0xBF))
             return 0;
     return length;
+}
+
+bool has_ending(const char *text, const char *end)
+{
+    const size_t length = strlen(text), wanted = strlen(end);
+    return length > wanted && !strcmp(text + length - wanted, end);
 }
 
 char *utf8_copy(const char *text)

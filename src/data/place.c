@@ -43,13 +43,6 @@ const struct known_set *known_set_at(const char *path)
     return known;
 }
 
-static bool is_there(const char *path)
-{
-    struct stat about;
-    /* if the path exists but cannot be looked at, opening it will report the error */
-    return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
-}
-
 /* The paths where `name` is looked for; NULL for one that does not apply. False if there is no memory. */
 static bool list_places(const char *name, char *places[3])
 {

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "data/files/stream.h"
 
 #include <endian.h>
@@ -296,37 +297,13 @@ static clm_status read_both(const char *images, const char *labels, struct set *
     return status ? status : read_images(images, set, error);
 }
 
-/* Finds the first existing file PREFIX + middle + {"", ".gz"} in the directory, for the middles in order.
- * *out is NULL if there is none. False if there is no memory. */
-static bool find_variant(const char *directory, const char *prefix, const char *const *middles, size_t count,
-                         char **out)
-{
-    static const char *const endings[] = {"", ".gz"};
-    *out = NULL;
-    for (size_t i = 0; i < 2 * count; i++) {
-        char *name = NULL;
-        if (asprintf(&name, "%s%s%s", prefix, middles[i / 2], endings[i % 2]) < 0)
-            return false;
-        const bool is_there = directory_has(directory, name);
-        if (is_there)
-            *out = path_join(directory, name);
-        free(name);
-        if (is_there)
-            return *out != NULL;
-    }
-    return true;
-}
+static const char *const endings[] = {"", ".gz", NULL};
 
-static bool idx_find_images(const char *directory, const char *prefix, char **out)
+static bool idx_find(const char *directory, const char *prefix, bool are_labels, char **out)
 {
-    static const char *const middles[] = {"-images-idx3-ubyte", "-images.idx3-ubyte"};
-    return find_variant(directory, prefix, middles, 2, out);
-}
-
-static bool find_labels(const char *directory, const char *prefix, char **out)
-{
-    static const char *const middles[] = {"-labels-idx1-ubyte", "-labels.idx1-ubyte"};
-    return find_variant(directory, prefix, middles, 2, out);
+    static const char *const middles[][3] = {{"-images-idx3-ubyte", "-images.idx3-ubyte", NULL},
+                                             {"-labels-idx1-ubyte", "-labels.idx1-ubyte", NULL}};
+    return find_variant(directory, prefix, middles[are_labels], endings, out);
 }
 
 static clm_status idx_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
@@ -335,7 +312,7 @@ static clm_status idx_recognises_directory(const char *path, bool *is_it, struct
     *is_it = false;
     for (int i = 0; i < 2 && !*is_it; i++) {
         char *images = NULL;
-        if (!idx_find_images(path, prefixes[i], &images))
+        if (!idx_find(path, prefixes[i], false, &images))
             return clm_fail_host_memory(error, path, strlen(path));
         *is_it = images != NULL;
         free(images);
@@ -356,9 +333,8 @@ static bool split_name(const char *name, char **prefix, char **rest)
         *rest = NULL;
     if (!*prefix || !*rest)
         return false;
-    const size_t length = strlen(*rest);
-    if (length > 3 && !strcmp(*rest + length - 3, ".gz"))
-        (*rest)[length - 3] = '\0';
+    if (has_ending(*rest, ".gz"))
+        (*rest)[strlen(*rest) - 3] = '\0';
     char *number = strstr(*rest, "idx");
     if (number && number[3] >= '0' && number[3] <= '9')
         number[3] = '1';
@@ -368,22 +344,22 @@ static bool split_name(const char *name, char **prefix, char **rest)
 static clm_status find_labels_beside(const char *path, char **labels, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    char *copy = strdup(path), *copy_too = strdup(path), *prefix = NULL, *rest = NULL;
+    char *copy = strdup(path), *prefix = NULL, *rest = NULL;
     *labels = NULL;
-    if (!copy || !copy_too) {
+    if (!copy) {
         status = clm_fail_host_memory(error, path, strlen(path) + 1);
         goto cleanup;
     }
-    const char *directory = dirname(copy), *name = basename(copy_too);
-    if (!split_name(name, &prefix, &rest)) {
+    const char *directory = dirname(copy);
+    if (!split_name(path_name(path), &prefix, &rest)) {
         status = clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: the file of its labels has the same name with labels for images, but this name has no images; rename both files, for example to train-images-idx3-ubyte and train-labels-idx1-ubyte",
             path);
         goto cleanup;
     }
-    const char *const middles[] = {rest, "labels-idx1-ubyte", "labels.idx1-ubyte"};
-    if (!find_variant(directory, prefix, middles, 3, labels))
+    const char *const middles[] = {rest, "labels-idx1-ubyte", "labels.idx1-ubyte", NULL};
+    if (!find_variant(directory, prefix, middles, endings, labels))
         status = clm_fail_host_memory(error, path, strlen(path));
     else if (!*labels)
         status =
@@ -391,7 +367,6 @@ static clm_status find_labels_beside(const char *path, char **labels, struct clm
                      path, directory, prefix, rest);
 cleanup:
     free(copy);
-    free(copy_too);
     free(prefix);
     free(rest);
     return status;
@@ -416,7 +391,7 @@ static clm_status idx_read_pair(const char *directory, const char *prefix, struc
 {
     clm_status status = CLM_OK;
     char *images = NULL, *labels = NULL;
-    if (!idx_find_images(directory, prefix, &images) || !find_labels(directory, prefix, &labels)) {
+    if (!idx_find(directory, prefix, false, &images) || !idx_find(directory, prefix, true, &labels)) {
         status = clm_fail_host_memory(error, directory, strlen(directory) + 1);
     } else if (!images != !labels) {
         status = clm_fail(

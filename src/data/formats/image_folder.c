@@ -1,6 +1,5 @@
 #include "data/formats/image_folder.h"
 
-#include "base/file.h"
 #include "base/philox.h"
 #include "base/size.h"
 #include "data/pictures/image.h"
@@ -63,12 +62,12 @@ static clm_status has_picture(const char *path, int depth, bool *is_there, struc
 {
     struct listing listing;
     *is_there = false;
-    clm_status status = listing_read(path, &listing, error);
+    clm_status status = listing_read(path, is_shown, &listing, error);
     if (status != CLM_OK)
         return status == CLM_ERROR_MEMORY ? status : CLM_OK;
     const size_t count = depth ? listing.count : size_min(listing.count, FIRST_FILES);
     for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++) {
-        char *inner = path_join(path, listing.names[i]);
+        char *inner = path_join(path, listing.entries[i]->d_name);
         if (!inner)
             status = clm_fail_host_memory(error, path, strlen(path));
         else

@@ -71,24 +71,11 @@ cleanup:
     return status;
 }
 
-/* Finds "DIRECTORY/NAME", or that with ".npy" or ".npy.gz", the first that exists. *out is NULL if none does.
- * False if there is no memory. */
+/* Finds "DIRECTORY/NAME", or that with ".npy" or ".npy.gz". */
 static bool find_array(const char *directory, const char *name, char **out)
 {
-    static const char *const endings[] = {"", ".npy", ".npy.gz"};
-    *out = NULL;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        char *file = NULL;
-        if (asprintf(&file, "%s%s", name, endings[i]) < 0)
-            return false;
-        const bool is_there = directory_has(directory, file);
-        if (is_there)
-            *out = path_join(directory, file);
-        free(file);
-        if (is_there)
-            return *out != NULL;
-    }
-    return true;
+    return find_variant(directory, name, (const char *const[]){"", NULL},
+                        (const char *const[]){"", ".npy", ".npy.gz", NULL}, out);
 }
 
 /* Finds the first pair whose files both exist; both are NULL if there is none. */
@@ -238,28 +225,21 @@ static clm_status find_beside(const char *directory, const char *name, const cha
 static clm_status npy_read_single(const char *path, const struct request *request, struct contents *out,
                                   struct clm_error *error)
 {
-    char *copy = strdup(path), *copy_too = strdup(path), *labels = NULL;
-    clm_status status;
-    if (!copy || !copy_too) {
-        status = clm_fail_host_memory(error, path, strlen(path) + 1);
-        goto cleanup;
-    }
-    const char *directory = dirname(copy), *name = basename(copy_too);
-    if (request->options->inputs && !request->training) {
-        status = clm_fail_setting(
+    char *copy, *labels = NULL;
+    if (request->options->inputs && !request->training)
+        return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "inputs",
             "%s: is one array, but the inputs' array is named as one of several; leave that out", path);
-        goto cleanup;
-    }
+    if (!(copy = strdup(path)))
+        return clm_fail_host_memory(error, path, strlen(path) + 1);
+    const char *const directory = dirname(copy);
     /* the option names the training set's labels; a test set's are beside it */
-    status = request->options->label && !request->training
-                 ? npy_find_named(directory, request->options->label, "label", &labels, error)
-                 : find_beside(directory, name, path, &labels, error);
+    clm_status status = request->options->label && !request->training
+                            ? npy_find_named(directory, request->options->label, "label", &labels, error)
+                            : find_beside(directory, path_name(path), path, &labels, error);
     if (status == CLM_OK)
         status = npy_read_pair(path, labels, request, &out->train, out, error);
-cleanup:
     free(copy);
-    free(copy_too);
     free(labels);
     return status;
 }

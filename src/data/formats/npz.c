@@ -9,7 +9,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,24 +274,20 @@ static clm_status read_archive(const char *path, const struct request *request, 
 
 static int is_npz(const struct dirent *entry)
 {
-    const size_t length = strlen(entry->d_name);
-    return length > 4 && !strcmp(entry->d_name + length - 4, ".npz");
+    return has_ending(entry->d_name, ".npz");
 }
 
 /* Finds the only file of a directory whose name ends with .npz. *only is NULL if there is none, or
  * several. */
 static clm_status find_only(const char *directory, char **only, struct clm_error *error)
 {
-    struct dirent **found = NULL;
-    const int count = scandir(directory, &found, is_npz, alphasort);
-    if (count < 0)
-        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", directory,
-                        strerror(errno));
-    *only = count == 1 ? path_join(directory, found[0]->d_name) : NULL;
-    for (int i = 0; i < count; i++)
-        free(found[i]);
-    free(found);
-    return count == 1 && !*only ? clm_fail_host_memory(error, directory, strlen(directory)) : CLM_OK;
+    struct listing found;
+    clm_status status = listing_read(directory, is_npz, &found, error);
+    *only = found.count == 1 ? path_join(directory, found.entries[0]->d_name) : NULL;
+    if (found.count == 1 && !*only)
+        status = clm_fail_host_memory(error, directory, strlen(directory));
+    listing_free(&found);
+    return status;
 }
 
 static clm_status npz_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
