@@ -20,6 +20,7 @@ struct stream {
     stream_source source;
     void *user;
     size_t file_size;
+    bool is_bound;   /* file_size is only a bound on the bytes of `source` */
     size_t position; /* bytes read so far */
 };
 
@@ -74,8 +75,8 @@ clm_status stream_open(const char *path, struct stream **out, struct clm_error *
     return CLM_OK;
 }
 
-clm_status stream_of(const char *path, size_t size, stream_source source, void *user, struct stream **out,
-                     struct clm_error *error)
+clm_status stream_of(const char *path, size_t size, bool is_exact, stream_source source, void *user,
+                     struct stream **out, struct clm_error *error)
 {
     struct stream *stream = calloc(1, sizeof *stream);
     *out = NULL;
@@ -88,6 +89,7 @@ clm_status stream_of(const char *path, size_t size, stream_source source, void *
         return clm_fail_host_memory(error, path, sizeof *stream);
     }
     stream->file_size = size;
+    stream->is_bound = !is_exact;
     stream->source = source;
     stream->user = user;
     *out = stream;
@@ -131,6 +133,11 @@ size_t stream_bound(const struct stream *stream)
     if (!stream_is_compressed(stream))
         return stream->file_size;
     return size_mul(stream->file_size, DEFLATE_BYTES_PER_BYTE, &bound) ? bound : SIZE_MAX;
+}
+
+bool stream_is_exact(const struct stream *stream)
+{
+    return !stream->gunzip && !stream->is_bound;
 }
 
 size_t stream_left(const struct stream *stream)

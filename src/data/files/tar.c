@@ -278,7 +278,7 @@ clm_status tar_entry_open(struct tar *tar, struct stream **out, struct clm_error
                         archive, tar->entry.shown, tar->entry.kind);
     if (asprintf(&path, "%s: %s", archive, tar->entry.shown) < 0)
         return clm_fail_host_memory(error, archive, strlen(archive));
-    const clm_status status = stream_of(path, tar->entry.size, tar_read_entry, tar, out, error);
+    const clm_status status = stream_of(path, tar->entry.size, true, tar_read_entry, tar, out, error);
     free(path);
     return status;
 }

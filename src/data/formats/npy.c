@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "data/formats/npy_array.h"
-#include "data/files/stream.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -20,55 +19,10 @@ const char *const npy_pairs_train[NPY_PAIRS_TRAIN][2] = {{"x", "y"},
 const char *const npy_pairs_test[NPY_PAIRS_TEST][2] = {
     {"x_test", "y_test"}, {"X_test", "y_test"}, {"X_test", "Y_test"}, {"test_images", "test_labels"}};
 
-static clm_status read_stream(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
+static clm_status npy_open(void *user, const char *path, struct stream **out, struct clm_error *error)
 {
-    return stream_read(from, bytes, size, got, error);
-}
-
-static clm_status map_stream(void *from, size_t size, struct mapping *mapping, void **bytes,
-                             struct clm_error *error)
-{
-    return stream_map(from, size, "its data", mapping, bytes, error);
-}
-
-static clm_status open_source(const char *path, struct stream **stream, struct npy_source *source,
-                              struct clm_error *error)
-{
-    const clm_status status = stream_open(path, stream, error);
-    if (status == CLM_OK)
-        *source = (struct npy_source){.name = path,
-                                      .from = *stream,
-                                      .read = read_stream,
-                                      .map = stream_is_file(*stream) ? map_stream : NULL,
-                                      .size = stream_bound(*stream),
-                                      .is_exact = !stream_is_compressed(*stream)};
-    return status;
-}
-
-static clm_status npy_read_pair(const char *inputs, const char *labels, const struct request *request,
-                                struct set *set, struct contents *out, struct clm_error *error)
-{
-    struct stream *stream = NULL;
-    struct npy_source source;
-    clm_status status;
-    /* labels first: a small file can promise many inputs, which are unpacked only if the number
-     * of labels agrees */
-    if ((status = open_source(inputs, &stream, &source, error)) ||
-        (status = npy_look_at_inputs(&source, set, error)))
-        goto cleanup;
-    stream_close(stream);
-    stream = NULL;
-    if ((status = open_source(labels, &stream, &source, error)) ||
-        (status = npy_read_labels(&source, request, set, out, error)))
-        goto cleanup;
-    stream_close(stream);
-    stream = NULL;
-    if ((status = open_source(inputs, &stream, &source, error)) ||
-        (status = npy_read_inputs(&source, set, error)))
-        goto cleanup;
-cleanup:
-    stream_close(stream);
-    return status;
+    (void)user;
+    return stream_open(path, out, error);
 }
 
 /* Finds "DIRECTORY/NAME", or that with ".npy" or ".npy.gz". */
@@ -158,7 +112,7 @@ static clm_status npy_read_directory(const char *path, bool is_train, const stru
     struct contents unused = {0};
     clm_status status = find_in_directory(path, request->options, is_train, &inputs, &labels, error);
     if (status == CLM_OK && inputs)
-        status = npy_read_pair(inputs, labels, request, is_train ? &out->train : &out->test,
+        status = npy_read_pair(npy_open, NULL, inputs, labels, request, is_train ? &out->train : &out->test,
                                is_train ? out : &unused, error);
     contents_free(&unused);
     free(inputs);
@@ -238,7 +192,7 @@ static clm_status npy_read_single(const char *path, const struct request *reques
                             ? npy_find_named(directory, request->options->label, "label", &labels, error)
                             : find_beside(directory, path_name(path), path, &labels, error);
     if (status == CLM_OK)
-        status = npy_read_pair(path, labels, request, &out->train, out, error);
+        status = npy_read_pair(npy_open, NULL, path, labels, request, &out->train, out, error);
     free(copy);
     free(labels);
     return status;

@@ -80,16 +80,16 @@ static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *
             path = archive_entry_pathname_utf8(*entry);
         if (!path)
             continue;
-        const size_t length = strlen(path);
         if (*path == '/' || strstr(path, ".."))
             return clm_fail(
                 error, CLM_ERROR_FORMAT,
                 "%s: holds %s, a path that leads out of the archive; it is no NPZ that NumPy wrote",
-                zip->path, text_show(shown, sizeof shown, path, length));
-        if (length <= 4 || strcmp(path + length - 4, ".npy") || length - 4 >= size)
+                zip->path, text_show(shown, sizeof shown, path, strlen(path)));
+        const size_t length = strlen(path) - 4;
+        if (!has_ending(path, ".npy") || length >= size)
             continue;
-        memcpy(name, path, length - 4);
-        name[length - 4] = '\0';
+        memcpy(name, path, length);
+        name[length] = '\0';
         return CLM_OK;
     }
 }
@@ -97,7 +97,6 @@ static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *
 static clm_status npz_read_entry(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
 {
     const struct npz_file *zip = from;
-    *got = 0;
     while (*got < size) {
         const la_ssize_t count = archive_read_data(zip->archive, (char *)bytes + *got, size - *got);
         if (count < 0)
@@ -138,54 +137,35 @@ static bool has_name(const struct names *names, const char *name)
     return false;
 }
 
-enum array_part { SHAPE, LABELS, INPUTS };
-
-/* Finds the array called `name` and reads the part of it that is asked for. */
-static clm_status read_array(const char *path, const char *name, const struct request *request,
-                             enum array_part part, struct set *set, struct contents *out,
-                             struct clm_error *error)
+/* Finds the array called `name` in the archive, which is opened again for it. */
+static clm_status npz_open(void *user, const char *name, struct stream **out, struct clm_error *error)
 {
-    struct npz_file zip;
+    struct npz_file *const zip = user;
+    const char *const path = zip->path;
     struct archive_entry *entry = NULL;
     char found[64], *whole = NULL;
     bool is_there = true;
-    clm_status status = zip_open(path, &zip, error);
+    zip_close(zip);
+    clm_status status = zip_open(path, zip, error);
     do {
         if (status == CLM_OK)
-            status = zip_next(&zip, found, sizeof found, &is_there, &entry, error);
+            status = zip_next(zip, found, sizeof found, &is_there, &entry, error);
     } while (status == CLM_OK && is_there && strcmp(found, name));
     if (status != CLM_OK)
-        goto cleanup;
-    if (!is_there) { /* it existed when the names were listed */
-        status = clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
-        goto cleanup;
-    }
-    if (asprintf(&whole, "%s: %s", path, name) < 0) {
-        whole = NULL;
-        status = clm_fail_host_memory(error, path, strlen(path) + sizeof found);
-        goto cleanup;
-    }
-    if (archive_entry_is_encrypted(entry)) {
-        status = clm_fail(error, CLM_ERROR_FORMAT, "%s: is encrypted; write it without a password", whole);
-        goto cleanup;
-    }
+        return status;
+    if (!is_there) /* it existed when the names were listed */
+        return clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
+    if (asprintf(&whole, "%s: %s", path, name) < 0)
+        return clm_fail_host_memory(error, path, strlen(path) + sizeof found);
     size_t bound = 0;
-    if (!size_mul(zip.file_size, DEFLATE_BYTES_PER_BYTE, &bound))
+    if (!size_mul(zip->file_size, DEFLATE_BYTES_PER_BYTE, &bound))
         bound = SIZE_MAX;
     const bool is_exact = archive_entry_size_is_set(entry) && (uint64_t)archive_entry_size(entry) <= bound;
-    const struct npy_source source = {
-        .name = whole,
-        .from = &zip,
-        .read = npz_read_entry,
-        .size = is_exact ? (size_t)archive_entry_size(entry) : bound,
-        .is_exact = is_exact,
-    };
-    status = part == LABELS  ? npy_read_labels(&source, request, set, out, error)
-             : part == SHAPE ? npy_look_at_inputs(&source, set, error)
-                             : npy_read_inputs(&source, set, error);
-cleanup:
+    status = archive_entry_is_encrypted(entry)
+                 ? clm_fail(error, CLM_ERROR_FORMAT, "%s: is encrypted; write it without a password", whole)
+                 : stream_of(whole, is_exact ? (size_t)archive_entry_size(entry) : bound, is_exact,
+                             npz_read_entry, zip, out, error);
     free(whole);
-    zip_close(&zip);
     return status;
 }
 
@@ -237,18 +217,14 @@ static clm_status read_set(const char *path, const struct names *names, const st
                            bool is_train, struct contents *out, struct clm_error *error)
 {
     const char *inputs, *labels;
+    struct npz_file zip = {.path = path};
     struct contents unused = {0}; /* the training set decides the classes */
     struct set *set = is_train ? &out->train : &out->test;
     clm_status status = npz_choose(path, names, request->options, is_train, &inputs, &labels, error);
     if (status != CLM_OK || !inputs)
         return status;
-    /* labels first: a small archive can promise many inputs, which are unpacked only if the number
-     * of labels agrees */
-    if ((status = read_array(path, inputs, request, SHAPE, set, out, error)) ||
-        (status = read_array(path, labels, request, LABELS, set, is_train ? out : &unused, error)) ||
-        (status = read_array(path, inputs, request, INPUTS, set, out, error)))
-        goto cleanup;
-cleanup:
+    status = npy_read_pair(npz_open, &zip, inputs, labels, request, set, is_train ? out : &unused, error);
+    zip_close(&zip);
     contents_free(&unused);
     return status;
 }
