@@ -175,7 +175,7 @@ void directory_unmake(const char *path, size_t made)
     free(partial);
 }
 
-static bool file_write_all(int file, const unsigned char *bytes, size_t size)
+bool file_write_all(int file, const unsigned char *bytes, size_t size)
 {
     while (size) {
         const ssize_t written = write(file, bytes, size);

@@ -23,6 +23,9 @@ void directory_unmake(const char *path, size_t made);
  * open. */
 bool file_is_written_in_place(const char *path);
 
+/* Writes all bytes to an open file; false, with the reason in errno, if that fails. */
+bool file_write_all(int file, const unsigned char *bytes, size_t size);
+
 /* A new file that takes the place of `target` in one rename, when it is complete. A path that
  * file_is_written_in_place is opened and written directly. If `target` is a link, the file that it
  * leads to is replaced. Every replacement_begin needs a replacement_drop, which removes the new file

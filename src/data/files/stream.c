@@ -1,6 +1,5 @@
 #include "data/files/stream.h"
 
-#include "base/size.h"
 #include "data/files/gunzip.h"
 
 #include <errno.h>
@@ -9,9 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* The most that a byte of deflate can unpack to: its densest code is two bits for a match of 258 bytes. */
-#define DEFLATE_BYTES_PER_BYTE 1032
 
 struct stream {
     char *path;
@@ -129,10 +125,7 @@ bool stream_is_compressed(const struct stream *stream)
 
 size_t stream_bound(const struct stream *stream)
 {
-    size_t bound;
-    if (!stream_is_compressed(stream))
-        return stream->file_size;
-    return size_mul(stream->file_size, DEFLATE_BYTES_PER_BYTE, &bound) ? bound : SIZE_MAX;
+    return stream_is_compressed(stream) ? deflate_bound(stream->file_size) : stream->file_size;
 }
 
 bool stream_is_exact(const struct stream *stream)

@@ -3,6 +3,7 @@
 #ifndef CLM_DATA_FILES_STREAM_H
 #define CLM_DATA_FILES_STREAM_H
 
+#include "base/size.h"
 #include "data/files/mapping.h"
 
 struct stream;
@@ -28,6 +29,13 @@ bool stream_is_compressed(const struct stream *stream);
 /* An upper bound on the bytes of the stream. What a header promises is checked against it before
  * memory is allocated. */
 size_t stream_bound(const struct stream *stream);
+
+/* The most bytes that `size` bytes of deflate can unpack to: its densest code is two bits for a match of 258. */
+static inline size_t deflate_bound(size_t size)
+{
+    size_t bound;
+    return size_mul(size, 1032, &bound) ? bound : SIZE_MAX;
+}
 
 /* True if there are exactly so many bytes. */
 bool stream_is_exact(const struct stream *stream);

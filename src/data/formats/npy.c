@@ -104,17 +104,14 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
     return status;
 }
 
-/* Reads the training or test set of a directory. The training set decides the classes. */
+/* Reads the training or test set of a directory. */
 static clm_status npy_read_directory(const char *path, bool is_train, const struct request *request,
                                      struct contents *out, struct clm_error *error)
 {
     char *inputs = NULL, *labels = NULL;
-    struct contents unused = {0};
     clm_status status = find_in_directory(path, request->options, is_train, &inputs, &labels, error);
     if (status == CLM_OK && inputs)
-        status = npy_read_pair(npy_open, NULL, inputs, labels, request, is_train ? &out->train : &out->test,
-                               is_train ? out : &unused, error);
-    contents_free(&unused);
+        status = npy_read_pair(npy_open, NULL, inputs, labels, request, is_train, out, error);
     free(inputs);
     free(labels);
     return status;
@@ -192,20 +189,10 @@ static clm_status npy_read_single(const char *path, const struct request *reques
                             ? npy_find_named(directory, request->options->label, "label", &labels, error)
                             : find_beside(directory, path_name(path), path, &labels, error);
     if (status == CLM_OK)
-        status = npy_read_pair(npy_open, NULL, path, labels, request, &out->train, out, error);
+        status = npy_read_pair(npy_open, NULL, path, labels, request, true, out, error);
     free(copy);
     free(labels);
     return status;
-}
-
-struct request npy_request_test(const struct request *request, const struct contents *training)
-{
-    struct request test = *request;
-    if (!test.classes && training->train.rows) {
-        test.classes = contents_class_count(training);
-        test.class_names = (const char *const *)training->class_names;
-    }
-    return test;
 }
 
 static clm_status read_npy(const char *path, bool is_directory, const struct request *request,
@@ -216,10 +203,8 @@ static clm_status read_npy(const char *path, bool is_directory, const struct req
         return request->wanted & READ_TRAIN ? npy_read_single(path, request, out, error) : CLM_OK;
     if (request->wanted & READ_TRAIN)
         status = npy_read_directory(path, true, request, out, error);
-    if (status == CLM_OK && request->wanted & READ_TEST) {
-        const struct request test = npy_request_test(request, out);
-        status = npy_read_directory(path, false, &test, out, error);
-    }
+    if (status == CLM_OK && request->wanted & READ_TEST)
+        status = npy_read_directory(path, false, request, out, error);
     return status;
 }
 

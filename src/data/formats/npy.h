@@ -14,7 +14,4 @@ extern const struct format npy_format;
 #define NPY_PAIRS_TEST  4
 extern const char *const npy_pairs_train[NPY_PAIRS_TRAIN][2], *const npy_pairs_test[NPY_PAIRS_TEST][2];
 
-/* The request for a test set after its training set was read: the classes are the training set's. */
-struct request npy_request_test(const struct request *request, const struct contents *training);
-
 #endif

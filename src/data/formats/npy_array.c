@@ -227,7 +227,7 @@ static bool npy_array_find_images(const struct npy_header *header, struct set *s
 }
 
 /* The arguments of what takes elements. */
-struct array {
+struct array_reading {
     struct stream *stream;
     const struct npy_header *header;
     struct set *set;
@@ -236,13 +236,13 @@ struct array {
 
 static clm_status take_byte(void *user, const unsigned char *item, size_t place, struct clm_error *error)
 {
-    const struct array *inputs = user;
+    const struct array_reading *inputs = user;
     (void)error;
     ((unsigned char *)inputs->set->values)[place] = *item;
     return CLM_OK;
 }
 
-static clm_status check_float(const struct array *inputs, float value, const unsigned char *item,
+static clm_status check_float(const struct array_reading *inputs, float value, const unsigned char *item,
                               size_t place, struct clm_error *error)
 {
     if (isfinite(value))
@@ -257,7 +257,7 @@ static clm_status check_float(const struct array *inputs, float value, const uns
 
 static clm_status take_float(void *user, const unsigned char *item, size_t place, struct clm_error *error)
 {
-    const struct array *inputs = user;
+    const struct array_reading *inputs = user;
     const float value = to_float(item, inputs->header);
     ((float *)inputs->set->values)[place] = value;
     return check_float(inputs, value, item, place, error);
@@ -276,7 +276,7 @@ static bool is_as_held(const struct npy_header *header, bool is_channels_last)
 }
 
 /* Checks every value of a mapped array. Pages are given back after each chunk. */
-static clm_status check_floats(const struct array *inputs, struct clm_error *error)
+static clm_status check_floats(const struct array_reading *inputs, struct clm_error *error)
 {
     const float *const values = inputs->set->values;
     const size_t count = inputs->set->rows * inputs->set->features;
@@ -294,7 +294,7 @@ static clm_status check_floats(const struct array *inputs, struct clm_error *err
 }
 
 /* Maps the inputs, after which the file must end. */
-static clm_status map_inputs(struct array *inputs, size_t size, struct clm_error *error)
+static clm_status map_inputs(struct array_reading *inputs, size_t size, struct clm_error *error)
 {
     struct stream *const stream = inputs->stream;
     struct set *const set = inputs->set;
@@ -337,7 +337,7 @@ static clm_status npy_look_at_inputs(struct stream *stream, struct set *set, str
 static clm_status npy_read_inputs(struct stream *stream, struct set *set, struct clm_error *error)
 {
     struct npy_header header;
-    struct array inputs = {stream, &header, set, NULL};
+    struct array_reading inputs = {stream, &header, set, NULL};
     bool is_channels_last = false;
     size_t size = 0;
     const size_t labelled = set->rows;
@@ -366,7 +366,7 @@ static clm_status npy_read_inputs(struct stream *stream, struct set *set, struct
                                    &inputs, error);
 }
 
-static clm_status fail_label(const struct array *labels, size_t row, const unsigned char *item,
+static clm_status fail_label(const struct array_reading *labels, size_t row, const unsigned char *item,
                              const char *what, struct clm_error *error)
 {
     return clm_fail(error, CLM_ERROR_FORMAT, "%s: row %zu (counted from 0): %.9g %s",
@@ -379,7 +379,7 @@ static clm_status fail_label(const struct array *labels, size_t row, const unsig
 
 static clm_status take_label(void *user, const unsigned char *item, size_t place, struct clm_error *error)
 {
-    const struct array *labels = user;
+    const struct array_reading *labels = user;
     const struct npy_header *header = labels->header;
     const uint64_t bits = npy_array_load(item, header);
     int64_t label = 0;
@@ -404,7 +404,7 @@ static clm_status take_label(void *user, const unsigned char *item, size_t place
 
 static clm_status take_one_hot(void *user, const unsigned char *item, size_t place, struct clm_error *error)
 {
-    const struct array *labels = user;
+    const struct array_reading *labels = user;
     const size_t row = place / labels->header->row, column = place % labels->header->row;
     const double value = labels->header->kind == NPY_FLOAT
                              ? to_double(npy_array_load(item, labels->header), labels->header->item)
@@ -420,8 +420,8 @@ static clm_status take_one_hot(void *user, const unsigned char *item, size_t pla
     return CLM_OK;
 }
 
-static clm_status read_one_hot(struct array *labels, const struct request *request, struct contents *out,
-                               struct clm_error *error)
+static clm_status read_one_hot(struct array_reading *labels, const struct request *request,
+                               struct contents *out, struct clm_error *error)
 {
     const struct set *set = labels->set;
     const size_t classes = labels->header->row;
@@ -461,7 +461,7 @@ static clm_status npy_read_labels(struct stream *stream, const struct request *r
                                   struct contents *out, struct clm_error *error)
 {
     struct npy_header header;
-    struct array labels = {stream, &header, set, label_table_create(stream_path(stream), "row")};
+    struct array_reading labels = {stream, &header, set, label_table_create(stream_path(stream), "row")};
     clm_status status;
     if (!labels.table)
         return clm_fail_host_memory(error, stream_path(stream), sizeof labels);
@@ -487,11 +487,18 @@ cleanup:
 }
 
 clm_status npy_read_pair(npy_opener *open, void *user, const char *inputs, const char *labels,
-                         const struct request *request, struct set *set, struct contents *out,
+                         const struct request *request, bool is_train, struct contents *out,
                          struct clm_error *error)
 {
     enum { SHAPE, LABELS, INPUTS, STEPS };
+    struct set *const set = is_train ? &out->train : &out->test;
+    struct contents unused = {0};
+    struct request wanted = *request;
     clm_status status = CLM_OK;
+    if (!is_train && !wanted.classes && out->train.rows) {
+        wanted.classes = contents_class_count(out);
+        wanted.class_names = (const char *const *)out->class_names;
+    }
     /* labels before inputs: a small file can promise many inputs, which are unpacked only if the number of
      * labels agrees */
     for (int step = SHAPE; status == CLM_OK && step < STEPS; step++) {
@@ -499,9 +506,10 @@ clm_status npy_read_pair(npy_opener *open, void *user, const char *inputs, const
         status = open(user, step == LABELS ? labels : inputs, &stream, error);
         if (status == CLM_OK)
             status = step == SHAPE    ? npy_look_at_inputs(stream, set, error)
-                     : step == LABELS ? npy_read_labels(stream, request, set, out, error)
+                     : step == LABELS ? npy_read_labels(stream, &wanted, set, is_train ? out : &unused, error)
                                       : npy_read_inputs(stream, set, error);
         stream_close(stream);
     }
+    contents_free(&unused);
     return status;
 }

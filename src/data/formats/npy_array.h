@@ -9,7 +9,8 @@
  * array is opened. */
 typedef clm_status npy_opener(void *user, const char *name, struct stream **out, struct clm_error *error);
 
-/* Reads inputs and labels of the same rows.
+/* Reads inputs and labels of the same rows into out->train or out->test. The training set decides the classes: a
+ * test set's labels become its classes, unless the request has classes.
  *
  * Inputs are (rows, …). uint8 stays bytes, and every other type becomes float32. Pictures are (rows, height,
  * width), or (rows, channels, height, width) or (rows, height, width, channels) with 1, 3 or 4 channels; they
@@ -18,7 +19,7 @@ typedef clm_status npy_opener(void *user, const char *name, struct stream **out,
  * Labels are (rows), (rows, 1) or one-hot (rows, classes). They become classes of the request if it has any,
  * else new ones, which *out gets. */
 CLM_MUST_CHECK clm_status npy_read_pair(npy_opener *open, void *user, const char *inputs, const char *labels,
-                                        const struct request *request, struct set *set, struct contents *out,
+                                        const struct request *request, bool is_train, struct contents *out,
                                         struct clm_error *error);
 
 #endif

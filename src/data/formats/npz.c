@@ -14,9 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_MAX              1000
-#define DEFLATE_BYTES_PER_BYTE 1032 /* the most that a byte of deflate can unpack to */
-#define BLOCK                  ((size_t)1 << 16)
+#define NAMES_MAX 1000
+#define BLOCK     ((size_t)1 << 16)
 
 struct npz_file {
     const char *path;
@@ -157,9 +156,7 @@ static clm_status npz_open(void *user, const char *name, struct stream **out, st
         return clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
     if (asprintf(&whole, "%s: %s", path, name) < 0)
         return clm_fail_host_memory(error, path, strlen(path) + sizeof found);
-    size_t bound = 0;
-    if (!size_mul(zip->file_size, DEFLATE_BYTES_PER_BYTE, &bound))
-        bound = SIZE_MAX;
+    const size_t bound = deflate_bound(zip->file_size);
     const bool is_exact = archive_entry_size_is_set(entry) && (uint64_t)archive_entry_size(entry) <= bound;
     status = archive_entry_is_encrypted(entry)
                  ? clm_fail(error, CLM_ERROR_FORMAT, "%s: is encrypted; write it without a password", whole)
@@ -218,14 +215,11 @@ static clm_status read_set(const char *path, const struct names *names, const st
 {
     const char *inputs, *labels;
     struct npz_file zip = {.path = path};
-    struct contents unused = {0}; /* the training set decides the classes */
-    struct set *set = is_train ? &out->train : &out->test;
     clm_status status = npz_choose(path, names, request->options, is_train, &inputs, &labels, error);
     if (status != CLM_OK || !inputs)
         return status;
-    status = npy_read_pair(npz_open, &zip, inputs, labels, request, set, is_train ? out : &unused, error);
+    status = npy_read_pair(npz_open, &zip, inputs, labels, request, is_train, out, error);
     zip_close(&zip);
-    contents_free(&unused);
     return status;
 }
 
@@ -240,10 +234,8 @@ static clm_status read_archive(const char *path, const struct request *request, 
         status = read_set(path, names, request, true, out, error);
     if (status == CLM_OK && request->wanted & READ_TRAIN && !out->train.rows)
         status = fail_names(path, names, "x and y, nor x_train and y_train, nor the like", error);
-    if (status == CLM_OK && request->wanted & READ_TEST) {
-        const struct request test = npy_request_test(request, out);
-        status = read_set(path, names, &test, false, out, error);
-    }
+    if (status == CLM_OK && request->wanted & READ_TEST)
+        status = read_set(path, names, request, false, out, error);
     free(names);
     return status;
 }

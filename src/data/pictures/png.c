@@ -1,16 +1,13 @@
 /* Decodes and encodes PNG with libpng. */
 #include "data/pictures/image.h"
 
-#include "base/size.h"
+#include "data/files/stream.h"
 
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The most that a byte of deflate can unpack to, as in stream.c. A header that promises more is false. */
-#define DEFLATE_BYTES_PER_BYTE 1032
 
 struct png_decoding {
     png_structp png;
@@ -114,13 +111,11 @@ static void image_png_read_pixels(struct png_decoding *decoding)
 static clm_status image_png_allocate(const char *path, struct png_decoding *decoding, struct clm_error *error)
 {
     struct image *const image = decoding->image;
-    size_t needed, bound;
     const clm_status status = image_allocate(path, image, error);
     if (status != CLM_OK)
         return status;
-    if (!size_mul(decoding->size, DEFLATE_BYTES_PER_BYTE, &bound))
-        bound = SIZE_MAX;
-    needed = png_get_rowbytes(decoding->png, decoding->info) * image->height;
+    const size_t bound = deflate_bound(decoding->size); /* a header that promises more is false */
+    const size_t needed = png_get_rowbytes(decoding->png, decoding->info) * image->height;
     if (needed > bound)
         return clm_fail(
             error, CLM_ERROR_FORMAT,

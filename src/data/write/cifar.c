@@ -1,7 +1,6 @@
 /* Writes CIFAR-10's binary layout, with the training rows in up to five files. */
 #include "data/formats/cifar.h"
 
-#include "base/file.h"
 #include "data/files/output.h"
 #include "data/write/writer.h"
 
@@ -30,37 +29,25 @@ static clm_status write_cifar_batch(const struct clm_data *data, const struct ro
                                     struct clm_error *error)
 {
     struct output *output = NULL;
-    char *path = path_join(directory, name);
-    clm_status status = path ? output_open(path, false, &output, error)
-                             : clm_fail_host_memory(error, directory, strlen(directory));
+    clm_status status = output_open_in(directory, name, false, &output, error);
     for (size_t i = first; status == CLM_OK && i < end; i++) {
         const unsigned char label = (unsigned char)rows->labels[i];
         status = output_write(output, &label, 1, error);
         if (status == CLM_OK)
             status = output_write(output, data_row(data, rows, i), CIFAR_PIXELS, error);
     }
-    if (status == CLM_OK)
-        status = output_commit(output, error);
-    output_close(output);
-    free(path);
-    return status;
+    return output_end(output, status, error);
 }
 
 static clm_status write_cifar_names(const struct clm_data *data, const char *directory,
                                     struct clm_error *error)
 {
     struct output *output = NULL;
-    char *path = path_join(directory, "batches.meta.txt");
-    clm_status status = path ? output_open(path, false, &output, error)
-                             : clm_fail_host_memory(error, directory, strlen(directory));
+    clm_status status = output_open_in(directory, "batches.meta.txt", false, &output, error);
     for (size_t i = 0; status == CLM_OK && i < data->classes; i++)
         status = data->class_names ? output_print(output, error, "%s\n", data->class_names[i])
                                    : output_print(output, error, "%zu\n", i);
-    if (status == CLM_OK)
-        status = output_commit(output, error);
-    output_close(output);
-    free(path);
-    return status;
+    return output_end(output, status, error);
 }
 
 static clm_status write_cifar(const struct clm_data *data, const char *path,

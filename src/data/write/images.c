@@ -60,15 +60,7 @@ static clm_status write_new_file(const char *path, const unsigned char *bytes, s
                                  struct clm_error *error)
 {
     const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    bool is_written = file >= 0;
-    while (is_written && size) {
-        const ssize_t count = write(file, bytes, size);
-        if (count < 0 && errno == EINTR)
-            continue;
-        is_written = count > 0;
-        bytes += is_written ? count : 0;
-        size -= is_written ? (size_t)count : 0;
-    }
+    const bool is_written = file >= 0 && file_write_all(file, bytes, size);
     const int code = errno;
     if (file >= 0 && close(file) && is_written)
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));

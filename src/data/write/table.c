@@ -76,11 +76,8 @@ static clm_status write_lines(const struct clm_data *data, enum clm_part part, c
         *end++ = '\n';
         status = output_write(output, line, (size_t)(end - line), error);
     }
-    if (status == CLM_OK)
-        status = output_commit(output, error);
-    output_close(output);
     free(line);
-    return status;
+    return output_end(output, status, error);
 }
 
 static clm_status write_csv(const struct clm_data *data, const char *path,
