@@ -102,13 +102,7 @@ static clm_status csv_make_room(struct csv *csv, struct clm_error *error)
         set_reserve(set, text_window_path(&csv->window), size / 2, error);
     if (status != CLM_OK)
         return status;
-    void *values = realloc(set->values, size);
-    if (values)
-        set->values = values;
-    uint32_t *labels = realloc(set->labels, rows * sizeof *labels);
-    if (labels)
-        set->labels = labels;
-    if (!values || !labels)
+    if (!set_resize(set, rows))
         return clm_fail_host_memory(error, text_window_path(&csv->window), size);
     csv->capacity = rows;
     return CLM_OK;
@@ -220,12 +214,7 @@ static clm_status read_rows(struct csv *csv, struct clm_error *error)
 /* Frees the room after the last row. */
 static void trim(struct set *set)
 {
-    void *values = realloc(set->values, set->rows * set->features * sizeof(float));
-    if (values)
-        set->values = values;
-    uint32_t *labels = realloc(set->labels, set->rows * sizeof *labels);
-    if (labels)
-        set->labels = labels;
+    (void)set_resize(set, set->rows);
 }
 
 /* Keeps the names of the features for the test set, if the columns have names. */

@@ -261,13 +261,10 @@ static clm_status read_images(const char *path, struct set *set, struct clm_erro
 static clm_status take_labels(struct stream *stream, const struct header *header, struct set *set,
                               struct clm_error *error)
 {
-    const char *const path = stream_path(stream);
     void *bytes = NULL;
     clm_status status = idx_read_elements(stream, header, &bytes, error);
-    set->labels = malloc(set->rows * sizeof *set->labels);
-    set->labels_path = strdup(path);
-    if (status == CLM_OK && (!set->labels || !set->labels_path))
-        status = clm_fail_host_memory(error, path, set->rows * sizeof *set->labels);
+    if (status == CLM_OK)
+        status = set_make_labels(set, set->rows, stream_path(stream), error);
     for (size_t i = 0; status == CLM_OK && i < set->rows; i++)
         set->labels[i] = ((const unsigned char *)bytes)[i];
     free(bytes);

@@ -223,14 +223,12 @@ static clm_status image_folder_read_pictures(const char *path, const struct pict
                                              struct clm_error *error)
 {
     const size_t rows = pictures->count;
-    clm_status status = CLM_OK;
+    clm_status status = set_make_labels(set, rows, path, error);
     struct philox random = philox_start(ORDER_SEED, RANDOM_IMAGE_FOLDER, 0);
     uint32_t *order = malloc(rows * sizeof *order);
-    set->labels = malloc(rows * sizeof *set->labels);
-    set->labels_path = strdup(path);
-    if (!order || !set->labels || !set->labels_path)
+    if (status == CLM_OK && !order)
         status = clm_fail_host_memory(error, path, rows * sizeof *order);
-    else
+    if (status == CLM_OK)
         philox_permutation(&random, order, rows);
     for (size_t i = 0; status == CLM_OK && i < rows; i++) {
         set->labels[order[i]] = pictures->files[i].label;

@@ -39,42 +39,28 @@ static void sparse_free(struct sparse *sparse)
     free(sparse->labels);
 }
 
-/* Doubles the room of two arrays: *fours has elements of 4 bytes, *others has elements of `size` bytes. */
-static bool libsvm_grow(void **fours, void **others, size_t size, size_t *capacity)
-{
-    const size_t wanted = *capacity ? 2 * *capacity : 1024;
-    size_t bytes = 0;
-    if (!size_mul(wanted, size, &bytes))
-        return false;
-    void *grown = realloc(*fours, wanted * 4);
-    if (grown)
-        *fours = grown;
-    void *other = grown ? realloc(*others, bytes) : NULL;
-    if (!other)
-        return false;
-    *others = other;
-    *capacity = wanted;
-    return true;
-}
-
 static bool libsvm_make_room(struct sparse *sparse)
 {
-    void *fours = sparse->indices, *others = sparse->values;
-    const bool has_room =
-        sparse->count < sparse->capacity || libsvm_grow(&fours, &others, sizeof(float), &sparse->capacity);
-    sparse->indices = fours;
-    sparse->values = others;
-    return has_room;
+    const size_t wanted = sparse->capacity ? 2 * sparse->capacity : 1024;
+    if (sparse->count < sparse->capacity)
+        return true;
+    if (!array_resize(&sparse->indices, wanted, sizeof *sparse->indices) ||
+        !array_resize(&sparse->values, wanted, sizeof *sparse->values))
+        return false;
+    sparse->capacity = wanted;
+    return true;
 }
 
 static bool make_row_room(struct sparse *sparse)
 {
-    void *fours = sparse->labels, *others = sparse->ends;
-    const bool has_room = sparse->rows < sparse->row_capacity ||
-                          libsvm_grow(&fours, &others, sizeof(size_t), &sparse->row_capacity);
-    sparse->labels = fours;
-    sparse->ends = others;
-    return has_room;
+    const size_t wanted = sparse->row_capacity ? 2 * sparse->row_capacity : 1024;
+    if (sparse->rows < sparse->row_capacity)
+        return true;
+    if (!array_resize(&sparse->labels, wanted, sizeof *sparse->labels) ||
+        !array_resize(&sparse->ends, wanted, sizeof *sparse->ends))
+        return false;
+    sparse->row_capacity = wanted;
+    return true;
 }
 
 static inline bool libsvm_is_blank(char c)

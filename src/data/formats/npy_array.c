@@ -466,14 +466,9 @@ static clm_status npy_read_labels(struct stream *stream, const struct request *r
     if (!labels.table)
         return clm_fail_host_memory(error, stream_path(stream), sizeof labels);
     if ((status = npy_array_read_header(stream, &header, error)) ||
-        (status = check_shape(stream, &header, set, error)))
+        (status = check_shape(stream, &header, set, error)) ||
+        (status = set_make_labels(set, set->rows, stream_path(stream), error)))
         goto cleanup;
-    set->labels = malloc(set->rows * sizeof *set->labels);
-    set->labels_path = strdup(stream_path(stream));
-    if (!set->labels || !set->labels_path) {
-        status = clm_fail_host_memory(error, stream_path(stream), set->rows * sizeof *set->labels);
-        goto cleanup;
-    }
     if (header.row > 1) {
         status = read_one_hot(&labels, request, out, error);
         goto cleanup;
