@@ -13,11 +13,8 @@
 
 char *path_join(const char *directory, const char *name)
 {
-    const size_t size = strlen(directory) + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path)
-        snprintf(path, size, "%s/%s", directory, name);
-    return path;
+    char *path = NULL;
+    return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
 }
 
 const char *path_name(const char *path)
@@ -57,34 +54,41 @@ void listing_free(struct listing *listing)
     *listing = (struct listing){0};
 }
 
-clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
-                     struct clm_error *error)
+clm_status file_open(const char *path, const char *remedy, int *out, size_t *size, struct clm_error *error)
 {
-    clm_status status = CLM_OK;
     struct stat about;
-    unsigned char *content = NULL;
-    size_t filled = 0;
-    *bytes = NULL;
-    *size = 0;
     /* without O_NONBLOCK, open() on a pipe would wait for a writer */
     const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0)
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(file, &about)) {
-        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
+    const int reason = fstat(file, &about) ? errno : 0;
+    if (reason || !S_ISREG(about.st_mode)) {
+        close(file);
+        return reason ? clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(reason))
+                      : clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file%s", path, remedy);
+    }
+    *out = file;
+    *size = (size_t)about.st_size;
+    return CLM_OK;
+}
+
+clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
+                     struct clm_error *error)
+{
+    unsigned char *content = NULL;
+    size_t filled = 0, expected;
+    int file;
+    *bytes = NULL;
+    *size = 0;
+    clm_status status = file_open(path, "", &file, &expected, error);
+    if (status != CLM_OK)
+        return status;
+    if (expected > limit) {
+        status =
+            clm_fail(error, CLM_ERROR_FORMAT,
+                     "%s: has %zu bytes, more than the %zu that such a file may have", path, expected, limit);
         goto cleanup;
     }
-    if (!S_ISREG(about.st_mode)) {
-        status = clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file", path);
-        goto cleanup;
-    }
-    if ((uintmax_t)about.st_size > limit) {
-        status = clm_fail(error, CLM_ERROR_FORMAT,
-                          "%s: has %jd bytes, more than the %zu that such a file may have", path,
-                          (intmax_t)about.st_size, limit);
-        goto cleanup;
-    }
-    const size_t expected = (size_t)about.st_size;
     content = malloc(expected + 1);
     if (!content) {
         status = clm_fail_host_memory(error, path, expected + 1);
@@ -213,7 +217,6 @@ bool file_is_written_in_place(const char *path)
 clm_status replacement_begin(const char *path, struct replacement *out, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    size_t size;
     *out = (struct replacement){.file = -1};
     if (file_is_written_in_place(path)) {
         out->target = strdup(path);
@@ -223,12 +226,10 @@ clm_status replacement_begin(const char *path, struct replacement *out, struct c
         out->target = realpath(path, NULL);
         if (!out->target && errno == ENOENT)
             out->target = strdup(path);
-        size = (out->target ? strlen(out->target) : 0) + sizeof ".XXXXXX";
-        out->temporary = malloc(size);
-        if (out->target && out->temporary) {
-            snprintf(out->temporary, size, "%s.XXXXXX", out->target);
+        if (out->target && asprintf(&out->temporary, "%s.XXXXXX", out->target) < 0)
+            out->temporary = NULL;
+        if (out->temporary)
             out->file = mkstemp(out->temporary);
-        }
     }
     if (out->file < 0) {
         status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));

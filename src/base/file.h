@@ -6,6 +6,11 @@
 
 #include <dirent.h>
 
+/* Opens a regular file for reading; *size is the number of its bytes. `remedy` ends the message about another kind of
+ * file. */
+CLM_MUST_CHECK clm_status file_open(const char *path, const char *remedy, int *out, size_t *size,
+                                    struct clm_error *error);
+
 /* Reads the regular file at `path` and puts a NUL after its bytes, which *size does not count. The caller
  * frees *bytes. Fails with CLM_ERROR_FORMAT if the file has more than `limit` bytes. */
 CLM_MUST_CHECK clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,

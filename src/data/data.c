@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const part_names[3] = {
+    [CLM_TRAIN] = "training", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
+
 void clm_data_close(struct clm_data *data)
 {
     if (!data)

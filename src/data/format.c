@@ -3,13 +3,6 @@
 #include "base/file.h"
 #include "base/size.h"
 #include "base/text.h"
-#include "data/formats/cifar.h"
-#include "data/formats/csv.h"
-#include "data/formats/idx.h"
-#include "data/formats/libsvm.h"
-#include "data/formats/npy.h"
-#include "data/formats/npz.h"
-#include "data/formats/image_folder.h"
 #include "data/files/stream.h"
 #include "data/files/tar.h"
 

@@ -1,12 +1,11 @@
 #include "data/files/stream.h"
 
+#include "base/file.h"
 #include "data/files/gunzip.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct stream {
@@ -20,35 +19,13 @@ struct stream {
     size_t position; /* bytes read so far */
 };
 
-/* Opens a regular file. Without O_NONBLOCK, open() on a pipe would wait for a writer. */
-static clm_status open_regular(const char *path, int *out, size_t *size, struct clm_error *error)
-{
-    struct stat about;
-    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0)
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(file, &about)) {
-        const int reason = errno;
-        close(file);
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(reason));
-    }
-    if (!S_ISREG(about.st_mode)) {
-        close(file);
-        return clm_fail(error, CLM_ERROR_IO,
-                        "%s: is not a regular file; data is read only from regular files", path);
-    }
-    *out = file;
-    *size = (size_t)about.st_size;
-    return CLM_OK;
-}
-
 clm_status stream_open(const char *path, struct stream **out, struct clm_error *error)
 {
     int file = -1;
     size_t size = 0;
     bool is_gzip = false;
     *out = NULL;
-    clm_status status = open_regular(path, &file, &size, error);
+    clm_status status = file_open(path, "; data is read only from regular files", &file, &size, error);
     if (status != CLM_OK)
         return status;
     struct stream *stream = calloc(1, sizeof *stream);

@@ -1,4 +1,7 @@
-#include "data/formats/csv.h"
+/* CSV: one row a line, fields separated by comma, semicolon or tab and quoted as in RFC 4180, with or
+ * without a header. One column holds the labels; all others hold numbers. doc/data.md says how each of
+ * these is recognised. */
+#include "data/format.h"
 
 #include "base/size.h"
 #include "base/text.h"

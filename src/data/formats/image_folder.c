@@ -1,4 +1,15 @@
-#include "data/formats/image_folder.h"
+/* A directory of PNG and JPEG pictures with one directory for each class: ROOT/CLASS/picture, or
+ * ROOT/train/CLASS/picture and ROOT/test/CLASS/picture. The names of the class directories, sorted by their
+ * bytes, are the classes.
+ *
+ * All pictures must have one size, unless the options resize them. Rows are planar (channel, row, column)
+ * bytes. They have one channel if every picture is grey, else three, unless the options choose. Rows are
+ * shuffled, in the same order each time, so that the first and the last rows hold all classes.
+ *
+ * Names that begin with a dot, Thumbs.db, desktop.ini, __MACOSX, and files beside the class directories are
+ * ignored. Any other file that is no picture is refused, as are a directory in a class directory and a link
+ * that leads out of ROOT. */
+#include "data/format.h"
 
 #include "base/philox.h"
 #include "base/size.h"
@@ -9,7 +20,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Seed of the order of rows; any constant will do. */
 #define ORDER_SEED 1
@@ -141,11 +151,9 @@ static clm_status read_picture(const char *path, struct folder_shape *shape, str
 static clm_status image_folder_check_memory(const char *path, size_t rows, size_t features,
                                             struct clm_error *error)
 {
-    size_t bytes, present;
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    if (!size_mul(rows, features, &bytes))
-        bytes = SIZE_MAX;
-    if (pages <= 0 || page <= 0 || !size_mul((size_t)pages, (size_t)page, &present) || bytes <= present)
+    const size_t present = host_memory();
+    size_t bytes;
+    if (present == SIZE_MAX || (size_mul(rows, features, &bytes) && bytes <= present))
         return CLM_OK;
     return clm_fail_setting(
         error, CLM_ERROR_MEMORY, "resize",

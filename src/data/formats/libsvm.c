@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SHOWN_SIZE 64 /* of a token, in a message */
 
@@ -206,19 +205,12 @@ static clm_status read_lines(struct libsvm *libsvm, struct clm_error *error)
     return CLM_OK;
 }
 
-/* True if the machine has so much memory; calloc may succeed without it. */
-static bool is_in_memory(size_t bytes)
-{
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    return pages <= 0 || page <= 0 || bytes / (size_t)page < (size_t)pages;
-}
-
 static clm_status make_dense(const char *path, const struct sparse *sparse, struct set *set,
                              struct clm_error *error)
 {
     size_t elements = 0, bytes = 0;
     if (!size_mul(set->rows, set->features, &elements) || !size_mul(elements, sizeof(float), &bytes) ||
-        !is_in_memory(bytes))
+        bytes >= host_memory())
         return clm_fail(
             error, CLM_ERROR_MEMORY,
             "%s: %zu rows of %zu features, as dense float32, need more than this machine's memory; use fewer features or rows",

@@ -7,8 +7,6 @@
 
 #include "data/format.h"
 
-extern const struct format npy_format;
-
 /* Names of inputs and labels, in order of preference. */
 #define NPY_PAIRS_TRAIN 8
 #define NPY_PAIRS_TEST  4

@@ -1,4 +1,6 @@
-#include "data/formats/npz.h"
+/* NPZ: a zip archive of NumPy's arrays, stored or deflated, as np.savez and np.savez_compressed write it.
+ * Options name the arrays, or they have usual names such as x and y; see the pairs in npy.h. */
+#include "data/format.h"
 
 #include "base/file.h"
 #include "base/size.h"

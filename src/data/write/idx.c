@@ -1,5 +1,4 @@
 /* Writes IDX: up to four files in a directory, gzipped if the options say so. */
-#include "data/formats/idx.h"
 
 #include "data/files/output.h"
 #include "data/write/writer.h"
