@@ -39,6 +39,14 @@ bool has_ending(const char *text, const char *end)
     return length > wanted && !strcmp(text + length - wanted, end);
 }
 
+bool has_control(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f)
+            return true;
+    return false;
+}
+
 char *utf8_copy(const char *text)
 {
     char *const copy = strdup(text);

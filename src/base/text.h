@@ -12,6 +12,9 @@ size_t utf8_length(const char *text);
 /* True if `text` ends with `end` and has something before it. */
 bool has_ending(const char *text, const char *end);
 
+/* True if one of the bytes is a control character of ASCII. */
+bool has_control(const char *bytes, size_t length);
+
 /* A copy in which '?' replaces each byte that is not part of a UTF-8 character. The caller frees it; NULL if
  * there is no memory. */
 char *utf8_copy(const char *text);

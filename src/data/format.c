@@ -281,10 +281,9 @@ static clm_status format_check_memory(const char *path, const struct format *for
                                       struct clm_error *error)
 {
     struct stat about;
-    if (!memory || format->maps || stat(path, &about) || !S_ISREG(about.st_mode) ||
-        (uint64_t)about.st_size <= memory)
+    if (format->maps || stat(path, &about) || !S_ISREG(about.st_mode))
         return CLM_OK;
-    return set_fail_memory(path, (size_t)about.st_size, memory, error);
+    return allow_memory(memory, path, (size_t)about.st_size, error);
 }
 
 clm_status format_read(const char *path, const char *name, const struct request *request,

@@ -65,17 +65,14 @@ uint32_t set_largest_label(const struct set *set)
     return largest;
 }
 
-clm_status set_fail_memory(const char *path, size_t bytes, uint64_t memory, struct clm_error *error)
+clm_status allow_memory(uint64_t memory, const char *path, size_t bytes, struct clm_error *error)
 {
+    if (!memory || bytes <= memory)
+        return CLM_OK;
     return clm_fail_setting(
         error, CLM_ERROR_MEMORY, "memory",
         "%s: takes %.1f MiB of memory, but half of the memory that is allowed is %.1f MiB; allow more, or convert the data: npy of uint8 and float32, and idx of bytes, stay in their files",
         path, mebibytes(bytes), mebibytes(memory));
-}
-
-clm_status set_reserve(const struct set *set, const char *path, size_t bytes, struct clm_error *error)
-{
-    return set->memory && bytes > set->memory ? set_fail_memory(path, bytes, set->memory, error) : CLM_OK;
 }
 
 static size_t set_row_bytes(const struct set *set)

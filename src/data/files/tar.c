@@ -146,12 +146,7 @@ static bool leads_out(const char *name)
 static bool is_plain_name(const char *name)
 {
     const size_t length = strlen(name);
-    if (!length || length > NAME_LONGEST)
-        return false;
-    for (; *name; name++)
-        if ((unsigned char)*name < ' ' || *name == 0x7f)
-            return false;
-    return true;
+    return length && length <= NAME_LONGEST && !has_control(name, length);
 }
 
 static const char *skip_here(const char *name)

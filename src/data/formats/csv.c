@@ -102,7 +102,7 @@ static clm_status csv_make_room(struct csv *csv, struct clm_error *error)
                         text_window_path(&csv->window), set->rows);
     const clm_status status =
         /* at least half of the room will be used */
-        set_reserve(set, text_window_path(&csv->window), size / 2, error);
+        allow_memory(set->memory, text_window_path(&csv->window), size / 2, error);
     if (status != CLM_OK)
         return status;
     if (!set_resize(set, rows))

@@ -223,17 +223,6 @@ static void describe_images(const struct header *header, struct set *set)
     }
 }
 
-static clm_status look_at_images(const char *path, struct set *set, struct clm_error *error)
-{
-    struct stream *stream = NULL;
-    struct header header;
-    const clm_status status = open_file(path, false, &stream, &header, error);
-    if (status == CLM_OK)
-        describe_images(&header, set);
-    stream_close(stream);
-    return status;
-}
-
 /* Uncompressed bytes are mapped; anything else is read into memory. */
 static clm_status read_values(struct stream *stream, const struct header *header, struct set *set,
                               struct clm_error *error)
@@ -243,27 +232,12 @@ static clm_status read_values(struct stream *stream, const struct header *header
         status = stream_map(stream, header->bytes, "its data", &set->mapping, &set->values, error);
         return status ? status : stream_expect_end(stream, error);
     }
-    if ((status = set_reserve(set, stream_path(stream), header->bytes, error)) ||
+    if ((status = allow_memory(set->memory, stream_path(stream), header->bytes, error)) ||
         (status = idx_read_elements(stream, header, &set->values, error)))
         return status;
     return set->element == ELEMENT_BYTE
                ? CLM_OK
                : convert_floats(stream_path(stream), set->values, set->rows, set->features, error);
-}
-
-static clm_status read_images(const char *path, struct set *set, struct clm_error *error)
-{
-    struct stream *stream = NULL;
-    struct header header;
-    clm_status status = open_file(path, false, &stream, &header, error);
-    if (status == CLM_OK && header.dimensions[0] != set->rows)
-        status = clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
-    if (status == CLM_OK) {
-        describe_images(&header, set);
-        status = read_values(stream, &header, set, error);
-    }
-    stream_close(stream);
-    return status;
 }
 
 static clm_status take_labels(struct stream *stream, const struct header *header, struct set *set,
@@ -279,27 +253,39 @@ static clm_status take_labels(struct stream *stream, const struct header *header
     return status;
 }
 
-static clm_status read_labels(const char *path, const char *images_path, struct set *set,
-                              struct clm_error *error)
+enum idx_step { LOOK_AT_IMAGES, READ_LABELS, READ_IMAGES };
+
+/* Reads what `step` says from a file of the set whose pictures are at `images`. */
+static clm_status idx_read_file(const char *path, enum idx_step step, const char *images, struct set *set,
+                                struct clm_error *error)
 {
     struct stream *stream = NULL;
     struct header header;
-    clm_status status = open_file(path, true, &stream, &header, error);
-    if (status == CLM_OK && header.dimensions[0] != set->rows)
+    clm_status status = open_file(path, step == READ_LABELS, &stream, &header, error);
+    if (status == CLM_OK && step == READ_LABELS && header.dimensions[0] != set->rows)
         status = clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for the %zu pictures in %s", path,
-                          header.dimensions[0], set->rows, images_path);
-    if (status == CLM_OK)
-        status = take_labels(stream, &header, set, error);
+                          header.dimensions[0], set->rows, images);
+    if (status == CLM_OK && step == READ_IMAGES && header.dimensions[0] != set->rows)
+        status = clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
+    if (status == CLM_OK && step != READ_LABELS)
+        describe_images(&header, set);
+    if (status == CLM_OK && step != LOOK_AT_IMAGES)
+        status = (step == READ_LABELS ? take_labels : read_values)(stream, &header, set, error);
     stream_close(stream);
     return status;
+}
+
+static clm_status look_at_images(const char *path, struct set *set, struct clm_error *error)
+{
+    return idx_read_file(path, LOOK_AT_IMAGES, path, set, error);
 }
 
 /* Reads the labels first. A small gzipped file can promise many pictures; they are unpacked only if the
  * number of labels agrees. */
 static clm_status read_both(const char *images, const char *labels, struct set *set, struct clm_error *error)
 {
-    const clm_status status = read_labels(labels, images, set, error);
-    return status ? status : read_images(images, set, error);
+    const clm_status status = idx_read_file(labels, READ_LABELS, images, set, error);
+    return status ? status : idx_read_file(images, READ_IMAGES, images, set, error);
 }
 
 static const char *const endings[] = {"", ".gz", NULL};

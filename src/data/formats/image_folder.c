@@ -66,38 +66,32 @@ static clm_status begins_with_picture(const char *path, bool *is_picture, struct
     return status == CLM_ERROR_MEMORY ? status : CLM_OK;
 }
 
-/* True if one of the first files is a picture, in a directory in `path` (depth 1) or one level
- * deeper (depth 2). */
-static clm_status has_picture(const char *path, int depth, bool *is_there, struct clm_error *error)
+/* One of the first files is a picture. */
+static clm_status has_picture(const char *path, bool *is_there, struct clm_error *error)
 {
-    struct listing listing;
-    *is_there = false;
-    clm_status status = listing_read(path, is_shown, &listing, error);
-    if (status != CLM_OK)
-        return status == CLM_ERROR_MEMORY ? status : CLM_OK;
-    const size_t count = depth ? listing.count : size_min(listing.count, FIRST_FILES);
-    for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++) {
-        char *inner = path_join(path, listing.entries[i]->d_name);
-        if (!inner)
-            status = clm_fail_host_memory(error, path, strlen(path));
-        else
-            status = depth ? has_picture(inner, depth - 1, is_there, error)
-                           : begins_with_picture(inner, is_there, error);
-        free(inner);
-    }
-    listing_free(&listing);
-    return status;
+    const clm_status status = listing_any(path, FIRST_FILES, begins_with_picture, is_there, error);
+    return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+}
+
+/* The same of a directory in `path`, and of one a level deeper. */
+static clm_status has_class_folder(const char *path, bool *is_there, struct clm_error *error)
+{
+    const clm_status status = listing_any(path, SIZE_MAX, has_picture, is_there, error);
+    return status == CLM_ERROR_MEMORY ? status : CLM_OK;
 }
 
 static clm_status image_folder_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
     bool is_split = false;
     *is_it = false;
-    const clm_status status = find_split(path, &is_split, error);
+    clm_status status = find_split(path, &is_split, error);
     if (status == CLM_ERROR_MEMORY)
         return status;
     /* reading the pictures will report a train or test directory that cannot be read */
-    return has_picture(path, is_split || status != CLM_OK ? 2 : 1, is_it, error);
+    if (!is_split && status == CLM_OK)
+        return has_class_folder(path, is_it, error);
+    status = listing_any(path, SIZE_MAX, has_class_folder, is_it, error);
+    return status == CLM_ERROR_MEMORY ? status : CLM_OK;
 }
 
 static bool image_folder_recognises_file(const struct file_head *head)
@@ -149,12 +143,12 @@ static clm_status read_picture(const char *path, struct folder_shape *shape, str
 }
 
 static clm_status image_folder_check_memory(const char *path, size_t rows, size_t features,
-                                            struct clm_error *error)
+                                            const struct set *set, struct clm_error *error)
 {
     const size_t present = host_memory();
     size_t bytes;
     if (present == SIZE_MAX || (size_mul(rows, features, &bytes) && bytes <= present))
-        return CLM_OK;
+        return allow_memory(set->memory, path, rows * features, error);
     return clm_fail_setting(
         error, CLM_ERROR_MEMORY, "resize",
         "%s: %zu pictures of %zu bytes need %.0f MiB, and this machine has %.0f MiB of memory; make them smaller",
@@ -170,9 +164,8 @@ static clm_status image_folder_allocate(const char *path, size_t rows, const str
     set->channels = shape->channels;
     set->element = ELEMENT_BYTE;
     set->features = shape->width * shape->height * shape->channels;
-    clm_status status;
-    if ((status = image_folder_check_memory(path, rows, set->features, error)) ||
-        (status = set_reserve(set, path, rows * set->features, error)))
+    const clm_status status = image_folder_check_memory(path, rows, set->features, set, error);
+    if (status != CLM_OK)
         return status;
     set->values = calloc(rows, set->features);
     return set->values ? CLM_OK : clm_fail_host_memory(error, path, rows * set->features);
@@ -182,19 +175,17 @@ static clm_status image_folder_allocate(const char *path, size_t rows, const str
 static clm_status set_make_coloured(const char *path, size_t rows, struct set *set, struct clm_error *error)
 {
     const size_t pixels = set->features;
-    clm_status status;
-    if ((status = image_folder_check_memory(path, rows, 3 * pixels, error)) ||
-        (status = set_reserve(set, path, rows * 3 * pixels, error)))
+    const clm_status status = image_folder_check_memory(path, rows, 3 * pixels, set, error);
+    if (status != CLM_OK)
         return status;
-    unsigned char *values = realloc(set->values, rows * pixels * 3);
-    if (!values)
+    if (!array_resize(&set->values, rows, 3 * pixels))
         return clm_fail_host_memory(error, path, rows * pixels * 3);
+    unsigned char *const values = set->values;
     for (size_t r = rows; r-- > 0;) {
         memmove(values + 3 * r * pixels, values + r * pixels, pixels);
         for (size_t c = 1; c < 3; c++)
             memcpy(values + (3 * r + c) * pixels, values + 3 * r * pixels, pixels);
     }
-    set->values = values;
     set->features = 3 * pixels;
     set->channels = 3;
     return CLM_OK;

@@ -215,7 +215,7 @@ static clm_status make_dense(const char *path, const struct sparse *sparse, stru
             error, CLM_ERROR_MEMORY,
             "%s: %zu rows of %zu features, as dense float32, need more than this machine's memory; use fewer features or rows",
             path, set->rows, set->features);
-    const clm_status status = set_reserve(set, path, bytes, error);
+    const clm_status status = allow_memory(set->memory, path, bytes, error);
     if (status != CLM_OK)
         return status;
     float *values = calloc(elements, sizeof *values);

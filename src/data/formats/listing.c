@@ -1,6 +1,7 @@
 #include "data/formats/listing.h"
 
 #include "base/size.h"
+#include "base/text.h"
 #include "data/set.h"
 
 #include <errno.h>
@@ -11,11 +12,15 @@
 
 #define CLASS_NAME_MAX 100 /* bytes */
 
-int is_shown(const struct dirent *entry)
+bool is_shown_name(const char *name)
 {
-    const char *const name = entry->d_name;
     return name[0] != '.' && strcasecmp(name, "Thumbs.db") && strcasecmp(name, "desktop.ini") &&
            strcmp(name, "__MACOSX");
+}
+
+int is_shown(const struct dirent *entry)
+{
+    return is_shown_name(entry->d_name);
 }
 
 static bool lies_in(const char *path, const char *root)
@@ -62,36 +67,32 @@ static clm_status is_folder(const char *path, bool *is_it, struct clm_error *err
                : clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
 }
 
-clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error)
+clm_status listing_any(const char *path, size_t most, entry_test *test, bool *is_there,
+                       struct clm_error *error)
 {
     struct listing listing;
-    bool is_there;
-    *has_folder = false;
-    clm_status status = is_folder(path, &is_there, error);
-    if (status != CLM_OK || !is_there)
-        return status;
-    status = listing_read(path, is_shown, &listing, error);
-    if (status != CLM_OK)
-        return status;
-    for (size_t i = 0; status == CLM_OK && i < listing.count && !*has_folder; i++) {
+    *is_there = false;
+    clm_status status = listing_read(path, is_shown, &listing, error);
+    for (size_t i = 0; status == CLM_OK && i < listing.count && i < most && !*is_there; i++) {
         char *inner = path_join(path, listing.entries[i]->d_name);
-        if (!inner)
-            status = clm_fail_host_memory(error, path, strlen(path));
-        else
-            status = is_folder(inner, has_folder, error);
+        status = inner ? test(inner, is_there, error) : clm_fail_host_memory(error, path, strlen(path));
         free(inner);
     }
     listing_free(&listing);
     return status;
 }
 
+clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error)
+{
+    const clm_status status = is_folder(path, has_folder, error);
+    return status == CLM_OK && *has_folder ? listing_any(path, SIZE_MAX, is_folder, has_folder, error)
+                                           : status;
+}
+
 static clm_status listing_check_name(const char *path, const char *name, struct clm_error *error)
 {
     const size_t length = strlen(name);
-    bool is_printable = length <= CLASS_NAME_MAX;
-    for (const char *c = name; *c; c++)
-        is_printable = is_printable && (unsigned char)*c >= ' ' && *c != 0x7f;
-    if (is_printable)
+    if (length <= CLASS_NAME_MAX && !has_control(name, length))
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_FORMAT,
@@ -141,11 +142,9 @@ static clm_status reserve(const char *path, size_t more, struct pictures *pictur
     if (!size_add(pictures->count, more, &count) || count > UINT32_MAX ||
         !size_mul(count, sizeof *pictures->files, &size))
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: holds more pictures than can be numbered", path);
-    struct picture_file *files = realloc(pictures->files, size ? size : 1);
-    if (!files)
-        return clm_fail_host_memory(error, path, size);
-    pictures->files = files;
-    return CLM_OK;
+    return array_resize(&pictures->files, count, sizeof *pictures->files)
+               ? CLM_OK
+               : clm_fail_host_memory(error, path, size);
 }
 
 static clm_status add_class(const char *root, const char *path, uint32_t label, struct pictures *pictures,

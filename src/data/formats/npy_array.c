@@ -352,7 +352,7 @@ static clm_status npy_read_inputs(struct stream *stream, struct set *set, struct
     const bool has_size = size_mul(set->rows * set->features, is_byte ? 1 : sizeof(float), &size);
     if (has_size && stream_is_file(stream) && is_as_held(&header, is_channels_last))
         return map_inputs(&inputs, size, error);
-    if (has_size && (status = set_reserve(set, stream_path(stream), size, error)))
+    if (has_size && (status = allow_memory(set->memory, stream_path(stream), size, error)))
         return status;
     if (has_size)
         set->values = malloc(size);

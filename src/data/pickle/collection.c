@@ -22,10 +22,8 @@ static clm_status append_top(struct machine *machine, struct pickle_value *colle
         const clm_status status = pickle_charge(machine, (room - old) * sizeof *values);
         if (status != CLM_OK)
             return status;
-        struct pickle_value **items = realloc(collection->items, room * sizeof *items);
-        if (!items)
-            return pickle_fail_memory(machine, room * sizeof *items);
-        collection->items = items;
+        if (!array_resize(&collection->items, room, sizeof *values))
+            return pickle_fail_memory(machine, room * sizeof *values);
     }
     if (count)
         memcpy(collection->items + collection->count, values, count * sizeof *values);
@@ -100,11 +98,9 @@ static clm_status memo_put(struct machine *machine, uint64_t place)
                              (uintmax_t)place, PICKLE_MEMO_MAX);
     if (place >= machine->memo_size) {
         const size_t size = size_max((size_t)place + 1, size_max(64, 2 * machine->memo_size));
-        struct pickle_value **memo = realloc(machine->memo, size * sizeof *memo);
-        if (!memo)
-            return pickle_fail_memory(machine, size * sizeof *memo);
-        memset(memo + machine->memo_size, 0, (size - machine->memo_size) * sizeof *memo);
-        machine->memo = memo;
+        if (!array_resize(&machine->memo, size, sizeof *machine->memo))
+            return pickle_fail_memory(machine, size * sizeof *machine->memo);
+        memset(machine->memo + machine->memo_size, 0, (size - machine->memo_size) * sizeof *machine->memo);
         machine->memo_size = size;
     }
     machine->memo_count += !machine->memo[place];

@@ -62,11 +62,8 @@ static clm_status grow_bytes(struct machine *machine, struct pickle_value *value
     if (value->bytes && value->size + more <= *capacity)
         return CLM_OK;
     *capacity = size_min(most, size_max(value->size + more, 2 * value->size));
-    unsigned char *bytes = realloc(value->bytes, *capacity + 1);
-    if (!bytes)
-        return pickle_fail_memory(machine, *capacity + 1);
-    value->bytes = bytes;
-    return CLM_OK;
+    return array_resize(&value->bytes, *capacity + 1, 1) ? CLM_OK
+                                                         : pickle_fail_memory(machine, *capacity + 1);
 }
 
 /* Reads the next `length` bytes. Memory grows as they arrive, because the length may be wrong. */
