@@ -34,22 +34,10 @@ struct header {
 
 static const char *type_name(unsigned type)
 {
-    switch (type) {
-    case IDX_BYTE:
-        return "unsigned byte";
-    case 0x09:
-        return "signed byte";
-    case 0x0b:
-        return "short";
-    case 0x0c:
-        return "int";
-    case IDX_FLOAT:
-        return "float";
-    case 0x0e:
-        return "double";
-    default:
-        return NULL;
-    }
+    static const char *const names[] = {
+        [IDX_BYTE] = "unsigned byte", [0x09] = "signed byte", [0x0b] = "short", [0x0c] = "int",
+        [IDX_FLOAT] = "float",        [0x0e] = "double"};
+    return type < sizeof names / sizeof *names ? names[type] : NULL;
 }
 
 static size_t big_endian(const unsigned char *bytes)
@@ -275,11 +263,6 @@ static clm_status idx_read_file(const char *path, enum idx_step step, const char
     return status;
 }
 
-static clm_status look_at_images(const char *path, struct set *set, struct clm_error *error)
-{
-    return idx_read_file(path, LOOK_AT_IMAGES, path, set, error);
-}
-
 /* Reads the labels first. A small gzipped file can promise many pictures; they are unpacked only if the
  * number of labels agrees. */
 static clm_status read_both(const char *images, const char *labels, struct set *set, struct clm_error *error)
@@ -366,7 +349,7 @@ cleanup:
 static clm_status idx_read_single(const char *path, struct set *set, struct clm_error *error)
 {
     char *labels = NULL;
-    clm_status status = look_at_images(path, set, error);
+    clm_status status = idx_read_file(path, LOOK_AT_IMAGES, path, set, error);
     if (status == CLM_OK)
         status = find_labels_beside(path, &labels, error);
     if (status == CLM_OK)
@@ -389,7 +372,7 @@ static clm_status idx_read_pair(const char *directory, const char *prefix, struc
             error, CLM_ERROR_IO, "%s: holds %s, but not %s/%s-%s-ubyte, gzipped or not, which belongs to it",
             directory, images ? images : labels, directory, prefix, images ? "labels-idx1" : "images-idx3");
     } else if (images) {
-        status = look_at_images(images, set, error);
+        status = idx_read_file(images, LOOK_AT_IMAGES, images, set, error);
         if (status == CLM_OK)
             status = read_both(images, labels, set, error);
     }

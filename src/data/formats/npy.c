@@ -8,16 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const npy_pairs_train[NPY_PAIRS_TRAIN][2] = {{"x", "y"},
-                                                         {"X", "y"},
-                                                         {"X", "Y"},
-                                                         {"x_train", "y_train"},
-                                                         {"X_train", "y_train"},
-                                                         {"X_train", "Y_train"},
-                                                         {"images", "labels"},
-                                                         {"train_images", "train_labels"}};
-const char *const npy_pairs_test[NPY_PAIRS_TEST][2] = {
-    {"x_test", "y_test"}, {"X_test", "y_test"}, {"X_test", "Y_test"}, {"test_images", "test_labels"}};
+const char *const npy_pairs[2][9][2] = {
+    {{"x_test", "y_test"}, {"X_test", "y_test"}, {"X_test", "Y_test"}, {"test_images", "test_labels"}},
+    {{"x", "y"},
+     {"X", "y"},
+     {"X", "Y"},
+     {"x_train", "y_train"},
+     {"X_train", "y_train"},
+     {"X_train", "Y_train"},
+     {"images", "labels"},
+     {"train_images", "train_labels"}}};
 
 static clm_status npy_open(void *user, const char *path, struct stream **out, struct clm_error *error)
 {
@@ -33,12 +33,11 @@ static bool find_array(const char *directory, const char *name, char **out)
 }
 
 /* Finds the first pair whose files both exist; both are NULL if there is none. */
-static bool find_pair(const char *directory, const char *const (*pairs)[2], size_t count, char **inputs,
-                      char **labels)
+static bool find_pair(const char *directory, bool is_train, char **inputs, char **labels)
 {
     *inputs = *labels = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (!find_array(directory, pairs[i][0], inputs) || !find_array(directory, pairs[i][1], labels))
+    for (const char *const(*pair)[2] = npy_pairs[is_train]; **pair; pair++) {
+        if (!find_array(directory, (*pair)[0], inputs) || !find_array(directory, (*pair)[1], labels))
             return false;
         if (*inputs && *labels)
             return true;
@@ -55,8 +54,7 @@ static clm_status npy_recognises_directory(const char *path, bool *is_it, struct
     bool has_memory = true;
     *is_it = false;
     for (int i = 0; has_memory && !*is_it && i < 2; i++) {
-        has_memory = find_pair(path, i ? npy_pairs_test : npy_pairs_train,
-                               i ? NPY_PAIRS_TEST : NPY_PAIRS_TRAIN, &inputs, &labels);
+        has_memory = find_pair(path, !i, &inputs, &labels);
         *is_it = inputs && labels;
         free(inputs);
         free(labels);
@@ -94,8 +92,7 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
                 "%s: the array of the inputs is named, and that of their labels is not; name both", path);
         return status;
     }
-    if (!find_pair(path, is_train ? npy_pairs_train : npy_pairs_test,
-                   is_train ? NPY_PAIRS_TRAIN : NPY_PAIRS_TEST, inputs, labels))
+    if (!find_pair(path, is_train, inputs, labels))
         return clm_fail_host_memory(error, path, strlen(path));
     if (options->label && is_train && *labels) {
         free(*labels);
@@ -121,28 +118,25 @@ static clm_status npy_read_directory(const char *path, bool is_train, const stru
  * neither, or if there is no memory (*has_memory is false). */
 static char *labels_name(const char *name, const char *capital, bool *has_memory)
 {
-    static const char *const words[][2] = {
-        {"images", "labels"}, {"inputs", "labels"}, {"features", "labels"}};
+    static const char *const words[] = {"images", "inputs", "features"};
+    const char *at = NULL, *other = "labels";
+    size_t length = 0;
     char *out = NULL;
-    *has_memory = true;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        const char *at = strstr(name, words[i][0]);
-        if (!at)
-            continue;
-        *has_memory =
-            asprintf(&out, "%.*s%s%s", (int)(at - name), name, words[i][1], at + strlen(words[i][0])) >= 0;
-        return *has_memory ? out : NULL;
+    for (size_t i = 0; !at && i < sizeof words / sizeof *words; i++) {
+        at = strstr(name, words[i]);
+        length = strlen(words[i]);
     }
     /* x.npy, x_train.npy, train_x.npy */
-    for (const char *at = name; *at; at++) {
-        const bool begins = at == name || at[-1] == '_' || at[-1] == '-' || at[-1] == '.';
-        if (begins && (*at == 'x' || *at == 'X') && strchr("_-.", at[1])) {
-            *has_memory =
-                asprintf(&out, "%.*s%s%s", (int)(at - name), name, *at == 'X' ? capital : "y", at + 1) >= 0;
-            return *has_memory ? out : NULL;
+    for (const char *x = name; !at && *x; x++) {
+        const bool begins = x == name || x[-1] == '_' || x[-1] == '-' || x[-1] == '.';
+        if (begins && (*x == 'x' || *x == 'X') && strchr("_-.", x[1])) {
+            at = x;
+            length = 1;
+            other = *x == 'X' ? capital : "y";
         }
     }
-    return NULL;
+    *has_memory = !at || asprintf(&out, "%.*s%s%s", (int)(at - name), name, other, at + length) >= 0;
+    return at && *has_memory ? out : NULL;
 }
 
 static clm_status find_beside(const char *directory, const char *name, const char *path, char **labels,

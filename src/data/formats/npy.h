@@ -7,9 +7,7 @@
 
 #include "data/format.h"
 
-/* Names of inputs and labels, in order of preference. */
-#define NPY_PAIRS_TRAIN 8
-#define NPY_PAIRS_TEST  4
-extern const char *const npy_pairs_train[NPY_PAIRS_TRAIN][2], *const npy_pairs_test[NPY_PAIRS_TEST][2];
+/* Names of inputs and labels in order of preference, of a test and of a training set; each list ends with NULL. */
+extern const char *const npy_pairs[2][9][2];
 
 #endif

@@ -188,13 +188,11 @@ static clm_status npz_choose(const char *path, const struct names *names,
                              const struct clm_data_options *options, bool is_train, const char **inputs,
                              const char **labels, struct clm_error *error)
 {
-    const size_t count = is_train ? NPY_PAIRS_TRAIN : NPY_PAIRS_TEST;
     const bool is_named = is_train && (options->inputs || options->label);
     *inputs = is_train ? options->inputs : NULL;
     *labels = is_train ? options->label : NULL;
-    for (size_t i = 0; (!*inputs || !*labels) && i < count; i++) {
-        const char *const *pair = is_train ? npy_pairs_train[i] : npy_pairs_test[i];
-        const char *x = *inputs ? *inputs : pair[0], *y = *labels ? *labels : pair[1];
+    for (const char *const(*pair)[2] = npy_pairs[is_train]; (!*inputs || !*labels) && **pair; pair++) {
+        const char *x = *inputs ? *inputs : (*pair)[0], *y = *labels ? *labels : (*pair)[1];
         if (has_name(names, x) && has_name(names, y)) {
             *inputs = x;
             *labels = y;

@@ -14,27 +14,6 @@ const char *pickle_kind_name(enum pickle_kind kind)
     return names[kind];
 }
 
-static void free_content(struct pickle_value *value)
-{
-    switch (value->kind) {
-    case PICKLE_BYTES:
-    case PICKLE_TEXT:
-    case PICKLE_LATIN1:
-        free(value->bytes);
-        break;
-    case PICKLE_TUPLE:
-    case PICKLE_LIST:
-    case PICKLE_DICT:
-        free(value->items);
-        break;
-    case PICKLE_ARRAY:
-        free(value->array);
-        break;
-    default:
-        break;
-    }
-}
-
 void pickle_close(struct pickle *pickle)
 {
     if (!pickle)
@@ -42,7 +21,8 @@ void pickle_close(struct pickle *pickle)
     for (struct pickle_chunk *chunk = pickle->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
         for (size_t i = 0; i < chunk->count; i++)
-            free_content(chunk->values + i);
+            if (chunk->values[i].kind >= PICKLE_BYTES && chunk->values[i].kind <= PICKLE_ARRAY)
+                free(chunk->values[i].memory);
         free(chunk);
     }
     free(pickle);

@@ -19,7 +19,8 @@
 #define NPY_ALIGNMENT 64
 #define ARRAYS        4
 
-static const char *const array_names[ARRAYS] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"};
+static const char *const array_names[ARRAYS + 1] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy",
+                                                    NULL};
 static const char order = BYTE_ORDER == LITTLE_ENDIAN ? '<' : '>';
 
 struct array {
@@ -205,7 +206,6 @@ static clm_status write_npz(const struct clm_data *data, const char *path,
     return status;
 }
 
-static const char *const files[] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy", NULL};
-
-const struct writer npy_writer = {.name = "npy", .is_directory = true, .files = files, .write = write_npy};
+const struct writer npy_writer = {
+    .name = "npy", .is_directory = true, .files = array_names, .write = write_npy};
 const struct writer npz_writer = {.name = "npz", .write = write_npz};
