@@ -54,7 +54,7 @@ void listing_free(struct listing *listing)
     *listing = (struct listing){0};
 }
 
-clm_status file_open(const char *path, const char *remedy, int *out, size_t *size, struct clm_error *error)
+clm_status open_regular(const char *path, const char *remedy, int *out, size_t *size, struct clm_error *error)
 {
     struct stat about;
     /* without O_NONBLOCK, open() on a pipe would wait for a writer */
@@ -80,7 +80,7 @@ clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size
     int file;
     *bytes = NULL;
     *size = 0;
-    clm_status status = file_open(path, "", &file, &expected, error);
+    clm_status status = open_regular(path, "", &file, &expected, error);
     if (status != CLM_OK)
         return status;
     if (expected > limit) {

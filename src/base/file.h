@@ -8,8 +8,8 @@
 
 /* Opens a regular file for reading; *size is the number of its bytes. `remedy` ends the message about another kind of
  * file. */
-CLM_MUST_CHECK clm_status file_open(const char *path, const char *remedy, int *out, size_t *size,
-                                    struct clm_error *error);
+CLM_MUST_CHECK clm_status open_regular(const char *path, const char *remedy, int *out, size_t *size,
+                                       struct clm_error *error);
 
 /* Reads the regular file at `path` and puts a NUL after its bytes, which *size does not count. The caller
  * frees *bytes. Fails with CLM_ERROR_FORMAT if the file has more than `limit` bytes. */

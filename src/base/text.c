@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include "base/size.h"
 #include "clmlp.h"
 
 #include <string.h>
@@ -86,12 +87,6 @@ const char *text_show(char *out, size_t size, const char *bytes, size_t length)
 
 #define NAME_MAX_LENGTH 40
 
-static size_t smallest(size_t a, size_t b, size_t c)
-{
-    const size_t ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
 /* Letters to insert, delete, replace or exchange with their neighbour (optimal string alignment). */
 static size_t edit_distance(const char *a, const char *b)
 {
@@ -105,7 +100,8 @@ static size_t edit_distance(const char *a, const char *b)
                 d[i][j] = i + j;
                 continue;
             }
-            d[i][j] = smallest(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+            d[i][j] =
+                size_min(size_min(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
             const bool is_exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
             if (is_exchanged && d[i - 2][j - 2] + 1 < d[i][j])
                 d[i][j] = d[i - 2][j - 2] + 1;

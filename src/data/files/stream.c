@@ -25,7 +25,7 @@ clm_status stream_open(const char *path, struct stream **out, struct clm_error *
     size_t size = 0;
     bool is_gzip = false;
     *out = NULL;
-    clm_status status = file_open(path, "; data is read only from regular files", &file, &size, error);
+    clm_status status = open_regular(path, "; data is read only from regular files", &file, &size, error);
     if (status != CLM_OK)
         return status;
     struct stream *stream = calloc(1, sizeof *stream);

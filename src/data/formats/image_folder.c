@@ -66,32 +66,38 @@ static clm_status begins_with_picture(const char *path, bool *is_picture, struct
     return status == CLM_ERROR_MEMORY ? status : CLM_OK;
 }
 
-/* One of the first files is a picture. */
-static clm_status has_picture(const char *path, bool *is_there, struct clm_error *error)
+/* True if one of the first files is a picture, in a directory in `path` (depth 1) or one level
+ * deeper (depth 2). */
+static clm_status has_picture(const char *path, int depth, bool *is_there, struct clm_error *error)
 {
-    const clm_status status = listing_any(path, FIRST_FILES, begins_with_picture, is_there, error);
-    return status == CLM_ERROR_MEMORY ? status : CLM_OK;
-}
-
-/* The same of a directory in `path`, and of one a level deeper. */
-static clm_status has_class_folder(const char *path, bool *is_there, struct clm_error *error)
-{
-    const clm_status status = listing_any(path, SIZE_MAX, has_picture, is_there, error);
-    return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+    struct listing listing;
+    *is_there = false;
+    clm_status status = listing_read(path, is_shown, &listing, error);
+    const size_t count = depth ? listing.count : size_min(listing.count, FIRST_FILES);
+    if (status != CLM_OK)
+        return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++) {
+        char *inner = path_join(path, listing.entries[i]->d_name);
+        if (!inner)
+            status = clm_fail_host_memory(error, path, strlen(path));
+        else
+            status = depth ? has_picture(inner, depth - 1, is_there, error)
+                           : begins_with_picture(inner, is_there, error);
+        free(inner);
+    }
+    listing_free(&listing);
+    return status;
 }
 
 static clm_status image_folder_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
     bool is_split = false;
     *is_it = false;
-    clm_status status = find_split(path, &is_split, error);
+    const clm_status status = find_split(path, &is_split, error);
     if (status == CLM_ERROR_MEMORY)
         return status;
     /* reading the pictures will report a train or test directory that cannot be read */
-    if (!is_split && status == CLM_OK)
-        return has_class_folder(path, is_it, error);
-    status = listing_any(path, SIZE_MAX, has_class_folder, is_it, error);
-    return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+    return has_picture(path, is_split || status != CLM_OK ? 2 : 1, is_it, error);
 }
 
 static bool image_folder_recognises_file(const struct file_head *head)

@@ -38,27 +38,15 @@ static void sparse_free(struct sparse *sparse)
     free(sparse->labels);
 }
 
-static bool libsvm_make_room(struct sparse *sparse)
+/* Doubles the room of two arrays if they are full: *fours has elements of 4 bytes, *others of `size` bytes. */
+static bool libsvm_make_room(size_t count, size_t *capacity, void *fours, void *others, size_t size)
 {
-    const size_t wanted = sparse->capacity ? 2 * sparse->capacity : 1024;
-    if (sparse->count < sparse->capacity)
+    const size_t wanted = *capacity ? 2 * *capacity : 1024;
+    if (count < *capacity)
         return true;
-    if (!array_resize(&sparse->indices, wanted, sizeof *sparse->indices) ||
-        !array_resize(&sparse->values, wanted, sizeof *sparse->values))
+    if (!array_resize(fours, wanted, 4) || !array_resize(others, wanted, size))
         return false;
-    sparse->capacity = wanted;
-    return true;
-}
-
-static bool make_row_room(struct sparse *sparse)
-{
-    const size_t wanted = sparse->row_capacity ? 2 * sparse->row_capacity : 1024;
-    if (sparse->rows < sparse->row_capacity)
-        return true;
-    if (!array_resize(&sparse->labels, wanted, sizeof *sparse->labels) ||
-        !array_resize(&sparse->ends, wanted, sizeof *sparse->ends))
-        return false;
-    sparse->row_capacity = wanted;
+    *capacity = wanted;
     return true;
 }
 
@@ -99,7 +87,9 @@ static clm_status libsvm_read_label(struct libsvm *libsvm, const char **at, stru
             libsvm, *at,
             "is no label; a line begins with one whole number as its label, and several labels are not read",
             error);
-    if (!make_row_room(sparse) || sparse->rows >= UINT32_MAX)
+    if (!libsvm_make_room(sparse->rows, &sparse->row_capacity, &sparse->labels, &sparse->ends,
+                          sizeof *sparse->ends) ||
+        sparse->rows >= UINT32_MAX)
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->rows * 16);
     const clm_status status = label_table_add(libsvm->table, *at, (size_t)(next - *at), libsvm->window.line,
                                               sparse->labels + sparse->rows, error);
@@ -150,7 +140,8 @@ static clm_status libsvm_read_value(struct libsvm *libsvm, const char **at, size
         return fail_token(libsvm, token, "has a value that is no number", error);
     if (!isfinite(value))
         return fail_token(libsvm, token, "has a value that float32 cannot hold", error);
-    if (!libsvm_make_room(sparse))
+    if (!libsvm_make_room(sparse->count, &sparse->capacity, &sparse->indices, &sparse->values,
+                          sizeof *sparse->values))
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->count * 8);
     sparse->indices[sparse->count] = (uint32_t)(*index - 1);
     sparse->values[sparse->count++] = value;

@@ -67,26 +67,22 @@ static clm_status is_folder(const char *path, bool *is_it, struct clm_error *err
                : clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
 }
 
-clm_status listing_any(const char *path, size_t most, entry_test *test, bool *is_there,
-                       struct clm_error *error)
+clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error)
 {
-    struct listing listing;
-    *is_there = false;
-    clm_status status = listing_read(path, is_shown, &listing, error);
-    for (size_t i = 0; status == CLM_OK && i < listing.count && i < most && !*is_there; i++) {
+    struct listing listing = {0};
+    clm_status status = is_folder(path, has_folder, error);
+    if (status != CLM_OK || !*has_folder)
+        return status;
+    *has_folder = false;
+    status = listing_read(path, is_shown, &listing, error);
+    for (size_t i = 0; status == CLM_OK && i < listing.count && !*has_folder; i++) {
         char *inner = path_join(path, listing.entries[i]->d_name);
-        status = inner ? test(inner, is_there, error) : clm_fail_host_memory(error, path, strlen(path));
+        status =
+            inner ? is_folder(inner, has_folder, error) : clm_fail_host_memory(error, path, strlen(path));
         free(inner);
     }
     listing_free(&listing);
     return status;
-}
-
-clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error)
-{
-    const clm_status status = is_folder(path, has_folder, error);
-    return status == CLM_OK && *has_folder ? listing_any(path, SIZE_MAX, is_folder, has_folder, error)
-                                           : status;
 }
 
 static clm_status listing_check_name(const char *path, const char *name, struct clm_error *error)

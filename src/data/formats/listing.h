@@ -8,11 +8,6 @@
 bool is_shown_name(const char *name);
 int is_shown(const struct dirent *entry);
 
-/* Sets *is_there if `test` says so of one of the first `most` entries of a directory. */
-typedef clm_status entry_test(const char *path, bool *is_it, struct clm_error *error);
-CLM_MUST_CHECK clm_status listing_any(const char *path, size_t most, entry_test *test, bool *is_there,
-                                      struct clm_error *error);
-
 /* Sets *has_folder if `path` is a directory that holds another directory. */
 CLM_MUST_CHECK clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error);
 
