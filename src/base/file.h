@@ -6,8 +6,8 @@
 
 #include <dirent.h>
 
-/* Opens a regular file for reading; *size is the number of its bytes. `remedy` ends the message about another kind of
- * file. */
+/* Opens a regular file for reading; *size is the number of its bytes. `remedy` ends the message about
+ * another kind of file. */
 CLM_MUST_CHECK clm_status open_regular(const char *path, const char *remedy, int *out, size_t *size,
                                        struct clm_error *error);
 
@@ -45,7 +45,7 @@ CLM_MUST_CHECK clm_status replacement_begin(const char *path, struct replacement
 CLM_MUST_CHECK clm_status replacement_commit(struct replacement *replacement, struct clm_error *error);
 void replacement_drop(struct replacement *replacement);
 
-/* Entries of a directory, sorted by the bytes of their names: those that `takes` accepts, as scandir asks it. */
+/* The entries of a directory that `takes` accepts, sorted by the bytes of their names. */
 struct listing {
     struct dirent **entries;
     size_t count;
@@ -56,7 +56,7 @@ CLM_MUST_CHECK clm_status listing_read(const char *path, int (*takes)(const stru
 void listing_free(struct listing *listing);
 int listing_compare(const struct dirent **a, const struct dirent **b);
 
-/* True if something is at `path`, or may be there but cannot be looked at; opening it will report that error. */
+/* True if something is at `path`, or if it cannot be looked at: opening it will then report the error. */
 bool is_there(const char *path);
 
 /* The name of the file at `path`: what follows its last slash. */

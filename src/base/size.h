@@ -43,8 +43,8 @@ static inline size_t divide_up(size_t n, size_t by)
     return n / by + (n % by != 0);
 }
 
-/* Gives an array room for `count` elements of `size` bytes; `array` is the address of the pointer to it. False if there
- * is no memory; the array is then as before. */
+/* Gives an array room for `count` elements of `size` bytes; `array` is the address of the pointer to it.
+ * False if there is no memory; the array is then as before. */
 static inline bool array_resize(void *array, size_t count, size_t size)
 {
     void *old, *resized;

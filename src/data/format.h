@@ -71,8 +71,9 @@ CLM_MUST_CHECK clm_status file_head_read(const char *path, struct file_head *hea
 /* True if the directory has an entry of that name. */
 bool directory_has(const char *directory, const char *name);
 
-/* Finds the first file that is there of DIRECTORY/PREFIX MIDDLE ENDING, with the endings of each middle in turn;
- * both lists end with NULL. *out, which the caller frees, is NULL if there is none. False if there is no memory. */
+/* Finds the first file that is there of DIRECTORY/PREFIX MIDDLE ENDING, with the endings of each middle in
+ * turn; both lists end with NULL. *out, which the caller frees, is NULL if there is none. False if there is
+ * no memory. */
 bool find_variant(const char *directory, const char *prefix, const char *const *middles,
                   const char *const *endings, char **out);
 

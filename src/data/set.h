@@ -46,8 +46,8 @@ CLM_MUST_CHECK clm_status set_check_labels(const struct set *set, size_t classes
 
 uint32_t set_largest_label(const struct set *set);
 
-/* Fails with CLM_ERROR_MEMORY if `bytes` are more than `memory`, which is 0 for no limit. Readers ask before they
- * allocate values. */
+/* Fails with CLM_ERROR_MEMORY if `bytes` are more than `memory`, which is 0 for no limit. Readers ask before
+ * they allocate values. */
 CLM_MUST_CHECK clm_status allow_memory(uint64_t memory, const char *path, size_t bytes,
                                        struct clm_error *error);
 

@@ -30,7 +30,7 @@ bool stream_is_compressed(const struct stream *stream);
  * memory is allocated. */
 size_t stream_bound(const struct stream *stream);
 
-/* The most bytes that `size` bytes of deflate can unpack to: its densest code is two bits for a match of 258. */
+/* The most bytes that `size` bytes of deflate can unpack to. Its densest code is two bits for 258 bytes. */
 static inline size_t deflate_bound(size_t size)
 {
     size_t bound;

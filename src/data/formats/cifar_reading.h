@@ -53,7 +53,7 @@ CLM_MUST_CHECK clm_status cifar_read_names(struct stream *stream, enum cifar_lay
                                            const struct cifar *cifar, const struct cifar_labels *labels,
                                            char ***names, struct clm_error *error);
 
-/* Sets everything that is the same for all CIFAR sets: the shape and type of a picture; and makes the labels. */
+/* Sets the shape and type of a picture, which are the same for all CIFAR sets, and makes the labels. */
 CLM_MUST_CHECK clm_status cifar_shape(const char *path, size_t rows, struct set *set,
                                       struct clm_error *error);
 

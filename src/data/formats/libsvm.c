@@ -38,7 +38,7 @@ static void sparse_free(struct sparse *sparse)
     free(sparse->labels);
 }
 
-/* Doubles the room of two arrays if they are full: *fours has elements of 4 bytes, *others of `size` bytes. */
+/* Doubles the room of two arrays if they are full. *fours has elements of 4 bytes, *others of `size`. */
 static bool libsvm_make_room(size_t count, size_t *capacity, void *fours, void *others, size_t size)
 {
     const size_t wanted = *capacity ? 2 * *capacity : 1024;

@@ -7,7 +7,8 @@
 
 #include "data/format.h"
 
-/* Names of inputs and labels in order of preference, of a test and of a training set; each list ends with NULL. */
+/* Names of inputs and labels in order of preference: those of a test set, then of a training set. Each list
+ * ends with NULL. */
 extern const char *const npy_pairs[2][9][2];
 
 #endif

@@ -5,12 +5,12 @@
 #include "data/files/stream.h"
 #include "data/format.h"
 
-/* Opens an array, of the name that is its file's or its own in an archive. The stream is closed before the next
- * array is opened. */
+/* Opens an array; `name` is its file's, or its own in an archive. The stream is closed before the next array
+ * is opened. */
 typedef clm_status npy_opener(void *user, const char *name, struct stream **out, struct clm_error *error);
 
-/* Reads inputs and labels of the same rows into out->train or out->test. The training set decides the classes: a
- * test set's labels become its classes, unless the request has classes.
+/* Reads inputs and labels of the same rows into out->train or out->test. The training set decides the
+ * classes: a test set's labels become its classes, unless the request has classes.
  *
  * Inputs are (rows, …). uint8 stays bytes, and every other type becomes float32. Pictures are (rows, height,
  * width), or (rows, channels, height, width) or (rows, height, width, channels) with 1, 3 or 4 channels; they

@@ -28,8 +28,8 @@ static bool is_zero(const struct clm_data *data, const void *row, size_t i)
     return data->element == ELEMENT_BYTE ? !((const unsigned char *)row)[i] : ((const float *)row)[i] == 0;
 }
 
-/* Writes a row of CSV, or of LIBSVM (is_sparse), which leaves out zeros, except for the last feature of the first row:
- * readers take the largest index as the number of features. */
+/* Writes a row of CSV, or of LIBSVM (is_sparse). That leaves out zeros, except for the last feature of the
+ * first row: readers take the largest index as the number of features. */
 static char *write_row(char *end, const struct clm_data *data, const struct rows *rows, size_t row,
                        bool is_sparse)
 {
