@@ -281,7 +281,7 @@ static clm_status format_check_memory(const char *path, const struct format *for
                                       struct clm_error *error)
 {
     struct stat about;
-    if (format->maps || stat(path, &about) || !S_ISREG(about.st_mode))
+    if (!memory || format->maps || stat(path, &about) || !S_ISREG(about.st_mode))
         return CLM_OK;
     return allow_memory(memory, path, (size_t)about.st_size, error);
 }
