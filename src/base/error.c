@@ -1,7 +1,10 @@
 #include "base/error.h"
 
+#include "base/size.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 const char *clm_version(void)
 {
@@ -57,4 +60,11 @@ clm_status check_given(const char *text, const char *what, struct clm_error *err
 clm_status clm_fail_host_memory(struct clm_error *error, const char *what, size_t bytes)
 {
     return clm_fail(error, CLM_ERROR_MEMORY, "%s: the host has no memory for %zu bytes", what, bytes);
+}
+
+size_t host_memory(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    size_t bytes;
+    return pages > 0 && page > 0 && size_mul((size_t)pages, (size_t)page, &bytes) ? bytes : SIZE_MAX;
 }

@@ -19,4 +19,7 @@ CLM_MUST_CHECK clm_status check_given(const char *text, const char *what, struct
 /* CLM_ERROR_MEMORY for the host's memory: "WHAT: the host has no memory for N bytes". */
 clm_status clm_fail_host_memory(struct clm_error *error, const char *what, size_t bytes);
 
+/* Bytes of memory that the machine has; SIZE_MAX if that is not known. More than that may be allocated. */
+size_t host_memory(void);
+
 #endif

@@ -13,41 +13,82 @@
 
 char *path_join(const char *directory, const char *name)
 {
-    const size_t size = strlen(directory) + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path)
-        snprintf(path, size, "%s/%s", directory, name);
-    return path;
+    char *path = NULL;
+    return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
+const char *path_name(const char *path)
+{
+    const char *const slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool is_there(const char *path)
+{
+    struct stat about;
+    return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
+}
+
+/* Compares bytes, because the order of alphasort depends on the locale. */
+int listing_compare(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+clm_status listing_read(const char *path, int (*takes)(const struct dirent *entry), struct listing *out,
+                        struct clm_error *error)
+{
+    *out = (struct listing){0};
+    const int count = scandir(path, &out->entries, takes, listing_compare);
+    if (count < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", path, strerror(errno));
+    out->count = (size_t)count;
+    return CLM_OK;
+}
+
+void listing_free(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        free(listing->entries[i]);
+    free(listing->entries);
+    *listing = (struct listing){0};
+}
+
+clm_status open_regular(const char *path, const char *remedy, int *out, size_t *size, struct clm_error *error)
+{
+    struct stat about;
+    /* without O_NONBLOCK, open() on a pipe would wait for a writer */
+    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    const int reason = fstat(file, &about) ? errno : 0;
+    if (reason || !S_ISREG(about.st_mode)) {
+        close(file);
+        return reason ? clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(reason))
+                      : clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file%s", path, remedy);
+    }
+    *out = file;
+    *size = (size_t)about.st_size;
+    return CLM_OK;
 }
 
 clm_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size,
                      struct clm_error *error)
 {
-    clm_status status = CLM_OK;
-    struct stat about;
     unsigned char *content = NULL;
-    size_t filled = 0;
+    size_t filled = 0, expected;
+    int file;
     *bytes = NULL;
     *size = 0;
-    /* without O_NONBLOCK, open() on a pipe would wait for a writer */
-    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0)
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(file, &about)) {
-        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(errno));
+    clm_status status = open_regular(path, "", &file, &expected, error);
+    if (status != CLM_OK)
+        return status;
+    if (expected > limit) {
+        status =
+            clm_fail(error, CLM_ERROR_FORMAT,
+                     "%s: has %zu bytes, more than the %zu that such a file may have", path, expected, limit);
         goto cleanup;
     }
-    if (!S_ISREG(about.st_mode)) {
-        status = clm_fail(error, CLM_ERROR_IO, "%s: is not a regular file", path);
-        goto cleanup;
-    }
-    if ((uintmax_t)about.st_size > limit) {
-        status = clm_fail(error, CLM_ERROR_FORMAT,
-                          "%s: has %jd bytes, more than the %zu that such a file may have", path,
-                          (intmax_t)about.st_size, limit);
-        goto cleanup;
-    }
-    const size_t expected = (size_t)about.st_size;
     content = malloc(expected + 1);
     if (!content) {
         status = clm_fail_host_memory(error, path, expected + 1);
@@ -138,7 +179,7 @@ void directory_unmake(const char *path, size_t made)
     free(partial);
 }
 
-static bool file_write_all(int file, const unsigned char *bytes, size_t size)
+bool file_write_all(int file, const unsigned char *bytes, size_t size)
 {
     while (size) {
         const ssize_t written = write(file, bytes, size);
@@ -176,7 +217,6 @@ bool file_is_written_in_place(const char *path)
 clm_status replacement_begin(const char *path, struct replacement *out, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    size_t size;
     *out = (struct replacement){.file = -1};
     if (file_is_written_in_place(path)) {
         out->target = strdup(path);
@@ -186,12 +226,10 @@ clm_status replacement_begin(const char *path, struct replacement *out, struct c
         out->target = realpath(path, NULL);
         if (!out->target && errno == ENOENT)
             out->target = strdup(path);
-        size = (out->target ? strlen(out->target) : 0) + sizeof ".XXXXXX";
-        out->temporary = malloc(size);
-        if (out->target && out->temporary) {
-            snprintf(out->temporary, size, "%s.XXXXXX", out->target);
+        if (out->target && asprintf(&out->temporary, "%s.XXXXXX", out->target) < 0)
+            out->temporary = NULL;
+        if (out->temporary)
             out->file = mkstemp(out->temporary);
-        }
     }
     if (out->file < 0) {
         status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));

@@ -1,5 +1,7 @@
 #include "base/picture.h"
 
+#include "base/size.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,10 +71,8 @@ static cairo_status_t picture_append(void *closure, const unsigned char *data, u
     struct png_bytes *const bytes = closure;
     if (length > bytes->room - bytes->size) {
         const size_t room = 2 * (bytes->size + length);
-        unsigned char *const larger = realloc(bytes->data, room);
-        if (!larger)
+        if (!array_resize(&bytes->data, room, 1))
             return CAIRO_STATUS_NO_MEMORY;
-        bytes->data = larger;
         bytes->room = room;
     }
     memcpy(bytes->data + bytes->size, data, length);

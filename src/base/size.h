@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* *out = a * b; false if the product overflows. */
 static inline bool size_mul(size_t a, size_t b, size_t *out)
@@ -39,6 +41,19 @@ static inline size_t round_up(size_t n, size_t step)
 static inline size_t divide_up(size_t n, size_t by)
 {
     return n / by + (n % by != 0);
+}
+
+/* Gives an array room for `count` elements of `size` bytes; `array` is the address of the pointer to it.
+ * False if there is no memory; the array is then as before. */
+static inline bool array_resize(void *array, size_t count, size_t size)
+{
+    void *old, *resized;
+    size_t bytes;
+    memcpy(&old, array, sizeof old);
+    resized = size_mul(count, size, &bytes) ? realloc(old, bytes) : NULL;
+    if (resized)
+        memcpy(array, &resized, sizeof resized);
+    return resized != NULL;
 }
 
 static inline double mebibytes(uint64_t bytes)

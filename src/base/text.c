@@ -1,8 +1,8 @@
 #include "base/text.h"
 
+#include "base/size.h"
 #include "clmlp.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 static bool is_between(unsigned char byte, unsigned char lowest, unsigned char highest)
@@ -32,6 +32,20 @@ size_t utf8_length(const char *text)
         if (!is_between(bytes[i], 0x80, 0xBF))
             return 0;
     return length;
+}
+
+bool has_ending(const char *text, const char *end)
+{
+    const size_t length = strlen(text), wanted = strlen(end);
+    return length > wanted && !strcmp(text + length - wanted, end);
+}
+
+bool has_control(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f)
+            return true;
+    return false;
 }
 
 char *utf8_copy(const char *text)
@@ -73,12 +87,6 @@ const char *text_show(char *out, size_t size, const char *bytes, size_t length)
 
 #define NAME_MAX_LENGTH 40
 
-static size_t smallest(size_t a, size_t b, size_t c)
-{
-    const size_t ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
 /* Letters to insert, delete, replace or exchange with their neighbour (optimal string alignment). */
 static size_t edit_distance(const char *a, const char *b)
 {
@@ -92,7 +100,8 @@ static size_t edit_distance(const char *a, const char *b)
                 d[i][j] = i + j;
                 continue;
             }
-            d[i][j] = smallest(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+            d[i][j] =
+                size_min(size_min(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
             const bool is_exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
             if (is_exchanged && d[i - 2][j - 2] + 1 < d[i][j])
                 d[i][j] = d[i - 2][j - 2] + 1;

@@ -2,11 +2,18 @@
 #ifndef CLM_BASE_TEXT_H
 #define CLM_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Length of the UTF-8 character at the beginning of `text`: 1 to 4 bytes; 0 if `text` does not begin with
  * one. */
 size_t utf8_length(const char *text);
+
+/* True if `text` ends with `end` and has something before it. */
+bool has_ending(const char *text, const char *end);
+
+/* True if one of the bytes is a control character of ASCII. */
+bool has_control(const char *bytes, size_t length);
 
 /* A copy in which '?' replaces each byte that is not part of a UTF-8 character. The caller frees it; NULL if
  * there is no memory. */

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const part_names[3] = {
+    [CLM_TRAIN] = "training", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
+
 void clm_data_close(struct clm_data *data)
 {
     if (!data)
@@ -150,15 +153,6 @@ static clm_status data_name_classes(const struct known_set *known, bool has_own_
     return status;
 }
 
-static clm_status data_check_memory(const char *path, const struct contents *read, uint64_t memory,
-                                    struct clm_error *error)
-{
-    const size_t taken = set_memory(&read->train) + set_memory(&read->test);
-    if (!memory || taken <= memory)
-        return CLM_OK;
-    return set_fail_memory(path, taken, memory, error);
-}
-
 static clm_status data_read_all(const char *path, const struct clm_data_options *options,
                                 struct contents *read, const struct format **format, struct clm_error *error)
 {
@@ -169,7 +163,8 @@ static clm_status data_read_all(const char *path, const struct clm_data_options 
     if (status == CLM_OK && options->test)
         status = read_test(options, read, &read->test, error);
     if (status == CLM_OK)
-        status = data_check_memory(path, read, options->memory, error);
+        status =
+            allow_memory(options->memory, path, set_memory(&read->train) + set_memory(&read->test), error);
     if (status == CLM_OK)
         status = check_same_shape(&read->train, &read->test, error);
     if (status == CLM_OK)

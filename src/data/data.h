@@ -30,6 +30,8 @@ struct clm_data {
     uint32_t *train_labels, *test_labels;
 };
 
+extern const char *const part_names[3]; /* "training", "validation", "test" */
+
 static inline const struct rows *data_part(const struct clm_data *data, enum clm_part part)
 {
     return part == CLM_TRAIN ? &data->train : part == CLM_VALIDATION ? &data->validation : &data->test;

@@ -2,17 +2,10 @@
 
 #include "base/file.h"
 #include "base/size.h"
-#include "data/formats/cifar.h"
-#include "data/formats/csv.h"
-#include "data/formats/idx.h"
-#include "data/formats/libsvm.h"
-#include "data/formats/npy.h"
-#include "data/formats/npz.h"
-#include "data/formats/image_folder.h"
+#include "base/text.h"
 #include "data/files/stream.h"
 #include "data/files/tar.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -32,13 +25,9 @@ static const size_t format_count = sizeof formats / sizeof *formats;
 
 bool directory_has(const char *directory, const char *name)
 {
-    struct stat about;
     char path[PATH_MAX];
     const int length = snprintf(path, sizeof path, "%s/%s", directory, name);
-    if (length < 0 || (size_t)length >= sizeof path)
-        return false; /* no file has a name that long */
-    /* if the path exists but cannot be looked at, opening it will report the error */
-    return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
+    return length > 0 && (size_t)length < sizeof path && is_there(path); /* no file has a longer name */
 }
 
 static const struct format *format_named(const char *name)
@@ -154,6 +143,23 @@ static clm_status recognise_archive(const char *path, const struct format *only,
     return status;
 }
 
+bool find_variant(const char *directory, const char *prefix, const char *const *middles,
+                  const char *const *endings, char **out)
+{
+    *out = NULL;
+    for (; *middles && !*out; middles++)
+        for (const char *const *ending = endings; *ending && !*out; ending++) {
+            char *path = NULL;
+            if (asprintf(&path, "%s/%s%s%s", directory, prefix, *middles, *ending) < 0)
+                return false;
+            if (strlen(path) < PATH_MAX && is_there(path)) /* no file has a longer name */
+                *out = path;
+            else
+                free(path);
+        }
+    return true;
+}
+
 static clm_status recognise_file(const char *path, const struct format **format, struct clm_error *error)
 {
     struct file_head head;
@@ -189,16 +195,10 @@ static clm_status recognise_file(const char *path, const struct format **format,
 static int is_archive_name(const struct dirent *file)
 {
     static const char *const endings[] = {".tar", ".tar.gz", ".tgz"};
-    const size_t length = strlen(file->d_name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (length > strlen(endings[i]) && !strcmp(file->d_name + length - strlen(endings[i]), endings[i]))
+        if (has_ending(file->d_name, endings[i]))
             return 1;
     return 0;
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 /* *format is the format (or `only`, unless NULL) of the data set in the tar archive at `path`; NULL if the
@@ -219,24 +219,17 @@ static clm_status look_into(const char *path, const struct format *only, const s
 static clm_status find_archive(const char *directory, const struct format *only, char **path,
                                const struct format **format, struct clm_error *error)
 {
-    struct dirent **files = NULL;
-    clm_status status = CLM_OK;
+    struct listing archives;
     *path = NULL;
     *format = NULL;
-    const int count = scandir(directory, &files, is_archive_name, by_name);
-    if (count < 0)
-        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", directory,
-                        strerror(errno));
-    for (int i = 0; i < count; i++) {
-        if (status == CLM_OK && !*format) {
-            free(*path);
-            *path = path_join(directory, files[i]->d_name);
-            status = *path ? look_into(*path, only, format, error)
-                           : clm_fail_host_memory(error, directory, strlen(directory));
-        }
-        free(files[i]);
+    clm_status status = listing_read(directory, is_archive_name, &archives, error);
+    for (size_t i = 0; status == CLM_OK && !*format && i < archives.count; i++) {
+        free(*path);
+        *path = path_join(directory, archives.entries[i]->d_name);
+        status = *path ? look_into(*path, only, format, error)
+                       : clm_fail_host_memory(error, directory, strlen(directory));
     }
-    free(files);
+    listing_free(&archives);
     if (status != CLM_OK || !*format) {
         free(*path);
         *path = NULL;
@@ -288,10 +281,9 @@ static clm_status format_check_memory(const char *path, const struct format *for
                                       struct clm_error *error)
 {
     struct stat about;
-    if (!memory || format->maps || stat(path, &about) || !S_ISREG(about.st_mode) ||
-        (uint64_t)about.st_size <= memory)
+    if (!memory || format->maps || stat(path, &about) || !S_ISREG(about.st_mode))
         return CLM_OK;
-    return set_fail_memory(path, (size_t)about.st_size, memory, error);
+    return allow_memory(memory, path, (size_t)about.st_size, error);
 }
 
 clm_status format_read(const char *path, const char *name, const struct request *request,

@@ -53,6 +53,9 @@ struct format {
                        struct contents *out, struct clm_error *error);
 };
 
+extern const struct format idx_format, npy_format, npz_format, libsvm_format, csv_format, cifar100_format,
+    cifar10_format, image_folder_format;
+
 /* Fails with CLM_ERROR_ARGUMENT unless `name` is NULL or the name of a format. */
 CLM_MUST_CHECK clm_status format_check(const char *name, struct clm_error *error);
 
@@ -67,5 +70,11 @@ CLM_MUST_CHECK clm_status file_head_read(const char *path, struct file_head *hea
 
 /* True if the directory has an entry of that name. */
 bool directory_has(const char *directory, const char *name);
+
+/* Finds the first file that is there of DIRECTORY/PREFIX MIDDLE ENDING, with the endings of each middle in
+ * turn; both lists end with NULL. *out, which the caller frees, is NULL if there is none. False if there is
+ * no memory. */
+bool find_variant(const char *directory, const char *prefix, const char *const *middles,
+                  const char *const *endings, char **out);
 
 #endif

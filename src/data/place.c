@@ -15,10 +15,13 @@ static const char *const fashion_names[] = {"T-shirt/top", "Trouser", "Pullover"
                                             "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
 static const struct known_set known_sets[] = {
-    {"fashion-mnist", 10, fashion_names},
-    {"mnist", 10, digit_names},
-    {"cifar10", CIFAR_CLASSES, cifar10_class_names},
-    {"cifar100", CIFAR100_CLASSES, cifar100_class_names},
+    {"fashion-mnist", 10, fashion_names,
+     "install the package dataset-fashion-mnist, or put its files into one of these"},
+    {"mnist", 10, digit_names, "put its files into one of these, or give the path of a file or directory"},
+    {"cifar10", CIFAR_CLASSES, cifar10_class_names,
+     "put cifar-10-binary.tar.gz into one of these; doc/data.md says where it comes from"},
+    {"cifar100", CIFAR100_CLASSES, cifar100_class_names,
+     "put cifar-100-binary.tar.gz into one of these; doc/data.md says where it comes from"},
 };
 
 const struct known_set *known_set_named(const char *name)
@@ -43,26 +46,16 @@ const struct known_set *known_set_at(const char *path)
     return known;
 }
 
-static bool is_there(const char *path)
-{
-    struct stat about;
-    /* if the path exists but cannot be looked at, opening it will report the error */
-    return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
-}
-
 /* The paths where `name` is looked for; NULL for one that does not apply. False if there is no memory. */
 static bool list_places(const char *name, char *places[3])
 {
     const char *own = getenv("CLMLP_DATA"), *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    places[0] = places[1] = places[2] = NULL;
+    const bool has_xdg = xdg && *xdg;
+    const char *const base = has_xdg ? xdg : home;
     if (own && *own && !(places[0] = path_join(own, name)))
         return false;
-    if (xdg && *xdg) {
-        if (asprintf(&places[1], "%s/clmlp/%s", xdg, name) < 0) {
-            places[1] = NULL;
-            return false;
-        }
-    } else if (home && *home && asprintf(&places[1], "%s/.local/share/clmlp/%s", home, name) < 0) {
+    if (base && *base &&
+        asprintf(&places[1], "%s/%sclmlp/%s", base, has_xdg ? "" : ".local/share/", name) < 0) {
         places[1] = NULL;
         return false;
     }
@@ -70,28 +63,18 @@ static bool list_places(const char *name, char *places[3])
     return places[2] != NULL;
 }
 
-static const char *next_step(const char *name)
-{
-    if (!strcmp(name, "fashion-mnist"))
-        return "install the package dataset-fashion-mnist, or put its files into one of these";
-    if (!strcmp(name, "cifar10"))
-        return "put cifar-10-binary.tar.gz into one of these; doc/data.md says where it comes from";
-    if (!strcmp(name, "cifar100"))
-        return "put cifar-100-binary.tar.gz into one of these; doc/data.md says where it comes from";
-    return "put its files into one of these, or give the path of a file or directory";
-}
-
 static clm_status fail_nowhere(const char *source, char *const places[3], struct clm_error *error)
 {
+    const struct known_set *const known = known_set_named(source);
     const char *is_what =
-        known_set_named(source)
-            ? "was not found"
-            : "is no file, no directory and no known data set (fashion-mnist, mnist, cifar10, cifar100)";
-    const char *here =
-        known_set_named(source) && is_there(source) ? "; for the one in this directory write ./" : "";
+        known ? "was not found"
+              : "is no file, no directory and no known data set (fashion-mnist, mnist, cifar10, cifar100)";
+    const char *here = known && is_there(source) ? "; for the one in this directory write ./" : "";
+    const char *remedy =
+        known ? known->remedy : "put its files into one of these, or give the path of a file or directory";
     return clm_fail(error, CLM_ERROR_IO, "the data set %s %s: looked for %s%s%s%s%s; %s%s%s", source, is_what,
                     places[0] ? places[0] : "", places[0] ? ", " : "", places[1] ? places[1] : "",
-                    places[1] ? " and " : "", places[2], next_step(source), here, *here ? source : "");
+                    places[1] ? " and " : "", places[2], remedy, here, *here ? source : "");
 }
 
 clm_status place_find(const char *source, char **path, struct clm_error *error)

@@ -9,6 +9,7 @@ struct known_set {
     const char *name;
     size_t classes;
     const char *const *class_names; /* `classes` names */
+    const char *remedy;             /* what to do if it is not found */
 };
 
 /* The known set called `name`, or NULL. */

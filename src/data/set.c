@@ -65,23 +65,38 @@ uint32_t set_largest_label(const struct set *set)
     return largest;
 }
 
-clm_status set_fail_memory(const char *path, size_t bytes, uint64_t memory, struct clm_error *error)
+clm_status allow_memory(uint64_t memory, const char *path, size_t bytes, struct clm_error *error)
 {
+    if (!memory || bytes <= memory)
+        return CLM_OK;
     return clm_fail_setting(
         error, CLM_ERROR_MEMORY, "memory",
         "%s: takes %.1f MiB of memory, but half of the memory that is allowed is %.1f MiB; allow more, or convert the data: npy of uint8 and float32, and idx of bytes, stay in their files",
         path, mebibytes(bytes), mebibytes(memory));
 }
 
-clm_status set_reserve(const struct set *set, const char *path, size_t bytes, struct clm_error *error)
+static size_t set_row_bytes(const struct set *set)
 {
-    return set->memory && bytes > set->memory ? set_fail_memory(path, bytes, set->memory, error) : CLM_OK;
+    return set->features * (set->element == ELEMENT_BYTE ? 1 : sizeof(float));
+}
+
+bool set_resize(struct set *set, size_t rows)
+{
+    return array_resize(&set->values, rows, set_row_bytes(set)) &&
+           array_resize(&set->labels, rows, sizeof *set->labels);
+}
+
+clm_status set_make_labels(struct set *set, size_t rows, const char *path, struct clm_error *error)
+{
+    set->labels = malloc(rows * sizeof *set->labels);
+    set->labels_path = strdup(path);
+    return set->labels && set->labels_path ? CLM_OK
+                                           : clm_fail_host_memory(error, path, rows * sizeof *set->labels);
 }
 
 size_t set_memory(const struct set *set)
 {
-    const size_t value = set->element == ELEMENT_BYTE ? 1 : sizeof(float);
-    return set->rows * (sizeof *set->labels + (set->mapping.start ? 0 : set->features * value));
+    return set->rows * (sizeof *set->labels + (set->mapping.start ? 0 : set_row_bytes(set)));
 }
 
 size_t contents_class_count(const struct contents *contents)

@@ -46,12 +46,16 @@ CLM_MUST_CHECK clm_status set_check_labels(const struct set *set, size_t classes
 
 uint32_t set_largest_label(const struct set *set);
 
-/* Fails with CLM_ERROR_MEMORY if `bytes` are more than set->memory. Callers ask before they allocate
- * values. */
-CLM_MUST_CHECK clm_status set_reserve(const struct set *set, const char *path, size_t bytes,
-                                      struct clm_error *error);
-/* Fails with set_reserve's message. */
-CLM_MUST_CHECK clm_status set_fail_memory(const char *path, size_t bytes, uint64_t memory,
+/* Fails with CLM_ERROR_MEMORY if `bytes` are more than `memory`, which is 0 for no limit. Readers ask before
+ * they allocate values. */
+CLM_MUST_CHECK clm_status allow_memory(uint64_t memory, const char *path, size_t bytes,
+                                       struct clm_error *error);
+
+/* Gives the set's values and labels room for `rows` rows; false if there is no memory. */
+bool set_resize(struct set *set, size_t rows);
+
+/* Allocates the labels of `rows` rows, and takes `path` as theirs. */
+CLM_MUST_CHECK clm_status set_make_labels(struct set *set, size_t rows, const char *path,
                                           struct clm_error *error);
 
 /* Bytes of host memory that the set takes. Mapped values take none. */

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
     struct clm_error error = {0};
     struct stream *stream = NULL;
     struct pickle *pickle = NULL;
-    if (stream_of("fuzz", size, read_memory, &memory, &stream, &error) != CLM_OK)
+    if (stream_of("fuzz", size, true, read_memory, &memory, &stream, &error) != CLM_OK)
         return 0;
     const clm_status status = pickle_read(stream, &pickle, &error);
     if (status == CLM_OK)

@@ -35,30 +35,20 @@ static size_t count_constant(const struct moments *features, size_t count)
     return constant;
 }
 
-static void count_repeated(const struct clm_data *data, const struct rows *rows, const struct row_index *own,
-                           struct clm_part_summary *part)
+/* Counts the rows that repeat an earlier one of their own part (is_own), or one of the training set. */
+static void count_known(const struct clm_data *data, const struct rows *rows, const struct row_index *index,
+                        bool is_own, struct clm_part_summary *part)
 {
+    size_t *const count = is_own ? &part->repeated : &part->leaked;
     for (size_t r = 0; r < rows->count; r++) {
-        const size_t earlier = row_index_find(own, data_row(data, rows, r));
-        if (earlier == r)
+        const size_t there = row_index_find(index, data_row(data, rows, r));
+        if (there == (is_own ? r : ROW_NONE))
             continue;
-        if (!part->repeated++) {
-            part->repeated_row = r;
-            part->repeated_of = earlier;
+        if (!(*count)++) {
+            *(is_own ? &part->repeated_row : &part->leaked_row) = r;
+            *(is_own ? &part->repeated_of : &part->leaked_of) = there;
         }
-        part->contradicting += rows->labels[r] != rows->labels[earlier];
-    }
-}
-
-static void count_leaked(const struct clm_data *data, const struct rows *rows,
-                         const struct row_index *training, struct clm_part_summary *part)
-{
-    for (size_t r = 0; r < rows->count; r++) {
-        const size_t there = row_index_find(training, data_row(data, rows, r));
-        if (there != ROW_NONE && !part->leaked++) {
-            part->leaked_row = r;
-            part->leaked_of = there;
-        }
+        part->contradicting += is_own && rows->labels[r] != rows->labels[there];
     }
 }
 
@@ -98,13 +88,13 @@ static clm_status summarise_part(const struct clm_data *data, enum clm_part numb
     for (size_t r = 0; r < rows->count; r++)
         part->class_rows[rows->labels[r]]++;
     if (number != CLM_TRAIN) {
-        count_leaked(data, rows, training->index, part);
+        count_known(data, rows, training->index, false, part);
         status = statistics_measure(data, rows, &own, error);
     }
     if (status == CLM_OK) {
         const struct measured *const measured = number == CLM_TRAIN ? training : &own;
         statistics_take_over(measured->features, data->features, part);
-        count_repeated(data, rows, measured->index, part);
+        count_known(data, rows, measured->index, true, part);
     }
     measured_free(&own);
     return status;

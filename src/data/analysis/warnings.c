@@ -13,9 +13,6 @@
 /* Range of one feature over that of another, from which a net hardly learns from the other. */
 #define UNEVEN 100.0
 
-static const char *const part_names[] = {
-    [CLM_TRAIN] = "training", [CLM_VALIDATION] = "validation", [CLM_TEST] = "test"};
-
 /* The summary that gets the warnings; is_full says that there was no memory for one of them. */
 struct warnings {
     struct clm_data_summary *summary;

@@ -50,6 +50,17 @@ clm_status output_open(const char *path, bool is_gzipped, struct output **out, s
     return CLM_OK;
 }
 
+clm_status output_open_in(const char *directory, const char *name, bool is_gzipped, struct output **out,
+                          struct clm_error *error)
+{
+    char *const path = path_join(directory, name);
+    *out = NULL;
+    const clm_status status = path ? output_open(path, is_gzipped, out, error)
+                                   : clm_fail_host_memory(error, directory, strlen(directory));
+    free(path);
+    return status;
+}
+
 static clm_status fail_to_write(const struct output *output, int code, struct clm_error *error)
 {
     return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", output->path,
@@ -93,6 +104,14 @@ clm_status output_commit(struct output *output, struct clm_error *error)
     output->file = NULL;
     return code == Z_OK ? replacement_commit(&output->replacement, error)
                         : fail_to_write(output, code, error);
+}
+
+clm_status output_end(struct output *output, clm_status status, struct clm_error *error)
+{
+    if (status == CLM_OK)
+        status = output_commit(output, error);
+    output_close(output);
+    return status;
 }
 
 void output_close(struct output *output)

@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -56,11 +55,6 @@ static int staging_is_name(const struct dirent *entry)
     return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
 }
 
-static int staging_compare_entries(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 /* Calls on_name for each name in the directory until it returns false. Returns false if it did, or if the
  * directory cannot be read. */
 static bool each_name(const char *path, bool (*on_name)(int directory, const char *name, const void *user),
@@ -68,9 +62,8 @@ static bool each_name(const char *path, bool (*on_name)(int directory, const cha
 {
     struct dirent **entries = NULL;
     const int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-              count = directory < 0
-                          ? -1
-                          : scandirat(directory, ".", &entries, staging_is_name, staging_compare_entries);
+              count =
+                  directory < 0 ? -1 : scandirat(directory, ".", &entries, staging_is_name, listing_compare);
     bool goes_on = count >= 0;
     for (int i = 0; i < count; i++) {
         goes_on = goes_on && on_name(directory, entries[i]->d_name, user);

@@ -1,17 +1,12 @@
 #include "data/files/stream.h"
 
-#include "base/size.h"
+#include "base/file.h"
 #include "data/files/gunzip.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* The most that a byte of deflate can unpack to: its densest code is two bits for a match of 258 bytes. */
-#define DEFLATE_BYTES_PER_BYTE 1032
 
 struct stream {
     char *path;
@@ -20,30 +15,9 @@ struct stream {
     stream_source source;
     void *user;
     size_t file_size;
+    bool is_bound;   /* file_size is only a bound on the bytes of `source` */
     size_t position; /* bytes read so far */
 };
-
-/* Opens a regular file. Without O_NONBLOCK, open() on a pipe would wait for a writer. */
-static clm_status open_regular(const char *path, int *out, size_t *size, struct clm_error *error)
-{
-    struct stat about;
-    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0)
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(file, &about)) {
-        const int reason = errno;
-        close(file);
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be looked at: %s", path, strerror(reason));
-    }
-    if (!S_ISREG(about.st_mode)) {
-        close(file);
-        return clm_fail(error, CLM_ERROR_IO,
-                        "%s: is not a regular file; data is read only from regular files", path);
-    }
-    *out = file;
-    *size = (size_t)about.st_size;
-    return CLM_OK;
-}
 
 clm_status stream_open(const char *path, struct stream **out, struct clm_error *error)
 {
@@ -51,7 +25,7 @@ clm_status stream_open(const char *path, struct stream **out, struct clm_error *
     size_t size = 0;
     bool is_gzip = false;
     *out = NULL;
-    clm_status status = open_regular(path, &file, &size, error);
+    clm_status status = open_regular(path, "; data is read only from regular files", &file, &size, error);
     if (status != CLM_OK)
         return status;
     struct stream *stream = calloc(1, sizeof *stream);
@@ -74,8 +48,8 @@ clm_status stream_open(const char *path, struct stream **out, struct clm_error *
     return CLM_OK;
 }
 
-clm_status stream_of(const char *path, size_t size, stream_source source, void *user, struct stream **out,
-                     struct clm_error *error)
+clm_status stream_of(const char *path, size_t size, bool is_exact, stream_source source, void *user,
+                     struct stream **out, struct clm_error *error)
 {
     struct stream *stream = calloc(1, sizeof *stream);
     *out = NULL;
@@ -88,6 +62,7 @@ clm_status stream_of(const char *path, size_t size, stream_source source, void *
         return clm_fail_host_memory(error, path, sizeof *stream);
     }
     stream->file_size = size;
+    stream->is_bound = !is_exact;
     stream->source = source;
     stream->user = user;
     *out = stream;
@@ -127,10 +102,12 @@ bool stream_is_compressed(const struct stream *stream)
 
 size_t stream_bound(const struct stream *stream)
 {
-    size_t bound;
-    if (!stream_is_compressed(stream))
-        return stream->file_size;
-    return size_mul(stream->file_size, DEFLATE_BYTES_PER_BYTE, &bound) ? bound : SIZE_MAX;
+    return stream_is_compressed(stream) ? deflate_bound(stream->file_size) : stream->file_size;
+}
+
+bool stream_is_exact(const struct stream *stream)
+{
+    return !stream->gunzip && !stream->is_bound;
 }
 
 size_t stream_left(const struct stream *stream)

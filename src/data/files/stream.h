@@ -3,6 +3,7 @@
 #ifndef CLM_DATA_FILES_STREAM_H
 #define CLM_DATA_FILES_STREAM_H
 
+#include "base/size.h"
 #include "data/files/mapping.h"
 
 struct stream;
@@ -15,9 +16,9 @@ CLM_MUST_CHECK clm_status stream_open(const char *path, struct stream **out, str
 typedef clm_status (*stream_source)(void *user, void *bytes, size_t size, size_t *got,
                                     struct clm_error *error);
 
-/* A stream of `size` bytes from `source`, with `path` as its path. */
-CLM_MUST_CHECK clm_status stream_of(const char *path, size_t size, stream_source source, void *user,
-                                    struct stream **out, struct clm_error *error);
+/* A stream of `size` bytes from `source`, or of at most so many unless is_exact; `path` is its path. */
+CLM_MUST_CHECK clm_status stream_of(const char *path, size_t size, bool is_exact, stream_source source,
+                                    void *user, struct stream **out, struct clm_error *error);
 void stream_close(struct stream *stream);
 
 const char *stream_path(const struct stream *stream);
@@ -28,6 +29,16 @@ bool stream_is_compressed(const struct stream *stream);
 /* An upper bound on the bytes of the stream. What a header promises is checked against it before
  * memory is allocated. */
 size_t stream_bound(const struct stream *stream);
+
+/* The most bytes that `size` bytes of deflate can unpack to. Its densest code is two bits for 258 bytes. */
+static inline size_t deflate_bound(size_t size)
+{
+    size_t bound;
+    return size_mul(size, 1032, &bound) ? bound : SIZE_MAX;
+}
+
+/* True if there are exactly so many bytes. */
+bool stream_is_exact(const struct stream *stream);
 
 /* An upper bound on the bytes that are left. */
 size_t stream_left(const struct stream *stream);

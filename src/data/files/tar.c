@@ -146,12 +146,7 @@ static bool leads_out(const char *name)
 static bool is_plain_name(const char *name)
 {
     const size_t length = strlen(name);
-    if (!length || length > NAME_LONGEST)
-        return false;
-    for (; *name; name++)
-        if ((unsigned char)*name < ' ' || *name == 0x7f)
-            return false;
-    return true;
+    return length && length <= NAME_LONGEST && !has_control(name, length);
 }
 
 static const char *skip_here(const char *name)
@@ -278,7 +273,7 @@ clm_status tar_entry_open(struct tar *tar, struct stream **out, struct clm_error
                         archive, tar->entry.shown, tar->entry.kind);
     if (asprintf(&path, "%s: %s", archive, tar->entry.shown) < 0)
         return clm_fail_host_memory(error, archive, strlen(archive));
-    const clm_status status = stream_of(path, tar->entry.size, tar_read_entry, tar, out, error);
+    const clm_status status = stream_of(path, tar->entry.size, true, tar_read_entry, tar, out, error);
     free(path);
     return status;
 }

@@ -20,7 +20,6 @@ enum {
     CIFAR_BATCHES = 5,
 };
 
-extern const struct format cifar10_format, cifar100_format;
 extern const char *const cifar10_class_names[CIFAR_CLASSES];
 extern const char *const cifar100_class_names[CIFAR100_CLASSES];
 

@@ -1,6 +1,7 @@
 /* Reads CIFAR from the tar archives in which it is published. */
 #include "data/formats/cifar_reading.h"
 
+#include "base/file.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "data/files/tar.h"
@@ -14,17 +15,11 @@ struct batch_place {
     size_t size;  /* bytes of its files so far */
 };
 
-static const char *base_name(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    return slash ? slash + 1 : name;
-}
-
 bool cifar_is_entry(const char *name, const struct cifar *cifar)
 {
     size_t batch;
     for (int i = 0; i < CIFAR_LAYOUTS; i++) {
-        const enum cifar_role role = cifar_role_of(cifar->files + i, 0, base_name(name), &batch);
+        const enum cifar_role role = cifar_role_of(cifar->files + i, 0, path_name(name), &batch);
         if (role == CIFAR_TRAIN || role == CIFAR_TEST)
             return true;
     }
@@ -45,7 +40,7 @@ static clm_status cifar_archive_settle(struct cifar_reading *reading, struct bat
                                        const char *archive, const struct tar_entry *entry,
                                        enum cifar_layout layout, struct clm_error *error)
 {
-    const size_t length = (size_t)(base_name(entry->name) - entry->name);
+    const size_t length = (size_t)(path_name(entry->name) - entry->name);
     char folder[256];
     if (!place->folder) {
         place->folder = strndup(entry->name, length);
@@ -77,7 +72,7 @@ static clm_status cifar_archive_read_entry(struct cifar_reading *reading, struct
     enum cifar_role role = CIFAR_NO_ROLE;
     int layout = -1;
     while (role == CIFAR_NO_ROLE && ++layout < CIFAR_LAYOUTS)
-        role = cifar_role_of(reading->cifar->files + layout, reading->which, base_name(entry->name), &batch);
+        role = cifar_role_of(reading->cifar->files + layout, reading->which, path_name(entry->name), &batch);
     if (role == CIFAR_NO_ROLE)
         return CLM_OK;
     clm_status status =

@@ -1,20 +1,18 @@
 /* CIFAR's binary layout. A record is one label (CIFAR-10), or a coarse and a fine one (CIFAR-100), and 3072
  * bytes of 3 x 32 x 32 pixels, planar (channel, row, column). */
-#include "data/formats/cifar_batch.h"
+#include "data/formats/cifar_reading.h"
 
 #include "base/size.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-clm_status cifar_shape(const char *path, struct set *set, struct clm_error *error)
+clm_status cifar_shape(const char *path, size_t rows, struct set *set, struct clm_error *error)
 {
-    set->labels_path = strdup(path);
     set->features = CIFAR_PIXELS;
     set->height = set->width = CIFAR_SIDE;
     set->channels = CIFAR_CHANNELS;
     set->element = ELEMENT_BYTE;
-    return set->labels_path ? CLM_OK : clm_fail_host_memory(error, path, strlen(path) + 1);
+    return set_make_labels(set, rows, path, error);
 }
 
 static clm_status cifar_binary_check_size(const struct stream *stream, const struct cifar *cifar,
@@ -22,10 +20,6 @@ static clm_status cifar_binary_check_size(const struct stream *stream, const str
 {
     const char *path = stream_path(stream);
     const size_t size = stream_file_size(stream), record = cifar->label_count + CIFAR_PIXELS;
-    if (stream_is_compressed(stream))
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is gzipped, but files of %s are only read uncompressed; unpack it first", path,
-                        cifar->name);
     if (!size)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: it has 0 bytes", path);
     if (size % record)
@@ -69,17 +63,15 @@ static clm_status read_record(struct stream *stream, const struct cifar *cifar,
 clm_status cifar_read_records(struct stream *stream, const struct cifar *cifar,
                               const struct cifar_labels *labels, struct set *set, struct clm_error *error)
 {
-    clm_status status = cifar_binary_check_size(stream, cifar, error);
-    if (status != CLM_OK)
-        return status;
     const size_t rows = stream_file_size(stream) / (cifar->label_count + CIFAR_PIXELS);
+    clm_status status;
+    if ((status = cifar_binary_check_size(stream, cifar, error)) ||
+        (status = cifar_shape(stream_path(stream), rows, set, error)))
+        return status;
     set->values = malloc(rows * CIFAR_PIXELS); /* less than the size of the file */
-    set->labels = malloc(rows * sizeof *set->labels);
-    if (!set->values || !set->labels)
+    if (!set->values)
         return clm_fail_host_memory(error, stream_path(stream), rows * CIFAR_PIXELS);
     while (status == CLM_OK && set->rows < rows)
         status = read_record(stream, cifar, labels, set, error);
-    if (status == CLM_OK)
-        status = stream_expect_end(stream, error);
-    return status == CLM_OK ? cifar_shape(stream_path(stream), set, error) : status;
+    return status == CLM_OK ? stream_expect_end(stream, error) : status;
 }

@@ -1,6 +1,7 @@
 /* The names of CIFAR's files and classes, and how the latter are read. */
-#include "data/formats/cifar_batch.h"
+#include "data/formats/cifar_reading.h"
 
+#include "base/text.h"
 #include "data/pickle/pickle.h"
 
 #include <stdlib.h>
@@ -86,18 +87,10 @@ const struct cifar cifar100 = {
               [CIFAR_PYTHON] = {"cifar-100-python", {"train"}, "test", {"meta", "meta"}}},
 };
 
-static bool is_printable(const char *name, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
-            return false;
-    return true;
-}
-
 static clm_status cifar_names_check(const char *path, const char *kind, const char *name, size_t length,
                                     size_t index, struct clm_error *error)
 {
-    if (length && length <= NAME_MAX_LENGTH && is_printable(name, length))
+    if (length && length <= NAME_MAX_LENGTH && !has_control(name, length))
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_FORMAT,

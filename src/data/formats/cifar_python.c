@@ -1,10 +1,8 @@
 /* CIFAR's python layout: a pickled dict. "data" is an array (rows, 3072) of bytes, planar as in the binary
  * layout; the labels are lists of numbers. */
-#include "data/formats/cifar_batch.h"
+#include "data/formats/cifar_reading.h"
 
 #include "data/pickle/pickle.h"
-
-#include <stdlib.h>
 
 #define DATA_KEY "data"
 
@@ -76,12 +74,10 @@ static clm_status cifar_python_take_over(const char *path, struct pickle_value *
 {
     set->rows = data->array->rows;
     set->values = pickle_take_bytes(data);
-    set->labels = malloc(set->rows * sizeof *set->labels);
-    if (!set->labels)
-        return clm_fail_host_memory(error, path, set->rows * sizeof *set->labels);
-    for (size_t i = 0; i < set->rows; i++)
+    const clm_status status = cifar_shape(path, set->rows, set, error);
+    for (size_t i = 0; status == CLM_OK && i < set->rows; i++)
         set->labels[i] = (uint32_t)list->items[i]->number;
-    return cifar_shape(path, set, error);
+    return status;
 }
 
 clm_status cifar_read_pickle(struct stream *stream, const struct cifar *cifar,
@@ -90,10 +86,6 @@ clm_status cifar_read_pickle(struct stream *stream, const struct cifar *cifar,
     struct pickle *pickle = NULL;
     struct pickle_value *data = NULL;
     const char *path = stream_path(stream);
-    if (stream_is_compressed(stream))
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is gzipped, but files of %s are only read uncompressed; unpack it first", path,
-                        cifar->name);
     clm_status status = pickle_read(stream, &pickle, error);
     if (status != CLM_OK)
         return status;

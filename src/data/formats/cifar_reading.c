@@ -43,29 +43,23 @@ bool cifar_is_wanted(const struct cifar_reading *reading, enum cifar_role role)
            (role == CIFAR_TEST && reading->wanted & READ_TEST);
 }
 
-static clm_status cifar_reading_read_pictures(struct cifar_reading *reading, struct set *set,
-                                              struct stream *stream, struct clm_error *error)
-{
-    if (set->rows)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is there twice, and nothing tells which one counts; remove one",
-                        stream_path(stream));
-    return (reading->layout == CIFAR_PYTHON ? cifar_read_pickle : cifar_read_records)(
-        stream, reading->cifar, labels_of(reading), set, error);
-}
-
 clm_status cifar_read_member(struct cifar_reading *reading, enum cifar_role role, size_t batch,
                              struct stream *stream, struct clm_error *error)
 {
-    if (role != CIFAR_NAMES)
-        return cifar_reading_read_pictures(
-            reading, role == CIFAR_TRAIN ? reading->train + batch : &reading->test, stream, error);
-    if (reading->names)
+    const char *const path = stream_path(stream);
+    struct set *const set = role == CIFAR_TRAIN ? reading->train + batch : &reading->test;
+    if (role == CIFAR_NAMES ? reading->names != NULL : set->rows > 0)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is there twice, and nothing tells which one counts; remove one",
-                        stream_path(stream));
-    return cifar_read_names(stream, reading->layout, reading->cifar, labels_of(reading), &reading->names,
-                            error);
+                        "%s: is there twice, and nothing tells which one counts; remove one", path);
+    if (role == CIFAR_NAMES)
+        return cifar_read_names(stream, reading->layout, reading->cifar, labels_of(reading), &reading->names,
+                                error);
+    if (stream_is_compressed(stream))
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is gzipped, but files of %s are only read uncompressed; unpack it first", path,
+                        reading->cifar->name);
+    return (reading->layout == CIFAR_PYTHON ? cifar_read_pickle : cifar_read_records)(
+        stream, reading->cifar, labels_of(reading), set, error);
 }
 
 /* Appends the rows of `more` and leaves `more` empty. */
@@ -81,16 +75,10 @@ static clm_status cifar_reading_append(struct set *set, struct set *more, struct
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: %zu rows after %zu others are more than can be numbered", more->labels_path,
                         more->rows, set->rows);
-    unsigned char *values = realloc(set->values, size);
-    if (values)
-        set->values = values;
-    uint32_t *labels = realloc(set->labels, rows * sizeof *labels);
-    if (labels)
-        set->labels = labels;
-    if (!values || !labels)
+    if (!set_resize(set, rows))
         return clm_fail_host_memory(error, more->labels_path, size);
-    memcpy(values + set->rows * CIFAR_PIXELS, more->values, more->rows * CIFAR_PIXELS);
-    memcpy(labels + set->rows, more->labels, more->rows * sizeof *labels);
+    memcpy((unsigned char *)set->values + set->rows * CIFAR_PIXELS, more->values, more->rows * CIFAR_PIXELS);
+    memcpy(set->labels + set->rows, more->labels, more->rows * sizeof *set->labels);
     set->rows = rows;
     set_free(more);
     return CLM_OK;

@@ -1,4 +1,7 @@
-#include "data/formats/csv.h"
+/* CSV: one row a line, fields separated by comma, semicolon or tab and quoted as in RFC 4180, with or
+ * without a header. One column holds the labels; all others hold numbers. doc/data.md says how each of
+ * these is recognised. */
+#include "data/format.h"
 
 #include "base/size.h"
 #include "base/text.h"
@@ -99,16 +102,10 @@ static clm_status csv_make_room(struct csv *csv, struct clm_error *error)
                         text_window_path(&csv->window), set->rows);
     const clm_status status =
         /* at least half of the room will be used */
-        set_reserve(set, text_window_path(&csv->window), size / 2, error);
+        allow_memory(set->memory, text_window_path(&csv->window), size / 2, error);
     if (status != CLM_OK)
         return status;
-    void *values = realloc(set->values, size);
-    if (values)
-        set->values = values;
-    uint32_t *labels = realloc(set->labels, rows * sizeof *labels);
-    if (labels)
-        set->labels = labels;
-    if (!values || !labels)
+    if (!set_resize(set, rows))
         return clm_fail_host_memory(error, text_window_path(&csv->window), size);
     csv->capacity = rows;
     return CLM_OK;
@@ -220,12 +217,7 @@ static clm_status read_rows(struct csv *csv, struct clm_error *error)
 /* Frees the room after the last row. */
 static void trim(struct set *set)
 {
-    void *values = realloc(set->values, set->rows * set->features * sizeof(float));
-    if (values)
-        set->values = values;
-    uint32_t *labels = realloc(set->labels, set->rows * sizeof *labels);
-    if (labels)
-        set->labels = labels;
+    (void)set_resize(set, set->rows);
 }
 
 /* Keeps the names of the features for the test set, if the columns have names. */

@@ -1,5 +1,6 @@
 #include "data/formats/csv_field.h"
 
+#include "base/size.h"
 #include "data/formats/number.h"
 
 #include <stdlib.h>
@@ -21,10 +22,8 @@ static inline bool csv_field_is_blank(const struct csv_scanner *scanner, char c)
 static bool unquote(struct csv_scanner *scanner, struct csv_field *field)
 {
     if (field->length + 1 > scanner->capacity) {
-        char *grown = realloc(scanner->unquoted, field->length + 1);
-        if (!grown)
+        if (!array_resize(&scanner->unquoted, field->length + 1, 1))
             return false;
-        scanner->unquoted = grown;
         scanner->capacity = field->length + 1;
     }
     size_t length = 0;

@@ -1,7 +1,16 @@
-#include "data/formats/idx.h"
+/* IDX, the format of MNIST and Fashion-MNIST: 00 00 TYPE DIMENSIONS, then the dimensions as big-endian 32-bit
+ * numbers, then the elements, row-major. Source: http://yann.lecun.com/exdb/mnist/ ("the IDX file format").
+ *
+ * Pictures have 2 (rows, features), 3 (rows, height, width) or 4 (rows, channels, height, width) dimensions
+ * and are bytes (08) or floats (0D). Labels have one dimension and are bytes. A directory holds
+ * train-images-idx3-ubyte and train-labels-idx1-ubyte, and the same two with t10k for the test set. Names may
+ * have . for the - before idx, and each file may be gzipped. The labels of a single file of pictures are
+ * beside it, in a file of the same name with labels for images. */
+#include "data/format.h"
 
 #include "base/file.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "data/files/stream.h"
 
 #include <endian.h>
@@ -25,22 +34,10 @@ struct header {
 
 static const char *type_name(unsigned type)
 {
-    switch (type) {
-    case IDX_BYTE:
-        return "unsigned byte";
-    case 0x09:
-        return "signed byte";
-    case 0x0b:
-        return "short";
-    case 0x0c:
-        return "int";
-    case IDX_FLOAT:
-        return "float";
-    case 0x0e:
-        return "double";
-    default:
-        return NULL;
-    }
+    static const char *const names[] = {
+        [IDX_BYTE] = "unsigned byte", [0x09] = "signed byte", [0x0b] = "short", [0x0c] = "int",
+        [IDX_FLOAT] = "float",        [0x0e] = "double"};
+    return type < sizeof names / sizeof *names ? names[type] : NULL;
 }
 
 static size_t big_endian(const unsigned char *bytes)
@@ -214,17 +211,6 @@ static void describe_images(const struct header *header, struct set *set)
     }
 }
 
-static clm_status look_at_images(const char *path, struct set *set, struct clm_error *error)
-{
-    struct stream *stream = NULL;
-    struct header header;
-    const clm_status status = open_file(path, false, &stream, &header, error);
-    if (status == CLM_OK)
-        describe_images(&header, set);
-    stream_close(stream);
-    return status;
-}
-
 /* Uncompressed bytes are mapped; anything else is read into memory. */
 static clm_status read_values(struct stream *stream, const struct header *header, struct set *set,
                               struct clm_error *error)
@@ -234,7 +220,7 @@ static clm_status read_values(struct stream *stream, const struct header *header
         status = stream_map(stream, header->bytes, "its data", &set->mapping, &set->values, error);
         return status ? status : stream_expect_end(stream, error);
     }
-    if ((status = set_reserve(set, stream_path(stream), header->bytes, error)) ||
+    if ((status = allow_memory(set->memory, stream_path(stream), header->bytes, error)) ||
         (status = idx_read_elements(stream, header, &set->values, error)))
         return status;
     return set->element == ELEMENT_BYTE
@@ -242,48 +228,37 @@ static clm_status read_values(struct stream *stream, const struct header *header
                : convert_floats(stream_path(stream), set->values, set->rows, set->features, error);
 }
 
-static clm_status read_images(const char *path, struct set *set, struct clm_error *error)
-{
-    struct stream *stream = NULL;
-    struct header header;
-    clm_status status = open_file(path, false, &stream, &header, error);
-    if (status == CLM_OK && header.dimensions[0] != set->rows)
-        status = clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
-    if (status == CLM_OK) {
-        describe_images(&header, set);
-        status = read_values(stream, &header, set, error);
-    }
-    stream_close(stream);
-    return status;
-}
-
 static clm_status take_labels(struct stream *stream, const struct header *header, struct set *set,
                               struct clm_error *error)
 {
-    const char *const path = stream_path(stream);
     void *bytes = NULL;
     clm_status status = idx_read_elements(stream, header, &bytes, error);
-    set->labels = malloc(set->rows * sizeof *set->labels);
-    set->labels_path = strdup(path);
-    if (status == CLM_OK && (!set->labels || !set->labels_path))
-        status = clm_fail_host_memory(error, path, set->rows * sizeof *set->labels);
+    if (status == CLM_OK)
+        status = set_make_labels(set, set->rows, stream_path(stream), error);
     for (size_t i = 0; status == CLM_OK && i < set->rows; i++)
         set->labels[i] = ((const unsigned char *)bytes)[i];
     free(bytes);
     return status;
 }
 
-static clm_status read_labels(const char *path, const char *images_path, struct set *set,
-                              struct clm_error *error)
+enum idx_step { LOOK_AT_IMAGES, READ_LABELS, READ_IMAGES };
+
+/* Reads what `step` says from a file of the set whose pictures are at `images`. */
+static clm_status idx_read_file(const char *path, enum idx_step step, const char *images, struct set *set,
+                                struct clm_error *error)
 {
     struct stream *stream = NULL;
     struct header header;
-    clm_status status = open_file(path, true, &stream, &header, error);
-    if (status == CLM_OK && header.dimensions[0] != set->rows)
+    clm_status status = open_file(path, step == READ_LABELS, &stream, &header, error);
+    if (status == CLM_OK && step == READ_LABELS && header.dimensions[0] != set->rows)
         status = clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for the %zu pictures in %s", path,
-                          header.dimensions[0], set->rows, images_path);
-    if (status == CLM_OK)
-        status = take_labels(stream, &header, set, error);
+                          header.dimensions[0], set->rows, images);
+    if (status == CLM_OK && step == READ_IMAGES && header.dimensions[0] != set->rows)
+        status = clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
+    if (status == CLM_OK && step != READ_LABELS)
+        describe_images(&header, set);
+    if (status == CLM_OK && step != LOOK_AT_IMAGES)
+        status = (step == READ_LABELS ? take_labels : read_values)(stream, &header, set, error);
     stream_close(stream);
     return status;
 }
@@ -292,41 +267,17 @@ static clm_status read_labels(const char *path, const char *images_path, struct 
  * number of labels agrees. */
 static clm_status read_both(const char *images, const char *labels, struct set *set, struct clm_error *error)
 {
-    const clm_status status = read_labels(labels, images, set, error);
-    return status ? status : read_images(images, set, error);
+    const clm_status status = idx_read_file(labels, READ_LABELS, images, set, error);
+    return status ? status : idx_read_file(images, READ_IMAGES, images, set, error);
 }
 
-/* Finds the first existing file PREFIX + middle + {"", ".gz"} in the directory, for the middles in order.
- * *out is NULL if there is none. False if there is no memory. */
-static bool find_variant(const char *directory, const char *prefix, const char *const *middles, size_t count,
-                         char **out)
-{
-    static const char *const endings[] = {"", ".gz"};
-    *out = NULL;
-    for (size_t i = 0; i < 2 * count; i++) {
-        char *name = NULL;
-        if (asprintf(&name, "%s%s%s", prefix, middles[i / 2], endings[i % 2]) < 0)
-            return false;
-        const bool is_there = directory_has(directory, name);
-        if (is_there)
-            *out = path_join(directory, name);
-        free(name);
-        if (is_there)
-            return *out != NULL;
-    }
-    return true;
-}
+static const char *const endings[] = {"", ".gz", NULL};
 
-static bool idx_find_images(const char *directory, const char *prefix, char **out)
+static bool idx_find(const char *directory, const char *prefix, bool are_labels, char **out)
 {
-    static const char *const middles[] = {"-images-idx3-ubyte", "-images.idx3-ubyte"};
-    return find_variant(directory, prefix, middles, 2, out);
-}
-
-static bool find_labels(const char *directory, const char *prefix, char **out)
-{
-    static const char *const middles[] = {"-labels-idx1-ubyte", "-labels.idx1-ubyte"};
-    return find_variant(directory, prefix, middles, 2, out);
+    static const char *const middles[][3] = {{"-images-idx3-ubyte", "-images.idx3-ubyte", NULL},
+                                             {"-labels-idx1-ubyte", "-labels.idx1-ubyte", NULL}};
+    return find_variant(directory, prefix, middles[are_labels], endings, out);
 }
 
 static clm_status idx_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
@@ -335,7 +286,7 @@ static clm_status idx_recognises_directory(const char *path, bool *is_it, struct
     *is_it = false;
     for (int i = 0; i < 2 && !*is_it; i++) {
         char *images = NULL;
-        if (!idx_find_images(path, prefixes[i], &images))
+        if (!idx_find(path, prefixes[i], false, &images))
             return clm_fail_host_memory(error, path, strlen(path));
         *is_it = images != NULL;
         free(images);
@@ -356,9 +307,8 @@ static bool split_name(const char *name, char **prefix, char **rest)
         *rest = NULL;
     if (!*prefix || !*rest)
         return false;
-    const size_t length = strlen(*rest);
-    if (length > 3 && !strcmp(*rest + length - 3, ".gz"))
-        (*rest)[length - 3] = '\0';
+    if (has_ending(*rest, ".gz"))
+        (*rest)[strlen(*rest) - 3] = '\0';
     char *number = strstr(*rest, "idx");
     if (number && number[3] >= '0' && number[3] <= '9')
         number[3] = '1';
@@ -368,22 +318,22 @@ static bool split_name(const char *name, char **prefix, char **rest)
 static clm_status find_labels_beside(const char *path, char **labels, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    char *copy = strdup(path), *copy_too = strdup(path), *prefix = NULL, *rest = NULL;
+    char *copy = strdup(path), *prefix = NULL, *rest = NULL;
     *labels = NULL;
-    if (!copy || !copy_too) {
+    if (!copy) {
         status = clm_fail_host_memory(error, path, strlen(path) + 1);
         goto cleanup;
     }
-    const char *directory = dirname(copy), *name = basename(copy_too);
-    if (!split_name(name, &prefix, &rest)) {
+    const char *directory = dirname(copy);
+    if (!split_name(path_name(path), &prefix, &rest)) {
         status = clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: the file of its labels has the same name with labels for images, but this name has no images; rename both files, for example to train-images-idx3-ubyte and train-labels-idx1-ubyte",
             path);
         goto cleanup;
     }
-    const char *const middles[] = {rest, "labels-idx1-ubyte", "labels.idx1-ubyte"};
-    if (!find_variant(directory, prefix, middles, 3, labels))
+    const char *const middles[] = {rest, "labels-idx1-ubyte", "labels.idx1-ubyte", NULL};
+    if (!find_variant(directory, prefix, middles, endings, labels))
         status = clm_fail_host_memory(error, path, strlen(path));
     else if (!*labels)
         status =
@@ -391,7 +341,6 @@ static clm_status find_labels_beside(const char *path, char **labels, struct clm
                      path, directory, prefix, rest);
 cleanup:
     free(copy);
-    free(copy_too);
     free(prefix);
     free(rest);
     return status;
@@ -400,7 +349,7 @@ cleanup:
 static clm_status idx_read_single(const char *path, struct set *set, struct clm_error *error)
 {
     char *labels = NULL;
-    clm_status status = look_at_images(path, set, error);
+    clm_status status = idx_read_file(path, LOOK_AT_IMAGES, path, set, error);
     if (status == CLM_OK)
         status = find_labels_beside(path, &labels, error);
     if (status == CLM_OK)
@@ -416,14 +365,14 @@ static clm_status idx_read_pair(const char *directory, const char *prefix, struc
 {
     clm_status status = CLM_OK;
     char *images = NULL, *labels = NULL;
-    if (!idx_find_images(directory, prefix, &images) || !find_labels(directory, prefix, &labels)) {
+    if (!idx_find(directory, prefix, false, &images) || !idx_find(directory, prefix, true, &labels)) {
         status = clm_fail_host_memory(error, directory, strlen(directory) + 1);
     } else if (!images != !labels) {
         status = clm_fail(
             error, CLM_ERROR_IO, "%s: holds %s, but not %s/%s-%s-ubyte, gzipped or not, which belongs to it",
             directory, images ? images : labels, directory, prefix, images ? "labels-idx1" : "images-idx3");
     } else if (images) {
-        status = look_at_images(images, set, error);
+        status = idx_read_file(images, LOOK_AT_IMAGES, images, set, error);
         if (status == CLM_OK)
             status = read_both(images, labels, set, error);
     }

@@ -1,6 +1,16 @@
-#include "data/formats/image_folder.h"
+/* A directory of PNG and JPEG pictures with one directory for each class: ROOT/CLASS/picture, or
+ * ROOT/train/CLASS/picture and ROOT/test/CLASS/picture. The names of the class directories, sorted by their
+ * bytes, are the classes.
+ *
+ * All pictures must have one size, unless the options resize them. Rows are planar (channel, row, column)
+ * bytes. They have one channel if every picture is grey, else three, unless the options choose. Rows are
+ * shuffled, in the same order each time, so that the first and the last rows hold all classes.
+ *
+ * Names that begin with a dot, Thumbs.db, desktop.ini, __MACOSX, and files beside the class directories are
+ * ignored. Any other file that is no picture is refused, as are a directory in a class directory and a link
+ * that leads out of ROOT. */
+#include "data/format.h"
 
-#include "base/file.h"
 #include "base/philox.h"
 #include "base/size.h"
 #include "data/pictures/image.h"
@@ -10,7 +20,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Seed of the order of rows; any constant will do. */
 #define ORDER_SEED 1
@@ -63,12 +72,12 @@ static clm_status has_picture(const char *path, int depth, bool *is_there, struc
 {
     struct listing listing;
     *is_there = false;
-    clm_status status = listing_read(path, &listing, error);
+    clm_status status = listing_read(path, is_shown, &listing, error);
+    const size_t count = depth ? listing.count : size_min(listing.count, FIRST_FILES);
     if (status != CLM_OK)
         return status == CLM_ERROR_MEMORY ? status : CLM_OK;
-    const size_t count = depth ? listing.count : size_min(listing.count, FIRST_FILES);
     for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++) {
-        char *inner = path_join(path, listing.names[i]);
+        char *inner = path_join(path, listing.entries[i]->d_name);
         if (!inner)
             status = clm_fail_host_memory(error, path, strlen(path));
         else
@@ -140,14 +149,12 @@ static clm_status read_picture(const char *path, struct folder_shape *shape, str
 }
 
 static clm_status image_folder_check_memory(const char *path, size_t rows, size_t features,
-                                            struct clm_error *error)
+                                            const struct set *set, struct clm_error *error)
 {
-    size_t bytes, present;
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    if (!size_mul(rows, features, &bytes))
-        bytes = SIZE_MAX;
-    if (pages <= 0 || page <= 0 || !size_mul((size_t)pages, (size_t)page, &present) || bytes <= present)
-        return CLM_OK;
+    const size_t present = host_memory();
+    size_t bytes;
+    if (present == SIZE_MAX || (size_mul(rows, features, &bytes) && bytes <= present))
+        return allow_memory(set->memory, path, rows * features, error);
     return clm_fail_setting(
         error, CLM_ERROR_MEMORY, "resize",
         "%s: %zu pictures of %zu bytes need %.0f MiB, and this machine has %.0f MiB of memory; make them smaller",
@@ -163,9 +170,8 @@ static clm_status image_folder_allocate(const char *path, size_t rows, const str
     set->channels = shape->channels;
     set->element = ELEMENT_BYTE;
     set->features = shape->width * shape->height * shape->channels;
-    clm_status status;
-    if ((status = image_folder_check_memory(path, rows, set->features, error)) ||
-        (status = set_reserve(set, path, rows * set->features, error)))
+    const clm_status status = image_folder_check_memory(path, rows, set->features, set, error);
+    if (status != CLM_OK)
         return status;
     set->values = calloc(rows, set->features);
     return set->values ? CLM_OK : clm_fail_host_memory(error, path, rows * set->features);
@@ -175,19 +181,17 @@ static clm_status image_folder_allocate(const char *path, size_t rows, const str
 static clm_status set_make_coloured(const char *path, size_t rows, struct set *set, struct clm_error *error)
 {
     const size_t pixels = set->features;
-    clm_status status;
-    if ((status = image_folder_check_memory(path, rows, 3 * pixels, error)) ||
-        (status = set_reserve(set, path, rows * 3 * pixels, error)))
+    const clm_status status = image_folder_check_memory(path, rows, 3 * pixels, set, error);
+    if (status != CLM_OK)
         return status;
-    unsigned char *values = realloc(set->values, rows * pixels * 3);
-    if (!values)
+    if (!array_resize(&set->values, rows, 3 * pixels))
         return clm_fail_host_memory(error, path, rows * pixels * 3);
+    unsigned char *const values = set->values;
     for (size_t r = rows; r-- > 0;) {
         memmove(values + 3 * r * pixels, values + r * pixels, pixels);
         for (size_t c = 1; c < 3; c++)
             memcpy(values + (3 * r + c) * pixels, values + 3 * r * pixels, pixels);
     }
-    set->values = values;
     set->features = 3 * pixels;
     set->channels = 3;
     return CLM_OK;
@@ -224,14 +228,12 @@ static clm_status image_folder_read_pictures(const char *path, const struct pict
                                              struct clm_error *error)
 {
     const size_t rows = pictures->count;
-    clm_status status = CLM_OK;
+    clm_status status = set_make_labels(set, rows, path, error);
     struct philox random = philox_start(ORDER_SEED, RANDOM_IMAGE_FOLDER, 0);
     uint32_t *order = malloc(rows * sizeof *order);
-    set->labels = malloc(rows * sizeof *set->labels);
-    set->labels_path = strdup(path);
-    if (!order || !set->labels || !set->labels_path)
+    if (status == CLM_OK && !order)
         status = clm_fail_host_memory(error, path, rows * sizeof *order);
-    else
+    if (status == CLM_OK)
         philox_permutation(&random, order, rows);
     for (size_t i = 0; status == CLM_OK && i < rows; i++) {
         set->labels[order[i]] = pictures->files[i].label;

@@ -1,5 +1,6 @@
 #include "data/formats/label_table.h"
 
+#include "base/hash.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "data/formats/number.h"
@@ -51,19 +52,11 @@ void label_table_free(struct label_table *table)
     free(table);
 }
 
-/* The FNV-1a hash. */
-static uint64_t label_table_hash(const char *bytes, size_t length)
-{
-    uint64_t value = 0xcbf29ce484222325;
-    for (size_t i = 0; i < length; i++)
-        value = (value ^ (unsigned char)bytes[i]) * 0x100000001b3;
-    return value ^ value >> 32;
-}
-
 /* The slot that holds these bytes, or the free slot for them. */
 static uint32_t *label_table_find_slot(const struct label_table *table, const char *bytes, size_t length)
 {
-    for (size_t i = label_table_hash(bytes, length);; i++) {
+    const uint64_t hash = hash_add(HASH_START, bytes, length);
+    for (size_t i = hash ^ hash >> 32;; i++) {
         uint32_t *const slot = table->slots + i % table->slot_count;
         const struct label *label = *slot ? table->labels + *slot - 1 : NULL;
         if (!label || (label->length == length && !memcmp(label->text, bytes, length)))
@@ -77,10 +70,9 @@ static bool label_table_make_room(struct label_table *table)
     if (table->count < table->capacity)
         return true;
     const size_t capacity = size_max(64, 2 * table->capacity);
-    struct label *labels = realloc(table->labels, capacity * sizeof *labels);
-    if (labels)
-        table->labels = labels;
-    uint32_t *slots = labels ? calloc(2 * capacity, sizeof *slots) : NULL;
+    uint32_t *slots = array_resize(&table->labels, capacity, sizeof *table->labels)
+                          ? calloc(2 * capacity, sizeof *slots)
+                          : NULL;
     if (!slots)
         return false;
     free(table->slots);
@@ -88,7 +80,7 @@ static bool label_table_make_room(struct label_table *table)
     table->slot_count = 2 * capacity;
     table->capacity = capacity;
     for (size_t i = 0; i < table->count; i++)
-        *label_table_find_slot(table, labels[i].text, labels[i].length) = (uint32_t)i + 1;
+        *label_table_find_slot(table, table->labels[i].text, table->labels[i].length) = (uint32_t)i + 1;
     return true;
 }
 

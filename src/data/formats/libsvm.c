@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SHOWN_SIZE 64 /* of a token, in a message */
 
@@ -39,42 +38,16 @@ static void sparse_free(struct sparse *sparse)
     free(sparse->labels);
 }
 
-/* Doubles the room of two arrays: *fours has elements of 4 bytes, *others has elements of `size` bytes. */
-static bool libsvm_grow(void **fours, void **others, size_t size, size_t *capacity)
+/* Doubles the room of two arrays if they are full. *fours has elements of 4 bytes, *others of `size`. */
+static bool libsvm_make_room(size_t count, size_t *capacity, void *fours, void *others, size_t size)
 {
     const size_t wanted = *capacity ? 2 * *capacity : 1024;
-    size_t bytes = 0;
-    if (!size_mul(wanted, size, &bytes))
+    if (count < *capacity)
+        return true;
+    if (!array_resize(fours, wanted, 4) || !array_resize(others, wanted, size))
         return false;
-    void *grown = realloc(*fours, wanted * 4);
-    if (grown)
-        *fours = grown;
-    void *other = grown ? realloc(*others, bytes) : NULL;
-    if (!other)
-        return false;
-    *others = other;
     *capacity = wanted;
     return true;
-}
-
-static bool libsvm_make_room(struct sparse *sparse)
-{
-    void *fours = sparse->indices, *others = sparse->values;
-    const bool has_room =
-        sparse->count < sparse->capacity || libsvm_grow(&fours, &others, sizeof(float), &sparse->capacity);
-    sparse->indices = fours;
-    sparse->values = others;
-    return has_room;
-}
-
-static bool make_row_room(struct sparse *sparse)
-{
-    void *fours = sparse->labels, *others = sparse->ends;
-    const bool has_room = sparse->rows < sparse->row_capacity ||
-                          libsvm_grow(&fours, &others, sizeof(size_t), &sparse->row_capacity);
-    sparse->labels = fours;
-    sparse->ends = others;
-    return has_room;
 }
 
 static inline bool libsvm_is_blank(char c)
@@ -114,7 +87,9 @@ static clm_status libsvm_read_label(struct libsvm *libsvm, const char **at, stru
             libsvm, *at,
             "is no label; a line begins with one whole number as its label, and several labels are not read",
             error);
-    if (!make_row_room(sparse) || sparse->rows >= UINT32_MAX)
+    if (!libsvm_make_room(sparse->rows, &sparse->row_capacity, &sparse->labels, &sparse->ends,
+                          sizeof *sparse->ends) ||
+        sparse->rows >= UINT32_MAX)
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->rows * 16);
     const clm_status status = label_table_add(libsvm->table, *at, (size_t)(next - *at), libsvm->window.line,
                                               sparse->labels + sparse->rows, error);
@@ -165,7 +140,8 @@ static clm_status libsvm_read_value(struct libsvm *libsvm, const char **at, size
         return fail_token(libsvm, token, "has a value that is no number", error);
     if (!isfinite(value))
         return fail_token(libsvm, token, "has a value that float32 cannot hold", error);
-    if (!libsvm_make_room(sparse))
+    if (!libsvm_make_room(sparse->count, &sparse->capacity, &sparse->indices, &sparse->values,
+                          sizeof *sparse->values))
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->count * 8);
     sparse->indices[sparse->count] = (uint32_t)(*index - 1);
     sparse->values[sparse->count++] = value;
@@ -220,24 +196,17 @@ static clm_status read_lines(struct libsvm *libsvm, struct clm_error *error)
     return CLM_OK;
 }
 
-/* True if the machine has so much memory; calloc may succeed without it. */
-static bool is_in_memory(size_t bytes)
-{
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    return pages <= 0 || page <= 0 || bytes / (size_t)page < (size_t)pages;
-}
-
 static clm_status make_dense(const char *path, const struct sparse *sparse, struct set *set,
                              struct clm_error *error)
 {
     size_t elements = 0, bytes = 0;
     if (!size_mul(set->rows, set->features, &elements) || !size_mul(elements, sizeof(float), &bytes) ||
-        !is_in_memory(bytes))
+        bytes >= host_memory())
         return clm_fail(
             error, CLM_ERROR_MEMORY,
             "%s: %zu rows of %zu features, as dense float32, need more than this machine's memory; use fewer features or rows",
             path, set->rows, set->features);
-    const clm_status status = set_reserve(set, path, bytes, error);
+    const clm_status status = allow_memory(set->memory, path, bytes, error);
     if (status != CLM_OK)
         return status;
     float *values = calloc(elements, sizeof *values);

@@ -9,6 +9,4 @@
 /* A larger index is refused, because rows are dense in memory. */
 #define LIBSVM_FEATURES_MAX ((size_t)1 << 24)
 
-extern const struct format libsvm_format;
-
 #endif

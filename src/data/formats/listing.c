@@ -1,10 +1,9 @@
 #include "data/formats/listing.h"
 
-#include "base/file.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "data/set.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,49 +12,15 @@
 
 #define CLASS_NAME_MAX 100 /* bytes */
 
-static int is_shown(const struct dirent *entry)
+bool is_shown_name(const char *name)
 {
-    const char *const name = entry->d_name;
     return name[0] != '.' && strcasecmp(name, "Thumbs.db") && strcasecmp(name, "desktop.ini") &&
            strcmp(name, "__MACOSX");
 }
 
-/* Compares bytes, because the order of alphasort depends on the locale. */
-static int listing_compare_entries(const struct dirent **a, const struct dirent **b)
+int is_shown(const struct dirent *entry)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-clm_status listing_read(const char *path, struct listing *out, struct clm_error *error)
-{
-    struct dirent **entries = NULL;
-    clm_status status = CLM_OK;
-    *out = (struct listing){0};
-    const int found = scandir(path, &entries, is_shown, listing_compare_entries);
-    if (found < 0)
-        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", path, strerror(errno));
-    const size_t count = (size_t)found;
-    out->names = calloc(count + 1, sizeof *out->names);
-    for (size_t i = 0; out->names && i < count; i++) {
-        out->names[i] = strdup(entries[i]->d_name);
-        if (!out->names[i])
-            break;
-        out->count++;
-    }
-    if (!out->names || out->count < count) {
-        listing_free(out);
-        status = clm_fail_host_memory(error, path, count * sizeof *out->names);
-    }
-    for (size_t i = 0; i < count; i++)
-        free(entries[i]);
-    free(entries);
-    return status;
-}
-
-void listing_free(struct listing *listing)
-{
-    class_names_free(listing->names, listing->count);
-    *listing = (struct listing){0};
+    return is_shown_name(entry->d_name);
 }
 
 static bool lies_in(const char *path, const char *root)
@@ -104,21 +69,16 @@ static clm_status is_folder(const char *path, bool *is_it, struct clm_error *err
 
 clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error)
 {
-    struct listing listing;
-    bool is_there;
+    struct listing listing = {0};
+    clm_status status = is_folder(path, has_folder, error);
+    if (status != CLM_OK || !*has_folder)
+        return status;
     *has_folder = false;
-    clm_status status = is_folder(path, &is_there, error);
-    if (status != CLM_OK || !is_there)
-        return status;
-    status = listing_read(path, &listing, error);
-    if (status != CLM_OK)
-        return status;
+    status = listing_read(path, is_shown, &listing, error);
     for (size_t i = 0; status == CLM_OK && i < listing.count && !*has_folder; i++) {
-        char *inner = path_join(path, listing.names[i]);
-        if (!inner)
-            status = clm_fail_host_memory(error, path, strlen(path));
-        else
-            status = is_folder(inner, has_folder, error);
+        char *inner = path_join(path, listing.entries[i]->d_name);
+        status =
+            inner ? is_folder(inner, has_folder, error) : clm_fail_host_memory(error, path, strlen(path));
         free(inner);
     }
     listing_free(&listing);
@@ -128,10 +88,7 @@ clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_err
 static clm_status listing_check_name(const char *path, const char *name, struct clm_error *error)
 {
     const size_t length = strlen(name);
-    bool is_printable = length <= CLASS_NAME_MAX;
-    for (const char *c = name; *c; c++)
-        is_printable = is_printable && (unsigned char)*c >= ' ' && *c != 0x7f;
-    if (is_printable)
+    if (length <= CLASS_NAME_MAX && !has_control(name, length))
         return CLM_OK;
     return clm_fail(
         error, CLM_ERROR_FORMAT,
@@ -143,33 +100,26 @@ clm_status listing_class_names(const char *root, const char *path, char ***names
                                struct clm_error *error)
 {
     struct listing listing;
-    size_t kept = 0;
     *names = NULL;
     *count = 0;
-    clm_status status = listing_read(path, &listing, error);
+    clm_status status = listing_read(path, is_shown, &listing, error);
+    if (status == CLM_OK && !(*names = calloc(listing.count + 1, sizeof **names)))
+        status = clm_fail_host_memory(error, path, listing.count * sizeof **names);
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
+        const char *const name = listing.entries[i]->d_name;
         char *inner = NULL;
         bool is_folder = false;
-        status = look_at(root, path, listing.names[i], &inner, &is_folder, error);
+        status = look_at(root, path, name, &inner, &is_folder, error);
         free(inner);
         if (status == CLM_OK && is_folder)
-            status = listing_check_name(path, listing.names[i], error);
-        if (status == CLM_OK && is_folder) {
-            char *const name = listing.names[i];
-            listing.names[i] = listing.names[kept];
-            listing.names[kept++] = name;
-        }
+            status = listing_check_name(path, name, error);
+        if (status == CLM_OK && is_folder && !((*names)[(*count)++] = strdup(name)))
+            status = clm_fail_host_memory(error, path, strlen(name));
     }
-    if (status == CLM_OK && !kept)
+    if (status == CLM_OK && !*count)
         status =
             clm_fail(error, CLM_ERROR_FORMAT,
                      "%s: holds no directory; it must hold a directory of pictures for each class", path);
-    if (status == CLM_OK) {
-        *names = class_names_copy((const char *const *)listing.names, kept);
-        *count = kept;
-        if (!*names)
-            status = clm_fail_host_memory(error, path, kept * sizeof **names);
-    }
     listing_free(&listing);
     return status;
 }
@@ -188,18 +138,16 @@ static clm_status reserve(const char *path, size_t more, struct pictures *pictur
     if (!size_add(pictures->count, more, &count) || count > UINT32_MAX ||
         !size_mul(count, sizeof *pictures->files, &size))
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: holds more pictures than can be numbered", path);
-    struct picture_file *files = realloc(pictures->files, size ? size : 1);
-    if (!files)
-        return clm_fail_host_memory(error, path, size);
-    pictures->files = files;
-    return CLM_OK;
+    return array_resize(&pictures->files, count, sizeof *pictures->files)
+               ? CLM_OK
+               : clm_fail_host_memory(error, path, size);
 }
 
 static clm_status add_class(const char *root, const char *path, uint32_t label, struct pictures *pictures,
                             struct clm_error *error)
 {
     struct listing listing;
-    clm_status status = listing_read(path, &listing, error);
+    clm_status status = listing_read(path, is_shown, &listing, error);
     if (status == CLM_OK && !listing.count)
         status =
             clm_fail(error, CLM_ERROR_FORMAT,
@@ -209,7 +157,7 @@ static clm_status add_class(const char *root, const char *path, uint32_t label, 
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
         char *inner = NULL;
         bool is_folder = false;
-        status = look_at(root, path, listing.names[i], &inner, &is_folder, error);
+        status = look_at(root, path, listing.entries[i]->d_name, &inner, &is_folder, error);
         if (status == CLM_OK && is_folder)
             status = clm_fail(
                 error, CLM_ERROR_FORMAT,
@@ -240,13 +188,14 @@ clm_status listing_find_pictures(const char *root, const char *path, const char 
 {
     struct listing listing;
     *out = (struct pictures){0};
-    clm_status status = listing_read(path, &listing, error);
+    clm_status status = listing_read(path, is_shown, &listing, error);
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
         char *inner = NULL;
         bool is_folder = false;
         uint32_t label = 0;
-        status = look_at(root, path, listing.names[i], &inner, &is_folder, error);
-        if (status == CLM_OK && is_folder && !listing_find_class(listing.names[i], names, count, &label))
+        status = look_at(root, path, listing.entries[i]->d_name, &inner, &is_folder, error);
+        if (status == CLM_OK && is_folder &&
+            !listing_find_class(listing.entries[i]->d_name, names, count, &label))
             status = clm_fail(
                 error, CLM_ERROR_FORMAT,
                 "%s: the training set has no class of that name; rename the directory or remove it", inner);

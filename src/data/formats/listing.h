@@ -2,17 +2,11 @@
 #ifndef CLM_DATA_FORMATS_LISTING_H
 #define CLM_DATA_FORMATS_LISTING_H
 
-#include "base/error.h"
+#include "base/file.h"
 
-/* The names in a directory, sorted by their bytes. Hidden files and those that file managers leave
- * (Thumbs.db, desktop.ini, __MACOSX) are left out. */
-struct listing {
-    char **names;
-    size_t count;
-};
-
-CLM_MUST_CHECK clm_status listing_read(const char *path, struct listing *out, struct clm_error *error);
-void listing_free(struct listing *listing);
+/* False for hidden files and those that file managers leave (Thumbs.db, desktop.ini, __MACOSX). */
+bool is_shown_name(const char *name);
+int is_shown(const struct dirent *entry);
 
 /* Sets *has_folder if `path` is a directory that holds another directory. */
 CLM_MUST_CHECK clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_error *error);

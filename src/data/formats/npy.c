@@ -2,102 +2,42 @@
 
 #include "base/file.h"
 #include "data/formats/npy_array.h"
-#include "data/files/stream.h"
 
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const npy_pairs_train[NPY_PAIRS_TRAIN][2] = {{"x", "y"},
-                                                         {"X", "y"},
-                                                         {"X", "Y"},
-                                                         {"x_train", "y_train"},
-                                                         {"X_train", "y_train"},
-                                                         {"X_train", "Y_train"},
-                                                         {"images", "labels"},
-                                                         {"train_images", "train_labels"}};
-const char *const npy_pairs_test[NPY_PAIRS_TEST][2] = {
-    {"x_test", "y_test"}, {"X_test", "y_test"}, {"X_test", "Y_test"}, {"test_images", "test_labels"}};
+const char *const npy_pairs[2][9][2] = {
+    {{"x_test", "y_test"}, {"X_test", "y_test"}, {"X_test", "Y_test"}, {"test_images", "test_labels"}},
+    {{"x", "y"},
+     {"X", "y"},
+     {"X", "Y"},
+     {"x_train", "y_train"},
+     {"X_train", "y_train"},
+     {"X_train", "Y_train"},
+     {"images", "labels"},
+     {"train_images", "train_labels"}}};
 
-static clm_status read_stream(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
+static clm_status npy_open(void *user, const char *path, struct stream **out, struct clm_error *error)
 {
-    return stream_read(from, bytes, size, got, error);
+    (void)user;
+    return stream_open(path, out, error);
 }
 
-static clm_status map_stream(void *from, size_t size, struct mapping *mapping, void **bytes,
-                             struct clm_error *error)
-{
-    return stream_map(from, size, "its data", mapping, bytes, error);
-}
-
-static clm_status open_source(const char *path, struct stream **stream, struct npy_source *source,
-                              struct clm_error *error)
-{
-    const clm_status status = stream_open(path, stream, error);
-    if (status == CLM_OK)
-        *source = (struct npy_source){.name = path,
-                                      .from = *stream,
-                                      .read = read_stream,
-                                      .map = stream_is_file(*stream) ? map_stream : NULL,
-                                      .size = stream_bound(*stream),
-                                      .is_exact = !stream_is_compressed(*stream)};
-    return status;
-}
-
-static clm_status npy_read_pair(const char *inputs, const char *labels, const struct request *request,
-                                struct set *set, struct contents *out, struct clm_error *error)
-{
-    struct stream *stream = NULL;
-    struct npy_source source;
-    clm_status status;
-    /* labels first: a small file can promise many inputs, which are unpacked only if the number
-     * of labels agrees */
-    if ((status = open_source(inputs, &stream, &source, error)) ||
-        (status = npy_look_at_inputs(&source, set, error)))
-        goto cleanup;
-    stream_close(stream);
-    stream = NULL;
-    if ((status = open_source(labels, &stream, &source, error)) ||
-        (status = npy_read_labels(&source, request, set, out, error)))
-        goto cleanup;
-    stream_close(stream);
-    stream = NULL;
-    if ((status = open_source(inputs, &stream, &source, error)) ||
-        (status = npy_read_inputs(&source, set, error)))
-        goto cleanup;
-cleanup:
-    stream_close(stream);
-    return status;
-}
-
-/* Finds "DIRECTORY/NAME", or that with ".npy" or ".npy.gz", the first that exists. *out is NULL if none does.
- * False if there is no memory. */
+/* Finds "DIRECTORY/NAME", or that with ".npy" or ".npy.gz". */
 static bool find_array(const char *directory, const char *name, char **out)
 {
-    static const char *const endings[] = {"", ".npy", ".npy.gz"};
-    *out = NULL;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        char *file = NULL;
-        if (asprintf(&file, "%s%s", name, endings[i]) < 0)
-            return false;
-        const bool is_there = directory_has(directory, file);
-        if (is_there)
-            *out = path_join(directory, file);
-        free(file);
-        if (is_there)
-            return *out != NULL;
-    }
-    return true;
+    return find_variant(directory, name, (const char *const[]){"", NULL},
+                        (const char *const[]){"", ".npy", ".npy.gz", NULL}, out);
 }
 
 /* Finds the first pair whose files both exist; both are NULL if there is none. */
-static bool find_pair(const char *directory, const char *const (*pairs)[2], size_t count, char **inputs,
-                      char **labels)
+static bool find_pair(const char *directory, bool is_train, char **inputs, char **labels)
 {
     *inputs = *labels = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (!find_array(directory, pairs[i][0], inputs) || !find_array(directory, pairs[i][1], labels))
+    for (const char *const(*pair)[2] = npy_pairs[is_train]; **pair; pair++) {
+        if (!find_array(directory, (*pair)[0], inputs) || !find_array(directory, (*pair)[1], labels))
             return false;
         if (*inputs && *labels)
             return true;
@@ -114,8 +54,7 @@ static clm_status npy_recognises_directory(const char *path, bool *is_it, struct
     bool has_memory = true;
     *is_it = false;
     for (int i = 0; has_memory && !*is_it && i < 2; i++) {
-        has_memory = find_pair(path, i ? npy_pairs_test : npy_pairs_train,
-                               i ? NPY_PAIRS_TEST : NPY_PAIRS_TRAIN, &inputs, &labels);
+        has_memory = find_pair(path, !i, &inputs, &labels);
         *is_it = inputs && labels;
         free(inputs);
         free(labels);
@@ -153,8 +92,7 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
                 "%s: the array of the inputs is named, and that of their labels is not; name both", path);
         return status;
     }
-    if (!find_pair(path, is_train ? npy_pairs_train : npy_pairs_test,
-                   is_train ? NPY_PAIRS_TRAIN : NPY_PAIRS_TEST, inputs, labels))
+    if (!find_pair(path, is_train, inputs, labels))
         return clm_fail_host_memory(error, path, strlen(path));
     if (options->label && is_train && *labels) {
         free(*labels);
@@ -163,17 +101,14 @@ static clm_status find_in_directory(const char *path, const struct clm_data_opti
     return status;
 }
 
-/* Reads the training or test set of a directory. The training set decides the classes. */
+/* Reads the training or test set of a directory. */
 static clm_status npy_read_directory(const char *path, bool is_train, const struct request *request,
                                      struct contents *out, struct clm_error *error)
 {
     char *inputs = NULL, *labels = NULL;
-    struct contents unused = {0};
     clm_status status = find_in_directory(path, request->options, is_train, &inputs, &labels, error);
     if (status == CLM_OK && inputs)
-        status = npy_read_pair(inputs, labels, request, is_train ? &out->train : &out->test,
-                               is_train ? out : &unused, error);
-    contents_free(&unused);
+        status = npy_read_pair(npy_open, NULL, inputs, labels, request, is_train, out, error);
     free(inputs);
     free(labels);
     return status;
@@ -183,28 +118,25 @@ static clm_status npy_read_directory(const char *path, bool is_train, const stru
  * neither, or if there is no memory (*has_memory is false). */
 static char *labels_name(const char *name, const char *capital, bool *has_memory)
 {
-    static const char *const words[][2] = {
-        {"images", "labels"}, {"inputs", "labels"}, {"features", "labels"}};
+    static const char *const words[] = {"images", "inputs", "features"};
+    const char *at = NULL, *other = "labels";
+    size_t length = 0;
     char *out = NULL;
-    *has_memory = true;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        const char *at = strstr(name, words[i][0]);
-        if (!at)
-            continue;
-        *has_memory =
-            asprintf(&out, "%.*s%s%s", (int)(at - name), name, words[i][1], at + strlen(words[i][0])) >= 0;
-        return *has_memory ? out : NULL;
+    for (size_t i = 0; !at && i < sizeof words / sizeof *words; i++) {
+        at = strstr(name, words[i]);
+        length = strlen(words[i]);
     }
     /* x.npy, x_train.npy, train_x.npy */
-    for (const char *at = name; *at; at++) {
-        const bool begins = at == name || at[-1] == '_' || at[-1] == '-' || at[-1] == '.';
-        if (begins && (*at == 'x' || *at == 'X') && strchr("_-.", at[1])) {
-            *has_memory =
-                asprintf(&out, "%.*s%s%s", (int)(at - name), name, *at == 'X' ? capital : "y", at + 1) >= 0;
-            return *has_memory ? out : NULL;
+    for (const char *x = name; !at && *x; x++) {
+        const bool begins = x == name || x[-1] == '_' || x[-1] == '-' || x[-1] == '.';
+        if (begins && (*x == 'x' || *x == 'X') && strchr("_-.", x[1])) {
+            at = x;
+            length = 1;
+            other = *x == 'X' ? capital : "y";
         }
     }
-    return NULL;
+    *has_memory = !at || asprintf(&out, "%.*s%s%s", (int)(at - name), name, other, at + length) >= 0;
+    return at && *has_memory ? out : NULL;
 }
 
 static clm_status find_beside(const char *directory, const char *name, const char *path, char **labels,
@@ -238,40 +170,23 @@ static clm_status find_beside(const char *directory, const char *name, const cha
 static clm_status npy_read_single(const char *path, const struct request *request, struct contents *out,
                                   struct clm_error *error)
 {
-    char *copy = strdup(path), *copy_too = strdup(path), *labels = NULL;
-    clm_status status;
-    if (!copy || !copy_too) {
-        status = clm_fail_host_memory(error, path, strlen(path) + 1);
-        goto cleanup;
-    }
-    const char *directory = dirname(copy), *name = basename(copy_too);
-    if (request->options->inputs && !request->training) {
-        status = clm_fail_setting(
+    char *copy, *labels = NULL;
+    if (request->options->inputs && !request->training)
+        return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "inputs",
             "%s: is one array, but the inputs' array is named as one of several; leave that out", path);
-        goto cleanup;
-    }
+    if (!(copy = strdup(path)))
+        return clm_fail_host_memory(error, path, strlen(path) + 1);
+    const char *const directory = dirname(copy);
     /* the option names the training set's labels; a test set's are beside it */
-    status = request->options->label && !request->training
-                 ? npy_find_named(directory, request->options->label, "label", &labels, error)
-                 : find_beside(directory, name, path, &labels, error);
+    clm_status status = request->options->label && !request->training
+                            ? npy_find_named(directory, request->options->label, "label", &labels, error)
+                            : find_beside(directory, path_name(path), path, &labels, error);
     if (status == CLM_OK)
-        status = npy_read_pair(path, labels, request, &out->train, out, error);
-cleanup:
+        status = npy_read_pair(npy_open, NULL, path, labels, request, true, out, error);
     free(copy);
-    free(copy_too);
     free(labels);
     return status;
-}
-
-struct request npy_request_test(const struct request *request, const struct contents *training)
-{
-    struct request test = *request;
-    if (!test.classes && training->train.rows) {
-        test.classes = contents_class_count(training);
-        test.class_names = (const char *const *)training->class_names;
-    }
-    return test;
 }
 
 static clm_status read_npy(const char *path, bool is_directory, const struct request *request,
@@ -282,10 +197,8 @@ static clm_status read_npy(const char *path, bool is_directory, const struct req
         return request->wanted & READ_TRAIN ? npy_read_single(path, request, out, error) : CLM_OK;
     if (request->wanted & READ_TRAIN)
         status = npy_read_directory(path, true, request, out, error);
-    if (status == CLM_OK && request->wanted & READ_TEST) {
-        const struct request test = npy_request_test(request, out);
-        status = npy_read_directory(path, false, &test, out, error);
-    }
+    if (status == CLM_OK && request->wanted & READ_TEST)
+        status = npy_read_directory(path, false, request, out, error);
     return status;
 }
 

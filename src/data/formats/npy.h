@@ -7,14 +7,8 @@
 
 #include "data/format.h"
 
-extern const struct format npy_format;
-
-/* Names of inputs and labels, in order of preference. */
-#define NPY_PAIRS_TRAIN 8
-#define NPY_PAIRS_TEST  4
-extern const char *const npy_pairs_train[NPY_PAIRS_TRAIN][2], *const npy_pairs_test[NPY_PAIRS_TEST][2];
-
-/* The request for a test set after its training set was read: the classes are the training set's. */
-struct request npy_request_test(const struct request *request, const struct contents *training);
+/* Names of inputs and labels in order of preference: those of a test set, then of a training set. Each list
+ * ends with NULL. */
+extern const char *const npy_pairs[2][9][2];
 
 #endif

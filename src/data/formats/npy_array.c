@@ -11,74 +11,75 @@
 #define CHUNK     ((size_t)1 << 16)
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: a double holds every whole number up to it */
 
-static clm_status npy_array_fill(const struct npy_source *source, void *bytes, size_t size, const char *what,
+static clm_status npy_array_fill(struct stream *stream, void *bytes, size_t size, const char *what,
                                  struct clm_error *error)
 {
     size_t got = 0;
-    const clm_status status = source->read(source->from, bytes, size, &got, error);
+    const clm_status status = stream_read(stream, bytes, size, &got, error);
     if (status == CLM_OK && got < size)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: ends early: of the %zu bytes of %s, only %zu are there; the file is truncated",
-                        source->name, size, what, got);
+                        stream_path(stream), size, what, got);
     return status;
 }
 
-static clm_status expect_end(const struct npy_source *source, struct clm_error *error)
+static clm_status expect_end(struct stream *stream, struct clm_error *error)
 {
     unsigned char byte;
     size_t got = 0;
-    const clm_status status = source->read(source->from, &byte, 1, &got, error);
+    const clm_status status = stream_read(stream, &byte, 1, &got, error);
     if (status == CLM_OK && got)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: has more bytes than its header promises; it is not the array it should be",
-                        source->name);
+                        stream_path(stream));
     return status;
 }
 
-/* Checks the header against the source's size, before memory is allocated for what it promises. */
-static clm_status npy_array_check_size(const struct npy_source *source, const struct npy_header *header,
+/* Checks the header against the stream's size, before memory is allocated for what it promises. */
+static clm_status npy_array_check_size(struct stream *stream, const struct npy_header *header,
                                        size_t header_size, struct clm_error *error)
 {
     size_t size;
     const bool fits = size_add(header_size, header->bytes, &size);
-    if (source->is_exact && (!fits || size != source->size))
+    if (stream_is_exact(stream) && (!fits || size != stream_bound(stream)))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: has %zu bytes, but its header promises %zu rows of %zu elements of type %s, %zu + %zu bytes; it is %s",
-            source->name, source->size, header->dimensions[0], header->row, header->type, header_size,
-            header->bytes, !fits || size > source->size ? "truncated" : "too long");
-    if (!fits || size > source->size)
+            stream_path(stream), stream_bound(stream), header->dimensions[0], header->row, header->type,
+            header_size, header->bytes, !fits || size > stream_bound(stream) ? "truncated" : "too long");
+    if (!fits || size > stream_bound(stream))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: its header promises %zu rows of %zu elements of type %s, %zu bytes, but the file unpacks to at most %zu; it is truncated or damaged",
-            source->name, header->dimensions[0], header->row, header->type, header->bytes, source->size);
+            stream_path(stream), header->dimensions[0], header->row, header->type, header->bytes,
+            stream_bound(stream));
     return CLM_OK;
 }
 
-static clm_status npy_array_read_header(const struct npy_source *source, struct npy_header *header,
+static clm_status npy_array_read_header(struct stream *stream, struct npy_header *header,
                                         struct clm_error *error)
 {
     unsigned char prefix[NPY_PREFIX_SIZE], bytes[4] = {0};
     size_t length_size = 0;
     char *text = NULL;
     clm_status status;
-    if ((status = npy_array_fill(source, prefix, sizeof prefix, "a NumPy array's beginning", error)) ||
-        (status = npy_header_start(source->name, prefix, &length_size, error)) ||
-        (status = npy_array_fill(source, bytes, length_size, "its header's length", error)))
+    if ((status = npy_array_fill(stream, prefix, sizeof prefix, "a NumPy array's beginning", error)) ||
+        (status = npy_header_start(stream_path(stream), prefix, &length_size, error)) ||
+        (status = npy_array_fill(stream, bytes, length_size, "its header's length", error)))
         return status;
     const size_t length =
         (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
-    if (length > NPY_HEADER_MAX || length > source->size)
+    if (length > NPY_HEADER_MAX || length > stream_bound(stream))
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: its header has %zu bytes, but at most %zu are read; it is no plain array",
-                        source->name, length, size_min(NPY_HEADER_MAX, source->size));
+                        stream_path(stream), length, size_min(NPY_HEADER_MAX, stream_bound(stream)));
     text = malloc(length + 1);
     if (!text)
-        return clm_fail_host_memory(error, source->name, length);
+        return clm_fail_host_memory(error, stream_path(stream), length);
     text[length] = '\0';
-    if ((status = npy_array_fill(source, text, length, "its header", error)) ||
-        (status = npy_header_parse(source->name, text, length, header, error)) ||
-        (status = npy_array_check_size(source, header, NPY_PREFIX_SIZE + length_size + length, error)))
+    if ((status = npy_array_fill(stream, text, length, "its header", error)) ||
+        (status = npy_header_parse(stream_path(stream), text, length, header, error)) ||
+        (status = npy_array_check_size(stream, header, NPY_PREFIX_SIZE + length_size + length, error)))
         goto cleanup;
     header->start = NPY_PREFIX_SIZE + length_size + length;
 cleanup:
@@ -179,8 +180,8 @@ static inline void walk_on(struct walk *walk)
     }
 }
 
-/* Calls `take` with each element of the array and its place in C order. The source must end after them. */
-static clm_status npy_array_read_elements(const struct npy_source *source, const struct npy_header *header,
+/* Calls `take` with each element of the array and its place in C order. The stream must end after them. */
+static clm_status npy_array_read_elements(struct stream *stream, const struct npy_header *header,
                                           bool is_channels_last,
                                           clm_status (*take)(void *user, const unsigned char *item,
                                                              size_t place, struct clm_error *error),
@@ -188,17 +189,17 @@ static clm_status npy_array_read_elements(const struct npy_source *source, const
 {
     struct walk walk = walk_start(header, is_channels_last);
     unsigned char *chunk = malloc(CHUNK);
-    clm_status status = chunk ? CLM_OK : clm_fail_host_memory(error, source->name, CHUNK);
+    clm_status status = chunk ? CLM_OK : clm_fail_host_memory(error, stream_path(stream), CHUNK);
     for (size_t left = header->bytes, size; status == CLM_OK && left; left -= size) {
         size = size_min(left, CHUNK);
-        status = npy_array_fill(source, chunk, size, "its data", error);
+        status = npy_array_fill(stream, chunk, size, "its data", error);
         for (size_t i = 0; status == CLM_OK && i < size; i += header->item) {
             status = take(user, chunk + i, walk.place, error);
             walk_on(&walk);
         }
     }
     free(chunk);
-    return status == CLM_OK ? expect_end(source, error) : status;
+    return status == CLM_OK ? expect_end(stream, error) : status;
 }
 
 static bool are_channels(size_t size)
@@ -225,21 +226,23 @@ static bool npy_array_find_images(const struct npy_header *header, struct set *s
     return false;
 }
 
-struct inputs {
-    const struct npy_source *source;
+/* The arguments of what takes elements. */
+struct array_reading {
+    struct stream *stream;
     const struct npy_header *header;
     struct set *set;
+    struct label_table *table; /* of labels */
 };
 
 static clm_status take_byte(void *user, const unsigned char *item, size_t place, struct clm_error *error)
 {
-    const struct inputs *inputs = user;
+    const struct array_reading *inputs = user;
     (void)error;
     ((unsigned char *)inputs->set->values)[place] = *item;
     return CLM_OK;
 }
 
-static clm_status check_float(const struct inputs *inputs, float value, const unsigned char *item,
+static clm_status check_float(const struct array_reading *inputs, float value, const unsigned char *item,
                               size_t place, struct clm_error *error)
 {
     if (isfinite(value))
@@ -248,13 +251,13 @@ static clm_status check_float(const struct inputs *inputs, float value, const un
     return clm_fail(
         error, CLM_ERROR_FORMAT,
         "%s: the value in row %zu, feature %zu (counted from 0) is %s%.4g; replace or remove such rows",
-        inputs->source->name, place / inputs->set->features, place % inputs->set->features,
+        stream_path(inputs->stream), place / inputs->set->features, place % inputs->set->features,
         isfinite(wide) ? "more than float32 can hold, " : "", wide);
 }
 
 static clm_status take_float(void *user, const unsigned char *item, size_t place, struct clm_error *error)
 {
-    const struct inputs *inputs = user;
+    const struct array_reading *inputs = user;
     const float value = to_float(item, inputs->header);
     ((float *)inputs->set->values)[place] = value;
     return check_float(inputs, value, item, place, error);
@@ -273,7 +276,7 @@ static bool is_as_held(const struct npy_header *header, bool is_channels_last)
 }
 
 /* Checks every value of a mapped array. Pages are given back after each chunk. */
-static clm_status check_floats(const struct inputs *inputs, struct clm_error *error)
+static clm_status check_floats(const struct array_reading *inputs, struct clm_error *error)
 {
     const float *const values = inputs->set->values;
     const size_t count = inputs->set->rows * inputs->set->features;
@@ -291,90 +294,83 @@ static clm_status check_floats(const struct inputs *inputs, struct clm_error *er
 }
 
 /* Maps the inputs, after which the file must end. */
-static clm_status map_inputs(struct inputs *inputs, size_t size, struct clm_error *error)
+static clm_status map_inputs(struct array_reading *inputs, size_t size, struct clm_error *error)
 {
-    const struct npy_source *const source = inputs->source;
+    struct stream *const stream = inputs->stream;
     struct set *const set = inputs->set;
     clm_status status;
-    if ((status = source->map(source->from, size, &set->mapping, &set->values, error)) ||
-        (status = expect_end(source, error)))
+    if ((status = stream_map(stream, size, "its data", &set->mapping, &set->values, error)) ||
+        (status = expect_end(stream, error)))
         return status;
     return set->element == ELEMENT_FLOAT ? check_floats(inputs, error) : CLM_OK;
 }
 
 /* Reads the header of the inputs and describes them in *set. */
-static clm_status describe_inputs(const struct npy_source *source, struct npy_header *header,
-                                  bool *is_channels_last, struct set *set, struct clm_error *error)
+static clm_status describe_inputs(struct stream *stream, struct npy_header *header, bool *is_channels_last,
+                                  struct set *set, struct clm_error *error)
 {
-    const clm_status status = npy_array_read_header(source, header, error);
+    const clm_status status = npy_array_read_header(stream, header, error);
     if (status != CLM_OK)
         return status;
     if (header->dimension_count == 1)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: has one dimension, as labels have, but inputs are (rows, features); name the inputs, or reshape them to (%zu, 1)",
-            source->name, header->dimensions[0]);
+            stream_path(stream), header->dimensions[0]);
     *is_channels_last = npy_array_find_images(header, set);
     set->rows = header->dimensions[0];
     set->features = header->row;
     set->element = header->kind == NPY_UNSIGNED && header->item == 1 ? ELEMENT_BYTE : ELEMENT_FLOAT;
     if (set->rows > UINT32_MAX)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: %zu rows are more than can be numbered", source->name,
-                        set->rows);
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: %zu rows are more than can be numbered",
+                        stream_path(stream), set->rows);
     return CLM_OK;
 }
 
-clm_status npy_look_at_inputs(const struct npy_source *source, struct set *set, struct clm_error *error)
+static clm_status npy_look_at_inputs(struct stream *stream, struct set *set, struct clm_error *error)
 {
     struct npy_header header;
     bool is_channels_last;
-    return describe_inputs(source, &header, &is_channels_last, set, error);
+    return describe_inputs(stream, &header, &is_channels_last, set, error);
 }
 
-clm_status npy_read_inputs(const struct npy_source *source, struct set *set, struct clm_error *error)
+static clm_status npy_read_inputs(struct stream *stream, struct set *set, struct clm_error *error)
 {
     struct npy_header header;
-    struct inputs inputs = {source, &header, set};
+    struct array_reading inputs = {stream, &header, set, NULL};
     bool is_channels_last = false;
     size_t size = 0;
     const size_t labelled = set->rows;
-    clm_status status = describe_inputs(source, &header, &is_channels_last, set, error);
+    clm_status status = describe_inputs(stream, &header, &is_channels_last, set, error);
     if (status != CLM_OK)
         return status;
     if (set->rows != labelled) {
         set->rows = labelled; /* the number of set->labels */
-        return clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", source->name);
+        return clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", stream_path(stream));
     }
     const bool is_byte = set->element == ELEMENT_BYTE;
     const bool has_size = size_mul(set->rows * set->features, is_byte ? 1 : sizeof(float), &size);
-    if (has_size && source->map && is_as_held(&header, is_channels_last))
+    if (has_size && stream_is_file(stream) && is_as_held(&header, is_channels_last))
         return map_inputs(&inputs, size, error);
-    if (has_size && (status = set_reserve(set, source->name, size, error)))
+    if (has_size && (status = allow_memory(set->memory, stream_path(stream), size, error)))
         return status;
     if (has_size)
         set->values = malloc(size);
     if (!set->values)
-        return clm_fail_host_memory(error, source->name, size);
+        return clm_fail_host_memory(error, stream_path(stream), size);
     if (is_byte && !header.is_fortran && !is_channels_last) {
-        status = npy_array_fill(source, set->values, size, "its data", error);
-        return status == CLM_OK ? expect_end(source, error) : status;
+        status = npy_array_fill(stream, set->values, size, "its data", error);
+        return status == CLM_OK ? expect_end(stream, error) : status;
     }
-    return npy_array_read_elements(source, &header, is_channels_last, is_byte ? take_byte : take_float,
+    return npy_array_read_elements(stream, &header, is_channels_last, is_byte ? take_byte : take_float,
                                    &inputs, error);
 }
 
-struct labels {
-    const struct npy_source *source;
-    const struct npy_header *header;
-    struct set *set;
-    struct label_table *table;
-};
-
-static clm_status fail_label(const struct labels *labels, size_t row, const unsigned char *item,
+static clm_status fail_label(const struct array_reading *labels, size_t row, const unsigned char *item,
                              const char *what, struct clm_error *error)
 {
-    return clm_fail(error, CLM_ERROR_FORMAT, "%s: row %zu (counted from 0): %.9g %s", labels->source->name,
-                    row,
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: row %zu (counted from 0): %.9g %s",
+                    stream_path(labels->stream), row,
                     labels->header->kind == NPY_FLOAT
                         ? to_double(npy_array_load(item, labels->header), labels->header->item)
                         : (double)to_float(item, labels->header),
@@ -383,7 +379,7 @@ static clm_status fail_label(const struct labels *labels, size_t row, const unsi
 
 static clm_status take_label(void *user, const unsigned char *item, size_t place, struct clm_error *error)
 {
-    const struct labels *labels = user;
+    const struct array_reading *labels = user;
     const struct npy_header *header = labels->header;
     const uint64_t bits = npy_array_load(item, header);
     int64_t label = 0;
@@ -408,7 +404,7 @@ static clm_status take_label(void *user, const unsigned char *item, size_t place
 
 static clm_status take_one_hot(void *user, const unsigned char *item, size_t place, struct clm_error *error)
 {
-    const struct labels *labels = user;
+    const struct array_reading *labels = user;
     const size_t row = place / labels->header->row, column = place % labels->header->row;
     const double value = labels->header->kind == NPY_FLOAT
                              ? to_double(npy_array_load(item, labels->header), labels->header->item)
@@ -424,68 +420,91 @@ static clm_status take_one_hot(void *user, const unsigned char *item, size_t pla
     return CLM_OK;
 }
 
-static clm_status read_one_hot(struct labels *labels, const struct request *request, struct contents *out,
-                               struct clm_error *error)
+static clm_status read_one_hot(struct array_reading *labels, const struct request *request,
+                               struct contents *out, struct clm_error *error)
 {
     const struct set *set = labels->set;
     const size_t classes = labels->header->row;
     if (request->classes && request->classes != classes)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: has one-hot labels of %zu classes, but the training set has %zu",
-                        labels->source->name, classes, request->classes);
+                        stream_path(labels->stream), classes, request->classes);
     memset(set->labels, 0xff, set->rows * sizeof *set->labels);
     const clm_status status =
-        npy_array_read_elements(labels->source, labels->header, false, take_one_hot, labels, error);
+        npy_array_read_elements(labels->stream, labels->header, false, take_one_hot, labels, error);
     if (status != CLM_OK)
         return status;
     for (size_t r = 0; r < set->rows; r++)
         if (set->labels[r] == UNLABELLED)
             return clm_fail(error, CLM_ERROR_FORMAT,
                             "%s: row %zu (counted from 0) has no 1, but one-hot labels have one",
-                            labels->source->name, r);
+                            stream_path(labels->stream), r);
     out->classes = classes;
     return CLM_OK;
 }
 
-static clm_status check_shape(const struct npy_source *source, const struct npy_header *header,
-                              const struct set *set, struct clm_error *error)
+static clm_status check_shape(struct stream *stream, const struct npy_header *header, const struct set *set,
+                              struct clm_error *error)
 {
     if (header->dimensions[0] != set->rows)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for %zu rows of inputs", source->name,
-                        header->dimensions[0], set->rows);
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %zu labels for %zu rows of inputs",
+                        stream_path(stream), header->dimensions[0], set->rows);
     if (header->dimension_count > 2 || header->row > LABEL_CLASSES_MAX)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: has %zu dimensions, %zu elements per row, but labels are (rows), (rows, 1) or one-hot (rows, classes) with up to %d classes",
-            source->name, header->dimension_count, header->row, LABEL_CLASSES_MAX);
+            stream_path(stream), header->dimension_count, header->row, LABEL_CLASSES_MAX);
     return CLM_OK;
 }
 
-clm_status npy_read_labels(const struct npy_source *source, const struct request *request, struct set *set,
-                           struct contents *out, struct clm_error *error)
+static clm_status npy_read_labels(struct stream *stream, const struct request *request, struct set *set,
+                                  struct contents *out, struct clm_error *error)
 {
     struct npy_header header;
-    struct labels labels = {source, &header, set, label_table_create(source->name, "row")};
+    struct array_reading labels = {stream, &header, set, label_table_create(stream_path(stream), "row")};
     clm_status status;
     if (!labels.table)
-        return clm_fail_host_memory(error, source->name, sizeof labels);
-    if ((status = npy_array_read_header(source, &header, error)) ||
-        (status = check_shape(source, &header, set, error)))
+        return clm_fail_host_memory(error, stream_path(stream), sizeof labels);
+    if ((status = npy_array_read_header(stream, &header, error)) ||
+        (status = check_shape(stream, &header, set, error)) ||
+        (status = set_make_labels(set, set->rows, stream_path(stream), error)))
         goto cleanup;
-    set->labels = malloc(set->rows * sizeof *set->labels);
-    set->labels_path = strdup(source->name);
-    if (!set->labels || !set->labels_path) {
-        status = clm_fail_host_memory(error, source->name, set->rows * sizeof *set->labels);
-        goto cleanup;
-    }
     if (header.row > 1) {
         status = read_one_hot(&labels, request, out, error);
         goto cleanup;
     }
-    if ((status = npy_array_read_elements(source, &header, false, take_label, &labels, error)) ||
+    if ((status = npy_array_read_elements(stream, &header, false, take_label, &labels, error)) ||
         (status = label_table_finish(labels.table, request, set->labels, set->rows, out, error)))
         goto cleanup;
 cleanup:
     label_table_free(labels.table);
+    return status;
+}
+
+clm_status npy_read_pair(npy_opener *open, void *user, const char *inputs, const char *labels,
+                         const struct request *request, bool is_train, struct contents *out,
+                         struct clm_error *error)
+{
+    enum { SHAPE, LABELS, INPUTS, STEPS };
+    struct set *const set = is_train ? &out->train : &out->test;
+    struct contents unused = {0};
+    struct request wanted = *request;
+    clm_status status = CLM_OK;
+    if (!is_train && !wanted.classes && out->train.rows) {
+        wanted.classes = contents_class_count(out);
+        wanted.class_names = (const char *const *)out->class_names;
+    }
+    /* labels before inputs: a small file can promise many inputs, which are unpacked only if the number of
+     * labels agrees */
+    for (int step = SHAPE; status == CLM_OK && step < STEPS; step++) {
+        struct stream *stream = NULL;
+        status = open(user, step == LABELS ? labels : inputs, &stream, error);
+        if (status == CLM_OK)
+            status = step == SHAPE    ? npy_look_at_inputs(stream, set, error)
+                     : step == LABELS ? npy_read_labels(stream, &wanted, set, is_train ? out : &unused, error)
+                                      : npy_read_inputs(stream, set, error);
+        stream_close(stream);
+    }
+    contents_free(&unused);
     return status;
 }

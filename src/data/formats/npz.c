@@ -1,4 +1,6 @@
-#include "data/formats/npz.h"
+/* NPZ: a zip archive of NumPy's arrays, stored or deflated, as np.savez and np.savez_compressed write it.
+ * Options name the arrays, or they have usual names such as x and y; see the pairs in npy.h. */
+#include "data/format.h"
 
 #include "base/file.h"
 #include "base/size.h"
@@ -9,15 +11,13 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_MAX              1000
-#define DEFLATE_BYTES_PER_BYTE 1032 /* the most that a byte of deflate can unpack to */
-#define BLOCK                  ((size_t)1 << 16)
+#define NAMES_MAX 1000
+#define BLOCK     ((size_t)1 << 16)
 
 struct npz_file {
     const char *path;
@@ -81,16 +81,16 @@ static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *
             path = archive_entry_pathname_utf8(*entry);
         if (!path)
             continue;
-        const size_t length = strlen(path);
         if (*path == '/' || strstr(path, ".."))
             return clm_fail(
                 error, CLM_ERROR_FORMAT,
                 "%s: holds %s, a path that leads out of the archive; it is no NPZ that NumPy wrote",
-                zip->path, text_show(shown, sizeof shown, path, length));
-        if (length <= 4 || strcmp(path + length - 4, ".npy") || length - 4 >= size)
+                zip->path, text_show(shown, sizeof shown, path, strlen(path)));
+        const size_t length = strlen(path) - 4;
+        if (!has_ending(path, ".npy") || length >= size)
             continue;
-        memcpy(name, path, length - 4);
-        name[length - 4] = '\0';
+        memcpy(name, path, length);
+        name[length] = '\0';
         return CLM_OK;
     }
 }
@@ -98,7 +98,6 @@ static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *
 static clm_status npz_read_entry(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
 {
     const struct npz_file *zip = from;
-    *got = 0;
     while (*got < size) {
         const la_ssize_t count = archive_read_data(zip->archive, (char *)bytes + *got, size - *got);
         if (count < 0)
@@ -139,54 +138,33 @@ static bool has_name(const struct names *names, const char *name)
     return false;
 }
 
-enum array_part { SHAPE, LABELS, INPUTS };
-
-/* Finds the array called `name` and reads the part of it that is asked for. */
-static clm_status read_array(const char *path, const char *name, const struct request *request,
-                             enum array_part part, struct set *set, struct contents *out,
-                             struct clm_error *error)
+/* Finds the array called `name` in the archive, which is opened again for it. */
+static clm_status npz_open(void *user, const char *name, struct stream **out, struct clm_error *error)
 {
-    struct npz_file zip;
+    struct npz_file *const zip = user;
+    const char *const path = zip->path;
     struct archive_entry *entry = NULL;
     char found[64], *whole = NULL;
     bool is_there = true;
-    clm_status status = zip_open(path, &zip, error);
+    zip_close(zip);
+    clm_status status = zip_open(path, zip, error);
     do {
         if (status == CLM_OK)
-            status = zip_next(&zip, found, sizeof found, &is_there, &entry, error);
+            status = zip_next(zip, found, sizeof found, &is_there, &entry, error);
     } while (status == CLM_OK && is_there && strcmp(found, name));
     if (status != CLM_OK)
-        goto cleanup;
-    if (!is_there) { /* it existed when the names were listed */
-        status = clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
-        goto cleanup;
-    }
-    if (asprintf(&whole, "%s: %s", path, name) < 0) {
-        whole = NULL;
-        status = clm_fail_host_memory(error, path, strlen(path) + sizeof found);
-        goto cleanup;
-    }
-    if (archive_entry_is_encrypted(entry)) {
-        status = clm_fail(error, CLM_ERROR_FORMAT, "%s: is encrypted; write it without a password", whole);
-        goto cleanup;
-    }
-    size_t bound = 0;
-    if (!size_mul(zip.file_size, DEFLATE_BYTES_PER_BYTE, &bound))
-        bound = SIZE_MAX;
+        return status;
+    if (!is_there) /* it existed when the names were listed */
+        return clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
+    if (asprintf(&whole, "%s: %s", path, name) < 0)
+        return clm_fail_host_memory(error, path, strlen(path) + sizeof found);
+    const size_t bound = deflate_bound(zip->file_size);
     const bool is_exact = archive_entry_size_is_set(entry) && (uint64_t)archive_entry_size(entry) <= bound;
-    const struct npy_source source = {
-        .name = whole,
-        .from = &zip,
-        .read = npz_read_entry,
-        .size = is_exact ? (size_t)archive_entry_size(entry) : bound,
-        .is_exact = is_exact,
-    };
-    status = part == LABELS  ? npy_read_labels(&source, request, set, out, error)
-             : part == SHAPE ? npy_look_at_inputs(&source, set, error)
-                             : npy_read_inputs(&source, set, error);
-cleanup:
+    status = archive_entry_is_encrypted(entry)
+                 ? clm_fail(error, CLM_ERROR_FORMAT, "%s: is encrypted; write it without a password", whole)
+                 : stream_of(whole, is_exact ? (size_t)archive_entry_size(entry) : bound, is_exact,
+                             npz_read_entry, zip, out, error);
     free(whole);
-    zip_close(&zip);
     return status;
 }
 
@@ -210,13 +188,11 @@ static clm_status npz_choose(const char *path, const struct names *names,
                              const struct clm_data_options *options, bool is_train, const char **inputs,
                              const char **labels, struct clm_error *error)
 {
-    const size_t count = is_train ? NPY_PAIRS_TRAIN : NPY_PAIRS_TEST;
     const bool is_named = is_train && (options->inputs || options->label);
     *inputs = is_train ? options->inputs : NULL;
     *labels = is_train ? options->label : NULL;
-    for (size_t i = 0; (!*inputs || !*labels) && i < count; i++) {
-        const char *const *pair = is_train ? npy_pairs_train[i] : npy_pairs_test[i];
-        const char *x = *inputs ? *inputs : pair[0], *y = *labels ? *labels : pair[1];
+    for (const char *const(*pair)[2] = npy_pairs[is_train]; (!*inputs || !*labels) && **pair; pair++) {
+        const char *x = *inputs ? *inputs : (*pair)[0], *y = *labels ? *labels : (*pair)[1];
         if (has_name(names, x) && has_name(names, y)) {
             *inputs = x;
             *labels = y;
@@ -238,19 +214,12 @@ static clm_status read_set(const char *path, const struct names *names, const st
                            bool is_train, struct contents *out, struct clm_error *error)
 {
     const char *inputs, *labels;
-    struct contents unused = {0}; /* the training set decides the classes */
-    struct set *set = is_train ? &out->train : &out->test;
+    struct npz_file zip = {.path = path};
     clm_status status = npz_choose(path, names, request->options, is_train, &inputs, &labels, error);
     if (status != CLM_OK || !inputs)
         return status;
-    /* labels first: a small archive can promise many inputs, which are unpacked only if the number
-     * of labels agrees */
-    if ((status = read_array(path, inputs, request, SHAPE, set, out, error)) ||
-        (status = read_array(path, labels, request, LABELS, set, is_train ? out : &unused, error)) ||
-        (status = read_array(path, inputs, request, INPUTS, set, out, error)))
-        goto cleanup;
-cleanup:
-    contents_free(&unused);
+    status = npy_read_pair(npz_open, &zip, inputs, labels, request, is_train, out, error);
+    zip_close(&zip);
     return status;
 }
 
@@ -265,34 +234,28 @@ static clm_status read_archive(const char *path, const struct request *request, 
         status = read_set(path, names, request, true, out, error);
     if (status == CLM_OK && request->wanted & READ_TRAIN && !out->train.rows)
         status = fail_names(path, names, "x and y, nor x_train and y_train, nor the like", error);
-    if (status == CLM_OK && request->wanted & READ_TEST) {
-        const struct request test = npy_request_test(request, out);
-        status = read_set(path, names, &test, false, out, error);
-    }
+    if (status == CLM_OK && request->wanted & READ_TEST)
+        status = read_set(path, names, request, false, out, error);
     free(names);
     return status;
 }
 
 static int is_npz(const struct dirent *entry)
 {
-    const size_t length = strlen(entry->d_name);
-    return length > 4 && !strcmp(entry->d_name + length - 4, ".npz");
+    return has_ending(entry->d_name, ".npz");
 }
 
 /* Finds the only file of a directory whose name ends with .npz. *only is NULL if there is none, or
  * several. */
 static clm_status find_only(const char *directory, char **only, struct clm_error *error)
 {
-    struct dirent **found = NULL;
-    const int count = scandir(directory, &found, is_npz, alphasort);
-    if (count < 0)
-        return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", directory,
-                        strerror(errno));
-    *only = count == 1 ? path_join(directory, found[0]->d_name) : NULL;
-    for (int i = 0; i < count; i++)
-        free(found[i]);
-    free(found);
-    return count == 1 && !*only ? clm_fail_host_memory(error, directory, strlen(directory)) : CLM_OK;
+    struct listing found;
+    clm_status status = listing_read(directory, is_npz, &found, error);
+    *only = found.count == 1 ? path_join(directory, found.entries[0]->d_name) : NULL;
+    if (found.count == 1 && !*only)
+        status = clm_fail_host_memory(error, directory, strlen(directory));
+    listing_free(&found);
+    return status;
 }
 
 static clm_status npz_recognises_directory(const char *path, bool *is_it, struct clm_error *error)

@@ -46,10 +46,8 @@ static clm_status text_window_grow(struct text_window *window, struct clm_error 
             error, CLM_ERROR_FORMAT,
             "%s: the row that begins in line %zu does not end within %zu MiB; is it a table, and is every quote closed?",
             text_window_path(window), window->line, WINDOW_MAX >> 20);
-    char *bytes = realloc(window->bytes, capacity + 1);
-    if (!bytes)
+    if (!array_resize(&window->bytes, capacity + 1, 1))
         return clm_fail_host_memory(error, text_window_path(window), capacity);
-    window->bytes = bytes;
     window->capacity = capacity;
     return CLM_OK;
 }

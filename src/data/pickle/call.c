@@ -11,30 +11,7 @@
 
 enum { LINE_MAX_LENGTH = 255 };
 
-enum global { RECONSTRUCT, FROM_BUFFER, NDARRAY, DTYPE, ENCODE };
-
-static const struct {
-    const char *module, *name;
-    enum global global;
-} globals[] = {
-    {"numpy.core.multiarray", "_reconstruct", RECONSTRUCT},
-    {"numpy._core.multiarray", "_reconstruct", RECONSTRUCT}, /* NumPy 2 */
-    {"numpy.core.numeric", "_frombuffer", FROM_BUFFER},      /* protocol 5 */
-    {"numpy._core.numeric", "_frombuffer", FROM_BUFFER},
-    {"numpy", "ndarray", NDARRAY},
-    {"numpy", "dtype", DTYPE},
-    {"_codecs", "encode", ENCODE},
-};
-
-static const char *global_name(enum global global)
-{
-    static const char *const names[] = {[RECONSTRUCT] = "_reconstruct",
-                                        [FROM_BUFFER] = "_frombuffer",
-                                        [NDARRAY] = "numpy.ndarray",
-                                        [DTYPE] = "numpy.dtype",
-                                        [ENCODE] = "_codecs.encode"};
-    return names[global];
-}
+enum { NDARRAY = 0 }; /* its place among the globals, which name the rest by their calls */
 
 /* Copies a name for a message. Names come from the file, so any byte that is not printable ASCII becomes '?',
  * and a long name is cut. */
@@ -44,31 +21,6 @@ static void show(const char *name, char *shown, size_t size)
     for (; name[i] && i + 1 < size; i++)
         shown[i] = isgraph((unsigned char)name[i]) ? name[i] : '?';
     shown[i] = '\0';
-}
-
-static clm_status make_global(struct machine *machine, const char *module, const char *name,
-                              struct pickle_value **out)
-{
-    char shown_module[80], shown_name[80];
-    for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
-        if (strcmp(module, globals[i].module) || strcmp(name, globals[i].name))
-            continue;
-        const clm_status status = pickle_make(machine, PICKLE_GLOBAL, out);
-        if (status == CLM_OK)
-            (*out)->number = globals[i].global;
-        return status;
-    }
-    show(module, shown_module, sizeof shown_module);
-    show(name, shown_name, sizeof shown_name);
-    return pickle_refuse(
-        machine,
-        "GLOBAL %s.%s is not allowed here: a data set needs only lists, strings, numbers and arrays of bytes; do not let Python load this file",
-        shown_module, shown_name);
-}
-
-static bool is_global(const struct pickle_value *value, enum global global)
-{
-    return value->kind == PICKLE_GLOBAL && value->number == global;
 }
 
 /* A number or a bool, because writers differ in which they use. */
@@ -96,7 +48,7 @@ static clm_status encode_text(struct machine *machine, const struct pickle_value
         return status;
     bytes->bytes = malloc(text->size + 1);
     if (!bytes->bytes)
-        return clm_fail_host_memory(machine->error, stream_path(machine->stream), text->size + 1);
+        return pickle_fail_memory(machine, text->size + 1);
     for (size_t i = 0; i < text->size; i++) {
         unsigned byte = text->bytes[i];
         const unsigned next = text->bytes[i + 1]; /* the NUL after the last character, at the end */
@@ -165,9 +117,7 @@ static clm_status pickle_call_make_array(struct machine *machine, struct pickle_
     if (status != CLM_OK)
         return status;
     (*out)->array = calloc(1, sizeof *(*out)->array);
-    return (*out)->array
-               ? CLM_OK
-               : clm_fail_host_memory(machine->error, stream_path(machine->stream), sizeof *(*out)->array);
+    return (*out)->array ? CLM_OK : pickle_fail_memory(machine, sizeof *(*out)->array);
 }
 
 static clm_status fill_array(struct machine *machine, struct pickle_array *array,
@@ -202,9 +152,9 @@ static clm_status fill_array(struct machine *machine, struct pickle_array *array
 static clm_status reconstruct(struct machine *machine, const struct pickle_value *arguments,
                               struct pickle_value **out)
 {
-    if (!has_items(arguments, PICKLE_TUPLE, 3) || !is_global(arguments->items[0], NDARRAY) ||
-        !has_items(arguments->items[1], PICKLE_TUPLE, 1) || !is_number(arguments->items[1]->items[0], 0) ||
-        !is_string(arguments->items[2], "b"))
+    if (!has_items(arguments, PICKLE_TUPLE, 3) || arguments->items[0]->kind != PICKLE_GLOBAL ||
+        arguments->items[0]->number != NDARRAY || !has_items(arguments->items[1], PICKLE_TUPLE, 1) ||
+        !is_number(arguments->items[1]->items[0], 0) || !is_string(arguments->items[2], "b"))
         return pickle_refuse(
             machine, "_reconstruct is called with other arguments than numpy.ndarray, (0,) and b\"b\"");
     return pickle_call_make_array(machine, out);
@@ -235,36 +185,20 @@ static clm_status from_buffer(struct machine *machine, const struct pickle_value
                             : status;
 }
 
-static clm_status call(struct machine *machine, const struct pickle_value *function,
-                       const struct pickle_value *arguments, struct pickle_value **out)
-{
-    if (function->kind != PICKLE_GLOBAL)
-        return pickle_refuse(machine, "REDUCE of %s is not allowed here", pickle_kind_name(function->kind));
-    switch ((enum global)function->number) {
-    case RECONSTRUCT:
-        return reconstruct(machine, arguments, out);
-    case FROM_BUFFER:
-        return from_buffer(machine, arguments, out);
-    case DTYPE:
-        return make_dtype(machine, arguments, out);
-    case ENCODE:
-        return encode(machine, arguments, out);
-    case NDARRAY:
-        break;
-    }
-    return pickle_refuse(machine, "REDUCE of %s is not allowed here",
-                         global_name((enum global)function->number));
-}
-
-static clm_status pickle_call_build(struct machine *machine, struct pickle_value *object,
-                                    const struct pickle_value *state)
-{
-    if (object->kind == PICKLE_ARRAY)
-        return build_array(machine, object, state);
-    if (object->kind == PICKLE_DTYPE)
-        return build_dtype(machine, state);
-    return pickle_refuse(machine, "BUILD of %s is not allowed here", pickle_kind_name(object->kind));
-}
+/* What a pickle may name: the function or type, and what calls it, NULL if it is only an argument. */
+static const struct {
+    const char *module, *name;
+    clm_status (*call)(struct machine *machine, const struct pickle_value *arguments,
+                       struct pickle_value **out);
+} globals[] = {
+    [NDARRAY] = {"numpy", "ndarray", NULL},
+    {"numpy", "dtype", make_dtype},
+    {"numpy.core.multiarray", "_reconstruct", reconstruct},
+    {"numpy._core.multiarray", "_reconstruct", reconstruct}, /* NumPy 2 */
+    {"numpy.core.numeric", "_frombuffer", from_buffer},      /* protocol 5 */
+    {"numpy._core.numeric", "_frombuffer", from_buffer},
+    {"_codecs", "encode", encode},
+};
 
 static clm_status pickle_call_read_line(struct machine *machine, char line[LINE_MAX_LENGTH + 1])
 {
@@ -284,24 +218,35 @@ static clm_status pickle_call_read_line(struct machine *machine, char line[LINE_
 
 static clm_status push_global(struct machine *machine, const char *module, const char *name)
 {
-    struct pickle_value *global;
-    const clm_status status = make_global(machine, module, name, &global);
-    return status == CLM_OK ? pickle_push(machine, global) : status;
+    char shown_module[80], shown_name[80];
+    for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
+        if (strcmp(module, globals[i].module) || strcmp(name, globals[i].name))
+            continue;
+        struct pickle_value *global;
+        const clm_status status = pickle_push_new(machine, PICKLE_GLOBAL, &global);
+        if (status == CLM_OK)
+            global->number = (int64_t)i;
+        return status;
+    }
+    show(module, shown_module, sizeof shown_module);
+    show(name, shown_name, sizeof shown_name);
+    return pickle_refuse(
+        machine,
+        "GLOBAL %s.%s is not allowed here: a data set needs only lists, strings, numbers and arrays of bytes; do not let Python load this file",
+        shown_module, shown_name);
 }
 
-clm_status pickle_run_global(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_global(struct machine *machine)
 {
     char module[LINE_MAX_LENGTH + 1], name[LINE_MAX_LENGTH + 1];
-    (void)opcode;
     clm_status status = pickle_call_read_line(machine, module);
     if (status == CLM_OK)
         status = pickle_call_read_line(machine, name);
     return status == CLM_OK ? push_global(machine, module, name) : status;
 }
 
-clm_status pickle_run_stack_global(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_stack_global(struct machine *machine)
 {
-    (void)opcode;
     const clm_status status = pickle_need(machine, 2);
     if (status != CLM_OK)
         return status;
@@ -314,24 +259,33 @@ clm_status pickle_run_stack_global(struct machine *machine, const struct opcode 
     return push_global(machine, (const char *)names[0]->bytes, (const char *)names[1]->bytes);
 }
 
-clm_status pickle_run_reduce(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_reduce(struct machine *machine)
 {
     struct pickle_value *made = NULL;
-    (void)opcode;
     clm_status status = pickle_need(machine, 2);
     if (status != CLM_OK)
         return status;
     machine->count -= 2;
-    status = call(machine, machine->stack[machine->count], machine->stack[machine->count + 1], &made);
+    const struct pickle_value *const function = machine->stack[machine->count];
+    if (function->kind != PICKLE_GLOBAL)
+        return pickle_refuse(machine, "REDUCE of %s is not allowed here", pickle_kind_name(function->kind));
+    if (function->number == NDARRAY)
+        return pickle_refuse(machine, "REDUCE of numpy.ndarray is not allowed here");
+    status = globals[function->number].call(machine, machine->stack[machine->count + 1], &made);
     return status == CLM_OK ? pickle_push(machine, made) : status;
 }
 
-clm_status pickle_run_build(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_build(struct machine *machine)
 {
-    (void)opcode;
     const clm_status status = pickle_need(machine, 2);
     if (status != CLM_OK)
         return status;
     machine->count--;
-    return pickle_call_build(machine, machine->stack[machine->count - 1], machine->stack[machine->count]);
+    struct pickle_value *const object = machine->stack[machine->count - 1];
+    const struct pickle_value *const state = machine->stack[machine->count];
+    if (object->kind == PICKLE_ARRAY)
+        return build_array(machine, object, state);
+    if (object->kind == PICKLE_DTYPE)
+        return build_dtype(machine, state);
+    return pickle_refuse(machine, "BUILD of %s is not allowed here", pickle_kind_name(object->kind));
 }

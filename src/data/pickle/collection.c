@@ -22,10 +22,8 @@ static clm_status append_top(struct machine *machine, struct pickle_value *colle
         const clm_status status = pickle_charge(machine, (room - old) * sizeof *values);
         if (status != CLM_OK)
             return status;
-        struct pickle_value **items = realloc(collection->items, room * sizeof *items);
-        if (!items)
-            return pickle_fail_memory(machine, room * sizeof *items);
-        collection->items = items;
+        if (!array_resize(&collection->items, room, sizeof *values))
+            return pickle_fail_memory(machine, room * sizeof *values);
     }
     if (count)
         memcpy(collection->items + collection->count, values, count * sizeof *values);
@@ -34,38 +32,21 @@ static clm_status append_top(struct machine *machine, struct pickle_value *colle
     return CLM_OK;
 }
 
-clm_status pickle_run_empty(struct machine *machine, const struct opcode *opcode)
-{
-    struct pickle_value *value;
-    return pickle_push_new(machine, (enum pickle_kind)opcode->argument, &value);
-}
-
-static clm_status make_tuple(struct machine *machine, size_t count)
+/* Makes a tuple of as many values as the opcode says, or of those above the last mark. */
+clm_status pickle_run_tuple(struct machine *machine)
 {
     struct pickle_value *tuple;
-    clm_status status = pickle_make(machine, PICKLE_TUPLE, &tuple);
+    size_t count = machine->opcode->argument;
+    clm_status status = count ? pickle_need(machine, count) : pickle_take_mark(machine, &count);
+    if (status == CLM_OK)
+        status = pickle_make(machine, PICKLE_TUPLE, &tuple);
     if (status == CLM_OK)
         status = append_top(machine, tuple, count);
     return status == CLM_OK ? pickle_push(machine, tuple) : status;
 }
 
-clm_status pickle_run_tuple_of(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_mark(struct machine *machine)
 {
-    const clm_status status = pickle_need(machine, opcode->argument);
-    return status == CLM_OK ? make_tuple(machine, opcode->argument) : status;
-}
-
-clm_status pickle_run_tuple(struct machine *machine, const struct opcode *opcode)
-{
-    size_t count = 0;
-    (void)opcode;
-    const clm_status status = pickle_take_mark(machine, &count);
-    return status == CLM_OK ? make_tuple(machine, count) : status;
-}
-
-clm_status pickle_run_mark(struct machine *machine, const struct opcode *opcode)
-{
-    (void)opcode;
     if (machine->mark_count == PICKLE_MARKS_MAX)
         return pickle_refuse(machine, "it is nested too deeply: there are %d marks on the stack",
                              PICKLE_MARKS_MAX);
@@ -94,16 +75,17 @@ static clm_status append_to(struct machine *machine, enum pickle_kind kind, size
     return append_top(machine, collection, count);
 }
 
-clm_status pickle_run_append(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_append(struct machine *machine)
 {
-    return append_to(machine, (enum pickle_kind)opcode->argument, opcode->argument == PICKLE_DICT ? 2 : 1);
+    const enum pickle_kind kind = (enum pickle_kind)machine->opcode->argument;
+    return append_to(machine, kind, kind == PICKLE_DICT ? 2 : 1);
 }
 
-clm_status pickle_run_appends(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_appends(struct machine *machine)
 {
     size_t count = 0;
     const clm_status status = pickle_take_mark(machine, &count);
-    return status == CLM_OK ? append_to(machine, (enum pickle_kind)opcode->argument, count) : status;
+    return status == CLM_OK ? append_to(machine, (enum pickle_kind)machine->opcode->argument, count) : status;
 }
 
 static clm_status memo_put(struct machine *machine, uint64_t place)
@@ -116,11 +98,9 @@ static clm_status memo_put(struct machine *machine, uint64_t place)
                              (uintmax_t)place, PICKLE_MEMO_MAX);
     if (place >= machine->memo_size) {
         const size_t size = size_max((size_t)place + 1, size_max(64, 2 * machine->memo_size));
-        struct pickle_value **memo = realloc(machine->memo, size * sizeof *memo);
-        if (!memo)
-            return pickle_fail_memory(machine, size * sizeof *memo);
-        memset(memo + machine->memo_size, 0, (size - machine->memo_size) * sizeof *memo);
-        machine->memo = memo;
+        if (!array_resize(&machine->memo, size, sizeof *machine->memo))
+            return pickle_fail_memory(machine, size * sizeof *machine->memo);
+        memset(machine->memo + machine->memo_size, 0, (size - machine->memo_size) * sizeof *machine->memo);
         machine->memo_size = size;
     }
     machine->memo_count += !machine->memo[place];
@@ -128,23 +108,22 @@ static clm_status memo_put(struct machine *machine, uint64_t place)
     return CLM_OK;
 }
 
-clm_status pickle_run_put(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_put(struct machine *machine)
 {
     uint64_t place;
-    const clm_status status = pickle_read_number(machine, opcode->argument, &place);
+    const clm_status status = pickle_read_number(machine, machine->opcode->argument, &place);
     return status == CLM_OK ? memo_put(machine, place) : status;
 }
 
-clm_status pickle_run_memoize(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_memoize(struct machine *machine)
 {
-    (void)opcode;
     return memo_put(machine, machine->memo_count);
 }
 
-clm_status pickle_run_get(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_get(struct machine *machine)
 {
     uint64_t place;
-    const clm_status status = pickle_read_number(machine, opcode->argument, &place);
+    const clm_status status = pickle_read_number(machine, machine->opcode->argument, &place);
     if (status != CLM_OK)
         return status;
     if (place >= machine->memo_size || !machine->memo[place])

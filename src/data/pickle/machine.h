@@ -33,18 +33,18 @@ struct machine;
 struct opcode {
     unsigned char code;
     const char *name;
-    /* NULL if the opcode is refused */
-    clm_status (*run)(struct machine *machine, const struct opcode *opcode);
+    clm_status (*run)(struct machine *machine); /* NULL if the opcode is refused */
     size_t argument; /* bytes of the opcode's number or length, or another constant */
 };
 
 struct machine {
     struct pickle *pickle;
     struct stream *stream;
-    size_t start;    /* position of the current opcode in the file */
-    size_t spent;    /* bytes of memory so far */
-    size_t pushes;   /* values put on the stack so far */
-    bool is_stopped; /* STOP has run */
+    const struct opcode *opcode; /* the current one */
+    size_t start;                /* position of the current opcode in the file */
+    size_t spent;                /* bytes of memory so far */
+    size_t pushes;               /* values put on the stack so far */
+    bool is_stopped;             /* STOP has run */
     struct pickle_value *stack[PICKLE_STACK_MAX];
     size_t count;
     size_t marks[PICKLE_MARKS_MAX]; /* height of the stack at each mark */
@@ -85,16 +85,13 @@ CLM_MUST_CHECK clm_status pickle_read_length(struct machine *machine, size_t wid
 clm_status pickle_fail_memory(struct machine *machine, size_t bytes);
 
 /* The functions that run opcodes. */
-#define PICKLE_RUN(name)                                                                                     \
-    CLM_MUST_CHECK clm_status pickle_run_##name(struct machine *machine, const struct opcode *opcode)
-PICKLE_RUN(none);
-PICKLE_RUN(bool);
+#define PICKLE_RUN(name) CLM_MUST_CHECK clm_status pickle_run_##name(struct machine *machine)
+PICKLE_RUN(empty);
+PICKLE_RUN(true);
 PICKLE_RUN(number);
 PICKLE_RUN(long);
 PICKLE_RUN(bytes);
 PICKLE_RUN(text);
-PICKLE_RUN(empty);
-PICKLE_RUN(tuple_of);
 PICKLE_RUN(tuple);
 PICKLE_RUN(mark);
 PICKLE_RUN(append);

@@ -14,27 +14,6 @@ const char *pickle_kind_name(enum pickle_kind kind)
     return names[kind];
 }
 
-static void free_content(struct pickle_value *value)
-{
-    switch (value->kind) {
-    case PICKLE_BYTES:
-    case PICKLE_TEXT:
-    case PICKLE_LATIN1:
-        free(value->bytes);
-        break;
-    case PICKLE_TUPLE:
-    case PICKLE_LIST:
-    case PICKLE_DICT:
-        free(value->items);
-        break;
-    case PICKLE_ARRAY:
-        free(value->array);
-        break;
-    default:
-        break;
-    }
-}
-
 void pickle_close(struct pickle *pickle)
 {
     if (!pickle)
@@ -42,7 +21,8 @@ void pickle_close(struct pickle *pickle)
     for (struct pickle_chunk *chunk = pickle->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
         for (size_t i = 0; i < chunk->count; i++)
-            free_content(chunk->values + i);
+            if (chunk->values[i].kind >= PICKLE_BYTES && chunk->values[i].kind <= PICKLE_ARRAY)
+                free(chunk->values[i].memory);
         free(chunk);
     }
     free(pickle);
@@ -76,15 +56,14 @@ void *pickle_take_bytes(struct pickle_value *array)
     return bytes;
 }
 
-static clm_status run_frame(struct machine *machine, const struct opcode *opcode)
+static clm_status run_frame(struct machine *machine)
 {
     size_t length;
-    return pickle_read_length(machine, opcode->argument, &length);
+    return pickle_read_length(machine, machine->opcode->argument, &length);
 }
 
-static clm_status run_stop(struct machine *machine, const struct opcode *opcode)
+static clm_status run_stop(struct machine *machine)
 {
-    (void)opcode;
     if (machine->count != 1 || machine->mark_count)
         return pickle_refuse(
             machine, "it ends with %zu values and %zu marks on the stack, but it must leave one value",
@@ -95,9 +74,9 @@ static clm_status run_stop(struct machine *machine, const struct opcode *opcode)
 }
 
 static const struct opcode opcodes[] = {
-    {'N', "NONE", pickle_run_none, 0},
-    {0x88, "NEWTRUE", pickle_run_bool, 1},
-    {0x89, "NEWFALSE", pickle_run_bool, 0},
+    {'N', "NONE", pickle_run_empty, PICKLE_NONE},
+    {0x88, "NEWTRUE", pickle_run_true, 0},
+    {0x89, "NEWFALSE", pickle_run_empty, PICKLE_BOOL},
     {'K', "BININT1", pickle_run_number, 1},
     {'M', "BININT2", pickle_run_number, 2},
     {'J', "BININT", pickle_run_number, 4},
@@ -115,9 +94,9 @@ static const struct opcode opcodes[] = {
     {'}', "EMPTY_DICT", pickle_run_empty, PICKLE_DICT},
     {')', "EMPTY_TUPLE", pickle_run_empty, PICKLE_TUPLE},
     {'(', "MARK", pickle_run_mark, 0},
-    {0x85, "TUPLE1", pickle_run_tuple_of, 1},
-    {0x86, "TUPLE2", pickle_run_tuple_of, 2},
-    {0x87, "TUPLE3", pickle_run_tuple_of, 3},
+    {0x85, "TUPLE1", pickle_run_tuple, 1},
+    {0x86, "TUPLE2", pickle_run_tuple, 2},
+    {0x87, "TUPLE3", pickle_run_tuple, 3},
     {'t', "TUPLE", pickle_run_tuple, 0},
     {'a', "APPEND", pickle_run_append, PICKLE_LIST},
     {'e', "APPENDS", pickle_run_appends, PICKLE_LIST},
@@ -176,9 +155,9 @@ static clm_status run_next(struct machine *machine)
     for (size_t i = 0; i < sizeof opcodes / sizeof *opcodes; i++) {
         if (opcodes[i].code != code)
             continue;
-        if (opcodes[i].run)
-            return opcodes[i].run(machine, opcodes + i);
-        return pickle_refuse(machine, "the opcode %s is not allowed here", opcodes[i].name);
+        machine->opcode = opcodes + i;
+        return opcodes[i].run ? opcodes[i].run(machine)
+                              : pickle_refuse(machine, "the opcode %s is not allowed here", opcodes[i].name);
     }
     return pickle_refuse(machine, "%02x is no opcode; the file is damaged or no pickle", code);
 }

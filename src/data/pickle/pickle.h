@@ -16,6 +16,7 @@ enum pickle_kind {
     PICKLE_NONE,
     PICKLE_BOOL,
     PICKLE_NUMBER,
+    /* the kinds that own memory: from bytes to arrays */
     PICKLE_BYTES, /* Python 2's str, Python 3's bytes and bytearray */
     PICKLE_TEXT,  /* UTF-8 */
     /* a long text, kept as one byte per character, because protocol 2 writes bytes as such a text */
@@ -33,6 +34,7 @@ struct pickle_value {
     uint32_t count; /* of items; an entry of a dict is two items, key and value */
     size_t size;    /* of bytes or text, without the NUL after them */
     union {
+        void *memory;   /* owned: bytes, items or array */
         int64_t number; /* also a bool, or which global it is */
         unsigned char *bytes;
         struct pickle_value **items;

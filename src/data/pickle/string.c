@@ -1,4 +1,4 @@
-/* Opcodes that push None, bools, numbers and strings. */
+/* Opcodes that push None, bools, numbers, strings and empty collections. */
 #include "data/pickle/machine.h"
 
 #include "base/size.h"
@@ -8,19 +8,19 @@
 
 enum { TEXT_MAX = 4096, STEP = 1 << 20 };
 
-clm_status pickle_run_none(struct machine *machine, const struct opcode *opcode)
+/* Pushes what is all zeros but for its kind: None, False, or an empty collection. */
+clm_status pickle_run_empty(struct machine *machine)
 {
     struct pickle_value *value;
-    (void)opcode;
-    return pickle_push_new(machine, PICKLE_NONE, &value);
+    return pickle_push_new(machine, (enum pickle_kind)machine->opcode->argument, &value);
 }
 
-clm_status pickle_run_bool(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_true(struct machine *machine)
 {
     struct pickle_value *value;
     const clm_status status = pickle_push_new(machine, PICKLE_BOOL, &value);
     if (status == CLM_OK)
-        value->number = (int64_t)opcode->argument;
+        value->number = 1;
     return status;
 }
 
@@ -39,15 +39,14 @@ static clm_status push_number(struct machine *machine, size_t width, bool is_sig
     return CLM_OK;
 }
 
-clm_status pickle_run_number(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_number(struct machine *machine)
 {
-    return push_number(machine, opcode->argument, opcode->argument == 4);
+    return push_number(machine, machine->opcode->argument, machine->opcode->argument == 4);
 }
 
-clm_status pickle_run_long(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_long(struct machine *machine)
 {
     uint64_t width;
-    (void)opcode;
     const clm_status status = pickle_read_number(machine, 1, &width);
     if (status == CLM_OK && width > 8)
         return pickle_refuse(machine, "a whole number has %ju bytes, but at most 8 are read",
@@ -63,11 +62,8 @@ static clm_status grow_bytes(struct machine *machine, struct pickle_value *value
     if (value->bytes && value->size + more <= *capacity)
         return CLM_OK;
     *capacity = size_min(most, size_max(value->size + more, 2 * value->size));
-    unsigned char *bytes = realloc(value->bytes, *capacity + 1);
-    if (!bytes)
-        return pickle_fail_memory(machine, *capacity + 1);
-    value->bytes = bytes;
-    return CLM_OK;
+    return array_resize(&value->bytes, *capacity + 1, 1) ? CLM_OK
+                                                         : pickle_fail_memory(machine, *capacity + 1);
 }
 
 /* Reads the next `length` bytes. Memory grows as they arrive, because the length may be wrong. */
@@ -89,11 +85,11 @@ static clm_status fill_bytes(struct machine *machine, struct pickle_value *value
     return CLM_OK;
 }
 
-clm_status pickle_run_bytes(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_bytes(struct machine *machine)
 {
     size_t length;
     struct pickle_value *value;
-    clm_status status = pickle_read_length(machine, opcode->argument, &length);
+    clm_status status = pickle_read_length(machine, machine->opcode->argument, &length);
     if (status == CLM_OK)
         status = pickle_push_new(machine, PICKLE_BYTES, &value);
     return status == CLM_OK ? fill_bytes(machine, value, length) : status;
@@ -146,11 +142,11 @@ static clm_status fill_latin1(struct machine *machine, struct pickle_value *valu
     return CLM_OK;
 }
 
-clm_status pickle_run_text(struct machine *machine, const struct opcode *opcode)
+clm_status pickle_run_text(struct machine *machine)
 {
     size_t length;
     struct pickle_value *value;
-    clm_status status = pickle_read_length(machine, opcode->argument, &length);
+    clm_status status = pickle_read_length(machine, machine->opcode->argument, &length);
     if (status == CLM_OK)
         status = pickle_push_new(machine, length > TEXT_MAX ? PICKLE_LATIN1 : PICKLE_TEXT, &value);
     if (status != CLM_OK)

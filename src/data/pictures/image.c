@@ -10,21 +10,21 @@ struct signature {
     const char *kind;
     const char *bytes;
     size_t size, offset;
-    bool is_read;
+    const struct decoder *decoder; /* NULL if the kind is not read */
 };
 
 static const struct signature signatures[] = {
-    {"PNG", "\x89PNG\r\n\x1a\n", 8, 0, true},
-    {"JPEG", "\xff\xd8\xff", 3, 0, true},
-    {"GIF", "GIF8", 4, 0, false},
-    {"BMP", "BM", 2, 0, false},
-    {"WebP", "WEBP", 4, 8, false},
-    {"TIFF", "II*\0", 4, 0, false},
-    {"TIFF", "MM\0*", 4, 0, false},
-    {"AVIF or HEIF", "ftyp", 4, 4, false},
-    {"JPEG 2000", "jP  ", 4, 4, false},
-    {"PNM", "P5", 2, 0, false},
-    {"PNM", "P6", 2, 0, false},
+    {"PNG", "\x89PNG\r\n\x1a\n", 8, 0, &png_decoder},
+    {"JPEG", "\xff\xd8\xff", 3, 0, &jpeg_decoder},
+    {"GIF", "GIF8", 4, 0, NULL},
+    {"BMP", "BM", 2, 0, NULL},
+    {"WebP", "WEBP", 4, 8, NULL},
+    {"TIFF", "II*\0", 4, 0, NULL},
+    {"TIFF", "MM\0*", 4, 0, NULL},
+    {"AVIF or HEIF", "ftyp", 4, 4, NULL},
+    {"JPEG 2000", "jP  ", 4, 4, NULL},
+    {"PNM", "P5", 2, 0, NULL},
+    {"PNM", "P6", 2, 0, NULL},
 };
 
 static const struct signature *find_signature(const unsigned char *bytes, size_t size)
@@ -40,7 +40,7 @@ static const struct signature *find_signature(const unsigned char *bytes, size_t
 const char *image_kind(const unsigned char *bytes, size_t size)
 {
     const struct signature *const found = find_signature(bytes, size);
-    return found && found->is_read ? found->kind : NULL;
+    return found && found->decoder ? found->kind : NULL;
 }
 
 void image_free(struct image *image)
@@ -83,15 +83,36 @@ static clm_status image_refuse(const char *path, const unsigned char *bytes, siz
         path, shown);
 }
 
+/* Runs `step`; false if it was left by a jump. */
+static bool succeeds(struct decoding *decoding, decoding_step *step)
+{
+    if (setjmp(decoding->escape))
+        return false;
+    step(decoding);
+    return true;
+}
+
 clm_status image_decode(const char *path, const unsigned char *bytes, size_t size, struct image *out,
                         struct clm_error *error)
 {
-    const char *const kind = image_kind(bytes, size);
+    const struct signature *const found = find_signature(bytes, size);
     *out = (struct image){0};
-    if (!kind)
+    if (!found || !found->decoder)
         return image_refuse(path, bytes, size, error);
-    const clm_status status = !strcmp(kind, "PNG") ? png_decode(path, bytes, size, out, error)
-                                                   : jpeg_decode(path, bytes, size, out, error);
+    const struct decoder *const decoder = found->decoder;
+    struct decoding *const decoding = calloc(1, decoder->state_size);
+    if (!decoding)
+        return clm_fail_host_memory(error, path, decoder->state_size);
+    decoding->path = path;
+    decoding->bytes = bytes;
+    decoding->size = size;
+    decoding->image = out;
+    clm_status status = succeeds(decoding, decoder->read_header) ? decoder->allocate(decoding, error)
+                                                                 : decoder->fail(decoding, error);
+    if (status == CLM_OK && !succeeds(decoding, decoder->read_pixels))
+        status = decoder->fail(decoding, error);
+    decoder->close(decoding);
+    free(decoding);
     if (status != CLM_OK)
         image_free(out);
     return status;

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 
+#include <setjmp.h>
+
 #define IMAGE_PIXELS_MAX ((size_t)1 << 26) /* a larger picture is refused before memory is allocated for it */
 #define IMAGE_FILE_MAX   ((size_t)1 << 28) /* bytes of a file */
 
@@ -31,10 +33,31 @@ void image_free(struct image *image);
 /* For the decoders: allocates width x height x channels bytes. Fails with CLM_ERROR_FORMAT if there are no
  * pixels or more than IMAGE_PIXELS_MAX. */
 CLM_MUST_CHECK clm_status image_allocate(const char *path, struct image *image, struct clm_error *error);
-CLM_MUST_CHECK clm_status png_decode(const char *path, const unsigned char *bytes, size_t size,
-                                     struct image *out, struct clm_error *error);
-CLM_MUST_CHECK clm_status jpeg_decode(const char *path, const unsigned char *bytes, size_t size,
-                                      struct image *out, struct clm_error *error);
+
+/* A file that is being decoded. The state of a decoder begins with it. */
+struct decoding {
+    const char *path;
+    const unsigned char *bytes;
+    size_t size;
+    struct image *image;
+    char message[256]; /* of an error in the decoder's library, which then jumps to `escape` */
+    jmp_buf escape;
+};
+
+/* A step may be left by a jump, so it must keep its state in *decoding. */
+typedef void decoding_step(struct decoding *decoding);
+
+struct decoder {
+    size_t state_size;
+    decoding_step *read_header; /* sets the image's size and channels */
+    /* Allocates the image, unless it is of a kind that is not read or the file cannot hold so many pixels. */
+    clm_status (*allocate)(struct decoding *decoding, struct clm_error *error);
+    decoding_step *read_pixels;
+    clm_status (*fail)(const struct decoding *decoding, struct clm_error *error); /* the file is damaged */
+    decoding_step *close;
+};
+
+extern const struct decoder png_decoder, jpeg_decoder;
 
 /* Encodes the picture as a PNG file, whose bytes the caller frees. */
 CLM_MUST_CHECK clm_status png_encode(const char *path, const struct image *image, unsigned char **bytes,

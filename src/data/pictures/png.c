@@ -1,31 +1,24 @@
 /* Decodes and encodes PNG with libpng. */
 #include "data/pictures/image.h"
 
-#include "base/size.h"
+#include "data/files/stream.h"
 
 #include <png.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The most that a byte of deflate can unpack to, as in stream.c. A header that promises more is false. */
-#define DEFLATE_BYTES_PER_BYTE 1032
-
 struct png_decoding {
+    struct decoding file;
     png_structp png;
     png_infop info;
-    const unsigned char *bytes;
-    size_t size, position;
-    struct image *image;
+    size_t position;
     png_bytep *rows;
-    char message[128];
-    jmp_buf escape;
 };
 
 static void fail_in_png(png_structp png, png_const_charp message)
 {
-    struct png_decoding *const decoding = png_get_error_ptr(png);
+    struct decoding *const decoding = png_get_error_ptr(png);
     snprintf(decoding->message, sizeof decoding->message, "%s", message);
     longjmp(decoding->escape, 1);
 }
@@ -39,21 +32,11 @@ static void ignore_warning(png_structp png, png_const_charp message)
 
 static void image_png_read_bytes(png_structp png, png_bytep to, png_size_t count)
 {
-    struct png_decoding *const decoding = png_get_io_ptr(png);
-    if (count > decoding->size - decoding->position)
+    struct png_decoding *const state = png_get_io_ptr(png);
+    if (count > state->file.size - state->position)
         png_error(png, "it ends early");
-    memcpy(to, decoding->bytes + decoding->position, count);
-    decoding->position += count;
-}
-
-/* Runs `step`; false if libpng reported an error. Such an error jumps back to here (longjmp), so `step` must
- * keep its state in *decoding. */
-static bool image_png_succeeds(struct png_decoding *decoding, void (*step)(struct png_decoding *))
-{
-    if (setjmp(decoding->escape))
-        return false;
-    step(decoding);
-    return true;
+    memcpy(to, state->file.bytes + state->position, count);
+    state->position += count;
 }
 
 static bool is_grey_palette(png_structp png, png_infop info)
@@ -68,32 +51,34 @@ static bool is_grey_palette(png_structp png, png_infop info)
     return true;
 }
 
-static void image_png_read_header(struct png_decoding *decoding)
+static void image_png_read_header(struct decoding *decoding)
 {
-    decoding->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, decoding, fail_in_png, ignore_warning);
-    decoding->info = decoding->png ? png_create_info_struct(decoding->png) : NULL;
-    if (!decoding->info) {
+    struct png_decoding *const state = (struct png_decoding *)decoding;
+    state->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, decoding, fail_in_png, ignore_warning);
+    state->info = state->png ? png_create_info_struct(state->png) : NULL;
+    if (!state->info) {
         snprintf(decoding->message, sizeof decoding->message, "libpng has no memory");
         longjmp(decoding->escape, 1);
     }
-    png_set_read_fn(decoding->png, decoding, image_png_read_bytes);
-    png_set_user_limits(decoding->png, PNG_UINT_31_MAX,
+    png_set_read_fn(state->png, state, image_png_read_bytes);
+    png_set_user_limits(state->png, PNG_UINT_31_MAX,
                         PNG_UINT_31_MAX); /* image_allocate checks the size, with a better message */
     /* only the palette is needed; texts, colour profiles and the like are not even unpacked */
-    png_set_keep_unknown_chunks(decoding->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    png_read_info(decoding->png, decoding->info);
-    const int colour = png_get_color_type(decoding->png, decoding->info);
+    png_set_keep_unknown_chunks(state->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_read_info(state->png, state->info);
+    const int colour = png_get_color_type(state->png, state->info);
     const bool is_grey = !(colour & PNG_COLOR_MASK_COLOR) ||
-                         (colour == PNG_COLOR_TYPE_PALETTE && is_grey_palette(decoding->png, decoding->info));
-    decoding->image->width = png_get_image_width(decoding->png, decoding->info);
-    decoding->image->height = png_get_image_height(decoding->png, decoding->info);
+                         (colour == PNG_COLOR_TYPE_PALETTE && is_grey_palette(state->png, state->info));
+    decoding->image->width = png_get_image_width(state->png, state->info);
+    decoding->image->height = png_get_image_height(state->png, state->info);
     decoding->image->channels = is_grey ? 1 : 3;
 }
 
-static void image_png_read_pixels(struct png_decoding *decoding)
+static void image_png_read_pixels(struct decoding *decoding)
 {
-    const png_structp png = decoding->png;
-    const int colour = png_get_color_type(png, decoding->info);
+    struct png_decoding *const state = (struct png_decoding *)decoding;
+    const png_structp png = state->png;
+    const int colour = png_get_color_type(png, state->info);
     png_set_scale_16(png);
     if (colour == PNG_COLOR_TYPE_PALETTE)
         png_set_palette_to_rgb(png);
@@ -104,65 +89,52 @@ static void image_png_read_pixels(struct png_decoding *decoding)
         png_set_rgb_to_gray_fixed(png, PNG_ERROR_ACTION_NONE, PNG_RGB_TO_GRAY_DEFAULT,
                                   PNG_RGB_TO_GRAY_DEFAULT);
     png_set_interlace_handling(png);
-    png_read_update_info(png, decoding->info);
-    if (png_get_rowbytes(png, decoding->info) != decoding->image->width * decoding->image->channels)
+    png_read_update_info(png, state->info);
+    if (png_get_rowbytes(png, state->info) != decoding->image->width * decoding->image->channels)
         png_error(png, "its rows have an unexpected size");
-    png_read_image(png, decoding->rows);
+    png_read_image(png, state->rows);
     png_read_end(png, NULL);
 }
 
-static clm_status image_png_allocate(const char *path, struct png_decoding *decoding, struct clm_error *error)
+static clm_status image_png_allocate(struct decoding *decoding, struct clm_error *error)
 {
+    struct png_decoding *const state = (struct png_decoding *)decoding;
     struct image *const image = decoding->image;
-    size_t needed, bound;
-    const clm_status status = image_allocate(path, image, error);
+    const clm_status status = image_allocate(decoding->path, image, error);
     if (status != CLM_OK)
         return status;
-    if (!size_mul(decoding->size, DEFLATE_BYTES_PER_BYTE, &bound))
-        bound = SIZE_MAX;
-    needed = png_get_rowbytes(decoding->png, decoding->info) * image->height;
+    const size_t bound = deflate_bound(decoding->size); /* a header that promises more is false */
+    const size_t needed = png_get_rowbytes(state->png, state->info) * image->height;
     if (needed > bound)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: its header promises %zux%zu pixels, %zu bytes, but %zu bytes unpack to at most %zu; it is truncated or damaged",
-            path, image->width, image->height, needed, decoding->size, bound);
-    decoding->rows = malloc(image->height * sizeof *decoding->rows);
-    if (!decoding->rows)
-        return clm_fail_host_memory(error, path, image->height * sizeof *decoding->rows);
+            decoding->path, image->width, image->height, needed, decoding->size, bound);
+    state->rows = malloc(image->height * sizeof *state->rows);
+    if (!state->rows)
+        return clm_fail_host_memory(error, decoding->path, image->height * sizeof *state->rows);
     for (size_t y = 0; y < image->height; y++)
-        decoding->rows[y] = image->pixels + y * image->width * image->channels;
+        state->rows[y] = image->pixels + y * image->width * image->channels;
     return CLM_OK;
 }
 
-static clm_status image_png_fail_damaged(const char *path, const struct png_decoding *decoding,
-                                         struct clm_error *error)
+static clm_status image_png_fail(const struct decoding *decoding, struct clm_error *error)
 {
     return clm_fail(error, CLM_ERROR_FORMAT,
                     "%s: is a damaged or truncated PNG (%s, at byte %zu of %zu); fetch or make it again",
-                    path, decoding->message, decoding->position, decoding->size);
+                    decoding->path, decoding->message, ((const struct png_decoding *)decoding)->position,
+                    decoding->size);
 }
 
-clm_status png_decode(const char *path, const unsigned char *bytes, size_t size, struct image *out,
-                      struct clm_error *error)
+static void image_png_close(struct decoding *decoding)
 {
-    clm_status status = CLM_OK;
-    struct png_decoding *const decoding = calloc(1, sizeof *decoding);
-    if (!decoding)
-        return clm_fail_host_memory(error, path, sizeof *decoding);
-    decoding->bytes = bytes;
-    decoding->size = size;
-    decoding->image = out;
-    if (!image_png_succeeds(decoding, image_png_read_header))
-        status = image_png_fail_damaged(path, decoding, error);
-    if (status == CLM_OK)
-        status = image_png_allocate(path, decoding, error);
-    if (status == CLM_OK && !image_png_succeeds(decoding, image_png_read_pixels))
-        status = image_png_fail_damaged(path, decoding, error);
-    png_destroy_read_struct(&decoding->png, &decoding->info, NULL);
-    free(decoding->rows);
-    free(decoding);
-    return status;
+    struct png_decoding *const state = (struct png_decoding *)decoding;
+    png_destroy_read_struct(&state->png, &state->info, NULL);
+    free(state->rows);
 }
+
+const struct decoder png_decoder = {sizeof(struct png_decoding), image_png_read_header, image_png_allocate,
+                                    image_png_read_pixels,       image_png_fail,        image_png_close};
 
 clm_status png_encode(const char *path, const struct image *image, unsigned char **bytes, size_t *size,
                       struct clm_error *error)

@@ -234,7 +234,6 @@ static clm_status sheet_draw(const struct sheet *sheet, const char *part, const 
 clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t rows, uint64_t seed,
                        const struct sheet_change *change, const char *path, struct clm_error *error)
 {
-    static const char *const parts[] = {"training", "validation", "test"};
     struct sheet sheet = {.data = data, .rows = data_part(data, part)};
     const clm_status given = check_given(path, "path for the pictures", error);
     if (given != CLM_OK)
@@ -245,7 +244,7 @@ clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t r
                         data->features, data->element == ELEMENT_BYTE ? "bytes" : "floats");
     if (!sheet.rows->count)
         return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "split", "%s: has no %s set; name another part",
-                                data->source, parts[part]);
+                                data->source, part_names[part]);
     if (!rows || rows > ROWS_MAX)
         return clm_fail(error, CLM_ERROR_ARGUMENT, "a sheet of %zu rows cannot be drawn, only 1 to %d", rows,
                         ROWS_MAX);
@@ -261,7 +260,7 @@ clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t r
         status = copy_rows(&sheet, change, error);
     if (status == CLM_OK) {
         find_range(&sheet);
-        status = sheet_draw(&sheet, parts[part], path, error);
+        status = sheet_draw(&sheet, part_names[part], path, error);
     }
     free(sheet.order);
     free(sheet.values);

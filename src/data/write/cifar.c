@@ -1,13 +1,16 @@
 /* Writes CIFAR-10's binary layout, with the training rows in up to five files. */
 #include "data/formats/cifar.h"
 
-#include "base/file.h"
 #include "data/files/output.h"
 #include "data/write/writer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The training batches, the test batch and the names of the classes. */
+static const char *const files[] = {
+    "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+    "data_batch_5.bin", "test_batch.bin",   "batches.meta.txt", NULL};
 
 static clm_status write_cifar_check(const struct clm_data *data, struct clm_error *error)
 {
@@ -30,37 +33,25 @@ static clm_status write_cifar_batch(const struct clm_data *data, const struct ro
                                     struct clm_error *error)
 {
     struct output *output = NULL;
-    char *path = path_join(directory, name);
-    clm_status status = path ? output_open(path, false, &output, error)
-                             : clm_fail_host_memory(error, directory, strlen(directory));
+    clm_status status = output_open_in(directory, name, false, &output, error);
     for (size_t i = first; status == CLM_OK && i < end; i++) {
         const unsigned char label = (unsigned char)rows->labels[i];
         status = output_write(output, &label, 1, error);
         if (status == CLM_OK)
             status = output_write(output, data_row(data, rows, i), CIFAR_PIXELS, error);
     }
-    if (status == CLM_OK)
-        status = output_commit(output, error);
-    output_close(output);
-    free(path);
-    return status;
+    return output_end(output, status, error);
 }
 
 static clm_status write_cifar_names(const struct clm_data *data, const char *directory,
                                     struct clm_error *error)
 {
     struct output *output = NULL;
-    char *path = path_join(directory, "batches.meta.txt");
-    clm_status status = path ? output_open(path, false, &output, error)
-                             : clm_fail_host_memory(error, directory, strlen(directory));
+    clm_status status = output_open_in(directory, files[CIFAR_BATCHES + 1], false, &output, error);
     for (size_t i = 0; status == CLM_OK && i < data->classes; i++)
         status = data->class_names ? output_print(output, error, "%s\n", data->class_names[i])
                                    : output_print(output, error, "%zu\n", i);
-    if (status == CLM_OK)
-        status = output_commit(output, error);
-    output_close(output);
-    free(path);
-    return status;
+    return output_end(output, status, error);
 }
 
 static clm_status write_cifar(const struct clm_data *data, const char *path,
@@ -73,19 +64,13 @@ static clm_status write_cifar(const struct clm_data *data, const char *path,
         const size_t first = i * (count / CIFAR_BATCHES) + (i * (count % CIFAR_BATCHES)) / CIFAR_BATCHES,
                      end = (i + 1) * (count / CIFAR_BATCHES) +
                            ((i + 1) * (count % CIFAR_BATCHES)) / CIFAR_BATCHES;
-        char name[32];
-        snprintf(name, sizeof name, "data_batch_%zu.bin", i + 1);
         if (end > first)
-            status = write_cifar_batch(data, &data->train, first, end, path, name, error);
+            status = write_cifar_batch(data, &data->train, first, end, path, files[i], error);
     }
     if (status == CLM_OK && data->test.count)
-        status = write_cifar_batch(data, &data->test, 0, data->test.count, path, "test_batch.bin", error);
+        status = write_cifar_batch(data, &data->test, 0, data->test.count, path, files[CIFAR_BATCHES], error);
     return status;
 }
-
-static const char *const files[] = {
-    "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
-    "data_batch_5.bin", "test_batch.bin",   "batches.meta.txt", NULL};
 
 const struct writer cifar_writer = {.name = "cifar10",
                                     .is_directory = true,

@@ -1,7 +1,5 @@
 /* Writes IDX: up to four files in a directory, gzipped if the options say so. */
-#include "data/formats/idx.h"
 
-#include "base/file.h"
 #include "data/files/output.h"
 #include "data/write/writer.h"
 
@@ -88,16 +86,10 @@ static clm_status write_idx_file(const struct clm_data *data, enum clm_part part
     char name[64];
     snprintf(name, sizeof name, "%s-%s-ubyte%s", part == CLM_TRAIN ? "train" : "t10k",
              are_labels ? "labels-idx1" : "images-idx3", is_gzipped ? ".gz" : "");
-    char *path = path_join(directory, name);
-    clm_status status = path ? output_open(path, is_gzipped, &output, error)
-                             : clm_fail_host_memory(error, directory, strlen(directory));
+    clm_status status = output_open_in(directory, name, is_gzipped, &output, error);
     if (status == CLM_OK)
         status = (are_labels ? write_labels : write_idx_rows)(output, data, data_part(data, part), error);
-    if (status == CLM_OK)
-        status = output_commit(output, error);
-    output_close(output);
-    free(path);
-    return status;
+    return output_end(output, status, error);
 }
 
 static clm_status write_idx(const struct clm_data *data, const char *path,

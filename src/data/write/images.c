@@ -1,6 +1,7 @@
 /* Writes PNG pictures in one directory for each class: CLASS/000000.png, in directories train and test if
  * there is a test set. */
 #include "base/file.h"
+#include "data/formats/listing.h"
 #include "data/pictures/image.h"
 #include "data/write/writer.h"
 
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 static clm_status write_images_check(const struct clm_data *data, struct clm_error *error)
@@ -36,8 +36,7 @@ static char *make_folder_name(const struct clm_data *data, size_t index)
         return asprintf(&name, "%0*zu", digits, index) < 0 ? NULL : name;
     }
     const char *const given = data->class_names[index];
-    const bool is_left_out = !*given || *given == '.' || !strcasecmp(given, "Thumbs.db") ||
-                             !strcasecmp(given, "desktop.ini") || !strcmp(given, "__MACOSX");
+    const bool is_left_out = !*given || !is_shown_name(given);
     if (asprintf(&name, "%s%s", is_left_out ? "_" : "", given) < 0)
         return NULL;
     for (char *c = name; *c; c++)
@@ -60,15 +59,7 @@ static clm_status write_new_file(const char *path, const unsigned char *bytes, s
                                  struct clm_error *error)
 {
     const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    bool is_written = file >= 0;
-    while (is_written && size) {
-        const ssize_t count = write(file, bytes, size);
-        if (count < 0 && errno == EINTR)
-            continue;
-        is_written = count > 0;
-        bytes += is_written ? count : 0;
-        size -= is_written ? (size_t)count : 0;
-    }
+    const bool is_written = file >= 0 && file_write_all(file, bytes, size);
     const int code = errno;
     if (file >= 0 && close(file) && is_written)
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));

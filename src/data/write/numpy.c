@@ -19,7 +19,8 @@
 #define NPY_ALIGNMENT 64
 #define ARRAYS        4
 
-static const char *const array_names[ARRAYS] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"};
+static const char *const array_names[ARRAYS + 1] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy",
+                                                    NULL};
 static const char order = BYTE_ORDER == LITTLE_ENDIAN ? '<' : '>';
 
 struct array {
@@ -94,39 +95,45 @@ static clm_status write_numpy_make_array(const struct clm_data *data, size_t ind
     return CLM_OK;
 }
 
-static clm_status write_numpy_file(const struct array *array, const char *path, struct clm_error *error)
+/* Writes one array: `path` is that of the directory or the archive. */
+typedef clm_status array_writer(struct archive *archive, const struct array *array, const char *name,
+                                const char *path, struct clm_error *error);
+
+static clm_status write_arrays(const struct clm_data *data, const char *path, array_writer *write,
+                               struct archive *archive, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < ARRAYS; i++) {
+        struct array array;
+        if (!rows_of_array(data, i)->count)
+            continue;
+        status = write_numpy_make_array(data, i, path, &array, error);
+        if (status == CLM_OK) {
+            status = write(archive, &array, array_names[i], path, error);
+            free(array.labels);
+        }
+    }
+    return status;
+}
+
+static clm_status write_numpy_file(struct archive *archive, const struct array *array, const char *name,
+                                   const char *directory, struct clm_error *error)
 {
     struct output *output = NULL;
-    clm_status status = output_open(path, false, &output, error);
+    (void)archive;
+    clm_status status = output_open_in(directory, name, false, &output, error);
     if (status == CLM_OK)
         status = output_write(output, array->header, array->header_size, error);
     if (status == CLM_OK)
         status = output_write(output, array->elements, array->size, error);
-    if (status == CLM_OK)
-        status = output_commit(output, error);
-    output_close(output);
-    return status;
+    return output_end(output, status, error);
 }
 
 static clm_status write_npy(const struct clm_data *data, const char *directory,
                             const struct clm_data_write_options *options, struct clm_error *error)
 {
-    clm_status status = CLM_OK;
     (void)options;
-    for (size_t i = 0; status == CLM_OK && i < ARRAYS; i++) {
-        struct array array;
-        if (!rows_of_array(data, i)->count)
-            continue;
-        char *path = path_join(directory, array_names[i]);
-        status = path ? write_numpy_make_array(data, i, path, &array, error)
-                      : clm_fail_host_memory(error, directory, strlen(directory));
-        if (status == CLM_OK) {
-            status = write_numpy_file(&array, path, error);
-            free(array.labels);
-        }
-        free(path);
-    }
-    return status;
+    return write_arrays(data, directory, write_numpy_file, NULL, error);
 }
 
 static clm_status fail_in_archive(struct archive *archive, const char *path, struct clm_error *error)
@@ -171,23 +178,6 @@ static clm_status write_member(struct archive *archive, const struct array *arra
     return status;
 }
 
-static clm_status write_members(struct archive *archive, const struct clm_data *data, const char *path,
-                                struct clm_error *error)
-{
-    clm_status status = CLM_OK;
-    for (size_t i = 0; status == CLM_OK && i < ARRAYS; i++) {
-        struct array array;
-        if (!rows_of_array(data, i)->count)
-            continue;
-        status = write_numpy_make_array(data, i, path, &array, error);
-        if (status == CLM_OK) {
-            status = write_member(archive, &array, array_names[i], path, error);
-            free(array.labels);
-        }
-    }
-    return status;
-}
-
 static clm_status write_npz(const struct clm_data *data, const char *path,
                             const struct clm_data_write_options *options, struct clm_error *error)
 {
@@ -205,7 +195,7 @@ static clm_status write_npz(const struct clm_data *data, const char *path,
                              archive_write_open_fd(archive, replacement.file) != ARCHIVE_OK))
         status = fail_in_archive(archive, path, error);
     if (status == CLM_OK)
-        status = write_members(archive, data, path, error);
+        status = write_arrays(data, path, write_member, archive, error);
     if (status == CLM_OK && archive_write_close(archive) != ARCHIVE_OK)
         status = fail_in_archive(archive, path, error);
     if (archive)
@@ -216,7 +206,6 @@ static clm_status write_npz(const struct clm_data *data, const char *path,
     return status;
 }
 
-static const char *const files[] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy", NULL};
-
-const struct writer npy_writer = {.name = "npy", .is_directory = true, .files = files, .write = write_npy};
+const struct writer npy_writer = {
+    .name = "npy", .is_directory = true, .files = array_names, .write = write_npy};
 const struct writer npz_writer = {.name = "npz", .write = write_npz};

@@ -137,12 +137,9 @@ static clm_status write_files(const char *directory, size_t rows, uint64_t seed,
     if (status == CLM_OK)
         for (int i = 0; i < PATTERNS; i++)
             draw_pattern(patterns + i, &random);
-    for (uint32_t batch = 1; status == CLM_OK && batch <= CIFAR_BATCHES + 1; batch++) {
-        char name[32] = "test_batch.bin";
-        if (batch <= CIFAR_BATCHES)
-            snprintf(name, sizeof name, "data_batch_%u.bin", batch);
-        status = synthetic_write_batch(directory, name, batch, rows, seed, patterns, records, error);
-    }
+    for (uint32_t batch = 1; status == CLM_OK && batch <= CIFAR_BATCHES + 1; batch++)
+        status = synthetic_write_batch(directory, cifar_writer.files[batch - 1], batch, rows, seed, patterns,
+                                       records, error);
     if (status == CLM_OK)
         status = synthetic_write_names(directory, error);
     free(patterns);

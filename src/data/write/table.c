@@ -23,40 +23,32 @@ static char *append_value(char *end, const struct clm_data *data, const void *ro
     return end;
 }
 
-static char *write_csv_row(char *end, const struct clm_data *data, const struct rows *rows, size_t row)
-{
-    const void *values = data_row(data, rows, row);
-    end += snprintf(end, VALUE_SIZE, "%u", rows->labels[row]);
-    for (size_t i = 0; i < data->features; i++) {
-        *end++ = ',';
-        end = append_value(end, data, values, i);
-    }
-    return end;
-}
-
 static bool is_zero(const struct clm_data *data, const void *row, size_t i)
 {
     return data->element == ELEMENT_BYTE ? !((const unsigned char *)row)[i] : ((const float *)row)[i] == 0;
 }
 
-/* Leaves out zeros, except for the last feature of the first row: readers take the largest index as the
- * number of features. */
-static char *write_libsvm_row(char *end, const struct clm_data *data, const struct rows *rows, size_t row)
+/* Writes a row of CSV, or of LIBSVM (is_sparse). That leaves out zeros, except for the last feature of the
+ * first row: readers take the largest index as the number of features. */
+static char *write_row(char *end, const struct clm_data *data, const struct rows *rows, size_t row,
+                       bool is_sparse)
 {
     const void *values = data_row(data, rows, row);
     end += snprintf(end, VALUE_SIZE, "%u", rows->labels[row]);
     for (size_t i = 0; i < data->features; i++) {
-        if (is_zero(data, values, i) && (row || i + 1 < data->features))
+        if (is_sparse && is_zero(data, values, i) && (row || i + 1 < data->features))
             continue;
-        end += snprintf(end, VALUE_SIZE, " %zu:", i + 1);
+        if (is_sparse)
+            end += snprintf(end, VALUE_SIZE, " %zu:", i + 1);
+        else
+            *end++ = ',';
         end = append_value(end, data, values, i);
     }
     return end;
 }
 
+/* Writes CSV whose columns are called `heading`0, `heading`1, …, or LIBSVM if there is no heading. */
 static clm_status write_lines(const struct clm_data *data, enum clm_part part, const char *heading,
-                              char *(*write_row)(char *, const struct clm_data *, const struct rows *,
-                                                 size_t),
                               const char *path, struct clm_error *error)
 {
     const struct rows *rows = data_part(data, part);
@@ -72,27 +64,24 @@ static clm_status write_lines(const struct clm_data *data, enum clm_part part, c
     if (status == CLM_OK && heading)
         status = output_print(output, error, "\n");
     for (size_t r = 0; status == CLM_OK && r < rows->count; r++) {
-        char *end = write_row(line, data, rows, r);
+        char *end = write_row(line, data, rows, r, !heading);
         *end++ = '\n';
         status = output_write(output, line, (size_t)(end - line), error);
     }
-    if (status == CLM_OK)
-        status = output_commit(output, error);
-    output_close(output);
     free(line);
-    return status;
+    return output_end(output, status, error);
 }
 
 static clm_status write_csv(const struct clm_data *data, const char *path,
                             const struct clm_data_write_options *options, struct clm_error *error)
 {
-    return write_lines(data, options->part, data->height ? "pixel" : "feature", write_csv_row, path, error);
+    return write_lines(data, options->part, data->height ? "pixel" : "feature", path, error);
 }
 
 static clm_status write_libsvm(const struct clm_data *data, const char *path,
                                const struct clm_data_write_options *options, struct clm_error *error)
 {
-    return write_lines(data, options->part, NULL, write_libsvm_row, path, error);
+    return write_lines(data, options->part, NULL, path, error);
 }
 
 const struct writer csv_writer = {.name = "csv", .is_of_one_part = true, .write = write_csv};

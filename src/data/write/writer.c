@@ -42,7 +42,6 @@ bool clm_data_write_keeps_names(const char *format)
 static clm_status writer_check_options(const struct writer *writer, const struct clm_data *data,
                                        const struct clm_data_write_options *options, struct clm_error *error)
 {
-    static const char *const parts[] = {"training", "validation", "test"};
     if (options->is_gzipped && writer != &idx_writer)
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "gzip",
@@ -51,7 +50,7 @@ static clm_status writer_check_options(const struct writer *writer, const struct
     if (writer->is_of_one_part && !data_part(data, options->part)->count)
         return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "split",
                                 "%s: has no %s set to write; name another", data->source,
-                                parts[options->part]);
+                                part_names[options->part]);
     if (!writer->is_of_one_part && data->validation.count)
         return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "val",
                                 "the format %s has no place for a validation set; hold out no rows",
