@@ -195,13 +195,12 @@ clm_status profile_stop(struct opencl_device *device, struct profile_row rows[PR
 /* Seconds of the fastest of a few runs. */
 static clm_status fastest(const struct opencl_device *device, cl_kernel kernel, const char *name,
                           size_t items, const size_t *local, const struct kernel_argument *arguments,
-                          size_t count, double *seconds, struct clm_error *error)
+                          double *seconds, struct clm_error *error)
 {
     *seconds = INFINITY;
     for (int run = 0; run < RUNS; run++) {
         const double begin = clock_seconds();
-        const clm_status status =
-            opencl_launch(device, kernel, name, 1, &items, local, arguments, count, error);
+        const clm_status status = opencl_launch(device, kernel, name, 1, &items, local, arguments, error);
         if (status != CLM_OK)
             return status;
         const cl_int code = clFinish(device->queue);
@@ -217,7 +216,6 @@ static clm_status peak_copy(struct clm_backend *be, const struct opencl_device *
 {
     const size_t most = size_min(COPY_BYTES, (size_t)device->about.max_allocation / 4);
     const size_t count = size_max(1, most / (chunk * sizeof(float)));
-    const cl_ulong vectors = count;
     struct tensor from = {0}, to = {0};
     cl_kernel kernel = NULL;
     double seconds = 0;
@@ -226,11 +224,9 @@ static clm_status peak_copy(struct clm_backend *be, const struct opencl_device *
         (status = tensor_create(be, TENSOR_REAL, 1, count * chunk, &to, error)) ||
         (status = opencl_kernel_create(program, "peak_copy", &kernel, error)))
         goto cleanup;
-    const struct kernel_argument arguments[] = {ARGUMENT(vectors), ARGUMENT(from.memory),
-                                                ARGUMENT(to.memory)};
     const size_t local = 64;
-    status =
-        fastest(device, kernel, "peak_copy", round_up(count, local), &local, arguments, 3, &seconds, error);
+    status = fastest(device, kernel, "peak_copy", round_up(count, local), &local,
+                     ARGUMENTS(SCALAR(cl_ulong, count), MEMORY(&from), MEMORY(&to)), &seconds, error);
     *bytes = per_second(2 * (double)(count * chunk * sizeof(float)), seconds);
 cleanup:
     if (kernel)
@@ -246,7 +242,6 @@ static clm_status peak_fma(struct clm_backend *be, const struct opencl_device *d
     const bool is_cpu = device->about.type == CLM_DEVICE_CPU;
     const size_t local = is_cpu ? 1 : 64, units = size_max(1, device->about.compute_units);
     const size_t items = units * (is_cpu ? 8 : 64 * 32);
-    const cl_int rounds = ROUNDS;
     const cl_float factor = 0.5f, summand = 0.25f; /* sums tend to 0.5: neither overflow nor denormal */
     struct tensor out = {0};
     cl_kernel kernel = NULL;
@@ -255,9 +250,9 @@ static clm_status peak_fma(struct clm_backend *be, const struct opencl_device *d
     if ((status = tensor_create(be, TENSOR_REAL, 1, items, &out, error)) ||
         (status = opencl_kernel_create(program, "peak_fma", &kernel, error)))
         goto cleanup;
-    const struct kernel_argument arguments[] = {ARGUMENT(rounds), ARGUMENT(factor), ARGUMENT(summand),
-                                                ARGUMENT(out.memory)};
-    status = fastest(device, kernel, "peak_fma", items, &local, arguments, 4, &seconds, error);
+    status =
+        fastest(device, kernel, "peak_fma", items, &local,
+                ARGUMENTS(INT(ROUNDS), ARGUMENT(factor), ARGUMENT(summand), MEMORY(&out)), &seconds, error);
     *operations = per_second(2.0 * CHAINS * (double)chunk * ROUNDS * (double)items, seconds);
 cleanup:
     if (kernel)

@@ -140,23 +140,12 @@ static clm_status override_parameters(struct gemm_provider *gemm, struct clm_err
                : opencl_fail(error, "CLBlast's parameters", "CLBlastOverrideParameters", code);
 }
 
-const struct gemm_operations gemm_clblast_tuned = {
-    .name = "clblast-tuned",
-    .open = override_parameters,
-    .workspace = clblast_workspace,
-    .forward = clblast_forward,
-    .backward_input = clblast_backward_input,
-    .gradient = clblast_gradient,
-    .takes_step = clblast_takes_step,
-    .descend = clblast_descend,
-};
+#define CLBLAST(provider_name, opens)                                                                        \
+    {                                                                                                        \
+        .name = provider_name, .open = opens, .workspace = clblast_workspace, .forward = clblast_forward,    \
+        .backward_input = clblast_backward_input, .gradient = clblast_gradient,                              \
+        .takes_step = clblast_takes_step, .descend = clblast_descend                                         \
+    }
 
-const struct gemm_operations gemm_clblast = {
-    .name = "clblast",
-    .workspace = clblast_workspace,
-    .forward = clblast_forward,
-    .backward_input = clblast_backward_input,
-    .gradient = clblast_gradient,
-    .takes_step = clblast_takes_step,
-    .descend = clblast_descend,
-};
+const struct gemm_operations gemm_clblast = CLBLAST("clblast", NULL);
+const struct gemm_operations gemm_clblast_tuned = CLBLAST("clblast-tuned", override_parameters);

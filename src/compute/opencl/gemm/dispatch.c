@@ -204,7 +204,8 @@ clm_status dispatch_workspace(struct dispatch *dispatch, size_t B, size_t I, siz
     for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK; p++) {
         struct gemm_provider *const provider = dispatch_take(dispatch, (enum product)p, &W, B);
         size_t needed = 0;
-        status = provider->operations->workspace(provider, B, I, O, &needed, error);
+        if (provider->operations->workspace)
+            status = provider->operations->workspace(provider, B, I, O, &needed, error);
         *bytes = size_max(*bytes, needed);
     }
     return status;

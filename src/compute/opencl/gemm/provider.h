@@ -15,13 +15,14 @@ struct gemm_provider;
 
 struct gemm_operations {
     const char *name;
+    size_t variant; /* of several that share their functions */
     /* What the provider keeps between products, in gemm->state; may be NULL both, where it keeps nothing. */
     clm_status (*open)(struct gemm_provider *gemm, struct clm_error *error);
     void (*close)(struct gemm_provider *gemm);
     /* Rows of the panels in which W, its velocity and dW have to lie for the products of a layer, see tensor.h; 0, or NULL:
      * row-major. */
     size_t (*panel)(const struct gemm_provider *gemm, size_t B, size_t I, size_t O);
-    /* Bytes of the workspace that the products of one layer need. */
+    /* Bytes of the workspace that the products of one layer need; NULL: none. */
     clm_status (*workspace)(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                             struct clm_error *error);
     /* Y (B,O) = act(X (B,I) W (O,I)ᵀ + b) */
