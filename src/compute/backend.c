@@ -158,17 +158,17 @@ clm_status backend_write_part(struct clm_backend *be, struct tensor *tensor, siz
 clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
                            struct clm_error *error)
 {
-    return be->operations->prepare(be, widths, width_count, batch, error);
+    return be->operations->prepare ? be->operations->prepare(be, widths, width_count, batch, error) : CLM_OK;
 }
 
 clm_status backend_finish(struct clm_backend *be, struct clm_error *error)
 {
-    return be->operations->finish(be, error);
+    return be->operations->finish ? be->operations->finish(be, error) : CLM_OK;
 }
 
 clm_status backend_pace(struct clm_backend *be, struct clm_error *error)
 {
-    return be->operations->pace(be, error);
+    return be->operations->pace ? be->operations->pace(be, error) : CLM_OK;
 }
 
 void memory_plan_begin(struct clm_backend *be)

@@ -295,6 +295,7 @@ struct backend_operations {
                        struct clm_error *error);
     clm_status (*write_part)(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
                              enum host_type type, const void *host, struct clm_error *error);
+    /* NULL, all three, where nothing is queued and products need their tensors alone */
     clm_status (*prepare)(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
                           struct clm_error *error);
     clm_status (*finish)(struct clm_backend *be, struct clm_error *error);
