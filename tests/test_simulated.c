@@ -277,7 +277,7 @@ START_TEST(peaks)
     ck_assert_int_eq(tensor_create(backend, TENSOR_REAL, 3, 4, &from, &error), CLM_OK);
     ck_assert_int_eq(tensor_create(backend, TENSOR_REAL, 3, 4, &to, &error), CLM_OK);
     ck_assert_int_eq(backend_write(backend, &from, HOST_FLOAT, values, &error), CLM_OK);
-    ck_assert_int_eq(opencl_program_build(device, "peaks.cl", "-cl-std=CL1.2 -DCHUNK=4", &program, &error),
+    ck_assert_int_eq(opencl_program_build(device, "peaks.cl", "-cl-std=CL1.2 -DVW=4", &program, &error),
                      CLM_OK);
     launch(device, program, "peak_copy", 4,
            ARGUMENTS(ARGUMENT(vectors), ARGUMENT(from.memory), ARGUMENT(to.memory)));

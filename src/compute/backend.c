@@ -155,10 +155,12 @@ clm_status backend_write_part(struct clm_backend *be, struct tensor *tensor, siz
     return count ? be->operations->write_part(be, tensor, first, count, type, host, error) : CLM_OK;
 }
 
-clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
-                           struct clm_error *error)
+clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
+                           const enum activation *acts, enum rule rule, size_t batch, struct clm_error *error)
 {
-    return be->operations->prepare ? be->operations->prepare(be, widths, width_count, batch, error) : CLM_OK;
+    return be->operations->prepare
+               ? be->operations->prepare(be, widths, width_count, acts, rule, batch, error)
+               : CLM_OK;
 }
 
 clm_status backend_finish(struct clm_backend *be, struct clm_error *error)

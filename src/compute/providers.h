@@ -20,6 +20,10 @@ struct product_key {
     size_t B, I, O;
 };
 
+/* Of `count` entries of `size` bytes that begin with a product_key: that of the same product and layer with the nearest batch,
+ * the first of those as near; NULL where there is none. */
+void *product_nearest(void *entries, size_t count, size_t size, const struct product_key *key);
+
 enum { PROVIDERS_MOST = 8 };
 #define NO_PROVIDER SIZE_MAX
 

@@ -53,7 +53,7 @@ static clm_status create_tensors(struct layer_trial *t, struct clm_error *error)
 {
     const size_t B = t->B, I = t->I, O = t->O, widths[2] = {I, O};
     clm_status status;
-    if ((status = backend_prepare(t->be, widths, 2, B, error)) ||
+    if ((status = backend_prepare(t->be, widths, 2, NULL, RULE_COUNT, B, error)) ||
         (status = tensor_create(t->be, TENSOR_REAL, B, I, &t->X, error)) ||
         (status = tensor_create(t->be, TENSOR_REAL, B, O, &t->Y, error)) ||
         (status = weights_create(t->be, O, I, B, &t->layer.W.value, error)) ||

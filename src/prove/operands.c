@@ -264,7 +264,7 @@ struct problem problem_begin(struct clm_backend *device, struct clm_backend *bou
                               .error = error};
     const size_t widths[2] = {variant->I, variant->O};
     if (operation->dimensions == DIMENSIONS_LAYER)
-        problem.status = backend_prepare(device, widths, 2, variant->B, error);
+        problem.status = backend_prepare(device, widths, 2, &variant->act, variant->rule, variant->B, error);
     for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
         if (is_needed(&problem, &operation->rows[n]))
             make_operand(&problem, n);
@@ -283,7 +283,7 @@ clm_status problem_check_memory(struct clm_backend *device, const struct operati
     char what[64];
     memory_plan_begin(device);
     if (operation->dimensions == DIMENSIONS_LAYER)
-        problem.status = backend_prepare(device, widths, 2, variant->B, error);
+        problem.status = backend_prepare(device, widths, 2, &variant->act, variant->rule, variant->B, error);
     for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
         if (is_needed(&problem, &operation->rows[n]))
             create_operand(&problem, n);

@@ -27,6 +27,8 @@ static const struct kernel_about kernels_about[KERNEL_COUNT] = {
     [KERNEL_WEIGHTS_END] = {"optimiser.cl epilogue.cl", "weights_end", false, true},
     [KERNEL_BIAS_UPDATE] = {"optimiser.cl bias_gradient.cl", "bias_update", false, true},
     [KERNEL_PARAMETER_STEP] = {"optimiser.cl update.cl", "parameter_step", false, true},
+    [KERNEL_PEAK_COPY] = {"peaks.cl", "peak_copy", false, false},
+    [KERNEL_PEAK_FMA] = {"peaks.cl", "peak_fma", false, false},
 };
 _Static_assert((int)KERNEL_COUNT <= (int)KERNELS_MOST, "a table has no room for so many");
 
@@ -139,6 +141,16 @@ clm_status kernel_table_build(struct kernels *k, struct kernel_table *table, siz
     return status;
 }
 
+clm_status kernel_table_build_range(struct kernels *k, struct kernel_table *table, size_t first, size_t end,
+                                    enum activation act, enum rule rule, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t kernel = first; status == CLM_OK && kernel < end; kernel++)
+        if (rule != NO_RULE || !table->about[kernel].by_rule)
+            status = kernel_table_build(k, table, kernel, act, rule, error);
+    return status;
+}
+
 void kernel_table_free(struct kernel_table *table)
 {
     cl_kernel *const handles = &table->handles[0][0][0];
@@ -150,7 +162,6 @@ void kernel_table_free(struct kernel_table *table)
 
 clm_status kernels_build(const struct opencl_device *device, struct kernels *out, struct clm_error *error)
 {
-    clm_status status = CLM_OK;
     *out = (struct kernels){.device = device, .lanes = LANES_MAX};
     while (out->lanes > device->about.max_work_group && out->lanes > 1)
         out->lanes /= 2;
@@ -160,8 +171,8 @@ clm_status kernels_build(const struct opencl_device *device, struct kernels *out
     out->table.about = kernels_about;
     snprintf(out->table.options, sizeof out->table.options, "-cl-std=CL1.2 -DLANES=%zu -DVW=%zu -DRUNS=%zu%s",
              out->lanes, out->chunk, out->runs, opencl_is_pocl(device) ? " -DPOCL" : "");
-    for (size_t name = 0; name < KERNEL_BIAS_ACTIVATION && status == CLM_OK; name++)
-        status = kernel_table_build(out, &out->table, name, NO_ACTIVATION, NO_RULE, error);
+    const clm_status status =
+        kernel_table_build_range(out, &out->table, 0, KERNEL_BIAS_ACTIVATION, NO_ACTIVATION, NO_RULE, error);
     if (status != CLM_OK)
         kernels_free(out);
     return status;

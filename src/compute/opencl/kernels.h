@@ -19,6 +19,8 @@ enum kernel_name {
     KERNEL_WEIGHTS_END,
     KERNEL_BIAS_UPDATE,
     KERNEL_PARAMETER_STEP,
+    KERNEL_PEAK_COPY,
+    KERNEL_PEAK_FMA,
     KERNEL_COUNT
 };
 
@@ -32,7 +34,7 @@ struct kernel_about {
     bool by_activation, by_rule;
 };
 
-enum { KERNELS_MOST = 12 };
+enum { KERNELS_MOST = 14 };
 
 /* Kernels that are built with the same options. */
 struct kernel_table {
@@ -64,6 +66,10 @@ void kernels_free(struct kernels *kernels);
 /* Builds a kernel of a table, unless that has been done. CLM_ERROR_DEVICE if the device cannot run it in groups of its items. */
 CLM_MUST_CHECK clm_status kernel_table_build(struct kernels *k, struct kernel_table *table, size_t kernel,
                                              enum activation act, enum rule rule, struct clm_error *error);
+/* Builds kernels first … end - 1; without a rule those that need none. */
+CLM_MUST_CHECK clm_status kernel_table_build_range(struct kernels *k, struct kernel_table *table,
+                                                   size_t first, size_t end, enum activation act,
+                                                   enum rule rule, struct clm_error *error);
 /* Its programs stay until kernels_free. */
 void kernel_table_free(struct kernel_table *table);
 

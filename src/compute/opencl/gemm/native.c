@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum native_kernel { FORWARD, BACKWARD, GRADIENT, UPDATE, UPDATE_FORWARD, HEAD };
+enum native_kernel { FORWARD, BACKWARD, GRADIENT, UPDATE, HEAD, UPDATE_FORWARD };
 
 #define FILES "vector.cl sums.cl activation.cl optimiser.cl panels_cpu.cl gemm_cpu.cl head_cpu.cl"
 
@@ -18,8 +18,8 @@ static const struct kernel_about kernels_about[] = {
     [BACKWARD] = {FILES, "product_backward", true, false},
     [GRADIENT] = {FILES, "product_gradient", false, false},
     [UPDATE] = {FILES, "product_update", false, true},
-    [UPDATE_FORWARD] = {FILES, "update_forward", true, true},
     [HEAD] = {FILES, "head", true, false},
+    [UPDATE_FORWARD] = {FILES, "update_forward", true, true},
 };
 
 /* How the kernels are built for a vector of `width` floats: tiles that fill the registers and do not spill. */
@@ -284,13 +284,26 @@ static size_t fused_room(const struct native *native, size_t B, size_t next_B)
 }
 
 /* A group takes a panel at least, so that panels have to be as many as units. */
-static bool native_fuses(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B)
+static bool native_fuses(struct gemm_provider *gemm, size_t I, size_t O, size_t B, size_t next_B)
 {
     const struct native *const native = native_of(gemm);
     const size_t rows = size_max(B, next_B);
-    return (rows <= FUSED_ROWS || rows <= FUSED_PRODUCTS / layer->W.value.rows / layer->W.value.columns) &&
-           divide_up(layer->W.value.rows, panel_columns(native)) >= native->units &&
+    return (rows <= FUSED_ROWS || rows <= FUSED_PRODUCTS / O / I) &&
+           divide_up(O, panel_columns(native)) >= native->units &&
            fused_room(native, B, next_B) <= native->local_memory / sizeof(float) * 7 / 8;
+}
+
+/* Looking ahead is for the first layer. A smaller last batch may be fused if whole ones are not. */
+static clm_status native_build(struct gemm_provider *gemm, const struct gemm_layer *layer,
+                               struct clm_error *error)
+{
+    struct kernel_table *const table = &native_of(gemm)->table;
+    const clm_status status =
+        kernel_table_build_range(gemm->kernels, table, 0, UPDATE_FORWARD, layer->act, layer->rule, error);
+    return status || layer->rule == NO_RULE || !layer->is_first ||
+                   !native_fuses(gemm, layer->I, layer->O, layer->B, layer->B)
+               ? status
+               : kernel_table_build(gemm->kernels, table, UPDATE_FORWARD, layer->act, layer->rule, error);
 }
 
 static clm_status native_descend_forward(struct gemm_provider *gemm, const struct tensor *dZ,
@@ -352,6 +365,7 @@ const struct gemm_operations gemm_native = {
     .open = open_native,
     .close = close_native,
     .panel = native_panel,
+    .build = native_build,
     .forward = native_forward,
     .backward_input = native_backward_input,
     .gradient = native_gradient,

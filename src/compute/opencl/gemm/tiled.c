@@ -108,11 +108,10 @@ static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_var
     snprintf(tiled->table.options, sizeof tiled->table.options,
              "-cl-std=CL1.2 -DITEMS_M=%zu -DITEMS_N=%zu -DQUADS_M=%zu -DQUADS_N=%zu -DDEPTH=%zu -DLANES=%zu",
              v->items[0], v->items[1], v->quads[0], v->quads[1], v->depth, v->lanes);
-    clm_status status = CLM_OK;
-    for (size_t k = 0; status == CLM_OK && k < TILED_KERNELS; k++) {
+    for (size_t k = 0; k < TILED_KERNELS; k++)
         tiled->table.items[k] = group_of(v, (enum tiled_kernel)k);
-        status = kernel_table_build(gemm->kernels, &tiled->table, k, ACTIVATION_RELU, RULE_MOMENTUM, error);
-    }
+    const clm_status status = kernel_table_build_range(gemm->kernels, &tiled->table, 0, TILED_KERNELS,
+                                                       ACTIVATION_RELU, RULE_MOMENTUM, error);
     if (status != CLM_OK)
         kernel_table_free(&tiled->table);
     return status;
@@ -141,6 +140,13 @@ static clm_status open_tiled(struct gemm_provider *gemm, struct clm_error *error
     if (status != CLM_OK)
         close_tiled(gemm);
     return status;
+}
+
+static clm_status tiled_build(struct gemm_provider *gemm, const struct gemm_layer *layer,
+                              struct clm_error *error)
+{
+    return kernel_table_build_range(gemm->kernels, &tiled_of(gemm)->table, 0, TILED_KERNELS, layer->act,
+                                    layer->rule, error);
 }
 
 /* ---- sums that are cut: by slices, where a result's tiles alone leave units idle ---- */
@@ -312,8 +318,8 @@ static clm_status tiled_descend(struct gemm_provider *gemm, const struct tensor 
 #define TILED(provider_name, first_variant)                                                                  \
     {                                                                                                        \
         .name = provider_name, .variant = first_variant, .open = open_tiled, .close = close_tiled,           \
-        .workspace = tiled_workspace, .forward = tiled_forward, .backward_input = tiled_backward_input,      \
-        .gradient = tiled_gradient, .descend = tiled_descend                                                 \
+        .workspace = tiled_workspace, .build = tiled_build, .forward = tiled_forward,                        \
+        .backward_input = tiled_backward_input, .gradient = tiled_gradient, .descend = tiled_descend         \
     }
 
 const struct gemm_operations gemm_tiled = TILED("tiled", MIDDLE);
