@@ -34,11 +34,13 @@ _Static_assert((int)KERNEL_COUNT <= (int)KERNELS_MOST, "a table has no room for 
 
 /* ---- building ---- */
 
+#define OPTIONS_MOST 256
+
 struct built_program {
     struct built_program *next;
     cl_program program;
     const char *files; /* a literal */
-    char options[];
+    char options[OPTIONS_MOST];
 };
 
 /* Floats that an item of a streaming kernel takes: a whole vector of a CPU; elsewhere 4, so that neighbouring items
@@ -53,15 +55,13 @@ static size_t vector_width(const struct opencl_device *device)
     return width >= 16 ? 16 : width >= 8 ? 8 : 4;
 }
 
-/* `options` and "-DACTIVATION=… -DRULE=…", in memory that the caller frees, or NULL. */
-static char *options_for(const char *options, enum activation act, enum rule rule)
+/* `options` and "-DACTIVATION=… -DRULE=…" */
+static void options_for(char text[OPTIONS_MOST], const char *options, enum activation act, enum rule rule)
 {
     const bool has_act = act != NO_ACTIVATION, has_rule = rule != NO_RULE;
-    char *text = NULL;
-    const int length = asprintf(&text, "%s%s%s%s%s", options, has_act ? " -DACTIVATION=" : "",
-                                has_act ? activations[act].symbol : "", has_rule ? " -DRULE=" : "",
-                                has_rule ? rules[rule].symbol : "");
-    return length < 0 ? NULL : text;
+    snprintf(text, OPTIONS_MOST, "%s%s%s%s%s", options, has_act ? " -DACTIVATION=" : "",
+             has_act ? activations[act].symbol : "", has_rule ? " -DRULE=" : "",
+             has_rule ? rules[rule].symbol : "");
 }
 
 /* Takes the program that was built from the same source for another kernel, or builds it. */
@@ -73,17 +73,16 @@ static clm_status take_program(struct kernels *k, const char *files, const char 
             *out = built->program;
             return CLM_OK;
         }
-    const size_t size = strlen(options) + 1;
-    struct built_program *const made = calloc(1, sizeof *made + size);
+    struct built_program *const made = calloc(1, sizeof *made);
     if (!made)
-        return clm_fail_host_memory(error, files, sizeof *made + size);
+        return clm_fail_host_memory(error, files, sizeof *made);
     const clm_status status = opencl_program_build(k->device, files, options, out, error);
     if (status != CLM_OK) {
         free(made);
         return status;
     }
     *made = (struct built_program){k->built, *out, files};
-    memcpy(made->options, options, size);
+    strcpy(made->options, options);
     k->built = made;
     return CLM_OK;
 }
@@ -122,14 +121,13 @@ clm_status kernel_table_build(struct kernels *k, struct kernel_table *table, siz
 {
     const struct kernel_about *const about = &table->about[kernel];
     cl_kernel *const handle = handle_in(table, kernel, act, rule);
+    char options[OPTIONS_MOST];
     cl_program program;
     if (*handle)
         return CLM_OK;
-    char *const options = options_for(table->options, about->by_activation ? act : NO_ACTIVATION,
-                                      about->by_rule ? rule : NO_RULE);
-    clm_status status = options ? take_program(k, about->files, options, &program, error)
-                                : clm_fail_host_memory(error, about->name, strlen(table->options));
-    free(options);
+    options_for(options, table->options, about->by_activation ? act : NO_ACTIVATION,
+                about->by_rule ? rule : NO_RULE);
+    clm_status status = take_program(k, about->files, options, &program, error);
     if (status == CLM_OK)
         status = opencl_kernel_create(program, about->name, handle, error);
     if (status == CLM_OK && table->items[kernel])
@@ -246,8 +244,8 @@ static clm_status launch_rows(struct kernels *k, enum kernel_name name, size_t r
 static clm_status launch_runs(struct kernels *k, const struct tensor *matrix,
                               const struct kernel_argument *arguments, struct clm_error *error)
 {
-    const size_t group = group_size(k),
-                 items = divide_up(matrix->columns, k->runs * NOISE_RUN) * (16 / k->chunk);
+    const size_t taken = k->runs * NOISE_RUN, group = group_size(k);
+    const size_t items = (matrix->columns + taken - 1) / taken * (16 / k->chunk);
     size_t wide = 1;
     while (wide < items && wide < 16 && wide * 2 <= group)
         wide *= 2;

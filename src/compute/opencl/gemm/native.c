@@ -348,8 +348,8 @@ static clm_status native_head(struct gemm_provider *gemm, const struct tensor *X
     const struct native *const native = native_of(gemm);
     const size_t B = X->rows, I = X->columns, C = dZ->columns;
     const size_t products = B * I * round_up(C, native->shape.width);
-    const size_t groups =
-        size_min(size_max(1, products / HEAD_PRODUCTS), size_min(size_min(B, METRICS_SLOTS), native->units));
+    const size_t groups = size_min(size_max(1, products / HEAD_PRODUCTS),
+                                   size_min(size_min(X->rows, METRICS_SLOTS), native->units));
     const size_t rows = divide_up(B, groups);
     const struct share share = {.groups = {divide_up(B, rows), 1}};
     return launch(gemm, HEAD, layer, gate->act, NO_RULE, &share,
