@@ -349,12 +349,9 @@ static size_t first_unproved(const struct layer_choice *layer, enum layer_use us
 static clm_status fail_without(const struct tuning *t, const struct clm_error *no_room,
                                struct clm_error *error)
 {
-    if (no_room->status != CLM_OK)
-        return clm_fail_setting(error, no_room->status, no_room->setting, "%s", no_room->message);
-    return clm_fail_setting(
-        error, CLM_ERROR_WRONG, "device",
-        "%s multiplies wrongly with every provider; it is not used. Update its driver, or choose another device",
-        t->be->device);
+    return no_room->status == CLM_OK
+               ? providers_fail(t->be, error)
+               : clm_fail_setting(error, no_room->status, no_room->setting, "%s", no_room->message);
 }
 
 /* Keeps what is chosen for a layer, or else is chosen now, once it has proved right at the layer's very size: some kernels are wrong

@@ -246,16 +246,19 @@ size_t provider_of_all(const struct clm_backend *be)
     return dispatch_of(be)->only;
 }
 
-clm_status provider_of_rest(struct clm_backend *be, size_t *provider, struct clm_error *error)
+clm_status providers_fail(const struct clm_backend *be, struct clm_error *error)
 {
-    struct dispatch *const dispatch = &self(be)->dispatch;
-    *provider = dispatch->only == NO_PROVIDER ? first_open(dispatch) : dispatch->only;
-    if (*provider != NO_PROVIDER)
-        return CLM_OK;
     return clm_fail_setting(
         error, CLM_ERROR_WRONG, "device",
         "%s multiplies wrongly with every provider; it is not used. Update its driver, or choose another device",
         be->device);
+}
+
+clm_status provider_of_rest(struct clm_backend *be, size_t *provider, struct clm_error *error)
+{
+    struct dispatch *const dispatch = &self(be)->dispatch;
+    *provider = dispatch->only == NO_PROVIDER ? first_open(dispatch) : dispatch->only;
+    return *provider == NO_PROVIDER ? providers_fail(be, error) : CLM_OK;
 }
 
 bool provider_is_usable(const struct clm_backend *be, size_t provider)
