@@ -28,4 +28,14 @@
 #define HAS_GATE             1
 #define THROUGH(type, d, of) ((d) * (of))
 #endif
+
+/* act(z); if the forward pass is to save the gate, it goes to *gate. */
+float activate_one(const float z, const int saves_gate, __global float *gate)
+{
+#ifdef GATE
+    if (saves_gate)
+        *gate = GATE(float, z);
+#endif
+    return ACT(float, z);
+}
 #endif

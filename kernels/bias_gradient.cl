@@ -24,23 +24,7 @@ __kernel void bias_update(const struct step s, const int B, const int O, __globa
                           __global float *restrict ws)
 {
     const int o = get_global_id(0);
-    if (o >= O)
-        return;
-    const float g = column_sum(B, O, o, dZ);
-    float w = ws[o];
-#if STATES > 0
-    float m = ms[o];
-#endif
-#if STATES > 1
-    float v = vs[o];
-#endif
-    STEP(float, 0)
-    ws[o] = w;
-#if STATES > 0
-    ms[o] = m;
-#endif
-#if STATES > 1
-    vs[o] = v;
-#endif
+    if (o < O)
+        step_one(s, column_sum(B, O, o, dZ), o, ms, vs, ws);
 }
 #endif

@@ -10,12 +10,7 @@ __kernel void bias_activation(const int B, const int O, const int saves_gate,
     if (o >= O || r >= B)
         return;
     const size_t at = (size_t)r * O + o;
-    const float z = Y[at] + b[o];
-#ifdef GATE
-    if (saves_gate)
-        gate[at] = GATE(float, z);
-#endif
-    Y[at] = ACT(float, z);
+    Y[at] = activate_one(Y[at] + b[o], saves_gate, gate + at);
 }
 
 /* dX = dX act': both (B,I), count = B I elements. */
@@ -36,13 +31,9 @@ __kernel void weights_end(const struct step s, const ulong count, __global float
     if (at >= count)
         return;
     float w = ws[at];
-#if STATES > 0
-    float m = ms[at];
-#endif
+    STATE_M(float m = ms[at])
     END(float, 1)
-#if STATES > 0
-    ms[at] = m;
-#endif
+    STATE_M(ms[at] = m)
     ws[at] = w;
 }
 #else

@@ -9,34 +9,35 @@
 #define LINE        64 /* bytes of a cache line */
 #define TO_FLOAT(v) JOIN(convert_float, VW)(v)
 
+/* The body of a kernel for values of a type. */
+#define GATHER(type)                                                                                         \
+    const int begin = get_global_id(0) * span, r = get_global_id(1);                                         \
+    if (begin >= I || r >= rows)                                                                             \
+        return;                                                                                              \
+    const int end = min(I, begin + span);                                                                    \
+    const uint n = is_ordered ? order[first + r] : first + r;                                                \
+    __global const type *from = values + (size_t)n * I;                                                      \
+    __global float *to = X + (size_t)r * I;                                                                  \
+    if (is_ordered && r + FETCH_ROWS < rows) {                                                               \
+        __global const type *later = values + (size_t)order[first + r + FETCH_ROWS] * I;                     \
+        for (int i = begin; i < end; i += LINE / sizeof *later)                                              \
+            FETCH(later + i);                                                                                \
+    }                                                                                                        \
+    int i = begin;                                                                                           \
+    for (; i + VW <= end; i += VW) {                                                                         \
+        const VECTOR centred = TO_FLOAT(LOAD(from + i)) - LOAD(mean + i);                                    \
+        STORE(centred *LOAD(scale + i), to + i);                                                             \
+    }                                                                                                        \
+    for (; i < end; i++)                                                                                     \
+        to[i] = (convert_float(from[i]) - mean[i]) * scale[i];                                               \
+    if (begin == 0)                                                                                          \
+        labels_out[r] = labels[n];
+
 __kernel void gather_bytes(const int rows, const int I, const int span, __global const uchar *restrict values,
                            __global const uint *restrict labels, __global const uint *restrict order,
                            const int is_ordered, const uint first, __global const float *restrict mean,
                            __global const float *restrict scale, __global float *restrict X,
-                           __global uint *restrict labels_out)
-{
-    const int begin = get_global_id(0) * span, r = get_global_id(1);
-    if (begin >= I || r >= rows)
-        return;
-    const int end = min(I, begin + span);
-    const uint n = is_ordered ? order[first + r] : first + r;
-    __global const uchar *from = values + (size_t)n * I;
-    __global float *to = X + (size_t)r * I;
-    if (is_ordered && r + FETCH_ROWS < rows) {
-        __global const uchar *later = values + (size_t)order[first + r + FETCH_ROWS] * I;
-        for (int i = begin; i < end; i += LINE / sizeof *later)
-            FETCH(later + i);
-    }
-    int i = begin;
-    for (; i + VW <= end; i += VW) {
-        const VECTOR centred = TO_FLOAT(LOAD(from + i)) - LOAD(mean + i);
-        STORE(centred * LOAD(scale + i), to + i);
-    }
-    for (; i < end; i++)
-        to[i] = (convert_float(from[i]) - mean[i]) * scale[i];
-    if (begin == 0)
-        labels_out[r] = labels[n];
-}
+                           __global uint *restrict labels_out){GATHER(uchar)}
 
 __kernel void gather_floats(const int rows, const int I, const int span,
                             __global const float *restrict values, __global const uint *restrict labels,
@@ -44,25 +45,5 @@ __kernel void gather_floats(const int rows, const int I, const int span,
                             __global const float *restrict mean, __global const float *restrict scale,
                             __global float *restrict X, __global uint *restrict labels_out)
 {
-    const int begin = get_global_id(0) * span, r = get_global_id(1);
-    if (begin >= I || r >= rows)
-        return;
-    const int end = min(I, begin + span);
-    const uint n = is_ordered ? order[first + r] : first + r;
-    __global const float *from = values + (size_t)n * I;
-    __global float *to = X + (size_t)r * I;
-    if (is_ordered && r + FETCH_ROWS < rows) {
-        __global const float *later = values + (size_t)order[first + r + FETCH_ROWS] * I;
-        for (int i = begin; i < end; i += LINE / sizeof *later)
-            FETCH(later + i);
-    }
-    int i = begin;
-    for (; i + VW <= end; i += VW) {
-        const VECTOR centred = LOAD(from + i) - LOAD(mean + i);
-        STORE(centred * LOAD(scale + i), to + i);
-    }
-    for (; i < end; i++)
-        to[i] = (from[i] - mean[i]) * scale[i];
-    if (begin == 0)
-        labels_out[r] = labels[n];
+    GATHER(float)
 }

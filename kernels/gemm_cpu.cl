@@ -147,9 +147,7 @@ void step_biases(const struct step s, const VECTOR g, const int count, const int
                  __global float *ms, __global float *ws)
 {
     VECTOR w = load_some(ws, count);
-#if STATES > 0
-    VECTOR m = load_some(ms, count);
-#endif
+    STATE_M(VECTOR m = load_some(ms, count))
     if (is_first) {
         BEGIN(VECTOR, 0)
     } else {
@@ -158,9 +156,7 @@ void step_biases(const struct step s, const VECTOR g, const int count, const int
     if (is_last) {
         END(VECTOR, 0)
     }
-#if STATES > 0
-    store_some(m, ms, count);
-#endif
+    STATE_M(store_some(m, ms, count))
     store_some(w, ws, count);
 }
 
@@ -170,10 +166,8 @@ void step_lanes(const struct step s, const VECTOR g, const int count, const int 
 {
     const VECTOR w_before = LOAD(ws);
     VECTOR w = w_before;
-#if STATES > 0
-    const VECTOR m_before = LOAD(ms);
-    VECTOR m = m_before;
-#endif
+    STATE_M(const VECTOR m_before = LOAD(ms))
+    STATE_M(VECTOR m = m_before)
     if (is_first) {
         BEGIN(VECTOR, 1)
     } else {
@@ -182,9 +176,7 @@ void step_lanes(const struct step s, const VECTOR g, const int count, const int 
     if (is_last) {
         END(VECTOR, 1)
     }
-#if STATES > 0
-    store_lanes(m, m_before, ms, count);
-#endif
+    STATE_M(store_lanes(m, m_before, ms, count))
     store_lanes(w, w_before, ws, count);
 }
 
@@ -201,13 +193,9 @@ void multiply_step(const struct step s, __local const float *left, const int ste
             const int at = i * NR + j * VW;
             const VECTOR g = acc[i][j];
             VECTOR w = LOAD(ws + at);
-#if STATES > 0
-            VECTOR m = LOAD(ms + at);
-#endif
+            STATE_M(VECTOR m = LOAD(ms + at))
             STEP(VECTOR, 1)
-#if STATES > 0
-            STORE(m, ms + at);
-#endif
+            STATE_M(STORE(m, ms + at))
             STORE(w, ws + at);
         }
 }

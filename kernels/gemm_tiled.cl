@@ -120,6 +120,10 @@ int column_of(const int q)
     return get_group_id(0) * TILE_N + (q * ITEMS_N + item_n()) * 4;
 }
 
+/* For each row i and quad q of an item. */
+#define FOR_QUADS(i, q)                                                                                      \
+    _Pragma("unroll") for (int i = 0; i < ROWS; i++) _Pragma("unroll") for (int q = 0; q < QUADS_N; q++)
+
 /* acc[i][q] += Σ_k left[k][row i] right[k][quad q] */
 void multiply(__local const float4 *left, __local const float4 *right, float4 (*acc)[QUADS_N])
 {
@@ -132,21 +136,15 @@ void multiply(__local const float4 *left, __local const float4 *right, float4 (*
 #pragma unroll
         for (int q = 0; q < QUADS_N; q++)
             quads[q] = right[k * WIDE_N + q * ITEMS_N + item_n()];
-#pragma unroll
-        for (int i = 0; i < ROWS; i++)
-#pragma unroll
-            for (int q = 0; q < QUADS_N; q++)
-                acc[i][q] += values[i] * quads[q];
+        FOR_QUADS(i, q)
+        acc[i][q] += values[i] * quads[q];
     }
 }
 
 void clear(float4 (*acc)[QUADS_N])
 {
-#pragma unroll
-    for (int i = 0; i < ROWS; i++)
-#pragma unroll
-        for (int q = 0; q < QUADS_N; q++)
-            acc[i][q] = (float4)(0.0f);
+    FOR_QUADS(i, q)
+    acc[i][q] = (float4)(0.0f);
 }
 
 /* sums[s][0] = Σ sums[s][lane] for every s < count, in a fixed tree. */
@@ -183,23 +181,21 @@ __kernel GROUP(ITEMS) void tiled_forward(const int B, const int I, const int O, 
         multiply(left, right, acc);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-#pragma unroll
-    for (int i = 0; i < ROWS; i++)
-#pragma unroll
-        for (int q = 0; q < QUADS_N; q++) {
-            const int m = row_of(i), n = column_of(q), count = m < B ? O - n : 0;
-            __global float *y = Y + ((size_t)slice * B + m) * O + n;
-            if (is_cut) {
-                store_quad(acc[i][q], y, count, O % 4 == 0);
-                continue;
-            }
-            const float4 z = acc[i][q] + load_quad(b + n, count, 1);
-#ifdef GATE
-            if (saves_gate)
-                store_quad(GATE(float4, z), gate + (size_t)m * O + n, count, O % 4 == 0);
-#endif
-            store_quad(ACT(float4, z), y, count, O % 4 == 0);
+    FOR_QUADS(i, q)
+    {
+        const int m = row_of(i), n = column_of(q), count = m < B ? O - n : 0;
+        __global float *y = Y + ((size_t)slice * B + m) * O + n;
+        if (is_cut) {
+            store_quad(acc[i][q], y, count, O % 4 == 0);
+            continue;
         }
+        const float4 z = acc[i][q] + load_quad(b + n, count, 1);
+#ifdef GATE
+        if (saves_gate)
+            store_quad(GATE(float4, z), gate + (size_t)m * O + n, count, O % 4 == 0);
+#endif
+        store_quad(ACT(float4, z), y, count, O % 4 == 0);
+    }
 }
 
 /* parts (slices,B,O) */
@@ -214,12 +210,7 @@ __kernel GROUP(LANES) void tiled_sum_forward(const int slices, const int B, cons
     float z = 0.0f;
     for (int s = 0; s < slices; s++)
         z += parts[s * count + at];
-    z += b[at % O];
-#ifdef GATE
-    if (saves_gate)
-        gate[at] = GATE(float, z);
-#endif
-    Y[at] = ACT(float, z);
+    Y[at] = activate_one(z + b[at % O], saves_gate, gate + at);
 }
 
 __kernel GROUP(LANES) void tiled_dot_forward(const int B, const int I, const int O, const int saves_gate,
@@ -261,12 +252,8 @@ __kernel GROUP(LANES) void tiled_dot_forward(const int B, const int I, const int
         const int m = m0 + s / DOT_COLUMNS, n = n0 + s % DOT_COLUMNS;
         if (m >= B || n >= O)
             continue;
-        const float z = sums[s * LANES] + b[n];
-#ifdef GATE
-        if (saves_gate)
-            gate[(size_t)m * O + n] = GATE(float, z);
-#endif
-        Y[(size_t)m * O + n] = ACT(float, z);
+        const size_t at = (size_t)m * O + n;
+        Y[at] = activate_one(sums[s * LANES] + b[n], saves_gate, gate + at);
     }
 }
 
@@ -289,21 +276,19 @@ __kernel GROUP(ITEMS) void tiled_backward(const int B, const int O, const int I,
         multiply(left, right, acc);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-#pragma unroll
-    for (int i = 0; i < ROWS; i++)
-#pragma unroll
-        for (int q = 0; q < QUADS_N; q++) {
-            const int m = row_of(i), n = column_of(q), count = m < B ? I - n : 0;
-            const size_t at = (size_t)m * I + n;
-            float4 d = acc[i][q];
+    FOR_QUADS(i, q)
+    {
+        const int m = row_of(i), n = column_of(q), count = m < B ? I - n : 0;
+        const size_t at = (size_t)m * I + n;
+        float4 d = acc[i][q];
 #if HAS_GATE
-            if (!is_cut) {
-                const float4 value = load_quad(of + at, count, I % 4 == 0);
-                d = THROUGH(float4, d, value);
-            }
-#endif
-            store_quad(d, dX + (size_t)slice * B * I + at, count, I % 4 == 0);
+        if (!is_cut) {
+            const float4 value = load_quad(of + at, count, I % 4 == 0);
+            d = THROUGH(float4, d, value);
         }
+#endif
+        store_quad(d, dX + (size_t)slice * B * I + at, count, I % 4 == 0);
+    }
 }
 
 /* parts (slices,B,I) */
@@ -377,17 +362,15 @@ __kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I,
     for (int s = 0; s < SUMS; s++)
         if (unit_of(s, O) >= 0)
             db[unit_of(s, O)] = sums[s];
-#pragma unroll
-    for (int i = 0; i < ROWS; i++)
-#pragma unroll
-        for (int q = 0; q < QUADS_N; q++) {
-            const int m = row_of(i), n = column_of(q), count = m < O ? I - n : 0;
-            const size_t at = (size_t)m * I + n;
-            float4 d = acc[i][q];
-            if (penalty != 0.0f)
-                d += penalty * load_quad(W + at, count, I % 4 == 0);
-            store_quad(d, dW + at, count, I % 4 == 0);
-        }
+    FOR_QUADS(i, q)
+    {
+        const int m = row_of(i), n = column_of(q), count = m < O ? I - n : 0;
+        const size_t at = (size_t)m * I + n;
+        float4 d = acc[i][q];
+        if (penalty != 0.0f)
+            d += penalty * load_quad(W + at, count, I % 4 == 0);
+        store_quad(d, dW + at, count, I % 4 == 0);
+    }
 }
 #endif
 
@@ -404,36 +387,20 @@ __kernel GROUP(ITEMS) void tiled_update(const struct step s, const int O, const 
     multiply_batch(O, B, I, dZ, X, left, right, acc, sums);
     for (int i = 0; i < SUMS; i++) {
         const int o = unit_of(i, O);
-        if (o < 0)
-            continue;
-        const float g = sums[i];
-        float w = b[o];
-#if STATES > 0
-        float m = mb[o];
-#endif
-        STEP(float, 0)
-#if STATES > 0
-        mb[o] = m;
-#endif
-        b[o] = w;
+        if (o >= 0)
+            step_one(s, sums[i], o, mb, mb, b);
     }
-#pragma unroll
-    for (int i = 0; i < ROWS; i++)
-#pragma unroll
-        for (int q = 0; q < QUADS_N; q++) {
-            const int row = row_of(i), n = column_of(q), count = row < O ? I - n : 0;
-            const size_t at = (size_t)row * I + n;
-            const float4 g = acc[i][q];
-            float4 w = load_quad(W + at, count, I % 4 == 0);
-#if STATES > 0
-            float4 m = load_quad(ms + at, count, I % 4 == 0);
-#endif
-            BEGIN(float4, 1)
-            END(float4, 1)
-#if STATES > 0
-            store_quad(m, ms + at, count, I % 4 == 0);
-#endif
-            store_quad(w, W + at, count, I % 4 == 0);
-        }
+    FOR_QUADS(i, q)
+    {
+        const int row = row_of(i), n = column_of(q), count = row < O ? I - n : 0;
+        const size_t at = (size_t)row * I + n;
+        const float4 g = acc[i][q];
+        float4 w = load_quad(W + at, count, I % 4 == 0);
+        STATE_M(float4 m = load_quad(ms + at, count, I % 4 == 0))
+        BEGIN(float4, 1)
+        END(float4, 1)
+        STATE_M(store_quad(m, ms + at, count, I % 4 == 0))
+        store_quad(w, W + at, count, I % 4 == 0);
+    }
 }
 #endif

@@ -9,6 +9,8 @@
  *   BEGIN(type, is_penalised)  the first part,  MORE(type)  each further one,  END(type, is_penalised)  after the last
  *
  * is_penalised is 1 for weights and 0 for biases.
+ *
+ *   STATE_M(statement), STATE_V(statement)  a statement about m or v, left out if the rule does not keep it
  */
 #define RULE_SGD      0
 #define RULE_MOMENTUM 1
@@ -40,4 +42,28 @@ struct step {
 #else
 #error "a rule without a formula"
 #endif
+
+#if STATES > 0
+#define STATE_M(statement) statement;
+#else
+#define STATE_M(statement)
+#endif
+#if STATES > 1
+#define STATE_V(statement) statement;
+#else
+#define STATE_V(statement)
+#endif
+
+/* The whole step of the parameter ws[at] with the gradient g, which has had its penalty. */
+void step_one(const struct step s, const float g, const size_t at, __global float *ms, __global float *vs,
+              __global float *ws)
+{
+    float w = ws[at];
+    STATE_M(float m = ms[at])
+    STATE_V(float v = vs[at])
+    STEP(float, 0)
+    STATE_M(ms[at] = m)
+    STATE_V(vs[at] = v)
+    ws[at] = w;
+}
 #endif

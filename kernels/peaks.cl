@@ -1,25 +1,25 @@
 /* What the device can do at most, for comparison: copying memory, and multiplying and adding in registers.
  *
- * The host gives CHUNK: the floats of a vector.
+ * The host gives VW: the floats of a vector.
  */
-#ifndef CHUNK
-#define CHUNK 4
+#ifndef VW
+#define VW 4
 #endif
 #define CHAINS 12 /* independent sums of an item, so that none waits for its last result */
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
-#define VECTOR      JOIN(float, CHUNK)
+#define VECTOR      JOIN(float, VW)
 
-/* to (count CHUNK) = from; one vector an item */
+/* to (count VW) = from; one vector an item */
 __kernel void peak_copy(const ulong count, __global const float *restrict from, __global float *restrict to)
 {
     const ulong at = get_global_id(0);
     if (at < count)
-        JOIN(vstore, CHUNK)(JOIN(vload, CHUNK)(at, from), at, to);
+        JOIN(vstore, VW)(JOIN(vload, VW)(at, from), at, to);
 }
 
-/* 2 CHAINS CHUNK rounds operations an item; out (items), so that nothing can be left out */
+/* 2 CHAINS VW rounds operations an item; out (items), so that nothing can be left out */
 __kernel void peak_fma(const int rounds, const float factor, const float summand,
                        __global float *restrict out)
 {
@@ -35,9 +35,9 @@ __kernel void peak_fma(const int rounds, const float factor, const float summand
 #pragma unroll
     for (int c = 1; c < CHAINS; c++)
         all += sums[c];
-    float values[CHUNK], total = 0.0f;
-    JOIN(vstore, CHUNK)(all, 0, values);
-    for (int i = 0; i < CHUNK; i++)
+    float values[VW], total = 0.0f;
+    JOIN(vstore, VW)(all, 0, values);
+    for (int i = 0; i < VW; i++)
         total += values[i];
     out[get_global_id(0)] = total;
 }

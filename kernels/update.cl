@@ -6,22 +6,6 @@ __kernel void parameter_step(const struct step s, const ulong count, __global co
                              __global float *restrict vs)
 {
     const size_t at = get_global_id(0);
-    if (at >= count)
-        return;
-    const float g = gs[at];
-    float w = ws[at];
-#if STATES > 0
-    float m = ms[at];
-#endif
-#if STATES > 1
-    float v = vs[at];
-#endif
-    STEP(float, 0)
-    ws[at] = w;
-#if STATES > 0
-    ms[at] = m;
-#endif
-#if STATES > 1
-    vs[at] = v;
-#endif
+    if (at < count)
+        step_one(s, gs[at], at, ms, vs, ws);
 }

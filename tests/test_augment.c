@@ -856,9 +856,9 @@ static void run_block(const struct opencl_device *device, cl_kernel kernel, cons
     cl_mem from = clCreateBuffer(device->context, CL_MEM_COPY_HOST_PTR, sizeof words, words, &code);
     cl_mem to = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     const cl_uint2 keys = {{key[0], key[1]}};
-    const struct kernel_argument arguments[] = {ARGUMENT(from), ARGUMENT(keys), ARGUMENT(to)};
     const size_t one = 1;
-    ck_assert_done(opencl_launch(device, kernel, "blocks", 1, &one, &one, arguments, 3, &error));
+    ck_assert_done(opencl_launch(device, kernel, "blocks", 1, &one, &one,
+                                 ARGUMENTS(ARGUMENT(from), ARGUMENT(keys), ARGUMENT(to)), &error));
     ck_assert_int_eq(clEnqueueReadBuffer(device->queue, to, CL_TRUE, 0, bytes, out, 0, NULL, NULL),
                      CL_SUCCESS);
     clReleaseMemObject(from);

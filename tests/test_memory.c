@@ -182,7 +182,7 @@ static size_t workspace_of(enum fixture kind, const size_t widths[3], size_t bat
     struct clm_backend *backend = fixture_backend(kind);
     struct clm_error error = {0};
     const size_t before = backend->memory.now;
-    ck_assert_done(backend_prepare(backend, widths, 3, batch, &error));
+    ck_assert_done(backend_prepare(backend, widths, 3, NULL, RULE_COUNT, batch, &error));
     const size_t bytes = backend->memory.now - before;
     clm_backend_close(backend);
     return bytes;
@@ -216,7 +216,7 @@ START_TEST(workspace_is_of_the_product_that_needs_most)
         const struct step step = {.learning_rate = 0.1};
         struct linear layer = {0};
         struct tensor X, dX, Y;
-        ck_assert_done(backend_prepare(backend, (const size_t[]){I, O}, 2, B, &error));
+        ck_assert_done(backend_prepare(backend, (const size_t[]){I, O}, 2, NULL, RULE_COUNT, B, &error));
         ck_assert_done(tensor_create(backend, TENSOR_REAL, B, I, &X, &error));
         ck_assert_done(tensor_create(backend, TENSOR_REAL, B, I, &dX, &error));
         ck_assert_done(tensor_create(backend, TENSOR_REAL, B, O, &Y, &error));
@@ -402,18 +402,19 @@ START_TEST(a_plan_has_no_side_effects)
                         large[2][3] = {{1600, 999, 2}, {2048, 16, 2}}, batches[2] = {1001, 17};
     struct clm_backend *backend = fixture_backend(_i ? FIXTURE_TILED : FIXTURE_CLBLAST);
     struct clm_error error = {0};
-    ck_assert_done(backend_prepare(backend, small[_i], 3, batches[_i], &error));
+    ck_assert_done(backend_prepare(backend, small[_i], 3, NULL, RULE_COUNT, batches[_i], &error));
     const struct memory_use before = backend->memory;
     ck_assert_uint_gt(before.now, 0);
     created = 0;
     memory_plan_begin(backend);
-    ck_assert_done(backend_prepare(backend, large[_i], 3, batches[_i], &error));
-    ck_assert_done(backend_prepare(backend, large[_i], 3, batches[_i], &error)); /* counts once */
+    ck_assert_done(backend_prepare(backend, large[_i], 3, NULL, RULE_COUNT, batches[_i], &error));
+    ck_assert_done(
+        backend_prepare(backend, large[_i], 3, NULL, RULE_COUNT, batches[_i], &error)); /* counts once */
     const size_t planned = memory_plan_end(backend);
     ck_assert_uint_eq(created, 0);
     ck_assert_uint_eq(backend->memory.now, before.now);
     ck_assert_uint_eq(backend->memory.peak, before.peak);
-    ck_assert_done(backend_prepare(backend, large[_i], 3, batches[_i], &error));
+    ck_assert_done(backend_prepare(backend, large[_i], 3, NULL, RULE_COUNT, batches[_i], &error));
     ck_assert_uint_gt(planned, before.now);
     ck_assert_uint_eq(backend->memory.now, planned);
     clm_backend_close(backend);

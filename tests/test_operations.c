@@ -98,7 +98,7 @@ static struct linear layer_of(bool has_velocity)
 {
     static const float W_velocity[6] = {1, -2, 4, 0, 0.5f, 8}, b_velocity[2] = {2, -4};
     const size_t widths[2] = {3, 2};
-    ck_assert_done(backend_prepare(be, widths, 2, 2, &error));
+    ck_assert_done(backend_prepare(be, widths, 2, NULL, RULE_COUNT, 2, &error));
     struct linear layer = {.W.value = weights(2, 3, W_values), .b.value = reals(1, 2, b_values)};
     if (has_velocity) {
         layer.W.state[0] = weights(2, 3, W_velocity);
@@ -397,7 +397,7 @@ START_TEST(last_layer_is_by_hand)
         dX_expected[i] = X_rows[i] > 0 ? dZ_expected[i] : 0;
     }
     open_backend(_i);
-    ck_assert_done(backend_prepare(be, widths, 2, 6, &error));
+    ck_assert_done(backend_prepare(be, widths, 2, NULL, RULE_COUNT, 6, &error));
     struct linear layer = {.W.value = weights(4, 4, one), .b.value = reals(1, 4, zero)};
     struct tensor X = reals(6, 4, X_rows), labels = indices(6, classes);
     struct tensor dZ = unset(6, 4), again = unset(6, 4), dX = unset(6, 4);

@@ -518,7 +518,7 @@ static struct last_layer last_layer_of(const struct net_shape *shape, struct phi
     const size_t widths[2] = {t.I, t.C};
     float *const x = eighths(random, t.B * t.I, 1), *const w = eighths(random, t.C * t.I, 1);
     t.b = eighths(random, t.C, 8);
-    ck_assert_done(backend_prepare(be, widths, 2, t.B, &error));
+    ck_assert_done(backend_prepare(be, widths, 2, NULL, RULE_COUNT, t.B, &error));
     t.X = create(TENSOR_REAL, t.B, t.I, HOST_FLOAT, x);
     t.labels = draw_labels(random, t.B, t.C);
     t.mixture.partners = draw_labels(random, t.B, t.C);
@@ -620,7 +620,7 @@ static struct penalised penalised_of(struct clm_backend *on, size_t B, size_t I,
     struct penalised t = {.on = on};
     struct tensor *const tensors[] = {&t.layer.W.value, &t.layer.b.value, &t.layer.W.state[0],
                                       &t.layer.b.state[0]};
-    ck_assert_done(backend_prepare(on, widths, 2, B, &error));
+    ck_assert_done(backend_prepare(on, widths, 2, NULL, RULE_COUNT, B, &error));
     for (size_t m = 0; m < 4; m++) {
         ck_assert_done(m % 2 ? tensor_create(on, TENSOR_REAL, 1, O, tensors[m], &error)
                              : weights_create(on, O, I, B, tensors[m], &error));

@@ -105,7 +105,7 @@ static void expect_indices(const struct tensor *tensor, const uint32_t *values)
 
 static void prepare(size_t B, size_t I, size_t O)
 {
-    ck_assert_ok(backend_prepare(backend, (const size_t[]){I, O}, 2, B, &error));
+    ck_assert_ok(backend_prepare(backend, (const size_t[]){I, O}, 2, NULL, RULE_COUNT, B, &error));
 }
 
 /* ---- a layer of 3 inputs and 2 units, and a batch of 2 ---- */

@@ -254,11 +254,11 @@ END_TEST
 /* ---- peaks: nothing to be right about, and as the host launches them they are far too long ---- */
 
 static void launch(const struct opencl_device *device, cl_program program, const char *name, size_t items,
-                   const struct kernel_argument *arguments, size_t count)
+                   const struct kernel_argument *arguments)
 {
     cl_kernel kernel = NULL;
     ck_assert_int_eq(opencl_kernel_create(program, name, &kernel, &error), CLM_OK);
-    ck_assert_int_eq(opencl_launch(device, kernel, name, 1, &items, NULL, arguments, count, &error), CLM_OK);
+    ck_assert_int_eq(opencl_launch(device, kernel, name, 1, &items, NULL, arguments, &error), CLM_OK);
     ck_assert_int_eq(clFinish(device->queue), CL_SUCCESS);
     clReleaseKernel(kernel);
 }
@@ -277,16 +277,14 @@ START_TEST(peaks)
     ck_assert_int_eq(tensor_create(backend, TENSOR_REAL, 3, 4, &from, &error), CLM_OK);
     ck_assert_int_eq(tensor_create(backend, TENSOR_REAL, 3, 4, &to, &error), CLM_OK);
     ck_assert_int_eq(backend_write(backend, &from, HOST_FLOAT, values, &error), CLM_OK);
-    ck_assert_int_eq(opencl_program_build(device, "peaks.cl", "-cl-std=CL1.2 -DCHUNK=4", &program, &error),
+    ck_assert_int_eq(opencl_program_build(device, "peaks.cl", "-cl-std=CL1.2 -DVW=4", &program, &error),
                      CLM_OK);
     launch(device, program, "peak_copy", 4,
-           (struct kernel_argument[]){ARGUMENT(vectors), ARGUMENT(from.memory), ARGUMENT(to.memory)}, 3);
+           ARGUMENTS(ARGUMENT(vectors), ARGUMENT(from.memory), ARGUMENT(to.memory)));
     ck_assert_int_eq(backend_read(backend, &to, HOST_FLOAT, copied, &error), CLM_OK);
     ck_assert_mem_eq(copied, values, sizeof values);
     launch(device, program, "peak_fma", 3,
-           (struct kernel_argument[]){ARGUMENT(rounds), ARGUMENT(factor), ARGUMENT(summand),
-                                      ARGUMENT(to.memory)},
-           4);
+           ARGUMENTS(ARGUMENT(rounds), ARGUMENT(factor), ARGUMENT(summand), ARGUMENT(to.memory)));
     clReleaseProgram(program);
     tensor_free(backend, &from);
     tensor_free(backend, &to);

@@ -136,8 +136,9 @@ START_TEST(bits_are_the_same_each_time)
     float *results[3];
     for (int run = 0; run < 3; run++) {
         if (run == 2)
-            ck_assert_int_eq(backend_prepare(backend, others, 3, 512, &error), CLM_OK);
-        ck_assert_int_eq(backend_prepare(backend, widths, 2, run == 1 ? 64 : B, &error), CLM_OK);
+            ck_assert_int_eq(backend_prepare(backend, others, 3, NULL, RULE_COUNT, 512, &error), CLM_OK);
+        ck_assert_int_eq(backend_prepare(backend, widths, 2, NULL, RULE_COUNT, run == 1 ? 64 : B, &error),
+                         CLM_OK);
         results[run] = results_of_step(backend, B, I, O);
         ck_assert_mem_eq(results[run], results[0], bytes);
     }
@@ -155,7 +156,7 @@ static size_t tile_of(struct clm_backend *backend)
 {
     static const size_t widths[2] = {100000, 100000};
     size_t tile = 1;
-    ck_assert_int_eq(backend_prepare(backend, widths, 2, 4096, &error), CLM_OK);
+    ck_assert_int_eq(backend_prepare(backend, widths, 2, NULL, RULE_COUNT, 4096, &error), CLM_OK);
     while (tile * tile * sizeof(float) * 2 * BUILD_UNITS < backend->memory.now)
         tile++;
     return tile;

@@ -8,7 +8,9 @@
 #include "support/support.h"
 #include "train/feed.h"
 
+#include <CL/cl.h>
 #include <check.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,11 +217,27 @@ START_TEST(trajectory)
 }
 END_TEST
 
-/* An epoch of a network that keeps its gradients, into *model; returns the mean loss. */
-static double train_by_gradients(struct clm_backend *be, struct clm_model *model, const struct clm_data *data,
-                                 size_t rows, const struct step *step)
+/* Programs that the driver has built; the library of CLBlast builds its own. */
+static size_t programs_built;
+
+cl_int CL_API_CALL clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices,
+                                  const char *options, void(CL_CALLBACK *notify)(cl_program, void *),
+                                  void *user)
 {
-    const struct network_use use = {.is_trained = true, .keeps_gradients = true, .rule = step->rule};
+    static cl_int (*build)(cl_program, cl_uint, const cl_device_id *, const char *,
+                           void(CL_CALLBACK *)(cl_program, void *), void *);
+    if (!build)
+        *(void **)&build = dlsym(RTLD_NEXT, "clBuildProgram");
+    programs_built++;
+    return build(program, count, devices, options, notify, user);
+}
+
+/* An epoch of a network, into *model; returns the mean loss. Its steps build no program. */
+static double train_epoch(struct clm_backend *be, struct clm_model *model, const struct clm_data *data,
+                          size_t rows, const struct step *step, struct network_use use)
+{
+    const size_t sets[] = {data->train.count};
+    const struct tune_wish wish = {.batch = rows, .sets = sets, .set_count = 1};
     const size_t N = data->train.count;
     const struct residency residency = {.shard = N, .block = N};
     struct clm_error error = {0};
@@ -229,7 +247,9 @@ static double train_by_gradients(struct clm_backend *be, struct clm_model *model
     struct minibatch batch, next;
     double loss;
     size_t correct;
+    ck_assert_done(network_tune(be, &model->architecture, use, wish, &error));
     ck_assert_done(network_create(be, &model->architecture, rows, use, &net, &error));
+    const size_t built = programs_built;
     ck_assert_done(feed_create(be, data, N, &residency, false, &feed, &error));
     ck_assert_done(metrics_create(be, &sums, &error));
     ck_assert_done(metrics_reset(be, &sums, &error));
@@ -245,11 +265,44 @@ static double train_by_gradients(struct clm_backend *be, struct clm_model *model
     }
     ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
     ck_assert_done(network_read(&net, model, &error));
+    ck_assert_uint_eq(programs_built, built);
     network_free(&net);
     feed_free(&feed);
     metrics_free(be, &sums);
     return loss / (double)N;
 }
+
+/* An epoch of a network that keeps its gradients. */
+static double train_by_gradients(struct clm_backend *be, struct clm_model *model, const struct clm_data *data,
+                                 size_t rows, const struct step *step)
+{
+    const struct network_use use = {.is_trained = true, .keeps_gradients = true, .rule = step->rule};
+    return train_epoch(be, model, data, rows, step, use);
+}
+
+/* Whatever multiplies, and whatever the rule: all programs are built when the network is made. */
+START_TEST(steps_build_no_program)
+{
+    static const char *const gemms[] = {"native", "clblast", "tiled"};
+    static const double momenta[] = {0, 0.9};
+    const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL,
+                                                .device = getenv("CLMLP_DEVICE"),
+                                                .gemm = gemms[_i],
+                                                .skip_self_test = true};
+    struct clm_backend *backend;
+    struct clm_error error = {0};
+    struct clm_data *const data = fixture_data(47, 0, 31, 10);
+    struct clm_model *const model = fixture_model(data, NULL, 1, hidden);
+    for (size_t m = 0; m < COUNT_OF(momenta); m++) {
+        const struct step step = step_of(0.01, momenta[m], 0);
+        ck_assert_done(clm_backend_open(&options, &backend, &error));
+        train_epoch(backend, model, data, 16, &step, NETWORK_TRAIN(step.rule));
+        clm_backend_close(backend);
+    }
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
 
 /* The same steps by way of gradients that are kept, as a rule needs that is not linear in the gradient: within the same bounds. */
 START_TEST(trajectory_by_gradients)
@@ -700,6 +753,7 @@ int main(void)
     TCase *cases = tcase_create("train");
     tcase_add_loop_test(cases, trajectory, 0, 2 * KIND_COUNT);
     tcase_add_loop_test(cases, trajectory_by_gradients, 0, 2 * KIND_COUNT);
+    tcase_add_loop_test(cases, steps_build_no_program, 0, 3);
     tcase_add_test(cases, each_parameter_is_stepped);
     tcase_add_loop_test(cases, untrained_loss, 0, KIND_COUNT);
     tcase_add_loop_test(cases, by_heart, 0, KIND_COUNT);

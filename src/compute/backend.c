@@ -155,20 +155,22 @@ clm_status backend_write_part(struct clm_backend *be, struct tensor *tensor, siz
     return count ? be->operations->write_part(be, tensor, first, count, type, host, error) : CLM_OK;
 }
 
-clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
-                           struct clm_error *error)
+clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
+                           const enum activation *acts, enum rule rule, size_t batch, struct clm_error *error)
 {
-    return be->operations->prepare(be, widths, width_count, batch, error);
+    return be->operations->prepare
+               ? be->operations->prepare(be, widths, width_count, acts, rule, batch, error)
+               : CLM_OK;
 }
 
 clm_status backend_finish(struct clm_backend *be, struct clm_error *error)
 {
-    return be->operations->finish(be, error);
+    return be->operations->finish ? be->operations->finish(be, error) : CLM_OK;
 }
 
 clm_status backend_pace(struct clm_backend *be, struct clm_error *error)
 {
-    return be->operations->pace(be, error);
+    return be->operations->pace ? be->operations->pace(be, error) : CLM_OK;
 }
 
 void memory_plan_begin(struct clm_backend *be)

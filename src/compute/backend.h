@@ -135,10 +135,13 @@ CLM_MUST_CHECK clm_status backend_write_part(struct clm_backend *be, struct tens
                                              size_t count, enum host_type type, const void *host,
                                              struct clm_error *error);
 
-/* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows. While a plan is made,
- * products without a provider yet need nothing: see compute/providers.h. */
+/* Reserves what products of a net with these layer widths need beside their tensors, up to `batch` rows, and builds the kernels
+ * of its steps, so that no step waits for a compiler. acts[l] is the activation of layer l < width_count - 1; all are
+ * ACTIVATION_NONE if `acts` is NULL. `rule` is the rule that trains the net, RULE_COUNT if none does. While a plan is made,
+ * nothing is built, and products without a provider yet need nothing: see compute/providers.h. */
 CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
-                                          size_t batch, struct clm_error *error);
+                                          const enum activation *acts, enum rule rule, size_t batch,
+                                          struct clm_error *error);
 
 /* From here to memory_plan_end tensors are counted and have no memory: they are freed before that, or forgotten. Returns the
  * planned peak. Nothing of the backend is changed by a plan. */
@@ -295,8 +298,9 @@ struct backend_operations {
                        struct clm_error *error);
     clm_status (*write_part)(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
                              enum host_type type, const void *host, struct clm_error *error);
-    clm_status (*prepare)(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
-                          struct clm_error *error);
+    /* NULL, all three, where nothing is queued and products need their tensors alone */
+    clm_status (*prepare)(struct clm_backend *be, const size_t *widths, size_t width_count,
+                          const enum activation *acts, enum rule rule, size_t batch, struct clm_error *error);
     clm_status (*finish)(struct clm_backend *be, struct clm_error *error);
     clm_status (*pace)(struct clm_backend *be, struct clm_error *error);
 

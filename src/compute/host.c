@@ -84,19 +84,6 @@ clm_status host_read(struct clm_backend *be, const struct tensor *tensor, enum h
     return CLM_OK;
 }
 
-clm_status host_prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
-                        struct clm_error *error)
-{
-    (void)be, (void)widths, (void)width_count, (void)batch, (void)error;
-    return CLM_OK;
-}
-
-clm_status host_finish(struct clm_backend *be, struct clm_error *error)
-{
-    (void)be, (void)error;
-    return CLM_OK;
-}
-
 clm_status host_metrics_reset(struct clm_backend *be, struct metrics *metrics, struct clm_error *error)
 {
     (void)be, (void)error;

@@ -25,12 +25,15 @@ clm_status host_read(struct clm_backend *be, const struct tensor *tensor, enum h
                      struct clm_error *error);
 clm_status host_write_part(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
                            enum host_type type, const void *host, struct clm_error *error);
-clm_status host_prepare(struct clm_backend *be, const size_t *widths, size_t width_count, size_t batch,
-                        struct clm_error *error);
-clm_status host_finish(struct clm_backend *be, struct clm_error *error);
 clm_status host_metrics_reset(struct clm_backend *be, struct metrics *metrics, struct clm_error *error);
 clm_status host_metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
                              size_t *correct, struct clm_error *error);
+
+/* The entries that backends have whose tensors are plain arrays of `real`. */
+#define HOST_OPERATIONS(real)                                                                                \
+    .close = host_close, .metrics_columns = sizeof(struct host_sums) / sizeof(real),                         \
+    .allocate = host_allocate, .release = host_release, .write = host_write, .write_part = host_write_part,  \
+    .read = host_read, .metrics_reset = host_metrics_reset, .metrics_read = host_metrics_read
 
 /* A backend that begins with nothing allocated; freed by host_close. */
 CLM_MUST_CHECK clm_status host_open(const struct backend_operations *operations, enum clm_backend_kind kind,

@@ -20,6 +20,10 @@ struct product_key {
     size_t B, I, O;
 };
 
+/* Of `count` entries of `size` bytes that begin with a product_key: that of the same product and layer with the nearest batch,
+ * the first of those as near; NULL where there is none. */
+void *product_nearest(void *entries, size_t count, size_t size, const struct product_key *key);
+
 enum { PROVIDERS_MOST = 8 };
 #define NO_PROVIDER SIZE_MAX
 
@@ -30,7 +34,9 @@ const char *provider_name(const struct clm_backend *be, size_t provider);
 bool provider_is_slow_to_build(const struct clm_backend *be, size_t provider);
 /* The one that computes all products, because it was asked for by name; NO_PROVIDER where the table of assignments decides. */
 size_t provider_of_all(const struct clm_backend *be);
-/* The one that computes what is assigned to none. CLM_ERROR_WRONG if all have been dropped. */
+/* CLM_ERROR_WRONG: all have been dropped. */
+clm_status providers_fail(const struct clm_backend *be, struct clm_error *error);
+/* The one that computes what is assigned to none. Fails if all have been dropped. */
 CLM_MUST_CHECK clm_status provider_of_rest(struct clm_backend *be, size_t *provider, struct clm_error *error);
 
 /* Whether it suits the device and has not been dropped. */

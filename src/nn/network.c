@@ -105,14 +105,20 @@ static clm_status create_batch(struct network *net, bool is_trained, struct clm_
     return status;
 }
 
-/* What the backend's products need beside their tensors. */
-static clm_status prepare_products(struct network *net, struct clm_error *error)
+/* What the backend needs beside tensors: memory, and kernels. */
+static clm_status prepare_products(struct network *net, struct network_use use, struct clm_error *error)
 {
     size_t *const widths = architecture_widths(&net->architecture);
-    const size_t count = net->architecture.depth + 1;
-    const clm_status status = widths ? backend_prepare(net->be, widths, count, net->batch, error)
-                                     : clm_fail_host_memory(error, "a network", count * sizeof *widths);
+    const size_t depth = net->architecture.depth, count = depth + 1;
+    enum activation *const acts = calloc(depth, sizeof *acts);
+    for (size_t l = 0; acts && l < depth; l++)
+        acts[l] = net->architecture.layers[l].activation;
+    const clm_status status = widths && acts
+                                  ? backend_prepare(net->be, widths, count, acts,
+                                                    use.is_trained ? use.rule : RULE_COUNT, net->batch, error)
+                                  : clm_fail_host_memory(error, "a network", count * sizeof *widths);
     free(widths);
+    free(acts);
     return status;
 }
 
@@ -145,7 +151,7 @@ clm_status network_create(struct clm_backend *be, const struct architecture *arc
         status = clm_fail_host_memory(error, "a network", architecture->depth * sizeof *out->layers);
         goto cleanup;
     }
-    if ((status = prepare_products(out, error)) || (status = create_parameters(out, use, error)))
+    if ((status = prepare_products(out, use, error)) || (status = create_parameters(out, use, error)))
         goto cleanup;
     status = create_batch(out, use.is_trained, error);
 cleanup:

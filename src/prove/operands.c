@@ -222,7 +222,7 @@ struct problem problem_begin(struct clm_backend *device, const struct operation 
                               .error = error};
     const size_t widths[2] = {variant->I, variant->O};
     if (operation->dimensions == DIMENSIONS_LAYER)
-        problem.status = backend_prepare(device, widths, 2, variant->B, error);
+        problem.status = backend_prepare(device, widths, 2, &variant->act, variant->rule, variant->B, error);
     for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
         if (is_needed(&problem, &operation->rows[n]))
             make_operand(&problem, n);
@@ -239,7 +239,7 @@ clm_status problem_check_memory(struct clm_backend *device, const struct operati
     const size_t widths[2] = {variant->I, variant->O};
     memory_plan_begin(device);
     if (operation->dimensions == DIMENSIONS_LAYER)
-        problem.status = backend_prepare(device, widths, 2, variant->B, error);
+        problem.status = backend_prepare(device, widths, 2, &variant->act, variant->rule, variant->B, error);
     for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
         if (is_needed(&problem, &operation->rows[n]))
             create_operand(&problem, n);

@@ -66,17 +66,7 @@ static char *path_of(const struct clm_device *device)
 
 struct choice *choices_nearest(const struct choices *choices, const struct product_key *key)
 {
-    struct choice *nearest = NULL;
-    size_t least = SIZE_MAX;
-    for (size_t i = 0; i < choices->count; i++) {
-        struct choice *const c = &choices->entries[i];
-        const size_t distance = c->key.B > key->B ? c->key.B - key->B : key->B - c->key.B;
-        if (c->key.product == key->product && c->key.I == key->I && c->key.O == key->O && distance < least) {
-            nearest = c;
-            least = distance;
-        }
-    }
-    return nearest;
+    return product_nearest(choices->entries, choices->count, sizeof *choices->entries, key);
 }
 
 struct choice *choices_find(const struct choices *choices, const struct product_key *key)

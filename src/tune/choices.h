@@ -15,8 +15,8 @@ struct measurement {
 };
 
 struct choice {
-    struct product_key key;
-    size_t provider; /* or NO_PROVIDER */
+    struct product_key key; /* first, for product_nearest */
+    size_t provider;        /* or NO_PROVIDER */
     struct measurement measured[PROVIDERS_MOST];
 };
 

@@ -101,6 +101,27 @@ static struct product_key tune_key_of(const struct shape *shape, int product)
     return (struct product_key){(enum product)product, shape->B, shape->I, shape->O};
 }
 
+/* What is kept for a layer of exactly this shape; false, and *out is in part, where a product has nothing. */
+static bool find_layer(const struct tuning *t, const struct shape *shape, struct layer_choice *out)
+{
+    for (int p = 0; p < PRODUCT_COUNT; p++) {
+        const struct product_key key = tune_key_of(shape, p);
+        const struct choice *const found = choices_find(&t->choices, &key);
+        if (!found)
+            return false;
+        out->of[p] = *found;
+    }
+    return true;
+}
+
+static clm_status keep(struct tuning *t, const struct layer_choice *layer, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
+        status = choices_put(&t->choices, &layer->of[p], error);
+    return status;
+}
+
 /* Right as far as is known, and built. */
 static bool is_ready(const struct tuning *t, const struct choice *choice, size_t provider)
 {
@@ -177,22 +198,13 @@ static void forget(struct tuning *t, size_t provider)
     for (size_t i = 0; i < choices->count; i++)
         choices->entries[i].measured[provider] = (struct measurement){0};
     for (size_t i = 0; i < choices->count; i++) {
-        struct choice *products[PRODUCT_COUNT];
+        const struct product_key *const key = &choices->entries[i].key;
         struct layer_choice layer;
-        bool is_whole = choices->entries[i].provider == provider;
-        for (int p = 0; p < PRODUCT_COUNT && is_whole; p++) {
-            struct product_key key = choices->entries[i].key;
-            key.product = (enum product)p;
-            products[p] = choices_find(choices, &key);
-            is_whole = products[p] != NULL;
-            if (is_whole)
-                layer.of[p] = *products[p];
-        }
-        if (!is_whole)
+        if (choices->entries[i].provider != provider ||
+            !find_layer(t, &(const struct shape){key->B, key->I, key->O}, &layer))
             continue;
         tune_choose(t, &layer, NULL);
-        for (int p = 0; p < PRODUCT_COUNT; p++)
-            *products[p] = layer.of[p];
+        (void)keep(t, &layer, NULL); /* in the entries' places */
     }
     for (size_t i = choices->count; i-- > 0;)
         if (choices->entries[i].provider == NO_PROVIDER || choices->entries[i].provider == provider)
@@ -337,12 +349,9 @@ static size_t first_unproved(const struct layer_choice *layer, enum layer_use us
 static clm_status fail_without(const struct tuning *t, const struct clm_error *no_room,
                                struct clm_error *error)
 {
-    if (no_room->status != CLM_OK)
-        return clm_fail_setting(error, no_room->status, no_room->setting, "%s", no_room->message);
-    return clm_fail_setting(
-        error, CLM_ERROR_WRONG, "device",
-        "%s multiplies wrongly with every provider; it is not used. Update its driver, or choose another device",
-        t->be->device);
+    return no_room->status == CLM_OK
+               ? providers_fail(t->be, error)
+               : clm_fail_setting(error, no_room->status, no_room->setting, "%s", no_room->message);
 }
 
 /* Keeps what is chosen for a layer, or else is chosen now, once it has proved right at the layer's very size: some kernels are wrong
@@ -373,14 +382,6 @@ static clm_status settle(struct tuning *t, const struct shape *shape, enum layer
         tune_choose(t, layer, panel);
     }
     return layer->of[0].provider == NO_PROVIDER ? fail_without(t, &no_room, error) : CLM_OK;
-}
-
-static clm_status keep(struct tuning *t, const struct layer_choice *layer, struct clm_error *error)
-{
-    clm_status status = CLM_OK;
-    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
-        status = choices_put(&t->choices, &layer->of[p], error);
-    return status;
 }
 
 /* All providers on the products of some layers, and what comes of it kept. A provider does all layers before the next begins, for
@@ -484,18 +485,13 @@ static clm_status take_rest(struct tuning *t, const struct shape *shape, enum la
 {
     const size_t B = whole->of[0].key.B, I = shape->I, O = shape->O;
     const size_t panel = provider_panel(t->be, whole->of[PRODUCT_UPDATE].provider, B, I, O);
-    struct layer_choice rest = *whole;
-    bool lies_well = true;
-    for (int p = 0; p < PRODUCT_COUNT; p++) {
-        const struct product_key key = tune_key_of(shape, p);
-        const struct choice *const exact = choices_find(&t->choices, &key);
-        lies_well = lies_well && exact && provider_open(t->be, exact->provider, NULL) == CLM_OK &&
-                    provider_panel(t->be, exact->provider, shape->B, I, O) == panel;
-    }
-    for (int p = 0; p < PRODUCT_COUNT && lies_well; p++) {
-        const struct product_key key = tune_key_of(shape, p);
-        rest.of[p] = *choices_find(&t->choices, &key);
-    }
+    struct layer_choice rest;
+    bool lies_well = find_layer(t, shape, &rest);
+    for (int p = 0; p < PRODUCT_COUNT && lies_well; p++)
+        lies_well = provider_open(t->be, rest.of[p].provider, NULL) == CLM_OK &&
+                    provider_panel(t->be, rest.of[p].provider, shape->B, I, O) == panel;
+    if (!lies_well)
+        rest = *whole;
     return take(t, shape, use, &panel, &rest, error);
 }
 
@@ -511,10 +507,10 @@ static void name_providers(struct tuning *t, const bool *is_used)
                 (size_t)snprintf(name + length, size - length, "%s%s", used++ ? "+" : ": ", t->names[p]);
 }
 
-/* Rows of the last batch of a set, 0 if it is a whole one. */
-static size_t last_batch(const struct tune_wish *wish, size_t set)
+/* The rows of batches: of whole ones (0), and of the last one of set i - 1, 0 if it is a whole one. */
+static size_t batch_rows(const struct tune_wish *wish, size_t i)
 {
-    return wish->sets[set] % wish->batch;
+    return i ? wish->sets[i - 1] % wish->batch : wish->batch;
 }
 
 static clm_status take_all_sizes(struct tuning *t, const struct tune_wish *wish, size_t l, bool *is_used,
@@ -525,8 +521,8 @@ static clm_status take_all_sizes(struct tuning *t, const struct tune_wish *wish,
     clm_status status = take_layer(t, &shape, wish->use, &layer, error);
     for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT; p++)
         is_used[layer.of[p].provider] = true;
-    for (size_t s = 0; status == CLM_OK && s < wish->set_count; s++)
-        if ((shape.B = last_batch(wish, s)))
+    for (size_t i = 1; status == CLM_OK && i <= wish->set_count; i++)
+        if ((shape.B = batch_rows(wish, i)))
             status = take_rest(t, &shape, wish->use, &layer, error);
     return status;
 }
@@ -624,13 +620,11 @@ clm_status tune_network(struct clm_backend *be, const struct tune_wish *wish, st
     if ((status = tuning_of(be, &t, error)))
         return status;
     const bool is_named = provider_of_all(be) != NO_PROVIDER;
-    status = is_named ? prove_named_on(t, wish, wish->batch, error) : choose_providers(t, wish, error);
-    for (size_t s = 0; status == CLM_OK && is_named && s < wish->set_count; s++)
-        status = prove_named_on(t, wish, last_batch(wish, s), error);
-    if (status == CLM_OK)
-        status = prove_shared(t, wish, wish->batch, error);
-    for (size_t s = 0; status == CLM_OK && s < wish->set_count; s++)
-        status = prove_shared(t, wish, last_batch(wish, s), error);
+    status = is_named ? CLM_OK : choose_providers(t, wish, error);
+    for (size_t i = 0; status == CLM_OK && is_named && i <= wish->set_count; i++)
+        status = prove_named_on(t, wish, batch_rows(wish, i), error);
+    for (size_t i = 0; status == CLM_OK && i <= wish->set_count; i++)
+        status = prove_shared(t, wish, batch_rows(wish, i), error);
     if (status == CLM_OK && wish->is_augmented && !t->are_changes_proved &&
         (status = prove_changes(be, error)) == CLM_OK)
         t->are_changes_proved = true;

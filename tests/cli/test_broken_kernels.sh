@@ -87,7 +87,7 @@ cp "$root/kernels/gemm_cpu.cl" broken
 unset CLMLP_KERNEL_DIR
 
 # the sign of the step
-sed 's/ws\[at\] = w;/ws[at] = 2.0f * ws[at] - w;/' "$root/kernels/update.cl" >broken/update.cl
+sed 's/gs\[at\]/-gs[at]/' "$root/kernels/update.cl" >broken/update.cl
 check 'update.cl is broken now' [ "$(cmp -s broken/update.cl "$root/kernels/update.cl" && echo same)" != same ]
 export CLMLP_KERNEL_DIR="$temporary/broken"
 fails 'checks failed' verify --backend opencl --json verify.json

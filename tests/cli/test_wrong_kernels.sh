@@ -73,16 +73,16 @@ right_or_refused 'the end of the net' head_cpu.cl 's/ \/ sum - target/ \/ sum * 
 right_or_refused mirroring augment.cl 's/a.width - 1 - moved_x/a.width - 2 - moved_x/' --augment flip
 right_or_refused mixing augment.cl 's/(1.0f - a.share) \* y/(0.9f - a.share) * y/' --augment mixup=0.5
 right_or_refused 'the loss of few rows' softmax.cl 's/ \/ sum - target) \/ B/ \/ sum - target) \/ (B == 20 ? 10 : B)/' --gemm clblast
-right_or_refused 'momentum behind CLBlast' bias_gradient.cl 's/float m = ms\[o\]/float m = 0.5f * ms[o]/' --gemm clblast
+right_or_refused 'momentum behind CLBlast' optimiser.cl 's/float m = ms\[at\]/float m = 0.5f * ms[at]/' --gemm clblast
 right_or_refused 'the gate at 0' activation.cl 's/of > (type)/of >= (type)/' --gemm clblast
 right_or_refused 'the gate at 0 in panels' activation.cl 's/of > (type)/of >= (type)/' --gemm native
 right_or_refused 'far inputs' gather.cl '0,/TO_FLOAT(LOAD(from + i))/s//(begin + i >= 64 ? 0.5f : 1.0f) * &/'
 right_or_refused 'right predictions' softmax.cl 's/lane == 0)$/lane == 0 \&\& (corrects[0] += 1.0f) > 0)/'
 for command in 'train --hidden 8 --epochs 2 --batch 30' 'eval trained --split train' 'predict trained --split train'; do
     # shellcheck disable=SC2086 # words
-    right_or_refused_in "floats: $command" gather.cl 's/= LOAD(from + i) -/= 0.5f * LOAD(from + i) -/' $command --data table.csv
+    right_or_refused_in "floats: $command" gather.cl 's/TO_FLOAT(LOAD(from + i))/(sizeof *from == 4 ? 0.5f : 1.0f) * &/' $command --data table.csv
 done
-right_or_refused_in 'floats as they lie' gather.cl '/float \*from/s/n \* I/(is_ordered ? n : n ^ 1) * I/' eval trained --data table.csv --split train
+right_or_refused_in 'floats as they lie' gather.cl '/type \*from/s/n \* I/(is_ordered || sizeof *from == 1 ? n : n ^ 1) * I/' eval trained --data table.csv --split train
 right_or_refused_in 'probabilities of 12 classes' softmax.cl 's/p\[c\] = exp/p[c] = (C == 12 ? 0.5f : 1.0f) * exp/' predict trained --data table.csv --split train
 right_or_refused_in 'predictions of 12 classes' softmax.cl 's/lane == 0)$/lane == 0 \&\& (corrects[0] += C == 12) >= 0)/' eval trained --data table.csv --split train
 finish

@@ -186,24 +186,18 @@ static float blas_largest_of(const float *z, size_t C, size_t *best)
     return largest;
 }
 
-/* p = softmax(z) in place of it or beside it; returns the sum of exponentials, at least 1. */
+/* p = softmax(z) in place of it or beside it, unless p is NULL; returns the sum of exponentials, at least 1. */
 static float softmax_row(const float *z, size_t C, float largest, float *p)
 {
     float sum = 0;
     for (size_t c = 0; c < C; c++) {
-        p[c] = expf(z[c] - largest);
-        sum += p[c];
+        const float e = expf(z[c] - largest);
+        sum += e;
+        if (p)
+            p[c] = e;
     }
-    for (size_t c = 0; c < C; c++)
+    for (size_t c = 0; p && c < C; c++)
         p[c] /= sum;
-    return sum;
-}
-
-static float blas_sum_of_exponentials(const float *z, size_t C, float largest)
-{
-    float sum = 0;
-    for (size_t c = 0; c < C; c++)
-        sum += expf(z[c] - largest);
     return sum;
 }
 
@@ -223,7 +217,7 @@ static clm_status blas_softmax_xent(struct clm_backend *be, const struct tensor 
         const float distance =
             share == 1 ? largest - z[label] : share * (largest - z[label]) + rest * (largest - z[partner]);
         float *const d = dZ ? blas_row(dZ, r) : NULL;
-        const float sum = d ? softmax_row(z, C, largest, d) : blas_sum_of_exponentials(z, C, largest);
+        const float sum = softmax_row(z, C, largest, d);
         const float loss = logf(sum) + distance;
         host_sums(sums)->loss += loss;
         host_sums(sums)->correct += best == label && !isnan(loss);
@@ -375,19 +369,8 @@ static clm_status blas_parameter_step(struct clm_backend *be, struct parameter *
 
 static const struct backend_operations operations = {
     .name = "blas",
-    .close = host_close,
+    HOST_OPERATIONS(float),
     .element_size = blas_element_size,
-    .metrics_columns = sizeof(struct host_sums) / sizeof(float),
-    .allocate = host_allocate,
-    .release = host_release,
-    .write = host_write,
-    .write_part = host_write_part,
-    .read = host_read,
-    .prepare = host_prepare,
-    .finish = host_finish,
-    .pace = host_finish,
-    .metrics_reset = host_metrics_reset,
-    .metrics_read = host_metrics_read,
     .gather = blas_gather,
     .linear_forward = blas_forward,
     .softmax_xent = blas_softmax_xent,

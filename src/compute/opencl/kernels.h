@@ -4,6 +4,7 @@
 
 #include "compute/backend.h"
 #include "compute/opencl/device.h"
+#include "compute/opencl/program.h"
 
 enum kernel_name {
     KERNEL_GATHER_BYTES,
@@ -13,37 +14,46 @@ enum kernel_name {
     KERNEL_SOFTMAX_XENT,
     KERNEL_SOFTMAX_ROWS,
     KERNEL_BIAS_GRADIENT,
-    KERNEL_BIAS_ACTIVATION, /* by activation, from here on */
+    KERNEL_BIAS_ACTIVATION,
     KERNEL_THROUGH_GATE,
-    KERNEL_WEIGHTS_END, /* by rule, from here on */
+    KERNEL_WEIGHTS_END,
     KERNEL_BIAS_UPDATE,
     KERNEL_PARAMETER_STEP,
+    KERNEL_PEAK_COPY,
+    KERNEL_PEAK_FMA,
     KERNEL_COUNT
 };
 
-/* The most variants that a kernel has by activation or by rule alone. */
-#define KERNEL_VARIANTS ((int)ACTIVATION_COUNT > (int)RULE_COUNT ? (int)ACTIVATION_COUNT : (int)RULE_COUNT)
-
-/* What a kernel is built for. A kernel that knows no activation, or no rule, leaves that to NO_ACTIVATION or NO_RULE. */
+/* What a kernel that knows no activation, or no rule, is asked for with. */
 #define NO_ACTIVATION ACTIVATION_COUNT
 #define NO_RULE       RULE_COUNT
-struct kernel_variant {
-    enum activation act;
-    enum rule rule;
+
+/* A kernel, the files of kernels/ that it is built from, and whether there is one for each activation and for each rule. */
+struct kernel_about {
+    const char *files, *name;
+    bool by_activation, by_rule;
 };
 
-/* A kernel that was built; `files` and `options` are what it was built from. */
-struct built_kernel;
+enum { KERNELS_MOST = 14 };
+
+/* Kernels that are built with the same options. */
+struct kernel_table {
+    const struct kernel_about *about; /* at most KERNELS_MOST */
+    char options[160];
+    size_t items[KERNELS_MOST]; /* of the groups in which a kernel has to run; 0: any */
+    cl_kernel handles[KERNELS_MOST][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
+};
+
+struct built_program;
 
 struct kernels {
     const struct opencl_device *device;
-    struct built_kernel *built; /* a list, freed with the rest */
-    char options[80];
+    struct built_program *built; /* a list, for all tables */
+    struct kernel_table table;
     size_t lanes; /* work-items of a group of softmax_xent */
     size_t chunk; /* floats of a vector of the device */
     size_t span;  /* elements that an item of gather takes */
     size_t runs;  /* of 64 elements, that one of gather_augmented takes */
-    cl_kernel handles[KERNEL_COUNT][KERNEL_VARIANTS];
 };
 
 /* The slots of sums.cl, as many as a kernel that adds to them has groups at most. */
@@ -53,11 +63,28 @@ CLM_MUST_CHECK clm_status kernels_build(const struct opencl_device *device, stru
                                         struct clm_error *error);
 void kernels_free(struct kernels *kernels);
 
-/* The kernel `name` of `files` of kernels/, built with `options` for a variant when it is first asked for, and kept: *out stays
- * valid until kernels_free. Ask before the first step, so that no step waits for a compiler. */
-CLM_MUST_CHECK clm_status kernels_get(struct kernels *k, const char *files, const char *options,
-                                      struct kernel_variant variant, const char *name, cl_kernel *out,
-                                      struct clm_error *error);
+/* Builds a kernel of a table, unless that has been done. CLM_ERROR_DEVICE if the device cannot run it in groups of its items. */
+CLM_MUST_CHECK clm_status kernel_table_build(struct kernels *k, struct kernel_table *table, size_t kernel,
+                                             enum activation act, enum rule rule, struct clm_error *error);
+/* Builds kernels first … end - 1; without a rule those that need none. */
+CLM_MUST_CHECK clm_status kernel_table_build_range(struct kernels *k, struct kernel_table *table,
+                                                   size_t first, size_t end, enum activation act,
+                                                   enum rule rule, struct clm_error *error);
+/* Its programs stay until kernels_free. */
+void kernel_table_free(struct kernel_table *table);
+
+/* Queues a kernel of a table. Build it before the first step, so that no step waits for a compiler. */
+CLM_MUST_CHECK clm_status kernel_table_launch(struct kernels *k, struct kernel_table *table, size_t kernel,
+                                              enum activation act, enum rule rule, cl_uint dimensions,
+                                              const size_t *global, const size_t *local,
+                                              const struct kernel_argument *arguments,
+                                              struct clm_error *error);
+
+/* The tensor that a kernel is given as the gate that it saves, or reads, or as a state of a parameter. Where there is none, it
+ * is another, which the kernel does not look at. */
+const struct tensor *saved_gate(const struct epilogue *epilogue, const struct tensor *otherwise);
+const struct tensor *read_gate(const struct gate *gate, const struct tensor *otherwise);
+const struct tensor *state_of(const struct parameter *parameter, size_t s);
 
 /* A step as kernels take it: struct step of optimiser.cl. */
 struct step_argument {

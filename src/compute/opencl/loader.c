@@ -48,13 +48,6 @@ tell(const struct listener *listener, enum clm_severity severity, const char *re
     listener->hear(listener->user, &finding);
 }
 
-/* Of a name in a folder for whose path there is no memory. */
-static void tell_no_memory(const struct listener *listener, const char *name)
-{
-    tell(listener, CLM_FINDING_BAD, "end other programs, and try again",
-         "%.280s: the host has no memory to look at it", name);
-}
-
 static const char *name_of(cl_int code)
 {
     const char *const name = opencl_status_name(code);
@@ -181,26 +174,42 @@ static int is_icd(const struct dirent *entry)
     return length > 4 && !strcmp(entry->d_name + length - 4, ".icd");
 }
 
-static void examine_folder(const struct listener *listener, const char *folder)
+/* Examines the files in a folder that are `wanted`; returns how many, or -1 with errno. */
+static int examine_files(const struct listener *listener, const char *folder,
+                         int (*wanted)(const struct dirent *entry),
+                         void (*examine)(const struct listener *listener, const char *path))
 {
     struct dirent **entries = NULL;
-    const int count = scandir(folder, &entries, is_icd, alphasort);
-    if (count < 0)
-        tell(listener, CLM_FINDING_BAD, "make the folder readable for everybody: chmod a+rx", "%.280s: %s",
-             folder, strerror(errno));
-    else if (!count)
-        tell(listener, CLM_FINDING_BAD, no_driver_remedy(),
-             "%.280s has no .icd file: there is no OpenCL driver", folder);
+    const int count = scandir(folder, &entries, wanted, alphasort);
     for (int i = 0; i < count; i++) {
         char *const path = path_join(folder, entries[i]->d_name);
         if (path)
-            examine_icd(listener, path);
+            examine(listener, path);
         else
-            tell_no_memory(listener, entries[i]->d_name);
+            tell(listener, CLM_FINDING_BAD, "end other programs, and try again",
+                 "%.280s: the host has no memory to look at it", entries[i]->d_name);
         free(path);
         free(entries[i]);
     }
-    free(entries);
+    if (count >= 0)
+        free(entries);
+    return count;
+}
+
+static void tell_unreadable(const struct listener *listener, const char *folder)
+{
+    tell(listener, CLM_FINDING_BAD, "make the folder readable for everybody: chmod a+rx", "%.280s: %s",
+         folder, strerror(errno));
+}
+
+static void examine_folder(const struct listener *listener, const char *folder)
+{
+    const int count = examine_files(listener, folder, is_icd, examine_icd);
+    if (count < 0)
+        tell_unreadable(listener, folder);
+    else if (!count)
+        tell(listener, CLM_FINDING_BAD, no_driver_remedy(),
+             "%.280s has no .icd file: there is no OpenCL driver", folder);
 }
 
 void loader_examine_drivers(const char *vendors, finding_heard hear, void *user)
@@ -268,26 +277,14 @@ static void examine_node(const struct listener *listener, const char *path)
 void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
 {
     const struct listener listener = {"render nodes", hear, user};
-    struct dirent **entries = NULL;
-    const int count = scandir(directory, &entries, is_render_node, alphasort);
+    const int count = examine_files(&listener, directory, is_render_node, examine_node);
     if (count < 0 && errno != ENOENT)
-        tell(&listener, CLM_FINDING_BAD, "make the folder readable for everybody: chmod a+rx", "%.280s: %s",
-             directory, strerror(errno));
+        tell_unreadable(&listener, directory);
     else if (count <= 0)
         tell(
             &listener, CLM_FINDING_NOTE,
             "none needed without a GPU, or with NVIDIA's; else load its kernel driver, or give a container the device /dev/dri",
             "%.280s has none", directory);
-    for (int i = 0; i < count; i++) {
-        char *const path = path_join(directory, entries[i]->d_name);
-        if (path)
-            examine_node(&listener, path);
-        else
-            tell_no_memory(&listener, entries[i]->d_name);
-        free(path);
-        free(entries[i]);
-    }
-    free(entries);
 }
 
 /* ---- platforms ---- */

@@ -42,8 +42,30 @@ static size_t weight_panel(struct clm_backend *be, size_t batch, size_t I, size_
     return is_open_question(own, I, O) ? 0 : dispatch_panel(&own->dispatch, batch, I, O);
 }
 
+/* Builds the kernels that a net's steps launch and that were not built with the backend. */
+static clm_status build_kernels(struct opencl_backend *own, const size_t *widths, size_t width_count,
+                                const enum activation *acts, enum rule rule, size_t batch,
+                                struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t l = 0; status == CLM_OK && l + 1 < width_count; l++) {
+        struct gemm_layer layer = {.B = batch, .I = widths[l], .O = widths[l + 1], .rule = rule};
+        layer.is_first = l == 0;
+        layer.act = acts ? acts[l] : ACTIVATION_NONE;
+        status = dispatch_build(&own->dispatch, &layer, error);
+        if (status != CLM_OK || !acts || layer.is_first)
+            continue;
+        layer.act = acts[l - 1];
+        status = dispatch_build(&own->dispatch, &layer, error);
+    }
+    return status || rule == NO_RULE ? status
+                                     : kernel_table_build(own->kernels, &own->kernels->table,
+                                                          KERNEL_PARAMETER_STEP, NO_ACTIVATION, rule, error);
+}
+
 static clm_status opencl_prepare(struct clm_backend *be, const size_t *widths, size_t width_count,
-                                 size_t batch, struct clm_error *error)
+                                 const enum activation *acts, enum rule rule, size_t batch,
+                                 struct clm_error *error)
 {
     struct opencl_backend *const own = self(be);
     struct tensor *const workspace = &own->dispatch.workspace;
@@ -59,10 +81,13 @@ static clm_status opencl_prepare(struct clm_backend *be, const size_t *widths, s
     }
     if (be->memory.is_planning)
         return memory_plan_workspace(be, workspace->bytes, most, error);
-    if (most <= workspace->bytes)
-        return CLM_OK;
-    tensor_free(be, workspace);
-    return tensor_create(be, TENSOR_BYTE, 1, most, workspace, error);
+    if (most > workspace->bytes) {
+        tensor_free(be, workspace);
+        const clm_status status = tensor_create(be, TENSOR_BYTE, 1, most, workspace, error);
+        if (status != CLM_OK)
+            return status;
+    }
+    return build_kernels(own, widths, width_count, acts, rule, batch, error);
 }
 
 /* ---- order ---- */
@@ -108,7 +133,7 @@ static clm_status opencl_profile_stop(struct clm_backend *be, struct profile_row
 static clm_status opencl_peaks(struct clm_backend *be, double *operations, double *bytes,
                                struct clm_error *error)
 {
-    return profile_peaks(be, &self(be)->device, self(be)->kernels->chunk, operations, bytes, error);
+    return profile_peaks(be, self(be)->kernels, operations, bytes, error);
 }
 
 /* The next launch computes that much, and reads and writes that many floats at least. */
@@ -124,6 +149,13 @@ static double size_of(const struct tensor *tensor)
 }
 
 /* ---- operations ---- */
+
+/* Who computes a product of B rows. */
+static struct gemm_provider *product_provider(struct clm_backend *be, enum product product,
+                                              const struct linear *layer, size_t B)
+{
+    return dispatch_take(&self(be)->dispatch, product, &layer->W.value, B);
+}
 
 static clm_status opencl_metrics_reset(struct clm_backend *be, struct metrics *metrics,
                                        struct clm_error *error)
@@ -161,8 +193,7 @@ static clm_status opencl_gather(struct clm_backend *be, const struct resident *d
 static clm_status opencl_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
                                  const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
-    struct gemm_provider *const gemm =
-        dispatch_take(&self(be)->dispatch, PRODUCT_FORWARD, &layer->W.value, X->rows);
+    struct gemm_provider *const gemm = product_provider(be, PRODUCT_FORWARD, layer, X->rows);
     opencl_expect(be, 2 * size_of(X) * (double)Y->columns,
                   size_of(X) + size_of(&layer->W.value) + size_of(Y));
     return gemm->operations->forward(gemm, X, layer, epilogue, Y, error);
@@ -186,8 +217,7 @@ static clm_status opencl_backward_input(struct clm_backend *be, const struct ten
                                         const struct linear *layer, const struct gate *gate,
                                         struct tensor *dX, struct clm_error *error)
 {
-    struct gemm_provider *const gemm =
-        dispatch_take(&self(be)->dispatch, PRODUCT_BACKWARD_INPUT, &layer->W.value, dZ->rows);
+    struct gemm_provider *const gemm = product_provider(be, PRODUCT_BACKWARD_INPUT, layer, dZ->rows);
     opencl_expect(be, 2 * size_of(dX) * (double)dZ->columns,
                   size_of(dZ) + size_of(&layer->W.value) + (gate->of ? 2 : 1) * size_of(dX));
     return gemm->operations->backward_input(gemm, dZ, layer, gate, dX, error);
@@ -197,8 +227,7 @@ static clm_status opencl_backward_params(struct clm_backend *be, const struct te
                                          const struct tensor *X, struct linear *layer, double l2,
                                          struct clm_error *error)
 {
-    struct gemm_provider *const gemm =
-        dispatch_take(&self(be)->dispatch, PRODUCT_UPDATE, &layer->W.value, dZ->rows);
+    struct gemm_provider *const gemm = product_provider(be, PRODUCT_UPDATE, layer, dZ->rows);
     opencl_expect(be, 2 * size_of(X) * (double)dZ->columns,
                   size_of(dZ) + size_of(X) + size_of(&layer->W.gradient));
     return gemm->operations->gradient(gemm, dZ, X, layer, l2, error);
@@ -214,28 +243,26 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
                                          const struct tensor *X, struct linear *layer,
                                          const struct step *step, struct clm_error *error)
 {
-    struct gemm_provider *const gemm =
-        dispatch_take(&self(be)->dispatch, PRODUCT_UPDATE, &layer->W.value, dZ->rows);
+    struct gemm_provider *const gemm = product_provider(be, PRODUCT_UPDATE, layer, dZ->rows);
     opencl_expect(be, 2 * size_of(X) * (double)dZ->columns,
                   size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value));
     return gemm->operations->descend(gemm, dZ, X, layer, step, error);
 }
 
 /* Both products have to be one provider's. */
-static bool fuses(struct opencl_backend *own, const struct linear *layer, size_t B, size_t next_B)
+static bool fuses(struct clm_backend *be, const struct linear *layer, size_t B, size_t next_B)
 {
-    struct dispatch *const dispatch = &own->dispatch;
-    if (is_open_question(own, layer->W.value.columns, layer->W.value.rows))
+    const size_t I = layer->W.value.columns, O = layer->W.value.rows;
+    if (is_open_question(self(be), I, O))
         return false;
-    struct gemm_provider *const gemm = dispatch_take(dispatch, PRODUCT_UPDATE, &layer->W.value, B);
-    return gemm->operations->fuses &&
-           gemm == dispatch_take(dispatch, PRODUCT_FORWARD, &layer->W.value, next_B) &&
-           gemm->operations->fuses(gemm, layer, B, next_B);
+    struct gemm_provider *const gemm = product_provider(be, PRODUCT_UPDATE, layer, B);
+    return gemm->operations->fuses && gemm == product_provider(be, PRODUCT_FORWARD, layer, next_B) &&
+           gemm->operations->fuses(gemm, I, O, B, next_B);
 }
 
 static bool looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B)
 {
-    return fuses(self(be), layer, B, B);
+    return fuses(be, layer, B, B);
 }
 
 static clm_status opencl_update_forward(struct clm_backend *be, const struct tensor *dZ,
@@ -243,9 +270,8 @@ static clm_status opencl_update_forward(struct clm_backend *be, const struct ten
                                         const struct tensor *next_X, const struct epilogue *epilogue,
                                         struct tensor *next_Y, struct clm_error *error)
 {
-    if (fuses(self(be), layer, X->rows, next_X->rows)) {
-        struct gemm_provider *const gemm =
-            dispatch_take(&self(be)->dispatch, PRODUCT_UPDATE, &layer->W.value, X->rows);
+    if (fuses(be, layer, X->rows, next_X->rows)) {
+        struct gemm_provider *const gemm = product_provider(be, PRODUCT_UPDATE, layer, X->rows);
         opencl_expect(be, 2 * (double)(X->rows + next_X->rows) * size_of(&layer->W.value),
                       size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value) +
                           size_of(next_X) + size_of(next_Y));
@@ -258,10 +284,8 @@ static clm_status opencl_update_forward(struct clm_backend *be, const struct ten
 /* The same. */
 static bool has_head(struct clm_backend *be, const struct linear *layer, size_t B)
 {
-    struct dispatch *const dispatch = &self(be)->dispatch;
-    struct gemm_provider *const gemm = dispatch_take(dispatch, PRODUCT_FORWARD, &layer->W.value, B);
-    return gemm->operations->has_head &&
-           gemm == dispatch_take(dispatch, PRODUCT_BACKWARD_INPUT, &layer->W.value, B) &&
+    struct gemm_provider *const gemm = product_provider(be, PRODUCT_FORWARD, layer, B);
+    return gemm->operations->has_head && gemm == product_provider(be, PRODUCT_BACKWARD_INPUT, layer, B) &&
            gemm->operations->has_head(gemm, layer, B);
 }
 
@@ -270,8 +294,7 @@ static clm_status opencl_softmax_backward(struct clm_backend *be, const struct t
                                           const struct gate *gate, struct tensor *dZ, struct tensor *dX,
                                           struct metrics *sums, struct clm_error *error)
 {
-    struct gemm_provider *const gemm =
-        dispatch_take(&self(be)->dispatch, PRODUCT_FORWARD, &layer->W.value, X->rows);
+    struct gemm_provider *const gemm = product_provider(be, PRODUCT_FORWARD, layer, X->rows);
     opencl_expect(be, (dX ? 4 : 2) * size_of(X) * (double)dZ->columns,
                   (dX ? 2 : 1) * size_of(X) + size_of(&layer->W.value) + size_of(dZ));
     return gemm->operations->head(gemm, X, layer, labels, gate, dZ, dX, sums, error);

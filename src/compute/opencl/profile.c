@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/size.h"
-#include "compute/opencl/program.h"
 #include "compute/opencl/status.h"
 
 #include <math.h>
@@ -193,91 +192,66 @@ clm_status profile_stop(struct opencl_device *device, struct profile_row rows[PR
 #define CHAINS 12 /* as in peaks.cl */
 
 /* Seconds of the fastest of a few runs. */
-static clm_status fastest(const struct opencl_device *device, cl_kernel kernel, const char *name,
-                          size_t items, const size_t *local, const struct kernel_argument *arguments,
-                          size_t count, double *seconds, struct clm_error *error)
+static clm_status fastest(struct kernels *k, enum kernel_name name, size_t items, size_t local,
+                          const struct kernel_argument *arguments, double *seconds, struct clm_error *error)
 {
     *seconds = INFINITY;
     for (int run = 0; run < RUNS; run++) {
         const double begin = clock_seconds();
-        const clm_status status =
-            opencl_launch(device, kernel, name, 1, &items, local, arguments, count, error);
+        const clm_status status = kernel_table_launch(k, &k->table, name, NO_ACTIVATION, NO_RULE, 1, &items,
+                                                      &local, arguments, error);
         if (status != CLM_OK)
             return status;
-        const cl_int code = clFinish(device->queue);
+        const cl_int code = clFinish(k->device->queue);
         if (code != CL_SUCCESS)
-            return opencl_fail(error, name, "clFinish", code);
+            return opencl_fail(error, k->table.about[name].name, "clFinish", code);
         *seconds = fmin(*seconds, clock_seconds() - begin);
     }
     return CLM_OK;
 }
 
-static clm_status peak_copy(struct clm_backend *be, const struct opencl_device *device, cl_program program,
-                            size_t chunk, double *bytes, struct clm_error *error)
+static clm_status peak_copy(struct clm_backend *be, struct kernels *k, double *bytes, struct clm_error *error)
 {
-    const size_t most = size_min(COPY_BYTES, (size_t)device->about.max_allocation / 4);
-    const size_t count = size_max(1, most / (chunk * sizeof(float)));
-    const cl_ulong vectors = count;
+    const size_t most = size_min(COPY_BYTES, (size_t)k->device->about.max_allocation / 4), local = 64;
+    const size_t count = size_max(1, most / (k->chunk * sizeof(float)));
     struct tensor from = {0}, to = {0};
-    cl_kernel kernel = NULL;
     double seconds = 0;
     clm_status status;
-    if ((status = tensor_create(be, TENSOR_REAL, 1, count * chunk, &from, error)) ||
-        (status = tensor_create(be, TENSOR_REAL, 1, count * chunk, &to, error)) ||
-        (status = opencl_kernel_create(program, "peak_copy", &kernel, error)))
+    if ((status = tensor_create(be, TENSOR_REAL, 1, count * k->chunk, &from, error)) ||
+        (status = tensor_create(be, TENSOR_REAL, 1, count * k->chunk, &to, error)))
         goto cleanup;
-    const struct kernel_argument arguments[] = {ARGUMENT(vectors), ARGUMENT(from.memory),
-                                                ARGUMENT(to.memory)};
-    const size_t local = 64;
-    status =
-        fastest(device, kernel, "peak_copy", round_up(count, local), &local, arguments, 3, &seconds, error);
-    *bytes = per_second(2 * (double)(count * chunk * sizeof(float)), seconds);
+    status = fastest(k, KERNEL_PEAK_COPY, round_up(count, local), local,
+                     ARGUMENTS(SCALAR(cl_ulong, count), MEMORY(&from), MEMORY(&to)), &seconds, error);
+    *bytes = per_second(2 * (double)(count * k->chunk * sizeof(float)), seconds);
 cleanup:
-    if (kernel)
-        clReleaseKernel(kernel);
     tensor_free(be, &from);
     tensor_free(be, &to);
     return status;
 }
 
-static clm_status peak_fma(struct clm_backend *be, const struct opencl_device *device, cl_program program,
-                           size_t chunk, double *operations, struct clm_error *error)
+static clm_status peak_fma(struct clm_backend *be, struct kernels *k, double *operations,
+                           struct clm_error *error)
 {
-    const bool is_cpu = device->about.type == CLM_DEVICE_CPU;
-    const size_t local = is_cpu ? 1 : 64, units = size_max(1, device->about.compute_units);
+    const bool is_cpu = k->device->about.type == CLM_DEVICE_CPU;
+    const size_t local = is_cpu ? 1 : 64, units = size_max(1, k->device->about.compute_units);
     const size_t items = units * (is_cpu ? 8 : 64 * 32);
-    const cl_int rounds = ROUNDS;
     const cl_float factor = 0.5f, summand = 0.25f; /* sums tend to 0.5: neither overflow nor denormal */
     struct tensor out = {0};
-    cl_kernel kernel = NULL;
     double seconds = 0;
-    clm_status status;
-    if ((status = tensor_create(be, TENSOR_REAL, 1, items, &out, error)) ||
-        (status = opencl_kernel_create(program, "peak_fma", &kernel, error)))
-        goto cleanup;
-    const struct kernel_argument arguments[] = {ARGUMENT(rounds), ARGUMENT(factor), ARGUMENT(summand),
-                                                ARGUMENT(out.memory)};
-    status = fastest(device, kernel, "peak_fma", items, &local, arguments, 4, &seconds, error);
-    *operations = per_second(2.0 * CHAINS * (double)chunk * ROUNDS * (double)items, seconds);
-cleanup:
-    if (kernel)
-        clReleaseKernel(kernel);
+    clm_status status = tensor_create(be, TENSOR_REAL, 1, items, &out, error);
+    if (status != CLM_OK)
+        return status;
+    status =
+        fastest(k, KERNEL_PEAK_FMA, items, local,
+                ARGUMENTS(INT(ROUNDS), ARGUMENT(factor), ARGUMENT(summand), MEMORY(&out)), &seconds, error);
+    *operations = per_second(2.0 * CHAINS * (double)k->chunk * ROUNDS * (double)items, seconds);
     tensor_free(be, &out);
     return status;
 }
 
-clm_status profile_peaks(struct clm_backend *be, struct opencl_device *device, size_t chunk,
-                         double *operations, double *bytes, struct clm_error *error)
+clm_status profile_peaks(struct clm_backend *be, struct kernels *k, double *operations, double *bytes,
+                         struct clm_error *error)
 {
-    char options[48];
-    cl_program program = NULL;
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DCHUNK=%zu", chunk);
-    clm_status status = opencl_program_build(device, "peaks.cl", options, &program, error);
-    if (status == CLM_OK)
-        status = peak_copy(be, device, program, chunk, bytes, error);
-    if (status == CLM_OK)
-        status = peak_fma(be, device, program, chunk, operations, error);
-    if (program)
-        clReleaseProgram(program);
-    return status;
+    const clm_status status = peak_copy(be, k, bytes, error);
+    return status ? status : peak_fma(be, k, operations, error);
 }

@@ -3,7 +3,7 @@
 #define CLM_COMPUTE_OPENCL_PROFILE_H
 
 #include "compute/backend.h"
-#include "compute/opencl/device.h"
+#include "compute/opencl/kernels.h"
 
 /* A recorder; a device has one only while it is profiled. */
 struct opencl_profile;
@@ -29,7 +29,7 @@ cl_event *profile_event(const struct opencl_device *device, const char *name);
 cl_event *profile_call(const struct opencl_device *device, const char *name);
 
 /* Floating-point operations and bytes a second, measured now with kernels/peaks.cl. */
-CLM_MUST_CHECK clm_status profile_peaks(struct clm_backend *be, struct opencl_device *device, size_t chunk,
-                                        double *operations, double *bytes, struct clm_error *error);
+CLM_MUST_CHECK clm_status profile_peaks(struct clm_backend *be, struct kernels *k, double *operations,
+                                        double *bytes, struct clm_error *error);
 
 #endif

@@ -140,10 +140,10 @@ clm_status opencl_kernel_create(cl_program program, const char *name, cl_kernel 
 
 clm_status opencl_launch(const struct opencl_device *device, cl_kernel kernel, const char *purpose,
                          cl_uint dimensions, const size_t *global, const size_t *local,
-                         const struct kernel_argument *arguments, size_t count, struct clm_error *error)
+                         const struct kernel_argument *arguments, struct clm_error *error)
 {
     cl_int code;
-    for (cl_uint i = 0; i < count; i++) {
+    for (cl_uint i = 0; arguments[i].size; i++) {
         code = clSetKernelArg(kernel, i, arguments[i].size, arguments[i].value);
         if (code != CL_SUCCESS)
             return opencl_fail(error, purpose, "clSetKernelArg", code);

@@ -22,19 +22,26 @@ CLM_MUST_CHECK clm_status opencl_program_build(const struct opencl_device *devic
 CLM_MUST_CHECK clm_status opencl_kernel_create(cl_program program, const char *name, cl_kernel *out,
                                                struct clm_error *error);
 
-/* One argument of a kernel, in the order of the .cl file. */
+/* One argument of a kernel. */
 struct kernel_argument {
     size_t size;
     const void *value;
 };
 
-#define ARGUMENT(lvalue) ((struct kernel_argument){sizeof(lvalue), &(lvalue)})
+#define ARGUMENT(lvalue)    ((struct kernel_argument){sizeof(lvalue), &(lvalue)})
+#define SCALAR(type, value) ((struct kernel_argument){sizeof(type), &(const type){(type)(value)}})
+#define INT(number)         SCALAR(cl_int, number)
+#define MEMORY(tensor)      ARGUMENT((tensor)->memory)
+#define LOCAL_MEMORY(bytes) ((struct kernel_argument){(bytes), NULL})
+
+/* A kernel's arguments in the order of the .cl file. */
+#define ARGUMENTS(...) ((const struct kernel_argument[]){__VA_ARGS__, {0, NULL}})
 
 /* Queues a kernel over `global` items in groups of `local` (NULL: the device's choice). `purpose` is the operation, for the
- * failure's sentence. */
+ * failure's sentence; `arguments` come from ARGUMENTS. */
 CLM_MUST_CHECK clm_status opencl_launch(const struct opencl_device *device, cl_kernel kernel,
                                         const char *purpose, cl_uint dimensions, const size_t *global,
                                         const size_t *local, const struct kernel_argument *arguments,
-                                        size_t count, struct clm_error *error);
+                                        struct clm_error *error);
 
 #endif

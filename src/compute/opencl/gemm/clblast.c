@@ -66,6 +66,14 @@ static clm_status clblast_workspace(struct gemm_provider *gemm, size_t B, size_t
     return CLM_OK;
 }
 
+/* CLBlast builds its own with the first product, which is a trial of src/tune. */
+static clm_status clblast_build(struct gemm_provider *gemm, const struct gemm_layer *layer,
+                                struct clm_error *error)
+{
+    return kernel_table_build_range(gemm->kernels, &gemm->kernels->table, KERNEL_BIAS_ACTIVATION,
+                                    KERNEL_PARAMETER_STEP, layer->act, layer->rule, error);
+}
+
 static clm_status clblast_forward(struct gemm_provider *gemm, const struct tensor *X,
                                   const struct linear *layer, const struct epilogue *epilogue,
                                   struct tensor *Y, struct clm_error *error)
@@ -140,23 +148,12 @@ static clm_status override_parameters(struct gemm_provider *gemm, struct clm_err
                : opencl_fail(error, "CLBlast's parameters", "CLBlastOverrideParameters", code);
 }
 
-const struct gemm_operations gemm_clblast_tuned = {
-    .name = "clblast-tuned",
-    .open = override_parameters,
-    .workspace = clblast_workspace,
-    .forward = clblast_forward,
-    .backward_input = clblast_backward_input,
-    .gradient = clblast_gradient,
-    .takes_step = clblast_takes_step,
-    .descend = clblast_descend,
-};
+#define CLBLAST(provider_name, opens)                                                                        \
+    {                                                                                                        \
+        .name = provider_name, .open = opens, .workspace = clblast_workspace, .build = clblast_build,        \
+        .forward = clblast_forward, .backward_input = clblast_backward_input, .gradient = clblast_gradient,  \
+        .takes_step = clblast_takes_step, .descend = clblast_descend                                         \
+    }
 
-const struct gemm_operations gemm_clblast = {
-    .name = "clblast",
-    .workspace = clblast_workspace,
-    .forward = clblast_forward,
-    .backward_input = clblast_backward_input,
-    .gradient = clblast_gradient,
-    .takes_step = clblast_takes_step,
-    .descend = clblast_descend,
-};
+const struct gemm_operations gemm_clblast = CLBLAST("clblast", NULL);
+const struct gemm_operations gemm_clblast_tuned = CLBLAST("clblast-tuned", override_parameters);

@@ -106,37 +106,25 @@ void dispatch_free(struct dispatch *dispatch)
 
 /* ---- the table ---- */
 
-/* That of the layer with the nearest batch, the first of those as near; NULL where the layer has none. */
-static struct assignment *nearest(const struct dispatch *d, const struct product_key *key)
+void *product_nearest(void *entries, size_t count, size_t size, const struct product_key *key)
 {
-    struct assignment *found = NULL;
+    void *found = NULL;
     size_t least = SIZE_MAX;
-    for (size_t i = 0; i < d->assigned; i++) {
-        const struct product_key *const k = &d->table[i].key;
+    for (size_t i = 0; i < count; i++) {
+        void *const entry = (unsigned char *)entries + i * size;
+        const struct product_key *const k = entry;
         const size_t distance = k->B > key->B ? k->B - key->B : key->B - k->B;
         if (k->product == key->product && k->I == key->I && k->O == key->O && distance < least) {
-            found = &d->table[i];
+            found = entry;
             least = distance;
         }
     }
     return found;
 }
 
-static clm_status assign(struct dispatch *d, const struct product_key *key, size_t p, struct clm_error *error)
+static struct assignment *nearest(const struct dispatch *d, const struct product_key *key)
 {
-    struct assignment *entry = nearest(d, key);
-    const clm_status status = open_provider(d, p, error);
-    if (status != CLM_OK)
-        return status;
-    if (!entry || entry->key.B != key->B) {
-        struct assignment *const table = realloc(d->table, (d->assigned + 1) * sizeof *table);
-        if (!table)
-            return clm_fail_host_memory(error, "who computes a product", (d->assigned + 1) * sizeof *table);
-        d->table = table;
-        entry = &table[d->assigned++];
-    }
-    *entry = (struct assignment){*key, p};
-    return CLM_OK;
+    return product_nearest(d->table, d->assigned, sizeof *d->table, key);
 }
 
 /* What is not assigned goes to the first that opens; the last one of all, which then fails, if none does. */
@@ -204,8 +192,29 @@ clm_status dispatch_workspace(struct dispatch *dispatch, size_t B, size_t I, siz
     for (int p = 0; p < PRODUCT_COUNT && status == CLM_OK; p++) {
         struct gemm_provider *const provider = dispatch_take(dispatch, (enum product)p, &W, B);
         size_t needed = 0;
-        status = provider->operations->workspace(provider, B, I, O, &needed, error);
+        if (provider->operations->workspace)
+            status = provider->operations->workspace(provider, B, I, O, &needed, error);
         *bytes = size_max(*bytes, needed);
+    }
+    return status;
+}
+
+clm_status dispatch_build(struct dispatch *dispatch, const struct gemm_layer *layer, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    bool takes[PROVIDERS_MOST] = {false};
+    for (int product = 0; product < PRODUCT_COUNT; product++)
+        takes[provider_for(dispatch, &(const struct product_key){(enum product)product, layer->B, layer->I,
+                                                                 layer->O})] = true;
+    for (size_t i = 0; i < dispatch->assigned; i++) {
+        const struct assignment *const other = &dispatch->table[i]; /* of a smaller last batch */
+        if (other->key.I == layer->I && other->key.O == layer->O && dispatch->only == NO_PROVIDER)
+            takes[other->provider] = true;
+    }
+    for (size_t p = 0; status == CLM_OK && p < dispatch->count; p++) {
+        struct gemm_provider *const provider = &dispatch->providers[p];
+        if (takes[p] && dispatch->states[p] == PROVIDER_OPEN && provider->operations->build)
+            status = provider->operations->build(provider, layer, error);
     }
     return status;
 }
@@ -237,16 +246,19 @@ size_t provider_of_all(const struct clm_backend *be)
     return dispatch_of(be)->only;
 }
 
-clm_status provider_of_rest(struct clm_backend *be, size_t *provider, struct clm_error *error)
+clm_status providers_fail(const struct clm_backend *be, struct clm_error *error)
 {
-    struct dispatch *const dispatch = &self(be)->dispatch;
-    *provider = dispatch->only == NO_PROVIDER ? first_open(dispatch) : dispatch->only;
-    if (*provider != NO_PROVIDER)
-        return CLM_OK;
     return clm_fail_setting(
         error, CLM_ERROR_WRONG, "device",
         "%s multiplies wrongly with every provider; it is not used. Update its driver, or choose another device",
         be->device);
+}
+
+clm_status provider_of_rest(struct clm_backend *be, size_t *provider, struct clm_error *error)
+{
+    struct dispatch *const dispatch = &self(be)->dispatch;
+    *provider = dispatch->only == NO_PROVIDER ? first_open(dispatch) : dispatch->only;
+    return *provider == NO_PROVIDER ? providers_fail(be, error) : CLM_OK;
 }
 
 bool provider_is_usable(const struct clm_backend *be, size_t provider)
@@ -267,7 +279,20 @@ size_t provider_panel(const struct clm_backend *be, size_t provider, size_t B, s
 clm_status provider_assign(struct clm_backend *be, const struct product_key *key, size_t provider,
                            struct clm_error *error)
 {
-    return assign(&self(be)->dispatch, key, provider, error);
+    struct dispatch *const d = &self(be)->dispatch;
+    struct assignment *entry = nearest(d, key);
+    const clm_status status = open_provider(d, provider, error);
+    if (status != CLM_OK)
+        return status;
+    if (!entry || entry->key.B != key->B) {
+        struct assignment *const table = realloc(d->table, (d->assigned + 1) * sizeof *table);
+        if (!table)
+            return clm_fail_host_memory(error, "who computes a product", (d->assigned + 1) * sizeof *table);
+        d->table = table;
+        entry = &table[d->assigned++];
+    }
+    *entry = (struct assignment){*key, provider};
+    return CLM_OK;
 }
 
 void provider_drop(struct clm_backend *be, size_t provider, const char *why)

@@ -8,7 +8,7 @@
 enum provider_state { PROVIDER_CLOSED, PROVIDER_OPEN, PROVIDER_DROPPED };
 
 struct assignment {
-    struct product_key key;
+    struct product_key key; /* first, for product_nearest */
     size_t provider;
 };
 
@@ -45,6 +45,10 @@ size_t dispatch_panel(struct dispatch *dispatch, size_t B, size_t I, size_t O);
 /* Bytes of the workspace that a layer's products need. */
 CLM_MUST_CHECK clm_status dispatch_workspace(struct dispatch *dispatch, size_t B, size_t I, size_t O,
                                              size_t *bytes, struct clm_error *error);
+
+/* Builds the kernels of a layer's products, of all open providers that they may go to. */
+CLM_MUST_CHECK clm_status dispatch_build(struct dispatch *dispatch, const struct gemm_layer *layer,
+                                         struct clm_error *error);
 
 /* The provider of a product of B rows with the weights as they lie. */
 struct gemm_provider *dispatch_take(struct dispatch *dispatch, enum product product, const struct tensor *W,

@@ -3,19 +3,23 @@
 #include "compute/opencl/gemm/provider.h"
 
 #include "base/size.h"
-#include "compute/opencl/program.h"
-#include "compute/opencl/status.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum native_kernel { FORWARD, BACKWARD, GRADIENT, UPDATE, UPDATE_FORWARD, HEAD, NATIVE_KERNELS };
+enum native_kernel { FORWARD, BACKWARD, GRADIENT, UPDATE, HEAD, UPDATE_FORWARD };
 
-static const char *const kernel_names[NATIVE_KERNELS] = {
-    [FORWARD] = "product_forward", [BACKWARD] = "product_backward",     [GRADIENT] = "product_gradient",
-    [UPDATE] = "product_update",   [UPDATE_FORWARD] = "update_forward", [HEAD] = "head",
+#define FILES "vector.cl sums.cl activation.cl optimiser.cl panels_cpu.cl gemm_cpu.cl head_cpu.cl"
+
+static const struct kernel_about kernels_about[] = {
+    [FORWARD] = {FILES, "product_forward", true, false},
+    [BACKWARD] = {FILES, "product_backward", true, false},
+    [GRADIENT] = {FILES, "product_gradient", false, false},
+    [UPDATE] = {FILES, "product_update", false, true},
+    [HEAD] = {FILES, "head", true, false},
+    [UPDATE_FORWARD] = {FILES, "update_forward", true, true},
 };
 
 /* How the kernels are built for a vector of `width` floats: tiles that fill the registers and do not spill. */
@@ -50,12 +54,8 @@ static const struct native_shape shapes[] = {
 #define HEAD_PRODUCTS ((size_t)1 << 18)
 #define HEAD_ROWS     64 /* ROWS of head_cpu.cl */
 
-#define FILES "vector.cl sums.cl activation.cl optimiser.cl panels_cpu.cl gemm_cpu.cl head_cpu.cl"
-
 struct native {
-    char options[160];
-    /* Built when first asked for; a kernel that knows no activation has them at NO_ACTIVATION, likewise for rules. */
-    cl_kernel handles[NATIVE_KERNELS][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
+    struct kernel_table table;
     struct native_shape shape;
     size_t units, local_memory;
 };
@@ -81,20 +81,9 @@ static const struct native_shape *choose_shape(cl_device_id id)
 
 static void close_native(struct gemm_provider *gemm)
 {
+    kernel_table_free(&native_of(gemm)->table);
     free(gemm->state);
     gemm->state = NULL;
-}
-
-static clm_status native_get_kernel(const struct gemm_provider *gemm, enum native_kernel kernel,
-                                    struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
-{
-    struct native *const native = native_of(gemm);
-    cl_kernel *const handle = &native->handles[kernel][variant.act][variant.rule];
-    const clm_status status = *handle ? CLM_OK
-                                      : kernels_get(gemm->kernels, FILES, native->options, variant,
-                                                    kernel_names[kernel], handle, error);
-    *out = *handle;
-    return status;
 }
 
 /* Builds the gradient's kernel, so that a device which cannot build the files at all fails here. */
@@ -102,19 +91,19 @@ static clm_status open_native(struct gemm_provider *gemm, struct clm_error *erro
 {
     const struct opencl_device *const device = gemm->device;
     struct native *const native = calloc(1, sizeof *native);
-    cl_kernel kernel;
     if (!native)
         return clm_fail_host_memory(error, "the native products", sizeof *native);
     gemm->state = native;
     native->shape = *choose_shape(device->id);
     native->units = size_max(1, device->about.compute_units);
     native->local_memory = (size_t)device->about.local_memory;
-    snprintf(native->options, sizeof native->options,
+    native->table.about = kernels_about;
+    snprintf(native->table.options, sizeof native->table.options,
              "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DLOW=%d -DLEFT=%d%s", native->shape.width,
              native->shape.tile_rows, native->shape.tile_vectors, LOW, LEFT_TILES * native->shape.tile_rows,
              opencl_is_pocl(device) ? " -DPOCL" : "");
     const clm_status status =
-        native_get_kernel(gemm, GRADIENT, (struct kernel_variant){NO_ACTIVATION, NO_RULE}, &kernel, error);
+        kernel_table_build(gemm->kernels, &native->table, GRADIENT, NO_ACTIVATION, NO_RULE, error);
     if (status != CLM_OK)
         close_native(gemm);
     return status;
@@ -135,8 +124,7 @@ static size_t left_rows(const struct native *native)
 
 /* What each group does of a result (M,N) whose sums have K terms. */
 struct share {
-    cl_int rows, columns, depth;
-    size_t pack_bytes, groups[2];
+    size_t rows, columns, depth, pack_bytes, groups[2];
 };
 
 /* What a product of (M,K) and (K,N) does besides multiplying, in rows of products that take as long. */
@@ -173,12 +161,12 @@ static void split(const struct native *native, size_t M, size_t N, size_t K, siz
             const double cycles = rounds * group_cycles(native, r, p * panel, K, cost);
             if (cycles < best) {
                 best = cycles;
-                share->columns = (cl_int)(p * panel);
-                share->rows = (cl_int)r;
+                share->columns = p * panel;
+                share->rows = r;
             }
         }
-    share->groups[0] = divide_up(N, (size_t)share->columns);
-    share->groups[1] = divide_up(M, (size_t)share->rows);
+    share->groups[0] = divide_up(N, share->columns);
+    share->groups[1] = divide_up(M, share->rows);
 }
 
 /* Of a product whose operands are packed into local memory; blocks of the sum are multiples of `unit`. */
@@ -192,50 +180,33 @@ static struct share native_divide(const struct native *native, size_t M, size_t 
     const size_t blocks = divide_up(K, deepest),
                  depth = size_min(deepest, round_up(divide_up(K, blocks), unit));
     const size_t panels_most = size_max(1, size_min(PACK_MOST, room - left * depth) / (depth * panel));
-    struct share share = {.depth = (cl_int)depth};
+    struct share share = {.depth = depth};
     split(native, M, N, K, tile, panels_most, cost, &share);
-    share.pack_bytes = depth * ((size_t)share.columns + left) * sizeof(float);
+    share.pack_bytes = depth * (share.columns + left) * sizeof(float);
     return share;
 }
 
+/* With the weights in panels, as the kernels read them. */
 static clm_status launch(const struct gemm_provider *gemm, enum native_kernel kernel,
-                         struct kernel_variant variant, const struct share *share,
-                         const struct kernel_argument *arguments, size_t count, struct clm_error *error)
+                         const struct linear *layer, enum activation act, enum rule rule,
+                         const struct share *share, const struct kernel_argument *arguments,
+                         struct clm_error *error)
 {
-    const size_t local[2] = {1, 1};
-    cl_kernel handle;
-    const clm_status status = native_get_kernel(gemm, kernel, variant, &handle, error);
-    return status ? status
-                  : opencl_launch(gemm->device, handle, kernel_names[kernel], 2, share->groups, local,
-                                  arguments, count, error);
+    struct native *const native = native_of(gemm);
+    const size_t local[2] = {1, 1}, wanted = panel_columns(native), panel = layer->W.value.panel;
+    if (panel != wanted)
+        return clm_fail(
+            error, CLM_ERROR_SHAPE,
+            "the native products want weights in panels of %zu rows, not of %zu: create them by weights_create",
+            wanted, panel);
+    return kernel_table_launch(gemm->kernels, &native->table, kernel, act, rule, 2, share->groups, local,
+                               arguments, error);
 }
-
-#define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
 
 static size_t native_panel(const struct gemm_provider *gemm, size_t B, size_t I, size_t O)
 {
     (void)B, (void)I, (void)O;
     return panel_columns(native_of(gemm));
-}
-
-static clm_status native_workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
-                                   struct clm_error *error)
-{
-    (void)gemm, (void)B, (void)I, (void)O, (void)error;
-    *bytes = 0;
-    return CLM_OK;
-}
-
-static clm_status expect_panels(const struct gemm_provider *gemm, const struct linear *layer,
-                                struct clm_error *error)
-{
-    const size_t wanted = panel_columns(native_of(gemm));
-    return layer->W.value.panel == wanted
-               ? CLM_OK
-               : clm_fail(
-                     error, CLM_ERROR_SHAPE,
-                     "the native products want weights in panels of %zu rows, not of %zu: create them by weights_create",
-                     wanted, layer->W.value.panel);
 }
 
 /* ---- the products, their arguments in the .cl order ---- */
@@ -245,40 +216,15 @@ static clm_status native_forward(struct gemm_provider *gemm, const struct tensor
                                  struct tensor *Y, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
-    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const cl_int saves_gate = epilogue->gate != NULL, high = native->shape.tile_rows;
-    void *const gate = saves_gate ? epilogue->gate->memory : Y->memory; /* otherwise not looked at */
-    const cl_int tall =
-        B <= LOW_MOST && round_up(X->rows, LOW) < round_up(X->rows, (size_t)high) ? LOW : high;
-    const size_t blocks = divide_up(X->columns, DEPTH_MOST);
-    struct share share = {.depth = (cl_int)divide_up(X->columns, blocks)};
-    clm_status status = expect_panels(gemm, layer, error);
-    if (status != CLM_OK)
-        return status;
-    split(native, X->rows, Y->columns, X->columns, (size_t)tall, SIZE_MAX, lying, &share);
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(B),
-        ARGUMENT(I),
-        ARGUMENT(O),
-        ARGUMENT(share.rows),
-        ARGUMENT(share.columns),
-        ARGUMENT(share.depth),
-        ARGUMENT(tall),
-        ARGUMENT(saves_gate),
-        ARGUMENT(X->memory),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(layer->b.value.memory),
-        ARGUMENT(Y->memory),
-        ARGUMENT(gate),
-    };
-    return launch(gemm, FORWARD, (struct kernel_variant){epilogue->act, NO_RULE}, &share, arguments,
-                  COUNT(arguments), error);
-}
-
-/* What the gate reads; if its activation has none, something that is not looked at. */
-static void *gate_memory(const struct gate *gate, const struct tensor *otherwise)
-{
-    return activations[gate->act].gate == GATE_ONE ? otherwise->memory : gate->of->memory;
+    const size_t B = X->rows, I = X->columns, O = Y->columns, high = (size_t)native->shape.tile_rows;
+    const size_t tall = B <= LOW_MOST && round_up(B, LOW) < round_up(B, high) ? LOW : high;
+    struct share share = {.depth = divide_up(I, divide_up(I, DEPTH_MOST))};
+    split(native, B, O, I, tall, SIZE_MAX, lying, &share);
+    return launch(gemm, FORWARD, layer, epilogue->act, NO_RULE, &share,
+                  ARGUMENTS(INT(B), INT(I), INT(O), INT(share.rows), INT(share.columns), INT(share.depth),
+                            INT(tall), INT(epilogue->gate != NULL), MEMORY(X), MEMORY(&layer->W.value),
+                            MEMORY(&layer->b.value), MEMORY(Y), MEMORY(saved_gate(epilogue, Y))),
+                  error);
 }
 
 static clm_status native_backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
@@ -286,29 +232,14 @@ static clm_status native_backward_input(struct gemm_provider *gemm, const struct
                                         struct tensor *dX, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
-    const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns;
-    const struct share share =
-        native_divide(native, dX->rows, dX->columns, dZ->columns, (size_t)native->shape.tile_rows, DEPTH_MOST,
-                      panel_columns(native), turned);
-    void *const of = gate_memory(gate, dZ);
-    clm_status status = expect_panels(gemm, layer, error);
-    if (status != CLM_OK)
-        return status;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(B),
-        ARGUMENT(O),
-        ARGUMENT(I),
-        ARGUMENT(share.rows),
-        ARGUMENT(share.columns),
-        ARGUMENT(share.depth),
-        ARGUMENT(dZ->memory),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(of),
-        ARGUMENT(dX->memory),
-        {share.pack_bytes, NULL},
-    };
-    return launch(gemm, BACKWARD, (struct kernel_variant){gate->act, NO_RULE}, &share, arguments,
-                  COUNT(arguments), error);
+    const size_t B = dX->rows, O = dZ->columns, I = dX->columns;
+    const struct share share = native_divide(native, B, I, O, (size_t)native->shape.tile_rows, DEPTH_MOST,
+                                             panel_columns(native), turned);
+    return launch(gemm, BACKWARD, layer, gate->act, NO_RULE, &share,
+                  ARGUMENTS(INT(B), INT(O), INT(I), INT(share.rows), INT(share.columns), INT(share.depth),
+                            MEMORY(dZ), MEMORY(&layer->W.value), MEMORY(read_gate(gate, dZ)), MEMORY(dX),
+                            LOCAL_MEMORY(share.pack_bytes)),
+                  error);
 }
 
 /* Of dWᵀ (I,O), whose rows are packed a few whole cache lines at a time. */
@@ -321,66 +252,28 @@ static struct share divide_gradient(const struct native *native, size_t B, size_
 static clm_status native_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, double l2, struct clm_error *error)
 {
-    struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
-    const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
-    const struct share share = divide_gradient(native_of(gemm), dZ->rows, dW->columns, dW->rows);
-    const cl_float penalty = (cl_float)(2 * l2);
-    clm_status status = expect_panels(gemm, layer, error);
-    if (status != CLM_OK)
-        return status;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(I),
-        ARGUMENT(B),
-        ARGUMENT(O),
-        ARGUMENT(share.rows),
-        ARGUMENT(share.columns),
-        ARGUMENT(share.depth),
-        ARGUMENT(penalty),
-        ARGUMENT(X->memory),
-        ARGUMENT(dZ->memory),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(dW->memory),
-        ARGUMENT(db->memory),
-        {share.pack_bytes, NULL},
-    };
-    return launch(gemm, GRADIENT, (struct kernel_variant){NO_ACTIVATION, NO_RULE}, &share, arguments,
-                  COUNT(arguments), error);
-}
-
-/* The state of a linear rule; of a rule without states the values, which are not looked at as a state. */
-static void *state_memory(const struct parameter *parameter)
-{
-    return tensor_is_empty(&parameter->state[0]) ? parameter->value.memory : parameter->state[0].memory;
+    const size_t O = dZ->columns, B = dZ->rows, I = X->columns;
+    const struct share share = divide_gradient(native_of(gemm), B, I, O);
+    return launch(gemm, GRADIENT, layer, NO_ACTIVATION, NO_RULE, &share,
+                  ARGUMENTS(INT(I), INT(B), INT(O), INT(share.rows), INT(share.columns), INT(share.depth),
+                            SCALAR(cl_float, 2 * l2), MEMORY(X), MEMORY(dZ), MEMORY(&layer->W.value),
+                            MEMORY(&layer->W.gradient), MEMORY(&layer->b.gradient),
+                            LOCAL_MEMORY(share.pack_bytes)),
+                  error);
 }
 
 static clm_status native_descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                  struct linear *layer, const struct step *step, struct clm_error *error)
 {
-    const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const struct share share = divide_gradient(native_of(gemm), dZ->rows, X->columns, dZ->columns);
+    const size_t O = dZ->columns, B = dZ->rows, I = X->columns;
+    const struct share share = divide_gradient(native_of(gemm), B, I, O);
     const struct step_argument s = step_argument(step);
-    void *const ms = state_memory(&layer->W), *const mb = state_memory(&layer->b);
-    clm_status status = expect_panels(gemm, layer, error);
-    if (status != CLM_OK)
-        return status;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(s),
-        ARGUMENT(I),
-        ARGUMENT(B),
-        ARGUMENT(O),
-        ARGUMENT(share.rows),
-        ARGUMENT(share.columns),
-        ARGUMENT(share.depth),
-        ARGUMENT(X->memory),
-        ARGUMENT(dZ->memory),
-        ARGUMENT(ms),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(mb),
-        ARGUMENT(layer->b.value.memory),
-        {share.pack_bytes, NULL},
-    };
-    return launch(gemm, UPDATE, (struct kernel_variant){NO_ACTIVATION, step->rule}, &share, arguments,
-                  COUNT(arguments), error);
+    return launch(gemm, UPDATE, layer, NO_ACTIVATION, step->rule, &share,
+                  ARGUMENTS(ARGUMENT(s), INT(I), INT(B), INT(O), INT(share.rows), INT(share.columns),
+                            INT(share.depth), MEMORY(X), MEMORY(dZ), MEMORY(state_of(&layer->W, 0)),
+                            MEMORY(&layer->W.value), MEMORY(state_of(&layer->b, 0)), MEMORY(&layer->b.value),
+                            LOCAL_MEMORY(share.pack_bytes)),
+                  error);
 }
 
 /* Local floats of update_forward. */
@@ -391,13 +284,26 @@ static size_t fused_room(const struct native *native, size_t B, size_t next_B)
 }
 
 /* A group takes a panel at least, so that panels have to be as many as units. */
-static bool native_fuses(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B)
+static bool native_fuses(struct gemm_provider *gemm, size_t I, size_t O, size_t B, size_t next_B)
 {
     const struct native *const native = native_of(gemm);
     const size_t rows = size_max(B, next_B);
-    return (rows <= FUSED_ROWS || rows <= FUSED_PRODUCTS / layer->W.value.rows / layer->W.value.columns) &&
-           divide_up(layer->W.value.rows, panel_columns(native)) >= native->units &&
+    return (rows <= FUSED_ROWS || rows <= FUSED_PRODUCTS / O / I) &&
+           divide_up(O, panel_columns(native)) >= native->units &&
            fused_room(native, B, next_B) <= native->local_memory / sizeof(float) * 7 / 8;
+}
+
+/* Looking ahead is for the first layer. A smaller last batch may be fused if whole ones are not. */
+static clm_status native_build(struct gemm_provider *gemm, const struct gemm_layer *layer,
+                               struct clm_error *error)
+{
+    struct kernel_table *const table = &native_of(gemm)->table;
+    const clm_status status =
+        kernel_table_build_range(gemm->kernels, table, 0, UPDATE_FORWARD, layer->act, layer->rule, error);
+    return status || layer->rule == NO_RULE || !layer->is_first ||
+                   !native_fuses(gemm, layer->I, layer->O, layer->B, layer->B)
+               ? status
+               : kernel_table_build(gemm->kernels, table, UPDATE_FORWARD, layer->act, layer->rule, error);
 }
 
 static clm_status native_descend_forward(struct gemm_provider *gemm, const struct tensor *dZ,
@@ -407,38 +313,17 @@ static clm_status native_descend_forward(struct gemm_provider *gemm, const struc
                                          struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
-    const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const cl_int next_B = (cl_int)next_X->rows, saves_gate = epilogue->gate != NULL;
-    void *const gate = saves_gate ? epilogue->gate->memory : next_Y->memory; /* otherwise not looked at */
+    const size_t O = dZ->columns, B = dZ->rows, I = X->columns, panel = panel_columns(native);
     const struct step_argument s = step_argument(step);
-    void *const ms = state_memory(&layer->W), *const mb = state_memory(&layer->b);
-    const struct share share = {.columns = (cl_int)panel_columns(native),
-                                .pack_bytes = fused_room(native, X->rows, next_X->rows) * sizeof(float),
-                                .groups = {divide_up(dZ->columns, panel_columns(native)), 1}};
-    clm_status status = expect_panels(gemm, layer, error);
-    if (status != CLM_OK)
-        return status;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(s),
-        ARGUMENT(I),
-        ARGUMENT(B),
-        ARGUMENT(O),
-        ARGUMENT(share.columns),
-        ARGUMENT(next_B),
-        ARGUMENT(saves_gate),
-        ARGUMENT(X->memory),
-        ARGUMENT(dZ->memory),
-        ARGUMENT(ms),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(mb),
-        ARGUMENT(layer->b.value.memory),
-        ARGUMENT(next_X->memory),
-        ARGUMENT(next_Y->memory),
-        ARGUMENT(gate),
-        {share.pack_bytes, NULL},
-    };
-    return launch(gemm, UPDATE_FORWARD, (struct kernel_variant){epilogue->act, step->rule}, &share, arguments,
-                  COUNT(arguments), error);
+    const struct share share = {.groups = {divide_up(O, panel), 1}};
+    return launch(gemm, UPDATE_FORWARD, layer, epilogue->act, step->rule, &share,
+                  ARGUMENTS(ARGUMENT(s), INT(I), INT(B), INT(O), INT(panel), INT(next_X->rows),
+                            INT(epilogue->gate != NULL), MEMORY(X), MEMORY(dZ),
+                            MEMORY(state_of(&layer->W, 0)), MEMORY(&layer->W.value),
+                            MEMORY(state_of(&layer->b, 0)), MEMORY(&layer->b.value), MEMORY(next_X),
+                            MEMORY(next_Y), MEMORY(saved_gate(epilogue, next_Y)),
+                            LOCAL_MEMORY(fused_room(native, B, next_X->rows) * sizeof(float))),
+                  error);
 }
 
 /* Local floats of head. */
@@ -461,36 +346,18 @@ static clm_status native_head(struct gemm_provider *gemm, const struct tensor *X
                               struct tensor *dX, struct metrics *sums, struct clm_error *error)
 {
     const struct native *const native = native_of(gemm);
-    const size_t products = X->rows * X->columns * round_up(dZ->columns, native->shape.width);
+    const size_t B = X->rows, I = X->columns, C = dZ->columns;
+    const size_t products = B * I * round_up(C, native->shape.width);
     const size_t groups = size_min(size_max(1, products / HEAD_PRODUCTS),
                                    size_min(size_min(X->rows, METRICS_SLOTS), native->units));
-    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, C = (cl_int)dZ->columns;
-    const cl_int rows = (cl_int)divide_up(X->rows, groups), wants_input = dX != NULL;
-    const struct share share = {.pack_bytes = head_room(native, dZ->columns) * sizeof(float),
-                                .groups = {divide_up(X->rows, (size_t)rows), 1}};
-    void *const input_gradient = dX ? dX->memory : dZ->memory; /* not looked at unless it is wanted */
-    void *const of = gate_memory(gate, X);
-    clm_status status = expect_panels(gemm, layer, error);
-    if (status != CLM_OK)
-        return status;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(B),
-        ARGUMENT(I),
-        ARGUMENT(C),
-        ARGUMENT(rows),
-        ARGUMENT(wants_input),
-        ARGUMENT(X->memory),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(layer->b.value.memory),
-        ARGUMENT(labels->memory),
-        ARGUMENT(of),
-        ARGUMENT(dZ->memory),
-        ARGUMENT(input_gradient),
-        ARGUMENT(sums->state.memory),
-        {share.pack_bytes, NULL},
-    };
-    return launch(gemm, HEAD, (struct kernel_variant){gate->act, NO_RULE}, &share, arguments,
-                  COUNT(arguments), error);
+    const size_t rows = divide_up(B, groups);
+    const struct share share = {.groups = {divide_up(B, rows), 1}};
+    return launch(gemm, HEAD, layer, gate->act, NO_RULE, &share,
+                  ARGUMENTS(INT(B), INT(I), INT(C), INT(rows), INT(dX != NULL), MEMORY(X),
+                            MEMORY(&layer->W.value), MEMORY(&layer->b.value), MEMORY(labels),
+                            MEMORY(read_gate(gate, X)), MEMORY(dZ), MEMORY(dX ? dX : dZ), /* as wanted */
+                            MEMORY(&sums->state), LOCAL_MEMORY(head_room(native, C) * sizeof(float))),
+                  error);
 }
 
 const struct gemm_operations gemm_native = {
@@ -498,7 +365,7 @@ const struct gemm_operations gemm_native = {
     .open = open_native,
     .close = close_native,
     .panel = native_panel,
-    .workspace = native_workspace,
+    .build = native_build,
     .forward = native_forward,
     .backward_input = native_backward_input,
     .gradient = native_gradient,

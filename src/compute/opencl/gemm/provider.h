@@ -13,17 +13,28 @@
 
 struct gemm_provider;
 
+/* A layer whose kernels are built. */
+struct gemm_layer {
+    size_t B, I, O;
+    enum activation act; /* its own, or that of the layer below */
+    enum rule rule;      /* NO_RULE: it is not trained */
+    bool is_first;       /* of the net */
+};
+
 struct gemm_operations {
     const char *name;
+    size_t variant; /* of several that share their functions */
     /* What the provider keeps between products, in gemm->state; may be NULL both, where it keeps nothing. */
     clm_status (*open)(struct gemm_provider *gemm, struct clm_error *error);
     void (*close)(struct gemm_provider *gemm);
     /* Rows of the panels in which W, its velocity and dW have to lie for the products of a layer, see tensor.h; 0, or NULL:
      * row-major. */
     size_t (*panel)(const struct gemm_provider *gemm, size_t B, size_t I, size_t O);
-    /* Bytes of the workspace that the products of one layer need. */
+    /* Bytes of the workspace that the products of one layer need; NULL: none. */
     clm_status (*workspace)(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                             struct clm_error *error);
+    /* Builds the kernels of the layer's products, which else are built when they are first launched. */
+    clm_status (*build)(struct gemm_provider *gemm, const struct gemm_layer *layer, struct clm_error *error);
     /* Y (B,O) = act(X (B,I) W (O,I)ᵀ + b) */
     clm_status (*forward)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
                           const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error);
@@ -41,7 +52,7 @@ struct gemm_operations {
                           struct linear *layer, const struct step *step, struct clm_error *error);
     /* descend and behind it Y' = act(X' Wᵀ + b) of the next batch, W being read once for both; NULL, both, where the
      * provider cannot. Called where `fuses` says that it saves time. */
-    bool (*fuses)(struct gemm_provider *gemm, const struct linear *layer, size_t B, size_t next_B);
+    bool (*fuses)(struct gemm_provider *gemm, size_t I, size_t O, size_t B, size_t next_B);
     clm_status (*descend_forward)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, const struct step *step, const struct tensor *next_X,
                                   const struct epilogue *epilogue, struct tensor *next_Y,

@@ -3,8 +3,6 @@
 #include "compute/opencl/gemm/provider.h"
 
 #include "base/size.h"
-#include "compute/opencl/program.h"
-#include "compute/opencl/status.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +19,16 @@ enum tiled_kernel {
     TILED_KERNELS
 };
 
-static const char *const kernel_names[TILED_KERNELS] = {
-    [FORWARD] = "tiled_forward",   [SUM_FORWARD] = "tiled_sum_forward",   [DOT_FORWARD] = "tiled_dot_forward",
-    [BACKWARD] = "tiled_backward", [SUM_BACKWARD] = "tiled_sum_backward", [GRADIENT] = "tiled_gradient",
-    [UPDATE] = "tiled_update",
+#define FILES "activation.cl optimiser.cl gemm_tiled.cl"
+
+static const struct kernel_about kernels_about[TILED_KERNELS] = {
+    [FORWARD] = {FILES, "tiled_forward", true, false},
+    [SUM_FORWARD] = {FILES, "tiled_sum_forward", true, false},
+    [DOT_FORWARD] = {FILES, "tiled_dot_forward", true, false},
+    [BACKWARD] = {FILES, "tiled_backward", true, false},
+    [SUM_BACKWARD] = {FILES, "tiled_sum_backward", true, false},
+    [GRADIENT] = {FILES, "tiled_gradient", false, false},
+    [UPDATE] = {FILES, "tiled_update", false, true},
 };
 
 /* How the kernels are built: items of a group, quads of an item, terms of the sum at once, and items of a group of
@@ -50,13 +54,9 @@ enum { LARGE, MIDDLE, SMALL, VARIANTS = sizeof variants / sizeof *variants };
 #define GROUPS_PER_UNIT 2   /* so that a unit has another to work on where one waits for memory */
 #define SLICE_LEAST     256 /* terms of a sum that is cut */
 
-#define FILES "activation.cl optimiser.cl gemm_tiled.cl"
-
 struct tiled {
+    struct kernel_table table;
     const struct tiled_variant *variant;
-    char options[160];
-    /* Built when first asked for; a kernel that knows no activation has them at NO_ACTIVATION, likewise for rules. */
-    cl_kernel handles[TILED_KERNELS][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
     size_t groups_wanted;
 };
 
@@ -91,53 +91,6 @@ static size_t group_of(const struct tiled_variant *v, enum tiled_kernel kernel)
     return has_tile ? items_of(v) : v->lanes;
 }
 
-/* CLM_ERROR_DEVICE where a kernel, as the device has built it, cannot be run in groups of `items`. */
-static clm_status check_runnable(const struct opencl_device *device, cl_kernel kernel, const char *name,
-                                 size_t items, struct clm_error *error)
-{
-    size_t most = 0;
-    cl_ulong local = 0;
-    cl_int code =
-        clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL);
-    if (code == CL_SUCCESS)
-        code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local,
-                                        NULL);
-    if (code != CL_SUCCESS)
-        return opencl_fail(error, name, "clGetKernelWorkGroupInfo", code);
-    if (items > most || local > device->about.local_memory)
-        return clm_fail_setting(
-            error, CLM_ERROR_DEVICE, "gemm",
-            "%s: %s cannot run it in groups of %zu items (CL_KERNEL_WORK_GROUP_SIZE, CL_KERNEL_LOCAL_MEM_SIZE); let clblast multiply",
-            name, device->about.name, items);
-    return CLM_OK;
-}
-
-/* Builds a kernel for an activation or a rule, unless that has been done, and sees that the device can run it. */
-static clm_status tiled_get_kernel(const struct gemm_provider *gemm, enum tiled_kernel kernel,
-                                   struct kernel_variant variant, cl_kernel *out, struct clm_error *error)
-{
-    struct tiled *const tiled = tiled_of(gemm);
-    const char *const name = kernel_names[kernel];
-    cl_kernel *const handle = &tiled->handles[kernel][variant.act][variant.rule];
-    clm_status status = CLM_OK;
-    if (!*handle) {
-        status = kernels_get(gemm->kernels, FILES, tiled->options, variant, name, out, error);
-        if (status == CLM_OK)
-            status = check_runnable(gemm->device, *out, name, group_of(tiled->variant, kernel), error);
-        if (status == CLM_OK)
-            *handle = *out;
-    }
-    *out = *handle;
-    return status;
-}
-
-static struct kernel_variant variant_of(enum tiled_kernel kernel, enum activation act, enum rule rule)
-{
-    return kernel == GRADIENT ? (struct kernel_variant){NO_ACTIVATION, NO_RULE}
-           : kernel == UPDATE ? (struct kernel_variant){NO_ACTIVATION, rule}
-                              : (struct kernel_variant){act, NO_RULE};
-}
-
 /* CLM_OK where the device has what the variant needs, and can run it as built; else nothing is left of it. */
 static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_variant *v,
                               struct clm_error *error)
@@ -151,30 +104,29 @@ static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_var
             "products in groups of %zu items and %zu bytes of local memory need more than %s has (%zu items, %zu bytes); let clblast multiply",
             items, local, about->name, about->max_work_group, (size_t)about->local_memory);
     tiled->variant = v;
-    snprintf(tiled->options, sizeof tiled->options,
+    tiled->table = (struct kernel_table){.about = kernels_about};
+    snprintf(tiled->table.options, sizeof tiled->table.options,
              "-cl-std=CL1.2 -DITEMS_M=%zu -DITEMS_N=%zu -DQUADS_M=%zu -DQUADS_N=%zu -DDEPTH=%zu -DLANES=%zu",
              v->items[0], v->items[1], v->quads[0], v->quads[1], v->depth, v->lanes);
-    clm_status status = CLM_OK;
-    for (int k = 0; status == CLM_OK && k < TILED_KERNELS; k++) {
-        cl_kernel kernel;
-        status = tiled_get_kernel(gemm, (enum tiled_kernel)k,
-                                  variant_of((enum tiled_kernel)k, ACTIVATION_RELU, RULE_MOMENTUM), &kernel,
-                                  error);
-    }
+    for (size_t k = 0; k < TILED_KERNELS; k++)
+        tiled->table.items[k] = group_of(v, (enum tiled_kernel)k);
+    const clm_status status = kernel_table_build_range(gemm->kernels, &tiled->table, 0, TILED_KERNELS,
+                                                       ACTIVATION_RELU, RULE_MOMENTUM, error);
     if (status != CLM_OK)
-        memset(tiled->handles, 0, sizeof tiled->handles);
+        kernel_table_free(&tiled->table);
     return status;
 }
 
 static void close_tiled(struct gemm_provider *gemm)
 {
+    kernel_table_free(&tiled_of(gemm)->table);
     free(gemm->state);
     gemm->state = NULL;
 }
 
-/* Takes the first variant, from `first` on, that the device can build and run; what lacks memory would lack it for the
- * next, or have other results another time. */
-static clm_status open_from(struct gemm_provider *gemm, size_t first, struct clm_error *error)
+/* Takes the first variant, from the provider's own on, that the device can build and run; what lacks memory would lack it for
+ * the next, or have other results another time. */
+static clm_status open_tiled(struct gemm_provider *gemm, struct clm_error *error)
 {
     struct tiled *const tiled = calloc(1, sizeof *tiled);
     clm_status status = CLM_ERROR_DEVICE; /* until one is tried */
@@ -182,26 +134,19 @@ static clm_status open_from(struct gemm_provider *gemm, size_t first, struct clm
         return clm_fail_host_memory(error, "the tiled products", sizeof *tiled);
     gemm->state = tiled;
     tiled->groups_wanted = GROUPS_PER_UNIT * size_max(1, gemm->device->about.compute_units);
-    for (size_t v = first; v < VARIANTS && status != CLM_OK && status != CLM_ERROR_MEMORY; v++)
+    for (size_t v = gemm->operations->variant; v < VARIANTS && status != CLM_OK && status != CLM_ERROR_MEMORY;
+         v++)
         status = try_variant(gemm, &variants[v], error);
     if (status != CLM_OK)
         close_tiled(gemm);
     return status;
 }
 
-static clm_status open_large(struct gemm_provider *gemm, struct clm_error *error)
+static clm_status tiled_build(struct gemm_provider *gemm, const struct gemm_layer *layer,
+                              struct clm_error *error)
 {
-    return open_from(gemm, LARGE, error);
-}
-
-static clm_status open_middle(struct gemm_provider *gemm, struct clm_error *error)
-{
-    return open_from(gemm, MIDDLE, error);
-}
-
-static clm_status open_small(struct gemm_provider *gemm, struct clm_error *error)
-{
-    return open_from(gemm, SMALL, error);
+    return kernel_table_build_range(gemm->kernels, &tiled_of(gemm)->table, 0, TILED_KERNELS, layer->act,
+                                    layer->rule, error);
 }
 
 /* ---- sums that are cut: by slices, where a result's tiles alone leave units idle ---- */
@@ -209,12 +154,12 @@ static clm_status open_small(struct gemm_provider *gemm, struct clm_error *error
 /* How a result (M,N) whose sums have K terms is made. */
 struct tiled_slices {
     size_t M, N, slices;
-    cl_int depth; /* terms of a slice */
+    size_t depth; /* terms of a slice */
 };
 
 static struct tiled_slices tiled_whole(size_t M, size_t N, size_t K)
 {
-    return (struct tiled_slices){M, N, 1, (cl_int)K};
+    return (struct tiled_slices){M, N, 1, K};
 }
 
 /* Cut only as far as the workspace goes, which after backend_prepare is far enough. */
@@ -227,7 +172,7 @@ static struct tiled_slices tiled_cut(const struct gemm_provider *gemm, size_t M,
     if (wanted < 2 || wanted * M * N * sizeof(float) > gemm->workspace.bytes)
         return tiled_whole(M, N, K);
     const size_t depth = round_up(divide_up(K, wanted), v->depth);
-    return (struct tiled_slices){M, N, divide_up(K, depth), (cl_int)depth};
+    return (struct tiled_slices){M, N, divide_up(K, depth), depth};
 }
 
 /* What cut() may ask for, for any number of rows up to M. */
@@ -255,226 +200,128 @@ static clm_status tiled_workspace(struct gemm_provider *gemm, size_t B, size_t I
 
 /* ---- launching ---- */
 
-#define COUNT(arguments) (sizeof(arguments) / sizeof *(arguments))
-
 /* Over the tiles of a result. */
 static clm_status launch_tiles(const struct gemm_provider *gemm, enum tiled_kernel kernel,
-                               struct kernel_variant variant, const struct tiled_slices *plan,
-                               const struct kernel_argument *arguments, size_t count, struct clm_error *error)
+                               enum activation act, enum rule rule, const struct tiled_slices *plan,
+                               const struct kernel_argument *arguments, struct clm_error *error)
 {
-    const struct tiled *const tiled = tiled_of(gemm);
+    struct tiled *const tiled = tiled_of(gemm);
     const struct tiled_variant *const v = tiled->variant;
     const size_t local[3] = {items_of(v), 1, 1};
     const size_t global[3] = {divide_up(plan->N, tile_of(v, 1)) * local[0], divide_up(plan->M, tile_of(v, 0)),
                               plan->slices};
-    cl_kernel handle;
-    const clm_status status = tiled_get_kernel(gemm, kernel, variant, &handle, error);
-    return status ? status
-                  : opencl_launch(gemm->device, handle, kernel_names[kernel], 3, global, local, arguments,
-                                  count, error);
+    return kernel_table_launch(gemm->kernels, &tiled->table, kernel, act, rule, 3, global, local, arguments,
+                               error);
 }
 
 /* Over the elements of a result whose parts are in the workspace. */
-static clm_status launch_sum(const struct gemm_provider *gemm, enum tiled_kernel kernel,
-                             struct kernel_variant variant, const struct tensor *result,
-                             const struct kernel_argument *arguments, size_t count, struct clm_error *error)
+static clm_status launch_sum(const struct gemm_provider *gemm, enum tiled_kernel kernel, enum activation act,
+                             const struct tensor *result, const struct kernel_argument *arguments,
+                             struct clm_error *error)
 {
-    const struct tiled *const tiled = tiled_of(gemm);
+    struct tiled *const tiled = tiled_of(gemm);
     const size_t local = tiled->variant->lanes, global = round_up(result->rows * result->columns, local);
-    cl_kernel handle;
-    const clm_status status = tiled_get_kernel(gemm, kernel, variant, &handle, error);
-    return status ? status
-                  : opencl_launch(gemm->device, handle, kernel_names[kernel], 1, &global, &local, arguments,
-                                  count, error);
+    return kernel_table_launch(gemm->kernels, &tiled->table, kernel, act, NO_RULE, 1, &global, &local,
+                               arguments, error);
+}
+
+/* Where a product's result goes: to the workspace, in parts, if its sums are cut. */
+static const struct tensor *result_of(const struct gemm_provider *gemm, const struct tiled_slices *plan,
+                                      const struct tensor *result)
+{
+    return plan->slices > 1 ? &gemm->workspace : result;
 }
 
 /* ---- the products, their arguments in the .cl order ---- */
 
-/* Where the gate is saved; if it is not, Y, which is not looked at as a gate. */
-static void *saved_gate(const struct epilogue *epilogue, const struct tensor *Y)
-{
-    return epilogue->gate ? epilogue->gate->memory : Y->memory;
-}
-
 static clm_status dot_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
                               const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
-    const cl_int saves_gate = epilogue->gate != NULL;
-    void *const gate = saved_gate(epilogue, Y);
-    const struct tiled *const tiled = tiled_of(gemm);
-    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const size_t local[2] = {tiled->variant->lanes, 1};
-    const size_t global[2] = {divide_up(Y->columns, DOT_COLUMNS) * local[0], divide_up(X->rows, DOT_ROWS)};
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(B),
-        ARGUMENT(I),
-        ARGUMENT(O),
-        ARGUMENT(saves_gate),
-        ARGUMENT(X->memory),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(layer->b.value.memory),
-        ARGUMENT(Y->memory),
-        ARGUMENT(gate),
-    };
-    cl_kernel handle;
-    const clm_status status =
-        tiled_get_kernel(gemm, DOT_FORWARD, variant_of(DOT_FORWARD, epilogue->act, NO_RULE), &handle, error);
-    return status ? status
-                  : opencl_launch(gemm->device, handle, kernel_names[DOT_FORWARD], 2, global, local,
-                                  arguments, COUNT(arguments), error);
-}
-
-static clm_status sum_forward(struct gemm_provider *gemm, const struct tiled_slices *plan,
-                              const struct linear *layer, const struct epilogue *epilogue, struct tensor *Y,
-                              struct clm_error *error)
-{
-    const cl_int saves_gate = epilogue->gate != NULL;
-    void *const gate = saved_gate(epilogue, Y);
-    const cl_int slices = (cl_int)plan->slices, B = (cl_int)Y->rows, O = (cl_int)Y->columns;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(slices),
-        ARGUMENT(B),
-        ARGUMENT(O),
-        ARGUMENT(saves_gate),
-        ARGUMENT(gemm->workspace.memory),
-        ARGUMENT(layer->b.value.memory),
-        ARGUMENT(Y->memory),
-        ARGUMENT(gate),
-    };
-    return launch_sum(gemm, SUM_FORWARD, variant_of(SUM_FORWARD, epilogue->act, NO_RULE), Y, arguments,
-                      COUNT(arguments), error);
+    struct tiled *const tiled = tiled_of(gemm);
+    const size_t B = X->rows, I = X->columns, O = Y->columns, local[2] = {tiled->variant->lanes, 1};
+    const size_t global[2] = {divide_up(O, DOT_COLUMNS) * local[0], divide_up(B, DOT_ROWS)};
+    return kernel_table_launch(
+        gemm->kernels, &tiled->table, DOT_FORWARD, epilogue->act, NO_RULE, 2, global, local,
+        ARGUMENTS(INT(B), INT(I), INT(O), INT(epilogue->gate != NULL), MEMORY(X), MEMORY(&layer->W.value),
+                  MEMORY(&layer->b.value), MEMORY(Y), MEMORY(saved_gate(epilogue, Y))),
+        error);
 }
 
 static clm_status tiled_forward(struct gemm_provider *gemm, const struct tensor *X,
                                 const struct linear *layer, const struct epilogue *epilogue, struct tensor *Y,
                                 struct clm_error *error)
 {
-    const cl_int B = (cl_int)X->rows, I = (cl_int)X->columns, O = (cl_int)Y->columns;
-    const cl_int saves_gate = epilogue->gate != NULL;
-    void *const gate = saved_gate(epilogue, Y);
-    if (X->rows <= DOT_ROWS_MOST)
+    const size_t B = X->rows, I = X->columns, O = Y->columns;
+    const bool saves_gate = epilogue->gate != NULL;
+    const struct tensor *const b = &layer->b.value, *const gate = saved_gate(epilogue, Y);
+    if (B <= DOT_ROWS_MOST)
         return dot_forward(gemm, X, layer, epilogue, Y, error);
-    const struct tiled_slices plan = tiled_cut(gemm, X->rows, Y->columns, X->columns);
-    void *const out = plan.slices > 1 ? gemm->workspace.memory : Y->memory;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(B),
-        ARGUMENT(I),
-        ARGUMENT(O),
-        ARGUMENT(plan.depth),
-        ARGUMENT(saves_gate),
-        ARGUMENT(X->memory),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(layer->b.value.memory),
-        ARGUMENT(out),
-        ARGUMENT(gate),
-    };
-    const clm_status status = launch_tiles(gemm, FORWARD, variant_of(FORWARD, epilogue->act, NO_RULE), &plan,
-                                           arguments, COUNT(arguments), error);
-    return status || plan.slices == 1 ? status : sum_forward(gemm, &plan, layer, epilogue, Y, error);
-}
-
-static clm_status sum_backward(struct gemm_provider *gemm, const struct tiled_slices *plan,
-                               enum activation act, void *of, struct tensor *dX, struct clm_error *error)
-{
-    const cl_int slices = (cl_int)plan->slices, B = (cl_int)dX->rows, I = (cl_int)dX->columns;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(slices), ARGUMENT(B),          ARGUMENT(I), ARGUMENT(gemm->workspace.memory),
-        ARGUMENT(of),     ARGUMENT(dX->memory),
-    };
-    return launch_sum(gemm, SUM_BACKWARD, variant_of(SUM_BACKWARD, act, NO_RULE), dX, arguments,
-                      COUNT(arguments), error);
+    const struct tiled_slices plan = tiled_cut(gemm, B, O, I);
+    const clm_status status = launch_tiles(gemm, FORWARD, epilogue->act, NO_RULE, &plan,
+                                           ARGUMENTS(INT(B), INT(I), INT(O), INT(plan.depth), INT(saves_gate),
+                                                     MEMORY(X), MEMORY(&layer->W.value), MEMORY(b),
+                                                     MEMORY(result_of(gemm, &plan, Y)), MEMORY(gate)),
+                                           error);
+    return status || plan.slices == 1
+               ? status
+               : launch_sum(gemm, SUM_FORWARD, epilogue->act, Y,
+                            ARGUMENTS(INT(plan.slices), INT(B), INT(O), INT(saves_gate),
+                                      MEMORY(&gemm->workspace), MEMORY(b), MEMORY(Y), MEMORY(gate)),
+                            error);
 }
 
 static clm_status tiled_backward_input(struct gemm_provider *gemm, const struct tensor *dZ,
                                        const struct linear *layer, const struct gate *gate, struct tensor *dX,
                                        struct clm_error *error)
 {
-    const cl_int B = (cl_int)dX->rows, O = (cl_int)dZ->columns, I = (cl_int)dX->columns;
-    const struct tiled_slices plan = tiled_cut(gemm, dX->rows, dX->columns, dZ->columns);
-    /* of an activation without a gate, something that is not looked at */
-    void *const of = activations[gate->act].gate == GATE_ONE ? dZ->memory : gate->of->memory;
-    void *const out = plan.slices > 1 ? gemm->workspace.memory : dX->memory;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(B),          ARGUMENT(O),          ARGUMENT(I),
-        ARGUMENT(plan.depth), ARGUMENT(dZ->memory), ARGUMENT(layer->W.value.memory),
-        ARGUMENT(of),         ARGUMENT(out),
-    };
-    const clm_status status = launch_tiles(gemm, BACKWARD, variant_of(BACKWARD, gate->act, NO_RULE), &plan,
-                                           arguments, COUNT(arguments), error);
-    return status || plan.slices == 1 ? status : sum_backward(gemm, &plan, gate->act, of, dX, error);
+    const size_t B = dX->rows, O = dZ->columns, I = dX->columns;
+    const struct tiled_slices plan = tiled_cut(gemm, B, I, O);
+    const struct tensor *const of = read_gate(gate, dZ);
+    const clm_status status =
+        launch_tiles(gemm, BACKWARD, gate->act, NO_RULE, &plan,
+                     ARGUMENTS(INT(B), INT(O), INT(I), INT(plan.depth), MEMORY(dZ), MEMORY(&layer->W.value),
+                               MEMORY(of), MEMORY(result_of(gemm, &plan, dX))),
+                     error);
+    return status || plan.slices == 1
+               ? status
+               : launch_sum(gemm, SUM_BACKWARD, gate->act, dX,
+                            ARGUMENTS(INT(plan.slices), INT(B), INT(I), MEMORY(&gemm->workspace), MEMORY(of),
+                                      MEMORY(dX)),
+                            error);
 }
 
 static clm_status tiled_gradient(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                  struct linear *layer, double l2, struct clm_error *error)
 {
-    struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
-    const cl_int O = (cl_int)dW->rows, B = (cl_int)dZ->rows, I = (cl_int)dW->columns;
-    const struct tiled_slices plan = tiled_whole(dW->rows, dW->columns, dZ->rows);
-    const cl_float penalty = (cl_float)(2 * l2);
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(O),
-        ARGUMENT(B),
-        ARGUMENT(I),
-        ARGUMENT(penalty),
-        ARGUMENT(dZ->memory),
-        ARGUMENT(X->memory),
-        ARGUMENT(layer->W.value.memory),
-        ARGUMENT(dW->memory),
-        ARGUMENT(db->memory),
-    };
-    return launch_tiles(gemm, GRADIENT, variant_of(GRADIENT, NO_ACTIVATION, NO_RULE), &plan, arguments,
-                        COUNT(arguments), error);
+    const size_t O = dZ->columns, B = dZ->rows, I = X->columns;
+    const struct tiled_slices plan = tiled_whole(O, I, B);
+    return launch_tiles(gemm, GRADIENT, NO_ACTIVATION, NO_RULE, &plan,
+                        ARGUMENTS(INT(O), INT(B), INT(I), SCALAR(cl_float, 2 * l2), MEMORY(dZ), MEMORY(X),
+                                  MEMORY(&layer->W.value), MEMORY(&layer->W.gradient),
+                                  MEMORY(&layer->b.gradient)),
+                        error);
 }
 
 static clm_status tiled_descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                 struct linear *layer, const struct step *step, struct clm_error *error)
 {
-    const cl_int O = (cl_int)dZ->columns, B = (cl_int)dZ->rows, I = (cl_int)X->columns;
-    const struct tiled_slices plan = tiled_whole(dZ->columns, X->columns, dZ->rows);
+    const size_t O = dZ->columns, B = dZ->rows, I = X->columns;
+    const struct tiled_slices plan = tiled_whole(O, I, B);
     const struct step_argument s = step_argument(step);
-    /* of a rule without states, something that is not looked at */
-    void *const ms = rules[step->rule].states ? layer->W.state[0].memory : dZ->memory;
-    void *const mb = rules[step->rule].states ? layer->b.state[0].memory : dZ->memory;
-    const struct kernel_argument arguments[] = {
-        ARGUMENT(s),          ARGUMENT(O),
-        ARGUMENT(B),          ARGUMENT(I),
-        ARGUMENT(dZ->memory), ARGUMENT(X->memory),
-        ARGUMENT(ms),         ARGUMENT(layer->W.value.memory),
-        ARGUMENT(mb),         ARGUMENT(layer->b.value.memory),
-    };
-    return launch_tiles(gemm, UPDATE, variant_of(UPDATE, NO_ACTIVATION, step->rule), &plan, arguments,
-                        COUNT(arguments), error);
+    return launch_tiles(gemm, UPDATE, NO_ACTIVATION, step->rule, &plan,
+                        ARGUMENTS(ARGUMENT(s), INT(O), INT(B), INT(I), MEMORY(dZ), MEMORY(X),
+                                  MEMORY(state_of(&layer->W, 0)), MEMORY(&layer->W.value),
+                                  MEMORY(state_of(&layer->b, 0)), MEMORY(&layer->b.value)),
+                        error);
 }
 
-const struct gemm_operations gemm_tiled = {
-    .name = "tiled",
-    .open = open_middle,
-    .close = close_tiled,
-    .workspace = tiled_workspace,
-    .forward = tiled_forward,
-    .backward_input = tiled_backward_input,
-    .gradient = tiled_gradient,
-    .descend = tiled_descend,
-};
+#define TILED(provider_name, first_variant)                                                                  \
+    {                                                                                                        \
+        .name = provider_name, .variant = first_variant, .open = open_tiled, .close = close_tiled,           \
+        .workspace = tiled_workspace, .build = tiled_build, .forward = tiled_forward,                        \
+        .backward_input = tiled_backward_input, .gradient = tiled_gradient, .descend = tiled_descend         \
+    }
 
-const struct gemm_operations gemm_tiled_large = {
-    .name = "tiled-large",
-    .open = open_large,
-    .close = close_tiled,
-    .workspace = tiled_workspace,
-    .forward = tiled_forward,
-    .backward_input = tiled_backward_input,
-    .gradient = tiled_gradient,
-    .descend = tiled_descend,
-};
-
-const struct gemm_operations gemm_tiled_small = {
-    .name = "tiled-small",
-    .open = open_small,
-    .close = close_tiled,
-    .workspace = tiled_workspace,
-    .forward = tiled_forward,
-    .backward_input = tiled_backward_input,
-    .gradient = tiled_gradient,
-    .descend = tiled_descend,
-};
+const struct gemm_operations gemm_tiled = TILED("tiled", MIDDLE);
+const struct gemm_operations gemm_tiled_large = TILED("tiled-large", LARGE);
+const struct gemm_operations gemm_tiled_small = TILED("tiled-small", SMALL);
