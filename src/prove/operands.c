@@ -212,6 +212,20 @@ static bool is_needed(const struct problem *problem, const struct operand_row *r
     return operand_is_present(row, problem->variant) && !(row->role == ROLE_SCRATCH && is_fused);
 }
 
+/* What the device gets ready for a layer's operation: its activation, and the rule if it takes a step. */
+static clm_status prepare_layer(const struct problem *problem)
+{
+    const struct variant *const v = problem->variant;
+    const size_t widths[2] = {v->I, v->O};
+    enum rule rule = RULE_COUNT;
+    if (problem->operation->dimensions != DIMENSIONS_LAYER)
+        return CLM_OK;
+    for (const struct operand_row *row = problem->operation->rows; row->name; row++)
+        if (row->role == ROLE_UPDATED)
+            rule = v->rule;
+    return backend_prepare(problem->device, widths, 2, &v->act, rule, v->B, problem->error);
+}
+
 struct problem problem_begin(struct clm_backend *device, const struct operation *operation,
                              const struct variant *variant, struct clm_error *error)
 {
@@ -220,9 +234,7 @@ struct problem problem_begin(struct clm_backend *device, const struct operation 
                               .variant = variant,
                               .random = philox_start(variant->seed, RANDOM_TEST, 0),
                               .error = error};
-    const size_t widths[2] = {variant->I, variant->O};
-    if (operation->dimensions == DIMENSIONS_LAYER)
-        problem.status = backend_prepare(device, widths, 2, &variant->act, variant->rule, variant->B, error);
+    problem.status = prepare_layer(&problem);
     for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
         if (is_needed(&problem, &operation->rows[n]))
             make_operand(&problem, n);
@@ -236,10 +248,8 @@ clm_status problem_check_memory(struct clm_backend *device, const struct operati
                                 const struct variant *variant, const char *what, struct clm_error *error)
 {
     struct problem problem = {.device = device, .operation = operation, .variant = variant, .error = error};
-    const size_t widths[2] = {variant->I, variant->O};
     memory_plan_begin(device);
-    if (operation->dimensions == DIMENSIONS_LAYER)
-        problem.status = backend_prepare(device, widths, 2, &variant->act, variant->rule, variant->B, error);
+    problem.status = prepare_layer(&problem);
     for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)
         if (is_needed(&problem, &operation->rows[n]))
             create_operand(&problem, n);
