@@ -18,13 +18,26 @@ struct layer_trial {
 
 /* ---- what is tried ---- */
 
+/* What depends on a layer's size is the same for all activations whose gates come from the same place, and for all rules with as
+ * many states: the first of each is tried. */
+static bool is_first_of_kind(const struct variant *v)
+{
+    for (size_t a = 0; a < size_max(v->act, v->below); a++)
+        if (activations[a].gate == activations[size_max(v->act, v->below)].gate)
+            return false;
+    for (size_t r = 0; r < v->rule; r++)
+        if (rules[r].states == rules[v->rule].states)
+            return false;
+    return true;
+}
+
 /* Whether the use has what the variant needs. An update without a penalty is one with it that has less to do. */
 static bool is_tried(const struct layer_trial *t, enum operation_name name, const struct variant *v)
 {
+    if ((name == OPERATION_BACKWARD_UPDATE && v->l2 == 0) || !is_first_of_kind(v))
+        return false;
     if (name == OPERATION_FORWARD)
         return true;
-    if (name == OPERATION_BACKWARD_UPDATE && v->l2 == 0)
-        return false;
     return t->use >= (rules[v->rule].states ? LAYER_MOMENTUM : LAYER_STEP);
 }
 
