@@ -5,7 +5,7 @@
 #include <math.h>
 
 #define PI          3.14159265358979323846
-#define NOISE_LANES 16 /* neighbouring elements, of neighbouring blocks */
+#define NOISE_LANES 16 /* neighbouring elements, from as many neighbouring blocks */
 
 static void draw_block(const struct augmentation *a, enum random_stream use, uint32_t place, uint32_t part,
                        uint32_t words[4])
@@ -22,7 +22,7 @@ static ptrdiff_t below(uint32_t word, size_t count)
 
 /* ---- mixup ---- */
 
-/* Its numbers go on in the first part of the counter. */
+/* The index's high half is the batch's position, its low half counts the words drawn. */
 static struct philox mixup_numbers(const struct augmentation *a)
 {
     struct philox random = philox_start(a->seed, RANDOM_MIXUP, a->epoch);
@@ -36,8 +36,8 @@ static double draw_open(struct philox *random)
     return (philox_next(random) + 0.5) * 0x1p-32;
 }
 
-/* The logarithm of a Gamma(alpha) number: Marsaglia and Tsang's method (ACM TOMS 26, 2000) for alpha + 1, times U^(1 / alpha).
- * It stays finite where alpha is so small that the number itself would be 0. */
+/* The logarithm of a Gamma(alpha) number: Marsaglia and Tsang's method (ACM TOMS 26, 2000) for alpha + 1,
+ * times U^(1 / alpha). It stays finite even if alpha is so small that the number itself would be 0. */
 static double draw_log_gamma(struct philox *random, double alpha)
 {
     const double d = alpha + 2 / 3.0, c = 1 / sqrt(9 * d);
@@ -55,13 +55,13 @@ size_t augmentation_distance(const struct augmentation *a, size_t rows)
     return rows > 1 ? 1 + (size_t)below(philox_next(&random), rows - 1) : 0;
 }
 
-/* X / (X + Y) of two Gamma(alpha) numbers is Beta(alpha, alpha). */
+/* If X and Y are Gamma(alpha) numbers, X / (X + Y) is a Beta(alpha, alpha) number. */
 double augmentation_share(const struct augmentation *a)
 {
     if (!(a->changes.mixup > 0))
         return 1;
     struct philox random = mixup_numbers(a);
-    philox_next(&random); /* the distance */
+    philox_next(&random); /* skips the distance */
     const double x = draw_log_gamma(&random, a->changes.mixup), y = draw_log_gamma(&random, a->changes.mixup);
     return floor(0x1p24 / (1 + exp(y - x)) + 0.5) * 0x1p-24;
 }

@@ -42,7 +42,7 @@ static void plan(struct clm_backend *be, size_t bytes)
     be->memory.planned.peak = size_max(be->memory.planned.peak, be->memory.planned.now);
 }
 
-/* Fails, while planning too, if the device does not allow so much at once. */
+/* Fails if the device does not allow so much in one piece, also while planning. */
 static clm_status check_allocation(const struct clm_backend *be, size_t rows, size_t columns, size_t bytes,
                                    struct clm_error *error)
 {
@@ -54,7 +54,7 @@ static clm_status check_allocation(const struct clm_backend *be, size_t rows, si
         rows, columns, mebibytes(bytes), mebibytes(be->allocation_limit), be->device);
 }
 
-/* `whole_rows` are those there is room for. */
+/* Allocates room for `whole_rows` rows. */
 static clm_status backend_create_tensor(struct clm_backend *be, enum tensor_type type, size_t rows,
                                         size_t columns, size_t whole_rows, struct tensor *out,
                                         struct clm_error *error)
@@ -235,7 +235,7 @@ clm_status metrics_read(struct clm_backend *be, const struct metrics *metrics, d
 
 /* ---- the net's operations: shapes are checked where matrices meet ---- */
 
-/* CLM_OK where `tensor` is rows x columns of `type`. */
+/* CLM_OK if `tensor` is rows x columns of `type`. */
 static clm_status backend_expect(const char *operation, const char *name, const struct tensor *tensor,
                                  enum tensor_type type, size_t rows, size_t columns, struct clm_error *error)
 {
@@ -310,7 +310,7 @@ static clm_status expect_layer(const char *operation, const struct linear *layer
     return status ? status : backend_expect(operation, "b", &layer->b.value, TENSOR_REAL, 1, O, error);
 }
 
-/* What a NULL epilogue and a NULL gate stand for. */
+/* These stand in for a NULL epilogue and a NULL gate. */
 static const struct epilogue no_epilogue = {.act = ACTIVATION_NONE};
 static const struct gate no_gate = {.act = ACTIVATION_NONE};
 
@@ -406,7 +406,7 @@ clm_status linear_backward_params(struct clm_backend *be, const struct tensor *d
     return be->operations->linear_backward_params(be, dZ, X, layer, l2, error);
 }
 
-/* The tensors that the step's rule keeps beside a parameter. */
+/* Checks the tensors that the step's rule keeps with a parameter. */
 static clm_status expect_states(const char *here, const char *name, const struct parameter *parameter,
                                 const struct step *step, struct clm_error *error)
 {
@@ -434,7 +434,7 @@ bool backend_fuses_step(const struct clm_backend *be, enum rule rule)
     return be->operations->fuses_step ? be->operations->fuses_step(be, rule) : rules[rule].is_linear;
 }
 
-/* The gradients first, and then the step. */
+/* Computes the gradients, then takes the step. */
 static clm_status step_unfused(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
                                struct linear *layer, const struct step *step, struct clm_error *error)
 {

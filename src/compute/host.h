@@ -1,10 +1,10 @@
-/* What backends share whose memory is the host's: tensors in plain arrays, nothing queued, nothing to wait for. */
+/* Common to backends in the host's memory: tensors are plain arrays, nothing is queued or waits. */
 #ifndef CLM_COMPUTE_HOST_H
 #define CLM_COMPUTE_HOST_H
 
 #include "compute/backend.h"
 
-/* The sums behind struct metrics. */
+/* The content of struct metrics. */
 struct host_sums {
     double loss;
     uint64_t correct;
@@ -29,13 +29,13 @@ clm_status host_metrics_reset(struct clm_backend *be, struct metrics *metrics, s
 clm_status host_metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
                              size_t *correct, struct clm_error *error);
 
-/* The entries that backends have whose tensors are plain arrays of `real`. */
+/* Entries for backends whose tensors are plain arrays of `real`. */
 #define HOST_OPERATIONS(real)                                                                                \
     .close = host_close, .metrics_columns = sizeof(struct host_sums) / sizeof(real),                         \
     .allocate = host_allocate, .release = host_release, .write = host_write, .write_part = host_write_part,  \
     .read = host_read, .metrics_reset = host_metrics_reset, .metrics_read = host_metrics_read
 
-/* A backend that begins with nothing allocated; freed by host_close. */
+/* Opens a backend that has nothing allocated yet; host_close frees it. */
 CLM_MUST_CHECK clm_status host_open(const struct backend_operations *operations, enum clm_backend_kind kind,
                                     const char *device, const char *provider, struct clm_backend **out,
                                     struct clm_error *error);

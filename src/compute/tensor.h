@@ -12,16 +12,16 @@ enum tensor_type {
 };
 
 struct tensor {
-    size_t rows, columns; /* row-major, without gaps, where `panel` is 0 */
-    /* Else it lies in panels of so many rows, one behind the other, each column by column, the last one filled up: the
-     * weights of a layer alone do, see weights_create. */
+    size_t rows, columns; /* row-major, without gaps, if `panel` is 0 */
+    /* Otherwise it lies in panels of so many rows, one after the other, the last one filled up. A panel is
+     * stored column by column. Only a layer's weights lie so, see weights_create. */
     size_t panel;
     enum tensor_type type;
     size_t bytes; /* allocated */
     void *memory; /* the backend's; NULL in an empty tensor, and while memory is being planned */
 };
 
-/* The first `rows` rows of `of`, in the same memory: the batch of a ragged last step. Not to be freed. */
+/* The first `rows` rows of `of`, in the same memory: for a last batch that is smaller. Must not be freed. */
 static inline struct tensor tensor_first_rows(const struct tensor *of, size_t rows)
 {
     struct tensor view = *of;
@@ -29,7 +29,7 @@ static inline struct tensor tensor_first_rows(const struct tensor *of, size_t ro
     return view;
 }
 
-/* The same of a row's first `columns` elements: labels of a ragged batch. */
+/* The same for a row's first `columns` elements: the labels of a smaller batch. */
 static inline struct tensor tensor_first_columns(const struct tensor *of, size_t columns)
 {
     struct tensor view = *of;
@@ -37,7 +37,7 @@ static inline struct tensor tensor_first_columns(const struct tensor *of, size_t
     return view;
 }
 
-/* Elements that a tensor takes in memory. */
+/* Elements that a tensor occupies in memory. */
 static inline size_t tensor_room(const struct tensor *tensor)
 {
     const size_t P = tensor->panel ? tensor->panel : 1;

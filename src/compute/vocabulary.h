@@ -1,28 +1,28 @@
-/* The activations and the optimisers' rules: a row each. Whatever lists them, prints them, plans memory for them or checks them
- * goes through these tables. A new row also needs its formula in three places that must not share code: kernels/activation.cl
- * or kernels/optimiser.cl, src/compute/blas, and src/compute/reference, which judges the other two. */
+/* The activations and the optimisers' rules. All code that lists, checks or plans for them uses these tables.
+ * A new row also needs its formula in three places that must not share code: kernels/activation.cl or
+ * optimiser.cl, src/compute/blas, and src/compute/reference, which judges the other two. */
 #ifndef CLM_COMPUTE_VOCABULARY_H
 #define CLM_COMPUTE_VOCABULARY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where the backward pass gets the gate act'(z) from. */
+/* Where the backward pass gets the gate act'(z). */
 enum gate_source {
     GATE_ONE,       /* act' = 1: there is nothing to multiply by */
     GATE_OF_OUTPUT, /* act' is a function of Y, which is kept anyway */
     GATE_SAVED,     /* act' is a function of Z: the forward pass saves it */
 };
 
-/* Roundings are what prove/bounds counts: in float, act(z) is off by at most so many roundings of |z| or |act(z)|,
- * whichever is larger, and a saved gate by as many of the largest slope.
+/* prove/bounds counts these roundings: in float, act(z) is off by at most so many roundings of |z| or
+ * |act(z)|, whichever is larger, and a saved gate by as many roundings of the largest slope.
  *
  *      enumerator        name    gate            |act'| <=  |act''| <= if the gate is saved  roundings */
 #define ACTIVATIONS(ROW)                                                                                     \
     ROW(ACTIVATION_NONE, "none", GATE_ONE, 1, 0, 0)                                                          \
     ROW(ACTIVATION_RELU, "relu", GATE_OF_OUTPUT, 1, 0, 0)
 
-/* Here they are those of a gradient's term until the rate multiplies it. Linear rules come first.
+/* Here: roundings of a gradient's term until the rate multiplies it. Linear rules come first.
  *
  *      enumerator      name        states  the step is linear in gradient, value and states  roundings */
 #define RULES(ROW)                                                                                           \

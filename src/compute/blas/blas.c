@@ -1,5 +1,5 @@
-/* The blas backend: float, products by CBLAS on all cores. The step needs no gradient buffer: alpha and beta of the
- * product carry it (W = beta W + alpha dZᵀ X), or the velocity's decay. */
+/* The blas backend: float, products by CBLAS on all cores. The step needs no gradient buffer: alpha and beta
+ * of the product carry the step (W = beta W + alpha dZᵀ X), or the velocity's decay. */
 #include "compute/host.h"
 
 #include "base/size.h"
@@ -42,7 +42,7 @@ static void gather_row(const struct resident *data, size_t n, float *x)
     }
 }
 
-/* Elements first … first + count - 1 of row n, normalised, changed but not mixed. */
+/* Elements first … first + count - 1 of row n, normalised and changed, not yet mixed. */
 static void blas_change_run(const struct resident *data, size_t n, const struct row_change *change,
                             size_t first, size_t count, float *x)
 {
@@ -67,7 +67,7 @@ static void blas_change_run(const struct resident *data, size_t n, const struct 
             x[k] = 0;
 }
 
-/* Row r of X, of row n, changed and with mixup mixed with row `other` of the batch, of row other_n. */
+/* Writes row r of X from the data set's row n, changed; mixup adds the batch's row `other`, row other_n. */
 static void blas_gather_changed(const struct resident *data, const struct augmentation *a, double share,
                                 size_t n, size_t r, size_t other_n, size_t other, struct tensor *X)
 {
@@ -123,10 +123,10 @@ static clm_status blas_multiply(const char *purpose, CBLAS_TRANSPOSE a, CBLAS_TR
     return CLM_OK;
 }
 
-/* y = act(y), and act' beside it if `gate` is not NULL; NaN stays NaN. */
+/* y = act(y), and *gate = act' if `gate` is not NULL; NaN stays NaN. */
 static void blas_activate(enum activation act, size_t count, float *y, float *gate)
 {
-    (void)gate; /* no activation here has one that is saved */
+    (void)gate; /* no activation of this backend saves a gate */
     switch (act) {
     case ACTIVATION_RELU:
         for (size_t i = 0; i < count; i++)
@@ -138,11 +138,11 @@ static void blas_activate(enum activation act, size_t count, float *y, float *ga
     }
 }
 
-/* dx = dx act', with `of` as struct gate has it. */
+/* dx = dx act'; `of` is the one of struct gate */
 static void blas_through_gate(enum activation act, size_t count, const float *of, float *dx)
 {
     switch (act) {
-    case ACTIVATION_RELU: /* if y is NaN the slope is unknown: NaN */
+    case ACTIVATION_RELU: /* if y is NaN, the slope is unknown: NaN */
         for (size_t i = 0; i < count; i++)
             dx[i] = of[i] > 0 ? dx[i] : isnan(of[i]) ? of[i] : 0;
         break;
@@ -173,7 +173,7 @@ static clm_status blas_forward(struct clm_backend *be, const struct tensor *X, c
     return CLM_OK;
 }
 
-/* max z, kept NaN where the row has one; *best is the first of the largest. */
+/* max z, or NaN if the row has a NaN; *best is the first of the largest. */
 static float blas_largest_of(const float *z, size_t C, size_t *best)
 {
     float largest = z[0];
@@ -186,7 +186,7 @@ static float blas_largest_of(const float *z, size_t C, size_t *best)
     return largest;
 }
 
-/* p = softmax(z) in place of it or beside it, unless p is NULL; returns the sum of exponentials, at least 1. */
+/* p = softmax(z); p may be z, or NULL if only the sum matters. Returns the sum of exponentials, >= 1. */
 static float softmax_row(const float *z, size_t C, float largest, float *p)
 {
     float sum = 0;
@@ -285,7 +285,7 @@ static clm_status blas_backward_params(struct clm_backend *be, const struct tens
     return CLM_OK;
 }
 
-/* v += penalty w, w -= rate v. If there is no penalty, a w that is not finite leaves v alone. */
+/* v += penalty w, w -= rate v. If the penalty is 0, v does not change, even if w is not finite. */
 static void momentum_step(struct parameter *parameter, float rate, float penalty)
 {
     float *const w = parameter->value.memory, *const v = parameter->state[0].memory;
@@ -306,7 +306,7 @@ static void sgd_bias(const struct tensor *dZ, float rate, struct tensor *b)
     }
 }
 
-/* A product can add the gradient to W, or to the velocity, as it is computed. */
+/* A product can add the gradient directly to W, or to the velocity. */
 static bool blas_fuses_step(const struct clm_backend *be, enum rule rule)
 {
     (void)be;

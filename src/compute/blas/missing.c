@@ -1,4 +1,4 @@
-/* Stands in for blas.c where the library was built without BLAS. */
+/* Replaces blas.c if the library is built without BLAS. */
 #include "compute/backend.h"
 
 clm_status blas_open(struct clm_backend **out, struct clm_error *error)

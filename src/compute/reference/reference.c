@@ -1,5 +1,5 @@
-/* The reference: each operation as its formula reads, in plain loops over doubles. It is what the other
- * backends are held against, so it is written for the eye; central differences prove its gradients
+/* The reference: each operation as its formula reads, in plain loops over doubles. The other backends are
+ * compared with it, so it must be easy to check by eye. Central differences prove its gradients
  * (clm_gradcheck). */
 #include "compute/host.h"
 
@@ -17,7 +17,7 @@ static double *reference_row(const struct tensor *tensor, size_t r)
     return (double *)tensor->memory + r * tensor->columns;
 }
 
-/* Element i of row n of a data set, as it lies there. */
+/* Element i of row n of a data set, as stored. */
 static double value_of(const struct resident *data, size_t n, size_t i)
 {
     return data->values.type == TENSOR_BYTE
@@ -25,7 +25,7 @@ static double value_of(const struct resident *data, size_t n, size_t i)
                : reference_row(&data->values, n)[i];
 }
 
-/* Elements first … first + count - 1 of row n, normalised, changed but not mixed. */
+/* Elements first … first + count - 1 of row n, normalised and changed, not yet mixed. */
 static void reference_change_run(const struct resident *data, size_t n, const struct row_change *change,
                                  size_t first, size_t count, double *x)
 {
@@ -43,7 +43,7 @@ static void reference_change_run(const struct resident *data, size_t n, const st
     }
 }
 
-/* Row r of X, of row n, changed and with mixup mixed with row `other` of the batch, of row other_n. */
+/* Writes row r of X from the data set's row n, changed; mixup adds the batch's row `other`, row other_n. */
 static void reference_gather_changed(const struct resident *data, const struct augmentation *a, double share,
                                      size_t n, size_t r, size_t other_n, size_t other, struct tensor *X)
 {
@@ -86,7 +86,7 @@ static clm_status reference_gather(struct clm_backend *be, const struct resident
     return CLM_OK;
 }
 
-/* act(z); a NaN stays one. */
+/* act(z); NaN stays NaN. */
 static double reference_activate(enum activation act, double z)
 {
     switch (act) {
@@ -106,11 +106,11 @@ static double slope_at(enum activation act, double z)
     return isnan(z) ? z : 1;
 }
 
-/* dx act', with `of` as struct gate has it. */
+/* dx act'; `of` is the one of struct gate */
 static double reference_through_gate(enum activation act, double dx, double of)
 {
     switch (act) {
-    case ACTIVATION_RELU: /* of NaN the slope is unknown: NaN */
+    case ACTIVATION_RELU: /* the slope of NaN is unknown: NaN */
         return of > 0 ? dx : isnan(of) ? of : 0;
     case ACTIVATION_NONE:
     case ACTIVATION_COUNT:
@@ -121,9 +121,9 @@ static double reference_through_gate(enum activation act, double dx, double of)
 
 #define ROWS_AT_ONCE 4
 
-/* Computes four rows of Y, from `first` on: while one sum waits for its last addition, the three others go
- * on. Each sum keeps its order. After the last row of X that row is used again, and the results are not
- * kept. */
+/* Computes four rows of Y, from `first` on: while one sum waits for its last addition, the three others
+ * continue. Each sum keeps its order. Beyond the last row of X, that row is used again, and the results are
+ * dropped. */
 static void forward_rows(const struct tensor *X, const struct linear *layer, const struct epilogue *epilogue,
                          size_t first, struct tensor *Y)
 {
@@ -158,7 +158,7 @@ static clm_status reference_forward(struct clm_backend *be, const struct tensor 
     return CLM_OK;
 }
 
-/* max z, kept NaN where the row has one; *best is the first of the largest. */
+/* max z, or NaN if the row has a NaN; *best is the first of the largest. */
 static double reference_largest_of(const double *z, size_t C, size_t *best)
 {
     double largest = z[0];
@@ -281,7 +281,7 @@ static clm_status reference_backward_params(struct clm_backend *be, const struct
     return CLM_OK;
 }
 
-/* `count` elements of a parameter from `first` on, whose gradient is g. */
+/* The step of `count` elements of a parameter from `first` on; g is their gradient. */
 static void reference_descend(struct parameter *parameter, size_t first, size_t count, const double *g,
                               const struct step *step)
 {
