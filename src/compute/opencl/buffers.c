@@ -1,4 +1,4 @@
-/* Tensors in buffers of the device, and their way from and to the host's memory. */
+/* Tensors in buffers of the device, and copies between them and the host's memory. */
 #include "compute/opencl/opencl.h"
 #include "compute/opencl/status.h"
 
@@ -29,14 +29,14 @@ static size_t place_of(const struct tensor *tensor, size_t row, size_t column)
     return P ? (row / P * tensor->columns + column) * P + row % P : row * tensor->columns + column;
 }
 
-/* Whether host memory holds the same bytes as the device's. */
+/* Whether host memory and the device hold the same bytes for this tensor. */
 static bool is_alike(const struct tensor *tensor, enum host_type type)
 {
     return !tensor->panel && type != HOST_DOUBLE;
 }
 
-/* The floats of a tensor as they lie on the device, from row-major host memory; zeros behind its last row. The caller
- * frees them. */
+/* The floats of a tensor in the device's layout, from row-major host memory; zeros after its last row. The
+ * caller frees them. */
 static float *floats_from(const struct tensor *tensor, enum host_type type, const void *host)
 {
     float *const floats = calloc(tensor_room(tensor), sizeof *floats);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define PLATFORMS_MAX 64
-#define DEVICES_MAX   64 /* of one platform */
+#define DEVICES_MAX   64 /* per platform */
 
 static enum clm_device_type type_of(cl_device_type type)
 {
@@ -21,7 +21,7 @@ static enum clm_device_type type_of(cl_device_type type)
     return type & CL_DEVICE_TYPE_CPU ? CLM_DEVICE_CPU : CLM_DEVICE_OTHER;
 }
 
-/* Texts longer than their field come back as an error: the field then says so rather than being empty. */
+/* A text longer than its field is an error of clGetDeviceInfo: the field then says "unknown". */
 static void device_text(cl_device_id id, cl_device_info what, char *text, size_t size)
 {
     if (clGetDeviceInfo(id, what, size, text, NULL) != CL_SUCCESS)
@@ -34,7 +34,7 @@ static void platform_text(cl_platform_id id, cl_platform_info what, char *text, 
         snprintf(text, size, "unknown");
 }
 
-/* What is computed with: a device that does not tell has that as its reason not to be taken. */
+/* A number that computing needs. A device that does not tell it is unusable, and this is the reason. */
 static uint64_t device_number(cl_device_id id, cl_device_info what, struct clm_device *device)
 {
     struct clm_error why = {0};
@@ -64,7 +64,7 @@ static void describe(cl_platform_id platform, cl_device_id id, struct clm_device
     device->max_work_group = (size_t)device_number(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, device);
 }
 
-/* Where no driver is there, the loader says so with a code of its own. */
+/* If no driver is installed, the loader says so with a code of its own. */
 static clm_status fail_without_platform(cl_int code, struct clm_error *error)
 {
     if (code != CL_SUCCESS && code != CL_PLATFORM_NOT_FOUND_KHR)
@@ -113,7 +113,7 @@ clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t 
             describe(platforms[p], handles[*count], &devices[*count]);
         }
     }
-    if (!*count && why != CL_SUCCESS) { /* another platform's devices will do */
+    if (!*count && why != CL_SUCCESS) { /* an error matters only if no platform has devices */
         free(devices);
         free(handles);
         return opencl_fail(error, "looking for devices", "clGetDeviceIDs", why);

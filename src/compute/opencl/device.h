@@ -7,18 +7,19 @@
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
 
-/* A device that is open: one context, one queue in order for all that computes. */
+/* An open device: one context, and one in-order queue for all kernels. */
 struct opencl_device {
     cl_device_id id;
     cl_context context;
     cl_command_queue queue;
-    cl_command_queue transfers; /* of what is uploaded while the other computes */
+    cl_command_queue transfers; /* uploads, while the other queue computes */
     struct clm_device about;
     bool uses_host_memory;
-    struct opencl_profile *profile; /* records launches; NULL but while a profile is taken */
+    struct opencl_profile *profile; /* records launches; NULL unless a profile is taken */
 };
 
-/* All devices of all platforms with their handles; one that does not tell what it has bears that as its reason. *about and *ids (same order) are freed by the caller. */
+/* All devices of all platforms and their handles, which the caller frees; *about and *ids have the same
+ * order. A device that does not tell its properties keeps the reason. */
 CLM_MUST_CHECK clm_status opencl_devices(struct clm_device **about, cl_device_id **ids, size_t *count,
                                          struct clm_error *error);
 
@@ -26,7 +27,7 @@ CLM_MUST_CHECK clm_status opencl_device_open(cl_device_id id, const struct clm_d
                                              struct opencl_device *out, struct clm_error *error);
 void opencl_device_close(struct opencl_device *device);
 
-/* Whether PoCL drives it, whose compiler is clang and takes more than OpenCL C. */
+/* Whether PoCL drives the device: its compiler is clang, which takes more than OpenCL C. */
 bool opencl_is_pocl(const struct opencl_device *device);
 
 #endif

@@ -16,7 +16,7 @@ static uint64_t hash_kernels(void)
     return kernels;
 }
 
-/* CLBlast does not tell its version: its file's size and time stand for it. */
+/* CLBlast does not tell its version; its file's size and time replace it. */
 static uint64_t hash_clblast(void)
 {
     Dl_info library;
@@ -29,7 +29,7 @@ static uint64_t hash_clblast(void)
     return hash_add(hash_add(start, library.dli_fname, strlen(library.dli_fname)), identity, sizeof identity);
 }
 
-/* Of an environment variable, "NAME=VALUE": may it change what a driver's compiler makes? Where it keeps that does not. */
+/* Whether an environment variable "NAME=VALUE" may change what a driver compiles; a cache's cannot. */
 static bool is_setting_of_a_driver(const char *variable)
 {
     static const char *const prefixes[] = {"POCL_", "RUSTICL_", "LP_", "GALLIUM_", "MESA_", "NIR_",
@@ -42,7 +42,7 @@ static bool is_setting_of_a_driver(const char *variable)
     return false;
 }
 
-/* In any order, for that of the environment means nothing. */
+/* Does not depend on the order of the environment. */
 static uint64_t hash_settings(void)
 {
     uint64_t settings = 0;

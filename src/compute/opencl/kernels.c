@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Items a group of the elementwise kernels; enough for a GPU's width and for a CPU's loop over items. */
+/* Items in a group of the elementwise kernels: enough for a GPU's width and for a CPU's loop over items. */
 #define GROUP     64
 #define LANES_MAX 64
-/* Elements of a row that an item of gather takes on a CPU, which follows memory by itself, and items of a group. */
+/* On a CPU, which prefetches by itself: elements of a row per item of gather, and items per group. */
 #define CPU_SPAN 1024
 #define CPU_ROWS 8
 
@@ -43,7 +43,7 @@ struct built_program {
     char options[OPTIONS_MOST];
 };
 
-/* Floats that an item of a streaming kernel takes: a whole vector of a CPU; elsewhere 4, so that neighbouring items
+/* Floats per item of a streaming kernel: a whole vector on a CPU, elsewhere 4, so that neighbouring items
  * still read one line. */
 static size_t vector_width(const struct opencl_device *device)
 {
@@ -64,7 +64,7 @@ static void options_for(char text[OPTIONS_MOST], const char *options, enum activ
              has_rule ? rules[rule].symbol : "");
 }
 
-/* Takes the program that was built from the same source for another kernel, or builds it. */
+/* Finds the program that another kernel built from the same source, or builds it. */
 static clm_status take_program(struct kernels *k, const char *files, const char *options, cl_program *out,
                                struct clm_error *error)
 {
@@ -87,7 +87,7 @@ static clm_status take_program(struct kernels *k, const char *files, const char 
     return CLM_OK;
 }
 
-/* CLM_ERROR_DEVICE if a kernel, as the device has built it, cannot be run in groups of `items`. */
+/* CLM_ERROR_DEVICE if the device cannot run a kernel, as built, in groups of `items`. */
 static clm_status check_runnable(const struct opencl_device *device, cl_kernel kernel, const char *name,
                                  size_t items, struct clm_error *error)
 {
@@ -108,7 +108,7 @@ static clm_status check_runnable(const struct opencl_device *device, cl_kernel k
     return CLM_OK;
 }
 
-/* Where a table has the kernel. */
+/* The place of a kernel's handle in its table. */
 static cl_kernel *handle_in(struct kernel_table *table, size_t kernel, enum activation act, enum rule rule)
 {
     const struct kernel_about *const about = &table->about[kernel];
@@ -215,13 +215,13 @@ const struct tensor *state_of(const struct parameter *parameter, size_t s)
     return tensor_is_empty(&parameter->state[s]) ? &parameter->value : &parameter->state[s];
 }
 
-/* The group of the elementwise kernels on this device. */
+/* Items in a group of the elementwise kernels on this device. */
 static size_t group_size(const struct kernels *k)
 {
     return size_max(1, size_min(GROUP, k->device->about.max_work_group));
 }
 
-/* One item an element of a list of `count`. */
+/* One item per element of a list of `count`. */
 static clm_status launch_list(struct kernels *k, enum kernel_name name, enum activation act, enum rule rule,
                               size_t count, const struct kernel_argument *arguments, struct clm_error *error)
 {
@@ -229,7 +229,7 @@ static clm_status launch_list(struct kernels *k, enum kernel_name name, enum act
     return kernel_table_launch(k, &k->table, name, act, rule, 1, &global, &local, arguments, error);
 }
 
-/* One that knows no activation and no rule, over rows and columns. */
+/* A kernel without activation and rule, over rows and columns. */
 static clm_status launch_rows(struct kernels *k, enum kernel_name name, size_t rows, size_t columns,
                               const size_t local[2], const struct kernel_argument *arguments,
                               struct clm_error *error)
@@ -239,8 +239,8 @@ static clm_status launch_rows(struct kernels *k, enum kernel_name name, size_t r
                                error);
 }
 
-/* As gather_augmented takes a matrix: an item's runs, and of each run `chunk` elements of every line of 16. Short rows have few
- * items, so that a group takes several of them. */
+/* For gather_augmented: an item takes its runs, and of each run `chunk` elements of every line of 16. Short
+ * rows have few items, so a group takes several rows. */
 static clm_status launch_runs(struct kernels *k, const struct tensor *matrix,
                               const struct kernel_argument *arguments, struct clm_error *error)
 {
@@ -253,7 +253,7 @@ static clm_status launch_runs(struct kernels *k, const struct tensor *matrix,
     return launch_rows(k, KERNEL_GATHER_AUGMENTED, matrix->rows, items, local, arguments, error);
 }
 
-/* One item a span of a row of X: on a CPU a group takes some rows, elsewhere neighbouring spans. */
+/* One item per span of a row of X. On a CPU a group takes some rows, elsewhere neighbouring spans. */
 static clm_status launch_gather(struct kernels *k, enum kernel_name name, const struct tensor *X,
                                 const struct kernel_argument *arguments, struct clm_error *error)
 {
@@ -270,7 +270,7 @@ clm_status kernel_gather(struct kernels *k, const struct resident *data, const s
 {
     const enum kernel_name name =
         data->values.type == TENSOR_BYTE ? KERNEL_GATHER_BYTES : KERNEL_GATHER_FLOATS;
-    const struct tensor *const indices = order ? order : &data->labels; /* never read without an order */
+    const struct tensor *const indices = order ? order : &data->labels; /* not read if there is no order */
     return launch_gather(k, name, X,
                          ARGUMENTS(INT(X->rows), INT(X->columns), INT(k->span), MEMORY(&data->values),
                                    MEMORY(&data->labels), MEMORY(indices), INT(order != NULL),
@@ -279,7 +279,7 @@ clm_status kernel_gather(struct kernels *k, const struct resident *data, const s
                          error);
 }
 
-/* As augment.cl's struct augmentation: numbers of four bytes alone, so that both lay it out alike. */
+/* The same as augment.cl's struct augmentation: only numbers of four bytes, so both have one layout. */
 struct augmentation_argument {
     cl_uint seed_low, seed_high, epoch, position;
     cl_int width, height;
@@ -310,9 +310,9 @@ clm_status kernel_gather_augmented(struct kernels *k, const struct augmentation 
                                    struct tensor *X, struct tensor *labels, struct clm_error *error)
 {
     const struct augmentation_argument augmentation = augmentation_argument(a, X->rows);
-    const struct tensor *const indices = order ? order : &data->labels; /* as above */
+    const struct tensor *const indices = order ? order : &data->labels; /* the same */
     const struct tensor *const partners =
-        augmentation.is_mixed ? a->partners : labels; /* else never written */
+        augmentation.is_mixed ? a->partners : labels; /* not written otherwise */
     return launch_runs(k, X,
                        ARGUMENTS(ARGUMENT(augmentation), INT(X->rows), INT(X->columns), MEMORY(&data->values),
                                  INT(data->values.type == TENSOR_BYTE), MEMORY(&data->labels),

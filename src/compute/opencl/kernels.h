@@ -1,4 +1,4 @@
-/* Our kernels, each behind one host function whose arguments stand in the .cl order. */
+/* Our kernels: one host function each, with its arguments in the order of the .cl file. */
 #ifndef CLM_COMPUTE_OPENCL_KERNELS_H
 #define CLM_COMPUTE_OPENCL_KERNELS_H
 
@@ -24,11 +24,11 @@ enum kernel_name {
     KERNEL_COUNT
 };
 
-/* What a kernel that knows no activation, or no rule, is asked for with. */
+/* For a kernel that has no activation, or no rule. */
 #define NO_ACTIVATION ACTIVATION_COUNT
 #define NO_RULE       RULE_COUNT
 
-/* A kernel, the files of kernels/ that it is built from, and whether there is one for each activation and for each rule. */
+/* A kernel, its files in kernels/, and whether each activation and each rule has one of its own. */
 struct kernel_about {
     const char *files, *name;
     bool by_activation, by_rule;
@@ -40,7 +40,7 @@ enum { KERNELS_MOST = 14 };
 struct kernel_table {
     const struct kernel_about *about; /* at most KERNELS_MOST */
     char options[160];
-    size_t items[KERNELS_MOST]; /* of the groups in which a kernel has to run; 0: any */
+    size_t items[KERNELS_MOST]; /* in the groups that a kernel needs; 0: any */
     cl_kernel handles[KERNELS_MOST][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
 };
 
@@ -48,29 +48,29 @@ struct built_program;
 
 struct kernels {
     const struct opencl_device *device;
-    struct built_program *built; /* a list, for all tables */
+    struct built_program *built; /* list of all tables' programs */
     struct kernel_table table;
-    size_t lanes; /* work-items of a group of softmax_xent */
-    size_t chunk; /* floats of a vector of the device */
+    size_t lanes; /* work-items in a group of softmax_xent */
+    size_t chunk; /* floats in a vector of the device */
     size_t span;  /* elements that an item of gather takes */
-    size_t runs;  /* of 64 elements, that one of gather_augmented takes */
+    size_t runs;  /* runs of 64 elements that an item of gather_augmented takes */
 };
 
-/* The slots of sums.cl, as many as a kernel that adds to them has groups at most. */
+/* The slots of sums.cl: at least one for each group of a kernel that adds to them. */
 enum { METRICS_SLOT = 4, METRICS_SLOTS = 64, METRICS_COLUMNS = METRICS_SLOT * METRICS_SLOTS };
 
 CLM_MUST_CHECK clm_status kernels_build(const struct opencl_device *device, struct kernels *out,
                                         struct clm_error *error);
 void kernels_free(struct kernels *kernels);
 
-/* Builds a kernel of a table, unless that has been done. CLM_ERROR_DEVICE if the device cannot run it in groups of its items. */
+/* Builds a kernel if needed. CLM_ERROR_DEVICE if the device cannot run it in groups of its items. */
 CLM_MUST_CHECK clm_status kernel_table_build(struct kernels *k, struct kernel_table *table, size_t kernel,
                                              enum activation act, enum rule rule, struct clm_error *error);
-/* Builds kernels first … end - 1; without a rule those that need none. */
+/* Builds kernels first … end - 1; without a rule, only those that need none. */
 CLM_MUST_CHECK clm_status kernel_table_build_range(struct kernels *k, struct kernel_table *table,
                                                    size_t first, size_t end, enum activation act,
                                                    enum rule rule, struct clm_error *error);
-/* Its programs stay until kernels_free. */
+/* The programs stay until kernels_free. */
 void kernel_table_free(struct kernel_table *table);
 
 /* Queues a kernel of a table. Build it before the first step, so that no step waits for a compiler. */
@@ -80,8 +80,8 @@ CLM_MUST_CHECK clm_status kernel_table_launch(struct kernels *k, struct kernel_t
                                               const struct kernel_argument *arguments,
                                               struct clm_error *error);
 
-/* The tensor that a kernel is given as the gate that it saves, or reads, or as a state of a parameter. Where there is none, it
- * is another, which the kernel does not look at. */
+/* The tensor that a kernel gets as the gate it saves or reads, or as a parameter's state. If there is none,
+ * it is `otherwise`, which the kernel does not use. */
 const struct tensor *saved_gate(const struct epilogue *epilogue, const struct tensor *otherwise);
 const struct tensor *read_gate(const struct gate *gate, const struct tensor *otherwise);
 const struct tensor *state_of(const struct parameter *parameter, size_t s);

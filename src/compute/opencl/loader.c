@@ -25,14 +25,14 @@
 
 #define NOT_THESE "unset OCL_ICD_VENDORS and OPENCL_VENDOR_PATH, which hide " LOADER_VENDORS "; or "
 
-/* Where findings of one kind go. */
+/* Receives the findings of one section. */
 struct listener {
     const char *section;
     finding_heard hear;
     void *user;
 };
 
-/* "what; remedy" is one finding; the remedy is NULL of what is good. Files and drivers have their say in it. */
+/* Reports one finding. The remedy of a good one is NULL. The text may quote files and drivers. */
 __attribute__((format(printf, 4, 5))) static void
 tell(const struct listener *listener, enum clm_severity severity, const char *remedy, const char *format, ...)
 {
@@ -56,7 +56,7 @@ static const char *name_of(cl_int code)
 
 /* ---- drivers ---- */
 
-/* The second variable is ocl-icd's own (man 7 libOpenCL), the first all loaders'. */
+/* All loaders know the first variable; the second is ocl-icd's own (man 7 libOpenCL). */
 const char *loader_vendors(void)
 {
     const char *const vendors = getenv("OCL_ICD_VENDORS"), *const path = getenv("OPENCL_VENDOR_PATH");
@@ -68,7 +68,7 @@ static const char *no_driver_remedy(void)
     return strcmp(loader_vendors(), LOADER_VENDORS) ? NOT_THESE NO_DRIVER : NO_DRIVER;
 }
 
-/* How many platforms a driver offers; its status. */
+/* Counts a driver's platforms; returns the call's status. */
 static cl_int platforms_of(void *library, cl_uint *count)
 {
     void *(*address_of)(const char *name) = NULL;
@@ -82,7 +82,7 @@ static cl_int platforms_of(void *library, cl_uint *count)
     return platforms ? platforms(0, NULL, count) : CL_INVALID_OPERATION;
 }
 
-/* The library stays loaded: the loader loads it as well, and not every driver survives being taken out. */
+/* The library stays loaded: the loader loads it as well, and some drivers crash if they are unloaded. */
 static void examine_library(const struct listener *listener, const char *from, const char *name)
 {
     cl_uint count = 0;
@@ -240,8 +240,8 @@ static int is_render_node(const struct dirent *entry)
     return !strncmp(entry->d_name, "renderD", 7);
 }
 
-/* What to do where opening it fails so. Containers are denied devices that lie in their /dev (EPERM), and a node stays where
- * its driver is gone. */
+/* What to do if a render node cannot be opened. A container may not open some devices in its /dev (EPERM); a
+ * node stays even if its driver is gone. */
 static void node_remedy(const char *path, int reason, char *out, size_t size)
 {
     char names[4096];
@@ -289,13 +289,13 @@ void loader_examine_nodes(const char *directory, finding_heard hear, void *user)
 
 /* ---- platforms ---- */
 
-/* Mesa's have none where nobody asked for one, or the GPU is not among the few of Clover's. */
+/* Rusticl has no devices unless RUSTICL_ENABLE names a driver; Clover supports few GPUs. */
 static bool has_often_none(const char *platform)
 {
     return strcasestr(platform, "clover") || (strcasestr(platform, "rusticl") && !getenv("RUSTICL_ENABLE"));
 }
 
-/* What helps a platform that sees no device. */
+/* Advice for a platform that sees no device. */
 static const char *hint_for(const char *platform)
 {
     if (strcasestr(platform, "portable computing language"))

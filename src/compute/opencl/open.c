@@ -1,11 +1,11 @@
-/* How a device is opened: plainly, nothing is tried. */
+/* Opens a device without testing it. */
 #include "compute/opencl/opencl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The handle of a device that was listed; NULL if it is gone. */
+/* The handle of a listed device; NULL if it is gone. */
 static clm_status open_handle_of(const struct clm_device *device, cl_device_id *out, struct clm_error *error)
 {
     struct clm_device *about = NULL;

@@ -30,7 +30,7 @@ void opencl_close(struct clm_backend *be)
 
 /* ---- memory beside the tensors ---- */
 
-/* What is planned before products have been assigned is the least that a net takes. */
+/* Before products are assigned, a plan counts the least that a net needs. */
 static bool is_open_question(const struct opencl_backend *own, size_t I, size_t O)
 {
     return own->base.memory.is_planning && !dispatch_knows(&own->dispatch, I, O);
@@ -42,7 +42,7 @@ static size_t weight_panel(struct clm_backend *be, size_t batch, size_t I, size_
     return is_open_question(own, I, O) ? 0 : dispatch_panel(&own->dispatch, batch, I, O);
 }
 
-/* Builds the kernels that a net's steps launch and that were not built with the backend. */
+/* Builds the kernels that a net's steps launch and that the backend has not built yet. */
 static clm_status build_kernels(struct opencl_backend *own, const size_t *widths, size_t width_count,
                                 const enum activation *acts, enum rule rule, size_t batch,
                                 struct clm_error *error)
@@ -136,7 +136,7 @@ static clm_status opencl_peaks(struct clm_backend *be, double *operations, doubl
     return profile_peaks(be, self(be)->kernels, operations, bytes, error);
 }
 
-/* The next launch computes that much, and reads and writes that many floats at least. */
+/* Tells the profile what the next launch computes, and the floats it reads and writes at least. */
 static void opencl_expect(struct clm_backend *be, double operations, double floats)
 {
     profile_expect(&self(be)->device, operations, floats * sizeof(float));
@@ -150,7 +150,7 @@ static double size_of(const struct tensor *tensor)
 
 /* ---- operations ---- */
 
-/* Who computes a product of B rows. */
+/* The provider that computes a product of B rows. */
 static struct gemm_provider *product_provider(struct clm_backend *be, enum product product,
                                               const struct linear *layer, size_t B)
 {
@@ -233,7 +233,7 @@ static clm_status opencl_backward_params(struct clm_backend *be, const struct te
     return gemm->operations->gradient(gemm, dZ, X, layer, l2, error);
 }
 
-/* Floats that a step reads and writes for each weight: the value and the rule's states, once each way. */
+/* Floats that a step reads and writes per weight: its value and the rule's states, once each way. */
 static double step_traffic(const struct step *step)
 {
     return 2 * (1 + (double)rules[step->rule].states);
@@ -249,7 +249,7 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
     return gemm->operations->descend(gemm, dZ, X, layer, step, error);
 }
 
-/* Both products have to be one provider's. */
+/* One provider must compute both products. */
 static bool fuses(struct clm_backend *be, const struct linear *layer, size_t B, size_t next_B)
 {
     const size_t I = layer->W.value.columns, O = layer->W.value.rows;
@@ -281,7 +281,7 @@ static clm_status opencl_update_forward(struct clm_backend *be, const struct ten
     return status ? status : opencl_forward(be, next_X, layer, epilogue, next_Y, error);
 }
 
-/* The same. */
+/* One provider must compute both products. */
 static bool has_head(struct clm_backend *be, const struct linear *layer, size_t B)
 {
     struct gemm_provider *const gemm = product_provider(be, PRODUCT_FORWARD, layer, B);

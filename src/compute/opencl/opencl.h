@@ -1,5 +1,5 @@
-/* The opencl backend as its parts see it: one device, and a table of who computes which product; operations in opencl.c, tensors
- * in buffers.c, how it is opened in open.c. */
+/* The opencl backend: one device, and a table of providers of products. Operations are in opencl.c, tensors
+ * in buffers.c, opening is in open.c. */
 #ifndef CLM_COMPUTE_OPENCL_OPENCL_H
 #define CLM_COMPUTE_OPENCL_OPENCL_H
 
@@ -10,11 +10,11 @@
 struct opencl_backend {
     struct clm_backend base;
     struct opencl_device device;
-    struct kernels own, *kernels; /* its own, or those of the backend that it is a second one of */
+    struct kernels own, *kernels; /* its own, or those of the first backend on the device */
     struct dispatch dispatch;
     cl_event marks[STEPS_IN_FLIGHT]; /* ends of the last steps, a ring */
     size_t steps;
-    bool is_second; /* on a device and with kernels that are another backend's: see provider_backend */
+    bool is_second; /* shares another backend's device and kernels: see provider_backend */
 };
 
 static inline struct opencl_backend *self(struct clm_backend *be)
@@ -24,7 +24,7 @@ static inline struct opencl_backend *self(struct clm_backend *be)
 
 extern const struct backend_operations opencl_operations;
 
-/* Also of one that is half open. */
+/* Also closes a backend that is only partly open. */
 void opencl_close(struct clm_backend *be);
 
 /* ---- buffers.c: entries of struct backend_operations ---- */

@@ -17,11 +17,11 @@ struct record {
 };
 
 struct opencl_profile {
-    cl_command_queue plain; /* the device's queue, while that of the profile is in its place */
+    cl_command_queue plain; /* the device's queue, while the profile's replaces it */
     struct record *records;
     size_t count, room;
-    double operations, bytes; /* expected of the next launch */
-    struct clm_error error;   /* the first in recording, which profile_stop tells of */
+    double operations, bytes; /* of the next launch */
+    struct clm_error error;   /* the first error in recording, which profile_stop reports */
 };
 
 /* ---- recording ---- */
@@ -76,13 +76,13 @@ void profile_expect(const struct opencl_device *device, double operations, doubl
     device->profile->bytes = bytes;
 }
 
-/* Where a failure of recording goes; NULL where one is kept already. */
+/* Where to put an error of recording; NULL if there was one before. */
 static struct clm_error *no_error_yet(struct opencl_profile *profile)
 {
     return profile->error.status == CLM_OK ? &profile->error : NULL;
 }
 
-/* A record for the next launch; NULL without memory for it. */
+/* A record for the next launch; NULL if memory runs out. */
 static struct record *next_record(struct opencl_profile *profile, const char *name)
 {
     if (profile->count == profile->room) {
@@ -126,7 +126,7 @@ static cl_int seconds_of(const struct record *record, double *seconds)
 {
     cl_ulong begin = 0, end = 0;
     *seconds = 0;
-    if (!record->event) /* its launch failed, and said so */
+    if (!record->event) /* the launch failed, and reported it */
         return CL_SUCCESS;
     cl_int code =
         record->before
@@ -185,13 +185,12 @@ clm_status profile_stop(struct opencl_device *device, struct profile_row rows[PR
 
 /* ---- peaks ---- */
 
-#define COPY_BYTES                                                                                           \
-    ((size_t)(128 << 20)) /* over any cache; a quarter of what may be allocated at once, where that is less */
-#define RUNS   6
-#define ROUNDS 20000
-#define CHAINS 12 /* as in peaks.cl */
+#define COPY_BYTES ((size_t)(128 << 20)) /* larger than any cache; less if the device allows less */
+#define RUNS       6
+#define ROUNDS     20000
+#define CHAINS     12 /* as in peaks.cl */
 
-/* Seconds of the fastest of a few runs. */
+/* The shortest time of a few runs, in seconds. */
 static clm_status fastest(struct kernels *k, enum kernel_name name, size_t items, size_t local,
                           const struct kernel_argument *arguments, double *seconds, struct clm_error *error)
 {

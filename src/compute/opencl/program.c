@@ -10,7 +10,7 @@
 
 #define KERNEL_FILE_LIMIT ((size_t)1 << 20)
 
-/* The kernel file's source in memory that the caller frees. */
+/* A kernel file's source; the caller frees it. */
 static clm_status read_file(const char *name, char **text, size_t *size, struct clm_error *error)
 {
     const char *directory = getenv("CLMLP_KERNEL_DIR");
@@ -39,7 +39,7 @@ static clm_status read_file(const char *name, char **text, size_t *size, struct 
     return clm_fail(error, CLM_ERROR_BUILD, "%s: there is no such kernel file in the library", name);
 }
 
-/* The files of a list, names with spaces between, one behind the other, in memory that the caller frees. */
+/* The sources of all files in a list of names with spaces between, joined; the caller frees them. */
 static clm_status read_source(const char *names, char **text, size_t *size, struct clm_error *error)
 {
     clm_status status = CLM_OK;
@@ -68,7 +68,7 @@ static clm_status read_source(const char *names, char **text, size_t *size, stru
     return status;
 }
 
-/* The lines of `text` with their numbers, as many as fit. */
+/* Writes the lines of `text` with their numbers, as many as fit. */
 static void number_lines(const char *text, char *out, size_t size)
 {
     size_t used = 0;

@@ -1,21 +1,21 @@
-/* Kernels: built from the sources inside the library, or from the folder CLMLP_KERNEL_DIR. */
+/* Builds kernels from the sources inside the library, or from the folder CLMLP_KERNEL_DIR. */
 #ifndef CLM_COMPUTE_OPENCL_PROGRAM_H
 #define CLM_COMPUTE_OPENCL_PROGRAM_H
 
 #include "base/error.h"
 #include "compute/opencl/device.h"
 
-/* A file of kernels/, as tools/embed.c puts it into the library; the table ends with a NULL name. */
+/* A file of kernels/, which tools/embed.c puts into the library; a NULL name ends the table. */
 struct kernel_source {
     const char *name; /* "gather.cl" */
-    const char *text; /* ends with a NUL that size does not count */
+    const char *text; /* ends with a NUL, not counted in size */
     size_t size;
 };
 
 extern const struct kernel_source kernel_sources[];
 
-/* Builds files of kernels/, "vector.cl gather.cl", as one source with `options`. A failure shows the log behind the
- * numbered lines it speaks of. */
+/* Builds files of kernels/, for example "vector.cl gather.cl", as one source with `options`. A failure shows
+ * the numbered source lines, then the log. */
 CLM_MUST_CHECK clm_status opencl_program_build(const struct opencl_device *device, const char *names,
                                                const char *options, cl_program *out, struct clm_error *error);
 
@@ -34,11 +34,11 @@ struct kernel_argument {
 #define MEMORY(tensor)      ARGUMENT((tensor)->memory)
 #define LOCAL_MEMORY(bytes) ((struct kernel_argument){(bytes), NULL})
 
-/* A kernel's arguments in the order of the .cl file. */
+/* Lists a kernel's arguments in the order of the .cl file. */
 #define ARGUMENTS(...) ((const struct kernel_argument[]){__VA_ARGS__, {0, NULL}})
 
-/* Queues a kernel over `global` items in groups of `local` (NULL: the device's choice). `purpose` is the operation, for the
- * failure's sentence; `arguments` come from ARGUMENTS. */
+/* Queues a kernel over `global` items in groups of `local` (NULL: the device chooses). `purpose` names the
+ * operation in messages; `arguments` come from ARGUMENTS. */
 CLM_MUST_CHECK clm_status opencl_launch(const struct opencl_device *device, cl_kernel kernel,
                                         const char *purpose, cl_uint dimensions, const size_t *global,
                                         const size_t *local, const struct kernel_argument *arguments,

@@ -91,7 +91,7 @@ const char *opencl_status_name(int code)
     }
 }
 
-/* A context, a queue or a kernel takes as much for a small net; what holds and computes matrices takes less. */
+/* Contexts, queues and kernels need as much for a small net; calls that make or use matrices need less. */
 static bool depends_on_the_net(const char *call)
 {
     return !strcmp(call, "clCreateBuffer") || (strncmp(call, "clCreate", strlen("clCreate")) != 0 &&

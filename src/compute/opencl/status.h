@@ -6,11 +6,11 @@
 
 #include <CL/cl.h>
 
-/* "CL_OUT_OF_RESOURCES", or NULL for a code without a name here. CLBlast returns OpenCL's codes too. */
+/* "CL_OUT_OF_RESOURCES", or NULL for an unknown code. CLBlast returns OpenCL's codes, too. */
 const char *opencl_status_name(int code);
 
-/* "CALL failed: NAME (code)"; what it was for comes first: "linear_forward: clEnqueueNDRangeKernel failed: …".
- * CLM_ERROR_MEMORY, and what to do, for the codes that mean memory, else CLM_ERROR_DEVICE. */
+/* The message is "PURPOSE: CALL failed: NAME (code)", for example "linear_forward: clEnqueueNDRangeKernel
+ * failed: …". Codes that mean memory give CLM_ERROR_MEMORY with advice, all others CLM_ERROR_DEVICE. */
 clm_status opencl_fail(struct clm_error *error, const char *purpose, const char *call, int code);
 
 #endif

@@ -1,5 +1,5 @@
-/* CLBlast's GEMM with our kernels behind it. The optimiser needs no gradient buffer here either: alpha and beta of
- * the product carry the step (W = beta W + alpha dZᵀ X), or the velocity's decay. */
+/* CLBlast's GEMM, followed by our kernels. The optimiser needs no gradient buffer here either: alpha and beta
+ * of the product carry the step (W = beta W + alpha dZᵀ X), or the velocity's decay. */
 #include "compute/opencl/gemm/provider.h"
 
 #include "base/size.h"
@@ -66,7 +66,7 @@ static clm_status clblast_workspace(struct gemm_provider *gemm, size_t B, size_t
     return CLM_OK;
 }
 
-/* CLBlast builds its own with the first product, which is a trial of src/tune. */
+/* Builds our kernels. CLBlast builds its own at the first product, which is a trial of src/tune. */
 static clm_status clblast_build(struct gemm_provider *gemm, const struct gemm_layer *layer,
                                 struct clm_error *error)
 {
@@ -106,13 +106,13 @@ static clm_status clblast_gradient(struct gemm_provider *gemm, const struct tens
     return status ? status : kernel_bias_gradient(gemm->kernels, dZ, db, error);
 }
 
-/* CLBlast's product can add the gradient to W, or to the velocity, as it is computed. */
+/* CLBlast's product can add the gradient directly to W, or to the velocity. */
 static bool clblast_takes_step(enum rule rule)
 {
     return rule == RULE_SGD || rule == RULE_MOMENTUM;
 }
 
-/* The gradient never lies anywhere: the product adds it to what the rule lets it be added to. */
+/* The gradient is never stored: the product adds it to W, or to the velocity. */
 static clm_status descend_weights(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, const struct step *step, struct clm_error *error)
 {
@@ -133,9 +133,9 @@ static clm_status clblast_descend(struct gemm_provider *gemm, const struct tenso
     return status ? status : kernel_bias_update(gemm->kernels, step, dZ, &layer->b, error);
 }
 
-/* CLBlast's tuner never tries groups of one item, which suit a device whose units are cores: 4 to 6 times as fast as
- * shipped at 1000 x 1024 x 1024 on two cores. Only the kernel of large products has them; with such parameters that of small
- * ones takes minutes to build. */
+/* CLBlast's tuner never tries groups of one item. They suit a device whose units are cores: 4 to 6 times as
+ * fast as shipped at 1000 x 1024 x 1024 on two cores. Only the kernel of large products gets them: with such
+ * parameters the kernel of small ones takes minutes to build. */
 static clm_status override_parameters(struct gemm_provider *gemm, struct clm_error *error)
 {
     static const char *names[] = {"GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",

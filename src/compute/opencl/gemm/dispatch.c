@@ -16,7 +16,7 @@ static void close_provider(struct dispatch *d, size_t p)
     d->states[p] = PROVIDER_DROPPED;
 }
 
-/* Nothing is computed by it any more. */
+/* Closes a provider and takes its products away. */
 static void drop(struct dispatch *d, size_t p, const char *why)
 {
     struct clm_backend *const be = d->providers[p].backend;
@@ -45,7 +45,7 @@ static clm_status open_provider(struct dispatch *d, size_t p, struct clm_error *
     return status;
 }
 
-/* The first that opens, NO_PROVIDER if none does; one that does not is dropped. */
+/* The first provider that opens, or NO_PROVIDER; drops those that do not open. */
 static size_t first_open(struct dispatch *d)
 {
     for (size_t p = 0; p < d->count; p++) {
@@ -127,7 +127,7 @@ static struct assignment *nearest(const struct dispatch *d, const struct product
     return product_nearest(d->table, d->assigned, sizeof *d->table, key);
 }
 
-/* What is not assigned goes to the first that opens; the last one of all, which then fails, if none does. */
+/* Without an assignment: the first provider that opens; if none does, the last, which then fails. */
 static size_t provider_for(struct dispatch *d, const struct product_key *key)
 {
     const struct assignment *const assigned = nearest(d, key);
@@ -152,7 +152,7 @@ bool dispatch_knows(const struct dispatch *dispatch, size_t I, size_t O)
     return dispatch->only != NO_PROVIDER || nearest(dispatch, &any);
 }
 
-/* Dropped ones, too: a net that was made before has to go on as it was made. */
+/* Asks dropped providers, too: a net that exists already must not change. */
 bool dispatch_takes_step(const struct dispatch *dispatch, enum rule rule)
 {
     for (size_t p = 0; p < dispatch->count; p++) {
@@ -170,7 +170,7 @@ size_t dispatch_panel(struct dispatch *dispatch, size_t B, size_t I, size_t O)
     return panel_of(dispatch, provider_for(dispatch, &update), B, I, O);
 }
 
-/* If the weights do not lie as it wants them, the first open provider that takes them as they do. */
+/* If the weights lie otherwise than the provider wants, takes the first open one that wants them so. */
 struct gemm_provider *dispatch_take(struct dispatch *dispatch, enum product product, const struct tensor *W,
                                     size_t B)
 {
@@ -207,7 +207,7 @@ clm_status dispatch_build(struct dispatch *dispatch, const struct gemm_layer *la
         takes[provider_for(dispatch, &(const struct product_key){(enum product)product, layer->B, layer->I,
                                                                  layer->O})] = true;
     for (size_t i = 0; i < dispatch->assigned; i++) {
-        const struct assignment *const other = &dispatch->table[i]; /* of a smaller last batch */
+        const struct assignment *const other = &dispatch->table[i]; /* may be that of a smaller last batch */
         if (other->key.I == layer->I && other->key.O == layer->O && dispatch->only == NO_PROVIDER)
             takes[other->provider] = true;
     }

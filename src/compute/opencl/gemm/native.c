@@ -1,5 +1,5 @@
-/* Our own products for devices of type CPU (kernels/gemm_cpu.cl, head_cpu.cl): bias, activation, mask and the optimiser's step
- * are part of the product, so that each result is written once, and a step keeps no gradient. */
+/* Our own products for devices of type CPU (kernels/gemm_cpu.cl, head_cpu.cl). Bias, activation, mask and the
+ * optimiser's step are part of the product: each result is written once, and a step stores no gradient. */
 #include "compute/opencl/gemm/provider.h"
 
 #include "base/size.h"
@@ -32,25 +32,25 @@ static const struct native_shape shapes[] = {
     {16, 6, 4}, /* AVX-512: 32 registers of 16 floats */
     {8, 6, 2},  /* AVX2: 16 registers of 8 */
 #if defined(__aarch64__)
-    {4, 6, 4}, /* NEON: 32 registers of 4; a CPU device has the host's processor */
+    {4, 6, 4}, /* NEON: 32 registers of 4; a CPU device is the host's processor */
 #else
     {4, 6, 2}, /* SSE: 16 registers of 4 */
 #endif
 };
 
-#define LOW           5  /* rows of a tile for a batch that 6 do not divide as well */
+#define LOW           5  /* rows of a tile, for batches that 6 divides less well */
 #define LOW_MOST      32 /* beyond this batch a ragged tile costs little */
-#define LEFT_TILES    8  /* packed at once: whole cache lines of X, whose columns lie far apart */
-#define STRETCH_LEFTS 2  /* of update_forward: STRETCH of gemm_cpu.cl over LEFT */
-#define PACK_MOST     ((size_t)131072) /* floats of packed right-hand matrix: half of a common L2 cache */
-#define DEPTH_MOST    512              /* of a block of the sum */
+#define LEFT_TILES    8  /* packed at once: whole cache lines of X, whose columns are far apart */
+#define STRETCH_LEFTS 2  /* in update_forward: STRETCH of gemm_cpu.cl over LEFT */
+#define PACK_MOST     ((size_t)131072) /* floats of the packed right-hand matrix: half of a common L2 cache */
+#define DEPTH_MOST    512              /* terms in one block of the sum */
 #define GRADIENT_DEPTH_MOST                                                                                  \
     1024 /* its sum runs over the batch; each further block reads and writes W again */
-/* update_forward pays for batches of so few rows that W's way through memory counts most, and for products so small that
- * a launch counts; elsewhere its shorter sums, whose results are added up in memory, cost more than they save. */
+/* update_forward pays for few rows, because then reading W takes most of the time, and for small products,
+ * where a launch counts. Otherwise its shorter sums, added up in memory, cost more than they save. */
 #define FUSED_ROWS     24
 #define FUSED_PRODUCTS ((size_t)1 << 26)
-/* Products of a group of head: fewer are done before another unit has been woken for them. */
+/* Products per group of head: a unit computes fewer of them sooner than another unit wakes up. */
 #define HEAD_PRODUCTS ((size_t)1 << 18)
 #define HEAD_ROWS     64 /* ROWS of head_cpu.cl */
 
@@ -86,7 +86,7 @@ static void close_native(struct gemm_provider *gemm)
     gemm->state = NULL;
 }
 
-/* Builds the gradient's kernel, so that a device which cannot build the files at all fails here. */
+/* Builds the gradient's kernel, so that a device that cannot build the files fails here. */
 static clm_status open_native(struct gemm_provider *gemm, struct clm_error *error)
 {
     const struct opencl_device *const device = gemm->device;
@@ -111,7 +111,7 @@ static clm_status open_native(struct gemm_provider *gemm, struct clm_error *erro
 
 /* ---- launching ---- */
 
-/* Columns of a panel: of W's, and of the packed right-hand matrix. */
+/* Columns of a panel of W, and of the packed right-hand matrix. */
 static size_t panel_columns(const struct native *native)
 {
     return (size_t)native->shape.tile_vectors * native->shape.width;
@@ -122,12 +122,12 @@ static size_t left_rows(const struct native *native)
     return LEFT_TILES * (size_t)native->shape.tile_rows;
 }
 
-/* What each group does of a result (M,N) whose sums have K terms. */
+/* The part of a result (M,N) that each group computes; the sums have K terms. */
 struct share {
     size_t rows, columns, depth, pack_bytes, groups[2];
 };
 
-/* What a product of (M,K) and (K,N) does besides multiplying, in rows of products that take as long. */
+/* The other costs of a product of (M,K) and (K,N), in units of one row's products. */
 struct product_cost {
     double right; /* fetching or packing a vector of the right-hand matrix, once a group */
     double left;  /* packing an element of the left-hand one, over a vector's product */
@@ -135,8 +135,8 @@ struct product_cost {
 
 static const struct product_cost lying = {4, 0}, turned = {12, 0.4}, packed = {6, 0.4};
 
-/* Cycles of a unit for a group with `rows` x `columns`, roughly: what other groups of the same columns or rows fetch and
- * pack they do again. */
+/* Estimated cycles that a unit needs for a group with `rows` x `columns`. Groups of the same columns or rows
+ * fetch and pack again. */
 static double group_cycles(const struct native *native, size_t rows, size_t columns, size_t K,
                            struct product_cost cost)
 {
@@ -144,9 +144,9 @@ static double group_cycles(const struct native *native, size_t rows, size_t colu
     return (double)K * (vectors * ((double)rows + cost.right) + cost.left * (double)rows) + 3000;
 }
 
-/* The split into panels across and tiles of `tile` rows down that ends first, when units take one group after the other.
- * A quarter of a group's time counts as lost at the end, so that smaller groups win where little speaks against
- * them. */
+/* The split into panels across and tiles of `tile` rows down that ends first, if units take one group after
+ * the other. It counts a quarter of a group's time as lost at the end, so that smaller groups win if they
+ * cost little more. */
 static void split(const struct native *native, size_t M, size_t N, size_t K, size_t tile, size_t panels_most,
                   struct product_cost cost, struct share *share)
 {
@@ -169,7 +169,7 @@ static void split(const struct native *native, size_t M, size_t N, size_t K, siz
     share->groups[1] = divide_up(M, share->rows);
 }
 
-/* Of a product whose operands are packed into local memory; blocks of the sum are multiples of `unit`. */
+/* For operands that are packed into local memory; blocks of the sum are multiples of `unit`. */
 static struct share native_divide(const struct native *native, size_t M, size_t N, size_t K, size_t tile,
                                   size_t depth_most, size_t unit, struct product_cost cost)
 {
@@ -186,7 +186,7 @@ static struct share native_divide(const struct native *native, size_t M, size_t 
     return share;
 }
 
-/* With the weights in panels, as the kernels read them. */
+/* Launches a kernel on a layer whose weights lie in panels. */
 static clm_status launch(const struct gemm_provider *gemm, enum native_kernel kernel,
                          const struct linear *layer, enum activation act, enum rule rule,
                          const struct share *share, const struct kernel_argument *arguments,
@@ -242,7 +242,7 @@ static clm_status native_backward_input(struct gemm_provider *gemm, const struct
                   error);
 }
 
-/* Of dWᵀ (I,O), whose rows are packed a few whole cache lines at a time. */
+/* Divides dWᵀ (I,O); its rows are packed in whole cache lines. */
 static struct share divide_gradient(const struct native *native, size_t B, size_t I, size_t O)
 {
     return native_divide(native, I, O, B, left_rows(native), GRADIENT_DEPTH_MOST, native->shape.width,
@@ -276,14 +276,14 @@ static clm_status native_descend(struct gemm_provider *gemm, const struct tensor
                   error);
 }
 
-/* Local floats of update_forward. */
+/* Floats of local memory for update_forward. */
 static size_t fused_room(const struct native *native, size_t B, size_t next_B)
 {
     const size_t P = panel_columns(native), stretch = STRETCH_LEFTS * left_rows(native);
     return B * (P + stretch) + (next_B + LOW - 1) * P;
 }
 
-/* A group takes a panel at least, so that panels have to be as many as units. */
+/* A group takes at least one panel, so there must be as many panels as units. */
 static bool native_fuses(struct gemm_provider *gemm, size_t I, size_t O, size_t B, size_t next_B)
 {
     const struct native *const native = native_of(gemm);
@@ -293,7 +293,7 @@ static bool native_fuses(struct gemm_provider *gemm, size_t I, size_t O, size_t 
            fused_room(native, B, next_B) <= native->local_memory / sizeof(float) * 7 / 8;
 }
 
-/* Looking ahead is for the first layer. A smaller last batch may be fused if whole ones are not. */
+/* Only the first layer looks ahead. A smaller last batch may be fused even if whole ones are not. */
 static clm_status native_build(struct gemm_provider *gemm, const struct gemm_layer *layer,
                                struct clm_error *error)
 {
@@ -326,13 +326,13 @@ static clm_status native_descend_forward(struct gemm_provider *gemm, const struc
                   error);
 }
 
-/* Local floats of head. */
+/* Floats of local memory for head. */
 static size_t head_room(const struct native *native, size_t C)
 {
     return C * (HEAD_ROWS + panel_columns(native));
 }
 
-/* W has to be a single panel. */
+/* W must be a single panel. */
 static bool native_has_head(struct gemm_provider *gemm, const struct linear *layer, size_t B)
 {
     (void)B;
@@ -355,7 +355,7 @@ static clm_status native_head(struct gemm_provider *gemm, const struct tensor *X
     return launch(gemm, HEAD, layer, gate->act, NO_RULE, &share,
                   ARGUMENTS(INT(B), INT(I), INT(C), INT(rows), INT(dX != NULL), MEMORY(X),
                             MEMORY(&layer->W.value), MEMORY(&layer->b.value), MEMORY(labels),
-                            MEMORY(read_gate(gate, X)), MEMORY(dZ), MEMORY(dX ? dX : dZ), /* as wanted */
+                            MEMORY(read_gate(gate, X)), MEMORY(dZ), MEMORY(dX ? dX : dZ), /* dX is optional */
                             MEMORY(&sums->state), LOCAL_MEMORY(head_room(native, C) * sizeof(float))),
                   error);
 }

@@ -1,7 +1,7 @@
-/* Who multiplies: a provider computes the three products of a net's step with what follows each.
+/* A GEMM provider computes a layer's three products, each with what follows: bias, activation, mask or step.
  *
- * A provider may fuse the epilogue (bias, activation, mask, optimiser) into its product or queue a kernel behind it;
- * callers cannot tell but by the time. All sizes are positive and fit into int.
+ * It may fuse these into the product or queue a kernel after it; callers see a difference only in time. All
+ * sizes are positive and fit into int.
  */
 #ifndef CLM_COMPUTE_OPENCL_GEMM_PROVIDER_H
 #define CLM_COMPUTE_OPENCL_GEMM_PROVIDER_H
@@ -13,7 +13,7 @@
 
 struct gemm_provider;
 
-/* A layer whose kernels are built. */
+/* A layer, as the provider builds its kernels for it. */
 struct gemm_layer {
     size_t B, I, O;
     enum activation act; /* its own, or that of the layer below */
@@ -23,17 +23,17 @@ struct gemm_layer {
 
 struct gemm_operations {
     const char *name;
-    size_t variant; /* of several that share their functions */
-    /* What the provider keeps between products, in gemm->state; may be NULL both, where it keeps nothing. */
+    size_t variant; /* tells providers apart that share functions */
+    /* Make and free what the provider keeps between products, in gemm->state; both may be NULL. */
     clm_status (*open)(struct gemm_provider *gemm, struct clm_error *error);
     void (*close)(struct gemm_provider *gemm);
-    /* Rows of the panels in which W, its velocity and dW have to lie for the products of a layer, see tensor.h; 0, or NULL:
-     * row-major. */
+    /* Rows of the panels in which a layer's products want W, its velocity and dW, see tensor.h; 0 or NULL
+     * means row-major. */
     size_t (*panel)(const struct gemm_provider *gemm, size_t B, size_t I, size_t O);
     /* Bytes of the workspace that the products of one layer need; NULL: none. */
     clm_status (*workspace)(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                             struct clm_error *error);
-    /* Builds the kernels of the layer's products, which else are built when they are first launched. */
+    /* Builds the kernels of the layer's products; without it they are built at their first launch. */
     clm_status (*build)(struct gemm_provider *gemm, const struct gemm_layer *layer, struct clm_error *error);
     /* Y (B,O) = act(X (B,I) W (O,I)ᵀ + b) */
     clm_status (*forward)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
@@ -47,18 +47,18 @@ struct gemm_operations {
                            struct linear *layer, double l2, struct clm_error *error);
     /* Whether descend takes a rule's step; NULL: every rule that is linear. */
     bool (*takes_step)(enum rule rule);
-    /* The optimiser's step of W and b with those gradients, which are kept nowhere. */
+    /* The optimiser's step of W and b with those gradients, which are not stored. */
     clm_status (*descend)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error);
-    /* descend and behind it Y' = act(X' Wᵀ + b) of the next batch, W being read once for both; NULL, both, where the
-     * provider cannot. Called where `fuses` says that it saves time. */
+    /* descend, then Y' = act(X' Wᵀ + b) of the next batch; W is read once for both. Called if `fuses` says
+     * that this saves time. Both are NULL if the provider cannot do it. */
     bool (*fuses)(struct gemm_provider *gemm, size_t I, size_t O, size_t B, size_t next_B);
     clm_status (*descend_forward)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, const struct step *step, const struct tensor *next_X,
                                   const struct epilogue *epilogue, struct tensor *next_Y,
                                   struct clm_error *error);
-    /* dZ (B,C) and dX (B,I) of a last layer as linear_softmax_backward says; NULL, both, where the provider cannot. Called
-     * where `has_head` says that it can for this layer. */
+    /* dZ (B,C) and dX (B,I) of a last layer, see linear_softmax_backward. Called if `has_head` is true for
+     * this layer. Both are NULL if the provider cannot do it. */
     bool (*has_head)(struct gemm_provider *gemm, const struct linear *layer, size_t B);
     clm_status (*head)(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
                        const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
@@ -67,14 +67,14 @@ struct gemm_operations {
 
 struct gemm_provider {
     const struct gemm_operations *operations;
-    struct clm_backend *backend; /* whose memory the operands are in */
+    struct clm_backend *backend; /* the operands are in its memory */
     struct opencl_device *device;
     struct kernels *kernels;
     void *state;             /* the provider's own */
-    struct tensor workspace; /* made by backend_prepare; empty where none is needed */
+    struct tensor workspace; /* made by backend_prepare; empty if none is needed */
 };
 
-/* gemm_clblast_tuned: the same with parameters that suit a CPU. CLBlast keeps them for the whole process.
+/* gemm_clblast_tuned is CLBlast with parameters that suit a CPU; CLBlast keeps them for the whole process.
  * gemm_native is ours for devices of type CPU; gemm_tiled, with tiles of three sizes, for all others. */
 extern const struct gemm_operations gemm_clblast, gemm_clblast_tuned, gemm_native, gemm_tiled,
     gemm_tiled_large, gemm_tiled_small;

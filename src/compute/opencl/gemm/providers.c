@@ -12,7 +12,7 @@ static bool is_no_cpu(const struct clm_device *device)
     return !is_cpu(device);
 }
 
-/* Elsewhere the products of larger tiles do no more than those of small ones. */
+/* With smaller groups, the providers of larger tiles compute as the one of small tiles does. */
 static bool has_large_groups(const struct clm_device *device)
 {
     return !is_cpu(device) && device->max_work_group >= 256;
@@ -30,7 +30,7 @@ static const struct gemm_candidate candidates[] = {
     {&gemm_tiled, has_large_groups, false, true},
     {&gemm_tiled_large, has_large_groups, false, true},
     {&gemm_tiled_small, is_no_cpu, false, true},
-    {&gemm_clblast_tuned, is_cpu, true, false}, /* behind clblast: its parameters stay for the process */
+    {&gemm_clblast_tuned, is_cpu, true, false}, /* after clblast: its parameters stay for the process */
 };
 _Static_assert(sizeof candidates / sizeof *candidates <= PROVIDERS_MOST,
                "a dispatch has no room for so many");

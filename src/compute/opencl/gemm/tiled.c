@@ -1,5 +1,5 @@
-/* Our own products for devices whose work-groups share local memory (kernels/gemm_tiled.cl): bias, activation, mask and the
- * optimiser's step are part of the product, so that each result is written once, and a step keeps no gradient. */
+/* Our own products for devices whose work-groups share local memory (kernels/gemm_tiled.cl). They include
+ * bias, activation, mask and step: each result is written once, and a step stores no gradient. */
 #include "compute/opencl/gemm/provider.h"
 
 #include "base/size.h"
@@ -31,15 +31,15 @@ static const struct kernel_about kernels_about[TILED_KERNELS] = {
     [UPDATE] = {FILES, "tiled_update", false, true},
 };
 
-/* How the kernels are built: items of a group, quads of an item, terms of the sum at once, and items of a group of
- * those that have no tile. */
+/* How the kernels are built: items of a group, quads of an item, terms of the sum at once, and items of a
+ * group in kernels without tiles. */
 struct tiled_variant {
     size_t items[2], quads[2]; /* down and across */
     size_t depth, lanes;
 };
 
-/* Larger tiles read less of a large product's matrices, smaller ones busy more units with a small product. Each needs
- * less of a device than the one before; the last, 1 KiB of local memory and groups of one item. */
+/* Larger tiles read less of a large product's matrices; smaller ones busy more units with a small product.
+ * Each variant needs less of a device; the last only 1 KiB of local memory and groups of one item. */
 static const struct tiled_variant variants[] = {
     {{16, 16}, {2, 2}, 8, 64},
     {{16, 16}, {1, 1}, 16, 64},
@@ -50,9 +50,9 @@ enum { LARGE, MIDDLE, SMALL, VARIANTS = sizeof variants / sizeof *variants };
 
 #define DOT_ROWS        8 /* as in gemm_tiled.cl */
 #define DOT_COLUMNS     4
-#define DOT_ROWS_MOST   16  /* up to this batch W's way through memory is what takes time */
-#define GROUPS_PER_UNIT 2   /* so that a unit has another to work on where one waits for memory */
-#define SLICE_LEAST     256 /* terms of a sum that is cut */
+#define DOT_ROWS_MOST   16  /* up to this batch, reading W takes most of the time */
+#define GROUPS_PER_UNIT 2   /* a unit has another group to work on while one waits for memory */
+#define SLICE_LEAST     256 /* terms of each part if a sum is cut */
 
 struct tiled {
     struct kernel_table table;
@@ -78,7 +78,7 @@ static size_t tile_of(const struct tiled_variant *v, int side)
     return 4 * v->quads[side] * v->items[side];
 }
 
-/* Bytes of local memory of the kernel that takes most. */
+/* Bytes of local memory of the kernel that needs most. */
 static size_t local_bytes(const struct tiled_variant *v)
 {
     const size_t tiles = (tile_of(v, 0) + tile_of(v, 1) + 8) * v->depth;
@@ -91,7 +91,7 @@ static size_t group_of(const struct tiled_variant *v, enum tiled_kernel kernel)
     return has_tile ? items_of(v) : v->lanes;
 }
 
-/* CLM_OK where the device has what the variant needs, and can run it as built; else nothing is left of it. */
+/* Fails, and leaves nothing built, if the device lacks what the variant needs or cannot run it as built. */
 static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_variant *v,
                               struct clm_error *error)
 {
@@ -124,8 +124,8 @@ static void close_tiled(struct gemm_provider *gemm)
     gemm->state = NULL;
 }
 
-/* Takes the first variant, from the provider's own on, that the device can build and run; what lacks memory would lack it for
- * the next, or have other results another time. */
+/* Takes the first variant, from the provider's own on, that the device can build and run. Stops if memory
+ * runs out: later variants would lack it, too, or results would differ from run to run. */
 static clm_status open_tiled(struct gemm_provider *gemm, struct clm_error *error)
 {
     struct tiled *const tiled = calloc(1, sizeof *tiled);
@@ -149,9 +149,9 @@ static clm_status tiled_build(struct gemm_provider *gemm, const struct gemm_laye
                                     layer->rule, error);
 }
 
-/* ---- sums that are cut: by slices, where a result's tiles alone leave units idle ---- */
+/* ---- sums cut into slices, if a result's tiles alone leave units idle ---- */
 
-/* How a result (M,N) whose sums have K terms is made. */
+/* How to compute a result (M,N) whose sums have K terms. */
 struct tiled_slices {
     size_t M, N, slices;
     size_t depth; /* terms of a slice */
@@ -162,7 +162,7 @@ static struct tiled_slices tiled_whole(size_t M, size_t N, size_t K)
     return (struct tiled_slices){M, N, 1, K};
 }
 
-/* Cut only as far as the workspace goes, which after backend_prepare is far enough. */
+/* Cuts only as far as the workspace allows; after backend_prepare it is large enough. */
 static struct tiled_slices tiled_cut(const struct gemm_provider *gemm, size_t M, size_t N, size_t K)
 {
     const struct tiled *const tiled = tiled_of(gemm);
@@ -175,7 +175,7 @@ static struct tiled_slices tiled_cut(const struct gemm_provider *gemm, size_t M,
     return (struct tiled_slices){M, N, divide_up(K, depth), depth};
 }
 
-/* What cut() may ask for, for any number of rows up to M. */
+/* The workspace that tiled_cut may want, for any number of rows up to M. */
 static size_t parts_bytes(const struct tiled *tiled, size_t M, size_t N, size_t K)
 {
     const struct tiled_variant *const v = tiled->variant;
@@ -200,7 +200,7 @@ static clm_status tiled_workspace(struct gemm_provider *gemm, size_t B, size_t I
 
 /* ---- launching ---- */
 
-/* Over the tiles of a result. */
+/* Launches a kernel over the tiles of a result. */
 static clm_status launch_tiles(const struct gemm_provider *gemm, enum tiled_kernel kernel,
                                enum activation act, enum rule rule, const struct tiled_slices *plan,
                                const struct kernel_argument *arguments, struct clm_error *error)
@@ -214,7 +214,7 @@ static clm_status launch_tiles(const struct gemm_provider *gemm, enum tiled_kern
                                error);
 }
 
-/* Over the elements of a result whose parts are in the workspace. */
+/* Launches a kernel over the elements of a result whose parts are in the workspace. */
 static clm_status launch_sum(const struct gemm_provider *gemm, enum tiled_kernel kernel, enum activation act,
                              const struct tensor *result, const struct kernel_argument *arguments,
                              struct clm_error *error)
@@ -225,7 +225,7 @@ static clm_status launch_sum(const struct gemm_provider *gemm, enum tiled_kernel
                                arguments, error);
 }
 
-/* Where a product's result goes: to the workspace, in parts, if its sums are cut. */
+/* Where a product writes: to the workspace, in parts, if its sums are cut. */
 static const struct tensor *result_of(const struct gemm_provider *gemm, const struct tiled_slices *plan,
                                       const struct tensor *result)
 {
