@@ -1,4 +1,4 @@
-/* A variant in words, and back: what a failed check prints is what repeats it. */
+/* Writes a variant as words and reads it back, so that what a failed check prints repeats it. */
 #include "prove/operations.h"
 
 #include "base/size.h"
@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ELEMENTS_MOST ((double)(1 << 28)) /* of one matrix */
+#define ELEMENTS_MOST ((double)(1 << 28)) /* per matrix */
 
-/* What `fill` is called; NULL if it is the usual one, which has no name, or one that a variant cannot
- * have. */
+/* The name of `fill`; NULL for the usual one, which has no name, and for one that a variant cannot have. */
 static const char *fill_name(enum fill fill)
 {
     static const struct {
@@ -43,7 +42,7 @@ static void describe_pictures(const struct variant *v, char *text, size_t size)
         snprintf(text, size, "N=%zu B=%zu %zux%zux%zu first=%zu%s%s%s%s%s%s%s", v->N, v->B, a->channels,
                  a->height, a->width, v->first, v->is_bytes ? " bytes" : "", v->is_ordered ? " ordered" : "",
                  changes->flip ? " flip" : "", words[0], words[1], words[2], words[3]);
-    if (length >= (int)size) /* sizes that nobody asks for */
+    if (length >= (int)size) /* only for absurd sizes */
         text[size - 1] = '\0';
 }
 
@@ -77,7 +76,7 @@ static const char *odd_name(double odd)
     return isnan(odd) ? "NaN" : odd > 0 ? "Inf" : "-Inf";
 }
 
-/* The rule that a momentum stands for, unless another is named. */
+/* The rule that a momentum means, unless another is named. */
 static enum rule rule_of(double momentum)
 {
     return momentum != 0 ? RULE_MOMENTUM : RULE_SGD;
@@ -144,7 +143,7 @@ static bool parse_picture(const char *word, struct variant *v)
     return true;
 }
 
-/* An activation, the gate of one below, or an optimiser's rule. */
+/* The name of an activation, of the one below, or of an optimiser's rule. */
 static bool parse_name(const char *word, struct variant *v, bool *has_rule)
 {
     for (int a = ACTIVATION_NONE + 1; a < ACTIVATION_COUNT; a++) {
@@ -192,7 +191,7 @@ static bool parse_word(const char *word, struct variant *v)
     return true;
 }
 
-/* " at top-left" at the end of `text`, which is cut off. */
+/* Reads " at top-left" from the end of `text` and cuts it off. */
 static enum place parse_place(char *text)
 {
     char *const at = strstr(text, " at ");
@@ -204,7 +203,7 @@ static enum place parse_place(char *text)
     return PLACE_ANY;
 }
 
-/* ", NaN in next X" at the end of `text`, which is cut off. */
+/* Reads ", NaN in next X" from the end of `text` and cuts it off. */
 static bool parse_odd(const struct operation *operation, char *text, struct variant *v)
 {
     char *const at = strstr(text, " in ");

@@ -1,4 +1,4 @@
-/* The self-test of a device, and what all providers of products share at the sizes of a net. */
+/* The self-test of a device, and tests, at a net's sizes, of what all providers of products share. */
 #include "compute/providers.h"
 #include "prove/bounds/bounds.h"
 #include "prove/prove.h"
@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* A sentence about the device, if it is wrong; any other failure is passed on. */
+/* If the device is wrong, says so in a sentence about it; passes any other failure on. */
 static clm_status device_fail(const struct clm_backend *be, const struct clm_error *why,
                               struct clm_error *error)
 {
@@ -40,7 +40,7 @@ static clm_status self_check_one(struct clm_backend *be, struct clm_backend *bou
     return clm_fail(error, CLM_ERROR_WRONG, "%s of %s: %s", check.operation, check.shape, check.detail);
 }
 
-/* CLM_ERROR_WRONG says what the first that is wrong does, for a sentence about the device or the provider. */
+/* CLM_ERROR_WRONG names the first wrong operation, for a sentence about the device or the provider. */
 static clm_status self_check_all(struct clm_backend *be, const struct self_check *checks, size_t count,
                                  struct clm_error *error)
 {
@@ -85,8 +85,8 @@ clm_status prove_changes(struct clm_backend *be, struct clm_error *error)
 
 /* ---- the self-test ---- */
 
-/* The first provider that is right stays for what is assigned to none. Each wrong one is dropped, or fails the device if it was
- * asked for. */
+/* The first provider that is right computes products that are not assigned. A wrong one is dropped, or fails
+ * the device if the user asked for it. */
 static clm_status test_providers(struct clm_backend *be, struct clm_error *error)
 {
     static const struct self_check products[] = {
@@ -127,7 +127,7 @@ clm_status prove_device(struct clm_backend *be, struct clm_error *error)
 
 /* ---- rows ---- */
 
-/* Row of the data set, or place in its order, from which on rows are gathered. */
+/* The first row gathered, or the first place in the order. */
 enum { FIRST = 3 };
 
 static clm_status gather_one(struct clm_backend *be, struct clm_backend *bounds,
@@ -147,7 +147,7 @@ static clm_status gather_one(struct clm_backend *be, struct clm_backend *bounds,
                     judgement.detail);
 }
 
-/* A set may have room for fewer rows than a minibatch. */
+/* Gathers fewer rows than a minibatch if the room is too small. */
 static clm_status gather_with_room(struct clm_backend *be, struct clm_backend *bounds,
                                    struct variant *variant, size_t B, struct clm_error *error)
 {

@@ -104,7 +104,7 @@ void judge_bits(struct judgement *judgement, const double *got, size_t count)
     }
 }
 
-/* Takes a ratio in; true if it is the worst so far, and wrong. */
+/* Takes a ratio into the judgement. True if it is the worst so far and wrong. */
 static bool take_ratio(struct judgement *judgement, double ratio)
 {
     const double before = judgement->worst;

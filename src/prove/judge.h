@@ -1,21 +1,20 @@
-/* Compares what a device computed with what is right: an error in units of its bound. */
+/* Compares a device's result with the right one: an error in units of its bound. */
 #ifndef CLM_PROVE_JUDGE_H
 #define CLM_PROVE_JUDGE_H
 
 #include "compute/backend.h"
 
-/* Whether `error` bounds anything. Beside an infinite value or NaN no bound is needed. */
+/* Whether `error` is a bound. An infinite value or NaN needs none. */
 bool is_bound(double value, double error);
 
-/* |got - value| / error. 0 if they are equal or both NaN; Inf if no difference is allowed, as from an
- * infinity or NaN; NaN if only `got` is NaN, and for any `got` if `error` is no bound: negative, infinite
- * or NaN. */
+/* |got - value| / error: 0 if they are equal or both NaN; Inf if no difference is allowed, as from an
+ * infinity or NaN; NaN if only `got` is NaN, or if `error` is no bound: negative, infinite or NaN. */
 double error_ratio(double got, double value, double error);
 
-/* "Y[3,17] is nan; 2.5 is right, to within 1e-06", or that there is no bound. */
+/* "Y[3,17] is nan; 2.5 is right, to within 1e-06", or says that there is no bound. */
 void error_describe(char *text, size_t size, const char *what, double got, double value, double error);
 
-/* Likewise of a loss and correct rows. */
+/* The same for a loss and correct rows. */
 struct bounded_sums;
 void sums_describe(char *text, size_t size, const struct bounded_sums *got,
                    const struct bounded_sums *expected);
@@ -24,7 +23,7 @@ void sums_describe(char *text, size_t size, const struct bounded_sums *got,
 double worse_ratio(double a, double b);
 
 /* A tensor's content as doubles, whatever its type; waits. Doubles that are written to a tensor of another
- * type have to be numbers of it. */
+ * type must be values of it. */
 CLM_MUST_CHECK clm_status doubles_write(struct clm_backend *be, struct tensor *tensor, const double *values,
                                         struct clm_error *error);
 CLM_MUST_CHECK clm_status doubles_read(struct clm_backend *be, const struct tensor *tensor, double *values,
@@ -36,7 +35,7 @@ CLM_MUST_CHECK clm_status doubles_read(struct clm_backend *be, const struct tens
 
 struct judgement {
     double worst;                  /* largest error over its bound; Inf if something changed that must not */
-    uint64_t bits;                 /* a hash of all outputs: the same for the same bits */
+    uint64_t bits;                 /* a hash of all outputs */
     char detail[CHECK_DETAIL_MAX]; /* of the worst element, if it is wrong; else empty */
 };
 
@@ -50,22 +49,22 @@ void judge_bits(struct judgement *judgement, const double *got, size_t count);
 void judge_element(struct judgement *judgement, const char *name, size_t row, size_t column, double got,
                    double value, double error);
 
-/* Judges a matrix that was read from a device, shaped as `tensor`, by the same tensor of `bounds`, and
- * adds it to the hash; without `bounds` the hash only. */
+/* Judges a matrix that was read from a device, shaped as `tensor`, by the same tensor of `bounds`, and adds
+ * it to the hash. If `bounds` is NULL, only adds it. */
 CLM_MUST_CHECK clm_status judge_output(struct judgement *judgement, const char *name, const double *got,
                                        const struct tensor *tensor, struct clm_backend *bounds,
                                        const struct tensor *expected, struct clm_error *error);
 
-/* Likewise what metrics add up to. */
+/* The same for the sums of metrics. */
 CLM_MUST_CHECK clm_status judge_sums(struct judgement *judgement, struct clm_backend *device,
                                      const struct metrics *got, struct clm_backend *bounds,
                                      const struct metrics *expected, struct clm_error *error);
 
-/* Runs one case on `device`, and on `bounds` to judge it; `bounds` is NULL if only the hash is wanted. */
+/* Runs one case on `device`, and on `bounds` to judge it; `bounds` is NULL if only the hash matters. */
 typedef clm_status judged_run(const void *which, struct clm_backend *device, struct clm_backend *bounds,
                               struct judgement *out, struct clm_error *error);
 
-/* Runs a case and judges it; then again, up to `repeats` runs, which have to give the same bits. Fills the
+/* Runs a case and judges it; then again, up to `repeats` runs, which must give the same bits. Fills the
  * check's verdict. */
 CLM_MUST_CHECK clm_status judge_repeated(judged_run *run, const void *which, struct clm_backend *device,
                                          struct clm_backend *bounds, size_t repeats, struct clm_check *check,

@@ -13,13 +13,13 @@ struct layer_trial {
     size_t B, I, O;
     enum layer_use use;
     struct variant variant; /* of the problem */
-    struct problem problem; /* that was judged last; of no operation: none */
+    struct problem problem; /* the one judged last; it has no operation if there was none */
 };
 
 /* ---- what is tried ---- */
 
-/* What depends on a layer's size is the same for all activations whose gates come from the same place, and for all rules with as
- * many states: the first of each is tried. */
+/* At a given layer size, activations with the same source of their gate do the same, and so do rules with as many
+ * states: only the first of each is tried. */
 static bool is_first_of_kind(const struct variant *v)
 {
     for (size_t a = 0; a < size_max(v->act, v->below); a++)
@@ -31,7 +31,7 @@ static bool is_first_of_kind(const struct variant *v)
     return true;
 }
 
-/* Whether the use has what the variant needs. An update without a penalty is one with it that has less to do. */
+/* Whether the use needs this variant. An update without penalty is left out: one with penalty does more. */
 static bool is_tried(const struct layer_trial *t, enum operation_name name, const struct variant *v)
 {
     if ((name == OPERATION_BACKWARD_UPDATE && v->l2 == 0) || !is_first_of_kind(v))
@@ -56,7 +56,7 @@ static size_t ways_to_try(const struct layer_trial *t, enum operation_name name,
         v->B = t->B, v->I = t->I, v->O = t->O;
         v->seed = 1;
         v->next = tried % 2 ? t->B : t->B - t->B / 3;
-        /* logits of about 1: larger ones have larger errors, under which the loss has hardly any bound */
+        /* logits near 1: larger ones have larger errors, which leave the loss almost without a bound */
         v->fill = name == OPERATION_SOFTMAX_BACKWARD ? FILL_SMALL : FILL_UNIFORM;
     }
     return tried;
@@ -115,7 +115,7 @@ void layer_trial_close(struct layer_trial *trial)
 
 /* ---- judging ---- */
 
-/* The problem stays, for layer_trial_run. */
+/* Keeps the problem for layer_trial_run. */
 static clm_status judge_way(struct layer_trial *t, enum operation_name name, const struct variant *variant,
                             double *worst, struct clm_error *error)
 {
@@ -144,7 +144,7 @@ static clm_status judge_operation(struct layer_trial *t, enum operation_name nam
     return status;
 }
 
-/* What the provider does at once with the weights of this layer: an update and the next batch's forward product, or the end of a
+/* What the provider fuses for this layer: an update and the next batch's forward product, or the end of a
  * net. */
 struct fusions {
     bool looks_ahead, has_head;

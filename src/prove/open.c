@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* A limit of 0 is none. */
+/* Sets a limit; 0 means none. */
 static void limit_memory(struct clm_backend *be, uint64_t bytes, const char *by, const char *setting)
 {
     if (!bytes || bytes >= be->memory_limit)
@@ -35,7 +35,7 @@ static clm_status open_one(const struct clm_device *device, const struct clm_bac
     return status;
 }
 
-/* Opens the device that the selector prefers; if that fails and the choice is ours, the next. *taken is its place among `devices`. */
+/* Opens the device that the selector prefers, or the next if that fails and the selector leaves a choice. */
 static clm_status open_preferred(const struct clm_backend_options *options, const struct clm_device *devices,
                                  size_t count, struct clm_backend **out, size_t *taken,
                                  struct clm_error *error)

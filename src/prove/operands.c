@@ -10,7 +10,7 @@
 
 /* ---- content ---- */
 
-/* Rows of logits have as many classes as logits; a data set has ten. */
+/* A row of logits has one logit per class; a data set has ten classes. */
 static uint32_t operand_classes(const struct problem *problem)
 {
     return problem->operation->has_sums ? (uint32_t)problem->variant->O : 10;
@@ -75,7 +75,7 @@ static void permute(struct problem *problem, double *values, size_t count)
     }
 }
 
-/* What outputs start as, which no operation makes: NaN, or a class that does not exist. */
+/* The initial content of outputs, which no operation computes: NaN, or a class that does not exist. */
 static double poison_of(enum tensor_type type)
 {
     if (type == TENSOR_REAL)
@@ -88,7 +88,7 @@ static bool is_input(const struct operand_row *row)
     return row->role == ROLE_INPUT || row->role == ROLE_UNREAD;
 }
 
-/* What follows an operand in the device's memory. */
+/* The number that follows an operand in the device's memory. */
 static double guard_of(const struct operand_row *row, enum tensor_type type, size_t i)
 {
     if (type != TENSOR_REAL)
@@ -96,7 +96,7 @@ static double guard_of(const struct operand_row *row, enum tensor_type type, siz
     return is_input(row) ? NAN : -1e30f * (float)(1 + i % 7);
 }
 
-/* Where the NaN or infinity stands: tiles are cut off at the corners. */
+/* The place of the NaN or infinity; tiles are cut off at the corners. */
 static size_t place_in(struct problem *problem, size_t rows, size_t columns)
 {
     switch (problem->variant->odd_place) {
@@ -150,7 +150,7 @@ static size_t operand_size(char letter, const struct variant *v)
 
 /* ---- making ---- */
 
-/* What is written: content, or poison, and after it the guard. */
+/* Writes the content, or poison, and the guard after it. */
 static void fill_operand(struct problem *problem, size_t n, size_t count)
 {
     const struct variant *const v = problem->variant;
@@ -212,7 +212,7 @@ static bool is_needed(const struct problem *problem, const struct operand_row *r
     return operand_is_present(row, problem->variant) && !(row->role == ROLE_SCRATCH && is_fused);
 }
 
-/* What the device gets ready for a layer's operation: its activation, and the rule if it takes a step. */
+/* Prepares the device for a layer's operation: its activation, and the rule if it takes a step. */
 static clm_status prepare_layer(const struct problem *problem)
 {
     const struct variant *const v = problem->variant;
@@ -271,7 +271,7 @@ void problem_run(struct problem *problem)
 
 /* ---- reading ---- */
 
-/* Whether both are the same float; all NaNs are alike. Doubles tell, since each float is one of them. */
+/* Whether both are the same float; all NaNs count as one. Doubles can tell, since each float is a double. */
 static bool is_unchanged(double before, double after)
 {
     return isnan(before) ? isnan(after) : before == after && signbit(before) == signbit(after);
@@ -291,7 +291,7 @@ static void tell_change(const struct operand_row *row, const struct tensor *oper
                  row->name, i - (operand->rows - 1) * columns);
 }
 
-/* Inputs and what follows an operand have to be as they were. What is read of an output is kept. */
+/* Checks that inputs, and what follows an operand, have not changed. Keeps what it reads of an output. */
 static void read_operand(struct problem *problem, size_t n, struct judgement *out)
 {
     const struct operand_row *const row = &problem->operation->rows[n];

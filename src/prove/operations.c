@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define LEARNING_RATE 0.1
-#define MIXED_SHARE   0.3125 /* of a row's own label */
+#define MIXED_SHARE   0.3125 /* λ: the weight of a row's own label */
 #define PENALTY       0.01
 
 /* ---- the operations: each one's operands, and its call ---- */
@@ -39,7 +39,7 @@ static clm_status call_gather(struct clm_backend *be, const struct variant *v, s
     return gather_with(be, v, t, NULL, error);
 }
 
-/* With a seed and a place in the epoch of its own. */
+/* Has a seed and a place in the epoch of its own. */
 static clm_status call_gather_augmented(struct clm_backend *be, const struct variant *v, struct tensor *t,
                                         struct metrics *sums, struct clm_error *error)
 {
@@ -80,7 +80,7 @@ static const struct operand_row xent_rows[] = {
     {0},
 };
 
-/* All ways to call it, whose losses and correct rows add up. */
+/* Calls it in all ways; their losses and correct rows add up. */
 static clm_status call_softmax_xent(struct clm_backend *be, const struct variant *v, struct tensor *t,
                                     struct metrics *sums, struct clm_error *error)
 {
@@ -170,7 +170,7 @@ static clm_status call_backward_update(struct clm_backend *be, const struct vari
     return linear_backward_update(be, &t[0], &t[1], &layer, &step, error);
 }
 
-/* The next batch is a row shorter if it can be, as a ragged last one. */
+/* The next batch is one row shorter, if it can be, like a smaller last batch. */
 static const struct operand_row update_forward_rows[] = {
     {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
     {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_HUGE, ALWAYS},
@@ -196,7 +196,7 @@ static clm_status call_update_forward(struct clm_backend *be, const struct varia
     return linear_update_forward(be, &t[0], &t[1], &layer, &step, &t[2], &epilogue, &t[7], error);
 }
 
-/* A variant with a gate has a layer below it. X are that layer's outputs, and its saved gate, too, if it
+/* A variant with a gate has a layer below. X is that layer's output; its saved gate is an operand, too, if it
  * has one. */
 static const struct operand_row softmax_backward_rows[] = {
     {"X", ROLE_INPUT, "BI", FILL_ACTIVATION, FILL_TINY, ALWAYS},
@@ -269,7 +269,7 @@ const char *operation_input(const struct operation *operation, size_t n)
     return NULL;
 }
 
-/* ---- what there is to ask for ---- */
+/* ---- options of operations ---- */
 
 bool operand_is_present(const struct operand_row *row, const struct variant *v)
 {
@@ -375,8 +375,8 @@ struct operation_case {
     const struct variant *variant;
 };
 
-/* Judges the device by what denormal inputs may become: kept, all flushed to zero, some of them flushed.
- * It has to do one of these. Without bounds it runs once, for the bits. */
+/* A device may keep denormal inputs, flush all to zero, or flush some: it must pass under one of these.
+ * Without bounds it runs once, for the bits. */
 static clm_status run_operation(const void *which, struct clm_backend *device, struct clm_backend *bounds,
                                 struct judgement *out, struct clm_error *error)
 {

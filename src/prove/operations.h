@@ -1,5 +1,5 @@
-/* Each operation of a backend as a row: its operands, and one call that every backend takes, those that
- * are judged and the bounds that judge them. */
+/* Each operation of a backend as a row: its operands, and one call for all backends, those that are judged
+ * and the bounds that judge them. */
 #ifndef CLM_PROVE_OPERATIONS_H
 #define CLM_PROVE_OPERATIONS_H
 
@@ -9,53 +9,53 @@
 #define OPERANDS_MAX   12
 #define WAYS_TO_ASK    32
 
-/* What an operand is filled with. */
+/* The content of an operand. */
 enum fill {
     FILL_NORMAL,
     FILL_UNIFORM,     /* from -1 to 1, drawn quickly */
-    FILL_WIDE,        /* normal times powers of two from 2^-12 to 2^12 */
+    FILL_WIDE,        /* normal, times powers of two from 2^-12 to 2^12 */
     FILL_DENORMAL,    /* smaller than the smallest normal float */
     FILL_ZERO,        /* all of them */
     FILL_ACTIVATION,  /* as after a ReLU: half of them zeros */
     FILL_TINY,        /* around the smallest normal float, one in eight is smaller; for batches */
     FILL_HUGE,        /* normal times 2^100: factors for tiny numbers */
-    FILL_FAINT,       /* normal times 2^-25, as such products are */
+    FILL_FAINT,       /* normal times 2^-25, as products with tiny numbers are */
     FILL_EXTREME,     /* of -1e4, 0, 1e4 and normal ones */
     FILL_TIES,        /* of -1, 0, 1 */
     FILL_SCALE,       /* positive, around 1/255 */
     FILL_BYTE,        /* 0 to 255 */
     FILL_CLASS,       /* below the number of classes */
     FILL_PERMUTATION, /* each number below the count once */
-    FILL_SMALL,       /* uniform, and so small that a sum of I of them is 1 or so */
+    FILL_SMALL,       /* uniform, and so small that a sum of I of them is about 1 */
     FILL_OWN,         /* for a row of operands: what the variant says */
 };
 
 enum place { PLACE_ANY, PLACE_TOP_LEFT, PLACE_TOP_RIGHT, PLACE_BOTTOM_LEFT, PLACE_BOTTOM_RIGHT, PLACE_COUNT };
 
-/* One way to call an operation; what does not concern it is left zero. */
+/* One way to call an operation; members that it does not use are zero. */
 struct variant {
     size_t B, I, O; /* softmax: (B,O) logits; update: (O,I) weights; gather: B of N rows of I */
     size_t N, first;
-    size_t next;                /* rows of the next batch; 0: one less than B, if it has two */
-    enum activation act, below; /* below: whose gate a backward pass goes through */
+    size_t next;                /* rows of the next batch; 0: B - 1, but at least 1 */
+    enum activation act, below; /* below: a backward pass goes through its gate */
     enum rule rule;
     bool is_bytes, is_ordered;
     double momentum, l2;
-    struct augmentation augmentation; /* of gather_augmented; seed and place are the call's */
-    enum fill fill;                   /* of the inputs that are not of a kind of their own */
+    struct augmentation augmentation; /* of gather_augmented; the call sets seed and place */
+    enum fill fill;                   /* of all inputs that have no kind of their own */
     const char *odd_in;               /* one of the operation's inputs, which gets one `odd`; or NULL */
     double odd;                       /* NaN, or an infinity */
     enum place odd_place;             /* where in it */
     uint64_t seed;                    /* of the content */
-    bool is_bare; /* no rows behind the operands, for a caller that sees each access itself */
+    bool is_bare;                     /* no rows after the operands, if the caller sees each access itself */
 };
 
 enum role {
-    ROLE_INPUT,   /* has to stay as it is */
-    ROLE_UNREAD,  /* an input that is only there: no output depends on it */
+    ROLE_INPUT,   /* must not change */
+    ROLE_UNREAD,  /* an input on which no output depends */
     ROLE_OUTPUT,  /* starts as NaN */
     ROLE_UPDATED, /* starts as an input, ends as an output */
-    ROLE_SCRATCH, /* a gradient for a backend that does not fuse the rule's step; nothing is asked of its content */
+    ROLE_SCRATCH, /* a gradient for a backend that does not fuse the rule's step; any content is right */
 };
 
 /* Which variants have an operand. */
@@ -67,8 +67,8 @@ struct operand_row {
     const char
         *shape; /* rows and columns: letters of a variant's sizes, 1, and b for the next batch; "OI*": laid
                         * out as a layer's weights */
-    enum fill fill;   /* bytes, classes and permutations are of their own types, all others real numbers */
-    enum fill beside; /* the same if the variant's own are tiny numbers */
+    enum fill fill;   /* bytes, classes and permutations have their own types, all others are real numbers */
+    enum fill beside; /* the same, if the variant's own fill is tiny numbers */
     enum presence presence;
 };
 
@@ -86,15 +86,14 @@ struct operation {
     enum dimensions dimensions;
     bool has_sums; /* of loss and correct rows */
     const struct operand_row *rows;
-    /* Calls the operation on a backend's operands, in the order of the rows; those that a variant lacks
+    /* Calls the operation on a backend's operands, in the order of the rows. Operands that the variant lacks
      * are empty. */
     clm_status (*call)(struct clm_backend *be, const struct variant *variant, struct tensor *operands,
                        struct metrics *sums, struct clm_error *error);
-    /* How a large problem is judged, see prove/view.h, by letters of the operands' shapes. */
-    const char
-        *sampled; /* two: their rows and columns do not depend on one another; NULL: judged as a whole */
-    char folded;  /* the results are linear in these */
-    char sliced;  /* the results' columns do not depend on one another, and cost no sums */
+    /* How a large problem is judged, see prove/view.h; by letters of the operands' shapes. */
+    const char *sampled; /* two letters: their rows and columns are independent; NULL: judged as a whole */
+    char folded;         /* the results are linear in this one */
+    char sliced;         /* the results' columns are independent, and need no sums */
 };
 
 enum operation_name {
@@ -119,19 +118,19 @@ const struct operation *operation_named(const char *name);
 
 bool operand_is_present(const struct operand_row *row, const struct variant *variant);
 
-/* The nth input that a NaN can come from, from 0 on; NULL after the last. */
+/* The nth input, from 0 on, that may hold a NaN; NULL after the last. */
 const char *operation_input(const struct operation *operation, size_t n);
 
-/* What an operation can be asked for beside its shape, the last with most of it; what does not concern it
- * is not repeated. Returns how many there are. */
+/* The options of an operation, besides its shape; the last has most of them. What does not matter for the
+ * operation is not varied. Returns their number. */
 size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_ASK]);
 
-/* A NaN or an infinity among bytes, which hold neither. */
+/* Whether the variant's NaN or infinity would be in bytes, which cannot hold it. */
 bool odd_is_in_bytes(const struct variant *variant);
 
-/* Whether the mathematics says what becomes of the variant's NaN or infinity. It does not if an infinity
- * meets itself in W - 2 rate l2 W, which depends on whether W is taken out of the brackets, nor if 2 l2 W
- * is of l2 = 0; nor for an input that the variant does not have, or has as bytes. */
+/* Whether the mathematics defines what the variant's NaN or infinity gives. It does not if an infinity meets
+ * itself in W - 2 rate l2 W, where the result depends on whether W is factored out, nor in 2 l2 W if l2 = 0;
+ * nor for an input that the variant does not have, or has as bytes. */
 bool odd_is_defined(const struct operation *operation, const struct variant *variant);
 
 /* "B=7 I=33 O=65 relu momentum=0.9 wide, NaN in X", which variant_parse reads; without the seed. */
@@ -141,8 +140,8 @@ void variant_describe(const struct operation *operation, const struct variant *v
 CLM_MUST_CHECK clm_status variant_parse(const struct operation *operation, const char *text,
                                         struct variant *out, struct clm_error *error);
 
-/* Runs one variant of an operation on `device` against `bounds`; then again, up to `repeats` runs, which
- * have to give the same bits. */
+/* Runs one variant of an operation on `device` against `bounds`; then again, up to `repeats` runs, which must
+ * give the same bits. */
 CLM_MUST_CHECK clm_status operation_check(struct clm_backend *device, struct clm_backend *bounds,
                                           const struct operation *operation, const struct variant *variant,
                                           size_t repeats, struct clm_check *check, struct clm_error *error);

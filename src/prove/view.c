@@ -10,10 +10,10 @@
 #include <string.h>
 
 #define SAMPLES    16        /* rows, and columns, that are compared */
-#define TERMS_FEW  4e6       /* of all sums: the bounds of them take some milliseconds */
+#define TERMS_FEW  4e6       /* of all sums: their bounds take some milliseconds */
 #define SLICE_MOST (1 << 20) /* elements */
 
-/* ---- what a view shows of a matrix ---- */
+/* ---- the part of a matrix that a view shows ---- */
 
 /* Some of the rows or columns that a letter stands for. */
 struct selection {
@@ -25,8 +25,8 @@ struct selection {
 struct view {
     struct selection thinned[2];
     char folded;        /* a letter, or 0 */
-    bool is_absolute;   /* folded without signs, all numbers by their absolutes */
-    const char *prefix; /* of a result's name */
+    bool is_absolute;   /* folded without signs, from absolute values */
+    const char *prefix; /* for a result's name */
 };
 
 static const struct selection *selection_of(const struct view *view, char letter)
@@ -37,21 +37,21 @@ static const struct selection *selection_of(const struct view *view, char letter
     return NULL;
 }
 
-/* How many of `size` rows or columns are seen. */
+/* How many of `size` rows or columns the view shows. */
 static size_t seen(const struct view *view, char letter, size_t size)
 {
     const struct selection *const selection = selection_of(view, letter);
     return letter == view->folded ? 1 : selection ? selection->count : size;
 }
 
-/* Where the ith that is seen lies. */
+/* The place of the ith row or column that the view shows. */
 static size_t seen_place(const struct view *view, char letter, size_t i)
 {
     const struct selection *const selection = selection_of(view, letter);
     return selection ? selection->at[i] : i;
 }
 
-/* The sign of a row or column, the same in every matrix. */
+/* The random sign of a row or column, the same in every matrix. */
 static double sign_of(size_t i)
 {
     uint64_t bits = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
@@ -73,7 +73,7 @@ static void fold(const struct view *view, const char *shape, const double *in, s
         }
 }
 
-/* What is seen of a matrix (rows, columns), into `out`. */
+/* Writes what the view shows of a matrix (rows, columns) into `out`. */
 static void view_matrix(const struct view *view, const char *shape, const double *in, size_t rows,
                         size_t columns, double *out)
 {
@@ -107,7 +107,7 @@ static void flush(struct answer *answer, enum flushing flushing, double *x, doub
         *error = fabs(*x /= 2);
 }
 
-/* An operand as the device has it, as far as it is seen. Its denormals are what the device may make of them. */
+/* The part of an operand that the view shows; its denormals are what the device may make of them. */
 static clm_status answer_operand(struct answer *answer, const struct problem *problem, size_t n,
                                  const struct view *view, enum flushing flushing, struct clm_error *error)
 {
@@ -129,7 +129,7 @@ static clm_status answer_operand(struct answer *answer, const struct problem *pr
     return status;
 }
 
-/* To be freed whatever its status. */
+/* Must be freed whatever its status. */
 static clm_status answer_make(const struct problem *problem, struct clm_backend *bounds,
                               const struct view *view, enum flushing flushing, struct answer *out,
                               struct clm_error *error)
@@ -224,7 +224,7 @@ static size_t letter_size(const struct problem *problem, char letter)
     return 1;
 }
 
-/* The first, the last, and some between them. */
+/* The first, the last, and some in between. */
 static clm_status select_samples(const struct problem *problem, char letter, struct philox *random,
                                  struct selection *out, struct clm_error *error)
 {
@@ -256,7 +256,7 @@ static clm_status judge_samples(const struct problem *problem, struct clm_backen
     return status;
 }
 
-/* Numbers at this size are so large that no product of two of them is flushed to zero. */
+/* At this size numbers are so large that no product of two of them is flushed to zero. */
 static clm_status judge_fold(const struct problem *problem, struct clm_backend *bounds,
                              struct judgement *judgement, struct clm_error *error)
 {
@@ -274,7 +274,7 @@ static clm_status judge_fold(const struct problem *problem, struct clm_backend *
     return status;
 }
 
-/* Columns `first` and on, as many as are not too much at once. */
+/* Columns from `first` on, as many as may be judged at once. */
 static clm_status judge_slices(const struct problem *problem, struct clm_backend *bounds,
                                struct judgement *judgement, struct clm_error *error)
 {

@@ -94,7 +94,7 @@ clm_status bounds_read(struct clm_backend *bounds, const struct tensor *tensor, 
     return doubles_read(bounds, tensor, values, error);
 }
 
-/* ---- metrics: the reference's, with the errors of the loss and of the correct rows beside them ---- */
+/* ---- metrics: the reference's, and the errors of the loss and of the correct rows ---- */
 
 static struct metrics reference_metrics(const struct metrics *metrics)
 {

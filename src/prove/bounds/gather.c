@@ -1,10 +1,10 @@
 /* Bounds of gather. */
 #include "prove/bounds/stage.h"
 
-/* X = λ (p + σ n) + (1 - λ) (p' + σ n'), with p = (value - mean) * scale of a row and p' of its partner. A
- * p takes two roundings, and σ and its product one each, before they are added; then the products with λ
- * and 1 - λ and their sum are one each: 5 for any of them, and 6 with the reference's. A number n is at
- * most NOISE_MOST, and a backend's off by NOISE_ERROR. */
+/* X = λ (p + σ n) + (1 - λ) (p' + σ n'), with p = (value - mean) * scale of a row and p' of its partner. A p
+ * takes two roundings; σ, its product and the addition take one each. The products with λ and 1 - λ and their
+ * sum take one each. Each term thus has at most 5, and 6 with the reference's. |n| is at most NOISE_MOST, and
+ * a backend's n is off by at most NOISE_ERROR. */
 static void changed_errors(const struct tensor *X, const struct tensor *plain,
                            const struct augmentation *augmentation)
 {
@@ -44,7 +44,7 @@ clm_status bounds_gather(struct clm_backend *be, const struct resident *data, co
     for (size_t i = 0; stage.status == CLM_OK && i < tensor_count(X); i++)
         errors_of(X)[i] = gamma_of(3) * fabs(values_of(X)[i]) + FLUSHED;
     if (stage.status == CLM_OK && (changes.changes.noise > 0 || changes.changes.mixup > 0)) {
-        struct augmentation bare = changes; /* the rows that noise is added to and that are mixed */
+        struct augmentation bare = changes; /* rows as they are before noise and mixup */
         struct tensor *const plain = stage_room(&stage, X->rows, X->columns);
         bare.changes.noise = bare.changes.mixup = 0;
         if (stage.status == CLM_OK)

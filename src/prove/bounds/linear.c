@@ -1,22 +1,21 @@
-/* Bounds of the linear layer's operations: the three products, what follows each, and the optimiser's
- * step. */
+/* Bounds of the linear layer's operations: the three products with what follows, and the optimiser's step. */
 #include "prove/bounds/stage.h"
 
 #include "base/size.h"
 
 #include <string.h>
 
-/* A product of K terms, however it is ordered, blocked or fused, rounds each of them at most K + 2 times:
- * K for the product and the sums (a block of k terms and the sum of K / k blocks make k + K / k <= K + 1
- * of them, fused multiply-adds fewer), two for alpha and beta. */
+/* A product of K terms rounds each of them at most K + 2 times, in any order, in blocks or fused: K times for
+ * the product and the sums (a block of k terms and the sum of K / k blocks make k + K / k <= K + 1 roundings,
+ * fused multiply-adds make fewer), twice for alpha and beta. */
 #define PRODUCT(K) ((K) + 2)
 
 #define FACTORS_MOST 3
-#define LARGE        (1 << 27) /* products of two numbers: a tenth of a second of the reference and more */
+#define LARGE        (1 << 27) /* multiplications: the reference takes a tenth of a second or more */
 
 /* ---- products ---- */
 
-/* A product of the reference: inputs as the operation takes them, its outputs. */
+/* A product on the reference. `in` are the operation's inputs; the rest are its outputs. */
 typedef clm_status product_call(struct clm_backend *reference, const struct tensor *in, double l2,
                                 struct tensor *const *out, struct clm_error *error);
 
@@ -44,7 +43,7 @@ static bool is_exact(const struct bounded_product *product)
     return true;
 }
 
-/* The product of `in`, in matrices of the stage. */
+/* The product of `in`, into matrices of the stage. */
 static void multiply(struct stage *stage, const struct bounded_product *product, const struct tensor *in,
                      double *out[2])
 {
@@ -57,7 +56,7 @@ static void multiply(struct stage *stage, const struct bounded_product *product,
         out[n] = made[n] ? made[n]->memory : NULL;
 }
 
-/* The Euclidean lengths of a factor's rows (or columns) times `scale`: a matrix of one term each. */
+/* The Euclidean lengths of a factor's rows (or columns) times `scale`: a matrix for a product of one term. */
 static struct tensor lengths_of(struct stage *stage, const struct tensor *factor, bool is_along_columns,
                                 double scale)
 {
@@ -77,10 +76,10 @@ static struct tensor lengths_of(struct stage *stage, const struct tensor *factor
     return *lengths;
 }
 
-/* A sum of absolute products is at most the product of the two vectors' lengths (Cauchy and Schwarz), which is
- * hardly more if their elements are of one size. So the inner side of a large product is a product of one term,
- * which costs nothing beside the product of the values. A sum over the first factor alone (db) is at most
- * sqrt(terms) times its length; so the first factor is multiplied by that, and the second one divided by it. */
+/* A sum of absolute products is at most the product of the two vectors' lengths (Cauchy and Schwarz), and not
+ * much smaller if their elements are of one size. So the inner side of a large product is a product of one
+ * term, which takes almost no time. A sum over the first factor alone (db) is at most sqrt(terms) times its
+ * length; so the first factor is multiplied by that, and the second one divided by it. */
 static void multiply_lengths(struct stage *stage, const struct bounded_product *product, double *out[2])
 {
     const double root = sqrt((double)product->terms);
@@ -101,8 +100,8 @@ static void multiply_side(struct stage *stage, const struct bounded_product *pro
     multiply(stage, product, in, out);
 }
 
-/* The values of a product's outputs, and both sides of their bounds. If no input has an error both are the
- * same. */
+/* The values of a product's outputs, and both sides of their bounds, which are the same if no input has an
+ * error. */
 static void product_sides(struct stage *stage, const struct bounded_product *product, struct sides out[2])
 {
     const bool has_errors = !is_exact(product);
@@ -124,7 +123,7 @@ static void product_sides(struct stage *stage, const struct bounded_product *pro
         out[n] = (struct sides){values[n], inner[n], outer[n]};
 }
 
-/* What the inputs' errors become, what `roundings` add, and `terms` flushed to zero. */
+/* An output's error: what the inputs' errors become, `roundings`, and `terms` that are flushed to zero. */
 static double product_error(const struct sides *sides, size_t i, size_t roundings, size_t terms)
 {
     const double inner = sides->inner[i], outer = sides->outer[i];
@@ -156,8 +155,7 @@ static clm_status forward_product(struct clm_backend *reference, const struct te
     return linear_forward(reference, &in[0], &layer, NULL, out[0], error);
 }
 
-/* The reference's act(z), element by element: z goes through a layer whose weight is 1 and whose bias is
- * 0. */
+/* The reference's act(z), element by element: z goes through a layer of weight 1 and bias 0. */
 static void activate(struct stage *stage, double *z, const struct epilogue *epilogue, const struct tensor *Y)
 {
     const size_t count = tensor_count(Y);
@@ -172,9 +170,9 @@ static void activate(struct stage *stage, double *z, const struct epilogue *epil
                                        stage->error);
 }
 
-/* How far act(z') may be from y = act(z), if |z' - z| <= error: 0 for a ReLU of what is surely negative.
- * Any other activation moves at most as its slope is steep, and its own roundings are of no more than |z|
- * or |y|. */
+/* How far act(z') may be from y = act(z), if |z' - z| <= error: 0 for a ReLU whose input is surely negative.
+ * Any other activation moves by at most its largest slope times the error, and its own roundings are relative
+ * to |z| or |y|. */
 static double activation_error(enum activation act, double z, double y, double error)
 {
     const struct activation_about *const about = &activations[act];
@@ -185,14 +183,14 @@ static double activation_error(enum activation act, double z, double y, double e
            (about->roundings ? gamma_of(about->roundings) * (fmax(fabs(z), fabs(y)) + moved) + FLUSHED : 0);
 }
 
-/* Likewise of act'(z), which is saved: it moves as the slope bends. */
+/* The same for a saved act'(z), which moves by at most its largest bend times the error. */
 static double saved_gate_error(enum activation act, double error)
 {
     const struct activation_about *const about = &activations[act];
     return about->bend_most * error + gamma_of(about->roundings) * about->slope_most + FLUSHED;
 }
 
-/* The product's roundings and that of the bias. */
+/* The roundings are those of the product and one for the bias. */
 clm_status bounds_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
                           const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
@@ -218,7 +216,7 @@ clm_status bounds_forward(struct clm_backend *be, const struct tensor *X, const 
 
 /* ---- dX = (dZ W) * gate ---- */
 
-/* A layer for an operation that does not read the bias: something of its shape stands there. */
+/* A layer for an operation that does not read the bias; another tensor takes its place. */
 static struct linear layer_of(const struct tensor *W)
 {
     return (struct linear){.W.value = *W, .b.value = {.rows = 1, .columns = W->rows, .memory = W->memory}};
@@ -232,7 +230,7 @@ static clm_status input_product(struct clm_backend *reference, const struct tens
     return linear_backward_input(reference, &in[0], &layer, NULL, out[0], error);
 }
 
-/* The reference's gate, element by element, likewise: `out` may be `in`. */
+/* The reference's gate, element by element; `out` may be `in`. */
 static void pass_gate(struct stage *stage, double *in, const struct gate *gate, double *out, size_t count)
 {
     const struct tensor one = bounds_number(stage, 1), from = matrix_of(in, count, 1);
@@ -245,15 +243,15 @@ static void pass_gate(struct stage *stage, double *in, const struct gate *gate, 
             linear_backward_input(stage->reference, &from, &unit, GATE(gate->act, &of), &to, stage->error);
 }
 
-/* The error after the gate, whose slope may be negative. A value that was no bound stays no bound. */
+/* The error after the gate, whose slope may be negative. An error that is no bound stays no bound. */
 static double gated_error(double gated, double error)
 {
     return error < 0 ? error : fabs(gated);
 }
 
-/* What the gate's own error adds. A ReLU's gate rounds nothing; if y's error leaves open whether the
- * backend's y is positive, its dX may be the product or zero, so that the whole product is added. What is
- * known of any other gate is how steep the slope is at most, if it is made of a y that has an error. */
+/* What the gate's own error adds. A ReLU's gate rounds nothing. If y's error leaves its sign open, the
+ * backend's dX may be the product or zero, so the whole product is added. Of any other gate that depends on a
+ * y with an error, only its largest slope is known. */
 static double gate_error(const struct gate *gate, size_t i, double product, double error)
 {
     const struct activation_about *const about = &activations[gate->act];
@@ -326,7 +324,7 @@ static void put_gradient(const struct stage *stage, const struct sides *g, struc
     }
 }
 
-/* The product's roundings. The penalty's term has those of 2 l2, the product and the sum, which the
+/* The product's roundings. The penalty's term takes those of 2 l2, of the product and of the sum, which the
  * product's terms share: PRODUCT(B) + 1 <= PRODUCT(B) + 3. */
 clm_status bounds_backward_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
                                   struct linear *layer, double l2, struct clm_error *error)
@@ -342,8 +340,8 @@ clm_status bounds_backward_params(struct clm_backend *be, const struct tensor *d
 
 /* ---- the optimiser's step ---- */
 
-/* The step of one side: parameter, states and gradient as magnitudes, with the rate's sign turned, so that
- * nothing cancels. */
+/* The step of one side: parameter, states and gradient as magnitudes, and the rate with the opposite sign, so
+ * that nothing cancels. */
 static struct parameter step_side(struct stage *stage, const struct parameter *parameter, const double *g,
                                   const double *g_error, const struct step *step, enum side side)
 {
@@ -366,14 +364,14 @@ static struct parameter step_side(struct stage *stage, const struct parameter *p
 /* Errors after the step, from values and errors before it. A rule that is linear in the gradient, the
  * parameter and its states is bounded as a product is.
  *
- *   state  what the rule's table counts. Momentum's v: momentum is rounded, multiplied, added, and the
- *          penalty is added after it: gamma(4) of momentum |v| + |g|
- *   value  a factor of w that carries the penalty (1 - 2 rate l2) is rounded, multiplied, added; the rate
- *          likewise; one more for a second block of the product: gamma(4) of |w| + rate |direction|; the
+ *   state  as many roundings as the rule's table has. Momentum's v: momentum is rounded, multiplied, added,
+ *          and the penalty is added after it: gamma(4) of momentum |v| + |g|
+ *   value  the factor of w that carries the penalty (1 - 2 rate l2) is rounded, multiplied, added, and so is
+ *          the rate; one more for a second block of the product: gamma(4) of |w| + rate |direction|; the
  *          direction has its own roundings, as the states have
  *
- * One more each for the reference's own. g_error carries what the gradient's own roundings are. Nothing is
- * known here of a rule that is not linear: its errors are no bounds. */
+ * The reference's own add one to each. g_error includes the gradient's own roundings. If a rule is not
+ * linear, nothing is known here: its errors bound nothing. */
 static void step_errors(const struct parameter *parameter, const struct parameter sides[2],
                         const struct step *step)
 {
@@ -397,7 +395,7 @@ static void step_errors(const struct parameter *parameter, const struct paramete
     }
 }
 
-/* Takes the step of a gradient: errors, then values. */
+/* Takes the step with a given gradient: first errors, then values. */
 static clm_status bounds_linear_take_step(struct clm_backend *be, struct parameter *parameter, double *g,
                                           const double *g_error, const struct step *step,
                                           struct clm_error *error)
@@ -416,9 +414,9 @@ static clm_status bounds_linear_take_step(struct clm_backend *be, struct paramet
     return stage_end(&stage);
 }
 
-/* The gradient never exists by itself: its terms pass through the penalty's sum, the direction's, the
- * rate's product and w's sum one by one. If the whole cancels, these roundings are of its terms, not of
- * |g|: 4 for w, and as many for the direction, if its rule has no more. */
+/* The gradient is never stored: its terms pass one by one through the penalty's sum, the direction's, the
+ * rate's product and w's sum. If the sum cancels, these roundings are relative to its terms, not to |g|: 4
+ * for w, and as many for the direction, unless its rule has more. */
 static void step_of_sides(struct stage *stage, struct clm_backend *be, struct parameter *parameter,
                           const struct sides *g, size_t B, const struct step *step)
 {

@@ -8,20 +8,19 @@
  *
  *     p_c = 1 / (1 + r_c),  loss = log(1 + r_label)
  *
- * and r_c grows with each other logit and falls with its own. So it lies between two odds: with the others
- * as low and its own as high as they may be, and the opposite. No probability leaves [0,1], however large
- * ε is; and if a logit is surely the largest by far, p is 1 nearly to the last bit.
+ * and r_c grows with each other logit and falls with its own. So it lies between two odds: with the others as
+ * low and its own as high as possible, and the opposite. No probability leaves [0,1], however large ε is. If
+ * a logit is surely the largest by far, p is 1 almost to the last bit.
  *
  * What is rounded:
  *
- *   d_j       once, which is as if z_j moved by u |d_j| once more. |d_j| is at most its reach, the most
- *             that another logit may be above it, and 0 if no other can be. Lowest and highest logits
- *             below contain that.
+ *   d_j       once, as if z_j moved by another u |d_j|. |d_j| is at most its reach: how far another logit may
+ *             be above it, or 0 if no other can be. The lowest and highest logits of struct row contain that.
  *   e, Σ, p   each e by EXP_ERROR, their sum as one of C terms >= 0, the quotient by DIVISION_ERROR, all
  *             relative
- *   loss      the e of the label has been moved by u |d_label|, which the distance m - z'_label has not,
- *             or otherwise: once more u times its reach. The relative errors of the sum move its logarithm
- *             by -log(1 - γ) at most, LOG_ERROR is of the logarithm, and the sum of both is rounded.
+ *   loss      u |d_label| has moved the e of the label, but not the distance m - z'_label, or the other way:
+ *             another u times its reach. The relative errors of the sum move its logarithm by -log(1 - γ) at
+ *             most; LOG_ERROR is relative to the logarithm; and the sum of both is rounded.
  *
  * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the
  * last place and division to 2.5, a unit being at most 2 u of the value: 6 u and 5 u. The C library's are
@@ -35,7 +34,7 @@
 #define DIVISION_ROUNDINGS 5
 #define DIVISION_ERROR     (DIVISION_ROUNDINGS * UNIT_ROUNDOFF)
 
-/* ---- sums that leave one out ---- */
+/* ---- sums without one term ---- */
 
 struct two_largest {
     double first, second; /* -Inf if there is no second */
@@ -58,7 +57,7 @@ static double largest_but(const struct two_largest *top, size_t c)
     return c == top->at ? top->second : top->first;
 }
 
-/* Sums of exponentials of v. The largest is kept apart: without it the rest may be smaller by any order. */
+/* Sums of exponentials of v. The largest is kept apart, because the rest may be smaller by any factor. */
 struct exponentials {
     const double *v;
     struct two_largest top;
@@ -75,7 +74,7 @@ static struct exponentials exponentials_of(const double *v, size_t count)
     return sums;
 }
 
-/* factor exp(scale), which itself may overflow */
+/* factor exp(scale); exp(scale) alone may overflow */
 struct scaled {
     double factor, scale;
 };
@@ -91,8 +90,8 @@ static struct scaled sum_without(const struct exponentials *sums, size_t c)
 
 /* ---- a row ---- */
 
-/* Logits less the largest of them, and the lowest and highest that a backend's may be, d's rounding
- * included. */
+/* A row's logits less the largest of them, and the lowest and highest that a backend's logits may be, with
+ * d's rounding included. */
 struct row {
     size_t C;
     double *z, *low, *high; /* one piece of memory */
@@ -115,13 +114,13 @@ static void row_free(struct row *row)
     free(row->z);
 }
 
-/* A logit of -Inf is exactly that, whatever error has come of Inf - Inf. */
+/* A logit of -Inf is exact, whatever error Inf - Inf has given. */
 static void row_take(struct row *row, const double *z, const double *z_error)
 {
     const size_t C = row->C;
     const double largest = two_largest_of(z, C).first;
     for (size_t c = 0; c < C; c++) {
-        const double error = z_error[c] >= 0 ? z_error[c] : NAN; /* and what is no bound makes none */
+        const double error = z_error[c] >= 0 ? z_error[c] : NAN; /* no bound stays none */
         const double moved = isinf(z[c]) ? 0 : error;
         row->z[c] = z[c] - largest;
         row->low[c] = row->z[c] - moved;
@@ -139,7 +138,7 @@ static void row_take(struct row *row, const double *z, const double *z_error)
     row->highest = exponentials_of(row->high, C);
 }
 
-/* 1 / (1 + odds), of the others' sum and the class's own logit */
+/* 1 / (1 + odds), from the others' sum and the class's own logit. */
 static double probability_of(struct scaled others, double own)
 {
     return 1 / (1 + others.factor * exp(others.scale - own));
@@ -152,8 +151,8 @@ static double loss_of(struct scaled others, double own)
     return odds > 0 ? odds + log1p(exp(-odds)) : log1p(exp(odds));
 }
 
-/* p_c, and how far a float's may be from it: C - 1 roundings of the sum, and one for those of the
- * reference; the exponential and the quotient may be flushed. */
+/* p_c, and how far a float's may be from it: C - 1 roundings of the sum, and one for the reference's; the
+ * exponential and the quotient may be flushed. */
 static double probability(const struct row *row, size_t c, double *error)
 {
     const double gamma = gamma_of(2 * EXP_ROUNDINGS + row->C + DIVISION_ROUNDINGS);
@@ -164,7 +163,7 @@ static double probability(const struct row *row, size_t c, double *error)
     return p;
 }
 
-/* log(1 + r_c), and how far one of a backend's logits without further roundings may be from it. */
+/* log(1 + r_c), and how far the loss may be off if a backend's logits are off but nothing else is rounded. */
 static double exact_loss(const struct row *row, size_t c, double *error)
 {
     const double loss = loss_of(sum_without(&row->exact, c), row->z[c]);
@@ -182,7 +181,7 @@ static double gradient_error(double p, double p_error, double target, double B)
     return (error + DIVISION_ERROR * (difference + error)) / B + FLUSHED;
 }
 
-/* What a row is to be: share of one label and 1 - share of the other; without mixture all of one. */
+/* A row's target: `share` of one label and 1 - share of another; without mixture, one label only. */
 struct target {
     size_t label, partner;
     double share;
@@ -197,9 +196,9 @@ static struct target target_of(const struct tensor *labels, const struct mixture
     return (struct target){own[r], partners[r], mixture->share};
 }
 
-/* A row's loss and how far a float's may be from it. log(Σ e) is the loss of the class that is the
- * largest: no more than that of z's largest may be. Of mixed rows the distances are multiplied and added,
- * two roundings of what is not negative, and their errors are mixed likewise. */
+/* A row's loss and how far a float's may be from it. log(Σ e) is the loss of the largest class: at most that
+ * of z's largest. In mixed rows the distances are multiplied and added: two roundings of a sum that is not
+ * negative. Their errors are mixed in the same way. */
 static double row_loss(const struct row *row, const struct target *target, double *error)
 {
     const double share = target->share, rest = 1 - share;
@@ -212,15 +211,15 @@ static double row_loss(const struct row *row, const struct target *target, doubl
         reach = share * reach + rest * row->reach[target->partner];
         moved = share * moved + rest * partner_moved + gamma_of(2) * reach + 2 * FLUSHED;
     }
-    const double of_sum = -log1p(-gamma_of(EXP_ROUNDINGS + row->C)); /* one of them for the reference's */
+    const double of_sum = -log1p(-gamma_of(EXP_ROUNDINGS + row->C)); /* one for the reference's */
     const double logarithm = exact_loss(row, row->exact.top.at, &largest_moved) + largest_moved + of_sum;
     const double unrounded = moved + UNIT_ROUNDOFF * reach + of_sum + LOG_ERROR * logarithm + FLUSHED;
     *error = unrounded + UNIT_ROUNDOFF * (loss + unrounded);
     return loss;
 }
 
-/* Whether the errors may decide if the label's logit is the largest. Without errors floats compare as they
- * are. */
+/* Whether the errors leave open whether the label's logit is the largest. Logits without errors are simply
+ * compared. */
 static bool is_prediction_open(const double *z, const double *z_error, size_t C, size_t label)
 {
     bool is_open = false;
@@ -246,10 +245,10 @@ static void gradient_errors(const struct row *row, const struct target *target, 
     }
 }
 
-/* The errors of dZ, unless it is NULL, and those of the sums. dZ may be Z: a row's errors replace those
- * that they are made from.
+/* The errors of dZ, unless it is NULL, and of the sums. dZ may be Z: each row's errors replace those they are
+ * computed from.
  *
- * The rows' losses are added in any order: B roundings, one for the sums of earlier calls and the
+ * The rows' losses are added in any order: B roundings, one of them for the sums of earlier calls, and the
  * reference's. */
 static clm_status xent_errors(const struct tensor *Z, const struct tensor *labels,
                               const struct mixture *mixture, const struct tensor *dZ,

@@ -1,4 +1,4 @@
-/* What the operations of the bounds backend share: a tensor's two halves, and calls of the reference with
+/* Shared by the operations of the bounds backend: a tensor's two halves, and calls of the reference with
  * matrices that exist only during one operation.
  *
  *   struct stage stage = stage_of(be, error);
@@ -7,7 +7,7 @@
  *       stage.status = operation(stage.reference, x, y, error);
  *   return stage_end(&stage);
  *
- * A stage remembers its first failure, and after it does nothing more. */
+ * A stage remembers its first failure and does nothing more after it. */
 #ifndef CLM_PROVE_BOUNDS_STAGE_H
 #define CLM_PROVE_BOUNDS_STAGE_H
 
@@ -31,7 +31,7 @@ struct bounded {
     double *error;
 };
 
-/* The tensor's values, as a tensor of the reference; an empty one stays empty. */
+/* The tensor's values as a tensor of the reference; empty if the tensor is. */
 static inline struct tensor value_of(const struct tensor *tensor)
 {
     const struct bounded *const bounded = tensor->memory;
@@ -45,7 +45,7 @@ static inline double *errors_of(const struct tensor *tensor)
     return ((const struct bounded *)tensor->memory)->error;
 }
 
-/* Of real numbers: their values. */
+/* The values of a tensor of real numbers. */
 static inline double *values_of(const struct tensor *tensor)
 {
     return ((const struct bounded *)tensor->memory)->value;
@@ -60,7 +60,7 @@ static inline size_t tensor_count(const struct tensor *tensor)
 
 #define STAGE_TENSORS_MAX 16
 
-/* What of a tensor is put on the stage: |value|, or |value| + error. */
+/* The content of a matrix that is put on the stage: |value|, or |value| + error. */
 enum side { SIDE_INNER, SIDE_OUTER };
 
 struct stage {
@@ -73,11 +73,11 @@ struct stage {
 
 struct stage stage_of(struct clm_backend *bounds, struct clm_error *error);
 
-/* Matrices of real numbers, never NULL, which the stage frees. */
+/* A matrix of real numbers, never NULL, which the stage frees. */
 struct tensor *stage_room(struct stage *stage, size_t rows, size_t columns);
 struct tensor *stage_put(struct stage *stage, const struct tensor *of, enum side side);
 
-/* Frees the matrices; the status of it all. */
+/* Frees the matrices; returns the stage's status. */
 CLM_MUST_CHECK clm_status stage_end(struct stage *stage);
 
 /* ---- the operations, for the backend's table ---- */
