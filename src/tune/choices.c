@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIALS    2 /* of what was found right by an earlier kind of trial nothing is known */
-#define FORMAT    1 /* of the file; one of another number is not read */
+#define TRIALS    2 /* number of the way to try providers; results of another way do not count */
+#define FORMAT    1 /* a number of the file's format; a file with another one is not read */
 #define FILE_MOST ((size_t)(2 << 20)) /* bytes */
 
 static const char *const product_names[PRODUCT_COUNT] = {"forward", "backward_input", "update"};
@@ -20,7 +20,7 @@ const char *choices_product_name(enum product product)
     return product_names[product];
 }
 
-/* ---- what a file is for ---- */
+/* ---- the key of a file ---- */
 
 json_t *choices_key(const struct clm_device *device)
 {
@@ -35,8 +35,8 @@ json_t *choices_key(const struct clm_device *device)
                      "settings", texts[2]);
 }
 
-/* ${XDG_CACHE_HOME:-~/.cache}/clmlp, to be freed; NULL where there is neither, or kernels come from a folder, which
- * may change under the same name. */
+/* ${XDG_CACHE_HOME:-~/.cache}/clmlp, which the caller frees; NULL if there is neither. NULL, too, if kernels
+ * come from a folder, since they may change under the same name. */
 static char *cache_directory(void)
 {
     const char *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
@@ -99,7 +99,7 @@ void choices_free(struct choices *choices)
 
 /* ---- reading ---- */
 
-/* NO_PROVIDER where there is none of that name. */
+/* NO_PROVIDER if no provider has that name. */
 static size_t known_name(const struct choices *choices, const char *name)
 {
     for (size_t p = 0; p < choices->name_count; p++)
@@ -108,7 +108,7 @@ static size_t known_name(const struct choices *choices, const char *name)
     return NO_PROVIDER;
 }
 
-/* Which providers were right: those that the entry has times of. */
+/* A provider is right if the entry has its time. */
 static bool read_measurements(const struct choices *choices, json_t *measured, struct choice *out)
 {
     for (size_t p = 0; p < choices->name_count; p++) {
@@ -121,7 +121,7 @@ static bool read_measurements(const struct choices *choices, json_t *measured, s
     return true;
 }
 
-/* false where the entry is not one that this program writes. What was chosen had proved right at the very size. */
+/* False if this program does not write such entries. A chosen provider has proved right at the exact size. */
 static bool read_entry(const struct choices *choices, json_t *entry, struct choice *out)
 {
     const char *product = NULL, *provider = NULL;
@@ -192,7 +192,7 @@ clm_status choices_load(const struct clm_device *device, const char *const *name
 
 /* ---- writing ---- */
 
-/* NULL where there is no memory. */
+/* NULL if memory runs out. */
 static json_t *describe_choice(const struct choices *choices, const struct choice *c)
 {
     json_t *const measured = json_object();
@@ -207,7 +207,7 @@ static json_t *describe_choice(const struct choices *choices, const struct choic
                      "candidate", choices->names[c->provider], "milliseconds", measured);
 }
 
-/* It is kept for other runs, whatever they use the layer for. */
+/* Other runs may use the layer for anything, so only what is proved for every use is kept. */
 static bool is_to_be_kept(const struct choice *c)
 {
     return c->provider != NO_PROVIDER && c->measured[c->provider].proved == LAYER_MOMENTUM;

@@ -1,4 +1,4 @@
-/* What was measured, and which provider computes which product for it: kept in a file of the user's cache directory. */
+/* Measurements, and the provider chosen for each product; kept in a file in the user's cache directory. */
 #ifndef CLM_TUNE_CHOICES_H
 #define CLM_TUNE_CHOICES_H
 
@@ -7,11 +7,11 @@
 
 #include <jansson.h>
 
-/* Of a provider on a product. To be right and to be fast are two facts. */
+/* One provider on one product: whether it is right, and how fast it is. */
 struct measurement {
-    bool is_right;         /* as far as it was tried */
-    double milliseconds;   /* of a provider that is right; 0: the clock saw no time pass */
-    enum layer_use proved; /* at the layer's very size, with all its products */
+    bool is_right;         /* in all trials so far */
+    double milliseconds;   /* if it is right; 0: the clock saw no time pass */
+    enum layer_use proved; /* at the layer's exact size, with all its products */
 };
 
 struct choice {
@@ -25,11 +25,11 @@ struct choices {
     size_t name_count;
     struct choice *entries;
     size_t count;
-    char *path; /* of the file; NULL where there is no place for one */
+    char *path; /* of the file; NULL if there is no place for one */
 };
 
-/* What is known for this device, this program and these kernels. A file that is damaged or not for them is left out,
- * which *warning (empty otherwise) says; the next save replaces it. Fails for want of memory only. */
+/* Loads what is known for this device, program and kernels. A file that is damaged or for others is ignored;
+ * *warning says so (else it is empty), and the next save replaces it. Fails only if memory runs out. */
 CLM_MUST_CHECK clm_status choices_load(const struct clm_device *device, const char *const *names,
                                        size_t name_count, struct choices *out, struct clm_error *warning,
                                        struct clm_error *error);
@@ -37,25 +37,25 @@ CLM_MUST_CHECK clm_status choices_save(const struct choices *choices, const stru
                                        struct clm_error *error);
 void choices_free(struct choices *choices);
 
-/* What a file is for: device, driver, program and kernels. To be given back; NULL where there is no memory. */
+/* The key of a file: device, driver, program and kernels. The caller releases it; NULL if memory runs out. */
 json_t *choices_key(const struct clm_device *device);
 
-/* Takes the choices in a file's bytes, into `choices` that has names and nothing else yet. *is_good is false, and none is
- * taken, where the file is damaged or for something else. Fails for want of memory only. */
+/* Reads the bytes of a file into `choices`, which has only names yet. If the file is damaged or has another
+ * key, *is_good is false and nothing is taken. Fails only if memory runs out. */
 CLM_MUST_CHECK clm_status choices_parse(struct choices *choices, const json_t *key, const void *bytes,
                                         size_t size, bool *is_good, struct clm_error *error);
 
-/* The file's text, which the caller frees; NULL where there is no memory. */
+/* The file's text, which the caller frees; NULL if memory runs out. */
 char *choices_text(const struct choices *choices, json_t *key);
 
-/* Adds `choice`, or replaces that of the same product and shape. */
+/* Adds `choice`, or replaces the one for the same product and shape. */
 CLM_MUST_CHECK clm_status choices_put(struct choices *choices, const struct choice *choice,
                                       struct clm_error *error);
 
-/* That of the product and shape; NULL where there is none. */
+/* The choice for the product and shape, or NULL. */
 struct choice *choices_find(const struct choices *choices, const struct product_key *key);
 
-/* That of the layer whose batch is nearest, as of a ragged last batch; NULL where the layer has none. */
+/* The choice for the layer with the nearest batch, as for a smaller last batch; NULL if there is none. */
 struct choice *choices_nearest(const struct choices *choices, const struct product_key *key);
 
 /* "forward" */

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLEARLY  0.95 /* of the first provider's time: so that noise does not turn a choice */
+#define CLEARLY  0.95 /* of the first provider's time, so that noise does not change a choice */
 #define HOPELESS 4    /* times the fastest: not repeated */
 #define NEAR     2    /* batches within this factor share a choice */
-/* Operations of a product that is measured: some milliseconds where it is fast, and not a second where it is slow */
+/* Operations of a measured product: milliseconds if it is fast, and less than a second if it is slow */
 #define OPERATIONS_MOST 4e8
 #define ROWS_LEAST      16
 #define SECONDS_MOST    0.04
@@ -22,17 +22,17 @@
 /* ---- what is known of a backend ---- */
 
 struct shape {
-    size_t B, I, O; /* 0 in I or O: of rows, of the loss */
+    size_t B, I, O; /* I is 0 for the loss, O is 0 for rows */
 };
 
 struct tuning {
     struct clm_backend *be;
     const char *names[PROVIDERS_MOST];
     struct choices choices;
-    struct shape *shared; /* at which what all providers share has proved right */
+    struct shape *shared; /* sizes at which rows and loss have proved right */
     size_t shared_count;
     bool are_changes_proved;
-    size_t dropped; /* how many providers were, so far */
+    size_t dropped; /* providers dropped so far */
     double seconds; /* spent measuring */
 };
 
@@ -50,7 +50,7 @@ static void free_tuning(void *memory)
     free(t);
 }
 
-/* That of the backend, which keeps it. A provider that computes all products has no file: nothing was chosen. */
+/* The backend's tuning, which the backend keeps. If one provider computes all products, there is no file. */
 static clm_status tuning_of(struct clm_backend *be, struct tuning **out, struct clm_error *error)
 {
     struct clm_error warning = {0};
@@ -78,7 +78,7 @@ static clm_status tuning_of(struct clm_backend *be, struct tuning **out, struct 
     return CLM_OK;
 }
 
-/* Where that cannot be done it is said once, and choices hold for this process. */
+/* If saving fails, says so once; choices then hold only for this process. */
 static void save(struct tuning *t)
 {
     struct clm_error why = {0};
@@ -101,7 +101,7 @@ static struct product_key tune_key_of(const struct shape *shape, int product)
     return (struct product_key){(enum product)product, shape->B, shape->I, shape->O};
 }
 
-/* What is kept for a layer of exactly this shape; false, and *out is in part, where a product has nothing. */
+/* What is kept for a layer of exactly this shape. If a product has nothing: false, and *out is incomplete. */
 static bool find_layer(const struct tuning *t, const struct shape *shape, struct layer_choice *out)
 {
     for (int p = 0; p < PRODUCT_COUNT; p++) {
@@ -122,19 +122,19 @@ static clm_status keep(struct tuning *t, const struct layer_choice *layer, struc
     return status;
 }
 
-/* Right as far as is known, and built. */
+/* Whether a provider is right, as far as known, and built. */
 static bool is_ready(const struct tuning *t, const struct choice *choice, size_t provider)
 {
     return choice->measured[provider].is_right && provider_open(t->be, provider, NULL) == CLM_OK;
 }
 
-/* Times that a clock did not tell are 0 and decide nothing. */
+/* A time of 0 means that the clock told none; it decides nothing. */
 static bool is_faster(double a, double b)
 {
     return a > 0 && b > 0 && a < CLEARLY * b;
 }
 
-/* Of the providers that are right, with weights in such panels: the first, unless another is clearly faster. NO_PROVIDER where
+/* Among the right providers with such panels: the first, unless another is clearly faster. NO_PROVIDER if
  * there is none. */
 static size_t fastest_of(const struct tuning *t, const struct choice *choice, size_t panel)
 {
@@ -148,8 +148,8 @@ static size_t fastest_of(const struct tuning *t, const struct choice *choice, si
     return best;
 }
 
-/* The fastest of each product with weights in such panels, and the time of all three, 0 if the clock did not tell; false if there
- * is no provider for one of them. */
+/* The fastest provider of each product with such panels, and the time of all three, 0 if the clock did not
+ * tell. False if a product has no provider. */
 static bool fastest_in(const struct tuning *t, const struct layer_choice *layer, size_t panel,
                        size_t fastest[PRODUCT_COUNT], double *milliseconds)
 {
@@ -166,8 +166,8 @@ static bool fastest_in(const struct tuning *t, const struct layer_choice *layer,
     return true;
 }
 
-/* A layer's weights lie in one way: the providers of its products are the fastest of those that agree on the way in which all of
- * them together are the fastest, or if *panel is given on that. NO_PROVIDER is chosen if no way has a provider for each. */
+/* A layer's weights have one layout. Chooses the layout (*panel, if given) whose fastest providers take least
+ * time together, and these providers; NO_PROVIDER if no layout has one for each product. */
 static void tune_choose(const struct tuning *t, struct layer_choice *layer, const size_t *panel)
 {
     const struct product_key *const key = &layer->of[0].key;
@@ -191,7 +191,7 @@ static void tune_choose(const struct tuning *t, struct layer_choice *layer, cons
     }
 }
 
-/* What the provider was chosen for goes to another, together with the rest of the layer. */
+/* Gives the provider's products to others, choosing anew for the whole layer. */
 static void forget(struct tuning *t, size_t provider)
 {
     struct choices *const choices = &t->choices;
@@ -204,7 +204,7 @@ static void forget(struct tuning *t, size_t provider)
             !find_layer(t, &(const struct shape){key->B, key->I, key->O}, &layer))
             continue;
         tune_choose(t, &layer, NULL);
-        (void)keep(t, &layer, NULL); /* in the entries' places */
+        (void)keep(t, &layer, NULL); /* replaces entries, adds none */
     }
     for (size_t i = choices->count; i-- > 0;)
         if (choices->entries[i].provider == NO_PROVIDER || choices->entries[i].provider == provider)
@@ -227,15 +227,15 @@ struct tune_listener {
     void *user;
 };
 
-/* So many rows of a batch stand for all of it where a product would take long. */
+/* If a product would take long, so many rows stand for the whole batch. */
 static size_t rows_measured(const struct shape *shape)
 {
     const double rows = OPERATIONS_MOST / (2.0 * (double)shape->I * (double)shape->O);
     return size_min(shape->B, rows > ROWS_LEAST ? (size_t)rows : ROWS_LEAST);
 }
 
-/* *milliseconds of the fastest of a few runs, of one only if that takes over `most` already. A clock in coarse ticks may see none of
- * them take time, but all together: then it is their mean, or 0. */
+/* *milliseconds of the fastest of a few runs; of one run if that takes longer than `most`. A coarse clock may
+ * see no time pass in a single run, but in all together: then it is their mean, or 0. */
 static clm_status time_product(struct layer_trial *trial, enum product product, double most,
                                double *milliseconds, struct clm_error *error)
 {
@@ -257,7 +257,7 @@ static clm_status time_product(struct layer_trial *trial, enum product product, 
     return CLM_OK;
 }
 
-/* Judges and times a provider; a wrong one, or one that fails, is dropped. */
+/* Judges and times a provider; drops it if it is wrong or fails. */
 static void measure_product(struct tuning *t, struct layer_trial *trial, size_t provider, size_t rows,
                             struct choice *choice, const struct tune_listener *listener)
 {
@@ -288,7 +288,7 @@ static void measure_product(struct tuning *t, struct layer_trial *trial, size_t 
         tune_drop(t, provider, why.message);
 }
 
-/* A provider on the products of a layer. If there is no room for it that is told in *no_room, and it is left out. */
+/* Measures a provider on a layer's products. If there is no room, says so in *no_room and leaves it out. */
 static clm_status measure_layer(struct tuning *t, const struct shape *shape, size_t provider,
                                 struct layer_choice *layer, const struct tune_listener *listener,
                                 struct clm_error *no_room, struct clm_error *error)
@@ -316,9 +316,9 @@ static clm_status measure_layer(struct tuning *t, const struct shape *shape, siz
     return status ? clm_fail_setting(error, status, why.setting, "%s", why.message) : CLM_OK;
 }
 
-/* ---- trying at the very size ---- */
+/* ---- trying at the exact size ---- */
 
-/* Whether a provider is right on a layer, for all uses if there is room, or at least for the one wanted. */
+/* Whether a provider is right on a layer, for all uses if there is room, else for the wanted one. */
 static clm_status prove_provider(struct tuning *t, size_t provider, const struct shape *shape,
                                  enum layer_use use, enum layer_use *proved, struct clm_error *why)
 {
@@ -335,7 +335,7 @@ static clm_status prove_provider(struct tuning *t, size_t provider, const struct
     return status;
 }
 
-/* One of a layer's providers that has not been proved for the use, NO_PROVIDER if all have. */
+/* One of a layer's providers that has not been proved for the use; NO_PROVIDER if all have. */
 static size_t first_unproved(const struct layer_choice *layer, enum layer_use use)
 {
     for (int p = 0; p < PRODUCT_COUNT; p++) {
@@ -354,8 +354,8 @@ static clm_status fail_without(const struct tuning *t, const struct clm_error *n
                : clm_fail_setting(error, no_room->status, no_room->setting, "%s", no_room->message);
 }
 
-/* Keeps what is chosen for a layer, or else is chosen now, once it has proved right at the layer's very size: some kernels are wrong
- * from a certain size on, and what was measured may be a smaller one. */
+/* Keeps a layer's choice, or makes one now, after it has proved right at the layer's exact size: some kernels
+ * are wrong only from a certain size on, and the measured size may be smaller. */
 static clm_status settle(struct tuning *t, const struct shape *shape, enum layer_use use, const size_t *panel,
                          struct layer_choice *layer, const struct clm_error *found_no_room,
                          struct clm_error *error)
@@ -384,8 +384,8 @@ static clm_status settle(struct tuning *t, const struct shape *shape, enum layer
     return layer->of[0].provider == NO_PROVIDER ? fail_without(t, &no_room, error) : CLM_OK;
 }
 
-/* All providers on the products of some layers, and what comes of it kept. A provider does all layers before the next begins, for
- * CLBlast's parameters, once changed, stay so for the process. */
+/* Measures all providers on the products of some layers, and keeps the results. A provider does all layers
+ * before the next one begins, because CLBlast's parameters, once changed, stay for the process. */
 static clm_status measure_layers(struct tuning *t, const struct shape *shapes, size_t count, bool has_slow,
                                  const struct tune_listener *listener, struct clm_error *error)
 {
@@ -413,7 +413,7 @@ static clm_status measure_layers(struct tuning *t, const struct shape *shapes, s
 
 /* ---- a net ---- */
 
-/* A layer's choice for the batch or a near one; false where there is none. */
+/* A layer's choice for the batch or a near one; false if there is none. */
 static bool find_near(const struct tuning *t, const struct shape *shape, struct layer_choice *out)
 {
     for (int p = 0; p < PRODUCT_COUNT; p++) {
@@ -426,7 +426,7 @@ static bool find_near(const struct tuning *t, const struct shape *shape, struct 
     return true;
 }
 
-/* What holds for one batch size is tried again at another. */
+/* Uses a choice at another batch size, where it must be proved again. */
 static void move_to(const struct shape *shape, struct layer_choice *layer)
 {
     for (int p = 0; p < PRODUCT_COUNT; p++) {
@@ -437,7 +437,7 @@ static void move_to(const struct shape *shape, struct layer_choice *layer)
     }
 }
 
-/* Fills the table. A provider that does not open any more, as its file of choices has it, is dropped. */
+/* Fills the table. Drops a provider that the file chose but that does not open any more. */
 static clm_status tune_assign(struct tuning *t, const struct layer_choice *layer, struct clm_error *error)
 {
     for (int p = 0; p < PRODUCT_COUNT; p++) {
@@ -455,7 +455,7 @@ static clm_status tune_assign(struct tuning *t, const struct layer_choice *layer
     return CLM_OK;
 }
 
-/* Settles what was found for a layer at its size, keeps and assigns it. */
+/* Settles a layer's choice at its size, keeps it and assigns it. */
 static clm_status take(struct tuning *t, const struct shape *shape, enum layer_use use, const size_t *panel,
                        struct layer_choice *layer, struct clm_error *error)
 {
@@ -468,7 +468,7 @@ static clm_status take(struct tuning *t, const struct shape *shape, enum layer_u
     return status ? status : tune_assign(t, layer, error);
 }
 
-/* A layer at the size of whole batches, measured unless it has been at about this size. */
+/* Takes a layer at the size of whole batches; measures it if there is no choice for a near size. */
 static clm_status take_layer(struct tuning *t, const struct shape *shape, enum layer_use use,
                              struct layer_choice *layer, struct clm_error *error)
 {
@@ -479,7 +479,7 @@ static clm_status take_layer(struct tuning *t, const struct shape *shape, enum l
     return status ? status : take(t, shape, use, NULL, layer, error);
 }
 
-/* The same layer at the size of a last batch, by providers that want its weights as they lie. */
+/* Takes the same layer at the size of a last batch, with providers that want the weights' present layout. */
 static clm_status take_rest(struct tuning *t, const struct shape *shape, enum layer_use use,
                             const struct layer_choice *whole, struct clm_error *error)
 {
@@ -495,7 +495,7 @@ static clm_status take_rest(struct tuning *t, const struct shape *shape, enum la
     return take(t, shape, use, &panel, &rest, error);
 }
 
-/* "auto: native", or all that are used. */
+/* "auto: native", or all used providers. */
 static void name_providers(struct tuning *t, const bool *is_used)
 {
     char *const name = t->be->provider;
@@ -507,7 +507,7 @@ static void name_providers(struct tuning *t, const bool *is_used)
                 (size_t)snprintf(name + length, size - length, "%s%s", used++ ? "+" : ": ", t->names[p]);
 }
 
-/* The rows of batches: of whole ones (0), and of the last one of set i - 1, 0 if it is a whole one. */
+/* Rows of a whole batch (i = 0), or of the last batch of set i - 1; 0 if that is a whole one. */
 static size_t batch_rows(const struct tune_wish *wish, size_t i)
 {
     return i ? wish->sets[i - 1] % wish->batch : wish->batch;
@@ -527,7 +527,7 @@ static clm_status take_all_sizes(struct tuning *t, const struct tune_wish *wish,
     return status;
 }
 
-/* Until no provider has been dropped on the way, for what was settled before that may have been its. */
+/* Repeats until a round drops no provider: a dropped one may have had earlier layers. */
 static clm_status choose_providers(struct tuning *t, const struct tune_wish *wish, struct clm_error *error)
 {
     clm_status status = CLM_OK;
@@ -544,7 +544,7 @@ static clm_status choose_providers(struct tuning *t, const struct tune_wish *wis
     return status;
 }
 
-/* ---- a provider that was asked for by name ---- */
+/* ---- a provider chosen by name ---- */
 
 static clm_status prove_named(struct tuning *t, const struct shape *shape, enum layer_use use,
                               struct clm_error *error)
@@ -585,7 +585,7 @@ static bool is_proved(const struct tuning *t, const struct shape *shape)
     return false;
 }
 
-/* Rows of I elements, or if O is given the loss of O classes. */
+/* Tries rows of I elements or, if O is not 0, the loss of O classes. */
 static clm_status prove_shape(struct tuning *t, struct shape shape, struct clm_error *error)
 {
     if (is_proved(t, &shape))

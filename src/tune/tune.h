@@ -1,4 +1,4 @@
-/* Measures which provider computes each product of a net fastest, of those that are right, and fills the backend's table. */
+/* Finds the fastest right provider of each of a net's products, and fills the backend's table. */
 #ifndef CLM_TUNE_TUNE_H
 #define CLM_TUNE_TUNE_H
 
@@ -10,16 +10,15 @@ struct tune_wish {
     size_t width_count;
     enum layer_use use;
     size_t batch;
-    const size_t
-        *sets; /* rows of the sets that go through it in such batches, and may leave a smaller last one */
+    const size_t *sets; /* rows of each set that uses such batches and may leave a smaller last one */
     size_t set_count;
     bool is_augmented;
 };
 
-/* Looks up, or measures, which provider computes each product, and tries all that the net is going to use at its very sizes, once
- * for each. What has been asked for by name is tried alone, and refused if it is wrong. Each trial is planned before anything is
- * allocated for it, and freed. Call it once the net's memory plan is known to fit; the plan may grow by it, for providers differ in
- * what they need. On host backends it does nothing. */
+/* Looks up, or measures, which provider computes each product. Tries all that the net uses at its exact
+ * sizes, once each. A provider chosen by name is tried alone, and refused if it is wrong. Each trial is
+ * planned before it allocates, and freed. Call it when the net's memory plan is known to fit, and plan again
+ * after it: providers differ in what they need. On host backends it does nothing. */
 CLM_MUST_CHECK clm_status tune_network(struct clm_backend *be, const struct tune_wish *wish,
                                        struct clm_error *error);
 
