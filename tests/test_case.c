@@ -312,7 +312,7 @@ START_TEST(a_device_that_answers_no_more_ends_it)
     ck_assert_uint_eq(verified.checks, check->number);
     ck_assert_uint_lt(check->number, check->of);
     char behind[64];
-    snprintf(behind, sizeof behind, "so that %zu checks behind it are not made", check->of - check->number);
+    snprintf(behind, sizeof behind, "so that %zu checks after it are not made", check->of - check->number);
     ck_assert_ptr_nonnull(strstr(check->detail, behind));
     clm_backend_close(backend);
 }

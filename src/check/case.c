@@ -74,7 +74,7 @@ void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX])
         steps_describe(&which->steps, shape);
 }
 
-/* Reads the case's own description; false if that names no case. */
+/* Reads the case's own description; false if it is no case. */
 static bool read_back(const struct check_case *which, struct check_case *out)
 {
     char shape[SHAPE_TEXT_MAX];
@@ -88,11 +88,11 @@ static bool read_back(const struct check_case *which, struct check_case *out)
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define SIZES_MOST      (STEPS_WIDTHS_MAX + 3)
 
-/* Options of variants, and of steps six and each layer between two others. */
+/* The options of variants; steps have six, and each layer between two others. */
 #define OPTIONS_MOST 13
 _Static_assert(6 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
 
-/* A member of a case, by its place. */
+/* A member of a case, by offset and size. */
 struct field {
     size_t at, size;
 };
@@ -114,7 +114,7 @@ static void *field_of(void *of, struct field field)
 #define OF_ROWS        OF(DIMENSIONS_ROWS)
 #define OF_WEIGHTS     OF(DIMENSIONS_WEIGHTS)
 
-/* Sizes of a variant that may become smaller, the operations that have them, and down to what. */
+/* Sizes of a variant that may shrink, the operations that have them, and the least value. */
 static const struct {
     struct field field;
     unsigned dimensions;
@@ -132,7 +132,7 @@ static const struct {
     {FIELD(variant, O), OF_LAYER | OF_ROWS | OF_WEIGHTS, 1},
 };
 
-/* The kth size of a case that may become smaller, and down to what; NULL after the last. */
+/* The kth size of a case that may shrink, and its least value; NULL after the last. */
 static size_t *size_of_case(struct check_case *which, size_t k, size_t *least)
 {
     struct step_case *const s = &which->steps;
@@ -150,12 +150,12 @@ static size_t *size_of_case(struct check_case *which, size_t k, size_t *least)
     return NULL;
 }
 
-/* What is taken from a size: at first all of it but the least, then a half and parts that are smaller and
- * smaller, 1 at last. */
+/* How much is taken from a size: first all but the least, then a half, then smaller and smaller parts, at
+ * last 1. */
 static const size_t divisors[] = {1, 2, 4, 16, SIZE_MAX};
 #define CUTS COUNT_OF(divisors)
 
-/* Takes that part from the kth size; false if it cannot become smaller. */
+/* Takes that part from the kth size; false if the size cannot shrink. */
 static bool case_cut(struct check_case *which, size_t k, size_t divisor)
 {
     size_t least, *const size = size_of_case(which, k, &least);
@@ -167,7 +167,7 @@ static bool case_cut(struct check_case *which, size_t k, size_t divisor)
 
 /* ---- options ---- */
 
-/* Leaves an option out, which is then 0; false if that changes nothing. */
+/* Sets an option to 0; false if that changes nothing. */
 static bool leave_out(void *of, struct field option)
 {
     static const char zeros[sizeof(void *) + sizeof(double)];
@@ -200,7 +200,7 @@ static bool leave_out_of_variant(struct variant *v, size_t k)
     return leave_out(v, options[k]) || is_with_rule;
 }
 
-/* The layer behind the first k + 1 widths; the inputs and classes stay. */
+/* Drops the layer after the first k + 1 widths; inputs and classes stay. */
 static bool drop_layer(struct step_case *s, size_t k)
 {
     if (k + 1 >= steps_depth(s))
@@ -237,15 +237,15 @@ static bool leave_out_option(struct check_case *which, size_t k)
     return which->operation ? leave_out_of_variant(&which->variant, k) : leave_out_of_steps(&which->steps, k);
 }
 
-/* ---- the smallest ---- */
+/* ---- the smallest failing case ---- */
 
 #define WAYS (CUTS * SIZES_MOST + OPTIONS_MOST)
 
 #define FIRST_OPTION (2 * SIZES_MOST)
 
-/* The kth way to make a case smaller: as much as can be of each size, for what is large takes long, then
- * options, then less of each size. The new case is the one that its printed description is read as. Returns
- * false if that changes nothing, is not a case, or is a case whose result is not defined. */
+/* The kth way to make a case smaller: first as much as possible of each size, because large cases take long;
+ * then options; then less of each size. The new case is read from its own description. False if nothing
+ * changes, or it is no case, or its result is not defined. */
 static bool simplify(const struct check_case *which, size_t k, struct check_case *out)
 {
     struct check_case smaller = *which;
@@ -257,8 +257,8 @@ static bool simplify(const struct check_case *which, size_t k, struct check_case
            (!out->variant.odd_in || odd_is_defined(out->operation, &out->variant));
 }
 
-/* Whether the smaller case fails as `failed` does: with an error where that is one, and with a NaN, which
- * is also what cannot be judged, only where that has one. */
+/* Whether the smaller case fails as `failed` does. An error must stay an error. A NaN, which also means that
+ * nothing can be judged, counts only if `failed` has one. */
 static bool fails_alike(struct clm_backend *device, struct clm_backend *bounds,
                         const struct check_case *smaller, size_t repeats, const struct clm_check *failed,
                         bool *answers)

@@ -15,13 +15,13 @@ const char *case_name(const struct check_case *which);
 /* Its shape, as verify prints and reads it. */
 void case_describe(const struct check_case *which, char shape[SHAPE_TEXT_MAX]);
 
-/* Whether a GEMM provider takes part in it. */
+/* Whether a GEMM provider takes part. */
 bool case_has_products(const struct check_case *which);
 
-/* Roughly how many products of two numbers it takes, or how many elements if it has no products. */
+/* Roughly how many multiplications it takes; its elements if it has no products. */
 double case_work(const struct check_case *which);
 
-/* From what a failed check prints: its operation and shape. CLM_ERROR_ARGUMENT for anything else. */
+/* Parses what a failed check prints: operation and shape. CLM_ERROR_ARGUMENT for anything else. */
 CLM_MUST_CHECK clm_status case_parse(const char *name, const char *shape, uint64_t seed,
                                      struct check_case *out, struct clm_error *error);
 
@@ -29,12 +29,12 @@ CLM_MUST_CHECK clm_status case_run(struct clm_backend *device, struct clm_backen
                                    const struct check_case *which, size_t repeats, struct clm_check *check,
                                    struct clm_error *error);
 
-/* Whether the device still writes and reads one number; after an error some devices never do. */
+/* Whether the device still writes and reads one number. After an error some devices never do. */
 bool case_device_answers(struct clm_backend *device);
 
-/* Of a case that fails, and what its check says: the smallest that fails alike, by making each of its
- * sizes smaller and leaving each of its options out, as long as `seconds` last. failed->smallest gets its
- * shape. False where the device does not answer any more after the last one that was tried. */
+/* Looks for the smallest case that fails like `which`, for up to `seconds`: makes its sizes smaller and
+ * leaves options out. `failed` is the check of `which`; failed->smallest gets the shape. False if the device
+ * no longer answers after the last case tried. */
 bool case_shrink(struct clm_backend *device, struct clm_backend *bounds, const struct check_case *which,
                  size_t repeats, double seconds, struct clm_check *failed);
 

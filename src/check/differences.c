@@ -1,16 +1,15 @@
-/* The loss as a function of one parameter w: only unit o of layer l moves, and the layers above it.
+/* The loss as a function of one parameter w: only unit o of layer l changes, and the layers above it.
  *
- *   d = (f(w + h) - f(w - h)) / 2h = f' + h² f''' / 6 + …      by truncation
- *                                  ± e / h                     by rounding, if each f is off by e
+ *   d = (f(w + h) - f(w - h)) / 2h = f' + h² f''' / 6 + …      by truncation ± e / h                     by
+ *   rounding, if each f is off by e
  *
- * The difference over 2h instead is off by four times as much truncation, so that |d(2h) - d(h)| is three
- * times what d(h) has; it is taken whole. h is the cube root of e, which makes both of one size for f'''
- * near 1.
+ * The difference over 2h has four times as much truncation. So |d(2h) - d(h)| is three times the truncation
+ * of d(h); all of it counts as error. h is the cube root of e, which makes both errors alike for f''' near 1.
  *
- * With the signs of all activations at w - 2h as at w + 2h, there is no kink in between: the first layer
- * that moves is linear in w, so its signs do not change; then the next one is linear in w; and so on. If
- * they differ, h is divided by 8 a few times, which the rounding pays for. The penalty's difference is of
- * the one weight's square: all others cancel. */
+ * If all activations have the same signs at w - 2h and w + 2h, there is no kink in between: the first layer
+ * that changes is linear in w, so its signs do not change; then the next one is linear in w; and so on. If
+ * they differ, h is divided by 8 a few times, and the rounding error grows. The penalty's difference is only
+ * that of one weight's square, since all others cancel. */
 #include "check/differences.h"
 
 #include <float.h>
@@ -95,7 +94,7 @@ static enum activation activation_of(const struct network *net, size_t l)
     return net->layers[l].spec->activation;
 }
 
-/* Outputs of unit o with its parameter at `at`, put among those of its layer. */
+/* Computes the outputs of unit o with its parameter at `at`, and puts them into its layer's. */
 static clm_status move_unit(struct differences *d, const struct moved_parameter *p, double at,
                             struct clm_error *error)
 {
@@ -128,7 +127,7 @@ static clm_status move_unit(struct differences *d, const struct moved_parameter 
     return status;
 }
 
-/* Are the hidden activations of layers l and above positive where those of the unmoved net are? */
+/* Whether the hidden activations of layers l and above have the signs of the unmoved net. */
 static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same, struct clm_error *error)
 {
     const struct network *const net = d->net;
@@ -143,8 +142,8 @@ static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same,
     return status;
 }
 
-/* The mean loss with the parameter at `at`; *is_same becomes false if a sign changes. Leaves the outputs
- * below layer l as they were. */
+/* The mean loss with the parameter at `at`. *is_same becomes false if a sign changes. Leaves the outputs
+ * below layer l unchanged. */
 static clm_status loss_at(struct differences *d, const struct moved_parameter *p, double at, double *loss,
                           bool *is_same, struct clm_error *error)
 {
@@ -164,7 +163,7 @@ static clm_status loss_at(struct differences *d, const struct moved_parameter *p
     return CLM_OK;
 }
 
-/* (f(w + h) - f(w - h)) / 2h, over the distance that doubles make of it. */
+/* (f(w + h) - f(w - h)) / 2h, with the distance as rounded to double. */
 static clm_status quotient(struct differences *d, const struct moved_parameter *p, double w, double h,
                            double *out, bool *is_same, struct clm_error *error)
 {
@@ -179,7 +178,7 @@ static clm_status quotient(struct differences *d, const struct moved_parameter *
     return CLM_OK;
 }
 
-/* The layer's outputs as they are without the move, for the layers above are moved from there. */
+/* Restores the layer's unmoved outputs, from which the layers above are moved. */
 static clm_status restore(struct differences *d, size_t l, struct clm_error *error)
 {
     clm_status status = CLM_OK;

@@ -6,17 +6,17 @@
 
 /* One parameter's derivative. */
 struct difference {
-    double value, error; /* of the derivative, and what it may be off by */
-    bool is_smooth;      /* else every step crossed a ReLU's kink, and the derivative is unknown */
+    double value, error; /* of the derivative, and its largest error */
+    bool is_smooth;      /* else every step crossed a kink of a ReLU, and the derivative is unknown */
 };
 
-/* A layer of the unmoved net in host memory, and on the reference one unit of it. */
+/* A layer of the unmoved net in host memory, and one unit of it on the reference. */
 struct unmoved_layer {
     double *weights, *biases, *outputs;
     struct tensor row, bias, column; /* the unit's weights, its bias, its outputs (batch,1) */
 };
 
-/* The net as it is: parameters, batch and activations in host memory, to move one parameter at a time. */
+/* The unmoved net: parameters, batch and activations in host memory, to move one parameter at a time. */
 struct differences {
     struct network *net; /* on the reference, its parameters, X and labels in place */
     double l2, loss_error;
@@ -24,8 +24,8 @@ struct differences {
     struct metrics sums;
 };
 
-/* Runs the net forward on its whole batch. `loss_error` is what rounding in double may do to the mean
- * loss. */
+/* Runs the net forward on its whole batch. `loss_error` bounds the mean loss's error from rounding in
+ * double. */
 CLM_MUST_CHECK clm_status differences_create(struct network *net, double l2, double loss_error,
                                              struct differences *out, struct clm_error *error);
 void differences_free(struct differences *differences);

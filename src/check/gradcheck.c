@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A double's rounding in units of a float's, 2^-53 to 2^-24, and twice that for errors that are not linear
- * in it. */
+/* A double's rounding in units of a float's, 2^-53 / 2^-24, times two for errors that are not linear in
+ * it. */
 #define DOUBLE_TO_FLOAT 0x1p-28
 
-/* One tensor's gradient as it was read; its errors on the bounds' side, else zeros. */
+/* One tensor's gradient as read, and its errors, which are zeros except on the bounds' side. */
 struct gradient {
     double *values, *errors;
 };
@@ -62,7 +62,7 @@ static clm_status check_options(const struct clm_gradcheck_options *options, con
     return clm_check_fit(model, data, error);
 }
 
-/* One input, as gather makes it. */
+/* One input, computed as gather does. */
 static float normalised(const struct clm_model *model, const struct clm_data *data, size_t at)
 {
     const size_t i = at % data->features;
@@ -134,7 +134,7 @@ static void destroy_side(struct gradient_side *side, const struct gradcheck *g)
     network_free(&side->net);
 }
 
-/* With errors if the side is the bounds'. */
+/* Reads the errors, too, on the side of the bounds. */
 static clm_status read_gradient(const struct gradient_side *side, bool has_errors,
                                 const struct tensor *tensor, struct gradient *out, struct clm_error *error)
 {
@@ -158,8 +158,8 @@ static clm_status run_side(struct gradient_side *side, const struct gradcheck *g
 
 /* ---- one tensor ---- */
 
-/* Marks the parameters to try in is_chosen: all where `samples` are enough, else half of them the largest
- * gradients and the others at random. Returns how many. */
+/* Marks the parameters to try in is_chosen: all if `samples` are enough; else half of them are the largest
+ * gradients and the others are random. Returns how many. */
 static size_t gradcheck_choose(const double *gradient, size_t count, size_t samples, struct philox *random,
                                bool *is_chosen)
 {
@@ -182,7 +182,7 @@ static size_t gradcheck_choose(const double *gradient, size_t count, size_t samp
     return tried;
 }
 
-/* Takes the difference of one parameter of the nth tensor into the row. */
+/* Enters the difference of one parameter of the nth tensor into the row. */
 static clm_status try_one(struct gradcheck *g, size_t n, size_t at, struct clm_gradcheck_row *row,
                           struct clm_error *error)
 {
@@ -234,7 +234,7 @@ static clm_status check_parameter(struct gradcheck *g, size_t n, struct clm_grad
         row->device_error_over_bound =
             worse_ratio(row->device_error_over_bound,
                         error_ratio(device->values[at], right->values[at], right->errors[at]));
-    /* With every parameter skipped nothing was seen, which is no pass: the ratio is still NaN. */
+    /* If every parameter was skipped, nothing was seen: the ratio is still NaN, and the row fails. */
     row->passed = row->error_over_bound <= 1 && row->device_error_over_bound <= 1;
     free(is_chosen);
     return status;

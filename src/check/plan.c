@@ -1,4 +1,4 @@
-/* The checks that do not depend on chance: verify's own, and the few of a quick look. */
+/* The fixed checks: verify's own, and the few of a quick look. */
 #include "check/plan.h"
 
 #include <math.h>
@@ -6,13 +6,13 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-/* What concerns the operation; O are the classes of logits. */
+/* An operation uses the sizes that it has; O is the number of classes of logits. */
 struct plan_shape {
     size_t B, I, O, N, first;
 };
 
-/* Sizes of layers: one, primes, powers of two, one beside a tile, classes; the last with sums of each kind
- * that are so long that a product may cut them into blocks. */
+/* Sizes of layers: one, primes, powers of two, one more or less than a tile, classes. The last have sums, one
+ * of each kind, so long that a product may cut them into blocks. */
 static const struct plan_shape layers[] = {
     {1, 1, 1},       {1, 7, 2},      {2, 3, 1},      {7, 33, 65},    {31, 32, 33},   {33, 31, 63},
     {64, 64, 64},    {65, 63, 10},   {10, 129, 127}, {127, 65, 129}, {257, 127, 31}, {129, 257, 2},
@@ -29,7 +29,7 @@ static const struct plan_shape batches[] = {
     {1, 1, 0, 1, 0}, {31, 33, 0, 40, 9}, {7, 65, 0, 64, 0}, {257, 127, 0, 300, 43}, {32, 784, 0, 70, 1},
 };
 
-/* By what an operation's shape is made of; pictures have shapes of their own. */
+/* By the kind of an operation's shape; pictures have shapes of their own. */
 static const struct {
     const struct plan_shape *shapes;
     size_t count;
@@ -38,8 +38,8 @@ static const struct {
                  [DIMENSIONS_ROWS] = {logits, COUNT_OF(logits)},
                  [DIMENSIONS_WEIGHTS] = {layers, COUNT_OF(layers)}};
 
-/* Products so large that CLBlast copies its matrices to padded ones first (on devices it has no parameters
- * of their own for, from 896³ on), and one whose matrices need no padding. */
+/* Products so large that CLBlast first copies its matrices to padded ones (from 896³ on, if it has no
+ * parameters for the device), and one whose matrices need no padding. */
 static const struct single_shape {
     enum operation_name operation;
     struct plan_shape shape;
@@ -50,8 +50,8 @@ static const struct single_shape {
     {OPERATION_BACKWARD_UPDATE, {901, 907, 911}},
 };
 
-/* Rows of pictures: widths below, at and beside a vector's, and some that end within a run of noise; of no
- * pictures, too. Batches that end an epoch are single rows as well. */
+/* Rows of pictures: widths below, at and above a vector's; some end within a run of noise; one has no
+ * pictures. Batches at the end of an epoch are single rows as well. */
 static const struct picture_shape pictures[] = {{40, 33, 1, 28, 28, 5},
                                                 {30, 7, 3, 9, 5, 4},
                                                 {20, 16, 3, 32, 32, 1},
@@ -88,7 +88,7 @@ static const struct step_case trainings[] = {
      .is_extreme = true},
 };
 
-/* Outputs of a million elements, one of which may be wrong. */
+/* Outputs of a million elements, of which a single one may be wrong. */
 static const struct single_shape million[] = {
     {OPERATION_GATHER, {1031, 1021, 0, 1040, 5}},  {OPERATION_FORWARD, {1031, 7, 1021}},
     {OPERATION_SOFTMAX_XENT, {1049, 0, 1000}},     {OPERATION_SOFTMAX, {1049, 0, 1000}},
@@ -98,7 +98,7 @@ static const struct single_shape million[] = {
     {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}},
 };
 
-/* The shape that contents other than normal numbers are tried on. */
+/* The shape for contents other than normal numbers. */
 static const struct plan_shape middle_shape = {33, 31, 63, 40, 5};
 #define CLASSES 10 /* if the layer is the last one */
 
@@ -139,7 +139,7 @@ static void take_shape(struct variant *variant, const struct plan_shape *shape)
     variant->first = shape->first;
 }
 
-/* Each shape with each option. */
+/* Each shape, with each option. */
 static void plan_shapes(struct plan *plan, enum operation_name name)
 {
     struct variant options[WAYS_TO_ASK];
@@ -152,7 +152,7 @@ static void plan_shapes(struct plan *plan, enum operation_name name)
         }
 }
 
-/* The variant with most options, on the middle shape. */
+/* The variant with the most options, on the middle shape. */
 static struct variant middle_of(enum operation_name name)
 {
     struct variant options[WAYS_TO_ASK], *const most = &options[operation_options(name, options) - 1];
@@ -164,8 +164,8 @@ static struct variant middle_of(enum operation_name name)
     return *most;
 }
 
-/* The variant's NaN or infinity in each input, where it is defined; and again, in the corner where tiles
- * are cut off, with what a ReLU would hide. */
+/* The variant's NaN or infinity in each input, if the result is defined; then once more without the ReLU,
+ * which could hide it, in the corner where tiles are cut off. */
 static void plan_odd(struct plan *plan, enum operation_name name, const struct variant *of)
 {
     struct variant variant = *of;
@@ -201,7 +201,7 @@ static void plan_contents(struct plan *plan, enum operation_name name)
         plan_operation(plan, name, &variant);
 }
 
-/* With the most options. */
+/* A shape with the most options. */
 static void plan_single(struct plan *plan, const struct single_shape *single, enum fill fill)
 {
     struct variant variant = middle_of(single->operation);
@@ -223,7 +223,7 @@ static void plan_large(struct plan *plan)
         plan_single(plan, &large_products[p], FILL_UNIFORM);
 }
 
-/* As bytes and as floats, in order and not. */
+/* As bytes and as floats, with an order and without. */
 static void plan_pictures(struct plan *plan)
 {
     for (size_t p = 0; p < COUNT_OF(pictures); p++)
@@ -235,7 +235,7 @@ static void plan_pictures(struct plan *plan)
         }
 }
 
-/* A million elements, changed in every way. */
+/* A million elements with all changes. */
 static void plan_million_pictures(struct plan *plan)
 {
     const struct picture_shape shape = {1040, 1031, 1, 32, 32, 5};

@@ -1,10 +1,10 @@
-/* Which checks verify makes. */
+/* The checks that verify makes. */
 #ifndef CLM_CHECK_PLAN_H
 #define CLM_CHECK_PLAN_H
 
 #include "check/case.h"
 
-/* A list of cases as it is made: it remembers its first failure, and after it does nothing more. */
+/* A list of cases under construction: it remembers its first failure and does nothing more after it. */
 struct plan {
     struct case_list list;
     uint64_t seed; /* of each case's content */
@@ -19,16 +19,15 @@ struct picture_shape {
     size_t N, B, channels, height, width, first;
 };
 
-/* B of N pictures, changed. */
+/* A batch of B of the N pictures, changed. */
 struct variant picture_variant(const struct picture_shape *shape, const struct clm_augmentation *changes);
 
-/* A few awkward shapes of each operation and large products: what tells in seconds whether a device can be
- * trained on. */
+/* A few awkward shapes of each operation and large products: shows in seconds whether a device can train. */
 void plan_quick(struct plan *plan);
 /* Each operation and option on awkward shapes and contents, outputs of a million elements, large products,
  * training steps. */
 void plan_standard(struct plan *plan);
-/* Random shapes, options, contents and nets that the plan's seed decides; and more large products. */
+/* Random shapes, options, contents and nets, given by the plan's seed; and more large products. */
 void plan_sweep(struct plan *plan);
 
 #endif

@@ -1,11 +1,11 @@
-/* The device trains with network_gather and network_step, as clm_train does; the bounds take the same
- * steps, and carry along how far each element of the device may be from theirs (prove/bounds/bounds.h).
+/* The device trains with network_gather and network_step, as clm_train does. The bounds take the same steps
+ * and compute how far each element of the device may be from theirs (prove/bounds/bounds.h).
  *
- * That bound is honest but grows from step to step, for it takes all roundings to err the same way and
- * never lets two errors cancel: an error of W grows by the sums of |W| through all layers and back again.
- * So the nets here begin with weights whose absolute sums are near 1. What single operations get wrong by
- * little is seen by their own checks; what a wrong order of operations, a ragged batch or a forgotten term
- * does to a weight is larger by far. */
+ * That bound is rigorous, but it grows from step to step: it assumes that all roundings err the same way, and
+ * never lets two errors cancel. An error of W grows by the sums of |W| through all layers and back. So the
+ * nets here begin with weights whose absolute sums are near 1. Small errors of single operations are found by
+ * the operations' own checks; a wrong order of operations, a smaller last batch or a missing term changes a
+ * weight much more. */
 #include "check/steps.h"
 
 #include "base/philox.h"
@@ -23,7 +23,7 @@
 
 enum part { PART_VALUES, PART_LABELS, PART_MEAN, PART_SCALE, PART_ORDER, PART_COUNT };
 
-/* All that one case needs on one side. */
+/* All that a case needs on one side. */
 struct trainee {
     struct network net;
     struct tensor parts[PART_COUNT];
@@ -38,7 +38,7 @@ size_t steps_depth(const struct step_case *which)
     return count - 1;
 }
 
-/* Floats range as far as bytes; in an extreme case one in sixteen is far out. */
+/* Floats have the range of bytes; in an extreme case one in sixteen is far outside. */
 static double draw_value(const struct step_case *which, struct philox *random)
 {
     if (!which->is_float)
@@ -66,7 +66,7 @@ static void fill_part(double *values, size_t count, enum part part, const struct
         case PART_SCALE:
             values[i] = (float)((1 + philox_uniform(random)) / 256);
             break;
-        default: /* an order: a step of 7 goes through rows that are no multiple of 7 */
+        default: /* an order in steps of 7, for rows that are no multiple of 7 */
             values[i] = (double)(7 * i % count);
         }
 }
@@ -93,8 +93,8 @@ static clm_status create_parts(struct trainee *trainee, const struct step_case *
     return status;
 }
 
-/* Weights of ±1.5 / I at most, biases of ±0.5, so that each layer's outputs are as large as its inputs at
- * most. */
+/* Weights of at most ±1.5 / I, biases of at most ±0.5, so that a layer's outputs are at most as large as its
+ * inputs. */
 static void draw_parameters(struct clm_model *model, uint64_t seed)
 {
     struct philox random = philox_start(seed, RANDOM_TEST, 2);
@@ -139,7 +139,7 @@ static void steps_destroy(struct trainee *trainee)
 
 #define CHANNELS 3
 
-/* Square pictures, changed in every way. Noise and λ near 1/2 keep the inputs as large as they are. */
+/* Square pictures, with all changes. Noise and λ near 1/2 do not make the inputs larger. */
 static size_t pictures_side(const struct step_case *which)
 {
     size_t side = 2;
@@ -161,7 +161,7 @@ static struct augmentation steps_augmentation_of(const struct step_case *which, 
     };
 }
 
-/* The batch from row `first` on; it has no rows after the last one. */
+/* The batch from row `first` on; it ends at the last row. */
 static struct minibatch minibatch_from(const struct step_case *which, const struct resident *data,
                                        const struct tensor *order, const struct augmentation *augmentation,
                                        size_t first)
@@ -203,7 +203,7 @@ static clm_status steps_train(struct trainee *trainee, struct clm_backend *be, c
     return status;
 }
 
-/* A tensor on the device, called "layers.0.weight velocity", by the same one on the bounds. */
+/* Judges a device's tensor, called "layers.0.weight velocity", by the same one on the bounds. */
 static clm_status judge_one(struct judgement *out, struct clm_backend *device, struct clm_backend *bounds,
                             const char *name, const char *kind, const struct tensor *got,
                             const struct tensor *expected, struct clm_error *error)
@@ -243,7 +243,7 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
     return status;
 }
 
-/* ---- a case in words ---- */
+/* ---- a case as words ---- */
 
 /* Words after the numbers, in this order. */
 #define AUGMENTED " augmented"
@@ -277,7 +277,7 @@ static const char *parse_widths(const char *text, struct step_case *out)
     return text;
 }
 
-/* Whether `word` is next; if so, goes past it. */
+/* If `word` comes next, moves past it and returns true. */
 static bool parse_flag(const char **text, const char *word)
 {
     const size_t length = strlen(word);
@@ -303,7 +303,7 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     for (size_t l = 0; is_sensible && l <= steps_depth(out); l++)
         is_sensible = out->widths[l] && out->widths[l] <= STEPS_MOST;
     if (is_sensible && out->is_augmented) {
-        const size_t side = pictures_side(out); /* steps up to it: only of widths that are checked */
+        const size_t side = pictures_side(out); /* counts up to the side: checked widths only */
         is_sensible = CHANNELS * side * side == out->widths[0];
     }
     if (is_sensible)

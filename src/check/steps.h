@@ -1,4 +1,4 @@
-/* Whole training steps of a small net, from a resident data set to the weights afterwards. */
+/* Whole training steps of a small net, from a resident data set to the final weights. */
 #ifndef CLM_CHECK_STEPS_H
 #define CLM_CHECK_STEPS_H
 
@@ -9,22 +9,22 @@
 
 /* One net, trained for `epochs` epochs of a data set whose last minibatch is smaller. */
 struct step_case {
-    size_t widths[STEPS_WIDTHS_MAX]; /* 0 ends them if they are fewer */
+    size_t widths[STEPS_WIDTHS_MAX]; /* a 0 ends them if there are fewer */
     size_t rows, batch, epochs;
     double momentum, l2;
-    bool is_augmented; /* in every way; the inputs are pictures of 3 channels */
-    bool is_float;     /* the data, else bytes */
+    bool is_augmented; /* with all changes; the inputs are pictures of 3 channels */
+    bool is_float;     /* the data is floats, else bytes */
     bool is_extreme;   /* float data: inputs of ±1e4 among small ones */
     uint64_t seed;     /* of data and parameters */
 };
 
 size_t steps_depth(const struct step_case *which); /* linear layers */
 
-/* "33-65-10 B=31 N=40 x2 momentum=0.9 l2=0.01", which steps_parse reads; the seed is not in it. */
+/* "33-65-10 B=31 N=40 x2 momentum=0.9 l2=0.01", which steps_parse reads; without the seed. */
 void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX]);
 CLM_MUST_CHECK clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error);
 
-/* The steps on `device` against those of `bounds`; then again, up to `repeats` runs, which have to give
+/* Compares the steps on `device` with those of `bounds`; then again, up to `repeats` runs, which must give
  * the same bits. */
 CLM_MUST_CHECK clm_status steps_check(struct clm_backend *device, struct clm_backend *bounds,
                                       const struct step_case *which, size_t repeats, struct clm_check *check,

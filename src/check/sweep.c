@@ -1,4 +1,4 @@
-/* Cases that chance makes: for each seed others, for one seed always the same. */
+/* Random cases: they differ from seed to seed, and are the same for one seed. */
 #include "check/plan.h"
 
 #include "base/philox.h"
@@ -7,11 +7,11 @@
 #include <math.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-#define SWEEP           60 /* cases of each operation */
+#define SWEEP           60 /* cases per operation */
 #define NETS            12
-#define TERMS_MOST      (1 << 23) /* of a product: what the reference does in some hundredths of a second */
+#define TERMS_MOST      (1 << 23) /* of a product: the reference takes some hundredths of a second */
 
-/* One, classes, primes, one beside each tile, tiles, wide. */
+/* One, classes, primes, one more or less than each tile, tiles, wide. */
 static const size_t sizes[] = {1,   1,   2,   2,   3,   5,    7,    8,    10,   10,   13,  15,
                                16,  17,  23,  31,  32,  33,   47,   63,   64,   65,   95,  96,
                                97,  100, 113, 127, 128, 129,  191,  193,  255,  256,  257, 300,
@@ -22,7 +22,7 @@ static size_t draw_size(struct philox *random)
     return sizes[philox_below(random, COUNT_OF(sizes))];
 }
 
-/* Half of them made of normal numbers. */
+/* Half of the cases have normal numbers. */
 static enum fill draw_fill(struct philox *random)
 {
     static const enum fill fills[] = {FILL_WIDE, FILL_DENORMAL, FILL_ZERO, FILL_EXTREME,
@@ -30,8 +30,8 @@ static enum fill draw_fill(struct philox *random)
     return philox_below(random, 2) ? FILL_NORMAL : fills[philox_below(random, COUNT_OF(fills))];
 }
 
-/* In one case of eight something is not finite. Only among normal numbers: what an infinity becomes beside
- * others' zeros is NaN, and whether a sum of large ones overflows is a matter of rounding. */
+/* In one case of eight something is not finite, only among normal numbers: beside other fills' zeros an
+ * infinity becomes NaN, and whether a sum of large numbers overflows depends on rounding. */
 static void draw_odd(struct philox *random, const struct operation *operation, struct variant *v)
 {
     static const double odds[] = {NAN, INFINITY, -INFINITY};
@@ -49,7 +49,7 @@ static void draw_odd(struct philox *random, const struct operation *operation, s
         *v = odd;
 }
 
-/* The largest dimension is halved until the reference can do it. */
+/* Halves the largest dimension until the reference is fast enough. */
 static void sweep_limit(struct variant *v)
 {
     while ((double)v->B * (double)size_max(v->I, 1) * (double)size_max(v->O, 1) > TERMS_MOST) {
@@ -76,7 +76,7 @@ static void sweep_operation(struct plan *plan, struct philox *random, enum opera
     }
 }
 
-/* Small pictures, of any number of channels and changed in any way. */
+/* Small pictures with any number of channels and any changes. */
 static void sweep_pictures(struct plan *plan, struct philox *random)
 {
     for (int i = 0; i < SWEEP; i++) {
@@ -117,7 +117,7 @@ static void sweep_large(struct plan *plan)
         }
 }
 
-/* Nets of one to six layers, wide or narrow, over some steps; their last minibatch is mostly ragged. */
+/* Nets of one to six layers, wide or narrow, over some steps; the last minibatch is mostly smaller. */
 static void sweep_nets(struct plan *plan, struct philox *random)
 {
     static const size_t classes[] = {2, 10, 1000};

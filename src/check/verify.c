@@ -1,4 +1,4 @@
-/* clm_verify: makes the checks of a plan one by one, and looks for the smallest that fails. */
+/* clm_verify: makes the checks of a plan one by one, and looks for the smallest case that fails. */
 #include "check/plan.h"
 
 #include "base/clock.h"
@@ -8,19 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REPEATS 3 /* runs of each check of CLM_VERIFY_FULL, which have to give the same bits */
+#define REPEATS 3 /* runs of each check of CLM_VERIFY_FULL, which must give the same bits */
 
-/* A run of checks: what is asked for, and what has come of them. */
+/* A run of checks: the request, and the results so far. */
 struct verification {
     struct clm_backend *device, *bounds;
     const struct clm_verify_options *options;
     size_t repeats;
     double shrinking[OPERATION_COUNT +
                      1]; /* seconds spent on each operation's failures, and on those of steps */
-    double begin;        /* when the first began */
-    double rate;         /* the least seconds for a unit of a case's work so far */
+    double begin;        /* when the first check began */
+    double rate;         /* the least seconds per unit of work so far */
     size_t left_out;
-    bool passed, is_lost; /* is_lost: the device does not answer any more */
+    bool passed, is_lost; /* is_lost: the device no longer answers */
 };
 
 static bool is_wanted(const struct clm_verify_options *options, const struct check_case *which)
@@ -30,7 +30,7 @@ static bool is_wanted(const struct clm_verify_options *options, const struct che
             case_has_products(which) == (options->part == CLM_VERIFY_PRODUCTS));
 }
 
-/* Whether one check would take longer than all may, or a good part of that after their time is up. */
+/* Whether a check would take longer than all checks may or, after their time is up, a twentieth of it. */
 static bool takes_too_long(const struct verification *v, double expected, double now)
 {
     const double most = v->options->seconds_most;
@@ -43,7 +43,7 @@ static bool is_stopped(const struct clm_verify_options *options)
     return options->stop && *options->stop;
 }
 
-/* Looks for the smallest shape that fails, too, as long as the operation's time for that lasts. */
+/* Looks for the smallest failing shape, too, while the operation has time for that. */
 static void shrink(struct verification *v, const struct check_case *which, struct clm_check *check)
 {
     double *const spent =
@@ -55,7 +55,7 @@ static void shrink(struct verification *v, const struct check_case *which, struc
     *spent += clock_seconds() - begin;
 }
 
-/* What a check says that ended with an error. */
+/* Fills a check that ended with an error. */
 static void tell_error(struct clm_check *check, const struct clm_error *why)
 {
     check->is_error = true;
@@ -64,16 +64,16 @@ static void tell_error(struct clm_check *check, const struct clm_error *why)
     snprintf(check->detail, sizeof check->detail, "%.255s", why->message);
 }
 
-/* What it adds if the device does not answer any more, so that others are not made. */
+/* Adds that the device no longer answers, so that other checks are not made. */
 static void tell_loss(struct clm_check *check, size_t behind)
 {
     char detail[sizeof check->detail];
     memcpy(detail, check->detail, sizeof detail);
     snprintf(check->detail, sizeof check->detail,
-             "%.160s; the device answers no more, so that %zu checks behind it are not made", detail, behind);
+             "%.160s; the device answers no more, so that %zu checks after it are not made", detail, behind);
 }
 
-/* Which check it is, and that no smaller one is known. */
+/* Names the check; no smaller failing case is known yet. */
 static void name_check(struct clm_check *check, const struct check_case *which, size_t number, size_t of)
 {
     snprintf(check->operation, sizeof check->operation, "%s", case_name(which));
@@ -111,7 +111,7 @@ static void check_one(struct verification *v, const struct check_case *which, si
         v->options->on_check(v->options->user, &check);
 }
 
-/* The cases that are asked for. */
+/* Lists the cases that the options ask for. */
 static clm_status make_plan(const struct clm_verify_options *options, struct case_list *out,
                             struct clm_error *error)
 {
