@@ -1,4 +1,4 @@
-/* An object with a value for each setting of a command. */
+/* An object with a value for each of a command's settings. */
 #include "settings/settings.h"
 
 #include "base/file.h"
@@ -10,12 +10,12 @@
 #include <string.h>
 
 #define FILE_BYTES_MOST (1 << 20)
-#define SHOWN           80 /* bytes of a line */
+#define SHOWN           80 /* bytes of a line in a message */
 
 struct clm_settings {
     unsigned command;
-    locale_t plain;                /* its numbers have a decimal point */
-    struct setting_value values[]; /* by the number of the table's row */
+    locale_t plain;                /* has a decimal point in numbers */
+    struct setting_value values[]; /* by row number of the table */
 };
 
 /* ---- making ---- */
@@ -37,7 +37,7 @@ static clm_status fail_name(const char *name, const struct clm_settings *setting
     return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: there is no such setting", shown);
 }
 
-/* Numbers have a decimal point, whatever locale the caller has. */
+/* Numbers have a decimal point, whatever the caller's locale. */
 static clm_status read_value(const struct clm_settings *settings, const struct setting_row *row,
                              const char *text, struct setting_value *out, struct clm_error *error)
 {
@@ -86,7 +86,7 @@ void clm_settings_free(struct clm_settings *settings)
     free(settings);
 }
 
-/* Takes the place of the value before. */
+/* Replaces a value. */
 static void put_value(struct setting_value *place, struct setting_value *value)
 {
     setting_value_free(place);
@@ -108,7 +108,7 @@ clm_status clm_settings_set(struct clm_settings *settings, const char *name, con
     return CLM_OK;
 }
 
-/* ---- asking ---- */
+/* ---- reading values ---- */
 
 /* An empty value if the command has no such setting. */
 static const struct setting_value *settings_value(const struct clm_settings *settings, const char *name)
@@ -153,12 +153,12 @@ const struct clm_augmentation *clm_settings_augmentation(const struct clm_settin
 
 /* ---- files ---- */
 
-/* Where a file is read. */
+/* A file that is being read. */
 struct settings_reading {
     struct clm_settings *settings;
     const char *path;
     size_t line;
-    size_t *lines; /* that had each row's setting; 0: none had */
+    size_t *lines; /* the line that set each row; 0: none */
 };
 
 /* Puts "FILE, line 3: " before the sentence. */
@@ -173,7 +173,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Without blanks at both ends. */
+/* Cuts off blanks at both ends. */
 static char *settings_trim(char *text)
 {
     size_t length;
@@ -185,7 +185,7 @@ static char *settings_trim(char *text)
     return text;
 }
 
-/* Ends the line at a comment: # at its beginning or after a blank. */
+/* Cuts off a comment: # at the beginning of a line or after a blank. */
 static void cut_comment(char *text)
 {
     for (char *at = text; (at = strchr(at, '#')); at++)
@@ -195,7 +195,7 @@ static void cut_comment(char *text)
         }
 }
 
-/* The value of a line, which may stand between quotes; NULL if one is left open, or something follows. */
+/* The value of a line, with or without quotes; NULL if quotes stay open or something follows them. */
 static char *settings_unquote(char *text)
 {
     text = settings_trim(text);
@@ -229,7 +229,7 @@ static clm_status set_from_line(struct settings_reading *reading, const char *na
     const clm_status status = read_value(settings, setting_row(index), text, &value, &why);
     if (status != CLM_OK)
         return fail_line(reading, status, why.message, error);
-    if (settings->values[index].is_set) { /* by the caller, who comes first */
+    if (settings->values[index].is_set) { /* the caller's value has priority */
         setting_value_free(&value);
         return CLM_OK;
     }
@@ -237,7 +237,7 @@ static clm_status set_from_line(struct settings_reading *reading, const char *na
     return CLM_OK;
 }
 
-/* A line without its end. */
+/* Reads a line, which has lost its end. */
 static clm_status read_line(struct settings_reading *reading, char *line, struct clm_error *error)
 {
     char *const name = settings_trim(line);
@@ -270,7 +270,7 @@ static clm_status settings_read_lines(struct settings_reading *reading, char *te
         reading->line++;
         if (memchr(line, '\0', (size_t)(line_end - line)))
             return fail_line(reading, CLM_ERROR_FORMAT, "a byte is 0, which no text has", error);
-        *line_end = '\0'; /* the file is followed by one */
+        *line_end = '\0'; /* the text has a byte more */
         status = read_line(reading, line, error);
     }
     return status;

@@ -8,24 +8,24 @@
 /* A row of the table. */
 struct setting_row {
     struct clm_setting about;
-    unsigned commands;                               /* that have the option: bits, see setting_command */
-    const char *const *names;                        /* of a choice: they end with NULL */
-    size_t (*list)(const char **names, size_t most); /* instead of `names`, if another module has the list */
+    unsigned commands;                               /* bits of those with it, see setting_command */
+    const char *const *names;                        /* of a choice; NULL ends them */
+    size_t (*list)(const char **names, size_t most); /* replaces `names` if another module has the list */
 };
 
-/* The bit of the command called so; 0 if there is none. */
+/* The bit of the command with this name; 0 if there is none. */
 unsigned setting_command(const char *command);
 
 /* Every row of the table, for all commands; NULL after the last. */
 const struct setting_row *setting_row(size_t index);
 
-/* The number of the command's row with that name; SIZE_MAX if it has none. */
+/* The number of the command's row with that name; SIZE_MAX if there is none. */
 size_t setting_index(unsigned command, const char *name);
 
-/* The upper limit of a count that only its type limits. */
+/* The upper limit of a count that has no other. */
 #define SETTING_MANY ((double)(SIZE_MAX / 2))
 
-/* The limits of a number as words: "at least 1", "above 0", "1 to 8192"; "" if there are none. */
+/* The limits of a number as words: "at least 1", "above 0", "1 to 8192"; or "". */
 struct setting_range {
     char words[80];
 };
@@ -36,9 +36,9 @@ struct setting_range setting_range(const struct clm_setting *about);
 #define SETTING_LIST         512
 const char *setting_list(char list[SETTING_LIST], const char *const *names, size_t count);
 
-/* A value, in each of the forms that its type has. */
+/* A value; each type uses its own members. */
 struct setting_value {
-    bool is_set;    /* by the caller or a file; otherwise it is the table's */
+    bool is_set;    /* by the caller or a file; else it is the table's default */
     char *text;     /* NULL: there is none */
     uint64_t count; /* COUNT, BYTES, FLAG (0 or 1), CHOICE (its number) */
     double number;  /* NUMBER, SHARE */
@@ -47,9 +47,8 @@ struct setting_value {
     struct clm_augmentation augmentation;
 };
 
-/* Reads text as the setting's type; `text` of *out is the same value as the type writes it. If it is not
- * within its limits, the sentence begins with the setting's name. LC_NUMERIC has to be that of the C
- * locale. */
+/* Reads text as the setting's type; `text` of *out is the same value as the type writes it. A failure's
+ * sentence begins with the setting's name. LC_NUMERIC must be that of the C locale. */
 CLM_MUST_CHECK clm_status setting_value_read(const struct clm_setting *about, const char *text,
                                              struct setting_value *out, struct clm_error *error);
 void setting_value_free(struct setting_value *value);

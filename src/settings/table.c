@@ -1,4 +1,4 @@
-/* The table of settings: one row an option. A new option is a new row here, and the line that uses its
+/* The table of settings: one row per option. A new option needs a row here and the code that uses its
  * value. */
 #include "settings/settings.h"
 
@@ -24,8 +24,8 @@ enum {
     SAMPLE = 1 << 10,
     CONVERT = 1 << 11,
     MAKE = 1 << 12,
-    DATA = 1 << 13,    /* the command above those, which has no option of its own */
-    UNSAVED = 1 << 30, /* no command: run.json does not have it */
+    DATA = 1 << 13,    /* the group of the commands above, without options of its own */
+    UNSAVED = 1 << 30, /* not a command: run.json does not have the option */
 };
 
 /* In the order of their bits. */
@@ -41,7 +41,7 @@ unsigned setting_command(const char *command)
     return 0;
 }
 
-/* ---- choices: a choice that has no default counts from 1 ---- */
+/* ---- choices: one without a default counts from 1 ---- */
 
 static const char *const backends[] = {[CLM_BACKEND_REFERENCE] = "reference",
                                        [CLM_BACKEND_BLAS] = "blas",
@@ -79,7 +79,7 @@ static size_t optimiser_names(const char **names, size_t most)
 {
     size_t count = 0;
     for (int rule = 0; rule < RULE_COUNT && count < most; rule++)
-        if (rule != RULE_MOMENTUM) /* which is sgd with a momentum */
+        if (rule != RULE_MOMENTUM) /* the name sgd stands for both */
             names[count++] = rules[rule].name;
     return count;
 }
@@ -87,7 +87,7 @@ static size_t optimiser_names(const char **names, size_t most)
 /* ---- how a row is written ---- */
 
 #define IS(text)         text, NULL  /* the default value */
-#define MEANS(words)     NULL, words /* there is none, which means that */
+#define MEANS(words)     NULL, words /* no default value; that means `words` */
 #define UNSET            NULL, NULL
 #define FROM(n)          n, HUGE_VAL, false, false
 #define ABOVE(n)         n, HUGE_VAL, true, false
@@ -97,7 +97,7 @@ static size_t optimiser_names(const char **names, size_t most)
 #define ANY_COUNT        0, 0x1p64, false, false
 #define ANY              -HUGE_VAL, HUGE_VAL, false, false
 
-/* ... are the default value and the limits, which are several fields */
+/* `...` is the default value and the limits, which are several fields */
 #define ROW(type, name, argument, commands, names, list, help, ...)                                          \
     {                                                                                                        \
         {name, argument, help, GROUP, type, __VA_ARGS__, ((commands) & (TRAIN | UNSAVED)) == TRAIN},         \
@@ -349,7 +349,7 @@ struct setting_range setting_range(const struct clm_setting *about)
     return range;
 }
 
-/* Behind what `text` holds, which is at least one byte shorter than `size`. */
+/* Appends to `text`, whose length is less than `size`. */
 static void append(char *text, size_t size, const char *before, const char *words)
 {
     const size_t used = strlen(text);
@@ -371,7 +371,7 @@ void clm_setting_describe(const struct clm_setting *setting, char *text, size_t 
         append(text, size, before, setting_list(list, names, count));
         before = "; ";
     }
-    if (range.words[0] && setting->most != 0x1p64) { /* not any count */
+    if (range.words[0] && setting->most != 0x1p64) { /* "any count" is not worth saying */
         append(text, size, before, range.words);
         before = "; ";
     }

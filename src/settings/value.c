@@ -1,4 +1,4 @@
-/* The types of settings: how text becomes a value, and a value becomes text. */
+/* The types of settings: reads a value from text, and writes it as text. */
 #include "settings/settings.h"
 
 #include "base/size.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define SIZES_MOST 256
-#define SHOWN      80 /* bytes of a wrong value */
+#define SHOWN      80 /* bytes of a wrong value in a message */
 
 typedef clm_status reader(const struct clm_setting *about, const char *text, struct setting_value *out,
                           struct clm_error *error);
@@ -35,13 +35,13 @@ __attribute__((format(printf, 4, 5))) static clm_status value_refuse(const struc
 
 /* ---- numbers ---- */
 
-/* Digits and nothing else, which strtoull alone does not ask for. */
+/* Only digits; strtoull alone would take more. */
 static bool is_digits(const char *text)
 {
     return *text && !text[strspn(text, "0123456789")];
 }
 
-/* false if it does not fit. */
+/* False if it does not fit. */
 static bool read_digits(const char *text, uint64_t *value)
 {
     errno = 0;
@@ -64,7 +64,7 @@ static clm_status read_count(const struct clm_setting *about, const char *text, 
                                                             : CLM_OK;
 }
 
-/* strtod takes blanks, hexadecimal, inf and nan, too. */
+/* strtod would also take blanks, hexadecimal, inf and nan. */
 static bool read_double(const char *text, double *value)
 {
     char *end;
@@ -72,7 +72,7 @@ static bool read_double(const char *text, double *value)
     return end != text && !*end && !text[strspn(text, "0123456789+-.eE")] && isfinite(*value);
 }
 
-/* A short text that is read as this number again. */
+/* Writes a short text that is read as this number again. */
 static clm_status write_double(const struct clm_setting *about, struct setting_value *out,
                                struct clm_error *error)
 {
@@ -182,8 +182,8 @@ static clm_status read_init(const struct clm_setting *about, const char *text, s
 
 /* ---- lists ---- */
 
-/* Numbers with `separator` between them; sentence says what they have to be, if they are none or not from
- * 1 to `most`. */
+/* Reads numbers with `separator` between them. `sentence` says what they must be, if there is none or one is
+ * not from 1 to `most`. */
 static clm_status split_sizes(const struct clm_setting *about, const char *text, char separator,
                               uint64_t most, const char *sentence, struct setting_value *out,
                               struct clm_error *error)
@@ -253,7 +253,7 @@ static clm_status read_extent(const struct clm_setting *about, const char *text,
 
 enum change { FLIP, SHIFT, CUTOUT, MIXUP, NOISE, CHANGES };
 
-/* Each change is a setting in itself, whose name follows "augment ". Flip has no value. */
+/* Each change is a setting of its own, named "augment " and its name. Flip has no value. */
 static const struct clm_setting changes[] = {
     [FLIP] = {.name = "augment flip"},
     [SHIFT] = {.name = "augment shift", .argument = "shift=4", .least = 1, .most = SETTING_MANY},
@@ -288,7 +288,7 @@ static clm_status find_change(const char *word, enum change *out, struct clm_err
                     *word ? shown : "word between commas");
 }
 
-/* One of the list, as in "shift=4", which it cuts at the '='. */
+/* Reads one change of the list, for example "shift=4", and cuts the text at the '='. */
 static clm_status read_change(char *item, unsigned *seen, struct clm_augmentation *out,
                               struct clm_error *error)
 {
