@@ -1,4 +1,4 @@
-/* How long a training step takes: gather, forward, backward and update, with the queue kept full as in training. */
+/* Times a training step: gather, forward, backward and update, with a full queue as in training. */
 #include "base/clock.h"
 #include "base/philox.h"
 #include "base/size.h"
@@ -10,14 +10,14 @@
 
 #define DEFAULT_SECONDS 2.0
 #define WARM_UP_SECONDS 0.3
-#define STEPS_UNTIMED   1000 /* after which a clock that has not moved stands still */
-#define PROFILED_SLICES 4    /* of steps, */
-#define PROFILED_MOST   1000 /* and steps at most, in a profile */
-#define SLICE_SECONDS   0.02 /* steps timed together, so that waiting for the last of them does not count */
+#define STEPS_UNTIMED   1000 /* if the clock has not moved after so many, it stands still */
+#define PROFILED_SLICES 4    /* of steps, in a profile */
+#define PROFILED_MOST   1000 /* steps, in a profile */
+#define SLICE_SECONDS   0.02 /* steps timed together, so that the wait for the last one hardly counts */
 #define SLICES_MOST     1000
 #define SLICES_LEAST    3
-#define RESIDENT_BYTES  (16u << 20) /* of the data set, where a batch is not larger: more than caches hold */
-#define RESIDENT_ROWS   65536       /* at most, where a batch is not larger */
+#define RESIDENT_BYTES  (16u << 20) /* of the data set, unless a batch is larger: more than caches hold */
+#define RESIDENT_ROWS   65536       /* at most, unless a batch is larger */
 #define LEARNING_RATE   1e-3
 
 struct bench_net {
@@ -25,9 +25,9 @@ struct bench_net {
     struct architecture architecture;
     struct network net;
     struct resident data;
-    struct tensor order; /* (1,rows) shuffled, as training has it */
+    struct tensor order; /* (1,rows) shuffled, as in training */
     struct metrics sums;
-    size_t rows, batch, next; /* of the data; next: the first row of the next step */
+    size_t rows, batch, next; /* rows of the data; next: the first row of the next step */
     bool has_begun;           /* the next step's batch has been gathered */
     struct step step;
 };
@@ -88,7 +88,7 @@ static clm_status bench_check_memory(const struct clm_bench_options *options, st
                                  "batch layers backend", error);
 }
 
-/* Before providers of products are chosen, and again, for they differ in what they need. */
+/* Checks memory before providers are chosen, and again after, because they differ in what they need. */
 static clm_status bench_prepare(const struct clm_bench_options *options, struct bench_net *bench,
                                 struct clm_error *error)
 {
@@ -182,7 +182,7 @@ static double bench_operations_of_step(const struct clm_bench_options *options)
     return operations;
 }
 
-/* Warms up, and from that tells how many steps make a slice. */
+/* Warms up, and measures how many steps make a slice. */
 static clm_status warm_up(struct bench_net *bench, size_t *steps, struct clm_error *error)
 {
     const double begin = clock_seconds();
@@ -203,7 +203,7 @@ static clm_status time_slices(struct bench_net *bench, const struct clm_bench_op
                               struct clm_bench_result *result, struct clm_error *error)
 {
     const double most = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS, begin = clock_seconds();
-    double slices[SLICES_MOST] = {0}, now = begin; /* milliseconds a step */
+    double slices[SLICES_MOST] = {0}, now = begin; /* milliseconds per step */
     size_t count = 0;
     while (count < SLICES_MOST && (now - begin < most || count < SLICES_LEAST)) {
         const clm_status status = bench_run_steps(bench, steps, error);

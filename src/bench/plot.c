@@ -1,4 +1,4 @@
-/* The picture of a benchmark: throughput over batch size, a curve a system, both axes logarithmic. */
+/* The picture of a benchmark: throughput over batch size, one curve per system, both axes logarithmic. */
 #include "clmlp.h"
 
 #include "base/picture.h"
@@ -48,7 +48,7 @@ static struct axes axes_around(cairo_t *context, const struct clm_bench_series *
     return axes;
 }
 
-/* 1, 2 and 5 times each power of ten; the powers alone where that would be many. */
+/* 1, 2 and 5 times each power of ten; only the powers if that would be many. */
 static bool is_tick(double low, double high, int digit)
 {
     return digit == 1 || (high - low < 3 && (digit == 2 || digit == 5));
@@ -96,7 +96,7 @@ static void draw_ticks(const struct axes *axes, bool is_batch)
 
 static void plot_draw_series(const struct axes *axes, const struct clm_bench_series *series)
 {
-    cairo_new_path(axes->context); /* text leaves a point behind */
+    cairo_new_path(axes->context); /* text leaves a current point */
     cairo_set_line_width(axes->context, 1.8);
     for (size_t i = 0; i < series->count; i++)
         cairo_line_to(axes->context, plot_x_of(axes, (double)series->batches[i]),
@@ -104,12 +104,12 @@ static void plot_draw_series(const struct axes *axes, const struct clm_bench_ser
     cairo_stroke(axes->context);
     for (size_t i = 0; i < series->count; i++) {
         cairo_arc(axes->context, plot_x_of(axes, (double)series->batches[i]),
-                  plot_y_of(axes, series->samples_per_s[i]), 3, 0, 7); /* a whole turn and more */
+                  plot_y_of(axes, series->samples_per_s[i]), 3, 0, 7); /* 7 is more than 2 π: a full circle */
         cairo_fill(axes->context);
     }
 }
 
-/* In the upper left corner, where curves that rise leave room. */
+/* In the upper left corner, because curves rise. */
 static void plot_draw_legend(cairo_t *context, const struct clm_bench_series *series, size_t count)
 {
     double widest = 0;
