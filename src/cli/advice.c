@@ -1,10 +1,10 @@
-/* What a user of the program can do about an error: the library names settings, the program their options. */
+/* Advice for the user about an error: the library names settings, the program their options. */
 #include "cli/command.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define OPTIONS_MOST 8 /* of one error */
+#define OPTIONS_MOST 8 /* per error */
 
 static bool has_option(const char *command, const char *name)
 {
@@ -15,7 +15,7 @@ static bool has_option(const char *command, const char *name)
     return false;
 }
 
-/* "--batch, --hidden and --backend": of `settings`, those that are options of the command. */
+/* Writes those of `settings` that are options of the command: "--batch, --hidden and --backend". */
 static void write_options(const char *command, const char *settings, char *text, size_t size)
 {
     char names[OPTIONS_MOST][32];
@@ -30,7 +30,7 @@ static void write_options(const char *command, const char *settings, char *text,
     }
 }
 
-/* A command that tells more about the matter; "" if there is none. */
+/* The command that tells more, or "". */
 static const char *more_about(const struct clm_error *error)
 {
     if (!*error->setting)

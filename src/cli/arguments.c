@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS_MAX 64 /* of one command */
+#define OPTIONS_MAX 64 /* per command */
 #define GROUPS_MAX  8
 #define HELP_MAX    768
 
-enum { KEY_HELP = 'h', KEY_VERSION = 'V', KEY_FIRST = 0x100 }; /* the table's rows, above any character */
+enum { KEY_HELP = 'h', KEY_VERSION = 'V', KEY_FIRST = 0x100 }; /* rows of the table are above any character */
 
 /* ---- wrong usage ---- */
 
@@ -68,10 +68,10 @@ static _Noreturn void explain_long_option(const char *command, const char *writt
     wrong_usage(command, "--%s: there is no such option", word);
 }
 
-/* getopt knows what is wrong with an option, but says it in its own form, and offers no help. */
+/* getopt would say what is wrong in its own form, and offer no help. */
 static _Noreturn void explain_option(const struct argp_state *state, const char *command)
 {
-    /* in a word of several letters after one '-', getopt is still at that word */
+    /* if a word has several letters after one '-', getopt is still at it */
     const char *const before = state->argv[state->next - 1];
     const char *const next = state->next < state->argc ? state->argv[state->next] : before;
     if (!strncmp(before, "--", 2))
@@ -134,7 +134,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-/* argp's options, with a heading before each group of the table, in memory that stays. */
+/* argp's options, with a heading before each group of the table; the memory is never freed. */
 static const struct argp_option *list_options(const char *command)
 {
     static struct argp_option options[OPTIONS_MAX + GROUPS_MAX + 3];
@@ -162,7 +162,7 @@ static const struct argp_option *list_options(const char *command)
     return options;
 }
 
-/* An option that only another one makes useful. */
+/* Refuses an option that is useless without another one. */
 static void check_together(const struct invocation *in)
 {
     if (clm_settings_is_set(in->settings, "val-seed") &&
@@ -170,7 +170,7 @@ static void check_together(const struct invocation *in)
         wrong_usage(in->about->name, "--val-seed is for --val-by random or stratified; add one of them");
 }
 
-/* A file that cannot be written is told of before work rather than after. */
+/* If a file cannot be written, says so before the work, not after. */
 static void check_outputs(const struct invocation *in)
 {
     const struct clm_setting *setting;
@@ -279,7 +279,7 @@ struct clm_data_options data_options(const struct clm_settings *settings)
         .validation_by = (enum clm_split)clm_settings_count(settings, "val-by"),
         .validation_seed = clm_settings_count(settings, "val-seed"),
         .limit = clm_settings_count(settings, "limit"),
-        .memory = memory - memory / 2, /* half of one byte is a limit, too */
+        .memory = memory - memory / 2, /* a limit of one byte stays a limit */
         .inputs = clm_settings_text(settings, "inputs"),
         .label = clm_settings_text(settings, "label"),
         .header = (enum clm_header)clm_settings_count(settings, "header"),

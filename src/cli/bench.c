@@ -1,4 +1,4 @@
-/* clmlp bench: how long a training step takes, on each backend and device. */
+/* clmlp bench: times a training step on each backend and device. */
 #include "cli/arguments.h"
 
 #include <stdio.h>
@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REFERENCE_SECONDS_MOST                                                                               \
-    20.0                     /* a step of the reference that takes longer is left out, unless asked for */
-#define REFERENCE_GFLOPS 1.0 /* what plain loops in double do about, until they have been timed here */
+#define REFERENCE_SECONDS_MOST 20.0 /* the reference is left out if its step takes longer, unless asked for */
+#define REFERENCE_GFLOPS       1.0  /* a guess for plain loops in double, until they are timed */
 
 struct bench_arguments {
     struct clm_backend_options device;
@@ -17,7 +16,7 @@ struct bench_arguments {
     bool has_backend; /* --backend was given */
     bool is_quiet;    /* JSON goes to standard output */
     json_t *rows;
-    double blas_milliseconds[WIDTHS_MAX]; /* of each batch; 0 while unknown */
+    double blas_milliseconds[WIDTHS_MAX]; /* per batch; 0 while unknown */
     double reference_gflops;
     bool has_failed;
 };
@@ -158,7 +157,7 @@ static void bench_batch(struct bench_arguments *arguments, struct clm_backend *b
     json_list_add(arguments->rows, row);
 }
 
-/* Times all batches on one backend. A backend that is not here is a failure only if it was asked for. */
+/* Times all batches on one backend. A backend that is not there is a failure only if the user named it. */
 static void bench_backend(struct bench_arguments *arguments, const struct clm_backend_options *wanted,
                           bool is_asked_for)
 {
@@ -204,7 +203,7 @@ static void bench_all(struct bench_arguments *arguments)
         bench_backend(arguments, &arguments->device, true);
         return;
     }
-    bench_backend(arguments, &blas, false); /* first, for the others are compared with it */
+    bench_backend(arguments, &blas, false); /* first, because the others are compared with it */
     bench_backend(arguments, &reference, false);
     if (arguments->device.device)
         bench_backend(arguments, &arguments->device, true);
@@ -226,7 +225,7 @@ static bool is_same_system(const json_t *a, const json_t *b)
     return true;
 }
 
-/* The curve of the rows that are of the same system as row `first`. */
+/* Collects the rows of the same system as row `first` into a curve. */
 static void collect(const json_t *rows, size_t first, struct clm_bench_series *series, size_t *batches,
                     double *rates)
 {
@@ -238,7 +237,7 @@ static void collect(const json_t *rows, size_t first, struct clm_bench_series *s
     for (size_t i = first; i < json_array_size(rows); i++) {
         const json_t *const row = json_array_get(rows, i);
         if (!is_same_system(row, system) || !(json_number_value(json_object_get(row, "samples_per_s")) > 0))
-            continue; /* another curve's, or the clock stood still */
+            continue; /* of another curve, or the clock stood still */
         batches[series->count] = (size_t)json_integer_value(json_object_get(row, "batch"));
         rates[series->count++] = json_number_value(json_object_get(row, "samples_per_s"));
     }
@@ -282,7 +281,7 @@ static void cli_bench_draw(struct bench_arguments *arguments, const char *path)
 
 /* ---- the crossover ---- */
 
-/* From which batch of those timed on the fastest system is another than at the smallest. */
+/* Prints the batches at which another system becomes the fastest. */
 static void print_crossover(const struct bench_arguments *arguments)
 {
     const json_t *before = NULL;
@@ -324,7 +323,7 @@ static void cli_bench_print_heading(const struct bench_arguments *arguments)
            "batch", "ms/step", "10 % to 90 %", "samples/s", "GFLOP/s", "x blas", "first s", "tune s");
 }
 
-/* What keeps the table or its JSON from being whole. */
+/* Fails if the table or its JSON is incomplete. */
 static void check_bench_rows(struct bench_arguments *arguments, const char *json)
 {
     if (!json_is_whole() && !json)
@@ -350,7 +349,7 @@ static clm_status run_bench(struct invocation *in, struct clm_error *error)
                                         .is_quiet = is_json_alone(settings),
                                         .reference_gflops = REFERENCE_GFLOPS,
                                         .rows = json_array()};
-    (void)error; /* each failure is told as it comes */
+    (void)error; /* each failure has been printed */
     arguments.device = backend_options(in);
     arguments.bench.sizes = arguments.layers.values;
     arguments.bench.size_count = arguments.layers.count;

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUILD       "build" /* in the place of an operation */
+#define BUILD       "build" /* in place of an operation's name */
 #define FOLDER_MOST 1000    /* characters in a command */
-#define LINES_SHOWN 6       /* of an error: its sentence, and what the compiler says */
+#define LINES_SHOWN 6       /* of an error: its sentence, then the compiler's */
 
 /* "--device 0:0 --gemm native" */
 static void cli_describe_source(const struct check_source *source, char *text, size_t size)
@@ -19,7 +19,7 @@ static void cli_describe_source(const struct check_source *source, char *text, s
                  source->provider ? " --gemm " : "", source->provider ? source->provider : "");
 }
 
-/* Whether it can stand between quotes, in full. */
+/* Whether the folder can be quoted in full in a command. */
 static bool is_quotable(const char *folder)
 {
     return folder && strlen(folder) <= FOLDER_MOST && !strchr(folder, '\'') &&
@@ -75,7 +75,7 @@ void check_list_add(struct check_list *list, const struct check_source *source, 
     json_list_add(list->checks, object);
 }
 
-/* Where the lines that are shown of an error end: before an empty one, behind which a kernel's source comes. */
+/* The shown part of an error ends at an empty line; a kernel's source follows it. */
 static size_t length_shown(const char *message)
 {
     size_t length = 0;
@@ -102,7 +102,7 @@ void check_list_add_error(struct check_list *list, const struct check_source *so
     json_list_add(list->checks, object);
 }
 
-/* Each line behind the indent. */
+/* Prints each line with the indent before it. */
 static void print_lines(const char *text, size_t length, const char *indent)
 {
     for (const char *at = text, *const end = text + length; at < end; at += strcspn(at, "\n") + 1) {
@@ -132,7 +132,7 @@ void print_kernel_folder(const char *indent)
                printable(kernel_folder()).text);
 }
 
-/* JSON's integers end at 2^63: larger ones are in words, and exact, too. */
+/* JSON's integers end at 2^63; a larger number becomes text, which is exact, too. */
 static json_t *json_seed(uint64_t seed)
 {
     char text[24];

@@ -1,34 +1,35 @@
-/* Checks of a device as verify and doctor print and store them. */
+/* Checks of a device, as verify and doctor print and store them. */
 #ifndef CLM_CLI_CHECKS_H
 #define CLM_CLI_CHECKS_H
 
 #include "cli/command.h"
 
-/* Where checks come from: what their repeating command has to say. */
+/* What a command needs to repeat a check. */
 struct check_source {
-    const struct clm_device *about; /* NULL where the backend is no OpenCL one */
+    const struct clm_device *about; /* NULL unless the backend is opencl */
     const char *backend;
-    const char *provider; /* of products; NULL where it does not matter which */
+    const char *provider; /* of products; NULL if any will do */
     uint64_t seed;
     bool is_full;
 };
 
 #define NAMES_MAX 256 /* characters of a list of names */
 
-/* Puts a name behind the others, once. */
+/* Appends a name to the list, unless it is there. */
 void add_name(char list[NAMES_MAX], const char *name);
 
-/* "native"; "shared" where it does not matter which. */
+/* "native"; "shared" if any provider will do. */
 const char *provider_of(const struct check_source *source);
 
-/* The checks of a device, or of one of its providers of products. */
+/* The checks of a device, or of one provider. */
 struct check_list {
     json_t *checks;
     size_t count, failures, errors; /* errors are failures, too */
-    double worst;                   /* of those that passed */
+    double worst;                   /* of the passed checks */
 };
 
-/* "clmlp verify --device 0:0 --gemm native --only softmax --shape "B=1 C=2" --seed 1"; without a check (NULL) that of all. */
+/* The command `clmlp verify --device 0:0 --gemm native --only softmax --shape "B=1 C=2" --seed 1` or, without
+ * a check (NULL), the one for all checks. */
 struct repeating {
     char command[1536];
 };
@@ -37,19 +38,19 @@ struct repeating repeat_check(const struct check_source *source, const struct cl
 void check_list_add(struct check_list *list, const struct check_source *source,
                     const struct clm_check *check);
 
-/* A provider that does not even build, or whose checks cannot be made, is a failed check by the name of "build". */
+/* Adds a failed check "build": the provider does not build, or its checks cannot be made. */
 void check_list_add_error(struct check_list *list, const struct check_source *source,
                           const struct clm_error *error);
 
-/* What is wrong and how to see it again, below a failed check's line; each line begins with `indent`. */
+/* Prints what is wrong and what repeats it, below a failed check; each line begins with `indent`. */
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent);
-/* Of such an error the first lines, where the compiler says what it minds. */
+/* Prints the first lines of such an error, with the compiler's messages. */
 void print_error(const struct check_source *source, const struct clm_error *error, const char *indent);
 
-/* "its kernels come from /my/kernels (CLMLP_KERNEL_DIR), and are not those built in", on a line of its own, where that is so. */
+/* If the kernels come from CLMLP_KERNEL_DIR, says so on a line of its own. */
 void print_kernel_folder(const char *indent);
 
-/* What was checked, and how: "quick", "standard" or "full"; `checks` are taken. "passed" is false as yet. */
+/* What was checked, and how: "quick", "standard" or "full". Takes `checks`. "passed" is still false. */
 json_t *report_json(const struct invocation *in, const struct check_source *source, const char *device,
                     const char *extent, json_t *checks);
 

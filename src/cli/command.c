@@ -12,7 +12,7 @@
 
 /* ---- waiting ---- */
 
-#define WAIT_MOST 76 /* bytes of a line that a terminal does not break */
+#define WAIT_MOST 76 /* bytes of a line that fits into a terminal's width */
 
 static bool is_waiting;
 
@@ -80,7 +80,7 @@ static void command_interrupt(int number)
     is_interrupted = 1;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    /* behind what is on a terminal's last line */
+    /* the terminal's last line may not be empty */
     if (write(STDERR_FILENO, "\n", 1) < 0 || write(STDERR_FILENO, interrupt_note, strlen(interrupt_note)) < 0)
         return;
 }
@@ -202,7 +202,7 @@ bool write_json(const char *command, const char *path, json_t *object)
         return false;
     }
     const size_t length = strlen(text);
-    text[length] = '\n'; /* in the place of the NUL: the size tells the end */
+    text[length] = '\n'; /* replaces the NUL, which is not needed */
     if (!strcmp(path, "-")) {
         release_output();
         fwrite(text, 1, length + 1, stdout); /* close_output notices a failure */

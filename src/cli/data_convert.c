@@ -1,4 +1,4 @@
-/* clmlp data convert: a data set in another format. */
+/* clmlp data convert: writes a data set in another format. */
 #include "cli/arguments.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ static void cli_convert_check(const struct clm_settings *settings, const char *f
         wrong_usage("data convert", "--gzip: it is for idx alone");
 }
 
-/* What the file does not hold of what the data has. */
+/* Says what the file does not keep of the data. */
 static void tell_of_losses(const struct clm_settings *settings, const char *format,
                            const struct clm_data *data)
 {

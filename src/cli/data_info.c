@@ -1,4 +1,4 @@
-/* clmlp data info: what a data set holds, and what to beware of. */
+/* clmlp data info: what a data set holds, and warnings about it. */
 #include "cli/arguments.h"
 
 #include <ctype.h>
@@ -55,7 +55,7 @@ static void cli_info_print_classes(const struct clm_data *data, const struct clm
     }
 }
 
-/* Without control characters, which a name in it may have. */
+/* Prints without control characters, which a name in the sentence may have. */
 static void print_sentence(const char *sentence)
 {
     fputs("- ", stdout);
@@ -64,7 +64,7 @@ static void print_sentence(const char *sentence)
     putchar('\n');
 }
 
-/* The library's sentence, with the option of train that mends the matter. */
+/* The library's sentence, and train's option against the problem. */
 static const char *warning_text(char *text, size_t size, const struct clm_warning *warning)
 {
     snprintf(text, size, "%s%s%s%s", warning->sentence, *warning->setting ? " See train --" : "",

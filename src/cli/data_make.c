@@ -1,4 +1,4 @@
-/* clmlp data make: a synthetic data set, if no real one can be had. */
+/* clmlp data make: makes a synthetic data set, for lack of a real one. */
 #include "cli/command.h"
 
 static clm_status make_data(struct invocation *in, struct clm_error *error)

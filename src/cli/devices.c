@@ -1,4 +1,4 @@
-/* clmlp devices: every platform and device, and the one that would be taken. */
+/* clmlp devices: lists all platforms and devices, and the one that other commands take. */
 #include "cli/arguments.h"
 
 #include <stdio.h>

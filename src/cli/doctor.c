@@ -1,7 +1,7 @@
-/* clmlp doctor: what is missing or wrong between this program and the machine's OpenCL devices.
+/* clmlp doctor: finds what is missing or wrong between this program and the machine's OpenCL devices.
  *
- * Drivers are tried in a process of their own. Where one dies there, its device is refused, and another process goes on
- * with the next device. */
+ * Drivers run in a child process. If one dies there, its device is refused, and another child continues with
+ * the next device. */
 #include "cli/isolate.h"
 #include "cli/arguments.h"
 #include "cli/checks.h"
@@ -12,24 +12,24 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What has come from the process of the drivers, and how far it is. */
+/* What the child process has sent, and how far it is. */
 struct round {
     struct examination examination;
     const char *selector;
-    char heading[sizeof(((struct clm_finding *)0)->section)]; /* under which the last finding was printed */
-    FILE *channel;                                            /* in the process of the drivers */
-    size_t from;                                              /* how many devices are done with */
-    size_t count;                                             /* devices that there were at first */
-    bool is_counted;                                          /* they are listed */
-    json_t *reports;                                          /* a device each */
-    json_t *begun;          /* of the device that is being examined; NULL between two */
-    char driver[128];       /* of that device */
-    char step[512];         /* what was done last */
-    struct repeating again; /* of that */
-    char section[16];       /* of findings, to which a death at that step belongs */
-    char problem[768];      /* why there is no device, as the library says it */
+    char heading[sizeof(((struct clm_finding *)0)->section)]; /* the one printed last */
+    FILE *channel;                                            /* in the child process */
+    size_t from;                                              /* devices that are done */
+    size_t count;                                             /* devices found at first */
+    bool is_counted;                                          /* `count` is known */
+    json_t *reports;                                          /* one per device */
+    json_t *begun;                                            /* of the device being examined, else NULL */
+    char driver[128];                                         /* of that device */
+    char step[512];                                           /* what was done last */
+    struct repeating again;                                   /* repeats that step */
+    char section[16];  /* of findings; a death at that step belongs here */
+    char problem[768]; /* the library's reason why there is no device */
     enum apart_ending ending;
-    char deed[APART_DEED]; /* of the driver, if it died: "ended the process (exit code 3)" */
+    char deed[APART_DEED]; /* of a driver that died: "ended the process (exit code 3)" */
 };
 
 /* ---- findings ---- */
@@ -63,9 +63,9 @@ static json_t *finding_json(const struct clm_finding *finding)
                      json_text(finding->remedy));
 }
 
-/* ---- in the process of the drivers ---- */
+/* ---- in the child process ---- */
 
-/* With the heading that was printed last, under which the process that stays goes on. */
+/* Sends a step, and the heading printed last, so that the parent does not repeat it. */
 static void send_begun(const struct round *round, const char *section, const char *step, const char *again)
 {
     apart_send(round->channel, json_pack("{so so ss ss}", "step", json_text(step), "again", json_text(again),
@@ -77,7 +77,7 @@ static void send_step(void *user, const char *step, const char *again)
     send_begun(user, "platforms", step, again);
 }
 
-/* A process that goes on with the next device has printed them before. */
+/* Prints a finding, unless an earlier child has printed it. */
 static void hear_finding(void *user, const struct clm_finding *finding)
 {
     struct round *const round = user;
@@ -91,7 +91,7 @@ static void hear_finding(void *user, const struct clm_finding *finding)
         print_finding(round, finding);
 }
 
-/* Other commands take what CLMLP_DEVICE names; here all devices are tried. */
+/* CLMLP_DEVICE does not limit doctor, but all other commands: warns if it names no device. */
 static void warn_of_default(const struct round *round)
 {
     const char *const selector = default_device();
@@ -108,7 +108,7 @@ static void warn_of_default(const struct round *round)
             selector);
 }
 
-/* The first device that is to be examined. One that is not listed any more is one at which a driver died. */
+/* The first device to examine. If fewer devices are listed than before, their drivers have died. */
 static size_t first_of(const struct round *round, size_t count)
 {
     const size_t gone = round->is_counted && round->count > count ? round->count - count : 0;
@@ -117,7 +117,7 @@ static size_t first_of(const struct round *round, size_t count)
 
 static void cli_doctor_examine(void *user, FILE *channel, const volatile sig_atomic_t *stop)
 {
-    (void)stop; /* the first interrupt ends it */
+    (void)stop; /* the first interrupt already ends the child */
     struct round *const round = user;
     struct examination *const examination = &round->examination;
     struct clm_device *devices = NULL;
@@ -144,7 +144,7 @@ static void cli_doctor_examine(void *user, FILE *channel, const volatile sig_ato
     clm_devices_free(devices);
 }
 
-/* ---- in the one that stays ---- */
+/* ---- in the parent process ---- */
 
 static void cli_doctor_hear(void *user, json_t *object)
 {
@@ -178,7 +178,7 @@ static bool has_died(const struct round *round)
     return round->ending == APART_DIED || round->ending == APART_KILLED || round->ending == APART_SILENT;
 }
 
-/* The driver of the device that was begun took the process with it. */
+/* The child died while it examined a device: refuses that device. */
 static void refuse_begun(const struct round *round)
 {
     char reason[sizeof round->step + 256];
@@ -203,12 +203,12 @@ static void refuse_begun(const struct round *round)
     tell_refusal(round->driver, reason, rests[round->ending]);
 }
 
-/* One that dies before there is a device dies in every program that looks for one. */
+/* A driver that dies before any device is listed dies in every program that lists devices. */
 static void tell_death(struct round *round)
 {
     struct clm_finding finding = {.severity = CLM_FINDING_BAD};
     snprintf(finding.section, sizeof finding.section, "%s", round->section);
-    if (round->from) /* a device has been told of since */
+    if (round->from) /* the heading belongs to a device since then */
         round->heading[0] = '\0';
     snprintf(finding.what, sizeof finding.what, "%s: its driver %s", round->step, round->deed);
     snprintf(
@@ -219,7 +219,7 @@ static void tell_death(struct round *round)
         printf("\n");
 }
 
-/* Until all devices are examined, or none can be any more. */
+/* Starts children until all devices are examined, or no more can be. */
 static clm_status examine_all(struct round *round, struct clm_error *error)
 {
     const struct apart apart = {.command = "doctor",
@@ -229,7 +229,7 @@ static clm_status examine_all(struct round *round, struct clm_error *error)
                                 .hear = cli_doctor_hear,
                                 .user = round};
     for (;;) {
-        begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
+        begin_wait("looking for drivers"); /* the child process continues this wait */
         const clm_status status = run_apart(&apart, &round->ending, round->deed, error);
         end_wait();
         if (status != CLM_OK)
@@ -254,19 +254,19 @@ static size_t count_usable(const json_t *reports)
     return count;
 }
 
-/* A driver died while no device was tried. */
+/* Whether a driver died while no device was examined. */
 static bool is_dead(const struct round *round)
 {
     return has_died(round) && !round->begun;
 }
 
-/* It came to the end of its work, whatever became of the process then. */
+/* Whether all devices were examined, even if the child died after that. */
 static bool is_complete(const struct round *round)
 {
     return round->is_counted && !round->begun && json_array_size(round->reports) >= round->count;
 }
 
-/* Why nothing can be trained on, or why that is not known; NULL if something can. */
+/* Why nothing can be trained on, or why that is unknown; NULL if something can. */
 static const char *cli_doctor_judge(const struct round *round, size_t usable)
 {
     static char why[sizeof round->step + 512];
@@ -333,7 +333,7 @@ static clm_status run_doctor(struct invocation *in, struct clm_error *error)
     else if (!round.examination.is_quiet && is_written)
         printf("%zu of %zu device%s can be trained on\n", usable, round.count, round.count == 1 ? "" : "s");
     in->code = !why && is_written && round.ending != APART_UNWRITTEN ? EXIT_DONE : EXIT_FAILED;
-    return CLM_OK; /* what failed is told */
+    return CLM_OK; /* failures have been printed */
 }
 
 const struct command command_doctor = {

@@ -1,11 +1,11 @@
-/* clmlp eval: how good a model is on labelled data. */
+/* clmlp eval: scores a model on labelled data. */
 #include "cli/prediction.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* counts[true class * classes + predicted class]; NULL if there is no memory. */
+/* counts[true class * classes + predicted class]; NULL if memory runs out. */
 static size_t *count_confusions(const struct prediction *prediction)
 {
     size_t *const counts = calloc(prediction->classes, prediction->classes * sizeof *counts);

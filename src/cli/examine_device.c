@@ -10,21 +10,21 @@
 #include <time.h>
 
 #define SEED    1
-#define SECONDS 150 /* of the checks of one provider; on other than simulators none takes as long */
+#define SECONDS 150 /* for the checks of one provider; only simulators take as long */
 
-/* What has come of a provider of products, or of what all of them share. */
+/* The results for one provider of products, or for what all providers share. */
 struct examined_part {
     const struct patient *patient;
     const struct check_source *source;
     struct check_list checks;
     struct clm_check first_failure;
-    char operations[NAMES_MAX]; /* that failed */
+    char operations[NAMES_MAX]; /* the failed ones */
     size_t left_out;            /* checks that would take too long */
 };
 
 enum device_verdict { VERDICT_GOOD, VERDICT_USABLE, VERDICT_REFUSED };
 
-/* A device as it is examined. */
+/* A device that is being examined. */
 struct patient {
     const struct examination *examination;
     const struct clm_device *device;
@@ -33,7 +33,7 @@ struct patient {
     char not_built[NAMES_MAX], not_tried[NAMES_MAX];
     bool has_failure;              /* one of `wrong` ended with an error */
     char reason[NAMES_MAX + 4096]; /* why it is refused */
-    size_t left_out;               /* checks */
+    size_t left_out;               /* checks left out */
     json_t *checks;
 };
 
@@ -42,8 +42,8 @@ static bool is_quiet(const struct patient *patient)
     return patient->examination->is_quiet;
 }
 
-/* "native, in its check 3 of 59": what follows may be the last thing that the driver does, and `again` would repeat it. A
- * terminal shows it until end_wait, which has to come before anything is printed. */
+/* Announces a step, for example "native, in its check 3 of 59": the driver may die in it, and `again` repeats
+ * it. A terminal shows it until end_wait, which must come before anything is printed. */
 __attribute__((format(printf, 3, 4))) static void examine_begin(const struct patient *patient,
                                                                 const char *again, const char *format, ...)
 {
@@ -84,7 +84,7 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* 0 if the clock went backward. */
+/* 0 if the clock went back. */
 static double seconds_since(double start)
 {
     return fmax(0, seconds_now() - start);
@@ -118,7 +118,7 @@ static void tell_part(const struct examined_part *part, const char *name, double
                part->checks.worst, seconds);
 }
 
-/* The checks of a provider of products, or of what all of them share (`provider` is NULL). Whether all passed. */
+/* Makes the checks of one provider or, if `provider` is NULL, of what all share. Whether all passed. */
 static bool examine_part(struct patient *patient, struct clm_backend *backend, const char *provider,
                          struct examined_part *part)
 {
@@ -149,7 +149,7 @@ static bool examine_part(struct patient *patient, struct clm_backend *backend, c
         printf("  %sBAD%s  %-14s fails: %s\n", colour(RED), colour(PLAIN), name, error.message);
     else if (!is_quiet(patient))
         tell_part(part, name, seconds_since(start));
-    part->source = NULL; /* it ends here */
+    part->source = NULL; /* source ends with this function */
     return passed;
 }
 
@@ -160,7 +160,7 @@ static void leave_untried(struct patient *patient, const char *name, const char 
         printf("  --   %-14s not tried: %s\n", name, why);
 }
 
-/* One that does not even build is named with what the compiler says. */
+/* If a provider does not build, prints what the compiler says. */
 static void examine_provider(struct patient *patient, const char *address, const char *name)
 {
     const struct clm_backend_options wanted = {
@@ -188,7 +188,7 @@ static void examine_provider(struct patient *patient, const char *address, const
     print_error(&source, &error, "                      ");
 }
 
-/* What all providers share, and the device with each that --gemm auto may choose there. */
+/* Examines what all providers share, then each provider that --gemm auto may choose on this device. */
 static void examine_opened(struct patient *patient, struct clm_backend *opened, const char *address)
 {
     const char *names[GEMM_NAMES_MAX];
@@ -291,7 +291,7 @@ static void tell_verdict(const struct patient *patient)
     }
 }
 
-/* Opens it, which builds every kernel that is not a provider's. */
+/* Opens the device, which builds all kernels except those of providers. */
 static void examine_from_the_start(struct patient *patient)
 {
     const struct clm_device *const device = patient->device;
@@ -309,7 +309,7 @@ static void examine_from_the_start(struct patient *patient)
     end_wait();
     if (!is_open) {
         patient->verdict =
-            VERDICT_REFUSED; /* with the device's own reason, where it does not tell of itself what it has to */
+            VERDICT_REFUSED; /* the device has a reason of its own if it does not tell its properties */
         snprintf(patient->reason, sizeof patient->reason, "%s",
                  device->reason[0] ? device->reason : error.message);
         if (!is_quiet(patient))

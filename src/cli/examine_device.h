@@ -1,4 +1,4 @@
-/* A device as `clmlp doctor' examines it: every operation with each provider of products, a verdict, and a remedy. */
+/* Examines a device for `clmlp doctor': every operation with each provider, a verdict, and a remedy. */
 #ifndef CLM_CLI_EXAMINE_DEVICE_H
 #define CLM_CLI_EXAMINE_DEVICE_H
 
@@ -7,20 +7,20 @@
 struct examination {
     const struct invocation *in; /* for the report */
     bool is_quiet;               /* nothing goes to standard output */
-    json_t *findings;            /* of what lies between the program and its devices, for the report */
-    /* Hears what is done next, as in "native, as its kernels are built", and the command that does it by itself. */
+    json_t *findings;            /* about what lies between the program and its devices, for the report */
+    /* Called with the next step, like "native, as its kernels are built", and the command that repeats it. */
     void (*on_step)(void *user, const char *step, const char *again);
     void *user;
 };
 
-/* Prints what it finds, and returns the device's report, with the verdict "good", "usable" or "refused". */
+/* Prints what it finds. Returns the device's report with the verdict "good", "usable" or "refused". */
 json_t *examine_device(const struct examination *examination, const struct clm_device *device);
 
-/* The report of a device that is refused for that reason; nothing is tried or printed. */
+/* The report of a device that is refused for that reason; tries and prints nothing. */
 json_t *refused_device(const struct examination *examination, const struct clm_device *device,
                        const char *reason);
 
-/* Prints the verdict of one that only another driver can help; `report`, which may be empty, ends the remedy. */
+/* Prints the verdict on a device that needs another driver; `report`, which may be "", ends the remedy. */
 void tell_refusal(const char *driver, const char *reason, const char *report);
 
 #endif

@@ -1,4 +1,4 @@
-/* clmlp gradcheck: are the gradients right? */
+/* clmlp gradcheck: checks whether the gradients are right. */
 #include "cli/arguments.h"
 
 #include <stdio.h>

@@ -11,24 +11,24 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_INCOMPLETE = 121, EXIT_UNWRITTEN }; /* that no driver ends a process with */
+enum { EXIT_INCOMPLETE = 121, EXIT_UNWRITTEN }; /* no driver ends a process with these */
 
 #define PATIENCE_AT_END 60 /* seconds */
 
-/* What both processes see. */
+/* Memory of both processes. */
 struct shared {
-    volatile sig_atomic_t stop; /* set by the one that waits, and the rest by the other */
+    volatile sig_atomic_t stop; /* the parent sets this, the child the rest */
     volatile unsigned signs_of_life;
     volatile unsigned patience;
 };
 static struct shared *shared;
 
-static bool is_unsent; /* in the process of the work */
+static bool is_unsent; /* in the child process */
 
 void apart_send(FILE *channel, json_t *object)
 {
     shared->signs_of_life++;
-    /* as a whole or not at all, and nothing that lacks a part */
+    /* an object is sent whole or not at all, and not if a part was lost */
     char *const text = object && json_is_whole() ? json_dumps(object, JSON_COMPACT) : NULL;
     is_unsent = is_unsent || !text || fputs(text, channel) == EOF || fflush(channel);
     free(text);
@@ -64,7 +64,7 @@ void apart_describe(char *out, size_t size, enum apart_ending ending, const char
 
 enum { INTERRUPTS = 2 };
 static const int interrupts[INTERRUPTS] = {SIGINT, SIGTERM};
-static struct sigaction before[INTERRUPTS], before_pipes; /* what signals did */
+static struct sigaction before[INTERRUPTS], before_pipes; /* earlier handlers */
 static const char *volatile note;
 static volatile sig_atomic_t child, is_interrupted;
 
@@ -95,8 +95,8 @@ static void isolate_interrupt(int signal)
     errno = kept;
 }
 
-/* From now on they ask or end the other process, whenever they come, and one more ends this. Where they are ignored, work that
- * cannot be asked goes on. */
+/* From now on an interrupt asks or ends the child; a further one ends this process. Interrupts that were
+ * ignored stay so, unless the child can be asked. */
 static void catch_interrupts_of(const struct apart *apart)
 {
     static bool is_done;
@@ -113,15 +113,15 @@ static void catch_interrupts_of(const struct apart *apart)
     is_done = true;
 }
 
-/* Behind work that can be asked there is nothing that interrupts could ask for. */
+/* After a child that can be asked, restores the earlier handlers: nothing is left to ask. */
 static void leave_interrupts_to_others(void)
 {
     for (size_t i = 0; i < INTERRUPTS && note; i++)
         sigaction(interrupts[i], &before[i], NULL);
 }
 
-/* SIG_BLOCK: they wait until there is a process that they can end, and its own end until it is asked for.
- * SIG_UNBLOCK lets interrupts come. Returns the mask that was. */
+/* SIG_BLOCK: interrupts wait until there is a child to end, and the child's end waits for wait_patiently.
+ * SIG_UNBLOCK lets interrupts come. Returns the mask before. */
 static sigset_t mask_interrupts(int how)
 {
     sigset_t set, mask;
@@ -134,14 +134,14 @@ static sigset_t mask_interrupts(int how)
     return mask;
 }
 
-/* ---- the process of the work ---- */
+/* ---- the child process ---- */
 
-/* Signals are the drivers' again, but that whoever can be asked hears of interrupts by its `stop` alone; and it does not outlive the
- * one that waits. */
+/* Restores the earlier handlers for the drivers; but a child that can be asked hears of interrupts only by
+ * `stop`. The child dies with its parent. */
 static void become_apart(const struct apart *apart, pid_t parent, const sigset_t *mask)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) /* which ended before it could be told of */
+    if (getppid() != parent) /* the parent ended before prctl */
         _exit(EXIT_INCOMPLETE);
     signal(SIGBUS, SIG_DFL);
     for (size_t i = 0; i < INTERRUPTS; i++)
@@ -156,7 +156,7 @@ static void become_apart(const struct apart *apart, pid_t parent, const sigset_t
 static _Noreturn void work_apart(const struct apart *apart, FILE *channel)
 {
     apart->work(apart->user, channel, &shared->stop);
-    /* only what comes here has ended by itself */
+    /* a driver that ends the process does not reach this line */
     const bool is_ended = fputs("{\"end\": true}", channel) != EOF && !fflush(channel);
     const bool is_whole = is_ended && !is_unsent && json_is_whole();
     if (!is_whole)
@@ -165,7 +165,7 @@ static _Noreturn void work_apart(const struct apart *apart, FILE *channel)
     exit(!is_whole ? EXIT_INCOMPLETE : is_written ? EXIT_DONE : EXIT_UNWRITTEN);
 }
 
-/* ---- the one that waits ---- */
+/* ---- the parent process ---- */
 
 static bool has_ended(pid_t process)
 {
@@ -173,7 +173,7 @@ static bool has_ended(pid_t process)
     return !waitid(P_PID, (id_t)process, &end, WEXITED | WNOWAIT | WNOHANG) && end.si_pid == process;
 }
 
-/* Until it has ended. A second that this process slept through, stopped as both are by a terminal, is one. */
+/* Waits for the child's end. If a terminal stops both processes, that counts as one second at most. */
 static void wait_patiently(pid_t process, bool *is_silent)
 {
     const struct timespec second = {.tv_sec = 1};
@@ -195,21 +195,21 @@ static void wait_patiently(pid_t process, bool *is_silent)
     }
 }
 
-/* Waits for it, with signals held before. */
+/* Waits for the child, with signals blocked before. */
 static int wait_for(pid_t process, bool *is_silent)
 {
     int state = 0;
     child = process;
     mask_interrupts(SIG_UNBLOCK);
     wait_patiently(process, is_silent);
-    child = 0; /* its number stays its own until the handler does not know it any more */
+    child = 0; /* the handler must forget the number before waitpid frees it */
     while (waitpid(process, &state, 0) < 0 && errno == EINTR)
         ;
     return state;
 }
 
-/* Hands on what was sent; *out is whether it came to its end. Of an object that was cut short, or mixed with what is none of
- * ours, nothing is left; false where there is no memory for one. */
+/* Passes the child's objects on; *out says whether the last one came. Drops an object that was cut off or
+ * mixed with a driver's output. Returns false if memory runs out. */
 static bool hear_all(const struct apart *apart, FILE *channel, bool *out)
 {
     bool has_end = false;
@@ -226,7 +226,7 @@ static bool hear_all(const struct apart *apart, FILE *channel, bool *out)
     return has_end || feof(channel) || (code != json_error_unknown && code != json_error_out_of_memory);
 }
 
-/* Whether those who read what is printed are gone. */
+/* Whether standard output or standard error has lost its reader. */
 static bool is_unread(void)
 {
     struct pollfd outputs[] = {{.fd = STDOUT_FILENO}, {.fd = STDERR_FILENO}};
@@ -265,7 +265,7 @@ static clm_status fail_apart(struct clm_error *error, const char *call)
     return error->status;
 }
 
-/* Returns, in this process alone, when the work has ended. */
+/* The parent returns when the child has ended; the child does not return. */
 static clm_status work_and_wait(const struct apart *apart, FILE *channel, const sigset_t *mask,
                                 enum apart_ending *ending, char deed[APART_DEED], struct clm_error *error)
 {
@@ -276,12 +276,12 @@ static clm_status work_and_wait(const struct apart *apart, FILE *channel, const 
     }
     if (process < 0)
         return fail_apart(error, "fork");
-    /* who reads what is printed may go with it, and what goes elsewhere is still to be written */
+    /* the reader of our output may end with the child, but files must still be written */
     signal(SIGPIPE, SIG_IGN);
     bool is_silent = false, has_end = false;
     const int state = wait_for(process, &is_silent);
     const bool is_heard = hear_all(apart, channel, &has_end);
-    if (is_silent && WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL) { /* and had not ended just then */
+    if (is_silent && WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL) { /* not by itself just then */
         snprintf(deed, APART_DEED, "did not come back within %u s", shared->patience);
         *ending = APART_SILENT;
     } else
@@ -291,7 +291,7 @@ static clm_status work_and_wait(const struct apart *apart, FILE *channel, const 
     return is_heard ? CLM_OK : fail_apart(error, "json_loadf");
 }
 
-/* A file in memory, to be closed. */
+/* Opens a file in memory; the caller closes it. */
 static clm_status open_channel(FILE **out, struct clm_error *error)
 {
     const int file = memfd_create("clmlp", MFD_CLOEXEC);
@@ -304,12 +304,12 @@ static clm_status open_channel(FILE **out, struct clm_error *error)
     return fail_apart(error, "fdopen");
 }
 
-/* Stays: a handler of interrupts may come at any time. */
+/* Never unmapped: the handler of interrupts may use it at any time. */
 static clm_status share_memory(struct clm_error *error)
 {
     if (shared)
         return CLM_OK;
-    const int access = PROT_READ | PROT_WRITE, no_file = -1; /* as anonymous memory wants it */
+    const int access = PROT_READ | PROT_WRITE, no_file = -1; /* no_file is what anonymous memory needs */
     /* cppcheck-suppress invalidFunctionArg */
     void *const memory = mmap(NULL, sizeof *shared, access, MAP_SHARED | MAP_ANONYMOUS, no_file, 0);
     if (memory == MAP_FAILED)
@@ -327,12 +327,12 @@ clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char 
     if ((status = share_memory(error)) || (status = open_channel(&channel, error)))
         return status;
     shared->patience = apart->patience;
-    fflush(stdout);           /* or both have it */
-    signal(SIGCHLD, SIG_DFL); /* or, where whoever started us ignores it, nobody tells how it ended */
+    fflush(stdout);           /* or both processes would print it */
+    signal(SIGCHLD, SIG_DFL); /* if SIGCHLD is ignored, waitpid cannot tell how the child ended */
     const sigset_t mask = mask_interrupts(SIG_BLOCK);
     catch_interrupts_of(apart);
     *ending = APART_INTERRUPTED;
-    if (!is_interrupted) /* since the one before ended */
+    if (!is_interrupted) /* since an earlier child ended */
         status = work_and_wait(apart, channel, &mask, ending, deed, error);
     leave_interrupts_to_others();
     sigprocmask(SIG_SETMASK, &mask, NULL);

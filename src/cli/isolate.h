@@ -1,4 +1,4 @@
-/* Work in a process of its own: an OpenCL driver that dies there, or ends the process, takes nothing with it. */
+/* Runs work in a child process: an OpenCL driver that dies there, or ends the process, does no other harm. */
 #ifndef CLM_CLI_ISOLATE_H
 #define CLM_CLI_ISOLATE_H
 
@@ -8,50 +8,50 @@
 
 enum apart_ending {
     APART_DONE,
-    APART_UNWRITTEN,   /* the same, but for standard output, of which it has complained */
-    APART_INCOMPLETE,  /* it said on stderr what it could not hand on, or had no memory for */
-    APART_DIED,        /* of a signal, or by an exit that was not its own */
-    APART_KILLED,      /* as the kernel does where memory or a limit of time runs out */
-    APART_SILENT,      /* it sent nothing for too long, and was ended */
+    APART_UNWRITTEN,   /* the same, but standard output failed, of which it has complained */
+    APART_INCOMPLETE,  /* something could not be sent, or memory ran out; it said so on stderr */
+    APART_DIED,        /* by a signal, or by an exit that was not its own */
+    APART_KILLED,      /* as the kernel does if memory or a limit of time runs out */
+    APART_SILENT,      /* it sent nothing for too long, and was killed */
     APART_INTERRUPTED, /* by SIGINT or SIGTERM */
-    APART_UNREAD,      /* nobody reads standard output, or standard error, any more */
+    APART_UNREAD,      /* standard output or standard error has lost its reader */
 };
 
 struct apart {
-    const char *command; /* that complains */
-    unsigned patience;   /* seconds without a sign of life before it is ended; 0 waits for ever */
-    /* The first interrupt sets the work's `stop` and writes this to stderr, whole lines, and the second ends the work; NULL: the
-     * first does. One more ends this process. */
+    const char *command; /* its name, for complaints */
+    unsigned patience;   /* seconds without a sign of life before the work is killed; 0 waits for ever */
+    /* The first interrupt sets the work's `stop` and writes this, whole lines, to stderr; the second ends the
+     * work. If it is NULL, the first one ends it. One more ends this process. */
     const char *note;
     void (*work)(void *user, FILE *channel, const volatile sig_atomic_t *stop);
     void (*hear)(void *user, json_t *object);
     void *user;
 };
 
-/* Runs `work` in another process and, after its end, hands each object that it sent to `hear`, in their order. `work` must be the
- * first to use OpenCL: what a driver keeps in threads is not there in the new process. Where it did not come to its end, `deed`
- * (of APART_DEED characters) says what its driver did: "ended the process (signal 11, Segmentation fault)". CLM_ERROR_MEMORY
- * where there can be no other process. */
+/* Runs `work` in a child process. After its end, passes each object that it sent to `hear`, in their order.
+ * `work` must be the first to use OpenCL, because a driver's threads do not exist in the child. If the child
+ * did not reach its end, `deed` (APART_DEED characters) says what the driver did: "ended the process (signal
+ * 11, Segmentation fault)". Fails with CLM_ERROR_MEMORY if there can be no child. */
 enum { APART_DEED = 160 };
 CLM_MUST_CHECK clm_status run_apart(const struct apart *apart, enum apart_ending *ending,
                                     char deed[APART_DEED], struct clm_error *error);
 
-/* "its driver ended the process (exit code 3) at STEP": of an ending before the work's own. */
+/* "its driver ended the process (exit code 3) at STEP", for a child that did not reach its end. */
 void apart_describe(char *out, size_t size, enum apart_ending ending, const char *deed, const char *step);
 
-/* Of a driver that did such a deed behind all of the work: a format for it. */
+/* The same for a driver that did this after all work was done; a format for the deed. */
 #define APART_AT_END                                                                                         \
     "a driver %s as it was to end, behind all checks, and may do so to other commands, whose exit codes "    \
     "are then lost; "                                                                                        \
     "update the driver"
 
-/* Sends an object, which it takes, from there, which is a sign of life; what cannot be sent makes the work incomplete. */
+/* Sends an object and frees it: a sign of life. What cannot be sent makes the work incomplete. */
 void apart_send(FILE *channel, json_t *object);
 
-/* The same behind which the work has a minute to end in. */
+/* Sends the last object; the child then has 60 s to exit. */
 void apart_send_last(FILE *channel, json_t *object);
 
-/* Copies the text that a heard object has by that name; where it has none, `out` stays. */
+/* Copies the text called `key` from a heard object; if there is none, `out` does not change. */
 void apart_copy(char *out, size_t size, const json_t *object, const char *key);
 
 #endif

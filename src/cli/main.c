@@ -10,7 +10,7 @@
 
 static clm_status refuse_data(struct invocation *in, struct clm_error *error);
 
-/* Those of `clmlp data' are the commands that begin with it. */
+/* Stands for all commands that begin with "data ". */
 static const struct command command_data = {
     "data",
     "look into data sets, draw, convert and make them",
@@ -33,7 +33,7 @@ static const struct command *const commands[] = {
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-/* "info" of the group "data ", or "train" of the group ""; NULL if there is none. */
+/* Finds "info" in the group "data ", or "train" in the group ""; NULL if there is none. */
 static const struct command *find_command(const char *group, const char *word)
 {
     const size_t length = strlen(group);
@@ -43,7 +43,7 @@ static const struct command *find_command(const char *group, const char *word)
     return NULL;
 }
 
-/* Of the program's own commands if the group is "", else of those that begin with it. */
+/* The command most like the word: in the group, or among the program's own if the group is "". */
 static const char *nearest_command(const char *group, const char *word)
 {
     const char *names[COMMAND_COUNT + 1] = {0};
@@ -104,7 +104,7 @@ static _Noreturn void main_refuse(const char *word)
     exit(EXIT_USAGE);
 }
 
-/* Data stays in its file, which nobody must shorten: what is no longer there cannot be read. */
+/* Data is read from its mapped file. If another program shortens the file, the rest cannot be read. */
 static void lose_data(int signal)
 {
     (void)signal;
@@ -120,13 +120,13 @@ static void catch_lost_data(void)
     struct sigaction action = {.sa_handler = lose_data};
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
-    /* a file over a limit of the shell's is a write that fails, and told as such */
+    /* then a write over the shell's limit of file sizes fails, and is reported */
     action.sa_handler = SIG_IGN;
     sigaction(SIGXFSZ, &action, NULL);
 }
 
-/* A file that is opened would take the number of a standard stream that is closed, and what is printed. Where nobody can
- * write or read, that is an error as before. */
+/* If a standard stream is closed, the next opened file would take its number, and get what is printed. Fills
+ * the number with a stream that cannot be used, so that printing still fails. */
 static void fill_standard_streams(void)
 {
     for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
@@ -138,9 +138,9 @@ static void fill_standard_streams(void)
 int main(int argc, char **argv)
 {
     fill_standard_streams();
-    /* a line at a time, so that a table can be followed through a pipe */
+    /* by lines, so that a table can be followed through a pipe */
     setvbuf(stdout, NULL, _IOLBF, 0);
-    /* how argp lays out --help: no room for short options, which there are none of */
+    /* argp's layout of --help: no room for short options, since there are none */
     setenv("ARGP_HELP_FMT",
            "short-opt-col=2,long-opt-col=2,doc-opt-col=2,opt-doc-col=26,header-col=0,rmargin=96", 0);
     if (argc < 2) {

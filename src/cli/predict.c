@@ -1,11 +1,11 @@
-/* clmlp predict: class and probabilities of each row, as CSV. */
+/* clmlp predict: writes class and probabilities of each row as CSV. */
 #include "cli/prediction.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A field as RFC 4180 has it: quoted only if it has to be. */
+/* A field as in RFC 4180: quoted only if necessary. */
 static void print_field(FILE *stream, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {

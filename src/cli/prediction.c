@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A model's file, or the run directory that it lies in. */
+/* The operand is a model's file, or the run directory with one. */
 static void find_model(const char *command, const char *operand, char path[PATH_MAX])
 {
     struct stat about;
@@ -43,7 +43,7 @@ static clm_status check_probabilities(const struct prediction *prediction, struc
     return CLM_OK;
 }
 
-/* Opens the data for the model: labels become its classes. */
+/* Opens the data for the model, whose classes the labels become. */
 static clm_status open_data(struct clm_data_options options, const struct clm_model *model,
                             struct clm_data **out, struct clm_error *error)
 {
@@ -83,7 +83,7 @@ clm_status predict(struct invocation *in, struct prediction *out, struct clm_err
         goto cleanup;
     out->rows = clm_data_rows(out->data, out->part);
     out->classes = clm_data_classes(out->data);
-    /* calloc looks at the product's overflow */
+    /* calloc checks the product for overflow */
     out->probabilities = calloc(out->rows, out->classes * sizeof *out->probabilities);
     if (!out->probabilities) {
         status = error->status = CLM_ERROR_MEMORY;

@@ -1,4 +1,4 @@
-/* What eval and predict share: a model, the data, and the probabilities of one part's rows. */
+/* Shared by eval and predict: a model, the data, and the probabilities of one part's rows. */
 #ifndef CLM_CLI_PREDICTION_H
 #define CLM_CLI_PREDICTION_H
 
@@ -15,14 +15,14 @@ struct prediction {
 
 #define MODEL_OPERAND "MODEL", "a model is needed, as in run/model.safetensors" /* of a command */
 
-/* Loads MODEL (a model's file, or the run directory that holds it), and predicts. *out is given back also after a failure. */
+/* Loads MODEL (its file, or the run directory with one) and predicts. *out must be freed in any case. */
 CLM_MUST_CHECK clm_status predict(struct invocation *in, struct prediction *out, struct clm_error *error);
 void prediction_free(struct prediction *prediction);
 
 /* The first of a row's largest probabilities. */
 size_t predicted_class(const struct prediction *prediction, size_t row);
 
-/* The name that the model, or else the data, has for a class; NULL if neither has one. */
+/* The model's name for a class, or else the data's; NULL if neither has one. */
 const char *class_name(const struct prediction *prediction, size_t index);
 
 #endif

@@ -8,17 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A run, as the functions that print need it. */
+/* What the printing functions need to know of a run. */
 struct training_run {
     const struct clm_settings *settings;
     const struct clm_backend *backend;
     bool is_quiet;
-    struct clm_epoch last; /* finished */
+    struct clm_epoch last; /* the last finished one */
 };
 
 /* ---- what is printed ---- */
 
-/* How the validation rows were taken; nothing if they are the last. */
+/* Prints how the validation rows were chosen; nothing if they are the last rows. */
 static void print_split(const struct clm_settings *settings)
 {
     if (clm_settings_count(settings, "val-by") != CLM_SPLIT_LAST)
@@ -48,7 +48,7 @@ static void print_header(const struct clm_settings *settings, const struct clm_d
            printable(clm_backend_device(backend)).text);
 }
 
-/* How the inputs are standardised; prints nothing if they are not. */
+/* Prints how the inputs are standardised; nothing if they are not. */
 static void print_inputs(enum clm_standardise how, const struct clm_standardised *fitted, size_t features)
 {
     if (how == CLM_STANDARDISE_GLOBAL)
@@ -91,7 +91,7 @@ static void print_augmentation(const char *changes)
     putchar('\n');
 }
 
-/* "45.3 MiB", in text that the caller lends. */
+/* "45.3 MiB", in the caller's text. */
 static const char *size_text(char text[32], uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -156,7 +156,7 @@ static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
     printf("  %7.2f  %9.0f\n", epoch->seconds, epoch->samples_per_s);
 }
 
-/* The score of the test set; without one, that of validation; without that, that of training. */
+/* Prints the score of the test set; without it, of the validation rows; without them, of training. */
 static void print_score(const struct training_run *run, const struct clm_train_result *result,
                         const struct clm_data *data)
 {
@@ -189,7 +189,7 @@ static void print_result(const struct training_run *run, const struct clm_train_
 
 /* ---- running ---- */
 
-/* The default batch is no larger than the data. */
+/* Makes the default batch no larger than the data. */
 static clm_status fit_batch(struct clm_settings *settings, size_t rows, struct clm_error *error)
 {
     char text[24];

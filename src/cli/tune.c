@@ -1,4 +1,4 @@
-/* clmlp tune: who multiplies fastest, product by product, kept for all later runs. */
+/* clmlp tune: measures which provider computes each product fastest; later runs use the result. */
 #include "cli/arguments.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ static void cli_tune_hear(void *user, const struct clm_tune_row *row)
     fflush(stdout);
 }
 
-/* The net's layers as one line, "784-256-10". */
+/* The net's layers in one line, "784-256-10". */
 static void cli_tune_print_heading(const struct tune_arguments *arguments, const struct clm_backend *backend)
 {
     printf("The products of ");

@@ -1,7 +1,7 @@
-/* clmlp verify: every operation of a backend against the reference.
+/* clmlp verify: compares every operation of a backend with the reference.
  *
- * On OpenCL devices it runs in a process of its own, and hands on each check as it is made: a driver that dies at one does not
- * take the report with it, which is for that driver's makers. */
+ * On OpenCL devices it runs in a child process, which sends each check as it is made. So the report for the
+ * driver's makers survives a driver that dies. */
 #include "cli/isolate.h"
 #include "cli/arguments.h"
 #include "cli/checks.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHRINK_SECONDS      5 /* on smaller shapes of each operation that fails */
+#define SHRINK_SECONDS      5 /* per failing operation, to find smaller shapes */
 #define SHRINK_SECONDS_FULL 20
 
 #define INTERRUPT_NOTE "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n"
@@ -20,20 +20,20 @@ struct verify_arguments {
     struct clm_backend_options device;
     struct clm_verify_options verify;
     bool is_quiet, is_progress_shown;
-    bool is_shared;                          /* the last check was of what all providers share */
+    bool is_shared;                          /* the last check was of a part that all providers share */
     struct check_source source;              /* the provider being checked */
     struct check_list all, provider;         /* provider.checks is all.checks */
-    char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers; wrong are those whose products alone failed */
+    char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers; those in `wrong` fail only in their products */
     bool is_shared_wrong;
-    struct clm_error error; /* what ended it before its end */
+    struct clm_error error; /* that ended it early */
     json_t *report;         /* without the checks; NULL if no device was opened */
-    int code;               /* to exit with */
-    FILE *channel;          /* to the process that writes the report; NULL in that one */
-    /* there: */
-    char step[1024];        /* what the other one was at */
-    struct repeating again; /* that */
-    bool has_result;        /* all checks were made, or what kept it from that was told */
-    bool is_unclean;        /* it did not end as it should, though */
+    int code;               /* the exit code */
+    FILE *channel;          /* from the child to the parent; NULL in the parent */
+    /* in the parent: */
+    char step[1024];        /* the child's last step */
+    struct repeating again; /* repeats that step */
+    bool has_result;        /* all checks were made, or an error says why not */
+    bool is_unclean;        /* but the child did not end well */
     char at_end[APART_DEED + 16];
 };
 
@@ -47,7 +47,7 @@ static bool cli_verify_is_stopped(const struct verify_arguments *arguments)
     return *arguments->verify.stop;
 }
 
-/* One line on the terminal, over the last one. */
+/* Writes one line over the last one on the terminal. */
 static void show_progress(struct verify_arguments *arguments, const struct clm_check *check)
 {
     if (!arguments->is_progress_shown || (cli_verify_is_table(arguments) && !arguments->is_quiet))
@@ -57,9 +57,9 @@ static void show_progress(struct verify_arguments *arguments, const struct clm_c
     fflush(stderr);
 }
 
-/* ---- handed on ---- */
+/* ---- sending to the parent ---- */
 
-/* Takes the object. */
+/* Sends the object and gives it away. */
 static void hand_on(const struct verify_arguments *arguments, json_t *object)
 {
     if (arguments->channel)
@@ -68,20 +68,20 @@ static void hand_on(const struct verify_arguments *arguments, json_t *object)
         json_decref(object);
 }
 
-/* What follows may be the last thing that the driver does. */
+/* Announces a step, because the driver may die in it. */
 static void begin_step(const struct verify_arguments *arguments, const char *step, const char *again)
 {
     hand_on(arguments, json_pack("{so so}", "step", json_text(step), "again", json_text(again)));
 }
 
-/* The check that was added last. */
+/* Sends the check that was added last. */
 static void hand_on_check(const struct verify_arguments *arguments)
 {
     const json_t *const checks = arguments->all.checks;
     hand_on(arguments, json_pack("{sO}", "check", json_array_get(checks, json_array_size(checks) - 1)));
 }
 
-/* What would end a program of one process: the driver may still not let go of this one. */
+/* Sends the result before the child ends, because a driver may not let it end. */
 static void hand_on_result(const struct verify_arguments *arguments)
 {
     const struct clm_error *const error = &arguments->error;
@@ -120,7 +120,7 @@ static void cli_verify_hear_check(void *user, const struct clm_check *check)
         printf("%-24s  %-48s  %11.4f  ok\n", check->operation, check->shape, check->error_over_bound);
 }
 
-/* The next provider's checks follow. */
+/* Prepares for the next provider's checks. */
 static void begin_provider(struct verify_arguments *arguments, const struct clm_backend *backend,
                            const char *provider)
 {
@@ -140,7 +140,7 @@ static void end_provider(struct verify_arguments *arguments)
     arguments->all.errors += arguments->provider.errors;
 }
 
-/* All checks with one provider of products. */
+/* Makes all checks with one provider of products. */
 static clm_status verify_provider(struct verify_arguments *arguments, struct clm_backend *backend,
                                   struct clm_error *error)
 {
@@ -157,7 +157,7 @@ static clm_status verify_provider(struct verify_arguments *arguments, struct clm
             printf("\n%-24s  %-48s  error/bound\n", "operation", "shape");
     }
     const clm_status status = clm_verify(backend, &arguments->verify, &passed, error);
-    if (arguments->is_progress_shown) /* what is left of it if the last check was not made */
+    if (arguments->is_progress_shown) /* clears it if the last check was not made */
         fputs("\r\033[K", stderr);
     end_provider(arguments);
     if (status == CLM_OK && cli_verify_is_table(arguments))
@@ -170,7 +170,7 @@ static clm_status verify_provider(struct verify_arguments *arguments, struct clm
     return status;
 }
 
-/* A provider that does not build: a failed check, too. `first` is the same device without it. */
+/* A provider that does not build is a failed check, too. `first` is the same device without a provider. */
 static void fail_provider(struct verify_arguments *arguments, const struct clm_backend *first,
                           const struct clm_error *error)
 {
@@ -185,14 +185,14 @@ static void fail_provider(struct verify_arguments *arguments, const struct clm_b
     printf("\n");
 }
 
-/* An operation without products is the same with the providers to come. */
+/* An operation without products is the same with all other providers. */
 static bool is_done(const struct verify_arguments *arguments)
 {
     return cli_verify_is_stopped(arguments) || (arguments->verify.only && arguments->is_shared);
 }
 
-/* Opened for each provider that is to be checked, `first` being the device without one. What has no products is the same with
- * each: once in full is enough. */
+/* Opens the device for each provider; `first` is the device without one. Checks without products are the same
+ * for all providers, so they are made in full only once. */
 static clm_status verify_opencl(struct verify_arguments *arguments, const struct clm_backend *first,
                                 struct clm_error *error)
 {
@@ -202,7 +202,7 @@ static clm_status verify_opencl(struct verify_arguments *arguments, const struct
     const bool is_auto = !wanted.gemm || !strcmp(wanted.gemm, "auto");
     const char *names[GEMM_NAMES_MAX] = {wanted.gemm};
     const size_t count = is_auto ? clm_gemm_names(is_full ? NULL : first, names, GEMM_NAMES_MAX) : 1;
-    char address[32]; /* if one provider does not build, the next one is tried on the same device */
+    char address[32]; /* all providers are tried on the same device, even if one does not build */
     snprintf(address, sizeof address, "%u:%u", about->platform, about->index);
     wanted.device = address;
     clm_status status = CLM_OK;
@@ -216,7 +216,7 @@ static clm_status verify_opencl(struct verify_arguments *arguments, const struct
             const bool is_again = is_full && verified++ && !arguments->verify.only;
             arguments->verify.part = is_again ? CLM_VERIFY_PRODUCTS : CLM_VERIFY_ALL;
             status = verify_provider(arguments, backend, error);
-        } else if (status == CLM_ERROR_ARGUMENT && is_auto) /* not for this kind of device */
+        } else if (status == CLM_ERROR_ARGUMENT && is_auto) /* does not suit this kind of device */
             status = CLM_OK;
         else if (status != CLM_ERROR_ARGUMENT) {
             fail_provider(arguments, first, error);
@@ -227,7 +227,7 @@ static clm_status verify_opencl(struct verify_arguments *arguments, const struct
     return status;
 }
 
-/* Without the checks; `backend` is NULL if verify ended before there was one. */
+/* The report without checks; `backend` is NULL if verify ended before there was one. */
 static void begin_report(struct verify_arguments *arguments, const struct clm_backend *backend)
 {
     const char *const selector = arguments->device.device ? arguments->device.device : "auto";
@@ -245,7 +245,7 @@ static bool cli_verify_write_report(struct verify_arguments *arguments)
     if (!arguments->report)
         begin_report(arguments, NULL);
     json_t *const object = arguments->report;
-    arguments->report = NULL; /* it is taken */
+    arguments->report = NULL; /* `object` owns it now */
     if (object) {
         json_object_put(object, "passed", json_boolean(arguments->code == EXIT_DONE));
         json_object_put(object, "checks", json_incref(arguments->all.checks));
@@ -280,7 +280,7 @@ static int summarise(const struct verify_arguments *arguments, const struct clm_
     return all->failures ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Checks that passed say nothing about those that were not made. A provider's error is a failed check by now. */
+/* Passed checks say nothing about those that were not made. A provider's error is already a failed check. */
 static void tell_missing(struct verify_arguments *arguments)
 {
     struct clm_error *const error = &arguments->error;
@@ -297,7 +297,7 @@ static void tell_missing(struct verify_arguments *arguments)
         error->status = CLM_ERROR_DEVICE;
 }
 
-/* Opens the device with any provider: if the kernels that all providers share do not build, no check can be made. */
+/* First opens the device with any provider: if shared kernels do not build, no check can be made. */
 static void verify_all(struct verify_arguments *arguments)
 {
     struct clm_backend_options first = arguments->device;
@@ -324,14 +324,14 @@ static void verify_all(struct verify_arguments *arguments)
     clm_backend_close(backend);
 }
 
-/* ---- the process of the driver, and the one that stays ---- */
+/* ---- the child process and its parent ---- */
 
 static void work(void *user, FILE *channel, const volatile sig_atomic_t *stop)
 {
     struct verify_arguments *const arguments = user;
     arguments->channel = channel;
     arguments->verify.stop = stop;
-    end_wait(); /* of the other one, which a longer line is to take the place of */
+    end_wait(); /* of the parent; a longer line replaces it */
     verify_all(arguments);
 }
 
@@ -354,7 +354,7 @@ static void cli_verify_hear(void *user, json_t *object)
     }
 }
 
-/* The other process ended before its checks did. */
+/* The child ended before its checks did. */
 static void tell_ending(struct verify_arguments *arguments, enum apart_ending ending, const char *deed)
 {
     struct clm_error *const error = &arguments->error;
@@ -369,7 +369,7 @@ static void tell_ending(struct verify_arguments *arguments, enum apart_ending en
     arguments->code = fail_command("verify", error);
 }
 
-/* The process ended after its checks, and what they have shown stays. */
+/* The child ended badly after its checks; their results count. */
 static void tell_end(struct verify_arguments *arguments, enum apart_ending ending, const char *deed)
 {
     char *const at_end = arguments->at_end;
@@ -393,7 +393,7 @@ static void verify_apart(struct verify_arguments *arguments)
                                 .user = arguments};
     enum apart_ending ending;
     char deed[APART_DEED];
-    begin_wait("looking for drivers"); /* and it is the other process that goes on with that */
+    begin_wait("looking for drivers"); /* the child process continues this wait */
     const clm_status status = run_apart(&apart, &ending, deed, &arguments->error);
     end_wait();
     if (status != CLM_OK)
@@ -422,7 +422,7 @@ static clm_status run_verify(struct invocation *in, struct clm_error *error)
         .all = {.checks = json_array()},
         .step = "its start",
         .is_progress_shown = is_terminal(STDERR_FILENO)};
-    (void)error; /* what fails is told, and stands in the report */
+    (void)error; /* failures have been printed, and are in the report */
     arguments.verify.user = &arguments;
     arguments.device.skip_self_test = true;
     if (arguments.verify.shape && !arguments.verify.only)
