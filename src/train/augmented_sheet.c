@@ -1,4 +1,4 @@
-/* A sheet of pictures as training sees them: gathered by the reference, which is what the other backends do. */
+/* A sheet of pictures as training sees them; the reference gathers them, as all backends do. */
 #include "base/size.h"
 #include "data/pictures/sheet.h"
 #include "train/augment.h"
@@ -44,7 +44,7 @@ static void augmented_sheet_release(struct augmented_pictures *p)
     p->be = NULL;
 }
 
-/* x = value * scale, changed: bytes are divided by 255, for that is the unit of noise. Nobody asks for the labels. */
+/* x = value * scale, changed. Bytes are divided by 255, which is the unit of noise. Labels do not matter. */
 static clm_status augmented_sheet_gather_changed(struct augmented_pictures *p, const void *values,
                                                  float scale, struct clm_error *error)
 {
@@ -75,7 +75,7 @@ cleanup:
     return status;
 }
 
-/* The data's elements again: bytes are rounded, and what is beyond black and white is black and white. */
+/* Back to the data's elements: bytes are rounded and limited to black and white. */
 static clm_status take_back(const struct augmented_pictures *p, float scale, void *values,
                             struct clm_error *error)
 {

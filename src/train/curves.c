@@ -11,24 +11,23 @@
 /* All lengths in points. */
 #define WIDTH        920.0
 #define HEIGHT       370.0
-#define MARGIN_LEFT  58.0 /* at least: as wide as the labels need */
+#define MARGIN_LEFT  58.0 /* at least; more if the labels need it */
 #define MARGIN_RIGHT 20.0
 #define MARGIN_TOP   62.0
 #define MARGIN_FOOT  48.0
 #define TICKS_WANTED 5
-#define DOTS_MOST    40 /* with more epochs, lines alone */
-#define DRAWN_MOST                                                                                           \
-    1e300 /* beyond, a value is left out as one that is not finite: the axis could not hold it */
-#define LABEL_SIZE  11.0
-#define LABEL_SPACE 12.0 /* left of the labels */
-#define TITLE_SIZE  14.0
-#define TITLE_LEAST 10.0
+#define DOTS_MOST    40    /* with more epochs, only lines */
+#define DRAWN_MOST   1e300 /* the axis could not hold more; larger values are left out, like NaN */
+#define LABEL_SIZE   11.0
+#define LABEL_SPACE  12.0 /* left of the labels */
+#define TITLE_SIZE   14.0
+#define TITLE_LEAST  10.0
 
 #define training_colour   picture_palette[0]
 #define validation_colour picture_palette[1]
 #define test_colour       picture_palette[2]
 
-/* One panel: a figure of each epoch. */
+/* A panel shows one figure of each epoch. */
 enum figure { FIGURE_LOSS, FIGURE_ACCURACY };
 
 struct panel {
@@ -38,7 +37,7 @@ struct panel {
     size_t count;
     const struct clm_score *test;    /* or NULL */
     double left, top, width, height; /* of the plotted area */
-    double lowest, highest, step;    /* of the vertical axis, and between its ticks */
+    double lowest, highest, step;    /* ends of the vertical axis, and the distance of its ticks */
 };
 
 static double training_value(const struct clm_epoch *epoch, enum figure figure)
@@ -67,7 +66,7 @@ static bool is_drawn(double value)
     return fabs(value) <= DRAWN_MOST;
 }
 
-/* 1, 2 or 5 times a power of ten: the smallest such step that gives at most `ticks` of them over `range`. */
+/* 1, 2 or 5 times a power of ten: the smallest step with at most `ticks` steps over `range`. */
 static double tick_step(double range, int ticks)
 {
     const double rough = range / ticks, power = pow(10, floor(log10(rough)));
@@ -83,7 +82,7 @@ static void widen(double value, double *lowest, double *highest)
     *highest = fmax(*highest, value);
 }
 
-/* The vertical axis: from tick to tick around all values. */
+/* The vertical axis goes from tick to tick, around all values. */
 static void choose_range(struct panel *panel)
 {
     double lowest = INFINITY, highest = -INFINITY;
@@ -98,7 +97,7 @@ static void choose_range(struct panel *panel)
         lowest -= 0.05 * fmax(1, fabs(highest)), highest += 0.05 * fmax(1, fabs(highest));
     if (panel->figure == FIGURE_ACCURACY)
         highest = fmin(highest, 1);
-    lowest = fmax(lowest, 0); /* neither figure is ever negative */
+    lowest = fmax(lowest, 0); /* neither figure can be negative */
     panel->step = tick_step(highest - lowest, TICKS_WANTED);
     panel->lowest = floor(lowest / panel->step) * panel->step;
     panel->highest = ceil(highest / panel->step) * panel->step;
@@ -130,7 +129,7 @@ static double tick_value(const struct panel *panel, int tick)
     return panel->lowest + tick * panel->step;
 }
 
-/* As many decimals as tell neighbouring ticks apart. */
+/* Has enough decimals to tell neighbouring ticks apart. */
 static void label_tick(const struct panel *panel, int tick, char label[64])
 {
     const bool is_share = panel->figure == FIGURE_ACCURACY;
@@ -143,7 +142,7 @@ static void label_tick(const struct panel *panel, int tick, char label[64])
         snprintf(label, 64, is_share ? "%.*f %%" : "%.*f", decimals, value);
 }
 
-/* Moves the plotted area's left edge so that the vertical axis's labels have room. */
+/* Moves the plotted area's left edge to make room for the vertical axis's labels. */
 static void curves_make_room(struct panel *panel)
 {
     double widest = 0;
@@ -189,7 +188,7 @@ static void draw_horizontal_axis(const struct panel *panel)
     draw_text(context, panel->left + panel->width / 2, foot + 36, 0.5, 12, "epoch");
 }
 
-/* A line through the epochs' values, broken where one is not finite. */
+/* A line through the epochs' values; it breaks at values that are not finite. */
 static void curves_draw_series(const struct panel *panel, struct colour colour,
                                double (*value_of)(const struct clm_epoch *epoch, enum figure figure))
 {
@@ -205,7 +204,7 @@ static void curves_draw_series(const struct panel *panel, struct colour colour,
         if (is_drawn(value) && !is_drawing)
             cairo_move_to(context, x, y);
         if (is_drawn(value))
-            cairo_line_to(context, x, y); /* with its round ends, a value between two gaps is a dot */
+            cairo_line_to(context, x, y); /* round ends show a value between two gaps as a dot */
         is_drawing = is_drawn(value);
     }
     cairo_stroke(context);
@@ -248,7 +247,7 @@ static double draw_entry(cairo_t *context, double x, double y, struct colour col
     return x + 28 + draw_text(context, x + 28, y, 0, 12, name) + 16;
 }
 
-/* The figure's name, the series and the test score, above the plotted area. */
+/* Draws the figure's name, the series and the test score above the plotted area. */
 static void curves_draw_legend(const struct panel *panel)
 {
     cairo_t *const context = panel->context;
@@ -295,7 +294,7 @@ static void draw_panel(cairo_t *context, enum figure figure, const struct clm_ep
     curves_draw_legend(&panel);
 }
 
-/* One line, in smaller letters where it is long, and cut where it is too long for these. */
+/* One line; a long title gets smaller letters, and is cut off if it is still too long. */
 static clm_status draw_title(cairo_t *context, const char *title, struct clm_error *error)
 {
     static const char ellipsis[] = "…";

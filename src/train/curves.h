@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 
-/* Draws training and, where there are any, validation curves side by side, loss left, accuracy right, and the
- * test score where `test` is not NULL. The PNG is in *bytes, which the caller frees. */
+/* Draws the curves of training and of validation, if there is any, loss left and accuracy right; and the test
+ * score, unless `test` is NULL. The PNG is in *bytes, which the caller frees. */
 CLM_MUST_CHECK clm_status curves_draw(const struct clm_epoch *epochs, size_t count,
                                       const struct clm_score *test, const char *title, unsigned char **bytes,
                                       size_t *size, struct clm_error *error);

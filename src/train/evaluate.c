@@ -4,7 +4,7 @@
 
 #define EVALUATION_BATCH 1000
 
-/* Loss of one batch, and its probabilities where they are wanted, in the place of its logits. */
+/* The loss of one batch; if wanted, its probabilities replace its logits. */
 static clm_status evaluate_batch(struct network *net, const struct minibatch *batch, struct metrics *sums,
                                  float *probabilities, struct clm_error *error)
 {
@@ -66,7 +66,7 @@ static void evaluation_free(struct evaluation *prediction)
     metrics_free(prediction->be, &prediction->sums);
 }
 
-/* What of the rows is resident, beside the net: before any of it is allocated. */
+/* Chooses how many rows are resident beside the net, before anything is allocated. */
 static clm_status prediction_plan(struct clm_backend *be, const struct clm_model *model,
                                   const struct clm_data *data, size_t rows, size_t batch,
                                   struct residency *residency, struct clm_error *error)
@@ -82,7 +82,7 @@ static clm_status prediction_plan(struct clm_backend *be, const struct clm_model
     return status ? status : residency_choose(be, data, &wish, be->memory_limit - needed, residency, error);
 }
 
-/* The largest batch for which there is room; a net that does not fit is refused before anything is tried. */
+/* Chooses the largest batch that fits. A net that does not fit is refused before anything is tried. */
 static clm_status prediction_begin(struct clm_backend *be, const struct clm_model *model,
                                    const struct clm_data *data, size_t rows, size_t *batch,
                                    struct residency *residency, struct clm_error *error)

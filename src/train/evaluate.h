@@ -4,8 +4,8 @@
 
 #include "train/feed.h"
 
-/* The score of all rows in batches of net->batch, as they lie. `feed` brings them, and `sums` is used and left with them.
- * Where `probabilities` is not NULL it gets (rows, classes) in host memory. Waits. */
+/* The score of all rows, in their stored order, in batches of net->batch. `feed` provides the rows; `sums` is
+ * overwritten. `probabilities` is (rows, classes) in host memory, or NULL. Waits. */
 CLM_MUST_CHECK clm_status evaluate(struct network *net, struct feed *feed, const struct rows *rows,
                                    struct metrics *sums, float *probabilities, struct clm_score *score,
                                    struct clm_error *error);

@@ -98,16 +98,16 @@ clm_status feed_normalise(struct feed *feed, const struct clm_model *model, stru
 
 /* ---- rows into their slot ---- */
 
-/* Blocks that the disk is asked for ahead of the one that is uploaded. */
+/* How many blocks beyond the one being uploaded are requested from the disk. */
 #define BLOCKS_AHEAD 8
 
-/* Rows that are uploaded in one go: the whole set, or a shard of it. */
+/* Rows that are uploaded together: the whole set, or a shard. */
 static size_t rows_at_once(const struct feed *feed, size_t shard)
 {
     return feed->residency.is_streamed ? order_shard_rows(&feed->order, shard) : feed->rows->count;
 }
 
-/* Where in the set the row lies that belongs into a slot's row: a resident set lies as it is. */
+/* The set's row for a slot's row; a resident set keeps its order. */
 static size_t set_row(const struct feed *feed, size_t shard, size_t slot_row)
 {
     return feed->residency.is_streamed ? order_row(&feed->order, shard, slot_row) : slot_row;
@@ -125,7 +125,7 @@ static void expect_block(const struct feed *feed, size_t shard, size_t first)
                        block_rows(feed, shard, first) * data_row_bytes(feed->data));
 }
 
-/* Values and labels of a block. What is mapped comes from the disk on the way, and goes again. */
+/* Uploads a block's values and labels. A mapped block is read from the disk, then released. */
 static clm_status upload_block(struct feed *feed, size_t shard, struct feed_slot *slot, size_t first,
                                struct clm_error *error)
 {
@@ -158,7 +158,7 @@ static clm_status upload_rows(struct feed *feed, size_t shard, struct feed_slot 
     return status;
 }
 
-/* Of a resident set, all of the epoch's shards one behind the other. */
+/* For a resident set, uploads the order of all the epoch's shards. */
 static clm_status upload_order(struct feed *feed, size_t shard, struct feed_slot *slot,
                                struct clm_error *error)
 {
@@ -191,7 +191,7 @@ static clm_status feed_load(struct feed *feed, size_t shard, struct clm_error *e
     return status ? status : upload_order(feed, shard, slot, error);
 }
 
-/* ---- ahead of the backend ---- */
+/* ---- loading ahead of the backend ---- */
 
 static void *run_loader(void *user)
 {
@@ -200,7 +200,7 @@ static void *run_loader(void *user)
     return NULL;
 }
 
-/* Begins to load the shard behind this one; at once where there can be no thread. */
+/* Begins to load the next shard; loads it at once if no thread can be made. */
 static void load_ahead(struct feed *feed)
 {
     feed->loaded = CLM_OK;
@@ -236,14 +236,14 @@ clm_status feed_begin(struct feed *feed, const struct rows *rows, uint64_t seed,
     }
     if (epoch > 0)
         order_begin(&feed->order, seed, epoch);
-    /* what is queued may still read the slots */
+    /* queued operations may still read the slots */
     if ((status = backend_finish(feed->be, error)) || (status = feed_load(feed, 0, error)))
         return status;
     load_ahead(feed);
     return CLM_OK;
 }
 
-/* Goes on to the next shard, which is loaded; its predecessor's slot is free once what was queued is computed. */
+/* Moves on to the next shard, which is loaded. The old slot is free when all queued work is done. */
 static clm_status next_shard(struct feed *feed, struct clm_error *error)
 {
     clm_status status;

@@ -1,5 +1,5 @@
-/* The rows of a data set in a backend's memory, as minibatches take them: all of them at once, or, of a set that is larger
- * than that memory, in shards, of which the next is read and uploaded while the backend computes on this one. */
+/* The rows of a data set in a backend's memory, from which minibatches are taken. A larger set comes in
+ * shards: while the backend computes on one, the next is read and uploaded. */
 #ifndef CLM_TRAIN_FEED_H
 #define CLM_TRAIN_FEED_H
 
@@ -9,12 +9,12 @@
 
 #include <pthread.h>
 
-/* Rows on the backend: all of a set, or a shard. */
+/* Rows on the backend: a whole set, or a shard. */
 struct feed_slot {
     struct tensor values, labels, order; /* (shard, I), (1, shard), (1, shard) */
-    struct resident view;                /* of the rows that are in it */
-    struct tensor order_view;            /* the same */
-    const struct rows *rows;             /* the set that is in it as a whole, or NULL */
+    struct resident view;                /* the rows that are in the slot */
+    struct tensor order_view;            /* their order */
+    const struct rows *rows;             /* the set, if the slot holds all of it, or NULL */
 };
 
 struct feed {
@@ -23,40 +23,40 @@ struct feed {
     struct residency residency;
     struct tensor mean, scale; /* (1,I) */
     struct feed_slot slots[2];
-    uint32_t *drawn; /* (shard) on the host; NULL where nothing is ever shuffled */
+    uint32_t *drawn; /* (shard) on the host; NULL if nothing is ever shuffled */
 
     const struct rows *rows; /* of this pass */
     struct epoch_order order;
-    size_t shard; /* that minibatches come from */
+    size_t shard; /* of the present minibatches */
 
     pthread_t loader;
-    bool is_loading; /* the shard behind it, in that thread */
+    bool is_loading; /* the next shard, in that thread */
     clm_status loaded;
-    struct clm_error error; /* of it */
+    struct clm_error error; /* of loading */
 };
 
-/* Memory for sets of up to `rows` rows; nothing is in it yet. `be` and `data` outlive it. */
+/* Makes room for sets of up to `rows` rows, still empty. `be` and `data` must outlive it. */
 CLM_MUST_CHECK clm_status feed_create(struct clm_backend *be, const struct clm_data *data, size_t rows,
                                       const struct residency *residency, bool is_shuffled, struct feed *out,
                                       struct clm_error *error);
 /* Accepts a zeroed feed. */
 void feed_free(struct feed *feed);
 
-/* Bytes of the backend's memory. */
+/* Bytes used in the backend's memory. */
 size_t feed_bytes(const struct feed *feed);
 
 /* Uploads the model's normalisation, and waits. */
 CLM_MUST_CHECK clm_status feed_normalise(struct feed *feed, const struct clm_model *model,
                                          struct clm_error *error);
 
-/* Begins a pass over `rows`, whose first shard is there when it returns: as they lie for epoch 0, else in the order that
- * `seed` and the epoch draw. */
+/* Begins a pass over `rows` and waits for its first shard. Epoch 0 keeps the stored order; other epochs draw
+ * one from `seed` and the epoch. */
 CLM_MUST_CHECK clm_status feed_begin(struct feed *feed, const struct rows *rows, uint64_t seed, size_t epoch,
                                      struct clm_error *error);
 
-/* The minibatch of up to `batch` rows from position `first` on, which goes up by the rows that are put out: 0 of them where
- * the pass is over. It is to be gathered before the next one is asked for. Waits where a shard begins, until it is there
- * and what was queued is computed. `batch` is the residency's. */
+/* The minibatch of up to `batch` rows from position `first` on; 0 rows if the pass is over. The next `first`
+ * is larger by its rows. Gather it before you ask for the next one. At the beginning of a shard, waits until
+ * it is loaded and all queued work is done. `batch` is the residency's. */
 CLM_MUST_CHECK clm_status feed_batch(struct feed *feed, size_t first, size_t batch, struct minibatch *out,
                                      struct clm_error *error);
 

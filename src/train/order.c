@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#define BLOCK_BYTES ((size_t)1 << 20) /* at most: a disk reads them in one go */
-/* Of a shard: rows that lie together in the set, perhaps of one class, are few of it. */
+#define BLOCK_BYTES ((size_t)1 << 20) /* at most: a disk reads such a block at once */
+/* Per shard. Rows of a block lie together in the set and may have one class: they must be few of a shard. */
 #define BLOCKS_LEAST 64
 
 size_t order_block(size_t shard, size_t batch, size_t row_bytes)

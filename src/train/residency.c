@@ -3,9 +3,9 @@
 #include "base/size.h"
 #include "train/order.h"
 
-#define SHARDS_LEAST 8 /* of a streamed set: the first one is loaded while nothing is computed */
+#define SHARDS_LEAST 8 /* of a streamed set: nothing is computed while the first one is loaded */
 
-/* Bytes that a row takes in the backend's memory: its values; and beside them its label and its place in the order. */
+/* Bytes of a row's values in the backend's memory; `other_bytes` are its label and its place in the order. */
 static size_t value_bytes(const struct clm_backend *be, const struct clm_data *data)
 {
     const enum tensor_type type = data->element == ELEMENT_BYTE ? TENSOR_BYTE : TENSOR_REAL;
@@ -14,15 +14,15 @@ static size_t value_bytes(const struct clm_backend *be, const struct clm_data *d
 
 static const size_t other_bytes = 2 * sizeof(uint32_t);
 
-/* Rows that fit into so many bytes, of which the values take a buffer of their own. */
+/* Rows that fit into so many bytes; the values have a buffer of their own. */
 static size_t rows_in(const struct clm_backend *be, const struct clm_data *data, size_t bytes)
 {
     const size_t row = value_bytes(be, data);
     return size_min(bytes / (row + other_bytes), be->allocation_limit / row);
 }
 
-/* At most `rows` rows, which are a minibatch at least: whole minibatches and whole blocks. The blocks are those that the
- * shard gets which comes out, so that it gives the same ones when it is asked for. */
+/* Whole minibatches and whole blocks: at most `rows` rows, but at least one minibatch. The blocks are those
+ * of the resulting shard, so that the same shard, asked for again, has the same blocks. */
 static struct residency shards_of(size_t rows, size_t batch, size_t row_bytes, bool is_streamed)
 {
     const size_t whole = rows / batch * batch, block = order_block(whole, batch, row_bytes),
@@ -45,7 +45,7 @@ clm_status residency_choose(const struct clm_backend *be, const struct clm_data 
 {
     const size_t all = wish->rows_most, row_bytes = data_row_bytes(data), batch = wish->batch;
     const size_t fixed = 2 * data->features * be->operations->element_size(TENSOR_REAL);
-    const size_t left = room > 2 * fixed ? room - 2 * fixed : 0; /* mean and scale, of two sets */
+    const size_t left = room > 2 * fixed ? room - 2 * fixed : 0; /* mean and scale of two sets */
     const bool fits = wish->rows_together <= rows_in(be, data, left);
     const bool is_streamed =
         wish->resident == CLM_RESIDENT_NO || (wish->resident == CLM_RESIDENT_AUTO && !fits);

@@ -24,7 +24,7 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-/* Its integers end at 2^63: larger ones are in words, and exact, too. */
+/* JSON's integers end at 2^63; a larger number becomes text, which is exact, too. */
 static json_t *run_directory_whole(uint64_t value)
 {
     char digits[24];
@@ -40,7 +40,7 @@ static json_t *text(const char *bytes)
     return value;
 }
 
-/* The items of something, from 0 on; NULL if there is no memory. */
+/* A list of items from 0 on; NULL if memory runs out. */
 static json_t *list_of(size_t count, json_t *(*item)(const void *of, size_t index), const void *of)
 {
     json_t *const list = json_array();
@@ -127,13 +127,13 @@ static json_t *setting_of(const struct clm_settings *settings, const struct clm_
     }
 }
 
-/* Two settings have longer names in run.json, as ever. */
+/* Two settings keep their longer names in run.json, for its readers. */
 static const char *key_of(const char *name)
 {
     return !strcmp(name, "lr") ? "learning_rate" : !strcmp(name, "augment") ? "augmentation" : name;
 }
 
-/* Every setting of train that is saved, defaults included; null for one that has no value. */
+/* All saved settings of train, with defaults; null for one without a value. */
 static json_t *settings_of(const struct clm_settings *settings)
 {
     json_t *object = json_object();
@@ -211,7 +211,7 @@ static clm_status write_history(const char *path, const struct run_record *recor
 
 /* ---- curves.png ---- */
 
-/* "fashion-mnist, 784-256-128-10, blas" in memory that the caller frees; NULL if there is none. */
+/* "fashion-mnist, 784-256-128-10, blas"; the caller frees it. NULL if memory runs out. */
 static char *make_title(const struct run_record *record)
 {
     const struct clm_model *const model = record->model;
@@ -258,7 +258,7 @@ static clm_status write_model(const char *path, const struct run_record *record,
     return clm_model_save(record->model, path, error);
 }
 
-/* In the order they are written: a directory with a run.json is complete. */
+/* In the order of writing: a directory with a run.json is complete. */
 static const struct {
     const char *name;
     clm_status (*write)(const char *path, const struct run_record *record, struct clm_error *error);
@@ -288,7 +288,7 @@ static clm_status run_directory_refuse_existing(const char *path, const char *na
         path, name);
 }
 
-/* That a file can be made there, told before hours of training rather than after. */
+/* Checks that a file can be made there: better before hours of training than after. */
 static clm_status check_writable(const char *path, struct clm_error *error)
 {
     char *const probe = path_join(path, ".clmlp-XXXXXX");
@@ -318,7 +318,7 @@ clm_status run_directory_begin(const char *path, size_t *made, struct clm_error 
     return status ? status : check_writable(path, error);
 }
 
-/* Behind the sentence that tells what could not be written. */
+/* Added to the sentence about what could not be written. */
 static void tell_model_stays(const char *path, struct clm_error *error)
 {
     const size_t used = error ? strlen(error->message) : 0;

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-/* What run.json tells of a run; all of it belongs to the caller. */
+/* What run.json says about a run; the caller owns it all. */
 struct run_record {
     const struct clm_settings *settings;
     const struct clm_train_hooks *hooks;
@@ -12,18 +12,18 @@ struct run_record {
     const struct clm_data *data;
     const struct clm_model *model;
     const struct clm_epoch *epochs;
-    size_t epoch_count; /* fewer than asked for if it was stopped */
+    size_t epoch_count; /* fewer than wanted if the run was stopped */
     const struct clm_train_result *result;
 };
 
-/* Makes the directory if it is missing, *made being what directory_unmake needs. Fails with
- * CLM_ERROR_ARGUMENT if it holds any of a run's files already (the four above or checkpoint.safetensors),
- * and with CLM_ERROR_IO if nothing can be written into it. */
+/* Makes the directory if it is missing; directory_unmake needs *made. Fails with CLM_ERROR_ARGUMENT if it
+ * already holds any of a run's files (the four above or checkpoint.safetensors), and with CLM_ERROR_IO if
+ * nothing can be written into it. */
 CLM_MUST_CHECK clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error);
 
-/* Writes all four files, each replaced as a whole; the model first, run.json last, so that a directory
- * with a run.json is complete. Where one of the others cannot be written, the model stays, and the error
- * says so; the rest is removed. */
+/* Writes all four files, each replaced as a whole; the model first, run.json last, so that a directory with a
+ * run.json is complete. If another file cannot be written, the model stays, and the error says so; the other
+ * files are removed. */
 CLM_MUST_CHECK clm_status run_directory_write(const char *path, const struct run_record *record,
                                               struct clm_error *error);
 

@@ -1,4 +1,4 @@
-/* The epoch loop, written once over the backends. */
+/* The epoch loop, the same for all backends. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/size.h"
@@ -17,9 +17,9 @@
 struct train_options {
     size_t epochs, batch;
     enum clm_resident resident;
-    /* Rows that are shuffled together, in blocks of a megabyte or less that an epoch draws from the whole set; 0: all rows
-     * if they are resident, otherwise what there is room for. Rounded down to whole blocks. Data that is streamed and
-     * data that is resident give the same bits for the same shard. */
+    /* Rows that are shuffled together, in blocks of at most a megabyte that each epoch draws from the whole
+     * set. 0 means all rows if they are resident, else as many as fit. Rounded down to whole blocks. Streamed
+     * and resident data give the same bits for the same shard. */
     size_t shard;
     enum clm_schedule schedule; /* of learning_rate */
     double learning_rate, momentum, l2;
@@ -30,8 +30,8 @@ struct train_options {
     struct clm_train_hooks hooks;
 };
 
-/* Everything that training holds on the backend. Of what is resident, the test set takes the place of the training data
- * at the end; what is streamed goes through one feed, set by set. */
+/* Everything that training holds on the backend. At the end a resident test set replaces the training data.
+ * If data is streamed, all sets go through one feed, one after the other. */
 struct training {
     struct clm_backend *be;
     const struct clm_data *data;
@@ -47,7 +47,7 @@ struct training {
 
 /* ---- memory ---- */
 
-/* The largest set, for a feed that all of them go through. */
+/* The largest set, if one feed is for all sets. */
 static size_t largest_set(const struct clm_data *data)
 {
     return size_max(data->train.count, size_max(data->validation.count, data->test.count));
@@ -102,7 +102,7 @@ static void training_free(struct training *t)
     free(t->epochs);
 }
 
-/* ---- the memory plan: the same constructions, only counted ---- */
+/* ---- the memory plan: the same calls, only counted ---- */
 
 static void add_part(struct clm_memory_plan *plan, const char *name, size_t bytes)
 {
@@ -113,7 +113,7 @@ static void add_part(struct clm_memory_plan *plan, const char *name, size_t byte
     part->bytes = bytes;
 }
 
-/* What of the network is its own, and what the products need beside it. */
+/* Adds the network's own parts, and the workspace of its products. */
 static void describe_network(const struct training *t, size_t before, struct clm_memory_plan *plan)
 {
     const struct network_memory memory = network_memory(&t->net);
@@ -128,7 +128,7 @@ static void describe_network(const struct training *t, size_t before, struct clm
                  memory.activations - sums);
 }
 
-/* What the net leaves room for. */
+/* Chooses the residency for the memory that the net leaves. */
 static clm_status choose_residency(struct training *t, const struct clm_model *model, struct clm_error *error)
 {
     struct clm_backend *const be = t->be;
@@ -163,7 +163,7 @@ static void describe_data(const struct training *t, size_t train_bytes, size_t t
              size_max(train_bytes, test_bytes));
 }
 
-/* The data in its residency, and the net beside it. */
+/* Plans the data in its residency, and the net beside it. */
 static clm_status plan_memory(struct training *t, const struct clm_model *model, struct clm_memory_plan *plan,
                               struct clm_error *error)
 {
@@ -172,8 +172,7 @@ static clm_status plan_memory(struct training *t, const struct clm_model *model,
     t->be->memory.planned.peak = t->be->memory.planned.now;
     clm_status status = create_training_data(t, error);
     const size_t train_bytes = feed_bytes(&t->train) + feed_bytes(&t->validation);
-    if (status ==
-        CLM_OK) /* a larger workspace replaces that of an earlier use; otherwise the earlier one counts */
+    if (status == CLM_OK) /* counts the larger workspace: this one or an earlier one */
         status = train_create_network(t, model, error);
     if (status != CLM_OK)
         return status;
@@ -211,8 +210,8 @@ static clm_status train_make_plan(struct clm_backend *be, const struct clm_model
                                  "let it be streamed, or take fewer rows", "resident limit", error);
 }
 
-/* The plan is made before providers of products are chosen, for a net that does not fit is refused at once, and after that, for they
- * differ in what they need. */
+/* Plans before providers of products are chosen, so that a net that does not fit is refused at once, and
+ * again after that, because providers differ in what they need. */
 static clm_status train_tune(struct clm_backend *be, const struct clm_model *model,
                              const struct clm_data *data, const struct train_options *options,
                              struct clm_error *error)
@@ -227,7 +226,7 @@ static clm_status train_tune(struct clm_backend *be, const struct clm_model *mod
 
 /* ---- an epoch ---- */
 
-/* Where a line of progress is due: the only place in an epoch that waits for the device. */
+/* Prints progress if it is due: only then does an epoch wait for the device. */
 static clm_status report_progress(struct training *t, size_t epoch, size_t done, double started,
                                   double *reported, struct clm_error *error)
 {
@@ -250,7 +249,7 @@ static clm_status report_progress(struct training *t, size_t epoch, size_t done,
     return CLM_OK;
 }
 
-/* The batch has no rows if the epoch has no more. */
+/* Takes the next batch; it has no rows at the end of the epoch. */
 static clm_status batch_from(struct training *t, size_t position, struct minibatch *out,
                              struct clm_error *error)
 {
@@ -332,7 +331,7 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
 
 /* ---- a run ---- */
 
-/* Their limits were checked as they were set. */
+/* The limits were checked when the settings were set. */
 static struct train_options read_settings(const struct clm_settings *settings,
                                           const struct clm_train_hooks *hooks)
 {
@@ -375,7 +374,7 @@ static clm_status run_epochs(struct training *t, const struct clm_model *model, 
         (!tensor_is_empty(&t->validation.mean) && (status = feed_normalise(&t->validation, model, error))) ||
         (status = network_write(&t->net, model, error)))
         return status;
-    /* what stays is uploaded before the first epoch's clock runs */
+    /* resident data is uploaded before the first epoch's clock starts */
     if (!t->residency.is_streamed && (status = feed_begin(&t->train, &t->data->train, 0, 0, error)))
         return status;
     const volatile sig_atomic_t *const stop = t->options->hooks.stop;
@@ -402,7 +401,7 @@ static clm_status test(struct training *t, const struct clm_model *model, struct
     return evaluate(&t->net, feed, &t->data->test, &t->sums, NULL, &result->test, error);
 }
 
-/* The last step's loss was taken before it: what that step did shows in the parameters alone. */
+/* The last step's loss is from before that step, so only the parameters show whether it went wrong. */
 static clm_status check_parameters(const struct clm_model *model, const struct train_options *options,
                                    struct clm_error *error)
 {
@@ -431,7 +430,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                          .augmentation = augmentation_of(&options->augmentation, data, options->seed)};
     struct clm_memory_plan plan;
     struct clm_train_result unused;
-    size_t made = 0; /* of the run directory */
+    size_t made = 0; /* directories made, for directory_unmake */
     clm_status status;
     if (!result)
         result = &unused;
@@ -470,7 +469,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     }
 cleanup:
     training_free(&t);
-    if (status != CLM_OK) /* unless the net is kept in it */
+    if (status != CLM_OK) /* does nothing if the net is kept there */
         directory_unmake(options->out, made);
     return status;
 }
