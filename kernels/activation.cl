@@ -1,13 +1,12 @@
-/* The activations, for a float or a vector of floats. The host picks one by -DACTIVATION=ACTIVATION_…, a name of the table in
- * src/compute/vocabulary.h; without it a file's kernels that have an activation are left out.
+/* The activations, for a float or a vector of floats. The host picks one by -DACTIVATION=ACTIVATION_…, a name
+ * of the table in src/compute/vocabulary.h. Without it, kernels with an activation are left out.
  *
  *   ACT(type, z)          act(z)
  *   THROUGH(type, d, of)  d act'; `of` is the output Y, or the saved gate if there is a GATE
- *   HAS_GATE              0 where act' is 1: then `of` is never read
+ *   HAS_GATE              0 if act' is 1: then `of` is never read
  *   GATE(type, z)         act'(z), only for an activation whose forward pass saves it
  *
- * Arguments are names: each may be evaluated several times. A NaN stays a NaN.
- */
+ * Arguments are names: each may be evaluated several times. A NaN stays a NaN. */
 #define ACTIVATION_NONE 0
 #define ACTIVATION_RELU 1
 
@@ -17,7 +16,7 @@
 #define ACT(type, z)         (z)
 #define THROUGH(type, d, of) (d)
 #elif ACTIVATION == ACTIVATION_RELU
-/* Where Y is NaN the slope is unknown: NaN. */
+/* If Y is NaN, the slope is unknown: NaN. */
 #define HAS_GATE             1
 #define ACT(type, z)         select(z, (type)(0.0f), z < (type)(0.0f))
 #define THROUGH(type, d, of) select(select((type)(0.0f), of, isnan(of)), d, of > (type)(0.0f))
@@ -29,7 +28,7 @@
 #define THROUGH(type, d, of) ((d) * (of))
 #endif
 
-/* act(z); if the forward pass is to save the gate, it goes to *gate. */
+/* act(z); saves the gate in *gate if the forward pass needs that. */
 float activate_one(const float z, const int saves_gate, __global float *gate)
 {
 #ifdef GATE

@@ -1,12 +1,12 @@
-/* gather.cl's rows, changed on the way: moved, mirrored, with noise, with a square left out, and mixed with another row of the
- * batch; behind vector.cl and philox.cl. src/compute/augmentation.h tells what is drawn, and from which numbers.
+/* Gathers rows as gather.cl does, but changes them: moved, mirrored, with noise, without a square, mixed with
+ * another row of the batch. Comes after vector.cl and philox.cl. src/compute/augmentation.h says what is
+ * drawn.
  *
  *   values (N,I)   labels, order (N)   mean, scale (I)   X (rows,I) out   labels_out, partners_out (rows) out
  *
- * The host counts the elements of a row in runs of 64, each of 4 lines of 16, which take their noise from the four words
- * of 16 blocks. One work-item takes VW elements, 4, 8 or 16, of each line of RUNS runs, for what a row draws is drawn by
- * each of its items.
- */
+ * The host counts a row's elements in runs of 64: 4 lines of 16, whose noise comes from the four words of 16
+ * blocks. One work-item takes VW elements, 4, 8 or 16, of each line of RUNS runs. Each item of a row draws
+ * the row's numbers again, so it takes several runs. */
 #ifndef RUNS
 #define RUNS 1
 #endif
@@ -27,10 +27,10 @@
 #define LAST(v)     (v).s3
 #endif
 
-/* Products are rounded before they are added, as on the host: the same bits. */
+/* Products are rounded before they are added, as on the host, for the same bits. */
 #pragma OPENCL FP_CONTRACT OFF
 
-/* As the host's struct augmentation_argument. */
+/* The same as the host's struct augmentation_argument. */
 struct augmentation {
     uint seed_low, seed_high, epoch, position; /* of the batch's first row in the epoch */
     int width, height;
@@ -40,7 +40,7 @@ struct augmentation {
 
 enum random_stream { RANDOM_CHANGE = 7, RANDOM_NOISE = 8 };
 
-/* What was drawn for a row. */
+/* The random choices for one row. */
 struct change {
     uint place;
     int is_mirrored, down, right, square_top, square_left;
@@ -59,7 +59,7 @@ int below(const uint word, const int count)
     return mul_hi(word, (uint)count);
 }
 
-/* Of a row; all lanes draw the same. */
+/* A row's choices; all lanes draw the same. */
 struct change draw_change(const struct augmentation a, const uint place)
 {
     struct change change = {place, 0, 0, 0, 0, 0};
@@ -75,7 +75,7 @@ struct change draw_change(const struct augmentation a, const uint place)
     return change;
 }
 
-/* Box and Muller: a in (0, 1] and b in [0, 2) are floats as they are. */
+/* Box and Muller: a in (0, 1] and b in [0, 2) are exact floats. */
 void make_normals(const WORDS word, const WORDS other, VECTOR *cosine, VECTOR *sine)
 {
     const VECTOR a = TO_FLOATS((word >> 8) + 1u) * 0x1p-24f;
@@ -87,7 +87,7 @@ void make_normals(const WORDS word, const WORDS other, VECTOR *cosine, VECTOR *s
     *sine = radius * s;
 }
 
-/* Normal numbers of the chunks at `at` and at 16, 32 and 48 elements behind it. */
+/* Normal numbers for the chunk at `at` and the chunks 16, 32 and 48 elements after it. */
 void draw_normals(const struct augmentation a, const uint place, const int at, VECTOR normals[LINES])
 {
     const uint block = at / (LINES * LINE) * LINE + at % LINE;
@@ -99,7 +99,7 @@ void draw_normals(const struct augmentation a, const uint place, const int at, V
 
 /* ---- elements ---- */
 
-/* x and y of the pixels of elements at, at + 1, …: within a line at first, and as often as lines end, in the next. */
+/* x and y of the pixels of elements at, at + 1, …; after the end of a line they go on in the next one. */
 void pixels_of(const struct augmentation a, const int at, INTS *x, INTS *y)
 {
     const int line = at / a.width, left = at - line * a.width;
@@ -139,9 +139,9 @@ float load_one(__global const void *values, const int is_bytes, const size_t i)
                     : ((__global const float *)values)[i];
 }
 
-/* Elements at, at + 1, … of a row that is moved and mirrored, x and y their pixels; 0 comes in from outside. They come from
- * elements side by side, mirrored within a line only: where all of these lie in the row, from wherever in it, they are
- * loaded at once. */
+/* Elements at, at + 1, … of a moved and mirrored row; x and y are their pixels; 0 comes in from outside.
+ * Their sources lie side by side, but only within a line if mirrored. If all sources lie within the row, they
+ * are loaded at once. */
 VECTOR load_moved(const struct augmentation a, const struct change change, __global const void *values,
                   const int is_bytes, const size_t row, const int I, const int at, const int count,
                   const INTS x, const INTS y)
@@ -173,14 +173,14 @@ VECTOR without_square(const struct augmentation a, const struct change change, c
     return right >= 0 && right < a.cutout && down >= 0 && down < a.cutout ? (VECTOR)(0.0f) : of;
 }
 
-/* What all rows share. */
+/* Common to all rows. */
 struct rows {
     __global const void *values;
     int is_bytes, I;
     __global const float *mean, *scale;
 };
 
-/* Row n as it is changed, in X's x of the chunks at `at` and the three lines behind. */
+/* Changes row n: the chunk at `at` and those of the three lines after it, in X's x. */
 void change_run(const struct augmentation a, const struct change change, const struct rows rows, const uint n,
                 const int at, VECTOR x[LINES])
 {

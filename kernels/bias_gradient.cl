@@ -1,4 +1,4 @@
-/* db = sum over the batch of dZ (B,O), one work-item a column, in the order of the rows: the same bits always. */
+/* db = sum over the batch of dZ (B,O): one work-item per column, in the rows' order: always the same bits. */
 
 float column_sum(const int B, const int O, const int o, __global const float *restrict dZ)
 {
@@ -18,7 +18,7 @@ __kernel void bias_gradient(const int B, const int O, __global const float *rest
         db[o] = column_sum(B, O, o, dZ);
 }
 #else
-/* The gradient and the step of optimiser.cl at once. */
+/* The gradient and the step of optimiser.cl in one. */
 __kernel void bias_update(const struct step s, const int B, const int O, __global const float *restrict dZ,
                           __global float *restrict ms, __global float *restrict vs,
                           __global float *restrict ws)

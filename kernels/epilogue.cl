@@ -1,7 +1,7 @@
-/* What follows a matrix product that could not do it itself: one work-item an element; after activation.cl and optimiser.cl. */
+/* What follows a product that could not do it itself. Comes after activation.cl and optimiser.cl. */
 
 #if defined(ACTIVATION)
-/* Y = act(Y + b): Y (B,O), b (O); the gate, too, if it is to be saved. */
+/* Y = act(Y + b): Y (B,O), b (O); saves the gate, too, if needed. */
 __kernel void bias_activation(const int B, const int O, const int saves_gate,
                               __global const float *restrict b, __global float *restrict Y,
                               __global float *restrict gate)
@@ -23,7 +23,7 @@ __kernel void through_gate(const ulong count, __global const float *restrict of,
     dX[at] = THROUGH(float, d, value);
 }
 #elif defined(RULE)
-/* The end of the step of `count` weights whose gradients a product has added to their state; see clblast.c. */
+/* Ends the step of `count` weights after a product has added the gradients to their state; see clblast.c. */
 __kernel void weights_end(const struct step s, const ulong count, __global float *restrict ms,
                           __global float *restrict ws)
 {

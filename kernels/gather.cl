@@ -2,14 +2,14 @@
  *
  *   values (N,I)   labels, order (N)   mean, scale (I)   X (rows,I) out   labels_out (rows) out
  *
- * One work-item `span` elements of a row of X, a multiple of VW, the last item of a row what is left; the items of
- * column 0 carry the label. In some order rows lie anywhere in the data set, so that those to come are asked for.
- */
+ * A work-item takes `span` elements of a row of X, a multiple of VW; a row's last item takes the rest. Items
+ * of column 0 write the label, too. Rows may lie anywhere in the data set, so later rows are fetched
+ * ahead. */
 #define FETCH_ROWS  4  /* how many rows ahead */
 #define LINE        64 /* bytes of a cache line */
 #define TO_FLOAT(v) JOIN(convert_float, VW)(v)
 
-/* The body of a kernel for values of a type. */
+/* A kernel's body, for one type of values. */
 #define GATHER(type)                                                                                         \
     const int begin = get_global_id(0) * span, r = get_global_id(1);                                         \
     if (begin >= I || r >= rows)                                                                             \

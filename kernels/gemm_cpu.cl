@@ -1,18 +1,19 @@
-/* The products of a layer's step, for devices of type CPU: one work-item a work-group, tiles in registers. Matrices lie, are
- * packed and multiplied as panels_cpu.cl says; act is that of activation.cl, the step that of optimiser.cl.
+/* The products of a layer's step, for devices of type CPU: one work-item per work-group, tiles in registers.
+ * panels_cpu.cl says how matrices lie, are packed and multiplied; act is in activation.cl, the step in
+ * optimiser.cl.
  *
  *   product_forward    Y (B,O) = act(X (B,I) W (O,I)ᵀ + b)
- *   product_backward   dX (B,I) = (dZ (B,O) W (O,I)) * act', `of` being what activation.cl says
+ *   product_backward   dX (B,I) = (dZ (B,O) W (O,I)) * act'; activation.cl says what `of` is
  *   product_gradient   dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ
- *   product_update     the optimiser's step with those gradients, straight into W, b and their states (vb for b)
- *   update_forward     the same, and the next batch through the new weights while they are at hand: for small batches,
- *                      whose steps last as long as W's way through memory
+ *   product_update     the optimiser's step with those gradients, straight into W, b and their states (vb for
+ *                      b)
+ *   update_forward     the same, then the next batch through the new weights: for small batches, whose steps
+ *                      mostly wait for W from memory
  *
- * A work-group owns some rows and `columns` columns (whole panels) of the result, and goes along the sum in blocks
- * of `depth`. What it reads often and does not lie together it packs: right-hand panels panel[k][n], left-hand rows
- * beside each other. What follows a product runs in rolled loops over the stored tile, which compile fast. Sums run in a
- * fixed order: same bits always.
- */
+ * A work-group owns some rows and `columns` columns (whole panels) of the result, and takes the sum in blocks
+ * of `depth`. It packs what it reads often but does not lie together: right-hand panels as panel[k][n],
+ * left-hand rows beside each other. What follows a product runs in rolled loops over the tile, which compile
+ * fast. Sums have a fixed order: always the same bits. */
 #define FETCH_TILES 4 /* how many tiles ahead of the update's memory is asked for */
 #define STRETCH                                                                                              \
     (2 * LEFT) /* inputs that update_forward takes at once: their panel stays in the first cache */
@@ -52,7 +53,7 @@ product_forward(const int B, const int I, const int O, const int rows, const int
         }
 }
 
-/* `depth` is a multiple of NR: a block is some of W's panels, each turned. */
+/* `depth` is a multiple of NR: a block consists of some of W's panels, each transposed. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 product_backward(const int B, const int O, const int I, const int rows, const int columns, const int depth,
                  __global const float *restrict dZ, __global const float *restrict W,
@@ -89,7 +90,7 @@ product_backward(const int B, const int O, const int I, const int rows, const in
 }
 #endif
 
-/* The sums over k of a vector of a packed panel, in the order of k. */
+/* The sums over k, in order, for one vector of a packed panel. */
 VECTOR column_sums(__local const float *panel, const int depth)
 {
     VECTOR sum = (VECTOR)(0.0f);
@@ -99,7 +100,7 @@ VECTOR column_sums(__local const float *panel, const int depth)
 }
 
 #if !defined(ACTIVATION) && !defined(RULE)
-/* In the products that follow the result is dWᵀ (I,O), rows m of inputs and columns n of outputs, as W lies. */
+/* From here on the result is dWᵀ (I,O), as W lies: rows m are inputs, columns n are outputs. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 product_gradient(const int I, const int B, const int O, const int rows, const int columns, const int depth,
                  const float penalty, __global const float *restrict X, __global const float *restrict dZ,
@@ -142,7 +143,7 @@ product_gradient(const int I, const int B, const int O, const int rows, const in
 #endif
 
 #ifdef RULE
-/* The step of a bias vector's first `count` floats from their gradient, or from a block's part of it. */
+/* The step of a bias vector's first `count` floats, from their gradient or a block's part of it. */
 void step_biases(const struct step s, const VECTOR g, const int count, const int is_first, const int is_last,
                  __global float *ms, __global float *ws)
 {
@@ -160,7 +161,7 @@ void step_biases(const struct step s, const VECTOR g, const int count, const int
     store_some(w, ws, count);
 }
 
-/* Likewise for a vector of W's panel. */
+/* The same for a vector of W's panel. */
 void step_lanes(const struct step s, const VECTOR g, const int count, const int is_first, const int is_last,
                 __global float *ms, __global float *ws)
 {
@@ -180,7 +181,7 @@ void step_lanes(const struct step s, const VECTOR g, const int count, const int 
     store_lanes(w, w_before, ws, count);
 }
 
-/* The product of a whole tile and its step, which never leaves the registers. */
+/* The product of a whole tile and its step, both in registers. */
 void multiply_step(const struct step s, __local const float *left, const int step, __local const float *panel,
                    const int depth, __global float *ms, __global float *ws)
 {
@@ -200,7 +201,7 @@ void multiply_step(const struct step s, __local const float *left, const int ste
         }
 }
 
-/* The step of MR inputs' weights, `rows` of them, to a panel's outputs, `columns` of them: of packed X and dZ. */
+/* The step of the weights of `rows` of MR inputs and `columns` of a panel's outputs, from packed X and dZ. */
 void step_tile(const struct step s, __local const float *left, const int step, const int rows,
                __local const float *panel, const int depth, const int columns, const int is_first,
                const int is_last, __global float *ms, __global float *ws)
@@ -219,7 +220,7 @@ void step_tile(const struct step s, __local const float *left, const int step, c
 #endif
 
 #if defined(RULE) && !defined(ACTIVATION)
-/* A rule without states looks at neither ms nor mb. */
+/* A rule without states uses neither ms nor mb. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 product_update(const struct step s, const int I, const int B, const int O, const int rows, const int columns,
                const int depth, __global const float *restrict X, __global const float *restrict dZ,
@@ -254,8 +255,8 @@ product_update(const struct step s, const int I, const int B, const int O, const
 #endif
 
 #if defined(RULE) && defined(ACTIVATION)
-/* product_update of a batch of B rows, and product_forward of the next one, of next_B, panel by panel. `pack` holds
- * B (NR + STRETCH) + (next_B + LOW - 1) NR floats. */
+/* product_update of a batch of B rows, then product_forward of the next one, of next_B rows, panel by panel.
+ * `pack` holds B (NR + STRETCH) + (next_B + LOW - 1) NR floats. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 update_forward(const struct step s, const int I, const int B, const int O, const int columns,
                const int next_B, const int saves_gate, __global const float *restrict X,

@@ -1,21 +1,21 @@
-/* The three products of a layer's step, for devices whose work-groups share fast local memory: GPUs above all.
+/* The three products of a layer's step, for devices whose work-groups share fast local memory: mostly GPUs.
  *
  *   tiled_forward        Y (B,O) = act(X (B,I) W (O,I)ᵀ + b)
- *   tiled_dot_forward    the same for a small B: each row of W read along I by a whole group
+ *   tiled_dot_forward    the same for a small B: a whole group reads each row of W along I
  *   tiled_backward       dX (B,I) = (dZ (B,O) W (O,I)) * act'
  *   tiled_gradient       dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ
  *   tiled_update         the optimiser's step with those gradients, straight into W, b and their states
- *   tiled_sum_forward, tiled_sum_backward    add the parts of a sum that was cut, in their order
+ *   tiled_sum_forward, tiled_sum_backward    add the parts of a sum that was cut into slices, in order
  *
- * The host gives by -D: ITEMS_M x ITEMS_N work-items of a group, QUADS_M x QUADS_N quads of 4 of an item's rows and columns,
- * DEPTH terms of the sum in local memory at once (a multiple of 4), and LANES items of a group of tiled_dot_forward (a
- * power of two). Products are written a * b + c, which becomes one instruction where there is one.
+ * The host gives by -D: ITEMS_M x ITEMS_N work-items of a group; QUADS_M x QUADS_N quads of 4, for an item's
+ * rows and columns; DEPTH terms of the sum in local memory at once (a multiple of 4); LANES items of a group
+ * of tiled_dot_forward (a power of two). Products are written a * b + c, to become one instruction.
  *
- * A work-group owns a tile (TILE_M,TILE_N) of the result R (M,N) = left (M,K) right (K,N). It goes along the sum in steps of
- * DEPTH: copies that part of both matrices to local memory, left[k][m] and right[k][n], zero where a matrix has ended; then
- * each item multiplies what its rows and columns need, and keeps their sums in registers. An item's rows and columns are
- * quads that lie one tile of items apart, so that neighbours read and write neighbouring quads. Sums run in a
- * fixed order: same bits always.
+ * A work-group owns a tile (TILE_M,TILE_N) of the result R (M,N) = left (M,K) right (K,N). In steps of DEPTH
+ * it copies a part of both matrices to local memory, left[k][m] and right[k][n], zero beyond a matrix's end.
+ * Then each item multiplies what its rows and columns need; the sums stay in registers. An item's quads lie
+ * one tile of items apart, so that neighbours use neighbouring quads. Sums have a fixed order: always the
+ * same bits.
  */
 #ifndef DEPTH
 #define ITEMS_M 8
@@ -30,10 +30,10 @@
 #define ROWS   (4 * QUADS_M) /* of an item */
 #define TILE_M (ROWS * ITEMS_M)
 #define TILE_N (4 * QUADS_N * ITEMS_N)
-/* Quads of a row of a tile in local memory; one more than are used, against bank conflicts. */
+/* Quads of a tile's row in local memory: one more than used, against bank conflicts. */
 #define WIDE_M (TILE_M / 4 + 1)
 #define WIDE_N (TILE_N / 4 + 1)
-/* How many of left's rows, or less, an item adds up for the bias. */
+/* Rows of left that an item adds up for the bias, at most. */
 #define SUMS ((TILE_M + ITEMS - 1) / ITEMS)
 
 #define DOT_ROWS    8 /* of X, and */
@@ -41,7 +41,7 @@
 
 #define GROUP(items) __attribute__((reqd_work_group_size(items, 1, 1)))
 
-/* ---- quads of a row: `count` floats of it are there, which may be none; is_aligned where rows are whole quads ---- */
+/* ---- quads of a row: `count` floats exist, perhaps none; is_aligned if rows are whole quads ---- */
 
 float4 load_quad(__global const float *p, const int count, const int is_aligned)
 {
@@ -69,8 +69,8 @@ void store_quad(const float4 quad, __global float *p, const int count, const int
 
 /* ---- a step's part of a matrix to local memory ---- */
 
-/* tile[k][r] = matrix[r0 + r][k0 + k] of a matrix (R,K), where k0 + k < end; zero elsewhere. A row of the tile has `wide` quads,
- * the last of them unused. */
+/* tile[k][r] = matrix[r0 + r][k0 + k] of a matrix (R,K) if k0 + k < end, else zero. A row of the tile has
+ * `wide` quads; the last is unused. */
 void load_rows(__global const float *matrix, const int R, const int K, const int r0, const int k0,
                const int end, const int wide, __local float4 *tile)
 {
@@ -86,7 +86,7 @@ void load_rows(__global const float *matrix, const int R, const int K, const int
     }
 }
 
-/* tile[k][r] = matrix[k0 + k][r0 + r] of a matrix (K,R), likewise. */
+/* tile[k][r] = matrix[k0 + k][r0 + r] of a matrix (K,R), in the same way. */
 void load_columns(__global const float *matrix, const int R, const int r0, const int k0, const int end,
                   const int wide, __local float4 *tile)
 {
@@ -109,7 +109,7 @@ int item_n(void)
     return get_local_id(0) % ITEMS_N;
 }
 
-/* Row and column of the result that an item's row i and quad q are. */
+/* The result's row and column for an item's row i and quad q. */
 int row_of(const int i)
 {
     return get_group_id(1) * TILE_M + (i / 4 * ITEMS_M + item_m()) * 4 + i % 4;
@@ -163,7 +163,7 @@ void add_lanes(__local float *sums, const int count)
 #if defined(ACTIVATION) && !defined(RULE)
 /* ---- Y = act(X Wᵀ + b) ---- */
 
-/* Where the sum is cut, each slice takes `depth` of its terms, and Y holds what they come to: (slices,B,O). */
+/* If the sum is cut, each slice takes `depth` of its terms, and Y holds the parts: (slices,B,O). */
 __kernel GROUP(ITEMS) void tiled_forward(const int B, const int I, const int O, const int depth,
                                          const int saves_gate, __global const float *restrict X,
                                          __global const float *restrict W, __global const float *restrict b,
@@ -259,7 +259,7 @@ __kernel GROUP(LANES) void tiled_dot_forward(const int B, const int I, const int
 
 /* ---- dX = (dZ W) * act' ---- */
 
-/* Where the sum is cut, each slice takes `depth` of its terms, and dX holds what they come to: (slices,B,I). */
+/* If the sum is cut, each slice takes `depth` of its terms, and dX holds the parts: (slices,B,I). */
 __kernel GROUP(ITEMS) void tiled_backward(const int B, const int O, const int I, const int depth,
                                           __global const float *restrict dZ, __global const float *restrict W,
                                           __global const float *restrict of, __global float *restrict dX)
@@ -312,7 +312,7 @@ __kernel GROUP(LANES) void tiled_sum_backward(const int slices, const int B, con
 
 /* ---- dW = dZᵀ X, db = Σ_B dZ ---- */
 
-/* sums[s] += Σ_k left[k][r] of the item's rows r */
+/* sums[s] += Σ_k left[k][r] for the item's rows r */
 void add_left(__local const float4 *left, float *sums)
 {
     __local const float *values = (__local const float *)left;
@@ -323,7 +323,7 @@ void add_left(__local const float4 *left, float *sums)
     }
 }
 
-/* acc of dZᵀ X; and of dZ's columns sums, in the groups of the first columns of X. */
+/* acc of dZᵀ X; in the groups of X's first columns also the sums of dZ's columns. */
 void multiply_batch(const int O, const int B, const int I, __global const float *dZ, __global const float *X,
                     __local float4 *left, __local float4 *right, float4 (*acc)[QUADS_N], float *sums)
 {
@@ -342,7 +342,7 @@ void multiply_batch(const int O, const int B, const int I, __global const float 
     }
 }
 
-/* The unit whose dZ is in sums[s]; -1 where it is another group's or item's, or there is none. */
+/* The unit whose dZ is in sums[s]; -1 if another group or item has it, or there is none. */
 int unit_of(const int s, const int O)
 {
     const int r = get_local_id(0) + s * ITEMS, o = get_group_id(1) * TILE_M + r;
@@ -375,7 +375,7 @@ __kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I,
 #endif
 
 #ifdef RULE
-/* The step of optimiser.cl with those gradients; b has the state mb. A rule without states looks at neither ms nor mb. */
+/* The step of optimiser.cl with those gradients; mb is b's state. Rules without states use neither. */
 __kernel GROUP(ITEMS) void tiled_update(const struct step s, const int O, const int B, const int I,
                                         __global const float *restrict dZ, __global const float *restrict X,
                                         __global float *restrict ms, __global float *restrict W,

@@ -1,16 +1,16 @@
-/* The end of a net that has few classes, for devices of type CPU: linear_forward, softmax_xent and linear_backward_input of
- * the last layer in one launch, one work-item a work-group; after panels_cpu.cl, activation.cl and sums.cl.
+/* The end of a net with few classes, for devices of type CPU: the last layer's linear_forward, softmax_xent
+ * and linear_backward_input in one launch, one work-item per work-group. Comes after panels_cpu.cl,
+ * activation.cl and sums.cl.
  *
  *   Z (B,C) = X (B,I) W (C,I)ᵀ + b,   dZ = (softmax(Z) - onehot(labels)) / B,   dX (B,I) = (dZ W) * act'
  *
- * W is a single panel: C <= NR. A group owns some rows of the batch and takes ROWS of them at a time. Their logits, later
- * their dZ, lie class by class, z[c][r], so that softmax goes along vectors of rows: a row a lane.
- */
+ * W is a single panel: C <= NR. A group owns some rows of the batch and takes ROWS of them at a time. Their
+ * logits, later their dZ, lie class by class, z[c][r]: softmax works on vectors of rows, one row per lane. */
 #define ROWS     64 /* whole vectors */
 #define INTEGERS JOIN(int, VW)
 
 #if defined(ACTIVATION) && !defined(RULE)
-/* z[c][r] = Σ_i X[r][i] W[c][i] + b[c] of `count` rows; zero to the end of the last one's vector */
+/* z[c][r] = Σ_i X[r][i] W[c][i] + b[c] for `count` rows; zero to the end of the last row's vector. */
 void multiply_logits(const int I, const int C, const int count, __global const float *X,
                      __global const float *W, __global const float *b, __local float *z)
 {
@@ -26,7 +26,7 @@ void multiply_logits(const int I, const int C, const int count, __global const f
             z[c * ROWS + r] = 0.0f;
 }
 
-/* The first `count` labels, zero behind them. */
+/* The first `count` labels, then zeros. */
 INTEGERS load_labels(__global const uint *labels, const int count)
 {
     int values[VW];
@@ -35,9 +35,9 @@ INTEGERS load_labels(__global const uint *labels, const int count)
     return JOIN(vload, VW)(0, values);
 }
 
-/* Of VW rows, of which `count` are there: dZ in place of the logits, and each lane's loss and correct rows are added. A
- * prediction is the first of the largest logits; a NaN anywhere in a row makes the row's results NaN. What the lanes behind
- * `count` make of their zeros stays there. */
+/* For VW rows, of which `count` exist: dZ replaces the logits, and each lane adds its row's loss and
+ * correctness. A prediction is the first of the largest logits; a NaN anywhere in a row makes the row's
+ * results NaN. Lanes from `count` on compute from zeros; these results are not used. */
 void softmax_lanes(const int B, const int C, const int count, const INTEGERS label, __local float *z,
                    VECTOR *losses, VECTOR *corrects)
 {
@@ -66,7 +66,7 @@ void softmax_lanes(const int B, const int C, const int count, const INTEGERS lab
     }
 }
 
-/* dX = (dZ W) * act' of `count` rows, dZ class by class in z. */
+/* dX = (dZ W) * act' for `count` rows; z holds dZ class by class. */
 void multiply_input(const int I, const int C, const int count, __local const float *z,
                     __global const float *W, __global const float *of, __global float *dX,
                     __local float *panel)
@@ -87,7 +87,7 @@ void multiply_input(const int I, const int C, const int count, __local const flo
     }
 }
 
-/* The sum of a vector's lanes, in their order. */
+/* The sum of a vector's lanes, in order. */
 float sum_lanes(const VECTOR v)
 {
     float values[VW], sum = 0.0f;

@@ -1,12 +1,12 @@
-/* The optimisers' rules, for a float or a vector of floats. The host picks one by -DRULE=RULE_…, a name of the table in
- * src/compute/vocabulary.h; without it a file's kernels that take a step are left out.
+/* The optimisers' rules, for a float or a vector of floats. The host picks one by -DRULE=RULE_…, a name of
+ * the table in src/compute/vocabulary.h. Without it, kernels that take a step are left out.
  *
- *   STATES                    how many numbers the rule keeps for each weight: m, then v
- *   STEP(type, is_penalised)  the whole step of w and its states, whose gradient is g, with the numbers of `s`
+ *   STATES                    how many numbers the rule keeps per weight: m, then v
+ *   STEP(type, is_penalised)  the whole step of w and its states, with gradient g and the numbers of `s`
  *
- * A rule that is linear in the gradient can also take it in parts, one after the other; it has one state at most:
+ * A rule that is linear in the gradient can also take it in parts, one by one; it has at most one state:
  *
- *   BEGIN(type, is_penalised)  the first part,  MORE(type)  each further one,  END(type, is_penalised)  after the last
+ *   BEGIN(type, is_penalised)  first part,  MORE(type)  further ones,  END(type, is_penalised)  after the last
  *
  * is_penalised is 1 for weights and 0 for biases.
  *
@@ -15,7 +15,7 @@
 #define RULE_SGD      0
 #define RULE_MOMENTUM 1
 
-/* Numbers of four bytes alone, so that the host's struct lies alike. */
+/* Only numbers of four bytes, so that the host's struct has the same layout. */
 struct step {
     float rate, momentum;
     float penalty; /* 2 l2, added to a weight's gradient for each unit of the weight */
@@ -54,7 +54,7 @@ struct step {
 #define STATE_V(statement)
 #endif
 
-/* The whole step of the parameter ws[at] with the gradient g, which has had its penalty. */
+/* The whole step of the parameter ws[at]; its gradient g already has the penalty. */
 void step_one(const struct step s, const float g, const size_t at, __global float *ms, __global float *vs,
               __global float *ws)
 {

@@ -1,14 +1,13 @@
-/* Matrices in panels and tiles in registers, for devices of type CPU: what gemm_cpu.cl and head_cpu.cl are made of, behind
- * vector.cl.
+/* Matrices in panels and tiles in registers, for devices of type CPU; used by gemm_cpu.cl and head_cpu.cl.
+ * Comes after vector.cl.
  *
- * W, its velocity and dW lie in panels of NR = NV VW outputs, one behind the other: panel[i][n] = W[first + n][i] with all I
- * inputs. So both large products, forward and update, go along memory as it lies. Lanes behind the last output are
- * neither read into results nor written. All other matrices are row-major.
+ * W, its velocity and dW lie in panels of NR = NV VW outputs, one after the other: panel[i][n] = W[first +
+ * n][i] with all I inputs. So both large products, forward and update, read memory in order. Lanes after the
+ * last output are not used in results, and not written. All other matrices are row-major.
  *
- * The host gives by -D: MR x NV vectors of a tile, LOW rows of a tile for few rows, and LEFT rows of the left-hand matrix
- * packed at once. Products are written a * b + c, which becomes one instruction where there is one; fma() would be a slow
- * function where there is none.
- */
+ * The host gives by -D: MR x NV vectors of a tile, LOW rows of a tile for few rows, and LEFT rows of the
+ * left-hand matrix packed at once. Products are written a * b + c, which becomes one instruction if the
+ * device has one; without it, fma() would be a slow function. */
 #ifndef MR
 #define MR   4
 #define NV   3
@@ -21,7 +20,7 @@
 #define LINE       16 /* floats of a cache line */
 #define NR         (NV * VW)
 
-/* Where a matrix ends within a vector: `count` floats of it are there. */
+/* Loads a vector at the end of a matrix, which has `count` more floats. */
 VECTOR load_some(__global const float *p, const int count)
 {
     if (count >= VW)
@@ -44,7 +43,7 @@ void store_some(const VECTOR v, __global float *p, const int count)
         p[i] = values[i];
 }
 
-/* The same within a panel of W, which has room for whole vectors: what lies behind the last output stays as it is. */
+/* The same in a panel of W, which has whole vectors: lanes after the last output do not change. */
 __constant int lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 void store_lanes(const VECTOR v, const VECTOR old, __global float *p, const int count)
@@ -54,7 +53,7 @@ void store_lanes(const VECTOR v, const VECTOR old, __global float *p, const int 
 
 /* ---- packing the right-hand matrix: `depth` rows from k0 and `columns` columns from n0 on ---- */
 
-/* panel[k][n] = right[k0 + k][n0 + n] of a matrix (K,N), zero where n is outside. */
+/* panel[k][n] = right[k0 + k][n0 + n] of a matrix (K,N), zero if n is outside. */
 void pack_rows(__global const float *right, const int N, const int n0, const int columns, const int k0,
                const int depth, __local float *pack)
 {
@@ -79,8 +78,8 @@ void pack_rows(__global const float *right, const int N, const int n0, const int
         to[2 * i + 1].odd = from[i + VW / 2].hi;                                                             \
     }
 
-/* panel[k][n] = right[n0 + n][k] of rows `stride` floats apart, for k < count; where n is outside, the last row again.
- * Rows are read in whole vectors. Panels of `depth` rows. */
+/* panel[k][n] = right[n0 + n][k] of rows `stride` floats apart, for k < count; if n is outside, takes the
+ * last row again. Reads rows in whole vectors. Panels have `depth` rows. */
 void pack_columns(__global const float *right, const int stride, const int n0, const int columns,
                   const int count, const int depth, __local float *pack)
 {
@@ -136,7 +135,7 @@ void pack_left_rows(__global const float *matrix, const int K, const int m, cons
     }
 }
 
-/* left[k][i] = matrix[k0 + k][m + i] of a matrix (K,M) for i < width, zero where m + i is outside */
+/* left[k][i] = matrix[k0 + k][m + i] of a matrix (K,M) for i < width, zero if m + i is outside */
 void pack_left_columns(__global const float *matrix, const int M, const int m, const int end, const int k0,
                        const int depth, const int width, __local float *left)
 {
@@ -151,8 +150,8 @@ void pack_left_columns(__global const float *matrix, const int M, const int m, c
 
 /* ---- tiles ---- */
 
-/* acc[i][j] = Σ_k left[i row_step + k step] panel[k][j VW …] over k < depth, of the first `count` of ROWS rows (the last
- * again where there are fewer) and of the panel's vectors the first VECTORS; operands lie in SPACE. */
+/* acc[i][j] = Σ_k left[i row_step + k step] panel[k][j VW …] over k < depth, for the first `count` of ROWS
+ * rows (if there are fewer, the last again) and the panel's first VECTORS vectors; operands lie in SPACE. */
 #define ACCUMULATE(acc, ROWS, VECTORS, SPACE)                                                                \
     VECTOR acc[ROWS][VECTORS];                                                                               \
     SPACE const float *row[ROWS];                                                                            \
@@ -171,7 +170,7 @@ void pack_left_columns(__global const float *matrix, const int M, const int m, c
         }                                                                                                    \
     }
 
-/* The same into tile[i][n]. */
+/* The same, into tile[i][n]. */
 #define MULTIPLY(name, ROWS, VECTORS, SPACE)                                                                 \
     void name(SPACE const float *left, const int count, const int row_step, const int step,                  \
               SPACE const float *panel, const int depth, float *tile)                                        \
@@ -188,7 +187,7 @@ MULTIPLY(multiply_lying_vector, MR, 1, __global)
 MULTIPLY(multiply_low, LOW, NV, __global)
 MULTIPLY(multiply_low_vector, LOW, 1, __global)
 
-/* Of packed operands; where at most a vector of the panel is wanted, its first. */
+/* For packed operands; only the panel's first vector if no more is wanted. */
 void multiply(__local const float *left, const int count, const int row_step, const int step,
               __local const float *panel, const int depth, const int columns, float *tile)
 {
@@ -198,7 +197,7 @@ void multiply(__local const float *left, const int count, const int row_step, co
         multiply_packed_vector(left, count, row_step, step, panel, depth, tile);
 }
 
-/* Rows of a row-major matrix times a panel of W, both as they lie; `tall` is MR or LOW. */
+/* Rows of a row-major matrix times a panel of W, neither packed; `tall` is MR or LOW. */
 void multiply_rows(__global const float *left, const int tall, const int count, const int row_step,
                    __global const float *panel, const int depth, const int columns, float *tile)
 {
@@ -214,7 +213,7 @@ void multiply_rows(__global const float *left, const int tall, const int count, 
 
 /* ---- what follows a product ---- */
 
-/* Asks for `count` floats from `p` on. */
+/* Fetches `count` floats from `p` on ahead. */
 void fetch_stretch(__global const float *p, const int count)
 {
     for (int i = 0; i < count; i += LINE)
@@ -222,7 +221,7 @@ void fetch_stretch(__global const float *p, const int count)
 }
 
 #ifdef ACTIVATION
-/* act(z); if the forward pass is to save the gate of `count` elements, it goes to `gate`. */
+/* act(z); saves the gate of `count` elements in `gate` if the forward pass needs that. */
 VECTOR activate(const VECTOR z, const int saves_gate, __global float *gate, const int count)
 {
 #ifdef GATE

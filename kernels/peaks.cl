@@ -1,4 +1,4 @@
-/* What the device can do at most, for comparison: copying memory, and multiplying and adding in registers.
+/* The device's peak rates, for comparison: copying memory, and multiplying and adding in registers.
  *
  * The host gives VW: the floats of a vector.
  */
@@ -11,7 +11,7 @@
 #define JOIN(a, b)  JOIN_(a, b)
 #define VECTOR      JOIN(float, VW)
 
-/* to (count VW) = from; one vector an item */
+/* to (count VW) = from; one vector per item */
 __kernel void peak_copy(const ulong count, __global const float *restrict from, __global float *restrict to)
 {
     const ulong at = get_global_id(0);
@@ -19,7 +19,7 @@ __kernel void peak_copy(const ulong count, __global const float *restrict from, 
         JOIN(vstore, VW)(JOIN(vload, VW)(at, from), at, to);
 }
 
-/* 2 CHAINS VW rounds operations an item; out (items), so that nothing can be left out */
+/* 2 CHAINS VW rounds operations per item; out (items), so that the compiler can leave nothing out */
 __kernel void peak_fma(const int rounds, const float factor, const float summand,
                        __global float *restrict out)
 {

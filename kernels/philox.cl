@@ -1,11 +1,10 @@
-/* Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; SC 2011), the same numbers as
- * src/base/philox.c: each lane of WORDS, which is uint or a vector of it, a block of its own.
- */
+/* Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; SC 2011), the same
+ * numbers as src/base/philox.c. WORDS is uint or a vector of it; each lane is a block of its own. */
 #ifndef WORDS
 #define WORDS uint
 #endif
 
-/* Ten rounds on counter c under one key for all lanes; the block takes the counter's place. */
+/* Ten rounds on counter c under one key for all lanes; the block replaces the counter. */
 void philox4x32_10(WORDS c[4], uint2 key)
 {
     for (int round = 0; round < 10; round++) {

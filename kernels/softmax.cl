@@ -1,14 +1,14 @@
-/* Softmax, and its cross-entropy from logits; behind sums.cl.
+/* Softmax, and its cross-entropy from logits. Comes after sums.cl.
  *
- * Z (B,C) logits. Groups of LANES items, no more than sums has slots: an item takes the rows of its global number, and of
- * those a multiple of all items further. The losses are added in a fixed tree within a group: same bits always.
- * LANES is a power of two that the host takes from CL_KERNEL_WORK_GROUP_SIZE.
- */
+ * Z (B,C) logits. Groups have LANES items, and there are at most as many as sums has slots. An item takes the
+ * row of its global number, and then every further row that is a multiple of all items away. Losses are added
+ * in a fixed tree within a group: always the same bits. LANES is a power of two, from
+ * CL_KERNEL_WORK_GROUP_SIZE. */
 #ifndef LANES
 #define LANES 64
 #endif
 
-/* max z; a NaN anywhere in the row is kept, so that the row's results are NaN. *best: the first of the largest. */
+/* max z, or NaN if the row has a NaN, so that the row's results are NaN. *best: the first of the largest. */
 float row_max(const int C, __global const float *z, int *best)
 {
     float largest = z[0];
@@ -30,9 +30,9 @@ float row_sum(const int C, __global const float *z, const float largest)
     return sum;
 }
 
-/* dZ = (softmax(Z) - target) / B, where wants_gradient, and may be Z itself. A row's target is onehot(labels), or of mixed rows
- * share onehot(labels) + (1 - share) onehot(partners); of rows that are not, share is 1 and partners are the labels. share
- * and 1 - share are floats. */
+/* dZ = (softmax(Z) - target) / B, if wants_gradient; dZ may be Z. A row's target is onehot(labels) or, if
+ * rows are mixed, share onehot(labels) + (1 - share) onehot(partners). Else share is 1 and partners are the
+ * labels. share and 1 - share are exact floats. */
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 softmax_xent(const int B, const int C, const int wants_gradient, __global const float *Z,
              __global const uint *restrict labels, __global const uint *restrict partners, const float share,
@@ -76,7 +76,7 @@ softmax_xent(const int B, const int C, const int wants_gradient, __global const 
         add_to_sums(losses[0], corrects[0], sums + SLOT * group);
 }
 
-/* P = softmax(Z), may be Z itself; one work-item a row. */
+/* P = softmax(Z), may be Z itself; one work-item per row. */
 __kernel void softmax_rows(const int B, const int C, __global const float *Z, __global float *P)
 {
     const int r = get_global_id(0);

@@ -1,12 +1,11 @@
-/* The sums of an epoch: each group of a kernel adds to a slot of its own, and whoever reads adds the slots in their order. So
- * groups need not wait for each other, and the bits are always the same.
+/* The sums of an epoch: each group of a kernel adds to a slot of its own, and the reader adds the slots in
+ * order. So groups need not wait for each other, and the bits are always the same.
  *
- * A slot: {loss high, loss low, correct rows in units, correct rows in 4096 units}. The loss is kept as an unevaluated sum
- * of two floats, so that an epoch of any length loses nothing.
- */
+ * A slot: {loss high, loss low, correct rows in units, correct rows in 4096 units}. The loss is an
+ * unevaluated sum of two floats, so that an epoch of any length loses nothing. */
 #define SLOT 4
 
-/* Knuth's TwoSum: what the addition to the high part loses goes into the low part; to an infinite one nothing is lost. */
+/* Knuth's TwoSum: the low part gets what the addition to the high part loses, unless that is infinite. */
 void add_to_sums(const float loss, const float correct, __global float *slot)
 {
     const float high = slot[0], total = high + loss, back = total - high;

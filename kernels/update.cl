@@ -1,6 +1,6 @@
-/* The optimiser's step for gradients that are there; after optimiser.cl. */
+/* The optimiser's step for stored gradients. Comes after optimiser.cl. */
 
-/* The step of `count` weights whose gradients have had their penalty: one work-item a weight. */
+/* The step of `count` weights whose gradients already have the penalty: one work-item per weight. */
 __kernel void parameter_step(const struct step s, const ulong count, __global const float *restrict gs,
                              __global float *restrict ws, __global float *restrict ms,
                              __global float *restrict vs)

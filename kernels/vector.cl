@@ -1,5 +1,5 @@
-/* Vectors of VW floats, which the host gives by -D, in memory that is aligned for floats alone. POCL is defined where the
- * compiler is PoCL's, which takes what clang has beyond OpenCL C. */
+/* Vectors of VW floats, which the host gives by -D, in memory aligned only for floats. POCL is defined if the
+ * compiler is PoCL's, which is clang and takes more than OpenCL C. */
 #ifndef VW
 #define VW 4
 #endif
@@ -10,7 +10,7 @@
 #define LOAD(p)     JOIN(vload, VW)(0, p)
 
 #ifdef POCL
-/* PoCL's vstore16 is four stores of four floats: they take three times as long, and a load behind them has to wait. */
+/* PoCL's vstore16 is four stores of four floats: three times as slow, and a later load has to wait. */
 typedef VECTOR unaligned_vector __attribute__((aligned(4)));
 
 void __attribute__((overloadable)) store_vector(const VECTOR v, __global float *p)
@@ -28,7 +28,7 @@ void __attribute__((overloadable)) store_vector(const VECTOR v, __private float 
     *(__private unaligned_vector *)p = v;
 }
 #define STORE(v, p) store_vector(v, p)
-/* Asks for memory that will be read soon; what is asked for may lie outside a buffer, for nothing is read. */
+/* Asks for memory that is read soon; it may lie outside a buffer, since nothing is read now. */
 #define FETCH(p) __builtin_prefetch((const void *)(uintptr_t)(p), 0, 2)
 #else
 #define STORE(v, p) JOIN(vstore, VW)(v, 0, p)
