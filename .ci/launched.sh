@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Which kernels tests/test_simulated launched. Sourced by the scripts beside it.
+# The kernels that tests/test_simulated launched. Sourced by the scripts in this folder.
 
-# all_launched WHO OUTPUT: fails where a kernel of kernels/ is not in what it printed, and prints how many there are.
+# all_launched WHO OUTPUT: fails if OUTPUT lacks a kernel of kernels/; prints how many there are.
 all_launched() {
     local who=$1 output=$2 ours left_out
     ours=$(cat kernels/*.cl | tr '\n' ' ' | grep -oP '__kernel\b.*?\bvoid\s+\K\w+' | sort -u) || {
