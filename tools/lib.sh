@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the scripts of this folder share: where the tree is, how they speak, how they build.
+# Shared by the scripts of this folder: where the tree is, how they print messages and build.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# A line for each phase, with the seconds since the script began.
+# Prints a line for a phase, with the seconds since the script began.
 phase() {
     printf '[%4d s] %s\n' "$SECONDS" "$*"
 }
@@ -13,14 +13,14 @@ fail() {
     exit 1
 }
 
-# Shows the end of a log, for a phase that failed.
+# Shows the end of the log of a phase that failed.
 show_log() {
     printf -- '---- the end of %s\n' "$1" >&2
     tail -n "${2:-40}" "$1" >&2
     printf -- '----\n' >&2
 }
 
-# configure DIR OPTION...: a build directory with these meson options, left alone where it has them already.
+# configure DIR OPTION...: a build directory with these meson options; does nothing if it has them already.
 configure() {
     local dir=$1
     shift
@@ -37,7 +37,7 @@ configure() {
     printf '%s\n' "$*" >"$dir/clmlp-options"
 }
 
-# compile DIR [TARGET...]: builds it, or these, and shows what the compiler had to say.
+# compile DIR [TARGET...]: builds all or the targets, and shows the compiler's warnings.
 compile() {
     local status=0
     ninja -C "$@" >"$1/build.log" 2>&1 || status=$?
@@ -48,7 +48,7 @@ compile() {
     fi
 }
 
-# Is Fashion-MNIST where the program looks for it?
+# Whether Fashion-MNIST is where the program looks for it.
 has_fashion_mnist() {
     local folder
     for folder in "${CLMLP_DATA:-}" "${XDG_DATA_HOME:-${HOME:-}/.local/share}/clmlp" /usr/share/datasets; do

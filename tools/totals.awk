@@ -1,9 +1,9 @@
 # Adds up the tests of a meson-logs/testlog.txt: prints "N passed, N failed, N skipped".
 #
-# A test program that ran to its end closes with Check's line, "100%: Checks: 25, Failures: 0, Errors: 0", and
-# has printed a line "SKIP name: reason" for each test that it had to leave out (Check counts those as passed).
-# A program that crashed, timed out or failed without such a line is one failure; one that succeeded without it is
-# one test.
+# A test program that ran to its end closes with Check's line, "100%: Checks: 25, Failures: 0, Errors: 0". For
+# each test that it left out it has printed a line "SKIP name: reason"; Check counts those as passed. Without
+# such a last line a program counts as one failure if it crashed, timed out or failed, and as one test if it
+# succeeded.
 
 function number_behind(word, line) {
     sub(".*" word ": ", "", line)
