@@ -23,7 +23,7 @@ import zipfile
 import zlib
 
 MEGABYTE = 1_000_000
-HANGS = 7200  # seconds: what hangs is ended, and nothing that a busy machine slows down
+HANGS = 7200  # seconds: kills a run that hangs, but not one on a busy machine
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
@@ -120,7 +120,7 @@ CSV = b"a,b,label\n" + b"".join(b"%d,%d.5,%d\n" % (i, i, i % 3) for i in range(2
 LIBSVM = b"".join(b"%d 1:%d 7:0.5\n" % (i % 3, i) for i in range(20))
 PYTHON = python_batch()
 
-# What is right must be read: otherwise everything below would be refused for a wrong reason.
+# Right files must be read: otherwise all files below could be refused for a wrong reason.
 RIGHT = {
     "idx": {IMAGES: IDX_IMAGES, LABELS: IDX_LABELS},
     "idx.gz": {IMAGES + ".gz": gzip.compress(IDX_IMAGES, mtime=0), LABELS + ".gz": gzip.compress(IDX_LABELS, mtime=0)},
@@ -142,7 +142,7 @@ def with_file(kind, name, content):
     return {**RIGHT[kind], name: content}
 
 
-# What is wrong: each generator yields (name, files); a file's content may be a function that makes it at a path.
+# Wrong files: each generator yields (name, files); a function as a file's content makes it at a path.
 
 
 def truncated():
@@ -552,7 +552,7 @@ MALFORMED = (truncated, lying_idx, lying_npy, lying_npz, wrong_cifar, hostile_pi
              wrong_csv, wrong_libsvm, wrong_models, no_data)
 
 
-# The program on them
+# Running the program on them
 
 
 def write(files, folder):

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Runs the program in a temporary directory, where nothing of the user's is seen, and looks at what it printed. Sourced by the
-# tests beside it: . program.sh, with PROGRAM and ROOT as their arguments.
+# Runs the program in a temporary directory, without the user's files, and checks its output. Sourced by the
+# tests in this folder: . program.sh, with PROGRAM and ROOT as their arguments.
 program=$(realpath "$1")
 root=$(realpath "$2")
 # shellcheck source=tests/house/count.sh
@@ -10,15 +10,15 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 cd "$temporary" || exit
 unset CLMLP_DATA CLMLP_KERNEL_DIR NO_COLOR ARGP_HELP_FMT
-# A folder that no program makes: one at a fixed place, such as /nonexistent, any other process of the machine may make.
+# A folder that no program makes. Another process of the machine could make one like /nonexistent.
 # shellcheck disable=SC2034 # for the tests
 absent="$temporary/absent"
-# what PoCL has compiled stays where it is for all programs: half a minute for each test otherwise
+# all programs share PoCL's cache: else each test would compile for half a minute
 export POCL_CACHE_DIR="${POCL_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-$temporary}/.cache}/pocl/kcache}"
 mkdir -p "$POCL_CACHE_DIR"
 export XDG_CACHE_HOME="$temporary/cache"
 
-# require_device WHAT: there is one, or the test is skipped; a failure under CLMLP_REQUIRE_ALL=1.
+# require_device WHAT: skips the test if there is no device; under CLMLP_REQUIRE_ALL=1 that is a failure.
 require_device() {
     run devices
     [ "$status" -ne 0 ] || return 0
@@ -30,14 +30,14 @@ require_device() {
     exit 77
 }
 
-# run ARGUMENT...: into out, err and status.
+# run ARGUMENT...: sets out, err and status.
 run() {
     status=0
     "$program" "$@" >out 2>err || status=$?
 }
 
-# Starts a command beside the test: into out, err and process. The files are emptied first, for the new process may begin so late
-# that the test finds there what it waits for, of the command before.
+# Starts a command in the background: sets out, err and process. Empties the files first: the command may
+# start late, and the test must not find an earlier command's output in them.
 # start COMMAND...
 start() {
     : >out
@@ -46,7 +46,7 @@ start() {
     process=$!
 }
 
-# Ends it by SIGTERM after it has printed a line like the pattern; into out, err and status.
+# Ends it by SIGTERM after it has printed a line that matches the pattern; sets out, err and status.
 # interrupt PATTERN ARGUMENT...
 interrupt() {
     pattern=$1
@@ -70,7 +70,7 @@ $(tail -n 5 out err)"
     fi
 }
 
-# A failure: exit 1 and a sentence of the command's.
+# Checks that a command fails: exit 1 and a sentence that begins with its name.
 # fails PATTERN COMMAND ARGUMENT...
 fails() {
     pattern=$1

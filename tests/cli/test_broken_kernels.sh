@@ -1,5 +1,5 @@
 #!/bin/sh
-# Kernels that are wrong: what doctor, verify and train say of a device that computes with them.
+# Wrong kernels: what doctor, verify and train say about a device that uses them.
 #
 #   test_broken_kernels.sh PROGRAM ROOT
 set -eu
@@ -15,7 +15,7 @@ export CLMLP_KERNEL_DIR="$temporary/broken"
 fails 'softmax' train --data data --backend opencl
 fails 'can be trained on' doctor
 check 'doctor: a kernel that does not build is named' has_line out 'verdict: refused\. .*softmax.cl does not build'
-# a row's probabilities do not add up to 1: no other kernel does it
+# a row's probabilities do not add up to 1; only this kernel is wrong
 sed 's/exp(z\[c\] - largest) \/ sum/exp(z[c] - largest)/' "$root/kernels/softmax.cl" >broken/softmax.cl
 fails 'can be trained on' doctor
 check 'doctor: what is wrong is named' has_line out 'verdict: refused\. .*softmax'
@@ -23,7 +23,7 @@ check 'doctor: how to see it again' has_line out "again: CLMLP_KERNEL_DIR='$temp
 cp "$root/kernels/softmax.cl" broken
 unset CLMLP_KERNEL_DIR
 
-# rows mirrored to a wrong place: products have no part in it, and are not charged with it
+# rows are mirrored to a wrong place: products do not use this kernel, and are not blamed
 sed 's/a.width - 1 - moved_x/a.width - moved_x/' "$root/kernels/augment.cl" >broken/augment.cl
 check 'augment.cl is broken now' [ "$(cmp -s broken/augment.cl "$root/kernels/augment.cl" && echo same)" != same ]
 export CLMLP_KERNEL_DIR="$temporary/broken"
@@ -32,13 +32,13 @@ check 'doctor: what is shared is wrong' has_line out '^  BAD  shared  *WRONG in 
 check 'doctor: nothing else is' [ "$(sed -n '/^device/,$p' out | grep -c '^  BAD ')" -eq "$(grep -c '^  BAD  shared ' out)" ]
 check 'doctor: no provider is charged in JSON' has_line doctor.json '"wrong": ""'
 check 'doctor: refused for it' has_line out 'verdict: refused\. gather_augmented, for which there is no other'
-# it comes down to pictures of a line
+# the smallest failing pictures have a single line
 fails 'checks failed' verify --only gather_augmented
 check 'verify: the smallest picture' has_line out '^    again: .* --shape "N=[0-9]* B=[1-9] 1x1x[12] first=0 flip" --seed 1$'
 cp "$root/kernels/augment.cl" broken
 unset CLMLP_KERNEL_DIR
 
-# products that are wrong for CPU devices: the others are used
+# wrong products for CPU devices: other products are used
 sed 's/z + load_some(b + n + j, count)/z/' "$root/kernels/gemm_cpu.cl" >broken/gemm_cpu.cl
 export CLMLP_KERNEL_DIR="$temporary/broken"
 run devices
@@ -55,7 +55,7 @@ fi
 cp "$root/kernels/gemm_cpu.cl" broken
 unset CLMLP_KERNEL_DIR
 
-# products for CPU devices that do not build: a failed check, with what the compiler says, and the others are tried
+# products for CPU devices that do not build: a failed check, with the compiler's message; others are tried
 printf '\nno kernel\n' >>broken/gemm_cpu.cl
 export CLMLP_KERNEL_DIR="$temporary/broken"
 if [ -n "$has_native" ]; then
@@ -77,7 +77,7 @@ if [ -n "$has_native" ]; then
     check "verify's JSON of one provider: the error" has_line verify.json '"error": "'
 fi
 cp "$root/kernels/gemm_cpu.cl" broken
-# right up to 16 outputs
+# right up to 16 outputs, wrong from 17 on
 sed 's/z + load_some(b + n + j, count)/O >= 17 ? z : z + load_some(b + n + j, count)/' "$root/kernels/gemm_cpu.cl" >broken/gemm_cpu.cl
 if [ -n "$has_native" ]; then
     fails 'checks failed' verify --gemm native --only linear_forward
@@ -86,7 +86,7 @@ fi
 cp "$root/kernels/gemm_cpu.cl" broken
 unset CLMLP_KERNEL_DIR
 
-# the sign of the step
+# the step has the wrong sign
 sed 's/gs\[at\]/-gs[at]/' "$root/kernels/update.cl" >broken/update.cl
 check 'update.cl is broken now' [ "$(cmp -s broken/update.cl "$root/kernels/update.cl" && echo same)" != same ]
 export CLMLP_KERNEL_DIR="$temporary/broken"

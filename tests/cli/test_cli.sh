@@ -1,16 +1,16 @@
 #!/bin/sh
-# The program as it is used: exit codes, sentences, help, and what it writes.
+# The program in use: exit codes, sentences, help, and the files it writes.
 #
 #   test_cli.sh PROGRAM ROOT [briefly]
 #
-#   briefly  one operation stands for all that verify checks: with the sanitizers, under which test_check runs most of them
+#   briefly  verify checks a single operation: with sanitizers, test_check runs most of the others
 set -eu
 extent='' checks_least=200
 [ "${3:-}" != briefly ] || extent='--only update' checks_least=40
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
-# Wrong usage: exit 2, nothing on stdout, a sentence of the command's, and where to find help.
+# Wrong usage: exit 2, nothing on stdout, a sentence with the command's name, and where to find help.
 # refuses PATTERN COMMAND ARGUMENT...
 refuses() {
     pattern=$1
@@ -84,7 +84,7 @@ for command in devices doctor train eval predict verify gradcheck tune bench dat
     check "--help names $command" has_line out "^  $command "
 done
 
-# ---- every command's help, and what every command refuses ----
+# ---- every command's help, and what every command must refuse ----
 
 for command in $commands; do
     succeeds "$command" --help
@@ -104,7 +104,7 @@ for command in $commands; do
     refuses '--device: it is given twice' "$command" --device auto --device=auto
 done
 
-# ---- values, a line each: COMMAND OPTION VALUE PATTERN ----
+# ---- values, one line each: COMMAND OPTION VALUE PATTERN ----
 
 while read -r command option value pattern; do
     refuses "$option.*$pattern" "$command" "$option" "$value"
@@ -202,9 +202,9 @@ refuses '--augment noise x: .*number' train --data data --augment noise=x
 refuses 'it takes options only' devices all
 refuses 'it takes options only' bench all
 
-# ---- what there is to compute on ----
+# ---- backends and devices that exist ----
 
-# Is BACKEND here? A named skip where not, and a failure under CLMLP_REQUIRE_ALL=1.
+# Whether BACKEND exists. If not, prints a named skip; under CLMLP_REQUIRE_ALL=1 that is a failure.
 has_backend() {
     run train --data data --backend "$1" --epochs 1 --quiet
     if [ "$status" -eq 0 ]; then
@@ -281,7 +281,7 @@ for backend in $backends; do
     succeeds eval "$model" --data data --backend "$backend" --split val --val 22
     check "$backend: eval --split val" has_line out '^rows +22$'
 
-    # standardised inputs and drawn validation rows: eval finds both again
+        # standardised inputs and random validation rows: eval uses the same
     # shellcheck disable=SC2086 # words
     succeeds $train --backend "$backend" --standardize feature --val-by stratified --val-seed 3 --out "std-$backend"
     check "$backend: says how rows are held out" has_line out '180 training, 22 validation \(stratified, seed 3\)'
@@ -306,7 +306,7 @@ for backend in $backends; do
     check "$backend: by whatever way it is named" [ -d "nan-$backend" ]
 done
 
-# The same seed gives the same bits, another seed others; without --out nothing is written, and that is said.
+# The same seed gives the same bits, another seed others. Without --out nothing is written: a note says so.
 # shellcheck disable=SC2086 # words
 {
     succeeds $train --backend reference --out again
@@ -320,7 +320,7 @@ done
     check '--quiet: the result' has_line out '^test +loss [0-9.]+, accuracy'
     check '--quiet: no note' is_empty err
 }
-# A file of settings: what it says counts, unless the command line says something else.
+# A file of settings: its values count unless the command line gives others.
 # shellcheck disable=SC2086 # words
 {
     printf '\357\273\277# as above\r\ndata = "data"\nhidden=13,7 # two\nepochs = 12\nbatch = 20\nval = 22\nout = of-file\n' >settings
@@ -411,7 +411,7 @@ succeeds eval stopped/model.safetensors --data data --backend reference
 
 # ---- a full disk ----
 
-# fills_up ARGUMENT...: exit 1 and a sentence where stdout is full.
+# fills_up ARGUMENT...: exit 1 and a sentence if stdout is full.
 fills_up() {
     status=0
     "$program" "$@" >/dev/full 2>err || status=$?
@@ -475,14 +475,14 @@ case $backends in
     check 'devices --json -: the JSON alone' cmp -s out devices.json
     fails 'takes none' devices --device no-such-device
     fails 'means none of the devices' doctor --device no-such-device
-    # a default that means no device does not keep it from trying all
+        # doctor tries all devices even if the default names none
     CLMLP_DEVICE=no-such-device succeeds doctor --json doctor.json
     check 'doctor: a default that means no device is told of' has_line err 'doctor: note: CLMLP_DEVICE=no-such-device means none'
     check 'doctor: the driver' has_line out '^  ok  .* loads and offers '
     check 'doctor: a verdict a device' [ "$(grep -c '^device ' out)" -eq "$(grep -c '^  verdict: ' out)" ]
     check 'doctor: a remedy a device' [ "$(grep -c '^device ' out)" -eq "$(grep -c '^  remedy: ' out)" ]
     check 'doctor: the count' has_line out '^[1-9][0-9]* of [0-9]* devices? can be trained on$'
-    # PoCL without a folder to write to has no device
+        # PoCL has no device without a folder to write to
     home=$HOME cache=$XDG_CACHE_HOME kernels=$POCL_CACHE_DIR
     unset XDG_CACHE_HOME POCL_CACHE_DIR
     export HOME=/proc
@@ -577,7 +577,7 @@ else
     check 'a file over the limit of the shell: nothing is left' [ "$(find . -name 'limited.csv*' | wc -l)" -eq 0 ]
 fi
 refuses '--only: it is given twice' verify --backend reference --only softmax --only gather
-# an interrupt: what was checked until then is told
+# after an interrupt, the checks made until then are reported
 interrupt '  ok$' verify --full --backend reference --json verify.json
 check 'verify, interrupted: exit 1' [ "$status" -eq 1 ]
 check 'verify, interrupted: a note' has_line err '^clmlp: verify: note: stopping behind this check'

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A clock that moves in coarse ticks, stands still or goes backward: tune, train, bench and verify say the same of a right device,
-# and no figure is infinite or no number.
+# A clock that moves in coarse ticks, stands still or goes backward: tune, train, bench and verify give a
+# right device the same verdict, and no figure is infinite or NaN.
 #
 #   test_clocks.sh PROGRAM ROOT CLOCK
 set -eu
@@ -13,7 +13,7 @@ run data make --out data --rows 60
 run train --data data --hidden 16 --epochs 2 --batch 25 --gemm native --out right
 [ "$status" -eq 0 ] || failed "without a fault: $(cat err)"
 
-# with_clock FAULT COMMAND ARGUMENT...: succeeds, in numbers.
+# with_clock FAULT COMMAND ARGUMENT...: must succeed, with finite numbers.
 with_clock() {
     fault=$1
     shift

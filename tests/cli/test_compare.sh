@@ -1,18 +1,18 @@
 #!/bin/sh
-# tools/compare where neither PyTorch nor NumPy is there: it says so, and compares with blas alone.
+# tools/compare without PyTorch and NumPy: it says so, and compares with blas only.
 #
 #   test_compare.sh PROGRAM ROOT
 set -eu
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
-# compare ARGUMENT...: into out, err and status.
+# compare ARGUMENT...: sets out, err and status.
 compare() {
     status=0
     python3 "$root/tools/compare" "$@" >out 2>err || status=$?
 }
 
-printf '#!/bin/sh\nexec python3 -I -S "$@"\n' >bare-python # without what is installed beside Python's own library
+printf '#!/bin/sh\nexec python3 -I -S "$@"\n' >bare-python # without packages beside Python's own library
 chmod +x bare-python
 
 compare --clmlp "$program" --python ./bare-python --layers 20,16,5 --batch 8,9 --momentum 0 --rounds 2 --seconds 0.02 --json rows.json

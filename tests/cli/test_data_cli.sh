@@ -1,5 +1,5 @@
 #!/bin/sh
-# clmlp data as it is used: exit codes, sentences, and what its commands write; and training on what they wrote.
+# clmlp data in use: exit codes, sentences, and the files that its commands write; then training on these.
 #
 #   test_data_cli.sh PROGRAM ROOT
 set -eu
@@ -120,7 +120,7 @@ check 'what is mine is there' has_line mine/thesis precious
 find . -name '*.??????' -newer made >left
 check 'nothing temporary is left' is_empty left
 
-# ---- what is in it ----
+# ---- contents ----
 
 succeeds info --data made
 check 'info: rows' has_line out '^rows +200 training, 40 test$'
@@ -143,7 +143,7 @@ succeeds sample --data made --out sheet.png --rows 12
 check 'sample: a PNG' [ "$(head -c 4 sheet.png | tail -c 3)" = PNG ]
 succeeds sample --data made --out same.png --rows 12
 check 'sample: the same rows' cmp -s sheet.png same.png
-# too little noise to change a byte shows that bytes come back as they were
+# the noise is too small to change a byte: bytes come back as they were
 succeeds sample --data made --out same.png --rows 12 --augment noise=1e-9
 check 'sample --augment: nothing but what was asked for' cmp -s sheet.png same.png
 for changes in flip shift=4 cutout=8 mixup=1 noise=0.1; do

@@ -1,11 +1,11 @@
 #!/bin/sh
-# README and doc/ are true: links lead somewhere, files that they name are there, options exist, and examples run.
+# README and doc/ are true: links lead somewhere, named files exist, options exist, and examples run.
 #
 #   test_docs.sh PROGRAM ROOT [briefly]
 #
-# An example is a line of four blanks and a command of clmlp. The program has to accept each as a command line.
-# Those of README.md, doc/commands.md and doc/data.md are also run, on small sets with the names that the documents
-# use; with `briefly` they are not.
+# An example is a line of four blanks and a clmlp command. The program must accept each as a command line.
+# Those of README.md, doc/commands.md and doc/data.md also run, unless `briefly` is given, on small sets with
+# the names that the documents use.
 # shellcheck disable=SC2016 # `words` of documents
 set -eu
 # shellcheck source=tests/cli/program.sh
@@ -14,7 +14,7 @@ brevity=${3:-}
 
 documents() { (cd "$root" && ls README.md SECURITY.md doc/data.md tests/fuzz/README.md doc/*.md); }
 
-# holds WHAT CONDITION...: as check, about documents.
+# holds WHAT CONDITION...: like check, for documents.
 holds() {
     what=$1
     shift
@@ -39,7 +39,7 @@ holds 'there are options' [ "$(wc -l <options)" -ge 40 ]
 
 find "$root/src" "$root/kernels" "$root/include" "$root/tests" -name '*.[ch]*' | sed 's|.*/||' | sort -u >sources
 
-# ---- what a document says: each prints what is wrong, a line a mistake ----
+# ---- what a document says: each function prints one mistake per line ----
 
 # The text without fenced blocks: they hold output and code.
 prose() { awk '/^```/ { fenced = !fenced; next } !fenced' "$1"; }
@@ -62,8 +62,7 @@ wrong_links() {
     done
 }
 
-# Names of files in our directories, but for those with a part that stands for something else; and of sources, without a
-# directory.
+# File names in our directories, except those with a placeholder; and names of sources, without a directory.
 wrong_files() {
     prose "$1" | grep -o '`[^` ]*' | sed 's/^`//; s/,$//' |
         grep -E '^(src|kernels|include|tests|tools|doc|\.ci)/' | grep -v '[…A-Z*]' | sort -u | while read -r name; do
@@ -74,14 +73,14 @@ wrong_files() {
     done
 }
 
-# The command that a line of words begins with, after "clmlp": "train", "data info".
+# The command at the beginning of a line, after "clmlp": "train", "data info".
 command_of() {
     if [ "$1" = data ]; then echo "data $2"; else echo "$1"; fi
 }
 
 examples() { prose "$1" | sed -n 's/^    clmlp //p'; }
 
-# Options of examples are those of their command; options elsewhere are those of any command, or of a script.
+# Options in examples must be those of the command; options elsewhere may be any command's, or a script's.
 wrong_options() {
     examples "$1" | while read -r line; do
         # shellcheck disable=SC2086 # words
@@ -115,7 +114,7 @@ for name in $(documents); do
     judge "$root/$name" "$name"
 done
 
-# ---- what documents have to say ----
+# ---- what documents must say ----
 
 for name in $(documents); do prose "$root/$name"; done >all
 while read -r option; do
@@ -133,9 +132,9 @@ holds 'code and scripts name doc/data.md for data' \
     [ -z "$(grep -rl 'data/README\.md' "$root/src" "$root/include" "$root/tools")" ]
 holds 'README has at most 200 lines' [ "$(wc -l <"$root/README.md")" -le 200 ]
 
-# ---- this test notices ----
+# ---- this test finds mistakes ----
 
-# notices WHAT TEXT: a document with that text has a mistake, which is named.
+# notices WHAT TEXT: a document with that text has a mistake, which must be named.
 notices() {
     printf '# A heading\n\n%s\n' "$2" >"made_up.md"
     { wrong_links made_up.md; wrong_files made_up.md; wrong_options made_up.md; } >mistakes
@@ -154,7 +153,7 @@ judge made_up.md 'a document without mistakes'
 
 # ---- examples ----
 
-# Each example is a command line that the program accepts: --help at its end is reached.
+# Each example is a command line that the program accepts: it reaches a --help at its end.
 for name in $(documents); do
     examples "$root/$name" | sed 's/[|&].*//' >lines
     while read -r line; do
@@ -175,14 +174,14 @@ if [ "$status" -ne 0 ]; then
     finish
 fi
 
-# Small sets with the names that documents use: pictures of the same size and number of classes.
+# Small sets with the documents' names: pictures with the same size and number of classes.
 mkdir sets
 export CLMLP_DATA="$temporary/sets"
 "$program" data make --rows 60 --out sets/cifar10 >/dev/null
 "$program" data convert --data cifar10 --to images --out photos >/dev/null
 "$program" data convert --data photos --resize 28x28 --channels 1 --to idx --out sets/fashion-mnist >/dev/null
 
-# What takes long, or needs a GPU.
+# Examples that take long or need a GPU.
 is_left_out() {
     case $1 in
     *'--device gpu'* | doctor* | verify | 'verify --full'* | 'bench --layers 3072'* | bench | gradcheck) return 0 ;;
@@ -194,7 +193,7 @@ for name in README.md doc/commands.md doc/data.md; do
     mkdir -p "here/$name"
     cp -R photos "here/$name"
     cd "here/$name"
-    # a file that doc/commands.md shows
+        # writes the file that doc/commands.md shows
     sed -n '/^# fashion.conf/,/^```/p' "$root/$name" | grep -v '^```' >fashion.conf || true
     examples "$root/$name" >lines
     while read -r line; do

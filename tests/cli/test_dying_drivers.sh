@@ -1,5 +1,5 @@
 #!/bin/sh
-# OpenCL drivers that die and take the process with them: what doctor says of them, and of the other devices.
+# OpenCL drivers that die and end the process: what doctor says about them and about the other devices.
 #
 #   test_dying_drivers.sh PROGRAM ROOT DRIVER
 set -eu
@@ -7,27 +7,27 @@ driver=$(realpath "$3")
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
-# A clock of the program's own, which stands until its driver hangs: seconds_pass lets some of them pass.
+# A clock for the program, which stands still until its driver hangs; seconds_pass then moves it.
 clocks=0
 new_clock() {
     clocks=$((clocks + 1))
     export DYING_CLOCK="$temporary/clock-$clocks"
 }
 
-# seconds_pass PROCESS COUNT: it has noticed them, or has ended.
+# seconds_pass PROCESS COUNT: returns when the process has noticed them, or has ended.
 seconds_pass() {
     head -c "$2" /dev/zero | tr '\0' . >>"$DYING_CLOCK"
     await "$1" cmp -s "$DYING_CLOCK" "$DYING_CLOCK.seen"
 }
 
-# in_vain ARGUMENT...: what `fails` does, of a driver that hangs.
+# in_vain ARGUMENT...: like `fails`, for a driver that hangs.
 in_vain() {
     new_clock
     DYING=${DYING:-hang} fails "$@"
     unset DYING_CLOCK
 }
 
-# ---- one that dies as it is loaded, and so in every program ----
+# ---- a driver that dies while it is loaded, so in every program ----
 
 mkdir vendors
 echo "$driver" >vendors/dying.icd
@@ -39,14 +39,14 @@ check 'a remedy' has_line out 'remedy: .*take its .icd file away'
 check 'no device in JSON' [ "$(cat doctor.json)" = '[]' ]
 DYING='exit' fails 'OpenCL cannot be used here: .*dying.icd.* ended the process .exit code 3' doctor
 (
-    trap '' CHLD # whoever starts it may ignore how its own processes end
+    trap '' CHLD # a process that starts it may ignore how its children end
     DYING=abort "$program" doctor
 ) >out 2>err || true
 check 'with SIGCHLD ignored, too' has_line err 'ended the process .signal 6,'
 DYING=abort fails 'ended the process' doctor --json -
 check 'JSON alone' [ "$(cat out)" = '[]' ]
 
-# one that hangs there, whatever who starts it makes of alarms
+# a driver that hangs while it is loaded, even if alarms are ignored
 asan=${ASAN_OPTIONS-}
 export LD_PRELOAD="$driver" ASAN_OPTIONS="$asan:verify_asan_link_order=0"
 in_vain 'OpenCL cannot be used here: .*dying.icd.* did not come back within 2 s' doctor --patience 2 --json doctor.json
@@ -62,7 +62,7 @@ unset LD_PRELOAD DYING_CLOCK
 
 # ---- a report that cannot be sent ----
 
-# its size is limited: no driver is to blame
+# the file's size is limited: no driver is to blame
 (
     ulimit -f 0
     OCL_ICD_VENDORS="$absent" "$program" doctor 2>&1 >/dev/null && echo 'exit 0'
@@ -74,7 +74,7 @@ check 'no space: nobody is accused' lacks_line err 'ended the process'
 
 # ---- standard streams that are closed ----
 
-# no file of ours takes their place; there is no driver, and nobody is accused
+# no file of ours takes their place; there is no driver, so none is blamed
 (OCL_ICD_VENDORS="$absent" "$program" doctor --json closed.json 2>err >&-) || true
 check 'standard output is closed: it says so' has_line err 'standard output could not be written'
 check 'standard output is closed: the report is written' [ "$(cat closed.json)" = '[]' ]
@@ -83,20 +83,20 @@ rm closed.json
 check 'standard error is closed: the report is written' [ "$(cat closed.json)" = '[]' ]
 check 'standard error is closed: the table' has_line out 'there is no OpenCL'
 
-# ---- one that dies on a device ----
+# ---- a driver that dies on a device ----
 
 unset OCL_ICD_VENDORS
 [ -z "$vendors" ] || export OCL_ICD_VENDORS="$vendors"
 require_device 'dying drivers'
 # PoCL has a device by each of these names
 export POCL_DEVICES='basic pthread' LD_PRELOAD="$driver"
-run devices --device no-such-device # tries none
+run devices --device no-such-device # lists devices, tries none
 if [ "$(grep -c '^. [0-9]*:[0-9]*  \(basic\|pthread\)' out)" -ne 2 ]; then
     [ "${CLMLP_REQUIRE_ALL:-0}" != 1 ] || failed 'no PoCL with two devices'
     echo 'SKIP dying drivers on a device: no PoCL with two'
     finish
 fi
-# kernels that do not build: the second device is soon done with
+# kernels that do not build: the second device is done soon
 mkdir kernels
 cp "$root"/kernels/*.cl kernels
 echo 'no kernel' >kernels/softmax.cl
@@ -118,7 +118,7 @@ DYING_FILE="$temporary/file" fails 'a driver ended the process .* at platform 0;
 check 'where it died' has_line out '^  BAD  platform 0: its driver ended the process .signal 6,'
 check 'under what it belongs to' [ "$(grep -c '^platforms' out)" -eq 2 ]
 check 'the first device in JSON' [ "$(grep -c '"verdict": "refused"' doctor.json)" -eq 1 ]
-# and the first, too
+# and the first process, too
 DYING_FILE="$temporary/file" fails 'OpenCL cannot be used here: platform 0 ended' doctor
 check 'under a heading of its own' [ "$(grep -c '^platforms' out)" -eq 1 ]
 unset CLMLP_KERNEL_DIR
@@ -126,7 +126,7 @@ export DYING_CALL=clEnqueueNDRangeKernel DYING_DEVICE=pthread
 fails 'none of the 1 device' doctor --device pthread
 check 'what was checked is named' has_line out 'ended the process .* at shared, in check 1 of [0-9]* .gather'
 check 'with what repeats it' has_line out '^       again: clmlp verify --device 0:[01] --only gather.* --shape '
-# whoever killed it may not be the driver
+# a SIGKILL may not come from the driver
 export DYING='kill'
 fails 'none of the 1 device' doctor --device pthread
 check 'killed: it is told' has_line out 'refused. the process was killed .signal 9, .* as where memory or time runs out'
@@ -137,14 +137,14 @@ check 'hanging: it is told' has_line out 'refused. its driver did not come back 
 check 'hanging: with what repeats it' has_line out '^       again: clmlp verify --device 0:[01] --only gather.* --shape '
 check 'hanging: what to do' has_line out 'slow and nothing else, --patience 0'
 check 'hanging: the reason in JSON' has_line doctor.json '"reason": "its driver did not come back within 10 s at '
-# a driver's words are none of the report
+# a driver's output is not in the report
 DYING_WORDS='a driver prints' run doctor --device pthread --json -
 check 'doctor: JSON alone' python3 -m json.tool out /dev/null
 check 'doctor: the words are elsewhere' has_line err 'a driver prints'
 DYING_WORDS='a driver prints' DYING_DEVICE=none run devices --json -
 check 'devices: JSON alone' python3 -m json.tool out /dev/null
 check 'devices: the words are elsewhere' has_line err 'a driver prints'
-# verify says where, and its report is for the driver's makers
+# verify says where it died, and its report is for the driver's makers
 fails 'its driver ended the process .signal 6, .* at softmax B=.*; again: clmlp verify --device .* --only softmax --shape ' \
     verify --device pthread --only softmax --json report.json
 check 'verify: what killed it, in JSON' has_line report.json '"error": "its driver ended the process .signal 6, '
@@ -170,7 +170,7 @@ check 'verify, hanging: the second ends it' [ "$status" -eq 1 ]
 check 'verify, hanging: at what' has_line report.json '"error": "it was interrupted at softmax B='
 check 'verify, hanging: what was checked before' [ "$(grep -c '"passed": true' report.json)" -ge 10 ]
 unset DYING_AFTER
-# what reaches both processes, as Ctrl-C does, is one interrupt
+# an interrupt that reaches both processes, like Ctrl-C, counts once
 DYING_DEVICE=none start setsid "$program" verify --device pthread --json report.json
 await $process has_line out '  ok$'
 env kill -INT -- "-$process"
@@ -179,7 +179,7 @@ wait $process || status=$?
 check 'verify, a group is interrupted: exit 1' [ "$status" -eq 1 ]
 check 'verify, a group is interrupted: it ends behind its check' has_line err '^clmlp: verify: interrupted behind [0-9]* check'
 check 'verify, a group is interrupted: so does the report' has_line report.json '"error": "interrupted behind [0-9]* check'
-# nobody reads what it prints, or it cannot be written: the report is, and nobody is accused
+# if its output has no reader, or cannot be written, the report is still written, and no driver is blamed
 DYING_DEVICE=none "$program" verify --device pthread --json report.json 2>err | head -n 1 >out
 check 'verify, unread: the report says so' has_line report.json '"error": "nobody read what was printed any more, at '
 check 'verify, unread: so does a sentence' has_line err '^clmlp: verify: nobody read what was printed any more'
@@ -211,7 +211,7 @@ rm doctor.json
 DYING_CALL=none "$program" doctor --device pthread --json doctor.json 2>err | head -n 1 >out
 check 'doctor, unread: the report is written' python3 -m json.tool doctor.json /dev/null
 check 'doctor, unread: so does a sentence' has_line err '^clmlp: doctor: nobody read what was printed any more'
-# time that it slept through is no silence
+# time while the process is stopped is no silence
 new_clock
 : >"$DYING_CLOCK"
 DYING_FILE="$temporary/reached-by-doctor" DYING=hang start setsid "$program" doctor --patience 3 --device pthread --json doctor.json
@@ -225,7 +225,7 @@ seconds_pass $process 100
 unset DYING_CLOCK
 wait $process || true
 check 'doctor: and then it is' has_line doctor.json '"reason": "its driver did not come back within 3 s at '
-# on a terminal what is being tried is a line that is taken away again
+# a terminal shows what is being tried, and the line is removed again
 TERM=xterm script -qec "'$program' doctor --device pthread" shown </dev/null >/dev/null || true
 tr '\r' '\n' <shown | grep -v '^$' >out
 check 'a terminal shows what is being tried' has_line out 'shared, in check 1 of .*…$'
@@ -233,7 +233,7 @@ check 'nothing of it is left' awk 'left && !/^\033\[K/ { exit 1 } { left = /…$
 
 # ---- an interrupt ----
 
-export DYING=hang # it does not come to its end first
+export DYING=hang # so that it does not end before
 interrupt '^  ok   compiler' doctor --device pthread --json doctor.json
 check 'interrupted: exit 1' [ "$status" -eq 1 ]
 check 'interrupted: it says so' has_line err '^clmlp: doctor: interrupted'
@@ -242,7 +242,7 @@ DYING=interrupt fails 'interrupted; the devices' doctor --device pthread --json 
 check 'interrupted: JSON alone' [ "$(grep -c '"reason": "it was interrupted at shared, in check 1 of' out)" -eq 1 ]
 check 'interrupted: nobody is accused' lacks_line err 'ended the process'
 
-# one that comes when a device is done with, and as the next process is made, leaves the report
+# if it comes after a device is done and before the next process starts, the report stays
 unset DYING
 export DYING_CALL=clBuildProgram DYING_DEVICE=basic
 interrupt '^  remedy:  update its driver' doctor --json doctor.json
@@ -264,7 +264,7 @@ unset DYING_CLOCK
 check 'an interrupt that is ignored ends nothing' kill -KILL $process
 wait $process || true
 
-# ---- one whose device is gone when it has died, and a good one behind it ----
+# ---- a driver whose device is gone after its death, and a good driver after it ----
 
 export DYING_GONE=1 DYING_FILE="$temporary/gone"
 succeeds doctor --json doctor.json
@@ -273,7 +273,7 @@ check 'it is good' has_line out 'verdict: good'
 check 'both are in JSON' [ "$(grep -c '"verdict"' doctor.json)" -eq 2 ]
 unset DYING_GONE DYING_FILE DYING_CALL
 
-# ---- and one as the process ends ----
+# ---- a driver that dies while the process ends ----
 
 unset LD_PRELOAD POCL_DEVICES
 cp "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/pocl*.icd vendors
@@ -281,7 +281,7 @@ export OCL_ICD_VENDORS="$temporary/vendors" DYING=end CLMLP_KERNEL_DIR="$tempora
 fails 'a driver ended the process .signal 6, .* as it was to end' doctor
 DYING=leave fails 'a driver ended the process .exit code 3. as it was to end' doctor
 LD_PRELOAD=$driver DYING=stay in_vain 'a driver did not come back within [0-9]* s as it was to end' doctor --patience 10
-# verify has shown what it has shown
+# verify's results stay
 unset CLMLP_KERNEL_DIR
 fails 'a driver ended the process .signal 6, .* as it was to end' verify --only softmax --json report.json
 check 'verify, an end that dies: in JSON' has_line report.json '"at_end": "the driver ended the process .signal 6, '
@@ -301,9 +301,9 @@ check 'verify, an end that hangs, interrupted: a sentence' has_line err '^clmlp:
 check 'verify, an end that hangs, interrupted: in JSON' has_line report.json '"at_end": "interrupted"'
 check 'verify, an end that hangs: all passed' has_line report.json '^ *"passed": true,$'
 export CLMLP_KERNEL_DIR="$temporary/kernels"
-# an interrupt then leaves nothing out
+# a later interrupt leaves nothing out
 DYING=interrupt fails 'none of the [0-9]* devices* found can be trained on' doctor
-mv vendors/dying.icd vendors/z.icd # behind PoCL's
+mv vendors/dying.icd vendors/z.icd # after PoCL's
 DYING=abort fails 'OpenCL cannot be used here: .*z.icd' doctor
 check 'under the heading of the drivers before it' [ "$(grep -c '^drivers' out)" -eq 1 ]
 rm vendors/pocl*.icd

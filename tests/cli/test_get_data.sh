@@ -18,7 +18,7 @@ trap finish_server EXIT
 cd "$temporary"
 unset CLMLP_MIRROR CLMLP_DATA XDG_DATA_HOME http_proxy HTTP_PROXY all_proxy ALL_PROXY
 export CLMLP_DATA="$temporary/sets" no_proxy=127.0.0.1
-# A server that sends nothing is not given up before the test comes to interrupt it: the last --speed-time counts.
+# The test must interrupt a silent server before get-data gives up: the last --speed-time counts.
 mkdir bin
 printf '#!/bin/sh\nexec %s "$@" --speed-time 1000000\n' "$(command -v curl)" >bin/curl
 chmod +x bin/curl
@@ -26,8 +26,8 @@ PATH=$temporary/bin:$PATH
 
 # ---- the server ----
 
-# /good/FILE as it is; /cut/FILE ends after 1000 bytes of each answer, though more are promised; /torn/FILE the same,
-# and it does not go on; /bad/FILE has a byte changed; /slow/FILE ends never. Which were asked for is in `asked`.
+# /good/FILE is whole; /cut/FILE ends after 1000 bytes of each answer, though more are promised; /torn/FILE,
+# too, but cannot continue; /bad/FILE has a wrong byte; /slow/FILE never ends. `asked` has the requests.
 cat >server.py <<'PYTHON'
 import http.server, sys, threading
 
@@ -80,9 +80,9 @@ server=$!
 await $server [ -s port ]
 url=http://127.0.0.1:$(cat port)
 
-# ---- running and looking ----
+# ---- running and checking ----
 
-# get HOW ARGUMENT...: from URL/HOW, into out and status; what was asked of the server is in `asked`.
+# get HOW ARGUMENT...: from URL/HOW, sets out and status; `asked` lists the requests.
 get() {
     how=$1
     shift
@@ -107,7 +107,7 @@ $(tail -n 5 out)"
 has_line() { grep -Eq -- "$2" "$1"; }
 # shellcheck disable=SC2317 # called through check
 is_whole() { cmp -s published/one.gz sets/mnist/one.gz && cmp -s published/two.gz sets/mnist/two.gz; }
-# Neither under its name nor under another.
+# At most so many files, under any name.
 # shellcheck disable=SC2317 # called through check
 has_no_more_than() { [ "$(find sets/mnist -type f | wc -l)" -le "$1" ]; }
 start_anew() { rm -rf sets; }
@@ -250,7 +250,7 @@ status=0
 check 'a name that leads elsewhere: fails' [ "$status" -eq 1 ]
 check 'a name that leads elsewhere: says so' has_line out 'is no line as sha256sum writes it'
 
-# The built-in lists have a sum for each file that the formats need.
+# The built-in lists have a sum for each file that a format needs.
 for name in mnist:4 fashion-mnist:4 cifar10:1 cifar100:1; do
     found=$(bash -c "$(sed -n '/^list_sums()/,/^}/p' "$root/tools/get-data")
         list_sums ${name%:*}" | grep -Ec "^[0-9a-f]{64}  [a-z0-9.-]*\.gz\$")

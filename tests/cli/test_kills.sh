@@ -1,12 +1,12 @@
 #!/bin/sh
-# Killed at any moment, the program leaves no file under its name that does not load.
+# If the program is killed at any moment, every file under its final name still loads.
 #
 #   test_kills.sh PROGRAM ROOT [KILLS [SEED]]
 #
-# Each round starts the program over and over, so that it writes most of the time, and kills it and what it started
-# (SIGKILL) after up to half a second; then every file there is read. That there was something to kill is looked at, too:
-# each writer finishes a file, none of its commands fails by itself, and a kill comes while a file is written. KILLS is 6 or
-# more, so that each writer has its turn. The long form, with a seed of its own:
+# Each round starts the program over and over, so that it writes most of the time. After up to half a second
+# it kills the program and its children (SIGKILL), and reads every file. Further checks: each writer finishes
+# a file, none of its commands fails by itself, and a kill comes during a write. KILLS is at least 6, so that
+# each writer has its turn. The long form, with a seed of its own:
 #
 #   tests/cli/test_kills.sh build/src/cli/clmlp . 250 "$(date +%s)"
 set -eu
@@ -14,16 +14,16 @@ kills=${3:-24}
 seed=${4:-1}
 here=$(realpath "$2")
 if [ "${CLMLP_KILLS_WRITER:-}" ]; then
-    program=$1 # as this script starts itself, in its directory and in a process group of its own
+    program=$1 # the script starts itself, in its directory and a process group of its own
 else
     # shellcheck source=tests/cli/program.sh
     . "$here/tests/cli/program.sh"
     printf 'seed %s\n' "$seed"
 fi
 
-# ---- what writes: each until it is killed ----
+# ---- the writers: each writes until it is killed ----
 
-# write ARGUMENT...: where it fails by itself, that is told and no round begins anew. 137 is the kill's.
+# write ARGUMENT...: if it fails by itself, says so, and no round begins again. 137 is a kill.
 write() {
     code=0
     "$program" "$@" 2>writer.err || code=$?
@@ -58,7 +58,7 @@ write_data() {
     done
 }
 
-# A width is new each time, in each round: choices that are there are not written again.
+# Uses a new width each time, because choices that exist are not written again.
 write_choices() {
     n=$((CLMLP_KILLS_ROUND * 2))
     while :; do
@@ -71,7 +71,7 @@ if [ "${CLMLP_KILLS_WRITER:-}" ]; then
     "$CLMLP_KILLS_WRITER"
 fi
 
-# ---- what there has to be afterwards ----
+# ---- what must be there afterwards ----
 
 # how mkdtemp and mkstemp end a name
 six='[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]'
@@ -109,18 +109,18 @@ for name in open("list").read().split():
     fi
 }
 
-# What the kill cut short lies beside, under a name that nothing looks for.
+# A write that was cut off leaves a file under a name that no program looks for.
 has_temporary() {
     find files cache/clmlp -name '.clmlp-??????' -o -name "*.$six" ! -name new.libsvm 2>err | grep -q .
 }
 
-# A file of this round's under a name of its own.
+# A finished file of this round.
 has_finished() {
     find files cache/clmlp -type f -newer round ! -name '.clmlp-??????' ! -path '*/.clmlp-??????/*' ! -path "*.$six/*" \
         \( ! -name "*.$six" -o -name new.libsvm \) 2>err | grep -q .
 }
 
-# Stops the writer again and again until it is found in a write: each look is as likely to find it on a slow machine.
+# Stops the writer again and again until it is in a write; this works on a slow machine, too.
 until_in_a_write() {
     while kill -STOP "-$leader" 2>err && ! has_temporary && [ ! -e by-itself ]; do
         kill -CONT "-$leader"
@@ -140,7 +140,7 @@ awk -v seed="$seed" -v moments="$kills" 'BEGIN { srand(seed); while (moments--) 
 kill=0
 in_a_write=0
 finished=
-# A last kill comes while a file is written, if none of the others did.
+# If no kill came during a write, the last one does.
 while read -r moment || { [ $in_a_write -eq 0 ] && [ ! -e by-itself ]; }; do
     kill=$((kill + 1))
     case $((kill % 6)) in
@@ -155,10 +155,10 @@ while read -r moment || { [ $in_a_write -eq 0 ] && [ ! -e by-itself ]; }; do
     CLMLP_KILLS_WRITER=$writer CLMLP_KILLS_ROUND=$kill setsid sh "$here/tests/cli/test_kills.sh" "$program" "$here" \
         >/dev/null 2>&1 </dev/null &
     leader=$!
-    await $leader kill -0 "-$leader" # or there is no group to kill yet
+    await $leader kill -0 "-$leader" # waits until the process group exists
     case $finished in
     *$writer*) ;;
-    *) await $leader has_finished ;; # so a writer finishes in its first round however slow it is
+    *) await $leader has_finished ;; # a writer finishes in its first round, even if it is slow
     esac
     if [ "$moment" ]; then sleep "$moment"; else until_in_a_write; fi
     kill -KILL "-$leader" 2>err || true
@@ -177,7 +177,7 @@ while read -r moment || { [ $in_a_write -eq 0 ] && [ ! -e by-itself ]; }; do
 done <moments
 printf '%d kills, %d of them while a file was written\n' "$kill" "$in_a_write"
 
-# ---- that there was something to kill ----
+# ---- whether there was something to kill ----
 
 for writer in write_runs write_scores write_data write_choices; do
     case $finished in

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Data that does not fit: training within limits on memory gives what training without them gives.
+# Data that does not fit: training with limits on memory gives the same results as without.
 #
 #   test_streaming.sh PROGRAM ROOT
 set -eu
@@ -15,7 +15,7 @@ refuses() {
     check "train $*: says $pattern" has_line err "^clmlp: train: .*$pattern"
 }
 
-# fails PATTERN ARGUMENT...: of training.
+# fails PATTERN ARGUMENT...: training must fail.
 fails() {
     pattern=$1
     shift
@@ -53,7 +53,7 @@ check "the same model" cmp limited/model.safetensors resident/model.safetensors
 train streamed --data cifar --resident no --shard "$shard"
 tail -c 390000 limited/model.safetensors >a
 tail -c 390000 streamed/model.safetensors >b
-check "the same parameters from rows that are not mapped" cmp a b # but names of classes
+check "the same parameters from rows that are not mapped" cmp a b # they differ in names of classes
 rm -rf limited resident
 train limited --data set --backend blas --device-memory 10M
 shard=$(sed -n 's/^  two shards of \([0-9]*\) rows.*/\1/p' out)
@@ -73,7 +73,7 @@ fails "half of the memory that is allowed is 10.0 MiB; allow more, or convert .*
 tar -cf cifar.tar cifar
 fails "takes 35.2 MiB of memory, but half of the memory that is allowed is 10.0 MiB" --data cifar.tar --memory 20M
 
-# A file that is shortened while it is trained on. The first epoch's line says that training is under way.
+# A file is shortened during training. The first epoch's line shows that training has begun.
 start "$program" train --data set --hidden 32 --gemm native --epochs 1000000 --resident no
 await $process has_line out "^    1 "
 : >set/x_train.npy

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tables and their options on the command line: what is trained, evaluated and predicted from CSV and LIBSVM.
+# Tables and their options on the command line: training, evaluation and prediction from CSV and LIBSVM.
 #
 #   test_tables.sh PROGRAM ROOT
 set -eu
@@ -47,7 +47,7 @@ train='train --backend reference --epochs 8 --batch 10 --hidden 8 --lr 0.5 --val
 check 'CSV and LIBSVM: the same run' sh -c 'cut -d , -f 1-6 csv/history.csv >a; cut -d , -f 1-6 libsvm/history.csv >b; cmp -s a b'
 check 'CSV and LIBSVM: something is learnt' sh -c 'tail -n 1 a | cut -d , -f 4 | grep -q ^1'
 
-# A file with some of the classes is read with those of the model.
+# A file with only some classes is read with the model's classes.
 sed -n '1p;/^cat/p' train.csv >cats.csv
 succeeds eval csv/model.safetensors --data cats.csv --label kind --split train --backend reference
 check 'eval: all cats' has_line out '^  2 cat  *30  *100\.00'
@@ -62,7 +62,7 @@ printf '2 4:1\n' >long.libsvm
 fails 1 'line 1: index 4 is above the 3 features' \
     eval libsvm/model.safetensors --data long.libsvm --split train --backend reference
 
-# Columns of any scale, one of which never changes: standardised, they are learned from.
+# Columns of any scale, and one that never changes: standardised, the net learns from them.
 awk -F , 'BEGIN { OFS = "," } NR > 1 { $2 = $2 / 1000; $3 = 50000 + 3000 * $3; $4 = 10 + $4 } { print $0 "," (NR > 1 ? 7 : "never") }' train.csv >scales.csv
 # shellcheck disable=SC2086 # words
 {

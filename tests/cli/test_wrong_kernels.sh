@@ -1,5 +1,5 @@
 #!/bin/sh
-# Nobody trains with a kernel that is wrong: with a fault in it, a run ends as one of the blas backend does, or is refused.
+# No training uses a wrong kernel: a run with a fault in it ends like one of the blas backend, or is refused.
 #
 #   test_wrong_kernels.sh PROGRAM ROOT
 set -eu
@@ -11,7 +11,7 @@ require_device 'wrong kernels'
 run data make --out data --rows 100
 settings='--data data --hidden 64 --epochs 2 --batch 60 --lr 0.02 --l2 0.001'
 
-# The text is a table of 97 numbers in 12 classes.
+# The table has 97 columns of numbers and 12 classes.
 awk 'BEGIN {
     for (r = 0; r < 90; r++) {
         for (c = 0; c < 97; c++) printf "%.3f,", sin(r * 13 + c * 7) 
@@ -21,7 +21,7 @@ awk 'BEGIN {
 run train --data table.csv --backend blas --hidden 8 --epochs 1 --batch 30 --out trained
 [ "$status" -eq 0 ] || failed "a net of the table: $(cat err)"
 
-# What a command says of losses and accuracies, or a prediction's rows, into the file numbers.
+# Writes a command's losses and accuracies, or a prediction's rows, to the file numbers.
 # numbers COMMAND ARGUMENT...
 numbers() {
     run "$@"
@@ -29,7 +29,7 @@ numbers() {
         grep -Eo '[0-9]+(\.[0-9]+)?' >numbers || true
 }
 
-# breaks WHAT FILE SED: kernels/FILE as sed makes it, in broken/.
+# breaks WHAT FILE SED: kernels/FILE, changed by SED, in broken/.
 breaks() {
     rm -rf broken
     cp -R "$root/kernels" broken
@@ -37,7 +37,7 @@ breaks() {
     check "$1: $2 is broken now" [ "$(cmp -s "broken/$2" "$root/kernels/$2" && echo same)" != same ]
 }
 
-# right_or_refused_in WHAT FILE SED COMMAND ARGUMENT...: with the broken kernels it says what it says with blas, or refuses.
+# right_or_refused_in WHAT FILE SED COMMAND ARGUMENT...: broken kernels give blas's results, or it refuses.
 right_or_refused_in() {
     name=$1
     breaks "$1" "$2" "$3"
@@ -59,7 +59,7 @@ right_or_refused_in() {
     fi
 }
 
-# right_or_refused WHAT FILE SED OPTION...: in training.
+# right_or_refused WHAT FILE SED OPTION...: the same for training.
 right_or_refused() {
     what=$1 file=$2 fault=$3
     shift 3
