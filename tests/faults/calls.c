@@ -1,4 +1,4 @@
-/* The calls of calls.h as the product's objects see them: each counts, and fails where the plan says so. */
+/* The calls of calls.h as the product's objects see them: each counts, and fails if the plan says so. */
 #include "faults/calls.h"
 
 #include <archive.h>
@@ -87,7 +87,7 @@ __attribute__((noinline)) static bool fault_due(const char *name, enum call_kind
 
 static bool gz_is_spoilt;
 
-/* The error flag is what glibc sets where its own write fails; _IO_ERR_SEEN is no longer in its headers. */
+/* Sets the error flag as glibc does if its own write fails; its headers no longer have _IO_ERR_SEEN. */
 static int spoil(FILE *stream)
 {
     stream->_flags |= 0x20;
@@ -152,7 +152,7 @@ static int jpeg_spoil(j_decompress_ptr jpeg)
     }
 CALLS
 
-/* ---- calls with "...", and what tells of zlib's failures ---- */
+/* ---- calls with "...", and those that report zlib's failures ---- */
 
 int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
@@ -204,7 +204,7 @@ int __wrap_printf(const char *format, ...)
     return length;
 }
 
-/* What it is given is its own, made or not. */
+/* It consumes what it is given, in any case. */
 json_t *__wrap_json_pack(const char *format, ...);
 json_t *__wrap_json_pack(const char *format, ...)
 {

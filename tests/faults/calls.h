@@ -1,11 +1,12 @@
-/* Every call of the library and the program that can fail, and how it is made to: one row each.
+/* Every call of the library and the program that can fail, and how the test makes it fail: one row each.
  *
- *   CALL(result, name, parameters, arguments, kind, failure)   failure is an expression: what it returns then
- *   ACT(name, parameters, arguments, kind, failure)            of calls without a result
+ *   CALL(result, name, parameters, arguments, kind, failure)   failure is an expression: the value it returns
+ *   then
+ *   ACT(name, parameters, arguments, kind, failure)            for calls without a result
  *
- * `kind` is what the sentence about it has to speak of. A failure leaves things as the real one would: what is to be
- * consumed or closed is, errno, error flags and messages are set. Calls with "..." stand in calls.c. The linker
- * (--wrap) leads the calls of our own objects here; those of other libraries stay as they are. */
+ * `kind` is what the sentence must mention. A failure does what a real one would: it consumes or closes what
+ * the call does, and sets errno, error flags and messages. Calls with "..." are in calls.c. The linker
+ * (--wrap) leads the calls of our own objects here; other libraries' calls do not change. */
 #ifndef CLM_FAULTS_CALLS_H
 #define CLM_FAULTS_CALLS_H
 
@@ -90,8 +91,8 @@
     CALL(void *, dlsym, (void *library, const char *name), (library, name), KIND_QUIET,                      \
          __real_dlsym(library, "a name that is not there"))
 
-/* What is printed goes to a stream that then has its error flag set; streams in memory fail on closing. Of stderr no
- * failure can be told. PRINT(stream, ...) as CALL. */
+/* Printing fails on a stream, whose error flag is then set; streams in memory fail on closing. A failure of
+ * stderr cannot be reported. PRINT(stream, ...) is like CALL. */
 #define CALLS_STREAMS                                                                                        \
     PRINT(stream, int, fclose, (FILE * stream), (stream), (__real_fclose(stream), errno = NO_SPACE, EOF))    \
     PRINT(stream, int, fflush, (FILE * stream), (stream), spoil(stream))                                     \
@@ -199,7 +200,7 @@
          (cairo_surface_t * surface, cairo_write_func_t on_bytes, void *user), (surface, on_bytes, user),    \
          KIND_QUIET, CAIRO_STATUS_NO_MEMORY)
 
-/* `as` in the place of an object: code in *code, and no object. */
+/* Sets *code to `as`, and makes no object. */
 #define MAKES_NOTHING(as) (code ? *code = (as) : 0, NULL)
 #define CALLS_DEVICE                                                                                         \
     CALL(cl_int, clGetPlatformIDs, (cl_uint most, cl_platform_id * out, cl_uint * count),                    \

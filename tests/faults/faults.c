@@ -2,12 +2,12 @@
  *
  *   faults OPTION... -- COMMAND ARGUMENT...     (--help lists the options)
  *
- * The directory it is started in holds what the command needs; it is put back after each run from a copy beside it.
- * At each call that fails, the program has to end with exit 1, a sentence that speaks of the call, no leak (where it
- * is built with AddressSanitizer) and every file as it was; or, where `tolerated` lists the call, with another
- * sentence, or with exit 0 and the files that a run without failures leaves. Where printing failed, the files may be
- * there, too; what could not be removed may stay. A command whose task is to tell of failures may go on after any that
- * it speaks of, and leave its files in any case. tests/faults/test_faults.sh has the commands, and how to try them all. */
+ * The current directory holds what the command needs; a copy beside it restores it after each run. If a call
+ * fails, the program must end with exit 1, a sentence that mentions the call, no leak (if built with
+ * AddressSanitizer) and every file as it was. If `tolerated` lists the call, it may have another sentence, or
+ * exit 0 and the files of a run without failures. If printing failed, these files may be there, too; what
+ * could not be removed may stay. A command that reports failures may continue after any that it mentions, and
+ * leave its files. tests/faults/test_faults.sh has the commands, and how to try them all. */
 #include "faults/faults.h"
 
 #include "check/case.h"
@@ -38,7 +38,7 @@ void __sanitizer_symbolize_pc(void *pc, const char *format, char *out, size_t si
 void __lsan_disable(void) __attribute__((weak));
 void __lsan_enable(void) __attribute__((weak));
 
-/* A finding of the sanitizers ends the program with a code that nothing else has. */
+/* A sanitizer's finding ends the program with a code of its own. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -84,7 +84,7 @@ static void *must(void *pointer)
     return pointer;
 }
 
-/* The whole file, to be freed; empty where there is none. */
+/* The whole file, which the caller frees; empty if there is none. */
 static char *read_text(const char *path)
 {
     char *const text = must(calloc(1, TEXT_MOST));
@@ -114,11 +114,11 @@ static bool matches(const char *text, const char *pattern)
     return is_match;
 }
 
-/* ---- the directory: a line a file, "PATH HASH" ---- */
+/* ---- the directory: one line per file, "PATH HASH" ---- */
 
 static FILE *listing;
 static bool lists_cache;
-static const char *bad_cache_file; /* in the cache and not whole */
+static const char *bad_cache_file; /* an incomplete file in the cache */
 
 static bool is_in_cache(const char *path)
 {
@@ -168,7 +168,7 @@ static int compare_lines(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorted, so that it can be compared; to be freed. Of the cache only whether all of it is whole, or its files, too. */
+/* A sorted list, which the caller frees. The cache's files are in it only if has_cache; all must be whole. */
 static char *list_files(bool has_cache)
 {
     char *text = NULL, *lines[4096], *sorted = NULL;
@@ -202,7 +202,7 @@ static char *difference(const char *a, const char *b)
     return text;
 }
 
-/* The lines of `list` without those of kept files; to be freed. */
+/* The lines of `list` without those of kept files; the caller frees it. */
 static char *without_kept(const char *list)
 {
     char *rest = NULL, *const copy = must(strdup(list));
@@ -216,7 +216,7 @@ static char *without_kept(const char *list)
     return rest;
 }
 
-/* Whether what there is is what there was before, and files of a whole run of which it says that they are kept. */
+/* Whether the files are those from before, plus files of a whole run that it says are kept. */
 static bool is_kept(const char *now, const char *before, const char *after_success, const char *said)
 {
     if (!options.keeps || !matches(said, " is kept in ") || *difference(now, after_success))
@@ -244,14 +244,14 @@ __attribute__((noinline)) static void run_child(void)
     close(in);
     close(out);
     close(err);
-    alarm(SECONDS_MOST); /* a hang is a death by SIGALRM */
+    alarm(SECONDS_MOST); /* SIGALRM ends a run that hangs */
     fault_plan->is_armed = true;
     const int code = __real_main(options.argc, options.argv);
     fault_plan->is_armed = false;
     exit(code);
 }
 
-/* What it said; where it tells of failures, its table may hold the reason, too. To be freed. */
+/* What the program said; for a command that reports failures also its table. The caller frees it. */
 static char *what_was_said(void)
 {
     char *text = NULL, *const err = read_text("../err"),
@@ -263,7 +263,7 @@ static char *what_was_said(void)
     return text;
 }
 
-/* The state as of waitpid. */
+/* Returns waitpid's state. */
 static int run_program(size_t target, uint64_t hash)
 {
     int state = 0;
@@ -282,8 +282,8 @@ static int run_program(size_t target, uint64_t hash)
     return state;
 }
 
-/* As run_program, and what it said, to be freed. LeakSanitizer's own process dies now and then where threads of a driver
- * end while it looks: then the run is made again. */
+/* run_program, and what it said, which the caller frees. LeakSanitizer's process sometimes dies if a driver's
+ * threads end while it looks: then the run is repeated. */
 static int run_until_looked_at(size_t target, uint64_t hash, char **said)
 {
     for (int tries = 1;; tries++) {
@@ -295,17 +295,17 @@ static int run_until_looked_at(size_t target, uint64_t hash, char **said)
         free(*said);
         put_back();
         if (!target)
-            fault_plan->site_count = 0; /* it lists the sites, which the next one does anew */
+            fault_plan->site_count = 0; /* the next run lists the sites anew */
     }
 }
 
-/* ---- what is asked of it ---- */
+/* ---- what a run must do ---- */
 
 enum { PLACE_MOST = 512 };
 static int ask_place = -1, hear_place = -1;
 
-/* A process of its own finds the names of places: it reads all debugging information, hundreds of MB that each run that
- * is forked from this process would copy the page tables of. */
+/* A separate process finds the names of places: it reads hundreds of MB of debugging information, whose page
+ * tables every run forked from this process would copy. */
 static void serve_places(int questions, int answers)
 {
     for (void *caller; read(questions, &caller, sizeof caller) == sizeof caller;) {
@@ -350,7 +350,7 @@ static const char *place_of(void *caller)
     return text;
 }
 
-/* Is the call listed for one of its nearest callers? */
+/* Whether the call is listed for one of its nearest callers. */
 static bool is_tolerated(const struct fault_site *site)
 {
     char pattern[600];
@@ -366,7 +366,7 @@ static bool is_tolerated(const struct fault_site *site)
     return is_listed;
 }
 
-/* Of something, or of the call that was to find out what is to be removed. */
+/* Whether the call removes something, or looks for what to remove. */
 static bool is_removal(const struct fault_site *site)
 {
     bool is_it = matches(site->name, "^(unlink|unlinkat|rmdir|remove|nftw64)$");
@@ -386,12 +386,12 @@ static bool speaks_of(const struct fault_site *site, const char *said)
                                            [KIND_QUIET] = "^clmlp: "};
     if (site->kind != KIND_DEVICE)
         return matches(said, patterns[site->kind]);
-    /* those of a kind are told by one name */
+    /* all calls of a kind are listed under one name */
     const bool is_product = matches(site->name, "^CLBlastSgemm");
     return matches(said, is_product ? "CLBlastSgemm" : site->name);
 }
 
-/* NULL where all is well. */
+/* NULL if all is well. */
 static const char *judge(int state, const char *before, const char *after_success, const char *said)
 {
     static char text[1024];
@@ -404,7 +404,7 @@ static const char *judge(int state, const char *before, const char *after_succes
         return "a sanitizer's finding";
     if (!fault_plan->failed && WEXITSTATUS(state))
         return "failed where no call did";
-    if (!fault_plan->failed) /* what time and threads decide is not the same in each run of a report */
+    if (!fault_plan->failed) /* time and threads may change what runs of a report do */
         return options.reports ? NULL : "was counted, and is not reached again";
     if (WEXITSTATUS(state) > 1 && !is_tolerated(site))
         return "an exit code above 1";
@@ -445,7 +445,7 @@ static void print_run(size_t number, int state, const char *problem, const char 
         printf(": exit %d: %s\n", WEXITSTATUS(state), said);
 }
 
-/* What a run without failures leaves: files that differ from run to run, as by the time in them, are left out. */
+/* The files that a run without failures leaves, without those that differ each time. */
 static char *list_success(void)
 {
     char *lists[2];
@@ -469,7 +469,7 @@ static char *list_success(void)
     return lists[0];
 }
 
-/* Was a place tried before, by what --known names? From now on it was. */
+/* Whether --known has this place already; from now on it has. */
 static bool is_known(uint64_t hash)
 {
     char line[32];
@@ -487,8 +487,8 @@ static bool is_known(uint64_t hash)
     return is_there;
 }
 
-/* The configuration of fonts is loaded once: it takes longer than a run does, and its leaks, which are none of ours, would
- * have to be told from ours by the names of their callers each time. */
+/* Loads the configuration of fonts once: that takes longer than a run. Its leaks are not ours, and would have
+ * to be told apart by callers' names each time. */
 static void load_fonts(void)
 {
     if (__lsan_disable)
@@ -560,7 +560,7 @@ int __wrap_main(int argc, char **argv)
         {"reports", 0, NULL, 'r'}, {"work", 1, NULL, 'w'},      {"part", 1, NULL, 'p'},
         {NULL, 0, NULL, 0}};
     void *frames[4];
-    backtrace(frames, 4); /* loads what it needs, before anything is counted */
+    backtrace(frames, 4); /* loads what backtrace needs before calls are counted */
     fault_plan = mmap(NULL, sizeof *fault_plan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (fault_plan == MAP_FAILED)
         return 2;

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Commands of the program, each run over and over with another of its calls failing: it ends with a sentence, leaks nothing,
-# and leaves files as they were.
+# Commands of the program, each run over and over while another of its calls fails. It must end with a
+# sentence, leak nothing, and leave files as they were.
 #
 #   test_faults.sh PROGRAM ROOT FAULTS GROUP [OPTION...]
 #
-# GROUP is host or device; "all" has besides what takes long, and so does a part of a command's line, as in
-# 'train --backend reference'. OPTIONs are those of tests/faults/faults.c, and --sample: a quarter of the places, which
-# CLMLP_SAMPLE chooses, or, if that is "all", all of them. The test tries one call of each place:
+# GROUP is host or device; "all" adds what takes long. GROUP may also be a part of a command's line, like
+# 'train --backend reference'. OPTIONs are those of tests/faults/faults.c, and --sample: a quarter of the
+# places, chosen by CLMLP_SAMPLE; all of them if that is "all". The test tries one call of each place:
 #
 #   CLMLP_SAMPLE=all meson test -C build-asan --suite faults
 #
-# All calls, one by one, and all calls of one name from each on, which takes hours:
+# All calls, one by one; then, for each name, all its calls from each one on. This takes hours:
 #
 #   tests/faults/test_faults.sh build-asan/src/cli/clmlp . build-asan/tests/faults/faults all
 #   tests/faults/test_faults.sh build-asan/src/cli/clmlp . build-asan/tests/faults/faults all --sites --lasting
@@ -25,7 +25,7 @@ shift 4
 export LSAN_OPTIONS="suppressions=$suppressions:print_suppressions=0"
 export XDG_CACHE_HOME="$temporary/work/cache"
 mkdir work sets vendors
-# what other drivers leak is not listed
+# leaks of other drivers are not listed
 cp "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/pocl*.icd vendors 2>/dev/null || true
 export OCL_ICD_VENDORS="$temporary/vendors"
 
@@ -38,7 +38,7 @@ in_group() {
     esac
 }
 
-# each GROUP ARGUMENT...: of the program, in a directory that holds a copy of sets/.
+# each GROUP ARGUMENT...: runs it in a directory with a copy of sets/.
 each() {
     of=$1
     shift
@@ -56,7 +56,7 @@ each() {
     printf '%s: %s\n' "$*" "$(tail -n 1 log)"
 }
 
-keeps='^new/(below/)?(model.safetensors |$)' # a net is not lost to what else cannot be written
+keeps='^new/(below/)?(model.safetensors |$)' # if something else cannot be written, the net is kept
 options=$*
 case "$options" in
 *--sample*)
@@ -71,7 +71,7 @@ case " $options " in
 esac
 varies='^(new/(below/)?(run.json|history.csv|curves.png)|new\.png|times\.)'
 
-# ---- what there is before each run: small sets in every format, a model, a run, and outputs of an earlier time ----
+# ---- the state before each run: small sets in every format, a model, a run, and earlier outputs ----
 
 prepare() {
     "$program" "$@" >out 2>err || failed "$*: $(cat err)"
@@ -126,7 +126,7 @@ each host bench --backend reference --layers 8,4,3 --batch 4 --seconds 0.001
 
 # ---- with one ----
 
-# the device's own files are made, so that what is counted is the same each time
+# the device's own files exist, so that each run makes the same calls
 [ "$group" != host ] || finish
 require_device faults
 small='--hidden 3 --epochs 1 --batch 60'
@@ -145,12 +145,12 @@ each device train --data cifar $small --gemm clblast --quiet
 }
 each device eval old/model.safetensors --gemm native --data cifar
 each all predict old/model.safetensors --gemm native --data cifar
-each all devices # a list in JSON has the failure in it
+each all devices # the JSON list contains the failure
 each all bench --backend opencl --gemm native --layers 8,4,3 --batch 4 --seconds 0.001 --profile
 each all gradcheck --gemm native --samples 2
 each all gradcheck --gemm clblast --samples 2
 options="$options --work 1e5" # the checks of large matrices take most of the time
-options="$options --reports" # what fails is what these are to tell of
+options="$options --reports" # these commands report failures
 each all verify --gemm native --json times.json
 each all tune --layers 8,4,3 --batch 4 --json times.json
 each device doctor --json times.json
