@@ -1,4 +1,4 @@
-#define ZLIB_CONST /* what is compressed is not written to */
+#define ZLIB_CONST /* zlib does not write to what it compresses */
 #include "fuzz/fuzz.h"
 
 #include "base/text.h"
@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define WRITTEN_MOST 4096 /* elements of what is written again */
+#define WRITTEN_MOST 4096 /* elements of a data set that is written again */
 
 /* ---- expectations ---- */
 
@@ -52,7 +52,7 @@ static _Noreturn void fail(const char *what)
 }
 
 static struct {
-    int descriptor; /* from 1 on, 0 being none yet */
+    int descriptor; /* from 1 on; 0 means none yet */
     char path[64];
 } files[FUZZ_FILES];
 
@@ -198,7 +198,7 @@ void fuzz_open(const struct clm_data_options *options)
     const clm_status status = clm_data_open(options, &data, &error);
     if (status != CLM_OK) {
         fuzz_expect(!data);
-        /* of several files, any may be meant; of wrong arguments, none */
+        /* with several files, the sentence may name any; with wrong arguments, none */
         fuzz_expect_sentence(&error, status, NULL);
         fuzz_expect(status == CLM_ERROR_ARGUMENT || strstr(error.message, directory) ||
                     strstr(error.message, "/proc/self/fd/"));

@@ -1,5 +1,5 @@
-/* libFuzzer's target for data sets in files: any bytes as a file that --data names, an archive above all. Tar headers
- * have a checksum, which a mutation would never meet: it is corrected after each. */
+/* libFuzzer's target for data sets in files: any bytes as a file that --data names, mostly as an archive. Tar
+ * headers have a checksum, which no mutation would hit: it is corrected after each one. */
 #include "fuzz/fuzz.h"
 
 #include <stdio.h>

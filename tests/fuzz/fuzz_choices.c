@@ -1,5 +1,5 @@
-/* The file of the choices who multiplies, in the user's cache directory. Its key, a hash of the kernels among it, is put
- * in the place of "KEY", so that a corpus outlives changes. */
+/* The file of chosen providers in the user's cache directory. Its key, with a hash of the kernels, replaces
+ * "KEY", so that a corpus survives changes. */
 #include "fuzz/fuzz.h"
 
 #include "tune/choices.h"

@@ -1,15 +1,15 @@
-/* CIFAR-10 and CIFAR-100 outside of archives: names of classes, and a batch, as files of a directory or the batch by
- * itself. */
+/* CIFAR-10 and CIFAR-100 without archives: names of classes, and a batch, as files of a directory or the
+ * batch alone. */
 #include "fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORDS_MOST ((size_t)3) /* that zeros are added to */
+#define RECORDS_MOST ((size_t)3) /* for these, zeros are added */
 
 enum { IS_100 = 1, IS_PYTHON = 2, IS_BATCH = 4, IS_COARSE = 8, IS_FILLED = 16, IS_NAMED = 32 };
 
-/* A fuzzer will not find the size of whole records: zeros are added up to it. */
+/* A fuzzer does not find the size of whole records, so zeros are added up to it. */
 static const char *put_batch(struct fuzz_part part, size_t record)
 {
     static unsigned char padded[RECORDS_MOST * 3074];

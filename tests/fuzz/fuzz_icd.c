@@ -1,11 +1,11 @@
-/* A file that names an OpenCL driver. Its bytes alone: nothing is loaded. */
+/* A file that names an OpenCL driver. Only its bytes are read; nothing is loaded. */
 #include "fuzz/fuzz.h"
 
 #include "compute/opencl/loader.h"
 
 #include <string.h>
 
-/* The first line by other means: where the first of the bytes that end it is. */
+/* The length of the first line, found by other means: up to the first byte that ends it. */
 static size_t line_of(const unsigned char *bytes, size_t size)
 {
     static const unsigned char ends[] = {'\0', '\r', '\n'};

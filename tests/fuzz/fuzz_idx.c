@@ -1,4 +1,4 @@
-/* IDX: images and labels, each gzipped or not as the first byte says. */
+/* IDX: images and labels; the first byte says which of them are gzipped. */
 #include "fuzz/fuzz.h"
 
 static void put(unsigned number, struct fuzz_part part, bool is_gzipped)

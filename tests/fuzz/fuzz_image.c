@@ -1,4 +1,4 @@
-/* Any bytes as a picture: refused with a sentence, or decoded to pixels that are all there. */
+/* Any bytes as a picture: refused with a sentence, or decoded to all its pixels. */
 #include "fuzz/fuzz.h"
 
 #include "data/pictures/image.h"
@@ -17,7 +17,7 @@ static uint32_t number_at(const unsigned char *bytes)
     return be32toh(number);
 }
 
-/* PNG's chunks have a checksum, which a mutation would never meet: it is corrected after each. */
+/* PNG's chunks have a checksum, which no mutation would hit: it is corrected after each one. */
 size_t LLVMFuzzerCustomMutator(unsigned char *bytes, size_t size, size_t most, unsigned seed)
 {
     size = LLVMFuzzerMutate(bytes, size, most);

@@ -1,4 +1,4 @@
-/* Arrays: inputs and labels, each a file; or one, as inputs and as labels. */
+/* Arrays: inputs and labels in a file each, or one array as both. */
 #include "fuzz/fuzz.h"
 
 #include "support/numpy_files.h"

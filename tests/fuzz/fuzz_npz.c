@@ -6,7 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
-/* Of the headers of zip, APPNOTE.TXT 4.3.7 and 4.3.12, and where the fields lie in them. */
+/* Fields of zip headers and their offsets: APPNOTE.TXT 4.3.7 and 4.3.12. */
 enum { LOCAL = 30, LOCAL_METHOD = 8, LOCAL_CRC = 14, LOCAL_SIZE = 18, LOCAL_NAME = 26, LOCAL_EXTRA = 28 };
 enum { CENTRAL = 46, CENTRAL_CRC = 16, CENTRAL_OFFSET = 42 };
 
@@ -17,7 +17,7 @@ static size_t number_at(const unsigned char *bytes, size_t width)
     return le32toh(number);
 }
 
-/* Corrects the checksum of a member that is stored, in both of its headers. */
+/* Corrects the checksum of a stored member in both of its headers. */
 static void correct(unsigned char *bytes, size_t size, unsigned char *central)
 {
     const size_t offset = number_at(central + CENTRAL_OFFSET, 4);
@@ -33,7 +33,7 @@ static void correct(unsigned char *bytes, size_t size, unsigned char *central)
     memcpy(central + CENTRAL_CRC, &sum, sizeof sum);
 }
 
-/* A mutation would never meet a checksum. */
+/* No mutation would hit a checksum. */
 size_t LLVMFuzzerCustomMutator(unsigned char *bytes, size_t size, size_t most, unsigned seed)
 {
     size = LLVMFuzzerMutate(bytes, size, most);

@@ -1,4 +1,4 @@
-/* Options: lines of a setting's name, a space and its value; and the whole input as a file of settings. */
+/* Options: lines with a setting's name, a space and its value; and the whole input as a file of settings. */
 #include "fuzz/fuzz.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 
 static const char *const commands[] = {"train", "gradcheck", "bench", "verify", "doctor", "data convert"};
 
-/* A value that was taken is of its type and within its limits. */
+/* An accepted value must have its type and be within its limits. */
 static void look_at(const struct clm_settings *settings, const struct clm_setting *setting)
 {
     const char *const name = setting->name, *const text = clm_settings_text(settings, name);
@@ -53,7 +53,7 @@ static void look_at_all(const char *command, const struct clm_settings *settings
         look_at(settings, setting);
 }
 
-/* What was taken is taken again, and is the same then. */
+/* An accepted value is accepted again, and gives the same. */
 static void set(struct clm_settings *settings, const char *name, const char *text)
 {
     struct clm_error error = {0};

@@ -25,7 +25,7 @@ static clm_status read_memory(void *user, void *bytes, size_t size, size_t *got,
     return CLM_OK;
 }
 
-/* Looks at what a data set would. */
+/* Reads what a data set would read. */
 static void look(const struct pickle *pickle)
 {
     const struct pickle_value *const top = pickle_top(pickle);
@@ -34,7 +34,7 @@ static void look(const struct pickle *pickle)
         const size_t size = data->array->rows * data->array->columns;
         unsigned char *const bytes = pickle_take_bytes(data);
         if (size)
-            memset(bytes, 0, size); /* all of them are there, and ours */
+            memset(bytes, 0, size); /* writes to all of them, which must be ours */
         free(bytes);
     }
 }

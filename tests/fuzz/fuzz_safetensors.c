@@ -1,4 +1,4 @@
-/* Any bytes as a safetensors file: a model, whose tensors are written and read again, and parameters to begin with. */
+/* Any bytes as a safetensors file: as a model, which is written and read again, and as initial parameters. */
 #include "fuzz/fuzz.h"
 
 #include "nn/safetensors.h"
@@ -63,7 +63,7 @@ static void create(const char *path)
     clm_model_free(model);
 }
 
-/* Files of other programs, too, whose tensors are no layers. */
+/* Also files of other programs, whose tensors are no layers. */
 static void read_any(const char *path)
 {
     struct safetensors file, again;

@@ -1,4 +1,4 @@
-/* What verify's --only and --shape name, and --device: a first line, and the text. */
+/* The values of verify's --only, --shape and --device: a first line, and the text. */
 #include "fuzz/fuzz.h"
 
 #include "check/case.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is printed of a case repeats it. */
+/* A case's description must give the same case again. */
 static void parse(const char *name, const char *shape)
 {
     struct check_case one, again;

@@ -1,4 +1,4 @@
-/* replay DIRECTORY: gives each file of a corpus to a target, without libFuzzer. A corpus of no file is a failure. */
+/* replay DIRECTORY: gives each file of a corpus to a target, without libFuzzer. It fails without files. */
 #include "fuzz/fuzz.h"
 
 #include "base/file.h"
@@ -28,7 +28,7 @@ static bool replay(const char *directory, const char *name)
     char *const path = path_join(directory, name);
     const bool is_read = path && file_read(path, (size_t)1 << 20, &bytes, &size, &error) == CLM_OK;
     if (is_read) {
-        /* told before, for a target that finds something ends the program */
+        /* printed before, because a target that finds something ends the program */
         printf("%s\n", name);
         fflush(stdout);
         LLVMFuzzerTestOneInput(bytes, size);
