@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Counts what a shell test found, closes with the same line as the tests in C, and waits for what a test needs.
+# Counts a shell test's checks, ends with the same line as the tests in C, and waits for conditions.
 
 checks=0
 failures=0
@@ -14,7 +14,7 @@ failed() {
     printf 'failed: %s\n' "$*"
 }
 
-# Waits until the condition holds, however long that takes on a busy machine, or until the process of this shell has ended.
+# Waits until the condition holds, however long that takes, or until the process, our child, has ended.
 # await PROCESS CONDITION...
 await() {
     awaited=$1

@@ -1,13 +1,13 @@
 #!/bin/sh
-# The floors: prints each #include under ROOT/src that goes upward or sideways, and fails where there is one.
+# The floors: prints each #include under ROOT/src that goes upward or sideways, and fails if there is one.
 #
 #   floors.sh ROOT
 #
 #   2 base   3 compute   4 prove, settings   5 data, tune   6 nn   7 train, bench   8 check   9 cli
 #
-# A file includes its own floor's folder and folders of floors below; folders that share a floor stand side by side and include
-# neither the other. Within compute, an implementation's folder is its own affair: nobody else includes from
-# it, and only opencl sees OpenCL and CLBlast, only blas sees CBLAS. cli uses the library through clmlp.h alone.
+# A file may include its own folder and folders of floors below; folders on the same floor do not include each
+# other. Within compute, only an implementation includes files of its folder; only opencl includes OpenCL and
+# CLBlast, and only blas includes CBLAS. cli uses the library only through clmlp.h.
 set -eu
 cd "$1"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every call that the library and the program make outside is one that can be made to fail (tests/faults), or is listed here as
-# one that need not be.
+# Every outside call of the library and the program can be made to fail (tests/faults), or is listed in
+# harmless_calls.txt.
 #
 #   test_calls.sh FAULTS OBJECT...
 set -eu
@@ -12,7 +12,7 @@ shift
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
-# Names, and above them why their failure need not be tried.
+# Names; a comment above them says why their failure need not be tried.
 sed -e '/^#/d' -e 's/ /\n/g' "$here/harmless_calls.txt" | grep . | sort -u >"$temporary/harmless"
 nm "$faults" | sed -n 's/.* T __wrap_//p' | sort -u >"$temporary/tried"
 nm -u "$@" | awk 'NF == 2 { print $2 }' | sort -u >"$temporary/called"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# No file includes upward; and floors.sh, which says so, notices made-up files that do.
+# No file includes upward; and floors.sh, which checks this, notices made-up files that do.
 #
 #   test_floors.sh ROOT
 set -eu
@@ -13,7 +13,7 @@ trap 'rm -rf "$temporary"' EXIT
 cp -R "$root/src" "$root/include" "$temporary"
 chmod -R u+w "$temporary"
 
-# rejects FILE INCLUDE: with this line in this new file, floors.sh fails and names the file.
+# rejects FILE INCLUDE: if a new file has this line, floors.sh must fail and name the file.
 rejects() {
     put_in "$1" "$2"
     if output=$("$here/floors.sh" "$temporary"); then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sentences of the library name the matter; its options and commands are the program's to name (src/cli).
+# The library's sentences do not name options or commands, which belong to the program (src/cli).
 #
 #   test_messages.sh ROOT
 set -eu
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/count.sh"
 commands='devices|doctor|train|eval|predict|verify|gradcheck|bench|tune|data|search|report|export|import|kernel|launch'
 
-# String literals of the library under ROOT that name an option or a command; the table of settings holds the options' help.
+# String literals under ROOT that name an option or a command; the table of settings has the options' help.
 named() {
     find "$1/src" "$1/include" -name '*.[ch]' ! -path "$1/src/cli/*" ! -path "$1/src/settings/table.c" | LC_ALL=C sort | while read -r file; do
         sed -E -e 's|^[ \t]*(/\*\|\* ).*||' -e 's|/\*.*\*/||g' "$file" |

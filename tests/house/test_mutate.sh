@@ -1,5 +1,5 @@
 #!/bin/sh
-# tools/mutate on a tree of one function that is tested, one that is not, and one that any factor leaves as it is.
+# tools/mutate on a tree with a tested function, one without tests, and one that no factor changes.
 #
 #   test_mutate.sh ROOT
 set -eu
@@ -87,7 +87,7 @@ sums() {
     (cd tree && find . -type f -exec sha256sum {} + | sort)
 }
 
-# mutate ARGUMENT...: of $tree, into out, err and status.
+# mutate ARGUMENT...: on $tree; sets out, err and status.
 tree=tree
 mutate() {
     status=0
@@ -127,7 +127,7 @@ sums >after
 check 'the tree is as it was' cmp before after
 
 cat >tree/tests/survivors.txt <<'END'
-# nothing but this
+# only this function
 src/base/philox.c quarter 2
 n = n / 2;
 2 -> 3
@@ -142,7 +142,7 @@ check 'the explained are counted apart' grep -q 'without the explained: 6 of 15'
 mutate --stale
 check 'it is there' [ "$status" -eq 0 ]
 
-# explained LINE CHANGE PLACE...: the explanations of these, and no others.
+# explained LINE CHANGE PLACE...: only these places are explained.
 explained() {
     text=$1 change=$2
     shift 2
@@ -174,7 +174,7 @@ mutate --log log --operator assignment
 check 'what is caught needs no explanation' [ "$status" -eq 1 ]
 check 'it is told which' grep -q '^explained, but caught: src/base/philox.c sum_below$' out
 
-# ---- what a script alone sees, in a tree of the checks themselves ----
+# ---- mutants that only a script notices, in a tree of the checks themselves ----
 
 cp -R tree checks
 mkdir -p checks/src/prove checks/src/cli checks/tests/cli
@@ -208,7 +208,7 @@ mutate --checks
 check 'one that looks at nothing lets all survive' grep -q '^score *caught 0 of 3' out
 tree=tree
 
-# ---- breaks of kernels that are recorded: what a program blames that stands for verify ----
+# ---- recorded breaks of kernels: a program that stands for verify blames operations ----
 
 mkdir -p breaks/kernels
 for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do echo "float f$n(float x) { return x + 1; }"; done >breaks/kernels/gather.cl

@@ -40,7 +40,7 @@ static int own(void)
 }
 CODE
 
-# finds WHAT FILE TEXT: the text in that file is the only finding, WHAT; nothing is found if WHAT is empty.
+# finds WHAT FILE TEXT: in that file the text is the only finding, WHAT; if WHAT is empty, nothing is found.
 finds() {
     printf '%b\n' "$3" >"$temporary/$2"
     found=$(python3 "$here/names.py" "$temporary" || true)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Names of settings: the code asks for none that the table lacks, and for each that the table has.
+# Names of settings: the code uses none that the table lacks, and uses each that the table has.
 #
 #   test_settings.sh ROOT
 set -eu
@@ -10,13 +10,13 @@ cd "$1"
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
-# The table's names, a line each.
+# The table's names, one per line.
 known() {
     tr '\n' ' ' <"$1" | grep -oE '(COUNT|NUMBER|CHOICE|CHOICE_OF|FLAG)\( *"[a-z0-9-]+"|OTHER\( *[A-Z]+, *"[a-z0-9-]+"' |
         sed 's/.*"\(.*\)"/\1/' | sort -u
 }
 
-# Those that C files under the folders ask for.
+# Names that C files under the folders use.
 used() {
     find "$@" -name '*.c' -exec cat {} + | tr '\n' ' ' |
         grep -oE '(clm_settings_(text|count|number|sizes|augmentation|is_set)|setting_sizes|need_setting)\([^")]*"[a-z0-9-]+"' |
@@ -39,7 +39,7 @@ for name in $(comm -23 "$temporary/known" "$temporary/all"); do
     failed "$name is in the table, and no code asks for it"
 done
 
-# What is planted is found.
+# A planted name is found.
 mkdir "$temporary/src"
 printf 'x = clm_settings_number(settings,\n    "momentun");\n' >"$temporary/src/planted.c"
 if [ "$(used "$temporary/src")" = momentun ]; then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tree's top level holds what it is meant to, and nothing else.
+# The tree's top level holds what it should, and nothing else.
 #
 #   test_top_level.sh ROOT
 set -eu
@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/count.sh"
 cd "$1"
 
-# What git tracks; where there is no git, every name but build and run directories and dotfiles.
+# What git tracks; without git, every name except build and run directories and dotfiles.
 names() {
     if [ -e .git ] && command -v git >/dev/null && git ls-files >/dev/null 2>&1; then
         git ls-files | cut -d/ -f1 | sort -u

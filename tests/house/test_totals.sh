@@ -1,5 +1,5 @@
 #!/bin/sh
-# tools/totals.awk adds up what tests say, and misses none that crashed.
+# tools/totals.awk adds up the results of tests, and misses no crashed test.
 #
 #   test_totals.sh ROOT
 set -eu
