@@ -1,5 +1,5 @@
-/* A program whose own functions have names that the library uses inside. It trains, so that the library calls
- * its functions of these names, and then calls its own. */
+/* A program whose own functions have names from inside the library. It trains, so that the library calls its
+ * functions of these names; then the program calls its own. */
 #include <clmlp.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the library into a temporary folder, looks at its symbols, and builds programs with it through
+# Installs the library into a temporary folder, checks its symbols, and builds programs with it through
 # pkg-config: with the shared library, with the static one, and in C++.
 #
 #   test_install.sh PROGRAM ROOT BUILD CORE [FLAG...]
@@ -33,7 +33,7 @@ static=$temporary/static
 
 # ---- symbols ----
 
-# What clmlp.h declares, and nothing else.
+# Only what clmlp.h declares.
 sed 's/^#include.*//' "$root/include/clmlp.h" | cc -E -P - | grep -o '\bclm_[a-z0-9_]*(' | tr -d '(' |
     sort -u >declared
 nm -D --defined-only "$libraries/libclmlp.so" | awk '{ print $3 }' | sort >shared_symbols
@@ -69,7 +69,7 @@ runs() {
     check "$*: runs" [ "$status" -eq 0 ]
 }
 
-# A program may give its own functions any of the library's inner names; the library does not call them.
+# A program's own functions may have any of the library's inner names; the library does not call them.
 here=$root/tests/install
 {
     echo '#include <stdlib.h>'
