@@ -1,8 +1,8 @@
-/* A clock that cannot be trusted, preloaded before the system's: CLOCK_FAULT says how.
+/* A clock with faults, preloaded before the system's. CLOCK_FAULT says how:
  *
  *   coarse N   moves in ticks of N milliseconds
- *   standing   always tells the time of the first look at it
- *   backward   goes back from there by as much as the system's goes on */
+ *   standing   always tells the time of the first reading
+ *   backward   goes back from there as fast as the system's goes on */
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static int64_t spoilt(const char *fault, int64_t now)
     abort();
 }
 
-/* Other clocks are left as they are: files' times and waiting for other threads have no part in it. */
+/* Other clocks do not change: they are for files' times and for waiting for threads. */
 int clock_gettime(clockid_t which, struct timespec *out)
 {
     const char *const fault = getenv("CLOCK_FAULT");

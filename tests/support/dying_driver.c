@@ -1,16 +1,16 @@
-/* An OpenCL driver that dies, and takes the process with it.
+/* An OpenCL driver that dies and ends the process.
  *
- * Named by an .icd file, DYING says how: abort or exit, or hang, at its first call; end or leave, as the process ends, by abort
- * or with an exit code of its own; interrupt, as the process ends, whoever waits for it; stay, hang then.
+ * If an .icd file names it, DYING says how: abort, exit or hang, at its first call; end or leave, by abort or
+ * an own exit code, as the process ends; interrupt, interrupts the waiting process then; stay, hangs then.
  *
- * Loaded before all other libraries (LD_PRELOAD): at clBuildProgram or clEnqueueNDRangeKernel, whichever DYING_CALL names, on
- * a device that has DYING_DEVICE in its name; DYING=interrupt interrupts who waits instead, DYING=kill is a SIGKILL, as that of
- * the kernel where memory runs out, and with DYING=hang it never comes back. The first
- * DYING_AFTER such calls are right. DYING_FILE is made there; where it is, clGetDeviceIDs dies, or with DYING_GONE leaves that
- * device out. With DYING_WORDS it prints them to standard output.
+ * If it is loaded before all other libraries (LD_PRELOAD), it dies at clBuildProgram or
+ * clEnqueueNDRangeKernel, whichever DYING_CALL names, on a device with DYING_DEVICE in its name, after
+ * DYING_AFTER right calls. DYING=interrupt interrupts the waiting process instead, kill is a SIGKILL, like
+ * the kernel's if memory runs out, hang never returns. It makes DYING_FILE; if that exists, clGetDeviceIDs
+ * dies, or with DYING_GONE leaves that device out. It prints DYING_WORDS to standard output.
  *
- * DYING_CLOCK names a file that is the waiting process's clock: as many seconds have passed as it has bytes. A driver that hangs
- * makes it, an hour long, if the test has not made it. So a test of patience does not depend on how busy the machine is.
+ * DYING_CLOCK names a file, the waiting process's clock: one byte per second. A driver that hangs makes it,
+ * an hour long, unless the test has. So a test of patience does not depend on the machine's load.
  * DYING_CLOCK.seen gets a byte for each second that the waiting process has noticed. */
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
@@ -62,7 +62,7 @@ static void leave(void)
     _exit(3);
 }
 
-/* ---- a driver ---- */
+/* ---- as a driver ---- */
 
 static cl_int platforms(cl_uint room, cl_platform_id *out, cl_uint *count)
 {
@@ -86,7 +86,7 @@ void *clGetExtensionFunctionAddress(const char *name)
     return address;
 }
 
-/* ---- before one ---- */
+/* ---- loaded before a driver ---- */
 
 static void die_if_named(const char *call, cl_device_id device)
 {
@@ -101,7 +101,7 @@ static void die_if_named(const char *call, cl_device_id device)
     die();
 }
 
-/* Without those that have DYING_DEVICE in their names. */
+/* Leaves out devices with DYING_DEVICE in their names. */
 static void leave_out(cl_device_id *devices, cl_uint *count)
 {
     cl_uint left = 0;
@@ -160,7 +160,7 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint 
     return launch(queue, kernel, dimensions, offset, items, group, count, before, event);
 }
 
-/* ---- the clock of the process that waits ---- */
+/* ---- the clock of the waiting process ---- */
 
 int sigtimedwait(const sigset_t *set, siginfo_t *about, const struct timespec *patience)
 {

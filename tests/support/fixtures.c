@@ -39,7 +39,7 @@ struct clm_backend *fixture_bounds(void)
     return bounds;
 }
 
-/* Rows of one part; the same `prototypes` (classes, features) for all parts. */
+/* Rows of one part; all parts have the same `prototypes` (classes, features). */
 static void make_rows(struct philox *random, const uint8_t *prototypes, size_t count, size_t features,
                       size_t classes, uint8_t **values, uint32_t **labels)
 {

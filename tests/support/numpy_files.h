@@ -1,4 +1,5 @@
-/* Files as NumPy 2.4.6 writes them; the calls stand above each. x is np.arange(24, dtype='>i2').reshape(4, 3, 2) - 5. */
+/* Files as NumPy 2.4.6 writes them, each below its call; x is np.arange(24, dtype='>i2').reshape(4, 3, 2) -
+ * 5. */
 #ifndef CLM_TESTS_NUMPY_FILES_H
 #define CLM_TESTS_NUMPY_FILES_H
 

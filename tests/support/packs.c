@@ -7,7 +7,7 @@
 
 enum { PIXELS = 3072, BLOCK = 512 };
 
-/* Not Check's, for seeds are made outside of tests, too. */
+/* Not Check's, because seeds are also made outside of tests. */
 static void insist(bool is_so)
 {
     if (!is_so)
@@ -139,7 +139,7 @@ void pack_names(struct pack *pack, const char *key, const char *const *names, si
 
 /* ---- tar ----------------------------------------------------------------------------------------------- */
 
-/* The checksum of the last block, as what is in it now. */
+/* Corrects the checksum of the last block. */
 static void correct_checksum(struct pack *pack)
 {
     unsigned char *header = pack->at + pack->size - BLOCK;

@@ -1,5 +1,5 @@
-/* Files to test on: bytes that grow, pickles as Python 2 wrote CIFAR's, tar archives, gzip. Nothing of the library's own
- * is in them. */
+/* Files for tests: growing bytes, pickles as Python 2 wrote CIFAR's, tar archives, gzip; without any of the
+ * library's code. */
 #ifndef CLM_TESTS_PACKS_H
 #define CLM_TESTS_PACKS_H
 
@@ -17,14 +17,14 @@ void pack_text(struct pack *pack, const char *text);
 void pack_little_endian(struct pack *pack, uint64_t number, size_t width);
 void pack_free(struct pack *pack);
 
-/* Adds a string literal, NULs and all. */
+/* Adds a string literal, with its NULs. */
 #define pack_literal(pack, literal) pack_add(pack, literal, sizeof(literal) - 1)
 
 /* Row r of a made-up batch: byte i is 7 r + 5 i + first. CIFAR-10's label is r mod 10, CIFAR-100's are r mod 100 and
  * r mod 20. */
 void made_row(unsigned char *pixels, size_t row, unsigned first);
 
-/* `rows` of them as records of the binary layout, with one label or two. */
+/* `rows` of these rows as records of the binary layout, with one label or two. */
 void pack_records(struct pack *pack, size_t rows, unsigned first, int labels);
 
 /* The same as a pickle of protocol 2, as Python 2's cPickle and NumPy wrote them. */
@@ -33,11 +33,11 @@ void pack_batch(struct pack *pack, size_t rows, unsigned first, int labels);
 /* A pickled dict of one list of `count` strings. */
 void pack_names(struct pack *pack, const char *key, const char *const *names, size_t count);
 
-/* A header of a tar archive, whose checksum is right: of a file ('0'), a link to `target` ('2'), … */
+/* The header of a tar archive's member, with a right checksum: a file ('0'), a link to `target` ('2'), … */
 void pack_tar_header(struct pack *pack, const char *name, char type, const char *target, uint64_t size);
-/* A header, the bytes, and zeros up to the next 512. */
+/* A header, the bytes, and zeros up to a multiple of 512. */
 void pack_tar_file(struct pack *pack, const char *name, const void *bytes, size_t size);
-/* A header of GNU's sparse files: 512 bytes at byte 32768, with more of the map in the next block or not. */
+/* A header of GNU's sparse files: 512 bytes at byte 32768; if goes_on, the next block has more of the map. */
 void pack_tar_sparse(struct pack *pack, const char *name, bool goes_on);
 void pack_tar_end(struct pack *pack);
 

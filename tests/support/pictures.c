@@ -7,7 +7,7 @@
 
 #include <jpeglib.h>
 
-/* Not Check's: the seeds of a fuzzer are made with this, too. */
+/* Not Check's, because a fuzzer's seeds are made with this, too. */
 static void require(bool is_so, const char *what)
 {
     if (is_so)

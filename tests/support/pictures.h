@@ -26,17 +26,17 @@ struct png_form {
 void png_start(struct file_bytes *file); /* the signature */
 void png_add_chunk(struct file_bytes *file, const char *type, const void *bytes, size_t size);
 void png_add_header(struct file_bytes *file, const struct png_form *form);
-/* An IDAT chunk with these bytes compressed: each row begins with its filter. */
+/* An IDAT chunk with these bytes, compressed; each row must begin with its filter. */
 void png_add_rows(struct file_bytes *file, const void *rows, size_t size);
 
-/* A whole file. `samples` are the rows as the form has them, packed, without filters. */
+/* A whole file. `samples` are the packed rows of this form, without filters. */
 void png_make(struct file_bytes *file, const struct png_form *form, const void *samples, size_t row_size);
 
-/* Grey or RGB, 8 bits, whose byte i is (first + 7 i) mod 256. */
+/* Grey or RGB, 8 bits; byte i is (first + 7 i) mod 256. */
 void png_make_simple(struct file_bytes *file, uint32_t width, uint32_t height, size_t channels,
                      unsigned char first);
 
-/* SCANS_MANY: of a grey picture, two scans for each coefficient, 127 in all */
+/* SCANS_MANY: a grey picture with two scans for each coefficient, 127 in all */
 enum jpeg_scans { SCANS_ONE, SCANS_PROGRESSIVE, SCANS_MANY };
 
 /* A JPEG of (height, width, channels) bytes; 4 channels are CMYK. */

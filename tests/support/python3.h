@@ -1,5 +1,5 @@
-/* A batch of one row as Python 3's pickle wrote it, byte for byte: in front of the pixels and behind them. Python 3.11, with
- * NumPy 1.26 and NumPy 2.4. Its row is made_row(0, 1), its label 3; in protocol 2 the pixels are UTF-8. */
+/* A batch of one row as Python 3.11's pickle wrote it, byte for byte, with NumPy 1.26 and 2.4: before and
+ * after the pixels. Its row is made_row(0, 1), its label 3; in protocol 2 the pixels are UTF-8. */
 #ifndef CLM_TESTS_PYTHON3_H
 #define CLM_TESTS_PYTHON3_H
 

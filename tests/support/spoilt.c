@@ -7,7 +7,7 @@ struct backend_operations right, spoilt;
 static clm_status (*fixture_allocate)(struct clm_backend *be, size_t bytes, void **memory,
                                       struct clm_error *error);
 
-/* Room for what is written beyond the end of a matrix that has nothing behind it. */
+/* Adds room for writes beyond the end of a matrix, which else has nothing after it. */
 static clm_status roomy_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *e)
 {
     return fixture_allocate(be, bytes + sizeof(float), memory, e);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* With CK_FORK=yes, too, a limit ends a test that hangs, and no other. Check reads it as cases are made. */
+/* With CK_FORK=yes, too, the limit only ends a test that hangs. Check reads it when cases are made. */
 __attribute__((constructor)) static void set_patience(void)
 {
     setenv("CK_DEFAULT_TIMEOUT", "7200", 0);

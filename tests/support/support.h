@@ -1,5 +1,4 @@
-/* What the test programs share: running a suite, leaving out what cannot be had, files to test on,
- * comparison. */
+/* Shared by the test programs: running a suite, skipping what is impossible, test files, comparison. */
 #ifndef CLM_TESTS_SUPPORT_H
 #define CLM_TESTS_SUPPORT_H
 
@@ -8,26 +7,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Runs the suite and frees it; for main to return: not 0 where a test failed. All tests run in this one
- * process, so that a device is opened once, unless CK_FORK is set in the environment. */
+/* Runs the suite and frees it. main returns the result, which is not 0 if a test failed. All tests run in
+ * this process, so that a device is opened only once, unless CK_FORK is set in the environment. */
 int test_run(Suite *suite);
 
-/* Whether the part `which` of `parts` is in the sample. CLMLP_SAMPLE is a number, 0 by default, which takes one part of them,
- * the next number the next part; or "all", which takes all. */
+/* Whether part `which` of `parts` is in the sample. CLMLP_SAMPLE is a number, 0 by default, that chooses one
+ * part (the next number the next part); or "all", which takes all. */
 bool test_in_sample(size_t which, size_t parts);
 
-/* Is there what a test needs? Where not, it prints "SKIP what", and under CLMLP_REQUIRE_ALL=1 the test fails.
- * `what` reads "name: reason". */
+/* Returns is_present. If a test needs what is not there, prints "SKIP what"; under CLMLP_REQUIRE_ALL=1 the
+ * test fails. `what` reads "name: reason". */
 bool test_require(const char *what, bool is_present);
 
-/* A new temporary directory. test_directory_remove removes all that is in it, and frees the name. */
+/* A new temporary directory. test_directory_remove removes all its content and frees the name. */
 char *test_directory(void);
 void test_directory_remove(char *directory);
 
-/* Writes `size` bytes to directory/name, without any of the library's own code; the caller frees the path. */
+/* Writes `size` bytes to directory/name without any of the library's code; the caller frees the path. */
 char *test_file(const char *directory, const char *name, const void *bytes, size_t size);
 
-/* Built with the address sanitizer, which makes arithmetic several times as slow. */
+/* Whether it is built with the address sanitizer, which makes arithmetic several times slower. */
 #if defined __has_feature
 #if __has_feature(address_sanitizer)
 #define IS_SANITIZED true
@@ -41,14 +40,14 @@ char *test_file(const char *directory, const char *name, const void *bytes, size
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-/* Fails, with the message that it left in the test's `error`, unless the call is done. */
+/* Fails unless the call succeeds, with the message that it leaves in the test's `error`. */
 #define ck_assert_done(call)                                                                                 \
     do {                                                                                                     \
         if ((call) != CLM_OK)                                                                                \
             ck_abort_msg("%s: %s", #call, error.message);                                                    \
     } while (0)
 
-/* Fails unless |got - reference| <= bound, so that NaN is a failure. */
+/* Fails unless |got - reference| <= bound: NaN is a failure. */
 #define ck_assert_within(got, reference, bound)                                                              \
     do {                                                                                                     \
         const double within_got = (got), within_reference = (reference), within_bound = (bound);             \

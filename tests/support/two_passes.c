@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* Kahan's sum: a long double alone is too short for 100,003 small squares behind a large one. */
+/* Kahan's sum: a long double alone is too short for 100,003 small squares after a large one. */
 struct sum {
     long double sum, lost;
 };

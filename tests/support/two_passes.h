@@ -1,4 +1,4 @@
-/* Mean and deviation as their definitions say, to compare with. */
+/* Mean and deviation by their definitions, for comparison. */
 #ifndef CLM_TESTS_TWO_PASSES_H
 #define CLM_TESTS_TWO_PASSES_H
 
@@ -8,7 +8,7 @@ struct reference {
     long double mean, deviation, lowest, highest;
 };
 
-/* Of the training part's values of `count` features from `first` on, in long double. */
+/* For the training part's values of `count` features from `first` on, in long double. */
 struct reference two_passes(const struct clm_data *data, size_t first, size_t count);
 
 #endif

@@ -36,7 +36,7 @@ struct verdict verify(struct clm_backend *backend)
     return verdict;
 }
 
-/* Products of two numbers: a limit by work leaves out the same on a slow machine. */
+/* Multiplications: a limit by work leaves out the same checks on a slow machine. */
 #define WORK_MOST 2e6
 
 struct verdict verify_quickly(struct clm_backend *backend)
@@ -62,8 +62,8 @@ struct verdict verify_quickly(struct clm_backend *backend)
     return verdict;
 }
 
-/* Whole steps, rows that are changed on the way, an update with a forward pass behind it and a net's last layer contain other
- * operations. */
+/* These contain other operations: whole steps, changed rows, an update with a forward pass after it, and a
+ * net's last layer. */
 static bool is_composed(const char *name)
 {
     return !strcmp(name, "training_steps") || !strcmp(name, "gather_augmented") ||
@@ -83,7 +83,7 @@ void expect_named(const struct verdict *verdict, const char *operation, const ch
         ck_abort_msg("%s: not noticed", what);
 }
 
-/* The source with the replacement, if `from` is in it, in memory that the caller frees. */
+/* The source with the replacement, if `from` is in it; the caller frees it. */
 static char *replaced(const struct kernel_source *source, const char *from, const char *to)
 {
     char *out = NULL, *const text = strndup(source->text, source->size);

@@ -1,4 +1,4 @@
-/* What verify says of a backend, and of kernels with one line broken. */
+/* verify's verdict on a backend, and kernels with one broken line. */
 #ifndef CLM_TESTS_VERDICT_H
 #define CLM_TESTS_VERDICT_H
 
@@ -11,25 +11,25 @@
 
 struct verdict {
     size_t checks, failures;
-    char failed[FAILURES_MAX][64]; /* operations, each time one failed */
+    char failed[FAILURES_MAX][64]; /* operations, one entry per failure */
     double worst_passed;
     bool passed;
-    bool needs_one;             /* failure, and no check behind it */
-    volatile sig_atomic_t stop; /* there is one */
+    bool needs_one;             /* the first failure ends the checks */
+    volatile sig_atomic_t stop; /* it has come */
 };
 
-/* Hears of a check, for a struct verdict. */
+/* Takes a check into a struct verdict. */
 void verdict_hear(void *user, const struct clm_check *check);
 
 struct verdict verify(struct clm_backend *backend);
 
-/* Without products so large that they take long. */
+/* Leaves out products so large that they take long. */
 struct verdict verify_quickly(struct clm_backend *backend);
 
-/* Fails unless `operation` was named, and nothing else but steps that contain it, and what begins with `also`. */
+/* Fails unless `operation` failed, and else only steps that contain it and names that begin with `also`. */
 void expect_named(const struct verdict *verdict, const char *operation, const char *also, const char *what);
 
-/* A folder of all kernels, `file` with `from` replaced where it stands first; test_directory_remove removes it. */
+/* A folder of all kernels; in `file`, the first `from` is replaced. test_directory_remove removes it. */
 char *broken_kernels(const char *file, const char *from, const char *to);
 
 #endif
