@@ -1,9 +1,9 @@
-/* Prints what verify finds wrong with the kernels of CLMLP_KERNEL_DIR, an operation a line: tools/mutate breaks them.
+/* Prints what verify finds wrong with the kernels of CLMLP_KERNEL_DIR: tools/mutate breaks them.
  *
  *   blamed GEMM OPERATION...
  *
- * The operations are checked in this order up to the first failure; then the operations that all providers share have a
- * quick look. */
+ * Checks the operations in this order, up to the first failure; then takes a quick look at those that all
+ * providers share. Prints one operation per line. */
 #include "clmlp.h"
 
 #include <signal.h>
