@@ -1,4 +1,4 @@
-/* Architectures: made from widths, as JSON there and back, and text that is no architecture. */
+/* Architectures: made from widths, written as JSON and read again, and text that is no architecture. */
 #include "nn/architecture.h"
 
 #include "support/support.h"
@@ -53,7 +53,7 @@ START_TEST(widths_that_make_no_sense)
     assert_not_made(deep, COUNT_OF(deep), CLM_ERROR_ARGUMENT, "more than the 4096 layers");
     assert_not_made((size_t[]){SIZE_MAX, 1}, 2, CLM_ERROR_MEMORY, "narrower");
     assert_not_made((size_t[]){1, SIZE_MAX / 8 + 1}, 2, CLM_ERROR_MEMORY, "narrower");
-    /* each of the layers fits, but not all of them */
+    /* each layer fits, but not all together */
     assert_not_made((size_t[]){(size_t)1 << 31, (size_t)1 << 30, (size_t)1 << 31}, 3, CLM_ERROR_MEMORY,
                     "narrower");
 }
@@ -123,7 +123,7 @@ END_TEST
 
 #define LAYER(I, O, act) "{\"inputs\":" I ",\"outputs\":" O ",\"activation\":\"" act "\"}"
 
-/* What other programs rely on. */
+/* Other programs rely on this. */
 START_TEST(text_of_a_net)
 {
     struct architecture net = net_of((size_t[]){784, 256, 10}, 3);
@@ -157,7 +157,7 @@ START_TEST(text_comes_back)
         }
         architecture_free(&net);
     }
-    /* the deepest net of layers as wide as a size_t can hold the bytes of */
+    /* the deepest net with layers as wide as a size_t can count the bytes of */
     for (size_t i = 0; i < COUNT_OF(widths); i++)
         widths[i] = ((size_t)1 << 24) - 1;
     struct architecture deepest = net_of(widths, COUNT_OF(widths));

@@ -1,4 +1,4 @@
-/* NumPy's arrays: every type, order and shape that is read, NPY and NPZ, and files that are not what they should be. */
+/* NumPy's arrays: every type, order and shape that is read, NPY and NPZ, and malformed files. */
 #include "data/formats/npy.h"
 
 #include "support/data_files.h"
@@ -74,7 +74,7 @@ static void add_item(struct array_bytes *to, const char *type, double value)
         memcpy(&bits, &value, sizeof bits);
     if (type[1] == 'f' && size == 4) {
         bits = 0;
-        memcpy(&bits, &narrow, sizeof narrow); /* little-endian hosts alone run this */
+        memcpy(&bits, &narrow, sizeof narrow); /* this runs only on little-endian hosts */
     }
     if (type[1] == 'f' && size == 2) { /* normal numbers that binary16 holds */
         int exponent = 0;
@@ -108,11 +108,11 @@ struct zip_file {
 
 enum { STORED = 0, DEFLATED = 8 };
 
-/* What a zip says of an entry, which may be a lie. */
+/* What a zip says about an entry, perhaps wrongly. */
 struct zip_entry {
     const char *name;
     const void *bytes;
-    size_t size, packed; /* 0: as they are */
+    size_t size, packed; /* 0: the true sizes */
     unsigned method, flags;
     uint32_t crc_error;
     size_t said_size;
@@ -185,8 +185,8 @@ static const char *const types[] = {"|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<
                                     "<u8", "<f2", "<f4", "<f8", ">i2", ">i4", ">i8", ">u2",
                                     ">u4", ">u8", ">f2", ">f4", ">f8", "<u1", ">i1", "=f4"};
 
-/* (4, 3) of every type, in both orders and every version. Element (r, c) is 10 r + c, or less by 15 where there are signs,
- * and a quarter of it where there are fractions. */
+/* (4, 3) of every type, in both orders and every version. Element (r, c) is 10 r + c; less 15 if the type has
+ * signs, and a quarter of that if it has fractions. */
 START_TEST(test_types)
 {
     static struct array_bytes file;
@@ -262,7 +262,7 @@ START_TEST(test_extremes)
         {"<f8", 0x47efffffe0000000, 0x1.fffffep127f},
         {"<f8", 0x47efffffefffffff, 0x1.fffffep127f},
         {"<f8", 0x0000000000000001, 0},
-        /* not past an integer's 53 bits by way of a double: 2^62 + 2^38 + 1 is above the middle */
+        /* rounded through a double, 2^62 + 2^38 + 1 would lose what is above the middle */
         {"<i8", 0x4000004000000001, 0x1.000002p62f},
         {"<u8", 0x8000008000000001, 0x1.000002p63f},
     };
@@ -329,7 +329,7 @@ START_TEST(test_shapes)
         {"(2, 2, 5, 4)", 40, 4, 2, 5, true},
         {"(2, 2, 5, 1)", 10, 1, 2, 5, true},
         {"(2, 1, 2, 5)", 10, 1, 2, 5, false},
-        {"(2, 4, 5, 3)", 60, 4, 5, 3, false}, /* both ends may be channels: first */
+        {"(2, 4, 5, 3)", 60, 4, 5, 3, false}, /* either end may be the channels: the first is */
         {"(2, 2, 5, 6)", 60, 0, 0, 0, false},
         {"(2, 2, 1, 3, 2)", 12, 0, 0, 0, false},
         {"(2, 1, 1, 1, 1, 1, 1, 1, 1)", 1, 0, 0, 0, false},
@@ -414,7 +414,7 @@ START_TEST(test_label_values)
     clm_data_close(data);
     put_label_array("<f8", "(3, 5)", false, 15,
                     (const double[]){0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0});
-    data = open_file("x.npy"); /* a class without rows stays one */
+    data = open_file("x.npy"); /* a class without rows stays a class */
     ck_assert_uint_eq(clm_data_label(data, CLM_TRAIN, 2), 3);
     ck_assert_uint_ge(clm_data_classes(data), 5);
     clm_data_close(data);
@@ -446,7 +446,7 @@ START_TEST(test_label_values)
 }
 END_TEST
 
-/* ---- where arrays lie ------------------------------------------------------------------------------------ */
+/* ---- places of arrays ---------------------------------------------------------------------------------- */
 
 START_TEST(test_names)
 {
@@ -514,7 +514,7 @@ START_TEST(test_directory_of_arrays)
 }
 END_TEST
 
-/* Floats behind a header that no program would write are read where they cannot be mapped: at any byte. */
+/* Floats after a header that no program would write cannot be mapped, and are read: at any byte. */
 START_TEST(test_crooked_header)
 {
     static const float elements[4] = {1, -2, 0.5F, 8};
@@ -560,7 +560,7 @@ START_TEST(test_gzipped)
 }
 END_TEST
 
-/* ---- what NumPy wrote ------------------------------------------------------------------------------------ */
+/* ---- files of NumPy ------------------------------------------------------------------------------------ */
 
 START_TEST(test_numpy_files)
 {
@@ -623,7 +623,7 @@ START_TEST(test_numpy_files)
 }
 END_TEST
 
-/* Cut anywhere, a file is refused; with a bit turned anywhere, it is refused or nothing that counts has changed. */
+/* A file that is cut off is refused. With a flipped bit it is refused, or its data does not change. */
 START_TEST(test_npz_damaged)
 {
     static unsigned char bytes[sizeof numpy_savez > sizeof numpy_savez_compressed
@@ -672,7 +672,7 @@ START_TEST(test_npy_damaged)
         refused_with(&options, CLM_ERROR_FORMAT, "x.npy");
     }
     memcpy(bytes, numpy_save, sizeof bytes);
-    for (size_t i = 0; i < 128 * 8; i++) { /* of the header */
+    for (size_t i = 0; i < 128 * 8; i++) { /* in the header */
         struct clm_data *data = NULL;
         bytes[i / 8] ^= (unsigned char)(1 << i % 8);
         put_file("x.npy", bytes, sizeof bytes);
@@ -684,7 +684,7 @@ START_TEST(test_npy_damaged)
 }
 END_TEST
 
-/* ---- headers that are not what they should be ------------------------------------------------------------ */
+/* ---- malformed headers --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *dictionary, *part;
@@ -810,7 +810,7 @@ START_TEST(test_bad_prefixes)
 }
 END_TEST
 
-/* ---- zips that are not what they should be --------------------------------------------------------------- */
+/* ---- malformed zips ------------------------------------------------------------------------------------ */
 
 /* Inputs (4, 2) and labels (4) of bytes. */
 static void make_arrays(struct array_bytes *x, struct array_bytes *y)
@@ -824,7 +824,7 @@ static void make_arrays(struct array_bytes *x, struct array_bytes *y)
 static struct array_bytes x, y;
 static struct zip_file zip;
 
-/* x.npy as described, where it is not x, and y.npy as it should be. */
+/* Writes x.npy as described, if it is not x, and a right y.npy. */
 static void put_with(const struct zip_entry *entry)
 {
     struct zip_entry first = *entry;
@@ -888,7 +888,7 @@ START_TEST(test_zips)
 }
 END_TEST
 
-/* 32 MiB of zeros in 32 KiB, whose header promises few bytes, or all of them and more. */
+/* 32 MiB of zeros in 32 KiB; the header promises few bytes, or all of them and more. */
 START_TEST(test_zip_bombs)
 {
     const size_t size = (size_t)32 << 20;
@@ -910,7 +910,7 @@ START_TEST(test_zip_bombs)
 }
 END_TEST
 
-/* Zeros behind a header: a gibibyte of them. */
+/* A header, then a gibibyte of zeros. */
 static void put_gibibyte(const char *name, const struct array_bytes *header)
 {
     enum { MEBIBYTE = 1 << 20 };
@@ -924,7 +924,7 @@ static void put_gibibyte(const char *name, const struct array_bytes *header)
     free(zeros);
 }
 
-/* Inputs that their labels do not go with are not unpacked: test_memory would see it. */
+/* Inputs that do not fit their labels are not unpacked: test_memory would notice. */
 START_TEST(test_bombs_without_their_labels)
 {
     static const unsigned char images[] = {0, 0, 8, 3, 0, 16, 0, 0, 0, 0, 0, 32, 0, 0, 0, 32};
@@ -943,7 +943,7 @@ START_TEST(test_bombs_without_their_labels)
 }
 END_TEST
 
-/* What has to be read is refused before it is, where it is over the limit: 300 rows of 5000, 5.7 MiB as floats. */
+/* Data over the limit is refused before it is read: 300 rows of 5000, 5.7 MiB as floats. */
 START_TEST(test_limit_on_memory)
 {
     static const double value = 0.5;
@@ -964,7 +964,7 @@ START_TEST(test_limit_on_memory)
     clm_data_close(data);
     free(file);
 
-    /* 8 GiB of zeros that are not on the disk: test_memory would see it if they were read */
+    /* 8 GiB of zeros that take no space on the disk: test_memory would notice if they were read */
     start_npy_with(&header, "{'descr': '<f8', 'fortran_order': False, 'shape': (16384, 65536), }");
     put_file("x.npy", header.at, header.size);
     put_labels("y.npy", 16384);
@@ -974,12 +974,12 @@ START_TEST(test_limit_on_memory)
 }
 END_TEST
 
-/* All that is refused above took little memory: no array that a file only promises. */
+/* All refusals above took little memory: no array that a file only promises. */
 START_TEST(test_memory)
 {
     struct rusage usage;
     ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
-    ck_assert_int_lt(usage.ru_maxrss, 700 * 1024); /* KiB; sanitizers keep what is freed */
+    ck_assert_int_lt(usage.ru_maxrss, 700 * 1024); /* KiB; sanitizers keep freed memory */
 }
 END_TEST
 

@@ -1,4 +1,4 @@
-/* Augmentation: rows as a plain reading of clmlp.h makes them, on every backend; the numbers it draws; targets of mixed rows;
+/* Augmentation: rows as clmlp.h describes them, on every backend; the drawn numbers; targets of mixed rows;
  * and training with all of it. */
 #include "base/philox.h"
 #include "compute/opencl/program.h"
@@ -24,7 +24,7 @@ static struct clm_error error;
 #define ROWS 23
 #define MOST 3072 /* elements of a row */
 
-/* Rows of small whole numbers; with means that are, too, and scales that are powers of two, x is exact in float. */
+/* Rows of small whole numbers. If means are whole, too, and scales are powers of two, x is exact in float. */
 struct picture_set {
     struct clm_backend *be;
     size_t channels, height, width, I, N;
@@ -121,14 +121,14 @@ static struct augmentation augmentation_for(const struct picture_set *set, struc
                                  .position = position};
 }
 
-/* A batch: (B,I) numbers, its labels and those of its partners, which the caller frees by batch_free. */
+/* A batch: (B,I) numbers, its labels and its partners' labels. batch_free frees it. */
 struct gathered_batch {
     size_t B;
     double *X;
     uint32_t *labels, *partners;
 };
 
-/* `order` may be NULL, and `a` NULL. */
+/* `order` and `a` may be NULL. */
 static struct gathered_batch gather_batch(struct picture_set *set, const uint32_t *order, size_t first,
                                           size_t B, const struct augmentation *a)
 {
@@ -170,7 +170,7 @@ static void batch_free(struct gathered_batch *batch)
     free(batch->partners);
 }
 
-/* ---- a plain reading of what clmlp.h and augmentation.h say ---- */
+/* ---- what clmlp.h and augmentation.h say, in plain code ---- */
 
 static void block(const struct augmentation *a, uint32_t use, size_t place, uint32_t part, uint32_t words[4])
 {
@@ -184,7 +184,7 @@ static long below(uint32_t word, size_t count)
     return (long)floor((double)word * (double)count / 4294967296.0);
 }
 
-/* One channel at a time: mirrored, then moved into a black one. */
+/* One channel at a time: mirrored, then moved into a black picture. */
 static void move_picture(const struct picture_set *set, const struct augmentation *a, const uint32_t words[4],
                          double *x)
 {
@@ -262,8 +262,8 @@ static const struct {
     size_t channels, height, width;
 } shapes[] = {{1, 28, 28}, {3, 32, 32}, {3, 7, 5}, {1, 3, 67}, {2, 13, 17}};
 
-/* How far x may be: nothing where no sum of rounded products is, else as derived in src/prove/bounds/gather.c, with |x| below 4
- * here before noise. */
+/* How far x may be off: not at all without a sum of rounded products, else as derived in
+ * src/prove/bounds/gather.c. |x| is below 4 here before noise. */
 static double bound_of(const struct clm_augmentation *changes)
 {
     if (changes->noise == 0 && changes->mixup == 0)
@@ -315,7 +315,7 @@ START_TEST(rows_are_as_a_plain_reading_has_them)
 }
 END_TEST
 
-/* Without noise, blas and the device give the same bits, mixed or not; with it, they do but for the bound. */
+/* blas and the device give the same bits, mixed or not; with noise, they agree within the bound. */
 START_TEST(blas_and_device_agree_to_the_bit)
 {
     for (size_t s = 0; s < COUNT_OF(shapes); s++) {
@@ -341,7 +341,7 @@ START_TEST(blas_and_device_agree_to_the_bit)
 }
 END_TEST
 
-/* Rows of no pictures: one line of one channel. */
+/* Rows that are no pictures count as one line of one channel. */
 START_TEST(rows_that_are_no_pictures_are_mixed_and_get_noise)
 {
     struct picture_set set = set_open(backends[_i], false, ROWS, 1, 1, 77);
@@ -354,7 +354,7 @@ START_TEST(rows_that_are_no_pictures_are_mixed_and_get_noise)
 }
 END_TEST
 
-/* ---- what the draws depend on ---- */
+/* ---- what the random numbers depend on ---- */
 
 static const struct clm_augmentation all = {.flip = true, .shift = 2, .cutout = 3, .noise = 0.1, .mixup = 1};
 static const struct clm_augmentation all_but_mixup = {.flip = true, .shift = 2, .cutout = 3, .noise = 0.1};
@@ -390,7 +390,7 @@ START_TEST(draws_depend_on_seed_epoch_and_place_alone)
 }
 END_TEST
 
-/* An epoch in one batch, in batches of 7 with a ragged last one, and from rows that lie elsewhere in the data set. */
+/* An epoch in one batch, in batches of 7 with a smaller last one, and with rows elsewhere in the set. */
 START_TEST(draws_do_not_depend_on_how_an_epoch_is_cut)
 {
     uint32_t order[ROWS];
@@ -403,7 +403,7 @@ START_TEST(draws_do_not_depend_on_how_an_epoch_is_cut)
         struct gathered_batch got = gather_batch(&set, NULL, first, B, &part);
         ck_assert_mem_eq(got.X, expected.X + first * set.I, B * set.I * sizeof(double));
         batch_free(&got);
-        /* the same rows by numbers that begin at 0, as a shard of the data would have them */
+        /* the same rows with numbers from 0 on, as in a shard of the data */
         for (size_t r = 0; r < ROWS; r++)
             order[r] = (uint32_t)((first + r) % ROWS);
         got = gather_batch(&set, order, 0, B, &part);
@@ -415,7 +415,7 @@ START_TEST(draws_do_not_depend_on_how_an_epoch_is_cut)
 }
 END_TEST
 
-/* ---- statistics, with a fixed seed: 6 sigma, or what chi-square passes once in a million ---- */
+/* ---- statistics, with a fixed seed: 6 sigma, or a chi-square that fails once in a million ---- */
 
 /* Wilson and Hilferty: (chi² / k)^(1/3) is nearly normal with mean 1 - 2/(9k) and variance 2/(9k). */
 static double chi_square_sigmas(const size_t *counts, size_t cells)
@@ -454,8 +454,8 @@ START_TEST(flips_moves_and_squares_are_uniform)
 }
 END_TEST
 
-/* Of n numbers the mean of z, z² and z⁴ is off by sqrt(1 / n), sqrt(2 / n) and sqrt(96 / n), and that of products of two, of
- * neighbours, of elements a line of 16 apart and of rows, by sqrt(1 / n). */
+/* Over n numbers the means of z, z² and z⁴ are off by sqrt(1 / n), sqrt(2 / n) and sqrt(96 / n). Means of
+ * products of two (neighbours, elements a line of 16 apart, rows) are off by sqrt(1 / n). */
 START_TEST(noise_is_normal_and_independent)
 {
     enum { I = 640, PLACES = 300 };
@@ -491,8 +491,9 @@ START_TEST(noise_is_normal_and_independent)
 }
 END_TEST
 
-/* Beta(α, α) has mean 1/2, variance v = 1 / (4 (2 α + 1)) and fourth central moment v² (3 - 6 / (2 α + 3)): the mean of n is off
- * by sqrt(v / n), that of squared distances by sqrt((m4 - v²) / n). And at 1/4 it has the distribution function's value. */
+/* Beta(α, α) has mean 1/2, variance v = 1 / (4 (2 α + 1)) and fourth central moment m4 = v² (3 - 6 / (2 α +
+ * 3)). Means over n are off by sqrt(v / n), those of squared distances by sqrt((m4 - v²) / n). Also checks
+ * how many are below 1/4. */
 START_TEST(shares_are_of_the_beta_distribution)
 {
     enum { BATCHES = 40000 };
@@ -522,7 +523,7 @@ START_TEST(shares_are_of_the_beta_distribution)
 }
 END_TEST
 
-/* Each other row of a batch is as likely to be the partner; a single row is its own. */
+/* Each other row of a batch is equally likely as the partner; a single row is its own partner. */
 START_TEST(partners_are_uniform)
 {
     enum { B = 13, BATCHES = 26000 };
@@ -541,8 +542,8 @@ END_TEST
 
 /* ---- targets of mixed rows ---- */
 
-/* The loss is the mean of the losses for both labels, the gradient the mean of both gradients; correct is what predicts the first.
- * Both labels alike, it is as without. */
+/* The loss is the mean of the losses for both labels, the gradient the mean of both gradients; a prediction
+ * of the first label is correct. If both labels are the same, nothing changes. */
 START_TEST(mixed_targets_are_means_of_both)
 {
     static const float logits[3][4] = {{1, 2, 0.5f, -1}, {3, -2, 0, 1}, {0, 0, 0, 0}};
@@ -579,7 +580,7 @@ START_TEST(mixed_targets_are_means_of_both)
         }
     }
     ck_assert_within(loss, expected, 20 * U * expected);
-    ck_assert_uint_eq(correct, 1); /* 0 of the ties is predicted, not 2 */
+    ck_assert_uint_eq(correct, 1); /* in a tie 0 is predicted, not 2 */
     tensor_free(be, &Z);
     tensor_free(be, &dZ);
     tensor_free(be, &own);
@@ -589,7 +590,7 @@ START_TEST(mixed_targets_are_means_of_both)
 }
 END_TEST
 
-/* ---- what does not fit ---- */
+/* ---- wrong calls ---- */
 
 START_TEST(what_does_not_fit_is_refused)
 {
@@ -669,7 +670,7 @@ static void set_augmentation(struct clm_settings *settings, const struct clm_aug
         change_settings(settings, "augment %s", text + 1);
 }
 
-/* On 130 rows; the last batch is ragged. */
+/* On 130 rows; the last batch is smaller. */
 static struct history train_in_batches(size_t batch, enum fixture kind, struct clm_augmentation changes,
                                        double learning_rate, size_t epochs, struct clm_train_result *result)
 {
@@ -697,7 +698,7 @@ static struct history train(enum fixture kind, struct clm_augmentation changes, 
     return train_in_batches(32, kind, changes, learning_rate, epochs, result);
 }
 
-/* The reference's losses within what rounding does to a run of so few steps; the same run gives the same bits. */
+/* Losses agree with the reference's within the roundings of so few steps; each run gives the same bits. */
 START_TEST(training_agrees_on_all_backends)
 {
     static const enum fixture kinds[] = {FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST};
@@ -716,8 +717,8 @@ START_TEST(training_agrees_on_all_backends)
 }
 END_TEST
 
-/* Steps too small to change a weight: the loss of augmented batches differs from epoch to epoch, that of the test set is that of
- * the net as it was. */
+/* Steps are too small to change a weight. So the loss of augmented batches differs from epoch to epoch, but
+ * the test set's is that of the initial net. */
 START_TEST(training_rows_alone_are_changed)
 {
     struct clm_train_result plain, changed;
@@ -733,7 +734,7 @@ START_TEST(training_rows_alone_are_changed)
 }
 END_TEST
 
-/* An epoch's loss of a net that stands still is that of its rows, however they are cut into batches. */
+/* If a net does not change, an epoch's loss does not depend on how its rows are divided into batches. */
 START_TEST(training_rows_do_not_depend_on_the_batch)
 {
     struct clm_train_result result;
@@ -744,7 +745,7 @@ START_TEST(training_rows_do_not_depend_on_the_batch)
 }
 END_TEST
 
-/* A net of one layer: what network_gather fills in is the batch at its place, and a step's loss is that of both labels. */
+/* A net of one layer: network_gather fills in the batch at its place, and a step's loss uses both labels. */
 START_TEST(a_step_takes_both_labels_at_the_batchs_place)
 {
     enum { B = 6, FIRST = 9, CLASSES = 11 };
@@ -793,7 +794,7 @@ START_TEST(a_step_takes_both_labels_at_the_batchs_place)
 }
 END_TEST
 
-/* Training refuses what augmentation_check does. */
+/* Training and augmentation_check refuse the same. */
 static void expect_refused(const struct clm_data *data, struct clm_augmentation changes, const char *words)
 {
     struct clm_model *const model = fixture_model(data, "he", 1, NULL);
@@ -818,12 +819,12 @@ START_TEST(senseless_augmentations_are_refused)
     expect_refused(others, (struct clm_augmentation){.cutout = 1}, "no pictures");
     expect_refused(pictures, (struct clm_augmentation){.shift = 5}, "below 5");
     expect_refused(pictures, (struct clm_augmentation){.cutout = 7}, "at most 6");
-    /* no setting is such a one, but clm_augmented_sheet may be given it */
+    /* the settings refuse this, but clm_augmented_sheet may get it */
     ck_assert_int_eq(augmentation_check(&mixup, pictures, &error), CLM_ERROR_ARGUMENT);
     ck_assert_msg(strstr(error.message, "mixup of -1") != NULL, "%s", error.message);
     ck_assert_int_eq(augmentation_check(&noise, pictures, &error), CLM_ERROR_ARGUMENT);
     ck_assert_msg(strstr(error.message, "noise of inf") != NULL, "%s", error.message);
-    /* the largest that there is sense in */
+    /* the largest sensible values */
     const struct clm_augmentation largest[] = {{.flip = true, .shift = 4, .cutout = 6}, {.mixup = 1e-300}};
     for (size_t i = 0; i < COUNT_OF(largest); i++)
         ck_assert_done(augmentation_check(&largest[i], pictures, &error));
@@ -835,7 +836,7 @@ END_TEST
 
 /* ---- the generator on the device ---- */
 
-/* A kernel of this test behind kernels/philox.cl, in a folder of its own. */
+/* A kernel of this test after kernels/philox.cl, in a folder of its own. */
 static const char around[] = "__kernel void blocks(__global const uint *counters, const uint2 key,"
                              " __global uint *out)\n"
                              "{\n"
@@ -918,7 +919,7 @@ START_TEST(the_device_knows_the_answers)
 }
 END_TEST
 
-/* Of several files, one that is missing is named. */
+/* If one of several files is missing, the error names it. */
 START_TEST(a_missing_file_is_named)
 {
     struct opencl_device device;

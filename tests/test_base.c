@@ -30,7 +30,7 @@ static void tear_down(void)
     test_directory_remove(directory);
 }
 
-/* Files in the temporary directory. */
+/* Counts the files in the temporary directory. */
 static size_t files_there(void)
 {
     size_t count = 0;
@@ -123,8 +123,7 @@ START_TEST(test_write_and_replace)
 }
 END_TEST
 
-/* Writes 100,000 bytes where files may not grow over 4096: write() fails in the middle, as it does on a full
- * disk. */
+/* Writes 100,000 bytes while files may not grow over 4096: write() fails in the middle, as on a full disk. */
 static clm_status write_on_full_disk(const char *path)
 {
     char *content = calloc(1, 100000);
@@ -154,7 +153,7 @@ START_TEST(test_full_disk_keeps_the_old_file)
 }
 END_TEST
 
-/* Where the file is written in place, a failure is told of, too. */
+/* A failure is also reported if the file is written in place. */
 START_TEST(test_full_disk_in_place)
 {
     char *path = test_file(directory, "file", "", 0), name[64];
@@ -185,7 +184,7 @@ START_TEST(test_write_into_a_pipe)
 }
 END_TEST
 
-/* /dev/fd/N of an open regular file: its bytes arrive behind those already there, and nothing is made in
+/* /dev/fd/N of an open regular file: the bytes are added after those already there, and nothing is made in
  * /dev. */
 START_TEST(test_write_into_an_open_file)
 {
@@ -250,7 +249,7 @@ START_TEST(test_reads_that_cannot_be)
 }
 END_TEST
 
-/* Each byte that is part of no character: overlong, a surrogate, beyond U+10FFFF, cut off, alone. */
+/* Each byte that belongs to no character: overlong, a surrogate, beyond U+10FFFF, cut off, alone. */
 START_TEST(test_utf8)
 {
     static const char *const texts[][2] = {
@@ -280,7 +279,7 @@ END_TEST
 START_TEST(test_directories)
 {
     char name[300] = "";
-    memset(name, 'n', sizeof name - 1); /* longer than any may be */
+    memset(name, 'n', sizeof name - 1); /* longer than a name may be */
     char *deep = path_join(directory, "a/b//c"), *file = test_file(directory, "file", "", 0),
          *below = path_join(file, "d"), *slash = path_join(directory, "e/"),
          *above = path_join(directory, "a"), *around = path_join(directory, "new/../a"),
@@ -301,7 +300,7 @@ START_TEST(test_directories)
     ck_assert(stat(deep, &about) && !stat(above, &about));
     ck_assert_int_eq(directory_make(deep, &made, &error), CLM_OK);
     ck_assert_uint_gt(made, strlen(above));                          /* b */
-    ck_assert_int_eq(directory_make(around, &made, &error), CLM_OK); /* by a new one to one that is there */
+    ck_assert_int_eq(directory_make(around, &made, &error), CLM_OK); /* through a new one to an old one */
     ck_assert_uint_eq(made, 0);
     directory_unmake(around, made);
     ck_assert(!stat(above, &about));
@@ -310,7 +309,7 @@ START_TEST(test_directories)
     directory_unmake(slash, made);
     ck_assert(stat(slash, &about));
     ck_assert_int_eq(directory_make(slash, &made, &error), CLM_OK);
-    ck_assert_int_eq(directory_make(long_name, NULL, &error), CLM_ERROR_IO); /* and takes back what it made */
+    ck_assert_int_eq(directory_make(long_name, NULL, &error), CLM_ERROR_IO); /* and removes what it made */
     ck_assert(stat(before_long, &about));
     ck_assert_int_eq(directory_make(slash, NULL, &error), CLM_OK);
     ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));

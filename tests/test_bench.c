@@ -1,4 +1,4 @@
-/* What bench measures: every launch of a step once, and peaks above what the step reaches. Times are not judged. */
+/* What bench measures: each launch of a step once, and peaks above the step's rates. Times do not matter. */
 #include "compute/opencl/opencl.h"
 #include "compute/opencl/profile.h"
 #include "support/fixtures.h"
@@ -28,8 +28,8 @@ static double of_rows(size_t columns)
     return 40.0 * (double)columns;
 }
 
-/* What a step reads and writes at least, in MB: bytes of the pictures, mean and scale, W and its velocity, and each matrix of
- * a layer once an operation. */
+/* The least that a step reads and writes, in MB: the pictures' bytes, mean and scale, W and its velocity, and
+ * each matrix of a layer once per operation. */
 static double moved(bool has_head)
 {
     const double W[3] = {33 * 65, 31 * 33, 10 * 31}, X[3] = {of_rows(65), of_rows(33), of_rows(31)},
@@ -62,7 +62,7 @@ START_TEST(each_launch_of_a_step_is_counted)
         share += kernel->gflops * kernel->milliseconds;
         megabytes += kernel->gbytes_per_s * kernel->milliseconds;
     }
-    /* but where the last layer's forward, softmax and backward are one launch */
+    /* unless the last layer's forward, softmax and backward are one launch */
     const struct clm_bench_kernel *const head = kernel_of(&result.profile, "head");
     ck_assert_double_eq(products, head ? 7 : 8);
     /* 2 B I O for each product */
@@ -76,7 +76,7 @@ START_TEST(each_launch_of_a_step_is_counted)
 }
 END_TEST
 
-/* Stands before the loader's, and fails with `marker_code` where that is none of success. */
+/* Replaces the loader's function; fails with `marker_code`, unless that is CL_SUCCESS. */
 static cl_int marker_code = CL_SUCCESS;
 
 cl_int clEnqueueMarkerWithWaitList(cl_command_queue queue, cl_uint count, const cl_event *after,

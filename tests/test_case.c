@@ -1,4 +1,4 @@
-/* What a failed check prints: the smallest shape that fails, too; and errors, which are failures like others. */
+/* What a failed check prints: the smallest failing shape; and errors, which are failures, too. */
 #include "check/case.h"
 #include "support/spoilt.h"
 #include "support/support.h"
@@ -30,11 +30,11 @@ static void hear(void *user, const struct clm_check *check)
         heard->failed[heard->failures++] = *check;
 }
 
-#define UNLIMITED 1e9 /* seconds to look for the smallest shape: a slow machine finds the same */
+#define UNLIMITED 1e9 /* seconds to look for the smallest shape: a slow machine finds the same one */
 
 static struct heard verified;
 
-/* All of them, in a few shapes, where `operation` is NULL. */
+/* Checks the operation, or if it is NULL, all operations in a few shapes. */
 static void verify_operation(struct clm_backend *backend, const char *operation, const char *shape,
                              double shrink_seconds)
 {
@@ -52,7 +52,7 @@ static void verify_operation(struct clm_backend *backend, const char *operation,
     ck_assert_int_eq(passed, !verified.failures);
 }
 
-/* Every failure of the operation comes down to the same shape, which fails again by itself, and `right_shape` does not. */
+/* Every failure of the operation shrinks to one shape, which fails again by itself; right_shape does not. */
 static void expect_smallest(struct clm_backend *backend, const char *operation, const char *smallest,
                             const char *right_shape)
 {
@@ -108,7 +108,7 @@ START_TEST(of_a_layer)
 }
 END_TEST
 
-/* Of 3 to 9 inputs an error, else of one row NaN, and wrong from five rows on. */
+/* With 3 to 9 inputs an error; else, with one row NaN, and from five rows on wrong numbers. */
 static clm_status forward_wrong_in_three_ways(struct clm_backend *be, const struct tensor *X,
                                               const struct linear *layer, const struct epilogue *epilogue,
                                               struct tensor *Y, struct clm_error *e)
@@ -121,7 +121,7 @@ static clm_status forward_wrong_in_three_ways(struct clm_backend *be, const stru
     return status;
 }
 
-/* Each comes down to the smallest of its kind. */
+/* Each failure shrinks to the smallest of its kind. */
 START_TEST(of_what_fails_alike)
 {
     struct clm_backend *const backend = backend_to_spoil();
@@ -133,7 +133,7 @@ START_TEST(of_what_fails_alike)
         const char *const smallest = check->is_error                  ? "B=1 I=3 O=1"
                                      : isnan(check->error_over_bound) ? "B=1 I=1 O=1"
                                                                       : "B=5 I=1 O=1";
-        if (strstr(check->shape, " in ")) /* where an infinity is due, a NaN is a wrong number */
+        if (strstr(check->shape, " in ")) /* a NaN instead of an infinity is a wrong number */
             continue;
         found[check->is_error ? 0 : isnan(check->error_over_bound) ? 1 : 2]++;
         if (strcmp(check->smallest, smallest) != 0)
@@ -144,7 +144,7 @@ START_TEST(of_what_fails_alike)
 }
 END_TEST
 
-/* Pictures at least three wide and two high. */
+/* Wrong for pictures at least three wide and two high. */
 static clm_status gather_wrong_for_pictures(struct clm_backend *be, const struct resident *data,
                                             const struct tensor *order, size_t first,
                                             const struct augmentation *a, struct tensor *X,
@@ -156,7 +156,7 @@ static clm_status gather_wrong_for_pictures(struct clm_backend *be, const struct
     return status;
 }
 
-/* Bytes that are taken in an order, beginning behind the first row, with rows moved by two at least. */
+/* Wrong for bytes in an order, from a later row than the first on, with rows moved by at least two. */
 static clm_status gather_wrong_when_shifted(struct clm_backend *be, const struct resident *data,
                                             const struct tensor *order, size_t first,
                                             const struct augmentation *a, struct tensor *X,
@@ -180,7 +180,7 @@ START_TEST(of_pictures)
 }
 END_TEST
 
-/* Hidden layers of at least six units, of batches of at least three rows. */
+/* Wrong for hidden layers of at least six units and batches of at least three rows. */
 static clm_status forward_wrong_in_a_hidden_layer(struct clm_backend *be, const struct tensor *X,
                                                   const struct linear *layer, const struct epilogue *epilogue,
                                                   struct tensor *Y, struct clm_error *e)
@@ -201,7 +201,7 @@ START_TEST(of_steps)
 }
 END_TEST
 
-/* Pictures, in steps: what is wrong is wrong with them alone. */
+/* Training steps that are wrong only with pictures. */
 START_TEST(of_steps_with_pictures)
 {
     struct clm_backend *const backend = backend_to_spoil();
@@ -223,7 +223,7 @@ static clm_status gradient_loses_nans(struct clm_backend *be, const struct tenso
     return status;
 }
 
-/* Without a penalty nobody says what becomes of a NaN in W. */
+/* Without a penalty, the result of a NaN in W is not defined. */
 START_TEST(of_what_is_defined)
 {
     struct clm_backend *const backend = backend_to_spoil();
@@ -263,7 +263,7 @@ static clm_status softmax_fails_from_3_rows_on(struct clm_backend *be, const str
     return clm_fail(e, CLM_ERROR_DEVICE, "softmax: out of order");
 }
 
-/* It fails, with what repeats it, and the checks behind it are made; nothing is left behind. */
+/* An error fails its check, which says how to repeat it. Later checks are made; no memory is lost. */
 START_TEST(an_error_is_a_failed_check)
 {
     struct clm_backend *const backend = backend_to_spoil();
@@ -298,7 +298,7 @@ static clm_status write_if_it_is_there(struct clm_backend *be, struct tensor *te
     return is_lost ? clm_fail(e, CLM_ERROR_DEVICE, "no device") : right.write(be, tensor, type, host, e);
 }
 
-/* What comes behind is not blamed for it. */
+/* Later checks are not blamed for it. */
 START_TEST(a_device_that_answers_no_more_ends_it)
 {
     struct clm_backend *const backend = backend_to_spoil();

@@ -1,5 +1,5 @@
-/* verify passes what is right, whatever the seed; what bounds are worth; how a check is described,
- * repeated and judged. */
+/* verify passes right backends, with any seed; bounds are not too large; checks are described, repeated and
+ * judged. */
 #include "base/philox.h"
 #include "check/plan.h"
 #include "prove/bounds/bounds.h"
@@ -37,25 +37,25 @@ START_TEST(what_is_right_passes)
     static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OPENCL, FIXTURE_CLBLAST,
                                          FIXTURE_TILED};
     struct clm_backend *const backend = fixture_backend(kinds[_i]);
-    /* with the sanitizers large products take minutes */
+    /* with sanitizers, large products take minutes */
     const bool is_whole = !IS_SANITIZED || test_in_sample((size_t)_i, 5);
     const struct verdict verdict = is_whole ? verify(backend) : verify_quickly(backend);
     for (size_t i = 0; i < verdict.failures; i++)
         printf("%s: %s\n", clm_backend_name(backend), verdict.failed[i]);
     ck_assert(verdict.passed);
     ck_assert_uint_ge(verdict.checks, 200);
-    /* Bounds of a worst case are not met by far, but they are no orders of magnitude away either. */
+    /* Worst-case bounds are never reached, but they must not be orders of magnitude too large either. */
     if (kinds[_i] != FIXTURE_REFERENCE)
         ck_assert_double_ge(verdict.worst_passed, 0.1);
-    /* CLBlast needs a workspace, which stays, for products that it pads. On CPU devices the large ones are
-     * such; what it calls large on a GPU that it knows may be ten times as large. */
+    /* CLBlast needs a workspace, which stays, for products that it pads: on CPU devices the large ones. What
+     * it calls large on a GPU that it knows may be ten times as large. */
     if (kinds[_i] == FIXTURE_CLBLAST && is_cpu(backend) && is_whole)
         ck_assert_uint_gt(backend->memory.now, 0);
     clm_backend_close(backend);
 }
 END_TEST
 
-/* What chance makes of other seeds is right, too: whatever is not so large that it takes its time. */
+/* Random cases of other seeds pass, too, unless they are so large that they take long. */
 #define WORK_MOST 5e4
 
 static void run_small_cases(struct clm_backend *backend, struct clm_backend *bounds, const struct plan *plan,
@@ -99,10 +99,9 @@ START_TEST(what_is_right_passes_whatever_the_seed)
 }
 END_TEST
 
-/* ---- a check that is wrong ---- */
+/* ---- wrong checks ---- */
 
-/* A bound has to bound something: one that is negative, infinite or NaN passes nothing, not even what is
- * right. */
+/* A negative, infinite or NaN bound passes nothing, not even right results. */
 START_TEST(what_is_no_bound_passes_nothing)
 {
     const double infinity = INFINITY;
@@ -118,7 +117,7 @@ START_TEST(what_is_no_bound_passes_nothing)
         ck_assert_ptr_nonnull(strstr(text, "Y[0,0] is 2, which cannot be judged"));
         sums_describe(text, sizeof text, &(struct bounded_sums){.loss = 2}, &sums);
         ck_assert_ptr_nonnull(strstr(text, "loss is 2, which cannot be judged"));
-        /* what is not finite has to be there itself, whatever the bound */
+        /* an infinity or NaN must be there itself, whatever the bound */
         ck_assert(error_ratio(NAN, NAN, none[i]) == 0 && error_ratio(-infinity, -infinity, none[i]) == 0);
         ck_assert(isinf(error_ratio(1, NAN, none[i])) && isinf(error_ratio(1, infinity, none[i])));
         ck_assert(isinf(error_ratio(-infinity, infinity, none[i])));
@@ -160,15 +159,15 @@ static struct judged_logits judge_logits(struct clm_backend *bounds, const doubl
     return out;
 }
 
-/* Logits at the ends of their errors, one of each row at the one end and all others at the other:
- * probabilities and losses move as far as they can, and stay within the bounds; of a float's roundings,
- * which these do not have, little is in them. */
+/* Logits at the ends of their errors, one of each row at one end and all others at the other: probabilities
+ * and losses move as far as possible, and stay within the bounds. The part of the bounds for a float's
+ * roundings, which these do not have, is small. */
 START_TEST(errors_of_logits_stay_within_their_bounds)
 {
     enum { COUNT = LOGITS_B * LOGITS_C };
     struct clm_backend *const bounds = fixture_bounds();
     struct philox random = philox_start((uint64_t)_i, RANDOM_TEST, 9);
-    const double size = pow(10, _i - 4); /* of the errors: 1e-4 to 1e4 */
+    const double size = pow(10, _i - 4); /* size of the errors: 1e-4 to 1e4 */
     double Z[COUNT], errors[COUNT], end[COUNT], worst = 0, worst_loss = 0;
     static const double none[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
@@ -187,12 +186,12 @@ START_TEST(errors_of_logits_stay_within_their_bounds)
     }
     ck_assert(worst <= 1 && worst_loss <= 1);
     ck_assert_double_ge(worst, 0.9);
-    ck_assert_double_ge(worst_loss, 0.1); /* no end is that of all labels */
+    ck_assert_double_ge(worst_loss, 0.1); /* some labels' losses move less */
     clm_backend_close(bounds);
 }
 END_TEST
 
-/* On the reference: |X| |W|ᵀ, of which its bounds are made, is negative. */
+/* On the reference: |X| |W|ᵀ, from which its bounds are computed, becomes negative. */
 static clm_status negated_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
                                   const struct epilogue *epilogue, struct tensor *Y, struct clm_error *e)
 {
@@ -202,7 +201,7 @@ static clm_status negated_forward(struct clm_backend *be, const struct tensor *X
     return status;
 }
 
-/* The device agrees to the last bit, and yet nothing is proved. */
+/* The device agrees to the last bit, but that proves nothing. */
 START_TEST(a_check_that_is_wrong_says_so)
 {
     static const char *const cases[][2] = {{"linear_forward", "B=3 I=5 O=2"},
@@ -256,7 +255,7 @@ static struct last_check check_shape(struct clm_backend *backend, const char *op
     return last;
 }
 
-/* The last bit of one element, every fifth time: within every bound. */
+/* Changes the last bit of one element at every fifth call: within every bound. */
 static clm_status racing_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
                                  struct clm_error *e)
 {
@@ -281,7 +280,7 @@ END_TEST
 
 /* ---- denormals ---- */
 
-/* A device takes denormals as they are, or as zeros, all or some; nothing else. */
+/* A device may keep denormals, or take all or some of them as zeros; nothing else. */
 static float denormal_taken(float x, size_t i, int way)
 {
     static const float factors[] = {1, 0, 0, 2, -1};
@@ -385,7 +384,7 @@ START_TEST(velocities_are_judged_after_the_last_step)
 }
 END_TEST
 
-/* What each case prints is what makes it again. */
+/* The description that each case prints gives the same case again. */
 START_TEST(every_shape_is_read_as_it_is_printed)
 {
     struct plan plan = {.seed = 5, .error = &error};

@@ -1,4 +1,4 @@
-/* CIFAR-10 and CIFAR-100: every layout gives the same rows, and files that are not what they should be are refused. */
+/* CIFAR-10 and CIFAR-100: every layout gives the same rows, and malformed files are refused. */
 #include "data/formats/cifar.h"
 #include "data/data.h"
 
@@ -36,7 +36,7 @@ enum layout { BINARY, PYTHON };
 static const char *const names_of_10[] = {"zero", "one", "two",   "three", "four",
                                           "five", "six", "seven", "eight", "nine"};
 
-/* The files of a set, in the order of the published archives, which is none. */
+/* The files of a set in the order of the published archives, which is not sorted. */
 struct made {
     const char *folder;
     const char *names[FILES];
@@ -159,7 +159,7 @@ static struct clm_data *open_name(const char *name)
     return data;
 }
 
-/* Opening fails with this status and one line that holds `part`. */
+/* Opening must fail with this status and one line that contains `part`. */
 static void refused_with(const struct clm_data_options *options, clm_status status, const char *part)
 {
     struct clm_data *data = (struct clm_data *)&error;
@@ -179,7 +179,7 @@ static void refused(const char *name, const char *part)
     free(path);
 }
 
-/* Rows `from` on are those of a made batch. */
+/* Rows from `from` on are those of a made batch. */
 static void assert_rows(const struct rows *rows, size_t from, size_t count, unsigned first, size_t classes)
 {
     unsigned char row[CIFAR_PIXELS];
@@ -221,7 +221,7 @@ static void assert_100(const struct clm_data *data, size_t classes)
 
 /* ---- layouts --------------------------------------------------------------------------------------------- */
 
-/* Puts a set there in one of the ways in which it may lie, as what `open_name` opens. */
+/* Writes a set in one of the possible layouts; returns the name for `open_name`. */
 static const char *put_in_way(const struct made *made, int way)
 {
     char prefix[64];
@@ -243,7 +243,7 @@ static const char *put_in_way(const struct made *made, int way)
     case 5: /* without a folder */
         put_archive(made, "", "x.tgz", true);
         return "x.tgz";
-    case 6: /* an archive in a directory, behind one of something else */
+    case 6: /* an archive in a directory, after another archive */
         put_archive(&(struct made){0}, "", "a.tar", false);
         put_archive(made, prefix, "b.tar.gz", true);
         return ".";
@@ -333,7 +333,7 @@ START_TEST(test_python3)
 }
 END_TEST
 
-/* Names that a file brings go before those that are known. */
+/* A file's own names come before the known ones. */
 START_TEST(test_names_of_100)
 {
     char text[1000] = "", *name = text;
@@ -356,7 +356,7 @@ START_TEST(test_names_of_100)
 }
 END_TEST
 
-/* The archives may lie where the names are looked for. */
+/* The archives may be in the places where names are looked for. */
 START_TEST(test_named_places)
 {
     struct made of_10 = make_10(PYTHON), of_100 = make_100(BINARY);
@@ -388,7 +388,7 @@ START_TEST(test_named_places)
 }
 END_TEST
 
-/* An archive as the test set; and only the part that is wanted is read of one. */
+/* An archive as the test set: only the wanted part of it is read. */
 START_TEST(test_other_test_set)
 {
     struct made made = make_10(PYTHON);
@@ -415,7 +415,7 @@ END_TEST
 
 /* ---- malformed files ------------------------------------------------------------------------------------- */
 
-/* The first place of `text` in the pack is overwritten with `other`, as long. */
+/* Overwrites the first occurrence of `text` in the pack with `other`, which is as long. */
 static void overwrite(struct pack *pack, const void *text, const void *other, size_t size)
 {
     unsigned char *at = memmem(pack->at, pack->size, text, size);
@@ -466,7 +466,7 @@ START_TEST(test_malformed_batches)
 }
 END_TEST
 
-/* Pickles that are no batch. */
+/* Pickles without a batch. */
 START_TEST(test_malformed_pickles)
 {
     static const struct {
@@ -590,7 +590,7 @@ END_TEST
 
 enum { BLOCK = 512 };
 
-/* A batch of CIFAR-10, and before or behind it an entry of another kind; `part` says how it is refused. */
+/* A batch of CIFAR-10, with another entry before or after it; `part` says how it is refused. */
 START_TEST(test_entries)
 {
     static const struct {
@@ -598,7 +598,7 @@ START_TEST(test_entries)
         char type;
         const char *target;
         uint64_t size;
-        const char *part; /* NULL: it is passed over */
+        const char *part; /* NULL: it is skipped */
     } cases[] = {
         {"a/data_batch_2.bin", '2', "/etc/passwd", 0,
          "a/data_batch_2.bin is a symbolic link, but only files are read"},
@@ -655,7 +655,7 @@ START_TEST(test_entries)
 }
 END_TEST
 
-/* Without any entry that is one of a set: there is none. */
+/* Archives without any entry of a set. */
 START_TEST(test_archives_of_nothing)
 {
     static const char *const names[] = {"readme.html", "a/data_batch_6.bin"};
@@ -685,7 +685,7 @@ START_TEST(test_sparse)
 }
 END_TEST
 
-/* Wherever an archive is cut off, gzipped or not; where that is at the end of an entry, too. */
+/* Archives cut off anywhere, gzipped or not, also at the end of an entry. */
 START_TEST(test_truncated_archives)
 {
     struct made made = make_100(_i & 1 ? PYTHON : BINARY);
@@ -724,7 +724,7 @@ START_TEST(test_checksums)
     gzipped.at[gzipped.size - 2] ^= 1;
     gzipped.at[gzipped.size / 2] ^= 1;
     put("x", &gzipped);
-    refused("x", "damaged"); /* be it seen in what comes out, or at the end in its sum */
+    refused("x", "damaged"); /* whether the content shows it, or only the checksum at the end */
 
     /* of a header: the second entry's */
     tar.at[2 * BLOCK + ROWS * CIFAR_RECORD / BLOCK * BLOCK + BLOCK] ^= 1;
@@ -739,7 +739,7 @@ START_TEST(test_checksums)
 }
 END_TEST
 
-/* Bytes behind the end: padding is usual, more is not. */
+/* Bytes after the end: padding is usual, more is not. */
 START_TEST(test_bytes_behind_the_end)
 {
     struct made made = make_100(BINARY);
@@ -759,8 +759,8 @@ START_TEST(test_bytes_behind_the_end)
 }
 END_TEST
 
-/* Behind `head` comes `block`, so many times. A member of gzip may follow another, and be the same: what is written
- * is small, and soon made. */
+/* Writes `head`, then `block` so many times. A member of gzip may follow an equal one, so the file is small
+ * and made quickly. */
 static void put_bomb(const struct pack *head, const struct pack *block, int times)
 {
     struct pack gzipped = {0}, member = {0};
@@ -796,7 +796,7 @@ START_TEST(test_bombs_of_zeros)
     refused("x", "has more than 1024 KiB after the mark");
     pack_free(&head);
 
-    /* nothing of a set: the rest is not looked at */
+    /* no file of a set: the rest is not read */
     pack_tar_header(&head, "a/readme.html", '0', "", 250 << 20);
     put_bomb(&head, &mebibyte, 700);
     refused("x", "is a tar archive that holds no data set");
@@ -819,7 +819,7 @@ END_TEST
 START_TEST(test_bombs_of_headers)
 {
     struct pack head = {0}, map = zeros(BLOCK);
-    /* a map of a sparse file that goes on and on */
+    /* a sparse file's map that never ends */
     pack_tar_sparse(&head, "a/b", true);
     memcpy(map.at, "00000001000\00000000001000", 24);
     map.at[504] = 1;
@@ -836,7 +836,7 @@ START_TEST(test_bombs_of_headers)
 }
 END_TEST
 
-/* A damaged archive in a place is named, and no other is taken in its stead. */
+/* A damaged archive in one of the places is named, and no other is used instead. */
 START_TEST(test_damaged_archive_in_a_directory)
 {
     struct made made = make_10(BINARY);

@@ -1,4 +1,4 @@
-/* verify names what is wrong: operations that are spoilt one at a time. */
+/* verify names wrong operations, which are made wrong one at a time. */
 #include "check/plan.h"
 #include "support/fixtures.h"
 #include "support/spoilt.h"
@@ -191,7 +191,7 @@ static const char *const operation_names[] = {"gather",
                                               "update"};
 #define OPERATIONS (sizeof operation_names / sizeof *operation_names)
 
-/* Up to the first failure. */
+/* Stops at the first failure. */
 static struct verdict verify_only(struct clm_backend *backend, const char *operation,
                                   enum clm_verify_extent extent)
 {
@@ -226,8 +226,8 @@ END_TEST
 
 #define MILLION 1000000
 
-/* What the spoilt operations below spoil: of the outputs of a call that has one of a million elements, the one of this number,
- * at one element. */
+/* Where the wrong operations below are wrong: in a call's output of this number, if one output has a million
+ * elements, at one element. */
 static size_t spoilt_output;
 static bool is_spoilt_by_nan;
 static size_t calls_spoilt;
@@ -250,7 +250,7 @@ static void spoil_one_of(struct tensor *const *outputs, size_t count)
         *element(output, at) = *element(output, at) == 0 ? 1e-6f : 1.001f * *element(output, at);
 }
 
-/* Or the loss of that batch. */
+/* Or in the loss of that batch. */
 static void spoil_loss(struct metrics *sums, size_t elements, size_t number)
 {
     if (elements < MILLION || spoilt_output != number)
@@ -367,7 +367,7 @@ static clm_status rare_head(struct clm_backend *be, const struct tensor *X, cons
 static const struct rare {
     const char *operation;
     size_t outputs;
-    struct backend_operations table; /* what is not NULL is put in */
+    struct backend_operations table; /* entries that are not NULL replace others */
 } rares[] = {
     {"gather", 2, {.gather = rare_gather}},
     {"gather_augmented", 2, {.gather = rare_gather}},
@@ -408,7 +408,7 @@ static void put_in(const struct backend_operations *own)
         spoilt.parameter_step = own->parameter_step;
 }
 
-/* Each output of each operation, by verify and by doctor's few checks. */
+/* Each output of each operation, with verify's checks and with doctor's few. */
 START_TEST(one_element_in_a_million_is_noticed)
 {
     static const enum clm_verify_extent extents[2] = {CLM_VERIFY_STANDARD, CLM_VERIFY_QUICK};
@@ -432,7 +432,7 @@ START_TEST(one_element_in_a_million_is_noticed)
 }
 END_TEST
 
-/* ---- mistakes that are an operation's own ---- */
+/* ---- mistakes of single operations ---- */
 
 static clm_status gather_in_a_row(struct clm_backend *be, const struct resident *data,
                                   const struct tensor *order, size_t first, const struct augmentation *a,
@@ -472,7 +472,7 @@ static clm_status forward_without_relu(struct clm_backend *be, const struct tens
     return right.linear_forward(be, X, layer, EPILOGUE(ACTIVATION_NONE), Y, e);
 }
 
-/* As one that takes W for (I,O). */
+/* Takes W as (I,O). */
 static clm_status forward_transposed(struct clm_backend *be, const struct tensor *X,
                                      const struct linear *layer, const struct epilogue *epilogue,
                                      struct tensor *Y, struct clm_error *e)
@@ -507,7 +507,7 @@ static clm_status xent_forgets(struct clm_backend *be, const struct tensor *Z, c
     return status ? status : right.softmax_xent(be, Z, labels, mixture, dZ, sums, e);
 }
 
-/* Behind the right one, as one that spoils what it only reads. */
+/* Computes rightly, then overwrites what it should only read. */
 static clm_status softmax_spoils_its_input(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
                                            struct clm_error *e)
 {
@@ -626,7 +626,7 @@ static clm_status xent_counts_one_more(struct clm_backend *be, const struct tens
 
 #define EXTREME_STEPS "33-65-10 B=31 N=40 x1 momentum=0 l2=0 floats extreme"
 
-/* Where logits are of ±1e4, or sums of products of such, and their errors of thousands, too. */
+/* Logits of ±1e4, or sums of products of such numbers, have errors of thousands. */
 START_TEST(mistakes_among_large_logits_are_noticed)
 {
     static const char *const cases[][2] = {{"softmax_xent", "B=33 C=10 extreme"},
@@ -667,7 +667,7 @@ START_TEST(mistakes_among_large_logits_are_noticed)
 }
 END_TEST
 
-/* ---- mistakes of large products alone ---- */
+/* ---- mistakes of large products only ---- */
 
 #define LARGE 500000 /* elements */
 
@@ -704,7 +704,7 @@ static clm_status large_params_of_fewer_rows(struct clm_backend *be, const struc
     return right.linear_backward_params(be, &less_dZ, &less_X, layer, l2, e);
 }
 
-/* The last columns, a tile of 16, take no part. */
+/* The last columns, a tile of 16, do not change. */
 static clm_status large_step_leaves_columns(struct clm_backend *be, const struct tensor *dZ,
                                             const struct tensor *X, struct linear *layer,
                                             const struct step *step, struct clm_error *e)
@@ -725,7 +725,7 @@ START_TEST(mistakes_are_noticed_and_named)
     struct clm_backend *const backend = backend_to_spoil();
     const struct {
         const char *what, *operation;
-        struct backend_operations table; /* what is not NULL is put in */
+        struct backend_operations table; /* entries that are not NULL replace others */
     } mistakes[] = {
         {"gather ignores the order", "gather", {.gather = gather_in_a_row}},
         {"gather repeats a label", "gather", {.gather = gather_first_label}},

@@ -1,5 +1,4 @@
-/* Data sets: the formats, where names are looked for, the parts, and files that are not what they should
- * be. */
+/* Data sets: the formats, the places where names are looked for, the parts, and malformed files. */
 #include "base/philox.h"
 #include "data/formats/cifar.h"
 #include "data/data.h"
@@ -165,7 +164,7 @@ static struct clm_data *open_path(const char *path)
     return open_with(&(struct clm_data_options){.source = path});
 }
 
-/* Opening fails with this status and one line that holds `part`. */
+/* Opening must fail with this status and one line that contains `part`. */
 static void refused_with(const struct clm_data_options *options, clm_status status, const char *part)
 {
     struct clm_data *data = (struct clm_data *)&error;
@@ -184,7 +183,7 @@ static void refused(clm_status status, const char *part)
     refused_with(&(struct clm_data_options){.source = directory}, status, part);
 }
 
-/* The file `name` of the directory, given as the source, is refused, and named. */
+/* The directory's file `name`, given as the source, must be refused and named. */
 static void file_refused(const char *name, clm_status status, const char *part)
 {
     char *path = path_of(name);
@@ -289,7 +288,7 @@ START_TEST(test_idx_dimensions)
 }
 END_TEST
 
-/* Seven rows of two floats, of which the one at `place` is `value`. */
+/* Seven rows of two floats; the one at `place` is `value`. */
 static void put_floats(size_t place, float value)
 {
     struct data_bytes pictures = idx(0x0d, 2, (const uint32_t[]){ROWS, 2});
@@ -331,7 +330,7 @@ START_TEST(test_idx_floats)
 }
 END_TEST
 
-/* Whatever of the four files is cut off, wherever, gzipped or not: a sentence that names it, and no data. */
+/* If any of the four files is cut off anywhere, gzipped or not, a sentence names it, and there is no data. */
 START_TEST(test_idx_truncated)
 {
     static const char *const names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
@@ -373,7 +372,7 @@ START_TEST(test_idx_too_long)
 }
 END_TEST
 
-/* A flipped bit anywhere behind the gzip header either changes nothing that is read or is noticed. */
+/* A flipped bit after the gzip header is noticed, or changes nothing that is read. */
 START_TEST(test_gzip_damaged)
 {
     unsigned char bytes[4096];
@@ -406,8 +405,8 @@ START_TEST(test_gzip_damaged)
 }
 END_TEST
 
-/* Of pictures that are many times larger than a reader's buffers: each cut of the last bytes, with the sum and the length of what
- * came out, is noticed, and so is what lies behind; a second member is read. */
+/* Pictures many times larger than a reader's buffers: any cut of the last bytes, which are the checksum and
+ * length of the content, is noticed, and so are bytes after them; a second member is read. */
 START_TEST(test_gzip_large)
 {
     enum { SIDE = 1024 };
@@ -453,8 +452,8 @@ START_TEST(test_gzip_large)
 }
 END_TEST
 
-/* 64 MiB of zeros in 64 KiB, behind a header that promises few bytes: reading stops behind those. Behind one
- * that promises more than the file can hold, nothing is allocated. */
+/* 64 MiB of zeros in 64 KiB. If the header promises few bytes, reading stops after those. If it promises more
+ * than the file can hold, nothing is allocated. */
 START_TEST(test_gzip_bomb)
 {
     const size_t size = (size_t)64 << 20;
@@ -556,7 +555,7 @@ static void put_cifar(void)
     ck_assert_msg(synthetic_write(directory, BATCH, 1, &error) == CLM_OK, "%s", error.message);
 }
 
-/* The first records of a file in the directory; the caller frees them. */
+/* The first records of a file in the directory, which the caller frees. */
 static unsigned char *records_of(const char *name, size_t *size)
 {
     char *path = path_of(name);
@@ -706,7 +705,7 @@ START_TEST(test_cifar_bad_names)
 }
 END_TEST
 
-/* A record that begins with 00 00 08 03, as an IDX file of images does: label 0, then a dark picture. */
+/* A record that begins like an IDX file of images, 00 00 08 03: label 0, then a dark picture. */
 START_TEST(test_cifar_that_looks_like_idx)
 {
     unsigned char *record = calloc(1, CIFAR_RECORD);
@@ -817,7 +816,7 @@ START_TEST(test_nowhere)
 }
 END_TEST
 
-/* A known name is never a directory that happens to be here; ./NAME is. */
+/* A known name never means a directory here; ./NAME does. */
 START_TEST(test_name_and_path)
 {
     char before[4096];
@@ -920,7 +919,7 @@ START_TEST(test_other_test_set)
     data = open_with(&(struct clm_data_options){.source = train, .test = directory});
     assert_small_set(data);
     clm_data_close(data);
-    /* the one that is named comes before the one that the data brings */
+    /* a test set named by the user comes before the data's own */
     data = open_with(&(struct clm_data_options){.source = directory, .test = train});
     ck_assert_uint_eq(clm_data_rows(data, CLM_TEST), ROWS);
     clm_data_close(data);
@@ -931,7 +930,7 @@ START_TEST(test_other_test_set)
     put_bytes("t10k-labels-idx1-ubyte", &file);
     refused_with(&(struct clm_data_options){.source = train, .test = test}, CLM_ERROR_FORMAT,
                  "label 9 in row 0 (counted from 0), but the training set has 4 classes, 0 to 3");
-    data = open_path(directory); /* where the set brings it, it counts */
+    data = open_path(directory); /* the set's own test set counts */
     ck_assert_uint_eq(clm_data_classes(data), 10);
     clm_data_close(data);
     file = idx(8, 2, (const uint32_t[]){TEST_ROWS, 1});
@@ -944,7 +943,7 @@ START_TEST(test_other_test_set)
 }
 END_TEST
 
-/* ---- real and made-up sets ------------------------------------------------------------------------------- */
+/* ---- real and synthetic sets --------------------------------------------------------------------------- */
 
 START_TEST(test_fashion_mnist)
 {
@@ -981,7 +980,7 @@ START_TEST(test_synthetic)
     put_cifar();
     unsigned char *first = records_of("data_batch_3.bin", &size), *test = records_of("test_batch.bin", &size);
     ck_assert(memcmp(first, test, size) != 0);
-    /* a seed means the same set on every machine and in every version */
+    /* a seed gives the same set on every machine and in every version */
     ck_assert_uint_eq(crc32(0, first, (uInt)size), 0x9a56544f);
     ck_assert_uint_eq(crc32(0, test, (uInt)size), 0xcdb52a69);
     for (size_t i = 0; i < BATCH; i++) {
@@ -991,7 +990,7 @@ START_TEST(test_synthetic)
     for (size_t i = 0; i < 10; i++) /* binomial(20, 1/10): ten of one class have a probability of 1e-5 */
         ck_assert_uint_lt(seen[i], 10);
 
-    /* the same bytes again, and in a smaller set their beginning; others from another seed */
+    /* the same bytes again; a smaller set has the first of them; another seed gives others */
     ck_assert_int_eq(synthetic_write(directory, BATCH, 1, &error), CLM_OK);
     unsigned char *other = records_of("data_batch_3.bin", &other_size);
     ck_assert_uint_eq(other_size, size);
@@ -1009,7 +1008,7 @@ START_TEST(test_synthetic)
     free(first);
     free(test);
 
-    /* what is not ours stays, and the set is written beside it */
+    /* another program's file stays, and the set is written beside it */
     free(test_file(directory, "notes.txt", "mine", 4));
     ck_assert_int_eq(synthetic_write(directory, 4, 2, &error), CLM_OK);
     free(records_of("notes.txt", &other_size));

@@ -1,4 +1,4 @@
-/* What stands between the program and a device is named, with a remedy; and a device's wrong kernels are noticed before use. */
+/* Problems before a device are named, with a remedy; a device's wrong kernels are noticed before use. */
 #include "base/file.h"
 #include "compute/opencl/loader.h"
 #include "compute/opencl/status.h"
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- what was found ---- */
+/* ---- findings ---- */
 
 #define FINDINGS_MAX 32
 
@@ -33,7 +33,7 @@ static void hear(void *user, const struct clm_finding *finding)
         findings->begun++;
         return;
     }
-    /* what is wrong has a remedy, what is good needs none */
+    /* a problem has a remedy, a good finding needs none */
     ck_assert_int_eq(finding->remedy[0] != 0, finding->severity != CLM_FINDING_GOOD);
     findings->list[findings->count++] = *finding;
 }
@@ -111,7 +111,7 @@ START_TEST(no_driver_is_told_with_what_to_install)
 }
 END_TEST
 
-/* What cannot be looked at is not called missing. */
+/* A file that cannot be read is not called missing. */
 START_TEST(what_cannot_be_looked_at_is_told_with_the_reason)
 {
     struct findings findings = {0};
@@ -128,7 +128,7 @@ START_TEST(what_cannot_be_looked_at_is_told_with_the_reason)
 }
 END_TEST
 
-/* A file by itself, and a library by itself, as OCL_ICD_VENDORS may name them. */
+/* OCL_ICD_VENDORS may name a single file or a single library. */
 START_TEST(one_driver_may_be_named)
 {
     struct findings findings = {0};
@@ -144,7 +144,7 @@ START_TEST(one_driver_may_be_named)
 }
 END_TEST
 
-/* Takes the value; NULL is none. */
+/* Frees the value; NULL means unset. */
 static void put_back(const char *variable, char *value)
 {
     ck_assert_int_eq(value ? setenv(variable, value, 1) : unsetenv(variable), 0);
@@ -179,7 +179,7 @@ END_TEST
 
 /* ---- render nodes ---- */
 
-/* As a user who may not: root may open everything. */
+/* As a user without the right: root may open everything. */
 static struct findings nodes_as_nobody(const char *directory)
 {
     struct findings findings = {0};
@@ -230,7 +230,7 @@ START_TEST(a_node_without_a_driver_is_told)
 {
     char *const directory = test_directory(), *const node = path_join(directory, "renderD128");
     struct findings findings = {0};
-    if (mknod(node, S_IFCHR | 0600, makedev(226, 4095)) == 0) { /* nobody has as many */
+    if (mknod(node, S_IFCHR | 0600, makedev(226, 4095)) == 0) { /* no machine has as many */
         loader_examine_nodes(directory, hear, &findings);
         ck_assert_uint_eq(findings.count, 1);
         ck_assert_int_eq(findings.list[0].severity, CLM_FINDING_BAD);
@@ -251,7 +251,7 @@ START_TEST(no_node_is_no_fault)
 }
 END_TEST
 
-/* ---- what to do without memory ---- */
+/* ---- advice if memory runs out ---- */
 
 START_TEST(advice_fits_the_call)
 {

@@ -1,5 +1,5 @@
-/* Rows in pieces: that an epoch has each row once, in the same order however it is brought, and that training, testing
- * and predicting give the same bits whether the data is on the device or goes through it. */
+/* Rows in shards: an epoch has each row once, in the same order in any case; and training, testing and
+ * predicting give the same bits whether the data is resident or streamed. */
 #include "base/size.h"
 #include "data/data.h"
 #include "nn/model.h"
@@ -63,7 +63,7 @@ START_TEST(each_row_once)
 }
 END_TEST
 
-/* A seed means the same order in every version. */
+/* A seed gives the same order in every version. */
 START_TEST(seed_means_the_same_order_as_ever)
 {
     static const uint32_t expected[2][8] = {{19, 177, 171, 106, 60, 8, 118, 21},
@@ -79,7 +79,7 @@ START_TEST(seed_means_the_same_order_as_ever)
 }
 END_TEST
 
-/* At most a megabyte, at most a 64th of a shard, one row at least; a divisor of the batch, or powers of two of it. */
+/* At most a megabyte or a 64th of a shard, at least one row; divides the batch, or is 2^n times as large. */
 START_TEST(blocks)
 {
     static const struct {
@@ -94,7 +94,7 @@ START_TEST(blocks)
 }
 END_TEST
 
-/* Shards are of other blocks each epoch, and rows are not where they were within them. */
+/* Shards have other blocks in each epoch, and rows change their places within them. */
 START_TEST(drawn_anew_from_the_whole_set)
 {
     struct epoch_order order = order_of(40, 10, true);
@@ -131,7 +131,7 @@ START_TEST(unshuffled_as_they_lie)
 }
 END_TEST
 
-/* ---- what is chosen ---- */
+/* ---- choosing the residency ---- */
 
 static struct residency choose(struct clm_backend *be, const struct clm_data *data,
                                enum clm_resident resident, size_t shard, size_t room)
@@ -143,7 +143,7 @@ static struct residency choose(struct clm_backend *be, const struct clm_data *da
     return out;
 }
 
-/* A row takes I bytes, a label and a place in the order; mean and scale 8 I, of two sets. */
+/* A row takes I bytes, a label and a place in the order; mean and scale take 8 I for each of two sets. */
 START_TEST(what_there_is_room_for)
 {
     struct clm_backend *be = fixture_backend(FIXTURE_BLAS);
@@ -167,7 +167,7 @@ START_TEST(what_there_is_room_for)
 }
 END_TEST
 
-/* Whatever the room, a minibatch at least and no more than there is room for twice, or a sentence; from one byte on, not before. */
+/* Whatever the room: at least a minibatch and no more than fits twice, or a sentence; exact to a byte. */
 START_TEST(rooms_at_their_limits)
 {
     struct clm_backend *be = fixture_backend(FIXTURE_BLAS);
@@ -193,8 +193,8 @@ START_TEST(rooms_at_their_limits)
 }
 END_TEST
 
-/* Of a set whose rows lie sorted by five classes, the part of a minibatch's largest class, of 100 rows in a shard of as many:
- * drawn row by row it would be a quarter or so. */
+/* For a set sorted by five classes: the share of a minibatch's largest class, with 100 rows in a shard of as
+ * many. Drawn row by row it would be about a quarter. */
 START_TEST(sorted_rows)
 {
     enum { N = 2000, ROWS_OF_BATCH = 100, CLASSES = 5 };
@@ -226,7 +226,7 @@ END_TEST
 
 /* ---- rows through a feed ---- */
 
-/* The place of the row that X has, by its bytes, which are all different. */
+/* The place of the row that X holds; all rows have different bytes. */
 static size_t find_row(const struct clm_data *data, const double *x)
 {
     for (size_t n = 0; n < data->train.count; n++) {
@@ -241,7 +241,7 @@ static size_t find_row(const struct clm_data *data, const double *x)
     return 0;
 }
 
-/* Rows and labels of a pass come in the order drawn, on every backend. */
+/* A pass gives rows and labels in the order drawn, on every backend. */
 START_TEST(a_pass)
 {
     struct clm_backend *be = fixture_backend(kinds[_i % KIND_COUNT]);
@@ -305,7 +305,7 @@ static clm_status write_or_fail(struct clm_backend *be, struct tensor *tensor, s
     return faulty.write_part(be, tensor, first, count, type, host, error);
 }
 
-/* Whichever upload fails, here or ahead in a thread, training ends with its sentence, and nothing is left. */
+/* If any upload fails, here or in the thread, training ends with its sentence, and nothing is left. */
 START_TEST(an_upload_that_fails)
 {
     struct clm_data *data = fixture_data(60, 0, I, 10);
@@ -328,7 +328,7 @@ START_TEST(an_upload_that_fails)
         if (!has_passed)
             ck_assert_str_eq(error.message, "an upload that fails");
         ck_assert_uint_eq(be->memory.now, 0);
-        /* three shards of twenty blocks: values and labels each, and an order for each shard */
+        /* three shards of twenty blocks: values and labels of each block, and an order for each shard */
         ck_assert_int_eq(has_passed, n >= 3 * 41);
         clm_backend_close(be);
         clm_model_free(model);
@@ -356,7 +356,7 @@ static void keep_epoch(void *user, const struct clm_epoch *epoch)
     ((struct run *)user)->epochs[epoch->epoch - 1] = *epoch;
 }
 
-/* How the data is to be there: as in "resident no shard 40". A shuffled run is augmented, too. */
+/* `residence` says how the data is kept, as in "resident no shard 40". A shuffled run is augmented, too. */
 static struct run run(enum fixture kind, const struct clm_data *data, const char *residence, bool shuffle,
                       size_t memory)
 {
@@ -422,7 +422,7 @@ START_TEST(streamed_as_resident)
 }
 END_TEST
 
-/* What does not fit is streamed within the limit, unless it is to be resident. */
+/* Data that does not fit is streamed within the limit, unless it must be resident. */
 START_TEST(within_a_limit)
 {
     struct clm_data *data = three_parts();

@@ -44,7 +44,7 @@ static struct rows_heard gradcheck(struct clm_backend *backend, const struct clm
     return heard;
 }
 
-/* The verdict and the rows are asked for apart. */
+/* The verdict or the rows may be NULL. */
 START_TEST(results_may_be_left_out)
 {
     const struct clm_gradcheck_options options = {
@@ -78,7 +78,7 @@ START_TEST(right_gradients_pass)
             ck_assert_uint_eq(row->tried, tried[n]);
             ck_assert_uint_le(row->skipped, tried[n] / 4);
             ck_assert(row->passed);
-            /* bounds that would let a wrong gradient through prove nothing */
+            /* a bound so large that a wrong gradient passes would prove nothing */
             ck_assert_within(row->numerical, row->analytic, 1e-6 * (1 + fabs(row->analytic)));
             ck_assert_within(row->device, row->analytic, 1e-5 * (1 + fabs(row->analytic)));
         }
@@ -105,7 +105,7 @@ static clm_status params_slightly_off(struct clm_backend *be, const struct tenso
     return status;
 }
 
-/* The device's gradient of a layer without penalty, or one element off by a thousandth: rows of weights fail, others not. */
+/* A gradient without penalty, or with one element off by a thousandth: only these weights' rows fail. */
 START_TEST(wrong_gradients_are_noticed)
 {
     struct clm_backend *const backend = backend_to_spoil();
@@ -124,7 +124,7 @@ START_TEST(wrong_gradients_are_noticed)
 }
 END_TEST
 
-/* With inputs and biases of zero every unit stands on its kink: no bias of a hidden layer can be tried, which is no pass. */
+/* With zero inputs and biases every unit is at its kink: no hidden bias can be tried, so they do not pass. */
 START_TEST(kinks_are_skipped_and_counted)
 {
     struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
@@ -172,8 +172,8 @@ START_TEST(senseless_gradchecks_are_refused)
 }
 END_TEST
 
-/* One input x, two classes: the loss of a row of class 0 is log(1 + exp(z1 - z0)), so that with s the logistic function of
- * z1 - z0 its derivative by W[1] is s x, by W[0] it is -s x, and by the biases s and -s. */
+/* One input x, two classes: the loss of a row of class 0 is log(1 + exp(z1 - z0)). With s the logistic
+ * function of z1 - z0, its derivative by W[1] is s x, by W[0] -s x, and by the biases s and -s. */
 START_TEST(differences_hold_their_own_bounds)
 {
     struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
@@ -200,7 +200,7 @@ START_TEST(differences_hold_their_own_bounds)
                 ck_assert_int_eq(difference_of(&differences, 0, o, 0, is_bias, &difference, &error), CLM_OK);
                 ck_assert(difference.is_smooth);
                 ck_assert_within(difference.value, exact[is_bias][o], difference.error);
-                /* h is the cube root of the rounding e: e / h + h² |f'''| / 2, where f''' is below x³ */
+                /* h is the cube root of the rounding e: e / h + h² |f'''| / 2, and f''' is below x³ */
                 ck_assert_double_le(difference.error, 8 * cbrt(rounding * rounding));
             }
         differences_free(&differences);

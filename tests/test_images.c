@@ -1,4 +1,4 @@
-/* Pictures: what comes out of PNG and JPEG in all their forms, other sizes, folders of them, and what is no such thing. */
+/* Pictures: decoding PNG and JPEG in all their forms, other sizes, folders, and files that are none. */
 #include "data/data.h"
 #include "data/pictures/image.h"
 #include "data/pictures/resize.h"
@@ -74,7 +74,7 @@ START_TEST(test_png_colour)
 }
 END_TEST
 
-/* Alpha is dropped, and what it would have hidden is there. */
+/* Alpha is dropped; the colours that it would hide are kept. */
 START_TEST(test_png_alpha)
 {
     static const unsigned char colours[] = {1, 2, 3, 0, 250, 251, 252, 128}, greys[] = {7, 0, 9, 255};
@@ -124,7 +124,7 @@ START_TEST(test_png_interlaced)
 }
 END_TEST
 
-/* Chunks that say how colours are meant, and unknown ones, change nothing; damage in them is none of the pixels'. */
+/* Chunks about the meaning of colours, and unknown ones, change nothing; damage in them does not matter. */
 START_TEST(test_png_other_chunks)
 {
     const struct png_form form = {.width = 1, .height = 1, .depth = 8, .colour = PNG_RGB};
@@ -141,7 +141,7 @@ END_TEST
 
 enum { SIDE = 16 };
 
-/* Smooth, so that little is lost: JPEG at quality 95 is off by a few levels. */
+/* Smooth, so that JPEG at quality 95 is off by only a few levels. */
 static void fill_smooth(unsigned char *pixels, int channels)
 {
     for (int y = 0; y < SIDE; y++)
@@ -201,7 +201,7 @@ END_TEST
 
 /* ---- other sizes --------------------------------------------------------------------------------------- */
 
-/* What the header of resize.h says, one output pixel at a time, in double. */
+/* The formula in resize.h, one output pixel at a time, in double. */
 static double sample_axis(const double *line, size_t source, size_t target, size_t i)
 {
     const double step = (double)source / (double)target;
@@ -273,7 +273,7 @@ END_TEST
 
 /* ---- damaged pictures ---------------------------------------------------------------------------------- */
 
-/* Refused in one line with `part` that names the picture, and nothing on stderr. */
+/* The picture must be refused in one line with `part` that names it, and nothing goes to stderr. */
 static void refused_picture(const char *part)
 {
     struct image image = {.width = 1};
@@ -329,7 +329,7 @@ END_TEST
 START_TEST(test_png_bodies)
 {
     const unsigned char palette[] = {1, 2, 3, 4};
-    png_start(&file); /* nothing but a signature */
+    png_start(&file); /* only a signature */
     refused_picture("it ends early, at byte 8 of 8");
     png_add_chunk(&file, "IDAT", "", 0); /* no header */
     refused_picture("IHDR");
@@ -356,12 +356,12 @@ START_TEST(test_png_bodies)
     png_add_rows(&file, "\0\1\2", 3);
     png_add_chunk(&file, "IEND", NULL, 0);
     refused_picture("Not enough image data");
-    png_start(&file); /* a filter that there is not */
+    png_start(&file); /* a filter that does not exist */
     png_add_header(&file, &small_form);
     png_add_rows(&file, "\5\1\2\0\3\4", 6);
     png_add_chunk(&file, "IEND", NULL, 0);
     refused_picture("filter");
-    png_start(&file); /* a chunk that must be understood, and is not */
+    png_start(&file); /* an unknown chunk that must be understood */
     png_add_header(&file, &small_form);
     png_add_chunk(&file, "CODE", "x", 1);
     refused_picture("CODE");
@@ -377,7 +377,7 @@ START_TEST(test_png_bodies)
 }
 END_TEST
 
-/* Cut anywhere, or with any byte changed, it is refused: each byte counts. */
+/* If it is cut off, or any byte changes, it is refused: each byte counts. */
 START_TEST(test_png_cut_and_changed)
 {
     png_make_simple(&file, 5, 4, 3, 1);
@@ -393,7 +393,7 @@ START_TEST(test_png_cut_and_changed)
 }
 END_TEST
 
-/* Of JPEG, which has no checksum, a change may pass; what is cut does not. */
+/* JPEG has no checksum, so a changed byte may pass; a cut does not. */
 START_TEST(test_jpeg_cut_and_changed)
 {
     unsigned char pixels[SIDE * SIDE * 3];
@@ -468,7 +468,7 @@ START_TEST(test_jpeg_headers)
 }
 END_TEST
 
-/* Each scan may cost a pass over all blocks, and is a few bytes. */
+/* A scan of a few bytes may cost a pass over all blocks. */
 START_TEST(test_jpeg_scans)
 {
     static unsigned char pixels[SIDE * SIDE];
@@ -604,7 +604,7 @@ static void folder_refused(const char *name, const char *part)
     refused((struct clm_data_options){.format = "images"}, CLM_ERROR_FORMAT, name, part);
 }
 
-/* The row of the part that begins with this byte: rows have no order that a test should know. */
+/* The row of the part that begins with this byte, because a test must not rely on the order of rows. */
 static size_t find_row(const struct clm_data *data, enum clm_part part, unsigned char first)
 {
     const struct rows *rows = data_part(data, part);
@@ -621,12 +621,12 @@ static void has_row(const struct clm_data *data, enum clm_part part, unsigned ch
     ck_assert_str_eq(clm_data_class_name(data, clm_data_label(data, part, row)), class);
 }
 
-/* Three classes of 4 x 2 pictures, whose first bytes tell them apart. */
+/* Three classes of 4 x 2 pictures with different first bytes. */
 static void put_small(void)
 {
     put_picture("cat/1.png", 4, 2, 1, 10);
     put_picture("cat/2.png", 4, 2, 1, 20);
-    put_picture("ant/only", 4, 2, 1, 30); /* what it is, its content says */
+    put_picture("ant/only", 4, 2, 1, 30); /* the content tells the format */
     put_picture("bee/x.jpg", 4, 2, 1, 40);
 }
 
@@ -670,7 +670,7 @@ START_TEST(test_folder_planar)
 }
 END_TEST
 
-/* Grey pictures become coloured ones as soon as one has colours, wherever it stands. */
+/* Grey pictures become coloured if any picture has colours, wherever it is. */
 START_TEST(test_folder_mixed)
 {
     static const char *const names[] = {"a/0", "b/0", "z/9", "train/a/9", "test/b/1"};
@@ -745,7 +745,7 @@ START_TEST(test_folder_bad_options)
 }
 END_TEST
 
-/* The last rows, which are held out for validation, are of all classes, and the same each time. */
+/* The last rows, held out for validation, have all classes, and are the same each time. */
 START_TEST(test_folder_order)
 {
     enum { ROWS = 60 };
@@ -775,7 +775,7 @@ START_TEST(test_folder_split)
     put_picture("train/cat/1", 4, 2, 1, 10);
     put_picture("train/ant/1", 4, 2, 1, 20);
     put_picture("test/cat/1", 4, 2, 1, 30);
-    put_picture("val/cat/1", 9, 9, 1, 40); /* is not looked at */
+    put_picture("val/cat/1", 9, 9, 1, 40); /* is not read */
     put_bytes("README", "about these pictures");
     struct clm_data *data = open_with((struct clm_data_options){0});
     ck_assert_uint_eq(clm_data_classes(data), 2);
@@ -793,7 +793,7 @@ START_TEST(test_folder_split)
     put_picture("test/ant/1", 2, 4, 1, 50);
     folder_refused("test/ant/1", "2x4 pixels, but");
 
-    /* a test set that cannot be looked at is none that is not there */
+    /* a test set that cannot be read does not count as missing */
     remove_name("test/ant/1");
     remove_name("test/ant");
     remove_name("test/cat/1");
@@ -807,7 +807,7 @@ START_TEST(test_folder_split)
 }
 END_TEST
 
-/* A test set of its own has fewer classes: its labels are those of the training set's names. */
+/* A separate test set has fewer classes: its labels are those of the training set's names. */
 START_TEST(test_folder_other_test_set)
 {
     put_picture("one/ant/1", 4, 2, 1, 10);
@@ -872,7 +872,7 @@ START_TEST(test_folder_links)
     char *set = path_of("set"), *root = path_of("root-link");
     make_link("1", "set/a/inside");
     make_link("a", "set/b");
-    make_link("set", "root-link"); /* what is named may be a link itself */
+    make_link("set", "root-link"); /* the named folder may be a link itself */
     for (int i = 0; i < 2; i++) {
         struct clm_data *data = open_with((struct clm_data_options){.source = i ? root : set});
         ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 4);
@@ -955,11 +955,11 @@ START_TEST(test_folder_bad)
     refused((struct clm_data_options){.source = picture, .format = "images"}, CLM_ERROR_FORMAT, "cat/1.png",
             "is a file");
     free(picture);
-    clm_data_close(open_with((struct clm_data_options){0})); /* and without all this, it is read */
+    clm_data_close(open_with((struct clm_data_options){0})); /* without all this, it is read */
 }
 END_TEST
 
-/* Pictures of little data and many pixels: what they need together is known before it is taken. */
+/* Little data with many pixels: the memory for all pictures is known before it is allocated. */
 START_TEST(test_folder_memory)
 {
     const struct png_form form = {.width = 8192, .height = 8192, .depth = 1, .colour = PNG_GREY};
@@ -1016,7 +1016,7 @@ static void capture_stderr(void)
     dup2(fileno(captured), STDERR_FILENO);
 }
 
-/* libpng and libjpeg print what they complain of, unless they are told not to. */
+/* libpng and libjpeg print their complaints, unless told not to. */
 static void expect_silence(void)
 {
     fflush(stderr);

@@ -1,5 +1,5 @@
-/* The memory plan against what is really allocated: this program's own clCreateBuffer and clReleaseMemObject stand
- * before the loader's, for the library and for CLBlast alike, and count. */
+/* Compares the memory plan with what is really allocated: this program's own clCreateBuffer and
+ * clReleaseMemObject replace the loader's, for the library and for CLBlast, and count. */
 #include "support/fixtures.h"
 #include "support/support.h"
 
@@ -68,7 +68,7 @@ static void keep_plan(void *user, const struct clm_memory_plan *made)
 
 static const struct clm_train_hooks hooks = {.on_plan = keep_plan};
 
-/* With a small and a large test set, so that each phase is the peak once; 40 x 70 makes CLBlast pad. */
+/* With a small and a large test set, so that each phase has the peak once; 40 x 70 makes CLBlast pad. */
 START_TEST(plan_is_what_is_allocated)
 {
     struct clm_data *data = fixture_data(200, _i % 2 ? 4000 : 10, 40, 10);
@@ -116,8 +116,8 @@ static void train_once(struct clm_backend *backend, size_t features, const size_
     clm_data_close(data);
 }
 
-/* The reference holds floats alone, as many as there are: twice W and b, and of a batch X, the labels, each layer's outputs and
- * the gradients of two layers, as wide as the widest. */
+/* The reference holds only floats, as many as there are: twice W and b; for a batch X, the labels, each
+ * layer's outputs, and the gradients of two layers of the largest width. */
 START_TEST(parts_are_by_hand)
 {
     enum { BATCH = 24, I = 40, H = 70, G = 33, C = 10 };
@@ -139,8 +139,8 @@ static void hold_out(struct clm_data *data, size_t count)
                                      data->train.labels + data->train.count, false};
 }
 
-/* Bytes and labels of each part that is there at a time, the order of rows that are shuffled, and for each part what its
- * inputs are normalised by; streamed, two shards stand for all parts. */
+/* Bytes and labels of the parts that are there at the same time, the order of shuffled rows, and mean and
+ * scale for each part. If streamed, two shards replace all parts. */
 START_TEST(data_is_by_hand)
 {
     enum { TRAIN = 60, VALIDATION = 20, TEST = 200, SHARD = 30, I = 40, NORMALISED = 2 * 4 * I };
@@ -176,7 +176,7 @@ START_TEST(data_is_by_hand)
 }
 END_TEST
 
-/* What it allocates for products of layers of these widths. */
+/* The workspace that it allocates for products of layers of these widths. */
 static size_t workspace_of(enum fixture kind, const size_t widths[3], size_t batch)
 {
     struct clm_backend *backend = fixture_backend(kind);
@@ -188,8 +188,9 @@ static size_t workspace_of(enum fixture kind, const size_t widths[3], size_t bat
     return bytes;
 }
 
-/* A layer that needs a workspace beside one that needs none, in either order: it is what the one needs, which is no more than
- * CLBlast's two operands and result with their edges filled up, or the slices of a sum for as many groups as the device can use. */
+/* A layer that needs a workspace beside one that needs none, in either order. The workspace is the one's: at
+ * most CLBlast's two padded operands and result, or a sum's slices for as many groups as the device can
+ * use. */
 START_TEST(workspace_is_of_the_layer_that_needs_most)
 {
     static const enum fixture kinds[] = {FIXTURE_CLBLAST, FIXTURE_TILED};
@@ -202,7 +203,7 @@ START_TEST(workspace_is_of_the_layer_that_needs_most)
 }
 END_TEST
 
-/* Of CLBlast's products now one, now another needs most, here by 2 to 5 %: a step has room for each. */
+/* Different products of CLBlast need most, here by 2 to 5 %: a step has room for each. */
 START_TEST(workspace_is_of_the_product_that_needs_most)
 {
     static const struct {
@@ -229,13 +230,13 @@ START_TEST(workspace_is_of_the_product_that_needs_most)
         for (size_t t = 0; t < sizeof all / sizeof *all; t++)
             tensor_free(backend, all[t]);
         clm_backend_close(backend);
-        backend = fixture_backend(FIXTURE_CLBLAST); /* the workspace of the last one would do */
+        backend = fixture_backend(FIXTURE_CLBLAST); /* the last workspace would be enough */
     }
     clm_backend_close(backend);
 }
 END_TEST
 
-/* A prediction allocates what it takes: the net, activations of a batch, rows and labels, what they are normalised by. */
+/* A prediction allocates the net, activations of a batch, rows and labels, and mean and scale. */
 START_TEST(prediction_is_by_hand)
 {
     enum { ROWS = 1500, I = 20, H = 30, C = 10 };
@@ -254,7 +255,7 @@ START_TEST(prediction_is_by_hand)
 }
 END_TEST
 
-/* The host's backends share the host's memory with the program, which keeps half of it; the lower limit counts, and is named. */
+/* Host backends share memory with the program, which keeps half. The lower limit counts, and is named. */
 START_TEST(limits)
 {
     static const struct {
@@ -282,7 +283,7 @@ START_TEST(limits)
             ck_assert_done(memory_check(backend, "it", cases[i].limit, "do without", "batch", &error));
             ck_assert_int_eq(memory_check(backend, "it", cases[i].limit + 1, "do without", "batch", &error),
                              CLM_ERROR_MEMORY);
-            /* what was asked for can be asked for in another way */
+            /* the user can ask for it in another way */
             char settings[sizeof error.setting];
             snprintf(settings, sizeof settings, "%s batch", cases[i].setting);
             ck_assert_str_eq(error.setting, settings);
@@ -320,7 +321,7 @@ static struct clm_backend *limited_backend(const char *gemm, uint64_t bytes)
 
 static const char *const gemms[] = {"auto", "default", "clblast", "tiled"};
 
-/* Where nothing has been chosen yet; drivers have taken the user's before. */
+/* A cache without choices; drivers have already opened the user's cache. */
 static char *new_cache(void)
 {
     char *const cache = test_directory();
@@ -328,7 +329,7 @@ static char *new_cache(void)
     return cache;
 }
 
-/* A net that does not fit is refused by the plan: nothing has been allocated to choose its products, or to try them. */
+/* The plan refuses a net that does not fit, before memory is allocated to choose or try its products. */
 START_TEST(what_does_not_fit_is_refused_before_anything_is_tried)
 {
     struct clm_data *data = fixture_data(10, 0, 20000, 2);
@@ -355,7 +356,7 @@ START_TEST(what_does_not_fit_is_refused_before_anything_is_tried)
 }
 END_TEST
 
-/* Bytes that are really allocated at the peak of training under a limit. Whether there is room decides the limit. */
+/* Bytes really allocated at the peak of training under a limit. Whether it fits depends on the limit. */
 static size_t peak_under(const char *gemm, uint64_t bytes, bool *is_done)
 {
     struct clm_data *data = fixture_data(60, 0, 3000, 10);
@@ -380,7 +381,7 @@ static size_t peak_under(const char *gemm, uint64_t bytes, bool *is_done)
     return taken;
 }
 
-/* Trials of products, which may need more than the net, stay within the limit, or are not begun. */
+/* Trials of products, which may need more than the net, stay within the limit, or do not begin. */
 START_TEST(trials_stay_within_the_limit)
 {
     bool is_done;
@@ -395,7 +396,7 @@ START_TEST(trials_stay_within_the_limit)
 }
 END_TEST
 
-/* A plan leaves what a backend has as it is: here a workspace, and then one that has to be larger. */
+/* A plan changes nothing in a backend: here a workspace, and then one that must be larger. */
 START_TEST(a_plan_has_no_side_effects)
 {
     static const size_t small[2][3] = {{1023, 999, 2}, {2048, 8, 2}},

@@ -1,4 +1,4 @@
-/* Models: initial parameters, files there and back, and files that are no models. */
+/* Models: initial parameters, writing and reading files, and files that are no models. */
 #include "nn/model.h"
 
 #include "nn/safetensors.h"
@@ -31,7 +31,7 @@ static char *path_of(const char *name)
     return path;
 }
 
-/* A model of these widths, ended by 0; initialised as `init` says. */
+/* A model of these widths, which a 0 ends; initialised as `init` says. */
 static struct clm_model *model_of(const char *init, uint64_t seed, const size_t *widths)
 {
     struct clm_model *model = NULL;
@@ -59,8 +59,8 @@ static void assert_same_parameters(const struct clm_model *a, const struct clm_m
 
 /* ---- initial parameters ---- */
 
-/* Mean and variance of n independent normal numbers of deviation s are off by s / sqrt(n) and s² sqrt(2 / n) in one
- * deviation; six of them come about once in 10⁹ draws, and the seed is fixed. */
+/* Mean and variance of n independent normal numbers of deviation s have deviations s / sqrt(n) and s² sqrt(2
+ * / n). Six of them come about once in 10⁹ draws, and the seed is fixed. */
 static void assert_normal(const float *values, size_t n, double s)
 {
     double sum = 0, squares = 0, fourth = 0;
@@ -71,7 +71,7 @@ static void assert_normal(const float *values, size_t n, double s)
     const double count = (double)n, variance = squares / count;
     ck_assert_within(sum / count, 0, 6 * s / sqrt(count));
     ck_assert_within(variance, s * s, 6 * s * s * sqrt(2 / count));
-    /* the normal distribution's fourth moment is 3 s⁴ with variance 96 s⁸ / n: a uniform one has 1.8 */
+    /* the normal distribution's fourth moment is 3 s⁴ with variance 96 s⁸ / n; a uniform one has 1.8 s⁴ */
     ck_assert_within(fourth / count, 3 * s * s * s * s, 6 * s * s * s * s * sqrt(96 / count));
 }
 
@@ -109,7 +109,7 @@ START_TEST(seed_and_layer_decide)
     assert_same_parameters(first, again);
     ck_assert_mem_ne(clm_model_weight(first, 1), clm_model_weight(seed, 1), bytes);
     ck_assert_mem_ne(clm_model_weight(first, 1), clm_model_weight(first, 0), sizeof(float) * 20 * 30);
-    /* another width of the first layer leaves the second as it is */
+    /* another width of the first layer does not change the second */
     ck_assert_mem_eq(clm_model_weight(first, 1), clm_model_weight(shape, 1), bytes);
     clm_model_free(first);
     clm_model_free(again);
@@ -118,7 +118,7 @@ START_TEST(seed_and_layer_decide)
 }
 END_TEST
 
-/* A seed means the same net in every version; to a few units in the last place, for logarithms differ so much. */
+/* A seed gives the same net in every version, to a few units in the last place: logarithms may differ. */
 START_TEST(seed_means_the_same_weights_as_ever)
 {
     static const double expected[2][3] = {{-2.3938067, -0.0963368788, -0.932107389},
@@ -162,7 +162,7 @@ START_TEST(normalisation_follows_the_data)
 }
 END_TEST
 
-/* Making a model of these sizes fails so, with `part` in the sentence. */
+/* Making a model of these sizes must fail with this status, and `part` in the sentence. */
 static void assert_not_made(const size_t *sizes, size_t count, const char *init, clm_status status,
                             const char *part)
 {
@@ -185,7 +185,7 @@ START_TEST(sizes_that_make_no_sense)
     assert_not_made((size_t[]){SIZE_MAX, 1}, 2, NULL, CLM_ERROR_MEMORY, "narrower");
     assert_not_made((size_t[]){SIZE_MAX / 2, 3}, 2, NULL, CLM_ERROR_MEMORY, "narrower");
     assert_not_made((size_t[]){SIZE_MAX / 8, 2, 1}, 3, NULL, CLM_ERROR_MEMORY, "narrower");
-    /* the product is 0 in a size_t; the one below it fits, and no host has 2^50 bytes */
+    /* the product is 0 in a size_t; the one below fits, but no host has 2^50 bytes */
     assert_not_made((size_t[]){SIZE_MAX / 2 + 1, 4}, 2, NULL, CLM_ERROR_MEMORY, "narrower");
     assert_not_made((size_t[]){(size_t)1 << 24, (size_t)1 << 24, 2}, 3, NULL, CLM_ERROR_MEMORY, "GiB");
 }
@@ -257,7 +257,7 @@ static const char *metadata_of(const struct safetensors *file, const char *key)
     return value;
 }
 
-/* What other programs rely on. */
+/* Other programs rely on this. */
 START_TEST(names_and_metadata)
 {
     static const size_t widths[] = {7, 5, 2, 0};
@@ -302,7 +302,7 @@ START_TEST(init_from_a_file)
     ck_assert_int_eq(clm_model_save(model, path, &error), CLM_OK);
     struct clm_model *const begun = model_of(path, 1, widths);
     assert_same_parameters(model, begun);
-    /* normalisation follows the data, not the file */
+    /* normalisation comes from the data, not the file */
     ck_assert_float_eq(begun->mean[0], 0);
     ck_assert_float_eq(begun->scale[0], 1 / 255.0f);
     assert_not_made((size_t[]){6, 4, 4}, 3, path, CLM_ERROR_SHAPE,
@@ -325,7 +325,7 @@ struct file_part {
 
 #define PARTS_MAX 10
 
-/* A file of these parts, ended by one without a name; every value is 0.5 but the one of `damaged` at element 1. */
+/* A file of these parts, ended by one without a name. Every value is 0.5, except element 1 of `damaged`. */
 static char *file_of(const struct file_part *parts, const char *damaged, float damage, const char *key,
                      const char *value)
 {
@@ -397,7 +397,7 @@ START_TEST(missing_metadata_and_normalisation)
 }
 END_TEST
 
-/* Class names that are no list of as many strings as there are classes are left out. */
+/* Class names are dropped unless they are a list of as many strings as there are classes. */
 START_TEST(class_names_that_do_not_fit)
 {
     static const char *const lists[] = {"[\"a\"]", "[\"a\",\"b\",\"c\"]", "[\"a\",1]", "{}", "a,b",
@@ -444,7 +444,7 @@ START_TEST(parts_that_are_no_net)
 }
 END_TEST
 
-/* A net of which a layer got lost must not be taken for a smaller net. */
+/* A net that lacks a layer must not be taken for a smaller net. */
 START_TEST(gaps)
 {
     assert_parts_refused((struct file_part[]){WHOLE, {"layers.3.weight", 2, 2}, {"layers.3.bias", 2, 0}, {0}},
@@ -453,7 +453,7 @@ START_TEST(gaps)
                          "layers.2.bias");
     assert_parts_refused((struct file_part[]){WHOLE, {"layers.99999999999999999999999.weight", 2, 2}, {0}},
                          CLM_ERROR_SHAPE, "without a gap");
-    /* what is not a net's parameter is none of our business */
+    /* a tensor that is no parameter of a net is ignored */
     struct clm_model *model = NULL;
     char *const path =
         file_of((struct file_part[]){WHOLE, {"layers.weight", 2, 0}, {"layers.7.note", 1, 0}, {0}}, NULL, 0,
@@ -516,7 +516,7 @@ START_TEST(architecture_that_contradicts_its_tensors)
     assert_contradicts(LAYERS(LAYER(3, 4, "none")), CLM_ERROR_SHAPE, "it has a layers.1.");
     assert_contradicts(LAYERS(LAYER(3, 4, "relu") "," LAYER(4, 2, "relu") "," LAYER(2, 2, "none")),
                        CLM_ERROR_FORMAT, "no layers.2.weight");
-    /* no memory is asked for before the tensors are there */
+    /* no memory is allocated before the tensors are there */
     assert_contradicts(LAYERS(LAYER(1099511627776, 1048576, "none")), CLM_ERROR_SHAPE,
                        "where this net needs (1048576,1099511627776)");
     assert_contradicts(LAYERS(LAYER(3, 4, "relu") "," LAYER(4, 1099511627776, "none")), CLM_ERROR_SHAPE,
@@ -537,7 +537,7 @@ START_TEST(architecture_that_is_none)
 }
 END_TEST
 
-/* Activations are the architecture's, and are written again. */
+/* Activations come from the architecture, and are written again. */
 START_TEST(activations_of_the_architecture)
 {
     for (int a = 0; a < ACTIVATION_COUNT; a++) {
@@ -578,8 +578,8 @@ START_TEST(old_model_is_read)
 }
 END_TEST
 
-/* What that version's `predict` printed, in nine digits of a float: half a unit in the last place of both, and of what the
- * mathematical library rounds otherwise, is less than 2^-22. */
+/* What that version's `predict` printed, in nine digits of a float. Half a unit in the last place of both,
+ * and differences of the mathematical library, are less than 2^-22. */
 START_TEST(old_model_predicts_as_ever)
 {
     static const char rows[] = "a,b,c,label\n2,0.5,-1,tulip\n-1,1,0.125,rose\n-0.5,-0.5,1,rose\n"
@@ -694,8 +694,8 @@ START_TEST(fit)
 }
 END_TEST
 
-/* A model of floats and one of bytes, with data whose largest value is given: raw inputs of the other kind are an error,
- * unless they are scaled as the model's are. */
+/* A model of floats and one of bytes, with data whose largest value is given. Raw inputs of the other kind
+ * are an error, unless they have the model's scale. */
 START_TEST(kinds_of_inputs)
 {
     static const struct {
@@ -729,7 +729,7 @@ START_TEST(kinds_of_inputs)
             ck_assert_ptr_nonnull(strstr(error.message, "is_bytes"));
             ck_assert_str_eq(error.setting, "standardize");
         }
-        /* an input that is standardised is of any kind */
+        /* a standardised input may be of any kind */
         model->mean[1] = 0.5f;
         ck_assert_int_eq(clm_check_fit(model, &data, &error), CLM_OK);
         model->mean[1] = 0;
@@ -764,7 +764,7 @@ START_TEST(names_are_copied)
     data->class_names = calloc(2, sizeof(char *));
     for (size_t c = 0; c < 2; c++)
         data->class_names[c] = strdup(names[c]);
-    for (int i = 0; i < 2; i++) /* the second time in place of the first */
+    for (int i = 0; i < 2; i++) /* the second time over the first */
         ck_assert_int_eq(model_name_classes(model, data, &error), CLM_OK);
     clm_data_close(data);
     for (size_t c = 0; c < 2; c++)

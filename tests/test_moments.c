@@ -1,4 +1,4 @@
-/* Mean and deviation of one pass, against two passes in long double. */
+/* Mean and deviation in one pass, compared with two passes in long double. */
 #include "data/analysis/moments.h"
 
 #include "base/philox.h"
@@ -11,7 +11,7 @@
 
 static struct clm_error error;
 
-/* What the values of a feature are like. Feature i has origin + i and the same spread as the others. */
+/* The values of a feature. Feature i has origin + i; all have the same spread. */
 static const struct value_kind {
     const char *name;
     enum element element;
@@ -37,7 +37,7 @@ static double draw(const struct value_kind *kind, struct philox *random, size_t 
     return value;
 }
 
-/* `values` are freed by the caller. */
+/* The caller frees `values`. */
 static struct clm_data make_data(const struct value_kind *kind, size_t rows, size_t features)
 {
     static char source[] = "made";
@@ -57,8 +57,8 @@ static struct clm_data make_data(const struct value_kind *kind, size_t rows, siz
     return data;
 }
 
-/* As moments.h says. A few u for bytes, that is: the mean rounds a quotient and a sum; the squares a quotient, a difference
- * that is at least half of what it is taken from, and the deviation half of that, a quotient and a root. */
+/* The bounds of moments.h: a few u for bytes. The mean rounds a quotient and a sum; the squares a quotient
+ * and a difference of at least half its minuend; the deviation half of that, a quotient and a root. */
 static void assert_close(const char *name, const struct clm_data *data, const struct moments *got,
                          const struct reference *reference, double steps, double offset)
 {
@@ -92,17 +92,17 @@ static void assert_all_close(const struct value_kind *kind, size_t rows, size_t 
         if (kind->spread == 0 && !kind->has_outlier)
             ck_assert(moments_deviation(moments + i) == 0);
     }
-    /* a feature is a step more, and its mean was rounded far from 0 */
+    /* features differ by 1, and the mean was rounded far from 0 */
     const struct reference reference = two_passes(&data, 0, features);
     const struct moments all = moments_of_all(moments, features);
     ck_assert_uint_eq(all.count, rows * features);
-    data.element = ELEMENT_FLOAT; /* bytes are exact in each feature, not in all */
+    data.element = ELEMENT_FLOAT; /* bytes are exact in each feature, not in all together */
     assert_close(kind->name, &data, &all, &reference, steps + (double)features, fabs(all.mean));
     free(moments);
     free(data.train_values);
 }
 
-/* One row, all that is left of four and of a block of 64, and all that is left of a tile of 1024 features. */
+/* One row; the rests of four rows and of a block of 64; and the rest of a tile of 1024 features. */
 START_TEST(odd_sizes)
 {
     static const size_t sizes[][2] = {{1, 1},    {1, 5},     {2, 3},     {3, 17},   {4, 2},
@@ -119,7 +119,7 @@ START_TEST(many_rows)
 }
 END_TEST
 
-/* Rows of a part that does not begin the values, and what lies around them is not looked at. */
+/* Rows of a part in the middle of the values; those around them are not read. */
 START_TEST(other_part)
 {
     for (int k = 0; k < 2; k++) {
@@ -138,7 +138,7 @@ START_TEST(other_part)
 }
 END_TEST
 
-/* In any place of a block and of four rows. */
+/* At any place of a block and of four rows. */
 START_TEST(not_finite)
 {
     for (size_t at = 0; at < 134; at++) {

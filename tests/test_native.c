@@ -1,4 +1,4 @@
-/* Our own products for CPUs, as a device with less local memory runs them: right, and within what it has. */
+/* Our own products for CPUs on a device with less local memory: right, and within it. */
 #include "check/plan.h"
 #include "support/builds.h"
 #include "support/fixtures.h"
@@ -9,9 +9,9 @@
 #include <string.h>
 
 static struct clm_error error;
-static size_t largest; /* bytes of local memory that any kernel was given */
+static size_t largest; /* bytes of local memory that a kernel got */
 
-/* In the library's place. */
+/* Replaces the library's function. */
 cl_int CL_API_CALL clSetKernelArg(cl_kernel kernel, cl_uint index, size_t size, const void *value)
 {
     cl_int (*set)(cl_kernel kernel, cl_uint index, size_t size, const void *value) = NULL;
@@ -36,7 +36,7 @@ static void check(struct clm_backend *backend, struct clm_backend *bounds, enum 
                   check.error_over_bound, check.detail);
 }
 
-/* Sums, rows and columns that are long, each in turn; one more column than a panel has, of every width. */
+/* Long sums, many rows and many columns, in turn; one more column than a panel has, for every width. */
 START_TEST(local_memory_is_not_exceeded)
 {
     static const struct variant shapes[] = {{.B = 30, .I = 900, .O = 70},   {.B = 300, .I = 70, .O = 90},
@@ -46,7 +46,7 @@ START_TEST(local_memory_is_not_exceeded)
     struct clm_backend *backend = NULL, *const bounds = fixture_bounds();
     if (build_open("native", &allowance, &backend, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);
-    size_t seen = 0; /* launches with local memory: none would be no test */
+    size_t seen = 0; /* launches with local memory; without any this tests nothing */
     for (size_t s = 0; s < COUNT_OF(shapes); s++)
         for (size_t p = 0; p < COUNT_OF(products); p++) {
             largest = 0;
@@ -62,7 +62,7 @@ START_TEST(local_memory_is_not_exceeded)
 }
 END_TEST
 
-/* What the kernel cuts inputs into leaves a last part of each size. */
+/* The kernel's division of inputs leaves a last part of each size. */
 START_TEST(a_step_with_the_next_product_of_any_inputs)
 {
     struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL), *const bounds = fixture_bounds();

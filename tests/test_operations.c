@@ -1,5 +1,5 @@
-/* Every operation on every backend, on cases small enough to be worked out by hand; every number in them is exact in
- * float unless a bound says otherwise. And what does not fit is refused, and leaves everything as it was. */
+/* Every operation on every backend, on cases small enough to compute by hand; all numbers are exact in float
+ * unless a bound says otherwise. Wrong calls are refused and change nothing. */
 #include "base/size.h"
 #include "compute/opencl/opencl.h"
 #include "support/fixtures.h"
@@ -28,7 +28,7 @@ static struct tensor reals(size_t rows, size_t columns, const float *values)
     return tensor;
 }
 
-/* Of a layer, in a batch of two. */
+/* A layer's weights, for batches of up to two. */
 static struct tensor weights(size_t O, size_t I, const float *values)
 {
     struct tensor tensor;
@@ -45,7 +45,7 @@ static struct tensor indices(size_t count, const uint32_t *values)
     return tensor;
 }
 
-/* All NaN. */
+/* A tensor of NaNs. */
 static struct tensor unset(size_t rows, size_t columns)
 {
     float values[64];
@@ -115,7 +115,7 @@ static void layer_free(struct linear *layer)
     tensor_free(be, &layer->b.state[0]);
 }
 
-/* What the backend holds beside tensors is not the test's to free. */
+/* Frees what the test does not own: the backend with its workspace. */
 static void close_with_workspace(void)
 {
     clm_backend_close(be);
@@ -232,7 +232,7 @@ START_TEST(the_step_is_by_hand)
 }
 END_TEST
 
-/* W = W - 0.5 dW and b = b - 0.5 db, and then a batch of one through them: its row times W by hand. */
+/* W = W - 0.5 dW and b = b - 0.5 db, then a batch of one through the new weights: its row times W by hand. */
 START_TEST(step_and_next_forward_are_by_hand)
 {
     static const float next_values[3] = {2, -1, 4};
@@ -270,7 +270,7 @@ START_TEST(the_step_alone_is_by_hand)
     const struct step sgd = step_of(0.5, 0, 7), momentum = step_of(0.5, 0.5, 0);
     struct parameter p = {.value = reals(1, 3, w_values), .gradient = reals(1, 3, g_values)};
     ck_assert_done(parameter_step(be, &p, &sgd, &error));
-    expect_exactly(&p.value, plain); /* the gradient has had the penalty */
+    expect_exactly(&p.value, plain); /* the gradient already has the penalty */
     p.value = reals(1, 3, w_values);
     p.state[0] = reals(1, 3, v_values);
     ck_assert_done(parameter_step(be, &p, &momentum, &error));
@@ -283,8 +283,8 @@ END_TEST
 
 /* ---- softmax ---- */
 
-/* Rows: even logits; a clear winner by 1e4, whose exponentials are exact; a tie, which the first wins; a label that is
- * 1e4 below. The even row of four has p = 1/4 and loss ln 4. */
+/* Rows: equal logits; a clear winner by 1e4, whose exponentials are exact; a tie, in which the first wins; a
+ * label that is 1e4 below. The row of four equal logits has p = 1/4 and loss ln 4. */
 static const float Z_values[16] = {3, 3, 3, 3, 1e4f, 0, -1e4f, 0, -1e4f, 0, -1e4f, -1e4f, 0, 1e4f, 0, 0};
 static const uint32_t label_values[4] = {0, 0, 1, 3};
 static const double probabilities[16] = {0.25, 0.25, 0.25, 0.25, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0};
@@ -305,7 +305,7 @@ START_TEST(cross_entropy_is_by_hand)
     ck_assert_done(softmax_xent(be, &Z, &labels, NULL, &Z, &sums, &error));
     ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
     ck_assert_uint_eq(correct, 3 * 3);
-    /* three times ln 4 + 1e4; log is good to 3 units, and each of 4 sums rounds what is 1e4 in size */
+    /* three times ln 4 + 1e4; log is good to 3 units, and each of 4 sums rounds a number of about 1e4 */
     ck_assert_within(loss, 3 * (log(4) + 1e4), 3 * (6 * U * log(4) + 4 * U * 1.1e4));
     /* exp(0) = 1 and 1 / 4 may be off by 3 and 2.5 units, differences are exact */
     expect_within(&dZ, expected, (6 + 5 + 1) * U / 4);
@@ -319,7 +319,7 @@ START_TEST(cross_entropy_is_by_hand)
 }
 END_TEST
 
-/* A large loss, and 1000 of 3.4e-4, each less than half a unit of it in float: together they are there. */
+/* A large loss, and 1000 losses of 3.4e-4, each less than half a unit of it in float: their sum counts. */
 START_TEST(small_losses_add_up_beside_a_large_one)
 {
     static const float far[2] = {0, 16384}, near[2] = {8, 0};
@@ -336,7 +336,7 @@ START_TEST(small_losses_add_up_beside_a_large_one)
         ck_assert_done(softmax_xent(be, &small, &label, NULL, NULL, &sums, &error));
     ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
     ck_assert_uint_eq(correct, 1000);
-    /* of each, 1 + exp(-8) is rounded to a unit of 1, and log and exp are good to 3 of theirs; 1 more for the low part */
+    /* for each, 1 + exp(-8) is rounded to a unit of 1; log and exp are good to 3; 1 for the low part */
     ck_assert_within(loss, 16384 + 1000 * log1p(exp(-8)), 1000 * 4 * U);
     metrics_free(be, &sums);
     tensor_free(be, &label);
@@ -348,7 +348,7 @@ END_TEST
 
 START_TEST(ties_and_nans_in_the_logits)
 {
-    /* the first of the largest is the prediction; a row with a NaN is never correct, wherever the NaN is */
+    /* the first of the largest is the prediction; a row with a NaN anywhere is never correct */
     static const float tied[6] = {1, 5, 5, 5, 5, 1};
     static const float broken[3] = {7, 1, NAN};
     static const uint32_t second[2] = {2, 0}, first[1] = {0};
@@ -378,10 +378,10 @@ START_TEST(ties_and_nans_in_the_logits)
 }
 END_TEST
 
-/* A last layer whose W is the identity and b zero: X are the logits, dX is dZ where they are positive. */
+/* A last layer with the identity as W and zero as b: X are the logits, dX is dZ if they are positive. */
 START_TEST(last_layer_is_by_hand)
 {
-    /* the last two rows are ties, of which the first class wins: one is right, one is not */
+    /* the last two rows are ties, in which the first class wins: one is right, one is not */
     static const float X_rows[24] = {3, 3,    3, 3, 1e4f, 0, -1e4f, 0, -1e4f, 0, -1e4f, -1e4f,
                                      0, 1e4f, 0, 0, 0,    8, 8,     0, 8,     0, 0,     8};
     static const float one[16] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}, zero[4] = {0};
@@ -410,7 +410,7 @@ START_TEST(last_layer_is_by_hand)
                                            NULL, &sums, &error));
     ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
     ck_assert_uint_eq(correct, 2 * 4);
-    /* twice ln 4 + 1e4 - 2 ln half, as for cross_entropy_is_by_hand */
+    /* twice ln 4 + 1e4 - 2 ln half, as in cross_entropy_is_by_hand */
     ck_assert_within(loss, 2 * (log(4) + 1e4 - 2 * log(half)), 2 * (24 * U * log(4) + 6 * U * 1.1e4));
     expect_within(&dZ, dZ_expected, (6 + 5 + 8) * U / 6);
     expect_within(&again, dZ_expected, (6 + 5 + 8) * U / 6);
@@ -479,7 +479,7 @@ START_TEST(gather_is_by_hand)
 }
 END_TEST
 
-/* ---- what does not fit ---- */
+/* ---- wrong calls ---- */
 
 /* Tensors of every wrong shape for a layer of 3 inputs and 2 outputs and a batch of 2. */
 START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
@@ -587,7 +587,7 @@ START_TEST(rows_beyond_the_data_are_refused)
 }
 END_TEST
 
-/* From the middle of a matrix on; doubles go whole alone. */
+/* From the middle of a matrix on; doubles can only be written whole. */
 START_TEST(a_part_is_written_where_it_belongs)
 {
     static const float before[6] = {1, 2, 3, 4, 5, 6}, part[2] = {-7, 0.5f},
@@ -612,7 +612,7 @@ START_TEST(a_part_is_written_where_it_belongs)
 }
 END_TEST
 
-/* Floats and doubles, each written by one and read by the other, are what they were, and rounded once where they have to be. */
+/* Floats and doubles, each written by one and read by the other, keep their values or are rounded once. */
 START_TEST(numbers_go_both_ways)
 {
     static const double numbers[6] = {1, -2.5, 0.1, 1e-40, -3e38, 1 + 0x1p-30};
@@ -643,7 +643,7 @@ START_TEST(numbers_go_both_ways)
 }
 END_TEST
 
-/* Groups are as large as the device allows, of a power of two of items. */
+/* Groups are as large as the device allows, with a power of two of items. */
 START_TEST(groups_are_as_large_as_the_device_allows)
 {
     static const size_t allowed[][2] = {{4096, 64}, {64, 64}, {63, 32}, {32, 32}, {17, 16}, {2, 2}, {1, 1}};

@@ -1,4 +1,4 @@
-/* Philox against Random123's known answers, and what is drawn from it. */
+/* Philox, compared with Random123's known answers, and the numbers drawn from it. */
 #include "base/philox.h"
 
 #include "support/philox_answers.h"
@@ -47,7 +47,7 @@ START_TEST(test_streams_differ)
 }
 END_TEST
 
-/* A seed means the same run in every version: the streams' numbers stay. */
+/* A seed gives the same run in every version, so the streams' numbers must not change. */
 START_TEST(test_streams_stay)
 {
     static const int streams[] = {RANDOM_INIT,         RANDOM_SHUFFLE, RANDOM_TEST,   RANDOM_SYNTHETIC,
@@ -72,12 +72,12 @@ START_TEST(test_permutation)
         is_seen[order[i]] = true;
         fixed += order[i] == i;
     }
-    /* A random permutation has one fixed point in the mean, variance one: ten are nine sigma away. */
+    /* A random permutation has one fixed point on average, with variance one: ten are nine sigma away. */
     ck_assert_uint_lt(fixed, 10);
     philox_permutation(&random, order, 1);
     ck_assert_uint_eq(order[0], 0);
     philox_permutation(&random, order, 0);
-    /* of one and of none there is nothing to draw */
+    /* for one row or none, nothing is drawn */
     struct philox untouched = philox_start(4, RANDOM_TEST, 0), after = untouched;
     philox_permutation(&after, order, 0);
     philox_permutation(&after, order, 1);
@@ -85,7 +85,7 @@ START_TEST(test_permutation)
 }
 END_TEST
 
-/* All 24 orders of four, 24,000 times: each has 1000 in the mean with a sigma of 31; 6 sigma are allowed. */
+/* All 24 orders of four, 24,000 times: each comes 1000 times on average, with sigma 31; 6 are allowed. */
 START_TEST(test_permutations_are_equally_likely)
 {
     size_t seen[256] = {0}, orders = 0;
@@ -122,7 +122,7 @@ START_TEST(test_below)
 }
 END_TEST
 
-/* 2^32 mod 3 is 1: 0 is drawn again, 1 is the first number that is not. */
+/* 2^32 mod 3 is 1: only 0 is drawn again. */
 START_TEST(test_below_draws_again_what_is_biased_alone)
 {
     struct philox random = philox_start(1, RANDOM_TEST, 0);
@@ -134,8 +134,8 @@ START_TEST(test_below_draws_again_what_is_biased_alone)
 }
 END_TEST
 
-/* Of n = 200,000 draws, a moment's mean is off by sqrt(variance / n); 6 of those are allowed. Variances of z,
- * z² and z⁴ are 1, 2 and 96; of a uniform number and of its square 1/12 and 4/45. */
+/* Over n = 200,000 draws, a moment's mean is off by sqrt(variance / n); 6 of those are allowed. The variances
+ * of z, z² and z⁴ are 1, 2 and 96; of a uniform number and its square 1/12 and 4/45. */
 START_TEST(test_moments)
 {
     enum { COUNT = 200000 };

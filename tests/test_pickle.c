@@ -1,4 +1,4 @@
-/* Pickles: what Python writes of data sets is read, and everything else is refused with a sentence that names it. */
+/* Pickles: those of Python's data sets are read; others are refused with a sentence that says why. */
 #include "data/pickle/pickle.h"
 
 #include "support/packs.h"
@@ -48,7 +48,7 @@ static struct pickle *accepted(const void *bytes, size_t size)
     return pickle;
 }
 
-/* CLM_ERROR_FORMAT, and one line that holds `part`. */
+/* The file must be refused with CLM_ERROR_FORMAT, and one line that contains `part`. */
 static void refused_file(const char *path, const char *part)
 {
     struct pickle *pickle = (struct pickle *)&error;
@@ -104,7 +104,7 @@ START_TEST(test_values)
 }
 END_TEST
 
-/* The bytes of an array are those of the file, and can be taken once. */
+/* An array's bytes are those of the file, and can be taken only once. */
 START_TEST(test_array)
 {
     struct pack batch = {0};
@@ -127,7 +127,7 @@ START_TEST(test_array)
 }
 END_TEST
 
-/* Long texts are latin1, however their characters lie to the parts in which they are read. */
+/* Long texts are latin1, even if a character is in two of the parts that are read. */
 START_TEST(test_long_text)
 {
     enum { CHARACTERS = 70001 };
@@ -159,7 +159,7 @@ START_TEST(test_long_text)
 }
 END_TEST
 
-/* ---- what is not ----------------------------------------------------------------------------------------- */
+/* ---- what is refused ----------------------------------------------------------------------------------- */
 
 struct malformed {
     const char *bytes;
@@ -177,7 +177,7 @@ struct malformed {
     "b\x87R"
 
 static const struct malformed malformed[] = {
-    /* no pickle, or not a whole one */
+    /* no pickle, or an incomplete one */
     MALFORMED("", "it ends at once"),
     MALFORMED("\x80", "it ends at once"),
     MALFORMED("(dp0\n.", "it begins with other bytes"),
@@ -191,7 +191,7 @@ static const struct malformed malformed[] = {
               "the file is truncated"),
     MALFORMED("\x80\x02}..", "at byte 3: there are more bytes after its end"),
 
-    /* what would run in Python */
+    /* pickles that would run code in Python */
     MALFORMED("\x80\x02"
               "cos\nsystem\nU\x02id\x85R.",
               "at byte 2: GLOBAL os.system is not allowed here"),
@@ -248,7 +248,7 @@ static const struct malformed malformed[] = {
               "cnumpy\ndtype\n}b.",
               "BUILD of a name is not allowed here"),
 
-    /* arrays that are none of bytes */
+    /* arrays of other types than bytes */
     MALFORMED("\x80\x02" DTYPE("f8") ".", "an array has the dtype f8, but pictures are bytes (u1)"),
     MALFORMED("\x80\x02" DTYPE("O8") ".", "an array has the dtype O8"),
     MALFORMED("\x80\x02"
@@ -344,7 +344,7 @@ static const struct malformed malformed[] = {
               "c_codecs\nencode\nX\2\0\0\0\xc3zX\6\0\0\0latin1\x86R.",
               "character 0 of the text is not in latin1"),
 
-    /* lengths that lie */
+    /* wrong lengths */
     MALFORMED("\x80\x02T\xff\xff\xff\xff.", "promises 4294967295 bytes, but 1 are left"),
     MALFORMED("\x80\x03"
               "B\x00\x00\x00\x80.",
@@ -403,7 +403,7 @@ START_TEST(test_malformed)
 }
 END_TEST
 
-/* Every opcode that is none of a data set's, by its name; and bytes that are no opcode. */
+/* Every opcode that no data set uses, by its name; and bytes that are no opcode. */
 START_TEST(test_opcodes)
 {
     static const struct {
@@ -456,7 +456,7 @@ START_TEST(test_opcodes)
 }
 END_TEST
 
-/* Wherever a batch is cut off. */
+/* A batch that is cut off anywhere. */
 START_TEST(test_truncated)
 {
     struct pack batch = {0};
@@ -468,7 +468,7 @@ START_TEST(test_truncated)
 }
 END_TEST
 
-/* ---- what would cost too much ---------------------------------------------------------------------------- */
+/* ---- pickles that would cost too much ------------------------------------------------------------------ */
 
 static void add_many(struct pack *pack, const char *text, size_t count)
 {
@@ -508,7 +508,7 @@ START_TEST(test_bombs)
 }
 END_TEST
 
-/* More bytes than any data set has, though the file has them: nothing is allocated for them. */
+/* More bytes than any data set has, and the file does have them: nothing is allocated for them. */
 START_TEST(test_too_many_bytes)
 {
     static const char *const heads[] = {"\x80\x03"
@@ -524,7 +524,7 @@ START_TEST(test_too_many_bytes)
 }
 END_TEST
 
-/* Many strings, each referred to: what they cost is counted, too. */
+/* Many strings, with a reference to each: their memory counts, too. */
 START_TEST(test_many_strings)
 {
     struct pack pack = {0};

@@ -1,9 +1,9 @@
-/* What has to hold between results, whatever the numbers, on every backend: nothing here knows what is
- * right.
+/* Relations between results that must hold on every backend, whatever the numbers; no right results are
+ * needed.
  *
- * Where two results are the same in real numbers, each is within its bound of that: so they are within the
- * sum of both bounds of each other. The bounds of whole nets are those of running error analysis
- * (prove/bounds/bounds.h). What is added up here is in double, which the bounds allow for. */
+ * If two results are equal in real numbers, each is within its bound of that value. So they differ by at most
+ * the sum of both bounds. The bounds of whole nets come from running error analysis (prove/bounds/bounds.h).
+ * Sums here are in double, which the bounds allow for. */
 #include "base/philox.h"
 #include "base/size.h"
 #include "nn/network.h"
@@ -21,8 +21,8 @@
 static struct clm_backend *be, *bounds;
 static struct clm_error error;
 
-/* Nets of one hidden layer, and two batches: the least there is, primes, one more and one less than tiles
- * of 32, 64 and 128, batches that only together are whole tiles, and few, ten and a thousand classes. */
+/* Nets of one hidden layer, and two batches: the smallest, primes, one more and one less than tiles of 32, 64
+ * and 128, batches that are whole tiles only together, and few, ten and a thousand classes. */
 static const struct net_shape {
     size_t rows[2], inputs, hidden, classes;
 } shapes[] = {
@@ -58,7 +58,7 @@ static double *read_doubles(const struct tensor *tensor)
     return values;
 }
 
-/* What a tensor of the bounds may be off by. */
+/* The errors of a tensor of the bounds. */
 static double *read_errors(const struct tensor *tensor)
 {
     const size_t count = tensor->rows * tensor->columns;
@@ -70,7 +70,7 @@ static double *read_errors(const struct tensor *tensor)
 
 /* ---- a net and rows to take batches from ---- */
 
-/* The net on one backend: on `bounds`, too, which says what each element may be off by. */
+/* The net on one backend; on `bounds` it also has each element's error. */
 struct runner {
     struct network net;
     struct metrics sums;
@@ -84,7 +84,7 @@ struct property_bench {
     uint32_t *labels, *others; /* two labels of each row */
 };
 
-/* Weights of ±1.5 / I at most and biases of ±0.5, so that bounds grow little from layer to layer. */
+/* Weights of at most ±1.5 / I and biases of at most ±0.5, so that bounds grow little from layer to layer. */
 static void draw(struct property_bench *t, struct philox *random)
 {
     for (size_t l = 0; l < DEPTH; l++) {
@@ -148,7 +148,7 @@ static void bench_free(struct property_bench *t)
     free(t->others);
 }
 
-/* Rows of the bench by their numbers, with their labels; mixed: half of each of both labels. */
+/* Rows of the bench by number, with their labels; mixed: half of each label. */
 struct numbered_batch {
     size_t rows;
     const uint32_t *numbers, *labels;
@@ -184,8 +184,7 @@ static void run(const struct property_bench *t, struct runner *runner, const str
     ck_assert_done(network_gradients(&runner->net, batch->rows, 0, &runner->sums, &error));
 }
 
-/* Sums over a batch's rows of all gradients, loss and correct predictions, and what each is off by at
- * most. */
+/* Sums over a batch's rows of all gradients, loss and correct predictions, and the largest error of each. */
 struct totals {
     size_t count;
     double *values, *errors;
@@ -233,7 +232,7 @@ static struct totals totals_of(struct property_bench *t, const struct numbered_b
     return totals;
 }
 
-/* whole = weight part + other, where there is another. */
+/* whole = weight part + other, if `other` is not NULL. */
 static void expect_sum(const struct totals *whole, double weight, const struct totals *part,
                        const struct totals *other, size_t shape)
 {
@@ -248,7 +247,7 @@ static void expect_sum(const struct totals *whole, double weight, const struct t
     }
 }
 
-/* The rows from `first` on, one behind the other. */
+/* Consecutive row numbers from `first` on. */
 static uint32_t *numbers_from(size_t first, size_t count)
 {
     uint32_t *const numbers = allocate(count, sizeof *numbers);
@@ -259,7 +258,7 @@ static uint32_t *numbers_from(size_t first, size_t count)
 
 /* ---- batches ---- */
 
-/* The sums of `joined` are those of the two batches that it is made of. */
+/* The sums of `joined` are those of its two parts. */
 static void expect_joined(struct property_bench *t, const struct numbered_batch *joined,
                           const struct numbered_batch *first, const struct numbered_batch *second,
                           size_t shape)
@@ -288,7 +287,7 @@ START_TEST(gradients_of_two_batches_add_up)
 }
 END_TEST
 
-/* The batch with its first row once more at the end is the batch, and that row by itself. */
+/* A batch with its first row once more at the end has the sums of the batch and of that row. */
 START_TEST(a_duplicate_weighs_two)
 {
     open_backend(_i);
@@ -310,7 +309,7 @@ START_TEST(a_duplicate_weighs_two)
 }
 END_TEST
 
-/* Each row twice, with one label and with the other, is twice the batch whose targets are half of each. */
+/* Each row twice, once with each label, gives twice the batch with half of each label. */
 START_TEST(rows_with_both_labels_are_mixed_ones_twice)
 {
     open_backend(_i);
@@ -325,7 +324,7 @@ START_TEST(rows_with_both_labels_are_mixed_ones_twice)
         }
         struct totals doubled = totals_of(&t, &(struct numbered_batch){2 * n, numbers, labels, false});
         struct totals mixed = totals_of(&t, &(struct numbered_batch){n, numbers, labels, true});
-        doubled.count--, mixed.count--; /* of mixed rows, what predicts the first label is correct */
+        doubled.count--, mixed.count--; /* in mixed rows, a prediction of the first label is correct */
         expect_sum(&doubled, 2, &mixed, NULL, s);
         totals_free(&doubled);
         totals_free(&mixed);
@@ -339,8 +338,7 @@ END_TEST
 
 /* ---- the order of rows ---- */
 
-/* What a batch gives row by row: Y of the hidden layer, and the gradients dZ and dY; as got, with their
- * bounds. */
+/* A batch's results row by row: Y of the hidden layer, and the gradients dZ and dY, with their bounds. */
 struct row_results {
     struct rows_of {
         size_t columns;
@@ -356,7 +354,7 @@ static struct rows_of take_rows(const struct tensor *got, const struct tensor *b
     return (struct rows_of){columns, read_doubles(&view), read_errors(&bound_view)};
 }
 
-/* Of the batch whose totals were taken last. */
+/* For the batch whose totals were taken last. */
 static struct row_results row_results_of(const struct property_bench *t, size_t rows)
 {
     const struct network *const net = &t->run.net, *const bound = &t->bound.net;
@@ -371,8 +369,8 @@ static void rows_free(struct rows_of *rows)
     free(rows->errors);
 }
 
-/* The reference and our own kernels go through each row's sums in the same order wherever the row stands;
- * BLAS and CLBlast may have other code for the last rows. */
+/* The reference and our own kernels add each row's sums in the same order wherever the row is; BLAS and
+ * CLBlast may have other code for the last rows. */
 static bool has_bits_of_its_own(int fixture)
 {
     return fixture != FIXTURE_BLAS && fixture != FIXTURE_CLBLAST;
@@ -440,8 +438,7 @@ static struct tensor create(enum tensor_type type, size_t rows, size_t columns, 
     return tensor;
 }
 
-/* Multiples of 1/8 up to `most`: sums of their products are floats whatever their order, and so are
- * differences. */
+/* Multiples of 1/8 up to `most`: sums of their products, in any order, and differences are exact floats. */
 static float *eighths(struct philox *random, size_t count, uint32_t most)
 {
     float *const values = allocate(count, sizeof *values);
@@ -450,13 +447,13 @@ static float *eighths(struct philox *random, size_t count, uint32_t most)
     return values;
 }
 
-/* All that comes of logits: P, dZ and dX, and the sums. */
+/* All results from logits: P, dZ and dX, and the sums. */
 struct softmax_results {
     double *P, *dZ, *dX, loss;
     size_t correct;
 };
 
-/* Of Z = X Wᵀ + b, its last layer in one operation, and in single ones. */
+/* From Z = X Wᵀ + b: its last layer in one operation, and in single ones. */
 static struct softmax_results softmax_results_of(const struct tensor *X, const struct linear *layer,
                                                  const struct tensor *labels, const struct mixture *mixture)
 {
@@ -492,7 +489,7 @@ static void softmax_results_free(struct softmax_results *results)
     free(results->dX);
 }
 
-/* A last layer and a batch, all of them eighths. */
+/* A last layer and a batch; all numbers are multiples of 1/8. */
 struct last_layer {
     size_t B, I, C;
     struct tensor X, labels;
@@ -540,7 +537,7 @@ static void last_layer_free(struct last_layer *t)
     free(t->b);
 }
 
-/* With biases that are all larger by `shift`. */
+/* With all biases larger by `shift`. */
 static struct softmax_results shifted_results(struct last_layer *t, float shift, bool is_mixed)
 {
     float *const b = allocate(t->C, sizeof *b);
@@ -551,8 +548,8 @@ static struct softmax_results shifted_results(struct last_layer *t, float shift,
     return softmax_results_of(&t->X, &t->layer, &t->labels, is_mixed ? &t->mixture : NULL);
 }
 
-/* Logits are multiples of 1/64, at most 64 + 8 in size, or 4096 more: floats of 19 bits. What is made of
- * them is made of differences, which are exact: every bit stays. */
+/* Logits are multiples of 1/64, at most 64 + 8 in size, or 4096 more: floats of 19 bits. All results depend
+ * on differences, which are exact: no bit changes. */
 START_TEST(a_shift_of_the_logits_changes_no_bit)
 {
     static const float shifts[] = {1, -37.5f, 4096};
@@ -595,7 +592,7 @@ static double decay_after(int k, const struct step *step)
     return alpha * pow(lambda, k) + (1 - alpha) * (k ? pow(mu, k) : 1);
 }
 
-/* A layer, its gradient and its inputs on one backend; velocities are zero. */
+/* A layer, its gradient and its inputs on one backend; velocities are zero at first. */
 struct penalised {
     struct clm_backend *on;
     struct linear layer;
@@ -641,7 +638,7 @@ static void penalised_free(struct penalised *t)
         tensor_free(t->on, tensors[m]);
 }
 
-/* The bound is that of the steps on the reference, whose roundings it includes. */
+/* The bound is that of the steps on the reference, and includes their roundings. */
 static void expect_decayed(const struct penalised *t, const struct penalised *bound, const double *W,
                            const double *b, int steps, const struct step *step)
 {
@@ -697,7 +694,7 @@ int main(void)
         a_step_without_a_gradient_is_decay,
     };
     Suite *const suite = suite_create("properties");
-    /* the device's own products by themselves, for .ci/methods */
+    /* a case for the device's own products, for .ci/methods */
     TCase *const own = tcase_create("own products"), *const others = tcase_create("other products");
     for (size_t i = 0; i < COUNT_OF(tests); i++) {
         tcase_add_loop_test(others, tests[i], 0, FIXTURE_OPENCL);

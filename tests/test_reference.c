@@ -1,7 +1,7 @@
-/* Every operation on cases computed by hand, on all three backends; wrong shapes; and gradients by differences.
+/* Every operation on cases computed by hand, on all backends; wrong shapes; and gradients by differences.
  *
- * The numbers are small integers and powers of two, so that every product and sum is exact in float: a backend that
- * is right has exactly these results. */
+ * The numbers are small integers and powers of two, so that every product and sum is exact in float: a right
+ * backend has exactly these results. */
 #include "support/fixtures.h"
 #include "support/support.h"
 
@@ -49,7 +49,7 @@ static struct tensor real(size_t rows, size_t columns, const float *values)
     return keep(TENSOR_REAL, rows, columns, HOST_FLOAT, values);
 }
 
-/* Of a layer, in a batch of two. */
+/* A layer's weights, for batches of up to two. */
 static struct tensor weights(size_t O, size_t I, const float *values)
 {
     ck_assert_uint_lt(tensor_count, sizeof tensors / sizeof *tensors);
@@ -64,7 +64,7 @@ static struct tensor indices(size_t count, const uint32_t *values)
     return keep(TENSOR_INDEX, 1, count, HOST_INDEX, values);
 }
 
-/* All NaN: what an operation leaves out shows. */
+/* All NaN, so that elements that an operation leaves out are noticed. */
 static struct tensor output(size_t rows, size_t columns)
 {
     float values[64];
@@ -136,8 +136,8 @@ START_TEST(forward)
 }
 END_TEST
 
-/* dZ W: 1 (1,-2,4) + 2 (2,1,-1) = (5,0,2)   -4 (1,-2,4) + 0.5 (2,1,-1) = (-3,8.5,-16.5). The mask leaves what is
- * above 0 in Y, and not 0 itself; where Y is NaN nobody knows. */
+/* dZ W: 1 (1,-2,4) + 2 (2,1,-1) = (5,0,2)   -4 (1,-2,4) + 0.5 (2,1,-1) = (-3,8.5,-16.5). The mask keeps
+ * elements with Y above 0, not at 0; if Y is NaN, the result is unknown. */
 START_TEST(backward_input)
 {
     static const float Y_values[6] = {1, 2, 0, -1, 0.5f, NAN};
@@ -186,7 +186,7 @@ START_TEST(backward_update)
 }
 END_TEST
 
-/* v = 0.5 v + g, w - 0.5 v, with v = (2,0,-2,0,2,4) and (-2,1) before. */
+/* v = 0.5 v + g, w - 0.5 v; before the step, v is (2,0,-2,0,2,4) and (-2,1). */
 START_TEST(backward_update_with_momentum)
 {
     const struct step step = {.learning_rate = 0.5, .rule = RULE_MOMENTUM, .momentum = 0.5, .l2 = 0.25};
@@ -204,7 +204,7 @@ START_TEST(backward_update_with_momentum)
 }
 END_TEST
 
-/* The gradient has had the penalty: l2 of the step changes nothing. */
+/* The gradient already has the penalty: the step's l2 changes nothing. */
 START_TEST(update_alone)
 {
     const struct step plain = {.learning_rate = 0.25, .l2 = 8};
@@ -222,7 +222,7 @@ START_TEST(update_alone)
 }
 END_TEST
 
-/* (value - mean) scale, in order and out of it. */
+/* (value - mean) scale, with an order and without. */
 START_TEST(gathering)
 {
     static const uint8_t bytes[8] = {0, 255, 10, 20, 3, 4, 7, 1};
@@ -248,10 +248,11 @@ START_TEST(gathering)
 }
 END_TEST
 
-/* Equal logits: p = 1/4 each, exactly, and a loss of log 4 a row. The first of equals is the prediction, which is
- * right for one of the two rows. The sums of several calls add up, until they are reset.
+/* Equal logits: p = 1/4 each, exactly, and a loss of log 4 per row. The first of equals is the prediction,
+ * which is right for one of the two rows. Sums of several calls add up until they are reset.
  *
- * log 4 = 1.386 is off by 3 ulp of 2^-23, and rounded twice more for each of four rows: 4 (3 + 2) 2^-23 < 2.4e-6. */
+ * log 4 = 1.386 is off by 3 ulp of 2^-23, and rounded twice more for each of four rows:
+ * 4 (3 + 2) 2^-23 < 2.4e-6. */
 START_TEST(cross_entropy)
 {
     open_backend(_i);
@@ -278,9 +279,9 @@ START_TEST(cross_entropy)
 }
 END_TEST
 
-/* softmax(0, log 3) = (1/4, 3/4). log 3 rounded to float moves p by 2^-24 p (1 - p), which with exp's 3 ulp, the sum's
- * and the division's is below 10 u. A logit 1e4 below the largest has a probability of exactly 0, and its loss is the
- * distance, exactly. */
+/* softmax(0, log 3) = (1/4, 3/4). Rounding log 3 to float moves p by 2^-24 p (1 - p); with the errors of exp
+ * (3 ulp), sum and division this is below 10 u. A logit 1e4 below the largest has a probability of exactly 0,
+ * and its loss is exactly the distance. */
 START_TEST(probabilities)
 {
     open_backend(_i);
@@ -306,7 +307,7 @@ END_TEST
 
 /* ---- shapes ---- */
 
-/* Every operation with one matrix of a wrong shape is refused, and leaves its output as it was. */
+/* Every operation with one matrix of a wrong shape is refused, and does not change its output. */
 START_TEST(wrong_shapes)
 {
     static const float six[6] = {1, 2, 3, 4, 5, 6};
@@ -433,8 +434,8 @@ START_TEST(gradients_agree)
     ck_assert_uint_eq(rows.failed, 0);
     ck_assert(passed);
     ck_assert_uint_gt(rows.tried, 5);
-    ck_assert_double_gt(rows.worst, 1e-6); /* a bound that nothing comes near to would find nothing */
-    if (kinds[_i / NETS] < FIXTURE_OPENCL) /* which keeps the workspace of its products */
+    ck_assert_double_gt(rows.worst, 1e-6); /* a bound far above all errors would find nothing */
+    if (kinds[_i / NETS] < FIXTURE_OPENCL) /* opencl keeps the workspace of its products */
         ck_assert_uint_eq(backend->memory.now, before);
     close_backend();
 }
@@ -464,7 +465,7 @@ START_TEST(gradients_on_data)
 }
 END_TEST
 
-/* A backend whose mask is left out has wrong gradients in every layer but the last. */
+/* A backend without the mask has wrong gradients in every layer but the last. */
 static const struct backend_operations *right;
 
 static clm_status without_mask(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,

@@ -1,4 +1,4 @@
-/* The run directory: what its files hold, and that where not all of them can be written, the net stays. */
+/* The run directory: the content of its files; and if not all of them can be written, the net stays. */
 #include "train/run_directory.h"
 
 #include "nn/model.h"
@@ -23,7 +23,7 @@ static struct clm_error error;
 static size_t made;
 static char *directory;
 
-/* A run of three epochs, the second of which diverged, on the reference. */
+/* A run of three epochs on the reference; the second epoch diverged. */
 static struct clm_backend *backend;
 static struct clm_data *data;
 static struct clm_model *model;
@@ -117,7 +117,7 @@ static void assert_integer(const json_t *object, const char *key, long long expe
     ck_assert_int_eq(json_integer_value(value), expected);
 }
 
-/* Numbers that are exact in nine digits come back as they were; NaN stands for null. */
+/* Numbers that are exact in nine digits are read back unchanged; NaN stands for null. */
 static void assert_number(const json_t *object, const char *key, double expected)
 {
     const json_t *const value = json_object_get(object, key);
@@ -144,7 +144,7 @@ static void assert_epoch(const json_t *epoch, const struct clm_epoch *expected)
     assert_number(epoch, "samples_per_s", expected->samples_per_s);
 }
 
-/* Every setting of train but those of output is there, if only as null. */
+/* Every setting of train except those of output is there, perhaps as null. */
 static void assert_settings(const json_t *values)
 {
     const json_t *const changes = json_object_get(values, "augmentation");
@@ -173,7 +173,7 @@ static void assert_settings(const json_t *values)
     assert_number(values, "learning_rate", 0.125);
     assert_number(values, "momentum", 0.75);
     assert_number(values, "l2", 0.5);
-    assert_text(values, "seed", "18446744073709551615"); /* no JSON integer holds it */
+    assert_text(values, "seed", "18446744073709551615"); /* too large for a JSON integer */
     ck_assert(json_is_true(json_object_get(values, "shuffle")));
     ck_assert(json_is_true(json_object_get(changes, "flip")));
     assert_integer(changes, "shift", 2);
@@ -295,7 +295,7 @@ static struct curves_picture read_picture(void)
     return picture;
 }
 
-/* Is the pixel of that colour, but for the rounding of a channel? */
+/* Whether the pixel has that colour, apart from the rounding of a channel. */
 static bool is_colour(const struct curves_picture *picture, int x, int y, int colour)
 {
     uint32_t pixel;
@@ -316,7 +316,7 @@ static size_t count_pixels(const struct curves_picture *picture, int colour, boo
     return count;
 }
 
-/* How high, from the foot, the leftmost (or rightmost) pixels of that colour lie in a half, the legend above excepted. */
+/* How high the leftmost (or rightmost) pixels of that colour are in a half, without the legend. */
 static int height_at_end(const struct curves_picture *picture, int colour, bool is_right, bool is_last)
 {
     const int half = picture->width / 2, first = is_right * half;
@@ -330,7 +330,7 @@ static int height_at_end(const struct curves_picture *picture, int colour, bool 
 
 START_TEST(curves_of_all_series)
 {
-    /* Of 740 rows, 520 are plotted. */
+    /* The plotted area has 520 of 740 rows. */
     const int far = 150;
     epochs[1].train_loss = epochs[1].validation_loss = 1;
     write_run();
@@ -349,7 +349,7 @@ START_TEST(curves_of_all_series)
                      height_at_end(&picture, TRAINING, true, true));
     ck_assert_int_lt(height_at_end(&picture, VALIDATION, true, false),
                      height_at_end(&picture, VALIDATION, true, true));
-    /* the test's loss, 1.25, lies between both ends; its line is level */
+    /* the test's loss, 1.25, is between both ends; its line is level */
     const int test = height_at_end(&picture, TEST, false, false);
     ck_assert_int_eq(test, height_at_end(&picture, TEST, false, true));
     ck_assert_int_lt(test, height_at_end(&picture, TRAINING, false, false));
@@ -374,7 +374,7 @@ START_TEST(curves_of_training_alone)
 }
 END_TEST
 
-/* No run is lost for what cannot be drawn. */
+/* A run is not lost because its curves cannot be drawn. */
 START_TEST(curves_of_odd_runs)
 {
     static struct clm_epoch many[1000];
@@ -391,7 +391,7 @@ START_TEST(curves_of_odd_runs)
             write_run();
             struct curves_picture picture = read_picture();
             ck_assert_uint_gt(count_pixels(&picture, TRAINING, false), 50); /* the legend at least */
-            if (counts[c]) /* the first epoch's loss is 1 in each, and drawn whatever the others are */
+            if (counts[c]) /* the first epoch's loss is 1 in each, and is always drawn */
                 ck_assert_int_gt(height_at_end(&picture, TRAINING, false, false), 0);
             cairo_surface_destroy(picture.surface);
         }
@@ -418,7 +418,7 @@ START_TEST(names_of_any_bytes)
 }
 END_TEST
 
-/* ---- a directory that can be used, or not ---- */
+/* ---- usable and unusable directories ---- */
 
 START_TEST(begins)
 {
@@ -426,7 +426,7 @@ START_TEST(begins)
     struct stat about;
     ck_assert_msg(run_directory_begin(directory, &made, &error) == CLM_OK, "%s", error.message);
     ck_assert_uint_eq(made, 0);
-    ck_assert_uint_eq(files_there(), 0); /* nothing is left of the trial */
+    ck_assert_uint_eq(files_there(), 0); /* the trial file is removed */
     ck_assert_msg(run_directory_begin(deep, &made, &error) == CLM_OK, "%s", error.message);
     ck_assert_uint_gt(made, 0);
     ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
@@ -449,7 +449,7 @@ START_TEST(holds_a_run_already)
         ck_assert_ptr_nonnull(strstr(error.message, names[i]));
         ck_assert_str_eq(error.setting, "out");
         unlink(path);
-        /* a link that leads nowhere is something, too */
+        /* a link that leads nowhere counts as a file, too */
         ck_assert(!symlink("nowhere", path));
         ck_assert_int_eq(run_directory_begin(directory, &made, &error), CLM_ERROR_ARGUMENT);
         unlink(path);
@@ -475,7 +475,7 @@ START_TEST(cannot_be_used)
     assert_cannot_begin("", "empty");
     assert_cannot_begin(file, "not a directory");
     assert_cannot_begin(below, "");
-    assert_cannot_begin("/proc", "name another directory"); /* where root cannot make a file, either */
+    assert_cannot_begin("/proc", "name another directory"); /* not even root can make a file there */
     if (geteuid() != 0) {                                   /* root may write there */
         ck_assert(!mkdir(closed, 0555));
         assert_cannot_begin(closed, strerror(EACCES));
@@ -486,9 +486,9 @@ START_TEST(cannot_be_used)
 }
 END_TEST
 
-/* ---- a disk that is full ---- */
+/* ---- a full disk ---- */
 
-/* Writes where no file may grow beyond `limit` bytes; no assertion may be made meanwhile, as Check keeps a file of them. */
+/* Writes while no file may grow beyond `limit` bytes; Check must not assert then, as it writes a file. */
 static clm_status write_on_full_disk(rlim_t limit)
 {
     struct rlimit before, small;
@@ -504,7 +504,7 @@ static clm_status write_on_full_disk(rlim_t limit)
     return status;
 }
 
-/* But the net, where that was written before. */
+/* The net stays if it was written before. */
 static void assert_model_left(rlim_t limit, const char *name, bool is_model_left)
 {
     char *const path = path_of(name), *const kept_path = path_of("model.safetensors");
@@ -533,7 +533,7 @@ static off_t size_of(const char *name)
     return about.st_size;
 }
 
-/* The disk gets full at each of the files: they are written in this order, and made to grow in it. */
+/* The disk becomes full at each of the files, which are written in this order, each larger than the last. */
 START_TEST(full_disk)
 {
     static struct clm_epoch many[100];

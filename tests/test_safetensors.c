@@ -1,4 +1,4 @@
-/* safetensors files: a round trip, and files that are not what they should be. */
+/* safetensors files: a round trip, and malformed files. */
 #include "nn/safetensors.h"
 
 #include "support/support.h"
@@ -36,7 +36,7 @@ static char *file_of(const char *header, size_t header_size, size_t data_size)
     return path;
 }
 
-/* Reading fails with CLM_ERROR_FORMAT, naming the file, in a sentence that holds `part`. */
+/* Reading must fail with CLM_ERROR_FORMAT, in a sentence that names the file and contains `part`. */
 static void assert_refused(char *path, const char *part)
 {
     struct safetensors file;
@@ -92,8 +92,8 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
-/* What other programs rely on: the header's length a multiple of eight, spaces behind its JSON, contiguous
- * ranges. */
+/* Other programs rely on this: the header's length is a multiple of eight, spaces follow its JSON, ranges are
+ * contiguous. */
 START_TEST(test_layout)
 {
     char *path = NULL, name[] = "b";
@@ -120,7 +120,7 @@ START_TEST(test_layout)
 }
 END_TEST
 
-/* A header of odd length, tensors in another order than their bytes, unknown keys: all allowed. */
+/* A header of odd length, tensors in another order than their bytes, and unknown keys are allowed. */
 START_TEST(test_unordered)
 {
     static const char header[] = "{\"b\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[4,12],\"x\":1},"
@@ -201,7 +201,7 @@ START_TEST(test_hostile_tensors)
     assert_header_refused(TENSOR("\"F32\"", "[1,1.0]", "[0,4]"), 4, "dimension 1");
     assert_header_refused(TENSOR("\"F32\"", "[1,1,1,1,1]", "[0,4]"), 4, "5 dimensions");
     assert_header_refused(TENSOR("\"F32\"", "[4294967296,4294967296]", "[0,0]"), 0, "more elements");
-    /* 4 times this is 4 in 64 bits */
+    /* 4 times this number is 4 in 64 bits */
     assert_header_refused(TENSOR("\"F32\"", "[4611686018427387905]", "[0,4]"), 4, "4611686018427387905");
     assert_header_refused(TENSOR("\"F32\"", "[99999999999999999999]", "[0,4]"), 4, "no JSON");
     assert_header_refused(TENSOR("\"F32\"", "[2]", "[0,4]"), 4, "2 elements");

@@ -31,9 +31,9 @@ static void tear_down(void)
 
 /* ---- values ---- */
 
-/* What is set, and what it is as text then. */
+/* Values, and the texts that they give. */
 static const struct {
-    const char *command, *name, *value, *text; /* NULL: the value itself */
+    const char *command, *name, *value, *text; /* NULL: as `value` */
 } right[] = {
     {"train", "epochs", "1", NULL},
     {"train", "epochs", "0012", "12"},
@@ -195,7 +195,7 @@ static const struct {
     {"train", "", "3", ": there is no such setting"},
 };
 
-/* The sentence begins with the name, and what was there before stays. */
+/* The sentence begins with the name, and the old value stays. */
 START_TEST(wrong_values)
 {
     struct clm_settings *own;
@@ -205,14 +205,14 @@ START_TEST(wrong_values)
     ck_assert_int_eq(clm_settings_set(own, name, wrong[_i].value, &error), CLM_ERROR_ARGUMENT);
     ck_assert_msg(!strncmp(error.message, name, strlen(name)), "%s", error.message);
     ck_assert_msg(strstr(error.message, wrong[_i].says) != NULL, "%s", error.message);
-    ck_assert_str_eq(error.setting, ""); /* or the program would name it a second time */
+    ck_assert_str_eq(error.setting, ""); /* else the program would name it a second time */
     ck_assert_ptr_eq(clm_settings_text(own, name), before);
     ck_assert(!clm_settings_is_set(own, name));
     clm_settings_free(own);
 }
 END_TEST
 
-/* A value that is long, or would steer a terminal, is shown as one short line. */
+/* A value that is long, or could steer a terminal, is shown as one short line. */
 START_TEST(wrong_values_are_shown_safely)
 {
     char value[4000];
@@ -292,7 +292,7 @@ START_TEST(choices_are_numbered)
 }
 END_TEST
 
-/* A list may have 256 numbers, and no more. */
+/* A list may have at most 256 numbers. */
 START_TEST(long_lists)
 {
     char list[2 * 257 + 1];
@@ -315,8 +315,7 @@ static const char *const commands[] = {"train",       "eval",         "predict",
                                        "bench",       "tune",         "devices",  "doctor",    "data info",
                                        "data sample", "data convert", "data make"};
 
-/* The default of each row is a value that the row takes, and is as text what it was. Help names each
- * choice. */
+/* Each row accepts its own default, and writes it as the same text. Help names each choice. */
 START_TEST(rows)
 {
     const char *const command = commands[_i];
@@ -331,7 +330,7 @@ START_TEST(rows)
             ck_assert_str_ne(other->name, setting->name);
         ck_assert(setting->help && *setting->help && setting->group);
         clm_setting_describe(setting, text, sizeof text);
-        ck_assert_uint_lt(strlen(text), 700); /* which the command line has room for */
+        ck_assert_uint_lt(strlen(text), 700); /* what the command line has room for */
         for (size_t c = 0; c < clm_setting_choices(setting, names, COUNT_OF(names)); c++)
             ck_assert_msg(strstr(text, names[c]) || strstr(setting->argument, names[c]), "--%s: %s",
                           setting->name, names[c]);
@@ -347,7 +346,7 @@ START_TEST(rows)
 }
 END_TEST
 
-/* No more names are handed out than there is room for, whichever module keeps the list. */
+/* No more names are given than fit, whichever module has the list. */
 START_TEST(choices_in_little_room)
 {
     static const char mark[] = "nothing";
@@ -408,11 +407,11 @@ START_TEST(descriptions)
 }
 END_TEST
 
-/* Numbers have a decimal point, whatever the caller's locale, which stays. */
+/* Numbers have a decimal point, whatever the caller's locale, which does not change. */
 START_TEST(locales)
 {
     if (!setlocale(LC_ALL, "de_DE.UTF-8") && !setlocale(LC_ALL, "fr_FR.UTF-8") && !setlocale(LC_ALL, "de_DE"))
-        return; /* none is there that has a comma */
+        return; /* no locale here has a comma */
     const char comma = *localeconv()->decimal_point;
     ck_assert_done(clm_settings_set(settings, "lr", "0.25", &error));
     ck_assert(clm_settings_number(settings, "lr") == 0.25);
@@ -463,7 +462,7 @@ START_TEST(a_file)
 }
 END_TEST
 
-/* What was set before a file is read comes first, though the file's value is looked at, too. */
+/* A value set before the file is read has priority, but the file's value is checked, too. */
 START_TEST(what_was_set_comes_first)
 {
     ck_assert_done(clm_settings_set(settings, "epochs", "3", &error));

@@ -1,5 +1,5 @@
-/* Every kernel of ours, on shapes so small that a simulator which looks at each access can run them, and right besides: .ci/races
- * and .ci/methods, which see to it that none is left out. */
+/* All our kernels, on shapes so small that a simulator that checks each access can run them; the results are
+ * checked, too. .ci/races and .ci/methods make sure that no kernel is left out. */
 #include "base/size.h"
 #include "check/plan.h"
 #include "compute/opencl/opencl.h"
@@ -15,16 +15,16 @@
 
 static struct clm_error error;
 
-/* In the library's and CLBlast's place, so that no buffer is freed: Oclgrind 21.10 goes on with what it knew of a freed one for
- * the next one at its address, even where that is larger, and then takes what was written for unset, or what is unset for
- * written. */
+/* Replaces the function for the library and CLBlast, so that no buffer is freed: Oclgrind 21.10 keeps what it
+ * knew about a freed buffer for the next one at its address, even if that is larger. It then takes written
+ * memory for unset, or unset memory for written. */
 cl_int CL_API_CALL clReleaseMemObject(cl_mem memory)
 {
     (void)memory;
     return CL_SUCCESS;
 }
 
-/* In the library's place, too: each kernel that is launched is named. */
+/* Replaces the library's, too: names each kernel that is launched. */
 cl_int CL_API_CALL clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
                                           const size_t *offset, const size_t *global, const size_t *local,
                                           cl_uint event_count, const cl_event *events, cl_event *event)
@@ -39,7 +39,7 @@ cl_int CL_API_CALL clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kern
     return enqueue(queue, kernel, dimensions, offset, global, local, event_count, events, event);
 }
 
-/* ---- CLBlast's product, where only our kernels behind it are meant ---- */
+/* ---- CLBlast's product, if only our kernels after it matter ---- */
 
 static bool multiplies_on_host;
 
@@ -53,7 +53,7 @@ static float *read_floats(cl_command_queue queue, cl_mem memory, size_t count)
     return values;
 }
 
-/* Row-major, as clblast_c.h says, from the buffers' beginnings, which is all that the library asks for. */
+/* Row-major, as clblast_c.h says, from the buffers' beginnings: the library needs no more. */
 static void multiply_on_host(bool is_a_turned, bool is_b_turned, size_t m, size_t n, size_t k, float alpha,
                              cl_mem a, size_t a_step, cl_mem b, size_t b_step, float beta, cl_mem c,
                              cl_command_queue queue)
@@ -127,9 +127,9 @@ static const enum operation_name products[] = {OPERATION_FORWARD, OPERATION_BACK
                                                OPERATION_BACKWARD_PARAMS, OPERATION_BACKWARD_UPDATE},
                                  fused[] = {OPERATION_UPDATE_FORWARD, OPERATION_SOFTMAX_BACKWARD};
 
-/* One element; ragged tiles and vectors, a last panel of five columns among them; two blocks of each sum; sums that are cut into
- * slices. Oclgrind looks for races of local memory at barriers alone, so that what lies behind the last one is seen where another
- * block follows. */
+/* One element; incomplete tiles and vectors, among them a last panel of five columns; two blocks of each sum;
+ * sums cut into slices. Oclgrind looks for races of local memory only at barriers, so it checks code after
+ * the last barrier only if another block follows. */
 static const struct variant small[] = {{.B = 1, .I = 1, .O = 1},
                                        {.B = 3, .I = 5, .O = 2},
                                        {.B = 18, .I = 20, .O = 20}},
@@ -157,7 +157,7 @@ START_TEST(tiled_products)
 }
 END_TEST
 
-/* In groups of one item, which run the fastest in a simulator. */
+/* In groups of one item, which are fastest in a simulator. */
 START_TEST(sliced_products)
 {
     struct clm_backend *const backend = tiled_build_open(&tiled_builds[TILED_BUILDS - 1]);
@@ -166,8 +166,8 @@ START_TEST(sliced_products)
 }
 END_TEST
 
-/* The products for CPUs on whatever device it is, with two units, so that those which need a panel a unit are made; of wide
- * vectors panels are too few in all shapes but the last. */
+/* The products for CPUs on any device, with two units, so that those that need a panel per unit are made.
+ * With wide vectors, only the last shape has enough panels. */
 START_TEST(native_products)
 {
     static const struct allowance allowance = {1, BUILD_LOCAL, 2};
@@ -183,8 +183,8 @@ START_TEST(native_products)
 }
 END_TEST
 
-/* With what follows CLBlast's products; the second time without CLBlast, whose kernels take minutes to compile where a group's
- * code is copied for each item. */
+/* With what follows CLBlast's products; the second time without CLBlast, whose kernels take minutes to
+ * compile if a group's code is copied for each item. */
 START_TEST(clblast_products)
 {
     const struct clm_backend_options options = {
@@ -228,7 +228,7 @@ START_TEST(rows_and_steps)
 }
 END_TEST
 
-/* Of bytes and floats, each change by itself and all of them, to the last row that there is. */
+/* Bytes and floats, each change by itself and all together, to the very last row. */
 START_TEST(changed_rows)
 {
     static const struct clm_augmentation changes[] = {
@@ -251,7 +251,7 @@ START_TEST(changed_rows)
 }
 END_TEST
 
-/* ---- peaks: nothing to be right about, and as the host launches them they are far too long ---- */
+/* ---- peaks: they have no right results, and are far too long as the host launches them ---- */
 
 static void launch(const struct opencl_device *device, cl_program program, const char *name, size_t items,
                    const struct kernel_argument *arguments)

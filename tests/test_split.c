@@ -1,4 +1,4 @@
-/* Which rows are held out: as many as asked, as likely each, in the file's order, with the share of each class. */
+/* Which rows are held out: how many, each equally likely, in the file's order, with each class's share. */
 #include "data/split.h"
 
 #include "base/philox.h"
@@ -33,13 +33,14 @@ START_TEST(as_many_as_asked)
             is_held[count] = true;
             ck_assert_int_eq(split_mark(NULL, count, 0, held, held, is_held, &error), CLM_OK);
             ck_assert_uint_eq(count_marked(is_held, count), held);
-            ck_assert(is_held[count]); /* nothing is written behind */
+            ck_assert(is_held[count]); /* nothing is written after the end */
         }
 }
 END_TEST
 
-/* Each row, and each pair of neighbours and of the ends, as often as chance has it: of T seeds, a set of probability p comes
- * up T p times, give or take 5 deviations sqrt(T p (1 - p)); one in 1.7 million is further off, and the seeds are fixed. */
+/* Each row, and each pair of neighbours and of the ends, comes as often as chance says: T p times for T seeds
+ * and probability p, give or take 5 deviations sqrt(T p (1 - p)). One in 1.7 million is further off; seeds
+ * are fixed. */
 static void assert_frequency(size_t times, size_t of, double p)
 {
     const double n = (double)of;
@@ -86,7 +87,7 @@ END_TEST
 
 /* ---- stratified ---------------------------------------------------------------------------------------- */
 
-/* `rows` of each class, mixed, and how many of them are held. */
+/* Mixes `rows` of each class, and counts how many of each are held. */
 static clm_status mark_classes(const size_t *rows, size_t classes, size_t held, uint64_t seed,
                                size_t *held_of)
 {
@@ -112,7 +113,7 @@ static clm_status mark_classes(const size_t *rows, size_t classes, size_t held, 
     return CLM_OK;
 }
 
-/* Nor do they change from one version to the next, so that what a model was validated on can be told. */
+/* Versions do not change the rows, so that it is known later what a model was validated on. */
 START_TEST(seed_means_the_same_rows_as_ever)
 {
     static const uint32_t labels[20] = {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1};
@@ -128,7 +129,7 @@ START_TEST(seed_means_the_same_rows_as_ever)
 }
 END_TEST
 
-/* Classes of any size, some missing, none of a single row: all within one row of their share, none left without rows. */
+/* Classes of any size, some missing, or of a single row: each within one row of its share, none empty. */
 START_TEST(shares)
 {
     struct philox random = philox_start(11, RANDOM_TEST, 0);
@@ -146,7 +147,7 @@ START_TEST(shares)
         for (size_t c = 0; status == CLM_OK && c < classes; c++) {
             const double share = (double)held * (double)rows[c] / (double)count;
             ck_assert(rows[c] ? held_of[c] < rows[c] : held_of[c] == 0);
-            /* of half of the rows or fewer, a class can always give one above its share */
+            /* if at most half of the rows are held, a class can always give one above its share */
             if (held * 2 <= count)
                 ck_assert_within((double)held_of[c], share, 1 - 1e-9);
         }
@@ -161,7 +162,7 @@ START_TEST(shares_by_hand)
     } cases[] = {
         {{50, 30, 20, 0}, 10, {5, 3, 2, 0}}, {{50, 30, 20, 0}, 11, {6, 3, 2, 0}}, /* 5.5 3.3 2.2 */
         {{55, 25, 20, 0}, 10, {6, 2, 2, 0}}, /* 5.5 2.5 2.0: of equal remainders, the first class's */
-        {{94, 3, 3, 0}, 10, {9, 1, 0, 0}},   /* 9.4 0.3 0.3: who has none comes first */
+        {{94, 3, 3, 0}, 10, {9, 1, 0, 0}},   /* 9.4 0.3 0.3: a class with none comes first */
         {{4, 7, 3, 0}, 5, {1, 3, 1, 0}},     /* 1.43 2.5 1.07: a fourteenth of a row decides */
         {{97, 3, 0, 0}, 10, {9, 1, 0, 0}},   /* 9.7 0.3 */
         {{96, 3, 1, 0}, 10, {9, 1, 0, 0}},   /* 9.6 0.3 0.1: the only row of a class is trained on */
@@ -185,7 +186,7 @@ END_TEST
 
 /* ---- moving -------------------------------------------------------------------------------------------- */
 
-/* Element i holds i in all its bytes, hashed, so that none is mistaken for another of the few. */
+/* Each element has its number in all its bytes, hashed, so that no two are equal. */
 static void assert_partition(size_t count, size_t size, uint32_t per_thousand)
 {
     struct philox random = philox_start(count, RANDOM_TEST, (uint32_t)size);
@@ -222,7 +223,7 @@ START_TEST(partition)
 }
 END_TEST
 
-/* ---- of a file ----------------------------------------------------------------------------------------- */
+/* ---- rows of a file ------------------------------------------------------------------------------------ */
 
 enum { FILE_ROWS = 200 };
 
@@ -245,7 +246,7 @@ static void put_rows(void)
     free(text);
 }
 
-/* The number in the file of a part's row, whose label has to be the file's, too. */
+/* The number in the file of a part's row; also checks that its label is the file's. */
 static size_t number_of(const struct clm_data *data, enum clm_part part, size_t row)
 {
     const float *const values = data_row(data, data_part(data, part), row);
@@ -308,7 +309,7 @@ START_TEST(parts_of_a_file)
 }
 END_TEST
 
-/* What is held out does not depend on how many of the others are trained on. */
+/* The rows held out do not depend on how many of the others are used for training. */
 START_TEST(limit_comes_after)
 {
     bool is_held[2][FILE_ROWS];
@@ -326,7 +327,7 @@ START_TEST(limit_comes_after)
 }
 END_TEST
 
-/* Of a file that is mapped, which cannot be reordered, the same rows as of one that is read; within a limit on memory. */
+/* A mapped file cannot be reordered, but gives the same rows as one that is read, within a limit. */
 START_TEST(mapped_rows)
 {
     bool is_held[2][FILE_ROWS];
@@ -351,16 +352,15 @@ START_TEST(mapped_rows)
         open_with(&(struct clm_data_options){.source = file_path("rows"), .validation = 40, .memory = 1599});
     ck_assert(data->train.is_mapped && data->validation.is_mapped);
     clm_data_close(data);
-    refused_with(
-        &(struct clm_data_options){.source = file_path("rows"),
-                                   .validation = 40,
-                                   .validation_by = CLM_SPLIT_RANDOM,
-                                   .memory = 239 * 8}, /* 200 rows of two floats, and 40 on the way */
-        CLM_ERROR_MEMORY, "or hold out the last rows");
+    refused_with(&(struct clm_data_options){.source = file_path("rows"),
+                                            .validation = 40,
+                                            .validation_by = CLM_SPLIT_RANDOM,
+                                            .memory = 239 * 8}, /* 200 rows of two floats, and 40 to copy */
+                 CLM_ERROR_MEMORY, "or hold out the last rows");
 }
 END_TEST
 
-/* Written as a file that is mapped, and split at random. Each row is the next one of one of the two parts. */
+/* The set as a mapped file, split at random. Each row is the next one of one of the two parts. */
 static void assert_split(const struct clm_data *made, size_t held)
 {
     const char *const path = file_path("large");
@@ -387,7 +387,7 @@ static void assert_split(const struct clm_data *made, size_t held)
     clm_data_close(whole);
 }
 
-/* They are copied a megabyte at a time: 1.5 MB of many rows, and rows that are larger. */
+/* They are copied a megabyte at a time: 1.5 MB of many rows, and larger rows. */
 START_TEST(mapped_rows_by_the_megabyte)
 {
     ck_assert_int_eq(clm_data_make(file_path("cifar"), 100, 1, false, &error), CLM_OK);

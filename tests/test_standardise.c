@@ -1,4 +1,4 @@
-/* Input normalisation: fitted to the training part alone, kept in the model, and what it is good for. */
+/* Input normalisation: fitted only to the training part, kept in the model, and useful. */
 #include "nn/model.h"
 
 #include "base/philox.h"
@@ -57,10 +57,10 @@ static void set_feature(struct clm_data *data, size_t feature, size_t first, siz
         ((float *)data->train_values)[r * FEATURES + feature] = value;
 }
 
-/* ---- what is fitted ------------------------------------------------------------------------------------ */
+/* ---- fitting ------------------------------------------------------------------------------------------- */
 
-/* Rounded to the nearest float, from what is within a millionth of a float's rounding of the truth: moments.h has the bounds
- * of that, and test_moments tests them. */
+/* Rounded to the nearest float, from a number within a millionth of a float's rounding of the truth:
+ * moments.h has the bounds for that, and test_moments tests them. */
 #define NEARLY_HALF_ULP (1.000001 * 0x1p-24)
 
 static void assert_fitted(const struct clm_model *model, size_t i, const struct reference *reference)
@@ -111,8 +111,8 @@ START_TEST(none_leaves_the_model)
 }
 END_TEST
 
-/* What is constant, and what is not quite. A feature of scale 0 is 0 whatever it holds, so that the net's output does not
- * depend on it, and is finite. */
+/* Features that are constant, or almost. A feature of scale 0 becomes 0, whatever its values, so the net's
+ * output does not depend on it and is finite. */
 START_TEST(constant_features)
 {
     static const struct {
@@ -200,7 +200,7 @@ START_TEST(values_that_cannot_be)
 }
 END_TEST
 
-/* What a float's reciprocal can still scale is not refused: 2^126 is 1 / FLT_MIN. */
+/* A range that a float's reciprocal can still scale is accepted: 2^126 is 1 / FLT_MIN. */
 START_TEST(the_widest_range)
 {
     struct clm_data *data = floats_about(0, 1, 200);
@@ -225,12 +225,12 @@ START_TEST(another_model)
 }
 END_TEST
 
-/* ---- of a file ----------------------------------------------------------------------------------------- */
+/* ---- rows of a file ------------------------------------------------------------------------------------ */
 
 enum { ROWS = 400, COLUMNS = 4 };
 
-/* Two classes, told apart by the sign of the first two features' product, which are small beside the others. Row `changed`
- * is another one. */
+/* Two classes, given by the sign of the product of the first two features, which are small beside the others.
+ * Row `changed` is different. */
 static void put_table(const char *name, size_t changed)
 {
     static const double scales[COLUMNS] = {1e-3, 1e-3, 1000, 1}, origins[COLUMNS] = {0, 0, 50000, 10000};
@@ -254,7 +254,7 @@ static void put_table(const char *name, size_t changed)
     free(text);
 }
 
-/* The normalisation that is fitted to it, mean and scale. */
+/* Fits the normalisation, mean and scale, to the table. */
 static void fit_table(const struct clm_data_options *options, float normalisation[2][COLUMNS])
 {
     struct clm_data *data = open_with(options);
@@ -266,7 +266,7 @@ static void fit_table(const struct clm_data_options *options, float normalisatio
     clm_data_close(data);
 }
 
-/* The last 100 rows are held out, and of the other 300 the first 200 trained on. */
+/* The last 100 rows are held out; of the other 300, the first 200 are for training. */
 START_TEST(of_the_training_part_only)
 {
     static const size_t changed[] = {0, 199, 200, 299, 300, 399};
@@ -299,7 +299,7 @@ static double accuracy_after_training(const struct clm_data *data, enum clm_stan
     return score.accuracy;
 }
 
-/* The classes cannot be told apart by a net that sees the large features alone: about one row in two is right. */
+/* A net that sees only the large features cannot tell the classes apart: about one row in two is right. */
 START_TEST(from_bad_to_good)
 {
     struct clm_model *model = NULL;
@@ -316,7 +316,7 @@ START_TEST(from_bad_to_good)
 }
 END_TEST
 
-/* A model that was saved and loaded says the same to the last bit, on every backend. */
+/* A saved and loaded model gives the same to the last bit, on every backend. */
 START_TEST(round_trip)
 {
     struct clm_backend *be = fixture_backend((enum fixture)_i);
@@ -359,8 +359,8 @@ static void take_gradient(void *user, const struct clm_gradcheck_row *row)
     to->worst[to->count++] = row->analytic;
 }
 
-/* Gradients are checked on the inputs that are trained on: they are those of data that is as the model's mean and scale make
- * it. */
+/* Gradients are checked on the inputs of training: the same as for data that the model's mean and scale have
+ * already been applied to. */
 START_TEST(gradcheck_standardises)
 {
     struct clm_backend *be = fixture_backend(FIXTURE_BLAS);

@@ -1,4 +1,4 @@
-/* What a data set is found to hold, and what is warned of; and the sheet of its pictures. */
+/* The figures of a data set, and warnings about it; and the sheet of its pictures. */
 #include "data/data.h"
 #include "data/analysis/repeats.h"
 #include "data/set.h"
@@ -12,7 +12,7 @@
 
 static struct clm_error error;
 
-/* Rows of two features; `labels` has `train` and then `test` of them. */
+/* Rows of two features; `labels` has those of `train`, then those of `test`. */
 static struct clm_data *make_data(enum element element, const double (*values)[2], const uint32_t *labels,
                                   size_t train, size_t test, size_t classes)
 {
@@ -92,7 +92,7 @@ START_TEST(test_figures)
 }
 END_TEST
 
-/* A mean far from 0 must not cost the deviation its digits. */
+/* A mean far from 0 must not make the deviation inexact. */
 START_TEST(test_deviation_of_large_values)
 {
     static const double values[][2] = {{1e6 + 1, 1e6 + 3}, {1e6 + 1, 1e6 + 3}};
@@ -137,8 +137,8 @@ START_TEST(test_repeated)
 }
 END_TEST
 
-/* Against every pair of rows, for rows of any length (the hash takes 32 and 8 bytes at a time), most of which differ in
- * one byte. */
+/* Compared with every pair of rows, for rows of any length (the hash takes 32 and 8 bytes at a time); most
+ * rows differ in one byte. */
 START_TEST(test_index)
 {
     enum { ROWS = 200 };
@@ -168,7 +168,7 @@ START_TEST(test_index)
 }
 END_TEST
 
-/* As in repeats.c; where that changes, the rows below do not collide, and this tests less. */
+/* As in repeats.c. If that changes, the rows below do not collide, and this tests less. */
 static uint64_t mix(uint64_t hash)
 {
     hash ^= hash >> 32;
@@ -176,7 +176,7 @@ static uint64_t mix(uint64_t hash)
     return hash ^ hash >> 32;
 }
 
-/* Two rows of two words with one hash are two rows. */
+/* Two different rows of two words with the same hash are two rows. */
 START_TEST(test_collision)
 {
     const uint64_t values[2][2] = {{77, mix(1 ^ 77) ^ 5}, {99, mix(1 ^ 99) ^ 5}};
@@ -192,7 +192,7 @@ START_TEST(test_collision)
 }
 END_TEST
 
-/* A feature that changes in the last row alone, or in the last byte of a float alone. */
+/* A feature that changes only in the last row, or only in the last byte of a float. */
 START_TEST(test_constant)
 {
     static const double values[][2] = {{1, 1}, {1, 1}, {1, 1.0000001}};
@@ -285,7 +285,7 @@ START_TEST(test_value_warnings)
 }
 END_TEST
 
-/* Ranges of less than 100 to 1; a feature that never changes has none; of many features, a few narrow ones are let pass. */
+/* Ranges below 100 to 1; a constant feature has none; a few narrow features of many give no warning. */
 START_TEST(test_even_features)
 {
     static const uint32_t labels[] = {0, 1};
@@ -297,7 +297,7 @@ START_TEST(test_even_features)
         clm_data_summary_free(summary);
         clm_data_close(data);
     }
-    for (size_t narrow = 3; narrow <= 4; narrow++) { /* of 31 that change, and a tenth of them is three */
+    for (size_t narrow = 3; narrow <= 4; narrow++) { /* 31 change; a tenth of them is three */
         float values[2][36] = {{0}};
         for (size_t i = 0; i < 31; i++)
             values[1][i] = i < narrow ? 0.001f : 1;
@@ -325,7 +325,7 @@ START_TEST(test_fashion_mnist)
                       clm_data_open(&options, &data, &error) == CLM_OK))
         return;
     struct clm_data_summary *summary = summarise(data);
-    /* its mean and deviation over 255 are published as 0.2860 and 0.3530 of all 60,000 rows */
+    /* over all 60,000 rows, mean and deviation divided by 255 are published as 0.2860 and 0.3530 */
     ck_assert_within(summary->parts[CLM_TRAIN].mean / 255, 0.2860, 0.001);
     ck_assert_within(summary->parts[CLM_TRAIN].deviation / 255, 0.3530, 0.001);
     ck_assert_uint_eq(summary->parts[CLM_TRAIN].repeated, 0);

@@ -1,4 +1,4 @@
-/* Tables in text: numbers, CSV and LIBSVM; what is recognised, and files that are not what they should be. */
+/* Tables in text: numbers, CSV and LIBSVM; what is recognised, and malformed files. */
 #include "data/formats/label_table.h"
 #include "data/formats/libsvm.h"
 #include "data/formats/number.h"
@@ -37,7 +37,7 @@ static void assert_rows(const struct clm_data *data, size_t rows, size_t feature
 static const float two_by_two[] = {1.5f, -2, 0.25f, 3e-5f};
 static const uint32_t one_each[] = {0, 1};
 
-/* The text is two rows of two features, 1.5, -2 and 0.25, 3e-5, of the classes 0 and 1, called so. */
+/* The text is two rows of two features, 1.5, -2 and 0.25, 3e-5, of classes 0 and 1 with these names. */
 static void assert_two_rows(const struct clm_data_options *more, const char *text, const char *first,
                             const char *second)
 {
@@ -71,7 +71,7 @@ static void assert_number(const char *text)
                   (double)expected);
 }
 
-/* Each as the C library rounds it: around the middle between two floats, at the ends of what float holds, and random. */
+/* Each as the C library rounds it: near the middle between floats, at the ends of their range, random. */
 START_TEST(test_numbers)
 {
     static const char *const texts[] = {
@@ -263,14 +263,14 @@ static const struct {
     {",a,b,label\n17,1.5,-2,0\n4,0.25,3e-5,1\n", NULL, NULL},
     {"Unnamed: 0,a,b,label\nr1,1.5,-2,0\nr2,0.25,3e-5,1\n", NULL, NULL},
     {"\"\";\"a\";\"b\";\"label\"\n17;1.5;-2;0\n4;0.25;3e-5;1\n", NULL, NULL},
-    {"a;b;kind\n1.5;-2;x,1\n0.25;3e-5;x,2\n", "x,1", "x,2"}, /* semicolons part more */
+    {"a;b;kind\n1.5;-2;x,1\n0.25;3e-5;x,2\n", "x,1", "x,2"}, /* semicolons give more columns */
     {"a,b,text\n1.5,-2,\"two\tof;them\"\n0.25,3e-5,\"z\"\n", "two\tof;them", "z"},
 };
 
 START_TEST(test_csv_forms)
 {
     if (strchr(csv_forms[_i].text, '\t') && csv_forms[_i].first && strchr(csv_forms[_i].first, '\t')) {
-        /* a label may have delimiters in it, but a tab is a control character */
+        /* a label may contain delimiters, but a tab is a control character */
         put_text("tab.csv", csv_forms[_i].text);
         file_refused("tab.csv", CLM_ERROR_FORMAT, "line 2: \"two?of;them\" is no label");
         return;
@@ -316,7 +316,7 @@ START_TEST(test_csv_options)
 }
 END_TEST
 
-/* A table that is longer than the window it is read through, plain and gzipped, with numbers cut at its end. */
+/* A table longer than the window through which it is read, plain and gzipped, with numbers cut at its end. */
 START_TEST(test_csv_long)
 {
     enum { LONG_ROWS = 30000, LONG_FEATURES = 9 };
@@ -361,14 +361,14 @@ START_TEST(test_csv_long)
 }
 END_TEST
 
-/* Numbers are read with a point even where the locale has a comma. */
+/* Numbers are read with a point even if the locale has a comma. */
 START_TEST(test_csv_in_another_locale)
 {
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "nl_NL.UTF-8"};
     bool is_set = false;
     for (size_t i = 0; !is_set && i < sizeof names / sizeof *names; i++)
         is_set = setlocale(LC_ALL, names[i]) != NULL;
-    /* without such a locale this is the plain one; the slow way is told from the fast one by its digits */
+    /* without such a locale this is the plain one; digits show whether the slow way was used */
     put_text("a.csv", "1.00000000000000000000001,2.5e-30,0\n1.5e-40,16777217,1\n");
     struct clm_data *data = open_file("a.csv");
     assert_rows(data, 2, 2, (const float[]){1, 2.5e-30f, 1.5e-40f, 16777216}, one_each);
@@ -377,7 +377,7 @@ START_TEST(test_csv_in_another_locale)
 }
 END_TEST
 
-/* As pandas writes columns of truth values, those of get_dummies among them; and the last column is of labels. */
+/* As pandas writes truth values, for example from get_dummies; the last column has the labels. */
 START_TEST(test_csv_truth)
 {
     put_text("a.csv", "a,b_u,b_v,c\n1.5,True,False,False\n2,FALSE,true,True\n");
@@ -417,8 +417,8 @@ START_TEST(test_csv_missing)
 }
 END_TEST
 
-/* The mean is that of the rows that are trained on: neither held-out rows nor the test set take part in it, and
- * neither do rows that --limit leaves out; all parts get it. */
+/* The mean is that of the rows used for training: held-out rows, the test set and rows that --limit leaves
+ * out do not count. All parts get it. */
 START_TEST(test_missing_mean_does_not_leak)
 {
     put_text("train.csv", "a,b,label\n1,7,0\n?,8,1\n4,9,0\n1000,?,1\n?,5,0\n6000,?,1\n");
@@ -449,7 +449,7 @@ START_TEST(test_missing_mean_does_not_leak)
 }
 END_TEST
 
-/* ---- a test set beside it -------------------------------------------------------------------------------- */
+/* ---- a separate test set ------------------------------------------------------------------------------- */
 
 START_TEST(test_classes_of_the_training_set)
 {
@@ -477,7 +477,7 @@ START_TEST(test_classes_of_the_training_set)
     refused_with(&(struct clm_data_options){.source = train, .test = file_path("other.csv")},
                  CLM_ERROR_FORMAT, "have 1 floats");
 
-    /* numbers: as they are, or by their names */
+    /* numbers: as classes, or as names */
     put_text("train.csv", "1,2,0\n3,4,1\n5,6,2\n");
     put_text("test.csv", "1,2,2\n3,4,3\n");
     refused_with(&(struct clm_data_options){.source = train, .test = file_path("test.csv")}, CLM_ERROR_FORMAT,
@@ -497,7 +497,7 @@ START_TEST(test_classes_of_the_training_set)
     refused_with(&(struct clm_data_options){.source = train, .test = file_path("test.csv")}, CLM_ERROR_FORMAT,
                  "the label 0 is not one of the 3 classes of the training set (-7, 5, 9)");
 
-    /* the labels' column of a file without names is the training set's */
+    /* in a file without names, the labels' column is the training set's */
     put_text("train.csv", "label,a,b\n0,1,2\n1,3,4\n2,5,6\n");
     put_text("test.csv", "2,1,0\n1,3,0\n");
     data = open_with(&(struct clm_data_options){.source = train, .test = file_path("test.csv")});
@@ -507,7 +507,7 @@ START_TEST(test_classes_of_the_training_set)
 }
 END_TEST
 
-/* What eval and predict do: the classes are a model's. */
+/* As in eval and predict: the classes are a model's. */
 START_TEST(test_classes_of_a_model)
 {
     static const char *const names[] = {"cat", "dog", "eel", "fox"};
@@ -520,7 +520,7 @@ START_TEST(test_classes_of_a_model)
     ck_assert_uint_eq(clm_data_label(data, CLM_TRAIN, 0), 3);
     ck_assert_uint_eq(clm_data_label(data, CLM_TRAIN, 1), 1);
     clm_data_close(data);
-    put_text("a.csv", "a,b,label\n1,2,3\n3,4,1\n"); /* no class has a number for a name: they are classes */
+    put_text("a.csv", "a,b,label\n1,2,3\n3,4,1\n"); /* no class has a number as its name: these are classes */
     data = open_with(&options);
     ck_assert_uint_eq(clm_data_label(data, CLM_TRAIN, 0), 3);
     clm_data_close(data);
@@ -582,7 +582,7 @@ START_TEST(test_libsvm)
 }
 END_TEST
 
-/* ---- files that are not what they should be -------------------------------------------------------------- */
+/* ---- malformed files ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *text, *part;
@@ -633,7 +633,7 @@ START_TEST(test_bad_csv)
 {
     put_text("bad.csv", bad_csv[_i].text);
     file_refused("bad.csv", CLM_ERROR_FORMAT, bad_csv[_i].part);
-    /* nor does an end inside of it do harm */
+    /* the end of the file within a line does no harm either */
     struct clm_error error;
     for (size_t cut = 0; cut < strlen(bad_csv[_i].text); cut++) {
         struct clm_data *data = NULL;
@@ -728,7 +728,7 @@ START_TEST(test_bad_libsvm_named)
                  "line 2 holds a byte 0");
     refused_with(&(struct clm_data_options){.source = files_directory(), .format = "libsvm"},
                  CLM_ERROR_FORMAT, "is a directory, but the format libsvm is a file");
-    /* each index is small enough, all rows together are not */
+    /* each index is small enough, but not all rows together */
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
     fprintf(file, "1 16777216:1\n");
@@ -757,7 +757,7 @@ START_TEST(test_too_many_classes)
 }
 END_TEST
 
-/* 80 MiB of a row that does not end, in a few KiB. */
+/* 80 MiB of one endless row, in a few KiB. */
 START_TEST(test_endless_row)
 {
     const size_t size = (size_t)80 << 20;
@@ -774,7 +774,7 @@ START_TEST(test_endless_row)
 }
 END_TEST
 
-/* What is decided from the beginning of a file. */
+/* The beginning of a file decides. */
 START_TEST(test_recognised)
 {
     static const struct {
@@ -805,7 +805,7 @@ START_TEST(test_recognised)
 }
 END_TEST
 
-/* Tables are refused as soon as they are over the limit on memory, and taken where they are not. */
+/* A table over the limit on memory is refused as soon as it is; others are read. */
 START_TEST(test_limit_on_memory)
 {
     char text[4096];

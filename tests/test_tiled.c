@@ -1,5 +1,5 @@
-/* The products made for GPUs, on any device: right around the borders of every tile, on devices that allow less, the same
- * bits each time. */
+/* The products for GPUs, on any device: right around the borders of every tile, on devices that allow less,
+ * and with the same bits each time. */
 #include "base/philox.h"
 #include "prove/operations.h"
 #include "compute/opencl/gemm/providers.h"
@@ -55,7 +55,7 @@ static void check_shapes(const struct tiled_build *build, const struct tiled_lay
     clm_backend_close(backend);
 }
 
-/* One row more and one less than a tile, in each of its three roles; whole tiles; rows of whole quads and others. */
+/* One row more and less than a tile, in each of its three roles; whole tiles; whole quads and others. */
 START_TEST(borders_of_a_tile_are_right)
 {
     const size_t t = tiled_builds[_i].tile;
@@ -73,7 +73,7 @@ START_TEST(borders_of_a_tile_are_right)
 }
 END_TEST
 
-/* Long sums beside few tiles: cut into slices, the last one shorter; and batches that have a kernel of their own. */
+/* Long sums with few tiles: cut into slices, the last one shorter; and batches that have their own kernel. */
 START_TEST(long_sums_are_right)
 {
     static const struct tiled_layer_shape shapes[] = {
@@ -99,7 +99,7 @@ static struct tensor noise(struct clm_backend *be, size_t rows, size_t columns, 
     return tensor;
 }
 
-/* All results of a step of one layer, one behind the other, in memory that the caller frees. */
+/* All results of a step of one layer, one after the other; the caller frees them. */
 static float *results_of_step(struct clm_backend *be, size_t B, size_t I, size_t O)
 {
     const struct step step = {.learning_rate = 0.1, .rule = RULE_MOMENTUM, .momentum = 0.9, .l2 = 0.01};
@@ -126,7 +126,7 @@ static float *results_of_step(struct clm_backend *be, size_t B, size_t I, size_t
     return results;
 }
 
-/* Whatever was prepared before: a net trained behind another one is the net trained alone. */
+/* Earlier work does not matter: a net trained after another one gets the same bits as alone. */
 START_TEST(bits_are_the_same_each_time)
 {
     static const size_t widths[2] = {1031, 7}, others[3] = {4096, 520, 2048};
@@ -150,8 +150,8 @@ END_TEST
 
 /* ---- what a device allows ---- */
 
-/* Rows and columns of the tiles that a backend's products have, by its workspace: of a layer with enough long sums, that
- * is what all groups that are wanted, two a unit, have in their tiles. */
+/* Rows and columns of a backend's tiles, found by its workspace: for a layer with enough long sums it holds
+ * the tiles of all wanted groups, two per unit. */
 static size_t tile_of(struct clm_backend *backend)
 {
     static const size_t widths[2] = {100000, 100000};
@@ -235,7 +235,7 @@ START_TEST(native_is_our_own_products_for_the_kind_of_device)
 }
 END_TEST
 
-/* What auto measures, in its order. */
+/* What auto measures, in order. */
 static void expect_offered(const struct clm_device *device, const char *names)
 {
     char offered[256] = "";

@@ -1,4 +1,4 @@
-/* Training as a whole: the trajectory against an independent implementation, and what a run promises. */
+/* Training as a whole: its trajectory beside an independent implementation's, and what a run promises. */
 #include "base/philox.h"
 #include "nn/model.h"
 #include "nn/network.h"
@@ -21,7 +21,7 @@ static const enum fixture kinds[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_OP
 
 static const size_t hidden[] = {13, 7, 0};
 
-/* ---- an implementation of its own, row by row, that shares nothing with the library's ---- */
+/* ---- a separate implementation, row by row, without any of the library's code ---- */
 
 #define NET_DEPTH 3
 
@@ -130,7 +130,7 @@ static double train_by_hand(struct net *net, const struct clm_data *data, size_t
     return loss / (double)N;
 }
 
-/* |got - expected| / |expected - start| over all parameters: what is lost of the way that training went. */
+/* |got - expected| / |expected - start| over all parameters: the error relative to the change. */
 static double relative_difference(const struct clm_model *got, const struct net *expected,
                                   const struct clm_model *start)
 {
@@ -172,7 +172,7 @@ static void keep_plan(void *user, const struct clm_memory_plan *plan)
 
 static const char usual[] = "epochs 1 batch 16 lr 0.1 momentum 0.9 seed 3 shuffle on";
 
-/* Frees the settings; the record hears of the run, and stops it after an epoch if `stops`. */
+/* Frees the settings. The record follows the run, and stops it after an epoch if `stops`. */
 static struct clm_train_result train(enum fixture kind, struct clm_model *model, const struct clm_data *data,
                                      struct clm_settings *settings, struct epochs_heard *record, bool stops)
 {
@@ -190,9 +190,9 @@ static struct clm_train_result train(enum fixture kind, struct clm_model *model,
 
 /* ---- tests ---- */
 
-/* Five steps, the last of a ragged minibatch. The reference keeps doubles throughout, and only its result is rounded to
- * float: u per parameter of size below 1, over a change of about 0.1. Float backends round every operation:
- * the products' gamma_32 = 2e-6 of the gradient, five times, and u of the parameters each step: 1e-4 holds both. */
+/* Five steps, the last with a smaller minibatch. The reference uses doubles; only its result is rounded to
+ * float: u per parameter below 1, over a change of about 0.1. Float backends round every operation: gamma_32
+ * = 2e-6 of the gradient, five times, and u of the parameters each step. 1e-4 covers both. */
 START_TEST(trajectory)
 {
     const enum fixture kind = kinds[_i % KIND_COUNT];
@@ -217,7 +217,7 @@ START_TEST(trajectory)
 }
 END_TEST
 
-/* Programs that the driver has built; the library of CLBlast builds its own. */
+/* Programs that the driver has built; CLBlast's library builds its own. */
 static size_t programs_built;
 
 cl_int CL_API_CALL clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices,
@@ -232,7 +232,7 @@ cl_int CL_API_CALL clBuildProgram(cl_program program, cl_uint count, const cl_de
     return build(program, count, devices, options, notify, user);
 }
 
-/* An epoch of a network, into *model; returns the mean loss. Its steps build no program. */
+/* Trains a network for an epoch, into *model; returns the mean loss. Its steps must build no program. */
 static double train_epoch(struct clm_backend *be, struct clm_model *model, const struct clm_data *data,
                           size_t rows, const struct step *step, struct network_use use)
 {
@@ -280,7 +280,7 @@ static double train_by_gradients(struct clm_backend *be, struct clm_model *model
     return train_epoch(be, model, data, rows, step, use);
 }
 
-/* Whatever multiplies, and whatever the rule: all programs are built when the network is made. */
+/* For each provider and each rule, all programs are built when the network is made. */
 START_TEST(steps_build_no_program)
 {
     static const char *const gemms[] = {"native", "clblast", "tiled"};
@@ -304,7 +304,7 @@ START_TEST(steps_build_no_program)
 }
 END_TEST
 
-/* The same steps by way of gradients that are kept, as a rule needs that is not linear in the gradient: within the same bounds. */
+/* The same steps with stored gradients, which a rule that is not linear needs: within the same bounds. */
 START_TEST(trajectory_by_gradients)
 {
     const enum fixture kind = kinds[_i % KIND_COUNT];
@@ -343,7 +343,7 @@ static clm_status refuse_update(struct clm_backend *be, const struct tensor *dZ,
     return clm_fail(e, CLM_ERROR_ARGUMENT, "gradient and step at once");
 }
 
-/* A network that keeps its gradients steps each of its parameters once a batch, and never by way of a fused operation. */
+/* A network that stores its gradients steps each parameter once per batch, and never in a fused operation. */
 START_TEST(each_parameter_is_stepped)
 {
     struct clm_backend *const backend = backend_to_spoil();
@@ -361,8 +361,8 @@ START_TEST(each_parameter_is_stepped)
 }
 END_TEST
 
-/* Weights of deviation 1e-3 give logits of that order: each class is as likely, the loss ln(classes) to 1e-3. A step so
- * small that float does not see it keeps it there. */
+/* Weights of deviation 1e-3 give logits of that size: all classes are equally likely, and the loss is
+ * ln(classes) to 1e-3. A step too small for float keeps it there. */
 START_TEST(untrained_loss)
 {
     struct clm_data *data = fixture_data(100, 50, 31, 10);
@@ -394,7 +394,7 @@ START_TEST(by_heart)
 }
 END_TEST
 
-/* What is learned holds for rows that were never seen, and the loss of the last epoch is below the first. */
+/* Learning holds for unseen rows, too, and the last epoch's loss is below the first's. */
 START_TEST(generalises)
 {
     struct clm_data *data = fixture_data(600, 200, 31, 4);
@@ -431,7 +431,7 @@ START_TEST(generalises)
 }
 END_TEST
 
-/* A batch of an evaluation has 1000 rows: the last one is of a single row, and its score and probabilities are there. */
+/* An evaluation's batches have 1000 rows: the last has a single row, which is scored, too. */
 START_TEST(the_last_row_counts)
 {
     enum { ROWS = 1001 };
@@ -483,7 +483,7 @@ START_TEST(same_seed_same_bits)
 }
 END_TEST
 
-/* The plan says all that is allocated, whichever phase needs most, and its parts add up. */
+/* The plan counts all that is allocated, whichever phase needs most, and its parts add up. */
 START_TEST(memory_plan)
 {
     const size_t test_rows = (size_t)_i >= KIND_COUNT ? 5000 : 10;
@@ -515,7 +515,7 @@ START_TEST(the_last_tenth_of_the_epochs_cools_down)
 }
 END_TEST
 
-/* The rates of five epochs, by hand; and a rate that falls trains otherwise than one that stays. */
+/* The rates of five epochs, by hand; a falling rate trains differently from a constant one. */
 START_TEST(schedules)
 {
     static const char *const names[] = {[CLM_SCHEDULE_COOLDOWN] = "cooldown",
@@ -549,7 +549,7 @@ START_TEST(stops_after_the_epoch)
     struct clm_data *data = fixture_data(100, 0, 31, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, hidden);
     struct epochs_heard record = {0};
-    /* set by the first epoch's report */
+    /* the first epoch's report sets it */
     ck_assert_uint_eq(
         train(FIXTURE_BLAS, model, data, train_settings("%s epochs 7", usual), &record, true).epochs, 1);
     clm_model_free(model);
@@ -557,7 +557,7 @@ START_TEST(stops_after_the_epoch)
 }
 END_TEST
 
-/* Each is one sentence, and the model stays as it was. What is out of a setting's limits, the settings refuse. */
+/* Each error is one sentence, and the model stays. The settings refuse values outside their limits. */
 START_TEST(bad_options)
 {
     static const struct {
@@ -606,7 +606,7 @@ START_TEST(model_that_does_not_fit)
 }
 END_TEST
 
-/* A net takes parameters of its own widths alone, to the last one. */
+/* A net takes only parameters of its own widths, to the last one. */
 START_TEST(parameters_that_do_not_fit)
 {
     static const struct {
@@ -632,7 +632,7 @@ START_TEST(parameters_that_do_not_fit)
 }
 END_TEST
 
-/* Training says that it diverged in its last step, and `what` besides. Frees the settings. */
+/* Training must say that it diverged in its last step, and also `what`. Frees the settings. */
 static void expect_divergence(enum fixture kind, struct clm_model *model, const struct clm_data *data,
                               struct clm_settings *settings, const char *what)
 {
@@ -646,7 +646,7 @@ static void expect_divergence(enum fixture kind, struct clm_model *model, const 
     clm_backend_close(backend);
 }
 
-/* Decay alone throws the large weights of one layer out of range, and that layer is named. */
+/* Only the decay makes the large weights of one layer overflow, and that layer is named. */
 START_TEST(diverged_in_one_layer)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);
@@ -662,7 +662,7 @@ START_TEST(diverged_in_one_layer)
 }
 END_TEST
 
-/* The only step's loss is finite, for it is taken before the step; what the step leaves is not. */
+/* The only step's loss is finite, because it is from before the step; the parameters after it are not. */
 START_TEST(diverged_in_the_last_step)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);
@@ -696,7 +696,7 @@ START_TEST(without_a_result)
 }
 END_TEST
 
-/* A model for floats that is trained on bytes would take inputs up to 255 as they are. */
+/* A model for floats, trained on bytes, would get inputs up to 255. */
 START_TEST(inputs_of_another_kind_are_refused)
 {
     struct clm_data *const data = fixture_data(60, 20, 31, 10);
@@ -719,7 +719,7 @@ START_TEST(inputs_of_another_kind_are_refused)
 }
 END_TEST
 
-/* More than the device has is a sentence before anything is allocated. */
+/* If the device has too little memory, a sentence says so before anything is allocated. */
 START_TEST(too_much_memory)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);

@@ -1,4 +1,4 @@
-/* The measured choice of who multiplies: a wrong candidate is never taken, a right one stays taken. */
+/* The measured choice of providers: a wrong one is never used, a right choice is kept. */
 #include "base/clock.h"
 #include "compute/opencl/gemm/providers.h"
 #include "support/fixtures.h"
@@ -15,8 +15,8 @@ static struct clm_error error;
 
 /* ---- the clock ---- */
 
-/* Takes the place of the library's clock: products take the time that this test says, however busy the machine
- * is. A reading takes 10 ms, so that trials soon end. */
+/* Replaces the library's clock: products take the time that this test says, however busy the machine is. A
+ * reading takes 10 ms, so trials end soon. */
 static double now;
 static enum clock_fault {
     CLOCK_RIGHT,
@@ -41,7 +41,7 @@ static void take(unsigned microseconds)
     now += 1e-6 * microseconds;
 }
 
-/* ---- candidates: one that is right, and that one spoilt ---- */
+/* ---- two candidates: a right one, and a spoilt copy of it ---- */
 
 static enum spoil {
     SPOIL_NOTHING,
@@ -54,15 +54,15 @@ static enum spoil {
     SPOIL_RAGGED,
     SPOIL_MOMENTUM
 } spoil;
-#define LARGE     50 /* rows from which SPOIL_LARGE is wrong */
-#define RAGGED    7  /* rows for which alone SPOIL_RAGGED is */
+#define LARGE     50 /* SPOIL_LARGE is wrong from so many rows on */
+#define RAGGED    7  /* SPOIL_RAGGED is wrong only for so many */
 #define SELF_TEST 2  /* rows of the self-test's layer */
 static bool passes_self_test;
 static enum product spoilt_product;
-static unsigned spoilt_slowness; /* microseconds that the spoilt one takes besides */
+static unsigned spoilt_slowness; /* additional microseconds of the spoilt one */
 static const struct gemm_operations *right;
 
-/* `rows` is the batch's. */
+/* `rows` are the batch's. */
 static void spoil_result(struct gemm_provider *gemm, enum product product, size_t rows, struct tensor *result)
 {
     const size_t count = result->rows * result->columns, at = spoil == SPOIL_MIDDLE ? count / 2 : count - 1;
@@ -112,7 +112,7 @@ static clm_status spoilt_update(struct gemm_provider *gemm, const struct tensor 
     return status;
 }
 
-/* The other is right and takes its time. */
+/* The other candidate is right, but may be slower. */
 static unsigned slowness; /* microseconds more */
 
 static clm_status slow_forward(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
@@ -228,7 +228,7 @@ static clm_status prepare(struct clm_backend *backend, size_t batch)
     return tune_all(backend, widths, 3, batch, batch);
 }
 
-/* Whom an `auto` opened now would take for the net. */
+/* The provider that an `auto` opened now would use for the net. */
 static void expect_provider(const char *name)
 {
     struct clm_backend *const backend = open_auto();
@@ -240,17 +240,17 @@ static void expect_provider(const char *name)
 
 /* ---- tests ---- */
 
-/* Right on small batches, wrong on large ones, of which measuring takes a part. */
+/* Right on small batches, wrong on large ones; measuring uses only part of a batch. */
 START_TEST(a_candidate_is_tried_at_the_very_size)
 {
     static const size_t wide[2] = {2000, 2500};
     spoil = SPOIL_LARGE;
-    slowness = 100000; /* more than a product of this size ever takes */
+    slowness = 100000; /* more than a product of this size can take */
     spoilt_product = (enum product)_i;
     struct clm_backend *const backend = open_auto();
     ck_assert_int_eq(tune_all(backend, wide, 2, 40, 40), CLM_OK);
     ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
-    ck_assert_int_eq(tune_all(backend, wide, 2, 200, 200), CLM_OK); /* 40 rows stand for them */
+    ck_assert_int_eq(tune_all(backend, wide, 2, 200, 200), CLM_OK); /* 40 rows are measured */
     ck_assert_ptr_nonnull(strstr(notes, "first is not used on"));
     ck_assert_ptr_nonnull(strstr(notes, "of B=200 I=2000 O=2500"));
     ck_assert_ptr_nonnull(strstr(clm_backend_provider(backend), "second"));
@@ -258,7 +258,7 @@ START_TEST(a_candidate_is_tried_at_the_very_size)
 }
 END_TEST
 
-/* A trial at the very size takes its time, and dropped would be one that is right on other layers. */
+/* A trial at the exact size takes long, and could drop a provider that is right on other layers. */
 START_TEST(one_that_is_not_chosen_is_not_tried_at_the_very_size)
 {
     static const size_t wide[2] = {2000, 2500};
@@ -269,7 +269,7 @@ START_TEST(one_that_is_not_chosen_is_not_tried_at_the_very_size)
     spoil = SPOIL_LARGE;
     spoilt_slowness = 100000;
     struct clm_backend *const backend = open_auto();
-    ck_assert_done(tune_all(backend, wide, 2, 200, 200)); /* 40 rows stand for them */
+    ck_assert_done(tune_all(backend, wide, 2, 200, 200)); /* 40 rows are measured */
     ck_assert_str_eq(clm_backend_provider(backend), "auto: first");
     ck_assert_str_eq(notes, "");
     clm_backend_close(backend);
@@ -287,11 +287,11 @@ START_TEST(a_choice_of_a_near_batch_is_tried_first)
     ck_assert_ptr_nonnull(strstr(notes, "of B=60 "));
     clm_backend_close(backend);
     notes[0] = '\0';
-    expect_provider("auto: second"); /* the smaller batch, too: it is not forgotten */
+    expect_provider("auto: second"); /* the smaller batch still counts, too */
 }
 END_TEST
 
-/* Asked for by name, it is refused by name, where it would be used and is wrong. */
+/* A provider chosen by name is refused by name if it would be used and is wrong. */
 START_TEST(a_wrong_provider_that_was_asked_for_is_refused)
 {
     struct clm_backend *backend;
@@ -312,7 +312,7 @@ static bool always_fuses(struct gemm_provider *gemm, size_t I, size_t O, size_t 
     return true;
 }
 
-/* Where it is not spoilt, the same as one after the other. */
+/* Unless it is spoilt, the same as one after the other. */
 static clm_status spoilt_descend_forward(struct gemm_provider *gemm, const struct tensor *dZ,
                                          const struct tensor *X, struct linear *layer,
                                          const struct step *step, const struct tensor *next_X,
@@ -326,7 +326,7 @@ static clm_status spoilt_descend_forward(struct gemm_provider *gemm, const struc
     return status;
 }
 
-/* The last minibatch of a set is tried, too, before a net is made. */
+/* A set's last minibatch is tried, too, before a net is made. */
 START_TEST(a_last_minibatch_is_tried)
 {
     slowness = 30000;
@@ -346,7 +346,7 @@ START_TEST(a_last_minibatch_is_tried)
 }
 END_TEST
 
-/* Of the last layer, too: the only one here. */
+/* Also for the last layer, which is the only one here. */
 START_TEST(a_last_minibatch_of_a_single_layer_is_tried)
 {
     struct clm_backend *backend;
@@ -382,11 +382,11 @@ START_TEST(a_wrong_momentum_is_seen)
 }
 END_TEST
 
-/* ---- the end of a net in one, where there is that ---- */
+/* ---- a net's end in one launch, if the provider has that ---- */
 
 static enum { HEAD_RIGHT, HEAD_GRADIENT, HEAD_INPUT, HEAD_LOSS } head_fault;
 
-/* To the element at `at`, or to the last of fewer. */
+/* Adds 1 to the element at `at`, or to the last one if there are fewer. */
 static void add_one(struct clm_backend *be, struct tensor *result, size_t at)
 {
     const size_t count = result->rows * result->columns;
@@ -481,7 +481,7 @@ START_TEST(a_wrong_bias_is_seen)
 }
 END_TEST
 
-/* The self-test's tiny layer is measured, too, but has no part in the provider's name. */
+/* The self-test's tiny layer is measured, too, but does not count for the provider's name. */
 START_TEST(the_name_is_of_the_nets_alone)
 {
     struct clm_backend *const backend = open_auto();
@@ -492,7 +492,7 @@ START_TEST(the_name_is_of_the_nets_alone)
 }
 END_TEST
 
-/* A benchmark plans its memory first, and that is when the shapes are measured. */
+/* A benchmark first plans its memory, and then measures the shapes. */
 START_TEST(a_benchmark_tells_tuning_apart)
 {
     const struct clm_bench_options options = {.sizes = widths, .size_count = 3, .batch = 33, .seconds = 0.01};
@@ -539,7 +539,7 @@ START_TEST(a_device_without_a_right_one_is_refused)
 }
 END_TEST
 
-/* What products that are assigned to none go to has passed the self-test. */
+/* The provider of unassigned products has passed the self-test. */
 START_TEST(a_wrong_first_one_is_dropped_by_the_self_test)
 {
     spoil = SPOIL_LAST;
@@ -570,7 +570,7 @@ START_TEST(a_wrong_one_that_was_asked_for_fails_the_self_test)
 }
 END_TEST
 
-/* ---- what training and prediction ask for ---- */
+/* ---- what training and prediction try ---- */
 
 /* The last rows of a fixture become its validation part. */
 static void hold_out(struct clm_data *data, size_t count)
@@ -580,7 +580,7 @@ static void hold_out(struct clm_data *data, size_t count)
                                      data->train.labels + data->train.count, false};
 }
 
-/* Minibatches of 40: one of the three parts leaves a last one that the provider gets wrong, or none does. */
+/* Minibatches of 40: one of the three parts has a last one that the provider gets wrong, or none has. */
 START_TEST(training_tries_the_last_minibatch_of_each_part)
 {
     const size_t rows[3] = {40, 20, 30};
@@ -604,7 +604,7 @@ START_TEST(training_tries_the_last_minibatch_of_each_part)
 }
 END_TEST
 
-/* Of minibatches of 1000. */
+/* With minibatches of 1000. */
 START_TEST(prediction_tries_the_last_minibatch)
 {
     struct clm_data *const data = fixture_data(1000 + (_i ? RAGGED : 0), 0, 12, 5);
@@ -620,9 +620,9 @@ START_TEST(prediction_tries_the_last_minibatch)
 }
 END_TEST
 
-/* ---- a clock that tells little, or nothing ---- */
+/* ---- a clock that tells little or nothing ---- */
 
-/* To be right and to be fast are two facts. */
+/* Right and fast are two different facts. */
 START_TEST(a_clock_makes_nothing_wrong)
 {
     slowness = 0;
@@ -635,7 +635,7 @@ START_TEST(a_clock_makes_nothing_wrong)
     ck_assert(clm_tune_seconds(backend) >= 0);
     clm_backend_close(backend);
     fault = CLOCK_RIGHT;
-    struct clm_backend *const again = open_auto(); /* what was kept is good for others */
+    struct clm_backend *const again = open_auto(); /* others can use what was kept */
     ck_assert_done(prepare(again, 33));
     ck_assert_double_eq(clm_tune_seconds(again), 0);
     ck_assert_str_eq(notes, "");

@@ -1,4 +1,4 @@
-/* Data sets that are written: read back, byte by byte where a format is others', and never over what is there. */
+/* Written data sets: read back, compared byte by byte with others' formats, never over other files. */
 #include "data/data.h"
 #include "data/files/output.h"
 #include "data/set.h"
@@ -107,7 +107,7 @@ static void assert_same(const struct clm_data *got, const struct clm_data *expec
     ck_assert_uint_eq(got->channels, expected->channels);
 }
 
-/* Bytes that are pictures where width is not 0. */
+/* Bytes; they are pictures unless width is 0. */
 static struct clm_data *bytes_of(size_t rows, size_t test_rows, size_t channels, size_t width, size_t height)
 {
     struct clm_data *data = fixture_data(rows, test_rows, width ? channels * width * height : 7, 10);
@@ -215,7 +215,7 @@ START_TEST(test_libsvm)
     writes(data, (struct clm_data_write_options){.format = "libsvm"});
     char *text = text_of("", &size);
     ck_assert_str_eq(text,
-                     "0 2:7 3:0\n1\n2 1:255 3:12\n"); /* the last feature is named once, though it is 0 */
+                     "0 2:7 3:0\n1\n2 1:255 3:12\n"); /* the last feature is written once, though it is 0 */
     free(text);
     clm_data_close(data);
     data = floats_of(2, 4);
@@ -324,7 +324,7 @@ START_TEST(test_npz)
 }
 END_TEST
 
-/* The order of rows is the reader's: each is looked for. */
+/* Reading may change the order of rows, so each row is searched for. */
 START_TEST(test_images)
 {
     static const char *const names[] = {"zebra", "a/b", ".x", "ok", "e", "f", "g", "h", "i", "j"};
@@ -401,7 +401,7 @@ START_TEST(test_misfits)
 }
 END_TEST
 
-/* ---- what is there already ----------------------------------------------------------------------------- */
+/* ---- existing files ------------------------------------------------------------------------------------ */
 
 static const char *const all_formats[] = {"idx", "cifar10", "npy", "images", "csv", "libsvm", "npz"};
 enum { DIRECTORIES = 4, FORMATS = 7 };
@@ -438,7 +438,7 @@ START_TEST(test_over_a_directory)
         refuses(data, options, CLM_ERROR_IO, "is a directory");
         goto cleanup;
     }
-    writes(data, options); /* an empty one is as good as none */
+    writes(data, options); /* an empty one counts as missing */
     const size_t names = count_names("new");
     refuses(data, options, CLM_ERROR_IO, "is there already");
     options.replaces = true;
@@ -447,7 +447,7 @@ START_TEST(test_over_a_directory)
         ck_assert_uint_eq(count_names("new"), names);
         goto cleanup;
     }
-    writes(less, options); /* and nothing of the larger set is left */
+    writes(less, options); /* and removes all of the larger set */
     ck_assert_uint_lt(count_names("new"), names);
     if (strcmp(options.format, "npy")) {
         struct clm_data *got = read_back();
@@ -466,7 +466,7 @@ cleanup:
 }
 END_TEST
 
-/* A directory that has the name of a file of the format, or a link in its place, is none of ours. */
+/* A directory with the name of a file of the format, or a link instead of it, is not ours. */
 START_TEST(test_over_a_disguise)
 {
     struct clm_data *data = bytes_of(20, 10, 1, 3, 2);
@@ -490,13 +490,13 @@ START_TEST(test_places)
     const struct clm_data_write_options idx = {.format = "idx"}, csv = {.format = "csv"};
     char deep[8192];
     ck_assert_int_eq(clm_data_write(data, "/dev/null", &csv, &error),
-                     CLM_OK); /* what is no file is written to */
+                     CLM_OK); /* a thing that is no file is written to */
     ck_assert_int_eq(clm_data_write(data, "/dev/full", &csv, &error), CLM_ERROR_IO);
     ck_assert_ptr_nonnull(strstr(error.message, "No space left"));
     ck_assert_int_eq(clm_data_write(data, "/dev/null/x", &csv, &error), CLM_ERROR_IO);
     ck_assert_int_eq(clm_data_write(data, "/dev/null/x", &idx, &error), CLM_ERROR_IO);
     ck_assert_int_eq(clm_data_write(data, "/dev/null", &idx, &error), CLM_ERROR_IO);
-    snprintf(deep, sizeof deep, "%s/not/there/yet//", path); /* directories above it are made, as for a run */
+    snprintf(deep, sizeof deep, "%s/not/there/yet//", path); /* missing parents are made, as for a run */
     ck_assert_msg(clm_data_write(data, deep, &idx, &error) == CLM_OK, "%s", error.message);
     ck_assert_uint_eq(count_names("new/not/there"), 1);
     ck_assert_uint_eq(count_names("new/not/there/yet"), 4);
@@ -504,7 +504,7 @@ START_TEST(test_places)
 }
 END_TEST
 
-/* ---- files and directories that appear whole ----------------------------------------------------------- */
+/* ---- files and directories that appear only when complete ---------------------------------------------- */
 
 START_TEST(test_output)
 {
@@ -558,7 +558,7 @@ START_TEST(test_staging)
     ck_assert_int_eq(stat(path, &about), 0);
     ck_assert_uint_eq(about.st_mode & 0777, 0777 & ~mask);
 
-    /* somebody else was faster: theirs stays */
+    /* another process was faster: its file stays */
     ck_assert_int_eq(staging_begin(path, &staging, &error), CLM_OK);
     ck_assert_int_eq(staging_commit(&staging, NULL, &error), CLM_ERROR_IO);
     staging_drop(&staging);
