@@ -18,8 +18,8 @@ struct layer_trial {
 
 /* ---- what is tried ---- */
 
-/* At a given layer size, activations with the same source of their gate do the same, and so do rules with as many
- * states: only the first of each is tried. */
+/* A layer's size matters in the same way for all activations whose gates have the same source, and for all
+ * rules with as many states: only the first of each kind is tried. */
 static bool is_first_of_kind(const struct variant *v)
 {
     for (size_t a = 0; a < size_max(v->act, v->below); a++)
