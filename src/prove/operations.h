@@ -45,7 +45,7 @@ struct variant {
     enum fill fill;                   /* of all inputs that have no kind of their own */
     const char *odd_in;               /* one of the operation's inputs, which gets one `odd`; or NULL */
     double odd;                       /* NaN, or an infinity */
-    enum place odd_place;             /* where in it */
+    enum place odd_place;             /* its place there */
     uint64_t seed;                    /* of the content */
     bool is_bare;                     /* no rows after the operands, if the caller sees each access itself */
 };

@@ -281,7 +281,7 @@ for backend in $backends; do
     succeeds eval "$model" --data data --backend "$backend" --split val --val 22
     check "$backend: eval --split val" has_line out '^rows +22$'
 
-        # standardised inputs and random validation rows: eval uses the same
+    # standardised inputs and random validation rows: eval uses the same
     # shellcheck disable=SC2086 # words
     succeeds $train --backend "$backend" --standardize feature --val-by stratified --val-seed 3 --out "std-$backend"
     check "$backend: says how rows are held out" has_line out '180 training, 22 validation \(stratified, seed 3\)'
@@ -475,14 +475,14 @@ case $backends in
     check 'devices --json -: the JSON alone' cmp -s out devices.json
     fails 'takes none' devices --device no-such-device
     fails 'means none of the devices' doctor --device no-such-device
-        # doctor tries all devices even if the default names none
+    # doctor tries all devices even if the default names none
     CLMLP_DEVICE=no-such-device succeeds doctor --json doctor.json
     check 'doctor: a default that means no device is told of' has_line err 'doctor: note: CLMLP_DEVICE=no-such-device means none'
     check 'doctor: the driver' has_line out '^  ok  .* loads and offers '
     check 'doctor: a verdict a device' [ "$(grep -c '^device ' out)" -eq "$(grep -c '^  verdict: ' out)" ]
     check 'doctor: a remedy a device' [ "$(grep -c '^device ' out)" -eq "$(grep -c '^  remedy: ' out)" ]
     check 'doctor: the count' has_line out '^[1-9][0-9]* of [0-9]* devices? can be trained on$'
-        # PoCL has no device without a folder to write to
+    # PoCL has no device without a folder to write to
     home=$HOME cache=$XDG_CACHE_HOME kernels=$POCL_CACHE_DIR
     unset XDG_CACHE_HOME POCL_CACHE_DIR
     export HOME=/proc

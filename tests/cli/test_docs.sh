@@ -193,7 +193,7 @@ for name in README.md doc/commands.md doc/data.md; do
     mkdir -p "here/$name"
     cp -R photos "here/$name"
     cd "here/$name"
-        # writes the file that doc/commands.md shows
+    # writes the file that doc/commands.md shows
     sed -n '/^# fashion.conf/,/^```/p' "$root/$name" | grep -v '^```' >fashion.conf || true
     examples "$root/$name" >lines
     while read -r line; do

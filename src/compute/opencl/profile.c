@@ -11,8 +11,7 @@
 
 struct record {
     const char *name;
-    cl_event before,
-        event; /* before: the end of what came earlier; NULL where the event's own start counts */
+    cl_event before, event; /* before: the end of earlier work; NULL if the event's own start counts */
     double operations, bytes;
 };
 
