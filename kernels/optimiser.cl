@@ -6,7 +6,7 @@
  *
  * A rule that is linear in the gradient can also take it in parts, one by one; it has at most one state:
  *
- *   BEGIN(type, is_penalised)  first part,  MORE(type)  further ones,  END(type, is_penalised)  after the last
+ *   BEGIN(type, is_penalised)  first part,  MORE(type)  others,  END(type, is_penalised)  after the last
  *
  * is_penalised is 1 for weights and 0 for biases.
  *

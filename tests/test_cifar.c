@@ -28,7 +28,7 @@ static void tear_down(void)
     test_directory_remove(directory);
 }
 
-/* ---- making sets ----------------------------------------------------------------------------------------- */
+/* ---- making sets --------------------------------------------------------------------------------------- */
 
 enum { ROWS = 23, TEST_ROWS = 21, FILES = 7 };
 enum layout { BINARY, PYTHON };
@@ -141,7 +141,7 @@ static void put_archive(const struct made *made, const char *prefix, const char 
     pack_free(&tar);
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------- */
 
 static struct clm_data *open_with(const struct clm_data_options *options)
 {
@@ -219,7 +219,7 @@ static void assert_100(const struct clm_data *data, size_t classes)
     assert_rows(&data->test, 0, TEST_ROWS, 100, classes);
 }
 
-/* ---- layouts --------------------------------------------------------------------------------------------- */
+/* ---- layouts ------------------------------------------------------------------------------------------- */
 
 /* Writes a set in one of the possible layouts; returns the name for `open_name`. */
 static const char *put_in_way(const struct made *made, int way)
@@ -413,7 +413,7 @@ START_TEST(test_other_test_set)
 }
 END_TEST
 
-/* ---- malformed files ------------------------------------------------------------------------------------- */
+/* ---- malformed files ----------------------------------------------------------------------------------- */
 
 /* Overwrites the first occurrence of `text` in the pack with `other`, which is as long. */
 static void overwrite(struct pack *pack, const void *text, const void *other, size_t size)
@@ -586,7 +586,7 @@ START_TEST(test_malformed_names)
 }
 END_TEST
 
-/* ---- malformed archives ---------------------------------------------------------------------------------- */
+/* ---- malformed archives -------------------------------------------------------------------------------- */
 
 enum { BLOCK = 512 };
 

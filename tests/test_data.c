@@ -31,7 +31,7 @@ static void tear_down(void)
     test_directory_remove(directory);
 }
 
-/* ---- making files ---------------------------------------------------------------------------------------- */
+/* ---- making files -------------------------------------------------------------------------------------- */
 
 enum { ROWS = 7, HEIGHT = 2, WIDTH = 3, FEATURES = HEIGHT * WIDTH, TEST_ROWS = 3 };
 

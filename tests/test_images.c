@@ -247,7 +247,7 @@ START_TEST(test_resize)
     ck_assert_int_eq(image_resize("picture", &image, s[2], s[3], &error), CLM_OK);
     ck_assert_uint_eq(image.width, s[2]);
     ck_assert_uint_eq(image.height, s[3]);
-    /* the nearest byte; sums of at most 40 x 40 floats of up to 255 are off by less than 40 x 2^-24 x 255 x 2 */
+    /* the nearest byte; sums of at most 40 x 40 floats up to 255 are off by less than 40 x 2^-24 x 255 x 2 */
     for (size_t y = 0; y < s[3]; y++)
         for (size_t x = 0; x < s[2]; x++)
             for (size_t c = 0; c < channels; c++)

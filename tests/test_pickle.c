@@ -67,7 +67,7 @@ static void refused(const void *bytes, size_t size, const char *part)
     free(path);
 }
 
-/* ---- what is read ---------------------------------------------------------------------------------------- */
+/* ---- what is read -------------------------------------------------------------------------------------- */
 
 START_TEST(test_values)
 {

@@ -18,7 +18,7 @@
 
 #define COUNT(array) ((int)(sizeof array / sizeof *array))
 
-/* ---- what was read --------------------------------------------------------------------------------------- */
+/* ---- what was read ------------------------------------------------------------------------------------- */
 
 /* The training part has these values, by row, and these labels. */
 static void assert_rows(const struct clm_data *data, size_t rows, size_t features, const float *values,
@@ -57,7 +57,7 @@ static void assert_two_rows(const struct clm_data_options *more, const char *tex
     clm_data_close(data);
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------------------- */
 
 static void assert_number(const char *text)
 {
@@ -215,7 +215,7 @@ START_TEST(test_shown_text)
 }
 END_TEST
 
-/* ---- CSV: what it may look like -------------------------------------------------------------------------- */
+/* ---- CSV: what it may look like ------------------------------------------------------------------------ */
 
 static const struct {
     const char *text, *first, *second;
@@ -390,7 +390,7 @@ START_TEST(test_csv_truth)
 }
 END_TEST
 
-/* ---- CSV: missing values --------------------------------------------------------------------------------- */
+/* ---- CSV: missing values ------------------------------------------------------------------------------- */
 
 START_TEST(test_csv_missing)
 {
@@ -542,7 +542,7 @@ START_TEST(test_classes_of_a_model)
 }
 END_TEST
 
-/* ---- LIBSVM ---------------------------------------------------------------------------------------------- */
+/* ---- LIBSVM -------------------------------------------------------------------------------------------- */
 
 START_TEST(test_libsvm)
 {

@@ -1,4 +1,4 @@
-/* embed OUTPUT.c KERNEL.cl …: writes the kernels as byte arrays, in a table {name, bytes, size} that ends with NULL. */
+/* embed OUTPUT.c KERNEL.cl …: writes the kernels as a table {name, bytes, size}, ended by NULL. */
 #include <stdio.h>
 #include <string.h>
 

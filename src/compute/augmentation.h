@@ -8,7 +8,7 @@
  *                  j = 0 … 3, so 16 neighbours come from 16 neighbouring blocks
  *   RANDOM_MIXUP   the distance of partners, then λ, at the place of the batch's first row
  *
- * A word w becomes the number ⌊w n / 2^32⌋ below n. Some are thus likelier than others, by at most n / 2^32. */
+ * A word w becomes the number ⌊w n / 2^32⌋ below n. Some are thus likelier, by at most n / 2^32. */
 #ifndef CLM_COMPUTE_AUGMENTATION_H
 #define CLM_COMPUTE_AUGMENTATION_H
 

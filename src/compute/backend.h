@@ -21,7 +21,7 @@ struct epilogue {
         *gate; /* (B,O) out: act'(Z) of an activation with GATE_SAVED; NULL if no backward pass follows */
 };
 
-/* What follows dX = dZ W on its way to the layer below: dX = dX * act'. A NULL gate is that of ACTIVATION_NONE. */
+/* What follows dX = dZ W on its way down: dX = dX * act'. A NULL gate is that of ACTIVATION_NONE. */
 struct gate {
     enum activation act; /* of the layer below */
     const struct tensor
@@ -149,8 +149,8 @@ size_t memory_plan_end(struct clm_backend *be);
 CLM_MUST_CHECK clm_status memory_plan_workspace(struct clm_backend *be, size_t have, size_t bytes,
                                                 struct clm_error *error);
 
-/* Fails with CLM_ERROR_MEMORY if `bytes`, the planned peak of `what`, are more than the backend has or may take;
- * `remedy` says what to do, `setting` with which settings. */
+/* Fails with CLM_ERROR_MEMORY if `bytes`, the planned peak of `what`, are more than the backend has or may
+ * take. `remedy` says what to do, and `setting` names the settings for it. */
 CLM_MUST_CHECK clm_status memory_check(const struct clm_backend *be, const char *what, size_t bytes,
                                        const char *remedy, const char *setting, struct clm_error *error);
 
@@ -212,7 +212,7 @@ CLM_MUST_CHECK clm_status linear_backward_input(struct clm_backend *be, const st
                                                 const struct linear *layer, const struct gate *gate,
                                                 struct tensor *dX, struct clm_error *error);
 
-/* The gradients of W and b, dZᵀ X + 2 l2 W and Σ_B dZ, into the layer's parameters.          dZ (B,O)   X (B,I) */
+/* The layer's gradients: dZᵀ X + 2 l2 W for W, Σ_B dZ for b.          dZ (B,O)   X (B,I) */
 CLM_MUST_CHECK clm_status linear_backward_params(struct clm_backend *be, const struct tensor *dZ,
                                                  const struct tensor *X, struct linear *layer, double l2,
                                                  struct clm_error *error);

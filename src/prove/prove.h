@@ -25,7 +25,7 @@ CLM_MUST_CHECK clm_status prove_loss(struct clm_backend *be, size_t B, size_t C,
 CLM_MUST_CHECK clm_status prove_changes(struct clm_backend *be, struct clm_error *error);
 
 /* The self-test before a device is used: a tiny layer with exact results, and rows. The layer is tried on the
- * provider of all products, or on those for unassigned products until one is right; wrong ones are dropped. */
+ * provider of all products, or on those for unassigned ones until one is right; wrong ones are dropped. */
 CLM_MUST_CHECK clm_status prove_device(struct clm_backend *be, struct clm_error *error);
 
 #endif

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tools/get-data against a server on this machine: whole, truncated, damaged and missing files, a second run, interruption.
+# tools/get-data with a local server: whole, truncated, damaged and missing files, a second run, interruption.
 #
 #   test_get_data.sh ROOT
 set -eu

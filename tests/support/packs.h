@@ -20,8 +20,8 @@ void pack_free(struct pack *pack);
 /* Adds a string literal, with its NULs. */
 #define pack_literal(pack, literal) pack_add(pack, literal, sizeof(literal) - 1)
 
-/* Row r of a made-up batch: byte i is 7 r + 5 i + first. CIFAR-10's label is r mod 10, CIFAR-100's are r mod 100 and
- * r mod 20. */
+/* Row r of a made-up batch: byte i is 7 r + 5 i + first. CIFAR-10's label is r mod 10, CIFAR-100's are
+ * r mod 100 and r mod 20. */
 void made_row(unsigned char *pixels, size_t row, unsigned first);
 
 /* `rows` of these rows as records of the binary layout, with one label or two. */

@@ -22,7 +22,7 @@ static const struct kernel_about kernels_about[] = {
     [UPDATE_FORWARD] = {FILES, "update_forward", true, true},
 };
 
-/* How the kernels are built for a vector of `width` floats: tiles that fill the registers and do not spill. */
+/* How kernels are built for a vector of `width` floats: tiles that fill the registers and do not spill. */
 struct native_shape {
     cl_uint width;
     int tile_rows, tile_vectors; /* MR, NV */
