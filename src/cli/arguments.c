@@ -204,7 +204,7 @@ static void read_config(const struct invocation *in)
 
 static void check_needs(const struct invocation *in)
 {
-    for (size_t i = 0; in->about->needs[i].setting; i++) {
+    for (size_t i = 0; i < NEEDS_MOST && in->about->needs[i].setting; i++) {
         const char *const name = in->about->needs[i].setting;
         if (!clm_settings_text(in->settings, name))
             wrong_usage(in->about->name, "--%s is needed, as in --%s %s", name, name,

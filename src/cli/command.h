@@ -19,6 +19,8 @@ struct invocation {
     enum exit_code code;
 };
 
+enum { NEEDS_MOST = 3 };
+
 /* A command: its name, its function, and what it needs and says about itself. */
 struct command {
     const char *name;    /* two words for a command of `clmlp data' */
@@ -27,7 +29,7 @@ struct command {
     const char *doc; /* for --help; the text after \v follows the options */
     struct {
         const char *setting, *example;
-    } needs[3];          /* settings that must be given */
+    } needs[NEEDS_MOST]; /* settings that must be given */
     const char *operand; /* "MODEL"; NULL: it takes options only */
     const char *need;    /* the sentence if the operand is missing */
 };
