@@ -7,8 +7,8 @@
  *   GATE(type, z)         act'(z), only for an activation whose forward pass saves it
  *
  * Arguments are names: each may be evaluated several times. A NaN stays a NaN. */
-#define ACTIVATION_NONE 0
-#define ACTIVATION_RELU 1
+#define ACTIVATION_NONE 1 /* a name that is not defined here counts as 0 */
+#define ACTIVATION_RELU 2
 
 #ifdef ACTIVATION
 #if ACTIVATION == ACTIVATION_NONE

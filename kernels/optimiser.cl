@@ -8,12 +8,13 @@
  *
  *   BEGIN(type, is_penalised)  first part,  MORE(type)  others,  END(type, is_penalised)  after the last
  *
+ * Each is a list of statements that know w, g, m, v and s. If it declares a name of its own, it stands in braces.
  * is_penalised is 1 for weights and 0 for biases.
  *
  *   STATE_M(statement), STATE_V(statement)  a statement about m or v, left out if the rule does not keep it
  */
-#define RULE_SGD      0
-#define RULE_MOMENTUM 1
+#define RULE_SGD      1 /* a name that is not defined here counts as 0 */
+#define RULE_MOMENTUM 2
 
 /* Only numbers of four bytes, so that the host's struct has the same layout. */
 struct step {

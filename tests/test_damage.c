@@ -556,7 +556,7 @@ static clm_status step_without_penalty(struct clm_backend *be, const struct tens
                                        const struct tensor *X, struct linear *layer, const struct step *step,
                                        struct clm_error *e)
 {
-    const struct step bare = step_of(step->learning_rate, step->momentum, 0);
+    const struct step bare = step_of(RULE_SGD, step->learning_rate, step->momentum, 0);
     return right.linear_backward_update(be, dZ, X, layer, &bare, e);
 }
 
@@ -564,7 +564,7 @@ static clm_status step_without_momentum(struct clm_backend *be, const struct ten
                                         const struct tensor *X, struct linear *layer, const struct step *step,
                                         struct clm_error *e)
 {
-    const struct step bare = step_of(step->learning_rate, 0, step->l2);
+    const struct step bare = step_of(RULE_SGD, step->learning_rate, 0, step->l2);
     return right.linear_backward_update(be, dZ, X, layer, &bare, e);
 }
 

@@ -204,7 +204,7 @@ START_TEST(the_step_is_by_hand)
 {
     static const double W_velocity[6] = {1, -2, 4, 0, 0.5, 8}, b_velocity[2] = {2, -4};
     for (int variant = 0; variant < 4; variant++) {
-        const struct step step = step_of(0.5, variant & 1 ? 0.5 : 0, variant & 2 ? 0.25 : 0);
+        const struct step step = step_of(RULE_SGD, 0.5, variant & 1 ? 0.5 : 0, variant & 2 ? 0.25 : 0);
         double W[6], b[2], v[6], bv[2];
         for (size_t i = 0; i < 6; i++) {
             v[i] = step.momentum * W_velocity[i] + dW_values[i] + 2 * step.l2 * (double)W_values[i];
@@ -267,7 +267,7 @@ START_TEST(the_step_alone_is_by_hand)
     static const float w_values[3] = {1, -2, 0.5f}, g_values[3] = {4, 0, -1}, v_values[3] = {2, 8, -4};
     const double plain[3] = {-1, -2, 1}, heavy[3] = {-1.5, -4, 2}, v_after[3] = {5, 4, -3};
     open_backend(_i);
-    const struct step sgd = step_of(0.5, 0, 7), momentum = step_of(0.5, 0.5, 0);
+    const struct step sgd = step_of(RULE_SGD, 0.5, 0, 7), momentum = step_of(RULE_SGD, 0.5, 0.5, 0);
     struct parameter p = {.value = reals(1, 3, w_values), .gradient = reals(1, 3, g_values)};
     ck_assert_done(parameter_step(be, &p, &sgd, &error));
     expect_exactly(&p.value, plain); /* the gradient already has the penalty */

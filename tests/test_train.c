@@ -294,7 +294,7 @@ START_TEST(steps_build_no_program)
     struct clm_data *const data = fixture_data(47, 0, 31, 10);
     struct clm_model *const model = fixture_model(data, NULL, 1, hidden);
     for (size_t m = 0; m < COUNT_OF(momenta); m++) {
-        const struct step step = step_of(0.01, momenta[m], 0);
+        const struct step step = step_of(RULE_SGD, 0.01, momenta[m], 0);
         ck_assert_done(clm_backend_open(&options, &backend, &error));
         train_epoch(backend, model, data, 16, &step, NETWORK_TRAIN(step.rule));
         clm_backend_close(backend);
@@ -314,7 +314,7 @@ START_TEST(trajectory_by_gradients)
     struct clm_model *start = fixture_model(data, "he", 11, hidden),
                      *model = fixture_model(data, "he", 11, hidden);
     struct net net = net_of(start);
-    const struct step step = step_of(0.1, is_plain ? 0 : 0.9, is_plain ? 0 : 0.01);
+    const struct step step = step_of(RULE_SGD, 0.1, is_plain ? 0 : 0.9, is_plain ? 0 : 0.01);
     const double expected = train_by_hand(&net, data, 16, &step);
     const double loss = train_by_gradients(backend, model, data, 16, &step);
     ck_assert_within(relative_difference(model, &net, start), 0.0, kind == FIXTURE_REFERENCE ? 5e-6 : 1e-4);
@@ -349,7 +349,7 @@ START_TEST(each_parameter_is_stepped)
     struct clm_backend *const backend = backend_to_spoil();
     struct clm_data *const data = fixture_data(47, 0, 12, 5);
     struct clm_model *const model = fixture_model(data, NULL, 1, hidden);
-    const struct step step = step_of(0.1, 0, 0);
+    const struct step step = step_of(RULE_SGD, 0.1, 0, 0);
     spoilt.parameter_step = count_step;
     spoilt.linear_backward_update = refuse_update;
     stepped_count = 0;

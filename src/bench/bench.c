@@ -262,7 +262,7 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
                      struct clm_bench_result *result, struct clm_error *error)
 {
     struct bench_net bench = {
-        .be = be, .batch = options->batch, .step = step_of(LEARNING_RATE, options->momentum, 0)};
+        .be = be, .batch = options->batch, .step = step_of(RULE_SGD, LEARNING_RATE, options->momentum, 0)};
     size_t steps = 1;
     clm_status status;
     *result = (struct clm_bench_result){0};

@@ -110,9 +110,11 @@ void plan_operation(struct plan *plan, enum operation_name name, const struct va
         plan->status = case_list_add(&plan->list, &which, plan->error);
 }
 
-void plan_steps(struct plan *plan, const struct step_case *steps)
+void plan_steps(struct plan *plan, const struct step_case *steps, enum activation act, enum rule rule)
 {
     struct check_case which = {.steps = *steps};
+    which.steps.act = act;
+    which.steps.rule = rule;
     which.steps.seed = plan->seed;
     if (plan->status == CLM_OK)
         plan->status = case_list_add(&plan->list, &which, plan->error);
@@ -152,27 +154,56 @@ static void plan_shapes(struct plan *plan, enum operation_name name)
         }
 }
 
-/* The variant with the most options, on the middle shape. */
-static struct variant middle_of(enum operation_name name)
+static bool has_same_vocabulary(const struct variant *a, const struct variant *b)
 {
-    struct variant options[WAYS_TO_ASK], *const most = &options[operation_options(name, options) - 1];
-    if (name == OPERATION_GATHER_AUGMENTED) /* with all changes */
-        return picture_variant(&pictures[0], &augmentations[COUNT_OF(augmentations) - 1]);
-    take_shape(most, &middle_shape);
-    if (name == OPERATION_SOFTMAX_BACKWARD)
-        most->O = CLASSES;
-    return *most;
+    return a->act == b->act && a->below == b->below && a->rule == b->rule;
 }
 
-/* The variant's NaN or infinity in each input, if the result is defined; then once more without the ReLU,
- * which could hide it, in the corner where tiles are cut off. */
+/* The variants with the most options, on the middle shape: one for each activation and rule. Those without an activation and with
+ * the plain rule are left out if there are others. */
+static size_t middles_of(enum operation_name name, struct variant out[WAYS_TO_ASK])
+{
+    static const struct variant plain = {0};
+    struct variant options[WAYS_TO_ASK];
+    const size_t count = operation_options(name, options);
+    size_t chosen = 0;
+    for (size_t i = 0; i < count; i++) {
+        const bool is_last = i + 1 == count;
+        if (!is_last &&
+            (has_same_vocabulary(&options[i], &options[i + 1]) || has_same_vocabulary(&options[i], &plain)))
+            continue;
+        struct variant *const middle = &out[chosen++];
+        *middle = options[i];
+        take_shape(middle, &middle_shape);
+        if (name == OPERATION_SOFTMAX_BACKWARD)
+            middle->O = CLASSES;
+        if (name == OPERATION_GATHER_AUGMENTED) /* with all changes */
+            *middle = picture_variant(&pictures[0], &augmentations[COUNT_OF(augmentations) - 1]);
+    }
+    return chosen;
+}
+
+/* The first of them: what does not depend on activation and rule is tried with it alone. */
+static struct variant middle_of(enum operation_name name)
+{
+    struct variant middles[WAYS_TO_ASK];
+    (void)middles_of(name, middles);
+    return middles[0];
+}
+
+/* The variant's NaN or infinity in each input, if the result is defined. */
 static void plan_odd(struct plan *plan, enum operation_name name, const struct variant *of)
 {
     struct variant variant = *of;
     for (size_t n = 0; (variant.odd_in = operation_input(&operations_checked[name], n)); n++)
         if (odd_is_defined(&operations_checked[name], &variant))
             plan_operation(plan, name, &variant);
-    if (of->act == ACTIVATION_NONE)
+}
+
+/* The same without the activation, which could hide it, in the corner where tiles are cut off. */
+static void plan_odd_bare(struct plan *plan, enum operation_name name, struct variant variant)
+{
+    if (variant.act == ACTIVATION_NONE)
         return;
     variant.act = ACTIVATION_NONE;
     variant.odd_place = PLACE_BOTTOM_RIGHT;
@@ -181,24 +212,32 @@ static void plan_odd(struct plan *plan, enum operation_name name, const struct v
 
 static void plan_odd_value(struct plan *plan, enum operation_name name, double odd)
 {
-    struct variant variant = middle_of(name);
-    variant.odd = odd;
-    if (isinf(odd))
-        variant.l2 = 0;
-    plan_odd(plan, name, &variant);
+    struct variant middles[WAYS_TO_ASK];
+    const size_t count = middles_of(name, middles);
+    for (size_t i = 0; i < count; i++) {
+        middles[i].odd = odd;
+        if (isinf(odd))
+            middles[i].l2 = 0;
+        plan_odd(plan, name, &middles[i]);
+        if (i == 0 || middles[i].rule != middles[0].rule)
+            plan_odd_bare(plan, name, middles[i]);
+    }
 }
 
 static void plan_contents(struct plan *plan, enum operation_name name)
 {
     static const enum fill fills[] = {FILL_WIDE, FILL_DENORMAL, FILL_ZERO, FILL_EXTREME, FILL_TIES};
-    struct variant variant = middle_of(name);
-    for (size_t f = 0; f < COUNT_OF(fills); f++) {
-        variant.fill = fills[f];
-        plan_operation(plan, name, &variant);
+    struct variant middles[WAYS_TO_ASK];
+    const size_t count = middles_of(name, middles);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t f = 0; f < COUNT_OF(fills); f++) {
+            middles[i].fill = fills[f];
+            plan_operation(plan, name, &middles[i]);
+        }
+        middles[i].fill = FILL_TINY;
+        if (operations_checked[name].dimensions == DIMENSIONS_LAYER)
+            plan_operation(plan, name, &middles[i]);
     }
-    variant.fill = FILL_TINY;
-    if (operations_checked[name].dimensions == DIMENSIONS_LAYER)
-        plan_operation(plan, name, &variant);
 }
 
 /* A shape with the most options. */
@@ -244,6 +283,19 @@ static void plan_million_pictures(struct plan *plan)
     plan_operation(plan, OPERATION_GATHER_AUGMENTED, &variant);
 }
 
+/* Each with ReLU and with or without momentum; then one with each other activation, and one with each other rule. */
+static void plan_trainings(struct plan *plan)
+{
+    for (size_t i = 0; i < COUNT_OF(trainings); i++)
+        plan_steps(plan, &trainings[i], ACTIVATION_RELU, RULE_SGD);
+    for (int act = 0; act < ACTIVATION_COUNT; act++)
+        if (act != ACTIVATION_NONE && act != ACTIVATION_RELU)
+            plan_steps(plan, &trainings[2], (enum activation)act, RULE_SGD);
+    for (int rule = 0; rule < RULE_COUNT; rule++)
+        if (rule != RULE_SGD && rule != RULE_MOMENTUM)
+            plan_steps(plan, &trainings[2], ACTIVATION_RELU, (enum rule)rule);
+}
+
 void plan_standard(struct plan *plan)
 {
     plan_pictures(plan);
@@ -258,8 +310,7 @@ void plan_standard(struct plan *plan)
         plan_million(plan, (enum operation_name)name);
     }
     plan_large(plan);
-    for (size_t i = 0; i < COUNT_OF(trainings); i++)
-        plan_steps(plan, &trainings[i]);
+    plan_trainings(plan);
 }
 
 void plan_quick(struct plan *plan)
@@ -276,7 +327,7 @@ void plan_quick(struct plan *plan)
         plan_million(plan, (enum operation_name)name);
     }
     plan_large(plan);
-    plan_steps(plan, &trainings[2]);
-    plan_steps(plan, &trainings[4]);
-    plan_steps(plan, &trainings[6]);
+    plan_steps(plan, &trainings[2], ACTIVATION_RELU, RULE_SGD);
+    plan_steps(plan, &trainings[4], ACTIVATION_RELU, RULE_SGD);
+    plan_steps(plan, &trainings[6], ACTIVATION_RELU, RULE_SGD);
 }

@@ -13,7 +13,7 @@ struct plan {
 };
 
 void plan_operation(struct plan *plan, enum operation_name name, const struct variant *variant);
-void plan_steps(struct plan *plan, const struct step_case *steps);
+void plan_steps(struct plan *plan, const struct step_case *steps, enum activation act, enum rule rule);
 
 struct picture_shape {
     size_t N, B, channels, height, width, first;

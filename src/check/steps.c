@@ -109,7 +109,7 @@ static void draw_parameters(struct clm_model *model, uint64_t seed)
 
 static struct step step_of_case(const struct step_case *which)
 {
-    return step_of(LEARNING_RATE, which->momentum, which->l2);
+    return step_of(which->rule, LEARNING_RATE, which->momentum, which->l2);
 }
 
 static clm_status steps_create(struct trainee *trainee, struct clm_backend *be, const struct clm_model *model,
@@ -250,16 +250,26 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 #define FLOATS    " floats"
 #define EXTREMES  " extreme"
 
+/* " relu" if it is not what the nets of verify mostly have; "" if it is. */
+static const char *word_of(char word[24], bool is_usual, const char *name)
+{
+    snprintf(word, 24, "%s%s", is_usual ? "" : " ", is_usual ? "" : name);
+    return word;
+}
+
 void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
 {
-    char layers[72] = "";
+    char layers[72] = "", act[24], rule[24];
     size_t used = 0;
     for (size_t l = 0; l <= steps_depth(which) && used < sizeof layers; l++)
         used +=
             (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
-    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s", layers, which->batch,
-             which->rows, which->epochs, which->momentum, which->l2, which->is_augmented ? AUGMENTED : "",
-             which->is_float ? FLOATS : "", which->is_extreme ? EXTREMES : "");
+    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s%s%s", layers, which->batch,
+             which->rows, which->epochs, which->momentum, which->l2,
+             word_of(act, which->act == ACTIVATION_RELU, activations[which->act].name),
+             word_of(rule, which->rule == RULE_SGD, rules[which->rule].name),
+             which->is_augmented ? AUGMENTED : "", which->is_float ? FLOATS : "",
+             which->is_extreme ? EXTREMES : "");
 }
 
 /* The widths at the beginning of `text`, and where they end. */
@@ -286,6 +296,18 @@ static bool parse_flag(const char **text, const char *word)
     return is_there;
 }
 
+static void parse_vocabulary(const char **text, struct step_case *out)
+{
+    char word[24];
+    out->act = ACTIVATION_RELU;
+    for (int a = 0; a < ACTIVATION_COUNT; a++)
+        if (parse_flag(text, word_of(word, a == ACTIVATION_RELU, activations[a].name)) && *word)
+            out->act = (enum activation)a;
+    for (int r = 0; r < RULE_COUNT; r++)
+        if (parse_flag(text, word_of(word, r == RULE_SGD, rules[r].name)) && *word)
+            out->rule = (enum rule)r;
+}
+
 clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error)
 {
     *out = (struct step_case){0};
@@ -294,6 +316,7 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     const int read = sscanf(rest, " B=%zu N=%zu x%zu momentum=%lg l2=%lg%n", &out->batch, &out->rows,
                             &out->epochs, &out->momentum, &out->l2, &length);
     const char *flags = rest + length;
+    parse_vocabulary(&flags, out);
     out->is_augmented = parse_flag(&flags, AUGMENTED);
     out->is_float = parse_flag(&flags, FLOATS);
     out->is_extreme = out->is_float && parse_flag(&flags, EXTREMES);
@@ -327,6 +350,8 @@ static clm_status steps_run(const void *of, struct clm_backend *device, struct c
     clm_status status = clm_model_create(&options, &model, error);
     if (status != CLM_OK)
         return status;
+    for (size_t l = 0; l + 1 < model->architecture.depth; l++)
+        model->architecture.layers[l].activation = which->act;
     draw_parameters(model, which->seed);
     status = steps_train(&trained, device, model, which, error);
     if (status == CLM_OK && bounds)

@@ -12,6 +12,8 @@ struct step_case {
     size_t widths[STEPS_WIDTHS_MAX]; /* a 0 ends them if there are fewer */
     size_t rows, batch, epochs;
     double momentum, l2;
+    enum activation act; /* of the hidden layers */
+    enum rule rule;      /* RULE_SGD: the momentum says whether it is RULE_MOMENTUM */
     bool is_augmented; /* with all changes; the inputs are pictures of 3 channels */
     bool is_float;     /* the data is floats, else bytes */
     bool is_extreme;   /* float data: inputs of ±1e4 among small ones */
@@ -20,7 +22,7 @@ struct step_case {
 
 size_t steps_depth(const struct step_case *which); /* linear layers */
 
-/* "33-65-10 B=31 N=40 x2 momentum=0.9 l2=0.01", which steps_parse reads; without the seed. */
+/* "33-65-10 B=31 N=40 x2 momentum=0.9 l2=0.01 relu", which steps_parse reads; without the seed. */
 void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX]);
 CLM_MUST_CHECK clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error);
 

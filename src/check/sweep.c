@@ -133,7 +133,7 @@ static void sweep_nets(struct plan *plan, struct philox *random)
         net.l2 = philox_below(random, 2) ? 0.001 : 0;
         net.is_float = i % 3 == 0;
         net.is_extreme = i % 6 == 0;
-        plan_steps(plan, &net);
+        plan_steps(plan, &net, ACTIVATION_RELU, RULE_SGD);
     }
 }
 

@@ -54,10 +54,11 @@ struct step {
     double learning_rate, momentum, l2;
 };
 
-/* RULE_MOMENTUM, or RULE_SGD if momentum is 0. */
-static inline struct step step_of(double learning_rate, double momentum, double l2)
+/* A step of the rule; SGD with a momentum is RULE_MOMENTUM. */
+static inline struct step step_of(enum rule rule, double learning_rate, double momentum, double l2)
 {
-    return (struct step){momentum != 0 ? RULE_MOMENTUM : RULE_SGD, learning_rate, momentum, l2};
+    const bool rolls = rule == RULE_SGD && momentum != 0;
+    return (struct step){rolls ? RULE_MOMENTUM : rule, learning_rate, momentum, l2};
 }
 
 /* A data set in the backend's memory, and the mean and scale that turn its rows into inputs. */

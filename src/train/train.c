@@ -22,6 +22,7 @@ struct train_options {
      * and resident data give the same bits for the same shard. */
     size_t shard;
     enum clm_schedule schedule; /* of learning_rate */
+    enum rule rule;
     double learning_rate, momentum, l2;
     uint64_t seed;
     bool shuffle;
@@ -72,7 +73,7 @@ static void free_training_data(struct training *t)
 
 static struct network_use train_use(const struct train_options *options)
 {
-    return NETWORK_TRAIN(step_of(0, options->momentum, 0).rule);
+    return NETWORK_TRAIN(step_of(options->rule, 0, options->momentum, 0).rule);
 }
 
 static clm_status train_create_network(struct training *t, const struct clm_model *model,
@@ -263,7 +264,8 @@ static clm_status train_on_all_rows(struct training *t, size_t epoch, double sta
                                     struct clm_error *error)
 {
     const struct train_options *const options = t->options;
-    const struct step step = step_of(t->epochs[epoch - 1].learning_rate, options->momentum, options->l2);
+    const struct step step =
+        step_of(options->rule, t->epochs[epoch - 1].learning_rate, options->momentum, options->l2);
     struct minibatch batch, next;
     size_t done = 0;
     clm_status status;
@@ -331,6 +333,15 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
 
 /* ---- a run ---- */
 
+/* The setting has one of these names. */
+static enum rule rule_named(const char *name)
+{
+    int rule = 0;
+    while (name && rule < RULE_COUNT && strcmp(rules[rule].name, name))
+        rule++;
+    return name && rule < RULE_COUNT ? (enum rule)rule : RULE_SGD;
+}
+
 /* The limits were checked when the settings were set. */
 static struct train_options read_settings(const struct clm_settings *settings,
                                           const struct clm_train_hooks *hooks)
@@ -341,6 +352,7 @@ static struct train_options read_settings(const struct clm_settings *settings,
         .resident = (enum clm_resident)clm_settings_count(settings, "resident"),
         .shard = clm_settings_count(settings, "shard"),
         .schedule = (enum clm_schedule)clm_settings_count(settings, "schedule"),
+        .rule = rule_named(clm_settings_text(settings, "optimizer")),
         .learning_rate = clm_settings_number(settings, "lr"),
         .momentum = clm_settings_number(settings, "momentum"),
         .l2 = clm_settings_number(settings, "l2"),

@@ -10,6 +10,9 @@
  * fused multiply-adds make fewer), twice for alpha and beta. */
 #define PRODUCT(K) ((K) + 2)
 
+/* Terms of a block, if a backend takes the gradient's sum into the step in several blocks. */
+#define BLOCK_LEAST 512
+
 #define FACTORS_MOST 3
 #define LARGE        (1 << 27) /* multiplications: the reference takes a tenth of a second or more */
 
@@ -187,7 +190,8 @@ static double activation_error(enum activation act, double z, double y, double e
 static double saved_gate_error(enum activation act, double error)
 {
     const struct activation_about *const about = &activations[act];
-    return about->bend_most * error + gamma_of(about->roundings) * about->slope_most + FLUSHED;
+    return fmin(about->bend_most * error, 2 * about->slope_most) +
+           gamma_of(about->roundings) * about->slope_most + FLUSHED;
 }
 
 /* The roundings are those of the product and one for the bias. */
@@ -367,16 +371,17 @@ static struct parameter step_side(struct stage *stage, const struct parameter *p
  *   state  as many roundings as the rule's table has. Momentum's v: momentum is rounded, multiplied, added,
  *          and the penalty is added after it: gamma(4) of momentum |v| + |g|
  *   value  the factor of w that carries the penalty (1 - 2 rate l2) is rounded, multiplied, added, and so is
- *          the rate; one more for a second block of the product: gamma(4) of |w| + rate |direction|; the
- *          direction has its own roundings, as the states have
+ *          the rate: gamma(4) of |w| + rate |direction|; the direction has its own roundings, as the states have
+ *
+ * Each further block of the gradient's sum is added to state and value, and adds a rounding to both.
  *
  * The reference's own add one to each. g_error includes the gradient's own roundings. If a rule is not
  * linear, nothing is known here: its errors bound nothing. */
 static void step_errors(const struct parameter *parameter, const struct parameter sides[2],
-                        const struct step *step)
+                        const struct step *step, size_t blocks)
 {
     const struct rule_about *const about = &rules[step->rule];
-    const double direction = about->roundings ? gamma_of(about->roundings + 1) : 0;
+    const double direction = about->roundings ? gamma_of(about->roundings + 1 + blocks) : 0;
     const double flushed = 3 * FLUSHED * (1 + (about->states ? step->learning_rate : 0));
     const double unknown = about->is_linear ? 0 : NAN;
     for (size_t s = 0; s < about->states; s++) {
@@ -390,14 +395,14 @@ static void step_errors(const struct parameter *parameter, const struct paramete
     for (size_t i = 0; i < tensor_count(&parameter->value); i++) {
         double *const error = &errors_of(&parameter->value)[i];
         const double before = fabs(values_of(&parameter->value)[i]) + *error;
-        *error = (outer[i] - inner[i]) + gamma_of(5) * outer[i] + direction * (outer[i] - before) + flushed +
-                 unknown;
+        *error = (outer[i] - inner[i]) + gamma_of(5 + blocks) * outer[i] + direction * (outer[i] - before) +
+                 flushed + unknown;
     }
 }
 
-/* Takes the step with a given gradient: first errors, then values. */
+/* Takes the step with a given gradient: first errors, then values. `blocks` are those after the first. */
 static clm_status bounds_linear_take_step(struct clm_backend *be, struct parameter *parameter, double *g,
-                                          const double *g_error, const struct step *step,
+                                          const double *g_error, const struct step *step, size_t blocks,
                                           struct clm_error *error)
 {
     const struct tensor *const w = &parameter->value;
@@ -408,7 +413,7 @@ static clm_status bounds_linear_take_step(struct clm_backend *be, struct paramet
     for (size_t s = 0; s < STATES_MOST; s++)
         values.state[s] = value_of(&parameter->state[s]);
     if (stage.status == CLM_OK) {
-        step_errors(parameter, sides, step);
+        step_errors(parameter, sides, step, blocks);
         stage.status = parameter_step(stage.reference, &values, step, error);
     }
     return stage_end(&stage);
@@ -424,7 +429,8 @@ static void step_of_sides(struct stage *stage, struct clm_backend *be, struct pa
     for (size_t i = 0; stage->status == CLM_OK && i < tensor_count(&parameter->value); i++)
         g->inner[i] = product_error(g, i, roundings, B + 1);
     if (stage->status == CLM_OK)
-        stage->status = bounds_linear_take_step(be, parameter, g->value, g->inner, step, stage->error);
+        stage->status =
+            bounds_linear_take_step(be, parameter, g->value, g->inner, step, B / BLOCK_LEAST, stage->error);
 }
 
 clm_status bounds_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
@@ -442,5 +448,5 @@ clm_status bounds_parameter_step(struct clm_backend *be, struct parameter *param
                                  struct clm_error *error)
 {
     return bounds_linear_take_step(be, parameter, values_of(&parameter->gradient),
-                                   errors_of(&parameter->gradient), step, error);
+                                   errors_of(&parameter->gradient), step, 0, error);
 }
