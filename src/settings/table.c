@@ -129,7 +129,8 @@ static const struct setting_row rows[] = {
         "fashion-mnist, mnist, cifar10 or cifar100, looked for in $CLMLP_DATA, ~/.local/share/clmlp and /usr/share/datasets; or a file, directory, .tar or .tar.gz"),
     CHOICE_OF("format", "FORMAT", ON_DATA, MEANS("recognised by content"), clm_format_names,
               "format of --data"),
-    OTHER(TEXT, "test", "PATH", ON_DATA, MEANS("none"), "test set, if the data brings none"),
+    OTHER(TEXT, "test", "PATH", ON_DATA, MEANS("that of --data, if it has one"),
+          "test set; it has priority over a test set in --data"),
     OTHER(SHARE, "val", "N|0.1", ON_DATA, MEANS("none"),
           "hold out N rows, or that fraction, of the training set for validation"),
     CHOICE("val-by", "HOW", ON_DATA, IS("last"), splits,
@@ -149,9 +150,9 @@ static const struct setting_row rows[] = {
         "missing", "mean|zero", ON_DATA, MEANS("refuse them"), fillings,
         "csv: fill values that are missing with the mean of their column over the training rows, or with 0"),
     OTHER(EXTENT, "resize", "WxH", ON_DATA, MEANS("they all have one"),
-          "stretch the pictures of a folder to this size, 1 to 8192 each"),
+          "stretch the pictures of a directory to this size, 1 to 8192 each"),
     CHOICE("channels", "1|3", ON_DATA, MEANS("grey if all are"), channels,
-           "read the pictures of a folder as grey (1) or coloured (3)"),
+           "read the pictures of a directory as grey (1) or coloured (3)"),
 #undef GROUP
 
 #define GROUP "Device"
