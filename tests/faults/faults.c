@@ -505,6 +505,14 @@ static void load_fonts(void)
         __lsan_enable();
 }
 
+/* A place's hash has its differences in some of its bits only: spread over all, with the finaliser of MurmurHash3. */
+static bool is_in_part(uint64_t hash)
+{
+    hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    hash = (hash ^ hash >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return (hash ^ hash >> 33) % options.parts == options.part;
+}
+
 static int try_all(void)
 {
     size_t tried = 0, failures = 0, tolerated = 0;
@@ -513,7 +521,7 @@ static int try_all(void)
                 *const after = list_success();
     const size_t count = options.is_by_site ? fault_plan->site_count : fault_plan->count;
     for (size_t k = options.from; k <= count && k <= options.to; k++) {
-        if (options.is_by_site && (fault_plan->sites[k - 1].hash >> 32) % options.parts != options.part)
+        if (options.is_by_site && !is_in_part(fault_plan->sites[k - 1].hash))
             continue;
         if (options.is_by_site && is_known(fault_plan->sites[k - 1].hash))
             continue;
