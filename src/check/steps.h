@@ -14,10 +14,10 @@ struct step_case {
     double momentum, l2;
     enum activation act; /* of the hidden layers */
     enum rule rule;      /* RULE_SGD: the momentum says whether it is RULE_MOMENTUM */
-    bool is_augmented; /* with all changes; the inputs are pictures of 3 channels */
-    bool is_float;     /* the data is floats, else bytes */
-    bool is_extreme;   /* float data: inputs of ±1e4 among small ones */
-    uint64_t seed;     /* of data and parameters */
+    bool is_augmented;   /* with all changes; the inputs are pictures of 3 channels */
+    bool is_float;       /* the data is floats, else bytes */
+    bool is_extreme;     /* float data: inputs of ±1e4 among small ones */
+    uint64_t seed;       /* of data and parameters */
 };
 
 size_t steps_depth(const struct step_case *which); /* linear layers */
