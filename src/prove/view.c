@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLES    16        /* rows, and columns, that are compared */
+#define SAMPLES    64        /* rows, and columns, that are compared: a wrong tile has some of them */
 #define TERMS_FEW  4e6       /* of all sums: their bounds take some milliseconds */
 #define SLICE_MOST (1 << 20) /* elements */
 

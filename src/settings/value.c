@@ -182,8 +182,8 @@ static clm_status read_init(const struct clm_setting *about, const char *text, s
 
 /* ---- lists ---- */
 
-/* Reads numbers with `separator` between them. `sentence` says what they must be, if there is none or one is
- * not from 1 to `most`. */
+/* Reads a list of numbers, divided by `separator`. Each must be from 1 to `most`, and there must be at least
+ * one; otherwise the error says `sentence`, which tells what they must be. */
 static clm_status split_sizes(const struct clm_setting *about, const char *text, char separator,
                               uint64_t most, const char *sentence, struct setting_value *out,
                               struct clm_error *error)
