@@ -183,9 +183,9 @@ clm_status layer_trial_judge(struct layer_trial *trial, enum product product, do
     return status;
 }
 
-clm_status layer_trial_run(struct layer_trial *trial, enum product product, struct clm_error *error)
+clm_status layer_trial_run(struct layer_trial *trial, struct clm_error *error)
 {
-    (void)product;
+    trial->problem.error = error;
     problem_run(&trial->problem);
     return trial->problem.status ? trial->problem.status : backend_finish(trial->be, error);
 }

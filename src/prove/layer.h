@@ -21,8 +21,7 @@ CLM_MUST_CHECK clm_status layer_trial_judge(struct layer_trial *trial, enum prod
                                             double *error_over_bound, struct clm_error *error);
 
 /* Runs the product that was judged last, as a step does, and waits. */
-CLM_MUST_CHECK clm_status layer_trial_run(struct layer_trial *trial, enum product product,
-                                          struct clm_error *error);
+CLM_MUST_CHECK clm_status layer_trial_run(struct layer_trial *trial, struct clm_error *error);
 
 /* "forward product" */
 const char *product_name(enum product product);

@@ -236,15 +236,15 @@ static size_t rows_measured(const struct shape *shape)
 
 /* *milliseconds of the fastest of a few runs; of one run if that takes longer than `most`. A coarse clock may
  * see no time pass in a single run, but in all together: then it is their mean, or 0. */
-static clm_status time_product(struct layer_trial *trial, enum product product, double most,
-                               double *milliseconds, struct clm_error *error)
+static clm_status time_product(struct layer_trial *trial, double most, double *milliseconds,
+                               struct clm_error *error)
 {
     const double start = clock_seconds();
     double least = INFINITY, spent = 0;
     int runs = 0;
     while (runs < RUNS_MOST && spent < SECONDS_MOST && !(1e3 * least > most && runs)) {
         const double begin = clock_seconds();
-        const clm_status status = layer_trial_run(trial, product, error);
+        const clm_status status = layer_trial_run(trial, error);
         if (status != CLM_OK)
             return status;
         const double end = clock_seconds();
@@ -273,7 +273,7 @@ static void measure_product(struct tuning *t, struct layer_trial *trial, size_t 
     if (status == CLM_OK && !(worst <= 1))
         status = layer_trial_fail(trial, product_name(key->product), worst, &why);
     if (status == CLM_OK)
-        status = time_product(trial, key->product, HOPELESS * fastest, &milliseconds, &why);
+        status = time_product(trial, HOPELESS * fastest, &milliseconds, &why);
     if (status == CLM_OK)
         *own = (struct measurement){.is_right = true, .milliseconds = milliseconds};
     const double operations = 2.0 * (double)rows * (double)key->I * (double)key->O;
