@@ -320,15 +320,20 @@ END_TEST
 
 int main(void)
 {
+    const TTest *const searches[] = {
+        of_a_layer,
+        of_what_fails_alike,
+        of_pictures,
+        of_steps,
+        of_steps_with_pictures,
+        of_what_is_defined,
+        none_is_looked_for_without_time,
+    };
     Suite *const suite = suite_create("case");
     TCase *const smallest = tcase_create("smallest"), *const errors = tcase_create("errors");
-    tcase_add_test(smallest, of_a_layer);
-    tcase_add_test(smallest, of_what_fails_alike);
-    tcase_add_test(smallest, of_pictures);
-    tcase_add_test(smallest, of_steps);
-    tcase_add_test(smallest, of_steps_with_pictures);
-    tcase_add_test(smallest, of_what_is_defined);
-    tcase_add_test(smallest, none_is_looked_for_without_time);
+    for (size_t i = 0; i < COUNT_OF(searches); i++)
+        if (test_in_sample(i, 1))
+            tcase_add_test(smallest, searches[i]);
     tcase_add_test(errors, an_error_is_a_failed_check);
     tcase_add_test(errors, a_device_that_answers_no_more_ends_it);
     suite_add_tcase(suite, smallest);

@@ -420,7 +420,7 @@ START_TEST(one_element_in_a_million_is_noticed)
         spoilt_output = n / 4;
         is_spoilt_by_nan = n % 2;
         calls_spoilt = 0;
-        if (!test_in_sample((size_t)_i + n, 4))
+        if (!test_in_sample((size_t)_i + n, 8))
             continue;
         const struct verdict verdict = verify_only(backend, rare->operation, extents[n / 2 % 2]);
         ck_assert_uint_gt(calls_spoilt, 0);
@@ -758,7 +758,7 @@ START_TEST(mistakes_are_noticed_and_named)
     };
     for (size_t m = 0; m < sizeof mistakes / sizeof *mistakes; m++) {
         const struct backend_operations *const own = &mistakes[m].table;
-        if (!test_in_sample(m, 4))
+        if (!test_in_sample(m, 6))
             continue;
         spoilt = right;
         put_in(own);

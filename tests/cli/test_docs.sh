@@ -189,7 +189,10 @@ is_left_out() {
     return 1
 }
 
+documents=0
 for name in README.md doc/commands.md doc/data.md; do
+    documents=$((documents + 1))
+    [ $name = README.md ] || in_sample $documents 2 || continue
     mkdir -p "here/$name"
     cp -R photos "here/$name"
     cd "here/$name"

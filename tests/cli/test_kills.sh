@@ -10,7 +10,7 @@
 #
 #   tests/cli/test_kills.sh build/src/cli/clmlp . 250 "$(date +%s)"
 set -eu
-kills=${3:-24}
+kills=${3:-12}
 seed=${4:-1}
 here=$(realpath "$2")
 if [ "${CLMLP_KILLS_WRITER:-}" ]; then

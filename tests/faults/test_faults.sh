@@ -5,7 +5,7 @@
 #   test_faults.sh PROGRAM ROOT FAULTS GROUP [OPTION...]
 #
 # GROUP is host or device; "all" adds what takes long. GROUP may also be a part of a command's line, like
-# 'train --backend reference'. OPTIONs are those of tests/faults/faults.c, and --sample: a quarter of the
+# 'train --backend reference'. OPTIONs are those of tests/faults/faults.c, and --sample: an eighth of the
 # places, chosen by CLMLP_SAMPLE; all of them if that is "all". The test tries one call of each place:
 #
 #   CLMLP_SAMPLE=all meson test -C build-asan --suite faults
@@ -61,7 +61,7 @@ options=$*
 case "$options" in
 *--sample*)
     sample=${CLMLP_SAMPLE:-0}
-    part="--part $sample/4"
+    part="--part $sample/8"
     [ "$sample" != all ] || part=
     options="${options%--sample*}$part${options#*--sample}"
     ;;

@@ -14,6 +14,14 @@ failed() {
     printf 'failed: %s\n' "$*"
 }
 
+# Whether part WHICH of PARTS is in the sample, as test_in_sample of the tests in C has it. With sanitizers, which
+# only look for other faults on the same ways, there are twice as many parts.
+# in_sample WHICH PARTS
+in_sample() {
+    parts=$(($2 * (${ASAN_OPTIONS:+1} + 1)))
+    [ "${CLMLP_SAMPLE:-0}" = all ] || [ $(($1 % parts)) -eq $((${CLMLP_SAMPLE:-0} % parts)) ]
+}
+
 # Waits until the condition holds, however long that takes, or until the process, our child, has ended.
 # await PROCESS CONDITION...
 await() {

@@ -26,8 +26,17 @@ int test_run(Suite *suite)
 bool test_in_sample(size_t which, size_t parts)
 {
     const char *const sample = getenv("CLMLP_SAMPLE");
+    if (IS_SANITIZED)
+        parts *= 2;
     return (sample && !strcmp(sample, "all")) ||
            which % parts == (sample ? strtoull(sample, NULL, 10) : 0) % parts;
+}
+
+void test_add_sampled(TCase *cases, const TTest *test, int begin, int end, size_t parts)
+{
+    for (int i = begin; i < end; i++)
+        if (test_in_sample((size_t)(i - begin), parts))
+            tcase_add_loop_test(cases, test, i, i + 1);
 }
 
 bool test_require(const char *what, bool is_present)

@@ -12,8 +12,12 @@
 int test_run(Suite *suite);
 
 /* Whether part `which` of `parts` is in the sample. CLMLP_SAMPLE is a number, 0 by default, that chooses one
- * part (the next number the next part); or "all", which takes all. */
+ * part (the next number the next part); or "all", which takes all. With sanitizers, which only look for other
+ * faults on the same ways, there are twice as many parts. */
 bool test_in_sample(size_t which, size_t parts);
+
+/* Adds a loop test over [begin, end) of which only the indices in the sample run. */
+void test_add_sampled(TCase *cases, const TTest *test, int begin, int end, size_t parts);
 
 /* Returns is_present. If a test needs what is not there, prints "SKIP what"; under CLMLP_REQUIRE_ALL=1 the
  * test fails. `what` reads "name: reason". */
