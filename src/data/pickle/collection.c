@@ -3,7 +3,6 @@
 
 #include "base/size.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Moves the top `count` values of the stack to the end of the collection, whose room is always a power of

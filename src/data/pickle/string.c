@@ -3,9 +3,6 @@
 
 #include "base/size.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 enum { TEXT_MAX = 4096, STEP = 1 << 20 };
 
 /* Pushes what is all zeros but for its kind: None, False, or an empty collection. */

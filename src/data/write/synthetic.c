@@ -7,7 +7,6 @@
 #include "data/write/writer.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
