@@ -41,23 +41,15 @@ static bool has_items(const struct pickle_value *value, enum pickle_kind kind, s
 
 static bool encode_text(struct machine *machine, const struct pickle_value *text, struct pickle_value *bytes)
 {
+    unsigned lead = 0;
     if (!pickle_charge(machine, text->size + 1))
         return false;
     bytes->bytes = malloc(text->size + 1);
     if (!bytes->bytes)
         return pickle_fail_memory(machine, text->size + 1);
-    for (size_t i = 0; i < text->size; i++) {
-        unsigned byte = text->bytes[i];
-        const unsigned next = text->bytes[i + 1]; /* the NUL after the last character, at the end */
-        if (byte >= 0x80) {
-            if ((byte != 0xc2 && byte != 0xc3) || (next & 0xc0) != 0x80)
-                return pickle_refuse(machine, "_codecs.encode: character %zu of the text is not in latin1",
-                                     i);
-            byte = (byte & 3) << 6 | (next & 0x3f);
-            i++;
-        }
-        bytes->bytes[bytes->size++] = (unsigned char)byte;
-    }
+    if (!pickle_append_latin1(bytes, text->bytes, text->size, &lead) || lead)
+        return pickle_refuse(machine, "_codecs.encode: character %zu of the text is not in latin1",
+                             bytes->size);
     bytes->bytes[bytes->size] = 0;
     return true;
 }

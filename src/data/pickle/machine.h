@@ -85,6 +85,11 @@ CLM_MUST_CHECK bool pickle_read_length(struct machine *machine, size_t width, si
 
 bool pickle_fail_memory(struct machine *machine, size_t bytes);
 
+/* Appends `count` bytes of UTF-8 as latin1; false if a character is not in latin1. *lead is the first byte of a
+ * character whose second byte has not come yet, or 0. */
+CLM_MUST_CHECK bool pickle_append_latin1(struct pickle_value *value, const unsigned char *utf8, size_t count,
+                                         unsigned *lead);
+
 /* The opcodes of call.c. */
 CLM_MUST_CHECK bool pickle_run_global(struct machine *machine);
 CLM_MUST_CHECK bool pickle_run_stack_global(struct machine *machine);

@@ -142,15 +142,12 @@ static bool run_bytes(struct machine *machine)
            pickle_push_new(machine, PICKLE_BYTES, &value) && fill_bytes(machine, value, length);
 }
 
-/* Appends `count` bytes of UTF-8 as latin1. *lead is the first byte of a character whose second byte has
- * not come yet, or 0. */
-static bool append_latin1(struct machine *machine, struct pickle_value *value, const unsigned char *utf8,
-                          size_t count, unsigned *lead)
+bool pickle_append_latin1(struct pickle_value *value, const unsigned char *utf8, size_t count, unsigned *lead)
 {
     for (size_t i = 0; i < count; i++) {
         const unsigned byte = utf8[i];
         if (*lead ? (byte & 0xc0) != 0x80 : byte >= 0x80 && byte != 0xc2 && byte != 0xc3)
-            return pickle_refuse(machine, "a text of more than %d bytes is not latin1", TEXT_MAX);
+            return false;
         if (*lead) {
             value->bytes[value->size++] = (unsigned char)((*lead & 3) << 6 | (byte & 0x3f));
             *lead = 0;
@@ -171,10 +168,11 @@ static bool fill_latin1(struct machine *machine, struct pickle_value *value, siz
     size_t capacity = 0;
     for (size_t left = length; left; left -= size_min(left, sizeof buffer)) {
         const size_t step = size_min(left, sizeof buffer), before = value->size;
-        if (!grow_bytes(machine, value, &capacity, step, length) ||
-            !pickle_read_bytes(machine, buffer, step) ||
-            !append_latin1(machine, value, buffer, step, &lead) ||
-            !pickle_charge(machine, value->size - before))
+        if (!grow_bytes(machine, value, &capacity, step, length) || !pickle_read_bytes(machine, buffer, step))
+            return false;
+        if (!pickle_append_latin1(value, buffer, step, &lead))
+            return pickle_refuse(machine, "a text of more than %d bytes is not latin1", TEXT_MAX);
+        if (!pickle_charge(machine, value->size - before))
             return false;
     }
     if (lead)
