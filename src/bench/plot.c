@@ -148,7 +148,6 @@ clm_status clm_bench_plot(const char *path, const char *title, const struct clm_
     const struct axes axes = axes_around(picture.context, series, count);
     cairo_set_line_width(picture.context, 1);
     draw_ticks(&axes, true);
-    cairo_set_line_width(picture.context, 1);
     draw_ticks(&axes, false);
     set_colour(picture.context, picture_ink);
     draw_text(picture.context, WIDTH / 2, 24, 0.5, TITLE_SIZE, title ? title : "");

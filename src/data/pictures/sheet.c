@@ -32,35 +32,25 @@ struct sheet {
     double lowest, highest; /* values drawn as black and white */
 };
 
-struct chosen_row {
-    uint32_t label, row;
-};
-
-static int compare_choices(const void *a, const void *b)
+/* By class, and then by row. */
+static int compare_rows(const void *a, const void *b, void *of)
 {
-    const struct chosen_row *const x = a, *const y = b;
-    if (x->label != y->label)
-        return x->label < y->label ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    const uint32_t *const labels = ((const struct sheet *)of)->rows->labels;
+    if (labels[x] != labels[y])
+        return labels[x] < labels[y] ? -1 : 1;
+    return x < y ? -1 : x > y;
 }
 
 static clm_status choose_rows(struct sheet *sheet, uint64_t seed, struct clm_error *error)
 {
     const size_t all = sheet->rows->count;
     struct philox random = philox_start(seed, RANDOM_SHEET, 0);
-    struct chosen_row *choices = malloc(sheet->count * sizeof *choices);
     sheet->order = malloc(all * sizeof *sheet->order);
-    if (!choices || !sheet->order) {
-        free(choices);
+    if (!sheet->order)
         return clm_fail_host_memory(error, sheet->data->source, all * sizeof *sheet->order);
-    }
     philox_permutation(&random, sheet->order, all);
-    for (size_t i = 0; i < sheet->count; i++)
-        choices[i] = (struct chosen_row){sheet->rows->labels[sheet->order[i]], sheet->order[i]};
-    qsort(choices, sheet->count, sizeof *choices, compare_choices);
-    for (size_t i = 0; i < sheet->count; i++)
-        sheet->order[i] = choices[i].row;
-    free(choices);
+    qsort_r(sheet->order, sheet->count, sizeof *sheet->order, compare_rows, sheet);
     return CLM_OK;
 }
 
