@@ -2,7 +2,6 @@
 #include "base/philox.h"
 #include "data/formats/cifar.h"
 #include "data/data.h"
-#include "data/write/synthetic.h"
 
 #include "support/packs.h"
 #include "support/support.h"
@@ -552,7 +551,7 @@ enum { BATCH = 20 };
 
 static void put_cifar(void)
 {
-    ck_assert_msg(synthetic_write(directory, BATCH, 1, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(clm_data_make(directory, BATCH, 1, true, &error) == CLM_OK, "%s", error.message);
 }
 
 /* The first records of a file in the directory, which the caller frees. */
@@ -991,17 +990,17 @@ START_TEST(test_synthetic)
         ck_assert_uint_lt(seen[i], 10);
 
     /* the same bytes again; a smaller set has the first of them; another seed gives others */
-    ck_assert_int_eq(synthetic_write(directory, BATCH, 1, &error), CLM_OK);
+    ck_assert_int_eq(clm_data_make(directory, BATCH, 1, true, &error), CLM_OK);
     unsigned char *other = records_of("data_batch_3.bin", &other_size);
     ck_assert_uint_eq(other_size, size);
     ck_assert_mem_eq(first, other, size);
     free(other);
-    ck_assert_int_eq(synthetic_write(directory, 3, 1, &error), CLM_OK);
+    ck_assert_int_eq(clm_data_make(directory, 3, 1, true, &error), CLM_OK);
     other = records_of("data_batch_3.bin", &other_size);
     ck_assert_uint_eq(other_size, 3 * CIFAR_RECORD);
     ck_assert_mem_eq(first, other, other_size);
     free(other);
-    ck_assert_int_eq(synthetic_write(directory, 3, 2, &error), CLM_OK);
+    ck_assert_int_eq(clm_data_make(directory, 3, 2, true, &error), CLM_OK);
     other = records_of("data_batch_3.bin", &other_size);
     ck_assert(memcmp(first, other, other_size) != 0);
     free(other);
@@ -1010,15 +1009,16 @@ START_TEST(test_synthetic)
 
     /* another program's file stays, and the set is written beside it */
     free(test_file(directory, "notes.txt", "mine", 4));
-    ck_assert_int_eq(synthetic_write(directory, 4, 2, &error), CLM_OK);
+    ck_assert_int_eq(clm_data_make(directory, 4, 2, true, &error), CLM_OK);
     free(records_of("notes.txt", &other_size));
     ck_assert_uint_eq(other_size, 4);
     free(records_of("test_batch.bin", &other_size));
     ck_assert_uint_eq(other_size, 4 * CIFAR_RECORD);
 
-    ck_assert_int_eq(synthetic_write(directory, 0, 1, &error), CLM_ERROR_ARGUMENT);
-    ck_assert_int_eq(synthetic_write(directory, CLM_DATA_MAKE_ROWS_MAX + 1, 1, &error), CLM_ERROR_ARGUMENT);
-    ck_assert_int_eq(synthetic_write("/dev/null/x", 1, 1, &error), CLM_ERROR_IO);
+    ck_assert_int_eq(clm_data_make(directory, 0, 1, true, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clm_data_make(directory, CLM_DATA_MAKE_ROWS_MAX + 1, 1, true, &error),
+                     CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(clm_data_make("/dev/null/x", 1, 1, true, &error), CLM_ERROR_IO);
 }
 END_TEST
 

@@ -1,7 +1,6 @@
 /* Pictures: decoding PNG and JPEG in all their forms, other sizes, folders, and files that are none. */
 #include "data/data.h"
 #include "data/pictures/image.h"
-#include "data/pictures/resize.h"
 
 #include "support/pictures.h"
 #include "support/support.h"
@@ -201,7 +200,7 @@ END_TEST
 
 /* ---- other sizes --------------------------------------------------------------------------------------- */
 
-/* The formula in resize.h, one output pixel at a time, in double. */
+/* The formula in image.h, one output pixel at a time, in double. */
 static double sample_axis(const double *line, size_t source, size_t target, size_t i)
 {
     const double step = (double)source / (double)target;

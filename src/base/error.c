@@ -22,33 +22,17 @@ const char *clm_status_text(clm_status status)
     return (size_t)status < count ? texts[status] : "unknown status";
 }
 
-__attribute__((format(printf, 4, 0))) static void error_fill(struct clm_error *error, clm_status status,
-                                                             const char *setting, const char *format,
-                                                             va_list arguments)
-{
-    if (!error)
-        return;
-    error->status = status;
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    snprintf(error->setting, sizeof error->setting, "%s", setting);
-}
-
-clm_status clm_fail(struct clm_error *error, clm_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    error_fill(error, status, "", format, arguments);
-    va_end(arguments);
-    return status;
-}
-
 clm_status clm_fail_setting(struct clm_error *error, clm_status status, const char *setting,
                             const char *format, ...)
 {
     va_list arguments;
+    if (!error)
+        return status;
+    error->status = status;
     va_start(arguments, format);
-    error_fill(error, status, setting, format, arguments);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    snprintf(error->setting, sizeof error->setting, "%s", setting);
     return status;
 }
 

@@ -6,8 +6,7 @@
 
 /* Puts `status` and the formatted sentence into *error, which may be NULL, and returns `status`. A failure is
  * then one statement: status = clm_fail(error, CLM_ERROR_SHAPE, "...", ...). */
-clm_status clm_fail(struct clm_error *error, clm_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+#define clm_fail(error, status, ...) clm_fail_setting(error, status, "", __VA_ARGS__)
 
 /* clm_fail, for a matter that settings can mend: their names go into error->setting. */
 clm_status clm_fail_setting(struct clm_error *error, clm_status status, const char *setting,

@@ -1,7 +1,5 @@
 #include "base/file.h"
 
-#include "base/size.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>

@@ -1,7 +1,9 @@
 #include "base/picture.h"
 
 #include "base/size.h"
+#include "base/text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +37,31 @@ double draw_text(cairo_t *context, double x, double y, double across, double siz
     return width;
 }
 
+cairo_status_t draw_fitting(cairo_t *context, double x, double y, double across, double size, double least,
+                            double room, const char *text)
+{
+    static const char ellipsis[] = "…";
+    char *const whole = utf8_copy(text), *const shown =
+                                             whole ? malloc(strlen(whole) + sizeof ellipsis) : NULL;
+    if (!shown) {
+        free(whole);
+        return CAIRO_STATUS_NO_MEMORY;
+    }
+    strcpy(shown, whole);
+    const double fitting = size * fmin(1, room / fmax(1, text_width(context, size, shown)));
+    size_t length = strlen(shown);
+    while (length && fitting < least && text_width(context, least, shown) > room) {
+        do
+            length--;
+        while (length && !utf8_length(whole + length));
+        strcpy(shown + length, ellipsis);
+    }
+    draw_text(context, x, y, across, fmax(fitting, least), shown);
+    free(shown);
+    free(whole);
+    return CAIRO_STATUS_SUCCESS;
+}
+
 void draw_line(cairo_t *context, double x0, double y0, double x1, double y1)
 {
     cairo_move_to(context, x0, y0);
@@ -52,13 +79,6 @@ struct picture picture_begin(double width, double height)
     cairo_paint(picture.context);
     cairo_select_font_face(picture.context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     return picture;
-}
-
-void picture_drop(struct picture *picture)
-{
-    cairo_destroy(picture->context);
-    cairo_surface_destroy(picture->surface);
-    *picture = (struct picture){0};
 }
 
 struct png_bytes {
@@ -80,21 +100,20 @@ static cairo_status_t picture_append(void *closure, const unsigned char *data, u
     return CAIRO_STATUS_SUCCESS;
 }
 
-clm_status picture_end(struct picture *picture, cairo_status_t drawn, const char *what, unsigned char **bytes,
-                       size_t *size, struct clm_error *error)
+clm_status picture_end(struct picture *picture, cairo_status_t drawn, const char *what, const char *path,
+                       struct clm_error *error)
 {
     struct png_bytes png = {0};
     if (drawn == CAIRO_STATUS_SUCCESS)
         drawn = cairo_status(picture->context);
     if (drawn == CAIRO_STATUS_SUCCESS)
         drawn = cairo_surface_write_to_png_stream(picture->surface, picture_append, &png);
-    picture_drop(picture);
-    if (drawn != CAIRO_STATUS_SUCCESS) {
-        free(png.data);
-        return clm_fail(error, CLM_ERROR_MEMORY, "%s could not be drawn: %s", what,
-                        cairo_status_to_string(drawn));
-    }
-    *bytes = png.data;
-    *size = png.size;
-    return CLM_OK;
+    cairo_destroy(picture->context);
+    cairo_surface_destroy(picture->surface);
+    const clm_status status = drawn == CAIRO_STATUS_SUCCESS
+                                  ? clm_write_file(path, png.data, png.size, error)
+                                  : clm_fail(error, CLM_ERROR_MEMORY, "%s could not be drawn: %s", what,
+                                             cairo_status_to_string(drawn));
+    free(png.data);
+    return status;
 }

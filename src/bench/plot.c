@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Points. */
 #define WIDTH      760.0
@@ -132,8 +131,7 @@ static void plot_draw_legend(cairo_t *context, const struct clm_bench_series *se
 clm_status clm_bench_plot(const char *path, const char *title, const struct clm_bench_series *series,
                           size_t count, struct clm_error *error)
 {
-    unsigned char *bytes = NULL;
-    size_t size = 0, points = 0;
+    size_t points = 0;
     const clm_status given = check_given(path, "path for the picture", error);
     if (given != CLM_OK)
         return given;
@@ -150,7 +148,6 @@ clm_status clm_bench_plot(const char *path, const char *title, const struct clm_
     const struct axes axes = axes_around(picture.context, series, count);
     cairo_set_line_width(picture.context, 1);
     draw_ticks(&axes, true);
-    cairo_set_line_width(picture.context, 1);
     draw_ticks(&axes, false);
     set_colour(picture.context, picture_ink);
     draw_text(picture.context, WIDTH / 2, 24, 0.5, TITLE_SIZE, title ? title : "");
@@ -161,9 +158,5 @@ clm_status clm_bench_plot(const char *path, const char *title, const struct clm_
         plot_draw_series(&axes, &series[s]);
     }
     plot_draw_legend(picture.context, series, count);
-    clm_status status = picture_end(&picture, CAIRO_STATUS_SUCCESS, "the benchmark", &bytes, &size, error);
-    if (status == CLM_OK)
-        status = clm_write_file(path, bytes, size, error);
-    free(bytes);
-    return status;
+    return picture_end(&picture, CAIRO_STATUS_SUCCESS, "the benchmark", path, error);
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define REFERENCE_SECONDS_MOST 20.0 /* the reference is left out if its step takes longer, unless asked for */
 #define REFERENCE_GFLOPS       1.0  /* a guess for plain loops in double, until they are timed */

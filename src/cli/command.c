@@ -69,6 +69,16 @@ void complain(const char *command, const char *format, ...)
     fputc('\n', stderr);
 }
 
+clm_status fail(struct clm_error *error, clm_status status, const char *format, ...)
+{
+    va_list arguments;
+    *error = (struct clm_error){.status = status};
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
 /* ---- interrupts ---- */
 
 static volatile sig_atomic_t is_interrupted;

@@ -44,6 +44,10 @@ void complain(const char *command, const char *format, ...) __attribute__((forma
 /* The same with "note: " before the sentence. */
 #define remark(command, ...) complain(command, "note: " __VA_ARGS__)
 
+/* Puts `status` and the formatted sentence into *error, and returns `status`. */
+clm_status fail(struct clm_error *error, clm_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Adds to the error's sentence which options can help and which command tells more. The error then names no
  * setting any more. */
 void name_options(const char *command, struct clm_error *error);

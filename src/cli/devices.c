@@ -2,9 +2,7 @@
 #include "cli/arguments.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static double gibibytes(uint64_t bytes)
 {

@@ -8,9 +8,7 @@
 #include "cli/examine_device.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What the child process has sent, and how far it is. */
 struct round {

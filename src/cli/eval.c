@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* counts[true class * classes + predicted class]; NULL if memory runs out. */
 static size_t *count_confusions(const struct prediction *prediction)

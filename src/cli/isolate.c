@@ -259,10 +259,8 @@ static enum apart_ending ending_by_signal(int number, char deed[APART_DEED])
 
 static clm_status fail_apart(struct clm_error *error, const char *call)
 {
-    error->status = CLM_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message,
-             "%s failed: %s; drivers are tried in a process of their own", call, strerror(errno));
-    return error->status;
+    return fail(error, CLM_ERROR_MEMORY, "%s failed: %s; drivers are tried in a process of their own", call,
+                strerror(errno));
 }
 
 /* The parent returns when the child has ended; the child does not return. */

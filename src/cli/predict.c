@@ -2,7 +2,6 @@
 #include "cli/prediction.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A field as in RFC 4180: quoted only if necessary. */

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 /* The operand is a model's file, or the run directory with one. */
@@ -20,11 +19,9 @@ static clm_status check_part(enum clm_part part, const struct clm_data *data, st
 {
     if (clm_data_rows(data, part))
         return CLM_OK;
-    error->status = CLM_ERROR_ARGUMENT;
-    snprintf(error->message, sizeof error->message, "%s has no %s", clm_data_source(data),
-             part == CLM_TEST ? "test set; name one with --test, or use --split train"
-                              : "validation part; hold one out with --val, as in training");
-    return CLM_ERROR_ARGUMENT;
+    return fail(error, CLM_ERROR_ARGUMENT, "%s has no %s", clm_data_source(data),
+                part == CLM_TEST ? "test set; name one with --test, or use --split train"
+                                 : "validation part; hold one out with --val, as in training");
 }
 
 /* Finite parameters and inputs can still be too large for float32. */
@@ -33,13 +30,11 @@ static clm_status check_probabilities(const struct prediction *prediction, struc
     const size_t C = prediction->classes;
     for (size_t r = 0; r < prediction->rows; r++)
         for (size_t c = 0; c < C; c++)
-            if (!isfinite(prediction->probabilities[r * C + c])) {
-                snprintf(
-                    error->message, sizeof error->message,
+            if (!isfinite(prediction->probabilities[r * C + c]))
+                return fail(
+                    error, CLM_ERROR_FORMAT,
                     "row %zu: the probability of class %zu is no number; the model's parameters or the inputs are too large for float32; try --backend reference",
                     r, c);
-                return error->status = CLM_ERROR_FORMAT;
-            }
     return CLM_OK;
 }
 
@@ -54,14 +49,10 @@ static clm_status open_data(struct clm_data_options options, const struct clm_mo
     for (size_t c = 0; names && c < options.classes; c++)
         names[c] = clm_model_class_name(model, c);
     options.class_names = names;
-    clm_status status = CLM_ERROR_MEMORY;
-    if (has_names && !names) {
-        error->status = status;
-        snprintf(error->message, sizeof error->message, "no memory for the names of %zu classes",
-                 options.classes);
-    } else {
-        status = clm_data_open(&options, out, error);
-    }
+    const clm_status status =
+        has_names && !names
+            ? fail(error, CLM_ERROR_MEMORY, "no memory for the names of %zu classes", options.classes)
+            : clm_data_open(&options, out, error);
     free(names);
     return status;
 }
@@ -86,8 +77,8 @@ clm_status predict(struct invocation *in, struct prediction *out, struct clm_err
     /* calloc checks the product for overflow */
     out->probabilities = calloc(out->rows, out->classes * sizeof *out->probabilities);
     if (!out->probabilities) {
-        status = error->status = CLM_ERROR_MEMORY;
-        snprintf(error->message, sizeof error->message,
+        status =
+            fail(error, CLM_ERROR_MEMORY,
                  "no memory for the probabilities of %zu rows; use --limit or a smaller data set", out->rows);
         goto cleanup;
     }

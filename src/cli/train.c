@@ -2,10 +2,7 @@
 #include "cli/arguments.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* What the printing functions need to know of a run. */

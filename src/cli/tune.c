@@ -2,9 +2,7 @@
 #include "cli/arguments.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct tune_arguments {
     const struct clm_settings *settings;

@@ -287,14 +287,11 @@ static void tell_missing(struct verify_arguments *arguments)
     const struct check_list *const all = &arguments->all;
     *error = (struct clm_error){0};
     if (cli_verify_is_stopped(arguments))
-        snprintf(error->message, sizeof error->message,
-                 "interrupted behind %zu check%s, of which %zu failed; what the others would say is unknown",
-                 all->count, all->count == 1 ? "" : "s", all->failures);
+        fail(error, CLM_ERROR_DEVICE,
+             "interrupted behind %zu check%s, of which %zu failed; what the others would say is unknown",
+             all->count, all->count == 1 ? "" : "s", all->failures);
     else if (!all->count)
-        snprintf(error->message, sizeof error->message,
-                 "nothing was checked: no provider of products is for this device");
-    if (error->message[0])
-        error->status = CLM_ERROR_DEVICE;
+        fail(error, CLM_ERROR_DEVICE, "nothing was checked: no provider of products is for this device");
 }
 
 /* First opens the device with any provider: if shared kernels do not build, no check can be made. */
@@ -361,11 +358,10 @@ static void tell_ending(struct verify_arguments *arguments, enum apart_ending en
     const char *const again = arguments->again.command;
     char what[sizeof arguments->step + 256];
     apart_describe(what, sizeof what, ending, deed, arguments->step);
-    *error = (struct clm_error){.status = CLM_ERROR_DEVICE};
     if (ending == APART_INCOMPLETE || ending == APART_UNWRITTEN)
-        snprintf(error->message, sizeof error->message, "what could not be handed on is unknown");
+        fail(error, CLM_ERROR_DEVICE, "what could not be handed on is unknown");
     else
-        snprintf(error->message, sizeof error->message, "%s%s%s", what, again[0] ? "; again: " : "", again);
+        fail(error, CLM_ERROR_DEVICE, "%s%s%s", what, again[0] ? "; again: " : "", again);
     arguments->code = fail_command("verify", error);
 }
 

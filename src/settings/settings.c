@@ -25,10 +25,9 @@ static clm_status fail_name(const char *name, const struct clm_settings *setting
     const char *names[128] = {NULL}, *meant;
     char shown[SHOWN];
     size_t count = 0;
-    const struct setting_row *row;
-    for (size_t i = 0; (row = setting_row(i)); i++)
-        if (row->commands & settings->command)
-            names[count++] = row->about.name;
+    for (size_t i = 0; i < setting_count; i++)
+        if (setting_rows[i].commands & settings->command)
+            names[count++] = setting_rows[i].about.name;
     meant = clm_nearest_name(name, names);
     text_show(shown, sizeof shown, name, strlen(name));
     if (meant)
@@ -49,25 +48,24 @@ static clm_status read_value(const struct clm_settings *settings, const struct s
 
 clm_status clm_settings_create(const char *command, struct clm_settings **out, struct clm_error *error)
 {
-    const struct setting_row *row;
-    size_t count = 0;
+    const size_t bytes = sizeof **out + setting_count * sizeof *(*out)->values;
     clm_status status = CLM_OK;
     *out = NULL;
-    while (setting_row(count))
-        count++;
     if (!setting_command(command))
         return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: no command is called so, as train is",
                         command ? command : "NULL");
-    struct clm_settings *const settings = calloc(1, sizeof *settings + count * sizeof *settings->values);
+    struct clm_settings *const settings = calloc(1, bytes);
     if (!settings)
-        return clm_fail_host_memory(error, "settings", sizeof *settings + count * sizeof *settings->values);
+        return clm_fail_host_memory(error, "settings", bytes);
     settings->command = setting_command(command);
     settings->plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
     if (!settings->plain)
         status = clm_fail_host_memory(error, "the C locale", 0);
-    for (size_t i = 0; status == CLM_OK && (row = setting_row(i)); i++)
+    for (size_t i = 0; status == CLM_OK && i < setting_count; i++) {
+        const struct setting_row *const row = &setting_rows[i];
         if (row->commands & settings->command && row->about.otherwise)
             status = read_value(settings, row, row->about.otherwise, &settings->values[i], error);
+    }
     if (status == CLM_OK)
         *out = settings;
     else
@@ -79,7 +77,7 @@ void clm_settings_free(struct clm_settings *settings)
 {
     if (!settings)
         return;
-    for (size_t i = 0; setting_row(i); i++)
+    for (size_t i = 0; i < setting_count; i++)
         setting_value_free(&settings->values[i]);
     if (settings->plain)
         freelocale(settings->plain);
@@ -101,7 +99,7 @@ clm_status clm_settings_set(struct clm_settings *settings, const char *name, con
     struct setting_value value;
     if (index == SIZE_MAX)
         return fail_name(name, settings, error);
-    const clm_status status = read_value(settings, setting_row(index), text, &value, error);
+    const clm_status status = read_value(settings, &setting_rows[index], text, &value, error);
     if (status != CLM_OK)
         return status;
     put_value(&settings->values[index], &value);
@@ -226,7 +224,7 @@ static clm_status set_from_line(struct settings_reading *reading, const char *na
         return fail_line(reading, CLM_ERROR_ARGUMENT, sentence, error);
     }
     reading->lines[index] = reading->line;
-    const clm_status status = read_value(settings, setting_row(index), text, &value, &why);
+    const clm_status status = read_value(settings, &setting_rows[index], text, &value, &why);
     if (status != CLM_OK)
         return fail_line(reading, status, why.message, error);
     if (settings->values[index].is_set) { /* the caller's value has priority */
@@ -279,16 +277,14 @@ static clm_status settings_read_lines(struct settings_reading *reading, char *te
 clm_status clm_settings_read(struct clm_settings *settings, const char *path, struct clm_error *error)
 {
     unsigned char *bytes;
-    size_t size, count = 0;
+    size_t size;
     clm_status status = file_read(path, FILE_BYTES_MOST, &bytes, &size, error);
     if (status != CLM_OK)
         return status;
-    while (setting_row(count))
-        count++;
     struct settings_reading reading = {
-        .settings = settings, .path = path, .lines = calloc(count, sizeof *reading.lines)};
+        .settings = settings, .path = path, .lines = calloc(setting_count, sizeof *reading.lines)};
     status = reading.lines ? settings_read_lines(&reading, (char *)bytes, size, error)
-                           : clm_fail_host_memory(error, path, count * sizeof *reading.lines);
+                           : clm_fail_host_memory(error, path, setting_count * sizeof *reading.lines);
     free(reading.lines);
     free(bytes);
     return status;

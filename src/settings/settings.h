@@ -16,8 +16,9 @@ struct setting_row {
 /* The bit of the command with this name; 0 if there is none. */
 unsigned setting_command(const char *command);
 
-/* Every row of the table, for all commands; NULL after the last. */
-const struct setting_row *setting_row(size_t index);
+/* The rows of the table, for all commands. */
+extern const struct setting_row setting_rows[];
+extern const size_t setting_count;
 
 /* The number of the command's row with that name; SIZE_MAX if there is none. */
 size_t setting_index(unsigned command, const char *name);

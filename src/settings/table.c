@@ -122,7 +122,7 @@ static size_t optimiser_names(const char **names, size_t most)
 
 /* ---- the rows ---- */
 
-static const struct setting_row rows[] = {
+const struct setting_row setting_rows[] = {
 #define GROUP "Data"
     OTHER(
         TEXT, "data", "NAME|PATH", ON_DATA, UNSET,
@@ -286,15 +286,12 @@ static const struct setting_row rows[] = {
 
 /* ---- looked up ---- */
 
-const struct setting_row *setting_row(size_t index)
-{
-    return index < sizeof rows / sizeof *rows ? &rows[index] : NULL;
-}
+const size_t setting_count = sizeof setting_rows / sizeof *setting_rows;
 
 size_t setting_index(unsigned command, const char *name)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].commands & command && !strcmp(rows[i].about.name, name))
+    for (size_t i = 0; i < setting_count; i++)
+        if (setting_rows[i].commands & command && !strcmp(setting_rows[i].about.name, name))
             return i;
     return SIZE_MAX;
 }
@@ -302,9 +299,9 @@ size_t setting_index(unsigned command, const char *name)
 const struct clm_setting *clm_setting_at(const char *command, size_t index)
 {
     const unsigned bit = setting_command(command);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].commands & bit && !index--)
-            return &rows[i].about;
+    for (size_t i = 0; i < setting_count; i++)
+        if (setting_rows[i].commands & bit && !index--)
+            return &setting_rows[i].about;
     return NULL;
 }
 

@@ -253,21 +253,16 @@ static clm_status read_extent(const struct clm_setting *about, const char *text,
 
 enum change { FLIP, SHIFT, CUTOUT, MIXUP, NOISE, CHANGES };
 
+#define WHOLE  .type = CLM_SETTING_COUNT, .least = 1, .most = SETTING_MANY
+#define NUMBER .type = CLM_SETTING_NUMBER, .most = HUGE_VAL, .is_above = true
+
 /* Each change is a setting of its own, named "augment " and its name. Flip has no value. */
 static const struct clm_setting changes[] = {
     [FLIP] = {.name = "augment flip"},
-    [SHIFT] = {.name = "augment shift", .argument = "shift=4", .least = 1, .most = SETTING_MANY},
-    [CUTOUT] = {.name = "augment cutout", .argument = "cutout=8", .least = 1, .most = SETTING_MANY},
-    [MIXUP] = {.name = "augment mixup",
-               .argument = "mixup=0.2",
-               .type = CLM_SETTING_NUMBER,
-               .most = HUGE_VAL,
-               .is_above = true},
-    [NOISE] = {.name = "augment noise",
-               .argument = "noise=0.05",
-               .type = CLM_SETTING_NUMBER,
-               .most = HUGE_VAL,
-               .is_above = true},
+    [SHIFT] = {.name = "augment shift", .argument = "shift=4", WHOLE},
+    [CUTOUT] = {.name = "augment cutout", .argument = "cutout=8", WHOLE},
+    [MIXUP] = {.name = "augment mixup", .argument = "mixup=0.2", NUMBER},
+    [NOISE] = {.name = "augment noise", .argument = "noise=0.05", NUMBER},
 };
 
 static clm_status find_change(const char *word, enum change *out, struct clm_error *error)

@@ -1,12 +1,9 @@
 #include "train/curves.h"
 
 #include "base/picture.h"
-#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* All lengths in points. */
 #define WIDTH        920.0
@@ -294,44 +291,16 @@ static void draw_panel(cairo_t *context, enum figure figure, const struct clm_ep
     curves_draw_legend(&panel);
 }
 
-/* One line; a long title gets smaller letters, and is cut off if it is still too long. */
-static clm_status draw_title(cairo_t *context, const char *title, struct clm_error *error)
-{
-    static const char ellipsis[] = "…";
-    const double room = WIDTH - 2 * MARGIN_RIGHT;
-    char *text = utf8_copy(title), *const shown = text ? malloc(strlen(text) + sizeof ellipsis) : NULL;
-    if (!shown) {
-        free(text);
-        return clm_fail_host_memory(error, "the curves' title", strlen(title));
-    }
-    strcpy(shown, text);
-    size_t length = strlen(text);
-    const double size = TITLE_SIZE * fmin(1, room / fmax(1, text_width(context, TITLE_SIZE, text)));
-    while (length && size < TITLE_LEAST && text_width(context, TITLE_LEAST, shown) > room) {
-        do
-            length--;
-        while (length && !utf8_length(text + length));
-        strcpy(shown + length, ellipsis);
-    }
-    set_colour(context, picture_ink);
-    draw_text(context, WIDTH / 2, 25, 0.5, fmax(size, TITLE_LEAST), shown);
-    free(shown);
-    free(text);
-    return CLM_OK;
-}
-
 clm_status curves_draw(const struct clm_epoch *epochs, size_t count, const struct clm_score *test,
-                       const char *title, unsigned char **bytes, size_t *size, struct clm_error *error)
+                       const char *title, const char *path, struct clm_error *error)
 {
     struct picture picture = picture_begin(WIDTH, HEIGHT);
     char what[64];
-    const clm_status status = draw_title(picture.context, title, error);
-    if (status != CLM_OK) {
-        picture_drop(&picture);
-        return status;
-    }
+    set_colour(picture.context, picture_ink);
+    const cairo_status_t drawn = draw_fitting(picture.context, WIDTH / 2, 25, 0.5, TITLE_SIZE, TITLE_LEAST,
+                                              WIDTH - 2 * MARGIN_RIGHT, title);
     draw_panel(picture.context, FIGURE_LOSS, epochs, count, test);
     draw_panel(picture.context, FIGURE_ACCURACY, epochs, count, test);
     snprintf(what, sizeof what, "the picture of %zu epochs", count);
-    return picture_end(&picture, CAIRO_STATUS_SUCCESS, what, bytes, size, error);
+    return picture_end(&picture, drawn, what, path, error);
 }

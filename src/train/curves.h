@@ -5,9 +5,9 @@
 #include "base/error.h"
 
 /* Draws the curves of training and of validation, if there is any, loss left and accuracy right; and the test
- * score, unless `test` is NULL. The PNG is in *bytes, which the caller frees. */
+ * score, unless `test` is NULL. Writes them to `path` as PNG. */
 CLM_MUST_CHECK clm_status curves_draw(const struct clm_epoch *epochs, size_t count,
-                                      const struct clm_score *test, const char *title, unsigned char **bytes,
-                                      size_t *size, struct clm_error *error);
+                                      const struct clm_score *test, const char *title, const char *path,
+                                      struct clm_error *error);
 
 #endif

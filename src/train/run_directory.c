@@ -237,16 +237,11 @@ static char *make_title(const struct run_record *record)
 static clm_status write_curves(const char *path, const struct run_record *record, struct clm_error *error)
 {
     char *const title = make_title(record);
-    unsigned char *bytes = NULL;
-    size_t size = 0;
     if (!title)
         return clm_fail_host_memory(error, path, strlen(record->data->source));
-    clm_status status =
+    const clm_status status =
         curves_draw(record->epochs, record->epoch_count,
-                    record->result->has_test ? &record->result->test : NULL, title, &bytes, &size, error);
-    if (status == CLM_OK)
-        status = clm_write_file(path, bytes, size, error);
-    free(bytes);
+                    record->result->has_test ? &record->result->test : NULL, title, path, error);
     free(title);
     return status;
 }

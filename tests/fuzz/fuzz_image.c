@@ -2,7 +2,6 @@
 #include "fuzz/fuzz.h"
 
 #include "data/pictures/image.h"
-#include "data/pictures/resize.h"
 
 #include <endian.h>
 #include <string.h>

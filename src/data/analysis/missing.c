@@ -3,27 +3,22 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Adds each feature's values that are not missing to `sums`, and their number to `counts`;
- * both are (features). */
-static void add_up(const struct rows *rows, size_t features, double *sums, size_t *counts)
+/* Counts each feature's values that are not missing, and takes their mean; it stays 0 if there are none. Both
+ * arrays are (features), and 0 before. */
+static void take_means(const struct rows *rows, size_t features, double *means, size_t *counts)
 {
     const float *values = rows->values;
     for (size_t r = 0; r < rows->count; r++) {
         for (size_t i = 0; i < features; i++) {
             if (!isnan(values[r * features + i])) {
-                sums[i] += (double)values[r * features + i];
+                means[i] += (double)values[r * features + i];
                 counts[i]++;
             }
         }
     }
-}
-
-/* Turns sums into means, for features that have values. */
-static void missing_means(size_t features, double *sums, const size_t *counts)
-{
     for (size_t i = 0; i < features; i++)
         if (counts[i])
-            sums[i] /= (double)counts[i];
+            means[i] /= (double)counts[i];
 }
 
 /* Replaces missing values in `values`, which `data` owns. */
@@ -58,8 +53,7 @@ clm_status missing_fill(struct clm_data *data, enum clm_missing how, struct clm_
             status = clm_fail_host_memory(error, data->source, data->features * sizeof *means);
             goto cleanup;
         }
-        add_up(&data->train, data->features, means, counts);
-        missing_means(data->features, means, counts);
+        take_means(&data->train, data->features, means, counts);
     }
     /* the training and the validation part may have rows between them that the limit left out; those
      * stay as they are */
@@ -68,10 +62,10 @@ clm_status missing_fill(struct clm_data *data, enum clm_missing how, struct clm_
                                                      ? train + ((const float *)data->validation.values -
                                                                 (const float *)train)
                                                      : NULL;
-    if ((status = missing_fill_part(data, train, data->train.count, means, counts, error)) ||
-        (status = missing_fill_part(data, validation, data->validation.count, means, counts, error)) ||
-        (status = missing_fill_part(data, data->test_values, data->test.count, means, counts, error)))
-        goto cleanup;
+    if ((status = missing_fill_part(data, train, data->train.count, means, counts, error)) == CLM_OK &&
+        (status = missing_fill_part(data, validation, data->validation.count, means, counts, error)) ==
+            CLM_OK)
+        status = missing_fill_part(data, data->test_values, data->test.count, means, counts, error);
 cleanup:
     free(means);
     free(counts);

@@ -141,12 +141,11 @@ static void add_bytes(const void *values, const struct tile_part *part, size_t b
 /* Turns sums about 0 into moments. In between they become sums about `shift`, the whole number nearest to
  * the mean, which are also exact. There |S| <= n / 2 and Q >= |S|, so that Q - S² / n is at least Q / 2 and
  * loses no digits. */
-static void finish_bytes(struct moments *moments, size_t rows)
+static void finish_bytes(struct moments *moments)
 {
-    const double n = (double)rows, sum = moments->mean, shift = nearbyint(sum / n);
+    const double n = (double)moments->count, sum = moments->mean, shift = nearbyint(sum / n);
     const double squares = moments->squares - 2 * shift * sum + n * square(shift);
-    const struct moments finished = from_sums(rows, shift, sum - n * shift, squares);
-    moments->count = rows;
+    const struct moments finished = from_sums(moments->count, shift, sum - n * shift, squares);
     moments->mean = finished.mean;
     moments->squares = finished.squares;
 }
@@ -192,7 +191,7 @@ static void sum_floats_of_four(const float *restrict x, size_t stride, size_t fe
     }
 }
 
-/* Until finish_floats, `mean` is the difference from the feature's first value. */
+/* Until the end, `mean` is the difference from the feature's first value. */
 static void add_floats(const void *values, const struct tile_part *part, size_t before, const void *first,
                        struct moments *moments)
 {
@@ -220,12 +219,6 @@ static void add_floats(const void *values, const struct tile_part *part, size_t 
         moments[i].lowest = lower(moments[i].lowest, (double)sums.lowest[i]);
         moments[i].highest = higher(moments[i].highest, (double)sums.highest[i]);
     }
-}
-
-static void finish_floats(struct moments *moments, size_t rows, float first)
-{
-    moments->count = rows;
-    moments->mean += (double)first;
 }
 
 static void add_rows(const struct clm_data *data, const struct rows *rows, struct moments *moments)
@@ -256,10 +249,11 @@ clm_status moments_measure(const struct clm_data *data, const struct rows *rows,
     }
     add_rows(data, rows, moments);
     for (size_t i = 0; i < data->features; i++) {
+        moments[i].count = rows->count;
         if (data->element == ELEMENT_BYTE)
-            finish_bytes(moments + i, rows->count);
+            finish_bytes(moments + i);
         else
-            finish_floats(moments + i, rows->count, ((const float *)rows->values)[i]);
+            moments[i].mean += (double)((const float *)rows->values)[i];
     }
     return CLM_OK;
 }

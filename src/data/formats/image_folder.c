@@ -15,7 +15,6 @@
 #include "base/size.h"
 #include "data/pictures/image.h"
 #include "data/formats/listing.h"
-#include "data/pictures/resize.h"
 #include "data/files/stream.h"
 
 #include <stdlib.h>

@@ -5,7 +5,6 @@
 #include "base/size.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,33 +39,22 @@ static bool has_items(const struct pickle_value *value, enum pickle_kind kind, s
     return value->kind == kind && value->count == count;
 }
 
-static clm_status encode_text(struct machine *machine, const struct pickle_value *text,
-                              struct pickle_value *bytes)
+static bool encode_text(struct machine *machine, const struct pickle_value *text, struct pickle_value *bytes)
 {
-    clm_status status = pickle_charge(machine, text->size + 1);
-    if (status != CLM_OK)
-        return status;
+    unsigned lead = 0;
+    if (!pickle_charge(machine, text->size + 1))
+        return false;
     bytes->bytes = malloc(text->size + 1);
     if (!bytes->bytes)
         return pickle_fail_memory(machine, text->size + 1);
-    for (size_t i = 0; i < text->size; i++) {
-        unsigned byte = text->bytes[i];
-        const unsigned next = text->bytes[i + 1]; /* the NUL after the last character, at the end */
-        if (byte >= 0x80) {
-            if ((byte != 0xc2 && byte != 0xc3) || (next & 0xc0) != 0x80)
-                return pickle_refuse(machine, "_codecs.encode: character %zu of the text is not in latin1",
-                                     i);
-            byte = (byte & 3) << 6 | (next & 0x3f);
-            i++;
-        }
-        bytes->bytes[bytes->size++] = (unsigned char)byte;
-    }
+    if (!pickle_append_latin1(bytes, text->bytes, text->size, &lead) || lead)
+        return pickle_refuse(machine, "_codecs.encode: character %zu of the text is not in latin1",
+                             bytes->size);
     bytes->bytes[bytes->size] = 0;
-    return CLM_OK;
+    return true;
 }
 
-static clm_status encode(struct machine *machine, const struct pickle_value *arguments,
-                         struct pickle_value **out)
+static bool encode(struct machine *machine, const struct pickle_value *arguments, struct pickle_value **out)
 {
     if (!has_items(arguments, PICKLE_TUPLE, 2) || !is_string(arguments->items[1], "latin1") ||
         (arguments->items[0]->kind != PICKLE_TEXT && arguments->items[0]->kind != PICKLE_LATIN1))
@@ -76,14 +64,13 @@ static clm_status encode(struct machine *machine, const struct pickle_value *arg
     if (text->kind == PICKLE_LATIN1) { /* a long text has no other use, so it need not be copied */
         text->kind = PICKLE_BYTES;
         *out = text;
-        return CLM_OK;
+        return true;
     }
-    const clm_status status = pickle_make(machine, PICKLE_BYTES, out);
-    return status == CLM_OK ? encode_text(machine, text, *out) : status;
+    return pickle_make(machine, PICKLE_BYTES, out) && encode_text(machine, text, *out);
 }
 
-static clm_status make_dtype(struct machine *machine, const struct pickle_value *arguments,
-                             struct pickle_value **out)
+static bool make_dtype(struct machine *machine, const struct pickle_value *arguments,
+                       struct pickle_value **out)
 {
     char shown[24];
     if (!has_items(arguments, PICKLE_TUPLE, 3) ||
@@ -99,30 +86,26 @@ static clm_status make_dtype(struct machine *machine, const struct pickle_value 
 }
 
 /* The state must be (3, "|", None, None, None, -1, -1, 0): version, no byte order, no fields. */
-static clm_status build_dtype(struct machine *machine, const struct pickle_value *state)
+static bool build_dtype(struct machine *machine, const struct pickle_value *state)
 {
     bool is_plain = has_items(state, PICKLE_TUPLE, 8) && is_number(state->items[0], 3) &&
                     is_string(state->items[1], "|") && is_number(state->items[5], -1) &&
                     is_number(state->items[6], -1) && is_number(state->items[7], 0);
     for (size_t i = 2; is_plain && i < 5; i++)
         is_plain = state->items[i]->kind == PICKLE_NONE;
-    return is_plain ? CLM_OK : pickle_refuse(machine, "the state of a dtype is not that of plain bytes");
+    return is_plain || pickle_refuse(machine, "the state of a dtype is not that of plain bytes");
 }
 
-static clm_status pickle_call_make_array(struct machine *machine, struct pickle_value **out)
+static bool pickle_call_make_array(struct machine *machine, struct pickle_value **out)
 {
-    clm_status status = pickle_charge(machine, sizeof(struct pickle_array));
-    if (status == CLM_OK)
-        status = pickle_make(machine, PICKLE_ARRAY, out);
-    if (status != CLM_OK)
-        return status;
+    if (!pickle_charge(machine, sizeof(struct pickle_array)) || !pickle_make(machine, PICKLE_ARRAY, out))
+        return false;
     (*out)->array = calloc(1, sizeof *(*out)->array);
-    return (*out)->array ? CLM_OK : pickle_fail_memory(machine, sizeof *(*out)->array);
+    return (*out)->array || pickle_fail_memory(machine, sizeof *(*out)->array);
 }
 
-static clm_status fill_array(struct machine *machine, struct pickle_array *array,
-                             const struct pickle_value *shape, const struct pickle_value *dtype,
-                             struct pickle_value *bytes)
+static bool fill_array(struct machine *machine, struct pickle_array *array, const struct pickle_value *shape,
+                       const struct pickle_value *dtype, struct pickle_value *bytes)
 {
     size_t size;
     if (array->bytes)
@@ -145,12 +128,12 @@ static clm_status fill_array(struct machine *machine, struct pickle_array *array
         return pickle_refuse(machine, "an array of %zu x %zu has %zu bytes", array->rows, array->columns,
                              bytes->size);
     array->bytes = bytes;
-    return CLM_OK;
+    return true;
 }
 
 /* _reconstruct(numpy.ndarray, (0,), b"b") makes an empty array; BUILD then sets its state. */
-static clm_status reconstruct(struct machine *machine, const struct pickle_value *arguments,
-                              struct pickle_value **out)
+static bool reconstruct(struct machine *machine, const struct pickle_value *arguments,
+                        struct pickle_value **out)
 {
     if (!has_items(arguments, PICKLE_TUPLE, 3) || arguments->items[0]->kind != PICKLE_GLOBAL ||
         arguments->items[0]->number != NDARRAY || !has_items(arguments->items[1], PICKLE_TUPLE, 1) ||
@@ -161,8 +144,8 @@ static clm_status reconstruct(struct machine *machine, const struct pickle_value
 }
 
 /* The state is (1, shape, dtype, whether it is column-major, bytes). */
-static clm_status build_array(struct machine *machine, struct pickle_value *object,
-                              const struct pickle_value *state)
+static bool build_array(struct machine *machine, struct pickle_value *object,
+                        const struct pickle_value *state)
 {
     if (!has_items(state, PICKLE_TUPLE, 5) || !is_number(state->items[0], 1))
         return pickle_refuse(machine, "the state of an array is not a tuple of version 1 and four more");
@@ -172,24 +155,21 @@ static clm_status build_array(struct machine *machine, struct pickle_value *obje
 }
 
 /* _frombuffer(bytes, dtype, shape, "C") */
-static clm_status from_buffer(struct machine *machine, const struct pickle_value *arguments,
-                              struct pickle_value **out)
+static bool from_buffer(struct machine *machine, const struct pickle_value *arguments,
+                        struct pickle_value **out)
 {
     if (!has_items(arguments, PICKLE_TUPLE, 4))
         return pickle_refuse(machine, "_frombuffer is not called with four arguments");
     if (!is_string(arguments->items[3], "C"))
         return pickle_refuse(machine, "an array is column-major, but only row-major arrays are read");
-    const clm_status status = pickle_call_make_array(machine, out);
-    return status == CLM_OK ? fill_array(machine, (*out)->array, arguments->items[2], arguments->items[1],
-                                         arguments->items[0])
-                            : status;
+    return pickle_call_make_array(machine, out) &&
+           fill_array(machine, (*out)->array, arguments->items[2], arguments->items[1], arguments->items[0]);
 }
 
 /* What a pickle may name: the function or type, and what calls it, NULL if it is only an argument. */
 static const struct {
     const char *module, *name;
-    clm_status (*call)(struct machine *machine, const struct pickle_value *arguments,
-                       struct pickle_value **out);
+    bool (*call)(struct machine *machine, const struct pickle_value *arguments, struct pickle_value **out);
 } globals[] = {
     [NDARRAY] = {"numpy", "ndarray", NULL},
     {"numpy", "dtype", make_dtype},
@@ -200,15 +180,14 @@ static const struct {
     {"_codecs", "encode", encode},
 };
 
-static clm_status pickle_call_read_line(struct machine *machine, char line[LINE_MAX_LENGTH + 1])
+static bool pickle_call_read_line(struct machine *machine, char line[LINE_MAX_LENGTH + 1])
 {
     for (size_t length = 0; length <= LINE_MAX_LENGTH; length++) {
-        const clm_status status = pickle_read_bytes(machine, line + length, 1);
-        if (status != CLM_OK)
-            return status;
+        if (!pickle_read_bytes(machine, line + length, 1))
+            return false;
         if (line[length] == '\n') {
             line[length] = '\0';
-            return CLM_OK;
+            return true;
         }
         if (!line[length])
             line[length] = '?'; /* a NUL would end the name before its end */
@@ -216,17 +195,17 @@ static clm_status pickle_call_read_line(struct machine *machine, char line[LINE_
     return pickle_refuse(machine, "a name has more than %d bytes", LINE_MAX_LENGTH);
 }
 
-static clm_status push_global(struct machine *machine, const char *module, const char *name)
+static bool push_global(struct machine *machine, const char *module, const char *name)
 {
     char shown_module[80], shown_name[80];
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
         if (strcmp(module, globals[i].module) || strcmp(name, globals[i].name))
             continue;
         struct pickle_value *global;
-        const clm_status status = pickle_push_new(machine, PICKLE_GLOBAL, &global);
-        if (status == CLM_OK)
-            global->number = (int64_t)i;
-        return status;
+        if (!pickle_push_new(machine, PICKLE_GLOBAL, &global))
+            return false;
+        global->number = (int64_t)i;
+        return true;
     }
     show(module, shown_module, sizeof shown_module);
     show(name, shown_name, sizeof shown_name);
@@ -236,20 +215,17 @@ static clm_status push_global(struct machine *machine, const char *module, const
         shown_module, shown_name);
 }
 
-clm_status pickle_run_global(struct machine *machine)
+bool pickle_run_global(struct machine *machine)
 {
     char module[LINE_MAX_LENGTH + 1], name[LINE_MAX_LENGTH + 1];
-    clm_status status = pickle_call_read_line(machine, module);
-    if (status == CLM_OK)
-        status = pickle_call_read_line(machine, name);
-    return status == CLM_OK ? push_global(machine, module, name) : status;
+    return pickle_call_read_line(machine, module) && pickle_call_read_line(machine, name) &&
+           push_global(machine, module, name);
 }
 
-clm_status pickle_run_stack_global(struct machine *machine)
+bool pickle_run_stack_global(struct machine *machine)
 {
-    const clm_status status = pickle_need(machine, 2);
-    if (status != CLM_OK)
-        return status;
+    if (!pickle_need(machine, 2))
+        return false;
     machine->count -= 2;
     struct pickle_value *const *const names = machine->stack + machine->count;
     for (int i = 0; i < 2; i++)
@@ -259,27 +235,25 @@ clm_status pickle_run_stack_global(struct machine *machine)
     return push_global(machine, (const char *)names[0]->bytes, (const char *)names[1]->bytes);
 }
 
-clm_status pickle_run_reduce(struct machine *machine)
+bool pickle_run_reduce(struct machine *machine)
 {
     struct pickle_value *made = NULL;
-    clm_status status = pickle_need(machine, 2);
-    if (status != CLM_OK)
-        return status;
+    if (!pickle_need(machine, 2))
+        return false;
     machine->count -= 2;
     const struct pickle_value *const function = machine->stack[machine->count];
     if (function->kind != PICKLE_GLOBAL)
         return pickle_refuse(machine, "REDUCE of %s is not allowed here", pickle_kind_name(function->kind));
     if (function->number == NDARRAY)
         return pickle_refuse(machine, "REDUCE of numpy.ndarray is not allowed here");
-    status = globals[function->number].call(machine, machine->stack[machine->count + 1], &made);
-    return status == CLM_OK ? pickle_push(machine, made) : status;
+    return globals[function->number].call(machine, machine->stack[machine->count + 1], &made) &&
+           pickle_push(machine, made);
 }
 
-clm_status pickle_run_build(struct machine *machine)
+bool pickle_run_build(struct machine *machine)
 {
-    const clm_status status = pickle_need(machine, 2);
-    if (status != CLM_OK)
-        return status;
+    if (!pickle_need(machine, 2))
+        return false;
     machine->count--;
     struct pickle_value *const object = machine->stack[machine->count - 1];
     const struct pickle_value *const state = machine->stack[machine->count];

@@ -5,37 +5,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-clm_status pickle_refuse(struct machine *machine, const char *format, ...)
+bool pickle_refuse(struct machine *machine, const char *format, ...)
 {
     char sentence[512];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
-    return clm_fail(machine->error, CLM_ERROR_FORMAT, "%s: its pickle is refused at byte %zu: %s",
-                    stream_path(machine->stream), machine->start, sentence);
+    machine->status = clm_fail(machine->error, CLM_ERROR_FORMAT, "%s: its pickle is refused at byte %zu: %s",
+                               stream_path(machine->stream), machine->start, sentence);
+    return false;
 }
 
-clm_status pickle_fail_memory(struct machine *machine, size_t bytes)
+bool pickle_fail_memory(struct machine *machine, size_t bytes)
 {
-    return clm_fail_host_memory(machine->error, stream_path(machine->stream), bytes);
+    machine->status = clm_fail_host_memory(machine->error, stream_path(machine->stream), bytes);
+    return false;
 }
 
-clm_status pickle_charge(struct machine *machine, size_t bytes)
+bool pickle_charge(struct machine *machine, size_t bytes)
 {
     if (bytes > PICKLE_BYTES_MAX - machine->spent)
         return pickle_refuse(machine, "it needs more than the %zu bytes of memory that a data set may need",
                              PICKLE_BYTES_MAX);
     machine->spent += bytes;
-    return CLM_OK;
+    return true;
 }
 
-clm_status pickle_make(struct machine *machine, enum pickle_kind kind, struct pickle_value **out)
+bool pickle_make(struct machine *machine, enum pickle_kind kind, struct pickle_value **out)
 {
     struct pickle *const pickle = machine->pickle;
-    const clm_status status = pickle_charge(machine, sizeof **out);
-    if (status != CLM_OK)
-        return status;
+    if (!pickle_charge(machine, sizeof **out))
+        return false;
     if (!pickle->chunks || pickle->chunks->count == PICKLE_CHUNK) {
         struct pickle_chunk *chunk = calloc(1, sizeof *chunk);
         if (!chunk)
@@ -45,10 +46,10 @@ clm_status pickle_make(struct machine *machine, enum pickle_kind kind, struct pi
     }
     *out = pickle->chunks->values + pickle->chunks->count++;
     (*out)->kind = kind;
-    return CLM_OK;
+    return true;
 }
 
-clm_status pickle_push(struct machine *machine, struct pickle_value *value)
+bool pickle_push(struct machine *machine, struct pickle_value *value)
 {
     if (machine->count == PICKLE_STACK_MAX)
         return pickle_refuse(machine, "it is nested too deeply: %d values wait on the stack",
@@ -57,13 +58,12 @@ clm_status pickle_push(struct machine *machine, struct pickle_value *value)
         return pickle_refuse(machine, "it has more than the %zu values that a data set may have",
                              PICKLE_VALUES_MAX);
     machine->stack[machine->count++] = value;
-    return CLM_OK;
+    return true;
 }
 
-clm_status pickle_push_new(struct machine *machine, enum pickle_kind kind, struct pickle_value **out)
+bool pickle_push_new(struct machine *machine, enum pickle_kind kind, struct pickle_value **out)
 {
-    const clm_status status = pickle_make(machine, kind, out);
-    return status == CLM_OK ? pickle_push(machine, *out) : status;
+    return pickle_make(machine, kind, out) && pickle_push(machine, *out);
 }
 
 /* The number of values above the last mark. */
@@ -72,46 +72,48 @@ static size_t above_mark(const struct machine *machine)
     return machine->count - (machine->mark_count ? machine->marks[machine->mark_count - 1] : 0);
 }
 
-clm_status pickle_need(struct machine *machine, size_t values)
+bool pickle_need(struct machine *machine, size_t values)
 {
-    return above_mark(machine) >= values
-               ? CLM_OK
-               : pickle_refuse(machine, "it takes %zu values from a stack that has %zu", values,
-                               above_mark(machine));
+    return above_mark(machine) >= values ||
+           pickle_refuse(machine, "it takes %zu values from a stack that has %zu", values,
+                         above_mark(machine));
 }
 
-clm_status pickle_take_mark(struct machine *machine, size_t *count)
+bool pickle_take_mark(struct machine *machine, size_t *count)
 {
     if (!machine->mark_count)
         return pickle_refuse(machine, "it needs a mark on the stack, but there is none");
     *count = above_mark(machine);
     machine->mark_count--;
-    return CLM_OK;
+    return true;
 }
 
-clm_status pickle_read_bytes(struct machine *machine, void *bytes, size_t size)
+bool pickle_read_bytes(struct machine *machine, void *bytes, size_t size)
 {
-    return stream_fill(machine->stream, bytes, size, "its pickle", machine->error);
+    machine->status = stream_fill(machine->stream, bytes, size, "its pickle", machine->error);
+    return machine->status == CLM_OK;
 }
 
-clm_status pickle_read_number(struct machine *machine, size_t width, uint64_t *number)
+bool pickle_read_number(struct machine *machine, size_t width, uint64_t *number)
 {
     unsigned char bytes[8];
-    const clm_status status = pickle_read_bytes(machine, bytes, width);
+    if (!pickle_read_bytes(machine, bytes, width))
+        return false;
     *number = 0;
-    for (size_t i = 0; status == CLM_OK && i < width; i++)
+    for (size_t i = 0; i < width; i++)
         *number |= (uint64_t)bytes[i] << 8 * i;
-    return status;
+    return true;
 }
 
-clm_status pickle_read_length(struct machine *machine, size_t width, size_t *length)
+bool pickle_read_length(struct machine *machine, size_t width, size_t *length)
 {
     uint64_t number;
-    const clm_status status = pickle_read_number(machine, width, &number);
+    if (!pickle_read_number(machine, width, &number))
+        return false;
     *length = (size_t)number;
-    if (status == CLM_OK && number > stream_left(machine->stream))
+    if (number > stream_left(machine->stream))
         return pickle_refuse(
             machine, "it promises %ju bytes, but %zu are left in the file; it is truncated or damaged",
             (uintmax_t)number, stream_left(machine->stream));
-    return status;
+    return true;
 }

@@ -1,5 +1,5 @@
-/* The stack machine that runs a pickle. pickle.c runs it; string.c, collection.c and call.c
- * implement its opcodes. */
+/* The stack machine that runs a pickle. pickle.c runs it and implements its opcodes, except those that call
+ * functions, which are in call.c. */
 #ifndef CLM_DATA_PICKLE_MACHINE_H
 #define CLM_DATA_PICKLE_MACHINE_H
 
@@ -33,8 +33,8 @@ struct machine;
 struct opcode {
     unsigned char code;
     const char *name;
-    clm_status (*run)(struct machine *machine); /* NULL if the opcode is refused */
-    size_t argument; /* bytes of the opcode's number or length, or another constant */
+    bool (*run)(struct machine *machine); /* NULL if the opcode is refused */
+    size_t argument;                      /* bytes of the opcode's number or length, or another constant */
 };
 
 struct machine {
@@ -51,58 +51,49 @@ struct machine {
     size_t mark_count;
     struct pickle_value **memo;
     size_t memo_size, memo_count; /* places of the memo, and how many are filled */
+    clm_status status;            /* CLM_OK until a function fails; `error` then says why */
     struct clm_error *error;
 };
 
-/* CLM_ERROR_FORMAT with a message that names the file and the position. */
-clm_status pickle_refuse(struct machine *machine, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* All functions that return bool fail by returning false, with the reason in the machine's status and error. */
+
+/* Fails with CLM_ERROR_FORMAT and a message that names the file and the position. */
+bool pickle_refuse(struct machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Adds `bytes` to the memory that the pickle needs; fails if that is more than PICKLE_BYTES_MAX. */
-CLM_MUST_CHECK clm_status pickle_charge(struct machine *machine, size_t bytes);
+CLM_MUST_CHECK bool pickle_charge(struct machine *machine, size_t bytes);
 
 /* Makes a value that the pickle owns. */
-CLM_MUST_CHECK clm_status pickle_make(struct machine *machine, enum pickle_kind kind,
-                                      struct pickle_value **out);
+CLM_MUST_CHECK bool pickle_make(struct machine *machine, enum pickle_kind kind, struct pickle_value **out);
 
 /* Put an existing or a new value on the stack. */
-CLM_MUST_CHECK clm_status pickle_push(struct machine *machine, struct pickle_value *value);
-CLM_MUST_CHECK clm_status pickle_push_new(struct machine *machine, enum pickle_kind kind,
-                                          struct pickle_value **out);
+CLM_MUST_CHECK bool pickle_push(struct machine *machine, struct pickle_value *value);
+CLM_MUST_CHECK bool pickle_push_new(struct machine *machine, enum pickle_kind kind,
+                                    struct pickle_value **out);
 
 /* Fails unless there are `values` values above the last mark. */
-CLM_MUST_CHECK clm_status pickle_need(struct machine *machine, size_t values);
+CLM_MUST_CHECK bool pickle_need(struct machine *machine, size_t values);
 
 /* Removes the last mark. *count is the number of values that were above it. */
-CLM_MUST_CHECK clm_status pickle_take_mark(struct machine *machine, size_t *count);
+CLM_MUST_CHECK bool pickle_take_mark(struct machine *machine, size_t *count);
 
 /* Read the file's next bytes as they are, as a little-endian number of up to 8 bytes, or as such a number
  * that is a length. A length fails if the rest of the file is shorter. */
-CLM_MUST_CHECK clm_status pickle_read_bytes(struct machine *machine, void *bytes, size_t size);
-CLM_MUST_CHECK clm_status pickle_read_number(struct machine *machine, size_t width, uint64_t *number);
-CLM_MUST_CHECK clm_status pickle_read_length(struct machine *machine, size_t width, size_t *length);
+CLM_MUST_CHECK bool pickle_read_bytes(struct machine *machine, void *bytes, size_t size);
+CLM_MUST_CHECK bool pickle_read_number(struct machine *machine, size_t width, uint64_t *number);
+CLM_MUST_CHECK bool pickle_read_length(struct machine *machine, size_t width, size_t *length);
 
-clm_status pickle_fail_memory(struct machine *machine, size_t bytes);
+bool pickle_fail_memory(struct machine *machine, size_t bytes);
 
-/* The functions that run opcodes. */
-#define PICKLE_RUN(name) CLM_MUST_CHECK clm_status pickle_run_##name(struct machine *machine)
-PICKLE_RUN(empty);
-PICKLE_RUN(true);
-PICKLE_RUN(number);
-PICKLE_RUN(long);
-PICKLE_RUN(bytes);
-PICKLE_RUN(text);
-PICKLE_RUN(tuple);
-PICKLE_RUN(mark);
-PICKLE_RUN(append);
-PICKLE_RUN(appends);
-PICKLE_RUN(put);
-PICKLE_RUN(memoize);
-PICKLE_RUN(get);
-PICKLE_RUN(global);
-PICKLE_RUN(stack_global);
-PICKLE_RUN(reduce);
-PICKLE_RUN(build);
-#undef PICKLE_RUN
+/* Appends `count` bytes of UTF-8 as latin1; false if a character is not in latin1. *lead is the first byte of a
+ * character whose second byte has not come yet, or 0. */
+CLM_MUST_CHECK bool pickle_append_latin1(struct pickle_value *value, const unsigned char *utf8, size_t count,
+                                         unsigned *lead);
+
+/* The opcodes of call.c. */
+CLM_MUST_CHECK bool pickle_run_global(struct machine *machine);
+CLM_MUST_CHECK bool pickle_run_stack_global(struct machine *machine);
+CLM_MUST_CHECK bool pickle_run_reduce(struct machine *machine);
+CLM_MUST_CHECK bool pickle_run_build(struct machine *machine);
 
 #endif

@@ -1,7 +1,11 @@
 #include "data/pickle/machine.h"
 
+#include "base/size.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+enum { TEXT_MAX = 4096, STEP = 1 << 20 };
 
 const char *pickle_kind_name(enum pickle_kind kind)
 {
@@ -56,13 +60,267 @@ void *pickle_take_bytes(struct pickle_value *array)
     return bytes;
 }
 
-static clm_status run_frame(struct machine *machine)
+/* ---- opcodes that push None, bools, numbers, strings and empty collections ---- */
+
+/* Pushes what is all zeros but for its kind: None, False, or an empty collection. */
+static bool run_empty(struct machine *machine)
+{
+    struct pickle_value *value;
+    return pickle_push_new(machine, (enum pickle_kind)machine->opcode->argument, &value);
+}
+
+static bool run_true(struct machine *machine)
+{
+    struct pickle_value *value;
+    if (!pickle_push_new(machine, PICKLE_BOOL, &value))
+        return false;
+    value->number = 1;
+    return true;
+}
+
+static bool push_number(struct machine *machine, size_t width, bool is_signed)
+{
+    uint64_t number;
+    struct pickle_value *value;
+    if (!pickle_read_number(machine, width, &number) || !pickle_push_new(machine, PICKLE_NUMBER, &value))
+        return false;
+    if (is_signed && width && width < 8 && number >> (8 * width - 1))
+        number |= UINT64_MAX << 8 * width;
+    value->number = (int64_t)number;
+    return true;
+}
+
+static bool run_number(struct machine *machine)
+{
+    return push_number(machine, machine->opcode->argument, machine->opcode->argument == 4);
+}
+
+static bool run_long(struct machine *machine)
+{
+    uint64_t width;
+    if (!pickle_read_number(machine, 1, &width))
+        return false;
+    if (width > 8)
+        return pickle_refuse(machine, "a whole number has %ju bytes, but at most 8 are read",
+                             (uintmax_t)width);
+    return push_number(machine, (size_t)width, true);
+}
+
+/* Makes room for `more` bytes and a NUL after the present ones; there will never be more than `most`
+ * bytes. */
+static bool grow_bytes(struct machine *machine, struct pickle_value *value, size_t *capacity, size_t more,
+                       size_t most)
+{
+    if (value->bytes && value->size + more <= *capacity)
+        return true;
+    *capacity = size_min(most, size_max(value->size + more, 2 * value->size));
+    return array_resize(&value->bytes, *capacity + 1, 1) || pickle_fail_memory(machine, *capacity + 1);
+}
+
+/* Reads the next `length` bytes. Memory grows as they arrive, because the length may be wrong. */
+static bool fill_bytes(struct machine *machine, struct pickle_value *value, size_t length)
+{
+    size_t capacity = 0;
+    if (!pickle_charge(machine, length + 1))
+        return false;
+    do {
+        const size_t step = size_min(length - value->size, STEP);
+        if (!grow_bytes(machine, value, &capacity, step, length) ||
+            !pickle_read_bytes(machine, value->bytes + value->size, step))
+            return false;
+        value->size += step;
+    } while (value->size < length);
+    value->bytes[length] = 0;
+    return true;
+}
+
+static bool run_bytes(struct machine *machine)
+{
+    size_t length;
+    struct pickle_value *value;
+    return pickle_read_length(machine, machine->opcode->argument, &length) &&
+           pickle_push_new(machine, PICKLE_BYTES, &value) && fill_bytes(machine, value, length);
+}
+
+bool pickle_append_latin1(struct pickle_value *value, const unsigned char *utf8, size_t count, unsigned *lead)
+{
+    for (size_t i = 0; i < count; i++) {
+        const unsigned byte = utf8[i];
+        if (*lead ? (byte & 0xc0) != 0x80 : byte >= 0x80 && byte != 0xc2 && byte != 0xc3)
+            return false;
+        if (*lead) {
+            value->bytes[value->size++] = (unsigned char)((*lead & 3) << 6 | (byte & 0x3f));
+            *lead = 0;
+        } else if (byte >= 0x80) {
+            *lead = byte;
+        } else {
+            value->bytes[value->size++] = (unsigned char)byte;
+        }
+    }
+    return true;
+}
+
+/* Reads a long text as latin1. Protocol 2 writes bytes as such a text; decoding it at once saves a copy. */
+static bool fill_latin1(struct machine *machine, struct pickle_value *value, size_t length)
+{
+    unsigned char buffer[TEXT_MAX];
+    unsigned lead = 0;
+    size_t capacity = 0;
+    for (size_t left = length; left; left -= size_min(left, sizeof buffer)) {
+        const size_t step = size_min(left, sizeof buffer), before = value->size;
+        if (!grow_bytes(machine, value, &capacity, step, length) || !pickle_read_bytes(machine, buffer, step))
+            return false;
+        if (!pickle_append_latin1(value, buffer, step, &lead))
+            return pickle_refuse(machine, "a text of more than %d bytes is not latin1", TEXT_MAX);
+        if (!pickle_charge(machine, value->size - before))
+            return false;
+    }
+    if (lead)
+        return pickle_refuse(machine, "a text ends within a character");
+    value->bytes[value->size] = 0;
+    return true;
+}
+
+static bool run_text(struct machine *machine)
+{
+    size_t length;
+    struct pickle_value *value;
+    if (!pickle_read_length(machine, machine->opcode->argument, &length) ||
+        !pickle_push_new(machine, length > TEXT_MAX ? PICKLE_LATIN1 : PICKLE_TEXT, &value))
+        return false;
+    return length > TEXT_MAX ? fill_latin1(machine, value, length) : fill_bytes(machine, value, length);
+}
+
+/* ---- opcodes that make and fill tuples, lists and dicts ---- */
+
+/* Moves the top `count` values of the stack to the end of the collection, whose room is always a power of
+ * two. */
+static bool append_top(struct machine *machine, struct pickle_value *collection, size_t count)
+{
+    struct pickle_value **const values = machine->stack + machine->count - count;
+    const size_t need_count = collection->count + count;
+    size_t room = collection->count ? 1 : 0, old;
+    while (room < collection->count)
+        room *= 2;
+    old = room;
+    while (room < need_count)
+        room = room ? 2 * room : 1;
+    if (room > old) {
+        if (!pickle_charge(machine, (room - old) * sizeof *values))
+            return false;
+        if (!array_resize(&collection->items, room, sizeof *values))
+            return pickle_fail_memory(machine, room * sizeof *values);
+    }
+    if (count)
+        memcpy(collection->items + collection->count, values, count * sizeof *values);
+    collection->count = (uint32_t)need_count;
+    machine->count -= count;
+    return true;
+}
+
+/* Makes a tuple of as many values as the opcode says, or of those above the last mark. */
+static bool run_tuple(struct machine *machine)
+{
+    struct pickle_value *tuple;
+    size_t count = machine->opcode->argument;
+    return (count ? pickle_need(machine, count) : pickle_take_mark(machine, &count)) &&
+           pickle_make(machine, PICKLE_TUPLE, &tuple) && append_top(machine, tuple, count) &&
+           pickle_push(machine, tuple);
+}
+
+static bool run_mark(struct machine *machine)
+{
+    if (machine->mark_count == PICKLE_MARKS_MAX)
+        return pickle_refuse(machine, "it is nested too deeply: there are %d marks on the stack",
+                             PICKLE_MARKS_MAX);
+    machine->marks[machine->mark_count++] = machine->count;
+    return true;
+}
+
+/* Appends the top `count` values of the stack to the collection below them. */
+static bool append_to(struct machine *machine, enum pickle_kind kind, size_t count)
+{
+    if (!pickle_need(machine, count + 1))
+        return false;
+    struct pickle_value *const collection = machine->stack[machine->count - count - 1];
+    if (collection->kind != kind)
+        return pickle_refuse(machine, "it appends to %s as if that were %s",
+                             pickle_kind_name(collection->kind), pickle_kind_name(kind));
+    if (kind == PICKLE_DICT && count % 2)
+        return pickle_refuse(machine, "a key has no value");
+    for (size_t i = 0; kind == PICKLE_DICT && i < count; i += 2) {
+        const enum pickle_kind key = machine->stack[machine->count - count + i]->kind;
+        if (key != PICKLE_BYTES && key != PICKLE_TEXT)
+            return pickle_refuse(machine, "the key of a dict is %s, but only strings are read",
+                                 pickle_kind_name(key));
+    }
+    return append_top(machine, collection, count);
+}
+
+static bool run_append(struct machine *machine)
+{
+    const enum pickle_kind kind = (enum pickle_kind)machine->opcode->argument;
+    return append_to(machine, kind, kind == PICKLE_DICT ? 2 : 1);
+}
+
+static bool run_appends(struct machine *machine)
+{
+    size_t count = 0;
+    return pickle_take_mark(machine, &count) &&
+           append_to(machine, (enum pickle_kind)machine->opcode->argument, count);
+}
+
+/* ---- opcodes of the memo ---- */
+
+static bool memo_put(struct machine *machine, uint64_t place)
+{
+    if (!pickle_need(machine, 1))
+        return false;
+    if (place >= PICKLE_MEMO_MAX)
+        return pickle_refuse(machine, "place %ju of the memo is above the %zu that a data set may need",
+                             (uintmax_t)place, PICKLE_MEMO_MAX);
+    if (place >= machine->memo_size) {
+        const size_t size = size_max((size_t)place + 1, size_max(64, 2 * machine->memo_size));
+        if (!array_resize(&machine->memo, size, sizeof *machine->memo))
+            return pickle_fail_memory(machine, size * sizeof *machine->memo);
+        memset(machine->memo + machine->memo_size, 0, (size - machine->memo_size) * sizeof *machine->memo);
+        machine->memo_size = size;
+    }
+    machine->memo_count += !machine->memo[place];
+    machine->memo[place] = machine->stack[machine->count - 1];
+    return true;
+}
+
+static bool run_put(struct machine *machine)
+{
+    uint64_t place;
+    return pickle_read_number(machine, machine->opcode->argument, &place) && memo_put(machine, place);
+}
+
+static bool run_memoize(struct machine *machine)
+{
+    return memo_put(machine, machine->memo_count);
+}
+
+static bool run_get(struct machine *machine)
+{
+    uint64_t place;
+    if (!pickle_read_number(machine, machine->opcode->argument, &place))
+        return false;
+    if (place >= machine->memo_size || !machine->memo[place])
+        return pickle_refuse(machine, "place %ju of the memo is empty", (uintmax_t)place);
+    return pickle_push(machine, machine->memo[place]);
+}
+
+/* ---- other opcodes, and all of them ---- */
+
+static bool run_frame(struct machine *machine)
 {
     size_t length;
     return pickle_read_length(machine, machine->opcode->argument, &length);
 }
 
-static clm_status run_stop(struct machine *machine)
+static bool run_stop(struct machine *machine)
 {
     if (machine->count != 1 || machine->mark_count)
         return pickle_refuse(
@@ -70,43 +328,43 @@ static clm_status run_stop(struct machine *machine)
             machine->count, machine->mark_count);
     machine->pickle->top = machine->stack[0];
     machine->is_stopped = true;
-    return CLM_OK;
+    return true;
 }
 
 static const struct opcode opcodes[] = {
-    {'N', "NONE", pickle_run_empty, PICKLE_NONE},
-    {0x88, "NEWTRUE", pickle_run_true, 0},
-    {0x89, "NEWFALSE", pickle_run_empty, PICKLE_BOOL},
-    {'K', "BININT1", pickle_run_number, 1},
-    {'M', "BININT2", pickle_run_number, 2},
-    {'J', "BININT", pickle_run_number, 4},
-    {0x8a, "LONG1", pickle_run_long, 0},
-    {'U', "SHORT_BINSTRING", pickle_run_bytes, 1},
-    {'T', "BINSTRING", pickle_run_bytes, 4},
-    {'C', "SHORT_BINBYTES", pickle_run_bytes, 1},
-    {'B', "BINBYTES", pickle_run_bytes, 4},
-    {0x8e, "BINBYTES8", pickle_run_bytes, 8},
-    {0x96, "BYTEARRAY8", pickle_run_bytes, 8},
-    {0x8c, "SHORT_BINUNICODE", pickle_run_text, 1},
-    {'X', "BINUNICODE", pickle_run_text, 4},
-    {0x8d, "BINUNICODE8", pickle_run_text, 8},
-    {']', "EMPTY_LIST", pickle_run_empty, PICKLE_LIST},
-    {'}', "EMPTY_DICT", pickle_run_empty, PICKLE_DICT},
-    {')', "EMPTY_TUPLE", pickle_run_empty, PICKLE_TUPLE},
-    {'(', "MARK", pickle_run_mark, 0},
-    {0x85, "TUPLE1", pickle_run_tuple, 1},
-    {0x86, "TUPLE2", pickle_run_tuple, 2},
-    {0x87, "TUPLE3", pickle_run_tuple, 3},
-    {'t', "TUPLE", pickle_run_tuple, 0},
-    {'a', "APPEND", pickle_run_append, PICKLE_LIST},
-    {'e', "APPENDS", pickle_run_appends, PICKLE_LIST},
-    {'s', "SETITEM", pickle_run_append, PICKLE_DICT},
-    {'u', "SETITEMS", pickle_run_appends, PICKLE_DICT},
-    {'q', "BINPUT", pickle_run_put, 1},
-    {'r', "LONG_BINPUT", pickle_run_put, 4},
-    {0x94, "MEMOIZE", pickle_run_memoize, 0},
-    {'h', "BINGET", pickle_run_get, 1},
-    {'j', "LONG_BINGET", pickle_run_get, 4},
+    {'N', "NONE", run_empty, PICKLE_NONE},
+    {0x88, "NEWTRUE", run_true, 0},
+    {0x89, "NEWFALSE", run_empty, PICKLE_BOOL},
+    {'K', "BININT1", run_number, 1},
+    {'M', "BININT2", run_number, 2},
+    {'J', "BININT", run_number, 4},
+    {0x8a, "LONG1", run_long, 0},
+    {'U', "SHORT_BINSTRING", run_bytes, 1},
+    {'T', "BINSTRING", run_bytes, 4},
+    {'C', "SHORT_BINBYTES", run_bytes, 1},
+    {'B', "BINBYTES", run_bytes, 4},
+    {0x8e, "BINBYTES8", run_bytes, 8},
+    {0x96, "BYTEARRAY8", run_bytes, 8},
+    {0x8c, "SHORT_BINUNICODE", run_text, 1},
+    {'X', "BINUNICODE", run_text, 4},
+    {0x8d, "BINUNICODE8", run_text, 8},
+    {']', "EMPTY_LIST", run_empty, PICKLE_LIST},
+    {'}', "EMPTY_DICT", run_empty, PICKLE_DICT},
+    {')', "EMPTY_TUPLE", run_empty, PICKLE_TUPLE},
+    {'(', "MARK", run_mark, 0},
+    {0x85, "TUPLE1", run_tuple, 1},
+    {0x86, "TUPLE2", run_tuple, 2},
+    {0x87, "TUPLE3", run_tuple, 3},
+    {'t', "TUPLE", run_tuple, 0},
+    {'a', "APPEND", run_append, PICKLE_LIST},
+    {'e', "APPENDS", run_appends, PICKLE_LIST},
+    {'s', "SETITEM", run_append, PICKLE_DICT},
+    {'u', "SETITEMS", run_appends, PICKLE_DICT},
+    {'q', "BINPUT", run_put, 1},
+    {'r', "LONG_BINPUT", run_put, 4},
+    {0x94, "MEMOIZE", run_memoize, 0},
+    {'h', "BINGET", run_get, 1},
+    {'j', "LONG_BINGET", run_get, 4},
     {'c', "GLOBAL", pickle_run_global, 0},
     {0x93, "STACK_GLOBAL", pickle_run_stack_global, 0},
     {'R', "REDUCE", pickle_run_reduce, 0},
@@ -145,13 +403,12 @@ static const struct opcode opcodes[] = {
     {0x98, "READONLY_BUFFER", NULL, 0},
 };
 
-static clm_status run_next(struct machine *machine)
+static bool run_next(struct machine *machine)
 {
     unsigned char code;
     machine->start = stream_position(machine->stream);
-    const clm_status status = pickle_read_bytes(machine, &code, 1);
-    if (status != CLM_OK)
-        return status;
+    if (!pickle_read_bytes(machine, &code, 1))
+        return false;
     for (size_t i = 0; i < sizeof opcodes / sizeof *opcodes; i++) {
         if (opcodes[i].code != code)
             continue;
@@ -174,11 +431,13 @@ static clm_status pickle_run(struct machine *machine)
             stream_path(machine->stream),
             got < sizeof head ? "it ends at once" : "it begins with other bytes");
     while (status == CLM_OK && !machine->is_stopped)
-        status = run_next(machine);
+        status = run_next(machine) ? CLM_OK : machine->status;
     if (status == CLM_OK)
         status = stream_read(machine->stream, &byte, 1, &got, machine->error);
-    if (status == CLM_OK && got)
-        status = pickle_refuse(machine, "there are more bytes after its end");
+    if (status == CLM_OK && got) {
+        pickle_refuse(machine, "there are more bytes after its end");
+        status = machine->status;
+    }
     return status;
 }
 

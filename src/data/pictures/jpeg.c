@@ -2,7 +2,6 @@
 #include "data/pictures/image.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <jpeglib.h>
 #include <jerror.h>

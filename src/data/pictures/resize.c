@@ -1,4 +1,4 @@
-#include "data/pictures/resize.h"
+#include "data/pictures/image.h"
 
 #include "base/size.h"
 

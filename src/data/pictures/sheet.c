@@ -4,21 +4,21 @@
 #include "base/philox.h"
 #include "base/picture.h"
 #include "base/size.h"
-#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX  1000
-#define SIDE      64.0 /* the longer side of a picture [points] */
-#define GAP       12.0
-#define MARGIN    24.0
-#define HEADING   34.0
-#define LABEL     20.0 /* height for the class and the row number below a picture */
-#define NAME_SIZE 8.0
-#define ROW_SIZE  6.0
+#define ROWS_MAX     1000
+#define SIDE         64.0 /* the longer side of a picture [points] */
+#define GAP          12.0
+#define MARGIN       24.0
+#define HEADING      34.0
+#define LABEL        20.0 /* height for the class and the row number below a picture */
+#define HEADING_SIZE 11.0
+#define NAME_SIZE    8.0
+#define ROW_SIZE     6.0
 
 static const struct colour grey = {0.55, 0.55, 0.55};
 
@@ -32,35 +32,25 @@ struct sheet {
     double lowest, highest; /* values drawn as black and white */
 };
 
-struct chosen_row {
-    uint32_t label, row;
-};
-
-static int compare_choices(const void *a, const void *b)
+/* By class, and then by row. */
+static int compare_rows(const void *a, const void *b, void *of)
 {
-    const struct chosen_row *const x = a, *const y = b;
-    if (x->label != y->label)
-        return x->label < y->label ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    const uint32_t *const labels = ((const struct sheet *)of)->rows->labels;
+    if (labels[x] != labels[y])
+        return labels[x] < labels[y] ? -1 : 1;
+    return x < y ? -1 : x > y;
 }
 
 static clm_status choose_rows(struct sheet *sheet, uint64_t seed, struct clm_error *error)
 {
     const size_t all = sheet->rows->count;
     struct philox random = philox_start(seed, RANDOM_SHEET, 0);
-    struct chosen_row *choices = malloc(sheet->count * sizeof *choices);
     sheet->order = malloc(all * sizeof *sheet->order);
-    if (!choices || !sheet->order) {
-        free(choices);
+    if (!sheet->order)
         return clm_fail_host_memory(error, sheet->data->source, all * sizeof *sheet->order);
-    }
     philox_permutation(&random, sheet->order, all);
-    for (size_t i = 0; i < sheet->count; i++)
-        choices[i] = (struct chosen_row){sheet->rows->labels[sheet->order[i]], sheet->order[i]};
-    qsort(choices, sheet->count, sizeof *choices, compare_choices);
-    for (size_t i = 0; i < sheet->count; i++)
-        sheet->order[i] = choices[i].row;
-    free(choices);
+    qsort_r(sheet->order, sheet->count, sizeof *sheet->order, compare_rows, sheet);
     return CLM_OK;
 }
 
@@ -164,47 +154,30 @@ static cairo_status_t draw_picture(cairo_t *context, const struct sheet *sheet, 
     return CAIRO_STATUS_SUCCESS;
 }
 
-/* Draws text that is cut, with an ellipsis, to fit into `width`. */
-static void draw_fitting(cairo_t *context, double x, double y, double size, double width, const char *text)
-{
-    char cut[128];
-    snprintf(cut, sizeof cut - 4, "%s", text);
-    size_t length = strlen(cut);
-    if (length == strlen(text) && text_width(context, size, cut) <= width) {
-        draw_text(context, x, y, 0, size, cut);
-        return;
-    }
-    do {
-        while (length && ((unsigned char)cut[--length] & 0xc0) == 0x80)
-            ;
-        snprintf(cut + length, sizeof cut - length, "…");
-    } while (length && text_width(context, size, cut) > width);
-    draw_text(context, x, y, 0, size, cut);
-}
-
-static void draw_label(cairo_t *context, const struct sheet *sheet, uint32_t row, double x, double y)
+static cairo_status_t draw_label(cairo_t *context, const struct sheet *sheet, uint32_t row, double x,
+                                 double y)
 {
     const uint32_t label = sheet->rows->labels[row];
     char text[32];
     snprintf(text, sizeof text, "%u", label);
-    char *const name = sheet->data->class_names ? utf8_copy(sheet->data->class_names[label]) : NULL;
+    const char *const name = sheet->data->class_names ? sheet->data->class_names[label] : text;
     set_colour(context, picture_ink);
-    draw_fitting(context, x, y + NAME_SIZE + 2, NAME_SIZE, SIDE + GAP - 4, name ? name : text);
-    free(name);
+    const cairo_status_t drawn =
+        draw_fitting(context, x, y + NAME_SIZE + 2, 0, NAME_SIZE, NAME_SIZE, SIDE + GAP - 4, name);
     snprintf(text, sizeof text, "row %u", row);
     set_colour(context, grey);
     draw_text(context, x, y + NAME_SIZE + ROW_SIZE + 4, 0, ROW_SIZE, text);
+    return drawn;
 }
 
-static void draw_heading(cairo_t *context, const struct sheet *sheet, const char *part, double width)
+static cairo_status_t draw_heading(cairo_t *context, const struct sheet *sheet, const char *part,
+                                   double width)
 {
     char text[512];
-    char *const source = utf8_copy(sheet->data->source);
     snprintf(text, sizeof text, "%zu of %zu %s rows of %.400s", sheet->count, sheet->rows->count, part,
-             source ? source : "");
-    free(source);
+             sheet->data->source);
     set_colour(context, picture_ink);
-    draw_fitting(context, MARGIN, MARGIN + 6, 11, width - 2 * MARGIN, text);
+    return draw_fitting(context, MARGIN, MARGIN + 6, 0, HEADING_SIZE, HEADING_SIZE, width - 2 * MARGIN, text);
 }
 
 static clm_status sheet_draw(const struct sheet *sheet, const char *part, const char *path,
@@ -214,21 +187,15 @@ static clm_status sheet_draw(const struct sheet *sheet, const char *part, const 
     const double across = SIDE + GAP, down = sheet->height + LABEL + GAP;
     const double width = fmax(2 * MARGIN + (double)sheet->columns * across - GAP, 240);
     struct picture picture = picture_begin(width, MARGIN + HEADING + (double)lines * down - GAP + MARGIN / 2);
-    unsigned char *bytes = NULL;
-    size_t size = 0;
-    cairo_status_t drawn = CAIRO_STATUS_SUCCESS;
-    draw_heading(picture.context, sheet, part, width);
+    cairo_status_t drawn = draw_heading(picture.context, sheet, part, width);
     for (size_t i = 0; i < sheet->count && drawn == CAIRO_STATUS_SUCCESS; i++) {
         const double x = MARGIN + (double)(i % sheet->columns) * across,
                      y = MARGIN + HEADING - 16 + (double)(i / sheet->columns) * down;
         drawn = draw_picture(picture.context, sheet, picture_of(sheet, i), x, y);
-        draw_label(picture.context, sheet, sheet->order[i], x, y + sheet->height);
+        if (drawn == CAIRO_STATUS_SUCCESS)
+            drawn = draw_label(picture.context, sheet, sheet->order[i], x, y + sheet->height);
     }
-    clm_status status = picture_end(&picture, drawn, path, &bytes, &size, error);
-    if (status == CLM_OK)
-        status = clm_write_file(path, bytes, size, error);
-    free(bytes);
-    return status;
+    return picture_end(&picture, drawn, path, path, error);
 }
 
 clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t rows, uint64_t seed,

@@ -4,9 +4,6 @@
 #include "data/files/output.h"
 #include "data/write/writer.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 /* The training batches, the test batch and the names of the classes. */
 static const char *const files[] = {
     "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",

@@ -5,7 +5,6 @@
 
 #include <endian.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { IDX_BYTE = 0x08, IDX_FLOAT = 0x0d, LABEL_MAX = 255 };

@@ -11,7 +11,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <endian.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

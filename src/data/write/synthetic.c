@@ -1,5 +1,5 @@
-#include "data/write/synthetic.h"
-
+/* Makes a synthetic data set for use without a real one: ten classes of coloured patterns in CIFAR-10's
+ * binary layout, which a net can learn, but not at once. */
 #include "base/file.h"
 #include "base/philox.h"
 #include "data/formats/cifar.h"
@@ -7,7 +7,6 @@
 #include "data/write/writer.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +146,7 @@ static clm_status write_files(const char *directory, size_t rows, uint64_t seed,
     return status;
 }
 
-clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, struct clm_error *error)
+static clm_status synthetic_write(const char *directory, size_t rows, uint64_t seed, struct clm_error *error)
 {
     const char *const *const names = cifar_writer.files;
     struct staging staging = {0};

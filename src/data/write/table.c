@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define VALUE_SIZE 32 /* bytes of a value and its index */
 
