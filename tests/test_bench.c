@@ -95,13 +95,13 @@ START_TEST(of_failures_in_recording_the_first_is_told)
     struct opencl_device *const device = &self(backend)->device;
     struct profile_row rows[PROFILE_ROWS_MAX];
     size_t count;
-    ck_assert_int_eq(profile_start(device, &error), CLM_OK);
+    ck_assert_int_eq(profile_start(backend, &error), CLM_OK);
     for (size_t i = 0; i < COUNT_OF(codes); i++) {
         marker_code = codes[i];
         ck_assert_ptr_nonnull(profile_call(device, "a product"));
     }
     marker_code = CL_SUCCESS;
-    ck_assert_int_eq(profile_stop(device, rows, &count, &error), CLM_ERROR_DEVICE);
+    ck_assert_int_eq(profile_stop(backend, rows, &count, &error), CLM_ERROR_DEVICE);
     ck_assert_ptr_nonnull(strstr(error.message, "CL_INVALID_COMMAND_QUEUE"));
     clm_backend_close(backend);
 }

@@ -462,15 +462,17 @@ clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ
                                  struct clm_error *error)
 {
     const char *const here = "linear_update_forward";
+    const struct backend_operations *const operations = be->operations;
     const struct epilogue *const next = epilogue ? epilogue : &no_epilogue;
     clm_status status;
     if ((status = expect_update(here, dZ, X, layer, step, error)) ||
         (status = expect_forward(here, next_X, layer, epilogue, next_Y, error)))
         return status;
-    if (be->operations->linear_update_forward && backend_fuses_step(be, step->rule))
-        return be->operations->linear_update_forward(be, dZ, X, layer, step, next_X, next, next_Y, error);
+    if (operations->linear_update_forward && backend_fuses_step(be, step->rule) &&
+        (!operations->looks_ahead || operations->looks_ahead(be, layer, X->rows, next_X->rows)))
+        return operations->linear_update_forward(be, dZ, X, layer, step, next_X, next, next_Y, error);
     status = linear_backward_update(be, dZ, X, layer, step, error);
-    return status ? status : be->operations->linear_forward(be, next_X, layer, next, next_Y, error);
+    return status ? status : operations->linear_forward(be, next_X, layer, next, next_Y, error);
 }
 
 clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
@@ -498,7 +500,7 @@ clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *
 
 bool backend_looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B)
 {
-    return be->operations->looks_ahead && be->operations->looks_ahead(be, layer, B);
+    return be->operations->looks_ahead && be->operations->looks_ahead(be, layer, B, B);
 }
 
 clm_status parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,

@@ -277,14 +277,14 @@ CLM_MUST_CHECK clm_status backend_profile_stop(struct clm_backend *be,
 CLM_MUST_CHECK clm_status backend_peaks(struct clm_backend *be, double *operations, double *bytes,
                                         struct clm_error *error);
 
+/* Functions have the type of the one above that calls them. */
 struct backend_operations {
     const char *name;
     /* these three are NULL in a backend without kernels */
-    clm_status (*profile_start)(struct clm_backend *be, struct clm_error *error);
-    clm_status (*profile_stop)(struct clm_backend *be, struct profile_row *rows, size_t *count,
-                               struct clm_error *error);
-    clm_status (*peaks)(struct clm_backend *be, double *operations, double *bytes, struct clm_error *error);
-    void (*close)(struct clm_backend *be);
+    __typeof__(backend_profile_start) *profile_start;
+    __typeof__(backend_profile_stop) *profile_stop;
+    __typeof__(backend_peaks) *peaks;
+    __typeof__(clm_backend_close) *close;
     size_t (*element_size)(enum tensor_type type);
     size_t metrics_columns; /* columns of the (1, n) TENSOR_REAL that holds the sums */
 
@@ -292,56 +292,35 @@ struct backend_operations {
     size_t (*weight_panel)(struct clm_backend *be, size_t batch, size_t I, size_t O);
     clm_status (*allocate)(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error);
     void (*release)(struct clm_backend *be, void *memory);
-    clm_status (*write)(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
-                        struct clm_error *error);
-    clm_status (*read)(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
-                       struct clm_error *error);
-    clm_status (*write_part)(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
-                             enum host_type type, const void *host, struct clm_error *error);
+    __typeof__(backend_write) *write;
+    __typeof__(backend_read) *read;
+    __typeof__(backend_write_part) *write_part;
     /* these three are NULL if nothing is queued and products need only their tensors */
-    clm_status (*prepare)(struct clm_backend *be, const size_t *widths, size_t width_count,
-                          const enum activation *acts, enum rule rule, size_t batch, struct clm_error *error);
-    clm_status (*finish)(struct clm_backend *be, struct clm_error *error);
-    clm_status (*pace)(struct clm_backend *be, struct clm_error *error);
+    __typeof__(backend_prepare) *prepare;
+    __typeof__(backend_finish) *finish;
+    __typeof__(backend_pace) *pace;
 
-    clm_status (*metrics_reset)(struct clm_backend *be, struct metrics *metrics, struct clm_error *error);
-    clm_status (*metrics_read)(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
-                               size_t *correct, struct clm_error *error);
+    __typeof__(metrics_reset) *metrics_reset;
+    __typeof__(metrics_read) *metrics_read;
 
-    clm_status (*gather)(struct clm_backend *be, const struct resident *data, const struct tensor *order,
-                         size_t first, const struct augmentation *augmentation, struct tensor *X,
-                         struct tensor *labels, struct clm_error *error);
-    clm_status (*linear_forward)(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                                 const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error);
-    clm_status (*softmax_xent)(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
-                               const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
-                               struct clm_error *error);
-    clm_status (*softmax)(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
-                          struct clm_error *error);
-    clm_status (*linear_backward_input)(struct clm_backend *be, const struct tensor *dZ,
-                                        const struct linear *layer, const struct gate *gate,
-                                        struct tensor *dX, struct clm_error *error);
-    clm_status (*linear_backward_params)(struct clm_backend *be, const struct tensor *dZ,
-                                         const struct tensor *X, struct linear *layer, double l2,
-                                         struct clm_error *error);
-    clm_status (*linear_backward_update)(struct clm_backend *be, const struct tensor *dZ,
-                                         const struct tensor *X, struct linear *layer,
-                                         const struct step *step, struct clm_error *error);
-    bool (*fuses_step)(const struct clm_backend *be, enum rule rule); /* NULL: every linear rule */
-    /* both NULL: the two operations run one after the other */
-    bool (*looks_ahead)(struct clm_backend *be, const struct linear *layer, size_t B);
-    clm_status (*linear_update_forward)(struct clm_backend *be, const struct tensor *dZ,
-                                        const struct tensor *X, struct linear *layer, const struct step *step,
-                                        const struct tensor *next_X, const struct epilogue *epilogue,
-                                        struct tensor *next_Y, struct clm_error *error);
+    __typeof__(gather) *gather;
+    __typeof__(linear_forward) *linear_forward;
+    __typeof__(softmax_xent) *softmax_xent;
+    __typeof__(softmax) *softmax;
+    __typeof__(linear_backward_input) *linear_backward_input;
+    __typeof__(linear_backward_params) *linear_backward_params;
+    __typeof__(linear_backward_update) *linear_backward_update;
+    __typeof__(backend_fuses_step) *fuses_step; /* NULL: every linear rule */
+    /* both NULL, or looks_ahead false for this layer, B and next_B rows: the two operations run in turn */
+    bool (*looks_ahead)(struct clm_backend *be, const struct linear *layer, size_t B, size_t next_B);
+    __typeof__(linear_update_forward) *linear_update_forward;
     /* both NULL, or has_head false for this layer and B rows: the three operations run in turn */
     bool (*has_head)(struct clm_backend *be, const struct linear *layer, size_t B);
     clm_status (*linear_softmax_backward)(struct clm_backend *be, const struct tensor *X,
                                           const struct linear *layer, const struct tensor *labels,
                                           const struct gate *gate, struct tensor *dZ, struct tensor *dX,
                                           struct metrics *sums, struct clm_error *error);
-    clm_status (*parameter_step)(struct clm_backend *be, struct parameter *parameter, const struct step *step,
-                                 struct clm_error *error);
+    __typeof__(parameter_step) *parameter_step;
 };
 
 /* These open a backend without testing it. src/prove opens one for use. */

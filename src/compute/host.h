@@ -19,15 +19,11 @@ static inline struct host_sums *host_sums(struct metrics *metrics)
 void host_close(struct clm_backend *be);
 clm_status host_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error);
 void host_release(struct clm_backend *be, void *memory);
-clm_status host_write(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
-                      struct clm_error *error);
-clm_status host_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
-                     struct clm_error *error);
-clm_status host_write_part(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
-                           enum host_type type, const void *host, struct clm_error *error);
-clm_status host_metrics_reset(struct clm_backend *be, struct metrics *metrics, struct clm_error *error);
-clm_status host_metrics_read(struct clm_backend *be, const struct metrics *metrics, double *loss_sum,
-                             size_t *correct, struct clm_error *error);
+__typeof__(backend_write) host_write;
+__typeof__(backend_read) host_read;
+__typeof__(backend_write_part) host_write_part;
+__typeof__(metrics_reset) host_metrics_reset;
+__typeof__(metrics_read) host_metrics_read;
 
 /* Entries for backends whose tensors are plain arrays of `real`. */
 #define HOST_OPERATIONS(real)                                                                                \

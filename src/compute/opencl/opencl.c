@@ -119,23 +119,6 @@ static clm_status pace(struct clm_backend *be, struct clm_error *error)
 
 /* ---- profile ---- */
 
-static clm_status opencl_profile_start(struct clm_backend *be, struct clm_error *error)
-{
-    return profile_start(&self(be)->device, error);
-}
-
-static clm_status opencl_profile_stop(struct clm_backend *be, struct profile_row *rows, size_t *count,
-                                      struct clm_error *error)
-{
-    return profile_stop(&self(be)->device, rows, count, error);
-}
-
-static clm_status opencl_peaks(struct clm_backend *be, double *operations, double *bytes,
-                               struct clm_error *error)
-{
-    return profile_peaks(be, self(be)->kernels, operations, bytes, error);
-}
-
 /* Tells the profile what the next launch computes, and the floats it reads and writes at least. */
 static void opencl_expect(struct clm_backend *be, double operations, double floats)
 {
@@ -250,7 +233,7 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
 }
 
 /* One provider must compute both products. */
-static bool fuses(struct clm_backend *be, const struct linear *layer, size_t B, size_t next_B)
+static bool looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B, size_t next_B)
 {
     const size_t I = layer->W.value.columns, O = layer->W.value.rows;
     if (is_open_question(self(be), I, O))
@@ -260,25 +243,16 @@ static bool fuses(struct clm_backend *be, const struct linear *layer, size_t B, 
            gemm->operations->fuses(gemm, I, O, B, next_B);
 }
 
-static bool looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B)
-{
-    return fuses(be, layer, B, B);
-}
-
 static clm_status opencl_update_forward(struct clm_backend *be, const struct tensor *dZ,
                                         const struct tensor *X, struct linear *layer, const struct step *step,
                                         const struct tensor *next_X, const struct epilogue *epilogue,
                                         struct tensor *next_Y, struct clm_error *error)
 {
-    if (fuses(be, layer, X->rows, next_X->rows)) {
-        struct gemm_provider *const gemm = product_provider(be, PRODUCT_UPDATE, layer, X->rows);
-        opencl_expect(be, 2 * (double)(X->rows + next_X->rows) * size_of(&layer->W.value),
-                      size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value) +
-                          size_of(next_X) + size_of(next_Y));
-        return gemm->operations->descend_forward(gemm, dZ, X, layer, step, next_X, epilogue, next_Y, error);
-    }
-    const clm_status status = opencl_backward_update(be, dZ, X, layer, step, error);
-    return status ? status : opencl_forward(be, next_X, layer, epilogue, next_Y, error);
+    struct gemm_provider *const gemm = product_provider(be, PRODUCT_UPDATE, layer, X->rows);
+    opencl_expect(be, 2 * (double)(X->rows + next_X->rows) * size_of(&layer->W.value),
+                  size_of(dZ) + size_of(X) + step_traffic(step) * size_of(&layer->W.value) + size_of(next_X) +
+                      size_of(next_Y));
+    return gemm->operations->descend_forward(gemm, dZ, X, layer, step, next_X, epilogue, next_Y, error);
 }
 
 /* One provider must compute both products. */
@@ -313,9 +287,9 @@ static clm_status opencl_parameter_step(struct clm_backend *be, struct parameter
 
 const struct backend_operations opencl_operations = {
     .name = "opencl",
-    .profile_start = opencl_profile_start,
-    .profile_stop = opencl_profile_stop,
-    .peaks = opencl_peaks,
+    .profile_start = profile_start,
+    .profile_stop = profile_stop,
+    .peaks = profile_peaks,
     .close = opencl_close,
     .element_size = opencl_element_size,
     .metrics_columns = METRICS_COLUMNS,

@@ -32,11 +32,8 @@ void opencl_close(struct clm_backend *be);
 size_t opencl_element_size(enum tensor_type type);
 clm_status opencl_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error);
 void opencl_release(struct clm_backend *be, void *memory);
-clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
-                        struct clm_error *error);
-clm_status opencl_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
-                       struct clm_error *error);
-clm_status opencl_write_part(struct clm_backend *be, struct tensor *tensor, size_t first, size_t count,
-                             enum host_type type, const void *host, struct clm_error *error);
+__typeof__(backend_write) opencl_write;
+__typeof__(backend_read) opencl_read;
+__typeof__(backend_write_part) opencl_write_part;
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/size.h"
+#include "compute/opencl/opencl.h"
 #include "compute/opencl/status.h"
 
 #include <math.h>
@@ -25,8 +26,9 @@ struct opencl_profile {
 
 /* ---- recording ---- */
 
-clm_status profile_start(struct opencl_device *device, struct clm_error *error)
+clm_status profile_start(struct clm_backend *be, struct clm_error *error)
 {
+    struct opencl_device *const device = &self(be)->device;
     cl_int code;
     struct opencl_profile *const profile = calloc(1, sizeof *profile);
     if (!profile)
@@ -157,9 +159,10 @@ static int longer_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-clm_status profile_stop(struct opencl_device *device, struct profile_row rows[PROFILE_ROWS_MAX],
-                        size_t *count, struct clm_error *error)
+clm_status profile_stop(struct clm_backend *be, struct profile_row rows[PROFILE_ROWS_MAX], size_t *count,
+                        struct clm_error *error)
 {
+    struct opencl_device *const device = &self(be)->device;
     const struct opencl_profile *const profile = device->profile;
     const char *call = "clFinish";
     cl_int code = clFinish(device->queue);
@@ -247,9 +250,8 @@ static clm_status peak_fma(struct clm_backend *be, struct kernels *k, double *op
     return status;
 }
 
-clm_status profile_peaks(struct clm_backend *be, struct kernels *k, double *operations, double *bytes,
-                         struct clm_error *error)
+clm_status profile_peaks(struct clm_backend *be, double *operations, double *bytes, struct clm_error *error)
 {
-    const clm_status status = peak_copy(be, k, bytes, error);
-    return status ? status : peak_fma(be, k, operations, error);
+    const clm_status status = peak_copy(be, self(be)->kernels, bytes, error);
+    return status ? status : peak_fma(be, self(be)->kernels, operations, error);
 }

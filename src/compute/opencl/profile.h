@@ -9,13 +9,11 @@
 struct opencl_profile;
 
 /* From now on, records all launches, in a queue of its own. */
-CLM_MUST_CHECK clm_status profile_start(struct opencl_device *device, struct clm_error *error);
+CLM_MUST_CHECK __typeof__(backend_profile_start) profile_start;
 
 /* Waits, ends the recording, and puts the sums of each kernel into rows, the longest first. At most
  * PROFILE_ROWS_MAX; the last row is then the rest. */
-CLM_MUST_CHECK clm_status profile_stop(struct opencl_device *device,
-                                       struct profile_row rows[PROFILE_ROWS_MAX], size_t *count,
-                                       struct clm_error *error);
+CLM_MUST_CHECK __typeof__(backend_profile_stop) profile_stop;
 /* Ends it without a result, for example if a step fails. */
 void profile_drop(struct opencl_device *device);
 
@@ -29,7 +27,6 @@ cl_event *profile_event(const struct opencl_device *device, const char *name);
 cl_event *profile_call(const struct opencl_device *device, const char *name);
 
 /* Peak floating-point operations and bytes per second, measured now with kernels/peaks.cl. */
-CLM_MUST_CHECK clm_status profile_peaks(struct clm_backend *be, struct kernels *k, double *operations,
-                                        double *bytes, struct clm_error *error);
+CLM_MUST_CHECK __typeof__(backend_peaks) profile_peaks;
 
 #endif

@@ -82,23 +82,13 @@ CLM_MUST_CHECK clm_status stage_end(struct stage *stage);
 
 /* ---- the operations, for the backend's table ---- */
 
-clm_status bounds_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
-                         size_t first, const struct augmentation *augmentation, struct tensor *X,
-                         struct tensor *labels, struct clm_error *error);
-clm_status bounds_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
-                          const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error);
-clm_status bounds_softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
-                               const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
-                               struct clm_error *error);
-clm_status bounds_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
-                          struct clm_error *error);
-clm_status bounds_backward_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
-                                 const struct gate *gate, struct tensor *dX, struct clm_error *error);
-clm_status bounds_backward_params(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                  struct linear *layer, double l2, struct clm_error *error);
-clm_status bounds_backward_update(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,
-                                  struct linear *layer, const struct step *step, struct clm_error *error);
-clm_status bounds_parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
-                                 struct clm_error *error);
+__typeof__(gather) bounds_gather;
+__typeof__(linear_forward) bounds_forward;
+__typeof__(softmax_xent) bounds_softmax_xent;
+__typeof__(softmax) bounds_softmax;
+__typeof__(linear_backward_input) bounds_backward_input;
+__typeof__(linear_backward_params) bounds_backward_params;
+__typeof__(linear_backward_update) bounds_backward_update;
+__typeof__(parameter_step) bounds_parameter_step;
 
 #endif
