@@ -16,12 +16,6 @@
 #define METADATA    "__metadata__"
 #define SHOWN_SIZE  104 /* of a name in a sentence */
 
-/* A tensor while the header is read: where its bytes lie in the data. */
-struct tensor_entry {
-    struct safetensor tensor;
-    size_t begin, end;
-};
-
 /* safetensors is little-endian; both ways, and nothing at all on a little-endian host. */
 static void swap_to_host(float *values, size_t count)
 {
@@ -86,11 +80,11 @@ static clm_status read_shape(const char *path, const char *name, const json_t *s
 }
 
 /* `name` is the tensor's as it can be shown. */
-static clm_status safetensors_read_entry(const char *path, const char *name, const json_t *about,
-                                         size_t data_size, struct tensor_entry *entry,
-                                         struct clm_error *error)
+static clm_status safetensors_read_tensor(const char *path, const char *name, const json_t *about,
+                                          size_t data_size, struct safetensor *tensor,
+                                          struct clm_error *error)
 {
-    size_t size;
+    size_t size, end;
     char shown[24];
     const json_t *type = json_object_get(about, "dtype"), *range = json_object_get(about, "data_offsets");
     if (!json_is_string(type))
@@ -99,21 +93,21 @@ static clm_status safetensors_read_entry(const char *path, const char *name, con
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: tensor %.100s is of type %s; only F32 is read, so convert it first", path, name,
                         text_show(shown, sizeof shown, json_string_value(type), json_string_length(type)));
-    const clm_status status = read_shape(path, name, json_object_get(about, "shape"), &entry->tensor, error);
+    const clm_status status = read_shape(path, name, json_object_get(about, "shape"), tensor, error);
     if (status != CLM_OK)
         return status;
-    if (json_array_size(range) != 2 || !safetensors_read_size(json_array_get(range, 0), &entry->begin) ||
-        !safetensors_read_size(json_array_get(range, 1), &entry->end))
+    if (json_array_size(range) != 2 || !safetensors_read_size(json_array_get(range, 0), &tensor->begin) ||
+        !safetensors_read_size(json_array_get(range, 1), &end))
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: tensor %.100s has no \"data_offsets\" of two integers from 0 on", path, name);
-    if (entry->begin > entry->end || entry->end > data_size)
+    if (tensor->begin > end || end > data_size)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: tensor %.100s lies in bytes %zu to %zu of data that has %zu bytes", path, name,
-                        entry->begin, entry->end, data_size);
-    if (!size_mul(entry->tensor.count, sizeof(float), &size) || entry->end - entry->begin != size)
+                        tensor->begin, end, data_size);
+    if (!size_mul(tensor->count, sizeof(float), &size) || end - tensor->begin != size)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: tensor %.100s has %zu elements of 4 bytes, and %zu bytes in the file", path,
-                        name, entry->tensor.count, entry->end - entry->begin);
+                        name, tensor->count, end - tensor->begin);
     return CLM_OK;
 }
 
@@ -138,26 +132,26 @@ static clm_status safetensors_read_metadata(const char *path, json_t *about, str
 
 static int by_place(const void *left, const void *right)
 {
-    const struct tensor_entry *a = left, *b = right;
+    const struct safetensor *a = left, *b = right;
     if (a->begin != b->begin)
         return a->begin < b->begin ? -1 : 1;
-    return (a->end > b->end) - (a->end < b->end);
+    return (a->count > b->count) - (a->count < b->count);
 }
 
 /* The ranges of the tensors, in order, must cover the data without a gap and without an overlap. */
-static clm_status check_cover(const char *path, const struct tensor_entry *entries, size_t count,
-                              size_t data_size, struct clm_error *error)
+static clm_status check_cover(const char *path, const struct safetensors *file, size_t data_size,
+                              struct clm_error *error)
 {
     size_t end = 0;
-    for (size_t i = 0; i < count; i++) {
-        const char *const name = entries[i].tensor.name;
+    for (size_t i = 0; i < file->count; i++) {
+        const struct safetensor *const tensor = &file->tensors[i];
         char shown[SHOWN_SIZE];
-        if (entries[i].begin != end)
+        if (tensor->begin != end)
             return clm_fail(
                 error, CLM_ERROR_FORMAT,
                 "%s: tensor %s begins at byte %zu of the data, where %zu is due: tensors must neither overlap nor leave gaps",
-                path, text_show(shown, sizeof shown, name, strlen(name)), entries[i].begin, end);
-        end = entries[i].end;
+                path, text_show(shown, sizeof shown, tensor->name, strlen(tensor->name)), tensor->begin, end);
+        end += tensor->count * sizeof(float);
     }
     if (end != data_size)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its tensors need %zu bytes of data, and it has %zu",
@@ -165,9 +159,8 @@ static clm_status check_cover(const char *path, const struct tensor_entry *entri
     return CLM_OK;
 }
 
-/* Fills *entries, in the order of their bytes, from the header. The names stay with the entries. */
-static clm_status read_entries(const char *path, json_t *header, size_t data_size,
-                               struct tensor_entry *entries, size_t *count, struct safetensors *out,
+/* Fills the tensors, in the order of their bytes, from the header; they have no values yet. */
+static clm_status read_tensors(const char *path, json_t *header, size_t data_size, struct safetensors *out,
                                struct clm_error *error)
 {
     clm_status status = CLM_OK;
@@ -175,27 +168,21 @@ static clm_status read_entries(const char *path, json_t *header, size_t data_siz
     json_t *about;
     json_object_foreach(header, name, about)
     {
-        if (!strcmp(name, METADATA)) {
+        struct safetensor *const tensor = &out->tensors[out->count];
+        char shown[SHOWN_SIZE];
+        text_show(shown, sizeof shown, name, strlen(name));
+        if (!strcmp(name, METADATA))
             status = safetensors_read_metadata(path, about, out, error);
-        } else {
-            struct tensor_entry *entry = entries + *count;
-            char shown[SHOWN_SIZE];
-            text_show(shown, sizeof shown, name, strlen(name));
-            status = safetensors_read_entry(path, shown, about, data_size, entry, error);
-            if (status == CLM_OK) {
-                entry->tensor.name = strdup(name);
-                if (entry->tensor.name)
-                    ++*count;
-                else
-                    status = clm_fail_host_memory(error, path, strlen(name) + 1);
-            }
+        else if ((status = safetensors_read_tensor(path, shown, about, data_size, tensor, error)) == CLM_OK) {
+            tensor->name = strdup(name);
+            status = tensor->name ? CLM_OK : clm_fail_host_memory(error, path, strlen(name) + 1);
+            out->count += tensor->name != NULL;
         }
         if (status != CLM_OK)
             return status;
     }
-    if (*count)
-        qsort(entries, *count, sizeof *entries, by_place);
-    return check_cover(path, entries, *count, data_size, error);
+    qsort(out->tensors, out->count, sizeof *out->tensors, by_place);
+    return check_cover(path, out, data_size, error);
 }
 
 /* The header's length, checked, so that bytes + LENGTH_SIZE + *length is inside the file. */
@@ -258,47 +245,30 @@ static clm_status parse_header(const char *path, const char *text, size_t length
 
 clm_status safetensors_read(const char *path, struct safetensors *out, struct clm_error *error)
 {
-    size_t size = 0, length = 0, count = 0;
+    size_t size = 0, length = 0;
     unsigned char *bytes = NULL;
     json_t *header = NULL;
-    struct tensor_entry *entries = NULL;
+    clm_status status;
     *out = (struct safetensors){.metadata = json_object()};
-    clm_status status = file_read(path, SIZE_MAX - 1, &bytes, &size, error);
-    if (status != CLM_OK)
-        goto cleanup;
-    status = read_length(path, bytes, size, &length, error);
-    if (status != CLM_OK)
-        goto cleanup;
-    status = parse_header(path, (const char *)bytes + LENGTH_SIZE, length, &header, error);
-    if (status != CLM_OK)
+    if ((status = file_read(path, SIZE_MAX - 1, &bytes, &size, error)) ||
+        (status = read_length(path, bytes, size, &length, error)) ||
+        (status = parse_header(path, (const char *)bytes + LENGTH_SIZE, length, &header, error)))
         goto cleanup;
     const size_t data_size = size - LENGTH_SIZE - length, room = json_object_size(header) + 1;
-    entries = calloc(room, sizeof *entries);
     out->tensors = calloc(room, sizeof *out->tensors);
-    if (!entries || !out->tensors || !out->metadata) {
-        status = clm_fail_host_memory(error, path, room * (sizeof *entries + sizeof *out->tensors));
-        goto cleanup;
-    }
-    status = read_entries(path, header, data_size, entries, &count, out, error);
+    status = out->tensors && out->metadata ? read_tensors(path, header, data_size, out, error)
+                                           : clm_fail_host_memory(error, path, room * sizeof *out->tensors);
     if (status != CLM_OK)
         goto cleanup;
 
     /* A header may have any length: the data moves to the block's beginning, where it is aligned. */
     memmove(bytes, bytes + LENGTH_SIZE + length, data_size);
     out->block = bytes;
-    swap_to_host(out->block, data_size / sizeof(float));
-    for (size_t i = 0; i < count; i++) {
-        out->tensors[i] = entries[i].tensor;
-        out->tensors[i].values = (float *)out->block + entries[i].begin / sizeof(float);
-    }
-    out->count = count;
     bytes = NULL;
-    count = 0;
+    swap_to_host(out->block, data_size / sizeof(float));
+    for (size_t i = 0; i < out->count; i++)
+        out->tensors[i].values = (float *)out->block + out->tensors[i].begin / sizeof(float);
 cleanup:
-    if (entries)
-        for (size_t i = 0; i < count; i++)
-            free(entries[i].tensor.name);
-    free(entries);
     free(bytes);
     json_decref(header);
     if (status != CLM_OK)
@@ -311,31 +281,26 @@ static clm_status safetensors_describe(const char *path, const struct safetensor
 {
     size_t count = 1, size;
     const size_t begin = *end;
-    json_t *shape = json_array();
-    bool fits = tensor->dimension_count <= SAFETENSORS_DIMENSIONS_MAX;
-    for (size_t i = 0; fits && i < tensor->dimension_count; i++) {
+    bool is_whole = true, fits = tensor->dimension_count <= SAFETENSORS_DIMENSIONS_MAX;
+    for (size_t i = 0; fits && i < tensor->dimension_count; i++)
         fits = size_mul(count, tensor->shape[i], &count);
-        if (json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]))) {
-            json_decref(shape);
-            return clm_fail_host_memory(error, path, sizeof(json_int_t));
-        }
-    }
     if (!fits || count != tensor->count || !size_mul(count, sizeof(float), &size) ||
-        !size_add(begin, size, end)) {
-        json_decref(shape);
+        !size_add(begin, size, end))
         return clm_fail(error, CLM_ERROR_SHAPE,
                         "%s: tensor %.100s has %zu elements, which its shape does not", path, tensor->name,
                         tensor->count);
-    }
-    if (!strcmp(tensor->name, METADATA) || json_object_get(header, tensor->name)) {
-        json_decref(shape);
+    if (!strcmp(tensor->name, METADATA) || json_object_get(header, tensor->name))
         return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: a tensor cannot be named %.100s, that name is taken",
                         path, tensor->name);
-    }
-    json_t *about = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                              (json_int_t)begin, (json_int_t)*end);
-    if (!about)
+    json_t *const shape = json_array();
+    for (size_t i = 0; is_whole && i < tensor->dimension_count; i++)
+        is_whole = json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i])) == 0;
+    json_t *const about = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                                    (json_int_t)begin, (json_int_t)*end);
+    if (!about || !is_whole) {
+        json_decref(about);
         return clm_fail_host_memory(error, path, sizeof *tensor);
+    }
     if (json_object_set_new(header, tensor->name, about))
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
@@ -365,6 +330,23 @@ static char *header_text(const json_t *header, size_t *length)
     return text;
 }
 
+/* The file's bytes, at `out`: the length, the header, and the values one after the other. */
+static void fill_file(unsigned char *out, const char *text, size_t length, const struct safetensor *tensors,
+                      size_t count)
+{
+    const uint64_t stored = htole64(length);
+    float *const data = (float *)(void *)(out + LENGTH_SIZE + length);
+    size_t filled = 0;
+    memcpy(out, &stored, LENGTH_SIZE);
+    memcpy(out + LENGTH_SIZE, text, length);
+    for (size_t i = 0; i < count; i++) {
+        if (tensors[i].count)
+            memcpy(data + filled, tensors[i].values, tensors[i].count * sizeof(float));
+        filled += tensors[i].count;
+    }
+    swap_to_host(data, filled);
+}
+
 clm_status safetensors_write(const char *path, const struct safetensor *tensors, size_t count,
                              const json_t *metadata, struct clm_error *error)
 {
@@ -373,44 +355,22 @@ clm_status safetensors_write(const char *path, const struct safetensor *tensors,
     char *text = NULL;
     unsigned char *bytes = NULL;
     json_t *header = json_object();
-    if (metadata && json_object_set_new(header, METADATA, json_deep_copy(metadata))) {
+    if (metadata && json_object_set_new(header, METADATA, json_deep_copy(metadata)))
         status = clm_fail_host_memory(error, path, sizeof(json_int_t));
-        goto cleanup;
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; status == CLM_OK && i < count; i++)
         status = safetensors_describe(path, tensors + i, &data_size, header, error);
-        if (status != CLM_OK)
-            goto cleanup;
-    }
-    text = header_text(header, &length);
-    if (!text) {
+    if (status == CLM_OK && !(text = header_text(header, &length)))
         status = clm_fail_host_memory(error, path, count * sizeof *tensors);
-        goto cleanup;
-    }
-    if (length > HEADER_MAX || !size_add(LENGTH_SIZE + length, data_size, &size)) {
+    if (status == CLM_OK && (length > HEADER_MAX || !size_add(LENGTH_SIZE + length, data_size, &size)))
         status =
             clm_fail(error, CLM_ERROR_ARGUMENT,
                      "%s: %zu tensors cannot be described in a header of %zu bytes", path, count, HEADER_MAX);
-        goto cleanup;
-    }
-    bytes = malloc(size);
-    if (!bytes) {
+    if (status == CLM_OK && !(bytes = malloc(size)))
         status = clm_fail_host_memory(error, path, size);
-        goto cleanup;
+    if (status == CLM_OK) {
+        fill_file(bytes, text, length, tensors, count);
+        status = clm_write_file(path, bytes, size, error);
     }
-    const uint64_t stored = htole64(length);
-    memcpy(bytes, &stored, LENGTH_SIZE);
-    memcpy(bytes + LENGTH_SIZE, text, length);
-    float *data = (float *)(void *)(bytes + LENGTH_SIZE + length);
-    size_t filled = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (tensors[i].count)
-            memcpy(data + filled, tensors[i].values, tensors[i].count * sizeof(float));
-        filled += tensors[i].count;
-    }
-    swap_to_host(data, filled);
-    status = clm_write_file(path, bytes, size, error);
-cleanup:
     free(bytes);
     free(text);
     json_decref(header);

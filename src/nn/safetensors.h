@@ -15,6 +15,7 @@ struct safetensor {
     size_t dimension_count, shape[SAFETENSORS_DIMENSIONS_MAX];
     size_t count;  /* elements: the product of shape */
     float *values; /* aligned, inside the file's one block */
+    size_t begin;  /* of their bytes in the data of a file that was read */
 };
 
 struct safetensors {
