@@ -223,8 +223,8 @@ static struct totals totals_of(struct property_bench *t, const struct numbered_b
     ck_assert_done(metrics_read(be, &t->run.sums, &loss, &correct, &error));
     ck_assert_done(bounds_sums(bounds, &t->bound.sums, &expected, &error));
     for (size_t n = 0; n < LAYER_PARAMETERS * DEPTH; n++)
-        add_gradient(&totals, &t->run.net.parameters[n]->gradient, &t->bound.net.parameters[n]->gradient,
-                     batch->rows);
+        add_gradient(&totals, &network_parameter(&t->run.net, n)->gradient,
+                     &network_parameter(&t->bound.net, n)->gradient, batch->rows);
     totals.values[totals.count] = loss;
     totals.errors[totals.count++] = expected.loss_error;
     totals.values[totals.count] = (double)correct;

@@ -152,7 +152,8 @@ static clm_status run_side(struct gradient_side *side, const struct gradcheck *g
     const bool has_errors = side->net.be == g->bounds;
     clm_status status = network_gradients(&side->net, side->net.batch, g->options->l2, &side->sums, error);
     for (size_t n = 0; status == CLM_OK && n < g->model->parameter_count; n++)
-        status = read_gradient(side, has_errors, &side->net.parameters[n]->gradient, &side->read[n], error);
+        status = read_gradient(side, has_errors, &network_parameter(&side->net, n)->gradient, &side->read[n],
+                               error);
     return status;
 }
 
@@ -188,7 +189,7 @@ static clm_status try_one(struct gradcheck *g, size_t n, size_t at, struct clm_g
 {
     const struct parameter_spec *const spec = &g->model->specs[n];
     const struct gradient *const right = &g->right.read[n];
-    const size_t columns = g->device.net.parameters[n]->gradient.columns;
+    const size_t columns = network_parameter(&g->device.net, n)->gradient.columns;
     const size_t o = spec->is_weight ? at / columns : at, i = spec->is_weight ? at % columns : 0;
     struct difference difference;
     const clm_status status =

@@ -229,12 +229,10 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 {
     static const char *const kinds[STATES_MOST] = {" velocity", " second state"};
     struct clm_backend *const be = device->net.be;
-    size_t count;
-    struct parameter *const *const parameters = network_parameters(&device->net, &count);
     clm_status status = judge_sums(out, be, &device->sums, bounds, &right->sums, error);
-    for (size_t n = 0; status == CLM_OK && n < count; n++) {
-        const struct parameter *const got = parameters[n], *const expected =
-                                                               bounds ? right->net.parameters[n] : got;
+    for (size_t n = 0; status == CLM_OK && n < model->parameter_count; n++) {
+        const struct parameter *const got = network_parameter(&device->net, n);
+        const struct parameter *const expected = bounds ? network_parameter(&right->net, n) : got;
         const char *const name = model->specs[n].name;
         status = judge_one(out, be, bounds, name, "", &got->value, &expected->value, error);
         for (size_t s = 0; status == CLM_OK && s < STATES_MOST; s++)

@@ -122,18 +122,15 @@ size_t *architecture_widths(const struct architecture *net)
 
 /* ---- parameters ---- */
 
-size_t architecture_parameters(const struct architecture *net, struct parameter_spec *out)
+struct parameter_spec architecture_parameter(const struct architecture *net, size_t p)
 {
-    for (size_t l = 0; out && l < net->depth; l++) {
-        const struct layer_spec *const layer = &net->layers[l];
-        struct parameter_spec *const weight = out + LAYER_PARAMETERS * l, *const bias = weight + 1;
-        *weight = (struct parameter_spec){
-            .layer = l, .rows = layer->outputs, .columns = layer->inputs, .is_weight = true};
-        *bias = (struct parameter_spec){.layer = l, .rows = layer->outputs};
-        snprintf(weight->name, sizeof weight->name, "layers.%zu.weight", l);
-        snprintf(bias->name, sizeof bias->name, "layers.%zu.bias", l);
-    }
-    return LAYER_PARAMETERS * net->depth;
+    const size_t l = p / LAYER_PARAMETERS;
+    const struct layer_spec *const layer = &net->layers[l];
+    const bool is_weight = p % LAYER_PARAMETERS == 0;
+    struct parameter_spec spec = {
+        .layer = l, .rows = layer->outputs, .columns = is_weight ? layer->inputs : 0, .is_weight = is_weight};
+    snprintf(spec.name, sizeof spec.name, "layers.%zu.%s", l, is_weight ? "weight" : "bias");
+    return spec;
 }
 
 /* ---- JSON ---- */

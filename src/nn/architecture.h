@@ -73,9 +73,8 @@ static inline size_t parameter_elements(const struct parameter_spec *spec)
 
 enum { LAYER_PARAMETERS = 2 };
 
-/* Puts LAYER_PARAMETERS specs of each layer into `out`, in order: its weight, then its bias. Returns how many
- * there are; `out` may be NULL. */
-size_t architecture_parameters(const struct architecture *net, struct parameter_spec *out);
+/* Parameter p of LAYER_PARAMETERS for each layer, in order: its weight, then its bias. */
+struct parameter_spec architecture_parameter(const struct architecture *net, size_t p);
 
 /* Bytes of all parameters as floats; false if they do not fit into a size_t. */
 bool architecture_bytes(const struct architecture *net, size_t *bytes);

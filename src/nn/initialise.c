@@ -1,8 +1,6 @@
-#include "nn/initialise.h"
+#include "nn/parameters.h"
 
 #include "base/philox.h"
-#include "nn/safetensors.h"
-#include "nn/parameters.h"
 
 #include <errno.h>
 #include <math.h>

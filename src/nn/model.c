@@ -3,7 +3,6 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "data/data.h"
-#include "nn/initialise.h"
 #include "nn/parameters.h"
 
 #include <stdio.h>
@@ -52,13 +51,14 @@ static clm_status model_create(const struct architecture *architecture, struct c
     const clm_status status = architecture_copy(architecture, &model->architecture, error);
     if (status != CLM_OK)
         return status;
-    model->parameter_count = architecture_parameters(architecture, NULL);
+    model->parameter_count = LAYER_PARAMETERS * architecture->depth;
     model->tensor_count = model->parameter_count + 2;
     model->specs = calloc(model->tensor_count, sizeof *model->specs);
     model->values = calloc(model->tensor_count, sizeof *model->values);
     if (!model->specs || !model->values)
         return fail_memory(architecture, error);
-    architecture_parameters(architecture, model->specs);
+    for (size_t p = 0; p < model->parameter_count; p++)
+        model->specs[p] = architecture_parameter(architecture, p);
     for (size_t t = model->parameter_count; t < model->tensor_count; t++) {
         struct parameter_spec *const spec = &model->specs[t];
         *spec = (struct parameter_spec){.rows = architecture->layers[0].inputs};

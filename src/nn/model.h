@@ -6,7 +6,7 @@
 
 struct clm_model {
     struct architecture architecture;
-    /* All tensors of a model file, and their values: the parameters in the order of architecture_parameters,
+    /* All tensors of a model file, and their values: the parameters in the order of architecture_parameter,
      * then mean and scale */
     size_t tensor_count, parameter_count;
     struct parameter_spec *specs;

@@ -26,39 +26,20 @@ static clm_status create_parameter(struct network *net, const struct parameter_s
     return status;
 }
 
-/* The list of all parameters, which have no memory yet. */
-static clm_status list_parameters(struct network *net, struct clm_error *error)
-{
-    const size_t count = architecture_parameters(&net->architecture, NULL);
-    net->parameters = calloc(count, sizeof *net->parameters);
-    if (!net->parameters)
-        return clm_fail_host_memory(error, "a network", count * sizeof *net->parameters);
-    for (size_t l = 0; l < net->architecture.depth; l++) {
-        struct parameter **const of_layer = net->parameters + LAYER_PARAMETERS * l;
-        of_layer[0] = &net->layers[l].linear.W;
-        of_layer[1] = &net->layers[l].linear.b;
-    }
-    return CLM_OK;
-}
-
 static clm_status create_parameters(struct network *net, struct network_use use, struct clm_error *error)
 {
-    const size_t count = architecture_parameters(&net->architecture, NULL);
-    struct parameter_spec *const specs = calloc(count, sizeof *specs);
-    clm_status status =
-        specs ? list_parameters(net, error) : clm_fail_host_memory(error, "a network", count * sizeof *specs);
-    if (status == CLM_OK)
-        architecture_parameters(&net->architecture, specs);
-    for (size_t p = 0; status == CLM_OK && p < count; p++)
-        status = create_parameter(net, &specs[p], use, net->parameters[p], error);
-    free(specs);
+    clm_status status = CLM_OK;
+    for (size_t p = 0; status == CLM_OK && p < LAYER_PARAMETERS * net->architecture.depth; p++) {
+        const struct parameter_spec spec = architecture_parameter(&net->architecture, p);
+        status = create_parameter(net, &spec, use, network_parameter(net, p), error);
+    }
     return status;
 }
 
-struct parameter *const *network_parameters(const struct network *net, size_t *count)
+struct parameter *network_parameter(const struct network *net, size_t p)
 {
-    *count = net->parameters ? architecture_parameters(&net->architecture, NULL) : 0;
-    return net->parameters;
+    struct linear *const linear = &net->layers[p / LAYER_PARAMETERS].linear;
+    return p % LAYER_PARAMETERS ? &linear->b : &linear->W;
 }
 
 static void free_parameter(struct clm_backend *be, struct parameter *parameter)
@@ -168,12 +149,11 @@ clm_status network_prepare_mixup(struct network *net, struct clm_error *error)
 void network_free(struct network *net)
 {
     struct clm_backend *const be = net->be;
-    size_t count;
-    struct parameter *const *const parameters = network_parameters(net, &count);
-    for (size_t p = 0; p < count && parameters[p]; p++) /* the list may be empty still */
-        free_parameter(be, parameters[p]);
-    for (size_t l = 0; net->layers && l < net->architecture.depth; l++)
+    for (size_t l = 0; net->layers && l < net->architecture.depth; l++) {
+        free_parameter(be, &net->layers[l].linear.W);
+        free_parameter(be, &net->layers[l].linear.b);
         layer_free(be, &net->layers[l]);
+    }
     if (be) {
         tensor_free(be, &net->X);
         tensor_free(be, &net->next_X);
@@ -183,7 +163,6 @@ void network_free(struct network *net)
         tensor_free(be, &net->gradients[1]);
     }
     free(net->layers);
-    free(net->parameters);
     architecture_free(&net->architecture);
     memset(net, 0, sizeof *net);
 }
@@ -193,13 +172,12 @@ struct network_memory network_memory(const struct network *net)
     struct network_memory memory = {.activations = net->X.bytes + net->next_X.bytes + net->labels.bytes +
                                                    net->mixture.partners.bytes + net->gradients[0].bytes +
                                                    net->gradients[1].bytes};
-    size_t count;
-    struct parameter *const *const parameters = network_parameters(net, &count);
-    for (size_t p = 0; p < count; p++) {
-        memory.parameters += parameters[p]->value.bytes;
-        memory.gradients += parameters[p]->gradient.bytes;
+    for (size_t p = 0; p < LAYER_PARAMETERS * net->architecture.depth; p++) {
+        const struct parameter *const parameter = network_parameter(net, p);
+        memory.parameters += parameter->value.bytes;
+        memory.gradients += parameter->gradient.bytes;
         for (size_t s = 0; s < STATES_MOST; s++)
-            memory.states += parameters[p]->state[s].bytes;
+            memory.states += parameter->state[s].bytes;
     }
     for (size_t l = 0; l < net->architecture.depth; l++)
         memory.activations += net->layers[l].Y.bytes + net->layers[l].saved_gate.bytes;
@@ -234,7 +212,7 @@ clm_status network_write(struct network *net, const struct clm_model *model, str
 {
     clm_status status = check_architecture(net, model, error);
     for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++) {
-        struct parameter *const parameter = net->parameters[p];
+        struct parameter *const parameter = network_parameter(net, p);
         status = backend_write(net->be, &parameter->value, HOST_FLOAT, model->values[p], error);
         for (size_t s = 0; status == CLM_OK && s < STATES_MOST; s++)
             status = write_zeros(net->be, &parameter->state[s], error);
@@ -246,7 +224,8 @@ clm_status network_read(const struct network *net, struct clm_model *model, stru
 {
     clm_status status = check_architecture(net, model, error);
     for (size_t p = 0; status == CLM_OK && p < model->parameter_count; p++)
-        status = backend_read(net->be, &net->parameters[p]->value, HOST_FLOAT, model->values[p], error);
+        status =
+            backend_read(net->be, &network_parameter(net, p)->value, HOST_FLOAT, model->values[p], error);
     return status;
 }
 
@@ -406,11 +385,9 @@ static clm_status network_propagate(struct network *net, size_t rows, const stru
 /* The step of all parameters from gradients that are kept. */
 static clm_status optimise(struct network *net, const struct step *step, struct clm_error *error)
 {
-    size_t count;
-    struct parameter *const *const parameters = network_parameters(net, &count);
     clm_status status = CLM_OK;
-    for (size_t p = 0; status == CLM_OK && p < count; p++)
-        status = parameter_step(net->be, parameters[p], step, error);
+    for (size_t p = 0; status == CLM_OK && p < LAYER_PARAMETERS * net->architecture.depth; p++)
+        status = parameter_step(net->be, network_parameter(net, p), step, error);
     return status;
 }
 

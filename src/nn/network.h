@@ -9,16 +9,15 @@
 struct network {
     struct clm_backend *be;
     struct architecture architecture;
-    size_t batch;                  /* the most rows a step takes */
-    bool keeps_gradients;          /* a step computes all gradients first, then it changes the parameters */
-    struct layer *layers;          /* architecture.depth of them */
-    struct parameter **parameters; /* as network_parameters returns them */
-    struct tensor X;               /* (batch, inputs) */
-    struct tensor next_X;          /* the same of the next batch; empty if looking ahead gains nothing */
-    bool is_ahead;                 /* the step before has computed the first layer's outputs already */
-    struct tensor labels;          /* (1, batch) */
-    struct mixture mixture;        /* partners (1, batch); empty before network_prepare_mixup */
-    bool is_mixed;                 /* X's rows are mixed with their partners' */
+    size_t batch;           /* the most rows a step takes */
+    bool keeps_gradients;   /* a step computes all gradients first, then it changes the parameters */
+    struct layer *layers;   /* architecture.depth of them */
+    struct tensor X;        /* (batch, inputs) */
+    struct tensor next_X;   /* the same of the next batch; empty if looking ahead gains nothing */
+    bool is_ahead;          /* the step before has computed the first layer's outputs already */
+    struct tensor labels;   /* (1, batch) */
+    struct mixture mixture; /* partners (1, batch); empty before network_prepare_mixup */
+    bool is_mixed;          /* X's rows are mixed with their partners' */
     struct tensor
         gradients[2]; /* dZ of the hidden layers, in turn: (batch, widest hidden layer); empty if unused */
 };
@@ -56,8 +55,8 @@ struct network_memory {
 
 struct network_memory network_memory(const struct network *net);
 
-/* All parameters, in the order of architecture_parameters. */
-struct parameter *const *network_parameters(const struct network *net, size_t *count);
+/* Parameter p, in the order of architecture_parameter. */
+struct parameter *network_parameter(const struct network *net, size_t p);
 
 /* Parameters from and to a model of the same architecture; writing sets the optimiser's states to zero. */
 CLM_MUST_CHECK clm_status network_write(struct network *net, const struct clm_model *model,

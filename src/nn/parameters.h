@@ -2,8 +2,8 @@
 #ifndef CLM_NN_PARAMETERS_H
 #define CLM_NN_PARAMETERS_H
 
-#include "nn/safetensors.h"
 #include "nn/model.h"
+#include "nn/safetensors.h"
 
 /* Copies the tensor of that name into *values, which gets memory if it is NULL. Fails if the file has no such
  * tensor, or one of another shape or with numbers that are not finite. `path` is for the sentence. */
@@ -14,5 +14,10 @@ CLM_MUST_CHECK clm_status parameter_take(const struct parameter_spec *spec, cons
  * one; the model's parameters are undefined after a failure. */
 CLM_MUST_CHECK clm_status parameters_take(struct clm_model *model, const struct safetensors *file,
                                           const char *path, struct clm_error *error);
+
+/* Fills weights and biases by `init`: "he" (or NULL), "xavier", "normal:STD", or the path of a safetensors
+ * file with parameters of the model's shapes. Random weights are normal, biases zero; each layer draws from a
+ * stream of its own, so that its weights depend on seed and layer alone. */
+CLM_MUST_CHECK clm_status initialise(struct clm_model *model, const char *init, struct clm_error *error);
 
 #endif
