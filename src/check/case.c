@@ -298,10 +298,8 @@ clm_status case_list_add(struct case_list *list, const struct check_case *which,
 {
     if (list->count == list->room) {
         const size_t room = 2 * list->room + 64;
-        struct check_case *const cases = realloc(list->cases, room * sizeof *cases);
-        if (!cases)
-            return clm_fail_host_memory(error, "the list of checks", room * sizeof *cases);
-        list->cases = cases;
+        if (!array_resize(&list->cases, room, sizeof *which))
+            return clm_fail_host_memory(error, "the list of checks", room * sizeof *which);
         list->room = room;
     }
     list->cases[list->count++] = *which;

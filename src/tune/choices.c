@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/size.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -82,11 +83,9 @@ clm_status choices_put(struct choices *choices, const struct choice *choice, str
         *found = *choice;
         return CLM_OK;
     }
-    struct choice *const entries = realloc(choices->entries, (choices->count + 1) * sizeof *entries);
-    if (!entries)
-        return clm_fail_host_memory(error, "the choice of products", (choices->count + 1) * sizeof *entries);
-    choices->entries = entries;
-    entries[choices->count++] = *choice;
+    if (!array_resize(&choices->entries, choices->count + 1, sizeof *choice))
+        return clm_fail_host_memory(error, "the choice of products", (choices->count + 1) * sizeof *choice);
+    choices->entries[choices->count++] = *choice;
     return CLM_OK;
 }
 

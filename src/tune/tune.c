@@ -101,13 +101,24 @@ static struct product_key tune_key_of(const struct shape *shape, int product)
     return (struct product_key){(enum product)product, shape->B, shape->I, shape->O};
 }
 
-/* What is kept for a layer of exactly this shape. If a product has nothing: false, and *out is incomplete. */
-static bool find_layer(const struct tuning *t, const struct shape *shape, struct layer_choice *out)
+/* A layer of which nothing is known. */
+static struct layer_choice layer_of_shape(const struct shape *shape)
+{
+    struct layer_choice layer;
+    for (int p = 0; p < PRODUCT_COUNT; p++)
+        layer.of[p] = (struct choice){.key = tune_key_of(shape, p), .provider = NO_PROVIDER};
+    return layer;
+}
+
+/* What is kept for a layer at this batch, or at the nearest one within `factor`. If a product has nothing:
+ * false, and *out is incomplete. */
+static bool find_layer(const struct tuning *t, const struct shape *shape, size_t factor,
+                       struct layer_choice *out)
 {
     for (int p = 0; p < PRODUCT_COUNT; p++) {
         const struct product_key key = tune_key_of(shape, p);
-        const struct choice *const found = choices_find(&t->choices, &key);
-        if (!found)
+        const struct choice *const found = choices_nearest(&t->choices, &key);
+        if (!found || found->key.B > factor * shape->B || shape->B > factor * found->key.B)
             return false;
         out->of[p] = *found;
     }
@@ -201,7 +212,7 @@ static void forget(struct tuning *t, size_t provider)
         const struct product_key *const key = &choices->entries[i].key;
         struct layer_choice layer;
         if (choices->entries[i].provider != provider ||
-            !find_layer(t, &(const struct shape){key->B, key->I, key->O}, &layer))
+            !find_layer(t, &(const struct shape){key->B, key->I, key->O}, 1, &layer))
             continue;
         tune_choose(t, &layer, NULL);
         (void)keep(t, &layer, NULL); /* replaces entries, adds none */
@@ -228,10 +239,10 @@ struct tune_listener {
 };
 
 /* If a product would take long, so many rows stand for the whole batch. */
-static size_t rows_measured(const struct shape *shape)
+static size_t rows_measured(const struct product_key *key)
 {
-    const double rows = OPERATIONS_MOST / (2.0 * (double)shape->I * (double)shape->O);
-    return size_min(shape->B, rows > ROWS_LEAST ? (size_t)rows : ROWS_LEAST);
+    const double rows = OPERATIONS_MOST / (2.0 * (double)key->I * (double)key->O);
+    return size_min(key->B, rows > ROWS_LEAST ? (size_t)rows : ROWS_LEAST);
 }
 
 /* *milliseconds of the fastest of a few runs; of one run if that takes longer than `most`. A coarse clock may
@@ -289,11 +300,12 @@ static void measure_product(struct tuning *t, struct layer_trial *trial, size_t 
 }
 
 /* Measures a provider on a layer's products. If there is no room, says so in *no_room and leaves it out. */
-static clm_status measure_layer(struct tuning *t, const struct shape *shape, size_t provider,
-                                struct layer_choice *layer, const struct tune_listener *listener,
-                                struct clm_error *no_room, struct clm_error *error)
+static clm_status measure_layer(struct tuning *t, size_t provider, struct layer_choice *layer,
+                                const struct tune_listener *listener, struct clm_error *no_room,
+                                struct clm_error *error)
 {
-    const size_t rows = rows_measured(shape), dropped = t->dropped;
+    const struct product_key *const key = &layer->of[0].key;
+    const size_t rows = rows_measured(key), dropped = t->dropped;
     struct clm_backend *one = NULL;
     struct layer_trial *trial = NULL;
     struct clm_error why = {0};
@@ -302,9 +314,9 @@ static clm_status measure_layer(struct tuning *t, const struct shape *shape, siz
         tune_drop(t, provider, why.message);
         return CLM_OK;
     }
-    status = layer_trial_open(one, rows, shape->I, shape->O, LAYER_MOMENTUM, &trial, &why);
+    status = layer_trial_open(one, rows, key->I, key->O, LAYER_MOMENTUM, &trial, &why);
     if (status == CLM_ERROR_MEMORY)
-        status = layer_trial_open(one, rows, shape->I, shape->O, LAYER_STEP, &trial, &why);
+        status = layer_trial_open(one, rows, key->I, key->O, LAYER_STEP, &trial, &why);
     for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT && t->dropped == dropped; p++)
         measure_product(t, trial, provider, rows, &layer->of[p], listener);
     layer_trial_close(trial);
@@ -319,17 +331,17 @@ static clm_status measure_layer(struct tuning *t, const struct shape *shape, siz
 /* ---- trying at the exact size ---- */
 
 /* Whether a provider is right on a layer, for all uses if there is room, else for the wanted one. */
-static clm_status prove_provider(struct tuning *t, size_t provider, const struct shape *shape,
+static clm_status prove_provider(struct tuning *t, size_t provider, const struct product_key *key,
                                  enum layer_use use, enum layer_use *proved, struct clm_error *why)
 {
     struct clm_backend *one = NULL;
     clm_status status = provider_backend(t->be, provider, &one, why);
     *proved = LAYER_MOMENTUM;
     if (status == CLM_OK)
-        status = prove_layer(one, shape->B, shape->I, shape->O, *proved, why);
+        status = prove_layer(one, key->B, key->I, key->O, *proved, why);
     if (status == CLM_ERROR_MEMORY && use < *proved) {
         *proved = use;
-        status = prove_layer(one, shape->B, shape->I, shape->O, *proved, why);
+        status = prove_layer(one, key->B, key->I, key->O, *proved, why);
     }
     clm_backend_close(one);
     return status;
@@ -356,7 +368,7 @@ static clm_status fail_without(const struct tuning *t, const struct clm_error *n
 
 /* Keeps a layer's choice, or makes one now, after it has proved right at the layer's exact size: some kernels
  * are wrong only from a certain size on, and the measured size may be smaller. */
-static clm_status settle(struct tuning *t, const struct shape *shape, enum layer_use use, const size_t *panel,
+static clm_status settle(struct tuning *t, enum layer_use use, const size_t *panel,
                          struct layer_choice *layer, const struct clm_error *found_no_room,
                          struct clm_error *error)
 {
@@ -367,7 +379,7 @@ static clm_status settle(struct tuning *t, const struct shape *shape, enum layer
     while (layer->of[0].provider != NO_PROVIDER && (unproved = first_unproved(layer, use)) != NO_PROVIDER) {
         enum layer_use proved;
         struct clm_error why = {0};
-        const clm_status status = prove_provider(t, unproved, shape, use, &proved, &why);
+        const clm_status status = prove_provider(t, unproved, &layer->of[0].key, use, &proved, &why);
         for (int p = 0; p < PRODUCT_COUNT; p++)
             if (status == CLM_OK)
                 layer->of[p].measured[unproved].proved = proved;
@@ -386,45 +398,27 @@ static clm_status settle(struct tuning *t, const struct shape *shape, enum layer
 
 /* Measures all providers on the products of some layers, and keeps the results. A provider does all layers
  * before the next one begins, because CLBlast's parameters, once changed, stay for the process. */
-static clm_status measure_layers(struct tuning *t, const struct shape *shapes, size_t count, bool has_slow,
+static clm_status measure_layers(struct tuning *t, struct layer_choice *layers, size_t count, bool has_slow,
                                  const struct tune_listener *listener, struct clm_error *error)
 {
-    struct layer_choice *const layers = calloc(count, sizeof *layers);
     struct clm_error no_room = {0};
     const double begin = clock_seconds();
-    clm_status status = layers ? CLM_OK : clm_fail_host_memory(error, "tuning", count * sizeof *layers);
-    for (size_t s = 0; status == CLM_OK && s < count; s++)
-        for (int p = 0; p < PRODUCT_COUNT; p++)
-            layers[s].of[p] = (struct choice){.key = tune_key_of(&shapes[s], p), .provider = NO_PROVIDER};
+    clm_status status = CLM_OK;
     for (size_t c = 0; status == CLM_OK && c < providers_count(t->be); c++)
         if (has_slow || !provider_is_slow_to_build(t->be, c))
-            for (size_t s = 0; status == CLM_OK && s < count && provider_is_usable(t->be, c); s++)
-                status = measure_layer(t, &shapes[s], c, &layers[s], listener, &no_room, error);
-    for (size_t s = 0; status == CLM_OK && s < count; s++)
-        if ((status = settle(t, &shapes[s], LAYER_STEP, NULL, &layers[s], &no_room, error)) == CLM_OK)
-            status = keep(t, &layers[s], error);
+            for (size_t l = 0; status == CLM_OK && l < count && provider_is_usable(t->be, c); l++)
+                status = measure_layer(t, c, &layers[l], listener, &no_room, error);
+    for (size_t l = 0; status == CLM_OK && l < count; l++)
+        if ((status = settle(t, LAYER_STEP, NULL, &layers[l], &no_room, error)) == CLM_OK)
+            status = keep(t, &layers[l], error);
     if (status == CLM_OK)
         save(t);
-    free(layers);
     const double seconds = clock_seconds() - begin;
     t->seconds += seconds > 0 ? seconds : 0;
     return status;
 }
 
 /* ---- a net ---- */
-
-/* A layer's choice for the batch or a near one; false if there is none. */
-static bool find_near(const struct tuning *t, const struct shape *shape, struct layer_choice *out)
-{
-    for (int p = 0; p < PRODUCT_COUNT; p++) {
-        const struct product_key key = tune_key_of(shape, p);
-        const struct choice *const found = choices_nearest(&t->choices, &key);
-        if (!found || found->key.B > NEAR * shape->B || shape->B > NEAR * found->key.B)
-            return false;
-        out->of[p] = *found;
-    }
-    return true;
-}
 
 /* Uses a choice at another batch size, where it must be proved again. */
 static void move_to(const struct shape *shape, struct layer_choice *layer)
@@ -462,7 +456,7 @@ static clm_status take(struct tuning *t, const struct shape *shape, enum layer_u
     const struct clm_error no_room = {0};
     move_to(shape, layer);
     const bool is_new = layer->of[0].provider == NO_PROVIDER || first_unproved(layer, use) != NO_PROVIDER;
-    clm_status status = is_new ? settle(t, shape, use, panel, layer, &no_room, error) : CLM_OK;
+    clm_status status = is_new ? settle(t, use, panel, layer, &no_room, error) : CLM_OK;
     if (status == CLM_OK && is_new && (status = keep(t, layer, error)) == CLM_OK)
         save(t);
     return status ? status : tune_assign(t, layer, error);
@@ -473,9 +467,10 @@ static clm_status take_layer(struct tuning *t, const struct shape *shape, enum l
                              struct layer_choice *layer, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    if (!find_near(t, shape, layer) &&
-        (status = measure_layers(t, shape, 1, false, &(const struct tune_listener){0}, error)) == CLM_OK)
-        find_near(t, shape, layer);
+    if (!find_layer(t, shape, NEAR, layer)) {
+        *layer = layer_of_shape(shape);
+        status = measure_layers(t, layer, 1, false, &(const struct tune_listener){0}, error);
+    }
     return status ? status : take(t, shape, use, NULL, layer, error);
 }
 
@@ -486,7 +481,7 @@ static clm_status take_rest(struct tuning *t, const struct shape *shape, enum la
     const size_t B = whole->of[0].key.B, I = shape->I, O = shape->O;
     const size_t panel = provider_panel(t->be, whole->of[PRODUCT_UPDATE].provider, B, I, O);
     struct layer_choice rest;
-    bool lies_well = find_layer(t, shape, &rest);
+    bool lies_well = find_layer(t, shape, 1, &rest);
     for (int p = 0; p < PRODUCT_COUNT && lies_well; p++)
         lies_well = provider_open(t->be, rest.of[p].provider, NULL) == CLM_OK &&
                     provider_panel(t->be, rest.of[p].provider, shape->B, I, O) == panel;
@@ -556,7 +551,7 @@ static clm_status prove_named(struct tuning *t, const struct shape *shape, enum 
     if (known && known->measured[provider].proved >= use)
         return CLM_OK;
     const clm_status status =
-        prove_provider(t, provider, shape, use, &choice.measured[provider].proved, &why);
+        prove_provider(t, provider, &choice.key, use, &choice.measured[provider].proved, &why);
     if (status == CLM_ERROR_WRONG)
         return clm_fail_setting(error, status, "gemm", "%s is not used on %s: %s; auto leaves it out",
                                 t->names[provider], t->be->device, why.message);
@@ -577,28 +572,19 @@ static clm_status prove_named_on(struct tuning *t, const struct tune_wish *wish,
 
 /* ---- what providers share ---- */
 
-static bool is_proved(const struct tuning *t, const struct shape *shape)
-{
-    for (size_t i = 0; i < t->shared_count; i++)
-        if (!memcmp(&t->shared[i], shape, sizeof *shape))
-            return true;
-    return false;
-}
-
 /* Tries rows of I elements or, if O is not 0, the loss of O classes. */
 static clm_status prove_shape(struct tuning *t, struct shape shape, struct clm_error *error)
 {
-    if (is_proved(t, &shape))
-        return CLM_OK;
+    for (size_t i = 0; i < t->shared_count; i++)
+        if (!memcmp(&t->shared[i], &shape, sizeof shape))
+            return CLM_OK;
     const clm_status status =
         shape.O ? prove_loss(t->be, shape.B, shape.O, error) : prove_gather(t->be, shape.B, shape.I, error);
     if (status != CLM_OK)
         return status;
-    struct shape *const shared = realloc(t->shared, (t->shared_count + 1) * sizeof *shared);
-    if (!shared)
-        return clm_fail_host_memory(error, "tuning", (t->shared_count + 1) * sizeof *shared);
-    t->shared = shared;
-    shared[t->shared_count++] = shape;
+    if (!array_resize(&t->shared, t->shared_count + 1, sizeof shape))
+        return clm_fail_host_memory(error, "tuning", (t->shared_count + 1) * sizeof shape);
+    t->shared[t->shared_count++] = shape;
     return CLM_OK;
 }
 
@@ -658,13 +644,13 @@ clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t siz
         return clm_fail(error, CLM_ERROR_ARGUMENT, "only an opencl backend whose gemm is auto has a choice");
     if ((status = check_sizes(sizes, size_count, batch, error)) || (status = tuning_of(backend, &t, error)))
         return status;
-    struct shape *const shapes = calloc(size_count, sizeof *shapes);
-    if (!shapes)
-        return clm_fail_host_memory(error, "tuning", size_count * sizeof *shapes);
+    struct layer_choice *const layers = calloc(size_count, sizeof *layers);
+    if (!layers)
+        return clm_fail_host_memory(error, "tuning", size_count * sizeof *layers);
     for (size_t l = 0; l + 1 < size_count; l++)
-        shapes[l] = (struct shape){batch, sizes[l], sizes[l + 1]};
-    status = measure_layers(t, shapes, size_count - 1, true, &listener, error);
-    free(shapes);
+        layers[l] = layer_of_shape(&(const struct shape){batch, sizes[l], sizes[l + 1]});
+    status = measure_layers(t, layers, size_count - 1, true, &listener, error);
+    free(layers);
     return status;
 }
 

@@ -88,12 +88,10 @@ static struct record *next_record(struct opencl_profile *profile, const char *na
 {
     if (profile->count == profile->room) {
         const size_t room = profile->room ? 2 * profile->room : 256;
-        struct record *const records = realloc(profile->records, room * sizeof *records);
-        if (!records) {
-            (void)clm_fail_host_memory(no_error_yet(profile), "the profile", room * sizeof *records);
+        if (!array_resize(&profile->records, room, sizeof *profile->records)) {
+            (void)clm_fail_host_memory(no_error_yet(profile), "the profile", room * sizeof *profile->records);
             return NULL;
         }
-        profile->records = records;
         profile->room = room;
     }
     struct record *const record = &profile->records[profile->count++];

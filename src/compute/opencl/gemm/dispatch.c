@@ -285,11 +285,10 @@ clm_status provider_assign(struct clm_backend *be, const struct product_key *key
     if (status != CLM_OK)
         return status;
     if (!entry || entry->key.B != key->B) {
-        struct assignment *const table = realloc(d->table, (d->assigned + 1) * sizeof *table);
-        if (!table)
-            return clm_fail_host_memory(error, "who computes a product", (d->assigned + 1) * sizeof *table);
-        d->table = table;
-        entry = &table[d->assigned++];
+        if (!array_resize(&d->table, d->assigned + 1, sizeof *d->table))
+            return clm_fail_host_memory(error, "who computes a product",
+                                        (d->assigned + 1) * sizeof *d->table);
+        entry = &d->table[d->assigned++];
     }
     *entry = (struct assignment){*key, provider};
     return CLM_OK;
