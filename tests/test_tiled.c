@@ -2,7 +2,7 @@
  * and with the same bits each time. */
 #include "base/philox.h"
 #include "prove/operations.h"
-#include "compute/opencl/gemm/providers.h"
+#include "compute/opencl/gemm/provider.h"
 #include "support/builds.h"
 #include "support/fixtures.h"
 #include "support/support.h"

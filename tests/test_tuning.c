@@ -1,6 +1,6 @@
 /* The measured choice of providers: a wrong one is never used, a right choice is kept. */
 #include "base/clock.h"
-#include "compute/opencl/gemm/providers.h"
+#include "compute/opencl/gemm/provider.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 #include "tune/tune.h"

@@ -1,6 +1,6 @@
 #include "support/builds.h"
 
-#include "compute/opencl/gemm/providers.h"
+#include "compute/opencl/gemm/provider.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef CLM_COMPUTE_OPENCL_GEMM_DISPATCH_H
 #define CLM_COMPUTE_OPENCL_GEMM_DISPATCH_H
 
-#include "compute/opencl/gemm/providers.h"
+#include "compute/opencl/gemm/provider.h"
 
 enum provider_state { PROVIDER_CLOSED, PROVIDER_OPEN, PROVIDER_DROPPED };
 

@@ -1,4 +1,4 @@
-#include "compute/opencl/gemm/providers.h"
+#include "compute/opencl/gemm/provider.h"
 
 #include <string.h>
 
