@@ -128,6 +128,17 @@ enum icd_content loader_parse_icd(const void *bytes, size_t size, char name[LOAD
 
 static void examine_icd(const struct listener *listener, const char *path)
 {
+    static const struct {
+        const char *what, *remedy;
+    } mistakes[] = {
+        [ICD_NUL_BYTE] = {"a NUL byte is no part of a library's name",
+                          "install the driver again, or take the file away: OpenCL's loader may crash on it"},
+        [ICD_EMPTY_LINE] = {"its first line is empty",
+                            "its first line has to be the driver's library; install the driver again"},
+        [ICD_CARRIAGE_RETURN] =
+            {"its line ends as Windows ends lines, and OpenCL's loader takes the \\r for a part of the name",
+             "take the \\r away: sudo sed -i 's/\\r$//' FILE"},
+    };
     unsigned char *bytes = NULL;
     size_t size = 0;
     struct clm_error error = {0};
@@ -146,26 +157,10 @@ static void examine_icd(const struct listener *listener, const char *path)
     const enum icd_content content = loader_parse_icd(bytes, size, name);
     free(bytes);
     snprintf(from, sizeof from, "%.280s: ", text_show(shown, sizeof shown, path, strlen(path)));
-    switch (content) {
-    case ICD_NUL_BYTE:
-        tell(listener, CLM_FINDING_BAD,
-             "install the driver again, or take the file away: OpenCL's loader may crash on it",
-             "%sa NUL byte is no part of a library's name", from);
-        break;
-    case ICD_EMPTY_LINE:
-        tell(listener, CLM_FINDING_BAD,
-             "its first line has to be the driver's library; install the driver again",
-             "%sits first line is empty", from);
-        break;
-    case ICD_CARRIAGE_RETURN:
-        tell(
-            listener, CLM_FINDING_BAD, "take the \\r away: sudo sed -i 's/\\r$//' FILE",
-            "%sits line ends as Windows ends lines, and OpenCL's loader takes the \\r for a part of the name",
-            from);
-        break;
-    case ICD_LIBRARY:
+    if (content == ICD_LIBRARY)
         examine_library(listener, from, name);
-    }
+    else
+        tell(listener, CLM_FINDING_BAD, mistakes[content].remedy, "%s%s", from, mistakes[content].what);
 }
 
 static int is_icd(const struct dirent *entry)

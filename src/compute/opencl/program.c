@@ -107,26 +107,17 @@ clm_status opencl_program_build(const struct opencl_device *device, const char *
     size_t size = 0;
     cl_int code;
     *out = NULL;
-    cl_program program = NULL;
     clm_status status = read_source(names, &text, &size, error);
-    if (status != CLM_OK)
-        goto cleanup;
-    const char *source = text;
-    program = clCreateProgramWithSource(device->context, 1, &source, &size, &code);
-    if (!program) {
-        status = opencl_fail(error, names, "clCreateProgramWithSource", code);
-        goto cleanup;
+    if (status == CLM_OK) {
+        *out = clCreateProgramWithSource(device->context, 1, &(const char *){text}, &size, &code);
+        status = *out ? CLM_OK : opencl_fail(error, names, "clCreateProgramWithSource", code);
     }
-    code = clBuildProgram(program, 1, &device->id, options, NULL, NULL);
-    if (code != CL_SUCCESS) {
-        status = fail_build(device, names, text, program, code, error);
-        goto cleanup;
+    if (status == CLM_OK && (code = clBuildProgram(*out, 1, &device->id, options, NULL, NULL)))
+        status = fail_build(device, names, text, *out, code, error);
+    if (status != CLM_OK && *out) {
+        clReleaseProgram(*out);
+        *out = NULL;
     }
-    *out = program;
-    program = NULL;
-cleanup:
-    if (program)
-        clReleaseProgram(program);
     free(text);
     return status;
 }
