@@ -1,15 +1,6 @@
-/* The device's peak rates, for comparison: copying memory, and multiplying and adding in registers.
- *
- * The host gives VW: the floats of a vector.
- */
-#ifndef VW
-#define VW 4
-#endif
+/* The device's peak rates, for comparison: copying memory, and multiplying and adding in registers. Comes after
+ * vector.cl. */
 #define CHAINS 12 /* independent sums of an item, so that none waits for its last result */
-
-#define JOIN_(a, b) a##b
-#define JOIN(a, b)  JOIN_(a, b)
-#define VECTOR      JOIN(float, VW)
 
 /* to (count VW) = from; one vector per item */
 __kernel void peak_copy(const ulong count, __global const float *restrict from, __global float *restrict to)

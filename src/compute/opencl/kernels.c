@@ -1,6 +1,7 @@
 #include "compute/opencl/kernels.h"
 
 #include "base/size.h"
+#include "compute/opencl/opencl.h"
 #include "compute/opencl/status.h"
 
 #include <stdio.h>
@@ -27,8 +28,8 @@ static const struct kernel_about kernels_about[KERNEL_COUNT] = {
     [KERNEL_WEIGHTS_END] = {"optimiser.cl epilogue.cl", "weights_end", false, true},
     [KERNEL_BIAS_UPDATE] = {"optimiser.cl bias_gradient.cl", "bias_update", false, true},
     [KERNEL_PARAMETER_STEP] = {"optimiser.cl update.cl", "parameter_step", false, true},
-    [KERNEL_PEAK_COPY] = {"peaks.cl", "peak_copy", false, false},
-    [KERNEL_PEAK_FMA] = {"peaks.cl", "peak_fma", false, false},
+    [KERNEL_PEAK_COPY] = {"vector.cl peaks.cl", "peak_copy", false, false},
+    [KERNEL_PEAK_FMA] = {"vector.cl peaks.cl", "peak_fma", false, false},
 };
 _Static_assert((int)KERNEL_COUNT <= (int)KERNELS_MOST, "a table has no room for so many");
 
@@ -265,8 +266,9 @@ static clm_status launch_gather(struct kernels *k, enum kernel_name name, const 
 
 /* ---- the kernels ---- */
 
-clm_status kernel_gather(struct kernels *k, const struct resident *data, const struct tensor *order,
-                         size_t first, struct tensor *X, struct tensor *labels, struct clm_error *error)
+static clm_status kernel_gather(struct kernels *k, const struct resident *data, const struct tensor *order,
+                                size_t first, struct tensor *X, struct tensor *labels,
+                                struct clm_error *error)
 {
     const enum kernel_name name =
         data->values.type == TENSOR_BYTE ? KERNEL_GATHER_BYTES : KERNEL_GATHER_FLOATS;
@@ -305,9 +307,10 @@ static struct augmentation_argument augmentation_argument(const struct augmentat
                                           .share = (cl_float)augmentation_share(a)};
 }
 
-clm_status kernel_gather_augmented(struct kernels *k, const struct augmentation *a,
-                                   const struct resident *data, const struct tensor *order, size_t first,
-                                   struct tensor *X, struct tensor *labels, struct clm_error *error)
+static clm_status kernel_gather_augmented(struct kernels *k, const struct augmentation *a,
+                                          const struct resident *data, const struct tensor *order,
+                                          size_t first, struct tensor *X, struct tensor *labels,
+                                          struct clm_error *error)
 {
     const struct augmentation_argument augmentation = augmentation_argument(a, X->rows);
     const struct tensor *const indices = order ? order : &data->labels; /* the same */
@@ -320,6 +323,16 @@ clm_status kernel_gather_augmented(struct kernels *k, const struct augmentation 
                                  MEMORY(&data->mean), MEMORY(&data->scale), MEMORY(X), MEMORY(labels),
                                  MEMORY(partners)),
                        error);
+}
+
+clm_status opencl_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
+                         size_t first, const struct augmentation *a, struct tensor *X, struct tensor *labels,
+                         struct clm_error *error)
+{
+    const double element = (double)opencl_element_size(data->values.type) / sizeof(float);
+    opencl_expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
+    return a ? kernel_gather_augmented(self(be)->kernels, a, data, order, first, X, labels, error)
+             : kernel_gather(self(be)->kernels, data, order, first, X, labels, error);
 }
 
 clm_status kernel_bias_activation(struct kernels *k, const struct epilogue *epilogue, const struct tensor *b,
@@ -369,23 +382,25 @@ clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct ten
                        ARGUMENTS(SCALAR(cl_ulong, count), ARGUMENT(penalty), MEMORY(W), MEMORY(dW)), error);
 }
 
-clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z, const struct tensor *labels,
-                               const struct mixture *mixture, struct tensor *dZ, struct tensor *sums,
+clm_status opencl_softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
+                               const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
                                struct clm_error *error)
 {
+    struct kernels *const k = self(be)->kernels;
     const size_t groups = size_min(divide_up(Z->rows, k->lanes), METRICS_SLOTS), global = groups * k->lanes;
+    opencl_expect(be, 0, (dZ ? 2 : 1) * size_of(Z));
     return kernel_table_launch(
         k, &k->table, KERNEL_SOFTMAX_XENT, NO_ACTIVATION, NO_RULE, 1, &global, &k->lanes,
         ARGUMENTS(INT(Z->rows), INT(Z->columns), INT(dZ != NULL), MEMORY(Z), MEMORY(labels),
                   MEMORY(mixture ? &mixture->partners : labels),
-                  SCALAR(cl_float, mixture ? mixture->share : 1), MEMORY(dZ ? dZ : Z), MEMORY(sums)),
+                  SCALAR(cl_float, mixture ? mixture->share : 1), MEMORY(dZ ? dZ : Z), MEMORY(&sums->state)),
         error);
 }
 
-clm_status kernel_softmax_rows(struct kernels *k, const struct tensor *Z, struct tensor *P,
-                               struct clm_error *error)
+clm_status opencl_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
+                          struct clm_error *error)
 {
-    return launch_list(k, KERNEL_SOFTMAX_ROWS, NO_ACTIVATION, NO_RULE, Z->rows,
+    return launch_list(self(be)->kernels, KERNEL_SOFTMAX_ROWS, NO_ACTIVATION, NO_RULE, Z->rows,
                        ARGUMENTS(INT(Z->rows), INT(Z->columns), MEMORY(Z), MEMORY(P)), error);
 }
 
@@ -406,12 +421,12 @@ clm_status kernel_bias_update(struct kernels *k, const struct step *step, const 
                        error);
 }
 
-clm_status kernel_parameter_step(struct kernels *k, const struct step *step, struct parameter *parameter,
+clm_status opencl_parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,
                                  struct clm_error *error)
 {
     const size_t count = tensor_room(&parameter->value);
     const struct step_argument s = step_argument(step);
-    return launch_list(k, KERNEL_PARAMETER_STEP, NO_ACTIVATION, step->rule, count,
+    return launch_list(self(be)->kernels, KERNEL_PARAMETER_STEP, NO_ACTIVATION, step->rule, count,
                        ARGUMENTS(ARGUMENT(s), SCALAR(cl_ulong, count), MEMORY(&parameter->gradient),
                                  MEMORY(&parameter->value), MEMORY(state_of(parameter, 0)),
                                  MEMORY(state_of(parameter, 1))),

@@ -1,4 +1,5 @@
-/* Our kernels: one host function each, with its arguments in the order of the .cl file. */
+/* Our kernels: one host function each, with its arguments in the order of the .cl file. Those of them that are
+ * whole operations are in opencl.h. */
 #ifndef CLM_COMPUTE_OPENCL_KERNELS_H
 #define CLM_COMPUTE_OPENCL_KERNELS_H
 
@@ -93,13 +94,6 @@ struct step_argument {
 
 struct step_argument step_argument(const struct step *step);
 
-CLM_MUST_CHECK clm_status kernel_gather(struct kernels *k, const struct resident *data,
-                                        const struct tensor *order, size_t first, struct tensor *X,
-                                        struct tensor *labels, struct clm_error *error);
-CLM_MUST_CHECK clm_status kernel_gather_augmented(struct kernels *k, const struct augmentation *a,
-                                                  const struct resident *data, const struct tensor *order,
-                                                  size_t first, struct tensor *X, struct tensor *labels,
-                                                  struct clm_error *error);
 /* Y = act(Y + b), and the gate if the epilogue has room for it */
 CLM_MUST_CHECK clm_status kernel_bias_activation(struct kernels *k, const struct epilogue *epilogue,
                                                  const struct tensor *b, struct tensor *Y,
@@ -112,18 +106,10 @@ CLM_MUST_CHECK clm_status kernel_weights_end(struct kernels *k, const struct ste
                                              struct parameter *parameter, struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct tensor *W,
                                              struct tensor *dW, struct clm_error *error);
-CLM_MUST_CHECK clm_status kernel_softmax_xent(struct kernels *k, const struct tensor *Z,
-                                              const struct tensor *labels, const struct mixture *mixture,
-                                              struct tensor *dZ, struct tensor *sums,
-                                              struct clm_error *error);
-CLM_MUST_CHECK clm_status kernel_softmax_rows(struct kernels *k, const struct tensor *Z, struct tensor *P,
-                                              struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_bias_gradient(struct kernels *k, const struct tensor *dZ, struct tensor *db,
                                                struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_bias_update(struct kernels *k, const struct step *step,
                                              const struct tensor *dZ, struct parameter *b,
                                              struct clm_error *error);
-CLM_MUST_CHECK clm_status kernel_parameter_step(struct kernels *k, const struct step *step,
-                                                struct parameter *parameter, struct clm_error *error);
 
 #endif

@@ -119,16 +119,9 @@ static clm_status pace(struct clm_backend *be, struct clm_error *error)
 
 /* ---- profile ---- */
 
-/* Tells the profile what the next launch computes, and the floats it reads and writes at least. */
-static void opencl_expect(struct clm_backend *be, double operations, double floats)
+void opencl_expect(struct clm_backend *be, double operations, double floats)
 {
     profile_expect(&self(be)->device, operations, floats * sizeof(float));
-}
-
-/* Elements of a matrix. */
-static double size_of(const struct tensor *tensor)
-{
-    return (double)tensor->rows * (double)tensor->columns;
 }
 
 /* ---- operations ---- */
@@ -163,16 +156,6 @@ static clm_status opencl_metrics_read(struct clm_backend *be, const struct metri
     return CLM_OK;
 }
 
-static clm_status opencl_gather(struct clm_backend *be, const struct resident *data,
-                                const struct tensor *order, size_t first, const struct augmentation *a,
-                                struct tensor *X, struct tensor *labels, struct clm_error *error)
-{
-    const double element = (double)opencl_element_size(data->values.type) / sizeof(float);
-    opencl_expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
-    return a ? kernel_gather_augmented(self(be)->kernels, a, data, order, first, X, labels, error)
-             : kernel_gather(self(be)->kernels, data, order, first, X, labels, error);
-}
-
 static clm_status opencl_forward(struct clm_backend *be, const struct tensor *X, const struct linear *layer,
                                  const struct epilogue *epilogue, struct tensor *Y, struct clm_error *error)
 {
@@ -180,20 +163,6 @@ static clm_status opencl_forward(struct clm_backend *be, const struct tensor *X,
     opencl_expect(be, 2 * size_of(X) * (double)Y->columns,
                   size_of(X) + size_of(&layer->W.value) + size_of(Y));
     return gemm->operations->forward(gemm, X, layer, epilogue, Y, error);
-}
-
-static clm_status opencl_softmax_xent(struct clm_backend *be, const struct tensor *Z,
-                                      const struct tensor *labels, const struct mixture *mixture,
-                                      struct tensor *dZ, struct metrics *sums, struct clm_error *error)
-{
-    opencl_expect(be, 0, (dZ ? 2 : 1) * size_of(Z));
-    return kernel_softmax_xent(self(be)->kernels, Z, labels, mixture, dZ, &sums->state, error);
-}
-
-static clm_status opencl_softmax(struct clm_backend *be, const struct tensor *Z, struct tensor *P,
-                                 struct clm_error *error)
-{
-    return kernel_softmax_rows(self(be)->kernels, Z, P, error);
 }
 
 static clm_status opencl_backward_input(struct clm_backend *be, const struct tensor *dZ,
@@ -277,12 +246,6 @@ static clm_status opencl_softmax_backward(struct clm_backend *be, const struct t
 static bool opencl_fuses_step(const struct clm_backend *be, enum rule rule)
 {
     return rules[rule].is_linear && dispatch_takes_step(&((const struct opencl_backend *)be)->dispatch, rule);
-}
-
-static clm_status opencl_parameter_step(struct clm_backend *be, struct parameter *parameter,
-                                        const struct step *step, struct clm_error *error)
-{
-    return kernel_parameter_step(self(be)->kernels, step, parameter, error);
 }
 
 const struct backend_operations opencl_operations = {

@@ -27,6 +27,22 @@ extern const struct backend_operations opencl_operations;
 /* Also closes a backend that is only partly open. */
 void opencl_close(struct clm_backend *be);
 
+/* Tells the profile what the next launch computes, and the floats it reads and writes at least. */
+void opencl_expect(struct clm_backend *be, double operations, double floats);
+
+/* Elements of a matrix. */
+static inline double size_of(const struct tensor *tensor)
+{
+    return (double)tensor->rows * (double)tensor->columns;
+}
+
+/* ---- kernels.c: entries of struct backend_operations that are one kernel ---- */
+
+__typeof__(gather) opencl_gather;
+__typeof__(softmax_xent) opencl_softmax_xent;
+__typeof__(softmax) opencl_softmax;
+__typeof__(parameter_step) opencl_parameter_step;
+
 /* ---- buffers.c: entries of struct backend_operations ---- */
 
 size_t opencl_element_size(enum tensor_type type);
