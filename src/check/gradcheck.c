@@ -160,9 +160,9 @@ static clm_status run_side(struct gradient_side *side, const struct gradcheck *g
 /* ---- one tensor ---- */
 
 /* Marks the parameters to try in is_chosen: all if `samples` are enough; else half of them are the largest
- * gradients and the others are random. Returns how many. */
-static size_t gradcheck_choose(const double *gradient, size_t count, size_t samples, struct philox *random,
-                               bool *is_chosen)
+ * gradients and the others are random. */
+static void gradcheck_choose(const double *gradient, size_t count, size_t samples, struct philox *random,
+                             bool *is_chosen)
 {
     const size_t tried = size_min(samples, count);
     for (size_t s = 0; s < tried; s++) {
@@ -180,7 +180,6 @@ static size_t gradcheck_choose(const double *gradient, size_t count, size_t samp
             while (is_chosen[next]);
         is_chosen[next] = true;
     }
-    return tried;
 }
 
 /* Enters the difference of one parameter of the nth tensor into the row. */

@@ -4,66 +4,51 @@
 #include "base/size.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ELEMENTS_MOST ((double)(1 << 28)) /* per matrix */
 
-/* The name of `fill`; NULL for the usual one, which has no name, and for one that a variant cannot have. */
-static const char *fill_name(enum fill fill)
+/* The usual fill has no name, nor have those that a variant cannot have. */
+static const char *const fill_names[FILL_OWN] = {
+    [FILL_UNIFORM] = "uniform", [FILL_WIDE] = "wide",  [FILL_DENORMAL] = "denormals",
+    [FILL_TINY] = "tiny",       [FILL_ZERO] = "zeros", [FILL_EXTREME] = "extreme",
+    [FILL_TIES] = "ties"};
+
+/* Adds to the text; "..." ends it if there is no room. */
+__attribute__((format(printf, 2, 3))) static void add_words(char text[SHAPE_TEXT_MAX], const char *format,
+                                                            ...)
 {
-    static const struct {
-        enum fill fill;
-        const char *name;
-    } names[] = {{FILL_UNIFORM, "uniform"}, {FILL_WIDE, "wide"},  {FILL_DENORMAL, "denormals"},
-                 {FILL_TINY, "tiny"},       {FILL_ZERO, "zeros"}, {FILL_EXTREME, "extreme"},
-                 {FILL_TIES, "ties"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].fill == fill)
-            return names[i].name;
-    return NULL;
+    const size_t used = strlen(text), room = SHAPE_TEXT_MAX - used;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(text + used, room, format, arguments) >= (int)room)
+        memcpy(text + SHAPE_TEXT_MAX - 4, "...", 4);
+    va_end(arguments);
 }
 
-static void describe_pictures(const struct variant *v, char *text, size_t size)
+static void describe_dimensions(enum dimensions dimensions, const struct variant *v,
+                                char text[SHAPE_TEXT_MAX])
 {
     const struct augmentation *const a = &v->augmentation;
-    const struct clm_augmentation *const changes = &a->changes;
-    char words[4][32] = {""};
-    if (changes->shift)
-        snprintf(words[0], sizeof words[0], " shift=%zu", changes->shift);
-    if (changes->cutout)
-        snprintf(words[1], sizeof words[1], " cutout=%zu", changes->cutout);
-    if (changes->noise > 0)
-        snprintf(words[2], sizeof words[2], " noise=%g", changes->noise);
-    if (changes->mixup > 0)
-        snprintf(words[3], sizeof words[3], " mixup=%g", changes->mixup);
-    const int length =
-        snprintf(text, size, "N=%zu B=%zu %zux%zux%zu first=%zu%s%s%s%s%s%s%s", v->N, v->B, a->channels,
-                 a->height, a->width, v->first, v->is_bytes ? " bytes" : "", v->is_ordered ? " ordered" : "",
-                 changes->flip ? " flip" : "", words[0], words[1], words[2], words[3]);
-    if (length >= (int)size) /* only for absurd sizes */
-        text[size - 1] = '\0';
-}
-
-static void describe_dimensions(enum dimensions dimensions, const struct variant *v, char *text, size_t size)
-{
     switch (dimensions) {
     case DIMENSIONS_BATCH:
-        snprintf(text, size, "N=%zu B=%zu I=%zu first=%zu%s%s", v->N, v->B, v->I, v->first,
-                 v->is_bytes ? " bytes" : "", v->is_ordered ? " ordered" : "");
+        add_words(text, "N=%zu B=%zu I=%zu first=%zu", v->N, v->B, v->I, v->first);
         break;
     case DIMENSIONS_PICTURES:
-        describe_pictures(v, text, size);
+        add_words(text, "N=%zu B=%zu %zux%zux%zu first=%zu", v->N, v->B, a->channels, a->height, a->width,
+                  v->first);
         break;
     case DIMENSIONS_LAYER:
-        snprintf(text, size, "B=%zu I=%zu O=%zu", v->B, v->I, v->O);
+        add_words(text, "B=%zu I=%zu O=%zu", v->B, v->I, v->O);
         break;
     case DIMENSIONS_ROWS:
-        snprintf(text, size, "B=%zu C=%zu", v->B, v->O);
+        add_words(text, "B=%zu C=%zu", v->B, v->O);
         break;
     case DIMENSIONS_WEIGHTS:
-        snprintf(text, size, "O=%zu I=%zu", v->O, v->I);
+        add_words(text, "O=%zu I=%zu", v->O, v->I);
         break;
     }
 }
@@ -86,26 +71,34 @@ void variant_describe(const struct operation *operation, const struct variant *v
                       char text[SHAPE_TEXT_MAX])
 {
     const struct variant *const v = variant;
-    const char *const fill = fill_name(v->fill);
+    const struct clm_augmentation *const changes = &v->augmentation.changes;
     const bool is_mask = v->below == ACTIVATION_RELU;
-    char shape[SHAPE_TEXT_MAX], gate[32] = "", rule[48] = "", l2[24] = "";
-    describe_dimensions(operation->dimensions, v, shape, sizeof shape);
+    *text = '\0';
+    describe_dimensions(operation->dimensions, v, text);
+    add_words(text, "%s%s%s", v->is_bytes ? " bytes" : "", v->is_ordered ? " ordered" : "",
+              changes->flip ? " flip" : "");
+    if (changes->shift)
+        add_words(text, " shift=%zu", changes->shift);
+    if (changes->cutout)
+        add_words(text, " cutout=%zu", changes->cutout);
+    if (changes->noise > 0)
+        add_words(text, " noise=%g", changes->noise);
+    if (changes->mixup > 0)
+        add_words(text, " mixup=%g", changes->mixup);
+    if (v->act != ACTIVATION_NONE)
+        add_words(text, " %s", activations[v->act].name);
     if (v->below != ACTIVATION_NONE)
-        snprintf(gate, sizeof gate, " %s%.20s",
-                 is_mask ? "mask" : "gate=", is_mask ? "" : activations[v->below].name);
+        add_words(text, " %s%s", is_mask ? "mask" : "gate=", is_mask ? "" : activations[v->below].name);
     if (v->rule != rule_of(v->momentum))
-        snprintf(rule, sizeof rule, " %.20s", rules[v->rule].name);
+        add_words(text, " %s", rules[v->rule].name);
     if (v->momentum != 0)
-        snprintf(rule + strlen(rule), sizeof rule - strlen(rule), " momentum=%g", v->momentum);
+        add_words(text, " momentum=%g", v->momentum);
     if (v->l2 != 0)
-        snprintf(l2, sizeof l2, " l2=%g", v->l2);
-    const int length = snprintf(
-        text, SHAPE_TEXT_MAX, "%s%s%s%s%s%s%s%s%s%s%s%s%s", shape, v->act != ACTIVATION_NONE ? " " : "",
-        v->act != ACTIVATION_NONE ? activations[v->act].name : "", gate, rule, l2, fill ? " " : "",
-        fill ? fill : "", v->odd_in ? ", " : "", v->odd_in ? odd_name(v->odd) : "", v->odd_in ? " in " : "",
-        v->odd_in ? v->odd_in : "", v->odd_in ? places[v->odd_place] : "");
-    if (length >= (int)SHAPE_TEXT_MAX)
-        memcpy(text + SHAPE_TEXT_MAX - 4, "...", 4);
+        add_words(text, " l2=%g", v->l2);
+    if (fill_names[v->fill])
+        add_words(text, " %s", fill_names[v->fill]);
+    if (v->odd_in)
+        add_words(text, ", %s in %s%s", odd_name(v->odd), v->odd_in, places[v->odd_place]);
 }
 
 /* ---- from words ---- */
@@ -165,13 +158,11 @@ static bool parse_name(const char *word, struct variant *v, bool *has_rule)
 static bool parse_word(const char *word, struct variant *v)
 {
     struct clm_augmentation *const changes = &v->augmentation.changes;
-    for (int fill = 0; fill <= FILL_PERMUTATION; fill++) {
-        const char *const name = fill_name((enum fill)fill);
-        if (name && !strcmp(word, name)) {
+    for (int fill = 0; fill < FILL_OWN; fill++)
+        if (fill_names[fill] && !strcmp(word, fill_names[fill])) {
             v->fill = (enum fill)fill;
             return true;
         }
-    }
     if (!strcmp(word, "mask"))
         v->below = ACTIVATION_RELU;
     else if (!strcmp(word, "bytes"))
@@ -241,7 +232,8 @@ static bool is_sensible(enum dimensions dimensions, const struct variant *v)
             a->changes.cutout > size_max(a->width, a->height))
             return false; /* fall through */
     case DIMENSIONS_BATCH:
-        return fits(v->N, v->I) && fits(v->B, v->I) && v->B <= v->N && v->first <= v->N - v->B;
+        return (dimensions == DIMENSIONS_PICTURES || !a->width) && fits(v->N, v->I) && fits(v->B, v->I) &&
+               v->B <= v->N && v->first <= v->N - v->B;
     case DIMENSIONS_LAYER:
         return fits(v->B, v->I) && fits(v->B, v->O) && fits(v->O, v->I);
     case DIMENSIONS_ROWS:

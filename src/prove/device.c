@@ -2,7 +2,7 @@
 #include "compute/providers.h"
 #include "prove/bounds/bounds.h"
 #include "prove/prove.h"
-#include "prove/view.h"
+#include "prove/operands.h"
 
 #include <stdio.h>
 
@@ -134,12 +134,8 @@ static clm_status gather_one(struct clm_backend *be, struct clm_backend *bounds,
                              const struct variant *variant, struct clm_error *error)
 {
     const struct operation *const gather = &operations_checked[OPERATION_GATHER];
-    struct judgement judgement = judgement_begin();
     struct problem problem = problem_begin(be, gather, variant, error);
-    problem_run(&problem);
-    problem_read(&problem, &judgement);
-    if (problem.status == CLM_OK)
-        problem.status = judge_large_problem(&problem, bounds, &judgement, error);
+    const struct judgement judgement = problem_try(&problem, bounds);
     const clm_status status = problem_end(&problem);
     if (status != CLM_OK || judgement.worst <= 1)
         return status;

@@ -37,18 +37,8 @@ double worse_ratio(double a, double b)
     return isnan(a) || b <= a ? a : b;
 }
 
-static enum host_type host_type_of(enum tensor_type type)
-{
-    switch (type) {
-    case TENSOR_BYTE:
-        return HOST_BYTE;
-    case TENSOR_INDEX:
-        return HOST_INDEX;
-    case TENSOR_REAL:
-        break;
-    }
-    return HOST_DOUBLE;
-}
+static const enum host_type host_types[] = {
+    [TENSOR_REAL] = HOST_DOUBLE, [TENSOR_BYTE] = HOST_BYTE, [TENSOR_INDEX] = HOST_INDEX};
 
 clm_status doubles_write(struct clm_backend *be, struct tensor *tensor, const double *values,
                          struct clm_error *error)
@@ -64,7 +54,7 @@ clm_status doubles_write(struct clm_backend *be, struct tensor *tensor, const do
             ((uint8_t *)numbers)[i] = (uint8_t)values[i];
         else
             numbers[i] = (uint32_t)values[i];
-    const clm_status status = backend_write(be, tensor, host_type_of(tensor->type), numbers, error);
+    const clm_status status = backend_write(be, tensor, host_types[tensor->type], numbers, error);
     free(numbers);
     return status;
 }
@@ -78,7 +68,7 @@ clm_status doubles_read(struct clm_backend *be, const struct tensor *tensor, dou
     uint32_t *const numbers = malloc(count * sizeof *numbers);
     if (!numbers)
         return clm_fail_host_memory(error, "a check", count * sizeof *numbers);
-    const clm_status status = backend_read(be, tensor, host_type_of(tensor->type), numbers, error);
+    const clm_status status = backend_read(be, tensor, host_types[tensor->type], numbers, error);
     for (size_t i = 0; status == CLM_OK && i < count; i++)
         values[i] = tensor->type == TENSOR_BYTE ? ((const uint8_t *)numbers)[i] : numbers[i];
     free(numbers);

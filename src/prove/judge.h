@@ -31,12 +31,11 @@ CLM_MUST_CHECK clm_status doubles_read(struct clm_backend *be, const struct tens
 
 /* ---- the verdict on one case ---- */
 
-#define CHECK_DETAIL_MAX sizeof(((struct clm_check *)0)->detail)
-
 struct judgement {
-    double worst;                  /* largest error over its bound; Inf if something changed that must not */
-    uint64_t bits;                 /* a hash of all outputs */
-    char detail[CHECK_DETAIL_MAX]; /* of the worst element, if it is wrong; else empty */
+    double worst;  /* largest error over its bound; Inf if something changed that must not */
+    uint64_t bits; /* a hash of all outputs */
+    char detail[sizeof(
+        ((struct clm_check *)0)->detail)]; /* of the worst element, if it is wrong; else empty */
 };
 
 /* Nothing judged yet. */

@@ -2,7 +2,7 @@
 
 #include "base/size.h"
 #include "prove/bounds/bounds.h"
-#include "prove/view.h"
+#include "prove/operands.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -119,17 +119,12 @@ void layer_trial_close(struct layer_trial *trial)
 static clm_status judge_way(struct layer_trial *t, enum operation_name name, const struct variant *variant,
                             double *worst, struct clm_error *error)
 {
-    struct judgement judgement = judgement_begin();
-    clm_status status = end_problem(t);
+    const clm_status status = end_problem(t);
     if (status != CLM_OK)
         return status;
     t->variant = *variant;
     t->problem = problem_begin(t->be, &operations_checked[name], &t->variant, error);
-    problem_run(&t->problem);
-    problem_read(&t->problem, &judgement);
-    if (t->problem.status == CLM_OK)
-        t->problem.status = judge_large_problem(&t->problem, t->bounds, &judgement, error);
-    *worst = worse_ratio(*worst, judgement.worst);
+    *worst = worse_ratio(*worst, problem_try(&t->problem, t->bounds).worst);
     return t->problem.status;
 }
 

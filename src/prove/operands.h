@@ -2,7 +2,7 @@
  *
  * Operands have random content; outputs start as NaN. Each lies in a taller tensor, whose other rows the
  * operation must not write: after an output they hold numbers, after an input NaNs, so that reading them
- * shows, too. src/prove/view.h judges the outputs.
+ * shows, too. src/prove/view.c judges the outputs.
  *
  * A problem remembers its first failure and does nothing more after it. */
 #ifndef CLM_PROVE_OPERANDS_H
@@ -43,5 +43,23 @@ void problem_read(struct problem *problem, struct judgement *out);
 
 /* Frees all; returns the problem's status. */
 CLM_MUST_CHECK clm_status problem_end(struct problem *problem);
+
+/* ---- judging, in view.c ---- */
+
+/* What a device may make of inputs below the smallest normal float. */
+enum flushing {
+    FLUSHING_NONE, /* takes them as they are */
+    FLUSHING_ALL,  /* takes all of them as zero */
+    FLUSHING_ANY,  /* some of them: x is x/2 to within |x|/2, so both x and 0 are allowed */
+    FLUSHING_COUNT
+};
+
+/* Judges all that was read of a problem. *has_denormals: whether its inputs have such numbers. */
+CLM_MUST_CHECK clm_status judge_problem(const struct problem *problem, struct clm_backend *bounds,
+                                        enum flushing flushing, bool *has_denormals,
+                                        struct judgement *judgement, struct clm_error *error);
+
+/* Runs a problem of a net's size without denormals, reads it and judges it; large ones in parts. */
+struct judgement problem_try(struct problem *problem, struct clm_backend *bounds);
 
 #endif

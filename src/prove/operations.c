@@ -1,7 +1,7 @@
 #include "prove/operations.h"
 
 #include "base/size.h"
-#include "prove/view.h"
+#include "prove/operands.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,31 +25,19 @@ static const struct operand_row gather_rows[] = {
     {0},
 };
 
-static clm_status gather_with(struct clm_backend *be, const struct variant *v, struct tensor *t,
-                              const struct augmentation *augmentation, struct clm_error *error)
-{
-    const struct resident data = {t[0], t[1], t[2], t[3]};
-    return gather(be, &data, v->is_ordered ? &t[4] : NULL, v->first, augmentation, &t[5], &t[6], error);
-}
-
+/* A variant with pictures has a seed and a place in the epoch of its own. */
 static clm_status call_gather(struct clm_backend *be, const struct variant *v, struct tensor *t,
                               struct metrics *sums, struct clm_error *error)
 {
-    (void)sums;
-    return gather_with(be, v, t, NULL, error);
-}
-
-/* Has a seed and a place in the epoch of its own. */
-static clm_status call_gather_augmented(struct clm_backend *be, const struct variant *v, struct tensor *t,
-                                        struct metrics *sums, struct clm_error *error)
-{
+    const struct resident data = {t[0], t[1], t[2], t[3]};
     struct augmentation augmentation = v->augmentation;
     (void)sums;
     augmentation.seed = v->seed ^ 0x123456789abcdefu;
     augmentation.epoch = (uint32_t)v->first;
     augmentation.position = 1000 + v->first;
     augmentation.partners = tensor_is_empty(&t[7]) ? NULL : &t[7];
-    return gather_with(be, v, t, &augmentation, error);
+    return gather(be, &data, v->is_ordered ? &t[4] : NULL, v->first,
+                  augmentation.width ? &augmentation : NULL, &t[5], &t[6], error);
 }
 
 static const struct operand_row forward_rows[] = {
@@ -234,8 +222,7 @@ static clm_status call_update(struct clm_backend *be, const struct variant *v, s
 
 const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_GATHER] = {"gather", DIMENSIONS_BATCH, false, gather_rows, call_gather, .sliced = 'I'},
-    [OPERATION_GATHER_AUGMENTED] = {"gather_augmented", DIMENSIONS_PICTURES, false, gather_rows,
-                                    call_gather_augmented},
+    [OPERATION_GATHER_AUGMENTED] = {"gather_augmented", DIMENSIONS_PICTURES, false, gather_rows, call_gather},
     [OPERATION_FORWARD] = {"linear_forward", DIMENSIONS_LAYER, false, forward_rows, call_forward, "BO", 'O'},
     [OPERATION_SOFTMAX_XENT] = {"softmax_xent", DIMENSIONS_ROWS, true, xent_rows, call_softmax_xent},
     [OPERATION_SOFTMAX] = {"softmax", DIMENSIONS_ROWS, false, softmax_rows, call_softmax},

@@ -90,7 +90,7 @@ struct operation {
      * are empty. */
     clm_status (*call)(struct clm_backend *be, const struct variant *variant, struct tensor *operands,
                        struct metrics *sums, struct clm_error *error);
-    /* How a large problem is judged, see prove/view.h; by letters of the operands' shapes. */
+    /* How a large problem is judged, see prove/view.c; by letters of the operands' shapes. */
     const char *sampled; /* two letters: their rows and columns are independent; NULL: judged as a whole */
     char folded;         /* the results are linear in this one */
     char sliced;         /* the results' columns are independent, and need no sums */

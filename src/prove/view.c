@@ -1,4 +1,15 @@
-#include "prove/view.h"
+/* Judges a device's results of a problem by the same call on the bounds backend.
+ *
+ * A small problem is judged as a whole. A large one would take the bounds too long, so they see only a part
+ * of it, and the same part of the results is compared:
+ *
+ *   sampled  the operands of some rows and columns, corners among them: each element of the results is a sum
+ *            that has all its terms
+ *   folded   all rows or columns as one, their sum under random signs (Freivalds' check): an operation that
+ *            is linear gives the sum of its results. Its bound is the sum of their bounds. As bounds are
+ *            linear in the operands' absolute values, it is the bound for these, summed without signs
+ *   slices   some columns after the other, until all have been seen */
+#include "prove/operands.h"
 
 #include "base/size.h"
 #include "prove/bounds/bounds.h"
@@ -299,8 +310,8 @@ static bool is_linear(const struct variant *v)
     return v->act == ACTIVATION_NONE && v->below == ACTIVATION_NONE && rules[v->rule].is_linear;
 }
 
-clm_status judge_large_problem(const struct problem *problem, struct clm_backend *bounds,
-                               struct judgement *judgement, struct clm_error *error)
+static clm_status judge_large_problem(const struct problem *problem, struct clm_backend *bounds,
+                                      struct judgement *judgement, struct clm_error *error)
 {
     const struct operation *const operation = problem->operation;
     const struct variant *const v = problem->variant;
@@ -312,4 +323,14 @@ clm_status judge_large_problem(const struct problem *problem, struct clm_backend
         return judge_problem(problem, bounds, FLUSHING_NONE, &has_denormals, judgement, error);
     status = judge_samples(problem, bounds, judgement, error);
     return status || !is_linear(v) ? status : judge_fold(problem, bounds, judgement, error);
+}
+
+struct judgement problem_try(struct problem *problem, struct clm_backend *bounds)
+{
+    struct judgement judgement = judgement_begin();
+    problem_run(problem);
+    problem_read(problem, &judgement);
+    if (problem->status == CLM_OK)
+        problem->status = judge_large_problem(problem, bounds, &judgement, problem->error);
+    return judgement;
 }
