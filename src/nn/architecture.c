@@ -120,6 +120,19 @@ size_t *architecture_widths(const struct architecture *net)
     return widths;
 }
 
+char *architecture_widths_text(const struct architecture *net, char between)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    for (size_t l = 0; stream && l <= net->depth; l++)
+        fprintf(stream, "%.*s%zu", l ? 1 : 0, &between, architecture_width(net, l));
+    if (stream && fclose(stream) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
 /* ---- parameters ---- */
 
 struct parameter_spec architecture_parameter(const struct architecture *net, size_t p)

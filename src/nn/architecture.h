@@ -45,6 +45,8 @@ static inline size_t architecture_width(const struct architecture *net, size_t i
 
 /* All depth + 1 of them, for the caller to free; NULL if there is no memory. */
 size_t *architecture_widths(const struct architecture *net);
+/* "784,256,10", for the caller to free; NULL if there is no memory. */
+char *architecture_widths_text(const struct architecture *net, char between);
 
 /* As JSON, for the caller to free; NULL if there is no memory. */
 char *architecture_text(const struct architecture *net);

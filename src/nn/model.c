@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BYTE_SCALE (1 / 255.0f)
 
@@ -18,10 +17,8 @@
  * refused before. */
 static clm_status model_check_memory(const struct architecture *architecture, struct clm_error *error)
 {
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    size_t wanted, there;
-    if (pages <= 0 || page <= 0 || !size_mul((size_t)pages, (size_t)page, &there))
-        there = SIZE_MAX - 1;
+    const size_t there = host_memory();
+    size_t wanted;
     if (architecture_bytes(architecture, &wanted) && wanted <= there)
         return CLM_OK;
     return clm_fail(
@@ -241,20 +238,6 @@ static char *class_names_text(const struct clm_model *model)
     return text;
 }
 
-/* "784,256,10", for the caller to free; NULL if there is no memory. */
-static char *widths_text(const struct architecture *architecture)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
-    for (size_t l = 0; stream && l <= architecture->depth; l++)
-        fprintf(stream, "%s%zu", l ? "," : "", architecture_width(architecture, l));
-    if (stream && fclose(stream) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
 static bool add_class_names(const struct clm_model *model, json_t *metadata)
 {
     char *const names = class_names_text(model);
@@ -267,7 +250,8 @@ static bool add_class_names(const struct clm_model *model, json_t *metadata)
 static clm_status make_metadata(const struct clm_model *model, json_t **out, struct clm_error *error)
 {
     const struct architecture *const architecture = &model->architecture;
-    char seed[32], *const text = architecture_text(architecture), *const widths = widths_text(architecture);
+    char seed[32], *const text = architecture_text(architecture),
+                          *const widths = architecture_widths_text(architecture, ',');
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)model->seed);
     *out = text && widths ? json_pack("{ss ss ss ss ss ss}", "program", "clmlp", "version", clm_version(),
                                       "architecture", text, "layers", widths, "activation",

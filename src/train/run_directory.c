@@ -214,24 +214,17 @@ static clm_status write_history(const char *path, const struct run_record *recor
 /* "fashion-mnist, 784-256-128-10, blas"; the caller frees it. NULL if memory runs out. */
 static char *make_title(const struct run_record *record)
 {
-    const struct clm_model *const model = record->model;
     const char *const source = record->data->source;
-    char *title = NULL;
-    size_t size = 0, end = strlen(source);
+    char *const widths = architecture_widths_text(&record->model->architecture, '-'), *title = NULL;
+    size_t end = strlen(source);
     while (end > 1 && source[end - 1] == '/')
         end--;
     const char *const slash = memrchr(source, '/', end), *const name = slash && end > 1 ? slash + 1 : source;
-    FILE *const stream = open_memstream(&title, &size);
-    if (!stream)
-        return NULL;
-    fprintf(stream, "%.*s, ", (int)(source + end - name), name);
-    for (size_t l = 0; l <= clm_model_depth(model); l++)
-        fprintf(stream, "%s%zu", l ? "-" : "", clm_model_width(model, l));
-    fprintf(stream, ", %s", clm_backend_name(record->backend));
-    if (fclose(stream) == 0)
-        return title;
-    free(title);
-    return NULL;
+    if (!widths || asprintf(&title, "%.*s, %s, %s", (int)(source + end - name), name, widths,
+                            clm_backend_name(record->backend)) < 0)
+        title = NULL;
+    free(widths);
+    return title;
 }
 
 static clm_status write_curves(const char *path, const struct run_record *record, struct clm_error *error)
