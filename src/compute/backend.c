@@ -88,21 +88,15 @@ clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t r
     return backend_create_tensor(be, type, rows, columns, rows, out, error);
 }
 
-clm_status panels_create(struct clm_backend *be, size_t rows, size_t columns, size_t panel,
-                         struct tensor *out, struct clm_error *error)
-{
-    const size_t whole_rows = panel && rows <= SIZE_MAX - panel ? round_up(rows, panel) : rows;
-    const clm_status status = backend_create_tensor(be, TENSOR_REAL, rows, columns, whole_rows, out, error);
-    if (status == CLM_OK)
-        out->panel = panel;
-    return status;
-}
-
 clm_status weights_create(struct clm_backend *be, size_t O, size_t I, size_t batch, struct tensor *out,
                           struct clm_error *error)
 {
     const size_t panel = be->operations->weight_panel ? be->operations->weight_panel(be, batch, I, O) : 0;
-    return panels_create(be, O, I, panel, out, error);
+    const size_t whole_rows = panel && O <= SIZE_MAX - panel ? round_up(O, panel) : O;
+    const clm_status status = backend_create_tensor(be, TENSOR_REAL, O, I, whole_rows, out, error);
+    if (status == CLM_OK)
+        out->panel = panel;
+    return status;
 }
 
 void tensor_free(struct clm_backend *be, struct tensor *tensor)

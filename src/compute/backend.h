@@ -112,9 +112,6 @@ CLM_MUST_CHECK clm_status tensor_create(struct clm_backend *be, enum tensor_type
  * to `batch` rows want. backend_prepare may choose these products: call it before. */
 CLM_MUST_CHECK clm_status weights_create(struct clm_backend *be, size_t O, size_t I, size_t batch,
                                          struct tensor *out, struct clm_error *error);
-/* Real numbers in panels of so many rows; 0 means row-major. */
-CLM_MUST_CHECK clm_status panels_create(struct clm_backend *be, size_t rows, size_t columns, size_t panel,
-                                        struct tensor *out, struct clm_error *error);
 /* Frees *tensor, which may be empty, and makes it empty. */
 void tensor_free(struct clm_backend *be, struct tensor *tensor);
 
