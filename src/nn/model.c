@@ -223,8 +223,8 @@ clm_status model_name_classes(struct clm_model *model, const struct clm_data *da
 
 /* ---- file: metadata ---- */
 
-/* The class names as the text of a JSON list; NULL where there is no memory. */
-static char *class_names_text(const struct clm_model *model)
+/* Adds the class names as the text of a JSON list; false if there is no memory. */
+static bool add_class_names(const struct clm_model *model, json_t *metadata)
 {
     json_t *const list = json_array();
     bool is_whole = list != NULL;
@@ -234,15 +234,9 @@ static char *class_names_text(const struct clm_model *model)
         free(name);
     }
     char *const text = is_whole ? json_dumps(list, JSON_COMPACT) : NULL;
+    const bool is_added = text && json_object_set_new(metadata, "class_names", json_string(text)) == 0;
+    free(text);
     json_decref(list);
-    return text;
-}
-
-static bool add_class_names(const struct clm_model *model, json_t *metadata)
-{
-    char *const names = class_names_text(model);
-    const bool is_added = names && json_object_set_new(metadata, "class_names", json_string(names)) == 0;
-    free(names);
     return is_added;
 }
 
@@ -276,12 +270,12 @@ static clm_status read_class_names(struct clm_model *model, const json_t *metada
     clm_status status = CLM_OK;
     if (json_array_size(list) == count) {
         const char **const names = calloc(count, sizeof *names);
-        bool is_complete = names != NULL;
+        size_t c = 0;
+        while (names && c < count && (names[c] = json_string_value(json_array_get(list, c))))
+            c++;
         if (!names)
             status = clm_fail_host_memory(error, "the names of the classes", count * sizeof *names);
-        for (size_t c = 0; is_complete && c < count; c++)
-            is_complete = (names[c] = json_string_value(json_array_get(list, c))) != NULL;
-        if (is_complete)
+        else if (c == count)
             status = set_class_names(model, names, error);
         free(names);
     }

@@ -1,4 +1,5 @@
-/* A model's parameters as tensors of a safetensors file: layers.N.weight (O,I), layers.N.bias (O). */
+/* A model's parameters as tensors of a safetensors file: layers.N.weight (O,I), layers.N.bias (O); and their
+ * initial values. */
 #ifndef CLM_NN_PARAMETERS_H
 #define CLM_NN_PARAMETERS_H
 

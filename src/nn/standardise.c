@@ -55,12 +55,6 @@ static clm_status check_features(const struct clm_data *data, const struct momen
     return CLM_OK;
 }
 
-static void standardise_take_over(struct clm_model *model, size_t feature, const struct moments *moments)
-{
-    model->mean[feature] = (float)moments->mean;
-    model->scale[feature] = is_constant(moments) ? 0 : (float)(1 / moments_deviation(moments));
-}
-
 static clm_status take_over_all(struct clm_model *model, const struct clm_data *data,
                                 enum clm_standardise how, const struct moments *features,
                                 struct clm_standardised *fitted, struct clm_error *error)
@@ -74,7 +68,9 @@ static clm_status take_over_all(struct clm_model *model, const struct clm_data *
     fitted->mean = all.mean;
     fitted->deviation = moments_deviation(&all);
     for (size_t i = 0; i < data->features; i++) {
-        standardise_take_over(model, i, how == CLM_STANDARDISE_GLOBAL ? &all : features + i);
+        const struct moments *const of = how == CLM_STANDARDISE_GLOBAL ? &all : &features[i];
+        model->mean[i] = (float)of->mean;
+        model->scale[i] = is_constant(of) ? 0 : (float)(1 / moments_deviation(of));
         fitted->constant += model->scale[i] == 0;
     }
     return CLM_OK;
