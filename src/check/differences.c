@@ -38,10 +38,9 @@ static clm_status create_layer(struct differences *d, size_t l, struct clm_error
         (status = read_all(&net->layers[l].linear.b.value, be, &layer->biases, error)) ||
         (status = read_all(&net->layers[l].Y, be, &layer->outputs, error)) ||
         (status = tensor_create(be, TENSOR_REAL, 1, net->layers[l].spec->inputs, &layer->row, error)) ||
-        (status = tensor_create(be, TENSOR_REAL, 1, 1, &layer->bias, error)) ||
-        (status = tensor_create(be, TENSOR_REAL, net->batch, 1, &layer->column, error)))
+        (status = tensor_create(be, TENSOR_REAL, 1, 1, &layer->bias, error)))
         return status;
-    return CLM_OK;
+    return tensor_create(be, TENSOR_REAL, net->batch, 1, &layer->column, error);
 }
 
 clm_status differences_create(struct network *net, double l2, double loss_error, struct differences *out,

@@ -121,10 +121,9 @@ static clm_status steps_create(struct trainee *trainee, struct clm_backend *be, 
         (which->is_augmented && (status = network_prepare_mixup(&trainee->net, error))) ||
         (status = network_write(&trainee->net, model, error)) ||
         (status = create_parts(trainee, which, error)) ||
-        (status = metrics_create(be, &trainee->sums, error)) ||
-        (status = metrics_reset(be, &trainee->sums, error)))
+        (status = metrics_create(be, &trainee->sums, error)))
         return status;
-    return CLM_OK;
+    return metrics_reset(be, &trainee->sums, error);
 }
 
 static void steps_destroy(struct trainee *trainee)
@@ -208,19 +207,9 @@ static clm_status judge_one(struct judgement *out, struct clm_backend *device, s
                             const char *name, const char *kind, const struct tensor *got,
                             const struct tensor *expected, struct clm_error *error)
 {
-    const size_t bytes = got->rows * got->columns * sizeof(double);
     char text[PARAMETER_NAME_MAX + 16];
-    if (tensor_is_empty(got))
-        return CLM_OK;
-    double *const numbers = malloc(bytes);
-    if (!numbers)
-        return clm_fail_host_memory(error, "a check", bytes);
     snprintf(text, sizeof text, "%s%s", name, kind);
-    clm_status status = doubles_read(device, got, numbers, error);
-    if (status == CLM_OK)
-        status = judge_output(out, text, numbers, got, bounds, expected, error);
-    free(numbers);
-    return status;
+    return tensor_is_empty(got) ? CLM_OK : judge_tensor(out, text, device, got, bounds, expected, error);
 }
 
 /* The loss, and all parameters with their states. */

@@ -137,7 +137,7 @@ static bool parse_picture(const char *word, struct variant *v)
 }
 
 /* The name of an activation, of the one below, or of an optimiser's rule. */
-static bool parse_name(const char *word, struct variant *v, bool *has_rule)
+static bool parse_name(const char *word, struct variant *v)
 {
     for (int a = ACTIVATION_NONE + 1; a < ACTIVATION_COUNT; a++) {
         const bool is_gate = !strncmp(word, "gate=", 5);
@@ -149,7 +149,6 @@ static bool parse_name(const char *word, struct variant *v, bool *has_rule)
     for (int r = 0; r < RULE_COUNT; r++)
         if (!strcmp(word, rules[r].name)) {
             v->rule = (enum rule)r;
-            *has_rule = true;
             return true;
         }
     return false;
@@ -258,10 +257,10 @@ clm_status variant_parse(const struct operation *operation, const char *text, st
     bool is_right = strlen(text) < sizeof copy;
     snprintf(copy, sizeof copy, "%s", text);
     is_right = is_right && parse_odd(operation, copy, out);
-    bool has_rule = false;
+    out->rule = RULE_COUNT; /* until one is named */
     for (char *word = strtok_r(copy, " ,", &rest); is_right && word; word = strtok_r(NULL, " ,", &rest))
-        is_right = parse_word(word, out) || parse_name(word, out, &has_rule);
-    if (!has_rule)
+        is_right = parse_word(word, out) || parse_name(word, out);
+    if (out->rule == RULE_COUNT)
         out->rule = rule_of(out->momentum);
     if (is_right && odd_is_in_bytes(out))
         return clm_fail(

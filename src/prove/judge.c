@@ -112,22 +112,23 @@ void judge_element(struct judgement *judgement, const char *name, size_t row, si
     error_describe(judgement->detail, sizeof judgement->detail, element, got, value, error);
 }
 
-clm_status judge_output(struct judgement *judgement, const char *name, const double *got,
-                        const struct tensor *tensor, struct clm_backend *bounds,
-                        const struct tensor *expected, struct clm_error *error)
+clm_status judge_tensor(struct judgement *judgement, const char *name, struct clm_backend *device,
+                        const struct tensor *got, struct clm_backend *bounds, const struct tensor *expected,
+                        struct clm_error *error)
 {
-    const size_t columns = tensor->columns, count = tensor->rows * columns;
-    judge_bits(judgement, got, count);
-    if (!bounds)
-        return CLM_OK;
-    double *const values = calloc(2 * count, sizeof *values);
-    if (!values)
-        return clm_fail_host_memory(error, "a check", 2 * count * sizeof *values);
-    double *const errors = values + count;
-    const clm_status status = bounds_read(bounds, expected, values, errors, error);
-    for (size_t i = 0; status == CLM_OK && i < count; i++)
-        judge_element(judgement, name, i / columns, i % columns, got[i], values[i], errors[i]);
-    free(values);
+    const size_t columns = got->columns, count = got->rows * columns;
+    double *const numbers = calloc(3 * count, sizeof *numbers);
+    if (!numbers)
+        return clm_fail_host_memory(error, "a check", 3 * count * sizeof *numbers);
+    double *const values = numbers + count, *const errors = values + count;
+    clm_status status = doubles_read(device, got, numbers, error);
+    if (status == CLM_OK)
+        judge_bits(judgement, numbers, count);
+    if (status == CLM_OK && bounds)
+        status = bounds_read(bounds, expected, values, errors, error);
+    for (size_t i = 0; status == CLM_OK && bounds && i < count; i++)
+        judge_element(judgement, name, i / columns, i % columns, numbers[i], values[i], errors[i]);
+    free(numbers);
     return status;
 }
 

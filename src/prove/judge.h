@@ -48,11 +48,12 @@ void judge_bits(struct judgement *judgement, const double *got, size_t count);
 void judge_element(struct judgement *judgement, const char *name, size_t row, size_t column, double got,
                    double value, double error);
 
-/* Judges a matrix that was read from a device, shaped as `tensor`, by the same tensor of `bounds`, and adds
- * it to the hash. If `bounds` is NULL, only adds it. */
-CLM_MUST_CHECK clm_status judge_output(struct judgement *judgement, const char *name, const double *got,
-                                       const struct tensor *tensor, struct clm_backend *bounds,
-                                       const struct tensor *expected, struct clm_error *error);
+/* Judges a device's tensor by the same one of `bounds`, and adds it to the hash. If `bounds` is NULL, only
+ * adds it. */
+CLM_MUST_CHECK clm_status judge_tensor(struct judgement *judgement, const char *name,
+                                       struct clm_backend *device, const struct tensor *got,
+                                       struct clm_backend *bounds, const struct tensor *expected,
+                                       struct clm_error *error);
 
 /* The same for the sums of metrics. */
 CLM_MUST_CHECK clm_status judge_sums(struct judgement *judgement, struct clm_backend *device,
