@@ -62,7 +62,7 @@ static clm_status backend_create_tensor(struct clm_backend *be, enum tensor_type
     size_t count, bytes;
     memset(out, 0, sizeof *out);
     if (!size_mul(whole_rows, columns, &count) ||
-        !size_mul(count, be->operations->element_size(type), &bytes) || !bytes)
+        !size_mul(count, be->operations->element_sizes[type], &bytes) || !bytes)
         return clm_fail(error, CLM_ERROR_SHAPE, "a matrix of %zu x %zu is %s", rows, columns,
                         rows && columns ? "too large to address" : "empty");
     const clm_status allowed = check_allocation(be, rows, columns, bytes, error);

@@ -282,8 +282,8 @@ struct backend_operations {
     __typeof__(backend_profile_stop) *profile_stop;
     __typeof__(backend_peaks) *peaks;
     __typeof__(clm_backend_close) *close;
-    size_t (*element_size)(enum tensor_type type);
-    size_t metrics_columns; /* columns of the (1, n) TENSOR_REAL that holds the sums */
+    size_t element_sizes[3]; /* bytes of a TENSOR_REAL, a TENSOR_BYTE and a TENSOR_INDEX */
+    size_t metrics_columns;  /* columns of the (1, n) TENSOR_REAL that holds the sums */
 
     /* Rows of the panels that hold a layer's weights; NULL means row-major. */
     size_t (*weight_panel)(struct clm_backend *be, size_t batch, size_t I, size_t O);

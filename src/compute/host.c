@@ -50,7 +50,7 @@ clm_status host_write_part(struct clm_backend *be, struct tensor *tensor, size_t
                            enum host_type type, const void *host, struct clm_error *error)
 {
     (void)error;
-    const size_t size = be->operations->element_size(tensor->type);
+    const size_t size = be->operations->element_sizes[tensor->type];
     if (tensor->type != TENSOR_REAL || size == (type == HOST_FLOAT ? sizeof(float) : sizeof(double)))
         memcpy((unsigned char *)tensor->memory + first * size, host, count * size);
     else if (type == HOST_FLOAT)
@@ -72,7 +72,7 @@ clm_status host_read(struct clm_backend *be, const struct tensor *tensor, enum h
                      struct clm_error *error)
 {
     (void)error;
-    const size_t count = tensor->rows * tensor->columns, size = be->operations->element_size(tensor->type);
+    const size_t count = tensor->rows * tensor->columns, size = be->operations->element_sizes[tensor->type];
     if (tensor->type != TENSOR_REAL || size == (type == HOST_FLOAT ? sizeof(float) : sizeof(double)))
         memcpy(host, tensor->memory, count * size);
     else if (type == HOST_FLOAT)

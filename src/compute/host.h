@@ -27,9 +27,10 @@ __typeof__(metrics_read) host_metrics_read;
 
 /* Entries for backends whose tensors are plain arrays of `real`. */
 #define HOST_OPERATIONS(real)                                                                                \
-    .close = host_close, .metrics_columns = sizeof(struct host_sums) / sizeof(real),                         \
-    .allocate = host_allocate, .release = host_release, .write = host_write, .write_part = host_write_part,  \
-    .read = host_read, .metrics_reset = host_metrics_reset, .metrics_read = host_metrics_read
+    .element_sizes = {sizeof(real), 1, 4}, .close = host_close,                                              \
+    .metrics_columns = sizeof(struct host_sums) / sizeof(real), .allocate = host_allocate,                   \
+    .release = host_release, .write = host_write, .write_part = host_write_part, .read = host_read,          \
+    .metrics_reset = host_metrics_reset, .metrics_read = host_metrics_read
 
 /* Opens a backend that has nothing allocated yet; host_close frees it. */
 CLM_MUST_CHECK clm_status host_open(const struct backend_operations *operations, enum clm_backend_kind kind,

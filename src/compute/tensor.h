@@ -37,6 +37,11 @@ static inline struct tensor tensor_first_columns(const struct tensor *of, size_t
     return view;
 }
 
+static inline size_t tensor_elements(const struct tensor *tensor)
+{
+    return tensor->rows * tensor->columns;
+}
+
 /* Elements that a tensor occupies in memory. */
 static inline size_t tensor_room(const struct tensor *tensor)
 {

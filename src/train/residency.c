@@ -9,7 +9,7 @@
 static size_t value_bytes(const struct clm_backend *be, const struct clm_data *data)
 {
     const enum tensor_type type = data->element == ELEMENT_BYTE ? TENSOR_BYTE : TENSOR_REAL;
-    return data->features * be->operations->element_size(type);
+    return data->features * be->operations->element_sizes[type];
 }
 
 static const size_t other_bytes = 2 * sizeof(uint32_t);
@@ -44,7 +44,7 @@ clm_status residency_choose(const struct clm_backend *be, const struct clm_data 
                             struct clm_error *error)
 {
     const size_t all = wish->rows_most, row_bytes = data_row_bytes(data), batch = wish->batch;
-    const size_t fixed = 2 * data->features * be->operations->element_size(TENSOR_REAL);
+    const size_t fixed = 2 * data->features * be->operations->element_sizes[TENSOR_REAL];
     const size_t left = room > 2 * fixed ? room - 2 * fixed : 0; /* mean and scale of two sets */
     const bool fits = wish->rows_together <= rows_in(be, data, left);
     const bool is_streamed =

@@ -231,10 +231,8 @@ static void tune_drop(struct tuning *t, size_t provider, const char *why)
 
 /* ---- measuring ---- */
 
-typedef void (*hear_row)(void *user, const struct clm_tune_row *row);
-
 struct tune_listener {
-    hear_row hear;
+    void (*hear)(void *user, const struct clm_tune_row *row);
     void *user;
 };
 

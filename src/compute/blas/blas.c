@@ -11,19 +11,9 @@
 
 #undef I /* complex.h, which cblas.h includes, takes the name of a layer's inputs */
 
-static size_t blas_element_size(enum tensor_type type)
-{
-    return type == TENSOR_BYTE ? 1 : 4;
-}
-
 static float *blas_row(const struct tensor *tensor, size_t r)
 {
     return (float *)tensor->memory + r * tensor->columns;
-}
-
-static size_t count_of(const struct tensor *tensor)
-{
-    return tensor->rows * tensor->columns;
 }
 
 /* x = (value - mean) * scale of a whole row n. */
@@ -252,7 +242,7 @@ static clm_status blas_backward_input(struct clm_backend *be, const struct tenso
     const clm_status status = blas_multiply("linear_backward_input", CblasNoTrans, CblasNoTrans, dX->rows,
                                             dX->columns, dZ->columns, 1, dZ, &layer->W.value, 0, dX, error);
     if (status == CLM_OK && activations[gate->act].gate != GATE_ONE)
-        blas_through_gate(gate->act, count_of(dX), gate->of->memory, dX->memory);
+        blas_through_gate(gate->act, tensor_elements(dX), gate->of->memory, dX->memory);
     return status;
 }
 
@@ -279,7 +269,7 @@ static clm_status blas_backward_params(struct clm_backend *be, const struct tens
         return status;
     const float *const w = layer->W.value.memory, penalty = (float)(2 * l2);
     float *const dw = dW->memory;
-    for (size_t i = 0; l2 != 0 && i < count_of(dW); i++)
+    for (size_t i = 0; l2 != 0 && i < tensor_elements(dW); i++)
         dw[i] += penalty * w[i];
     blas_bias_gradient(dZ, 0, &layer->b.gradient);
     return CLM_OK;
@@ -289,7 +279,7 @@ static clm_status blas_backward_params(struct clm_backend *be, const struct tens
 static void momentum_step(struct parameter *parameter, float rate, float penalty)
 {
     float *const w = parameter->value.memory, *const v = parameter->state[0].memory;
-    for (size_t i = 0; i < count_of(&parameter->value); i++) {
+    for (size_t i = 0; i < tensor_elements(&parameter->value); i++) {
         v[i] += penalty != 0 ? penalty * w[i] : 0;
         w[i] -= rate * v[i];
     }
@@ -352,7 +342,7 @@ static clm_status blas_parameter_step(struct clm_backend *be, struct parameter *
     const float rate = (float)step->learning_rate, momentum = (float)step->momentum;
     const float *const g = parameter->gradient.memory;
     float *const w = parameter->value.memory, *const v = parameter->state[0].memory;
-    for (size_t i = 0; i < count_of(&parameter->value); i++)
+    for (size_t i = 0; i < tensor_elements(&parameter->value); i++)
         switch (step->rule) {
         case RULE_SGD:
             w[i] -= rate * g[i];
@@ -370,7 +360,6 @@ static clm_status blas_parameter_step(struct clm_backend *be, struct parameter *
 static const struct backend_operations operations = {
     .name = "blas",
     HOST_OPERATIONS(float),
-    .element_size = blas_element_size,
     .gather = blas_gather,
     .linear_forward = blas_forward,
     .softmax_xent = blas_softmax_xent,

@@ -4,11 +4,6 @@
 
 #include <stdlib.h>
 
-size_t opencl_element_size(enum tensor_type type)
-{
-    return type == TENSOR_BYTE ? 1 : 4;
-}
-
 clm_status opencl_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error)
 {
     cl_int code;
@@ -65,7 +60,7 @@ static void floats_to(const struct tensor *tensor, enum host_type type, const fl
 clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
                         struct clm_error *error)
 {
-    const size_t bytes = tensor_room(tensor) * opencl_element_size(tensor->type);
+    const size_t bytes = tensor_room(tensor) * be->operations->element_sizes[tensor->type];
     float *const floats = is_alike(tensor, type) ? NULL : floats_from(tensor, type, host);
     if (!is_alike(tensor, type) && !floats)
         return clm_fail_host_memory(error, "write", bytes);
@@ -78,7 +73,7 @@ clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, enum host
 clm_status opencl_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,
                        struct clm_error *error)
 {
-    const size_t bytes = tensor_room(tensor) * opencl_element_size(tensor->type);
+    const size_t bytes = tensor_room(tensor) * be->operations->element_sizes[tensor->type];
     float *const floats = is_alike(tensor, type) ? NULL : malloc(bytes);
     if (!is_alike(tensor, type) && !floats)
         return clm_fail_host_memory(error, "read", bytes);
@@ -94,7 +89,7 @@ clm_status opencl_write_part(struct clm_backend *be, struct tensor *tensor, size
                              enum host_type type, const void *host, struct clm_error *error)
 {
     (void)type;
-    const size_t size = opencl_element_size(tensor->type);
+    const size_t size = be->operations->element_sizes[tensor->type];
     const cl_int code = clEnqueueWriteBuffer(self(be)->device.transfers, tensor->memory, CL_TRUE,
                                              first * size, count * size, host, 0, NULL, NULL);
     return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "write_part", "clEnqueueWriteBuffer", code);

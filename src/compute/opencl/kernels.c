@@ -329,7 +329,7 @@ clm_status opencl_gather(struct clm_backend *be, const struct resident *data, co
                          size_t first, const struct augmentation *a, struct tensor *X, struct tensor *labels,
                          struct clm_error *error)
 {
-    const double element = (double)opencl_element_size(data->values.type) / sizeof(float);
+    const double element = (double)be->operations->element_sizes[data->values.type] / sizeof(float);
     opencl_expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
     return a ? kernel_gather_augmented(self(be)->kernels, a, data, order, first, X, labels, error)
              : kernel_gather(self(be)->kernels, data, order, first, X, labels, error);

@@ -45,7 +45,6 @@ __typeof__(parameter_step) opencl_parameter_step;
 
 /* ---- buffers.c: entries of struct backend_operations ---- */
 
-size_t opencl_element_size(enum tensor_type type);
 clm_status opencl_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error);
 void opencl_release(struct clm_backend *be, void *memory);
 __typeof__(backend_write) opencl_write;

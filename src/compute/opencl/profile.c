@@ -29,22 +29,21 @@ struct opencl_profile {
 clm_status profile_start(struct clm_backend *be, struct clm_error *error)
 {
     struct opencl_device *const device = &self(be)->device;
-    cl_int code;
-    struct opencl_profile *const profile = calloc(1, sizeof *profile);
-    if (!profile)
+    const char *call = "clFinish";
+    cl_command_queue queue = NULL;
+    cl_int code = clFinish(device->queue);
+    if (code == CL_SUCCESS) {
+        call = "clCreateCommandQueue";
+        queue = clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
+    }
+    struct opencl_profile *const profile = queue ? calloc(1, sizeof *profile) : NULL;
+    if (!queue)
+        return opencl_fail(error, "the profile", call, code);
+    if (!profile) {
+        clReleaseCommandQueue(queue);
         return clm_fail_host_memory(error, "the profile", sizeof *profile);
-    code = clFinish(device->queue);
-    if (code != CL_SUCCESS) {
-        free(profile);
-        return opencl_fail(error, "the profile", "clFinish", code);
     }
     profile->plain = device->queue;
-    cl_command_queue queue =
-        clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
-    if (!queue) {
-        free(profile);
-        return opencl_fail(error, "the profile", "clCreateCommandQueue", code);
-    }
     device->queue = queue;
     device->profile = profile;
     return CLM_OK;

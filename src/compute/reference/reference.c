@@ -7,11 +7,6 @@
 
 #include <math.h>
 
-static size_t reference_element_size(enum tensor_type type)
-{
-    return type == TENSOR_REAL ? sizeof(double) : type == TENSOR_BYTE ? sizeof(uint8_t) : sizeof(uint32_t);
-}
-
 static double *reference_row(const struct tensor *tensor, size_t r)
 {
     return (double *)tensor->memory + r * tensor->columns;
@@ -332,7 +327,6 @@ static clm_status reference_backward_update(struct clm_backend *be, const struct
 static const struct backend_operations operations = {
     .name = "reference",
     HOST_OPERATIONS(double),
-    .element_size = reference_element_size,
     .gather = reference_gather,
     .linear_forward = reference_forward,
     .softmax_xent = reference_softmax_xent,

@@ -20,13 +20,6 @@ struct clm_backend *bounds_reference(struct clm_backend *bounds)
 
 /* ---- memory ---- */
 
-/* Room for a value of any type, and for its error. */
-static size_t bounds_element_size(enum tensor_type type)
-{
-    (void)type;
-    return 2 * sizeof(double);
-}
-
 static clm_status bounds_allocate(struct clm_backend *be, size_t bytes, void **memory,
                                   struct clm_error *error)
 {
@@ -68,7 +61,7 @@ static clm_status bounds_write_part(struct clm_backend *be, struct tensor *tenso
 static clm_status bounds_write_exact(struct clm_backend *be, struct tensor *tensor, enum host_type type,
                                      const void *host, struct clm_error *error)
 {
-    return bounds_write_part(be, tensor, 0, tensor_count(tensor), type, host, error);
+    return bounds_write_part(be, tensor, 0, tensor_elements(tensor), type, host, error);
 }
 
 static clm_status bounds_read_values(struct clm_backend *be, const struct tensor *tensor, enum host_type type,
@@ -83,14 +76,14 @@ clm_status bounds_write(struct clm_backend *bounds, struct tensor *tensor, const
 {
     const clm_status status = doubles_write(bounds, tensor, values, error);
     if (status == CLM_OK)
-        memcpy(errors_of(tensor), errors, tensor_count(tensor) * sizeof *errors);
+        memcpy(errors_of(tensor), errors, tensor_elements(tensor) * sizeof *errors);
     return status;
 }
 
 clm_status bounds_read(struct clm_backend *bounds, const struct tensor *tensor, double *values,
                        double *errors, struct clm_error *error)
 {
-    memcpy(errors, errors_of(tensor), tensor_count(tensor) * sizeof *errors);
+    memcpy(errors, errors_of(tensor), tensor_elements(tensor) * sizeof *errors);
     return doubles_read(bounds, tensor, values, error);
 }
 
@@ -105,7 +98,7 @@ static clm_status bounds_metrics_reset(struct clm_backend *be, struct metrics *m
                                        struct clm_error *error)
 {
     struct metrics values = reference_metrics(metrics);
-    clear_errors(&metrics->state, 0, tensor_count(&metrics->state));
+    clear_errors(&metrics->state, 0, tensor_elements(&metrics->state));
     return metrics_reset(bounds_reference(be), &values, error);
 }
 
@@ -138,7 +131,8 @@ static void bounds_close(struct clm_backend *be)
 static const struct backend_operations bounds_operations = {
     .name = "bounds",
     .close = bounds_close,
-    .element_size = bounds_element_size,
+    .element_sizes = {2 * sizeof(double), 2 * sizeof(double),
+                      2 * sizeof(double)}, /* a value, and its error */
     .metrics_columns = sizeof(struct host_sums) / sizeof(double),
     .allocate = bounds_allocate,
     .release = bounds_release,

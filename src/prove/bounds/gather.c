@@ -41,7 +41,7 @@ clm_status bounds_gather(struct clm_backend *be, const struct resident *data, co
     }
     stage.status = gather(stage.reference, &resident, order ? &numbers : NULL, first,
                           augmentation ? &changes : NULL, &x, &classes, error);
-    for (size_t i = 0; stage.status == CLM_OK && i < tensor_count(X); i++)
+    for (size_t i = 0; stage.status == CLM_OK && i < tensor_elements(X); i++)
         errors_of(X)[i] = gamma_of(3) * fabs(values_of(X)[i]) + FLUSHED;
     if (stage.status == CLM_OK && (changes.changes.noise > 0 || changes.changes.mixup > 0)) {
         struct augmentation bare = changes; /* rows as they are before noise and mixup */

@@ -25,10 +25,10 @@ typedef clm_status product_call(struct clm_backend *reference, const struct tens
 /* A product of tensors with errors. Its first two inputs are its factors. */
 struct bounded_product {
     product_call *call;
-    struct tensor in[FACTORS_MOST];
-    size_t in_count, terms;   /* terms of each sum */
-    bool is_along_columns[2]; /* whether a factor's terms lie in a row, or in a column */
-    size_t shapes[2][2];      /* rows and columns of the outputs; the second one may be missing */
+    struct tensor in[FACTORS_MOST]; /* all, or all but the last */
+    size_t terms;                   /* of each sum */
+    bool is_along_columns[2];       /* whether a factor's terms lie in a row, or in a column */
+    size_t shapes[2][2];            /* rows and columns of the outputs; the second one may be missing */
     double l2;
 };
 
@@ -39,8 +39,8 @@ struct sides {
 
 static bool is_exact(const struct bounded_product *product)
 {
-    for (size_t n = 0; n < product->in_count; n++)
-        for (size_t i = 0; i < tensor_count(&product->in[n]); i++)
+    for (size_t n = 0; n < FACTORS_MOST && product->in[n].memory; n++)
+        for (size_t i = 0; i < tensor_elements(&product->in[n]); i++)
             if (errors_of(&product->in[n])[i] != 0)
                 return false;
     return true;
@@ -68,13 +68,13 @@ static struct tensor lengths_of(struct stage *stage, const struct tensor *factor
     double *const out = lengths->memory;
     if (stage->status != CLM_OK)
         return *lengths;
-    memset(out, 0, tensor_count(lengths) * sizeof *out);
+    memset(out, 0, tensor_elements(lengths) * sizeof *out);
     for (size_t r = 0; r < factor->rows; r++)
         for (size_t c = 0; c < factor->columns; c++) {
             const double value = values_of(factor)[r * factor->columns + c];
             out[is_along_columns ? r : c] += value * value;
         }
-    for (size_t i = 0; i < tensor_count(lengths); i++)
+    for (size_t i = 0; i < tensor_elements(lengths); i++)
         out[i] = scale * sqrt(out[i]);
     return *lengths;
 }
@@ -89,7 +89,7 @@ static void multiply_lengths(struct stage *stage, const struct bounded_product *
     struct tensor in[FACTORS_MOST] = {{0}};
     in[0] = lengths_of(stage, &product->in[0], product->is_along_columns[0], root);
     in[1] = lengths_of(stage, &product->in[1], product->is_along_columns[1], 1 / root);
-    for (size_t n = 2; n < product->in_count; n++)
+    for (size_t n = 2; n < FACTORS_MOST && product->in[n].memory; n++)
         in[n] = *stage_put(stage, &product->in[n], SIDE_INNER);
     multiply(stage, product, in, out);
 }
@@ -98,7 +98,7 @@ static void multiply_side(struct stage *stage, const struct bounded_product *pro
                           double *out[2])
 {
     struct tensor in[FACTORS_MOST] = {{0}};
-    for (size_t n = 0; n < product->in_count; n++)
+    for (size_t n = 0; n < FACTORS_MOST && product->in[n].memory; n++)
         in[n] = *stage_put(stage, &product->in[n], side);
     multiply(stage, product, in, out);
 }
@@ -112,7 +112,7 @@ static void product_sides(struct stage *stage, const struct bounded_product *pro
         (double)product->shapes[0][0] * (double)product->shapes[0][1] * (double)product->terms;
     double *values[2], *inner[2], *outer[2];
     struct tensor in[FACTORS_MOST] = {{0}};
-    for (size_t n = 0; n < product->in_count; n++)
+    for (size_t n = 0; n < FACTORS_MOST && product->in[n].memory; n++)
         in[n] = value_of(&product->in[n]);
     multiply(stage, product, in, values);
     if (!has_errors && work >= LARGE)
@@ -161,7 +161,7 @@ static clm_status forward_product(struct clm_backend *reference, const struct te
 /* The reference's act(z), element by element: z goes through a layer of weight 1 and bias 0. */
 static void activate(struct stage *stage, double *z, const struct epilogue *epilogue, const struct tensor *Y)
 {
-    const size_t count = tensor_count(Y);
+    const size_t count = tensor_elements(Y);
     const struct linear unit = {.W.value = bounds_number(stage, 1), .b.value = bounds_number(stage, 0)};
     const struct tensor in = matrix_of(z, count, 1);
     struct tensor out = matrix_of(values_of(Y), count, 1), gate = {0};
@@ -201,7 +201,6 @@ clm_status bounds_forward(struct clm_backend *be, const struct tensor *X, const 
     const size_t I = X->columns;
     const struct bounded_product product = {.call = forward_product,
                                             .in = {*X, layer->W.value, layer->b.value},
-                                            .in_count = 3,
                                             .terms = I,
                                             .is_along_columns = {true, true},
                                             .shapes = {{Y->rows, Y->columns}}};
@@ -209,7 +208,7 @@ clm_status bounds_forward(struct clm_backend *be, const struct tensor *X, const 
     struct sides z[2];
     product_sides(&stage, &product, z);
     activate(&stage, z[0].value, epilogue, Y);
-    for (size_t i = 0; stage.status == CLM_OK && i < tensor_count(Y); i++) {
+    for (size_t i = 0; stage.status == CLM_OK && i < tensor_elements(Y); i++) {
         const double bound = product_error(&z[0], i, PRODUCT(I) + 1, I + 1);
         errors_of(Y)[i] = activation_error(epilogue->act, z[0].value[i], values_of(Y)[i], bound);
         if (epilogue->gate)
@@ -274,10 +273,9 @@ static double gate_error(const struct gate *gate, size_t i, double product, doub
 clm_status bounds_backward_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
                                  const struct gate *gate, struct tensor *dX, struct clm_error *error)
 {
-    const size_t O = dZ->columns, count = tensor_count(dX);
+    const size_t O = dZ->columns, count = tensor_elements(dX);
     const struct bounded_product product = {.call = input_product,
                                             .in = {*dZ, layer->W.value},
-                                            .in_count = 2,
                                             .terms = O,
                                             .is_along_columns = {true, false},
                                             .shapes = {{dX->rows, dX->columns}}};
@@ -311,7 +309,6 @@ static void gradient_sides(struct stage *stage, const struct tensor *dZ, const s
     const size_t O = dZ->columns;
     const struct bounded_product product = {.call = params_product,
                                             .in = {*dZ, *X, layer->W.value},
-                                            .in_count = 3,
                                             .terms = dZ->rows,
                                             .is_along_columns = {false, false},
                                             .shapes = {{O, X->columns}, {1, O}},
@@ -322,7 +319,7 @@ static void gradient_sides(struct stage *stage, const struct tensor *dZ, const s
 static void put_gradient(const struct stage *stage, const struct sides *g, struct tensor *out,
                          size_t roundings, size_t terms)
 {
-    for (size_t i = 0; stage->status == CLM_OK && i < tensor_count(out); i++) {
+    for (size_t i = 0; stage->status == CLM_OK && i < tensor_elements(out); i++) {
         values_of(out)[i] = g->value[i];
         errors_of(out)[i] = product_error(g, i, roundings, terms);
     }
@@ -359,7 +356,7 @@ static struct parameter step_side(struct stage *stage, const struct parameter *p
     mirrored.learning_rate = -step->learning_rate;
     if (stage->status != CLM_OK)
         return out;
-    for (size_t i = 0; i < tensor_count(w); i++)
+    for (size_t i = 0; i < tensor_elements(w); i++)
         gradient[i] = fabs(g[i]) + (side == SIDE_OUTER ? g_error[i] : 0);
     stage->status = parameter_step(stage->reference, &out, &mirrored, stage->error);
     return out;
@@ -387,12 +384,12 @@ static void step_errors(const struct parameter *parameter, const struct paramete
     for (size_t s = 0; s < about->states; s++) {
         const double *const inner = sides[SIDE_INNER].state[s].memory, *const outer =
                                                                            sides[SIDE_OUTER].state[s].memory;
-        for (size_t i = 0; i < tensor_count(&parameter->value); i++)
+        for (size_t i = 0; i < tensor_elements(&parameter->value); i++)
             errors_of(&parameter->state[s])[i] =
                 (outer[i] - inner[i]) + direction * outer[i] + 3 * FLUSHED + unknown;
     }
     const double *const inner = sides[SIDE_INNER].value.memory, *const outer = sides[SIDE_OUTER].value.memory;
-    for (size_t i = 0; i < tensor_count(&parameter->value); i++) {
+    for (size_t i = 0; i < tensor_elements(&parameter->value); i++) {
         double *const error = &errors_of(&parameter->value)[i];
         const double before = fabs(values_of(&parameter->value)[i]) + *error;
         *error = (outer[i] - inner[i]) + gamma_of(5 + blocks) * outer[i] + direction * (outer[i] - before) +
@@ -426,7 +423,7 @@ static void step_of_sides(struct stage *stage, struct clm_backend *be, struct pa
                           const struct sides *g, size_t B, const struct step *step)
 {
     const size_t roundings = PRODUCT(B) + 4 + size_max(4, rules[step->rule].roundings);
-    for (size_t i = 0; stage->status == CLM_OK && i < tensor_count(&parameter->value); i++)
+    for (size_t i = 0; stage->status == CLM_OK && i < tensor_elements(&parameter->value); i++)
         g->inner[i] = product_error(g, i, roundings, B + 1);
     if (stage->status == CLM_OK)
         stage->status =

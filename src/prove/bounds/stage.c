@@ -18,7 +18,7 @@ struct tensor *stage_put(struct stage *stage, const struct tensor *of, enum side
     struct tensor *const tensor = stage_room(stage, of->rows, of->columns);
     const double *const values = values_of(of), *const errors = errors_of(of);
     double *const out = tensor->memory;
-    for (size_t i = 0; stage->status == CLM_OK && i < tensor_count(of); i++)
+    for (size_t i = 0; stage->status == CLM_OK && i < tensor_elements(of); i++)
         out[i] = fabs(values[i]) + (side == SIDE_OUTER ? errors[i] : 0);
     return tensor;
 }

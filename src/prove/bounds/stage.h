@@ -51,11 +51,6 @@ static inline double *values_of(const struct tensor *tensor)
     return ((const struct bounded *)tensor->memory)->value;
 }
 
-static inline size_t tensor_count(const struct tensor *tensor)
-{
-    return tensor->rows * tensor->columns;
-}
-
 /* ---- calls of the reference ---- */
 
 #define STAGE_TENSORS_MAX 16

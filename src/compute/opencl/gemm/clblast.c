@@ -19,19 +19,13 @@ static size_t leading(CLBlastTranspose transposed, size_t rows, size_t columns)
     return transposed == CLBlastTransposeYes ? rows : columns;
 }
 
-static struct clblast_shape clblast_forward_of(size_t B, size_t I, size_t O)
+static struct clblast_shape clblast_shape_of(enum product product, size_t B, size_t I, size_t O)
 {
-    return (struct clblast_shape){B, O, I, CLBlastTransposeNo, CLBlastTransposeYes};
-}
-
-static struct clblast_shape clblast_backward_input_of(size_t B, size_t I, size_t O)
-{
-    return (struct clblast_shape){B, I, O, CLBlastTransposeNo, CLBlastTransposeNo};
-}
-
-static struct clblast_shape clblast_gradient_of(size_t B, size_t I, size_t O)
-{
-    return (struct clblast_shape){O, I, B, CLBlastTransposeYes, CLBlastTransposeNo};
+    const struct clblast_shape shapes[PRODUCT_COUNT] = {
+        [PRODUCT_FORWARD] = {B, O, I, CLBlastTransposeNo, CLBlastTransposeYes},
+        [PRODUCT_BACKWARD_INPUT] = {B, I, O, CLBlastTransposeNo, CLBlastTransposeNo},
+        [PRODUCT_UPDATE] = {O, I, B, CLBlastTransposeYes, CLBlastTransposeNo}};
+    return shapes[product];
 }
 
 /* C = alpha op(A) op(B) + beta C */
@@ -49,12 +43,10 @@ static clm_status clblast_multiply(struct gemm_provider *gemm, const char *purpo
 static clm_status clblast_workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                                     struct clm_error *error)
 {
-    const struct clblast_shape products[] = {clblast_forward_of(B, I, O), clblast_backward_input_of(B, I, O),
-                                             clblast_gradient_of(B, I, O)};
     cl_command_queue queue = gemm->device->queue;
     *bytes = 0;
-    for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
-        const struct clblast_shape p = products[i];
+    for (int i = 0; i < PRODUCT_COUNT; i++) {
+        const struct clblast_shape p = clblast_shape_of((enum product)i, B, I, O);
         size_t needed = 0;
         const CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
             CLBlastLayoutRowMajor, p.a, p.b, p.M, p.N, p.K, 0, leading(p.a, p.M, p.K), 0,
@@ -78,7 +70,7 @@ static clm_status clblast_forward(struct gemm_provider *gemm, const struct tenso
                                   const struct linear *layer, const struct epilogue *epilogue,
                                   struct tensor *Y, struct clm_error *error)
 {
-    const struct clblast_shape p = clblast_forward_of(X->rows, X->columns, Y->columns);
+    const struct clblast_shape p = clblast_shape_of(PRODUCT_FORWARD, X->rows, X->columns, Y->columns);
     const clm_status status =
         clblast_multiply(gemm, "linear_forward", p, 1.0f, X, &layer->W.value, 0.0f, Y, error);
     return status ? status : kernel_bias_activation(gemm->kernels, epilogue, &layer->b.value, Y, error);
@@ -88,7 +80,8 @@ static clm_status clblast_backward_input(struct gemm_provider *gemm, const struc
                                          const struct linear *layer, const struct gate *gate,
                                          struct tensor *dX, struct clm_error *error)
 {
-    const struct clblast_shape p = clblast_backward_input_of(dZ->rows, dX->columns, dZ->columns);
+    const struct clblast_shape p =
+        clblast_shape_of(PRODUCT_BACKWARD_INPUT, dZ->rows, dX->columns, dZ->columns);
     const clm_status status =
         clblast_multiply(gemm, "linear_backward_input", p, 1.0f, dZ, &layer->W.value, 0.0f, dX, error);
     return status ? status : kernel_through_gate(gemm->kernels, gate, dX, error);
@@ -99,7 +92,7 @@ static clm_status clblast_gradient(struct gemm_provider *gemm, const struct tens
                                    struct clm_error *error)
 {
     struct tensor *const dW = &layer->W.gradient, *const db = &layer->b.gradient;
-    const struct clblast_shape p = clblast_gradient_of(dZ->rows, X->columns, dZ->columns);
+    const struct clblast_shape p = clblast_shape_of(PRODUCT_UPDATE, dZ->rows, X->columns, dZ->columns);
     clm_status status = clblast_multiply(gemm, "linear_backward_params", p, 1.0f, dZ, X, 0.0f, dW, error);
     if (status == CLM_OK && l2 != 0)
         status = kernel_add_penalty(gemm->kernels, (float)(2 * l2), &layer->W.value, dW, error);
@@ -117,7 +110,7 @@ static clm_status descend_weights(struct gemm_provider *gemm, const struct tenso
                                   struct linear *layer, const struct step *step, struct clm_error *error)
 {
     const char *const here = "linear_backward_update";
-    const struct clblast_shape p = clblast_gradient_of(dZ->rows, X->columns, dZ->columns);
+    const struct clblast_shape p = clblast_shape_of(PRODUCT_UPDATE, dZ->rows, X->columns, dZ->columns);
     const struct step_argument s = step_argument(step);
     if (step->rule == RULE_SGD)
         return clblast_multiply(gemm, here, p, -s.rate, dZ, X, s.decay, &layer->W.value, error);
