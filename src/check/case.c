@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/size.h"
-#include "check/plan.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -1,6 +1,5 @@
 #include "prove/judge.h"
 
-#include "base/size.h"
 #include "prove/bounds/bounds.h"
 
 #include <math.h>

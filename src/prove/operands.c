@@ -2,7 +2,6 @@
 
 #include "base/size.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

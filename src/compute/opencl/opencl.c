@@ -4,9 +4,6 @@
 #include "compute/opencl/profile.h"
 #include "compute/opencl/status.h"
 
-#include <limits.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

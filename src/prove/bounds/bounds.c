@@ -1,10 +1,8 @@
 #include "prove/bounds/stage.h"
 
-#include "base/size.h"
 #include "compute/host.h"
 #include "prove/judge.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
