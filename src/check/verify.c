@@ -15,10 +15,9 @@ struct verification {
     struct clm_backend *device, *bounds;
     const struct clm_verify_options *options;
     size_t repeats;
-    double shrinking[OPERATION_COUNT +
-                     1]; /* seconds spent on each operation's failures, and on those of steps */
-    double begin;        /* when the first check began */
-    double rate;         /* the least seconds per unit of work so far */
+    double shrinking[OPERATION_COUNT + 1]; /* seconds spent on each operation's failures; on those of steps */
+    double begin;                          /* when the first check began */
+    double rate;                           /* the least seconds per unit of work so far */
     size_t left_out;
     bool passed, is_lost; /* is_lost: the device no longer answers */
 };

@@ -305,16 +305,13 @@ static clm_status judge_slices(const struct problem *problem, struct clm_backend
     return status;
 }
 
-static bool is_linear(const struct variant *v)
-{
-    return v->act == ACTIVATION_NONE && v->below == ACTIVATION_NONE && rules[v->rule].is_linear;
-}
-
 static clm_status judge_large_problem(const struct problem *problem, struct clm_backend *bounds,
                                       struct judgement *judgement, struct clm_error *error)
 {
     const struct operation *const operation = problem->operation;
     const struct variant *const v = problem->variant;
+    const bool is_linear =
+        v->act == ACTIVATION_NONE && v->below == ACTIVATION_NONE && rules[v->rule].is_linear;
     bool has_denormals;
     clm_status status;
     if (operation->sliced)
@@ -322,7 +319,7 @@ static clm_status judge_large_problem(const struct problem *problem, struct clm_
     if (!operation->sampled || (double)v->B * (double)v->I * (double)v->O <= TERMS_FEW)
         return judge_problem(problem, bounds, FLUSHING_NONE, &has_denormals, judgement, error);
     status = judge_samples(problem, bounds, judgement, error);
-    return status || !is_linear(v) ? status : judge_fold(problem, bounds, judgement, error);
+    return status || !is_linear ? status : judge_fold(problem, bounds, judgement, error);
 }
 
 struct judgement problem_try(struct problem *problem, struct clm_backend *bounds)

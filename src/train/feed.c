@@ -6,18 +6,13 @@
 
 /* ---- memory ---- */
 
-static enum tensor_type value_type(const struct clm_data *data)
-{
-    return data->element == ELEMENT_BYTE ? TENSOR_BYTE : TENSOR_REAL;
-}
-
 static clm_status create_slot(struct feed *feed, size_t rows, bool is_shuffled, struct feed_slot *slot,
                               struct clm_error *error)
 {
     struct clm_backend *const be = feed->be;
+    const enum tensor_type type = feed->data->element == ELEMENT_BYTE ? TENSOR_BYTE : TENSOR_REAL;
     clm_status status;
-    if ((status =
-             tensor_create(be, value_type(feed->data), rows, feed->data->features, &slot->values, error)) ||
+    if ((status = tensor_create(be, type, rows, feed->data->features, &slot->values, error)) ||
         (status = tensor_create(be, TENSOR_INDEX, 1, rows, &slot->labels, error)))
         return status;
     return is_shuffled ? tensor_create(be, TENSOR_INDEX, 1, rows, &slot->order, error) : CLM_OK;

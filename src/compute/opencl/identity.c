@@ -21,12 +21,12 @@ static uint64_t hash_clblast(void)
 {
     Dl_info library;
     struct stat about;
-    const uint64_t start = HASH_START;
     if (!dladdr((const void *)(uintptr_t)CLBlastSgemm, &library) || !library.dli_fname ||
         stat(library.dli_fname, &about))
-        return start;
+        return HASH_START;
     const int64_t identity[] = {(int64_t)about.st_size, (int64_t)about.st_mtim.tv_sec};
-    return hash_add(hash_add(start, library.dli_fname, strlen(library.dli_fname)), identity, sizeof identity);
+    return hash_add(hash_add(HASH_START, library.dli_fname, strlen(library.dli_fname)), identity,
+                    sizeof identity);
 }
 
 /* Whether an environment variable "NAME=VALUE" may change what a driver compiles; a cache's cannot. */

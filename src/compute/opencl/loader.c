@@ -165,8 +165,7 @@ static void examine_icd(const struct listener *listener, const char *path)
 
 static int is_icd(const struct dirent *entry)
 {
-    const size_t length = strlen(entry->d_name);
-    return length > 4 && !strcmp(entry->d_name + length - 4, ".icd");
+    return has_ending(entry->d_name, ".icd");
 }
 
 /* Examines the files in a folder that are `wanted`; returns how many, or -1 with errno. */
@@ -210,13 +209,12 @@ static void examine_folder(const struct listener *listener, const char *folder)
 void loader_examine_drivers(const char *vendors, finding_heard hear, void *user)
 {
     const struct listener listener = {"drivers", hear, user};
-    const size_t length = strlen(vendors);
     struct stat about;
     const bool is_there = stat(vendors, &about) == 0;
     const int why = is_there ? 0 : errno;
     if (is_there && S_ISDIR(about.st_mode))
         examine_folder(&listener, vendors);
-    else if (length > 4 && !strcmp(vendors + length - 4, ".icd") && is_there)
+    else if (has_ending(vendors, ".icd") && is_there)
         examine_icd(&listener, vendors);
     else if (is_there || !strchr(vendors, '/'))
         examine_library(&listener, "", vendors);

@@ -109,11 +109,6 @@ static clm_status row_create(size_t C, struct row *out, struct clm_error *error)
     return CLM_OK;
 }
 
-static void row_free(struct row *row)
-{
-    free(row->z);
-}
-
 /* A logit of -Inf is exact, whatever error Inf - Inf has given. */
 static void row_take(struct row *row, const double *z, const double *z_error)
 {
@@ -269,7 +264,7 @@ static clm_status xent_errors(const struct tensor *Z, const struct tensor *label
         if (dZ)
             gradient_errors(&row, &target, (double)B, errors_of(dZ) + r * C);
     }
-    row_free(&row);
+    free(row.z);
     return status;
 }
 
@@ -302,6 +297,6 @@ clm_status bounds_softmax(struct clm_backend *be, const struct tensor *Z, struct
         for (size_t c = 0; c < C; c++)
             probability(&row, c, &errors_of(P)[r * C + c]);
     }
-    row_free(&row);
+    free(row.z);
     return status ? status : softmax(bounds_reference(be), &z, &p, error);
 }
