@@ -154,8 +154,8 @@ static clm_status fail_truncated(const struct stream *stream, size_t end, const 
 {
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: ends after %zu bytes, but %s needs %zu bytes after the first %zu; the file is truncated",
-        stream->path, end, what, size, start);
+        "%s: ends early, after %zu bytes: of the %zu bytes of %s, only %zu are there; the file is truncated",
+        stream->path, end, size, what, end - start);
 }
 
 clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const char *what,

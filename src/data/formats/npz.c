@@ -6,8 +6,6 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "data/formats/npy.h"
-#include "data/formats/npy_array.h"
-#include "data/files/stream.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -139,13 +137,15 @@ static bool has_name(const struct names *names, const char *name)
 }
 
 /* Finds the array called `name` in the archive, which is opened again for it. */
-static clm_status npz_open(void *user, const char *name, struct stream **out, struct clm_error *error)
+static clm_status npz_open(void *user, const char *name, bool are_labels, struct stream **out,
+                           struct array_header *header, struct clm_error *error)
 {
     struct npz_file *const zip = user;
     const char *const path = zip->path;
     struct archive_entry *entry = NULL;
     char found[64], *whole = NULL;
     bool is_there = true;
+    (void)are_labels;
     zip_close(zip);
     clm_status status = zip_open(path, zip, error);
     do {
@@ -165,7 +165,7 @@ static clm_status npz_open(void *user, const char *name, struct stream **out, st
                  : stream_of(whole, is_exact ? (size_t)archive_entry_size(entry) : bound, is_exact,
                              npz_read_entry, zip, out, error);
     free(whole);
-    return status;
+    return status == CLM_OK ? npy_read_header(*out, header, error) : status;
 }
 
 static clm_status fail_names(const char *path, const struct names *names, const char *wanted,
@@ -218,7 +218,7 @@ static clm_status read_set(const char *path, const struct names *names, const st
     clm_status status = npz_choose(path, names, request->options, is_train, &inputs, &labels, error);
     if (status != CLM_OK || !inputs)
         return status;
-    status = npy_read_pair(npz_open, &zip, inputs, labels, request, is_train, out, error);
+    status = array_read_pair(npz_open, &zip, inputs, labels, request, is_train, out, error);
     zip_close(&zip);
     return status;
 }
