@@ -2,7 +2,9 @@
 #ifndef CLM_DATA_SET_H
 #define CLM_DATA_SET_H
 
-#include "data/data.h"
+#include "data/files/mapping.h"
+
+enum element { ELEMENT_BYTE, ELEMENT_FLOAT };
 
 struct set {
     size_t rows; /* 0 if the set is missing */
