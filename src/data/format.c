@@ -110,7 +110,7 @@ clm_status file_head_read(const char *path, struct file_head *head, struct clm_e
     *head = (struct file_head){.path = path};
     clm_status status = stream_open(path, &stream, error);
     if (status == CLM_OK)
-        status = stream_read(stream, head->bytes, sizeof head->bytes, &head->count, error);
+        status = stream_read(stream, head->bytes, FILE_HEAD_MAX, &head->count, error);
     if (status == CLM_OK) {
         head->file_size = stream_file_size(stream);
         head->is_compressed = stream_is_compressed(stream);
@@ -168,7 +168,7 @@ static clm_status recognise_file(const char *path, const struct format **format,
     if (status != CLM_OK)
         return status;
     for (size_t i = 0; i < format_count; i++) {
-        if (formats[i]->recognises_file(&head)) {
+        if (formats[i]->recognises_file && formats[i]->recognises_file(&head)) {
             *format = formats[i];
             return CLM_OK;
         }

@@ -455,13 +455,12 @@ static clm_status array_read_labels(struct array_reading *labels, const struct r
         return array_read_elements(labels, take_class, error);
     if (labels->header.row > 1)
         return read_one_hot(labels, request, out, error);
-    labels->table = label_table_create(path, "row");
-    if (!labels->table)
-        return clm_fail_host_memory(error, path, sizeof *labels);
+    struct label_table table = {.path = path, .unit = "row"};
+    labels->table = &table;
     status = array_read_elements(labels, take_label, error);
     if (status == CLM_OK)
-        status = label_table_finish(labels->table, request, set->labels, set->rows, out, error);
-    label_table_free(labels->table);
+        status = label_table_finish(&table, request, set->labels, set->rows, out, error);
+    label_table_free(&table);
     return status;
 }
 
