@@ -224,16 +224,13 @@ static clm_status find_archive(const char *directory, const struct format *only,
     *format = NULL;
     clm_status status = listing_read(directory, is_archive_name, &archives, error);
     for (size_t i = 0; status == CLM_OK && !*format && i < archives.count; i++) {
-        free(*path);
-        *path = path_join(directory, archives.entries[i]->d_name);
-        status = *path ? look_into(*path, only, format, error)
-                       : clm_fail_host_memory(error, directory, strlen(directory));
+        status = look_into(archives.paths[i], only, format, error);
+        if (status == CLM_OK && *format) {
+            *path = archives.paths[i];
+            archives.paths[i] = NULL;
+        }
     }
     listing_free(&archives);
-    if (status != CLM_OK || !*format) {
-        free(*path);
-        *path = NULL;
-    }
     return status;
 }
 

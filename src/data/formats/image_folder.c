@@ -80,15 +80,9 @@ static clm_status has_picture(const char *path, int depth, bool *is_there, struc
     const size_t count = depth ? listing.count : size_min(listing.count, FIRST_FILES);
     if (status != CLM_OK)
         return status == CLM_ERROR_MEMORY ? status : CLM_OK;
-    for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++) {
-        char *inner = path_join(path, listing.entries[i]->d_name);
-        if (!inner)
-            status = clm_fail_host_memory(error, path, strlen(path));
-        else
-            status = depth ? has_picture(inner, depth - 1, is_there, error)
-                           : begins_with_picture(inner, is_there, error);
-        free(inner);
-    }
+    for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++)
+        status = depth ? has_picture(listing.paths[i], depth - 1, is_there, error)
+                       : begins_with_picture(listing.paths[i], is_there, error);
     listing_free(&listing);
     return status;
 }

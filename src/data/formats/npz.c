@@ -250,10 +250,12 @@ static int is_npz(const struct dirent *entry)
 static clm_status find_only(const char *directory, char **only, struct clm_error *error)
 {
     struct listing found;
-    clm_status status = listing_read(directory, is_npz, &found, error);
-    *only = found.count == 1 ? path_join(directory, found.entries[0]->d_name) : NULL;
-    if (found.count == 1 && !*only)
-        status = clm_fail_host_memory(error, directory, strlen(directory));
+    const clm_status status = listing_read(directory, is_npz, &found, error);
+    *only = NULL;
+    if (found.count == 1) {
+        *only = found.paths[0];
+        found.paths[0] = NULL;
+    }
     listing_free(&found);
     return status;
 }
