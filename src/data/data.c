@@ -122,6 +122,19 @@ static clm_status check_same_shape(const struct set *train, const struct set *te
         names[train->element]);
 }
 
+/* Fails with CLM_ERROR_FORMAT, naming file, row and label, unless every label is below `classes`. `why` names
+ * what has so many classes. */
+static clm_status set_check_labels(const struct set *set, size_t classes, const char *why,
+                                   struct clm_error *error)
+{
+    for (size_t i = 0; i < set->rows; i++)
+        if (set->labels[i] >= classes)
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: label %u in row %zu (counted from 0), but %s has %zu classes, 0 to %zu",
+                            set->labels_path, set->labels[i], i, why, classes, classes - 1);
+    return CLM_OK;
+}
+
 /* Sets the number of classes, from the format, a known set's name, or the labels; and their names,
  * if they are known. */
 static clm_status data_name_classes(const struct known_set *known, bool has_own_test, struct contents *read,

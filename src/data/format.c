@@ -23,13 +23,6 @@ static const struct format *const formats[] = {
 };
 static const size_t format_count = sizeof formats / sizeof *formats;
 
-bool directory_has(const char *directory, const char *name)
-{
-    char path[PATH_MAX];
-    const int length = snprintf(path, sizeof path, "%s/%s", directory, name);
-    return length > 0 && (size_t)length < sizeof path && is_there(path); /* no file has a longer name */
-}
-
 static const struct format *format_named(const char *name)
 {
     for (size_t i = 0; i < format_count; i++)

@@ -71,9 +71,6 @@ CLM_MUST_CHECK clm_status format_read(const char *path, const char *name, const 
 
 CLM_MUST_CHECK clm_status file_head_read(const char *path, struct file_head *head, struct clm_error *error);
 
-/* True if the directory has an entry of that name. */
-bool directory_has(const char *directory, const char *name);
-
 /* Finds the first file that is there of DIRECTORY/PREFIX MIDDLE ENDING, with the endings of each middle in
  * turn; both lists end with NULL. *out, which the caller frees, is NULL if there is none. False if there is
  * no memory. */

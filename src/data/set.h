@@ -41,11 +41,6 @@ void class_names_free(char **names, size_t count);
 /* A copy of `count` names; NULL if there is no memory. */
 char **class_names_copy(const char *const *names, size_t count);
 
-/* Fails with CLM_ERROR_FORMAT, naming file, row and label, unless every label is below `classes`. `why` names
- * what has so many classes. */
-CLM_MUST_CHECK clm_status set_check_labels(const struct set *set, size_t classes, const char *why,
-                                           struct clm_error *error);
-
 uint32_t set_largest_label(const struct set *set);
 
 /* Fails with CLM_ERROR_MEMORY if `bytes` are more than `memory`, which is 0 for no limit. Readers ask before

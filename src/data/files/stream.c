@@ -15,7 +15,6 @@
  * there. */
 struct gunzip {
     z_stream inflation;
-    bool is_begun;   /* `inflation` was initialised */
     bool is_between; /* one gzip member has ended and the next has not begun */
     size_t came_out; /* decompressed bytes of all members */
     unsigned char input[INPUT_SIZE];
@@ -41,19 +40,13 @@ static clm_status gunzip_begin(struct stream *stream, struct clm_error *error)
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", stream->path, strerror(errno));
     if (count < (ssize_t)sizeof magic || magic[0] != 0x1f || magic[1] != 0x8b)
         return CLM_OK;
-    stream->gunzip = calloc(1, sizeof *stream->gunzip);
-    if (stream->gunzip)
-        stream->gunzip->is_begun = inflateInit2(&stream->gunzip->inflation, GZIP_WINDOW) == Z_OK;
-    return stream->gunzip && stream->gunzip->is_begun
-               ? CLM_OK
-               : clm_fail_host_memory(error, stream->path, sizeof *stream->gunzip);
-}
-
-static void gunzip_close(struct gunzip *gunzip)
-{
-    if (gunzip && gunzip->is_begun)
-        inflateEnd(&gunzip->inflation);
-    free(gunzip);
+    struct gunzip *const gunzip = calloc(1, sizeof *gunzip);
+    if (!gunzip || inflateInit2(&gunzip->inflation, GZIP_WINDOW) != Z_OK) {
+        free(gunzip);
+        return clm_fail_host_memory(error, stream->path, sizeof *gunzip);
+    }
+    stream->gunzip = gunzip;
+    return CLM_OK;
 }
 
 clm_status stream_of(const char *path, size_t size, bool is_exact, stream_source source, void *user,
@@ -103,7 +96,9 @@ void stream_close(struct stream *stream)
 {
     if (!stream)
         return;
-    gunzip_close(stream->gunzip);
+    if (stream->gunzip)
+        inflateEnd(&stream->gunzip->inflation);
+    free(stream->gunzip);
     if (stream->file >= 0)
         close(stream->file);
     free(stream->path);

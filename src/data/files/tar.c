@@ -100,24 +100,17 @@ clm_status tar_open(const char *path, struct tar **out, struct clm_error *error)
     *out = NULL;
     if (!tar)
         return clm_fail_host_memory(error, path, sizeof *tar);
-    clm_status status = stream_open(path, &tar->file, error);
-    if (status != CLM_OK)
-        goto cleanup;
-    tar->reader = archive_read_new();
-    if (!tar->reader) {
-        status = clm_fail_host_memory(error, path, BUFFER);
-        goto cleanup;
-    }
     tar->ceiling = HEADERS_MAX;
-    if (archive_read_support_format_tar(tar->reader) != ARCHIVE_OK ||
-        archive_read_open(tar->reader, tar, NULL, read_block, NULL) != ARCHIVE_OK) {
+    clm_status status = stream_open(path, &tar->file, error);
+    if (status == CLM_OK && !(tar->reader = archive_read_new()))
+        status = clm_fail_host_memory(error, path, BUFFER);
+    if (status == CLM_OK && (archive_read_support_format_tar(tar->reader) != ARCHIVE_OK ||
+                             archive_read_open(tar->reader, tar, NULL, read_block, NULL) != ARCHIVE_OK))
         status = fail_reader(tar, error);
-        goto cleanup;
-    }
-    *out = tar;
-    tar = NULL;
-cleanup:
-    tar_close(tar);
+    if (status == CLM_OK)
+        *out = tar;
+    else
+        tar_close(tar);
     return status;
 }
 

@@ -9,6 +9,8 @@
 #include "data/files/tar.h"
 
 #include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +87,13 @@ static clm_status cifar_read_member(struct cifar_reading *reading, enum cifar_ro
                         reading->cifar->name);
     return (reading->layout == CIFAR_PYTHON ? cifar_read_pickle : cifar_read_records)(
         stream, reading->cifar, labels_of(reading), set, error);
+}
+
+static bool directory_has(const char *directory, const char *name)
+{
+    char path[PATH_MAX];
+    const int length = snprintf(path, sizeof path, "%s/%s", directory, name);
+    return length > 0 && (size_t)length < sizeof path && is_there(path); /* no file has a longer name */
 }
 
 static bool begins_as_pickle(const char *directory, const char *name)

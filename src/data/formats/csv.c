@@ -289,20 +289,18 @@ static clm_status read_csv(const char *path, bool is_directory, const struct req
         status = csv_layout_find(&csv.window, request->options, &csv.layout, error);
     if (status == CLM_OK && request->training)
         status = follow(&csv, request->training, error);
-    if (status != CLM_OK)
-        goto cleanup;
     csv.scanner.delimiter = csv.layout.delimiter;
     out->train.labels_path = strdup(path);
     out->train.features = csv.layout.features;
     out->train.element = ELEMENT_FLOAT;
-    if (!out->train.labels_path) {
+    if (status == CLM_OK && !out->train.labels_path)
         status = clm_fail_host_memory(error, path, strlen(path) + 1);
-        goto cleanup;
-    }
-    if ((status = keep_names(&csv, out, error)) || (status = read_rows(&csv, error)) ||
-        (status = csv_finish(&csv, request, out, error)))
-        goto cleanup;
-cleanup:
+    if (status == CLM_OK)
+        status = keep_names(&csv, out, error);
+    if (status == CLM_OK)
+        status = read_rows(&csv, error);
+    if (status == CLM_OK)
+        status = csv_finish(&csv, request, out, error);
     label_table_free(&csv.table);
     csv_scanner_free(&csv.scanner);
     csv_layout_free(&csv.layout);

@@ -123,52 +123,40 @@ static clm_status idx_recognises_directory(const char *path, bool *is_it, struct
     return CLM_OK;
 }
 
-/* Splits "xs-images-idx3-ubyte.gz" into "xs-" and "labels-idx1-ubyte". False if the name has no "images" or
- * if there is no memory. */
-static bool split_name(const char *name, char **prefix, char **rest)
+/* What the name of the labels has for "images-idx3-ubyte.gz": "labels-idx1-ubyte". `rest` is what follows
+ * "images". NULL if there is no memory. */
+static char *labels_for(const char *rest)
 {
-    const char *images = strstr(name, "images");
-    *prefix = *rest = NULL;
-    if (!images)
-        return false;
-    *prefix = strndup(name, (size_t)(images - name));
-    if (asprintf(rest, "labels%s", images + strlen("images")) < 0)
-        *rest = NULL;
-    if (!*prefix || !*rest)
-        return false;
-    if (has_ending(*rest, ".gz"))
-        (*rest)[strlen(*rest) - 3] = '\0';
-    char *number = strstr(*rest, "idx");
+    char *out = NULL;
+    if (asprintf(&out, "labels%s", rest) < 0)
+        return NULL;
+    if (has_ending(out, ".gz"))
+        out[strlen(out) - 3] = '\0';
+    char *number = strstr(out, "idx");
     if (number && number[3] >= '0' && number[3] <= '9')
         number[3] = '1';
-    return true;
+    return out;
 }
 
 static clm_status find_labels_beside(const char *path, char **labels, struct clm_error *error)
 {
+    const char *const name = path_name(path), *const images = strstr(name, "images");
     clm_status status = CLM_OK;
-    char *copy = strdup(path), *prefix = NULL, *rest = NULL;
-    *labels = NULL;
-    if (!copy) {
-        status = clm_fail_host_memory(error, path, strlen(path) + 1);
-        goto cleanup;
-    }
-    const char *directory = dirname(copy);
-    if (!split_name(path_name(path), &prefix, &rest)) {
-        status = clm_fail(
+    if (!images)
+        return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: the file of its labels has the same name with labels for images, but this name has no images; rename both files, for example to train-images-idx3-ubyte and train-labels-idx1-ubyte",
             path);
-        goto cleanup;
-    }
+    char *copy = strdup(path), *prefix = strndup(name, (size_t)(images - name)),
+         *rest = labels_for(images + strlen("images"));
+    const char *const directory = copy ? dirname(copy) : NULL;
     const char *const middles[] = {rest, "labels-idx1-ubyte", "labels.idx1-ubyte", NULL};
-    if (!find_variant(directory, prefix, middles, endings, labels))
-        status = clm_fail_host_memory(error, path, strlen(path));
+    if (!copy || !prefix || !rest || !find_variant(directory, prefix, middles, endings, labels))
+        status = clm_fail_host_memory(error, path, strlen(path) + 1);
     else if (!*labels)
         status =
             clm_fail(error, CLM_ERROR_IO, "%s: has no labels beside it: there is no %s/%s%s, gzipped or not",
                      path, directory, prefix, rest);
-cleanup:
     free(copy);
     free(prefix);
     free(rest);

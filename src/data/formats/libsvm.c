@@ -245,16 +245,13 @@ static clm_status read_libsvm(const char *path, bool is_directory, const struct 
     if (!(request->wanted & READ_TRAIN))
         return CLM_OK;
     clm_status status = text_window_open(path, &libsvm.window, error);
-    if (status != CLM_OK)
-        return status;
     out->train.labels_path = strdup(path);
-    if (!out->train.labels_path) {
+    if (status == CLM_OK && !out->train.labels_path)
         status = clm_fail_host_memory(error, path, strlen(path) + 1);
-        goto cleanup;
-    }
-    if ((status = read_lines(&libsvm, error)) || (status = libsvm_finish(&libsvm, path, request, out, error)))
-        goto cleanup;
-cleanup:
+    if (status == CLM_OK)
+        status = read_lines(&libsvm, error);
+    if (status == CLM_OK)
+        status = libsvm_finish(&libsvm, path, request, out, error);
     sparse_free(&libsvm.sparse);
     label_table_free(&libsvm.table);
     text_window_close(&libsvm.window);

@@ -62,16 +62,17 @@ static clm_status zip_open(const char *path, struct npz_file *out, struct clm_er
     return status;
 }
 
-/* Puts the next array's name, without .npy, into `name`. *is_there is false after the last array. */
-static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *is_there,
-                           struct archive_entry **entry, struct clm_error *error)
+/* Puts the next array's name, without .npy, into `name`. *entry is NULL after the last array. */
+static clm_status zip_next(struct npz_file *zip, char *name, size_t size, struct archive_entry **entry,
+                           struct clm_error *error)
 {
     char shown[64];
     for (;;) {
         const int code = archive_read_next_header(zip->archive, entry);
-        *is_there = code != ARCHIVE_EOF;
-        if (code == ARCHIVE_EOF)
+        if (code == ARCHIVE_EOF) {
+            *entry = NULL;
             return CLM_OK;
+        }
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
             return fail_zip(zip, error);
         const char *path = archive_entry_pathname(*entry);
@@ -116,14 +117,13 @@ struct names {
 static clm_status npz_list_names(const char *path, struct names *names, struct clm_error *error)
 {
     struct npz_file zip;
-    struct archive_entry *entry = NULL;
-    bool is_there = true;
+    struct archive_entry *entry;
     names->count = 0;
     clm_status status = zip_open(path, &zip, error);
-    while (status == CLM_OK && is_there && names->count < NAMES_MAX) {
-        status = zip_next(&zip, names->at[names->count], sizeof *names->at, &is_there, &entry, error);
-        names->count += status == CLM_OK && is_there;
-    }
+    while (status == CLM_OK && names->count < NAMES_MAX &&
+           (status = zip_next(&zip, names->at[names->count], sizeof *names->at, &entry, error)) == CLM_OK &&
+           entry)
+        names->count++;
     zip_close(&zip);
     return status;
 }
@@ -144,17 +144,16 @@ static clm_status npz_open(void *user, const char *name, bool are_labels, struct
     const char *const path = zip->path;
     struct archive_entry *entry = NULL;
     char found[64], *whole = NULL;
-    bool is_there = true;
     (void)are_labels;
     zip_close(zip);
     clm_status status = zip_open(path, zip, error);
     do {
         if (status == CLM_OK)
-            status = zip_next(zip, found, sizeof found, &is_there, &entry, error);
-    } while (status == CLM_OK && is_there && strcmp(found, name));
+            status = zip_next(zip, found, sizeof found, &entry, error);
+    } while (status == CLM_OK && entry && strcmp(found, name));
     if (status != CLM_OK)
         return status;
-    if (!is_there) /* it existed when the names were listed */
+    if (!entry) /* it existed when the names were listed */
         return clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
     if (asprintf(&whole, "%s: %s", path, name) < 0)
         return clm_fail_host_memory(error, path, strlen(path) + sizeof found);
