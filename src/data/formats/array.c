@@ -155,15 +155,15 @@ struct array_reading {
     struct array_header header;
     bool is_channels_last;
     struct set *set;
-    struct label_table *table; /* of labels */
+    struct label_table table; /* of labels */
 };
 
 /* Takes the element whose index in C order is `place`. */
-typedef clm_status element_taker(const struct array_reading *array, const unsigned char *item, size_t place,
+typedef clm_status element_taker(struct array_reading *array, const unsigned char *item, size_t place,
                                  struct clm_error *error);
 
 /* Calls `take` with each element of the array. The stream must end after them. */
-static clm_status array_read_elements(const struct array_reading *array, element_taker *take,
+static clm_status array_read_elements(struct array_reading *array, element_taker *take,
                                       struct clm_error *error)
 {
     const struct array_header *const header = &array->header;
@@ -207,7 +207,7 @@ static bool array_find_images(const struct array_header *header, struct set *set
     return false;
 }
 
-static clm_status take_byte(const struct array_reading *inputs, const unsigned char *item, size_t place,
+static clm_status take_byte(struct array_reading *inputs, const unsigned char *item, size_t place,
                             struct clm_error *error)
 {
     (void)error;
@@ -228,7 +228,7 @@ static clm_status check_float(const struct array_reading *inputs, float value, c
         isfinite(wide) ? "more than float32 can hold, " : "", wide);
 }
 
-static clm_status take_float(const struct array_reading *inputs, const unsigned char *item, size_t place,
+static clm_status take_float(struct array_reading *inputs, const unsigned char *item, size_t place,
                              struct clm_error *error)
 {
     const float value = to_float(array_load(item, &inputs->header), &inputs->header);
@@ -358,7 +358,7 @@ static clm_status fail_label(const struct array_reading *labels, size_t row, con
                     to_double(array_load(item, &labels->header), &labels->header), what);
 }
 
-static clm_status take_class(const struct array_reading *labels, const unsigned char *item, size_t place,
+static clm_status take_class(struct array_reading *labels, const unsigned char *item, size_t place,
                              struct clm_error *error)
 {
     (void)error;
@@ -366,7 +366,7 @@ static clm_status take_class(const struct array_reading *labels, const unsigned 
     return CLM_OK;
 }
 
-static clm_status take_label(const struct array_reading *labels, const unsigned char *item, size_t place,
+static clm_status take_label(struct array_reading *labels, const unsigned char *item, size_t place,
                              struct clm_error *error)
 {
     const struct array_header *header = &labels->header;
@@ -385,13 +385,13 @@ static clm_status take_label(const struct array_reading *labels, const unsigned 
     }
     if (!is_label)
         return fail_label(labels, place, item, "is no label: labels are whole numbers", error);
-    return label_table_add_integer(labels->table, label, place, labels->set->labels + place, error);
+    return label_table_add_integer(&labels->table, label, place, labels->set->labels + place, error);
 }
 
 /* Marks a row in which no 1 was found yet. */
 #define UNLABELLED UINT32_MAX
 
-static clm_status take_one_hot(const struct array_reading *labels, const unsigned char *item, size_t place,
+static clm_status take_one_hot(struct array_reading *labels, const unsigned char *item, size_t place,
                                struct clm_error *error)
 {
     const size_t row = place / labels->header.row, column = place % labels->header.row;
@@ -407,7 +407,7 @@ static clm_status take_one_hot(const struct array_reading *labels, const unsigne
     return CLM_OK;
 }
 
-static clm_status read_one_hot(const struct array_reading *labels, const struct request *request,
+static clm_status read_one_hot(struct array_reading *labels, const struct request *request,
                                struct contents *out, struct clm_error *error)
 {
     const struct set *set = labels->set;
@@ -455,12 +455,11 @@ static clm_status array_read_labels(struct array_reading *labels, const struct r
         return array_read_elements(labels, take_class, error);
     if (labels->header.row > 1)
         return read_one_hot(labels, request, out, error);
-    struct label_table table = {.path = path, .unit = "row"};
-    labels->table = &table;
+    labels->table = (struct label_table){.path = path, .unit = "row"};
     status = array_read_elements(labels, take_label, error);
     if (status == CLM_OK)
-        status = label_table_finish(&table, request, set->labels, set->rows, out, error);
-    label_table_free(&table);
+        status = label_table_finish(&labels->table, request, set->labels, set->rows, out, error);
+    label_table_free(&labels->table);
     return status;
 }
 
