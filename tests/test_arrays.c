@@ -939,7 +939,7 @@ START_TEST(test_bombs_without_their_labels)
     add(&file, images, sizeof images);
     put_gibibyte("a-images.gz", &file);
     put_file("a-labels", "\0\0\10\1\0\0\0\3\0\1\2", 11);
-    file_refused("a-images.gz", CLM_ERROR_FORMAT, "a-labels: has 3 labels for the 1048576 pictures in");
+    file_refused("a-images.gz", CLM_ERROR_FORMAT, "a-labels: has 3 labels for 1048576 rows of inputs in");
 }
 END_TEST
 

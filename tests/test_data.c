@@ -321,9 +321,9 @@ START_TEST(test_idx_floats)
     free(path);
 
     put_floats(9, NAN);
-    file_refused("f-images-idx2-float", CLM_ERROR_FORMAT, "row 4, feature 1 (counted from 0) is NaN");
+    file_refused("f-images-idx2-float", CLM_ERROR_FORMAT, "row 4, feature 1 (counted from 0) is nan");
     put_floats(0, INFINITY);
-    file_refused("f-images-idx2-float", CLM_ERROR_FORMAT, "row 0, feature 0 (counted from 0) is infinite");
+    file_refused("f-images-idx2-float", CLM_ERROR_FORMAT, "row 0, feature 0 (counted from 0) is inf");
     put_floats(13, -INFINITY);
     file_refused("f-images-idx2-float", CLM_ERROR_FORMAT, "row 6, feature 1");
 }
@@ -518,7 +518,7 @@ START_TEST(test_idx_counts)
     struct data_bytes file = labels(ROWS - 1);
     put_idx_set('-', false);
     put_bytes("train-labels-idx1-ubyte", &file);
-    refused(CLM_ERROR_FORMAT, "has 6 labels for the 7 pictures in");
+    refused(CLM_ERROR_FORMAT, "has 6 labels for 7 rows of inputs in");
     file = labels(0);
     put_bytes("train-labels-idx1-ubyte", &file);
     refused(CLM_ERROR_FORMAT, "empty set: dimension 0 of 1 is 0");

@@ -129,7 +129,7 @@ START_TEST(kinks_are_skipped_and_counted)
 {
     struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
     struct clm_data *const data = fixture_data(30, 5, 20, 5);
-    memset(data->train_values, 0, 30 * 20);
+    memset(data->read.train.values, 0, 30 * 20);
     const struct rows_heard heard = gradcheck(backend, data, 11);
     ck_assert(!heard.passed);
     ck_assert_uint_eq(heard.rows[1].tried, 13);

@@ -761,9 +761,10 @@ START_TEST(test_folder_order)
     /* hypergeometric with deviation 2.75 around 30 */
     ck_assert_uint_gt(of_a, 15);
     ck_assert_uint_lt(of_a, 45);
-    ck_assert_mem_eq(data->train_values, again->train_values, 2 * ROWS);
+    ck_assert_mem_eq(data->read.train.values, again->read.train.values, 2 * ROWS);
     for (size_t r = 0; r < 2 * ROWS; r++)
-        ck_assert_uint_eq(data->train_labels[r], ((const unsigned char *)data->train_values)[r] >= ROWS);
+        ck_assert_uint_eq(data->read.train.labels[r],
+                          ((const unsigned char *)data->read.train.values)[r] >= ROWS);
     clm_data_close(data);
     clm_data_close(again);
 }

@@ -44,16 +44,16 @@ static struct clm_data make_data(const struct value_kind *kind, size_t rows, siz
     const size_t size = kind->element == ELEMENT_BYTE ? 1 : sizeof(float);
     struct clm_data data = {.features = features, .classes = 1, .element = kind->element, .source = source};
     struct philox random = philox_start(1, RANDOM_TEST, 0);
-    data.train_values = malloc(rows * features * size);
-    ck_assert_ptr_nonnull(data.train_values);
+    data.read.train.values = malloc(rows * features * size);
+    ck_assert_ptr_nonnull(data.read.train.values);
     for (size_t i = 0; i < rows * features; i++) {
         const double value = draw(kind, &random, i / features, i % features);
         if (kind->element == ELEMENT_BYTE)
-            ((uint8_t *)data.train_values)[i] = (uint8_t)lrint(value);
+            ((uint8_t *)data.read.train.values)[i] = (uint8_t)lrint(value);
         else
-            ((float *)data.train_values)[i] = (float)value;
+            ((float *)data.read.train.values)[i] = (float)value;
     }
-    data.train = (struct rows){rows, data.train_values, NULL};
+    data.train = (struct rows){rows, data.read.train.values, NULL};
     return data;
 }
 
@@ -99,7 +99,7 @@ static void assert_all_close(const struct value_kind *kind, size_t rows, size_t 
     data.element = ELEMENT_FLOAT; /* bytes are exact in each feature, not in all together */
     assert_close(kind->name, &data, &all, &reference, steps + (double)features, fabs(all.mean));
     free(moments);
-    free(data.train_values);
+    free(data.read.train.values);
 }
 
 /* One row; the rests of four rows and of a block of 64; and the rest of a tile of 1024 features. */
@@ -133,7 +133,7 @@ START_TEST(other_part)
             assert_close("part", &data, moments + i, &reference, 3, 0);
         }
         free(moments);
-        free(data.train_values);
+        free(data.read.train.values);
     }
 }
 END_TEST
@@ -144,7 +144,7 @@ START_TEST(not_finite)
     for (size_t at = 0; at < 134; at++) {
         struct clm_data data = make_data(kinds + 4, 134, 2);
         struct moments *moments = NULL;
-        float *const values = data.train_values;
+        float *const values = data.read.train.values;
         values[at * 2 + 1] = _i ? -INFINITY : NAN;
         ck_assert_int_eq(moments_measure(&data, &data.train, &moments, &error), CLM_OK);
         double lowest = _i ? -INFINITY : INFINITY, highest = -INFINITY; /* of what are numbers */
@@ -157,7 +157,7 @@ START_TEST(not_finite)
         ck_assert(moments[1].lowest == lowest);
         ck_assert(moments[1].highest == highest);
         free(moments);
-        free(data.train_values);
+        free(data.read.train.values);
     }
 }
 END_TEST

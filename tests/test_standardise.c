@@ -42,19 +42,19 @@ static struct clm_data *floats_about(double origin, double spread, size_t rows)
                               .element = ELEMENT_FLOAT,
                               .source = strdup("made"),
                               .format = "npy",
-                              .train_values = malloc(rows * FEATURES * sizeof(float)),
-                              .train_labels = calloc(rows, sizeof *data->train_labels)};
+                              .read.train.values = malloc(rows * FEATURES * sizeof(float)),
+                              .read.train.labels = calloc(rows, sizeof *data->read.train.labels)};
     for (size_t i = 0; i < rows * FEATURES; i++)
-        ((float *)data->train_values)[i] =
+        ((float *)data->read.train.values)[i] =
             (float)(origin + (double)(i % FEATURES) + spread * (philox_uniform(&random) - 0.5));
-    data->train = (struct rows){rows, data->train_values, data->train_labels};
+    data->train = (struct rows){rows, data->read.train.values, data->read.train.labels};
     return data;
 }
 
 static void set_feature(struct clm_data *data, size_t feature, size_t first, size_t count, float value)
 {
     for (size_t r = first; r < first + count; r++)
-        ((float *)data->train_values)[r * FEATURES + feature] = value;
+        ((float *)data->read.train.values)[r * FEATURES + feature] = value;
 }
 
 /* ---- fitting ------------------------------------------------------------------------------------------- */
@@ -368,7 +368,7 @@ START_TEST(gradcheck_standardises)
     put_table("t.csv", ROWS);
     struct clm_data *data = open_with(&(struct clm_data_options){.source = file_path("t.csv")});
     struct clm_model *model = model_for(data);
-    float *const values = data->train_values;
+    float *const values = data->read.train.values;
     const size_t sizes[] = {COLUMNS, 6, 2};
     struct clm_gradcheck_options options = {
         .sizes = sizes, .size_count = 3, .batch = 11, .samples = 20, .seed = 1, .data = data};

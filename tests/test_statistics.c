@@ -24,14 +24,14 @@ static struct clm_data *make_data(enum element element, const double (*values)[2
                               .element = element,
                               .source = strdup("made"),
                               .format = "idx",
-                              .train_values = malloc(train * size + 1),
-                              .test_values = malloc(test * size + 1),
-                              .train_labels = malloc(train * sizeof *labels + 1),
-                              .test_labels = malloc(test * sizeof *labels + 1)};
+                              .read.train.values = malloc(train * size + 1),
+                              .read.test.values = malloc(test * size + 1),
+                              .read.train.labels = malloc(train * sizeof *labels + 1),
+                              .read.test.labels = malloc(test * sizeof *labels + 1)};
     for (size_t r = 0; r < train + test; r++) {
-        void *const part = r < train ? data->train_values : data->test_values;
+        void *const part = r < train ? data->read.train.values : data->read.test.values;
         const size_t at = r < train ? r : r - train;
-        (r < train ? data->train_labels : data->test_labels)[at] = labels[r];
+        (r < train ? data->read.train.labels : data->read.test.labels)[at] = labels[r];
         for (size_t i = 0; i < 2; i++) {
             if (element == ELEMENT_BYTE)
                 ((unsigned char *)part)[2 * at + i] = (unsigned char)values[r][i];
@@ -39,8 +39,8 @@ static struct clm_data *make_data(enum element element, const double (*values)[2
                 ((float *)part)[2 * at + i] = (float)values[r][i];
         }
     }
-    data->train = (struct rows){train, data->train_values, data->train_labels};
-    data->test = (struct rows){test, data->test_values, data->test_labels};
+    data->train = (struct rows){train, data->read.train.values, data->read.train.labels};
+    data->test = (struct rows){test, data->read.test.values, data->read.test.labels};
     return data;
 }
 

@@ -382,7 +382,7 @@ START_TEST(by_heart)
     struct clm_data *data = fixture_data(64, 40, 31, 10);
     struct philox random = philox_start(1, RANDOM_TEST, 1);
     for (size_t r = 0; r < 64; r++) /* labels without a rule */
-        data->train_labels[r] = philox_below(&random, 10);
+        data->read.train.labels[r] = philox_below(&random, 10);
     struct clm_model *model = fixture_model(data, NULL, 1, (const size_t[]){64, 32, 0});
     struct epochs_heard record = {0};
     train(kinds[_i], model, data, train_settings("%s epochs 300 lr 0.03", usual), &record, false);

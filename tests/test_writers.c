@@ -126,8 +126,8 @@ static struct clm_data *floats_of(size_t rows, size_t features)
         values[i] = i % 5 == 3 ? 0 : (float)i / 7 - 1.25f;
     values[1] = -1e-38f; /* a denormal one */
     values[2] = 3.4028235e38f;
-    free(data->train_values);
-    data->train_values = values;
+    free(data->read.train.values);
+    data->read.train.values = values;
     data->train.values = values;
     data->element = ELEMENT_FLOAT;
     return data;
@@ -181,7 +181,7 @@ START_TEST(test_csv)
 {
     size_t size;
     struct clm_data *data = bytes_of(12, 11, 1, 1, 3);
-    unsigned char *values = data->test_values;
+    unsigned char *values = data->read.test.values;
     memcpy(values, ((const unsigned char[]){0, 9, 10, 99, 100, 255}), 6);
     writes(data, (struct clm_data_write_options){.format = "csv", .part = CLM_TEST});
     char *text = text_of("", &size);
@@ -211,7 +211,7 @@ START_TEST(test_libsvm)
 {
     size_t size;
     struct clm_data *data = bytes_of(3, 0, 1, 1, 3);
-    memcpy(data->train_values, ((const unsigned char[]){0, 7, 0, 0, 0, 0, 255, 0, 12}), 9);
+    memcpy(data->read.train.values, ((const unsigned char[]){0, 7, 0, 0, 0, 0, 255, 0, 12}), 9);
     writes(data, (struct clm_data_write_options){.format = "libsvm"});
     char *text = text_of("", &size);
     ck_assert_str_eq(text,
@@ -282,7 +282,7 @@ START_TEST(test_npy)
     assert_npy(text, size, headers[_i].y, labels, data->train.count * sizeof *labels);
     free(text);
     data->classes =
-        set_largest_label(&(struct set){.rows = data->train.count, .labels = data->train_labels}) + 1;
+        set_largest_label(&(struct set){.rows = data->train.count, .labels = data->read.train.labels}) + 1;
     assert_read_back(data);
     clm_data_close(data);
 }

@@ -36,19 +36,30 @@ int listing_compare(const struct dirent **a, const struct dirent **b)
 clm_status listing_read(const char *path, int (*takes)(const struct dirent *entry), struct listing *out,
                         struct clm_error *error)
 {
+    struct dirent **entries = NULL;
     *out = (struct listing){0};
-    const int count = scandir(path, &out->entries, takes, listing_compare);
-    if (count < 0)
+    const int found = scandir(path, &entries, takes, listing_compare);
+    if (found < 0)
         return clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be read: %s", path, strerror(errno));
-    out->count = (size_t)count;
-    return CLM_OK;
+    const size_t count = (size_t)found;
+    out->paths = calloc(count + 1, sizeof *out->paths);
+    for (size_t i = 0; i < count; i++) {
+        if (out->paths && out->count == i && (out->paths[i] = path_join(path, entries[i]->d_name)))
+            out->count++;
+        free(entries[i]);
+    }
+    free(entries);
+    if (out->paths && out->count == count)
+        return CLM_OK;
+    listing_free(out);
+    return clm_fail_host_memory(error, path, count * sizeof *out->paths);
 }
 
 void listing_free(struct listing *listing)
 {
     for (size_t i = 0; i < listing->count; i++)
-        free(listing->entries[i]);
-    free(listing->entries);
+        free(listing->paths[i]);
+    free(listing->paths);
     *listing = (struct listing){0};
 }
 

@@ -19,15 +19,8 @@ void clm_data_close(struct clm_data *data)
     if (!data)
         return;
     class_names_free(data->class_names, data->classes);
+    contents_free(&data->read);
     free(data->source);
-    if (!data->train_mapping.start)
-        free(data->train_values);
-    if (!data->test_mapping.start)
-        free(data->test_values);
-    mapping_close(&data->train_mapping);
-    mapping_close(&data->test_mapping);
-    free(data->train_labels);
-    free(data->test_labels);
     free(data);
 }
 
@@ -129,6 +122,19 @@ static clm_status check_same_shape(const struct set *train, const struct set *te
         names[train->element]);
 }
 
+/* Fails with CLM_ERROR_FORMAT, naming file, row and label, unless every label is below `classes`. `why` names
+ * what has so many classes. */
+static clm_status set_check_labels(const struct set *set, size_t classes, const char *why,
+                                   struct clm_error *error)
+{
+    for (size_t i = 0; i < set->rows; i++)
+        if (set->labels[i] >= classes)
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: label %u in row %zu (counted from 0), but %s has %zu classes, 0 to %zu",
+                            set->labels_path, set->labels[i], i, why, classes, classes - 1);
+    return CLM_OK;
+}
+
 /* Sets the number of classes, from the format, a known set's name, or the labels; and their names,
  * if they are known. */
 static clm_status data_name_classes(const struct known_set *known, bool has_own_test, struct contents *read,
@@ -153,13 +159,37 @@ static clm_status data_name_classes(const struct known_set *known, bool has_own_
     return status;
 }
 
-static clm_status data_read_all(const char *path, const struct clm_data_options *options,
-                                struct contents *read, const struct format **format, struct clm_error *error)
+static struct rows part_of(const struct set *set)
 {
+    return (struct rows){set->rows, set->values, set->labels, set->mapping.start != NULL};
+}
+
+/* Describes what was read, and takes the names of the classes. */
+static void data_describe(struct clm_data *data)
+{
+    struct contents *const read = &data->read;
+    data->features = read->train.features;
+    data->element = read->train.element;
+    data->height = read->train.height;
+    data->width = read->train.width;
+    data->channels = read->train.channels;
+    data->classes = read->classes;
+    data->class_names = read->class_names;
+    read->class_names = NULL;
+    data->train = part_of(&read->train);
+    data->test = part_of(&read->test);
+}
+
+static clm_status data_read(struct clm_data *data, const struct clm_data_options *options,
+                            struct clm_error *error)
+{
+    const char *const path = data->source;
+    struct contents *const read = &data->read;
+    const struct format *format;
     const struct known_set *known = known_set_named(options->source);
     if (!known)
         known = known_set_at(path);
-    clm_status status = data_read_source(path, options, read, format, error);
+    clm_status status = data_read_source(path, options, read, &format, error);
     if (status == CLM_OK && options->test)
         status = read_test(options, read, &read->test, error);
     if (status == CLM_OK)
@@ -169,70 +199,34 @@ static clm_status data_read_all(const char *path, const struct clm_data_options 
         status = check_same_shape(&read->train, &read->test, error);
     if (status == CLM_OK)
         status = data_name_classes(known, !options->test, read, error);
-    return status;
-}
-
-/* Moves what was read into *data, which then owns it. */
-static void data_take_over(struct contents *read, struct clm_data *data)
-{
-    const struct set *train = &read->train, *test = &read->test;
-    data->features = train->features;
-    data->element = train->element;
-    data->height = train->height;
-    data->width = train->width;
-    data->channels = train->channels;
-    data->classes = read->classes;
-    data->class_names = read->class_names;
-    data->train = (struct rows){train->rows, train->values, train->labels, train->mapping.start != NULL};
-    data->test = (struct rows){test->rows, test->values, test->labels, test->mapping.start != NULL};
-    data->train_mapping = train->mapping;
-    data->test_mapping = test->mapping;
-    data->train_values = train->values;
-    data->train_labels = train->labels;
-    data->test_values = test->values;
-    data->test_labels = test->labels;
-    read->train.values = read->test.values = NULL;
-    read->train.mapping = read->test.mapping = (struct mapping){0};
-    read->train.labels = read->test.labels = NULL;
-    read->class_names = NULL;
+    if (status != CLM_OK)
+        return status;
+    data->format = format->name;
+    data_describe(data);
+    return CLM_OK;
 }
 
 clm_status clm_data_open(const struct clm_data_options *options, struct clm_data **out,
                          struct clm_error *error)
 {
-    struct clm_data *data = NULL;
-    struct contents read = {0};
-    const struct format *format = NULL;
-    char *path = NULL;
-    bool has_missing = false;
     *out = NULL;
     clm_status status = data_check_options(options, error);
-    if (status == CLM_OK)
-        status = place_find(options->source, &path, error);
-    if (status == CLM_OK)
-        status = data_read_all(path, options, &read, &format, error);
     if (status != CLM_OK)
-        goto cleanup;
-    data = calloc(1, sizeof *data);
-    if (!data) {
-        status = clm_fail_host_memory(error, path, sizeof *data);
-        goto cleanup;
-    }
-    has_missing = read.train.missing || read.test.missing;
-    data_take_over(&read, data);
-    data->source = path;
-    data->format = format->name;
-    path = NULL;
-    status = split_rows(data, options, error);
-    if (status == CLM_OK && has_missing)
+        return status;
+    struct clm_data *const data = calloc(1, sizeof *data);
+    if (!data)
+        return clm_fail_host_memory(error, options->source, sizeof *data);
+    status = place_find(options->source, &data->source, error);
+    if (status == CLM_OK)
+        status = data_read(data, options, error);
+    if (status == CLM_OK)
+        status = split_rows(data, options, error);
+    if (status == CLM_OK && (data->read.train.missing || data->read.test.missing))
         status = missing_fill(data, options->missing, error);
-cleanup:
-    free(path);
-    contents_free(&read);
-    if (status != CLM_OK)
-        clm_data_close(data);
-    else
+    if (status == CLM_OK)
         *out = data;
+    else
+        clm_data_close(data);
     return status;
 }
 

@@ -2,11 +2,9 @@
 #ifndef CLM_DATA_DATA_H
 #define CLM_DATA_DATA_H
 
-#include "data/files/mapping.h"
+#include "data/set.h"
 
-enum element { ELEMENT_BYTE, ELEMENT_FLOAT };
-
-/* The rows of a part, which struct clm_data owns. */
+/* The rows of a part, whose memory struct contents owns. */
 struct rows {
     size_t count;           /* 0 if the part is missing */
     const void *values;     /* (count, features) of clm_data.element, row-major */
@@ -21,13 +19,9 @@ struct clm_data {
     size_t height, width, channels;
     char **class_names; /* `classes` names, or NULL */
     struct rows train, validation, test;
-    char *source;       /* path of the file or directory */
-    const char *format; /* a name of clm_format_names */
-
-    /* The memory of the parts, freed by clm_data_close. If a mapping is open, the values are in it. */
-    void *train_values, *test_values;
-    struct mapping train_mapping, test_mapping;
-    uint32_t *train_labels, *test_labels;
+    char *source;         /* path of the file or directory */
+    const char *format;   /* a name of clm_format_names */
+    struct contents read; /* what was read: the memory of the parts */
 };
 
 extern const char *const part_names[3]; /* "training", "validation", "test" */

@@ -23,13 +23,6 @@ static const struct format *const formats[] = {
 };
 static const size_t format_count = sizeof formats / sizeof *formats;
 
-bool directory_has(const char *directory, const char *name)
-{
-    char path[PATH_MAX];
-    const int length = snprintf(path, sizeof path, "%s/%s", directory, name);
-    return length > 0 && (size_t)length < sizeof path && is_there(path); /* no file has a longer name */
-}
-
 static const struct format *format_named(const char *name)
 {
     for (size_t i = 0; i < format_count; i++)
@@ -110,7 +103,7 @@ clm_status file_head_read(const char *path, struct file_head *head, struct clm_e
     *head = (struct file_head){.path = path};
     clm_status status = stream_open(path, &stream, error);
     if (status == CLM_OK)
-        status = stream_read(stream, head->bytes, sizeof head->bytes, &head->count, error);
+        status = stream_read(stream, head->bytes, FILE_HEAD_MAX, &head->count, error);
     if (status == CLM_OK) {
         head->file_size = stream_file_size(stream);
         head->is_compressed = stream_is_compressed(stream);
@@ -168,7 +161,7 @@ static clm_status recognise_file(const char *path, const struct format **format,
     if (status != CLM_OK)
         return status;
     for (size_t i = 0; i < format_count; i++) {
-        if (formats[i]->recognises_file(&head)) {
+        if (formats[i]->recognises_file && formats[i]->recognises_file(&head)) {
             *format = formats[i];
             return CLM_OK;
         }
@@ -224,16 +217,13 @@ static clm_status find_archive(const char *directory, const struct format *only,
     *format = NULL;
     clm_status status = listing_read(directory, is_archive_name, &archives, error);
     for (size_t i = 0; status == CLM_OK && !*format && i < archives.count; i++) {
-        free(*path);
-        *path = path_join(directory, archives.entries[i]->d_name);
-        status = *path ? look_into(*path, only, format, error)
-                       : clm_fail_host_memory(error, directory, strlen(directory));
+        status = look_into(archives.paths[i], only, format, error);
+        if (status == CLM_OK && *format) {
+            *path = archives.paths[i];
+            archives.paths[i] = NULL;
+        }
     }
     listing_free(&archives);
-    if (status != CLM_OK || !*format) {
-        free(*path);
-        *path = NULL;
-    }
     return status;
 }
 

@@ -4,11 +4,13 @@
 
 #include "data/set.h"
 
+#define FILE_HEAD_MAX 4096
+
 /* The beginning of a file, decompressed. */
 struct file_head {
     const char *path;
-    unsigned char bytes[4096];
-    size_t count; /* of `bytes`; fewer than 4096 if the file ends */
+    unsigned char bytes[FILE_HEAD_MAX + 1]; /* then a NUL */
+    size_t count;                           /* of `bytes`; fewer than FILE_HEAD_MAX if the file ends */
     size_t file_size;
     bool is_compressed;
 };
@@ -40,6 +42,7 @@ struct format {
     const char *name;
     unsigned takes; /* the options above that apply to the format */
     bool maps;      /* maps uncompressed files instead of reading them into memory */
+    /* NULL if the format has no files */
     bool (*recognises_file)(const struct file_head *head);
     /* NULL if the format has no directories */
     clm_status (*recognises_directory)(const char *path, bool *is_it, struct clm_error *error);
@@ -67,9 +70,6 @@ CLM_MUST_CHECK clm_status format_read(const char *path, const char *name, const 
                                       struct clm_error *error);
 
 CLM_MUST_CHECK clm_status file_head_read(const char *path, struct file_head *head, struct clm_error *error);
-
-/* True if the directory has an entry of that name. */
-bool directory_has(const char *directory, const char *name);
 
 /* Finds the first file that is there of DIRECTORY/PREFIX MIDDLE ENDING, with the endings of each middle in
  * turn; both lists end with NULL. *out, which the caller frees, is NULL if there is none. False if there is

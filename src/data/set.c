@@ -46,16 +46,6 @@ char **class_names_copy(const char *const *names, size_t count)
     return copy;
 }
 
-clm_status set_check_labels(const struct set *set, size_t classes, const char *why, struct clm_error *error)
-{
-    for (size_t i = 0; i < set->rows; i++)
-        if (set->labels[i] >= classes)
-            return clm_fail(error, CLM_ERROR_FORMAT,
-                            "%s: label %u in row %zu (counted from 0), but %s has %zu classes, 0 to %zu",
-                            set->labels_path, set->labels[i], i, why, classes, classes - 1);
-    return CLM_OK;
-}
-
 uint32_t set_largest_label(const struct set *set)
 {
     uint32_t largest = 0;

@@ -2,7 +2,9 @@
 #ifndef CLM_DATA_SET_H
 #define CLM_DATA_SET_H
 
-#include "data/data.h"
+#include "data/files/mapping.h"
+
+enum element { ELEMENT_BYTE, ELEMENT_FLOAT };
 
 struct set {
     size_t rows; /* 0 if the set is missing */
@@ -38,11 +40,6 @@ void class_names_free(char **names, size_t count);
 
 /* A copy of `count` names; NULL if there is no memory. */
 char **class_names_copy(const char *const *names, size_t count);
-
-/* Fails with CLM_ERROR_FORMAT, naming file, row and label, unless every label is below `classes`. `why` names
- * what has so many classes. */
-CLM_MUST_CHECK clm_status set_check_labels(const struct set *set, size_t classes, const char *why,
-                                           struct clm_error *error);
 
 uint32_t set_largest_label(const struct set *set);
 

@@ -197,8 +197,8 @@ static clm_status own_values(struct clm_data *data, size_t held, uint64_t memory
     void *const values = copy_mapped(data);
     if (!values)
         return clm_fail_host_memory(error, data->source, count * data_row_bytes(data));
-    mapping_close(&data->train_mapping);
-    data->train_values = values;
+    mapping_close(&data->read.train.mapping);
+    data->read.train.values = values;
     data->train.values = values;
     data->train.is_mapped = false;
     return CLM_OK;
@@ -215,12 +215,13 @@ static clm_status reorder(struct clm_data *data, size_t held, const struct clm_d
         return clm_fail_host_memory(error, data->source, count * sizeof *is_held);
     clm_status status = own_values(data, held, options->memory, error);
     if (status == CLM_OK)
+        status = split_mark(data->read.train.labels, count, classes, held, options->validation_seed, is_held,
+                            error);
+    if (status == CLM_OK)
+        status = split_partition(data->read.train.values, row, count, is_held, error);
+    if (status == CLM_OK)
         status =
-            split_mark(data->train_labels, count, classes, held, options->validation_seed, is_held, error);
-    if (status == CLM_OK)
-        status = split_partition(data->train_values, row, count, is_held, error);
-    if (status == CLM_OK)
-        status = split_partition(data->train_labels, sizeof *data->train_labels, count, is_held, error);
+            split_partition(data->read.train.labels, sizeof *data->read.train.labels, count, is_held, error);
     free(is_held);
     return status;
 }

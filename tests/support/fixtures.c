@@ -62,16 +62,16 @@ struct clm_data *fixture_data(size_t train_rows, size_t test_rows, size_t featur
     ck_assert(data && prototypes);
     for (size_t i = 0; i < classes * features; i++)
         prototypes[i] = (uint8_t)philox_below(&random, 256);
-    make_rows(&random, prototypes, train_rows, features, classes, &train, &data->train_labels);
-    make_rows(&random, prototypes, test_rows, features, classes, &test, &data->test_labels);
+    make_rows(&random, prototypes, train_rows, features, classes, &train, &data->read.train.labels);
+    make_rows(&random, prototypes, test_rows, features, classes, &test, &data->read.test.labels);
     free(prototypes);
     data->features = features;
     data->classes = classes;
     data->element = ELEMENT_BYTE;
-    data->train_values = train;
-    data->test_values = test;
-    data->train = (struct rows){train_rows, train, data->train_labels};
-    data->test = (struct rows){test_rows, test, data->test_labels};
+    data->read.train.values = train;
+    data->read.test.values = test;
+    data->train = (struct rows){train_rows, train, data->read.train.labels};
+    data->test = (struct rows){test_rows, test, data->read.test.labels};
     data->source = strdup("a fixture");
     data->format = "idx";
     return data;

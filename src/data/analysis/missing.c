@@ -57,15 +57,15 @@ clm_status missing_fill(struct clm_data *data, enum clm_missing how, struct clm_
     }
     /* the training and the validation part may have rows between them that the limit left out; those
      * stay as they are */
-    float *const train = data->train_values, *const validation =
-                                                 data->validation.count
-                                                     ? train + ((const float *)data->validation.values -
-                                                                (const float *)train)
-                                                     : NULL;
+    float *const train = data->read.train.values, *const validation =
+                                                      data->validation.count
+                                                          ? train + ((const float *)data->validation.values -
+                                                                     (const float *)train)
+                                                          : NULL;
     if ((status = missing_fill_part(data, train, data->train.count, means, counts, error)) == CLM_OK &&
         (status = missing_fill_part(data, validation, data->validation.count, means, counts, error)) ==
             CLM_OK)
-        status = missing_fill_part(data, data->test_values, data->test.count, means, counts, error);
+        status = missing_fill_part(data, data->read.test.values, data->test.count, means, counts, error);
 cleanup:
     free(means);
     free(counts);

@@ -28,26 +28,22 @@ clm_status output_open(const char *path, bool is_gzipped, struct output **out, s
         free(output);
         return clm_fail_host_memory(error, path, sizeof *output);
     }
-    const clm_status status = replacement_begin(path, &output->replacement, error);
-    if (status != CLM_OK) {
-        output_close(output);
-        return status;
-    }
-    copy = dup(output->replacement.file); /* gzclose closes the copy; the replacement is synced after that */
-    if (copy < 0) {
-        const int reason = errno;
-        output_close(output);
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(reason));
-    }
-    output->file = gzdopen(copy, is_gzipped ? "wb" : "wbT");
-    if (!output->file || gzbuffer(output->file, BUFFER_SIZE)) {
+    clm_status status = replacement_begin(path, &output->replacement, error);
+    /* gzclose closes the copy; the replacement is synced after that */
+    if (status == CLM_OK && (copy = dup(output->replacement.file)) < 0)
+        status = clm_fail(error, CLM_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    if (status == CLM_OK) {
+        output->file = gzdopen(copy, is_gzipped ? "wb" : "wbT");
         if (!output->file)
             close(copy);
-        output_close(output);
-        return clm_fail_host_memory(error, path, 2 * BUFFER_SIZE);
+        if (!output->file || gzbuffer(output->file, BUFFER_SIZE))
+            status = clm_fail_host_memory(error, path, 2 * BUFFER_SIZE);
     }
-    *out = output;
-    return CLM_OK;
+    if (status == CLM_OK)
+        *out = output;
+    else
+        output_close(output);
+    return status;
 }
 
 clm_status output_open_in(const char *directory, const char *name, bool is_gzipped, struct output **out,

@@ -1,12 +1,24 @@
 #include "data/files/stream.h"
 
 #include "base/file.h"
-#include "data/files/gunzip.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
+
+#define INPUT_SIZE  ((size_t)1 << 17)
+#define GZIP_WINDOW (15 + 16) /* tells zlib to expect gzip, with the largest window */
+
+/* What decompresses a gzip file. zlib's own gzread cannot tell if the checksum at the end of the file was
+ * there. */
+struct gunzip {
+    z_stream inflation;
+    bool is_between; /* one gzip member has ended and the next has not begun */
+    size_t came_out; /* decompressed bytes of all members */
+    unsigned char input[INPUT_SIZE];
+};
 
 struct stream {
     char *path;
@@ -19,32 +31,21 @@ struct stream {
     size_t position; /* bytes read so far */
 };
 
-clm_status stream_open(const char *path, struct stream **out, struct clm_error *error)
+/* Begins to decompress the file if it has gzip's magic number. */
+static clm_status gunzip_begin(struct stream *stream, struct clm_error *error)
 {
-    int file = -1;
-    size_t size = 0;
-    bool is_gzip = false;
-    *out = NULL;
-    clm_status status = open_regular(path, "; data is read only from regular files", &file, &size, error);
-    if (status != CLM_OK)
-        return status;
-    struct stream *stream = calloc(1, sizeof *stream);
-    if (!stream) {
-        close(file);
-        return clm_fail_host_memory(error, path, sizeof *stream);
+    unsigned char magic[2];
+    const ssize_t count = pread(stream->file, magic, sizeof magic, 0);
+    if (count < 0)
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", stream->path, strerror(errno));
+    if (count < (ssize_t)sizeof magic || magic[0] != 0x1f || magic[1] != 0x8b)
+        return CLM_OK;
+    struct gunzip *const gunzip = calloc(1, sizeof *gunzip);
+    if (!gunzip || inflateInit2(&gunzip->inflation, GZIP_WINDOW) != Z_OK) {
+        free(gunzip);
+        return clm_fail_host_memory(error, stream->path, sizeof *gunzip);
     }
-    stream->file = file;
-    stream->file_size = size;
-    stream->path = strdup(path);
-    if (!stream->path)
-        status = clm_fail_host_memory(error, path, strlen(path));
-    else if ((status = gunzip_recognises(path, file, &is_gzip, error)) == CLM_OK && is_gzip)
-        status = gunzip_open(stream->path, file, &stream->gunzip, error);
-    if (status != CLM_OK) {
-        stream_close(stream);
-        return status;
-    }
-    *out = stream;
+    stream->gunzip = gunzip;
     return CLM_OK;
 }
 
@@ -69,11 +70,35 @@ clm_status stream_of(const char *path, size_t size, bool is_exact, stream_source
     return CLM_OK;
 }
 
+clm_status stream_open(const char *path, struct stream **out, struct clm_error *error)
+{
+    int file = -1;
+    size_t size = 0;
+    *out = NULL;
+    clm_status status = open_regular(path, "; data is read only from regular files", &file, &size, error);
+    if (status != CLM_OK)
+        return status;
+    status = stream_of(path, size, true, NULL, NULL, out, error);
+    if (status != CLM_OK) {
+        close(file);
+        return status;
+    }
+    (*out)->file = file;
+    status = gunzip_begin(*out, error);
+    if (status != CLM_OK) {
+        stream_close(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 void stream_close(struct stream *stream)
 {
     if (!stream)
         return;
-    gunzip_close(stream->gunzip);
+    if (stream->gunzip)
+        inflateEnd(&stream->gunzip->inflation);
+    free(stream->gunzip);
     if (stream->file >= 0)
         close(stream->file);
     free(stream->path);
@@ -116,25 +141,96 @@ size_t stream_left(const struct stream *stream)
     return bound > stream->position ? bound - stream->position : 0;
 }
 
-static clm_status fail_reading(const struct stream *stream, struct clm_error *error)
+static clm_status fail_reading(const struct stream *stream, size_t position, struct clm_error *error)
 {
-    return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read after byte %zu: %s", stream->path,
-                    stream->position, strerror(errno));
+    return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read after byte %zu: %s", stream->path, position,
+                    strerror(errno));
+}
+
+/* Reads some of the file's bytes, none at its end. `position` is for the message. */
+static clm_status read_some(const struct stream *stream, void *bytes, size_t size, size_t position,
+                            size_t *got, struct clm_error *error)
+{
+    ssize_t count;
+    do
+        count = read(stream->file, bytes, size_min(size, 1 << 30));
+    while (count < 0 && errno == EINTR);
+    *got = count < 0 ? 0 : (size_t)count;
+    return count < 0 ? fail_reading(stream, position, error) : CLM_OK;
 }
 
 static clm_status stream_read_file(struct stream *stream, void *bytes, size_t size, size_t *got,
                                    struct clm_error *error)
 {
+    clm_status status = CLM_OK;
+    for (size_t count = 1; status == CLM_OK && count && *got < size; *got += count)
+        status =
+            read_some(stream, (unsigned char *)bytes + *got, size - *got, stream->position, &count, error);
+    return status;
+}
+
+/* Reads more input if there is none; there is still none at the end of the file. */
+static clm_status refill(struct stream *stream, struct clm_error *error)
+{
+    struct gunzip *const gunzip = stream->gunzip;
+    size_t count;
+    if (gunzip->inflation.avail_in)
+        return CLM_OK;
+    const clm_status status =
+        read_some(stream, gunzip->input, sizeof gunzip->input, gunzip->came_out, &count, error);
+    gunzip->inflation.next_in = gunzip->input;
+    gunzip->inflation.avail_in = (uInt)count;
+    return status;
+}
+
+/* Decompresses the input into the room for output, as far as either goes. */
+static clm_status inflate_some(struct stream *stream, struct clm_error *error)
+{
+    struct gunzip *const gunzip = stream->gunzip;
+    z_stream *const inflation = &gunzip->inflation;
+    const uInt room = inflation->avail_out;
+    const bool is_behind = gunzip->is_between;
+    if (!inflation->avail_in)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its gzip data ends early, after %zu decompressed bytes; the file is truncated, fetch it again",
+            stream->path, gunzip->came_out);
+    if (gunzip->is_between)
+        inflateReset(inflation);
+    gunzip->is_between = false;
+    const int code = inflate(inflation, Z_NO_FLUSH);
+    gunzip->came_out += room - inflation->avail_out;
+    gunzip->is_between = code == Z_STREAM_END;
+    if (code == Z_MEM_ERROR)
+        return clm_fail_host_memory(error, stream->path, sizeof *gunzip);
+    if (code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_FORMAT,
+        is_behind
+            ? "%s: its gzip data is followed by something else (%s), after %zu decompressed bytes; fetch it again"
+            : "%s: its gzip data is damaged (%s) after %zu decompressed bytes; fetch it again",
+        stream->path, inflation->msg ? inflation->msg : "no gzip", gunzip->came_out);
+}
+
+/* Reads decompressed bytes. The end is reported only if every member of the file had the right checksum and
+ * length and nothing follows the last member. */
+static clm_status gunzip_read(struct stream *stream, void *bytes, size_t size, size_t *got,
+                              struct clm_error *error)
+{
+    struct gunzip *const gunzip = stream->gunzip;
+    z_stream *const inflation = &gunzip->inflation;
     while (*got < size) {
-        const ssize_t count =
-            read(stream->file, (unsigned char *)bytes + *got, size_min(size - *got, 1 << 30));
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return fail_reading(stream, error);
-        if (count == 0)
-            break;
-        *got += (size_t)count;
+        const uInt room = (uInt)size_min(size - *got, 1 << 30);
+        clm_status status = refill(stream, error);
+        if (status != CLM_OK || (gunzip->is_between && !inflation->avail_in))
+            return status;
+        inflation->next_out = (unsigned char *)bytes + *got;
+        inflation->avail_out = room;
+        status = inflate_some(stream, error);
+        *got += room - inflation->avail_out;
+        if (status != CLM_OK)
+            return status;
     }
     return CLM_OK;
 }
@@ -143,7 +239,7 @@ clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *
 {
     *got = 0;
     const clm_status status = stream->source   ? stream->source(stream->user, bytes, size, got, error)
-                              : stream->gunzip ? gunzip_read(stream->gunzip, bytes, size, got, error)
+                              : stream->gunzip ? gunzip_read(stream, bytes, size, got, error)
                                                : stream_read_file(stream, bytes, size, got, error);
     stream->position += *got;
     return status;
@@ -154,8 +250,8 @@ static clm_status fail_truncated(const struct stream *stream, size_t end, const 
 {
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: ends after %zu bytes, but %s needs %zu bytes after the first %zu; the file is truncated",
-        stream->path, end, what, size, start);
+        "%s: ends early, after %zu bytes: of the %zu bytes of %s, only %zu are there; the file is truncated",
+        stream->path, end, size, what, end - start);
 }
 
 clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const char *what,
@@ -185,7 +281,7 @@ clm_status stream_map(struct stream *stream, size_t size, const char *what, stru
         return status;
     if (lseek(stream->file, (off_t)(start + size), SEEK_SET) < 0) {
         mapping_close(mapping);
-        return fail_reading(stream, error);
+        return fail_reading(stream, start, error);
     }
     stream->position = start + size;
     *bytes = (unsigned char *)mapping->start + start;

@@ -100,24 +100,17 @@ clm_status tar_open(const char *path, struct tar **out, struct clm_error *error)
     *out = NULL;
     if (!tar)
         return clm_fail_host_memory(error, path, sizeof *tar);
-    clm_status status = stream_open(path, &tar->file, error);
-    if (status != CLM_OK)
-        goto cleanup;
-    tar->reader = archive_read_new();
-    if (!tar->reader) {
-        status = clm_fail_host_memory(error, path, BUFFER);
-        goto cleanup;
-    }
     tar->ceiling = HEADERS_MAX;
-    if (archive_read_support_format_tar(tar->reader) != ARCHIVE_OK ||
-        archive_read_open(tar->reader, tar, NULL, read_block, NULL) != ARCHIVE_OK) {
+    clm_status status = stream_open(path, &tar->file, error);
+    if (status == CLM_OK && !(tar->reader = archive_read_new()))
+        status = clm_fail_host_memory(error, path, BUFFER);
+    if (status == CLM_OK && (archive_read_support_format_tar(tar->reader) != ARCHIVE_OK ||
+                             archive_read_open(tar->reader, tar, NULL, read_block, NULL) != ARCHIVE_OK))
         status = fail_reader(tar, error);
-        goto cleanup;
-    }
-    *out = tar;
-    tar = NULL;
-cleanup:
-    tar_close(tar);
+    if (status == CLM_OK)
+        *out = tar;
+    else
+        tar_close(tar);
     return status;
 }
 
@@ -156,13 +149,14 @@ static const char *skip_here(const char *name)
     return name;
 }
 
+/* What an entry is, if it cannot be read as a file; else NULL. */
 static const char *tar_kind_of(struct archive_entry *entry)
 {
     if (archive_entry_hardlink(entry))
         return "a hard link";
     switch (archive_entry_filetype(entry)) {
     case AE_IFREG:
-        return archive_entry_sparse_reset(entry) ? "a sparse file" : "a file";
+        return archive_entry_sparse_reset(entry) ? "a sparse file" : NULL;
     case AE_IFLNK:
         return "a symbolic link";
     default:
@@ -215,7 +209,6 @@ static clm_status take_header(struct tar *tar, struct archive_entry *header, boo
     tar->entry = (struct tar_entry){.kind = tar_kind_of(header), .size = (size_t)size};
     tar->entry.name = *is_taken ? skip_here(name) : "";
     text_show(tar->entry.shown, sizeof tar->entry.shown, tar->entry.name, strlen(tar->entry.name));
-    tar->entry.is_file = !strcmp(tar->entry.kind, "a file");
     allow(tar, tar->entry.size);
     return CLM_OK;
 }
@@ -267,7 +260,7 @@ clm_status tar_entry_open(struct tar *tar, struct stream **out, struct clm_error
     const char *archive = stream_path(tar->file);
     char *path = NULL;
     *out = NULL;
-    if (!tar->entry.is_file)
+    if (tar->entry.kind)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: %s is %s, but only files are read; unpack the archive and name the directory",
                         archive, tar->entry.shown, tar->entry.kind);

@@ -15,8 +15,7 @@ struct tar_entry {
     const char
         *name; /* relative, without a leading "./", without ".." or control characters, at most 255 bytes */
     char shown[256];  /* the name for messages, with '?' for each byte that is no UTF-8 */
-    const char *kind; /* "a file", "a symbolic link", … */
-    bool is_file;     /* can be read; a link, a device and a sparse file cannot */
+    const char *kind; /* NULL for a file that can be read; else "a symbolic link", "a sparse file", … */
     size_t size;
 };
 

@@ -1,6 +1,6 @@
 /* CIFAR's binary layout. A record is one label (CIFAR-10), or a coarse and a fine one (CIFAR-100), and 3072
  * bytes of 3 x 32 x 32 pixels, planar (channel, row, column). */
-#include "data/formats/cifar_reading.h"
+#include "data/formats/cifar_files.h"
 
 #include "base/size.h"
 

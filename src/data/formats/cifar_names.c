@@ -1,5 +1,5 @@
 /* The names of CIFAR's files and classes, and how the latter are read. */
-#include "data/formats/cifar_reading.h"
+#include "data/formats/cifar_files.h"
 
 #include "base/text.h"
 #include "data/pickle/pickle.h"

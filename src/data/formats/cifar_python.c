@@ -1,6 +1,6 @@
 /* CIFAR's python layout: a pickled dict. "data" is an array (rows, 3072) of bytes, planar as in the binary
  * layout; the labels are lists of numbers. */
-#include "data/formats/cifar_reading.h"
+#include "data/formats/cifar_files.h"
 
 #include "data/pickle/pickle.h"
 

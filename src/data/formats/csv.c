@@ -20,7 +20,7 @@ struct csv {
     struct text_window window;
     struct csv_layout layout;
     struct csv_scanner scanner;
-    struct label_table *table;
+    struct label_table table;
     enum clm_missing missing;
     struct set *set;    /* its labels are ids of the table until finish() */
     size_t capacity;    /* in rows, of the set's arrays */
@@ -87,7 +87,7 @@ static clm_status csv_read_label(struct csv *csv, size_t column, const struct cs
     if (csv_is_missing(field))
         return fail_at(csv, column, "the label is missing; remove the row, or name the column of the labels",
                        "label", error);
-    return label_table_add(csv->table, field->text, field->length, csv->window.line, id, error);
+    return label_table_add(&csv->table, field->text, field->length, csv->window.line, id, error);
 }
 
 static clm_status csv_make_room(struct csv *csv, struct clm_error *error)
@@ -214,12 +214,6 @@ static clm_status read_rows(struct csv *csv, struct clm_error *error)
     return CLM_OK;
 }
 
-/* Frees the room after the last row. */
-static void trim(struct set *set)
-{
-    (void)set_resize(set, set->rows);
-}
-
 /* Keeps the names of the features for the test set, if the columns have names. */
 static clm_status keep_names(const struct csv *csv, struct contents *out, struct clm_error *error)
 {
@@ -274,18 +268,19 @@ static clm_status csv_finish(struct csv *csv, const struct request *request, str
     clm_status status = CLM_OK;
     if (csv->layout.is_guess && !request->classes)
         status =
-            label_table_check_guess(csv->table, csv_column(&csv->layout, csv->layout.label, text), error);
+            label_table_check_guess(&csv->table, csv_column(&csv->layout, csv->layout.label, text), error);
     if (status == CLM_OK)
-        status = label_table_finish(csv->table, request, set->labels, set->rows, out, error);
+        status = label_table_finish(&csv->table, request, set->labels, set->rows, out, error);
     if (status == CLM_OK)
-        trim(set);
+        (void)set_resize(set, set->rows); /* frees the room after the last row */
     return status;
 }
 
 static clm_status read_csv(const char *path, bool is_directory, const struct request *request,
                            struct contents *out, struct clm_error *error)
 {
-    struct csv csv = {.set = &out->train, .missing = request->options->missing};
+    struct csv csv = {
+        .set = &out->train, .missing = request->options->missing, .table = {.path = path, .unit = "line"}};
     (void)is_directory;
     if (!(request->wanted & READ_TRAIN))
         return CLM_OK;
@@ -294,22 +289,19 @@ static clm_status read_csv(const char *path, bool is_directory, const struct req
         status = csv_layout_find(&csv.window, request->options, &csv.layout, error);
     if (status == CLM_OK && request->training)
         status = follow(&csv, request->training, error);
-    if (status != CLM_OK)
-        goto cleanup;
     csv.scanner.delimiter = csv.layout.delimiter;
-    csv.table = label_table_create(path, "line");
     out->train.labels_path = strdup(path);
     out->train.features = csv.layout.features;
     out->train.element = ELEMENT_FLOAT;
-    if (!csv.table || !out->train.labels_path) {
+    if (status == CLM_OK && !out->train.labels_path)
         status = clm_fail_host_memory(error, path, strlen(path) + 1);
-        goto cleanup;
-    }
-    if ((status = keep_names(&csv, out, error)) || (status = read_rows(&csv, error)) ||
-        (status = csv_finish(&csv, request, out, error)))
-        goto cleanup;
-cleanup:
-    label_table_free(csv.table);
+    if (status == CLM_OK)
+        status = keep_names(&csv, out, error);
+    if (status == CLM_OK)
+        status = read_rows(&csv, error);
+    if (status == CLM_OK)
+        status = csv_finish(&csv, request, out, error);
+    label_table_free(&csv.table);
     csv_scanner_free(&csv.scanner);
     csv_layout_free(&csv.layout);
     text_window_close(&csv.window);
@@ -318,14 +310,10 @@ cleanup:
 
 static bool csv_recognises_file(const struct file_head *head)
 {
-    char text[sizeof head->bytes + 1];
     const bool has_mark = head->count >= 3 && !memcmp(head->bytes, "\xef\xbb\xbf", 3);
     const size_t skipped = has_mark ? 3 : 0, count = head->count - skipped;
-    if (!text_is_likely(head->bytes + skipped, count))
-        return false;
-    memcpy(text, head->bytes + skipped, count);
-    text[count] = '\0';
-    return csv_is_likely(text, count, head->count < sizeof head->bytes);
+    return text_is_likely(head->bytes + skipped, count) &&
+           csv_is_likely((const char *)head->bytes + skipped, count, head->count < FILE_HEAD_MAX);
 }
 
 const struct format csv_format = {

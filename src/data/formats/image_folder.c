@@ -32,22 +32,27 @@ struct folder_shape {
     char *first;                   /* path of the first picture */
 };
 
-static clm_status holds_class_folders(const char *root, const char *name, bool *are_there,
-                                      struct clm_error *error)
+/* Sets *path to ROOT/name if that holds directories, else to NULL. */
+static clm_status find_part(const char *root, const char *name, char **path, struct clm_error *error)
 {
-    char *path = path_join(root, name);
+    bool is_there = false;
+    *path = path_join(root, name);
     const clm_status status =
-        path ? listing_has_folder(path, are_there, error) : clm_fail_host_memory(error, root, strlen(root));
-    free(path);
+        *path ? listing_has_folder(*path, &is_there, error) : clm_fail_host_memory(error, root, strlen(root));
+    if (!is_there) {
+        free(*path);
+        *path = NULL;
+    }
     return status;
 }
 
-/* True if the root is ROOT/train/CLASS or ROOT/test/CLASS, so that "train" and "test" are no
- * classes themselves. */
-static clm_status find_split(const char *root, bool *is_split, struct clm_error *error)
+/* Finds ROOT/train and ROOT/test if the root is ROOT/train/CLASS or ROOT/test/CLASS, so that "train" and "test"
+ * are no classes themselves. */
+static clm_status find_split(const char *root, char **train, char **test, struct clm_error *error)
 {
-    const clm_status status = holds_class_folders(root, "train", is_split, error);
-    return status == CLM_OK && !*is_split ? holds_class_folders(root, "test", is_split, error) : status;
+    *test = NULL;
+    const clm_status status = find_part(root, "train", train, error);
+    return status == CLM_OK ? find_part(root, "test", test, error) : status;
 }
 
 /* In begins_with_picture and has_picture, a file that cannot be read is no picture. They fail only
@@ -75,34 +80,25 @@ static clm_status has_picture(const char *path, int depth, bool *is_there, struc
     const size_t count = depth ? listing.count : size_min(listing.count, FIRST_FILES);
     if (status != CLM_OK)
         return status == CLM_ERROR_MEMORY ? status : CLM_OK;
-    for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++) {
-        char *inner = path_join(path, listing.entries[i]->d_name);
-        if (!inner)
-            status = clm_fail_host_memory(error, path, strlen(path));
-        else
-            status = depth ? has_picture(inner, depth - 1, is_there, error)
-                           : begins_with_picture(inner, is_there, error);
-        free(inner);
-    }
+    for (size_t i = 0; status == CLM_OK && i < count && !*is_there; i++)
+        status = depth ? has_picture(listing.paths[i], depth - 1, is_there, error)
+                       : begins_with_picture(listing.paths[i], is_there, error);
     listing_free(&listing);
     return status;
 }
 
 static clm_status image_folder_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
-    bool is_split = false;
+    char *train, *test;
     *is_it = false;
-    const clm_status status = find_split(path, &is_split, error);
+    const clm_status status = find_split(path, &train, &test, error);
+    const bool is_split = train || test;
+    free(train);
+    free(test);
     if (status == CLM_ERROR_MEMORY)
         return status;
     /* reading the pictures will report a train or test directory that cannot be read */
     return has_picture(path, is_split || status != CLM_OK ? 2 : 1, is_it, error);
-}
-
-static bool image_folder_recognises_file(const struct file_head *head)
-{
-    (void)head;
-    return false;
 }
 
 static clm_status take_first_shape(const char *path, const struct image *image, struct folder_shape *shape,
@@ -252,61 +248,35 @@ struct reading {
     struct folder_shape shape;
 };
 
-/* Reads the pictures in the class directories of ROOT/name, or of ROOT if `name` is empty. */
-static clm_status image_folder_read_part(struct reading *reading, const char *name, struct set *set,
+/* Reads the pictures in the class directories of `path`, which is the root or below it. */
+static clm_status image_folder_read_part(struct reading *reading, const char *path, struct set *set,
                                          struct clm_error *error)
 {
     struct pictures pictures = {0};
-    char *path = *name ? path_join(reading->root, name) : strdup(reading->root);
-    clm_status status = path ? CLM_OK : clm_fail_host_memory(error, reading->root, strlen(reading->root) + 1);
-    if (status == CLM_OK)
-        status = listing_find_pictures(reading->root, path, reading->class_names, reading->classes, &pictures,
-                                       error);
+    clm_status status =
+        listing_find_pictures(reading->root, path, reading->class_names, reading->classes, &pictures, error);
     if (status == CLM_OK)
         status = image_folder_read_pictures(path, &pictures, &reading->shape, set, error);
     pictures_free(&pictures);
-    free(path);
     return status;
 }
 
-/* Takes the classes from the request if it has any, else from the directories in ROOT/name. */
-static clm_status image_folder_name_classes(struct reading *reading, const char *name,
+/* Takes the classes from the request if it has any, else from the directories in `path`. */
+static clm_status image_folder_name_classes(struct reading *reading, const char *path,
                                             const struct request *request, struct contents *out,
                                             struct clm_error *error)
 {
-    const char *const root = reading->root;
-    char *path = *name ? path_join(root, name) : strdup(root);
-    clm_status status = path ? CLM_OK : clm_fail_host_memory(error, root, strlen(root) + 1);
-    if (status == CLM_OK && !request->class_names) {
-        status = listing_class_names(root, path, &out->class_names, &out->classes, error);
-    } else if (status == CLM_OK) {
+    clm_status status = CLM_OK;
+    if (!request->class_names) {
+        status = listing_class_names(reading->root, path, &out->class_names, &out->classes, error);
+    } else {
         out->classes = request->classes;
         out->class_names = class_names_copy(request->class_names, request->classes);
         if (!out->class_names)
-            status = clm_fail_host_memory(error, root, request->classes * sizeof *out->class_names);
+            status = clm_fail_host_memory(error, reading->root, request->classes * sizeof *out->class_names);
     }
-    free(path);
     reading->class_names = (const char *const *)out->class_names;
     reading->classes = out->classes;
-    return status;
-}
-
-static clm_status image_folder_read_split(struct reading *reading, const struct request *request,
-                                          struct contents *out, struct clm_error *error)
-{
-    const char *const root = reading->root;
-    bool has_train = false, has_test = false;
-    clm_status status = holds_class_folders(root, "train", &has_train, error);
-    if (status == CLM_OK)
-        status = holds_class_folders(root, "test", &has_test, error);
-    if (status == CLM_OK)
-        status = image_folder_name_classes(reading, has_train ? "train" : "test", request, out, error);
-    if (status == CLM_OK && has_train && request->wanted & READ_TRAIN)
-        status = image_folder_read_part(reading, "train", &out->train, error);
-    if (status == CLM_OK && has_test && request->wanted & READ_TEST)
-        status = image_folder_read_part(reading, "test", &out->test, error);
-    if (status == CLM_OK && out->train.rows && out->train.channels < reading->shape.channels)
-        status = set_make_coloured(root, out->train.rows, &out->train, error);
     return status;
 }
 
@@ -320,27 +290,31 @@ static clm_status read_image_folder(const char *path, bool is_directory, const s
                                         .channels = options->channels,
                                         .is_resized = options->resize_width != 0,
                                         .has_channels = options->channels != 0}};
-    bool is_split = false;
+    char *train, *test;
     if (!is_directory)
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: is a file; name the directory that holds a directory of pictures for each class",
                         path);
-    clm_status status = find_split(path, &is_split, error);
-    if (status == CLM_OK && is_split) {
-        status = image_folder_read_split(&reading, request, out, error);
-    } else if (status == CLM_OK && request->wanted & READ_TRAIN) {
-        status = image_folder_name_classes(&reading, "", request, out, error);
-        if (status == CLM_OK)
-            status = image_folder_read_part(&reading, "", &out->train, error);
-    }
+    clm_status status = find_split(path, &train, &test, error);
+    const bool has_train = train || !test;
+    const char *const training = train ? train : path;
+    if (status == CLM_OK)
+        status = image_folder_name_classes(&reading, has_train ? training : test, request, out, error);
+    if (status == CLM_OK && has_train && request->wanted & READ_TRAIN)
+        status = image_folder_read_part(&reading, training, &out->train, error);
+    if (status == CLM_OK && test && request->wanted & READ_TEST)
+        status = image_folder_read_part(&reading, test, &out->test, error);
+    if (status == CLM_OK && out->train.rows && out->train.channels < reading.shape.channels)
+        status = set_make_coloured(path, out->train.rows, &out->train, error);
     free(reading.shape.first);
+    free(train);
+    free(test);
     return status;
 }
 
 const struct format image_folder_format = {
     .name = "images",
     .takes = TAKES_RESIZE | TAKES_CHANNELS,
-    .recognises_file = image_folder_recognises_file,
     .recognises_directory = image_folder_recognises_directory,
     .read = read_image_folder,
 };

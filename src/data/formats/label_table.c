@@ -12,7 +12,6 @@
 
 #define LABEL_LENGTH_MAX 256
 #define SHOWN_SIZE       64 /* of a label, in a message */
-#define SMALL_INTEGERS   256
 
 enum label_kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT };
 
@@ -23,33 +22,12 @@ struct label {
     int64_t integer;
 };
 
-struct label_table {
-    const char *path, *unit;
-    struct label *labels;
-    uint32_t *slots; /* hash table of ids + 1, open addressing; 0 is free */
-    size_t count, capacity, slot_count;
-    uint32_t small_ids[SMALL_INTEGERS]; /* id + 1 of each small integer; 0 if not added yet */
-};
-
-struct label_table *label_table_create(const char *path, const char *unit)
-{
-    struct label_table *table = calloc(1, sizeof *table);
-    if (table) {
-        table->path = path;
-        table->unit = unit;
-    }
-    return table;
-}
-
 void label_table_free(struct label_table *table)
 {
-    if (!table)
-        return;
     for (size_t i = 0; i < table->count; i++)
         free(table->labels[i].text);
     free(table->labels);
     free(table->slots);
-    free(table);
 }
 
 /* The slot that holds these bytes, or the free slot for them. */
@@ -145,7 +123,7 @@ clm_status label_table_add(struct label_table *table, const char *bytes, size_t 
 clm_status label_table_add_integer(struct label_table *table, int64_t value, size_t place, uint32_t *id,
                                    struct clm_error *error)
 {
-    uint32_t *const small = value >= 0 && value < SMALL_INTEGERS ? table->small_ids + value : NULL;
+    uint32_t *const small = value >= 0 && value < LABEL_SMALL_INTEGERS ? table->small_ids + value : NULL;
     char text[24];
     if (small && *small) {
         *id = *small - 1;

@@ -8,13 +8,19 @@
 
 #include "data/format.h"
 
-#define LABEL_CLASSES_MAX 65536
+#define LABEL_CLASSES_MAX    65536
+#define LABEL_SMALL_INTEGERS 256
 
-struct label_table;
+/* Begins with `path` and `unit`, and zeros. */
+struct label_table {
+    const char *path; /* of the file */
+    const char *unit; /* what places are counted in: "line" or "row" */
+    struct label *labels;
+    uint32_t *slots; /* hash table of ids + 1, open addressing; 0 is free */
+    size_t count, capacity, slot_count;
+    uint32_t small_ids[LABEL_SMALL_INTEGERS]; /* id + 1 of each small integer; 0 if not added yet */
+};
 
-/* `path` is the file's, and `unit` ("line" or "row") is what places are counted in. Both must outlive the
- * table. NULL if there is no memory. */
-struct label_table *label_table_create(const char *path, const char *unit);
 void label_table_free(struct label_table *table);
 
 /* Adds a label, if it is new. *id is its number, counted from 0 in the order of first appearance. Fails with

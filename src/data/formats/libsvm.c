@@ -25,7 +25,7 @@ struct sparse {
 
 struct libsvm {
     struct text_window window;
-    struct label_table *table;
+    struct label_table table;
     struct sparse sparse;
     size_t features; /* that rows may have; 0 if the file decides */
 };
@@ -91,7 +91,7 @@ static clm_status libsvm_read_label(struct libsvm *libsvm, const char **at, stru
                           sizeof *sparse->ends) ||
         sparse->rows >= UINT32_MAX)
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->rows * 16);
-    const clm_status status = label_table_add(libsvm->table, *at, (size_t)(next - *at), libsvm->window.line,
+    const clm_status status = label_table_add(&libsvm->table, *at, (size_t)(next - *at), libsvm->window.line,
                                               sparse->labels + sparse->rows, error);
     *at = next;
     return status;
@@ -233,31 +233,27 @@ static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const s
     set->labels = sparse->labels;
     sparse->labels = NULL;
     const clm_status status = make_dense(path, sparse, set, error);
-    return status == CLM_OK ? label_table_finish(libsvm->table, request, set->labels, set->rows, out, error)
+    return status == CLM_OK ? label_table_finish(&libsvm->table, request, set->labels, set->rows, out, error)
                             : status;
 }
 
 static clm_status read_libsvm(const char *path, bool is_directory, const struct request *request,
                               struct contents *out, struct clm_error *error)
 {
-    struct libsvm libsvm = {.features = request->features};
+    struct libsvm libsvm = {.features = request->features, .table = {.path = path, .unit = "line"}};
     (void)is_directory;
     if (!(request->wanted & READ_TRAIN))
         return CLM_OK;
     clm_status status = text_window_open(path, &libsvm.window, error);
-    if (status != CLM_OK)
-        return status;
-    libsvm.table = label_table_create(path, "line");
     out->train.labels_path = strdup(path);
-    if (!libsvm.table || !out->train.labels_path) {
+    if (status == CLM_OK && !out->train.labels_path)
         status = clm_fail_host_memory(error, path, strlen(path) + 1);
-        goto cleanup;
-    }
-    if ((status = read_lines(&libsvm, error)) || (status = libsvm_finish(&libsvm, path, request, out, error)))
-        goto cleanup;
-cleanup:
+    if (status == CLM_OK)
+        status = read_lines(&libsvm, error);
+    if (status == CLM_OK)
+        status = libsvm_finish(&libsvm, path, request, out, error);
     sparse_free(&libsvm.sparse);
-    label_table_free(libsvm.table);
+    label_table_free(&libsvm.table);
     text_window_close(&libsvm.window);
     return status;
 }
@@ -282,12 +278,9 @@ static bool is_row(const char *at)
 
 static bool libsvm_recognises_file(const struct file_head *head)
 {
-    char text[sizeof head->bytes + 1];
     if (!text_is_likely(head->bytes, head->count))
         return false;
-    memcpy(text, head->bytes, head->count);
-    text[head->count] = '\0';
-    for (const char *line = text; line; line = strchr(line, '\n')) {
+    for (const char *line = (const char *)head->bytes; line; line = strchr(line, '\n')) {
         while (libsvm_is_blank(*line) || *line == '\n')
             line++;
         if (is_row(line))

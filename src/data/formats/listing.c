@@ -48,14 +48,6 @@ static clm_status look(const char *root, const char *path, bool *is_folder, stru
     return CLM_OK;
 }
 
-static clm_status look_at(const char *root, const char *directory, const char *name, char **path,
-                          bool *is_folder, struct clm_error *error)
-{
-    *path = path_join(directory, name);
-    return *path ? look(root, *path, is_folder, error)
-                 : clm_fail_host_memory(error, directory, strlen(directory));
-}
-
 /* A path that does not exist, or a link that leads nowhere, is no directory. */
 static clm_status is_folder(const char *path, bool *is_it, struct clm_error *error)
 {
@@ -75,12 +67,8 @@ clm_status listing_has_folder(const char *path, bool *has_folder, struct clm_err
         return status;
     *has_folder = false;
     status = listing_read(path, is_shown, &listing, error);
-    for (size_t i = 0; status == CLM_OK && i < listing.count && !*has_folder; i++) {
-        char *inner = path_join(path, listing.entries[i]->d_name);
-        status =
-            inner ? is_folder(inner, has_folder, error) : clm_fail_host_memory(error, path, strlen(path));
-        free(inner);
-    }
+    for (size_t i = 0; status == CLM_OK && i < listing.count && !*has_folder; i++)
+        status = is_folder(listing.paths[i], has_folder, error);
     listing_free(&listing);
     return status;
 }
@@ -106,11 +94,9 @@ clm_status listing_class_names(const char *root, const char *path, char ***names
     if (status == CLM_OK && !(*names = calloc(listing.count + 1, sizeof **names)))
         status = clm_fail_host_memory(error, path, listing.count * sizeof **names);
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
-        const char *const name = listing.entries[i]->d_name;
-        char *inner = NULL;
+        const char *const name = path_name(listing.paths[i]);
         bool is_folder = false;
-        status = look_at(root, path, name, &inner, &is_folder, error);
-        free(inner);
+        status = look(root, listing.paths[i], &is_folder, error);
         if (status == CLM_OK && is_folder)
             status = listing_check_name(path, name, error);
         if (status == CLM_OK && is_folder && !((*names)[(*count)++] = strdup(name)))
@@ -155,18 +141,17 @@ static clm_status add_class(const char *root, const char *path, uint32_t label, 
     if (status == CLM_OK)
         status = reserve(path, listing.count, pictures, error);
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
-        char *inner = NULL;
         bool is_folder = false;
-        status = look_at(root, path, listing.entries[i]->d_name, &inner, &is_folder, error);
+        status = look(root, listing.paths[i], &is_folder, error);
         if (status == CLM_OK && is_folder)
             status = clm_fail(
                 error, CLM_ERROR_FORMAT,
                 "%s: is a directory in the directory of a class, which may hold only pictures; move it or its files",
-                inner);
-        if (status == CLM_OK)
-            pictures->files[pictures->count++] = (struct picture_file){inner, label};
-        else
-            free(inner);
+                listing.paths[i]);
+        if (status == CLM_OK) {
+            pictures->files[pictures->count++] = (struct picture_file){listing.paths[i], label};
+            listing.paths[i] = NULL;
+        }
     }
     listing_free(&listing);
     return status;
@@ -190,18 +175,16 @@ clm_status listing_find_pictures(const char *root, const char *path, const char 
     *out = (struct pictures){0};
     clm_status status = listing_read(path, is_shown, &listing, error);
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
-        char *inner = NULL;
+        const char *const inner = listing.paths[i];
         bool is_folder = false;
         uint32_t label = 0;
-        status = look_at(root, path, listing.entries[i]->d_name, &inner, &is_folder, error);
-        if (status == CLM_OK && is_folder &&
-            !listing_find_class(listing.entries[i]->d_name, names, count, &label))
+        status = look(root, inner, &is_folder, error);
+        if (status == CLM_OK && is_folder && !listing_find_class(path_name(inner), names, count, &label))
             status = clm_fail(
                 error, CLM_ERROR_FORMAT,
                 "%s: the training set has no class of that name; rename the directory or remove it", inner);
         if (status == CLM_OK && is_folder)
             status = add_class(root, inner, label, out, error);
-        free(inner);
     }
     listing_free(&listing);
     if (status != CLM_OK)

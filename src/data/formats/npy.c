@@ -1,7 +1,6 @@
 #include "data/formats/npy.h"
 
 #include "base/file.h"
-#include "data/formats/npy_array.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -19,10 +18,13 @@ const char *const npy_pairs[2][9][2] = {
      {"images", "labels"},
      {"train_images", "train_labels"}}};
 
-static clm_status npy_open(void *user, const char *path, struct stream **out, struct clm_error *error)
+static clm_status npy_open(void *user, const char *path, bool are_labels, struct stream **out,
+                           struct array_header *header, struct clm_error *error)
 {
     (void)user;
-    return stream_open(path, out, error);
+    (void)are_labels;
+    const clm_status status = stream_open(path, out, error);
+    return status == CLM_OK ? npy_read_header(*out, header, error) : status;
 }
 
 /* Finds "DIRECTORY/NAME", or that with ".npy" or ".npy.gz". */
@@ -108,7 +110,7 @@ static clm_status npy_read_directory(const char *path, bool is_train, const stru
     char *inputs = NULL, *labels = NULL;
     clm_status status = find_in_directory(path, request->options, is_train, &inputs, &labels, error);
     if (status == CLM_OK && inputs)
-        status = npy_read_pair(npy_open, NULL, inputs, labels, request, is_train, out, error);
+        status = array_read_pair(npy_open, NULL, inputs, labels, request, is_train, out, error);
     free(inputs);
     free(labels);
     return status;
@@ -183,7 +185,7 @@ static clm_status npy_read_single(const char *path, const struct request *reques
                             ? npy_find_named(directory, request->options->label, "label", &labels, error)
                             : find_beside(directory, path_name(path), path, &labels, error);
     if (status == CLM_OK)
-        status = npy_read_pair(npy_open, NULL, path, labels, request, true, out, error);
+        status = array_read_pair(npy_open, NULL, path, labels, request, true, out, error);
     free(copy);
     free(labels);
     return status;

@@ -5,10 +5,14 @@
 #ifndef CLM_DATA_FORMATS_NPY_H
 #define CLM_DATA_FORMATS_NPY_H
 
-#include "data/format.h"
+#include "data/formats/array.h"
 
 /* Names of inputs and labels in order of preference: those of a test set, then of a training set. Each list
  * ends with NULL. */
 extern const char *const npy_pairs[2][9][2];
+
+/* Reads the header of an array, which must begin the stream. */
+CLM_MUST_CHECK clm_status npy_read_header(struct stream *stream, struct array_header *header,
+                                          struct clm_error *error);
 
 #endif

@@ -1,15 +1,25 @@
-#include "data/formats/npy_header.h"
+/* The header of a NumPy array file: 93 "NUMPY", version, length, and a Python dictionary as text,
+ *
+ *   {'descr': '<f4', 'fortran_order': False, 'shape': (60000, 28, 28), }
+ *
+ * which is parsed, never evaluated.
+ * Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, versions 1.0, 2.0 and
+ * 3.0. */
+#include "data/formats/npy.h"
 
 #include "base/size.h"
 #include "base/text.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_SIZE 96
+#define SHOWN_SIZE  96
+#define PREFIX_SIZE 8     /* magic and version, without the 2 or 4 bytes of the length */
+#define LENGTH_MAX  65536 /* bytes of the dictionary */
 
-clm_status npy_header_start(const char *name, const unsigned char prefix[NPY_PREFIX_SIZE],
-                            size_t *length_size, struct clm_error *error)
+/* Checks the prefix. *length_size is the size of the length after it: 2 or 4 bytes, by the version. */
+static clm_status npy_header_start(const char *name, const unsigned char prefix[PREFIX_SIZE],
+                                   size_t *length_size, struct clm_error *error)
 {
     if (memcmp(prefix, "\x93NUMPY", 6))
         return clm_fail(
@@ -89,14 +99,14 @@ static clm_status take_size(struct parser *parser, size_t *out)
     return CLM_OK;
 }
 
-static clm_status npy_header_take_shape(struct parser *parser, struct npy_header *out)
+static clm_status npy_header_take_shape(struct parser *parser, struct array_header *out)
 {
     size_t count = 0;
     bool has_comma = false;
     if (!npy_header_take(parser, "("))
         return fail_here(parser, "the shape, such as (3, 4),");
     while (!npy_header_take(parser, ")")) {
-        if (count == NPY_DIMENSIONS_MAX)
+        if (count == ARRAY_DIMENSIONS_MAX)
             return fail_here(parser, "an array of at most 32 dimensions");
         if (count && !has_comma)
             return fail_here(parser, "a comma");
@@ -121,16 +131,17 @@ static clm_status fail_type(const struct parser *parser, const char *type, const
         parser->name, text_show(shown, sizeof shown, type, strlen(type)), why);
 }
 
-static clm_status judge_type(const struct parser *parser, struct npy_header *out)
+static clm_status judge_type(const struct parser *parser, struct array_header *out)
 {
     static const struct {
         char name[4];
-        enum npy_kind kind;
+        enum array_kind kind;
         size_t item;
     } types[] = {
-        {"b1", NPY_BOOL, 1},     {"i1", NPY_INTEGER, 1},  {"i2", NPY_INTEGER, 2},  {"i4", NPY_INTEGER, 4},
-        {"i8", NPY_INTEGER, 8},  {"u1", NPY_UNSIGNED, 1}, {"u2", NPY_UNSIGNED, 2}, {"u4", NPY_UNSIGNED, 4},
-        {"u8", NPY_UNSIGNED, 8}, {"f2", NPY_FLOAT, 2},    {"f4", NPY_FLOAT, 4},    {"f8", NPY_FLOAT, 8},
+        {"b1", ARRAY_BOOL, 1},     {"i1", ARRAY_INTEGER, 1},  {"i2", ARRAY_INTEGER, 2},
+        {"i4", ARRAY_INTEGER, 4},  {"i8", ARRAY_INTEGER, 8},  {"u1", ARRAY_UNSIGNED, 1},
+        {"u2", ARRAY_UNSIGNED, 2}, {"u4", ARRAY_UNSIGNED, 4}, {"u8", ARRAY_UNSIGNED, 8},
+        {"f2", ARRAY_FLOAT, 2},    {"f4", ARRAY_FLOAT, 4},    {"f8", ARRAY_FLOAT, 8},
     };
     const char *type = out->type;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -150,7 +161,7 @@ static clm_status judge_type(const struct parser *parser, struct npy_header *out
     return fail_type(parser, type, "which is not read");
 }
 
-static clm_status take_type(struct parser *parser, struct npy_header *out)
+static clm_status take_type(struct parser *parser, struct array_header *out)
 {
     skip_blanks(parser);
     if (*parser->at == '[' || *parser->at == '(' || *parser->at == '{')
@@ -163,7 +174,7 @@ static clm_status take_type(struct parser *parser, struct npy_header *out)
 enum { HAS_TYPE = 1, HAS_ORDER = 2, HAS_SHAPE = 4, HAS_ALL = 7 };
 
 /* Takes a key and its value; *seen has a bit for each key that was found. */
-static clm_status take_item(struct parser *parser, struct npy_header *out, unsigned *seen)
+static clm_status take_item(struct parser *parser, struct array_header *out, unsigned *seen)
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};
     const char *const start = parser->at;
@@ -190,35 +201,13 @@ static clm_status take_item(struct parser *parser, struct npy_header *out, unsig
     return out->is_fortran || npy_header_take(parser, "False") ? CLM_OK : fail_here(parser, "True or False");
 }
 
-static clm_status npy_header_measure(const char *name, struct npy_header *header, struct clm_error *error)
-{
-    size_t elements = 0;
-    header->row = 1;
-    for (size_t i = 0; i < header->dimension_count; i++)
-        if (!header->dimensions[i])
-            return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty array: dimension %zu of %zu is 0", name,
-                            i, header->dimension_count);
-    if (!header->dimension_count)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is a single number: its shape is (), but only arrays of rows are read", name);
-    for (size_t i = 1; i < header->dimension_count; i++)
-        if (!size_mul(header->row, header->dimensions[i], &header->row))
-            header->row = elements = SIZE_MAX;
-    if (elements || !size_mul(header->dimensions[0], header->row, &elements) ||
-        !size_mul(elements, sizeof(double), &header->bytes))
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: its shape promises %zu rows with more elements than can be addressed", name,
-                        header->dimensions[0]);
-    header->bytes = elements * header->item;
-    return CLM_OK;
-}
-
-clm_status npy_header_parse(const char *name, const char *text, size_t length, struct npy_header *out,
-                            struct clm_error *error)
+/* Parses the dictionary, `length` bytes and a NUL. */
+static clm_status npy_header_parse(const char *name, const char *text, size_t length,
+                                   struct array_header *out, struct clm_error *error)
 {
     struct parser parser = {.name = name, .text = text, .at = text, .length = length, .error = error};
     unsigned seen = 0;
-    *out = (struct npy_header){0};
+    *out = (struct array_header){0};
     if (!npy_header_take(&parser, "{"))
         return fail_here(&parser, "'{'");
     while (!npy_header_take(&parser, "}")) {
@@ -237,5 +226,36 @@ clm_status npy_header_parse(const char *name, const char *text, size_t length, s
                         !(seen & HAS_TYPE)    ? "'descr'"
                         : !(seen & HAS_ORDER) ? "'fortran_order'"
                                               : "'shape'");
-    return npy_header_measure(name, out, error);
+    if (!out->dimension_count)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: is a single number: its shape is (), but only arrays of rows are read", name);
+    return array_measure(name, out, error);
+}
+
+clm_status npy_read_header(struct stream *stream, struct array_header *header, struct clm_error *error)
+{
+    const char *const path = stream_path(stream);
+    unsigned char prefix[PREFIX_SIZE], bytes[4] = {0};
+    size_t length_size = 0;
+    clm_status status;
+    if ((status = stream_fill(stream, prefix, sizeof prefix, "a NumPy array's beginning", error)) ||
+        (status = npy_header_start(path, prefix, &length_size, error)) ||
+        (status = stream_fill(stream, bytes, length_size, "its header's length", error)))
+        return status;
+    const size_t length =
+        (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
+    const size_t most = size_min(LENGTH_MAX, stream_bound(stream));
+    if (length > most)
+        return clm_fail(error, CLM_ERROR_FORMAT,
+                        "%s: its header has %zu bytes, but at most %zu are read; it is no plain array", path,
+                        length, most);
+    char *const text = calloc(length + 1, 1);
+    if (!text)
+        return clm_fail_host_memory(error, path, length);
+    status = stream_fill(stream, text, length, "its header", error);
+    if (status == CLM_OK)
+        status = npy_header_parse(path, text, length, header, error);
+    header->start = stream_position(stream);
+    free(text);
+    return status;
 }

@@ -6,8 +6,6 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "data/formats/npy.h"
-#include "data/formats/npy_array.h"
-#include "data/files/stream.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -64,16 +62,17 @@ static clm_status zip_open(const char *path, struct npz_file *out, struct clm_er
     return status;
 }
 
-/* Puts the next array's name, without .npy, into `name`. *is_there is false after the last array. */
-static clm_status zip_next(struct npz_file *zip, char *name, size_t size, bool *is_there,
-                           struct archive_entry **entry, struct clm_error *error)
+/* Puts the next array's name, without .npy, into `name`. *entry is NULL after the last array. */
+static clm_status zip_next(struct npz_file *zip, char *name, size_t size, struct archive_entry **entry,
+                           struct clm_error *error)
 {
     char shown[64];
     for (;;) {
         const int code = archive_read_next_header(zip->archive, entry);
-        *is_there = code != ARCHIVE_EOF;
-        if (code == ARCHIVE_EOF)
+        if (code == ARCHIVE_EOF) {
+            *entry = NULL;
             return CLM_OK;
+        }
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
             return fail_zip(zip, error);
         const char *path = archive_entry_pathname(*entry);
@@ -118,14 +117,13 @@ struct names {
 static clm_status npz_list_names(const char *path, struct names *names, struct clm_error *error)
 {
     struct npz_file zip;
-    struct archive_entry *entry = NULL;
-    bool is_there = true;
+    struct archive_entry *entry;
     names->count = 0;
     clm_status status = zip_open(path, &zip, error);
-    while (status == CLM_OK && is_there && names->count < NAMES_MAX) {
-        status = zip_next(&zip, names->at[names->count], sizeof *names->at, &is_there, &entry, error);
-        names->count += status == CLM_OK && is_there;
-    }
+    while (status == CLM_OK && names->count < NAMES_MAX &&
+           (status = zip_next(&zip, names->at[names->count], sizeof *names->at, &entry, error)) == CLM_OK &&
+           entry)
+        names->count++;
     zip_close(&zip);
     return status;
 }
@@ -139,22 +137,23 @@ static bool has_name(const struct names *names, const char *name)
 }
 
 /* Finds the array called `name` in the archive, which is opened again for it. */
-static clm_status npz_open(void *user, const char *name, struct stream **out, struct clm_error *error)
+static clm_status npz_open(void *user, const char *name, bool are_labels, struct stream **out,
+                           struct array_header *header, struct clm_error *error)
 {
     struct npz_file *const zip = user;
     const char *const path = zip->path;
     struct archive_entry *entry = NULL;
     char found[64], *whole = NULL;
-    bool is_there = true;
+    (void)are_labels;
     zip_close(zip);
     clm_status status = zip_open(path, zip, error);
     do {
         if (status == CLM_OK)
-            status = zip_next(zip, found, sizeof found, &is_there, &entry, error);
-    } while (status == CLM_OK && is_there && strcmp(found, name));
+            status = zip_next(zip, found, sizeof found, &entry, error);
+    } while (status == CLM_OK && entry && strcmp(found, name));
     if (status != CLM_OK)
         return status;
-    if (!is_there) /* it existed when the names were listed */
+    if (!entry) /* it existed when the names were listed */
         return clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
     if (asprintf(&whole, "%s: %s", path, name) < 0)
         return clm_fail_host_memory(error, path, strlen(path) + sizeof found);
@@ -165,7 +164,7 @@ static clm_status npz_open(void *user, const char *name, struct stream **out, st
                  : stream_of(whole, is_exact ? (size_t)archive_entry_size(entry) : bound, is_exact,
                              npz_read_entry, zip, out, error);
     free(whole);
-    return status;
+    return status == CLM_OK ? npy_read_header(*out, header, error) : status;
 }
 
 static clm_status fail_names(const char *path, const struct names *names, const char *wanted,
@@ -218,7 +217,7 @@ static clm_status read_set(const char *path, const struct names *names, const st
     clm_status status = npz_choose(path, names, request->options, is_train, &inputs, &labels, error);
     if (status != CLM_OK || !inputs)
         return status;
-    status = npy_read_pair(npz_open, &zip, inputs, labels, request, is_train, out, error);
+    status = array_read_pair(npz_open, &zip, inputs, labels, request, is_train, out, error);
     zip_close(&zip);
     return status;
 }
@@ -250,10 +249,12 @@ static int is_npz(const struct dirent *entry)
 static clm_status find_only(const char *directory, char **only, struct clm_error *error)
 {
     struct listing found;
-    clm_status status = listing_read(directory, is_npz, &found, error);
-    *only = found.count == 1 ? path_join(directory, found.entries[0]->d_name) : NULL;
-    if (found.count == 1 && !*only)
-        status = clm_fail_host_memory(error, directory, strlen(directory));
+    const clm_status status = listing_read(directory, is_npz, &found, error);
+    *only = NULL;
+    if (found.count == 1) {
+        *only = found.paths[0];
+        found.paths[0] = NULL;
+    }
     listing_free(&found);
     return status;
 }
