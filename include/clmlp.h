@@ -405,8 +405,8 @@ struct clm_setting {
     const char *argument;     /* of help: "N"; NULL: a flag, which is on if it is named, as --quiet is */
     const char *help, *group; /* a sentence, and a heading: "Training" */
     enum clm_setting_type type;
-    const char *otherwise;   /* its value unless it is set; NULL: it has none, */
-    const char *absent;      /* and what that means: "all"; may be NULL */
+    const char *otherwise;   /* its value unless it is set; may be NULL */
+    const char *absent;      /* what the command does unless it is set: "all"; NULL: `otherwise` says it */
     double least, most;      /* of COUNT and NUMBER */
     bool is_above, is_below; /* least, and most, is not allowed itself */
     bool is_saved;           /* run.json has it */

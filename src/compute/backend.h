@@ -3,9 +3,10 @@
  *   B batch rows, I a layer's inputs, O its outputs, N rows of a data set, C classes
  *   X (B,I)   W (O,I)   b (1,O)   Z = X Wᵀ + b (B,O)   Y = act(Z)   dZ, dX, dW, db gradients of the mean loss
  *
- * Operations are queued: each sees the results of those before it. Only backend_write, backend_read,
- * metrics_read and backend_finish wait. Shapes are checked here for all backends: if they do not fit, the
- * operation fails with CLM_ERROR_SHAPE and does nothing. Outputs never overlap inputs unless said. */
+ * Operations are queued: each sees the results of those before it. Only backend_write, backend_write_part,
+ * backend_read, metrics_read and backend_finish wait, and backend_pace if too many steps are queued. Shapes
+ * are checked here for all backends: if they do not fit, the operation fails with CLM_ERROR_SHAPE and does
+ * nothing. Outputs never overlap inputs unless said. */
 #ifndef CLM_COMPUTE_BACKEND_H
 #define CLM_COMPUTE_BACKEND_H
 

@@ -88,6 +88,7 @@ static size_t optimiser_names(const char **names, size_t most)
 
 #define IS(text)         text, NULL  /* the default value */
 #define MEANS(words)     NULL, words /* no default value; that means `words` */
+#define IS_BUT(text, w)  text, w     /* the default value; `w`: what the command does without the option */
 #define UNSET            NULL, NULL
 #define FROM(n)          n, HUGE_VAL, false, false
 #define ABOVE(n)         n, HUGE_VAL, true, false
@@ -116,9 +117,10 @@ static size_t optimiser_names(const char **names, size_t most)
 #define FLAG(name, commands, help) OTHER(FLAG, name, NULL, commands, IS("off"), help)
 
 /* Commands that share rows. */
-#define ON_DATA     (TRAIN | EVAL | PREDICT | GRADCHECK | INFO | SAMPLE | CONVERT)
-#define ON_A_DEVICE (TRAIN | EVAL | PREDICT | GRADCHECK | VERIFY | BENCH | TUNE)
-#define IN_MEMORY   (TRAIN | EVAL | PREDICT)
+#define ON_DATA        (TRAIN | EVAL | PREDICT | GRADCHECK | INFO | SAMPLE | CONVERT)
+#define ON_A_DEVICE    (TRAIN | EVAL | PREDICT | GRADCHECK | VERIFY | BENCH | TUNE)
+#define IN_MEMORY      (TRAIN | EVAL | PREDICT)
+#define ABOUT_BACKENDS "opencl, blas (OpenBLAS on all cores) or reference (plain loops, double precision)"
 
 /* ---- the rows ---- */
 
@@ -156,8 +158,8 @@ const struct setting_row setting_rows[] = {
 #undef GROUP
 
 #define GROUP "Device"
-    CHOICE("backend", "BACKEND", ON_A_DEVICE, IS("opencl"), backends,
-           "opencl, blas (OpenBLAS on all cores) or reference (plain loops, double precision)"),
+    CHOICE("backend", "BACKEND", ON_A_DEVICE & ~BENCH, IS("opencl"), backends, ABOUT_BACKENDS),
+    CHOICE("backend", "BACKEND", BENCH, IS_BUT("opencl", "all"), backends, ABOUT_BACKENDS),
     OTHER(
         TEXT, "device", "DEVICE", ON_A_DEVICE, IS("auto"),
         "OpenCL device: auto, gpu, cpu, P:D as `clmlp devices' prints it, or a part of its name; $CLMLP_DEVICE is another default"),
@@ -214,7 +216,8 @@ const struct setting_row setting_rows[] = {
         "resident", "auto|yes|no", TRAIN, IS("auto"), residences,
         "keep the data on the device as a whole: auto (if it fits), yes, or no: read and uploaded in shards, the next one while this one is computed on"),
     COUNT(
-        "shard", "ROWS", TRAIN, MEANS("all, if they are resident, else what there is room for"),
+        "shard", "ROWS", TRAIN,
+        MEANS("all, if the data is resident; else an eighth of the set, or what there is room for"),
         COUNT_FROM(1),
         "rows that are shuffled together, drawn from the whole set in small blocks; resident or not, the same shard gives the same bits"),
     OTHER(
@@ -274,8 +277,9 @@ const struct setting_row setting_rows[] = {
               "idx, cifar10, npy and images are directories, the others files"),
     OTHER(TEXT, "out", "PATH", CONVERT, UNSET, "the file or directory to write"),
     FLAG("gzip", CONVERT, "compress the files of idx"),
-    FLAG("force", CONVERT,
-         "replace what is there: a file, or a directory of nothing but files of the format"),
+    FLAG(
+        "force", CONVERT,
+        "replace what is there: a file, or a directory of nothing but files of the format; a directory of pictures is never replaced"),
     OTHER(TEXT, "out", "DIR", MAKE, UNSET, "the directory to write to"),
     COUNT("rows", "N", MAKE, IS("10000"), FROM_TO(1, CLM_DATA_MAKE_ROWS_MAX),
           "rows of each of the six files"),
@@ -357,7 +361,7 @@ static void append(char *text, size_t size, const char *before, const char *word
 void clm_setting_describe(const struct clm_setting *setting, char *text, size_t size)
 {
     const struct setting_row *const row = (const void *)setting;
-    const char *const otherwise = setting->otherwise ? setting->otherwise : setting->absent;
+    const char *const otherwise = setting->absent ? setting->absent : setting->otherwise;
     const char *names[SETTING_CHOICES_MOST], *before = " [";
     const struct setting_range range = setting_range(setting);
     const size_t count = row->list ? clm_setting_choices(setting, names, SETTING_CHOICES_MOST) : 0;
