@@ -1,4 +1,5 @@
 /* verify names wrong operations, which are made wrong one at a time. */
+#include "base/size.h"
 #include "check/plan.h"
 #include "support/fixtures.h"
 #include "support/spoilt.h"
@@ -416,11 +417,12 @@ START_TEST(one_element_in_a_million_is_noticed)
     const struct rare *const rare = &rares[_i];
     spoilt = right;
     put_in(&rare->table);
-    for (size_t n = 0; n < 4 * rare->outputs; n++) {
+    const size_t count = 4 * rare->outputs;
+    for (size_t n = 0; n < count; n++) {
         spoilt_output = n / 4;
         is_spoilt_by_nan = n % 2;
         calls_spoilt = 0;
-        if (!test_in_sample((size_t)_i + n, 8))
+        if (!test_in_sample((size_t)_i + n, size_min(8, count)))
             continue;
         const struct verdict verdict = verify_only(backend, rare->operation, extents[n / 2 % 2]);
         ck_assert_uint_gt(calls_spoilt, 0);

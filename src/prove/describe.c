@@ -221,6 +221,30 @@ static bool fits(size_t rows, size_t columns)
     return rows && columns && (double)rows * (double)columns <= ELEMENTS_MOST;
 }
 
+/* False if it has words that say nothing of an operation with these dimensions. */
+static bool has_fitting_words(enum dimensions dimensions, const struct variant *v)
+{
+    const struct augmentation *const a = &v->augmentation;
+    const struct clm_augmentation *const c = &a->changes;
+    const bool is_changed = a->width || c->flip || c->shift || c->cutout || c->noise > 0 || c->mixup > 0,
+               is_data = v->N || v->first || v->is_bytes || v->is_ordered,
+               is_gated = v->act != ACTIVATION_NONE || v->below != ACTIVATION_NONE,
+               is_stepped = v->rule != RULE_SGD || v->l2 != 0;
+    switch (dimensions) {
+    case DIMENSIONS_PICTURES:
+        return !v->O && !is_gated && !is_stepped;
+    case DIMENSIONS_BATCH:
+        return !v->O && !is_gated && !is_stepped && !is_changed;
+    case DIMENSIONS_LAYER:
+        return !is_data && !is_changed;
+    case DIMENSIONS_ROWS:
+        return !is_data && !is_changed && !v->I && !is_gated && !is_stepped;
+    case DIMENSIONS_WEIGHTS:
+        return !is_data && !is_changed && !v->B && !is_gated;
+    }
+    return false;
+}
+
 static bool is_sensible(enum dimensions dimensions, const struct variant *v)
 {
     const struct augmentation *const a = &v->augmentation;
@@ -231,8 +255,7 @@ static bool is_sensible(enum dimensions dimensions, const struct variant *v)
             a->changes.cutout > size_max(a->width, a->height))
             return false; /* fall through */
     case DIMENSIONS_BATCH:
-        return (dimensions == DIMENSIONS_PICTURES || !a->width) && fits(v->N, v->I) && fits(v->B, v->I) &&
-               v->B <= v->N && v->first <= v->N - v->B;
+        return fits(v->N, v->I) && fits(v->B, v->I) && v->B <= v->N && v->first <= v->N - v->B;
     case DIMENSIONS_LAYER:
         return fits(v->B, v->I) && fits(v->B, v->O) && fits(v->O, v->I);
     case DIMENSIONS_ROWS:
@@ -267,7 +290,7 @@ clm_status variant_parse(const struct operation *operation, const char *text, st
             error, CLM_ERROR_ARGUMENT,
             "%s: bytes hold neither NaN nor infinities: it has to be without \"bytes\", or without that value",
             text);
-    if (is_right && is_sensible(operation->dimensions, out))
+    if (is_right && has_fitting_words(operation->dimensions, out) && is_sensible(operation->dimensions, out))
         return CLM_OK;
     return clm_fail_setting(
         error, CLM_ERROR_ARGUMENT, "shape",

@@ -11,7 +11,7 @@
 #   tests/cli/test_kills.sh build/src/cli/clmlp . 250 "$(date +%s)"
 set -eu
 kills=${3:-12}
-seed=${4:-1}
+seed=${4:-${CLMLP_SAMPLE:-1}}
 here=$(realpath "$2")
 if [ "${CLMLP_KILLS_WRITER:-}" ]; then
     program=$1 # the script starts itself, in its directory and a process group of its own

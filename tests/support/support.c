@@ -23,20 +23,29 @@ int test_run(Suite *suite)
     return run == 0 || failed != 0;
 }
 
-bool test_in_sample(size_t which, size_t parts)
+static bool is_in_part(size_t which, size_t parts)
 {
     const char *const sample = getenv("CLMLP_SAMPLE");
-    if (IS_SANITIZED)
-        parts *= 2;
     return (sample && !strcmp(sample, "all")) ||
            which % parts == (sample ? strtoull(sample, NULL, 10) : 0) % parts;
 }
 
+static size_t parts_of(size_t parts)
+{
+    return IS_SANITIZED ? 2 * parts : parts;
+}
+
+bool test_in_sample(size_t which, size_t parts)
+{
+    return is_in_part(which, parts_of(parts));
+}
+
 void test_add_sampled(TCase *cases, const TTest *test, int begin, int end, size_t parts)
 {
-    for (int i = begin; i < end; i++)
-        if (test_in_sample((size_t)(i - begin), parts))
-            tcase_add_loop_test(cases, test, i, i + 1);
+    const size_t count = (size_t)(end - begin), all = parts_of(parts) < count ? parts_of(parts) : count;
+    for (size_t i = 0; i < count; i++)
+        if (is_in_part(i, all))
+            tcase_add_loop_test(cases, test, begin + (int)i, begin + (int)i + 1);
 }
 
 bool test_require(const char *what, bool is_present)

@@ -16,7 +16,7 @@ int test_run(Suite *suite);
  * faults on the same ways, there are twice as many parts. */
 bool test_in_sample(size_t which, size_t parts);
 
-/* Adds a loop test over [begin, end) of which only the indices in the sample run. */
+/* Adds a loop test over [begin, end) of which only the indices in the sample run, at least one. */
 void test_add_sampled(TCase *cases, const TTest *test, int begin, int end, size_t parts);
 
 /* Returns is_present. If a test needs what is not there, prints "SKIP what"; under CLMLP_REQUIRE_ALL=1 the
