@@ -703,7 +703,7 @@ int main(void)
     Suite *const suite = suite_create("operations");
     TCase *const cases = tcase_create("operations");
     for (size_t i = 0; i < COUNT_OF(tests); i++)
-        test_add_sampled(cases, tests[i], 0, (int)KIND_COUNT, 1);
+        test_add_sampled(cases, tests[i], 0, (int)KIND_COUNT, 2);
     tcase_add_test(cases, groups_are_as_large_as_the_device_allows);
     suite_add_tcase(suite, cases);
     return test_run(suite);

@@ -697,9 +697,9 @@ int main(void)
     /* a case for the device's own products, for .ci/methods */
     TCase *const own = tcase_create("own products"), *const others = tcase_create("other products");
     for (size_t i = 0; i < COUNT_OF(tests); i++) {
-        test_add_sampled(others, tests[i], 0, FIXTURE_OPENCL, 1);
+        test_add_sampled(others, tests[i], 0, FIXTURE_OPENCL, 2);
         test_add_sampled(own, tests[i], FIXTURE_OPENCL, FIXTURE_OPENCL + 1, 1);
-        test_add_sampled(others, tests[i], FIXTURE_OPENCL + 1, FIXTURE_COUNT, 1);
+        test_add_sampled(others, tests[i], FIXTURE_OPENCL + 1, FIXTURE_COUNT, 2);
     }
     suite_add_tcase(suite, own);
     suite_add_tcase(suite, others);
