@@ -80,7 +80,7 @@ int main(void)
     Suite *const suite = suite_create("native");
     TCase *const cases = tcase_create("native");
     tcase_add_test(cases, a_step_with_the_next_product_of_any_inputs);
-    tcase_add_loop_test(cases, local_memory_is_not_exceeded, 0, 12);
+    test_add_sampled(cases, local_memory_is_not_exceeded, 0, 12, 3);
     suite_add_tcase(suite, cases);
     return test_run(suite);
 }

@@ -3,8 +3,8 @@
 #
 #   test_cli.sh PROGRAM ROOT [briefly]
 #
-#   briefly  verify checks a single operation, as it does without it for backends that are not in the sample:
-#            test_check runs the others
+#   briefly  only the reference and one of the other backends; verify checks a single operation, as it does
+#            without this word for backends that are not in the sample: test_check runs the others
 set -eu
 brevity=${3:-}
 # shellcheck source=tests/cli/program.sh
@@ -220,7 +220,10 @@ has_backend() {
 }
 
 backends=
+tried=0
 for backend in reference blas opencl; do
+    tried=$((tried + 1))
+    [ "$brevity" != briefly ] || [ $backend = reference ] || in_sample $tried 1 || continue
     if has_backend $backend; then
         backends="$backends $backend"
     fi
