@@ -15,9 +15,10 @@ struct verification {
     struct clm_backend *device, *bounds;
     const struct clm_verify_options *options;
     size_t repeats;
-    double shrinking[OPERATION_COUNT + 1]; /* seconds spent on each operation's failures; on those of steps */
-    double begin;                          /* when the first check began */
-    double rate;                           /* the least seconds per unit of work so far */
+    /* seconds spent on the failures of each operation; the last is that of training steps */
+    double shrinking[OPERATION_COUNT + 1];
+    double begin; /* when the first check began */
+    double rate;  /* the least seconds per unit of work so far */
     size_t left_out;
     bool passed, is_lost; /* is_lost: the device no longer answers */
 };
