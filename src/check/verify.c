@@ -70,7 +70,8 @@ static void tell_loss(struct clm_check *check, size_t behind)
     char detail[sizeof check->detail];
     memcpy(detail, check->detail, sizeof detail);
     snprintf(check->detail, sizeof check->detail,
-             "%.160s; the device answers no more, so that %zu checks after it are not made", detail, behind);
+             "%.160s; the device no longer answers, so that %zu checks after it are not made", detail,
+             behind);
 }
 
 /* Names the check; no smaller failing case is known yet. */
