@@ -273,7 +273,8 @@ struct clm_part_summary {
     /* Rows that are byte for byte the same as an earlier row of the part; how many of them have another label
      * than the first such row; and the first of them, with its earlier row. */
     size_t repeated, contradicting, repeated_row, repeated_of;
-    /* The same for validation and test rows that are also in the training part. */
+    /* How many validation or test rows are also in the training part; the first of them, with its training
+     * row. */
     size_t leaked, leaked_row, leaked_of;
 };
 
@@ -558,15 +559,15 @@ struct clm_train_result {
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
 };
 
-/* Trains `model` in place on the training part of `data` by minibatch gradient descent; v = momentum v + g, w
- * = w - lr v, with g the gradient of mean cross-entropy + l2 |W|². The last, smaller minibatch is trained on.
- * Same model, data, settings, backend and device give the same bits.
+/* Trains `model` in place on the training part of `data` by minibatch gradient descent:
+ * v = momentum v + g, w = w - lr v, with g the gradient of mean cross-entropy + l2 |W|². A smaller last
+ * minibatch is trained on as well. The same model, data, settings, backend and device give the same bits.
  *
- * settings  of the command "train". Those of data, device and net were for the functions that made data,
- * backend
- *           and model; training reads the others, and writes all of them into the run directory `out`, if it
- *           is set
- * hooks     may be NULL result    may be NULL */
+ *   settings  of the command "train". Those of data, device and net were for the functions that made data,
+ *             backend and model; training reads the others, and writes all of them into the run directory
+ *             `out`, if it is set
+ *
+ * hooks may be NULL. result may be NULL. */
 CLM_MUST_CHECK clm_status clm_train(struct clm_backend *backend, struct clm_model *model,
                                     const struct clm_data *data, const struct clm_settings *settings,
                                     const struct clm_train_hooks *hooks, struct clm_train_result *result,

@@ -30,7 +30,7 @@
 /* Products are rounded before they are added, as on the host, for the same bits. */
 #pragma OPENCL FP_CONTRACT OFF
 
-/* The same as the host's struct augmentation_argument. */
+/* Has the layout of the host's struct augmentation_argument. */
 struct augmentation {
     uint seed_low, seed_high, epoch, position; /* of the batch's first row in the epoch */
     int width, height;

@@ -1,4 +1,4 @@
-/* What follows a product that could not do it itself. Comes after activation.cl and optimiser.cl. */
+/* Epilogues for providers whose products have none. Comes after activation.cl and optimiser.cl. */
 
 #if defined(ACTIVATION)
 /* Y = act(Y + b): Y (B,O), b (O); saves the gate, too, if needed. */

@@ -7,12 +7,12 @@
  *   product_gradient   dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ
  *   product_update     the optimiser's step with those gradients, straight into W, b and their states (vb for
  *                      b)
- *   update_forward     the same, then the next batch through the new weights: for small batches, whose steps
- *                      mostly wait for W from memory
+ *   update_forward     product_update, then the next batch through the new weights: for small batches, whose
+ *                      steps mostly wait for W from memory
  *
  * A work-group owns some rows and `columns` columns (whole panels) of the result, and takes the sum in blocks
- * of `depth`. It packs what it reads often but does not lie together: right-hand panels as panel[k][n],
- * left-hand rows beside each other. What follows a product runs in rolled loops over the tile, which compile
+ * of `depth`. It packs operands that it reads often and that do not lie together: right-hand panels as
+ * panel[k][n], left-hand rows beside each other. Epilogues run in rolled loops over the tile, which compile
  * fast. Sums have a fixed order: always the same bits. */
 #define FETCH_TILES 4 /* how many tiles ahead of the update's memory is asked for */
 #define STRETCH                                                                                              \
@@ -161,7 +161,7 @@ void step_biases(const struct step s, const VECTOR g, const int count, const int
     store_some(w, ws, count);
 }
 
-/* The same for a vector of W's panel. */
+/* Like step_biases, for a vector of W's panel, which has a penalty. */
 void step_lanes(const struct step s, const VECTOR g, const int count, const int is_first, const int is_last,
                 __global float *ms, __global float *ws)
 {

@@ -8,8 +8,8 @@
  *
  *   BEGIN(type, is_penalised)  first part,  MORE(type)  others,  END(type, is_penalised)  after the last
  *
- * Each is a list of statements that know w, g, m, v and s. If it declares a name of its own, it stands in braces.
- * is_penalised is 1 for weights and 0 for biases.
+ * Each is a list of statements that know w, g, m, v and s. If it declares a name of its own, it stands in
+ * braces. is_penalised is 1 for weights and 0 for biases.
  *
  *   STATE_M(statement), STATE_V(statement)  a statement about m or v, left out if the rule does not keep it
  */

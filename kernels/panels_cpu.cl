@@ -14,9 +14,9 @@
 #define LOW  4
 #define LEFT (8 * MR)
 #endif
-#define FETCH_ROWS 8  /* how many rows ahead of pack_rows' memory is asked for; */
-#define FETCH_LEFT 2  /* of pack_left_rows', whose rows are long; */
-#define FETCH_DEEP 32 /* of pack_left_columns', whose rows are short */
+#define FETCH_ROWS 8  /* pack_rows asks for memory so many rows ahead */
+#define FETCH_LEFT 2  /* pack_left_rows asks for memory so many rows ahead: its rows are long */
+#define FETCH_DEEP 32 /* pack_left_columns asks for memory so many rows ahead: its rows are short */
 #define LINE       16 /* floats of a cache line */
 #define NR         (NV * VW)
 
@@ -43,7 +43,7 @@ void store_some(const VECTOR v, __global float *p, const int count)
         p[i] = values[i];
 }
 
-/* The same in a panel of W, which has whole vectors: lanes after the last output do not change. */
+/* Like store_some, in a panel of W, which has whole vectors: lanes after the last output do not change. */
 __constant int lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 void store_lanes(const VECTOR v, const VECTOR old, __global float *p, const int count)
@@ -170,7 +170,7 @@ void pack_left_columns(__global const float *matrix, const int M, const int m, c
         }                                                                                                    \
     }
 
-/* The same, into tile[i][n]. */
+/* Stores the sums of ACCUMULATE in tile[i][n]. */
 #define MULTIPLY(name, ROWS, VECTORS, SPACE)                                                                 \
     void name(SPACE const float *left, const int count, const int row_step, const int step,                  \
               SPACE const float *panel, const int depth, float *tile)                                        \
@@ -211,7 +211,7 @@ void multiply_rows(__global const float *left, const int tall, const int count, 
         multiply_low_vector(left, count, row_step, 1, panel, depth, tile);
 }
 
-/* ---- what follows a product ---- */
+/* ---- fetching ahead, and epilogues ---- */
 
 /* Fetches `count` floats from `p` on ahead. */
 void fetch_stretch(__global const float *p, const int count)

@@ -1,5 +1,5 @@
-/* The device's peak rates, for comparison: copying memory, and multiplying and adding in registers. Comes after
- * vector.cl. */
+/* The device's peak rates, for comparison: copying memory, and multiplying and adding in registers. Comes
+ * after vector.cl. */
 #define CHAINS 12 /* independent sums of an item, so that none waits for its last result */
 
 /* to (count VW) = from; one vector per item */

@@ -498,8 +498,9 @@ START_TEST(shares_are_of_the_beta_distribution)
 {
     enum { BATCHES = 40000 };
     static const struct {
-        double alpha,
-            below_quarter; /* I_{1/4}(α, α): arcsine law, uniform, and 3 t² - 2 t³ and ten terms for the last */
+        double alpha;
+        /* I_{1/4}(α, α): arcsine law, uniform, 3 t² - 2 t³, and ten terms for the last */
+        double below_quarter;
     } cases[] = {{1e-3, NAN}, {0.2, NAN}, {0.5, 1 / 3.0}, {1, 0.25}, {2, 0.15625}, {50, NAN}};
     for (size_t c = 0; c < COUNT_OF(cases); c++) {
         const double alpha = cases[c].alpha, v = 1 / (4 * (2 * alpha + 1)),

@@ -405,7 +405,7 @@ START_TEST(splits_that_cannot_be)
     put_rows();
     const char *const path = file_path("rows.csv");
     refused_with(&(struct clm_data_options){.source = path, .validation_by = CLM_SPLIT_RANDOM},
-                 CLM_ERROR_ARGUMENT, "but not how many; say that too");
+                 CLM_ERROR_ARGUMENT, "but nothing says how many; give a number of rows");
     refused_with(
         &(struct clm_data_options){.source = path, .validation = 198, .validation_by = CLM_SPLIT_STRATIFIED},
         CLM_ERROR_ARGUMENT, "which leaves 197 to take");

@@ -304,7 +304,7 @@ START_TEST(steps_build_no_program)
 }
 END_TEST
 
-/* The same steps with stored gradients, which a rule that is not linear needs: within the same bounds. */
+/* A trajectory with stored gradients, which a rule that is not linear needs, stays within the same bounds. */
 START_TEST(trajectory_by_gradients)
 {
     const enum fixture kind = kinds[_i % KIND_COUNT];

@@ -2,8 +2,9 @@
 #ifndef CLM_BASE_CLOCK_H
 #define CLM_BASE_CLOCK_H
 
-/* Never less than an earlier answer, in any thread, even if the system's clock goes backward. It may stand still, or move in
- * coarse ticks: a loop that waits for it needs a second way to end, and a division by a difference goes through per_second. */
+/* Never less than an earlier answer, in any thread, even if the system's clock goes backward. It may stand
+ * still, or move in coarse ticks: a loop that waits for it needs a second way to end. To divide by a
+ * difference, use per_second. */
 double clock_seconds(void);
 
 /* How many of `count` in a second; 0 if no time was seen to pass, so that nothing is said of it. */

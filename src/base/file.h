@@ -45,8 +45,8 @@ CLM_MUST_CHECK clm_status replacement_begin(const char *path, struct replacement
 CLM_MUST_CHECK clm_status replacement_commit(struct replacement *replacement, struct clm_error *error);
 void replacement_drop(struct replacement *replacement);
 
-/* The entries of a directory that `takes` accepts, sorted by the bytes of their names. A path may be taken out,
- * with NULL left in its place. */
+/* The entries of a directory that `takes` accepts, sorted by the bytes of their names. The owner may take a
+ * path out and leave NULL in its place. */
 struct listing {
     char **paths; /* DIRECTORY/NAME */
     size_t count;

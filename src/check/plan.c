@@ -159,8 +159,8 @@ static bool has_same_vocabulary(const struct variant *a, const struct variant *b
     return a->act == b->act && a->below == b->below && a->rule == b->rule;
 }
 
-/* The variants with the most options, on the middle shape: one for each activation and rule. Those without an activation and with
- * the plain rule are left out if there are others. */
+/* The variants with the most options, on the middle shape: one for each activation and rule. If there are
+ * other variants, leaves out those with no activation and the plain rule. */
 static size_t middles_of(enum operation_name name, struct variant out[WAYS_TO_ASK])
 {
     static const struct variant plain = {0};
@@ -200,7 +200,8 @@ static void plan_odd(struct plan *plan, enum operation_name name, const struct v
             plan_operation(plan, name, &variant);
 }
 
-/* The same without the activation, which could hide it, in the corner where tiles are cut off. */
+/* Like plan_odd, without the activation, which could hide the value, and in the corner where tiles are cut
+ * off. */
 static void plan_odd_bare(struct plan *plan, enum operation_name name, struct variant variant)
 {
     if (variant.act == ACTIVATION_NONE)
@@ -283,7 +284,8 @@ static void plan_million_pictures(struct plan *plan)
     plan_operation(plan, OPERATION_GATHER_AUGMENTED, &variant);
 }
 
-/* Each with ReLU and with or without momentum; then one with each other activation, and one with each other rule. */
+/* Each with ReLU and with or without momentum; then one with each other activation, and one with each other
+ * rule. */
 static void plan_trainings(struct plan *plan)
 {
     for (size_t i = 0; i < COUNT_OF(trainings); i++)

@@ -15,9 +15,10 @@ struct verification {
     struct clm_backend *device, *bounds;
     const struct clm_verify_options *options;
     size_t repeats;
-    double shrinking[OPERATION_COUNT + 1]; /* seconds spent on each operation's failures; on those of steps */
-    double begin;                          /* when the first check began */
-    double rate;                           /* the least seconds per unit of work so far */
+    /* seconds spent on the failures of each operation; the last is that of training steps */
+    double shrinking[OPERATION_COUNT + 1];
+    double begin; /* when the first check began */
+    double rate;  /* the least seconds per unit of work so far */
     size_t left_out;
     bool passed, is_lost; /* is_lost: the device no longer answers */
 };
@@ -69,7 +70,8 @@ static void tell_loss(struct clm_check *check, size_t behind)
     char detail[sizeof check->detail];
     memcpy(detail, check->detail, sizeof detail);
     snprintf(check->detail, sizeof check->detail,
-             "%.160s; the device answers no more, so that %zu checks after it are not made", detail, behind);
+             "%.160s; the device no longer answers, so that %zu checks after it are not made", detail,
+             behind);
 }
 
 /* Names the check; no smaller failing case is known yet. */

@@ -68,7 +68,7 @@ static _Noreturn void explain_long_option(const char *command, const char *writt
     wrong_usage(command, "--%s: there is no such option", word);
 }
 
-/* getopt would say what is wrong in its own form, and offer no help. */
+/* Replaces getopt's own message, which has another form and does not mention --help. */
 static _Noreturn void explain_option(const struct argp_state *state, const char *command)
 {
     /* if a word has several letters after one '-', getopt is still at it */

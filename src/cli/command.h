@@ -41,7 +41,7 @@ extern const struct command command_devices, command_doctor, command_train, comm
 /* "clmlp: COMMAND: sentence" on stderr. */
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same with "note: " before the sentence. */
+/* Like complain, with "note: " before the sentence. */
 #define remark(command, ...) complain(command, "note: " __VA_ARGS__)
 
 /* Puts `status` and the formatted sentence into *error, and returns `status`. */

@@ -11,7 +11,7 @@ static void cli_convert_check(const struct clm_settings *settings, const char *f
         wrong_usage("data convert", "--gzip: it is for idx alone");
 }
 
-/* Says what the file does not keep of the data. */
+/* Says which parts of the data the file does not keep. */
 static void tell_of_losses(const struct clm_settings *settings, const char *format,
                            const struct clm_data *data)
 {

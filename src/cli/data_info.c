@@ -63,7 +63,7 @@ static void print_sentence(const char *sentence)
     putchar('\n');
 }
 
-/* The library's sentence, and train's option against the problem. */
+/* The library's sentence, and the option of train that helps. */
 static const char *warning_text(char *text, size_t size, const struct clm_warning *warning)
 {
     snprintf(text, size, "%s%s%s%s", warning->sentence, *warning->setting ? " See train --" : "",

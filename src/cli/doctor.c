@@ -89,7 +89,8 @@ static void hear_finding(void *user, const struct clm_finding *finding)
         print_finding(round, finding);
 }
 
-/* CLMLP_DEVICE does not limit doctor, but all other commands: warns if it names no device. */
+/* Warns if CLMLP_DEVICE names no device: doctor examines all devices, but all other commands look for that
+ * one. */
 static void warn_of_default(const struct round *round)
 {
     const char *const selector = default_device();
@@ -196,7 +197,7 @@ static void refuse_begun(const struct round *round)
         [APART_DIED] = "",
         [APART_KILLED] =
             "; first\n           see in dmesg and ulimit -a whether memory or time ran out, and try again",
-        [APART_SILENT] = "; where it is\n           slow and nothing else, --patience 0 waits for it",
+        [APART_SILENT] = "; if it is\n           only slow, --patience 0 waits for it",
     };
     tell_refusal(round->driver, reason, rests[round->ending]);
 }
@@ -206,7 +207,7 @@ static void tell_death(struct round *round)
 {
     struct clm_finding finding = {.severity = CLM_FINDING_BAD};
     snprintf(finding.section, sizeof finding.section, "%s", round->section);
-    if (round->from) /* the heading belongs to a device since then */
+    if (round->from) /* the heading printed last is that of a device */
         round->heading[0] = '\0';
     snprintf(finding.what, sizeof finding.what, "%s: its driver %s", round->step, round->deed);
     snprintf(
@@ -272,9 +273,9 @@ static const char *cli_doctor_judge(const struct round *round, size_t usable)
     if (round->ending == APART_INTERRUPTED && !is_complete(round))
         return "interrupted; the devices that were not examined are unknown";
     if (round->ending == APART_UNREAD)
-        return "nobody read what was printed any more; the devices that were not examined are unknown";
+        return "the reader of the output has gone; the devices that were not examined are unknown";
     if (round->ending == APART_INCOMPLETE)
-        return "what could not be handed on is unknown; see the sentence before, and try again";
+        return "the results that the child process could not send are lost; see the sentence before, and try again";
     if (is_dead(round) && is_complete(round)) {
         snprintf(why, sizeof why, APART_AT_END, round->deed);
         return why;
@@ -336,4 +337,4 @@ static clm_status run_doctor(struct invocation *in, struct clm_error *error)
 
 const struct command command_doctor = {
     "doctor", "what is missing or wrong about OpenCL here, device by device, and a remedy", run_doctor,
-    "Looks for what is missing between this program and the machine's OpenCL devices: files that name drivers, drivers that do not load, permissions, platforms without a device, compilers. Then tries on each device every operation with each provider of products, large ones too, and says what is wrong and what to do. A driver that dies at it is named, and the other devices are tried still. Exit code 0 when at least one device can be trained on, with the providers that are right, else 1."};
+    "Looks for what is missing between this program and the machine's OpenCL devices: files that name drivers, drivers that do not load, permissions, platforms without a device, compilers. Then tries on each device every operation with each provider of products, large ones too, and says what is wrong and what to do. A driver that dies in this is named, and the other devices are still tried. Exit code 0 when at least one device can be trained on, with the providers that are right, else 1."};

@@ -118,7 +118,8 @@ static void tell_part(const struct examined_part *part, const char *name, double
                part->checks.worst, seconds);
 }
 
-/* Makes the checks of one provider or, if `provider` is NULL, of what all share. Whether all passed. */
+/* Makes the checks of one provider or, if `provider` is NULL, of what all share. Returns whether
+ * all passed. */
 static bool examine_part(struct patient *patient, struct clm_backend *backend, const char *provider,
                          struct examined_part *part)
 {

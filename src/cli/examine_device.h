@@ -7,7 +7,7 @@
 struct examination {
     const struct invocation *in; /* for the report */
     bool is_quiet;               /* nothing goes to standard output */
-    json_t *findings;            /* about what lies between the program and its devices, for the report */
+    json_t *findings;            /* about drivers, permissions and platforms, for the report */
     /* Called with the next step, like "native, as its kernels are built", and the command that repeats it. */
     void (*on_step)(void *user, const char *step, const char *again);
     void *user;

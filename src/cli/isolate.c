@@ -53,9 +53,9 @@ void apart_describe(char *out, size_t size, enum apart_ending ending, const char
     if (ending == APART_INTERRUPTED)
         snprintf(out, size, "it was interrupted at %s", step);
     else if (ending == APART_UNREAD)
-        snprintf(out, size, "nobody read what was printed any more, at %s", step);
+        snprintf(out, size, "the reader of the output has gone, at %s", step);
     else if (ending == APART_KILLED)
-        snprintf(out, size, "the process %s at %s, as where memory or time runs out", deed, step);
+        snprintf(out, size, "the process %s at %s, as happens if memory or time runs out", deed, step);
     else
         snprintf(out, size, "its driver %s at %s", deed, step);
 }
@@ -279,7 +279,8 @@ static clm_status work_and_wait(const struct apart *apart, FILE *channel, const 
     bool is_silent = false, has_end = false;
     const int state = wait_for(process, &is_silent);
     const bool is_heard = hear_all(apart, channel, &has_end);
-    if (is_silent && WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL) { /* not by itself just then */
+    /* a silent child may have ended by itself just before it was killed */
+    if (is_silent && WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL) {
         snprintf(deed, APART_DEED, "did not come back within %u s", shared->patience);
         *ending = APART_SILENT;
     } else
@@ -330,7 +331,7 @@ clm_status run_apart(const struct apart *apart, enum apart_ending *ending, char 
     const sigset_t mask = mask_interrupts(SIG_BLOCK);
     catch_interrupts_of(apart);
     *ending = APART_INTERRUPTED;
-    if (!is_interrupted) /* since an earlier child ended */
+    if (!is_interrupted) /* no interrupt has come since an earlier child ended */
         status = work_and_wait(apart, channel, &mask, ending, deed, error);
     leave_interrupts_to_others();
     sigprocmask(SIG_SETMASK, &mask, NULL);

@@ -8,7 +8,7 @@
 
 enum apart_ending {
     APART_DONE,
-    APART_UNWRITTEN,   /* the same, but standard output failed, of which it has complained */
+    APART_UNWRITTEN,   /* done, but standard output failed; the child has complained of that */
     APART_INCOMPLETE,  /* something could not be sent, or memory ran out; it said so on stderr */
     APART_DIED,        /* by a signal, or by an exit that was not its own */
     APART_KILLED,      /* as the kernel does if memory or a limit of time runs out */
@@ -39,11 +39,9 @@ CLM_MUST_CHECK clm_status run_apart(const struct apart *apart, enum apart_ending
 /* "its driver ended the process (exit code 3) at STEP", for a child that did not reach its end. */
 void apart_describe(char *out, size_t size, enum apart_ending ending, const char *deed, const char *step);
 
-/* The same for a driver that did this after all work was done; a format for the deed. */
+/* Like apart_describe, for a driver that ended the process after all work was done; %s is what it did. */
 #define APART_AT_END                                                                                         \
-    "a driver %s as it was to end, behind all checks, and may do so to other commands, whose exit codes "    \
-    "are then lost; "                                                                                        \
-    "update the driver"
+    "a driver %s at exit, after all checks, and may do so to other commands, whose exit codes are then lost; update the driver"
 
 /* Sends an object and frees it: a sign of life. What cannot be sent makes the work incomplete. */
 void apart_send(FILE *channel, json_t *object);

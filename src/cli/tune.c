@@ -56,7 +56,7 @@ static int cli_tune_finish(struct tune_arguments *arguments, const struct clm_ba
     const char *const json = clm_settings_text(arguments->settings, "json");
     const bool is_written = !json || write_json("tune", json, json_incref(arguments->rows));
     if (arguments->wrong)
-        complain("tune", "%zu of the measurements above are of wrong results; their providers are not used",
+        complain("tune", "%zu of the results above are wrong; their providers are not used",
                  arguments->wrong);
     return is_written ? EXIT_DONE : EXIT_FAILED;
 }
@@ -69,7 +69,7 @@ static clm_status run_tune(struct invocation *in, struct clm_error *error)
                                        .batches = setting_sizes(in->settings, "batch"),
                                        .rows = json_array()};
     if (wanted.kind != CLM_BACKEND_OPENCL)
-        wrong_usage("tune", "--backend %s: only opencl has a choice of who multiplies",
+        wrong_usage("tune", "--backend %s: only opencl has a choice of providers",
                     clm_settings_text(in->settings, "backend"));
     if (wanted.gemm && strcmp(wanted.gemm, "auto"))
         wrong_usage("tune", "--gemm %s: it measures all there are", wanted.gemm);
@@ -88,5 +88,5 @@ static clm_status run_tune(struct invocation *in, struct clm_error *error)
 }
 
 const struct command command_tune = {
-    "tune", "measure who multiplies fastest on a device, and keep the choice", run_tune,
+    "tune", "measure which provider multiplies fastest on a device, and keep the choice", run_tune,
     "Measures every provider of products on the layers of a net and keeps the fastest right one of each product in the cache directory (${XDG_CACHE_HOME:-~/.cache}/clmlp), where `--gemm auto' finds it. A provider is timed only after its results have passed a check against the host in double precision; a wrong one is named and never used on this device.\vTraining measures by itself if no choice is kept for a layer at a batch within a factor of two, but leaves out providers that take seconds to build. Large batches are measured by a part of their rows; the chosen provider must then prove right at the full size."};

@@ -13,7 +13,7 @@
 #define SHRINK_SECONDS      5 /* per failing operation, to find smaller shapes */
 #define SHRINK_SECONDS_FULL 20
 
-#define INTERRUPT_NOTE "clmlp: verify: note: stopping behind this check; interrupt again to stop at once\n"
+#define INTERRUPT_NOTE "clmlp: verify: note: stopping after this check; interrupt again to stop at once\n"
 
 struct verify_arguments {
     const struct invocation *in;
@@ -33,7 +33,7 @@ struct verify_arguments {
     char step[1024];        /* the child's last step */
     struct repeating again; /* repeats that step */
     bool has_result;        /* all checks were made, or an error says why not */
-    bool is_unclean;        /* but the child did not end well */
+    bool is_unclean;        /* the child did not end well */
     char at_end[APART_DEED + 16];
 };
 
@@ -288,8 +288,8 @@ static void tell_missing(struct verify_arguments *arguments)
     *error = (struct clm_error){0};
     if (cli_verify_is_stopped(arguments))
         fail(error, CLM_ERROR_DEVICE,
-             "interrupted behind %zu check%s, of which %zu failed; what the others would say is unknown",
-             all->count, all->count == 1 ? "" : "s", all->failures);
+             "interrupted after %zu check%s, %zu of which failed; the others were not made", all->count,
+             all->count == 1 ? "" : "s", all->failures);
     else if (!all->count)
         fail(error, CLM_ERROR_DEVICE, "nothing was checked: no provider of products is for this device");
 }
@@ -359,7 +359,7 @@ static void tell_ending(struct verify_arguments *arguments, enum apart_ending en
     char what[sizeof arguments->step + 256];
     apart_describe(what, sizeof what, ending, deed, arguments->step);
     if (ending == APART_INCOMPLETE || ending == APART_UNWRITTEN)
-        fail(error, CLM_ERROR_DEVICE, "what could not be handed on is unknown");
+        fail(error, CLM_ERROR_DEVICE, "the results that the child process could not send are lost");
     else
         fail(error, CLM_ERROR_DEVICE, "%s%s%s", what, again[0] ? "; again: " : "", again);
     arguments->code = fail_command("verify", error);
@@ -372,8 +372,8 @@ static void tell_end(struct verify_arguments *arguments, enum apart_ending endin
     arguments->is_unclean = ending != APART_DONE;
     if (ending == APART_INTERRUPTED || ending == APART_UNREAD) {
         snprintf(at_end, sizeof arguments->at_end, "%s",
-                 ending == APART_INTERRUPTED ? "interrupted" : "nobody read what was printed any more");
-        complain("verify", "%s, as the process was to end, behind all checks", at_end);
+                 ending == APART_INTERRUPTED ? "interrupted" : "the reader of the output has gone");
+        complain("verify", "%s at exit, after all checks", at_end);
     } else if (deed[0]) {
         snprintf(at_end, sizeof arguments->at_end, "the driver %s", deed);
         complain("verify", APART_AT_END, deed);
@@ -438,4 +438,4 @@ static clm_status run_verify(struct invocation *in, struct clm_error *error)
 
 const struct command command_verify = {
     "verify", "every operation and whole training steps of a device against the reference", run_verify,
-    "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, below which stands what repeats it. Exit code 0 when all passed, else 1."};
+    "Runs every operation on awkward sizes, and whole training steps, on a device and in double precision on the host; with each provider of products that `--gemm auto' may choose, or the one that --gemm names. Prints each check's largest error over its derived bound; above 1, or NaN, is a failure, and the next line says how to repeat it. Exit code 0 when all passed, else 1."};

@@ -6,7 +6,7 @@
  * Operations are queued: each sees the results of those before it. Only backend_write, backend_write_part,
  * backend_read, metrics_read and backend_finish wait, and backend_pace if too many steps are queued. Shapes
  * are checked here for all backends: if they do not fit, the operation fails with CLM_ERROR_SHAPE and does
- * nothing. Outputs never overlap inputs unless said. */
+ * nothing. Outputs never overlap inputs unless the declaration allows it. */
 #ifndef CLM_COMPUTE_BACKEND_H
 #define CLM_COMPUTE_BACKEND_H
 
@@ -15,14 +15,14 @@
 #include "compute/tensor.h"
 #include "compute/vocabulary.h"
 
-/* What follows Z = X Wᵀ + b on its way to Y = act(Z). A NULL epilogue is that of ACTIVATION_NONE. */
+/* How Z = X Wᵀ + b becomes Y = act(Z). A NULL epilogue is that of ACTIVATION_NONE. */
 struct epilogue {
     enum activation act;
     struct tensor
         *gate; /* (B,O) out: act'(Z) of an activation with GATE_SAVED; NULL if no backward pass follows */
 };
 
-/* What follows dX = dZ W on its way down: dX = dX * act'. A NULL gate is that of ACTIVATION_NONE. */
+/* The factor act' of dX = (dZ W) * act'. A NULL gate is that of ACTIVATION_NONE. */
 struct gate {
     enum activation act; /* of the layer below */
     const struct tensor
@@ -36,8 +36,8 @@ struct gate {
 struct parameter {
     struct tensor value;
     struct tensor gradient; /* the same shape and layout */
-    struct tensor
-        state[STATES_MOST]; /* the same, too: what the optimiser remembers; momentum's velocity is state[0] */
+    /* what the optimiser remembers, in that shape and layout; momentum's velocity is state[0] */
+    struct tensor state[STATES_MOST];
 };
 
 /* A linear layer. */
@@ -105,8 +105,8 @@ struct clm_backend {
 
 /* ---- memory ---- */
 
-/* A tensor of undefined content. Fails with CLM_ERROR_MEMORY if the backend has not so much memory, or if the
- * device does not allow so much in one piece; a plan notices the second, too. */
+/* A tensor of undefined content. Fails with CLM_ERROR_MEMORY if the backend has too little memory, or if the
+ * device allows less in one piece. A plan fails for the second reason, too. */
 CLM_MUST_CHECK clm_status tensor_create(struct clm_backend *be, enum tensor_type type, size_t rows,
                                         size_t columns, struct tensor *out, struct clm_error *error);
 /* A tensor for a layer's weights (O,I), their velocity or gradient, laid out as this backend's products of up
@@ -141,7 +141,8 @@ CLM_MUST_CHECK clm_status backend_prepare(struct clm_backend *be, const size_t *
                                           struct clm_error *error);
 
 /* From here to memory_plan_end tensors are counted but have no memory. They must be freed or forgotten before
- * the end. memory_plan_end returns the planned peak. A plan changes nothing in the backend. */
+ * the end. memory_plan_end returns the planned peak. Of the backend, a plan changes only `memory`: the
+ * planned numbers, and is_planning until the end. */
 void memory_plan_begin(struct clm_backend *be);
 size_t memory_plan_end(struct clm_backend *be);
 /* For an implementation: a plan's products need a workspace of `bytes`; `have` of them are allocated. */
@@ -156,7 +157,7 @@ CLM_MUST_CHECK clm_status memory_check(const struct clm_backend *be, const char 
 /* Waits for all that is queued. */
 CLM_MUST_CHECK clm_status backend_finish(struct clm_backend *be, struct clm_error *error);
 
-/* Ends a step. Keeps the queue short: waits for a step some way back, which has nearly always ended. */
+/* Ends a step, and keeps the queue short: waits for an earlier step, which has nearly always ended. */
 CLM_MUST_CHECK clm_status backend_pace(struct clm_backend *be, struct clm_error *error);
 
 /* ---- metrics ---- */

@@ -29,7 +29,7 @@ static inline struct tensor tensor_first_rows(const struct tensor *of, size_t ro
     return view;
 }
 
-/* The same for a row's first `columns` elements: the labels of a smaller batch. */
+/* A view of a row's first `columns` elements, for the labels of a smaller batch. */
 static inline struct tensor tensor_first_columns(const struct tensor *of, size_t columns)
 {
     struct tensor view = *of;

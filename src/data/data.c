@@ -54,7 +54,7 @@ static clm_status data_check_options(const struct clm_data_options *options, str
     if (options->validation_by != CLM_SPLIT_LAST && validation == 0)
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "val",
-            "it is said which rows to hold out for validation, but not how many; say that too, as in 0.1 for a tenth");
+            "validation_by says how validation rows are chosen, but nothing says how many; give a number of rows, or a fraction such as 0.1");
     return check_image_options(options, error);
 }
 

@@ -3,8 +3,9 @@
  *   {"layers":[{"inputs":784,"outputs":256,"activation":"relu"},
  *              {"inputs":256,"outputs":10,"activation":"none"}]}
  *
- * A further field of a layer is a member of struct layer_spec, and its part of architecture_text, read_layer
- * and architecture_is_equal. A version refuses a field that it does not know: it would compute another net. */
+ * A new field of a layer needs a member of struct layer_spec, and a part of architecture_text, read_layer and
+ * architecture_is_equal. A version refuses a field that it does not know, because it would compute another
+ * net. */
 #ifndef CLM_NN_ARCHITECTURE_H
 #define CLM_NN_ARCHITECTURE_H
 

@@ -1,5 +1,5 @@
 /* One linear layer with its activation, and what it keeps of a batch. The caller passes views of B
- * rows: X (B,I), dZ (B,O). Epilogues, gates and fused operations stay behind these functions. */
+ * rows: X (B,I), dZ (B,O). These functions hide epilogues, gates and fused operations. */
 #ifndef CLM_NN_LAYER_H
 #define CLM_NN_LAYER_H
 
@@ -41,7 +41,8 @@ CLM_MUST_CHECK clm_status layer_backward(struct clm_backend *be, const struct la
                                          const struct tensor *dZ, const struct layer *below,
                                          struct tensor *dX, struct clm_error *error);
 
-/* The step of the layer's parameters, then the next batch's forward pass: one way of W through memory. */
+/* The step of the layer's parameters, then the next batch's forward pass; a backend may read W from memory
+ * only once. */
 CLM_MUST_CHECK clm_status layer_update_forward(struct clm_backend *be, struct layer *layer,
                                                const struct tensor *dZ, const struct tensor *X,
                                                const struct step *step, const struct tensor *next_X,

@@ -157,7 +157,8 @@ static bool only_scales(const struct clm_model *model, float scale)
     return true;
 }
 
-/* Is a value above 1? Data that is scaled to [0, 1] has none; bytes, and floats that were bytes, have some. */
+/* Whether a value is above 1. Data that is scaled to [0, 1] has none; bytes, and floats that were bytes, have
+ * some. */
 static bool has_large_value(const struct clm_data *data)
 {
     for (int part = CLM_TRAIN; part <= CLM_TEST; part++) {

@@ -38,8 +38,8 @@ struct network_use {
 CLM_MUST_CHECK clm_status network_create(struct clm_backend *be, const struct architecture *architecture,
                                          size_t batch, struct network_use use, struct network *out,
                                          struct clm_error *error);
-/* tune_network for the network's layers and use, which `wish` leaves to it. Call it before network_create, once a plan of the
- * network's memory is known to fit; the plan may be another afterwards. */
+/* tune_network for the network's layers and use, which `wish` leaves to it. Call it before network_create,
+ * after a plan of the network's memory has been found to fit. The plan may be another one afterwards. */
 CLM_MUST_CHECK clm_status network_tune(struct clm_backend *be, const struct architecture *architecture,
                                        struct network_use use, struct tune_wish wish,
                                        struct clm_error *error);

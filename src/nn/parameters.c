@@ -57,7 +57,7 @@ clm_status parameter_take(const struct parameter_spec *spec, const struct safete
     return CLM_OK;
 }
 
-/* Is it layers.N.weight or layers.N.bias with N of `depth` or above? */
+/* Whether it is layers.N.weight or layers.N.bias with N of `depth` or above. */
 static bool is_beyond(const char *name, size_t depth)
 {
     static const char prefix[] = "layers.";
@@ -68,7 +68,8 @@ static bool is_beyond(const char *name, size_t depth)
     return layer >= depth && (!strcmp(rest, ".weight") || !strcmp(rest, ".bias"));
 }
 
-/* A layer behind a gap, or more layers than wanted: a file of another net, never to be used in part. */
+/* Refuses a file with a layer after a gap, or with more layers than the net: it is of another net, and may
+ * not be used in part. */
 static clm_status refuse_more(const struct safetensors *file, const char *path, size_t depth,
                               struct clm_error *error)
 {

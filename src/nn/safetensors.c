@@ -309,8 +309,8 @@ static clm_status safetensors_describe(const char *path, const struct safetensor
     return CLM_OK;
 }
 
-/* The header as text, padded with spaces so that the data behind it is aligned to 8 bytes; NULL where memory
- * ran out, also inside of jansson, which may then leave out a part without a word: the text is read back and
+/* Returns the header as text, padded with blanks so that the data after it is aligned to 8 bytes; NULL if
+ * there is no memory. jansson may then leave out a part without an error, so the text is read back and
  * compared. */
 static char *header_text(const json_t *header, size_t *length)
 {

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The mean is kept as a float, off by up to 2^-24 of itself: a deviation of no more than that would turn this error into one
- * of 1 or more, and a feature of rounding noise into one like any other. And 1 / FLT_MIN is still a float. */
+/* The mean is kept as a float, off by up to 2^-24 of itself. A deviation of no more than that would turn this
+ * error into one of 1 or more, and a feature of rounding noise into one like any other. The limit FLT_MIN is
+ * there because 1 / FLT_MIN is still a float. */
 static bool is_constant(const struct moments *moments)
 {
     const double deviation = moments_deviation(moments);

@@ -11,7 +11,7 @@
 
 #define ELEMENTS_MOST ((double)(1 << 28)) /* per matrix */
 
-/* The usual fill has no name, nor have those that a variant cannot have. */
+/* NULL for the usual fill, and for fills that a variant cannot have. */
 static const char *const fill_names[FILL_OWN] = {
     [FILL_UNIFORM] = "uniform", [FILL_WIDE] = "wide",  [FILL_DENORMAL] = "denormals",
     [FILL_TINY] = "tiny",       [FILL_ZERO] = "zeros", [FILL_EXTREME] = "extreme",

@@ -27,7 +27,7 @@ void error_describe(char *text, size_t size, const char *what, double got, doubl
         snprintf(text, size, "%s is %.9g; %.9g is right, to within %.3g", what, got, value, error);
     else
         snprintf(text, size,
-                 "%s is %.9g, which cannot be judged: a bound of %.3g is none; the check itself is wrong",
+                 "%s is %.9g, which cannot be judged: %.3g is no valid bound; the check itself is wrong",
                  what, got, error);
 }
 

@@ -14,7 +14,7 @@ double error_ratio(double got, double value, double error);
 /* "Y[3,17] is nan; 2.5 is right, to within 1e-06", or says that there is no bound. */
 void error_describe(char *text, size_t size, const char *what, double got, double value, double error);
 
-/* The same for a loss and correct rows. */
+/* Like error_describe, for a loss and the number of correct rows. */
 struct bounded_sums;
 void sums_describe(char *text, size_t size, const struct bounded_sums *got,
                    const struct bounded_sums *expected);
@@ -55,7 +55,7 @@ CLM_MUST_CHECK clm_status judge_tensor(struct judgement *judgement, const char *
                                        struct clm_backend *bounds, const struct tensor *expected,
                                        struct clm_error *error);
 
-/* The same for the sums of metrics. */
+/* Like judge_tensor, for the sums of metrics. */
 CLM_MUST_CHECK clm_status judge_sums(struct judgement *judgement, struct clm_backend *device,
                                      const struct metrics *got, struct clm_backend *bounds,
                                      const struct metrics *expected, struct clm_error *error);

@@ -286,11 +286,11 @@ static void tell_change(const struct operand_row *row, const struct tensor *oper
                  row->name, at, i % columns, before, after);
     else
         snprintf(out->detail, sizeof out->detail,
-                 "%.9g was written beyond %s: %zu elements behind the first of its last row", after,
-                 row->name, i - (operand->rows - 1) * columns);
+                 "%.9g was written beyond %s: %zu elements after the first of its last row", after, row->name,
+                 i - (operand->rows - 1) * columns);
 }
 
-/* Checks that inputs, and what follows an operand, have not changed. Keeps what it reads of an output. */
+/* Checks that inputs, and the memory after an operand, have not changed. Keeps what it reads of an output. */
 static void read_operand(struct problem *problem, size_t n, struct judgement *out)
 {
     const struct operand_row *const row = &problem->operation->rows[n];

@@ -1,8 +1,8 @@
 /* The operands of one operation on a device, and what the device made of them.
  *
  * Operands have random content; outputs start as NaN. Each lies in a taller tensor, whose other rows the
- * operation must not write: after an output they hold numbers, after an input NaNs, so that reading them
- * shows, too. src/prove/view.c judges the outputs.
+ * operation must not write: after an output they hold numbers, after an input NaNs, so that the results
+ * show whether they were read. src/prove/view.c judges the outputs.
  *
  * A problem remembers its first failure and does nothing more after it. */
 #ifndef CLM_PROVE_OPERANDS_H

@@ -165,7 +165,7 @@ const struct setting_row setting_rows[] = {
         "OpenCL device: auto, gpu, cpu, P:D as `clmlp devices' prints it, or a part of its name; $CLMLP_DEVICE is another default"),
     CHOICE_OF(
         "gemm", "PROVIDER", ON_A_DEVICE, IS("auto"), provider_names,
-        "who multiplies on an OpenCL device: auto is what was measured to be fastest (see `clmlp tune'), native our own kernels for the device's kind; the tiled ones are for GPUs, and run on any device"),
+        "provider of matrix products on an OpenCL device: auto takes the one measured to be the fastest (see `clmlp tune'), native our own kernels for the device's kind; the tiled ones are for GPUs, and run on any device"),
     OTHER(
         BYTES, "memory", "SIZE", IN_MEMORY, MEANS("what there is"),
         "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx of bytes and npy of uint8 or float32 stay in their files), half for a device that has no memory of its own"),

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIALS    2 /* number of the way to try providers; results of another way do not count */
+#define TRIALS    2 /* version of how providers are tried; results of other versions do not count */
 #define FORMAT    1 /* a number of the file's format; a file with another one is not read */
 #define FILE_MOST ((size_t)(2 << 20)) /* bytes */
 
@@ -106,7 +106,7 @@ static size_t known_name(const struct choices *choices, const char *name)
     return NO_PROVIDER;
 }
 
-/* A provider is right if the entry has its time. */
+/* The entry has times of the providers that are right, and of no other. */
 static bool read_measurements(const struct choices *choices, json_t *measured, struct choice *out)
 {
     for (size_t p = 0; p < choices->name_count; p++) {
@@ -119,7 +119,8 @@ static bool read_measurements(const struct choices *choices, json_t *measured, s
     return true;
 }
 
-/* False if this program does not write such entries. A chosen provider has proved right at the exact size. */
+/* Returns false if this program does not write such entries. The chosen provider has proved right at the
+ * exact size. */
 static bool read_entry(const struct choices *choices, json_t *entry, struct choice *out)
 {
     const char *product = NULL, *provider = NULL;

@@ -101,7 +101,7 @@ static struct product_key tune_key_of(const struct shape *shape, int product)
     return (struct product_key){(enum product)product, shape->B, shape->I, shape->O};
 }
 
-/* A layer of which nothing is known. */
+/* A layer without choices or measurements. */
 static struct layer_choice layer_of_shape(const struct shape *shape)
 {
     struct layer_choice layer;
@@ -110,8 +110,8 @@ static struct layer_choice layer_of_shape(const struct shape *shape)
     return layer;
 }
 
-/* What is kept for a layer at this batch, or at the nearest one within `factor`. If a product has nothing:
- * false, and *out is incomplete. */
+/* Finds the choices kept for a layer at this batch, or at the nearest one within `factor`. Returns false,
+ * with *out incomplete, if a product has none. */
 static bool find_layer(const struct tuning *t, const struct shape *shape, size_t factor,
                        struct layer_choice *out)
 {
@@ -139,13 +139,13 @@ static bool is_ready(const struct tuning *t, const struct choice *choice, size_t
     return choice->measured[provider].is_right && provider_open(t->be, provider, NULL) == CLM_OK;
 }
 
-/* A time of 0 means that the clock told none; it decides nothing. */
+/* A time of 0 means that the clock saw no time pass; such a time decides nothing. */
 static bool is_faster(double a, double b)
 {
     return a > 0 && b > 0 && a < CLEARLY * b;
 }
 
-/* Among the right providers with such panels: the first, unless another is clearly faster. NO_PROVIDER if
+/* The first of the right providers with such panels, unless another of them is clearly faster; NO_PROVIDER if
  * there is none. */
 static size_t fastest_of(const struct tuning *t, const struct choice *choice, size_t panel)
 {
@@ -159,8 +159,8 @@ static size_t fastest_of(const struct tuning *t, const struct choice *choice, si
     return best;
 }
 
-/* The fastest provider of each product with such panels, and the time of all three, 0 if the clock did not
- * tell. False if a product has no provider. */
+/* The fastest provider of each product with such panels, and the time of all three; 0 if the clock saw
+ * no time pass. Returns false if a product has no provider. */
 static bool fastest_in(const struct tuning *t, const struct layer_choice *layer, size_t panel,
                        size_t fastest[PRODUCT_COUNT], double *milliseconds)
 {
@@ -236,15 +236,15 @@ struct tune_listener {
     void *user;
 };
 
-/* If a product would take long, so many rows stand for the whole batch. */
+/* Rows with which a product is measured: part of the batch if the whole would take long. */
 static size_t rows_measured(const struct product_key *key)
 {
     const double rows = OPERATIONS_MOST / (2.0 * (double)key->I * (double)key->O);
     return size_min(key->B, rows > ROWS_LEAST ? (size_t)rows : ROWS_LEAST);
 }
 
-/* *milliseconds of the fastest of a few runs; of one run if that takes longer than `most`. A coarse clock may
- * see no time pass in a single run, but in all together: then it is their mean, or 0. */
+/* *milliseconds is the time of the fastest of a few runs, or of one run if that takes longer than `most`. If
+ * the clock saw no time pass in a run, it is the mean of all runs, or 0. */
 static clm_status time_product(struct layer_trial *trial, double most, double *milliseconds,
                                struct clm_error *error)
 {

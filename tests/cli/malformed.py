@@ -190,7 +190,7 @@ def lying_idx():
         "wrong-length": compressed[:-4] + bytes(4),
         "broken-data": compressed[:20] + b"\xff" * 20 + compressed[40:],
         "method-0": compressed[:2] + b"\0" + compressed[3:],
-        "rubbish-behind": gzip.compress(IDX_IMAGES + b"x", mtime=0),
+        "rubbish-after": gzip.compress(IDX_IMAGES + b"x", mtime=0),
     }.items():
         yield "idx.gz-" + what, with_file("idx.gz", IMAGES + ".gz", content)
 
@@ -284,7 +284,7 @@ def wrong_cifar():
         "a-list": pickle.dumps([1, 2, 3], 2),
         "an-empty-dictionary": pickle.dumps({}, 2),
         "a-number": pickle.dumps(7, 2),
-        "rubbish-behind": PYTHON + b"x",
+        "rubbish-after": PYTHON + b"x",
         "no-stop": PYTHON[:-1],
     }.items():
         yield "python-" + what, {"data_batch_1": batch}
@@ -475,7 +475,7 @@ def wrong_csv():
         "empty-label": b"1,2,",
         "nul": b"1,\x002,3",
         "quote-inside": b'1,2"3,1',
-        "text-behind-quote": b'1,"2"x,1',
+        "text-after-quote": b'1,"2"x,1',
         "hexadecimal": b"1,0x10,1",
         "spaces-alone": b"1,   ,1",
         "not-utf-8": b"1,\xff\xfe,1",
@@ -530,7 +530,7 @@ def wrong_models():
     yield "model-objects", model(b"{" + b",".join(b'"%d":{}' % n for n in range(3_000_000)) + b"}")
     yield "model-shape", model(tensor % (b"[" + b"1," * 400_000 + b"1]", 4), bytes(4))
     yield "model-large", model(tensor % (b"[4294967296,4294967296]", 4), bytes(4))
-    yield "model-behind-its-end", model(tensor % (b"[1000000,1000000]", 4 * 10 ** 12), bytes(4))
+    yield "model-after-its-end", model(tensor % (b"[1000000,1000000]", 4 * 10 ** 12), bytes(4))
     yield "model-half", model(tensor % (b"[2,2]", 16), bytes(16))
     yield "model-quotes", model(b'{"a' + b'\\"' * 1_000_000 + b"[]" * 1_000_000)
 

@@ -294,7 +294,7 @@ for backend in $backends; do
     check "$backend: eval has the rows of training, $validation" [ "$(printf '%.5f' "$validation")" = "$(sed -n 's/^loss  *//p' out)" ]
     succeeds eval "std-$backend/model.safetensors" --data data --backend "$backend" --split val --val 22 --val-by stratified --val-seed 4
     check "$backend: another seed has others" [ "$(printf '%.5f' "$validation")" != "$(sed -n 's/^loss  *//p' out)" ]
-    fails 'but not how many; say that too, .*; see --val$' train --data data --backend "$backend" --val-by random
+    fails 'but nothing says how many; give a number of rows, .*; see --val$' train --data data --backend "$backend" --val-by random
 
     # shellcheck disable=SC2086 # words
     fails 'holds a run already' $train --backend "$backend" --out "run-$backend"
@@ -587,9 +587,9 @@ refuses '--only: it is given twice' verify --backend reference --only softmax --
 # after an interrupt, the checks made until then are reported
 interrupt '  ok$' verify --full --backend reference --json verify.json
 check 'verify, interrupted: exit 1' [ "$status" -eq 1 ]
-check 'verify, interrupted: a note' has_line err '^clmlp: verify: note: stopping behind this check'
-check 'verify, interrupted: it says so' has_line err '^clmlp: verify: interrupted behind [0-9]+ checks?, of which 0 failed'
-check 'verify, interrupted: the error in JSON' has_line verify.json '"error": "interrupted behind '
+check 'verify, interrupted: a note' has_line err '^clmlp: verify: note: stopping after this check'
+check 'verify, interrupted: it says so' has_line err '^clmlp: verify: interrupted after [0-9]+ checks?, 0 of which failed; the others were not made'
+check 'verify, interrupted: the error in JSON' has_line verify.json '"error": "interrupted after '
 check 'verify, interrupted: not passed' has_line verify.json '"passed": false'
 check 'verify, interrupted: what was checked is there' has_line verify.json '"operation": "gather'
 succeeds eval run-reference/model.safetensors --data data --backend reference --gemm native

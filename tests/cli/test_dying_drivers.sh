@@ -68,9 +68,9 @@ unset LD_PRELOAD DYING_CLOCK
     OCL_ICD_VENDORS="$absent" "$program" doctor 2>&1 >/dev/null && echo 'exit 0'
 ) | cat >err
 check 'no space: it says so' has_line err '^clmlp: doctor: no memory for its report, or no space: it lacks a part'
-check 'no space: and what it means' has_line err '^clmlp: doctor: what could not be handed on is unknown'
+check 'no space: and what it means' has_line err '^clmlp: doctor: the results that the child process could not send are lost'
 check 'no space: exit 1' lacks_line err '^exit 0'
-check 'no space: nobody is accused' lacks_line err 'ended the process'
+check 'no space: no driver is blamed' lacks_line err 'ended the process'
 
 # ---- standard streams that are closed ----
 
@@ -130,13 +130,13 @@ check 'with what repeats it' has_line out '^       again: clmlp verify --device 
 # a SIGKILL may not come from the driver
 export DYING='kill'
 fails 'none of the 1 device' doctor --device pthread
-check 'killed: it is told' has_line out 'refused. the process was killed .signal 9, .* as where memory or time runs out'
+check 'killed: it is told' has_line out 'refused. the process was killed .signal 9, .* as happens if memory or time runs out'
 check 'killed: what to do' has_line out 'whether memory or time ran out, and try again'
 unset DYING
 in_vain 'none of the 1 device' doctor --patience 10 --device pthread --json doctor.json
 check 'hanging: it is told' has_line out 'refused. its driver did not come back within 10 s at shared, in check 1 of'
 check 'hanging: with what repeats it' has_line out '^       again: clmlp verify --device 0:[01] --only gather.* --shape '
-check 'hanging: what to do' has_line out 'slow and nothing else, --patience 0'
+check 'hanging: what to do' has_line out 'only slow, --patience 0'
 check 'hanging: the reason in JSON' has_line doctor.json '"reason": "its driver did not come back within 10 s at '
 # a driver's output is not in the report
 DYING_WORDS='a driver prints' run doctor --device pthread --json -
@@ -157,13 +157,13 @@ check 'verify: what was checked before, in JSON' [ "$(grep -c '"operation": "sof
 check 'verify: and in the table' [ "$(grep -c '^softmax .*  ok$' out)" -eq "$(grep -c '"passed": true' report.json)" ]
 fails 'its driver ended the process' verify --device pthread --only softmax --json -
 check 'verify: JSON alone' python3 -m json.tool out /dev/null
-DYING='kill' fails 'the process was killed .signal 9, .* as where memory or time runs out' verify --device pthread --only softmax
+DYING='kill' fails 'the process was killed .signal 9, .* as happens if memory or time runs out' verify --device pthread --only softmax
 # a check that hangs: the first interrupt waits for its end, the second does not
 DYING=hang DYING_FILE="$temporary/reached-by-verify" start "$program" verify --device pthread --only softmax --json report.json
 await $process [ -e reached-by-verify ]
 kill -TERM $process
 await $process has_line err 'note: stopping'
-check 'verify, hanging: the first interrupt is heard' has_line err '^clmlp: verify: note: stopping behind this check'
+check 'verify, hanging: the first interrupt is heard' has_line err '^clmlp: verify: note: stopping after this check'
 kill -TERM $process
 status=0
 wait $process || status=$?
@@ -178,12 +178,12 @@ env kill -INT -- "-$process"
 status=0
 wait $process || status=$?
 check 'verify, a group is interrupted: exit 1' [ "$status" -eq 1 ]
-check 'verify, a group is interrupted: it ends behind its check' has_line err '^clmlp: verify: interrupted behind [0-9]* check'
-check 'verify, a group is interrupted: so does the report' has_line report.json '"error": "interrupted behind [0-9]* check'
+check 'verify, a group is interrupted: it ends after its check' has_line err '^clmlp: verify: interrupted after [0-9]* check'
+check 'verify, a group is interrupted: so does the report' has_line report.json '"error": "interrupted after [0-9]* check'
 # if its output has no reader, or cannot be written, the report is still written, and no driver is blamed
 DYING_DEVICE=none "$program" verify --device pthread --json report.json 2>err | head -n 1 >out
-check 'verify, unread: the report says so' has_line report.json '"error": "nobody read what was printed any more, at '
-check 'verify, unread: so does a sentence' has_line err '^clmlp: verify: nobody read what was printed any more'
+check 'verify, unread: the report says so' has_line report.json '"error": "the reader of the output has gone, at '
+check 'verify, unread: so does a sentence' has_line err '^clmlp: verify: the reader of the output has gone'
 rm report.json
 DYING_AFTER=30 "$program" verify --device pthread --only softmax --quiet --json report.json 2>&1 >/dev/null | true
 check 'verify, its sentence is unread: the report is written' has_line report.json '"error": "its driver ended the process'
@@ -197,7 +197,7 @@ ours.recv(1 << 16)
 ours.close()
 process.wait()
 END
-check 'verify, unread behind a socket: nobody is accused' has_line report.json '"error": "nobody read what was printed any more, at '
+check 'verify, unread through a socket: no driver is blamed' has_line report.json '"error": "the reader of the output has gone, at '
 rm doctor.json
 new_clock
 DYING=hang "$program" doctor --patience 2 --device pthread --json doctor.json 2>/dev/null | true
@@ -211,7 +211,7 @@ check 'verify, a full disk: the report stands' has_line report.json '^ *"passed"
 rm doctor.json
 DYING_CALL=none "$program" doctor --device pthread --json doctor.json 2>err | head -n 1 >out
 check 'doctor, unread: the report is written' python3 -m json.tool doctor.json /dev/null
-check 'doctor, unread: so does a sentence' has_line err '^clmlp: doctor: nobody read what was printed any more'
+check 'doctor, unread: so does a sentence' has_line err '^clmlp: doctor: the reader of the output has gone'
 # time while the process is stopped is no silence
 new_clock
 : >"$DYING_CLOCK"
@@ -241,7 +241,7 @@ check 'interrupted: it says so' has_line err '^clmlp: doctor: interrupted'
 check 'interrupted: the report is written' has_line doctor.json '"reason": "it was interrupted at '
 DYING=interrupt fails 'interrupted; the devices' doctor --device pthread --json -
 check 'interrupted: JSON alone' [ "$(grep -c '"reason": "it was interrupted at shared, in check 1 of' out)" -eq 1 ]
-check 'interrupted: nobody is accused' lacks_line err 'ended the process'
+check 'interrupted: no driver is blamed' lacks_line err 'ended the process'
 
 # if it comes after a device is done and before the next process starts, the report stays
 unset DYING
@@ -269,7 +269,7 @@ wait $process || true
 
 export DYING_GONE=1 DYING_FILE="$temporary/gone"
 succeeds doctor --json doctor.json
-check 'the device behind it is examined' has_line out '^1 of 2 devices can be trained on'
+check 'the device after it is examined' has_line out '^1 of 2 devices can be trained on'
 check 'it is good' has_line out 'verdict: good'
 check 'both are in JSON' [ "$(grep -c '"verdict"' doctor.json)" -eq 2 ]
 unset DYING_GONE DYING_FILE DYING_CALL
@@ -279,12 +279,12 @@ unset DYING_GONE DYING_FILE DYING_CALL
 unset LD_PRELOAD POCL_DEVICES
 cp "${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}"/pocl*.icd vendors
 export OCL_ICD_VENDORS="$temporary/vendors" DYING=end CLMLP_KERNEL_DIR="$temporary/kernels"
-fails 'a driver ended the process .signal 6, .* as it was to end' doctor
-DYING=leave fails 'a driver ended the process .exit code 3. as it was to end' doctor
-LD_PRELOAD=$driver DYING=stay in_vain 'a driver did not come back within [0-9]* s as it was to end' doctor --patience 10
+fails 'a driver ended the process .signal 6, .* at exit, after all checks' doctor
+DYING=leave fails 'a driver ended the process .exit code 3. at exit, after all checks' doctor
+LD_PRELOAD=$driver DYING=stay in_vain 'a driver did not come back within [0-9]* s at exit, after all checks' doctor --patience 10
 # verify's results stay
 unset CLMLP_KERNEL_DIR
-fails 'a driver ended the process .signal 6, .* as it was to end' verify --only softmax --json report.json
+fails 'a driver ended the process .signal 6, .* at exit, after all checks' verify --only softmax --json report.json
 check 'verify, an end that dies: in JSON' has_line report.json '"at_end": "the driver ended the process .signal 6, '
 check 'verify, an end that dies: all passed' has_line report.json '^ *"passed": true,$'
 check 'verify, an end that dies: no error' lacks_line report.json '"error":'
@@ -298,7 +298,7 @@ kill -TERM $process
 status=0
 wait $process || status=$?
 check 'verify, an end that hangs, interrupted: exit 1' [ "$status" -eq 1 ]
-check 'verify, an end that hangs, interrupted: a sentence' has_line err '^clmlp: verify: interrupted, as the process was to end, behind all checks'
+check 'verify, an end that hangs, interrupted: a sentence' has_line err '^clmlp: verify: interrupted at exit, after all checks'
 check 'verify, an end that hangs, interrupted: in JSON' has_line report.json '"at_end": "interrupted"'
 check 'verify, an end that hangs: all passed' has_line report.json '^ *"passed": true,$'
 export CLMLP_KERNEL_DIR="$temporary/kernels"

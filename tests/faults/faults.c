@@ -1,4 +1,4 @@
-/* Runs a command of the program over and over in one directory, and makes one more of its calls fail each time.
+/* Runs a command of the program over and over in one directory, and makes another call of it fail each time.
  *
  *   faults OPTION... -- COMMAND ARGUMENT...     (--help lists the options)
  *
@@ -54,12 +54,10 @@ static const char help[] =
     "  --part K/N        a part of the places, by a number of each: those that leave the remainder of K by N\n"
     "  --from K --to K   only these, as they were numbered\n"
     "  --cache NAME      a folder that a run that fails may write to, whole files only\n"
-    "  --keeps PATTERN   files that a failed run may leave as a whole one does, where it says that they are "
-    "kept\n"
+    "  --keeps PATTERN   files that a failed run may leave as a whole one does, where it says that they are kept\n"
     "  --varies PATTERN  files that the time is in: only that they are there counts\n"
     "  --reports         the command tells of failures: it may go on after those that it speaks of\n"
-    "  --work N          leave out checks of more than N products of two numbers: the same calls, in "
-    "minutes\n"
+    "  --work N          leave out checks of more than N products of two numbers: the same calls, in minutes\n"
     "  --tolerated FILE  failures that need not end the program: lines of CALL CALLER REASON\n"
     "  --show            a line for each\n";
 
@@ -505,7 +503,7 @@ static void load_fonts(void)
         __lsan_enable();
 }
 
-/* A place's hash has its differences in some of its bits only: spread over all, with the finaliser of MurmurHash3. */
+/* Hashes of places differ in few bits; this mixes them (finaliser of MurmurHash3). */
 static bool is_in_part(uint64_t hash)
 {
     hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);

@@ -17,7 +17,7 @@ void fuzz_expect_sentence(const struct clm_error *error, clm_status status, cons
 /* The path of a file in memory that holds the bytes; `number` is below FUZZ_FILES. It is valid until the next
  * call with that number. Ends the program if there can be none; the next two do so, too. */
 const char *fuzz_file(unsigned number, const unsigned char *bytes, size_t size);
-/* The same, gzipped. */
+/* Like fuzz_file, gzipped. */
 const char *fuzz_gzipped_file(unsigned number, const unsigned char *bytes, size_t size);
 
 /* The path of a link to that file, which must exist. `name` is a string literal, perhaps with a folder, in a

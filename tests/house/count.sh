@@ -14,8 +14,8 @@ failed() {
     printf 'failed: %s\n' "$*"
 }
 
-# Whether part WHICH of PARTS is in the sample, as test_in_sample of the tests in C has it. With sanitizers, which
-# only look for other faults on the same ways, there are twice as many parts.
+# Whether part WHICH of PARTS is in the sample, as test_in_sample of the tests in C has it. Sanitizer builds run
+# the same code again, so they take half as many: there are twice as many parts.
 # in_sample WHICH PARTS
 in_sample() {
     parts=$(($2 * (${ASAN_OPTIONS:+1} + 1)))

@@ -25,7 +25,7 @@ struct clm_data *open_file(const char *name);
 /* Opening must fail with this status and one line that contains `part`. */
 void refused_with(const struct clm_data_options *options, clm_status status, const char *part);
 
-/* The same for a file of the directory; the line must also name it. */
+/* Like refused_with, for a file of the directory; the line must also name it. */
 void file_refused(const char *name, clm_status status, const char *part);
 
 #endif

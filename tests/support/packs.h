@@ -27,7 +27,7 @@ void made_row(unsigned char *pixels, size_t row, unsigned first);
 /* `rows` of these rows as records of the binary layout, with one label or two. */
 void pack_records(struct pack *pack, size_t rows, unsigned first, int labels);
 
-/* The same as a pickle of protocol 2, as Python 2's cPickle and NumPy wrote them. */
+/* These rows as a pickle of protocol 2, as Python 2's cPickle and NumPy wrote them. */
 void pack_batch(struct pack *pack, size_t rows, unsigned first, int labels);
 
 /* A pickled dict of one list of `count` strings. */

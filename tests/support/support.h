@@ -12,8 +12,8 @@
 int test_run(Suite *suite);
 
 /* Whether part `which` of `parts` is in the sample. CLMLP_SAMPLE is a number, 0 by default, that chooses one
- * part (the next number the next part); or "all", which takes all. With sanitizers, which only look for other
- * faults on the same ways, there are twice as many parts. */
+ * part (the next number the next part); or "all", which takes all. Sanitizer builds run the same code again,
+ * so they take half as many: there are twice as many parts. */
 bool test_in_sample(size_t which, size_t parts);
 
 /* Adds a loop test over [begin, end) of which only the indices in the sample run, at least one. */

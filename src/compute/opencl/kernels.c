@@ -281,7 +281,7 @@ static clm_status kernel_gather(struct kernels *k, const struct resident *data, 
                          error);
 }
 
-/* The same as augment.cl's struct augmentation: only numbers of four bytes, so both have one layout. */
+/* Has the layout of augment.cl's struct augmentation, because both hold only numbers of four bytes. */
 struct augmentation_argument {
     cl_uint seed_low, seed_high, epoch, position;
     cl_int width, height;
@@ -313,7 +313,7 @@ static clm_status kernel_gather_augmented(struct kernels *k, const struct augmen
                                           struct clm_error *error)
 {
     const struct augmentation_argument augmentation = augmentation_argument(a, X->rows);
-    const struct tensor *const indices = order ? order : &data->labels; /* the same */
+    const struct tensor *const indices = order ? order : &data->labels; /* as in kernel_gather */
     const struct tensor *const partners =
         augmentation.is_mixed ? a->partners : labels; /* not written otherwise */
     return launch_runs(k, X,

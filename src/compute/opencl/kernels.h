@@ -1,4 +1,4 @@
-/* Our kernels: one host function each, with its arguments in the order of the .cl file. Those of them that are
+/* Our kernels: one host function each, with its arguments in the order of the .cl file. Functions that are
  * whole operations are in opencl.h. */
 #ifndef CLM_COMPUTE_OPENCL_KERNELS_H
 #define CLM_COMPUTE_OPENCL_KERNELS_H
@@ -101,7 +101,7 @@ CLM_MUST_CHECK clm_status kernel_bias_activation(struct kernels *k, const struct
 /* dX = dX act'; nothing is queued if act' is 1 */
 CLM_MUST_CHECK clm_status kernel_through_gate(struct kernels *k, const struct gate *gate, struct tensor *dX,
                                               struct clm_error *error);
-/* What follows once a product has added the gradient to a weight's state: END of optimiser.cl */
+/* Ends the step of weights after a product has added the gradient to their state: END of optimiser.cl */
 CLM_MUST_CHECK clm_status kernel_weights_end(struct kernels *k, const struct step *step,
                                              struct parameter *parameter, struct clm_error *error);
 CLM_MUST_CHECK clm_status kernel_add_penalty(struct kernels *k, float penalty, const struct tensor *W,

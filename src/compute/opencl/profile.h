@@ -23,7 +23,8 @@ void profile_expect(const struct opencl_device *device, double operations, doubl
 /* Where to put a launch's event; NULL without a recorder. `name` must outlive the recorder. */
 cl_event *profile_event(const struct opencl_device *device, const char *name);
 
-/* The same for a library call with several launches. Its time starts when those before it end. */
+/* Like profile_event, for a library call with several launches. Its time starts when the launches before it
+ * end. */
 cl_event *profile_call(const struct opencl_device *device, const char *name);
 
 /* Peak floating-point operations and bytes per second, measured now with kernels/peaks.cl. */

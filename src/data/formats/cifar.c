@@ -1,5 +1,5 @@
-/* Reads CIFAR sets file by file, in both layouts, from directories and from the tar archives in which they are
- * published. */
+/* Reads CIFAR sets file by file, in both layouts, from directories and from the tar archives in which they
+ * are published. */
 #include "data/formats/cifar_files.h"
 
 #include "base/file.h"
@@ -50,8 +50,8 @@ static enum cifar_role role_in(const struct cifar_files *files, size_t which, co
     return strcmp(name, files->names[which]) ? CIFAR_NO_ROLE : CIFAR_NAMES;
 }
 
-/* The role of the file called `name`, if labels of kind `which` are read, and the layout that it is in. *batch
- * is the index of a training file. */
+/* The role of the file called `name`, if labels of kind `which` are read, and the layout that it is in.
+ * *batch is the index of a training file. */
 static enum cifar_role cifar_role_of(const struct cifar *cifar, size_t which, const char *name,
                                      enum cifar_layout *layout, size_t *batch)
 {

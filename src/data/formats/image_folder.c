@@ -46,8 +46,8 @@ static clm_status find_part(const char *root, const char *name, char **path, str
     return status;
 }
 
-/* Finds ROOT/train and ROOT/test if the root is ROOT/train/CLASS or ROOT/test/CLASS, so that "train" and "test"
- * are no classes themselves. */
+/* Finds ROOT/train and ROOT/test if the pictures lie in ROOT/train/CLASS or ROOT/test/CLASS, so that "train"
+ * and "test" are no classes themselves. */
 static clm_status find_split(const char *root, char **train, char **test, struct clm_error *error)
 {
     *test = NULL;

@@ -55,7 +55,7 @@ struct machine {
     struct clm_error *error;
 };
 
-/* All functions that return bool fail by returning false, with the reason in the machine's status and error. */
+/* A function that returns bool returns false if it fails; the machine's status and error then say why. */
 
 /* Fails with CLM_ERROR_FORMAT and a message that names the file and the position. */
 bool pickle_refuse(struct machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -85,8 +85,8 @@ CLM_MUST_CHECK bool pickle_read_length(struct machine *machine, size_t width, si
 
 bool pickle_fail_memory(struct machine *machine, size_t bytes);
 
-/* Appends `count` bytes of UTF-8 as latin1; false if a character is not in latin1. *lead is the first byte of a
- * character whose second byte has not come yet, or 0. */
+/* Appends `count` bytes of UTF-8 as latin1; false if a character is not in latin1. *lead is the first byte of
+ * a character whose second byte has not come yet, or 0. */
 CLM_MUST_CHECK bool pickle_append_latin1(struct pickle_value *value, const unsigned char *utf8, size_t count,
                                          unsigned *lead);
 

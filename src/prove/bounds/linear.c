@@ -1,4 +1,4 @@
-/* Bounds of the linear layer's operations: the three products with what follows, and the optimiser's step. */
+/* Bounds of the linear layer's operations: three products with their epilogues, and the optimiser's step. */
 #include "prove/bounds/stage.h"
 
 #include "base/size.h"
@@ -25,7 +25,7 @@ typedef clm_status product_call(struct clm_backend *reference, const struct tens
 /* A product of tensors with errors. Its first two inputs are its factors. */
 struct bounded_product {
     product_call *call;
-    struct tensor in[FACTORS_MOST]; /* all, or all but the last */
+    struct tensor in[FACTORS_MOST]; /* the operation's inputs; the last may be missing */
     size_t terms;                   /* of each sum */
     bool is_along_columns[2];       /* whether a factor's terms lie in a row, or in a column */
     size_t shapes[2][2];            /* rows and columns of the outputs; the second one may be missing */
@@ -186,7 +186,7 @@ static double activation_error(enum activation act, double z, double y, double e
            (about->roundings ? gamma_of(about->roundings) * (fmax(fabs(z), fabs(y)) + moved) + FLUSHED : 0);
 }
 
-/* The same for a saved act'(z), which moves by at most its largest bend times the error. */
+/* The error of a saved act'(z), which moves by at most its largest bend times the error of z. */
 static double saved_gate_error(enum activation act, double error)
 {
     const struct activation_about *const about = &activations[act];
@@ -368,7 +368,8 @@ static struct parameter step_side(struct stage *stage, const struct parameter *p
  *   state  as many roundings as the rule's table has. Momentum's v: momentum is rounded, multiplied, added,
  *          and the penalty is added after it: gamma(4) of momentum |v| + |g|
  *   value  the factor of w that carries the penalty (1 - 2 rate l2) is rounded, multiplied, added, and so is
- *          the rate: gamma(4) of |w| + rate |direction|; the direction has its own roundings, as the states have
+ *          the rate: gamma(4) of |w| + rate |direction|; the direction has its own roundings, as the states
+ *          have
  *
  * Each further block of the gradient's sum is added to state and value, and adds a rounding to both.
  *

@@ -16,8 +16,8 @@
  *
  *   d_j       once, as if z_j moved by another u |d_j|. |d_j| is at most its reach: how far another logit may
  *             be above it, or 0 if no other can be. The lowest and highest logits of struct row contain that.
- *   e, Σ, p   each e by EXP_ERROR, their sum as one of C terms >= 0, the quotient by DIVISION_ERROR, all
- *             relative
+ *   e, Σ, p   each e EXP_ROUNDINGS times, their sum as one of C terms >= 0, the quotient DIVISION_ROUNDINGS
+ *             times, all relative
  *   loss      u |d_label| has moved the e of the label, but not the distance m - z'_label, or the other way:
  *             another u times its reach. The relative errors of the sum move its logarithm by -log(1 - γ) at
  *             most; LOG_ERROR is relative to the logarithm; and the sum of both is rounded.

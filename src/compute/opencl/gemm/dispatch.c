@@ -127,7 +127,8 @@ static struct assignment *nearest(const struct dispatch *d, const struct product
     return product_nearest(d->table, d->assigned, sizeof *d->table, key);
 }
 
-/* Without an assignment: the first provider that opens; if none does, the last, which then fails. */
+/* The assigned provider. Without an assignment, the first provider that opens; if none opens, the last one,
+ * which then fails. */
 static size_t provider_for(struct dispatch *d, const struct product_key *key)
 {
     const struct assignment *const assigned = nearest(d, key);
@@ -152,7 +153,7 @@ bool dispatch_knows(const struct dispatch *dispatch, size_t I, size_t O)
     return dispatch->only != NO_PROVIDER || nearest(dispatch, &any);
 }
 
-/* Asks dropped providers, too: a net that exists already must not change. */
+/* Asks dropped providers, too, because the answer must not change for a net that exists already. */
 bool dispatch_takes_step(const struct dispatch *dispatch, enum rule rule)
 {
     for (size_t p = 0; p < dispatch->count; p++) {
@@ -170,7 +171,8 @@ size_t dispatch_panel(struct dispatch *dispatch, size_t B, size_t I, size_t O)
     return panel_of(dispatch, provider_for(dispatch, &update), B, I, O);
 }
 
-/* If the weights lie otherwise than the provider wants, takes the first open one that wants them so. */
+/* If the weights have another layout than the provider wants, takes the first open provider that wants
+ * theirs. */
 struct gemm_provider *dispatch_take(struct dispatch *dispatch, enum product product, const struct tensor *W,
                                     size_t B)
 {
@@ -286,7 +288,7 @@ clm_status provider_assign(struct clm_backend *be, const struct product_key *key
         return status;
     if (!entry || entry->key.B != key->B) {
         if (!array_resize(&d->table, d->assigned + 1, sizeof *d->table))
-            return clm_fail_host_memory(error, "who computes a product",
+            return clm_fail_host_memory(error, "the table of providers",
                                         (d->assigned + 1) * sizeof *d->table);
         entry = &d->table[d->assigned++];
     }

@@ -1,5 +1,6 @@
-/* Our own products for devices of type CPU (kernels/gemm_cpu.cl, head_cpu.cl). Bias, activation, mask and the
- * optimiser's step are part of the product: each result is written once, and a step stores no gradient. */
+/* Our own products for devices of type CPU (kernels/gemm_cpu.cl, head_cpu.cl). Their epilogues (bias,
+ * activation, gate and optimiser step) are part of the product: each result is written once, and a step
+ * stores no gradient. */
 #include "compute/opencl/gemm/provider.h"
 
 #include "base/size.h"

@@ -1,7 +1,8 @@
-/* A GEMM provider computes a layer's three products, each with what follows: bias, activation, mask or step.
+/* A GEMM provider computes a layer's three products, each with its epilogue: bias, activation, gate or
+ * optimiser step.
  *
- * It may fuse these into the product or queue a kernel after it; callers see a difference only in time. All
- * sizes are positive and fit into int.
+ * It may fuse an epilogue into the product or queue a kernel after it; callers see a difference only in time.
+ * All sizes are positive and fit into int.
  */
 #ifndef CLM_COMPUTE_OPENCL_GEMM_PROVIDER_H
 #define CLM_COMPUTE_OPENCL_GEMM_PROVIDER_H

@@ -1,5 +1,6 @@
-/* Our own products for devices whose work-groups share local memory (kernels/gemm_tiled.cl). They include
- * bias, activation, mask and step: each result is written once, and a step stores no gradient. */
+/* Our own products for devices whose work-groups share local memory (kernels/gemm_tiled.cl). Their
+ * epilogues (bias, activation, gate and optimiser step) are part of the product: each result is written once,
+ * and a step stores no gradient. */
 #include "compute/opencl/gemm/provider.h"
 
 #include "base/size.h"
@@ -38,8 +39,8 @@ struct tiled_variant {
     size_t depth, lanes;
 };
 
-/* Larger tiles read less of a large product's matrices; smaller ones busy more units with a small product.
- * Each variant needs less of a device; the last only 1 KiB of local memory and groups of one item. */
+/* Larger tiles read less of a large product's matrices; smaller ones keep more units busy with a small one.
+ * Each variant needs less of a device; the last one only 1 KiB of local memory and groups of one item. */
 static const struct tiled_variant variants[] = {
     {{16, 16}, {2, 2}, 8, 64},
     {{16, 16}, {1, 1}, 16, 64},
