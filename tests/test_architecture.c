@@ -77,7 +77,7 @@ START_TEST(parameters)
                                                      {"layers.1.bias", 1, 1, 0, false}};
     struct architecture net = net_of((size_t[]){7, 5, 1}, 3);
     struct parameter_spec specs[COUNT_OF(expected)];
-    ck_assert_uint_eq(LAYER_PARAMETERS * net.depth, COUNT_OF(expected));
+    ck_assert_uint_eq(architecture_parameter_count(&net), COUNT_OF(expected));
     for (size_t p = 0; p < COUNT_OF(expected); p++)
         specs[p] = architecture_parameter(&net, p);
     for (size_t p = 0; p < COUNT_OF(expected); p++) {

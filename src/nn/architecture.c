@@ -135,6 +135,11 @@ char *architecture_widths_text(const struct architecture *net, char between)
 
 /* ---- parameters ---- */
 
+size_t architecture_parameter_count(const struct architecture *net)
+{
+    return LAYER_PARAMETERS * net->depth;
+}
+
 struct parameter_spec architecture_parameter(const struct architecture *net, size_t p)
 {
     const size_t l = p / LAYER_PARAMETERS;

@@ -76,7 +76,8 @@ static inline size_t parameter_elements(const struct parameter_spec *spec)
 
 enum { LAYER_PARAMETERS = 2 };
 
-/* Parameter p of LAYER_PARAMETERS for each layer, in order: its weight, then its bias. */
+/* All parameters are one list: for each layer its weight, then its bias. */
+size_t architecture_parameter_count(const struct architecture *net);
 struct parameter_spec architecture_parameter(const struct architecture *net, size_t p);
 
 /* Bytes of all parameters as floats; false if they do not fit into a size_t. */

@@ -48,7 +48,7 @@ static clm_status model_create(const struct architecture *architecture, struct c
     const clm_status status = architecture_copy(architecture, &model->architecture, error);
     if (status != CLM_OK)
         return status;
-    model->parameter_count = LAYER_PARAMETERS * architecture->depth;
+    model->parameter_count = architecture_parameter_count(architecture);
     model->tensor_count = model->parameter_count + 2;
     model->specs = calloc(model->tensor_count, sizeof *model->specs);
     model->values = calloc(model->tensor_count, sizeof *model->values);

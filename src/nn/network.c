@@ -29,7 +29,7 @@ static clm_status create_parameter(struct network *net, const struct parameter_s
 static clm_status create_parameters(struct network *net, struct network_use use, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    for (size_t p = 0; status == CLM_OK && p < LAYER_PARAMETERS * net->architecture.depth; p++) {
+    for (size_t p = 0; status == CLM_OK && p < architecture_parameter_count(&net->architecture); p++) {
         const struct parameter_spec spec = architecture_parameter(&net->architecture, p);
         status = create_parameter(net, &spec, use, network_parameter(net, p), error);
     }
@@ -149,11 +149,10 @@ clm_status network_prepare_mixup(struct network *net, struct clm_error *error)
 void network_free(struct network *net)
 {
     struct clm_backend *const be = net->be;
-    for (size_t l = 0; net->layers && l < net->architecture.depth; l++) {
-        free_parameter(be, &net->layers[l].linear.W);
-        free_parameter(be, &net->layers[l].linear.b);
+    for (size_t p = 0; net->layers && p < architecture_parameter_count(&net->architecture); p++)
+        free_parameter(be, network_parameter(net, p));
+    for (size_t l = 0; net->layers && l < net->architecture.depth; l++)
         layer_free(be, &net->layers[l]);
-    }
     if (be) {
         tensor_free(be, &net->X);
         tensor_free(be, &net->next_X);
@@ -172,7 +171,7 @@ struct network_memory network_memory(const struct network *net)
     struct network_memory memory = {.activations = net->X.bytes + net->next_X.bytes + net->labels.bytes +
                                                    net->mixture.partners.bytes + net->gradients[0].bytes +
                                                    net->gradients[1].bytes};
-    for (size_t p = 0; p < LAYER_PARAMETERS * net->architecture.depth; p++) {
+    for (size_t p = 0; p < architecture_parameter_count(&net->architecture); p++) {
         const struct parameter *const parameter = network_parameter(net, p);
         memory.parameters += parameter->value.bytes;
         memory.gradients += parameter->gradient.bytes;
@@ -386,7 +385,7 @@ static clm_status network_propagate(struct network *net, size_t rows, const stru
 static clm_status optimise(struct network *net, const struct step *step, struct clm_error *error)
 {
     clm_status status = CLM_OK;
-    for (size_t p = 0; status == CLM_OK && p < LAYER_PARAMETERS * net->architecture.depth; p++)
+    for (size_t p = 0; status == CLM_OK && p < architecture_parameter_count(&net->architecture); p++)
         status = parameter_step(net->be, network_parameter(net, p), step, error);
     return status;
 }
