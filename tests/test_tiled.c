@@ -263,9 +263,9 @@ int main(void)
     TCase *const products = tcase_create("products");
     TCase *const choice = tcase_create("choice");
     TCase *const cases[] = {products, choice};
-    tcase_add_loop_test(products, borders_of_a_tile_are_right, 0, TILED_BUILDS);
-    tcase_add_loop_test(products, long_sums_are_right, 0, TILED_BUILDS);
-    tcase_add_loop_test(products, bits_are_the_same_each_time, 0, TILED_BUILDS);
+    test_add_sampled(products, borders_of_a_tile_are_right, 0, TILED_BUILDS, 2);
+    test_add_sampled(products, long_sums_are_right, 0, TILED_BUILDS, 2);
+    test_add_sampled(products, bits_are_the_same_each_time, 0, TILED_BUILDS, 2);
     tcase_add_test(choice, a_device_runs_the_largest_tiles_it_can);
     tcase_add_test(choice, a_device_that_can_run_none_is_refused);
     tcase_add_test(choice, native_is_our_own_products_for_the_kind_of_device);

@@ -43,7 +43,7 @@ faults=0
 right_or_refused_in() {
     name=$1
     faults=$((faults + 1))
-    in_sample $faults 2 || return 0
+    in_sample $faults 3 || return 0
     breaks "$1" "$2" "$3"
     shift 3
     numbers "$@" --backend blas
