@@ -429,7 +429,7 @@ int main(void)
     Suite *suite = suite_create("memory");
     TCase *cases = tcase_create("memory");
     test_add_sampled(cases, what_does_not_fit_is_refused_before_anything_is_tried, 0, 4, 2);
-    tcase_add_loop_test(cases, trials_stay_within_the_limit, 0, 4);
+    test_add_sampled(cases, trials_stay_within_the_limit, 0, 4, 2);
     tcase_add_loop_test(cases, a_plan_has_no_side_effects, 0, 2);
     tcase_add_loop_test(cases, plan_is_what_is_allocated, 0, 4);
     tcase_add_loop_test(cases, parts_are_by_hand, 0, 2);

@@ -838,11 +838,11 @@ int main(void)
     test_add_sampled(cases, a_candidate_is_tried_at_the_very_size, 0, PRODUCT_COUNT, 3);
     tcase_add_test(cases, one_that_is_not_chosen_is_not_tried_at_the_very_size);
     tcase_add_test(cases, a_choice_of_a_near_batch_is_tried_first);
-    tcase_add_loop_test(cases, a_wrong_provider_that_was_asked_for_is_refused, 0, PRODUCT_COUNT);
+    test_add_sampled(cases, a_wrong_provider_that_was_asked_for_is_refused, 0, PRODUCT_COUNT, 3);
     tcase_add_test(cases, a_wrong_fused_update_is_seen);
-    tcase_add_loop_test(cases, a_last_minibatch_is_tried, 0, PRODUCT_COUNT);
-    tcase_add_loop_test(cases, a_last_minibatch_of_a_single_layer_is_tried, 0, PRODUCT_COUNT);
-    tcase_add_loop_test(cases, a_last_minibatch_of_who_was_asked_for_is_tried, 0, PRODUCT_COUNT);
+    test_add_sampled(cases, a_last_minibatch_is_tried, 0, PRODUCT_COUNT, 3);
+    test_add_sampled(cases, a_last_minibatch_of_a_single_layer_is_tried, 0, PRODUCT_COUNT, 3);
+    test_add_sampled(cases, a_last_minibatch_of_who_was_asked_for_is_tried, 0, PRODUCT_COUNT, 3);
     tcase_add_test(cases, a_wrong_momentum_is_seen);
     tcase_add_loop_test(cases, a_wrong_head_is_seen, HEAD_RIGHT, HEAD_LOSS + 1);
     tcase_add_test(cases, a_wrong_bias_is_seen);
@@ -850,8 +850,8 @@ int main(void)
     tcase_add_test(cases, a_benchmark_tells_tuning_apart);
     tcase_add_test(cases, a_slow_candidate_is_not_taken);
     tcase_add_test(cases, a_device_without_a_right_one_is_refused);
-    tcase_add_loop_test(cases, a_wrong_first_one_is_dropped_by_the_self_test, 0, PRODUCT_COUNT);
-    tcase_add_loop_test(cases, a_wrong_one_that_was_asked_for_fails_the_self_test, 0, PRODUCT_COUNT);
+    test_add_sampled(cases, a_wrong_first_one_is_dropped_by_the_self_test, 0, PRODUCT_COUNT, 3);
+    test_add_sampled(cases, a_wrong_one_that_was_asked_for_fails_the_self_test, 0, PRODUCT_COUNT, 3);
     test_add_sampled(cases, training_tries_the_last_minibatch_of_each_part, 0, 4, 2);
     tcase_add_loop_test(cases, prediction_tries_the_last_minibatch, 0, 2);
     test_add_sampled(cases, a_clock_makes_nothing_wrong, CLOCK_STANDS, CLOCK_IS_COARSE + 1, 2);

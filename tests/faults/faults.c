@@ -307,12 +307,15 @@ static int ask_place = -1, hear_place = -1;
 static void serve_places(int questions, int answers)
 {
     for (void *caller; read(questions, &caller, sizeof caller) == sizeof caller;) {
-        char text[PLACE_MOST] = "unknown";
+        /* functions that are inlined there, and then the one that has them: strings, and an empty one */
+        char found[PLACE_MOST] = "unknown", text[PLACE_MOST] = "";
         if (__sanitizer_symbolize_pc && caller)
-            __sanitizer_symbolize_pc((char *)caller - 1, "%f %s:%l", text, sizeof text);
-        char *const space = strchr(text, ' '), *const slash = strrchr(text, '/');
-        if (space && slash)
-            memmove(space + 1, slash + 1, strlen(slash + 1) + 1);
+            __sanitizer_symbolize_pc((char *)caller - 1, "%f %s:%l", found, sizeof found - 1);
+        for (const char *function = found; *function; function += strlen(function) + 1) {
+            const char *const slash = strrchr(function, '/');
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%.*s %s", *text ? " < " : "",
+                     (int)strcspn(function, " "), function, slash ? slash + 1 : "");
+        }
         if (write(answers, text, sizeof text) != sizeof text)
             break;
     }
@@ -338,7 +341,7 @@ static void start_places(void)
     hear_place = answers[0];
 }
 
-/* "path_join file.c:20" */
+/* "path_join file.c:20"; if that is inlined, " < " and its caller, too */
 static const char *place_of(void *caller)
 {
     static char text[PLACE_MOST];
@@ -354,12 +357,14 @@ static bool is_tolerated(const struct fault_site *site)
     char pattern[600];
     char *const list = options.tolerated ? read_text(options.tolerated) : NULL;
     bool is_listed = false;
-    for (int i = 0; list && !is_listed && i < CALLERS_LISTED && site->callers[i]; i++) {
-        const char *const place = place_of(site->callers[i]);
-        snprintf(pattern, sizeof pattern, "^(%s|\\*) +(%.*s|\\*) ", site->name, (int)strcspn(place, " "),
-                 place);
-        is_listed = matches(list, pattern);
-    }
+    for (int i = 0; list && !is_listed && i < CALLERS_LISTED && site->callers[i]; i++)
+        for (const char *name = place_of(site->callers[i]), *next; name && !is_listed; name = next) {
+            snprintf(pattern, sizeof pattern, "^(%s|\\*) +(%.*s|\\*) ", site->name, (int)strcspn(name, " "),
+                     name);
+            is_listed = matches(list, pattern);
+            next = strstr(name, " < ");
+            next = next ? next + 3 : NULL;
+        }
     free(list);
     return is_listed;
 }
@@ -369,7 +374,7 @@ static bool is_removal(const struct fault_site *site)
 {
     bool is_it = matches(site->name, "^(unlink|unlinkat|rmdir|remove|nftw64)$");
     for (int i = 0; !is_it && i < CALLERS_LISTED && site->callers[i]; i++)
-        is_it = matches(place_of(site->callers[i]), "^remove_replaced ");
+        is_it = matches(place_of(site->callers[i]), "(^|< )remove_replaced ");
     return is_it;
 }
 
