@@ -13,7 +13,7 @@ struct network {
     bool keeps_gradients;   /* a step computes all gradients first, then it changes the parameters */
     struct layer *layers;   /* architecture.depth of them */
     struct tensor X;        /* (batch, inputs) */
-    struct tensor next_X;   /* the same of the next batch; empty if looking ahead gains nothing */
+    struct tensor next_X;   /* (batch, inputs), of the next minibatch; empty if looking ahead gains nothing */
     bool is_ahead;          /* the step before has computed the first layer's outputs already */
     struct tensor labels;   /* (1, batch) */
     struct mixture mixture; /* partners (1, batch); empty before network_prepare_mixup */
