@@ -6,7 +6,7 @@
  * of column 0 write the label, too. Rows may lie anywhere in the data set, so later rows are fetched
  * ahead. */
 #define FETCH_ROWS  4  /* how many rows ahead */
-#define LINE        64 /* bytes of a cache line */
+#define CACHE_LINE  64 /* bytes of a cache line */
 #define TO_FLOAT(v) JOIN(convert_float, VW)(v)
 
 /* A kernel's body, for one type of values. */
@@ -20,7 +20,7 @@
     __global float *to = X + (size_t)r * I;                                                                  \
     if (is_ordered && r + FETCH_ROWS < rows) {                                                               \
         __global const type *later = values + (size_t)order[first + r + FETCH_ROWS] * I;                     \
-        for (int i = begin; i < end; i += LINE / sizeof *later)                                              \
+        for (int i = begin; i < end; i += CACHE_LINE / sizeof *later)                                        \
             FETCH(later + i);                                                                                \
     }                                                                                                        \
     int i = begin;                                                                                           \

@@ -15,21 +15,28 @@
 #define CPU_SPAN 1024
 #define CPU_ROWS 8
 
+/* The files of each program: for what is the same in every net, for what differs by activation, and for what
+ * differs by rule. Few programs, because a driver reads OpenCL's own declarations again for each. */
+#define FOR_ALL       "vector.cl philox.cl gather.cl augment.cl sums.cl softmax.cl bias_gradient.cl epilogue.cl"
+#define BY_ACTIVATION "activation.cl epilogue.cl"
+#define BY_RULE       "optimiser.cl epilogue.cl bias_gradient.cl update.cl"
+#define FOR_PEAKS     "vector.cl peaks.cl"
+
 static const struct kernel_about kernels_about[KERNEL_COUNT] = {
-    [KERNEL_GATHER_BYTES] = {"vector.cl gather.cl", "gather_bytes", false, false},
-    [KERNEL_GATHER_FLOATS] = {"vector.cl gather.cl", "gather_floats", false, false},
-    [KERNEL_GATHER_AUGMENTED] = {"vector.cl philox.cl augment.cl", "gather_augmented", false, false},
-    [KERNEL_ADD_PENALTY] = {"epilogue.cl", "add_penalty", false, false},
-    [KERNEL_SOFTMAX_XENT] = {"sums.cl softmax.cl", "softmax_xent", false, false},
-    [KERNEL_SOFTMAX_ROWS] = {"sums.cl softmax.cl", "softmax_rows", false, false},
-    [KERNEL_BIAS_GRADIENT] = {"bias_gradient.cl", "bias_gradient", false, false},
-    [KERNEL_BIAS_ACTIVATION] = {"activation.cl epilogue.cl", "bias_activation", true, false},
-    [KERNEL_THROUGH_GATE] = {"activation.cl epilogue.cl", "through_gate", true, false},
-    [KERNEL_WEIGHTS_END] = {"optimiser.cl epilogue.cl", "weights_end", false, true},
-    [KERNEL_BIAS_UPDATE] = {"optimiser.cl bias_gradient.cl", "bias_update", false, true},
-    [KERNEL_PARAMETER_STEP] = {"optimiser.cl update.cl", "parameter_step", false, true},
-    [KERNEL_PEAK_COPY] = {"vector.cl peaks.cl", "peak_copy", false, false},
-    [KERNEL_PEAK_FMA] = {"vector.cl peaks.cl", "peak_fma", false, false},
+    [KERNEL_GATHER_BYTES] = {FOR_ALL, "gather_bytes", false, false},
+    [KERNEL_GATHER_FLOATS] = {FOR_ALL, "gather_floats", false, false},
+    [KERNEL_GATHER_AUGMENTED] = {FOR_ALL, "gather_augmented", false, false},
+    [KERNEL_ADD_PENALTY] = {FOR_ALL, "add_penalty", false, false},
+    [KERNEL_SOFTMAX_XENT] = {FOR_ALL, "softmax_xent", false, false},
+    [KERNEL_SOFTMAX_ROWS] = {FOR_ALL, "softmax_rows", false, false},
+    [KERNEL_BIAS_GRADIENT] = {FOR_ALL, "bias_gradient", false, false},
+    [KERNEL_BIAS_ACTIVATION] = {BY_ACTIVATION, "bias_activation", true, false},
+    [KERNEL_THROUGH_GATE] = {BY_ACTIVATION, "through_gate", true, false},
+    [KERNEL_WEIGHTS_END] = {BY_RULE, "weights_end", false, true},
+    [KERNEL_BIAS_UPDATE] = {BY_RULE, "bias_update", false, true},
+    [KERNEL_PARAMETER_STEP] = {BY_RULE, "parameter_step", false, true},
+    [KERNEL_PEAK_COPY] = {FOR_PEAKS, "peak_copy", false, false},
+    [KERNEL_PEAK_FMA] = {FOR_PEAKS, "peak_fma", false, false},
 };
 _Static_assert((int)KERNEL_COUNT <= (int)KERNELS_MOST, "a table has no room for so many");
 

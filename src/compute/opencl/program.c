@@ -39,7 +39,8 @@ static clm_status read_file(const char *name, char **text, size_t *size, struct 
     return clm_fail(error, CLM_ERROR_BUILD, "%s: there is no such kernel file in the library", name);
 }
 
-/* The sources of all files in a list of names with spaces between, joined; the caller frees them. */
+/* The sources of all files in a list of names with spaces between, joined, so that the compiler's log names a
+ * file and its line; the caller frees them. */
 static clm_status read_source(const char *names, char **text, size_t *size, struct clm_error *error)
 {
     clm_status status = CLM_OK;
@@ -53,13 +54,14 @@ static clm_status read_source(const char *names, char **text, size_t *size, stru
         size_t length = 0;
         if ((status = read_file(name, &file, &length, error)))
             break;
-        char *const longer = realloc(*text, *size + length + 1);
+        const size_t room = length + strlen(name) + sizeof "#line 1 \"\"\n\n";
+        char *const longer = realloc(*text, *size + room);
         if (longer) {
-            memcpy(longer + *size, file, length);
-            longer[ *size += length] = '\0';
+            *size +=
+                (size_t)snprintf(longer + *size, room, "#line 1 \"%s\"\n%.*s\n", name, (int)length, file);
             *text = longer;
         } else
-            status = clm_fail_host_memory(error, name, *size + length + 1);
+            status = clm_fail_host_memory(error, name, *size + room);
         free(file);
         if (!longer)
             break;
@@ -68,24 +70,10 @@ static clm_status read_source(const char *names, char **text, size_t *size, stru
     return status;
 }
 
-/* Writes the lines of `text` with their numbers, as many as fit. */
-static void number_lines(const char *text, char *out, size_t size)
+static clm_status fail_build(const struct opencl_device *device, const char *names, cl_program program,
+                             int code, struct clm_error *error)
 {
-    size_t used = 0;
-    for (unsigned line = 1; *text && used + 8 < size; line++) {
-        const size_t length = strcspn(text, "\n");
-        const int written = snprintf(out + used, size - used, "%4u  %.*s\n", line, (int)length, text);
-        if (written < 0)
-            break;
-        used += (size_t)written;
-        text += length + (text[length] == '\n');
-    }
-}
-
-static clm_status fail_build(const struct opencl_device *device, const char *name, const char *source,
-                             cl_program program, int code, struct clm_error *error)
-{
-    char log[1400] = "", numbered[2200] = "";
+    char log[1400] = "";
     size_t size = 0;
     char *whole = NULL;
     if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) == CL_SUCCESS &&
@@ -93,11 +81,10 @@ static clm_status fail_build(const struct opencl_device *device, const char *nam
         clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, whole, NULL) == CL_SUCCESS)
         snprintf(log, sizeof log, "%s", whole);
     free(whole);
-    number_lines(source, numbered, sizeof numbered);
     const char *status = opencl_status_name(code);
     return clm_fail(error, CLM_ERROR_BUILD,
-                    "%s does not build on %s: clBuildProgram failed: %s (%d); its log:\n%s\n%s", name,
-                    device->about.name, status ? status : "a code without a name", code, log, numbered);
+                    "%s does not build on %s: clBuildProgram failed: %s (%d); its log:\n%s", names,
+                    device->about.name, status ? status : "a code without a name", code, log);
 }
 
 clm_status opencl_program_build(const struct opencl_device *device, const char *names, const char *options,
@@ -113,7 +100,7 @@ clm_status opencl_program_build(const struct opencl_device *device, const char *
         status = *out ? CLM_OK : opencl_fail(error, names, "clCreateProgramWithSource", code);
     }
     if (status == CLM_OK && (code = clBuildProgram(*out, 1, &device->id, options, NULL, NULL)))
-        status = fail_build(device, names, text, *out, code, error);
+        status = fail_build(device, names, *out, code, error);
     if (status != CLM_OK && *out) {
         clReleaseProgram(*out);
         *out = NULL;
