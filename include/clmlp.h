@@ -590,12 +590,12 @@ CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct 
 
 struct clm_check {
     char operation[64];      /* "linear_forward", … */
-    char shape[128];         /* "B=7 I=33 O=65 relu" */
+    char shape[160];         /* "B=7 I=33 O=65 relu" */
     double error_over_bound; /* the worst element's |got - reference| / bound; NaN or Inf if it is that */
     bool passed;             /* error_over_bound <= 1, and nothing was written outside */
     char detail[256];        /* of a failure: an element, its value, and the right one; else empty */
     bool is_error;           /* the operation ended with an error, which `detail` begins with */
-    char smallest[128];      /* of a failure: the smallest shape found that fails, too */
+    char smallest[160];      /* of a failure: the smallest shape found that fails, too */
     bool has_products;       /* a provider of products has a part in it */
     size_t number, of;       /* the number of this check, from 1, and how many there are */
 };
