@@ -2,6 +2,7 @@
  * and training with all of it. */
 #include "base/philox.h"
 #include "compute/opencl/program.h"
+#include "data/pictures/sheet.h"
 #include "nn/network.h"
 #include "support/fixtures.h"
 #include "support/philox_answers.h"
@@ -814,7 +815,7 @@ static void expect_refused(const struct clm_data *data, struct clm_augmentation 
 START_TEST(senseless_augmentations_are_refused)
 {
     struct clm_data *const pictures = picture_data(), *const others = fixture_data(30, 0, 90, 5);
-    const struct clm_augmentation mixup = {.mixup = -1}, noise = {.noise = INFINITY};
+    const struct clm_augmentation mixup = {.mixup = -1}, endless = {.noise = INFINITY};
     expect_refused(others, (struct clm_augmentation){.flip = true}, "no pictures");
     expect_refused(others, (struct clm_augmentation){.shift = 1}, "no pictures");
     expect_refused(others, (struct clm_augmentation){.cutout = 1}, "no pictures");
@@ -823,7 +824,7 @@ START_TEST(senseless_augmentations_are_refused)
     /* the settings refuse this, but clm_augmented_sheet may get it */
     ck_assert_int_eq(augmentation_check(&mixup, pictures, &error), CLM_ERROR_ARGUMENT);
     ck_assert_msg(strstr(error.message, "mixup of -1") != NULL, "%s", error.message);
-    ck_assert_int_eq(augmentation_check(&noise, pictures, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_int_eq(augmentation_check(&endless, pictures, &error), CLM_ERROR_ARGUMENT);
     ck_assert_msg(strstr(error.message, "noise of inf") != NULL, "%s", error.message);
     /* the largest sensible values */
     const struct clm_augmentation largest[] = {{.flip = true, .shift = 4, .cutout = 6}, {.mixup = 1e-300}};
@@ -832,6 +833,38 @@ START_TEST(senseless_augmentations_are_refused)
     ck_assert_done(augmentation_check(&largest[1], others, &error));
     clm_data_close(pictures);
     clm_data_close(others);
+}
+END_TEST
+
+/* ---- sheets ---- */
+
+static const struct clm_augmentation noise = {.noise = 0.05};
+
+/* Replaces the library's, which draws the pictures: each byte is the nearest to what a plain reading has. */
+clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t rows, uint64_t seed,
+                       const struct sheet_change *change, const char *path, struct clm_error *why)
+{
+    const struct augmentation a = {.changes = noise, .seed = seed, .epoch = 1};
+    const size_t I = data->features;
+    uint8_t *const values = malloc(rows * I);
+    ck_assert_ptr_nonnull(values);
+    for (size_t i = 0; i < rows * I; i++)
+        values[i] = (uint8_t)raw_of(i / I, i % I);
+    ck_assert_done(change->apply(change->user, values, rows, why));
+    for (size_t i = 0; i < rows * I; i++) {
+        const double x = raw_of(i / I, i % I) + 255 * noise.noise * normal_of(&a, i / I, i % I);
+        ck_assert_within(values[i], fmin(fmax(x, 0), 255), 0.5001);
+    }
+    free(values);
+    (void)part, (void)path;
+    return CLM_OK;
+}
+
+START_TEST(bytes_of_a_sheet_are_rounded)
+{
+    const struct clm_data pictures = {
+        .element = ELEMENT_BYTE, .features = 105, .width = 7, .height = 5, .channels = 3};
+    ck_assert_done(clm_augmented_sheet(&pictures, CLM_TRAIN, 20, &noise, SEED, "drawn.png", &error));
 }
 END_TEST
 
@@ -961,6 +994,7 @@ int main(void)
     test_add_sampled(training, training_rows_do_not_depend_on_the_batch, 0, 3, 2);
     test_add_sampled(training, a_step_takes_both_labels_at_the_batchs_place, 0, 3, 2);
     tcase_add_test(training, senseless_augmentations_are_refused);
+    tcase_add_test(training, bytes_of_a_sheet_are_rounded);
     suite_add_tcase(suite, rows);
     suite_add_tcase(suite, draws);
     suite_add_tcase(suite, training);
