@@ -2,6 +2,7 @@
 #include "prove/prove.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Sets a limit; 0 means none. */
 static void limit_memory(struct clm_backend *be, uint64_t bytes, const char *by, const char *setting)
@@ -44,7 +45,7 @@ static clm_status open_preferred(const struct clm_backend_options *options, cons
         count && options->device
             ? clm_fail_setting(
                   error, CLM_ERROR_DEVICE, "device",
-                  "no OpenCL device is %s; choose one by \"gpu\", \"cpu\", its platform and number, or part of its name",
+                  "no OpenCL device is %s; choose another by its type (\"cpu\"), its platform and number (\"0:0\"), or a part of its name",
                   options->device)
             : clm_fail_setting(
                   error, CLM_ERROR_DEVICE, "backend",
@@ -101,9 +102,10 @@ clm_status clm_backend_open(const struct clm_backend_options *options, struct cl
 static void explain(struct clm_device *device, const char *selector, bool is_any_taken, const char *why_none)
 {
     const bool is_suited = opencl_preference(device, selector) > 0;
+    const bool is_choice_left = !selector || !strcmp(selector, "auto");
     if (device->is_taken)
         snprintf(device->reason, sizeof device->reason, "passes the self-test, and %s",
-                 selector ? "is what was asked for" : "no GPU or accelerator before it does");
+                 is_choice_left ? "no GPU or accelerator before it does" : "is what was asked for");
     else if (!is_suited || !device->reason[0])
         snprintf(device->reason, sizeof device->reason, "%.255s",
                  !is_suited     ? "is not what was asked for"

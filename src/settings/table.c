@@ -135,12 +135,13 @@ const struct setting_row setting_rows[] = {
           "test set; it has priority over a test set in --data"),
     OTHER(SHARE, "val", "N|0.1", ON_DATA, MEANS("none"),
           "hold out N rows, or that fraction, of the training set for validation"),
-    CHOICE("val-by", "HOW", ON_DATA, IS("last"), splits,
-           "which ones: the last, random ones, or stratified: random ones of each class, in proportion"),
+    CHOICE(
+        "val-by", "HOW", ON_DATA, IS("last"), splits,
+        "which rows --val holds out: the last, random ones, or stratified: random ones of each class, in proportion"),
     COUNT("val-seed", "N", ON_DATA, IS("1"), ANY_COUNT,
-          "of random and stratified: the same seed holds out the same rows"),
+          "for --val-by random and stratified: the same seed holds out the same rows"),
     COUNT("limit", "N", ON_DATA, MEANS("all"), COUNT_FROM(1),
-          "keep the first N training rows of what is left"),
+          "keep only the first N training rows, after --val took its share"),
     OTHER(TEXT, "inputs", "NAME", ON_DATA, MEANS("x, x_train and their like"),
           "npy, npz: the array that holds the inputs"),
     OTHER(
@@ -201,7 +202,7 @@ const struct setting_row setting_rows[] = {
     NUMBER("lr", "ETA", TRAIN, IS("0.1"), ABOVE(0), "learning rate"),
     CHOICE(
         "schedule", "NAME", TRAIN, IS("cooldown"), schedules,
-        "how it changes over the epochs: cooldown (the last tenth of the epochs, none of fewer than ten, at a tenth of it), constant, linear or cosine, both towards 0"),
+        "how the learning rate changes: cooldown (a tenth of --lr in the last tenth of the epochs, if there are ten or more), constant, linear or cosine (both fall towards 0)"),
     NUMBER("momentum", "RHO", TRAIN, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
     NUMBER("l2", "LAMBDA", TRAIN, IS("0"), FROM(0),
            "the penalty is LAMBDA times the sum of squared weights, biases excluded"),
