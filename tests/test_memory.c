@@ -1,5 +1,6 @@
 /* Compares the memory plan with what is really allocated: this program's own clCreateBuffer and
  * clReleaseMemObject replace the loader's, for the library and for CLBlast, and count. */
+#include "nn/network.h"
 #include "support/fixtures.h"
 #include "support/support.h"
 
@@ -128,6 +129,27 @@ START_TEST(parts_are_by_hand)
     ck_assert_uint_eq(part_of("momentum"), part_of("parameters"));
     ck_assert_uint_eq(part_of("activations of a batch"), real * BATCH * (I + H + G + C + 2 * H) + 4 * BATCH);
     clm_backend_close(backend);
+}
+END_TEST
+
+/* If a net keeps its gradients, there are as many as parameters. */
+START_TEST(gradients_that_are_kept_count)
+{
+    const struct network_use use = {.is_trained = true, .keeps_gradients = true, .rule = RULE_MOMENTUM};
+    struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
+    struct clm_data *const data = fixture_data(9, 0, 5, 3);
+    struct clm_model *const model = fixture_model(data, NULL, 1, (const size_t[]){7, 0});
+    struct network net;
+    struct clm_error error;
+    ck_assert_done(network_create(backend, &model->architecture, 4, use, &net, &error));
+    const struct network_memory memory = network_memory(&net);
+    ck_assert_uint_eq(memory.parameters, 4 * (7 * 5 + 7 + 3 * 7 + 3));
+    ck_assert_uint_eq(memory.gradients, memory.parameters);
+    ck_assert_uint_eq(memory.states, memory.parameters);
+    network_free(&net);
+    clm_backend_close(backend);
+    clm_model_free(model);
+    clm_data_close(data);
 }
 END_TEST
 
@@ -433,6 +455,7 @@ int main(void)
     tcase_add_loop_test(cases, a_plan_has_no_side_effects, 0, 2);
     tcase_add_loop_test(cases, plan_is_what_is_allocated, 0, 4);
     tcase_add_loop_test(cases, parts_are_by_hand, 0, 2);
+    tcase_add_test(cases, gradients_that_are_kept_count);
     tcase_add_loop_test(cases, workspace_is_of_the_layer_that_needs_most, 0, 2);
     tcase_add_test(cases, workspace_is_of_the_product_that_needs_most);
     tcase_add_test(cases, prediction_is_by_hand);
