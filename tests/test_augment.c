@@ -840,30 +840,39 @@ END_TEST
 
 static const struct clm_augmentation noise = {.noise = 0.05};
 
-/* Replaces the library's, which draws the pictures: each byte is the nearest to what a plain reading has. */
+/* Replaces the library's, which draws them. Each value is a plain reading's, or the byte nearest to it. */
 clm_status sheet_write(const struct clm_data *data, enum clm_part part, size_t rows, uint64_t seed,
                        const struct sheet_change *change, const char *path, struct clm_error *why)
 {
     const struct augmentation a = {.changes = noise, .seed = seed, .epoch = 1};
-    const size_t I = data->features;
-    uint8_t *const values = malloc(rows * I);
-    ck_assert_ptr_nonnull(values);
-    for (size_t i = 0; i < rows * I; i++)
-        values[i] = (uint8_t)raw_of(i / I, i % I);
-    ck_assert_done(change->apply(change->user, values, rows, why));
-    for (size_t i = 0; i < rows * I; i++) {
-        const double x = raw_of(i / I, i % I) + 255 * noise.noise * normal_of(&a, i / I, i % I);
-        ck_assert_within(values[i], fmin(fmax(x, 0), 255), 0.5001);
+    const bool is_bytes = data->element == ELEMENT_BYTE;
+    const size_t I = data->features, count = rows * I;
+    uint8_t *const bytes = malloc(count);
+    float *const floats = malloc(count * sizeof *floats);
+    ck_assert(bytes && floats);
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)(floats[i] = (float)raw_of(i / I, i % I));
+    ck_assert_done(change->apply(change->user, is_bytes ? (void *)bytes : (void *)floats, rows, why));
+    for (size_t i = 0; i < count; i++) {
+        const double added = noise.noise * normal_of(&a, i / I, i % I), x = raw_of(i / I, i % I);
+        if (is_bytes)
+            ck_assert_within(bytes[i], fmin(fmax(x + 255 * added, 0), 255), 0.5001);
+        else
+            ck_assert_within(floats[i], x + added, 1e-4);
     }
-    free(values);
+    free(bytes);
+    free(floats);
     (void)part, (void)path;
     return CLM_OK;
 }
 
-START_TEST(bytes_of_a_sheet_are_rounded)
+START_TEST(a_sheet_is_as_a_plain_reading_has_it)
 {
-    const struct clm_data pictures = {
-        .element = ELEMENT_BYTE, .features = 105, .width = 7, .height = 5, .channels = 3};
+    const struct clm_data pictures = {.element = _i ? ELEMENT_BYTE : ELEMENT_FLOAT,
+                                      .features = 105,
+                                      .width = 7,
+                                      .height = 5,
+                                      .channels = 3};
     ck_assert_done(clm_augmented_sheet(&pictures, CLM_TRAIN, 20, &noise, SEED, "drawn.png", &error));
 }
 END_TEST
@@ -994,7 +1003,7 @@ int main(void)
     test_add_sampled(training, training_rows_do_not_depend_on_the_batch, 0, 3, 2);
     test_add_sampled(training, a_step_takes_both_labels_at_the_batchs_place, 0, 3, 2);
     tcase_add_test(training, senseless_augmentations_are_refused);
-    tcase_add_test(training, bytes_of_a_sheet_are_rounded);
+    tcase_add_loop_test(training, a_sheet_is_as_a_plain_reading_has_it, 0, 2);
     suite_add_tcase(suite, rows);
     suite_add_tcase(suite, draws);
     suite_add_tcase(suite, training);

@@ -316,6 +316,22 @@ START_TEST(init_from_a_file)
 }
 END_TEST
 
+/* Layers have numbers of two digits, too. */
+START_TEST(init_of_eleven_layers)
+{
+    static const size_t widths[] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 0};
+    struct clm_model *const model = model_of(NULL, 9, widths);
+    char *const path = path_of("init.safetensors");
+    ck_assert_int_eq(clm_model_save(model, path, &error), CLM_OK);
+    struct clm_model *const begun = model_of(path, 1, widths);
+    assert_same_parameters(model, begun);
+    assert_not_made(widths, 11, path, CLM_ERROR_SHAPE, "it has a layers.10.");
+    clm_model_free(model);
+    clm_model_free(begun);
+    free(path);
+}
+END_TEST
+
 /* ---- files that are no models ---- */
 
 struct file_part {
@@ -789,6 +805,7 @@ int main(void)
     tcase_add_test(cases, round_trip);
     tcase_add_test(cases, names_and_metadata);
     tcase_add_test(cases, init_from_a_file);
+    tcase_add_test(cases, init_of_eleven_layers);
     tcase_add_test(cases, missing_metadata_and_normalisation);
     tcase_add_test(cases, class_names_that_do_not_fit);
     tcase_add_test(cases, parts_that_are_no_net);

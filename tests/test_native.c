@@ -75,11 +75,34 @@ START_TEST(a_step_with_the_next_product_of_any_inputs)
 }
 END_TEST
 
+/* native.c derives the kernel's room in local memory: a panel and two LEFTs for each row of the batch, a
+ * panel for each row of the next batch, and LOW - 1 panels more. The next batch is one row shorter here. */
+START_TEST(a_step_with_the_next_product_takes_no_more_than_its_room)
+{
+    enum { LEFT = 48, LOW = 5, B = 40 };
+    struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL), *const bounds = fixture_bounds();
+    const struct linear layer = {.W.value = {.rows = 900, .columns = 40}};
+    if (!strcmp(clm_backend_provider(backend), "native") && backend_looks_ahead(backend, &layer, B + 1)) {
+        size_t floats[2];
+        for (size_t i = 0; i < 2; i++) {
+            largest = 0;
+            check(backend, bounds, OPERATION_UPDATE_FORWARD, (struct variant){.B = B + i, .I = 40, .O = 900});
+            floats[i] = largest / sizeof(float);
+        }
+        const size_t row = floats[1] - floats[0], panel = row / 2 - LEFT;
+        ck_assert_uint_eq(floats[0], B * row + (LOW - 2) * panel);
+    }
+    clm_backend_close(bounds);
+    clm_backend_close(backend);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("native");
     TCase *const cases = tcase_create("native");
     tcase_add_test(cases, a_step_with_the_next_product_of_any_inputs);
+    tcase_add_test(cases, a_step_with_the_next_product_takes_no_more_than_its_room);
     test_add_sampled(cases, local_memory_is_not_exceeded, 0, 12, 3);
     suite_add_tcase(suite, cases);
     return test_run(suite);

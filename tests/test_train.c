@@ -544,6 +544,33 @@ START_TEST(schedules)
 }
 END_TEST
 
+static size_t marks;
+
+/* Replaces the library's function, and counts. */
+cl_int CL_API_CALL clEnqueueMarkerWithWaitList(cl_command_queue queue, cl_uint count, const cl_event *events,
+                                               cl_event *mark)
+{
+    cl_int (*enqueue)(cl_command_queue, cl_uint, const cl_event *, cl_event *) = NULL;
+    *(void **)&enqueue = dlsym(RTLD_NEXT, "clEnqueueMarkerWithWaitList");
+    ck_assert(enqueue != NULL);
+    marks++;
+    return enqueue(queue, count, events, mark);
+}
+
+/* A mark in the queue for each step, so that the host does not get far ahead of the device. */
+START_TEST(each_step_is_paced)
+{
+    struct clm_data *const data = fixture_data(40, 0, 31, 10);
+    struct clm_model *const model = fixture_model(data, NULL, 1, hidden);
+    struct epochs_heard record = {0};
+    marks = 0;
+    train(FIXTURE_OPENCL, model, data, train_settings("epochs 3 batch 10"), &record, false);
+    ck_assert_uint_eq(marks, 3 * 4);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
 START_TEST(stops_after_the_epoch)
 {
     struct clm_data *data = fixture_data(100, 0, 31, 10);
@@ -762,6 +789,7 @@ int main(void)
     test_add_sampled(cases, memory_plan, 0, 2 * KIND_COUNT, 1);
     tcase_add_loop_test(cases, schedules, 0, 4);
     tcase_add_test(cases, the_last_tenth_of_the_epochs_cools_down);
+    tcase_add_test(cases, each_step_is_paced);
     tcase_add_test(cases, stops_after_the_epoch);
     tcase_add_test(cases, without_a_result);
     tcase_add_test(cases, inputs_of_another_kind_are_refused);
