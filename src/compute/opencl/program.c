@@ -54,11 +54,12 @@ static clm_status read_source(const char *names, char **text, size_t *size, stru
         size_t length = 0;
         if ((status = read_file(name, &file, &length, error)))
             break;
-        const size_t room = length + strlen(name) + sizeof "#line 1 \"\"\n\n";
+        const size_t room = length + strlen(name) + sizeof "\n#line 1 \"\"\n";
         char *const longer = realloc(*text, *size + room);
         if (longer) {
-            *size +=
-                (size_t)snprintf(longer + *size, room, "#line 1 \"%s\"\n%.*s\n", name, (int)length, file);
+            *size += (size_t)snprintf(longer + *size, room, "\n#line 1 \"%s\"\n", name);
+            memcpy(longer + *size, file, length);
+            longer[ *size += length] = '\0';
             *text = longer;
         } else
             status = clm_fail_host_memory(error, name, *size + room);
