@@ -62,14 +62,23 @@ START_TEST(local_memory_is_not_exceeded)
 }
 END_TEST
 
+/* Outputs of a layer that looks ahead, if the provider ever does: at least a panel for each core. */
+static size_t outputs_of_a_step_ahead(struct clm_backend *backend, size_t B, size_t I)
+{
+    struct linear layer = {.W.value = {.rows = 900, .columns = I}};
+    if (!strcmp(clm_backend_provider(backend), "native"))
+        for (; !backend_looks_ahead(backend, &layer, B); layer.W.value.rows *= 2)
+            ck_assert_uint_lt(layer.W.value.rows, 1 << 20);
+    return layer.W.value.rows;
+}
+
 /* The kernel's division of inputs leaves a last part of each size. */
 START_TEST(a_step_with_the_next_product_of_any_inputs)
 {
     struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL), *const bounds = fixture_bounds();
-    const struct linear layer = {.W.value = {.rows = 900, .columns = 1}};
-    ck_assert(strcmp(clm_backend_provider(backend), "native") || backend_looks_ahead(backend, &layer, 7));
+    const size_t O = outputs_of_a_step_ahead(backend, 7, 1);
     for (size_t I = 1; I <= 200; I++)
-        check(backend, bounds, OPERATION_UPDATE_FORWARD, (struct variant){.B = 7, .I = I, .O = 900});
+        check(backend, bounds, OPERATION_UPDATE_FORWARD, (struct variant){.B = 7, .I = I, .O = O});
     clm_backend_close(bounds);
     clm_backend_close(backend);
 }
@@ -81,12 +90,12 @@ START_TEST(a_step_with_the_next_product_takes_no_more_than_its_room)
 {
     enum { LEFT = 48, LOW = 5, B = 40 };
     struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL), *const bounds = fixture_bounds();
-    const struct linear layer = {.W.value = {.rows = 900, .columns = 40}};
-    if (!strcmp(clm_backend_provider(backend), "native") && backend_looks_ahead(backend, &layer, B + 1)) {
+    const size_t O = outputs_of_a_step_ahead(backend, B + 1, 40);
+    if (!strcmp(clm_backend_provider(backend), "native")) {
         size_t floats[2];
         for (size_t i = 0; i < 2; i++) {
             largest = 0;
-            check(backend, bounds, OPERATION_UPDATE_FORWARD, (struct variant){.B = B + i, .I = 40, .O = 900});
+            check(backend, bounds, OPERATION_UPDATE_FORWARD, (struct variant){.B = B + i, .I = 40, .O = O});
             floats[i] = largest / sizeof(float);
         }
         const size_t row = floats[1] - floats[0], panel = row / 2 - LEFT;
