@@ -387,7 +387,8 @@ START_TEST(descriptions)
         {"lr", "learning rate [above 0; default: 0.1]"},
         {"epochs", "passes over the training set [at least 1; default: 10]"},
         {"momentum", "0 for plain gradient descent [at least 0 and below 1; default: 0.9]"},
-        {"limit", "keep the first N training rows of what is left [at least 1; default: all]"},
+        {"limit",
+         "keep only the first N training rows, after --val took its share [at least 1; default: all]"},
         {"quiet", "print the final result only"},
     };
     const struct clm_setting *setting;
