@@ -188,6 +188,9 @@ double clm_tune_seconds(const struct clm_backend *backend);
 
 enum clm_part { CLM_TRAIN, CLM_VALIDATION, CLM_TEST };
 
+/* The label of a row that has none. */
+#define CLM_NO_LABEL UINT32_MAX
+
 /* Whether the first row of a CSV holds the names of the columns. */
 enum clm_header { CLM_HEADER_DETECTED, CLM_HEADER_YES, CLM_HEADER_NO };
 
@@ -220,6 +223,12 @@ struct clm_data_options {
     /* Bytes of the host's memory that the data may take; 0 for no limit. Uncompressed files of idx (bytes)
      * and of npy (uint8, or float32, in C order) take none for their values, because they are mapped. */
     uint64_t memory;
+    /* Rows may come without labels, as rows to predict do. If false, such data is CLM_ERROR_FORMAT. */
+    bool labels_optional;
+    /* Called with whole sentences that a user should read and that are no failures: what was assumed, and
+     * which files or arrays were left out. */
+    void (*on_note)(void *user, const char *sentence);
+    void *note_user;
 
     /* Each option below is CLM_ERROR_ARGUMENT if the data's format does not take it. */
     const char *inputs; /* npz, npy: the array with the inputs; NULL looks for x, x_train and the like */
@@ -244,7 +253,7 @@ struct clm_data_options {
  * returns their number. */
 size_t clm_format_names(const char **names, size_t most);
 
-/* A labelled data set in memory: a training part, and validation and test parts if there are any. */
+/* A data set in memory: a training part, and validation and test parts if there are any. */
 struct clm_data;
 
 CLM_MUST_CHECK clm_status clm_data_open(const struct clm_data_options *options, struct clm_data **out,
@@ -258,8 +267,14 @@ size_t clm_data_features(const struct clm_data *data);
 size_t clm_data_classes(const struct clm_data *data);
 const char *clm_data_class_name(const struct clm_data *data, size_t index); /* NULL if unnamed */
 bool clm_data_is_bytes(const struct clm_data *data);
-/* below the number of classes */
+/* below the number of classes, or CLM_NO_LABEL */
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row);
+/* How many rows of the part have no label; 0 unless the options allow such rows. */
+size_t clm_data_unlabelled(const struct clm_data *data, enum clm_part part);
+/* The row's number in its file, from 0. It is not `row` if rows are held out or the reader shuffled them. */
+size_t clm_data_row_number(const struct clm_data *data, enum clm_part part, size_t row);
+/* The row's name: a picture's path below the directory that was read; NULL if rows have no names. */
+const char *clm_data_row_name(const struct clm_data *data, enum clm_part part, size_t row);
 
 /* The size of pictures, whose features are planar (channel, row, column); false, and zeros, if rows are no
  * pictures. Each of width, height and channels may be NULL. */

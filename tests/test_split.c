@@ -253,6 +253,7 @@ static size_t number_of(const struct clm_data *data, enum clm_part part, size_t 
     const size_t number = (size_t)values[0];
     ck_assert(values[1] == 3);
     ck_assert_uint_eq(clm_data_label(data, part, row), label_of(number));
+    ck_assert_uint_eq(clm_data_row_number(data, part, row), number);
     return number;
 }
 

@@ -265,8 +265,15 @@ struct sizes layer_widths(size_t inputs, const struct clm_settings *settings, si
     return layers;
 }
 
-struct clm_data_options data_options(const struct clm_settings *settings)
+static void hear_note(void *user, const char *sentence)
 {
+    const struct invocation *const in = user;
+    remark(in->about->name, "%s", sentence);
+}
+
+struct clm_data_options data_options(struct invocation *in)
+{
+    const struct clm_settings *const settings = in->settings;
     const uint64_t memory = clm_settings_count(settings, "memory");
     size_t sides;
     const size_t *const resize = clm_settings_sizes(settings, "resize", &sides);
@@ -280,6 +287,8 @@ struct clm_data_options data_options(const struct clm_settings *settings)
         .validation_seed = clm_settings_count(settings, "val-seed"),
         .limit = clm_settings_count(settings, "limit"),
         .memory = memory - memory / 2, /* a limit of one byte stays a limit */
+        .on_note = hear_note,
+        .note_user = in,
         .inputs = clm_settings_text(settings, "inputs"),
         .label = clm_settings_text(settings, "label"),
         .header = (enum clm_header)clm_settings_count(settings, "header"),
@@ -294,12 +303,6 @@ const char *default_device(void)
 {
     const char *const device = getenv("CLMLP_DEVICE");
     return device && *device ? device : NULL;
-}
-
-static void hear_note(void *user, const char *sentence)
-{
-    const struct invocation *const in = user;
-    remark(in->about->name, "%s", sentence);
 }
 
 struct clm_backend_options backend_options(struct invocation *in)

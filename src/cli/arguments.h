@@ -22,8 +22,8 @@ struct invocation parse_arguments(const struct command *command, int argc, char 
 _Noreturn void wrong_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* clm_data_open's options from the settings, which keep the texts. */
-struct clm_data_options data_options(const struct clm_settings *settings);
+/* clm_data_open's options from the settings, which keep the texts; notes become remarks of the command. */
+struct clm_data_options data_options(struct invocation *in);
 
 /* clm_backend_open's options from the settings; notes become remarks of the command. Without --device, the
  * device is $CLMLP_DEVICE. */

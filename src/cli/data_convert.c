@@ -26,7 +26,7 @@ static void tell_of_losses(const struct clm_settings *settings, const char *form
 static clm_status convert_data(struct invocation *in, struct clm_error *error)
 {
     const struct clm_settings *const settings = in->settings;
-    const struct clm_data_options options = data_options(settings);
+    const struct clm_data_options options = data_options(in);
     const struct clm_data_write_options write = {.format = clm_settings_text(settings, "to"),
                                                  .part = (enum clm_part)clm_settings_count(settings, "split"),
                                                  .is_gzipped = clm_settings_count(settings, "gzip"),

@@ -138,7 +138,7 @@ static int cli_info_report(const struct clm_settings *settings, const struct clm
 
 static clm_status look_into_data(struct invocation *in, struct clm_error *error)
 {
-    const struct clm_data_options options = data_options(in->settings);
+    const struct clm_data_options options = data_options(in);
     struct clm_data *data = NULL;
     struct clm_data_summary *summary = NULL;
     clm_status status = clm_data_open(&options, &data, error);

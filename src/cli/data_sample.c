@@ -4,7 +4,7 @@
 static clm_status sample_data(struct invocation *in, struct clm_error *error)
 {
     const struct clm_settings *const settings = in->settings;
-    const struct clm_data_options options = data_options(settings);
+    const struct clm_data_options options = data_options(in);
     const enum clm_part part = (enum clm_part)clm_settings_count(settings, "split");
     const size_t rows = clm_settings_count(settings, "rows");
     const uint64_t seed = clm_settings_count(settings, "seed");

@@ -52,7 +52,7 @@ static clm_status cli_gradcheck_check(struct invocation *in, const struct clm_ba
 
 static clm_status run_gradcheck(struct invocation *in, struct clm_error *error)
 {
-    const struct clm_data_options data_asked = data_options(in->settings);
+    const struct clm_data_options data_asked = data_options(in);
     const struct clm_backend_options wanted = backend_options(in);
     struct clm_data *data = NULL;
     if (clm_settings_count(in->settings, "standardize") != CLM_STANDARDISE_NONE && !data_asked.source)

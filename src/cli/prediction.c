@@ -64,7 +64,7 @@ clm_status predict(struct invocation *in, struct prediction *out, struct clm_err
     clm_status status;
     *out = (struct prediction){.part = (enum clm_part)clm_settings_count(in->settings, "split")};
     find_model(in->about->name, in->operand, path);
-    const struct clm_data_options data_asked = data_options(in->settings);
+    const struct clm_data_options data_asked = data_options(in);
     const struct clm_backend_options backend_asked = backend_options(in);
     if ((status = clm_model_load(path, &out->model, error)) ||
         (status = open_data(data_asked, out->model, &out->data, error)) ||

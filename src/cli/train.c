@@ -211,7 +211,7 @@ static clm_status create_model(const struct clm_settings *settings, const struct
 static clm_status run_train(struct invocation *in, struct clm_error *error)
 {
     struct clm_settings *const settings = in->settings;
-    const struct clm_data_options data_asked = data_options(settings);
+    const struct clm_data_options data_asked = data_options(in);
     const struct clm_backend_options backend_asked = backend_options(in);
     const enum clm_standardise how = (enum clm_standardise)clm_settings_count(settings, "standardize");
     struct training_run run = {.settings = settings, .is_quiet = clm_settings_count(settings, "quiet")};

@@ -128,7 +128,7 @@ static clm_status set_check_labels(const struct set *set, size_t classes, const 
                                    struct clm_error *error)
 {
     for (size_t i = 0; i < set->rows; i++)
-        if (set->labels[i] >= classes)
+        if (set->labels[i] >= classes && set->labels[i] != CLM_NO_LABEL)
             return clm_fail(error, CLM_ERROR_FORMAT,
                             "%s: label %u in row %zu (counted from 0), but %s has %zu classes, 0 to %zu",
                             set->labels_path, set->labels[i], i, why, classes, classes - 1);
@@ -161,7 +161,12 @@ static clm_status data_name_classes(const struct known_set *known, bool has_own_
 
 static struct rows part_of(const struct set *set)
 {
-    return (struct rows){set->rows, set->values, set->labels, set->mapping.start != NULL};
+    return (struct rows){.count = set->rows,
+                         .values = set->values,
+                         .labels = set->labels,
+                         .is_mapped = set->mapping.start != NULL,
+                         .numbers = set->row_numbers,
+                         .names = set->row_names};
 }
 
 /* Describes what was read, and takes the names of the classes. */
@@ -279,4 +284,22 @@ bool clm_data_picture_size(const struct clm_data *data, size_t *width, size_t *h
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row)
 {
     return data_part(data, part)->labels[row];
+}
+
+size_t clm_data_unlabelled(const struct clm_data *data, enum clm_part part)
+{
+    const struct rows *const rows = data_part(data, part);
+    return count_unlabelled(rows->labels, rows->count);
+}
+
+size_t clm_data_row_number(const struct clm_data *data, enum clm_part part, size_t row)
+{
+    const struct rows *const rows = data_part(data, part);
+    return rows->numbers ? rows->numbers[row] : rows->first + row;
+}
+
+const char *clm_data_row_name(const struct clm_data *data, enum clm_part part, size_t row)
+{
+    const struct rows *const rows = data_part(data, part);
+    return rows->names ? rows->names[row] : NULL;
 }

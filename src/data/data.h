@@ -1,4 +1,4 @@
-/* A labelled data set in host memory, divided into parts: training, validation and test. */
+/* A data set in host memory, divided into parts: training, validation and test. */
 #ifndef CLM_DATA_DATA_H
 #define CLM_DATA_DATA_H
 
@@ -8,8 +8,11 @@
 struct rows {
     size_t count;           /* 0 if the part is missing */
     const void *values;     /* (count, features) of clm_data.element, row-major */
-    const uint32_t *labels; /* (count), each below `classes` */
+    const uint32_t *labels; /* (count), each below `classes` or CLM_NO_LABEL */
     bool is_mapped;         /* values are mapped from a file, see data/files/mapping.h */
+    size_t first;           /* number in its file of row 0, unless `numbers` has it */
+    const uint32_t *numbers;
+    char *const *names; /* NULL if rows have no names */
 };
 
 struct clm_data {

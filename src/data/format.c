@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,18 @@ static clm_status format_check_options(const struct format *format, const char *
                                     "%s: is read as %s, and %s is for %s alone; leave it out", path,
                                     format->name, known[i].what, format_list_names(names, known[i].bit));
     return CLM_OK;
+}
+
+void data_note(const struct clm_data_options *options, const char *format, ...)
+{
+    char sentence[NOTE_MAX];
+    va_list arguments;
+    if (!options->on_note)
+        return;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    options->on_note(options->note_user, sentence);
 }
 
 clm_status file_head_read(const char *path, struct file_head *head, struct clm_error *error)

@@ -38,6 +38,12 @@ enum {
     TAKES_CHANNELS = 32,
 };
 
+/* Tells the caller a sentence that is no failure, for example what was left out, through the options'
+ * on_note. It is cut after NOTE_MAX bytes. */
+#define NOTE_MAX 1024
+void data_note(const struct clm_data_options *options, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 struct format {
     const char *name;
     unsigned takes; /* the options above that apply to the format */

@@ -11,6 +11,8 @@ void set_free(struct set *set)
         free(set->values);
     mapping_close(&set->mapping);
     free(set->labels);
+    free(set->row_numbers);
+    class_names_free(set->row_names, set->rows);
     free(set->labels_path);
     *set = (struct set){0};
 }
@@ -19,6 +21,7 @@ void contents_free(struct contents *contents)
 {
     class_names_free(contents->feature_names, contents->train.features);
     set_free(&contents->train);
+    set_free(&contents->validation);
     set_free(&contents->test);
     class_names_free(contents->class_names, contents->classes);
     *contents = (struct contents){0};
@@ -50,9 +53,17 @@ uint32_t set_largest_label(const struct set *set)
 {
     uint32_t largest = 0;
     for (size_t i = 0; i < set->rows; i++)
-        if (set->labels[i] > largest)
+        if (set->labels[i] > largest && set->labels[i] != CLM_NO_LABEL)
             largest = set->labels[i];
     return largest;
+}
+
+size_t count_unlabelled(const uint32_t *labels, size_t count)
+{
+    size_t unlabelled = 0;
+    for (size_t i = 0; i < count; i++)
+        unlabelled += labels[i] == CLM_NO_LABEL;
+    return unlabelled;
 }
 
 clm_status allow_memory(uint64_t memory, const char *path, size_t bytes, struct clm_error *error)

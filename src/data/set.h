@@ -1,4 +1,4 @@
-/* Labelled rows as a reader returns them, before they become parts of a struct clm_data. */
+/* Rows as a reader returns them, before they become parts of a struct clm_data. */
 #ifndef CLM_DATA_SET_H
 #define CLM_DATA_SET_H
 
@@ -14,14 +14,16 @@ struct set {
     void *values;           /* (rows, features), owned; if `mapping` is open, in it and read-only */
     struct mapping mapping; /* owned */
     uint64_t memory;        /* bytes that allocated values may take; 0 for no limit */
-    uint32_t *labels;       /* (rows), owned */
+    uint32_t *labels;       /* (rows), CLM_NO_LABEL for a row without a label; owned */
+    uint32_t *row_numbers;  /* (rows), numbers of the rows in their file; NULL: 0, 1, 2, …; owned */
+    char **row_names;       /* (rows), or NULL; owned */
     char *labels_path;
     size_t missing; /* number of missing values, which are NaN until missing_fill replaces them */
 };
 
 /* What was read from one path. */
 struct contents {
-    struct set train, test;
+    struct set train, validation, test;
     size_t classes;     /* 0 if the format does not tell */
     char **class_names; /* `classes` names, owned, or NULL */
 
@@ -41,7 +43,11 @@ void class_names_free(char **names, size_t count);
 /* A copy of `count` names; NULL if there is no memory. */
 char **class_names_copy(const char *const *names, size_t count);
 
+/* The largest label, 0 if no row has one. */
 uint32_t set_largest_label(const struct set *set);
+
+/* How many of `count` labels are CLM_NO_LABEL. */
+size_t count_unlabelled(const uint32_t *labels, size_t count);
 
 /* Fails with CLM_ERROR_MEMORY if `bytes` are more than `memory`, which is 0 for no limit. Readers ask before
  * they allocate values. */

@@ -204,31 +204,65 @@ static clm_status own_values(struct clm_data *data, size_t held, uint64_t memory
     return CLM_OK;
 }
 
+/* Gives the rows their numbers in the file before they are moved. */
+static clm_status number_rows(struct clm_data *data, struct clm_error *error)
+{
+    struct set *const train = &data->read.train;
+    const size_t count = data->train.count;
+    if (train->row_numbers)
+        return CLM_OK;
+    train->row_numbers = malloc(count * sizeof *train->row_numbers);
+    if (!train->row_numbers)
+        return clm_fail_host_memory(error, data->source, count * sizeof *train->row_numbers);
+    for (size_t i = 0; i < count; i++)
+        train->row_numbers[i] = (uint32_t)i;
+    data->train.numbers = train->row_numbers;
+    return CLM_OK;
+}
+
 /* Moves the rows to hold out after the others. */
 static clm_status reorder(struct clm_data *data, size_t held, const struct clm_data_options *options,
                           struct clm_error *error)
 {
     const size_t count = data->train.count, row = data_row_bytes(data);
     const size_t classes = options->validation_by == CLM_SPLIT_STRATIFIED ? data->classes : 0;
+    struct set *const train = &data->read.train;
     bool *const is_held = calloc(count, sizeof *is_held);
     if (!is_held)
         return clm_fail_host_memory(error, data->source, count * sizeof *is_held);
     clm_status status = own_values(data, held, options->memory, error);
     if (status == CLM_OK)
-        status = split_mark(data->read.train.labels, count, classes, held, options->validation_seed, is_held,
-                            error);
+        status = number_rows(data, error);
     if (status == CLM_OK)
-        status = split_partition(data->read.train.values, row, count, is_held, error);
+        status = split_mark(train->labels, count, classes, held, options->validation_seed, is_held, error);
     if (status == CLM_OK)
-        status =
-            split_partition(data->read.train.labels, sizeof *data->read.train.labels, count, is_held, error);
+        status = split_partition(train->values, row, count, is_held, error);
+    if (status == CLM_OK)
+        status = split_partition(train->labels, sizeof *train->labels, count, is_held, error);
+    if (status == CLM_OK)
+        status = split_partition(train->row_numbers, sizeof *train->row_numbers, count, is_held, error);
+    if (status == CLM_OK && train->row_names)
+        status = split_partition(train->row_names, sizeof *train->row_names, count, is_held, error);
     free(is_held);
     return status;
 }
 
+/* `count` rows of the training set from row `first` on. */
+static struct rows rows_from(const struct clm_data *data, size_t first, size_t count)
+{
+    const struct rows *const train = &data->train;
+    return (struct rows){.count = count,
+                         .values = data_row(data, train, first),
+                         .labels = train->labels + first,
+                         .is_mapped = train->is_mapped,
+                         .first = first,
+                         .numbers = train->numbers ? train->numbers + first : NULL,
+                         .names = train->names ? train->names + first : NULL};
+}
+
 clm_status split_rows(struct clm_data *data, const struct clm_data_options *options, struct clm_error *error)
 {
-    const size_t all = data->train.count, row = data_row_bytes(data);
+    const size_t all = data->train.count;
     const double validation = options->validation;
     const double held = validation < 1 ? floor(validation * (double)all + 0.5) : validation;
     if (validation > 0 && held < 1)
@@ -247,8 +281,7 @@ clm_status split_rows(struct clm_data *data, const struct clm_data_options *opti
             return status;
     }
     if (rest < all)
-        data->validation = (struct rows){all - rest, (const unsigned char *)data->train.values + rest * row,
-                                         data->train.labels + rest, data->train.is_mapped};
+        data->validation = rows_from(data, rest, all - rest);
     data->train.count = options->limit ? size_min(options->limit, rest) : rest;
     return CLM_OK;
 }

@@ -6,8 +6,8 @@
 
 /* Divides data->train, which holds all rows of the training set, into the training and the validation part,
  * as the options' validation, validation_by, validation_seed and limit say. Both parts keep the order of the
- * file. Unless the last rows are held out, its values and labels are reordered in place, and mapped
- * values are copied first. Fails with CLM_ERROR_ARGUMENT if so many rows cannot be held out. */
+ * file. Unless the last rows are held out, its rows are reordered in place, and mapped values are copied
+ * first. Fails with CLM_ERROR_ARGUMENT if so many rows cannot be held out. */
 CLM_MUST_CHECK clm_status split_rows(struct clm_data *data, const struct clm_data_options *options,
                                      struct clm_error *error);
 
