@@ -194,11 +194,38 @@ enum clm_part { CLM_TRAIN, CLM_VALIDATION, CLM_TEST };
 /* Whether the first row of a CSV holds the names of the columns. */
 enum clm_header { CLM_HEADER_DETECTED, CLM_HEADER_YES, CLM_HEADER_NO };
 
-/* What replaces a missing value of a CSV (empty, NA, N/A, NaN, null, ?): nothing, which is an error; the mean
- * of its column; or 0. The mean is taken over the rows of the training part that have a value, after
- * validation rows are held out and `limit` is applied. The same mean replaces missing values of the training,
- * validation and test part. */
-enum clm_missing { CLM_MISSING_REFUSED, CLM_MISSING_MEAN, CLM_MISSING_ZERO };
+/* What replaces a missing value of a table (an empty field, NA, NaN, null, ?, and what else data programs
+ * write): the mean of its column, or the most frequent category; 0, or no category; or nothing, which is an
+ * error. The mean is taken over the rows of the training part that have a value, after validation rows are
+ * held out and `limit` is applied, and replaces missing values of all parts. A column with missing values in
+ * the training set gets one more feature: 1 if the value is missing, else 0. */
+enum clm_missing { CLM_MISSING_MEAN, CLM_MISSING_ZERO, CLM_MISSING_REFUSED };
+
+/* What a column of a table is. Dates are counted in days since 1970-01-01. */
+enum clm_column_kind { CLM_COLUMN_NUMBER, CLM_COLUMN_BOOLEAN, CLM_COLUMN_DATE, CLM_COLUMN_CATEGORY };
+
+/* What the values of a row mean, and how they become the inputs of a net: names, kinds and categories of a
+ * table's columns, what replaces missing values, the size of pictures. Training data decides it, and the
+ * model keeps it. */
+struct clm_inputs;
+
+/* A column of a table that is an input. */
+struct clm_column {
+    const char *name; /* empty if the file has no names */
+    enum clm_column_kind kind;
+    size_t place;                  /* its index in the file, from 0 */
+    const char *const *categories; /* (category_count), of CLM_COLUMN_CATEGORY */
+    size_t category_count;
+    size_t first, features; /* its features: one, or one for each category; and one more if has_indicator */
+    bool has_indicator;     /* its last feature is 1 if the value is missing, else 0 */
+    double offset;          /* subtracted from numbers and dates before they become float32 */
+    double fill;            /* in place of a missing value: value - offset, or the index of a category */
+};
+
+/* False if there are no more columns, or the data is no table. */
+bool clm_inputs_column(const struct clm_inputs *inputs, size_t index, struct clm_column *out);
+/* Writes the name of a feature, "city = Oslo", into `text`, cut to `size` bytes; returns `text`. */
+const char *clm_inputs_feature(const struct clm_inputs *inputs, size_t feature, char *text, size_t size);
 
 /* Which rows of the training set are held out for validation. Both parts keep the file's order.
  *
@@ -238,10 +265,21 @@ struct clm_data_options {
     const char *label;
     enum clm_header header;
     enum clm_missing missing;
+    /* csv: columns, by name or index, separated by commas: those to leave out, the only ones to take, and
+     * those whose numbers are categories. A column of text is left out if it has more than 256 categories, or
+     * more than 20 that are over half of the rows, unless `categorical` names it. */
+    const char *ignore, *only, *categorical;
+    const char *id;            /* csv: the column with names of rows (clm_data_row_name), which is no input */
+    const char *delimiter;     /* csv: ",", ";", "tab", "|" or "blank"; NULL: the first rows tell */
+    const char *missing_words; /* csv: more words for missing values, separated by commas: "-,unknown" */
     /* images: 0 keeps the pictures' own size and channels. */
     size_t resize_width, resize_height; /* size to stretch to: mean of the covered pixels, or bilinear */
     size_t channels;                    /* 1 or 3; if 0, 1 if all pictures are grey, else 3 */
 
+    /* What the model that the data is for takes (clm_model_inputs); NULL if the data decides. Columns of a
+     * table are matched by name, in any order; a missing one is CLM_ERROR_SHAPE. Pictures get the model's
+     * size and channels. */
+    const struct clm_inputs *model_inputs;
     /* Features and classes of the model that the data is for; 0 and NULL if the data decides. csv, libsvm,
      * npz, npy and images map their labels to these classes and refuse any other label. Rows of libsvm get
      * so many features. */
@@ -264,7 +302,10 @@ const char *clm_data_source(const struct clm_data *data); /* path of the file or
 const char *clm_data_format(const struct clm_data *data); /* a name of clm_format_names */
 size_t clm_data_rows(const struct clm_data *data, enum clm_part part);
 size_t clm_data_features(const struct clm_data *data);
-size_t clm_data_classes(const struct clm_data *data);
+const struct clm_inputs *clm_data_inputs(const struct clm_data *data);
+/* Which column of a table holds the labels, and why: "column 5 (species), the last"; NULL for other data. */
+const char *clm_data_label_column(const struct clm_data *data);
+size_t clm_data_classes(const struct clm_data *data);                       /* 0 if there are no labels */
 const char *clm_data_class_name(const struct clm_data *data, size_t index); /* NULL if unnamed */
 bool clm_data_is_bytes(const struct clm_data *data);
 /* below the number of classes, or CLM_NO_LABEL */
@@ -386,6 +427,9 @@ CLM_MUST_CHECK clm_status clm_model_standardise(struct clm_model *model, const s
 
 size_t clm_model_depth(const struct clm_model *model);               /* linear layers */
 size_t clm_model_width(const struct clm_model *model, size_t index); /* 0 the inputs … depth the classes */
+/* What the rows of data become; NULL if the model's file does not say it. Data for the model is opened with
+ * it. */
+const struct clm_inputs *clm_model_inputs(const struct clm_model *model);
 const char *clm_model_class_name(const struct clm_model *model, size_t index); /* NULL if unnamed */
 const float *clm_model_weight(const struct clm_model *model, size_t layer);    /* (O,I) */
 const float *clm_model_bias(const struct clm_model *model, size_t layer);      /* (O) */
@@ -564,7 +608,8 @@ struct clm_train_hooks {
 
 struct clm_score {
     size_t rows;
-    double loss, accuracy; /* mean cross-entropy [nats], share of correct predictions */
+    /* Mean cross-entropy [nats], share of correct predictions; NaN if a row has no label. */
+    double loss, accuracy;
 };
 
 struct clm_train_result {
@@ -596,7 +641,7 @@ CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const str
                                         struct clm_error *error);
 
 /* Computes the class probabilities (rows, classes) of every row of a part, and the loss and accuracy
- * against its labels. `probabilities` and `score` may be NULL. */
+ * against its labels, if all rows have one. `probabilities` and `score` may be NULL. */
 CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct clm_model *model,
                                       const struct clm_data *data, enum clm_part part, float *probabilities,
                                       struct clm_score *score, struct clm_error *error);

@@ -726,9 +726,9 @@ END_TEST
 
 START_TEST(test_not_recognised)
 {
-    static const char text[] = "label a b\n1 2 3\n";
+    static const char text[] = "label: a b c\n\nd";
     put("text.txt", text, sizeof text - 1);
-    file_refused("text.txt", CLM_ERROR_FORMAT, "it begins with 6c 61 62 65 and has 16 bytes");
+    file_refused("text.txt", CLM_ERROR_FORMAT, "it begins with 6c 61 62 65 and has 15 bytes");
     put("empty", "", 0);
     file_refused("empty", CLM_ERROR_FORMAT, "it is empty");
     refused(CLM_ERROR_FORMAT, "the directory holds no data set");
@@ -736,7 +736,7 @@ START_TEST(test_not_recognised)
     refused_with(&(struct clm_data_options){.source = path, .format = "arff"}, CLM_ERROR_ARGUMENT,
                  "no data format named arff; choose idx, npy, npz, libsvm, csv, cifar100, cifar10 or images");
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar10"}, CLM_ERROR_FORMAT,
-                 "16 bytes");
+                 "15 bytes");
     refused_with(&(struct clm_data_options){.source = path, .format = "idx"}, CLM_ERROR_FORMAT,
                  "6c 61 62 65");
     free(path);

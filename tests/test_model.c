@@ -702,7 +702,7 @@ START_TEST(fit)
     ck_assert_int_eq(clm_check_fit(classes, data, &error), CLM_ERROR_SHAPE);
     ck_assert_ptr_nonnull(strstr(error.message, "4 classes"));
     ck_assert_ptr_nonnull(strstr(error.message, data->source));
-    ck_assert_int_eq(model_name_classes(classes, data, &error), CLM_ERROR_SHAPE);
+    ck_assert_int_eq(model_describe(classes, data, &error), CLM_ERROR_SHAPE);
     clm_model_free(fits);
     clm_model_free(features);
     clm_model_free(classes);
@@ -775,13 +775,13 @@ START_TEST(names_are_copied)
     static const char *const names[] = {"cat", "dog"};
     struct clm_data *const data = fixture_data(20, 10, 6, 2);
     struct clm_model *const model = model_of(NULL, 1, (size_t[]){6, 2, 0});
-    ck_assert_int_eq(model_name_classes(model, data, &error), CLM_OK);
+    ck_assert_int_eq(model_describe(model, data, &error), CLM_OK);
     ck_assert_ptr_null(clm_model_class_name(model, 0));
     data->class_names = calloc(2, sizeof(char *));
     for (size_t c = 0; c < 2; c++)
         data->class_names[c] = strdup(names[c]);
     for (int i = 0; i < 2; i++) /* the second time over the first */
-        ck_assert_int_eq(model_name_classes(model, data, &error), CLM_OK);
+        ck_assert_int_eq(model_describe(model, data, &error), CLM_OK);
     clm_data_close(data);
     for (size_t c = 0; c < 2; c++)
         ck_assert_str_eq(clm_model_class_name(model, c), names[c]);

@@ -272,6 +272,7 @@ START_TEST(choices_are_numbered)
         {"header", "no", CLM_HEADER_NO},
         {"missing", "mean", CLM_MISSING_MEAN},
         {"missing", "zero", CLM_MISSING_ZERO},
+        {"missing", "refuse", CLM_MISSING_REFUSED},
         {"schedule", "cooldown", CLM_SCHEDULE_COOLDOWN},
         {"schedule", "constant", CLM_SCHEDULE_CONSTANT},
         {"schedule", "linear", CLM_SCHEDULE_LINEAR},
@@ -284,7 +285,7 @@ START_TEST(choices_are_numbered)
         {"resident", "no", CLM_RESIDENT_NO},
     };
     ck_assert_uint_eq(clm_settings_count(settings, "header"), CLM_HEADER_DETECTED);
-    ck_assert_uint_eq(clm_settings_count(settings, "missing"), CLM_MISSING_REFUSED);
+    ck_assert_uint_eq(clm_settings_count(settings, "missing"), CLM_MISSING_MEAN);
     for (size_t i = 0; i < COUNT_OF(choices); i++) {
         ck_assert_done(clm_settings_set(settings, choices[i].name, choices[i].value, &error));
         ck_assert_uint_eq(clm_settings_count(settings, choices[i].name), choices[i].number);

@@ -246,7 +246,7 @@ static void put_table(const char *name, size_t changed)
             x[i] = 2 * philox_uniform(&random) - 1;
         fputs(x[0] * x[1] > 0 ? "1" : "0", file);
         for (size_t i = 0; i < COLUMNS; i++)
-            fprintf(file, ",%.9g", (r == changed ? 77 : origins[i] + scales[i] * x[i]));
+            fprintf(file, ",%.9g", origins[i] + scales[i] * (r == changed ? 0.77 : x[i]));
         putc('\n', file);
     }
     fclose(file);

@@ -4,10 +4,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Length of the UTF-8 character at the beginning of `text`: 1 to 4 bytes; 0 if `text` does not begin with
  * one. */
 size_t utf8_length(const char *text);
+
+/* Writes a code point as UTF-8, at most 4 bytes, and returns the end of it. */
+char *utf8_put(char *end, uint32_t code);
 
 /* True if `text` ends with `end` and has something before it. */
 bool has_ending(const char *text, const char *end);

@@ -21,6 +21,10 @@ static void cli_info_print_rows(const struct clm_data *data, const struct clm_da
     printf("\nfeatures  %zu %s", clm_data_features(data), clm_data_is_bytes(data) ? "bytes" : "floats");
     if (clm_data_picture_size(data, &width, &height, &channels))
         printf(", pictures of %zux%zu, %zu channel%s", width, height, channels, channels == 1 ? "" : "s");
+    if (clm_data_label_column(data))
+        printf("\nlabels    %s", printable(clm_data_label_column(data)).text);
+    else if (!clm_data_classes(data))
+        printf("\nlabels    none");
     printf("\n\n%-11s %10s %10s %10s %10s %10s %10s\n", "values", "lowest", "highest", "mean", "deviation",
            "repeated", "leaked");
     for (int i = CLM_TRAIN; i <= CLM_TEST; i++) {
@@ -36,8 +40,55 @@ static void cli_info_print_rows(const struct clm_data *data, const struct clm_da
     }
 }
 
+#define COLUMNS_SHOWN 40
+
+/* The categories of a column, or how its values became features. */
+static void print_meaning(const struct clm_column *column)
+{
+    for (size_t c = 0; c < column->category_count && c < 6; c++)
+        printf("%s%.24s", c ? ", " : "", printable(column->categories[c]).text);
+    if (column->category_count > 6)
+        printf(", ... (%zu)", column->category_count);
+    if (column->offset != 0)
+        printf("value - %.10g", column->offset);
+    if (column->has_indicator && (column->category_count || column->offset != 0))
+        printf("; ");
+    if (!column->has_indicator)
+        return;
+    printf("missing: 1 in a feature of its own, and ");
+    if (column->category_count)
+        printf("%.24s", printable(column->categories[(size_t)column->fill]).text);
+    else
+        printf("%.6g", column->fill + column->offset);
+}
+
+static void print_columns(const struct clm_data *data)
+{
+    static const char *const kinds[] = {[CLM_COLUMN_NUMBER] = "number",
+                                        [CLM_COLUMN_BOOLEAN] = "true/false",
+                                        [CLM_COLUMN_DATE] = "date",
+                                        [CLM_COLUMN_CATEGORY] = "category"};
+    const struct clm_inputs *const inputs = clm_data_inputs(data);
+    struct clm_column column;
+    size_t count = 0;
+    for (; clm_inputs_column(inputs, count, &column); count++) {
+        if (!count)
+            printf("\n%6s  %-20s %-10s %8s\n", "column", "name", "is a", "features");
+        if (count >= COLUMNS_SHOWN)
+            continue;
+        printf("%6zu  %-20.20s %-10s %8zu  ", column.place, printable(column.name).text, kinds[column.kind],
+               column.features);
+        print_meaning(&column);
+        putchar('\n');
+    }
+    if (count > COLUMNS_SHOWN)
+        printf("%6s  and %zu more\n", "...", count - COLUMNS_SHOWN);
+}
+
 static void cli_info_print_classes(const struct clm_data *data, const struct clm_data_summary *summary)
 {
+    if (!clm_data_classes(data))
+        return;
     const struct clm_part_summary *const train = summary->parts + CLM_TRAIN;
     printf("\n%5s  %-20s", "class", clm_data_class_name(data, 0) ? "name" : "");
     for (int i = CLM_TRAIN; i <= CLM_TEST; i++)
@@ -130,6 +181,7 @@ static int cli_info_report(const struct clm_settings *settings, const struct clm
     const char *const json = clm_settings_text(settings, "json");
     if (!is_json_alone(settings)) {
         cli_info_print_rows(data, summary);
+        print_columns(data);
         cli_info_print_classes(data, summary);
         print_warnings(summary);
     }
@@ -138,9 +190,10 @@ static int cli_info_report(const struct clm_settings *settings, const struct clm
 
 static clm_status look_into_data(struct invocation *in, struct clm_error *error)
 {
-    const struct clm_data_options options = data_options(in);
+    struct clm_data_options options = data_options(in);
     struct clm_data *data = NULL;
     struct clm_data_summary *summary = NULL;
+    options.labels_optional = true;
     clm_status status = clm_data_open(&options, &data, error);
     if (status == CLM_OK)
         status = clm_data_summarise(data, &summary, error);

@@ -42,6 +42,7 @@ static clm_status check_probabilities(const struct prediction *prediction, struc
 static clm_status open_data(struct clm_data_options options, const struct clm_model *model,
                             struct clm_data **out, struct clm_error *error)
 {
+    options.model_inputs = clm_model_inputs(model);
     options.features = clm_model_width(model, 0);
     options.classes = clm_model_width(model, clm_model_depth(model));
     const bool has_names = clm_model_class_name(model, 0) != NULL;
@@ -64,8 +65,9 @@ clm_status predict(struct invocation *in, struct prediction *out, struct clm_err
     clm_status status;
     *out = (struct prediction){.part = (enum clm_part)clm_settings_count(in->settings, "split")};
     find_model(in->about->name, in->operand, path);
-    const struct clm_data_options data_asked = data_options(in);
+    struct clm_data_options data_asked = data_options(in);
     const struct clm_backend_options backend_asked = backend_options(in);
+    data_asked.labels_optional = in->about == &command_predict;
     if ((status = clm_model_load(path, &out->model, error)) ||
         (status = open_data(data_asked, out->model, &out->data, error)) ||
         (status = clm_check_fit(out->model, out->data, error)) ||

@@ -19,6 +19,7 @@ void clm_data_close(struct clm_data *data)
     if (!data)
         return;
     class_names_free(data->class_names, data->classes);
+    inputs_free(data->inputs);
     contents_free(&data->read);
     free(data->source);
     free(data);
@@ -64,6 +65,7 @@ static clm_status data_read_source(const char *path, const struct clm_data_optio
 {
     const struct request request = {.wanted = options->test ? READ_TRAIN : READ_TRAIN | READ_TEST,
                                     .options = options,
+                                    .inputs = options->model_inputs,
                                     .features = options->features,
                                     .classes = options->classes,
                                     .class_names = options->class_names};
@@ -86,7 +88,8 @@ static clm_status read_test(const struct clm_data_options *options, const struct
     const struct format *format;
     struct request request = {.wanted = READ_TEST,
                               .options = options,
-                              .training = training,
+                              .inputs = training->inputs,
+                              .is_test = true,
                               .features = training->train.features,
                               .classes = contents_class_count(training),
                               .class_names = (const char *const *)training->class_names};
@@ -96,8 +99,7 @@ static clm_status read_test(const struct clm_data_options *options, const struct
         request.wanted = READ_TRAIN;
         status = format_read(path, options->format, &request, &read, &format, error);
         read.test = read.train;
-        /* for contents_free, which needs the number of feature names */
-        read.train = (struct set){.features = read.test.features};
+        read.train = (struct set){0};
     }
     if (status == CLM_OK) {
         *test = read.test;
@@ -148,10 +150,11 @@ static clm_status data_name_classes(const struct known_set *known, bool has_own_
             return clm_fail_host_memory(error, known->name, known->classes * sizeof *read->class_names);
         read->classes = known->classes;
     } else if (!read->classes) {
+        const bool is_labelled = count_unlabelled(read->train.labels, read->train.rows) < read->train.rows;
         uint32_t largest = set_largest_label(&read->train);
         if (has_own_test && set_largest_label(&read->test) > largest)
             largest = set_largest_label(&read->test);
-        read->classes = (size_t)largest + 1;
+        read->classes = is_labelled ? (size_t)largest + 1 : 0;
     }
     status = set_check_labels(&read->train, read->classes, why, error);
     if (status == CLM_OK)
@@ -181,8 +184,24 @@ static void data_describe(struct clm_data *data)
     data->classes = read->classes;
     data->class_names = read->class_names;
     read->class_names = NULL;
+    data->inputs = read->inputs;
+    read->inputs = NULL;
     data->train = part_of(&read->train);
     data->test = part_of(&read->test);
+}
+
+/* Inputs of data that is no table. */
+static clm_status inputs_of_data(struct clm_data *data, struct clm_error *error)
+{
+    data->inputs = inputs_create();
+    if (!data->inputs)
+        return clm_fail_host_memory(error, data->source, sizeof *data->inputs);
+    data->inputs->element = data->element;
+    data->inputs->features = data->features;
+    data->inputs->height = data->height;
+    data->inputs->width = data->width;
+    data->inputs->channels = data->channels;
+    return CLM_OK;
 }
 
 static clm_status data_read(struct clm_data *data, const struct clm_data_options *options,
@@ -208,6 +227,24 @@ static clm_status data_read(struct clm_data *data, const struct clm_data_options
         return status;
     data->format = format->name;
     data_describe(data);
+    return data->inputs ? CLM_OK : inputs_of_data(data, error);
+}
+
+/* Replaces the missing values of all parts; those of data for a model by what the model has. */
+static clm_status fill_missing(struct clm_data *data, const struct clm_data_options *options,
+                               struct clm_error *error)
+{
+    struct set *const sets[] = {&data->read.train, &data->read.validation, &data->read.test};
+    if (!data->inputs->column_count)
+        return CLM_OK;
+    if (data->inputs != options->model_inputs) {
+        const clm_status status = missing_fit(data->inputs, &data->train, error);
+        if (status != CLM_OK)
+            return status;
+    }
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if (sets[i]->missing)
+            missing_fill(data->inputs, options->missing, sets[i]->values, sets[i]->rows);
     return CLM_OK;
 }
 
@@ -226,8 +263,8 @@ clm_status clm_data_open(const struct clm_data_options *options, struct clm_data
         status = data_read(data, options, error);
     if (status == CLM_OK)
         status = split_rows(data, options, error);
-    if (status == CLM_OK && (data->read.train.missing || data->read.test.missing))
-        status = missing_fill(data, options->missing, error);
+    if (status == CLM_OK)
+        status = fill_missing(data, options, error);
     if (status == CLM_OK)
         *out = data;
     else
@@ -253,6 +290,16 @@ size_t clm_data_rows(const struct clm_data *data, enum clm_part part)
 size_t clm_data_features(const struct clm_data *data)
 {
     return data->features;
+}
+
+const struct clm_inputs *clm_data_inputs(const struct clm_data *data)
+{
+    return data->inputs;
+}
+
+const char *clm_data_label_column(const struct clm_data *data)
+{
+    return data->read.label_text;
 }
 
 size_t clm_data_classes(const struct clm_data *data)

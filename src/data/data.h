@@ -22,9 +22,10 @@ struct clm_data {
     size_t height, width, channels;
     char **class_names; /* `classes` names, or NULL */
     struct rows train, validation, test;
-    char *source;         /* path of the file or directory */
-    const char *format;   /* a name of clm_format_names */
-    struct contents read; /* what was read: the memory of the parts */
+    char *source;              /* path of the file or directory */
+    const char *format;        /* a name of clm_format_names */
+    struct clm_inputs *inputs; /* what rows become */
+    struct contents read;      /* what was read: the memory of the parts */
 };
 
 extern const char *const part_names[3]; /* "training", "validation", "test" */

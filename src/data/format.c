@@ -85,7 +85,13 @@ static clm_status format_check_options(const struct format *format, const char *
         {TAKES_INPUTS, options->inputs, "inputs", "a name of the inputs"},
         {TAKES_LABEL, options->label, "label", "a name of the labels"},
         {TAKES_HEADER, options->header != CLM_HEADER_DETECTED, "header", "a header"},
-        {TAKES_MISSING, options->missing != CLM_MISSING_REFUSED, "missing", "filling of gaps"},
+        {TAKES_MISSING, options->missing != CLM_MISSING_MEAN, "missing", "filling of gaps"},
+        {TAKES_COLUMNS, options->ignore, "ignore", "a list of columns to leave out"},
+        {TAKES_COLUMNS, options->only, "only", "a list of columns to take"},
+        {TAKES_COLUMNS, options->categorical, "categorical", "a list of columns with categories"},
+        {TAKES_COLUMNS, options->id, "id", "a column with names of rows"},
+        {TAKES_COLUMNS, options->delimiter, "delimiter", "a delimiter"},
+        {TAKES_COLUMNS, options->missing_words, "missing-words", "a list of words for missing values"},
         {TAKES_RESIZE, options->resize_width, "resize", "resizing"},
         {TAKES_CHANNELS, options->channels, "channels", "a number of channels"},
     };
@@ -307,7 +313,7 @@ clm_status format_read(const char *path, const char *name, const struct request 
         status = recognise_directory(path, *format, &archive, format, error);
     else if (!*format)
         status = recognise_file(path, format, error);
-    if (status == CLM_OK && !request->training)
+    if (status == CLM_OK && !request->is_test)
         status = format_check_options(*format, path, request->options, error);
     if (status == CLM_OK)
         status = format_check_memory(archive ? archive : path, *format, request->options->memory, error);

@@ -19,8 +19,9 @@ struct file_head {
 struct request {
     unsigned wanted; /* READ_TRAIN, READ_TEST or both */
     const struct clm_data_options *options;
-    /* The training set, if its test set is read from another place, maybe in another format; else NULL. */
-    const struct contents *training;
+    /* What rows become, as the training set or the model decided; NULL if this data decides. */
+    const struct clm_inputs *inputs;
+    bool is_test; /* of a training set that was read from another place, maybe in another format */
     /* Features and classes of the training set or the model that the data must fit; 0 and NULL if there
      * is none. Labels that are names of classes are mapped to these classes, and sparse rows are filled
      * up to `features`. */
@@ -36,6 +37,7 @@ enum {
     TAKES_MISSING = 8,
     TAKES_RESIZE = 16,
     TAKES_CHANNELS = 32,
+    TAKES_COLUMNS = 64,
 };
 
 /* Tells the caller a sentence that is no failure, for example what was left out, through the options'

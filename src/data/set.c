@@ -19,11 +19,12 @@ void set_free(struct set *set)
 
 void contents_free(struct contents *contents)
 {
-    class_names_free(contents->feature_names, contents->train.features);
     set_free(&contents->train);
     set_free(&contents->validation);
     set_free(&contents->test);
     class_names_free(contents->class_names, contents->classes);
+    inputs_free(contents->inputs);
+    free(contents->label_text);
     *contents = (struct contents){0};
 }
 

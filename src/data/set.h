@@ -3,8 +3,7 @@
 #define CLM_DATA_SET_H
 
 #include "data/files/mapping.h"
-
-enum element { ELEMENT_BYTE, ELEMENT_FLOAT };
+#include "data/inputs.h"
 
 struct set {
     size_t rows; /* 0 if the set is missing */
@@ -27,10 +26,8 @@ struct contents {
     size_t classes;     /* 0 if the format does not tell */
     char **class_names; /* `classes` names, owned, or NULL */
 
-    /* Only for tables, to compare the test set with: the number of columns, the column of the labels, and the
-     * names of the features (train.features), owned, or NULL. */
-    size_t columns, label_column;
-    char **feature_names;
+    struct clm_inputs *inputs; /* owned; NULL if the format has none of its own */
+    char *label_text;          /* which column holds the labels, and why; owned; NULL unless it is a table */
 };
 
 enum { READ_TRAIN = 1, READ_TEST = 2 };

@@ -5,6 +5,7 @@
 #include "data/data.h"
 #include "nn/parameters.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,7 @@ void clm_model_free(struct clm_model *model)
     if (!model)
         return;
     free_class_names(model);
+    inputs_free(model->inputs);
     for (size_t t = 0; model->values && t < model->tensor_count; t++)
         free(model->values[t]);
     free(model->values);
@@ -114,6 +116,7 @@ static clm_status make(const struct clm_model_options *options, const struct arc
         (status = model_create(architecture, out, error)) || (status = fill(*out, error)))
         return status;
     (*out)->seed = options->seed;
+    (*out)->lowest = (*out)->highest = NAN;
     for (size_t i = 0; i < options->sizes[0]; i++)
         (*out)->scale[i] = options->is_bytes ? BYTE_SCALE : 1;
     return initialise(*out, options->init, error);
@@ -180,6 +183,11 @@ clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *d
     const clm_status status = model_check_shape(model, data, error);
     if (status != CLM_OK)
         return status;
+    if (model->inputs) {
+        const clm_status same = inputs_compare(model->inputs, data->inputs, data->source, error);
+        if (same != CLM_OK)
+            return same;
+    }
     if (data->element == ELEMENT_BYTE && only_scales(model, 1) && has_large_value(data))
         return clm_fail_setting(
             error, CLM_ERROR_SHAPE, "standardize",
@@ -214,11 +222,15 @@ static clm_status set_class_names(struct clm_model *model, const char *const *na
     return CLM_OK;
 }
 
-clm_status model_name_classes(struct clm_model *model, const struct clm_data *data, struct clm_error *error)
+clm_status model_describe(struct clm_model *model, const struct clm_data *data, struct clm_error *error)
 {
     const clm_status status = clm_check_fit(model, data, error);
-    if (status != CLM_OK || !data->class_names)
+    if (status != CLM_OK)
         return status;
+    if (!model->inputs)
+        model->inputs = inputs_share(data->inputs);
+    if (!data->class_names)
+        return CLM_OK;
     return set_class_names(model, (const char *const *)data->class_names, error);
 }
 
@@ -241,6 +253,22 @@ static bool add_class_names(const struct clm_model *model, json_t *metadata)
     return is_added;
 }
 
+/* Adds what the inputs are, as the text of a JSON object; false if there is no memory. */
+static bool add_inputs(const struct clm_model *model, json_t *metadata)
+{
+    char range[64];
+    json_t *const inputs = model->inputs ? inputs_describe(model->inputs) : NULL;
+    char *const text = inputs ? json_dumps(inputs, JSON_COMPACT) : NULL;
+    bool is_added =
+        !model->inputs || (text && json_object_set_new(metadata, "inputs", json_string(text)) == 0);
+    snprintf(range, sizeof range, "%.9g,%.9g", model->lowest, model->highest);
+    if (is_added && isfinite(model->lowest))
+        is_added = json_object_set_new(metadata, "input_range", json_string(range)) == 0;
+    free(text);
+    json_decref(inputs);
+    return is_added;
+}
+
 /* "layers" and "activation" are for other programs: this one reads "architecture". */
 static clm_status make_metadata(const struct clm_model *model, json_t **out, struct clm_error *error)
 {
@@ -254,7 +282,7 @@ static clm_status make_metadata(const struct clm_model *model, json_t **out, str
                           : NULL;
     free(text);
     free(widths);
-    if (*out && model->class_names && !add_class_names(model, *out)) {
+    if (*out && ((model->class_names && !add_class_names(model, *out)) || !add_inputs(model, *out))) {
         json_decref(*out);
         *out = NULL;
     }
@@ -376,6 +404,27 @@ static clm_status read_normalisation(struct clm_model *model, const struct safet
     return status;
 }
 
+/* What the inputs are, if the file says it. */
+static clm_status read_inputs(struct clm_model *model, const struct safetensors *file, const char *path,
+                              struct clm_error *error)
+{
+    const char *const text = metadata_of(file, "inputs"), *const range = metadata_of(file, "input_range");
+    json_t *const json = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    struct clm_error inner;
+    clm_status status = CLM_OK;
+    if (!range || sscanf(range, "%lg,%lg", &model->lowest, &model->highest) != 2)
+        model->lowest = model->highest = NAN;
+    if (text)
+        status = json ? inputs_parse(json, &model->inputs, &inner)
+                      : clm_fail(&inner, CLM_ERROR_FORMAT, "its inputs are no JSON; write the model again");
+    json_decref(json);
+    if (status == CLM_OK && model->inputs && model->inputs->features != clm_model_width(model, 0))
+        status =
+            clm_fail(&inner, CLM_ERROR_FORMAT, "its inputs are %zu features, but its first layer takes %zu",
+                     model->inputs->features, clm_model_width(model, 0));
+    return status == CLM_OK ? CLM_OK : clm_fail(error, status, "%s: %s", path, inner.message);
+}
+
 static clm_status model_read(const struct safetensors *file, const char *path, struct clm_model **out,
                              struct clm_error *error)
 {
@@ -389,6 +438,8 @@ static clm_status model_read(const struct safetensors *file, const char *path, s
         goto cleanup;
     (*out)->seed = seed ? strtoull(seed, NULL, 10) : 0;
     status = read_class_names(*out, file->metadata, error);
+    if (status == CLM_OK)
+        status = read_inputs(*out, file, path, error);
 cleanup:
     architecture_free(&architecture);
     return status;
@@ -422,6 +473,11 @@ size_t clm_model_depth(const struct clm_model *model)
 size_t clm_model_width(const struct clm_model *model, size_t index)
 {
     return architecture_width(&model->architecture, index);
+}
+
+const struct clm_inputs *clm_model_inputs(const struct clm_model *model)
+{
+    return model->inputs;
 }
 
 const char *clm_model_class_name(const struct clm_model *model, size_t index)

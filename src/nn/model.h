@@ -2,6 +2,7 @@
 #ifndef CLM_NN_MODEL_H
 #define CLM_NN_MODEL_H
 
+#include "data/inputs.h"
 #include "nn/architecture.h"
 
 struct clm_model {
@@ -14,6 +15,8 @@ struct clm_model {
     float *mean, *scale; /* (I), the last two of `values`: x = (raw - mean) * scale */
     char **class_names;  /* as many as the last layer has outputs, or NULL */
     uint64_t seed;
+    struct clm_inputs *inputs; /* what the rows of data become; NULL: unknown */
+    double lowest, highest;    /* of the inputs in the training data; NaN: unknown */
 };
 
 /* (O,I) and (O) of one layer. */
@@ -32,8 +35,8 @@ struct clm_data;
 CLM_MUST_CHECK clm_status model_check_shape(const struct clm_model *model, const struct clm_data *data,
                                             struct clm_error *error);
 
-/* Takes over the data's class names, for the model's file. Fails as clm_check_fit does. */
-CLM_MUST_CHECK clm_status model_name_classes(struct clm_model *model, const struct clm_data *data,
-                                             struct clm_error *error);
+/* Takes over what the data says of inputs and classes, for the model's file. Fails as clm_check_fit does. */
+CLM_MUST_CHECK clm_status model_describe(struct clm_model *model, const struct clm_data *data,
+                                         struct clm_error *error);
 
 #endif

@@ -68,7 +68,14 @@ static clm_status take_over_all(struct clm_model *model, const struct clm_data *
         return status;
     fitted->mean = all.mean;
     fitted->deviation = moments_deviation(&all);
+    model->lowest = all.lowest;
+    model->highest = all.highest;
     for (size_t i = 0; i < data->features; i++) {
+        if (feature_is_mark(data->inputs, i)) { /* 0 or 1 already; one that is never 1 tells nothing */
+            model->mean[i] = 0;
+            model->scale[i] = features[i].highest > features[i].lowest;
+            continue;
+        }
         const struct moments *const of = how == CLM_STANDARDISE_GLOBAL ? &all : &features[i];
         model->mean[i] = (float)of->mean;
         model->scale[i] = is_constant(of) ? 0 : (float)(1 / moments_deviation(of));

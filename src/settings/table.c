@@ -52,8 +52,7 @@ static const char *const parts[] = {
 static const char *const splits[] = {
     [CLM_SPLIT_LAST] = "last", [CLM_SPLIT_RANDOM] = "random", [CLM_SPLIT_STRATIFIED] = "stratified", NULL};
 static const char *const headers[] = {[CLM_HEADER_YES - 1] = "yes", [CLM_HEADER_NO - 1] = "no", NULL};
-static const char *const fillings[] = {
-    [CLM_MISSING_MEAN - 1] = "mean", [CLM_MISSING_ZERO - 1] = "zero", NULL};
+static const char *const fillings[] = {"mean", "zero", "refuse", NULL};
 static const char *const channels[] = {"1", "3", NULL};
 static const char *const schedules[] = {[CLM_SCHEDULE_COOLDOWN] = "cooldown",
                                         [CLM_SCHEDULE_CONSTANT] = "constant",
@@ -149,9 +148,21 @@ const struct setting_row setting_rows[] = {
         "csv: the column of the labels, by name or by index from 0, -1 being the last [label, class, target or y, else the last]; npy, npz: the array of the labels [y, y_train and their like]; cifar100: coarse (20 classes) or fine (100) [fine]"),
     CHOICE("header", "yes|no", ON_DATA, MEANS("detected"), headers,
            "csv: whether it begins with names of columns"),
+    OTHER(TEXT, "ignore", "COLUMNS", ON_DATA, MEANS("none"),
+          "tables: columns to leave out, by name or index, separated by commas"),
+    OTHER(TEXT, "only", "COLUMNS", ON_DATA, MEANS("all"), "tables: the only columns to take as inputs"),
+    OTHER(
+        TEXT, "categorical", "COLUMNS", ON_DATA, MEANS("text, up to 256 categories"),
+        "tables: columns whose values are categories, though they are numbers or too many: one input for each value"),
+    OTHER(TEXT, "id", "COLUMN", ON_DATA, MEANS("none"),
+          "tables: a column that names the rows: no input, but in what predict prints"),
+    OTHER(TEXT, "delimiter", "C", ON_DATA, MEANS("detected"),
+          "tables: what separates fields: comma, semicolon, tab, bar or blank, or the character itself"),
     CHOICE(
-        "missing", "mean|zero", ON_DATA, MEANS("refuse them"), fillings,
-        "csv: fill values that are missing with the mean of their column over the training rows, or with 0"),
+        "missing", "mean|zero|refuse", ON_DATA, IS("mean"), fillings,
+        "tables: what replaces missing values: the mean of their column over the training rows (the most frequent category of text), 0 (no category), or nothing: refuse them"),
+    OTHER(TEXT, "missing-words", "WORDS", ON_DATA, MEANS("empty, NA, NaN, null, ? and their like"),
+          "tables: more words that stand for a missing value, separated by commas, as in -,unknown,-999"),
     OTHER(EXTENT, "resize", "WxH", ON_DATA, MEANS("they all have one"),
           "stretch the pictures of a directory to this size, 1 to 8192 each"),
     CHOICE("channels", "1|3", ON_DATA, MEANS("grey if all are"), channels,

@@ -2,9 +2,12 @@
 
 #include "base/size.h"
 
+#include <math.h>
+
 #define EVALUATION_BATCH 1000
 
-/* The loss of one batch; if wanted, its probabilities replace its logits. */
+/* The loss of one batch, unless rows have no labels (sums is NULL); if wanted, its probabilities replace its
+ * logits. */
 static clm_status evaluate_batch(struct network *net, const struct minibatch *batch, struct metrics *sums,
                                  float *probabilities, struct clm_error *error)
 {
@@ -12,7 +15,7 @@ static clm_status evaluate_batch(struct network *net, const struct minibatch *ba
     const struct tensor labels = tensor_first_columns(&net->labels, batch->rows);
     struct tensor Z = network_logits(net, batch->rows);
     if ((status = network_gather(net, batch, error)) || (status = network_forward(net, batch->rows, error)) ||
-        (status = softmax_xent(net->be, &Z, &labels, NULL, NULL, sums, error)))
+        (sums && (status = softmax_xent(net->be, &Z, &labels, NULL, NULL, sums, error))))
         return status;
     if (probabilities && ((status = softmax(net->be, &Z, &Z, error)) ||
                           (status = backend_read(net->be, &Z, HOST_FLOAT, probabilities, error))))
@@ -24,20 +27,22 @@ clm_status evaluate(struct network *net, struct feed *feed, const struct rows *r
                     float *probabilities, struct clm_score *score, struct clm_error *error)
 {
     const size_t N = rows->count, C = network_logits(net, 1).columns;
+    const bool is_scored = !count_unlabelled(rows->labels, N);
     struct minibatch batch;
     clm_status status = feed_begin(feed, rows, 0, 0, error);
     if (status == CLM_OK)
         status = metrics_reset(net->be, sums, error);
     for (size_t first = 0; status == CLM_OK && first < N; first += batch.rows)
         if ((status = feed_batch(feed, first, net->batch, &batch, error)) == CLM_OK)
-            status =
-                evaluate_batch(net, &batch, sums, probabilities ? probabilities + first * C : NULL, error);
+            status = evaluate_batch(net, &batch, is_scored ? sums : NULL,
+                                    probabilities ? probabilities + first * C : NULL, error);
     double loss = 0;
     size_t correct = 0;
     if (status == CLM_OK)
         status = metrics_read(net->be, sums, &loss, &correct, error);
     if (status == CLM_OK)
-        *score = (struct clm_score){N, loss / (double)N, (double)correct / (double)N};
+        *score = is_scored ? (struct clm_score){N, loss / (double)N, (double)correct / (double)N}
+                           : (struct clm_score){N, NAN, NAN};
     return status;
 }
 

@@ -431,6 +431,20 @@ static clm_status check_parameters(const struct clm_model *model, const struct t
     return CLM_OK;
 }
 
+/* Every row that training or testing looks at must have a label. */
+static clm_status check_labelled(const struct clm_data *data, struct clm_error *error)
+{
+    for (int part = CLM_TRAIN; part <= CLM_TEST; part++) {
+        const size_t unlabelled = clm_data_unlabelled(data, (enum clm_part)part);
+        if (unlabelled)
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: %zu of %zu %s rows have no label, and nothing can be learned or measured on them; remove these rows, or give them labels",
+                data->source, unlabelled, data_part(data, (enum clm_part)part)->count, part_names[part]);
+    }
+    return CLM_OK;
+}
+
 clm_status clm_train(struct clm_backend *be, struct clm_model *model, const struct clm_data *data,
                      const struct clm_settings *settings, const struct clm_train_hooks *hooks,
                      struct clm_train_result *result, struct clm_error *error)
@@ -447,8 +461,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     if (!result)
         result = &unused;
     *result = (struct clm_train_result){0};
-    if ((status = train_check_options(options, data, error)) ||
-        (status = model_name_classes(model, data, error)) ||
+    if ((status = train_check_options(options, data, error)) || (status = check_labelled(data, error)) ||
+        (status = model_describe(model, data, error)) ||
         (options->out && (status = run_directory_begin(options->out, &made, error))) ||
         (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = train_tune(be, model, data, options, error)) ||

@@ -468,16 +468,16 @@ def wrong_csv():
         "field-missing": b"1,2",
         "field-too-many": b"1,2,3,4",
         "text": b"1,two,3",
-        "nan": b"nan,1,2",
+        "nan-label": b"1,2,nan",
         "infinity": b"1,inf,2",
         "beyond-float": b"1,1e999,2",
-        "empty-value": b"1,,2",
+        "percent": b"1,2%,2",
         "empty-label": b"1,2,",
         "nul": b"1,\x002,3",
         "quote-inside": b'1,2"3,1',
         "text-after-quote": b'1,"2"x,1',
         "hexadecimal": b"1,0x10,1",
-        "spaces-alone": b"1,   ,1",
+        "spaces-as-label": b"1,2,   ",
         "not-utf-8": b"1,\xff\xfe,1",
         "thousands": b"1,2,000,1",
         "two-points": b"1,1.2.3,1",
@@ -488,7 +488,7 @@ def wrong_csv():
     yield "csv-one-column", {"t.csv": b"label\n1\n2\n"}
     yield "csv-one-line-of-50-MB", {"t.csv": repeated(CSV, b"1", 50)}
     yield "csv-fields-of-50-MB", {"t.csv": repeated(CSV, b"1,", 25)}
-    yield "csv-utf-16", {"t.csv": CSV.decode().encode("utf-16")}
+    yield "csv-utf-16-without-mark", {"t.csv": CSV.decode().encode("utf-16-le")}
 
 
 def wrong_libsvm():

@@ -81,17 +81,18 @@ check 'data info: columns differ in scale' has_line out 'Features differ in scal
 sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv
 # shellcheck disable=SC2086 # words
 {
-    fails 1 'line 3, column 2 \(first\): the value is missing; .*; see --missing$' $train --data gaps.csv --label kind
+    fails 1 'line 3, column 2 \(first\): the value is missing; .*; see --missing$' $train --data gaps.csv --label kind --missing refuse
+    succeeds $train --data gaps.csv --label kind
     succeeds $train --data gaps.csv --label kind --missing mean
     succeeds $train --data gaps.csv --label kind --missing zero
     succeeds $train --data train.csv --label -4
     succeeds $train --data train.csv --label kind --header yes --format csv --test cats.csv
     fails 1 'line 1, column 2: "first" is no number' $train --data train.csv --label 0 --header no
-    fails 1 'no column has that name' $train --data train.csv --label sort
+    fails 1 'no column is called sort; its columns are kind, first, second, third; see --label$' $train --data train.csv --label sort
     fails 1 '4 columns \(0 to 3' $train --data train.csv --label 4
-    fails 1 'column 1 \(kind\): "ant" is no number' $train --data train.csv
+    fails 1 'column 4 \(third\), the last, holds ' $train --data train.csv
     fails 1 'is read as libsvm, and a name of the labels is for npy, npz, csv or cifar100 alone; leave it out; see --label$' $train --data train.libsvm --label 0
-    fails 2 'it has to be mean or zero' $train --data train.csv --missing median
+    fails 2 'it has to be mean, zero or refuse' $train --data train.csv --missing median
     fails 2 'it has to be yes or no' $train --data train.csv --header 1
     fails 2 'it has to be idx, npy, npz, libsvm, csv, cifar100, cifar10 or images' $train --data train.csv --format arff
 }

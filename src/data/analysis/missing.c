@@ -3,71 +3,70 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Counts each feature's values that are not missing, and takes their mean; it stays 0 if there are none. Both
- * arrays are (features), and 0 before. */
-static void take_means(const struct rows *rows, size_t features, double *means, size_t *counts)
+/* The features of the training part: how many values each has, and their sum. Missing values are NaN. */
+struct sums {
+    double *sums;
+    size_t *counts;
+};
+
+static void take_sums(const struct rows *rows, size_t features, struct sums *sums)
 {
     const float *values = rows->values;
-    for (size_t r = 0; r < rows->count; r++) {
-        for (size_t i = 0; i < features; i++) {
-            if (!isnan(values[r * features + i])) {
-                means[i] += (double)values[r * features + i];
-                counts[i]++;
+    for (size_t r = 0; r < rows->count; r++, values += features)
+        for (size_t i = 0; i < features; i++)
+            if (!isnan(values[i])) {
+                sums->sums[i] += (double)values[i];
+                sums->counts[i]++;
             }
-        }
-    }
-    for (size_t i = 0; i < features; i++)
-        if (counts[i])
-            means[i] /= (double)counts[i];
 }
 
-/* Replaces missing values in `values`, which `data` owns. */
-static clm_status missing_fill_part(const struct clm_data *data, float *values, size_t rows,
-                                    const double *means, const size_t *counts, struct clm_error *error)
+/* What replaces a missing value of the column: the mean, or the most frequent category. The first feature of a
+ * category has no value where the category is missing. */
+static double column_fill(const struct column *column, const struct sums *sums)
 {
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t i = 0; i < data->features; i++) {
-            float *const value = values + r * data->features + i;
-            if (!isnan(*value))
-                continue;
-            if (means && !counts[i])
-                return clm_fail_setting(
-                    error, CLM_ERROR_FORMAT, "missing",
-                    "%s: feature %zu (counted from 0, without the labels) has no value in any of the %zu training rows, so there is no mean to put in; put in zero, or remove the column",
-                    data->source, i, data->train.count);
-            *value = means ? (float)means[i] : 0;
-        }
-    }
-    return CLM_OK;
+    const double *const sum = sums->sums + column->first;
+    const size_t count = sums->counts[column->first];
+    size_t best = 0;
+    if (column->kind != CLM_COLUMN_CATEGORY)
+        return !count                               ? 0
+               : column->kind == CLM_COLUMN_BOOLEAN ? 2 * sum[0] >= (double)count
+                                                    : sum[0] / (double)count;
+    for (size_t i = 1; i < column->category_count; i++)
+        if (sum[i] > sum[best])
+            best = i;
+    return (double)best;
 }
 
-clm_status missing_fill(struct clm_data *data, enum clm_missing how, struct clm_error *error)
+clm_status missing_fit(struct clm_inputs *inputs, const struct rows *rows, struct clm_error *error)
 {
-    double *means = NULL;
-    size_t *counts = NULL;
-    clm_status status;
-    if (how == CLM_MISSING_MEAN) {
-        means = calloc(data->features, sizeof *means);
-        counts = calloc(data->features, sizeof *counts);
-        if (!means || !counts) {
-            status = clm_fail_host_memory(error, data->source, data->features * sizeof *means);
-            goto cleanup;
-        }
-        take_means(&data->train, data->features, means, counts);
-    }
-    /* the training and the validation part may have rows between them that the limit left out; those
-     * stay as they are */
-    float *const train = data->read.train.values, *const validation =
-                                                      data->validation.count
-                                                          ? train + ((const float *)data->validation.values -
-                                                                     (const float *)train)
-                                                          : NULL;
-    if ((status = missing_fill_part(data, train, data->train.count, means, counts, error)) == CLM_OK &&
-        (status = missing_fill_part(data, validation, data->validation.count, means, counts, error)) ==
-            CLM_OK)
-        status = missing_fill_part(data, data->read.test.values, data->test.count, means, counts, error);
-cleanup:
-    free(means);
-    free(counts);
+    struct sums sums = {calloc(inputs->features, sizeof *sums.sums),
+                        calloc(inputs->features, sizeof *sums.counts)};
+    clm_status status = CLM_OK;
+    if (sums.sums && sums.counts) {
+        take_sums(rows, inputs->features, &sums);
+        for (size_t i = 0; i < inputs->column_count; i++)
+            inputs->columns[i].fill = column_fill(&inputs->columns[i], &sums);
+    } else
+        status = clm_fail_host_memory(error, "means of columns", inputs->features * sizeof *sums.sums);
+    free(sums.sums);
+    free(sums.counts);
     return status;
+}
+
+static void fill_column(const struct column *column, enum clm_missing how, float *value)
+{
+    if (!isnan(*value))
+        return;
+    *value = 0;
+    if (how == CLM_MISSING_MEAN && column->kind == CLM_COLUMN_CATEGORY)
+        value[(size_t)column->fill] = 1;
+    else if (how == CLM_MISSING_MEAN)
+        *value = (float)column->fill;
+}
+
+void missing_fill(const struct clm_inputs *inputs, enum clm_missing how, float *values, size_t rows)
+{
+    for (size_t r = 0; r < rows; r++, values += inputs->features)
+        for (size_t i = 0; i < inputs->column_count; i++)
+            fill_column(&inputs->columns[i], how, values + inputs->columns[i].first);
 }

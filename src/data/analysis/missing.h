@@ -1,12 +1,15 @@
-/* Replaces missing values, which readers store as NaN. */
+/* Replaces missing values of tables. */
 #ifndef CLM_DATA_ANALYSIS_MISSING_H
 #define CLM_DATA_ANALYSIS_MISSING_H
 
 #include "data/data.h"
 
-/* Replaces every NaN of the training, validation and test part as `how` says. A feature's mean is taken in
- * double over the values that the rows of data->train (after the split) have. Fails with CLM_ERROR_FORMAT if
- * a mean is needed and no row of data->train has a value. */
-CLM_MUST_CHECK clm_status missing_fill(struct clm_data *data, enum clm_missing how, struct clm_error *error);
+/* Takes from the rows what replaces missing values of each column: the mean of those that are there, or the
+ * most frequent category. Rows with missing values are encoded, and not yet filled. */
+CLM_MUST_CHECK clm_status missing_fit(struct clm_inputs *inputs, const struct rows *rows,
+                                      struct clm_error *error);
+
+/* Replaces missing values, which are NaN, in `rows` rows of features. */
+void missing_fill(const struct clm_inputs *inputs, enum clm_missing how, float *values, size_t rows);
 
 #endif

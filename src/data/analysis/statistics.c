@@ -293,7 +293,8 @@ static clm_status summarise_part(const struct clm_data *data, enum clm_part numb
     if (!rows->count)
         return CLM_OK;
     for (size_t r = 0; r < rows->count; r++)
-        part->class_rows[rows->labels[r]]++;
+        if (rows->labels[r] != CLM_NO_LABEL)
+            part->class_rows[rows->labels[r]]++;
     if (number != CLM_TRAIN) {
         count_known(data, rows, training->index, false, part);
         status = statistics_measure(data, rows, &own, error);

@@ -1,7 +1,7 @@
 #include "data/formats/array.h"
 
 #include "base/size.h"
-#include "data/formats/label_table.h"
+#include "data/table/label_table.h"
 
 #include <math.h>
 #include <stdlib.h>

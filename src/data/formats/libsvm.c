@@ -2,9 +2,9 @@
 
 #include "base/size.h"
 #include "base/text.h"
-#include "data/formats/label_table.h"
-#include "data/formats/number.h"
-#include "data/formats/text_window.h"
+#include "data/table/label_table.h"
+#include "data/table/number.h"
+#include "data/table/text_window.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,19 +15,22 @@
 /* The sparse rows that were read. */
 struct sparse {
     size_t count, capacity; /* values in the file */
-    uint32_t *indices;      /* of each value's feature, counted from 0 */
+    uint32_t *indices;      /* of each value's feature, as the file counts them */
     float *values;
     size_t rows, row_capacity;
     size_t *ends;     /* (rows) index after each row's last value */
     uint32_t *labels; /* (rows) ids of the label table */
-    size_t features;  /* the largest index in the file, counted from 1 */
+    size_t largest;   /* index in the file */
+    bool has_zero;    /* indices count from 0 */
 };
 
 struct libsvm {
     struct text_window window;
     struct label_table table;
     struct sparse sparse;
-    size_t features; /* that rows may have; 0 if the file decides */
+    size_t features;       /* that rows may have; 0 if the file decides */
+    bool counts_from_zero; /* indices of what decided `features` do */
+    bool has_query;
 };
 
 static void sparse_free(struct sparse *sparse)
@@ -98,7 +101,7 @@ static clm_status libsvm_read_label(struct libsvm *libsvm, const char **at, stru
 }
 
 /* Reads the index of "index:value" at *at and moves *at after the colon. `last` is the index
- * before it in the row. */
+ * before it in the row, SIZE_MAX if there is none. */
 static clm_status read_index(const struct libsvm *libsvm, const char **at, size_t last, size_t *index,
                              struct clm_error *error)
 {
@@ -109,16 +112,17 @@ static clm_status read_index(const struct libsvm *libsvm, const char **at, size_
             *index = *index * 10 + (size_t)(*next - '0');
     if (next == *at || *next != ':')
         return fail_token(libsvm, *at, "is not INDEX:VALUE, such as 3:0.5", error);
-    if (!*index)
-        return fail_token(libsvm, *at, "has index 0, but indices count from 1; add 1 to all of them", error);
+    if (!*index && libsvm->features && !libsvm->counts_from_zero)
+        return fail_token(libsvm, *at,
+                          "has index 0, but the training data counts from 1; add 1 to all indices", error);
     if (*index > LIBSVM_FEATURES_MAX)
         return fail_token(libsvm, *at, "has an index above 16777216, the most features that a row can have",
                           error);
-    if (*index == last)
+    if (last != SIZE_MAX && *index == last)
         return fail_token(libsvm, *at, "has the same index as the value before it", error);
-    if (*index < last)
+    if (last != SIZE_MAX && *index < last)
         return fail_token(libsvm, *at, "has a smaller index than the value before it; sort each row", error);
-    if (libsvm->features && *index > libsvm->features)
+    if (libsvm->features && *index > libsvm->features - libsvm->counts_from_zero)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: line %zu: index %zu is above the %zu features of the training set; remove such values, or train with them",
@@ -143,7 +147,7 @@ static clm_status libsvm_read_value(struct libsvm *libsvm, const char **at, size
     if (!libsvm_make_room(sparse->count, &sparse->capacity, &sparse->indices, &sparse->values,
                           sizeof *sparse->values))
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->count * 8);
-    sparse->indices[sparse->count] = (uint32_t)(*index - 1);
+    sparse->indices[sparse->count] = (uint32_t)*index;
     sparse->values[sparse->count++] = value;
     return CLM_OK;
 }
@@ -152,7 +156,7 @@ static clm_status libsvm_read_value(struct libsvm *libsvm, const char **at, size
 static clm_status libsvm_read_line(struct libsvm *libsvm, const char *at, struct clm_error *error)
 {
     struct sparse *sparse = &libsvm->sparse;
-    size_t last = 0;
+    size_t last = SIZE_MAX;
     while (libsvm_is_blank(*at))
         at++;
     if (is_line_end(*at))
@@ -163,11 +167,17 @@ static clm_status libsvm_read_line(struct libsvm *libsvm, const char *at, struct
             at++;
         if (is_line_end(*at))
             break;
+        if (!strncmp(at, "qid:", 4)) { /* the query of a ranking, which is no input */
+            libsvm->has_query = true;
+            at += token_length(at);
+            continue;
+        }
+        sparse->has_zero = sparse->has_zero || (*at == '0' && at[strspn(at, "0")] == ':');
         status = libsvm_read_value(libsvm, &at, last, &last, error);
     }
     if (status != CLM_OK)
         return status;
-    sparse->features = size_max(sparse->features, last);
+    sparse->largest = last == SIZE_MAX ? sparse->largest : size_max(sparse->largest, last);
     sparse->ends[sparse->rows++] = sparse->count;
     return CLM_OK;
 }
@@ -196,7 +206,8 @@ static clm_status read_lines(struct libsvm *libsvm, struct clm_error *error)
     return CLM_OK;
 }
 
-static clm_status make_dense(const char *path, const struct sparse *sparse, struct set *set,
+/* `first` is the index of the first feature. */
+static clm_status make_dense(const char *path, const struct sparse *sparse, size_t first, struct set *set,
                              struct clm_error *error)
 {
     size_t elements = 0, bytes = 0;
@@ -215,7 +226,7 @@ static clm_status make_dense(const char *path, const struct sparse *sparse, stru
     set->values = values;
     for (size_t r = 0, i = 0; r < set->rows; r++)
         for (; i < sparse->ends[r]; i++)
-            values[r * set->features + sparse->indices[i]] = sparse->values[i];
+            values[r * set->features + sparse->indices[i] - first] = sparse->values[i];
     return CLM_OK;
 }
 
@@ -224,7 +235,10 @@ static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const s
 {
     struct sparse *sparse = &libsvm->sparse;
     struct set *set = &out->train;
-    set->features = libsvm->features ? libsvm->features : sparse->features;
+    if (!libsvm->features)
+        libsvm->counts_from_zero = sparse->has_zero;
+    const bool from_zero = libsvm->counts_from_zero;
+    set->features = libsvm->features ? libsvm->features : sparse->largest + (sparse->count && from_zero);
     if (!sparse->rows || !set->features)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: there is no %s", path,
                         sparse->rows ? "value in it" : "row");
@@ -232,7 +246,14 @@ static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const s
     set->rows = sparse->rows;
     set->labels = sparse->labels;
     sparse->labels = NULL;
-    const clm_status status = make_dense(path, sparse, set, error);
+    if (libsvm->has_query)
+        data_note(request->options, "%s: left out the queries (qid:), which are for ranking", path);
+    if (!(out->inputs = inputs_create()))
+        return clm_fail_host_memory(error, path, sizeof *out->inputs);
+    out->inputs->element = ELEMENT_FLOAT;
+    out->inputs->features = set->features;
+    out->inputs->counts_from_zero = from_zero;
+    const clm_status status = make_dense(path, sparse, !from_zero, set, error);
     return status == CLM_OK ? label_table_finish(&libsvm->table, request, set->labels, set->rows, out, error)
                             : status;
 }
@@ -240,7 +261,9 @@ static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const s
 static clm_status read_libsvm(const char *path, bool is_directory, const struct request *request,
                               struct contents *out, struct clm_error *error)
 {
-    struct libsvm libsvm = {.features = request->features, .table = {.path = path, .unit = "line"}};
+    struct libsvm libsvm = {.features = request->features,
+                            .counts_from_zero = request->inputs && request->inputs->counts_from_zero,
+                            .table = {.path = path, .unit = "line"}};
     (void)is_directory;
     if (!(request->wanted & READ_TRAIN))
         return CLM_OK;
@@ -278,9 +301,10 @@ static bool is_row(const char *at)
 
 static bool libsvm_recognises_file(const struct file_head *head)
 {
-    if (!text_is_likely(head->bytes, head->count))
+    char text[FILE_HEAD_MAX * 3 / 2 + 1];
+    if (!text_is_likely(text, text_head(head->bytes, head->count, text)))
         return false;
-    for (const char *line = (const char *)head->bytes; line; line = strchr(line, '\n')) {
+    for (const char *line = text; line; line = strchr(line, '\n')) {
         while (libsvm_is_blank(*line) || *line == '\n')
             line++;
         if (is_row(line))

@@ -173,7 +173,7 @@ static clm_status npy_read_single(const char *path, const struct request *reques
                                   struct clm_error *error)
 {
     char *copy, *labels = NULL;
-    if (request->options->inputs && !request->training)
+    if (request->options->inputs && !request->is_test)
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "inputs",
             "%s: is one array, but the inputs' array is named as one of several; leave that out", path);
@@ -181,7 +181,7 @@ static clm_status npy_read_single(const char *path, const struct request *reques
         return clm_fail_host_memory(error, path, strlen(path) + 1);
     const char *const directory = dirname(copy);
     /* the option names the training set's labels; a test set's are beside it */
-    clm_status status = request->options->label && !request->training
+    clm_status status = request->options->label && !request->is_test
                             ? npy_find_named(directory, request->options->label, "label", &labels, error)
                             : find_beside(directory, path_name(path), path, &labels, error);
     if (status == CLM_OK)

@@ -3,10 +3,11 @@
  * If the labels are exactly the integers 0 to C - 1, they are the classes. Other integers become classes in
  * numerical order. If one label is text, all labels become classes in the order of their bytes. In these two
  * cases the labels are the names of the classes. */
-#ifndef CLM_DATA_FORMATS_LABEL_TABLE_H
-#define CLM_DATA_FORMATS_LABEL_TABLE_H
+#ifndef CLM_DATA_TABLE_LABEL_TABLE_H
+#define CLM_DATA_TABLE_LABEL_TABLE_H
 
 #include "data/format.h"
+#include "data/table/vocabulary.h"
 
 #define LABEL_CLASSES_MAX    65536
 #define LABEL_SMALL_INTEGERS 256
@@ -15,9 +16,9 @@
 struct label_table {
     const char *path; /* of the file */
     const char *unit; /* what places are counted in: "line" or "row" */
-    struct label *labels;
-    uint32_t *slots; /* hash table of ids + 1, open addressing; 0 is free */
-    size_t count, capacity, slot_count;
+    struct vocabulary words;
+    struct label *labels; /* of each word */
+    size_t capacity;
     uint32_t small_ids[LABEL_SMALL_INTEGERS]; /* id + 1 of each small integer; 0 if not added yet */
 };
 
@@ -31,11 +32,14 @@ CLM_MUST_CHECK clm_status label_table_add(struct label_table *table, const char 
 CLM_MUST_CHECK clm_status label_table_add_integer(struct label_table *table, int64_t value, size_t place,
                                                   uint32_t *id, struct clm_error *error);
 
-/* Fails with CLM_ERROR_FORMAT unless the labels look like labels, because their column was only guessed.
- * They must have two values or more, and be text or integers of at most three digits. `column` names the
- * column in the message. */
+/* Fails with CLM_ERROR_FORMAT unless the labels of `rows` rows look like labels, because their column was only
+ * guessed. They must have two values or more, not more than 20 that are over half of the rows, and be text or
+ * integers of at most three digits. `column` names the column in the message. */
 CLM_MUST_CHECK clm_status label_table_check_guess(const struct label_table *table, const char *column,
-                                                  struct clm_error *error);
+                                                  size_t rows, struct clm_error *error);
+
+/* Fails with CLM_ERROR_FORMAT if all labels are numbers, and one has a fraction. */
+CLM_MUST_CHECK clm_status label_table_check_numbers(const struct label_table *table, struct clm_error *error);
 
 /* Turns the ids in `labels` (rows) into classes: those of the request if it has any, else new ones. *out gets
  * the number of classes and their names, if they have names. Fails with CLM_ERROR_FORMAT if a label is none

@@ -1,4 +1,4 @@
-#include "data/formats/number.h"
+#include "data/table/number.h"
 
 #include <locale.h>
 #include <pthread.h>
@@ -7,6 +7,8 @@
 
 #define EXPONENT_MAX 22 /* the largest power of ten that a double holds exactly */
 #define DIGITS_MAX   19 /* any number of so many digits fits into a uint64_t */
+#define WHOLE_DIGITS 18 /* of number_read_whole */
+#define WHOLE_MOST   UINT64_C(1000000000000000000)
 
 static const double powers[EXPONENT_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
@@ -57,6 +59,12 @@ static float read_slowly(const char *text)
 {
     pthread_once(&once, make_plain);
     return plain ? strtof_l(text, NULL, plain) : strtof(text, NULL);
+}
+
+double number_as_double(const char *text)
+{
+    pthread_once(&once, make_plain);
+    return plain ? strtod_l(text, NULL, plain) : strtod(text, NULL);
 }
 
 /* Computes digits * 10^exponent as a float; false if the result may be rounded wrongly. This is Clinger's
@@ -111,19 +119,36 @@ bool number_read(const char **at, float *value)
 
 bool number_read_whole(const char *bytes, size_t length, int64_t *value)
 {
-    const size_t sign = length && (*bytes == '-' || *bytes == '+');
-    size_t i = sign;
-    int64_t whole = 0;
-    for (; i < length && is_digit(bytes[i]); i++) {
-        if (i - sign == 18)
+    const char *const end = bytes + length, *next = bytes;
+    const bool is_negative = length && *bytes == '-';
+    uint64_t whole = 0;
+    int exponent = 0, digits = 0, point = 0;
+    bool is_behind_point = false, has_digit = false;
+    if (length && (*next == '-' || *next == '+'))
+        next++;
+    for (; next < end && (is_digit(*next) || (*next == '.' && !is_behind_point)); next++) {
+        if (*next == '.') {
+            is_behind_point = true;
+            continue;
+        }
+        has_digit = true;
+        if (digits == WHOLE_DIGITS && *next != '0')
             return false;
-        whole = whole * 10 + (bytes[i] - '0');
+        if (digits == WHOLE_DIGITS) { /* a zero more scales what was read */
+            point += !is_behind_point;
+            continue;
+        }
+        whole = whole * 10 + (uint64_t)(*next - '0');
+        digits += whole != 0;
+        point -= is_behind_point;
     }
-    if (i == sign)
+    if (!has_digit)
         return false;
-    if (i < length && bytes[i] == '.')
-        for (i++; i < length && bytes[i] == '0';)
-            i++;
-    *value = sign && *bytes == '-' ? -whole : whole;
-    return i == length;
+    next = next < end ? take_exponent(next, &exponent) : next;
+    for (exponent += point; exponent < 0 && whole && whole % 10 == 0; exponent++)
+        whole /= 10;
+    for (; exponent > 0 && whole && whole < WHOLE_MOST / 10; exponent--)
+        whole *= 10;
+    *value = is_negative ? -(int64_t)whole : (int64_t)whole;
+    return next == end && whole < WHOLE_MOST && (!exponent || !whole);
 }

@@ -1,9 +1,8 @@
-#include "data/formats/label_table.h"
+#include "data/table/label_table.h"
 
-#include "base/hash.h"
 #include "base/size.h"
 #include "base/text.h"
-#include "data/formats/number.h"
+#include "data/table/number.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,55 +10,31 @@
 #include <string.h>
 
 #define LABEL_LENGTH_MAX 256
+#define GUESSED_CLASSES  20 /* that any number of rows may have */
 #define SHOWN_SIZE       64 /* of a label, in a message */
 
 enum label_kind { KIND_INTEGER, KIND_NUMBER, KIND_TEXT };
 
 struct label {
-    char *text; /* an integer is written as printf does */
-    size_t length, place;
+    size_t place;
     enum label_kind kind;
     int64_t integer;
 };
 
 void label_table_free(struct label_table *table)
 {
-    for (size_t i = 0; i < table->count; i++)
-        free(table->labels[i].text);
+    vocabulary_free(&table->words);
     free(table->labels);
-    free(table->slots);
 }
 
-/* The slot that holds these bytes, or the free slot for them. */
-static uint32_t *label_table_find_slot(const struct label_table *table, const char *bytes, size_t length)
+static const char *label_text(const struct label_table *table, const struct label *label)
 {
-    const uint64_t hash = hash_add(HASH_START, bytes, length);
-    for (size_t i = hash ^ hash >> 32;; i++) {
-        uint32_t *const slot = table->slots + i % table->slot_count;
-        const struct label *label = *slot ? table->labels + *slot - 1 : NULL;
-        if (!label || (label->length == length && !memcmp(label->text, bytes, length)))
-            return slot;
-    }
+    return table->words.words[label - table->labels].text;
 }
 
-/* Makes room for one more label and keeps at least half of the slots free. */
-static bool label_table_make_room(struct label_table *table)
+static size_t label_length(const struct label_table *table, const struct label *label)
 {
-    if (table->count < table->capacity)
-        return true;
-    const size_t capacity = size_max(64, 2 * table->capacity);
-    uint32_t *slots = array_resize(&table->labels, capacity, sizeof *table->labels)
-                          ? calloc(2 * capacity, sizeof *slots)
-                          : NULL;
-    if (!slots)
-        return false;
-    free(table->slots);
-    table->slots = slots;
-    table->slot_count = 2 * capacity;
-    table->capacity = capacity;
-    for (size_t i = 0; i < table->count; i++)
-        *label_table_find_slot(table, table->labels[i].text, table->labels[i].length) = (uint32_t)i + 1;
-    return true;
+    return table->words.words[label - table->labels].length;
 }
 
 static bool label_table_is_name(const char *bytes, size_t length)
@@ -75,48 +50,44 @@ static bool label_table_is_name(const char *bytes, size_t length)
     return length > 0 && length <= LABEL_LENGTH_MAX;
 }
 
-static void label_table_judge(struct label *label)
+static struct label label_table_judge(const char *text, size_t length, size_t place)
 {
-    const char *at = label->text;
+    struct label label = {.place = place, .kind = KIND_TEXT};
+    const char *at = text;
     float unused;
-    if (number_read_whole(label->text, label->length, &label->integer))
-        label->kind = KIND_INTEGER;
-    else
-        label->kind = number_read(&at, &unused) && !*at ? KIND_NUMBER : KIND_TEXT;
+    if (number_read_whole(text, length, &label.integer))
+        label.kind = KIND_INTEGER;
+    else if (number_read(&at, &unused) && !*at)
+        label.kind = KIND_NUMBER;
+    return label;
 }
 
 clm_status label_table_add(struct label_table *table, const char *bytes, size_t length, size_t place,
                            uint32_t *id, struct clm_error *error)
 {
     char shown[SHOWN_SIZE];
-    if (table->count) {
-        const uint32_t found = *label_table_find_slot(table, bytes, length);
-        if (found) {
-            *id = found - 1;
-            return CLM_OK;
-        }
-    }
+    *id = vocabulary_find(&table->words, bytes, length);
+    if (*id != WORD_NONE)
+        return CLM_OK;
+    const size_t count = table->words.count;
     if (!label_table_is_name(bytes, length))
         return clm_fail(
             error, CLM_ERROR_FORMAT,
             "%s: %s %zu: \"%s\" is no label: it has %zu bytes, but labels are 1 to %d bytes of UTF-8 without control characters",
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length), length,
             LABEL_LENGTH_MAX);
-    if (table->count == LABEL_CLASSES_MAX)
+    if (count == LABEL_CLASSES_MAX)
         return clm_fail_setting(
             error, CLM_ERROR_FORMAT, "label",
             "%s: %s %zu: \"%s\" is one more than %d different labels, which are too many for classes; name what holds the labels",
             table->path, table->unit, place, text_show(shown, sizeof shown, bytes, length),
             LABEL_CLASSES_MAX);
-    struct label label = {.text = strndup(bytes, length), .length = length, .place = place};
-    if (!label.text || !label_table_make_room(table)) {
-        free(label.text);
-        return clm_fail_host_memory(error, table->path, (table->count + 1) * sizeof label);
-    }
-    label_table_judge(&label);
-    *id = (uint32_t)table->count;
-    table->labels[table->count++] = label;
-    *label_table_find_slot(table, bytes, length) = *id + 1;
+    if ((count == table->capacity &&
+         !array_resize(&table->labels, table->capacity = size_max(64, 2 * count), sizeof *table->labels)) ||
+        !vocabulary_add(&table->words, bytes, length))
+        return clm_fail_host_memory(error, table->path, (count + 1) * sizeof *table->labels);
+    table->labels[count] = label_table_judge(table->words.words[count].text, length, place);
+    *id = (uint32_t)count;
     return CLM_OK;
 }
 
@@ -140,30 +111,34 @@ clm_status label_table_add_integer(struct label_table *table, int64_t value, siz
 static enum label_kind label_table_kind_of(const struct label_table *table)
 {
     enum label_kind kind = KIND_INTEGER;
-    for (size_t i = 0; i < table->count; i++)
+    for (size_t i = 0; i < table->words.count; i++)
         if (table->labels[i].kind > kind)
             kind = table->labels[i].kind;
     return kind;
 }
 
-clm_status label_table_check_guess(const struct label_table *table, const char *column,
+clm_status label_table_check_guess(const struct label_table *table, const char *column, size_t rows,
                                    struct clm_error *error)
 {
-    if (table->count < 2)
+    const size_t count = table->words.count;
+    if (count < 2)
         return clm_fail_setting(
             error, CLM_ERROR_FORMAT, "label",
             "%s: %s, the last, holds nothing but \"%s\", which are no labels; name the column of the labels",
-            table->path, column, table->count ? table->labels->text : "");
-    if (label_table_kind_of(table) == KIND_TEXT)
-        return CLM_OK;
-    for (size_t i = 0; i < table->count; i++) {
+            table->path, column, count ? table->words.words->text : "");
+    for (size_t i = 0; label_table_kind_of(table) != KIND_TEXT && i < count; i++) {
         const struct label *label = table->labels + i;
         if (label->kind != KIND_INTEGER || label->integer < -999 || label->integer > 999)
             return clm_fail_setting(
                 error, CLM_ERROR_FORMAT, "label",
                 "%s: %s %zu: %s, the last, holds %.60s, but labels that are not named are text or integers of at most three digits; name the column of the labels",
-                table->path, table->unit, label->place, column, label->text);
+                table->path, table->unit, label->place, column, label_text(table, label));
     }
+    if (count > GUESSED_CLASSES && 2 * count > rows)
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: %s, the last, holds %zu different values in %zu rows, which are too many to be labels; name the column of the labels",
+            table->path, column, count, rows);
     return CLM_OK;
 }
 
@@ -192,20 +167,20 @@ static clm_status make_classes(const struct label_table *table, enum label_kind 
                                struct contents *out, struct clm_error *error)
 {
     const comparison compare = kind == KIND_INTEGER ? compare_integers : compare_texts;
-    struct class_entry *entries = malloc(table->count * sizeof *entries + 1);
-    const char **names = malloc(table->count * sizeof *names + 1);
-    char(*integers)[24] = malloc(table->count * sizeof *integers + 1);
+    struct class_entry *entries = malloc(table->words.count * sizeof *entries + 1);
+    const char **names = malloc(table->words.count * sizeof *names + 1);
+    char(*integers)[24] = malloc(table->words.count * sizeof *integers + 1);
     size_t count = 0;
     bool is_plain = kind == KIND_INTEGER;
     clm_status status = CLM_OK;
     if (!entries || !names || !integers) {
-        status = clm_fail_host_memory(error, table->path, table->count * sizeof *entries);
+        status = clm_fail_host_memory(error, table->path, table->words.count * sizeof *entries);
         goto cleanup;
     }
-    for (size_t i = 0; i < table->count; i++)
-        entries[i] = (struct class_entry){table->labels[i].text, table->labels[i].integer, (uint32_t)i};
-    qsort(entries, table->count, sizeof *entries, compare);
-    for (size_t i = 0; i < table->count; i++) {
+    for (size_t i = 0; i < table->words.count; i++)
+        entries[i] = (struct class_entry){table->words.words[i].text, table->labels[i].integer, (uint32_t)i};
+    qsort(entries, table->words.count, sizeof *entries, compare);
+    for (size_t i = 0; i < table->words.count; i++) {
         if (!i || compare(entries + i - 1, entries + i)) {
             is_plain = is_plain && entries[i].integer == (int64_t)count;
             snprintf(integers[count], sizeof *integers, "%" PRId64, entries[i].integer);
@@ -253,7 +228,8 @@ static clm_status fail_unknown(const struct label_table *table, const struct lab
     return clm_fail(
         error, CLM_ERROR_FORMAT,
         "%s: %s %zu: the label %s is not one of the %zu classes of the training set (%s); correct or remove such rows, or train with them",
-        table->path, table->unit, label->place, text_show(shown, sizeof shown, label->text, label->length),
+        table->path, table->unit, label->place,
+        text_show(shown, sizeof shown, label_text(table, label), label_length(table, label)),
         request->classes, classes);
 }
 
@@ -265,11 +241,12 @@ static const struct class_entry *find_name(const char *name, const struct class_
 
 /* Finds the class with the label's name; the integer 1 may be written 1.0. If no class is named by a number,
  * an integer is the index of its class. */
-static bool label_table_find_class(const struct label *label, const struct class_entry *names, size_t count,
-                                   bool are_numbers, uint32_t *class)
+static bool label_table_find_class(const struct label_table *table, const struct label *label,
+                                   const struct class_entry *names, size_t count, bool are_numbers,
+                                   uint32_t *class)
 {
     char text[24];
-    const struct class_entry *found = find_name(label->text, names, count);
+    const struct class_entry *found = find_name(label_text(table, label), names, count);
     if (!found && label->kind == KIND_INTEGER) {
         snprintf(text, sizeof text, "%" PRId64, label->integer);
         found = find_name(text, names, count);
@@ -306,8 +283,9 @@ static clm_status find_classes(const struct label_table *table, const struct req
         }
         qsort(names, request->classes, sizeof *names, compare_texts);
     }
-    for (size_t i = 0; status == CLM_OK && i < table->count; i++)
-        if (!label_table_find_class(table->labels + i, names, request->classes, are_numbers, classes + i))
+    for (size_t i = 0; status == CLM_OK && i < table->words.count; i++)
+        if (!label_table_find_class(table, table->labels + i, names, request->classes, are_numbers,
+                                    classes + i))
             status = fail_unknown(table, table->labels + i, request, error);
     free(names);
     return status;
@@ -320,24 +298,31 @@ static clm_status fail_fraction(const struct label_table *table, struct clm_erro
         label++;
     return clm_fail_setting(
         error, CLM_ERROR_FORMAT, "label",
-        "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which names no class; name what holds the labels",
-        table->path, table->unit, label->place, label->text);
+        "%s: %s %zu: the label %.60s is a number with a fraction or of too many digits, which names no class: a net learns to tell classes apart, and not to predict numbers; name what holds the labels",
+        table->path, table->unit, label->place, label_text(table, label));
+}
+
+clm_status label_table_check_numbers(const struct label_table *table, struct clm_error *error)
+{
+    return label_table_kind_of(table) == KIND_NUMBER ? fail_fraction(table, error) : CLM_OK;
 }
 
 clm_status label_table_finish(const struct label_table *table, const struct request *request,
                               uint32_t *labels, size_t rows, struct contents *out, struct clm_error *error)
 {
     const enum label_kind kind = label_table_kind_of(table);
-    if (kind == KIND_NUMBER)
-        return fail_fraction(table, error);
-    uint32_t *classes = malloc(table->count * sizeof *classes + 1);
+    const clm_status are_numbers = label_table_check_numbers(table, error);
+    if (are_numbers != CLM_OK)
+        return are_numbers;
+    uint32_t *classes = malloc(table->words.count * sizeof *classes + 1);
     if (!classes)
-        return clm_fail_host_memory(error, table->path, table->count * sizeof *classes);
+        return clm_fail_host_memory(error, table->path, table->words.count * sizeof *classes);
     const clm_status status = request->classes ? find_classes(table, request, classes, out, error)
                                                : make_classes(table, kind, classes, out, error);
     if (status == CLM_OK)
         for (size_t i = 0; i < rows; i++)
-            labels[i] = classes[labels[i]];
+            if (labels[i] != CLM_NO_LABEL)
+                labels[i] = classes[labels[i]];
     free(classes);
     return status;
 }

@@ -1,6 +1,6 @@
 /* Reads decimal numbers in text, independent of the locale. */
-#ifndef CLM_DATA_FORMATS_NUMBER_H
-#define CLM_DATA_FORMATS_NUMBER_H
+#ifndef CLM_DATA_TABLE_NUMBER_H
+#define CLM_DATA_TABLE_NUMBER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,8 +12,11 @@
  * must end with a byte that cannot be part of a number, such as NUL. */
 bool number_read(const char **at, float *value);
 
-/* Reads a whole number of at most 18 digits, which may have a point and zeros after it. False unless it fills
- * all `length` bytes. */
+/* The nearest double of a number that number_read accepts; infinity if it is too large. */
+double number_as_double(const char *text);
+
+/* Reads a whole number of at most 18 digits in any spelling: 7, +7, 07, 7.0, 70e-1. False unless it fills all
+ * `length` bytes. The byte after them must not be a digit. */
 bool number_read_whole(const char *bytes, size_t length, int64_t *value);
 
 #endif

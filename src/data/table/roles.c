@@ -1,0 +1,365 @@
+/* Which columns of a table are inputs, which holds the labels, and which are left out. */
+#include "data/table/table.h"
+
+#include "base/size.h"
+#include "base/text.h"
+#include "data/table/number.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define LIST_SIZE 512 /* of names in a message */
+
+/* ---- names ---- */
+
+static const char *column_name(const struct table *table, size_t column)
+{
+    return table->layout.names ? table->layout.names[column] : "";
+}
+
+/* Adds a name to a list in a message; "..." if it is full. */
+static void list_name(char list[LIST_SIZE], size_t *used, const char *name)
+{
+    char shown[SHOWN_SIZE];
+    text_show(shown, sizeof shown, name, strlen(name));
+    if (*used + strlen(shown) + 8 < LIST_SIZE)
+        *used += (size_t)snprintf(list + *used, LIST_SIZE - *used, "%s%s", *used ? ", " : "", shown);
+    else if (*used && list[*used - 1] != '.')
+        *used += (size_t)snprintf(list + *used, LIST_SIZE - *used, ", ...");
+}
+
+static clm_status fail_unknown_column(const struct table *table, const char *name, const char *setting,
+                                      struct clm_error *error)
+{
+    const size_t columns = table->layout.columns;
+    char shown[SHOWN_SIZE], list[LIST_SIZE] = "";
+    const char **names = table->layout.names ? calloc(columns + 1, sizeof *names) : NULL;
+    size_t used = 0;
+    for (size_t i = 0; names && i < columns; i++)
+        list_name(list, &used, names[i] = table->layout.names[i]);
+    const char *const meant = names ? clm_nearest_name(name, names) : NULL;
+    free(names);
+    text_show(shown, sizeof shown, name, strlen(name));
+    if (!table->layout.names)
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, setting,
+            "%s: its columns have no names, so there is no column %s; name it by its index, from 0 to %zu, or say that the first line holds names",
+            table->path, shown, columns - 1);
+    return clm_fail_setting(error, CLM_ERROR_FORMAT, setting,
+                            "%s: no column is called %s%s%s%s; its columns are %s", table->path, shown,
+                            meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "", list);
+}
+
+/* Finds the column `name`, or the one with that index: from 0, or negative from the end. *count is how many
+ * columns have the name; *column is the first. */
+static clm_status find_column(const struct table *table, const char *name, const char *setting,
+                              size_t *column, size_t *count, struct clm_error *error)
+{
+    const int64_t columns = (int64_t)table->layout.columns;
+    int64_t index;
+    *count = 0;
+    for (size_t i = table->layout.columns; i-- > 0 && table->layout.names;)
+        if (!strcmp(column_name(table, i), name)) {
+            *column = i;
+            ++*count;
+        }
+    if (*count)
+        return CLM_OK;
+    if (!number_read_whole(name, strlen(name), &index))
+        return fail_unknown_column(table, name, setting, error);
+    if (index >= columns || index < -columns)
+        return clm_fail_setting(error, CLM_ERROR_FORMAT, setting,
+                                "%s: has %zu columns (0 to %zu, or -1 for the last), but no column %.60s",
+                                table->path, table->layout.columns, table->layout.columns - 1, name);
+    *column = (size_t)(index < 0 ? index + columns : index);
+    *count = 1;
+    return CLM_OK;
+}
+
+/* A column that must be the only one of its name. */
+static clm_status find_one(const struct table *table, const char *name, const char *setting, size_t *column,
+                           struct clm_error *error)
+{
+    size_t count;
+    char shown[SHOWN_SIZE];
+    const clm_status status = find_column(table, name, setting, column, &count, error);
+    if (status != CLM_OK || count == 1)
+        return status;
+    return clm_fail_setting(error, CLM_ERROR_FORMAT, setting,
+                            "%s: %zu columns are called %s; name the one by its index, counted from 0",
+                            table->path, count, text_show(shown, sizeof shown, name, strlen(name)));
+}
+
+/* Calls `mark` for each column that the list "a,b,c" names. Names with commas are quoted as in a CSV. A name
+ * stands for all columns that have it. */
+static clm_status for_listed(struct table *table, const char *list, const char *setting,
+                             void (*mark)(struct table_column *column), struct clm_error *error)
+{
+    const struct dialect dialect = {.delimiter = ',', .decimal = '.'};
+    struct field_scanner scanner = {.dialect = &dialect};
+    struct text_field field = {0};
+    const char *at = list, *const end = list ? list + strlen(list) : NULL;
+    clm_status status = CLM_OK;
+    while (list && status == CLM_OK && !field.ends_row) {
+        size_t column, count;
+        if (field_scan(&scanner, &at, end, true, &field) != FIELD_DONE) {
+            status = clm_fail_setting(error, CLM_ERROR_ARGUMENT, setting,
+                                      "the list of columns %.100s has a quote that does not close", list);
+            break;
+        }
+        char *const name = strndup(field.text, field.length);
+        if (!name) {
+            status = clm_fail_host_memory(error, table->path, field.length);
+            break;
+        }
+        status = find_column(table, name, setting, &column, &count, error);
+        for (size_t i = 0; status == CLM_OK && i < table->layout.columns; i++)
+            if (i == column || (count > 1 && !strcmp(column_name(table, i), name)))
+                mark(&table->columns[i]);
+        free(name);
+    }
+    field_scanner_free(&scanner);
+    return status;
+}
+
+static void mark_input(struct table_column *column)
+{
+    column->role = ROLE_INPUT;
+}
+
+static void mark_none(struct table_column *column)
+{
+    column->role = ROLE_NONE;
+}
+
+static void mark_category(struct table_column *column)
+{
+    column->is_asked_category = true;
+}
+
+/* ---- decided by the file ---- */
+
+static const char *const label_names[] = {"label", "class", "target", "y"};
+
+/* Takes the first of the usual names that a column has, or else the last column that is an input. */
+static void guess_label(struct table *table)
+{
+    for (size_t n = 0; n < sizeof label_names / sizeof *label_names; n++)
+        for (size_t i = 0; i < table->layout.columns; i++)
+            if (table->columns[i].role == ROLE_INPUT && !strcasecmp(column_name(table, i), label_names[n])) {
+                table->label = i;
+                return;
+            }
+    table->label = table->layout.columns;
+    while (table->label > 0 && table->columns[table->label - 1].role != ROLE_INPUT)
+        table->label--;
+    table->label = table->label ? table->label - 1 : table->layout.columns;
+    table->is_guess = true;
+}
+
+/* The first column is pandas' or R's index, which has no name, if another column is left. */
+static bool has_index(const struct table *table)
+{
+    const char *const name = table->layout.names ? table->layout.names[0] : "data";
+    return table->layout.columns > 1 && (!*name || !strcmp(name, "Unnamed: 0"));
+}
+
+static size_t count_inputs(const struct table *table)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < table->layout.columns; i++)
+        count += table->columns[i].role == ROLE_INPUT;
+    return count;
+}
+
+/* The column whose values name the rows. */
+static clm_status take_id(struct table *table, struct clm_error *error)
+{
+    const char *const name = table->request->options->id;
+    size_t id;
+    const clm_status status = find_one(table, name, "id", &id, error);
+    if (status != CLM_OK)
+        return status;
+    if (table->columns[id].known || table->columns[id].role == ROLE_LABEL)
+        return clm_fail_setting(error, CLM_ERROR_FORMAT, "id",
+                                "%s: column %.60s is an input or the labels, and cannot be the id too",
+                                table->path, name);
+    table->columns[id].role = ROLE_ID;
+    return CLM_OK;
+}
+
+static clm_status decide_roles(struct table *table, struct clm_error *error)
+{
+    const struct clm_data_options *const options = table->request->options;
+    clm_status status = CLM_OK;
+    if (has_index(table))
+        table->columns[0].role = ROLE_NONE;
+    if ((status = for_listed(table, options->ignore, "ignore", mark_none, error)) ||
+        (status = for_listed(table, options->categorical, "categorical", mark_category, error)) ||
+        (options->id && (status = take_id(table, error))))
+        return status;
+    table->label = table->layout.columns;
+    if (options->label)
+        status = find_one(table, options->label, "label", &table->label, error);
+    else if (!table->has_no_label)
+        guess_label(table);
+    for (size_t i = 0; options->only && i < table->layout.columns; i++)
+        if (table->columns[i].role == ROLE_INPUT)
+            table->columns[i].role = ROLE_NONE;
+    if (status == CLM_OK)
+        status = for_listed(table, options->only, "only", mark_input, error);
+    if (!options->label && options->labels_optional && count_inputs(table) == 1)
+        table->label = table->layout.columns; /* the only column is what is looked at */
+    if (status == CLM_OK && table->label < table->layout.columns)
+        table->columns[table->label].role = ROLE_LABEL;
+    return status;
+}
+
+/* ---- decided by the model or the training set ---- */
+
+/* The column of the file that has the name of an input and comes as often before it as in the inputs;
+ * layout.columns if there is none. */
+static size_t find_same(const struct table *table, const struct clm_inputs *inputs, size_t input)
+{
+    const char *const name = inputs->columns[input].name;
+    size_t before = 0, i = 0;
+    for (size_t other = 0; other < input; other++)
+        before += !strcmp(inputs->columns[other].name, name);
+    for (; i < table->layout.columns; i++)
+        if (!strcmp(column_name(table, i), name) && !before--)
+            break;
+    return i;
+}
+
+static clm_status follow_names(struct table *table, const struct clm_inputs *inputs, struct clm_error *error)
+{
+    char missing[LIST_SIZE] = "", extra[LIST_SIZE] = "";
+    size_t used = 0, missed = 0, extras = 0, extra_used = 0;
+    for (size_t i = 0; i < inputs->column_count; i++) {
+        const size_t column = find_same(table, inputs, i);
+        if (column < table->layout.columns) {
+            table->columns[column].role = ROLE_INPUT;
+            table->columns[column].known = &inputs->columns[i];
+        } else {
+            list_name(missing, &used, inputs->columns[i].name);
+            missed++;
+        }
+    }
+    if (missed)
+        return clm_fail(
+            error, CLM_ERROR_SHAPE,
+            "%s: has no column %s, which %s inputs that were trained on; add %s, with names in the first line as in the training data",
+            table->path, missing, missed == 1 ? "is one of the" : "are", missed == 1 ? "it" : "them");
+    for (size_t i = has_index(table); i < table->layout.columns; i++)
+        if (!table->columns[i].known && table->columns[i].role == ROLE_NONE) {
+            list_name(extra, &extra_used, column_name(table, i));
+            extras++;
+        }
+    if (extras)
+        data_note(table->request->options,
+                  "%s: left out %zu column%s that the training data did not have: %s", table->path, extras,
+                  extras == 1 ? "" : "s", extra);
+    return CLM_OK;
+}
+
+/* Columns without names have the places that they had. The label may be missing, and so may be all that is no
+ * input. */
+static clm_status follow_places(struct table *table, const struct clm_inputs *inputs, struct clm_error *error)
+{
+    const size_t columns = table->layout.columns;
+    const bool has_all = columns == inputs->file_columns,
+               has_all_but_label =
+                   columns + 1 == inputs->file_columns && inputs->label_place < inputs->file_columns;
+    if (!has_all && !has_all_but_label && columns != inputs->column_count)
+        return clm_fail(
+            error, CLM_ERROR_SHAPE,
+            "%s: has %zu columns without names, but the training data had %zu; give it the same columns, or names in the first line",
+            table->path, columns, inputs->file_columns);
+    for (size_t i = 0; i < inputs->column_count; i++) {
+        const size_t place = inputs->places[i];
+        const size_t column = has_all ? place : has_all_but_label ? place - (place > inputs->label_place) : i;
+        table->columns[column].role = ROLE_INPUT;
+        table->columns[column].known = &inputs->columns[i];
+    }
+    return CLM_OK;
+}
+
+/* Finds the labels: where the options say, by the name, or at the place that they had. */
+static clm_status follow_label(struct table *table, const struct clm_inputs *inputs, bool has_names,
+                               struct clm_error *error)
+{
+    const struct clm_data_options *const options = table->request->options;
+    const size_t columns = table->layout.columns;
+    table->label = columns;
+    for (size_t i = 0; has_names && inputs->label_name && i < columns; i++)
+        if (!table->columns[i].known && !strcmp(column_name(table, i), inputs->label_name))
+            table->label = i;
+    if (table->label == columns && (!has_names || !inputs->label_name) && columns == inputs->file_columns &&
+        inputs->label_place < columns && !table->columns[inputs->label_place].known)
+        table->label = inputs->label_place;
+    if (table->label == columns && options->label) {
+        const clm_status status = find_one(table, options->label, "label", &table->label, error);
+        if (status != CLM_OK && !options->labels_optional)
+            return status;
+    }
+    if (table->label < columns && table->columns[table->label].known)
+        return clm_fail_setting(error, CLM_ERROR_FORMAT, "label",
+                                "%s: column %zu is an input that was trained on, and cannot hold the labels",
+                                table->path, table->label + 1);
+    if (table->label < columns)
+        table->columns[table->label].role = ROLE_LABEL;
+    else if (!options->labels_optional)
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "label",
+            "%s: has no labels%s%s; name the column that holds them, or predict, which needs none",
+            table->path, inputs->label_name ? ": no column is called " : "",
+            inputs->label_name ? inputs->label_name : "");
+    return CLM_OK;
+}
+
+static clm_status follow_roles(struct table *table, const struct clm_inputs *inputs, struct clm_error *error)
+{
+    const struct clm_data_options *const options = table->request->options;
+    bool has_names = table->layout.names != NULL;
+    clm_status status;
+    for (size_t i = 0; i < table->layout.columns; i++)
+        table->columns[i].role = ROLE_NONE;
+    for (size_t i = 0; i < inputs->column_count; i++)
+        has_names = has_names && *inputs->columns[i].name;
+    if (!has_names && (status = follow_places(table, inputs, error)))
+        return status;
+    for (size_t i = 0; has_names && i < inputs->column_count; i++) {
+        const size_t column = find_same(table, inputs, i);
+        if (column < table->layout.columns)
+            table->columns[column].known = &inputs->columns[i];
+    }
+    if ((status = follow_label(table, inputs, has_names, error)))
+        return status;
+    if (options->id && (status = take_id(table, error)))
+        return status;
+    return has_names ? follow_names(table, inputs, error) : CLM_OK;
+}
+
+clm_status table_find_roles(struct table *table, struct clm_error *error)
+{
+    const struct clm_inputs *const inputs = table->request->inputs;
+    const bool is_known = inputs && inputs->column_count;
+    const clm_status status = is_known ? follow_roles(table, inputs, error) : decide_roles(table, error);
+    table->cells = 0;
+    for (size_t i = 0; status == CLM_OK && i < table->layout.columns; i++) {
+        struct table_column *const column = &table->columns[i];
+        if (column->role == ROLE_INPUT)
+            column->cell = table->cells++;
+        if (column->known) {
+            column->kind = column->known->kind;
+            column->offset = column->known->offset;
+        }
+    }
+    if (status == CLM_OK && !table->cells)
+        return clm_fail_setting(error, CLM_ERROR_FORMAT, "label",
+                                "%s: has no column but labels%s; name the column of the labels", table->path,
+                                has_index(table) ? " and an index" : "");
+    return status;
+}
