@@ -349,6 +349,10 @@ struct clm_data_summary {
 /* Looks at every row. The caller frees *out with clm_data_summary_free. */
 CLM_MUST_CHECK clm_status clm_data_summarise(const struct clm_data *data, struct clm_data_summary **out,
                                              struct clm_error *error);
+/* The same without what takes long: looks at the labels of each row and, if `wants_values`, at the values of the
+ * training rows. Rows that occur twice are not looked for. */
+CLM_MUST_CHECK clm_status clm_data_check(const struct clm_data *data, bool wants_values,
+                                         struct clm_data_summary **out, struct clm_error *error);
 void clm_data_summary_free(struct clm_data_summary *summary);
 
 /* Writes a PNG with `rows` pictures of a part and their labels to `path`; `seed` decides which rows.

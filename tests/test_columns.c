@@ -276,6 +276,77 @@ START_TEST(test_offset)
 }
 END_TEST
 
+/* ---- ARFF ---------------------------------------------------------------------------------------------- */
+
+static const char arff[] = "% of the weather\n@RELATION weather\n\n@attribute outlook {sunny, 'light rain'}\n"
+                           "@ATTRIBUTE temperature NUMERIC\n@attribute 'wind\\'s speed' real\r\n"
+                           "@attribute seen date \"yyyy-MM-dd\"\n@attribute play {yes,no}\n@data\n"
+                           "sunny,85,3.5,2020-01-01,no\n% between\n'light rain',70,?,\"2020-01-02\", yes\n"
+                           "{1 50, 3 2020-01-03}\n{0 'light rain' ,2 1, 3 \"2020-01-04\", 4 no }\n";
+
+START_TEST(test_arff)
+{
+    put_text("t.arff", arff);
+    struct clm_data *data = open_file("t.arff");
+    ck_assert_str_eq(clm_data_format(data), "arff");
+    /* light rain, sunny, temperature, wind, whether it is missing, days from the first day */
+    assert_part(data, CLM_TRAIN, 4, 6, (const float[]){0, 1, 85, 3.5f, 0, 0, 1, 0, 70, 1.5f, 1, 1,
+                                                       0, 1, 50, 0,    0, 2, 1, 0, 0,  1,    0, 3});
+    static const uint32_t labels[] = {0, 1, 1, 0};
+    for (size_t r = 0; r < 4; r++)
+        ck_assert_uint_eq(clm_data_label(data, CLM_TRAIN, r), labels[r]);
+    ck_assert_str_eq(column_at(data, 2).name, "wind\\'s speed");
+    ck_assert_double_eq(column_at(data, 3).offset, 18262);
+    clm_data_close(data);
+}
+END_TEST
+
+static const struct {
+    const char *text, *part;
+} bad_arff[] = {
+    {"@relation a\n", "line 2: the file ends without @data"},
+    {"@relation a\n@data\n", "line 3: no @attribute stands before @data"},
+    {"@relation a\n@attribute\n@data\n1\n", "line 2: an attribute has no name"},
+    {"@relation a\n@attribute 'b\n@data\n1\n", "line 2: an attribute has no name"},
+    {"@relation a\n@attribute b\n@data\n1\n", "line 2: an attribute is not numeric"},
+    {"@relation a\n@attribute b complex\n@data\n1\n", "line 2: an attribute is not numeric"},
+    {"@relation a\n@attribute b {u\n@data\n1\n", "line 2: the values of an attribute are not listed"},
+    {"@relation a\nb numeric\n@data\n1\n", "line 2: an ARFF file has @relation"},
+    {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n2\n",
+     "line 6 has 1 field, but the first row has 2"},
+    {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n{0 1, 5 2}\n",
+     "line 6, column 2 (c): a sparse row is not written as"},
+    {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n{0 1, 1 v\n",
+     "line 6, column 2 (c): a sparse row does not end with a brace"},
+    {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n{0 1 1 v}\n", "\"1 1 v\" is no number"},
+    {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n{x}\n",
+     "a sparse row is not written as"},
+    {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n{1 'v}\n", "a quote does not close"},
+    {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n", "there is no row after the header"},
+};
+
+START_TEST(test_bad_arff)
+{
+    put_text("bad.arff", bad_arff[_i].text);
+    file_refused("bad.arff", CLM_ERROR_FORMAT, bad_arff[_i].part);
+}
+END_TEST
+
+/* A file that is cut off anywhere is read or refused. */
+START_TEST(test_cut_arff)
+{
+    for (size_t cut = 0; cut < strlen(arff); cut++) {
+        struct clm_data *data = NULL;
+        struct clm_error error;
+        put_file("cut.arff", arff, cut);
+        const struct clm_data_options options = {.source = file_path("cut.arff"), .format = "arff"};
+        const clm_status status = clm_data_open(&options, &data, &error);
+        ck_assert(status == CLM_OK ? data != NULL : data == NULL && *error.message);
+        clm_data_close(data);
+    }
+}
+END_TEST
+
 /* ---- which columns ------------------------------------------------------------------------------------- */
 
 START_TEST(test_chosen_columns)
@@ -298,7 +369,7 @@ START_TEST(test_chosen_columns)
                  "does not close");
     put_text("t.libsvm", "1 1:2\n2 1:3\n");
     refused_with(&(struct clm_data_options){.source = file_path("t.libsvm"), .id = "a"}, CLM_ERROR_ARGUMENT,
-                 "is for csv alone");
+                 "is for arff or csv alone");
 }
 END_TEST
 
@@ -484,6 +555,9 @@ int main(void)
     tcase_add_loop_test(tests, test_dates, 0, COUNT(dates));
     tcase_add_test(tests, test_late_kinds);
     tcase_add_test(tests, test_offset);
+    tcase_add_test(tests, test_arff);
+    tcase_add_loop_test(tests, test_bad_arff, 0, COUNT(bad_arff));
+    tcase_add_test(tests, test_cut_arff);
     tcase_add_test(tests, test_chosen_columns);
     tcase_add_test(tests, test_columns_that_tell_nothing);
     tcase_add_test(tests, test_known_columns);

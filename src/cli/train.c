@@ -35,8 +35,11 @@ static void print_header(const struct clm_settings *settings, const struct clm_d
     }
     if (clm_data_rows(data, CLM_TEST))
         printf(", %zu test", clm_data_rows(data, CLM_TEST));
-    printf(" rows of %zu %s, %zu classes\nnet       ", clm_data_features(data),
+    printf(" rows of %zu %s, %zu classes\n", clm_data_features(data),
            clm_data_is_bytes(data) ? "bytes" : "floats", clm_data_classes(data));
+    if (clm_data_label_column(data))
+        printf("labels    %s\n", printable(clm_data_label_column(data)).text);
+    printf("net       ");
     for (size_t l = 0; l <= clm_model_depth(model); l++)
         printf("%s%zu", l ? "-" : "", clm_model_width(model, l));
     for (size_t l = 0; l < clm_model_depth(model); l++)
@@ -184,6 +187,19 @@ static void print_result(const struct training_run *run, const struct clm_train_
         printf("run       %s: model.safetensors, run.json, history.csv, curves.png\n", out);
 }
 
+/* Tells what is likely to be a mistake about the data, as far as it is cheap to find. */
+static clm_status warn(const struct clm_data *data, enum clm_standardise how, struct clm_error *error)
+{
+    struct clm_data_summary *summary = NULL;
+    const clm_status status =
+        clm_data_check(data, how == CLM_STANDARDISE_NONE && !clm_data_is_bytes(data), &summary, error);
+    for (size_t i = 0; summary && i < summary->warning_count; i++)
+        remark("train", "%s%s%s", summary->warnings[i].sentence,
+               *summary->warnings[i].setting ? " See --" : "", summary->warnings[i].setting);
+    clm_data_summary_free(summary);
+    return status;
+}
+
 /* ---- running ---- */
 
 /* Makes the default batch no larger than the data. */
@@ -240,6 +256,8 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
         print_settings(settings, clm_data_rows(data, CLM_TRAIN));
         print_augmentation(clm_settings_text(settings, "augment"));
     }
+    if ((status = warn(data, how, error)))
+        goto cleanup;
     run.backend = backend;
     hooks.stop =
         catch_interrupts("clmlp: train: note: stopping after this epoch; interrupt again to stop at once\n");

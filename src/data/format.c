@@ -19,7 +19,7 @@
 /* The formats in the order in which they are asked. Text comes before CIFAR, whose files are only recognised
  * by size and a small first byte. */
 static const struct format *const formats[] = {
-    &idx_format, &npy_format,      &npz_format,     &libsvm_format,
+    &idx_format, &npy_format,      &npz_format,     &arff_format,         &libsvm_format,
     &csv_format, &cifar100_format, &cifar10_format, &image_folder_format,
 };
 static const size_t format_count = sizeof formats / sizeof *formats;

@@ -64,8 +64,8 @@ struct format {
                        struct contents *out, struct clm_error *error);
 };
 
-extern const struct format idx_format, npy_format, npz_format, libsvm_format, csv_format, cifar100_format,
-    cifar10_format, image_folder_format;
+extern const struct format idx_format, npy_format, npz_format, libsvm_format, csv_format, arff_format,
+    cifar100_format, cifar10_format, image_folder_format;
 
 /* Fails with CLM_ERROR_ARGUMENT unless `name` is NULL or the name of a format. */
 CLM_MUST_CHECK clm_status format_check(const char *name, struct clm_error *error);

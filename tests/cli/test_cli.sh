@@ -144,7 +144,7 @@ train --init normal:x a number
 train --init normal:-1 at least 0
 train --backend cuda reference, blas or opencl
 train --gemm mkl auto, native, clblast
-train --format png idx, npy, npz, libsvm, csv, cifar100, cifar10 or images
+train --format png idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images
 train --header maybe yes or no
 train --missing median mean or zero
 train --val -1 fraction

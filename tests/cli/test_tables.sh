@@ -94,7 +94,7 @@ sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv
     fails 1 'is read as libsvm, and a name of the labels is for npy, npz, csv or cifar100 alone; leave it out; see --label$' $train --data train.libsvm --label 0
     fails 2 'it has to be mean, zero or refuse' $train --data train.csv --missing median
     fails 2 'it has to be yes or no' $train --data train.csv --header 1
-    fails 2 'it has to be idx, npy, npz, libsvm, csv, cifar100, cifar10 or images' $train --data train.csv --format arff
+    fails 2 'it has to be idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images' $train --data train.csv --format parquet
 }
 
 finish

@@ -11,7 +11,8 @@
 /* ---- warnings ---- */
 
 /* Rows of the largest class over those of the smallest, from which a warning is given. */
-#define IMBALANCE 3.0
+#define MANY_CLASSES 20 /* from which on they may be numbers that were meant to be predicted */
+#define IMBALANCE    3.0
 /* Absolute value of floats from which the first steps of training are likely to overshoot. */
 #define LARGE 20.0
 /* Range of one feature over that of another, from which a net hardly learns from the other. */
@@ -117,6 +118,11 @@ static void warn_of_imbalance(const struct clm_data *data, struct warnings *to)
     }
     if (least == SIZE_MAX)
         return;
+    if (present > MANY_CLASSES && 2 * present > part->rows)
+        warn(
+            to, "label",
+            "There are %zu classes for %zu training rows, which is hardly one row for each; a net learns to tell classes apart, and not to predict numbers: name what holds the labels.",
+            present, part->rows);
     const double ratio = (double)part->class_rows[most] / (double)part->class_rows[least];
     const double share = 100 * (double)part->class_rows[most] / (double)part->rows;
     if (data->classes == 1)
@@ -197,15 +203,21 @@ static bool warn_of_uneven(const struct clm_data *data, const struct moments *fe
     return true;
 }
 
+/* Warnings that the labels alone give. */
+static void warn_of_classes(const struct clm_data *data, struct warnings *to)
+{
+    for (int part = CLM_TRAIN; data->classes && part <= CLM_TEST; part++)
+        warn_of_missing(data, to->summary->parts + part, part_names[part], to);
+    warn_of_imbalance(data, to);
+}
+
 /* Adds warnings to `summary`, whose figures are complete. `features` are the moments of the training rows. */
 static clm_status add_warnings(const struct clm_data *data, const struct moments *features,
                                struct clm_data_summary *summary, struct clm_error *error)
 {
     struct warnings to = {.summary = summary};
     warn_of_rows(data, &to);
-    for (int part = CLM_TRAIN; part <= CLM_TEST; part++)
-        warn_of_missing(data, summary->parts + part, part_names[part], &to);
-    warn_of_imbalance(data, &to);
+    warn_of_classes(data, &to);
     warn_of_values(data, &to);
     to.is_full = !warn_of_uneven(data, features, &to) || to.is_full;
     return to.is_full ? clm_fail_host_memory(error, data->source, sizeof *summary->warnings) : CLM_OK;
@@ -278,6 +290,22 @@ static void measured_free(struct measured *measured)
     free(measured->features);
 }
 
+/* Begins the summary of a part: its rows, by class. */
+static clm_status count_classes(const struct clm_data *data, enum clm_part number,
+                                struct clm_part_summary *part, struct clm_error *error)
+{
+    const struct rows *const rows = data_part(data, number);
+    part->rows = rows->count;
+    part->lowest = part->highest = part->mean = part->deviation = NAN;
+    part->class_rows = calloc(data->classes + 1, sizeof *part->class_rows);
+    if (!part->class_rows)
+        return clm_fail_host_memory(error, data->source, data->classes * sizeof *part->class_rows);
+    for (size_t r = 0; r < rows->count; r++)
+        if (rows->labels[r] != CLM_NO_LABEL)
+            part->class_rows[rows->labels[r]]++;
+    return CLM_OK;
+}
+
 static clm_status summarise_part(const struct clm_data *data, enum clm_part number,
                                  const struct measured *training, struct clm_part_summary *part,
                                  struct clm_error *error)
@@ -285,16 +313,9 @@ static clm_status summarise_part(const struct clm_data *data, enum clm_part numb
     const struct rows *rows = data_part(data, number);
     struct measured own = {0};
     clm_status status = CLM_OK;
-    part->rows = rows->count;
-    part->lowest = part->highest = part->mean = part->deviation = NAN;
-    part->class_rows = calloc(data->classes, sizeof *part->class_rows);
-    if (!part->class_rows)
-        return clm_fail_host_memory(error, data->source, data->classes * sizeof *part->class_rows);
-    if (!rows->count)
-        return CLM_OK;
-    for (size_t r = 0; r < rows->count; r++)
-        if (rows->labels[r] != CLM_NO_LABEL)
-            part->class_rows[rows->labels[r]]++;
+    status = count_classes(data, number, part, error);
+    if (status != CLM_OK || !rows->count)
+        return status;
     if (number != CLM_TRAIN) {
         count_known(data, rows, training->index, false, part);
         status = statistics_measure(data, rows, &own, error);
@@ -324,6 +345,38 @@ clm_status clm_data_summarise(const struct clm_data *data, struct clm_data_summa
         status = add_warnings(data, training.features, summary, error);
     }
     measured_free(&training);
+    if (status != CLM_OK)
+        clm_data_summary_free(summary);
+    else
+        *out = summary;
+    return status;
+}
+
+clm_status clm_data_check(const struct clm_data *data, bool wants_values, struct clm_data_summary **out,
+                          struct clm_error *error)
+{
+    struct clm_data_summary *const summary = calloc(1, sizeof *summary);
+    struct warnings to = {.summary = summary};
+    struct moments *features = NULL;
+    clm_status status = CLM_OK;
+    *out = NULL;
+    if (!summary)
+        return clm_fail_host_memory(error, data->source, sizeof *summary);
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++)
+        status = count_classes(data, (enum clm_part)part, summary->parts + part, error);
+    if (status == CLM_OK)
+        warn_of_classes(data, &to);
+    if (status == CLM_OK && wants_values)
+        status = moments_measure(data, &data->train, &features, error);
+    if (status == CLM_OK && wants_values) {
+        summary->constant_features = count_constant(features, data->features);
+        statistics_take_over(features, data->features, summary->parts + CLM_TRAIN);
+        warn_of_values(data, &to);
+        to.is_full = !warn_of_uneven(data, features, &to) || to.is_full;
+    }
+    free(features);
+    if (status == CLM_OK && to.is_full)
+        status = clm_fail_host_memory(error, data->source, sizeof *summary->warnings);
     if (status != CLM_OK)
         clm_data_summary_free(summary);
     else

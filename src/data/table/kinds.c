@@ -51,6 +51,10 @@ static void count_window(struct table *table, size_t (*counts)[VALUE_TEXT + 1], 
         double number = 0;
         if (!column)
             layout_skip_comments(layout, &at, end, &lines);
+        if (!column && layout->is_arff && *at == '{') { /* a sparse row */
+            at = line_after(at, end);
+            continue;
+        }
         if (at >= end || field_scan(&table->scanner, &at, end, table->window.is_last, &field) != FIELD_DONE)
             break;
         if (column < layout->columns && table->columns[column].role == ROLE_INPUT) {

@@ -1,6 +1,7 @@
 #include "data/table/layout.h"
 
 #include "base/text.h"
+#include "data/table/arff.h"
 #include "data/set.h"
 #include "data/table/number.h"
 
@@ -21,6 +22,7 @@ enum { DELIMITERS = sizeof delimiters };
 void layout_free(struct table_layout *layout)
 {
     class_names_free(layout->names, layout->columns);
+    class_names_free(layout->defaults, layout->columns);
     *layout = (struct table_layout){0};
 }
 
@@ -563,6 +565,12 @@ clm_status layout_find(struct text_window *window, const struct clm_data_options
                        struct table_layout *out, struct clm_error *error)
 {
     *out = (struct table_layout){.dialect = {.decimal = '.'}, .missing = {options->missing_words}};
+    if (arff_is_likely(window->bytes + window->begin, window->end - window->begin)) {
+        const clm_status found = arff_find_layout(window, out, error);
+        if (found != CLM_OK)
+            layout_free(out);
+        return found;
+    }
     clm_status status = take_delimiter(options, out, error);
     if (status == CLM_OK && !options->delimiter)
         take_separator(window, out);

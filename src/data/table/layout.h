@@ -13,6 +13,8 @@ struct table_layout {
     size_t columns;
     char **names;      /* (columns), owned, or NULL if there is no header */
     bool has_trailing; /* rows end with a delimiter, after which nothing follows */
+    bool is_arff;      /* rows in braces are sparse */
+    char **defaults; /* (columns) of ARFF: a column's first value if it is one of a list, else NULL; owned */
 };
 
 /* Finds the layout of the table at the beginning of `window`, and moves the window after the header. */

@@ -320,6 +320,65 @@ static clm_status end_short(const struct table *table, const char *begin, size_t
     return *begin == '#' ? CLM_OK : fail_count(table, fields, are_more, error);
 }
 
+/* Fills a sparse row with what it does not name: 0, or the first value of a list. */
+static clm_status read_defaults(struct table *table, union table_cell *row, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < table->layout.columns; i++) {
+        const char *const text = table->layout.defaults[i] ? table->layout.defaults[i] : "0";
+        const struct text_field field = {.text = text, .length = strlen(text)};
+        status = read_field(table, i, &field, row, error);
+    }
+    table->counted_count = 0;
+    return status;
+}
+
+/* Reads "{1 5.5, 3 red}" at *at, after the brace: indices of columns from 0, and their values. */
+static clm_status read_sparse(struct table *table, const char **at, union table_cell *row,
+                              enum outcome *outcome, struct clm_error *error)
+{
+    static const struct dialect pair = {.delimiter = ' ', .decimal = '.', .other_quote = '\''};
+    const char *const end = table->window.bytes + table->window.end;
+    const char *const line = line_after(*at, end);
+    *outcome = ROW_INCOMPLETE;
+    if (line == end && !table->window.is_last)
+        return CLM_OK;
+    clm_status status = read_defaults(table, row, error);
+    *outcome = ROW_READ;
+    const char *next = *at + strspn(*at, " \t");
+    for (size_t used = 0; status == CLM_OK && *next != '}'; used++) {
+        char *after;
+        const size_t index = strtoull(next, &after, 10);
+        const bool is_index =
+            after > next && (*after == ' ' || *after == '\t') && used < table->layout.columns;
+        struct field_scanner scanner = {.dialect = &pair};
+        struct text_field field;
+        if (!is_index || index >= table->layout.columns)
+            return fail_at(table, size_min(index, table->layout.columns - 1),
+                           "a sparse row is not written as {INDEX VALUE, INDEX VALUE}", "", error);
+        next = after + strspn(after, " \t");
+        const size_t length = *next == '\'' || *next == '"' ? 0 : strcspn(next, ",}\r\n");
+        if (length) {
+            field = (struct text_field){.text = next, .length = length};
+            next += length;
+            while (field.length &&
+                   (field.text[field.length - 1] == ' ' || field.text[field.length - 1] == '\t'))
+                field.length--;
+        } else if (field_scan(&scanner, &next, next + strcspn(next, ",}\r\n"), true, &field) != FIELD_DONE)
+            status = fail_at(table, index, "a quote does not close", "", error);
+        if (status == CLM_OK)
+            status = read_field(table, index, &field, row, error);
+        field_scanner_free(&scanner);
+        next += strspn(next, " \t");
+        if (status == CLM_OK && *next != ',' && *next != '}')
+            return fail_at(table, index, "a sparse row does not end with a brace", "", error);
+        next += *next == ',';
+        next += strspn(next, " \t");
+    }
+    *at = line;
+    return status;
+}
+
 /* Reads the row at *at into the set's next free row; *line_ends counts those within fields. */
 static clm_status read_row(struct table *table, const char **at, size_t *line_ends, enum outcome *outcome,
                            struct clm_error *error)
@@ -331,6 +390,10 @@ static clm_status read_row(struct table *table, const char **at, size_t *line_en
     bool ends_row = false;
     table->set->labels[table->set->rows] = CLM_NO_LABEL;
     table->counted_count = 0;
+    if (layout->is_arff && *begin == '{') {
+        ++*at;
+        return read_sparse(table, at, row, outcome, error);
+    }
     for (size_t i = 0; i < fields; i++) {
         struct table_column *const column = i < layout->columns ? &table->columns[i] : NULL;
         struct text_field field;
@@ -486,6 +549,8 @@ static clm_status open_columns(struct table *table, struct clm_error *error)
     if (!table->columns || !table->counted)
         return clm_fail_host_memory(error, table->path, table->layout.columns * sizeof *table->columns);
     table->is_guess = false;
+    for (size_t i = 0; table->layout.is_arff && i < table->layout.columns; i++)
+        table->columns[i].is_asked_category = table->layout.defaults[i] != NULL;
     status = table_find_roles(table, error);
     return status == CLM_OK ? table_guess_kinds(table, error) : status;
 }
