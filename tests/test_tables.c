@@ -599,7 +599,7 @@ START_TEST(test_libsvm)
                  CLM_ERROR_FORMAT,
                  "line 2: the label 2 is not one of the 2 classes of the training set (-1, 1)");
     refused_with(&(struct clm_data_options){.source = file_path("a.libsvm"), .label = "0"},
-                 CLM_ERROR_ARGUMENT, "a name of the labels is for npy, npz, csv or cifar100 alone");
+                 CLM_ERROR_ARGUMENT, "a name of the labels is for npy, npz, arff, csv or cifar100 alone");
 }
 END_TEST
 

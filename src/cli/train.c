@@ -188,7 +188,7 @@ static void print_result(const struct training_run *run, const struct clm_train_
 }
 
 /* Tells what is likely to be a mistake about the data, as far as it is cheap to find. */
-static clm_status warn(const struct clm_data *data, enum clm_standardise how, struct clm_error *error)
+static clm_status tell_warnings(const struct clm_data *data, enum clm_standardise how, struct clm_error *error)
 {
     struct clm_data_summary *summary = NULL;
     const clm_status status =
@@ -256,7 +256,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
         print_settings(settings, clm_data_rows(data, CLM_TRAIN));
         print_augmentation(clm_settings_text(settings, "augment"));
     }
-    if ((status = warn(data, how, error)))
+    if ((status = tell_warnings(data, how, error)))
         goto cleanup;
     run.backend = backend;
     hooks.stop =

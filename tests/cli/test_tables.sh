@@ -91,7 +91,7 @@ sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv
     fails 1 'no column is called sort; its columns are kind, first, second, third; see --label$' $train --data train.csv --label sort
     fails 1 '4 columns \(0 to 3' $train --data train.csv --label 4
     fails 1 'column 4 \(third\), the last, holds ' $train --data train.csv
-    fails 1 'is read as libsvm, and a name of the labels is for npy, npz, csv or cifar100 alone; leave it out; see --label$' $train --data train.libsvm --label 0
+    fails 1 'is read as libsvm, and a name of the labels is for npy, npz, arff, csv or cifar100 alone; leave it out; see --label$' $train --data train.libsvm --label 0
     fails 2 'it has to be mean, zero or refuse' $train --data train.csv --missing median
     fails 2 'it has to be yes or no' $train --data train.csv --header 1
     fails 2 'it has to be idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images' $train --data train.csv --format parquet

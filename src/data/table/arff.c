@@ -9,7 +9,7 @@
 
 #define ATTRIBUTES_MOST ((size_t)1 << 20)
 
-static const char *skip_blanks(const char *at)
+static const char *after_blanks(const char *at)
 {
     return at + strspn(at, " \t");
 }
@@ -25,7 +25,7 @@ bool arff_is_likely(const char *text, size_t length)
 {
     const char *const end = text + length;
     for (const char *at = text; at < end; at = line_after(at, end)) {
-        const char *const first = skip_blanks(at);
+        const char *const first = after_blanks(at);
         if (*first != '%' && !line_end_length(first) && *first)
             return begins_with(first, "@relation");
     }
@@ -51,7 +51,7 @@ static char *take_word(const char **at)
     return layout_utf8(begin, (size_t)(next - begin));
 }
 
-static clm_status fail_line(const struct text_window *window, const char *what, struct clm_error *error)
+static clm_status fail_header(const struct text_window *window, const char *what, struct clm_error *error)
 {
     return clm_fail(error, CLM_ERROR_FORMAT, "%s: line %zu: %s", text_window_path(window), window->line,
                     what);
@@ -79,30 +79,31 @@ static clm_status take_attribute(const struct text_window *window, const char *a
     static const char *const types[] = {"numeric", "real", "integer", "string", "date", NULL};
     size_t type = 0;
     if (layout->columns == ATTRIBUTES_MOST)
-        return fail_line(window, "there are more attributes than can be read", error);
+        return fail_header(window, "there are more attributes than can be read", error);
     if (!add_column(layout))
         return clm_fail_host_memory(error, text_window_path(window), layout->columns * sizeof(char *));
     char **const name = &layout->names[layout->columns - 1],
                  **const first = &layout->defaults[layout->columns - 1];
-    at = skip_blanks(at);
+    at = after_blanks(at);
     if (!(*name = take_word(&at)) || !**name)
-        return fail_line(window, "an attribute has no name, as in @attribute width numeric", error);
-    at = skip_blanks(at);
+        return fail_header(window, "an attribute has no name, as in @attribute width numeric", error);
+    at = after_blanks(at);
     if (*at == '{') {
-        at = skip_blanks(at + 1);
+        at = after_blanks(at + 1);
         *first = take_word(&at);
-        at = skip_blanks(at);
+        at = after_blanks(at);
         return *first && (*at == ',' || *at == '}')
                    ? CLM_OK
-                   : fail_line(window, "the values of an attribute are not listed as in {red, green}", error);
+                   : fail_header(window, "the values of an attribute are not listed as in {red, green}",
+                                 error);
     }
     while (types[type] && !begins_with(at, types[type]))
         type++;
     return types[type]
                ? CLM_OK
-               : fail_line(window,
-                           "an attribute is not numeric, real, integer, string, date, or values in {}",
-                           error);
+               : fail_header(window,
+                             "an attribute is not numeric, real, integer, string, date, or values in {}",
+                             error);
 }
 
 /* Makes sure that the line at the window's beginning is there as a whole. */
@@ -126,18 +127,18 @@ clm_status arff_find_layout(struct text_window *window, struct table_layout *lay
         if (status != CLM_OK)
             return status;
         const char *const begin = window->bytes + window->begin, *const end = window->bytes + window->end;
-        const char *const at = skip_blanks(begin);
+        const char *const at = after_blanks(begin);
         if (begin == end)
-            return fail_line(window, "the file ends without @data", error);
+            return fail_header(window, "the file ends without @data", error);
         is_data = begins_with(at, "@data");
         if (begins_with(at, "@attribute"))
             status = take_attribute(window, at + strlen("@attribute"), layout, error);
         else if (!is_data && *at != '%' && !line_end_length(at) && at < end && !begins_with(at, "@relation"))
-            status = fail_line(window, "an ARFF file has @relation, @attribute or @data here", error);
+            status = fail_header(window, "an ARFF file has @relation, @attribute or @data here", error);
         if (status != CLM_OK)
             return status;
         window->begin = (size_t)(line_after(begin, end) - window->bytes);
         window->line++;
     }
-    return layout->columns ? CLM_OK : fail_line(window, "no @attribute stands before @data", error);
+    return layout->columns ? CLM_OK : fail_header(window, "no @attribute stands before @data", error);
 }
