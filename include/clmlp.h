@@ -121,6 +121,12 @@ struct clm_finding {
  * for each. Drivers are loaded into the process, as the OpenCL loader does. */
 void clm_examine_loader(void (*on_finding)(void *user, const struct clm_finding *finding), void *user);
 
+/* Puts into `text` what to do if an OpenCL driver fails for a reason that it does not tell, or ends the
+ * process: "; the disk of FOLDER, where PoCL keeps compiled kernels, is full: …", or which folder to delete
+ * because a kernel in it may be damaged. Empty if no driver's cache of kernels is there. It allocates nothing,
+ * so that a handler of a signal can call it. */
+void clm_kernel_cache_advice(char *text, size_t size);
+
 enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL };
 
 struct clm_backend_options {
@@ -604,8 +610,10 @@ struct clm_train_hooks {
     void (*on_progress)(void *user, const struct clm_progress *progress); /* NULL saves the measuring */
     void (*on_epoch)(void *user, const struct clm_epoch *epoch);
     void *user;
-    const volatile sig_atomic_t *stop; /* not 0 ends training after the running epoch */
-    int argc;                          /* the command line, for run.json */
+    /* If not 0, training ends after the running epoch. Before the end of the first epoch it ends after the
+     * running minibatch: the result has 0 epochs, the model stays as it was, and no run is written. */
+    const volatile sig_atomic_t *stop;
+    int argc; /* the command line, for run.json */
     char *const *argv;
     void *reserved[8]; /* NULL: for later versions */
 };

@@ -15,12 +15,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define EPOCHS 3
 
 static struct clm_error error;
-static size_t made;
+static struct run_claim held;
 static char *directory;
 
 /* A run of three epochs on the reference; the second epoch diverged. */
@@ -420,20 +421,88 @@ END_TEST
 
 /* ---- usable and unusable directories ---- */
 
+/* Begins, and ends without a net. */
+static clm_status begin_and_end(const char *path)
+{
+    const clm_status status = run_directory_begin(path, &held, &error);
+    run_directory_end(path, &held, false);
+    return status;
+}
+
 START_TEST(begins)
 {
-    char *const deep = path_of("a/b");
+    char *const deep = path_of("a/b"), *const above = path_of("a");
     struct stat about;
-    ck_assert_msg(run_directory_begin(directory, &made, &error) == CLM_OK, "%s", error.message);
-    ck_assert_uint_eq(made, 0);
-    ck_assert_uint_eq(files_there(), 0); /* the trial file is removed */
-    ck_assert_msg(run_directory_begin(deep, &made, &error) == CLM_OK, "%s", error.message);
-    ck_assert_uint_gt(made, 0);
+    ck_assert_msg(begin_and_end(directory) == CLM_OK, "%s", error.message);
+    ck_assert_uint_eq(files_there(), 0); /* the lock is removed */
+    ck_assert_msg(run_directory_begin(deep, &held, &error) == CLM_OK, "%s", error.message);
     ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
-    ck_assert_msg(run_directory_begin(deep, &made, &error) == CLM_OK, "%s", error.message);
+    run_directory_end(deep, &held, false);
+    ck_assert(stat(above, &about) && errno == ENOENT);
+    ck_assert_msg(run_directory_begin(deep, &held, &error) == CLM_OK, "%s", error.message);
+    run_directory_end(deep, &held, true);
+    ck_assert(!stat(deep, &about) && S_ISDIR(about.st_mode));
+    ck_assert_msg(begin_and_end(deep) == CLM_OK, "%s", error.message);
+    ck_assert(!stat(deep, &about)); /* made by another one */
     free(deep);
+    free(above);
     free(test_file(directory, "notes.txt", "mine", 4));
-    ck_assert_msg(run_directory_begin(directory, &made, &error) == CLM_OK, "%s", error.message);
+    ck_assert_msg(begin_and_end(directory) == CLM_OK, "%s", error.message);
+}
+END_TEST
+
+START_TEST(one_run_at_a_time)
+{
+    char *const path = path_of("run"), *const lock = path_of("run/.lock");
+    struct run_claim second;
+    struct stat about;
+    ck_assert_msg(run_directory_begin(path, &held, &error) == CLM_OK, "%s", error.message);
+    ck_assert_int_eq(run_directory_begin(path, &second, &error), CLM_ERROR_ARGUMENT);
+    ck_assert_msg(strstr(error.message, path) && strstr(error.message, "another run"), "%s", error.message);
+    ck_assert_str_eq(error.setting, "out");
+    run_directory_end(path, &second, false);
+    ck_assert_msg(!stat(lock, &about), "the second run has removed the first one's lock");
+    /* what a killed run leaves locks nothing */
+    close(held.lock);
+    held.lock = -1;
+    ck_assert_msg(run_directory_begin(path, &second, &error) == CLM_OK, "%s", error.message);
+    run_directory_end(path, &second, true);
+    ck_assert(stat(lock, &about) && errno == ENOENT);
+    free(path);
+    free(lock);
+}
+END_TEST
+
+/* The file of a lock that another run removes just before it ends is no lock any more. */
+START_TEST(many_runs_at_once)
+{
+    enum { PROCESSES = 8, ROUNDS = 50 };
+    char *const path = path_of("a/run"), *const mark = path_of("inside");
+    pid_t processes[PROCESSES];
+    for (size_t p = 0; p < PROCESSES; p++) {
+        processes[p] = fork();
+        ck_assert_int_ge(processes[p], 0);
+        if (processes[p])
+            continue;
+        int wrong = 0;
+        for (int round = 0; round < ROUNDS; round++) {
+            const clm_status status = run_directory_begin(path, &held, &error);
+            if (status == CLM_OK) { /* alone? */
+                wrong |= mkdir(mark, 0777) ? 1 : 0;
+                wrong |= rmdir(mark) ? 2 : 0;
+            } else if (!strstr(error.message, "another run"))
+                wrong |= 4;
+            run_directory_end(path, &held, false);
+        }
+        _exit(wrong);
+    }
+    for (size_t p = 0; p < PROCESSES; p++) {
+        int state = 0;
+        ck_assert_int_eq(waitpid(processes[p], &state, 0), processes[p]);
+        ck_assert_int_eq(state, 0);
+    }
+    free(path);
+    free(mark);
 }
 END_TEST
 
@@ -444,25 +513,25 @@ START_TEST(holds_a_run_already)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *const path = test_file(directory, names[i], "", 0);
         error = (struct clm_error){0};
-        ck_assert_int_eq(run_directory_begin(directory, &made, &error), CLM_ERROR_ARGUMENT);
+        ck_assert_int_eq(begin_and_end(directory), CLM_ERROR_ARGUMENT);
         ck_assert_ptr_nonnull(strstr(error.message, directory));
         ck_assert_ptr_nonnull(strstr(error.message, names[i]));
         ck_assert_str_eq(error.setting, "out");
         unlink(path);
         /* a link that leads nowhere counts as a file, too */
         ck_assert(!symlink("nowhere", path));
-        ck_assert_int_eq(run_directory_begin(directory, &made, &error), CLM_ERROR_ARGUMENT);
+        ck_assert_int_eq(begin_and_end(directory), CLM_ERROR_ARGUMENT);
         unlink(path);
         free(path);
     }
-    ck_assert_int_eq(run_directory_begin(directory, &made, &error), CLM_OK);
+    ck_assert_int_eq(begin_and_end(directory), CLM_OK);
 }
 END_TEST
 
 static void assert_cannot_begin(const char *path, const char *part)
 {
     error = (struct clm_error){0};
-    ck_assert_int_eq(run_directory_begin(path, &made, &error), CLM_ERROR_IO);
+    ck_assert_int_eq(begin_and_end(path), CLM_ERROR_IO);
     ck_assert_int_eq(error.status, CLM_ERROR_IO);
     ck_assert_msg(strstr(error.message, path) != NULL, "no \"%s\" in: %s", path, error.message);
     ck_assert_msg(strstr(error.message, part) != NULL, "no \"%s\" in: %s", part, error.message);
@@ -590,6 +659,8 @@ int main(void)
     tcase_add_test(cases, curves_of_odd_runs);
     tcase_add_test(cases, names_of_any_bytes);
     tcase_add_test(cases, begins);
+    tcase_add_test(cases, one_run_at_a_time);
+    tcase_add_test(cases, many_runs_at_once);
     tcase_add_test(cases, holds_a_run_already);
     tcase_add_test(cases, cannot_be_used);
     tcase_add_test(cases, full_disk);

@@ -584,6 +584,23 @@ START_TEST(stops_after_the_epoch)
 }
 END_TEST
 
+/* Before the end of the first epoch there is nothing to keep: the model stays as it was. */
+START_TEST(stops_before_the_first_epoch)
+{
+    struct clm_data *data = fixture_data(100, 0, 31, 10);
+    struct clm_model *model = fixture_model(data, NULL, 1, hidden),
+                     *start = fixture_model(data, NULL, 1, hidden);
+    struct epochs_heard record = {.stop = 1};
+    ck_assert_uint_eq(
+        train(FIXTURE_BLAS, model, data, train_settings("%s epochs 7", usual), &record, true).epochs, 0);
+    ck_assert_mem_eq(clm_model_weight(model, 0), clm_model_weight(start, 0),
+                     clm_model_width(model, 0) * clm_model_width(model, 1) * sizeof(float));
+    clm_model_free(model);
+    clm_model_free(start);
+    clm_data_close(data);
+}
+END_TEST
+
 /* Each error is one sentence, and the model stays. The settings refuse values outside their limits. */
 START_TEST(bad_options)
 {
@@ -791,6 +808,7 @@ int main(void)
     tcase_add_test(cases, the_last_tenth_of_the_epochs_cools_down);
     tcase_add_test(cases, each_step_is_paced);
     tcase_add_test(cases, stops_after_the_epoch);
+    tcase_add_test(cases, stops_before_the_first_epoch);
     tcase_add_test(cases, without_a_result);
     tcase_add_test(cases, inputs_of_another_kind_are_refused);
     tcase_add_loop_test(cases, bad_options, 0, 3);

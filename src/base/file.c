@@ -124,11 +124,14 @@ cleanup:
     return status;
 }
 
+/* While other processes make and remove the same directories. */
+#define TRIES_MOST 100
+
 clm_status directory_make(const char *path, size_t *made, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     struct stat about;
-    size_t first = 0;
+    size_t first = 0, tries = 0;
     char *partial = strdup(path);
     if (made)
         *made = 0;
@@ -151,6 +154,12 @@ clm_status directory_make(const char *path, size_t *made, struct clm_error *erro
             first = (size_t)(at - partial);
         else if (reason == EEXIST && is_named) /* ".." led to a directory that is not ours */
             first = 0;
+        if (reason == ENOENT && at > partial + 1 && tries++ < TRIES_MOST) {
+            *at = end;
+            at = partial; /* from the beginning: another process has removed what was there */
+            first = 0;
+            continue;
+        }
         if (!is_made && reason != EEXIST)
             status = clm_fail(error, CLM_ERROR_IO, "%s: the directory cannot be made: %s", partial,
                               strerror(reason));

@@ -7,6 +7,7 @@
 #include "train/curves.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -276,34 +277,79 @@ static clm_status run_directory_refuse_existing(const char *path, const char *na
         path, name);
 }
 
-/* Checks that a file can be made there: better before hours of training than after. */
-static clm_status check_writable(const char *path, struct clm_error *error)
+/* ---- the claim ---- */
+
+#define LOCK ".lock"
+
+/* Opens and locks the file, and makes it if it is missing. Returns -1, with the reason in errno, if that fails:
+ * EAGAIN if another run has the lock. On a file system without locks, the file alone is made. */
+static int lock_file(const char *path)
 {
-    char *const probe = path_join(path, ".clmlp-XXXXXX");
-    if (!probe)
-        return clm_fail_host_memory(error, path, strlen(path));
-    const int descriptor = mkstemp(probe);
-    const int reason = errno;
-    if (descriptor >= 0) {
-        close(descriptor);
-        unlink(probe);
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat about = {0};
+    int file = -1, reason = 0;
+    while (!reason && !about.st_nlink) { /* else the run that had it has just removed it */
+        if (file >= 0)
+            close(file);
+        file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (file < 0)
+            return -1;
+        const bool is_taken = fcntl(file, F_OFD_SETLK, &whole) && (errno == EAGAIN || errno == EACCES);
+        reason = is_taken ? EAGAIN : fstat(file, &about) ? errno : 0;
     }
-    free(probe);
-    if (descriptor >= 0)
-        return CLM_OK;
-    return clm_fail_setting(error, CLM_ERROR_IO, "out",
-                            "%s: no file can be made in it (%s); name another directory", path,
-                            strerror(reason));
+    if (reason) {
+        close(file);
+        errno = reason;
+        return -1;
+    }
+    return file;
 }
 
-clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error)
+enum { TRIES_MOST = 100 };
+
+/* Makes the directory and locks it; again, if a run that fails removes it meanwhile. The lock's file shows that
+ * files can be made there: better before hours of training than after. */
+static clm_status claim(const char *path, struct run_claim *out, struct clm_error *error)
 {
-    clm_status status = directory_make(path, made, error);
+    char *const file = path_join(path, LOCK);
+    clm_status status = file ? CLM_OK : clm_fail_host_memory(error, path, strlen(path));
+    int reason = ENOENT;
+    for (int i = 0; status == CLM_OK && reason == ENOENT && i < TRIES_MOST; i++)
+        if ((status = directory_make(path, &out->made, error)) == CLM_OK)
+            reason = (out->lock = lock_file(file)) < 0 ? errno : 0;
+    free(file);
+    if (status == CLM_OK && reason == EAGAIN)
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "out",
+            "%s: another run is at work in this directory; name another one, or wait until that run has ended",
+            path);
+    if (status == CLM_OK && reason)
+        return clm_fail_setting(error, CLM_ERROR_IO, "out",
+                                "%s: no file can be made in it (%s); name another directory", path,
+                                strerror(reason));
+    return status;
+}
+
+clm_status run_directory_begin(const char *path, struct run_claim *out, struct clm_error *error)
+{
+    *out = (struct run_claim){.lock = -1};
+    clm_status status = claim(path, out, error);
     for (size_t i = 0; status == CLM_OK && i < RUN_FILE_COUNT; i++)
         status = run_directory_refuse_existing(path, files[i].name, error);
-    if (status == CLM_OK)
-        status = run_directory_refuse_existing(path, "checkpoint.safetensors", error);
-    return status ? status : check_writable(path, error);
+    return status ? status : run_directory_refuse_existing(path, "checkpoint.safetensors", error);
+}
+
+void run_directory_end(const char *path, struct run_claim *claim, bool is_kept)
+{
+    char *const file = claim->lock < 0 ? NULL : path_join(path, LOCK);
+    if (file)
+        unlink(file);
+    free(file);
+    if (!is_kept)
+        directory_unmake(path, claim->made);
+    if (claim->lock >= 0)
+        close(claim->lock);
+    *claim = (struct run_claim){.lock = -1};
 }
 
 /* Added to the sentence about what could not be written. */

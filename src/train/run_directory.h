@@ -16,10 +16,21 @@ struct run_record {
     const struct clm_train_result *result;
 };
 
-/* Makes the directory if it is missing; directory_unmake needs *made. Fails with CLM_ERROR_ARGUMENT if it
- * already holds any of a run's files (the four above or checkpoint.safetensors), and with CLM_ERROR_IO if
- * nothing can be written into it. */
-CLM_MUST_CHECK clm_status run_directory_begin(const char *path, size_t *made, struct clm_error *error);
+/* A directory that one run has to itself. */
+struct run_claim {
+    size_t made; /* see directory_make */
+    int lock;    /* an open file with a lock, which ends with the process; -1: nothing is claimed */
+};
+
+/* Makes the directory if it is missing, and claims it. Fails with CLM_ERROR_ARGUMENT if it already holds any of
+ * a run's files (the four above or checkpoint.safetensors) or another run has claimed it, and with CLM_ERROR_IO
+ * if nothing can be written into it. run_directory_end gives the claim back, also one that failed. */
+CLM_MUST_CHECK clm_status run_directory_begin(const char *path, struct run_claim *out,
+                                              struct clm_error *error);
+
+/* Gives the claim back. Unless `is_kept`, removes the directories that run_directory_begin has made, as long as
+ * they are empty. */
+void run_directory_end(const char *path, struct run_claim *claim, bool is_kept);
 
 /* Writes all four files, each replaced as a whole; the model first, run.json last, so that a directory with a
  * run.json is complete. If another file cannot be written, the model stays, and the error says so; the other

@@ -1,6 +1,5 @@
 /* The epoch loop, the same for all backends. */
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/size.h"
 #include "nn/schedule.h"
 #include "train/augment.h"
@@ -43,7 +42,8 @@ struct training {
     struct augmentation augmentation;
     struct metrics sums;
     struct clm_epoch *epochs;
-    size_t epoch_count; /* finished */
+    size_t epoch_count;    /* finished */
+    double largest_weight; /* of the initial parameters, in absolute value */
 };
 
 /* ---- memory ---- */
@@ -260,47 +260,133 @@ static clm_status batch_from(struct training *t, size_t position, struct minibat
     return status;
 }
 
+static bool is_asked_to_stop(const struct training *t)
+{
+    return t->options->hooks.stop && *t->options->hooks.stop;
+}
+
+/* Before the end of the first epoch there is nothing that is worth keeping. */
+static bool is_given_up(const struct training *t)
+{
+    return !t->epoch_count && is_asked_to_stop(t);
+}
+
+/* *done counts the rows: fewer than all if the epoch is given up. */
 static clm_status train_on_all_rows(struct training *t, size_t epoch, double started, double *reported,
-                                    struct clm_error *error)
+                                    size_t *done, struct clm_error *error)
 {
     const struct train_options *const options = t->options;
     const struct step step =
         step_of(options->rule, t->epochs[epoch - 1].learning_rate, options->momentum, options->l2);
     struct minibatch batch, next;
-    size_t done = 0;
     clm_status status;
+    *done = 0;
     if ((status =
              feed_begin(&t->train, &t->data->train, options->seed, options->shuffle ? epoch : 0, error)) ||
         (status = batch_from(t, 0, &batch, error)) || (status = network_gather(&t->net, &batch, error)))
         return status;
-    for (; status == CLM_OK && batch.rows; batch = next) {
-        done += batch.rows;
-        if ((status = batch_from(t, done, &next, error)) ||
+    for (; status == CLM_OK && batch.rows && !is_given_up(t); batch = next) {
+        *done += batch.rows;
+        if ((status = batch_from(t, *done, &next, error)) ||
             (status = network_step(&t->net, batch.rows, &step, &t->sums, next.rows ? &next : NULL, error)) ||
             (status = backend_pace(t->be, error)))
             break;
-        status = report_progress(t, epoch, done, started, reported, error);
+        status = report_progress(t, epoch, *done, started, reported, error);
     }
     return status;
 }
 
-static clm_status check_loss(const struct training *t, const struct clm_epoch *epoch, struct clm_error *error)
+/* The largest |x| of the training rows, as the net sees them; *row and *feature say where it is. NaN counts as
+ * infinite. */
+static double largest_input(const struct clm_data *data, const struct clm_model *model, size_t *row,
+                            size_t *feature)
 {
-    if (isfinite(epoch->train_loss))
-        return CLM_OK;
-    return clm_fail_setting(
-        error, CLM_ERROR_ARGUMENT, "lr momentum",
-        "training diverged in epoch %zu: the loss is no longer a number; lower the learning rate (%g) or the momentum (%g)",
-        epoch->epoch, t->options->learning_rate, t->options->momentum);
+    double largest = 0;
+    for (size_t r = *row = *feature = 0; r < data->train.count; r++) {
+        const void *const values = data_row(data, &data->train, r);
+        for (size_t i = 0; i < data->features; i++) {
+            const double raw = data->element == ELEMENT_BYTE ? ((const unsigned char *)values)[i]
+                                                             : (double)((const float *)values)[i];
+            const float x = (float)(raw - (double)model->mean[i]) * model->scale[i];
+            const double size = isnan(x) ? HUGE_VAL : fabs((double)x);
+            if (size <= largest)
+                continue;
+            largest = size;
+            *row = r, *feature = i;
+        }
+    }
+    data_forget(data, &data->train, 0, data->train.count);
+    return largest;
 }
 
-static clm_status run_epoch(struct training *t, size_t number, double *reported, struct clm_error *error)
+static double largest_parameter(const struct clm_model *model)
+{
+    double largest = 0;
+    for (size_t p = 0; p < model->parameter_count; p++)
+        for (size_t i = 0; i < parameter_elements(&model->specs[p]); i++)
+            largest = fmax(largest, fabs((double)model->values[p][i]));
+    return largest;
+}
+
+/* Standardised inputs and usual initial weights stay far below it. */
+#define LARGE 1000.0
+
+/* `what` has happened: "the loss is no longer a number". Names the cause: large inputs or large initial weights
+ * if there are such, which no learning rate mends if it happened `at_once`; else the learning rate. */
+static clm_status fail_diverged(const struct training *t, const struct clm_model *model, bool at_once,
+                                const char *what, struct clm_error *error)
+{
+    size_t row, feature;
+    char rate[128] = "";
+    const struct train_options *const options = t->options;
+    const double input = largest_input(t->data, model, &row, &feature), weight = t->largest_weight;
+    const bool are_inputs_large = input >= weight;
+    if (!at_once)
+        snprintf(rate, sizeof rate, "lower the learning rate (%g) or the momentum (%g)",
+                 options->learning_rate, options->momentum);
+    if (!at_once && fmax(input, weight) <= LARGE)
+        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "lr momentum", "%s; %s", what, rate);
+    return clm_fail_setting(
+        error, CLM_ERROR_ARGUMENT,
+        at_once ? (are_inputs_large ? "standardize init" : "init standardize")
+                : (are_inputs_large ? "standardize lr momentum" : "init lr momentum"),
+        "%s. The largest input of the net is %g (training row %zu, feature %zu, both counted from 0), the largest initial weight %g: %s%s%s",
+        what, input, row, feature, weight,
+        are_inputs_large ? "standardise the inputs, or scale them down" : "take smaller initial weights",
+        *rate ? ", or " : "", rate);
+}
+
+/* The first epoch's loss may have been no number before the first step. */
+static clm_status check_loss(struct training *t, const struct clm_model *model, const struct clm_epoch *epoch,
+                             struct clm_error *error)
+{
+    struct clm_score before = {.loss = 0};
+    clm_status status = CLM_OK;
+    char what[128];
+    if (isfinite(epoch->train_loss))
+        return CLM_OK;
+    if (epoch->epoch == 1 && (status = network_write(&t->net, model, error)) == CLM_OK)
+        status = evaluate(&t->net, &t->train, &t->data->train, &t->sums, NULL, &before, error);
+    if (status != CLM_OK)
+        return status;
+    if (!isfinite(before.loss))
+        return fail_diverged(
+            t, model, true,
+            "the loss is no number before the first step: the net's outputs are too large for float32",
+            error);
+    snprintf(what, sizeof what, "training diverged in epoch %zu: the loss is no longer a number",
+             epoch->epoch);
+    return fail_diverged(t, model, false, what, error);
+}
+
+static clm_status run_epoch(struct training *t, const struct clm_model *model, size_t number,
+                            double *reported, struct clm_error *error)
 {
     const size_t N = t->data->train.count;
     struct clm_epoch *const epoch = &t->epochs[number - 1];
     const double started = clock_seconds();
     double loss = 0;
-    size_t correct = 0;
+    size_t correct = 0, done;
     clm_status status;
     t->augmentation.epoch = (uint32_t)number;
     *epoch =
@@ -308,14 +394,14 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
                            .learning_rate = schedule_rate(t->options->schedule, t->options->learning_rate,
                                                           number, t->options->epochs)};
     if ((status = metrics_reset(t->be, &t->sums, error)) ||
-        (status = train_on_all_rows(t, number, started, reported, error)) ||
+        (status = train_on_all_rows(t, number, started, reported, &done, error)) || done < N ||
         (status = metrics_read(t->be, &t->sums, &loss, &correct, error)))
         return status;
     epoch->train_loss = loss / (double)N;
     epoch->train_accuracy = (double)correct / (double)N;
     epoch->seconds = clock_seconds() - started;
     epoch->samples_per_s = per_second((double)N, epoch->seconds);
-    if ((status = check_loss(t, epoch, error)))
+    if ((status = check_loss(t, model, epoch, error)))
         return status;
     if (t->data->validation.count) {
         struct clm_score score;
@@ -326,6 +412,7 @@ static clm_status run_epoch(struct training *t, size_t number, double *reported,
         epoch->validation_loss = score.loss;
         epoch->validation_accuracy = score.accuracy;
     }
+    t->epoch_count = number;
     if (t->options->hooks.on_epoch)
         t->options->hooks.on_epoch(t->options->hooks.user, epoch);
     return CLM_OK;
@@ -389,11 +476,8 @@ static clm_status run_epochs(struct training *t, const struct clm_model *model, 
     /* resident data is uploaded before the first epoch's clock starts */
     if (!t->residency.is_streamed && (status = feed_begin(&t->train, &t->data->train, 0, 0, error)))
         return status;
-    const volatile sig_atomic_t *const stop = t->options->hooks.stop;
-    while (status == CLM_OK && t->epoch_count < t->options->epochs && !(t->epoch_count && stop && *stop)) {
-        status = run_epoch(t, t->epoch_count + 1, &reported, error);
-        t->epoch_count += status == CLM_OK;
-    }
+    while (status == CLM_OK && t->epoch_count < t->options->epochs && !is_asked_to_stop(t))
+        status = run_epoch(t, model, t->epoch_count + 1, &reported, error);
     return status;
 }
 
@@ -414,19 +498,21 @@ static clm_status test(struct training *t, const struct clm_model *model, struct
 }
 
 /* The last step's loss is from before that step, so only the parameters show whether it went wrong. */
-static clm_status check_parameters(const struct clm_model *model, const struct train_options *options,
+static clm_status check_parameters(const struct training *t, const struct clm_model *model,
                                    struct clm_error *error)
 {
+    char what[128];
     for (size_t p = 0; p < model->parameter_count; p++) {
-        const size_t l = model->specs[p].layer, count = parameter_elements(&model->specs[p]);
+        const size_t count = parameter_elements(&model->specs[p]);
         bool is_finite = true;
         for (size_t i = 0; i < count; i++)
             is_finite = is_finite && isfinite(model->values[p][i]);
-        if (!is_finite)
-            return clm_fail_setting(
-                error, CLM_ERROR_ARGUMENT, "lr momentum",
-                "training diverged in its last step: layer %zu has parameters that are no longer finite; lower the learning rate (%g) or the momentum (%g)",
-                l, options->learning_rate, options->momentum);
+        if (is_finite)
+            continue;
+        snprintf(what, sizeof what,
+                 "training diverged in its last step: layer %zu has parameters that are no longer finite",
+                 model->specs[p].layer);
+        return fail_diverged(t, model, false, what, error);
     }
     return CLM_OK;
 }
@@ -456,29 +542,33 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                          .augmentation = augmentation_of(&options->augmentation, data, options->seed)};
     struct clm_memory_plan plan;
     struct clm_train_result unused;
-    size_t made = 0; /* directories made, for directory_unmake */
+    struct run_claim claim = {.lock = -1};
     clm_status status;
     if (!result)
         result = &unused;
     *result = (struct clm_train_result){0};
     if ((status = train_check_options(options, data, error)) || (status = check_labelled(data, error)) ||
         (status = model_describe(model, data, error)) ||
-        (options->out && (status = run_directory_begin(options->out, &made, error))) ||
+        (options->out && (status = run_directory_begin(options->out, &claim, error))) ||
         (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = train_tune(be, model, data, options, error)) ||
         (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)))
         goto cleanup;
     if (options->hooks.on_plan)
         options->hooks.on_plan(options->hooks.user, &plan);
+    t.largest_weight = largest_parameter(model);
     result->memory_planned = plan.total;
     be->memory.peak = be->memory.now;
     t.epochs = calloc(options->epochs, sizeof *t.epochs);
     if (!t.epochs) {
-        status = clm_fail_host_memory(error, "the history of epochs", options->epochs * sizeof *t.epochs);
+        status = clm_fail_setting(error, CLM_ERROR_MEMORY, "epochs",
+                                  "the host has no memory for the history of %zu epochs; take fewer",
+                                  options->epochs);
         goto cleanup;
     }
-    if ((status = run_epochs(&t, model, error)) || (status = network_read(&t.net, model, error)) ||
-        (status = check_parameters(model, options, error)) || (status = test(&t, model, result, error)))
+    if ((status = run_epochs(&t, model, error)) || !t.epoch_count ||
+        (status = network_read(&t.net, model, error)) || (status = check_parameters(&t, model, error)) ||
+        (status = test(&t, model, result, error)))
         goto cleanup;
     result->epochs = t.epoch_count;
     result->memory_peak = be->memory.peak;
@@ -495,7 +585,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     }
 cleanup:
     training_free(&t);
-    if (status != CLM_OK) /* does nothing if the net is kept there */
-        directory_unmake(options->out, made);
+    if (options->out)
+        run_directory_end(options->out, &claim, status == CLM_OK && result->epochs);
     return status;
 }
