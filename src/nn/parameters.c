@@ -1,6 +1,7 @@
 #include "nn/parameters.h"
 
 #include "base/philox.h"
+#include "settings/settings.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -93,9 +94,6 @@ clm_status parameters_take(struct clm_model *model, const struct safetensors *fi
 
 /* ---- initial parameters ---- */
 
-/* Box-Muller on 32 bits stays below 7, so that weights fit into a float with this deviation. */
-#define DEVIATION_MAX 1e30
-
 enum scheme { SCHEME_HE, SCHEME_XAVIER, SCHEME_NORMAL };
 
 /* The deviation of a layer's weights.
@@ -132,11 +130,11 @@ static clm_status read_deviation(const char *text, double *deviation, struct clm
 {
     char *end;
     *deviation = strtod(text, &end);
-    if (end == text || *end || !(*deviation >= 0 && *deviation <= DEVIATION_MAX))
+    if (end == text || *end || !(*deviation >= 0 && *deviation <= SETTING_DEVIATION_MOST))
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "init",
             "initial parameters normal:%.40s: the deviation has to be a number from 0 to %g, as in normal:0.01",
-            text, DEVIATION_MAX);
+            text, SETTING_DEVIATION_MOST);
     return CLM_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -64,12 +65,12 @@ static clm_status read_count(const struct clm_setting *about, const char *text, 
                                                             : CLM_OK;
 }
 
-/* strtod would also take blanks, hexadecimal, inf and nan. */
+/* strtod would also take blanks, hexadecimal, inf and nan. A number that is too large becomes infinite. */
 static bool read_double(const char *text, double *value)
 {
     char *end;
     *value = strtod(text, &end);
-    return end != text && !*end && !text[strspn(text, "0123456789+-.eE")] && isfinite(*value);
+    return end != text && !*end && !text[strspn(text, "0123456789+-.eE")];
 }
 
 /* Writes a short text that is read as this number again. */
@@ -100,6 +101,8 @@ static clm_status read_number(const struct clm_setting *about, const char *text,
                             about->otherwise ? about->otherwise : "0.1");
     if (!is_within(about, out->number))
         return value_refuse(about, text, error, "it has to be %s", setting_range(about).words);
+    if (isinf(out->number))
+        return value_refuse(about, text, error, "it may be up to %.1e", DBL_MAX);
     return write_double(about, out, error);
 }
 
@@ -109,6 +112,8 @@ static clm_status read_share(const struct clm_setting *about, const char *text, 
     double *const value = &out->number;
     if (!read_double(text, value))
         return value_refuse(about, text, error, "it has to be a number, as in 5000 or 0.1");
+    if (*value > (double)SIZE_MAX / 2)
+        return value_refuse(about, text, error, "it may be up to %zu rows", SIZE_MAX / 2);
     if (*value < 0 || (*value >= 1 && *value != floor(*value)))
         return value_refuse(about, text, error,
                             "it has to be a number of rows, as in 5000, or a fraction below 1, as in 0.1");
@@ -122,11 +127,14 @@ static clm_status read_byte_count(const struct clm_setting *about, const char *t
     const size_t length = strspn(text, "0123456789");
     const char *const unit = text[length] ? strchr(units, text[length]) : NULL;
     unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-    uint64_t value;
-    if (!length || !read_digits(text, &value) || !value || (text[length] && (!unit || text[length + 1])) ||
-        value > UINT64_MAX >> shift)
-        return value_refuse(about, text, error,
-                            "it has to be a number of bytes, as in 512M; K, M, G and T are powers of 1024");
+    uint64_t value = 0;
+    const bool is_size = length && (!text[length] || (unit && !text[length + 1]));
+    if (is_size && (!read_digits(text, &value) || value > UINT64_MAX >> shift))
+        return value_refuse(about, text, error, "it may be up to %" PRIu64 " bytes", UINT64_MAX);
+    if (!is_size || !value)
+        return value_refuse(
+            about, text, error,
+            "it has to be a number of bytes above 0, as in 512M; K, M, G and T are powers of 1024");
     out->count = value << shift;
     for (shift = 0; shift < 40 && !(out->count >> shift & 1023); shift += 10)
         ;
@@ -174,9 +182,11 @@ static clm_status read_init(const struct clm_setting *about, const char *text, s
                             struct clm_error *error)
 {
     double deviation;
-    if (!strncmp(text, "normal:", 7) && !(read_double(text + 7, &deviation) && deviation >= 0))
+    if (!strncmp(text, "normal:", 7) &&
+        !(read_double(text + 7, &deviation) && deviation >= 0 && deviation <= SETTING_DEVIATION_MOST))
         return value_refuse(about, text, error,
-                            "the deviation has to be a number of at least 0, as in normal:0.01");
+                            "the deviation has to be a number from 0 to %g, as in normal:0.01",
+                            SETTING_DEVIATION_MOST);
     return keep_text(about, text, out, error);
 }
 
@@ -200,7 +210,9 @@ static clm_status split_sizes(const struct clm_setting *about, const char *text,
         uint64_t value;
         const size_t length = strcspn(at, between);
         snprintf(number, sizeof number, "%.*s", (int)size_min(length, sizeof number - 1), at);
-        if (!is_digits(number) || !read_digits(number, &value) || !value || value > most)
+        if (is_digits(number) && (!read_digits(number, &value) || value > most))
+            return value_refuse(about, text, error, "a number of it may be up to %" PRIu64, most);
+        if (!is_digits(number) || !value)
             return value_refuse(about, text, error, "%s", sentence);
         out->sizes[out->size_count++] = (size_t)value;
         at += length;

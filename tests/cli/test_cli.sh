@@ -122,7 +122,7 @@ train --lr -0.1 above 0
 train --lr nan a number
 train --lr inf a number
 train --lr 0x1 a number
-train --lr 1e999 a number
+train --lr 1e999 may be up to 1.8e.308
 train --lr 0,1 a number
 train --momentum 1 below 1
 train --momentum -0.5 at least 0
@@ -141,7 +141,7 @@ train --optimizer adam sgd
 train --standardize median none, global or feature
 train --init normal: a number
 train --init normal:x a number
-train --init normal:-1 at least 0
+train --init normal:-1 a number from 0 to 1e.30
 train --backend cuda reference, blas or opencl
 train --gemm mkl auto, native, clblast
 train --format png idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images
