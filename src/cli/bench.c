@@ -180,7 +180,7 @@ static void bench_devices(struct bench_arguments *arguments)
     struct clm_device *devices;
     struct clm_error error = {0};
     size_t count;
-    if (clm_devices_list(NULL, &devices, &count, &error) != CLM_OK) {
+    if (load_drivers(&error) != CLM_OK || clm_devices_list(NULL, &devices, &count, &error) != CLM_OK) {
         remark("bench", "left out: %s", error.message);
         return;
     }

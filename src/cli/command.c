@@ -1,5 +1,7 @@
 #include "cli/command.h"
 
+#include "cli/signals.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +38,16 @@ const char *kernel_folder(void)
     return folder && *folder ? folder : NULL;
 }
 
+clm_status load_drivers(struct clm_error *error)
+{
+    struct clm_device *devices = NULL;
+    size_t count;
+    const clm_status status = clm_devices_find(NULL, &devices, &count, error);
+    clm_devices_free(devices);
+    signals_blame_driver();
+    return status;
+}
+
 clm_status open_backend(const struct clm_backend_options *options, struct clm_backend **out,
                         struct clm_error *error)
 {
@@ -50,7 +62,10 @@ clm_status open_backend(const struct clm_backend_options *options, struct clm_ba
     begin_wait(options->kind == CLM_BACKEND_OPENCL
                    ? "opening the device; kernels that no cache of its driver has are built"
                    : "starting");
-    const clm_status status = clm_backend_open(options, out, error);
+    clm_status status = options->kind == CLM_BACKEND_OPENCL ? load_drivers(error) : CLM_OK;
+    if (status == CLM_OK)
+        status = clm_backend_open(options, out, error);
+    signals_take();
     end_wait();
     return status;
 }
@@ -77,32 +92,6 @@ clm_status fail(struct clm_error *error, clm_status status, const char *format, 
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     return status;
-}
-
-/* ---- interrupts ---- */
-
-static volatile sig_atomic_t is_interrupted;
-static const char *volatile interrupt_note;
-
-static void command_interrupt(int number)
-{
-    (void)number;
-    is_interrupted = 1;
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    /* the terminal's last line may not be empty */
-    if (write(STDERR_FILENO, "\n", 1) < 0 || write(STDERR_FILENO, interrupt_note, strlen(interrupt_note)) < 0)
-        return;
-}
-
-const volatile sig_atomic_t *catch_interrupts(const char *note)
-{
-    struct sigaction action = {.sa_handler = command_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
-    interrupt_note = note;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    return &is_interrupted;
 }
 
 /* ---- output ---- */

@@ -55,10 +55,6 @@ void name_options(const char *command, struct clm_error *error);
 /* Complains of the error, with that advice. Returns EXIT_FAILED. */
 int fail_command(const char *command, const struct clm_error *error);
 
-/* From now on the first SIGINT or SIGTERM sets the returned flag and writes `note`, whole lines, to stderr;
- * the second ends the program. `note` must stay valid. */
-const volatile sig_atomic_t *catch_interrupts(const char *note);
-
 /* Writes the object to the file at `path` ("-" is stdout) and frees it; NULL means that memory ran out. If
  * that fails, complains and returns false. */
 bool write_json(const char *command, const char *path, json_t *object);
@@ -99,7 +95,11 @@ void end_wait(void);
 /* CLMLP_KERNEL_DIR; NULL if the built-in kernels are used. */
 const char *kernel_folder(void);
 
-/* clm_backend_open, which may build kernels. If they are not the built-in ones, options->on_note says so. */
+/* Loads the OpenCL drivers, and takes the signals back from them: a driver that ends the program afterwards is
+ * named. */
+CLM_MUST_CHECK clm_status load_drivers(struct clm_error *error);
+
+/* load_drivers and clm_backend_open, which may build kernels. If they are not the built-in ones, options->on_note says so. */
 CLM_MUST_CHECK clm_status open_backend(const struct clm_backend_options *options, struct clm_backend **out,
                                        struct clm_error *error);
 

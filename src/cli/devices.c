@@ -83,10 +83,12 @@ static clm_status list_devices(struct invocation *in, struct clm_error *error)
 {
     const bool is_default = default_device() && !clm_settings_is_set(in->settings, "device");
     const char *const selector = is_default ? default_device() : clm_settings_text(in->settings, "device");
-    struct clm_device *devices;
+    struct clm_device *devices = NULL;
     size_t count;
     begin_wait("trying the devices; kernels that no cache of their drivers has are built");
-    const clm_status status = clm_devices_list(selector, &devices, &count, error);
+    clm_status status = load_drivers(error);
+    if (status == CLM_OK)
+        status = clm_devices_list(selector, &devices, &count, error);
     end_wait();
     if (status == CLM_OK)
         in->code = cli_devices_report(in->settings, selector, devices, count);

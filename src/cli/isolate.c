@@ -1,5 +1,7 @@
 #include "cli/isolate.h"
 
+#include "cli/signals.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -143,7 +145,7 @@ static void become_apart(const struct apart *apart, pid_t parent, const sigset_t
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* the parent ended before prctl */
         _exit(EXIT_INCOMPLETE);
-    signal(SIGBUS, SIG_DFL);
+    signals_leave();
     for (size_t i = 0; i < INTERRUPTS; i++)
         if (apart->note)
             signal(interrupts[i], SIG_IGN);

@@ -1,8 +1,8 @@
 /* clmlp: the command line. Each command has a file of its own. */
 #include "cli/arguments.h"
+#include "cli/signals.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +68,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     struct invocation in = parse_arguments(command, argc, argv);
     struct clm_error error = {0};
     const clm_status status = command->run(&in, &error);
+    signals_blame_nothing();
     clm_settings_free(in.settings);
     return status == CLM_OK ? (int)in.code : fail_command(command->name, &error);
 }
@@ -104,27 +105,6 @@ static _Noreturn void main_refuse(const char *word)
     exit(EXIT_USAGE);
 }
 
-/* Data is read from its mapped file. If another program shortens the file, the rest cannot be read. */
-static void lose_data(int signal)
-{
-    (void)signal;
-    static const char sentence[] =
-        "\nclmlp: a data file became shorter, or its disk failed, while it was read; run it again\n";
-    const ssize_t unused = write(STDERR_FILENO, sentence, sizeof sentence - 1);
-    (void)unused;
-    _exit(EXIT_FAILED);
-}
-
-static void catch_lost_data(void)
-{
-    struct sigaction action = {.sa_handler = lose_data};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, NULL);
-    /* then a write over the shell's limit of file sizes fails, and is reported */
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGXFSZ, &action, NULL);
-}
-
 /* If a standard stream is closed, the next opened file would take its number, and get what is printed. Fills
  * the number with a stream that cannot be used, so that printing still fails. */
 static void fill_standard_streams(void)
@@ -148,7 +128,6 @@ int main(int argc, char **argv)
               stderr);
         return EXIT_USAGE;
     }
-    catch_lost_data();
     const char *const word = argv[1];
     const struct command *command = find_command("", word);
     if (command == &command_data && argc > 2 && *argv[2] != '-') {
@@ -157,6 +136,7 @@ int main(int argc, char **argv)
             return (int)refuse_data(&(struct invocation){.operand = argv[2]}, NULL);
         argc--, argv++;
     }
+    signals_begin(word);
     if (command)
         return close_output(word, run_command(command, argc, argv));
     if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help"))

@@ -1,5 +1,6 @@
 /* clmlp train: reads the data, trains a net, prints the table of epochs, writes the run directory. */
 #include "cli/arguments.h"
+#include "cli/signals.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -107,6 +108,7 @@ static void print_plan(void *user, const struct clm_memory_plan *plan)
 {
     const struct training_run *const run = user;
     char text[32];
+    signals_take(); /* choosing the products has built kernels */
     if (run->is_quiet)
         return;
     printf("products  by %s\n\nmemory planned on the device\n", clm_backend_provider(run->backend));
@@ -142,6 +144,7 @@ static void print_progress(void *user, const struct clm_progress *progress)
 static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
 {
     struct training_run *const run = user;
+    signals_take(); /* the first epoch builds kernels, too */
     run->last = *epoch;
     clear_progress();
     if (run->is_quiet)
@@ -259,13 +262,16 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
     if ((status = tell_warnings(data, how, error)))
         goto cleanup;
     run.backend = backend;
-    hooks.stop =
-        catch_interrupts("clmlp: train: note: stopping after this epoch; interrupt again to stop at once\n");
+    hooks.stop = catch_interrupts(
+        "clmlp: train: note: stopping after this epoch, or at once if it is the first; interrupt again to end the program\n");
     if (is_terminal(STDERR_FILENO) && !run.is_quiet)
         hooks.on_progress = print_progress;
     status = clm_train(backend, model, data, settings, &hooks, &result, error);
     clear_progress();
-    if (status == CLM_OK)
+    if (status == CLM_OK && !result.epochs)
+        status = fail(error, CLM_ERROR_ARGUMENT,
+                      "stopped before the end of the first epoch, as asked; nothing is kept");
+    else if (status == CLM_OK)
         print_result(&run, &result, data);
 cleanup:
     clm_backend_close(backend);
@@ -278,7 +284,7 @@ const struct command command_train = {
     "train",
     "train a net, print a table of epochs, write a run directory",
     run_train,
-    "Trains a net of linear layers with ReLU between them, softmax and cross-entropy at the end, by minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C ends training after the running epoch, and the run is tested and written; a second one ends it at once.\n\nExamples:\n"
+    "Trains a net of linear layers with ReLU between them, softmax and cross-entropy at the end, by minibatch gradient descent: v = RHO v + gradient, w = w - ETA v.\vCtrl-C, SIGTERM or SIGHUP ends training after the running epoch, and the run is tested and written; before the end of the first epoch it ends training at once, and nothing is kept. A second Ctrl-C or SIGTERM ends the program.\n\nExamples:\n"
     "  clmlp train --data fashion-mnist --hidden 256,128 --out run\n"
     "  clmlp train --data cifar10 --val 0.1 --l2 1e-4 --augment flip,shift=4 --device gpu --out run",
     {{"data", "fashion-mnist"}}};

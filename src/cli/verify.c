@@ -5,6 +5,7 @@
 #include "cli/isolate.h"
 #include "cli/arguments.h"
 #include "cli/checks.h"
+#include "cli/signals.h"
 
 #include <stdio.h>
 #include <string.h>

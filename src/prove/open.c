@@ -41,6 +41,7 @@ static clm_status open_preferred(const struct clm_backend_options *options, cons
                                  size_t count, struct clm_backend **out, size_t *taken,
                                  struct clm_error *error)
 {
+    char trouble[1400];
     clm_status status =
         count && options->device
             ? clm_fail_setting(
@@ -49,7 +50,8 @@ static clm_status open_preferred(const struct clm_backend_options *options, cons
                   options->device)
             : clm_fail_setting(
                   error, CLM_ERROR_DEVICE, "backend",
-                  "the OpenCL platforms have no device; update or install the device's driver, or take the blas backend");
+                  "the OpenCL platforms have no device%s; update or install the device's driver, or take the blas backend",
+                  kernel_cache_trouble(trouble, sizeof trouble));
     for (int wanted = 4; wanted > 0; wanted--)
         for (size_t d = 0; d < count; d++) {
             if (opencl_preference(&devices[d], options->device) != wanted)

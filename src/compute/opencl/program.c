@@ -1,6 +1,7 @@
 #include "compute/opencl/program.h"
 
 #include "base/file.h"
+#include "compute/backend.h"
 #include "compute/opencl/profile.h"
 #include "compute/opencl/status.h"
 
@@ -74,7 +75,7 @@ static clm_status read_source(const char *names, char **text, size_t *size, stru
 static clm_status fail_build(const struct opencl_device *device, const char *names, cl_program program,
                              int code, struct clm_error *error)
 {
-    char log[1400] = "";
+    char log[1400] = "", trouble[1400];
     size_t size = 0;
     char *whole = NULL;
     if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) == CL_SUCCESS &&
@@ -84,8 +85,9 @@ static clm_status fail_build(const struct opencl_device *device, const char *nam
     free(whole);
     const char *status = opencl_status_name(code);
     return clm_fail(error, CLM_ERROR_BUILD,
-                    "%s does not build on %s: clBuildProgram failed: %s (%d); its log:\n%s", names,
-                    device->about.name, status ? status : "a code without a name", code, log);
+                    "%s does not build on %s: clBuildProgram failed: %s (%d)%s; its log:\n%s", names,
+                    device->about.name, status ? status : "a code without a name", code,
+                    kernel_cache_trouble(trouble, sizeof trouble), log);
 }
 
 clm_status opencl_program_build(const struct opencl_device *device, const char *names, const char *options,
@@ -114,7 +116,14 @@ clm_status opencl_kernel_create(cl_program program, const char *name, cl_kernel 
 {
     cl_int code;
     *out = clCreateKernel(program, name, &code);
-    return *out ? CLM_OK : opencl_fail(error, name, "clCreateKernel", code);
+    if (*out)
+        return CLM_OK;
+    const clm_status status = opencl_fail(error, name, "clCreateKernel", code);
+    if (error && code == CL_INVALID_KERNEL_NAME) { /* the source has it, so the driver took another program */
+        const size_t used = strlen(error->message);
+        clm_kernel_cache_advice(error->message + used, sizeof error->message - used);
+    }
+    return status;
 }
 
 clm_status opencl_launch(const struct opencl_device *device, cl_kernel kernel, const char *purpose,
