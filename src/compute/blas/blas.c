@@ -5,9 +5,12 @@
 #include "base/size.h"
 
 #include <cblas.h>
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #undef I /* complex.h, which cblas.h includes, takes the name of a layer's inputs */
 
@@ -371,9 +374,40 @@ static const struct backend_operations operations = {
     .parameter_step = blas_parameter_step,
 };
 
+/* Each thread that multiplies takes a block of addresses with its first product, and keeps it. If there are too
+ * few, OpenBLAS tries again for ever. */
+#define BLOCK_BYTES ((size_t)129 << 20)
+
+static clm_status check_addresses(struct clm_error *error)
+{
+    const int access = PROT_NONE, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+              no_file = -1; /* as anonymous memory needs it */
+    /* cppcheck-suppress invalidFunctionArg */
+    void *const block = mmap(NULL, BLOCK_BYTES, access, flags, no_file, 0);
+    if (block != MAP_FAILED && !munmap(block, BLOCK_BYTES))
+        return CLM_OK;
+    return clm_fail_setting(
+        error, CLM_ERROR_MEMORY, "backend",
+        "OpenBLAS needs %zu MiB of addresses for each thread (%d here), and this process has not as much left (%s); raise the limit on them (ulimit -v), or take the reference backend",
+        BLOCK_BYTES >> 20, openblas_get_num_threads(), strerror(errno));
+}
+
+/* Makes a product that is large enough to take the block, which then is there for all others. */
+static void take_block(void)
+{
+    enum { N = 128 };
+    static const float zeros[N * N];
+    float result[N * N];
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, N, N, N, 1, zeros, N, zeros, N, 0, result, N);
+}
+
 clm_status blas_open(struct clm_backend **out, struct clm_error *error)
 {
     char device[128];
+    const clm_status status = check_addresses(error);
+    if (status != CLM_OK)
+        return status;
+    take_block();
     snprintf(device, sizeof device, "host, %s core, %d threads", openblas_get_corename(),
              openblas_get_num_threads());
     return host_open(&operations, CLM_BACKEND_BLAS, device, "OpenBLAS", out, error);
