@@ -19,6 +19,7 @@
 #define CLMLP_H
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +61,11 @@ struct clm_error {
 };
 
 const char *clm_status_text(clm_status status); /* "not enough memory" */
+
+/* Writes a sentence that may contain text of a user, a file or a driver: '?' replaces its control characters
+ * (not the ends of lines), and a path of hundreds of bytes loses its middle, as does a sentence that is too
+ * long, so that the reason at the end stays. Returns `out`. */
+const char *clm_write_sentence(char *out, size_t size, const char *format, va_list arguments);
 
 const char *clm_version(void); /* "0.1.0" */
 
@@ -253,6 +259,7 @@ struct clm_data_options {
     enum clm_split validation_by;
     uint64_t validation_seed; /* random, stratified: the same seed and labels hold out the same rows */
     size_t limit;             /* keep the first N training rows of those not held out; 0 keeps all */
+    bool limits_each;         /* `limit` is for the validation and the test part, too */
     /* Bytes of the host's memory that the data may take; 0 for no limit. Uncompressed files of idx (bytes)
      * and of npy (uint8, or float32, in C order) take none for their values, because they are mapped. */
     uint64_t memory;

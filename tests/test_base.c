@@ -92,12 +92,6 @@ START_TEST(test_errors)
     ck_assert_str_eq(clm_status_text(CLM_OK), "done");
     ck_assert_str_eq(clm_status_text((clm_status)99), "unknown status");
     ck_assert_str_eq(clm_status_text((clm_status)-1), "unknown status");
-
-    char longer[2 * sizeof error.message];
-    memset(longer, 'x', sizeof longer - 1);
-    longer[sizeof longer - 1] = 0;
-    clm_fail(&error, CLM_ERROR_IO, "%s", longer);
-    ck_assert_uint_eq(strlen(error.message), sizeof error.message - 1);
 }
 END_TEST
 
@@ -327,6 +321,44 @@ START_TEST(test_directories)
 }
 END_TEST
 
+START_TEST(test_long_texts)
+{
+    enum { LONG = 100000 };
+    char *const path = calloc(LONG + 1, 1), *const blanks = calloc(LONG + 1, 1);
+    memset(path, 'p', LONG);
+    for (size_t i = 0; i + 1 < LONG; i += 2)
+        memcpy(blanks + i, "b ", 2);
+    (void)clm_fail(&error, CLM_ERROR_IO, "%s: cannot be opened: %s", path, "no such file");
+    ck_assert_uint_lt(strlen(error.message), 400);
+    ck_assert_msg(!strncmp(error.message, "pppp", 4) && strstr(error.message, "ppp...ppp") &&
+                      strstr(error.message, "p: cannot be opened: no such file"),
+                  "%s", error.message);
+    (void)clm_fail(&error, CLM_ERROR_IO, "%s and %s: the reason", path, path);
+    ck_assert_msg(has_ending(error.message, "p: the reason"), "%s", error.message);
+    (void)clm_fail(&error, CLM_ERROR_IO, "%s: the reason", blanks);
+    ck_assert_uint_eq(strlen(error.message), sizeof error.message - 1);
+    ck_assert_msg(!strncmp(error.message, "b b b", 5) && has_ending(error.message, ": the reason"), "%s",
+                  error.message);
+    /* no character is cut: each of these has three bytes */
+    for (size_t i = 0; i + 3 <= LONG; i += 3)
+        memcpy(path + i, "\xe2\x82\xac", 3);
+    for (size_t first = 0; first < 3; first++) {
+        (void)clm_fail(&error, CLM_ERROR_IO, "%.*s%s: x", (int)first, "ab", path + (first ? 0 : 3));
+        for (const char *at = error.message; *at; at += utf8_length(at))
+            ck_assert_uint_gt(utf8_length(at), 0);
+    }
+    free(path);
+    free(blanks);
+}
+END_TEST
+
+START_TEST(test_control_characters)
+{
+    (void)clm_fail(&error, CLM_ERROR_IO, "a\x1b[31m\b\r\x7f\xc2\x9b\xc3\xa9: x\n  the log");
+    ck_assert_str_eq(error.message, "a?[31m?????\xc3\xa9: x\n  the log");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base");
@@ -345,6 +377,8 @@ int main(void)
     tcase_add_test(tests, test_reads_that_cannot_be);
     tcase_add_test(tests, test_directories);
     tcase_add_test(tests, test_utf8);
+    tcase_add_test(tests, test_long_texts);
+    tcase_add_test(tests, test_control_characters);
     suite_add_tcase(suite, tests);
     return test_run(suite);
 }

@@ -1,9 +1,12 @@
 #include "base/error.h"
 
 #include "base/size.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 const char *clm_version(void)
@@ -22,6 +25,80 @@ const char *clm_status_text(clm_status status)
     return (size_t)status < count ? texts[status] : "unknown status";
 }
 
+/* ---- sentences ---- */
+
+#define WORD_MOST 240 /* bytes of a word, such as a path */
+#define CUT       "..."
+
+/* Of a UTF-8 character, but not its first byte. */
+static bool is_continuation(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* Takes bytes out of the middle of `text`, so that `most` are left, and returns how many those are. It cuts no
+ * UTF-8 character. */
+static size_t cut_middle(char *text, size_t length, size_t most)
+{
+    size_t head = (most - strlen(CUT)) / 2, tail = length - (most - strlen(CUT) - head);
+    while (head && is_continuation(text[head]))
+        head--;
+    while (tail < length && is_continuation(text[tail]))
+        tail++;
+    memcpy(text + head, CUT, strlen(CUT));
+    memmove(text + head + strlen(CUT), text + tail, length - tail + 1);
+    return head + strlen(CUT) + length - tail;
+}
+
+static void hide_controls(char *text)
+{
+    for (; *text; text++) {
+        const bool is_upper =
+            !strncmp(text, "\xc2", 1) && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+        if (has_control(text, 1) && *text != '\n' && *text != '\t')
+            *text = '?';
+        if (is_upper) /* one of the 32 controls above ASCII */
+            text[0] = text[1] = '?';
+    }
+}
+
+static void shorten_words(char *text)
+{
+    for (char *end; *text; text = *end ? end + 1 : end) {
+        size_t length = strcspn(text, " \n");
+        if (length > WORD_MOST) {
+            char *const rest = text + length, after = *rest;
+            *rest = '\0';
+            const size_t left = cut_middle(text, length, WORD_MOST);
+            *rest = after;
+            memmove(text + left, rest, strlen(rest) + 1);
+            length = left;
+        }
+        end = text + length;
+    }
+}
+
+const char *clm_write_sentence(char *out, size_t size, const char *format, va_list arguments)
+{
+    char *whole = NULL;
+    va_list again;
+    va_copy(again, arguments);
+    if (vasprintf(&whole, format, arguments) < 0) {
+        vsnprintf(out, size, format, again);
+        hide_controls(out);
+    } else {
+        hide_controls(whole);
+        shorten_words(whole);
+        const size_t length = strlen(whole);
+        if (length >= size)
+            cut_middle(whole, length, size - 1);
+        snprintf(out, size, "%s", whole);
+        free(whole);
+    }
+    va_end(again);
+    return out;
+}
+
 clm_status clm_fail_setting(struct clm_error *error, clm_status status, const char *setting,
                             const char *format, ...)
 {
@@ -30,7 +107,7 @@ clm_status clm_fail_setting(struct clm_error *error, clm_status status, const ch
         return status;
     error->status = status;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    clm_write_sentence(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     snprintf(error->setting, sizeof error->setting, "%s", setting);
     return status;

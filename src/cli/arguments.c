@@ -1,5 +1,7 @@
 #include "cli/arguments.h"
 
+#include "cli/signals.h"
+
 #include "cli/command.h"
 
 #include <argp.h>
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define OPTIONS_MAX 64 /* per command */
 #define GROUPS_MAX  8
@@ -20,11 +23,12 @@ enum { KEY_HELP = 'h', KEY_VERSION = 'V', KEY_FIRST = 0x100 }; /* rows of the ta
 _Noreturn void wrong_usage(const char *command, const char *format, ...)
 {
     va_list arguments;
-    fprintf(stderr, "clmlp: %s: ", command);
+    char sentence[2048];
+    signals_blame_nothing();
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    complain(command, "%s", clm_write_sentence(sentence, sizeof sentence, format, arguments));
     va_end(arguments);
-    fprintf(stderr, "\nTry `clmlp %s --help'.\n", command);
+    fprintf(stderr, "Try `clmlp %s --help'.\n", command);
     exit(EXIT_USAGE);
 }
 
@@ -170,6 +174,29 @@ static void check_together(const struct invocation *in)
         wrong_usage(in->about->name, "--val-seed is for --val-by random or stratified; add one of them");
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return !stat(a, &of_a) && !stat(b, &of_b) && S_ISREG(of_a.st_mode) && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+/* An output replaces the file that is there, but never one that the command reads. */
+static void check_is_no_input(const struct invocation *in, const char *name, const char *path)
+{
+    static const char *const inputs[] = {"data", "test", "config"};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        const char *const input = clm_settings_text(in->settings, inputs[i]);
+        if (input && is_same_file(path, input))
+            wrong_usage(in->about->name,
+                        "--%s %s: it is the file of --%s, which would be lost; name another one", name, path,
+                        inputs[i]);
+    }
+    if (in->operand && is_same_file(path, in->operand))
+        wrong_usage(in->about->name, "--%s %s: it is the %s itself, which would be lost; name another file",
+                    name, path, in->about->operand);
+}
+
 /* If a file cannot be written, says so before the work, not after. */
 static void check_outputs(const struct invocation *in)
 {
@@ -177,8 +204,10 @@ static void check_outputs(const struct invocation *in)
     struct clm_error error;
     for (size_t i = 0; (setting = clm_setting_at(in->about->name, i)); i++) {
         const char *const path = clm_settings_text(in->settings, setting->name);
-        if (setting->type != CLM_SETTING_OUTPUT || !path || !strcmp(path, "-") ||
-            clm_check_file(path, &error) == CLM_OK)
+        if (setting->type != CLM_SETTING_OUTPUT || !path || !strcmp(path, "-"))
+            continue;
+        check_is_no_input(in, setting->name, path);
+        if (clm_check_file(path, &error) == CLM_OK)
             continue;
         complain(in->about->name, "--%s %s", setting->name, error.message);
         exit(EXIT_FAILED);

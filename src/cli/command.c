@@ -72,16 +72,18 @@ clm_status open_backend(const struct clm_backend_options *options, struct clm_ba
 
 /* ---- sentences ---- */
 
+#define SENTENCE_MOST 8192
+
 void complain(const char *command, const char *format, ...)
 {
     va_list arguments;
+    char sentence[SENTENCE_MOST];
     fflush(stdout);
     end_wait();
-    fprintf(stderr, "clmlp: %s: ", command);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "clmlp: %s: %s\n", command,
+            clm_write_sentence(sentence, sizeof sentence, format, arguments));
     va_end(arguments);
-    fputc('\n', stderr);
 }
 
 clm_status fail(struct clm_error *error, clm_status status, const char *format, ...)
@@ -89,7 +91,7 @@ clm_status fail(struct clm_error *error, clm_status status, const char *format, 
     va_list arguments;
     *error = (struct clm_error){.status = status};
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    clm_write_sentence(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     return status;
 }

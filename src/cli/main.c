@@ -98,7 +98,8 @@ static void print_help(void)
 static _Noreturn void main_refuse(const char *word)
 {
     const char *const meant = nearest_command("", word);
-    fprintf(stderr, "clmlp: %s: there is no such %s", word, *word == '-' ? "option" : "command");
+    fprintf(stderr, "clmlp: %s: there is no such %s", printable(word).text,
+            *word == '-' ? "option" : "command");
     if (meant)
         fprintf(stderr, "; did you mean %s?", meant);
     fputs("\nTry `clmlp --help'.\n", stderr);
