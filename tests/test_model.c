@@ -341,6 +341,9 @@ struct file_part {
 
 #define PARTS_MAX 10
 
+#define LAYER(I, O, act) "{\"inputs\":" #I ",\"outputs\":" #O ",\"activation\":\"" act "\"}"
+#define LAYERS(layers)   "{\"layers\":[" layers "]}"
+
 /* A file of these parts, ended by one without a name. Every value is 0.5, except element 1 of `damaged`. */
 static char *file_of(const struct file_part *parts, const char *damaged, float damage, const char *key,
                      const char *value)
@@ -437,12 +440,10 @@ static void assert_parts_refused(const struct file_part *parts, clm_status statu
 START_TEST(parts_that_are_no_net)
 {
     assert_parts_refused((struct file_part[]){{0}}, CLM_ERROR_FORMAT, "no layers.0.weight");
-    assert_parts_refused((struct file_part[]){{"fc1.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT,
-                         "no layers.0.weight");
+    assert_parts_refused((struct file_part[]){{"fc1.weight", 2, 3}, {0}}, CLM_ERROR_SHAPE,
+                         "one after the other: fc1.weight (2,3)");
     assert_parts_refused((struct file_part[]){{"layers.0.weight", 2, 3}, {0}}, CLM_ERROR_FORMAT,
                          "no layers.0.bias");
-    assert_parts_refused((struct file_part[]){{"layers.1.weight", 2, 3}, {"layers.1.bias", 2, 0}, {0}},
-                         CLM_ERROR_FORMAT, "no layers.0.weight");
     assert_parts_refused((struct file_part[]){{"layers.0.weight", 6, 0}, {"layers.0.bias", 2, 0}, {0}},
                          CLM_ERROR_FORMAT, "layers.0.weight has 1 dimensions");
     assert_parts_refused((struct file_part[]){{"layers.0.weight", 0, 3}, {"layers.0.bias", 0, 0}, {0}},
@@ -460,15 +461,17 @@ START_TEST(parts_that_are_no_net)
 }
 END_TEST
 
-/* A net that lacks a layer must not be taken for a smaller net. */
+/* A net of ours that lacks a layer must not be taken for a smaller net. */
 START_TEST(gaps)
 {
-    assert_parts_refused((struct file_part[]){WHOLE, {"layers.3.weight", 2, 2}, {"layers.3.bias", 2, 0}, {0}},
-                         CLM_ERROR_SHAPE, "without a gap");
+    assert_refused(
+        file_of((struct file_part[]){WHOLE, {"layers.3.weight", 2, 2}, {"layers.3.bias", 2, 0}, {0}}, NULL, 0,
+                "architecture", LAYERS(LAYER(3, 4, "relu") "," LAYER(4, 2, "none"))),
+        CLM_ERROR_SHAPE, "without a gap");
     assert_parts_refused((struct file_part[]){WHOLE, {"layers.2.bias", 2, 0}, {0}}, CLM_ERROR_SHAPE,
                          "layers.2.bias");
     assert_parts_refused((struct file_part[]){WHOLE, {"layers.99999999999999999999999.weight", 2, 2}, {0}},
-                         CLM_ERROR_SHAPE, "without a gap");
+                         CLM_ERROR_SHAPE, "layers.99999999999999999999999.weight (2,2)");
     /* a tensor that is no parameter of a net is ignored */
     struct clm_model *model = NULL;
     char *const path =
@@ -505,6 +508,88 @@ START_TEST(numbers_that_are_not_finite)
 }
 END_TEST
 
+/* ---- names of other programs ---- */
+
+/* Layers 3 to 4, 4 to 4 and 4 to 2; the last element of a part tells from which module it comes. */
+START_TEST(names_of_modules)
+{
+    static const char *const names[][3] = {
+        {"0", "2", "4"},
+        {"fc1", "fc2", "fc3"},
+        {"net.2", "net.4", "net.10"},
+        {"module._orig_mod.layers.0", "module._orig_mod.layers.2", "module._orig_mod.layers.4"},
+        {"layers.0", "layers.3", "layers.6"},
+        {"inputs", "hidden", "head"}};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        for (int is_turned = 0; is_turned < 2; is_turned++) {
+            char parts[6][64];
+            struct file_part file[7] = {0};
+            static const size_t rows[] = {4, 4, 2}, columns[] = {3, 4, 4};
+            for (size_t i = 0; i < 3; i++) {
+                const size_t l = is_turned ? 2 - i : i;
+                snprintf(parts[2 * i], sizeof parts[0], "%s.weight", names[n][l]);
+                snprintf(parts[2 * i + 1], sizeof parts[0], "%s.bias", names[n][l]);
+                file[2 * i] = (struct file_part){parts[2 * i], rows[l], columns[l]};
+                file[2 * i + 1] = (struct file_part){parts[2 * i + 1], rows[l], 0};
+            }
+            char *const path = file_of(file, NULL, 0, NULL, NULL);
+            struct clm_model *model = NULL;
+            ck_assert_msg(clm_model_load(path, &model, &error) == CLM_OK, "%s", error.message);
+            ck_assert_uint_eq(clm_model_depth(model), 3);
+            ck_assert_uint_eq(clm_model_width(model, 0), 3);
+            ck_assert_uint_eq(clm_model_width(model, 3), 2);
+            clm_model_free(model);
+            const struct clm_model_options options = {
+                .sizes = (size_t[]){3, 4, 4, 2}, .size_count = 4, .init = path};
+            ck_assert_msg(clm_model_create(&options, &model, &error) == CLM_OK, "%s", error.message);
+            ck_assert_float_eq(clm_model_weight(model, 2)[7], 0.5f);
+            clm_model_free(model);
+            assert_not_made((size_t[]){3, 4, 2}, 3, path, CLM_ERROR_SHAPE, "of the net 3-4-2: ");
+            free(path);
+        }
+}
+END_TEST
+
+/* Layers of one shape keep the order of their names, in which 10 comes after 9. */
+START_TEST(order_of_names)
+{
+    char *const path = file_of((struct file_part[]){{"net.10.weight", 2, 2},
+                                                    {"net.10.bias", 2, 0},
+                                                    {"net.9.weight", 2, 2},
+                                                    {"net.9.bias", 2, 0},
+                                                    {0}},
+                               "net.10.weight", 7, NULL, NULL);
+    struct clm_model *model = NULL;
+    ck_assert_msg(clm_model_load(path, &model, &error) == CLM_OK, "%s", error.message);
+    ck_assert_float_eq(clm_model_weight(model, 0)[1], 0.5f);
+    ck_assert_float_eq(clm_model_weight(model, 1)[1], 7);
+    clm_model_free(model);
+    free(path);
+}
+END_TEST
+
+START_TEST(modules_that_are_no_net)
+{
+    assert_parts_refused(
+        (struct file_part[]){{"0.weight", 4, 3}, {"0.bias", 4, 0}, {"1.weight", 4, 0}, {"1.bias", 4, 0}, {0}},
+        CLM_ERROR_SHAPE, "0.bias (4), 0.weight (4,3), 1.bias (4), 1.weight (4)");
+    assert_parts_refused(
+        (struct file_part[]){{"0.weight", 4, 3}, {"0.bias", 4, 0}, {"2.weight", 2, 5}, {"2.bias", 2, 0}, {0}},
+        CLM_ERROR_SHAPE, "2.weight (2,5)");
+    assert_parts_refused((struct file_part[]){{"0.weight", 4, 3}, {"0.bias", 3, 0}, {0}}, CLM_ERROR_SHAPE,
+                         "0.bias (3)");
+    /* two orders are possible */
+    assert_parts_refused((struct file_part[]){{"b.weight", 4, 3},
+                                              {"b.bias", 4, 0},
+                                              {"a.weight", 4, 4},
+                                              {"a.bias", 4, 0},
+                                              {"c.weight", 4, 4},
+                                              {"c.bias", 4, 0},
+                                              {0}},
+                         CLM_ERROR_SHAPE, "b.weight (4,3)");
+}
+END_TEST
+
 START_TEST(another_activation)
 {
     assert_refused(file_of(whole, NULL, 0, "activation", "tanhh"), CLM_ERROR_FORMAT,
@@ -513,9 +598,6 @@ START_TEST(another_activation)
 END_TEST
 
 /* ---- the architecture of a file ---- */
-
-#define LAYER(I, O, act) "{\"inputs\":" #I ",\"outputs\":" #O ",\"activation\":\"" act "\"}"
-#define LAYERS(layers)   "{\"layers\":[" layers "]}"
 
 /* Tensors as in WHOLE, (4,3) and (2,4), beside another architecture. */
 static void assert_contradicts(const char *architecture, clm_status status, const char *part)
@@ -810,6 +892,9 @@ int main(void)
     tcase_add_test(cases, class_names_that_do_not_fit);
     tcase_add_test(cases, parts_that_are_no_net);
     tcase_add_test(cases, gaps);
+    tcase_add_test(cases, names_of_modules);
+    tcase_add_test(cases, order_of_names);
+    tcase_add_test(cases, modules_that_are_no_net);
     tcase_add_test(cases, normalisation_that_does_not_fit);
     tcase_add_test(cases, numbers_that_are_not_finite);
     tcase_add_test(cases, another_activation);

@@ -151,12 +151,64 @@ START_TEST(test_nothing_inside)
 }
 END_TEST
 
+/* A file of one tensor "a" of `count` elements of this type. */
+static char *file_of_type(const char *type, size_t count, const void *values, size_t size)
+{
+    char header[128];
+    const int length =
+        snprintf(header, sizeof header, "{\"a\":{\"dtype\":\"%s\",\"shape\":[%zu],\"data_offsets\":[0,%zu]}}",
+                 type, count, size);
+    unsigned char bytes[256] = {(unsigned char)length};
+    memcpy(bytes + 8, header, (size_t)length);
+    memcpy(bytes + 8 + length, values, size);
+    return test_file(directory, "typed.safetensors", bytes, 8 + (size_t)length + size);
+}
+
+/* The values are exact in float32: those of F16 and BF16 all are, and of F64 the nearest is taken. */
+START_TEST(test_types)
+{
+    static const unsigned char half[] = {0x00, 0x3c, 0x00, 0xc0, 0xff, 0x7b,
+                                         0x01, 0x00, 0x00, 0x04, 0x00, 0x80},
+                               upper[] = {0x80, 0x3f, 0x20, 0xc0, 0x7f, 0x7f};
+    static const double wide[] = {1.5, -1e-300, 0.1, 3e38};
+    static const float of_half[] = {1, -2, 65504, 0x1p-24f, 0x1p-14f, -0.0f},
+                       of_upper[] = {1, -2.5f, 0x1.fep127f}, of_wide[] = {1.5f, -0.0f, 0.1f, 3e38f};
+    const struct {
+        const char *type;
+        const void *values;
+        size_t size, count;
+        const float *expected;
+    } cases[] = {{"F16", half, sizeof half, 6, of_half},
+                 {"BF16", upper, sizeof upper, 3, of_upper},
+                 {"F64", wide, sizeof wide, 4, of_wide}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct safetensors file;
+        char *const path = file_of_type(cases[c].type, cases[c].count, cases[c].values, cases[c].size);
+        ck_assert_msg(safetensors_read(path, &file, &error) == CLM_OK, "%s", error.message);
+        const struct safetensor *const tensor = safetensors_find(&file, "a");
+        ck_assert_ptr_nonnull(tensor);
+        ck_assert_uint_eq(tensor->count, cases[c].count);
+        ck_assert_mem_eq(tensor->values, cases[c].expected, cases[c].count * sizeof(float));
+        safetensors_free(&file);
+        free(path);
+    }
+}
+END_TEST
+
+START_TEST(test_beyond_float)
+{
+    static const double wide[] = {1, -1e39};
+    assert_refused(file_of_type("F64", 2, wide, sizeof wide), "tensor a has a -1e+39 at element 1");
+}
+END_TEST
+
 START_TEST(test_hostile_length)
 {
     static const unsigned char huge[] = "\xff\xff\xff\xff\xff\xff\xff\xff{}", over[] = "\x03\0\0\0\0\0\0\0{}";
     assert_refused(test_file(directory, "empty", "", 0), "0 bytes");
     assert_refused(test_file(directory, "short", "1234567", 7), "7 bytes");
-    assert_refused(test_file(directory, "huge", huge, 10), "18446744073709551615");
+    assert_refused(test_file(directory, "huge", huge, 10), "it is no safetensors file");
+    assert_refused(test_file(directory, "text", "a file of text", 14), "it is no safetensors file");
     assert_refused(test_file(directory, "over", over, 10), "header of 3 bytes, and at most 2");
     assert_refused(file_of("", 0, 0), "does not begin with {");
     assert_refused(file_of(" {}", 3, 0), "does not begin with {");
@@ -195,7 +247,8 @@ START_TEST(test_hostile_tensors)
 {
     assert_header_refused("{\"a\":1}", 0, "dtype");
     assert_header_refused(TENSOR("7", "[1]", "[0,4]"), 4, "dtype");
-    assert_header_refused(TENSOR("\"F16\"", "[2]", "[0,4]"), 4, "F16");
+    assert_header_refused(TENSOR("\"I64\"", "[1]", "[0,8]"), 8, "I64; F64, F32, F16 and BF16 are read");
+    assert_header_refused(TENSOR("\"F16\"", "[1]", "[0,4]"), 4, "1 elements of 2 bytes, and 4 bytes");
     assert_header_refused(TENSOR("\"F32\"", "1", "[0,4]"), 4, "shape");
     assert_header_refused(TENSOR("\"F32\"", "[-1]", "[0,4]"), 4, "dimension 0");
     assert_header_refused(TENSOR("\"F32\"", "[1,1.0]", "[0,4]"), 4, "dimension 1");
@@ -298,6 +351,8 @@ int main(void)
     tcase_add_test(tests, test_layout);
     tcase_add_test(tests, test_unordered);
     tcase_add_test(tests, test_nothing_inside);
+    tcase_add_test(tests, test_types);
+    tcase_add_test(tests, test_beyond_float);
     tcase_add_test(tests, test_hostile_length);
     tcase_add_test(tests, test_hostile_json);
     tcase_add_test(tests, test_hostile_tensors);

@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "data/data.h"
+#include "nn/layer_names.h"
 #include "nn/parameters.h"
 
 #include <math.h>
@@ -454,7 +455,9 @@ clm_status clm_model_load(const char *path, struct clm_model **out, struct clm_e
         status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;
-    status = model_read(&file, path, out, error);
+    status = layers_name(&file, path, NULL, error);
+    if (status == CLM_OK)
+        status = model_read(&file, path, out, error);
     safetensors_free(&file);
     if (status != CLM_OK) {
         clm_model_free(*out);

@@ -1,6 +1,7 @@
 #include "nn/parameters.h"
 
 #include "base/philox.h"
+#include "nn/layer_names.h"
 #include "settings/settings.h"
 
 #include <ctype.h>
@@ -11,30 +12,20 @@
 #include <string.h>
 #include <unistd.h>
 
-/* "(256,784)" */
-static const char *shape_text(char text[96], const size_t *shape, size_t count)
-{
-    size_t at = 0;
-    for (size_t d = 0; d < count; d++)
-        at += (size_t)snprintf(text + at, 96 - at, "%s%zu", d ? "," : "(", shape[d]);
-    snprintf(text + at, 96 - at, count ? ")" : "()");
-    return text;
-}
-
 /* The tensor of that name, if it has the spec's shape and finite numbers alone. */
 static clm_status find(const struct parameter_spec *spec, const struct safetensors *file, const char *path,
                        const struct safetensor **out, struct clm_error *error)
 {
     const size_t shape[2] = {spec->rows, spec->columns}, dimensions = spec->columns ? 2 : 1;
-    char wanted[96], found[96];
+    char wanted[SAFETENSOR_SHAPE_TEXT], found[SAFETENSOR_SHAPE_TEXT];
     *out = safetensors_find(file, spec->name);
     if (!*out)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: there is no %s in it; a model needs one of shape %s",
-                        path, spec->name, shape_text(wanted, shape, dimensions));
+                        path, spec->name, safetensor_shape_text(wanted, shape, dimensions));
     if ((*out)->dimension_count != dimensions || memcmp((*out)->shape, shape, dimensions * sizeof *shape))
         return clm_fail(error, CLM_ERROR_SHAPE, "%s: %s has shape %s where this net needs %s", path,
-                        spec->name, shape_text(found, (*out)->shape, (*out)->dimension_count),
-                        shape_text(wanted, shape, dimensions));
+                        spec->name, safetensor_shape_text(found, (*out)->shape, (*out)->dimension_count),
+                        safetensor_shape_text(wanted, shape, dimensions));
     for (size_t i = 0; i < (*out)->count; i++)
         if (!isfinite((*out)->values[i]))
             return clm_fail(error, CLM_ERROR_FORMAT,
@@ -150,7 +141,9 @@ static clm_status initialise_read_file(struct clm_model *model, const char *path
     clm_status status = safetensors_read(path, &file, error);
     if (status != CLM_OK)
         return status;
-    status = parameters_take(model, &file, path, error);
+    status = layers_name(&file, path, &model->architecture, error);
+    if (status == CLM_OK)
+        status = parameters_take(model, &file, path, error);
     safetensors_free(&file);
     return status;
 }

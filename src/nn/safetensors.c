@@ -5,6 +5,8 @@
 #include "base/text.h"
 
 #include <endian.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +18,70 @@
 #define METADATA    "__metadata__"
 #define SHOWN_SIZE  104 /* of a name in a sentence */
 
-/* safetensors is little-endian; both ways, and nothing at all on a little-endian host. */
+/* ---- types of elements; safetensors is little-endian ---- */
+
+struct safetensors_type {
+    const char *name;
+    size_t size; /* bytes of an element */
+    double (*read)(const unsigned char *bytes);
+};
+
+static uint64_t read_bits(const unsigned char *bytes, size_t size)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, bytes, size);
+    return le64toh(bits);
+}
+
+static double read_f64(const unsigned char *bytes)
+{
+    const uint64_t bits = read_bits(bytes, 8);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static double read_f32_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return (double)value;
+}
+
+static double read_f32(const unsigned char *bytes)
+{
+    return read_f32_bits((uint32_t)read_bits(bytes, 4));
+}
+
+/* The upper half of a float32. */
+static double read_bf16(const unsigned char *bytes)
+{
+    return read_f32_bits((uint32_t)read_bits(bytes, 2) << 16);
+}
+
+/* IEEE 754's binary16: a sign, 5 bits of exponent, 10 of the fraction. */
+static double read_f16(const unsigned char *bytes)
+{
+    const unsigned bits = (unsigned)read_bits(bytes, 2), fraction = bits & 0x3ff;
+    const int exponent = bits >> 10 & 0x1f;
+    const double size = exponent == 0x1f ? (fraction ? (double)NAN : HUGE_VAL)
+                        : exponent       ? ldexp(fraction + 1024.0, exponent - 25)
+                                         : ldexp(fraction, -24);
+    return bits & 0x8000 ? -size : size;
+}
+
+static const struct safetensors_type types[] = {
+    {"F32", 4, read_f32}, {"F64", 8, read_f64}, {"F16", 2, read_f16}, {"BF16", 2, read_bf16}};
+
+static const struct safetensors_type *find_type(const char *name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (!strcmp(types[i].name, name))
+            return &types[i];
+    return NULL;
+}
+
+/* Both ways, and nothing at all on a little-endian host. */
 static void swap_to_host(float *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -25,6 +90,15 @@ static void swap_to_host(float *values, size_t count)
         bits = le32toh(bits);
         memcpy(values + i, &bits, sizeof bits);
     }
+}
+
+const char *safetensor_shape_text(char text[SAFETENSOR_SHAPE_TEXT], const size_t *shape, size_t count)
+{
+    size_t at = 0;
+    for (size_t d = 0; d < count; d++)
+        at += (size_t)snprintf(text + at, SAFETENSOR_SHAPE_TEXT - at, "%s%zu", d ? "," : "(", shape[d]);
+    snprintf(text + at, SAFETENSOR_SHAPE_TEXT - at, count ? ")" : "()");
+    return text;
 }
 
 void safetensors_free(struct safetensors *file)
@@ -89,10 +163,12 @@ static clm_status safetensors_read_tensor(const char *path, const char *name, co
     const json_t *type = json_object_get(about, "dtype"), *range = json_object_get(about, "data_offsets");
     if (!json_is_string(type))
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: tensor %.100s has no string \"dtype\"", path, name);
-    if (strcmp(json_string_value(type), "F32"))
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: tensor %.100s is of type %s; only F32 is read, so convert it first", path, name,
-                        text_show(shown, sizeof shown, json_string_value(type), json_string_length(type)));
+    tensor->type = find_type(json_string_value(type));
+    if (!tensor->type)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: tensor %.100s is of type %s; F64, F32, F16 and BF16 are read, so convert it first", path,
+            name, text_show(shown, sizeof shown, json_string_value(type), json_string_length(type)));
     const clm_status status = read_shape(path, name, json_object_get(about, "shape"), tensor, error);
     if (status != CLM_OK)
         return status;
@@ -104,10 +180,10 @@ static clm_status safetensors_read_tensor(const char *path, const char *name, co
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: tensor %.100s lies in bytes %zu to %zu of data that has %zu bytes", path, name,
                         tensor->begin, end, data_size);
-    if (!size_mul(tensor->count, sizeof(float), &size) || end - tensor->begin != size)
+    if (!size_mul(tensor->count, tensor->type->size, &size) || end - tensor->begin != size)
         return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: tensor %.100s has %zu elements of 4 bytes, and %zu bytes in the file", path,
-                        name, tensor->count, end - tensor->begin);
+                        "%s: tensor %.100s has %zu elements of %zu bytes, and %zu bytes in the file", path,
+                        name, tensor->count, tensor->type->size, end - tensor->begin);
     return CLM_OK;
 }
 
@@ -151,7 +227,7 @@ static clm_status check_cover(const char *path, const struct safetensors *file, 
                 error, CLM_ERROR_FORMAT,
                 "%s: tensor %s begins at byte %zu of the data, where %zu is due: tensors must neither overlap nor leave gaps",
                 path, text_show(shown, sizeof shown, tensor->name, strlen(tensor->name)), tensor->begin, end);
-        end += tensor->count * sizeof(float);
+        end += tensor->count * tensor->type->size;
     }
     if (end != data_size)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its tensors need %zu bytes of data, and it has %zu",
@@ -196,6 +272,11 @@ static clm_status read_length(const char *path, const unsigned char *bytes, size
                         size);
     memcpy(&stored, bytes, sizeof stored);
     stored = le64toh(stored);
+    if (stored > size && stored > HEADER_MAX)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: it is no safetensors file: such a file begins with the length of its header, and these %zu bytes begin with something else; check that it is the right file",
+            path, size);
     if (stored > HEADER_MAX || stored > size - LENGTH_SIZE)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
@@ -243,6 +324,65 @@ static clm_status parse_header(const char *path, const char *text, size_t length
     return CLM_OK;
 }
 
+/* A header may have any length: the data moves to the block's beginning, where it is aligned. */
+static void keep_values(unsigned char *bytes, size_t from, size_t data_size, struct safetensors *out)
+{
+    memmove(bytes, bytes + from, data_size);
+    out->block = bytes;
+    swap_to_host(out->block, data_size / sizeof(float));
+    for (size_t i = 0; i < out->count; i++)
+        out->tensors[i].values = (float *)out->block + out->tensors[i].begin / sizeof(float);
+}
+
+static clm_status convert_tensor(const char *path, const unsigned char *bytes, struct safetensor *tensor,
+                                 struct clm_error *error)
+{
+    char shown[SHOWN_SIZE];
+    for (size_t i = 0; i < tensor->count; i++) {
+        const double value = tensor->type->read(bytes + i * tensor->type->size);
+        tensor->values[i] = (float)value;
+        if (isfinite(value) && !isfinite(tensor->values[i]))
+            return clm_fail(error, CLM_ERROR_FORMAT,
+                            "%s: tensor %s has a %g at element %zu, which float32 cannot hold; scale it down",
+                            path, text_show(shown, sizeof shown, tensor->name, strlen(tensor->name)), value,
+                            i);
+    }
+    return CLM_OK;
+}
+
+/* Makes float32 of all values, in a block of its own. */
+static clm_status convert_values(const char *path, const unsigned char *data, struct safetensors *out,
+                                 struct clm_error *error)
+{
+    size_t all = 0, size;
+    clm_status status = CLM_OK;
+    for (size_t i = 0; i < out->count; i++)
+        all += out->tensors[i].count; /* each has two bytes or more in the file: no overflow */
+    out->block = size_mul(all + 1, sizeof(float), &size) ? malloc(size) : NULL;
+    if (!out->block)
+        return clm_fail_host_memory(error, path, (all + 1) * sizeof(float));
+    float *values = out->block;
+    for (size_t i = 0; status == CLM_OK && i < out->count; i++) {
+        out->tensors[i].values = values;
+        values += out->tensors[i].count;
+        status = convert_tensor(path, data + out->tensors[i].begin, &out->tensors[i], error);
+    }
+    return status;
+}
+
+/* Fills the tensors' values from the file's bytes, of which the data begins at `from`. Takes *bytes over if they
+ * can stay as they are. */
+static clm_status take_values(const char *path, unsigned char **bytes, size_t from, size_t data_size,
+                              struct safetensors *out, struct clm_error *error)
+{
+    for (size_t i = 0; i < out->count; i++)
+        if (out->tensors[i].type != types)
+            return convert_values(path, *bytes + from, out, error);
+    keep_values(*bytes, from, data_size, out);
+    *bytes = NULL;
+    return CLM_OK;
+}
+
 clm_status safetensors_read(const char *path, struct safetensors *out, struct clm_error *error)
 {
     size_t size = 0, length = 0;
@@ -261,13 +401,7 @@ clm_status safetensors_read(const char *path, struct safetensors *out, struct cl
     if (status != CLM_OK)
         goto cleanup;
 
-    /* A header may have any length: the data moves to the block's beginning, where it is aligned. */
-    memmove(bytes, bytes + LENGTH_SIZE + length, data_size);
-    out->block = bytes;
-    bytes = NULL;
-    swap_to_host(out->block, data_size / sizeof(float));
-    for (size_t i = 0; i < out->count; i++)
-        out->tensors[i].values = (float *)out->block + out->tensors[i].begin / sizeof(float);
+    status = take_values(path, &bytes, LENGTH_SIZE + length, data_size, out, error);
 cleanup:
     free(bytes);
     json_decref(header);

@@ -1,6 +1,6 @@
 /* safetensors: a JSON header (name -> dtype, shape, byte range) and the bytes, little-endian.
- * Source: the format's own description, https://github.com/huggingface/safetensors#format. Only F32 is
- * written and read; a file is never trusted: every offset, shape and length is checked before it is used. */
+ * Source: the format's own description, https://github.com/huggingface/safetensors#format. F32 is written; F64,
+ * F32, F16 and BF16 are read, and become float32. A file is never trusted: every offset, shape and length is checked before it is used. */
 #ifndef CLM_NN_SAFETENSORS_H
 #define CLM_NN_SAFETENSORS_H
 
@@ -15,7 +15,9 @@ struct safetensor {
     size_t dimension_count, shape[SAFETENSORS_DIMENSIONS_MAX];
     size_t count;  /* elements: the product of shape */
     float *values; /* aligned, inside the file's one block */
-    size_t begin;  /* of their bytes in the data of a file that was read */
+    /* Of a file that was read: where its bytes begin in the data, and the type that they have. */
+    size_t begin;
+    const struct safetensors_type *type;
 };
 
 struct safetensors {
@@ -28,6 +30,10 @@ struct safetensors {
 CLM_MUST_CHECK clm_status safetensors_read(const char *path, struct safetensors *out,
                                            struct clm_error *error);
 void safetensors_free(struct safetensors *file);
+
+/* "(256,784)". Returns `text`. */
+#define SAFETENSOR_SHAPE_TEXT 96
+const char *safetensor_shape_text(char text[SAFETENSOR_SHAPE_TEXT], const size_t *shape, size_t count);
 
 /* The tensor of that name, or NULL. */
 const struct safetensor *safetensors_find(const struct safetensors *file, const char *name);
