@@ -45,6 +45,7 @@ static clm_status open_data(struct clm_data_options options, const struct clm_mo
     options.model_inputs = clm_model_inputs(model);
     options.features = clm_model_width(model, 0);
     options.classes = clm_model_width(model, clm_model_depth(model));
+    options.limits_each = true;
     const bool has_names = clm_model_class_name(model, 0) != NULL;
     const char **names = has_names ? calloc(options.classes, sizeof *names) : NULL;
     for (size_t c = 0; names && c < options.classes; c++)

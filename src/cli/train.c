@@ -71,11 +71,11 @@ static void print_settings(const struct clm_settings *settings, size_t rows)
     const size_t epochs = clm_settings_count(settings, "epochs"),
                  batch = clm_settings_count(settings, "batch"), steps = rows / batch + (rows % batch != 0);
     printf(
-        "training  %zu epoch%s of %zu step%s, minibatches of %zu, learning rate %g, momentum %g, l2 %g, seed %s%s\n",
+        "training  %zu epoch%s of %zu step%s, minibatches of %zu, learning rate %g (%s), momentum %g, l2 %g, seed %s%s\n",
         epochs, epochs == 1 ? "" : "s", steps, steps == 1 ? "" : "s", batch,
-        clm_settings_number(settings, "lr"), clm_settings_number(settings, "momentum"),
-        clm_settings_number(settings, "l2"), clm_settings_text(settings, "seed"),
-        clm_settings_count(settings, "shuffle") ? "" : ", not shuffled");
+        clm_settings_number(settings, "lr"), clm_settings_text(settings, "schedule"),
+        clm_settings_number(settings, "momentum"), clm_settings_number(settings, "l2"),
+        clm_settings_text(settings, "seed"), clm_settings_count(settings, "shuffle") ? "" : ", not shuffled");
 }
 
 /* "augment   flip, shift 4, noise 0.05" */

@@ -282,6 +282,10 @@ clm_status split_rows(struct clm_data *data, const struct clm_data_options *opti
     }
     if (rest < all)
         data->validation = rows_from(data, rest, all - rest);
-    data->train.count = options->limit ? size_min(options->limit, rest) : rest;
+    const size_t most = options->limit ? options->limit : SIZE_MAX,
+                 most_of_others = options->limits_each ? most : SIZE_MAX;
+    data->train.count = size_min(most, rest);
+    data->validation.count = size_min(most_of_others, data->validation.count);
+    data->test.count = size_min(most_of_others, data->test.count);
     return CLM_OK;
 }

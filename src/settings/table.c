@@ -139,8 +139,10 @@ const struct setting_row setting_rows[] = {
         "which rows --val holds out: the last, random ones, or stratified: random ones of each class, in proportion"),
     COUNT("val-seed", "N", ON_DATA, IS("1"), ANY_COUNT,
           "for --val-by random and stratified: the same seed holds out the same rows"),
-    COUNT("limit", "N", ON_DATA, MEANS("all"), COUNT_FROM(1),
+    COUNT("limit", "N", ON_DATA & ~(EVAL | PREDICT), MEANS("all"), COUNT_FROM(1),
           "keep only the first N training rows, after --val took its share"),
+    COUNT("limit", "N", EVAL | PREDICT, MEANS("all"), COUNT_FROM(1),
+          "take only the first N rows of the part that --split names"),
     OTHER(TEXT, "inputs", "NAME", ON_DATA, MEANS("x, x_train and their like"),
           "npy, npz: the array that holds the inputs"),
     OTHER(
