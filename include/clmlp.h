@@ -442,6 +442,14 @@ CLM_MUST_CHECK clm_status clm_model_standardise(struct clm_model *model, const s
                                                 enum clm_standardise how, struct clm_standardised *fitted,
                                                 struct clm_error *error);
 
+/* Makes `model` treat its inputs as `from` does: with its mean and scale, and its columns. CLM_ERROR_SHAPE
+ * unless both take as many features. */
+CLM_MUST_CHECK clm_status clm_model_take_inputs(struct clm_model *model, const struct clm_model *from,
+                                                struct clm_error *error);
+/* Does the model change its inputs, or know what they are? False for the parameters that other programs
+ * write. */
+bool clm_model_knows_inputs(const struct clm_model *model);
+
 size_t clm_model_depth(const struct clm_model *model);               /* linear layers */
 size_t clm_model_width(const struct clm_model *model, size_t index); /* 0 the inputs … depth the classes */
 /* What the rows of data become; NULL if the model's file does not say it. Data for the model is opened with

@@ -280,9 +280,9 @@ START_TEST(choices_are_numbered)
         {"schedule", "constant", CLM_SCHEDULE_CONSTANT},
         {"schedule", "linear", CLM_SCHEDULE_LINEAR},
         {"schedule", "cosine", CLM_SCHEDULE_COSINE},
-        {"standardize", "none", CLM_STANDARDISE_NONE},
-        {"standardize", "global", CLM_STANDARDISE_GLOBAL},
-        {"standardize", "feature", CLM_STANDARDISE_FEATURE},
+        {"standardize", "none", CLM_STANDARDISE_NONE + 1}, /* no default: they count from 1 */
+        {"standardize", "global", CLM_STANDARDISE_GLOBAL + 1},
+        {"standardize", "feature", CLM_STANDARDISE_FEATURE + 1},
         {"resident", "auto", CLM_RESIDENT_AUTO},
         {"resident", "yes", CLM_RESIDENT_YES},
         {"resident", "no", CLM_RESIDENT_NO},

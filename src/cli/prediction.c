@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* The operand is a model's file, or the run directory with one. */
-static void find_model(const char *command, const char *operand, char path[PATH_MAX])
+void find_model(const char *command, const char *what, const char *name, char path[PATH_MAX])
 {
     struct stat about;
-    const bool is_run = !stat(operand, &about) && S_ISDIR(about.st_mode);
-    if (snprintf(path, PATH_MAX, "%s%s", operand, is_run ? "/model.safetensors" : "") >= PATH_MAX)
-        wrong_usage(command, "MODEL: the path has more than %d characters", PATH_MAX - 1);
+    const bool is_run = !stat(name, &about) && S_ISDIR(about.st_mode);
+    if (snprintf(path, PATH_MAX, "%s%s", name, is_run ? "/model.safetensors" : "") >= PATH_MAX)
+        wrong_usage(command, "%s: the path has more than %d characters", what, PATH_MAX - 1);
 }
 
 static clm_status check_part(enum clm_part part, const struct clm_data *data, struct clm_error *error)
@@ -38,14 +37,12 @@ static clm_status check_probabilities(const struct prediction *prediction, struc
     return CLM_OK;
 }
 
-/* Opens the data for the model, whose classes the labels become. */
-static clm_status open_data(struct clm_data_options options, const struct clm_model *model,
-                            struct clm_data **out, struct clm_error *error)
+clm_status open_data_for(const struct clm_model *model, struct clm_data_options options,
+                         struct clm_data **out, struct clm_error *error)
 {
     options.model_inputs = clm_model_inputs(model);
     options.features = clm_model_width(model, 0);
     options.classes = clm_model_width(model, clm_model_depth(model));
-    options.limits_each = true;
     const bool has_names = clm_model_class_name(model, 0) != NULL;
     const char **names = has_names ? calloc(options.classes, sizeof *names) : NULL;
     for (size_t c = 0; names && c < options.classes; c++)
@@ -65,12 +62,13 @@ clm_status predict(struct invocation *in, struct prediction *out, struct clm_err
     struct clm_backend *backend = NULL;
     clm_status status;
     *out = (struct prediction){.part = (enum clm_part)clm_settings_count(in->settings, "split")};
-    find_model(in->about->name, in->operand, path);
+    find_model(in->about->name, "MODEL", in->operand, path);
     struct clm_data_options data_asked = data_options(in);
     const struct clm_backend_options backend_asked = backend_options(in);
+    data_asked.limits_each = true;
     data_asked.labels_optional = in->about == &command_predict;
     if ((status = clm_model_load(path, &out->model, error)) ||
-        (status = open_data(data_asked, out->model, &out->data, error)) ||
+        (status = open_data_for(out->model, data_asked, &out->data, error)) ||
         (status = clm_check_fit(out->model, out->data, error)) ||
         (status = check_part(out->part, out->data, error)) ||
         (status = open_backend(&backend_asked, &backend, error)))

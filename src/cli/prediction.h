@@ -4,6 +4,8 @@
 
 #include "cli/arguments.h"
 
+#include <limits.h>
+
 struct prediction {
     enum clm_part part;
     struct clm_model *model;
@@ -14,6 +16,14 @@ struct prediction {
 };
 
 #define MODEL_OPERAND "MODEL", "a model is needed, as in run/model.safetensors" /* of a command */
+
+/* Writes the path of a model's file into `path`: `name`, or the file in the run directory that it names.
+ * `what` names it in a message. */
+void find_model(const char *command, const char *what, const char *name, char path[PATH_MAX]);
+
+/* Opens data for a model, whose columns its own become, and whose classes its labels. */
+CLM_MUST_CHECK clm_status open_data_for(const struct clm_model *model, struct clm_data_options options,
+                                        struct clm_data **out, struct clm_error *error);
 
 /* Loads MODEL (its file, or the run directory with one) and predicts. *out must be freed in any case. */
 CLM_MUST_CHECK clm_status predict(struct invocation *in, struct prediction *out, struct clm_error *error);

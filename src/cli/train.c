@@ -1,9 +1,11 @@
 /* clmlp train: reads the data, trains a net, prints the table of epochs, writes the run directory. */
-#include "cli/arguments.h"
+#include "cli/prediction.h"
 #include "cli/signals.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* What the printing functions need to know of a run. */
@@ -191,11 +193,10 @@ static void print_result(const struct training_run *run, const struct clm_train_
 }
 
 /* Tells what is likely to be a mistake about the data, as far as it is cheap to find. */
-static clm_status tell_warnings(const struct clm_data *data, enum clm_standardise how, struct clm_error *error)
+static clm_status tell_warnings(const struct clm_data *data, bool are_raw, struct clm_error *error)
 {
     struct clm_data_summary *summary = NULL;
-    const clm_status status =
-        clm_data_check(data, how == CLM_STANDARDISE_NONE && !clm_data_is_bytes(data), &summary, error);
+    const clm_status status = clm_data_check(data, are_raw && !clm_data_is_bytes(data), &summary, error);
     for (size_t i = 0; summary && i < summary->warning_count; i++)
         remark("train", "%s%s%s", summary->warnings[i].sentence,
                *summary->warnings[i].setting ? " See --" : "", summary->warnings[i].setting);
@@ -215,6 +216,70 @@ static clm_status fit_batch(struct clm_settings *settings, size_t rows, struct c
     return clm_settings_set(settings, "batch", text, error);
 }
 
+static bool is_scheme(const char *init)
+{
+    return !strcmp(init, "he") || !strcmp(init, "xavier") || !strncmp(init, "normal:", 7);
+}
+
+/* Sets the hidden widths to those of a model. */
+static clm_status take_widths(struct clm_settings *settings, const struct clm_model *model,
+                              struct clm_error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    for (size_t l = 1; stream && l < clm_model_depth(model); l++)
+        fprintf(stream, "%s%zu", l > 1 ? "," : "", clm_model_width(model, l));
+    if (!stream || fclose(stream)) {
+        free(text);
+        return fail(error, CLM_ERROR_MEMORY, "no memory for the widths of %zu layers",
+                    clm_model_depth(model));
+    }
+    const clm_status status = clm_settings_set(settings, "hidden", *text ? text : "none", error);
+    free(text);
+    return status;
+}
+
+/* Loads the model that --init names, a file or a run, and takes its widths unless --hidden says others. *out
+ * is NULL if training begins anew, or if the file does not say what the net does with its inputs. */
+static clm_status load_init(struct clm_settings *settings, struct clm_model **out, struct clm_error *error)
+{
+    const char *const init = clm_settings_text(settings, "init");
+    char path[PATH_MAX];
+    clm_status status = CLM_OK;
+    *out = NULL;
+    if (is_scheme(init))
+        return CLM_OK;
+    find_model("train", "--init", init, path);
+    if (access(path, F_OK) || clm_model_load(path, out, error) != CLM_OK)
+        return CLM_OK; /* what is wrong is said when the parameters are read */
+    if (strcmp(init, path))
+        status = clm_settings_set(settings, "init", path, error);
+    if (status == CLM_OK && !clm_settings_is_set(settings, "hidden"))
+        status = take_widths(settings, *out, error);
+    if (status != CLM_OK || !clm_model_knows_inputs(*out)) {
+        clm_model_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* Chooses how inputs are standardised if no option does: as the model does that training goes on from; floats
+ * of tables by feature; bytes and pictures not. */
+static clm_status choose_standard(struct clm_settings *settings, const struct clm_data *data,
+                                  const struct clm_model *from, struct clm_error *error)
+{
+    const bool is_table = !clm_data_is_bytes(data) && !clm_data_picture_size(data, NULL, NULL, NULL);
+    if (clm_settings_is_set(settings, "standardize")) {
+        if (from)
+            remark(
+                "train",
+                "--standardize measures the inputs anew; without it, they stay as the net of --init was trained on them");
+        return CLM_OK;
+    }
+    return clm_settings_set(settings, "standardize", is_table && !from ? "feature" : "none", error);
+}
+
 static clm_status create_model(const struct clm_settings *settings, const struct clm_data *data,
                                struct clm_model **out, struct clm_error *error)
 {
@@ -232,7 +297,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
     struct clm_settings *const settings = in->settings;
     const struct clm_data_options data_asked = data_options(in);
     const struct clm_backend_options backend_asked = backend_options(in);
-    const enum clm_standardise how = (enum clm_standardise)clm_settings_count(settings, "standardize");
+    enum clm_standardise how = CLM_STANDARDISE_NONE;
     struct training_run run = {.settings = settings, .is_quiet = clm_settings_count(settings, "quiet")};
     struct clm_train_hooks hooks = {.argc = in->argc,
                                     .argv = in->argv,
@@ -240,26 +305,34 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
                                     .on_epoch = cli_train_print_epoch,
                                     .user = &run};
     struct clm_data *data = NULL;
-    struct clm_model *model = NULL;
+    struct clm_model *model = NULL, *from = NULL;
     struct clm_backend *backend = NULL;
     struct clm_train_result result;
     struct clm_standardised fitted;
     clm_status status;
     if (!clm_settings_text(settings, "out") && !run.is_quiet)
         remark("train", "without --out DIR the trained net is not kept");
-    if ((status = clm_data_open(&data_asked, &data, error)) ||
+    if ((status = load_init(settings, &from, error)) ||
+        (status = from ? open_data_for(from, data_asked, &data, error)
+                       : clm_data_open(&data_asked, &data, error)) ||
         (status = fit_batch(settings, clm_data_rows(data, CLM_TRAIN), error)) ||
         (status = create_model(settings, data, &model, error)) ||
-        (status = clm_model_standardise(model, data, how, &fitted, error)) ||
+        (from && (status = clm_model_take_inputs(model, from, error))) ||
+        (status = choose_standard(settings, data, from, error)))
+        goto cleanup;
+    how = (enum clm_standardise)(clm_settings_count(settings, "standardize") - 1);
+    if ((status = clm_model_standardise(model, data, how, &fitted, error)) ||
         (status = open_backend(&backend_asked, &backend, error)))
         goto cleanup;
     if (!run.is_quiet) {
         print_header(settings, data, model, backend);
+        if (from && how == CLM_STANDARDISE_NONE)
+            printf("inputs    as in %s\n", printable(clm_settings_text(settings, "init")).text);
         print_inputs(how, &fitted, clm_data_features(data));
         print_settings(settings, clm_data_rows(data, CLM_TRAIN));
         print_augmentation(clm_settings_text(settings, "augment"));
     }
-    if ((status = tell_warnings(data, how, error)))
+    if ((status = tell_warnings(data, !from && how == CLM_STANDARDISE_NONE, error)))
         goto cleanup;
     run.backend = backend;
     hooks.stop = catch_interrupts(
@@ -276,6 +349,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
 cleanup:
     clm_backend_close(backend);
     clm_model_free(model);
+    clm_model_free(from);
     clm_data_close(data);
     return status;
 }

@@ -161,6 +161,29 @@ static bool only_scales(const struct clm_model *model, float scale)
     return true;
 }
 
+bool clm_model_knows_inputs(const struct clm_model *model)
+{
+    return model->inputs || !only_scales(model, 1);
+}
+
+clm_status clm_model_take_inputs(struct clm_model *model, const struct clm_model *from,
+                                 struct clm_error *error)
+{
+    const size_t I = clm_model_width(model, 0), its = clm_model_width(from, 0);
+    if (I != its)
+        return clm_fail(
+            error, CLM_ERROR_SHAPE,
+            "the model takes %zu features, and the one to go on from takes %zu; use the data that it was made for",
+            I, its);
+    memcpy(model->mean, from->mean, I * sizeof *model->mean);
+    memcpy(model->scale, from->scale, I * sizeof *model->scale);
+    model->lowest = from->lowest;
+    model->highest = from->highest;
+    inputs_free(model->inputs);
+    model->inputs = inputs_share(from->inputs);
+    return CLM_OK;
+}
+
 /* Whether a value is above 1. Data that is scaled to [0, 1] has none; bytes, and floats that were bytes, have
  * some. */
 static bool has_large_value(const struct clm_data *data)

@@ -195,8 +195,9 @@ const struct setting_row setting_rows[] = {
 #define GROUP "Net"
     OTHER(WIDTHS, "hidden", "WIDTHS", TRAIN, IS("256,128"),
           "widths of the hidden layers, ReLU after each; none for a linear classifier"),
-    OTHER(INIT, "init", "SCHEME|FILE", TRAIN, IS("he"),
-          "initial weights: he, xavier, normal:STD, or a safetensors file of a net with the same layers"),
+    OTHER(
+        INIT, "init", "SCHEME|RUN|FILE", TRAIN, IS("he"),
+        "initial weights: he, xavier, normal:STD; or a run or safetensors file to go on from, whose widths and treatment of inputs are taken, too"),
     OTHER(WIDTHS, "hidden", "WIDTHS", GRADCHECK, IS("13,7"), "widths of the hidden layers"),
     OTHER(INIT, "init", "SCHEME|FILE", GRADCHECK, IS("he"), "he, xavier, normal:STD, or a safetensors file"),
     NUMBER("l2", "LAMBDA", GRADCHECK, IS("0.01"), FROM(0),
@@ -221,7 +222,8 @@ const struct setting_row setting_rows[] = {
            "the penalty is LAMBDA times the sum of squared weights, biases excluded"),
     CHOICE_OF("optimizer", "NAME", TRAIN, IS("sgd"), optimiser_names, "the rule of a step"),
     CHOICE(
-        "standardize", "HOW", TRAIN, IS("none"), standards,
+        "standardize", "HOW", TRAIN, MEANS("feature for tables of floats, none for bytes and pictures"),
+        standards,
         "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: global (one of each for all values), feature (each its own; one that never changes becomes 0), or none (bytes are divided by 255, floats taken as they are)"),
     COUNT("seed", "N", TRAIN, IS("1"), ANY_COUNT,
           "of weights and order; same seed, device and build: same bits"),

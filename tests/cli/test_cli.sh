@@ -146,7 +146,7 @@ train --backend cuda reference, blas or opencl
 train --gemm mkl auto, native, clblast
 train --format png idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images
 train --header maybe yes or no
-train --missing median mean or zero
+train --missing median mean, zero or refuse
 train --val -1 fraction
 train --val 1.5 fraction
 train --val x a number
