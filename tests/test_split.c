@@ -416,6 +416,90 @@ START_TEST(splits_that_cannot_be)
 }
 END_TEST
 
+/* ---- weights of rows ----------------------------------------------------------------------------------- */
+
+#define WEIGHED_ROWS 60
+
+/* A set whose row r begins with the byte r and has the weight r + 1. */
+static struct clm_data *weighed_data(void)
+{
+    struct clm_data *const data = fixture_data(WEIGHED_ROWS, 9, 4, 3);
+    struct set *const read = &data->read.train;
+    read->weights = malloc(WEIGHED_ROWS * sizeof *read->weights);
+    ck_assert_ptr_nonnull(read->weights);
+    for (size_t r = 0; r < WEIGHED_ROWS; r++) {
+        ((uint8_t *)read->values)[4 * r] = (uint8_t)r;
+        read->weights[r] = (float)(r + 1);
+    }
+    data->train.weights = read->weights;
+    return data;
+}
+
+static void assert_weights_follow(const struct rows *rows, size_t count)
+{
+    ck_assert_uint_eq(rows->count, count);
+    for (size_t r = 0; r < count; r++)
+        ck_assert_within((double)rows->weights[r], ((const uint8_t *)rows->values)[4 * r] + 1.0, 0);
+}
+
+START_TEST(weights_stay_with_their_rows)
+{
+    static const enum clm_split ways[] = {CLM_SPLIT_LAST, CLM_SPLIT_RANDOM, CLM_SPLIT_STRATIFIED};
+    struct clm_data *const data = weighed_data();
+    const struct clm_data_options options = {
+        .source = "rows", .validation = 17, .validation_by = ways[_i], .limit = 30};
+    ck_assert_int_eq(split_rows(data, &options, &error), CLM_OK);
+    assert_weights_follow(&data->train, 30);
+    assert_weights_follow(&data->validation, 17);
+    ck_assert_ptr_null(data->test.weights);
+    clm_data_close(data);
+}
+END_TEST
+
+START_TEST(weights_that_cannot_be)
+{
+    static const struct {
+        float weight;
+        const char *message;
+    } cases[] = {{NAN, "rows.csv: row 7 (counted from 0) has the weight nan"},
+                 {INFINITY, "has the weight inf; a weight must be a finite number of at least 0"},
+                 {-1, "row 7 (counted from 0) has the weight -1"}};
+    struct clm_data *const data = weighed_data();
+    struct set *const read = &data->read.train;
+    read->rows = WEIGHED_ROWS;
+    read->labels_path = strdup("rows.csv");
+    ck_assert_int_eq(set_check_weights(read, &error), CLM_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        read->weights[7] = cases[i].weight;
+        ck_assert_int_eq(set_check_weights(read, &error), CLM_ERROR_FORMAT);
+        ck_assert_msg(strstr(error.message, cases[i].message) != NULL, "%s", error.message);
+    }
+    for (size_t r = 0; r < WEIGHED_ROWS; r++)
+        read->weights[r] = 0;
+    ck_assert_int_eq(set_check_weights(read, &error), CLM_ERROR_FORMAT);
+    ck_assert_msg(strstr(error.message, "all 60 rows have the weight 0") != NULL, "%s", error.message);
+    read->weights[59] = 0.5F;
+    ck_assert_int_eq(set_check_weights(read, &error), CLM_OK);
+    clm_data_close(data);
+}
+END_TEST
+
+START_TEST(weights_grow_with_a_set)
+{
+    struct set set = {.features = 2, .element = ELEMENT_FLOAT};
+    ck_assert(set_resize(&set, 3));
+    ck_assert_ptr_null(set.weights);
+    set.rows = 3;
+    ck_assert_uint_eq(set_memory(&set), 3 * (2 * sizeof(float) + sizeof(uint32_t)));
+    set.weights = malloc(sizeof *set.weights);
+    ck_assert(set.weights && set_resize(&set, 1000));
+    set.weights[999] = 1;
+    set.rows = 1000;
+    ck_assert_uint_eq(set_memory(&set), 1000 * (3 * sizeof(float) + sizeof(uint32_t)));
+    set_free(&set);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("split");
@@ -433,6 +517,9 @@ int main(void)
     tcase_add_test(tests, mapped_rows);
     tcase_add_test(tests, mapped_rows_by_the_megabyte);
     tcase_add_test(tests, splits_that_cannot_be);
+    tcase_add_loop_test(tests, weights_stay_with_their_rows, 0, 3);
+    tcase_add_test(tests, weights_that_cannot_be);
+    tcase_add_test(tests, weights_grow_with_a_set);
     suite_add_tcase(suite, tests);
     return test_run(suite);
 }

@@ -159,6 +159,10 @@ static clm_status data_name_classes(const struct known_set *known, bool has_own_
     status = set_check_labels(&read->train, read->classes, why, error);
     if (status == CLM_OK)
         status = set_check_labels(&read->test, read->classes, why, error);
+    if (status == CLM_OK)
+        status = set_check_weights(&read->train, error);
+    if (status == CLM_OK)
+        status = set_check_weights(&read->test, error);
     return status;
 }
 
@@ -169,7 +173,8 @@ static struct rows part_of(const struct set *set)
                          .labels = set->labels,
                          .is_mapped = set->mapping.start != NULL,
                          .numbers = set->row_numbers,
-                         .names = set->row_names};
+                         .names = set->row_names,
+                         .weights = set->weights};
 }
 
 /* Describes what was read, and takes the names of the classes. */

@@ -12,7 +12,8 @@ struct rows {
     bool is_mapped;         /* values are mapped from a file, see data/files/mapping.h */
     size_t first;           /* number in its file of row 0, unless `numbers` has it */
     const uint32_t *numbers;
-    char *const *names; /* NULL if rows have no names */
+    char *const *names;   /* NULL if rows have no names */
+    const float *weights; /* (count): how much each row counts in training; NULL: all count the same */
 };
 
 struct clm_data {

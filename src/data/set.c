@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ void set_free(struct set *set)
     free(set->row_numbers);
     class_names_free(set->row_names, set->rows);
     free(set->labels_path);
+    free(set->weights);
     *set = (struct set){0};
 }
 
@@ -85,7 +87,8 @@ static size_t set_row_bytes(const struct set *set)
 bool set_resize(struct set *set, size_t rows)
 {
     return array_resize(&set->values, rows, set_row_bytes(set)) &&
-           array_resize(&set->labels, rows, sizeof *set->labels);
+           array_resize(&set->labels, rows, sizeof *set->labels) &&
+           (!set->weights || array_resize(&set->weights, rows, sizeof *set->weights));
 }
 
 clm_status set_make_labels(struct set *set, size_t rows, const char *path, struct clm_error *error)
@@ -96,9 +99,30 @@ clm_status set_make_labels(struct set *set, size_t rows, const char *path, struc
                                            : clm_fail_host_memory(error, path, rows * sizeof *set->labels);
 }
 
+clm_status set_check_weights(const struct set *set, struct clm_error *error)
+{
+    bool any_counts = false;
+    for (size_t i = 0; set->weights && i < set->rows; i++) {
+        const double weight = (double)set->weights[i];
+        if (!(weight >= 0) || isinf(weight))
+            return clm_fail_setting(
+                error, CLM_ERROR_FORMAT, "weight",
+                "%s: row %zu (counted from 0) has the weight %g; a weight must be a finite number of at least 0",
+                set->labels_path, i, weight);
+        any_counts = any_counts || weight > 0;
+    }
+    if (set->weights && !any_counts)
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "weight",
+            "%s: all %zu rows have the weight 0, so no row would count; name another column of weights",
+            set->labels_path, set->rows);
+    return CLM_OK;
+}
+
 size_t set_memory(const struct set *set)
 {
-    return set->rows * (sizeof *set->labels + (set->mapping.start ? 0 : set_row_bytes(set)));
+    return set->rows * (sizeof *set->labels + (set->weights ? sizeof *set->weights : 0) +
+                        (set->mapping.start ? 0 : set_row_bytes(set)));
 }
 
 size_t contents_class_count(const struct contents *contents)

@@ -17,6 +17,7 @@ struct set {
     uint32_t *row_numbers;  /* (rows), numbers of the rows in their file; NULL: 0, 1, 2, …; owned */
     char **row_names;       /* (rows), or NULL; owned */
     char *labels_path;
+    float *weights; /* (rows), owned: how much each row counts in training; NULL: all count the same */
     size_t missing; /* number of missing values, which are NaN until missing_fill replaces them */
 };
 
@@ -51,12 +52,17 @@ size_t count_unlabelled(const uint32_t *labels, size_t count);
 CLM_MUST_CHECK clm_status allow_memory(uint64_t memory, const char *path, size_t bytes,
                                        struct clm_error *error);
 
-/* Gives the set's values and labels room for `rows` rows; false if there is no memory. */
+/* Gives the set's values and labels, and its weights if it has some, room for `rows` rows; false if there is
+ * no memory. */
 bool set_resize(struct set *set, size_t rows);
 
 /* Allocates the labels of `rows` rows, and takes `path` as theirs. */
 CLM_MUST_CHECK clm_status set_make_labels(struct set *set, size_t rows, const char *path,
                                           struct clm_error *error);
+
+/* Fails with CLM_ERROR_FORMAT, naming file, row and weight, unless each weight is finite and at least 0, and
+ * one of them is above 0. A set without weights passes. */
+CLM_MUST_CHECK clm_status set_check_weights(const struct set *set, struct clm_error *error);
 
 /* Bytes of host memory that the set takes. Mapped values take none. */
 size_t set_memory(const struct set *set);

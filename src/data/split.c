@@ -243,6 +243,8 @@ static clm_status reorder(struct clm_data *data, size_t held, const struct clm_d
         status = split_partition(train->row_numbers, sizeof *train->row_numbers, count, is_held, error);
     if (status == CLM_OK && train->row_names)
         status = split_partition(train->row_names, sizeof *train->row_names, count, is_held, error);
+    if (status == CLM_OK && train->weights)
+        status = split_partition(train->weights, sizeof *train->weights, count, is_held, error);
     free(is_held);
     return status;
 }
@@ -257,7 +259,8 @@ static struct rows rows_from(const struct clm_data *data, size_t first, size_t c
                          .is_mapped = train->is_mapped,
                          .first = first,
                          .numbers = train->numbers ? train->numbers + first : NULL,
-                         .names = train->names ? train->names + first : NULL};
+                         .names = train->names ? train->names + first : NULL,
+                         .weights = train->weights ? train->weights + first : NULL};
 }
 
 clm_status split_rows(struct clm_data *data, const struct clm_data_options *options, struct clm_error *error)
