@@ -43,7 +43,16 @@ __kernel void gather_floats(const int rows, const int I, const int span,
                             __global const float *restrict values, __global const uint *restrict labels,
                             __global const uint *restrict order, const int is_ordered, const uint first,
                             __global const float *restrict mean, __global const float *restrict scale,
-                            __global float *restrict X, __global uint *restrict labels_out)
+                            __global float *restrict X, __global uint *restrict labels_out){GATHER(float)}
+
+/* out[r] = weights[order[place]] or weights[place], place = first + (r + turn) % rows; one item per row. */
+__kernel void gather_weights(const int rows, const int turn, __global const float *restrict weights,
+                             __global const uint *restrict order, const int is_ordered, const uint first,
+                             __global float *restrict out)
 {
-    GATHER(float)
+    const int r = get_global_id(0);
+    if (r >= rows)
+        return;
+    const uint place = first + (uint)((r + turn) % rows);
+    out[r] = weights[is_ordered ? order[place] : place];
 }

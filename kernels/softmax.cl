@@ -30,12 +30,14 @@ float row_sum(const int C, __global const float *z, const float largest)
     return sum;
 }
 
-/* dZ = (softmax(Z) - target) / B, if wants_gradient; dZ may be Z. A row's target is onehot(labels) or, if
- * rows are mixed, share onehot(labels) + (1 - share) onehot(partners). Else share is 1 and partners are the
- * labels. share and 1 - share are exact floats. */
+/* dZ = ((own + other) softmax(Z) - target) / B, if wants_gradient; dZ may be Z. A row's target is own
+ * onehot(labels) + other onehot(partners), with own = share w and other = (1 - share) w'. w and w' are the
+ * weights of label and partner, and 1 if the rows are not weighted. If rows are not mixed, share is 1 and
+ * partners are the labels. share and 1 - share are exact floats. */
 __kernel __attribute__((reqd_work_group_size(LANES, 1, 1))) void
 softmax_xent(const int B, const int C, const int wants_gradient, __global const float *Z,
              __global const uint *restrict labels, __global const uint *restrict partners, const float share,
+             const int is_weighted, __global const float *weights, __global const float *partner_weights,
              __global float *dZ, __global float *restrict sums)
 {
     __local float losses[LANES];
@@ -46,20 +48,22 @@ softmax_xent(const int B, const int C, const int wants_gradient, __global const 
     for (int r = group * LANES + lane; r < B; r += items) {
         __global const float *z = Z + (size_t)r * C;
         const int label = labels[r], partner = partners[r];
+        const float own = is_weighted ? share * weights[r] : share;
+        const float other = is_weighted ? rest * partner_weights[r] : rest;
         int best;
         const float largest = row_max(C, z, &best);
         const float sum = row_sum(C, z, largest);
-        float distance = largest - z[label];
-        if (share != 1.0f)
-            distance = share * distance + rest * (largest - z[partner]);
-        const float row_loss = log(sum) + distance;
+        float distance = own * (largest - z[label]);
+        if (other != 0.0f)
+            distance += other * (largest - z[partner]);
+        const float row_loss = (own + other) * log(sum) + distance;
         loss += row_loss;
         correct += best == label && !isnan(row_loss) ? 1.0f : 0.0f;
         if (wants_gradient) {
             __global float *d = dZ + (size_t)r * C;
             for (int c = 0; c < C; c++) {
-                const float target = (c == label ? share : 0.0f) + (c == partner ? rest : 0.0f);
-                d[c] = (exp(z[c] - largest) / sum - target) / B;
+                const float target = (c == label ? own : 0.0f) + (c == partner ? other : 0.0f);
+                d[c] = ((own + other) * (exp(z[c] - largest) / sum) - target) / B;
             }
         }
     }

@@ -288,7 +288,7 @@ START_TEST(a_device_that_gets_rows_wrong_is_refused)
     } lines[] = {
         {"gather.cl", "is_ordered ? order[first + r] : first + r", "first + r", "gather of N=301 B=300"},
         {"softmax.cl", "p[c] = exp(z[c] - largest) / sum", "p[c] = exp(z[c] - largest)", "softmax of B=300"},
-        {"softmax.cl", "sum - target) / B", "sum - target)", "softmax_xent of B=300"},
+        {"softmax.cl", "sum) - target) / B", "sum) - target)", "softmax_xent of B=300"},
         {"softmax.cl", "if (lane == 0)", "if (lane == 0 && group == 0)", "softmax_xent of B=300 C=10: loss"},
     };
     char *const directory = broken_kernels(lines[_i].file, lines[_i].from, lines[_i].to);

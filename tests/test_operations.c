@@ -319,6 +319,72 @@ START_TEST(cross_entropy_is_by_hand)
 }
 END_TEST
 
+/* The rows above with weights, alone and mixed 3 to 1 with partners that have weights of their own. Rows of
+ * weight 0 give no loss and no gradient, and their predictions count. */
+START_TEST(weighted_cross_entropy_is_by_hand)
+{
+    static const float own_values[4] = {2, 0.5f, 0, 4}, other_values[4] = {4, 2, 8, 1};
+    static const uint32_t partner_values[4] = {1, 0, 1, 1};
+    double expected[2][16], loss;
+    size_t correct;
+    for (size_t i = 0; i < 16; i++) {
+        const size_t r = i / 4, c = i % 4;
+        const double own = (double)own_values[r], other = (double)other_values[r];
+        expected[0][i] = own * (probabilities[i] - (c == label_values[r])) / 4;
+        expected[1][i] =
+            0.75 * expected[0][i] + 0.25 * other * (probabilities[i] - (c == partner_values[r])) / 4;
+    }
+    open_backend(_i);
+    struct tensor Z = reals(4, 4, Z_values), labels = indices(4, label_values),
+                  partners = indices(4, partner_values), own = reals(1, 4, own_values),
+                  other = reals(1, 4, other_values), alone = unset(4, 4), mixed = unset(4, 4);
+    const struct mixture weighted = {.share = 1, .weights = own}, mixture = {partners, 0.75, own, other};
+    struct metrics sums;
+    ck_assert_done(metrics_create(be, &sums, &error));
+    ck_assert_done(metrics_reset(be, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, &weighted, &alone, &sums, &error));
+    ck_assert_done(softmax_xent(be, &Z, &labels, &mixture, &mixed, &sums, &error));
+    ck_assert_done(metrics_read(be, &sums, &loss, &correct, &error));
+    ck_assert_uint_eq(correct, 2 * 3);
+    /* (2 + 2.5) ln 4 and (4 + 3) 1e4; log is good to 3 units, and 8 sums and products round up to 7e4 */
+    ck_assert_within(loss, 4.5 * log(4) + 7e4, 6 * U * 4.5 * log(4) + 8 * U * 7.1e4);
+    /* p is off by 11 U at most, the largest weight is 4; a few products and sums round less than that */
+    expect_within(&alone, expected[0], 4 * (11 + 4) * U);
+    expect_within(&mixed, expected[1], 4 * (11 + 4) * U);
+    metrics_free(be, &sums);
+    tensor_free(be, &Z);
+    tensor_free(be, &labels);
+    tensor_free(be, &partners);
+    tensor_free(be, &own);
+    tensor_free(be, &other);
+    close_backend();
+}
+END_TEST
+
+START_TEST(weights_of_a_batch_are_by_hand)
+{
+    static const float values[5] = {1, 2, 4, 8, 16};
+    static const uint32_t backwards[5] = {4, 3, 2, 1, 0};
+    static const double straight[3] = {2, 4, 8}, turned[3] = {8, 2, 4}, ordered[3] = {8, 4, 2},
+                        ordered_turned[3] = {4, 2, 8};
+    open_backend(_i);
+    struct tensor weights = reals(1, 5, values), order = indices(5, backwards), out[4];
+    for (size_t i = 0; i < 4; i++)
+        out[i] = unset(1, 3);
+    ck_assert_done(gather_weights(be, &weights, NULL, 1, 0, &out[0], &error));
+    ck_assert_done(gather_weights(be, &weights, NULL, 1, 2, &out[1], &error));
+    ck_assert_done(gather_weights(be, &weights, &order, 1, 0, &out[2], &error));
+    ck_assert_done(gather_weights(be, &weights, &order, 1, 1, &out[3], &error));
+    expect_exactly(&out[0], straight);
+    expect_exactly(&out[1], turned);
+    expect_exactly(&out[2], ordered);
+    expect_exactly(&out[3], ordered_turned);
+    tensor_free(be, &weights);
+    tensor_free(be, &order);
+    close_backend();
+}
+END_TEST
+
 /* A large loss, and 1000 losses of 3.4e-4, each less than half a unit of it in float: their sum counts. */
 START_TEST(small_losses_add_up_beside_a_large_one)
 {
@@ -493,7 +559,13 @@ START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
     struct linear layer = layer_of(false);
     struct tensor X = reals(2, 3, X_values), dZ = reals(2, 2, dZ_values), Y23 = unset(2, 3),
                   Y32 = unset(3, 2), Y22 = unset(2, 2), Y33 = unset(3, 3), b3 = unset(1, 3),
-                  labels3 = indices(3, three), labels2 = indices(2, two), empty = {0};
+                  labels3 = indices(3, three), labels2 = indices(2, two), empty = {0}, w2 = unset(1, 2),
+                  w3 = unset(1, 3);
+    const struct mixture without_partners = {.share = 0.5}, without_anything = {.share = 1},
+                         long_weights = {.share = 1, .weights = w3},
+                         mixed_without_partners = {.share = 0.5, .weights = w2},
+                         without_weights_of_partners = {labels2, 0.5, w2, {0}},
+                         long_weights_of_partners = {labels2, 0.5, w2, w3};
     struct linear bent_dW = layer, bent_db = layer;
     bent_dW.W.gradient = Y32;
     bent_dW.b.gradient = unset(1, 2);
@@ -515,6 +587,18 @@ START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
         softmax_xent(be, &dZ, &labels3, NULL, &Y22, &sums, &error),
         softmax_xent(be, &dZ, &labels2, NULL, &Y23, &sums, &error),
         softmax_xent(be, &dZ, &X, NULL, &Y22, &sums, &error),
+        softmax_xent(be, &dZ, &labels2, &without_partners, &Y22, &sums, &error),
+        softmax_xent(be, &dZ, &labels2, &without_anything, &Y22, &sums, &error),
+        softmax_xent(be, &dZ, &labels2, &long_weights, &Y22, &sums, &error),
+        softmax_xent(be, &dZ, &labels2, &mixed_without_partners, &Y22, &sums, &error),
+        softmax_xent(be, &dZ, &labels2, &without_weights_of_partners, &Y22, &sums, &error),
+        softmax_xent(be, &dZ, &labels2, &long_weights_of_partners, &Y22, &sums, &error),
+        linear_softmax_backward(be, &X, &layer, &labels2, &long_weights, NULL, &Y22, NULL, &sums, &error),
+        gather_weights(be, &w2, NULL, 0, 0, &w3, &error),
+        gather_weights(be, &w3, NULL, 2, 0, &w2, &error),
+        gather_weights(be, &w3, NULL, 0, 2, &w2, &error),
+        gather_weights(be, &w3, &labels2, 0, 0, &w2, &error),
+        gather_weights(be, &labels3, NULL, 0, 0, &w2, &error),
         softmax(be, &dZ, &Y23, &error),
         linear_softmax_backward(be, &dZ, &layer, &labels2, NULL, GATE(ACTIVATION_RELU, &dZ), &Y22, NULL,
                                 &sums, &error),
@@ -547,6 +631,8 @@ START_TEST(what_does_not_fit_is_refused_and_nothing_is_written)
     expect_exactly(&Y32, nothing);
     expect_exactly(&Y33, nothing);
     expect_exactly(&b3, nothing);
+    expect_exactly(&w2, nothing);
+    expect_exactly(&w3, nothing);
     expect_exactly(&layer.W.value, W_before);
     expect_exactly(&layer.b.value, b_before);
     tensor_free(be, &bent_dW.b.gradient);
@@ -689,6 +775,8 @@ int main(void)
         step_and_next_forward_are_by_hand,
         the_step_alone_is_by_hand,
         cross_entropy_is_by_hand,
+        weighted_cross_entropy_is_by_hand,
+        weights_of_a_batch_are_by_hand,
         small_losses_add_up_beside_a_large_one,
         ties_and_nans_in_the_logits,
         last_layer_is_by_hand,

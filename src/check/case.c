@@ -87,9 +87,9 @@ static bool read_back(const struct check_case *which, struct check_case *out)
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define SIZES_MOST      (STEPS_WIDTHS_MAX + 3)
 
-/* The options of variants; steps have six, and each layer between two others. */
+/* The options of variants; steps have seven, and each layer between two others. */
 #define OPTIONS_MOST 13
-_Static_assert(6 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
+_Static_assert(7 + STEPS_WIDTHS_MAX - 2 <= OPTIONS_MOST, "steps have more options");
 
 /* A member of a case, by offset and size. */
 struct field {
@@ -223,9 +223,9 @@ static bool shrink_pictures(struct step_case *s)
 
 static bool leave_out_of_steps(struct step_case *s, size_t k)
 {
-    static const struct field options[] = {FIELD(step_case, l2), FIELD(step_case, momentum),
-                                           FIELD(step_case, is_augmented), FIELD(step_case, is_extreme),
-                                           FIELD(step_case, is_float)};
+    static const struct field options[] = {FIELD(step_case, l2),          FIELD(step_case, momentum),
+                                           FIELD(step_case, is_weighted), FIELD(step_case, is_augmented),
+                                           FIELD(step_case, is_extreme),  FIELD(step_case, is_float)};
     if (k < COUNT_OF(options))
         return leave_out(s, options[k]);
     return k == COUNT_OF(options) ? shrink_pictures(s) : drop_layer(s, k - COUNT_OF(options) - 1);

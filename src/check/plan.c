@@ -86,6 +86,20 @@ static const struct step_case trainings[] = {
      .momentum = 0.9,
      .is_float = true,
      .is_extreme = true},
+    {.widths = {33, 31, 10},
+     .rows = 40,
+     .batch = 31,
+     .epochs = 2,
+     .momentum = 0.9,
+     .is_float = true,
+     .is_weighted = true},
+    {.widths = {48, 33, 10},
+     .rows = 40,
+     .batch = 32,
+     .epochs = 2,
+     .momentum = 0.9,
+     .is_augmented = true,
+     .is_weighted = true},
 };
 
 /* Outputs of a million elements, of which a single one may be wrong. */
@@ -95,7 +109,7 @@ static const struct single_shape million[] = {
     {OPERATION_BACKWARD_INPUT, {1031, 1021, 7}},   {OPERATION_BACKWARD_PARAMS, {7, 1021, 1031}},
     {OPERATION_BACKWARD_UPDATE, {7, 1021, 1031}},  {OPERATION_UPDATE_FORWARD, {1031, 7, 1021}},
     {OPERATION_UPDATE_FORWARD, {7, 1021, 1031}},   {OPERATION_UPDATE, {0, 1021, 1031}},
-    {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}},
+    {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}}, {OPERATION_GATHER_WEIGHTS, {1048583, 1, 0, 1048600, 5}},
 };
 
 /* The shape for contents other than normal numbers. */

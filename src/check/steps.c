@@ -21,7 +21,7 @@
 #define STEPS_MOST    65536 /* of each number of a case */
 #define EXTREME       2e6   /* a value of the data that becomes an input of about 1e4 */
 
-enum part { PART_VALUES, PART_LABELS, PART_MEAN, PART_SCALE, PART_ORDER, PART_COUNT };
+enum part { PART_VALUES, PART_LABELS, PART_MEAN, PART_SCALE, PART_ORDER, PART_WEIGHTS, PART_COUNT };
 
 /* All that a case needs on one side. */
 struct trainee {
@@ -66,6 +66,9 @@ static void fill_part(double *values, size_t count, enum part part, const struct
         case PART_SCALE:
             values[i] = (float)((1 + philox_uniform(random)) / 256);
             break;
+        case PART_WEIGHTS: /* 0 to 2, with the mean 1 */
+            values[i] = (double)philox_below(random, 9) / 4;
+            break;
         default: /* an order in steps of 7, for rows that are no multiple of 7 */
             values[i] = (double)(7 * i % count);
         }
@@ -76,9 +79,13 @@ static clm_status create_parts(struct trainee *trainee, const struct step_case *
 {
     struct clm_backend *const be = trainee->net.be;
     const size_t N = which->rows, I = which->widths[0], most = N * size_max(I, 1);
-    const size_t shapes[PART_COUNT][2] = {{N, I}, {1, N}, {1, I}, {1, I}, {1, N}};
-    const enum tensor_type types[PART_COUNT] = {which->is_float ? TENSOR_REAL : TENSOR_BYTE, TENSOR_INDEX,
-                                                TENSOR_REAL, TENSOR_REAL, TENSOR_INDEX};
+    const size_t shapes[PART_COUNT][2] = {{N, I}, {1, N}, {1, I}, {1, I}, {1, N}, {1, N}};
+    const enum tensor_type types[PART_COUNT] = {which->is_float ? TENSOR_REAL : TENSOR_BYTE,
+                                                TENSOR_INDEX,
+                                                TENSOR_REAL,
+                                                TENSOR_REAL,
+                                                TENSOR_INDEX,
+                                                TENSOR_REAL};
     struct philox random = philox_start(which->seed, RANDOM_TEST, 1);
     double *const values = malloc(most * sizeof *values);
     clm_status status = values ? CLM_OK : clm_fail_host_memory(error, "a check", most * sizeof *values);
@@ -119,6 +126,7 @@ static clm_status steps_create(struct trainee *trainee, struct clm_backend *be, 
     clm_status status;
     if ((status = network_create(be, &model->architecture, which->batch, use, &trainee->net, error)) ||
         (which->is_augmented && (status = network_prepare_mixup(&trainee->net, error))) ||
+        (which->is_weighted && (status = network_prepare_weights(&trainee->net, error))) ||
         (status = network_write(&trainee->net, model, error)) ||
         (status = create_parts(trainee, which, error)) ||
         (status = metrics_create(be, &trainee->sums, error)))
@@ -170,7 +178,8 @@ static struct minibatch minibatch_from(const struct step_case *which, const stru
                               .first = first,
                               .rows = size_min(which->batch, which->rows - first),
                               .augmentation = which->is_augmented ? augmentation : NULL,
-                              .position = first};
+                              .position = first,
+                              .is_weighted = which->is_weighted};
 }
 
 static clm_status steps_take_step(struct trainee *trainee, const struct step_case *which, size_t epoch,
@@ -178,8 +187,8 @@ static clm_status steps_take_step(struct trainee *trainee, const struct step_cas
 {
     const struct step step = step_of_case(which);
     const struct tensor *const parts = trainee->parts;
-    const struct resident data = {parts[PART_VALUES], parts[PART_LABELS], parts[PART_MEAN],
-                                  parts[PART_SCALE]};
+    const struct resident data = {parts[PART_VALUES], parts[PART_LABELS], parts[PART_MEAN], parts[PART_SCALE],
+                                  parts[PART_WEIGHTS]};
     const struct augmentation augmentation = steps_augmentation_of(which, epoch);
     const struct minibatch batch = minibatch_from(which, &data, &parts[PART_ORDER], &augmentation, first);
     const struct minibatch next =
@@ -236,6 +245,7 @@ static clm_status judge(struct judgement *out, const struct trainee *device, con
 #define AUGMENTED " augmented"
 #define FLOATS    " floats"
 #define EXTREMES  " extreme"
+#define WEIGHTED  " weighted"
 
 /* " relu" if it is not what the nets of verify mostly have; "" if it is. */
 static const char *word_of(char word[24], bool is_usual, const char *name)
@@ -251,12 +261,12 @@ void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX])
     for (size_t l = 0; l <= steps_depth(which) && used < sizeof layers; l++)
         used +=
             (size_t)snprintf(layers + used, sizeof layers - used, "%s%zu", l ? "-" : "", which->widths[l]);
-    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s%s%s", layers, which->batch,
+    snprintf(shape, SHAPE_TEXT_MAX, "%s B=%zu N=%zu x%zu momentum=%g l2=%g%s%s%s%s%s%s", layers, which->batch,
              which->rows, which->epochs, which->momentum, which->l2,
              word_of(act, which->act == ACTIVATION_RELU, activations[which->act].name),
              word_of(rule, which->rule == RULE_SGD, rules[which->rule].name),
              which->is_augmented ? AUGMENTED : "", which->is_float ? FLOATS : "",
-             which->is_extreme ? EXTREMES : "");
+             which->is_extreme ? EXTREMES : "", which->is_weighted ? WEIGHTED : "");
 }
 
 /* The widths at the beginning of `text`, and where they end. */
@@ -307,6 +317,7 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
     out->is_augmented = parse_flag(&flags, AUGMENTED);
     out->is_float = parse_flag(&flags, FLOATS);
     out->is_extreme = out->is_float && parse_flag(&flags, EXTREMES);
+    out->is_weighted = parse_flag(&flags, WEIGHTED);
     bool is_sensible = read == 5 && !*flags && out->widths[1] && out->batch && out->rows && out->epochs &&
                        out->batch <= STEPS_MOST && out->rows <= STEPS_MOST && out->epochs <= STEPS_MOST &&
                        out->momentum >= 0 && out->momentum < 1 && out->l2 >= 0;

@@ -17,6 +17,7 @@ struct step_case {
     bool is_augmented;   /* with all changes; the inputs are pictures of 3 channels */
     bool is_float;       /* the data is floats, else bytes */
     bool is_extreme;     /* float data: inputs of ±1e4 among small ones */
+    bool is_weighted;    /* the rows have weights */
     uint64_t seed;       /* of data and parameters */
 };
 

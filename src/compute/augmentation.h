@@ -25,11 +25,24 @@ struct augmentation {
     struct tensor *partners; /* (1,B) TENSOR_INDEX out: the labels of the rows mixed in; only for mixup */
 };
 
-/* Targets of rows that gather has mixed. */
+/* What a row's loss is made of: share w of the loss of its own label, and (1 - share) w' of that of its
+ * partner's label. Without it, the loss is that of the row's own label. */
 struct mixture {
-    struct tensor partners; /* (1,B) TENSOR_INDEX */
-    double share;           /* λ, the weight of a row's own label */
+    struct tensor partners; /* (1,B) TENSOR_INDEX, the labels of the rows mixed in; empty: share is 1 */
+    double share;           /* λ: an exact float, and so is 1 - λ */
+    struct tensor weights;  /* (1,B) TENSOR_REAL, w of the rows' own labels, at least 0; empty: all are 1 */
+    struct tensor partner_weights; /* (1,B) TENSOR_REAL, w'; empty unless there are weights and partners */
 };
+
+static inline bool mixture_has_partners(const struct mixture *mixture)
+{
+    return mixture && !tensor_is_empty(&mixture->partners);
+}
+
+static inline bool mixture_has_weights(const struct mixture *mixture)
+{
+    return mixture && !tensor_is_empty(&mixture->weights);
+}
 
 /* Whether rows are moved or mirrored. */
 static inline bool augmentation_moves(const struct clm_augmentation *changes)

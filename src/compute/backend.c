@@ -284,6 +284,22 @@ clm_status gather(struct clm_backend *be, const struct resident *data, const str
     return be->operations->gather(be, data, order, first, augmentation, X, labels, error);
 }
 
+clm_status gather_weights(struct clm_backend *be, const struct tensor *weights, const struct tensor *order,
+                          size_t first, size_t turn, struct tensor *out, struct clm_error *error)
+{
+    const char *const here = "gather_weights";
+    const size_t N = weights->columns, B = out->columns;
+    clm_status status;
+    if (B > N || first > N - B || turn >= B)
+        return clm_fail(error, CLM_ERROR_SHAPE, "%s: rows %zu to %zu of a data set of %zu, turned by %zu",
+                        here, first, first + B, N, turn);
+    if ((status = backend_expect(here, "weights", weights, TENSOR_REAL, 1, N, error)) ||
+        (order && (status = backend_expect(here, "order", order, TENSOR_INDEX, 1, N, error))) ||
+        (status = backend_expect(here, "weights of the batch", out, TENSOR_REAL, 1, B, error)))
+        return status;
+    return be->operations->gather_weights(be, weights, order, first, turn, out, error);
+}
+
 /* Like `expect`, for a tensor that must have W's shape and layout. */
 static clm_status expect_like(const char *operation, const char *name, const struct tensor *tensor,
                               const struct tensor *W, struct clm_error *error)
@@ -346,6 +362,25 @@ clm_status linear_forward(struct clm_backend *be, const struct tensor *X, const 
     return be->operations->linear_forward(be, X, layer, epilogue ? epilogue : &no_epilogue, Y, error);
 }
 
+/* A share below 1 needs partners, and with weights the partners have theirs. */
+static clm_status expect_mixture(const char *here, const struct mixture *mixture, size_t B,
+                                 struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    if (!mixture)
+        return CLM_OK;
+    const bool has_weights = mixture_has_weights(mixture);
+    const bool is_mixed = mixture_has_partners(mixture) || mixture->share != 1 || !has_weights;
+    if (is_mixed)
+        status = backend_expect(here, "partners", &mixture->partners, TENSOR_INDEX, 1, B, error);
+    if (status == CLM_OK && has_weights)
+        status = backend_expect(here, "weights", &mixture->weights, TENSOR_REAL, 1, B, error);
+    if (status == CLM_OK && has_weights && is_mixed)
+        status =
+            backend_expect(here, "partners' weights", &mixture->partner_weights, TENSOR_REAL, 1, B, error);
+    return status;
+}
+
 clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const struct tensor *labels,
                         const struct mixture *mixture, struct tensor *dZ, struct metrics *sums,
                         struct clm_error *error)
@@ -355,8 +390,7 @@ clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z, const st
     clm_status status;
     if ((status = backend_expect(here, "Z", Z, TENSOR_REAL, B, C, error)) ||
         (status = backend_expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
-        (mixture &&
-         (status = backend_expect(here, "partners", &mixture->partners, TENSOR_INDEX, 1, B, error))) ||
+        (status = expect_mixture(here, mixture, B, error)) ||
         (dZ && (status = backend_expect(here, "dZ", dZ, TENSOR_REAL, B, C, error))))
         return status;
     return be->operations->softmax_xent(be, Z, labels, mixture, dZ, sums, error);
@@ -480,6 +514,7 @@ clm_status linear_softmax_backward(struct clm_backend *be, const struct tensor *
     clm_status status;
     if ((status = expect_forward(here, X, layer, NULL, dZ, error)) ||
         (status = backend_expect(here, "labels", labels, TENSOR_INDEX, 1, B, error)) ||
+        (status = expect_mixture(here, mixture, B, error)) ||
         (dX && (status = backend_expect(here, "dX", dX, TENSOR_REAL, B, I, error))) ||
         (dX && (status = expect_gate(here, gate, dX, error))))
         return status;

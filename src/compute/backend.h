@@ -67,6 +67,7 @@ struct resident {
     struct tensor values;      /* (N,I) TENSOR_BYTE or TENSOR_REAL */
     struct tensor labels;      /* (1,N) TENSOR_INDEX, each < classes */
     struct tensor mean, scale; /* (1,I): x = (value - mean) * scale */
+    struct tensor weights;     /* (1,N) TENSOR_REAL: how much each row counts; empty: all count the same */
 };
 
 /* Sums over rows, kept in the backend's memory; `state` is the backend's own. */
@@ -185,6 +186,14 @@ CLM_MUST_CHECK clm_status gather(struct clm_backend *be, const struct resident *
                                  const struct augmentation *augmentation, struct tensor *X,
                                  struct tensor *labels, struct clm_error *error);
 
+/* out[r] = weights[n], with n = order[first + (r + turn) % B], or first + (r + turn) % B if `order` is NULL:
+ * how much the rows of a batch count; with the distance of mixup as the turn, how much their partners do.
+ *
+ *   weights (1,N)     order (1,N) TENSOR_INDEX, each < N     turn < B     out (1,B) out */
+CLM_MUST_CHECK clm_status gather_weights(struct clm_backend *be, const struct tensor *weights,
+                                         const struct tensor *order, size_t first, size_t turn,
+                                         struct tensor *out, struct clm_error *error);
+
 /* Y = act(X Wᵀ + b)          X (B,I)   Y (B,O) out */
 CLM_MUST_CHECK clm_status linear_forward(struct clm_backend *be, const struct tensor *X,
                                          const struct linear *layer, const struct epilogue *epilogue,
@@ -197,8 +206,12 @@ CLM_MUST_CHECK clm_status linear_forward(struct clm_backend *be, const struct te
  * The loss is log(sum(exp(z - max))) + max - z[label], finite wherever Z is. A prediction is the first of the
  * largest logits; a row with a NaN is never correct and makes the sum NaN.
  *
- * If `mixture` is not NULL, onehot(labels) becomes share onehot(labels) + (1 - share) onehot(partners), and
- * the loss the same mean of both labels' losses. A prediction is correct if it is the one in `labels`. */
+ * If `mixture` is not NULL, a row's loss is share w of its label's loss and (1 - share) w' of its partner's:
+ *
+ *   dZ = ((share w + (1 - share) w') softmax(Z) - share w onehot(labels) - (1 - share) w' onehot(partners)) / B
+ *
+ * The sum of losses is weighted, the number of correct predictions is not: a prediction is correct if it is
+ * the one in `labels`. */
 CLM_MUST_CHECK clm_status softmax_xent(struct clm_backend *be, const struct tensor *Z,
                                        const struct tensor *labels, const struct mixture *mixture,
                                        struct tensor *dZ, struct metrics *sums, struct clm_error *error);
@@ -303,6 +316,7 @@ struct backend_operations {
     __typeof__(metrics_read) *metrics_read;
 
     __typeof__(gather) *gather;
+    __typeof__(gather_weights) *gather_weights;
     __typeof__(linear_forward) *linear_forward;
     __typeof__(softmax_xent) *softmax_xent;
     __typeof__(softmax) *softmax;

@@ -146,6 +146,15 @@ clm_status network_prepare_mixup(struct network *net, struct clm_error *error)
     return tensor_create(net->be, TENSOR_INDEX, 1, net->batch, &net->mixture.partners, error);
 }
 
+clm_status network_prepare_weights(struct network *net, struct clm_error *error)
+{
+    struct mixture *const mixture = &net->mixture;
+    const clm_status status = tensor_create(net->be, TENSOR_REAL, 1, net->batch, &mixture->weights, error);
+    if (status != CLM_OK || tensor_is_empty(&mixture->partners))
+        return status;
+    return tensor_create(net->be, TENSOR_REAL, 1, net->batch, &mixture->partner_weights, error);
+}
+
 void network_free(struct network *net)
 {
     struct clm_backend *const be = net->be;
@@ -158,6 +167,8 @@ void network_free(struct network *net)
         tensor_free(be, &net->next_X);
         tensor_free(be, &net->labels);
         tensor_free(be, &net->mixture.partners);
+        tensor_free(be, &net->mixture.weights);
+        tensor_free(be, &net->mixture.partner_weights);
         tensor_free(be, &net->gradients[0]);
         tensor_free(be, &net->gradients[1]);
     }
@@ -168,8 +179,10 @@ void network_free(struct network *net)
 
 struct network_memory network_memory(const struct network *net)
 {
+    const struct mixture *const mixture = &net->mixture;
     struct network_memory memory = {.activations = net->X.bytes + net->next_X.bytes + net->labels.bytes +
-                                                   net->mixture.partners.bytes + net->gradients[0].bytes +
+                                                   mixture->partners.bytes + mixture->weights.bytes +
+                                                   mixture->partner_weights.bytes + net->gradients[0].bytes +
                                                    net->gradients[1].bytes};
     for (size_t p = 0; p < architecture_parameter_count(&net->architecture); p++) {
         const struct parameter *const parameter = network_parameter(net, p);
@@ -238,29 +251,67 @@ static clm_status check_rows(const struct network *net, size_t rows, struct clm_
                     net->batch);
 }
 
+/* The weights of the batch's rows and, if they are mixed, of their partners. */
+static clm_status gather_row_weights(struct network *net, const struct minibatch *batch,
+                                     const struct augmentation *augmentation, struct clm_error *error)
+{
+    const struct tensor *const all = &batch->data->weights;
+    struct tensor weights = tensor_first_columns(&net->mixture.weights, batch->rows),
+                  of_partners = tensor_first_columns(&net->mixture.partner_weights, batch->rows);
+    clm_status status = gather_weights(net->be, all, batch->order, batch->first, 0, &weights, error);
+    if (status == CLM_OK && net->is_mixed)
+        status = gather_weights(net->be, all, batch->order, batch->first,
+                                augmentation_distance(augmentation, batch->rows), &of_partners, error);
+    return status;
+}
+
 static clm_status gather_into(struct network *net, struct tensor *inputs, const struct minibatch *batch,
                               struct clm_error *error)
 {
-    const clm_status status = check_rows(net, batch->rows, error);
+    clm_status status = check_rows(net, batch->rows, error);
     if (status != CLM_OK)
         return status;
     struct tensor X = tensor_first_rows(inputs, batch->rows),
-                  labels = tensor_first_columns(&net->labels, batch->rows);
-    net->is_mixed = batch->augmentation && batch->augmentation->changes.mixup > 0;
-    if (!batch->augmentation)
-        return gather(net->be, batch->data, batch->order, batch->first, NULL, &X, &labels, error);
-    struct augmentation augmentation = *batch->augmentation;
-    struct tensor partners = tensor_first_columns(&net->mixture.partners, batch->rows);
-    augmentation.position = batch->position;
-    augmentation.partners = &partners;
-    net->mixture.share = augmentation_share(&augmentation);
-    return gather(net->be, batch->data, batch->order, batch->first, &augmentation, &X, &labels, error);
+                  labels = tensor_first_columns(&net->labels, batch->rows),
+                  partners = tensor_first_columns(&net->mixture.partners, batch->rows);
+    struct augmentation augmentation = {0};
+    if (batch->augmentation) {
+        augmentation = *batch->augmentation;
+        augmentation.position = batch->position;
+        augmentation.partners = &partners;
+    }
+    net->is_mixed = augmentation.changes.mixup > 0;
+    net->is_weighted = batch->is_weighted;
+    net->mixture.share = net->is_mixed ? augmentation_share(&augmentation) : 1;
+    status = gather(net->be, batch->data, batch->order, batch->first,
+                    batch->augmentation ? &augmentation : NULL, &X, &labels, error);
+    return status || !batch->is_weighted ? status : gather_row_weights(net, batch, &augmentation, error);
 }
 
 clm_status network_gather(struct network *net, const struct minibatch *batch, struct clm_error *error)
 {
     net->is_ahead = false;
     return gather_into(net, &net->X, batch, error);
+}
+
+clm_status network_weigh(struct network *net, const float *weights, struct clm_error *error)
+{
+    net->is_weighted = true;
+    net->mixture.share = 1;
+    return backend_write(net->be, &net->mixture.weights, HOST_FLOAT, weights, error);
+}
+
+const struct mixture *network_mixture(const struct network *net, size_t rows, struct mixture *out)
+{
+    const struct mixture *const all = &net->mixture;
+    *out = (struct mixture){.share = all->share};
+    if (net->is_mixed)
+        out->partners = tensor_first_columns(&all->partners, rows);
+    if (net->is_weighted)
+        out->weights = tensor_first_columns(&all->weights, rows);
+    if (net->is_mixed && net->is_weighted)
+        out->partner_weights = tensor_first_columns(&all->partner_weights, rows);
+    return net->is_mixed || net->is_weighted ? out : NULL;
 }
 
 /* ---- the step ---- */
@@ -311,9 +362,9 @@ static clm_status loss(struct network *net, size_t rows, struct metrics *sums, s
     const size_t last = net->architecture.depth - 1;
     const struct tensor X = network_input_of(net, last, rows),
                         labels = tensor_first_columns(&net->labels, rows);
-    const struct mixture mixture = {tensor_first_columns(&net->mixture.partners, rows), net->mixture.share};
+    struct mixture mixture;
     struct tensor dX = last ? network_gradient_of(net, last - 1, rows) : (struct tensor){0};
-    return layer_loss(net->be, &net->layers[last], &X, &labels, net->is_mixed ? &mixture : NULL,
+    return layer_loss(net->be, &net->layers[last], &X, &labels, network_mixture(net, rows, &mixture),
                       last ? &net->layers[last - 1] : NULL, last ? &dX : NULL, sums, error);
 }
 

@@ -9,15 +9,17 @@
 struct network {
     struct clm_backend *be;
     struct architecture architecture;
-    size_t batch;           /* the most rows a step takes */
-    bool keeps_gradients;   /* a step computes all gradients first, then it changes the parameters */
-    struct layer *layers;   /* architecture.depth of them */
-    struct tensor X;        /* (batch, inputs) */
-    struct tensor next_X;   /* (batch, inputs), of the next minibatch; empty if looking ahead gains nothing */
-    bool is_ahead;          /* the step before has computed the first layer's outputs already */
-    struct tensor labels;   /* (1, batch) */
-    struct mixture mixture; /* partners (1, batch); empty before network_prepare_mixup */
-    bool is_mixed;          /* X's rows are mixed with their partners' */
+    size_t batch;         /* the most rows a step takes */
+    bool keeps_gradients; /* a step computes all gradients first, then it changes the parameters */
+    struct layer *layers; /* architecture.depth of them */
+    struct tensor X;      /* (batch, inputs) */
+    struct tensor next_X; /* (batch, inputs), of the next minibatch; empty if looking ahead gains nothing */
+    bool is_ahead;        /* the step before has computed the first layer's outputs already */
+    struct tensor labels; /* (1, batch) */
+    /* partners (1, batch) are empty before network_prepare_mixup, weights before network_prepare_weights */
+    struct mixture mixture;
+    bool is_mixed;    /* X's rows are mixed with their partners' */
+    bool is_weighted; /* X's rows have weights */
     struct tensor
         gradients[2]; /* dZ of the hidden layers, in turn: (batch, widest hidden layer); empty if unused */
 };
@@ -45,6 +47,8 @@ CLM_MUST_CHECK clm_status network_tune(struct clm_backend *be, const struct arch
                                        struct clm_error *error);
 /* Allocates what batches with mixup need besides. */
 CLM_MUST_CHECK clm_status network_prepare_mixup(struct network *net, struct clm_error *error);
+/* Allocates what weighted batches need besides; after network_prepare_mixup, if both are needed. */
+CLM_MUST_CHECK clm_status network_prepare_weights(struct network *net, struct clm_error *error);
 void network_free(struct network *net);
 
 /* Bytes of the backend's memory that a network holds. */
@@ -71,12 +75,19 @@ struct minibatch {
     const struct tensor *order;
     size_t first, rows;
     const struct augmentation *augmentation;
-    size_t position; /* of the first row in the epoch; for augmentation alone */
+    size_t position;  /* of the first row in the epoch; for augmentation alone */
+    bool is_weighted; /* by the weights of `data`; else all rows count the same */
 };
 
-/* Fills X and labels. */
+/* Fills X and labels, and the weights if the batch has some. */
 CLM_MUST_CHECK clm_status network_gather(struct network *net, const struct minibatch *batch,
                                          struct clm_error *error);
+
+/* Gives the rows of X weights, as a batch that is weighted has: (batch), from host memory. */
+CLM_MUST_CHECK clm_status network_weigh(struct network *net, const float *weights, struct clm_error *error);
+/* What the losses of the first `rows` rows are made of, in *out; returns it, or NULL if it is their labels
+ * alone. */
+const struct mixture *network_mixture(const struct network *net, size_t rows, struct mixture *out);
 
 /* Logits of the first `rows` rows of X. */
 CLM_MUST_CHECK clm_status network_forward(struct network *net, size_t rows, struct clm_error *error);

@@ -115,6 +115,7 @@ clm_status prove_device(struct clm_backend *be, struct clm_error *error)
 {
     static const struct self_check shared[] = {
         {OPERATION_GATHER, {.B = 300, .I = 10, .N = 301, .first = 1, .is_bytes = true, .is_ordered = true}},
+        {OPERATION_GATHER_WEIGHTS, {.B = 300, .I = 1, .N = 301, .first = 1, .is_ordered = true}},
         {OPERATION_SOFTMAX, {.B = 300, .O = 10}},
         {OPERATION_SOFTMAX_XENT, {.B = 300, .O = 10}}};
     struct clm_error why = {0};

@@ -52,6 +52,10 @@ static double draw_operand(struct problem *problem, enum fill fill)
         return (float)((0.75 + philox_uniform(random) / 2) / 255);
     case FILL_BYTE:
         return philox_below(random, 256);
+    case FILL_WEIGHT: {
+        const int power = (int)philox_below(random, 12) - 6;
+        return philox_below(random, 4) ? (float)ldexp(1 + philox_uniform(random), power) : 0;
+    }
     case FILL_CLASS:
         return philox_below(random, operand_classes(problem));
     case FILL_NORMAL:

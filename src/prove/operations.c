@@ -40,6 +40,23 @@ static clm_status call_gather(struct clm_backend *be, const struct variant *v, s
                   augmentation.width ? &augmentation : NULL, &t[5], &t[6], error);
 }
 
+static const struct operand_row weights_rows[] = {
+    {"weights", ROLE_INPUT, "1N", FILL_OWN, FILL_OWN, ALWAYS},
+    {"order", ROLE_INPUT, "1N", FILL_PERMUTATION, FILL_PERMUTATION, IF_ORDERED},
+    {"weights of rows", ROLE_OUTPUT, "1B", FILL_OWN, FILL_OWN, ALWAYS},
+    {"weights of partners", ROLE_OUTPUT, "1B", FILL_OWN, FILL_OWN, ALWAYS},
+    {0},
+};
+
+static clm_status call_gather_weights(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                      struct metrics *sums, struct clm_error *error)
+{
+    const struct tensor *const order = v->is_ordered ? &t[1] : NULL;
+    (void)sums;
+    const clm_status status = gather_weights(be, &t[0], order, v->first, 0, &t[2], error);
+    return status ? status : gather_weights(be, &t[0], order, v->first, (v->first + 1) % v->B, &t[3], error);
+}
+
 static const struct operand_row forward_rows[] = {
     {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_OWN, ALWAYS},
     {"W", ROLE_INPUT, "OI*", FILL_OWN, FILL_HUGE, ALWAYS},
@@ -65,6 +82,10 @@ static const struct operand_row xent_rows[] = {
     {"partners", ROLE_INPUT, "1B", FILL_CLASS, FILL_CLASS, ALWAYS},
     {"mixed dZ", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
     {"Z and dZ", ROLE_UPDATED, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"weights", ROLE_INPUT, "1B", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"weighted dZ", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"partners' weights", ROLE_INPUT, "1B", FILL_WEIGHT, FILL_WEIGHT, ALWAYS},
+    {"weighted mixed dZ", ROLE_OUTPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
     {0},
 };
 
@@ -72,12 +93,16 @@ static const struct operand_row xent_rows[] = {
 static clm_status call_softmax_xent(struct clm_backend *be, const struct variant *v, struct tensor *t,
                                     struct metrics *sums, struct clm_error *error)
 {
-    const struct mixture mixture = {t[3], MIXED_SHARE};
+    const struct mixture mixture = {.partners = t[3], .share = MIXED_SHARE},
+                         weighted = {.share = 1, .weights = t[6]},
+                         weighted_mixture = {t[3], MIXED_SHARE, t[6], t[8]};
     clm_status status;
     (void)v;
     if ((status = softmax_xent(be, &t[0], &t[1], NULL, NULL, sums, error)) ||
         (status = softmax_xent(be, &t[0], &t[1], NULL, &t[2], sums, error)) ||
-        (status = softmax_xent(be, &t[0], &t[1], &mixture, &t[4], sums, error)))
+        (status = softmax_xent(be, &t[0], &t[1], &mixture, &t[4], sums, error)) ||
+        (status = softmax_xent(be, &t[0], &t[1], &weighted, &t[7], sums, error)) ||
+        (status = softmax_xent(be, &t[0], &t[1], &weighted_mixture, &t[9], sums, error)))
         return status;
     return softmax_xent(be, &t[5], &t[1], NULL, &t[5], sums, error);
 }
@@ -223,6 +248,8 @@ static clm_status call_update(struct clm_backend *be, const struct variant *v, s
 const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_GATHER] = {"gather", DIMENSIONS_BATCH, false, gather_rows, call_gather, .sliced = 'I'},
     [OPERATION_GATHER_AUGMENTED] = {"gather_augmented", DIMENSIONS_PICTURES, false, gather_rows, call_gather},
+    [OPERATION_GATHER_WEIGHTS] = {"gather_weights", DIMENSIONS_BATCH, false, weights_rows,
+                                  call_gather_weights},
     [OPERATION_FORWARD] = {"linear_forward", DIMENSIONS_LAYER, false, forward_rows, call_forward, "BO", 'O'},
     [OPERATION_SOFTMAX_XENT] = {"softmax_xent", DIMENSIONS_ROWS, true, xent_rows, call_softmax_xent},
     [OPERATION_SOFTMAX] = {"softmax", DIMENSIONS_ROWS, false, softmax_rows, call_softmax},
@@ -251,7 +278,7 @@ const char *operation_input(const struct operation *operation, size_t n)
 {
     for (const struct operand_row *row = operation->rows; row->name; row++)
         if ((row->role == ROLE_INPUT || row->role == ROLE_UPDATED) && row->fill != FILL_CLASS &&
-            row->fill != FILL_PERMUTATION && n-- == 0)
+            row->fill != FILL_PERMUTATION && row->fill != FILL_WEIGHT && n-- == 0)
             return row->name;
     return NULL;
 }
@@ -291,6 +318,10 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
         out[count++] = (struct variant){.is_bytes = true};
         out[count++] = (struct variant){.is_bytes = true, .is_ordered = true};
         out[count++] = (struct variant){.is_bytes = false};
+        out[count++] = (struct variant){.is_ordered = true};
+        return count;
+    case OPERATION_GATHER_WEIGHTS:
+        out[count++] = (struct variant){0};
         out[count++] = (struct variant){.is_ordered = true};
         return count;
     case OPERATION_FORWARD:

@@ -24,6 +24,7 @@ enum fill {
     FILL_TIES,        /* of -1, 0, 1 */
     FILL_SCALE,       /* positive, around 1/255 */
     FILL_BYTE,        /* 0 to 255 */
+    FILL_WEIGHT,      /* of rows: one in four is 0, the others are from 2^-6 to 2^6 */
     FILL_CLASS,       /* below the number of classes */
     FILL_PERMUTATION, /* each number below the count once */
     FILL_SMALL,       /* uniform, and so small that a sum of I of them is about 1 */
@@ -99,6 +100,7 @@ struct operation {
 enum operation_name {
     OPERATION_GATHER,
     OPERATION_GATHER_AUGMENTED,
+    OPERATION_GATHER_WEIGHTS,
     OPERATION_FORWARD,
     OPERATION_SOFTMAX_XENT,
     OPERATION_SOFTMAX,

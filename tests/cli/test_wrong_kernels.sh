@@ -76,7 +76,7 @@ right_or_refused 'the last minibatch' gemm_cpu.cl 's/VECTOR m = LOAD(ms + at)/VE
 right_or_refused 'the end of the net' head_cpu.cl 's/ \/ sum - target/ \/ sum * 2 - target/'
 right_or_refused mirroring augment.cl 's/a.width - 1 - moved_x/a.width - 2 - moved_x/' --augment flip
 right_or_refused mixing augment.cl 's/(1.0f - a.share) \* y/(0.9f - a.share) * y/' --augment mixup=0.5
-right_or_refused 'the loss of few rows' softmax.cl 's/ \/ sum - target) \/ B/ \/ sum - target) \/ (B == 20 ? 10 : B)/' --gemm clblast
+right_or_refused 'the loss of few rows' softmax.cl 's/ \/ sum) - target) \/ B/ \/ sum) - target) \/ (B == 20 ? 10 : B)/' --gemm clblast
 right_or_refused 'momentum after CLBlast' optimiser.cl 's/float m = ms\[at\]/float m = 0.5f * ms[at]/' --gemm clblast
 right_or_refused 'the gate at 0' activation.cl 's/of > (type)/of >= (type)/' --gemm clblast
 right_or_refused 'the gate at 0 in panels' activation.cl 's/of > (type)/of >= (type)/' --gemm native

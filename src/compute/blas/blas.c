@@ -102,6 +102,22 @@ static clm_status blas_gather(struct clm_backend *be, const struct resident *dat
     return CLM_OK;
 }
 
+static clm_status blas_gather_weights(struct clm_backend *be, const struct tensor *weights,
+                                      const struct tensor *order, size_t first, size_t turn,
+                                      struct tensor *out, struct clm_error *error)
+{
+    (void)be, (void)error;
+    const uint32_t *const numbers = order ? order->memory : NULL;
+    const float *const from = weights->memory;
+    float *const to = out->memory;
+    const size_t B = out->columns;
+    for (size_t r = 0; r < B; r++) {
+        const size_t place = first + (r + turn) % B;
+        to[r] = from[numbers ? numbers[place] : place];
+    }
+    return CLM_OK;
+}
+
 /* C (M,N) = alpha op(A) op(B) + beta C, with op(A) (M,K); CBLAS counts in int. */
 static clm_status blas_multiply(const char *purpose, CBLAS_TRANSPOSE a, CBLAS_TRANSPOSE b, size_t M, size_t N,
                                 size_t K, float alpha, const struct tensor *A, const struct tensor *B,
@@ -201,24 +217,30 @@ static clm_status blas_softmax_xent(struct clm_backend *be, const struct tensor 
     (void)be, (void)error;
     const size_t B = Z->rows, C = Z->columns;
     const float share = mixture ? (float)mixture->share : 1, rest = 1 - share;
+    const bool is_mixed = mixture_has_partners(mixture), is_weighted = mixture_has_weights(mixture);
     for (size_t r = 0; r < B; r++) {
         const float *const z = blas_row(Z, r);
         const size_t label = ((const uint32_t *)labels->memory)[r];
-        const size_t partner = mixture ? ((const uint32_t *)mixture->partners.memory)[r] : label;
+        const size_t partner = is_mixed ? ((const uint32_t *)mixture->partners.memory)[r] : label;
+        const float own = is_weighted ? share * blas_row(&mixture->weights, 0)[r] : share;
+        const float other = is_weighted && is_mixed ? rest * blas_row(&mixture->partner_weights, 0)[r] : rest;
         size_t best;
         const float largest = blas_largest_of(z, C, &best);
-        const float distance =
-            share == 1 ? largest - z[label] : share * (largest - z[label]) + rest * (largest - z[partner]);
         float *const d = dZ ? blas_row(dZ, r) : NULL;
+        float distance = own * (largest - z[label]);
+        if (other != 0)
+            distance += other * (largest - z[partner]);
         const float sum = softmax_row(z, C, largest, d);
-        const float loss = logf(sum) + distance;
+        const float loss = (own + other) * logf(sum) + distance;
         host_sums(sums)->loss += loss;
         host_sums(sums)->correct += best == label && !isnan(loss);
         if (!d)
             continue;
-        d[label] -= label == partner ? 1 : share;
+        for (size_t c = 0; is_weighted && c < C; c++)
+            d[c] *= own + other;
+        d[label] -= label == partner ? own + other : own;
         if (partner != label)
-            d[partner] -= rest;
+            d[partner] -= other;
         for (size_t c = 0; c < C; c++)
             d[c] /= (float)B;
     }
@@ -364,6 +386,7 @@ static const struct backend_operations operations = {
     .name = "blas",
     HOST_OPERATIONS(float),
     .gather = blas_gather,
+    .gather_weights = blas_gather_weights,
     .linear_forward = blas_forward,
     .softmax_xent = blas_softmax_xent,
     .softmax = blas_softmax,

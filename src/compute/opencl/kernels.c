@@ -26,6 +26,7 @@ static const struct kernel_about kernels_about[KERNEL_COUNT] = {
     [KERNEL_GATHER_BYTES] = {FOR_ALL, "gather_bytes", false, false},
     [KERNEL_GATHER_FLOATS] = {FOR_ALL, "gather_floats", false, false},
     [KERNEL_GATHER_AUGMENTED] = {FOR_ALL, "gather_augmented", false, false},
+    [KERNEL_GATHER_WEIGHTS] = {FOR_ALL, "gather_weights", false, false},
     [KERNEL_ADD_PENALTY] = {FOR_ALL, "add_penalty", false, false},
     [KERNEL_SOFTMAX_XENT] = {FOR_ALL, "softmax_xent", false, false},
     [KERNEL_SOFTMAX_ROWS] = {FOR_ALL, "softmax_rows", false, false},
@@ -342,6 +343,18 @@ clm_status opencl_gather(struct clm_backend *be, const struct resident *data, co
              : kernel_gather(self(be)->kernels, data, order, first, X, labels, error);
 }
 
+clm_status opencl_gather_weights(struct clm_backend *be, const struct tensor *weights,
+                                 const struct tensor *order, size_t first, size_t turn, struct tensor *out,
+                                 struct clm_error *error)
+{
+    const struct tensor *const indices = order ? order : weights; /* as in kernel_gather */
+    opencl_expect(be, 0, 2 * size_of(out));
+    return launch_list(self(be)->kernels, KERNEL_GATHER_WEIGHTS, NO_ACTIVATION, NO_RULE, out->columns,
+                       ARGUMENTS(INT(out->columns), INT(turn), MEMORY(weights), MEMORY(indices),
+                                 INT(order != NULL), SCALAR(cl_uint, first), MEMORY(out)),
+                       error);
+}
+
 clm_status kernel_bias_activation(struct kernels *k, const struct epilogue *epilogue, const struct tensor *b,
                                   struct tensor *Y, struct clm_error *error)
 {
@@ -395,12 +408,16 @@ clm_status opencl_softmax_xent(struct clm_backend *be, const struct tensor *Z, c
 {
     struct kernels *const k = self(be)->kernels;
     const size_t groups = size_min(divide_up(Z->rows, k->lanes), METRICS_SLOTS), global = groups * k->lanes;
+    const bool is_mixed = mixture_has_partners(mixture), is_weighted = mixture_has_weights(mixture);
+    const struct tensor *const weights = is_weighted ? &mixture->weights : Z; /* not read otherwise */
     opencl_expect(be, 0, (dZ ? 2 : 1) * size_of(Z));
     return kernel_table_launch(
         k, &k->table, KERNEL_SOFTMAX_XENT, NO_ACTIVATION, NO_RULE, 1, &global, &k->lanes,
         ARGUMENTS(INT(Z->rows), INT(Z->columns), INT(dZ != NULL), MEMORY(Z), MEMORY(labels),
-                  MEMORY(mixture ? &mixture->partners : labels),
-                  SCALAR(cl_float, mixture ? mixture->share : 1), MEMORY(dZ ? dZ : Z), MEMORY(&sums->state)),
+                  MEMORY(is_mixed ? &mixture->partners : labels),
+                  SCALAR(cl_float, mixture ? mixture->share : 1), INT(is_weighted), MEMORY(weights),
+                  MEMORY(is_weighted && is_mixed ? &mixture->partner_weights : weights), MEMORY(dZ ? dZ : Z),
+                  MEMORY(&sums->state)),
         error);
 }
 

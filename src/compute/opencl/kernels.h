@@ -11,6 +11,7 @@ enum kernel_name {
     KERNEL_GATHER_BYTES,
     KERNEL_GATHER_FLOATS,
     KERNEL_GATHER_AUGMENTED,
+    KERNEL_GATHER_WEIGHTS,
     KERNEL_ADD_PENALTY,
     KERNEL_SOFTMAX_XENT,
     KERNEL_SOFTMAX_ROWS,
@@ -35,7 +36,7 @@ struct kernel_about {
     bool by_activation, by_rule;
 };
 
-enum { KERNELS_MOST = 14 };
+enum { KERNELS_MOST = 15 };
 
 /* Kernels that are built with the same options. */
 struct kernel_table {

@@ -265,6 +265,7 @@ const struct backend_operations opencl_operations = {
     .metrics_reset = opencl_metrics_reset,
     .metrics_read = opencl_metrics_read,
     .gather = opencl_gather,
+    .gather_weights = opencl_gather_weights,
     .linear_forward = opencl_forward,
     .softmax_xent = opencl_softmax_xent,
     .softmax = opencl_softmax,

@@ -39,6 +39,7 @@ static inline double size_of(const struct tensor *tensor)
 /* ---- kernels.c: entries of struct backend_operations that are one kernel ---- */
 
 __typeof__(gather) opencl_gather;
+__typeof__(gather_weights) opencl_gather_weights;
 __typeof__(softmax_xent) opencl_softmax_xent;
 __typeof__(softmax) opencl_softmax;
 __typeof__(parameter_step) opencl_parameter_step;

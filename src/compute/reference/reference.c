@@ -81,6 +81,20 @@ static clm_status reference_gather(struct clm_backend *be, const struct resident
     return CLM_OK;
 }
 
+static clm_status reference_gather_weights(struct clm_backend *be, const struct tensor *weights,
+                                           const struct tensor *order, size_t first, size_t turn,
+                                           struct tensor *out, struct clm_error *error)
+{
+    (void)be, (void)error;
+    const uint32_t *const numbers = order ? order->memory : NULL;
+    const size_t B = out->columns;
+    for (size_t r = 0; r < B; r++) {
+        const size_t place = first + (r + turn) % B;
+        reference_row(out, 0)[r] = reference_row(weights, 0)[numbers ? numbers[place] : place];
+    }
+    return CLM_OK;
+}
+
 /* act(z); NaN stays NaN. */
 static double reference_activate(enum activation act, double z)
 {
@@ -174,29 +188,51 @@ static double reference_sum_of_exponentials(const double *z, size_t C, double la
     return sum;
 }
 
+/* What the losses of a row's label and of its partner's count. */
+struct reference_shares {
+    size_t label, partner;
+    double own, other;
+};
+
+static struct reference_shares reference_shares_of(const struct tensor *labels, const struct mixture *mixture,
+                                                   size_t r)
+{
+    const size_t label = ((const uint32_t *)labels->memory)[r];
+    struct reference_shares shares = {label, label, 1, 0};
+    if (mixture_has_partners(mixture)) {
+        shares.partner = ((const uint32_t *)mixture->partners.memory)[r];
+        shares.own = mixture->share;
+        shares.other = 1 - mixture->share;
+    }
+    if (mixture_has_weights(mixture)) {
+        shares.own *= reference_row(&mixture->weights, 0)[r];
+        shares.other *= mixture_has_partners(mixture) ? reference_row(&mixture->partner_weights, 0)[r] : 0;
+    }
+    return shares;
+}
+
 static clm_status reference_softmax_xent(struct clm_backend *be, const struct tensor *Z,
                                          const struct tensor *labels, const struct mixture *mixture,
                                          struct tensor *dZ, struct metrics *sums, struct clm_error *error)
 {
     (void)be, (void)error;
     const size_t B = Z->rows, C = Z->columns;
-    const double share = mixture ? mixture->share : 1;
     for (size_t r = 0; r < B; r++) {
         const double *const z = reference_row(Z, r);
-        const size_t label = ((const uint32_t *)labels->memory)[r];
-        const size_t partner = mixture ? ((const uint32_t *)mixture->partners.memory)[r] : label;
+        const struct reference_shares of = reference_shares_of(labels, mixture, r);
         size_t best;
         const double largest = reference_largest_of(z, C, &best),
                      sum = reference_sum_of_exponentials(z, C, largest);
-        const double distance = share == 1
-                                    ? largest - z[label]
-                                    : share * (largest - z[label]) + (1 - share) * (largest - z[partner]);
-        const double loss = log(sum) + distance;
+        double distance = of.own * (largest - z[of.label]);
+        if (of.other != 0)
+            distance += of.other * (largest - z[of.partner]);
+        const double loss = (of.own + of.other) * log(sum) + distance;
         host_sums(sums)->loss += loss;
-        host_sums(sums)->correct += best == label && !isnan(loss);
+        host_sums(sums)->correct += best == of.label && !isnan(loss);
         for (size_t c = 0; dZ && c < C; c++) {
-            const double target = share * (c == label) + (1 - share) * (c == partner);
-            reference_row(dZ, r)[c] = (exp(z[c] - largest) / sum - target) / (double)B;
+            const double target = of.own * (c == of.label) + of.other * (c == of.partner),
+                         p = exp(z[c] - largest) / sum;
+            reference_row(dZ, r)[c] = ((of.own + of.other) * p - target) / (double)B;
         }
     }
     return CLM_OK;
@@ -328,6 +364,7 @@ static const struct backend_operations operations = {
     .name = "reference",
     HOST_OPERATIONS(double),
     .gather = reference_gather,
+    .gather_weights = reference_gather_weights,
     .linear_forward = reference_forward,
     .softmax_xent = reference_softmax_xent,
     .softmax = reference_softmax,

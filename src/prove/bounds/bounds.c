@@ -140,6 +140,7 @@ static const struct backend_operations bounds_operations = {
     .metrics_reset = bounds_metrics_reset,
     .metrics_read = bounds_metrics_read,
     .gather = bounds_gather,
+    .gather_weights = bounds_gather_weights,
     .linear_forward = bounds_forward,
     .softmax_xent = bounds_softmax_xent,
     .softmax = bounds_softmax,

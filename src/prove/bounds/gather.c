@@ -55,3 +55,15 @@ clm_status bounds_gather(struct clm_backend *be, const struct resident *data, co
     }
     return stage_end(&stage);
 }
+
+/* A copy: only a number that a device may flush changes. The data set's weights are exact. */
+clm_status bounds_gather_weights(struct clm_backend *be, const struct tensor *weights,
+                                 const struct tensor *order, size_t first, size_t turn, struct tensor *out,
+                                 struct clm_error *error)
+{
+    const struct tensor from = value_of(weights), numbers = order ? value_of(order) : (struct tensor){0};
+    struct tensor to = value_of(out);
+    for (size_t r = 0; r < tensor_elements(out); r++)
+        errors_of(out)[r] = FLUSHED;
+    return gather_weights(bounds_reference(be), &from, order ? &numbers : NULL, first, turn, &to, error);
+}

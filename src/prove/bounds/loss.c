@@ -22,6 +22,16 @@
  *             another u times its reach. The relative errors of the sum move its logarithm by -log(1 - γ) at
  *             most; LOG_ERROR is relative to the logarithm; and the sum of both is rounded.
  *
+ * A row's loss may be a mixture of two: own times that of the label and other times that of its partner,
+ *
+ *   own = share w,  other = (1 - share) w',  loss = (own + other) log(Σ e_j) + own (m - z'_label)
+ *                                                 + other (m - z'_partner)
+ *   dZ_c = ((own + other) p_c - own [c = label] - other [c = partner]) / B
+ *
+ * The bounds of both losses are mixed in the same way. own and other are rounded once each, their sum once
+ * more; each of the products of the loss and of dZ once, and so is the sum of the distances. All terms of a
+ * loss and all numbers of a mixture are >= 0.
+ *
  * Of a float's functions, OpenCL 1.2 (full profile, section 7.4) promises exp and log to 3 units in the
  * last place and division to 2.5, a unit being at most 2 u of the value: 6 u and 5 u. The C library's are
  * better. */
@@ -176,39 +186,60 @@ static double gradient_error(double p, double p_error, double target, double B)
     return (error + DIVISION_ERROR * (difference + error)) / B + FLUSHED;
 }
 
-/* A row's target: `share` of one label and 1 - share of another; without mixture, one label only. */
+/* What the losses of a row's label and of its partner count, which sum to `all`. */
 struct target {
     size_t label, partner;
-    double share;
+    double own, other, all;
+    bool is_mixed, is_weighted;
 };
 
 static struct target target_of(const struct tensor *labels, const struct mixture *mixture, size_t r)
 {
     const uint32_t *const own = value_of(labels).memory;
-    if (!mixture)
-        return (struct target){own[r], own[r], 1};
-    const uint32_t *const partners = value_of(&mixture->partners).memory;
-    return (struct target){own[r], partners[r], mixture->share};
+    struct target target = {.label = own[r],
+                            .partner = own[r],
+                            .own = 1,
+                            .is_mixed = mixture_has_partners(mixture) && mixture->share != 1,
+                            .is_weighted = mixture_has_weights(mixture)};
+    if (mixture_has_partners(mixture)) {
+        target.partner = ((const uint32_t *)value_of(&mixture->partners).memory)[r];
+        target.own = mixture->share;
+        target.other = 1 - mixture->share;
+    }
+    if (target.is_weighted) {
+        target.own *= values_of(&mixture->weights)[r];
+        target.other *= mixture_has_partners(mixture) ? values_of(&mixture->partner_weights)[r] : 0;
+    }
+    target.all = target.own + target.other;
+    return target;
 }
 
 /* A row's loss and how far a float's may be from it. log(Σ e) is the loss of the largest class: at most that
  * of z's largest. In mixed rows the distances are multiplied and added: two roundings of a sum that is not
- * negative. Their errors are mixed in the same way. */
+ * negative. In weighted rows own and other are rounded, too: three roundings of each distance, and three of
+ * (own + other) log(Σ e). A product may be flushed, or a share with a tiny weight, whose factor then is
+ * lost. */
 static double row_loss(const struct row *row, const struct target *target, double *error)
 {
-    const double share = target->share, rest = 1 - share;
-    double moved, largest_moved;
-    double loss = exact_loss(row, target->label, &moved);
-    double reach = row->reach[target->label];
-    if (share != 1) {
-        double partner_moved;
-        loss = share * loss + rest * exact_loss(row, target->partner, &partner_moved);
-        reach = share * reach + rest * row->reach[target->partner];
-        moved = share * moved + rest * partner_moved + gamma_of(2) * reach + 2 * FLUSHED;
+    const double own = target->own, other = target->other, all = target->all;
+    double moved, partner_moved = 0, largest_moved;
+    double loss = own * exact_loss(row, target->label, &moved);
+    double reach = own * row->reach[target->label];
+    moved *= own;
+    if (other != 0) {
+        loss += other * exact_loss(row, target->partner, &partner_moved);
+        reach += other * row->reach[target->partner];
+        moved += other * partner_moved;
     }
     const double of_sum = -log1p(-gamma_of(EXP_ROUNDINGS + row->C)); /* one for the reference's */
     const double logarithm = exact_loss(row, row->exact.top.at, &largest_moved) + largest_moved + of_sum;
-    const double unrounded = moved + UNIT_ROUNDOFF * reach + of_sum + LOG_ERROR * logarithm + FLUSHED;
+    double unrounded = moved + UNIT_ROUNDOFF * reach + all * (of_sum + LOG_ERROR * logarithm + FLUSHED);
+    if (target->is_weighted) {
+        const double farthest = fmax(row->reach[target->label], row->reach[target->partner]);
+        unrounded += gamma_of(4) * (unrounded + reach + all * logarithm) +
+                     FLUSHED * (4 + 2 * farthest + 2 * logarithm);
+    } else if (target->is_mixed)
+        unrounded += gamma_of(2) * reach + 2 * FLUSHED;
     *error = unrounded + UNIT_ROUNDOFF * (loss + unrounded);
     return loss;
 }
@@ -229,13 +260,19 @@ static bool is_prediction_open(const double *z, const double *z_error, size_t C,
 
 /* ---- the operations ---- */
 
+/* A weighted probability has three roundings more: of own and other, of their sum, and of the product. A
+ * weighted target has two. */
 static void gradient_errors(const struct row *row, const struct target *target, double B, double *out)
 {
     for (size_t c = 0; c < row->C; c++) {
-        const double wanted =
-            target->share * (c == target->label) + (1 - target->share) * (c == target->partner);
+        const double wanted = target->own * (c == target->label) + target->other * (c == target->partner);
         double p_error;
-        const double p = probability(row, c, &p_error);
+        double p = probability(row, c, &p_error);
+        if (target->is_weighted) {
+            p_error = target->all * p_error + gamma_of(4) * target->all * (p + p_error) +
+                      gamma_of(2) * wanted + 4 * FLUSHED;
+            p *= target->all;
+        }
         out[c] = gradient_error(p, p_error, wanted, B);
     }
 }
@@ -277,7 +314,8 @@ clm_status bounds_softmax_xent(struct clm_backend *be, const struct tensor *Z, c
     struct mixture mixed = {0};
     struct metrics values = {.state = value_of(&sums->state)};
     if (mixture)
-        mixed = (struct mixture){value_of(&mixture->partners), mixture->share};
+        mixed = (struct mixture){value_of(&mixture->partners), mixture->share, value_of(&mixture->weights),
+                                 value_of(&mixture->partner_weights)};
     const clm_status status = xent_errors(Z, labels, mixture, dZ, sums, error);
     return status ? status
                   : softmax_xent(bounds_reference(be), &z, &classes, mixture ? &mixed : NULL, dZ ? &dz : NULL,

@@ -78,6 +78,7 @@ CLM_MUST_CHECK clm_status stage_end(struct stage *stage);
 /* ---- the operations, for the backend's table ---- */
 
 __typeof__(gather) bounds_gather;
+__typeof__(gather_weights) bounds_gather_weights;
 __typeof__(linear_forward) bounds_forward;
 __typeof__(softmax_xent) bounds_softmax_xent;
 __typeof__(softmax) bounds_softmax;
