@@ -540,10 +540,14 @@ const struct clm_augmentation *clm_settings_augmentation(const struct clm_settin
 struct clm_epoch {
     size_t epoch; /* from 1 */
     double learning_rate;
-    double train_loss, train_accuracy; /* means over the epoch's minibatches, while training */
+    /* means over the epoch's minibatches, while training; the loss is weighted, the accuracy is not */
+    double train_loss, train_accuracy;
     bool has_validation;
     double validation_loss, validation_accuracy; /* after the epoch */
     double seconds, samples_per_s;               /* the training part of the epoch */
+    /* of the training part after the epoch, each row counting the same; only if the setting train-score is on */
+    bool has_train_score;
+    double train_score_loss, train_score_accuracy;
 };
 
 struct clm_progress {
@@ -630,7 +634,11 @@ struct clm_train_hooks {
     const volatile sig_atomic_t *stop;
     int argc; /* the command line, for run.json */
     char *const *argv;
-    void *reserved[8]; /* NULL: for later versions */
+    /* At the end, a sign that the net has learned nothing: it predicts one class for all rows of a part, or
+     * its loss is above that of guessing. It looks at the validation and the test part, or, without them, at
+     * the training part. */
+    void (*on_warning)(void *user, const struct clm_warning *warning);
+    void *reserved[7]; /* NULL: for later versions */
 };
 
 struct clm_score {
@@ -646,6 +654,19 @@ struct clm_train_result {
     uint64_t memory_planned, memory_peak; /* device bytes: as planned, and as allocated at the peak */
 };
 
+/* How much each class counts in training, as the setting class-weight says it in `text`:
+ *
+ *   NULL        each class has the weight 1
+ *   "balanced"  n / (C n_c), with n the training rows, n_c those of the class, and C the number of classes that
+ *               have rows; a class without rows gets 0
+ *   "a=2,b=1"   classes by name, or by number from 0; those that are not named have the weight 1. A name has
+ *               priority over a number
+ *
+ * weights is (classes), out. CLM_ERROR_ARGUMENT names what is no class, with the nearest name, or no finite
+ * weight of at least 0; or says that all are 0. */
+CLM_MUST_CHECK clm_status clm_class_weights(const struct clm_data *data, const char *text, double *weights,
+                                            struct clm_error *error);
+
 /* Trains `model` in place on the training part of `data` by minibatch gradient descent:
  * v = momentum v + g, w = w - lr v, with g the gradient of mean cross-entropy + l2 |W|². A smaller last
  * minibatch is trained on as well. The same model, data, settings, backend and device give the same bits.
@@ -653,6 +674,14 @@ struct clm_train_result {
  *   settings  of the command "train". Those of data, device and net were for the functions that made data,
  *             backend and model; training reads the others, and writes all of them into the run directory
  *             `out`, if it is set
+ *
+ * With class weights, or if the data has a weight for each row, the loss of a row is multiplied by w, the
+ * weight of its class times its own, divided by the mean of these products over the training part: so the
+ * mean of all w is 1. The gradient of a minibatch of B rows is that of Σ w loss / B. With mixup, each of the
+ * two labels has the weight of its row. Losses of validation and test rows are not weighted.
+ *
+ * If the loss of validation or test rows is no finite number, the run is written, and then that is
+ * CLM_ERROR_FORMAT, which names the row.
  *
  * hooks may be NULL. result may be NULL. */
 CLM_MUST_CHECK clm_status clm_train(struct clm_backend *backend, struct clm_model *model,
@@ -668,10 +697,15 @@ CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const str
                                         struct clm_error *error);
 
 /* Computes the class probabilities (rows, classes) of every row of a part, and the loss and accuracy
- * against its labels, if all rows have one. `probabilities` and `score` may be NULL. */
+ * against its labels, if all rows have one. `probabilities` and `score` may be NULL. If a score is asked for,
+ * a loss of labelled rows that is no finite number is CLM_ERROR_FORMAT, which names the row. */
 CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct clm_model *model,
                                       const struct clm_data *data, enum clm_part part, float *probabilities,
                                       struct clm_score *score, struct clm_error *error);
+
+/* The loss of guessing by the frequencies of the classes in the training part: their entropy [nats], at most
+ * log(classes). A net with a larger loss is worse than that. */
+CLM_MUST_CHECK clm_status clm_guess_loss(const struct clm_data *data, double *loss, struct clm_error *error);
 
 /* ---- checks -------------------------------------------------------------------------------------------- */
 
@@ -738,6 +772,9 @@ struct clm_gradcheck_options {
     uint64_t seed;
     const struct clm_data *data;      /* NULL: random inputs and labels */
     enum clm_standardise standardise; /* with data */
+    /* Weights of classes, as in clm_class_weights; with data, balanced means its training part, else the
+     * batch. Weights of rows that the data has are used, too. */
+    const char *class_weight;
 };
 
 struct clm_gradcheck_row {

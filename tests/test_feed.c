@@ -167,15 +167,17 @@ START_TEST(what_there_is_room_for)
 }
 END_TEST
 
-/* Whatever the room: at least a minibatch and no more than fits twice, or a sentence; exact to a byte. */
+/* Whatever the room: at least a minibatch and no more than fits twice, or a sentence; exact to a byte. A row
+ * may have a weight, which takes four bytes. */
 START_TEST(rooms_at_their_limits)
 {
     struct clm_backend *be = fixture_backend(FIXTURE_BLAS);
     struct clm_data *data = fixture_data(ROWS, 0, I, 7);
-    const size_t fixed = 16 * I, row = I + 8;
+    const bool is_weighted = _i;
+    const size_t fixed = 16 * I, row = I + (is_weighted ? 12 : 8);
     const size_t shards[] = {0, 20, 30, 210};
     for (size_t s = 0; s < 4; s++) {
-        const struct residency_wish wish = {CLM_RESIDENT_NO, shards[s], BATCH, ROWS, ROWS};
+        const struct residency_wish wish = {CLM_RESIDENT_NO, shards[s], BATCH, ROWS, ROWS, is_weighted};
         const size_t least = fixed + 2 * size_max(shards[s], BATCH) * row;
         for (size_t room = 0; room < fixed + 2 * ROWS * row; room++) {
             struct residency out;
@@ -186,6 +188,7 @@ START_TEST(rooms_at_their_limits)
                 continue;
             ck_assert(out.shard >= BATCH && out.shard % BATCH == 0 && fixed + 2 * out.shard * row <= room);
             ck_assert(!shards[s] || out.shard == shards[s]);
+            ck_assert(out.is_weighted == is_weighted);
         }
     }
     clm_backend_close(be);
@@ -511,7 +514,7 @@ int main(void)
     tcase_add_test(cases, drawn_anew_from_the_whole_set);
     tcase_add_loop_test(cases, unshuffled_as_they_lie, 0, SHAPE_COUNT);
     tcase_add_test(cases, what_there_is_room_for);
-    tcase_add_test(cases, rooms_at_their_limits);
+    tcase_add_loop_test(cases, rooms_at_their_limits, 0, 2);
     tcase_add_test(cases, sorted_rows);
     test_add_sampled(cases, a_pass, 0, 4 * KIND_COUNT, 1);
     tcase_add_test(cases, an_upload_that_fails);

@@ -65,8 +65,8 @@ static void net_free(struct net *net)
     }
 }
 
-/* Adds one row's gradient of its own loss, divided by `rows`, to gW and gb; returns the loss. */
-static double backpropagate(struct net *net, const double *x, size_t label, double rows)
+/* Adds one row's gradient of its loss times `weight`, divided by `rows`, to gW and gb; returns that loss. */
+static double backpropagate(struct net *net, const double *x, size_t label, double weight, double rows)
 {
     double a[NET_DEPTH + 1][64], d[64], below[64];
     memcpy(a[0], x, net->widths[0] * sizeof *x);
@@ -82,7 +82,7 @@ static double backpropagate(struct net *net, const double *x, size_t label, doub
     for (size_t c = 0; c < C; c++)
         partition += exp(a[NET_DEPTH][c]);
     for (size_t c = 0; c < C; c++)
-        d[c] = (exp(a[NET_DEPTH][c]) / partition - (c == label)) / rows;
+        d[c] = weight * (exp(a[NET_DEPTH][c]) / partition - (c == label)) / rows;
     for (size_t l = NET_DEPTH; l-- > 0;) {
         const size_t I = net->widths[l];
         memset(below, 0, sizeof below);
@@ -96,7 +96,7 @@ static double backpropagate(struct net *net, const double *x, size_t label, doub
         for (size_t i = 0; i < I; i++)
             d[i] = a[l][i] > 0 ? below[i] : 0;
     }
-    return log(partition) - a[NET_DEPTH][label];
+    return weight * (log(partition) - a[NET_DEPTH][label]);
 }
 
 static void descend(double *w, double *g, double *v, size_t count, double decay, const struct step *step)
@@ -108,9 +108,9 @@ static void descend(double *w, double *g, double *v, size_t count, double decay,
     }
 }
 
-/* One epoch without shuffling; the mean loss. */
-static double train_by_hand(struct net *net, const struct clm_data *data, size_t batch,
-                            const struct step *step)
+/* One epoch without shuffling; the mean loss. `weights` are of the rows, or NULL. */
+static double train_weighted_by_hand(struct net *net, const struct clm_data *data, const double *weights,
+                                     size_t batch, const struct step *step)
 {
     const size_t N = data->train.count, I = data->features;
     double loss = 0, x[64];
@@ -119,7 +119,8 @@ static double train_by_hand(struct net *net, const struct clm_data *data, size_t
         for (size_t r = first; r < end; r++) {
             for (size_t i = 0; i < I; i++)
                 x[i] = ((const uint8_t *)data->train.values)[r * I + i] * (double)(1 / 255.0f);
-            loss += backpropagate(net, x, data->train.labels[r], (double)(end - first));
+            loss +=
+                backpropagate(net, x, data->train.labels[r], weights ? weights[r] : 1, (double)(end - first));
         }
         for (size_t l = 0; l < NET_DEPTH; l++) {
             const size_t O = net->widths[l + 1];
@@ -128,6 +129,12 @@ static double train_by_hand(struct net *net, const struct clm_data *data, size_t
         }
     }
     return loss / (double)N;
+}
+
+static double train_by_hand(struct net *net, const struct clm_data *data, size_t batch,
+                            const struct step *step)
+{
+    return train_weighted_by_hand(net, data, NULL, batch, step);
 }
 
 /* |got - expected| / |expected - start| over all parameters: the error relative to the change. */
@@ -214,6 +221,132 @@ START_TEST(trajectory)
     clm_model_free(start);
     clm_model_free(model);
     clm_data_close(data);
+}
+END_TEST
+
+/* Gives the training rows of a fixture weights. */
+static void weigh(struct clm_data *data)
+{
+    float *const weights = malloc(data->train.count * sizeof *weights);
+    ck_assert_ptr_nonnull(weights);
+    for (size_t r = 0; r < data->train.count; r++)
+        weights[r] = (float)(1 + r % 5) / 4;
+    data->train.weights = data->read.train.weights = weights;
+}
+
+/* The trajectory above with weights of classes and of rows, whose product is divided by its mean: resident and
+ * streamed. The accuracy counts each row once. Weights up to 5 make gradients and errors larger alike. */
+START_TEST(weighted_trajectory)
+{
+    const enum fixture kind = kinds[_i % KIND_COUNT];
+    struct clm_data *data = fixture_data(4 * 16 + 5, 0, 31, 10);
+    struct clm_model *start = fixture_model(data, "he", 11, hidden),
+                     *model = fixture_model(data, "he", 11, hidden);
+    struct net net = net_of(start);
+    struct epochs_heard record = {0};
+    const struct step step = {.learning_rate = 0.1, .momentum = 0.9, .l2 = 0.01};
+    struct clm_settings *const settings = train_settings(
+        "epochs 1 batch 16 lr 0.1 momentum 0.9 l2 0.01 seed 3 class-weight 3=4,9=0,0=0.5 resident %s",
+        (size_t)_i < KIND_COUNT ? "yes" : "no");
+    double weights[4 * 16 + 5], mean = 0;
+    weigh(data);
+    for (size_t r = 0; r < data->train.count; r++) {
+        const uint32_t label = data->train.labels[r];
+        weights[r] = (double)data->train.weights[r] * (label == 3 ? 4 : label == 9 ? 0 : label ? 1 : 0.5);
+        mean += weights[r] / (double)data->train.count;
+    }
+    for (size_t r = 0; r < data->train.count; r++)
+        weights[r] /= mean;
+    const double loss = train_weighted_by_hand(&net, data, weights, 16, &step);
+    train(kind, model, data, settings, &record, false);
+    ck_assert_within(relative_difference(model, &net, start), 0.0, kind == FIXTURE_REFERENCE ? 5e-6 : 1e-4);
+    /* the weights are rounded to float: u of the loss */
+    ck_assert_within(record.epochs[0].train_loss, loss, kind == FIXTURE_REFERENCE ? 1e-6 : 1e-5);
+    net_free(&net);
+    clm_model_free(start);
+    clm_model_free(model);
+    clm_data_close(data);
+}
+END_TEST
+
+/* Weights of 1, of classes or of rows, change no bit on backends that compute the last layer in the same
+ * steps with and without weights; weights that are all 3 are the same as 1. */
+START_TEST(equal_weights_are_none)
+{
+    static const enum fixture same[] = {FIXTURE_REFERENCE, FIXTURE_BLAS, FIXTURE_CLBLAST};
+    static const char *const weighted[] = {"", " class-weight 0=3,1=3,2=3", " class-weight balanced"};
+    struct clm_model *models[4];
+    for (size_t i = 0; i < 4; i++) {
+        struct clm_data *data = fixture_data(60, 0, 31, 3);
+        struct epochs_heard record = {0};
+        if (i == 3)
+            weigh(data);
+        for (size_t r = 0; i == 3 && r < 60; r++)
+            data->read.train.weights[r] = 7;
+        models[i] = fixture_model(data, "he", 11, hidden);
+        train(same[_i], models[i], data, train_settings("%s%s", usual, i < 3 ? weighted[i] : ""), &record,
+              false);
+        clm_data_close(data);
+    }
+    for (size_t i = 1; i < 4; i++)
+        for (size_t l = 0; l < 3; l++)
+            ck_assert_mem_eq(clm_model_weight(models[i], l), clm_model_weight(models[0], l),
+                             clm_model_width(models[0], l) * clm_model_width(models[0], l + 1) *
+                                 sizeof(float));
+    for (size_t i = 0; i < 4; i++)
+        clm_model_free(models[i]);
+}
+END_TEST
+
+/* Resident and streamed data give the same bits with weights, too, and with the weights of partners. */
+START_TEST(weights_are_streamed)
+{
+    struct clm_model *models[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct clm_data *data = fixture_data(200, 30, 31, 10);
+        struct epochs_heard record = {0};
+        weigh(data);
+        models[i] = fixture_model(data, "he", 11, hidden);
+        train(kinds[_i], models[i], data,
+              train_settings("epochs 2 batch 16 shard 48 shuffle on class-weight 1=3 train-score on augment "
+                             "mixup=0.4 resident %s",
+                             i ? "no" : "yes"),
+              &record, false);
+        clm_data_close(data);
+    }
+    ck_assert_mem_eq(clm_model_weight(models[0], 0), clm_model_weight(models[1], 0), 31 * 13 * sizeof(float));
+    for (size_t i = 0; i < 2; i++)
+        clm_model_free(models[i]);
+}
+END_TEST
+
+/* The score of the training rows is that of a prediction with the net of the epoch's end, whatever the
+ * weights. The trained net is the same with it and without it. */
+START_TEST(training_rows_are_scored)
+{
+    struct clm_model *models[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct clm_data *data = fixture_data(200, 30, 31, 10);
+        struct epochs_heard record = {0};
+        struct clm_backend *backend = fixture_backend(kinds[_i]);
+        struct clm_error error = {0};
+        struct clm_score score;
+        weigh(data);
+        models[i] = fixture_model(data, "he", 11, hidden);
+        train(kinds[_i], models[i], data,
+              train_settings("epochs 2 batch 16 shuffle on train-score %s", i ? "on" : "off"), &record,
+              false);
+        ck_assert(record.epochs[1].has_train_score == (i == 1));
+        ck_assert_done(clm_predict(backend, models[i], data, CLM_TRAIN, NULL, &score, &error));
+        /* batches of 16 and of 200 rows add losses of about 2 in another order: 200 u each */
+        ck_assert_within(record.epochs[1].train_score_loss, i ? score.loss : 0, 1e-4);
+        ck_assert_within(record.epochs[1].train_score_accuracy, i ? score.accuracy : 0, 1.5 / 200);
+        clm_backend_close(backend);
+        clm_data_close(data);
+    }
+    ck_assert_mem_eq(clm_model_weight(models[0], 0), clm_model_weight(models[1], 0), 31 * 13 * sizeof(float));
+    for (size_t i = 0; i < 2; i++)
+        clm_model_free(models[i]);
 }
 END_TEST
 
@@ -797,6 +930,10 @@ int main(void)
     TCase *cases = tcase_create("train");
     test_add_sampled(cases, trajectory, 0, 2 * KIND_COUNT, 1);
     test_add_sampled(cases, trajectory_by_gradients, 0, 2 * KIND_COUNT, 1);
+    test_add_sampled(cases, weighted_trajectory, 0, 2 * KIND_COUNT, 1);
+    tcase_add_loop_test(cases, equal_weights_are_none, 0, 3);
+    test_add_sampled(cases, weights_are_streamed, 0, KIND_COUNT, 1);
+    test_add_sampled(cases, training_rows_are_scored, 0, KIND_COUNT, 1);
     tcase_add_loop_test(cases, steps_build_no_program, 0, 3);
     tcase_add_test(cases, each_parameter_is_stepped);
     test_add_sampled(cases, untrained_loss, 0, KIND_COUNT, 1);

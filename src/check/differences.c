@@ -147,6 +147,7 @@ static clm_status loss_at(struct differences *d, const struct moved_parameter *p
                           bool *is_same, struct clm_error *error)
 {
     struct network *const net = d->net;
+    struct mixture mixture;
     size_t correct;
     clm_status status = move_unit(d, p, at, error);
     for (size_t l = p->l + 1; status == CLM_OK && l < net->architecture.depth; l++)
@@ -154,8 +155,8 @@ static clm_status loss_at(struct differences *d, const struct moved_parameter *p
                                 EPILOGUE(activation_of(net, l)), &net->layers[l].Y, error);
     if (status || (status = has_same_signs(d, p->l, is_same, error)) ||
         (status = metrics_reset(net->be, &d->sums, error)) ||
-        (status = softmax_xent(net->be, &net->layers[net->architecture.depth - 1].Y, &net->labels, NULL, NULL,
-                               &d->sums, error)) ||
+        (status = softmax_xent(net->be, &net->layers[net->architecture.depth - 1].Y, &net->labels,
+                               network_mixture(net, net->batch, &mixture), NULL, &d->sums, error)) ||
         (status = metrics_read(net->be, &d->sums, loss, &correct, error)))
         return status;
     *loss /= (double)net->batch;

@@ -5,6 +5,7 @@
 #include "check/differences.h"
 #include "data/data.h"
 #include "nn/network.h"
+#include "nn/weights.h"
 #include "prove/bounds/bounds.h"
 #include "prove/judge.h"
 
@@ -32,8 +33,9 @@ struct gradient_side {
 struct gradcheck {
     const struct clm_gradcheck_options *options;
     struct clm_model *model;
-    float *X;         /* (batch, inputs) */
-    uint32_t *labels; /* (batch) */
+    float *X;                   /* (batch, inputs) */
+    uint32_t *labels;           /* (batch) */
+    struct row_weights weights; /* of the batch and what else is in the training part; or empty */
     struct clm_backend *bounds;
     struct gradient_side device, right; /* right: on the bounds, whose values are the reference's */
     struct network reference;           /* moved by the differences */
@@ -98,6 +100,17 @@ static clm_status make_inputs(struct gradcheck *g, struct clm_error *error)
     return CLM_OK;
 }
 
+/* The batch is the first rows of the training part, or all rows that there are. */
+static clm_status make_weights(struct gradcheck *g, struct clm_error *error)
+{
+    const struct clm_data *const data = g->options->data;
+    const struct labelled_rows batch = {.count = g->options->batch,
+                                        .classes = clm_model_width(g->model, clm_model_depth(g->model)),
+                                        .labels = g->labels},
+                               rows = data ? training_rows(data) : batch;
+    return row_weights_make(&rows, g->options->class_weight, &g->weights, error);
+}
+
 /* Writes parameters, inputs and labels. */
 static clm_status create_network(struct network *net, struct clm_backend *be, const struct gradcheck *g,
                                  struct clm_error *error)
@@ -106,7 +119,9 @@ static clm_status create_network(struct network *net, struct clm_backend *be, co
     if ((status =
              network_create(be, &g->model->architecture, g->options->batch, NETWORK_GRADIENTS, net, error)) ||
         (status = network_write(net, g->model, error)) ||
-        (status = backend_write(be, &net->X, HOST_FLOAT, g->X, error)))
+        (status = backend_write(be, &net->X, HOST_FLOAT, g->X, error)) ||
+        (g->weights.of_row && ((status = network_prepare_weights(net, error)) ||
+                               (status = network_weigh(net, g->weights.of_row, error)))))
         return status;
     return backend_write(be, &net->labels, HOST_INDEX, g->labels, error);
 }
@@ -264,7 +279,7 @@ static clm_status gradcheck_prepare(struct gradcheck *g, struct clm_backend *bac
     struct bounded_sums sums;
     clm_status status;
     if ((status = make_model(g, error)) || (status = make_inputs(g, error)) ||
-        (status = bounds_open(&g->bounds, error)) ||
+        (status = make_weights(g, error)) || (status = bounds_open(&g->bounds, error)) ||
         (status = network_tune(backend, &g->model->architecture, NETWORK_GRADIENTS,
                                (struct tune_wish){.batch = g->options->batch}, error)) ||
         (status = create_side(&g->device, backend, g, error)) || (status = run_side(&g->device, g, error)) ||
@@ -286,6 +301,7 @@ static void gradcheck_destroy(struct gradcheck *g)
     clm_backend_close(g->bounds);
     free(g->X);
     free(g->labels);
+    row_weights_free(&g->weights);
     clm_model_free(g->model);
 }
 

@@ -31,7 +31,8 @@ static clm_status cli_gradcheck_check(struct invocation *in, const struct clm_ba
         .init = clm_settings_text(settings, "init"),
         .seed = clm_settings_count(settings, "seed"),
         .data = data,
-        .standardise = (enum clm_standardise)clm_settings_count(settings, "standardize")};
+        .standardise = (enum clm_standardise)clm_settings_count(settings, "standardize"),
+        .class_weight = clm_settings_text(settings, "class-weight")};
     struct clm_backend *backend = NULL;
     bool passed = false;
     clm_status status = open_backend(wanted, &backend, error);

@@ -80,6 +80,26 @@ static void print_settings(const struct clm_settings *settings, size_t rows)
         clm_settings_text(settings, "seed"), clm_settings_count(settings, "shuffle") ? "" : ", not shuffled");
 }
 
+/* "weights   balanced: setosa 0.5, 1 2"; nothing without weights of classes. */
+static void print_weights(const struct clm_settings *settings, const struct clm_data *data,
+                          const double *weights)
+{
+    enum { SHOWN = 10 };
+    const size_t classes = clm_data_classes(data);
+    if (!weights)
+        return;
+    printf("weights   %s", printable(clm_settings_text(settings, "class-weight")).text);
+    for (size_t c = 0; c < classes && c < SHOWN; c++) {
+        const char *const name = clm_data_class_name(data, c);
+        printf("%s", c ? ", " : ": ");
+        if (name)
+            printf("%s %.4g", printable(name).text, weights[c]);
+        else
+            printf("%zu %.4g", c, weights[c]);
+    }
+    printf("%s\n", classes > SHOWN ? ", ..." : "");
+}
+
 /* "augment   flip, shift 4, noise 0.05" */
 static void print_augmentation(const char *changes)
 {
@@ -152,10 +172,13 @@ static void cli_train_print_epoch(void *user, const struct clm_epoch *epoch)
     if (run->is_quiet)
         return;
     if (epoch->epoch == 1)
-        printf("epoch        lr  train loss  train acc%s  seconds  samples/s\n",
+        printf("epoch        lr  train loss  train acc%s%s  seconds  samples/s\n",
+               epoch->has_train_score ? "  score loss  score acc" : "",
                epoch->has_validation ? "  val loss  val acc" : "");
     printf("%5zu  %8.4g  %10.5f  %7.2f %%", epoch->epoch, epoch->learning_rate, epoch->train_loss,
            100 * epoch->train_accuracy);
+    if (epoch->has_train_score)
+        printf("  %10.5f  %7.2f %%", epoch->train_score_loss, 100 * epoch->train_score_accuracy);
     if (epoch->has_validation)
         printf("  %8.5f  %5.2f %%", epoch->validation_loss, 100 * epoch->validation_accuracy);
     printf("  %7.2f  %9.0f\n", epoch->seconds, epoch->samples_per_s);
@@ -172,6 +195,9 @@ static void print_score(const struct training_run *run, const struct clm_train_r
     else if (last->has_validation)
         printf("val       loss %.5f, accuracy %.2f %% of %zu rows\n", last->validation_loss,
                100 * last->validation_accuracy, clm_data_rows(data, CLM_VALIDATION));
+    else if (last->has_train_score)
+        printf("train     loss %.5f, accuracy %.2f %% of %zu rows\n", last->train_score_loss,
+               100 * last->train_score_accuracy, clm_data_rows(data, CLM_TRAIN));
     else
         printf("train     loss %.5f, accuracy %.2f %% of %zu rows, while training\n", last->train_loss,
                100 * last->train_accuracy, clm_data_rows(data, CLM_TRAIN));
@@ -202,6 +228,18 @@ static clm_status tell_warnings(const struct clm_data *data, bool are_raw, struc
                *summary->warnings[i].setting ? " See --" : "", summary->warnings[i].setting);
     clm_data_summary_free(summary);
     return status;
+}
+
+/* Says that the net has learned nothing, and which options help. */
+static void print_warning(void *user, const struct clm_warning *warning)
+{
+    struct clm_error advised = {.status = CLM_OK};
+    (void)user;
+    snprintf(advised.message, sizeof advised.message, "%s", warning->sentence);
+    snprintf(advised.setting, sizeof advised.setting, "%s", warning->setting);
+    name_options("train", &advised);
+    clear_progress();
+    complain("train", "warning: %s", advised.message);
 }
 
 /* ---- running ---- */
@@ -280,6 +318,20 @@ static clm_status choose_standard(struct clm_settings *settings, const struct cl
     return clm_settings_set(settings, "standardize", is_table && !from ? "feature" : "none", error);
 }
 
+/* The weights of the classes, or NULL if they are not weighted. Refuses those of classes that do not exist
+ * before anything is tried on the device. The caller frees *out. */
+static clm_status read_weights(const struct clm_settings *settings, const struct clm_data *data, double **out,
+                               struct clm_error *error)
+{
+    const char *const text = clm_settings_text(settings, "class-weight");
+    if (!text)
+        return CLM_OK;
+    *out = calloc(clm_data_classes(data), sizeof **out);
+    return *out ? clm_class_weights(data, text, *out, error)
+                : fail(error, CLM_ERROR_MEMORY, "no memory for the weights of %zu classes",
+                       clm_data_classes(data));
+}
+
 static clm_status create_model(const struct clm_settings *settings, const struct clm_data *data,
                                struct clm_model **out, struct clm_error *error)
 {
@@ -303,18 +355,21 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
                                     .argv = in->argv,
                                     .on_plan = print_plan,
                                     .on_epoch = cli_train_print_epoch,
+                                    .on_warning = print_warning,
                                     .user = &run};
     struct clm_data *data = NULL;
     struct clm_model *model = NULL, *from = NULL;
     struct clm_backend *backend = NULL;
     struct clm_train_result result;
     struct clm_standardised fitted;
+    double *weights = NULL;
     clm_status status;
     if (!clm_settings_text(settings, "out") && !run.is_quiet)
         remark("train", "without --out DIR the trained net is not kept");
     if ((status = load_init(settings, &from, error)) ||
         (status = from ? open_data_for(from, data_asked, &data, error)
                        : clm_data_open(&data_asked, &data, error)) ||
+        (status = read_weights(settings, data, &weights, error)) ||
         (status = fit_batch(settings, clm_data_rows(data, CLM_TRAIN), error)) ||
         (status = create_model(settings, data, &model, error)) ||
         (from && (status = clm_model_take_inputs(model, from, error))) ||
@@ -330,6 +385,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
             printf("inputs    as in %s\n", printable(clm_settings_text(settings, "init")).text);
         print_inputs(how, &fitted, clm_data_features(data));
         print_settings(settings, clm_data_rows(data, CLM_TRAIN));
+        print_weights(settings, data, weights);
         print_augmentation(clm_settings_text(settings, "augment"));
     }
     if ((status = tell_warnings(data, !from && how == CLM_STANDARDISE_NONE, error)))
@@ -347,6 +403,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
     else if (status == CLM_OK)
         print_result(&run, &result, data);
 cleanup:
+    free(weights);
     clm_backend_close(backend);
     clm_model_free(model);
     clm_model_free(from);

@@ -227,6 +227,12 @@ const struct setting_row setting_rows[] = {
         "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: global (one of each for all values), feature (each its own; one that never changes becomes 0), or none (bytes are divided by 255, floats taken as they are)"),
     COUNT("seed", "N", TRAIN, IS("1"), ANY_COUNT,
           "of weights and order; same seed, device and build: same bits"),
+    OTHER(
+        TEXT, "class-weight", "balanced|NAME=W,...", TRAIN | GRADCHECK, MEANS("all count the same"),
+        "how much each class counts in training: balanced (so that all classes together count the same), or weights by name or number, as in 0=1,1=20; the mean over all rows is made 1"),
+    FLAG(
+        "train-score", TRAIN,
+        "measure loss and accuracy of the training rows after each epoch, too, as those of validation rows are measured"),
     OTHER(FLAG, "shuffle", "on|off", TRAIN, IS("on"), "a new order of rows each epoch"),
     CHOICE(
         "resident", "auto|yes|no", TRAIN, IS("auto"), residences,

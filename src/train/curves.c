@@ -37,8 +37,11 @@ struct panel {
     double lowest, highest, step;    /* ends of the vertical axis, and the distance of its ticks */
 };
 
+/* As measured after the epoch, if it was, like that of validation rows; else the mean while training. */
 static double training_value(const struct clm_epoch *epoch, enum figure figure)
 {
+    if (epoch->has_train_score)
+        return figure == FIGURE_LOSS ? epoch->train_score_loss : epoch->train_score_accuracy;
     return figure == FIGURE_LOSS ? epoch->train_loss : epoch->train_accuracy;
 }
 
@@ -255,7 +258,8 @@ static void curves_draw_legend(const struct panel *panel)
     cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
     double x = panel->left + draw_text(context, panel->left, y, 0, 12.5, is_loss ? "Loss" : "Accuracy") + 18;
     cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    x = draw_entry(context, x, y, training_colour, false, "training");
+    x = draw_entry(context, x, y, training_colour, false,
+                   panel->count && panel->epochs[0].has_train_score ? "training, measured" : "training");
     if (has_validation)
         x = draw_entry(context, x, y, validation_colour, false, "validation");
     if (is_drawn(shown)) {

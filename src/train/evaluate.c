@@ -1,15 +1,67 @@
 #include "train/evaluate.h"
 
 #include "base/size.h"
+#include "train/verdict.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define EVALUATION_BATCH 1000
 
+/* ---- counted in host memory ---- */
+
+clm_status tally_create(size_t classes, size_t batch, struct tally *out, struct clm_error *error)
+{
+    size_t logits;
+    *out = (struct tally){.classes = classes,
+                          .rows = calloc(classes, sizeof *out->rows),
+                          .predicted = calloc(classes, sizeof *out->predicted),
+                          .losses = calloc(classes, sizeof *out->losses)};
+    if (size_mul(batch, classes, &logits))
+        out->logits = calloc(logits, sizeof *out->logits);
+    if (out->rows && out->predicted && out->losses && out->logits)
+        return CLM_OK;
+    tally_free(out);
+    return clm_fail_host_memory(error, "the predictions of a batch", batch * classes * sizeof *out->logits);
+}
+
+void tally_free(struct tally *tally)
+{
+    free(tally->rows);
+    free(tally->predicted);
+    free(tally->losses);
+    free(tally->logits);
+    *tally = (struct tally){0};
+}
+
+/* Counts a row; a NaN among its logits makes its loss NaN. The prediction is the first of the largest. */
+static void tally_row(struct tally *tally, const float *z, uint32_t label)
+{
+    size_t best = 0;
+    double sum = 0;
+    for (size_t c = 1; c < tally->classes; c++)
+        if (z[c] > z[best])
+            best = c;
+    for (size_t c = 0; c < tally->classes; c++)
+        sum += exp((double)z[c] - (double)z[best]);
+    const double loss = log(sum) + ((double)z[best] - (double)z[label]);
+    tally->rows[label]++;
+    tally->predicted[best]++;
+    tally->losses[label] += loss;
+    if (!tally->count || (!isnan(tally->worst_loss) && !(loss <= tally->worst_loss))) {
+        tally->worst = tally->count;
+        tally->worst_loss = loss;
+    }
+    tally->count++;
+}
+
+/* ---- a part ---- */
+
 /* The loss of one batch, unless rows have no labels (sums is NULL); if wanted, its probabilities replace its
- * logits. */
+ * logits. `labels_there` are its labels in host memory, for the tally. */
 static clm_status evaluate_batch(struct network *net, const struct minibatch *batch, struct metrics *sums,
-                                 float *probabilities, struct clm_error *error)
+                                 float *probabilities, struct tally *tally, const uint32_t *labels_there,
+                                 struct clm_error *error)
 {
     clm_status status;
     const struct tensor labels = tensor_first_columns(&net->labels, batch->rows);
@@ -17,6 +69,10 @@ static clm_status evaluate_batch(struct network *net, const struct minibatch *ba
     if ((status = network_gather(net, batch, error)) || (status = network_forward(net, batch->rows, error)) ||
         (sums && (status = softmax_xent(net->be, &Z, &labels, NULL, NULL, sums, error))))
         return status;
+    if (tally && (status = backend_read(net->be, &Z, HOST_FLOAT, tally->logits, error)))
+        return status;
+    for (size_t r = 0; tally && r < batch->rows; r++)
+        tally_row(tally, tally->logits + r * Z.columns, labels_there[r]);
     if (probabilities && ((status = softmax(net->be, &Z, &Z, error)) ||
                           (status = backend_read(net->be, &Z, HOST_FLOAT, probabilities, error))))
         return status;
@@ -24,7 +80,8 @@ static clm_status evaluate_batch(struct network *net, const struct minibatch *ba
 }
 
 clm_status evaluate(struct network *net, struct feed *feed, const struct rows *rows, struct metrics *sums,
-                    float *probabilities, struct clm_score *score, struct clm_error *error)
+                    float *probabilities, struct tally *tally, struct clm_score *score,
+                    struct clm_error *error)
 {
     const size_t N = rows->count, C = network_logits(net, 1).columns;
     const bool is_scored = !count_unlabelled(rows->labels, N);
@@ -35,7 +92,8 @@ clm_status evaluate(struct network *net, struct feed *feed, const struct rows *r
     for (size_t first = 0; status == CLM_OK && first < N; first += batch.rows)
         if ((status = feed_batch(feed, first, net->batch, &batch, error)) == CLM_OK)
             status = evaluate_batch(net, &batch, is_scored ? sums : NULL,
-                                    probabilities ? probabilities + first * C : NULL, error);
+                                    probabilities ? probabilities + first * C : NULL, tally,
+                                    rows->labels + first, error);
     double loss = 0;
     size_t correct = 0;
     if (status == CLM_OK)
@@ -104,6 +162,23 @@ static clm_status prediction_begin(struct clm_backend *be, const struct clm_mode
     }
 }
 
+/* Fails with the row that makes the loss no number: computes all rows once more, for that. */
+static clm_status explain_loss(struct evaluation *prediction, const struct clm_model *model,
+                               const struct clm_data *data, enum clm_part part, struct clm_error *error)
+{
+    struct tally tally;
+    struct clm_score score;
+    clm_status status = tally_create(data->classes, prediction->net.batch, &tally, error);
+    if (status != CLM_OK)
+        return status;
+    status = evaluate(&prediction->net, &prediction->feed, data_part(data, part), &prediction->sums, NULL,
+                      &tally, &score, error);
+    if (status == CLM_OK)
+        status = fail_loss(model, data, part, &tally, error);
+    tally_free(&tally);
+    return status;
+}
+
 clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,
                        enum clm_part part, float *probabilities, struct clm_score *score,
                        struct clm_error *error)
@@ -127,8 +202,10 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
         (status = feed_normalise(&prediction.feed, model, error)) ||
         (status = network_write(&prediction.net, model, error)))
         goto cleanup;
-    status = evaluate(&prediction.net, &prediction.feed, rows, &prediction.sums, probabilities,
+    status = evaluate(&prediction.net, &prediction.feed, rows, &prediction.sums, probabilities, NULL,
                       score ? score : &unused, error);
+    if (status == CLM_OK && score && !isfinite(score->loss) && !clm_data_unlabelled(data, part))
+        status = explain_loss(&prediction, model, data, part, error);
 cleanup:
     evaluation_free(&prediction);
     return status;

@@ -4,10 +4,27 @@
 
 #include "train/feed.h"
 
-/* The score of all rows, in their stored order, in batches of net->batch. `feed` provides the rows; `sums` is
- * overwritten. `probabilities` is (rows, classes) in host memory, or NULL. Waits. */
+/* What a net makes of the rows of a part, counted in host memory from its logits, whose losses are summed in
+ * double. */
+struct tally {
+    size_t classes;
+    size_t *rows;        /* (classes): of each class */
+    size_t *predicted;   /* (classes): rows for which a net predicts it */
+    double *losses;      /* (classes): sums of the losses of its rows [nats] */
+    float *logits;       /* (batch, classes) */
+    size_t count, worst; /* rows counted; the one with the largest loss, or the first NaN */
+    double worst_loss;
+};
+
+CLM_MUST_CHECK clm_status tally_create(size_t classes, size_t batch, struct tally *out,
+                                       struct clm_error *error);
+void tally_free(struct tally *tally);
+
+/* The score of all rows, in their stored order, in batches of net->batch; weights do not matter. `feed`
+ * provides the rows; `sums` is overwritten. `probabilities` is (rows, classes) in host memory, or NULL.
+ * `tally`, made for net->batch, counts the rows, unless it is NULL. Waits. */
 CLM_MUST_CHECK clm_status evaluate(struct network *net, struct feed *feed, const struct rows *rows,
-                                   struct metrics *sums, float *probabilities, struct clm_score *score,
-                                   struct clm_error *error);
+                                   struct metrics *sums, float *probabilities, struct tally *tally,
+                                   struct clm_score *score, struct clm_error *error);
 
 #endif

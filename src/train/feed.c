@@ -13,7 +13,9 @@ static clm_status create_slot(struct feed *feed, size_t rows, bool is_shuffled, 
     const enum tensor_type type = feed->data->element == ELEMENT_BYTE ? TENSOR_BYTE : TENSOR_REAL;
     clm_status status;
     if ((status = tensor_create(be, type, rows, feed->data->features, &slot->values, error)) ||
-        (status = tensor_create(be, TENSOR_INDEX, 1, rows, &slot->labels, error)))
+        (status = tensor_create(be, TENSOR_INDEX, 1, rows, &slot->labels, error)) ||
+        (feed->residency.is_weighted &&
+         (status = tensor_create(be, TENSOR_REAL, 1, rows, &slot->weights, error))))
         return status;
     return is_shuffled ? tensor_create(be, TENSOR_INDEX, 1, rows, &slot->order, error) : CLM_OK;
 }
@@ -69,6 +71,7 @@ void feed_free(struct feed *feed)
         tensor_free(feed->be, &feed->slots[s].values);
         tensor_free(feed->be, &feed->slots[s].labels);
         tensor_free(feed->be, &feed->slots[s].order);
+        tensor_free(feed->be, &feed->slots[s].weights);
     }
     tensor_free(feed->be, &feed->mean);
     tensor_free(feed->be, &feed->scale);
@@ -81,7 +84,8 @@ size_t feed_bytes(const struct feed *feed)
 {
     size_t bytes = feed->mean.bytes + feed->scale.bytes;
     for (int s = 0; s < 2; s++)
-        bytes += feed->slots[s].values.bytes + feed->slots[s].labels.bytes + feed->slots[s].order.bytes;
+        bytes += feed->slots[s].values.bytes + feed->slots[s].labels.bytes + feed->slots[s].order.bytes +
+                 feed->slots[s].weights.bytes;
     return bytes;
 }
 
@@ -120,7 +124,13 @@ static void expect_block(const struct feed *feed, size_t shard, size_t first)
                        block_rows(feed, shard, first) * data_row_bytes(feed->data));
 }
 
-/* Uploads a block's values and labels. A mapped block is read from the disk, then released. */
+/* Whether this pass has weights to upload. */
+static bool has_weights(const struct feed *feed)
+{
+    return feed->residency.is_weighted && feed->rows->weights;
+}
+
+/* Uploads a block's values, labels and weights. A mapped block is read from the disk, then released. */
 static clm_status upload_block(struct feed *feed, size_t shard, struct feed_slot *slot, size_t first,
                                struct clm_error *error)
 {
@@ -128,12 +138,15 @@ static clm_status upload_block(struct feed *feed, size_t shard, struct feed_slot
                  I = feed->data->features;
     const void *const values = data_row(feed->data, feed->rows, from);
     const enum host_type type = feed->data->element == ELEMENT_BYTE ? HOST_BYTE : HOST_FLOAT;
-    const clm_status status =
-        backend_write_part(feed->be, &slot->values, first * I, rows * I, type, values, error);
+    clm_status status = backend_write_part(feed->be, &slot->values, first * I, rows * I, type, values, error);
     data_forget(feed->data, feed->rows, from, rows);
-    return status ? status
-                  : backend_write_part(feed->be, &slot->labels, first, rows, HOST_INDEX,
-                                       feed->rows->labels + from, error);
+    if (status == CLM_OK)
+        status = backend_write_part(feed->be, &slot->labels, first, rows, HOST_INDEX,
+                                    feed->rows->labels + from, error);
+    if (status == CLM_OK && has_weights(feed))
+        status = backend_write_part(feed->be, &slot->weights, first, rows, HOST_FLOAT,
+                                    feed->rows->weights + from, error);
+    return status;
 }
 
 static clm_status upload_rows(struct feed *feed, size_t shard, struct feed_slot *slot,
@@ -181,6 +194,8 @@ static clm_status feed_load(struct feed *feed, size_t shard, struct clm_error *e
                                    .labels = tensor_first_columns(&slot->labels, rows),
                                    .mean = feed->mean,
                                    .scale = feed->scale};
+    if (has_weights(feed))
+        slot->view.weights = tensor_first_columns(&slot->weights, rows);
     slot->order_view = tensor_first_columns(&slot->order, rows);
     const clm_status status = upload_rows(feed, shard, slot, error);
     return status ? status : upload_order(feed, shard, slot, error);

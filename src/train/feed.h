@@ -12,6 +12,7 @@
 /* Rows on the backend: a whole set, or a shard. */
 struct feed_slot {
     struct tensor values, labels, order; /* (shard, I), (1, shard), (1, shard) */
+    struct tensor weights;               /* (1, shard), if the residency is weighted; else empty */
     struct resident view;                /* the rows that are in the slot */
     struct tensor order_view;            /* their order */
     const struct rows *rows;             /* the set, if the slot holds all of it, or NULL */

@@ -8,6 +8,7 @@
 struct residency {
     size_t shard, block; /* rows, see train/order.h */
     bool is_streamed;
+    bool is_weighted; /* rows have a weight beside their label */
 };
 
 /* The request. */
@@ -16,6 +17,7 @@ struct residency_wish {
     size_t shard; /* rows that are shuffled together; 0: all of a resident set, else as many as fit */
     size_t batch;
     size_t rows_together, rows_most; /* the most that are resident together, and those of the largest set */
+    bool is_weighted;                /* rows have weights */
 };
 
 /* Chooses what fits into `room` bytes and the backend's limit for one allocation. Fails with CLM_ERROR_MEMORY

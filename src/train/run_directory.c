@@ -82,16 +82,44 @@ static json_t *data_of(const struct clm_data *data)
                      (json_int_t)data->validation.count, "test_rows", (json_int_t)data->test.count);
 }
 
+/* Puts a value into an object; false if memory runs out. */
+static bool put(json_t *object, const char *name, json_t *value)
+{
+    return json_object_set_new(object, name, value) == 0;
+}
+
 static json_t *epoch_at(const void *epochs, size_t index)
 {
     const struct clm_epoch *const epoch = (const struct clm_epoch *)epochs + index;
     const bool has = epoch->has_validation;
-    return json_pack("{sI so so so so so so so}", "epoch", (json_int_t)epoch->epoch, "learning_rate",
-                     number(epoch->learning_rate), "train_loss", number(epoch->train_loss), "train_accuracy",
-                     number(epoch->train_accuracy), "val_loss",
-                     has ? number(epoch->validation_loss) : json_null(), "val_accuracy",
-                     has ? number(epoch->validation_accuracy) : json_null(), "seconds",
-                     number(epoch->seconds), "samples_per_s", number(epoch->samples_per_s));
+    json_t *const object = json_pack(
+        "{sI so so so so so so so}", "epoch", (json_int_t)epoch->epoch, "learning_rate",
+        number(epoch->learning_rate), "train_loss", number(epoch->train_loss), "train_accuracy",
+        number(epoch->train_accuracy), "val_loss", has ? number(epoch->validation_loss) : json_null(),
+        "val_accuracy", has ? number(epoch->validation_accuracy) : json_null(), "seconds",
+        number(epoch->seconds), "samples_per_s", number(epoch->samples_per_s));
+    if (!object || !epoch->has_train_score)
+        return object;
+    if (put(object, "train_score_loss", number(epoch->train_score_loss)) &&
+        put(object, "train_score_accuracy", number(epoch->train_score_accuracy)))
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *class_weight_at(const void *weights, size_t index)
+{
+    return number(((const struct row_weights *)weights)->of_class[index]);
+}
+
+/* The weights that were used; null if all rows counted the same. */
+static json_t *weights_of(const struct run_record *record)
+{
+    const struct row_weights *const weights = record->weights;
+    if (!weights || !weights->of_row)
+        return json_null();
+    return json_pack("{so sb so}", "classes", list_of(record->data->classes, class_weight_at, weights),
+                     "of_rows", record->data->train.weights != NULL, "mean", number(weights->mean));
 }
 
 static json_t *run_directory_augmentation_of(const struct clm_augmentation *changes)
@@ -152,16 +180,16 @@ static json_t *report_of(const struct run_record *record)
 {
     const struct clm_score *const test = &record->result->test;
     const struct clm_train_hooks *const hooks = record->hooks;
-    json_t *const report = json_pack(
-        "{ss ss so so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
-        list_of(hooks->argv ? (size_t)hooks->argc : 0, argument_at, hooks), "device",
-        device_of(record->backend), "data", data_of(record->data), "layers",
-        list_of(clm_model_depth(record->model) + 1, width_at, record->model), "settings",
-        settings_of(record->settings), "epochs", list_of(record->epoch_count, epoch_at, record->epochs));
+    json_t *const report =
+        json_pack("{ss ss so so so so so so so}", "program", "clmlp", "version", clm_version(), "arguments",
+                  list_of(hooks->argv ? (size_t)hooks->argc : 0, argument_at, hooks), "device",
+                  device_of(record->backend), "data", data_of(record->data), "layers",
+                  list_of(clm_model_depth(record->model) + 1, width_at, record->model), "settings",
+                  settings_of(record->settings), "weights", weights_of(record), "epochs",
+                  list_of(record->epoch_count, epoch_at, record->epochs));
     if (report && record->result->has_test &&
-        json_object_set_new(
-            report, "test",
-            json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy)))) {
+        !put(report, "test",
+             json_pack("{so so}", "loss", number(test->loss), "accuracy", number(test->accuracy)))) {
         json_decref(report);
         return NULL;
     }
@@ -190,7 +218,10 @@ static void run_directory_print_epoch(FILE *stream, const struct clm_epoch *epoc
         fprintf(stream, "%.9g,%.9g,", epoch->validation_loss, epoch->validation_accuracy);
     else
         fprintf(stream, ",,");
-    fprintf(stream, "%.6g,%.6g\n", epoch->seconds, epoch->samples_per_s);
+    fprintf(stream, "%.6g,%.6g", epoch->seconds, epoch->samples_per_s);
+    if (epoch->has_train_score)
+        fprintf(stream, ",%.9g,%.9g", epoch->train_score_loss, epoch->train_score_accuracy);
+    fputc('\n', stream);
 }
 
 static clm_status write_history(const char *path, const struct run_record *record, struct clm_error *error)
@@ -201,7 +232,9 @@ static clm_status write_history(const char *path, const struct run_record *recor
     if (!stream)
         return clm_fail_host_memory(error, path, 0);
     fprintf(stream,
-            "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds,samples_per_s\n");
+            "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds,samples_per_s%s\n",
+            record->epoch_count && record->epochs->has_train_score ? ",train_score_loss,train_score_accuracy"
+                                                                   : "");
     for (size_t i = 0; i < record->epoch_count; i++)
         run_directory_print_epoch(stream, &record->epochs[i]);
     const clm_status status = fclose(stream) == 0 ? clm_write_file(path, bytes, size, error)

@@ -3,6 +3,7 @@
 #define CLM_TRAIN_RUN_DIRECTORY_H
 
 #include "base/error.h"
+#include "nn/weights.h"
 
 /* What run.json says about a run; the caller owns it all. */
 struct run_record {
@@ -14,6 +15,7 @@ struct run_record {
     const struct clm_epoch *epochs;
     size_t epoch_count; /* fewer than wanted if the run was stopped */
     const struct clm_train_result *result;
+    const struct row_weights *weights; /* NULL, or empty, if all rows count the same */
 };
 
 /* A directory that one run has to itself. */

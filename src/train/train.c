@@ -5,6 +5,7 @@
 #include "train/augment.h"
 #include "train/evaluate.h"
 #include "train/run_directory.h"
+#include "train/verdict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,6 +26,8 @@ struct train_options {
     double learning_rate, momentum, l2;
     uint64_t seed;
     bool shuffle;
+    const char *class_weight; /* as in clm_class_weights; NULL: all classes count the same */
+    bool train_score;
     struct clm_augmentation augmentation;
     const char *out; /* run directory to write, NULL for none; one that holds a run is refused */
     struct clm_train_hooks hooks;
@@ -44,7 +47,24 @@ struct training {
     struct clm_epoch *epochs;
     size_t epoch_count;    /* finished */
     double largest_weight; /* of the initial parameters, in absolute value */
+    struct row_weights weights;
+    struct rows rows; /* the training part, with these weights; without them it has none */
+    /* A loss of validation or test rows that is no number: it fails the run, after the run is written. */
+    clm_status unsound;
+    struct clm_error why_unsound;
 };
+
+static bool is_weighted(const struct training *t)
+{
+    return t->options->class_weight || t->data->train.weights;
+}
+
+/* A residency for rows that are not trained on. */
+static struct residency unweighted(struct residency residency)
+{
+    residency.is_weighted = false;
+    return residency;
+}
 
 /* ---- memory ---- */
 
@@ -62,7 +82,8 @@ static clm_status create_training_data(struct training *t, struct clm_error *err
         feed_create(t->be, data, rows, &t->residency, t->options->shuffle, &t->train, error);
     if (status != CLM_OK || t->residency.is_streamed || !data->validation.count)
         return status;
-    return feed_create(t->be, data, data->validation.count, &t->residency, false, &t->validation, error);
+    const struct residency residency = unweighted(t->residency);
+    return feed_create(t->be, data, data->validation.count, &residency, false, &t->validation, error);
 }
 
 static void free_training_data(struct training *t)
@@ -85,13 +106,16 @@ static clm_status train_create_network(struct training *t, const struct clm_mode
                                 &t->net, error);
     if (status == CLM_OK && t->options->augmentation.mixup > 0)
         status = network_prepare_mixup(&t->net, error);
+    if (status == CLM_OK && is_weighted(t))
+        status = network_prepare_weights(&t->net, error);
     return status;
 }
 
 static clm_status create_test_data(struct training *t, struct clm_error *error)
 {
     const size_t rows = t->data->test.count;
-    return rows ? feed_create(t->be, t->data, rows, &t->residency, false, &t->test, error) : CLM_OK;
+    const struct residency residency = unweighted(t->residency);
+    return rows ? feed_create(t->be, t->data, rows, &residency, false, &t->test, error) : CLM_OK;
 }
 
 static void training_free(struct training *t)
@@ -100,6 +124,7 @@ static void training_free(struct training *t)
     metrics_free(t->be, &t->sums);
     free_training_data(t);
     feed_free(&t->test);
+    row_weights_free(&t->weights);
     free(t->epochs);
 }
 
@@ -138,6 +163,7 @@ static clm_status choose_residency(struct training *t, const struct clm_model *m
         .resident = t->options->resident,
         .shard = t->options->shard,
         .batch = t->options->batch,
+        .is_weighted = is_weighted(t),
         .rows_together = size_max(data->train.count + data->validation.count, data->test.count),
         .rows_most = largest_set(data)};
     clm_status status = train_create_network(t, model, error);
@@ -257,6 +283,7 @@ static clm_status batch_from(struct training *t, size_t position, struct minibat
     const clm_status status = feed_batch(&t->train, position, t->options->batch, out, error);
     out->augmentation = augmentation_is_none(&t->options->augmentation) ? NULL : &t->augmentation;
     out->position = position;
+    out->is_weighted = t->rows.weights != NULL;
     return status;
 }
 
@@ -281,8 +308,7 @@ static clm_status train_on_all_rows(struct training *t, size_t epoch, double sta
     struct minibatch batch, next;
     clm_status status;
     *done = 0;
-    if ((status =
-             feed_begin(&t->train, &t->data->train, options->seed, options->shuffle ? epoch : 0, error)) ||
+    if ((status = feed_begin(&t->train, &t->rows, options->seed, options->shuffle ? epoch : 0, error)) ||
         (status = batch_from(t, 0, &batch, error)) || (status = network_gather(&t->net, &batch, error)))
         return status;
     for (; status == CLM_OK && batch.rows && !is_given_up(t); batch = next) {
@@ -366,7 +392,7 @@ static clm_status check_loss(struct training *t, const struct clm_model *model, 
     if (isfinite(epoch->train_loss))
         return CLM_OK;
     if (epoch->epoch == 1 && (status = network_write(&t->net, model, error)) == CLM_OK)
-        status = evaluate(&t->net, &t->train, &t->data->train, &t->sums, NULL, &before, error);
+        status = evaluate(&t->net, &t->train, &t->rows, &t->sums, NULL, NULL, &before, error);
     if (status != CLM_OK)
         return status;
     if (!isfinite(before.loss))
@@ -377,6 +403,48 @@ static clm_status check_loss(struct training *t, const struct clm_model *model, 
     snprintf(what, sizeof what, "training diverged in epoch %zu: the loss is no longer a number",
              epoch->epoch);
     return fail_diverged(t, model, false, what, error);
+}
+
+/* Where the rows of a part come from, while the training data is there. */
+static struct feed *feed_of(struct training *t, enum clm_part part)
+{
+    return part == CLM_TRAIN || t->residency.is_streamed ? &t->train
+           : part == CLM_VALIDATION                      ? &t->validation
+                                                         : &t->test;
+}
+
+/* The training part is t->rows, so that resident rows need not be uploaded again. */
+static const struct rows *part_rows(const struct training *t, enum clm_part part)
+{
+    return part == CLM_TRAIN ? &t->rows : data_part(t->data, part);
+}
+
+static clm_status score_part(struct training *t, enum clm_part part, struct tally *tally,
+                             struct clm_score *score, struct clm_error *error)
+{
+    return evaluate(&t->net, feed_of(t, part), part_rows(t, part), &t->sums, NULL, tally, score, error);
+}
+
+/* Scores the validation part, and the training part if that is wanted, after an epoch. */
+static clm_status score_epoch(struct training *t, struct clm_epoch *epoch, struct clm_error *error)
+{
+    struct clm_score score;
+    clm_status status;
+    if (t->options->train_score) {
+        if ((status = score_part(t, CLM_TRAIN, NULL, &score, error)))
+            return status;
+        epoch->has_train_score = true;
+        epoch->train_score_loss = score.loss;
+        epoch->train_score_accuracy = score.accuracy;
+    }
+    if (t->data->validation.count) {
+        if ((status = score_part(t, CLM_VALIDATION, NULL, &score, error)))
+            return status;
+        epoch->has_validation = true;
+        epoch->validation_loss = score.loss;
+        epoch->validation_accuracy = score.accuracy;
+    }
+    return CLM_OK;
 }
 
 static clm_status run_epoch(struct training *t, const struct clm_model *model, size_t number,
@@ -403,15 +471,8 @@ static clm_status run_epoch(struct training *t, const struct clm_model *model, s
     epoch->samples_per_s = per_second((double)N, epoch->seconds);
     if ((status = check_loss(t, model, epoch, error)))
         return status;
-    if (t->data->validation.count) {
-        struct clm_score score;
-        struct feed *const feed = t->residency.is_streamed ? &t->train : &t->validation;
-        if ((status = evaluate(&t->net, feed, &t->data->validation, &t->sums, NULL, &score, error)))
-            return status;
-        epoch->has_validation = true;
-        epoch->validation_loss = score.loss;
-        epoch->validation_accuracy = score.accuracy;
-    }
+    if ((status = score_epoch(t, epoch, error)))
+        return status;
     t->epoch_count = number;
     if (t->options->hooks.on_epoch)
         t->options->hooks.on_epoch(t->options->hooks.user, epoch);
@@ -445,6 +506,8 @@ static struct train_options read_settings(const struct clm_settings *settings,
         .l2 = clm_settings_number(settings, "l2"),
         .seed = clm_settings_count(settings, "seed"),
         .shuffle = clm_settings_count(settings, "shuffle"),
+        .class_weight = clm_settings_text(settings, "class-weight"),
+        .train_score = clm_settings_count(settings, "train-score"),
         .augmentation = *clm_settings_augmentation(settings, "augment"),
         .out = clm_settings_text(settings, "out"),
         .hooks = hooks ? *hooks : (struct clm_train_hooks){0},
@@ -474,27 +537,119 @@ static clm_status run_epochs(struct training *t, const struct clm_model *model, 
         (status = network_write(&t->net, model, error)))
         return status;
     /* resident data is uploaded before the first epoch's clock starts */
-    if (!t->residency.is_streamed && (status = feed_begin(&t->train, &t->data->train, 0, 0, error)))
+    if (!t->residency.is_streamed && (status = feed_begin(&t->train, &t->rows, 0, 0, error)))
         return status;
     while (status == CLM_OK && t->epoch_count < t->options->epochs && !is_asked_to_stop(t))
         status = run_epoch(t, model, t->epoch_count + 1, &reported, error);
     return status;
 }
 
-static clm_status test(struct training *t, const struct clm_model *model, struct clm_train_result *result,
-                       struct clm_error *error)
+/* ---- what came of it ---- */
+
+static struct run_about about_run(const struct training *t)
+{
+    const struct train_options *const options = t->options;
+    const size_t steps = (t->rows.count + options->batch - 1) / options->batch;
+    return (struct run_about){.learning_rate = options->learning_rate,
+                              .momentum = options->momentum,
+                              .l2 = options->l2,
+                              .steps = t->epoch_count * steps,
+                              .has_weights = is_weighted(t)};
+}
+
+static void tell_warning(const struct training *t, const struct clm_warning *warning)
+{
+    if (warning->sentence && t->options->hooks.on_warning)
+        t->options->hooks.on_warning(t->options->hooks.user, warning);
+}
+
+/* Counts the predictions of a part once more, and says what is wrong with them. */
+static clm_status judge_closely(struct training *t, const struct guess *guess, const struct clm_model *model,
+                                enum clm_part part, struct clm_error *error)
+{
+    const struct run_about about = about_run(t);
+    struct clm_warning warning = {0};
+    struct clm_score score;
+    struct tally tally;
+    clm_status status = tally_create(t->data->classes, t->net.batch, &tally, error);
+    if (status != CLM_OK)
+        return status;
+    status = score_part(t, part, &tally, &score, error);
+    if (status == CLM_OK && !isfinite(score.loss))
+        t->unsound = fail_loss(model, t->data, part, &tally, &t->why_unsound);
+    else if (status == CLM_OK)
+        status = verdict_on(guess, t->data, model, part, &tally, &about, &warning, error);
+    tell_warning(t, &warning);
+    free(warning.sentence);
+    tally_free(&tally);
+    return status;
+}
+
+/* Looks into a part if its score gives cause to, and something can come of it: a warning that the caller hears,
+ * or the row whose loss is no number. */
+static clm_status judge_part(struct training *t, const struct guess *guess, const struct clm_model *model,
+                             enum clm_part part, const struct clm_score *score, struct clm_error *error)
+{
+    bool is_needed = !isfinite(score->loss);
+    clm_status status = CLM_OK;
+    if (!is_needed && t->options->hooks.on_warning)
+        status = verdict_is_needed(guess, t->data, part, score, &is_needed, error);
+    return status || !is_needed ? status : judge_closely(t, guess, model, part, error);
+}
+
+/* The score of the training part after the last epoch: as measured, or the running mean. The mean is of many
+ * nets, so any accuracy up to the share of the largest class counts as that of one prediction for all rows. */
+static struct clm_score training_score(const struct training *t, const struct guess *guess)
+{
+    const struct clm_epoch *const last = &t->epochs[t->epoch_count - 1];
+    const size_t rows = t->rows.count;
+    if (last->has_train_score)
+        return (struct clm_score){rows, last->train_score_loss, last->train_score_accuracy};
+    return (struct clm_score){rows, last->train_loss,
+                              last->train_accuracy <= guess->share ? guess->share : last->train_accuracy};
+}
+
+/* Judges the validation part by its last score; if neither it nor a test part is there, the training part. */
+static clm_status judge_last_epoch(struct training *t, const struct guess *guess,
+                                   const struct clm_model *model, struct clm_error *error)
+{
+    const struct clm_epoch *const last = &t->epochs[t->epoch_count - 1];
+    const struct clm_score training = training_score(t, guess),
+                           validation = {t->data->validation.count, last->validation_loss,
+                                         last->validation_accuracy};
+    if (last->has_validation)
+        return judge_part(t, guess, model, CLM_VALIDATION, &validation, error);
+    return t->data->test.count ? CLM_OK : judge_part(t, guess, model, CLM_TRAIN, &training, error);
+}
+
+/* Replaces resident training data by the test part. */
+static clm_status load_test_data(struct training *t, const struct clm_model *model, struct clm_error *error)
 {
     clm_status status;
+    if (t->residency.is_streamed)
+        return CLM_OK;
+    free_training_data(t);
+    if ((status = create_test_data(t, error)))
+        return status;
+    return feed_normalise(&t->test, model, error);
+}
+
+static clm_status judge_and_test(struct training *t, const struct clm_model *model,
+                                 struct clm_train_result *result, struct clm_error *error)
+{
+    struct guess guess;
+    clm_status status;
+    if ((status =
+             guess_make(t->data, t->options->class_weight ? t->weights.of_class : NULL, &guess, error)) ||
+        (status = judge_last_epoch(t, &guess, model, error)))
+        return status;
     result->has_test = t->data->test.count > 0;
-    if (!t->residency.is_streamed)
-        free_training_data(t);
     if (!result->has_test)
         return CLM_OK;
-    if (!t->residency.is_streamed &&
-        ((status = create_test_data(t, error)) || (status = feed_normalise(&t->test, model, error))))
+    if ((status = load_test_data(t, model, error)) ||
+        (status = score_part(t, CLM_TEST, NULL, &result->test, error)))
         return status;
-    struct feed *const feed = t->residency.is_streamed ? &t->train : &t->test;
-    return evaluate(&t->net, feed, &t->data->test, &t->sums, NULL, &result->test, error);
+    return judge_part(t, &guess, model, CLM_TEST, &result->test, error);
 }
 
 /* The last step's loss is from before that step, so only the parameters show whether it went wrong. */
@@ -531,6 +686,24 @@ static clm_status check_labelled(const struct clm_data *data, struct clm_error *
     return CLM_OK;
 }
 
+/* Gives the training rows the weights that they are trained with. */
+static clm_status weigh_rows(struct training *t, struct clm_error *error)
+{
+    const struct labelled_rows rows = training_rows(t->data);
+    const clm_status status = row_weights_make(&rows, t->options->class_weight, &t->weights, error);
+    t->rows.weights = t->weights.of_row;
+    return status;
+}
+
+/* Fails with the loss that is no number; the run has been written. */
+static clm_status fail_unsound(const struct training *t, struct clm_error *error)
+{
+    const char *const out = t->options->out;
+    return clm_fail_setting(error, t->unsound, t->why_unsound.setting, "%.1024s%s%.1024s",
+                            t->why_unsound.message, out ? "; the trained net is kept in " : "",
+                            out ? out : "");
+}
+
 clm_status clm_train(struct clm_backend *be, struct clm_model *model, const struct clm_data *data,
                      const struct clm_settings *settings, const struct clm_train_hooks *hooks,
                      struct clm_train_result *result, struct clm_error *error)
@@ -539,6 +712,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     struct training t = {.be = be,
                          .data = data,
                          .options = options,
+                         .rows = data->train,
                          .augmentation = augmentation_of(&options->augmentation, data, options->seed)};
     struct clm_memory_plan plan;
     struct clm_train_result unused;
@@ -548,7 +722,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
         result = &unused;
     *result = (struct clm_train_result){0};
     if ((status = train_check_options(options, data, error)) || (status = check_labelled(data, error)) ||
-        (status = model_describe(model, data, error)) ||
+        (status = model_describe(model, data, error)) || (status = weigh_rows(&t, error)) ||
         (options->out && (status = run_directory_begin(options->out, &claim, error))) ||
         (status = train_make_plan(be, model, data, options, &t.residency, &plan, error)) ||
         (status = train_tune(be, model, data, options, error)) ||
@@ -568,7 +742,7 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     }
     if ((status = run_epochs(&t, model, error)) || !t.epoch_count ||
         (status = network_read(&t.net, model, error)) || (status = check_parameters(&t, model, error)) ||
-        (status = test(&t, model, result, error)))
+        (status = judge_and_test(&t, model, result, error)))
         goto cleanup;
     result->epochs = t.epoch_count;
     result->memory_peak = be->memory.peak;
@@ -580,9 +754,12 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
                                           .model = model,
                                           .epochs = t.epochs,
                                           .epoch_count = t.epoch_count,
+                                          .weights = &t.weights,
                                           .result = result};
         status = run_directory_write(options->out, &record, error);
     }
+    if (status == CLM_OK && t.unsound != CLM_OK)
+        status = fail_unsound(&t, error);
 cleanup:
     training_free(&t);
     if (options->out)
