@@ -707,6 +707,41 @@ CLM_MUST_CHECK clm_status clm_predict(struct clm_backend *backend, const struct 
  * log(classes). A net with a larger loss is worse than that. */
 CLM_MUST_CHECK clm_status clm_guess_loss(const struct clm_data *data, double *loss, struct clm_error *error);
 
+struct clm_class_measures {
+    size_t rows, predicted, correct; /* of the class; predicted to be of it; both */
+    double precision;                /* correct / predicted; 0 if it is never predicted */
+    double recall;                   /* correct / rows; NaN without rows */
+    double f1;                       /* 2 correct / (rows + predicted); NaN if both are 0 */
+    /* The area under the ROC curve of its probability, for the rows of the class against all others: the share
+     * of such pairs in which the row of the class has the larger probability; equal ones count half. NaN if
+     * there are no rows of the class, or no others. */
+    double roc_auc;
+};
+
+/* What probabilities are worth, measured by the labels. Each row counts the same. The means over classes are
+ * those of scikit-learn; classes without rows are left out of them. */
+struct clm_measures {
+    size_t rows, classes, classes_with_rows;
+    double accuracy;          /* of the predictions: each the first of the largest probabilities */
+    double balanced_accuracy; /* mean recall of the classes that have rows */
+    double macro_f1;          /* mean F1 of the classes that have rows or predictions */
+    double
+        roc_auc; /* two classes: of the second; else the mean over classes. NaN if all rows are of one class */
+    double log_loss; /* mean of -log p(label) [nats], where a p below 2^-52 counts as 2^-52 */
+    double
+        top5_accuracy; /* labels among the five largest, of equal ones the lower classes; NaN if there are at
+                             most five classes */
+    size_t
+        *confusion; /* (classes, classes): rows of class t that are predicted to be c, at [t * classes + c] */
+    struct clm_class_measures *of_class; /* (classes) */
+};
+
+/* Measures probabilities (rows, classes) by labels (rows). The caller frees *out with clm_measures_free.
+ * CLM_ERROR_ARGUMENT names the row if a probability is no number, or a label no class. */
+CLM_MUST_CHECK clm_status clm_measure(const float *probabilities, const uint32_t *labels, size_t rows,
+                                      size_t classes, struct clm_measures **out, struct clm_error *error);
+void clm_measures_free(struct clm_measures *measures);
+
 /* ---- checks -------------------------------------------------------------------------------------------- */
 
 struct clm_check {

@@ -1,41 +1,78 @@
 /* clmlp eval: scores a model on labelled data. */
 #include "cli/prediction.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* counts[true class * classes + predicted class]; NULL if memory runs out. */
-static size_t *count_confusions(const struct prediction *prediction)
-{
-    size_t *const counts = calloc(prediction->classes, prediction->classes * sizeof *counts);
-    for (size_t r = 0; counts && r < prediction->rows; r++)
-        counts[clm_data_label(prediction->data, prediction->part, r) * prediction->classes +
-               predicted_class(prediction, r)]++;
-    return counts;
-}
-
-struct class_figures {
-    size_t rows, predicted, correct;
-    double precision, recall, f1; /* 0 if there is nothing to divide by */
+/* What is told of a prediction. */
+struct report {
+    const struct prediction *prediction;
+    struct clm_measures *measures;
+    double guess_loss; /* clm_guess_loss */
 };
 
-static struct class_figures figures_of(const size_t *counts, size_t classes, size_t c)
+static clm_status measure(const struct prediction *prediction, struct clm_measures **out,
+                          struct clm_error *error)
 {
-    struct class_figures figures = {.correct = counts[c * classes + c]};
-    for (size_t other = 0; other < classes; other++) {
-        figures.rows += counts[c * classes + other];
-        figures.predicted += counts[other * classes + c];
-    }
-    const double correct = (double)figures.correct;
-    figures.precision = figures.predicted ? correct / (double)figures.predicted : 0;
-    figures.recall = figures.rows ? correct / (double)figures.rows : 0;
-    figures.f1 = correct > 0 ? 2 * correct / (double)(figures.rows + figures.predicted) : 0;
-    return figures;
+    const size_t rows = prediction->rows;
+    uint32_t *const labels = calloc(rows, sizeof *labels);
+    *out = NULL;
+    if (!labels)
+        return fail(error, CLM_ERROR_MEMORY, "no memory for the labels of %zu rows", rows);
+    for (size_t r = 0; r < rows; r++)
+        labels[r] = clm_data_label(prediction->data, prediction->part, r);
+    const clm_status status =
+        clm_measure(prediction->probabilities, labels, rows, prediction->classes, out, error);
+    free(labels);
+    return status;
 }
 
-static void print_matrix(const struct prediction *prediction, const size_t *counts)
+/* ---- for people ---- */
+
+/* A mean over classes, and what it is. */
+static void print_mean(const char *name, double value, const char *what, const struct clm_measures *measures)
 {
-    const size_t C = prediction->classes;
+    const bool is_of_all = measures->classes_with_rows == measures->classes;
+    printf("%-9s %.2f %%  mean %s of the ", name, 100 * value, what);
+    if (is_of_all)
+        printf("%zu classes\n", measures->classes);
+    else
+        printf("%zu of %zu classes that have rows\n", measures->classes_with_rows, measures->classes);
+}
+
+static void print_area(const struct clm_measures *measures)
+{
+    if (isnan(measures->roc_auc))
+        printf("ROC AUC   undefined, because all rows are of one class\n");
+    else if (measures->classes == 2)
+        printf("ROC AUC   %.5f  of class 1 against class 0\n", measures->roc_auc);
+    else
+        printf("ROC AUC   %.5f  mean over classes, each against the rest\n", measures->roc_auc);
+}
+
+static void print_measures(const struct report *report)
+{
+    const struct prediction *const prediction = report->prediction;
+    const struct clm_measures *const measures = report->measures;
+    printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
+           100 * prediction->score.accuracy);
+    print_mean("balanced", measures->balanced_accuracy, "recall", measures);
+    if (measures->classes_with_rows == measures->classes)
+        print_mean("macro F1", measures->macro_f1, "F1", measures);
+    else
+        printf("macro F1  %.2f %%  mean F1 of the classes that have rows or predictions\n",
+               100 * measures->macro_f1);
+    print_area(measures);
+    printf("log loss  %.5f  %.5f by guessing with the classes' frequencies\n", measures->log_loss,
+           report->guess_loss);
+    if (!isnan(measures->top5_accuracy))
+        printf("top 5     %.2f %%\n", 100 * measures->top5_accuracy);
+}
+
+static void print_matrix(const struct prediction *prediction, const struct clm_measures *measures)
+{
+    const size_t C = measures->classes;
     printf("\nConfusion matrix: rows are true classes, columns predicted ones.\n\n%19s", "");
     for (size_t c = 0; c < C; c++)
         printf(" %6zu", c);
@@ -44,86 +81,143 @@ static void print_matrix(const struct prediction *prediction, const size_t *coun
         const char *const name = class_name(prediction, t);
         printf("%3zu %-15.15s", t, printable(name ? name : "").text);
         for (size_t c = 0; c < C; c++)
-            printf(" %6zu", counts[t * C + c]);
+            printf(" %6zu", measures->confusion[t * C + c]);
         printf("\n");
     }
 }
 
-static void cli_eval_print_classes(const struct prediction *prediction, const size_t *counts)
+/* "  98.21 %", or a dash for what nothing defines. */
+static void print_share(int width, double share)
 {
-    printf("\nclass                  rows  precision    recall        F1\n");
-    for (size_t c = 0; c < prediction->classes; c++) {
-        const struct class_figures figures = figures_of(counts, prediction->classes, c);
-        const char *const name = class_name(prediction, c);
-        printf("%3zu %-15.15s  %6zu  %7.2f %%  %6.2f %%  %6.2f %%\n", c, printable(name ? name : "").text,
-               figures.rows, 100 * figures.precision, 100 * figures.recall, 100 * figures.f1);
-    }
+    if (isnan(share))
+        printf("  %*s  ", width, "-");
+    else
+        printf("  %*.2f %%", width, 100 * share);
 }
 
-static json_t *describe_classes(const struct prediction *prediction, const size_t *counts)
+static void cli_eval_print_classes(const struct prediction *prediction, const struct clm_measures *measures)
+{
+    printf("\nclass                  rows  precision    recall        F1   ROC AUC\n");
+    for (size_t c = 0; c < measures->classes; c++) {
+        const struct clm_class_measures *const class = &measures->of_class[c];
+        const char *const name = class_name(prediction, c);
+        printf("%3zu %-15.15s  %6zu", c, printable(name ? name : "").text, class->rows);
+        print_share(7, class->precision);
+        print_share(6, class->recall);
+        print_share(6, class->f1);
+        if (isnan(class->roc_auc))
+            printf("%10s\n", "-");
+        else
+            printf("%10.5f\n", class->roc_auc);
+    }
+    if (measures->classes_with_rows < measures->classes)
+        printf("\nA class without rows has no recall and no ROC curve (-), and the means leave it out.\n");
+}
+
+/* ---- JSON ---- */
+
+static json_t *describe_classes(const struct prediction *prediction, const struct clm_measures *measures)
 {
     json_t *const list = json_array();
-    for (size_t c = 0; c < prediction->classes; c++) {
-        const struct class_figures figures = figures_of(counts, prediction->classes, c);
+    for (size_t c = 0; c < measures->classes; c++) {
+        const struct clm_class_measures *const class = &measures->of_class[c];
         const char *const name = class_name(prediction, c);
-        json_list_add(list,
-                      json_pack("{sI so sI sf sf sf}", "class", (json_int_t)c, "name",
-                                name ? json_text(name) : json_null(), "rows", (json_int_t)figures.rows,
-                                "precision", figures.precision, "recall", figures.recall, "f1", figures.f1));
+        json_list_add(list, json_pack("{sI so sI sI sI so so so so}", "class", (json_int_t)c, "name",
+                                      name ? json_text(name) : json_null(), "rows", (json_int_t) class->rows,
+                                      "predicted", (json_int_t) class->predicted, "correct",
+                                      (json_int_t) class->correct, "precision", json_number(class->precision),
+                                      "recall", json_number(class->recall), "f1", json_number(class->f1),
+                                      "roc_auc", json_number(class->roc_auc)));
     }
     return list;
 }
 
-static json_t *describe_matrix(const size_t *counts, size_t classes)
+static json_t *describe_matrix(const struct clm_measures *measures)
 {
     json_t *const rows = json_array();
-    for (size_t t = 0; t < classes; t++)
-        json_list_add(rows, json_sizes(counts + t * classes, classes));
+    for (size_t t = 0; t < measures->classes; t++)
+        json_list_add(rows, json_sizes(measures->confusion + t * measures->classes, measures->classes));
     return rows;
 }
 
-static json_t *cli_eval_describe(const struct prediction *prediction, const size_t *counts)
+/* What nothing defines is null. */
+static json_t *cli_eval_describe(const struct report *report)
 {
-    return json_pack("{sI sf sf so so}", "rows", (json_int_t)prediction->rows, "loss", prediction->score.loss,
-                     "accuracy", prediction->score.accuracy, "classes", describe_classes(prediction, counts),
-                     "confusion", describe_matrix(counts, prediction->classes));
+    const struct prediction *const prediction = report->prediction;
+    const struct clm_measures *const measures = report->measures;
+    return json_pack("{sI so so so so so so so so so so}", "rows", (json_int_t)prediction->rows, "loss",
+                     json_number(prediction->score.loss), "accuracy", json_number(prediction->score.accuracy),
+                     "balanced_accuracy", json_number(measures->balanced_accuracy), "macro_f1",
+                     json_number(measures->macro_f1), "roc_auc", json_number(measures->roc_auc), "log_loss",
+                     json_number(measures->log_loss), "guess_loss", json_number(report->guess_loss),
+                     "top5_accuracy", json_number(measures->top5_accuracy), "classes",
+                     describe_classes(prediction, measures), "confusion", describe_matrix(measures));
 }
 
-static int cli_eval_report(const struct clm_settings *settings, const struct prediction *prediction)
+/* ---- what went wrong ---- */
+
+/* The class that is predicted for all rows, though they are of several; SIZE_MAX if there is none. */
+static size_t predicted_for_all(const struct clm_measures *measures)
+{
+    for (size_t c = 0; c < measures->classes; c++)
+        if (measures->of_class[c].predicted == measures->rows && measures->classes_with_rows > 1)
+            return c;
+    return SIZE_MAX;
+}
+
+static void warn_of_failure(const struct report *report)
+{
+    const struct prediction *const prediction = report->prediction;
+    const struct clm_measures *const measures = report->measures;
+    const size_t only = predicted_for_all(measures);
+    const double loss = prediction->score.loss, guess = report->guess_loss;
+    const char *const name = only == SIZE_MAX ? NULL : class_name(prediction, only);
+    if (only != SIZE_MAX)
+        complain(
+            "eval",
+            "warning: the net predicts class %zu%s%s%s for all %zu rows; train it for longer, with another learning rate, on standardised inputs, or with balanced classes (train --class-weight)",
+            only, name ? " (" : "", printable(name ? name : "").text, name ? ")" : "", measures->rows);
+    if (loss > guess && guess > 0)
+        complain(
+            "eval",
+            "warning: the loss, %.4g, is above %.4g, that of guessing by the classes' frequencies in the training part; the probabilities are worse than those frequencies, as they may be if the net was trained with weights",
+            loss, guess);
+}
+
+static int cli_eval_report(const struct clm_settings *settings, const struct report *report)
 {
     const char *const json = clm_settings_text(settings, "json");
-    size_t *const counts = count_confusions(prediction);
-    bool is_written = true;
-    if (!counts) {
-        complain("eval", "no memory for the confusion matrix of %zu classes", prediction->classes);
-        return EXIT_FAILED;
-    }
     if (!is_json_alone(settings)) {
-        printf("rows      %zu\nloss      %.5f\naccuracy  %.2f %%\n", prediction->rows, prediction->score.loss,
-               100 * prediction->score.accuracy);
-        print_matrix(prediction, counts);
-        cli_eval_print_classes(prediction, counts);
+        print_measures(report);
+        print_matrix(report->prediction, report->measures);
+        cli_eval_print_classes(report->prediction, report->measures);
     }
-    if (json)
-        is_written = write_json("eval", json, cli_eval_describe(prediction, counts));
-    free(counts);
-    return is_written ? EXIT_DONE : EXIT_FAILED;
+    warn_of_failure(report);
+    if (json && !write_json("eval", json, cli_eval_describe(report)))
+        return EXIT_FAILED;
+    return EXIT_DONE;
 }
 
 static clm_status run_eval(struct invocation *in, struct clm_error *error)
 {
     struct prediction prediction;
-    const clm_status status = predict(in, &prediction, error);
+    struct report report = {.prediction = &prediction};
+    clm_status status = predict(in, &prediction, error);
     if (status == CLM_OK)
-        in->code = cli_eval_report(in->settings, &prediction);
+        status = measure(&prediction, &report.measures, error);
+    if (status == CLM_OK)
+        status = clm_guess_loss(prediction.data, &report.guess_loss, error);
+    if (status == CLM_OK)
+        in->code = cli_eval_report(in->settings, &report);
+    clm_measures_free(report.measures);
     prediction_free(&prediction);
     return status;
 }
 
 const struct command command_eval = {
     "eval",
-    "loss, accuracy, confusion matrix, precision and recall of a model",
+    "loss, accuracy, measures for uneven classes, and confusion matrix of a model",
     run_eval,
-    "Prints loss and accuracy of a model, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
+    "Prints loss and accuracy of a model, balanced accuracy, macro F1, ROC AUC, log loss and top-5 accuracy, the confusion matrix, and precision, recall and F1 of each class. MODEL is a run directory, or its model.safetensors.",
     {{"data", "fashion-mnist"}},
     MODEL_OPERAND};
