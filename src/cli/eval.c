@@ -15,7 +15,12 @@ struct report {
 static clm_status measure(const struct prediction *prediction, struct clm_measures **out,
                           struct clm_error *error)
 {
-    const size_t rows = prediction->rows;
+    const size_t rows = prediction->rows,
+                 unlabelled = clm_data_unlabelled(prediction->data, prediction->part);
+    if (unlabelled)
+        return fail(error, CLM_ERROR_FORMAT,
+                    "%zu of %zu rows have no label to compare with; give them labels, or use clmlp predict",
+                    unlabelled, rows);
     uint32_t *const labels = calloc(rows, sizeof *labels);
     *out = NULL;
     if (!labels)

@@ -111,7 +111,7 @@ static clm_status read_weight(const char **at, double *weight, struct clm_error 
     char shown[SHOWN];
     float value = NAN;
     const bool is_number = number_read(at, &value) && *at == text + length;
-    *weight = (double)value;
+    *weight = is_number ? number_as_double(text) : NAN;
     if (is_number && value >= 0 && isfinite(value))
         return CLM_OK;
     return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "class-weight",
