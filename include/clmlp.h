@@ -545,7 +545,7 @@ struct clm_epoch {
     bool has_validation;
     double validation_loss, validation_accuracy; /* after the epoch */
     double seconds, samples_per_s;               /* the training part of the epoch */
-    /* of the training part after the epoch, each row counting the same; only if the setting train-score is on */
+    /* of the training part after the epoch, without weights; only if the setting train-score is on */
     bool has_train_score;
     double train_score_loss, train_score_accuracy;
 };
@@ -657,8 +657,8 @@ struct clm_train_result {
 /* How much each class counts in training, as the setting class-weight says it in `text`:
  *
  *   NULL        each class has the weight 1
- *   "balanced"  n / (C n_c), with n the training rows, n_c those of the class, and C the number of classes that
- *               have rows; a class without rows gets 0
+ *   "balanced"  n / (C n_c), with n the training rows, n_c those of the class, and C the number of classes
+ *               that have rows; a class without rows gets 0
  *   "a=2,b=1"   classes by name, or by number from 0; those that are not named have the weight 1. A name has
  *               priority over a number
  *
@@ -712,8 +712,8 @@ struct clm_class_measures {
     double precision;                /* correct / predicted; 0 if it is never predicted */
     double recall;                   /* correct / rows; NaN without rows */
     double f1;                       /* 2 correct / (rows + predicted); NaN if both are 0 */
-    /* The area under the ROC curve of its probability, for the rows of the class against all others: the share
-     * of such pairs in which the row of the class has the larger probability; equal ones count half. NaN if
+    /* The area under the ROC curve of its probability, for the rows of the class against all others: in what
+     * share of such pairs the row of the class has the larger probability; equal ones count half. NaN if
      * there are no rows of the class, or no others. */
     double roc_auc;
 };
@@ -725,14 +725,13 @@ struct clm_measures {
     double accuracy;          /* of the predictions: each the first of the largest probabilities */
     double balanced_accuracy; /* mean recall of the classes that have rows */
     double macro_f1;          /* mean F1 of the classes that have rows or predictions */
-    double
-        roc_auc; /* two classes: of the second; else the mean over classes. NaN if all rows are of one class */
+    /* Of the second of two classes, or the mean over more; NaN if all rows are of one class. */
+    double roc_auc;
     double log_loss; /* mean of -log p(label) [nats], where a p below 2^-52 counts as 2^-52 */
-    double
-        top5_accuracy; /* labels among the five largest, of equal ones the lower classes; NaN if there are at
-                             most five classes */
-    size_t
-        *confusion; /* (classes, classes): rows of class t that are predicted to be c, at [t * classes + c] */
+    /* How many labels are among the five largest, of equal ones the lower classes; NaN if there are at most
+     * five classes. */
+    double top5_accuracy;
+    size_t *confusion; /* (classes, classes): rows of class t predicted to be c, at [t * classes + c] */
     struct clm_class_measures *of_class; /* (classes) */
 };
 

@@ -22,8 +22,8 @@ static struct clm_measures *measure(const float *probabilities, const uint32_t *
     return measures;
 }
 
-/* Five rows of two classes. The probabilities of class 1 are 0.25 0.75 0.75 0.5 1, those of its rows 0.75, 0.5
- * and 1: against the others' 0.25 and 0.75 they win 1.5, 1 and 2 of 2 pairs, 4.5 of 6. */
+/* Five rows of two classes. The probabilities of class 1 are 0.25 0.75 0.75 0.5 1, those of its rows 0.75,
+ * 0.5 and 1: against the others' 0.25 and 0.75 they win 1.5, 1 and 2 of 2 pairs, 4.5 of 6. */
 START_TEST(two_classes)
 {
     static const float p[10] = {0.75f, 0.25f, 0.25f, 0.75f, 0.25f, 0.75f, 0.5f, 0.5f, 0, 1};
@@ -49,8 +49,8 @@ START_TEST(two_classes)
 }
 END_TEST
 
-/* Class 1 has no rows, and one prediction; class 3 has neither. Means leave out what has no number: recalls of
- * 0 and 2, F1 of 0, 1 and 2, areas of 0 and 2. */
+/* Class 1 has no rows, and one prediction; class 3 has neither. Means leave out what has no number: there are
+ * recalls of 0 and 2, F1 of 0, 1 and 2, areas of 0 and 2. */
 START_TEST(absent_classes)
 {
     static const float p[12] = {0.5f, 0.25f, 0.25f, 0, 0.25f, 0.5f, 0.25f, 0, 0.25f, 0.25f, 0.5f, 0};

@@ -234,8 +234,8 @@ static void weigh(struct clm_data *data)
     data->train.weights = data->read.train.weights = weights;
 }
 
-/* The trajectory above with weights of classes and of rows, whose product is divided by its mean: resident and
- * streamed. The accuracy counts each row once. Weights up to 5 make gradients and errors larger alike. */
+/* The trajectory above with weights of classes and of rows, whose product is divided by its mean: resident
+ * and streamed. Weights up to 5 make gradients and errors larger alike. */
 START_TEST(weighted_trajectory)
 {
     const enum fixture kind = kinds[_i % KIND_COUNT];

@@ -261,7 +261,7 @@ START_TEST(one_class_that_is_right)
 }
 END_TEST
 
-/* A test row whose logits are too large for float, in double they are not: the float backends fail. The run is
+/* A row whose logits are too large for float, but not for double: a backend in float fails. The run is
  * written. */
 START_TEST(a_loss_that_is_no_number)
 {

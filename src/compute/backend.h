@@ -208,7 +208,8 @@ CLM_MUST_CHECK clm_status linear_forward(struct clm_backend *be, const struct te
  *
  * If `mixture` is not NULL, a row's loss is share w of its label's loss and (1 - share) w' of its partner's:
  *
- *   dZ = ((share w + (1 - share) w') softmax(Z) - share w onehot(labels) - (1 - share) w' onehot(partners)) / B
+ *   dZ = ((own + other) softmax(Z) - own onehot(labels) - other onehot(partners)) / B
+ *   own = share w, other = (1 - share) w'
  *
  * The sum of losses is weighted, the number of correct predictions is not: a prediction is correct if it is
  * the one in `labels`. */

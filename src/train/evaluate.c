@@ -38,12 +38,12 @@ void tally_free(struct tally *tally)
 static void tally_row(struct tally *tally, const float *z, uint32_t label)
 {
     size_t best = 0;
-    double sum = 0;
+    double sum = 1; /* exp(0), of the best */
     for (size_t c = 1; c < tally->classes; c++)
         if (z[c] > z[best])
             best = c;
     for (size_t c = 0; c < tally->classes; c++)
-        sum += exp((double)z[c] - (double)z[best]);
+        sum += c == best ? 0 : exp((double)z[c] - (double)z[best]);
     const double loss = log(sum) + ((double)z[best] - (double)z[label]);
     tally->rows[label]++;
     tally->predicted[best]++;

@@ -61,7 +61,7 @@ static size_t rank_of(const float *p, size_t classes, size_t label)
 {
     size_t before = 0;
     for (size_t c = 0; c < classes; c++)
-        before += p[c] > p[label] || (p[c] == p[label] && c < label);
+        before += p[c] > p[label] || (c < label && p[c] == p[label]);
     return before;
 }
 
@@ -122,8 +122,8 @@ static int by_probability(const void *a, const void *b)
 }
 
 /* The share of pairs of a row of the class and one of the rest in which the first has the larger probability;
- * equal ones count half: (R - n (n + 1) / 2) / (n m), with R the sum of the ranks of the n rows of the class,
- * equal ones having the mean of their ranks, and m the number of the others (Mann, Whitney). Sorts `scored`. */
+ * equal ones count half: (R - n (n + 1) / 2) / (n m), with R the sum of the ranks of the n rows of the class
+ * and m the number of the others; equal ones have the mean of their ranks (Mann, Whitney). Sorts `scored`. */
 static double area_under_roc(struct scored *scored, size_t count, size_t of_class)
 {
     const double n = (double)of_class, m = (double)(count - of_class);

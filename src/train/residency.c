@@ -5,8 +5,8 @@
 
 #define SHARDS_LEAST 8 /* of a streamed set: nothing is computed while the first one is loaded */
 
-/* Bytes of a row's values in the backend's memory; `other_bytes` are its label, its place in the order and its
- * weight. */
+/* Bytes of a row's values in the backend's memory; `other_bytes` are its label, its place in the order, and
+ * its weight. */
 static size_t value_bytes(const struct clm_backend *be, const struct clm_data *data)
 {
     const enum tensor_type type = data->element == ELEMENT_BYTE ? TENSOR_BYTE : TENSOR_REAL;

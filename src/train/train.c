@@ -585,8 +585,8 @@ static clm_status judge_closely(struct training *t, const struct guess *guess, c
     return status;
 }
 
-/* Looks into a part if its score gives cause to, and something can come of it: a warning that the caller hears,
- * or the row whose loss is no number. */
+/* Looks into a part if its score gives cause to, and something can come of it: a warning that the caller
+ * hears, or the row whose loss is no number. */
 static clm_status judge_part(struct training *t, const struct guess *guess, const struct clm_model *model,
                              enum clm_part part, const struct clm_score *score, struct clm_error *error)
 {
@@ -598,7 +598,7 @@ static clm_status judge_part(struct training *t, const struct guess *guess, cons
 }
 
 /* The score of the training part after the last epoch: as measured, or the running mean. The mean is of many
- * nets, so any accuracy up to the share of the largest class counts as that of one prediction for all rows. */
+ * nets: any accuracy up to the share of the largest class counts as that of one prediction for all rows. */
 static struct clm_score training_score(const struct training *t, const struct guess *guess)
 {
     const struct clm_epoch *const last = &t->epochs[t->epoch_count - 1];

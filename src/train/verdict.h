@@ -31,7 +31,8 @@ CLM_MUST_CHECK clm_status verdict_is_needed(const struct guess *guess, const str
                                             enum clm_part part, const struct clm_score *score,
                                             bool *is_needed, struct clm_error *error);
 
-/* What is wrong with a part's predictions. *out is freed by the caller; its sentence is NULL if nothing is. */
+/* What is wrong with a part's predictions. The caller frees the sentence of *out; it is NULL if nothing is
+ * wrong. */
 CLM_MUST_CHECK clm_status verdict_on(const struct guess *guess, const struct clm_data *data,
                                      const struct clm_model *model, enum clm_part part,
                                      const struct tally *tally, const struct run_about *run,
