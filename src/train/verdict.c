@@ -13,7 +13,7 @@
 /* ---- guessing ---- */
 
 /* How many rows each class has; NULL if memory runs out. */
-static size_t *count_classes(const struct rows *rows, size_t classes)
+static size_t *rows_by_class(const struct rows *rows, size_t classes)
 {
     size_t *const counts = calloc(classes, sizeof *counts);
     for (size_t r = 0; counts && r < rows->count; r++)
@@ -31,7 +31,7 @@ clm_status guess_make(const struct clm_data *data, const double *of_class, struc
                       struct clm_error *error)
 {
     const size_t C = data->classes;
-    size_t *const counts = count_classes(&data->train, C);
+    size_t *const counts = rows_by_class(&data->train, C);
     double all = 0;
     *out = (struct guess){.of_class = of_class};
     if (!counts)
@@ -66,7 +66,7 @@ clm_status verdict_is_needed(const struct guess *guess, const struct clm_data *d
     *is_needed = guess->of_class || !(score->loss <= guess->loss);
     if (*is_needed)
         return CLM_OK;
-    size_t *const counts = count_classes(rows, data->classes);
+    size_t *const counts = rows_by_class(rows, data->classes);
     if (!counts)
         return clm_fail_host_memory(error, "the classes' rows", data->classes * sizeof *counts);
     for (size_t c = 0; c < data->classes; c++)

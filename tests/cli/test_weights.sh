@@ -41,7 +41,7 @@ more() {
         '^clmlp: train: warning: the net predicts class 1 \(well\) for all 500 test rows; 96 % of the training rows are of that class: balance the classes.*see --class-weight'
     succeeds $train --test test.csv --class-weight balanced --train-score --out balanced
     check 'train: the weights are printed' has_line out '^weights   balanced: ill 12\.5, well 0\.5208$'
-    check 'train: no warning' [ ! -s err ]
+    check 'train: no warning' sh -c "! grep -q warning: err"
     check 'train: columns of the score' has_line out '^epoch .*train acc  score loss  score acc  seconds'
     check 'history.csv has the score' grep -q 'samples_per_s,train_score_loss,train_score_accuracy$' balanced/history.csv
     check 'history.csv has it in each line' sh -c "! grep -vE '^([^,]*,){9}[^,]*\$' balanced/history.csv"
