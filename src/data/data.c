@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "data/format.h"
 #include "data/analysis/missing.h"
+#include "data/files/spool.h"
 #include "data/pictures/image.h"
 #include "data/place.h"
 #include "data/split.h"
@@ -43,6 +44,9 @@ static clm_status check_image_options(const struct clm_data_options *options, st
 static clm_status data_check_options(const struct clm_data_options *options, struct clm_error *error)
 {
     const double validation = options->validation;
+    if (options->source && options->test && !strcmp(options->source, "-") && !strcmp(options->test, "-"))
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "standard input holds one set, but it is named as the data and as the test set");
     if (!options->source || !*options->source)
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
@@ -83,9 +87,12 @@ static clm_status data_read_source(const char *path, const struct clm_data_optio
 static clm_status read_test(const struct clm_data_options *options, const struct contents *training,
                             struct set *test, struct clm_error *error)
 {
-    const char *path = options->test;
+    const char *path;
     struct contents read;
     const struct format *format;
+    const clm_status spooled = spool(options->test, &path, error);
+    if (spooled != CLM_OK)
+        return spooled;
     struct request request = {.wanted = READ_TEST,
                               .options = options,
                               .inputs = training->inputs,
@@ -253,6 +260,16 @@ static clm_status fill_missing(struct clm_data *data, const struct clm_data_opti
     return CLM_OK;
 }
 
+static clm_status find_source(const char *source, char **path, struct clm_error *error)
+{
+    const char *name;
+    const clm_status status = spool(source, &name, error);
+    if (status != CLM_OK || !is_spooled(name))
+        return status == CLM_OK ? place_find(source, path, error) : status;
+    *path = strdup(name);
+    return *path ? CLM_OK : clm_fail_host_memory(error, name, strlen(name));
+}
+
 clm_status clm_data_open(const struct clm_data_options *options, struct clm_data **out,
                          struct clm_error *error)
 {
@@ -263,13 +280,14 @@ clm_status clm_data_open(const struct clm_data_options *options, struct clm_data
     struct clm_data *const data = calloc(1, sizeof *data);
     if (!data)
         return clm_fail_host_memory(error, options->source, sizeof *data);
-    status = place_find(options->source, &data->source, error);
+    status = find_source(options->source, &data->source, error);
     if (status == CLM_OK)
         status = data_read(data, options, error);
     if (status == CLM_OK)
         status = split_rows(data, options, error);
     if (status == CLM_OK)
         status = fill_missing(data, options, error);
+    spool_close();
     if (status == CLM_OK)
         *out = data;
     else

@@ -3,8 +3,11 @@
 #include "base/file.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "data/files/raw_file.h"
+#include "data/files/spool.h"
 #include "data/files/stream.h"
 #include "data/files/tar.h"
+#include "data/foreign.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -172,10 +175,25 @@ bool find_variant(const char *directory, const char *prefix, const char *const *
     return true;
 }
 
+static clm_status fail_no_format(const char *path, const struct file_head *head, struct clm_error *error)
+{
+    const struct foreign_kind *const foreign = foreign_kind_of(head->bytes, head->count);
+    char shown[64] = "it is empty", names[FORMAT_NAMES_SIZE];
+    if (foreign)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: is %s, which is not read; %s", path, foreign->what,
+                        foreign->remedy);
+    for (size_t i = 0, used = 0; i < head->count && i < 4; i++)
+        used += (size_t)snprintf(shown + used, sizeof shown - used, i ? " %02x" : "it begins with %02x",
+                                 head->bytes[i]);
+    return clm_fail_setting(
+        error, CLM_ERROR_FORMAT, "format",
+        "%s: is of no format that is read (%s): %s and has %zu bytes; name the format, or convert the file",
+        path, format_list_names(names, ANY_OPTION), shown, head->file_size);
+}
+
 static clm_status recognise_file(const char *path, const struct format **format, struct clm_error *error)
 {
     struct file_head head;
-    char shown[64] = "it is empty";
     clm_status status = file_head_read(path, &head, error);
     if (status != CLM_OK)
         return status;
@@ -194,19 +212,13 @@ static clm_status recognise_file(const char *path, const struct format **format,
             "%s: is a tar archive that holds no data set: neither data_batch_1[.bin] and the like (CIFAR-10) nor train[.bin] (CIFAR-100); unpack it and name the directory that holds the files",
             path);
     }
-    char names[FORMAT_NAMES_SIZE];
-    for (size_t i = 0, used = 0; i < head.count && i < 4; i++)
-        used += (size_t)snprintf(shown + used, sizeof shown - used, i ? " %02x" : "it begins with %02x",
-                                 head.bytes[i]);
-    return clm_fail_setting(
-        error, CLM_ERROR_FORMAT, "format",
-        "%s: is of no format that is read (%s): %s and has %zu bytes; unpack any archive but .tar and .tar.gz first, or name the format",
-        path, format_list_names(names, ANY_OPTION), shown, head.file_size);
+    return fail_no_format(path, &head, error);
 }
 
 static int is_archive_name(const struct dirent *file)
 {
-    static const char *const endings[] = {".tar", ".tar.gz", ".tgz"};
+    static const char *const endings[] = {".tar",    ".tar.gz", ".tgz",     ".tar.bz2", ".tbz2",
+                                          ".tar.xz", ".txz",    ".tar.zst", ".tzst"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (has_ending(file->d_name, endings[i]))
             return 1;
@@ -250,7 +262,7 @@ static clm_status fail_directory(const char *path, struct clm_error *error)
 {
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and the like (IDX), nor x.npy and y.npy or the like (NPY), nor exactly one .npz, nor data_batch_1[.bin] and the like (CIFAR-10), nor train[.bin] (CIFAR-100), nor a .tar or .tar.gz with such files, nor a directory of PNG or JPEG pictures for each class (images); unpack any other archive first, or name the directory or file that holds the data",
+        "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and the like (IDX), nor x.npy and y.npy or the like (NPY), nor exactly one .npz, nor data_batch_1[.bin] and the like (CIFAR-10), nor train[.bin] (CIFAR-100), nor a .tar, compressed or not, with such files, nor a directory of PNG or JPEG pictures for each class (images); unpack any other archive first, or name the directory or file that holds the data",
         path);
 }
 
@@ -289,33 +301,46 @@ static clm_status recognise_directory(const char *path, const struct format *onl
 static clm_status format_check_memory(const char *path, const struct format *format, uint64_t memory,
                                       struct clm_error *error)
 {
-    struct stat about;
-    if (!memory || format->maps || stat(path, &about) || !S_ISREG(about.st_mode))
+    struct raw_file file;
+    if (!memory || format->maps)
         return CLM_OK;
-    return allow_memory(memory, path, (size_t)about.st_size, error);
+    const clm_status status = raw_file_open(path, &file, error);
+    raw_file_close(&file);
+    return status == CLM_OK ? allow_memory(memory, path, file.size, error) : status;
+}
+
+static clm_status look_at(const char *path, bool *is_directory, struct clm_error *error)
+{
+    struct stat about;
+    *is_directory = false;
+    if (is_spooled(path))
+        return CLM_OK;
+    if (stat(path, &about))
+        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    *is_directory = S_ISDIR(about.st_mode);
+    return CLM_OK;
 }
 
 clm_status format_read(const char *path, const char *name, const struct request *request,
                        struct contents *out, const struct format **format, struct clm_error *error)
 {
-    struct stat about;
+    bool is_directory = false;
     char *archive = NULL;
     clm_status status = format_check(name, error);
     *out = (struct contents){0};
     out->train.memory = out->test.memory = request->options->memory;
     *format = name ? format_named(name) : NULL;
+    if (status == CLM_OK)
+        status = look_at(path, &is_directory, error);
     if (status != CLM_OK)
         return status;
-    if (stat(path, &about))
-        return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
-    const bool is_directory = S_ISDIR(about.st_mode);
     if (is_directory)
         status = recognise_directory(path, *format, &archive, format, error);
     else if (!*format)
         status = recognise_file(path, format, error);
     if (status == CLM_OK && !request->is_test)
         status = format_check_options(*format, path, request->options, error);
-    if (status == CLM_OK)
+    if (status == CLM_OK && (!is_directory || archive))
         status = format_check_memory(archive ? archive : path, *format, request->options->memory, error);
     if (status == CLM_OK)
         status = (*format)->read(archive ? archive : path, is_directory && !archive, request, out, error);

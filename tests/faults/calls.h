@@ -144,8 +144,10 @@
          NULL)                                                                                               \
     ARCHIVE_CALL(archive_read_support_format_tar, (struct archive * archive), (archive))                     \
     ARCHIVE_CALL(archive_read_support_format_zip_seekable, (struct archive * archive), (archive))            \
-    ARCHIVE_CALL(archive_read_open_filename, (struct archive * archive, const char *path, size_t block),     \
-                 (archive, path, block))                                                                     \
+    ARCHIVE_CALL(archive_read_append_filter, (struct archive * archive, int filter), (archive, filter))      \
+    ARCHIVE_CALL(archive_read_set_format, (struct archive * archive, int format), (archive, format))         \
+    ARCHIVE_CALL(archive_read_set_seek_callback,                                                             \
+                 (struct archive * archive, archive_seek_callback * on_seek), (archive, on_seek))            \
     ARCHIVE_CALL(archive_read_open,                                                                          \
                  (struct archive * archive, void *user, archive_open_callback *on_open,                      \
                   archive_read_callback *on_read, archive_close_callback *on_close),                         \

@@ -84,6 +84,10 @@ for format in idx npy images npz csv libsvm; do
 done
 printf 'a,b,label\n1,2,x\n3,,y\n5,6,x\n7,8,y\n' >gaps.csv
 tar -czf few.tar.gz few
+python3 -c 'import lzma, zipfile
+rows = open("few.csv").read()
+lzma.open("few.csv.xz", "wt").write(rows)
+zipfile.ZipFile("few.zip", "w").writestr("few.csv", rows)'
 prepare train --backend reference --data cifar --hidden 3 --epochs 1 --batch 30 --out old
 printf 'backend = reference\ndata = "few.csv"\nhidden = 4\nepochs = 1\n' >old.settings
 cp few.csv old.csv
@@ -106,7 +110,7 @@ small='--hidden 3 --epochs 2 --batch 30'
 }
 each host eval old/model.safetensors --backend reference --data cifar --json scores.json
 each host predict old/model.safetensors --backend reference --data cifar
-for data in few.idx few.npy few.npz few.csv few.libsvm few.images few.tar.gz; do
+for data in few.idx few.npy few.npz few.csv few.libsvm few.images few.tar.gz few.csv.xz few.zip; do
     each host data info --data $data --json info.json
 done
 each host data info --data gaps.csv --missing mean

@@ -1,5 +1,7 @@
 #include "support/packs.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,4 +218,55 @@ void pack_gzip(struct pack *pack, const void *bytes, size_t size)
     pack_add(pack, packed, stream.total_out);
     deflateEnd(&stream);
     free(packed);
+}
+
+static la_ssize_t take_packed(struct archive *archive, void *user, const void *bytes, size_t size)
+{
+    (void)archive;
+    pack_add(user, bytes, size);
+    return (la_ssize_t)size;
+}
+
+static void write_file(struct archive *archive, const char *name, const void *bytes, size_t size)
+{
+    struct archive_entry *const entry = archive_entry_new();
+    insist(entry);
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_size(entry, (la_int64_t)size);
+    insist(archive_write_header(archive, entry) == ARCHIVE_OK);
+    insist(archive_write_data(archive, bytes, size) == (la_ssize_t)size);
+    archive_entry_free(entry);
+}
+
+static void end_packed(struct archive *archive)
+{
+    insist(archive_write_close(archive) == ARCHIVE_OK);
+    archive_write_free(archive);
+}
+
+static struct archive *begin_packed(struct pack *pack, const char *filter)
+{
+    struct archive *const archive = archive_write_new();
+    insist(archive && (filter ? archive_write_set_format_raw(archive)
+                              : archive_write_set_format_zip(archive)) == ARCHIVE_OK);
+    insist(!filter || archive_write_add_filter_by_name(archive, filter) == ARCHIVE_OK);
+    archive_write_set_bytes_in_last_block(archive, 1);
+    insist(archive_write_open(archive, pack, NULL, take_packed, NULL) == ARCHIVE_OK);
+    return archive;
+}
+
+void pack_filtered(struct pack *pack, const char *filter, const void *bytes, size_t size)
+{
+    struct archive *const archive = begin_packed(pack, filter);
+    write_file(archive, "data", bytes, size);
+    end_packed(archive);
+}
+
+void pack_zip(struct pack *pack, const char *const *names, size_t count, const void *bytes, size_t size)
+{
+    struct archive *const archive = begin_packed(pack, NULL);
+    for (size_t i = 0; i < count; i++)
+        write_file(archive, names[i], bytes, size);
+    end_packed(archive);
 }

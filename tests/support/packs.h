@@ -1,5 +1,5 @@
-/* Files for tests: growing bytes, pickles as Python 2 wrote CIFAR's, tar archives, gzip; without any of the
- * library's code. */
+/* Files for tests: growing bytes, pickles as Python 2 wrote CIFAR's, archives, compressed bytes; without any
+ * of the library's code. */
 #ifndef CLM_TESTS_PACKS_H
 #define CLM_TESTS_PACKS_H
 
@@ -43,5 +43,11 @@ void pack_tar_end(struct pack *pack);
 
 /* Appends `size` bytes as one member of gzip. */
 void pack_gzip(struct pack *pack, const void *bytes, size_t size);
+
+/* Appends `size` bytes, compressed by libarchive's filter of that name: "gzip", "bzip2", "xz", "zstd". */
+void pack_filtered(struct pack *pack, const char *filter, const void *bytes, size_t size);
+
+/* Appends a zip archive of `count` files with these names, each of which holds the `size` bytes. */
+void pack_zip(struct pack *pack, const char *const *names, size_t count, const void *bytes, size_t size);
 
 #endif

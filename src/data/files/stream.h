@@ -1,5 +1,6 @@
-/* A stream of bytes. They are those of a file, decompressed if it is gzipped (gzip's checksums are verified),
- * or they come from a callback, such as an entry of an archive. */
+/* A stream of bytes. They are those of a file, or they come from a callback, such as an entry of an archive.
+ * A file that is compressed by gzip, bzip2, xz or zstd is unpacked, and its checksums are verified. A zip
+ * archive is read as the only file in it, but stays as it is if it holds NumPy's arrays. */
 #ifndef CLM_DATA_FILES_STREAM_H
 #define CLM_DATA_FILES_STREAM_H
 
@@ -8,7 +9,8 @@
 
 struct stream;
 
-/* Fails with CLM_ERROR_IO if `path` is no regular file that can be read. */
+/* Fails with CLM_ERROR_IO if `path` is neither a regular file that can be read nor the copy of a pipe (see
+ * spool.h), and with CLM_ERROR_FORMAT if it is a zip archive of several files. */
 CLM_MUST_CHECK clm_status stream_open(const char *path, struct stream **out, struct clm_error *error);
 
 /* Reads `size` bytes and adds their number to *got, which is 0 before; fewer only at the end. Its
@@ -29,13 +31,6 @@ bool stream_is_compressed(const struct stream *stream);
 /* An upper bound on the bytes of the stream. What a header promises is checked against it before
  * memory is allocated. */
 size_t stream_bound(const struct stream *stream);
-
-/* The most bytes that `size` bytes of deflate can unpack to. Its densest code is two bits for 258 bytes. */
-static inline size_t deflate_bound(size_t size)
-{
-    size_t bound;
-    return size_mul(size, 1032, &bound) ? bound : SIZE_MAX;
-}
 
 /* True if there are exactly so many bytes. */
 bool stream_is_exact(const struct stream *stream);

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "data/files/compression.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -101,13 +102,12 @@ static clm_status check_magic(const char *path, const unsigned char magic[4], bo
 }
 
 static const char *const prefixes[2] = {"t10k", "train"}; /* of a test and a training set */
-static const char *const endings[] = {"", ".gz", NULL};
 
 static bool idx_find(const char *directory, const char *prefix, bool are_labels, char **out)
 {
     static const char *const middles[][3] = {{"-images-idx3-ubyte", "-images.idx3-ubyte", NULL},
                                              {"-labels-idx1-ubyte", "-labels.idx1-ubyte", NULL}};
-    return find_variant(directory, prefix, middles[are_labels], endings, out);
+    return find_variant(directory, prefix, middles[are_labels], compressed_endings, out);
 }
 
 static clm_status idx_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
@@ -130,8 +130,7 @@ static char *labels_for(const char *rest)
     char *out = NULL;
     if (asprintf(&out, "labels%s", rest) < 0)
         return NULL;
-    if (has_ending(out, ".gz"))
-        out[strlen(out) - 3] = '\0';
+    out[compressed_stem(out)] = '\0';
     char *number = strstr(out, "idx");
     if (number && number[3] >= '0' && number[3] <= '9')
         number[3] = '1';
@@ -151,12 +150,12 @@ static clm_status find_labels_beside(const char *path, char **labels, struct clm
          *rest = labels_for(images + strlen("images"));
     const char *const directory = copy ? dirname(copy) : NULL;
     const char *const middles[] = {rest, "labels-idx1-ubyte", "labels.idx1-ubyte", NULL};
-    if (!copy || !prefix || !rest || !find_variant(directory, prefix, middles, endings, labels))
+    if (!copy || !prefix || !rest || !find_variant(directory, prefix, middles, compressed_endings, labels))
         status = clm_fail_host_memory(error, path, strlen(path) + 1);
     else if (!*labels)
-        status =
-            clm_fail(error, CLM_ERROR_IO, "%s: has no labels beside it: there is no %s/%s%s, gzipped or not",
-                     path, directory, prefix, rest);
+        status = clm_fail(error, CLM_ERROR_IO,
+                          "%s: has no labels beside it: there is no %s/%s%s, compressed or not", path,
+                          directory, prefix, rest);
     free(copy);
     free(prefix);
     free(rest);
@@ -194,9 +193,10 @@ static clm_status idx_read_pair(const char *directory, bool is_train, const stru
     if (!idx_find(directory, prefix, false, &images) || !idx_find(directory, prefix, true, &labels)) {
         status = clm_fail_host_memory(error, directory, strlen(directory) + 1);
     } else if (!images != !labels) {
-        status = clm_fail(
-            error, CLM_ERROR_IO, "%s: holds %s, but not %s/%s-%s-ubyte, gzipped or not, which belongs to it",
-            directory, images ? images : labels, directory, prefix, images ? "labels-idx1" : "images-idx3");
+        status = clm_fail(error, CLM_ERROR_IO,
+                          "%s: holds %s, but not %s/%s-%s-ubyte, compressed or not, which belongs to it",
+                          directory, images ? images : labels, directory, prefix,
+                          images ? "labels-idx1" : "images-idx3");
     } else if (images) {
         status = array_read_pair(idx_open, NULL, images, labels, request, is_train, out, error);
     }

@@ -27,11 +27,12 @@ static clm_status npy_open(void *user, const char *path, bool are_labels, struct
     return status == CLM_OK ? npy_read_header(*out, header, error) : status;
 }
 
-/* Finds "DIRECTORY/NAME", or that with ".npy" or ".npy.gz". */
+/* Finds "DIRECTORY/NAME", or that with ".npy", which may be compressed. */
 static bool find_array(const char *directory, const char *name, char **out)
 {
     return find_variant(directory, name, (const char *const[]){"", NULL},
-                        (const char *const[]){"", ".npy", ".npy.gz", NULL}, out);
+                        (const char *const[]){"", ".npy", ".npy.gz", ".npy.bz2", ".npy.xz", ".npy.zst", NULL},
+                        out);
 }
 
 /* Finds the first pair whose files both exist; both are NULL if there is none. */

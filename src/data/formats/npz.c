@@ -5,86 +5,30 @@
 #include "base/file.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "data/files/compression.h"
+#include "data/files/zip.h"
 #include "data/formats/npy.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NAMES_MAX 1000
-#define BLOCK     ((size_t)1 << 16)
 
 struct npz_file {
     const char *path;
-    size_t file_size;
-    struct archive *archive;
+    struct zip *zip;
 };
 
-static void zip_close(struct npz_file *zip)
-{
-    if (zip->archive)
-        archive_read_free(zip->archive);
-    zip->archive = NULL;
-}
-
-static clm_status fail_zip(const struct npz_file *zip, struct clm_error *error)
-{
-    const char *why = archive_error_string(zip->archive);
-    char shown[256];
-    if (archive_errno(zip->archive) == ENOMEM)
-        return clm_fail_host_memory(error, zip->path, BLOCK);
-    return clm_fail(error, CLM_ERROR_FORMAT,
-                    "%s: cannot be read as a zip archive (%s); fetch or write it again", zip->path,
-                    why ? text_show(shown, sizeof shown, why, strlen(why)) : "damaged");
-}
-
-static clm_status zip_open(const char *path, struct npz_file *out, struct clm_error *error)
-{
-    struct stream *stream = NULL;
-    *out = (struct npz_file){.path = path};
-    /* refuses a path that is no regular file */
-    clm_status status = stream_open(path, &stream, error);
-    if (status != CLM_OK)
-        return status;
-    out->file_size = stream_file_size(stream);
-    stream_close(stream);
-    out->archive = archive_read_new();
-    if (!out->archive)
-        return clm_fail_host_memory(error, path, BLOCK);
-    if (archive_read_support_format_zip_seekable(out->archive) != ARCHIVE_OK ||
-        archive_read_open_filename(out->archive, path, BLOCK) != ARCHIVE_OK) {
-        status = fail_zip(out, error);
-        zip_close(out);
-    }
-    return status;
-}
-
 /* Puts the next array's name, without .npy, into `name`. *entry is NULL after the last array. */
-static clm_status zip_next(struct npz_file *zip, char *name, size_t size, struct archive_entry **entry,
+static clm_status npz_next(struct zip *zip, char *name, size_t size, const struct zip_member **entry,
                            struct clm_error *error)
 {
-    char shown[64];
     for (;;) {
-        const int code = archive_read_next_header(zip->archive, entry);
-        if (code == ARCHIVE_EOF) {
-            *entry = NULL;
-            return CLM_OK;
-        }
-        if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
-            return fail_zip(zip, error);
-        const char *path = archive_entry_pathname(*entry);
-        if (!path)
-            path = archive_entry_pathname_utf8(*entry);
-        if (!path)
-            continue;
-        if (*path == '/' || strstr(path, ".."))
-            return clm_fail(
-                error, CLM_ERROR_FORMAT,
-                "%s: holds %s, a path that leads out of the archive; it is no NPZ that NumPy wrote",
-                zip->path, text_show(shown, sizeof shown, path, strlen(path)));
+        const clm_status status = zip_next(zip, entry, error);
+        if (status != CLM_OK || !*entry)
+            return status;
+        const char *const path = (*entry)->name;
         const size_t length = strlen(path) - 4;
         if (!has_ending(path, ".npy") || length >= size)
             continue;
@@ -96,16 +40,8 @@ static clm_status zip_next(struct npz_file *zip, char *name, size_t size, struct
 
 static clm_status npz_read_entry(void *from, void *bytes, size_t size, size_t *got, struct clm_error *error)
 {
-    const struct npz_file *zip = from;
-    while (*got < size) {
-        const la_ssize_t count = archive_read_data(zip->archive, (char *)bytes + *got, size - *got);
-        if (count < 0)
-            return fail_zip(zip, error);
-        if (!count)
-            break;
-        *got += (size_t)count;
-    }
-    return CLM_OK;
+    const struct npz_file *const file = from;
+    return zip_read(file->zip, bytes, size, got, error);
 }
 
 /* The names of all arrays in the archive. */
@@ -116,15 +52,15 @@ struct names {
 
 static clm_status npz_list_names(const char *path, struct names *names, struct clm_error *error)
 {
-    struct npz_file zip;
-    struct archive_entry *entry;
+    struct zip *zip = NULL;
+    const struct zip_member *entry = NULL;
     names->count = 0;
     clm_status status = zip_open(path, &zip, error);
     while (status == CLM_OK && names->count < NAMES_MAX &&
-           (status = zip_next(&zip, names->at[names->count], sizeof *names->at, &entry, error)) == CLM_OK &&
+           (status = npz_next(zip, names->at[names->count], sizeof *names->at, &entry, error)) == CLM_OK &&
            entry)
         names->count++;
-    zip_close(&zip);
+    zip_close(zip);
     return status;
 }
 
@@ -140,16 +76,16 @@ static bool has_name(const struct names *names, const char *name)
 static clm_status npz_open(void *user, const char *name, bool are_labels, struct stream **out,
                            struct array_header *header, struct clm_error *error)
 {
-    struct npz_file *const zip = user;
-    const char *const path = zip->path;
-    struct archive_entry *entry = NULL;
+    struct npz_file *const file = user;
+    const char *const path = file->path;
+    const struct zip_member *entry = NULL;
     char found[64], *whole = NULL;
     (void)are_labels;
-    zip_close(zip);
-    clm_status status = zip_open(path, zip, error);
+    zip_close(file->zip);
+    clm_status status = zip_open(path, &file->zip, error);
     do {
         if (status == CLM_OK)
-            status = zip_next(zip, found, sizeof found, &entry, error);
+            status = npz_next(file->zip, found, sizeof found, &entry, error);
     } while (status == CLM_OK && entry && strcmp(found, name));
     if (status != CLM_OK)
         return status;
@@ -157,12 +93,9 @@ static clm_status npz_open(void *user, const char *name, bool are_labels, struct
         return clm_fail(error, CLM_ERROR_IO, "%s: changed while it was read; try again", path);
     if (asprintf(&whole, "%s: %s", path, name) < 0)
         return clm_fail_host_memory(error, path, strlen(path) + sizeof found);
-    const size_t bound = deflate_bound(zip->file_size);
-    const bool is_exact = archive_entry_size_is_set(entry) && (uint64_t)archive_entry_size(entry) <= bound;
-    status = archive_entry_is_encrypted(entry)
+    status = entry->is_encrypted
                  ? clm_fail(error, CLM_ERROR_FORMAT, "%s: is encrypted; write it without a password", whole)
-                 : stream_of(whole, is_exact ? (size_t)archive_entry_size(entry) : bound, is_exact,
-                             npz_read_entry, zip, out, error);
+                 : stream_of(whole, entry->bytes, entry->is_exact, npz_read_entry, file, out, error);
     free(whole);
     return status == CLM_OK ? npy_read_header(*out, header, error) : status;
 }
@@ -213,12 +146,12 @@ static clm_status read_set(const char *path, const struct names *names, const st
                            bool is_train, struct contents *out, struct clm_error *error)
 {
     const char *inputs, *labels;
-    struct npz_file zip = {.path = path};
+    struct npz_file file = {.path = path};
     clm_status status = npz_choose(path, names, request->options, is_train, &inputs, &labels, error);
     if (status != CLM_OK || !inputs)
         return status;
-    status = array_read_pair(npz_open, &zip, inputs, labels, request, is_train, out, error);
-    zip_close(&zip);
+    status = array_read_pair(npz_open, &file, inputs, labels, request, is_train, out, error);
+    zip_close(file.zip);
     return status;
 }
 
@@ -284,14 +217,10 @@ static clm_status read_npz(const char *path, bool is_directory, const struct req
     return status;
 }
 
-/* True for a zip archive whose first entry is an array. */
+/* True for a zip archive that was not unpacked, because it holds arrays. */
 static bool npz_recognises_file(const struct file_head *head)
 {
-    const unsigned char *bytes = head->bytes;
-    if (head->is_compressed || head->count < 30 || memcmp(bytes, "PK\x03\x04", 4))
-        return false;
-    const size_t length = (size_t)bytes[26] | (size_t)bytes[27] << 8;
-    return length > 4 && 30 + length <= head->count && !memcmp(bytes + 30 + length - 4, ".npy", 4);
+    return !head->is_compressed && compression_of(head->bytes, head->count) == COMPRESSED_ZIP;
 }
 
 const struct format npz_format = {

@@ -1,7 +1,7 @@
 /* Decodes and encodes PNG with libpng. */
 #include "data/pictures/image.h"
 
-#include "data/files/stream.h"
+#include "data/files/compression.h"
 
 #include <png.h>
 #include <stdio.h>
@@ -103,7 +103,8 @@ static clm_status image_png_allocate(struct decoding *decoding, struct clm_error
     const clm_status status = image_allocate(decoding->path, image, error);
     if (status != CLM_OK)
         return status;
-    const size_t bound = deflate_bound(decoding->size); /* a header that promises more is false */
+    /* a header that promises more is false */
+    const size_t bound = compression_bound(COMPRESSED_GZIP, decoding->size);
     const size_t needed = png_get_rowbytes(state->png, state->info) * image->height;
     if (needed > bound)
         return clm_fail(
