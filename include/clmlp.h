@@ -255,7 +255,11 @@ struct clm_data_options {
     const char *source; /* a name (fashion-mnist, mnist, cifar10, cifar100) or a path */
     const char *format; /* a name of clm_format_names; NULL: the content tells */
     const char *test;   /* path of a test set, instead of the source's own; NULL for none */
-    double validation;  /* rows of the training set to hold out: a count, or a fraction below 1 */
+    /* Path of a validation set, instead of the source's own; NULL for none. */
+    const char *validation_set;
+    /* Rows of the training set to hold out: a count, or a fraction below 1. They replace the source's own
+     * validation set. */
+    double validation;
     enum clm_split validation_by;
     uint64_t validation_seed; /* random, stratified: the same seed and labels hold out the same rows */
     size_t limit;             /* keep the first N training rows of those not held out; 0 keeps all */
@@ -471,7 +475,7 @@ struct clm_settings;
 enum clm_setting_type {
     CLM_SETTING_COUNT,        /* 10 */
     CLM_SETTING_NUMBER,       /* 0.1 */
-    CLM_SETTING_SHARE,        /* 5000, or a fraction: 0.1 */
+    CLM_SETTING_SHARE,        /* 5000, or a fraction: 0.1, or a path */
     CLM_SETTING_BYTES,        /* 512M; K, M, G and T are powers of 1024 */
     CLM_SETTING_FLAG,         /* on or off */
     CLM_SETTING_CHOICE,       /* a name of clm_setting_choices */
@@ -529,7 +533,8 @@ const char *clm_settings_text(const struct clm_settings *settings, const char *n
 /* COUNT and BYTES; FLAG: 0 or 1; CHOICE: its place among the choices, from 0, or from 1 if there is no
  * default. These and those below are 0 if there is no value. */
 uint64_t clm_settings_count(const struct clm_settings *settings, const char *name);
-double clm_settings_number(const struct clm_settings *settings, const char *name); /* NUMBER, SHARE */
+/* NUMBER, SHARE; NaN if that is a path */
+double clm_settings_number(const struct clm_settings *settings, const char *name);
 /* SIZES, WIDTHS, EXTENT */
 const size_t *clm_settings_sizes(const struct clm_settings *settings, const char *name, size_t *count);
 const struct clm_augmentation *clm_settings_augmentation(const struct clm_settings *settings,

@@ -309,7 +309,7 @@ START_TEST(test_not_finite)
     }
     const char *path = file_path("x.npy");
     refused_with(&(struct clm_data_options){.source = path, .missing = CLM_MISSING_ZERO}, CLM_ERROR_ARGUMENT,
-                 "is read as npy, and filling of gaps is for csv alone");
+                 "is read as npy, and filling of gaps is for arff or csv alone");
 }
 END_TEST
 
@@ -509,6 +509,9 @@ START_TEST(test_directory_of_arrays)
     refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_FORMAT,
                  "y_test.npy: row 1: the label 5 is not one of the 2 classes of the training set (0 to 1)");
     remove(file_path("X_train.npy"));
+    refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_IO,
+                 "y_train.npy: holds labels, but the file of the inputs that belong to it is missing");
+    remove(file_path("y_train.npy"));
     refused_with(&(struct clm_data_options){.source = path}, CLM_ERROR_FORMAT,
                  "has a test set, but no training set");
 }

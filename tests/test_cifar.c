@@ -378,7 +378,7 @@ START_TEST(test_named_places)
     assert_100(data, 20);
     clm_data_close(data);
     refused_with(&(struct clm_data_options){.source = "cifar10", .label = "coarse"}, CLM_ERROR_ARGUMENT,
-                 "is read as cifar10, and a name of the labels is for npy, npz, csv or cifar100 alone");
+                 "is read as cifar10, and a name of the labels is for npy, npz, arff, csv or cifar100 alone");
     refused_with(&(struct clm_data_options){.source = "cifar100", .label = "rough"}, CLM_ERROR_ARGUMENT,
                  "no labels called rough: take fine or coarse");
     refused_with(&(struct clm_data_options){.source = "cifar100", .format = "cifar10"}, CLM_ERROR_FORMAT,

@@ -775,12 +775,14 @@ START_TEST(test_folder_split)
     put_picture("train/cat/1", 4, 2, 1, 10);
     put_picture("train/ant/1", 4, 2, 1, 20);
     put_picture("test/cat/1", 4, 2, 1, 30);
-    put_picture("val/cat/1", 9, 9, 1, 40); /* is not read */
+    put_picture("val/cat/1", 4, 2, 1, 40);
     put_bytes("README", "about these pictures");
     struct clm_data *data = open_with((struct clm_data_options){0});
     ck_assert_uint_eq(clm_data_classes(data), 2);
     ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 2);
+    ck_assert_uint_eq(clm_data_rows(data, CLM_VALIDATION), 1);
     ck_assert_uint_eq(clm_data_rows(data, CLM_TEST), 1);
+    has_row(data, CLM_VALIDATION, 40, "cat");
     has_row(data, CLM_TRAIN, 10, "cat");
     has_row(data, CLM_TRAIN, 20, "ant");
     has_row(data, CLM_TEST, 30, "cat");
@@ -883,23 +885,115 @@ START_TEST(test_folder_links)
         const char *to, *name, *part;
         clm_status status;
     } cases[] = {
-        {"../../cat/1.png", "set/a/out", "leads out of", CLM_ERROR_FORMAT},
-        {"/etc/passwd", "set/a/out", "leads out of", CLM_ERROR_FORMAT},
-        {"../cat", "set/out", "leads out of", CLM_ERROR_FORMAT},
-        {"/", "set/out", "leads out of", CLM_ERROR_FORMAT},
-        {"..", "set/out", "leads out of", CLM_ERROR_FORMAT},
-        {".", "set/out", "leads out of", CLM_ERROR_FORMAT}, /* the root is not in the root */
+        {"/etc/passwd", "set/a/out", "neither PNG", CLM_ERROR_FORMAT},
+        {"/dev/zero", "set/a/out", "is not a regular file", CLM_ERROR_IO},
+        {".", "set/out", "is a directory in the directory of a class", CLM_ERROR_FORMAT},
         {"nothing", "set/a/out", "No such file", CLM_ERROR_IO},
         {"out", "set/a/out", "symbolic links", CLM_ERROR_IO},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         make_link(cases[i].to, cases[i].name);
-        refused((struct clm_data_options){.source = set, .format = "images"}, cases[i].status, cases[i].name,
+        refused((struct clm_data_options){.source = set, .format = "images"}, cases[i].status, "set",
                 cases[i].part);
         remove_name(cases[i].name);
     }
+    put_picture("elsewhere/1", 4, 2, 1, 30); /* pictures and classes may lie elsewhere */
+    make_link("../elsewhere", "set/c");
+    struct clm_data *data = open_with((struct clm_data_options){.source = set});
+    ck_assert_uint_eq(clm_data_classes(data), 3);
+    has_row(data, CLM_TRAIN, 30, "c");
+    clm_data_close(data);
     free(set);
     free(root);
+}
+END_TEST
+
+/* ---- names of rows, and rows without labels ---- */
+
+static void assert_named(const struct clm_data *data, enum clm_part part, size_t number, const char *name,
+                         bool has_label)
+{
+    for (size_t r = 0; r < clm_data_rows(data, part); r++)
+        if (clm_data_row_number(data, part, r) == number) {
+            ck_assert_str_eq(clm_data_row_name(data, part, r), name);
+            ck_assert((clm_data_label(data, part, r) != CLM_NO_LABEL) == has_label);
+            return;
+        }
+    ck_abort_msg("no row %zu", number);
+}
+
+/* Rows are shuffled and some are held out, but each keeps its number and name. */
+START_TEST(test_row_names)
+{
+    char name[32];
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof name, "%s/%d.png", i < 4 ? "ant" : "bee", i);
+        put_picture(name, 4, 2, 1, (unsigned char)(10 * i));
+    }
+    struct clm_data *data = open_with(
+        (struct clm_data_options){.validation = 3, .validation_by = _i ? CLM_SPLIT_RANDOM : CLM_SPLIT_LAST});
+    bool is_seen[8] = {false};
+    for (int part = CLM_TRAIN; part <= CLM_VALIDATION; part++)
+        for (size_t r = 0; r < clm_data_rows(data, (enum clm_part)part); r++) {
+            const size_t number = clm_data_row_number(data, (enum clm_part)part, r);
+            ck_assert_uint_lt(number, 8);
+            ck_assert(!is_seen[number]);
+            is_seen[number] = true;
+            const unsigned char *const row = data_row(data, data_part(data, (enum clm_part)part), r);
+            ck_assert_uint_eq(*row, 10 * number);
+            snprintf(name, sizeof name, "%s/%zu.png", number < 4 ? "ant" : "bee", number);
+            ck_assert_str_eq(clm_data_row_name(data, (enum clm_part)part, r), name);
+        }
+    clm_data_close(data);
+}
+END_TEST
+
+START_TEST(test_without_labels)
+{
+    const struct clm_data_options optional = {.labels_optional = true};
+    char *const single = path_of("a.png");
+    put_picture("b.png", 4, 2, 1, 20);
+    put_picture("a.png", 4, 2, 1, 10);
+    put_bytes("README.txt", "about these pictures");
+    refused((struct clm_data_options){0}, CLM_ERROR_FORMAT, "", "no directory for each class");
+    refused((struct clm_data_options){.source = single}, CLM_ERROR_FORMAT, "a.png", "single picture");
+    struct clm_data *data = open_with(optional);
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 2);
+    ck_assert_uint_eq(clm_data_unlabelled(data, CLM_TRAIN), 2);
+    assert_named(data, CLM_TRAIN, 0, "a.png", false);
+    assert_named(data, CLM_TRAIN, 1, "b.png", false);
+    clm_data_close(data);
+    data = open_with((struct clm_data_options){.source = single, .labels_optional = true});
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 1);
+    ck_assert_uint_eq(clm_data_unlabelled(data, CLM_TRAIN), 1);
+    clm_data_close(data);
+    free(single);
+}
+END_TEST
+
+/* Test pictures without classes beside train/CLASS are left out with a note, or read without labels. */
+START_TEST(test_unsorted_test_set)
+{
+    put_picture("Train/cat/1.png", 4, 2, 1, 10);
+    put_picture("Train/dog/1.png", 4, 2, 1, 20);
+    put_picture("test/2.png", 4, 2, 1, 40);
+    put_picture("test/1.png", 4, 2, 1, 30);
+    put_picture("other/1.png", 4, 2, 1, 30);
+    struct clm_data_options options = {0};
+    hear_notes(&options);
+    struct clm_data *data = open_with(options);
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 2);
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TEST), 0);
+    ck_assert_ptr_nonnull(strstr(notes_heard(), "test: its pictures are not used"));
+    ck_assert_ptr_nonnull(strstr(notes_heard(), "1 is not used: other"));
+    clm_data_close(data);
+    options.labels_optional = true;
+    data = open_with(options);
+    ck_assert_uint_eq(clm_data_unlabelled(data, CLM_TRAIN), 0);
+    ck_assert_uint_eq(clm_data_unlabelled(data, CLM_TEST), 2);
+    assert_named(data, CLM_TRAIN, 1, "Train/dog/1.png", true);
+    assert_named(data, CLM_TEST, 0, "test/1.png", false);
+    clm_data_close(data);
 }
 END_TEST
 
@@ -909,8 +1003,8 @@ START_TEST(test_folder_bad)
     refused((struct clm_data_options){0}, CLM_ERROR_FORMAT, "", "holds no data set");
     folder_refused("", "holds no directory");
     put_picture("1.png", 4, 2, 1, 10); /* pictures without a class */
-    refused((struct clm_data_options){0}, CLM_ERROR_FORMAT, "", "holds no data set");
-    folder_refused("", "holds no directory");
+    folder_refused("", "no directory for each class");
+    remove_name("1.png");
     make_folder("empty");
     refused((struct clm_data_options){0}, CLM_ERROR_FORMAT, "", "holds no data set");
     folder_refused("empty", "holds no picture");
@@ -953,7 +1047,7 @@ START_TEST(test_folder_bad)
     /* a file where a folder should be */
     char *picture = path_of("cat/1.png");
     refused((struct clm_data_options){.source = picture, .format = "images"}, CLM_ERROR_FORMAT, "cat/1.png",
-            "is a file");
+            "is a single picture");
     free(picture);
     clm_data_close(open_with((struct clm_data_options){0})); /* without all this, it is read */
 }
@@ -1064,6 +1158,9 @@ int main(void)
     tcase_add_test(folders, test_folder_left_out);
     tcase_add_test(folders, test_folder_of_trains);
     tcase_add_test(folders, test_folder_links);
+    tcase_add_loop_test(folders, test_row_names, 0, 2);
+    tcase_add_test(folders, test_without_labels);
+    tcase_add_test(folders, test_unsorted_test_set);
     tcase_add_test(folders, test_folder_bad);
     tcase_add_test(folders, test_folder_memory);
     tcase_add_test(folders, test_options_of_other_formats);

@@ -256,6 +256,7 @@ END_TEST
 START_TEST(promises)
 {
     static const char head[] = "\0\0\x08\2\x10\0\0\0\x10\0\0\0"; /* 2^28 rows of 2^28 bytes */
+    put_file("a-labels", LABELS, sizeof LABELS - 1);
     put_packed("a-images", _i, head, sizeof head - 1);
     file_refused("a-images", CLM_ERROR_FORMAT, "72057594037927936 bytes");
 }

@@ -325,7 +325,7 @@ START_TEST(test_csv_options)
     refused_with(&(struct clm_data_options){.source = path, .label = "a", .header = CLM_HEADER_NO},
                  CLM_ERROR_FORMAT, "its columns have no names");
     refused_with(&(struct clm_data_options){.source = path, .inputs = "a"}, CLM_ERROR_ARGUMENT,
-                 "is read as csv, and a name of the inputs is for npy or npz alone");
+                 "is read as csv, and a name of the inputs is for idx, npy or npz alone");
 }
 END_TEST
 

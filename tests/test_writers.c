@@ -282,7 +282,7 @@ START_TEST(test_npy)
     assert_npy(text, size, headers[_i].y, labels, data->train.count * sizeof *labels);
     free(text);
     data->classes =
-        set_largest_label(&(struct set){.rows = data->train.count, .labels = data->read.train.labels}) + 1;
+        set_class_count(&(struct set){.rows = data->train.count, .labels = data->read.train.labels});
     assert_read_back(data);
     clm_data_close(data);
 }

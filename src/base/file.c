@@ -27,6 +27,12 @@ bool is_there(const char *path)
     return !stat(path, &about) || (errno != ENOENT && errno != ENOTDIR);
 }
 
+bool is_directory(const char *path)
+{
+    struct stat about;
+    return !stat(path, &about) && S_ISDIR(about.st_mode);
+}
+
 /* Compares bytes, because the order of alphasort depends on the locale. */
 int listing_compare(const struct dirent **a, const struct dirent **b)
 {

@@ -60,6 +60,9 @@ int listing_compare(const struct dirent **a, const struct dirent **b);
 /* True if something is at `path`, or if it cannot be looked at: opening it will then report the error. */
 bool is_there(const char *path);
 
+/* True if a directory is at `path`. */
+bool is_directory(const char *path);
+
 /* The name of the file at `path`: what follows its last slash. */
 const char *path_name(const char *path);
 

@@ -61,7 +61,8 @@ static clm_status check_options(const struct clm_gradcheck_options *options, con
         return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "batch",
                                 "gradcheck: a batch of %zu rows of a training set of %zu; take a smaller one",
                                 options->batch, data->train.count);
-    return clm_check_fit(model, data, error);
+    const clm_status status = data_check_labels(data, CLM_TRAIN, error);
+    return status == CLM_OK ? clm_check_fit(model, data, error) : status;
 }
 
 /* One input, computed as gather does. */

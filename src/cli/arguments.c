@@ -6,6 +6,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,6 +305,7 @@ struct clm_data_options data_options(struct invocation *in)
 {
     const struct clm_settings *const settings = in->settings;
     const uint64_t memory = clm_settings_count(settings, "memory");
+    const double validation = clm_settings_number(settings, "val"); /* NaN: the path of a set */
     size_t sides;
     const size_t *const resize = clm_settings_sizes(settings, "resize", &sides);
     const char *const channels = clm_settings_text(settings, "channels");
@@ -311,7 +313,8 @@ struct clm_data_options data_options(struct invocation *in)
         .source = clm_settings_text(settings, "data"),
         .format = clm_settings_text(settings, "format"),
         .test = clm_settings_text(settings, "test"),
-        .validation = clm_settings_number(settings, "val"),
+        .validation_set = isnan(validation) ? clm_settings_text(settings, "val") : NULL,
+        .validation = isnan(validation) ? 0 : validation,
         .validation_by = (enum clm_split)clm_settings_count(settings, "val-by"),
         .validation_seed = clm_settings_count(settings, "val-seed"),
         .limit = clm_settings_count(settings, "limit"),

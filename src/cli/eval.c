@@ -207,7 +207,7 @@ static clm_status run_eval(struct invocation *in, struct clm_error *error)
 {
     struct prediction prediction;
     struct report report = {.prediction = &prediction};
-    clm_status status = predict(in, &prediction, error);
+    clm_status status = predict(in, true, &prediction, error);
     if (status == CLM_OK)
         status = measure(&prediction, &report.measures, error);
     if (status == CLM_OK)

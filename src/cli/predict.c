@@ -2,6 +2,7 @@
 #include "cli/prediction.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A field as in RFC 4180: quoted only if necessary. */
@@ -17,16 +18,52 @@ static void print_field(FILE *stream, const char *text)
     fputc('"', stream);
 }
 
-static void cli_predict_print_rows(FILE *stream, const struct prediction *prediction)
+struct numbered_row {
+    size_t number, row;
+};
+
+static int by_number(const void *a, const void *b)
 {
-    const bool has_names = class_name(prediction, 0) != NULL;
-    fprintf(stream, "row,class%s", has_names ? ",class_name" : "");
+    const struct numbered_row *const x = a, *const y = b;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The rows in the order of their file; NULL if there is no memory. */
+static size_t *order_rows(const struct prediction *prediction)
+{
+    const size_t rows = prediction->rows;
+    struct numbered_row *const numbered = calloc(rows, sizeof *numbered);
+    size_t *const order = calloc(rows, sizeof *order);
+    for (size_t r = 0; numbered && r < rows; r++)
+        numbered[r] = (struct numbered_row){clm_data_row_number(prediction->data, prediction->part, r), r};
+    if (numbered)
+        qsort(numbered, rows, sizeof *numbered, by_number);
+    for (size_t r = 0; numbered && order && r < rows; r++)
+        order[r] = numbered[r].row;
+    const bool is_done = numbered && order;
+    free(numbered);
+    if (!is_done)
+        free(order);
+    return is_done ? order : NULL;
+}
+
+static void cli_predict_print_rows(FILE *stream, const struct prediction *prediction, const size_t *order)
+{
+    const struct clm_data *const data = prediction->data;
+    const bool has_names = class_name(prediction, 0) != NULL,
+               has_row_names = clm_data_row_name(data, prediction->part, 0) != NULL;
+    fprintf(stream, "row%s,class%s", has_row_names ? ",name" : "", has_names ? ",class_name" : "");
     for (size_t c = 0; c < prediction->classes; c++)
         fprintf(stream, ",p%zu", c);
     fputc('\n', stream);
-    for (size_t r = 0; r < prediction->rows; r++) {
-        const size_t predicted = predicted_class(prediction, r);
-        fprintf(stream, "%zu,%zu", r, predicted);
+    for (size_t i = 0; i < prediction->rows; i++) {
+        const size_t r = order[i], predicted = predicted_class(prediction, r);
+        fprintf(stream, "%zu", clm_data_row_number(data, prediction->part, r));
+        if (has_row_names) {
+            fputc(',', stream);
+            print_field(stream, clm_data_row_name(data, prediction->part, r));
+        }
+        fprintf(stream, ",%zu", predicted);
         if (has_names) {
             const char *const name = class_name(prediction, predicted);
             fputc(',', stream);
@@ -42,16 +79,21 @@ static clm_status cli_predict_write_rows(struct invocation *in, const struct pre
                                          struct clm_error *error)
 {
     const char *const path = clm_settings_text(in->settings, "out");
+    size_t *const order = order_rows(prediction);
     char *bytes = NULL;
     size_t size = 0;
+    if (!order)
+        return fail(error, CLM_ERROR_MEMORY, "no memory for the order of %zu rows", prediction->rows);
     if (!strcmp(path, "-")) {
-        cli_predict_print_rows(stdout, prediction);
+        cli_predict_print_rows(stdout, prediction, order);
+        free(order);
         return CLM_OK;
     }
     FILE *const stream = open_memstream(&bytes, &size);
     clm_status status = CLM_OK;
     if (stream)
-        cli_predict_print_rows(stream, prediction);
+        cli_predict_print_rows(stream, prediction, order);
+    free(order);
     if (!stream || fclose(stream)) {
         complain("predict", "no memory for the CSV of %zu rows", prediction->rows);
         in->code = EXIT_FAILED;
@@ -64,7 +106,7 @@ static clm_status cli_predict_write_rows(struct invocation *in, const struct pre
 static clm_status run_predict(struct invocation *in, struct clm_error *error)
 {
     struct prediction prediction;
-    clm_status status = predict(in, &prediction, error);
+    clm_status status = predict(in, false, &prediction, error);
     if (status == CLM_OK)
         status = cli_predict_write_rows(in, &prediction, error);
     prediction_free(&prediction);
@@ -75,6 +117,6 @@ const struct command command_predict = {
     "predict",
     "class and probabilities of each row",
     run_predict,
-    "Writes a CSV with a line a row: its number, the predicted class, the class's name if there are names, and the probability of each class. MODEL is a run directory, or its model.safetensors.",
+    "Writes a CSV with a line a row, in the order of the file: its number in the file, its name if it has one (pictures: the file), the predicted class, the class's name if there are names, and the probability of each class. MODEL is a run directory, or its model.safetensors.",
     {{"data", "fashion-mnist"}},
     MODEL_OPERAND};

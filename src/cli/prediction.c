@@ -56,20 +56,30 @@ clm_status open_data_for(const struct clm_model *model, struct clm_data_options 
     return status;
 }
 
-clm_status predict(struct invocation *in, struct prediction *out, struct clm_error *error)
+/* Without --split, rows to predict are those of the test set, or else those of the data itself. */
+static enum clm_part choose_part(const struct invocation *in, const struct clm_data *data, bool needs_labels)
+{
+    const enum clm_part part = (enum clm_part)clm_settings_count(in->settings, "split");
+    const bool is_free = !needs_labels && !clm_settings_is_set(in->settings, "split");
+    return is_free && !clm_data_rows(data, part) && !clm_data_rows(data, CLM_VALIDATION) ? CLM_TRAIN : part;
+}
+
+clm_status predict(struct invocation *in, bool needs_labels, struct prediction *out, struct clm_error *error)
 {
     char path[PATH_MAX];
     struct clm_backend *backend = NULL;
     clm_status status;
-    *out = (struct prediction){.part = (enum clm_part)clm_settings_count(in->settings, "split")};
+    *out = (struct prediction){0};
     find_model(in->about->name, "MODEL", in->operand, path);
     struct clm_data_options data_asked = data_options(in);
     const struct clm_backend_options backend_asked = backend_options(in);
     data_asked.limits_each = true;
-    data_asked.labels_optional = in->about == &command_predict;
+    data_asked.labels_optional = !needs_labels;
     if ((status = clm_model_load(path, &out->model, error)) ||
-        (status = open_data_for(out->model, data_asked, &out->data, error)) ||
-        (status = clm_check_fit(out->model, out->data, error)) ||
+        (status = open_data_for(out->model, data_asked, &out->data, error)))
+        goto cleanup;
+    out->part = choose_part(in, out->data, needs_labels);
+    if ((status = clm_check_fit(out->model, out->data, error)) ||
         (status = check_part(out->part, out->data, error)) ||
         (status = open_backend(&backend_asked, &backend, error)))
         goto cleanup;

@@ -11,8 +11,8 @@ struct prediction {
     struct clm_model *model;
     struct clm_data *data;
     size_t rows, classes;
-    float *probabilities; /* (rows, classes) */
-    struct clm_score score;
+    float *probabilities;   /* (rows, classes) */
+    struct clm_score score; /* zeros if labels are not needed */
 };
 
 #define MODEL_OPERAND "MODEL", "a model is needed, as in run/model.safetensors" /* of a command */
@@ -25,8 +25,10 @@ void find_model(const char *command, const char *what, const char *name, char pa
 CLM_MUST_CHECK clm_status open_data_for(const struct clm_model *model, struct clm_data_options options,
                                         struct clm_data **out, struct clm_error *error);
 
-/* Loads MODEL (its file, or the run directory with one) and predicts. *out must be freed in any case. */
-CLM_MUST_CHECK clm_status predict(struct invocation *in, struct prediction *out, struct clm_error *error);
+/* Loads MODEL (its file, or the run directory with one) and predicts. Rows without labels are refused if
+ * `needs_labels`. *out must be freed in any case. */
+CLM_MUST_CHECK clm_status predict(struct invocation *in, bool needs_labels, struct prediction *out,
+                                  struct clm_error *error);
 void prediction_free(struct prediction *prediction);
 
 /* The first of a row's largest probabilities. */

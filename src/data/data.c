@@ -1,5 +1,6 @@
 #include "data/data.h"
 
+#include "base/file.h"
 #include "base/size.h"
 #include "data/format.h"
 #include "data/analysis/missing.h"
@@ -7,6 +8,7 @@
 #include "data/pictures/image.h"
 #include "data/place.h"
 #include "data/split.h"
+#include "data/table_files.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -41,12 +43,27 @@ static clm_status check_image_options(const struct clm_data_options *options, st
     return format_check(options->format, error);
 }
 
+static bool names_input(const char *path)
+{
+    return path && !strcmp(path, "-");
+}
+
+static clm_status check_sets(const struct clm_data_options *options, struct clm_error *error)
+{
+    if (names_input(options->source) + names_input(options->validation_set) + names_input(options->test) > 1)
+        return clm_fail(
+            error, CLM_ERROR_ARGUMENT,
+            "standard input holds one set, but it is named for several; name files for the others");
+    if (options->validation_set && (options->validation > 0 || options->validation_by != CLM_SPLIT_LAST))
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "val val-by",
+            "rows are to be held out for validation, and a validation set is named; leave one of them out");
+    return CLM_OK;
+}
+
 static clm_status data_check_options(const struct clm_data_options *options, struct clm_error *error)
 {
     const double validation = options->validation;
-    if (options->source && options->test && !strcmp(options->source, "-") && !strcmp(options->test, "-"))
-        return clm_fail(error, CLM_ERROR_ARGUMENT,
-                        "standard input holds one set, but it is named as the data and as the test set");
     if (!options->source || !*options->source)
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
@@ -56,18 +73,30 @@ static clm_status data_check_options(const struct clm_data_options *options, str
             error, CLM_ERROR_ARGUMENT,
             "validation is %g, but it must be a whole number of rows, or a fraction from 0 to below 1",
             validation);
-    if (options->validation_by != CLM_SPLIT_LAST && validation == 0)
+    if (options->validation_by != CLM_SPLIT_LAST && validation == 0 && !options->validation_set)
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "val",
             "validation_by says how validation rows are chosen, but nothing says how many; give a number of rows, or a fraction such as 0.1");
-    return check_image_options(options, error);
+    const clm_status status = check_sets(options, error);
+    return status == CLM_OK ? check_image_options(options, error) : status;
+}
+
+/* The source's own validation set gives way to rows that are held out, or to another set. */
+static void drop_validation(const char *path, const struct clm_data_options *options, struct contents *read)
+{
+    if (!read->validation.rows || (options->validation == 0 && !options->validation_set))
+        return;
+    data_note(options, "%s: has a validation set of %zu rows, which is not used, because %s", path,
+              read->validation.rows,
+              options->validation_set ? "another one is named" : "rows are held out of the training set");
+    set_free(&read->validation);
 }
 
 static clm_status data_read_source(const char *path, const struct clm_data_options *options,
                                    struct contents *read, const struct format **format,
                                    struct clm_error *error)
 {
-    const struct request request = {.wanted = options->test ? READ_TRAIN : READ_TRAIN | READ_TEST,
+    const struct request request = {.wanted = READ_TRAIN | READ_VALIDATION | (options->test ? 0 : READ_TEST),
                                     .options = options,
                                     .inputs = options->model_inputs,
                                     .features = options->features,
@@ -79,56 +108,84 @@ static clm_status data_read_source(const char *path, const struct clm_data_optio
             error, CLM_ERROR_FORMAT,
             "%s: has a test set, but no training set; add train-images-idx3-ubyte, data_batch_1.bin or a directory train, or name a single file",
             path);
+    if (status == CLM_OK)
+        drop_validation(path, options, read);
     return status;
 }
 
-/* Reads the set that options->test names: a file, or a directory's test set, or else its training set. Its
- * classes are those of `training`. */
-static clm_status read_test(const struct clm_data_options *options, const struct contents *training,
-                            struct set *test, struct clm_error *error)
+/* Reads another set as a part of the data: a file, or a directory's set for that part, or else its training
+ * set. Its classes are those of `training`. */
+static clm_status read_other(const char *wanted, enum clm_part part, const struct clm_data_options *options,
+                             const struct contents *training, struct set *out, struct clm_error *error)
 {
     const char *path;
     struct contents read;
     const struct format *format;
-    const clm_status spooled = spool(options->test, &path, error);
-    if (spooled != CLM_OK)
-        return spooled;
-    struct request request = {.wanted = READ_TEST,
+    struct set *found = contents_part(&read, part);
+    struct request request = {.wanted = read_of(part),
                               .options = options,
                               .inputs = training->inputs,
                               .is_test = true,
                               .features = training->train.features,
                               .classes = contents_class_count(training),
                               .class_names = (const char *const *)training->class_names};
-    clm_status status = format_read(path, options->format, &request, &read, &format, error);
-    if (status == CLM_OK && !read.test.rows) {
+    clm_status status = spool(wanted, &path, error);
+    if (status != CLM_OK)
+        return status;
+    status = format_read(path, options->format, &request, &read, &format, error);
+    if (status == CLM_OK && !found->rows) {
         contents_free(&read);
         request.wanted = READ_TRAIN;
+        found = &read.train;
         status = format_read(path, options->format, &request, &read, &format, error);
-        read.test = read.train;
-        read.train = (struct set){0};
     }
     if (status == CLM_OK) {
-        *test = read.test;
-        read.test = (struct set){0};
-        if (!test->rows)
+        *out = *found;
+        *found = (struct set){0};
+        if (!out->rows)
             status = clm_fail(error, CLM_ERROR_FORMAT,
-                              "%s: has no rows to test on; name another file or directory", path);
+                              "%s: has no rows for the %s set; name another file or directory", path,
+                              part_names[part]);
     }
     contents_free(&read);
     return status;
 }
 
-static clm_status check_same_shape(const struct set *train, const struct set *test, struct clm_error *error)
+/* Reads the validation and the test set that the options name. */
+static clm_status read_others(const struct clm_data_options *options, struct contents *read,
+                              struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    if (options->validation_set)
+        status = read_other(options->validation_set, CLM_VALIDATION, options, read, &read->validation, error);
+    if (status == CLM_OK && options->test)
+        status = read_other(options->test, CLM_TEST, options, read, &read->test, error);
+    return status;
+}
+
+static clm_status check_same_shape(const struct set *train, const struct set *other, enum clm_part part,
+                                   struct clm_error *error)
 {
     static const char *const names[] = {[ELEMENT_BYTE] = "bytes", [ELEMENT_FLOAT] = "floats"};
-    if (!test->rows || (train->features == test->features && train->element == test->element))
+    if (!other->rows || (train->features == other->features && train->element == other->element))
         return CLM_OK;
-    return clm_fail(
-        error, CLM_ERROR_FORMAT,
-        "%s: the rows of the test set have %zu %s, but those of the training set (%s) have %zu %s",
-        test->labels_path, test->features, names[test->element], train->labels_path, train->features,
-        names[train->element]);
+    return clm_fail(error, CLM_ERROR_FORMAT,
+                    "%s: the rows of the %s set have %zu %s, but those of the training set (%s) have %zu %s",
+                    other->labels_path, part_names[part], other->features, names[other->element],
+                    train->labels_path, train->features, names[train->element]);
+}
+
+/* Fails with CLM_ERROR_FORMAT if a row has no label, but the options want one. */
+static clm_status require_labels(const struct set *set, const struct clm_data_options *options,
+                                 struct clm_error *error)
+{
+    for (size_t i = 0; !options->labels_optional && i < set->rows; i++)
+        if (set->labels[i] == CLM_NO_LABEL)
+            return clm_fail(
+                error, CLM_ERROR_FORMAT,
+                "%s: row %zu (counted from 0) has no label, and only predictions can be made without; add labels",
+                set->labels_path, i);
+    return CLM_OK;
 }
 
 /* Fails with CLM_ERROR_FORMAT, naming file, row and label, unless every label is below `classes`. `why` names
@@ -144,10 +201,10 @@ static clm_status set_check_labels(const struct set *set, size_t classes, const 
     return CLM_OK;
 }
 
-/* Sets the number of classes, from the format, a known set's name, or the labels; and their names,
- * if they are known. */
-static clm_status data_name_classes(const struct known_set *known, bool has_own_test, struct contents *read,
-                                    struct clm_error *error)
+/* Sets the number of classes, from the format, a known set's name, the labels, or the model that the data is
+ * for; and their names, if they are known. */
+static clm_status data_name_classes(const struct known_set *known, const struct clm_data_options *options,
+                                    struct contents *read, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     const char *why = known ? known->name : "the training set";
@@ -157,19 +214,20 @@ static clm_status data_name_classes(const struct known_set *known, bool has_own_
             return clm_fail_host_memory(error, known->name, known->classes * sizeof *read->class_names);
         read->classes = known->classes;
     } else if (!read->classes) {
-        const bool is_labelled = count_unlabelled(read->train.labels, read->train.rows) < read->train.rows;
-        uint32_t largest = set_largest_label(&read->train);
-        if (has_own_test && set_largest_label(&read->test) > largest)
-            largest = set_largest_label(&read->test);
-        read->classes = is_labelled ? (size_t)largest + 1 : 0;
+        read->classes = size_max(contents_class_count(read), options->classes);
+        if (!options->test)
+            read->classes = size_max(read->classes, set_class_count(&read->test));
+        if (!options->validation_set)
+            read->classes = size_max(read->classes, set_class_count(&read->validation));
     }
-    status = set_check_labels(&read->train, read->classes, why, error);
-    if (status == CLM_OK)
-        status = set_check_labels(&read->test, read->classes, why, error);
-    if (status == CLM_OK)
-        status = set_check_weights(&read->train, error);
-    if (status == CLM_OK)
-        status = set_check_weights(&read->test, error);
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++) {
+        const struct set *const set = contents_part(read, (enum clm_part)part);
+        status = require_labels(set, options, error);
+        if (status == CLM_OK)
+            status = set_check_labels(set, read->classes, why, error);
+    }
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++)
+        status = set_check_weights(contents_part(read, (enum clm_part)part), error);
     return status;
 }
 
@@ -199,6 +257,7 @@ static void data_describe(struct clm_data *data)
     data->inputs = read->inputs;
     read->inputs = NULL;
     data->train = part_of(&read->train);
+    data->validation = part_of(&read->validation);
     data->test = part_of(&read->test);
 }
 
@@ -216,25 +275,26 @@ static clm_status inputs_of_data(struct clm_data *data, struct clm_error *error)
     return CLM_OK;
 }
 
-static clm_status data_read(struct clm_data *data, const struct clm_data_options *options,
-                            struct clm_error *error)
+static clm_status data_read_from(const char *path, struct clm_data *data,
+                                 const struct clm_data_options *options, struct clm_error *error)
 {
-    const char *const path = data->source;
     struct contents *const read = &data->read;
     const struct format *format;
     const struct known_set *known = known_set_named(options->source);
     if (!known)
-        known = known_set_at(path);
+        known = known_set_at(data->source);
     clm_status status = data_read_source(path, options, read, &format, error);
-    if (status == CLM_OK && options->test)
-        status = read_test(options, read, &read->test, error);
     if (status == CLM_OK)
-        status =
-            allow_memory(options->memory, path, set_memory(&read->train) + set_memory(&read->test), error);
+        status = read_others(options, read, error);
     if (status == CLM_OK)
-        status = check_same_shape(&read->train, &read->test, error);
+        status = allow_memory(
+            options->memory, path,
+            set_memory(&read->train) + set_memory(&read->validation) + set_memory(&read->test), error);
+    for (int part = CLM_VALIDATION; status == CLM_OK && part <= CLM_TEST; part++)
+        status = check_same_shape(&read->train, contents_part(read, (enum clm_part)part), (enum clm_part)part,
+                                  error);
     if (status == CLM_OK)
-        status = data_name_classes(known, !options->test, read, error);
+        status = data_name_classes(known, options, read, error);
     if (status != CLM_OK)
         return status;
     data->format = format->name;
@@ -258,6 +318,39 @@ static clm_status fill_missing(struct clm_data *data, const struct clm_data_opti
         if (sets[i]->missing)
             missing_fill(data->inputs, options->missing, sets[i]->values, sets[i]->rows);
     return CLM_OK;
+}
+
+/* Options for the tables of a directory, as if each of them had been named. */
+static struct clm_data_options options_for_tables(const struct table_files *tables, const char *directory,
+                                                  const struct clm_data_options *options)
+{
+    struct clm_data_options out = *options;
+    const bool holds_out = options->validation > 0 || options->validation_set;
+    if (tables->paths[CLM_VALIDATION] && holds_out)
+        data_note(options, "%s: %s is not used, because %s", directory, tables->paths[CLM_VALIDATION],
+                  options->validation_set ? "another validation set is named"
+                                          : "rows are held out of the training set");
+    if (!holds_out)
+        out.validation_set = tables->paths[CLM_VALIDATION];
+    if (!options->test)
+        out.test = tables->paths[CLM_TEST];
+    return out;
+}
+
+static clm_status data_read(struct clm_data *data, const struct clm_data_options *options,
+                            struct clm_error *error)
+{
+    struct table_files tables = {0};
+    clm_status status = CLM_OK;
+    if (!is_spooled(data->source) && is_directory(data->source))
+        status = table_files_find(data->source, options, &tables, error);
+    if (status == CLM_OK && tables.paths[CLM_TRAIN]) {
+        const struct clm_data_options expanded = options_for_tables(&tables, data->source, options);
+        status = data_read_from(tables.paths[CLM_TRAIN], data, &expanded, error);
+    } else if (status == CLM_OK)
+        status = data_read_from(data->source, data, options, error);
+    table_files_free(&tables);
+    return status;
 }
 
 static clm_status find_source(const char *source, char **path, struct clm_error *error)
@@ -360,6 +453,17 @@ size_t clm_data_unlabelled(const struct clm_data *data, enum clm_part part)
 {
     const struct rows *const rows = data_part(data, part);
     return count_unlabelled(rows->labels, rows->count);
+}
+
+clm_status data_check_labels(const struct clm_data *data, enum clm_part part, struct clm_error *error)
+{
+    const size_t unlabelled = clm_data_unlabelled(data, part);
+    if (!unlabelled)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_ARGUMENT,
+        "%s: %zu of %zu %s rows have no label, so they can only be predicted; remove these rows, or give them labels",
+        data->source, unlabelled, data_part(data, part)->count, part_names[part]);
 }
 
 size_t clm_data_row_number(const struct clm_data *data, enum clm_part part, size_t row)

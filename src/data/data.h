@@ -52,6 +52,10 @@ static inline const void *data_row(const struct clm_data *data, const struct row
     return (const unsigned char *)rows->values + row * data_row_bytes(data);
 }
 
+/* Fails with CLM_ERROR_ARGUMENT if a row of the part has no label, which only predictions can do without. */
+CLM_MUST_CHECK clm_status data_check_labels(const struct clm_data *data, enum clm_part part,
+                                            struct clm_error *error);
+
 /* Gives back the memory of mapped rows that a pass over the part has read. */
 static inline void data_forget(const struct clm_data *data, const struct rows *rows, size_t first,
                                size_t count)

@@ -119,6 +119,25 @@ void data_note(const struct clm_data_options *options, const char *format, ...)
     options->on_note(options->note_user, sentence);
 }
 
+void note_name(struct names_note *note, const char *name)
+{
+    char shown[64];
+    if (note->used + sizeof shown + 2 < sizeof note->list)
+        note->used +=
+            (size_t)snprintf(note->list + note->used, sizeof note->list - note->used, "%s%s",
+                             note->count ? ", " : "", text_show(shown, sizeof shown, name, strlen(name)));
+    else if (note->used && note->list[note->used - 1] != '.')
+        note->used += (size_t)snprintf(note->list + note->used, sizeof note->list - note->used, " ...");
+    note->count++;
+}
+
+void note_unused(const struct names_note *note, const char *where, const struct clm_data_options *options)
+{
+    if (note->count)
+        data_note(options, "%s: %zu %s not used: %s", where, note->count, note->count == 1 ? "is" : "are",
+                  note->list);
+}
+
 clm_status file_head_read(const char *path, struct file_head *head, struct clm_error *error)
 {
     struct stream *stream = NULL;
@@ -262,7 +281,7 @@ static clm_status fail_directory(const char *path, struct clm_error *error)
 {
     return clm_fail(
         error, CLM_ERROR_FORMAT,
-        "%s: the directory holds no data set: neither train-images-idx3-ubyte[.gz] and the like (IDX), nor x.npy and y.npy or the like (NPY), nor exactly one .npz, nor data_batch_1[.bin] and the like (CIFAR-10), nor train[.bin] (CIFAR-100), nor a .tar, compressed or not, with such files, nor a directory of PNG or JPEG pictures for each class (images); unpack any other archive first, or name the directory or file that holds the data",
+        "%s: the directory holds no data set: neither train-images-idx3-ubyte and the like (IDX), nor x.npy and y.npy or the like (NPY), nor exactly one .npz, nor data_batch_1[.bin] and the like (CIFAR-10), nor train[.bin] (CIFAR-100), nor a .tar, compressed or not, with such files, nor a directory of PNG or JPEG pictures for each class (images), nor train.csv and the like (tables) and no other files; unpack any other archive first, or name the directory or file that holds the data",
         path);
 }
 
@@ -328,7 +347,7 @@ clm_status format_read(const char *path, const char *name, const struct request 
     char *archive = NULL;
     clm_status status = format_check(name, error);
     *out = (struct contents){0};
-    out->train.memory = out->test.memory = request->options->memory;
+    out->train.memory = out->validation.memory = out->test.memory = request->options->memory;
     *format = name ? format_named(name) : NULL;
     if (status == CLM_OK)
         status = look_at(path, &is_directory, error);

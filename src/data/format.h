@@ -17,7 +17,7 @@ struct file_head {
 
 /* What a reader is asked for. */
 struct request {
-    unsigned wanted; /* READ_TRAIN, READ_TEST or both */
+    unsigned wanted; /* READ_TRAIN, READ_VALIDATION and READ_TEST, any of them */
     const struct clm_data_options *options;
     /* What rows become, as the training set or the model decided; NULL if this data decides. */
     const struct clm_inputs *inputs;
@@ -45,6 +45,15 @@ enum {
 #define NOTE_MAX 1024
 void data_note(const struct clm_data_options *options, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Names of things that a reader does not use, for one note about them. It begins with zeros. */
+struct names_note {
+    size_t count, used;
+    char list[768]; /* the first names: "a, b" */
+};
+void note_name(struct names_note *note, const char *name);
+/* Tells which things in `where` are not used, if there are any. */
+void note_unused(const struct names_note *note, const char *where, const struct clm_data_options *options);
 
 struct format {
     const char *name;

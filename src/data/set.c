@@ -52,13 +52,13 @@ char **class_names_copy(const char *const *names, size_t count)
     return copy;
 }
 
-uint32_t set_largest_label(const struct set *set)
+size_t set_class_count(const struct set *set)
 {
-    uint32_t largest = 0;
+    size_t count = 0;
     for (size_t i = 0; i < set->rows; i++)
-        if (set->labels[i] > largest && set->labels[i] != CLM_NO_LABEL)
-            largest = set->labels[i];
-    return largest;
+        if (set->labels[i] != CLM_NO_LABEL)
+            count = size_max(count, (size_t)set->labels[i] + 1);
+    return count;
 }
 
 size_t count_unlabelled(const uint32_t *labels, size_t count)
@@ -127,5 +127,5 @@ size_t set_memory(const struct set *set)
 
 size_t contents_class_count(const struct contents *contents)
 {
-    return contents->classes ? contents->classes : (size_t)set_largest_label(&contents->train) + 1;
+    return contents->classes ? contents->classes : set_class_count(&contents->train);
 }

@@ -31,7 +31,20 @@ struct contents {
     char *label_text;          /* which column holds the labels, and why; owned; NULL unless it is a table */
 };
 
-enum { READ_TRAIN = 1, READ_TEST = 2 };
+enum { READ_TRAIN = 1, READ_VALIDATION = 2, READ_TEST = 4 };
+
+/* READ_TRAIN, READ_VALIDATION or READ_TEST. */
+static inline unsigned read_of(enum clm_part part)
+{
+    return 1u << part;
+}
+
+static inline struct set *contents_part(struct contents *contents, enum clm_part part)
+{
+    return part == CLM_TRAIN        ? &contents->train
+           : part == CLM_VALIDATION ? &contents->validation
+                                    : &contents->test;
+}
 
 void set_free(struct set *set);
 void contents_free(struct contents *contents);
@@ -41,8 +54,8 @@ void class_names_free(char **names, size_t count);
 /* A copy of `count` names; NULL if there is no memory. */
 char **class_names_copy(const char *const *names, size_t count);
 
-/* The largest label, 0 if no row has one. */
-uint32_t set_largest_label(const struct set *set);
+/* The largest label plus one; 0 if no row has a label. */
+size_t set_class_count(const struct set *set);
 
 /* How many of `count` labels are CLM_NO_LABEL. */
 size_t count_unlabelled(const uint32_t *labels, size_t count);
@@ -67,7 +80,7 @@ CLM_MUST_CHECK clm_status set_check_weights(const struct set *set, struct clm_er
 /* Bytes of host memory that the set takes. Mapped values take none. */
 size_t set_memory(const struct set *set);
 
-/* The number of classes of a training set that has rows: the format's, or else the largest label plus one. */
+/* The number of classes of a training set: the format's, or else the largest label plus one. */
 size_t contents_class_count(const struct contents *contents);
 
 #endif

@@ -227,6 +227,9 @@ static clm_status reorder(struct clm_data *data, size_t held, const struct clm_d
     const size_t count = data->train.count, row = data_row_bytes(data);
     const size_t classes = options->validation_by == CLM_SPLIT_STRATIFIED ? data->classes : 0;
     struct set *const train = &data->read.train;
+    const clm_status labelled = classes ? data_check_labels(data, CLM_TRAIN, error) : CLM_OK;
+    if (labelled != CLM_OK)
+        return labelled;
     bool *const is_held = calloc(count, sizeof *is_held);
     if (!is_held)
         return clm_fail_host_memory(error, data->source, count * sizeof *is_held);

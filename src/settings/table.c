@@ -132,8 +132,9 @@ const struct setting_row setting_rows[] = {
               "format of --data"),
     OTHER(TEXT, "test", "PATH", ON_DATA, MEANS("that of --data, if it has one"),
           "test set; it has priority over a test set in --data"),
-    OTHER(SHARE, "val", "N|0.1", ON_DATA, MEANS("none"),
-          "hold out N rows, or that fraction, of the training set for validation"),
+    OTHER(
+        SHARE, "val", "N|0.1|PATH", ON_DATA, MEANS("that of --data, if it has one"),
+        "validation set: N rows, or that fraction, held out of the training set; or the path of one, where a file called 5000 is ./5000"),
     CHOICE(
         "val-by", "HOW", ON_DATA, IS("last"), splits,
         "which rows --val holds out: the last, random ones, or stratified: random ones of each class, in proportion"),

@@ -34,6 +34,15 @@ __attribute__((format(printf, 4, 5))) static clm_status value_refuse(const struc
                     text_show(shown, sizeof shown, text, strlen(text)), reason);
 }
 
+static clm_status keep_text(const struct clm_setting *about, const char *text, struct setting_value *out,
+                            struct clm_error *error)
+{
+    if (!*text)
+        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: its value is empty", about->name);
+    out->text = strdup(text);
+    return out->text ? CLM_OK : clm_fail_host_memory(error, about->name, strlen(text) + 1);
+}
+
 /* ---- numbers ---- */
 
 /* Only digits; strtoull alone would take more. */
@@ -110,8 +119,14 @@ static clm_status read_share(const struct clm_setting *about, const char *text, 
                              struct clm_error *error)
 {
     double *const value = &out->number;
+    /* what consists of the letters of numbers is one, or a wrong one; ./5000 is a path */
+    if (*text && (text[strspn(text, "0123456789+-.,eE")] || !strcmp(text, "-"))) {
+        *value = (double)NAN;
+        return keep_text(about, text, out, error);
+    }
     if (!read_double(text, value))
-        return value_refuse(about, text, error, "it has to be a number, as in 5000 or 0.1");
+        return value_refuse(about, text, error,
+                            "it has to be a number, as in 5000 or 0.1, or the path of a validation set");
     if (*value > (double)SIZE_MAX / 2)
         return value_refuse(about, text, error, "it may be up to %zu rows", SIZE_MAX / 2);
     if (*value < 0 || (*value >= 1 && *value != floor(*value)))
@@ -145,15 +160,6 @@ static clm_status read_byte_count(const struct clm_setting *about, const char *t
 }
 
 /* ---- words ---- */
-
-static clm_status keep_text(const struct clm_setting *about, const char *text, struct setting_value *out,
-                            struct clm_error *error)
-{
-    if (!*text)
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "%s: its value is empty", about->name);
-    out->text = strdup(text);
-    return out->text ? CLM_OK : clm_fail_host_memory(error, about->name, strlen(text) + 1);
-}
 
 static clm_status read_choice(const struct clm_setting *about, const char *text, struct setting_value *out,
                               struct clm_error *error)

@@ -142,8 +142,11 @@ static json_t *setting_of(const struct clm_settings *settings, const struct clm_
     case CLM_SETTING_COUNT:
     case CLM_SETTING_BYTES:
         return run_directory_whole(clm_settings_count(settings, name));
-    case CLM_SETTING_NUMBER:
     case CLM_SETTING_SHARE:
+        if (isnan(clm_settings_number(settings, name)))
+            return text(words);
+        return number(clm_settings_number(settings, name));
+    case CLM_SETTING_NUMBER:
         return number(clm_settings_number(settings, name));
     case CLM_SETTING_FLAG:
         return json_boolean(clm_settings_count(settings, name));

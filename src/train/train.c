@@ -675,15 +675,10 @@ static clm_status check_parameters(const struct training *t, const struct clm_mo
 /* Every row that training or testing looks at must have a label. */
 static clm_status check_labelled(const struct clm_data *data, struct clm_error *error)
 {
-    for (int part = CLM_TRAIN; part <= CLM_TEST; part++) {
-        const size_t unlabelled = clm_data_unlabelled(data, (enum clm_part)part);
-        if (unlabelled)
-            return clm_fail(
-                error, CLM_ERROR_FORMAT,
-                "%s: %zu of %zu %s rows have no label, and nothing can be learned or measured on them; remove these rows, or give them labels",
-                data->source, unlabelled, data_part(data, (enum clm_part)part)->count, part_names[part]);
-    }
-    return CLM_OK;
+    clm_status status = CLM_OK;
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++)
+        status = data_check_labels(data, (enum clm_part)part, error);
+    return status;
 }
 
 /* Gives the training rows the weights that they are trained with. */

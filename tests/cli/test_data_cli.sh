@@ -107,7 +107,7 @@ succeeds convert --data as-idx --to idx --gzip --out zipped
 check 'idx, gzipped' [ "$(gzip -dc <zipped/t10k-labels-idx1-ubyte.gz | cmp - as-idx/t10k-labels-idx1-ubyte && echo same)" = same ]
 check 'images: folders' [ "$(find as-images -mindepth 2 -maxdepth 2 -type d | wc -l)" -ge 18 ]
 check 'images: pictures' [ "$(find as-images -name '*.png' | wc -l)" -eq 240 ]
-fails 'no place for a validation set; hold out no rows; see --val$' convert --data made --to npz --out y --val 10
+fails 'no place for a validation set; hold out no rows, or write the parts one by one as csv; see --val$' convert --data made --to npz --out y --val 10
 check 'nothing is left of what failed' [ ! -e y ]
 fails 'but those of CIFAR-10 are pictures' convert --data as-images --channels 1 --to cifar10 --out y
 succeeds convert --data made --to csv --out /dev/stdout --split test

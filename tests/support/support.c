@@ -100,3 +100,23 @@ char *test_file(const char *directory, const char *name, const void *bytes, size
         ck_abort_msg("%s cannot be written", path);
     return path;
 }
+
+static char notes[4096];
+
+static void keep_note(void *user, const char *sentence)
+{
+    (void)user;
+    const size_t used = strlen(notes);
+    snprintf(notes + used, sizeof notes - used, "%s\n", sentence);
+}
+
+void hear_notes(struct clm_data_options *options)
+{
+    *notes = '\0';
+    options->on_note = keep_note;
+}
+
+const char *notes_heard(void)
+{
+    return notes;
+}

@@ -2,6 +2,8 @@
 #ifndef CLM_TESTS_SUPPORT_H
 #define CLM_TESTS_SUPPORT_H
 
+#include "clmlp.h"
+
 #include <check.h>
 #include <math.h>
 #include <stdbool.h>
@@ -59,5 +61,9 @@ char *test_file(const char *directory, const char *name, const void *bytes, size
             ck_abort_msg("%s is %.17g, not within %.3g of %.17g", #got, within_got, within_bound,            \
                          within_reference);                                                                  \
     } while (0)
+
+/* Makes opening with these options keep its notes, which notes_heard gives, each on a line. */
+void hear_notes(struct clm_data_options *options);
+const char *notes_heard(void);
 
 #endif

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PIECE ((size_t)1 << 16)
+
 /* The bytes come from one of `gunzip`, `unpacking`, `zip` and `source`, or else from `file` itself. */
 struct stream {
     char *path;
@@ -227,5 +229,44 @@ clm_status stream_expect_end(struct stream *stream, struct clm_error *error)
             error, CLM_ERROR_FORMAT,
             "%s: has more than the %zu bytes that its header promises; it is not the file it should be",
             stream->path, end);
+    return status;
+}
+
+/* Reads piece by piece, so that memory is taken for no more than twice the bytes that are there. */
+static clm_status read_growing(struct stream *stream, size_t limit, unsigned char **bytes, size_t *size,
+                               struct clm_error *error)
+{
+    const bool is_large = stream_is_exact(stream) && stream_bound(stream) > limit;
+    size_t room = size_min(stream_is_exact(stream) ? stream_bound(stream) : PIECE, limit) + 1;
+    while (!is_large) {
+        size_t got = 0;
+        if (!array_resize(bytes, room, 1))
+            return clm_fail_host_memory(error, stream->path, room);
+        const clm_status status = stream_read(stream, *bytes + *size, room - *size, &got, error);
+        *size += got;
+        if (status != CLM_OK || *size < room)
+            return status;
+        if (*size > limit)
+            break;
+        room = size_min(2 * room, limit + 1);
+    }
+    return clm_fail(error, CLM_ERROR_FORMAT, "%s: has more than the %zu bytes that such a file may have",
+                    stream->path, limit);
+}
+
+clm_status stream_read_all(const char *path, size_t limit, unsigned char **bytes, size_t *size,
+                           struct clm_error *error)
+{
+    struct stream *stream = NULL;
+    *bytes = NULL;
+    *size = 0;
+    clm_status status = stream_open(path, &stream, error);
+    if (status == CLM_OK)
+        status = read_growing(stream, limit, bytes, size, error);
+    stream_close(stream);
+    if (status != CLM_OK) {
+        free(*bytes);
+        *bytes = NULL;
+    }
     return status;
 }

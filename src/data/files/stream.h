@@ -42,6 +42,11 @@ size_t stream_left(const struct stream *stream);
 CLM_MUST_CHECK clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *got,
                                       struct clm_error *error);
 
+/* Reads the whole file at `path`, which the caller frees. Fails with CLM_ERROR_FORMAT if it has more than
+ * `limit` bytes. */
+CLM_MUST_CHECK clm_status stream_read_all(const char *path, size_t limit, unsigned char **bytes, size_t *size,
+                                          struct clm_error *error);
+
 /* Reads exactly `size` bytes. Fails with CLM_ERROR_FORMAT if the stream ends before; `what` names the
  * bytes in the message. */
 CLM_MUST_CHECK clm_status stream_fill(struct stream *stream, void *bytes, size_t size, const char *what,

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "data/files/aside.h"
 #include "data/files/compression.h"
 
 #include <archive.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define ZIP_BUFFER    ((size_t)1 << 16)
 #define END_SIZE      ((size_t)22)    /* the record that ends an archive, without its comment */
@@ -151,23 +151,11 @@ void zip_close(struct zip *zip)
 
 /* ---- entries ---- */
 
-/* Texts about the data, which people pack with it. */
-static bool is_about_data(const char *name)
-{
-    static const char *const words[] = {"readme", "license", "licence",  "copying",
-                                        "notice", "authors", "citation", "changelog"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (!strncasecmp(name, words[i], strlen(words[i])))
-            return true;
-    return false;
-}
-
 static bool zip_is_data(const char *path, bool is_folder)
 {
     const char *const name = path_name(path);
-    return !is_folder && *name && *name != '.' && strncmp(path, "__MACOSX/", 9) &&
-           !strstr(path, "/__MACOSX/") && strcasecmp(name, "Thumbs.db") && strcasecmp(name, "desktop.ini") &&
-           !is_about_data(name);
+    return !is_folder && *name && is_shown_name(name) && strncmp(path, "__MACOSX/", 9) &&
+           !strstr(path, "/__MACOSX/") && !is_about_data(name);
 }
 
 /* The most that the entry can unpack to. The archive's directory says how it is compressed. */

@@ -372,6 +372,9 @@ static clm_status take_label(struct array_reading *labels, const unsigned char *
     const struct array_header *header = &labels->header;
     const uint64_t bits = array_load(item, header);
     int64_t label = 0;
+    if (place % header->row)
+        return CLM_OK; /* not the first of its row */
+    place /= header->row;
     bool is_label = true;
     if (header->kind == ARRAY_FLOAT) {
         const double value = to_double(bits, header);
@@ -388,9 +391,6 @@ static clm_status take_label(struct array_reading *labels, const unsigned char *
     return label_table_add_integer(&labels->table, label, place, labels->set->labels + place, error);
 }
 
-/* Marks a row in which no 1 was found yet. */
-#define UNLABELLED UINT32_MAX
-
 static clm_status take_one_hot(struct array_reading *labels, const unsigned char *item, size_t place,
                                struct clm_error *error)
 {
@@ -401,7 +401,7 @@ static clm_status take_one_hot(struct array_reading *labels, const unsigned char
         return CLM_OK;
     if (value != 1)
         return fail_label(labels, row, item, "is among its labels, but one-hot labels are 0 and 1", error);
-    if (*label != UNLABELLED)
+    if (*label != CLM_NO_LABEL)
         return fail_label(labels, row, item, "is there twice, but one-hot labels have one 1", error);
     *label = (uint32_t)column;
     return CLM_OK;
@@ -421,7 +421,7 @@ static clm_status read_one_hot(struct array_reading *labels, const struct reques
     if (status != CLM_OK)
         return status;
     for (size_t r = 0; r < set->rows; r++)
-        if (set->labels[r] == UNLABELLED)
+        if (set->labels[r] == CLM_NO_LABEL)
             return clm_fail(error, CLM_ERROR_FORMAT,
                             "%s: row %zu (counted from 0) has no 1, but one-hot labels have one",
                             stream_path(labels->stream), r);
@@ -453,7 +453,7 @@ static clm_status array_read_labels(struct array_reading *labels, const struct r
         return status;
     if (labels->header.are_classes)
         return array_read_elements(labels, take_class, error);
-    if (labels->header.row > 1)
+    if (labels->header.row > 1 && !labels->header.is_first)
         return read_one_hot(labels, request, out, error);
     labels->table = (struct label_table){.path = path, .unit = "row"};
     status = array_read_elements(labels, take_label, error);
@@ -463,12 +463,21 @@ static clm_status array_read_labels(struct array_reading *labels, const struct r
     return status;
 }
 
+static clm_status leave_unlabelled(struct set *set, const char *path, struct clm_error *error)
+{
+    const clm_status status = set_make_labels(set, set->rows, path, error);
+    for (size_t r = 0; status == CLM_OK && r < set->rows; r++)
+        set->labels[r] = CLM_NO_LABEL;
+    return status;
+}
+
 clm_status array_read_pair(array_opener *open, void *user, const char *inputs, const char *labels,
-                           const struct request *request, bool is_train, struct contents *out,
+                           const struct request *request, enum clm_part part, struct contents *out,
                            struct clm_error *error)
 {
     enum { SHAPE, LABELS, INPUTS, STEPS };
-    struct set *const set = is_train ? &out->train : &out->test;
+    const bool is_train = part == CLM_TRAIN;
+    struct set *const set = contents_part(out, part);
     struct contents unused = {0};
     struct request wanted = *request;
     clm_status status = CLM_OK;
@@ -480,6 +489,10 @@ clm_status array_read_pair(array_opener *open, void *user, const char *inputs, c
      * labels agrees */
     for (int step = SHAPE; status == CLM_OK && step < STEPS; step++) {
         struct array_reading array = {.set = set};
+        if (step == LABELS && !labels) {
+            status = leave_unlabelled(set, inputs, error);
+            continue;
+        }
         status =
             open(user, step == LABELS ? labels : inputs, step == LABELS, &array.stream, &array.header, error);
         if (status == CLM_OK)

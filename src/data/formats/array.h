@@ -15,6 +15,7 @@ struct array_header {
     size_t item; /* bytes of an element: 1, 2, 4 or 8 */
     bool is_big_endian, is_fortran;
     bool are_classes; /* labels are the classes themselves, not names of them */
+    bool is_first;    /* of each row of labels, only the first element is one */
     bool is_planar;   /* four dimensions are (rows, channels, height, width), whatever their sizes */
     size_t dimension_count, dimensions[ARRAY_DIMENSIONS_MAX]; /* all above 0 */
     size_t row;    /* elements of a row: the product of all dimensions but the first */
@@ -33,17 +34,19 @@ CLM_MUST_CHECK clm_status array_measure(const char *name, struct array_header *h
 typedef clm_status array_opener(void *user, const char *name, bool are_labels, struct stream **out,
                                 struct array_header *header, struct clm_error *error);
 
-/* Reads inputs and labels of the same rows into out->train or out->test. The training set decides the
- * classes: a test set's labels become its classes, unless the request has classes.
+/* Reads inputs and labels of the same rows into a part of *out. If `labels` is NULL, rows get no labels. The
+ * training set decides the classes: another part's labels become its classes, unless the request has
+ * classes.
  *
  * Inputs are (rows, …). uint8 stays bytes, and every other type becomes float32. Pictures are (rows, height,
- * width), or (rows, channels, height, width) or (rows, height, width, channels) with 1, 3 or 4 channels; they
- * are put into planar order. Fails with CLM_ERROR_FORMAT for NaN, infinity, and values too large for float32.
+ * width), or (rows, channels, height, width) or (rows, height, width, channels) with 1, 3 or 4 channels;
+ * they are put into planar order. Fails with CLM_ERROR_FORMAT for NaN, infinity, and values too large for
+ * float32.
  *
- * Labels are (rows), (rows, 1) or one-hot (rows, classes). They become classes of the request if it has any,
- * else new ones, which *out gets. */
+ * Labels are (rows), (rows, 1), one-hot (rows, classes), or (rows, columns) if the header says `is_first`.
+ * They become classes of the request if it has any, else new ones, which *out gets. */
 CLM_MUST_CHECK clm_status array_read_pair(array_opener *open, void *user, const char *inputs,
-                                          const char *labels, const struct request *request, bool is_train,
-                                          struct contents *out, struct clm_error *error);
+                                          const char *labels, const struct request *request,
+                                          enum clm_part part, struct contents *out, struct clm_error *error);
 
 #endif

@@ -1,12 +1,17 @@
-/* IDX, the format of MNIST and Fashion-MNIST: 00 00 TYPE DIMENSIONS, then the dimensions as big-endian 32-bit
- * numbers, then the elements, row-major. Source: http://yann.lecun.com/exdb/mnist/ ("the IDX file format").
+/* IDX, the format of MNIST and Fashion-MNIST: 00 00 TYPE DIMENSIONS, then the dimensions as big-endian
+ * 32-bit numbers, then the elements, row-major. Source: http://yann.lecun.com/exdb/mnist/ ("the IDX file
+ * format").
  *
- * Pictures have 2 (rows, features), 3 (rows, height, width) or 4 (rows, channels, height, width) dimensions
- * and are bytes (08) or floats (0D). Labels have one dimension and are bytes. A directory holds
- * train-images-idx3-ubyte and train-labels-idx1-ubyte, and the same two with t10k for the test set. Names may
- * have . for the - before idx, and each file may be gzipped. The labels of a single file of pictures are
- * beside it, in a file of the same name with labels for images. */
+ * Pictures have 2 (rows, features), 3 (rows, height, width) or 4 (rows, channels, height, width) dimensions.
+ * Labels have one dimension, or two, as QMNIST's: (rows, 8), where the first column is the class (source:
+ * https://github.com/facebookresearch/qmnist). Elements are of any type.
+ *
+ * A directory holds train-images-idx3-ubyte and train-labels-idx1-ubyte, and the same two with t10k or test
+ * for the test set, or with words before them, as emnist-letters-train-images-idx3-ubyte. Names may have .
+ * for the - before idx, and each file may be compressed. The labels of a single file of pictures are beside
+ * it, in a file of the same name with labels for images. */
 #include "data/formats/array.h"
+#include "data/formats/array_files.h"
 
 #include "base/file.h"
 #include "base/text.h"
@@ -16,17 +21,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DIMENSIONS_MAX 4
 
-enum { IDX_BYTE = 0x08, IDX_FLOAT = 0x0d };
+#define IDX_BYTE       0x08
+#define QMNIST_COLUMNS 8
 
-static const char *type_name(unsigned type)
+/* A type of elements; `item` is 0 for a number that is none. */
+static const struct idx_type {
+    enum array_kind kind;
+    size_t item;
+} idx_types[] = {[IDX_BYTE] = {ARRAY_UNSIGNED, 1}, [0x09] = {ARRAY_INTEGER, 1}, [0x0b] = {ARRAY_INTEGER, 2},
+                 [0x0c] = {ARRAY_INTEGER, 4},      [0x0d] = {ARRAY_FLOAT, 4},   [0x0e] = {ARRAY_FLOAT, 8}};
+
+static bool is_type(unsigned type)
 {
-    static const char *const names[] = {
-        [IDX_BYTE] = "unsigned byte", [0x09] = "signed byte", [0x0b] = "short", [0x0c] = "int",
-        [IDX_FLOAT] = "float",        [0x0e] = "double"};
-    return type < sizeof names / sizeof *names ? names[type] : NULL;
+    return type < sizeof idx_types / sizeof *idx_types && idx_types[type].item;
 }
 
 static size_t big_endian(const unsigned char *bytes)
@@ -44,24 +55,27 @@ static size_t header_size(const unsigned char bytes[4])
 static clm_status idx_take_header(const char *name, const unsigned char *bytes, struct array_header *header,
                                   struct clm_error *error)
 {
-    const bool is_float = bytes[2] == IDX_FLOAT;
-    *header = (struct array_header){.kind = is_float ? ARRAY_FLOAT : ARRAY_UNSIGNED,
-                                    .item = is_float ? sizeof(float) : 1,
+    const struct idx_type *const type = idx_types + bytes[2];
+    *header = (struct array_header){.kind = type->kind,
+                                    .item = type->item,
                                     .is_big_endian = true,
-                                    .are_classes = true,
+                                    .are_classes = bytes[2] == IDX_BYTE && bytes[3] == 1,
                                     .is_planar = true,
                                     .dimension_count = bytes[3],
                                     .start = header_size(bytes)};
     for (size_t i = 0; i < header->dimension_count; i++)
         header->dimensions[i] = big_endian(bytes + 4 + 4 * i);
-    return array_measure(name, header, error);
+    const clm_status status = array_measure(name, header, error);
+    header->is_first =
+        header->dimension_count == 2 && header->row == QMNIST_COLUMNS && header->kind == ARRAY_INTEGER;
+    return status;
 }
 
 static bool idx_recognises_file(const struct file_head *head)
 {
     const unsigned char *const bytes = head->bytes;
     struct array_header header;
-    if (head->count < 4 || bytes[0] || bytes[1] || !type_name(bytes[2]) || !bytes[3])
+    if (head->count < 4 || bytes[0] || bytes[1] || !is_type(bytes[2]) || !bytes[3])
         return false;
     if (head->is_compressed || head->file_size % 3073)
         return true;
@@ -75,16 +89,15 @@ static clm_status check_magic(const char *path, const unsigned char magic[4], bo
                               struct clm_error *error)
 {
     const char *what = are_labels ? "labels begins with 00 00 08 01" : "pictures begins with 00 00 08 03";
-    const char *type = type_name(magic[2]);
-    if (magic[0] || magic[1] || !type || !magic[3])
+    if (magic[0] || magic[1] || !is_type(magic[2]) || !magic[3])
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: begins with %02x %02x %02x %02x, but an IDX file of %s; it is no IDX file", path,
                         magic[0], magic[1], magic[2], magic[3], what);
-    if (are_labels && (magic[2] != IDX_BYTE || magic[3] != 1))
+    if (are_labels && magic[3] > 2)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: holds %u dimensions of type %s (%02x %02x), but labels are one dimension of unsigned bytes (08 01)",
-            path, magic[3], type, magic[2], magic[3]);
+            "%s: holds %u dimensions (00 00 %02x %02x), but labels have one, or two with a column for each class",
+            path, magic[3], magic[2], magic[3]);
     if (!are_labels && magic[3] == 1)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
@@ -93,34 +106,22 @@ static clm_status check_magic(const char *path, const unsigned char magic[4], bo
     if (!are_labels && magic[3] > DIMENSIONS_MAX)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: has %u dimensions, but pictures have two to four", path,
                         magic[3]);
-    if (!are_labels && magic[2] != IDX_BYTE && magic[2] != IDX_FLOAT)
-        return clm_fail(
-            error, CLM_ERROR_FORMAT,
-            "%s: its elements are of type %s (%02x), but only unsigned byte (08) and float (0d) are read; convert it first",
-            path, type, magic[2]);
     return CLM_OK;
 }
 
-static const char *const prefixes[2] = {"t10k", "train"}; /* of a test and a training set */
-
-static bool idx_find(const char *directory, const char *prefix, bool are_labels, char **out)
+/* What precedes -idx3-ubyte or .idx1-ubyte, and an ending of compressed files. */
+static size_t idx_stem(const char *name)
 {
-    static const char *const middles[][3] = {{"-images-idx3-ubyte", "-images.idx3-ubyte", NULL},
-                                             {"-labels-idx1-ubyte", "-labels.idx1-ubyte", NULL}};
-    return find_variant(directory, prefix, middles[are_labels], compressed_endings, out);
+    for (const char *at = strstr(name, "idx"); at; at = strstr(at + 1, "idx"))
+        if (at > name && (at[-1] == '-' || at[-1] == '.') && at[3] >= '1' && at[3] <= '9' && at[4] == '-' &&
+            !strchr(at, '/'))
+            return (size_t)(at - 1 - name);
+    return 0;
 }
 
 static clm_status idx_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
-    *is_it = false;
-    for (int i = 0; i < 2 && !*is_it; i++) {
-        char *images = NULL;
-        if (!idx_find(path, prefixes[i], false, &images))
-            return clm_fail_host_memory(error, path, strlen(path));
-        *is_it = images != NULL;
-        free(images);
-    }
-    return CLM_OK;
+    return array_files_recognise(path, idx_stem, is_it, error);
 }
 
 /* What the name of the labels has for "images-idx3-ubyte.gz": "labels-idx1-ubyte". `rest` is what follows
@@ -137,10 +138,16 @@ static char *labels_for(const char *rest)
     return out;
 }
 
-static clm_status find_labels_beside(const char *path, char **labels, struct clm_error *error)
+/* Finds the labels beside a file of pictures. *labels is NULL if there are none and rows may be without. */
+static clm_status idx_find_labels(const char *path, const struct request *request, char **labels,
+                                  struct clm_error *error)
 {
     const char *const name = path_name(path), *const images = strstr(name, "images");
+    const bool is_optional = request->options->labels_optional;
     clm_status status = CLM_OK;
+    *labels = NULL;
+    if (!images && is_optional)
+        return CLM_OK;
     if (!images)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
@@ -149,10 +156,10 @@ static clm_status find_labels_beside(const char *path, char **labels, struct clm
     char *copy = strdup(path), *prefix = strndup(name, (size_t)(images - name)),
          *rest = labels_for(images + strlen("images"));
     const char *const directory = copy ? dirname(copy) : NULL;
-    const char *const middles[] = {rest, "labels-idx1-ubyte", "labels.idx1-ubyte", NULL};
+    const char *const middles[] = {rest, "labels-idx1-ubyte", "labels.idx1-ubyte", "labels-idx2-int", NULL};
     if (!copy || !prefix || !rest || !find_variant(directory, prefix, middles, compressed_endings, labels))
         status = clm_fail_host_memory(error, path, strlen(path) + 1);
-    else if (!*labels)
+    else if (!*labels && !is_optional)
         status = clm_fail(error, CLM_ERROR_IO,
                           "%s: has no labels beside it: there is no %s/%s%s, compressed or not", path,
                           directory, prefix, rest);
@@ -162,66 +169,78 @@ static clm_status find_labels_beside(const char *path, char **labels, struct clm
     return status;
 }
 
-/* Opens the pictures or the labels at `path`; if that is NULL, the labels beside the pictures, whose path
- * `user` points to. */
 static clm_status idx_open(void *user, const char *path, bool are_labels, struct stream **out,
                            struct array_header *header, struct clm_error *error)
 {
-    const char *const *const images = user;
     unsigned char bytes[4 + 4 * DIMENSIONS_MAX];
-    char *beside = NULL;
-    clm_status status = path ? CLM_OK : find_labels_beside(*images, &beside, error);
-    if (status == CLM_OK)
-        status = stream_open(path ? path : beside, out, error);
+    (void)user;
+    clm_status status = stream_open(path, out, error);
     if (status == CLM_OK)
         status = stream_fill(*out, bytes, 4, "an IDX header", error);
     if (status == CLM_OK)
         status = check_magic(stream_path(*out), bytes, are_labels, error);
     if (status == CLM_OK)
         status = stream_fill(*out, bytes + 4, header_size(bytes) - 4, "an IDX header", error);
-    free(beside);
     return status == CLM_OK ? idx_take_header(stream_path(*out), bytes, header, error) : status;
 }
 
-/* Reads the training or test set of a directory, which stays empty if neither of its files exists. */
-static clm_status idx_read_pair(const char *directory, bool is_train, const struct request *request,
-                                struct contents *out, struct clm_error *error)
+static clm_status idx_read_single(const char *path, const struct request *request, struct contents *out,
+                                  struct clm_error *error)
 {
-    const char *const prefix = prefixes[is_train];
-    clm_status status = CLM_OK;
-    char *images = NULL, *labels = NULL;
-    if (!idx_find(directory, prefix, false, &images) || !idx_find(directory, prefix, true, &labels)) {
-        status = clm_fail_host_memory(error, directory, strlen(directory) + 1);
-    } else if (!images != !labels) {
-        status = clm_fail(error, CLM_ERROR_IO,
-                          "%s: holds %s, but not %s/%s-%s-ubyte, compressed or not, which belongs to it",
-                          directory, images ? images : labels, directory, prefix,
-                          images ? "labels-idx1" : "images-idx3");
-    } else if (images) {
-        status = array_read_pair(idx_open, NULL, images, labels, request, is_train, out, error);
-    }
-    free(images);
+    struct stream *stream = NULL;
+    struct array_header header;
+    char *labels = NULL;
+    clm_status status =
+        idx_open(NULL, path, false, &stream, &header, error); /* before its labels are missed */
+    stream_close(stream);
+    if (status == CLM_OK)
+        status = idx_find_labels(path, request, &labels, error);
+    if (status == CLM_OK)
+        status = array_read_pair(idx_open, NULL, path, labels, request, CLM_TRAIN, out, error);
     free(labels);
+    return status;
+}
+
+/* EMNIST's pictures are columns first. A net learns from them all the same, so they stay as they are. */
+static void note_transposed(const char *path, const struct array_files *files, const struct request *request)
+{
+    const size_t inputs = files->choice.inputs[CLM_TRAIN];
+    if (inputs != NOT_CHOSEN && !strncasecmp(files->names[inputs].set, "emnist", strlen("emnist")))
+        data_note(
+            request->options,
+            "%s: EMNIST has its pictures transposed, rows for columns, and they stay so; transpose pictures of other origin before this net predicts them",
+            path);
+}
+
+static clm_status idx_read_directory(const char *path, const struct request *request, struct contents *out,
+                                     struct clm_error *error)
+{
+    struct array_files files;
+    clm_status status =
+        array_files_find(path, idx_stem, request->is_test ? NULL : request->options->inputs, &files, error);
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++)
+        if (request->wanted & read_of((enum clm_part)part))
+            status = array_files_read(&files, (enum clm_part)part, idx_open, NULL, "train-labels-idx1-ubyte",
+                                      request, out, error);
+    if (status == CLM_OK && request->wanted & READ_TRAIN) {
+        note_transposed(path, &files, request);
+        status = array_files_note_unused(path, &files, NULL, request, error);
+    }
+    array_files_free(&files);
     return status;
 }
 
 static clm_status read_idx(const char *path, bool is_directory, const struct request *request,
                            struct contents *out, struct clm_error *error)
 {
-    const unsigned wanted = request->wanted;
-    clm_status status = CLM_OK;
-    if (!is_directory)
-        return wanted & READ_TRAIN ? array_read_pair(idx_open, &path, path, NULL, request, true, out, error)
-                                   : CLM_OK;
-    if (wanted & READ_TRAIN)
-        status = idx_read_pair(path, true, request, out, error);
-    if (status == CLM_OK && wanted & READ_TEST)
-        status = idx_read_pair(path, false, request, out, error);
-    return status;
+    if (is_directory)
+        return idx_read_directory(path, request, out, error);
+    return request->wanted & READ_TRAIN ? idx_read_single(path, request, out, error) : CLM_OK;
 }
 
 const struct format idx_format = {
     .name = "idx",
+    .takes = TAKES_INPUTS,
     .maps = true,
     .recognises_file = idx_recognises_file,
     .recognises_directory = idx_recognises_directory,

@@ -1,19 +1,22 @@
 /* A directory of PNG and JPEG pictures with one directory for each class: ROOT/CLASS/picture, or
- * ROOT/train/CLASS/picture and ROOT/test/CLASS/picture. The names of the class directories, sorted by their
- * bytes, are the classes.
+ * ROOT/train/CLASS/picture, and the same in ROOT/val and ROOT/test. The names of the class directories,
+ * sorted by their bytes, are the classes. Pictures that lie in ROOT or ROOT/test itself have no labels, and
+ * neither has a single picture.
  *
  * All pictures must have one size, unless the options resize them. Rows are planar (channel, row, column)
  * bytes. They have one channel if every picture is grey, else three, unless the options choose. Rows are
- * shuffled, in the same order each time, so that the first and the last rows hold all classes.
+ * shuffled, in the same order each time, so that the first and the last rows hold all classes. Their numbers
+ * are those of the files in the order of their paths, and their names are these paths below ROOT.
  *
- * Names that begin with a dot, Thumbs.db, desktop.ini, __MACOSX, and files beside the class directories are
- * ignored. Any other file that is no picture is refused, as are a directory in a class directory and a link
- * that leads out of ROOT. */
+ * Names that begin with a dot, Thumbs.db, desktop.ini, and __MACOSX are ignored. Links are followed. Files
+ * beside the class directories are not used, and a note says so. Any other file that is no picture is
+ * refused, as is a directory in a class directory. */
 #include "data/format.h"
 
 #include "base/philox.h"
 #include "base/size.h"
 #include "data/pictures/image.h"
+#include "data/formats/array_name.h"
 #include "data/formats/listing.h"
 #include "data/files/stream.h"
 
@@ -32,27 +35,61 @@ struct folder_shape {
     char *first;                   /* path of the first picture */
 };
 
-/* Sets *path to ROOT/name if that holds directories, else to NULL. */
-static clm_status find_part(const char *root, const char *name, char **path, struct clm_error *error)
+/* The directories of a set of pictures. */
+struct folder_parts {
+    char *paths[3];    /* by enum clm_part; NULL if there is none */
+    bool is_sorted[3]; /* holds directories of classes */
+};
+
+static void folder_parts_free(struct folder_parts *parts)
 {
-    bool is_there = false;
-    *path = path_join(root, name);
-    const clm_status status =
-        *path ? listing_has_folder(*path, &is_there, error) : clm_fail_host_memory(error, root, strlen(root));
-    if (!is_there) {
-        free(*path);
-        *path = NULL;
-    }
-    return status;
+    for (int part = 0; part < 3; part++)
+        free(parts->paths[part]);
 }
 
-/* Finds ROOT/train and ROOT/test if the pictures lie in ROOT/train/CLASS or ROOT/test/CLASS, so that "train"
- * and "test" are no classes themselves. */
-static clm_status find_split(const char *root, char **train, char **test, struct clm_error *error)
+static bool is_split(const struct folder_parts *parts)
 {
-    *test = NULL;
-    const clm_status status = find_part(root, "train", train, error);
-    return status == CLM_OK ? find_part(root, "test", test, error) : status;
+    return parts->paths[CLM_TRAIN] || parts->paths[CLM_VALIDATION] || parts->paths[CLM_TEST];
+}
+
+/* A part without directories of classes counts only beside a training set that has them: otherwise "test"
+ * may be the name of a class. */
+static void drop_unsorted(struct folder_parts *parts)
+{
+    const bool has_train = parts->paths[CLM_TRAIN] && parts->is_sorted[CLM_TRAIN];
+    for (int part = 0; part < 3; part++)
+        if (!parts->is_sorted[part] && (!has_train || part == CLM_TRAIN)) {
+            free(parts->paths[part]);
+            parts->paths[part] = NULL;
+        }
+}
+
+/* Finds ROOT/train and the like, in upper or lower case. *note gets the names of the directories that are
+ * none, if it is not NULL. */
+static clm_status find_parts(const char *root, struct folder_parts *parts, struct names_note *note,
+                             struct clm_error *error)
+{
+    struct listing listing;
+    *parts = (struct folder_parts){0};
+    clm_status status = listing_read(root, is_shown, &listing, error);
+    for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
+        const char *const name = path_name(listing.paths[i]);
+        const struct array_name words = array_name_of(name, strlen(name));
+        const bool is_part = words.has_part && words.role == ROLE_NONE && !*words.set;
+        bool is_sorted = false;
+        if (is_part)
+            status = listing_has_folder(listing.paths[i], &is_sorted, error);
+        if (is_part && status == CLM_OK && !parts->paths[words.part] && is_directory(listing.paths[i])) {
+            parts->is_sorted[words.part] = is_sorted;
+            parts->paths[words.part] = listing.paths[i];
+            listing.paths[i] = NULL;
+        } else if (note && !is_about_data(name)) {
+            note_name(note, name);
+        }
+    }
+    listing_free(&listing);
+    drop_unsorted(parts);
+    return status;
 }
 
 /* In begins_with_picture and has_picture, a file that cannot be read is no picture. They fail only
@@ -87,18 +124,53 @@ static clm_status has_picture(const char *path, int depth, bool *is_there, struc
     return status;
 }
 
+/* True if the first files that are in the directory itself are all pictures. */
+static clm_status holds_pictures(const char *path, bool *is_it, struct clm_error *error)
+{
+    struct listing listing;
+    size_t tried = 0;
+    *is_it = false;
+    clm_status status = listing_read(path, is_shown, &listing, error);
+    if (status != CLM_OK)
+        return status == CLM_ERROR_MEMORY ? status : CLM_OK;
+    for (size_t i = 0; status == CLM_OK && i < listing.count && tried < FIRST_FILES && (!tried || *is_it);
+         i++)
+        if (!is_about_data(path_name(listing.paths[i])) && !is_directory(listing.paths[i])) {
+            status = begins_with_picture(listing.paths[i], is_it, error);
+            tried++;
+        }
+    listing_free(&listing);
+    return status;
+}
+
+/* Whether there are directories, of which classes are made. A folder of pictures alone holds none. */
+static clm_status holds_folder_of_pictures(const char *path, bool *is_it, struct clm_error *error)
+{
+    bool is_unsorted = false;
+    clm_status status = has_picture(path, 1, is_it, error);
+    if (status == CLM_OK && !*is_it)
+        status = holds_pictures(path, &is_unsorted, error);
+    *is_it = *is_it || !is_unsorted; /* the missing directories are then reported */
+    return status;
+}
+
 static clm_status image_folder_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
-    char *train, *test;
+    struct folder_parts parts;
     *is_it = false;
-    const clm_status status = find_split(path, &train, &test, error);
-    const bool is_split = train || test;
-    free(train);
-    free(test);
+    clm_status status = find_parts(path, &parts, NULL, error);
+    const bool is_deep = is_split(&parts) || status != CLM_OK;
+    folder_parts_free(&parts);
     if (status == CLM_ERROR_MEMORY)
         return status;
     /* reading the pictures will report a train or test directory that cannot be read */
-    return has_picture(path, is_split || status != CLM_OK ? 2 : 1, is_it, error);
+    status = has_picture(path, is_deep ? 2 : 1, is_it, error);
+    return status == CLM_OK && !*is_it ? holds_pictures(path, is_it, error) : status;
+}
+
+static bool image_recognises_file(const struct file_head *head)
+{
+    return image_is_known(head->bytes, head->count);
 }
 
 static clm_status take_first_shape(const char *path, const struct image *image, struct folder_shape *shape,
@@ -121,7 +193,7 @@ static clm_status read_picture(const char *path, struct folder_shape *shape, str
     unsigned char *bytes = NULL;
     size_t size = 0;
     *image = (struct image){0};
-    clm_status status = file_read(path, IMAGE_FILE_MAX, &bytes, &size, error);
+    clm_status status = stream_read_all(path, IMAGE_FILE_MAX, &bytes, &size, error);
     if (status == CLM_OK)
         status = image_decode(path, bytes, size, image, error);
     free(bytes);
@@ -218,45 +290,72 @@ static clm_status add_picture(const char *root, const char *path, size_t rows, s
     return status;
 }
 
-static clm_status image_folder_read_pictures(const char *path, const struct pictures *pictures,
-                                             struct folder_shape *shape, struct set *set,
-                                             struct clm_error *error)
+/* Gives rows room for their numbers and names. */
+static clm_status make_names(const char *path, size_t rows, struct set *set, struct clm_error *error)
+{
+    set->rows = rows;
+    set->row_numbers = calloc(rows, sizeof *set->row_numbers);
+    set->row_names = calloc(rows, sizeof *set->row_names);
+    return set->row_numbers && set->row_names
+               ? CLM_OK
+               : clm_fail_host_memory(error, path, rows * sizeof *set->row_names);
+}
+
+/* What follows ROOT/ in the path of a picture. */
+static const char *path_below(const char *root, const char *path)
+{
+    const size_t length = strlen(root);
+    return !strncmp(path, root, length) && path[length] == '/' ? path + length + 1 : path;
+}
+
+static clm_status image_folder_read_pictures(const char *root, const char *path,
+                                             const struct pictures *pictures, struct folder_shape *shape,
+                                             struct set *set, struct clm_error *error)
 {
     const size_t rows = pictures->count;
     clm_status status = set_make_labels(set, rows, path, error);
     struct philox random = philox_start(ORDER_SEED, RANDOM_IMAGE_FOLDER, 0);
     uint32_t *order = malloc(rows * sizeof *order);
+    if (status == CLM_OK)
+        status = make_names(path, rows, set, error);
     if (status == CLM_OK && !order)
         status = clm_fail_host_memory(error, path, rows * sizeof *order);
     if (status == CLM_OK)
         philox_permutation(&random, order, rows);
     for (size_t i = 0; status == CLM_OK && i < rows; i++) {
-        set->labels[order[i]] = pictures->files[i].label;
-        status = add_picture(path, pictures->files[i].path, rows, order[i], shape, set, error);
+        const char *const name = path_below(root, pictures->files[i].path);
+        const size_t row = order[i];
+        set->labels[row] = pictures->files[i].label;
+        set->row_numbers[row] = (uint32_t)i;
+        set->row_names[row] = strdup(name);
+        status = set->row_names[row]
+                     ? add_picture(path, pictures->files[i].path, rows, row, shape, set, error)
+                     : clm_fail_host_memory(error, path, strlen(name));
     }
     free(order);
-    if (status == CLM_OK)
-        set->rows = rows;
     return status;
 }
 
-/* The state of reading a root, shared by the training and the test set. */
+/* The state of reading a root, shared by its parts. */
 struct reading {
     const char *root;
+    const struct clm_data_options *options;
     const char *const *class_names;
     size_t classes;
     struct folder_shape shape;
 };
 
-/* Reads the pictures in the class directories of `path`, which is the root or below it. */
-static clm_status image_folder_read_part(struct reading *reading, const char *path, struct set *set,
-                                         struct clm_error *error)
+/* Reads the pictures of `path`, which is the root or below it: those in its class directories, or else those
+ * in it. */
+static clm_status image_folder_read_part(struct reading *reading, const char *path, bool is_sorted,
+                                         struct set *set, struct clm_error *error)
 {
     struct pictures pictures = {0};
-    clm_status status =
-        listing_find_pictures(reading->root, path, reading->class_names, reading->classes, &pictures, error);
+    clm_status status = is_sorted ? listing_find_pictures(path, reading->class_names, reading->classes,
+                                                          reading->options, &pictures, error)
+                                  : listing_find_unsorted(path, reading->options, &pictures, error);
     if (status == CLM_OK)
-        status = image_folder_read_pictures(path, &pictures, &reading->shape, set, error);
+        status = image_folder_read_pictures(reading->root, path, &pictures, &reading->shape, set, error);
     pictures_free(&pictures);
     return status;
 }
@@ -268,10 +367,10 @@ static clm_status image_folder_name_classes(struct reading *reading, const char 
 {
     clm_status status = CLM_OK;
     if (!request->class_names) {
-        status = listing_class_names(reading->root, path, &out->class_names, &out->classes, error);
+        status = listing_class_names(path, &out->class_names, &out->classes, error);
     } else {
-        out->classes = request->classes;
         out->class_names = class_names_copy(request->class_names, request->classes);
+        out->classes = out->class_names ? request->classes : 0;
         if (!out->class_names)
             status = clm_fail_host_memory(error, reading->root, request->classes * sizeof *out->class_names);
     }
@@ -280,41 +379,118 @@ static clm_status image_folder_name_classes(struct reading *reading, const char 
     return status;
 }
 
+static struct reading reading_of(const char *path, const struct clm_data_options *options)
+{
+    return (struct reading){.root = path,
+                            .options = options,
+                            .shape = {.width = options->resize_width,
+                                      .height = options->resize_height,
+                                      .channels = options->channels,
+                                      .is_resized = options->resize_width != 0,
+                                      .has_channels = options->channels != 0}};
+}
+
+static clm_status read_single_picture(const char *path, const struct request *request, struct contents *out,
+                                      struct clm_error *error)
+{
+    struct reading reading = reading_of(path, request->options);
+    struct picture_file file = {(char *)(uintptr_t)path, CLM_NO_LABEL};
+    const struct pictures one = {.files = &file, .count = 1};
+    if (!request->options->labels_optional)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: is a single picture, which has no label, so it can only be predicted; name the directory that holds a directory of pictures for each class",
+            path);
+    const clm_status status =
+        request->wanted & READ_TRAIN
+            ? image_folder_read_pictures(path, path, &one, &reading.shape, &out->train, error)
+            : CLM_OK;
+    free(reading.shape.first);
+    return status;
+}
+
+/* Whether the part is to be read. A part without classes is left out, unless rows may be without labels. */
+static bool takes_part(const struct folder_parts *parts, enum clm_part part, const struct request *request)
+{
+    if (!parts->paths[part] || !(request->wanted & read_of(part)))
+        return false;
+    if (parts->is_sorted[part] || request->options->labels_optional)
+        return true;
+    data_note(
+        request->options,
+        "%s: its pictures are not used, because they are not in directories of classes; predict can read them",
+        parts->paths[part]);
+    return false;
+}
+
+static clm_status read_unsorted_folder(const char *path, const struct request *request, struct contents *out,
+                                       struct clm_error *error)
+{
+    struct reading reading = reading_of(path, request->options);
+    if (!request->options->labels_optional)
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: holds pictures, but no directory for each class, so they have no labels and can only be predicted; put the pictures of each class into a directory with its name",
+            path);
+    const clm_status status = request->wanted & READ_TRAIN
+                                  ? image_folder_read_part(&reading, path, false, &out->train, error)
+                                  : CLM_OK;
+    free(reading.shape.first);
+    return status;
+}
+
+static clm_status read_sorted_folder(const char *path, struct folder_parts *parts,
+                                     const struct request *request, struct contents *out,
+                                     struct clm_error *error)
+{
+    struct reading reading = reading_of(path, request->options);
+    const char *const first = parts->paths[CLM_TRAIN]  ? parts->paths[CLM_TRAIN]
+                              : parts->paths[CLM_TEST] ? parts->paths[CLM_TEST]
+                                                       : parts->paths[CLM_VALIDATION];
+    clm_status status = image_folder_name_classes(&reading, first, request, out, error);
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++)
+        if (takes_part(parts, (enum clm_part)part, request))
+            status = image_folder_read_part(&reading, parts->paths[part], parts->is_sorted[part],
+                                            contents_part(out, (enum clm_part)part), error);
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++) {
+        struct set *const set = contents_part(out, (enum clm_part)part);
+        if (set->rows && set->channels < reading.shape.channels)
+            status = set_make_coloured(path, set->rows, set, error);
+    }
+    free(reading.shape.first);
+    return status;
+}
+
 static clm_status read_image_folder(const char *path, bool is_directory, const struct request *request,
                                     struct contents *out, struct clm_error *error)
 {
-    const struct clm_data_options *const options = request->options;
-    struct reading reading = {.root = path,
-                              .shape = {.width = options->resize_width,
-                                        .height = options->resize_height,
-                                        .channels = options->channels,
-                                        .is_resized = options->resize_width != 0,
-                                        .has_channels = options->channels != 0}};
-    char *train, *test;
+    struct folder_parts parts;
+    struct names_note note = {0};
+    bool has_folder = false;
     if (!is_directory)
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is a file; name the directory that holds a directory of pictures for each class",
-                        path);
-    clm_status status = find_split(path, &train, &test, error);
-    const bool has_train = train || !test;
-    const char *const training = train ? train : path;
-    if (status == CLM_OK)
-        status = image_folder_name_classes(&reading, has_train ? training : test, request, out, error);
-    if (status == CLM_OK && has_train && request->wanted & READ_TRAIN)
-        status = image_folder_read_part(&reading, training, &out->train, error);
-    if (status == CLM_OK && test && request->wanted & READ_TEST)
-        status = image_folder_read_part(&reading, test, &out->test, error);
-    if (status == CLM_OK && out->train.rows && out->train.channels < reading.shape.channels)
-        status = set_make_coloured(path, out->train.rows, &out->train, error);
-    free(reading.shape.first);
-    free(train);
-    free(test);
+        return read_single_picture(path, request, out, error);
+    clm_status status = find_parts(path, &parts, &note, error);
+    const bool is_divided = is_split(&parts);
+    if (status == CLM_OK && !is_divided) {
+        parts.paths[CLM_TRAIN] = strdup(path);
+        parts.is_sorted[CLM_TRAIN] = true;
+        status = parts.paths[CLM_TRAIN] ? holds_folder_of_pictures(path, &has_folder, error)
+                                        : clm_fail_host_memory(error, path, strlen(path));
+    }
+    if (status == CLM_OK && !is_divided && !has_folder)
+        status = read_unsorted_folder(path, request, out, error);
+    else if (status == CLM_OK)
+        status = read_sorted_folder(path, &parts, request, out, error);
+    if (status == CLM_OK && is_divided && request->wanted & READ_TRAIN)
+        note_unused(&note, path, request->options);
+    folder_parts_free(&parts);
     return status;
 }
 
 const struct format image_folder_format = {
     .name = "images",
     .takes = TAKES_RESIZE | TAKES_CHANNELS,
+    .recognises_file = image_recognises_file,
     .recognises_directory = image_folder_recognises_directory,
     .read = read_image_folder,
 };

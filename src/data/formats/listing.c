@@ -7,43 +7,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #define CLASS_NAME_MAX 100 /* bytes */
 
-bool is_shown_name(const char *name)
-{
-    return name[0] != '.' && strcasecmp(name, "Thumbs.db") && strcasecmp(name, "desktop.ini") &&
-           strcmp(name, "__MACOSX");
-}
-
-int is_shown(const struct dirent *entry)
-{
-    return is_shown_name(entry->d_name);
-}
-
-static bool lies_in(const char *path, const char *root)
-{
-    char *whole = realpath(path, NULL), *whole_root = realpath(root, NULL);
-    const size_t length = whole_root ? strlen(whole_root) : 0;
-    const bool is_inside = whole && whole_root && !strncmp(whole, whole_root, length) &&
-                           (whole[length] == '/' || (length == 1 && *whole_root == '/'));
-    free(whole);
-    free(whole_root);
-    return is_inside;
-}
-
-static clm_status look(const char *root, const char *path, bool *is_folder, struct clm_error *error)
+/* Links are followed. */
+static clm_status look(const char *path, bool *is_folder, struct clm_error *error)
 {
     struct stat about;
-    bool is_link = false;
-    if (lstat(path, &about) || ((is_link = S_ISLNK(about.st_mode)) && stat(path, &about)))
+    if (stat(path, &about))
         return clm_fail(error, CLM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
-    if (is_link && !lies_in(path, root))
-        return clm_fail(error, CLM_ERROR_FORMAT,
-                        "%s: is a link that leads out of %s and is not followed; copy what it leads to", path,
-                        root);
     *is_folder = S_ISDIR(about.st_mode);
     return CLM_OK;
 }
@@ -84,8 +57,7 @@ static clm_status listing_check_name(const char *path, const char *name, struct 
         path, length, CLASS_NAME_MAX);
 }
 
-clm_status listing_class_names(const char *root, const char *path, char ***names, size_t *count,
-                               struct clm_error *error)
+clm_status listing_class_names(const char *path, char ***names, size_t *count, struct clm_error *error)
 {
     struct listing listing;
     *names = NULL;
@@ -96,7 +68,7 @@ clm_status listing_class_names(const char *root, const char *path, char ***names
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
         const char *const name = path_name(listing.paths[i]);
         bool is_folder = false;
-        status = look(root, listing.paths[i], &is_folder, error);
+        status = look(listing.paths[i], &is_folder, error);
         if (status == CLM_OK && is_folder)
             status = listing_check_name(path, name, error);
         if (status == CLM_OK && is_folder && !((*names)[(*count)++] = strdup(name)))
@@ -129,7 +101,7 @@ static clm_status reserve(const char *path, size_t more, struct pictures *pictur
                : clm_fail_host_memory(error, path, size);
 }
 
-static clm_status add_class(const char *root, const char *path, uint32_t label, struct pictures *pictures,
+static clm_status add_class(const char *path, uint32_t label, struct pictures *pictures,
                             struct clm_error *error)
 {
     struct listing listing;
@@ -142,7 +114,7 @@ static clm_status add_class(const char *root, const char *path, uint32_t label, 
         status = reserve(path, listing.count, pictures, error);
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
         bool is_folder = false;
-        status = look(root, listing.paths[i], &is_folder, error);
+        status = look(listing.paths[i], &is_folder, error);
         if (status == CLM_OK && is_folder)
             status = clm_fail(
                 error, CLM_ERROR_FORMAT,
@@ -168,26 +140,62 @@ static bool listing_find_class(const char *name, const char *const *names, size_
     return false;
 }
 
-clm_status listing_find_pictures(const char *root, const char *path, const char *const *names, size_t count,
-                                 struct pictures *out, struct clm_error *error)
+clm_status listing_find_pictures(const char *path, const char *const *names, size_t count,
+                                 const struct clm_data_options *options, struct pictures *out,
+                                 struct clm_error *error)
 {
     struct listing listing;
+    struct names_note note = {0};
     *out = (struct pictures){0};
     clm_status status = listing_read(path, is_shown, &listing, error);
     for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
-        const char *const inner = listing.paths[i];
+        const char *const inner = listing.paths[i], *const name = path_name(inner);
         bool is_folder = false;
         uint32_t label = 0;
-        status = look(root, inner, &is_folder, error);
-        if (status == CLM_OK && is_folder && !listing_find_class(path_name(inner), names, count, &label))
+        status = look(inner, &is_folder, error);
+        if (status == CLM_OK && is_folder && !listing_find_class(name, names, count, &label))
             status = clm_fail(
                 error, CLM_ERROR_FORMAT,
                 "%s: the training set has no class of that name; rename the directory or remove it", inner);
         if (status == CLM_OK && is_folder)
-            status = add_class(root, inner, label, out, error);
+            status = add_class(inner, label, out, error);
+        if (status == CLM_OK && !is_folder && !is_about_data(name))
+            note_name(&note, name);
     }
     listing_free(&listing);
-    if (status != CLM_OK)
+    if (status == CLM_OK)
+        note_unused(&note, path, options);
+    else
+        pictures_free(out);
+    return status;
+}
+
+clm_status listing_find_unsorted(const char *path, const struct clm_data_options *options,
+                                 struct pictures *out, struct clm_error *error)
+{
+    struct listing listing;
+    struct names_note note = {0};
+    *out = (struct pictures){0};
+    clm_status status = listing_read(path, is_shown, &listing, error);
+    if (status == CLM_OK)
+        status = reserve(path, listing.count + 1, out, error);
+    for (size_t i = 0; status == CLM_OK && i < listing.count; i++) {
+        const char *const name = path_name(listing.paths[i]);
+        bool is_folder = false;
+        status = look(listing.paths[i], &is_folder, error);
+        if (status == CLM_OK && is_folder) {
+            note_name(&note, name);
+        } else if (status == CLM_OK && !is_about_data(name)) {
+            out->files[out->count++] = (struct picture_file){listing.paths[i], CLM_NO_LABEL};
+            listing.paths[i] = NULL;
+        }
+    }
+    listing_free(&listing);
+    if (status == CLM_OK && !out->count)
+        status = clm_fail(error, CLM_ERROR_FORMAT, "%s: holds no picture; name another directory", path);
+    if (status == CLM_OK)
+        note_unused(&note, path, options);
+    else
         pictures_free(out);
     return status;
 }

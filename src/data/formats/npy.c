@@ -1,68 +1,66 @@
 #include "data/formats/npy.h"
 
 #include "base/file.h"
+#include "base/text.h"
+#include "data/files/compression.h"
+#include "data/formats/array_files.h"
+#include "data/formats/npz.h"
 
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const npy_pairs[2][9][2] = {
-    {{"x_test", "y_test"}, {"X_test", "y_test"}, {"X_test", "Y_test"}, {"test_images", "test_labels"}},
-    {{"x", "y"},
-     {"X", "y"},
-     {"X", "Y"},
-     {"x_train", "y_train"},
-     {"X_train", "y_train"},
-     {"X_train", "Y_train"},
-     {"images", "labels"},
-     {"train_images", "train_labels"}}};
-
-static clm_status npy_open(void *user, const char *path, bool are_labels, struct stream **out,
-                           struct array_header *header, struct clm_error *error)
+clm_status npy_open(void *user, const char *path, bool are_labels, struct stream **out,
+                    struct array_header *header, struct clm_error *error)
 {
-    (void)user;
+    struct npz_file *const archive = user;
+    unsigned char magic[COMPRESSION_MAGIC_MAX];
+    struct raw_file file;
+    size_t count = 0;
     (void)are_labels;
-    const clm_status status = stream_open(path, out, error);
+    clm_status status = raw_file_open(path, &file, error);
+    if (status == CLM_OK)
+        status = raw_file_read(&file, magic, sizeof magic, 0, &count, error);
+    raw_file_close(&file);
+    if (status == CLM_OK && compression_of(magic, count) == COMPRESSED_ZIP)
+        return npz_open_array(archive, path, NULL, out, header, error);
+    if (status == CLM_OK)
+        status = stream_open(path, out, error);
     return status == CLM_OK ? npy_read_header(*out, header, error) : status;
 }
 
-/* Finds "DIRECTORY/NAME", or that with ".npy", which may be compressed. */
+/* Finds "DIRECTORY/NAME", or that with ".npy", which may be compressed, or ".npz". */
 static bool find_array(const char *directory, const char *name, char **out)
 {
-    return find_variant(directory, name, (const char *const[]){"", NULL},
-                        (const char *const[]){"", ".npy", ".npy.gz", ".npy.bz2", ".npy.xz", ".npy.zst", NULL},
-                        out);
+    return find_variant(
+        directory, name, (const char *const[]){"", NULL},
+        (const char *const[]){"", ".npy", ".npy.gz", ".npy.bz2", ".npy.xz", ".npy.zst", ".npz", NULL}, out);
 }
 
-/* Finds the first pair whose files both exist; both are NULL if there is none. */
-static bool find_pair(const char *directory, bool is_train, char **inputs, char **labels)
+/* What precedes .npy, which may be compressed. */
+static size_t npy_stem(const char *name)
 {
-    *inputs = *labels = NULL;
-    for (const char *const(*pair)[2] = npy_pairs[is_train]; **pair; pair++) {
-        if (!find_array(directory, (*pair)[0], inputs) || !find_array(directory, (*pair)[1], labels))
-            return false;
-        if (*inputs && *labels)
-            return true;
-        free(*inputs);
-        free(*labels);
-        *inputs = *labels = NULL;
-    }
-    return true;
+    const size_t length = compressed_stem(name);
+    return length > 4 && !strncmp(name + length - 4, ".npy", 4) ? length - 4 : 0;
 }
 
+/* Also what precedes .npz. */
+static size_t array_file_stem(const char *name)
+{
+    return has_ending(name, ".npz") ? strlen(name) - 4 : npy_stem(name);
+}
+
+/* A single .npz holds a whole data set, whatever its name says. */
 static clm_status npy_recognises_directory(const char *path, bool *is_it, struct clm_error *error)
 {
-    char *inputs, *labels;
-    bool has_memory = true;
-    *is_it = false;
-    for (int i = 0; has_memory && !*is_it && i < 2; i++) {
-        has_memory = find_pair(path, !i, &inputs, &labels);
-        *is_it = inputs && labels;
-        free(inputs);
-        free(labels);
-    }
-    return has_memory ? CLM_OK : clm_fail_host_memory(error, path, strlen(path));
+    bool is_alone = false;
+    clm_status status = array_files_recognise(path, npy_stem, is_it, error);
+    if (status != CLM_OK || *is_it)
+        return status;
+    status = npz_format.recognises_directory(path, &is_alone, error);
+    return status == CLM_OK && !is_alone ? array_files_recognise(path, array_file_stem, is_it, error)
+                                         : status;
 }
 
 /* Finds the file that an option names, in the directory or as a path. */
@@ -80,40 +78,68 @@ static clm_status npy_find_named(const char *directory, const char *name, const 
                             name);
 }
 
-/* Finds the pair of a directory, by the options or by the usual names. */
-static clm_status find_in_directory(const char *path, const struct clm_data_options *options, bool is_train,
-                                    char **inputs, char **labels, struct clm_error *error)
+/* The training pair that the options name, in a directory; both are NULL if they name none. */
+static clm_status npy_find_wished(const char *path, const struct request *request, char *found[2],
+                                  struct clm_error *error)
 {
+    const struct clm_data_options *const options = request->options;
     clm_status status = CLM_OK;
-    if (options->inputs && is_train) {
-        if ((status = npy_find_named(path, options->inputs, "inputs", inputs, error)) == CLM_OK &&
-            options->label)
-            status = npy_find_named(path, options->label, "label", labels, error);
-        if (status == CLM_OK && !options->label)
-            status = clm_fail_setting(
-                error, CLM_ERROR_ARGUMENT, "label",
-                "%s: the array of the inputs is named, and that of their labels is not; name both", path);
-        return status;
-    }
-    if (!find_pair(path, is_train, inputs, labels))
+    found[0] = found[1] = NULL;
+    if (request->is_test)
+        return CLM_OK;
+    if (options->inputs && !strchr(options->inputs, '/') && !find_array(path, options->inputs, &found[0]))
         return clm_fail_host_memory(error, path, strlen(path));
-    if (options->label && is_train && *labels) {
-        free(*labels);
-        status = npy_find_named(path, options->label, "label", labels, error);
-    }
+    if (options->inputs && !found[0] && strchr(options->inputs, '/'))
+        status = npy_find_named(path, options->inputs, "inputs", &found[0], error);
+    if (status == CLM_OK && options->label)
+        status = npy_find_named(path, options->label, "label", &found[1], error);
+    if (status == CLM_OK && found[0] && !found[1] && !options->labels_optional)
+        status = clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "label",
+            "%s: the array of the inputs is named, and that of their labels is not; name both", path);
     return status;
 }
 
-/* Reads the training or test set of a directory. */
-static clm_status npy_read_directory(const char *path, bool is_train, const struct request *request,
-                                     struct contents *out, struct clm_error *error)
+/* Reads the training pair of which the options name at least one file. */
+static clm_status npy_read_wished(const struct array_files *files, char *const found[2],
+                                  const struct request *request, struct npz_file *archive,
+                                  struct contents *out, struct clm_error *error)
 {
-    char *inputs = NULL, *labels = NULL;
-    clm_status status = find_in_directory(path, request->options, is_train, &inputs, &labels, error);
-    if (status == CLM_OK && inputs)
-        status = array_read_pair(npy_open, NULL, inputs, labels, request, is_train, out, error);
-    free(inputs);
-    free(labels);
+    const char *const inputs = found[0] ? found[0] : array_files_path(files, files->choice.inputs[CLM_TRAIN]);
+    if (!inputs)
+        return clm_fail_setting(
+            error, CLM_ERROR_FORMAT, "inputs",
+            "%s: the labels are named, and no file has a name of inputs, such as x.npy; name both", found[1]);
+    return array_read_pair(npy_open, archive, inputs, found[1], request, CLM_TRAIN, out, error);
+}
+
+static clm_status npy_read_directory(const char *path, const struct request *request, struct contents *out,
+                                     struct clm_error *error)
+{
+    struct array_files files = {0};
+    struct npz_file archive = {0};
+    char *found[2] = {NULL, NULL};
+    clm_status status = npy_find_wished(path, request, found, error);
+    const bool is_wished = found[0] || found[1];
+    /* a name that is no file's is that of a set */
+    const char *const set = request->is_test || found[0] ? NULL : request->options->inputs;
+    if (status == CLM_OK)
+        status = array_files_find(path, array_file_stem, set, &files, error);
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++) {
+        if (!(request->wanted & read_of((enum clm_part)part)))
+            continue;
+        status = part == CLM_TRAIN && is_wished
+                     ? npy_read_wished(&files, found, request, &archive, out, error)
+                     : array_files_read(&files, (enum clm_part)part, npy_open, &archive, "y_train.npy",
+                                        request, out, error);
+    }
+    if (status == CLM_OK && request->wanted & READ_TRAIN)
+        status =
+            array_files_note_unused(path, &files, (const char *const[2]){found[0], found[1]}, request, error);
+    npz_file_close(&archive);
+    array_files_free(&files);
+    free(found[0]);
+    free(found[1]);
     return status;
 }
 
@@ -121,7 +147,7 @@ static clm_status npy_read_directory(const char *path, bool is_train, const stru
  * neither, or if there is no memory (*has_memory is false). */
 static char *labels_name(const char *name, const char *capital, bool *has_memory)
 {
-    static const char *const words[] = {"images", "inputs", "features"};
+    static const char *const words[] = {"images", "inputs", "features", "imgs", "data"};
     const char *at = NULL, *other = "labels";
     size_t length = 0;
     char *out = NULL;
@@ -170,24 +196,38 @@ static clm_status find_beside(const char *directory, const char *name, const cha
     return status;
 }
 
+clm_status npy_find_labels(const char *path, const struct request *request, char **labels,
+                           struct clm_error *error)
+{
+    const struct clm_data_options *const options = request->options;
+    char *const copy = strdup(path);
+    *labels = NULL;
+    if (!copy)
+        return clm_fail_host_memory(error, path, strlen(path) + 1);
+    const char *const directory = dirname(copy);
+    /* the option names the training set's labels; another set's are beside it */
+    clm_status status = options->label && !request->is_test
+                            ? npy_find_named(directory, options->label, "label", labels, error)
+                            : find_beside(directory, path_name(path), path, labels, error);
+    if (status != CLM_OK && status != CLM_ERROR_MEMORY && options->labels_optional && !options->label)
+        status = CLM_OK;
+    free(copy);
+    return status;
+}
+
 static clm_status npy_read_single(const char *path, const struct request *request, struct contents *out,
                                   struct clm_error *error)
 {
-    char *copy, *labels = NULL;
+    struct npz_file archive = {0};
+    char *labels = NULL;
     if (request->options->inputs && !request->is_test)
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "inputs",
             "%s: is one array, but the inputs' array is named as one of several; leave that out", path);
-    if (!(copy = strdup(path)))
-        return clm_fail_host_memory(error, path, strlen(path) + 1);
-    const char *const directory = dirname(copy);
-    /* the option names the training set's labels; a test set's are beside it */
-    clm_status status = request->options->label && !request->is_test
-                            ? npy_find_named(directory, request->options->label, "label", &labels, error)
-                            : find_beside(directory, path_name(path), path, &labels, error);
+    clm_status status = npy_find_labels(path, request, &labels, error);
     if (status == CLM_OK)
-        status = array_read_pair(npy_open, NULL, path, labels, request, true, out, error);
-    free(copy);
+        status = array_read_pair(npy_open, &archive, path, labels, request, CLM_TRAIN, out, error);
+    npz_file_close(&archive);
     free(labels);
     return status;
 }
@@ -195,14 +235,9 @@ static clm_status npy_read_single(const char *path, const struct request *reques
 static clm_status read_npy(const char *path, bool is_directory, const struct request *request,
                            struct contents *out, struct clm_error *error)
 {
-    clm_status status = CLM_OK;
-    if (!is_directory)
-        return request->wanted & READ_TRAIN ? npy_read_single(path, request, out, error) : CLM_OK;
-    if (request->wanted & READ_TRAIN)
-        status = npy_read_directory(path, true, request, out, error);
-    if (status == CLM_OK && request->wanted & READ_TEST)
-        status = npy_read_directory(path, false, request, out, error);
-    return status;
+    if (is_directory)
+        return npy_read_directory(path, request, out, error);
+    return request->wanted & READ_TRAIN ? npy_read_single(path, request, out, error) : CLM_OK;
 }
 
 static bool npy_recognises_file(const struct file_head *head)

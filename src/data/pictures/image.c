@@ -43,6 +43,11 @@ const char *image_kind(const unsigned char *bytes, size_t size)
     return found && found->decoder ? found->kind : NULL;
 }
 
+bool image_is_known(const unsigned char *bytes, size_t size)
+{
+    return find_signature(bytes, size) != NULL;
+}
+
 void image_free(struct image *image)
 {
     free(image->pixels);

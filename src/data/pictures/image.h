@@ -23,6 +23,9 @@ struct image {
 /* "PNG" or "JPEG", if a file that begins with these bytes is one; else NULL. */
 const char *image_kind(const unsigned char *bytes, size_t size);
 
+/* Whether a file that begins with these bytes is a picture of any kind, also of one that is not read. */
+bool image_is_known(const unsigned char *bytes, size_t size);
+
 /* Decodes the file with these bytes; `path` names it in messages. Fails with CLM_ERROR_FORMAT if it is
  * neither PNG nor JPEG, truncated, damaged, of a kind that is not read (CMYK), or larger than
  * IMAGE_PIXELS_MAX. On failure *out is empty. */

@@ -160,7 +160,9 @@ static cairo_status_t draw_label(cairo_t *context, const struct sheet *sheet, ui
     const uint32_t label = sheet->rows->labels[row];
     char text[32];
     snprintf(text, sizeof text, "%u", label);
-    const char *const name = sheet->data->class_names ? sheet->data->class_names[label] : text;
+    const char *const name = label == CLM_NO_LABEL      ? "no label"
+                             : sheet->data->class_names ? sheet->data->class_names[label]
+                                                        : text;
     set_colour(context, picture_ink);
     const cairo_status_t drawn =
         draw_fitting(context, x, y + NAME_SIZE + 2, 0, NAME_SIZE, NAME_SIZE, SIDE + GAP - 4, name);

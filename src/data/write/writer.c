@@ -52,10 +52,15 @@ static clm_status writer_check_options(const struct writer *writer, const struct
                                 "%s: has no %s set to write; name another", data->source,
                                 part_names[options->part]);
     if (!writer->is_of_one_part && data->validation.count)
-        return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "val",
-                                "the format %s has no place for a validation set; hold out no rows",
-                                writer->name);
-    return writer->check ? writer->check(data, error) : CLM_OK;
+        return clm_fail_setting(
+            error, CLM_ERROR_ARGUMENT, "val",
+            "the format %s has no place for a validation set; hold out no rows, or write the parts one by one as csv",
+            writer->name);
+    clm_status status = CLM_OK;
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++)
+        if (!writer->is_of_one_part || part == (int)options->part)
+            status = data_check_labels(data, (enum clm_part)part, error);
+    return status == CLM_OK && writer->check ? writer->check(data, error) : status;
 }
 
 /* Fails if something at `path` would be lost. */
