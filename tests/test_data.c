@@ -733,8 +733,9 @@ START_TEST(test_not_recognised)
     file_refused("empty", CLM_ERROR_FORMAT, "it is empty");
     refused(CLM_ERROR_FORMAT, "the directory holds no data set");
     char *path = path_of("text.txt");
-    refused_with(&(struct clm_data_options){.source = path, .format = "parquet"}, CLM_ERROR_ARGUMENT,
-                 "no data format named parquet; choose idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images");
+    refused_with(
+        &(struct clm_data_options){.source = path, .format = "parquet"}, CLM_ERROR_ARGUMENT,
+        "no data format named parquet; choose idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images");
     refused_with(&(struct clm_data_options){.source = path, .format = "cifar10"}, CLM_ERROR_FORMAT,
                  "15 bytes");
     refused_with(&(struct clm_data_options){.source = path, .format = "idx"}, CLM_ERROR_FORMAT,

@@ -374,7 +374,7 @@ START_TEST(validation_set)
     refused_with(&(struct clm_data_options){.source = train, .validation_set = file_path("other.csv")},
                  CLM_ERROR_FORMAT, "perhaps");
     refused_with(&(struct clm_data_options){.source = train, .validation_set = file_path("narrow.csv")},
-                 CLM_ERROR_FORMAT, "narrow.csv");
+                 CLM_ERROR_SHAPE, "narrow.csv");
     refused_with(&(struct clm_data_options){.source = train, .validation_set = file_path("none.csv")},
                  CLM_ERROR_IO, "none.csv");
 }

@@ -111,7 +111,7 @@ static bool has_set(const struct array_name *names, size_t count, const char *se
     return false;
 }
 
-static bool is_better(const struct array_name *a, const struct array_name *b)
+static bool is_preferred(const struct array_name *a, const struct array_name *b)
 {
     return a->has_part != b->has_part ? !a->has_part : a->rank < b->rank;
 }
@@ -121,7 +121,7 @@ static size_t best_inputs(const struct array_name *names, size_t count, const ch
     size_t best = NOT_CHOSEN;
     for (size_t i = 0; i < count; i++)
         if (names[i].role == ROLE_INPUTS && names[i].part == part && !strcmp(names[i].set, set) &&
-            (best == NOT_CHOSEN || is_better(names + i, names + best)))
+            (best == NOT_CHOSEN || is_preferred(names + i, names + best)))
             best = i;
     return best;
 }
