@@ -48,9 +48,9 @@ START_TEST(words)
                       cases[i].name, (int)name.role, (int)name.part);
         ck_assert_str_eq(name.set, cases[i].set);
     }
-    char longest[600];
-    memset(longest, 'a', sizeof longest);
-    ck_assert_uint_lt(strlen(array_name_of(longest, sizeof longest).set), SET_NAME_SIZE);
+    char longest[600] = "";
+    memset(longest, 'a', sizeof longest - 1);
+    ck_assert_uint_lt(strlen(array_name_of(longest, sizeof longest - 1).set), SET_NAME_SIZE);
 }
 END_TEST
 

@@ -262,6 +262,21 @@ START_TEST(promises)
 }
 END_TEST
 
+/* A small file is not believed to hold what only the densest compression, bzip2, could. */
+START_TEST(credit)
+{
+    static const char head[] = "\0\0\x08\2\0\0\0\x80\0\x10\0\0"; /* 2^7 rows of 2^20 bytes */
+    struct pack labels = {0};
+    pack_add(&labels, "\0\0\x08\1\0\0\0\x80", 8);
+    for (int i = 0; i < 128; i++)
+        pack_add(&labels, "", 1);
+    put_file("a-labels", labels.at, labels.size);
+    put_packed("a-images", _i, head, sizeof head - 1);
+    file_refused("a-images", CLM_ERROR_FORMAT, _i == 1 ? "unpack it first" : "it is truncated");
+    pack_free(&labels);
+}
+END_TEST
+
 /* The bound of each compression is one: zeros are the densest content. */
 START_TEST(bounds)
 {
@@ -292,9 +307,11 @@ START_TEST(other_kinds)
 {
     static const struct {
         const char *bytes, *part;
-    } cases[] = {{"7z\xbc\xaf\x27\x1c and so on", "is a 7-Zip archive, which is not read; unpack it first"},
-                 {"\x89HDF\r\n\x1a\n and so on", "is an HDF5 file, which is not read; save its arrays"},
-                 {"SQLite format 3\0 and so on", "is an SQLite database"}};
+    } cases[] = {{"7z\xbc\xaf\x27\x1c and so on, and on, and on",
+                  "is a 7-Zip archive, which is not read; unpack it first"},
+                 {"\x89HDF\r\n\x1a\n and so on, and on, and on",
+                  "is an HDF5 file, which is not read; save its arrays"},
+                 {"SQLite format 3\0 and so on, and on, and on", "is an SQLite database"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         put_file("a", cases[i].bytes, 24);
         file_refused("a", CLM_ERROR_FORMAT, cases[i].part);
@@ -402,6 +419,7 @@ int main(void)
     tcase_add_loop_test(tests, archives, 0, FILTERS + 1);
     tcase_add_test(tests, zip_entries);
     tcase_add_loop_test(tests, promises, 0, FILTERS + 1);
+    tcase_add_loop_test(tests, credit, 0, FILTERS + 1);
     tcase_add_loop_test(tests, bounds, 0, FILTERS + 1);
     tcase_add_test(tests, text_like_bzip2);
     tcase_add_test(tests, other_kinds);

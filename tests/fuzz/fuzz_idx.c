@@ -1,4 +1,4 @@
-/* IDX: images and labels; the first byte says which of them are gzipped. */
+/* IDX: images and labels; the first byte says which of them are gzipped, and whether labels may be missing. */
 #include "fuzz/fuzz.h"
 
 static void put(unsigned number, struct fuzz_part part, bool is_gzipped)
@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
     fuzz_open(&(struct clm_data_options){.source = fuzz_link(0, "images"),
                                          .format = choice & 4 ? "idx" : NULL,
                                          .validation = choice & 8 ? 0.3 : 0,
-                                         .validation_by = (enum clm_split)(choice / 16 % 3)});
+                                         .validation_by = (enum clm_split)(choice / 16 % 3),
+                                         .labels_optional = choice & 64});
     return 0;
 }

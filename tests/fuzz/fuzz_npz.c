@@ -47,5 +47,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t size)
 {
     const char *path = fuzz_file(0, bytes, size);
     fuzz_open(&(struct clm_data_options){.source = path, .format = "npz"});
+    fuzz_open(&(struct clm_data_options){.source = path, .labels_optional = true});
+    /* the same bytes as inputs and labels, if they are an archive of one array */
+    fuzz_link(0, "y.npz");
+    fuzz_open(&(struct clm_data_options){.source = fuzz_link(0, "x.npz")});
     return 0;
 }

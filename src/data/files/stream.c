@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE ((size_t)1 << 16)
+#define PIECE        ((size_t)1 << 16)
+#define CREDIT_LEAST ((size_t)1 << 24)
 
 /* The bytes come from one of `gunzip`, `unpacking`, `zip` and `source`, or else from `file` itself. */
 struct stream {
@@ -155,6 +156,14 @@ bool stream_is_exact(const struct stream *stream)
 size_t stream_left(const struct stream *stream)
 {
     return stream->bound > stream->position ? stream->bound - stream->position : 0;
+}
+
+size_t stream_credit(const struct stream *stream)
+{
+    if (stream->is_exact)
+        return stream->bound;
+    return size_min(stream->bound,
+                    size_max(CREDIT_LEAST, compression_bound(COMPRESSED_GZIP, stream->file_size)));
 }
 
 static clm_status stream_read_file(struct stream *stream, void *bytes, size_t size, size_t *got,

@@ -38,6 +38,10 @@ bool stream_is_exact(const struct stream *stream);
 /* An upper bound on the bytes that are left. */
 size_t stream_left(const struct stream *stream);
 
+/* The most bytes that a header may promise before they are seen, because memory is allocated for them. It is
+ * below stream_bound for compressions that are denser than deflate: a small file could else take all memory. */
+size_t stream_credit(const struct stream *stream);
+
 /* Reads `size` bytes; *got is smaller only at the end. */
 CLM_MUST_CHECK clm_status stream_read(struct stream *stream, void *bytes, size_t size, size_t *got,
                                       struct clm_error *error);

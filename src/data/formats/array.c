@@ -50,6 +50,12 @@ static clm_status array_check_size(const struct stream *stream, const struct arr
             "%s: its header promises %zu rows of %zu elements%s%s, %zu bytes, but the file unpacks to at most %zu; it is truncated or damaged",
             stream_path(stream), header->dimensions[0], header->row, of_type, header->type, header->bytes,
             bound);
+    if (header->bytes > stream_credit(stream))
+        return clm_fail(
+            error, CLM_ERROR_FORMAT,
+            "%s: its header promises %zu rows of %zu elements%s%s, %zu bytes, too many to be believed of a compressed file of %zu; unpack it first",
+            stream_path(stream), header->dimensions[0], header->row, of_type, header->type, header->bytes,
+            stream_file_size(stream));
     return CLM_OK;
 }
 

@@ -17,7 +17,7 @@ struct array_name {
     char set[SET_NAME_SIZE]; /* the other words, with - between them: "emnist-letters"; mostly "" */
 };
 
-/* Takes the words of the first `length` bytes of `name`. */
+/* Takes the words of the first `length` bytes of `name`, which is a string. */
 struct array_name array_name_of(const char *name, size_t length);
 
 /* Indices of the inputs and labels of each part; NOT_CHOSEN if there are none. */

@@ -115,5 +115,10 @@ bool pickle_read_length(struct machine *machine, size_t width, size_t *length)
         return pickle_refuse(
             machine, "it promises %ju bytes, but %zu are left in the file; it is truncated or damaged",
             (uintmax_t)number, stream_left(machine->stream));
+    if (number > stream_credit(machine->stream))
+        return pickle_refuse(
+            machine,
+            "it promises %ju bytes, too many to be believed of a compressed file of %zu; unpack it first",
+            (uintmax_t)number, stream_file_size(machine->stream));
     return true;
 }
