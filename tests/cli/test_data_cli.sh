@@ -164,6 +164,51 @@ check 'train on pictures: succeeds' [ "$status" -eq 0 ]
 check 'train on pictures: the header' has_line out 'as-images \(images\): 160 training, 40 validation, 40 test rows of 64 bytes, 10 classes'
 run eval run/model.safetensors --data as-images --resize 8x8 --channels 1 --backend reference
 check 'eval on pictures: the names of classes' has_line out 'pattern 7'
+
+# ---- rows are predicted by name, without labels, and in the order of their files ----
+
+options='--resize 8x8 --channels 1 --backend reference'
+# shellcheck disable=SC2086 # options are words
+{
+    run predict run --data as-images --val 0.2 --val-by random --split val $options
+    check 'predict: the name of each row' [ "$(sed 1d out | grep -c '^[0-9]*,train/pattern [0-9]/[0-9]*\.png,')" -eq 40 ]
+    check 'predict: in the order of the file' [ "$(sed 1d out | cut -d, -f1)" = "$(sed 1d out | cut -d, -f1 | sort -n)" ]
+    mkdir unsorted
+    cp "as-images/train/pattern 3/"*.png unsorted
+    run predict run --data unsorted $options
+    check 'predict: pictures without classes' [ "$(sed 1d out | wc -l)" -eq "$(find unsorted -name '*.png' | wc -l)" ]
+    one=$(find unsorted -name '*.png' | sort | head -n 1)
+    run predict run --data "$one" $options
+    check 'predict: a single picture' [ "$(sed 1d out | wc -l)" -eq 1 ]
+    sed 1d out | cut -d, -f3- >single
+    run predict run --data - $options <"$one"
+    check 'predict: a picture from standard input' [ "$(sed 1d out | cut -d, -f3-)" = "$(cat single)" ]
+    run eval run --data unsorted $options
+}
+check 'eval: needs labels' has_line err 'unsorted: holds pictures, but no directory for each class'
+
+# ---- a validation set of its own ----
+
+run train --data as-images/train --val as-images/test --resize 8x8 --channels 1 --hidden 8 --epochs 1 --batch 20 --backend reference --quiet --out run-val
+check 'train --val PATH: succeeds' [ "$status" -eq 0 ]
+check 'train --val PATH: its rows' has_line out '^val .* of 40 rows$'
+check 'train --val PATH: the record' has_line run-val/run.json '"val": "as-images/test"'
+run train --data as-images/train --val as-images/test --val-by random --resize 8x8 --channels 1 --backend reference
+check 'train --val PATH --val-by: refused' has_line err 'leave one of them out; see --val and --val-by$'
+
+# ---- pipes ----
+
+cp as-csv rows
+mkfifo pipe
+cat rows >pipe &
+succeeds info --data pipe
+check 'a named pipe' has_line out '^rows +40 training'
+run data info --data - <rows
+check 'standard input, a file' has_line out '^data +standard input \(csv\)'
+tail -n +1 rows | "$program" data info --data - >out 2>err || true
+check 'standard input, a pipe' has_line out '^rows +40 training'
+fails 'standard input: is a device' info --data - </dev/null
+
 printf 'no picture' >"as-images/train/pattern 1/notes.txt"
 fails 'pattern 1/notes.txt: is neither PNG' info --data as-images
 run info --data as-idx --resize 8x8
