@@ -1,4 +1,4 @@
-/* IDX: images and labels; the first byte says which of them are gzipped, and whether labels may be missing. */
+/* IDX: images and labels; the first byte says which of them are gzipped, and if labels may be missing. */
 #include "fuzz/fuzz.h"
 
 static void put(unsigned number, struct fuzz_part part, bool is_gzipped)

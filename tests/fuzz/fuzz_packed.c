@@ -1,5 +1,5 @@
-/* Compressed files: bytes that libarchive has compressed, of which some are then changed; or any bytes, which begin
- * like a compressed file. The first byte chooses. */
+/* Compressed files: bytes that libarchive has compressed, of which one may then be changed; or any bytes. The
+ * first byte chooses. */
 #include "fuzz/fuzz.h"
 
 #include "support/packs.h"

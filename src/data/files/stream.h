@@ -39,7 +39,8 @@ bool stream_is_exact(const struct stream *stream);
 size_t stream_left(const struct stream *stream);
 
 /* The most bytes that a header may promise before they are seen, because memory is allocated for them. It is
- * below stream_bound for compressions that are denser than deflate: a small file could else take all memory. */
+ * below stream_bound for compressions that are denser than deflate: otherwise a small file could take all
+ * memory. */
 size_t stream_credit(const struct stream *stream);
 
 /* Reads `size` bytes; *got is smaller only at the end. */
