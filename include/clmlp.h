@@ -129,8 +129,8 @@ void clm_examine_loader(void (*on_finding)(void *user, const struct clm_finding 
 
 /* Puts into `text` what to do if an OpenCL driver fails for a reason that it does not tell, or ends the
  * process: "; the disk of FOLDER, where PoCL keeps compiled kernels, is full: …", or which folder to delete
- * because a kernel in it may be damaged. Empty if no driver's cache of kernels is there. It allocates nothing,
- * so that a handler of a signal can call it. */
+ * because a kernel in it may be damaged. Empty if no driver's cache of kernels is there. It allocates
+ * nothing, so that a handler of a signal can call it. */
 void clm_kernel_cache_advice(char *text, size_t size);
 
 enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL };
@@ -366,8 +366,8 @@ struct clm_data_summary {
 /* Looks at every row. The caller frees *out with clm_data_summary_free. */
 CLM_MUST_CHECK clm_status clm_data_summarise(const struct clm_data *data, struct clm_data_summary **out,
                                              struct clm_error *error);
-/* The same without what takes long: looks at the labels of each row and, if `wants_values`, at the values of the
- * training rows. Rows that occur twice are not looked for. */
+/* The same without what takes long: looks at the labels of each row and, if `wants_values`, at the values
+ * of the training rows. Rows that occur twice are not looked for. */
 CLM_MUST_CHECK clm_status clm_data_check(const struct clm_data *data, bool wants_values,
                                          struct clm_data_summary **out, struct clm_error *error);
 void clm_data_summary_free(struct clm_data_summary *summary);

@@ -814,8 +814,9 @@ START_TEST(test_recognised)
         clm_data_close(data);
     }
     put_file("file", "1,2,0\n3,\0,1\n", 12);
-    file_refused("file", CLM_ERROR_FORMAT,
-                 "is of no format that is read (idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images)");
+    file_refused(
+        "file", CLM_ERROR_FORMAT,
+        "is of no format that is read (idx, npy, npz, arff, libsvm, csv, cifar100, cifar10 or images)");
     put_text("file", "one word\nand others\n");
     file_refused("file", CLM_ERROR_FORMAT, "no format that is read");
 }

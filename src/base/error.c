@@ -36,8 +36,8 @@ static bool is_continuation(char byte)
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* Takes bytes out of the middle of `text`, so that `most` are left, and returns how many those are. It cuts no
- * UTF-8 character. */
+/* Takes bytes out of the middle of `text`, so that `most` are left, and returns how many those are. It cuts
+ * no UTF-8 character. */
 static size_t cut_middle(char *text, size_t length, size_t most)
 {
     size_t head = (most - strlen(CUT)) / 2, tail = length - (most - strlen(CUT) - head);

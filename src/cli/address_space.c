@@ -1,6 +1,6 @@
 /* OpenBLAS starts a thread for each core when the program is loaded, before main, and each takes a block of
- * addresses. If a limit (ulimit -v) leaves too few, its threads wait for ever. So the program counts before that
- * how many can start. If it is not all, it begins anew with that number in OPENBLAS_NUM_THREADS. */
+ * addresses. If a limit (ulimit -v) leaves too few, its threads wait for ever. So the program counts before
+ * that how many can start. If it is not all, it begins anew with that number in OPENBLAS_NUM_THREADS. */
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +27,8 @@ static bool are_there(size_t bytes)
     return memory != MAP_FAILED && !munmap(memory, bytes);
 }
 
-/* The environment with one more variable, which replaces an earlier one; returns false if there is no room. */
+/* The environment with one more variable, which replaces an earlier one; returns false if there is no room.
+ * */
 static bool put_variable(char **variables, char *variable, char **out, size_t room)
 {
     size_t count = 0;

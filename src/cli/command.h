@@ -95,11 +95,12 @@ void end_wait(void);
 /* CLMLP_KERNEL_DIR; NULL if the built-in kernels are used. */
 const char *kernel_folder(void);
 
-/* Loads the OpenCL drivers, and takes the signals back from them: a driver that ends the program afterwards is
- * named. */
+/* Loads the OpenCL drivers, and takes the signals back from them: a driver that ends the program afterwards
+ * is named. */
 CLM_MUST_CHECK clm_status load_drivers(struct clm_error *error);
 
-/* load_drivers and clm_backend_open, which may build kernels. If they are not the built-in ones, options->on_note says so. */
+/* load_drivers and clm_backend_open, which may build kernels. If they are not the built-in ones,
+ * options->on_note says so. */
 CLM_MUST_CHECK clm_status open_backend(const struct clm_backend_options *options, struct clm_backend **out,
                                        struct clm_error *error);
 

@@ -24,8 +24,8 @@ void signals_blame_nothing(void);
 void signals_leave(void);
 
 /* From now on the first SIGINT, SIGTERM or SIGHUP sets the returned flag and writes `note`, whole lines, to
- * stderr; a further SIGINT or SIGTERM ends the program. SIGHUP stays ignored if it was at the program's start,
- * as after nohup. `note` must stay valid. */
+ * stderr; a further SIGINT or SIGTERM ends the program. SIGHUP stays ignored if it was at the program's
+ * start, as after nohup. `note` must stay valid. */
 const volatile sig_atomic_t *catch_interrupts(const char *note);
 
 #endif

@@ -347,8 +347,8 @@ CLM_MUST_CHECK clm_status opencl_open(const struct clm_device *device,
 /* How well `selector` suits a device: 0 means not at all; auto prefers the device with the largest number. */
 int opencl_preference(const struct clm_device *device, const char *selector);
 
-/* "; PoCL cannot write FOLDER, its cache of compiled kernels: …" or "; the disk of FOLDER … is full: …" for the
- * first of the drivers' caches of which this is true; "" if there is none. Returns `text`. */
+/* "; PoCL cannot write FOLDER, its cache of compiled kernels: …" or "; the disk of FOLDER … is full: …" for
+ * the first of the drivers' caches of which this is true; "" if there is none. Returns `text`. */
 const char *kernel_cache_trouble(char *text, size_t size);
 
 #endif

@@ -370,8 +370,8 @@ static clm_status convert_values(const char *path, const unsigned char *data, st
     return status;
 }
 
-/* Fills the tensors' values from the file's bytes, of which the data begins at `from`. Takes *bytes over if they
- * can stay as they are. */
+/* Fills the tensors' values from the file's bytes, of which the data begins at `from`. Takes *bytes over if
+ * they can stay as they are. */
 static clm_status take_values(const char *path, unsigned char **bytes, size_t from, size_t data_size,
                               struct safetensors *out, struct clm_error *error)
 {

@@ -317,8 +317,8 @@ static clm_status run_directory_refuse_existing(const char *path, const char *na
 
 #define LOCK ".lock"
 
-/* Opens and locks the file, and makes it if it is missing. Returns -1, with the reason in errno, if that fails:
- * EAGAIN if another run has the lock. On a file system without locks, the file alone is made. */
+/* Opens and locks the file, and makes it if it is missing. Returns -1, with the reason in errno, if that
+ * fails: EAGAIN if another run has the lock. On a file system without locks, the file alone is made. */
 static int lock_file(const char *path)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -343,8 +343,8 @@ static int lock_file(const char *path)
 
 enum { TRIES_MOST = 100 };
 
-/* Makes the directory and locks it; again, if a run that fails removes it meanwhile. The lock's file shows that
- * files can be made there: better before hours of training than after. */
+/* Makes the directory and locks it; again, if a run that fails removes it meanwhile. The lock's file shows
+ * that files can be made there: better before hours of training than after. */
 static clm_status claim(const char *path, struct run_claim *out, struct clm_error *error)
 {
     char *const file = path_join(path, LOCK);

@@ -24,14 +24,15 @@ struct run_claim {
     int lock;    /* an open file with a lock, which ends with the process; -1: nothing is claimed */
 };
 
-/* Makes the directory if it is missing, and claims it. Fails with CLM_ERROR_ARGUMENT if it already holds any of
- * a run's files (the four above or checkpoint.safetensors) or another run has claimed it, and with CLM_ERROR_IO
- * if nothing can be written into it. run_directory_end gives the claim back, also one that failed. */
+/* Makes the directory if it is missing, and claims it. Fails with CLM_ERROR_ARGUMENT if it already holds
+ * any of a run's files (the four above or checkpoint.safetensors) or another run has claimed it, and with
+ * CLM_ERROR_IO if nothing can be written into it. run_directory_end gives the claim back, also one that
+ * failed. */
 CLM_MUST_CHECK clm_status run_directory_begin(const char *path, struct run_claim *out,
                                               struct clm_error *error);
 
-/* Gives the claim back. Unless `is_kept`, removes the directories that run_directory_begin has made, as long as
- * they are empty. */
+/* Gives the claim back. Unless `is_kept`, removes the directories that run_directory_begin has made, as
+ * long as they are empty. */
 void run_directory_end(const char *path, struct run_claim *claim, bool is_kept);
 
 /* Writes all four files, each replaced as a whole; the model first, run.json last, so that a directory with a

@@ -322,8 +322,8 @@ static clm_status train_on_all_rows(struct training *t, size_t epoch, double sta
     return status;
 }
 
-/* The largest |x| of the training rows, as the net sees them; *row and *feature say where it is. NaN counts as
- * infinite. */
+/* The largest |x| of the training rows, as the net sees them; *row and *feature say where it is. NaN counts
+ * as infinite. */
 static double largest_input(const struct clm_data *data, const struct clm_model *model, size_t *row,
                             size_t *feature)
 {
@@ -357,8 +357,9 @@ static double largest_parameter(const struct clm_model *model)
 /* Standardised inputs and usual initial weights stay far below it. */
 #define LARGE 1000.0
 
-/* `what` has happened: "the loss is no longer a number". Names the cause: large inputs or large initial weights
- * if there are such, which no learning rate mends if it happened `at_once`; else the learning rate. */
+/* `what` has happened: "the loss is no longer a number". Names the cause: large inputs or large initial
+ * weights if there are such, which no learning rate mends if it happened `at_once`; else the learning rate.
+ * */
 static clm_status fail_diverged(const struct training *t, const struct clm_model *model, bool at_once,
                                 const char *what, struct clm_error *error)
 {

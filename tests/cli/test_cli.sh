@@ -149,7 +149,6 @@ train --header maybe yes or no
 train --missing median mean, zero or refuse
 train --val -1 fraction
 train --val 1.5 fraction
-train --val x a number
 train --val-by first last, random or stratified
 train --val-seed x whole number
 train --val-seed 2 --val-by random or stratified

@@ -47,15 +47,15 @@ ends_by() {
     wait $process || status=$?
 }
 
-ends_by HUP hung "$program"
-check 'SIGHUP: done' [ "$status" -eq 0 ]
-check 'SIGHUP: the run is written' [ -s hung/run.json ]
-
-# python3 gives the process the usual action of SIGQUIT, which a shell takes from its background processes
+# python3 gives the process the usual actions: a shell takes SIGQUIT's from its background processes, and nohup
+# SIGHUP's
 usual='import os, signal, sys
 for number in (signal.SIGQUIT, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])'
+ends_by HUP hung python3 -c "$usual" "$program"
+check 'SIGHUP: done' [ "$status" -eq 0 ]
+check 'SIGHUP: the run is written' [ -s hung/run.json ]
 ends_by QUIT quit prlimit --core=0:0 python3 -c "$usual" "$program"
 check 'SIGQUIT ends the program' [ "$status" -eq 131 ]
 check 'SIGQUIT: nothing is kept' [ ! -e quit/run.json ]
@@ -168,7 +168,7 @@ fi
 
 for backend in blas opencl; do
     printf 'a,b,label\n3e38,3e38,0\n-3e38,3e38,1\n1,1,0\n' >huge.csv
-    fails 'before the first step.*largest input of the net is 3e\+38 .training row 0, feature 0.*standardise the inputs.*see --standardize' train --data huge.csv --backend $backend
+    fails 'before the first step.*largest input of the net is 3e\+38 .training row 0, feature 0.*standardise the inputs.*see --standardize' train --data huge.csv --standardize none --backend $backend
     fails 'before the first step.*largest initial weight [0-9.]+e\+30.*smaller initial weights; see --init' train --data small.csv --init normal:1e30 --backend $backend
 done
 fails 'diverged.*lower the learning rate .1e\+30.' train --data small.csv --lr 1e30 --backend blas

@@ -397,8 +397,8 @@ static const struct backend_operations operations = {
     .parameter_step = blas_parameter_step,
 };
 
-/* Each thread that multiplies takes a block of addresses with its first product, and keeps it. If there are too
- * few, OpenBLAS tries again for ever. */
+/* Each thread that multiplies takes a block of addresses with its first product, and keeps it. If there are
+ * too few, OpenBLAS tries again for ever. */
 #define BLOCK_BYTES ((size_t)129 << 20)
 
 static clm_status check_addresses(struct clm_error *error)

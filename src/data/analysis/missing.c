@@ -20,8 +20,8 @@ static void take_sums(const struct rows *rows, size_t features, struct sums *sum
             }
 }
 
-/* What replaces a missing value of the column: the mean, or the most frequent category. The first feature of a
- * category has no value where the category is missing. */
+/* What replaces a missing value of the column: the mean, or the most frequent category. The first feature
+ * of a category has no value where the category is missing. */
 static double column_fill(const struct column *column, const struct sums *sums)
 {
     const double *const sum = sums->sums + column->first;

@@ -379,21 +379,32 @@ static clm_status image_folder_name_classes(struct reading *reading, const char 
     return status;
 }
 
-static struct reading reading_of(const char *path, const struct clm_data_options *options)
+/* Pictures get the size and the channels of the options, or else those of the model that they are for. */
+static struct reading reading_of(const char *path, const struct request *request)
 {
+    const struct clm_data_options *const options = request->options;
+    const struct clm_inputs *const inputs = request->inputs;
+    const bool is_known = inputs && inputs->height && (inputs->channels == 1 || inputs->channels == 3),
+               is_resized = options->resize_width || is_known, has_channels = options->channels || is_known;
     return (struct reading){.root = path,
                             .options = options,
-                            .shape = {.width = options->resize_width,
-                                      .height = options->resize_height,
-                                      .channels = options->channels,
-                                      .is_resized = options->resize_width != 0,
-                                      .has_channels = options->channels != 0}};
+                            .shape = {.width = options->resize_width ? options->resize_width
+                                               : is_known            ? inputs->width
+                                                                     : 0,
+                                      .height = options->resize_width ? options->resize_height
+                                                : is_known            ? inputs->height
+                                                                      : 0,
+                                      .channels = options->channels ? options->channels
+                                                  : is_known        ? inputs->channels
+                                                                    : 0,
+                                      .is_resized = is_resized,
+                                      .has_channels = has_channels}};
 }
 
 static clm_status read_single_picture(const char *path, const struct request *request, struct contents *out,
                                       struct clm_error *error)
 {
-    struct reading reading = reading_of(path, request->options);
+    struct reading reading = reading_of(path, request);
     struct picture_file file = {(char *)(uintptr_t)path, CLM_NO_LABEL};
     const struct pictures one = {.files = &file, .count = 1};
     if (!request->options->labels_optional)
@@ -426,7 +437,7 @@ static bool takes_part(const struct folder_parts *parts, enum clm_part part, con
 static clm_status read_unsorted_folder(const char *path, const struct request *request, struct contents *out,
                                        struct clm_error *error)
 {
-    struct reading reading = reading_of(path, request->options);
+    struct reading reading = reading_of(path, request);
     if (!request->options->labels_optional)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
@@ -443,7 +454,7 @@ static clm_status read_sorted_folder(const char *path, struct folder_parts *part
                                      const struct request *request, struct contents *out,
                                      struct clm_error *error)
 {
-    struct reading reading = reading_of(path, request->options);
+    struct reading reading = reading_of(path, request);
     const char *const first = parts->paths[CLM_TRAIN]  ? parts->paths[CLM_TRAIN]
                               : parts->paths[CLM_TEST] ? parts->paths[CLM_TEST]
                                                        : parts->paths[CLM_VALIDATION];

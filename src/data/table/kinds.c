@@ -17,8 +17,8 @@ struct range {
     double first, low, high;
 };
 
-/* The offset of a column with such values: the first one. One value alone tells nothing, unless it is so large
- * that its neighbours would be lost. */
+/* The offset of a column with such values: the first one. One value alone tells nothing, unless it is so
+ * large that its neighbours would be lost. */
 static double offset_for(struct range range)
 {
     const double size = fmax(fabs(range.low), fabs(range.high));

@@ -32,9 +32,9 @@ CLM_MUST_CHECK clm_status label_table_add(struct label_table *table, const char 
 CLM_MUST_CHECK clm_status label_table_add_integer(struct label_table *table, int64_t value, size_t place,
                                                   uint32_t *id, struct clm_error *error);
 
-/* Fails with CLM_ERROR_FORMAT unless the labels of `rows` rows look like labels, because their column was only
- * guessed. They must have two values or more, not more than 20 that are over half of the rows, and be text or
- * integers of at most three digits. `column` names the column in the message. */
+/* Fails with CLM_ERROR_FORMAT unless the labels of `rows` rows look like labels, because their column was
+ * only guessed. They must have two values or more, not more than 20 that are over half of the rows, and be
+ * text or integers of at most three digits. `column` names the column in the message. */
 CLM_MUST_CHECK clm_status label_table_check_guess(const struct label_table *table, const char *column,
                                                   size_t rows, struct clm_error *error);
 
