@@ -38,8 +38,8 @@ char *utf8_put(char *end, uint32_t code)
 {
     const int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
     *end++ = (char)((more ? 0xff00 >> (more + 1) & 0xff : 0) | code >> 6 * more);
-    for (int i = more; i--;)
-        *end++ = (char)(0x80 | (code >> 6 * i & 0x3f));
+    for (int shift = 6 * (more - 1); shift >= 0; shift -= 6)
+        *end++ = (char)(0x80 | (code >> shift & 0x3f));
     return end;
 }
 

@@ -161,7 +161,8 @@ static void warn_of_values(const struct clm_data *data, struct warnings *to)
             to, "standardize",
             "Values go from %.6g to %.6g, and floats are taken as they are: training may diverge; standardise them.",
             train->lowest, train->highest);
-    if (test->rows && isfinite(test->mean) && train->deviation > 0 && !(fabs(test->mean - train->mean) <= train->deviation / 2))
+    if (test->rows && isfinite(test->mean) && train->deviation > 0 &&
+        !(fabs(test->mean - train->mean) <= train->deviation / 2))
         warn(
             to, "",
             "The mean of the test set, %.6g, is far from that of the training set, %.6g with a deviation of %.6g: the two may be scaled differently.",

@@ -13,18 +13,20 @@
  * have 12 bits or fewer: then an offset is subtracted before they become floats. */
 #define NARROW 0x1p-12
 
-struct range {
-    double first, low, high;
+/* What the first rows have in a column. */
+struct seen {
+    size_t counts[VALUE_TEXT + 1]; /* fields of each kind */
+    double first, low, high;       /* of numbers and dates that are finite */
 };
 
 /* The offset of a column with such values: the first one. One value alone tells nothing, unless it is so
  * large that its neighbours would be lost. */
-static double offset_for(struct range range)
+static double offset_for(const struct seen *seen)
 {
-    const double size = fmax(fabs(range.low), fabs(range.high));
-    const bool is_narrow = range.high > range.low ? range.high - range.low < NARROW * size
-                                                  : size > 0x1p16 && range.high == range.low;
-    return is_narrow && isfinite(size) ? range.first : 0;
+    const double size = fmax(fabs(seen->low), fabs(seen->high));
+    const bool is_narrow = seen->high > seen->low ? seen->high - seen->low < NARROW * size
+                                                  : size > 0x1p16 && seen->high == seen->low;
+    return is_narrow && isfinite(size) ? seen->first : 0;
 }
 
 /* The kind of a column with so many fields of each kind. */
@@ -39,8 +41,19 @@ static enum clm_column_kind kind_of_counts(const size_t counts[VALUE_TEXT + 1])
                                           : CLM_COLUMN_NUMBER;
 }
 
-/* Counts the kinds of the fields in the rows that are in the window, and measures the numbers. */
-static void count_window(struct table *table, size_t (*counts)[VALUE_TEXT + 1], struct range *ranges)
+static void see(struct seen *seen, enum field_kind kind, double number)
+{
+    seen->counts[kind]++;
+    if ((kind != VALUE_NUMBER && kind != VALUE_DATE) || !isfinite(number))
+        return;
+    if (seen->low > seen->high)
+        seen->first = number;
+    seen->low = fmin(seen->low, number);
+    seen->high = fmax(seen->high, number);
+}
+
+/* Looks at the fields of the rows that are in the window. */
+static void see_window(struct table *table, struct seen *seen)
 {
     const struct table_layout *const layout = &table->layout;
     const char *at = table->window.bytes + table->window.begin, *const end =
@@ -57,17 +70,10 @@ static void count_window(struct table *table, size_t (*counts)[VALUE_TEXT + 1], 
         }
         if (at >= end || field_scan(&table->scanner, &at, end, table->window.is_last, &field) != FIELD_DONE)
             break;
-        if (column < layout->columns && table->columns[column].role == ROLE_INPUT) {
-            const enum field_kind kind =
-                value_kind_of(&field, layout->dialect.decimal, &layout->missing, &number);
-            counts[column][kind]++;
-            if ((kind == VALUE_NUMBER || kind == VALUE_DATE) && isfinite(number)) {
-                if (ranges[column].low > ranges[column].high)
-                    ranges[column].first = number;
-                ranges[column].low = fmin(ranges[column].low, number);
-                ranges[column].high = fmax(ranges[column].high, number);
-            }
-        }
+        const enum field_kind kind =
+            value_kind_of(&field, layout->dialect.decimal, &layout->missing, &number);
+        if (column < layout->columns && table->columns[column].role == ROLE_INPUT)
+            see(&seen[column], kind, number);
         column = field.ends_row ? 0 : column + 1;
         row += field.ends_row;
     }
@@ -76,26 +82,23 @@ static void count_window(struct table *table, size_t (*counts)[VALUE_TEXT + 1], 
 clm_status table_guess_kinds(struct table *table, struct clm_error *error)
 {
     const size_t columns = table->layout.columns;
-    size_t(*const counts)[VALUE_TEXT + 1] = calloc(columns, sizeof *counts);
-    struct range *const ranges = malloc(columns * sizeof *ranges);
-    if (!counts || !ranges) {
-        free(counts);
-        free(ranges);
-        return clm_fail_host_memory(error, table->path, columns * (sizeof *counts + sizeof *ranges));
+    struct seen *const seen = calloc(columns, sizeof *seen);
+    if (!seen)
+        return clm_fail_host_memory(error, table->path, columns * sizeof *seen);
+    for (size_t i = 0; i < columns; i++) {
+        seen[i].low = HUGE_VAL;
+        seen[i].high = -HUGE_VAL;
     }
-    for (size_t i = 0; i < columns; i++)
-        ranges[i] = (struct range){0, HUGE_VAL, -HUGE_VAL};
-    count_window(table, counts, ranges);
+    see_window(table, seen);
     for (size_t i = 0; i < columns; i++) {
         struct table_column *const column = &table->columns[i];
         if (column->role != ROLE_INPUT || column->known)
             continue;
-        column->kind = column->is_asked_category ? CLM_COLUMN_CATEGORY : kind_of_counts(counts[i]);
+        column->kind = column->is_asked_category ? CLM_COLUMN_CATEGORY : kind_of_counts(seen[i].counts);
         column->offset =
-            column->kind == CLM_COLUMN_NUMBER || column->kind == CLM_COLUMN_DATE ? offset_for(ranges[i]) : 0;
+            column->kind == CLM_COLUMN_NUMBER || column->kind == CLM_COLUMN_DATE ? offset_for(&seen[i]) : 0;
     }
-    free(counts);
-    free(ranges);
+    free(seen);
     return CLM_OK;
 }
 

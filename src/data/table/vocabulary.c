@@ -63,7 +63,9 @@ bool vocabulary_add(struct vocabulary *vocabulary, const char *bytes, size_t len
     memcpy(text, bytes, length);
     text[length] = '\0';
     uint32_t *const slot = vocabulary_slot(vocabulary, bytes, length);
-    vocabulary->words[vocabulary->count++] = (struct word){text, length};
+    struct word *const word = &vocabulary->words[vocabulary->count++];
+    word->text = text;
+    word->length = length;
     *slot = (uint32_t)vocabulary->count;
     return true;
 }
