@@ -123,205 +123,191 @@ static size_t optimiser_names(const char **names, size_t most)
 
 /* ---- the rows ---- */
 
-const struct setting_row
-    setting_rows
-        [] =
-            {
+const struct setting_row setting_rows[] = {
 #define GROUP "Data"
-                OTHER(
-                    TEXT, "data", "NAME|PATH", ON_DATA, UNSET,
-                    "fashion-mnist, mnist, cifar10 or cifar100, looked for in $CLMLP_DATA, ~/.local/share/clmlp and /usr/share/datasets; or a file, directory, .tar or .tar.gz"),
-                CHOICE_OF("format", "FORMAT", ON_DATA, MEANS("recognised by content"), clm_format_names,
-                          "format of --data"),
-                OTHER(TEXT, "test", "PATH", ON_DATA, MEANS("that of --data, if it has one"),
-                      "test set; it has priority over a test set in --data"),
-                OTHER(
-                    SHARE, "val", "N|0.1|PATH", ON_DATA, MEANS("that of --data, if it has one"),
-                    "validation set: N rows, or that fraction, held out of the training set; or the path of one, where a file called 5000 is ./5000"),
-                CHOICE(
-                    "val-by", "HOW", ON_DATA, IS("last"), splits,
-                    "which rows --val holds out: the last, random ones, or stratified: random ones of each class, in proportion"),
-                COUNT("val-seed", "N", ON_DATA, IS("1"), ANY_COUNT,
-                      "for --val-by random and stratified: the same seed holds out the same rows"),
-                COUNT("limit", "N", ON_DATA & ~(EVAL | PREDICT), MEANS("all"), COUNT_FROM(1),
-                      "keep only the first N training rows, after --val took its share"),
-                COUNT("limit", "N", EVAL | PREDICT, MEANS("all"), COUNT_FROM(1),
-                      "take only the first N rows of the part that --split names"),
-                OTHER(TEXT, "inputs", "NAME", ON_DATA, MEANS("x, x_train and their like"),
-                      "npy, npz: the array that holds the inputs"),
-                OTHER(
-                    TEXT, "label", "NAME|INDEX", ON_DATA, UNSET,
-                    "csv: the column of the labels, by name or by index from 0, -1 being the last [label, class, target or y, else the last]; npy, npz: the array of the labels [y, y_train and their like]; cifar100: coarse (20 classes) or fine (100) [fine]"),
-                CHOICE("header", "yes|no", ON_DATA, MEANS("detected"), headers,
-                       "csv: whether it begins with names of columns"),
-                OTHER(TEXT, "ignore", "COLUMNS", ON_DATA, MEANS("none"),
-                      "tables: columns to leave out, by name or index, separated by commas"),
-                OTHER(TEXT, "only", "COLUMNS", ON_DATA, MEANS("all"),
-                      "tables: the only columns to take as inputs"),
-                OTHER(
-                    TEXT, "categorical", "COLUMNS", ON_DATA, MEANS("text, up to 256 categories"),
-                    "tables: columns whose values are categories, though they are numbers or too many: one input for each value"),
-                OTHER(TEXT, "id", "COLUMN", ON_DATA, MEANS("none"),
-                      "tables: a column that names the rows: no input, but in what predict prints"),
-                OTHER(
-                    TEXT, "delimiter", "C", ON_DATA, MEANS("detected"),
-                    "tables: what separates fields: comma, semicolon, tab, bar or blank, or the character itself"),
-                CHOICE(
-                    "missing", "mean|zero|refuse", ON_DATA, IS("mean"), fillings,
-                    "tables: what replaces missing values: the mean of their column over the training rows (the most frequent category of text), 0 (no category), or nothing: refuse them"),
-                OTHER(
-                    TEXT, "missing-words", "WORDS", ON_DATA, MEANS("empty, NA, NaN, null, ? and their like"),
-                    "tables: more words that stand for a missing value, separated by commas, as in -,unknown,-999"),
-                OTHER(EXTENT, "resize", "WxH", ON_DATA, MEANS("they all have one"),
-                      "stretch the pictures of a directory to this size, 1 to 8192 each"),
-                CHOICE("channels", "1|3", ON_DATA, MEANS("grey if all are"), channels,
-                       "read the pictures of a directory as grey (1) or coloured (3)"),
+    OTHER(
+        TEXT, "data", "NAME|PATH", ON_DATA, UNSET,
+        "fashion-mnist, mnist, cifar10 or cifar100, looked for in $CLMLP_DATA, ~/.local/share/clmlp and /usr/share/datasets; or a file, directory, .tar or .tar.gz"),
+    CHOICE_OF("format", "FORMAT", ON_DATA, MEANS("recognised by content"), clm_format_names,
+              "format of --data"),
+    OTHER(TEXT, "test", "PATH", ON_DATA, MEANS("that of --data, if it has one"),
+          "test set; it has priority over a test set in --data"),
+    OTHER(
+        SHARE, "val", "N|0.1|PATH", ON_DATA, MEANS("that of --data, if it has one"),
+        "validation set: N rows, or that fraction, held out of the training set; or the path of one, where a file called 5000 is ./5000"),
+    CHOICE(
+        "val-by", "HOW", ON_DATA, IS("last"), splits,
+        "which rows --val holds out: the last, random ones, or stratified: random ones of each class, in proportion"),
+    COUNT("val-seed", "N", ON_DATA, IS("1"), ANY_COUNT,
+          "for --val-by random and stratified: the same seed holds out the same rows"),
+    COUNT("limit", "N", ON_DATA & ~(EVAL | PREDICT), MEANS("all"), COUNT_FROM(1),
+          "keep only the first N training rows, after --val took its share"),
+    COUNT("limit", "N", EVAL | PREDICT, MEANS("all"), COUNT_FROM(1),
+          "take only the first N rows of the part that --split names"),
+    OTHER(TEXT, "inputs", "NAME", ON_DATA, MEANS("x, x_train and their like"),
+          "npy, npz: the array that holds the inputs"),
+    OTHER(
+        TEXT, "label", "NAME|INDEX", ON_DATA, UNSET,
+        "csv: the column of the labels, by name or by index from 0, -1 being the last [label, class, target or y, else the last]; npy, npz: the array of the labels [y, y_train and their like]; cifar100: coarse (20 classes) or fine (100) [fine]"),
+    CHOICE("header", "yes|no", ON_DATA, MEANS("detected"), headers,
+           "csv: whether it begins with names of columns"),
+    OTHER(TEXT, "ignore", "COLUMNS", ON_DATA, MEANS("none"),
+          "tables: columns to leave out, by name or index, separated by commas"),
+    OTHER(TEXT, "only", "COLUMNS", ON_DATA, MEANS("all"), "tables: the only columns to take as inputs"),
+    OTHER(
+        TEXT, "categorical", "COLUMNS", ON_DATA, MEANS("text, up to 256 categories"),
+        "tables: columns whose values are categories, though they are numbers or too many: one input for each value"),
+    OTHER(TEXT, "id", "COLUMN", ON_DATA, MEANS("none"),
+          "tables: a column that names the rows: no input, but in what predict prints"),
+    OTHER(TEXT, "delimiter", "C", ON_DATA, MEANS("detected"),
+          "tables: what separates fields: comma, semicolon, tab, bar or blank, or the character itself"),
+    CHOICE(
+        "missing", "mean|zero|refuse", ON_DATA, IS("mean"), fillings,
+        "tables: what replaces missing values: the mean of their column over the training rows (the most frequent category of text), 0 (no category), or nothing: refuse them"),
+    OTHER(TEXT, "missing-words", "WORDS", ON_DATA, MEANS("empty, NA, NaN, null, ? and their like"),
+          "tables: more words that stand for a missing value, separated by commas, as in -,unknown,-999"),
+    OTHER(EXTENT, "resize", "WxH", ON_DATA, MEANS("they all have one"),
+          "stretch the pictures of a directory to this size, 1 to 8192 each"),
+    CHOICE("channels", "1|3", ON_DATA, MEANS("grey if all are"), channels,
+           "read the pictures of a directory as grey (1) or coloured (3)"),
 #undef GROUP
 
 #define GROUP "Device"
-                CHOICE("backend", "BACKEND", ON_A_DEVICE & ~BENCH, IS("opencl"), backends, ABOUT_BACKENDS),
-                CHOICE("backend", "BACKEND", BENCH, IS_BUT("opencl", "all"), backends, ABOUT_BACKENDS),
-                OTHER(
-                    TEXT, "device", "DEVICE", ON_A_DEVICE, IS("auto"),
-                    "OpenCL device: auto, gpu, cpu, P:D as `clmlp devices' prints it, or a part of its name; $CLMLP_DEVICE is another default"),
-                CHOICE_OF(
-                    "gemm", "PROVIDER", ON_A_DEVICE, IS("auto"), provider_names,
-                    "provider of matrix products on an OpenCL device: auto takes the one measured to be the fastest (see `clmlp tune'), native our own kernels for the device's kind; the tiled ones are for GPUs, and run on any device"),
-                OTHER(
-                    BYTES, "memory", "SIZE", IN_MEMORY, MEANS("what there is"),
-                    "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx of bytes and npy of uint8 or float32 stay in their files), half for a device that has no memory of its own"),
-                OTHER(BYTES, "device-memory", "SIZE", IN_MEMORY, MEANS("all that it has"),
-                      "memory of the device to take; data that does not fit is streamed"),
-                OTHER(
-                    TEXT, "device", "DEVICE", DOCTOR, MEANS("all"),
-                    "try this one alone: gpu, cpu, P:D, or a part of a name"),
-                OTHER(
-                    TEXT, "device", "DEVICE", DEVICES,
-                    IS("auto"), "whether this one would be taken: auto, gpu, cpu, P:D, or a part of a name; $CLMLP_DEVICE is another default"),
+    CHOICE("backend", "BACKEND", ON_A_DEVICE & ~BENCH, IS("opencl"), backends, ABOUT_BACKENDS),
+    CHOICE("backend", "BACKEND", BENCH, IS_BUT("opencl", "all"), backends, ABOUT_BACKENDS),
+    OTHER(
+        TEXT, "device", "DEVICE", ON_A_DEVICE, IS("auto"),
+        "OpenCL device: auto, gpu, cpu, P:D as `clmlp devices' prints it, or a part of its name; $CLMLP_DEVICE is another default"),
+    CHOICE_OF(
+        "gemm", "PROVIDER", ON_A_DEVICE, IS("auto"), provider_names,
+        "provider of matrix products on an OpenCL device: auto takes the one measured to be the fastest (see `clmlp tune'), native our own kernels for the device's kind; the tiled ones are for GPUs, and run on any device"),
+    OTHER(
+        BYTES, "memory", "SIZE", IN_MEMORY, MEANS("what there is"),
+        "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx of bytes and npy of uint8 or float32 stay in their files), half for a device that has no memory of its own"),
+    OTHER(BYTES, "device-memory", "SIZE", IN_MEMORY, MEANS("all that it has"),
+          "memory of the device to take; data that does not fit is streamed"),
+    OTHER(TEXT, "device", "DEVICE", DOCTOR, MEANS("all"),
+          "try this one alone: gpu, cpu, P:D, or a part of a name"),
+    OTHER(
+        TEXT, "device", "DEVICE", DEVICES, IS("auto"),
+        "whether this one would be taken: auto, gpu, cpu, P:D, or a part of a name; $CLMLP_DEVICE is another default"),
 #undef GROUP
 
 #define GROUP "Net"
-                OTHER(WIDTHS, "hidden", "WIDTHS", TRAIN, IS("256,128"),
-                      "widths of the hidden layers, ReLU after each; none for a linear classifier"),
-                OTHER(
-                    INIT, "init", "SCHEME|RUN|FILE", TRAIN,
-                    IS("he"), "initial weights: he, xavier, normal:STD; or a run or safetensors file to go on from, whose widths and treatment of inputs are taken, too"),
-                OTHER(WIDTHS, "hidden", "WIDTHS", GRADCHECK, IS("13,7"), "widths of the hidden layers"),
-                OTHER(INIT, "init", "SCHEME|FILE", GRADCHECK,
-                      IS("he"), "he, xavier, normal:STD, or a safetensors file"),
-                NUMBER("l2", "LAMBDA", GRADCHECK, IS("0.01"), FROM(0),
-                       "the penalty is LAMBDA times the sum of squared weights"),
-                COUNT("batch", "N", GRADCHECK, IS("11"), COUNT_FROM(1), "rows of the minibatch"),
-                COUNT("seed", "N", GRADCHECK, IS("1"), ANY_COUNT,
-                      "of weights, inputs and the choice of parameters"),
-                CHOICE(
-                    "standardize", "HOW", GRADCHECK, IS("none"), standards,
-                    "the inputs of --data, as in training: none, global or feature"),
-                COUNT("samples", "N", GRADCHECK, IS("50"), COUNT_FROM(1),
-                      "parameters tried of each weight and bias"),
+    OTHER(WIDTHS, "hidden", "WIDTHS", TRAIN, IS("256,128"),
+          "widths of the hidden layers, ReLU after each; none for a linear classifier"),
+    OTHER(
+        INIT, "init", "SCHEME|RUN|FILE", TRAIN, IS("he"),
+        "initial weights: he, xavier, normal:STD; or a run or safetensors file to go on from, whose widths and treatment of inputs are taken, too"),
+    OTHER(WIDTHS, "hidden", "WIDTHS", GRADCHECK, IS("13,7"), "widths of the hidden layers"),
+    OTHER(INIT, "init", "SCHEME|FILE", GRADCHECK, IS("he"), "he, xavier, normal:STD, or a safetensors file"),
+    NUMBER("l2", "LAMBDA", GRADCHECK, IS("0.01"), FROM(0),
+           "the penalty is LAMBDA times the sum of squared weights"),
+    COUNT("batch", "N", GRADCHECK, IS("11"), COUNT_FROM(1), "rows of the minibatch"),
+    COUNT("seed", "N", GRADCHECK, IS("1"), ANY_COUNT, "of weights, inputs and the choice of parameters"),
+    CHOICE("standardize", "HOW", GRADCHECK, IS("none"), standards,
+           "the inputs of --data, as in training: none, global or feature"),
+    COUNT("samples", "N", GRADCHECK, IS("50"), COUNT_FROM(1), "parameters tried of each weight and bias"),
 #undef GROUP
 
 #define GROUP "Training"
-                COUNT("epochs", "N", TRAIN, IS("10"), COUNT_FROM(1), "passes over the training set"),
-                COUNT("batch", "N", TRAIN, IS("128"), COUNT_FROM(1),
-                      "rows of a minibatch; all rows, if they are fewer than the default"),
-                NUMBER("lr", "ETA", TRAIN, IS("0.1"), ABOVE(0), "learning rate"),
-                CHOICE(
-                    "schedule", "NAME", TRAIN, IS("cooldown"), schedules,
-                    "how the learning rate changes: cooldown (a tenth of --lr in the last tenth of the epochs, if there are ten or more), constant, linear or cosine (both fall towards 0)"),
-                NUMBER("momentum", "RHO", TRAIN, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
-                NUMBER("l2", "LAMBDA", TRAIN, IS("0"), FROM(0),
-                       "the penalty is LAMBDA times the sum of squared weights, biases excluded"),
-                CHOICE_OF("optimizer", "NAME", TRAIN, IS("sgd"), optimiser_names, "the rule of a step"),
-                CHOICE(
-                    "standardize", "HOW", TRAIN,
-                    MEANS("feature for tables of floats, none for bytes and pictures"), standards,
-                    "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: global (one of each for all values), feature (each its own; one that never changes becomes 0), or none (bytes are divided by 255, floats taken as they are)"),
-                COUNT("seed", "N", TRAIN, IS("1"), ANY_COUNT,
-                      "of weights and order; same seed, device and build: same bits"),
-                OTHER(
-                    TEXT, "class-weight", "balanced|NAME=W,...", TRAIN | GRADCHECK,
-                    MEANS("all count the same"),
-                    "how much each class counts in training: balanced (so that all classes together count the same), or weights by name or number, as in 0=1,1=20; the mean over all rows is made 1"),
-                FLAG("train-score", TRAIN,
-                     "measure loss and accuracy of the training rows after each epoch, too, as those of validation rows are measured"),
-                OTHER(FLAG, "shuffle", "on|off", TRAIN, IS("on"), "a new order of rows each epoch"),
-                CHOICE(
-                    "resident", "auto|yes|no", TRAIN,
-                    IS("auto"), residences, "keep the data on the device as a whole: auto (if it fits), yes, or no: read and uploaded in shards, the next one while this one is computed on"),
-                COUNT(
-                    "shard", "ROWS", TRAIN,
-                    MEANS(
-                        "all, if the data is resident; else an eighth of the set, or what there is room for"),
-                    COUNT_FROM(1),
-                    "rows that are shuffled together, drawn from the whole set in small blocks; resident or not, the same shard gives the same bits"),
-                OTHER(
-                    AUGMENTATION, "augment", "LIST", TRAIN, MEANS("none"),
-                    "changes training rows anew each epoch: any of flip (left for right, half of them), shift=PIXELS (in any direction, at most), cutout=PIXELS (blanks a square of that side), mixup=ALPHA (mixes rows and their labels) and noise=SIGMA (normal, added to normalised inputs), as in flip,shift=4; flip, shift and cutout are of pictures"),
+    COUNT("epochs", "N", TRAIN, IS("10"), COUNT_FROM(1), "passes over the training set"),
+    COUNT("batch", "N", TRAIN, IS("128"), COUNT_FROM(1),
+          "rows of a minibatch; all rows, if they are fewer than the default"),
+    NUMBER("lr", "ETA", TRAIN, IS("0.1"), ABOVE(0), "learning rate"),
+    CHOICE(
+        "schedule", "NAME", TRAIN, IS("cooldown"), schedules,
+        "how the learning rate changes: cooldown (a tenth of --lr in the last tenth of the epochs, if there are ten or more), constant, linear or cosine (both fall towards 0)"),
+    NUMBER("momentum", "RHO", TRAIN, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
+    NUMBER("l2", "LAMBDA", TRAIN, IS("0"), FROM(0),
+           "the penalty is LAMBDA times the sum of squared weights, biases excluded"),
+    CHOICE_OF("optimizer", "NAME", TRAIN, IS("sgd"), optimiser_names, "the rule of a step"),
+    CHOICE(
+        "standardize", "HOW", TRAIN, MEANS("feature for tables of floats, none for bytes and pictures"),
+        standards,
+        "bring the inputs to mean 0 and deviation 1, as measured on the training rows and kept in the model: global (one of each for all values), feature (each its own; one that never changes becomes 0), or none (bytes are divided by 255, floats taken as they are)"),
+    COUNT("seed", "N", TRAIN, IS("1"), ANY_COUNT,
+          "of weights and order; same seed, device and build: same bits"),
+    OTHER(
+        TEXT, "class-weight", "balanced|NAME=W,...", TRAIN | GRADCHECK, MEANS("all count the same"),
+        "how much each class counts in training: balanced (so that all classes together count the same), or weights by name or number, as in 0=1,1=20; the mean over all rows is made 1"),
+    FLAG(
+        "train-score", TRAIN,
+        "measure loss and accuracy of the training rows after each epoch, too, as those of validation rows are measured"),
+    OTHER(FLAG, "shuffle", "on|off", TRAIN, IS("on"), "a new order of rows each epoch"),
+    CHOICE(
+        "resident", "auto|yes|no", TRAIN, IS("auto"), residences,
+        "keep the data on the device as a whole: auto (if it fits), yes, or no: read and uploaded in shards, the next one while this one is computed on"),
+    COUNT(
+        "shard", "ROWS", TRAIN,
+        MEANS("all, if the data is resident; else an eighth of the set, or what there is room for"),
+        COUNT_FROM(1),
+        "rows that are shuffled together, drawn from the whole set in small blocks; resident or not, the same shard gives the same bits"),
+    OTHER(
+        AUGMENTATION, "augment", "LIST", TRAIN, MEANS("none"),
+        "changes training rows anew each epoch: any of flip (left for right, half of them), shift=PIXELS (in any direction, at most), cutout=PIXELS (blanks a square of that side), mixup=ALPHA (mixes rows and their labels) and noise=SIGMA (normal, added to normalised inputs), as in flip,shift=4; flip, shift and cutout are of pictures"),
 #undef GROUP
 
 #define GROUP "Benchmark"
-                OTHER(SIZES, "layers", "WIDTHS", BENCH | TUNE, IS("3072,3072,10"),
-                      "inputs, hidden layers, classes"),
-                OTHER(SIZES, "batch", "LIST", BENCH | TUNE, IS("10,100,1000"),
-                      "minibatches to measure, one after the other"),
-                NUMBER("momentum", "RHO", BENCH, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
-                NUMBER("seconds", "S", BENCH, IS("2"), ABOVE(0), "time to spend on each line after warm-up"),
-                FLAG("profile", BENCH,
-                     "of OpenCL devices: a table of each kernel's time, against peaks measured in the same run"),
-                OTHER(OUTPUT, "plot", "FILE.png", BENCH,
-                      UNSET, "draw samples a second over the batches of --batch"),
+    OTHER(SIZES, "layers", "WIDTHS", BENCH | TUNE, IS("3072,3072,10"), "inputs, hidden layers, classes"),
+    OTHER(SIZES, "batch", "LIST", BENCH | TUNE, IS("10,100,1000"),
+          "minibatches to measure, one after the other"),
+    NUMBER("momentum", "RHO", BENCH, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
+    NUMBER("seconds", "S", BENCH, IS("2"), ABOVE(0), "time to spend on each line after warm-up"),
+    FLAG("profile", BENCH,
+         "of OpenCL devices: a table of each kernel's time, against peaks measured in the same run"),
+    OTHER(OUTPUT, "plot", "FILE.png", BENCH, UNSET, "draw samples a second over the batches of --batch"),
 #undef GROUP
 
 #define GROUP "Checks"
-                FLAG("full",
-                     VERIFY, "add random shapes, contents and nets, large products, and kernels that are not chosen by themselves; run each check three times for the same bits, and look longer for the smallest shape that fails: some minutes"),
-                COUNT("seed", "N", VERIFY, IS("1"), ANY_COUNT, "of the contents, and of what --full draws"),
-                CHOICE_OF(
-                    "only", "OPERATION", VERIFY, MEANS("all"), clm_verify_names,
-                    "this operation alone, by the name printed for it"),
-                OTHER(TEXT, "shape", "\"B=7 I=33 O=65\"",
-                      VERIFY, MEANS("all"), "this check of --only alone, as it is printed"),
-                COUNT(
-                    "patience", "SECONDS", DOCTOR, IS("600"), FROM_TO(0, INT32_MAX),
-                    "how long a step may take, a check or the building of kernels, before its driver counts as hanging; 0: for ever"),
+    FLAG(
+        "full", VERIFY,
+        "add random shapes, contents and nets, large products, and kernels that are not chosen by themselves; run each check three times for the same bits, and look longer for the smallest shape that fails: some minutes"),
+    COUNT("seed", "N", VERIFY, IS("1"), ANY_COUNT, "of the contents, and of what --full draws"),
+    CHOICE_OF("only", "OPERATION", VERIFY, MEANS("all"), clm_verify_names,
+              "this operation alone, by the name printed for it"),
+    OTHER(TEXT, "shape", "\"B=7 I=33 O=65\"", VERIFY, MEANS("all"),
+          "this check of --only alone, as it is printed"),
+    COUNT(
+        "patience", "SECONDS", DOCTOR, IS("600"), FROM_TO(0, INT32_MAX),
+        "how long a step may take, a check or the building of kernels, before its driver counts as hanging; 0: for ever"),
 #undef GROUP
 
 #define GROUP "Output"
-                OTHER(
-                    TEXT, "out", "DIR", TRAIN | UNSAVED, MEANS("the trained net is not kept"),
-                    "run directory: model.safetensors, run.json, history.csv, curves.png; one that holds a run is refused"),
-                OTHER(
-                    TEXT, "config", "FILE", TRAIN | UNSAVED, UNSET,
-                    "a file with options, a line each, as in `epochs = 20', and # before comments; options of the command line come before its"),
-                FLAG("quiet", TRAIN | UNSAVED, "print the final result only"),
-                FLAG("quiet", VERIFY, "print failures and the summary only"),
-                CHOICE("split", "PART", EVAL | PREDICT, IS("test"), parts, "the rows: train, val or test"),
-                CHOICE("split", "PART", SAMPLE, IS("train"), parts, "the rows: train, val or test"),
-                CHOICE("split", "PART", CONVERT, IS("train"), parts,
-                       "of csv and libsvm, which hold one part: train, val or test"),
-                OTHER(OUTPUT, "json", "FILE", EVAL | VERIFY | BENCH | TUNE | DEVICES | DOCTOR | INFO, UNSET,
-                      "write the result as JSON, too; - is standard output"),
-                OTHER(OUTPUT, "out", "FILE", PREDICT, IS("-"), "the CSV to write; - is standard output"),
-                OTHER(TEXT, "out", "FILE.png", SAMPLE, UNSET, "the PNG to write"),
-                COUNT("rows", "N", SAMPLE, IS("60"), COUNT_FROM(1), "how many pictures, up to 1000"),
-                COUNT("seed", "N", SAMPLE, IS("1"), ANY_COUNT,
-                      "another seed draws other rows, and changes them in another way"),
-                OTHER(
-                    AUGMENTATION, "augment", "LIST", SAMPLE, MEANS("none"),
-                    "draws them as training sees them, changed by any of flip, shift=PIXELS, cutout=PIXELS, mixup=ALPHA and noise=SIGMA; see clmlp train"),
-                CHOICE_OF("to", "FORMAT", CONVERT, UNSET, clm_data_write_names,
-                          "idx, cifar10, npy and images are directories, the others files"),
-                OTHER(TEXT, "out", "PATH", CONVERT, UNSET, "the file or directory to write"),
-                FLAG("gzip", CONVERT, "compress the files of idx"),
-                FLAG(
-                    "force", CONVERT,
-                    "replace what is there: a file, or a directory of nothing but files of the format; a directory of pictures is never replaced"),
-                OTHER(TEXT, "out", "DIR", MAKE, UNSET, "the directory to write to"),
-                COUNT("rows", "N", MAKE, IS("10000"), FROM_TO(1, CLM_DATA_MAKE_ROWS_MAX),
-                      "rows of each of the six files"),
-                FLAG("force", MAKE, "replace a set that is there, which otherwise is left alone"),
-                COUNT("seed", "N", MAKE, IS("1"), ANY_COUNT, "another seed makes another set"),
+    OTHER(
+        TEXT, "out", "DIR", TRAIN | UNSAVED, MEANS("the trained net is not kept"),
+        "run directory: model.safetensors, run.json, history.csv, curves.png; one that holds a run is refused"),
+    OTHER(
+        TEXT, "config", "FILE", TRAIN | UNSAVED, UNSET,
+        "a file with options, a line each, as in `epochs = 20', and # before comments; options of the command line come before its"),
+    FLAG("quiet", TRAIN | UNSAVED, "print the final result only"),
+    FLAG("quiet", VERIFY, "print failures and the summary only"),
+    CHOICE("split", "PART", EVAL | PREDICT, IS("test"), parts, "the rows: train, val or test"),
+    CHOICE("split", "PART", SAMPLE, IS("train"), parts, "the rows: train, val or test"),
+    CHOICE("split", "PART", CONVERT, IS("train"), parts,
+           "of csv and libsvm, which hold one part: train, val or test"),
+    OTHER(OUTPUT, "json", "FILE", EVAL | VERIFY | BENCH | TUNE | DEVICES | DOCTOR | INFO, UNSET,
+          "write the result as JSON, too; - is standard output"),
+    OTHER(OUTPUT, "out", "FILE", PREDICT, IS("-"), "the CSV to write; - is standard output"),
+    OTHER(TEXT, "out", "FILE.png", SAMPLE, UNSET, "the PNG to write"),
+    COUNT("rows", "N", SAMPLE, IS("60"), COUNT_FROM(1), "how many pictures, up to 1000"),
+    COUNT("seed", "N", SAMPLE, IS("1"), ANY_COUNT,
+          "another seed draws other rows, and changes them in another way"),
+    OTHER(
+        AUGMENTATION, "augment", "LIST", SAMPLE, MEANS("none"),
+        "draws them as training sees them, changed by any of flip, shift=PIXELS, cutout=PIXELS, mixup=ALPHA and noise=SIGMA; see clmlp train"),
+    CHOICE_OF("to", "FORMAT", CONVERT, UNSET, clm_data_write_names,
+              "idx, cifar10, npy and images are directories, the others files"),
+    OTHER(TEXT, "out", "PATH", CONVERT, UNSET, "the file or directory to write"),
+    FLAG("gzip", CONVERT, "compress the files of idx"),
+    FLAG(
+        "force", CONVERT,
+        "replace what is there: a file, or a directory of nothing but files of the format; a directory of pictures is never replaced"),
+    OTHER(TEXT, "out", "DIR", MAKE, UNSET, "the directory to write to"),
+    COUNT("rows", "N", MAKE, IS("10000"), FROM_TO(1, CLM_DATA_MAKE_ROWS_MAX),
+          "rows of each of the six files"),
+    FLAG("force", MAKE, "replace a set that is there, which otherwise is left alone"),
+    COUNT("seed", "N", MAKE, IS("1"), ANY_COUNT, "another seed makes another set"),
 #undef GROUP
 };
 
