@@ -536,7 +536,7 @@ def no_data():
     yield "nothing", {}
     yield "readme", {"readme.txt": b"hello\n"}
     yield "fifo", {"x.npy": os.mkfifo, "y.npy": NPY_Y}
-    yield "fifo-alone", {"t.csv": os.mkfifo}
+    yield "full", {"t.csv": lambda path: os.symlink("/dev/full", path)}
     yield "zeros", {"t.csv": lambda path: os.symlink("/dev/zero", path)}
     yield "loop", {IMAGES: lambda path: os.symlink(path, path), LABELS: IDX_LABELS}
     yield "folder-for-a-file", {"x.npy": os.mkdir, "y.npy": NPY_Y}
