@@ -195,6 +195,7 @@ for name in README.md doc/commands.md doc/data.md; do
     [ $name = README.md ] || in_sample $documents 2 || continue
     mkdir -p "here/$name"
     cp -R photos "here/$name"
+    awk 'BEGIN { print "name,zip,age,job"; for (i = 0; i < 40; i++) print "n" i "," 1000 + i % 3 "," 20 + i "," (i % 2 ? "baker" : "cook") }' >"here/$name/people.csv"
     cd "here/$name"
     # writes the file that doc/commands.md shows
     sed -n '/^# fashion.conf/,/^```/p' "$root/$name" | grep -v '^```' >fashion.conf || true

@@ -29,7 +29,7 @@ static void look_at(const struct clm_settings *settings, const struct clm_settin
         fuzz_expect(isfinite(number) &&
                     (setting->is_below ? number < setting->most : number <= setting->most));
     if (setting->type == CLM_SETTING_SHARE)
-        fuzz_expect(number >= 0 && isfinite(number));
+        fuzz_expect(isnan(number) || (number >= 0 && isfinite(number))); /* NaN: a path */
     if (setting->type == CLM_SETTING_BYTES)
         fuzz_expect(count);
     if (setting->type == CLM_SETTING_FLAG)
