@@ -2,6 +2,7 @@
 #include "cli/prediction.h"
 #include "cli/signals.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,8 +290,11 @@ static clm_status load_init(struct clm_settings *settings, struct clm_model **ou
     if (is_scheme(init))
         return CLM_OK;
     find_model("train", "--init", init, path);
-    if (access(path, F_OK) || clm_model_load(path, out, error) != CLM_OK)
-        return CLM_OK; /* what is wrong is said when the parameters are read */
+    if (access(path, F_OK) && errno == ENOENT)
+        return CLM_OK; /* said when the parameters are read */
+    status = clm_model_load(path, out, error);
+    if (status != CLM_OK) /* so is what is wrong in the file */
+        return status == CLM_ERROR_FORMAT || status == CLM_ERROR_SHAPE ? CLM_OK : status;
     if (strcmp(init, path))
         status = clm_settings_set(settings, "init", path, error);
     if (status == CLM_OK && !clm_settings_is_set(settings, "hidden"))
