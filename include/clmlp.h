@@ -65,7 +65,8 @@ const char *clm_status_text(clm_status status); /* "not enough memory" */
 /* Writes a sentence that may contain text of a user, a file or a driver: '?' replaces its control characters
  * (not the ends of lines), and a path of hundreds of bytes loses its middle, as does a sentence that is too
  * long, so that the reason at the end stays. Returns `out`. */
-const char *clm_write_sentence(char *out, size_t size, const char *format, va_list arguments);
+const char *clm_write_sentence(char *out, size_t size, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
 const char *clm_version(void); /* "0.1.0" */
 
