@@ -347,6 +347,37 @@ START_TEST(test_cut_arff)
 }
 END_TEST
 
+/* Text that is written has the values of the table again; arrays of float32 cannot. */
+START_TEST(test_offset_written)
+{
+    put_text("t.csv", "t,a,label\n1700000001,0.5,0\n1700000081,2,1\n");
+    struct clm_data *const data = open_file("t.csv");
+    struct clm_error error;
+    ck_assert_int_eq(
+        clm_data_write(data, file_path("w.csv"), &(struct clm_data_write_options){.format = "csv"}, &error),
+        CLM_OK);
+    struct clm_data *const again = open_file("w.csv");
+    ck_assert_double_eq(column_at(again, 0).offset, 1700000001);
+    assert_part(again, CLM_TRAIN, 2, 2, (const float[]){0, 0.5f, 80, 2});
+    clm_data_close(again);
+    ck_assert_int_eq(
+        clm_data_write(data, file_path("w.npz"), &(struct clm_data_write_options){.format = "npz"}, &error),
+        CLM_ERROR_SHAPE);
+    ck_assert_msg(strstr(error.message, "cannot tell the values of t apart, which begin at 1700000001") !=
+                      NULL,
+                  "%s", error.message);
+    /* nor can data without names of columns follow a model that counts from there */
+    put_text("plain.libsvm", "0 1:1700000001 2:0.5\n1 1:1700000081 2:2\n");
+    struct clm_data *const plain = open_file("plain.libsvm");
+    ck_assert_int_eq(inputs_compare(clm_data_inputs(data), clm_data_inputs(plain), "plain", &error),
+                     CLM_ERROR_SHAPE);
+    ck_assert_msg(strstr(error.message, "plain: the model counts t from 1700000001") != NULL, "%s",
+                  error.message);
+    clm_data_close(plain);
+    clm_data_close(data);
+}
+END_TEST
+
 /* ---- which columns ------------------------------------------------------------------------------------- */
 
 START_TEST(test_chosen_columns)
@@ -555,6 +586,7 @@ int main(void)
     tcase_add_loop_test(tests, test_dates, 0, COUNT(dates));
     tcase_add_test(tests, test_late_kinds);
     tcase_add_test(tests, test_offset);
+    tcase_add_test(tests, test_offset_written);
     tcase_add_test(tests, test_arff);
     tcase_add_loop_test(tests, test_bad_arff, 0, COUNT(bad_arff));
     tcase_add_test(tests, test_cut_arff);

@@ -135,6 +135,23 @@ bool feature_is_mark(const struct clm_inputs *inputs, size_t feature)
     return column->kind == CLM_COLUMN_CATEGORY || feature > column->first;
 }
 
+double feature_offset(const struct clm_inputs *inputs, size_t feature)
+{
+    if (inputs && inputs->offsets)
+        return inputs->offsets[feature];
+    if (!inputs || !inputs->column_count || feature_is_mark(inputs, feature))
+        return 0;
+    return inputs->columns[column_of(inputs, feature)].offset;
+}
+
+size_t first_with_offset(const struct clm_inputs *inputs)
+{
+    size_t feature = 0;
+    while (inputs && feature < inputs->features && feature_offset(inputs, feature) == 0)
+        feature++;
+    return feature;
+}
+
 /* ---- as JSON ---- */
 
 /* A string of JSON, which must be UTF-8. */
@@ -372,7 +389,15 @@ clm_status inputs_compare(const struct clm_inputs *inputs, const struct clm_inpu
                           struct clm_error *error)
 {
     char text[COLUMN_TEXT_SIZE], its[COLUMN_TEXT_SIZE];
-    if (inputs == other || !inputs->column_count || !other->column_count)
+    if (inputs == other || !inputs->column_count)
+        return CLM_OK;
+    const size_t feature = first_with_offset(inputs);
+    if (!other->column_count && feature < inputs->features)
+        return clm_fail(
+            error, CLM_ERROR_SHAPE,
+            "%s: the model counts %s from %.10g, but this data does not name its columns, so nothing tells from where it counts; give the model a table with the columns that it was trained on",
+            what, feature_text(inputs, feature, text), feature_offset(inputs, feature));
+    if (!other->column_count)
         return CLM_OK;
     for (size_t i = 0; i < inputs->column_count && i < other->column_count; i++)
         if (!same_column(&inputs->columns[i], &other->columns[i]))

@@ -71,6 +71,11 @@ const char *feature_text(const struct clm_inputs *inputs, size_t feature, char t
 /* Is the feature of a category or an indicator, which is 0 or 1? */
 bool feature_is_mark(const struct clm_inputs *inputs, size_t feature);
 
+/* What was subtracted from the values of a feature before they became float32. */
+double feature_offset(const struct clm_inputs *inputs, size_t feature);
+/* The first feature with such an offset; inputs->features if there is none. */
+size_t first_with_offset(const struct clm_inputs *inputs);
+
 /* As JSON, for the model's file; NULL if there is no memory. */
 json_t *inputs_describe(const struct clm_inputs *inputs);
 /* Reads what inputs_describe wrote. Fails with CLM_ERROR_FORMAT if it does not make sense. */

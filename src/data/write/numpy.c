@@ -205,6 +205,19 @@ static clm_status write_npz(const struct clm_data *data, const char *path,
     return status;
 }
 
+/* Arrays of float32 cannot hold values that a table had to count from an offset. */
+static clm_status check_offsets(const struct clm_data *data, struct clm_error *error)
+{
+    const size_t feature = first_with_offset(data->inputs);
+    char text[COLUMN_TEXT_SIZE];
+    if (!data->inputs || feature == data->inputs->features)
+        return CLM_OK;
+    return clm_fail(
+        error, CLM_ERROR_SHAPE,
+        "%s: float32 cannot tell the values of %s apart, which begin at %.10g, and arrays hold float32; write csv or libsvm, or leave that column out",
+        data->source, feature_text(data->inputs, feature, text), feature_offset(data->inputs, feature));
+}
+
 const struct writer npy_writer = {
-    .name = "npy", .is_directory = true, .files = array_names, .write = write_npy};
-const struct writer npz_writer = {.name = "npz", .write = write_npz};
+    .name = "npy", .is_directory = true, .files = array_names, .check = check_offsets, .write = write_npy};
+const struct writer npz_writer = {.name = "npz", .check = check_offsets, .write = write_npz};

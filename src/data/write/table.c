@@ -11,8 +11,10 @@
 /* Appends value i of a row to `end`, which has room for VALUE_SIZE bytes. */
 static char *append_value(char *end, const struct clm_data *data, const void *row, size_t i)
 {
-    if (data->element == ELEMENT_FLOAT)
-        return end + snprintf(end, VALUE_SIZE, "%.9g", (double)((const float *)row)[i]);
+    if (data->element == ELEMENT_FLOAT) {
+        const double offset = feature_offset(data->inputs, i), value = (double)((const float *)row)[i];
+        return end + snprintf(end, VALUE_SIZE, offset != 0 ? "%.15g" : "%.9g", value + offset);
+    }
     const unsigned value = ((const unsigned char *)row)[i];
     if (value >= 100)
         *end++ = (char)('0' + value / 100);
@@ -24,7 +26,9 @@ static char *append_value(char *end, const struct clm_data *data, const void *ro
 
 static bool is_zero(const struct clm_data *data, const void *row, size_t i)
 {
-    return data->element == ELEMENT_BYTE ? !((const unsigned char *)row)[i] : ((const float *)row)[i] == 0;
+    return data->element == ELEMENT_BYTE
+               ? !((const unsigned char *)row)[i]
+               : (double)((const float *)row)[i] + feature_offset(data->inputs, i) == 0;
 }
 
 /* Writes a row of CSV, or of LIBSVM (is_sparse). That leaves out zeros, except for the last feature of the
