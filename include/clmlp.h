@@ -287,7 +287,9 @@ struct clm_data_options {
      * those whose numbers are categories. A column of text is left out if it has more than 256 categories, or
      * more than 20 that are over half of the rows, unless `categorical` names it. */
     const char *ignore, *only, *categorical;
-    const char *id;            /* csv: the column with names of rows (clm_data_row_name), which is no input */
+    const char *id; /* csv: the column with names of rows (clm_data_row_name), which is no input */
+    /* csv: the column that says how much each row counts in training, at least 0; it is no input. */
+    const char *weight;
     const char *delimiter;     /* csv: ",", ";", "tab", "|" or "blank"; NULL: the first rows tell */
     const char *missing_words; /* csv: more words for missing values, separated by commas: "-,unknown" */
     /* images: 0 keeps the pictures' own size and channels. */
@@ -315,6 +317,28 @@ struct clm_data;
 CLM_MUST_CHECK clm_status clm_data_open(const struct clm_data_options *options, struct clm_data **out,
                                         struct clm_error *error);
 void clm_data_close(struct clm_data *data);
+
+enum clm_value_type { CLM_FLOAT, CLM_DOUBLE, CLM_BYTE }; /* float, double, uint8_t */
+
+/* Rows in memory. */
+struct clm_arrays {
+    enum clm_value_type type;
+    const void *values; /* (rows, features), row-major, all finite */
+    size_t rows, features;
+    const uint32_t *labels;           /* (rows), each below `classes`; NULL: no row has a label */
+    size_t classes;                   /* 0: the largest label + 1 */
+    const char *const *class_names;   /* (classes), or NULL */
+    const char *const *feature_names; /* (features), or NULL; a model keeps them */
+};
+
+/* Makes a data set from arrays, which are copied. Doubles that float32 could not tell apart are counted from
+ * the first row: see struct clm_column. `test` may be NULL; if not, it has the features and classes of
+ * `train`. Of the options, which may be NULL, these count: validation and what belongs to it, classes,
+ * labels_optional, without which every row must have a label, and model_inputs, for data that a model
+ * predicts: the features then are those of the model, in its order (clm_inputs_feature). */
+CLM_MUST_CHECK clm_status clm_data_from_arrays(const struct clm_arrays *train, const struct clm_arrays *test,
+                                               const struct clm_data_options *options, struct clm_data **out,
+                                               struct clm_error *error);
 
 const char *clm_data_source(const struct clm_data *data); /* path of the file or directory */
 const char *clm_data_format(const struct clm_data *data); /* a name of clm_format_names */
@@ -746,6 +770,12 @@ struct clm_measures {
 CLM_MUST_CHECK clm_status clm_measure(const float *probabilities, const uint32_t *labels, size_t rows,
                                       size_t classes, struct clm_measures **out, struct clm_error *error);
 void clm_measures_free(struct clm_measures *measures);
+
+/* Computes the class probabilities (rows, classes) of x (rows, features): values as the training data had
+ * them, bytes as numbers from 0 to 255. Doubles go through clm_data_from_arrays and clm_predict. */
+CLM_MUST_CHECK clm_status clm_predict_rows(struct clm_backend *backend, const struct clm_model *model,
+                                           const float *x, size_t rows, float *probabilities,
+                                           struct clm_error *error);
 
 /* ---- checks -------------------------------------------------------------------------------------------- */
 

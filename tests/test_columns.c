@@ -404,6 +404,25 @@ START_TEST(test_chosen_columns)
 }
 END_TEST
 
+START_TEST(test_weights)
+{
+    put_text("t.csv", "w,a,label\n1,5,x\n0.5,6,y\n2e0,7,y\n");
+    struct clm_data *data =
+        open_with(&(struct clm_data_options){.source = file_path("t.csv"), .weight = "w"});
+    assert_part(data, CLM_TRAIN, 3, 1, (const float[]){5, 6, 7});
+    ck_assert(data->train.weights[0] == 1 && data->train.weights[1] == 0.5f && data->train.weights[2] == 2);
+    clm_data_close(data);
+    put_text("bad.csv", "w,a,label\n1,5,x\n,6,y\n");
+    refused_with(&(struct clm_data_options){.source = file_path("bad.csv"), .weight = "w"}, CLM_ERROR_FORMAT,
+                 "line 3, column 1 (w): \"\" is no number, and the column holds the weights of rows");
+    put_text("bad.csv", "w,a,label\n1,5,x\n-1,6,y\n");
+    refused_with(&(struct clm_data_options){.source = file_path("bad.csv"), .weight = "w"}, CLM_ERROR_FORMAT,
+                 "-1");
+    refused_with(&(struct clm_data_options){.source = file_path("t.csv"), .weight = "label"},
+                 CLM_ERROR_FORMAT, "label");
+}
+END_TEST
+
 /* Text with a value for each row is left out, and an identifier is named. */
 START_TEST(test_columns_that_tell_nothing)
 {
@@ -591,6 +610,7 @@ int main(void)
     tcase_add_loop_test(tests, test_bad_arff, 0, COUNT(bad_arff));
     tcase_add_test(tests, test_cut_arff);
     tcase_add_test(tests, test_chosen_columns);
+    tcase_add_test(tests, test_weights);
     tcase_add_test(tests, test_columns_that_tell_nothing);
     tcase_add_test(tests, test_known_columns);
     tcase_add_test(tests, test_unlike_known_columns);

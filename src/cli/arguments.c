@@ -329,6 +329,7 @@ struct clm_data_options data_options(struct invocation *in)
         .only = clm_settings_text(settings, "only"),
         .categorical = clm_settings_text(settings, "categorical"),
         .id = clm_settings_text(settings, "id"),
+        .weight = clm_settings_text(settings, "weight"),
         .delimiter = clm_settings_text(settings, "delimiter"),
         .missing_words = clm_settings_text(settings, "missing-words"),
         .resize_width = resize ? resize[0] : 0,

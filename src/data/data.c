@@ -275,6 +275,16 @@ static clm_status inputs_of_data(struct clm_data *data, struct clm_error *error)
     return CLM_OK;
 }
 
+clm_status data_complete(struct clm_data *data, const struct known_set *known,
+                         const struct clm_data_options *options, struct clm_error *error)
+{
+    const clm_status status = data_name_classes(known, options, &data->read, error);
+    if (status != CLM_OK)
+        return status;
+    data_describe(data);
+    return data->inputs ? CLM_OK : inputs_of_data(data, error);
+}
+
 static clm_status data_read_from(const char *path, struct clm_data *data,
                                  const struct clm_data_options *options, struct clm_error *error)
 {
@@ -293,13 +303,10 @@ static clm_status data_read_from(const char *path, struct clm_data *data,
     for (int part = CLM_VALIDATION; status == CLM_OK && part <= CLM_TEST; part++)
         status = check_same_shape(&read->train, contents_part(read, (enum clm_part)part), (enum clm_part)part,
                                   error);
-    if (status == CLM_OK)
-        status = data_name_classes(known, options, read, error);
     if (status != CLM_OK)
         return status;
     data->format = format->name;
-    data_describe(data);
-    return data->inputs ? CLM_OK : inputs_of_data(data, error);
+    return data_complete(data, known, options, error);
 }
 
 /* Replaces the missing values of all parts; those of data for a model by what the model has. */

@@ -29,6 +29,11 @@ struct clm_data {
     struct contents read;      /* what was read: the memory of the parts */
 };
 
+/* Turns data->read into parts: checks labels, names the classes and the inputs. `known` may be NULL. */
+struct known_set;
+CLM_MUST_CHECK clm_status data_complete(struct clm_data *data, const struct known_set *known,
+                                        const struct clm_data_options *options, struct clm_error *error);
+
 extern const char *const part_names[3]; /* "training", "validation", "test" */
 
 static inline const struct rows *data_part(const struct clm_data *data, enum clm_part part)

@@ -93,6 +93,7 @@ static clm_status format_check_options(const struct format *format, const char *
         {TAKES_COLUMNS, options->only, "only", "a list of columns to take"},
         {TAKES_COLUMNS, options->categorical, "categorical", "a list of columns with categories"},
         {TAKES_COLUMNS, options->id, "id", "a column with names of rows"},
+        {TAKES_COLUMNS, options->weight, "weight", "a column of weights"},
         {TAKES_COLUMNS, options->delimiter, "delimiter", "a delimiter"},
         {TAKES_COLUMNS, options->missing_words, "missing-words", "a list of words for missing values"},
         {TAKES_RESIZE, options->resize_width, "resize", "resizing"},

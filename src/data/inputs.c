@@ -58,6 +58,33 @@ void inputs_free(struct clm_inputs *inputs)
     free(inputs);
 }
 
+/* ---- offsets ---- */
+
+#define NARROW 0x1p-12
+
+struct value_range value_range_start(void)
+{
+    return (struct value_range){0, HUGE_VAL, -HUGE_VAL};
+}
+
+void value_range_add(struct value_range *range, double value)
+{
+    if (!isfinite(value))
+        return;
+    if (range->low > range->high)
+        range->first = value;
+    range->low = fmin(range->low, value);
+    range->high = fmax(range->high, value);
+}
+
+double value_range_offset(const struct value_range *range)
+{
+    const double size = fmax(fabs(range->low), fabs(range->high));
+    const bool is_narrow = range->high > range->low ? range->high - range->low < NARROW * size
+                                                    : size > 0x1p16 && range->high == range->low;
+    return is_narrow && isfinite(size) ? range->first : 0;
+}
+
 /* ---- columns ---- */
 
 static size_t find_category(const struct column *column, const char *text)

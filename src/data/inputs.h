@@ -47,6 +47,19 @@ struct clm_inputs {
     bool counts_from_zero; /* of libsvm: the index of the first feature is 0, not 1 */
 };
 
+/* The range of a column's values, from which its offset follows. */
+struct value_range {
+    double first, low, high;
+};
+
+struct value_range value_range_start(void);
+/* Values that are not finite are passed over. */
+void value_range_add(struct value_range *range, double value);
+/* The first value, if the values differ by less than 2^-12 of their size: a float has 24 bits, so that 12 or
+ * fewer would be left for their differences. Else 0. One value alone tells nothing, unless it is so large
+ * that its neighbours would be lost. */
+double value_range_offset(const struct value_range *range);
+
 /* Features of a column. */
 static inline size_t column_width(const struct column *column)
 {

@@ -159,6 +159,8 @@ const struct setting_row setting_rows[] = {
         "tables: columns whose values are categories, though they are numbers or too many: one input for each value"),
     OTHER(TEXT, "id", "COLUMN", ON_DATA, MEANS("none"),
           "tables: a column that names the rows: no input, but in what predict prints"),
+    OTHER(TEXT, "weight", "COLUMN", ON_DATA, MEANS("all count the same"),
+          "tables: a column that says how much each row counts in training: no input"),
     OTHER(TEXT, "delimiter", "C", ON_DATA, MEANS("detected"),
           "tables: what separates fields: comma, semicolon, tab, bar or blank, or the character itself"),
     CHOICE(

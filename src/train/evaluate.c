@@ -179,15 +179,32 @@ static clm_status explain_loss(struct evaluation *prediction, const struct clm_m
     return status;
 }
 
+/* Predicts rows of data that fits the model. */
+static clm_status predict_rows(struct evaluation *prediction, const struct clm_model *model,
+                               const struct clm_data *data, const struct rows *rows, float *probabilities,
+                               struct clm_score *score, struct clm_error *error)
+{
+    struct clm_backend *const be = prediction->be;
+    struct residency residency;
+    size_t batch = 0;
+    clm_status status;
+    if ((status = prediction_begin(be, model, data, rows->count, &batch, &residency, error)) ||
+        (status = evaluate_create_network(prediction, model, batch, error)) ||
+        (status = feed_create(be, data, rows->count, &residency, false, &prediction->feed, error)) ||
+        (status = feed_normalise(&prediction->feed, model, error)) ||
+        (status = network_write(&prediction->net, model, error)))
+        return status;
+    return evaluate(&prediction->net, &prediction->feed, rows, &prediction->sums, probabilities, NULL, score,
+                    error);
+}
+
 clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, const struct clm_data *data,
                        enum clm_part part, float *probabilities, struct clm_score *score,
                        struct clm_error *error)
 {
     const struct rows *const rows = data_part(data, part);
     struct evaluation prediction = {.be = be};
-    struct residency residency;
     struct clm_score unused;
-    size_t batch = 0;
     clm_status status = clm_check_fit(model, data, error);
     if (status != CLM_OK)
         return status;
@@ -196,17 +213,28 @@ clm_status clm_predict(struct clm_backend *be, const struct clm_model *model, co
                         part == CLM_TRAIN        ? "training"
                         : part == CLM_VALIDATION ? "validation"
                                                  : "test");
-    if ((status = prediction_begin(be, model, data, rows->count, &batch, &residency, error)) ||
-        (status = evaluate_create_network(&prediction, model, batch, error)) ||
-        (status = feed_create(be, data, rows->count, &residency, false, &prediction.feed, error)) ||
-        (status = feed_normalise(&prediction.feed, model, error)) ||
-        (status = network_write(&prediction.net, model, error)))
-        goto cleanup;
-    status = evaluate(&prediction.net, &prediction.feed, rows, &prediction.sums, probabilities, NULL,
-                      score ? score : &unused, error);
+    status = predict_rows(&prediction, model, data, rows, probabilities, score ? score : &unused, error);
     if (status == CLM_OK && score && !isfinite(score->loss) && !clm_data_unlabelled(data, part))
         status = explain_loss(&prediction, model, data, part, error);
-cleanup:
     evaluation_free(&prediction);
+    return status;
+}
+
+clm_status clm_predict_rows(struct clm_backend *be, const struct clm_model *model, const float *x,
+                            size_t rows, float *probabilities, struct clm_error *error)
+{
+    const struct clm_arrays arrays = {
+        .type = CLM_FLOAT, .values = x, .rows = rows, .features = clm_model_width(model, 0)};
+    const struct clm_data_options options = {.labels_optional = true,
+                                             .classes = clm_model_width(model, clm_model_depth(model)),
+                                             .model_inputs = clm_model_inputs(model)};
+    struct evaluation prediction = {.be = be};
+    struct clm_data *data = NULL;
+    struct clm_score unused;
+    clm_status status = clm_data_from_arrays(&arrays, NULL, &options, &data, error);
+    if (status == CLM_OK)
+        status = predict_rows(&prediction, model, data, &data->train, probabilities, &unused, error);
+    evaluation_free(&prediction);
+    clm_data_close(data);
     return status;
 }

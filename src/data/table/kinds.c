@@ -1,33 +1,17 @@
 /* The kinds of a table's columns: guessed from the first rows, and settled after all were read. */
 #include "data/table/table.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define GUESSED_ROWS 4096 /* that decide as what a column is read first */
 
-/* A float has 24 bits. If the values of a column differ by less than 2^-12 of their size, their differences
- * have 12 bits or fewer: then an offset is subtracted before they become floats. */
-#define NARROW 0x1p-12
-
 /* What the first rows have in a column. */
 struct seen {
     size_t counts[VALUE_TEXT + 1]; /* fields of each kind */
-    double first, low, high;       /* of numbers and dates that are finite */
+    struct value_range range;      /* of numbers and dates */
 };
-
-/* The offset of a column with such values: the first one. One value alone tells nothing, unless it is so
- * large that its neighbours would be lost. */
-static double offset_for(const struct seen *seen)
-{
-    const double size = fmax(fabs(seen->low), fabs(seen->high));
-    const bool is_narrow = seen->high > seen->low ? seen->high - seen->low < NARROW * size
-                                                  : size > 0x1p16 && seen->high == seen->low;
-    return is_narrow && isfinite(size) ? seen->first : 0;
-}
 
 /* The kind of a column with so many fields of each kind. */
 static enum clm_column_kind kind_of_counts(const size_t counts[VALUE_TEXT + 1])
@@ -44,12 +28,8 @@ static enum clm_column_kind kind_of_counts(const size_t counts[VALUE_TEXT + 1])
 static void see(struct seen *seen, enum field_kind kind, double number)
 {
     seen->counts[kind]++;
-    if ((kind != VALUE_NUMBER && kind != VALUE_DATE) || !isfinite(number))
-        return;
-    if (seen->low > seen->high)
-        seen->first = number;
-    seen->low = fmin(seen->low, number);
-    seen->high = fmax(seen->high, number);
+    if (kind == VALUE_NUMBER || kind == VALUE_DATE)
+        value_range_add(&seen->range, number);
 }
 
 /* Looks at the fields of the rows that are in the window. */
@@ -85,18 +65,17 @@ clm_status table_guess_kinds(struct table *table, struct clm_error *error)
     struct seen *const seen = calloc(columns, sizeof *seen);
     if (!seen)
         return clm_fail_host_memory(error, table->path, columns * sizeof *seen);
-    for (size_t i = 0; i < columns; i++) {
-        seen[i].low = HUGE_VAL;
-        seen[i].high = -HUGE_VAL;
-    }
+    for (size_t i = 0; i < columns; i++)
+        seen[i].range = value_range_start();
     see_window(table, seen);
     for (size_t i = 0; i < columns; i++) {
         struct table_column *const column = &table->columns[i];
         if (column->role != ROLE_INPUT || column->known)
             continue;
         column->kind = column->is_asked_category ? CLM_COLUMN_CATEGORY : kind_of_counts(seen[i].counts);
-        column->offset =
-            column->kind == CLM_COLUMN_NUMBER || column->kind == CLM_COLUMN_DATE ? offset_for(&seen[i]) : 0;
+        column->offset = column->kind == CLM_COLUMN_NUMBER || column->kind == CLM_COLUMN_DATE
+                             ? value_range_offset(&seen[i].range)
+                             : 0;
     }
     free(seen);
     return CLM_OK;

@@ -236,6 +236,16 @@ static clm_status read_label(struct table *table, const struct text_field *field
     return status;
 }
 
+static clm_status read_row_weight(struct table *table, size_t index, const struct text_field *field,
+                                  struct clm_error *error)
+{
+    float *const weight = &table->set->weights[table->set->rows];
+    return value_float(field, table->layout.dialect.decimal, weight)
+               ? CLM_OK
+               : fail_value(table, index, field, "is no number, and the column holds the weights of rows",
+                            "weight", error);
+}
+
 static clm_status read_id(struct table *table, const struct text_field *field, struct clm_error *error)
 {
     char **const name = &table->set->row_names[table->set->rows];
@@ -301,6 +311,8 @@ static clm_status read_field(struct table *table, size_t index, const struct tex
         return read_label(table, field, &table->set->labels[table->set->rows], error);
     case ROLE_ID:
         return read_id(table, field, error);
+    case ROLE_WEIGHT:
+        return read_row_weight(table, index, field, error);
     case ROLE_INPUT:
         if (column->kind == CLM_COLUMN_CATEGORY)
             return read_word(table, index, field, &row[column->cell].word, error);
@@ -488,9 +500,11 @@ static void forget_rows(struct table *table)
     for (size_t i = 0; set->row_names && i < table->capacity; i++)
         free(set->row_names[i]);
     free(set->row_names);
+    free(set->weights);
     free(set->values);
     free(set->labels);
     set->row_names = NULL;
+    set->weights = NULL;
     set->values = NULL;
     set->labels = NULL;
     set->rows = set->missing = table->capacity = 0;
@@ -558,7 +572,7 @@ static clm_status open_columns(struct table *table, struct clm_error *error)
 /* Reads all rows as the columns are now thought to be. */
 static clm_status read_pass(struct table *table, struct clm_error *error)
 {
-    bool has_id = false;
+    bool has_id = false, has_weight = false;
     table->is_wrong = false;
     forget_rows(table);
     table->set->features = table->cells;
@@ -568,10 +582,12 @@ static clm_status read_pass(struct table *table, struct clm_error *error)
         column->has_too_many = false;
         column->odd_line = 0;
         has_id = has_id || column->role == ROLE_ID;
+        has_weight = has_weight || column->role == ROLE_WEIGHT;
         if (!know_words(column))
             return clm_fail_host_memory(error, table->path, 1);
     }
-    if (has_id && !(table->set->row_names = malloc(sizeof *table->set->row_names)))
+    if ((has_id && !(table->set->row_names = malloc(sizeof *table->set->row_names))) ||
+        (has_weight && !(table->set->weights = malloc(sizeof *table->set->weights))))
         return clm_fail_host_memory(error, table->path, 1);
     const clm_status status = read_rows(table, error);
     for (size_t i = 0; status == CLM_OK && i < table->layout.columns; i++) {

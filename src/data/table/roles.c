@@ -190,6 +190,22 @@ static clm_status take_id(struct table *table, struct clm_error *error)
     return CLM_OK;
 }
 
+/* The column that says how much each row counts. */
+static clm_status take_weight(struct table *table, struct clm_error *error)
+{
+    const char *const name = table->request->options->weight;
+    size_t weight;
+    const clm_status status = find_one(table, name, "weight", &weight, error);
+    if (status != CLM_OK)
+        return status;
+    if (table->columns[weight].known || table->columns[weight].role == ROLE_LABEL)
+        return clm_fail_setting(error, CLM_ERROR_FORMAT, "weight",
+                                "%s: column %.60s is an input or the labels, and cannot hold weights too",
+                                table->path, name);
+    table->columns[weight].role = ROLE_WEIGHT;
+    return CLM_OK;
+}
+
 static clm_status decide_roles(struct table *table, struct clm_error *error)
 {
     const struct clm_data_options *const options = table->request->options;
@@ -198,7 +214,8 @@ static clm_status decide_roles(struct table *table, struct clm_error *error)
         table->columns[0].role = ROLE_NONE;
     if ((status = for_listed(table, options->ignore, "ignore", mark_none, error)) ||
         (status = for_listed(table, options->categorical, "categorical", mark_category, error)) ||
-        (options->id && (status = take_id(table, error))))
+        (options->id && (status = take_id(table, error))) ||
+        (options->weight && (status = take_weight(table, error))))
         return status;
     table->label = table->layout.columns;
     if (options->label)
@@ -337,7 +354,8 @@ static clm_status follow_roles(struct table *table, const struct clm_inputs *inp
     }
     if ((status = follow_label(table, inputs, has_names, error)))
         return status;
-    if (options->id && (status = take_id(table, error)))
+    if ((options->id && (status = take_id(table, error))) ||
+        (options->weight && (status = take_weight(table, error))))
         return status;
     return has_names ? follow_names(table, inputs, error) : CLM_OK;
 }

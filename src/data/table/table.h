@@ -6,7 +6,7 @@
 #include "data/table/label_table.h"
 #include "data/table/layout.h"
 
-enum column_role { ROLE_INPUT, ROLE_LABEL, ROLE_ID, ROLE_NONE };
+enum column_role { ROLE_INPUT, ROLE_LABEL, ROLE_ID, ROLE_WEIGHT, ROLE_NONE };
 
 /* What a field of a category column is in a row of cells, beside the number of a word. */
 #define CELL_MISSING (UINT32_MAX - 1)
