@@ -301,6 +301,18 @@ START_TEST(test_arff)
 }
 END_TEST
 
+/* What a sparse row leaves out is 0, in a column of dates and of true and false, too. */
+START_TEST(test_left_out_in_arff)
+{
+    put_text("t.arff",
+             "@relation r\n@attribute when date\n@attribute ok numeric\n@attribute class {x,y}\n@data\n"
+             "1970-01-03,true,x\n{2 y}\n");
+    struct clm_data *const data = open_file("t.arff");
+    assert_part(data, CLM_TRAIN, 2, 2, (const float[]){2, 1, 0, 0});
+    clm_data_close(data);
+}
+END_TEST
+
 static const struct {
     const char *text, *part;
 } bad_arff[] = {
@@ -607,6 +619,7 @@ int main(void)
     tcase_add_test(tests, test_offset);
     tcase_add_test(tests, test_offset_written);
     tcase_add_test(tests, test_arff);
+    tcase_add_test(tests, test_left_out_in_arff);
     tcase_add_loop_test(tests, test_bad_arff, 0, COUNT(bad_arff));
     tcase_add_test(tests, test_cut_arff);
     tcase_add_test(tests, test_chosen_columns);

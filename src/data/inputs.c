@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "data/table/number.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -82,7 +83,7 @@ double value_range_offset(const struct value_range *range)
     const double size = fmax(fabs(range->low), fabs(range->high));
     const bool is_narrow = range->high > range->low ? range->high - range->low < NARROW * size
                                                     : size > 0x1p16 && range->high == range->low;
-    return is_narrow && isfinite(size) ? range->first : 0;
+    return is_narrow && size <= FLT_MAX ? range->first : 0;
 }
 
 /* ---- columns ---- */

@@ -332,11 +332,16 @@ static clm_status end_short(const struct table *table, const char *begin, size_t
     return *begin == '#' ? CLM_OK : fail_count(table, fields, are_more, error);
 }
 
-/* Fills a sparse row with what it does not name: 0, or the first value of a list. */
+/* Fills a sparse row with what it does not name: 0 (of dates 1970-01-01), or the first value of a list. */
 static clm_status read_defaults(struct table *table, union table_cell *row, struct clm_error *error)
 {
     clm_status status = CLM_OK;
     for (size_t i = 0; status == CLM_OK && i < table->layout.columns; i++) {
+        const struct table_column *const column = &table->columns[i];
+        if (column->role == ROLE_INPUT && column->kind != CLM_COLUMN_CATEGORY) {
+            row[column->cell].number = (float)-column->offset;
+            continue;
+        }
         const char *const text = table->layout.defaults[i] ? table->layout.defaults[i] : "0";
         const struct text_field field = {.text = text, .length = strlen(text)};
         status = read_field(table, i, &field, row, error);

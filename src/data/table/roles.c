@@ -34,7 +34,7 @@ static clm_status fail_unknown_column(const struct table *table, const char *nam
                                       struct clm_error *error)
 {
     const size_t columns = table->layout.columns;
-    char shown[SHOWN_SIZE], list[LIST_SIZE] = "";
+    char shown[SHOWN_SIZE], like[SHOWN_SIZE], list[LIST_SIZE] = "";
     const char **names = table->layout.names ? calloc(columns + 1, sizeof *names) : NULL;
     size_t used = 0;
     for (size_t i = 0; names && i < columns; i++)
@@ -42,6 +42,8 @@ static clm_status fail_unknown_column(const struct table *table, const char *nam
     const char *const meant = names ? clm_nearest_name(name, names) : NULL;
     free(names);
     text_show(shown, sizeof shown, name, strlen(name));
+    if (meant)
+        text_show(like, sizeof like, meant, strlen(meant));
     if (!table->layout.names)
         return clm_fail_setting(
             error, CLM_ERROR_FORMAT, setting,
@@ -49,7 +51,7 @@ static clm_status fail_unknown_column(const struct table *table, const char *nam
             table->path, shown, columns - 1);
     return clm_fail_setting(error, CLM_ERROR_FORMAT, setting,
                             "%s: no column is called %s%s%s%s; its columns are %s", table->path, shown,
-                            meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "", list);
+                            meant ? "; did you mean " : "", meant ? like : "", meant ? "?" : "", list);
 }
 
 /* Finds the column `name`, or the one with that index: from 0, or negative from the end. *count is how many
