@@ -551,6 +551,12 @@ CLM_MUST_CHECK clm_status clm_settings_set(struct clm_settings *settings, const 
 CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const char *path,
                                             struct clm_error *error);
 
+/* Gives settings of train that were not set the values that suit the data. Tables of floats (n training
+ * rows): 1,000,000 / n epochs, but 10 to 100; minibatches of 32 and rate 0.01 if n is below 10,000, else
+ * 128 and 0.05; schedule cosine; l2 1 / (2 n), at most 0.005; init xavier; standardize feature. Bytes and
+ * pictures keep the defaults. A minibatch has n rows at most. */
+CLM_MUST_CHECK clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_data *data,
+                                            struct clm_error *error);
 /* Was it set, by clm_settings_set or a file? */
 bool clm_settings_is_set(const struct clm_settings *settings, const char *name);
 /* The value as text, whatever its type; NULL if there is none. It stays until the setting is set again. */

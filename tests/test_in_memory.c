@@ -164,6 +164,60 @@ START_TEST(predicted_rows)
 }
 END_TEST
 
+/* A data set of so many rows of floats or bytes. */
+static struct clm_data *rows_of(enum clm_value_type type, size_t rows)
+{
+    void *const values = calloc(rows, sizeof(float));
+    uint32_t *const all_labels = calloc(rows, sizeof *all_labels);
+    const struct clm_arrays arrays = {
+        .type = type, .values = values, .rows = rows, .features = 1, .labels = all_labels, .classes = 2};
+    ck_assert(values && all_labels);
+    struct clm_data *const data = make(&arrays, NULL, NULL);
+    free(values);
+    free(all_labels);
+    return data;
+}
+
+static const struct {
+    enum clm_value_type type;
+    size_t rows;
+    const char *epochs, *batch, *lr, *schedule, *l2, *init, *standardize;
+} suited[] = {
+    {CLM_FLOAT, 20, "100", "20", "0.01", "cosine", "0.005", "xavier", "feature"},
+    {CLM_FLOAT, 9999, "100", "32", "0.01", "cosine", "5.0005e-05", "xavier", "feature"},
+    {CLM_FLOAT, 20000, "50", "128", "0.05", "cosine", "2.5e-05", "xavier", "feature"},
+    {CLM_FLOAT, 200000, "10", "128", "0.05", "cosine", "2.5e-06", "xavier", "feature"},
+    {CLM_BYTE, 20, "10", "20", "0.1", "cooldown", "0", "he", "none"},
+    {CLM_BYTE, 20000, "10", "128", "0.1", "cooldown", "0", "he", "none"},
+};
+
+START_TEST(settings_that_suit)
+{
+    struct clm_settings *settings;
+    struct clm_data *const data = rows_of(suited[_i].type, suited[_i].rows);
+    ck_assert_done(clm_settings_create("train", &settings, &error));
+    ck_assert_done(clm_settings_set(settings, "seed", "7", &error));
+    ck_assert_done(clm_suit_settings(settings, data, &error));
+    ck_assert_str_eq(clm_settings_text(settings, "epochs"), suited[_i].epochs);
+    ck_assert_str_eq(clm_settings_text(settings, "batch"), suited[_i].batch);
+    ck_assert_str_eq(clm_settings_text(settings, "lr"), suited[_i].lr);
+    ck_assert_str_eq(clm_settings_text(settings, "schedule"), suited[_i].schedule);
+    ck_assert_str_eq(clm_settings_text(settings, "l2"), suited[_i].l2);
+    ck_assert_str_eq(clm_settings_text(settings, "init"), suited[_i].init);
+    ck_assert_str_eq(clm_settings_text(settings, "standardize"), suited[_i].standardize);
+    clm_settings_free(settings);
+    /* what was set stays */
+    ck_assert_done(clm_settings_create("train", &settings, &error));
+    ck_assert_done(clm_settings_set(settings, "epochs", "3", &error));
+    ck_assert_done(clm_settings_set(settings, "lr", "0.3", &error));
+    ck_assert_done(clm_suit_settings(settings, data, &error));
+    ck_assert_uint_eq(clm_settings_count(settings, "epochs"), 3);
+    ck_assert_str_eq(clm_settings_text(settings, "lr"), "0.3");
+    clm_settings_free(settings);
+    clm_data_close(data);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("in_memory");
@@ -172,6 +226,7 @@ int main(void)
     tcase_add_test(tests, with_a_test_set);
     tcase_add_test(tests, that_make_no_sense);
     tcase_add_test(tests, predicted_rows);
+    tcase_add_loop_test(tests, settings_that_suit, 0, sizeof suited / sizeof *suited);
     suite_add_tcase(suite, tests);
     return test_run(suite);
 }

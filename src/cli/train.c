@@ -245,16 +245,6 @@ static void print_warning(void *user, const struct clm_warning *warning)
 
 /* ---- running ---- */
 
-/* Makes the default batch no larger than the data. */
-static clm_status fit_batch(struct clm_settings *settings, size_t rows, struct clm_error *error)
-{
-    char text[24];
-    if (clm_settings_is_set(settings, "batch") || rows >= clm_settings_count(settings, "batch"))
-        return CLM_OK;
-    snprintf(text, sizeof text, "%zu", rows);
-    return clm_settings_set(settings, "batch", text, error);
-}
-
 static bool is_scheme(const char *init)
 {
     return !strcmp(init, "he") || !strcmp(init, "xavier") || !strncmp(init, "normal:", 7);
@@ -306,20 +296,20 @@ static clm_status load_init(struct clm_settings *settings, struct clm_model **ou
     return status;
 }
 
-/* Chooses how inputs are standardised if no option does: as the model does that training goes on from; floats
- * of tables by feature; bytes and pictures not. */
-static clm_status choose_standard(struct clm_settings *settings, const struct clm_data *data,
+/* Chooses what no option says. The inputs stay as the model takes them that training goes on from. */
+static clm_status choose_settings(struct clm_settings *settings, const struct clm_data *data,
                                   const struct clm_model *from, struct clm_error *error)
 {
-    const bool is_table = !clm_data_is_bytes(data) && !clm_data_picture_size(data, NULL, NULL, NULL);
-    if (clm_settings_is_set(settings, "standardize")) {
-        if (from)
-            remark(
-                "train",
-                "--standardize measures the inputs anew; without it, they stay as the net of --init was trained on them");
-        return CLM_OK;
+    if (from && clm_settings_is_set(settings, "standardize"))
+        remark(
+            "train",
+            "--standardize measures the inputs anew; without it, they stay as the net of --init was trained on them");
+    else if (from) {
+        const clm_status status = clm_settings_set(settings, "standardize", "none", error);
+        if (status != CLM_OK)
+            return status;
     }
-    return clm_settings_set(settings, "standardize", is_table && !from ? "feature" : "none", error);
+    return clm_suit_settings(settings, data, error);
 }
 
 /* The weights of the classes, or NULL if they are not weighted. Refuses those of classes that do not exist
@@ -374,10 +364,9 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
         (status = from ? open_data_for(from, data_asked, &data, error)
                        : clm_data_open(&data_asked, &data, error)) ||
         (status = read_weights(settings, data, &weights, error)) ||
-        (status = fit_batch(settings, clm_data_rows(data, CLM_TRAIN), error)) ||
+        (status = choose_settings(settings, data, from, error)) ||
         (status = create_model(settings, data, &model, error)) ||
-        (from && (status = clm_model_take_inputs(model, from, error))) ||
-        (status = choose_standard(settings, data, from, error)))
+        (from && (status = clm_model_take_inputs(model, from, error))))
         goto cleanup;
     how = (enum clm_standardise)(clm_settings_count(settings, "standardize") - 1);
     if ((status = clm_model_standardise(model, data, how, &fitted, error)) ||

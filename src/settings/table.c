@@ -199,7 +199,7 @@ const struct setting_row setting_rows[] = {
     OTHER(WIDTHS, "hidden", "WIDTHS", TRAIN, IS("256,128"),
           "widths of the hidden layers, ReLU after each; none for a linear classifier"),
     OTHER(
-        INIT, "init", "SCHEME|RUN|FILE", TRAIN, IS("he"),
+        INIT, "init", "SCHEME|RUN|FILE", TRAIN, IS_BUT("he", "he; tables: xavier"),
         "initial weights: he, xavier, normal:STD; or a run or safetensors file to go on from, whose widths and treatment of inputs are taken, too"),
     OTHER(WIDTHS, "hidden", "WIDTHS", GRADCHECK, IS("13,7"), "widths of the hidden layers"),
     OTHER(INIT, "init", "SCHEME|FILE", GRADCHECK, IS("he"), "he, xavier, normal:STD, or a safetensors file"),
@@ -213,15 +213,17 @@ const struct setting_row setting_rows[] = {
 #undef GROUP
 
 #define GROUP "Training"
-    COUNT("epochs", "N", TRAIN, IS("10"), COUNT_FROM(1), "passes over the training set"),
-    COUNT("batch", "N", TRAIN, IS("128"), COUNT_FROM(1),
+    COUNT("epochs", "N", TRAIN, IS_BUT("10", "10; tables: a million rows in all, but 10 to 100"),
+          COUNT_FROM(1), "passes over the training set"),
+    COUNT("batch", "N", TRAIN, IS_BUT("128", "128; tables of fewer than 10,000 rows: 32"), COUNT_FROM(1),
           "rows of a minibatch; all rows, if they are fewer than the default"),
-    NUMBER("lr", "ETA", TRAIN, IS("0.1"), ABOVE(0), "learning rate"),
+    NUMBER("lr", "ETA", TRAIN, IS_BUT("0.1", "0.1; tables: 0.05; tables of fewer than 10,000 rows: 0.01"),
+           ABOVE(0), "learning rate"),
     CHOICE(
-        "schedule", "NAME", TRAIN, IS("cooldown"), schedules,
+        "schedule", "NAME", TRAIN, IS_BUT("cooldown", "cooldown; tables: cosine"), schedules,
         "how the learning rate changes: cooldown (a tenth of --lr in the last tenth of the epochs, if there are ten or more), constant, linear or cosine (both fall towards 0)"),
     NUMBER("momentum", "RHO", TRAIN, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
-    NUMBER("l2", "LAMBDA", TRAIN, IS("0"), FROM(0),
+    NUMBER("l2", "LAMBDA", TRAIN, IS_BUT("0", "0; tables of n rows: 1 / (2 n), at most 0.005"), FROM(0),
            "the penalty is LAMBDA times the sum of squared weights, biases excluded"),
     CHOICE_OF("optimizer", "NAME", TRAIN, IS("sgd"), optimiser_names, "the rule of a step"),
     CHOICE(
