@@ -326,7 +326,7 @@ struct clm_arrays {
     const void *values; /* (rows, features), row-major, all finite */
     size_t rows, features;
     const uint32_t *labels;           /* (rows), each below `classes`; NULL: no row has a label */
-    size_t classes;                   /* 0: the largest label + 1 */
+    size_t classes;                   /* 0: the largest label of both sets + 1, and no class_names */
     const char *const *class_names;   /* (classes), or NULL */
     const char *const *feature_names; /* (features), or NULL; a model keeps them */
 };
@@ -557,6 +557,7 @@ CLM_MUST_CHECK clm_status clm_settings_read(struct clm_settings *settings, const
  * pictures keep the defaults. A minibatch has n rows at most. */
 CLM_MUST_CHECK clm_status clm_suit_settings(struct clm_settings *settings, const struct clm_data *data,
                                             struct clm_error *error);
+
 /* Was it set, by clm_settings_set or a file? */
 bool clm_settings_is_set(const struct clm_settings *settings, const char *name);
 /* The value as text, whatever its type; NULL if there is none. It stays until the setting is set again. */

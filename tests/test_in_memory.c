@@ -97,6 +97,14 @@ START_TEST(that_make_no_sense)
         unlabelled = {.type = CLM_FLOAT, .values = floats, .rows = 3, .features = 2},
         wide = {.type = CLM_FLOAT, .values = infinite, .rows = 1, .features = 2, .labels = labels},
         wider = {.type = CLM_DOUBLE, .values = large, .rows = 2, .features = 2, .labels = labels},
+        unnumbered = {.type = CLM_FLOAT,
+                      .values = floats,
+                      .rows = 3,
+                      .features = 2,
+                      .labels = labels,
+                      .class_names = classes},
+        of_two =
+            {.type = CLM_FLOAT, .values = floats, .rows = 3, .features = 2, .labels = labels, .classes = 2},
         mislabelled = {
             .type = CLM_FLOAT, .values = floats, .rows = 3, .features = 2, .labels = wrong, .classes = 2};
     refused(&none, NULL, NULL, CLM_ERROR_ARGUMENT, "3 rows of 2 features are no data set");
@@ -104,6 +112,8 @@ START_TEST(that_make_no_sense)
     refused(&unlabelled, NULL, NULL, CLM_ERROR_FORMAT, "label");
     refused(&wide, NULL, NULL, CLM_ERROR_FORMAT, "row 0, feature 1 (counted from 0) is inf");
     refused(&wider, NULL, NULL, CLM_ERROR_FORMAT, "row 0, feature 0 (counted from 0) is 1e+300");
+    refused(&unnumbered, NULL, NULL, CLM_ERROR_ARGUMENT, "names of classes, but not how many");
+    refused(&of_two, &mislabelled, NULL, CLM_ERROR_FORMAT, "label 7 in row 1");
     refused(&mislabelled, NULL, NULL, CLM_ERROR_FORMAT, "label 7 in row 1");
     struct clm_data *data =
         make(&unlabelled, NULL, &(struct clm_data_options){.labels_optional = true, .classes = 2});

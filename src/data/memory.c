@@ -145,8 +145,11 @@ static clm_status copy_class_names(const struct clm_arrays *arrays, struct conte
                                    struct clm_error *error)
 {
     read->classes = arrays->classes;
-    if (!arrays->class_names || !arrays->classes)
+    if (!arrays->class_names)
         return CLM_OK;
+    if (!arrays->classes)
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "%s: there are names of classes, but not how many; set `classes`", source);
     read->class_names = class_names_copy(arrays->class_names, arrays->classes);
     return read->class_names
                ? CLM_OK

@@ -176,36 +176,34 @@ static size_t count_inputs(const struct table *table)
     return count;
 }
 
-/* The column whose values name the rows. */
-static clm_status take_id(struct table *table, struct clm_error *error)
+/* Gives the column that the setting names a role that only one column has; `use` says which, as in "cannot
+ * be the id". */
+static clm_status take_one(struct table *table, const char *name, const char *setting, enum column_role role,
+                           const char *use, struct clm_error *error)
 {
-    const char *const name = table->request->options->id;
-    size_t id;
-    const clm_status status = find_one(table, name, "id", &id, error);
+    size_t index;
+    const clm_status status = find_one(table, name, setting, &index, error);
     if (status != CLM_OK)
         return status;
-    if (table->columns[id].known || table->columns[id].role == ROLE_LABEL)
-        return clm_fail_setting(error, CLM_ERROR_FORMAT, "id",
-                                "%s: column %.60s is an input or the labels, and cannot be the id too",
-                                table->path, name);
-    table->columns[id].role = ROLE_ID;
+    struct table_column *const column = &table->columns[index];
+    if (column->known || column->role == ROLE_LABEL || column->role == ROLE_ID)
+        return clm_fail_setting(error, CLM_ERROR_FORMAT, setting,
+                                "%s: column %.60s is an input, the labels or the id, and cannot %s too",
+                                table->path, name, use);
+    column->role = role;
     return CLM_OK;
 }
 
-/* The column that says how much each row counts. */
-static clm_status take_weight(struct table *table, struct clm_error *error)
+/* The columns whose values name the rows, and say how much each row counts. */
+static clm_status take_id_and_weight(struct table *table, struct clm_error *error)
 {
-    const char *const name = table->request->options->weight;
-    size_t weight;
-    const clm_status status = find_one(table, name, "weight", &weight, error);
-    if (status != CLM_OK)
-        return status;
-    if (table->columns[weight].known || table->columns[weight].role == ROLE_LABEL)
-        return clm_fail_setting(error, CLM_ERROR_FORMAT, "weight",
-                                "%s: column %.60s is an input or the labels, and cannot hold weights too",
-                                table->path, name);
-    table->columns[weight].role = ROLE_WEIGHT;
-    return CLM_OK;
+    const struct clm_data_options *const options = table->request->options;
+    clm_status status = CLM_OK;
+    if (options->id)
+        status = take_one(table, options->id, "id", ROLE_ID, "be the id", error);
+    if (status == CLM_OK && options->weight)
+        status = take_one(table, options->weight, "weight", ROLE_WEIGHT, "hold weights", error);
+    return status;
 }
 
 static clm_status decide_roles(struct table *table, struct clm_error *error)
@@ -216,8 +214,7 @@ static clm_status decide_roles(struct table *table, struct clm_error *error)
         table->columns[0].role = ROLE_NONE;
     if ((status = for_listed(table, options->ignore, "ignore", mark_none, error)) ||
         (status = for_listed(table, options->categorical, "categorical", mark_category, error)) ||
-        (options->id && (status = take_id(table, error))) ||
-        (options->weight && (status = take_weight(table, error))))
+        (status = take_id_and_weight(table, error)))
         return status;
     table->label = table->layout.columns;
     if (options->label)
@@ -340,7 +337,6 @@ static clm_status follow_label(struct table *table, const struct clm_inputs *inp
 
 static clm_status follow_roles(struct table *table, const struct clm_inputs *inputs, struct clm_error *error)
 {
-    const struct clm_data_options *const options = table->request->options;
     bool has_names = table->layout.names != NULL;
     clm_status status;
     for (size_t i = 0; i < table->layout.columns; i++)
@@ -356,8 +352,7 @@ static clm_status follow_roles(struct table *table, const struct clm_inputs *inp
     }
     if ((status = follow_label(table, inputs, has_names, error)))
         return status;
-    if ((options->id && (status = take_id(table, error))) ||
-        (options->weight && (status = take_weight(table, error))))
+    if ((status = take_id_and_weight(table, error)))
         return status;
     return has_names ? follow_names(table, inputs, error) : CLM_OK;
 }
