@@ -239,6 +239,9 @@ struct clm_column {
 bool clm_inputs_column(const struct clm_inputs *inputs, size_t index, struct clm_column *out);
 /* Writes the name of a feature, "city = Oslo", into `text`, cut to `size` bytes; returns `text`. */
 const char *clm_inputs_feature(const struct clm_inputs *inputs, size_t feature, char *text, size_t size);
+/* What was subtracted from the values of a feature before they became float32, so that it tells them apart;
+ * 0 for most features. */
+double clm_inputs_offset(const struct clm_inputs *inputs, size_t feature);
 
 /* Which rows of the training set are held out for validation. Both parts keep the file's order.
  *

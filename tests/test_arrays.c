@@ -179,6 +179,48 @@ static void zip_clear(struct zip_file *zip)
     zip->file.size = zip->directory.size = zip->count = 0;
 }
 
+/* ---- features whose values float32 could not tell apart ---- */
+
+/* Seconds and another feature, (4, 2), in this type and order. */
+static void put_seconds(const char *name, const char *type, bool is_fortran)
+{
+    static const double seconds[] = {1700000001, 1700000000, 1700000005, 1700000040};
+    static struct array_bytes file;
+    start_npy_with(&file, "{'descr': '%s', 'fortran_order': %s, 'shape': (4, 2), }", type,
+                   is_fortran ? "True" : "False");
+    for (int i = 0; i < 8; i++) {
+        const int row = is_fortran ? i % 4 : i / 2;
+        add_item(&file, type, (is_fortran ? i / 4 : i % 2) ? row - 2 : seconds[row]);
+    }
+    put_file(name, file.at, file.size);
+}
+
+START_TEST(test_narrow_features)
+{
+    static const char *const wide[] = {"<f8", ">f8", "<i8", ">i4"};
+    static const float expected[] = {0, -2, -1, -1, 4, 0, 39, 1};
+    struct clm_data *data, *again;
+    put_labels("y.npy", 4);
+    put_seconds("x.npy", wide[_i / 2], _i % 2);
+    data = open_with(&(struct clm_data_options){.source = file_path("x.npy")});
+    ck_assert(!memcmp(data->train.values, expected, sizeof expected));
+    const struct clm_inputs *const inputs = clm_data_inputs(data);
+    ck_assert_double_eq(clm_inputs_offset(inputs, 0), 1700000001);
+    ck_assert_double_eq(clm_inputs_offset(inputs, 1), 0);
+    /* rows for the model are counted from the same second, whatever their type and their own range */
+    put_seconds("x.npy", "<f8", false);
+    again = open_with(&(struct clm_data_options){.source = file_path("x.npy"), .model_inputs = inputs});
+    ck_assert(!memcmp(again->train.values, expected, sizeof expected));
+    ck_assert_ptr_eq(clm_data_inputs(again), inputs);
+    clm_data_close(again);
+    put_seconds("x.npy", "<f4", false);
+    again = open_with(&(struct clm_data_options){.source = file_path("x.npy"), .model_inputs = inputs});
+    ck_assert_float_eq(((const float *)again->train.values)[6], (float)1700000040 - 1700000001.0);
+    clm_data_close(again);
+    clm_data_close(data);
+}
+END_TEST
+
 /* ---- types, orders, shapes ----------------------------------------------------------------------------- */
 
 static const char *const types[] = {"|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4",
@@ -991,6 +1033,7 @@ int main(void)
     Suite *suite = suite_create("arrays");
     TCase *tests = tcase_create("arrays");
     tcase_add_checked_fixture(tests, files_set_up, files_tear_down);
+    tcase_add_loop_test(tests, test_narrow_features, 0, 8);
     tcase_add_loop_test(tests, test_types, 0, COUNT(types));
     tcase_add_test(tests, test_extremes);
     tcase_add_test(tests, test_not_finite);

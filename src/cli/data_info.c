@@ -85,6 +85,24 @@ static void print_columns(const struct clm_data *data)
         printf("%6s  and %zu more\n", "...", count - COLUMNS_SHOWN);
 }
 
+/* Features of arrays that are counted from an offset. */
+static void print_offsets(const struct clm_data *data)
+{
+    enum { SHOWN = 5 };
+    const struct clm_inputs *const inputs = clm_data_inputs(data);
+    struct clm_column column;
+    size_t count = 0;
+    if (clm_inputs_column(inputs, 0, &column))
+        return; /* the table of columns has them */
+    for (size_t f = 0; f < clm_data_features(data); f++) {
+        const double offset = clm_inputs_offset(inputs, f);
+        if (offset != 0 && count++ < SHOWN)
+            printf("%s feature %zu from %.15g", count == 1 ? "\ncounted  " : ",", f, offset);
+    }
+    if (count)
+        printf("%s, because float32 could not tell the values apart\n", count > SHOWN ? ", ..." : "");
+}
+
 static void cli_info_print_classes(const struct clm_data *data, const struct clm_data_summary *summary)
 {
     if (!clm_data_classes(data))
@@ -182,6 +200,7 @@ static int cli_info_report(const struct clm_settings *settings, const struct clm
     if (!is_json_alone(settings)) {
         cli_info_print_rows(data, summary);
         print_columns(data);
+        print_offsets(data);
         cli_info_print_classes(data, summary);
         print_warnings(summary);
     }

@@ -413,11 +413,27 @@ static bool same_column(const struct column *a, const struct column *b)
            a->offset == b->offset && same_categories(a, b);
 }
 
+static clm_status compare_offsets(const struct clm_inputs *inputs, const struct clm_inputs *other,
+                                  const char *what, struct clm_error *error)
+{
+    for (size_t f = 0; f < inputs->features && f < other->features; f++)
+        if (feature_offset(inputs, f) != feature_offset(other, f))
+            return clm_fail(
+                error, CLM_ERROR_SHAPE,
+                "%s: feature %zu (counted from 0) is counted from %.10g, but the model counts it from %.10g; open the data with the inputs of the model",
+                what, f, feature_offset(other, f), feature_offset(inputs, f));
+    return CLM_OK;
+}
+
 clm_status inputs_compare(const struct clm_inputs *inputs, const struct clm_inputs *other, const char *what,
                           struct clm_error *error)
 {
     char text[COLUMN_TEXT_SIZE], its[COLUMN_TEXT_SIZE];
-    if (inputs == other || !inputs->column_count)
+    if (inputs == other)
+        return CLM_OK;
+    if (!inputs->column_count && !other->column_count)
+        return compare_offsets(inputs, other, what, error);
+    if (!inputs->column_count)
         return CLM_OK;
     const size_t feature = first_with_offset(inputs);
     if (!other->column_count && feature < inputs->features)
@@ -466,4 +482,9 @@ const char *clm_inputs_feature(const struct clm_inputs *inputs, size_t feature, 
     char name[COLUMN_TEXT_SIZE];
     snprintf(text, size, "%s", feature_text(inputs, feature, name));
     return text;
+}
+
+double clm_inputs_offset(const struct clm_inputs *inputs, size_t feature)
+{
+    return inputs && feature < inputs->features ? feature_offset(inputs, feature) : 0;
 }

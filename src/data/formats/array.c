@@ -161,7 +161,9 @@ struct array_reading {
     struct array_header header;
     bool is_channels_last;
     struct set *set;
-    struct label_table table; /* of labels */
+    const double *offsets;      /* (features), subtracted from inputs; NULL: all 0 */
+    struct value_range *ranges; /* (features), of inputs whose offsets are wanted */
+    struct label_table table;   /* of labels */
 };
 
 /* Takes the element whose index in C order is `place`. */
@@ -237,9 +239,78 @@ static clm_status check_float(const struct array_reading *inputs, float value, c
 static clm_status take_float(struct array_reading *inputs, const unsigned char *item, size_t place,
                              struct clm_error *error)
 {
-    const float value = to_float(array_load(item, &inputs->header), &inputs->header);
+    const struct array_header *const header = &inputs->header;
+    const uint64_t bits = array_load(item, header);
+    const float value = inputs->offsets
+                            ? (float)(to_double(bits, header) - inputs->offsets[place % header->row])
+                            : to_float(bits, header);
     ((float *)inputs->set->values)[place] = value;
     return check_float(inputs, value, item, place, error);
+}
+
+/* ---- offsets ---- */
+
+/* Could float32 merge values that differ? Of pictures nobody asks it. */
+static bool can_need_offsets(const struct array_header *header)
+{
+    return header->dimension_count == 2 &&
+           (header->item == 8 || (header->item == 4 && header->kind != ARRAY_FLOAT));
+}
+
+static clm_status take_range(struct array_reading *inputs, const unsigned char *item, size_t place,
+                             struct clm_error *error)
+{
+    (void)error;
+    value_range_add(&inputs->ranges[place % inputs->header.row],
+                    to_double(array_load(item, &inputs->header), &inputs->header));
+    return CLM_OK;
+}
+
+/* Keeps the offsets of the ranges' features, if there are any. */
+static clm_status keep_offsets(const struct value_range *ranges, const struct set *set, struct contents *out,
+                               const char *path, struct clm_error *error)
+{
+    struct clm_inputs *const inputs = inputs_create();
+    if (inputs)
+        inputs->offsets = calloc(set->features, sizeof *inputs->offsets);
+    if (!inputs || !inputs->offsets) {
+        inputs_free(inputs);
+        return clm_fail_host_memory(error, path, set->features * sizeof *inputs->offsets);
+    }
+    inputs->element = set->element;
+    inputs->features = set->features;
+    for (size_t f = 0; f < set->features; f++)
+        inputs->offsets[f] = value_range_offset(&ranges[f]);
+    if (first_with_offset(inputs) < set->features)
+        out->inputs = inputs;
+    else
+        inputs_free(inputs);
+    return CLM_OK;
+}
+
+/* Reads all values of the training set, to find the offsets of features that float32 could not tell apart. */
+static clm_status find_offsets(struct array_reading *inputs, struct contents *out, struct clm_error *error)
+{
+    const size_t features = inputs->set->features;
+    inputs->ranges = malloc(features * sizeof *inputs->ranges);
+    if (!inputs->ranges)
+        return clm_fail_host_memory(error, stream_path(inputs->stream), features * sizeof *inputs->ranges);
+    for (size_t f = 0; f < features; f++)
+        inputs->ranges[f] = value_range_start();
+    clm_status status = array_read_elements(inputs, take_range, error);
+    if (status == CLM_OK)
+        status = keep_offsets(inputs->ranges, inputs->set, out, stream_path(inputs->stream), error);
+    free(inputs->ranges);
+    inputs->ranges = NULL;
+    return status;
+}
+
+/* The offsets that the training set or the model has; NULL if there are none. */
+static const double *known_offsets(const struct request *request, const struct contents *out,
+                                   const struct set *set)
+{
+    const struct clm_inputs *const known = request->inputs ? request->inputs : out->inputs;
+    return known && known->features == set->features ? known->offsets : NULL;
 }
 
 /* True if the file holds bytes or float32 in the order of a set. */
@@ -248,7 +319,7 @@ static bool is_as_held(const struct array_reading *inputs)
     const struct array_header *const header = &inputs->header;
     return (inputs->set->element == ELEMENT_BYTE ||
             (header->kind == ARRAY_FLOAT && header->item == sizeof(float))) &&
-           !header->is_fortran && !inputs->is_channels_last;
+           !header->is_fortran && !inputs->is_channels_last && !inputs->offsets;
 }
 
 /* True if the elements can be mapped: floats must be aligned, and have the host's byte order. */
@@ -481,11 +552,12 @@ clm_status array_read_pair(array_opener *open, void *user, const char *inputs, c
                            const struct request *request, enum clm_part part, struct contents *out,
                            struct clm_error *error)
 {
-    enum { SHAPE, LABELS, INPUTS, STEPS };
-    const bool is_train = part == CLM_TRAIN;
+    enum { SHAPE, LABELS, RANGES, INPUTS, STEPS };
+    const bool is_train = part == CLM_TRAIN, decides = is_train && !request->inputs;
     struct set *const set = contents_part(out, part);
     struct contents unused = {0};
     struct request wanted = *request;
+    bool needs_ranges = false;
     clm_status status = CLM_OK;
     if (!is_train && !wanted.classes && out->train.rows) {
         wanted.classes = contents_class_count(out);
@@ -499,18 +571,25 @@ clm_status array_read_pair(array_opener *open, void *user, const char *inputs, c
             status = leave_unlabelled(set, inputs, error);
             continue;
         }
+        if (step == RANGES && !needs_ranges)
+            continue;
         status =
             open(user, step == LABELS ? labels : inputs, step == LABELS, &array.stream, &array.header, error);
         if (status == CLM_OK)
             status = array_check_size(array.stream, &array.header, error);
         if (status == CLM_OK && step == LABELS)
             status = check_shape(&array, inputs, error);
+        array.offsets = known_offsets(request, out, set);
         if (status == CLM_OK)
             status = step == SHAPE    ? describe_inputs(&array, error)
                      : step == LABELS ? array_read_labels(&array, &wanted, is_train ? out : &unused, error)
+                     : step == RANGES ? find_offsets(&array, out, error)
                                       : array_read_inputs(&array, error);
+        needs_ranges = decides && step == SHAPE ? can_need_offsets(&array.header) : needs_ranges;
         stream_close(array.stream);
     }
+    if (status == CLM_OK && is_train && request->inputs && request->inputs->offsets)
+        out->inputs = inputs_share(request->inputs);
     contents_free(&unused);
     return status;
 }
