@@ -79,6 +79,10 @@ const char *clm_nearest_name(const char *word, const char *const *names);
 CLM_MUST_CHECK clm_status clm_write_file(const char *path, const void *bytes, size_t size,
                                          struct clm_error *error);
 
+/* Writes floats (rows, columns), row-major, as a NumPy array, as clm_write_file does. */
+CLM_MUST_CHECK clm_status clm_write_npy(const char *path, const float *values, size_t rows, size_t columns,
+                                        struct clm_error *error);
+
 /* Fails if clm_write_file would find no place to write to. Long work calls it first. */
 CLM_MUST_CHECK clm_status clm_check_file(const char *path, struct clm_error *error);
 

@@ -1,9 +1,10 @@
-/* clmlp predict: writes class and probabilities of each row as CSV. */
+/* clmlp predict: writes class and probabilities of each row as CSV, JSON or NPY. */
 #include "cli/prediction.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* A field as in RFC 4180: quoted only if necessary. */
 static void print_field(FILE *stream, const char *text)
@@ -75,31 +76,92 @@ static void cli_predict_print_rows(FILE *stream, const struct prediction *predic
     }
 }
 
+static clm_status write_predictions_csv(const char *path, const struct prediction *prediction,
+                                        const size_t *order, struct clm_error *error)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    if (!strcmp(path, "-")) {
+        cli_predict_print_rows(stdout, prediction, order);
+        return CLM_OK;
+    }
+    FILE *const stream = open_memstream(&bytes, &size);
+    if (stream)
+        cli_predict_print_rows(stream, prediction, order);
+    const clm_status status =
+        !stream || fclose(stream)
+            ? fail(error, CLM_ERROR_MEMORY, "no memory for the CSV of %zu rows", prediction->rows)
+            : clm_write_file(path, bytes, size, error);
+    free(bytes);
+    return status;
+}
+
+static json_t *describe_row(const struct prediction *prediction, size_t row)
+{
+    const char *const name = clm_data_row_name(prediction->data, prediction->part, row);
+    const size_t predicted = predicted_class(prediction, row);
+    const char *const predicted_name = class_name(prediction, predicted);
+    json_t *const object = json_object(), *const probabilities = json_array();
+    json_object_put(object, "row",
+                    json_integer((json_int_t)clm_data_row_number(prediction->data, prediction->part, row)));
+    if (name)
+        json_object_put(object, "name", json_text(name));
+    json_object_put(object, "class", json_integer((json_int_t)predicted));
+    if (predicted_name)
+        json_object_put(object, "class_name", json_text(predicted_name));
+    for (size_t c = 0; c < prediction->classes; c++)
+        json_list_add(probabilities,
+                      json_number((double)prediction->probabilities[row * prediction->classes + c]));
+    json_object_put(object, "probabilities", probabilities);
+    return object;
+}
+
+/* A list of objects, one a row. Complains and returns false if it fails. */
+static bool write_predictions_json(const char *path, const struct prediction *prediction, const size_t *order)
+{
+    json_t *const list = json_array();
+    for (size_t i = 0; i < prediction->rows; i++)
+        json_list_add(list, describe_row(prediction, order[i]));
+    return write_json("predict", path, list);
+}
+
+/* The probabilities alone, (rows, classes). */
+static clm_status write_predictions_npy(const char *path, const struct prediction *prediction,
+                                        const size_t *order, struct clm_error *error)
+{
+    const size_t rows = prediction->rows, classes = prediction->classes;
+    float *const ordered = calloc(rows * classes, sizeof *ordered);
+    for (size_t i = 0; ordered && i < rows; i++)
+        memcpy(ordered + i * classes, prediction->probabilities + order[i] * classes,
+               classes * sizeof *ordered);
+    const clm_status status =
+        ordered ? clm_write_npy(path, ordered, rows, classes, error)
+                : fail(error, CLM_ERROR_MEMORY, "no memory for the probabilities of %zu rows", rows);
+    free(ordered);
+    return status;
+}
+
+static bool ends_with(const char *path, const char *ending)
+{
+    const size_t length = strlen(path), its = strlen(ending);
+    return length > its && !strcasecmp(path + length - its, ending);
+}
+
 static clm_status cli_predict_write_rows(struct invocation *in, const struct prediction *prediction,
                                          struct clm_error *error)
 {
     const char *const path = clm_settings_text(in->settings, "out");
     size_t *const order = order_rows(prediction);
-    char *bytes = NULL;
-    size_t size = 0;
+    clm_status status = CLM_OK;
     if (!order)
         return fail(error, CLM_ERROR_MEMORY, "no memory for the order of %zu rows", prediction->rows);
-    if (!strcmp(path, "-")) {
-        cli_predict_print_rows(stdout, prediction, order);
-        free(order);
-        return CLM_OK;
-    }
-    FILE *const stream = open_memstream(&bytes, &size);
-    clm_status status = CLM_OK;
-    if (stream)
-        cli_predict_print_rows(stream, prediction, order);
+    if (ends_with(path, ".json"))
+        in->code = write_predictions_json(path, prediction, order) ? in->code : EXIT_FAILED;
+    else if (ends_with(path, ".npy"))
+        status = write_predictions_npy(path, prediction, order, error);
+    else
+        status = write_predictions_csv(path, prediction, order, error);
     free(order);
-    if (!stream || fclose(stream)) {
-        complain("predict", "no memory for the CSV of %zu rows", prediction->rows);
-        in->code = EXIT_FAILED;
-    } else
-        status = clm_write_file(path, bytes, size, error);
-    free(bytes);
     return status;
 }
 
@@ -117,6 +179,6 @@ const struct command command_predict = {
     "predict",
     "class and probabilities of each row",
     run_predict,
-    "Writes a CSV with a line a row, in the order of the file: its number in the file, its name if it has one (pictures: the file), the predicted class, the class's name if there are names, and the probability of each class. MODEL is a run directory, or its model.safetensors.",
+    "Writes a line a row, in the order of the file: its number in the file, its name if it has one (pictures: the file), the predicted class, the class's name if there are names, and the probability of each class. --out F.json has an object a row, --out F.npy the probabilities alone, float32 (rows, classes); any other name is a CSV. MODEL is a run directory, or its model.safetensors.",
     {{"data", "fashion-mnist"}},
     MODEL_OPERAND};

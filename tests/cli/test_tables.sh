@@ -53,6 +53,12 @@ succeeds eval csv/model.safetensors --data cats.csv --label kind --split train -
 check 'eval: all cats' has_line out '^  2 cat  *30  *100\.00'
 succeeds predict csv/model.safetensors --data cats.csv --label 0 --split train --backend reference
 check 'predict: cats' [ "$(grep -c '^[0-9]*,2,cat,' out)" -eq 30 ]
+for file in p.json p.npy p.csv; do
+    succeeds predict csv --data cats.csv --label kind --split train --backend reference --out $file
+done
+check 'predict --out F.json: rows and classes' sh -c '[ "$(grep -c "\"class_name\": \"cat\"" p.json)" -eq 30 ] && grep -q "\"row\": 29" p.json'
+check 'predict --out F.npy: float32 (30, 3)' sh -c 'head -c 80 p.npy | grep -a -q "f4.*(30, 3)" && [ "$(wc -c <p.npy)" -eq $((128 + 30 * 3 * 4)) ]'
+check 'predict --out F.csv: rows' [ "$(grep -c '^[0-9]*,2,cat,' p.csv)" -eq 30 ]
 sed 's/^cat/cow/' cats.csv >cows.csv
 fails 1 'cows.csv: line 2: the label cow is not one of the 3 classes of the training set \(ant, bee, cat\)' \
     eval csv/model.safetensors --data cows.csv --label kind --split train --backend reference

@@ -68,6 +68,24 @@ static void describe_rows(const struct clm_data *data, const struct rows *rows, 
     array->size = rows->count * data->features * data_element_size(data);
 }
 
+clm_status clm_write_npy(const char *path, const float *values, size_t rows, size_t columns,
+                         struct clm_error *error)
+{
+    const char type[] = {order, 'f', '4', '\0'};
+    struct array array = {.size = rows * columns * sizeof *values};
+    char shape[64];
+    snprintf(shape, sizeof shape, "%zu, %zu", rows, columns);
+    write_numpy_header(&array, type, shape);
+    char *const bytes = malloc(array.header_size + array.size);
+    if (!bytes)
+        return clm_fail_host_memory(error, path, array.header_size + array.size);
+    memcpy(bytes, array.header, array.header_size);
+    memcpy(bytes + array.header_size, values, array.size);
+    const clm_status status = clm_write_file(path, bytes, array.header_size + array.size, error);
+    free(bytes);
+    return status;
+}
+
 static bool describe_labels(const struct rows *rows, struct array *array)
 {
     char shape[32], type[4];
