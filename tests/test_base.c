@@ -352,10 +352,12 @@ START_TEST(test_long_texts)
 }
 END_TEST
 
-START_TEST(test_control_characters)
+START_TEST(test_unprintable_bytes)
 {
     (void)clm_fail(&error, CLM_ERROR_IO, "a\x1b[31m\b\r\x7f\xc2\x9b\xc3\xa9: x\n  the log");
     ck_assert_str_eq(error.message, "a?[31m?????\xc3\xa9: x\n  the log");
+    (void)clm_fail(&error, CLM_ERROR_IO, "%s: %.1s", "\xff\xc3z\ty\xe2\x82", "\xc3\xa9");
+    ck_assert_str_eq(error.message, "??z?y??: ?");
 }
 END_TEST
 
@@ -378,7 +380,7 @@ int main(void)
     tcase_add_test(tests, test_directories);
     tcase_add_test(tests, test_utf8);
     tcase_add_test(tests, test_long_texts);
-    tcase_add_test(tests, test_control_characters);
+    tcase_add_test(tests, test_unprintable_bytes);
     suite_add_tcase(suite, tests);
     return test_run(suite);
 }

@@ -50,15 +50,16 @@ static size_t cut_middle(char *text, size_t length, size_t most)
     return head + strlen(CUT) + length - tail;
 }
 
-static void hide_controls(char *text)
+/* '?' for each byte that is not of a printable UTF-8 character; new lines stay. */
+static void hide_unprintable(char *text)
 {
-    for (; *text; text++) {
-        const bool is_upper =
-            !strncmp(text, "\xc2", 1) && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
-        if (has_control(text, 1) && *text != '\n' && *text != '\t')
+    for (size_t length; *text; text += length) {
+        length = utf8_length(text);
+        const bool is_upper = length == 2 && text[0] == '\xc2' && (unsigned char)text[1] < 0xa0;
+        if (!length || is_upper || (has_control(text, 1) && *text != '\n')) {
             *text = '?';
-        if (is_upper) /* one of the 32 controls above ASCII */
-            text[0] = text[1] = '?';
+            length = 1;
+        }
     }
 }
 
@@ -85,9 +86,9 @@ const char *clm_write_sentence(char *out, size_t size, const char *format, va_li
     va_copy(again, arguments);
     if (vasprintf(&whole, format, arguments) < 0) {
         vsnprintf(out, size, format, again);
-        hide_controls(out);
+        hide_unprintable(out);
     } else {
-        hide_controls(whole);
+        hide_unprintable(whole);
         shorten_words(whole);
         const size_t length = strlen(whole);
         if (length >= size)

@@ -289,7 +289,7 @@ static clm_status keep_offsets(const struct value_range *ranges, const struct se
 }
 
 /* Reads all values of the training set, to find the offsets of features that float32 could not tell apart. */
-static clm_status find_offsets(struct array_reading *inputs, struct contents *out, struct clm_error *error)
+static clm_status decide_offsets(struct array_reading *inputs, struct contents *out, struct clm_error *error)
 {
     const size_t features = inputs->set->features;
     inputs->ranges = malloc(features * sizeof *inputs->ranges);
@@ -583,7 +583,7 @@ clm_status array_read_pair(array_opener *open, void *user, const char *inputs, c
         if (status == CLM_OK)
             status = step == SHAPE    ? describe_inputs(&array, error)
                      : step == LABELS ? array_read_labels(&array, &wanted, is_train ? out : &unused, error)
-                     : step == RANGES ? find_offsets(&array, out, error)
+                     : step == RANGES ? decide_offsets(&array, out, error)
                                       : array_read_inputs(&array, error);
         needs_ranges = decides && step == SHAPE ? can_need_offsets(&array.header) : needs_ranges;
         stream_close(array.stream);

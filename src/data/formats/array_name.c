@@ -87,11 +87,8 @@ static size_t list_sets(const struct array_name *names, size_t count, char *list
         bool is_new = names[i].role == ROLE_INPUTS;
         for (size_t j = 0; is_new && j < i; j++)
             is_new = names[j].role != ROLE_INPUTS || strcmp(names[j].set, names[i].set) != 0;
-        if (is_new && used < size) {
-            char shown[64];
-            used += (size_t)snprintf(list + used, size - used, "%s%s", sets ? ", " : "",
-                                     text_show(shown, sizeof shown, names[i].set, strlen(names[i].set)));
-        }
+        if (is_new && used < size)
+            used += (size_t)snprintf(list + used, size - used, "%s%.60s", sets ? ", " : "", names[i].set);
         sets += is_new;
     }
     return sets;
