@@ -740,6 +740,13 @@ CLM_MUST_CHECK clm_status clm_train(struct clm_backend *backend, struct clm_mode
 CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *data,
                                         struct clm_error *error);
 
+/* Compares the values of a part of data with those that the model was trained on. If all of them, or, from 20
+ * rows on, those of a feature that has a scale of its own, are 50 times larger or smaller, *sentence says so,
+ * and the caller frees it; else it is NULL. Nothing is compared with a model that does not know the range of
+ * its training data. */
+CLM_MUST_CHECK clm_status clm_check_scale(const struct clm_model *model, const struct clm_data *data,
+                                          enum clm_part part, char **sentence, struct clm_error *error);
+
 /* Computes the class probabilities (rows, classes) of every row of a part, and the loss and accuracy
  * against its labels, if all rows have one. `probabilities` and `score` may be NULL. If a score is asked for,
  * a loss of labelled rows that is no finite number is CLM_ERROR_FORMAT, which names the row. */

@@ -361,6 +361,60 @@ static void take_gradient(void *user, const struct clm_gradcheck_row *row)
 
 /* Gradients are checked on the inputs of training: the same as for data that the model's mean and scale have
  * already been applied to. */
+/* ---- the scale of other data --------------------------------------------------------------------------- */
+
+static void assert_scale(const struct clm_model *model, const struct clm_data *data, const char *wanted)
+{
+    char *sentence;
+    ck_assert_int_eq(clm_check_scale(model, data, CLM_TRAIN, &sentence, &error), CLM_OK);
+    ck_assert_msg(wanted ? sentence && strstr(sentence, wanted) : !sentence, "%s",
+                  sentence ? sentence : "no sentence");
+    free(sentence);
+}
+
+static void multiply(struct clm_data *data, size_t feature, float factor)
+{
+    for (size_t r = 0; r < data->train.count; r++)
+        ((float *)data->read.train.values)[r * FEATURES + feature] *= factor;
+}
+
+START_TEST(other_scales)
+{
+    static const enum clm_standardise ways[] = {CLM_STANDARDISE_NONE, CLM_STANDARDISE_GLOBAL,
+                                                CLM_STANDARDISE_FEATURE};
+    const enum clm_standardise how = ways[_i];
+    struct clm_data *const data = floats_about(0, 4, 40), *const few = floats_about(0, 4, 3);
+    struct clm_model *const model = model_for(data);
+    assert_scale(model, data, NULL); /* nothing is known yet */
+    fit(model, data, how);
+    assert_scale(model, data, NULL);
+    assert_scale(model, few, NULL);
+    for (size_t i = 0; i < FEATURES; i++) {
+        multiply(data, i, 255);
+        multiply(few, i, 255);
+    }
+    assert_scale(model, data, "made: values go from ");
+    assert_scale(model, few, "made: values go from ");
+    for (size_t i = 0; i < FEATURES; i++) {
+        multiply(data, i, 1 / 255.f / 255);
+        multiply(few, i, 1 / 255.f / 255);
+    }
+    assert_scale(model, data,
+                 how == CLM_STANDARDISE_FEATURE ? "feature 0 (counted from 0), and of others, have"
+                                                : "values go from ");
+    assert_scale(model, few, how == CLM_STANDARDISE_FEATURE ? NULL : "values go from ");
+    for (size_t i = 0; i < FEATURES; i++)
+        multiply(data, i, i == 3 ? 2.55f : 255);
+    assert_scale(model, data,
+                 how == CLM_STANDARDISE_FEATURE ? "the values of feature 3 (counted from 0) have " : NULL);
+    set_feature(data, 3, 0, 40, 1); /* no scale can be told of a feature that does not change */
+    assert_scale(model, data, NULL);
+    clm_model_free(model);
+    clm_data_close(few);
+    clm_data_close(data);
+}
+END_TEST
+
 START_TEST(gradcheck_standardises)
 {
     struct clm_backend *be = fixture_backend(FIXTURE_BLAS);
@@ -409,6 +463,7 @@ int main(void)
     tcase_add_test(tests, of_the_training_part_only);
     tcase_add_test(tests, from_bad_to_good);
     tcase_add_loop_test(tests, round_trip, FIXTURE_REFERENCE, FIXTURE_OPENCL + 1);
+    tcase_add_loop_test(tests, other_scales, 0, 3);
     tcase_add_test(tests, gradcheck_standardises);
     suite_add_tcase(suite, tests);
     return test_run(suite);

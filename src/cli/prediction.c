@@ -56,6 +56,17 @@ clm_status open_data_for(const struct clm_model *model, struct clm_data_options 
     return status;
 }
 
+clm_status tell_scale(const char *command, const struct clm_model *model, const struct clm_data *data,
+                      enum clm_part part, struct clm_error *error)
+{
+    char *sentence;
+    const clm_status status = clm_check_scale(model, data, part, &sentence, error);
+    if (sentence)
+        remark(command, "%s", sentence);
+    free(sentence);
+    return status;
+}
+
 /* Without --split, rows to predict are those of the test set, or else those of the data itself. */
 static enum clm_part choose_part(const struct invocation *in, const struct clm_data *data, bool needs_labels)
 {
@@ -81,6 +92,7 @@ clm_status predict(struct invocation *in, bool needs_labels, struct prediction *
     out->part = choose_part(in, out->data, needs_labels);
     if ((status = clm_check_fit(out->model, out->data, error)) ||
         (status = check_part(out->part, out->data, error)) ||
+        (status = tell_scale(in->about->name, out->model, out->data, out->part, error)) ||
         (status = open_backend(&backend_asked, &backend, error)))
         goto cleanup;
     out->rows = clm_data_rows(out->data, out->part);

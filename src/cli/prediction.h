@@ -24,6 +24,11 @@ void find_model(const char *command, const char *what, const char *name, char pa
 /* Opens data for a model, whose columns its own become, and whose classes its labels. */
 CLM_MUST_CHECK clm_status open_data_for(const struct clm_model *model, struct clm_data_options options,
                                         struct clm_data **out, struct clm_error *error);
+/* A remark of the command if the part's values are on another scale than those that the model was trained
+ * on. */
+CLM_MUST_CHECK clm_status tell_scale(const char *command, const struct clm_model *model,
+                                     const struct clm_data *data, enum clm_part part,
+                                     struct clm_error *error);
 
 /* Loads MODEL (its file, or the run directory with one) and predicts. Rows without labels are refused if
  * `needs_labels`. *out must be freed in any case. */

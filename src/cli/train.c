@@ -369,7 +369,8 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
         (from && (status = clm_model_take_inputs(model, from, error))))
         goto cleanup;
     how = (enum clm_standardise)(clm_settings_count(settings, "standardize") - 1);
-    if ((status = clm_model_standardise(model, data, how, &fitted, error)) ||
+    if ((from && (status = tell_scale("train", from, data, CLM_TRAIN, error))) ||
+        (status = clm_model_standardise(model, data, how, &fitted, error)) ||
         (status = open_backend(&backend_asked, &backend, error)))
         goto cleanup;
     if (!run.is_quiet) {

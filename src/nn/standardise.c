@@ -1,4 +1,4 @@
-/* clm_model_standardise: input normalisation from the training rows. */
+/* Input normalisation from the training rows, and whether other rows are on the same scale. */
 #include "data/analysis/moments.h"
 #include "nn/model.h"
 
@@ -84,6 +84,21 @@ static clm_status take_over_all(struct clm_model *model, const struct clm_data *
     return CLM_OK;
 }
 
+/* The range of floats that the model takes as they are, unless it would take reading a file once more. */
+static void keep_range(struct clm_model *model, const struct clm_data *data)
+{
+    const float *const values = data->train.values;
+    float lowest = INFINITY, highest = -INFINITY;
+    if (data->element != ELEMENT_FLOAT || data->train.is_mapped)
+        return;
+    for (size_t i = 0; i < data->train.count * data->features; i++) {
+        lowest = values[i] < lowest ? values[i] : lowest;
+        highest = values[i] > highest ? values[i] : highest;
+    }
+    model->lowest = (double)lowest;
+    model->highest = (double)highest;
+}
+
 clm_status clm_model_standardise(struct clm_model *model, const struct clm_data *data,
                                  enum clm_standardise how, struct clm_standardised *fitted,
                                  struct clm_error *error)
@@ -96,8 +111,81 @@ clm_status clm_model_standardise(struct clm_model *model, const struct clm_data 
         if (status == CLM_OK)
             status = take_over_all(model, data, how, features, &result, error);
         free(features);
-    }
+    } else if (status == CLM_OK && !isfinite(model->lowest))
+        keep_range(model, data);
     if (status == CLM_OK && fitted)
         *fitted = result;
     return status;
+}
+
+/* ---- is other data on the same scale? ---- */
+
+#define FACTOR     50.0 /* from which on a scale differs; the common ones differ by 100, 255 or 1000 */
+#define LEAST_ROWS 20   /* whose deviation says something of a feature */
+
+static bool has_one_scale(const struct clm_model *model)
+{
+    for (size_t i = 1; i < clm_model_width(model, 0); i++)
+        if (model->scale[i] != model->scale[0])
+            return false;
+    return true;
+}
+
+/* Compares all values with those of the training data. A row of small values is no sign if each feature has a
+ * scale of its own. */
+static bool range_differs(const struct clm_model *model, const struct moments *all)
+{
+    const double trained = fmax(fabs(model->lowest), fabs(model->highest)),
+                 here = fmax(fabs(all->lowest), fabs(all->highest));
+    return here > FACTOR * trained || (has_one_scale(model) && here > 0 && trained > FACTOR * here);
+}
+
+/* Compares the deviation of a feature with that of the training data. */
+static bool feature_differs(const struct clm_model *model, const struct moments *features, size_t i)
+{
+    const double here = moments_deviation(&features[i]) * (double)model->scale[i];
+    return here > FACTOR || (here > 0 && here < 1 / FACTOR);
+}
+
+static bool tell_features(const struct clm_model *model, const struct clm_data *data,
+                          const struct moments *features, char **sentence)
+{
+    char text[COLUMN_TEXT_SIZE];
+    size_t count = 0, first = 0;
+    for (size_t i = 0; i < data->features; i++)
+        if (!feature_is_mark(data->inputs, i) && feature_differs(model, features, i) && !count++)
+            first = i;
+    return !count ||
+           asprintf(
+               sentence,
+               "%s: the values of %s%s have a standard deviation of %.3g, and of %.3g in the training data; if they are on another scale here, scale them alike, because the model's answers mean nothing otherwise",
+               data->source, feature_text(data->inputs, first, text), count > 1 ? ", and of others," : "",
+               moments_deviation(&features[first]), 1 / (double)model->scale[first]) >= 0;
+}
+
+clm_status clm_check_scale(const struct clm_model *model, const struct clm_data *data, enum clm_part part,
+                           char **sentence, struct clm_error *error)
+{
+    const struct rows *const rows = data_part(data, part);
+    struct moments *features = NULL;
+    bool is_told = true;
+    *sentence = NULL;
+    clm_status status = model_check_shape(model, data, error);
+    if (status == CLM_OK && rows->count)
+        status = moments_measure(data, rows, &features, error);
+    if (status != CLM_OK || !features)
+        return status;
+    const struct moments all = moments_of_all(features, data->features);
+    if (range_differs(model, &all))
+        is_told =
+            asprintf(
+                sentence,
+                "%s: values go from %.6g to %.6g, and went from %.6g to %.6g in the training data; if they are on another scale here, scale them alike, because the model's answers mean nothing otherwise",
+                data->source, all.lowest, all.highest, model->lowest, model->highest) >= 0;
+    else if (rows->count >= LEAST_ROWS && !has_one_scale(model))
+        is_told = tell_features(model, data, features, sentence);
+    free(features);
+    if (!is_told)
+        *sentence = NULL;
+    return is_told ? CLM_OK : clm_fail_host_memory(error, data->source, 1);
 }

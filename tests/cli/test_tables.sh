@@ -80,6 +80,17 @@ awk -F , 'BEGIN { OFS = "," } NR > 1 { $2 = $2 / 1000; $3 = 50000 + 3000 * $3; $
     check 'global: mean and deviation' has_line out '^inputs +standardised by mean [0-9.]+ and deviation [0-9.]+ of all values in 81 training rows$'
     succeeds gradcheck --data scales.csv --label kind --standardize feature --backend reference
 }
+# Other data on another scale is named, and data on the same is not.
+awk -F , 'BEGIN { OFS = "," } NR > 1 { $3 = 255 * $3 } { print }' train.csv >scaled.csv
+for command in 'eval csv --split train' 'predict csv --split train' 'train --init csv --epochs 1 --lr 0.001 --backend reference --quiet'; do
+    # shellcheck disable=SC2086 # words
+    {
+        succeeds $command --data scaled.csv --label kind
+        check "$command: another scale" has_line err 'note: scaled\.csv: values go from .* and went from .* in the training data; '
+        succeeds $command --data train.csv --label kind
+        check "$command: the same scale" lacks_line err 'training data'
+    }
+done
 succeeds data info --data scales.csv --label kind
 check 'data info: columns differ in scale' has_line out 'Features differ in scale: one goes from .* to .*; standardise each feature. See train --standardize\.$'
 
