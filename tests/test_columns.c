@@ -259,6 +259,52 @@ START_TEST(test_late_kinds)
 END_TEST
 
 /* Values that float32 could not tell apart are counted from the first. */
+/* Enough rows for several threads and blocks. Words are plain, or quoted, or have blanks around them. */
+START_TEST(test_many_rows)
+{
+    static const char *const around[][2] = {{"", ""}, {"\"", "\""}, {" ", ""}, {"", "  "}, {"", "\t"}};
+    enum { ROWS = 70001 };
+    char *text = NULL;
+    size_t size = 0, words[2] = {0, 0}, values = 0;
+    double sum = 0;
+    FILE *const out = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(out);
+    fputs("word,value,label\n", out);
+    for (int r = 0; r < ROWS; r++) {
+        const bool is_v = r % 3 != 0;
+        const char *const word = r % 11 ? is_v ? "v" : "\xc3\xbc" : "NA";
+        fprintf(out, "%s%s%s", around[r % COUNT(around)][0], word, around[r % COUNT(around)][1]);
+        if (r % 5)
+            fprintf(out, ",%d,%d\n", r % 7, r % 2);
+        else
+            fprintf(out, ",NA,%d\n", r % 2);
+        words[is_v] += r % 11 != 0;
+        values += r % 5 != 0;
+        sum += r % 5 ? r % 7 : 0;
+    }
+    ck_assert_int_eq(fclose(out), 0);
+    put_text("t.csv", text);
+    free(text);
+    struct clm_data *const data = open_with(&(struct clm_data_options){.source = file_path("t.csv")});
+    const struct clm_column word = column_at(data, 0), value = column_at(data, 1);
+    ck_assert_uint_eq(word.category_count, 2);
+    ck_assert_str_eq(word.categories[0], "v");
+    ck_assert(word.fill == 0 && words[1] > words[0]);
+    ck_assert(value.fill == sum / (double)values);
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), ROWS);
+    ck_assert_uint_eq(clm_data_features(data), 5);
+    const float *row = data_part(data, CLM_TRAIN)->values;
+    for (int r = 0; r < ROWS; r++, row += 5) {
+        const bool has_word = r % 11 != 0, is_v = !has_word || r % 3 != 0, has_value = r % 5 != 0;
+        const float expected[] = {is_v, !is_v, !has_word, has_value ? (float)(r % 7) : (float)value.fill,
+                                  !has_value};
+        ck_assert_msg(!memcmp(row, expected, sizeof expected), "row %d: %g %g %g %g %g", r, (double)row[0],
+                      (double)row[1], (double)row[2], (double)row[3], (double)row[4]);
+    }
+    clm_data_close(data);
+}
+END_TEST
+
 START_TEST(test_offset)
 {
     put_text("t.csv",
@@ -618,6 +664,7 @@ int main(void)
     tcase_add_test(tests, test_kinds);
     tcase_add_loop_test(tests, test_dates, 0, COUNT(dates));
     tcase_add_test(tests, test_late_kinds);
+    tcase_add_test(tests, test_many_rows);
     tcase_add_test(tests, test_offset);
     tcase_add_test(tests, test_offset_written);
     tcase_add_test(tests, test_arff);

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 void set_free(struct set *set)
 {
@@ -82,6 +84,17 @@ clm_status allow_memory(uint64_t memory, const char *path, size_t bytes, struct 
 static size_t set_row_bytes(const struct set *set)
 {
     return set->features * (set->element == ELEMENT_BYTE ? 1 : sizeof(float));
+}
+
+float *values_create(size_t count)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    float *const values = calloc(count, sizeof *values);
+    const uintptr_t first = round_up((uintptr_t)values, page),
+                    end = ((uintptr_t)values + count * sizeof *values) / page * page;
+    if (values && first < end)
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE); /* only saves time */
+    return values;
 }
 
 bool set_resize(struct set *set, size_t rows)

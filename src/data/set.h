@@ -65,6 +65,10 @@ size_t count_unlabelled(const uint32_t *labels, size_t count);
 CLM_MUST_CHECK clm_status allow_memory(uint64_t memory, const char *path, size_t bytes,
                                        struct clm_error *error);
 
+/* `count` zeros, in large pages where the system has them. The caller frees them; NULL if there is no
+ * memory. */
+float *values_create(size_t count);
+
 /* Gives the set's values and labels, and its weights if it has some, room for `rows` rows; false if there is
  * no memory. */
 bool set_resize(struct set *set, size_t rows);

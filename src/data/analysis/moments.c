@@ -11,19 +11,22 @@
  * sqrt(squares (n - 1) / n) from the mean. Therefore Q <= n squares, and 202 u Q <= 13000 u squares: the
  * result is never below 0, and it is 0 if all differences are 0.
  *
- * Means are kept as differences from the feature's first value. Each of the N / 64 combinations then rounds a
- * number that is at most the feature's range r, and no mean is off by more than e = 2 (N / 64 + 70) u r. That
- * adds 2 |d| e n_a n_b / n to the squares in each combination, 2 e sqrt(N squares) in all (Cauchy-Schwarz),
- * or relatively 2 e / deviation. The relative error of a deviation is half of that of its square. */
+ * Means are kept as differences from the feature's first value. Each of the N / 64 combinations, most of them
+ * of blocks within a chapter and the others of chapters, then rounds a number that is at most the feature's
+ * range r, and no mean is off by more than e = 2 (N / 64 + 70) u r. That adds 2 |d| e n_a n_b / n to the
+ * squares in each combination, 2 e sqrt(N squares) in all (Cauchy-Schwarz), or relatively 2 e / deviation.
+ * The relative error of a deviation is half of that of its square. */
 #include "data/analysis/moments.h"
 
 #include "base/size.h"
+#include "base/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define BLOCK 64   /* rows; 32 bits can hold the sum of 66051 squares of bytes */
-#define TILE  1024 /* features at a time, so that their sums stay in the first-level cache */
+#define BLOCK   64    /* rows; 32 bits can hold the sum of 66051 squares of bytes */
+#define CHAPTER 32768 /* rows, a multiple of BLOCK */
+#define TILE    1024  /* features at a time, so that their sums stay in the first-level cache */
 
 /* Sums over the rows of a block, for the features of a tile. */
 struct byte_sums {
@@ -221,40 +224,71 @@ static void add_floats(const void *values, const struct tile_part *part, size_t 
     }
 }
 
-static void add_rows(const struct clm_data *data, const struct rows *rows, struct moments *moments)
+/* Chapters of rows are measured on several threads, and then joined in their order: the result is the same
+ * for any number of threads. */
+struct chapters {
+    const struct clm_data *data;
+    const struct rows *rows;
+    struct moments *moments; /* (chapters, features) */
+};
+
+static void add_rows(const struct clm_data *data, const struct rows *rows, size_t first, size_t end,
+                     struct moments *moments)
 {
     const size_t size = data_element_size(data);
     add_block *const add = data->element == ELEMENT_BYTE ? add_bytes : add_floats;
-    for (size_t r = 0; r < rows->count; r += BLOCK) {
-        struct tile_part part = {.rows = size_min(BLOCK, rows->count - r), .stride = data->features};
+    for (size_t r = first; r < end; r += BLOCK) {
+        struct tile_part part = {.rows = size_min(BLOCK, end - r), .stride = data->features};
         for (size_t i = 0; i < data->features; i += TILE) {
             part.features = size_min(TILE, data->features - i);
-            add((const unsigned char *)data_row(data, rows, r) + i * size, &part, r,
+            add((const unsigned char *)data_row(data, rows, r) + i * size, &part, r - first,
                 (const unsigned char *)rows->values + i * size, moments + i);
         }
         data_forget(data, rows, r, part.rows);
     }
 }
 
+static void measure_chapters(void *context, size_t first, size_t end)
+{
+    const struct chapters *const to = context;
+    for (size_t c = first; c < end; c++) {
+        struct moments *const moments = to->moments + c * to->data->features;
+        const size_t begin = c * CHAPTER, rows = size_min(CHAPTER, to->rows->count - begin);
+        for (size_t i = 0; i < to->data->features; i++)
+            moments[i] = (struct moments){.count = rows, .lowest = INFINITY, .highest = -INFINITY};
+        add_rows(to->data, to->rows, begin, begin + rows, moments);
+    }
+}
+
+/* Adds the rows of `more`, which follow those of `moments`. */
+static void join(struct moments *moments, const struct moments *more, bool are_bytes)
+{
+    const double count = (double)(moments->count + more->count), share = (double)more->count / count,
+                 d = more->mean - moments->mean;
+    moments->squares += more->squares + (are_bytes ? 0 : square(d) * (double)moments->count * share);
+    moments->mean += are_bytes ? more->mean : d * share;
+    moments->lowest = lower(moments->lowest, more->lowest);
+    moments->highest = higher(moments->highest, more->highest);
+    moments->count += more->count;
+}
+
 clm_status moments_measure(const struct clm_data *data, const struct rows *rows, struct moments **out,
                            struct clm_error *error)
 {
-    struct moments *const moments = calloc(data->features, sizeof *moments);
+    const size_t chapters = size_max(1, divide_up(rows->count, CHAPTER));
+    struct moments *const moments = calloc(chapters * data->features, sizeof *moments);
     *out = moments;
     if (!moments)
-        return clm_fail_host_memory(error, data->source, data->features * sizeof *moments);
-    for (size_t i = 0; i < data->features; i++) {
-        moments[i].lowest = INFINITY;
-        moments[i].highest = -INFINITY;
-    }
-    add_rows(data, rows, moments);
-    for (size_t i = 0; i < data->features; i++) {
-        moments[i].count = rows->count;
+        return clm_fail_host_memory(error, data->source, chapters * data->features * sizeof *moments);
+    work_in_ranges(chapters, 1, measure_chapters, &(struct chapters){data, rows, moments});
+    for (size_t c = 1; c < chapters; c++)
+        for (size_t i = 0; i < data->features; i++)
+            join(&moments[i], &moments[c * data->features + i], data->element == ELEMENT_BYTE);
+    for (size_t i = 0; i < data->features; i++)
         if (data->element == ELEMENT_BYTE)
             finish_bytes(moments + i);
         else
             moments[i].mean += (double)((const float *)rows->values)[i];
-    }
     return CLM_OK;
 }
 

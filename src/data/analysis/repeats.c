@@ -1,9 +1,12 @@
 #include "data/analysis/repeats.h"
 
 #include "base/size.h"
+#include "base/threads.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define ROWS_LEAST 1024 /* that a thread hashes */
 
 /* A place in a hash table (open addressing, at most half full): a hash, and the first row that has it. */
 struct slot {
@@ -16,6 +19,7 @@ struct row_index {
     size_t mask; /* number of slots - 1; the number is a power of two */
     const unsigned char *values;
     size_t row_size;
+    uint32_t *firsts; /* (rows) the first row with the bytes of each */
 };
 
 static uint64_t mix(uint64_t hash)
@@ -60,17 +64,45 @@ static struct slot *repeats_find_slot(const struct row_index *index, const unsig
     }
 }
 
+struct row_hashes {
+    const struct row_index *index;
+    uint64_t *hashes;
+};
+
+static void hash_range(void *context, size_t first, size_t end)
+{
+    const struct row_hashes *const rows = context;
+    const struct row_index *const index = rows->index;
+    for (size_t r = first; r < end; r++)
+        rows->hashes[r] = hash_row(index->values + r * index->row_size, index->row_size);
+}
+
+static void add_rows_to_index(struct row_index *index, const uint64_t *hashes, size_t rows)
+{
+    for (size_t r = 0; r < rows; r++) {
+        struct slot *const slot = repeats_find_slot(index, index->values + r * index->row_size, hashes[r]);
+        if (slot->row == UINT32_MAX)
+            *slot = (struct slot){hashes[r], (uint32_t)r};
+        index->firsts[r] = slot->row;
+    }
+}
+
 clm_status row_index_make(const struct clm_data *data, const struct rows *rows, struct row_index **out,
                           struct clm_error *error)
 {
     struct row_index *index = calloc(1, sizeof *index);
+    struct row_hashes hashes = {.index = index};
     size_t count = 16, bytes = 0;
     *out = NULL;
     while (count < 2 * rows->count)
         count *= 2;
-    if (index && rows->count < UINT32_MAX && size_mul(count, sizeof *index->slots, &bytes))
+    if (index && rows->count < UINT32_MAX && size_mul(count, sizeof *index->slots, &bytes)) {
         index->slots = malloc(bytes);
-    if (!index || !index->slots) {
+        index->firsts = malloc(rows->count * sizeof *index->firsts + 1);
+        hashes.hashes = malloc(rows->count * sizeof *hashes.hashes + 1);
+    }
+    if (!index || !index->slots || !index->firsts || !hashes.hashes) {
+        free(hashes.hashes);
         row_index_free(index);
         return clm_fail_host_memory(error, data->source, bytes);
     }
@@ -78,13 +110,9 @@ clm_status row_index_make(const struct clm_data *data, const struct rows *rows, 
     index->mask = count - 1;
     index->values = rows->values;
     index->row_size = data->features * data_element_size(data);
-    for (size_t r = 0; r < rows->count; r++) {
-        const unsigned char *row = index->values + r * index->row_size;
-        const uint64_t hash = hash_row(row, index->row_size);
-        struct slot *slot = repeats_find_slot(index, row, hash);
-        if (slot->row == UINT32_MAX)
-            *slot = (struct slot){hash, (uint32_t)r};
-    }
+    work_in_ranges(rows->count, ROWS_LEAST, hash_range, &hashes);
+    add_rows_to_index(index, hashes.hashes, rows->count);
+    free(hashes.hashes);
     *out = index;
     return CLM_OK;
 }
@@ -94,7 +122,13 @@ void row_index_free(struct row_index *index)
     if (!index)
         return;
     free(index->slots);
+    free(index->firsts);
     free(index);
+}
+
+size_t row_index_first(const struct row_index *index, size_t row)
+{
+    return index->firsts[row];
 }
 
 size_t row_index_find(const struct row_index *index, const void *row)

@@ -261,7 +261,8 @@ static void count_known(const struct clm_data *data, const struct rows *rows, co
 {
     size_t *const count = is_own ? &part->repeated : &part->leaked;
     for (size_t r = 0; r < rows->count; r++) {
-        const size_t there = row_index_find(index, data_row(data, rows, r));
+        const size_t there =
+            is_own ? row_index_first(index, r) : row_index_find(index, data_row(data, rows, r));
         if (there == (is_own ? r : ROW_NONE))
             continue;
         if (!(*count)++) {

@@ -41,8 +41,8 @@ typedef clm_status array_opener(void *user, const char *name, bool are_labels, s
  * Inputs are (rows, …). uint8 stays bytes, and every other type becomes float32. Pictures are (rows, height,
  * width), or (rows, channels, height, width) or (rows, height, width, channels) with 1, 3 or 4 channels;
  * they are put into planar order. Features (rows, features) whose values float32 could not tell apart are
- * counted from an offset: see value_range_offset. Fails with CLM_ERROR_FORMAT for NaN, infinity, and values too
- * large for float32.
+ * counted from an offset: see value_range_offset. Fails with CLM_ERROR_FORMAT for NaN, infinity, and values
+ * too large for float32.
  *
  * Labels are (rows), (rows, 1), one-hot (rows, classes), or (rows, columns) if the header says `is_first`.
  * They become classes of the request if it has any, else new ones, which *out gets. */

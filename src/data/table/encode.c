@@ -3,6 +3,7 @@
 
 #include "base/size.h"
 #include "base/text.h"
+#include "base/threads.h"
 #include "data/table/number.h"
 
 #include <math.h>
@@ -11,8 +12,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define CATEGORIES_MOST 256 /* that a column becomes unless the options name it */
-#define DISTINCT_LEAST  20  /* values from which on a column may look like an identifier */
+#define CATEGORIES_MOST 256  /* that a column becomes unless the options name it */
+#define ROWS_LEAST      4096 /* that a thread encodes */
+#define DISTINCT_LEAST  20   /* values from which on a column may look like an identifier */
 
 /* ---- categories ---- */
 
@@ -243,6 +245,25 @@ static bool are_features(const struct table *table, const struct clm_inputs *inp
     return are;
 }
 
+/* Rows of cells, and what they become. */
+struct row_encoding {
+    const struct cell_encoding *steps; /* (inputs->column_count) */
+    const struct clm_inputs *inputs;
+    const float *cells;
+    size_t cells_per_row;
+    float *features;
+};
+
+static void encode_range(void *context, size_t first, size_t end)
+{
+    const struct row_encoding *const rows = context;
+    const struct clm_inputs *const inputs = rows->inputs;
+    for (size_t r = first; r < end; r++)
+        for (size_t c = 0; c < inputs->column_count; c++)
+            encode_cell(&rows->steps[c], rows->cells + r * rows->cells_per_row,
+                        rows->features + r * inputs->features);
+}
+
 static clm_status encode_rows(struct table *table, const struct clm_inputs *inputs,
                               const struct cell_encoding *steps, struct clm_error *error)
 {
@@ -257,13 +278,11 @@ static clm_status encode_rows(struct table *table, const struct clm_inputs *inpu
     const clm_status status = allow_memory(set->memory, table->path, bytes, error);
     if (status != CLM_OK)
         return status;
-    float *const features = calloc(elements, sizeof *features);
+    float *const features = values_create(elements);
     if (!features)
         return clm_fail_host_memory(error, table->path, bytes);
-    for (size_t r = 0; r < set->rows; r++)
-        for (size_t c = 0; c < inputs->column_count; c++)
-            encode_cell(&steps[c], (const float *)set->values + r * table->cells,
-                        features + r * inputs->features);
+    work_in_ranges(set->rows, ROWS_LEAST, encode_range,
+                   &(struct row_encoding){steps, inputs, set->values, table->cells, features});
     free(set->values);
     set->values = features;
     return CLM_OK;

@@ -138,9 +138,9 @@ static clm_status read_quantity(struct table *table, size_t index, const struct 
     return CLM_OK;
 }
 
-static bool begins_number(const struct text_field *field)
+static inline bool begins_number(char c)
 {
-    return field->length && strchr("0123456789+-.", *field->text) != NULL;
+    return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
 }
 
 /* A whole number as it is written in categories. */
@@ -196,7 +196,7 @@ static clm_status read_word(struct table *table, size_t index, const struct text
     }
     struct text_field same = *field;
     enum field_kind kind = VALUE_TEXT;
-    if (begins_number(field)) {
+    if (field->length && begins_number(*field->text)) {
         const size_t length = column->is_asked_category || column->known ? whole_text(field, whole) : 0;
         if (length)
             same = (struct text_field){.text = whole, .length = length};
@@ -279,27 +279,61 @@ static clm_status make_room(struct table *table, struct clm_error *error)
     return CLM_OK;
 }
 
-/* Reads a field that is an unquoted number without blanks, and moves *at after its delimiter. This fast path
- * returns false, with *at unchanged, for any other field. */
-static inline bool read_plain(char delimiter, const char **at, const char *end, float *value, bool *ends_row)
+/* ---- fast paths, which return false, with nothing changed, for fields that they do not read ---- */
+
+/* True if `next` is the end of a plain field; moves *at after its delimiter. */
+static inline bool end_plain(char delimiter, const char *next, const char *end, const char **at,
+                             bool *ends_row)
 {
-    const char *next = *at;
-    if (!number_read(&next, value) || next == end || !isfinite(*value))
+    if (next == end || (*next != delimiter && *next != '\n'))
         return false;
     *ends_row = *next == '\n';
-    if (*next != delimiter && !*ends_row)
-        return false;
     *at = next + 1;
     return true;
 }
 
-/* True if read_plain may read a field of the column. Blanks that follow each other delimit only once, and
- * words for missing values may be numbers. */
-static inline bool is_plain(const struct table *table, const struct table_column *column)
+/* Reads an unquoted number without blanks, and moves *at after its delimiter. */
+static inline bool read_plain_number(char delimiter, const char **at, const char *end, float *value,
+                                     bool *ends_row)
 {
-    return column->role == ROLE_INPUT && column->kind == CLM_COLUMN_NUMBER && column->offset == 0 &&
-           !table->layout.missing.list && table->layout.dialect.decimal == '.' &&
-           table->layout.dialect.delimiter != ' ';
+    const char *next = *at;
+    return number_read(&next, value) && isfinite(*value) && end_plain(delimiter, next, end, at, ends_row);
+}
+
+/* Reads an unquoted word, without blanks at its ends, that an earlier row has. */
+static inline bool read_plain_word(const struct table *table, const struct vocabulary *words, const char **at,
+                                   const char *end, uint32_t *word, bool *ends_row)
+{
+    const struct dialect *const dialect = &table->layout.dialect;
+    const char *const begin = *at, *next = begin;
+    if ((unsigned char)*begin <= ' ' || *begin == '"' || *begin == dialect->other_quote ||
+        begins_number(*begin))
+        return false;
+    while (*next != dialect->delimiter && (unsigned char)*next > '\r')
+        next++;
+    if (next == begin || (unsigned char)next[-1] <= ' ')
+        return false;
+    *word = vocabulary_find(words, begin, (size_t)(next - begin));
+    return *word != WORD_NONE && end_plain(dialect->delimiter, next, end, at, ends_row);
+}
+
+/* The columns that fast paths may read. Blanks that follow each other delimit only once, and words for
+ * missing values may be numbers. */
+static bool is_plain(const struct table *table, const struct table_column *column)
+{
+    return column->role == ROLE_INPUT && column->offset == 0 && !table->layout.missing.list &&
+           (column->kind == CLM_COLUMN_NUMBER || (column->kind == CLM_COLUMN_CATEGORY && !column->known)) &&
+           table->layout.dialect.decimal == '.' && table->layout.dialect.delimiter != ' ';
+}
+
+static inline bool read_plain(const struct table *table, const struct table_column *column, const char **at,
+                              const char *end, union table_cell *row, bool *ends_row)
+{
+    union table_cell *const cell = &row[column->cell];
+    return column->is_plain &&
+           (column->kind == CLM_COLUMN_NUMBER
+                ? read_plain_number(table->layout.dialect.delimiter, at, end, &cell->number, ends_row)
+                : read_plain_word(table, &column->words, at, end, &cell->word, ends_row));
 }
 
 static clm_status read_field(struct table *table, size_t index, const struct text_field *field,
@@ -416,8 +450,7 @@ static clm_status read_row(struct table *table, const char **at, size_t *line_en
         struct text_field field;
         if (ends_row && !column) /* this row has no delimiter at its end */
             break;
-        if (column && is_plain(table, column) &&
-            read_plain(layout->dialect.delimiter, at, end, &row[column->cell].number, &ends_row)) {
+        if (column && read_plain(table, column, at, end, row, &ends_row)) {
             if (ends_row && i + 1 < layout->columns)
                 return end_short(table, begin, i + 1, false, outcome, error);
             continue;
@@ -586,6 +619,7 @@ static clm_status read_pass(struct table *table, struct clm_error *error)
         memset(column->counts, 0, sizeof column->counts);
         column->has_too_many = false;
         column->odd_line = 0;
+        column->is_plain = is_plain(table, column);
         has_id = has_id || column->role == ROLE_ID;
         has_weight = has_weight || column->role == ROLE_WEIGHT;
         if (!know_words(column))
@@ -597,11 +631,15 @@ static clm_status read_pass(struct table *table, struct clm_error *error)
     const clm_status status = read_rows(table, error);
     for (size_t i = 0; status == CLM_OK && i < table->layout.columns; i++) {
         struct table_column *const column = &table->columns[i];
-        /* the fast path does not count */
-        if (column->role == ROLE_INPUT && column->kind == CLM_COLUMN_NUMBER)
-            column->counts[VALUE_NUMBER] = table->set->rows - column->counts[VALUE_MISSING] -
-                                           column->counts[VALUE_BOOLEAN] - column->counts[VALUE_DATE] -
-                                           column->counts[VALUE_TEXT];
+        /* what fast paths read is counted here */
+        if (column->is_plain) {
+            size_t *const plain =
+                &column->counts[column->kind == CLM_COLUMN_NUMBER ? VALUE_NUMBER : VALUE_TEXT];
+            size_t others = 0;
+            for (size_t k = 0; k <= VALUE_TEXT; k++)
+                others += &column->counts[k] != plain ? column->counts[k] : 0;
+            *plain = table->set->rows - others;
+        }
     }
     return status;
 }

@@ -19,6 +19,7 @@ struct table_column {
     const struct column *known;    /* column of the request's inputs; NULL if the file decides */
     enum clm_column_kind kind;     /* as which the column is read */
     double offset;                 /* of numbers and dates */
+    bool is_plain;                 /* the fast paths may read it */
     size_t cell;                   /* its place in a row of cells, if it is an input */
     struct vocabulary words;       /* of categories */
     bool has_too_many;             /* words are no longer collected */
