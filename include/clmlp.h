@@ -359,6 +359,8 @@ const char *clm_data_class_name(const struct clm_data *data, size_t index); /* N
 bool clm_data_is_bytes(const struct clm_data *data);
 /* below the number of classes, or CLM_NO_LABEL */
 uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t row);
+/* Has each training row a weight? See clm_data_options.weight. */
+bool clm_data_is_weighted(const struct clm_data *data);
 /* How many rows of the part have no label; 0 unless the options allow such rows. */
 size_t clm_data_unlabelled(const struct clm_data *data, enum clm_part part);
 /* The row's number in its file, from 0. It is not `row` if rows are held out or the reader shuffled them. */
@@ -426,7 +428,9 @@ CLM_MUST_CHECK clm_status clm_data_write(const struct clm_data *data, const char
 /* Fills `names` with the names of at most `most` formats that can be written; returns how many there are. */
 size_t clm_data_write_names(const char **names, size_t most);
 bool clm_data_write_is_of_one_part(const char *format);
-bool clm_data_write_keeps_names(const char *format); /* of the classes */
+/* Does a file of the format hold the names of the data's classes? CSV holds them if reading it gives the
+ * classes the same numbers. */
+bool clm_data_write_keeps_names(const char *format, const struct clm_data *data);
 
 /* Makes a synthetic data set of ten classes in a directory, in CIFAR-10's layout: five batches to train on
  * and one to test on, of `rows` rows each, 1 to CLM_DATA_MAKE_ROWS_MAX. The same rows and seed give the same

@@ -99,8 +99,8 @@ static void assert_same_rows(const struct clm_data *got, const struct clm_data *
 
 static void assert_same(const struct clm_data *got, const struct clm_data *expected)
 {
-    assert_same_rows(got, expected, CLM_TRAIN);
-    assert_same_rows(got, expected, CLM_TEST);
+    for (int part = CLM_TRAIN; part <= CLM_TEST; part++)
+        assert_same_rows(got, expected, (enum clm_part)part);
     ck_assert_uint_eq(got->classes, expected->classes);
     ck_assert_uint_eq(got->width, expected->width);
     ck_assert_uint_eq(got->height, expected->height);
@@ -360,6 +360,66 @@ START_TEST(test_images)
 }
 END_TEST
 
+START_TEST(test_validation)
+{
+    static const char *const formats[] = {"npz", "npy", "images"};
+    static const size_t rows[][3] = {{23, 5, 11}, {23, 5, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct clm_data *const data = bytes_of(rows[i][0], rows[i][2], 1, 3, 2);
+        struct clm_data *const others = bytes_of(rows[i][1], 0, 1, 3, 2);
+        data->validation = others->train;
+        writes(data, (struct clm_data_write_options){.format = formats[_i]});
+        struct clm_data *const got = read_back();
+        for (int part = CLM_TRAIN; part <= CLM_TEST; part++)
+            ck_assert_uint_eq(clm_data_rows(got, (enum clm_part)part), rows[i][part]);
+        if (strcmp(formats[_i], "images") != 0) /* which are read in the order of their classes */
+            assert_same(got, data);
+        clm_data_close(got);
+        clm_data_close(others);
+        clm_data_close(data);
+        tear_down();
+        set_up();
+    }
+}
+END_TEST
+
+/* Names of classes, and what stands for the first three in CSV. */
+static const struct {
+    const char *names[4], *written[3];
+} names_in_csv[] = {
+    {{"ant", "bee \"b\"", "cat, old", "dog"}, {"ant", "\"bee \"\"b\"\"\"", "\"cat, old\""}},
+    {{"-3", "7", "12", "100"}, {"-3", "7", "12"}},
+    {{"0", "1", "2", "3"}, {"0", "1", "2"}},
+    {{"bee", "ant", "cat", "dog"}, {"0", "1", "2"}}, /* another order */
+    {{"1", "10", "2", "3"}, {"0", "1", "2"}},
+    {{"1", "2", "2.0", "3"}, {"0", "1", "2"}},      /* two are the same number */
+    {{"NA", "ant", "bee", "cat"}, {"0", "1", "2"}}, /* a missing label */
+};
+
+START_TEST(test_names_in_csv)
+{
+    struct clm_data *const data = floats_of(4, 4);
+    const char *const *const written = names_in_csv[_i].written;
+    size_t size, row = 0;
+    ((float *)data->read.train.values)[2] = 1;
+    data->class_names = class_names_copy(names_in_csv[_i].names, 4);
+    const bool keeps = !strcmp(written[0], names_in_csv[_i].names[0]) && strcmp(written[0], "0");
+    ck_assert(clm_data_write_keeps_names("csv", data) == keeps);
+    ck_assert(clm_data_write_keeps_names("images", data) && !clm_data_write_keeps_names("npz", data));
+    writes(data, (struct clm_data_write_options){.format = "csv"});
+    char *const text = text_of("", &size);
+    for (const char *line = strchr(text, '\n'); row < 3; line = strchr(line + 1, '\n'), row++)
+        ck_assert_msg(!strncmp(line + 1, written[row], strlen(written[row])), "%zu: %s", row, text);
+    free(text);
+    struct clm_data *const got = read_back();
+    assert_same(got, data);
+    for (size_t c = 0; keeps && c < 4; c++)
+        ck_assert_str_eq(clm_data_class_name(got, c), names_in_csv[_i].names[c]);
+    clm_data_close(got);
+    clm_data_close(data);
+}
+END_TEST
+
 /* ---- what does not fit --------------------------------------------------------------------------------- */
 
 START_TEST(test_misfits)
@@ -391,7 +451,7 @@ START_TEST(test_misfits)
     refuses(floats, (struct clm_data_write_options){.format = "csv", .part = CLM_TEST}, CLM_ERROR_ARGUMENT,
             "no test set");
     table->validation = table->test;
-    refuses(table, (struct clm_data_write_options){.format = "npz"}, CLM_ERROR_ARGUMENT,
+    refuses(table, (struct clm_data_write_options){.format = "idx"}, CLM_ERROR_ARGUMENT,
             "no place for a validation");
     ck_assert_uint_eq(count_names(""), 0);
     clm_data_close(grey);
@@ -579,6 +639,8 @@ int main(void)
     tcase_add_loop_test(tests, test_npy, 0, 4);
     tcase_add_test(tests, test_npz);
     tcase_add_loop_test(tests, test_images, 0, 6);
+    tcase_add_loop_test(tests, test_validation, 0, 3);
+    tcase_add_loop_test(tests, test_names_in_csv, 0, sizeof names_in_csv / sizeof *names_in_csv);
     tcase_add_test(tests, test_misfits);
     tcase_add_loop_test(tests, test_over_a_file, 0, FORMATS);
     tcase_add_loop_test(tests, test_over_a_directory, 0, FORMATS);

@@ -15,12 +15,23 @@ static void cli_convert_check(const struct clm_settings *settings, const char *f
 static void tell_of_losses(const struct clm_settings *settings, const char *format,
                            const struct clm_data *data)
 {
-    if (clm_data_class_name(data, 0) && !clm_data_write_keeps_names(format))
-        remark("data convert", "%s has no place for the names of the classes; they are numbers now", format);
+    if (clm_data_class_name(data, 0) && !clm_data_write_keeps_names(format, data))
+        remark("data convert", "%s %s; they are numbers now", format,
+               strcmp(format, "csv") ? "has no place for the names of the classes"
+                                     : "sorts classes by their names, and these have another order");
+    if (clm_data_is_weighted(data))
+        remark("data convert", "%s has no place for the weights of rows; they are left out", format);
+    const bool has_validation = clm_data_rows(data, CLM_VALIDATION), has_test = clm_data_rows(data, CLM_TEST);
     if (clm_data_write_is_of_one_part(format) && !clm_settings_is_set(settings, "split") &&
-        clm_data_rows(data, CLM_TEST))
-        remark("data convert", "%s holds the training set; --split test writes the test set",
-               clm_settings_text(settings, "out"));
+        (has_validation || has_test))
+        remark("data convert", "%s holds the training set; write the %s set with --split %s",
+               clm_settings_text(settings, "out"),
+               has_validation && has_test ? "validation and the test"
+               : has_test                 ? "test"
+                                          : "validation",
+               has_validation && has_test ? "val and --split test"
+               : has_test                 ? "test"
+                                          : "val");
 }
 
 static clm_status convert_data(struct invocation *in, struct clm_error *error)

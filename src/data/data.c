@@ -456,6 +456,11 @@ uint32_t clm_data_label(const struct clm_data *data, enum clm_part part, size_t 
     return data_part(data, part)->labels[row];
 }
 
+bool clm_data_is_weighted(const struct clm_data *data)
+{
+    return data->train.weights != NULL;
+}
+
 size_t clm_data_unlabelled(const struct clm_data *data, enum clm_part part)
 {
     const struct rows *const rows = data_part(data, part);

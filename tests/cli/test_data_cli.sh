@@ -94,7 +94,7 @@ done
 check 'idx: the names are lost, and that is said' [ "$(for f in idx npz; do run data convert --data made --to $f --out "x-$f"; cat err; done | grep -c 'no place for the names')" -eq 2 ]
 for format in csv libsvm; do
     succeeds convert --data made --to $format --out "as-$format"
-    check "$format: says which part" has_line err "as-$format holds the training set; --split test"
+    check "$format: says which part" has_line err "as-$format holds the training set; write the test set with --split test"
     check "$format: a line a row" [ "$(grep -vc '^label' "as-$format")" -eq 200 ]
     succeeds convert --data made --to $format --out "as-$format" --split test --force
     check "$format: --force" [ "$(grep -vc '^label' "as-$format")" -eq 40 ]
@@ -110,7 +110,10 @@ succeeds convert --data as-idx --to idx --gzip --out zipped
 check 'idx, gzipped' [ "$(gzip -dc <zipped/t10k-labels-idx1-ubyte.gz | cmp - as-idx/t10k-labels-idx1-ubyte && echo same)" = same ]
 check 'images: folders' [ "$(find as-images -mindepth 2 -maxdepth 2 -type d | wc -l)" -ge 18 ]
 check 'images: pictures' [ "$(find as-images -name '*.png' | wc -l)" -eq 240 ]
-fails 'no place for a validation set; hold out no rows, or write the parts one by one as csv; see --val$' convert --data made --to npz --out y --val 10
+fails 'no place for a validation set; hold out no rows, or write npz; see --val$' convert --data made --to idx --out y --val 10
+succeeds convert --data made --to npz --out held.npz --val 10
+succeeds info --data held.npz
+check 'npz: the rows that were held out' has_line out '^rows +190 training, 10 validation, 40 test$'
 check 'nothing is left of what failed' [ ! -e y ]
 fails 'but those of CIFAR-10 are pictures' convert --data as-images --channels 1 --to cifar10 --out y
 succeeds convert --data made --to csv --out /dev/stdout --split test

@@ -68,6 +68,20 @@ printf '2 4:1\n' >long.libsvm
 fails 1 'line 1: index 4 is above the 3 features' \
     eval libsvm/model.safetensors --data long.libsvm --split train --backend reference
 
+# A table that was written keeps the names of columns and classes, whatever classes another part has.
+printf 'town,"size, m2",kind\nOslo,3,cat\nBergen,NA,bee\nOslo,5,dog\n' >names.csv
+succeeds data convert --data names.csv --label kind --to csv --out written.csv
+check 'convert: names of columns and classes' [ "$(cat written.csv)" = 'label,"town = Bergen","town = Oslo","size, m2","size, m2 is missing"
+cat,0,1,3,0
+bee,1,0,4,1
+dog,0,1,5,0' ]
+check 'convert: nothing is lost' is_empty err
+succeeds data convert --data cats.csv --label kind --to csv --out cats-written.csv
+check 'convert: a part with one class' [ "$(cut -d , -f 1 cats-written.csv | sort -u | tr '\n' ' ')" = 'cat label ' ]
+awk -F , 'BEGIN { OFS = "," } { print $0, (NR > 1 ? NR : "weight") }' train.csv >weighed.csv
+succeeds data convert --data weighed.csv --label kind --weight weight --to csv --out unweighed.csv
+check 'convert: weights are left out with a word' has_line err 'note: csv has no place for the weights of rows; they are left out$'
+
 # Columns of any scale, and one that never changes: standardised, the net learns from them.
 awk -F , 'BEGIN { OFS = "," } NR > 1 { $2 = $2 / 1000; $3 = 50000 + 3000 * $3; $4 = 10 + $4 } { print $0 "," (NR > 1 ? 7 : "never") }' train.csv >scales.csv
 # shellcheck disable=SC2086 # words

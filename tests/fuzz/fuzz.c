@@ -183,8 +183,13 @@ static void write_and_read(const struct clm_data *data, const char *format)
     struct clm_data *again = NULL;
     const char *const path = fuzz_file(FUZZ_FILES - 1, NULL, 0);
     const struct clm_data_write_options written = {.format = format};
-    const struct clm_data_options options = {
-        .source = path, .format = format, .features = data->features, .classes = data->classes};
+    const struct clm_data_options options = {.source = path,
+                                             .format = format,
+                                             .features = data->features,
+                                             .classes = data->classes,
+                                             .class_names = clm_data_write_keeps_names(format, data)
+                                                                ? (const char *const *)data->class_names
+                                                                : NULL};
     const clm_status status = clm_data_write(data, path, &written, &error);
     if (status != CLM_OK) {
         fuzz_expect_sentence(&error, status, NULL);

@@ -72,6 +72,6 @@ static clm_status write_cifar(const struct clm_data *data, const char *path,
 const struct writer cifar_writer = {.name = "cifar10",
                                     .is_directory = true,
                                     .files = files,
-                                    .keeps_names = true,
+                                    .keeps_names = writer_keeps_names,
                                     .check = write_cifar_check,
                                     .write = write_cifar};

@@ -1,5 +1,5 @@
-/* Writes PNG pictures in one directory for each class: CLASS/000000.png, in directories train and test if
- * there is a test set. */
+/* Writes PNG pictures in one directory for each class: CLASS/000000.png, in directories train, val and test
+ * if there are other rows than those to train on. */
 #include "base/file.h"
 #include "data/formats/listing.h"
 #include "data/pictures/image.h"
@@ -135,22 +135,25 @@ static clm_status write_images(const struct clm_data *data, const char *path,
                                const struct clm_data_write_options *options, struct clm_error *error)
 {
     (void)options;
-    if (!data->test.count)
+    static const char *const folders[] = {
+        [CLM_TRAIN] = "train", [CLM_VALIDATION] = "val", [CLM_TEST] = "test"};
+    clm_status status = CLM_OK;
+    if (!data->validation.count && !data->test.count)
         return write_part(data, &data->train, path, error);
-    char *train = path_join(path, "train"), *test = path_join(path, "test");
-    clm_status status =
-        train && test ? CLM_OK : clm_fail_host_memory(error, path, strlen(path) + sizeof "train");
-    if (status == CLM_OK)
-        status = write_part(data, &data->train, train, error);
-    if (status == CLM_OK)
-        status = write_part(data, &data->test, test, error);
-    free(train);
-    free(test);
+    for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++) {
+        const struct rows *const rows = data_part(data, (enum clm_part)part);
+        char *const folder = path_join(path, folders[part]);
+        status = !folder       ? clm_fail_host_memory(error, path, strlen(path) + sizeof "train")
+                 : rows->count ? write_part(data, rows, folder, error)
+                               : CLM_OK;
+        free(folder);
+    }
     return status;
 }
 
 const struct writer image_folder_writer = {.name = "images",
                                            .is_directory = true,
-                                           .keeps_names = true,
+                                           .holds_validation = true,
+                                           .keeps_names = writer_keeps_names,
                                            .check = write_images_check,
                                            .write = write_images};

@@ -1,5 +1,5 @@
-/* Writes NumPy's arrays x_train, y_train, x_test and y_test: one .npy file each in a directory, or all in one
- * .npz, an uncompressed zip archive.
+/* Writes NumPy's arrays x_train, y_train, x_val, y_val, x_test and y_test, those of parts that have rows: one
+ * .npy file each in a directory, or all in one .npz, an uncompressed zip archive.
  * Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  *
  * x is uint8 or float32, (rows, features); pictures are (rows, height, width) or (rows, channels, height,
@@ -16,10 +16,10 @@
 #include <string.h>
 
 #define NPY_ALIGNMENT 64
-#define ARRAYS        4
+#define ARRAYS        6
 
-static const char *const array_names[ARRAYS + 1] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy",
-                                                    NULL};
+static const char *const array_names[ARRAYS + 1] = {"x_train.npy", "y_train.npy", "x_val.npy", "y_val.npy",
+                                                    "x_test.npy",  "y_test.npy",  NULL};
 static const char order = BYTE_ORDER == LITTLE_ENDIAN ? '<' : '>';
 
 struct array {
@@ -32,7 +32,8 @@ struct array {
 /* Two arrays for each part, in the order of array_names. */
 static const struct rows *rows_of_array(const struct clm_data *data, size_t index)
 {
-    return index < 2 ? &data->train : &data->test;
+    static const enum clm_part parts[] = {CLM_TRAIN, CLM_VALIDATION, CLM_TEST};
+    return data_part(data, parts[index / 2]);
 }
 
 /* Writes magic, version 1.0, the length of the rest, and a dictionary with blanks that align the elements. */
@@ -236,6 +237,11 @@ static clm_status check_offsets(const struct clm_data *data, struct clm_error *e
         data->source, feature_text(data->inputs, feature, text), feature_offset(data->inputs, feature));
 }
 
-const struct writer npy_writer = {
-    .name = "npy", .is_directory = true, .files = array_names, .check = check_offsets, .write = write_npy};
-const struct writer npz_writer = {.name = "npz", .check = check_offsets, .write = write_npz};
+const struct writer npy_writer = {.name = "npy",
+                                  .is_directory = true,
+                                  .files = array_names,
+                                  .holds_validation = true,
+                                  .check = check_offsets,
+                                  .write = write_npy};
+const struct writer npz_writer = {
+    .name = "npz", .holds_validation = true, .check = check_offsets, .write = write_npz};

@@ -33,10 +33,16 @@ bool clm_data_write_is_of_one_part(const char *format)
     return writer && writer->is_of_one_part;
 }
 
-bool clm_data_write_keeps_names(const char *format)
+bool clm_data_write_keeps_names(const char *format, const struct clm_data *data)
 {
     const struct writer *const writer = writer_named(format);
-    return writer && writer->keeps_names;
+    return writer && writer->keeps_names && data->class_names && writer->keeps_names(data);
+}
+
+bool writer_keeps_names(const struct clm_data *data)
+{
+    (void)data;
+    return true;
 }
 
 static clm_status writer_check_options(const struct writer *writer, const struct clm_data *data,
@@ -51,11 +57,10 @@ static clm_status writer_check_options(const struct writer *writer, const struct
         return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "split",
                                 "%s: has no %s set to write; name another", data->source,
                                 part_names[options->part]);
-    if (!writer->is_of_one_part && data->validation.count)
+    if (!writer->is_of_one_part && !writer->holds_validation && data->validation.count)
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "val",
-            "the format %s has no place for a validation set; hold out no rows, or write the parts one by one as csv",
-            writer->name);
+            "the format %s has no place for a validation set; hold out no rows, or write npz", writer->name);
     clm_status status = CLM_OK;
     for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++)
         if (!writer->is_of_one_part || part == (int)options->part)
