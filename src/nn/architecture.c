@@ -1,5 +1,6 @@
 #include "nn/architecture.h"
 
+#include "base/json.h"
 #include "base/text.h"
 
 #include <jansson.h>
@@ -234,19 +235,14 @@ static clm_status read_layers(json_t *root, struct architecture *out, struct clm
 
 clm_status architecture_parse(const char *text, struct architecture *out, struct clm_error *error)
 {
-    json_error_t problem = {0};
-    char shown[JSON_ERROR_TEXT_LENGTH];
+    json_t *root;
     *out = (struct architecture){0};
     if (strlen(text) > TEXT_MAX)
         return clm_fail(error, CLM_ERROR_FORMAT, "it has %zu bytes, more than the %d of the deepest net",
                         strlen(text), TEXT_MAX);
-    json_t *const root = json_loads(text, JSON_REJECT_DUPLICATES, &problem);
-    if (!root && !*problem.text)
-        return clm_fail_host_memory(error, "reading it", strlen(text));
-    if (!root)
-        return clm_fail(error, CLM_ERROR_FORMAT, "it is no JSON: %s (byte %d of it)",
-                        text_show(shown, sizeof shown, problem.text, strlen(problem.text)), problem.position);
-    const clm_status status = read_layers(root, out, error);
+    clm_status status = json_parse(NULL, "it", text, strlen(text), &root, error);
+    if (status == CLM_OK)
+        status = read_layers(root, out, error);
     json_decref(root);
     if (status != CLM_OK)
         architecture_free(out);

@@ -1,5 +1,6 @@
 #include "nn/model.h"
 
+#include "base/json.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "data/data.h"
@@ -433,14 +434,15 @@ static clm_status read_inputs(struct clm_model *model, const struct safetensors 
                               struct clm_error *error)
 {
     const char *const text = metadata_of(file, "inputs"), *const range = metadata_of(file, "input_range");
-    json_t *const json = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *json = NULL;
     struct clm_error inner;
     clm_status status = CLM_OK;
     if (!range || sscanf(range, "%lg,%lg", &model->lowest, &model->highest) != 2)
         model->lowest = model->highest = NAN;
     if (text)
-        status = json ? inputs_parse(json, &model->inputs, &inner)
-                      : clm_fail(&inner, CLM_ERROR_FORMAT, "its inputs are no JSON; write the model again");
+        status = json_parse(NULL, "what it says of its inputs", text, strlen(text), &json, &inner);
+    if (json)
+        status = inputs_parse(json, &model->inputs, &inner);
     json_decref(json);
     if (status == CLM_OK && model->inputs && model->inputs->features != clm_model_width(model, 0))
         status =

@@ -1,6 +1,7 @@
 #include "nn/safetensors.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "base/text.h"
 
@@ -305,8 +306,6 @@ static size_t count_items(const char *text, size_t length)
 static clm_status parse_header(const char *path, const char *text, size_t length, json_t **header,
                                struct clm_error *error)
 {
-    json_error_t problem;
-    char shown[JSON_ERROR_TEXT_LENGTH];
     *header = NULL;
     if (!length || text[0] != '{')
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: its header does not begin with {", path);
@@ -314,14 +313,7 @@ static clm_status parse_header(const char *path, const char *text, size_t length
         return clm_fail(error, CLM_ERROR_FORMAT,
                         "%s: its header has more than %d items; a net's has some dozens for each layer", path,
                         ITEMS_MAX);
-    *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
-    if (!*header && !*problem.text)
-        return clm_fail_host_memory(error, path, length);
-    if (!*header)
-        return clm_fail(error, CLM_ERROR_FORMAT, "%s: its header is no JSON: %s (byte %d of the header)",
-                        path, text_show(shown, sizeof shown, problem.text, strlen(problem.text)),
-                        problem.position);
-    return CLM_OK;
+    return json_parse(path, "its header", text, length, header, error);
 }
 
 /* A header may have any length: the data moves to the block's beginning, where it is aligned. */
