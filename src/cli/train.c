@@ -283,8 +283,8 @@ static clm_status load_init(struct clm_settings *settings, struct clm_model **ou
     if (access(path, F_OK) && errno == ENOENT)
         return CLM_OK; /* said when the parameters are read */
     status = clm_model_load(path, out, error);
-    if (status != CLM_OK) /* so is what is wrong in the file */
-        return status == CLM_ERROR_FORMAT || status == CLM_ERROR_SHAPE ? CLM_OK : status;
+    if (status != CLM_OK)
+        return status;
     if (strcmp(init, path))
         status = clm_settings_set(settings, "init", path, error);
     if (status == CLM_OK && !clm_settings_is_set(settings, "hidden"))

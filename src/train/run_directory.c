@@ -333,6 +333,8 @@ static int lock_file(const char *path)
         const bool is_taken = fcntl(file, F_OFD_SETLK, &whole) && (errno == EAGAIN || errno == EACCES);
         reason = is_taken ? EAGAIN : fstat(file, &about) ? errno : 0;
     }
+    if (reason && reason != EAGAIN)
+        unlink(path); /* while the lock is ours */
     if (reason) {
         close(file);
         errno = reason;
