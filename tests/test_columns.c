@@ -163,6 +163,16 @@ START_TEST(test_header_of_text)
     ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 6);
     ck_assert_str_eq(column_at(data, 1).name, "410");
     clm_data_close(data);
+    /* R's names of rows have no name */
+    put_text("t.csv", "\"\",\"colour\",\"kind\"\n\"a\",\"red\",\"ant\"\n\"b\",\"blue\",\"bee\"\n");
+    data = open_file("t.csv");
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 2);
+    ck_assert_str_eq(column_at(data, 0).name, "colour");
+    clm_data_close(data);
+    put_text("t.csv", ",red,ant\n,blue,bee\n");
+    data = open_file("t.csv");
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 2);
+    clm_data_close(data);
 }
 END_TEST
 

@@ -100,7 +100,6 @@ START_TEST(test_deviation_of_large_values)
     struct clm_data *data = make_data(ELEMENT_FLOAT, values, labels, 2, 0, 2);
     struct clm_data_summary *summary = summarise(data);
     ck_assert_within(summary->parts[CLM_TRAIN].deviation, 1, 1e-9);
-    ck_assert(warns(summary, "Values go from 1e+06"));
     clm_data_summary_free(summary);
     clm_data_close(data);
 }
@@ -277,9 +276,15 @@ START_TEST(test_value_warnings)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct clm_data *data = make_data(cases[i].element, cases[i].values, labels, 2, 2, 2);
-        struct clm_data_summary *summary = summarise(data);
-        ck_assert_msg(warns(summary, cases[i].part), "no \"%s\"", cases[i].part);
-        clm_data_summary_free(summary);
+        const bool is_of_scale = strstr(cases[i].part, "floats are taken") || strstr(cases[i].part, "hardly");
+        for (int is_picture = 0; is_picture < 2; is_picture++) {
+            data->width = 2 * is_picture;
+            data->height = data->channels = is_picture;
+            struct clm_data_summary *summary = summarise(data);
+            /* tables are standardised */
+            ck_assert_msg(warns(summary, cases[i].part) == (is_picture || !is_of_scale), "%s", cases[i].part);
+            clm_data_summary_free(summary);
+        }
         clm_data_close(data);
     }
 }
@@ -292,6 +297,8 @@ START_TEST(test_even_features)
     static const double even[][2] = {{0, 1}, {1, 100.5}}, constant[][2] = {{0, 5}, {1000, 5}};
     for (int i = 0; i < 2; i++) {
         struct clm_data *data = make_data(ELEMENT_FLOAT, i ? constant : even, labels, 2, 0, 2);
+        data->height = data->channels = 1;
+        data->width = 2;
         struct clm_data_summary *summary = summarise(data);
         ck_assert(!warns(summary, "differ in scale"));
         clm_data_summary_free(summary);
@@ -306,6 +313,9 @@ START_TEST(test_even_features)
         const struct clm_data data = {.features = 36,
                                       .classes = 2,
                                       .element = ELEMENT_FLOAT,
+                                      .channels = 1,
+                                      .height = 1,
+                                      .width = 36,
                                       .source = source,
                                       .train = {2, values, own}};
         struct clm_data_summary *summary = summarise(&data);

@@ -12,7 +12,7 @@ fails() {
     shift 2
     run "$@"
     check "clmlp $*: fails" [ "$status" -eq "$code" ]
-    check "clmlp $*: says $pattern" has_line err "^clmlp: [a-z]*: .*$pattern"
+    check "clmlp $*: says $pattern" has_line err "^clmlp: [a-z ]*: .*$pattern"
 }
 
 # Rows of three classes, far apart: table FORMAT ROWS.
@@ -106,7 +106,14 @@ for command in 'eval csv --split train' 'predict csv --split train' 'train --ini
     }
 done
 succeeds data info --data scales.csv --label kind
-check 'data info: columns differ in scale' has_line out 'Features differ in scale: one goes from .* to .*; standardise each feature. See train --standardize\.$'
+check 'data info: no word of columns that train standardises' lacks_line out 'standardise'
+# shellcheck disable=SC2086 # words
+run ${train% --quiet} --data scales.csv --label kind --standardize none # which diverges
+check 'train: columns differ in scale' has_line err 'Features differ in scale: one goes from .* to .*; standardise each feature\. See --standardize$'
+printf 'a,b,y\n1,2,u\n3,5,\n4,6,v\n' >gap.csv
+succeeds data info --data gap.csv
+check 'data info: a row without a label' has_line out '1 of 3 training rows has no label, and a net is not trained on such rows: '
+fails 1 'gap.csv: line 3, column 3 \(y\): the label is missing' data info --data gap.csv --label y
 
 # Options.
 sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv

@@ -89,6 +89,12 @@ static void warn_of_rows(const struct clm_data *data, struct warnings *to)
     }
     if (!data->test.count)
         warn(to, "test", "There is no test set; name one.");
+    const size_t unlabelled = data->classes ? clm_data_unlabelled(data, CLM_TRAIN) : 0;
+    if (unlabelled)
+        warn(
+            to, "label",
+            "%zu of %zu training rows %s no label, and a net is not trained on such rows: give them labels, remove them, or name another column.",
+            unlabelled, data->train.count, unlabelled == 1 ? "has" : "have");
 }
 
 static void warn_of_missing(const struct clm_data *data, const struct clm_part_summary *part,
@@ -138,7 +144,8 @@ static void warn_of_imbalance(const struct clm_data *data, struct warnings *to)
             class_text(data, most).text, part->class_rows[most], ratio, share);
 }
 
-static void warn_of_values(const struct clm_data *data, struct warnings *to)
+/* are_raw: floats are not standardised. */
+static void warn_of_values(const struct clm_data *data, bool are_raw, struct warnings *to)
 {
     const struct clm_data_summary *const summary = to->summary;
     const struct clm_part_summary *const train = summary->parts + CLM_TRAIN, *const test =
@@ -156,7 +163,7 @@ static void warn_of_values(const struct clm_data *data, struct warnings *to)
             to, "",
             "No byte is above %.0f, and bytes are divided by 255, so all inputs are near 0; write the data as floats.",
             train->highest);
-    if (data->element == ELEMENT_FLOAT && largest > LARGE)
+    if (are_raw && data->element == ELEMENT_FLOAT && largest > LARGE)
         warn(
             to, "standardize",
             "Values go from %.6g to %.6g, and floats are taken as they are: training may diverge; standardise them.",
@@ -212,15 +219,17 @@ static void warn_of_classes(const struct clm_data *data, struct warnings *to)
     warn_of_imbalance(data, to);
 }
 
-/* Adds warnings to `summary`, whose figures are complete. `features` are the moments of the training rows. */
+/* Adds warnings to `summary`, whose figures are complete. `features` are the moments of the training rows.
+ * Floats of tables are standardised unless somebody asks for something else, those of pictures are not: see
+ * clm_suit_settings. */
 static clm_status add_warnings(const struct clm_data *data, const struct moments *features,
                                struct clm_data_summary *summary, struct clm_error *error)
 {
     struct warnings to = {.summary = summary};
     warn_of_rows(data, &to);
     warn_of_classes(data, &to);
-    warn_of_values(data, &to);
-    to.is_full = !warn_of_uneven(data, features, &to) || to.is_full;
+    warn_of_values(data, data->height, &to);
+    to.is_full = (data->height && !warn_of_uneven(data, features, &to)) || to.is_full;
     return to.is_full ? clm_fail_host_memory(error, data->source, sizeof *summary->warnings) : CLM_OK;
 }
 
@@ -373,7 +382,7 @@ clm_status clm_data_check(const struct clm_data *data, bool wants_values, struct
     if (status == CLM_OK && wants_values) {
         summary->constant_features = count_constant(features, data->features);
         statistics_take_over(features, data->features, summary->parts + CLM_TRAIN);
-        warn_of_values(data, &to);
+        warn_of_values(data, true, &to);
         to.is_full = !warn_of_uneven(data, features, &to) || to.is_full;
     }
     free(features);

@@ -416,7 +416,19 @@ static bool numbers_ascend(const struct grid *grid)
     return true;
 }
 
+/* The first row has no name for the names of the rows, which R and pandas write in front of the others. */
+static bool names_rows(const struct grid *grid)
+{
+    bool names = grid->columns > 1 && !*cell_of(grid, 0, 0)->text;
+    for (size_t c = 1; names && c < grid->columns; c++)
+        names = cell_of(grid, 0, c)->kind == VALUE_TEXT;
+    for (size_t r = 1; names && r < grid->rows; r++)
+        names = *cell_of(grid, r, 0)->text != '\0';
+    return names && grid->rows > 1;
+}
+
 /* Decides if the first row holds names. It does in these cases:
+ *   - only its first field is empty, no row below begins with an empty field, and the others are text
  *   - a field is a usual name for labels, or the name that the options give
  *   - no field is a number, and one is text over values of another kind
  *   - the fields count 0, 1, 2, …, as pandas names columns without names; the first may be empty (pandas'
@@ -428,6 +440,8 @@ static bool is_header(const struct grid *grid, const char *label)
     const size_t skipped = !*cell_of(grid, 0, 0)->text;
     bool has_number = false, is_over_values = false, is_count = grid->columns > 2, is_name = false,
          recurs = false;
+    if (names_rows(grid))
+        return true;
     for (size_t c = 0; c < grid->columns; c++) {
         const struct grid_cell *const cell = cell_of(grid, 0, c);
         const struct evidence evidence = evidence_of(grid, c);
