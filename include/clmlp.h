@@ -278,8 +278,9 @@ struct clm_data_options {
     /* Rows may come without labels, as rows to predict do. If false, such data is CLM_ERROR_FORMAT. */
     bool labels_optional;
     /* Called with whole sentences that a user should read and that are no failures: what was assumed, and
-     * which files or arrays were left out. */
-    void (*on_note)(void *user, const char *sentence);
+     * which files or arrays were left out. `setting` names what the user may change, as clm_error.setting
+     * does, or is "". */
+    void (*on_note)(void *user, const char *sentence, const char *setting);
     void *note_user;
 
     /* Each option below is CLM_ERROR_ARGUMENT if the data's format does not take it. */

@@ -15,9 +15,10 @@
 
 static char notes[4096];
 
-static void keep_note(void *user, const char *sentence)
+static void keep_note(void *user, const char *sentence, const char *setting)
 {
     (void)user;
+    (void)setting;
     const size_t used = strlen(notes);
     snprintf(notes + used, sizeof notes - used, "%s\n", sentence);
 }

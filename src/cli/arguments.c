@@ -301,6 +301,16 @@ static void hear_note(void *user, const char *sentence)
     remark(in->about->name, "%s", sentence);
 }
 
+static void hear_data_note(void *user, const char *sentence, const char *setting)
+{
+    const struct invocation *const in = user;
+    struct clm_error note = {.status = CLM_OK};
+    snprintf(note.message, sizeof note.message, "%s", sentence);
+    snprintf(note.setting, sizeof note.setting, "%s", setting);
+    name_options(in->about->name, &note);
+    remark(in->about->name, "%s", note.message);
+}
+
 struct clm_data_options data_options(struct invocation *in)
 {
     const struct clm_settings *const settings = in->settings;
@@ -319,7 +329,7 @@ struct clm_data_options data_options(struct invocation *in)
         .validation_seed = clm_settings_count(settings, "val-seed"),
         .limit = clm_settings_count(settings, "limit"),
         .memory = memory - memory / 2, /* a limit of one byte stays a limit */
-        .on_note = hear_note,
+        .on_note = hear_data_note,
         .note_user = in,
         .inputs = clm_settings_text(settings, "inputs"),
         .label = clm_settings_text(settings, "label"),

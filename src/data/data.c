@@ -86,7 +86,7 @@ static void drop_validation(const char *path, const struct clm_data_options *opt
 {
     if (!read->validation.rows || (options->validation == 0 && !options->validation_set))
         return;
-    data_note(options, "%s: has a validation set of %zu rows, which is not used, because %s", path,
+    data_note(options, "", "%s: has a validation set of %zu rows, which is not used, because %s", path,
               read->validation.rows,
               options->validation_set ? "another one is named" : "rows are held out of the training set");
     set_free(&read->validation);
@@ -334,7 +334,7 @@ static struct clm_data_options options_for_tables(const struct table_files *tabl
     struct clm_data_options out = *options;
     const bool holds_out = options->validation > 0 || options->validation_set;
     if (tables->paths[CLM_VALIDATION] && holds_out)
-        data_note(options, "%s: %s is not used, because %s", directory, tables->paths[CLM_VALIDATION],
+        data_note(options, "", "%s: %s is not used, because %s", directory, tables->paths[CLM_VALIDATION],
                   options->validation_set ? "another validation set is named"
                                           : "rows are held out of the training set");
     if (!holds_out)

@@ -108,16 +108,16 @@ static clm_status format_check_options(const struct format *format, const char *
     return CLM_OK;
 }
 
-void data_note(const struct clm_data_options *options, const char *format, ...)
+void data_note(const struct clm_data_options *options, const char *setting, const char *format, ...)
 {
     char sentence[NOTE_MAX];
     va_list arguments;
     if (!options->on_note)
         return;
     va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
+    clm_write_sentence(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
-    options->on_note(options->note_user, sentence);
+    options->on_note(options->note_user, sentence, setting);
 }
 
 void note_name(struct names_note *note, const char *name)
@@ -135,7 +135,7 @@ void note_name(struct names_note *note, const char *name)
 void note_unused(const struct names_note *note, const char *where, const struct clm_data_options *options)
 {
     if (note->count)
-        data_note(options, "%s: %zu %s not used: %s", where, note->count, note->count == 1 ? "is" : "are",
+        data_note(options, "", "%s: %zu %s not used: %s", where, note->count, note->count == 1 ? "is" : "are",
                   note->list);
 }
 

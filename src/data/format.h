@@ -41,10 +41,10 @@ enum {
 };
 
 /* Tells the caller a sentence that is no failure, for example what was left out, through the options'
- * on_note. It is cut after NOTE_MAX bytes. */
+ * on_note. It is cut after NOTE_MAX bytes. `setting` is that of on_note. */
 #define NOTE_MAX 1024
-void data_note(const struct clm_data_options *options, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void data_note(const struct clm_data_options *options, const char *setting, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Names of things that a reader does not use, for one note about them. It begins with zeros. */
 struct names_note {

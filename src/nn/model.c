@@ -141,16 +141,36 @@ clm_status clm_model_create(const struct clm_model_options *options, struct clm_
     return status;
 }
 
+/* Writes " (age, city and 3 more columns)", or nothing if the model knows no columns. */
+static void list_columns(const struct clm_inputs *inputs, char *list, size_t size)
+{
+    enum { SHOWN = 8 };
+    const size_t count = inputs ? inputs->column_count : 0, shown = size_min(count, SHOWN);
+    size_t used = 0;
+    *list = '\0';
+    for (size_t i = 0; i < shown && used < size; i++) {
+        char name[COLUMN_TEXT_SIZE];
+        used +=
+            (size_t)snprintf(list + used, size - used, "%s%s", i ? ", " : " (", column_text(inputs, i, name));
+    }
+    if (shown < count && used < size)
+        used += (size_t)snprintf(list + used, size - used, " and %zu more columns", count - shown);
+    if (count && used < size)
+        snprintf(list + used, size - used, ")");
+}
+
 clm_status model_check_shape(const struct clm_model *model, const struct clm_data *data,
                              struct clm_error *error)
 {
     const size_t I = clm_model_width(model, 0), C = classes_of(model);
+    char columns[9 * COLUMN_TEXT_SIZE];
     if (I == data->features && C == data->classes)
         return CLM_OK;
+    list_columns(model->inputs, columns, sizeof columns);
     return clm_fail(
         error, CLM_ERROR_SHAPE,
-        "the model takes %zu features to %zu classes, but %s has %zu features and %zu classes; use the data it was made for, or train a model for this",
-        I, C, data->source, data->features, data->classes);
+        "the model takes %zu features%s to %zu classes, but %s has %zu features and %zu classes; use the data it was made for, or train a model for this",
+        I, columns, C, data->source, data->features, data->classes);
 }
 
 /* Is x = raw * scale, for every feature? */

@@ -68,6 +68,31 @@ printf '2 4:1\n' >long.libsvm
 fails 1 'line 1: index 4 is above the 3 features' \
     eval libsvm/model.safetensors --data long.libsvm --split train --backend reference
 
+# Rows to predict need no label, and each keeps its number; arrays have no names to match columns by.
+awk -F , 'BEGIN { OFS = "," } { print (NR > 1 ? 1000 + NR : "id"), $0 }' train.csv >numbered.csv
+# shellcheck disable=SC2086 # words
+succeeds $train --data numbered.csv --label kind --out numbered
+check 'a column like an identifier is named' has_line err 'column 1 \(id\) holds another whole number in each row, as an identifier does, .*; see --ignore$'
+cut -d , -f 1,3- numbered.csv | head -n 7 >new.csv
+succeeds predict numbered --data new.csv
+check 'predict: rows without a label' [ "$(cut -d , -f 1,3 out | tail -n 6 | tr '\n' ' ')" = '0,ant 1,bee 2,cat 3,ant 4,bee 5,cat ' ]
+succeeds data convert --data train.csv --label kind --to npy --out arrays
+fails 1 'the model takes 4 features \(id, first, second, third\) to 3 classes, but arrays has 3 features' predict numbered --data arrays --split train
+# shellcheck disable=SC2086 # words
+succeeds $train --data numbered.csv --label kind --ignore id --out ignored
+succeeds predict ignored --data new.csv --id id
+check 'predict --id: the name of each row' [ "$(cut -d , -f 2 out | head -n 3 | tr '\n' ' ')" = 'name 1002 1003 ' ]
+
+# The first command that a newcomer types: no option but the table, which is sorted, and small.
+# shellcheck disable=SC2086 # words
+{
+    sort train.csv | sed '/^kind/d; 1i kind,first,second,third' | awk -F , 'BEGIN { OFS = "," } { print $2, 1000 * $3, $4, $1 }' |
+        sed '1s/.*/first,second,third,kind/' >first.csv
+    succeeds train --data first.csv --label kind --backend reference --quiet
+    check 'all defaults: learned' has_line out '^train +loss [0-9.]+, accuracy (9[5-9]|100)\.'
+    check 'all defaults: no warning' lacks_line err 'warning'
+}
+
 # A table that was written keeps the names of columns and classes, whatever classes another part has.
 printf 'town,"size, m2",kind\nOslo,3,cat\nBergen,NA,bee\nOslo,5,dog\n' >names.csv
 succeeds data convert --data names.csv --label kind --to csv --out written.csv

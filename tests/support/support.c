@@ -103,9 +103,10 @@ char *test_file(const char *directory, const char *name, const void *bytes, size
 
 static char notes[4096];
 
-static void keep_note(void *user, const char *sentence)
+static void keep_note(void *user, const char *sentence, const char *setting)
 {
     (void)user;
+    (void)setting;
     const size_t used = strlen(notes);
     snprintf(notes + used, sizeof notes - used, "%s\n", sentence);
 }

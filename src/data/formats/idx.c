@@ -207,7 +207,7 @@ static void note_transposed(const char *path, const struct array_files *files, c
     const size_t inputs = files->choice.inputs[CLM_TRAIN];
     if (inputs != NOT_CHOSEN && !strncasecmp(files->names[inputs].set, "emnist", strlen("emnist")))
         data_note(
-            request->options,
+            request->options, "",
             "%s: EMNIST has its pictures transposed, rows for columns, and they stay so; transpose pictures of other origin before this net predicts them",
             path);
 }

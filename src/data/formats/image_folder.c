@@ -428,7 +428,7 @@ static bool takes_part(const struct folder_parts *parts, enum clm_part part, con
     if (parts->is_sorted[part] || request->options->labels_optional)
         return true;
     data_note(
-        request->options,
+        request->options, "",
         "%s: its pictures are not used, because they are not in directories of classes; predict can read them",
         parts->paths[part]);
     return false;

@@ -247,7 +247,7 @@ static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const s
     set->labels = sparse->labels;
     sparse->labels = NULL;
     if (libsvm->has_query)
-        data_note(request->options, "%s: left out the queries (qid:), which are for ranking", path);
+        data_note(request->options, "", "%s: left out the queries (qid:), which are for ranking", path);
     if (!(out->inputs = inputs_create()))
         return clm_fail_host_memory(error, path, sizeof *out->inputs);
     out->inputs->element = ELEMENT_FLOAT;

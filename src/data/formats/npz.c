@@ -160,7 +160,7 @@ static void choose_nameless(struct npz_reading *reading, const struct array_name
     } else if (first != NOT_CHOSEN && second != NOT_CHOSEN) {
         reading->choice.inputs[CLM_TRAIN] = first;
         reading->choice.labels[CLM_TRAIN] = second;
-        data_note(request->options, "%s: arr_0 is taken for the inputs, and arr_1 for the labels",
+        data_note(request->options, "", "%s: arr_0 is taken for the inputs, and arr_1 for the labels",
                   reading->path);
     }
 }
@@ -256,8 +256,8 @@ static clm_status npz_read_part(struct npz_reading *reading, enum clm_part part,
     if (inputs == NOT_CHOSEN)
         return CLM_OK;
     if (labels == NOT_CHOSEN && !beside && !request->options->labels_optional) {
-        data_note(request->options, "%s: %s is not used, because there are no labels for it", reading->path,
-                  names->at[inputs]);
+        data_note(request->options, "", "%s: %s is not used, because there are no labels for it",
+                  reading->path, names->at[inputs]);
         return CLM_OK;
     }
     const clm_status status =

@@ -90,15 +90,15 @@ static bool is_dropped(const struct table *table, size_t index)
     char text[LAYOUT_COLUMN_SIZE];
     if (column->counts[VALUE_MISSING] == table->set->rows) {
         if (has_name)
-            data_note(table->request->options, "%s: %s has no value in any row, and is left out", table->path,
-                      name_text(table, index, text));
+            data_note(table->request->options, "", "%s: %s has no value in any row, and is left out",
+                      table->path, name_text(table, index, text));
         return true;
     }
     if (column->kind != CLM_COLUMN_CATEGORY || !has_too_many(table, column))
         return false;
     data_note(
-        table->request->options,
-        "%s: %s is text with %s%zu different values in %zu rows, too many for categories, and is left out; list it under categorical to make an input of each, or under ignore",
+        table->request->options, "categorical",
+        "%s: %s is text with %s%zu different values in %zu rows, too many for categories, and is left out; to make an input of each value, name it as a column of categories",
         table->path, name_text(table, index, text), column->has_too_many ? "more than " : "",
         column->words.count, table->set->rows);
     return true;
@@ -166,8 +166,8 @@ static clm_status add_input(struct table *table, size_t index, struct clm_inputs
         return clm_fail_host_memory(error, table->path, from->words.count * sizeof(char *));
     if (looks_like_id(table, index))
         data_note(
-            table->request->options,
-            "%s: %s holds another whole number in each row, as an identifier does, from which nothing can be learned; list it under ignore",
+            table->request->options, "ignore",
+            "%s: %s holds another whole number in each row, as an identifier does, from which nothing can be learned; leave it out",
             table->path, name_text(table, index, text));
     inputs->features += column_width(column);
     return CLM_OK;

@@ -686,7 +686,7 @@ static clm_status read_columns(struct table *table, struct contents *out, struct
             *error = guess;
         return status;
     }
-    data_note(table->request->options, "%s", guess.message);
+    data_note(table->request->options, guess.setting, "%s", guess.message);
     forget_columns(table);
     table->has_no_label = true;
     status = open_columns(table, error);

@@ -274,7 +274,7 @@ static clm_status follow_names(struct table *table, const struct clm_inputs *inp
             extras++;
         }
     if (extras)
-        data_note(table->request->options,
+        data_note(table->request->options, "",
                   "%s: left out %zu column%s that the training data did not have: %s", table->path, extras,
                   extras == 1 ? "" : "s", extra);
     return CLM_OK;
