@@ -185,7 +185,7 @@ static void warn_of_failure(const struct report *report)
     if (loss > guess && guess > 0)
         complain(
             "eval",
-            "warning: the loss, %.4g, is above %.4g, that of guessing by the classes' frequencies in the training part; the probabilities are worse than those frequencies, as they may be if the net was trained with weights",
+            "warning: the loss, %.6g, is above %.6g, that of guessing by the classes' frequencies in the training part; the probabilities are worse than those frequencies, as they may be if the net was trained with weights",
             loss, guess);
 }
 

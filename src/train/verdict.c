@@ -217,7 +217,7 @@ clm_status verdict_on(const struct guess *guess, const struct clm_data *data, co
     if (is_worse)
         snprintf(
             of_loss, sizeof of_loss,
-            "the %sloss of the %s rows, %.4g, is above %.4g, that of guessing by the classes' frequencies",
+            "the %sloss of the %s rows, %.6g, is above %.6g, that of guessing by the classes' frequencies",
             weighted, part_names[part], loss, guess->loss);
     out->setting = advice.setting;
     if (asprintf(&out->sentence, "%s%s%s; %s", of_class, is_one && is_worse ? ", and " : "", of_loss,

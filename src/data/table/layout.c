@@ -366,13 +366,13 @@ static clm_status grid_take(const struct text_window *window, const struct table
 
 /* ---- header ---- */
 
-static const char *const label_names[] = {"label", "class", "target", "y"};
+const char *const label_names[LABEL_NAMES] = {"label", "class", "target", "y"};
 
 /* True if `name` is the usual name of a label column, or `label`: then the row is a header. "y" could also be
  * a label itself, so it must be over a number. */
 static bool tells(const char *name, bool is_over_number, const char *label)
 {
-    for (size_t i = 0; i < sizeof label_names / sizeof *label_names; i++)
+    for (size_t i = 0; i < LABEL_NAMES; i++)
         if (!strcasecmp(name, label_names[i]))
             return name[1] || is_over_number;
     return label && !strcmp(label, name);

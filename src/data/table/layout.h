@@ -7,6 +7,10 @@
 #include "data/table/text_window.h"
 #include "data/table/value.h"
 
+/* The usual names of a column of labels, the most telling first. */
+#define LABEL_NAMES 4
+extern const char *const label_names[LABEL_NAMES];
+
 struct table_layout {
     struct dialect dialect;
     struct missing_words missing;

@@ -143,12 +143,10 @@ static void mark_category(struct table_column *column)
 
 /* ---- decided by the file ---- */
 
-static const char *const label_names[] = {"label", "class", "target", "y"};
-
 /* Takes the first of the usual names that a column has, or else the last column that is an input. */
 static void guess_label(struct table *table)
 {
-    for (size_t n = 0; n < sizeof label_names / sizeof *label_names; n++)
+    for (size_t n = 0; n < LABEL_NAMES; n++)
         for (size_t i = 0; i < table->layout.columns; i++)
             if (table->columns[i].role == ROLE_INPUT && !strcasecmp(column_name(table, i), label_names[n])) {
                 table->label = i;
