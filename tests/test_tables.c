@@ -617,6 +617,7 @@ static const struct {
     {"1,2,0\n3,4,\n", "line 2, column 3: the label is missing"},
     {"1,2,0\n3,\"4,1\n", "line 2, column 2: a quote does not close"},
     {"1,2,0\n3,\"4\"x,1\n", "line 2, column 2: a quote does not close, or text follows a closing quote"},
+    {"a,b,label,\n1,2,0,\n3,4,1,\"x\n", "line 3, after the last column: a quote does not close"},
     {"1,2,\"0\n3,4,1\n", "a quote"},
     {"1,2,0\n3,4\"5,1\n", "line 2, column 2: \"4\"5\" is no number"},
     {"a,b,label\n1,2,0\n3,x,1\n", "line 3, column 2 (b): \"x\" is no number"},

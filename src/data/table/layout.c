@@ -28,6 +28,8 @@ void layout_free(struct table_layout *layout)
 
 const char *layout_column(const struct table_layout *layout, size_t column, char text[LAYOUT_COLUMN_SIZE])
 {
+    if (column >= layout->columns)
+        return strcpy(text, "after the last column");
     const char *name = layout->names ? layout->names[column] : "";
     char shown[64];
     if (*name)

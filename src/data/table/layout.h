@@ -26,7 +26,8 @@ CLM_MUST_CHECK clm_status layout_find(struct text_window *window, const struct c
                                       struct table_layout *out, struct clm_error *error);
 void layout_free(struct table_layout *layout);
 
-/* Writes "column 3 (width)", counted from 1, or "column 3", into `text` and returns it. */
+/* Writes "column 3 (width)", counted from 1, or "column 3", or "after the last column", into `text` and returns
+ * it. */
 #define LAYOUT_COLUMN_SIZE 128
 const char *layout_column(const struct table_layout *layout, size_t column, char text[LAYOUT_COLUMN_SIZE]);
 
