@@ -106,7 +106,7 @@ static clm_status data_read_source(const char *path, const struct clm_data_optio
     if (status == CLM_OK && !read->train.rows)
         return clm_fail(
             error, CLM_ERROR_FORMAT,
-            "%s: has a test set, but no training set; add train-images-idx3-ubyte, data_batch_1.bin or a directory train, or name a single file",
+            "%s: has a test set, but no training set; add train-images-idx3-ubyte, data_batch_1.bin or a directory train, or name the test set itself: its directory or file",
             path);
     if (status == CLM_OK)
         drop_validation(path, options, read);
