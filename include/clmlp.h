@@ -353,7 +353,7 @@ const char *clm_data_format(const struct clm_data *data); /* a name of clm_forma
 size_t clm_data_rows(const struct clm_data *data, enum clm_part part);
 size_t clm_data_features(const struct clm_data *data);
 const struct clm_inputs *clm_data_inputs(const struct clm_data *data);
-/* Which column of a table holds the labels, and why: "column 5 (species), the last"; NULL for other data. */
+/* Which column of a table holds the labels, and why: "column "species", the last"; NULL for other data. */
 const char *clm_data_label_column(const struct clm_data *data);
 size_t clm_data_classes(const struct clm_data *data);                       /* 0 if there are no labels */
 const char *clm_data_class_name(const struct clm_data *data, size_t index); /* NULL if unnamed */
@@ -745,10 +745,11 @@ CLM_MUST_CHECK clm_status clm_train(struct clm_backend *backend, struct clm_mode
 CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *data,
                                         struct clm_error *error);
 
-/* Compares the values of a part of data with those that the model was trained on. If all of them, or, from 20
- * rows on, those of a feature that has a scale of its own, are 50 times larger or smaller, *sentence says so,
- * and the caller frees it; else it is NULL. Nothing is compared with a model that does not know the range of
- * its training data. */
+/* Compares the values of a part of data with those that the model was trained on. *sentence says if they
+ * are on another scale, and the caller frees it; else it is NULL. They are if the largest is 50 times
+ * larger or smaller (8 times if there are 20 rows or more), and, from 20 rows on, if the deviations of more
+ * than half of the features are 8 times larger or smaller, or that of one is 50 times, or its mean is 10
+ * deviations away. Nothing is compared with a model that does not know the range of its training data. */
 CLM_MUST_CHECK clm_status clm_check_scale(const struct clm_model *model, const struct clm_data *data,
                                           enum clm_part part, char **sentence, struct clm_error *error);
 

@@ -695,7 +695,7 @@ START_TEST(test_truncated_archives)
     const size_t step = _i & 2 ? 61 : BLOCK;
     for (size_t size = 0; size < whole->size - (_i & 2 ? 1 : 2 * BLOCK); size += step) {
         put("x", &(struct pack){whole->at, size, size});
-        refused("x", size ? "" : "it is empty");
+        refused("x", size ? "" : "is empty");
         put("x", &(struct pack){whole->at, size + 1, size + 1});
         refused("x", "");
     }

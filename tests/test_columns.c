@@ -384,9 +384,9 @@ static const struct {
     {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n2\n",
      "line 6 has 1 field, but the first row has 2"},
     {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n{0 1, 5 2}\n",
-     "line 6, column 2 (c): a sparse row is not written as"},
+     "line 6, column \"c\": a sparse row is not written as"},
     {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n{0 1, 1 v\n",
-     "line 6, column 2 (c): a sparse row does not end with a brace"},
+     "line 6, column \"c\": a sparse row does not end with a brace"},
     {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n{0 1 1 v}\n", "\"1 1 v\" is no number"},
     {"@relation a\n@attribute b real\n@attribute c {u,v}\n@data\n1,u\n{x}\n",
      "a sparse row is not written as"},
@@ -483,7 +483,7 @@ START_TEST(test_weights)
     clm_data_close(data);
     put_text("bad.csv", "w,a,label\n1,5,x\n,6,y\n");
     refused_with(&(struct clm_data_options){.source = file_path("bad.csv"), .weight = "w"}, CLM_ERROR_FORMAT,
-                 "line 3, column 1 (w): \"\" is no number, and the column holds the weights of rows");
+                 "line 3, column \"w\": \"\" is no number, and the column holds the weights of rows");
     put_text("bad.csv", "w,a,label\n1,5,x\n-1,6,y\n");
     refused_with(&(struct clm_data_options){.source = file_path("bad.csv"), .weight = "w"}, CLM_ERROR_FORMAT,
                  "-1");
@@ -509,9 +509,9 @@ START_TEST(test_columns_that_tell_nothing)
     free(text);
     struct clm_data *data = open_noting((struct clm_data_options){.categorical = NULL}, "t.csv");
     ck_assert_uint_eq(clm_data_features(data), 2);
-    assert_noted("column 2 (name) is text with 40 different values in 40 rows");
-    assert_noted("column 1 (key) holds another whole number in each row");
-    assert_noted("column 5 (empty) has no value in any row, and is left out");
+    assert_noted("column \"name\" is text with 40 different values in 40 rows");
+    assert_noted("column \"key\" holds another whole number in each row");
+    assert_noted("column \"empty\" has no value in any row, and is left out");
     clm_data_close(data);
     data = open_noting((struct clm_data_options){.categorical = "name", .ignore = "key,empty"}, "t.csv");
     ck_assert_uint_eq(clm_data_features(data), 41);
@@ -561,7 +561,7 @@ START_TEST(test_known_columns)
         struct clm_data *data = open_known(same[i], inputs);
         assert_part(data, CLM_TRAIN, 3, 4, values);
         ck_assert_uint_eq(clm_data_unlabelled(data, CLM_TRAIN), i == 3 || i == 5 ? 3 : 0);
-        ck_assert(i != 2 || strstr(notes, "left out 1 column that the training data did not have: extra"));
+        ck_assert(i != 2 || strstr(notes, "left out 1 column that is no input of the model: extra"));
         ck_assert(i == 2 || !*notes);
         clm_data_close(data);
     }
@@ -582,7 +582,7 @@ START_TEST(test_unlike_known_columns)
         {"a,b,label\n1,2,x\n", "has no column city, age, which are inputs"},
         {"City,Age,label\nOslo,1,x\n", "has no column city, age"},
         {"city,age,label\nOslo,old,x\n",
-         "line 2, column 2 (age): \"old\" is no number, as the values of this column are"},
+         "line 2, column \"age\": \"old\" is no number, as the values of this column are"},
         {"Oslo,7,2,3\nBergen,1,2,4\n", "has 4 columns without names, but the training data had 3"},
         {"city,age,label\nOslo,1,z\n", "the label z is not one of the 2 classes"},
     };

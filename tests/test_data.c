@@ -730,7 +730,7 @@ START_TEST(test_not_recognised)
     put("text.txt", text, sizeof text - 1);
     file_refused("text.txt", CLM_ERROR_FORMAT, "it begins with 6c 61 62 65 and has 15 bytes");
     put("empty", "", 0);
-    file_refused("empty", CLM_ERROR_FORMAT, "it is empty");
+    file_refused("empty", CLM_ERROR_FORMAT, "is empty: it has 0 bytes");
     refused(CLM_ERROR_FORMAT, "the directory holds no data set");
     char *path = path_of("text.txt");
     refused_with(

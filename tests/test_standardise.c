@@ -400,14 +400,24 @@ START_TEST(other_scales)
         multiply(few, i, 1 / 255.f / 255);
     }
     assert_scale(model, data,
-                 how == CLM_STANDARDISE_FEATURE ? "feature 0 (counted from 0), and of others, have"
+                 how == CLM_STANDARDISE_FEATURE ? "feature 0 (counted from 0) and of 4 more features have"
                                                 : "values go from ");
     assert_scale(model, few, how == CLM_STANDARDISE_FEATURE ? NULL : "values go from ");
     for (size_t i = 0; i < FEATURES; i++)
         multiply(data, i, i == 3 ? 2.55f : 255);
     assert_scale(model, data,
                  how == CLM_STANDARDISE_FEATURE ? "the values of feature 3 (counted from 0) have " : NULL);
-    set_feature(data, 3, 0, 40, 1); /* no scale can be told of a feature that does not change */
+    multiply(data, 3, 100);
+    for (size_t i = 0; i < FEATURES; i++)
+        multiply(data, i, 10);
+    assert_scale(model, data, how == CLM_STANDARDISE_FEATURE ? "of 4 more features" : "values go from ");
+    for (size_t i = 0; i < FEATURES; i++)
+        multiply(data, i, 0.1f);
+    assert_scale(model, data, NULL);
+    for (size_t r = 0; r < 40; r++) /* a later year, say */
+        ((float *)data->read.train.values)[r * FEATURES + 3] += 14;
+    assert_scale(model, data, how == CLM_STANDARDISE_FEATURE ? "the values of feature 3 (counted" : NULL);
+    set_feature(data, 3, 0, 40, 3); /* no scale can be told of a feature that does not change */
     assert_scale(model, data, NULL);
     clm_model_free(model);
     clm_data_close(few);

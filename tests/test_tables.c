@@ -316,7 +316,7 @@ START_TEST(test_csv_options)
     put_text("a.csv", "a,b,b\n1.5,-2,0\n0.25,3e-5,1\n");
     const char *path = file_path("a.csv");
     refused_with(&(struct clm_data_options){.source = path, .label = "c"}, CLM_ERROR_FORMAT,
-                 "no column is called c; did you mean a?; its columns are a, b, b");
+                 "no column is called c; did you mean a? Its columns are a, b, b");
     refused_with(&(struct clm_data_options){.source = path, .label = "b"}, CLM_ERROR_FORMAT,
                  "2 columns are called b");
     refused_with(&(struct clm_data_options){.source = path, .label = "3"}, CLM_ERROR_FORMAT,
@@ -369,7 +369,7 @@ START_TEST(test_csv_long)
     at += sprintf(at, "\r\nc0,1,2,3,4,5,6,x7,8,9\r\n");
     put_file("long.csv", text, (size_t)(at - text));
     refused_with(&(struct clm_data_options){.source = file_path("long.csv"), .label = "0"}, CLM_ERROR_FORMAT,
-                 "line 30003, column 8 (f6): \"x7\" is no number");
+                 "line 30003, column \"f6\": \"x7\" is no number");
     free(text);
 }
 END_TEST
@@ -399,7 +399,7 @@ START_TEST(test_csv_truth)
     ck_assert_str_eq(clm_data_class_name(data, 0), "False");
     clm_data_close(data);
     put_text("a.csv", "1.5,1,0\n2,0,1\n3,Truth,1\n");
-    file_refused("a.csv", CLM_ERROR_FORMAT, "line 3, column 2: \"Truth\" is no number");
+    file_refused("a.csv", CLM_ERROR_FORMAT, "line 3, column 1 (counted from 0): \"Truth\" is no number");
 }
 END_TEST
 
@@ -418,7 +418,7 @@ START_TEST(test_csv_missing)
         const char *path = file_path("a.csv");
         struct clm_data_options options = {.source = path, .missing_words = "unknown,oops,-999"};
         options.missing = CLM_MISSING_REFUSED;
-        refused_with(&options, CLM_ERROR_FORMAT, "line 3, column 1 (a): the value is missing");
+        refused_with(&options, CLM_ERROR_FORMAT, "line 3, column \"a\": the value is missing");
         options.missing = CLM_MISSING_MEAN;
         struct clm_data *data = open_with(&options);
         assert_rows(data, 3, 3, (const float[]){1, 0, 2, 3, 1, 4, 5, 0, 6}, (const uint32_t[]){0, 1, 0});
@@ -429,7 +429,7 @@ START_TEST(test_csv_missing)
         clm_data_close(data);
     }
     put_text("a.csv", "1,2,0\n3,4,\n");
-    file_refused("a.csv", CLM_ERROR_FORMAT, "line 2, column 3: the label is missing");
+    file_refused("a.csv", CLM_ERROR_FORMAT, "line 2, column 2 (counted from 0): the label is missing");
     refused_with(&(struct clm_data_options){.source = file_path("a.csv"), .missing = CLM_MISSING_ZERO},
                  CLM_ERROR_FORMAT, "the label is missing");
 }
@@ -614,14 +614,15 @@ static const struct {
     {"1,2,0\n3,4\n", "line 2 has 2 fields, but the first row has 3"},
     {"1,2,0\n3\n", "line 2 has 1 field, but the first row has 3"},
     {"1,2,0\n3,4,1,5\n", "line 2 has more than 3 fields"},
-    {"1,2,0\n3,4,\n", "line 2, column 3: the label is missing"},
-    {"1,2,0\n3,\"4,1\n", "line 2, column 2: a quote does not close"},
-    {"1,2,0\n3,\"4\"x,1\n", "line 2, column 2: a quote does not close, or text follows a closing quote"},
+    {"1,2,0\n3,4,\n", "line 2, column 2 (counted from 0): the label is missing"},
+    {"1,2,0\n3,\"4,1\n", "line 2, column 1 (counted from 0): a quote does not close"},
+    {"1,2,0\n3,\"4\"x,1\n",
+     "line 2, column 1 (counted from 0): a quote does not close, or text follows a closing quote"},
     {"a,b,label,\n1,2,0,\n3,4,1,\"x\n", "line 3, after the last column: a quote does not close"},
     {"1,2,\"0\n3,4,1\n", "a quote"},
-    {"1,2,0\n3,4\"5,1\n", "line 2, column 2: \"4\"5\" is no number"},
-    {"a,b,label\n1,2,0\n3,x,1\n", "line 3, column 2 (b): \"x\" is no number"},
-    {",a,label\n\"r\n1\",1,0\nr2,x,1\n", "line 4, column 2 (a): \"x\" is no number"},
+    {"1,2,0\n3,4\"5,1\n", "line 2, column 1 (counted from 0): \"4\"5\" is no number"},
+    {"a,b,label\n1,2,0\n3,x,1\n", "line 3, column \"b\": \"x\" is no number"},
+    {",a,label\n\"r\n1\",1,0\nr2,x,1\n", "line 4, column \"a\": \"x\" is no number"},
     {"1,2,0\n3,0x10,1\n", "\"0x10\" is no number"},
     {"1,2,0\n3,1_000,1\n", "\"1_000\" is no number"},
     {"1,2,0\n3,1 000,1\n", "\"1 000\" is no number"},
@@ -632,23 +633,23 @@ static const struct {
     {"1,2,0\n3,1e,1\n", "\"1e\" is no number"},
     {"1,2,0\n3,--1,1\n", "\"--1\" is no number"},
     {"1,2,0\n3,Truth,1\n", "\"Truth\" is no number"},
-    {"1,2,0\n3,inf,1\n", "line 2, column 2: \"inf\" is infinite"},
+    {"1,2,0\n3,inf,1\n", "line 2, column 1 (counted from 0): \"inf\" is infinite"},
     {"1,2,0\n3,-Infinity,1\n", "\"-Infinity\" is infinite"},
     {"1,2,0\n3,1e39,1\n", "\"1e39\" is more than float32 can hold"},
     {"1,2,0\n3,-4e38,1\n", "\"-4e38\" is more than float32 can hold"},
     {"1,2,0\n3,\"9e99\",1\n", "\"9e99\" is more than float32 can hold"},
     {"1,2,0\n3,\xff,1\n", "\"?\" is no number"},
     {"1,2,a\n3,4,\"b\nc\"\n", "line 2: \"b?c\" is no label"},
-    {"1,2,0\n3,4,0\n", "column 3, the last, holds nothing but \"0\""},
-    {"1,2,0.5\n3,4,1.5\n", "line 1: column 3, the last, holds 0.5"},
-    {"1,2,0\n3,4,1000\n", "line 2: column 3, the last, holds 1000"},
+    {"1,2,0\n3,4,0\n", "column 2 (counted from 0), the last, holds nothing but \"0\""},
+    {"1,2,0.5\n3,4,1.5\n", "line 1: column 2 (counted from 0), the last, holds 0.5"},
+    {"1,2,0\n3,4,1000\n", "line 2: column 2 (counted from 0), the last, holds 1000"},
     {"1,2,0\n3,4,-1000\n", "holds -1000"},
     {"a,b,label\n1,2,0.5\n3,4,1\n", "line 2: the label 0.5 is a number with a fraction"},
     {"a,b,label\n1,2,1234567890123456789\n3,4,1\n", "too many digits"},
-    {"a,b,label\n1,2,NaN\n3,4,1\n", "line 2, column 3 (label): the label is missing"},
+    {"a,b,label\n1,2,NaN\n3,4,1\n", "line 2, column \"label\": the label is missing"},
     {"label,a\n0,\n", "no column is left as an input"},
     {",label\n0,1\n1,0\n", "has no column but labels and an index"},
-    {"hello, world\n", "column 2, the last, holds nothing but \"world\""},
+    {"hello, world\n", "column 1 (counted from 0), the last, holds nothing but \"world\""},
     {"Dear reader,\nthis is, after all,\nno table.\n", "no format that is read"},
 };
 

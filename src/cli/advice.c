@@ -6,7 +6,7 @@
 
 #define OPTIONS_MOST 8 /* per error */
 
-static bool has_option(const char *command, const char *name)
+bool has_option(const char *command, const char *name)
 {
     const struct clm_setting *setting;
     for (size_t i = 0; (setting = clm_setting_at(command, i)); i++)

@@ -100,8 +100,11 @@ static void set_option(const struct invocation *in, const struct clm_setting *se
 
 static void take_operand(struct invocation *in, const char *text)
 {
-    if (!in->about->operand)
-        wrong_usage(in->about->name, "it takes options only, not %s", text);
+    if (!in->about->operand) {
+        const bool is_data = has_option(in->about->name, "data") && !access(text, F_OK);
+        wrong_usage(in->about->name, "it takes options only, not %s%s%s", text,
+                    is_data ? "; a data set is named as in --data " : "", is_data ? text : "");
+    }
     if (in->operand)
         wrong_usage(in->about->name, "it takes one %s, not %s and %s", in->about->operand, in->operand, text);
     if (!*text)

@@ -48,6 +48,9 @@ void complain(const char *command, const char *format, ...) __attribute__((forma
 clm_status fail(struct clm_error *error, clm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Is the setting an option of the command? */
+bool has_option(const char *command, const char *name);
+
 /* Adds to the error's sentence which options can help and which command tells more. The error then names no
  * setting any more. */
 void name_options(const char *command, struct clm_error *error);

@@ -19,6 +19,11 @@ static void tell_of_losses(const struct clm_settings *settings, const char *form
         remark("data convert", "%s %s; they are numbers now", format,
                strcmp(format, "csv") ? "has no place for the names of the classes"
                                      : "sorts classes by their names, and these have another order");
+    const char *const label = clm_data_label_column(data);
+    if (label && strstr(label, ", the last"))
+        remark("data convert", "labels are taken from %s; see --label", label);
+    if (clm_settings_text(settings, "id"))
+        remark("data convert", "%s has no place for the names of rows; they are left out", format);
     if (clm_data_is_weighted(data))
         remark("data convert", "%s has no place for the weights of rows; they are left out", format);
     const bool has_validation = clm_data_rows(data, CLM_VALIDATION), has_test = clm_data_rows(data, CLM_TEST);

@@ -18,9 +18,11 @@ static clm_status check_part(enum clm_part part, const struct clm_data *data, st
 {
     if (clm_data_rows(data, part))
         return CLM_OK;
-    return fail(error, CLM_ERROR_ARGUMENT, "%s has no %s", clm_data_source(data),
+    const bool has_validation = clm_data_rows(data, CLM_VALIDATION);
+    return fail(error, CLM_ERROR_ARGUMENT, "%s has no %s%s", clm_data_source(data),
                 part == CLM_TEST ? "test set; name one with --test, or use --split train"
-                                 : "validation part; hold one out with --val, as in training");
+                                 : "validation part; hold one out with --val, as in training",
+                part == CLM_TEST && has_validation ? " or --split val" : "");
 }
 
 /* Finite parameters and inputs can still be too large for float32. */

@@ -198,7 +198,9 @@ bool find_variant(const char *directory, const char *prefix, const char *const *
 static clm_status fail_no_format(const char *path, const struct file_head *head, struct clm_error *error)
 {
     const struct foreign_kind *const foreign = foreign_kind_of(head->bytes, head->count);
-    char shown[64] = "it is empty", names[FORMAT_NAMES_SIZE];
+    char shown[64], names[FORMAT_NAMES_SIZE];
+    if (!head->count)
+        return clm_fail(error, CLM_ERROR_FORMAT, "%s: is empty: it has 0 bytes; name another file", path);
     if (foreign)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: is %s, which is not read; %s", path, foreign->what,
                         foreign->remedy);

@@ -55,6 +55,7 @@ void inputs_free(struct clm_inputs *inputs)
     free(inputs->columns);
     free(inputs->places);
     free(inputs->offsets);
+    free(inputs->missing_words);
     free(inputs->label_name);
     free(inputs);
 }
@@ -114,7 +115,7 @@ const char *column_text(const struct clm_inputs *inputs, size_t column, char tex
     const char *const name = inputs->columns[column].name;
     if (*name)
         return text_show(text, COLUMN_TEXT_SIZE, name, strlen(name));
-    snprintf(text, COLUMN_TEXT_SIZE, "column %zu", inputs->places[column] + 1);
+    snprintf(text, COLUMN_TEXT_SIZE, "column %zu (counted from 0)", inputs->places[column]);
     return text;
 }
 
@@ -219,6 +220,8 @@ static bool add_columns(const struct clm_inputs *inputs, json_t *json)
         json_object_set_new(json, "label_place", json_integer((json_int_t)inputs->label_place)) == 0;
     for (size_t i = 0; is_whole && i < inputs->column_count; i++)
         is_whole = json_array_append_new(list, describe_column(inputs, i)) == 0;
+    if (is_whole && inputs->missing_words)
+        is_whole = json_object_set_new(json, "missing_words", text_json(inputs->missing_words)) == 0;
     if (is_whole && inputs->label_name)
         is_whole = json_object_set_new(json, "label", text_json(inputs->label_name)) == 0;
     return is_whole;
@@ -317,8 +320,9 @@ static bool take_column(const json_t *json, struct clm_inputs *inputs, size_t in
 
 static clm_status take_columns(const json_t *json, struct clm_inputs *inputs, struct clm_error *error)
 {
-    const json_t *const list = json_object_get(json, "columns"), *const label =
-                                                                     json_object_get(json, "label");
+    const json_t *const list = json_object_get(json, "columns"),
+                        *const label = json_object_get(json, "label"),
+                        *const words = json_object_get(json, "missing_words");
     size_t features = 0;
     if (!list)
         return CLM_OK;
@@ -326,7 +330,9 @@ static clm_status take_columns(const json_t *json, struct clm_inputs *inputs, st
     inputs->columns = calloc(inputs->column_count + 1, sizeof *inputs->columns);
     inputs->places = calloc(inputs->column_count + 1, sizeof *inputs->places);
     inputs->label_name = copy_string(label);
-    if (!inputs->columns || !inputs->places || (label && !inputs->label_name))
+    inputs->missing_words = copy_string(words);
+    if (!inputs->columns || !inputs->places || (label && !inputs->label_name) ||
+        (words && !inputs->missing_words))
         return clm_fail_host_memory(error, "the model's columns",
                                     inputs->column_count * sizeof *inputs->columns);
     if (!inputs->column_count || !take_whole(json, "file_columns", FEATURES_MOST, &inputs->file_columns) ||

@@ -42,6 +42,7 @@ struct clm_inputs {
     struct column *columns;
     size_t file_columns;   /* of the file that decided, with labels and columns that are no inputs */
     size_t *places;        /* (column_count) index of each column in that file */
+    char *missing_words;   /* words for missing values that the options added; NULL: none */
     char *label_name;      /* of the column with labels; NULL if there is none, or it has no name */
     size_t label_place;    /* its index; file_columns if there is none */
     bool counts_from_zero; /* of libsvm: the index of the first feature is 0, not 1 */
@@ -75,7 +76,7 @@ void inputs_free(struct clm_inputs *inputs);
 /* The index of a category, or category_count. A whole number may be spelled in another way. */
 size_t column_category(const struct column *column, const char *text, size_t length);
 
-/* "width", or "column 3" if it has no name; in `text`, which is returned. */
+/* "width", or "column 3 (counted from 0)" if it has no name; in `text`, which is returned. */
 #define COLUMN_TEXT_SIZE 96
 const char *column_text(const struct clm_inputs *inputs, size_t column, char text[COLUMN_TEXT_SIZE]);
 /* The same for the column that makes a feature, with its category: "city = Oslo"; "feature 3" of arrays. */

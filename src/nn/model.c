@@ -236,12 +236,12 @@ clm_status clm_check_fit(const struct clm_model *model, const struct clm_data *d
     if (data->element == ELEMENT_BYTE && only_scales(model, 1) && has_large_value(data))
         return clm_fail_setting(
             error, CLM_ERROR_SHAPE, "standardize",
-            "the model takes its inputs as they are, but %s holds bytes, from 0 to 255; make a model for bytes (clm_model_options.is_bytes), which are divided by 255, or standardise its inputs",
+            "the model takes its inputs as they are, but %s holds bytes, from 0 to 255; divide them by 255 and write them as floats, or train a model on bytes",
             data->source);
     if (data->element == ELEMENT_FLOAT && only_scales(model, BYTE_SCALE) && !has_large_value(data))
         return clm_fail_setting(
             error, CLM_ERROR_SHAPE, "standardize",
-            "the model divides its inputs by 255, as bytes are, but %s holds floats, none of which is above 1; make a model for floats (clm_model_options.is_bytes), or standardise its inputs",
+            "the model divides its inputs by 255, as bytes are, but %s holds floats, none of which is above 1; multiply them by 255, or train a model on floats",
             data->source);
     return CLM_OK;
 }

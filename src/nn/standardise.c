@@ -120,8 +120,12 @@ clm_status clm_model_standardise(struct clm_model *model, const struct clm_data 
 
 /* ---- is other data on the same scale? ---- */
 
-#define FACTOR     50.0 /* from which on a scale differs; the common ones differ by 100, 255 or 1000 */
-#define LEAST_ROWS 20   /* whose deviation says something of a feature */
+/* A scale differs from these factors on: 8 for values of many rows, or for half of the features, among which
+ * chance does not reach it; 50 for less. Common factors are 10, 16, 100, 255 and 1000. */
+#define FACTOR       8.0
+#define LARGE_FACTOR 50.0
+#define LARGE_SHIFT  10.0 /* of a mean, in deviations */
+#define LEAST_ROWS   20   /* whose deviation says something of a feature */
 
 static bool has_one_scale(const struct clm_model *model)
 {
@@ -133,18 +137,40 @@ static bool has_one_scale(const struct clm_model *model)
 
 /* Compares all values with those of the training data. A row of small values is no sign if each feature has a
  * scale of its own. */
-static bool range_differs(const struct clm_model *model, const struct moments *all)
+static bool range_differs(const struct clm_model *model, const struct moments *all, size_t rows)
 {
-    const double trained = fmax(fabs(model->lowest), fabs(model->highest)),
+    const double factor = rows >= LEAST_ROWS ? FACTOR : LARGE_FACTOR,
+                 trained = fmax(fabs(model->lowest), fabs(model->highest)),
                  here = fmax(fabs(all->lowest), fabs(all->highest));
-    return here > FACTOR * trained || (has_one_scale(model) && here > 0 && trained > FACTOR * here);
+    return here > LARGE_FACTOR * trained ||
+           (has_one_scale(model) && here > 0 && (here > factor * trained || trained > factor * here));
 }
 
 /* Compares the deviation of a feature with that of the training data. */
-static bool feature_differs(const struct clm_model *model, const struct moments *features, size_t i)
+static bool deviation_differs(const struct clm_model *model, const struct moments *features, size_t i,
+                              double factor)
 {
     const double here = moments_deviation(&features[i]) * (double)model->scale[i];
-    return here > FACTOR || (here > 0 && here < 1 / FACTOR);
+    return here > factor || (here > 0 && here * factor < 1);
+}
+
+static bool feature_differs(const struct clm_model *model, const struct moments *features, size_t i)
+{
+    const double shift = fabs(features[i].mean - (double)model->mean[i]) * (double)model->scale[i];
+    return shift > LARGE_SHIFT || deviation_differs(model, features, i, LARGE_FACTOR);
+}
+
+/* Do the deviations of more than half of the features differ, those that are no marks and not constant? */
+static bool most_differ(const struct clm_model *model, const struct clm_data *data,
+                        const struct moments *features)
+{
+    size_t count = 0, differing = 0;
+    for (size_t i = 0; i < data->features; i++) {
+        const bool has_scale = !feature_is_mark(data->inputs, i) && model->scale[i] != 0;
+        count += has_scale;
+        differing += has_scale && deviation_differs(model, features, i, FACTOR);
+    }
+    return 2 * differing > count;
 }
 
 static bool tell_features(const struct clm_model *model, const struct clm_data *data,
@@ -152,15 +178,24 @@ static bool tell_features(const struct clm_model *model, const struct clm_data *
 {
     char text[COLUMN_TEXT_SIZE];
     size_t count = 0, first = 0;
+    const bool most = most_differ(model, data, features);
     for (size_t i = 0; i < data->features; i++)
-        if (!feature_is_mark(data->inputs, i) && feature_differs(model, features, i) && !count++)
+        if (!feature_is_mark(data->inputs, i) &&
+            (feature_differs(model, features, i) ||
+             (most && deviation_differs(model, features, i, FACTOR))) &&
+            !count++)
             first = i;
+    const double offset = count ? feature_offset(data->inputs, first) : 0;
+    char others[64] = "";
+    if (count > 1)
+        snprintf(others, sizeof others, " and of %zu more features", count - 1);
     return !count ||
            asprintf(
                sentence,
-               "%s: the values of %s%s have a standard deviation of %.3g, and of %.3g in the training data; if they are on another scale here, scale them alike, because the model's answers mean nothing otherwise",
-               data->source, feature_text(data->inputs, first, text), count > 1 ? ", and of others," : "",
-               moments_deviation(&features[first]), 1 / (double)model->scale[first]) >= 0;
+               "%s: the values of %s%s have the mean %.3g and the deviation %.3g, and in the training data %.3g and %.3g; if they are on another scale here, scale them alike, because the model's answers mean nothing otherwise",
+               data->source, feature_text(data->inputs, first, text), others, features[first].mean + offset,
+               moments_deviation(&features[first]), (double)model->mean[first] + offset,
+               1 / (double)model->scale[first]) >= 0;
 }
 
 clm_status clm_check_scale(const struct clm_model *model, const struct clm_data *data, enum clm_part part,
@@ -176,7 +211,7 @@ clm_status clm_check_scale(const struct clm_model *model, const struct clm_data 
     if (status != CLM_OK || !features)
         return status;
     const struct moments all = moments_of_all(features, data->features);
-    if (range_differs(model, &all))
+    if (range_differs(model, &all, rows->count))
         is_told =
             asprintf(
                 sentence,

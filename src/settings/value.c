@@ -119,6 +119,8 @@ static clm_status read_share(const struct clm_setting *about, const char *text, 
                              struct clm_error *error)
 {
     double *const value = &out->number;
+    if (*text && text[strlen(text) - 1] == '%' && strspn(text, "0123456789.") + 1 == strlen(text))
+        return value_refuse(about, text, error, "a share is written as in 0.1, for 10 %%");
     /* what consists of the letters of numbers is one, or a wrong one; ./5000 is a path */
     if (*text && (text[strspn(text, "0123456789+-.,eE")] || !strcmp(text, "-"))) {
         *value = (double)NAN;

@@ -37,22 +37,24 @@ with open(sys.argv[1], newline='', encoding='latin-1') as file:
 rows = list(lines.values())[1:]
 said = open(sys.argv[2]).read()
 sentence = said.splitlines()[-1]
+names = list(lines.values())[0]
 is_number = lambda text: re.fullmatch(r'[-+]?[0-9.]+(e[-+]?[0-9]+)?', text) is not None
 filled = lambda column: [row[column] for row in rows if row[column] not in ('', 'NA')]
 
 def odd_value(line, column, value, numbers, values):
-    of_column = filled(column - 1)
-    return (lines[line][column - 1] == value and not is_number(value) and len(of_column) == values and
+    of_column = filled(column)
+    return (lines[line][column] == value and not is_number(value) and len(of_column) == values and
             sum(map(is_number, of_column)) == numbers)
 
 def nothing_left():
-    told = re.findall(r'column (\d+).* is text with (\d+) different values in (\d+) rows', said)
-    return len(told) > 0 and all(len(set(filled(int(c) - 1))) == int(k) and len(rows) == int(n) for c, k, n in told)
+    told = re.findall(r'column "(.*)" is text with (\d+) different values in (\d+) rows', said)
+    return len(told) > 0 and all(len(set(filled(names.index(name)))) == int(k) and len(rows) == int(n)
+                                 for name, k, n in told)
 
-odd = re.search(r'line (\d+), column (\d+) \(.*\): "(.*)" is no number, .* but (\d+) of the column\'s (\d+) values are numbers',
+odd = re.search(r'line (\d+), column "(.*)": "(.*)" is no number, .* but (\d+) of the column\'s (\d+) values are numbers',
                 sentence)
 if odd:
-    is_true = odd_value(int(odd[1]), int(odd[2]), odd[3], int(odd[4]), int(odd[5]))
+    is_true = odd_value(int(odd[1]), names.index(odd[2]), odd[3], int(odd[4]), int(odd[5]))
 else:
     is_true = 'no column is left as an input' in sentence and nothing_left()
 sys.exit(not (is_true and sys.argv[1].split('/')[-1] in sentence))

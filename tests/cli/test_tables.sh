@@ -72,7 +72,7 @@ fails 1 'line 1: index 4 is above the 3 features' \
 awk -F , 'BEGIN { OFS = "," } { print (NR > 1 ? 1000 + NR : "id"), $0 }' train.csv >numbered.csv
 # shellcheck disable=SC2086 # words
 succeeds $train --data numbered.csv --label kind --out numbered
-check 'a column like an identifier is named' has_line err 'column 1 \(id\) holds another whole number in each row, as an identifier does, .*; see --ignore$'
+check 'a column like an identifier is named' has_line err 'column "id" holds another whole number in each row, as an identifier does, .*; see --ignore$'
 cut -d , -f 1,3- numbered.csv | head -n 7 >new.csv
 succeeds predict numbered --data new.csv
 check 'predict: rows without a label' [ "$(cut -d , -f 1,3 out | tail -n 6 | tr '\n' ' ')" = '0,ant 1,bee 2,cat 3,ant 4,bee 5,cat ' ]
@@ -82,6 +82,31 @@ fails 1 'the model takes 4 features \(id, first, second, third\) to 3 classes, b
 succeeds $train --data numbered.csv --label kind --ignore id --out ignored
 succeeds predict ignored --data new.csv --id id
 check 'predict --id: the name of each row' [ "$(cut -d , -f 2 out | head -n 3 | tr '\n' ' ')" = 'name 1002 1003 ' ]
+
+# A model keeps the words for missing values; categories that it does not know are counted.
+printf 'town,size,kind\nOslo,-,cat\nBergen,4,bee\nOslo,5,cat\nBergen,3,bee\n' >towns.csv
+succeeds train --data towns.csv --label kind --missing-words - --backend reference --quiet --out towns
+succeeds predict towns --data towns.csv --backend reference
+check 'nothing is noted of the same table' is_empty err
+printf 'town,size\nOslo,-\nRome,4\nBern,5\n' >others.csv
+succeeds predict towns --data others.csv --backend reference
+check 'unknown categories' has_line err 'others\.csv: column "town": 2 of 3 rows have a category that the training data did not have, first line 3, "Rome"; '
+printf 'town,size\n' >nothing.csv
+fails 1 'nothing\.csv: is an empty set: there is no row after the header' predict towns --data nothing.csv --backend reference
+printf 'town,size\nOslo,large\n' >large.csv
+fails 1 'line 2, column "size": "large" is no number, .*; correct it, or say that it means a missing value; see --missing-words$' predict towns --data large.csv --backend reference
+
+# What is written elsewhere is named: guessed labels, names of rows, dates whose day is not known.
+awk 'BEGIN { print "id,when,size,kind"; for (i = 0; i < 40; i++) print "r" i "," i % 28 + 1 "." i % 12 + 1 ".2024," i % 3 "," (i % 2 ? "cat" : "bee") }' >dates.csv
+succeeds data convert --data dates.csv --id id --to npy --out dates
+check 'convert: the labels' has_line err 'note: labels are taken from column "kind", the last; see --label$'
+check 'convert: names of rows' has_line err 'note: npy has no place for the names of rows; they are left out$'
+check 'convert: dates' has_line err 'column "when" seems to hold dates, such as 1\.1\.2024, .*; write them as 2024-01-31$'
+sort train.csv | sed '/^kind/d; 1i kind,first,second,third' >sorted.csv
+succeeds train --data sorted.csv --label kind --val 0.2 --epochs 1 --backend reference --quiet
+check 'a sorted table: how to hold rows out' has_line err 'There are no validation rows of 2 of 3 classes, .*\. See --val-by$'
+fails 2 '--val 20%: a share is written as in 0\.1, for 10 %' train --data train.csv --val 20%
+fails 2 'it takes options only, not train\.csv; a data set is named as in --data train\.csv$' train train.csv
 
 # The first command that a newcomer types: no option but the table, which is sorted, and small.
 # shellcheck disable=SC2086 # words
@@ -138,22 +163,22 @@ check 'train: columns differ in scale' has_line err 'Features differ in scale: o
 printf 'a,b,y\n1,2,u\n3,5,\n4,6,v\n' >gap.csv
 succeeds data info --data gap.csv
 check 'data info: a row without a label' has_line out '1 of 3 training rows has no label, and a net is not trained on such rows: '
-fails 1 'gap.csv: line 3, column 3 \(y\): the label is missing' data info --data gap.csv --label y
+fails 1 'gap.csv: line 3, column "y": the label is missing' data info --data gap.csv --label y
 
 # Options.
 sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv
 # shellcheck disable=SC2086 # words
 {
-    fails 1 'line 3, column 2 \(first\): the value is missing; .*; see --missing$' $train --data gaps.csv --label kind --missing refuse
+    fails 1 'line 3, column "first": the value is missing; .*; see --missing$' $train --data gaps.csv --label kind --missing refuse
     succeeds $train --data gaps.csv --label kind
     succeeds $train --data gaps.csv --label kind --missing mean
     succeeds $train --data gaps.csv --label kind --missing zero
     succeeds $train --data train.csv --label -4
     succeeds $train --data train.csv --label kind --header yes --format csv --test cats.csv
-    fails 1 'line 1, column 2: "first" is no number' $train --data train.csv --label 0 --header no
+    fails 1 'line 1, column 1 \(counted from 0\): "first" is no number' $train --data train.csv --label 0 --header no
     fails 1 'no column is called sort; its columns are kind, first, second, third; see --label$' $train --data train.csv --label sort
     fails 1 '4 columns \(0 to 3' $train --data train.csv --label 4
-    fails 1 'column 4 \(third\), the last, holds ' $train --data train.csv
+    fails 1 'column "third", the last, holds ' $train --data train.csv
     fails 1 'is read as libsvm, and a name of the labels is for npy, npz, arff, csv or cifar100 alone; leave it out; see --label$' $train --data train.libsvm --label 0
     fails 2 'it has to be mean, zero or refuse' $train --data train.csv --missing median
     fails 2 'it has to be yes or no' $train --data train.csv --header 1

@@ -104,10 +104,12 @@ static void warn_of_missing(const struct clm_data *data, const struct clm_part_s
     for (size_t c = 0; c < data->classes; c++)
         if (!part->class_rows[c] && !missing++)
             first = c;
+    /* rows that are held out are the last ones, unless somebody says otherwise */
+    const char *const setting = name == part_names[CLM_VALIDATION] ? "val-by" : "";
     if (part->rows && missing == 1)
-        warn(to, "", "There is no %s row of %s.", name, class_text(data, first).text);
+        warn(to, setting, "There is no %s row of %s.", name, class_text(data, first).text);
     else if (part->rows && missing)
-        warn(to, "", "There are no %s rows of %zu of %zu classes, the first of them %s.", name, missing,
+        warn(to, setting, "There are no %s rows of %zu of %zu classes, the first of them %s.", name, missing,
              data->classes, class_text(data, first).text);
 }
 

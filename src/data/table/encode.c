@@ -82,6 +82,15 @@ static bool has_too_many(const struct table *table, const struct table_column *c
                                           (words > DISTINCT_LEAST && 2 * words > table->set->rows));
 }
 
+/* Is the text like 31.12.2024 or 12/31/24? */
+static bool is_other_date(const char *text)
+{
+    int day, month, year, length = 0;
+    char first[2], second[2];
+    return sscanf(text, "%2d%1[./-]%2d%1[./-]%4d%n", &day, first, &month, second, &year, &length) == 5 &&
+           length >= 6 && *first == *second;
+}
+
 /* Decides if an input is left out, and says so. */
 static bool is_dropped(const struct table *table, size_t index)
 {
@@ -96,6 +105,13 @@ static bool is_dropped(const struct table *table, size_t index)
     }
     if (column->kind != CLM_COLUMN_CATEGORY || !has_too_many(table, column))
         return false;
+    if (column->words.count && is_other_date(column->words.words[0].text)) {
+        data_note(
+            table->request->options, "",
+            "%s: %s seems to hold dates, such as %s, of which it is not known what is the day and what the month, and is left out; write them as 2024-01-31",
+            table->path, name_text(table, index, text), column->words.words[0].text);
+        return true;
+    }
     data_note(
         table->request->options, "categorical",
         "%s: %s is text with %s%zu different values in %zu rows, too many for categories, and is left out; to make an input of each value, name it as a column of categories",
@@ -189,6 +205,9 @@ static clm_status decide_inputs(struct table *table, struct clm_inputs *inputs, 
     if (table->label < layout->columns && layout->names && *layout->names[table->label] &&
         !(inputs->label_name = strdup(layout->names[table->label])))
         return clm_fail_host_memory(error, table->path, strlen(layout->names[table->label]));
+    const char *const words = table->request->options->missing_words;
+    if (words && !(inputs->missing_words = strdup(words)))
+        return clm_fail_host_memory(error, table->path, strlen(words));
     for (size_t i = 0; status == CLM_OK && i < layout->columns; i++)
         if (table->columns[i].role == ROLE_INPUT && !is_dropped(table, i))
             status = add_input(table, i, inputs, &ranks[i], error);

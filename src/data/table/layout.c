@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "data/table/arff.h"
+#include "data/inputs.h"
 #include "data/set.h"
 #include "data/table/number.h"
 
@@ -33,10 +34,10 @@ const char *layout_column(const struct table_layout *layout, size_t column, char
     const char *name = layout->names ? layout->names[column] : "";
     char shown[64];
     if (*name)
-        snprintf(text, LAYOUT_COLUMN_SIZE, "column %zu (%s)", column + 1,
+        snprintf(text, LAYOUT_COLUMN_SIZE, "column \"%s\"",
                  text_show(shown, sizeof shown, name, strlen(name)));
     else
-        snprintf(text, LAYOUT_COLUMN_SIZE, "column %zu", column + 1);
+        snprintf(text, LAYOUT_COLUMN_SIZE, "column %zu (counted from 0)", column);
     return text;
 }
 
@@ -486,8 +487,24 @@ static clm_status take_names(struct text_window *window, struct grid *grid, stru
     return CLM_OK;
 }
 
+/* Are names of columns that are known in the first row? A name that is a number could be a value. */
+static bool has_known_names(const struct grid *grid, const struct clm_inputs *known)
+{
+    size_t found = 0;
+    bool has_text = false;
+    for (size_t i = 0; known && i < known->column_count; i++)
+        for (size_t c = 0; c < grid->columns; c++)
+            if (*known->columns[i].name && !strcmp(cell_of(grid, 0, c)->text, known->columns[i].name)) {
+                has_text = has_text || cell_of(grid, 0, c)->kind == VALUE_TEXT;
+                found++;
+                break;
+            }
+    return has_text || (found && found == known->column_count);
+}
+
 static clm_status find_header(struct text_window *window, const struct clm_data_options *options,
-                              struct table_layout *layout, struct clm_error *error)
+                              const struct clm_inputs *known, struct table_layout *layout,
+                              struct clm_error *error)
 {
     struct grid grid = {0};
     clm_status status = grid_take(window, layout, &grid, error);
@@ -499,7 +516,8 @@ static clm_status find_header(struct text_window *window, const struct clm_data_
     if (status == CLM_OK && grid.rows &&
         (options->header == CLM_HEADER_YES ||
          (options->header == CLM_HEADER_DETECTED &&
-          (grid.first_columns < layout->columns || is_header(&grid, options->label)))))
+          (grid.first_columns < layout->columns || has_known_names(&grid, known) ||
+           is_header(&grid, options->label)))))
         status = take_names(window, &grid, layout, error);
     grid_free(&grid);
     return status;
@@ -578,9 +596,11 @@ static clm_status take_delimiter(const struct clm_data_options *options, struct 
 }
 
 clm_status layout_find(struct text_window *window, const struct clm_data_options *options,
-                       struct table_layout *out, struct clm_error *error)
+                       const struct clm_inputs *known, struct table_layout *out, struct clm_error *error)
 {
-    *out = (struct table_layout){.dialect = {.decimal = '.'}, .missing = {options->missing_words}};
+    *out = (struct table_layout){
+        .dialect = {.decimal = '.'},
+        .missing = {options->missing_words || !known ? options->missing_words : known->missing_words}};
     if (arff_is_likely(window->bytes + window->begin, window->end - window->begin)) {
         const clm_status found = arff_find_layout(window, out, error);
         if (found != CLM_OK)
@@ -595,7 +615,7 @@ clm_status layout_find(struct text_window *window, const struct clm_data_options
         status = find_delimiter(window, out, error);
     }
     if (status == CLM_OK)
-        status = find_header(window, options, out, error);
+        status = find_header(window, options, known, out, error);
     if (status != CLM_OK)
         layout_free(out);
     return status;

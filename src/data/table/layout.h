@@ -21,13 +21,15 @@ struct table_layout {
     char **defaults; /* (columns) of ARFF: a column's first value if it is one of a list, else NULL; owned */
 };
 
-/* Finds the layout of the table at the beginning of `window`, and moves the window after the header. */
+/* Finds the layout of the table at the beginning of `window`, and moves the window after the header. `known`
+ * are the inputs that the table has to have, or NULL: their names show what is a header. */
 CLM_MUST_CHECK clm_status layout_find(struct text_window *window, const struct clm_data_options *options,
-                                      struct table_layout *out, struct clm_error *error);
+                                      const struct clm_inputs *known, struct table_layout *out,
+                                      struct clm_error *error);
 void layout_free(struct table_layout *layout);
 
-/* Writes "column 3 (width)", counted from 1, or "column 3", or "after the last column", into `text` and returns
- * it. */
+/* Writes "column "width"", or "column 3 (counted from 0)" if it has no name, or "after the last column",
+ * into `text` and returns it. */
 #define LAYOUT_COLUMN_SIZE 128
 const char *layout_column(const struct table_layout *layout, size_t column, char text[LAYOUT_COLUMN_SIZE]);
 

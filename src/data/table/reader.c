@@ -66,10 +66,12 @@ static void keep_odd(const struct table *table, struct table_column *column, con
 }
 
 static const char *const kind_texts[] = {
-    [CLM_COLUMN_NUMBER] = "is no number, as the values of this column are in the training data",
-    [CLM_COLUMN_BOOLEAN] = "is not true or false, as the values of this column are in the training data",
+    [CLM_COLUMN_NUMBER] =
+        "is no number, as the values of this column are in the training data; correct it, or say that it means a missing value",
+    [CLM_COLUMN_BOOLEAN] =
+        "is not true or false, as the values of this column are in the training data; correct it, or say that it means a missing value",
     [CLM_COLUMN_DATE] =
-        "is no date such as 2024-01-31, as the values of this column are in the training data",
+        "is no date such as 2024-01-31, as the values of this column are in the training data; correct it, or say that it means a missing value",
     [CLM_COLUMN_CATEGORY] = ""};
 
 static void count(struct table *table, size_t column, enum field_kind kind)
@@ -124,7 +126,7 @@ static clm_status read_quantity(struct table *table, size_t index, const struct 
     }
     if (!kind_fits(kind, column->kind)) {
         if (column->known)
-            return fail_value(table, index, field, kind_texts[column->kind], "", error);
+            return fail_value(table, index, field, kind_texts[column->kind], "missing-words", error);
         if (kind == VALUE_TEXT)
             keep_odd(table, column, field);
         table->is_wrong = true;
@@ -212,6 +214,10 @@ static clm_status read_word(struct table *table, size_t index, const struct text
         char *const text = layout_utf8(field->text, field->length);
         *word = text ? vocabulary_find(&column->words, text, strlen(text)) : WORD_NONE;
         free(text);
+        if (column->known && *word == WORD_NONE) {
+            column->unknown++;
+            keep_odd(table, column, field);
+        }
         return CLM_OK;
     }
     return add_word(table, index, &same, word, error);
@@ -574,7 +580,7 @@ static clm_status open_rows(struct table *table, struct clm_error *error)
     layout_free(&table->layout);
     text_window_close(&table->window);
     if ((status = text_window_open(table->path, &table->window, error)) ||
-        (status = layout_find(&table->window, options, &table->layout, error)))
+        (status = layout_find(&table->window, options, table->request->inputs, &table->layout, error)))
         return status;
     table->scanner.dialect = &table->layout.dialect;
     return CLM_OK;
@@ -619,7 +625,7 @@ static clm_status read_pass(struct table *table, struct clm_error *error)
         struct table_column *const column = &table->columns[i];
         memset(column->counts, 0, sizeof column->counts);
         column->has_too_many = false;
-        column->odd_line = 0;
+        column->odd_line = column->unknown = 0;
         column->is_plain = is_plain(table, column);
         has_id = has_id || column->role == ROLE_ID;
         has_weight = has_weight || column->role == ROLE_WEIGHT;
@@ -645,6 +651,21 @@ static clm_status read_pass(struct table *table, struct clm_error *error)
     return status;
 }
 
+/* Says which columns have categories that the training data did not have. */
+static void tell_unknown(const struct table *table)
+{
+    char text[LAYOUT_COLUMN_SIZE];
+    for (size_t i = 0; i < table->layout.columns; i++) {
+        const struct table_column *const column = &table->columns[i];
+        if (column->unknown)
+            data_note(
+                table->request->options, "",
+                "%s: %s: %zu of %zu rows have a category that the training data did not have, first line %zu, \"%s\"; their inputs of this column are all 0",
+                table->path, layout_column(&table->layout, i, text), column->unknown, table->set->rows,
+                column->odd_line, column->odd);
+    }
+}
+
 /* Reads the rows, and again if the first rows did not tell what the columns are. */
 static clm_status read_settled(struct table *table, struct clm_error *error)
 {
@@ -653,6 +674,8 @@ static clm_status read_settled(struct table *table, struct clm_error *error)
         table_settle_kinds(table);
     if (status == CLM_OK && table->is_wrong && (status = open_rows(table, error)) == CLM_OK)
         status = read_pass(table, error);
+    if (status == CLM_OK)
+        tell_unknown(table);
     return status == CLM_OK ? table_check_kinds(table, error) : status;
 }
 

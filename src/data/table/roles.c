@@ -49,9 +49,9 @@ static clm_status fail_unknown_column(const struct table *table, const char *nam
             error, CLM_ERROR_FORMAT, setting,
             "%s: its columns have no names, so there is no column %s; name it by its index, from 0 to %zu, or say that the first line holds names",
             table->path, shown, columns - 1);
-    return clm_fail_setting(error, CLM_ERROR_FORMAT, setting,
-                            "%s: no column is called %s%s%s%s; its columns are %s", table->path, shown,
-                            meant ? "; did you mean " : "", meant ? like : "", meant ? "?" : "", list);
+    return clm_fail_setting(
+        error, CLM_ERROR_FORMAT, setting, "%s: no column is called %s%s%s%s columns are %s", table->path,
+        shown, meant ? "; did you mean " : "; its", meant ? like : "", meant ? "? Its" : "", list);
 }
 
 /* Finds the column `name`, or the one with that index: from 0, or negative from the end. *count is how many
@@ -272,9 +272,8 @@ static clm_status follow_names(struct table *table, const struct clm_inputs *inp
             extras++;
         }
     if (extras)
-        data_note(table->request->options, "",
-                  "%s: left out %zu column%s that the training data did not have: %s", table->path, extras,
-                  extras == 1 ? "" : "s", extra);
+        data_note(table->request->options, "", "%s: left out %zu column%s that %s no input of the model: %s",
+                  table->path, extras, extras == 1 ? "" : "s", extras == 1 ? "is" : "are", extra);
     return CLM_OK;
 }
 

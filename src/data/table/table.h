@@ -24,7 +24,8 @@ struct table_column {
     struct vocabulary words;       /* of categories */
     bool has_too_many;             /* words are no longer collected */
     size_t counts[VALUE_TEXT + 1]; /* fields of each kind */
-    size_t odd_line;               /* line of the first field that is text; 0 if there is none */
+    size_t unknown;                /* fields that are none of the known categories */
+    size_t odd_line;               /* line of the first field that is text, or no known category; 0 if none is */
     char odd[SHOWN_SIZE];
 };
 
