@@ -170,6 +170,16 @@ START_TEST(test_header_of_text)
     ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 2);
     ck_assert_str_eq(column_at(data, 0).name, "colour");
     clm_data_close(data);
+    put_text("t.csv", ",red,ant\nx,red,ant\ny,blue,bee\n"); /* no names, because they are values below */
+    data = open_file("t.csv");
+    ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 3);
+    clm_data_close(data);
+    /* labels with a decimal comma are numbers, too */
+    put_text("t.csv", "a;b;label\n0,5;1,25;0,0\n1,5;2,25;1,0\n");
+    data = open_file("t.csv");
+    ck_assert_uint_eq(clm_data_classes(data), 2);
+    ck_assert_ptr_null(clm_data_class_name(data, 0));
+    clm_data_close(data);
     put_text("t.csv", ",red,ant\n,blue,bee\n");
     data = open_file("t.csv");
     ck_assert_uint_eq(clm_data_rows(data, CLM_TRAIN), 2);
@@ -217,6 +227,12 @@ static const struct {
     {"2000-02-29", 11016},
     {"1600-03-01", -135080},
     {"2024-12-31", 20088},
+    {"1970-01-01T06", 0.25},
+    {"1970-01-01 06:00:00 +0600", 0},
+    {"1970-01-01 06:00 UTC", 0.25},
+    {"1970-01-01 06:00UTC", 0.25},
+    {"1970-01-01 06:00 ", NAN},
+    {"1970-01-01 06:00 noon", NAN},
     {"1900-02-29", NAN},
     {"2023-02-29", NAN},
     {"2023-13-01", NAN},
@@ -510,7 +526,7 @@ START_TEST(test_columns_that_tell_nothing)
     struct clm_data *data = open_noting((struct clm_data_options){.categorical = NULL}, "t.csv");
     ck_assert_uint_eq(clm_data_features(data), 2);
     assert_noted("column \"name\" is text with 40 different values in 40 rows");
-    assert_noted("column \"key\" holds another whole number in each row");
+    assert_noted("column \"key\" holds a different whole number in each row");
     assert_noted("column \"empty\" has no value in any row, and is left out");
     clm_data_close(data);
     data = open_noting((struct clm_data_options){.categorical = "name", .ignore = "key,empty"}, "t.csv");

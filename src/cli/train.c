@@ -280,8 +280,12 @@ static clm_status load_init(struct clm_settings *settings, struct clm_model **ou
     if (is_scheme(init))
         return CLM_OK;
     find_model("train", "--init", init, path);
-    if (access(path, F_OK) && errno == ENOENT)
+    if (access(path, F_OK) && errno == ENOENT) {
+        if (strcmp(init, path))
+            return fail(error, CLM_ERROR_IO,
+                        "--init: %s holds no model.safetensors, so it is no run; name a run", init);
         return CLM_OK; /* said when the parameters are read */
+    }
     status = clm_model_load(path, out, error);
     if (status != CLM_OK)
         return status;
@@ -296,14 +300,26 @@ static clm_status load_init(struct clm_settings *settings, struct clm_model **ou
     return status;
 }
 
+/* Other parts may come from other files, on another scale. */
+static clm_status tell_other_scales(const struct clm_model *model, const struct clm_data *data,
+                                    struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (int part = CLM_VALIDATION; status == CLM_OK && part <= CLM_TEST; part++)
+        status = tell_scale("train", model, data, (enum clm_part)part, error);
+    return status;
+}
+
 /* Chooses what no option says. The inputs stay as the model takes them that training goes on from. */
 static clm_status choose_settings(struct clm_settings *settings, const struct clm_data *data,
                                   const struct clm_model *from, struct clm_error *error)
 {
     if (from && clm_settings_is_set(settings, "standardize"))
         remark(
-            "train",
-            "--standardize measures the inputs anew; without it, they stay as the net of --init was trained on them");
+            "train", "%s",
+            clm_settings_count(settings, "standardize") == 1 + CLM_STANDARDISE_NONE
+                ? "--standardize none leaves the inputs as the net of --init was trained on them"
+                : "--standardize measures the inputs anew; without it, they stay as the net of --init was trained on them");
     else if (from) {
         const clm_status status = clm_settings_set(settings, "standardize", "none", error);
         if (status != CLM_OK)
@@ -371,6 +387,7 @@ static clm_status run_train(struct invocation *in, struct clm_error *error)
     how = (enum clm_standardise)(clm_settings_count(settings, "standardize") - 1);
     if ((from && (status = tell_scale("train", from, data, CLM_TRAIN, error))) ||
         (status = clm_model_standardise(model, data, how, &fitted, error)) ||
+        (status = tell_other_scales(model, data, error)) ||
         (status = open_backend(&backend_asked, &backend, error)))
         goto cleanup;
     if (!run.is_quiet) {

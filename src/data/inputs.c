@@ -156,6 +156,20 @@ const char *feature_text(const struct clm_inputs *inputs, size_t feature, char t
     return text;
 }
 
+char *feature_name(const struct clm_inputs *inputs, size_t feature)
+{
+    char text[COLUMN_TEXT_SIZE];
+    const size_t c = column_of(inputs, feature), of_column = feature - inputs->columns[c].first;
+    const struct column *const column = &inputs->columns[c];
+    const char *const name = *column->name ? column->name : column_text(inputs, c, text);
+    const bool is_category = column->kind == CLM_COLUMN_CATEGORY && of_column < column->category_count,
+               is_indicator = column->has_indicator && of_column + 1 == column_width(column);
+    char *whole;
+    const int length = is_category ? asprintf(&whole, "%s = %s", name, column->categories[of_column])
+                                   : asprintf(&whole, "%s%s", name, is_indicator ? " is missing" : "");
+    return length < 0 ? NULL : whole;
+}
+
 bool feature_is_mark(const struct clm_inputs *inputs, size_t feature)
 {
     if (!inputs || !inputs->column_count)

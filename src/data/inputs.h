@@ -82,6 +82,9 @@ const char *column_text(const struct clm_inputs *inputs, size_t column, char tex
 /* The same for the column that makes a feature, with its category: "city = Oslo"; "feature 3" of arrays. */
 const char *feature_text(const struct clm_inputs *inputs, size_t feature, char text[COLUMN_TEXT_SIZE]);
 
+/* The same in full, for files. The caller frees it; NULL if there is no memory. */
+char *feature_name(const struct clm_inputs *inputs, size_t feature);
+
 /* Is the feature of a category or an indicator, which is 0 or 1? */
 bool feature_is_mark(const struct clm_inputs *inputs, size_t feature);
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define ROWS_AT_ONCE 1024 /* of a mapped file, which are read and then forgotten */
+
 /* The mean is kept as a float, off by up to 2^-24 of itself. A deviation of no more than that would turn this
  * error into one of 1 or more, and a feature of rounding noise into one like any other. The limit FLT_MIN is
  * there because 1 / FLT_MIN is still a float. */
@@ -84,16 +86,20 @@ static clm_status take_over_all(struct clm_model *model, const struct clm_data *
     return CLM_OK;
 }
 
-/* The range of floats that the model takes as they are, unless it would take reading a file once more. */
+/* The range of floats that the model takes as they are. */
 static void keep_range(struct clm_model *model, const struct clm_data *data)
 {
-    const float *const values = data->train.values;
     float lowest = INFINITY, highest = -INFINITY;
-    if (data->element != ELEMENT_FLOAT || data->train.is_mapped)
+    if (data->element != ELEMENT_FLOAT)
         return;
-    for (size_t i = 0; i < data->train.count * data->features; i++) {
-        lowest = values[i] < lowest ? values[i] : lowest;
-        highest = values[i] > highest ? values[i] : highest;
+    for (size_t r = 0; r < data->train.count; r++) {
+        const float *const row = data_row(data, &data->train, r);
+        for (size_t i = 0; i < data->features; i++) {
+            lowest = row[i] < lowest ? row[i] : lowest;
+            highest = row[i] > highest ? row[i] : highest;
+        }
+        if (r % ROWS_AT_ONCE == ROWS_AT_ONCE - 1)
+            data_forget(data, &data->train, r + 1 - ROWS_AT_ONCE, ROWS_AT_ONCE);
     }
     model->lowest = (double)lowest;
     model->highest = (double)highest;
@@ -124,11 +130,14 @@ clm_status clm_model_standardise(struct clm_model *model, const struct clm_data 
  * chance does not reach it; 50 for less. Common factors are 10, 16, 100, 255 and 1000. */
 #define FACTOR       8.0
 #define LARGE_FACTOR 50.0
-#define LARGE_SHIFT  10.0 /* of a mean, in deviations */
-#define LEAST_ROWS   20   /* whose deviation says something of a feature */
+#define LARGE_SHIFT  10.0  /* of a mean, in deviations */
+#define HUGE_SHIFT   100.0 /* of that of few rows */
+#define LEAST_ROWS   20    /* whose deviation says something of a feature */
 
 static bool has_one_scale(const struct clm_model *model)
 {
+    if (clm_model_width(model, 0) == 1)
+        return false;
     for (size_t i = 1; i < clm_model_width(model, 0); i++)
         if (model->scale[i] != model->scale[0])
             return false;
@@ -157,7 +166,9 @@ static bool deviation_differs(const struct clm_model *model, const struct moment
 static bool feature_differs(const struct clm_model *model, const struct moments *features, size_t i)
 {
     const double shift = fabs(features[i].mean - (double)model->mean[i]) * (double)model->scale[i];
-    return shift > LARGE_SHIFT || deviation_differs(model, features, i, LARGE_FACTOR);
+    return features[i].count < LEAST_ROWS
+               ? shift > HUGE_SHIFT
+               : shift > LARGE_SHIFT || deviation_differs(model, features, i, LARGE_FACTOR);
 }
 
 /* Do the deviations of more than half of the features differ, those that are no marks and not constant? */
@@ -170,10 +181,13 @@ static bool most_differ(const struct clm_model *model, const struct clm_data *da
         count += has_scale;
         differing += has_scale && deviation_differs(model, features, i, FACTOR);
     }
-    return 2 * differing > count;
+    return features->count >= LEAST_ROWS && 2 * differing > count;
 }
 
-static bool tell_features(const struct clm_model *model, const struct clm_data *data,
+static const char *const of_part[] = {
+    [CLM_TRAIN] = "", [CLM_VALIDATION] = " of the validation set", [CLM_TEST] = " of the test set"};
+
+static bool tell_features(const struct clm_model *model, const struct clm_data *data, enum clm_part part,
                           const struct moments *features, char **sentence)
 {
     char text[COLUMN_TEXT_SIZE];
@@ -192,10 +206,10 @@ static bool tell_features(const struct clm_model *model, const struct clm_data *
     return !count ||
            asprintf(
                sentence,
-               "%s: the values of %s%s have the mean %.3g and the deviation %.3g, and in the training data %.3g and %.3g; if they are on another scale here, scale them alike, because the model's answers mean nothing otherwise",
-               data->source, feature_text(data->inputs, first, text), others, features[first].mean + offset,
-               moments_deviation(&features[first]), (double)model->mean[first] + offset,
-               1 / (double)model->scale[first]) >= 0;
+               "%s: the values of %s%s%s have the mean %.3g and the deviation %.3g, and in the training data %.3g and %.3g; if they are on another scale here, scale them alike, because the model's answers mean nothing otherwise",
+               data->source, feature_text(data->inputs, first, text), others, of_part[part],
+               features[first].mean + offset, moments_deviation(&features[first]),
+               (double)model->mean[first] + offset, 1 / (double)model->scale[first]) >= 0;
 }
 
 clm_status clm_check_scale(const struct clm_model *model, const struct clm_data *data, enum clm_part part,
@@ -215,10 +229,10 @@ clm_status clm_check_scale(const struct clm_model *model, const struct clm_data 
         is_told =
             asprintf(
                 sentence,
-                "%s: values go from %.6g to %.6g, and went from %.6g to %.6g in the training data; if they are on another scale here, scale them alike, because the model's answers mean nothing otherwise",
-                data->source, all.lowest, all.highest, model->lowest, model->highest) >= 0;
-    else if (rows->count >= LEAST_ROWS && !has_one_scale(model))
-        is_told = tell_features(model, data, features, sentence);
+                "%s: values%s go from %.6g to %.6g, and went from %.6g to %.6g in the training data; if they are on another scale here, scale them alike, because the model's answers mean nothing otherwise",
+                data->source, of_part[part], all.lowest, all.highest, model->lowest, model->highest) >= 0;
+    else if (!has_one_scale(model))
+        is_told = tell_features(model, data, part, features, sentence);
     free(features);
     if (!is_told)
         *sentence = NULL;

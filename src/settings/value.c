@@ -219,7 +219,7 @@ static clm_status split_sizes(const struct clm_setting *about, const char *text,
         const size_t length = strcspn(at, between);
         snprintf(number, sizeof number, "%.*s", (int)size_min(length, sizeof number - 1), at);
         if (is_digits(number) && (!read_digits(number, &value) || value > most))
-            return value_refuse(about, text, error, "a number of it may be up to %" PRIu64, most);
+            return value_refuse(about, text, error, "each number of it may be at most %" PRIu64, most);
         if (!is_digits(number) || !value)
             return value_refuse(about, text, error, "%s", sentence);
         out->sizes[out->size_count++] = (size_t)value;

@@ -172,8 +172,8 @@ static struct advice advice_for(const struct guess *guess, const struct clm_data
         advice.setting = "class-weight epochs";
     } else if (pace * (double)run->steps < STEPS_FEW) {
         snprintf(advice.words, sizeof advice.words,
-                 "%zu step%s at the learning rate %g are few: train for longer, or raise the rate",
-                 run->steps, run->steps == 1 ? "" : "s", run->learning_rate);
+                 "%zu step%s at the learning rate %g %s too few: train for longer, or raise the rate",
+                 run->steps, run->steps == 1 ? "" : "s", run->learning_rate, run->steps == 1 ? "is" : "are");
         advice.setting = "epochs lr";
     } else if (pace >= RATE_LARGE) {
         snprintf(advice.words, sizeof advice.words, "lower the learning rate (%g) or the momentum (%g)",

@@ -110,7 +110,7 @@ succeeds convert --data as-idx --to idx --gzip --out zipped
 check 'idx, gzipped' [ "$(gzip -dc <zipped/t10k-labels-idx1-ubyte.gz | cmp - as-idx/t10k-labels-idx1-ubyte && echo same)" = same ]
 check 'images: folders' [ "$(find as-images -mindepth 2 -maxdepth 2 -type d | wc -l)" -ge 18 ]
 check 'images: pictures' [ "$(find as-images -name '*.png' | wc -l)" -eq 240 ]
-fails 'no place for a validation set; hold out no rows, or write npz; see --val$' convert --data made --to idx --out y --val 10
+fails 'no place for a validation set; write npz, or hold out no rows; see --val$' convert --data made --to idx --out y --val 10
 succeeds convert --data made --to npz --out held.npz --val 10
 succeeds info --data held.npz
 check 'npz: the rows that were held out' has_line out '^rows +190 training, 10 validation, 40 test$'

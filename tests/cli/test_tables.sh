@@ -72,7 +72,7 @@ fails 1 'line 1: index 4 is above the 3 features' \
 awk -F , 'BEGIN { OFS = "," } { print (NR > 1 ? 1000 + NR : "id"), $0 }' train.csv >numbered.csv
 # shellcheck disable=SC2086 # words
 succeeds $train --data numbered.csv --label kind --out numbered
-check 'a column like an identifier is named' has_line err 'column "id" holds another whole number in each row, as an identifier does, .*; see --ignore$'
+check 'a column like an identifier is named' has_line err 'column "id" holds a different whole number in each row, as an identifier does, .*; see --ignore$'
 cut -d , -f 1,3- numbered.csv | head -n 7 >new.csv
 succeeds predict numbered --data new.csv
 check 'predict: rows without a label' [ "$(cut -d , -f 1,3 out | tail -n 6 | tr '\n' ' ')" = '0,ant 1,bee 2,cat 3,ant 4,bee 5,cat ' ]
@@ -95,6 +95,22 @@ printf 'town,size\n' >nothing.csv
 fails 1 'nothing\.csv: is an empty set: there is no row after the header' predict towns --data nothing.csv --backend reference
 printf 'town,size\nOslo,large\n' >large.csv
 fails 1 'line 2, column "size": "large" is no number, .*; correct it, or say that it means a missing value; see --missing-words$' predict towns --data large.csv --backend reference
+
+# What the options say of the labels is followed, whatever the training data called them.
+mkdir photos
+awk -F , 'BEGIN { OFS = "," } { print $0, (NR > 1 ? "bee" : "truth") }' train.csv >truth.csv
+succeeds eval csv --data truth.csv --label truth --split train --backend reference
+check 'eval --label: the column that is asked for' has_line out '^  1 bee  *90 '
+fails 1 'no column is called nosuch; its columns are ' eval csv --data truth.csv --label nosuch --split train --backend reference
+fails 1 'column "first" is an input that was trained on, and cannot hold the labels; see --label$' eval csv --data truth.csv --label first --split train --backend reference
+succeeds eval csv --data train.csv --label kind --ignore first --split train --backend reference
+check 'eval --ignore: the columns stay' has_line err 'train\.csv: the columns are those that the model was trained on, whatever is asked for here; see --ignore, --only and --categorical$'
+fails 1 '--init: photos holds no model\.safetensors, so it is no run; name a run' train --data train.csv --label kind --init photos --backend reference
+succeeds train --data train.csv --label kind --init csv --standardize none --epochs 1 --lr 1e-9 --backend reference --quiet
+check 'train --init --standardize none: what it does' has_line err 'note: --standardize none leaves the inputs as the net of --init was trained on them$'
+awk -F , 'BEGIN { OFS = "," } NR > 1 { $3 = 255 * $3 } { print }' train.csv >scaled.csv
+succeeds train --data train.csv --label kind --test scaled.csv --backend reference --quiet
+check 'train --test: another scale' has_line err 'note: train\.csv: values of the test set go from .* and went from '
 
 # What is written elsewhere is named: guessed labels, names of rows, dates whose day is not known.
 awk 'BEGIN { print "id,when,size,kind"; for (i = 0; i < 40; i++) print "r" i "," i % 28 + 1 "." i % 12 + 1 ".2024," i % 3 "," (i % 2 ? "cat" : "bee") }' >dates.csv
@@ -145,7 +161,6 @@ awk -F , 'BEGIN { OFS = "," } NR > 1 { $2 = $2 / 1000; $3 = 50000 + 3000 * $3; $
     succeeds gradcheck --data scales.csv --label kind --standardize feature --backend reference
 }
 # Other data on another scale is named, and data on the same is not.
-awk -F , 'BEGIN { OFS = "," } NR > 1 { $3 = 255 * $3 } { print }' train.csv >scaled.csv
 for command in 'eval csv --split train' 'predict csv --split train' 'train --init csv --epochs 1 --lr 0.001 --backend reference --quiet'; do
     # shellcheck disable=SC2086 # words
     {

@@ -138,8 +138,9 @@ static bool is_id_name(const char *name)
                           !strcmp(name + length - 2, "ID"));
 }
 
-/* Does each row have its own whole number, and do these follow each other, or does the name say so? */
-static bool looks_like_id(const struct table *table, size_t index)
+/* Does each row have its own whole number? *is_sure: and do these follow each other, or does the name say
+ * that they are an identifier? */
+static bool looks_like_id(const struct table *table, size_t index, bool *is_sure)
 {
     const struct table_column *const column = &table->columns[index];
     const size_t rows = table->set->rows;
@@ -157,7 +158,8 @@ static bool looks_like_id(const struct table *table, size_t index)
         values[r] = cells[r * table->cells];
     qsort(values, rows, sizeof *values, by_value);
     for (size_t r = 1; is_id && r < rows; r++)
-        is_id = has_id_name ? values[r] > values[r - 1] : values[r] == values[r - 1] + 1;
+        is_id = values[r] > values[r - 1];
+    *is_sure = is_id && (has_id_name || values[rows - 1] - values[0] == (float)(rows - 1));
     free(values);
     return is_id;
 }
@@ -180,11 +182,12 @@ static clm_status add_input(struct table *table, size_t index, struct clm_inputs
     if (!column->name ||
         (column->kind == CLM_COLUMN_CATEGORY && !make_categories(&from->words, column, rank)))
         return clm_fail_host_memory(error, table->path, from->words.count * sizeof(char *));
-    if (looks_like_id(table, index))
+    bool is_sure = false;
+    if (looks_like_id(table, index, &is_sure))
         data_note(
             table->request->options, "ignore",
-            "%s: %s holds another whole number in each row, as an identifier does, from which nothing can be learned; leave it out",
-            table->path, name_text(table, index, text));
+            "%s: %s holds a different whole number in each row, as an identifier does, from which nothing can be learned; %sleave it out",
+            table->path, name_text(table, index, text), is_sure ? "" : "if it is one, ");
     inputs->features += column_width(column);
     return CLM_OK;
 }

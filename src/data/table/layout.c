@@ -424,7 +424,7 @@ static bool names_rows(const struct grid *grid)
 {
     bool names = grid->columns > 1 && !*cell_of(grid, 0, 0)->text;
     for (size_t c = 1; names && c < grid->columns; c++)
-        names = cell_of(grid, 0, c)->kind == VALUE_TEXT;
+        names = cell_of(grid, 0, c)->kind == VALUE_TEXT && !evidence_of(grid, c).recurs;
     for (size_t r = 1; names && r < grid->rows; r++)
         names = *cell_of(grid, r, 0)->text != '\0';
     return names && grid->rows > 1;

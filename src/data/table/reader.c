@@ -235,8 +235,11 @@ static clm_status read_label(struct table *table, const struct text_field *field
                              "the label is missing; remove the row, or name the column of the labels",
                              "label", error);
     char *const text = layout_utf8(field->text, field->length);
+    double number;
     if (!text)
         return clm_fail_host_memory(error, table->path, field->length);
+    if (table->layout.dialect.decimal == ',' && value_number(field, ',', &number) && strchr(text, ','))
+        *strchr(text, ',') = '.';
     const clm_status status =
         label_table_add(&table->labels, text, strlen(text), table->window.line, id, error);
     free(text);
@@ -286,7 +289,7 @@ static clm_status make_room(struct table *table, struct clm_error *error)
     return CLM_OK;
 }
 
-/* ---- fast paths, which return false, with nothing changed, for fields that they do not read ---- */
+/* ---- fast paths, which return false for fields that they do not read, and stay at them ---- */
 
 /* True if `next` is the end of a plain field; moves *at after its delimiter. */
 static inline bool end_plain(char delimiter, const char *next, const char *end, const char **at,

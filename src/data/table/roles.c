@@ -299,17 +299,30 @@ static clm_status follow_places(struct table *table, const struct clm_inputs *in
     return CLM_OK;
 }
 
+static bool has_column(const struct table *table, const char *name)
+{
+    for (size_t i = 0; i < table->layout.columns; i++)
+        if (!strcmp(column_name(table, i), name))
+            return true;
+    return false;
+}
+
 /* Finds the labels: where the options say, by the name, or at the place that they had. */
 static clm_status follow_label(struct table *table, const struct clm_inputs *inputs, bool has_names,
                                struct clm_error *error)
 {
     const struct clm_data_options *const options = table->request->options;
     const size_t columns = table->layout.columns;
+    char text[LAYOUT_COLUMN_SIZE];
+    /* of a test set, an index would be that of the training set's column */
+    const char *const name = options->label && (!table->request->is_test || has_column(table, options->label))
+                                 ? options->label
+                                 : inputs->label_name;
     table->label = columns;
-    for (size_t i = 0; has_names && inputs->label_name && i < columns; i++)
-        if (!table->columns[i].known && !strcmp(column_name(table, i), inputs->label_name))
+    for (size_t i = 0; has_names && name && i < columns; i++)
+        if (!strcmp(column_name(table, i), name))
             table->label = i;
-    if (table->label == columns && (!has_names || !inputs->label_name) && columns == inputs->file_columns &&
+    if (table->label == columns && (!has_names || !name) && columns == inputs->file_columns &&
         inputs->label_place < columns && !table->columns[inputs->label_place].known)
         table->label = inputs->label_place;
     if (table->label == columns && options->label) {
@@ -319,8 +332,8 @@ static clm_status follow_label(struct table *table, const struct clm_inputs *inp
     }
     if (table->label < columns && table->columns[table->label].known)
         return clm_fail_setting(error, CLM_ERROR_FORMAT, "label",
-                                "%s: column %zu is an input that was trained on, and cannot hold the labels",
-                                table->path, table->label + 1);
+                                "%s: %s is an input that was trained on, and cannot hold the labels",
+                                table->path, layout_column(&table->layout, table->label, text));
     if (table->label < columns)
         table->columns[table->label].role = ROLE_LABEL;
     else if (!options->labels_optional)
@@ -342,6 +355,11 @@ static clm_status follow_roles(struct table *table, const struct clm_inputs *inp
         has_names = has_names && *inputs->columns[i].name;
     if (!has_names && (status = follow_places(table, inputs, error)))
         return status;
+    const struct clm_data_options *const options = table->request->options;
+    if (!table->request->is_test && (options->ignore || options->only || options->categorical))
+        data_note(options, "ignore only categorical",
+                  "%s: the columns are those that the model was trained on, whatever is asked for here",
+                  table->path);
     for (size_t i = 0; has_names && i < inputs->column_count; i++) {
         const size_t column = find_same(table, inputs, i);
         if (column < table->layout.columns)

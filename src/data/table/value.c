@@ -124,12 +124,13 @@ static bool is_day(int year, int month, int day)
     return month >= 1 && month <= 12 && day >= 1 && day <= lengths[month - 1] - (month == 2 && !is_leap);
 }
 
-/* Reads HH:MM[:SS[.fraction]] into seconds. */
+/* Reads HH[:MM[:SS[.fraction]]] into seconds. */
 static bool take_time(const char **at, const char *end, double *seconds)
 {
-    int hours, minutes, whole = 0, digit;
-    if (!take_date_digits(at, end, 2, &hours) || !take_character(at, end, ":") ||
-        !take_date_digits(at, end, 2, &minutes) || hours > 24 || minutes > 59)
+    int hours, minutes = 0, whole = 0, digit;
+    if (!take_date_digits(at, end, 2, &hours) || hours > 24)
+        return false;
+    if (take_character(at, end, ":") && (!take_date_digits(at, end, 2, &minutes) || minutes > 59))
         return false;
     if (take_character(at, end, ":") && (!take_date_digits(at, end, 2, &whole) || whole > 60))
         return false;
@@ -144,10 +145,16 @@ static bool take_time(const char **at, const char *end, double *seconds)
     return true;
 }
 
-/* Reads Z, +HH, +HHMM or +HH:MM, and takes it from the seconds. */
+/* Reads Z, UTC, +HH, +HHMM or +HH:MM, perhaps after a blank, and takes it from the seconds. */
 static bool take_zone(const char **at, const char *end, double *seconds)
 {
     int hours, minutes = 0;
+    if (end - *at > 1)
+        (void)take_character(at, end, " ");
+    if (end - *at == 3 && !memcmp(*at, "UTC", 3)) {
+        *at = end;
+        return true;
+    }
     if (*at >= end || take_character(at, end, "Zz"))
         return true;
     const bool is_behind = **at == '-';

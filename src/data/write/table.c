@@ -94,12 +94,14 @@ static clm_status label_texts_make(const struct clm_data *data, bool has_names, 
 static clm_status write_name(struct output *output, const struct clm_data *data, size_t feature,
                              const char *heading, struct clm_error *error)
 {
-    char text[COLUMN_TEXT_SIZE];
     if (!data->inputs || !data->inputs->column_count)
         return output_print(output, error, ",%s%zu", heading, feature);
-    char *const field = csv_field(feature_text(data->inputs, feature, text));
-    const clm_status status = field ? output_print(output, error, ",%s", field)
-                                    : clm_fail_host_memory(error, data->source, sizeof text);
+    char *const name = feature_name(data->inputs, feature), *const field = name ? csv_field(name) : NULL;
+    clm_status status = field ? output_write(output, ",", 1, error)
+                              : clm_fail_host_memory(error, data->source, COLUMN_TEXT_SIZE);
+    if (status == CLM_OK)
+        status = output_write(output, field, strlen(field), error);
+    free(name);
     free(field);
     return status;
 }

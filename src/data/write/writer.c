@@ -60,7 +60,7 @@ static clm_status writer_check_options(const struct writer *writer, const struct
     if (!writer->is_of_one_part && !writer->holds_validation && data->validation.count)
         return clm_fail_setting(
             error, CLM_ERROR_ARGUMENT, "val",
-            "the format %s has no place for a validation set; hold out no rows, or write npz", writer->name);
+            "the format %s has no place for a validation set; write npz, or hold out no rows", writer->name);
     clm_status status = CLM_OK;
     for (int part = CLM_TRAIN; status == CLM_OK && part <= CLM_TEST; part++)
         if (!writer->is_of_one_part || part == (int)options->part)
