@@ -720,6 +720,25 @@ static const struct {
     {"1 1:5\n1 1:\x1b\n", "\"1:?\" has a value"},
 };
 
+/* Seconds of today differ in their last digits: float32 would not tell them apart. */
+START_TEST(test_offset_in_libsvm)
+{
+    put_text("t.svm", "0 1:1700000001.5 2:1\n1 1:1700000003.25 2:7\n0 1:1700000002 3:5\n");
+    put_text("u.svm", "1 1:1700000004.5\n0 2:1\n");
+    struct clm_data *const data =
+        open_with(&(struct clm_data_options){.source = file_path("t.svm"), .test = file_path("u.svm")});
+    const double offset = clm_inputs_offset(clm_data_inputs(data), 0);
+    const float *const values = data->train.values, *const test = data->test.values;
+    ck_assert_uint_eq(clm_data_features(data), 3);
+    ck_assert(offset > 1.69e9 && clm_inputs_offset(clm_data_inputs(data), 1) == 0);
+    ck_assert((double)values[0] + offset == 1700000001.5 && values[1] == 1 && values[2] == 0);
+    ck_assert((double)values[3] + offset == 1700000003.25 && (double)values[6] + offset == 1700000002);
+    ck_assert(values[8] == 5 && (double)test[0] + offset == 1700000004.5 && test[4] == 1);
+    ck_assert(test[3] == (float)-offset); /* what a row leaves out is 0 */
+    clm_data_close(data);
+}
+END_TEST
+
 START_TEST(test_bad_libsvm)
 {
     put_text("bad.libsvm", bad_libsvm[_i].text);
@@ -865,6 +884,7 @@ int main(void)
     tcase_add_test(tests, test_classes_of_the_training_set);
     tcase_add_test(tests, test_classes_of_a_model);
     tcase_add_test(tests, test_libsvm);
+    tcase_add_test(tests, test_offset_in_libsvm);
     tcase_add_loop_test(tests, test_bad_csv, 0, COUNT(bad_csv));
     tcase_add_loop_test(tests, test_bad_csv_named, 0, COUNT(bad_csv_named));
     tcase_add_loop_test(tests, test_bad_libsvm, 0, COUNT(bad_libsvm));

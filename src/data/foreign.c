@@ -48,6 +48,25 @@ static const struct foreign {
 #undef AS_TABLE
 };
 
+/* Text of ASCII in UTF-16 or UTF-32: of each unit, the other bytes are 0. */
+static const struct foreign_kind *wide_text(const unsigned char *bytes, size_t count)
+{
+    static const struct foreign_kind utf16 = {"text in UTF-16 without a byte order mark",
+                                              "write it as UTF-8"},
+                                     utf32 = {"text in UTF-32", "write it as UTF-8"};
+    size_t zeros[4] = {0}, units = count / 4;
+    for (size_t i = 0; i < 4 * units; i++)
+        zeros[i % 4] += !bytes[i];
+    if (units < 2)
+        return NULL;
+    if (zeros[1] + zeros[2] + zeros[3] == 3 * units || zeros[0] + zeros[1] + zeros[2] == 3 * units)
+        return &utf32;
+    return (zeros[0] + zeros[2] == 2 * units && !zeros[1] && !zeros[3]) ||
+                   (zeros[1] + zeros[3] == 2 * units && !zeros[0] && !zeros[2])
+               ? &utf16
+               : NULL;
+}
+
 const struct foreign_kind *foreign_kind_of(const unsigned char *bytes, size_t count)
 {
     for (size_t i = 0; i < sizeof foreigners / sizeof *foreigners; i++) {
@@ -55,5 +74,5 @@ const struct foreign_kind *foreign_kind_of(const unsigned char *bytes, size_t co
         if (count >= foreign->size && !memcmp(bytes, foreign->magic, foreign->size))
             return &foreign->kind;
     }
-    return NULL;
+    return wide_text(bytes, count < 64 ? count : 64);
 }

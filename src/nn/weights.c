@@ -37,13 +37,17 @@ static clm_status balance(const struct labelled_rows *rows, double *weights, str
 }
 
 /* The class whose name, the longest one, is at the beginning of `text` with = after it; `classes` if there is
- * none. Names may contain commas and equals signs. */
+ * none. Names may be in quotes, and contain commas and equals signs. */
 static size_t class_named(const struct labelled_rows *rows, const char *text)
 {
+    const bool is_quoted = *text == '"';
     size_t found = rows->classes, longest = 0;
     for (size_t c = 0; rows->names && c < rows->classes; c++) {
         const size_t length = strlen(rows->names[c]);
-        if (length >= longest && !strncmp(text, rows->names[c], length) && text[length] == '=') {
+        const bool is_same = !strncmp(text, rows->names[c], length) && text[length] == '=';
+        const bool is_same_quoted =
+            is_quoted && !strncmp(text + 1, rows->names[c], length) && !strncmp(text + 1 + length, "\"=", 2);
+        if (length >= longest && (is_same || is_same_quoted)) {
             found = c;
             longest = length;
         }
@@ -85,7 +89,8 @@ static clm_status read_class(const struct labelled_rows *rows, const char **at, 
     int64_t number;
     *class = class_named(rows, text);
     if (*class < rows->classes) {
-        *at += strlen(rows->names[*class]) + 1;
+        const size_t length = strlen(rows->names[*class]);
+        *at += length + (text[length] == '=' && !strncmp(text, rows->names[*class], length) ? 1 : 3);
         return CLM_OK;
     }
     const size_t length = strcspn(text, "=,");

@@ -112,6 +112,12 @@ awk -F , 'BEGIN { OFS = "," } NR > 1 { $3 = 255 * $3 } { print }' train.csv >sca
 succeeds train --data train.csv --label kind --test scaled.csv --backend reference --quiet
 check 'train --test: another scale' has_line err 'note: train\.csv: values of the test set go from .* and went from '
 
+sed 's/^ant/0/; s/^bee/1/; s/^cat/2/' train.csv >coded.csv
+succeeds eval csv --data coded.csv --label kind --split train --backend reference
+check 'eval: labels that are numbers' has_line err 'coded\.csv: its labels are numbers, and taken as indices, from 0, of the classes ant, bee, cat$'
+printf 'a\0,\0b\0\n\0001\0,\0002\0\n\0' >wide.csv
+fails 1 'wide\.csv: is text in UTF-16 without a byte order mark, which is not read; write it as UTF-8' data info --data wide.csv
+
 # What is written elsewhere is named: guessed labels, names of rows, dates whose day is not known.
 awk 'BEGIN { print "id,when,size,kind"; for (i = 0; i < 40; i++) print "r" i "," i % 28 + 1 "." i % 12 + 1 ".2024," i % 3 "," (i % 2 ? "cat" : "bee") }' >dates.csv
 succeeds data convert --data dates.csv --id id --to npy --out dates

@@ -51,6 +51,9 @@ more() {
     check 'run.json without weights' grep -q '"weights": null' plain/run.json
     check 'run.json without a score' sh -c "! grep -q train_score_ plain/run.json"
     succeeds $train --class-weight well=1,ill=25 --test test.csv --quiet
+    cp out unquoted
+    succeeds $train --class-weight '"well"=1,"ill"=25' --test test.csv --quiet
+    check 'names in quotes' cmp -s out unquoted
     for wrong in 'sick=2 there.is.no.class.sick' '2=1 there.is.no.class.2' 'il=2 did.you.mean.ill' 'ill=-1 finite' 'ill no.class.with.its.weight' 'ill=0,well=0 have.the.weight.0'; do
         fails "${wrong#* }.*see --class-weight" $train --class-weight "${wrong% *}"
     done

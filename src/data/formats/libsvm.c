@@ -31,6 +31,7 @@ struct libsvm {
     size_t features;       /* that rows may have; 0 if the file decides */
     bool counts_from_zero; /* indices of what decided `features` do */
     bool has_query;
+    const double *offsets; /* (features) that are subtracted from values; NULL: none */
 };
 
 static void sparse_free(struct sparse *sparse)
@@ -140,6 +141,7 @@ static clm_status libsvm_read_value(struct libsvm *libsvm, const char **at, size
     const clm_status status = read_index(libsvm, at, last, index, error);
     if (status != CLM_OK)
         return status;
+    const char *const number = *at;
     if (!number_read(at, &value) || (!libsvm_is_blank(**at) && !is_line_end(**at)))
         return fail_token(libsvm, token, "has a value that is no number", error);
     if (!isfinite(value))
@@ -147,6 +149,9 @@ static clm_status libsvm_read_value(struct libsvm *libsvm, const char **at, size
     if (!libsvm_make_room(sparse->count, &sparse->capacity, &sparse->indices, &sparse->values,
                           sizeof *sparse->values))
         return clm_fail_host_memory(error, text_window_path(&libsvm->window), sparse->count * 8);
+    const double offset = libsvm->offsets ? libsvm->offsets[*index - !libsvm->counts_from_zero] : 0;
+    if (offset != 0)
+        value = (float)(number_as_double(number) - offset);
     sparse->indices[sparse->count] = (uint32_t)*index;
     sparse->values[sparse->count++] = value;
     return CLM_OK;
@@ -206,9 +211,41 @@ static clm_status read_lines(struct libsvm *libsvm, struct clm_error *error)
     return CLM_OK;
 }
 
+/* ---- offsets ---- */
+
+/* Finds the offset of each feature whose values float32 could not tell apart; what a row leaves out is 0.
+ * *offsets is NULL if no feature needs one. The caller frees it. */
+static clm_status find_sparse_offsets(const struct sparse *sparse, size_t features, size_t first,
+                                      const char *path, double **offsets, struct clm_error *error)
+{
+    struct value_range *const ranges = malloc(features * sizeof *ranges);
+    size_t *const counts = calloc(features, sizeof *counts);
+    bool has_offset = false;
+    *offsets = calloc(features, sizeof **offsets);
+    const bool has_room = ranges && counts && *offsets;
+    for (size_t f = 0; has_room && f < features; f++)
+        ranges[f] = value_range_start();
+    for (size_t i = 0; has_room && i < sparse->count; i++) {
+        const size_t feature = sparse->indices[i] - first;
+        value_range_add(&ranges[feature], (double)sparse->values[i]);
+        counts[feature]++;
+    }
+    for (size_t f = 0; has_room && f < features; f++) {
+        (*offsets)[f] = counts[f] == sparse->rows ? value_range_offset(&ranges[f]) : 0;
+        has_offset = has_offset || (*offsets)[f] != 0;
+    }
+    free(ranges);
+    free(counts);
+    if (!has_offset) {
+        free(*offsets);
+        *offsets = NULL;
+    }
+    return has_room ? CLM_OK : clm_fail_host_memory(error, path, features * sizeof *ranges);
+}
+
 /* `first` is the index of the first feature. */
-static clm_status make_dense(const char *path, const struct sparse *sparse, size_t first, struct set *set,
-                             struct clm_error *error)
+static clm_status make_dense(const char *path, const struct sparse *sparse, size_t first,
+                             const double *offsets, struct set *set, struct clm_error *error)
 {
     size_t elements = 0, bytes = 0;
     if (!size_mul(set->rows, set->features, &elements) || !size_mul(elements, sizeof(float), &bytes) ||
@@ -224,10 +261,18 @@ static clm_status make_dense(const char *path, const struct sparse *sparse, size
     if (!values)
         return clm_fail_host_memory(error, path, bytes);
     set->values = values;
+    for (size_t i = 0; offsets && i < elements; i++) /* what a row leaves out */
+        values[i] = (float)-offsets[i % set->features];
     for (size_t r = 0, i = 0; r < set->rows; r++)
         for (; i < sparse->ends[r]; i++)
             values[r * set->features + sparse->indices[i] - first] = sparse->values[i];
     return CLM_OK;
+}
+
+static size_t feature_count(const struct libsvm *libsvm)
+{
+    const struct sparse *const sparse = &libsvm->sparse;
+    return libsvm->features ? libsvm->features : sparse->largest + (sparse->count && sparse->has_zero);
 }
 
 static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const struct request *request,
@@ -238,7 +283,7 @@ static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const s
     if (!libsvm->features)
         libsvm->counts_from_zero = sparse->has_zero;
     const bool from_zero = libsvm->counts_from_zero;
-    set->features = libsvm->features ? libsvm->features : sparse->largest + (sparse->count && from_zero);
+    set->features = feature_count(libsvm);
     if (!sparse->rows || !set->features)
         return clm_fail(error, CLM_ERROR_FORMAT, "%s: is an empty set: there is no %s", path,
                         sparse->rows ? "value in it" : "row");
@@ -253,9 +298,45 @@ static clm_status libsvm_finish(struct libsvm *libsvm, const char *path, const s
     out->inputs->element = ELEMENT_FLOAT;
     out->inputs->features = set->features;
     out->inputs->counts_from_zero = from_zero;
-    const clm_status status = make_dense(path, sparse, !from_zero, set, error);
+    if (libsvm->offsets) {
+        const size_t size = set->features * sizeof *libsvm->offsets;
+        if (!(out->inputs->offsets = malloc(size)))
+            return clm_fail_host_memory(error, path, size);
+        memcpy(out->inputs->offsets, libsvm->offsets, size);
+    }
+    const clm_status status = make_dense(path, sparse, !from_zero, libsvm->offsets, set, error);
     return status == CLM_OK ? label_table_finish(&libsvm->table, request, set->labels, set->rows, out, error)
                             : status;
+}
+
+/* Reads the rows of the file from its beginning. */
+static clm_status read_sparse_rows(struct libsvm *libsvm, const char *path, struct clm_error *error)
+{
+    sparse_free(&libsvm->sparse);
+    libsvm->sparse = (struct sparse){0};
+    label_table_free(&libsvm->table);
+    libsvm->table = (struct label_table){.path = path, .unit = "line"};
+    text_window_close(&libsvm->window);
+    const clm_status status = text_window_open(path, &libsvm->window, error);
+    return status == CLM_OK ? read_lines(libsvm, error) : status;
+}
+
+/* Reads the rows; again, if values that float32 cannot tell apart are to be counted from an offset. */
+static clm_status read_with_offsets(struct libsvm *libsvm, const char *path, double **offsets,
+                                    struct clm_error *error)
+{
+    clm_status status = read_sparse_rows(libsvm, path, error);
+    const size_t features = status == CLM_OK ? feature_count(libsvm) : 0;
+    if (status != CLM_OK || libsvm->features || !features)
+        return status;
+    const bool from_zero = libsvm->sparse.has_zero;
+    status = find_sparse_offsets(&libsvm->sparse, features, !from_zero, path, offsets, error);
+    if (status != CLM_OK || !*offsets)
+        return status;
+    libsvm->offsets = *offsets;
+    libsvm->features = features;
+    libsvm->counts_from_zero = from_zero;
+    return read_sparse_rows(libsvm, path, error);
 }
 
 static clm_status read_libsvm(const char *path, bool is_directory, const struct request *request,
@@ -264,17 +345,18 @@ static clm_status read_libsvm(const char *path, bool is_directory, const struct 
     struct libsvm libsvm = {.features = request->features,
                             .counts_from_zero = request->inputs && request->inputs->counts_from_zero,
                             .table = {.path = path, .unit = "line"}};
+    double *offsets = NULL;
     (void)is_directory;
     if (!(request->wanted & READ_TRAIN))
         return CLM_OK;
-    clm_status status = text_window_open(path, &libsvm.window, error);
+    if (request->inputs && request->inputs->features == request->features)
+        libsvm.offsets = request->inputs->offsets;
     out->train.labels_path = strdup(path);
-    if (status == CLM_OK && !out->train.labels_path)
-        status = clm_fail_host_memory(error, path, strlen(path) + 1);
-    if (status == CLM_OK)
-        status = read_lines(&libsvm, error);
+    clm_status status = out->train.labels_path ? read_with_offsets(&libsvm, path, &offsets, error)
+                                               : clm_fail_host_memory(error, path, strlen(path) + 1);
     if (status == CLM_OK)
         status = libsvm_finish(&libsvm, path, request, out, error);
+    free(offsets);
     sparse_free(&libsvm.sparse);
     label_table_free(&libsvm.table);
     text_window_close(&libsvm.window);

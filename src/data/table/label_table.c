@@ -283,11 +283,23 @@ static clm_status find_classes(const struct label_table *table, const struct req
         }
         qsort(names, request->classes, sizeof *names, compare_texts);
     }
-    for (size_t i = 0; status == CLM_OK && i < table->words.count; i++)
+    size_t indices = 0; /* labels that are taken as such */
+    for (size_t i = 0; status == CLM_OK && i < table->words.count; i++) {
         if (!label_table_find_class(table, table->labels + i, names, request->classes, are_numbers,
                                     classes + i))
             status = fail_unknown(table, table->labels + i, request, error);
+        else
+            indices += names && !find_name(label_text(table, table->labels + i), names, request->classes) &&
+                       !are_numbers;
+    }
     free(names);
+    if (status == CLM_OK && indices) {
+        char list[1024];
+        list_classes(request, list, sizeof list);
+        data_note(request->options, "",
+                  "%s: its labels are numbers, and taken as indices, from 0, of the classes %s", table->path,
+                  list);
+    }
     return status;
 }
 
