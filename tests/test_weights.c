@@ -234,7 +234,7 @@ START_TEST(worse_than_guessing)
                                   large = {.source = file_path("large.csv"), .validation = 50};
     ck_assert_done(
         train_with(&even, "normal:3", train_settings("epochs 1 batch 150 lr 0.0001"), &heard, &result));
-    expect_warning(&heard, 0, "1 step at the learning rate 0.0001 are few", "epochs lr");
+    expect_warning(&heard, 0, "1 step at the learning rate 0.0001 is too few", "epochs lr");
     ck_assert_done(train_with(&even, NULL, train_settings("epochs 3 batch 150 lr 300"), &heard, &result));
     expect_warning(&heard, 0, "that of guessing by the classes' frequencies; lower the learning rate (300)",
                    "lr momentum");

@@ -59,7 +59,8 @@ static const struct foreign_kind *wide_text(const unsigned char *bytes, size_t c
         zeros[i % 4] += !bytes[i];
     if (units < 2)
         return NULL;
-    if (zeros[1] + zeros[2] + zeros[3] == 3 * units || zeros[0] + zeros[1] + zeros[2] == 3 * units)
+    if ((zeros[1] + zeros[2] + zeros[3] == 3 * units && !zeros[0]) ||
+        (zeros[0] + zeros[1] + zeros[2] == 3 * units && !zeros[3]))
         return &utf32;
     return (zeros[0] + zeros[2] == 2 * units && !zeros[1] && !zeros[3]) ||
                    (zeros[1] + zeros[3] == 2 * units && !zeros[0] && !zeros[2])

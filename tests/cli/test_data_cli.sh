@@ -70,7 +70,7 @@ for size in 4 4x 4x0 0x4 x4 4x4x4 4X4 -4x4 ''; do
     refuses "--resize $size: it has to be a width and a height" info --data x --resize "$size"
 done
 for size in 4x9999 99999999x4; do
-    refuses "--resize $size: a number of it may be up to 8192" info --data x --resize "$size"
+    refuses "--resize $size: each number of it may be at most 8192" info --data x --resize "$size"
 done
 refuses '--channels 2: it has to be 1' info --data x --channels 2
 

@@ -53,7 +53,10 @@ def nothing_left():
 
 odd = re.search(r'line (\d+), column "(.*)": "(.*)" is no number, .* but (\d+) of the column\'s (\d+) values are numbers',
                 sentence)
-if odd:
+gap = re.search(r'line (\d+), column "(.*)": the label is missing', sentence)
+if gap:
+    is_true = lines[int(gap[1])][names.index(gap[2])] in ('', 'NA')
+elif odd:
     is_true = odd_value(int(odd[1]), names.index(odd[2]), odd[3], int(odd[4]), int(odd[5]))
 else:
     is_true = 'no column is left as an input' in sentence and nothing_left()

@@ -181,10 +181,10 @@ check 'data info: no word of columns that train standardises' lacks_line out 'st
 # shellcheck disable=SC2086 # words
 run ${train% --quiet} --data scales.csv --label kind --standardize none # which diverges
 check 'train: columns differ in scale' has_line err 'Features differ in scale: one goes from .* to .*; standardise each feature\. See --standardize$'
-printf 'a,b,y\n1,2,u\n3,5,\n4,6,v\n' >gap.csv
+printf 'a,b,what\n1,2,u\n3,5,\n4,6,v\n' >gap.csv
 succeeds data info --data gap.csv
 check 'data info: a row without a label' has_line out '1 of 3 training rows has no label, and a net is not trained on such rows: '
-fails 1 'gap.csv: line 3, column "y": the label is missing' data info --data gap.csv --label y
+fails 1 'gap.csv: line 3, column "what": the label is missing' data info --data gap.csv --label what
 
 # Options.
 sed 's/^\(bee,\)[^,]*/\1NA/' train.csv >gaps.csv

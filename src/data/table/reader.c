@@ -228,8 +228,7 @@ static clm_status read_label(struct table *table, const struct text_field *field
 {
     *id = CLM_NO_LABEL;
     if (value_is_missing(field, &table->layout.missing))
-        return table->request->options->labels_optional &&
-                       (!table->request->options->label || table->request->inputs)
+        return table->request->options->labels_optional && (table->is_guess || table->request->inputs)
                    ? CLM_OK
                    : fail_at(table, table->label,
                              "the label is missing; remove the row, or name the column of the labels",

@@ -25,7 +25,7 @@ struct table_column {
     bool has_too_many;             /* words are no longer collected */
     size_t counts[VALUE_TEXT + 1]; /* fields of each kind */
     size_t unknown;                /* fields that are none of the known categories */
-    size_t odd_line;               /* line of the first field that is text, or no known category; 0 if none is */
+    size_t odd_line;               /* of the first field that is text, or no known category; else 0 */
     char odd[SHOWN_SIZE];
 };
 
