@@ -26,6 +26,7 @@ tables=$(find_tables) || {
 }
 
 # Whether what err says of the file is true of it.
+# shellcheck disable=SC2317 # called through check
 is_true() {
     python3 - "$1" err <<'END'
 import csv, re, sys
