@@ -746,14 +746,13 @@ CLM_MUST_CHECK clm_status clm_check_fit(const struct clm_model *model, const str
                                         struct clm_error *error);
 
 /* Compares the values of a part of data with those that the model was trained on. *sentence says if they seem
- * to be on another scale, and the caller frees it; else it is NULL. They do
- *   - if the largest magnitude is 50 times larger, or, where all features have one scale, 50 times smaller;
- * from
- *     20 rows on, 8 times is enough where all features have one scale
- *   - from 20 rows on, if the deviations of more than half of the features are 8 times larger or smaller
- *   - from 20 rows on, if the deviation of one feature is 50 times larger or smaller, or its mean is 10
- *     deviations away; 100 deviations for fewer rows
- * Nothing is compared with a model that does not know the range of its training data. */
+ * to be on another scale, and the caller frees it; else it is NULL. These are the signs:
+ *   - The largest magnitude is 50 times larger than in the training data.
+ *   - Where all features have one scale, it is 50 times smaller; from 20 rows on, 8 times larger or smaller.
+ *   - From 20 rows on: the deviations of more than half of the features are 8 times larger or smaller.
+ *   - From 20 rows on: the deviation of a feature is 50 times larger or smaller, or its mean has moved by 10
+ *     deviations. For fewer rows: its mean has moved by 100.
+ * Magnitudes are not compared with a model that does not know the range of its training data. */
 CLM_MUST_CHECK clm_status clm_check_scale(const struct clm_model *model, const struct clm_data *data,
                                           enum clm_part part, char **sentence, struct clm_error *error);
 

@@ -18,7 +18,7 @@ static void tell_of_losses(const struct clm_settings *settings, const char *form
     if (clm_data_class_name(data, 0) && !clm_data_write_keeps_names(format, data))
         remark("data convert", "%s %s; they are numbers now", format,
                strcmp(format, "csv") ? "has no place for the names of the classes"
-                                     : "sorts classes by their names, and these have another order");
+                                     : "would give these classes other numbers by their names");
     const char *const label = clm_data_label_column(data);
     if (label && strstr(label, ", the last"))
         remark("data convert", "labels are taken from %s; see --label", label);

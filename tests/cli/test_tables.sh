@@ -92,7 +92,7 @@ succeeds predict towns --data towns.csv --backend reference
 check 'nothing is noted of the same table' is_empty err
 printf 'town,size\nOslo,-\nRome,4\nBern,5\n' >others.csv
 succeeds predict towns --data others.csv --backend reference
-check 'unknown categories' has_line err 'others\.csv: column "town": 2 of 3 rows have a category that the training data did not have, first line 3, "Rome"; '
+check 'unknown categories' has_line err 'others\.csv: column "town": 2 of 3 rows have a category that the training data did not have \(the first in line 3: "Rome"\); '
 printf 'town,size\n' >nothing.csv
 fails 1 'nothing\.csv: is an empty set: there is no row after the header' predict towns --data nothing.csv --backend reference
 printf 'town,size\nOslo,large\n' >large.csv
@@ -119,6 +119,10 @@ succeeds eval csv --data coded.csv --label kind --split train --backend referenc
 check 'eval: labels that are numbers' has_line err 'coded\.csv: its labels are numbers, and taken as indices, from 0, of the classes ant, bee, cat$'
 printf 'a\0,\0b\0\n\0001\0,\0002\0\n\0' >wide.csv
 fails 1 'wide\.csv: is text in UTF-16 without a byte order mark, which is not read; write it as UTF-8' data info --data wide.csv
+
+succeeds data convert --data train.csv --label kind --to npz --out coded.npz
+succeeds eval csv --data coded.npz --split train --backend reference
+check 'eval: labels of arrays are numbers anyway' lacks_line err 'taken as indices'
 
 # What is written elsewhere is named: guessed labels, names of rows, dates whose day is not known.
 awk 'BEGIN { print "id,when,size,kind"; for (i = 0; i < 40; i++) print "r" i "," i % 28 + 1 "." i % 12 + 1 ".2024," i % 3 "," (i % 2 ? "cat" : "bee") }' >dates.csv

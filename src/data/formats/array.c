@@ -250,7 +250,7 @@ static clm_status take_float(struct array_reading *inputs, const unsigned char *
 
 /* ---- offsets ---- */
 
-/* Could float32 merge values that differ? Of pictures nobody asks it. */
+/* Could two different values become the same float32? The pixels of pictures are far from that. */
 static bool can_need_offsets(const struct array_header *header)
 {
     return header->dimension_count == 2 &&

@@ -293,7 +293,7 @@ static clm_status find_classes(const struct label_table *table, const struct req
                        !are_numbers;
     }
     free(names);
-    if (status == CLM_OK && indices) {
+    if (status == CLM_OK && indices && table->may_be_text) {
         char list[1024];
         list_classes(request, list, sizeof list);
         data_note(request->options, "",

@@ -16,6 +16,7 @@
 struct label_table {
     const char *path; /* of the file */
     const char *unit; /* what places are counted in: "line" or "row" */
+    bool may_be_text; /* numbers that are taken as indices of classes with names are noted */
     struct vocabulary words;
     struct label *labels; /* of each word */
     size_t capacity;

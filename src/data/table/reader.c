@@ -556,7 +556,7 @@ static void forget_rows(struct table *table)
     set->labels = NULL;
     set->rows = set->missing = table->capacity = 0;
     label_table_free(&table->labels);
-    table->labels = (struct label_table){.path = table->path, .unit = "line"};
+    table->labels = (struct label_table){.path = table->path, .unit = "line", .may_be_text = true};
     for (size_t i = 0; table->columns && i < table->layout.columns; i++)
         vocabulary_free(&table->columns[i].words);
 }
@@ -662,7 +662,7 @@ static void tell_unknown(const struct table *table)
         if (column->unknown)
             data_note(
                 table->request->options, "",
-                "%s: %s: %zu of %zu rows have a category that the training data did not have, first line %zu, \"%s\"; their inputs of this column are all 0",
+                "%s: %s: %zu of %zu rows have a category that the training data did not have (the first in line %zu: \"%s\"); their inputs of this column are all 0",
                 table->path, layout_column(&table->layout, i, text), column->unknown, table->set->rows,
                 column->odd_line, column->odd);
     }
