@@ -11,11 +11,15 @@
  * rows and columns; DEPTH terms of the sum in local memory at once (a multiple of 4); LANES items of a group
  * of tiled_dot_forward (a power of two). Products are written a * b + c, to become one instruction.
  *
- * A work-group owns a tile (TILE_M,TILE_N) of the result R (M,N) = left (M,K) right (K,N). In steps of DEPTH
- * it copies a part of both matrices to local memory, left[k][m] and right[k][n], zero beyond a matrix's end.
- * Then each item multiplies what its rows and columns need; the sums stay in registers. An item's quads lie
- * one tile of items apart, so that neighbours use neighbouring quads. Sums have a fixed order: always the
- * same bits.
+ * A work-group owns a tile (TILE_M,TILE_N) of the result R (M,N) = left (M,K) right (K,N). It takes the sum
+ * in steps of DEPTH terms. Local memory holds a step's part of both matrices, left[k][m] and right[k][n], and
+ * has room for two steps: an item first fetches its share of the next step into registers, then multiplies
+ * this step, then puts what it fetched into the other half. So it computes while memory answers, and a step
+ * has one barrier. The sums stay in registers. An item's quads lie one tile of items apart, so that
+ * neighbours use neighbouring quads.
+ *
+ * Beyond the last row or column of a matrix, the last one is read again, and the results are not stored.
+ * Beyond the end of the sum there are zeros. Sums have a fixed order: always the same bits.
  */
 #ifndef DEPTH
 #define ITEMS_M 8
@@ -33,17 +37,25 @@
 /* Quads of a tile's row in local memory: one more than used, against bank conflicts. */
 #define WIDE_M (TILE_M / 4 + 1)
 #define WIDE_N (TILE_N / 4 + 1)
+/* Quads that an item fetches in a step. */
+#define QUADS_LEFT  (TILE_M * DEPTH / 4 / ITEMS)
+#define QUADS_RIGHT (TILE_N * DEPTH / 4 / ITEMS)
 /* Rows of left that an item adds up for the bias, at most. */
 #define SUMS ((TILE_M + ITEMS - 1) / ITEMS)
+/* Rows of an item whose weights an update reads at once. */
+#define ROWS_AT_ONCE 2
 
 #define DOT_ROWS    8 /* of X, and */
 #define DOT_COLUMNS 4 /* of Y, that a group of tiled_dot_forward takes at once */
 
 #define GROUP(items) __attribute__((reqd_work_group_size(items, 1, 1)))
+/* Functions that get an array are inlined early, and loops over one are unrolled whole (every OpenCL compiler
+ * that we know is a Clang), so that the array becomes registers. */
+#define INLINE static inline __attribute__((always_inline))
 
 /* ---- quads of a row: `count` floats exist, perhaps none; is_aligned if rows are whole quads ---- */
 
-float4 load_quad(__global const float *p, const int count, const int is_aligned)
+INLINE float4 load_quad(__global const float *p, const int count, const int is_aligned)
 {
     if (is_aligned && count >= 4)
         return *(__global const float4 *)p;
@@ -51,7 +63,7 @@ float4 load_quad(__global const float *p, const int count, const int is_aligned)
                     count > 3 ? p[3] : 0.0f);
 }
 
-void store_quad(const float4 quad, __global float *p, const int count, const int is_aligned)
+INLINE void store_quad(const float4 quad, __global float *p, const int count, const int is_aligned)
 {
     if (is_aligned && count >= 4) {
         *(__global float4 *)p = quad;
@@ -67,73 +79,130 @@ void store_quad(const float4 quad, __global float *p, const int count, const int
         p[3] = quad.w;
 }
 
-/* ---- a step's part of a matrix to local memory ---- */
+/* ---- a step's part of a matrix: from global memory to registers, then to local memory ---- */
 
-/* tile[k][r] = matrix[r0 + r][k0 + k] of a matrix (R,K) if k0 + k < end, else zero. A row of the tile has
- * `wide` quads; the last is unused. */
-void load_rows(__global const float *matrix, const int R, const int K, const int r0, const int k0,
-               const int end, const int wide, __local float4 *tile)
+/* The tile's row, and the first term, of quad v if rows lie along the sum. 32 neighbouring items take 16 rows
+ * of two quads: whole sectors of global memory, and different banks of local memory. */
+INLINE int row_at(const int v, const int tile)
 {
-    __local float *to = (__local float *)tile;
-    for (int v = get_local_id(0); v < (wide - 1) * DEPTH; v += ITEMS) {
-        const int r = v / (DEPTH / 4), k = v % (DEPTH / 4) * 4;
-        const int count = r0 + r < R ? end - k0 - k : 0;
-        const float4 quad = load_quad(matrix + (size_t)(r0 + r) * K + k0 + k, count, K % 4 == 0);
-        to[(k + 0) * 4 * wide + r] = quad.x;
-        to[(k + 1) * 4 * wide + r] = quad.y;
-        to[(k + 2) * 4 * wide + r] = quad.z;
-        to[(k + 3) * 4 * wide + r] = quad.w;
+    return v / 2 % tile;
+}
+
+INLINE int term_at(const int v, const int tile)
+{
+    return 4 * (v % 2 + v / (2 * tile) * 2);
+}
+
+/* Fetches an item's quads of the tile's rows from r0 on, terms k0 … end - 1, of a matrix (R,K). In a whole
+ * step nothing depends on what was read, so the item does not wait for it. */
+INLINE void fetch_rows(float4 *quads, const int count, const int tile, __global const float *matrix,
+                       const int R, const int K, const int r0, const int k0, const int end)
+{
+    const int is_whole = K % 4 == 0 && k0 + DEPTH <= end;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < count; i++) {
+        const int v = get_local_id(0) + i * ITEMS, k = k0 + term_at(v, tile);
+        __global const float *from = matrix + (size_t)min(r0 + row_at(v, tile), R - 1) * K + k;
+        quads[i] = is_whole ? *(__global const float4 *)from : load_quad(from, end - k, 0);
     }
 }
 
-/* tile[k][r] = matrix[k0 + k][r0 + r] of a matrix (K,R), in the same way. */
-void load_columns(__global const float *matrix, const int R, const int r0, const int k0, const int end,
-                  const int wide, __local float4 *tile)
+/* Puts them to tile[k][r]. A row of the tile has `wide` quads; the last is unused. */
+INLINE void put_rows(const float4 *quads, const int count, const int rows, const int wide,
+                     __local float4 *tile)
 {
-    for (int v = get_local_id(0); v < (wide - 1) * DEPTH; v += ITEMS) {
-        const int k = v / (wide - 1), r = v % (wide - 1);
-        const int count = k0 + k < end ? R - r0 - 4 * r : 0;
-        tile[k * wide + r] = load_quad(matrix + (size_t)(k0 + k) * R + r0 + 4 * r, count, R % 4 == 0);
+    __local float *to = (__local float *)tile;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < count; i++) {
+        const int v = get_local_id(0) + i * ITEMS, r = row_at(v, rows), k = term_at(v, rows);
+        to[(k + 0) * 4 * wide + r] = quads[i].x;
+        to[(k + 1) * 4 * wide + r] = quads[i].y;
+        to[(k + 2) * 4 * wide + r] = quads[i].z;
+        to[(k + 3) * 4 * wide + r] = quads[i].w;
+    }
+}
+
+/* Fetches an item's quads of the tile's columns from r0 on, terms k0 … end - 1, of a matrix (K,R). */
+INLINE void fetch_columns(float4 *quads, const int count, const int tile, __global const float *matrix,
+                          const int R, const int r0, const int k0, const int end)
+{
+    const int is_whole = R % 4 == 0 && k0 + DEPTH <= end;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < count; i++) {
+        const int v = get_local_id(0) + i * ITEMS, k = k0 + v / (tile / 4), r = r0 + 4 * (v % (tile / 4));
+        quads[i] = is_whole ? *(__global const float4 *)(matrix + (size_t)k * R + min(r, R - 4))
+                            : load_quad(matrix + (size_t)min(k, end - 1) * R + r, k < end ? R - r : 0, 0);
+    }
+}
+
+/* Puts them to tile[k][r]. */
+INLINE void put_columns(const float4 *quads, const int count, const int columns, const int wide,
+                        __local float4 *tile)
+{
+#pragma clang loop unroll(full)
+    for (int i = 0; i < count; i++) {
+        const int v = get_local_id(0) + i * ITEMS;
+        tile[v / (columns / 4) * wide + v % (columns / 4)] = quads[i];
     }
 }
 
 /* ---- multiplying in registers ---- */
 
-int item_m(void)
+/* An item's place in the tile of items. 32 neighbours lie 4 down and 8 across; the lowest bit of an item's
+ * number is across, the next one down. Items whose numbers differ in one of these bits read the same quad of
+ * one matrix, which NVIDIA's local memory serves at once. */
+#if ITEMS_M % 4 == 0 && ITEMS_N % 8 == 0
+INLINE int item_m(void)
+{
+    const int item = get_local_id(0);
+    return item / 32 / (ITEMS_N / 8) * 4 + (item >> 1 & 1) + (item >> 3 & 2);
+}
+
+INLINE int item_n(void)
+{
+    const int item = get_local_id(0);
+    return item / 32 % (ITEMS_N / 8) * 8 + (item & 1) + (item >> 1 & 6);
+}
+#else
+INLINE int item_m(void)
 {
     return get_local_id(0) / ITEMS_N;
 }
 
-int item_n(void)
+INLINE int item_n(void)
 {
     return get_local_id(0) % ITEMS_N;
 }
+#endif
 
 /* The result's row and column for an item's row i and quad q. */
-int row_of(const int i)
+INLINE int row_of(const int i)
 {
     return get_group_id(1) * TILE_M + (i / 4 * ITEMS_M + item_m()) * 4 + i % 4;
 }
 
-int column_of(const int q)
+INLINE int column_of(const int q)
 {
     return get_group_id(0) * TILE_N + (q * ITEMS_N + item_n()) * 4;
 }
 
-/* For each row i and quad q of an item. */
-#define FOR_QUADS(i, q)                                                                                      \
-    _Pragma("unroll") for (int i = 0; i < ROWS; i++) _Pragma("unroll") for (int q = 0; q < QUADS_N; q++)
+/* For each of some rows i of an item and each quad q. */
+#define FOR_QUADS_OF(rows, i, q)                                                                             \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows; i++)                                        \
+        _Pragma("clang loop unroll(full)") for (int q = 0; q < QUADS_N; q++)
+#define FOR_QUADS(i, q) FOR_QUADS_OF(ROWS, i, q)
 
 /* acc[i][q] += Σ_k left[k][row i] right[k][quad q] */
-void multiply(__local const float4 *left, __local const float4 *right, float4 (*acc)[QUADS_N])
+INLINE void multiply(__local const float4 *left, __local const float4 *right, float4 (*acc)[QUADS_N])
 {
+#pragma unroll 2
     for (int k = 0; k < DEPTH; k++) {
         float values[ROWS];
         float4 quads[QUADS_N];
-#pragma unroll
+#pragma clang loop unroll(full)
         for (int q = 0; q < QUADS_M; q++)
             vstore4(left[k * WIDE_M + q * ITEMS_M + item_m()], q, values);
-#pragma unroll
+#pragma clang loop unroll(full)
         for (int q = 0; q < QUADS_N; q++)
             quads[q] = right[k * WIDE_N + q * ITEMS_N + item_n()];
         FOR_QUADS(i, q)
@@ -141,14 +210,40 @@ void multiply(__local const float4 *left, __local const float4 *right, float4 (*
     }
 }
 
-void clear(float4 (*acc)[QUADS_N])
+INLINE void clear(float4 (*acc)[QUADS_N])
 {
     FOR_QUADS(i, q)
     acc[i][q] = (float4)(0.0f);
 }
 
+/* The local and private memory of a product. `lefts` and `rights` are an item's share of the next step. */
+#define PRODUCT_MEMORY                                                                                       \
+    __local float4 left[2][DEPTH * WIDE_M], right[2][DEPTH * WIDE_N];                                        \
+    float4 acc[ROWS][QUADS_N], lefts[QUADS_LEFT], rights[QUADS_RIGHT]
+
+/* acc = the product's terms begin … end - 1. FETCH(k0) fetches into `lefts` and `rights` the step that begins
+ * at k0. PUT(side) puts it into left[side] and right[side]. ALSO(side) is done with the step there, too. */
+#define SUM_IN_STEPS(begin, end, FETCH, PUT, ALSO)                                                           \
+    {                                                                                                        \
+        int side = 0;                                                                                        \
+        clear(acc);                                                                                          \
+        FETCH(begin);                                                                                        \
+        PUT(0);                                                                                              \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                                        \
+        for (int k0 = begin + DEPTH; k0 < end; k0 += DEPTH, side ^= 1) {                                     \
+            FETCH(k0);                                                                                       \
+            ALSO(side);                                                                                      \
+            multiply(left[side], right[side], acc);                                                          \
+            PUT(side ^ 1);                                                                                   \
+            barrier(CLK_LOCAL_MEM_FENCE);                                                                    \
+        }                                                                                                    \
+        ALSO(side);                                                                                          \
+        multiply(left[side], right[side], acc);                                                              \
+    }
+#define NOTHING_ELSE(side)
+
 /* sums[s][0] = Σ sums[s][lane] for every s < count, in a fixed tree. */
-void add_lanes(__local float *sums, const int count)
+INLINE void add_lanes(__local float *sums, const int count)
 {
     const int lane = get_local_id(0);
     for (int distance = LANES / 2; distance > 0; distance /= 2) {
@@ -169,18 +264,16 @@ __kernel GROUP(ITEMS) void tiled_forward(const int B, const int I, const int O, 
                                          __global const float *restrict W, __global const float *restrict b,
                                          __global float *restrict Y, __global float *restrict gate)
 {
-    __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
+    PRODUCT_MEMORY;
     const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N, slice = get_group_id(2);
     const int begin = slice * depth, end = min(I, begin + depth), is_cut = get_num_groups(2) > 1;
-    float4 acc[ROWS][QUADS_N];
-    clear(acc);
-    for (int k0 = begin; k0 < end; k0 += DEPTH) {
-        load_rows(X, B, I, m0, k0, end, WIDE_M, left);
-        load_rows(W, O, I, n0, k0, end, WIDE_N, right);
-        barrier(CLK_LOCAL_MEM_FENCE);
-        multiply(left, right, acc);
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
+#define FETCH_FORWARD(k0)                                                                                    \
+    fetch_rows(lefts, QUADS_LEFT, TILE_M, X, B, I, m0, k0, end);                                             \
+    fetch_rows(rights, QUADS_RIGHT, TILE_N, W, O, I, n0, k0, end)
+#define PUT_FORWARD(side)                                                                                    \
+    put_rows(lefts, QUADS_LEFT, TILE_M, WIDE_M, left[side]);                                                 \
+    put_rows(rights, QUADS_RIGHT, TILE_N, WIDE_N, right[side])
+    SUM_IN_STEPS(begin, end, FETCH_FORWARD, PUT_FORWARD, NOTHING_ELSE)
     FOR_QUADS(i, q)
     {
         const int m = row_of(i), n = column_of(q), count = m < B ? O - n : 0;
@@ -222,29 +315,29 @@ __kernel GROUP(LANES) void tiled_dot_forward(const int B, const int I, const int
     __local float sums[DOT_ROWS * DOT_COLUMNS * LANES];
     const int n0 = get_group_id(0) * DOT_COLUMNS, m0 = get_group_id(1) * DOT_ROWS, lane = get_local_id(0);
     float acc[DOT_ROWS][DOT_COLUMNS];
-#pragma unroll
+#pragma clang loop unroll(full)
     for (int i = 0; i < DOT_ROWS; i++)
-#pragma unroll
+#pragma clang loop unroll(full)
         for (int j = 0; j < DOT_COLUMNS; j++)
             acc[i][j] = 0.0f;
     for (int k = 4 * lane; k < I; k += 4 * LANES) {
         float4 right[DOT_COLUMNS];
-#pragma unroll
+#pragma clang loop unroll(full)
         for (int j = 0; j < DOT_COLUMNS; j++)
             right[j] = load_quad(W + (size_t)min(n0 + j, O - 1) * I + k, I - k, I % 4 == 0);
-#pragma unroll
+#pragma clang loop unroll(full)
         for (int i = 0; i < DOT_ROWS; i++) {
             const float4 left = load_quad(X + (size_t)min(m0 + i, B - 1) * I + k, I - k, I % 4 == 0);
-#pragma unroll
+#pragma clang loop unroll(full)
             for (int j = 0; j < DOT_COLUMNS; j++) {
                 const float two = left.y * right[j].y + (left.x * right[j].x + acc[i][j]);
                 acc[i][j] = left.w * right[j].w + (left.z * right[j].z + two);
             }
         }
     }
-#pragma unroll
+#pragma clang loop unroll(full)
     for (int i = 0; i < DOT_ROWS; i++)
-#pragma unroll
+#pragma clang loop unroll(full)
         for (int j = 0; j < DOT_COLUMNS; j++)
             sums[(i * DOT_COLUMNS + j) * LANES + lane] = acc[i][j];
     add_lanes(sums, DOT_ROWS * DOT_COLUMNS);
@@ -264,18 +357,16 @@ __kernel GROUP(ITEMS) void tiled_backward(const int B, const int O, const int I,
                                           __global const float *restrict dZ, __global const float *restrict W,
                                           __global const float *restrict of, __global float *restrict dX)
 {
-    __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
+    PRODUCT_MEMORY;
     const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N, slice = get_group_id(2);
     const int begin = slice * depth, end = min(O, begin + depth), is_cut = get_num_groups(2) > 1;
-    float4 acc[ROWS][QUADS_N];
-    clear(acc);
-    for (int k0 = begin; k0 < end; k0 += DEPTH) {
-        load_rows(dZ, B, O, m0, k0, end, WIDE_M, left);
-        load_columns(W, I, n0, k0, end, WIDE_N, right);
-        barrier(CLK_LOCAL_MEM_FENCE);
-        multiply(left, right, acc);
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
+#define FETCH_BACKWARD(k0)                                                                                   \
+    fetch_rows(lefts, QUADS_LEFT, TILE_M, dZ, B, O, m0, k0, end);                                            \
+    fetch_columns(rights, QUADS_RIGHT, TILE_N, W, I, n0, k0, end)
+#define PUT_BACKWARD(side)                                                                                   \
+    put_rows(lefts, QUADS_LEFT, TILE_M, WIDE_M, left[side]);                                                 \
+    put_columns(rights, QUADS_RIGHT, TILE_N, WIDE_N, right[side])
+    SUM_IN_STEPS(begin, end, FETCH_BACKWARD, PUT_BACKWARD, NOTHING_ELSE)
     FOR_QUADS(i, q)
     {
         const int m = row_of(i), n = column_of(q), count = m < B ? I - n : 0;
@@ -313,7 +404,7 @@ __kernel GROUP(LANES) void tiled_sum_backward(const int slices, const int B, con
 /* ---- dW = dZᵀ X, db = Σ_B dZ ---- */
 
 /* sums[s] += Σ_k left[k][r] for the item's rows r */
-void add_left(__local const float4 *left, float *sums)
+INLINE void add_left(__local const float4 *left, float *sums)
 {
     __local const float *values = (__local const float *)left;
     for (int s = 0; s < SUMS; s++) {
@@ -324,26 +415,24 @@ void add_left(__local const float4 *left, float *sums)
 }
 
 /* acc of dZᵀ X; in the groups of X's first columns also the sums of dZ's columns. */
-void multiply_batch(const int O, const int B, const int I, __global const float *dZ, __global const float *X,
-                    __local float4 *left, __local float4 *right, float4 (*acc)[QUADS_N], float *sums)
-{
-    const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N;
-    clear(acc);
-    for (int s = 0; s < SUMS; s++)
-        sums[s] = 0.0f;
-    for (int k0 = 0; k0 < B; k0 += DEPTH) {
-        load_columns(dZ, O, m0, k0, B, WIDE_M, left);
-        load_columns(X, I, n0, k0, B, WIDE_N, right);
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (n0 == 0)
-            add_left(left, sums);
-        multiply(left, right, acc);
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-}
+#define MULTIPLY_BATCH                                                                                       \
+    const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N;                                  \
+    float sums[SUMS];                                                                                        \
+    for (int s = 0; s < SUMS; s++)                                                                           \
+        sums[s] = 0.0f;                                                                                      \
+    SUM_IN_STEPS(0, B, FETCH_BATCH, PUT_BATCH, ADD_LEFT)
+#define FETCH_BATCH(k0)                                                                                      \
+    fetch_columns(lefts, QUADS_LEFT, TILE_M, dZ, O, m0, k0, B);                                              \
+    fetch_columns(rights, QUADS_RIGHT, TILE_N, X, I, n0, k0, B)
+#define PUT_BATCH(side)                                                                                      \
+    put_columns(lefts, QUADS_LEFT, TILE_M, WIDE_M, left[side]);                                              \
+    put_columns(rights, QUADS_RIGHT, TILE_N, WIDE_N, right[side])
+#define ADD_LEFT(side)                                                                                       \
+    if (n0 == 0)                                                                                             \
+    add_left(left[side], sums)
 
 /* The unit whose dZ is in sums[s]; -1 if another group or item has it, or there is none. */
-int unit_of(const int s, const int O)
+INLINE int unit_of(const int s, const int O)
 {
     const int r = get_local_id(0) + s * ITEMS, o = get_group_id(1) * TILE_M + r;
     return get_group_id(0) == 0 && r < TILE_M && o < O ? o : -1;
@@ -355,10 +444,8 @@ __kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I,
                                           __global const float *restrict W, __global float *restrict dW,
                                           __global float *restrict db)
 {
-    __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
-    float4 acc[ROWS][QUADS_N];
-    float sums[SUMS];
-    multiply_batch(O, B, I, dZ, X, left, right, acc, sums);
+    PRODUCT_MEMORY;
+    MULTIPLY_BATCH
     for (int s = 0; s < SUMS; s++)
         if (unit_of(s, O) >= 0)
             db[unit_of(s, O)] = sums[s];
@@ -381,26 +468,37 @@ __kernel GROUP(ITEMS) void tiled_update(const struct step s, const int O, const 
                                         __global float *restrict ms, __global float *restrict W,
                                         __global float *restrict mb, __global float *restrict b)
 {
-    __local float4 left[DEPTH * WIDE_M], right[DEPTH * WIDE_N];
-    float4 acc[ROWS][QUADS_N];
-    float sums[SUMS];
-    multiply_batch(O, B, I, dZ, X, left, right, acc, sums);
+    PRODUCT_MEMORY;
+    MULTIPLY_BATCH
     for (int i = 0; i < SUMS; i++) {
         const int o = unit_of(i, O);
         if (o >= 0)
             step_one(s, sums[i], o, mb, mb, b);
     }
-    FOR_QUADS(i, q)
-    {
-        const int row = row_of(i), n = column_of(q), count = row < O ? I - n : 0;
-        const size_t at = (size_t)row * I + n;
-        const float4 g = acc[i][q];
-        float4 w = load_quad(W + at, count, I % 4 == 0);
-        STATE_M(float4 m = load_quad(ms + at, count, I % 4 == 0))
-        BEGIN(float4, 1)
-        END(float4, 1)
-        STATE_M(store_quad(m, ms + at, count, I % 4 == 0))
-        store_quad(w, W + at, count, I % 4 == 0);
+    /* Some rows at a time, so that several reads are under way together. */
+#pragma clang loop unroll(full)
+    for (int first = 0; first < ROWS; first += ROWS_AT_ONCE) {
+        float4 ws[ROWS_AT_ONCE][QUADS_N];
+        STATE_M(float4 states[ROWS_AT_ONCE][QUADS_N])
+        FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
+        {
+            const int row = row_of(first + i), n = column_of(q), count = row < O ? I - n : 0;
+            const size_t at = (size_t)row * I + n;
+            ws[i][q] = load_quad(W + at, count, I % 4 == 0);
+            STATE_M(states[i][q] = load_quad(ms + at, count, I % 4 == 0))
+        }
+        FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
+        {
+            const int row = row_of(first + i), n = column_of(q), count = row < O ? I - n : 0;
+            const size_t at = (size_t)row * I + n;
+            const float4 g = acc[first + i][q];
+            float4 w = ws[i][q];
+            STATE_M(float4 m = states[i][q])
+            BEGIN(float4, 1)
+            END(float4, 1)
+            STATE_M(store_quad(m, ms + at, count, I % 4 == 0))
+            store_quad(w, W + at, count, I % 4 == 0);
+        }
     }
 }
 #endif

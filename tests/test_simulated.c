@@ -201,7 +201,7 @@ END_TEST
 
 static struct clm_backend *open_any(void)
 {
-    return tiled_build_open(&tiled_builds[2]);
+    return tiled_build_open(&tiled_builds[TILED_FLAT]);
 }
 
 START_TEST(rows_and_steps)
@@ -303,8 +303,8 @@ int main(void)
     TCase *const native = tcase_create("native"), *const clblast = tcase_create("clblast");
     TCase *const epilogues = tcase_create("epilogues"), *const rows = tcase_create("rows");
     TCase *const cases[] = {tiled, small_tiles, sliced, native, clblast, epilogues, rows};
-    tcase_add_loop_test(tiled, tiled_products, 0, 2);
-    tcase_add_loop_test(small_tiles, tiled_products, 2, TILED_BUILDS);
+    tcase_add_loop_test(tiled, tiled_products, 0, TILED_FLAT);
+    tcase_add_loop_test(small_tiles, tiled_products, TILED_FLAT, TILED_BUILDS);
     tcase_add_test(sliced, sliced_products);
     tcase_add_test(native, native_products);
     tcase_add_loop_test(clblast, clblast_products, 0, 1);

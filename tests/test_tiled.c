@@ -8,6 +8,7 @@
 #include "support/support.h"
 #include "support/verdict.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +56,9 @@ static void check_shapes(const struct tiled_build *build, const struct tiled_lay
     clm_backend_close(backend);
 }
 
-/* One row more and less than a tile, in each of its three roles; whole tiles; whole quads and others. */
-START_TEST(borders_of_a_tile_are_right)
+/* One row more and less than a tile, in each of its roles; whole tiles; whole quads and others. */
+static void check_borders(const struct tiled_build *build, size_t t)
 {
-    const size_t t = tiled_builds[_i].tile;
     const struct tiled_layer_shape shapes[] = {
         {t - 1, t, t + 1},
         {t + 1, t - 1, t},
@@ -69,7 +69,15 @@ START_TEST(borders_of_a_tile_are_right)
         {3, 2 * t + 1, 1},
         {17, t + 2, 2 * t + 3},
     };
-    check_shapes(&tiled_builds[_i], shapes, COUNT_OF(shapes));
+    check_shapes(build, shapes, COUNT_OF(shapes));
+}
+
+START_TEST(borders_of_a_tile_are_right)
+{
+    const struct tiled_build *const build = &tiled_builds[_i];
+    check_borders(build, build->rows);
+    if (build->columns != build->rows)
+        check_borders(build, build->columns);
 }
 END_TEST
 
@@ -150,16 +158,18 @@ END_TEST
 
 /* ---- what a device allows ---- */
 
-/* Rows and columns of a backend's tiles, found by its workspace: for a layer with enough long sums it holds
- * the tiles of all wanted groups, two per unit. */
-static size_t tile_of(struct clm_backend *backend)
+/* Elements of the tiles of all groups that keep a device busy: a layer with enough long sums has a workspace
+ * for so many. */
+static size_t elements_at_once(const char *name, const struct allowance *allowance)
 {
     static const size_t widths[2] = {100000, 100000};
-    size_t tile = 1;
+    struct clm_backend *backend = NULL;
+    if (build_open(name, allowance, &backend, &error) != CLM_OK)
+        ck_abort_msg("%s", error.message);
     ck_assert_int_eq(backend_prepare(backend, widths, 2, NULL, RULE_COUNT, 4096, &error), CLM_OK);
-    while (tile * tile * sizeof(float) * 2 * BUILD_UNITS < backend->memory.now)
-        tile++;
-    return tile;
+    const size_t elements = backend->memory.now / sizeof(float);
+    clm_backend_close(backend);
+    return elements;
 }
 
 START_TEST(a_device_runs_the_largest_tiles_it_can)
@@ -168,25 +178,96 @@ START_TEST(a_device_runs_the_largest_tiles_it_can)
         const char *name;
         size_t items, local, tile;
     } cases[] = {
-        {"tiled-large", 4096, BUILD_LOCAL, 128},
-        {"tiled-large", 256, 8448, 128},
-        {"tiled-large", 255, BUILD_LOCAL, 32},
-        {"tiled-large", 256, 8447, 32},
-        {"tiled", 256, 8704, 64},
-        {"tiled", 256, 8703, 32},
-        {"tiled-small", 64, 8192, 32},
-        {"tiled-small", 64, 8191, 4},
-        {"tiled", 63, BUILD_LOCAL, 4},
-        {"tiled-small", 1, 1024, 4},
+        {"tiled-large", 4096, BUILD_LOCAL, 128 * 128},
+        {"tiled-large", 256, 16896, 128 * 128},
+        {"tiled-large", 255, BUILD_LOCAL, 64 * 128},
+        {"tiled-large", 256, 16895, 64 * 128},
+        {"tiled-wide", 128, 12800, 64 * 128},
+        {"tiled-wide", 128, 12799, 16 * 64},
+        {"tiled", 256, 17408, 64 * 64},
+        {"tiled", 256, 17407, 32 * 64},
+        {"tiled-small", 128, 13312, 32 * 64},
+        {"tiled-small", 127, BUILD_LOCAL, 16 * 64},
+        {"tiled-flat", 64, 11264, 16 * 64},
+        {"tiled-flat", 64, 11263, 4 * 4},
+        {"tiled", 63, BUILD_LOCAL, 4 * 4},
+        {"tiled-flat", 1, 1024, 4 * 4},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct clm_backend *backend = NULL;
-        if (build_open(cases[i].name, &(struct allowance){cases[i].items, cases[i].local, BUILD_UNITS},
-                       &backend, &error) != CLM_OK)
-            ck_abort_msg("%s", error.message);
-        ck_assert_uint_eq(tile_of(backend), cases[i].tile);
-        clm_backend_close(backend);
+        const struct allowance allowance = {cases[i].items, cases[i].local, BUILD_UNITS, NULL};
+        ck_assert_uint_eq(elements_at_once(cases[i].name, &allowance), 2 * BUILD_UNITS * cases[i].tile);
     }
+}
+END_TEST
+
+/* A GPU's unit works on many items at once, but on fewer of those that keep 64 sums each. Intel's units are
+ * smaller. */
+START_TEST(sums_are_cut_for_all_units_of_a_device)
+{
+    static const struct {
+        const char *name, *vendor;
+        size_t groups, tile;
+    } cases[] = {
+        {"tiled-large", "NVIDIA Corporation", 2 * BUILD_UNITS, 128 * 128},
+        {"tiled-wide", "NVIDIA Corporation", 4 * BUILD_UNITS, 64 * 128},
+        {"tiled", "Advanced Micro Devices, Inc.", 4 * BUILD_UNITS, 64 * 64},
+        {"tiled-flat", "NVIDIA Corporation", 16 * BUILD_UNITS, 16 * 64},
+        {"tiled", "Intel(R) Corporation", BUILD_UNITS / 2, 64 * 64},
+        {"tiled-flat", "Intel(R) Corporation", 2 * BUILD_UNITS, 16 * 64},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct allowance allowance = {256, BUILD_LOCAL, BUILD_UNITS, cases[i].vendor};
+        ck_assert_uint_eq(elements_at_once(cases[i].name, &allowance), cases[i].groups * cases[i].tile);
+    }
+}
+END_TEST
+
+/* ---- registers ---- */
+
+/* Kernels whose groups have at least so many items seem to keep values outside their registers. */
+static size_t spilling_items = SIZE_MAX;
+static cl_kernel_work_group_info spilling_key = CL_KERNEL_PRIVATE_MEM_SIZE;
+
+/* Replaces the driver's function. */
+cl_int CL_API_CALL clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id device,
+                                            cl_kernel_work_group_info what, size_t size, void *value,
+                                            size_t *size_out)
+{
+    cl_int (*ask)(cl_kernel, cl_device_id, cl_kernel_work_group_info, size_t, void *, size_t *);
+    size_t items[3] = {0};
+    *(void **)&ask = dlsym(RTLD_NEXT, "clGetKernelWorkGroupInfo");
+    ck_assert(ask != NULL);
+    if (what != CL_KERNEL_PRIVATE_MEM_SIZE && what != spilling_key)
+        return ask(kernel, device, what, size, value, size_out);
+    ck_assert_int_eq(ask(kernel, device, CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof items, items, NULL),
+                     CL_SUCCESS);
+    ck_assert_uint_eq(size, sizeof(cl_ulong));
+    *(cl_ulong *)value = what == spilling_key && items[0] >= spilling_items ? 48 : 0;
+    return CL_SUCCESS;
+}
+
+/* A provider takes the next tiles whose kernels fit into registers; its own, if there are none. CPUs are not
+ * asked. */
+START_TEST(tiles_that_spill_registers_are_not_used)
+{
+    static const struct {
+        const char *name, *vendor;
+        cl_kernel_work_group_info key;
+        size_t spilling_items, tile; /* of one group, in elements at once of the device */
+    } cases[] = {
+        {"tiled-large", "NVIDIA Corporation", CL_KERNEL_PRIVATE_MEM_SIZE, 256, 4 * 64 * 128},
+        {"tiled-large", "NVIDIA Corporation", CL_KERNEL_PRIVATE_MEM_SIZE, 128, 16 * 16 * 64},
+        {"tiled-large", "NVIDIA Corporation", CL_KERNEL_PRIVATE_MEM_SIZE, 1, 2 * 128 * 128},
+        {"tiled-large", "Intel(R) Corporation", 0x4109, 256, 64 * 128},
+        {"tiled-large", NULL, CL_KERNEL_PRIVATE_MEM_SIZE, 256, 2 * 128 * 128},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct allowance allowance = {256, BUILD_LOCAL, BUILD_UNITS, cases[i].vendor};
+        spilling_items = cases[i].spilling_items;
+        spilling_key = cases[i].key;
+        ck_assert_uint_eq(elements_at_once(cases[i].name, &allowance), cases[i].tile * BUILD_UNITS);
+    }
+    spilling_items = SIZE_MAX;
 }
 END_TEST
 
@@ -199,7 +280,7 @@ START_TEST(a_device_that_can_run_none_is_refused)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct clm_backend *backend = NULL;
         ck_assert_int_eq(build_open("tiled-large",
-                                    &(struct allowance){cases[i].items, cases[i].local, BUILD_UNITS},
+                                    &(struct allowance){cases[i].items, cases[i].local, BUILD_UNITS, NULL},
                                     &backend, &error),
                          CLM_ERROR_DEVICE);
         ck_assert_ptr_null(backend);
@@ -227,7 +308,9 @@ START_TEST(native_is_our_own_products_for_the_kind_of_device)
     for (int type = CLM_DEVICE_GPU; type <= CLM_DEVICE_OTHER; type++) {
         ck_assert_str_eq(name_for("tiled", (enum clm_device_type)type), "tiled");
         ck_assert_str_eq(name_for("tiled-large", (enum clm_device_type)type), "tiled-large");
+        ck_assert_str_eq(name_for("tiled-wide", (enum clm_device_type)type), "tiled-wide");
         ck_assert_str_eq(name_for("tiled-small", (enum clm_device_type)type), "tiled-small");
+        ck_assert_str_eq(name_for("tiled-flat", (enum clm_device_type)type), "tiled-flat");
         ck_assert_str_eq(name_for("clblast", (enum clm_device_type)type), "clblast");
         ck_assert_str_eq(name_for("mkl", (enum clm_device_type)type), "none");
     }
@@ -251,9 +334,11 @@ START_TEST(auto_is_offered_them_behind_clblast_and_not_on_a_cpu)
     const struct clm_device cpu = {.type = CLM_DEVICE_CPU, .max_work_group = 4096};
     const struct clm_device gpu = {.type = CLM_DEVICE_GPU, .max_work_group = 256};
     const struct clm_device small = {.type = CLM_DEVICE_GPU, .max_work_group = 255};
+    const struct clm_device smaller = {.type = CLM_DEVICE_GPU, .max_work_group = 127};
     expect_offered(&cpu, "native clblast clblast-tuned ");
-    expect_offered(&gpu, "clblast tiled tiled-large tiled-small ");
-    expect_offered(&small, "clblast tiled-small ");
+    expect_offered(&gpu, "clblast tiled tiled-large tiled-wide tiled-small tiled-flat ");
+    expect_offered(&small, "clblast tiled-wide tiled-small tiled-flat ");
+    expect_offered(&smaller, "clblast tiled-flat ");
 }
 END_TEST
 
@@ -267,6 +352,8 @@ int main(void)
     test_add_sampled(products, long_sums_are_right, 0, TILED_BUILDS, 2);
     test_add_sampled(products, bits_are_the_same_each_time, 0, TILED_BUILDS, 2);
     tcase_add_test(choice, a_device_runs_the_largest_tiles_it_can);
+    tcase_add_test(choice, sums_are_cut_for_all_units_of_a_device);
+    tcase_add_test(choice, tiles_that_spill_registers_are_not_used);
     tcase_add_test(choice, a_device_that_can_run_none_is_refused);
     tcase_add_test(choice, native_is_our_own_products_for_the_kind_of_device);
     tcase_add_test(choice, auto_is_offered_them_behind_clblast_and_not_on_a_cpu);

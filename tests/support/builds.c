@@ -3,10 +3,15 @@
 #include "compute/opencl/gemm/provider.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-const struct tiled_build tiled_builds[TILED_BUILDS] = {
-    {"tiled-large", 256, 128}, {"tiled", 256, 64}, {"tiled-small", 64, 32}, {"tiled", 1, 4}};
+const struct tiled_build tiled_builds[TILED_BUILDS] = {{"tiled-large", 256, 128, 128},
+                                                       {"tiled-wide", 128, 64, 128},
+                                                       {"tiled", 256, 64, 64},
+                                                       {"tiled-small", 128, 32, 64},
+                                                       [TILED_FLAT] = {"tiled-flat", 64, 16, 64},
+                                                       {"tiled", 1, 4, 4}};
 
 static const struct gemm_operations *limited_operations;
 static struct allowance limits;
@@ -18,6 +23,11 @@ static clm_status open_limited(struct gemm_provider *gemm, struct clm_error *err
     device.about.max_work_group = limits.items;
     device.about.local_memory = limits.local;
     device.about.compute_units = (unsigned)limits.units;
+    if (limits.gpu_of) {
+        device.about.type = CLM_DEVICE_GPU;
+        snprintf(device.about.vendor, sizeof device.about.vendor, "%s", limits.gpu_of);
+        gemm->kernels->device = &device;
+    }
     gemm->device = &device;
     return limited_operations->open(gemm, error);
 }
@@ -51,7 +61,7 @@ clm_status build_open(const char *name, const struct allowance *allowance, struc
 
 struct clm_backend *tiled_build_open(const struct tiled_build *build)
 {
-    const struct allowance allowance = {build->items, BUILD_LOCAL, BUILD_UNITS};
+    const struct allowance allowance = {build->items, BUILD_LOCAL, BUILD_UNITS, NULL};
     struct clm_backend *backend = NULL;
     struct clm_error error = {0};
     if (build_open(build->name, &allowance, &backend, &error) != CLM_OK)

@@ -7,6 +7,7 @@
 /* What a device allows: items of a group, bytes of local memory, and units, which decide how sums are cut. */
 struct allowance {
     size_t items, local, units;
+    const char *gpu_of; /* the vendor of a GPU; NULL: the device is of its own kind */
 };
 
 #define BUILD_LOCAL 32768 /* bytes: the least of the full profile */
@@ -17,13 +18,13 @@ struct allowance {
 clm_status build_open(const char *name, const struct allowance *allowance, struct clm_backend **out,
                       struct clm_error *error);
 
-/* The four builds of the tiled products, by a tile's rows and columns; the last is without groups. */
+/* The builds of the tiled products; the last has groups of one item. */
 struct tiled_build {
     const char *name;
-    size_t items, tile;
+    size_t items, rows, columns; /* of a group; of a tile */
 };
 
-enum { TILED_BUILDS = 4 };
+enum { TILED_BUILDS = 6, TILED_FLAT = 4 };
 
 extern const struct tiled_build tiled_builds[TILED_BUILDS];
 

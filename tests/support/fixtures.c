@@ -12,11 +12,10 @@
 struct clm_backend *fixture_backend(enum fixture fixture)
 {
     static const char *const providers[FIXTURE_COUNT] = {
-        [FIXTURE_OPENCL] = "default",
-        [FIXTURE_CLBLAST] = "clblast",
-        [FIXTURE_TILED] = "tiled",
-        [FIXTURE_TILED_LARGE] = "tiled-large",
-        [FIXTURE_TILED_SMALL] = "tiled-small",
+        [FIXTURE_OPENCL] = "default",        [FIXTURE_CLBLAST] = "clblast",
+        [FIXTURE_TILED] = "tiled",           [FIXTURE_TILED_LARGE] = "tiled-large",
+        [FIXTURE_TILED_WIDE] = "tiled-wide", [FIXTURE_TILED_SMALL] = "tiled-small",
+        [FIXTURE_TILED_FLAT] = "tiled-flat",
     };
     const enum clm_backend_kind kind = fixture == FIXTURE_REFERENCE ? CLM_BACKEND_REFERENCE
                                        : fixture == FIXTURE_BLAS    ? CLM_BACKEND_BLAS

@@ -14,6 +14,8 @@
 /* On a CPU, which prefetches by itself: elements of a row per item of gather, and items per group. */
 #define CPU_SPAN 1024
 #define CPU_ROWS 8
+/* From cl_intel_required_subgroup_size. */
+#define KERNEL_SPILL_MEM_SIZE_INTEL 0x4109
 
 /* The files of each program: for what is the same in every net, for what differs by activation, and for what
  * differs by rule. Few programs, because a driver reads OpenCL's own declarations again for each. */
@@ -117,6 +119,33 @@ static clm_status check_runnable(const struct opencl_device *device, cl_kernel k
     return CLM_OK;
 }
 
+/* Bytes of global memory in which each item keeps what its registers do not hold. CPUs say nothing useful,
+ * and Intel's GPUs count them apart from private memory. */
+static size_t spilled_bytes(const struct opencl_device *device, cl_kernel kernel)
+{
+    const bool is_intel = strstr(device->about.vendor, "Intel") != NULL;
+    const cl_kernel_work_group_info where =
+        is_intel ? KERNEL_SPILL_MEM_SIZE_INTEL : CL_KERNEL_PRIVATE_MEM_SIZE;
+    cl_ulong bytes = 0;
+    return device->about.type != CLM_DEVICE_CPU &&
+                   clGetKernelWorkGroupInfo(kernel, device->id, where, sizeof bytes, &bytes, NULL) ==
+                       CL_SUCCESS
+               ? (size_t)bytes
+               : 0;
+}
+
+static clm_status check_registers(const struct opencl_device *device, cl_kernel kernel, const char *name,
+                                  struct clm_error *error)
+{
+    const size_t spilled = spilled_bytes(device, kernel);
+    return !spilled
+               ? CLM_OK
+               : clm_fail_setting(
+                     error, CLM_ERROR_DEVICE, "gemm",
+                     "%s: as %s's driver builds it, each item keeps %zu bytes outside its registers (CL_KERNEL_PRIVATE_MEM_SIZE), which is slow; let clblast multiply",
+                     name, device->about.name, spilled);
+}
+
 /* The place of a kernel's handle in its table. */
 static cl_kernel *handle_in(struct kernel_table *table, size_t kernel, enum activation act, enum rule rule)
 {
@@ -141,6 +170,8 @@ clm_status kernel_table_build(struct kernels *k, struct kernel_table *table, siz
         status = opencl_kernel_create(program, about->name, handle, error);
     if (status == CLM_OK && table->items[kernel])
         status = check_runnable(k->device, *handle, about->name, table->items[kernel], error);
+    if (status == CLM_OK && table->items[kernel] && !table->may_spill)
+        status = check_registers(k->device, *handle, about->name, error);
     if (status != CLM_OK && *handle) {
         clReleaseKernel(*handle);
         *handle = NULL;

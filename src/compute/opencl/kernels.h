@@ -42,6 +42,7 @@ enum { KERNELS_MOST = 15 };
 struct kernel_table {
     const struct kernel_about *about; /* at most KERNELS_MOST */
     char options[160];
+    bool may_spill;             /* a GPU may keep an item's values outside its registers, which is slow */
     size_t items[KERNELS_MOST]; /* in the groups that a kernel needs; 0: any */
     cl_kernel handles[KERNELS_MOST][ACTIVATION_COUNT + 1][RULE_COUNT + 1];
 };

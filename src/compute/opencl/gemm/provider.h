@@ -76,9 +76,9 @@ struct gemm_provider {
 };
 
 /* gemm_clblast_tuned is CLBlast with parameters that suit a CPU; CLBlast keeps them for the whole process.
- * gemm_native is ours for devices of type CPU; gemm_tiled, with tiles of three sizes, for all others. */
+ * gemm_native is ours for devices of type CPU; gemm_tiled, with tiles of five sizes, for all others. */
 extern const struct gemm_operations gemm_clblast, gemm_clblast_tuned, gemm_native, gemm_tiled,
-    gemm_tiled_large, gemm_tiled_small;
+    gemm_tiled_large, gemm_tiled_wide, gemm_tiled_small, gemm_tiled_flat;
 
 /* ---- the providers that there are, and which of them suit a device ---- */
 

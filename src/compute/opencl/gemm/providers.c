@@ -12,10 +12,15 @@ static bool is_no_cpu(const struct clm_device *device)
     return !is_cpu(device);
 }
 
-/* With smaller groups, the providers of larger tiles compute as the one of small tiles does. */
-static bool has_large_groups(const struct clm_device *device)
+/* With smaller groups, a provider of larger tiles computes as the next one does. */
+static bool has_groups_of_256(const struct clm_device *device)
 {
     return !is_cpu(device) && device->max_work_group >= 256;
+}
+
+static bool has_groups_of_128(const struct clm_device *device)
+{
+    return !is_cpu(device) && device->max_work_group >= 128;
 }
 
 static bool is_any(const struct clm_device *device)
@@ -27,9 +32,11 @@ static bool is_any(const struct clm_device *device)
 static const struct gemm_candidate candidates[] = {
     {&gemm_native, is_cpu, false, false},
     {&gemm_clblast, is_any, false, false},
-    {&gemm_tiled, has_large_groups, false, true},
-    {&gemm_tiled_large, has_large_groups, false, true},
-    {&gemm_tiled_small, is_no_cpu, false, true},
+    {&gemm_tiled, has_groups_of_256, false, true},
+    {&gemm_tiled_large, has_groups_of_256, false, true},
+    {&gemm_tiled_wide, has_groups_of_128, false, true},
+    {&gemm_tiled_small, has_groups_of_128, false, true},
+    {&gemm_tiled_flat, is_no_cpu, false, true},
     {&gemm_clblast_tuned, is_cpu, true, false}, /* after clblast: its parameters stay for the process */
 };
 _Static_assert(sizeof candidates / sizeof *candidates <= PROVIDERS_MOST,

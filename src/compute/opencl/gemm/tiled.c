@@ -40,20 +40,29 @@ struct tiled_variant {
 };
 
 /* Larger tiles read less of a large product's matrices; smaller ones keep more units busy with a small one.
- * Each variant needs less of a device; the last one only 1 KiB of local memory and groups of one item. */
+ * A provider whose variant a device cannot run takes the next one that it can; the last one needs only 1 KiB
+ * of local memory and groups of one item. */
 static const struct tiled_variant variants[] = {
-    {{16, 16}, {2, 2}, 8, 64},
-    {{16, 16}, {1, 1}, 16, 64},
-    {{8, 8}, {1, 1}, 16, 64},
-    {{1, 1}, {1, 1}, 16, 1},
+    {{16, 16}, {2, 2}, 8, 64},  /* 128 x 128 */
+    {{8, 16}, {2, 2}, 8, 64},   /*  64 x 128 */
+    {{16, 16}, {1, 1}, 16, 64}, /*  64 x 64 */
+    {{8, 16}, {1, 1}, 16, 64},  /*  32 x 64 */
+    {{4, 16}, {1, 1}, 16, 64},  /*  16 x 64 */
+    {{1, 1}, {1, 1}, 8, 1},     /*   4 x 4 */
 };
-enum { LARGE, MIDDLE, SMALL, VARIANTS = sizeof variants / sizeof *variants };
+enum { LARGE, WIDE, MIDDLE, SMALL, FLAT, LEAST, VARIANTS = sizeof variants / sizeof *variants };
 
-#define DOT_ROWS        8 /* as in gemm_tiled.cl */
-#define DOT_COLUMNS     4
-#define DOT_ROWS_MOST   16  /* up to this batch, reading W takes most of the time */
-#define GROUPS_PER_UNIT 2   /* a unit has another group to work on while one waits for memory */
-#define SLICE_LEAST     256 /* terms of each part if a sum is cut */
+#define DOT_ROWS      8 /* as in gemm_tiled.cl */
+#define DOT_COLUMNS   4
+#define DOT_ROWS_MOST 16 /* up to this batch, reading W takes most of the time */
+#define SLICE_LEAST   64 /* terms of each part if a sum is cut */
+
+/* Items that a unit works on at once, so that some compute while others wait: a GPU's unit has registers for
+ * fewer items if each keeps more sums. A core takes groups in turn, and two for each keep all cores busy. */
+#define UNIT_ITEMS           1024
+#define UNIT_ITEMS_OF_64     512 /* with 64 sums each */
+#define INTEL_UNIT_ITEMS     128 /* an execution unit: 8 threads of 16 */
+#define GROUPS_FOR_EACH_CORE 2
 
 struct tiled {
     struct kernel_table table;
@@ -82,7 +91,7 @@ static size_t tile_of(const struct tiled_variant *v, int side)
 /* Bytes of local memory of the kernel that needs most. */
 static size_t local_bytes(const struct tiled_variant *v)
 {
-    const size_t tiles = (tile_of(v, 0) + tile_of(v, 1) + 8) * v->depth;
+    const size_t tiles = 2 * (tile_of(v, 0) + tile_of(v, 1) + 8) * v->depth;
     return sizeof(float) * size_max(tiles, DOT_ROWS * DOT_COLUMNS * v->lanes);
 }
 
@@ -92,8 +101,19 @@ static size_t group_of(const struct tiled_variant *v, enum tiled_kernel kernel)
     return has_tile ? items_of(v) : v->lanes;
 }
 
+/* Groups that keep all units of a device busy. */
+static size_t groups_for(const struct clm_device *about, const struct tiled_variant *v)
+{
+    const size_t units = size_max(1, about->compute_units), quads = v->quads[0] * v->quads[1];
+    const size_t items = strstr(about->vendor, "Intel") ? INTEL_UNIT_ITEMS
+                         : quads > 1                    ? UNIT_ITEMS_OF_64
+                                                        : UNIT_ITEMS;
+    return about->type == CLM_DEVICE_CPU ? GROUPS_FOR_EACH_CORE * units
+                                         : size_max(1, units * items / size_max(items_of(v), v->lanes));
+}
+
 /* Fails, and leaves nothing built, if the device lacks what the variant needs or cannot run it as built. */
-static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_variant *v,
+static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_variant *v, bool may_spill,
                               struct clm_error *error)
 {
     struct tiled *const tiled = tiled_of(gemm);
@@ -105,7 +125,8 @@ static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_var
             "products in groups of %zu items and %zu bytes of local memory need more than %s has (%zu items, %zu bytes); let clblast multiply",
             items, local, about->name, about->max_work_group, (size_t)about->local_memory);
     tiled->variant = v;
-    tiled->table = (struct kernel_table){.about = kernels_about};
+    tiled->groups_wanted = groups_for(about, v);
+    tiled->table = (struct kernel_table){.about = kernels_about, .may_spill = may_spill};
     snprintf(tiled->table.options, sizeof tiled->table.options,
              "-cl-std=CL1.2 -DITEMS_M=%zu -DITEMS_N=%zu -DQUADS_M=%zu -DQUADS_N=%zu -DDEPTH=%zu -DLANES=%zu",
              v->items[0], v->items[1], v->quads[0], v->quads[1], v->depth, v->lanes);
@@ -125,19 +146,29 @@ static void close_tiled(struct gemm_provider *gemm)
     gemm->state = NULL;
 }
 
-/* Takes the first variant, from the provider's own on, that the device can build and run. Stops if memory
- * runs out: later variants would lack it, too, or results would differ from run to run. */
+/* Tries variants from `first` on until the device can run one. Stops if memory runs out: later variants would
+ * lack it, too, or results would differ from run to run. */
+static clm_status try_variants(struct gemm_provider *gemm, size_t first, size_t end, bool may_spill,
+                               struct clm_error *error)
+{
+    clm_status status = CLM_ERROR_DEVICE; /* until one is tried */
+    for (size_t v = first; v < end && status != CLM_OK && status != CLM_ERROR_MEMORY; v++)
+        status = try_variant(gemm, &variants[v], may_spill, error);
+    return status;
+}
+
+/* Takes the first variant, from the provider's own on, that the device runs in its registers; if there is
+ * none, the first that it runs at all. */
 static clm_status open_tiled(struct gemm_provider *gemm, struct clm_error *error)
 {
+    const size_t first = gemm->operations->variant;
     struct tiled *const tiled = calloc(1, sizeof *tiled);
-    clm_status status = CLM_ERROR_DEVICE; /* until one is tried */
     if (!tiled)
         return clm_fail_host_memory(error, "the tiled products", sizeof *tiled);
     gemm->state = tiled;
-    tiled->groups_wanted = GROUPS_PER_UNIT * size_max(1, gemm->device->about.compute_units);
-    for (size_t v = gemm->operations->variant; v < VARIANTS && status != CLM_OK && status != CLM_ERROR_MEMORY;
-         v++)
-        status = try_variant(gemm, &variants[v], error);
+    clm_status status = try_variants(gemm, first, LEAST, false, error);
+    if (status != CLM_OK && status != CLM_ERROR_MEMORY)
+        status = try_variants(gemm, first, VARIANTS, true, error);
     if (status != CLM_OK)
         close_tiled(gemm);
     return status;
@@ -190,12 +221,18 @@ static size_t parts_bytes(const struct tiled *tiled, size_t M, size_t N, size_t 
     return sizeof(float) * size_min(floats, most);
 }
 
+/* Whether a batch is multiplied without tiles. Flat tiles are for such batches, too. */
+static bool has_dot(const struct tiled *tiled, size_t B)
+{
+    return B <= DOT_ROWS_MOST && tiled->variant != &variants[FLAT];
+}
+
 static clm_status tiled_workspace(struct gemm_provider *gemm, size_t B, size_t I, size_t O, size_t *bytes,
                                   struct clm_error *error)
 {
     const struct tiled *const tiled = tiled_of(gemm);
     (void)error;
-    *bytes = size_max(B > DOT_ROWS_MOST ? parts_bytes(tiled, B, O, I) : 0, parts_bytes(tiled, B, I, O));
+    *bytes = size_max(has_dot(tiled, B) ? 0 : parts_bytes(tiled, B, O, I), parts_bytes(tiled, B, I, O));
     return CLM_OK;
 }
 
@@ -255,7 +292,7 @@ static clm_status tiled_forward(struct gemm_provider *gemm, const struct tensor 
     const size_t B = X->rows, I = X->columns, O = Y->columns;
     const bool saves_gate = epilogue->gate != NULL;
     const struct tensor *const b = &layer->b.value, *const gate = saved_gate(epilogue, Y);
-    if (B <= DOT_ROWS_MOST)
+    if (has_dot(tiled_of(gemm), B))
         return dot_forward(gemm, X, layer, epilogue, Y, error);
     const struct tiled_slices plan = tiled_cut(gemm, B, O, I);
     const clm_status status = launch_tiles(gemm, FORWARD, epilogue->act, NO_RULE, &plan,
@@ -325,4 +362,6 @@ static clm_status tiled_descend(struct gemm_provider *gemm, const struct tensor 
 
 const struct gemm_operations gemm_tiled = TILED("tiled", MIDDLE);
 const struct gemm_operations gemm_tiled_large = TILED("tiled-large", LARGE);
+const struct gemm_operations gemm_tiled_wide = TILED("tiled-wide", WIDE);
 const struct gemm_operations gemm_tiled_small = TILED("tiled-small", SMALL);
+const struct gemm_operations gemm_tiled_flat = TILED("tiled-flat", FLAT);
