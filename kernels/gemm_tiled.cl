@@ -48,7 +48,16 @@
 #define DOT_ROWS    8 /* of X, and */
 #define DOT_COLUMNS 4 /* of Y, that a group of tiled_dot_forward takes at once */
 
-#define GROUP(items) __attribute__((reqd_work_group_size(items, 1, 1)))
+/* Clang for AMD would give items of large tiles more than 128 registers, and fewer groups would share a
+ * unit. */
+#if defined(__gfx90a__) || defined(__gfx942__)
+#define REGISTERS __attribute__((amdgpu_waves_per_eu(4)))
+#elif defined(__AMDGCN__)
+#define REGISTERS __attribute__((amdgpu_num_vgpr(128)))
+#else
+#define REGISTERS
+#endif
+#define GROUP(items) __attribute__((reqd_work_group_size(items, 1, 1))) REGISTERS
 /* Functions that get an array are inlined early, and loops over one are unrolled whole (every OpenCL compiler
  * that we know is a Clang), so that the array becomes registers. */
 #define INLINE static inline __attribute__((always_inline))
@@ -449,14 +458,20 @@ __kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I,
     for (int s = 0; s < SUMS; s++)
         if (unit_of(s, O) >= 0)
             db[unit_of(s, O)] = sums[s];
-    FOR_QUADS(i, q)
-    {
-        const int m = row_of(i), n = column_of(q), count = m < O ? I - n : 0;
-        const size_t at = (size_t)m * I + n;
-        float4 d = acc[i][q];
-        if (penalty != 0.0f)
-            d += penalty * load_quad(W + at, count, I % 4 == 0);
-        store_quad(d, dW + at, count, I % 4 == 0);
+            /* Some rows at a time: their reads are under way together, and take few registers. */
+#pragma clang loop unroll(full)
+    for (int first = 0; first < ROWS; first += ROWS_AT_ONCE) {
+        float4 ws[ROWS_AT_ONCE][QUADS_N];
+        FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
+        {
+            const int m = row_of(first + i), n = column_of(q), count = m < O && penalty != 0.0f ? I - n : 0;
+            ws[i][q] = load_quad(W + (size_t)m * I + n, count, I % 4 == 0);
+        }
+        FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
+        {
+            const int m = row_of(first + i), n = column_of(q), count = m < O ? I - n : 0;
+            store_quad(acc[first + i][q] + penalty * ws[i][q], dW + (size_t)m * I + n, count, I % 4 == 0);
+        }
     }
 }
 #endif
@@ -475,7 +490,7 @@ __kernel GROUP(ITEMS) void tiled_update(const struct step s, const int O, const 
         if (o >= 0)
             step_one(s, sums[i], o, mb, mb, b);
     }
-    /* Some rows at a time, so that several reads are under way together. */
+    /* Some rows at a time, as in tiled_gradient. */
 #pragma clang loop unroll(full)
     for (int first = 0; first < ROWS; first += ROWS_AT_ONCE) {
         float4 ws[ROWS_AT_ONCE][QUADS_N];
