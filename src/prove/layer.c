@@ -115,15 +115,25 @@ void layer_trial_close(struct layer_trial *trial)
 
 /* ---- judging ---- */
 
-/* Keeps the problem for layer_trial_run. */
-static clm_status judge_way(struct layer_trial *t, enum operation_name name, const struct variant *variant,
-                            double *worst, struct clm_error *error)
+/* Makes the operands of an operation, in place of those that the trial has. */
+static clm_status begin_way(struct layer_trial *t, enum operation_name name, const struct variant *variant,
+                            struct clm_error *error)
 {
     const clm_status status = end_problem(t);
     if (status != CLM_OK)
         return status;
     t->variant = *variant;
     t->problem = problem_begin(t->be, &operations_checked[name], &t->variant, error);
+    return t->problem.status;
+}
+
+/* Keeps the problem for layer_trial_run. */
+static clm_status judge_way(struct layer_trial *t, enum operation_name name, const struct variant *variant,
+                            double *worst, struct clm_error *error)
+{
+    const clm_status status = begin_way(t, name, variant, error);
+    if (status != CLM_OK)
+        return status;
     *worst = worse_ratio(*worst, problem_try(&t->problem, t->bounds).worst);
     return t->problem.status;
 }
@@ -160,28 +170,38 @@ static struct fusions fusions_of(const struct layer_trial *t)
     return fusions;
 }
 
+static const enum operation_name operations_of_products[] = {
+    [PRODUCT_FORWARD] = OPERATION_FORWARD,
+    [PRODUCT_BACKWARD_INPUT] = OPERATION_BACKWARD_INPUT,
+    [PRODUCT_UPDATE] = OPERATION_BACKWARD_UPDATE};
+
 clm_status layer_trial_judge(struct layer_trial *trial, enum product product, double *error_over_bound,
                              struct clm_error *error)
 {
-    static const enum operation_name names[] = {[PRODUCT_FORWARD] = OPERATION_FORWARD,
-                                                [PRODUCT_BACKWARD_INPUT] = OPERATION_BACKWARD_INPUT,
-                                                [PRODUCT_UPDATE] = OPERATION_BACKWARD_UPDATE};
     double worst = 0;
     clm_status status = CLM_OK;
     *error_over_bound = NAN;
     if (product == PRODUCT_UPDATE && fusions_of(trial).looks_ahead)
         status = judge_operation(trial, OPERATION_UPDATE_FORWARD, &worst, error);
     if (status == CLM_OK)
-        status = judge_operation(trial, names[product], &worst, error);
+        status = judge_operation(trial, operations_of_products[product], &worst, error);
     if (status == CLM_OK)
         *error_over_bound = worst;
     return status;
 }
 
-clm_status layer_trial_run(struct layer_trial *trial, struct clm_error *error)
+clm_status layer_trial_begin(struct layer_trial *trial, enum product product, struct clm_error *error)
+{
+    struct variant ways[WAYS_TO_ASK];
+    const enum operation_name name = operations_of_products[product];
+    return begin_way(trial, name, &ways[ways_to_try(trial, name, ways) - 1], error);
+}
+
+clm_status layer_trial_run(struct layer_trial *trial, size_t count, struct clm_error *error)
 {
     trial->problem.error = error;
-    problem_run(&trial->problem);
+    for (size_t i = 0; i < count; i++)
+        problem_run(&trial->problem);
     return trial->problem.status ? trial->problem.status : backend_finish(trial->be, error);
 }
 

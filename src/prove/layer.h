@@ -20,8 +20,12 @@ void layer_trial_close(struct layer_trial *trial);
 CLM_MUST_CHECK clm_status layer_trial_judge(struct layer_trial *trial, enum product product,
                                             double *error_over_bound, struct clm_error *error);
 
-/* Runs the product that was judged last, as a step does, and waits. */
-CLM_MUST_CHECK clm_status layer_trial_run(struct layer_trial *trial, struct clm_error *error);
+/* Makes the product's operands without judging it, for layer_trial_run. */
+CLM_MUST_CHECK clm_status layer_trial_begin(struct layer_trial *trial, enum product product,
+                                            struct clm_error *error);
+
+/* Queues the product that was begun or judged last `count` times, as steps do, and waits once. */
+CLM_MUST_CHECK clm_status layer_trial_run(struct layer_trial *trial, size_t count, struct clm_error *error);
 
 /* "forward product" */
 const char *product_name(enum product product);

@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "prove/layer.h"
 #include "tune/choices.h"
+#include "tune/race.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,13 +12,12 @@
 #include <string.h>
 
 #define CLEARLY  0.95 /* of the first provider's time, so that noise does not change a choice */
-#define HOPELESS 4    /* times the fastest: not repeated */
+#define HOPELESS 4    /* times the fastest: a slow provider is not timed at the layer's size */
+#define SLOW     50.0 /* milliseconds of a product that count as slow */
 #define NEAR     2    /* batches within this factor share a choice */
-/* Operations of a measured product: milliseconds if it is fast, and less than a second if it is slow */
+/* Operations of a product that is judged: milliseconds if it is fast, and less than a second if it is slow */
 #define OPERATIONS_MOST 4e8
 #define ROWS_LEAST      16
-#define SECONDS_MOST    0.04
-#define RUNS_MOST       20
 
 /* ---- what is known of a backend ---- */
 
@@ -236,94 +236,199 @@ struct tune_listener {
     void *user;
 };
 
-/* Rows with which a product is measured: part of the batch if the whole would take long. */
-static size_t rows_measured(const struct product_key *key)
+/* What judging a provider on a product showed. */
+struct verdict {
+    double error_over_bound;
+    double estimate; /* milliseconds at the layer's size; 0: the clock saw no time pass */
+};
+
+/* A provider on a backend of its own. */
+struct contender {
+    struct clm_backend *backend;
+    struct layer_trial *trial;
+};
+
+/* Rows with which a product is judged: part of the batch if the whole would take long. */
+static size_t rows_judged(const struct product_key *key)
 {
     const double rows = OPERATIONS_MOST / (2.0 * (double)key->I * (double)key->O);
     return size_min(key->B, rows > ROWS_LEAST ? (size_t)rows : ROWS_LEAST);
 }
 
-/* *milliseconds is the time of the fastest of a few runs, or of one run if that takes longer than `most`. If
- * the clock saw no time pass in a run, it is the mean of all runs, or 0. */
-static clm_status time_product(struct layer_trial *trial, double most, double *milliseconds,
-                               struct clm_error *error)
+/* Opens a trial of a provider on `rows` rows of the layer, for all uses if there is room. */
+static clm_status open_trial(struct tuning *t, size_t provider, const struct product_key *key, size_t rows,
+                             struct contender *out, struct clm_error *why)
 {
-    const double start = clock_seconds();
-    double least = INFINITY, spent = 0;
-    int runs = 0;
-    while (runs < RUNS_MOST && spent < SECONDS_MOST && !(1e3 * least > most && runs)) {
-        const double begin = clock_seconds();
-        const clm_status status = layer_trial_run(trial, error);
-        if (status != CLM_OK)
-            return status;
-        const double end = clock_seconds();
-        least = fmin(least, end - begin);
-        spent = end - start;
-        runs++;
-    }
-    const double seconds = least > 0 && least < INFINITY ? least : spent / runs;
-    *milliseconds = seconds > 0 ? 1e3 * seconds : 0;
-    return CLM_OK;
+    *out = (struct contender){0};
+    clm_status status = provider_backend(t->be, provider, &out->backend, why);
+    if (status != CLM_OK)
+        return status;
+    status = layer_trial_open(out->backend, rows, key->I, key->O, LAYER_MOMENTUM, &out->trial, why);
+    return status == CLM_ERROR_MEMORY
+               ? layer_trial_open(out->backend, rows, key->I, key->O, LAYER_STEP, &out->trial, why)
+               : status;
 }
 
-/* Judges and times a provider; drops it if it is wrong or fails. */
-static void measure_product(struct tuning *t, struct layer_trial *trial, size_t provider, size_t rows,
-                            struct choice *choice, const struct tune_listener *listener)
+static void close_trial(struct contender *contender)
+{
+    layer_trial_close(contender->trial);
+    clm_backend_close(contender->backend);
+    *contender = (struct contender){0};
+}
+
+/* Judges a product, then runs it once to estimate its time at the layer's size. */
+static clm_status judge_product(struct layer_trial *trial, size_t provider, size_t rows,
+                                struct choice *choice, struct verdict *verdict, struct clm_error *why)
+{
+    const enum product product = choice->key.product;
+    clm_status status = layer_trial_judge(trial, product, &verdict->error_over_bound, why);
+    if (status == CLM_OK && !(verdict->error_over_bound <= 1))
+        status = layer_trial_fail(trial, product_name(product), verdict->error_over_bound, why);
+    const double begin = clock_seconds();
+    if (status == CLM_OK)
+        status = layer_trial_run(trial, 1, why);
+    const double seconds = clock_seconds() - begin;
+    verdict->estimate = seconds > 0 ? 1e3 * seconds * (double)choice->key.B / (double)rows : 0;
+    if (status == CLM_OK)
+        choice->measured[provider] =
+            (struct measurement){.is_right = true, .milliseconds = verdict->estimate};
+    return status;
+}
+
+static void report(const struct tuning *t, size_t provider, const struct choice *choice,
+                   const struct verdict *verdict, const struct tune_listener *listener)
 {
     const struct product_key *const key = &choice->key;
-    struct measurement *const own = &choice->measured[provider];
-    struct clm_tune_row row = {.batch = key->B, .inputs = key->I, .outputs = key->O};
-    struct clm_error why = {0};
-    double worst = NAN, fastest = INFINITY, milliseconds = 0;
-    for (size_t p = 0; p < providers_count(t->be); p++)
-        if (choice->measured[p].milliseconds > 0)
-            fastest = fmin(fastest, choice->measured[p].milliseconds);
-    clm_status status = layer_trial_judge(trial, key->product, &worst, &why);
-    if (status == CLM_OK && !(worst <= 1))
-        status = layer_trial_fail(trial, product_name(key->product), worst, &why);
-    if (status == CLM_OK)
-        status = time_product(trial, HOPELESS * fastest, &milliseconds, &why);
-    if (status == CLM_OK)
-        *own = (struct measurement){.is_right = true, .milliseconds = milliseconds};
-    const double operations = 2.0 * (double)rows * (double)key->I * (double)key->O;
-    row.error_over_bound = status == CLM_OK || !(worst <= 1) ? worst : NAN;
-    row.milliseconds = milliseconds;
-    row.gflops = 1e-9 * per_second(operations, 1e-3 * milliseconds);
+    const double milliseconds = choice->measured[provider].milliseconds;
+    const double operations = 2.0 * (double)key->B * (double)key->I * (double)key->O;
+    struct clm_tune_row row = {.batch = key->B,
+                               .inputs = key->I,
+                               .outputs = key->O,
+                               .error_over_bound = verdict->error_over_bound,
+                               .milliseconds = milliseconds,
+                               .gflops = 1e-9 * per_second(operations, 1e-3 * milliseconds)};
     snprintf(row.product, sizeof row.product, "%s", choices_product_name(key->product));
     snprintf(row.candidate, sizeof row.candidate, "%s", t->names[provider]);
     if (listener->hear)
         listener->hear(listener->user, &row);
-    if (status != CLM_OK)
-        tune_drop(t, provider, why.message);
 }
 
-/* Measures a provider on a layer's products. If there is no room, says so in *no_room and leaves it out. */
-static clm_status measure_layer(struct tuning *t, size_t provider, struct layer_choice *layer,
+/* Judges a provider on a layer's products; drops it if it is wrong or fails. If there is no room, says so in
+ * *no_room and leaves it out. */
+static clm_status judge_provider(struct tuning *t, size_t provider, struct layer_choice *layer,
+                                 struct verdict verdicts[PRODUCT_COUNT], const struct tune_listener *listener,
+                                 struct clm_error *no_room, struct clm_error *error)
+{
+    const struct product_key *const key = &layer->of[0].key;
+    const size_t rows = rows_judged(key);
+    struct contender contender;
+    struct clm_error why = {0};
+    clm_status status = open_trial(t, provider, key, rows, &contender, &why), judged = CLM_OK;
+    for (int p = 0; status == CLM_OK && judged == CLM_OK && p < PRODUCT_COUNT; p++) {
+        verdicts[p].error_over_bound = NAN;
+        judged = judge_product(contender.trial, provider, rows, &layer->of[p], &verdicts[p], &why);
+        if (judged != CLM_OK)
+            report(t, provider, &layer->of[p], &verdicts[p], listener);
+    }
+    const bool is_built = contender.backend != NULL;
+    close_trial(&contender);
+    if (judged != CLM_OK || (status != CLM_OK && !is_built))
+        tune_drop(t, provider, why.message);
+    else if (status == CLM_ERROR_MEMORY)
+        *no_room = why;
+    else if (status != CLM_OK)
+        return clm_fail_setting(error, status, why.setting, "%s", why.message);
+    return CLM_OK;
+}
+
+/* Whether a provider is so slow, by the estimates, that timing it at the layer's size is a waste of time. */
+static bool is_hopeless(const struct tuning *t, const struct choice *choice, size_t provider)
+{
+    double fastest = INFINITY;
+    for (size_t p = 0; p < providers_count(t->be); p++)
+        if (choice->measured[p].is_right && choice->measured[p].milliseconds > 0)
+            fastest = fmin(fastest, choice->measured[p].milliseconds);
+    const double own = choice->measured[provider].milliseconds;
+    return own > SLOW && own > HOPELESS * fastest;
+}
+
+/* Makes a trial at the layer's very size. */
+static clm_status enter(struct tuning *t, size_t provider, const struct product_key *key,
+                        struct contender *out, struct clm_error *why)
+{
+    clm_status status = open_trial(t, provider, key, key->B, out, why);
+    if (status == CLM_OK)
+        status = layer_trial_begin(out->trial, key->product, why);
+    if (status != CLM_OK)
+        close_trial(out);
+    return status;
+}
+
+/* Times some providers of a product in turn, and keeps the times; drops a provider that fails. */
+static void race_contenders(struct tuning *t, struct choice *choice, struct contender *contenders)
+{
+    struct racer racers[PROVIDERS_MOST] = {{0}};
+    for (size_t p = 0; p < providers_count(t->be); p++)
+        racers[p].trial = contenders[p].trial;
+    race(racers, providers_count(t->be));
+    for (size_t p = 0; p < providers_count(t->be); p++) {
+        const bool has_run = contenders[p].trial != NULL;
+        close_trial(&contenders[p]);
+        if (!has_run)
+            continue;
+        choice->measured[p].milliseconds = racers[p].milliseconds;
+        if (racers[p].status == CLM_OK)
+            continue;
+        choice->measured[p] = (struct measurement){0};
+        tune_drop(t, p, racers[p].why.message);
+    }
+}
+
+/* Times the providers of a group that are right, in turn; one by one if the device has no room for all at
+ * once. If there is no room even for one, its estimate stays. */
+static void race_product(struct tuning *t, const bool *is_in_group, struct choice *choice)
+{
+    struct contender contenders[PROVIDERS_MOST] = {{0}};
+    bool enters[PROVIDERS_MOST] = {false};
+    clm_status status = CLM_OK;
+    struct clm_error why = {0};
+    for (size_t p = 0; p < providers_count(t->be); p++) {
+        enters[p] = is_in_group[p] && choice->measured[p].is_right && provider_is_usable(t->be, p) &&
+                    !is_hopeless(t, choice, p);
+        if (enters[p] && status == CLM_OK)
+            status = enter(t, p, &choice->key, &contenders[p], &why);
+    }
+    if (status == CLM_OK) {
+        race_contenders(t, choice, contenders);
+        return;
+    }
+    for (size_t p = 0; p < providers_count(t->be); p++)
+        close_trial(&contenders[p]);
+    for (size_t p = 0; p < providers_count(t->be); p++)
+        if (enters[p] && enter(t, p, &choice->key, &contenders[p], &why) == CLM_OK)
+            race_contenders(t, choice, contenders);
+}
+
+/* Measures a group of providers on a layer's products. */
+static clm_status measure_layer(struct tuning *t, bool is_slow_group, struct layer_choice *layer,
                                 const struct tune_listener *listener, struct clm_error *no_room,
                                 struct clm_error *error)
 {
-    const struct product_key *const key = &layer->of[0].key;
-    const size_t rows = rows_measured(key), dropped = t->dropped;
-    struct clm_backend *one = NULL;
-    struct layer_trial *trial = NULL;
-    struct clm_error why = {0};
-    clm_status status = provider_backend(t->be, provider, &one, &why);
-    if (status != CLM_OK) {
-        tune_drop(t, provider, why.message);
-        return CLM_OK;
+    struct verdict verdicts[PROVIDERS_MOST][PRODUCT_COUNT] = {{{0}}};
+    bool is_in_group[PROVIDERS_MOST] = {false};
+    clm_status status = CLM_OK;
+    for (size_t p = 0; status == CLM_OK && p < providers_count(t->be); p++) {
+        is_in_group[p] = provider_is_slow_to_build(t->be, p) == is_slow_group && provider_is_usable(t->be, p);
+        if (is_in_group[p])
+            status = judge_provider(t, p, layer, verdicts[p], listener, no_room, error);
     }
-    status = layer_trial_open(one, rows, key->I, key->O, LAYER_MOMENTUM, &trial, &why);
-    if (status == CLM_ERROR_MEMORY)
-        status = layer_trial_open(one, rows, key->I, key->O, LAYER_STEP, &trial, &why);
-    for (int p = 0; status == CLM_OK && p < PRODUCT_COUNT && t->dropped == dropped; p++)
-        measure_product(t, trial, provider, rows, &layer->of[p], listener);
-    layer_trial_close(trial);
-    clm_backend_close(one);
-    if (status == CLM_ERROR_MEMORY) {
-        *no_room = why;
-        return CLM_OK;
-    }
-    return status ? clm_fail_setting(error, status, why.setting, "%s", why.message) : CLM_OK;
+    for (int product = 0; status == CLM_OK && product < PRODUCT_COUNT; product++)
+        race_product(t, is_in_group, &layer->of[product]);
+    for (size_t p = 0; status == CLM_OK && p < providers_count(t->be); p++)
+        for (int product = 0; is_in_group[p] && product < PRODUCT_COUNT; product++)
+            if (layer->of[product].measured[p].is_right)
+                report(t, p, &layer->of[product], &verdicts[p][product], listener);
+    return status;
 }
 
 /* ---- trying at the exact size ---- */
@@ -394,18 +499,17 @@ static clm_status settle(struct tuning *t, enum layer_use use, const size_t *pan
     return layer->of[0].provider == NO_PROVIDER ? fail_without(t, &no_room, error) : CLM_OK;
 }
 
-/* Measures all providers on the products of some layers, and keeps the results. A provider does all layers
- * before the next one begins, because CLBlast's parameters, once changed, stay for the process. */
+/* Measures all providers on the products of some layers, and keeps the results. Those that are slow to build
+ * come last, because CLBlast's parameters, once changed, stay for the process. */
 static clm_status measure_layers(struct tuning *t, struct layer_choice *layers, size_t count, bool has_slow,
                                  const struct tune_listener *listener, struct clm_error *error)
 {
     struct clm_error no_room = {0};
     const double begin = clock_seconds();
     clm_status status = CLM_OK;
-    for (size_t c = 0; status == CLM_OK && c < providers_count(t->be); c++)
-        if (has_slow || !provider_is_slow_to_build(t->be, c))
-            for (size_t l = 0; status == CLM_OK && l < count && provider_is_usable(t->be, c); l++)
-                status = measure_layer(t, c, &layers[l], listener, &no_room, error);
+    for (int is_slow = 0; is_slow <= has_slow; is_slow++)
+        for (size_t l = 0; status == CLM_OK && l < count; l++)
+            status = measure_layer(t, is_slow, &layers[l], listener, &no_room, error);
     for (size_t l = 0; status == CLM_OK && l < count; l++)
         if ((status = settle(t, LAYER_STEP, NULL, &layers[l], &no_room, error)) == CLM_OK)
             status = keep(t, &layers[l], error);
