@@ -105,16 +105,18 @@ static double bottom_of_panels(const struct plot_layout *layout)
 }
 
 /* As many columns as the longest name leaves room for. A page is needed only to measure the text. */
-static void arrange_legend(struct plot_layout *layout)
+static cairo_status_t arrange_legend(struct plot_layout *layout)
 {
     const struct picture page = picture_begin(1, 1);
     double widest = 1;
     for (size_t n = 0; n < layout->name_count; n++)
         widest = fmax(widest, text_width(page.context, LABEL_SIZE, layout->names[n]));
+    const cairo_status_t measured = cairo_status(page.context);
     cairo_destroy(page.context);
     cairo_surface_destroy(page.surface);
     const double columns = floor((layout->width - 2 * MARGIN + GAP) / (widest + SAMPLE + GAP));
     layout->legend_columns = (size_t)fmin(fmax(columns, 1), (double)layout->name_count);
+    return measured;
 }
 
 static double plot_height(const struct plot_layout *layout)
@@ -326,11 +328,10 @@ clm_status clm_bench_plot(const char *path, const char *title, const struct clm_
     clm_status status = check_given(path, "path for the picture", error);
     if (status != CLM_OK || (status = plot_arrange(path, &layout, error)))
         return status;
-    arrange_legend(&layout);
+    cairo_status_t drawn = arrange_legend(&layout);
     struct picture picture = picture_begin(layout.width, plot_height(&layout));
-    cairo_status_t drawn = CAIRO_STATUS_SUCCESS;
     set_colour(picture.context, picture_ink);
-    if (layout.title > 0)
+    if (layout.title > 0 && drawn == CAIRO_STATUS_SUCCESS)
         drawn = draw_fitting(picture.context, layout.width / 2, 24, 0.5, TITLE_SIZE, LABEL_LEAST,
                              layout.width - 2 * MARGIN, title);
     for (size_t p = 0; p < layout.panel_count && drawn == CAIRO_STATUS_SUCCESS; p++)

@@ -195,7 +195,10 @@ static json_t *describe_measurement(const struct bench_subject *subject,
     json_object_put(row, "date", json_string(date));
     if (result->profile.count)
         json_object_put(row, "profile", describe_profile(&result->profile));
-    return row;
+    if (json_is_whole())
+        return row;
+    json_decref(row);
+    return NULL;
 }
 
 /* Keeps a finished row: in the table, on standard output and in the files. */
@@ -466,6 +469,10 @@ static clm_status run_bench(struct invocation *in, struct clm_error *error)
     run.files[1] = file_of(out, out ? format_of_path(out) : BENCH_TABLE);
     const clm_status status =
         clm_settings_text(settings, "merge") ? bench_merge(&run, in, error) : bench_measure(&run, in, error);
+    if (status == CLM_OK && !json_is_whole() && !run.has_failed) {
+        complain("bench", "the host has no memory for all rows");
+        run.has_failed = true;
+    }
     release_output();
     bench_plan_free(&run.plan);
     bench_table_free(&run.table);
