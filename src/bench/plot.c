@@ -4,6 +4,7 @@
 
 #include "base/picture.h"
 #include "base/size.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -109,9 +110,14 @@ static cairo_status_t arrange_legend(struct plot_layout *layout)
 {
     const struct picture page = picture_begin(1, 1);
     double widest = 1;
-    for (size_t n = 0; n < layout->name_count; n++)
-        widest = fmax(widest, text_width(page.context, LABEL_SIZE, layout->names[n]));
-    const cairo_status_t measured = cairo_status(page.context);
+    bool has_memory = true;
+    for (size_t n = 0; n < layout->name_count && has_memory; n++) {
+        char *const name = utf8_copy(layout->names[n]); /* as draw_fitting draws it */
+        has_memory = name != NULL;
+        widest = fmax(widest, name ? text_width(page.context, LABEL_SIZE, name) : 0);
+        free(name);
+    }
+    const cairo_status_t measured = has_memory ? cairo_status(page.context) : CAIRO_STATUS_NO_MEMORY;
     cairo_destroy(page.context);
     cairo_surface_destroy(page.surface);
     const double columns = floor((layout->width - 2 * MARGIN + GAP) / (widest + SAMPLE + GAP));
