@@ -68,7 +68,9 @@ const char *clm_status_text(clm_status status); /* "not enough memory" */
 const char *clm_write_sentence(char *out, size_t size, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
-const char *clm_version(void); /* "0.1.0" */
+const char *clm_version(void);          /* "0.1.0" */
+const char *clm_openblas_version(void); /* "0.3.21"; NULL if it is not there or does not tell */
+const char *clm_clblast_version(void);  /* "1.5.3", which the library was compiled for; NULL if unknown */
 
 /* The one of `names`, which end with NULL, that `word` is most likely meant for; NULL if none is near. */
 const char *clm_nearest_name(const char *word, const char *const *names);
@@ -196,6 +198,10 @@ struct clm_tune_row {
 CLM_MUST_CHECK clm_status clm_tune(struct clm_backend *backend, const size_t *sizes, size_t size_count,
                                    size_t batch, void (*on_row)(void *user, const struct clm_tune_row *row),
                                    void *user, struct clm_error *error);
+/* The provider that is kept for a product ("forward", …) of a layer at exactly this batch; NULL if none is.
+ * */
+const char *clm_tune_choice(struct clm_backend *backend, const char *product, size_t batch, size_t inputs,
+                            size_t outputs);
 /* The file with the choices; NULL if there is none, or nothing has been tuned yet. */
 const char *clm_tune_path(const struct clm_backend *backend);
 /* Seconds that the backend has spent measuring. */
@@ -516,9 +522,11 @@ enum clm_setting_type {
     CLM_SETTING_BYTES,        /* 512M; K, M, G and T are powers of 1024 */
     CLM_SETTING_FLAG,         /* on or off */
     CLM_SETTING_CHOICE,       /* a name of clm_setting_choices */
+    CLM_SETTING_CHOICES,      /* opencl,blas: several of these names */
     CLM_SETTING_TEXT,         /* any but the empty one */
     CLM_SETTING_OUTPUT,       /* a file to be written; - is standard output */
     CLM_SETTING_SIZES,        /* 10,100,1000 */
+    CLM_SETTING_NETS,         /* 784,128,10;784,10: lists of sizes */
     CLM_SETTING_WIDTHS,       /* 256,128; or none */
     CLM_SETTING_EXTENT,       /* 32x24: width and height */
     CLM_SETTING_INIT,         /* he, xavier, normal:STD, or a file */
@@ -575,12 +583,15 @@ bool clm_settings_is_set(const struct clm_settings *settings, const char *name);
 /* The value as text, whatever its type; NULL if there is none. It stays until the setting is set again. */
 const char *clm_settings_text(const struct clm_settings *settings, const char *name);
 /* COUNT and BYTES; FLAG: 0 or 1; CHOICE: its place among the choices, from 0, or from 1 if there is no
- * default. These and those below are 0 if there is no value. */
+ * default; CHOICES: bit n stands for choice n. These and those below are 0 if there is no value. */
 uint64_t clm_settings_count(const struct clm_settings *settings, const char *name);
 /* NUMBER, SHARE; NaN if that is a path */
 double clm_settings_number(const struct clm_settings *settings, const char *name);
-/* SIZES, WIDTHS, EXTENT */
+/* SIZES, WIDTHS, EXTENT; of NETS the first */
 const size_t *clm_settings_sizes(const struct clm_settings *settings, const char *name, size_t *count);
+/* List number `index` of NETS, from 0; NULL, and *count 0, if there are not so many. */
+const size_t *clm_settings_net(const struct clm_settings *settings, const char *name, size_t index,
+                               size_t *count);
 const struct clm_augmentation *clm_settings_augmentation(const struct clm_settings *settings,
                                                          const char *name);
 
@@ -903,6 +914,11 @@ struct clm_bench_options {
     double momentum;
     double seconds;     /* spent on timing, after warm-up; 0 for the default */
     bool wants_profile; /* opencl: kernels and peaks */
+    /* Called when all kernels are built and the first step is done, before steps are timed; may be NULL. */
+    void (*on_ready)(void *user);
+    void *user;
+    /* If it is not 0, timing ends after the running step, and `steps` of the result is 0; may be NULL. */
+    const volatile sig_atomic_t *stop;
 };
 
 /* What a kernel does in a step. */
@@ -932,19 +948,30 @@ struct clm_bench_result {
     double tuning_seconds;            /* spent measuring providers of products, if the choice was not known */
 };
 
+/* Fails if clm_bench would fail before its first step: because the sizes are wrong, or because the device has
+ * no memory for them. It takes no time. */
+CLM_MUST_CHECK clm_status clm_bench_check(struct clm_backend *backend,
+                                          const struct clm_bench_options *options, struct clm_error *error);
+
 /* Times a training step: gather from a resident data set of bytes, forward, backward and update. */
 CLM_MUST_CHECK clm_status clm_bench(struct clm_backend *backend, const struct clm_bench_options *options,
                                     struct clm_bench_result *result, struct clm_error *error);
 
 /* A curve of a picture: throughput at each of `count` batch sizes. */
 struct clm_bench_series {
-    char name[96];
+    char name[256];  /* in the legend. Curves with the same name look the same in all panels */
+    char panel[256]; /* heading of the panel that the curve is in */
     const size_t *batches;
     const double *samples_per_s;
     size_t count;
 };
 
-/* Writes a PNG of throughput over batch size to `path`. `title` may be NULL. */
+#define CLM_BENCH_PANELS_MAX 24
+#define CLM_BENCH_NAMES_MAX  48
+
+/* Writes a PNG of throughput over batch size to `path`: a panel for each heading, in the order in which they
+ * come, and one legend below them. `title` may be NULL. CLM_ERROR_ARGUMENT if there are more panels or names
+ * than above. */
 CLM_MUST_CHECK clm_status clm_bench_plot(const char *path, const char *title,
                                          const struct clm_bench_series *series, size_t count,
                                          struct clm_error *error);

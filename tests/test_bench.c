@@ -124,11 +124,107 @@ START_TEST(without_kernels_there_is_no_profile)
 }
 END_TEST
 
+static int ready_count;
+
+static void hear_ready(void *user)
+{
+    ck_assert_ptr_eq(user, &ready_count);
+    ready_count++;
+}
+
+START_TEST(a_stop_ends_the_timing)
+{
+    struct clm_backend *const backend = fixture_backend(FIXTURE_REFERENCE);
+    volatile sig_atomic_t stop = 0;
+    struct clm_bench_options plain = options;
+    struct clm_bench_result result;
+    plain.wants_profile = false;
+    plain.on_ready = hear_ready;
+    plain.user = &ready_count;
+    plain.stop = &stop;
+    ready_count = 0;
+    ck_assert_int_eq(clm_bench(backend, &plain, &result, &error), CLM_OK);
+    ck_assert_uint_gt(result.steps, 0);
+    ck_assert_int_eq(ready_count, 1);
+    stop = 1;
+    plain.seconds = 3600;
+    ck_assert_int_eq(clm_bench(backend, &plain, &result, &error), CLM_OK);
+    ck_assert_uint_eq(result.steps, 0);
+    ck_assert(result.samples_per_s == 0);
+    clm_backend_close(backend);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_found_before)
+{
+    static const enum fixture kinds[2] = {FIXTURE_REFERENCE, FIXTURE_OPENCL};
+    struct clm_backend *const backend = fixture_backend(kinds[_i]);
+    struct clm_bench_options large = options;
+    ck_assert_int_eq(clm_bench_check(backend, &options, &error), CLM_OK);
+    large.batch = INT32_MAX;
+    ck_assert_int_eq(clm_bench_check(backend, &large, &error), CLM_ERROR_MEMORY);
+    ck_assert_ptr_nonnull(strstr(error.setting, "batch"));
+    large.batch = 0;
+    ck_assert_int_eq(clm_bench_check(backend, &large, &error), CLM_ERROR_ARGUMENT);
+    large.batch = 40;
+    large.size_count = 1;
+    ck_assert_int_eq(clm_bench_check(backend, &large, &error), CLM_ERROR_ARGUMENT);
+    clm_backend_close(backend);
+}
+END_TEST
+
+START_TEST(nothing_is_kept_of_unknown_products)
+{
+    struct clm_backend *const opencl = fixture_backend(FIXTURE_OPENCL), *const blas =
+                                                                            fixture_backend(FIXTURE_BLAS);
+    ck_assert_ptr_null(clm_tune_choice(opencl, "sideways", 40, 65, 33));
+    ck_assert_ptr_null(clm_tune_choice(opencl, "forward", 123457, 65, 33));
+    ck_assert_ptr_null(clm_tune_choice(blas, "forward", 40, 65, 33));
+    clm_backend_close(opencl);
+    clm_backend_close(blas);
+}
+END_TEST
+
+/* A picture with `count` curves: a panel for each, or a name for each. */
+static clm_status draw_curves(size_t count, bool are_panels)
+{
+    static struct clm_bench_series series[CLM_BENCH_NAMES_MAX + 1];
+    static const size_t batches[2] = {10, 1000};
+    static const double rates[2] = {1, 1e7};
+    for (size_t s = 0; s < count; s++) {
+        series[s] = (struct clm_bench_series){.batches = batches, .samples_per_s = rates, .count = 1 + s % 2};
+        snprintf(series[s].name, sizeof series[s].name, "a system %zu \xff of a long name",
+                 are_panels ? 0 : s);
+        snprintf(series[s].panel, sizeof series[s].panel, "%zu", are_panels ? s : 0);
+    }
+    return clm_bench_plot("/dev/null", "", series, count, &error);
+}
+
+START_TEST(pictures_of_many_curves)
+{
+    ck_assert_int_eq(draw_curves(CLM_BENCH_PANELS_MAX, true), CLM_OK);
+    ck_assert_int_eq(draw_curves(CLM_BENCH_PANELS_MAX + 1, true), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "room for 24 nets"));
+    ck_assert_int_eq(draw_curves(CLM_BENCH_NAMES_MAX, false), CLM_OK);
+    ck_assert_int_eq(draw_curves(CLM_BENCH_NAMES_MAX + 1, false), CLM_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(error.message, "room for 48 systems"));
+    ck_assert_int_eq(draw_curves(0, false), CLM_ERROR_ARGUMENT);
+}
+END_TEST
+
+START_TEST(versions)
+{
+    unsigned major, minor;
+    ck_assert_int_eq(sscanf(clm_clblast_version(), "%u.%u.", &major, &minor), 2);
+    ck_assert_int_eq(sscanf(clm_openblas_version(), "%u.%u.", &major, &minor), 2);
+}
+END_TEST
+
 START_TEST(what_is_not_given)
 {
     const size_t batch = 10;
     const double rate = 1000;
-    const struct clm_bench_series series = {"made up", &batch, &rate, 1};
+    const struct clm_bench_series series = {"made up", "a net", &batch, &rate, 1};
     struct clm_backend *const backend = fixture_backend(FIXTURE_BLAS);
     struct clm_bench_options plain = options;
     struct clm_bench_result result;
@@ -148,6 +244,11 @@ int main(void)
     tcase_add_loop_test(cases, each_launch_of_a_step_is_counted, 0, 2);
     tcase_add_test(cases, of_failures_in_recording_the_first_is_told);
     tcase_add_test(cases, without_kernels_there_is_no_profile);
+    tcase_add_test(cases, a_stop_ends_the_timing);
+    tcase_add_loop_test(cases, what_does_not_fit_is_found_before, 0, 2);
+    tcase_add_test(cases, nothing_is_kept_of_unknown_products);
+    tcase_add_test(cases, pictures_of_many_curves);
+    tcase_add_test(cases, versions);
     tcase_add_test(cases, what_is_not_given);
     suite_add_tcase(suite, cases);
     return test_run(suite);

@@ -83,6 +83,11 @@ static const struct {
     {"train", "data", "a b = # \"c\"", NULL},
     {"bench", "json", "-", NULL},
     {"bench", "batch", "10,020,2147483647", "10,20,2147483647"},
+    {"bench", "backend", "opencl", NULL},
+    {"bench", "backend", "opencl,blas,opencl", "blas,opencl"},
+    {"bench", "layers", "784,10", NULL},
+    {"bench", "layers", "784,010;10,0784", "784,10;10,784"},
+    {"tune", "layers", "1;2;3,4,5;6", NULL},
     {"train", "hidden", "none", NULL},
     {"train", "hidden", "1", NULL},
     {"train", "resize", "1x8192", NULL},
@@ -177,6 +182,16 @@ static const struct {
     {"bench", "batch", "2147483648", "each number of it may be at most 2147483647"},
     {"train", "hidden", "10,99999999999999999999999999", "each number of it may be at most 2147483647"},
     {"bench", "batch", "00000000000000000000000001", "a list of whole numbers"},
+    {"bench", "backend", "", "backend : it has to be reference, blas or opencl, or several"},
+    {"bench", "backend", "opencl,", "it has to be reference, blas or opencl, or several"},
+    {"bench", "backend", "opencl,cuda", "backend opencl,cuda: it has to be"},
+    {"bench", "backend", "opencl blas", "it has to be"},
+    {"bench", "backend", "bla", "it has to be"},
+    {"bench", "layers", "784,10;", "a list of whole numbers"},
+    {"bench", "layers", ";784,10", "a list of whole numbers"},
+    {"bench", "layers", "784,10;784,0", "a list of whole numbers"},
+    {"bench", "layers", "784,0,10", "a list of whole numbers"},
+    {"bench", "format", "html", "it has to be table, md, csv or json"},
     {"train", "hidden", "nonesuch", "a list of whole numbers"},
     {"train", "resize", "0x24", "a width and a height"},
     {"train", "resize", "32", "a width and a height"},
@@ -260,6 +275,35 @@ START_TEST(values_by_type)
     ck_assert_ptr_null(clm_settings_text(settings, "limit"));
     ck_assert_uint_eq(clm_settings_count(settings, "limit"), 0);
     ck_assert_ptr_null(clm_settings_text(settings, "layers"));
+}
+END_TEST
+
+START_TEST(lists_of_lists)
+{
+    struct clm_settings *own;
+    size_t count;
+    ck_assert_done(clm_settings_create("bench", &own, &error));
+    ck_assert_uint_eq(clm_settings_net(own, "layers", 0, &count)[0], 3072);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_ptr_null(clm_settings_net(own, "layers", 1, &count));
+    ck_assert_done(clm_settings_set(own, "layers", "784,128,10;7,5;9", &error));
+    ck_assert_uint_eq(clm_settings_net(own, "layers", 0, &count)[2], 10);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_uint_eq(clm_settings_net(own, "layers", 1, &count)[0], 7);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_uint_eq(clm_settings_net(own, "layers", 2, &count)[0], 9);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_ptr_null(clm_settings_net(own, "layers", 3, &count));
+    ck_assert_uint_eq(count, 0);
+    ck_assert_ptr_null(clm_settings_net(own, "layers", SIZE_MAX, &count));
+    ck_assert_ptr_null(clm_settings_net(own, "plot", 0, &count));
+    ck_assert_uint_eq(clm_settings_sizes(own, "layers", &count)[1], 128);
+    ck_assert_uint_eq(count, 3);
+    ck_assert_uint_eq(clm_settings_count(own, "backend"), 0);
+    ck_assert_done(clm_settings_set(own, "backend", "opencl,reference", &error));
+    ck_assert_uint_eq(clm_settings_count(own, "backend"),
+                      1u << CLM_BACKEND_OPENCL | 1u << CLM_BACKEND_REFERENCE);
+    clm_settings_free(own);
 }
 END_TEST
 
@@ -547,6 +591,7 @@ int main(void)
     tcase_add_loop_test(cases, wrong_values, 0, COUNT_OF(wrong));
     tcase_add_test(cases, wrong_values_are_shown_safely);
     tcase_add_test(cases, values_by_type);
+    tcase_add_test(cases, lists_of_lists);
     tcase_add_test(cases, choices_are_numbered);
     tcase_add_test(cases, long_lists);
     tcase_add_loop_test(cases, rows, 0, COUNT_OF(commands));

@@ -30,6 +30,7 @@ struct bench_net {
     size_t rows, batch, next; /* rows of the data; next: the first row of the next step */
     bool has_begun;           /* the next step's batch has been gathered */
     struct step step;
+    const volatile sig_atomic_t *stop;
 };
 
 /* ---- memory ---- */
@@ -71,6 +72,17 @@ static void bench_release(struct bench_net *bench)
     tensor_free(bench->be, &bench->order);
 }
 
+/* Backends on the host have no limit of their own: there, more than all memory is refused. */
+static clm_status host_check(const struct clm_backend *be, size_t needed, struct clm_error *error)
+{
+    if (clm_backend_kind(be) == CLM_BACKEND_OPENCL || needed <= host_memory())
+        return CLM_OK;
+    return clm_fail_setting(
+        error, CLM_ERROR_MEMORY, "batch layers",
+        "the benchmark needs %.1f MiB, and the host has %.1f MiB; take smaller batches or layers",
+        mebibytes(needed), mebibytes(host_memory()));
+}
+
 static clm_status bench_check_memory(const struct clm_bench_options *options, struct bench_net *bench,
                                      struct clm_error *error)
 {
@@ -82,10 +94,11 @@ static clm_status bench_check_memory(const struct clm_bench_options *options, st
         status = bench_create_network(&planned, error);
     bench_release(&planned);
     const size_t needed = memory_plan_end(be);
-    return status ? status
-                  : memory_check(be, "the benchmark", needed,
-                                 "take smaller batches or layers, or the blas backend",
-                                 "batch layers backend", error);
+    if (status != CLM_OK || (status = memory_check(be, "the benchmark", needed,
+                                                   "take smaller batches or layers, or the blas backend",
+                                                   "batch layers backend", error)))
+        return status;
+    return host_check(be, needed, error);
 }
 
 /* Checks memory before providers are chosen, and again after, because they differ in what they need. */
@@ -182,13 +195,19 @@ static double bench_operations_of_step(const struct clm_bench_options *options)
     return operations;
 }
 
+static bool bench_is_stopped(const struct bench_net *bench)
+{
+    return bench->stop && *bench->stop;
+}
+
 /* Warms up, and measures how many steps make a slice. */
 static clm_status warm_up(struct bench_net *bench, size_t *steps, struct clm_error *error)
 {
     const double begin = clock_seconds();
     double now = begin;
     size_t count = 0;
-    while (now - begin < WARM_UP_SECONDS && (now > begin || count < STEPS_UNTIMED)) {
+    while (now - begin < WARM_UP_SECONDS && (now > begin || count < STEPS_UNTIMED) &&
+           !bench_is_stopped(bench)) {
         const clm_status status = bench_run_steps(bench, 1, error);
         if (status != CLM_OK)
             return status;
@@ -206,8 +225,8 @@ static clm_status time_slices(struct bench_net *bench, const struct clm_bench_op
     double slices[SLICES_MOST] = {0}, now = begin; /* milliseconds per step */
     size_t count = 0;
     while (count < SLICES_MOST && (now - begin < most || count < SLICES_LEAST)) {
-        const clm_status status = bench_run_steps(bench, steps, error);
-        if (status != CLM_OK)
+        const clm_status status = bench_is_stopped(bench) ? CLM_OK : bench_run_steps(bench, steps, error);
+        if (status != CLM_OK || bench_is_stopped(bench))
             return status;
         const double end = clock_seconds();
         slices[count++] = 1e3 * (end - now) / (double)steps;
@@ -258,14 +277,8 @@ static clm_status take_profile(struct bench_net *bench, size_t steps, struct clm
     return ran == CLM_OK ? status : ran;
 }
 
-clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *options,
-                     struct clm_bench_result *result, struct clm_error *error)
+static clm_status bench_check_sizes(const struct clm_bench_options *options, struct clm_error *error)
 {
-    struct bench_net bench = {
-        .be = be, .batch = options->batch, .step = step_of(RULE_SGD, LEARNING_RATE, options->momentum, 0)};
-    size_t steps = 1;
-    clm_status status;
-    *result = (struct clm_bench_result){0};
     if (options->size_count < 2 || !options->sizes || !options->batch)
         return clm_fail(
             error, CLM_ERROR_ARGUMENT,
@@ -276,11 +289,47 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
             return clm_fail(error, CLM_ERROR_ARGUMENT,
                             "a benchmark with a layer of %zu units at batch %zu: each has to be from 1 to %d",
                             options->sizes[i], options->batch, INT32_MAX);
-    bench.rows = rows_of(options);
+    return CLM_OK;
+}
+
+/* Checks the sizes, and describes the net; nothing is on the device yet. */
+static clm_status bench_describe(struct clm_backend *be, const struct clm_bench_options *options,
+                                 struct bench_net *out, struct clm_error *error)
+{
+    const clm_status status = bench_check_sizes(options, error);
+    *out = (struct bench_net){.be = be,
+                              .batch = options->batch,
+                              .step = step_of(RULE_SGD, LEARNING_RATE, options->momentum, 0),
+                              .stop = options->stop};
+    if (status != CLM_OK)
+        return status;
+    out->rows = rows_of(options);
+    return architecture_create(options->sizes, options->size_count, ACTIVATION_RELU, &out->architecture,
+                               error);
+}
+
+clm_status clm_bench_check(struct clm_backend *be, const struct clm_bench_options *options,
+                           struct clm_error *error)
+{
+    struct bench_net bench;
+    clm_status status = bench_describe(be, options, &bench, error);
+    if (status == CLM_OK)
+        status = bench_check_memory(options, &bench, error);
+    architecture_free(&bench.architecture);
+    return status;
+}
+
+clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *options,
+                     struct clm_bench_result *result, struct clm_error *error)
+{
+    struct bench_net bench;
+    size_t steps = 1;
+    *result = (struct clm_bench_result){0};
+    clm_status status = bench_describe(be, options, &bench, error);
+    if (status != CLM_OK)
+        goto cleanup;
     const double tuned = clm_tune_seconds(be);
-    if ((status = architecture_create(options->sizes, options->size_count, ACTIVATION_RELU,
-                                      &bench.architecture, error)) ||
-        (status = bench_prepare(options, &bench, error)))
+    if ((status = bench_prepare(options, &bench, error)))
         goto cleanup;
     result->tuning_seconds = clm_tune_seconds(be) - tuned;
     if ((status = create_data(&bench, options->sizes[0], error)) ||
@@ -292,9 +341,11 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
         (status = bench_run_steps(&bench, 1, error)))
         goto cleanup;
     result->first_step_seconds = clock_seconds() - begin;
+    if (options->on_ready)
+        options->on_ready(options->user);
     if ((status = warm_up(&bench, &steps, error)) == CLM_OK)
         status = time_slices(&bench, options, steps, result, error);
-    if (status == CLM_OK && options->wants_profile)
+    if (status == CLM_OK && options->wants_profile && result->steps)
         status =
             take_profile(&bench, size_min(PROFILED_MOST, PROFILED_SLICES * steps), &result->profile, error);
 cleanup:

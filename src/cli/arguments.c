@@ -86,16 +86,44 @@ static _Noreturn void explain_option(const struct argp_state *state, const char 
 
 /* ---- parsing ---- */
 
+/* A further list of NETS follows those that are there. */
+static clm_status add_list(const struct invocation *in, const char *name, const char *text,
+                           struct clm_error *error)
+{
+    char *lists;
+    if (asprintf(&lists, "%s;%s", clm_settings_text(in->settings, name), text) < 0)
+        return fail(error, CLM_ERROR_MEMORY, "the host has no memory for --%s", name);
+    const clm_status status = clm_settings_set(in->settings, name, lists, error);
+    free(lists);
+    return status;
+}
+
 static void set_option(const struct invocation *in, const struct clm_setting *setting, const char *text)
 {
     struct clm_error error;
-    if (clm_settings_is_set(in->settings, setting->name))
+    const bool is_set = clm_settings_is_set(in->settings, setting->name);
+    if (is_set && setting->type != CLM_SETTING_NETS)
         wrong_usage(in->about->name, "--%s: it is given twice", setting->name);
-    const clm_status status = clm_settings_set(in->settings, setting->name, text ? text : "on", &error);
+    const clm_status status = is_set
+                                  ? add_list(in, setting->name, text, &error)
+                                  : clm_settings_set(in->settings, setting->name, text ? text : "on", &error);
     if (status == CLM_ERROR_ARGUMENT)
         wrong_usage(in->about->name, "--%s", error.message);
     if (status != CLM_OK)
         exit(fail_command(in->about->name, &error));
+}
+
+/* The file is a further one of the option that takes several. */
+static void take_file(struct invocation *in, char *text)
+{
+    const char *const option = in->about->files;
+    if (!clm_settings_is_set(in->settings, option))
+        wrong_usage(in->about->name,
+                    "it takes options only, not %s; results are shown together as in --%s %s", text, option,
+                    text);
+    if (!*text)
+        wrong_usage(in->about->name, "--%s: the name of a file is empty", option);
+    in->files[in->file_count++] = text;
 }
 
 static void take_operand(struct invocation *in, const char *text)
@@ -128,7 +156,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case ARGP_KEY_ERROR:
         explain_option(state, in->about->name);
     case ARGP_KEY_ARG:
-        take_operand(in, text);
+        if (in->about->files && (clm_settings_is_set(in->settings, in->about->files) || !access(text, F_OK)))
+            take_file(in, text);
+        else
+            take_operand(in, text);
         return 0;
     case ARGP_KEY_END:
         if (in->about->operand && !in->operand)
@@ -188,7 +219,7 @@ static bool is_same_file(const char *a, const char *b)
 /* An output replaces the file that is there, but never one that the command reads. */
 static void check_is_no_input(const struct invocation *in, const char *name, const char *path)
 {
-    static const char *const inputs[] = {"data", "test", "config"};
+    static const char *const inputs[] = {"data", "test", "config", "merge"};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         const char *const input = clm_settings_text(in->settings, inputs[i]);
         if (input && is_same_file(path, input))
@@ -196,6 +227,11 @@ static void check_is_no_input(const struct invocation *in, const char *name, con
                         "--%s %s: it is the file of --%s, which would be lost; name another one", name, path,
                         inputs[i]);
     }
+    for (size_t i = 0; i < in->file_count; i++)
+        if (is_same_file(path, in->files[i]))
+            wrong_usage(in->about->name,
+                        "--%s %s: it is a file of --%s, which would be lost; name another one", name, path,
+                        in->about->files);
     if (in->operand && is_same_file(path, in->operand))
         wrong_usage(in->about->name, "--%s %s: it is the %s itself, which would be lost; name another file",
                     name, path, in->about->operand);
@@ -253,6 +289,8 @@ struct invocation parse_arguments(const struct command *command, int argc, char 
                               .doc = command->doc};
     struct invocation in = {.about = command, .argc = argc, .argv = argv};
     struct clm_error error;
+    if (command->files && !(in.files = calloc((size_t)argc, sizeof *in.files)))
+        exit(fail_command(command->name, &(const struct clm_error){.message = "the host has no memory"}));
     if (clm_settings_create(command->name, &in.settings, &error) != CLM_OK)
         exit(fail_command(command->name, &error));
     /* argv stays in the order it was typed, for run.json */
@@ -280,13 +318,16 @@ struct sizes setting_sizes(const struct clm_settings *settings, const char *name
     return sizes;
 }
 
-struct sizes layers_of(const struct invocation *in)
+bool layers_of(const struct invocation *in, size_t index, struct sizes *out)
 {
-    const struct sizes layers = setting_sizes(in->settings, "layers");
-    if (layers.count < 2)
-        wrong_usage(in->about->name, "--layers %s: it needs inputs and classes at least, as in 784,10",
-                    clm_settings_text(in->settings, "layers"));
-    return layers;
+    const size_t *const widths = clm_settings_net(in->settings, "layers", index, &out->count);
+    if (!widths)
+        return false;
+    if (out->count < 2)
+        wrong_usage(in->about->name, "--layers %zu: it needs inputs and classes at least, as in 784,10",
+                    *widths);
+    memcpy(out->values, widths, out->count * sizeof *widths);
+    return true;
 }
 
 struct sizes layer_widths(size_t inputs, const struct clm_settings *settings, size_t classes)
@@ -357,6 +398,15 @@ const char *default_device(void)
     return device && *device ? device : NULL;
 }
 
+/* Of the backends of bench's list, opencl, if it is there. */
+static enum clm_backend_kind backend_kind(const struct invocation *in)
+{
+    const uint64_t value = clm_settings_count(in->settings, "backend");
+    if (in->about != &command_bench)
+        return (enum clm_backend_kind)value;
+    return !value || value >> CLM_BACKEND_OPENCL & 1 ? CLM_BACKEND_OPENCL : CLM_BACKEND_BLAS;
+}
+
 struct clm_backend_options backend_options(struct invocation *in)
 {
     struct clm_settings *const settings = in->settings;
@@ -367,7 +417,7 @@ struct clm_backend_options backend_options(struct invocation *in)
     if (device && !has_device && clm_settings_set(settings, "device", device, &error) != CLM_OK)
         exit(fail_command(in->about->name, &error));
     const struct clm_backend_options options = {
-        .kind = (enum clm_backend_kind)clm_settings_count(settings, "backend"),
+        .kind = backend_kind(in),
         .device = device || has_device ? clm_settings_text(settings, "device") : NULL,
         .gemm = has_gemm ? clm_settings_text(settings, "gemm") : NULL,
         .on_note = hear_note,

@@ -26,15 +26,17 @@ _Noreturn void wrong_usage(const char *command, const char *format, ...)
 struct clm_data_options data_options(struct invocation *in);
 
 /* clm_backend_open's options from the settings; notes become remarks of the command. Without --device, the
- * device is $CLMLP_DEVICE. */
+ * device is $CLMLP_DEVICE. Of a list of backends, opencl is taken if it
+ * is there. */
 struct clm_backend_options backend_options(struct invocation *in);
 /* $CLMLP_DEVICE; NULL if it is not set. */
 const char *default_device(void);
 
 /* The list that the setting holds. */
 struct sizes setting_sizes(const struct clm_settings *settings, const char *name);
-/* --layers: at least inputs and classes. */
-struct sizes layers_of(const struct invocation *in);
+/* Net number `index` of --layers, from 0, which has inputs and classes at least; false if there are not so
+ * many. */
+bool layers_of(const struct invocation *in, size_t index, struct sizes *out);
 /* Inputs, --hidden, classes. */
 struct sizes layer_widths(size_t inputs, const struct clm_settings *settings, size_t classes);
 

@@ -1,97 +1,158 @@
-/* clmlp bench: times a training step on each backend and device. */
-#include "cli/arguments.h"
+/* clmlp bench: times a training step on each backend and device, or shows the results of several runs. */
+#include "cli/bench.h"
 
-#include <stdio.h>
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define REFERENCE_SECONDS_MOST 20.0 /* the reference is left out if its step takes longer, unless asked for */
-#define REFERENCE_GFLOPS       1.0  /* a guess for plain loops in double, until they are timed */
+#define INTERRUPT_NOTE                                                                                       \
+    "clmlp: bench: note: stopping after this step, or when its products are chosen; finished rows are kept; interrupt again to end at once\n"
 
-struct bench_arguments {
-    struct clm_backend_options device;
-    struct sizes layers, batches;
-    struct clm_bench_options bench;
-    bool has_backend; /* --backend was given */
-    bool is_quiet;    /* JSON goes to standard output */
-    json_t *rows;
-    double blas_milliseconds[WIDTHS_MAX]; /* per batch; 0 while unknown */
-    double reference_gflops;
+/* A file with all rows, written anew after each. */
+struct bench_file {
+    const char *path; /* NULL: it is not asked for */
+    enum bench_format format;
+    bool is_late; /* it is no regular file, and so is written once, at the end */
+    bool is_lost; /* it could not be written; that has been said */
+};
+
+enum { BENCH_FILES = 2 };
+
+struct bench_run {
+    struct bench_plan plan;
+    struct bench_table table;
+    enum bench_format format; /* of standard output */
+    struct bench_file files[BENCH_FILES];
+    const char *plot;
+    const volatile sig_atomic_t *stop;
+    double seconds_done, seconds_planned; /* of the rows so far: as it took, and as it was planned */
     bool has_failed;
 };
 
-/* ---- a line ---- */
-
-/* 2 B I O for each of forward and dW in every layer, and for dX in every layer but the first. */
-static double cli_bench_operations_of_step(const struct sizes *layers, size_t batch)
+static bool run_is_stopped(const struct bench_run *run)
 {
-    double operations = 0;
-    for (size_t l = 0; l + 1 < layers->count; l++)
-        operations +=
-            (l ? 6.0 : 4.0) * (double)batch * (double)layers->values[l] * (double)layers->values[l + 1];
-    return operations;
+    return run->stop && *run->stop;
 }
 
-static void print_line(const struct bench_arguments *arguments, const struct clm_backend *backend, size_t b,
-                       const struct clm_bench_result *result)
+/* ---- files ---- */
+
+/* The format that the file's name ends with. */
+static enum bench_format format_of_path(const char *path)
 {
-    const double blas = arguments->blas_milliseconds[b];
-    printf("%-9s  %-13s  %-32.32s  %6zu  %10.4f  %9.4f - %9.4f  %9.0f  %8.2f  ", clm_backend_name(backend),
-           clm_backend_provider(backend), printable(clm_backend_device(backend)).text,
-           arguments->batches.values[b], result->milliseconds, result->milliseconds_low,
-           result->milliseconds_high, result->samples_per_s, result->gflops);
-    if (blas > 0 && result->milliseconds > 0)
-        printf("%7.2f  ", blas / result->milliseconds);
-    else
-        printf("%7s  ", "-");
-    printf("%7.3f  %7.3f\n", result->first_step_seconds, result->tuning_seconds);
+    static const char *const endings[] = {
+        [BENCH_TABLE] = ".txt", [BENCH_MARKDOWN] = ".md", [BENCH_CSV] = ".csv", [BENCH_JSON] = ".json"};
+    const char *const dot = strrchr(path, '.');
+    for (size_t f = 0; dot && f < sizeof endings / sizeof *endings; f++)
+        if (!strcmp(dot, endings[f]))
+            return (enum bench_format)f;
+    wrong_usage("bench", "--out %s: its name has to end with .md, .csv, .json or .txt, which says its format",
+                path);
 }
 
-static json_t *cli_bench_describe(const struct bench_arguments *arguments, const struct clm_backend *backend,
-                                  size_t b, const struct clm_bench_result *result)
+/* A pipe or a device cannot be replaced by a new file. */
+static bool is_written_once(const char *path)
 {
-    return json_pack("{ss ss ss so so sI sf sf sf sf sf sf sf sf}", "system", "clmlp", "backend",
-                     clm_backend_name(backend), "provider", clm_backend_provider(backend), "device",
-                     json_text(clm_backend_device(backend)), "layers",
-                     json_sizes(arguments->layers.values, arguments->layers.count), "batch",
-                     (json_int_t)arguments->batches.values[b], "momentum", arguments->bench.momentum,
-                     "ms_per_step", result->milliseconds, "samples_per_s", result->samples_per_s, "gflops",
-                     result->gflops, "ms_p10", result->milliseconds_low, "ms_p90", result->milliseconds_high,
-                     "first_step_s", result->first_step_seconds, "tuning_s", result->tuning_seconds);
+    struct stat about;
+    return !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6) ||
+           (!stat(path, &about) && !S_ISREG(about.st_mode));
 }
 
-/* ---- a profile ---- */
+static struct bench_file file_of(const char *path, enum bench_format format)
+{
+    return (struct bench_file){path, format, path && is_written_once(path), false};
+}
+
+static clm_status write_rows(const struct bench_file *file, const struct bench_table *table,
+                             struct clm_error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const memory = open_memstream(&text, &size);
+    if (memory)
+        bench_write(memory, file->format, table);
+    const bool is_whole = memory && !ferror(memory) && json_is_whole();
+    const clm_status status =
+        (memory && fclose(memory)) || !is_whole
+            ? fail(error, CLM_ERROR_MEMORY, "%s: the host has no memory for its rows", file->path)
+            : clm_write_file(file->path, text, size, error);
+    free(text);
+    return status;
+}
+
+static void bench_write_files(struct bench_run *run, bool is_end)
+{
+    struct clm_error error;
+    for (size_t f = 0; f < BENCH_FILES; f++) {
+        struct bench_file *const file = &run->files[f];
+        if (!file->path || file->is_lost || (file->is_late && !is_end) ||
+            write_rows(file, &run->table, &error) == CLM_OK)
+            continue;
+        complain("bench", "%s", error.message);
+        file->is_lost = true;
+        run->has_failed = true;
+    }
+}
+
+/* ---- standard output ---- */
+
+/* In a table, drivers may print; other formats are kept free of that. */
+static void begin_output(const struct bench_run *run)
+{
+    end_wait();
+    if (run->format != BENCH_TABLE)
+        release_output();
+}
+
+static void end_output(struct bench_run *run)
+{
+    fflush(stdout);
+    if (run->format == BENCH_TABLE || claim_output())
+        return;
+    complain("bench", "standard output cannot be kept for the rows: %s", strerror(errno));
+    run->has_failed = true;
+}
 
 static double share_of(double part, double whole)
 {
     return whole > 0 ? 100 * part / whole : 0;
 }
 
+static void print_kernel(const struct clm_bench_kernel *kernel, const struct clm_bench_profile *profile)
+{
+    printf("    %-17s %6.1f %9.4f %5.1f %% ", kernel->name, kernel->calls, kernel->milliseconds,
+           share_of(kernel->milliseconds, profile->milliseconds));
+    if (kernel->gflops > 0)
+        printf("%8.2f %5.1f %% ", kernel->gflops, share_of(kernel->gflops, profile->peak_gflops));
+    else
+        printf("%8s %7s ", "-", "-");
+    if (kernel->gbytes_per_s > 0)
+        printf("%7.2f %5.1f %%\n", kernel->gbytes_per_s,
+               share_of(kernel->gbytes_per_s, profile->peak_gbytes_per_s));
+    else
+        printf("%7s %7s\n", "-", "-");
+}
+
 static void print_profile(const struct clm_bench_profile *profile)
 {
     double sum = 0;
-    printf("\n    %-20s  %7s  %10s  %7s  %9s  %8s  %9s  %8s\n", "kernel", "calls", "ms/step", "share",
-           "GFLOP/s", "of peak", "GB/s", "of peak");
+    printf("\n    %-17s %6s %9s %7s %8s %7s %7s %7s\n", "kernel", "calls", "ms/step", "share", "GFLOP/s",
+           "of peak", "GB/s", "of peak");
     for (size_t k = 0; k < profile->count; k++) {
-        const struct clm_bench_kernel *const kernel = &profile->kernels[k];
-        sum += kernel->milliseconds;
-        printf("    %-20s  %7.1f  %10.4f  %5.1f %%  ", kernel->name, kernel->calls, kernel->milliseconds,
-               share_of(kernel->milliseconds, profile->milliseconds));
-        if (kernel->gflops > 0)
-            printf("%9.2f  %6.1f %%  ", kernel->gflops, share_of(kernel->gflops, profile->peak_gflops));
-        else
-            printf("%9s  %8s  ", "-", "-");
-        if (kernel->gbytes_per_s > 0)
-            printf("%9.2f  %6.1f %%\n", kernel->gbytes_per_s,
-                   share_of(kernel->gbytes_per_s, profile->peak_gbytes_per_s));
-        else
-            printf("%9s  %8s\n", "-", "-");
+        sum += profile->kernels[k].milliseconds;
+        print_kernel(&profile->kernels[k], profile);
     }
-    printf("    %-20s  %7s  %10.4f  %5.1f %%\n", "between kernels", "", profile->milliseconds - sum,
+    printf("    %-17s %6s %9.4f %5.1f %%\n", "between kernels", "", profile->milliseconds - sum,
            share_of(profile->milliseconds - sum, profile->milliseconds));
     printf("    peaks measured now: %.1f GFLOP/s multiplying and adding, %.1f GB/s copying\n\n",
            profile->peak_gflops, profile->peak_gbytes_per_s);
 }
+
+/* ---- a row ---- */
 
 static json_t *describe_profile(const struct clm_bench_profile *profile)
 {
@@ -106,267 +167,327 @@ static json_t *describe_profile(const struct clm_bench_profile *profile)
                      profile->peak_gflops, "peak_gbytes_per_s", profile->peak_gbytes_per_s, "kernels", list);
 }
 
-static double reference_seconds(const struct bench_arguments *arguments, size_t batch)
+/* NULL if there is no memory. */
+static json_t *describe_measurement(const struct bench_subject *subject,
+                                    const struct clm_bench_options *options,
+                                    const struct clm_bench_result *result, const char *date, double load)
 {
-    return 1e-9 * cli_bench_operations_of_step(&arguments->layers, batch) / arguments->reference_gflops;
+    json_t *const row = json_deep_copy(subject->about);
+    const struct {
+        const char *key;
+        double value;
+    } figures[] = {{"momentum", options->momentum},
+                   {"ms_per_step", result->milliseconds},
+                   {"ms_p10", result->milliseconds_low},
+                   {"ms_p90", result->milliseconds_high},
+                   {"samples_per_s", result->samples_per_s},
+                   {"gflops", result->gflops},
+                   {"first_step_s", result->first_step_seconds},
+                   {"tuning_s", result->tuning_seconds},
+                   {"load", load}};
+    if (!row)
+        return NULL;
+    json_object_put(row, "provider", json_text(clm_backend_provider(subject->backend)));
+    json_object_put(row, "layers", json_sizes(options->sizes, options->size_count));
+    json_object_put(row, "batch", json_integer((json_int_t)options->batch));
+    for (size_t f = 0; f < sizeof figures / sizeof *figures; f++)
+        json_object_put(row, figures[f].key, json_number(figures[f].value));
+    json_object_put(row, "date", json_string(date));
+    if (result->profile.count)
+        json_object_put(row, "profile", describe_profile(&result->profile));
+    if (json_is_whole())
+        return row;
+    json_decref(row);
+    return NULL;
 }
 
-/* ---- backends ---- */
-
-static bool is_left_out(const struct bench_arguments *arguments, const struct clm_backend *backend,
-                        size_t batch)
+/* Keeps a finished row: in the table, on standard output and in the files. */
+static clm_status finish_row(struct bench_run *run, size_t row, const struct clm_bench_result *result,
+                             const char *date, double load, struct clm_error *error)
 {
-    const double seconds = reference_seconds(arguments, batch);
-    if (clm_backend_kind(backend) != CLM_BACKEND_REFERENCE || arguments->has_backend ||
-        seconds <= REFERENCE_SECONDS_MOST)
-        return false;
-    remark(
-        "bench",
-        "the reference is left out at batch %zu, where a step would take about %.0f s; --backend reference times it",
-        batch, seconds);
-    return true;
+    const struct bench_subject *const subject =
+        &run->plan.subjects[bench_plan_place(&run->plan, row).subject];
+    const struct clm_bench_options options = bench_plan_options(&run->plan, row);
+    json_t *const json = describe_measurement(subject, &options, result, date, load);
+    if (!json)
+        return fail(error, CLM_ERROR_MEMORY, "the host has no memory for a row of the table");
+    const clm_status status = bench_table_add(&run->table, json, error);
+    if (status != CLM_OK)
+        return status;
+    bench_table_name(&run->table);
+    begin_output(run);
+    bench_write_row(stdout, run->format, &run->table, run->table.count - 1);
+    if (result->profile.count && run->format == BENCH_TABLE)
+        print_profile(&result->profile);
+    end_output(run);
+    bench_write_files(run, false);
+    return CLM_OK;
 }
 
-static void bench_batch(struct bench_arguments *arguments, struct clm_backend *backend, size_t b)
+/* ---- all rows ---- */
+
+/* "about 3:20", of seconds. */
+static void write_duration(char text[32], double seconds)
 {
-    struct clm_bench_options bench = arguments->bench;
+    snprintf(text, 32, "about %.0f:%02.0f", floor(seconds / 60), floor(fmod(seconds, 60)));
+}
+
+/* What is left, by the time that the rows so far took against what was planned for them. */
+static void tell_progress(const struct bench_run *run, size_t row)
+{
+    const struct bench_place place = bench_plan_place(&run->plan, row);
+    const struct clm_backend *const backend = run->plan.subjects[place.subject].backend;
+    const struct clm_device *const device = clm_backend_about(backend);
+    char line[160], left[32], address[32] = "";
+    size_t rows = 0;
+    double seconds = 0;
+    for (size_t r = row; r < bench_plan_rows(&run->plan); r++)
+        if (!bench_plan_leaves_out(&run->plan, r)) {
+            rows++;
+            seconds += bench_plan_seconds(&run->plan, r);
+        }
+    if (run->seconds_planned > 0)
+        seconds *= run->seconds_done / run->seconds_planned;
+    write_duration(left, seconds);
+    if (device)
+        snprintf(address, sizeof address, " %u:%u", device->platform, device->index);
+    snprintf(line, sizeof line, "batch %zu on %s%s; %zu row%s and %s to go",
+             run->plan.batches.values[place.batch], clm_backend_name(backend), address, rows,
+             rows == 1 ? "" : "s", left);
+    begin_wait(line);
+}
+
+static void hear_ready(void *user)
+{
+    (void)user;
+    signals_take(); /* kernels have been built */
+}
+
+/* Measures a row. What fails is said, and the other rows are measured all the same. */
+static clm_status measure_row(struct bench_run *run, size_t row, struct clm_error *error)
+{
+    struct bench_subject *const subject = &run->plan.subjects[bench_plan_place(&run->plan, row).subject];
+    struct clm_bench_options options = bench_plan_options(&run->plan, row);
+    const struct timestamp date = timestamp_now();
+    const double load = machine_load();
     struct clm_bench_result result;
-    struct clm_error error = {0};
-    bench.batch = arguments->batches.values[b];
-    if (is_left_out(arguments, backend, bench.batch))
-        return;
-    bench.wants_profile = bench.wants_profile && clm_backend_kind(backend) == CLM_BACKEND_OPENCL;
-    if (clm_bench(backend, &bench, &result, &error) != CLM_OK) {
-        name_options("bench", &error);
-        complain("bench", "%s at batch %zu: %s", clm_backend_name(backend), bench.batch, error.message);
-        arguments->has_failed = true;
-        return;
+    struct clm_error why = {0};
+    options.on_ready = hear_ready;
+    options.stop = run->stop;
+    tell_progress(run, row);
+    const clm_status status = clm_bench(subject->backend, &options, &result, &why);
+    signals_take();
+    end_wait();
+    if (status != CLM_OK) {
+        name_options("bench", &why);
+        complain("bench", "%s on %s at batch %zu: %s", clm_backend_name(subject->backend),
+                 printable(clm_backend_device(subject->backend)).text, options.batch, why.message);
+        run->has_failed = true;
+        return CLM_OK;
     }
-    if (clm_backend_kind(backend) == CLM_BACKEND_BLAS)
-        arguments->blas_milliseconds[b] = result.milliseconds;
-    if (clm_backend_kind(backend) == CLM_BACKEND_REFERENCE && result.gflops > 0)
-        arguments->reference_gflops = result.gflops;
-    if (!arguments->is_quiet)
-        print_line(arguments, backend, b, &result);
-    if (!arguments->is_quiet && result.profile.count)
-        print_profile(&result.profile);
-    json_t *const row = cli_bench_describe(arguments, backend, b, &result);
-    if (row && result.profile.count)
-        json_object_put(row, "profile", describe_profile(&result.profile));
-    json_list_add(arguments->rows, row);
+    if (!result.steps)
+        return CLM_OK; /* stopped */
+    if (result.gflops > 0)
+        subject->gflops = result.gflops;
+    return finish_row(run, row, &result, date.text, load, error);
 }
 
-/* Times all batches on one backend. A backend that is not there is a failure only if the user named it. */
-static void bench_backend(struct bench_arguments *arguments, const struct clm_backend_options *wanted,
-                          bool is_asked_for)
+/* Rows without memory have been told of before. */
+static void tell_left_out(const struct bench_run *run, size_t row)
 {
-    struct clm_backend *backend = NULL;
-    struct clm_error error = {0};
-    if (open_backend(wanted, &backend, &error) == CLM_OK) {
-        for (size_t b = 0; b < arguments->batches.count; b++)
-            bench_batch(arguments, backend, b);
-    } else if (is_asked_for) {
-        fail_command("bench", &error);
-        arguments->has_failed = true;
-    } else {
-        name_options("bench", &error);
-        remark("bench", "left out: %s", error.message);
-    }
-    clm_backend_close(backend);
+    const struct clm_backend *const backend =
+        run->plan.subjects[bench_plan_place(&run->plan, row).subject].backend;
+    const struct clm_device *const device = clm_backend_about(backend);
+    char option[64] = "--backend reference";
+    if (device)
+        snprintf(option, sizeof option, "--device %u:%u", device->platform, device->index);
+    if (bench_step_seconds(&run->plan, row) > BENCH_STEP_SECONDS_MOST)
+        remark("bench",
+               "%s on %s is left out at batch %zu, where a step would take about %.0f s; %s times it",
+               clm_backend_name(backend), printable(clm_backend_device(backend)).text,
+               bench_plan_options(&run->plan, row).batch, bench_step_seconds(&run->plan, row), option);
 }
 
-static void bench_devices(struct bench_arguments *arguments)
+static void tell_plan(const struct bench_run *run)
 {
-    struct clm_device *devices;
-    struct clm_error error = {0};
-    size_t count;
-    if (load_drivers(&error) != CLM_OK || clm_devices_list(NULL, &devices, &count, &error) != CLM_OK) {
-        remark("bench", "left out: %s", error.message);
-        return;
-    }
-    for (size_t d = 0; d < count; d++) {
-        char selector[32];
-        snprintf(selector, sizeof selector, "%u:%u", devices[d].platform, devices[d].index);
-        struct clm_backend_options wanted = arguments->device;
-        wanted.device = selector;
-        bench_backend(arguments, &wanted, false);
-    }
-    clm_devices_free(devices);
-}
-
-static void bench_all(struct bench_arguments *arguments)
-{
-    const struct clm_backend_options blas = {.kind = CLM_BACKEND_BLAS},
-                                     reference = {.kind = CLM_BACKEND_REFERENCE};
-    if (arguments->has_backend) {
-        bench_backend(arguments, &arguments->device, true);
-        return;
-    }
-    bench_backend(arguments, &blas, false); /* first, because the others are compared with it */
-    bench_backend(arguments, &reference, false);
-    if (arguments->device.device)
-        bench_backend(arguments, &arguments->device, true);
-    else
-        bench_devices(arguments);
-}
-
-/* ---- a picture ---- */
-
-#define SERIES_MAX 64
-
-/* Rows of the same backend, provider and device are a curve. */
-static bool is_same_system(const json_t *a, const json_t *b)
-{
-    static const char *const keys[] = {"backend", "device"};
-    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-        if (!json_equal(json_object_get(a, keys[k]), json_object_get(b, keys[k])))
-            return false;
-    return true;
-}
-
-/* Collects the rows of the same system as row `first` into a curve. */
-static void collect(const json_t *rows, size_t first, struct clm_bench_series *series, size_t *batches,
-                    double *rates)
-{
-    const json_t *const system = json_array_get(rows, first);
-    *series = (struct clm_bench_series){.batches = batches, .samples_per_s = rates};
-    snprintf(series->name, sizeof series->name, "%.16s, %.60s",
-             json_string_value(json_object_get(system, "backend")),
-             json_string_value(json_object_get(system, "device")));
-    for (size_t i = first; i < json_array_size(rows); i++) {
-        const json_t *const row = json_array_get(rows, i);
-        if (!is_same_system(row, system) || !(json_number_value(json_object_get(row, "samples_per_s")) > 0))
-            continue; /* of another curve, or the clock stood still */
-        batches[series->count] = (size_t)json_integer_value(json_object_get(row, "batch"));
-        rates[series->count++] = json_number_value(json_object_get(row, "samples_per_s"));
-    }
-}
-
-static bool is_first_of_its_system(const json_t *rows, size_t at)
-{
-    for (size_t i = 0; i < at; i++)
-        if (is_same_system(json_array_get(rows, i), json_array_get(rows, at)))
-            return false;
-    return true;
-}
-
-static void cli_bench_draw(struct bench_arguments *arguments, const char *path)
-{
-    const size_t count = json_array_size(arguments->rows);
-    struct clm_bench_series series[SERIES_MAX];
-    struct clm_error error = {0};
-    char title[160] = "A training step of ";
-    size_t drawn = 0, *const batches = calloc(count * count + 1, sizeof *batches);
-    double *const rates = calloc(count * count + 1, sizeof *rates);
-    for (size_t i = 0; batches && rates && i < count && drawn < SERIES_MAX; i++)
-        if (is_first_of_its_system(arguments->rows, i)) {
-            collect(arguments->rows, i, &series[drawn], batches + count * drawn, rates + count * drawn);
-            drawn++;
+    const struct bench_plan *const plan = &run->plan;
+    const double load = machine_load();
+    char duration[32];
+    size_t rows = 0;
+    double seconds = 0;
+    for (size_t r = 0; r < bench_plan_rows(plan); r++)
+        if (!bench_plan_leaves_out(plan, r)) {
+            rows++;
+            seconds += bench_plan_seconds(plan, r);
         }
-    for (size_t i = 0, at = strlen(title); i < arguments->layers.count && at < sizeof title; i++)
-        at += (size_t)snprintf(title + at, sizeof title - at, "%s%zu", i ? "-" : "",
-                               arguments->layers.values[i]);
-    if (!batches || !rates) {
-        complain("bench", "%s: the host has no memory for %zu bytes", path,
-                 2 * (count * count + 1) * sizeof *rates);
-        arguments->has_failed = true;
-    } else if (clm_bench_plot(path, title, series, drawn, &error) != CLM_OK) {
-        fail_command("bench", &error);
-        arguments->has_failed = true;
-    }
-    free(batches);
-    free(rates);
+    write_duration(duration, seconds);
+    if (machine_is_busy(load, plan->machine.cores))
+        remark(
+            "bench",
+            "the machine is busy: its load is %.2f on %zu core%s, so that timings may be too slow; wait until others are done",
+            load, plan->machine.cores, plan->machine.cores == 1 ? "" : "s");
+    if (is_terminal(STDERR_FILENO))
+        remark("bench", "%zu row%s to measure: %zu net%s, %zu batch%s, %zu system%s; %s min", rows,
+               rows == 1 ? "" : "s", plan->net_count, plan->net_count == 1 ? "" : "s", plan->batches.count,
+               plan->batches.count == 1 ? "" : "es", plan->subject_count, plan->subject_count == 1 ? "" : "s",
+               duration);
 }
 
-/* ---- the crossover ---- */
-
-/* Prints the batches at which another system becomes the fastest. */
-static void print_crossover(const struct bench_arguments *arguments)
+/* The systems are named before the first row, because the table begins with them. */
+static clm_status begin_table(struct bench_run *run, struct clm_error *error)
 {
-    const json_t *before = NULL;
-    if (arguments->batches.count > 1)
-        printf("\n");
-    for (size_t b = 0; b < arguments->batches.count; b++) {
-        const json_t *best = NULL, *row;
-        size_t i;
-        json_array_foreach(arguments->rows, i, row)
-        {
-            if ((size_t)json_integer_value(json_object_get(row, "batch")) == arguments->batches.values[b] &&
-                (!best || json_number_value(json_object_get(row, "ms_per_step")) <
-                              json_number_value(json_object_get(best, "ms_per_step"))))
-                best = row;
+    clm_status status = CLM_OK;
+    for (size_t s = 0; status == CLM_OK && s < run->plan.subject_count; s++)
+        status = bench_table_add_system(&run->table, run->plan.subjects[s].about, error);
+    if (status != CLM_OK)
+        return status;
+    bench_table_name(&run->table);
+    begin_output(run);
+    bench_write_begin(stdout, run->format, &run->table);
+    end_output(run);
+    return CLM_OK;
+}
+
+static clm_status measure_all_rows(struct bench_run *run, struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t r = 0; status == CLM_OK && r < bench_plan_rows(&run->plan) && !run_is_stopped(run); r++) {
+        const double planned = bench_plan_seconds(&run->plan, r), begin = seconds_now();
+        if (bench_plan_leaves_out(&run->plan, r)) {
+            tell_left_out(run, r);
+            continue;
         }
-        if (best && before && !is_same_system(best, before))
-            printf("from batch %zu on %s on %s is the fastest; before, %s on %s\n",
-                   arguments->batches.values[b], json_string_value(json_object_get(best, "backend")),
-                   json_string_value(json_object_get(best, "device")),
-                   json_string_value(json_object_get(before, "backend")),
-                   json_string_value(json_object_get(before, "device")));
-        if (best)
-            before = best;
+        status = measure_row(run, r, error);
+        run->seconds_done += fmax(0, seconds_now() - begin);
+        run->seconds_planned += planned;
     }
-    if (before && arguments->batches.count > 1)
-        printf("at batch %zu %s on %s is the fastest\n",
-               arguments->batches.values[arguments->batches.count - 1],
-               json_string_value(json_object_get(before, "backend")),
-               json_string_value(json_object_get(before, "device")));
+    return status;
 }
 
-static void cli_bench_print_heading(const struct bench_arguments *arguments)
+/* ---- the end ---- */
+
+static void finish_output(struct bench_run *run)
 {
-    printf("A training step of ");
-    for (size_t i = 0; i < arguments->layers.count; i++)
-        printf("%s%zu", i ? "-" : "", arguments->layers.values[i]);
-    printf(", momentum %g\n\n", arguments->bench.momentum);
-    printf("%-9s  %-13s  %-32s  %6s  %10s  %21s  %9s  %8s  %7s  %7s  %7s\n", "backend", "provider", "device",
-           "batch", "ms/step", "10 % to 90 %", "samples/s", "GFLOP/s", "x blas", "first s", "tune s");
+    begin_output(run);
+    bench_write_end(stdout, run->format, &run->table);
+    bench_write_verdicts(stdout, run->format, &run->table);
+    fflush(stdout);
 }
 
-/* Fails if the table or its JSON is incomplete. */
-static void check_bench_rows(struct bench_arguments *arguments, const char *json)
+static void draw_rows(struct bench_run *run)
 {
-    if (!json_is_whole() && !json)
-        complain("bench", "no memory for the rows of its table");
-    else if (json_is_whole() && !json_array_size(arguments->rows) && !arguments->has_failed)
-        complain("bench", "nothing could be timed");
-    else
+    struct clm_error error = {0};
+    if (!run->plot || !run->table.count)
         return;
-    arguments->has_failed = true;
+    bench_table_sort(&run->table);
+    if (bench_draw(&run->table, run->plot, &error) == CLM_OK)
+        return;
+    fail_command("bench", &error);
+    run->has_failed = true;
+}
+
+static clm_status bench_measure(struct bench_run *run, struct invocation *in, struct clm_error *error)
+{
+    if (run->format != BENCH_TABLE)
+        end_output(run);
+    clm_status status = bench_plan_make(in, &run->plan, error);
+    if (status != CLM_OK)
+        return status;
+    tell_plan(run);
+    run->stop = catch_interrupts(INTERRUPT_NOTE);
+    if ((status = begin_table(run, error)) == CLM_OK)
+        status = measure_all_rows(run, error);
+    finish_output(run);
+    bench_write_files(run, true);
+    draw_rows(run);
+    if (status == CLM_OK && !run->table.count && run_is_stopped(run))
+        status = fail(error, CLM_ERROR_ARGUMENT,
+                      "stopped before the end of the first row, as asked; nothing is kept");
+    else if (status == CLM_OK && !run->table.count && !run->has_failed)
+        status = fail(error, CLM_ERROR_DEVICE, "nothing could be timed");
+    return status;
+}
+
+/* ---- results of several runs ---- */
+
+/* Options that only a measurement has use for. */
+static void refuse_measuring(const struct clm_settings *settings)
+{
+    static const char *const names[] = {"layers",  "batch",   "momentum", "seconds",
+                                        "profile", "backend", "device",   "gemm"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (clm_settings_is_set(settings, names[i]))
+            wrong_usage("bench", "--%s: it is for a measurement, and --merge measures nothing", names[i]);
+}
+
+static clm_status bench_merge(struct bench_run *run, const struct invocation *in, struct clm_error *error)
+{
+    refuse_measuring(in->settings);
+    clm_status status = bench_table_read(&run->table, clm_settings_text(in->settings, "merge"), error);
+    for (size_t i = 0; status == CLM_OK && i < in->file_count; i++)
+        status = bench_table_read(&run->table, in->files[i], error);
+    if (status == CLM_OK && !run->table.count)
+        status =
+            fail(error, CLM_ERROR_FORMAT, "%s has no row to show", clm_settings_text(in->settings, "merge"));
+    if (status != CLM_OK)
+        return status;
+    const size_t dropped = bench_table_sort(&run->table);
+    if (dropped)
+        remark("bench", "%zu row%s measured again by a later one, which is shown instead", dropped,
+               dropped == 1 ? " was" : "s were");
+    bench_table_name(&run->table);
+    begin_output(run);
+    bench_write(stdout, run->format, &run->table);
+    bench_write_files(run, true);
+    draw_rows(run);
+    return CLM_OK;
+}
+
+/* ---- the command ---- */
+
+/* --json - and --format json are the same. */
+static enum bench_format output_format(const struct clm_settings *settings)
+{
+    const bool is_json = is_json_alone(settings);
+    const enum bench_format format = (enum bench_format)clm_settings_count(settings, "format");
+    if (is_json && clm_settings_is_set(settings, "format") && format != BENCH_JSON)
+        wrong_usage("bench", "--json -: standard output gets %s, by --format; name a file for the JSON",
+                    clm_settings_text(settings, "format"));
+    if (clm_settings_count(settings, "profile") && (format == BENCH_MARKDOWN || format == BENCH_CSV))
+        wrong_usage("bench", "--profile: %s has no place for it; take --format table or json",
+                    clm_settings_text(settings, "format"));
+    return is_json ? BENCH_JSON : format;
 }
 
 static clm_status run_bench(struct invocation *in, struct clm_error *error)
 {
     const struct clm_settings *const settings = in->settings;
-    const char *const json = clm_settings_text(settings, "json"), *const plot =
-                                                                      clm_settings_text(settings, "plot");
-    struct bench_arguments arguments = {.layers = layers_of(in),
-                                        .batches = setting_sizes(settings, "batch"),
-                                        .bench = {.momentum = clm_settings_number(settings, "momentum"),
-                                                  .seconds = clm_settings_number(settings, "seconds"),
-                                                  .wants_profile = clm_settings_count(settings, "profile")},
-                                        .has_backend = clm_settings_is_set(settings, "backend"),
-                                        .is_quiet = is_json_alone(settings),
-                                        .reference_gflops = REFERENCE_GFLOPS,
-                                        .rows = json_array()};
-    (void)error; /* each failure has been printed */
-    arguments.device = backend_options(in);
-    arguments.bench.sizes = arguments.layers.values;
-    arguments.bench.size_count = arguments.layers.count;
-    if (!arguments.is_quiet)
-        cli_bench_print_heading(&arguments);
-    bench_all(&arguments);
-    if (!arguments.is_quiet)
-        print_crossover(&arguments);
-    if (plot && json_array_size(arguments.rows))
-        cli_bench_draw(&arguments, plot);
-    check_bench_rows(&arguments, json);
-    if (json && !write_json("bench", json, json_incref(arguments.rows)))
-        arguments.has_failed = true;
-    json_decref(arguments.rows);
-    in->code = arguments.has_failed ? EXIT_FAILED : EXIT_DONE;
-    return CLM_OK;
+    const char *const json = clm_settings_text(settings, "json"), *const out =
+                                                                      clm_settings_text(settings, "out");
+    struct bench_run run = {.format = output_format(settings), .plot = clm_settings_text(settings, "plot")};
+    run.files[0] = file_of(is_json_alone(settings) ? NULL : json, BENCH_JSON);
+    run.files[1] = file_of(out, out ? format_of_path(out) : BENCH_TABLE);
+    const clm_status status =
+        clm_settings_text(settings, "merge") ? bench_merge(&run, in, error) : bench_measure(&run, in, error);
+    if (status == CLM_OK && !json_is_whole() && !run.has_failed) {
+        complain("bench", "the host has no memory for all rows");
+        run.has_failed = true;
+    }
+    release_output();
+    bench_plan_free(&run.plan);
+    bench_table_free(&run.table);
+    in->code = run.has_failed ? EXIT_FAILED : EXIT_DONE;
+    return status;
 }
 
 const struct command command_bench = {
-    "bench", "how long a training step takes on each backend and device", run_bench,
-    "Times a training step: a minibatch gathered from a resident data set, forward, backward and update. Without --backend: blas, reference (unless a step would take more than 20 s there), and each OpenCL device or the one named by --device.\vPrinted are the median, what 10 % and 90 % of the timings stay below, the speed relative to blas, the seconds to the end of the first step with all that is compiled for it, and those of measuring which provider multiplies fastest. A step's operations are 2 B I O for each of forward and weight gradient in every layer, and for the input gradient in every layer but the first."};
+    .name = "bench",
+    .summary = "how long a training step takes on each backend and device",
+    .run = run_bench,
+    .doc =
+        "Times a training step: a minibatch gathered from a resident data set, forward, backward and update. Without --backend: blas, reference (unless a step would take more than 20 s there), and each OpenCL device or those of --device. All nets, batches and systems are measured in one run, for example:\n\n"
+        "  clmlp bench --layers 784,512,256,10 --layers 784,128,10 --batch 32,256,2048 \\\n"
+        "    --backend opencl,blas --device all --json bench.json --plot bench.png\n\n"
+        "Each row is printed, and is in the files, as soon as it is finished; Ctrl-C keeps what is finished.\v"
+        "A row has the median, what 10 % and 90 % of the timings stay below, and the speed relative to blas; JSON, also the seconds to the end of the first step with all that is compiled for it, those of measuring which provider multiplies fastest, the machine, versions, date and load. A system is called the fastest only if these ranges do not overlap. A step's operations are 2 B I O for each of forward and weight gradient in every layer, and for the input gradient in every layer but the first.",
+    .files = "merge"};

@@ -107,11 +107,14 @@ static int claimed_output = -1;
 
 bool claim_output(void)
 {
+    if (claimed_output >= 0)
+        return true;
+    fflush(stdout);
     claimed_output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     return claimed_output >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
 }
 
-static void release_output(void)
+void release_output(void)
 {
     if (claimed_output < 0)
         return;
@@ -157,6 +160,11 @@ void json_object_put(json_t *object, const char *key, json_t *value)
 {
     if (json_object_set_new(object, key, value))
         is_json_incomplete = true;
+}
+
+void json_lose(void)
+{
+    is_json_incomplete = true;
 }
 
 bool json_is_whole(void)

@@ -16,6 +16,8 @@ struct invocation {
     char **argv;
     struct clm_settings *settings;
     const char *operand; /* NULL if it takes none */
+    char **files;        /* further files of the option `about->files`; they are in argv */
+    size_t file_count;
     enum exit_code code;
 };
 
@@ -32,6 +34,7 @@ struct command {
     } needs[NEEDS_MOST]; /* settings that must be given */
     const char *operand; /* "MODEL"; NULL: it takes options only */
     const char *need;    /* the sentence if the operand is missing */
+    const char *files;   /* an option that several files may follow; NULL if there is none */
 };
 
 extern const struct command command_devices, command_doctor, command_train, command_eval, command_predict,
@@ -66,6 +69,7 @@ bool write_json(const char *command, const char *path, json_t *object);
 void json_list_add(json_t *list, json_t *value);
 void json_object_put(json_t *object, const char *key, json_t *value);
 bool json_is_whole(void); /* whether no value was lost */
+void json_lose(void);     /* a value was lost */
 
 /* For JSON: null for NaN or infinity; '?' for non-ASCII bytes in text that is not UTF-8. */
 json_t *json_number(double value);
@@ -83,9 +87,11 @@ const char *device_type_name(enum clm_device_type type);
 
 void print_version(void);
 
-/* Keeps standard output for JSON: what a driver prints there goes to stderr until write_json. False, with
- * errno, if that fails. */
+/* Keeps standard output for what other programs read: what a driver prints there goes to stderr until
+ * release_output or write_json. False, with errno, if that fails. */
 CLM_MUST_CHECK bool claim_output(void);
+/* Gives standard output back. */
+void release_output(void);
 
 /* Closes standard output. Returns `code`, or EXIT_FAILED with a complaint if it could not be written. */
 int close_output(const char *command, int code);

@@ -2,12 +2,12 @@
 
 #include "cli/arguments.h"
 #include "cli/checks.h"
+#include "cli/machine.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define SEED    1
 #define SECONDS 150 /* for the checks of one provider; only simulators take as long */
@@ -75,13 +75,6 @@ static void examine_hear_check(void *user, const struct clm_check *check)
     if (!part->operations[0])
         part->first_failure = *check;
     add_name(part->operations, check->operation);
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* 0 if the clock went back. */

@@ -70,6 +70,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     const clm_status status = command->run(&in, &error);
     signals_blame_nothing();
     clm_settings_free(in.settings);
+    free(in.files);
     return status == CLM_OK ? (int)in.code : fail_command(command->name, &error);
 }
 

@@ -138,9 +138,28 @@ double clm_settings_number(const struct clm_settings *settings, const char *name
 
 const size_t *clm_settings_sizes(const struct clm_settings *settings, const char *name, size_t *count)
 {
+    return clm_settings_net(settings, name, 0, count);
+}
+
+/* The end of a list: a 0, or the end of all. */
+static size_t end_of_net(const struct setting_value *value, size_t at)
+{
+    while (at < value->size_count && value->sizes[at])
+        at++;
+    return at;
+}
+
+const size_t *clm_settings_net(const struct clm_settings *settings, const char *name, size_t index,
+                               size_t *count)
+{
     const struct setting_value *const value = settings_value(settings, name);
-    *count = value->size_count;
-    return value->sizes;
+    size_t first = 0, end = end_of_net(value, 0);
+    for (; index && end < value->size_count; index--) {
+        first = end + 1;
+        end = end_of_net(value, first);
+    }
+    *count = index ? 0 : end - first;
+    return *count ? value->sizes + first : NULL;
 }
 
 const struct clm_augmentation *clm_settings_augmentation(const struct clm_settings *settings,

@@ -44,9 +44,9 @@ const char *setting_list(char list[SETTING_LIST], const char *const *names, size
 struct setting_value {
     bool is_set;    /* by the caller or a file; else it is the table's default */
     char *text;     /* NULL: there is none */
-    uint64_t count; /* COUNT, BYTES, FLAG (0 or 1), CHOICE (its number) */
+    uint64_t count; /* COUNT, BYTES, FLAG (0 or 1), CHOICE (its number), CHOICES (their bits) */
     double number;  /* NUMBER, SHARE */
-    size_t *sizes;  /* SIZES, WIDTHS, EXTENT */
+    size_t *sizes;  /* SIZES, WIDTHS, EXTENT, NETS (0 between two lists) */
     size_t size_count;
     struct clm_augmentation augmentation;
 };

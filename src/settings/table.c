@@ -63,6 +63,7 @@ static const char *const standards[] = {[CLM_STANDARDISE_NONE] = "none",
                                         [CLM_STANDARDISE_GLOBAL] = "global",
                                         [CLM_STANDARDISE_FEATURE] = "feature",
                                         NULL};
+static const char *const tables[] = {"table", "md", "csv", "json", NULL};
 static const char *const residences[] = {
     [CLM_RESIDENT_AUTO] = "auto", [CLM_RESIDENT_YES] = "yes", [CLM_RESIDENT_NO] = "no", NULL};
 
@@ -109,6 +110,8 @@ static size_t optimiser_names(const char **names, size_t most)
     ROW(CLM_SETTING_NUMBER, name, argument, commands, NULL, NULL, help, otherwise, limits)
 #define CHOICE(name, argument, commands, otherwise, names, help)                                             \
     ROW(CLM_SETTING_CHOICE, name, argument, commands, names, NULL, help, otherwise, ANY)
+#define CHOICES(name, argument, commands, otherwise, names, help)                                            \
+    ROW(CLM_SETTING_CHOICES, name, argument, commands, names, NULL, help, otherwise, ANY)
 #define CHOICE_OF(name, argument, commands, otherwise, list, help)                                           \
     ROW(CLM_SETTING_CHOICE, name, argument, commands, NULL, list, help, otherwise, ANY)
 #define OTHER(type, name, argument, commands, otherwise, help)                                               \
@@ -176,9 +179,13 @@ const struct setting_row setting_rows[] = {
 
 #define GROUP "Device"
     CHOICE("backend", "BACKEND", ON_A_DEVICE & ~BENCH, IS("opencl"), backends, ABOUT_BACKENDS),
-    CHOICE("backend", "BACKEND", BENCH, IS_BUT("opencl", "all"), backends, ABOUT_BACKENDS),
+    CHOICES("backend", "LIST", BENCH, MEANS("all"), backends,
+            ABOUT_BACKENDS "; several with commas between them"),
     OTHER(
-        TEXT, "device", "DEVICE", ON_A_DEVICE, IS("auto"),
+        TEXT, "device", "LIST", BENCH, MEANS("all"),
+        "OpenCL devices, with commas between them: each as `clmlp devices' prints it (P:D), auto, gpu, cpu, or a part of its name; or all; $CLMLP_DEVICE is another default"),
+    OTHER(
+        TEXT, "device", "DEVICE", ON_A_DEVICE & ~BENCH, IS("auto"),
         "OpenCL device: auto, gpu, cpu, P:D as `clmlp devices' prints it, or a part of its name; $CLMLP_DEVICE is another default"),
     CHOICE_OF(
         "gemm", "PROVIDER", ON_A_DEVICE, IS("auto"), provider_names,
@@ -253,14 +260,19 @@ const struct setting_row setting_rows[] = {
 #undef GROUP
 
 #define GROUP "Benchmark"
-    OTHER(SIZES, "layers", "WIDTHS", BENCH | TUNE, IS("3072,3072,10"), "inputs, hidden layers, classes"),
+    OTHER(NETS, "layers", "WIDTHS", BENCH | TUNE, IS("3072,3072,10"),
+          "inputs, hidden layers, classes; give it again for another net"),
     OTHER(SIZES, "batch", "LIST", BENCH | TUNE, IS("10,100,1000"),
           "minibatches to measure, one after the other"),
     NUMBER("momentum", "RHO", BENCH, IS("0.9"), FROM_BELOW(0, 1), "0 for plain gradient descent"),
     NUMBER("seconds", "S", BENCH, IS("2"), ABOVE(0), "time to spend on each line after warm-up"),
     FLAG("profile", BENCH,
          "of OpenCL devices: a table of each kernel's time, against peaks measured in the same run"),
-    OTHER(OUTPUT, "plot", "FILE.png", BENCH, UNSET, "draw samples a second over the batches of --batch"),
+    OTHER(
+        TEXT, "merge", "FILE...", BENCH, UNSET,
+        "measure nothing: show the rows of these files, which --json has written, perhaps on several machines, in one table"),
+    OTHER(OUTPUT, "plot", "FILE.png", BENCH, UNSET,
+          "draw samples a second over the batches, a panel for each net"),
 #undef GROUP
 
 #define GROUP "Checks"
@@ -290,6 +302,10 @@ const struct setting_row setting_rows[] = {
     CHOICE("split", "PART", SAMPLE, IS("train"), parts, "the rows: train, val or test"),
     CHOICE("split", "PART", CONVERT, IS("train"), parts,
            "of csv and libsvm, which hold one part: train, val or test"),
+    CHOICE("format", "FORMAT", BENCH, IS("table"), tables,
+           "what standard output gets: table, or, for other programs, md (Markdown), csv or json"),
+    OTHER(OUTPUT, "out", "FILE", BENCH, UNSET,
+          "write the rows to a file, too: F.md, F.csv or F.json; it is whole after each row"),
     OTHER(OUTPUT, "json", "FILE", EVAL | VERIFY | BENCH | TUNE | DEVICES | DOCTOR | INFO, UNSET,
           "write the result as JSON, too; - is standard output"),
     OTHER(OUTPUT, "out", "FILE", PREDICT, IS("-"),

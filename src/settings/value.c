@@ -177,6 +177,31 @@ static clm_status read_choice(const struct clm_setting *about, const char *text,
     return value_refuse(about, text, error, "it has to be %s", setting_list(list, names, count));
 }
 
+/* Reads names with commas between them. *text is written in the order of the choices. */
+static clm_status read_choices(const struct clm_setting *about, const char *text, struct setting_value *out,
+                               struct clm_error *error)
+{
+    const char *names[SETTING_CHOICES_MOST];
+    char list[SETTING_LIST], written[SETTING_LIST] = "";
+    const size_t count = clm_setting_choices(about, names, SETTING_CHOICES_MOST);
+    for (const char *at = text, *end; at; at = *end ? end + 1 : NULL) {
+        size_t i = 0;
+        end = strchrnul(at, ',');
+        while (i < count &&
+               !(strlen(names[i]) == (size_t)(end - at) && !strncmp(names[i], at, (size_t)(end - at))))
+            i++;
+        if (i == count)
+            return value_refuse(about, text, error, "it has to be %s, or several with commas between them",
+                                setting_list(list, names, count));
+        out->count |= UINT64_C(1) << i;
+    }
+    for (size_t i = 0, used = 0; i < count; i++)
+        if (out->count >> i & 1)
+            used +=
+                (size_t)snprintf(written + used, sizeof written - used, "%s%s", used ? "," : "", names[i]);
+    return keep_text(about, written, out, error);
+}
+
 static clm_status read_flag(const struct clm_setting *about, const char *text, struct setting_value *out,
                             struct clm_error *error)
 {
@@ -251,6 +276,49 @@ static clm_status read_sizes(const struct clm_setting *about, const char *text, 
         return value_refuse(about, text, error, "it may have up to %d numbers, not %zu", SIZES_MOST,
                             out->size_count);
     return status ? status : write_sizes(about, ',', out, error);
+}
+
+/* Reads one of the lists of NETS, and appends it to *all. */
+static clm_status add_net(const struct clm_setting *about, const char *text, struct setting_value *all,
+                          struct clm_error *error)
+{
+    struct setting_value net = {0};
+    clm_status status = read_sizes(about, text, &net, error);
+    const size_t before = all->size_count + (all->size_count > 0);
+    if (status == CLM_OK && !array_resize(&all->sizes, before + net.size_count, sizeof *all->sizes))
+        status = clm_fail_host_memory(error, about->name, (before + net.size_count) * sizeof *all->sizes);
+    if (status == CLM_OK) {
+        if (all->size_count)
+            all->sizes[all->size_count] = 0;
+        memcpy(all->sizes + before, net.sizes, net.size_count * sizeof *net.sizes);
+        all->size_count = before + net.size_count;
+    }
+    setting_value_free(&net);
+    return status;
+}
+
+static clm_status write_nets(const struct clm_setting *about, struct setting_value *out,
+                             struct clm_error *error)
+{
+    const clm_status status = write_sizes(about, ',', out, error);
+    for (char *at = status == CLM_OK ? out->text : NULL; at && (at = strstr(at, ",0,")); at++) {
+        *at = ';';
+        memmove(at + 1, at + 3, strlen(at + 3) + 1);
+    }
+    return status;
+}
+
+static clm_status read_nets(const struct clm_setting *about, const char *text, struct setting_value *out,
+                            struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    char *const copy = strdup(text), *next = copy;
+    if (!copy)
+        return clm_fail_host_memory(error, about->name, strlen(text) + 1);
+    for (char *net; status == CLM_OK && (net = strsep(&next, ";"));)
+        status = add_net(about, net, out, error);
+    free(copy);
+    return status ? status : write_nets(about, out, error);
 }
 
 static clm_status read_widths(const struct clm_setting *about, const char *text, struct setting_value *out,
@@ -360,9 +428,11 @@ static reader *const readers[] = {
     [CLM_SETTING_BYTES] = read_byte_count,
     [CLM_SETTING_FLAG] = read_flag,
     [CLM_SETTING_CHOICE] = read_choice,
+    [CLM_SETTING_CHOICES] = read_choices,
     [CLM_SETTING_TEXT] = keep_text,
     [CLM_SETTING_OUTPUT] = keep_text,
     [CLM_SETTING_SIZES] = read_sizes,
+    [CLM_SETTING_NETS] = read_nets,
     [CLM_SETTING_WIDTHS] = read_widths,
     [CLM_SETTING_EXTENT] = read_extent,
     [CLM_SETTING_INIT] = read_init,

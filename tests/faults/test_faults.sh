@@ -93,6 +93,7 @@ printf 'backend = reference\ndata = "few.csv"\nhidden = 4\nepochs = 1\n' >old.se
 cp few.csv old.csv
 cp -R few.idx old.idx
 cp few.npz old.npz
+prepare bench --backend reference --layers 8,4,3 --layers 6,3 --batch 4,5 --seconds 0.001 --json rows.json
 rm -f out err
 cd ..
 
@@ -127,6 +128,10 @@ each host data make --rows 3 --out new.cifar
 each host data make --rows 3 --out few --force
 each host gradcheck --backend reference --samples 2
 each host bench --backend reference --layers 8,4,3 --batch 4 --seconds 0.001
+each host bench --backend reference --layers 8,3 --batch 4 --seconds 0.001 --format csv
+each host bench --merge rows.json --plot new.png
+each host bench --merge rows.json --out new.md
+each host bench --merge rows.json --format json
 
 # ---- with one ----
 

@@ -8,6 +8,16 @@
 
 static const char *const commands[] = {"train", "gradcheck", "bench", "verify", "doctor", "data convert"};
 
+static void look_at_nets(const struct clm_settings *settings, const char *name)
+{
+    const size_t *net;
+    size_t nets = 0, sizes;
+    for (; (net = clm_settings_net(settings, name, nets, &sizes)); nets++)
+        for (size_t i = 0; i < sizes; i++)
+            fuzz_expect(net[i] && net[i] <= INT32_MAX);
+    fuzz_expect(nets && !sizes);
+}
+
 /* An accepted value must have its type and be within its limits. */
 static void look_at(const struct clm_settings *settings, const struct clm_setting *setting)
 {
@@ -36,8 +46,12 @@ static void look_at(const struct clm_settings *settings, const struct clm_settin
         fuzz_expect(count <= 1);
     if (setting->type == CLM_SETTING_CHOICE)
         fuzz_expect(count < clm_setting_choices(setting, names, 64) + !setting->otherwise);
+    if (setting->type == CLM_SETTING_CHOICES)
+        fuzz_expect(count && count < UINT64_C(1) << clm_setting_choices(setting, names, 64));
     if (setting->type == CLM_SETTING_SIZES)
         fuzz_expect(sizes);
+    if (setting->type == CLM_SETTING_NETS)
+        look_at_nets(settings, name);
     if (setting->type == CLM_SETTING_EXTENT)
         fuzz_expect(sizes == 2);
     for (size_t i = 0; i < sizes; i++)

@@ -12,14 +12,14 @@ trap 'rm -rf "$temporary"' EXIT
 
 # The table's names, one per line.
 known() {
-    tr '\n' ' ' <"$1" | grep -oE '(COUNT|NUMBER|CHOICE|CHOICE_OF|FLAG)\( *"[a-z0-9-]+"|OTHER\( *[A-Z]+, *"[a-z0-9-]+"' |
+    tr '\n' ' ' <"$1" | grep -oE '(COUNT|NUMBER|CHOICE|CHOICES|CHOICE_OF|FLAG)\( *"[a-z0-9-]+"|OTHER\( *[A-Z]+, *"[a-z0-9-]+"' |
         sed 's/.*"\(.*\)"/\1/' | sort -u
 }
 
 # Names that C files under the folders use.
 used() {
     find "$@" -name '*.c' -exec cat {} + | tr '\n' ' ' |
-        grep -oE '(clm_settings_(text|count|number|sizes|augmentation|is_set)|setting_sizes|need_setting)\([^")]*"[a-z0-9-]+"' |
+        grep -oE '(clm_settings_(text|count|number|sizes|net|augmentation|is_set)|setting_sizes|need_setting)\([^")]*"[a-z0-9-]+"' |
         sed 's/.*"\(.*\)"/\1/' | sort -u
 }
 
