@@ -825,8 +825,10 @@ struct clm_check {
     char shape[160];         /* "B=7 I=33 O=65 relu" */
     double error_over_bound; /* the worst element's |got - reference| / bound; NaN or Inf if it is that */
     bool passed;             /* error_over_bound <= 1, and nothing was written outside */
-    char detail[256];        /* of a failure: an element, its value, and the right one; else empty */
+    char detail[512];        /* of a failure: an element, its value, and the right one; else empty */
     bool is_error;           /* the operation ended with an error, which `detail` begins with */
+    char first[512];         /* of a failure: like `detail`, of the first wrong element; may be empty */
+    size_t wrong, elements;  /* how many elements are wrong, of how many that were compared */
     char smallest[160];      /* of a failure: the smallest shape found that fails, too */
     bool has_products;       /* a provider of products has a part in it */
     size_t number, of;       /* the number of this check, from 1, and how many there are */
@@ -872,6 +874,72 @@ size_t clm_verify_names(const char **names, size_t most);
  * same, unless the device no longer answers. An unknown operation or shape is CLM_ERROR_ARGUMENT. */
 CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_options *options,
                                      bool *passed, struct clm_error *error);
+
+/* ---- a user's own kernels -------------------------------------------------------------------------------
+ * */
+
+/* An entry: a kernel of this name is called with these arguments, and must compute this. */
+struct clm_kernel_entry {
+    const char *name;      /* "product" */
+    const char *arguments; /* as OpenCL C declares them */
+    const char *computes;
+    const char *tiles[2]; /* macros that give the results of a work-group in dimensions 0 and 1; or NULL */
+};
+
+/* The nth entry, from 0 on; false after the last. */
+bool clm_kernel_entry_at(size_t n, struct clm_kernel_entry *out);
+
+/* Puts at most `most` names of entries into `names`; returns how many. */
+size_t clm_kernel_names(const char **names, size_t most);
+
+/* OpenCL C of a right and slow `product`, with comments. */
+const char *clm_kernel_example(void);
+
+/* How fast one of those that compute the same is at one shape. */
+struct clm_kernel_speed {
+    char entry[32], shape[160];
+    char system[32];          /* "yours", "native", "clblast", … */
+    bool is_users;            /* it is the user's own kernel */
+    double seconds;           /* of one launch, or of all launches that a provider needs */
+    double operations, bytes; /* in a second; 0: the entry has no products, or the clock stood still */
+    double share;             /* of the device's peak: of arithmetic or of memory, whichever is larger */
+    double of_fastest;        /* speed over that of the fastest of the others; 0 if there is none */
+};
+
+struct clm_kernel_options {
+    const char *path;      /* a file of OpenCL C */
+    const char *build;     /* options for its compiler, as in "-DTILE=8"; may be NULL */
+    const char *only;      /* an entry, by name; NULL: all that the file has */
+    const char *shape;     /* with `only`: the shape of the one check to make; NULL: all */
+    uint64_t seed;         /* of contents */
+    double shrink_seconds; /* to look for smaller shapes that fail as well, for each entry */
+    double speed_seconds;  /* to time each shape, for each of those compared; 0: times nothing */
+    /* The device is a simulator that sees each access: few small checks, whose operands have no memory
+     * around them. Before each launch, on_operand tells where each operand lies. After a check, on_result
+     * may refuse what the simulator has reported: clear `passed` and fill `detail`. */
+    bool is_simulated;
+    void (*on_operand)(void *user, const char *operand, uint64_t address, size_t bytes);
+    void (*on_result)(void *user, struct clm_check *check);
+    /* An entry was found: how many work-items its groups have, and how many results a group computes. */
+    void (*on_entry)(void *user, const struct clm_kernel_entry *entry, const size_t group[2],
+                     const size_t tile[2]);
+    void (*on_begin)(void *user, const struct clm_check *check); /* as in clm_verify_options */
+    void (*on_check)(void *user, const struct clm_check *check);
+    void (*on_peaks)(void *user, double operations, double bytes); /* of the device, in a second */
+    void (*on_speed)(void *user, const struct clm_kernel_speed *speed);
+    void (*on_note)(void *user, const char *sentence);
+    void *user;
+    const volatile sig_atomic_t *stop; /* if it is not 0, no further check begins; may be NULL */
+};
+
+/* Checks a user's kernels on the device of `backend`, which must be opencl: under the shapes, contents and
+ * bounds of clm_verify; with watched memory around each operand, twice for the same bits, and in the opposite
+ * order of work-items. After three failures of an entry, its other checks are not made. Times kernels that
+ * passed, beside those of the library. *passed says whether all checks passed. A file that does not build is
+ * CLM_ERROR_BUILD; no entry, an entry with other arguments or an unknown shape is CLM_ERROR_ARGUMENT. */
+CLM_MUST_CHECK clm_status clm_kernel_check(struct clm_backend *backend,
+                                           const struct clm_kernel_options *options, bool *passed,
+                                           struct clm_error *error);
 
 struct clm_gradcheck_options {
     const size_t *sizes; /* as for a model */

@@ -1,4 +1,4 @@
-/* embed OUTPUT.c KERNEL.cl …: writes the kernels as a table {name, bytes, size}, ended by NULL. */
+/* embed TABLE OUTPUT.c KERNEL.cl …: writes the kernels as a table {name, bytes, size}, ended by NULL. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,21 +18,21 @@ static int embed(FILE *out, const char *path, int index)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        fprintf(stderr, "usage: embed OUTPUT.c KERNEL.cl ...\n");
+    if (argc < 3) {
+        fprintf(stderr, "usage: embed TABLE OUTPUT.c KERNEL.cl ...\n");
         return 2;
     }
-    FILE *out = fopen(argv[1], "wb");
+    FILE *out = fopen(argv[2], "wb");
     if (!out) {
-        perror(argv[1]);
+        perror(argv[2]);
         return 1;
     }
     int failed = 0;
     fprintf(out, "#include \"compute/opencl/program.h\"\n\n");
-    for (int i = 2; i < argc; i++)
+    for (int i = 3; i < argc; i++)
         failed |= embed(out, argv[i], i);
-    fprintf(out, "const struct kernel_source kernel_sources[] = {\n");
-    for (int i = 2; i < argc; i++) {
+    fprintf(out, "const struct kernel_source %s[] = {\n", argv[1]);
+    for (int i = 3; i < argc; i++) {
         const char *name = strrchr(argv[i], '/');
         fprintf(out, "    {\"%s\", (const char *)kernel_%d, sizeof kernel_%d - 1},\n",
                 name ? name + 1 : argv[i], i, i);

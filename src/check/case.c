@@ -78,8 +78,13 @@ static bool read_back(const struct check_case *which, struct check_case *out)
 {
     char shape[SHAPE_TEXT_MAX];
     case_describe(which, shape);
-    return case_parse(case_name(which), shape, which->operation ? which->variant.seed : which->steps.seed,
-                      out, NULL) == CLM_OK;
+    *out = (struct check_case){.operation = which->operation};
+    const clm_status status = which->operation ? variant_parse(which->operation, shape, &out->variant, NULL)
+                                               : steps_parse(shape, &out->steps, NULL);
+    out->variant.seed = which->variant.seed;
+    out->variant.is_bare = which->variant.is_bare;
+    out->steps.seed = which->steps.seed;
+    return status == CLM_OK;
 }
 
 /* ---- sizes ---- */

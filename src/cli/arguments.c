@@ -162,7 +162,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
             take_operand(in, text);
         return 0;
     case ARGP_KEY_END:
-        if (in->about->operand && !in->operand)
+        if (in->about->need && !in->operand)
             wrong_usage(in->about->name, "%s", in->about->need);
         return 0;
     default:

@@ -33,13 +33,13 @@ struct command {
         const char *setting, *example;
     } needs[NEEDS_MOST]; /* settings that must be given */
     const char *operand; /* "MODEL"; NULL: it takes options only */
-    const char *need;    /* the sentence if the operand is missing */
+    const char *need;    /* the sentence if the operand is missing; NULL: it may be */
     const char *files;   /* an option that several files may follow; NULL if there is none */
 };
 
 extern const struct command command_devices, command_doctor, command_train, command_eval, command_predict,
     command_verify, command_gradcheck, command_tune, command_bench, command_data_info, command_data_sample,
-    command_data_convert, command_data_make;
+    command_data_convert, command_data_make, command_kernel_new, command_kernel_check;
 
 /* "clmlp: COMMAND: sentence" on stderr. */
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

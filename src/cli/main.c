@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 static clm_status refuse_data(struct invocation *in, struct clm_error *error);
+static clm_status refuse_kernel(struct invocation *in, struct clm_error *error);
 
 /* Stands for all commands that begin with "data ". */
 static const struct command command_data = {
@@ -25,10 +26,24 @@ static const struct command command_data = {
     "COMMAND [OPTION...]",
     "it needs a command of its own: info, sample, convert or make"};
 
+/* Stands for all commands that begin with "kernel ". */
+static const struct command command_kernel = {
+    "kernel",
+    "check a kernel of your own, and see how fast it is",
+    refuse_kernel,
+    "Checks kernels of your own in OpenCL C, and times them:\n\n"
+    "  clmlp kernel new [FILE.cl]    a right and slow kernel to begin with\n"
+    "  clmlp kernel check FILE.cl    is it right, on all shapes and contents, and how fast?\n\n"
+    "`clmlp kernel COMMAND --help' explains a command's options.",
+    {{NULL}},
+    "COMMAND [OPTION...]",
+    "it needs a command of its own: new or check"};
+
 static const struct command *const commands[] = {
-    &command_devices,   &command_doctor,      &command_train,        &command_eval,      &command_predict,
-    &command_verify,    &command_gradcheck,   &command_tune,         &command_bench,     &command_data,
-    &command_data_info, &command_data_sample, &command_data_convert, &command_data_make,
+    &command_devices,    &command_doctor,       &command_train,        &command_eval,      &command_predict,
+    &command_verify,     &command_gradcheck,    &command_tune,         &command_bench,     &command_data,
+    &command_data_info,  &command_data_sample,  &command_data_convert, &command_data_make, &command_kernel,
+    &command_kernel_new, &command_kernel_check,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -54,13 +69,26 @@ static const char *nearest_command(const char *group, const char *word)
     return clm_nearest_name(word, names);
 }
 
+/* Refuses a word after the group's name that is none of `words`. */
+static _Noreturn void refuse_in_group(const char *group, const char *prefix, const char *words,
+                                      const char *word)
+{
+    const char *const meant = nearest_command(prefix, word);
+    if (meant)
+        wrong_usage(group, "%s: there is no such command; did you mean %s %s?", word, group, meant);
+    wrong_usage(group, "%s: there is no such command; there are %s", word, words);
+}
+
 static clm_status refuse_data(struct invocation *in, struct clm_error *error)
 {
-    const char *const word = in->operand, *const meant = nearest_command("data ", word);
     (void)error;
-    if (meant)
-        wrong_usage("data", "%s: there is no such command; did you mean data %s?", word, meant);
-    wrong_usage("data", "%s: there is no such command; there are info, sample, convert and make", word);
+    refuse_in_group("data", "data ", "info, sample, convert and make", in->operand);
+}
+
+static clm_status refuse_kernel(struct invocation *in, struct clm_error *error)
+{
+    (void)error;
+    refuse_in_group("kernel", "kernel ", "new and check", in->operand);
 }
 
 static int run_command(const struct command *command, int argc, char **argv)
@@ -132,10 +160,12 @@ int main(int argc, char **argv)
     }
     const char *const word = argv[1];
     const struct command *command = find_command("", word);
-    if (command == &command_data && argc > 2 && *argv[2] != '-') {
-        command = find_command("data ", argv[2]);
-        if (!command)
-            return (int)refuse_data(&(struct invocation){.operand = argv[2]}, NULL);
+    if ((command == &command_data || command == &command_kernel) && argc > 2 && *argv[2] != '-') {
+        const struct command *const of_group =
+            find_command(command == &command_data ? "data " : "kernel ", argv[2]);
+        if (!of_group)
+            return (int)command->run(&(struct invocation){.operand = argv[2]}, NULL);
+        command = of_group;
         argc--, argv++;
     }
     signals_begin(word);

@@ -105,10 +105,18 @@ void judge_element(struct judgement *judgement, const char *name, size_t row, si
                    double value, double error)
 {
     char element[80];
-    if (!take_ratio(judgement, error_ratio(got, value, error)))
+    const double ratio = error_ratio(got, value, error);
+    const bool is_worst = take_ratio(judgement, ratio), is_wrong = !(ratio <= 1),
+               is_first = is_wrong && !judgement->wrong;
+    judgement->elements++;
+    judgement->wrong += is_wrong;
+    if (!is_worst && !is_first)
         return;
     snprintf(element, sizeof element, "%.32s[%zu,%zu]", name, row, column);
-    error_describe(judgement->detail, sizeof judgement->detail, element, got, value, error);
+    if (is_worst)
+        error_describe(judgement->detail, sizeof judgement->detail, element, got, value, error);
+    if (is_first)
+        error_describe(judgement->first, sizeof judgement->first, element, got, value, error);
 }
 
 clm_status judge_tensor(struct judgement *judgement, const char *name, struct clm_backend *device,
@@ -178,5 +186,8 @@ clm_status judge_repeated(judged_run *run, const void *which, struct clm_backend
     check->error_over_bound = status == CLM_OK ? first.worst : (double)NAN;
     check->passed = check->error_over_bound <= 1;
     snprintf(check->detail, sizeof check->detail, "%s", first.detail);
+    snprintf(check->first, sizeof check->first, "%s", first.first);
+    check->wrong = first.wrong;
+    check->elements = first.elements;
     return status;
 }

@@ -12,7 +12,9 @@
 /* A row of logits has one logit per class; a data set has ten classes. */
 static uint32_t operand_classes(const struct problem *problem)
 {
-    return problem->operation->has_sums ? (uint32_t)problem->variant->O : 10;
+    const struct operation *const operation = problem->operation;
+    const bool is_of_logits = operation->has_sums || operation->dimensions == DIMENSIONS_ROWS;
+    return is_of_logits ? (uint32_t)problem->variant->O : 10;
 }
 
 /* A number that every backend holds exactly. */

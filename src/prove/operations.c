@@ -256,11 +256,11 @@ const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_BACKWARD_INPUT] = {"linear_backward_input", DIMENSIONS_LAYER, false, input_rows,
                                   call_backward_input, "BI", 'I'},
     [OPERATION_BACKWARD_PARAMS] = {"linear_backward_params", DIMENSIONS_LAYER, false, params_rows,
-                                   call_backward_params, "OI", 'I'},
+                                   call_backward_params, "OI", 'I', .has_penalty = true},
     [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update", DIMENSIONS_LAYER, false, backward_update_rows,
-                                   call_backward_update, "OI", 'I'},
+                                   call_backward_update, "OI", 'I', .has_penalty = true},
     [OPERATION_UPDATE_FORWARD] = {"linear_update_forward", DIMENSIONS_LAYER, false, update_forward_rows,
-                                  call_update_forward, "bO", 'O'},
+                                  call_update_forward, "bO", 'O', .has_penalty = true},
     [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward", DIMENSIONS_LAYER, true, softmax_backward_rows,
                                     call_softmax_backward},
     [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, call_update},
@@ -368,18 +368,15 @@ bool odd_is_in_bytes(const struct variant *variant)
 
 bool odd_is_defined(const struct operation *operation, const struct variant *variant)
 {
-    const enum operation_name name = (enum operation_name)(operation - operations_checked);
     const char *const input = variant->odd_in;
     for (const struct operand_row *row = operation->rows; row->name; row++)
         if (!strcmp(row->name, input) && !operand_is_present(row, variant))
             return false;
     if (odd_is_in_bytes(variant))
         return false;
-    const bool has_penalty = name == OPERATION_BACKWARD_PARAMS || name == OPERATION_BACKWARD_UPDATE ||
-                             name == OPERATION_UPDATE_FORWARD;
-    if (name == OPERATION_GATHER_AUGMENTED)
+    if (operation->dimensions == DIMENSIONS_PICTURES)
         return isnan(variant->odd);
-    if (!has_penalty)
+    if (!operation->has_penalty)
         return true;
     if (isnan(variant->odd))
         return variant->l2 != 0 || strcmp(input, "W") != 0;
@@ -414,6 +411,47 @@ static clm_status run_operation(const void *which, struct clm_backend *device, s
         has_denormals = has_denormals && !(out->worst <= 1);
     }
     return problem_end(&problem);
+}
+
+/* Whether both hold the same bits; all NaNs count as one. */
+static bool is_same(double a, double b)
+{
+    return a == b ? signbit(a) == signbit(b) : isnan(a) && isnan(b);
+}
+
+/* Compares an output of two runs. */
+static void compare_outputs(const struct problem *a, const struct problem *b, size_t n, bool *differs,
+                            char *text, size_t size)
+{
+    const size_t columns = a->tensors[n].columns, count = a->tensors[n].rows * columns;
+    for (size_t i = 0; a->after[n] && b->after[n] && i < count && !*differs; i++) {
+        *differs = !is_same(a->after[n][i], b->after[n][i]);
+        if (*differs)
+            snprintf(text, size, "%s[%zu,%zu] is %.9g in one run and %.9g in the next, with the same inputs",
+                     a->operation->rows[n].name, i / columns, i % columns, a->after[n][i], b->after[n][i]);
+    }
+}
+
+clm_status operation_compare_runs(struct clm_backend *device, const struct operation *operation,
+                                  const struct variant *variant, bool *differs, char *text, size_t size,
+                                  struct clm_error *error)
+{
+    struct problem runs[2] = {problem_begin(device, operation, variant, error), {0}};
+    struct judgement ignored = judgement_begin();
+    *differs = false;
+    problem_run(&runs[0]);
+    problem_read(&runs[0], &ignored);
+    clm_status status = runs[0].status;
+    if (status == CLM_OK) {
+        runs[1] = problem_begin(device, operation, variant, error);
+        problem_run(&runs[1]);
+        problem_read(&runs[1], &ignored);
+        for (size_t n = 0; runs[1].status == CLM_OK && operation->rows[n].name; n++)
+            compare_outputs(&runs[0], &runs[1], n, differs, text, size);
+        status = problem_end(&runs[1]);
+    }
+    const clm_status first = problem_end(&runs[0]);
+    return first ? first : status;
 }
 
 clm_status operation_check(struct clm_backend *device, struct clm_backend *bounds,

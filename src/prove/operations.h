@@ -95,6 +95,7 @@ struct operation {
     const char *sampled; /* two letters: their rows and columns are independent; NULL: judged as a whole */
     char folded;         /* the results are linear in this one */
     char sliced;         /* the results' columns are independent, and need no sums */
+    bool has_penalty;    /* 2 l2 W is a part of the result */
 };
 
 enum operation_name {
@@ -141,6 +142,13 @@ void variant_describe(const struct operation *operation, const struct variant *v
 /* CLM_ERROR_ARGUMENT for any other text, or more than 2^28 elements in a matrix. */
 CLM_MUST_CHECK clm_status variant_parse(const struct operation *operation, const char *text,
                                         struct variant *out, struct clm_error *error);
+
+/* Runs one variant twice and compares all outputs. If they differ, *differs, and `text` names the first
+ * element that does. */
+CLM_MUST_CHECK clm_status operation_compare_runs(struct clm_backend *device,
+                                                 const struct operation *operation,
+                                                 const struct variant *variant, bool *differs, char *text,
+                                                 size_t size, struct clm_error *error);
 
 /* Runs one variant of an operation on `device` against `bounds`; then again, up to `repeats` runs, which must
  * give the same bits. */

@@ -24,14 +24,18 @@ enum {
     SAMPLE = 1 << 10,
     CONVERT = 1 << 11,
     MAKE = 1 << 12,
-    DATA = 1 << 13,    /* the group of the commands above, without options of its own */
+    DATA = 1 << 13, /* the group of the commands above, without options of its own */
+    KERNEL_NEW = 1 << 14,
+    KERNEL_CHECK = 1 << 15,
+    KERNEL = 1 << 16,  /* the group of these two */
     UNSAVED = 1 << 30, /* not a command: run.json does not have the option */
 };
 
 /* In the order of their bits. */
-static const char *const commands[] = {"train",       "eval",         "predict",   "gradcheck", "verify",
-                                       "bench",       "tune",         "devices",   "doctor",    "data info",
-                                       "data sample", "data convert", "data make", "data"};
+static const char *const commands[] = {"train",        "eval",         "predict",   "gradcheck", "verify",
+                                       "bench",        "tune",         "devices",   "doctor",    "data info",
+                                       "data sample",  "data convert", "data make", "data",      "kernel new",
+                                       "kernel check", "kernel"};
 
 unsigned setting_command(const char *command)
 {
@@ -185,7 +189,7 @@ const struct setting_row setting_rows[] = {
         TEXT, "device", "LIST", BENCH, MEANS("all"),
         "OpenCL devices, with commas between them: each as `clmlp devices' prints it (P:D), auto, gpu, cpu, or a part of its name; or all; $CLMLP_DEVICE is another default"),
     OTHER(
-        TEXT, "device", "DEVICE", ON_A_DEVICE & ~BENCH, IS("auto"),
+        TEXT, "device", "DEVICE", (ON_A_DEVICE & ~BENCH) | KERNEL_CHECK, IS("auto"),
         "OpenCL device: auto, gpu, cpu, P:D as `clmlp devices' prints it, or a part of its name; $CLMLP_DEVICE is another default"),
     CHOICE_OF(
         "gemm", "PROVIDER", ON_A_DEVICE, IS("auto"), provider_names,
@@ -195,6 +199,8 @@ const struct setting_row setting_rows[] = {
         "memory of the host to take for data, as in 512M or 2G: half of it for what is read (idx of bytes and npy of uint8 or float32 stay in their files), half for a device that has no memory of its own"),
     OTHER(BYTES, "device-memory", "SIZE", IN_MEMORY, MEANS("all that it has"),
           "memory of the device to take; data that does not fit is streamed"),
+    OTHER(TEXT, "build", "OPTIONS", KERNEL_CHECK, MEANS("none"),
+          "options for the compiler of the kernels, as in \"-DTILE=8\""),
     OTHER(TEXT, "device", "DEVICE", DOCTOR, MEANS("all"),
           "try this one alone: gpu, cpu, P:D, or a part of a name"),
     OTHER(
@@ -280,12 +286,22 @@ const struct setting_row setting_rows[] = {
         "full", VERIFY,
         "add random shapes, contents and nets, large products, and kernels that are not chosen by themselves; run each check three times for the same bits, and look longer for the smallest shape that fails: some minutes"),
     COUNT("seed", "N", VERIFY, IS("1"), ANY_COUNT, "of the contents, and of what --full draws"),
+    COUNT("seed", "N", KERNEL_CHECK, IS("1"), ANY_COUNT, "of the contents"),
+    CHOICE_OF("only", "KERNEL", KERNEL_CHECK, MEANS("all that the file has"), clm_kernel_names,
+              "this kernel of the file alone"),
+    OTHER(TEXT, "shape", "\"B=7 I=33 O=65\"", KERNEL_CHECK, MEANS("all"),
+          "this check of --only alone, as it is printed"),
+    FLAG(
+        "races", KERNEL_CHECK,
+        "fail if the simulator Oclgrind is not installed; if it is, small checks run in it anyway, after all others have passed, and it sees each access: data races, memory that is read before it is written, accesses outside"),
+    NUMBER("seconds", "S", KERNEL_CHECK, IS("0.5"), FROM(0),
+           "time to spend on the speed of each kernel that is compared, at each size; 0: measure none"),
     CHOICE_OF("only", "OPERATION", VERIFY, MEANS("all"), clm_verify_names,
               "this operation alone, by the name printed for it"),
     OTHER(TEXT, "shape", "\"B=7 I=33 O=65\"", VERIFY, MEANS("all"),
           "this check of --only alone, as it is printed"),
     COUNT(
-        "patience", "SECONDS", DOCTOR, IS("600"), FROM_TO(0, INT32_MAX),
+        "patience", "SECONDS", DOCTOR | KERNEL_CHECK, IS("600"), FROM_TO(0, INT32_MAX),
         "how long a step may take, a check or the building of kernels, before its driver counts as hanging; 0: for ever"),
 #undef GROUP
 
@@ -297,7 +313,7 @@ const struct setting_row setting_rows[] = {
         TEXT, "config", "FILE", TRAIN | UNSAVED, UNSET,
         "a file with options, a line each, as in `epochs = 20', and # before comments; options of the command line come before its"),
     FLAG("quiet", TRAIN | UNSAVED, "print the final result only"),
-    FLAG("quiet", VERIFY, "print failures and the summary only"),
+    FLAG("quiet", VERIFY | KERNEL_CHECK, "print failures and the summary only"),
     CHOICE("split", "PART", EVAL | PREDICT, IS("test"), parts, "the rows: train, val or test"),
     CHOICE("split", "PART", SAMPLE, IS("train"), parts, "the rows: train, val or test"),
     CHOICE("split", "PART", CONVERT, IS("train"), parts,
@@ -306,8 +322,8 @@ const struct setting_row setting_rows[] = {
            "what standard output gets: table, or, for other programs, md (Markdown), csv or json"),
     OTHER(OUTPUT, "out", "FILE", BENCH, UNSET,
           "write the rows to a file, too: F.md, F.csv or F.json; it is whole after each row"),
-    OTHER(OUTPUT, "json", "FILE", EVAL | VERIFY | BENCH | TUNE | DEVICES | DOCTOR | INFO, UNSET,
-          "write the result as JSON, too; - is standard output"),
+    OTHER(OUTPUT, "json", "FILE", EVAL | VERIFY | BENCH | TUNE | DEVICES | DOCTOR | INFO | KERNEL_CHECK,
+          UNSET, "write the result as JSON, too; - is standard output"),
     OTHER(OUTPUT, "out", "FILE", PREDICT, IS("-"),
           "the file to write: F.json, F.npy, or else CSV; - is standard output"),
     OTHER(TEXT, "out", "FILE.png", SAMPLE, UNSET, "the PNG to write"),
@@ -328,6 +344,7 @@ const struct setting_row setting_rows[] = {
     COUNT("rows", "N", MAKE, IS("10000"), FROM_TO(1, CLM_DATA_MAKE_ROWS_MAX),
           "rows of each of the six files"),
     FLAG("force", MAKE, "replace a set that is there, which otherwise is left alone"),
+    FLAG("force", KERNEL_NEW, "replace the file if it is there, which otherwise is left alone"),
     COUNT("seed", "N", MAKE, IS("1"), ANY_COUNT, "another seed makes another set"),
 #undef GROUP
 };

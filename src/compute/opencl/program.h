@@ -13,6 +13,8 @@ struct kernel_source {
 };
 
 extern const struct kernel_source kernel_sources[];
+/* The kernel that clm_kernel_example returns, from examples/kernels/. */
+extern const struct kernel_source kernel_examples[];
 
 /* Builds files of kernels/, for example "vector.cl gather.cl", as one source with `options`. A failure shows
  * the numbered source lines, then the log. */
