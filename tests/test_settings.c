@@ -80,6 +80,8 @@ static const struct {
     {"train", "format", "cifar10", NULL},
     {"verify", "only", "softmax", NULL},
     {"data convert", "to", "npz", NULL},
+    {"kernel check", "only", "linear_forward", NULL},
+    {"kernel check", "seconds", "0", NULL},
     {"train", "data", "a b = # \"c\"", NULL},
     {"bench", "json", "-", NULL},
     {"bench", "batch", "10,020,2147483647", "10,20,2147483647"},
@@ -130,6 +132,7 @@ static const struct {
     {"train", "seed", "18446744073709551616", "from 0 to 18446744073709551615"},
     {"train", "seed", "99999999999999999999999", "from 0 to 18446744073709551615"},
     {"data make", "rows", "0", "from 1 to 1000000"},
+    {"kernel check", "only", "prodcut", "product"},
     {"data make", "rows", "1000001", "from 1 to 1000000"},
     {"doctor", "patience", "2147483648", "from 0 to 2147483647"},
     {"doctor", "patience", "x", "from 0 to 2147483647"},
@@ -366,7 +369,8 @@ END_TEST
 
 static const char *const commands[] = {"train",       "eval",         "predict",  "gradcheck", "verify",
                                        "bench",       "tune",         "devices",  "doctor",    "data info",
-                                       "data sample", "data convert", "data make"};
+                                       "data sample", "data convert", "data make", "kernel new",
+                                       "kernel check"};
 
 /* Each row accepts its own default, and writes it as the same text. Help names each choice. */
 START_TEST(rows)

@@ -28,6 +28,8 @@ run --help
 sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' out >commands
 run data --help
 sed -n 's/^  clmlp \(data [a-z]*\) .*/\1/p' out >>commands
+run kernel --help
+sed -n 's/^  clmlp \(kernel [a-z]*\) .*/\1/p' out >>commands
 while read -r name; do
     # shellcheck disable=SC2086 # "data info" is two words
     run $name --help
@@ -37,7 +39,7 @@ sort -u help/* >options
 holds 'there are commands' [ "$(wc -l <commands)" -ge 14 ]
 holds 'there are options' [ "$(wc -l <options)" -ge 40 ]
 
-find "$root/src" "$root/kernels" "$root/include" "$root/tests" -name '*.[ch]*' | sed 's|.*/||' | sort -u >sources
+find "$root/src" "$root/kernels" "$root/include" "$root/tests" "$root/examples" -name '*.[ch]*' | sed 's|.*/||' | sort -u >sources
 
 # ---- what a document says: each function prints one mistake per line ----
 
@@ -75,7 +77,7 @@ wrong_files() {
 
 # The command at the beginning of a line, after "clmlp": "train", "data info".
 command_of() {
-    if [ "$1" = data ]; then echo "data $2"; else echo "$1"; fi
+    case $1 in data | kernel) echo "$1 $2" ;; *) echo "$1" ;; esac
 }
 
 examples() { prose "$1" | sed -n 's/^    clmlp //p'; }
@@ -121,7 +123,10 @@ while read -r option; do
     holds "$option is described in README or doc/" grep -qF -- "$option" all
 done <options
 while read -r name; do
-    case $name in data\ *) word="\`(clmlp data )?${name#data }\`" ;; *) word="\`clmlp $name" ;; esac
+    case $name in
+    data\ *) word="\`(clmlp data )?${name#data }\`" ;;
+    *) word="\`clmlp $name" ;;
+    esac
     holds "README has the command $name" grep -qE "$word" "$root/README.md"
 done <commands
 for directory in $(cd "$root" && find src -mindepth 1 -maxdepth 2 -type d); do

@@ -243,6 +243,26 @@
          (cl_kernel kernel, cl_device_id device, cl_kernel_work_group_info what, size_t size, void *out,     \
           size_t *got),                                                                                      \
          (kernel, device, what, size, out, got), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                         \
+    CALL(cl_int, clGetKernelInfo,                                                                            \
+         (cl_kernel kernel, cl_kernel_info what, size_t size, void *out, size_t *got),                       \
+         (kernel, what, size, out, got), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                                 \
+    CALL(cl_int, clGetKernelArgInfo,                                                                         \
+         (cl_kernel kernel, cl_uint index, cl_kernel_arg_info what, size_t size, void *out, size_t *got),    \
+         (kernel, index, what, size, out, got), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                          \
+    CALL(cl_int, clGetProgramInfo,                                                                           \
+         (cl_program program, cl_program_info what, size_t size, void *out, size_t *got),                    \
+         (program, what, size, out, got), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                                \
+    CALL(cl_int, clGetMemObjectInfo,                                                                         \
+         (cl_mem memory, cl_mem_info what, size_t size, void *out, size_t *got),                             \
+         (memory, what, size, out, got), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                                 \
+    CALL(cl_mem, clCreateSubBuffer,                                                                          \
+         (cl_mem memory, cl_mem_flags flags, cl_buffer_create_type type, const void *region, cl_int *code),  \
+         (memory, flags, type, region, code), KIND_DEVICE, MAKES_NOTHING(CL_OUT_OF_HOST_MEMORY))             \
+    CALL(cl_int, clEnqueueFillBuffer,                                                                        \
+         (cl_command_queue queue, cl_mem memory, const void *pattern, size_t pattern_size, size_t offset,    \
+          size_t size, cl_uint count, const cl_event *events, cl_event *event),                              \
+         (queue, memory, pattern, pattern_size, offset, size, count, events, event), KIND_DEVICE,            \
+         CL_OUT_OF_RESOURCES)                                                                                \
     CALL(cl_int, clSetKernelArg, (cl_kernel kernel, cl_uint index, size_t size, const void *value),          \
          (kernel, index, size, value), KIND_DEVICE, CL_OUT_OF_RESOURCES)                                     \
     CALL(cl_int, clEnqueueNDRangeKernel,                                                                     \

@@ -1,0 +1,12 @@
+/* The last term of each sum is missing. */
+__kernel void product(int B, int I, int O, __global const float *X, __global const float *W,
+                      __global float *Y)
+{
+    const int column = get_global_id(0), row = get_global_id(1);
+    if (row >= B || column >= O)
+        return;
+    float sum = 0.0f;
+    for (int i = 0; i < I - 1; i++)
+        sum += X[row * I + i] * W[column * I + i];
+    Y[row * O + column] = sum;
+}
