@@ -367,10 +367,9 @@ END_TEST
 
 /* ---- the table ---- */
 
-static const char *const commands[] = {"train",       "eval",         "predict",  "gradcheck", "verify",
-                                       "bench",       "tune",         "devices",  "doctor",    "data info",
-                                       "data sample", "data convert", "data make", "kernel new",
-                                       "kernel check"};
+static const char *const commands[] = {
+    "train",  "eval",      "predict",     "gradcheck",    "verify",    "bench",      "tune",        "devices",
+    "doctor", "data info", "data sample", "data convert", "data make", "kernel new", "kernel check"};
 
 /* Each row accepts its own default, and writes it as the same text. Help names each choice. */
 START_TEST(rows)

@@ -1,6 +1,6 @@
 /* Step 3: a tile in registers. A product of two vectors needs two loads, so step 2 waits for the first-level
- * cache; and each of its sums waits for the one before. Here an item keeps the sums of 2 x 2 elements: 4 loads
- * serve 4 products, whose sums do not wait for each other.
+ * cache; and each of its sums waits for the one before. Here an item keeps the sums of 2 x 2 elements: 4
+ * loads serve 4 products, whose sums do not wait for each other.
  *
  * A group has one item, because PoCL else wraps the kernel in a loop over the items, and a kernel that is
  * written in vectors gains nothing by that. `fma` is one instruction that multiplies and adds; it rounds once

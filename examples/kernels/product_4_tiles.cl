@@ -1,6 +1,6 @@
 /* Step 4: as large a tile as the registers hold. Tiles of 6 x 4 elements fill 24 of the 32 vector registers
- * that AVX-512 has: 10 loads serve 24 products. A compiler that runs out of registers keeps sums in memory, and
- * the kernel becomes slower: with AVX2, which has 16 registers of half the size, take float8 and 3 x 3. */
+ * that AVX-512 has: 10 loads serve 24 products. A compiler that runs out of registers keeps sums in memory,
+ * and the kernel becomes slower: with AVX2, which has 16 registers of half the size, take float8, 3 x 3. */
 #define ROWS                 6
 #define COLUMNS              4
 #define PRODUCT_TILE_ROWS    ROWS

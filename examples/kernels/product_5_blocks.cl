@@ -1,6 +1,6 @@
-/* Step 5: blocks for the caches. In step 4 each strip of rows reads all of W from the third-level cache or from
- * memory. Here a group computes a block of 96 x 48 elements: its rows of X and W stay in the second-level
- * cache, and those of one tile in the first. */
+/* Step 5: blocks for the caches. In step 4 each strip of rows reads all of W from the third-level cache or
+ * from memory. Here a group computes a block of 96 x 48 elements: its rows of X and W stay in the
+ * second-level cache, and those of one tile in the first. */
 #define ROWS                 6
 #define COLUMNS              4
 #define PRODUCT_TILE_ROWS    96

@@ -1,9 +1,9 @@
 /* For a GPU: a block of 32 x 32 elements, whose rows of X and W the group shares through local memory.
  *
- * The 64 items of a group read 8 terms of 32 rows of X and of W together, neighbours in memory by neighbouring
- * items; after a barrier each computes a tile of 4 x 4 elements from them. The second barrier keeps a fast item
- * from overwriting what a slow one still reads. On a CPU this is slower than the naive kernel's vectors: there
- * is no local memory but the cache, and each barrier splits the kernel into loops. */
+ * The 64 items of a group read 8 terms of 32 rows of X and of W together, neighbours in memory by
+ * neighbouring items; after a barrier each computes a tile of 4 x 4 elements from them. The second barrier
+ * keeps a fast item from overwriting what a slow one still reads. On a CPU this is slower than the naive
+ * kernel's vectors: there is no local memory but the cache, and each barrier splits the kernel into loops. */
 #define BLOCK                32
 #define DEPTH                8
 #define ITEMS                8

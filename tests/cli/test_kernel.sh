@@ -8,7 +8,7 @@ set -eu
 . "$2/tests/cli/program.sh"
 
 require_device kernel
-simulator=$(ls /usr/lib/*/oclgrind/liboclgrind-rt-icd.so 2>/dev/null || true)
+simulator=$(ls /usr/lib/*/oclgrind/liboclgrind-rt-icd.so /usr/lib/oclgrind/liboclgrind-rt-icd.so 2>/dev/null || true)
 [ -n "$simulator" ] || [ "${CLMLP_REQUIRE_ALL:-0}" != 1 ] || failed 'there is no oclgrind; tools/setup ci installs it'
 
 # refuses PATTERN COMMAND ARGUMENT...: "kernel COMMAND" fails with a sentence of its own.

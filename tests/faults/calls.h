@@ -252,8 +252,7 @@
     CALL(cl_int, clGetProgramInfo,                                                                           \
          (cl_program program, cl_program_info what, size_t size, void *out, size_t *got),                    \
          (program, what, size, out, got), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                                \
-    CALL(cl_int, clGetMemObjectInfo,                                                                         \
-         (cl_mem memory, cl_mem_info what, size_t size, void *out, size_t *got),                             \
+    CALL(cl_int, clGetMemObjectInfo, (cl_mem memory, cl_mem_info what, size_t size, void *out, size_t *got), \
          (memory, what, size, out, got), KIND_DEVICE, CL_OUT_OF_HOST_MEMORY)                                 \
     CALL(cl_mem, clCreateSubBuffer,                                                                          \
          (cl_mem memory, cl_mem_flags flags, cl_buffer_create_type type, const void *region, cl_int *code),  \
