@@ -132,8 +132,8 @@ static clm_status hold(struct contest *contest, double most, struct clm_error *e
 
 /* ---- results ---- */
 
-static void report(const struct contest *contest, const struct peaks *peaks,
-                   const struct clm_kernel_options *options)
+static void report_speeds(const struct contest *contest, const struct peaks *peaks,
+                          const struct clm_kernel_options *options)
 {
     const struct operation *const operation = &entry_operations[contest->entry].operation;
     const double operations = entry_operation_count(contest->entry, &contest->variant),
@@ -203,7 +203,7 @@ static clm_status time_shape(struct contest *contest, struct clm_backend *bounds
     if (status == CLM_OK)
         status = hold(contest, options->speed_seconds, error);
     if (status == CLM_OK)
-        report(contest, peaks, options);
+        report_speeds(contest, peaks, options);
     return status;
 }
 
