@@ -213,34 +213,49 @@ static clm_status read_lines(struct libsvm *libsvm, struct clm_error *error)
 
 /* ---- offsets ---- */
 
-/* Finds the offset of each feature whose values float32 could not tell apart; what a row leaves out is 0.
- * *offsets is NULL if no feature needs one. The caller frees it. */
+/* The place of a feature among the sorted indices of the first row; `count` if it is not there. */
+static size_t place_in_first_row(const struct sparse *sparse, size_t count, uint32_t index)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (sparse->indices[middle] < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && sparse->indices[low] == index ? low : count;
+}
+
+/* Finds the offset of each feature whose values float32 could not tell apart; what a row leaves out is 0, so
+ * only features of the first row can have one. *offsets is NULL if no feature needs one. The caller frees
+ * it. */
 static clm_status find_sparse_offsets(const struct sparse *sparse, size_t features, size_t first,
                                       const char *path, double **offsets, struct clm_error *error)
 {
-    struct value_range *const ranges = malloc(features * sizeof *ranges);
-    size_t *const counts = calloc(features, sizeof *counts);
-    bool has_offset = false;
-    *offsets = calloc(features, sizeof **offsets);
-    const bool has_room = ranges && counts && *offsets;
-    for (size_t f = 0; has_room && f < features; f++)
-        ranges[f] = value_range_start();
+    const size_t candidates = sparse->rows ? sparse->ends[0] : 0;
+    struct value_range *const ranges = malloc((candidates + 1) * sizeof *ranges);
+    size_t *const counts = calloc(candidates + 1, sizeof *counts); /* the last is for all other features */
+    bool has_room = ranges && counts;
+    for (size_t c = 0; has_room && c <= candidates; c++)
+        ranges[c] = value_range_start();
     for (size_t i = 0; has_room && i < sparse->count; i++) {
-        const size_t feature = sparse->indices[i] - first;
-        value_range_add(&ranges[feature], (double)sparse->values[i]);
-        counts[feature]++;
+        const size_t place = place_in_first_row(sparse, candidates, sparse->indices[i]);
+        value_range_add(&ranges[place], (double)sparse->values[i]);
+        counts[place]++;
     }
-    for (size_t f = 0; has_room && f < features; f++) {
-        (*offsets)[f] = counts[f] == sparse->rows ? value_range_offset(&ranges[f]) : 0;
-        has_offset = has_offset || (*offsets)[f] != 0;
+    for (size_t c = 0; has_room && c < candidates; c++) {
+        const double offset = counts[c] == sparse->rows ? value_range_offset(&ranges[c]) : 0;
+        if (offset == 0)
+            continue;
+        *offsets = *offsets ? *offsets : calloc(features, sizeof **offsets);
+        has_room = *offsets != NULL;
+        if (has_room)
+            (*offsets)[sparse->indices[c] - first] = offset;
     }
     free(ranges);
     free(counts);
-    if (!has_offset) {
-        free(*offsets);
-        *offsets = NULL;
-    }
-    return has_room ? CLM_OK : clm_fail_host_memory(error, path, features * sizeof *ranges);
+    return has_room ? CLM_OK : clm_fail_host_memory(error, path, features * sizeof **offsets);
 }
 
 /* `first` is the index of the first feature. */

@@ -319,13 +319,25 @@ clm_status label_table_check_numbers(const struct label_table *table, struct clm
     return label_table_kind_of(table) == KIND_NUMBER ? fail_fraction(table, error) : CLM_OK;
 }
 
+/* Numbers with a fraction are labels only if they are the names of the request's classes, as in a set whose
+ * other labels are words. */
+static bool are_class_names(const struct label_table *table, const struct request *request)
+{
+    bool are = request->classes && request->class_names;
+    for (size_t i = 0; are && i < table->words.count; i++) {
+        are = false;
+        for (size_t c = 0; !are && c < request->classes; c++)
+            are = !strcmp(label_text(table, table->labels + i), request->class_names[c]);
+    }
+    return are;
+}
+
 clm_status label_table_finish(const struct label_table *table, const struct request *request,
                               uint32_t *labels, size_t rows, struct contents *out, struct clm_error *error)
 {
     const enum label_kind kind = label_table_kind_of(table);
-    const clm_status are_numbers = label_table_check_numbers(table, error);
-    if (are_numbers != CLM_OK)
-        return are_numbers;
+    if (kind == KIND_NUMBER && !are_class_names(table, request))
+        return fail_fraction(table, error);
     uint32_t *classes = malloc(table->words.count * sizeof *classes + 1);
     if (!classes)
         return clm_fail_host_memory(error, table->path, table->words.count * sizeof *classes);

@@ -96,6 +96,7 @@ struct count {
     size_t values, numbers; /* fields that are not missing, and those that are numbers */
     size_t commas, points;  /* numbers with a decimal comma, and with a point */
     size_t texts;
+    bool is_broken; /* a quote stands where none may */
 };
 
 static void count_field(struct count *count, const struct text_field *field)
@@ -128,7 +129,9 @@ static void take_count(char delimiter, char comment, const char *at, const char 
     while (count->rows < COUNTED_ROWS && (at < end || fields)) {
         if (!fields)
             layout_skip_comments(&layout, &at, end, &lines);
-        if (field_scan(&scanner, &at, end, is_last, &field) != FIELD_DONE)
+        const enum field_outcome outcome = field_scan(&scanner, &at, end, is_last, &field);
+        count->is_broken = outcome == FIELD_UNBALANCED;
+        if (outcome != FIELD_DONE)
             break;
         fields++;
         count_field(count, &field);
@@ -142,9 +145,12 @@ static void take_count(char delimiter, char comment, const char *at, const char 
 }
 
 /* All rows have the same number of fields. The first may have one less: names without one for the first
- * column, as R writes them, or without the delimiter that ends all other rows. */
+ * column, as R writes them, or without the delimiter that ends all other rows. A first row alone says little
+ * if the second is broken. */
 static bool is_even(const struct count *count)
 {
+    if (count->is_broken && count->rows < 2)
+        return false;
     for (size_t i = 2; i < count->rows; i++)
         if (count->fields[i] != count->fields[1])
             return false;
