@@ -88,7 +88,8 @@ cl_int CL_API_CALL clEnqueueWriteBuffer(cl_command_queue queue, cl_mem buffer, c
 
 enum { CANDIDATES = 6 };
 
-/* A group multiplies `rate` pairs of elements of its tile a second; a unit works on `groups` of them at once. */
+/* A group multiplies `rate` pairs of elements of its tile a second; a unit works on `groups` of them at
+ * once. */
 static const struct speed {
     const char *name;
     double rows, columns, groups, rate;
@@ -208,14 +209,14 @@ static void end(void)
 
 /* ---- the choice ---- */
 
-static const struct net {
+static const struct tuned_net {
     size_t widths[6], count, batch;
 } nets[] = {{{3072, 3072, 10}, 3, 10},   {{3072, 3072, 10}, 3, 100},
             {{3072, 3072, 10}, 3, 1000}, {{784, 512, 256, 10}, 4, 128},
             {{784, 128, 10}, 3, 64},     {{3072, 1024, 1024, 1024, 10}, 5, 256}};
 
-/* How much longer than the fastest the provider takes, by the prescribed times, that the rows of a product make
- * `auto` choose: the first in the table, unless another is measured to be faster by a twentieth. */
+/* How much longer than the fastest the provider takes, by the prescribed times, that the rows of a product
+ * make `auto` choose: the first in the table, unless another is measured to be faster by a twentieth. */
 static double excess_of(const struct clm_tune_row *rows, size_t count, const struct product_key *key,
                         const char *product)
 {
@@ -234,26 +235,26 @@ static double excess_of(const struct clm_tune_row *rows, size_t count, const str
     return chosen / fastest;
 }
 
-struct heard {
+struct heard_rows {
     struct clm_tune_row rows[4 * CANDIDATES * PRODUCT_COUNT];
     size_t count;
 };
 
 static void hear(void *user, const struct clm_tune_row *row)
 {
-    struct heard *const heard = user;
+    struct heard_rows *const heard = user;
     ck_assert_uint_lt(heard->count, COUNT_OF(heard->rows));
     heard->rows[heard->count++] = *row;
 }
 
 /* Tunes a net anew; fails if what is chosen takes longer than the fastest by more than `tolerance`. */
-static void tune_anew(const struct net *net, double tolerance)
+static void tune_anew(const struct tuned_net *net, double tolerance)
 {
     static const char *const products[PRODUCT_COUNT] = {"forward", "backward_input", "update"};
     const struct clm_backend_options options = {
         .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "auto"};
     struct clm_backend *backend = NULL;
-    struct heard heard = {.count = 0};
+    struct heard_rows heard = {.count = 0};
     if (clm_backend_open(&options, &backend, &error) != CLM_OK ||
         clm_tune(backend, net->widths, net->count, net->batch, hear, &heard, &error) != CLM_OK)
         ck_abort_msg("%s", error.message);

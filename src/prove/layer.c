@@ -170,10 +170,10 @@ static struct fusions fusions_of(const struct layer_trial *t)
     return fusions;
 }
 
-static const enum operation_name operations_of_products[] = {
-    [PRODUCT_FORWARD] = OPERATION_FORWARD,
-    [PRODUCT_BACKWARD_INPUT] = OPERATION_BACKWARD_INPUT,
-    [PRODUCT_UPDATE] = OPERATION_BACKWARD_UPDATE};
+static const enum operation_name operations_of_products[] = {[PRODUCT_FORWARD] = OPERATION_FORWARD,
+                                                             [PRODUCT_BACKWARD_INPUT] =
+                                                                 OPERATION_BACKWARD_INPUT,
+                                                             [PRODUCT_UPDATE] = OPERATION_BACKWARD_UPDATE};
 
 clm_status layer_trial_judge(struct layer_trial *trial, enum product product, double *error_over_bound,
                              struct clm_error *error)

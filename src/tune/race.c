@@ -16,7 +16,7 @@ static bool is_in(const struct racer *racer)
 }
 
 /* Seconds for some runs and one wait; not positive if the clock is wrong. */
-static double seconds_of(struct racer *racer, size_t runs)
+static double seconds_for(struct racer *racer, size_t runs)
 {
     const double begin = clock_seconds();
     racer->status = layer_trial_run(racer->trial, runs, &racer->why);
@@ -39,7 +39,7 @@ struct pace {
 
 static void take_turn(struct racer *racer, struct pace *pace)
 {
-    const double seconds = seconds_of(racer, pace->runs);
+    const double seconds = seconds_for(racer, pace->runs);
     if (seconds > 0)
         pace->least = fmin(pace->least, seconds / (double)pace->runs);
     pace->spent += seconds;
@@ -61,9 +61,9 @@ void race(struct racer *racers, size_t count)
         racers[i].status = CLM_OK;
         racers[i].milliseconds = 0;
         if (racers[i].trial)
-            (void)seconds_of(&racers[i], 1); /* the first run may have to load what others find */
+            (void)seconds_for(&racers[i], 1); /* the first run may have to load what others find */
         if (is_in(&racers[i]))
-            paces[i].runs = runs_of_turn(seconds_of(&racers[i], 1));
+            paces[i].runs = runs_of_turn(seconds_for(&racers[i], 1));
     }
     for (size_t turn = 0; turn < TURNS; turn++) {
         double fastest = INFINITY;

@@ -237,7 +237,7 @@ struct tune_listener {
 };
 
 /* What judging a provider on a product showed. */
-struct verdict {
+struct judged {
     double error_over_bound;
     double estimate; /* milliseconds at the layer's size; 0: the clock saw no time pass */
 };
@@ -278,7 +278,7 @@ static void close_trial(struct contender *contender)
 
 /* Judges a product, then runs it once to estimate its time at the layer's size. */
 static clm_status judge_product(struct layer_trial *trial, size_t provider, size_t rows,
-                                struct choice *choice, struct verdict *verdict, struct clm_error *why)
+                                struct choice *choice, struct judged *verdict, struct clm_error *why)
 {
     const enum product product = choice->key.product;
     clm_status status = layer_trial_judge(trial, product, &verdict->error_over_bound, why);
@@ -296,7 +296,7 @@ static clm_status judge_product(struct layer_trial *trial, size_t provider, size
 }
 
 static void report(const struct tuning *t, size_t provider, const struct choice *choice,
-                   const struct verdict *verdict, const struct tune_listener *listener)
+                   const struct judged *verdict, const struct tune_listener *listener)
 {
     const struct product_key *const key = &choice->key;
     const double milliseconds = choice->measured[provider].milliseconds;
@@ -316,7 +316,7 @@ static void report(const struct tuning *t, size_t provider, const struct choice 
 /* Judges a provider on a layer's products; drops it if it is wrong or fails. If there is no room, says so in
  * *no_room and leaves it out. */
 static clm_status judge_provider(struct tuning *t, size_t provider, struct layer_choice *layer,
-                                 struct verdict verdicts[PRODUCT_COUNT], const struct tune_listener *listener,
+                                 struct judged verdicts[PRODUCT_COUNT], const struct tune_listener *listener,
                                  struct clm_error *no_room, struct clm_error *error)
 {
     const struct product_key *const key = &layer->of[0].key;
@@ -414,7 +414,7 @@ static clm_status measure_layer(struct tuning *t, bool is_slow_group, struct lay
                                 const struct tune_listener *listener, struct clm_error *no_room,
                                 struct clm_error *error)
 {
-    struct verdict verdicts[PROVIDERS_MOST][PRODUCT_COUNT] = {{{0}}};
+    struct judged verdicts[PROVIDERS_MOST][PRODUCT_COUNT] = {{{0}}};
     bool is_in_group[PROVIDERS_MOST] = {false};
     clm_status status = CLM_OK;
     for (size_t p = 0; status == CLM_OK && p < providers_count(t->be); p++) {
@@ -507,9 +507,9 @@ static clm_status measure_layers(struct tuning *t, struct layer_choice *layers, 
     struct clm_error no_room = {0};
     const double begin = clock_seconds();
     clm_status status = CLM_OK;
-    for (int is_slow = 0; is_slow <= has_slow; is_slow++)
+    for (int group = 0; group < (has_slow ? 2 : 1); group++)
         for (size_t l = 0; status == CLM_OK && l < count; l++)
-            status = measure_layer(t, is_slow, &layers[l], listener, &no_room, error);
+            status = measure_layer(t, group == 1, &layers[l], listener, &no_room, error);
     for (size_t l = 0; status == CLM_OK && l < count; l++)
         if ((status = settle(t, LAYER_STEP, NULL, &layers[l], &no_room, error)) == CLM_OK)
             status = keep(t, &layers[l], error);

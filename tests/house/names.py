@@ -20,6 +20,7 @@ SHARED = [
     ("blas_open", "src/compute/blas/blas.c", "src/compute/blas/missing.c", "a build has one of them"),
     ("clm_openblas_version", "src/compute/blas/version.c", "src/compute/blas/missing.c", "a build has one of them"),
     ("cl[A-Z]*", "tests/*", "tests/*", "a program's own function in place of the driver's"),
+    ("clock_seconds", "tests/test_*.c", "tests/test_*.c", "each test has a clock of its own"),
     ("clock_seconds", "tests/test_*.c", "src/base/clock.c", "a test's own clock takes the place of it"),
     ("sheet_write", "tests/test_augment.c", "src/data/pictures/sheet.c", "a test looks at the pictures instead of drawing them"),
     ("*", "tests/fuzz/fuzz_options.c", "src/cli/arguments.c", "takes the place of it"),
