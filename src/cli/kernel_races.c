@@ -151,7 +151,7 @@ static int length_of_kind(const char *report)
     return end && end > report ? (int)(end - report) : (int)strcspn(report, "\n");
 }
 
-/* Finds the report of the kernel in the text, and ends the text behind it. NULL if there is none. */
+/* Finds the kernel's report in the text, and cuts the text after it. Returns NULL if there is none. */
 static const char *cut_report(char *reports, const char *kernel)
 {
     char of[96];

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEARNING_RATE 0.1
-#define MOMENTUM      0.9
+#define MOMENTUM 0.9
 
 /* Layers of products alone have a bias of zeros, which no kernel sees. */
 #define NO_BIAS                                                                                              \
@@ -60,14 +59,6 @@ static const struct operand_row input_rows[] = {
     {0},
 };
 
-static clm_status run_entry_input(struct clm_backend *be, const struct variant *v, struct tensor *t,
-                                  struct metrics *sums, struct clm_error *error)
-{
-    const struct linear layer = {.W.value = t[1], .b.value = t[2]};
-    (void)sums;
-    return linear_backward_input(be, &t[0], &layer, GATE(v->below, &t[3]), &t[4], error);
-}
-
 static void make_masked(struct variant *v)
 {
     v->below = ACTIVATION_RELU;
@@ -83,14 +74,6 @@ static const struct operand_row params_rows[] = {
     {0},
 };
 
-static clm_status run_entry_params(struct clm_backend *be, const struct variant *v, struct tensor *t,
-                                   struct metrics *sums, struct clm_error *error)
-{
-    struct linear layer = {{t[2], t[4], {{0}}}, {t[3], t[5], {{0}}}};
-    (void)v, (void)sums;
-    return linear_backward_params(be, &t[0], &t[1], &layer, 0, error);
-}
-
 static void leave_out_penalty(struct variant *v)
 {
     v->l2 = 0;
@@ -102,11 +85,6 @@ static void make_momentum(struct variant *v)
 {
     v->rule = RULE_MOMENTUM;
     v->momentum = v->momentum != 0 ? v->momentum : MOMENTUM;
-}
-
-static struct step step_of_variant(const struct variant *v)
-{
-    return (struct step){v->rule, LEARNING_RATE, v->momentum, v->l2};
 }
 
 static const struct operand_row backward_update_rows[] = {
@@ -123,7 +101,7 @@ static clm_status run_entry_backward_update(struct clm_backend *be, const struct
                                             struct metrics *sums, struct clm_error *error)
 {
     struct linear layer = {{.value = t[2], .state = {t[4]}}, {.value = t[3], .state = {t[5]}}};
-    const struct step step = step_of_variant(v);
+    const struct step step = variant_step(v);
     (void)sums;
     return linear_backward_update(be, &t[0], &t[1], &layer, &step, error);
 }
@@ -134,15 +112,6 @@ static const struct operand_row update_rows[] = {
     {"v", ROLE_UPDATED, "OI", FILL_OWN, FILL_OWN, ALWAYS},
     {0},
 };
-
-static clm_status run_entry_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
-                                   struct metrics *sums, struct clm_error *error)
-{
-    struct parameter parameter = {t[0], t[1], {t[2]}};
-    const struct step step = step_of_variant(v);
-    (void)sums;
-    return parameter_step(be, &parameter, &step, error);
-}
 
 /* ---- rows of logits ---- */
 
@@ -316,11 +285,12 @@ const struct entry_operation entry_operations[ENTRY_COUNT] = {
                        OPERATION_FORWARD,
                        make_forward,
                        {SMALL_LAYER " relu uniform", LARGE_LAYER " relu uniform"}},
-    [ENTRY_BACKWARD_INPUT] = {LAYER("linear_backward_input", input_rows, run_entry_input, "BI", 'I'),
+    [ENTRY_BACKWARD_INPUT] = {LAYER("linear_backward_input", input_rows, operation_backward_input, "BI", 'I'),
                               OPERATION_BACKWARD_INPUT,
                               make_masked,
                               {SMALL_LAYER " mask uniform", LARGE_LAYER " mask uniform"}},
-    [ENTRY_BACKWARD_PARAMS] = {LAYER("linear_backward_params", params_rows, run_entry_params, "OI", 'I'),
+    [ENTRY_BACKWARD_PARAMS] = {LAYER("linear_backward_params", params_rows, operation_backward_params, "OI",
+                                     'I'),
                                OPERATION_BACKWARD_PARAMS,
                                leave_out_penalty,
                                {SMALL_LAYER " uniform", LARGE_LAYER " uniform"}},
@@ -329,7 +299,7 @@ const struct entry_operation entry_operations[ENTRY_COUNT] = {
                                OPERATION_BACKWARD_UPDATE,
                                make_momentum,
                                {SMALL_LAYER " momentum=0.9 uniform", LARGE_LAYER " momentum=0.9 uniform"}},
-    [ENTRY_UPDATE] = {{"update", DIMENSIONS_WEIGHTS, false, update_rows, run_entry_update},
+    [ENTRY_UPDATE] = {{"update", DIMENSIONS_WEIGHTS, false, update_rows, operation_update},
                       OPERATION_UPDATE,
                       make_momentum,
                       {"O=512 I=784 momentum=0.9", "O=3072 I=3072 momentum=0.9"}},

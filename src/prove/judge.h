@@ -36,7 +36,7 @@ struct judgement {
     uint64_t bits; /* a hash of all outputs */
     char detail[sizeof(
         ((struct clm_check *)0)->detail)]; /* of the worst element, if it is wrong; else empty */
-    char first[sizeof(((struct clm_check *)0)->detail)]; /* the same of the first wrong element */
+    char first[sizeof(((struct clm_check *)0)->detail)]; /* of the first wrong element */
     size_t wrong, elements;                              /* how many are wrong, of how many */
 };
 

@@ -131,8 +131,8 @@ static const struct operand_row input_rows[] = {
     {0},
 };
 
-static clm_status call_backward_input(struct clm_backend *be, const struct variant *v, struct tensor *t,
-                                      struct metrics *sums, struct clm_error *error)
+clm_status operation_backward_input(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                    struct metrics *sums, struct clm_error *error)
 {
     const struct linear layer = {.W.value = t[1], .b.value = t[2]};
     (void)sums;
@@ -149,15 +149,15 @@ static const struct operand_row params_rows[] = {
     {0},
 };
 
-static clm_status call_backward_params(struct clm_backend *be, const struct variant *v, struct tensor *t,
-                                       struct metrics *sums, struct clm_error *error)
+clm_status operation_backward_params(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                                     struct metrics *sums, struct clm_error *error)
 {
     struct linear layer = {{t[2], t[4], {{0}}}, {t[3], t[5], {{0}}}};
     (void)sums;
     return linear_backward_params(be, &t[0], &t[1], &layer, v->l2, error);
 }
 
-static struct step step_with(const struct variant *v)
+struct step variant_step(const struct variant *v)
 {
     return (struct step){v->rule, LEARNING_RATE, v->momentum, v->l2};
 }
@@ -178,7 +178,7 @@ static clm_status call_backward_update(struct clm_backend *be, const struct vari
                                        struct metrics *sums, struct clm_error *error)
 {
     struct linear layer = {{t[2], t[6], {t[4]}}, {t[3], t[7], {t[5]}}};
-    const struct step step = step_with(v);
+    const struct step step = variant_step(v);
     (void)sums;
     return linear_backward_update(be, &t[0], &t[1], &layer, &step, error);
 }
@@ -204,7 +204,7 @@ static clm_status call_update_forward(struct clm_backend *be, const struct varia
 {
     struct linear layer = {{t[3], t[9], {t[5]}}, {t[4], t[10], {t[6]}}};
     const struct epilogue epilogue = {v->act, tensor_is_empty(&t[8]) ? NULL : &t[8]};
-    const struct step step = step_with(v);
+    const struct step step = variant_step(v);
     (void)sums;
     return linear_update_forward(be, &t[0], &t[1], &layer, &step, &t[2], &epilogue, &t[7], error);
 }
@@ -236,10 +236,10 @@ static const struct operand_row update_rows[] = {
     {0},
 };
 
-static clm_status call_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
-                              struct metrics *sums, struct clm_error *error)
+clm_status operation_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                            struct metrics *sums, struct clm_error *error)
 {
-    const struct step step = step_with(v);
+    const struct step step = variant_step(v);
     struct parameter parameter = {t[0], t[1], {t[2]}};
     (void)sums;
     return parameter_step(be, &parameter, &step, error);
@@ -254,16 +254,16 @@ const struct operation operations_checked[OPERATION_COUNT] = {
     [OPERATION_SOFTMAX_XENT] = {"softmax_xent", DIMENSIONS_ROWS, true, xent_rows, call_softmax_xent},
     [OPERATION_SOFTMAX] = {"softmax", DIMENSIONS_ROWS, false, softmax_rows, call_softmax},
     [OPERATION_BACKWARD_INPUT] = {"linear_backward_input", DIMENSIONS_LAYER, false, input_rows,
-                                  call_backward_input, "BI", 'I'},
+                                  operation_backward_input, "BI", 'I'},
     [OPERATION_BACKWARD_PARAMS] = {"linear_backward_params", DIMENSIONS_LAYER, false, params_rows,
-                                   call_backward_params, "OI", 'I', .has_penalty = true},
+                                   operation_backward_params, "OI", 'I', .has_penalty = true},
     [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update", DIMENSIONS_LAYER, false, backward_update_rows,
                                    call_backward_update, "OI", 'I', .has_penalty = true},
     [OPERATION_UPDATE_FORWARD] = {"linear_update_forward", DIMENSIONS_LAYER, false, update_forward_rows,
                                   call_update_forward, "bO", 'O', .has_penalty = true},
     [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward", DIMENSIONS_LAYER, true, softmax_backward_rows,
                                     call_softmax_backward},
-    [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, call_update},
+    [OPERATION_UPDATE] = {"update", DIMENSIONS_WEIGHTS, false, update_rows, operation_update},
 };
 
 const struct operation *operation_named(const char *name)

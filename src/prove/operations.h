@@ -116,6 +116,11 @@ enum operation_name {
 
 extern const struct operation operations_checked[OPERATION_COUNT];
 
+/* Calls of operations that entries.c checks with a user's kernels, too; and the step that a variant means. */
+__typeof__(*((struct operation *)0)->call) operation_backward_input, operation_backward_params,
+    operation_update;
+struct step variant_step(const struct variant *v);
+
 /* NULL if there is none of that name. */
 const struct operation *operation_named(const char *name);
 
