@@ -17,9 +17,8 @@ float add_up(float16 sums)
 }
 
 /* Tiles at the right and lower edge compute the last row or column again, which gives the same value. */
-__attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void product(int B, int I, int O, __global const float *X, __global const float *W,
-                      __global float *Y)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+product(int B, int I, int O, __global const float *X, __global const float *W, __global float *Y)
 {
     const int column = get_group_id(0) * SIDE, row = get_group_id(1) * SIDE;
     __global const float *x[SIDE], *w[SIDE];

@@ -56,9 +56,8 @@ void compute_tile(int B, int I, int O, int row, int column, __global const float
         }
 }
 
-__attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void product(int B, int I, int O, __global const float *X, __global const float *W,
-                      __global float *Y)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+product(int B, int I, int O, __global const float *X, __global const float *W, __global float *Y)
 {
     compute_tile(B, I, O, get_group_id(1) * ROWS, get_group_id(0) * COLUMNS, X, W, Y);
 }

@@ -22,9 +22,8 @@ void load_block(int rows, int I, int first, int i, __global const float *from,
     }
 }
 
-__attribute__((reqd_work_group_size(ITEMS, ITEMS, 1)))
-__kernel void product(int B, int I, int O, __global const float *X, __global const float *W,
-                      __global float *Y)
+__kernel __attribute__((reqd_work_group_size(ITEMS, ITEMS, 1))) void
+product(int B, int I, int O, __global const float *X, __global const float *W, __global float *Y)
 {
     __local float x[DEPTH][BLOCK + 1], w[DEPTH][BLOCK + 1];
     const int column = get_group_id(0) * BLOCK, row = get_group_id(1) * BLOCK;

@@ -1,8 +1,7 @@
 /* A tile of X and W in local memory; the second barrier of a step is missing. */
 #define SIDE 8
-__attribute__((reqd_work_group_size(SIDE, SIDE, 1)))
-__kernel void product(int B, int I, int O, __global const float *X, __global const float *W,
-                      __global float *Y)
+__kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
+product(int B, int I, int O, __global const float *X, __global const float *W, __global float *Y)
 {
     __local float x[SIDE][SIDE], w[SIDE][SIDE];
     const int c = get_local_id(0), r = get_local_id(1), column = get_global_id(0), row = get_global_id(1),

@@ -2,9 +2,8 @@
 #define PARTS                8
 #define PRODUCT_TILE_COLUMNS 1
 #define PRODUCT_TILE_ROWS    1
-__attribute__((reqd_work_group_size(PARTS, 1, 1)))
-__kernel void product(int B, int I, int O, __global const float *X, __global const float *W,
-                      __global float *Y)
+__kernel __attribute__((reqd_work_group_size(PARTS, 1, 1))) void
+product(int B, int I, int O, __global const float *X, __global const float *W, __global float *Y)
 {
     __local float whole;
     const int part = get_local_id(0), column = get_group_id(0), row = get_group_id(1);
