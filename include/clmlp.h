@@ -100,13 +100,15 @@ struct clm_device {
     unsigned compute_units, clock_mhz;
     uint64_t global_memory, max_allocation, local_memory; /* bytes */
     size_t max_work_group;
-    bool is_taken;    /* the selector takes this device */
-    char reason[256]; /* why it is taken, or why not */
+    bool has_own_memory; /* not the host's: a card, not a part of the processor */
+    bool is_taken;       /* the selector takes this device */
+    char reason[256];    /* why it is taken, or why not */
 };
 
 /* Lists every device of every platform, in the order of the ICD loader, and says which one `selector`
- * takes: "auto" (or NULL), "gpu", "cpu", "P:D", or part of a device's or platform's name. auto takes the
- * first GPU, accelerator or CPU, in that order, that passes a quick self-test. Fails with CLM_ERROR_DEVICE
+ * takes: "auto" (or NULL), "gpu", "cpu", "P:D", or part of a device's or platform's name. auto takes a
+ * GPU, an accelerator or a CPU, in that order, that passes a quick self-test; of several GPUs first those with
+ * memory of their own, and of these the one with most units times clock. Fails with CLM_ERROR_DEVICE
  * if there is no platform; a selector that takes no device is not an error here. The caller gives *devices
  * to clm_devices_free. */
 CLM_MUST_CHECK clm_status clm_devices_list(const char *selector, struct clm_device **devices, size_t *count,

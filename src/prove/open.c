@@ -36,6 +36,26 @@ static clm_status open_one(const struct clm_device *device, const struct clm_bac
     return status;
 }
 
+/* Whether `a` is tried before `b`: devices that suit equally are tried in the order of the list. */
+static bool comes_before(const struct clm_device *devices, size_t a, size_t b, const char *selector)
+{
+    return opencl_is_preferred(&devices[a], &devices[b], selector) ||
+           (a < b && !opencl_is_preferred(&devices[b], &devices[a], selector));
+}
+
+/* The device to try after `last`, or first if that is `count`; `count` if there is none left that suits. */
+static size_t next_preferred(const struct clm_device *devices, size_t count, const char *selector,
+                             size_t last)
+{
+    size_t next = count;
+    for (size_t d = 0; d < count; d++)
+        if (d != last && opencl_preference(&devices[d], selector) > 0 &&
+            (last == count || comes_before(devices, last, d, selector)) &&
+            (next == count || comes_before(devices, d, next, selector)))
+            next = d;
+    return next;
+}
+
 /* Opens the device that the selector prefers, or the next if that fails and the selector leaves a choice. */
 static clm_status open_preferred(const struct clm_backend_options *options, const struct clm_device *devices,
                                  size_t count, struct clm_backend **out, size_t *taken,
@@ -52,15 +72,13 @@ static clm_status open_preferred(const struct clm_backend_options *options, cons
                   error, CLM_ERROR_DEVICE, "backend",
                   "the OpenCL platforms have no device%s; update or install the device's driver, or take the blas backend",
                   kernel_cache_trouble(trouble, sizeof trouble));
-    for (int wanted = 4; wanted > 0; wanted--)
-        for (size_t d = 0; d < count; d++) {
-            if (opencl_preference(&devices[d], options->device) != wanted)
-                continue;
-            status = open_one(&devices[d], options, out, error);
-            *taken = d;
-            if (status == CLM_OK)
-                return CLM_OK;
-        }
+    for (size_t d = next_preferred(devices, count, options->device, count); d < count;
+         d = next_preferred(devices, count, options->device, d)) {
+        status = open_one(&devices[d], options, out, error);
+        *taken = d;
+        if (status == CLM_OK)
+            return CLM_OK;
+    }
     return status;
 }
 
@@ -107,7 +125,7 @@ static void explain(struct clm_device *device, const char *selector, bool is_any
     const bool is_choice_left = !selector || !strcmp(selector, "auto");
     if (device->is_taken)
         snprintf(device->reason, sizeof device->reason, "passes the self-test, and %s",
-                 is_choice_left ? "no GPU or accelerator before it does" : "is what was asked for");
+                 is_choice_left ? "no device that is preferred does" : "is what was asked for");
     else if (!is_suited || !device->reason[0])
         snprintf(device->reason, sizeof device->reason, "%.255s",
                  !is_suited     ? "is not what was asked for"

@@ -62,6 +62,9 @@ static void describe(cl_platform_id platform, cl_device_id id, struct clm_device
     device->max_allocation = device_number(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, device);
     device->local_memory = device_number(id, CL_DEVICE_LOCAL_MEM_SIZE, device);
     device->max_work_group = (size_t)device_number(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, device);
+    cl_bool is_unified = CL_TRUE;
+    (void)clGetDeviceInfo(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof is_unified, &is_unified, NULL);
+    device->has_own_memory = !is_unified && device->type != CLM_DEVICE_CPU;
 }
 
 /* If no driver is installed, the loader says so with a code of its own. */
@@ -129,16 +132,22 @@ static bool is_address(const char *selector, unsigned *platform, unsigned *index
     return sscanf(selector, "%u:%u%c", platform, index, &after) == 2;
 }
 
+/* A GPU's rank: one with memory of its own comes before one that shares the host's. */
+static int rank_of_gpu(const struct clm_device *device)
+{
+    return device->type != CLM_DEVICE_GPU ? 0 : device->has_own_memory ? 2 : 1;
+}
+
 int opencl_preference(const struct clm_device *device, const char *selector)
 {
     unsigned platform, index;
     if (!selector || !*selector || !strcmp(selector, "auto"))
-        return device->type == CLM_DEVICE_GPU           ? 4
+        return device->type == CLM_DEVICE_GPU           ? 3 + rank_of_gpu(device)
                : device->type == CLM_DEVICE_ACCELERATOR ? 3
                : device->type == CLM_DEVICE_CPU         ? 2
                                                         : 1;
     if (!strcmp(selector, "gpu"))
-        return device->type == CLM_DEVICE_GPU;
+        return rank_of_gpu(device);
     if (!strcmp(selector, "cpu"))
         return device->type == CLM_DEVICE_CPU;
     if (is_address(selector, &platform, &index))
@@ -146,14 +155,24 @@ int opencl_preference(const struct clm_device *device, const char *selector)
     return strcasestr(device->name, selector) || strcasestr(device->platform_name, selector);
 }
 
+/* Intel counts execution units, of which eight are about one unit of the other makers. */
+static uint64_t speed_of_gpu(const struct clm_device *device)
+{
+    const uint64_t speed = (uint64_t)device->compute_units * device->clock_mhz;
+    return device->type != CLM_DEVICE_GPU ? 0 : strstr(device->vendor, "Intel") ? speed / 8 : speed;
+}
+
+bool opencl_is_preferred(const struct clm_device *a, const struct clm_device *b, const char *selector)
+{
+    const int difference = opencl_preference(a, selector) - opencl_preference(b, selector);
+    return difference ? difference > 0 : speed_of_gpu(a) > speed_of_gpu(b);
+}
+
 clm_status opencl_device_open(cl_device_id id, const struct clm_device *about, struct opencl_device *out,
                               struct clm_error *error)
 {
     cl_int code;
-    cl_bool is_unified = CL_FALSE;
-    *out = (struct opencl_device){.id = id, .about = *about};
-    (void)clGetDeviceInfo(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof is_unified, &is_unified, NULL);
-    out->uses_host_memory = is_unified || about->type == CLM_DEVICE_CPU;
+    *out = (struct opencl_device){.id = id, .about = *about, .uses_host_memory = !about->has_own_memory};
     out->context = clCreateContext(NULL, 1, &id, NULL, NULL, &code);
     if (!out->context)
         return opencl_fail(error, about->name, "clCreateContext", code);
@@ -181,5 +200,6 @@ void opencl_device_close(struct opencl_device *device)
 
 bool opencl_is_pocl(const struct opencl_device *device)
 {
-    return strstr(device->about.platform_name, "Portable Computing Language") != NULL;
+    return device->about.type == CLM_DEVICE_CPU &&
+           strstr(device->about.platform_name, "Portable Computing Language");
 }

@@ -5,6 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMORY_KEPT ((uint64_t)512 << 20)
+
+/* Bytes of a device's memory for a net and its data. The driver, and the screen, keep a part of a card's memory
+ * that CL_DEVICE_GLOBAL_MEM_SIZE counts. */
+static size_t memory_of(const struct clm_device *device)
+{
+    const uint64_t most = device->global_memory, kept = most / 10 > MEMORY_KEPT ? most / 10 : MEMORY_KEPT;
+    return (size_t)(!device->has_own_memory ? most : most > 2 * kept ? most - kept : most / 2);
+}
+
 /* The handle of a listed device; NULL if it is gone. */
 static clm_status open_handle_of(const struct clm_device *device, cl_device_id *out, struct clm_error *error)
 {
@@ -36,13 +46,15 @@ clm_status opencl_open(const struct clm_device *device, const struct clm_backend
     struct opencl_backend *const own = calloc(1, sizeof *own);
     if (!own)
         return clm_fail_host_memory(error, "the opencl backend", sizeof *own);
-    own->base = (struct clm_backend){.operations = &opencl_operations,
-                                     .kind = CLM_BACKEND_OPENCL,
-                                     .on_note = options->on_note,
-                                     .note_user = options->note_user,
-                                     .memory_limit = (size_t)device->global_memory,
-                                     .allocation_limit = (size_t)device->max_allocation,
-                                     .limited_by = "CL_DEVICE_GLOBAL_MEM_SIZE"};
+    own->base = (struct clm_backend){
+        .operations = &opencl_operations,
+        .kind = CLM_BACKEND_OPENCL,
+        .on_note = options->on_note,
+        .note_user = options->note_user,
+        .memory_limit = memory_of(device),
+        .allocation_limit = (size_t)device->max_allocation,
+        .limited_by = device->has_own_memory ? "CL_DEVICE_GLOBAL_MEM_SIZE, less what the driver keeps"
+                                             : "CL_DEVICE_GLOBAL_MEM_SIZE"};
     snprintf(own->base.device, sizeof own->base.device, "%s", device->name);
     own->kernels = &own->own;
     status = opencl_device_open(id, device, &own->device, error);
