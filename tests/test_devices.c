@@ -1,6 +1,7 @@
 /* Which device is taken, and how much of its memory. */
-#include "compute/backend.h"
 #include "compute/opencl/opencl.h"
+#include "prove/operations.h"
+#include "support/fixtures.h"
 #include "support/support.h"
 
 #include <dlfcn.h>
@@ -21,6 +22,8 @@ cl_int CL_API_CALL clGetDeviceInfo(cl_device_id device, cl_device_info what, siz
     *(void **)&ask = dlsym(RTLD_NEXT, "clGetDeviceInfo");
     ck_assert(ask != NULL);
     const cl_int code = ask(device, what, size, value, size_out);
+    if (!value)
+        return code;
     if (what == CL_DEVICE_TYPE && seeming_type)
         memcpy(value, &seeming_type, sizeof seeming_type);
     if (what == CL_DEVICE_GLOBAL_MEM_SIZE && seeming_memory)
@@ -30,16 +33,33 @@ cl_int CL_API_CALL clGetDeviceInfo(cl_device_id device, cl_device_info what, siz
     return code;
 }
 
+static size_t seeming_group; /* the most items of a group of any kernel; 0: as it is */
+
+/* Replaces the driver's function. */
+cl_int CL_API_CALL clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id device,
+                                            cl_kernel_work_group_info what, size_t size, void *value,
+                                            size_t *size_out)
+{
+    cl_int (*ask)(cl_kernel, cl_device_id, cl_kernel_work_group_info, size_t, void *, size_t *);
+    *(void **)&ask = dlsym(RTLD_NEXT, "clGetKernelWorkGroupInfo");
+    ck_assert(ask != NULL);
+    const cl_int code = ask(kernel, device, what, size, value, size_out);
+    if (what == CL_KERNEL_WORK_GROUP_SIZE && seeming_group)
+        *(size_t *)value = seeming_group;
+    return code;
+}
+
 static void begin(void)
 {
+    seeming_group = 0;
     seeming_type = seeming_memory = 0;
     seems_to_be_a_card = false;
 }
 
 /* The first device, opened without a test; the caller closes it. */
-static struct clm_backend *open_first(void)
+static struct clm_backend *open_first(const char *gemm)
 {
-    const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL, .gemm = "tiled"};
+    const struct clm_backend_options options = {.kind = CLM_BACKEND_OPENCL, .gemm = gemm};
     struct clm_device *devices = NULL;
     struct clm_backend *backend = NULL;
     size_t count = 0;
@@ -66,7 +86,7 @@ START_TEST(a_part_of_a_cards_memory_is_left_alone)
         seeming_type = CL_DEVICE_TYPE_GPU;
         seeming_memory = cases[i].has * MIB;
         seems_to_be_a_card = cases[i].is_card;
-        struct clm_backend *const backend = open_first();
+        struct clm_backend *const backend = open_first("tiled");
         ck_assert_uint_eq(backend->memory_limit / MIB, cases[i].taken);
         ck_assert(backend->uses_host_memory == !cases[i].is_card);
         ck_assert((strstr(backend->limited_by, "less what the driver keeps") != NULL) == cases[i].is_card);
@@ -80,10 +100,99 @@ START_TEST(a_gpu_of_pocl_is_no_cpu)
 {
     for (int is_gpu = 0; is_gpu < 2; is_gpu++) {
         seeming_type = is_gpu ? CL_DEVICE_TYPE_GPU : CL_DEVICE_TYPE_CPU;
-        struct clm_backend *const backend = open_first();
+        struct clm_backend *const backend = open_first("tiled");
         const struct kernels *const kernels = ((struct opencl_backend *)backend)->kernels;
         ck_assert(opencl_is_pocl(kernels->device) == !is_gpu);
         ck_assert((strstr(kernels->table.options, "-DPOCL") != NULL) == !is_gpu);
+        clm_backend_close(backend);
+    }
+}
+END_TEST
+
+/* ---- groups ---- */
+
+struct device_case {
+    enum operation_name operation;
+    struct variant variant;
+};
+
+static void check_cases(struct clm_backend *backend, const struct device_case *cases, size_t count)
+{
+    struct clm_backend *const bounds = fixture_bounds();
+    for (size_t i = 0; i < count; i++) {
+        struct variant variant = cases[i].variant;
+        struct clm_check check;
+        variant.seed = 1;
+        ck_assert_done(operation_check(backend, bounds, &operations_checked[cases[i].operation], &variant, 1,
+                                       &check, &error));
+        if (!check.passed)
+            ck_abort_msg("%s %s: %s", check.operation, check.shape, check.detail);
+    }
+    clm_backend_close(bounds);
+}
+
+/* The groups in the second dimension of each launch; the largest. Replaces the driver's function. */
+static size_t most_groups;
+
+cl_int CL_API_CALL clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions,
+                                          const size_t *offset, const size_t *global, const size_t *local,
+                                          cl_uint event_count, const cl_event *events, cl_event *event)
+{
+    cl_int (*enqueue)(cl_command_queue, cl_kernel, cl_uint, const size_t *, const size_t *, const size_t *,
+                      cl_uint, const cl_event *, cl_event *);
+    *(void **)&enqueue = dlsym(RTLD_NEXT, "clEnqueueNDRangeKernel");
+    ck_assert(enqueue != NULL);
+    if (dimensions > 1 && global[1] / local[1] > most_groups)
+        most_groups = global[1] / local[1];
+    return enqueue(queue, kernel, dimensions, offset, global, local, event_count, events, event);
+}
+
+/* NVIDIA allows 65,535 groups in the second dimension. */
+START_TEST(many_rows_are_few_enough_groups)
+{
+    static const struct device_case cases[] = {
+        {OPERATION_GATHER, {.B = 65535, .I = 3, .N = 65535}},
+        {OPERATION_GATHER, {.B = 131073, .I = 65, .N = 131074, .first = 1, .is_bytes = true}},
+        {OPERATION_FORWARD, {.B = 65537, .I = 1, .O = 3, .act = ACTIVATION_RELU}},
+    };
+    seeming_type = CL_DEVICE_TYPE_GPU;
+    struct clm_backend *const backend = open_first("clblast");
+    seeming_type = 0;
+    most_groups = 0;
+    check_cases(backend, cases, 1);
+    ck_assert_uint_eq(most_groups, 65535); /* a group for each row */
+    most_groups = 0;
+    check_cases(backend, cases + 1, COUNT_OF(cases) - 1);
+    ck_assert_uint_le(most_groups, 65535);
+    clm_backend_close(backend);
+}
+END_TEST
+
+/* On a GPU several items share a column of the gradient of b. */
+START_TEST(the_gradient_of_b_is_summed_in_strips)
+{
+    static const struct device_case biases[] = {
+        {OPERATION_BACKWARD_PARAMS, {.B = 1, .I = 3, .O = 1}},
+        {OPERATION_BACKWARD_PARAMS, {.B = 7, .I = 3, .O = 64}},
+        {OPERATION_BACKWARD_PARAMS, {.B = 130, .I = 2, .O = 65}},
+        {OPERATION_BACKWARD_UPDATE, {.B = 9, .I = 2, .O = 129, .rule = RULE_MOMENTUM, .momentum = 0.9}},
+    };
+    static const struct {
+        cl_ulong type;
+        size_t group, lanes, strips;
+    } cases[] = {{CL_DEVICE_TYPE_CPU, 0, 64, 1},
+                 {CL_DEVICE_TYPE_GPU, 0, 64, 8},
+                 {CL_DEVICE_TYPE_GPU, 511, 64, 1}, /* a kernel allows less than its device */
+                 {CL_DEVICE_TYPE_GPU, 63, 32, 1}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        seeming_type = cases[i].type;
+        seeming_group = cases[i].group;
+        struct clm_backend *const backend = open_first("clblast");
+        const struct kernels *const kernels = ((struct opencl_backend *)backend)->kernels;
+        ck_assert_uint_eq(kernels->lanes, cases[i].lanes);
+        ck_assert_uint_eq(kernels->strips, cases[i].strips);
+        seeming_type = 0; /* CLBlast takes a CPU's parameters, whose kernels build in less time */
+        check_cases(backend, biases, COUNT_OF(biases));
         clm_backend_close(backend);
     }
 }
@@ -123,6 +232,8 @@ int main(void)
     tcase_add_checked_fixture(cases, begin, NULL);
     tcase_add_test(cases, a_part_of_a_cards_memory_is_left_alone);
     tcase_add_test(cases, a_gpu_of_pocl_is_no_cpu);
+    tcase_add_test(cases, the_gradient_of_b_is_summed_in_strips);
+    tcase_add_test(cases, many_rows_are_few_enough_groups);
     tcase_add_test(cases, the_preferred_device_comes_first);
     suite_add_tcase(suite, cases);
     return test_run(suite);

@@ -9,8 +9,10 @@
 #include <string.h>
 
 /* Items in a group of the elementwise kernels: enough for a GPU's width and for a CPU's loop over items. */
-#define GROUP     64
-#define LANES_MAX 64
+#define GROUP       64
+#define LANES_MAX   64
+#define STRIPS_MAX  8
+#define GROUPS_MOST 65535 /* in the second dimension of a launch */
 /* On a CPU, which prefetches by itself: elements of a row per item of gather, and items per group. */
 #define CPU_SPAN 1024
 #define CPU_ROWS 8
@@ -198,32 +200,57 @@ void kernel_table_free(struct kernel_table *table)
     memset(table->handles, 0, sizeof table->handles);
 }
 
+static void kernels_free_built(struct kernels *k)
+{
+    kernel_table_free(&k->table);
+    for (struct built_program *built = k->built, *next; built; built = next) {
+        next = built->next;
+        clReleaseProgram(built->program);
+        free(built);
+    }
+    k->built = NULL;
+}
+
+/* Builds what every net needs, in groups of k->lanes, and of k->lanes times k->strips. */
+static clm_status build_for_all(struct kernels *k, struct clm_error *error)
+{
+    k->table.about = kernels_about;
+    snprintf(k->table.options, sizeof k->table.options,
+             "-cl-std=CL1.2 -DLANES=%zu -DSTRIPS=%zu -DVW=%zu -DRUNS=%zu%s", k->lanes, k->strips, k->chunk,
+             k->runs, opencl_is_pocl(k->device) ? " -DPOCL" : "");
+    k->table.may_spill = true;
+    k->table.items[KERNEL_SOFTMAX_XENT] = k->lanes;
+    k->table.items[KERNEL_BIAS_GRADIENT] = k->table.items[KERNEL_BIAS_UPDATE] = k->lanes * k->strips;
+    const clm_status status =
+        kernel_table_build_range(k, &k->table, 0, KERNEL_BIAS_ACTIVATION, NO_ACTIVATION, NO_RULE, error);
+    if (status != CLM_OK)
+        kernels_free_built(k);
+    return status;
+}
+
+/* A device may allow a kernel, as built, fewer items than it allows in general: then groups get smaller. */
 clm_status kernels_build(const struct opencl_device *device, struct kernels *out, struct clm_error *error)
 {
+    const bool is_cpu = device->about.type == CLM_DEVICE_CPU;
     *out = (struct kernels){.device = device, .lanes = LANES_MAX};
     while (out->lanes > device->about.max_work_group && out->lanes > 1)
         out->lanes /= 2;
+    out->strips = is_cpu ? 1 : size_max(1, size_min(STRIPS_MAX, device->about.max_work_group / out->lanes));
     out->chunk = vector_width(device);
-    out->span = device->about.type == CLM_DEVICE_CPU ? CPU_SPAN : out->chunk;
-    out->runs = device->about.type == CLM_DEVICE_CPU ? 4 : 1;
-    out->table.about = kernels_about;
-    snprintf(out->table.options, sizeof out->table.options, "-cl-std=CL1.2 -DLANES=%zu -DVW=%zu -DRUNS=%zu%s",
-             out->lanes, out->chunk, out->runs, opencl_is_pocl(device) ? " -DPOCL" : "");
-    const clm_status status =
-        kernel_table_build_range(out, &out->table, 0, KERNEL_BIAS_ACTIVATION, NO_ACTIVATION, NO_RULE, error);
-    if (status != CLM_OK)
-        kernels_free(out);
+    out->span = is_cpu ? CPU_SPAN : out->chunk;
+    out->runs = is_cpu ? 4 : 1;
+    clm_status status = build_for_all(out, error);
+    while (status == CLM_ERROR_DEVICE && out->lanes * out->strips > 1) {
+        out->lanes = out->strips > 1 ? out->lanes : out->lanes / 2;
+        out->strips = 1;
+        status = build_for_all(out, error);
+    }
     return status;
 }
 
 void kernels_free(struct kernels *kernels)
 {
-    kernel_table_free(&kernels->table);
-    for (struct built_program *built = kernels->built, *next; built; built = next) {
-        next = built->next;
-        clReleaseProgram(built->program);
-        free(built);
-    }
+    kernels_free_built(kernels);
     memset(kernels, 0, sizeof *kernels);
 }
 
@@ -269,14 +296,17 @@ static clm_status launch_list(struct kernels *k, enum kernel_name name, enum act
     return kernel_table_launch(k, &k->table, name, act, rule, 1, &global, &local, arguments, error);
 }
 
-/* A kernel without activation and rule, over rows and columns. */
-static clm_status launch_rows(struct kernels *k, enum kernel_name name, size_t rows, size_t columns,
-                              const size_t local[2], const struct kernel_argument *arguments,
+/* A kernel over rows and columns, in groups of local[0] columns and local[1] rows; with more rows and fewer
+ * columns if there would be more groups than NVIDIA allows in the second dimension. */
+static clm_status launch_rows(struct kernels *k, enum kernel_name name, enum activation act, size_t rows,
+                              size_t columns, const size_t local[2], const struct kernel_argument *arguments,
                               struct clm_error *error)
 {
-    const size_t global[2] = {round_up(columns, local[0]), round_up(rows, local[1])};
-    return kernel_table_launch(k, &k->table, name, NO_ACTIVATION, NO_RULE, 2, global, local, arguments,
-                               error);
+    size_t group[2] = {local[0], local[1]};
+    for (; divide_up(rows, group[1]) > GROUPS_MOST && group[0] > 1; group[0] /= 2)
+        group[1] *= 2;
+    const size_t global[2] = {round_up(columns, group[0]), round_up(rows, group[1])};
+    return kernel_table_launch(k, &k->table, name, act, NO_RULE, 2, global, group, arguments, error);
 }
 
 /* For gather_augmented: an item takes its runs, and of each run `chunk` elements of every line of 16. Short
@@ -290,7 +320,8 @@ static clm_status launch_runs(struct kernels *k, const struct tensor *matrix,
     while (wide < items && wide < 16 && wide * 2 <= group)
         wide *= 2;
     const size_t local[2] = {wide, group / wide};
-    return launch_rows(k, KERNEL_GATHER_AUGMENTED, matrix->rows, items, local, arguments, error);
+    return launch_rows(k, KERNEL_GATHER_AUGMENTED, NO_ACTIVATION, matrix->rows, items, local, arguments,
+                       error);
 }
 
 /* One item per span of a row of X. On a CPU a group takes some rows, elsewhere neighbouring spans. */
@@ -300,7 +331,7 @@ static clm_status launch_gather(struct kernels *k, enum kernel_name name, const 
     const bool is_cpu = k->span > k->chunk;
     const size_t items = divide_up(X->columns, k->span), group = group_size(k);
     const size_t local[2] = {is_cpu ? 1 : group, is_cpu ? size_min(CPU_ROWS, group) : 1};
-    return launch_rows(k, name, X->rows, items, local, arguments, error);
+    return launch_rows(k, name, NO_ACTIVATION, X->rows, items, local, arguments, error);
 }
 
 /* ---- the kernels ---- */
@@ -389,11 +420,11 @@ clm_status opencl_gather_weights(struct clm_backend *be, const struct tensor *we
 clm_status kernel_bias_activation(struct kernels *k, const struct epilogue *epilogue, const struct tensor *b,
                                   struct tensor *Y, struct clm_error *error)
 {
-    const size_t local[2] = {group_size(k), 1}, global[2] = {round_up(Y->columns, local[0]), Y->rows};
-    return kernel_table_launch(k, &k->table, KERNEL_BIAS_ACTIVATION, epilogue->act, NO_RULE, 2, global, local,
-                               ARGUMENTS(INT(Y->rows), INT(Y->columns), INT(epilogue->gate != NULL),
-                                         MEMORY(b), MEMORY(Y), MEMORY(saved_gate(epilogue, Y))),
-                               error);
+    const size_t local[2] = {group_size(k), 1};
+    return launch_rows(k, KERNEL_BIAS_ACTIVATION, epilogue->act, Y->rows, Y->columns, local,
+                       ARGUMENTS(INT(Y->rows), INT(Y->columns), INT(epilogue->gate != NULL), MEMORY(b),
+                                 MEMORY(Y), MEMORY(saved_gate(epilogue, Y))),
+                       error);
 }
 
 clm_status kernel_through_gate(struct kernels *k, const struct gate *gate, struct tensor *dX,
@@ -459,21 +490,31 @@ clm_status opencl_softmax(struct clm_backend *be, const struct tensor *Z, struct
                        ARGUMENTS(INT(Z->rows), INT(Z->columns), MEMORY(Z), MEMORY(P)), error);
 }
 
+/* A kernel over the columns of dZ. */
+static clm_status launch_columns(struct kernels *k, enum kernel_name name, enum rule rule,
+                                 const struct tensor *dZ, const struct kernel_argument *arguments,
+                                 struct clm_error *error)
+{
+    const size_t local[2] = {k->lanes, k->strips};
+    const size_t global[2] = {round_up(dZ->columns, k->lanes), k->strips};
+    return kernel_table_launch(k, &k->table, name, NO_ACTIVATION, rule, 2, global, local, arguments, error);
+}
+
 clm_status kernel_bias_gradient(struct kernels *k, const struct tensor *dZ, struct tensor *db,
                                 struct clm_error *error)
 {
-    return launch_list(k, KERNEL_BIAS_GRADIENT, NO_ACTIVATION, NO_RULE, dZ->columns,
-                       ARGUMENTS(INT(dZ->rows), INT(dZ->columns), MEMORY(dZ), MEMORY(db)), error);
+    return launch_columns(k, KERNEL_BIAS_GRADIENT, NO_RULE, dZ,
+                          ARGUMENTS(INT(dZ->rows), INT(dZ->columns), MEMORY(dZ), MEMORY(db)), error);
 }
 
 clm_status kernel_bias_update(struct kernels *k, const struct step *step, const struct tensor *dZ,
                               struct parameter *b, struct clm_error *error)
 {
     const struct step_argument s = step_argument(step);
-    return launch_list(k, KERNEL_BIAS_UPDATE, NO_ACTIVATION, step->rule, dZ->columns,
-                       ARGUMENTS(ARGUMENT(s), INT(dZ->rows), INT(dZ->columns), MEMORY(dZ),
-                                 MEMORY(state_of(b, 0)), MEMORY(state_of(b, 1)), MEMORY(&b->value)),
-                       error);
+    return launch_columns(k, KERNEL_BIAS_UPDATE, step->rule, dZ,
+                          ARGUMENTS(ARGUMENT(s), INT(dZ->rows), INT(dZ->columns), MEMORY(dZ),
+                                    MEMORY(state_of(b, 0)), MEMORY(state_of(b, 1)), MEMORY(&b->value)),
+                          error);
 }
 
 clm_status opencl_parameter_step(struct clm_backend *be, struct parameter *parameter, const struct step *step,

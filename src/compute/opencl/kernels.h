@@ -53,10 +53,11 @@ struct kernels {
     const struct opencl_device *device;
     struct built_program *built; /* list of all tables' programs */
     struct kernel_table table;
-    size_t lanes; /* work-items in a group of softmax_xent */
-    size_t chunk; /* floats in a vector of the device */
-    size_t span;  /* elements that an item of gather takes */
-    size_t runs;  /* runs of 64 elements that an item of gather_augmented takes */
+    size_t lanes;  /* work-items in a group of softmax_xent */
+    size_t strips; /* parts of the rows that items of bias_gradient take, for each of `lanes` columns */
+    size_t chunk;  /* floats in a vector of the device */
+    size_t span;   /* elements that an item of gather takes */
+    size_t runs;   /* runs of 64 elements that an item of gather_augmented takes */
 };
 
 /* The slots of sums.cl: at least one for each group of a kernel that adds to them. */
