@@ -5,6 +5,7 @@
 #include "support/support.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct clm_error error;
@@ -106,6 +107,61 @@ START_TEST(a_gpu_of_pocl_is_no_cpu)
         ck_assert((strstr(kernels->table.options, "-DPOCL") != NULL) == !is_gpu);
         clm_backend_close(backend);
     }
+}
+END_TEST
+
+/* ---- uploads ---- */
+
+static size_t mapped, mapping_that_fails; /* counted from 1; 0: none fails */
+
+/* Replaces the driver's function. */
+void *CL_API_CALL clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool is_blocking,
+                                     cl_map_flags flags, size_t offset, size_t size, cl_uint count,
+                                     const cl_event *events, cl_event *event, cl_int *code)
+{
+    void *(*map)(cl_command_queue, cl_mem, cl_bool, cl_map_flags, size_t, size_t, cl_uint, const cl_event *,
+                 cl_event *, cl_int *);
+    *(void **)&map = dlsym(RTLD_NEXT, "clEnqueueMapBuffer");
+    ck_assert(map != NULL);
+    if (++mapped == mapping_that_fails) {
+        *code = CL_MAP_FAILURE;
+        return NULL;
+    }
+    return map(queue, buffer, is_blocking, flags, offset, size, count, events, event, code);
+}
+
+/* A card gets rows through two pieces of page-locked memory, if the driver gives both; else as they are. */
+START_TEST(uploads_go_through_page_locked_memory)
+{
+    static const struct {
+        bool is_card;
+        size_t failing, mapped;
+    } cases[] = {{true, 0, 2}, {true, 1, 1}, {true, 2, 2}, {false, 0, 0}};
+    const size_t count = (9 << 20) + 5, first = 3;
+    unsigned char *const sent = malloc(count), *const got = malloc(count + first);
+    ck_assert(sent && got);
+    for (size_t i = 0; i < count; i++)
+        sent[i] = (unsigned char)(i * 2654435761u >> 13);
+    for (size_t c = 0; c < COUNT_OF(cases); c++) {
+        struct tensor tensor;
+        seeming_type = CL_DEVICE_TYPE_GPU;
+        seems_to_be_a_card = cases[c].is_card;
+        mapped = 0;
+        mapping_that_fails = cases[c].failing;
+        struct clm_backend *const backend = open_first("tiled");
+        ck_assert_done(tensor_create(backend, TENSOR_BYTE, 1, count + first, &tensor, &error));
+        for (int again = 0; again < 2; again++) {
+            sent[0]++;
+            ck_assert_done(backend_write_part(backend, &tensor, first, count, HOST_BYTE, sent, &error));
+            ck_assert_done(backend_read(backend, &tensor, HOST_BYTE, got, &error));
+            ck_assert_mem_eq(got + first, sent, count);
+        }
+        ck_assert_uint_eq(mapped, cases[c].mapped);
+        tensor_free(backend, &tensor);
+        clm_backend_close(backend);
+    }
+    free(sent);
+    free(got);
 }
 END_TEST
 
@@ -232,6 +288,7 @@ int main(void)
     tcase_add_checked_fixture(cases, begin, NULL);
     tcase_add_test(cases, a_part_of_a_cards_memory_is_left_alone);
     tcase_add_test(cases, a_gpu_of_pocl_is_no_cpu);
+    tcase_add_test(cases, uploads_go_through_page_locked_memory);
     tcase_add_test(cases, the_gradient_of_b_is_summed_in_strips);
     tcase_add_test(cases, many_rows_are_few_enough_groups);
     tcase_add_test(cases, the_preferred_device_comes_first);

@@ -90,7 +90,6 @@ clm_status opencl_write_part(struct clm_backend *be, struct tensor *tensor, size
 {
     (void)type;
     const size_t size = be->operations->element_sizes[tensor->type];
-    const cl_int code = clEnqueueWriteBuffer(self(be)->device.transfers, tensor->memory, CL_TRUE,
-                                             first * size, count * size, host, 0, NULL, NULL);
-    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "write_part", "clEnqueueWriteBuffer", code);
+    struct opencl_backend *const own = self(be);
+    return uploads_send(&own->uploads, &own->device, tensor->memory, first * size, host, count * size, error);
 }

@@ -57,6 +57,7 @@ clm_status opencl_open(const struct clm_device *device, const struct clm_backend
                                              : "CL_DEVICE_GLOBAL_MEM_SIZE"};
     snprintf(own->base.device, sizeof own->base.device, "%s", device->name);
     own->kernels = &own->own;
+    uploads_start(&own->uploads);
     status = opencl_device_open(id, device, &own->device, error);
     own->base.uses_host_memory = own->device.uses_host_memory;
     if (status == CLM_OK)
@@ -92,6 +93,7 @@ clm_status provider_backend(struct clm_backend *be, size_t provider, struct clm_
     second->base.notebook = NULL;
     second->base.free_notebook = NULL;
     second->device.profile = NULL;
+    uploads_start(&second->uploads);
     dispatch_borrow(&first->dispatch, provider, &second->base, &second->dispatch);
     snprintf(second->base.provider, sizeof second->base.provider, "%s", provider_name(be, provider));
     *out = &second->base;

@@ -16,6 +16,7 @@ void opencl_close(struct clm_backend *be)
     for (size_t i = 0; i < STEPS_IN_FLIGHT; i++)
         if (own->marks[i])
             clReleaseEvent(own->marks[i]);
+    uploads_end(&own->uploads, &own->device);
     tensor_free(be, &own->dispatch.workspace);
     dispatch_free(&own->dispatch);
     if (!own->is_second) {

@@ -4,6 +4,7 @@
 #define CLM_COMPUTE_OPENCL_OPENCL_H
 
 #include "compute/opencl/gemm/dispatch.h"
+#include "compute/opencl/upload.h"
 
 #define STEPS_IN_FLIGHT 16
 
@@ -14,6 +15,7 @@ struct opencl_backend {
     struct dispatch dispatch;
     cl_event marks[STEPS_IN_FLIGHT]; /* ends of the last steps, a ring */
     size_t steps;
+    struct uploads uploads;
     bool is_second; /* shares another backend's device and kernels: see provider_backend */
 };
 
