@@ -107,8 +107,8 @@ struct clm_device {
 
 /* Lists every device of every platform, in the order of the ICD loader, and says which one `selector`
  * takes: "auto" (or NULL), "gpu", "cpu", "P:D", or part of a device's or platform's name. auto takes a
- * GPU, an accelerator or a CPU, in that order, that passes a quick self-test; of several GPUs first those with
- * memory of their own, and of these the one with most units times clock. Fails with CLM_ERROR_DEVICE
+ * GPU, an accelerator or a CPU, in that order, that passes a quick self-test; of several GPUs first those
+ * with memory of their own, and of these the one with most units times clock. Fails with CLM_ERROR_DEVICE
  * if there is no platform; a selector that takes no device is not an error here. The caller gives *devices
  * to clm_devices_free. */
 CLM_MUST_CHECK clm_status clm_devices_list(const char *selector, struct clm_device **devices, size_t *count,

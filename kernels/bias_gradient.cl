@@ -1,5 +1,6 @@
-/* db = sum over the batch of dZ (B,O). A group of LANES x STRIPS items takes LANES columns; each of the STRIPS
- * items of a column adds a part of its rows, and the first adds the parts, in order: always the same bits. */
+/* db = sum over the batch of dZ (B,O). A group of LANES x STRIPS items takes LANES columns; each of the
+ * STRIPS items of a column adds a part of its rows, and the first adds the parts, in order: always the same
+ * bits. */
 
 #define COLUMN_GROUP __attribute__((reqd_work_group_size(LANES, STRIPS, 1)))
 

@@ -346,7 +346,8 @@ CLM_MUST_CHECK clm_status opencl_open(const struct clm_device *device,
                                       struct clm_error *error);
 /* How well `selector` suits a device: 0 means not at all; auto prefers the device with the largest number. */
 int opencl_preference(const struct clm_device *device, const char *selector);
-/* Whether `a` is to be tried before `b`, which the loader lists earlier: it suits better, or is a faster GPU. */
+/* Whether `a` is to be tried before `b`, which the loader lists earlier: it suits better, or is a faster
+ * GPU. */
 bool opencl_is_preferred(const struct clm_device *a, const struct clm_device *b, const char *selector);
 
 /* "; PoCL cannot write FOLDER, its cache of compiled kernels: …" or "; the disk of FOLDER … is full: …" for

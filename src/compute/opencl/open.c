@@ -7,8 +7,8 @@
 
 #define MEMORY_KEPT ((uint64_t)512 << 20)
 
-/* Bytes of a device's memory for a net and its data. The driver, and the screen, keep a part of a card's memory
- * that CL_DEVICE_GLOBAL_MEM_SIZE counts. */
+/* Bytes of a device's memory for a net and its data. The driver, and the screen, keep a part of a card's
+ * memory that CL_DEVICE_GLOBAL_MEM_SIZE counts. */
 static size_t memory_of(const struct clm_device *device)
 {
     const uint64_t most = device->global_memory, kept = most / 10 > MEMORY_KEPT ? most / 10 : MEMORY_KEPT;

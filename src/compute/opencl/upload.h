@@ -21,8 +21,8 @@ struct uploads {
 void uploads_start(struct uploads *uploads);
 void uploads_end(struct uploads *uploads, const struct opencl_device *device);
 
-/* Copies `bytes` of host memory into a buffer from byte `offset` on, and waits. Without page-locked memory, or
- * on a device that uses the host's memory, it is a plain copy. */
+/* Copies `bytes` of host memory into a buffer from byte `offset` on, and waits. Without page-locked memory,
+ * or on a device that uses the host's memory, it is a plain copy. */
 CLM_MUST_CHECK clm_status uploads_send(struct uploads *uploads, const struct opencl_device *device, cl_mem to,
                                        size_t offset, const void *from, size_t bytes,
                                        struct clm_error *error);
