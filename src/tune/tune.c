@@ -246,6 +246,7 @@ struct judged {
 struct contender {
     struct clm_backend *backend;
     struct layer_trial *trial;
+    size_t bytes; /* that it holds while others enter: the tuned backend counts them */
 };
 
 /* Rows with which a product is judged: part of the batch if the whole would take long. */
@@ -269,10 +270,11 @@ static clm_status open_trial(struct tuning *t, size_t provider, const struct pro
                : status;
 }
 
-static void close_trial(struct contender *contender)
+static void close_trial(struct tuning *t, struct contender *contender)
 {
     layer_trial_close(contender->trial);
     clm_backend_close(contender->backend);
+    t->be->memory.now -= contender->bytes;
     *contender = (struct contender){0};
 }
 
@@ -331,7 +333,7 @@ static clm_status judge_provider(struct tuning *t, size_t provider, struct layer
             report(t, provider, &layer->of[p], &verdicts[p], listener);
     }
     const bool is_built = contender.backend != NULL;
-    close_trial(&contender);
+    close_trial(t, &contender);
     if (judged != CLM_OK || (status != CLM_OK && !is_built))
         tune_drop(t, provider, why.message);
     else if (status == CLM_ERROR_MEMORY)
@@ -352,16 +354,20 @@ static bool is_hopeless(const struct tuning *t, const struct choice *choice, siz
     return own > SLOW && own > HOPELESS * fastest;
 }
 
-/* Makes a trial at the layer's very size. */
+/* Makes a trial at the layer's very size, whose memory those that enter later do without. */
 static clm_status enter(struct tuning *t, size_t provider, const struct product_key *key,
                         struct contender *out, struct clm_error *why)
 {
     clm_status status = open_trial(t, provider, key, key->B, out, why);
     if (status == CLM_OK)
         status = layer_trial_begin(out->trial, key->product, why);
-    if (status != CLM_OK)
-        close_trial(out);
-    return status;
+    if (status != CLM_OK) {
+        close_trial(t, out);
+        return status;
+    }
+    out->bytes = out->backend->memory.now - t->be->memory.now;
+    t->be->memory.now += out->bytes;
+    return CLM_OK;
 }
 
 /* Times some providers of a product in turn, and keeps the times; drops a provider that fails. */
@@ -373,7 +379,7 @@ static void race_contenders(struct tuning *t, struct choice *choice, struct cont
     race(racers, providers_count(t->be));
     for (size_t p = 0; p < providers_count(t->be); p++) {
         const bool has_run = contenders[p].trial != NULL;
-        close_trial(&contenders[p]);
+        close_trial(t, &contenders[p]);
         if (!has_run)
             continue;
         choice->measured[p].milliseconds = racers[p].milliseconds;
@@ -403,7 +409,7 @@ static void race_product(struct tuning *t, const bool *is_in_group, struct choic
         return;
     }
     for (size_t p = 0; p < providers_count(t->be); p++)
-        close_trial(&contenders[p]);
+        close_trial(t, &contenders[p]);
     for (size_t p = 0; p < providers_count(t->be); p++)
         if (enters[p] && enter(t, p, &choice->key, &contenders[p], &why) == CLM_OK)
             race_contenders(t, choice, contenders);
