@@ -220,16 +220,37 @@ void step_tile(const struct step s, __local const float *left, const int step, c
 #endif
 
 #if defined(RULE) && !defined(ACTIVATION)
-/* A rule without states uses neither ms nor mb. */
+/* A layer's part of product_update, and how its groups divide dWᵀ (I,O). Only numbers of four bytes, so that
+ * the host's structs have the same layout. */
+struct layer_part {
+    int I, O, rows, columns, depth;
+    int across, end; /* groups across, and groups of this layer and those before it */
+};
+
+struct layer_parts {
+    struct layer_part of[3];
+};
+
+/* One of three pointers, for layer l. */
+#define CHOOSE(l, name) ((l) == 0 ? name##0 : (l) == 1 ? name##1 : name##2)
+
+/* The steps of up to three layers and one batch. A rule without states uses neither ms nor mb. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-product_update(const struct step s, const int I, const int B, const int O, const int rows, const int columns,
-               const int depth, __global const float *restrict X, __global const float *restrict dZ,
-               __global float *restrict ms, __global float *restrict W, __global float *restrict mb,
-               __global float *restrict b, __local float *restrict pack)
+product_update(const struct step s, const int B, const struct layer_parts parts, __global const float *X0,
+               __global const float *dZ0, __global float *ms0, __global float *W0, __global float *mb0,
+               __global float *b0, __global const float *X1, __global const float *dZ1, __global float *ms1,
+               __global float *W1, __global float *mb1, __global float *b1, __global const float *X2,
+               __global const float *dZ2, __global float *ms2, __global float *W2, __global float *mb2,
+               __global float *b2, __local float *pack)
 {
-    const int n0 = get_group_id(0) * columns, n_end = min(O, n0 + columns);
-    const int m0 = get_group_id(1) * rows, m_end = min(I, m0 + rows);
-    __local float *lefts = pack + columns * depth;
+    const int group = get_group_id(0), l = group < parts.of[0].end ? 0 : group < parts.of[1].end ? 1 : 2;
+    const struct layer_part part = parts.of[l];
+    const int I = part.I, O = part.O, depth = part.depth, at = group - (l ? parts.of[l - 1].end : 0);
+    __global const float *X = CHOOSE(l, X), *dZ = CHOOSE(l, dZ);
+    __global float *ms = CHOOSE(l, ms), *W = CHOOSE(l, W), *mb = CHOOSE(l, mb), *b = CHOOSE(l, b);
+    const int n0 = at % part.across * part.columns, n_end = min(O, n0 + part.columns);
+    const int m0 = at / part.across * part.rows, m_end = min(I, m0 + part.rows);
+    __local float *lefts = pack + part.columns * depth;
     for (int k0 = 0; k0 < B; k0 += depth) {
         const int kc = min(depth, B - k0);
         const bool is_first = k0 == 0, is_last = k0 + kc == B;
@@ -242,12 +263,12 @@ product_update(const struct step s, const int I, const int B, const int O, const
                 pack_left_columns(X, I, m, min(m + LEFT, m_end), k0, kc, LEFT, lefts);
             __local const float *left = lefts + (m - m0) % LEFT;
             for (int n = n0; n < n_end; n += NR) {
-                const size_t at = (size_t)n * I + (size_t)m * NR, later = at + FETCH_TILES * MR * NR;
+                const size_t tile = (size_t)n * I + (size_t)m * NR, later = tile + FETCH_TILES * MR * NR;
                 fetch_stretch(W + later, MR * NR);
                 if (STATES > 0)
                     fetch_stretch(ms + later, MR * NR);
                 step_tile(s, left, LEFT, m_end - m, pack + (n - n0) * kc, kc, n_end - n, is_first, is_last,
-                          ms + at, W + at);
+                          ms + tile, W + tile);
             }
         }
     }

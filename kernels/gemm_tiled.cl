@@ -4,7 +4,8 @@
  *   tiled_dot_forward    the same for a small B: a whole group reads each row of W along I
  *   tiled_backward       dX (B,I) = (dZ (B,O) W (O,I)) * act'
  *   tiled_gradient       dW (O,I) = dZ (B,O)ᵀ X (B,I) + penalty W, db (O) = Σ_B dZ
- *   tiled_update         the optimiser's step with those gradients, straight into W, b and their states
+ *   tiled_update         the optimiser's step with those gradients, straight into W, b and their states; for
+ *                        up to three layers, with the next batch's gather beside them
  *   tiled_sum_forward, tiled_sum_backward    add the parts of a sum that was cut into slices, in order
  *
  * The host gives by -D: ITEMS_M x ITEMS_N work-items of a group; QUADS_M x QUADS_N quads of 4, for an item's
@@ -184,15 +185,19 @@ INLINE int item_n(void)
 }
 #endif
 
-/* The result's row and column for an item's row i and quad q. */
-INLINE int row_of(const int i)
+/* Where the group's tile begins, in a launch for one result. The compiler keeps no registers for it. */
+#define FIRST_ROW    ((int)get_group_id(1) * TILE_M)
+#define FIRST_COLUMN ((int)get_group_id(0) * TILE_N)
+
+/* The result's row and column for an item's row i and quad q, in the tile from row m0 and column n0 on. */
+INLINE int row_of(const int m0, const int i)
 {
-    return get_group_id(1) * TILE_M + (i / 4 * ITEMS_M + item_m()) * 4 + i % 4;
+    return m0 + (i / 4 * ITEMS_M + item_m()) * 4 + i % 4;
 }
 
-INLINE int column_of(const int q)
+INLINE int column_of(const int n0, const int q)
 {
-    return get_group_id(0) * TILE_N + (q * ITEMS_N + item_n()) * 4;
+    return n0 + (q * ITEMS_N + item_n()) * 4;
 }
 
 /* For each of some rows i of an item and each quad q. */
@@ -285,7 +290,7 @@ __kernel GROUP(ITEMS) void tiled_forward(const int B, const int I, const int O, 
     SUM_IN_STEPS(begin, end, FETCH_FORWARD, PUT_FORWARD, NOTHING_ELSE)
     FOR_QUADS(i, q)
     {
-        const int m = row_of(i), n = column_of(q), count = m < B ? O - n : 0;
+        const int m = row_of(m0, i), n = column_of(n0, q), count = m < B ? O - n : 0;
         __global float *y = Y + ((size_t)slice * B + m) * O + n;
         if (is_cut) {
             store_quad(acc[i][q], y, count, O % 4 == 0);
@@ -378,7 +383,7 @@ __kernel GROUP(ITEMS) void tiled_backward(const int B, const int O, const int I,
     SUM_IN_STEPS(begin, end, FETCH_BACKWARD, PUT_BACKWARD, NOTHING_ELSE)
     FOR_QUADS(i, q)
     {
-        const int m = row_of(i), n = column_of(q), count = m < B ? I - n : 0;
+        const int m = row_of(m0, i), n = column_of(n0, q), count = m < B ? I - n : 0;
         const size_t at = (size_t)m * I + n;
         float4 d = acc[i][q];
 #if HAS_GATE
@@ -425,7 +430,6 @@ INLINE void add_left(__local const float4 *left, float *sums)
 
 /* acc of dZᵀ X; in the groups of X's first columns also the sums of dZ's columns. */
 #define MULTIPLY_BATCH                                                                                       \
-    const int m0 = get_group_id(1) * TILE_M, n0 = get_group_id(0) * TILE_N;                                  \
     float sums[SUMS];                                                                                        \
     for (int s = 0; s < SUMS; s++)                                                                           \
         sums[s] = 0.0f;                                                                                      \
@@ -441,10 +445,10 @@ INLINE void add_left(__local const float4 *left, float *sums)
     add_left(left[side], sums)
 
 /* The unit whose dZ is in sums[s]; -1 if another group or item has it, or there is none. */
-INLINE int unit_of(const int s, const int O)
+INLINE int unit_of(const int s, const int m0, const int n0, const int O)
 {
-    const int r = get_local_id(0) + s * ITEMS, o = get_group_id(1) * TILE_M + r;
-    return get_group_id(0) == 0 && r < TILE_M && o < O ? o : -1;
+    const int r = get_local_id(0) + s * ITEMS, o = m0 + r;
+    return n0 == 0 && r < TILE_M && o < O ? o : -1;
 }
 
 #if !defined(ACTIVATION) && !defined(RULE)
@@ -454,22 +458,25 @@ __kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I,
                                           __global float *restrict db)
 {
     PRODUCT_MEMORY;
+    const int m0 = FIRST_ROW, n0 = FIRST_COLUMN;
     MULTIPLY_BATCH
     for (int s = 0; s < SUMS; s++)
-        if (unit_of(s, O) >= 0)
-            db[unit_of(s, O)] = sums[s];
+        if (unit_of(s, FIRST_ROW, FIRST_COLUMN, O) >= 0)
+            db[unit_of(s, FIRST_ROW, FIRST_COLUMN, O)] = sums[s];
             /* Some rows at a time: their reads are under way together, and take few registers. */
 #pragma clang loop unroll(full)
     for (int first = 0; first < ROWS; first += ROWS_AT_ONCE) {
         float4 ws[ROWS_AT_ONCE][QUADS_N];
         FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
         {
-            const int m = row_of(first + i), n = column_of(q), count = m < O && penalty != 0.0f ? I - n : 0;
+            const int m = row_of(FIRST_ROW, first + i), n = column_of(FIRST_COLUMN, q),
+                      count = m < O && penalty != 0.0f ? I - n : 0;
             ws[i][q] = load_quad(W + (size_t)m * I + n, count, I % 4 == 0);
         }
         FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
         {
-            const int m = row_of(first + i), n = column_of(q), count = m < O ? I - n : 0;
+            const int m = row_of(FIRST_ROW, first + i), n = column_of(FIRST_COLUMN, q),
+                      count = m < O ? I - n : 0;
             store_quad(acc[first + i][q] + penalty * ws[i][q], dW + (size_t)m * I + n, count, I % 4 == 0);
         }
     }
@@ -477,16 +484,69 @@ __kernel GROUP(ITEMS) void tiled_gradient(const int O, const int B, const int I,
 #endif
 
 #ifdef RULE
-/* The step of optimiser.cl with those gradients; mb is b's state. Rules without states use neither. */
-__kernel GROUP(ITEMS) void tiled_update(const struct step s, const int O, const int B, const int I,
-                                        __global const float *restrict dZ, __global const float *restrict X,
-                                        __global float *restrict ms, __global float *restrict W,
-                                        __global float *restrict mb, __global float *restrict b)
+/* A layer's part of tiled_update. Only numbers of four bytes, so that the host's structs have the same
+ * layout. */
+struct layer_part {
+    int O, I;
+    int across, end; /* tiles across, and tiles of this layer and those before it */
+};
+
+struct layer_parts {
+    struct layer_part of[3];
+};
+
+/* The next batch, as gather.cl has it; without rows if there is none. */
+struct next_batch {
+    int rows, I, is_bytes, is_ordered;
+    uint first;
+};
+
+/* X[r] = (values[n] - mean) * scale, and the rows' labels: each item of the launch takes some elements. */
+INLINE void gather_next(const struct next_batch next, __global const uchar *values,
+                        __global const uint *labels, __global const uint *order, __global const float *mean,
+                        __global const float *scale, __global float *X, __global uint *labels_out)
+{
+    const int items = get_global_size(0);
+    __global const float *numbers = (__global const float *)values;
+    for (int at = get_global_id(0); at < next.rows * next.I; at += items) {
+        const int r = at / next.I, i = at % next.I;
+        const uint n = next.is_ordered ? order[next.first + r] : next.first + r;
+        const size_t from = (size_t)n * next.I + i;
+        const float value = next.is_bytes ? convert_float(values[from]) : numbers[from];
+        X[at] = (value - mean[i]) * scale[i];
+        if (i == 0)
+            labels_out[r] = labels[n];
+    }
+}
+
+/* One of three values, for layer l. */
+#define CHOOSE(l, a, b, c) ((l) == 0 ? (a) : (l) == 1 ? (b) : (c))
+#define OF_LAYER(l, name)  CHOOSE(l, name##0, name##1, name##2)
+#define IN_PART(l, number) CHOOSE(l, parts.of[0].number, parts.of[1].number, parts.of[2].number)
+
+/* The steps of optimiser.cl with those gradients, of up to three layers and one batch; mb is b's state. Rules
+ * without states use neither. The items of all groups gather the next batch, before their products. */
+__kernel GROUP(ITEMS) void tiled_update(
+    const struct step s, const int B, const struct layer_parts parts, __global const float *dZ0,
+    __global const float *X0, __global float *ms0, __global float *W0, __global float *mb0,
+    __global float *b0, __global const float *dZ1, __global const float *X1, __global float *ms1,
+    __global float *W1, __global float *mb1, __global float *b1, __global const float *dZ2,
+    __global const float *X2, __global float *ms2, __global float *W2, __global float *mb2,
+    __global float *b2, const struct next_batch next, __global const uchar *values,
+    __global const uint *labels, __global const uint *order, __global const float *mean,
+    __global const float *scale, __global float *next_X, __global uint *next_labels)
 {
     PRODUCT_MEMORY;
+    const int group = get_group_id(0);
+    const int l = group < parts.of[0].end ? 0 : group < parts.of[1].end ? 1 : 2;
+    const int at = group - CHOOSE(l, 0, parts.of[0].end, parts.of[1].end), across = IN_PART(l, across);
+    const int m0 = at / across * TILE_M, n0 = at % across * TILE_N, O = IN_PART(l, O), I = IN_PART(l, I);
+    __global const float *dZ = OF_LAYER(l, dZ), *X = OF_LAYER(l, X);
+    __global float *ms = OF_LAYER(l, ms), *W = OF_LAYER(l, W), *mb = OF_LAYER(l, mb), *b = OF_LAYER(l, b);
+    gather_next(next, values, labels, order, mean, scale, next_X, next_labels);
     MULTIPLY_BATCH
     for (int i = 0; i < SUMS; i++) {
-        const int o = unit_of(i, O);
+        const int o = unit_of(i, m0, n0, O);
         if (o >= 0)
             step_one(s, sums[i], o, mb, mb, b);
     }
@@ -497,14 +557,14 @@ __kernel GROUP(ITEMS) void tiled_update(const struct step s, const int O, const 
         STATE_M(float4 states[ROWS_AT_ONCE][QUADS_N])
         FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
         {
-            const int row = row_of(first + i), n = column_of(q), count = row < O ? I - n : 0;
+            const int row = row_of(m0, first + i), n = column_of(n0, q), count = row < O ? I - n : 0;
             const size_t at = (size_t)row * I + n;
             ws[i][q] = load_quad(W + at, count, I % 4 == 0);
             STATE_M(states[i][q] = load_quad(ms + at, count, I % 4 == 0))
         }
         FOR_QUADS_OF(ROWS_AT_ONCE, i, q)
         {
-            const int row = row_of(first + i), n = column_of(q), count = row < O ? I - n : 0;
+            const int row = row_of(m0, first + i), n = column_of(n0, q), count = row < O ? I - n : 0;
             const size_t at = (size_t)row * I + n;
             const float4 g = acc[first + i][q];
             float4 w = ws[i][q];

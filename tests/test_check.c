@@ -346,7 +346,7 @@ END_TEST
 /* ---- mistakes that no weight shows ---- */
 
 #define STEPS "13-11-5 B=8 N=20 x2 momentum=0.9 l2=0"
-static const size_t last_call = 2 * 2 * 3; /* layers, epochs, batches: the first layer's last step */
+static const size_t last_call = 2 * 2 * 3; /* layers, epochs, batches: the last layer's last step */
 static size_t calls;
 
 static clm_status step_spoils_the_last_velocity(struct clm_backend *be, const struct tensor *dZ,
@@ -380,8 +380,8 @@ START_TEST(velocities_are_judged_after_the_last_step)
             is_bias ? step_forgets_the_last_bias_velocity : step_spoils_the_last_velocity;
         const struct last_check last = check_shape(backend, "training_steps", STEPS, 1);
         ck_assert(last.failed.error_over_bound > 1);
-        ck_assert_ptr_nonnull(strstr(last.failed.detail, is_bias ? "layers.0.bias velocity[0,0]"
-                                                                 : "layers.0.weight velocity[10,12]"));
+        ck_assert_ptr_nonnull(strstr(last.failed.detail, is_bias ? "layers.1.bias velocity[0,0]"
+                                                                 : "layers.1.weight velocity[4,10]"));
     }
     clm_backend_close(backend);
 }

@@ -360,7 +360,7 @@ static struct row_results row_results_of(const struct property_bench *t, size_t 
     const struct network *const net = &t->run.net, *const bound = &t->bound.net;
     return (struct row_results){{take_rows(&net->layers[0].Y, &bound->layers[0].Y, rows, t->hidden),
                                  take_rows(&net->layers[1].Y, &bound->layers[1].Y, rows, t->classes),
-                                 take_rows(&net->gradients[0], &bound->gradients[0], rows, t->hidden)}};
+                                 take_rows(&net->layers[0].dZ, &bound->layers[0].dZ, rows, t->hidden)}};
 }
 
 static void rows_free(struct rows_of *rows)

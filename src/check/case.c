@@ -15,7 +15,7 @@ const char *case_name(const struct check_case *which)
 
 bool case_has_products(const struct check_case *which)
 {
-    return !which->operation || which->operation->dimensions == DIMENSIONS_LAYER;
+    return !which->operation || has_products(which->operation->dimensions);
 }
 
 double case_work(const struct check_case *which)
@@ -114,7 +114,7 @@ static void *field_of(void *of, struct field field)
 #define OF(dimensions) (1u << (dimensions))
 #define OF_PICTURES    OF(DIMENSIONS_PICTURES)
 #define OF_BATCH       OF(DIMENSIONS_BATCH)
-#define OF_LAYER       OF(DIMENSIONS_LAYER)
+#define OF_LAYER       (OF(DIMENSIONS_LAYER) | OF(DIMENSIONS_STEP))
 #define OF_ROWS        OF(DIMENSIONS_ROWS)
 #define OF_WEIGHTS     OF(DIMENSIONS_WEIGHTS)
 

@@ -35,6 +35,7 @@ static const struct {
     size_t count;
 } shapes_by[] = {[DIMENSIONS_BATCH] = {batches, COUNT_OF(batches)},
                  [DIMENSIONS_LAYER] = {layers, COUNT_OF(layers)},
+                 [DIMENSIONS_STEP] = {layers, COUNT_OF(layers)},
                  [DIMENSIONS_ROWS] = {logits, COUNT_OF(logits)},
                  [DIMENSIONS_WEIGHTS] = {layers, COUNT_OF(layers)}};
 
@@ -104,12 +105,19 @@ static const struct step_case trainings[] = {
 
 /* Outputs of a million elements, of which a single one may be wrong. */
 static const struct single_shape million[] = {
-    {OPERATION_GATHER, {1031, 1021, 0, 1040, 5}},  {OPERATION_FORWARD, {1031, 7, 1021}},
-    {OPERATION_SOFTMAX_XENT, {1049, 0, 1000}},     {OPERATION_SOFTMAX, {1049, 0, 1000}},
-    {OPERATION_BACKWARD_INPUT, {1031, 1021, 7}},   {OPERATION_BACKWARD_PARAMS, {7, 1021, 1031}},
-    {OPERATION_BACKWARD_UPDATE, {7, 1021, 1031}},  {OPERATION_UPDATE_FORWARD, {1031, 7, 1021}},
-    {OPERATION_UPDATE_FORWARD, {7, 1021, 1031}},   {OPERATION_UPDATE, {0, 1021, 1031}},
-    {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}}, {OPERATION_GATHER_WEIGHTS, {1048583, 1, 0, 1048600, 5}},
+    {OPERATION_GATHER, {1031, 1021, 0, 1040, 5}},
+    {OPERATION_FORWARD, {1031, 7, 1021}},
+    {OPERATION_SOFTMAX_XENT, {1049, 0, 1000}},
+    {OPERATION_SOFTMAX, {1049, 0, 1000}},
+    {OPERATION_BACKWARD_INPUT, {1031, 1021, 7}},
+    {OPERATION_BACKWARD_PARAMS, {7, 1021, 1031}},
+    {OPERATION_BACKWARD_UPDATE, {7, 1021, 1031}},
+    {OPERATION_UPDATE_FORWARD, {1031, 7, 1021}},
+    {OPERATION_UPDATE_FORWARD, {7, 1021, 1031}},
+    {OPERATION_UPDATES, {7, 1021, 1031}},
+    {OPERATION_UPDATE, {0, 1021, 1031}},
+    {OPERATION_SOFTMAX_BACKWARD, {104861, 3, 10}},
+    {OPERATION_GATHER_WEIGHTS, {1048583, 1, 0, 1048600, 5}},
 };
 
 /* The shape for contents other than normal numbers. */
@@ -250,7 +258,7 @@ static void plan_contents(struct plan *plan, enum operation_name name)
             plan_operation(plan, name, &middles[i]);
         }
         middles[i].fill = FILL_TINY;
-        if (operations_checked[name].dimensions == DIMENSIONS_LAYER)
+        if (has_products(operations_checked[name].dimensions))
             plan_operation(plan, name, &middles[i]);
     }
 }

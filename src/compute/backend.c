@@ -263,25 +263,33 @@ static clm_status expect_augmentation(const struct augmentation *a, size_t B, si
                               : CLM_OK;
 }
 
+static clm_status expect_gathering(const struct gathering *g, struct clm_error *error)
+{
+    const char *const here = "gather";
+    const struct resident *const data = g->data;
+    const size_t N = data->values.rows, I = data->values.columns, B = g->X->rows;
+    clm_status status;
+    if (B > N || g->first > N - B)
+        return clm_fail(error, CLM_ERROR_SHAPE, "%s: rows %zu to %zu of a data set of %zu", here, g->first,
+                        g->first + B, N);
+    if ((status = backend_expect(here, "values", &data->values, data->values.type, N, I, error)) ||
+        (status = backend_expect(here, "labels of the data", &data->labels, TENSOR_INDEX, 1, N, error)) ||
+        (status = backend_expect(here, "mean", &data->mean, TENSOR_REAL, 1, I, error)) ||
+        (status = backend_expect(here, "scale", &data->scale, TENSOR_REAL, 1, I, error)) ||
+        (g->order && (status = backend_expect(here, "order", g->order, TENSOR_INDEX, 1, N, error))) ||
+        (status = backend_expect(here, "X", g->X, TENSOR_REAL, B, I, error)) ||
+        (status = backend_expect(here, "labels", g->labels, TENSOR_INDEX, 1, B, error)))
+        return status;
+    return g->augmentation ? expect_augmentation(g->augmentation, B, I, error) : CLM_OK;
+}
+
 clm_status gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
                   size_t first, const struct augmentation *augmentation, struct tensor *X,
                   struct tensor *labels, struct clm_error *error)
 {
-    const size_t N = data->values.rows, I = data->values.columns, B = X->rows;
-    clm_status status;
-    if (B > N || first > N - B)
-        return clm_fail(error, CLM_ERROR_SHAPE, "gather: rows %zu to %zu of a data set of %zu", first,
-                        first + B, N);
-    if ((status = backend_expect("gather", "values", &data->values, data->values.type, N, I, error)) ||
-        (status = backend_expect("gather", "labels of the data", &data->labels, TENSOR_INDEX, 1, N, error)) ||
-        (status = backend_expect("gather", "mean", &data->mean, TENSOR_REAL, 1, I, error)) ||
-        (status = backend_expect("gather", "scale", &data->scale, TENSOR_REAL, 1, I, error)) ||
-        (order && (status = backend_expect("gather", "order", order, TENSOR_INDEX, 1, N, error))) ||
-        (status = backend_expect("gather", "X", X, TENSOR_REAL, B, I, error)) ||
-        (status = backend_expect("gather", "labels", labels, TENSOR_INDEX, 1, B, error)) ||
-        (augmentation && (status = expect_augmentation(augmentation, B, I, error))))
-        return status;
-    return be->operations->gather(be, data, order, first, augmentation, X, labels, error);
+    const clm_status status =
+        expect_gathering(&(const struct gathering){data, order, first, augmentation, X, labels}, error);
+    return status ? status : be->operations->gather(be, data, order, first, augmentation, X, labels, error);
 }
 
 clm_status gather_weights(struct clm_backend *be, const struct tensor *weights, const struct tensor *order,
@@ -482,6 +490,43 @@ clm_status linear_backward_update(struct clm_backend *be, const struct tensor *d
     return backend_fuses_step(be, step->rule)
                ? be->operations->linear_backward_update(be, dZ, X, layer, step, error)
                : step_unfused(be, dZ, X, layer, step, error);
+}
+
+static clm_status update_in_turn(struct clm_backend *be, const struct layer_update *updates, size_t count,
+                                 const struct step *step, const struct gathering *next,
+                                 struct clm_error *error)
+{
+    clm_status status = CLM_OK;
+    for (size_t u = 0; status == CLM_OK && u < count; u++)
+        status = linear_backward_update(be, &updates[u].dZ, &updates[u].X, updates[u].layer, step, error);
+    return status || !next ? status
+                           : gather(be, next->data, next->order, next->first, next->augmentation, next->X,
+                                    next->labels, error);
+}
+
+clm_status linear_updates(struct clm_backend *be, const struct layer_update *updates, size_t count,
+                          const struct step *step, const struct gathering *next, struct clm_error *error)
+{
+    const char *const here = "linear_updates";
+    clm_status status = CLM_OK;
+    for (size_t u = 0; status == CLM_OK && u < count; u++) {
+        status = expect_update(here, &updates[u].dZ, &updates[u].X, updates[u].layer, step, error);
+        if (status == CLM_OK && updates[u].dZ.rows != updates[0].dZ.rows)
+            status = clm_fail(error, CLM_ERROR_SHAPE, "%s: layers of batches of %zu and %zu rows", here,
+                              updates[0].dZ.rows, updates[u].dZ.rows);
+    }
+    if (status == CLM_OK && next)
+        status = expect_gathering(next, error);
+    if (status != CLM_OK)
+        return status;
+    return be->operations->linear_updates && backend_fuses_step(be, step->rule)
+               ? be->operations->linear_updates(be, updates, count, step, next, error)
+               : update_in_turn(be, updates, count, step, next, error);
+}
+
+bool backend_gathers_beside(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    return be->operations->gathers_beside && be->operations->gathers_beside(be, layer, B);
 }
 
 clm_status linear_update_forward(struct clm_backend *be, const struct tensor *dZ, const struct tensor *X,

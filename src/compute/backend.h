@@ -251,6 +251,31 @@ CLM_MUST_CHECK clm_status linear_update_forward(struct clm_backend *be, const st
                                                 const struct epilogue *epilogue, struct tensor *next_Y,
                                                 struct clm_error *error);
 
+/* A layer that takes a step, with dZ (B,O) and X (B,I) of its batch. */
+struct layer_update {
+    struct linear *layer;
+    struct tensor dZ, X;
+};
+
+/* A batch to gather. */
+struct gathering {
+    const struct resident *data;
+    const struct tensor *order;
+    size_t first;
+    const struct augmentation *augmentation;
+    struct tensor *X, *labels;
+};
+
+/* The end of a step: linear_backward_update of `count` layers, whose tensors are not the same, and of one
+ * batch; then gather of the next batch, unless `next` is NULL. In few launches if the backend can. */
+CLM_MUST_CHECK clm_status linear_updates(struct clm_backend *be, const struct layer_update *updates,
+                                         size_t count, const struct step *step, const struct gathering *next,
+                                         struct clm_error *error);
+
+/* Whether linear_updates gathers in the same launch, if the next batch has an X of its own. `layer` is the
+ * largest. */
+bool backend_gathers_beside(struct clm_backend *be, const struct linear *layer, size_t B);
+
 /* linear_forward, softmax_xent and linear_backward_input of the last layer, in one if the backend can.
  *
  *   X (B,I)     labels (1,B), each < C     dZ (B,C) out     dX (B,I) out: (dZ W) * gate; NULL: no layer below
@@ -328,6 +353,9 @@ struct backend_operations {
     /* both NULL, or looks_ahead false for this layer, B and next_B rows: the two operations run in turn */
     bool (*looks_ahead)(struct clm_backend *be, const struct linear *layer, size_t B, size_t next_B);
     __typeof__(linear_update_forward) *linear_update_forward;
+    /* NULL: the operations run in turn. Called for a rule whose steps the backend fuses. */
+    __typeof__(linear_updates) *linear_updates;
+    __typeof__(backend_gathers_beside) *gathers_beside; /* NULL: it does not */
     /* both NULL, or has_head false for this layer and B rows: the three operations run in turn */
     bool (*has_head)(struct clm_backend *be, const struct linear *layer, size_t B);
     clm_status (*linear_softmax_backward)(struct clm_backend *be, const struct tensor *X,

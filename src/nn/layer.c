@@ -6,12 +6,14 @@ static bool saves_gate(const struct layer_spec *spec)
 }
 
 clm_status layer_create(struct clm_backend *be, const struct layer_spec *spec, size_t batch, bool is_trained,
-                        struct layer *out, struct clm_error *error)
+                        bool is_last, struct layer *out, struct clm_error *error)
 {
     out->spec = spec;
     clm_status status = tensor_create(be, TENSOR_REAL, batch, spec->outputs, &out->Y, error);
     if (status == CLM_OK && is_trained && saves_gate(spec))
         status = tensor_create(be, TENSOR_REAL, batch, spec->outputs, &out->saved_gate, error);
+    if (status == CLM_OK && is_trained && !is_last)
+        status = tensor_create(be, TENSOR_REAL, batch, spec->outputs, &out->dZ, error);
     return status;
 }
 
@@ -19,11 +21,17 @@ void layer_free(struct clm_backend *be, struct layer *layer)
 {
     tensor_free(be, &layer->Y);
     tensor_free(be, &layer->saved_gate);
+    tensor_free(be, &layer->dZ);
 }
 
 struct tensor layer_outputs(const struct layer *layer, size_t rows)
 {
     return tensor_first_rows(&layer->Y, rows);
+}
+
+struct tensor layer_gradient(const struct layer *layer, size_t rows)
+{
+    return tensor_first_rows(tensor_is_empty(&layer->dZ) ? &layer->Y : &layer->dZ, rows);
 }
 
 /* ---- forward ---- */

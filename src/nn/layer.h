@@ -11,15 +11,19 @@ struct layer {
     struct linear linear;
     struct tensor Y; /* (batch,O) outputs; the last layer's are the logits, which their gradient replaces */
     struct tensor saved_gate; /* (batch,O) act'(Z), if it is GATE_SAVED and the net is trained; else empty */
+    struct tensor dZ;         /* (batch,O) of a hidden layer of a net that is trained; else empty */
 };
 
 /* Allocates what the layer keeps of a batch, not its parameters. `spec` must outlive the layer. */
 CLM_MUST_CHECK clm_status layer_create(struct clm_backend *be, const struct layer_spec *spec, size_t batch,
-                                       bool is_trained, struct layer *out, struct clm_error *error);
+                                       bool is_trained, bool is_last, struct layer *out,
+                                       struct clm_error *error);
 void layer_free(struct clm_backend *be, struct layer *layer);
 
 /* The first `rows` rows of the layer's outputs. */
 struct tensor layer_outputs(const struct layer *layer, size_t rows);
+/* The first `rows` rows of dZ; the last layer's takes the place of its outputs. */
+struct tensor layer_gradient(const struct layer *layer, size_t rows);
 
 /* Y = act(X Wᵀ + b). `is_training`: layer_backward of the layer above follows. */
 CLM_MUST_CHECK clm_status layer_forward(struct clm_backend *be, struct layer *layer, const struct tensor *X,

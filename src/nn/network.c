@@ -50,14 +50,6 @@ static void free_parameter(struct clm_backend *be, struct parameter *parameter)
         tensor_free(be, &parameter->state[s]);
 }
 
-static size_t widest_hidden(const struct architecture *architecture)
-{
-    size_t widest = 0;
-    for (size_t l = 1; l < architecture->depth; l++)
-        widest = size_max(widest, architecture->layers[l].inputs);
-    return widest;
-}
-
 /* Looking ahead needs a step that changes the first layer at once. A single layer's next outputs would
  * replace the gradient that its step is made from. */
 static bool network_looks_ahead(const struct network *net, bool is_trained)
@@ -66,23 +58,37 @@ static bool network_looks_ahead(const struct network *net, bool is_trained)
            backend_looks_ahead(net->be, &net->layers[0].linear, net->batch);
 }
 
+/* The layer with most weights. */
+static const struct layer *largest_layer(const struct network *net)
+{
+    const struct layer *largest = &net->layers[0];
+    for (size_t l = 1; l < net->architecture.depth; l++)
+        if (tensor_elements(&net->layers[l].linear.W.value) > tensor_elements(&largest->linear.W.value))
+            largest = &net->layers[l];
+    return largest;
+}
+
+/* Whether the next minibatch is gathered while the step still needs X. */
+static bool has_next_inputs(const struct network *net, bool is_trained)
+{
+    return net->looks_ahead || (is_trained && !net->keeps_gradients &&
+                                backend_gathers_beside(net->be, &largest_layer(net)->linear, net->batch));
+}
+
 static clm_status create_batch(struct network *net, bool is_trained, struct clm_error *error)
 {
     struct clm_backend *const be = net->be;
     const size_t depth = net->architecture.depth, I = net->architecture.layers[0].inputs;
-    const size_t widest = widest_hidden(&net->architecture);
     clm_status status;
+    net->looks_ahead = network_looks_ahead(net, is_trained);
     if ((status = tensor_create(be, TENSOR_REAL, net->batch, I, &net->X, error)) ||
         (status = tensor_create(be, TENSOR_INDEX, 1, net->batch, &net->labels, error)) ||
-        (network_looks_ahead(net, is_trained) &&
+        (has_next_inputs(net, is_trained) &&
          (status = tensor_create(be, TENSOR_REAL, net->batch, I, &net->next_X, error))))
         return status;
     for (size_t l = 0; status == CLM_OK && l < depth; l++)
-        status =
-            layer_create(be, &net->architecture.layers[l], net->batch, is_trained, &net->layers[l], error);
-    /* Z's gradient replaces Z; those of hidden layers take turns: one is read while the next is made. */
-    for (size_t i = 0; status == CLM_OK && is_trained && i < size_min(depth - 1, 2); i++)
-        status = tensor_create(be, TENSOR_REAL, net->batch, widest, &net->gradients[i], error);
+        status = layer_create(be, &net->architecture.layers[l], net->batch, is_trained, l + 1 == depth,
+                              &net->layers[l], error);
     return status;
 }
 
@@ -128,7 +134,8 @@ clm_status network_create(struct clm_backend *be, const struct architecture *arc
     if (status != CLM_OK)
         goto cleanup;
     out->layers = calloc(architecture->depth, sizeof *out->layers);
-    if (!out->layers) {
+    out->updates = calloc(architecture->depth, sizeof *out->updates);
+    if (!out->layers || !out->updates) {
         status = clm_fail_host_memory(error, "a network", architecture->depth * sizeof *out->layers);
         goto cleanup;
     }
@@ -169,10 +176,9 @@ void network_free(struct network *net)
         tensor_free(be, &net->mixture.partners);
         tensor_free(be, &net->mixture.weights);
         tensor_free(be, &net->mixture.partner_weights);
-        tensor_free(be, &net->gradients[0]);
-        tensor_free(be, &net->gradients[1]);
     }
     free(net->layers);
+    free(net->updates);
     architecture_free(&net->architecture);
     memset(net, 0, sizeof *net);
 }
@@ -182,8 +188,7 @@ struct network_memory network_memory(const struct network *net)
     const struct mixture *const mixture = &net->mixture;
     struct network_memory memory = {.activations = net->X.bytes + net->next_X.bytes + net->labels.bytes +
                                                    mixture->partners.bytes + mixture->weights.bytes +
-                                                   mixture->partner_weights.bytes + net->gradients[0].bytes +
-                                                   net->gradients[1].bytes};
+                                                   mixture->partner_weights.bytes};
     for (size_t p = 0; p < architecture_parameter_count(&net->architecture); p++) {
         const struct parameter *const parameter = network_parameter(net, p);
         memory.parameters += parameter->value.bytes;
@@ -192,7 +197,8 @@ struct network_memory network_memory(const struct network *net)
             memory.states += parameter->state[s].bytes;
     }
     for (size_t l = 0; l < net->architecture.depth; l++)
-        memory.activations += net->layers[l].Y.bytes + net->layers[l].saved_gate.bytes;
+        memory.activations +=
+            net->layers[l].Y.bytes + net->layers[l].saved_gate.bytes + net->layers[l].dZ.bytes;
     return memory;
 }
 
@@ -265,27 +271,54 @@ static clm_status gather_row_weights(struct network *net, const struct minibatch
     return status;
 }
 
-static clm_status gather_into(struct network *net, struct tensor *inputs, const struct minibatch *batch,
-                              struct clm_error *error)
+/* A minibatch on its way into the net, with the views that `gathering` points to. */
+struct intake {
+    struct tensor X, labels, partners;
+    struct augmentation augmentation;
+    struct gathering gathering;
+};
+
+/* Into the first rows of `inputs`. From here on the net knows how the batch's rows count. */
+static clm_status intake_begin(struct network *net, const struct tensor *inputs,
+                               const struct minibatch *batch, struct intake *out, struct clm_error *error)
 {
-    clm_status status = check_rows(net, batch->rows, error);
+    const clm_status status = check_rows(net, batch->rows, error);
     if (status != CLM_OK)
         return status;
-    struct tensor X = tensor_first_rows(inputs, batch->rows),
-                  labels = tensor_first_columns(&net->labels, batch->rows),
-                  partners = tensor_first_columns(&net->mixture.partners, batch->rows);
-    struct augmentation augmentation = {0};
+    *out = (struct intake){.X = tensor_first_rows(inputs, batch->rows),
+                           .labels = tensor_first_columns(&net->labels, batch->rows),
+                           .partners = tensor_first_columns(&net->mixture.partners, batch->rows)};
     if (batch->augmentation) {
-        augmentation = *batch->augmentation;
-        augmentation.position = batch->position;
-        augmentation.partners = &partners;
+        out->augmentation = *batch->augmentation;
+        out->augmentation.position = batch->position;
+        out->augmentation.partners = &out->partners;
     }
-    net->is_mixed = augmentation.changes.mixup > 0;
+    out->gathering = (struct gathering){batch->data,  batch->order,
+                                        batch->first, batch->augmentation ? &out->augmentation : NULL,
+                                        &out->X,      &out->labels};
+    net->is_mixed = out->augmentation.changes.mixup > 0;
     net->is_weighted = batch->is_weighted;
-    net->mixture.share = net->is_mixed ? augmentation_share(&augmentation) : 1;
-    status = gather(net->be, batch->data, batch->order, batch->first,
-                    batch->augmentation ? &augmentation : NULL, &X, &labels, error);
-    return status || !batch->is_weighted ? status : gather_row_weights(net, batch, &augmentation, error);
+    net->mixture.share = net->is_mixed ? augmentation_share(&out->augmentation) : 1;
+    return CLM_OK;
+}
+
+static clm_status intake_end(struct network *net, const struct minibatch *batch, const struct intake *intake,
+                             struct clm_error *error)
+{
+    return batch->is_weighted ? gather_row_weights(net, batch, &intake->augmentation, error) : CLM_OK;
+}
+
+static clm_status gather_into(struct network *net, const struct tensor *inputs, const struct minibatch *batch,
+                              struct clm_error *error)
+{
+    struct intake intake;
+    const struct gathering *const g = &intake.gathering;
+    clm_status status;
+    if ((status = intake_begin(net, inputs, batch, &intake, error)) ||
+        (status =
+             gather(net->be, g->data, g->order, g->first, g->augmentation, &intake.X, &intake.labels, error)))
+        return status;
+    return intake_end(net, batch, &intake, error);
 }
 
 clm_status network_gather(struct network *net, const struct minibatch *batch, struct clm_error *error)
@@ -322,17 +355,6 @@ static struct tensor network_input_of(const struct network *net, size_t l, size_
     return l ? layer_outputs(&net->layers[l - 1], rows) : tensor_first_rows(&net->X, rows);
 }
 
-/* dZ of layer l: in the place of its outputs for the last layer, else in one of two buffers in turn. */
-static struct tensor network_gradient_of(const struct network *net, size_t l, size_t rows)
-{
-    if (l + 1 == net->architecture.depth)
-        return network_logits(net, rows);
-    struct tensor dZ = net->gradients[l % 2];
-    dZ.rows = rows;
-    dZ.columns = net->layers[l].spec->outputs;
-    return dZ;
-}
-
 struct tensor network_logits(const struct network *net, size_t rows)
 {
     return layer_outputs(&net->layers[net->architecture.depth - 1], rows);
@@ -363,73 +385,88 @@ static clm_status loss(struct network *net, size_t rows, struct metrics *sums, s
     const struct tensor X = network_input_of(net, last, rows),
                         labels = tensor_first_columns(&net->labels, rows);
     struct mixture mixture;
-    struct tensor dX = last ? network_gradient_of(net, last - 1, rows) : (struct tensor){0};
+    struct tensor dX = last ? layer_gradient(&net->layers[last - 1], rows) : (struct tensor){0};
     return layer_loss(net->be, &net->layers[last], &X, &labels, network_mixture(net, rows, &mixture),
                       last ? &net->layers[last - 1] : NULL, last ? &dX : NULL, sums, error);
 }
 
-/* What becomes of the gradients: `step` changes the parameters, after which `next` may come; or, if `step` is
- * NULL, they are kept, with the penalty l2. */
-struct gradient_use {
-    const struct step *step;
-    const struct minibatch *next;
-    double l2;
-};
-
-/* Gathers the next batch, and takes it through the first layer together with that layer's step. */
-static clm_status step_and_look_ahead(struct network *net, const struct tensor *dZ, const struct tensor *X,
-                                      const struct gradient_use *use, struct clm_error *error)
-{
-    clm_status status = gather_into(net, &net->next_X, use->next, error);
-    if (status != CLM_OK)
-        return status;
-    const struct tensor next_X = tensor_first_rows(&net->next_X, use->next->rows), done = net->X;
-    status = layer_update_forward(net->be, &net->layers[0], dZ, X, use->step, &next_X, error);
-    net->X = net->next_X;
-    net->next_X = done;
-    net->is_ahead = true;
-    return status;
-}
-
-/* The gradients of layer l's parameters, kept or used at once for a step. */
-static clm_status backward_parameters(struct network *net, size_t l, size_t rows,
-                                      const struct gradient_use *use, struct clm_error *error)
-{
-    struct linear *const linear = &net->layers[l].linear;
-    const struct tensor dZ = network_gradient_of(net, l, rows), X = network_input_of(net, l, rows);
-    if (!use->step)
-        return linear_backward_params(net->be, &dZ, &X, linear, use->l2, error);
-    if (l == 0 && use->next && !tensor_is_empty(&net->next_X))
-        return step_and_look_ahead(net, &dZ, &X, use, error);
-    return linear_backward_update(net->be, &dZ, &X, linear, use->step, error);
-}
-
 /* From the last layer, whose dX the loss has left, to the first, which needs none. */
-static clm_status backward(struct network *net, size_t rows, const struct gradient_use *use,
-                           struct clm_error *error)
+static clm_status backward(struct network *net, size_t rows, struct clm_error *error)
 {
-    const size_t depth = net->architecture.depth;
     clm_status status = CLM_OK;
-    for (size_t l = depth; status == CLM_OK && l-- > 0;) {
-        if (l > 0 && l + 1 < depth) { /* before the step, for dX needs the weights of the forward pass */
-            const struct tensor dZ = network_gradient_of(net, l, rows);
-            struct tensor dX = network_gradient_of(net, l - 1, rows);
-            status = layer_backward(net->be, &net->layers[l], &dZ, &net->layers[l - 1], &dX, error);
-        }
-        if (status == CLM_OK)
-            status = backward_parameters(net, l, rows, use, error);
+    for (size_t l = net->architecture.depth - 1; status == CLM_OK && l-- > 1;) {
+        const struct tensor dZ = layer_gradient(&net->layers[l], rows);
+        struct tensor dX = layer_gradient(&net->layers[l - 1], rows);
+        status = layer_backward(net->be, &net->layers[l], &dZ, &net->layers[l - 1], &dX, error);
     }
     return status;
 }
 
-static clm_status network_propagate(struct network *net, size_t rows, const struct gradient_use *use,
-                                    struct metrics *sums, struct clm_error *error)
+/* Forward, loss and backward: dZ of every layer. */
+static clm_status network_propagate(struct network *net, size_t rows, struct metrics *sums,
+                                    struct clm_error *error)
 {
     clm_status status;
     if ((status = network_forward_layers(net, rows, net->architecture.depth - 1, true, error)) ||
         (status = loss(net, rows, sums, error)))
         return status;
-    return backward(net, rows, use, error);
+    return backward(net, rows, error);
+}
+
+static void swap_inputs(struct network *net)
+{
+    const struct tensor done = net->X;
+    net->X = net->next_X;
+    net->next_X = done;
+}
+
+/* The steps of all layers. The next batch is gathered at the same time, if it has an X of its own. */
+static clm_status step_and_gather(struct network *net, const struct step *step, const struct minibatch *next,
+                                  struct clm_error *error)
+{
+    const size_t depth = net->architecture.depth;
+    const bool is_beside = next && !tensor_is_empty(&net->next_X);
+    struct intake intake;
+    clm_status status = CLM_OK;
+    if (is_beside)
+        status = intake_begin(net, &net->next_X, next, &intake, error);
+    if (status == CLM_OK)
+        status =
+            linear_updates(net->be, net->updates, depth, step, is_beside ? &intake.gathering : NULL, error);
+    if (status != CLM_OK || !next)
+        return status;
+    if (!is_beside)
+        return network_gather(net, next, error);
+    swap_inputs(net);
+    return intake_end(net, next, &intake, error);
+}
+
+/* Gathers the next batch, and takes it through the first layer together with that layer's step, after the
+ * steps of the other layers. */
+static clm_status step_and_look_ahead(struct network *net, const struct step *step,
+                                      const struct minibatch *next, struct clm_error *error)
+{
+    const struct layer_update *const first = &net->updates[0];
+    const struct tensor next_X = tensor_first_rows(&net->next_X, next->rows);
+    clm_status status;
+    if ((status = gather_into(net, &net->next_X, next, error)) ||
+        (status = linear_updates(net->be, first + 1, net->architecture.depth - 1, step, NULL, error)))
+        return status;
+    status = layer_update_forward(net->be, &net->layers[0], &first->dZ, &first->X, step, &next_X, error);
+    swap_inputs(net);
+    net->is_ahead = true;
+    return status;
+}
+
+/* The step of all parameters, whose gradients are not stored; then the next batch. */
+static clm_status step_at_once(struct network *net, size_t rows, const struct step *step,
+                               const struct minibatch *next, struct clm_error *error)
+{
+    for (size_t l = 0; l < net->architecture.depth; l++)
+        net->updates[l] = (struct layer_update){&net->layers[l].linear, layer_gradient(&net->layers[l], rows),
+                                                network_input_of(net, l, rows)};
+    return next && net->looks_ahead ? step_and_look_ahead(net, step, next, error)
+                                    : step_and_gather(net, step, next, error);
 }
 
 /* The step of all parameters from gradients that are kept. */
@@ -444,17 +481,24 @@ static clm_status optimise(struct network *net, const struct step *step, struct 
 clm_status network_gradients(struct network *net, size_t rows, double l2, struct metrics *sums,
                              struct clm_error *error)
 {
-    const struct gradient_use use = {.l2 = l2};
-    return network_propagate(net, rows, &use, sums, error);
+    clm_status status = network_propagate(net, rows, sums, error);
+    for (size_t l = 0; status == CLM_OK && l < net->architecture.depth; l++) {
+        const struct tensor dZ = layer_gradient(&net->layers[l], rows), X = network_input_of(net, l, rows);
+        status = linear_backward_params(net->be, &dZ, &X, &net->layers[l].linear, l2, error);
+    }
+    return status;
 }
 
 clm_status network_step(struct network *net, size_t rows, const struct step *step, struct metrics *sums,
                         const struct minibatch *next, struct clm_error *error)
 {
-    const struct gradient_use at_once = {.step = step, .next = next};
-    clm_status status = net->keeps_gradients ? network_gradients(net, rows, step->l2, sums, error)
-                                             : network_propagate(net, rows, &at_once, sums, error);
-    if (status == CLM_OK && net->keeps_gradients)
-        status = optimise(net, step, error);
-    return status || !next || net->is_ahead ? status : network_gather(net, next, error);
+    clm_status status;
+    if (!net->keeps_gradients) {
+        status = network_propagate(net, rows, sums, error);
+        return status ? status : step_at_once(net, rows, step, next, error);
+    }
+    if ((status = network_gradients(net, rows, step->l2, sums, error)) ||
+        (status = optimise(net, step, error)))
+        return status;
+    return next ? network_gather(net, next, error) : CLM_OK;
 }

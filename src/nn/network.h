@@ -13,15 +13,15 @@ struct network {
     bool keeps_gradients; /* a step computes all gradients first, then it changes the parameters */
     struct layer *layers; /* architecture.depth of them */
     struct tensor X;      /* (batch, inputs) */
-    struct tensor next_X; /* (batch, inputs), of the next minibatch; empty if looking ahead gains nothing */
-    bool is_ahead;        /* the step before has computed the first layer's outputs already */
+    struct tensor next_X; /* (batch, inputs), of the next minibatch, gathered at a step's end; or empty */
+    bool looks_ahead;     /* a step also computes the first layer's outputs of the next minibatch */
+    bool is_ahead;        /* the step before has done so */
     struct tensor labels; /* (1, batch) */
     /* partners (1, batch) are empty before network_prepare_mixup, weights before network_prepare_weights */
     struct mixture mixture;
-    bool is_mixed;    /* X's rows are mixed with their partners' */
-    bool is_weighted; /* X's rows have weights */
-    struct tensor
-        gradients[2]; /* dZ of the hidden layers, in turn: (batch, widest hidden layer); empty if unused */
+    bool is_mixed;                /* X's rows are mixed with their partners' */
+    bool is_weighted;             /* X's rows have weights */
+    struct layer_update *updates; /* of a step: architecture.depth of them */
 };
 
 /* What a network is for, which decides what it keeps beside the values of its parameters. */

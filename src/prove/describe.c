@@ -42,6 +42,7 @@ static void describe_dimensions(enum dimensions dimensions, const struct variant
                   v->first);
         break;
     case DIMENSIONS_LAYER:
+    case DIMENSIONS_STEP:
         add_words(text, "B=%zu I=%zu O=%zu", v->B, v->I, v->O);
         break;
     case DIMENSIONS_ROWS:
@@ -237,6 +238,8 @@ static bool has_fitting_words(enum dimensions dimensions, const struct variant *
         return !v->O && !is_gated && !is_stepped && !is_changed;
     case DIMENSIONS_LAYER:
         return !is_data && !is_changed;
+    case DIMENSIONS_STEP:
+        return !v->N && !v->first && !is_changed && !is_gated;
     case DIMENSIONS_ROWS:
         return !is_data && !is_changed && !v->I && !is_gated && !is_stepped;
     case DIMENSIONS_WEIGHTS:
@@ -257,6 +260,7 @@ static bool is_sensible(enum dimensions dimensions, const struct variant *v)
     case DIMENSIONS_BATCH:
         return fits(v->N, v->I) && fits(v->B, v->I) && v->B <= v->N && v->first <= v->N - v->B;
     case DIMENSIONS_LAYER:
+    case DIMENSIONS_STEP:
         return fits(v->B, v->I) && fits(v->B, v->O) && fits(v->O, v->I);
     case DIMENSIONS_ROWS:
         return fits(v->B, v->O);
@@ -273,6 +277,7 @@ clm_status variant_parse(const struct operation *operation, const char *text, st
                                            [DIMENSIONS_PICTURES] =
                                                "N=40 B=33 3x9x5 first=0 bytes flip noise=0.5",
                                            [DIMENSIONS_LAYER] = "B=7 I=33 O=65 relu",
+                                           [DIMENSIONS_STEP] = "B=7 I=33 O=65 bytes",
                                            [DIMENSIONS_ROWS] = "B=31 C=10",
                                            [DIMENSIONS_WEIGHTS] = "O=65 I=33 momentum=0.9"};
     char copy[SHAPE_TEXT_MAX], *rest = NULL;

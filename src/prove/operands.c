@@ -217,18 +217,20 @@ static bool is_needed(const struct problem *problem, const struct operand_row *r
     return operand_is_present(row, problem->variant) && !(row->role == ROLE_SCRATCH && is_fused);
 }
 
-/* Prepares the device for a layer's operation: its activation, and the rule if it takes a step. */
+/* Prepares the device for an operation of layers: its activation, and the rule if it takes a step. */
 static clm_status prepare_layer(const struct problem *problem)
 {
     const struct variant *const v = problem->variant;
-    const size_t widths[2] = {v->I, v->O};
+    const size_t widths[] = {v->I, v->O, v->I};
+    const size_t count = problem->operation->dimensions == DIMENSIONS_STEP ? 3 : 2;
+    const enum activation acts[] = {v->act, v->act};
     enum rule rule = RULE_COUNT;
-    if (problem->operation->dimensions != DIMENSIONS_LAYER)
+    if (!has_products(problem->operation->dimensions))
         return CLM_OK;
     for (const struct operand_row *row = problem->operation->rows; row->name; row++)
         if (row->role == ROLE_UPDATED)
             rule = v->rule;
-    return backend_prepare(problem->device, widths, 2, &v->act, rule, v->B, problem->error);
+    return backend_prepare(problem->device, widths, count, acts, rule, v->B, problem->error);
 }
 
 struct problem problem_begin(struct clm_backend *device, const struct operation *operation,

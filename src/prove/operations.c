@@ -183,6 +183,63 @@ static clm_status call_backward_update(struct clm_backend *be, const struct vari
     return linear_backward_update(be, &t[0], &t[1], &layer, &step, error);
 }
 
+/* Three layers, of which the second takes X for dZ and dZ for X. The next batch is the last rows of the
+ * values; it is one row shorter, if it can be, like a smaller last batch. */
+static const struct operand_row updates_rows[] = {
+    {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
+    {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_HUGE, ALWAYS},
+    {"W", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"b", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"v", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"dW", ROLE_SCRATCH, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"db", ROLE_SCRATCH, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {"W of layer 2", ROLE_UPDATED, "IO*", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"b of layer 2", ROLE_UPDATED, "1I", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"v of layer 2", ROLE_UPDATED, "IO*", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"b_velocity of layer 2", ROLE_UPDATED, "1I", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"dW of layer 2", ROLE_SCRATCH, "IO*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"db of layer 2", ROLE_SCRATCH, "1I", FILL_OWN, FILL_OWN, ALWAYS},
+    {"W of layer 3", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"b of layer 3", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
+    {"v of layer 3", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"b_velocity of layer 3", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, IF_STATE},
+    {"dW of layer 3", ROLE_SCRATCH, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
+    {"db of layer 3", ROLE_SCRATCH, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    {"values", ROLE_INPUT, "BI", FILL_BYTE, FILL_OWN, ALWAYS},
+    {"labels", ROLE_INPUT, "1B", FILL_CLASS, FILL_CLASS, ALWAYS},
+    {"mean", ROLE_INPUT, "1I", FILL_NORMAL, FILL_NORMAL, ALWAYS},
+    {"scale", ROLE_INPUT, "1I", FILL_SCALE, FILL_SCALE, ALWAYS},
+    {"order", ROLE_INPUT, "1B", FILL_PERMUTATION, FILL_PERMUTATION, IF_ORDERED},
+    {"next X", ROLE_OUTPUT, "bI", FILL_OWN, FILL_OWN, ALWAYS},
+    {"next labels", ROLE_OUTPUT, "1b", FILL_CLASS, FILL_CLASS, ALWAYS},
+    {0},
+};
+_Static_assert(sizeof updates_rows / sizeof *updates_rows <= OPERANDS_MAX + 1, "room for all operands");
+
+/* A layer of six operands: W, b, their states, and their gradients. */
+static struct linear layer_at(const struct tensor *t)
+{
+    return (struct linear){{t[0], t[4], {t[2]}}, {t[1], t[5], {t[3]}}};
+}
+
+static clm_status call_updates(struct clm_backend *be, const struct variant *v, struct tensor *t,
+                               struct metrics *sums, struct clm_error *error)
+{
+    struct linear layers[] = {layer_at(&t[2]), layer_at(&t[8]), layer_at(&t[14])};
+    const struct layer_update updates[] = {
+        {&layers[0], t[0], t[1]}, {&layers[1], t[1], t[0]}, {&layers[2], t[0], t[1]}};
+    const struct resident data = {.values = t[20], .labels = t[21], .mean = t[22], .scale = t[23]};
+    const struct gathering next = {.data = &data,
+                                   .order = v->is_ordered ? &t[24] : NULL,
+                                   .first = t[20].rows - t[25].rows,
+                                   .X = &t[25],
+                                   .labels = &t[26]};
+    const struct step step = variant_step(v);
+    (void)sums;
+    return linear_updates(be, updates, sizeof updates / sizeof *updates, &step, &next, error);
+}
+
 /* The next batch is one row shorter, if it can be, like a smaller last batch. */
 static const struct operand_row update_forward_rows[] = {
     {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
@@ -259,6 +316,8 @@ const struct operation operations_checked[OPERATION_COUNT] = {
                                    operation_backward_params, "OI", 'I', .has_penalty = true},
     [OPERATION_BACKWARD_UPDATE] = {"linear_backward_update", DIMENSIONS_LAYER, false, backward_update_rows,
                                    call_backward_update, "OI", 'I', .has_penalty = true},
+    [OPERATION_UPDATES] = {"linear_updates", DIMENSIONS_STEP, false, updates_rows, call_updates,
+                           .has_penalty = true},
     [OPERATION_UPDATE_FORWARD] = {"linear_update_forward", DIMENSIONS_LAYER, false, update_forward_rows,
                                   call_update_forward, "bO", 'O', .has_penalty = true},
     [OPERATION_SOFTMAX_BACKWARD] = {"linear_softmax_backward", DIMENSIONS_LAYER, true, softmax_backward_rows,
@@ -343,6 +402,14 @@ size_t operation_options(enum operation_name name, struct variant out[WAYS_TO_AS
             out[count++] = rule_variant(r, PENALTY);
         }
         return count;
+    case OPERATION_UPDATES:
+        for (size_t r = 0; r < RULE_COUNT; r++) {
+            out[count] = rule_variant(r, 0);
+            out[count].is_bytes = out[count].is_ordered = true;
+            count++;
+            out[count++] = rule_variant(r, PENALTY);
+        }
+        return count;
     case OPERATION_UPDATE_FORWARD: /* each activation and each rule once */
         for (; count < size_max(ACTIVATION_COUNT, RULE_COUNT); count++) {
             out[count] = rule_variant(count % RULE_COUNT, count % 2 ? 0 : PENALTY);
@@ -378,9 +445,8 @@ bool odd_is_defined(const struct operation *operation, const struct variant *var
         return isnan(variant->odd);
     if (!operation->has_penalty)
         return true;
-    if (isnan(variant->odd))
-        return variant->l2 != 0 || strcmp(input, "W") != 0;
-    return variant->l2 == 0 && strcmp(input, "W") != 0;
+    const bool is_in_weights = *input == 'W';
+    return isnan(variant->odd) ? variant->l2 != 0 || !is_in_weights : variant->l2 == 0 && !is_in_weights;
 }
 
 /* ---- checks ---- */

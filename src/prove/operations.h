@@ -6,7 +6,7 @@
 #include "prove/judge.h"
 
 #define SHAPE_TEXT_MAX sizeof(((struct clm_check *)0)->shape)
-#define OPERANDS_MAX   12
+#define OPERANDS_MAX   27
 #define WAYS_TO_ASK    32
 
 /* The content of an operand. */
@@ -78,9 +78,15 @@ enum dimensions {
     DIMENSIONS_BATCH,
     DIMENSIONS_PICTURES,
     DIMENSIONS_LAYER,
+    DIMENSIONS_STEP, /* a layer, and the next batch */
     DIMENSIONS_ROWS,
     DIMENSIONS_WEIGHTS
 };
+
+static inline bool has_products(enum dimensions dimensions)
+{
+    return dimensions == DIMENSIONS_LAYER || dimensions == DIMENSIONS_STEP;
+}
 
 struct operation {
     const char *name;
@@ -108,6 +114,7 @@ enum operation_name {
     OPERATION_BACKWARD_INPUT,
     OPERATION_BACKWARD_PARAMS,
     OPERATION_BACKWARD_UPDATE,
+    OPERATION_UPDATES,
     OPERATION_UPDATE_FORWARD,
     OPERATION_SOFTMAX_BACKWARD,
     OPERATION_UPDATE,

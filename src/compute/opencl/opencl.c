@@ -4,6 +4,7 @@
 #include "compute/opencl/profile.h"
 #include "compute/opencl/status.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,6 +200,84 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
     return gemm->operations->descend(gemm, dZ, X, layer, step, error);
 }
 
+/* Up to so many products a layer's time is mostly that of a launch: it then goes with a larger layer, even if
+ * its own product has a faster provider. On a fast GPU they take some microseconds. */
+#define SMALL_UPDATE ((double)(1 << 25))
+
+static double products_of(const struct layer_update *update)
+{
+    return size_of(&update->X) * (double)update->dZ.columns;
+}
+
+static struct gemm_provider *update_provider(struct clm_backend *be, const struct layer_update *update)
+{
+    return product_provider(be, PRODUCT_UPDATE, update->layer, update->dZ.rows);
+}
+
+/* Whether the provider wants the layer's weights as they lie. */
+static bool takes_weights(const struct gemm_provider *gemm, const struct layer_update *update)
+{
+    const struct tensor *const W = &update->layer->W.value;
+    const size_t panel =
+        gemm->operations->panel ? gemm->operations->panel(gemm, update->dZ.rows, W->columns, W->rows) : 0;
+    return panel == W->panel;
+}
+
+static clm_status launch_updates(struct clm_backend *be, struct gemm_provider *gemm,
+                                 const struct layer_update *updates, size_t count, const struct step *step,
+                                 const struct gathering *next, struct clm_error *error)
+{
+    double products = 0, floats = 0;
+    if (!gemm->operations->descend_all)
+        return opencl_backward_update(be, &updates->dZ, &updates->X, updates->layer, step, error);
+    for (const struct layer_update *u = updates; u < updates + count; u++) {
+        products += products_of(u);
+        floats += size_of(&u->dZ) + size_of(&u->X) + step_traffic(step) * size_of(&u->layer->W.value);
+    }
+    opencl_expect(be, 2 * products, floats + (next ? 2 * size_of(next->X) : 0));
+    return gemm->operations->descend_all(gemm, updates, count, step, next, error);
+}
+
+/* Layers in turn, as many at once as the provider takes. Small ones go to the provider of the largest. */
+static clm_status opencl_updates(struct clm_backend *be, const struct layer_update *updates, size_t count,
+                                 const struct step *step, const struct gathering *next,
+                                 struct clm_error *error)
+{
+    const struct layer_update *largest = updates;
+    struct layer_update run[LAYERS_AT_ONCE];
+    struct gemm_provider *of = NULL;
+    size_t used = 0;
+    clm_status status = CLM_OK;
+    for (size_t u = 1; u < count; u++)
+        if (products_of(&updates[u]) > products_of(largest))
+            largest = &updates[u];
+    struct gemm_provider *const main = update_provider(be, largest);
+    for (size_t u = 0; status == CLM_OK && u < count; u++) {
+        const bool follows = products_of(&updates[u]) <= SMALL_UPDATE && takes_weights(main, &updates[u]);
+        struct gemm_provider *const gemm = follows ? main : update_provider(be, &updates[u]);
+        if (used && (gemm != of || used == LAYERS_AT_ONCE || !of->operations->descend_all)) {
+            status = launch_updates(be, of, run, used, step, NULL, error);
+            used = 0;
+        }
+        of = gemm;
+        run[used++] = updates[u];
+    }
+    const bool is_beside =
+        next && !next->augmentation && size_of(next->X) <= INT_MAX && of && of->operations->gathers_beside;
+    if (status == CLM_OK && used)
+        status = launch_updates(be, of, run, used, step, is_beside ? next : NULL, error);
+    return status || !next || is_beside ? status
+                                        : opencl_gather(be, next->data, next->order, next->first,
+                                                        next->augmentation, next->X, next->labels, error);
+}
+
+static bool gathers_beside(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    const size_t I = layer->W.value.columns, O = layer->W.value.rows;
+    return !is_open_question(self(be), I, O) &&
+           product_provider(be, PRODUCT_UPDATE, layer, B)->operations->gathers_beside;
+}
+
 /* One provider must compute both products. */
 static bool looks_ahead(struct clm_backend *be, const struct linear *layer, size_t B, size_t next_B)
 {
@@ -222,12 +301,21 @@ static clm_status opencl_update_forward(struct clm_backend *be, const struct ten
     return gemm->operations->descend_forward(gemm, dZ, X, layer, step, next_X, epilogue, next_Y, error);
 }
 
-/* One provider must compute both products. */
+/* The provider of one of head's two products that has a head for this layer; NULL if there is none. */
+static struct gemm_provider *head_provider(struct clm_backend *be, const struct linear *layer, size_t B)
+{
+    const enum product products[] = {PRODUCT_FORWARD, PRODUCT_BACKWARD_INPUT};
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
+        struct gemm_provider *const gemm = product_provider(be, products[i], layer, B);
+        if (gemm->operations->has_head && gemm->operations->has_head(gemm, layer, B))
+            return gemm;
+    }
+    return NULL;
+}
+
 static bool has_head(struct clm_backend *be, const struct linear *layer, size_t B)
 {
-    struct gemm_provider *const gemm = product_provider(be, PRODUCT_FORWARD, layer, B);
-    return gemm->operations->has_head && gemm == product_provider(be, PRODUCT_BACKWARD_INPUT, layer, B) &&
-           gemm->operations->has_head(gemm, layer, B);
+    return head_provider(be, layer, B) != NULL;
 }
 
 static clm_status opencl_softmax_backward(struct clm_backend *be, const struct tensor *X,
@@ -235,7 +323,7 @@ static clm_status opencl_softmax_backward(struct clm_backend *be, const struct t
                                           const struct gate *gate, struct tensor *dZ, struct tensor *dX,
                                           struct metrics *sums, struct clm_error *error)
 {
-    struct gemm_provider *const gemm = product_provider(be, PRODUCT_FORWARD, layer, X->rows);
+    struct gemm_provider *const gemm = head_provider(be, layer, X->rows);
     opencl_expect(be, (dX ? 4 : 2) * size_of(X) * (double)dZ->columns,
                   (dX ? 2 : 1) * size_of(X) + size_of(&layer->W.value) + size_of(dZ));
     return gemm->operations->head(gemm, X, layer, labels, gate, dZ, dX, sums, error);
@@ -274,6 +362,8 @@ const struct backend_operations opencl_operations = {
     .linear_backward_params = opencl_backward_params,
     .fuses_step = opencl_fuses_step,
     .linear_backward_update = opencl_backward_update,
+    .linear_updates = opencl_updates,
+    .gathers_beside = gathers_beside,
     .looks_ahead = looks_ahead,
     .linear_update_forward = opencl_update_forward,
     .has_head = has_head,

@@ -263,18 +263,58 @@ static clm_status native_gradient(struct gemm_provider *gemm, const struct tenso
                   error);
 }
 
+/* Have the layout of gemm_cpu.cl's structs, because all hold only numbers of four bytes. */
+struct layer_part {
+    cl_int I, O, rows, columns, depth, across, end;
+};
+
+struct layer_parts {
+    struct layer_part of[LAYERS_AT_ONCE];
+};
+
+/* Adds a layer's groups to those of the layers before it. */
+static void add_part(struct layer_part *part, const struct layer_update *update, const struct share *own,
+                     struct share *all)
+{
+    const size_t groups = own->groups[0] * own->groups[1];
+    all->groups[0] += groups;
+    all->pack_bytes = size_max(all->pack_bytes, own->pack_bytes);
+    *part = (struct layer_part){(cl_int)update->X.columns, (cl_int)update->dZ.columns, (cl_int)own->rows,
+                                (cl_int)own->columns,      (cl_int)own->depth,         (cl_int)own->groups[0],
+                                (cl_int)all->groups[0]};
+}
+
+/* A layer's tensors, in the order of product_update's arguments. */
+#define MEMORY_OF(u)                                                                                         \
+    MEMORY(&(u)->X), MEMORY(&(u)->dZ), MEMORY(state_of(&(u)->layer->W, 0)), MEMORY(&(u)->layer->W.value),    \
+        MEMORY(state_of(&(u)->layer->b, 0)), MEMORY(&(u)->layer->b.value)
+
+static clm_status native_descend_all(struct gemm_provider *gemm, const struct layer_update *updates,
+                                     size_t count, const struct step *step, const struct gathering *next,
+                                     struct clm_error *error)
+{
+    const struct layer_update *const second = update_at(updates, count, 1), *const third =
+                                                                                update_at(updates, count, 2);
+    const struct step_argument s = step_argument(step);
+    struct layer_parts parts = {{{0}}};
+    struct share all = {.groups = {0, 1}};
+    (void)next;
+    for (size_t l = 0; l < count; l++) {
+        const struct tensor *const X = &updates[l].X;
+        const struct share own = divide_gradient(native_of(gemm), X->rows, X->columns, updates[l].dZ.columns);
+        add_part(&parts.of[l], &updates[l], &own, &all);
+    }
+    return launch(gemm, UPDATE, updates->layer, NO_ACTIVATION, step->rule, &all,
+                  ARGUMENTS(ARGUMENT(s), INT(updates->X.rows), ARGUMENT(parts), MEMORY_OF(updates),
+                            MEMORY_OF(second), MEMORY_OF(third), LOCAL_MEMORY(all.pack_bytes)),
+                  error);
+}
+
 static clm_status native_descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                  struct linear *layer, const struct step *step, struct clm_error *error)
 {
-    const size_t O = dZ->columns, B = dZ->rows, I = X->columns;
-    const struct share share = divide_gradient(native_of(gemm), B, I, O);
-    const struct step_argument s = step_argument(step);
-    return launch(gemm, UPDATE, layer, NO_ACTIVATION, step->rule, &share,
-                  ARGUMENTS(ARGUMENT(s), INT(I), INT(B), INT(O), INT(share.rows), INT(share.columns),
-                            INT(share.depth), MEMORY(X), MEMORY(dZ), MEMORY(state_of(&layer->W, 0)),
-                            MEMORY(&layer->W.value), MEMORY(state_of(&layer->b, 0)), MEMORY(&layer->b.value),
-                            LOCAL_MEMORY(share.pack_bytes)),
-                  error);
+    const struct layer_update update = {layer, *dZ, *X};
+    return native_descend_all(gemm, &update, 1, step, NULL, error);
 }
 
 /* Floats of local memory for update_forward. */
@@ -371,6 +411,7 @@ const struct gemm_operations gemm_native = {
     .backward_input = native_backward_input,
     .gradient = native_gradient,
     .descend = native_descend,
+    .descend_all = native_descend_all,
     .fuses = native_fuses,
     .descend_forward = native_descend_forward,
     .has_head = native_has_head,

@@ -17,10 +17,11 @@ enum tiled_kernel {
     SUM_BACKWARD,
     GRADIENT,
     UPDATE,
+    HEAD,
     TILED_KERNELS
 };
 
-#define FILES "activation.cl optimiser.cl gemm_tiled.cl"
+#define FILES "sums.cl activation.cl optimiser.cl gemm_tiled.cl head_tiled.cl"
 
 static const struct kernel_about kernels_about[TILED_KERNELS] = {
     [FORWARD] = {FILES, "tiled_forward", true, false},
@@ -30,6 +31,7 @@ static const struct kernel_about kernels_about[TILED_KERNELS] = {
     [SUM_BACKWARD] = {FILES, "tiled_sum_backward", true, false},
     [GRADIENT] = {FILES, "tiled_gradient", false, false},
     [UPDATE] = {FILES, "tiled_update", false, true},
+    [HEAD] = {FILES, "tiled_head", true, false},
 };
 
 /* How the kernels are built: items of a group, quads of an item, terms of the sum at once, and items of a
@@ -56,6 +58,11 @@ enum { LARGE, WIDE, MIDDLE, SMALL, FLAT, LEAST, VARIANTS = sizeof variants / siz
 #define DOT_COLUMNS   4
 #define DOT_ROWS_MOST 16 /* up to this batch, reading W takes most of the time */
 #define SLICE_LEAST   64 /* terms of each part if a sum is cut */
+#define HEAD_ROWS     4  /* as in head_tiled.cl */
+#define HEAD_PARTS    32 /* for each item of a group */
+/* Products up to which head is faster than the three launches that it saves: it reads W anew for each four
+ * rows. */
+#define HEAD_PRODUCTS ((size_t)1 << 22)
 
 /* Items that a unit works on at once, so that some compute while others wait: a GPU's unit has registers for
  * fewer items if each keeps more sums. A core takes groups in turn, and two for each keep all cores busy. */
@@ -92,7 +99,8 @@ static size_t tile_of(const struct tiled_variant *v, int side)
 static size_t local_bytes(const struct tiled_variant *v)
 {
     const size_t tiles = 2 * (tile_of(v, 0) + tile_of(v, 1) + 8) * v->depth;
-    return sizeof(float) * size_max(tiles, DOT_ROWS * DOT_COLUMNS * v->lanes);
+    const size_t head = (HEAD_PARTS + HEAD_ROWS + 2) * v->lanes;
+    return sizeof(float) * size_max(tiles, size_max(DOT_ROWS * DOT_COLUMNS * v->lanes, head));
 }
 
 static size_t group_of(const struct tiled_variant *v, enum tiled_kernel kernel)
@@ -340,24 +348,119 @@ static clm_status tiled_gradient(struct gemm_provider *gemm, const struct tensor
                         error);
 }
 
+/* Have the layout of gemm_tiled.cl's structs, because all hold only numbers of four bytes. */
+struct layer_part {
+    cl_int O, I, across, end;
+};
+
+struct layer_parts {
+    struct layer_part of[LAYERS_AT_ONCE];
+};
+
+struct next_batch {
+    cl_int rows, I, is_bytes, is_ordered;
+    cl_uint first;
+};
+
+static struct next_batch next_batch(const struct gathering *next)
+{
+    return next ? (struct next_batch){(cl_int)next->X->rows, (cl_int)next->X->columns,
+                                      next->data->values.type == TENSOR_BYTE, next->order != NULL,
+                                      (cl_uint)next->first}
+                : (struct next_batch){0};
+}
+
+/* Returns the tiles of all layers. */
+static size_t divide_updates(const struct tiled_variant *v, const struct layer_update *updates, size_t count,
+                             struct layer_parts *parts)
+{
+    size_t tiles = 0;
+    for (size_t l = 0; l < count; l++) {
+        const size_t O = updates[l].dZ.columns, I = updates[l].X.columns,
+                     across = divide_up(I, tile_of(v, 1));
+        tiles += across * divide_up(O, tile_of(v, 0));
+        parts->of[l] = (struct layer_part){(cl_int)O, (cl_int)I, (cl_int)across, (cl_int)tiles};
+    }
+    return tiles;
+}
+
+/* A layer's tensors, in the order of tiled_update's arguments. */
+#define MEMORY_OF(u)                                                                                         \
+    MEMORY(&(u)->dZ), MEMORY(&(u)->X), MEMORY(state_of(&(u)->layer->W, 0)), MEMORY(&(u)->layer->W.value),    \
+        MEMORY(state_of(&(u)->layer->b, 0)), MEMORY(&(u)->layer->b.value)
+
+/* The next batch's tensors likewise; if there is none, others that the kernel does not use. */
+#define MEMORY_OF_NEXT(n, none)                                                                              \
+    MEMORY((n) ? &(n)->data->values : (none)), MEMORY((n) ? &(n)->data->labels : (none)),                    \
+        MEMORY((n) && (n)->order ? (n)->order : (none)), MEMORY((n) ? &(n)->data->mean : (none)),            \
+        MEMORY((n) ? &(n)->data->scale : (none)), MEMORY((n) ? (n)->X : (none)),                             \
+        MEMORY((n) ? (n)->labels : (none))
+
+static clm_status tiled_descend_all(struct gemm_provider *gemm, const struct layer_update *updates,
+                                    size_t count, const struct step *step, const struct gathering *next,
+                                    struct clm_error *error)
+{
+    struct tiled *const tiled = tiled_of(gemm);
+    const struct layer_update *const second = update_at(updates, count, 1), *const third =
+                                                                                update_at(updates, count, 2);
+    const struct tensor *const none = &updates->X;
+    const struct step_argument s = step_argument(step);
+    const struct next_batch batch = next_batch(next);
+    struct layer_parts parts = {{{0}}};
+    const size_t tiles = divide_updates(tiled->variant, updates, count, &parts);
+    const size_t local = items_of(tiled->variant), global = tiles * local;
+    return kernel_table_launch(
+        gemm->kernels, &tiled->table, UPDATE, NO_ACTIVATION, step->rule, 1, &global, &local,
+        ARGUMENTS(ARGUMENT(s), INT(updates->X.rows), ARGUMENT(parts), MEMORY_OF(updates), MEMORY_OF(second),
+                  MEMORY_OF(third), ARGUMENT(batch), MEMORY_OF_NEXT(next, none)),
+        error);
+}
+
 static clm_status tiled_descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                                 struct linear *layer, const struct step *step, struct clm_error *error)
 {
-    const size_t O = dZ->columns, B = dZ->rows, I = X->columns;
-    const struct tiled_slices plan = tiled_whole(O, I, B);
-    const struct step_argument s = step_argument(step);
-    return launch_tiles(gemm, UPDATE, NO_ACTIVATION, step->rule, &plan,
-                        ARGUMENTS(ARGUMENT(s), INT(O), INT(B), INT(I), MEMORY(dZ), MEMORY(X),
-                                  MEMORY(state_of(&layer->W, 0)), MEMORY(&layer->W.value),
-                                  MEMORY(state_of(&layer->b, 0)), MEMORY(&layer->b.value)),
-                        error);
+    const struct layer_update update = {layer, *dZ, *X};
+    return tiled_descend_all(gemm, &update, 1, step, NULL, error);
+}
+
+static bool tiled_has_head(struct gemm_provider *gemm, const struct linear *layer, size_t B)
+{
+    const size_t C = layer->W.value.rows, I = layer->W.value.columns;
+    return C <= tiled_of(gemm)->variant->lanes && C <= HEAD_PRODUCTS / B / I;
+}
+
+/* Parts of each sum of head: a power of two, for at most each quad one, as many as local memory holds. */
+static size_t head_slices(const struct tiled *tiled, size_t I, size_t C)
+{
+    const size_t most = HEAD_PARTS * tiled->variant->lanes / (HEAD_ROWS * C);
+    size_t slices = 1;
+    while (2 * slices <= most && 4 * slices < I)
+        slices *= 2;
+    return slices;
+}
+
+static clm_status tiled_head(struct gemm_provider *gemm, const struct tensor *X, const struct linear *layer,
+                             const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
+                             struct tensor *dX, struct metrics *sums, struct clm_error *error)
+{
+    struct tiled *const tiled = tiled_of(gemm);
+    const size_t B = X->rows, I = X->columns, C = dZ->columns, local = tiled->variant->lanes;
+    const size_t global = size_min(divide_up(B, HEAD_ROWS), METRICS_SLOTS) * local;
+    return kernel_table_launch(gemm->kernels, &tiled->table, HEAD, gate->act, NO_RULE, 1, &global, &local,
+                               ARGUMENTS(INT(B), INT(I), INT(C), INT(head_slices(tiled, I, C)),
+                                         INT(dX != NULL), MEMORY(X), MEMORY(&layer->W.value),
+                                         MEMORY(&layer->b.value), MEMORY(labels), MEMORY(read_gate(gate, X)),
+                                         MEMORY(dZ), MEMORY(dX ? dX : dZ), MEMORY(&sums->state)),
+                               error);
 }
 
 #define TILED(provider_name, first_variant)                                                                  \
     {                                                                                                        \
         .name = provider_name, .variant = first_variant, .open = open_tiled, .close = close_tiled,           \
         .workspace = tiled_workspace, .build = tiled_build, .forward = tiled_forward,                        \
-        .backward_input = tiled_backward_input, .gradient = tiled_gradient, .descend = tiled_descend         \
+        .backward_input = tiled_backward_input, .gradient = tiled_gradient, .descend = tiled_descend,        \
+        .descend_all = tiled_descend_all, .gathers_beside = true, .has_head = tiled_has_head,                \
+        .head = tiled_head                                                                                   \
     }
 
 const struct gemm_operations gemm_tiled = TILED("tiled", MIDDLE);
