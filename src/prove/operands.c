@@ -17,13 +17,23 @@ static uint32_t operand_classes(const struct problem *problem)
     return is_of_logits ? (uint32_t)problem->variant->O : 10;
 }
 
+/* From -1 to 1, by SplitMix64 (Steele, Lea and Flood, 2014): ten times as fast as Philox, for operands of
+ * millions of elements. */
+static double draw_quickly(struct problem *problem)
+{
+    uint64_t z = problem->quick_state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (double)(z >> 40) / (1 << 23) - 1;
+}
+
 /* A number that every backend holds exactly. */
 static double draw_operand(struct problem *problem, enum fill fill)
 {
     struct philox *const random = &problem->random;
     switch (fill) {
     case FILL_UNIFORM:
-        return (float)(2 * philox_uniform(random) - 1);
+        return draw_quickly(problem);
     case FILL_SMALL: {
         const int halvings = (int)ceil(log2((double)problem->variant->I / 4 + 1));
         return (float)ldexp(2 * philox_uniform(random) - 1, -halvings);
@@ -240,6 +250,7 @@ struct problem problem_begin(struct clm_backend *device, const struct operation 
                               .operation = operation,
                               .variant = variant,
                               .random = philox_start(variant->seed, RANDOM_TEST, 0),
+                              .quick_state = variant->seed,
                               .error = error};
     problem.status = prepare_layer(&problem);
     for (size_t n = 0; problem.status == CLM_OK && operation->rows[n].name; n++)

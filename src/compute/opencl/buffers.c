@@ -1,7 +1,9 @@
 /* Tensors in buffers of the device, and copies between them and the host's memory. */
+#include "base/size.h"
 #include "compute/opencl/opencl.h"
 #include "compute/opencl/status.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 clm_status opencl_allocate(struct clm_backend *be, size_t bytes, void **memory, struct clm_error *error)
@@ -17,17 +19,43 @@ void opencl_release(struct clm_backend *be, void *memory)
     clReleaseMemObject(memory);
 }
 
-/* The place of element (row, column) in the tensor's memory. */
-static size_t place_of(const struct tensor *tensor, size_t row, size_t column)
-{
-    const size_t P = tensor->panel;
-    return P ? (row / P * tensor->columns + column) * P + row % P : row * tensor->columns + column;
-}
-
 /* Whether host memory and the device hold the same bytes for this tensor. */
 static bool is_alike(const struct tensor *tensor, enum host_type type)
 {
     return !tensor->panel && type != HOST_DOUBLE;
+}
+
+#define BLOCK 16 /* columns of a panel that are copied at once: they stay in the first cache */
+
+/* Copies some columns of a row between host memory and the device's layout, a row of which begins at `row`
+ * and has its elements `step` floats apart. */
+static void copy_columns(float *row, size_t step, enum host_type type, void *host, size_t first, size_t end,
+                         bool is_to_host)
+{
+    float *const singles = host;
+    double *const doubles = host;
+    for (size_t c = first; c < end; c++)
+        if (type == HOST_FLOAT && is_to_host)
+            singles[c] = row[c * step];
+        else if (type == HOST_FLOAT)
+            row[c * step] = singles[c];
+        else if (is_to_host)
+            doubles[c] = row[c * step];
+        else
+            row[c * step] = (float)doubles[c];
+}
+
+/* Copies a tensor between row-major host memory and the device's layout. */
+static void copy_tensor(const struct tensor *tensor, float *floats, enum host_type type, void *host,
+                        bool is_to_host)
+{
+    const size_t P = tensor->panel ? tensor->panel : 1, I = tensor->columns, wide = tensor->panel ? BLOCK : I;
+    const size_t size = type == HOST_FLOAT ? sizeof(float) : sizeof(double);
+    for (size_t first = 0; first < tensor->rows; first += P)
+        for (size_t c = 0; c < I; c += wide)
+            for (size_t r = first; r < size_min(first + P, tensor->rows); r++)
+                copy_columns(floats + first * I + (r - first), P, type, (char *)host + r * I * size, c,
+                             size_min(c + wide, I), is_to_host);
 }
 
 /* The floats of a tensor in the device's layout, from row-major host memory; zeros after its last row. The
@@ -35,26 +63,9 @@ static bool is_alike(const struct tensor *tensor, enum host_type type)
 static float *floats_from(const struct tensor *tensor, enum host_type type, const void *host)
 {
     float *const floats = calloc(tensor_room(tensor), sizeof *floats);
-    for (size_t r = 0; floats && r < tensor->rows; r++)
-        for (size_t c = 0; c < tensor->columns; c++) {
-            const size_t at = r * tensor->columns + c;
-            floats[place_of(tensor, r, c)] =
-                type == HOST_DOUBLE ? (float)((const double *)host)[at] : ((const float *)host)[at];
-        }
+    if (floats)
+        copy_tensor(tensor, floats, type, (void *)(uintptr_t)host, false); /* which only reads it */
     return floats;
-}
-
-static void floats_to(const struct tensor *tensor, enum host_type type, const float *floats, void *host)
-{
-    for (size_t r = 0; r < tensor->rows; r++)
-        for (size_t c = 0; c < tensor->columns; c++) {
-            const size_t at = r * tensor->columns + c;
-            const float value = floats[place_of(tensor, r, c)];
-            if (type == HOST_DOUBLE)
-                ((double *)host)[at] = value;
-            else
-                ((float *)host)[at] = value;
-        }
 }
 
 clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, enum host_type type, const void *host,
@@ -80,7 +91,7 @@ clm_status opencl_read(struct clm_backend *be, const struct tensor *tensor, enum
     const cl_int code = clEnqueueReadBuffer(self(be)->device.queue, tensor->memory, CL_TRUE, 0, bytes,
                                             floats ? floats : host, 0, NULL, NULL);
     if (floats && code == CL_SUCCESS)
-        floats_to(tensor, type, floats, host);
+        copy_tensor(tensor, floats, type, host, true);
     free(floats);
     return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "read", "clEnqueueReadBuffer", code);
 }
