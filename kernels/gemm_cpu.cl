@@ -231,23 +231,57 @@ struct layer_parts {
     struct layer_part of[3];
 };
 
-/* One of three pointers, for layer l. */
-#define CHOOSE(l, name) ((l) == 0 ? name##0 : (l) == 1 ? name##1 : name##2)
+#define GATHER_ROWS 8 /* of a group */
 
-/* The steps of up to three layers and one batch. A rule without states uses neither ms nor mb. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-product_update(const struct step s, const int B, const struct layer_parts parts, __global const float *X0,
-               __global const float *dZ0, __global float *ms0, __global float *W0, __global float *mb0,
-               __global float *b0, __global const float *X1, __global const float *dZ1, __global float *ms1,
-               __global float *W1, __global float *mb1, __global float *b1, __global const float *X2,
-               __global const float *dZ2, __global float *ms2, __global float *W2, __global float *mb2,
-               __global float *b2, __local float *pack)
+/* Rows r0 … of the next batch: X[r] = (values[n] - mean) * scale, and their labels. */
+void gather_rows(const struct next_batch next, const int r0, __global const uchar *values,
+                 __global const uint *labels, __global const uint *order, __global const float *mean,
+                 __global const float *scale, __global float *X, __global uint *labels_out)
 {
-    const int group = get_group_id(0), l = group < parts.of[0].end ? 0 : group < parts.of[1].end ? 1 : 2;
+    __global const float *numbers = (__global const float *)values;
+    const int I = next.I;
+    for (int r = r0; r < min(next.rows, r0 + GATHER_ROWS); r++) {
+        const uint n = next_row(next, r, order);
+        const size_t from = (size_t)n * I, to = (size_t)r * I;
+        int i = 0;
+        for (; i + VW <= I; i += VW) {
+            const VECTOR value =
+                next.is_bytes ? JOIN(convert_float, VW)(LOAD(values + from + i)) : LOAD(numbers + from + i);
+            const VECTOR centred = value - LOAD(mean + i);
+            STORE(centred * LOAD(scale + i), X + to + i);
+        }
+        for (; i < I; i++) {
+            const float value = next.is_bytes ? convert_float(values[from + i]) : numbers[from + i];
+            X[to + i] = (value - mean[i]) * scale[i];
+        }
+        labels_out[r] = labels[n];
+    }
+}
+
+/* The steps of up to three layers and one batch. A rule without states uses neither ms nor mb. Groups after
+ * those of the layers gather the next batch. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+product_update(const struct step s, const int B, const struct layer_parts parts, __global const float *dZ0,
+               __global const float *X0, __global float *ms0, __global float *W0, __global float *mb0,
+               __global float *b0, __global const float *dZ1, __global const float *X1, __global float *ms1,
+               __global float *W1, __global float *mb1, __global float *b1, __global const float *dZ2,
+               __global const float *X2, __global float *ms2, __global float *W2, __global float *mb2,
+               __global float *b2, const int tiles, const struct next_batch next,
+               __global const uchar *values, __global const uint *labels, __global const uint *order,
+               __global const float *mean, __global const float *scale, __global float *next_X,
+               __global uint *next_labels, __local float *pack)
+{
+    const int group = get_group_id(0);
+    if (group >= tiles) {
+        gather_rows(next, (group - tiles) * GATHER_ROWS, values, labels, order, mean, scale, next_X,
+                    next_labels);
+        return;
+    }
+    const int l = group < parts.of[0].end ? 0 : group < parts.of[1].end ? 1 : 2;
     const struct layer_part part = parts.of[l];
     const int I = part.I, O = part.O, depth = part.depth, at = group - (l ? parts.of[l - 1].end : 0);
-    __global const float *X = CHOOSE(l, X), *dZ = CHOOSE(l, dZ);
-    __global float *ms = CHOOSE(l, ms), *W = CHOOSE(l, W), *mb = CHOOSE(l, mb), *b = CHOOSE(l, b);
+    __global const float *X = OF_LAYER(l, X), *dZ = OF_LAYER(l, dZ);
+    __global float *ms = OF_LAYER(l, ms), *W = OF_LAYER(l, W), *mb = OF_LAYER(l, mb), *b = OF_LAYER(l, b);
     const int n0 = at % part.across * part.columns, n_end = min(O, n0 + part.columns);
     const int m0 = at / part.across * part.rows, m_end = min(I, m0 + part.rows);
     __local float *lefts = pack + part.columns * depth;

@@ -495,12 +495,6 @@ struct layer_parts {
     struct layer_part of[3];
 };
 
-/* The next batch, as gather.cl has it; without rows if there is none. */
-struct next_batch {
-    int rows, I, is_bytes, is_ordered;
-    uint first;
-};
-
 /* X[r] = (values[n] - mean) * scale, and the rows' labels: each item of the launch takes some elements. */
 INLINE void gather_next(const struct next_batch next, __global const uchar *values,
                         __global const uint *labels, __global const uint *order, __global const float *mean,
@@ -510,7 +504,7 @@ INLINE void gather_next(const struct next_batch next, __global const uchar *valu
     __global const float *numbers = (__global const float *)values;
     for (int at = get_global_id(0); at < next.rows * next.I; at += items) {
         const int r = at / next.I, i = at % next.I;
-        const uint n = next.is_ordered ? order[next.first + r] : next.first + r;
+        const uint n = next_row(next, r, order);
         const size_t from = (size_t)n * next.I + i;
         const float value = next.is_bytes ? convert_float(values[from]) : numbers[from];
         X[at] = (value - mean[i]) * scale[i];
@@ -519,9 +513,6 @@ INLINE void gather_next(const struct next_batch next, __global const uchar *valu
     }
 }
 
-/* One of three values, for layer l. */
-#define CHOOSE(l, a, b, c) ((l) == 0 ? (a) : (l) == 1 ? (b) : (c))
-#define OF_LAYER(l, name)  CHOOSE(l, name##0, name##1, name##2)
 #define IN_PART(l, number) CHOOSE(l, parts.of[0].number, parts.of[1].number, parts.of[2].number)
 
 /* The steps of optimiser.cl with those gradients, of up to three layers and one batch; mb is b's state. Rules

@@ -1,6 +1,6 @@
 /* The end of a net with few classes, for devices whose work-groups share local memory: the last layer's
- * linear_forward, softmax_xent and linear_backward_input in one launch. Comes after sums.cl, activation.cl and
- * gemm_tiled.cl, whose LANES items make a group.
+ * linear_forward, softmax_xent and linear_backward_input in one launch. Comes after sums.cl, activation.cl
+ * and gemm_tiled.cl, whose LANES items make a group.
  *
  *   Z (B,C) = X (B,I) W (C,I)ᵀ + b,   dZ = (softmax(Z) - onehot(labels)) / B,   dX (B,I) = (dZ W) * act'
  *

@@ -68,7 +68,7 @@ START_TEST(each_launch_of_a_step_is_counted)
     /* 2 B I O for each product */
     ck_assert_within(share, 2e-6 * 40 * (2 * 65 * 33 + 3 * 33 * 31 + 3 * 31 * 10), 1e-9);
     ck_assert_within(megabytes, moved(head), 1e-9);
-    ck_assert_ptr_nonnull(kernel_of(&result.profile, "gather_bytes"));
+    ck_assert(!kernel_of(&result.profile, "gather_bytes") == (head != NULL)); /* beside the updates */
     ck_assert_double_eq(head ? head->calls : kernel_of(&result.profile, "softmax_xent")->calls, 1);
     ck_assert(result.profile.peak_gflops > 0 && isfinite(result.profile.peak_gflops));
     ck_assert(result.profile.peak_gbytes_per_s > 0 && isfinite(result.profile.peak_gbytes_per_s));
@@ -83,10 +83,9 @@ static const struct {
     enum fixture kind;
     size_t widths[4], count, batch, most;
 } few_launches[] = {
-    {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 4},      {FIXTURE_OPENCL, {784, 512, 256, 10}, 4, 128, 6},
-    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 4},       {FIXTURE_TILED, {784, 512, 256, 10}, 4, 128, 6},
-    {FIXTURE_TILED_LARGE, {784, 128, 10}, 3, 64, 4}, {FIXTURE_TILED_WIDE, {784, 128, 10}, 3, 64, 4},
-    {FIXTURE_TILED_SMALL, {784, 128, 10}, 3, 64, 4}, {FIXTURE_TILED_FLAT, {784, 128, 10}, 3, 64, 4},
+    {FIXTURE_OPENCL, {784, 128, 10}, 3, 64, 4},     {FIXTURE_OPENCL, {784, 512, 256, 10}, 4, 128, 6},
+    {FIXTURE_TILED, {784, 128, 10}, 3, 64, 4},      {FIXTURE_TILED, {784, 512, 256, 10}, 4, 128, 6},
+    {FIXTURE_TILED_FLAT, {784, 128, 10}, 3, 64, 4},
 };
 
 START_TEST(a_step_has_few_launches)

@@ -441,21 +441,24 @@ static clm_status step_and_gather(struct network *net, const struct step *step, 
     return intake_end(net, next, &intake, error);
 }
 
-/* Gathers the next batch, and takes it through the first layer together with that layer's step, after the
- * steps of the other layers. */
+/* The steps of all layers but the first, with the gather of the next batch; then the first layer's, which
+ * takes that batch through the layer as well. */
 static clm_status step_and_look_ahead(struct network *net, const struct step *step,
                                       const struct minibatch *next, struct clm_error *error)
 {
     const struct layer_update *const first = &net->updates[0];
-    const struct tensor next_X = tensor_first_rows(&net->next_X, next->rows);
+    struct intake intake;
     clm_status status;
-    if ((status = gather_into(net, &net->next_X, next, error)) ||
-        (status = linear_updates(net->be, first + 1, net->architecture.depth - 1, step, NULL, error)))
+    if ((status = intake_begin(net, &net->next_X, next, &intake, error)) ||
+        (status = linear_updates(net->be, first + 1, net->architecture.depth - 1, step, &intake.gathering,
+                                 error)) ||
+        (status = intake_end(net, next, &intake, error)) ||
+        (status =
+             layer_update_forward(net->be, &net->layers[0], &first->dZ, &first->X, step, &intake.X, error)))
         return status;
-    status = layer_update_forward(net->be, &net->layers[0], &first->dZ, &first->X, step, &next_X, error);
     swap_inputs(net);
     net->is_ahead = true;
-    return status;
+    return CLM_OK;
 }
 
 /* The step of all parameters, whose gradients are not stored; then the next batch. */

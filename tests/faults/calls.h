@@ -257,6 +257,11 @@
     CALL(cl_mem, clCreateSubBuffer,                                                                          \
          (cl_mem memory, cl_mem_flags flags, cl_buffer_create_type type, const void *region, cl_int *code),  \
          (memory, flags, type, region, code), KIND_DEVICE, MAKES_NOTHING(CL_OUT_OF_HOST_MEMORY))             \
+    CALL(void *, clEnqueueMapBuffer,                                                                         \
+         (cl_command_queue queue, cl_mem buffer, cl_bool waits, cl_map_flags flags, size_t from,             \
+          size_t size, cl_uint count, const cl_event *after, cl_event *event, cl_int *code),                 \
+         (queue, buffer, waits, flags, from, size, count, after, event, code), KIND_DEVICE,                  \
+         MAKES_NOTHING(CL_OUT_OF_HOST_MEMORY))                                                               \
     CALL(cl_int, clEnqueueFillBuffer,                                                                        \
          (cl_command_queue queue, cl_mem memory, const void *pattern, size_t pattern_size, size_t offset,    \
           size_t size, cl_uint count, const cl_event *events, cl_event *event),                              \

@@ -215,9 +215,9 @@ static void kernels_free_built(struct kernels *k)
 static clm_status build_for_all(struct kernels *k, struct clm_error *error)
 {
     k->table.about = kernels_about;
-    snprintf(k->table.options, sizeof k->table.options,
-             "-cl-std=CL1.2 -DLANES=%zu -DSTRIPS=%zu -DVW=%zu -DRUNS=%zu%s", k->lanes, k->strips, k->chunk,
-             k->runs, opencl_is_pocl(k->device) ? " -DPOCL" : "");
+    snprintf(k->table.options, sizeof k->table.options, "%s -DLANES=%zu -DSTRIPS=%zu -DVW=%zu -DRUNS=%zu%s",
+             opencl_options(k->device), k->lanes, k->strips, k->chunk, k->runs,
+             opencl_is_pocl(k->device) ? " -DPOCL" : "");
     k->table.may_spill = true;
     k->table.items[KERNEL_SOFTMAX_XENT] = k->lanes;
     k->table.items[KERNEL_BIAS_GRADIENT] = k->table.items[KERNEL_BIAS_UPDATE] = k->lanes * k->strips;
@@ -395,12 +395,17 @@ static clm_status kernel_gather_augmented(struct kernels *k, const struct augmen
                        error);
 }
 
+double gather_floats(struct clm_backend *be, const struct resident *data, const struct tensor *X)
+{
+    const double element = (double)be->operations->element_sizes[data->values.type] / sizeof(float);
+    return (1 + element) * size_of(X) + 2 * (double)X->columns;
+}
+
 clm_status opencl_gather(struct clm_backend *be, const struct resident *data, const struct tensor *order,
                          size_t first, const struct augmentation *a, struct tensor *X, struct tensor *labels,
                          struct clm_error *error)
 {
-    const double element = (double)be->operations->element_sizes[data->values.type] / sizeof(float);
-    opencl_expect(be, 0, (1 + element) * size_of(X) + 2 * (double)X->columns);
+    opencl_expect(be, 0, gather_floats(be, data, X));
     return a ? kernel_gather_augmented(self(be)->kernels, a, data, order, first, X, labels, error)
              : kernel_gather(self(be)->kernels, data, order, first, X, labels, error);
 }

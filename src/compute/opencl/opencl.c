@@ -234,7 +234,7 @@ static clm_status launch_updates(struct clm_backend *be, struct gemm_provider *g
         products += products_of(u);
         floats += size_of(&u->dZ) + size_of(&u->X) + step_traffic(step) * size_of(&u->layer->W.value);
     }
-    opencl_expect(be, 2 * products, floats + (next ? 2 * size_of(next->X) : 0));
+    opencl_expect(be, 2 * products, floats + (next ? gather_floats(be, next->data, next->X) : 0));
     return gemm->operations->descend_all(gemm, updates, count, step, next, error);
 }
 

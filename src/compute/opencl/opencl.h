@@ -38,6 +38,9 @@ static inline double size_of(const struct tensor *tensor)
     return (double)tensor->rows * (double)tensor->columns;
 }
 
+/* Floats that gather reads and writes at least. */
+double gather_floats(struct clm_backend *be, const struct resident *data, const struct tensor *X);
+
 /* ---- kernels.c: entries of struct backend_operations that are one kernel ---- */
 
 __typeof__(gather) opencl_gather;

@@ -90,6 +90,11 @@ static clm_status fail_build(const struct opencl_device *device, const char *nam
                     kernel_cache_trouble(trouble, sizeof trouble), log);
 }
 
+const char *opencl_options(const struct opencl_device *device)
+{
+    return device->about.type == CLM_DEVICE_CPU ? "-cl-std=CL1.2 -cl-denorms-are-zero" : "-cl-std=CL1.2";
+}
+
 clm_status opencl_program_build(const struct opencl_device *device, const char *names, const char *options,
                                 cl_program *out, struct clm_error *error)
 {

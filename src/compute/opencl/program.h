@@ -16,6 +16,11 @@ extern const struct kernel_source kernel_sources[];
 /* The kernel that clm_kernel_example returns, from examples/kernels/. */
 extern const struct kernel_source kernel_examples[];
 
+/* The options that all our kernels are built with. A processor takes a hundred times as long for a number
+ * below the smallest normal float, which momentum leaves where a unit gets no gradients any more: there such
+ * numbers count as zero. */
+const char *opencl_options(const struct opencl_device *device);
+
 /* Builds files of kernels/, for example "vector.cl gather.cl", as one source with `options`. A failure shows
  * the numbered source lines, then the log. */
 CLM_MUST_CHECK clm_status opencl_program_build(const struct opencl_device *device, const char *names,

@@ -12,7 +12,7 @@
 
 enum native_kernel { FORWARD, BACKWARD, GRADIENT, UPDATE, HEAD, UPDATE_FORWARD };
 
-#define FILES "vector.cl sums.cl activation.cl optimiser.cl panels_cpu.cl gemm_cpu.cl head_cpu.cl"
+#define FILES "vector.cl sums.cl activation.cl optimiser.cl updates.cl panels_cpu.cl gemm_cpu.cl head_cpu.cl"
 
 static const struct kernel_about kernels_about[] = {
     [FORWARD] = {FILES, "product_forward", true, false},
@@ -54,6 +54,7 @@ static const struct native_shape shapes[] = {
 /* Products per group of head: a unit computes fewer of them sooner than another unit wakes up. */
 #define HEAD_PRODUCTS ((size_t)1 << 18)
 #define HEAD_ROWS     64 /* ROWS of head_cpu.cl */
+#define GATHER_ROWS   8  /* as in gemm_cpu.cl */
 
 struct native {
     struct kernel_table table;
@@ -100,7 +101,7 @@ static clm_status open_native(struct gemm_provider *gemm, struct clm_error *erro
     native->local_memory = (size_t)device->about.local_memory;
     native->table.about = kernels_about;
     snprintf(native->table.options, sizeof native->table.options,
-             "-cl-std=CL1.2 -DVW=%u -DMR=%d -DNV=%d -DLOW=%d -DLEFT=%d%s", native->shape.width,
+             "%s -DVW=%u -DMR=%d -DNV=%d -DLOW=%d -DLEFT=%d%s", opencl_options(device), native->shape.width,
              native->shape.tile_rows, native->shape.tile_vectors, LOW, LEFT_TILES * native->shape.tile_rows,
              opencl_is_pocl(device) ? " -DPOCL" : "");
     const clm_status status =
@@ -264,30 +265,25 @@ static clm_status native_gradient(struct gemm_provider *gemm, const struct tenso
 }
 
 /* Have the layout of gemm_cpu.cl's structs, because all hold only numbers of four bytes. */
-struct layer_part {
+struct native_layer {
     cl_int I, O, rows, columns, depth, across, end;
 };
 
-struct layer_parts {
-    struct layer_part of[LAYERS_AT_ONCE];
+struct native_layers {
+    struct native_layer of[LAYERS_AT_ONCE];
 };
 
 /* Adds a layer's groups to those of the layers before it. */
-static void add_part(struct layer_part *part, const struct layer_update *update, const struct share *own,
-                     struct share *all)
+static void add_layer(struct native_layer *part, const struct layer_update *update, const struct share *own,
+                      struct share *all)
 {
     const size_t groups = own->groups[0] * own->groups[1];
     all->groups[0] += groups;
     all->pack_bytes = size_max(all->pack_bytes, own->pack_bytes);
-    *part = (struct layer_part){(cl_int)update->X.columns, (cl_int)update->dZ.columns, (cl_int)own->rows,
-                                (cl_int)own->columns,      (cl_int)own->depth,         (cl_int)own->groups[0],
-                                (cl_int)all->groups[0]};
+    *part = (struct native_layer){
+        (cl_int)update->X.columns, (cl_int)update->dZ.columns, (cl_int)own->rows,     (cl_int)own->columns,
+        (cl_int)own->depth,        (cl_int)own->groups[0],     (cl_int)all->groups[0]};
 }
-
-/* A layer's tensors, in the order of product_update's arguments. */
-#define MEMORY_OF(u)                                                                                         \
-    MEMORY(&(u)->X), MEMORY(&(u)->dZ), MEMORY(state_of(&(u)->layer->W, 0)), MEMORY(&(u)->layer->W.value),    \
-        MEMORY(state_of(&(u)->layer->b, 0)), MEMORY(&(u)->layer->b.value)
 
 static clm_status native_descend_all(struct gemm_provider *gemm, const struct layer_update *updates,
                                      size_t count, const struct step *step, const struct gathering *next,
@@ -296,17 +292,20 @@ static clm_status native_descend_all(struct gemm_provider *gemm, const struct la
     const struct layer_update *const second = update_at(updates, count, 1), *const third =
                                                                                 update_at(updates, count, 2);
     const struct step_argument s = step_argument(step);
-    struct layer_parts parts = {{{0}}};
+    struct native_layers parts = {{{0}}};
     struct share all = {.groups = {0, 1}};
-    (void)next;
+    const struct next_batch batch = next_batch(next);
     for (size_t l = 0; l < count; l++) {
         const struct tensor *const X = &updates[l].X;
         const struct share own = divide_gradient(native_of(gemm), X->rows, X->columns, updates[l].dZ.columns);
-        add_part(&parts.of[l], &updates[l], &own, &all);
+        add_layer(&parts.of[l], &updates[l], &own, &all);
     }
+    const size_t tiles = all.groups[0];
+    all.groups[0] += divide_up((size_t)batch.rows, GATHER_ROWS);
     return launch(gemm, UPDATE, updates->layer, NO_ACTIVATION, step->rule, &all,
-                  ARGUMENTS(ARGUMENT(s), INT(updates->X.rows), ARGUMENT(parts), MEMORY_OF(updates),
-                            MEMORY_OF(second), MEMORY_OF(third), LOCAL_MEMORY(all.pack_bytes)),
+                  ARGUMENTS(ARGUMENT(s), INT(updates->X.rows), ARGUMENT(parts), MEMORY_OF_LAYER(updates),
+                            MEMORY_OF_LAYER(second), MEMORY_OF_LAYER(third), INT(tiles), ARGUMENT(batch),
+                            MEMORY_OF_NEXT(next, &updates->X), LOCAL_MEMORY(all.pack_bytes)),
                   error);
 }
 
@@ -412,6 +411,7 @@ const struct gemm_operations gemm_native = {
     .gradient = native_gradient,
     .descend = native_descend,
     .descend_all = native_descend_all,
+    .gathers_beside = true,
     .fuses = native_fuses,
     .descend_forward = native_descend_forward,
     .has_head = native_has_head,

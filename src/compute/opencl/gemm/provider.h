@@ -9,12 +9,11 @@
 
 #include "compute/backend.h"
 #include "compute/opencl/device.h"
+#include "compute/opencl/gemm/updates.h"
 #include "compute/opencl/kernels.h"
 #include "compute/providers.h"
 
 struct gemm_provider;
-
-enum { LAYERS_AT_ONCE = 3 };
 
 /* A layer, as the provider builds its kernels for it. */
 struct gemm_layer {
@@ -54,7 +53,8 @@ struct gemm_operations {
     clm_status (*descend)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error);
     /* descend of several layers in one launch, at most LAYERS_AT_ONCE, and gather beside it, unless `next` is
-     * NULL; `next` has no augmentation, and at most INT_MAX elements. NULL: the layers take their steps one by one. */
+     * NULL; `next` has no augmentation, and at most INT_MAX elements. NULL: the layers take their steps one
+     * by one. */
     clm_status (*descend_all)(struct gemm_provider *gemm, const struct layer_update *updates, size_t count,
                               const struct step *step, const struct gathering *next, struct clm_error *error);
     bool gathers_beside; /* descend_all takes a `next` */
@@ -72,13 +72,6 @@ struct gemm_operations {
                        const struct tensor *labels, const struct gate *gate, struct tensor *dZ,
                        struct tensor *dX, struct metrics *sums, struct clm_error *error);
 };
-
-/* The n-th of several layers that take a step, for a kernel's arguments; after the last, the first again,
- * which the kernel does not use. */
-static inline const struct layer_update *update_at(const struct layer_update *updates, size_t count, size_t n)
-{
-    return &updates[n < count ? n : 0];
-}
 
 struct gemm_provider {
     const struct gemm_operations *operations;

@@ -21,7 +21,7 @@ enum tiled_kernel {
     TILED_KERNELS
 };
 
-#define FILES "sums.cl activation.cl optimiser.cl gemm_tiled.cl head_tiled.cl"
+#define FILES "sums.cl activation.cl optimiser.cl updates.cl gemm_tiled.cl head_tiled.cl"
 
 static const struct kernel_about kernels_about[TILED_KERNELS] = {
     [FORWARD] = {FILES, "tiled_forward", true, false},
@@ -136,8 +136,9 @@ static clm_status try_variant(struct gemm_provider *gemm, const struct tiled_var
     tiled->groups_wanted = groups_for(about, v);
     tiled->table = (struct kernel_table){.about = kernels_about, .may_spill = may_spill};
     snprintf(tiled->table.options, sizeof tiled->table.options,
-             "-cl-std=CL1.2 -DITEMS_M=%zu -DITEMS_N=%zu -DQUADS_M=%zu -DQUADS_N=%zu -DDEPTH=%zu -DLANES=%zu",
-             v->items[0], v->items[1], v->quads[0], v->quads[1], v->depth, v->lanes);
+             "%s -DITEMS_M=%zu -DITEMS_N=%zu -DQUADS_M=%zu -DQUADS_N=%zu -DDEPTH=%zu -DLANES=%zu",
+             opencl_options(gemm->device), v->items[0], v->items[1], v->quads[0], v->quads[1], v->depth,
+             v->lanes);
     for (size_t k = 0; k < TILED_KERNELS; k++)
         tiled->table.items[k] = group_of(v, (enum tiled_kernel)k);
     const clm_status status = kernel_table_build_range(gemm->kernels, &tiled->table, 0, TILED_KERNELS,
@@ -349,52 +350,27 @@ static clm_status tiled_gradient(struct gemm_provider *gemm, const struct tensor
 }
 
 /* Have the layout of gemm_tiled.cl's structs, because all hold only numbers of four bytes. */
-struct layer_part {
+struct tiled_layer {
     cl_int O, I, across, end;
 };
 
-struct layer_parts {
-    struct layer_part of[LAYERS_AT_ONCE];
+struct tiled_layers {
+    struct tiled_layer of[LAYERS_AT_ONCE];
 };
-
-struct next_batch {
-    cl_int rows, I, is_bytes, is_ordered;
-    cl_uint first;
-};
-
-static struct next_batch next_batch(const struct gathering *next)
-{
-    return next ? (struct next_batch){(cl_int)next->X->rows, (cl_int)next->X->columns,
-                                      next->data->values.type == TENSOR_BYTE, next->order != NULL,
-                                      (cl_uint)next->first}
-                : (struct next_batch){0};
-}
 
 /* Returns the tiles of all layers. */
 static size_t divide_updates(const struct tiled_variant *v, const struct layer_update *updates, size_t count,
-                             struct layer_parts *parts)
+                             struct tiled_layers *parts)
 {
     size_t tiles = 0;
     for (size_t l = 0; l < count; l++) {
         const size_t O = updates[l].dZ.columns, I = updates[l].X.columns,
                      across = divide_up(I, tile_of(v, 1));
         tiles += across * divide_up(O, tile_of(v, 0));
-        parts->of[l] = (struct layer_part){(cl_int)O, (cl_int)I, (cl_int)across, (cl_int)tiles};
+        parts->of[l] = (struct tiled_layer){(cl_int)O, (cl_int)I, (cl_int)across, (cl_int)tiles};
     }
     return tiles;
 }
-
-/* A layer's tensors, in the order of tiled_update's arguments. */
-#define MEMORY_OF(u)                                                                                         \
-    MEMORY(&(u)->dZ), MEMORY(&(u)->X), MEMORY(state_of(&(u)->layer->W, 0)), MEMORY(&(u)->layer->W.value),    \
-        MEMORY(state_of(&(u)->layer->b, 0)), MEMORY(&(u)->layer->b.value)
-
-/* The next batch's tensors likewise; if there is none, others that the kernel does not use. */
-#define MEMORY_OF_NEXT(n, none)                                                                              \
-    MEMORY((n) ? &(n)->data->values : (none)), MEMORY((n) ? &(n)->data->labels : (none)),                    \
-        MEMORY((n) && (n)->order ? (n)->order : (none)), MEMORY((n) ? &(n)->data->mean : (none)),            \
-        MEMORY((n) ? &(n)->data->scale : (none)), MEMORY((n) ? (n)->X : (none)),                             \
-        MEMORY((n) ? (n)->labels : (none))
 
 static clm_status tiled_descend_all(struct gemm_provider *gemm, const struct layer_update *updates,
                                     size_t count, const struct step *step, const struct gathering *next,
@@ -406,14 +382,15 @@ static clm_status tiled_descend_all(struct gemm_provider *gemm, const struct lay
     const struct tensor *const none = &updates->X;
     const struct step_argument s = step_argument(step);
     const struct next_batch batch = next_batch(next);
-    struct layer_parts parts = {{{0}}};
+    struct tiled_layers parts = {{{0}}};
     const size_t tiles = divide_updates(tiled->variant, updates, count, &parts);
     const size_t local = items_of(tiled->variant), global = tiles * local;
-    return kernel_table_launch(
-        gemm->kernels, &tiled->table, UPDATE, NO_ACTIVATION, step->rule, 1, &global, &local,
-        ARGUMENTS(ARGUMENT(s), INT(updates->X.rows), ARGUMENT(parts), MEMORY_OF(updates), MEMORY_OF(second),
-                  MEMORY_OF(third), ARGUMENT(batch), MEMORY_OF_NEXT(next, none)),
-        error);
+    return kernel_table_launch(gemm->kernels, &tiled->table, UPDATE, NO_ACTIVATION, step->rule, 1, &global,
+                               &local,
+                               ARGUMENTS(ARGUMENT(s), INT(updates->X.rows), ARGUMENT(parts),
+                                         MEMORY_OF_LAYER(updates), MEMORY_OF_LAYER(second),
+                                         MEMORY_OF_LAYER(third), ARGUMENT(batch), MEMORY_OF_NEXT(next, none)),
+                               error);
 }
 
 static clm_status tiled_descend(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
