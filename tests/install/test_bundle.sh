@@ -193,6 +193,56 @@ check 'a trial that is ended: exit code' [ "$status" -eq 130 ]
 phase_is trial 'FAILED: interrupted'
 phase_is 'device gpu' 'FAILED: there is no such device'
 
+# ---- a trial of a GPU that is not there ----
+
+# A program in place of clmlp, which lists three devices and notes what it is asked for.
+mkdir -p gpus/bin
+: >gpus/MANIFEST
+cat >gpus/clmlp <<'END'
+#!/bin/sh
+echo "$*" >>calls
+if [ "$1" = devices ]; then
+    at=0
+    for device in 'CPU:a processor:false' 'GPU:a small | GPU:false' 'GPU:a large GPU:true'; do
+        printf '    "platform": %d,\n    "device": 0,\n    "type": "%s",\n' $at "${device%%:*}"
+        printf '    "name": "%s",\n    "taken": %s,\n' "$(echo "$device" | cut -d: -f2)" "${device##*:}"
+        at=$((at + 1))
+    done >"$3"
+fi
+END
+# PyTorch finds the GPU, too, but no graph can be made of a step
+cat >gpus/pytorch <<'END'
+#!/bin/sh
+echo "$*" >>calls
+printf 'about\tPyTorch of this test, ROCm 7\nnote\tno graph\n'
+printf 'step\t3072-3072-10\t%d\teager\t%d\n' 1000 44 100 33 100 22
+printf 'product\tupdate\t100\t3072\t10\t10\n'
+END
+chmod +x gpus/clmlp gpus/pytorch
+cp gpus/clmlp gpus/bin/clmlp
+: >calls
+does "$root/tools/gpu-trial" --bundle gpus --out report.md --limit 100000 --python gpus/pytorch
+check 'all phases pass' [ "$status" -eq 0 ]
+check 'the GPU is taken that clmlp prefers' [ "$(grep -cE '^(doctor|tune|bench|verify) .*--device 2:0' calls)" -eq 10 ]
+check 'PyTorch computes on the GPU' [ "$(grep -c -- '--device cuda' calls)" -eq 2 ]
+check 'its name is the title' has_line report.md '^# clmlp on a large GPU$'
+check 'six nets and batches are measured' \
+    [ "$(sed -n 's/^bench .*--batch \([^ ]*\) .*/\1/p' calls | tr ',' '\n' | wc -l)" -eq 6 ]
+check "PyTorch's best stands without clmlp's" \
+    has_line report.md '^\| 3072-3072-10 \| 100 \| - \| - \| 22\.000 \| - \| - \| - \| - \| - \| - \|$'
+check 'rows are in the order of the nets' [ "$(sed -n 's/^| 3072-3072-10 | \([0-9]*\) .*/\1/p' report.md | tr '\n' ' ')" = '100 1000 ' ]
+check 'the library is named' has_line report.md '^\| product .* \| hipBLAS us \|'
+check 'a product' has_line report.md '^\| update \| 100 \| 3072 \| 10 \| 10\.0 \| 614\.4 \| - \| - \| - \| - \|$'
+check 'what could not be timed is told' has_line report.md '^- no graph$'
+does "$root/tools/gpu-trial" --bundle gpus --out report.md --limit 100000 --python gpus/pytorch --device 'small |'
+check 'a part of a name chooses' has_line calls '^verify .*--device 1:0'
+# shellcheck disable=SC2016 # for the script
+sed -i 's/^if/[ "$1" != doctor ] || exit 7\nif/' gpus/clmlp
+does "$root/tools/gpu-trial" --bundle gpus --out report.md --limit 100000 --python gpus/pytorch
+check 'a phase that fails: exit code' [ "$status" -eq 1 ]
+phase_is doctor 'FAILED: exit code 7'
+phase_is verify passed
+
 # ---- a trial to its end ----
 
 [ "$failures" -eq 0 ] || finish
@@ -225,7 +275,7 @@ check 'the device' has_line report.md '^The trial ran on: device [0-9]+:[0-9]+, 
 check 'the driver' has_line report.md '^       version .*driver '
 check 'steps: times, launches, share of peak, provider' has_line report.md \
     "^\\| 784-128-10 \\| 64 \\| $figure \\| $figure to $figure \\| 4000000\\.000 \\| 3000000\\.000 \\| [0-9]+\\.[0-9]+x \\| [1-9][0-9]* \\| $figure \\| $figure % \\| [a-z].* \\|\$"
-check 'the peak' has_line report.md '^The peak of the device, .*: [1-9][0-9]* GFLOP/s multiplying and adding, [0-9]+ GB/s'
+check 'the peak' has_line report.md '^Peaks of the device in these runs: up to [1-9][0-9]* GFLOP/s multiplying and adding, [0-9]+ GB/s'
 check 'the other program' has_line report.md '^PyTorch of this test\.$'
 check 'products side by side' has_line report.md \
     "^\\| forward \\| 64 \\| 784 \\| 128 \\| 1000\\.0 \\| 12\\.8 \\| $figure \\| $figure \\| [0-9]+ % \\| [a-z].* \\|\$"
