@@ -62,7 +62,7 @@ check 'the C++ runtime of this machine comes first' has_line others 'libstdc\+\+
 
 # ---- what it refuses ----
 
-mkdir folder
+mkdir folder none
 does "$root/tools/bundle" --program "$program" folder
 check 'a folder that is no bundle stays' [ "$status" -eq 1 ]
 check 'it is named' has_line err '^bundle: .*/folder exists and is no bundle'
@@ -74,6 +74,8 @@ does "$bundle/gpu-trial" --limit soon
 check 'gpu-trial: no number' has_line err '^gpu-trial: --limit soon: it is a number'
 does "$bundle/gpu-trial" --out nowhere/report.md
 check 'gpu-trial: no place for the report' has_line err '^gpu-trial: nowhere/report.md cannot be written'
+does "$bundle/gpu-trial" --out none
+check 'gpu-trial: a folder as report' has_line err '^gpu-trial: none cannot be written'
 does "$bundle/gpu-trial" --help
 check 'gpu-trial: help' has_line out '^  --device D'
 
@@ -139,7 +141,7 @@ if [ -n "$as_root" ]; then
     check 'a driver that is gone is forgotten' [ ! -L "$vendors/other.icd" ]
     on_machine /bin/sh -c 'OCL_ICD_VENDORS=/tmp /bundle/clmlp doctor'
     check 'a choice of the user counts' lacks_line out 'nvidia\.icd'
-    rm -r "$machine/home/.cache"
+    rm -rf "$machine/home/.cache"
     echo /usr/local/nvidia/lib64/libnvidia-opencl.so.1 >"$machine/etc/OpenCL/vendors/nvidia.icd"
     on_machine /bundle/clmlp devices
     check "the machine's own file is enough" [ ! -e "$machine/home/.cache" ]
@@ -154,7 +156,6 @@ fi
 
 # ---- trials without a device ----
 
-mkdir none
 # trial ARGUMENT...: on a machine without drivers.
 trial() { does env OCL_ICD_VENDORS="$temporary/none" "$bundle/gpu-trial" --quick --out report.md "$@"; }
 # phase_is NAME PATTERN: what the report says of a phase.
