@@ -211,9 +211,11 @@ static void end(void)
 
 static const struct tuned_net {
     size_t widths[6], count, batch;
-} nets[] = {{{3072, 3072, 10}, 3, 10},   {{3072, 3072, 10}, 3, 100},
-            {{3072, 3072, 10}, 3, 1000}, {{784, 512, 256, 10}, 4, 128},
-            {{784, 128, 10}, 3, 64},     {{3072, 1024, 1024, 1024, 10}, 5, 256}};
+} nets[] = {{{784, 128, 10}, 3, 64},     {{784, 512, 256, 10}, 4, 128},
+            {{3072, 3072, 10}, 3, 10},   {{3072, 3072, 10}, 3, 100},
+            {{3072, 3072, 10}, 3, 1000}, {{3072, 1024, 1024, 1024, 10}, 5, 256}};
+/* Sanitizers take a minute or more for each layer of 3072 inputs, and see the same functions in smaller ones. */
+enum { NETS = IS_SANITIZED ? 2 : COUNT_OF(nets) };
 
 /* How much longer than the fastest the provider takes, by the prescribed times, that the rows of a product
  * make `auto` choose: the first in the table, unless another is measured to be faster by a twentieth. */
@@ -284,7 +286,7 @@ START_TEST(a_clock_that_changes_does_not_change_the_choice)
     noise = 0.02;
     for (int run = 0; run < 10; run++) {
         random_state = 1000 + (uint64_t)run;
-        tune_anew(&nets[4], 0.08);
+        tune_anew(&nets[0], 0.08);
     }
 }
 END_TEST
@@ -294,7 +296,7 @@ int main(void)
     Suite *const suite = suite_create("race");
     TCase *const cases = tcase_create("race");
     tcase_add_checked_fixture(cases, begin, end);
-    test_add_sampled(cases, the_fastest_is_found, 0, (int)COUNT_OF(nets), 1);
+    test_add_sampled(cases, the_fastest_is_found, 0, NETS, 3);
     tcase_add_test(cases, a_clock_that_changes_does_not_change_the_choice);
     suite_add_tcase(suite, cases);
     return test_run(suite);
