@@ -1,6 +1,7 @@
 #include "cli/checks.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,6 +111,14 @@ static void print_lines(const char *text, size_t length, const char *indent)
         snprintf(line, sizeof line, "%.*s", (int)(own < most ? own : most), at);
         printf("%s%s\n", indent, printable(line).text);
     }
+}
+
+struct error_words error_words(double error_over_bound)
+{
+    struct error_words words = {"wrong beyond any bound"};
+    if (isfinite(error_over_bound))
+        snprintf(words.text, sizeof words.text, "%.4g times its bound", error_over_bound);
+    return words;
 }
 
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent)

@@ -42,6 +42,12 @@ void check_list_add(struct check_list *list, const struct check_source *source,
 void check_list_add_error(struct check_list *list, const struct check_source *source,
                           const struct clm_error *error);
 
+/* "3.2 times its bound", or words for an error that is NaN or infinite. */
+struct error_words {
+    char text[48];
+};
+struct error_words error_words(double error_over_bound);
+
 /* Prints what is wrong and what repeats it, below a failed check; each line begins with `indent`. */
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent);
 /* Prints the first lines of such an error, with the compiler's messages. */

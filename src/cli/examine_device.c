@@ -92,8 +92,8 @@ static void tell_failure(const struct examined_part *part, const char *name, dou
     if (first->is_error)
         printf("       %-14s %s %s: ends with an error\n", "", first->operation, first->shape);
     else
-        printf("       %-14s %s %s: %.4g times its bound\n", "", first->operation, first->shape,
-               first->error_over_bound);
+        printf("       %-14s %s %s: %s\n", "", first->operation, first->shape,
+               error_words(first->error_over_bound).text);
     print_failure(part->source, first, "                      ");
 }
 

@@ -7,6 +7,7 @@
 #include "cli/checks.h"
 #include "cli/signals.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,7 +114,9 @@ static void cli_verify_hear_check(void *user, const struct clm_check *check)
     if (!check->passed) {
         char ratio[24] = "error";
         if (!check->is_error)
-            snprintf(ratio, sizeof ratio, "%.4g", check->error_over_bound);
+            snprintf(ratio, sizeof ratio, "%.4g",
+                     isnan(check->error_over_bound) ? fabs(check->error_over_bound)
+                                                    : check->error_over_bound);
         printf("%s%-24s  %-48s  %11s  FAILED%s\n", colour(RED), check->operation, check->shape, ratio,
                colour(PLAIN));
         print_failure(&arguments->source, check, "    ");

@@ -21,14 +21,35 @@ double error_ratio(double got, double value, double error)
     return got == value ? 0 : fabs(got - value) / error;
 }
 
+/* A number as text; a NaN without its sign, which nobody means. */
+struct number_text {
+    char text[32];
+};
+
+static struct number_text number_text(double value, int digits)
+{
+    struct number_text out;
+    snprintf(out.text, sizeof out.text, "%.*g", digits, isnan(value) ? fabs(value) : value);
+    return out;
+}
+
+/* "2.5 is right, to within 1e-06"; an infinity and NaN have no bound. */
+static void describe_right(char *text, size_t size, double value, double error)
+{
+    snprintf(text, size, "%s is right%s%s", number_text(value, 9).text, isfinite(value) ? ", to within " : "",
+             isfinite(value) ? number_text(error, 3).text : "");
+}
+
 void error_describe(char *text, size_t size, const char *what, double got, double value, double error)
 {
+    char right[96];
+    describe_right(right, sizeof right, value, error);
     if (is_bound(value, error))
-        snprintf(text, size, "%s is %.9g; %.9g is right, to within %.3g", what, got, value, error);
+        snprintf(text, size, "%s is %s; %s", what, number_text(got, 9).text, right);
     else
         snprintf(text, size,
-                 "%s is %.9g, which cannot be judged: %.3g is no valid bound; the check itself is wrong",
-                 what, got, error);
+                 "%s is %s, which cannot be judged: %s is no valid bound; the check itself is wrong", what,
+                 number_text(got, 9).text, number_text(error, 3).text);
 }
 
 double worse_ratio(double a, double b)
@@ -143,8 +164,11 @@ void sums_describe(char *text, size_t size, const struct bounded_sums *got,
                    const struct bounded_sums *expected)
 {
     if (is_bound(expected->loss, expected->loss_error))
-        snprintf(text, size, "loss %.9g and %.0f correct rows; %.9g to within %.3g and %.0f are right",
-                 got->loss, got->correct, expected->loss, expected->loss_error, expected->correct);
+        snprintf(text, size, "loss %s and %.0f correct rows; %s%s%s and %.0f are right",
+                 number_text(got->loss, 9).text, got->correct, number_text(expected->loss, 9).text,
+                 isfinite(expected->loss) ? " to within " : "",
+                 isfinite(expected->loss) ? number_text(expected->loss_error, 3).text : "",
+                 expected->correct);
     else
         error_describe(text, size, "loss", got->loss, expected->loss, expected->loss_error);
 }

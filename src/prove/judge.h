@@ -11,7 +11,8 @@ bool is_bound(double value, double error);
  * infinity or NaN; NaN if only `got` is NaN, or if `error` is no bound: negative, infinite or NaN. */
 double error_ratio(double got, double value, double error);
 
-/* "Y[3,17] is nan; 2.5 is right, to within 1e-06", or says that there is no bound. */
+/* "Y[3,17] is nan; 2.5 is right, to within 1e-06"; "Y[3,17] is 2; nan is right", without a bound, if it is
+ * right to be infinite or NaN; or says that the bound is none. */
 void error_describe(char *text, size_t size, const char *what, double got, double value, double error);
 
 /* Like error_describe, for a loss and the number of correct rows. */
