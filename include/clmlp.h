@@ -142,6 +142,11 @@ void clm_examine_loader(void (*on_finding)(void *user, const struct clm_finding 
  * nothing, so that a handler of a signal can call it. */
 void clm_kernel_cache_advice(char *text, size_t size);
 
+/* Puts into `text` which kernels are the user's own: "gemm_cpu.cl in DIR (CLMLP_KERNEL_DIR) is not the
+ * built-in one". Empty if CLMLP_KERNEL_DIR is not set, or holds the built-in kernels: then they are not to
+ * blame. */
+void clm_kernel_files_changed(char *text, size_t size);
+
 enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL };
 
 struct clm_backend_options {

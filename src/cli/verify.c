@@ -269,9 +269,16 @@ static int summarise(const struct verify_arguments *arguments, const struct clm_
         fail_command("verify", &arguments->error);
         return is_usage ? EXIT_USAGE : EXIT_FAILED;
     }
+    char changed[600], errors[64] = "";
+    clm_kernel_files_changed(changed, sizeof changed);
     if (all->errors)
-        complain("verify", "%s fails: %zu of %zu checks failed, %zu of them with an error",
-                 printable(clm_backend_device(backend)).text, all->failures, all->count, all->errors);
+        snprintf(errors, sizeof errors, ", %zu of them with an error", all->errors);
+    if (all->failures && changed[0] && clm_backend_kind(backend) == CLM_BACKEND_OPENCL)
+        complain("verify", "%s: with these kernels %zu of %zu checks failed%s on %s", printable(changed).text,
+                 all->failures, all->count, errors, printable(clm_backend_device(backend)).text);
+    else if (all->errors)
+        complain("verify", "%s fails: %zu of %zu checks failed%s",
+                 printable(clm_backend_device(backend)).text, all->failures, all->count, errors);
     else if (all->failures && arguments->right[0] && !arguments->is_shared_wrong)
         complain(
             "verify",
@@ -360,8 +367,12 @@ static void tell_ending(struct verify_arguments *arguments, enum apart_ending en
 {
     struct clm_error *const error = &arguments->error;
     const char *const again = arguments->again.command;
-    char what[sizeof arguments->step + 256];
+    char what[sizeof arguments->step + 1024], changed[600];
     apart_describe(what, sizeof what, ending, deed, arguments->step);
+    clm_kernel_files_changed(changed, sizeof changed);
+    if (changed[0] && (ending == APART_DIED || ending == APART_SILENT)) /* a driver does what a kernel asks */
+        snprintf(what, sizeof what, "your kernels: the process that ran them %s at %s; %s", deed,
+                 arguments->step, printable(changed).text);
     if (ending == APART_INCOMPLETE || ending == APART_UNWRITTEN)
         fail(error, CLM_ERROR_DEVICE, "the results that the child process could not send are lost");
     else
