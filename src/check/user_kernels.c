@@ -268,7 +268,8 @@ static void shrink_check(struct user_checks *c, const struct check_case *which, 
     c->is_lost = !case_shrink(c->user, c->bounds, which, 1, left, check);
     c->shrinking += clock_seconds() - begin;
     if (c->is_lost || !strcmp(check->smallest, check->shape) ||
-        variant_parse(which->operation, check->smallest, &smallest.variant, &why) != CLM_OK)
+        variant_parse(which->operation, check->smallest, &smallest.variant, &why) != CLM_OK ||
+        !entry_adapt(c->entry, &smallest.variant))
         return;
     smallest.variant.seed = which->variant.seed;
     smallest.variant.is_bare = which->variant.is_bare;
