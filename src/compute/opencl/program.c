@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "compute/backend.h"
 #include "compute/opencl/profile.h"
+#include "compute/opencl/recording.h"
 #include "compute/opencl/status.h"
 
 #include <stdio.h>
@@ -146,6 +147,13 @@ clm_status opencl_program_build(const struct opencl_device *device, const char *
     cl_int code;
     *out = NULL;
     clm_status status = read_source(names, &text, &size, error);
+    if (status == CLM_OK && strlen(text) == size) { /* else it holds a NUL, which the compiler refuses */
+        char *const noted = note_options(text, options);
+        status = noted ? CLM_OK : clm_fail_host_memory(error, names, size);
+        size = noted ? strlen(noted) : 0;
+        free(text);
+        text = noted;
+    }
     if (status == CLM_OK) {
         *out = clCreateProgramWithSource(device->context, 1, &(const char *){text}, &size, &code);
         status = *out ? CLM_OK : opencl_fail(error, names, "clCreateProgramWithSource", code);
@@ -184,6 +192,9 @@ clm_status opencl_launch(const struct opencl_device *device, cl_kernel kernel, c
         if (code != CL_SUCCESS)
             return opencl_fail(error, purpose, "clSetKernelArg", code);
     }
+    const clm_status status = record_launch(device, kernel, dimensions, global, local, arguments, error);
+    if (status != CLM_OK)
+        return status;
     code = clEnqueueNDRangeKernel(device->queue, kernel, dimensions, NULL, global, local, 0, NULL,
                                   profile_event(device, purpose));
     return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, purpose, "clEnqueueNDRangeKernel", code);
