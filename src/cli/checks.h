@@ -48,6 +48,13 @@ struct error_words {
 };
 struct error_words error_words(double error_over_bound);
 
+/* Prints where the failed check's reproducer is, or why there is none; nothing if none was wanted. */
+void print_reproducer(const struct clm_check *check, const char *indent);
+/* Adds the same to a check's object. */
+void put_reproducer(json_t *object, const struct clm_check *check);
+/* Says that no reproducer was written, if that is so. */
+void tell_unreproduced(const char *command, const char *directory, bool has_reproducer, size_t failures);
+
 /* Prints what is wrong and what repeats it, below a failed check; each line begins with `indent`. */
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent);
 /* Prints the first lines of such an error, with the compiler's messages. */

@@ -27,6 +27,7 @@ struct verify_arguments {
     struct check_list all, provider;         /* provider.checks is all.checks */
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers; those in `wrong` fail only in their products */
     bool is_shared_wrong;
+    bool has_reproducer;    /* one check has been written */
     struct clm_error error; /* that ended it early */
     json_t *report;         /* without the checks; NULL if no device was opened */
     int code;               /* the exit code */
@@ -105,6 +106,7 @@ static void cli_verify_hear_check(void *user, const struct clm_check *check)
 {
     struct verify_arguments *const arguments = user;
     arguments->is_shared = !check->has_products;
+    arguments->has_reproducer = arguments->has_reproducer || check->has_reproducer;
     arguments->is_shared_wrong = arguments->is_shared_wrong || (!check->has_products && !check->passed);
     check_list_add(&arguments->provider, &arguments->source, check);
     hand_on_check(arguments);
@@ -151,6 +153,8 @@ static clm_status verify_provider(struct verify_arguments *arguments, struct clm
     const struct check_list *const done = &arguments->provider;
     bool passed = false;
     begin_provider(arguments, backend, clm_backend_provider(backend));
+    if (arguments->has_reproducer)
+        arguments->verify.reproducer = NULL;
     if (cli_verify_is_table(arguments)) {
         printf("%s on %s, products by %s, against the reference in double precision\n",
                clm_backend_name(backend), printable(clm_backend_device(backend)).text,
@@ -327,6 +331,9 @@ static void verify_all(struct verify_arguments *arguments)
         tell_missing(arguments);
     else
         name_options("verify", &arguments->error);
+    if (arguments->error.status == CLM_OK)
+        tell_unreproduced("verify", clm_settings_text(arguments->in->settings, "reproducer"),
+                          arguments->has_reproducer, arguments->all.failures);
     arguments->code = summarise(arguments, backend);
     hand_on_result(arguments);
     clm_backend_close(backend);
@@ -426,6 +433,7 @@ static clm_status run_verify(struct invocation *in, struct clm_error *error)
                    .seed = clm_settings_count(settings, "seed"),
                    .only = clm_settings_text(settings, "only"),
                    .shape = clm_settings_text(settings, "shape"),
+                   .reproducer = clm_settings_text(settings, "reproducer"),
                    .shrink_seconds = is_full ? SHRINK_SECONDS_FULL : SHRINK_SECONDS,
                    .on_begin = cli_verify_hear_begin,
                    .on_check = cli_verify_hear_check},

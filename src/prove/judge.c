@@ -1,6 +1,7 @@
 #include "prove/judge.h"
 
 #include "prove/bounds/bounds.h"
+#include "prove/expectations.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -154,6 +155,8 @@ clm_status judge_tensor(struct judgement *judgement, const char *name, struct cl
         judge_bits(judgement, numbers, count);
     if (status == CLM_OK && bounds)
         status = bounds_read(bounds, expected, values, errors, error);
+    if (status == CLM_OK && bounds)
+        status = expect_values(judgement->kept, name, got, values, errors, count, error);
     for (size_t i = 0; status == CLM_OK && bounds && i < count; i++)
         judge_element(judgement, name, i / columns, i % columns, numbers[i], values[i], errors[i]);
     free(numbers);
@@ -184,6 +187,10 @@ clm_status judge_sums(struct judgement *judgement, struct clm_backend *device, c
         judge_bits(judgement, (const double[2]){sums.loss, sums.correct}, 2);
     if (status || !bounds || (status = bounds_sums(bounds, expected, &right, error)))
         return status;
+    if (judgement->kept) {
+        judgement->kept->sums_memory = got->state.memory;
+        judgement->kept->sums = right;
+    }
     if (take_ratio(judgement, worse_ratio(error_ratio(sums.loss, right.loss, right.loss_error),
                                           error_ratio(sums.correct, right.correct, right.correct_error))))
         sums_describe(judgement->detail, sizeof judgement->detail, &sums, &right);

@@ -32,6 +32,8 @@ CLM_MUST_CHECK clm_status doubles_read(struct clm_backend *be, const struct tens
 
 /* ---- the verdict on one case ---- */
 
+struct expectations;
+
 struct judgement {
     double worst;  /* largest error over its bound; Inf if something changed that must not */
     uint64_t bits; /* a hash of all outputs */
@@ -39,6 +41,7 @@ struct judgement {
         ((struct clm_check *)0)->detail)]; /* of the worst element, if it is wrong; else empty */
     char first[sizeof(((struct clm_check *)0)->detail)]; /* of the first wrong element */
     size_t wrong, elements;                              /* how many are wrong, of how many */
+    struct expectations *kept; /* gets what the results must be; NULL: nobody wants to know */
 };
 
 /* Nothing judged yet. */
