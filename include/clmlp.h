@@ -142,6 +142,11 @@ void clm_examine_loader(void (*on_finding)(void *user, const struct clm_finding 
  * nothing, so that a handler of a signal can call it. */
 void clm_kernel_cache_advice(char *text, size_t size);
 
+/* Puts into `text` which kernels are the user's own: "gemm_cpu.cl in DIR (CLMLP_KERNEL_DIR) is not the
+ * built-in one". Empty if CLMLP_KERNEL_DIR is not set, or holds the built-in kernels: then they are not to
+ * blame. */
+void clm_kernel_files_changed(char *text, size_t size);
+
 enum clm_backend_kind { CLM_BACKEND_REFERENCE, CLM_BACKEND_BLAS, CLM_BACKEND_OPENCL };
 
 struct clm_backend_options {
@@ -834,6 +839,10 @@ struct clm_check {
     char smallest[160];      /* of a failure: the smallest shape found that fails, too */
     bool has_products;       /* a provider of products has a part in it */
     size_t number, of;       /* the number of this check, from 1, and how many there are */
+    /* Of a failure for which a reproducer was wanted: whether it was written, and the directory or why not.
+     * */
+    bool has_reproducer;
+    char reproducer[512];
 };
 
 enum clm_verify_extent {
@@ -865,6 +874,10 @@ struct clm_verify_options {
     void (*on_check)(void *user, const struct clm_check *check);
     void *user;
     const volatile sig_atomic_t *stop; /* if it is not 0, no further check begins; may be NULL */
+    /* A directory, which must be empty or missing, for the first failing check that can be written as a
+     * program of its own: one C file that needs OpenCL and nothing else, the OpenCL C that the driver got,
+     * and the operands. It appears as a whole or not at all. NULL: none is wanted. */
+    const char *reproducer;
 };
 
 /* Puts at most `most` names that `only` may have into `names`; returns how many. */
@@ -873,7 +886,9 @@ size_t clm_verify_names(const char **names, size_t most);
 /* Compares operations of `backend`, and whole training steps, with the reference under derived bounds;
  * every element of every output is compared. *passed says whether all passed; `passed` may be NULL. A
  * failed check is not an error, nor is an operation that ends with one: the other checks are made all the
- * same, unless the device no longer answers. An unknown operation or shape is CLM_ERROR_ARGUMENT. */
+ * same, unless the device no longer answers. An unknown operation or shape is CLM_ERROR_ARGUMENT. A
+ * reproducer's directory that holds something, or cannot be made, is CLM_ERROR_IO, before any check is
+ * made. */
 CLM_MUST_CHECK clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_options *options,
                                      bool *passed, struct clm_error *error);
 
@@ -909,13 +924,14 @@ struct clm_kernel_speed {
 };
 
 struct clm_kernel_options {
-    const char *path;      /* a file of OpenCL C */
-    const char *build;     /* options for its compiler, as in "-DTILE=8"; may be NULL */
-    const char *only;      /* an entry, by name; NULL: all that the file has */
-    const char *shape;     /* with `only`: the shape of the one check to make; NULL: all */
-    uint64_t seed;         /* of contents */
-    double shrink_seconds; /* to look for smaller shapes that fail as well, for each entry */
-    double speed_seconds;  /* to time each shape, for each of those compared; 0: times nothing */
+    const char *path;       /* a file of OpenCL C */
+    const char *build;      /* options for its compiler, as in "-DTILE=8"; may be NULL */
+    const char *only;       /* an entry, by name; NULL: all that the file has */
+    const char *shape;      /* with `only`: the shape of the one check to make; NULL: all */
+    uint64_t seed;          /* of contents */
+    double shrink_seconds;  /* to look for smaller shapes that fail as well, for each entry */
+    const char *reproducer; /* as in clm_verify_options; may be NULL */
+    double speed_seconds;   /* to time each shape, for each of those compared; 0: times nothing */
     /* The device is a simulator that sees each access: few small checks, whose operands have no memory
      * around them. Before each launch, on_operand tells where each operand lies. After a check, on_result
      * may refuse what the simulator has reported: clear `passed` and fill `detail`. */

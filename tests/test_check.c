@@ -130,6 +130,35 @@ START_TEST(what_is_no_bound_passes_nothing)
 }
 END_TEST
 
+/* What is right is told with a bound only if it has one, and a NaN has no sign. */
+START_TEST(what_is_not_finite_is_worded)
+{
+    static const struct {
+        double got, value, error;
+        const char *text;
+    } cases[] = {
+        {3, 2, 0.5, "Y is 3; 2 is right, to within 0.5"},
+        {NAN, 2, 0.5, "Y is nan; 2 is right, to within 0.5"},
+        {-NAN, 2, 0.5, "Y is nan; 2 is right, to within 0.5"},
+        {2, NAN, NAN, "Y is 2; nan is right"},
+        {2, -NAN, INFINITY, "Y is 2; nan is right"},
+        {2, INFINITY, -NAN, "Y is 2; inf is right"},
+        {INFINITY, -INFINITY, 0, "Y is inf; -inf is right"},
+        {2, 2, -NAN, "Y is 2, which cannot be judged: nan is no valid bound; the check itself is wrong"}};
+    char text[256];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        error_describe(text, sizeof text, "Y", cases[i].got, cases[i].value, cases[i].error);
+        ck_assert_str_eq(text, cases[i].text);
+    }
+    sums_describe(text, sizeof text, &(struct bounded_sums){.loss = 2, .correct = 3},
+                  &(struct bounded_sums){.loss = -NAN, .loss_error = -NAN, .correct = 4});
+    ck_assert_str_eq(text, "loss 2 and 3 correct rows; nan and 4 are right");
+    sums_describe(text, sizeof text, &(struct bounded_sums){.loss = -NAN, .correct = 3},
+                  &(struct bounded_sums){.loss = 2, .loss_error = 0.5, .correct = 4});
+    ck_assert_str_eq(text, "loss nan and 3 correct rows; 2 to within 0.5 and 4 are right");
+}
+END_TEST
+
 /* dZ and the sums of logits with errors. */
 struct judged_logits {
     double values[LOGITS_B * LOGITS_C], errors[LOGITS_B * LOGITS_C];
@@ -476,6 +505,7 @@ int main(void)
     tcase_add_test(repeating, shapes_that_are_none_are_refused);
     tcase_add_loop_test(bounding, what_is_right_passes_whatever_the_seed, 0, 3);
     tcase_add_test(bounding, what_is_no_bound_passes_nothing);
+    tcase_add_test(bounding, what_is_not_finite_is_worded);
     tcase_add_test(bounding, a_check_that_is_wrong_says_so);
     tcase_add_loop_test(bounding, errors_of_logits_stay_within_their_bounds, 0, 9);
     tcase_add_test(bounding, denormals_are_kept_or_flushed_and_nothing_else);

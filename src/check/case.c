@@ -51,6 +51,13 @@ clm_status case_run(struct clm_backend *device, struct clm_backend *bounds, cons
                : steps_check(device, bounds, &which->steps, repeats, check, error);
 }
 
+clm_status case_judge(struct clm_backend *device, struct clm_backend *bounds, const struct check_case *which,
+                      struct judgement *out, struct clm_error *error)
+{
+    return which->operation ? operation_judge(device, bounds, which->operation, &which->variant, out, error)
+                            : steps_judge(device, bounds, &which->steps, out, error);
+}
+
 bool case_device_answers(struct clm_backend *device)
 {
     const double sent = 1;

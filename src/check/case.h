@@ -29,6 +29,11 @@ CLM_MUST_CHECK clm_status case_run(struct clm_backend *device, struct clm_backen
                                    const struct check_case *which, size_t repeats, struct clm_check *check,
                                    struct clm_error *error);
 
+/* Runs the case once, and adds the verdict to *out, which judgement_begin began. */
+CLM_MUST_CHECK clm_status case_judge(struct clm_backend *device, struct clm_backend *bounds,
+                                     const struct check_case *which, struct judgement *out,
+                                     struct clm_error *error);
+
 /* Whether the device still writes and reads one number. After an error some devices never do. */
 bool case_device_answers(struct clm_backend *device);
 

@@ -337,10 +337,9 @@ clm_status steps_parse(const char *text, struct step_case *out, struct clm_error
 
 /* ---- checks ---- */
 
-static clm_status steps_run(const void *of, struct clm_backend *device, struct clm_backend *bounds,
-                            struct judgement *out, struct clm_error *error)
+clm_status steps_judge(struct clm_backend *device, struct clm_backend *bounds, const struct step_case *which,
+                       struct judgement *out, struct clm_error *error)
 {
-    const struct step_case *const which = of;
     const struct clm_model_options options = {
         .sizes = which->widths, .size_count = steps_depth(which) + 1, .init = "he", .seed = which->seed};
     struct trainee trained = {0}, right = {0};
@@ -360,6 +359,12 @@ static clm_status steps_run(const void *of, struct clm_backend *device, struct c
     steps_destroy(&right);
     clm_model_free(model);
     return status;
+}
+
+static clm_status steps_run(const void *which, struct clm_backend *device, struct clm_backend *bounds,
+                            struct judgement *out, struct clm_error *error)
+{
+    return steps_judge(device, bounds, which, out, error);
 }
 
 clm_status steps_check(struct clm_backend *device, struct clm_backend *bounds, const struct step_case *which,

@@ -27,6 +27,12 @@ size_t steps_depth(const struct step_case *which); /* linear layers */
 void steps_describe(const struct step_case *which, char shape[SHAPE_TEXT_MAX]);
 CLM_MUST_CHECK clm_status steps_parse(const char *text, struct step_case *out, struct clm_error *error);
 
+/* Takes the steps on `device` and adds the verdict to *out, which judgement_begin began. If `bounds` is NULL,
+ * only the hash matters. */
+CLM_MUST_CHECK clm_status steps_judge(struct clm_backend *device, struct clm_backend *bounds,
+                                      const struct step_case *which, struct judgement *out,
+                                      struct clm_error *error);
+
 /* Compares the steps on `device` with those of `bounds`; then again, up to `repeats` runs, which must give
  * the same bits. */
 CLM_MUST_CHECK clm_status steps_check(struct clm_backend *device, struct clm_backend *bounds,

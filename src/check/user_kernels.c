@@ -1,5 +1,6 @@
 /* clm_kernel_check: the checks of a user's own kernels. */
 #include "check/plan.h"
+#include "check/reproducer.h"
 #include "check/speed.h"
 #include "compute/user_kernels.h"
 #include "prove/bounds/bounds.h"
@@ -26,7 +27,7 @@ struct user_checks {
     size_t failures;  /* of this entry */
     double shrinking; /* seconds spent on them */
     struct peaks peaks;
-    bool passed, can_turn, is_lost;
+    bool passed, can_turn, is_lost, has_reproducer;
 };
 
 static bool is_user_stopped(const struct user_checks *c)
@@ -268,7 +269,8 @@ static void shrink_check(struct user_checks *c, const struct check_case *which, 
     c->is_lost = !case_shrink(c->user, c->bounds, which, 1, left, check);
     c->shrinking += clock_seconds() - begin;
     if (c->is_lost || !strcmp(check->smallest, check->shape) ||
-        variant_parse(which->operation, check->smallest, &smallest.variant, &why) != CLM_OK)
+        variant_parse(which->operation, check->smallest, &smallest.variant, &why) != CLM_OK ||
+        !entry_adapt(c->entry, &smallest.variant))
         return;
     smallest.variant.seed = which->variant.seed;
     smallest.variant.is_bare = which->variant.is_bare;
@@ -277,6 +279,24 @@ static void shrink_check(struct user_checks *c, const struct check_case *which, 
         memcpy(check->smallest, check->shape, sizeof check->smallest);
     else
         memcpy(check->detail, again.detail, sizeof check->detail);
+}
+
+/* Writes the first failing check that can be written. Its memory is not watched: rows after the operands show
+ * what is written beyond them. */
+static void reproduce_check(struct user_checks *c, const struct check_case *which, enum user_order order,
+                            struct clm_check *check)
+{
+    struct check_case smallest = *which;
+    struct clm_error why;
+    if (!c->options->reproducer || c->has_reproducer || c->is_lost || c->options->is_simulated ||
+        user_kernels_choose(c->user, c->entry, order, false, &why) != CLM_OK ||
+        variant_parse(which->operation, check->smallest, &smallest.variant, &why) != CLM_OK ||
+        !entry_adapt(c->entry, &smallest.variant))
+        return;
+    smallest.variant.seed = which->variant.seed;
+    reproducer_write(c->options->reproducer, c->user, c->bounds, clm_backend_about(c->device), &smallest,
+                     check);
+    c->has_reproducer = check->has_reproducer;
 }
 
 static void check_user_case(struct user_checks *c, const struct check_case *which, size_t number, size_t of)
@@ -293,6 +313,8 @@ static void check_user_case(struct user_checks *c, const struct check_case *whic
         c->options->on_result(c->options->user, &check);
     if (!check.passed && !c->failures) /* the others mostly shrink to the same */
         shrink_check(c, which, order, &check);
+    if (!check.passed)
+        reproduce_check(c, which, order, &check);
     c->failures += !check.passed;
     c->passed = c->passed && check.passed;
     if (c->options->on_check)
@@ -380,6 +402,9 @@ clm_status clm_kernel_check(struct clm_backend *backend, const struct clm_kernel
     if (clm_backend_kind(backend) != CLM_BACKEND_OPENCL)
         return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "backend",
                                 "kernels are for the opencl backend, not for %s", clm_backend_name(backend));
+    status = reproducer_check(options->reproducer, backend, error);
+    if (status != CLM_OK)
+        return status;
     status = user_kernels_open(backend, options->path, options->build, options->is_simulated, &c.user, error);
     if (status != CLM_OK)
         return status;

@@ -1,5 +1,6 @@
 /* clm_verify: makes the checks of a plan one by one, and looks for the smallest case that fails. */
 #include "check/plan.h"
+#include "check/reproducer.h"
 
 #include "base/clock.h"
 #include "prove/bounds/bounds.h"
@@ -21,6 +22,7 @@ struct verification {
     double rate;  /* the least seconds per unit of work so far */
     size_t left_out;
     bool passed, is_lost; /* is_lost: the device no longer answers */
+    bool has_reproducer;
 };
 
 static bool is_wanted(const struct clm_verify_options *options, const struct check_case *which)
@@ -53,6 +55,20 @@ static void shrink(struct verification *v, const struct check_case *which, struc
         return;
     v->is_lost = !case_shrink(v->device, v->bounds, which, v->repeats, left, check);
     *spent += clock_seconds() - begin;
+}
+
+/* Writes the first failing check that can be written, at the smallest shape that is known. */
+static void reproduce(struct verification *v, const struct check_case *which, struct clm_check *check)
+{
+    struct check_case smallest = *which;
+    if (!v->options->reproducer || v->has_reproducer || v->is_lost)
+        return;
+    if (strcmp(check->smallest, check->shape) != 0 &&
+        case_parse(check->operation, check->smallest, v->options->seed, &smallest, NULL) != CLM_OK)
+        return;
+    reproducer_write(v->options->reproducer, v->device, v->bounds, clm_backend_about(v->device), &smallest,
+                     check);
+    v->has_reproducer = check->has_reproducer;
 }
 
 /* Fills a check that ended with an error. */
@@ -105,6 +121,8 @@ static void check_one(struct verification *v, const struct check_case *which, si
     v->is_lost = status != CLM_OK && !case_device_answers(v->device);
     if (!check.passed && !v->is_lost)
         shrink(v, which, &check);
+    if (!check.passed)
+        reproduce(v, which, &check);
     if (v->is_lost && number < of)
         tell_loss(&check, of - number);
     v->passed = v->passed && check.passed;
@@ -164,7 +182,9 @@ clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_optio
     struct case_list list = {0};
     if (passed)
         *passed = false;
-    clm_status status = make_plan(options, &list, error);
+    clm_status status = reproducer_check(options->reproducer, backend, error);
+    if (status == CLM_OK)
+        status = make_plan(options, &list, error);
     if (status == CLM_OK)
         status = bounds_open(&v.bounds, error);
     for (size_t i = 0; status == CLM_OK && i < list.count && !v.is_lost && !is_stopped(options); i++)

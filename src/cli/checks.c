@@ -1,6 +1,7 @@
 #include "cli/checks.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +69,7 @@ void check_list_add(struct check_list *list, const struct check_source *source, 
         json_object_put(object, "detail", json_text(check->detail));
         json_object_put(object, "smallest_shape", json_text(check->smallest));
         json_object_put(object, "repeat", json_text(repeat_check(source, check).command));
+        put_reproducer(object, check);
     }
     if (check->is_error)
         json_object_put(object, "error", json_text(check->detail));
@@ -112,10 +114,46 @@ static void print_lines(const char *text, size_t length, const char *indent)
     }
 }
 
+struct error_words error_words(double error_over_bound)
+{
+    struct error_words words = {"wrong beyond any bound"};
+    if (isfinite(error_over_bound))
+        snprintf(words.text, sizeof words.text, "%.4g times its bound", error_over_bound);
+    return words;
+}
+
+void print_reproducer(const struct clm_check *check, const char *indent)
+{
+    if (!check->reproducer[0])
+        return;
+    printf("%s%s%s%s\n", indent,
+           check->has_reproducer ? "reproducer: in " : "no reproducer: ", printable(check->reproducer).text,
+           check->has_reproducer ? ", cc -o reproducer reproducer.c -lOpenCL && ./reproducer" : "");
+}
+
+void put_reproducer(json_t *object, const struct clm_check *check)
+{
+    if (check->reproducer[0])
+        json_object_put(object, check->has_reproducer ? "reproducer" : "no_reproducer",
+                        json_text(check->reproducer));
+}
+
+void tell_unreproduced(const char *command, const char *directory, bool has_reproducer, size_t failures)
+{
+    if (!directory || has_reproducer)
+        return;
+    if (failures)
+        remark(command, "no reproducer is written to %s; the failed checks say why",
+               printable(directory).text);
+    else
+        remark(command, "no check failed, so that no reproducer is written to %s", printable(directory).text);
+}
+
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent)
 {
     print_lines(check->detail, strlen(check->detail), indent);
     printf("%sagain: %s\n", indent, repeat_check(source, check).command);
+    print_reproducer(check, indent);
 }
 
 void print_error(const struct check_source *source, const struct clm_error *error, const char *indent)

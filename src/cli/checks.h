@@ -42,6 +42,19 @@ void check_list_add(struct check_list *list, const struct check_source *source,
 void check_list_add_error(struct check_list *list, const struct check_source *source,
                           const struct clm_error *error);
 
+/* "3.2 times its bound", or words for an error that is NaN or infinite. */
+struct error_words {
+    char text[48];
+};
+struct error_words error_words(double error_over_bound);
+
+/* Prints where the failed check's reproducer is, or why there is none; nothing if none was wanted. */
+void print_reproducer(const struct clm_check *check, const char *indent);
+/* Adds the same to a check's object. */
+void put_reproducer(json_t *object, const struct clm_check *check);
+/* Says that no reproducer was written, if that is so. */
+void tell_unreproduced(const char *command, const char *directory, bool has_reproducer, size_t failures);
+
 /* Prints what is wrong and what repeats it, below a failed check; each line begins with `indent`. */
 void print_failure(const struct check_source *source, const struct clm_check *check, const char *indent);
 /* Prints the first lines of such an error, with the compiler's messages. */

@@ -92,8 +92,8 @@ static void tell_failure(const struct examined_part *part, const char *name, dou
     if (first->is_error)
         printf("       %-14s %s %s: ends with an error\n", "", first->operation, first->shape);
     else
-        printf("       %-14s %s %s: %.4g times its bound\n", "", first->operation, first->shape,
-               first->error_over_bound);
+        printf("       %-14s %s %s: %s\n", "", first->operation, first->shape,
+               error_words(first->error_over_bound).text);
     print_failure(part->source, first, "                      ");
 }
 
@@ -237,13 +237,21 @@ static void tell_good(const struct patient *patient)
            patient->device->index, patient->left_out ? ", which tries each layer's products first" : "");
 }
 
-#define OWN_KERNELS "unset CLMLP_KERNEL_DIR, or correct it: these kernels are not those built in"
+/* What to do about kernels that are the user's own; "" if they are not. */
+static const char *own_kernels(char text[800])
+{
+    char changed[600];
+    clm_kernel_files_changed(changed, sizeof changed);
+    snprintf(text, 800, "%s%s", changed, changed[0] ? ": unset CLMLP_KERNEL_DIR, or correct it" : "");
+    return text;
+}
 
 void tell_refusal(const char *driver, const char *reason, const char *report)
 {
-    if (kernel_folder())
-        printf("  verdict: %srefused%s. %s\n  remedy:  " OWN_KERNELS "\n\n", colour(RED), colour(PLAIN),
-               reason);
+    char own[800];
+    if (*own_kernels(own))
+        printf("  verdict: %srefused%s. %s\n  remedy:  %s\n\n", colour(RED), colour(PLAIN), reason,
+               printable(own).text);
     else
         printf(
             "  verdict: %srefused%s. %s\n"
@@ -264,6 +272,7 @@ static void tell_refused(const struct patient *patient)
 static void tell_verdict(const struct patient *patient)
 {
     const unsigned platform = patient->device->platform, index = patient->device->index;
+    char own[800];
     switch (patient->verdict) {
     case VERDICT_GOOD:
         tell_good(patient);
@@ -271,8 +280,8 @@ static void tell_verdict(const struct patient *patient)
     case VERDICT_USABLE:
         printf("  verdict: %susable with %s%s. ", colour(GREEN), patient->right, colour(PLAIN));
         tell_unusable(patient);
-        if (kernel_folder()) {
-            printf("\n  remedy:  " OWN_KERNELS "\n\n");
+        if (*own_kernels(own)) {
+            printf("\n  remedy:  %s\n\n", printable(own).text);
             return;
         }
         printf(

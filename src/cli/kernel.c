@@ -4,6 +4,7 @@
  * second child runs the kernels in a simulator. */
 #include "cli/isolate.h"
 #include "cli/arguments.h"
+#include "cli/checks.h"
 #include "cli/kernel_races.h"
 #include "cli/signals.h"
 
@@ -37,7 +38,7 @@ struct kernel_arguments {
     json_t *report, *checks, *speeds;
     char step[1024], again[2048];
     struct clm_error error;
-    bool has_result, is_simulator_asked;
+    bool has_result, is_simulator_asked, has_reproducer;
     int code;
 };
 
@@ -134,6 +135,7 @@ static void print_kernel_failure(const struct kernel_arguments *k, const struct 
     if (!is_blamed)
         printf("your kernel `%s` in %s: ", check->operation, k->check.path);
     printf("%s\n    again: %s\n", check->detail, again);
+    print_reproducer(check, "    ");
 }
 
 /* What the simulator reports is a failure, too; a wrong element comes first. */
@@ -157,6 +159,7 @@ static void kernel_hear_check(void *user, const struct clm_check *check)
     char again[sizeof k->again];
     k->count++;
     k->failures += !judged.passed;
+    k->has_reproducer = k->has_reproducer || judged.has_reproducer;
     if (judged.passed)
         k->worst = fmax(k->worst, judged.error_over_bound);
     write_again(k, &judged, again, sizeof again);
@@ -167,6 +170,7 @@ static void kernel_hear_check(void *user, const struct clm_check *check)
         json_object_put(object, "detail", json_text(judged.detail));
         json_object_put(object, "smallest_shape", json_text(judged.smallest));
         json_object_put(object, "repeat", json_text(again));
+        put_reproducer(object, &judged);
         if (kernel_prints(k))
             print_kernel_failure(k, &judged, again);
     }
@@ -289,6 +293,7 @@ static void kernel_work(void *user, FILE *channel, const volatile sig_atomic_t *
     if (status == CLM_OK) {
         k->error = (struct clm_error){0}; /* failures on the way do not count */
         print_summary(k);
+        tell_unreproduced("kernel check", k->check.reproducer, k->has_reproducer, k->failures);
     }
     send_result(k);
     clm_backend_close(backend);
@@ -394,6 +399,7 @@ static size_t run_simulated(struct kernel_arguments *k)
     size_t failures = 0;
     if (status == CLM_OK) {
         k->check.is_simulated = true;
+        k->check.reproducer = NULL;
         k->check.on_result = hear_result;
         k->device.device = NULL;
         if (kernel_prints(k))
@@ -442,6 +448,7 @@ static clm_status run_kernel_check(struct invocation *in, struct clm_error *erro
                                            .build = clm_settings_text(settings, "build"),
                                            .only = clm_settings_text(settings, "only"),
                                            .shape = clm_settings_text(settings, "shape"),
+                                           .reproducer = clm_settings_text(settings, "reproducer"),
                                            .seed = clm_settings_count(settings, "seed"),
                                            .shrink_seconds = SHRINK_SECONDS,
                                            .speed_seconds = clm_settings_number(settings, "seconds"),

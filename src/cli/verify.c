@@ -7,6 +7,7 @@
 #include "cli/checks.h"
 #include "cli/signals.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ struct verify_arguments {
     struct check_list all, provider;         /* provider.checks is all.checks */
     char right[NAMES_MAX], wrong[NAMES_MAX]; /* providers; those in `wrong` fail only in their products */
     bool is_shared_wrong;
+    bool has_reproducer;    /* one check has been written */
     struct clm_error error; /* that ended it early */
     json_t *report;         /* without the checks; NULL if no device was opened */
     int code;               /* the exit code */
@@ -104,6 +106,7 @@ static void cli_verify_hear_check(void *user, const struct clm_check *check)
 {
     struct verify_arguments *const arguments = user;
     arguments->is_shared = !check->has_products;
+    arguments->has_reproducer = arguments->has_reproducer || check->has_reproducer;
     arguments->is_shared_wrong = arguments->is_shared_wrong || (!check->has_products && !check->passed);
     check_list_add(&arguments->provider, &arguments->source, check);
     hand_on_check(arguments);
@@ -113,7 +116,9 @@ static void cli_verify_hear_check(void *user, const struct clm_check *check)
     if (!check->passed) {
         char ratio[24] = "error";
         if (!check->is_error)
-            snprintf(ratio, sizeof ratio, "%.4g", check->error_over_bound);
+            snprintf(ratio, sizeof ratio, "%.4g",
+                     isnan(check->error_over_bound) ? fabs(check->error_over_bound)
+                                                    : check->error_over_bound);
         printf("%s%-24s  %-48s  %11s  FAILED%s\n", colour(RED), check->operation, check->shape, ratio,
                colour(PLAIN));
         print_failure(&arguments->source, check, "    ");
@@ -148,6 +153,8 @@ static clm_status verify_provider(struct verify_arguments *arguments, struct clm
     const struct check_list *const done = &arguments->provider;
     bool passed = false;
     begin_provider(arguments, backend, clm_backend_provider(backend));
+    if (arguments->has_reproducer)
+        arguments->verify.reproducer = NULL;
     if (cli_verify_is_table(arguments)) {
         printf("%s on %s, products by %s, against the reference in double precision\n",
                clm_backend_name(backend), printable(clm_backend_device(backend)).text,
@@ -266,9 +273,16 @@ static int summarise(const struct verify_arguments *arguments, const struct clm_
         fail_command("verify", &arguments->error);
         return is_usage ? EXIT_USAGE : EXIT_FAILED;
     }
+    char changed[600], errors[64] = "";
+    clm_kernel_files_changed(changed, sizeof changed);
     if (all->errors)
-        complain("verify", "%s fails: %zu of %zu checks failed, %zu of them with an error",
-                 printable(clm_backend_device(backend)).text, all->failures, all->count, all->errors);
+        snprintf(errors, sizeof errors, ", %zu of them with an error", all->errors);
+    if (all->failures && changed[0] && clm_backend_kind(backend) == CLM_BACKEND_OPENCL)
+        complain("verify", "%s: with these kernels %zu of %zu checks failed%s on %s", printable(changed).text,
+                 all->failures, all->count, errors, printable(clm_backend_device(backend)).text);
+    else if (all->errors)
+        complain("verify", "%s fails: %zu of %zu checks failed%s",
+                 printable(clm_backend_device(backend)).text, all->failures, all->count, errors);
     else if (all->failures && arguments->right[0] && !arguments->is_shared_wrong)
         complain(
             "verify",
@@ -317,6 +331,9 @@ static void verify_all(struct verify_arguments *arguments)
         tell_missing(arguments);
     else
         name_options("verify", &arguments->error);
+    if (arguments->error.status == CLM_OK)
+        tell_unreproduced("verify", clm_settings_text(arguments->in->settings, "reproducer"),
+                          arguments->has_reproducer, arguments->all.failures);
     arguments->code = summarise(arguments, backend);
     hand_on_result(arguments);
     clm_backend_close(backend);
@@ -357,8 +374,12 @@ static void tell_ending(struct verify_arguments *arguments, enum apart_ending en
 {
     struct clm_error *const error = &arguments->error;
     const char *const again = arguments->again.command;
-    char what[sizeof arguments->step + 256];
+    char what[sizeof arguments->step + 1024], changed[600];
     apart_describe(what, sizeof what, ending, deed, arguments->step);
+    clm_kernel_files_changed(changed, sizeof changed);
+    if (changed[0] && (ending == APART_DIED || ending == APART_SILENT)) /* a driver does what a kernel asks */
+        snprintf(what, sizeof what, "your kernels: the process that ran them %s at %s; %s", deed,
+                 arguments->step, printable(changed).text);
     if (ending == APART_INCOMPLETE || ending == APART_UNWRITTEN)
         fail(error, CLM_ERROR_DEVICE, "the results that the child process could not send are lost");
     else
@@ -412,6 +433,7 @@ static clm_status run_verify(struct invocation *in, struct clm_error *error)
                    .seed = clm_settings_count(settings, "seed"),
                    .only = clm_settings_text(settings, "only"),
                    .shape = clm_settings_text(settings, "shape"),
+                   .reproducer = clm_settings_text(settings, "reproducer"),
                    .shrink_seconds = is_full ? SHRINK_SECONDS_FULL : SHRINK_SECONDS,
                    .on_begin = cli_verify_hear_begin,
                    .on_check = cli_verify_hear_check},

@@ -614,6 +614,20 @@ clm_status backend_profile_stop(struct clm_backend *be, struct profile_row rows[
     return status ? status : be->operations->profile_stop(be, rows, count, error);
 }
 
+clm_status backend_record_start(struct clm_backend *be, struct recording *out, struct clm_error *error)
+{
+    if (be->operations->record_start)
+        return be->operations->record_start(be, out, error);
+    return clm_fail_setting(error, CLM_ERROR_ARGUMENT, "backend",
+                            "the %s backend launches no kernels that could be recorded; take opencl",
+                            be->operations->name);
+}
+
+void backend_record_stop(struct clm_backend *be)
+{
+    be->operations->record_stop(be);
+}
+
 clm_status backend_peaks(struct clm_backend *be, double *operations, double *bytes, struct clm_error *error)
 {
     const clm_status status = check_profile(be, error);

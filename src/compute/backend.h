@@ -311,6 +311,14 @@ CLM_MUST_CHECK clm_status backend_profile_start(struct clm_backend *be, struct c
 CLM_MUST_CHECK clm_status backend_profile_stop(struct clm_backend *be,
                                                struct profile_row rows[PROFILE_ROWS_MAX], size_t *count,
                                                struct clm_error *error);
+/* Keeps in *out what the device is asked for, from here to backend_record_stop; *out stays the caller's, who
+ * frees it by recording_free. An operation that cannot be recorded fails. Fails with CLM_ERROR_ARGUMENT on a
+ * backend without kernels. */
+struct recording;
+CLM_MUST_CHECK clm_status backend_record_start(struct clm_backend *be, struct recording *out,
+                                               struct clm_error *error);
+void backend_record_stop(struct clm_backend *be);
+
 /* The device's peak rates, measured now: operations and bytes per second. */
 CLM_MUST_CHECK clm_status backend_peaks(struct clm_backend *be, double *operations, double *bytes,
                                         struct clm_error *error);
@@ -318,10 +326,12 @@ CLM_MUST_CHECK clm_status backend_peaks(struct clm_backend *be, double *operatio
 /* Functions have the type of the one above that calls them. */
 struct backend_operations {
     const char *name;
-    /* these three are NULL in a backend without kernels */
+    /* these five are NULL in a backend without kernels */
     __typeof__(backend_profile_start) *profile_start;
     __typeof__(backend_profile_stop) *profile_stop;
     __typeof__(backend_peaks) *peaks;
+    __typeof__(backend_record_start) *record_start;
+    __typeof__(backend_record_stop) *record_stop;
     __typeof__(clm_backend_close) *close;
     size_t element_sizes[3]; /* bytes of a TENSOR_REAL, a TENSOR_BYTE and a TENSOR_INDEX */
     size_t metrics_columns;  /* columns of the (1, n) TENSOR_REAL that holds the sums */

@@ -12,6 +12,13 @@ static clm_status device_fail(const struct clm_backend *be, const struct clm_err
 {
     if (why->status != CLM_ERROR_WRONG)
         return clm_fail_setting(error, why->status, why->setting, "%s", why->message);
+    char changed[600];
+    clm_kernel_files_changed(changed, sizeof changed);
+    if (changed[0])
+        return clm_fail_setting(
+            error, CLM_ERROR_WRONG, "device",
+            "%s fails its self-test: %.700s; it is not used. %s: correct it, or unset CLMLP_KERNEL_DIR",
+            be->device, why->message, changed);
     return clm_fail_setting(
         error, CLM_ERROR_WRONG, "device",
         "%s fails its self-test: %s; it is not used. Update its driver, or choose another device", be->device,
@@ -104,8 +111,10 @@ static clm_status test_providers(struct clm_backend *be, struct clm_error *error
         clm_backend_close(one);
         if (tried == CLM_OK || provider_of_all(be) != NO_PROVIDER)
             return tried ? device_fail(be, &why, error) : CLM_OK;
-        char sentence[sizeof why.message];
-        snprintf(sentence, sizeof sentence, "it computes wrongly: %.1000s", why.message);
+        char sentence[sizeof why.message], changed[600];
+        clm_kernel_files_changed(changed, sizeof changed);
+        snprintf(sentence, sizeof sentence, "it computes wrongly: %.1000s%s%s", why.message,
+                 changed[0] ? "; " : "", changed);
         provider_drop(be, provider, tried == CLM_ERROR_WRONG ? sentence : why.message);
     }
     return status;

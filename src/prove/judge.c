@@ -1,6 +1,7 @@
 #include "prove/judge.h"
 
 #include "prove/bounds/bounds.h"
+#include "prove/expectations.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,14 +22,35 @@ double error_ratio(double got, double value, double error)
     return got == value ? 0 : fabs(got - value) / error;
 }
 
+/* A number as text; a NaN without its sign, which nobody means. */
+struct number_text {
+    char text[32];
+};
+
+static struct number_text number_text(double value, int digits)
+{
+    struct number_text out;
+    snprintf(out.text, sizeof out.text, "%.*g", digits, isnan(value) ? fabs(value) : value);
+    return out;
+}
+
+/* "2.5 is right, to within 1e-06"; an infinity and NaN have no bound. */
+static void describe_right(char *text, size_t size, double value, double error)
+{
+    snprintf(text, size, "%s is right%s%s", number_text(value, 9).text, isfinite(value) ? ", to within " : "",
+             isfinite(value) ? number_text(error, 3).text : "");
+}
+
 void error_describe(char *text, size_t size, const char *what, double got, double value, double error)
 {
+    char right[96];
+    describe_right(right, sizeof right, value, error);
     if (is_bound(value, error))
-        snprintf(text, size, "%s is %.9g; %.9g is right, to within %.3g", what, got, value, error);
+        snprintf(text, size, "%s is %s; %s", what, number_text(got, 9).text, right);
     else
         snprintf(text, size,
-                 "%s is %.9g, which cannot be judged: %.3g is no valid bound; the check itself is wrong",
-                 what, got, error);
+                 "%s is %s, which cannot be judged: %s is no valid bound; the check itself is wrong", what,
+                 number_text(got, 9).text, number_text(error, 3).text);
 }
 
 double worse_ratio(double a, double b)
@@ -133,6 +155,8 @@ clm_status judge_tensor(struct judgement *judgement, const char *name, struct cl
         judge_bits(judgement, numbers, count);
     if (status == CLM_OK && bounds)
         status = bounds_read(bounds, expected, values, errors, error);
+    if (status == CLM_OK && bounds)
+        status = expect_values(judgement->kept, name, got, values, errors, count, error);
     for (size_t i = 0; status == CLM_OK && bounds && i < count; i++)
         judge_element(judgement, name, i / columns, i % columns, numbers[i], values[i], errors[i]);
     free(numbers);
@@ -143,8 +167,11 @@ void sums_describe(char *text, size_t size, const struct bounded_sums *got,
                    const struct bounded_sums *expected)
 {
     if (is_bound(expected->loss, expected->loss_error))
-        snprintf(text, size, "loss %.9g and %.0f correct rows; %.9g to within %.3g and %.0f are right",
-                 got->loss, got->correct, expected->loss, expected->loss_error, expected->correct);
+        snprintf(text, size, "loss %s and %.0f correct rows; %s%s%s and %.0f are right",
+                 number_text(got->loss, 9).text, got->correct, number_text(expected->loss, 9).text,
+                 isfinite(expected->loss) ? " to within " : "",
+                 isfinite(expected->loss) ? number_text(expected->loss_error, 3).text : "",
+                 expected->correct);
     else
         error_describe(text, size, "loss", got->loss, expected->loss, expected->loss_error);
 }
@@ -160,6 +187,10 @@ clm_status judge_sums(struct judgement *judgement, struct clm_backend *device, c
         judge_bits(judgement, (const double[2]){sums.loss, sums.correct}, 2);
     if (status || !bounds || (status = bounds_sums(bounds, expected, &right, error)))
         return status;
+    if (judgement->kept) {
+        judgement->kept->sums_memory = got->state.memory;
+        judgement->kept->sums = right;
+    }
     if (take_ratio(judgement, worse_ratio(error_ratio(sums.loss, right.loss, right.loss_error),
                                           error_ratio(sums.correct, right.correct, right.correct_error))))
         sums_describe(judgement->detail, sizeof judgement->detail, &sums, &right);

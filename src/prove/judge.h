@@ -11,7 +11,8 @@ bool is_bound(double value, double error);
  * infinity or NaN; NaN if only `got` is NaN, or if `error` is no bound: negative, infinite or NaN. */
 double error_ratio(double got, double value, double error);
 
-/* "Y[3,17] is nan; 2.5 is right, to within 1e-06", or says that there is no bound. */
+/* "Y[3,17] is nan; 2.5 is right, to within 1e-06"; "Y[3,17] is 2; nan is right", without a bound, if it is
+ * right to be infinite or NaN; or says that the bound is none. */
 void error_describe(char *text, size_t size, const char *what, double got, double value, double error);
 
 /* Like error_describe, for a loss and the number of correct rows. */
@@ -31,6 +32,8 @@ CLM_MUST_CHECK clm_status doubles_read(struct clm_backend *be, const struct tens
 
 /* ---- the verdict on one case ---- */
 
+struct expectations;
+
 struct judgement {
     double worst;  /* largest error over its bound; Inf if something changed that must not */
     uint64_t bits; /* a hash of all outputs */
@@ -38,6 +41,7 @@ struct judgement {
         ((struct clm_check *)0)->detail)]; /* of the worst element, if it is wrong; else empty */
     char first[sizeof(((struct clm_check *)0)->detail)]; /* of the first wrong element */
     size_t wrong, elements;                              /* how many are wrong, of how many */
+    struct expectations *kept; /* gets what the results must be; NULL: nobody wants to know */
 };
 
 /* Nothing judged yet. */

@@ -1,4 +1,5 @@
 #include "prove/operands.h"
+#include "prove/expectations.h"
 
 #include "base/size.h"
 
@@ -320,6 +321,8 @@ static void read_operand(struct problem *problem, size_t n, struct judgement *ou
     double *const after = malloc(all * sizeof *after);
     problem->status = after ? doubles_read(problem->device, whole, after, problem->error)
                             : clm_fail_host_memory(problem->error, "a check", all * sizeof *after);
+    if (problem->status == CLM_OK)
+        problem->status = expect_unchanged(out->kept, row->name, whole, first, problem->error);
     for (size_t i = first; problem->status == CLM_OK && i < all; i++)
         if (!is_unchanged(before[i], after[i])) {
             tell_change(row, operand, i, before[i], after[i], out);

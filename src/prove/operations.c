@@ -451,24 +451,19 @@ bool odd_is_defined(const struct operation *operation, const struct variant *var
 
 /* ---- checks ---- */
 
-struct operation_case {
-    const struct operation *operation;
-    const struct variant *variant;
-};
-
 /* A device may keep denormal inputs, flush all to zero, or flush some: it must pass under one of these.
  * Without bounds it runs once, for the bits. */
-static clm_status run_operation(const void *which, struct clm_backend *device, struct clm_backend *bounds,
-                                struct judgement *out, struct clm_error *error)
+clm_status operation_judge(struct clm_backend *device, struct clm_backend *bounds,
+                           const struct operation *operation, const struct variant *variant,
+                           struct judgement *out, struct clm_error *error)
 {
-    const struct operation_case *const of = which;
-    struct problem problem = problem_begin(device, of->operation, of->variant, error);
-    struct judgement read = judgement_begin();
+    struct problem problem = problem_begin(device, operation, variant, error);
+    struct judgement read = *out;
     bool has_denormals = true;
     problem_run(&problem);
     problem_read(&problem, &read);
     *out = read;
-    if (!bounds && problem.status == CLM_OK && of->operation->has_sums)
+    if (!bounds && problem.status == CLM_OK && operation->has_sums)
         problem.status = judge_sums(out, device, &problem.sums, NULL, NULL, error);
     for (int flushing = 0; bounds && problem.status == CLM_OK && has_denormals && flushing < FLUSHING_COUNT;
          flushing++) {
@@ -477,6 +472,18 @@ static clm_status run_operation(const void *which, struct clm_backend *device, s
         has_denormals = has_denormals && !(out->worst <= 1);
     }
     return problem_end(&problem);
+}
+
+struct operation_case {
+    const struct operation *operation;
+    const struct variant *variant;
+};
+
+static clm_status run_operation(const void *which, struct clm_backend *device, struct clm_backend *bounds,
+                                struct judgement *out, struct clm_error *error)
+{
+    const struct operation_case *const of = which;
+    return operation_judge(device, bounds, of->operation, of->variant, out, error);
 }
 
 /* Whether both hold the same bits; all NaNs count as one. */

@@ -162,6 +162,12 @@ CLM_MUST_CHECK clm_status operation_compare_runs(struct clm_backend *device,
                                                  const struct variant *variant, bool *differs, char *text,
                                                  size_t size, struct clm_error *error);
 
+/* Runs one variant of an operation on `device` and adds the verdict to *out, which judgement_begin began. If
+ * `bounds` is NULL, only the hash matters. */
+CLM_MUST_CHECK clm_status operation_judge(struct clm_backend *device, struct clm_backend *bounds,
+                                          const struct operation *operation, const struct variant *variant,
+                                          struct judgement *out, struct clm_error *error);
+
 /* Runs one variant of an operation on `device` against `bounds`; then again, up to `repeats` runs, which must
  * give the same bits. */
 CLM_MUST_CHECK clm_status operation_check(struct clm_backend *device, struct clm_backend *bounds,

@@ -10,6 +10,7 @@
  *            linear in the operands' absolute values, it is the bound for these, summed without signs
  *   slices   some columns after the other, until all have been seen */
 #include "prove/operands.h"
+#include "prove/expectations.h"
 
 #include "base/size.h"
 #include "prove/bounds/bounds.h"
@@ -184,6 +185,8 @@ static clm_status judge_result(const struct problem *problem, size_t n, const st
     clm_status status = bounds_read(answer->bounds, &of_errors->tensors[n], unused, errors, error);
     if (status == CLM_OK)
         status = bounds_read(answer->bounds, expected, values, unused, error);
+    if (status == CLM_OK)
+        status = expect_values(judgement->kept, row->name, operand, values, errors, count, error);
     view_matrix(view, row->shape, problem->after[n], operand->rows, operand->columns, got);
     snprintf(name, sizeof name, "%s%s", view->prefix ? view->prefix : "", row->name);
     for (size_t i = 0; status == CLM_OK && i < count; i++)

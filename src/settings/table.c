@@ -285,6 +285,9 @@ const struct setting_row setting_rows[] = {
     FLAG(
         "full", VERIFY,
         "add random shapes, contents and nets, large products, and kernels that are not chosen by themselves; run each check three times for the same bits, and look longer for the smallest shape that fails: some minutes"),
+    OTHER(
+        TEXT, "reproducer", "DIR", VERIFY | KERNEL_CHECK, UNSET,
+        "write the first failing check as a program without clmlp, for the driver's makers: a C file with its build line, the OpenCL C that the driver got, and the operands"),
     COUNT("seed", "N", VERIFY, IS("1"), ANY_COUNT, "of the contents, and of what --full draws"),
     COUNT("seed", "N", KERNEL_CHECK, IS("1"), ANY_COUNT, "of the contents"),
     CHOICE_OF("only", "KERNEL", KERNEL_CHECK, MEANS("all that the file has"), clm_kernel_names,

@@ -1,6 +1,7 @@
 /* Tensors in buffers of the device, and copies between them and the host's memory. */
 #include "base/size.h"
 #include "compute/opencl/opencl.h"
+#include "compute/opencl/recording.h"
 #include "compute/opencl/status.h"
 
 #include <stdint.h>
@@ -75,10 +76,14 @@ clm_status opencl_write(struct clm_backend *be, struct tensor *tensor, enum host
     float *const floats = is_alike(tensor, type) ? NULL : floats_from(tensor, type, host);
     if (!is_alike(tensor, type) && !floats)
         return clm_fail_host_memory(error, "write", bytes);
-    const cl_int code = clEnqueueWriteBuffer(self(be)->device.queue, tensor->memory, CL_TRUE, 0, bytes,
-                                             floats ? floats : host, 0, NULL, NULL);
+    const void *const content = floats ? floats : host;
+    const clm_status status = record_write(&self(be)->device, tensor->memory, content, bytes, error);
+    cl_int code = CL_SUCCESS;
+    if (status == CLM_OK)
+        code = clEnqueueWriteBuffer(self(be)->device.queue, tensor->memory, CL_TRUE, 0, bytes, content, 0,
+                                    NULL, NULL);
     free(floats);
-    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "write", "clEnqueueWriteBuffer", code);
+    return status || code == CL_SUCCESS ? status : opencl_fail(error, "write", "clEnqueueWriteBuffer", code);
 }
 
 clm_status opencl_read(struct clm_backend *be, const struct tensor *tensor, enum host_type type, void *host,

@@ -7,6 +7,8 @@
 #include <CL/cl.h>
 #include <CL/cl_ext.h>
 
+struct recording;
+
 /* An open device: one context, and one in-order queue for all kernels. */
 struct opencl_device {
     cl_device_id id;
@@ -15,7 +17,8 @@ struct opencl_device {
     cl_command_queue transfers; /* uploads, while the other queue computes */
     struct clm_device about;
     bool uses_host_memory;
-    struct opencl_profile *profile; /* records launches; NULL unless a profile is taken */
+    struct opencl_profile *profile; /* times launches; NULL unless a profile is taken */
+    struct recording *recording;    /* see compute/recording.h; NULL unless one is taken */
 };
 
 /* All devices of all platforms and their handles, which the caller frees; *about and *ids have the same

@@ -1,4 +1,5 @@
 #include "base/hash.h"
+#include "compute/opencl/opencl.h"
 #include "compute/opencl/program.h"
 #include "compute/providers.h"
 
@@ -29,8 +30,8 @@ static uint64_t hash_clblast(void)
                     sizeof identity);
 }
 
-/* Whether an environment variable "NAME=VALUE" may change what a driver compiles; a cache's cannot. */
-static bool is_setting_of_a_driver(const char *variable)
+/* A cache changes nothing. */
+bool is_setting_of_a_driver(const char *variable)
 {
     static const char *const prefixes[] = {"POCL_", "RUSTICL_", "LP_", "GALLIUM_", "MESA_", "NIR_",
                                            "CUDA_", "IGC_",     "NEO", "AMD_",     "GPU_",  "HSA_"};

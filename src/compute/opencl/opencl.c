@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "compute/opencl/opencl.h"
 #include "compute/opencl/profile.h"
+#include "compute/opencl/recording.h"
 #include "compute/opencl/status.h"
 
 #include <limits.h>
@@ -339,6 +340,8 @@ const struct backend_operations opencl_operations = {
     .profile_start = profile_start,
     .profile_stop = profile_stop,
     .peaks = profile_peaks,
+    .record_start = record_start,
+    .record_stop = record_stop,
     .close = opencl_close,
     .element_sizes = {4, 1, 4},
     .metrics_columns = METRICS_COLUMNS,

@@ -32,6 +32,9 @@ void opencl_close(struct clm_backend *be);
 /* Tells the profile what the next launch computes, and the floats it reads and writes at least. */
 void opencl_expect(struct clm_backend *be, double operations, double floats);
 
+/* Whether an environment variable "NAME=VALUE" may change what a driver compiles. */
+bool is_setting_of_a_driver(const char *variable);
+
 /* Elements of a matrix. */
 static inline double size_of(const struct tensor *tensor)
 {

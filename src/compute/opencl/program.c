@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "compute/backend.h"
 #include "compute/opencl/profile.h"
+#include "compute/opencl/recording.h"
 #include "compute/opencl/status.h"
 
 #include <stdio.h>
@@ -11,12 +12,19 @@
 
 #define KERNEL_FILE_LIMIT ((size_t)1 << 20)
 
+/* NULL if the built-in kernels are used. */
+static const char *kernel_directory(void)
+{
+    const char *const directory = getenv("CLMLP_KERNEL_DIR");
+    return directory && *directory ? directory : NULL;
+}
+
 /* A kernel file's source; the caller frees it. */
 static clm_status read_file(const char *name, char **text, size_t *size, struct clm_error *error)
 {
-    const char *directory = getenv("CLMLP_KERNEL_DIR");
+    const char *const directory = kernel_directory();
     *text = NULL;
-    if (directory && *directory) {
+    if (directory) {
         unsigned char *bytes = NULL;
         char *path = path_join(directory, name);
         if (!path)
@@ -38,6 +46,40 @@ static clm_status read_file(const char *name, char **text, size_t *size, struct 
             return *text ? CLM_OK : clm_fail_host_memory(error, name, source->size);
         }
     return clm_fail(error, CLM_ERROR_BUILD, "%s: there is no such kernel file in the library", name);
+}
+
+/* Whether the file that is used is the built-in one. */
+static bool is_built_in(const struct kernel_source *source)
+{
+    char *text = NULL;
+    size_t size = 0;
+    const bool is_same = read_file(source->name, &text, &size, NULL) == CLM_OK && size == source->size &&
+                         !memcmp(text, source->text, size);
+    free(text);
+    return is_same;
+}
+
+#define NAMED_MOST 3
+
+void clm_kernel_files_changed(char *text, size_t size)
+{
+    char names[256] = "";
+    size_t count = 0;
+    text[0] = '\0';
+    if (!kernel_directory())
+        return;
+    for (const struct kernel_source *source = kernel_sources; source->name; source++) {
+        if (is_built_in(source))
+            continue;
+        const size_t used = strlen(names);
+        if (count++ < NAMED_MOST)
+            snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", source->name);
+    }
+    if (count > NAMED_MOST)
+        snprintf(names + strlen(names), sizeof names - strlen(names), " and %zu more", count - NAMED_MOST);
+    if (count)
+        snprintf(text, size, "%s in %.400s (CLMLP_KERNEL_DIR) %s", names, kernel_directory(),
+                 count > 1 ? "are not those built in" : "is not the built-in one");
 }
 
 /* The sources of all files in a list of names with spaces between, joined, so that the compiler's log names a
@@ -75,7 +117,7 @@ static clm_status read_source(const char *names, char **text, size_t *size, stru
 static clm_status fail_build(const struct opencl_device *device, const char *names, cl_program program,
                              int code, struct clm_error *error)
 {
-    char log[1400] = "", trouble[1400];
+    char log[1400] = "", trouble[1400], from[400] = "";
     size_t size = 0;
     char *whole = NULL;
     if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) == CL_SUCCESS &&
@@ -83,9 +125,11 @@ static clm_status fail_build(const struct opencl_device *device, const char *nam
         clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, whole, NULL) == CL_SUCCESS)
         snprintf(log, sizeof log, "%s", whole);
     free(whole);
+    if (kernel_directory())
+        snprintf(from, sizeof from, " from %.350s (CLMLP_KERNEL_DIR)", kernel_directory());
     const char *status = opencl_status_name(code);
     return clm_fail(error, CLM_ERROR_BUILD,
-                    "%s does not build on %s: clBuildProgram failed: %s (%d)%s; its log:\n%s", names,
+                    "%s%s does not build on %s: clBuildProgram failed: %s (%d)%s; its log:\n%s", names, from,
                     device->about.name, status ? status : "a code without a name", code,
                     kernel_cache_trouble(trouble, sizeof trouble), log);
 }
@@ -103,6 +147,13 @@ clm_status opencl_program_build(const struct opencl_device *device, const char *
     cl_int code;
     *out = NULL;
     clm_status status = read_source(names, &text, &size, error);
+    if (status == CLM_OK && strlen(text) == size) { /* else it holds a NUL, which the compiler refuses */
+        char *const noted = note_options(text, options);
+        status = noted ? CLM_OK : clm_fail_host_memory(error, names, size);
+        size = noted ? strlen(noted) : 0;
+        free(text);
+        text = noted;
+    }
     if (status == CLM_OK) {
         *out = clCreateProgramWithSource(device->context, 1, &(const char *){text}, &size, &code);
         status = *out ? CLM_OK : opencl_fail(error, names, "clCreateProgramWithSource", code);
@@ -141,6 +192,9 @@ clm_status opencl_launch(const struct opencl_device *device, cl_kernel kernel, c
         if (code != CL_SUCCESS)
             return opencl_fail(error, purpose, "clSetKernelArg", code);
     }
+    const clm_status status = record_launch(device, kernel, dimensions, global, local, arguments, error);
+    if (status != CLM_OK)
+        return status;
     code = clEnqueueNDRangeKernel(device->queue, kernel, dimensions, NULL, global, local, 0, NULL,
                                   profile_event(device, purpose));
     return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, purpose, "clEnqueueNDRangeKernel", code);

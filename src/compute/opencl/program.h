@@ -15,6 +15,8 @@ struct kernel_source {
 extern const struct kernel_source kernel_sources[];
 /* The kernel that clm_kernel_example returns, from examples/kernels/. */
 extern const struct kernel_source kernel_examples[];
+/* replay.c, the text that recording_replay returns. */
+extern const struct kernel_source replay_program[];
 
 /* The options that all our kernels are built with. A processor takes a hundred times as long for a number
  * below the smallest normal float, which momentum leaves where a unit gets no gradients any more: there such
@@ -33,16 +35,17 @@ CLM_MUST_CHECK clm_status opencl_kernel_create(cl_program program, const char *n
 struct kernel_argument {
     size_t size;
     const void *value;
+    bool is_memory; /* the value is a cl_mem */
 };
 
-#define ARGUMENT(lvalue)    ((struct kernel_argument){sizeof(lvalue), &(lvalue)})
-#define SCALAR(type, value) ((struct kernel_argument){sizeof(type), &(const type){(type)(value)}})
+#define ARGUMENT(lvalue)    ((struct kernel_argument){sizeof(lvalue), &(lvalue), false})
+#define SCALAR(type, value) ((struct kernel_argument){sizeof(type), &(const type){(type)(value)}, false})
 #define INT(number)         SCALAR(cl_int, number)
-#define MEMORY(tensor)      ARGUMENT((tensor)->memory)
-#define LOCAL_MEMORY(bytes) ((struct kernel_argument){(bytes), NULL})
+#define MEMORY(tensor)      ((struct kernel_argument){sizeof(cl_mem), &(tensor)->memory, true})
+#define LOCAL_MEMORY(bytes) ((struct kernel_argument){(bytes), NULL, false})
 
 /* Lists a kernel's arguments in the order of the .cl file. */
-#define ARGUMENTS(...) ((const struct kernel_argument[]){__VA_ARGS__, {0, NULL}})
+#define ARGUMENTS(...) ((const struct kernel_argument[]){__VA_ARGS__, {0, NULL, false}})
 
 /* Queues a kernel over `global` items in groups of `local` (NULL: the device chooses). `purpose` names the
  * operation in messages; `arguments` come from ARGUMENTS. */

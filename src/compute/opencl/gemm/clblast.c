@@ -4,6 +4,7 @@
 
 #include "base/size.h"
 #include "compute/opencl/profile.h"
+#include "compute/opencl/recording.h"
 #include "compute/opencl/status.h"
 
 #include <clblast_c.h>
@@ -33,6 +34,7 @@ static clm_status clblast_multiply(struct gemm_provider *gemm, const char *purpo
                                    float alpha, const struct tensor *A, const struct tensor *B, float beta,
                                    struct tensor *C, struct clm_error *error)
 {
+    record_library(gemm->device, "CLBlastSgemm");
     const CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
         CLBlastLayoutRowMajor, p.a, p.b, p.M, p.N, p.K, alpha, A->memory, 0, leading(p.a, p.M, p.K),
         B->memory, 0, leading(p.b, p.K, p.N), beta, C->memory, 0, p.N, &gemm->device->queue,

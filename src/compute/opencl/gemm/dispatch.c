@@ -250,6 +250,13 @@ size_t provider_of_all(const struct clm_backend *be)
 
 clm_status providers_fail(const struct clm_backend *be, struct clm_error *error)
 {
+    char changed[600];
+    clm_kernel_files_changed(changed, sizeof changed);
+    if (changed[0])
+        return clm_fail_setting(
+            error, CLM_ERROR_WRONG, "device",
+            "every provider multiplies wrongly on %s; %s: correct it, or unset CLMLP_KERNEL_DIR", be->device,
+            changed);
     return clm_fail_setting(
         error, CLM_ERROR_WRONG, "device",
         "%s multiplies wrongly with every provider; it is not used. Update its driver, or choose another device",

@@ -2,6 +2,7 @@
 #include "compute/opencl/user/user.h"
 
 #include "base/size.h"
+#include "compute/opencl/recording.h"
 #include "compute/opencl/status.h"
 
 #include <stdarg.h>
@@ -89,9 +90,13 @@ cl_int build_text(const struct user_backend *u, const char *text, const char *op
                   char log[LOG_MOST])
 {
     const struct opencl_device *const device = &u->opencl.device;
-    cl_int code;
+    char *const noted = note_options(text, options);
+    cl_int code = CL_OUT_OF_HOST_MEMORY;
     log[0] = '\0';
-    *out = clCreateProgramWithSource(device->context, 1, &(const char *){text}, NULL, &code);
+    *out = NULL;
+    if (noted)
+        *out = clCreateProgramWithSource(device->context, 1, &(const char *){noted}, NULL, &code);
+    free(noted);
     if (!*out)
         return code;
     code = clBuildProgram(*out, 1, &device->id, options, NULL, NULL);
