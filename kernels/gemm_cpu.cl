@@ -259,19 +259,21 @@ void gather_rows(const struct next_batch next, const int r0, __global const ucha
 }
 
 /* The steps of up to three layers and one batch. A rule without states uses neither ms nor mb. Groups after
- * those of the layers gather the next batch. */
+ * those of the layers gather the next batch. The device's `units` take as many neighbouring groups each, so
+ * groups are dealt to them one by one: each unit then has its share of every layer. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 product_update(const struct step s, const int B, const struct layer_parts parts, __global const float *dZ0,
                __global const float *X0, __global float *ms0, __global float *W0, __global float *mb0,
                __global float *b0, __global const float *dZ1, __global const float *X1, __global float *ms1,
                __global float *W1, __global float *mb1, __global float *b1, __global const float *dZ2,
                __global const float *X2, __global float *ms2, __global float *W2, __global float *mb2,
-               __global float *b2, const int tiles, const struct next_batch next,
+               __global float *b2, const int tiles, const int units, const struct next_batch next,
                __global const uchar *values, __global const uint *labels, __global const uint *order,
                __global const float *mean, __global const float *scale, __global float *next_X,
                __global uint *next_labels, __local float *pack)
 {
-    const int group = get_group_id(0);
+    const int each = get_num_groups(0) / units;
+    const int group = get_group_id(0) % each * units + get_group_id(0) / each;
     if (group >= tiles) {
         gather_rows(next, (group - tiles) * GATHER_ROWS, values, labels, order, mean, scale, next_X,
                     next_labels);

@@ -301,11 +301,12 @@ static clm_status native_descend_all(struct gemm_provider *gemm, const struct la
         add_layer(&parts.of[l], &updates[l], &own, &all);
     }
     const size_t tiles = all.groups[0];
-    all.groups[0] += divide_up((size_t)batch.rows, GATHER_ROWS);
+    const size_t units = native_of(gemm)->units;
+    all.groups[0] = round_up(tiles + divide_up((size_t)batch.rows, GATHER_ROWS), units);
     return launch(gemm, UPDATE, updates->layer, NO_ACTIVATION, step->rule, &all,
                   ARGUMENTS(ARGUMENT(s), INT(updates->X.rows), ARGUMENT(parts), MEMORY_OF_LAYER(updates),
-                            MEMORY_OF_LAYER(second), MEMORY_OF_LAYER(third), INT(tiles), ARGUMENT(batch),
-                            MEMORY_OF_NEXT(next, &updates->X), LOCAL_MEMORY(all.pack_bytes)),
+                            MEMORY_OF_LAYER(second), MEMORY_OF_LAYER(third), INT(tiles), INT(units),
+                            ARGUMENT(batch), MEMORY_OF_NEXT(next, &updates->X), LOCAL_MEMORY(all.pack_bytes)),
                   error);
 }
 
