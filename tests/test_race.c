@@ -214,7 +214,8 @@ static const struct tuned_net {
 } nets[] = {{{784, 128, 10}, 3, 64},     {{784, 512, 256, 10}, 4, 128},
             {{3072, 3072, 10}, 3, 10},   {{3072, 3072, 10}, 3, 100},
             {{3072, 3072, 10}, 3, 1000}, {{3072, 1024, 1024, 1024, 10}, 5, 256}};
-/* Sanitizers take a minute or more for each layer of 3072 inputs, and see the same functions in smaller ones. */
+/* Sanitizers take a minute or more for each layer of 3072 inputs, and see the same functions in smaller
+ * ones. */
 enum { NETS = IS_SANITIZED ? 2 : COUNT_OF(nets) };
 
 /* How much longer than the fastest the provider takes, by the prescribed times, that the rows of a product

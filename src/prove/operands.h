@@ -16,7 +16,7 @@ struct problem {
     const struct operation *operation;
     const struct variant *variant;
     struct philox random;
-    uint64_t quick_state; /* of the numbers that are drawn quickly */
+    uint64_t quick_state;                /* of the numbers that are drawn quickly */
     struct tensor tensors[OPERANDS_MAX]; /* the operands */
     struct tensor whole[OPERANDS_MAX];   /* and the rows after them */
     double *before[OPERANDS_MAX],
