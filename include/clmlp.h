@@ -839,8 +839,8 @@ struct clm_check {
     char smallest[160];      /* of a failure: the smallest shape found that fails, too */
     bool has_products;       /* a provider of products has a part in it */
     size_t number, of;       /* the number of this check, from 1, and how many there are */
-    /* Of a failure for which a reproducer was wanted: whether it was written, and the directory or why not.
-     * */
+    /* If a reproducer of this failure was wanted: whether it was written, and its directory or the reason why
+     * not. */
     bool has_reproducer;
     char reproducer[512];
 };

@@ -461,7 +461,8 @@ static clm_status check_recording(const struct reproducer *r, struct clm_error *
     if (r->why.status != CLM_OK && !r->check->is_error)
         return clm_fail(error, r->why.status, "%.400s", r->why.message);
     if (r->why.status == CLM_OK && r->judgement.worst <= 1)
-        return clm_fail(error, CLM_ERROR_ARGUMENT, "it passed when it was run again, %d times", TRIES_MOST);
+        return clm_fail(error, CLM_ERROR_ARGUMENT,
+                        "each element was within its bound when it was run again, %d times", TRIES_MOST);
     return r->recording.event_count ? CLM_OK : clm_fail(error, CLM_ERROR_ARGUMENT, "it launches no kernel");
 }
 

@@ -98,4 +98,4 @@ static clm_status list_devices(struct invocation *in, struct clm_error *error)
 
 const struct command command_devices = {
     "devices", "list OpenCL devices, and which one would be taken and why", list_devices,
-    "Lists every device of every OpenCL platform. The one that --device (or $CLMLP_DEVICE, or auto) takes is marked *; auto takes the first GPU, accelerator or CPU, in that order, that passes a quick self-test."};
+    "Lists every device of every OpenCL platform. The one that --device (or $CLMLP_DEVICE, or auto) takes is marked *; auto takes a GPU, an accelerator or a CPU, in that order, that passes a quick self-test; of several GPUs, one with memory of its own first, then the fastest."};

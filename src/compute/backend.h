@@ -266,8 +266,8 @@ struct gathering {
     struct tensor *X, *labels;
 };
 
-/* The end of a step: linear_backward_update of `count` layers, whose tensors are not the same, and of one
- * batch; then gather of the next batch, unless `next` is NULL. In few launches if the backend can. */
+/* The end of a step: linear_backward_update of `count` layers, for one batch; no two share parameters. Then
+ * gather of the next batch, unless `next` is NULL. Takes few launches if the backend can. */
 CLM_MUST_CHECK clm_status linear_updates(struct clm_backend *be, const struct layer_update *updates,
                                          size_t count, const struct step *step, const struct gathering *next,
                                          struct clm_error *error);
@@ -312,7 +312,7 @@ CLM_MUST_CHECK clm_status backend_profile_stop(struct clm_backend *be,
                                                struct profile_row rows[PROFILE_ROWS_MAX], size_t *count,
                                                struct clm_error *error);
 /* Keeps in *out what the device is asked for, from here to backend_record_stop; *out stays the caller's, who
- * frees it by recording_free. An operation that cannot be recorded fails. Fails with CLM_ERROR_ARGUMENT on a
+ * frees it by recording_free. Launches and writes are recorded; backend_write_part is not. Fails with CLM_ERROR_ARGUMENT on a
  * backend without kernels. */
 struct recording;
 CLM_MUST_CHECK clm_status backend_record_start(struct clm_backend *be, struct recording *out,

@@ -14,7 +14,7 @@ struct recorded_program {
 struct recorded_buffer {
     const void *memory; /* of the tensors that lie in it; only for comparison */
     size_t bytes;
-    size_t room; /* bytes after it that a kernel may touch and harms nothing: it is a part of more memory */
+    size_t room; /* bytes after it that a kernel may touch without harm: it is a part of a larger one */
     unsigned char *content; /* before the first event that uses it */
 };
 
@@ -32,7 +32,7 @@ struct recorded_argument {
     unsigned char value[RECORDED_VALUE_MOST];
 };
 
-/* A launch of a kernel or, if `content` is not NULL, a write of `bytes` to the begin of a buffer. */
+/* A launch of a kernel or, if `content` is not NULL, a write of `bytes` to the beginning of a buffer. */
 struct recorded_event {
     unsigned char *content;
     size_t buffer, bytes;

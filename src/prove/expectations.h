@@ -24,7 +24,7 @@ struct expectations {
 
 /* These do nothing if `kept` is NULL. A tensor is known by its memory. */
 
-/* The tensor's elements from `unchanged` on must not change; of those before nothing is known yet. */
+/* The tensor's elements from `unchanged` on must not change; nothing is said yet about those before it. */
 CLM_MUST_CHECK clm_status expect_unchanged(struct expectations *kept, const char *name,
                                            const struct tensor *tensor, size_t unchanged,
                                            struct clm_error *error);

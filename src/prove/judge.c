@@ -22,7 +22,7 @@ double error_ratio(double got, double value, double error)
     return got == value ? 0 : fabs(got - value) / error;
 }
 
-/* A number as text; a NaN without its sign, which nobody means. */
+/* A number as text. A NaN's sign is left out: it has no meaning. */
 struct number_text {
     char text[32];
 };

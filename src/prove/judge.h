@@ -12,7 +12,7 @@ bool is_bound(double value, double error);
 double error_ratio(double got, double value, double error);
 
 /* "Y[3,17] is nan; 2.5 is right, to within 1e-06"; "Y[3,17] is 2; nan is right", without a bound, if it is
- * right to be infinite or NaN; or says that the bound is none. */
+ * right to be infinite or NaN; or says that the bound is not valid. */
 void error_describe(char *text, size_t size, const char *what, double got, double value, double error);
 
 /* Like error_describe, for a loss and the number of correct rows. */
@@ -41,7 +41,7 @@ struct judgement {
         ((struct clm_check *)0)->detail)]; /* of the worst element, if it is wrong; else empty */
     char first[sizeof(((struct clm_check *)0)->detail)]; /* of the first wrong element */
     size_t wrong, elements;                              /* how many are wrong, of how many */
-    struct expectations *kept; /* gets what the results must be; NULL: nobody wants to know */
+    struct expectations *kept;                           /* gets what the results must be; NULL: not kept */
 };
 
 /* Nothing judged yet. */

@@ -125,7 +125,7 @@ static void explain(struct clm_device *device, const char *selector, bool is_any
     const bool is_choice_left = !selector || !strcmp(selector, "auto");
     if (device->is_taken)
         snprintf(device->reason, sizeof device->reason, "passes the self-test, and %s",
-                 is_choice_left ? "no device that is preferred does" : "is what was asked for");
+                 is_choice_left ? "no device that auto prefers to it does" : "is what was asked for");
     else if (!is_suited || !device->reason[0])
         snprintf(device->reason, sizeof device->reason, "%.255s",
                  !is_suited     ? "is not what was asked for"

@@ -475,7 +475,7 @@ case $backends in
     succeeds devices --json -
     check 'devices --json -: the JSON alone' cmp -s out devices.json
     CLMLP_DEVICE=auto succeeds devices
-    check 'devices: auto asks for none' has_line out '^ *taken .*no device that is preferred does$'
+    check 'devices: auto asks for none' has_line out '^ *taken .*no device that auto prefers to it does$'
     succeeds devices --device "$(sed -n 's/^\* \([0-9:]*\) .*/\1/p' out)"
     check 'devices: one that was asked for' has_line out '^ *taken .*is what was asked for$'
     fails 'takes none' devices --device no-such-device

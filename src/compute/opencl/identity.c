@@ -30,7 +30,7 @@ static uint64_t hash_clblast(void)
                     sizeof identity);
 }
 
-/* A cache changes nothing. */
+/* Variables that only name a cache's folder are left out: they change no kernel. */
 bool is_setting_of_a_driver(const char *variable)
 {
     static const char *const prefixes[] = {"POCL_", "RUSTICL_", "LP_", "GALLIUM_", "MESA_", "NIR_",

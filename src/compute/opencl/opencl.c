@@ -201,8 +201,8 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
     return gemm->operations->descend(gemm, dZ, X, layer, step, error);
 }
 
-/* Up to so many products a layer's time is mostly that of a launch: it then goes with a larger layer, even if
- * its own product has a faster provider. On a fast GPU they take some microseconds. */
+/* With at most this many products, a layer is updated together with the largest one, even if another provider
+ * is faster for it: on a fast GPU that saves more than it costs. */
 #define SMALL_UPDATE ((double)(1 << 25))
 
 static double products_of(const struct layer_update *update)
@@ -254,7 +254,8 @@ static clm_status opencl_updates(struct clm_backend *be, const struct layer_upda
             largest = &updates[u];
     struct gemm_provider *const main = update_provider(be, largest);
     for (size_t u = 0; status == CLM_OK && u < count; u++) {
-        const bool follows = products_of(&updates[u]) <= SMALL_UPDATE && takes_weights(main, &updates[u]);
+        const bool follows = main->operations->descend_all && products_of(&updates[u]) <= SMALL_UPDATE &&
+                             takes_weights(main, &updates[u]);
         struct gemm_provider *const gemm = follows ? main : update_provider(be, &updates[u]);
         if (used && (gemm != of || used == LAYERS_AT_ONCE || !of->operations->descend_all)) {
             status = launch_updates(be, of, run, used, step, NULL, error);
@@ -263,8 +264,8 @@ static clm_status opencl_updates(struct clm_backend *be, const struct layer_upda
         of = gemm;
         run[used++] = updates[u];
     }
-    const bool is_beside =
-        next && !next->augmentation && size_of(next->X) <= INT_MAX && of && of->operations->gathers_beside;
+    const bool is_beside = next && !next->augmentation && size_of(next->X) <= INT_MAX / 2 && of &&
+                           of->operations->gathers_beside;
     if (status == CLM_OK && used)
         status = launch_updates(be, of, run, used, step, is_beside ? next : NULL, error);
     return status || !next || is_beside ? status

@@ -18,9 +18,9 @@ extern const struct kernel_source kernel_examples[];
 /* replay.c, the text that recording_replay returns. */
 extern const struct kernel_source replay_program[];
 
-/* The options that all our kernels are built with. A processor takes a hundred times as long for a number
- * below the smallest normal float, which momentum leaves where a unit gets no gradients any more: there such
- * numbers count as zero. */
+/* The options that all our kernels are built with. Momentum leaves numbers below the smallest normal
+ * float in a unit that gets no more gradients. A processor takes a hundred times as long for each, so on CPUs
+ * they count as zero. */
 const char *opencl_options(const struct opencl_device *device);
 
 /* Builds files of kernels/, for example "vector.cl gather.cl", as one source with `options`. A failure shows

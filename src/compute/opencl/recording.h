@@ -15,12 +15,12 @@ CLM_MUST_CHECK clm_status record_launch(const struct opencl_device *device, cl_k
                                         cl_uint dimensions, const size_t *global, const size_t *local,
                                         const struct kernel_argument *arguments, struct clm_error *error);
 
-/* The host is about to write to the begin of a buffer. */
+/* The host is about to write to the beginning of a buffer. */
 CLM_MUST_CHECK clm_status record_write(const struct opencl_device *device, cl_mem memory, const void *bytes,
                                        size_t count, struct clm_error *error);
 
 /* The source with its build's options in a comment at the end, which the caller frees; NULL if there is no
- * memory. A recording needs them: drivers tell them in words of their own, which they do not take back. */
+ * memory. A recording needs them: CL_PROGRAM_BUILD_OPTIONS may return them in a form that clBuildProgram refuses. */
 char *note_options(const char *source, const char *options);
 
 /* A library is about to launch kernels of its own; `name` is a literal. */

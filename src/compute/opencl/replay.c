@@ -108,7 +108,7 @@ static inline void write_buffer(cl_mem buffer, const char *file)
     free(content);
 }
 
-/* A buffer with the content of a file, and `room` more bytes, which a kernel may touch and harms nothing. */
+/* A buffer with the content of a file, and `room` more bytes, which a kernel may touch without harm. */
 static inline cl_mem make_buffer(const char *file, size_t room)
 {
     int code;

@@ -188,6 +188,19 @@ static struct share native_divide(const struct native *native, size_t M, size_t 
     return share;
 }
 
+/* Fails unless the layer's weights lie in our panels. */
+static clm_status expect_panels(const struct native *native, const struct linear *layer,
+                                struct clm_error *error)
+{
+    const size_t wanted = panel_columns(native), panel = layer->W.value.panel;
+    return panel == wanted
+               ? CLM_OK
+               : clm_fail(
+                     error, CLM_ERROR_SHAPE,
+                     "the native products want weights in panels of %zu rows, not of %zu: create them by weights_create",
+                     wanted, panel);
+}
+
 /* Launches a kernel on a layer whose weights lie in panels. */
 static clm_status launch(const struct gemm_provider *gemm, enum native_kernel kernel,
                          const struct linear *layer, enum activation act, enum rule rule,
@@ -195,14 +208,11 @@ static clm_status launch(const struct gemm_provider *gemm, enum native_kernel ke
                          struct clm_error *error)
 {
     struct native *const native = native_of(gemm);
-    const size_t local[2] = {1, 1}, wanted = panel_columns(native), panel = layer->W.value.panel;
-    if (panel != wanted)
-        return clm_fail(
-            error, CLM_ERROR_SHAPE,
-            "the native products want weights in panels of %zu rows, not of %zu: create them by weights_create",
-            wanted, panel);
-    return kernel_table_launch(gemm->kernels, &native->table, kernel, act, rule, 2, share->groups, local,
-                               arguments, error);
+    const size_t local[2] = {1, 1};
+    const clm_status status = expect_panels(native, layer, error);
+    return status ? status
+                  : kernel_table_launch(gemm->kernels, &native->table, kernel, act, rule, 2, share->groups,
+                                        local, arguments, error);
 }
 
 static size_t native_panel(const struct gemm_provider *gemm, size_t B, size_t I, size_t O)
@@ -297,6 +307,9 @@ static clm_status native_descend_all(struct gemm_provider *gemm, const struct la
     const struct next_batch batch = next_batch(next);
     for (size_t l = 0; l < count; l++) {
         const struct tensor *const X = &updates[l].X;
+        const clm_status status = expect_panels(native_of(gemm), updates[l].layer, error);
+        if (status != CLM_OK)
+            return status;
         const struct share own = divide_gradient(native_of(gemm), X->rows, X->columns, updates[l].dZ.columns);
         add_layer(&parts.of[l], &updates[l], &own, &all);
     }

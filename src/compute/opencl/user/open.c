@@ -83,6 +83,7 @@ clm_status user_kernels_open(struct clm_backend *be, const char *path, const cha
                                         .kernels = first->kernels,
                                         .dispatch = {.only = NO_PROVIDER, .is_borrowed = true},
                                         .is_second = true};
+    uploads_start(&u->opencl.uploads);
     u->opencl.base.memory = (struct memory_use){.now = be->memory.now, .peak = be->memory.now};
     u->opencl.base.notebook = NULL;
     u->opencl.base.free_notebook = NULL;
