@@ -259,9 +259,9 @@ void gather_rows(const struct next_batch next, const int r0, __global const ucha
 }
 
 /* The steps of up to three layers and one batch. A rule without states uses neither ms nor mb. Groups after
- * those of the layers gather the next batch. Each of the device's `units` computes equally many
- * neighbouring groups. Therefore neighbouring groups take parts that lie `units` apart, so that each unit gets
- * a share of every layer. */
+ * those of the layers gather the next batch. Each of the device's `units` computes equally many neighbouring
+ * groups. Therefore neighbouring groups take parts that lie `units` apart, so that each unit gets a share of
+ * every layer. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 product_update(const struct step s, const int B, const struct layer_parts parts, __global const float *dZ0,
                __global const float *X0, __global float *ms0, __global float *W0, __global float *mb0,

@@ -4,9 +4,10 @@
  *
  *   Z (B,C) = X (B,I) W (C,I)ᵀ + b,   dZ = (softmax(Z) - onehot(labels)) / B,   dX (B,I) = (dZ W) * act'
  *
- * C is at most LANES. A group takes HEAD_ROWS rows of the batch, then moves on by HEAD_ROWS times the number of groups.
- * Each sum of Z is cut into `slices` parts of quads that lie side by side, so that neighbouring items read
- * neighbouring quads; there are at most HEAD_PARTS parts. Sums have a fixed order: always the same bits. */
+ * C is at most LANES. A group takes HEAD_ROWS rows of the batch, then moves on by HEAD_ROWS times the number
+ * of groups. Each sum of Z is cut into `slices` parts of quads that lie side by side, so that neighbouring
+ * items read neighbouring quads; there are at most HEAD_PARTS parts. Sums have a fixed order: always the same
+ * bits. */
 #define HEAD_ROWS  4
 #define HEAD_PARTS (32 * LANES)
 

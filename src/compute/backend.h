@@ -312,8 +312,8 @@ CLM_MUST_CHECK clm_status backend_profile_stop(struct clm_backend *be,
                                                struct profile_row rows[PROFILE_ROWS_MAX], size_t *count,
                                                struct clm_error *error);
 /* Keeps in *out what the device is asked for, from here to backend_record_stop; *out stays the caller's, who
- * frees it by recording_free. Launches and writes are recorded; backend_write_part is not. Fails with CLM_ERROR_ARGUMENT on a
- * backend without kernels. */
+ * frees it by recording_free. Launches and writes are recorded; backend_write_part is not. Fails with
+ * CLM_ERROR_ARGUMENT on a backend without kernels. */
 struct recording;
 CLM_MUST_CHECK clm_status backend_record_start(struct clm_backend *be, struct recording *out,
                                                struct clm_error *error);

@@ -354,7 +354,7 @@ static bool is_hopeless(const struct tuning *t, const struct choice *choice, siz
     return own > SLOW && own > HOPELESS * fastest;
 }
 
-/* Makes a trial at the layer's full size. Its memory is counted, so that later trials get only what is left. */
+/* Makes a trial at the layer's full size. Its memory is counted, so that later trials get what is left. */
 static clm_status enter(struct tuning *t, size_t provider, const struct product_key *key,
                         struct contender *out, struct clm_error *why)
 {

@@ -20,7 +20,8 @@ CLM_MUST_CHECK clm_status record_write(const struct opencl_device *device, cl_me
                                        size_t count, struct clm_error *error);
 
 /* The source with its build's options in a comment at the end, which the caller frees; NULL if there is no
- * memory. A recording needs them: CL_PROGRAM_BUILD_OPTIONS may return them in a form that clBuildProgram refuses. */
+ * memory. A recording needs them: CL_PROGRAM_BUILD_OPTIONS may return them in a form that clBuildProgram
+ * refuses. */
 char *note_options(const char *source, const char *options);
 
 /* A library is about to launch kernels of its own; `name` is a literal. */

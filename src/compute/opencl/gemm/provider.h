@@ -53,8 +53,8 @@ struct gemm_operations {
     clm_status (*descend)(struct gemm_provider *gemm, const struct tensor *dZ, const struct tensor *X,
                           struct linear *layer, const struct step *step, struct clm_error *error);
     /* descend of several layers in one launch, at most LAYERS_AT_ONCE, and gather beside it, unless `next` is
-     * NULL; `next` has no augmentation, and at most INT_MAX / 2 elements. NULL: the layers take their steps one
-     * by one. */
+     * NULL; `next` has no augmentation, and at most INT_MAX / 2 elements. NULL: the layers take their steps
+     * one by one. */
     clm_status (*descend_all)(struct gemm_provider *gemm, const struct layer_update *updates, size_t count,
                               const struct step *step, const struct gathering *next, struct clm_error *error);
     bool gathers_beside; /* descend_all takes a `next` */

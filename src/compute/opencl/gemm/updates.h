@@ -32,7 +32,8 @@ static inline struct next_batch next_batch(const struct gathering *next)
                 : (struct next_batch){0};
 }
 
-/* The next batch's tensors. `none` is passed for a tensor that does not exist; the kernel does not read it. */
+/* The next batch's tensors. `none` is passed for a tensor that does not exist, which the kernel does not
+ * read. */
 #define MEMORY_OF_NEXT(n, none)                                                                              \
     MEMORY((n) ? &(n)->data->values : (none)), MEMORY((n) ? &(n)->data->labels : (none)),                    \
         MEMORY((n) && (n)->order ? (n)->order : (none)), MEMORY((n) ? &(n)->data->mean : (none)),            \
