@@ -62,12 +62,13 @@ struct verdict verify_quickly(struct clm_backend *backend)
     return verdict;
 }
 
-/* These contain other operations: whole steps, changed rows, an update with a forward pass after it, and a
- * net's last layer. */
+/* These contain other operations: whole steps, changed rows, the updates of several layers with a gather, an
+ * update with a forward pass after it, and a net's last layer. */
 static bool is_composed(const char *name)
 {
     return !strcmp(name, "training_steps") || !strcmp(name, "gather_augmented") ||
-           !strcmp(name, "linear_update_forward") || !strcmp(name, "linear_softmax_backward");
+           !strcmp(name, "linear_updates") || !strcmp(name, "linear_update_forward") ||
+           !strcmp(name, "linear_softmax_backward");
 }
 
 void expect_named(const struct verdict *verdict, const char *operation, const char *also, const char *what)
