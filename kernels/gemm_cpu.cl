@@ -281,13 +281,14 @@ product_update(const struct step s, const int B, const struct layer_parts parts,
         return;
     }
     const int l = group < parts.of[0].end ? 0 : group < parts.of[1].end ? 1 : 2;
-    const struct layer_part part = parts.of[l];
-    const int I = part.I, O = part.O, depth = part.depth, at = group - (l ? parts.of[l - 1].end : 0);
+    const int at = group - CHOOSE(l, 0, parts.of[0].end, parts.of[1].end), across = IN_PART(l, across);
+    const int I = IN_PART(l, I), O = IN_PART(l, O), depth = IN_PART(l, depth);
+    const int rows = IN_PART(l, rows), columns = IN_PART(l, columns);
     __global const float *X = OF_LAYER(l, X), *dZ = OF_LAYER(l, dZ);
     __global float *ms = OF_LAYER(l, ms), *W = OF_LAYER(l, W), *mb = OF_LAYER(l, mb), *b = OF_LAYER(l, b);
-    const int n0 = at % part.across * part.columns, n_end = min(O, n0 + part.columns);
-    const int m0 = at / part.across * part.rows, m_end = min(I, m0 + part.rows);
-    __local float *lefts = pack + part.columns * depth;
+    const int n0 = at % across * columns, n_end = min(O, n0 + columns);
+    const int m0 = at / across * rows, m_end = min(I, m0 + rows);
+    __local float *lefts = pack + columns * depth;
     for (int k0 = 0; k0 < B; k0 += depth) {
         const int kc = min(depth, B - k0);
         const bool is_first = k0 == 0, is_last = k0 + kc == B;

@@ -513,8 +513,6 @@ INLINE void gather_next(const struct next_batch next, __global const uchar *valu
     }
 }
 
-#define IN_PART(l, number) CHOOSE(l, parts.of[0].number, parts.of[1].number, parts.of[2].number)
-
 /* The steps of optimiser.cl with those gradients, of up to three layers and one batch; mb is b's state. Rules
  * without states use neither. The items of all groups gather the next batch, before their products. */
 __kernel GROUP(ITEMS) void tiled_update(

@@ -16,4 +16,6 @@ uint next_row(const struct next_batch next, const int r, __global const uint *or
 /* One of three values, for layer l; for example a tensor from the kernel's arguments name0, name1, name2. */
 #define CHOOSE(l, a, b, c) ((l) == 0 ? (a) : (l) == 1 ? (b) : (c))
 #define OF_LAYER(l, name)  CHOOSE(l, name##0, name##1, name##2)
+/* A number of the layer's part in `parts`. */
+#define IN_PART(l, number) CHOOSE(l, parts.of[0].number, parts.of[1].number, parts.of[2].number)
 #endif

@@ -125,7 +125,8 @@ static void check_operation(struct clm_backend *backend, struct clm_backend *bou
 
 static const enum operation_name products[] = {OPERATION_FORWARD, OPERATION_BACKWARD_INPUT,
                                                OPERATION_BACKWARD_PARAMS, OPERATION_BACKWARD_UPDATE},
-                                 fused[] = {OPERATION_UPDATE_FORWARD, OPERATION_SOFTMAX_BACKWARD};
+                                 fused[] = {OPERATION_UPDATE_FORWARD, OPERATION_SOFTMAX_BACKWARD,
+                                            OPERATION_UPDATES};
 
 /* One element; incomplete tiles and vectors, among them a last panel of five columns; two blocks of each sum;
  * sums cut into slices. Oclgrind looks for races of local memory only at barriers, so it checks code after
@@ -153,6 +154,7 @@ START_TEST(tiled_products)
 {
     struct clm_backend *const backend = tiled_build_open(&tiled_builds[_i]);
     check(backend, products, COUNT_OF(products), small + 1, 2);
+    check(backend, fused + 1, COUNT_OF(fused) - 1, small + 1, 2);
     clm_backend_close(backend);
 }
 END_TEST
