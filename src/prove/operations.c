@@ -162,22 +162,33 @@ struct step variant_step(const struct variant *v)
     return (struct step){v->rule, LEARNING_RATE, v->momentum, v->l2};
 }
 
+/* W (rows,columns), b, their states and their gradients; layer_at makes a layer of them. */
+#define LAYER_ROWS(of, weights, bias)                                                                        \
+    {"W" of, ROLE_UPDATED, weights, FILL_OWN, FILL_FAINT, ALWAYS},                                           \
+        {"b" of, ROLE_UPDATED, bias, FILL_OWN, FILL_FAINT, ALWAYS},                                          \
+        {"v" of, ROLE_UPDATED, weights, FILL_OWN, FILL_FAINT, IF_STATE},                                     \
+        {"b_velocity" of, ROLE_UPDATED, bias, FILL_OWN, FILL_FAINT, IF_STATE},                               \
+        {"dW" of, ROLE_SCRATCH, weights, FILL_OWN, FILL_OWN, ALWAYS},                                        \
+    {                                                                                                        \
+        "db" of, ROLE_SCRATCH, bias, FILL_OWN, FILL_OWN, ALWAYS                                              \
+    }
+
+static struct linear layer_at(const struct tensor *t)
+{
+    return (struct linear){{t[0], t[4], {t[2]}}, {t[1], t[5], {t[3]}}};
+}
+
 static const struct operand_row backward_update_rows[] = {
     {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
     {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_HUGE, ALWAYS},
-    {"W", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, ALWAYS},
-    {"b", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
-    {"v", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, IF_STATE},
-    {"b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, IF_STATE},
-    {"dW", ROLE_SCRATCH, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
-    {"db", ROLE_SCRATCH, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    LAYER_ROWS("", "OI*", "1O"),
     {0},
 };
 
 static clm_status call_backward_update(struct clm_backend *be, const struct variant *v, struct tensor *t,
                                        struct metrics *sums, struct clm_error *error)
 {
-    struct linear layer = {{t[2], t[6], {t[4]}}, {t[3], t[7], {t[5]}}};
+    struct linear layer = layer_at(&t[2]);
     const struct step step = variant_step(v);
     (void)sums;
     return linear_backward_update(be, &t[0], &t[1], &layer, &step, error);
@@ -188,24 +199,9 @@ static clm_status call_backward_update(struct clm_backend *be, const struct vari
 static const struct operand_row updates_rows[] = {
     {"dZ", ROLE_INPUT, "BO", FILL_OWN, FILL_OWN, ALWAYS},
     {"X", ROLE_INPUT, "BI", FILL_OWN, FILL_HUGE, ALWAYS},
-    {"W", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, ALWAYS},
-    {"b", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
-    {"v", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, IF_STATE},
-    {"b_velocity", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, IF_STATE},
-    {"dW", ROLE_SCRATCH, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
-    {"db", ROLE_SCRATCH, "1O", FILL_OWN, FILL_OWN, ALWAYS},
-    {"W of layer 2", ROLE_UPDATED, "IO*", FILL_OWN, FILL_FAINT, ALWAYS},
-    {"b of layer 2", ROLE_UPDATED, "1I", FILL_OWN, FILL_FAINT, ALWAYS},
-    {"v of layer 2", ROLE_UPDATED, "IO*", FILL_OWN, FILL_FAINT, IF_STATE},
-    {"b_velocity of layer 2", ROLE_UPDATED, "1I", FILL_OWN, FILL_FAINT, IF_STATE},
-    {"dW of layer 2", ROLE_SCRATCH, "IO*", FILL_OWN, FILL_OWN, ALWAYS},
-    {"db of layer 2", ROLE_SCRATCH, "1I", FILL_OWN, FILL_OWN, ALWAYS},
-    {"W of layer 3", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, ALWAYS},
-    {"b of layer 3", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, ALWAYS},
-    {"v of layer 3", ROLE_UPDATED, "OI*", FILL_OWN, FILL_FAINT, IF_STATE},
-    {"b_velocity of layer 3", ROLE_UPDATED, "1O", FILL_OWN, FILL_FAINT, IF_STATE},
-    {"dW of layer 3", ROLE_SCRATCH, "OI*", FILL_OWN, FILL_OWN, ALWAYS},
-    {"db of layer 3", ROLE_SCRATCH, "1O", FILL_OWN, FILL_OWN, ALWAYS},
+    LAYER_ROWS("", "OI*", "1O"),
+    LAYER_ROWS(" of layer 2", "IO*", "1I"),
+    LAYER_ROWS(" of layer 3", "OI*", "1O"),
     {"values", ROLE_INPUT, "BI", FILL_BYTE, FILL_OWN, ALWAYS},
     {"labels", ROLE_INPUT, "1B", FILL_CLASS, FILL_CLASS, ALWAYS},
     {"mean", ROLE_INPUT, "1I", FILL_NORMAL, FILL_NORMAL, ALWAYS},
@@ -216,12 +212,6 @@ static const struct operand_row updates_rows[] = {
     {0},
 };
 _Static_assert(sizeof updates_rows / sizeof *updates_rows <= OPERANDS_MAX + 1, "room for all operands");
-
-/* A layer of six operands: W, b, their states, and their gradients. */
-static struct linear layer_at(const struct tensor *t)
-{
-    return (struct linear){{t[0], t[4], {t[2]}}, {t[1], t[5], {t[3]}}};
-}
 
 static clm_status call_updates(struct clm_backend *be, const struct variant *v, struct tensor *t,
                                struct metrics *sums, struct clm_error *error)

@@ -202,7 +202,7 @@ static clm_status opencl_backward_update(struct clm_backend *be, const struct te
 }
 
 /* With at most this many products, a layer is updated together with the largest one, even if another provider
- * is faster for it: on a fast GPU that saves more than it costs. */
+ * is faster for it. By a reckoning for fast GPUs, that saves more than it costs. */
 #define SMALL_UPDATE ((double)(1 << 25))
 
 static double products_of(const struct layer_update *update)

@@ -60,8 +60,8 @@ enum { LARGE, WIDE, MIDDLE, SMALL, FLAT, LEAST, VARIANTS = sizeof variants / siz
 #define SLICE_LEAST   64 /* terms of each part if a sum is cut */
 #define HEAD_ROWS     4  /* as in head_tiled.cl */
 #define HEAD_PARTS    32 /* for each item of a group */
-/* Products up to which head is faster than the three launches that it saves: it reads W anew for each four
- * rows. */
+/* Products up to which head should be faster than the three launches that it saves, by a reckoning for fast
+ * GPUs: it reads W anew for each four rows. */
 #define HEAD_PRODUCTS ((size_t)1 << 22)
 
 /* Items that a unit works on at once, so that some compute while others wait: a GPU's unit has registers for
