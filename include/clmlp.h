@@ -44,7 +44,8 @@ extern "C" {
     X(CLM_ERROR_FORMAT, "a file is not what it should be")                                                   \
     X(CLM_ERROR_DEVICE, "no usable device, or a device call failed")                                         \
     X(CLM_ERROR_BUILD, "a kernel does not build")                                                            \
-    X(CLM_ERROR_WRONG, "a device computes wrong results")
+    X(CLM_ERROR_WRONG, "a device computes wrong results")                                                    \
+    X(CLM_ERROR_STOPPED, "stopped, as asked")
 
 typedef enum {
 #define CLM_STATUS_NAME(name, text) name,
@@ -697,7 +698,7 @@ struct clm_train_hooks {
     void (*on_epoch)(void *user, const struct clm_epoch *epoch);
     void *user;
     /* If not 0, training ends after the running epoch. Before the end of the first epoch it ends after the
-     * running minibatch: the result has 0 epochs, the model stays as it was, and no run is written. */
+     * running minibatch, or the running trial of a provider: the result has 0 epochs, the model stays as it was, and no run is written. */
     const volatile sig_atomic_t *stop;
     int argc; /* the command line, for run.json */
     char *const *argv;
@@ -1003,7 +1004,8 @@ struct clm_bench_options {
     /* Called when all kernels are built and the first step is done, before steps are timed; may be NULL. */
     void (*on_ready)(void *user);
     void *user;
-    /* If it is not 0, timing ends after the running step, and `steps` of the result is 0; may be NULL. */
+    /* If it is not 0, work ends after the running step, or the running trial of a provider, and `steps` of the
+     * result is 0; may be NULL. */
     const volatile sig_atomic_t *stop;
 };
 

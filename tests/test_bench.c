@@ -186,6 +186,24 @@ START_TEST(a_stop_ends_the_timing)
 }
 END_TEST
 
+/* Before providers are chosen: none is measured. */
+START_TEST(a_stop_ends_the_choice)
+{
+    struct clm_backend *const backend = fixture_backend(FIXTURE_OPENCL);
+    volatile sig_atomic_t stop = 1;
+    struct clm_bench_options plain = options;
+    struct clm_bench_result result;
+    plain.on_ready = hear_ready;
+    plain.user = &ready_count;
+    plain.stop = &stop;
+    ready_count = 0;
+    ck_assert_int_eq(clm_bench(backend, &plain, &result, &error), CLM_OK);
+    ck_assert_uint_eq(result.steps, 0);
+    ck_assert_int_eq(ready_count, 0);
+    clm_backend_close(backend);
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_found_before)
 {
     static const enum fixture kinds[2] = {FIXTURE_REFERENCE, FIXTURE_OPENCL};
@@ -277,6 +295,7 @@ int main(void)
     tcase_add_test(cases, of_failures_in_recording_the_first_is_told);
     tcase_add_test(cases, without_kernels_there_is_no_profile);
     tcase_add_test(cases, a_stop_ends_the_timing);
+    tcase_add_test(cases, a_stop_ends_the_choice);
     tcase_add_loop_test(cases, what_does_not_fit_is_found_before, 0, 2);
     tcase_add_test(cases, nothing_is_kept_of_unknown_products);
     tcase_add_test(cases, pictures_of_many_curves);

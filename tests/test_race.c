@@ -23,6 +23,8 @@ static double host, device; /* seconds: the host's clock; when the device has do
 static double noise;        /* share of a launch's time by which launches differ */
 static uint64_t random_state;
 static size_t rows_timed; /* of the largest launch that was not read */
+static double stop_time;  /* when the device has come so far, `stop` is set */
+static volatile sig_atomic_t stop;
 
 /* Replaces the library's clock. */
 double clock_seconds(void)
@@ -41,6 +43,7 @@ static void launch(double seconds)
 {
     host += QUEUING;
     device = fmax(device, host) + seconds * speed();
+    stop = stop || device > stop_time;
 }
 
 static void await(void)
@@ -197,6 +200,8 @@ static void begin(void)
     noise = 0;
     random_state = 1;
     rows_timed = 0;
+    stop_time = INFINITY;
+    stop = 0;
 }
 
 static void end(void)
@@ -292,6 +297,51 @@ START_TEST(a_clock_that_changes_does_not_change_the_choice)
 }
 END_TEST
 
+/* ---- a wish to stop ---- */
+
+#define STOPS 12
+
+/* Chooses for the first net. Returns the device's seconds from the wish to stop to the end; without a wish,
+ * those of the whole. */
+static double tune_until_stopped(clm_status expected)
+{
+    const struct clm_backend_options options = {
+        .kind = CLM_BACKEND_OPENCL, .device = getenv("CLMLP_DEVICE"), .gemm = "auto"};
+    const struct tuned_net *const net = &nets[0];
+    const struct tune_wish wish = {.widths = net->widths,
+                                   .width_count = net->count,
+                                   .use = LAYER_MOMENTUM,
+                                   .batch = net->batch,
+                                   .stop = &stop};
+    struct clm_backend *backend = NULL;
+    const double begin = isfinite(stop_time) ? stop_time : device;
+    ck_assert_int_eq(clm_backend_open(&options, &backend, &error), CLM_OK);
+    ck_assert_int_eq(tune_network(backend, &wish, &error), expected);
+    ck_assert(clm_tune_choice(backend, "forward", 64, 128, 10) == NULL || expected == CLM_OK);
+    clm_backend_close(backend);
+    return device - begin;
+}
+
+/* Whenever it is asked to stop, it does so within some turns of a trial. What is not finished is not kept: after
+ * each stop the next choice starts anew, and the last one, which is not stopped, chooses for all layers. */
+START_TEST(a_stop_ends_the_choice_at_once)
+{
+    const double whole = tune_until_stopped(CLM_OK);
+    ck_assert_double_gt(whole, 0.2);
+    test_directory_remove(cache);
+    cache = test_directory();
+    ck_assert_int_eq(setenv("XDG_CACHE_HOME", cache, 1), 0);
+    for (int moment = 0; moment < STOPS; moment++) {
+        stop = 0;
+        stop_time = device + whole * moment / STOPS;
+        ck_assert_double_lt(tune_until_stopped(CLM_ERROR_STOPPED), 0.03);
+    }
+    stop = 0;
+    stop_time = INFINITY;
+    ck_assert_double_gt(tune_until_stopped(CLM_OK), 0.9 * whole);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("race");
@@ -299,6 +349,7 @@ int main(void)
     tcase_add_checked_fixture(cases, begin, end);
     test_add_sampled(cases, the_fastest_is_found, 0, NETS, 3);
     tcase_add_test(cases, a_clock_that_changes_does_not_change_the_choice);
+    tcase_add_test(cases, a_stop_ends_the_choice_at_once);
     suite_add_tcase(suite, cases);
     return test_run(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/philox.h"
 #include "base/size.h"
+#include "base/stop.h"
 #include "nn/network.h"
 
 #include <stdio.h>
@@ -108,7 +109,7 @@ static clm_status bench_prepare(const struct clm_bench_options *options, struct 
     clm_status status = bench_check_memory(options, bench, error);
     if (status == CLM_OK)
         status = network_tune(bench->be, &bench->architecture, NETWORK_TRAIN(bench->step.rule),
-                              (struct tune_wish){.batch = options->batch}, error);
+                              (struct tune_wish){.batch = options->batch, .stop = options->stop}, error);
     return status ? status : bench_check_memory(options, bench, error);
 }
 
@@ -195,11 +196,6 @@ static double bench_operations_of_step(const struct clm_bench_options *options)
     return operations;
 }
 
-static bool bench_is_stopped(const struct bench_net *bench)
-{
-    return bench->stop && *bench->stop;
-}
-
 /* Warms up, and measures how many steps make a slice. */
 static clm_status warm_up(struct bench_net *bench, size_t *steps, struct clm_error *error)
 {
@@ -207,7 +203,7 @@ static clm_status warm_up(struct bench_net *bench, size_t *steps, struct clm_err
     double now = begin;
     size_t count = 0;
     while (now - begin < WARM_UP_SECONDS && (now > begin || count < STEPS_UNTIMED) &&
-           !bench_is_stopped(bench)) {
+           !stop_is_asked(bench->stop)) {
         const clm_status status = bench_run_steps(bench, 1, error);
         if (status != CLM_OK)
             return status;
@@ -215,7 +211,7 @@ static clm_status warm_up(struct bench_net *bench, size_t *steps, struct clm_err
         now = clock_seconds();
     }
     *steps = size_max(1, (size_t)(SLICE_SECONDS * per_second((double)count, now - begin)));
-    return CLM_OK;
+    return stop_check(bench->stop, error);
 }
 
 static clm_status time_slices(struct bench_net *bench, const struct clm_bench_options *options, size_t steps,
@@ -225,8 +221,8 @@ static clm_status time_slices(struct bench_net *bench, const struct clm_bench_op
     double slices[SLICES_MOST] = {0}, now = begin; /* milliseconds per step */
     size_t count = 0;
     while (count < SLICES_MOST && (now - begin < most || count < SLICES_LEAST)) {
-        const clm_status status = bench_is_stopped(bench) ? CLM_OK : bench_run_steps(bench, steps, error);
-        if (status != CLM_OK || bench_is_stopped(bench))
+        clm_status status;
+        if ((status = bench_run_steps(bench, steps, error)) || (status = stop_check(bench->stop, error)))
             return status;
         const double end = clock_seconds();
         slices[count++] = 1e3 * (end - now) / (double)steps;
@@ -351,5 +347,5 @@ clm_status clm_bench(struct clm_backend *be, const struct clm_bench_options *opt
 cleanup:
     bench_release(&bench);
     architecture_free(&bench.architecture);
-    return status;
+    return status == CLM_ERROR_STOPPED ? CLM_OK : status;
 }

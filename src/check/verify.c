@@ -3,6 +3,7 @@
 #include "check/reproducer.h"
 
 #include "base/clock.h"
+#include "base/stop.h"
 #include "prove/bounds/bounds.h"
 
 #include <math.h>
@@ -40,18 +41,13 @@ static bool takes_too_long(const struct verification *v, double expected, double
     return most > 0 && v->rate < INFINITY && expected > (is_time_up ? most / 20 : most);
 }
 
-static bool is_stopped(const struct clm_verify_options *options)
-{
-    return options->stop && *options->stop;
-}
-
 /* Looks for the smallest failing shape, too, while the operation has time for that. */
 static void shrink(struct verification *v, const struct check_case *which, struct clm_check *check)
 {
     double *const spent =
         &v->shrinking[which->operation ? which->operation - operations_checked : OPERATION_COUNT];
     const double left = v->options->shrink_seconds - *spent, begin = clock_seconds();
-    if (v->options->shape || left <= 0 || is_stopped(v->options))
+    if (v->options->shape || left <= 0 || stop_is_asked(v->options->stop))
         return;
     v->is_lost = !case_shrink(v->device, v->bounds, which, v->repeats, left, check);
     *spent += clock_seconds() - begin;
@@ -187,7 +183,7 @@ clm_status clm_verify(struct clm_backend *backend, const struct clm_verify_optio
         status = make_plan(options, &list, error);
     if (status == CLM_OK)
         status = bounds_open(&v.bounds, error);
-    for (size_t i = 0; status == CLM_OK && i < list.count && !v.is_lost && !is_stopped(options); i++)
+    for (size_t i = 0; status == CLM_OK && i < list.count && !v.is_lost && !stop_is_asked(options->stop); i++)
         check_one(&v, &list.cases[i], i + 1, list.count);
     clm_backend_close(v.bounds);
     case_list_free(&list);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define INTERRUPT_NOTE                                                                                       \
-    "clmlp: bench: note: stopping after this step, or when its products are chosen; finished rows are kept; interrupt again to end at once\n"
+    "clmlp: bench: note: stopping after this step, or this trial of a provider; finished rows are kept; interrupt again to end at once\n"
 
 /* A file with all rows, written anew after each. */
 struct bench_file {

@@ -1,6 +1,7 @@
 /* The epoch loop, the same for all backends. */
 #include "base/clock.h"
 #include "base/size.h"
+#include "base/stop.h"
 #include "nn/schedule.h"
 #include "train/augment.h"
 #include "train/evaluate.h"
@@ -247,7 +248,8 @@ static clm_status train_tune(struct clm_backend *be, const struct clm_model *mod
     const struct tune_wish wish = {.batch = options->batch,
                                    .sets = sets,
                                    .set_count = sizeof sets / sizeof *sets,
-                                   .is_augmented = !augmentation_is_none(&options->augmentation)};
+                                   .is_augmented = !augmentation_is_none(&options->augmentation),
+                                   .stop = options->hooks.stop};
     return network_tune(be, &model->architecture, train_use(options), wish, error);
 }
 
@@ -287,15 +289,10 @@ static clm_status batch_from(struct training *t, size_t position, struct minibat
     return status;
 }
 
-static bool is_asked_to_stop(const struct training *t)
-{
-    return t->options->hooks.stop && *t->options->hooks.stop;
-}
-
 /* Before the end of the first epoch there is nothing that is worth keeping. */
 static bool is_given_up(const struct training *t)
 {
-    return !t->epoch_count && is_asked_to_stop(t);
+    return !t->epoch_count && stop_is_asked(t->options->hooks.stop);
 }
 
 /* *done counts the rows: fewer than all if the epoch is given up. */
@@ -540,7 +537,7 @@ static clm_status run_epochs(struct training *t, const struct clm_model *model, 
     /* resident data is uploaded before the first epoch's clock starts */
     if (!t->residency.is_streamed && (status = feed_begin(&t->train, &t->rows, 0, 0, error)))
         return status;
-    while (status == CLM_OK && t->epoch_count < t->options->epochs && !is_asked_to_stop(t))
+    while (status == CLM_OK && t->epoch_count < t->options->epochs && !stop_is_asked(t->options->hooks.stop))
         status = run_epoch(t, model, t->epoch_count + 1, &reported, error);
     return status;
 }
@@ -757,6 +754,8 @@ clm_status clm_train(struct clm_backend *be, struct clm_model *model, const stru
     if (status == CLM_OK && t.unsound != CLM_OK)
         status = fail_unsound(&t, error);
 cleanup:
+    if (status == CLM_ERROR_STOPPED)
+        status = CLM_OK; /* in the first epoch, or before: nothing is kept */
     training_free(&t);
     if (options->out)
         run_directory_end(options->out, &claim, status == CLM_OK && result->epochs);

@@ -1,6 +1,7 @@
 #include "tune/race.h"
 
 #include "base/clock.h"
+#include "base/stop.h"
 
 #include <math.h>
 
@@ -53,23 +54,36 @@ static double milliseconds_of(const struct pace *pace)
     return seconds > 0 ? 1e3 * seconds : 0;
 }
 
-void race(struct racer *racers, size_t count)
+/* The first run may have to load what others find; the second one tells how many runs fill a turn. */
+static void warm_up_racer(struct racer *racer, struct pace *pace)
+{
+    if (racer->trial)
+        (void)seconds_for(racer, 1);
+    if (is_in(racer))
+        pace->runs = runs_of_turn(seconds_for(racer, 1));
+}
+
+static double least_of(const struct racer *racers, const struct pace *paces, size_t count)
+{
+    double least = INFINITY;
+    for (size_t i = 0; i < count; i++)
+        least = is_in(&racers[i]) ? fmin(least, paces[i].least) : least;
+    return least;
+}
+
+void race(struct racer *racers, size_t count, const volatile sig_atomic_t *stop)
 {
     struct pace paces[PROVIDERS_MOST];
     for (size_t i = 0; i < count; i++) {
         paces[i] = (struct pace){.least = INFINITY};
         racers[i].status = CLM_OK;
         racers[i].milliseconds = 0;
-        if (racers[i].trial)
-            (void)seconds_for(&racers[i], 1); /* the first run may have to load what others find */
-        if (is_in(&racers[i]))
-            paces[i].runs = runs_of_turn(seconds_for(&racers[i], 1));
     }
+    for (size_t i = 0; i < count && !stop_is_asked(stop); i++)
+        warm_up_racer(&racers[i], &paces[i]);
     for (size_t turn = 0; turn < TURNS; turn++) {
-        double fastest = INFINITY;
-        for (size_t i = 0; i < count; i++)
-            fastest = is_in(&racers[i]) ? fmin(fastest, paces[i].least) : fastest;
-        for (size_t i = 0; i < count; i++) {
+        const double fastest = least_of(racers, paces, count);
+        for (size_t i = 0; i < count && !stop_is_asked(stop); i++) {
             const struct pace *const pace = &paces[i];
             const bool is_much_slower = turn && pace->least > MUCH_SLOWER * fastest;
             if (is_in(&racers[i]) && !is_much_slower &&

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/size.h"
+#include "base/stop.h"
 #include "prove/layer.h"
 #include "tune/choices.h"
 #include "tune/race.h"
@@ -34,6 +35,7 @@ struct tuning {
     bool are_changes_proved;
     size_t dropped; /* providers dropped so far */
     double seconds; /* spent measuring */
+    const volatile sig_atomic_t *stop; /* of the present call; NULL if it has none */
 };
 
 static void note(const struct clm_backend *be, const char *sentence)
@@ -376,7 +378,7 @@ static void race_contenders(struct tuning *t, struct choice *choice, struct cont
     struct racer racers[PROVIDERS_MOST] = {{0}};
     for (size_t p = 0; p < providers_count(t->be); p++)
         racers[p].trial = contenders[p].trial;
-    race(racers, providers_count(t->be));
+    race(racers, providers_count(t->be), t->stop);
     for (size_t p = 0; p < providers_count(t->be); p++) {
         const bool has_run = contenders[p].trial != NULL;
         close_trial(t, &contenders[p]);
@@ -425,11 +427,13 @@ static clm_status measure_layer(struct tuning *t, bool is_slow_group, struct lay
     clm_status status = CLM_OK;
     for (size_t p = 0; status == CLM_OK && p < providers_count(t->be); p++) {
         is_in_group[p] = provider_is_slow_to_build(t->be, p) == is_slow_group && provider_is_usable(t->be, p);
-        if (is_in_group[p])
+        if (is_in_group[p] && (status = stop_check(t->stop, error)) == CLM_OK)
             status = judge_provider(t, p, layer, verdicts[p], listener, no_room, error);
     }
-    for (int product = 0; status == CLM_OK && product < PRODUCT_COUNT; product++)
+    for (int product = 0; status == CLM_OK && product < PRODUCT_COUNT; product++) {
         race_product(t, is_in_group, &layer->of[product]);
+        status = stop_check(t->stop, error); /* a race that was stopped tells nothing */
+    }
     for (size_t p = 0; status == CLM_OK && p < providers_count(t->be); p++)
         for (int product = 0; is_in_group[p] && product < PRODUCT_COUNT; product++)
             if (layer->of[product].measured[p].is_right)
@@ -487,6 +491,8 @@ static clm_status settle(struct tuning *t, enum layer_use use, const size_t *pan
         tune_choose(t, layer, panel);
     while (layer->of[0].provider != NO_PROVIDER && (unproved = first_unproved(layer, use)) != NO_PROVIDER) {
         enum layer_use proved;
+        if (stop_is_asked(t->stop))
+            return stop_check(t->stop, error);
         struct clm_error why = {0};
         const clm_status status = prove_provider(t, unproved, &layer->of[0].key, use, &proved, &why);
         for (int p = 0; p < PRODUCT_COUNT; p++)
@@ -656,9 +662,12 @@ static clm_status prove_named(struct tuning *t, const struct shape *shape, enum 
     struct choice choice = {.key = tune_key_of(shape, 0), .provider = provider};
     const struct choice *const known = choices_find(&t->choices, &choice.key);
     struct clm_error why = {0};
+    clm_status status;
     if (known && known->measured[provider].proved >= use)
         return CLM_OK;
-    const clm_status status =
+    if ((status = stop_check(t->stop, error)))
+        return status;
+    status =
         prove_provider(t, provider, &choice.key, use, &choice.measured[provider].proved, &why);
     if (status == CLM_ERROR_WRONG)
         return clm_fail_setting(error, status, "gemm", "%s is not used on %s: %s; auto leaves it out",
@@ -705,14 +714,11 @@ static clm_status prove_shared(struct tuning *t, const struct tune_wish *wish, s
     return status ? status : prove_shape(t, (struct shape){B, 0, wish->widths[wish->width_count - 1]}, error);
 }
 
-clm_status tune_network(struct clm_backend *be, const struct tune_wish *wish, struct clm_error *error)
+/* Chooses providers, or proves the one that was named; then proves what all share. */
+static clm_status tune_all(struct tuning *t, const struct tune_wish *wish, struct clm_error *error)
 {
-    struct tuning *t;
+    struct clm_backend *const be = t->be;
     clm_status status;
-    if (!providers_count(be))
-        return CLM_OK;
-    if ((status = tuning_of(be, &t, error)))
-        return status;
     const bool is_named = provider_of_all(be) != NO_PROVIDER;
     status = is_named ? CLM_OK : choose_providers(t, wish, error);
     for (size_t i = 0; status == CLM_OK && is_named && i <= wish->set_count; i++)
@@ -722,6 +728,20 @@ clm_status tune_network(struct clm_backend *be, const struct tune_wish *wish, st
     if (status == CLM_OK && wish->is_augmented && !t->are_changes_proved &&
         (status = prove_changes(be, error)) == CLM_OK)
         t->are_changes_proved = true;
+    return status;
+}
+
+clm_status tune_network(struct clm_backend *be, const struct tune_wish *wish, struct clm_error *error)
+{
+    struct tuning *t;
+    clm_status status;
+    if (!providers_count(be))
+        return CLM_OK;
+    if ((status = tuning_of(be, &t, error)))
+        return status;
+    t->stop = wish->stop;
+    status = tune_all(t, wish, error);
+    t->stop = NULL;
     return status;
 }
 

@@ -4,6 +4,8 @@
 
 #include "prove/prove.h"
 
+#include <signal.h>
+
 /* How a net is going to be used. */
 struct tune_wish {
     const size_t *widths; /* inputs … classes */
@@ -13,6 +15,7 @@ struct tune_wish {
     const size_t *sets; /* rows of each set that uses such batches and may leave a smaller last one */
     size_t set_count;
     bool is_augmented;
+    const volatile sig_atomic_t *stop; /* once it is not 0, tuning fails with CLM_ERROR_STOPPED; may be NULL */
 };
 
 /* Looks up, or measures, which provider computes each product. Tries all that the net uses at its exact

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tools/compare without PyTorch and NumPy: it says so, and compares with blas only.
+# tools/compare without PyTorch, JAX and NumPy: it says so, and compares with blas only.
 #
 #   test_compare.sh PROGRAM ROOT
 set -eu
@@ -18,8 +18,10 @@ chmod +x bare-python
 compare --clmlp "$program" --python ./bare-python --layers 20,16,5 --batch 8,9 --momentum 0 --rounds 2 --seconds 0.02 --json rows.json
 check 'compare: succeeds' [ "$status" -eq 0 ]
 check 'compare: PyTorch is left out' grep -q '^PyTorch is not installed' err
+check 'compare: JAX is left out' grep -q '^JAX is not installed' err
 check 'compare: NumPy is left out' grep -q '^NumPy is not installed' err
 check 'compare: a row a batch' [ "$(grep -c '^20-16-5 ' out)" -eq 2 ]
+check 'compare: the share of the peak' grep -q '^net .* of peak ' out
 check 'compare: JSON' [ "$(grep -c '"fastest": "blas"' rows.json)" -eq 2 ]
 
 compare --clmlp ./no-such-program --python ./bare-python
