@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define REPORT_MOST 16384
+#define REPORT_MOST (4 << 20)
 
 /* Where distributions install it. */
 static const char *const places[] = {"/usr/lib/*/oclgrind/liboclgrind-rt-icd.so",
@@ -81,22 +81,41 @@ void simulator_hear_operand(struct simulator *s, const char *name, uint64_t addr
     s->operand_count += i == s->operand_count;
 }
 
-/* Reads what is new in the log; the caller frees it. NULL if it cannot be read. */
+/* Reads `length` bytes from where the last call ended; false, with errno, if there are fewer. */
+static bool read_log(int log, off_t from, char *text, size_t length)
+{
+    for (size_t done = 0; done < length;) {
+        const ssize_t got = pread(log, text + done, length - done, from + (off_t)done);
+        if (got == 0)
+            errno = EIO;
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return false;
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+/* What is new in the log, for the caller to free; NULL, with errno, if it cannot be read. Of very many reports
+ * only the first are taken. */
 static char *read_reports(struct simulator *s)
 {
-    char *const text = calloc(1, REPORT_MOST + 1);
-    const int log = text ? open(s->log, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t length = 0, rest = 0;
-    if (log >= 0)
-        length = pread(log, text, REPORT_MOST, s->heard);
-    if (log >= 0 && length >= 0) { /* reports beyond that are not looked at */
-        struct stat about;
-        rest = fstat(log, &about) ? length : about.st_size - s->heard;
-        text[length] = '\0';
+    struct stat about;
+    char *text = NULL;
+    const int log = open(s->log, O_RDONLY | O_CLOEXEC);
+    if (log >= 0 && !fstat(log, &about)) {
+        const off_t fresh = about.st_size > s->heard ? about.st_size - s->heard : 0;
+        const size_t length = fresh < REPORT_MOST ? (size_t)fresh : REPORT_MOST;
+        text = calloc(1, length + 1);
+        if (text && !read_log(log, s->heard, text, length)) {
+            free(text);
+            text = NULL;
+        }
+        s->heard += fresh;
     }
-    s->heard += rest;
+    const int code = errno;
     if (log >= 0)
         close(log);
+    errno = code;
     return text;
 }
 
@@ -172,8 +191,16 @@ static const char *cut_report(char *reports, const char *kernel)
 
 bool simulator_heard(struct simulator *s, const char *kernel, char *text, size_t size)
 {
-    char place[128], *const reports = read_reports(s);
-    const char *const report = reports ? cut_report(reports, kernel) : NULL;
+    char place[128];
+    if (!s->log[0])
+        return false; /* no simulator is used */
+    char *const reports = read_reports(s);
+    if (!reports) {
+        snprintf(text, size, "whether Oclgrind saw a race is unknown: its log %s could not be read: %s", s->log,
+                 strerror(errno));
+        return true;
+    }
+    const char *const report = cut_report(reports, kernel);
     if (report) {
         name_place(s, report, place, sizeof place);
         snprintf(text, size, "Oclgrind reports: %.*s %s,", length_of_kind(report), report, place);

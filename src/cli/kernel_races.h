@@ -27,8 +27,8 @@ CLM_MUST_CHECK clm_status simulator_take(const struct simulator *simulator, stru
 
 void simulator_hear_operand(struct simulator *simulator, const char *name, uint64_t address, size_t bytes);
 
-/* Reads the reports since the last call. True if there is one of `kernel`; `text` then says what is wrong,
- * with the element of an operand if the address is one. */
+/* Reads the reports since the last call. True if there is one of `kernel`, or if they cannot be read; `text`
+ * then says what is wrong, with the element of an operand if the address is one. */
 bool simulator_heard(struct simulator *simulator, const char *kernel, char *text, size_t size);
 
 #endif

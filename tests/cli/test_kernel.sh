@@ -2,8 +2,11 @@
 # A user's own kernels: right ones pass, each kind of wrong one is refused with an element and a command that
 # repeats it.
 #
-#   test_kernel.sh PROGRAM ROOT
+#   test_kernel.sh PROGRAM ROOT LOST_LOG
+#
+# LOST_LOG is a library that makes the simulator's log unreadable.
 set -eu
+lost_log=$(realpath "$3")
 # shellcheck source=tests/cli/program.sh
 . "$2/tests/cli/program.sh"
 
@@ -45,6 +48,14 @@ check 'right: all checks' has_line out '[0-9]+ checks of 1 kernel: [0-9]+ passed
 check 'right: its speed beside others' has_line out '^ +clblast '
 check 'right: peaks' has_line out 'peaks of the device'
 [ -z "$simulator" ] || check 'right: in the simulator, too' has_line out '^In Oclgrind: .* 0 failed'
+if [ -n "$simulator" ]; then
+    status=0
+    LD_PRELOAD=$lost_log ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0" \
+        "$program" kernel check product.cl --seconds 0 >out 2>err || status=$?
+    check 'a log that cannot be read: fails' [ "$status" -eq 1 ]
+    check 'a log that cannot be read: says so' has_line out \
+        'whether Oclgrind saw a race is unknown: its log .*/clmlp-races-.* could not be read: Too many open files'
+fi
 # shellcheck disable=SC2016 # of Python
 check 'right: the report' python3 -c 'import json
 r = json.load(open("report.json"))
