@@ -82,7 +82,7 @@ void simulator_hear_operand(struct simulator *s, const char *name, uint64_t addr
 }
 
 /* Reads `length` bytes from where the last call ended; false, with errno, if there are fewer. */
-static bool read_log(int log, off_t from, char *text, size_t length)
+static bool read_fresh(int log, off_t from, char *text, size_t length)
 {
     for (size_t done = 0; done < length;) {
         const ssize_t got = pread(log, text + done, length - done, from + (off_t)done);
@@ -106,7 +106,7 @@ static char *read_reports(struct simulator *s)
         const off_t fresh = about.st_size > s->heard ? about.st_size - s->heard : 0;
         const size_t length = fresh < REPORT_MOST ? (size_t)fresh : REPORT_MOST;
         text = calloc(1, length + 1);
-        if (text && !read_log(log, s->heard, text, length)) {
+        if (text && !read_fresh(log, s->heard, text, length)) {
             free(text);
             text = NULL;
         }
