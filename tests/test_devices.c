@@ -110,6 +110,60 @@ START_TEST(a_gpu_of_pocl_is_no_cpu)
 }
 END_TEST
 
+/* ---- waiting ---- */
+
+static size_t unflushed; /* commands that were queued since the last flush */
+static size_t early;     /* calls of clFinish that Mesa 22.3 would return from too early: without such a command */
+
+/* These replace the driver's functions. */
+cl_int CL_API_CALL clEnqueueMarkerWithWaitList(cl_command_queue queue, cl_uint count, const cl_event *events,
+                                               cl_event *event)
+{
+    cl_int (*mark)(cl_command_queue, cl_uint, const cl_event *, cl_event *);
+    *(void **)&mark = dlsym(RTLD_NEXT, "clEnqueueMarkerWithWaitList");
+    unflushed++;
+    return mark(queue, count, events, event);
+}
+
+cl_int CL_API_CALL clFlush(cl_command_queue queue)
+{
+    cl_int (*flush)(cl_command_queue);
+    *(void **)&flush = dlsym(RTLD_NEXT, "clFlush");
+    unflushed = 0;
+    return flush(queue);
+}
+
+cl_int CL_API_CALL clFinish(cl_command_queue queue)
+{
+    cl_int (*finish)(cl_command_queue);
+    *(void **)&finish = dlsym(RTLD_NEXT, "clFinish");
+    early += !unflushed;
+    unflushed = 0;
+    return finish(queue);
+}
+
+/* After steps that pace the queue, which flushes it, and before and after a profile. */
+START_TEST(waiting_is_for_flushed_work_too)
+{
+    struct clm_backend *const backend = open_first("tiled");
+    struct profile_row rows[PROFILE_ROWS_MAX];
+    size_t count;
+    unflushed = early = 0;
+    for (int step = 0; step < 3; step++) {
+        ck_assert_done(backend_pace(backend, &error));
+        ck_assert_done(backend_finish(backend, &error));
+    }
+    ck_assert_done(backend_pace(backend, &error));
+    ck_assert_done(backend_profile_start(backend, &error));
+    ck_assert_done(backend_pace(backend, &error));
+    ck_assert_done(backend_finish(backend, &error));
+    ck_assert_done(backend_profile_stop(backend, rows, &count, &error));
+    /* the last one drops the profile's queue, which has been waited for */
+    ck_assert_uint_le(early, 1);
+    clm_backend_close(backend);
+}
+END_TEST
+
 /* ---- uploads ---- */
 
 static size_t mapped, mapping_that_fails; /* counted from 1; 0: none fails */
@@ -288,6 +342,7 @@ int main(void)
     tcase_add_checked_fixture(cases, begin, NULL);
     tcase_add_test(cases, a_part_of_a_cards_memory_is_left_alone);
     tcase_add_test(cases, a_gpu_of_pocl_is_no_cpu);
+    tcase_add_test(cases, waiting_is_for_flushed_work_too);
     tcase_add_test(cases, uploads_go_through_page_locked_memory);
     tcase_add_test(cases, the_gradient_of_b_is_summed_in_strips);
     tcase_add_test(cases, many_rows_are_few_enough_groups);

@@ -203,3 +203,16 @@ bool opencl_is_pocl(const struct opencl_device *device)
     return device->about.type == CLM_DEVICE_CPU &&
            strstr(device->about.platform_name, "Portable Computing Language");
 }
+
+/* clFinish of Mesa 22.3 waits only for what has not been flushed, so that it needs something that was not: the
+ * marker. */
+clm_status queue_finish(cl_command_queue queue, const char *purpose, struct clm_error *error)
+{
+    const char *call = "clEnqueueMarkerWithWaitList";
+    cl_int code = clEnqueueMarkerWithWaitList(queue, 0, NULL, NULL);
+    if (code == CL_SUCCESS) {
+        call = "clFinish";
+        code = clFinish(queue);
+    }
+    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, purpose, call, code);
+}

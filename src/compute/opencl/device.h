@@ -33,4 +33,7 @@ void opencl_device_close(struct opencl_device *device);
 /* Whether PoCL drives the device: its compiler is clang, which takes more than OpenCL C. */
 bool opencl_is_pocl(const struct opencl_device *device);
 
+/* Waits for all that is queued; `purpose` is for the sentence of a failure. */
+CLM_MUST_CHECK clm_status queue_finish(cl_command_queue queue, const char *purpose, struct clm_error *error);
+
 #endif

@@ -94,8 +94,7 @@ static clm_status opencl_prepare(struct clm_backend *be, const size_t *widths, s
 
 static clm_status finish(struct clm_backend *be, struct clm_error *error)
 {
-    const cl_int code = clFinish(self(be)->device.queue);
-    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "waiting for the device", "clFinish", code);
+    return queue_finish(self(be)->device.queue, "waiting for the device", error);
 }
 
 static clm_status pace(struct clm_backend *be, struct clm_error *error)

@@ -29,16 +29,15 @@ struct opencl_profile {
 clm_status profile_start(struct clm_backend *be, struct clm_error *error)
 {
     struct opencl_device *const device = &self(be)->device;
-    const char *call = "clFinish";
-    cl_command_queue queue = NULL;
-    cl_int code = clFinish(device->queue);
-    if (code == CL_SUCCESS) {
-        call = "clCreateCommandQueue";
-        queue = clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
-    }
+    cl_int code;
+    const clm_status status = queue_finish(device->queue, "the profile", error);
+    if (status != CLM_OK)
+        return status;
+    cl_command_queue queue =
+        clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
     struct opencl_profile *const profile = queue ? calloc(1, sizeof *profile) : NULL;
     if (!queue)
-        return opencl_fail(error, "the profile", call, code);
+        return opencl_fail(error, "the profile", "clCreateCommandQueue", code);
     if (!profile) {
         clReleaseCommandQueue(queue);
         return clm_fail_host_memory(error, "the profile", sizeof *profile);
@@ -161,14 +160,14 @@ clm_status profile_stop(struct clm_backend *be, struct profile_row rows[PROFILE_
 {
     struct opencl_device *const device = &self(be)->device;
     const struct opencl_profile *const profile = device->profile;
-    const char *call = "clFinish";
-    cl_int code = clFinish(device->queue);
+    clm_status status = queue_finish(device->queue, "the profile", error);
     *count = 0;
-    for (size_t i = 0; code == CL_SUCCESS && i < profile->count; i++) {
+    for (size_t i = 0; status == CLM_OK && i < profile->count; i++) {
         struct profile_row *const row = row_of(rows, count, profile->records[i].name);
         double seconds;
-        call = "clGetEventProfilingInfo";
-        code = seconds_of(&profile->records[i], &seconds);
+        const cl_int code = seconds_of(&profile->records[i], &seconds);
+        if (code != CL_SUCCESS)
+            status = opencl_fail(error, "the profile", "clGetEventProfilingInfo", code);
         row->calls++;
         row->seconds += seconds;
         row->operations += profile->records[i].operations;
@@ -179,7 +178,7 @@ clm_status profile_stop(struct clm_backend *be, struct profile_row rows[PROFILE_
     profile_drop(device);
     if (recording.status != CLM_OK)
         return clm_fail_setting(error, recording.status, recording.setting, "%s", recording.message);
-    return code == CL_SUCCESS ? CLM_OK : opencl_fail(error, "the profile", call, code);
+    return status;
 }
 
 /* ---- peaks ---- */
@@ -200,13 +199,12 @@ static clm_status fastest(struct kernels *k, enum kernel_name name, size_t items
     *seconds = INFINITY;
     for (int run = 0; run < RUNS_LEAST || (run < RUNS_MOST && begin - start < RUNS_TIME); run++) {
         begin = clock_seconds();
-        const clm_status status = kernel_table_launch(k, &k->table, name, NO_ACTIVATION, NO_RULE, 1, &items,
-                                                      &local, arguments, error);
+        clm_status status = kernel_table_launch(k, &k->table, name, NO_ACTIVATION, NO_RULE, 1, &items, &local,
+                                                arguments, error);
+        if (status == CLM_OK)
+            status = queue_finish(k->device->queue, k->table.about[name].name, error);
         if (status != CLM_OK)
             return status;
-        const cl_int code = clFinish(k->device->queue);
-        if (code != CL_SUCCESS)
-            return opencl_fail(error, k->table.about[name].name, "clFinish", code);
         *seconds = fmin(*seconds, clock_seconds() - begin);
     }
     return CLM_OK;

@@ -40,10 +40,8 @@ static clm_status user_launch(struct clm_backend *be, size_t columns, size_t row
         return status;
     status = opencl_launch(&u->opencl.device, kernel->handle, about->name, about->tiles[1] ? 2 : 1, global,
                            kernel->group, arguments, error);
-    if (status == CLM_OK && u->is_watched) {
-        const cl_int code = clFinish(u->opencl.device.queue);
-        status = code == CL_SUCCESS ? CLM_OK : opencl_fail(error, about->name, "clFinish", code);
-    }
+    if (status == CLM_OK && u->is_watched)
+        status = queue_finish(u->opencl.device.queue, about->name, error);
     if (status != CLM_OK)
         return blame_kernel(u, u->chosen, error);
     return u->is_watched ? visit_operands(u, arguments, check_surroundings, error) : CLM_OK;
