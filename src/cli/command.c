@@ -148,6 +148,20 @@ struct printable printable(const char *name)
     return copy;
 }
 
+void append_word(char *text, size_t size, const char *word)
+{
+    const size_t used = strlen(text), room = size - used;
+    const bool is_plain =
+        strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,+=") ==
+            strlen(word) &&
+        *word;
+    size_t at = (size_t)snprintf(text + used, room, is_plain ? " %s" : " '", word);
+    for (const char *c = word; !is_plain && *c && at + 6 < room; c++)
+        at += (size_t)snprintf(text + used + at, room - at, *c == '\'' ? "'\\''" : "%c", *c);
+    if (!is_plain && at + 1 < room)
+        snprintf(text + used + at, room - at, "'");
+}
+
 static bool is_json_incomplete;
 
 void json_list_add(json_t *list, json_t *value)

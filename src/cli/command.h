@@ -39,7 +39,8 @@ struct command {
 
 extern const struct command command_devices, command_doctor, command_train, command_eval, command_predict,
     command_verify, command_gradcheck, command_tune, command_bench, command_data_info, command_data_sample,
-    command_data_convert, command_data_make, command_kernel_new, command_kernel_check;
+    command_data_convert, command_data_make, command_kernel_new, command_kernel_check,
+    command_search;
 
 /* "clmlp: COMMAND: sentence" on stderr. */
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -81,6 +82,9 @@ struct printable {
     char text[256];
 };
 struct printable printable(const char *name);
+
+/* Appends a blank and the word, in quotes if a shell would not leave it as it is. */
+void append_word(char *text, size_t size, const char *word);
 
 /* "GPU" */
 const char *device_type_name(enum clm_device_type type);

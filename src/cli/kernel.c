@@ -49,21 +49,6 @@ static bool kernel_prints(const struct kernel_arguments *k)
 
 /* ---- the command that repeats a check ---- */
 
-/* Appends a word for a shell: between single quotes, if it needs that. */
-static void append_word(char *text, size_t size, const char *word)
-{
-    const size_t used = strlen(text), room = size - used;
-    const bool is_plain =
-        strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,+=") ==
-            strlen(word) &&
-        *word;
-    size_t at = (size_t)snprintf(text + used, room, is_plain ? " %s" : " '", word);
-    for (const char *c = word; !is_plain && *c && at + 6 < room; c++)
-        at += (size_t)snprintf(text + used + at, room - at, *c == '\'' ? "'\\''" : "%c", *c);
-    if (!is_plain && at + 1 < room)
-        snprintf(text + used + at, room - at, "'");
-}
-
 /* Without a check, the command for all of them. */
 static void write_again(const struct kernel_arguments *k, const struct clm_check *check, char *out,
                         size_t size)

@@ -43,7 +43,7 @@ static const struct command *const commands[] = {
     &command_devices,    &command_doctor,       &command_train,        &command_eval,      &command_predict,
     &command_verify,     &command_gradcheck,    &command_tune,         &command_bench,     &command_data,
     &command_data_info,  &command_data_sample,  &command_data_convert, &command_data_make, &command_kernel,
-    &command_kernel_new, &command_kernel_check,
+    &command_kernel_new, &command_kernel_check, &command_search,
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -145,6 +145,21 @@ static void fill_standard_streams(void)
             return;
 }
 
+/* "clmlp help data info" is "clmlp data info --help". */
+static int show_help_of(int argc, char **argv)
+{
+    static char help[] = "--help";
+    const bool has_group = argc > 3 && (!strcmp(argv[2], "data") || !strcmp(argv[2], "kernel"));
+    char group[16] = "";
+    if (has_group)
+        snprintf(group, sizeof group, "%s ", argv[2]);
+    char *words[] = {argv[0], has_group ? argv[3] : argv[2], help, NULL};
+    const struct command *const command = find_command(group, words[1]);
+    if (!command)
+        main_refuse(words[1]);
+    return close_output(words[1], run_command(command, 3, words));
+}
+
 int main(int argc, char **argv)
 {
     fill_standard_streams();
@@ -169,6 +184,8 @@ int main(int argc, char **argv)
         argc--, argv++;
     }
     signals_begin(word);
+    if (!strcmp(word, "help") && argc > 2)
+        return show_help_of(argc, argv);
     if (command)
         return close_output(word, run_command(command, argc, argv));
     if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help"))

@@ -1,4 +1,6 @@
 /* clmlp train: reads the data, trains a net, prints the table of epochs, writes the run directory. */
+#include "cli/train.h"
+
 #include "cli/prediction.h"
 #include "cli/signals.h"
 
@@ -342,8 +344,8 @@ static clm_status read_weights(const struct clm_settings *settings, const struct
                        clm_data_classes(data));
 }
 
-static clm_status create_model(const struct clm_settings *settings, const struct clm_data *data,
-                               struct clm_model **out, struct clm_error *error)
+clm_status create_model(const struct clm_settings *settings, const struct clm_data *data,
+                        struct clm_model **out, struct clm_error *error)
 {
     const struct sizes layers = layer_widths(clm_data_features(data), settings, clm_data_classes(data));
     const struct clm_model_options options = {.sizes = layers.values,

@@ -11,7 +11,7 @@
 /* ---- commands ---- */
 
 enum {
-    TRAIN = 1 << 0,
+    TRAIN_ALONE = 1 << 0,
     EVAL = 1 << 1,
     PREDICT = 1 << 2,
     GRADCHECK = 1 << 3,
@@ -27,15 +27,17 @@ enum {
     DATA = 1 << 13, /* the group of the commands above, without options of its own */
     KERNEL_NEW = 1 << 14,
     KERNEL_CHECK = 1 << 15,
-    KERNEL = 1 << 16,  /* the group of these two */
-    UNSAVED = 1 << 30, /* not a command: run.json does not have the option */
+    KERNEL = 1 << 16, /* the group of these two */
+    SEARCH = 1 << 17,
+    TRAIN = TRAIN_ALONE | SEARCH, /* a search takes the options of training for all its trials */
+    UNSAVED = 1 << 30,            /* not a command: run.json does not have the option */
 };
 
 /* In the order of their bits. */
 static const char *const commands[] = {"train",        "eval",         "predict",   "gradcheck", "verify",
                                        "bench",        "tune",         "devices",   "doctor",    "data info",
                                        "data sample",  "data convert", "data make", "data",      "kernel new",
-                                       "kernel check", "kernel"};
+                                       "kernel check", "kernel",       "search"};
 
 unsigned setting_command(const char *command)
 {
@@ -68,6 +70,8 @@ static const char *const standards[] = {[CLM_STANDARDISE_NONE] = "none",
                                         [CLM_STANDARDISE_FEATURE] = "feature",
                                         NULL};
 static const char *const tables[] = {"table", "md", "csv", "json", NULL};
+static const char *const methods[] = {"random", "hyperband", NULL};
+static const char *const metrics[] = {"accuracy", "loss", NULL};
 static const char *const residences[] = {
     [CLM_RESIDENT_AUTO] = "auto", [CLM_RESIDENT_YES] = "yes", [CLM_RESIDENT_NO] = "no", NULL};
 
@@ -265,6 +269,18 @@ const struct setting_row setting_rows[] = {
         "changes training rows anew each epoch: any of flip (left for right, half of them), shift=PIXELS (in any direction, at most), cutout=PIXELS (blanks a square of that side), mixup=ALPHA (mixes rows and their labels) and noise=SIGMA (normal, added to normalised inputs), as in flip,shift=4; flip, shift and cutout are of pictures"),
 #undef GROUP
 
+#define GROUP "Search"
+    OTHER(
+        TEXT, "over", "NAME=RANGE,...", SEARCH, UNSET,
+        "the settings to search over, of the net or its training, and their ranges, as in lr=0.001..1,hidden=128/256+128"),
+    COUNT("trials", "N", SEARCH, IS("20"), FROM_TO(1, 100000), "how many choices of settings to try"),
+    CHOICE(
+        "method", "METHOD", SEARCH, IS("random"), methods,
+        "random (each trial for all epochs), or hyperband (many trials for few epochs, the best third of them for three times as many, and so on)"),
+    CHOICE("metric", "METRIC", SEARCH, IS("accuracy"), metrics,
+           "what makes a trial better: accuracy or loss of the validation rows after its last epoch"),
+#undef GROUP
+
 #define GROUP "Benchmark"
     OTHER(NETS, "layers", "WIDTHS", BENCH | TUNE, IS("3072,3072,10"),
           "inputs, hidden layers, classes; give it again for another net"),
@@ -310,8 +326,11 @@ const struct setting_row setting_rows[] = {
 
 #define GROUP "Output"
     OTHER(
-        TEXT, "out", "DIR", TRAIN | UNSAVED, MEANS("the trained net is not kept"),
+        TEXT, "out", "DIR", TRAIN_ALONE | UNSAVED, MEANS("the trained net is not kept"),
         "run directory: model.safetensors, run.json, history.csv, curves.png; one that holds a run is refused"),
+    OTHER(
+        TEXT, "out", "DIR", SEARCH, MEANS("nothing is kept"),
+        "directory of the search: trials.csv, best.conf, search.json; the same command goes on with one that was stopped"),
     OTHER(
         TEXT, "config", "FILE", TRAIN | UNSAVED, UNSET,
         "a file with options, a line each, as in `epochs = 20', and # before comments; options of the command line come before its"),
