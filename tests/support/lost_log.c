@@ -1,5 +1,4 @@
 /* Opening the simulator's log for reading fails, preloaded before the system's open. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
