@@ -1,14 +1,10 @@
 /* Rows of a benchmark: reads and checks them, and finds the systems and nets that they are about. */
 #include "cli/bench.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 #include <stdlib.h>
 
-#define FILE_MOST  ((size_t)64 << 20) /* bytes */
 #define ROWS_MOST  20000
 #define KINDS_MOST 256 /* systems, and nets */
 
@@ -372,52 +368,14 @@ double bench_against_blas(const struct bench_table *table, const struct bench_ro
 
 /* ---- files ---- */
 
-/* Reads all bytes of a file, or of a pipe; the caller frees *bytes. */
-static clm_status load_bytes(const char *path, int file, char **bytes, size_t *size, struct clm_error *error)
-{
-    size_t room = 0;
-    ssize_t got = 1;
-    *bytes = NULL;
-    for (*size = 0; got > 0; *size += (size_t)(got > 0 ? got : 0)) {
-        if (*size > FILE_MOST)
-            return fail(error, CLM_ERROR_FORMAT,
-                        "%s has more than %zu MiB, which no table of a benchmark has", path, FILE_MOST >> 20);
-        if (*size == room) {
-            char *const more = realloc(*bytes, room = 2 * room + 65536);
-            if (!more)
-                return fail_rows(error);
-            *bytes = more;
-        }
-        got = read(file, *bytes + *size, room - *size);
-    }
-    return got < 0 ? fail(error, CLM_ERROR_IO, "%s cannot be read: %s", path, strerror(errno)) : CLM_OK;
-}
-
 static clm_status load_rows(const char *path, json_t **out, struct clm_error *error)
 {
-    char *bytes = NULL;
-    size_t size;
-    json_error_t why;
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    *out = NULL;
-    if (file < 0)
-        return fail(error, CLM_ERROR_IO, "%s cannot be opened: %s", path, strerror(errno));
-    clm_status status = load_bytes(path, file, &bytes, &size, error);
-    close(file);
-    if (status != CLM_OK)
-        goto cleanup;
-    *out = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &why);
-    if (!*out && json_error_code(&why) == json_error_out_of_memory)
-        status = fail_rows(error);
-    else if (!*out)
-        status = fail(error, CLM_ERROR_FORMAT, "%s, line %d: it is no JSON: %s", path, why.line, why.text);
-    else if (!json_is_array(*out))
-        status = fail(error, CLM_ERROR_FORMAT, "%s is %s, not a list of rows as bench writes it", path,
-                      kind_of_value(*out));
-    if (status != CLM_OK)
-        json_decref(*out);
-cleanup:
-    free(bytes);
+    clm_status status = read_json(path, out, error);
+    if (status != CLM_OK || json_is_array(*out))
+        return status;
+    status = fail(error, CLM_ERROR_FORMAT, "%s is %s, not a list of rows as bench writes it", path,
+                  kind_of_value(*out));
+    json_decref(*out);
     return status;
 }
 

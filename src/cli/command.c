@@ -237,6 +237,52 @@ bool write_json(const char *command, const char *path, json_t *object)
     return is_written;
 }
 
+#define JSON_MOST ((size_t)64 << 20) /* bytes of a file */
+
+/* Reads all bytes of a file, or of a pipe; the caller frees *bytes. */
+static clm_status load_bytes(const char *path, int file, char **bytes, size_t *size, struct clm_error *error)
+{
+    size_t room = 0;
+    ssize_t got = 1;
+    *bytes = NULL;
+    for (*size = 0; got > 0; *size += (size_t)(got > 0 ? got : 0)) {
+        if (*size > JSON_MOST)
+            return fail(error, CLM_ERROR_FORMAT,
+                        "%s has more than %zu MiB, which no JSON that this program writes has", path,
+                        JSON_MOST >> 20);
+        if (*size == room) {
+            char *const more = realloc(*bytes, room = 2 * room + 65536);
+            if (!more)
+                return fail(error, CLM_ERROR_MEMORY, "the host has no memory for %s", path);
+            *bytes = more;
+        }
+        got = read(file, *bytes + *size, room - *size);
+    }
+    return got < 0 ? fail(error, CLM_ERROR_IO, "%s cannot be read: %s", path, strerror(errno)) : CLM_OK;
+}
+
+clm_status read_json(const char *path, json_t **out, struct clm_error *error)
+{
+    char *bytes = NULL;
+    size_t size;
+    json_error_t why;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    *out = NULL;
+    if (file < 0)
+        return fail(error, CLM_ERROR_IO, "%s cannot be opened: %s", path, strerror(errno));
+    clm_status status = load_bytes(path, file, &bytes, &size, error);
+    close(file);
+    if (status == CLM_OK)
+        *out = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &why);
+    if (status == CLM_OK && !*out)
+        status =
+            json_error_code(&why) == json_error_out_of_memory
+                ? fail(error, CLM_ERROR_MEMORY, "the host has no memory for %s", path)
+                : fail(error, CLM_ERROR_FORMAT, "%s, line %d: it is no JSON: %s", path, why.line, why.text);
+    free(bytes);
+    return status;
+}
+
 bool is_terminal(int descriptor)
 {
     const char *const terminal = getenv("TERM");

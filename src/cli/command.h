@@ -69,6 +69,8 @@ bool write_json(const char *command, const char *path, json_t *object);
 /* These take the value. If memory runs out, the value is lost, and write_json refuses to write. */
 void json_list_add(json_t *list, json_t *value);
 void json_object_put(json_t *object, const char *key, json_t *value);
+/* The JSON of a file, or of a pipe; the caller frees *out. CLM_ERROR_FORMAT names the line that is none. */
+CLM_MUST_CHECK clm_status read_json(const char *path, json_t **out, struct clm_error *error);
 bool json_is_whole(void); /* whether no value was lost */
 void json_lose(void);     /* a value was lost */
 

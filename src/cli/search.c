@@ -16,7 +16,7 @@
     "0.2"        /* of the training rows, if the data brings no validation set and --val is not given */
 #define SHOWN 10 /* of the best trials */
 
-struct search {
+struct searching {
     struct invocation *in;
     struct search_space space;
     struct search_plan plan;
@@ -29,7 +29,7 @@ struct search {
     bool is_quiet, has_heading;
 };
 
-static bool search_is_stopped(const struct search *s)
+static bool search_is_stopped(const struct searching *s)
 {
     return s->stop && *s->stop;
 }
@@ -49,7 +49,7 @@ static clm_status copy_settings(const struct clm_settings *from, struct clm_sett
 }
 
 /* All settings that make the run again, for the caller to free. */
-static clm_status search_settings(const struct search *s, size_t trial, size_t epochs,
+static clm_status search_settings(const struct searching *s, size_t trial, size_t epochs,
                                   struct clm_settings **out, struct clm_error *error)
 {
     char text[32];
@@ -71,7 +71,7 @@ static clm_status search_settings(const struct search *s, size_t trial, size_t e
 
 /* ---- what is printed ---- */
 
-static void print_values(const struct search *s, size_t trial)
+static void print_values(const struct searching *s, size_t trial)
 {
     for (size_t d = 0; d < s->space.count; d++)
         printf("  %s %s", s->space.dimensions[d].setting->name,
@@ -79,7 +79,7 @@ static void print_values(const struct search *s, size_t trial)
     putchar('\n');
 }
 
-static void print_run(struct search *s, const struct search_run *run)
+static void print_run(struct searching *s, const struct search_run *run)
 {
     if (s->is_quiet)
         return;
@@ -97,7 +97,8 @@ static void print_run(struct search *s, const struct search_run *run)
 }
 
 /* The best of the runs that are as long as the best one. */
-static clm_status print_best(const struct search *s, const struct search_run *best, struct clm_error *error)
+static clm_status print_best(const struct searching *s, const struct search_run *best,
+                             struct clm_error *error)
 {
     const struct search_run **const runs = calloc(s->record.run_count, sizeof *runs);
     size_t count = 0;
@@ -143,7 +144,7 @@ static void print_command(const struct clm_settings *settings)
     printf(" --out run\n");
 }
 
-static void tell_running(const struct search *s, const struct search_step *step)
+static void tell_running(const struct searching *s, const struct search_step *step)
 {
     char line[256];
     const struct search_run *const best = search_best(&s->plan, &s->record);
@@ -164,7 +165,7 @@ static void keep_last_epoch(void *user, const struct clm_epoch *epoch)
     *(struct clm_epoch *)user = *epoch;
 }
 
-static clm_status train_once(const struct search *s, struct clm_settings *settings, struct clm_epoch *last,
+static clm_status train_once(const struct searching *s, struct clm_settings *settings, struct clm_epoch *last,
                              struct clm_error *error)
 {
     struct clm_model *model = NULL;
@@ -189,7 +190,8 @@ static bool is_of_trial(clm_status status)
 }
 
 /* Trains a trial, and adds the run to the record, unless the search is stopped on the way. */
-static clm_status search_run_trial(struct search *s, const struct search_step *step, struct clm_error *error)
+static clm_status search_run_trial(struct searching *s, const struct search_step *step,
+                                   struct clm_error *error)
 {
     struct search_run run = {.trial = step->trial, .epochs = step->epochs};
     struct clm_settings *settings = NULL;
@@ -224,7 +226,7 @@ static clm_status search_run_trial(struct search *s, const struct search_step *s
 }
 
 /* Replaces the files of the search. */
-static clm_status search_keep(const struct search *s, struct clm_error *error)
+static clm_status search_keep(const struct searching *s, struct clm_error *error)
 {
     const struct search_run *const best = search_best(&s->plan, &s->record);
     struct clm_settings *settings = NULL;
@@ -235,7 +237,7 @@ static clm_status search_keep(const struct search *s, struct clm_error *error)
     return status;
 }
 
-static clm_status search_all(struct search *s, struct clm_error *error)
+static clm_status search_all(struct searching *s, struct clm_error *error)
 {
     struct search_step step;
     clm_status status = CLM_OK;
@@ -250,7 +252,7 @@ static clm_status search_all(struct search *s, struct clm_error *error)
 
 /* ---- before the first run ---- */
 
-static void describe_rows(json_t *about, const char *name, size_t rows)
+static void search_describe_rows(json_t *about, const char *name, size_t rows)
 {
     char text[32];
     snprintf(text, sizeof text, "%zu", rows);
@@ -269,7 +271,7 @@ static bool is_free(const struct clm_setting *setting)
 }
 
 /* What must be the same if a search goes on: what was asked for, and how many rows the data has. */
-static clm_status describe_search(struct search *s, struct clm_error *error)
+static clm_status describe_search(struct searching *s, struct clm_error *error)
 {
     const struct clm_setting *setting;
     json_t *const about = s->file.about = json_object();
@@ -278,15 +280,15 @@ static clm_status describe_search(struct search *s, struct clm_error *error)
             json_object_put(about, setting->name,
                             json_text(clm_settings_text(s->in->settings, setting->name)));
     json_object_put(about, "seed", json_text(clm_settings_text(s->in->settings, "seed")));
-    describe_rows(about, "training rows", clm_data_rows(s->data, CLM_TRAIN));
-    describe_rows(about, "validation rows", clm_data_rows(s->data, CLM_VALIDATION));
+    search_describe_rows(about, "training rows", clm_data_rows(s->data, CLM_TRAIN));
+    search_describe_rows(about, "validation rows", clm_data_rows(s->data, CLM_VALIDATION));
     return about && json_is_whole() ? CLM_OK
                                     : fail(error, CLM_ERROR_MEMORY, "the host has no memory for the search");
 }
 
 /* Opens the data. A search needs validation rows: without --val, and a validation set of the data, it holds some
  * out. */
-static clm_status open_search_data(struct search *s, struct clm_error *error)
+static clm_status open_search_data(struct searching *s, struct clm_error *error)
 {
     struct clm_settings *const settings = s->in->settings;
     struct clm_data_options asked = data_options(s->in);
@@ -310,7 +312,7 @@ static clm_status open_search_data(struct search *s, struct clm_error *error)
 }
 
 /* The epochs of a full run: as --epochs says, or as train would choose for the data. */
-static clm_status find_epochs(struct search *s, struct clm_error *error)
+static clm_status find_epochs(struct searching *s, struct clm_error *error)
 {
     struct clm_settings *scratch = NULL;
     clm_status status = clm_settings_create("train", &scratch, error);
@@ -322,7 +324,7 @@ static clm_status find_epochs(struct search *s, struct clm_error *error)
 }
 
 /* Ends the program if --over makes no sense. */
-static clm_status read_space(struct search *s, struct clm_error *error)
+static clm_status read_space(struct searching *s, struct clm_error *error)
 {
     const struct clm_settings *const settings = s->in->settings;
     const clm_status status = search_space_read(clm_settings_text(settings, "over"), &s->space, error);
@@ -339,7 +341,7 @@ static clm_status read_space(struct search *s, struct clm_error *error)
     return status;
 }
 
-static void print_search_header(const struct search *s)
+static void print_search_header(const struct searching *s)
 {
     const size_t size = search_space_size(&s->space);
     if (s->is_quiet)
@@ -364,7 +366,7 @@ static void print_search_header(const struct search *s)
     printf("\n");
 }
 
-static clm_status prepare_search(struct search *s, struct clm_error *error)
+static clm_status prepare_search(struct searching *s, struct clm_error *error)
 {
     const struct clm_settings *const settings = s->in->settings;
     const struct clm_backend_options backend_asked = backend_options(s->in);
@@ -381,7 +383,7 @@ static clm_status prepare_search(struct search *s, struct clm_error *error)
 
 /* ---- the command ---- */
 
-static clm_status finish_search(struct search *s, struct clm_error *error)
+static clm_status finish_search(struct searching *s, struct clm_error *error)
 {
     const struct search_run *const best = search_best(&s->plan, &s->record);
     struct clm_settings *settings = NULL;
@@ -404,11 +406,11 @@ static clm_status finish_search(struct search *s, struct clm_error *error)
 static clm_status run_search(struct invocation *in, struct clm_error *error)
 {
     const struct clm_settings *const settings = in->settings;
-    struct search s = {.in = in,
-                       .plan = {.method = (enum search_method)clm_settings_count(settings, "method"),
-                                .metric = (enum search_metric)clm_settings_count(settings, "metric")},
-                       .file = {.folder = clm_settings_text(settings, "out"), .lock = -1},
-                       .is_quiet = clm_settings_count(settings, "quiet")};
+    struct searching s = {.in = in,
+                          .plan = {.method = (enum search_method)clm_settings_count(settings, "method"),
+                                   .metric = (enum search_metric)clm_settings_count(settings, "metric")},
+                          .file = {.folder = clm_settings_text(settings, "out"), .lock = -1},
+                          .is_quiet = clm_settings_count(settings, "quiet")};
     if (!s.file.folder && !s.is_quiet)
         remark("search", "without --out DIR a search that is stopped cannot go on");
     clm_status status = prepare_search(&s, error);

@@ -84,35 +84,41 @@ static clm_status read_run(const json_t *json, const char *path, struct search_r
     return search_record_add(record, &run, error);
 }
 
+static clm_status fail_other(const char *path, const char *key, const json_t *was, const json_t *is,
+                             struct clm_error *error)
+{
+    const char *const before = json_string_value(was), *const now = json_string_value(is);
+    return fail(error, CLM_ERROR_ARGUMENT,
+                "%s: the search was begun with %s %s, not with %s; ask for the same, or take another --out",
+                path, key, before ? printable(before).text : "unset", now ? printable(now).text : "unset");
+}
+
 /* Refuses to go on from a search for which something else was asked. */
-static clm_status compare_about(const struct search_file *file, const json_t *theirs, const char *path,
+static clm_status compare_about(const struct search_file *file, json_t *theirs, const char *path,
                                 struct clm_error *error)
 {
     const char *key;
-    json_t *own, *both = json_deep_copy(theirs);
-    clm_status status = both && !json_object_update_missing(both, file->about) ? CLM_OK : fail_files(error);
-    json_object_foreach(both, key, own)
+    json_t *value;
+    json_object_foreach(theirs, key, value)
     {
-        const json_t *const a = json_object_get(theirs, key), *const b = json_object_get(file->about, key);
-        if (status != CLM_OK || json_equal(a, b))
-            continue;
-        const char *const was = json_string_value(a), *const is = json_string_value(b);
-        status =
-            fail(error, CLM_ERROR_ARGUMENT,
-                 "%s: the search was begun with %s %s, not with %s; ask for the same, or take another --out",
-                 path, key, was ? printable(was).text : "unset", is ? printable(is).text : "unset");
+        const json_t *const own = json_object_get(file->about, key);
+        if (!json_equal(value, own))
+            return fail_other(path, key, value, own, error);
     }
-    json_decref(both);
-    return status;
+    json_object_foreach(file->about, key, value)
+    {
+        if (!json_object_get(theirs, key))
+            return fail_other(path, key, NULL, value, error);
+    }
+    return CLM_OK;
 }
 
-static clm_status read_record(const struct search_file *file, const struct search_space *space,
+static clm_status read_search(const struct search_file *file, const struct search_space *space,
                               const json_t *json, const char *path, struct search_record *record,
                               struct clm_error *error)
 {
-    const json_t *const about = json_object_get(json, "about"),
-                        *const trials = json_object_get(json, "trials"),
-                        *const runs = json_object_get(json, "runs");
+    json_t *const about = json_object_get(json, "about");
+    const json_t *const trials = json_object_get(json, "trials"), *const runs = json_object_get(json, "runs");
     if (!json_is_object(about) || !json_is_array(trials) || !json_is_array(runs) ||
         json_array_size(trials) > SEARCH_TRIALS_MOST)
         return fail_damaged(path, "it is not the record of a search", error);
@@ -142,7 +148,6 @@ clm_status search_file_open(struct search_file *file, const struct search_space 
                             struct search_record *record, struct clm_error *error)
 {
     char path[PATH_MAX];
-    json_error_t where;
     if (!file->folder)
         return CLM_OK;
     path_in(file, NAME_RECORD, path);
@@ -157,10 +162,14 @@ clm_status search_file_open(struct search_file *file, const struct search_space 
     clm_status status = lock_folder(file, error);
     if (status != CLM_OK || access(path, F_OK))
         return status;
-    json_t *const json = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
-    if (!json)
-        return fail_damaged(path, where.text, error);
-    status = read_record(file, space, json, path, record, error);
+    json_t *json;
+    struct clm_error why;
+    status = read_json(path, &json, &why);
+    if (status == CLM_ERROR_FORMAT)
+        return fail_damaged(why.message, "it is damaged", error);
+    if (status != CLM_OK)
+        return fail(error, status, "%s", why.message);
+    status = read_search(file, space, json, path, record, error);
     json_decref(json);
     return status;
 }
@@ -231,7 +240,7 @@ static void write_field(FILE *out, const char *text)
     putc('"', out);
 }
 
-static void write_csv(FILE *out, const struct search_space *space, const struct search_record *record)
+static void write_trials_csv(FILE *out, const struct search_space *space, const struct search_record *record)
 {
     fputs("trial,epochs", out);
     for (size_t d = 0; d < space->count; d++)
@@ -288,7 +297,7 @@ clm_status search_file_write(const struct search_file *file, const struct search
         return CLM_OK;
     FILE *stream = open_memstream(&text, &size);
     if (stream)
-        write_csv(stream, space, record);
+        write_trials_csv(stream, space, record);
     clm_status status = write_stream(file, "trials.csv", stream, &text, &size, error);
     if (status == CLM_OK && best) {
         stream = open_memstream(&text, &size);

@@ -43,8 +43,8 @@ clm_status search_record_add(struct search_record *record, const struct search_r
     return CLM_OK;
 }
 
-static bool is_drawn(const struct search_record *record, const struct search_values *values,
-                     size_t dimensions)
+static bool is_drawn_before(const struct search_record *record, const struct search_values *values,
+                            size_t dimensions)
 {
     for (size_t t = 0; t < record->trial_count; t++) {
         size_t equal = 0;
@@ -69,7 +69,7 @@ static clm_status draw_trial(struct search_record *record, const struct search_s
         const clm_status status = search_space_draw(space, seed, trial, attempt, &more[trial], error);
         if (status != CLM_OK)
             return status;
-        if (!is_drawn(record, &more[trial], space->count)) {
+        if (!is_drawn_before(record, &more[trial], space->count)) {
             record->trial_count++;
             return CLM_OK;
         }

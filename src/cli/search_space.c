@@ -36,7 +36,7 @@ static const struct clm_setting *setting_named(const char *name)
     return NULL;
 }
 
-static clm_status fail_name(struct clm_error *error, const char *name)
+static clm_status fail_searched_name(struct clm_error *error, const char *name)
 {
     enum { NAMES_MOST = 64 };
     const char *names[NAMES_MOST + 1] = {NULL};
@@ -93,7 +93,7 @@ static void write_number(const struct clm_setting *setting, double value, char o
 }
 
 /* A whole text as a finite number. */
-static bool read_number(const char *text, double *out)
+static bool read_range_end(const char *text, double *out)
 {
     char *end;
     *out = strtod(text, &end);
@@ -109,7 +109,7 @@ static clm_status read_numbers(struct search_dimension *dimension, const char *r
     if (!is_numeric(dimension->setting))
         return fail_part(error, range, "only numbers have a first and a last one; put / between values");
     snprintf(text, sizeof text, "%.*s", (int)(dots - range), range);
-    if (!read_number(text, &dimension->from) || !read_number(dots + 2, &dimension->to) ||
+    if (!read_range_end(text, &dimension->from) || !read_range_end(dots + 2, &dimension->to) ||
         !(dimension->from < dimension->to))
         return fail_part(error, range, "a range goes from a number to a larger one");
     if (is_whole(dimension->setting) &&
@@ -144,7 +144,8 @@ static clm_status add_choice(struct search_dimension *dimension, const char *tex
 }
 
 /* "128/256+128" */
-static clm_status read_choices(struct search_dimension *dimension, const char *range, struct clm_error *error)
+static clm_status read_value_list(struct search_dimension *dimension, const char *range,
+                                  struct clm_error *error)
 {
     clm_status status = CLM_OK;
     for (const char *at = range; status == CLM_OK; at++) {
@@ -170,13 +171,13 @@ static clm_status read_dimension(struct search_space *space, char *part, struct 
     struct search_dimension *const dimension = &space->dimensions[space->count];
     *dimension = (struct search_dimension){.setting = setting_named(part)};
     if (!dimension->setting)
-        return fail_name(error, part);
+        return fail_searched_name(error, part);
     for (size_t d = 0; d < space->count; d++)
         if (space->dimensions[d].setting == dimension->setting)
             return fail_part(error, part, "it is there twice");
     space->count++;
     const char *const range = equals + 1, *const dots = strstr(range, "..");
-    return dots ? read_numbers(dimension, range, dots, error) : read_choices(dimension, range, error);
+    return dots ? read_numbers(dimension, range, dots, error) : read_value_list(dimension, range, error);
 }
 
 clm_status search_space_read(const char *text, struct search_space *out, struct clm_error *error)
@@ -219,7 +220,7 @@ size_t search_space_size(const struct search_space *space)
 }
 
 /* Mixes 64 bits (the finaliser of splitmix64: Steele, Lea, Flood; 2014). */
-static uint64_t mix(uint64_t bits)
+static uint64_t mix_bits(uint64_t bits)
 {
     bits += 0x9e3779b97f4a7c15;
     bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9;
@@ -230,7 +231,7 @@ static uint64_t mix(uint64_t bits)
 /* From 0 to below 1. */
 static double uniform(uint64_t seed, size_t trial, size_t attempt, size_t dimension)
 {
-    const uint64_t bits = mix(mix(mix(mix(seed) ^ trial) ^ attempt) ^ dimension);
+    const uint64_t bits = mix_bits(mix_bits(mix_bits(mix_bits(seed) ^ trial) ^ attempt) ^ dimension);
     return (double)(bits >> 11) * 0x1p-53;
 }
 
@@ -246,7 +247,7 @@ static double number_at(const struct search_dimension *dimension, double u)
     return fmin(fmax(round(value), from), to);
 }
 
-static char *draw_value(const struct search_dimension *dimension, double u)
+static char *draw_value_text(const struct search_dimension *dimension, double u)
 {
     char text[32];
     if (dimension->choice_count)
@@ -260,7 +261,7 @@ clm_status search_space_draw(const struct search_space *space, uint64_t seed, si
 {
     *out = (struct search_values){{NULL}};
     for (size_t d = 0; d < space->count; d++) {
-        out->of[d] = draw_value(&space->dimensions[d], uniform(seed, trial, attempt, d));
+        out->of[d] = draw_value_text(&space->dimensions[d], uniform(seed, trial, attempt, d));
         if (!out->of[d]) {
             search_values_free(out);
             return fail_space(error);

@@ -40,6 +40,7 @@
     CALL(int, access, (const char *path, int mode), (path, mode), KIND_FILE, (errno = FILE_ERROR, -1))       \
     CALL(int, close, (int file), (file), KIND_FILE, (__real_close(file), errno = FILE_ERROR, -1))            \
     CALL(int, dup, (int file), (file), KIND_FILE, (errno = FILE_ERROR, -1))                                  \
+    CALL(int, flock, (int file, int how), (file, how), KIND_FILE, (errno = FILE_ERROR, -1))                  \
     CALL(int, fchmod, (int file, mode_t mode), (file, mode), KIND_FILE, (errno = FILE_ERROR, -1))            \
     CALL(int, fstat64, (int file, struct stat64 *out), (file, out), KIND_FILE, (errno = FILE_ERROR, -1))     \
     CALL(int, stat64, (const char *path, struct stat64 *out), (path, out), KIND_FILE,                        \

@@ -133,6 +133,12 @@ each host bench --merge rows.json --plot new.png
 each host bench --merge rows.json --out new.md
 each host bench --merge rows.json --format json
 
+# a trial that cannot be trained is told of, and the others go on
+plain=$options
+options="$options --reports"
+each host search --backend reference --data few.npy --hidden 3 --batch 5 --epochs 1 --over lr=0.1/0.2 --trials 2
+options=$plain
+
 # ---- with one ----
 
 # the device's own files exist, so that each run makes the same calls
