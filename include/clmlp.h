@@ -698,7 +698,8 @@ struct clm_train_hooks {
     void (*on_epoch)(void *user, const struct clm_epoch *epoch);
     void *user;
     /* If not 0, training ends after the running epoch. Before the end of the first epoch it ends after the
-     * running minibatch, or the running trial of a provider: the result has 0 epochs, the model stays as it was, and no run is written. */
+     * running minibatch, or the running trial of a provider: the result has 0 epochs, the model stays as it
+     * was, and no run is written. */
     const volatile sig_atomic_t *stop;
     int argc; /* the command line, for run.json */
     char *const *argv;
@@ -1004,8 +1005,8 @@ struct clm_bench_options {
     /* Called when all kernels are built and the first step is done, before steps are timed; may be NULL. */
     void (*on_ready)(void *user);
     void *user;
-    /* If it is not 0, work ends after the running step, or the running trial of a provider, and `steps` of the
-     * result is 0; may be NULL. */
+    /* If it is not 0, work ends after the running step, or the running trial of a provider; `steps` of the
+     * result is then 0. May be NULL. */
     const volatile sig_atomic_t *stop;
 };
 

@@ -113,7 +113,7 @@ END_TEST
 /* ---- waiting ---- */
 
 static size_t unflushed; /* commands that were queued since the last flush */
-static size_t early;     /* calls of clFinish that Mesa 22.3 would return from too early: without such a command */
+static size_t early; /* calls of clFinish without such a command, which Mesa 22.3 returns from too early */
 
 /* These replace the driver's functions. */
 cl_int CL_API_CALL clEnqueueMarkerWithWaitList(cl_command_queue queue, cl_uint count, const cl_event *events,

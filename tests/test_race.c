@@ -330,8 +330,8 @@ static void forget_choices(void)
     ck_assert_int_eq(setenv("XDG_CACHE_HOME", cache, 1), 0);
 }
 
-/* Whenever it is asked to stop, it does so within some turns of a trial. Layers that are done are kept; the one
- * that is not done is measured anew by the next choice. */
+/* Whenever it is asked to stop, it does so within some turns of a trial. Layers that are done are kept; the
+ * one that is not done is measured anew by the next choice. */
 START_TEST(a_stop_ends_the_choice_at_once)
 {
     const double whole = tune_until_stopped(CLM_OK);

@@ -259,8 +259,8 @@ static void shrink_check(struct user_checks *c, const struct check_case *which, 
     struct check_case smallest = *which;
     struct clm_check again = *check;
     struct clm_error why;
-    if (c->options->shape || c->options->is_simulated || left <= 0 || stop_is_asked(c->options->stop) || c->is_lost ||
-        use_order(c, order, &why) != CLM_OK)
+    if (c->options->shape || c->options->is_simulated || left <= 0 || stop_is_asked(c->options->stop) ||
+        c->is_lost || use_order(c, order, &why) != CLM_OK)
         return;
     c->is_lost = !case_shrink(c->user, c->bounds, which, 1, left, check);
     c->shrinking += clock_seconds() - begin;
@@ -351,8 +351,8 @@ static clm_status check_entry(struct user_checks *c, enum user_entry entry, stru
         if (!c->is_lost && !stop_is_asked(c->options->stop))
             check_user_case(c, &list.cases[i], i + 1, list.count);
     case_list_free(&list);
-    if (status == CLM_OK && !c->failures && !c->is_lost && !stop_is_asked(c->options->stop) && !options->shape &&
-        !options->is_simulated && options->speed_seconds > 0)
+    if (status == CLM_OK && !c->failures && !c->is_lost && !stop_is_asked(c->options->stop) &&
+        !options->shape && !options->is_simulated && options->speed_seconds > 0)
         status = time_entry(c->device, c->user, c->bounds, entry, options, &c->peaks, &c->passed, error);
     return status;
 }
@@ -410,8 +410,8 @@ clm_status clm_kernel_check(struct clm_backend *backend, const struct clm_kernel
     status = check_entry_name(&c, error);
     if (status == CLM_OK)
         status = bounds_open(&c.bounds, error);
-    for (int entry = 0; status == CLM_OK && entry < ENTRY_COUNT && !c.is_lost && !stop_is_asked(options->stop);
-         entry++)
+    for (int entry = 0;
+         status == CLM_OK && entry < ENTRY_COUNT && !c.is_lost && !stop_is_asked(options->stop); entry++)
         if (is_entry_wanted(&c, (enum user_entry)entry))
             status = check_entry(&c, (enum user_entry)entry, error);
     clm_backend_close(c.bounds);

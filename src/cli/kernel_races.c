@@ -95,8 +95,8 @@ static bool read_fresh(int log, off_t from, char *text, size_t length)
     return true;
 }
 
-/* What is new in the log, for the caller to free; NULL, with errno, if it cannot be read. Of very many reports
- * only the first are taken. */
+/* What is new in the log, for the caller to free; NULL, with errno, if it cannot be read. If there are very
+ * many reports, only the first are taken. */
 static char *read_reports(struct simulator *s)
 {
     struct stat about;
@@ -196,8 +196,8 @@ bool simulator_heard(struct simulator *s, const char *kernel, char *text, size_t
         return false; /* no simulator is used */
     char *const reports = read_reports(s);
     if (!reports) {
-        snprintf(text, size, "whether Oclgrind saw a race is unknown: its log %s could not be read: %s", s->log,
-                 strerror(errno));
+        snprintf(text, size, "whether Oclgrind saw a race is unknown: its log %s could not be read: %s",
+                 s->log, strerror(errno));
         return true;
     }
     const char *const report = cut_report(reports, kernel);

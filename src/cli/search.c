@@ -240,7 +240,7 @@ static clm_status search_keep(const struct searching *s, struct clm_error *error
 static clm_status search_all(struct searching *s, struct clm_error *error)
 {
     struct search_step step;
-    clm_status status = CLM_OK;
+    clm_status status = search_keep(s, error); /* a kill may have come between its files */
     while (status == CLM_OK && !search_is_stopped(s)) {
         if ((status = search_next(&s->plan, &s->record, &step, error)) || !step.is_there ||
             (status = search_run_trial(s, &step, error)))
@@ -259,8 +259,8 @@ static void search_describe_rows(json_t *about, const char *name, size_t rows)
     json_object_put(about, name, json_text(text));
 }
 
-/* Whether two searches can share their runs though they differ in the setting: only its length may change, and
- * where it runs. */
+/* Whether searches that differ in the setting can share their runs: one may be longer than the other, or run
+ * elsewhere. */
 static bool is_free(const struct clm_setting *setting)
 {
     static const char *const names[] = {"epochs", "trials", "method", "metric", "out", "quiet", "config"};
@@ -286,8 +286,8 @@ static clm_status describe_search(struct searching *s, struct clm_error *error)
                                     : fail(error, CLM_ERROR_MEMORY, "the host has no memory for the search");
 }
 
-/* Opens the data. A search needs validation rows: without --val, and a validation set of the data, it holds some
- * out. */
+/* Opens the data. A search needs validation rows: if neither --val nor the data brings any, some training
+ * rows are held out. */
 static clm_status open_search_data(struct searching *s, struct clm_error *error)
 {
     struct clm_settings *const settings = s->in->settings;

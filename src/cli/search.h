@@ -69,7 +69,7 @@ const struct search_run *search_record_find(const struct search_record *record, 
 CLM_MUST_CHECK clm_status search_record_add(struct search_record *record, const struct search_run *run,
                                             struct clm_error *error);
 
-/* Draws trials that differ from those before them, until there are `count`, or until the space has no more. */
+/* Draws trials that differ from those before them, until there are `count`, or the space has no more. */
 CLM_MUST_CHECK clm_status search_record_draw(struct search_record *record, const struct search_space *space,
                                              uint64_t seed, size_t count, struct clm_error *error);
 
@@ -116,14 +116,14 @@ struct search_file {
     int lock;      /* -1: none */
 };
 
-/* Makes the folder, or reads the record of a search that it holds. CLM_ERROR_ARGUMENT if that search has another
- * `about`, or if the folder holds something else; CLM_ERROR_FORMAT if the record is damaged. */
+/* Makes the folder, or reads the record of the search that it holds. CLM_ERROR_ARGUMENT if that search has
+ * another `about`, or if the folder holds something else; CLM_ERROR_FORMAT if the record is damaged. */
 CLM_MUST_CHECK clm_status search_file_open(struct search_file *file, const struct search_space *space,
                                            struct search_record *record, struct clm_error *error);
 void search_file_close(struct search_file *file);
 
-/* Replaces trials.csv, best.conf and, last, search.json. `best` is NULL if no run has succeeded; best_settings,
- * of train, make it again. */
+/* Replaces search.json, trials.csv and best.conf. `best` is NULL if no run has succeeded; best_settings, of
+ * train, make it again. */
 CLM_MUST_CHECK clm_status search_file_write(const struct search_file *file, const struct search_space *space,
                                             const struct search_record *record, const struct search_run *best,
                                             const struct clm_settings *best_settings,

@@ -1,6 +1,7 @@
 /* The files of a search: search.json, from which it goes on, trials.csv and best.conf. */
 #include "cli/search.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define NAME_RECORD "search.json"
+#define NAME_LOCK   ".lock"
 
 static void path_in(const struct search_file *file, const char *name, char path[PATH_MAX])
 {
@@ -134,7 +136,7 @@ static clm_status read_search(const struct search_file *file, const struct searc
 static clm_status lock_folder(struct search_file *file, struct clm_error *error)
 {
     char path[PATH_MAX];
-    path_in(file, ".lock", path);
+    path_in(file, NAME_LOCK, path);
     file->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (file->lock < 0)
         return fail(error, CLM_ERROR_IO, "%s cannot be made: %s", path, strerror(errno));
@@ -144,6 +146,28 @@ static clm_status lock_folder(struct search_file *file, struct clm_error *error)
     return CLM_OK;
 }
 
+/* Of a folder with nothing but the lock; a search that was killed at its start leaves one. */
+static int is_other_file(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+           strcmp(entry->d_name, NAME_LOCK) != 0;
+}
+
+/* A folder without a search must have no other files: it may be anything. */
+static clm_status check_is_empty(const struct search_file *file, struct clm_error *error)
+{
+    struct dirent **names = NULL;
+    const int count = scandir(file->folder, &names, is_other_file, NULL);
+    if (count < 0)
+        return fail(error, CLM_ERROR_IO, "--out %s cannot be read: %s", file->folder, strerror(errno));
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+    return count ? fail(error, CLM_ERROR_ARGUMENT,
+                        "--out %s holds no search, and is not empty; take another --out", file->folder)
+                 : CLM_OK;
+}
+
 clm_status search_file_open(struct search_file *file, const struct search_space *space,
                             struct search_record *record, struct clm_error *error)
 {
@@ -151,17 +175,13 @@ clm_status search_file_open(struct search_file *file, const struct search_space 
     if (!file->folder)
         return CLM_OK;
     path_in(file, NAME_RECORD, path);
-    const bool is_new = mkdir(file->folder, 0777) == 0;
-    if (!is_new && errno != EEXIST)
-        return fail(error, CLM_ERROR_IO, "--out %s cannot be made: %s", file->folder, strerror(errno));
-    if (!is_new && access(path, F_OK) && rmdir(file->folder))
-        return fail(error, CLM_ERROR_ARGUMENT,
-                    "--out %s holds no search, and is not empty; take another --out", file->folder);
-    if (!is_new && access(file->folder, F_OK) && mkdir(file->folder, 0777))
+    if (mkdir(file->folder, 0777) && errno != EEXIST)
         return fail(error, CLM_ERROR_IO, "--out %s cannot be made: %s", file->folder, strerror(errno));
     clm_status status = lock_folder(file, error);
-    if (status != CLM_OK || access(path, F_OK))
+    if (status != CLM_OK)
         return status;
+    if (access(path, F_OK))
+        return check_is_empty(file, error);
     json_t *json;
     struct clm_error why;
     status = read_json(path, &json, &why);
@@ -178,7 +198,7 @@ void search_file_close(struct search_file *file)
 {
     char path[PATH_MAX];
     if (file->lock >= 0) {
-        path_in(file, ".lock", path);
+        path_in(file, NAME_LOCK, path);
         unlink(path);
         close(file->lock);
     }
@@ -287,6 +307,7 @@ static clm_status write_stream(const struct search_file *file, const char *name,
     return status;
 }
 
+/* The record comes first: from it a search that is killed now goes on, and writes the others anew. */
 clm_status search_file_write(const struct search_file *file, const struct search_space *space,
                              const struct search_record *record, const struct search_run *best,
                              const struct clm_settings *best_settings, struct clm_error *error)
@@ -295,15 +316,17 @@ clm_status search_file_write(const struct search_file *file, const struct search
     size_t size = 0;
     if (!file->folder)
         return CLM_OK;
+    clm_status status = write_record(file, space, record, error);
+    if (status != CLM_OK)
+        return status;
     FILE *stream = open_memstream(&text, &size);
     if (stream)
         write_trials_csv(stream, space, record);
-    clm_status status = write_stream(file, "trials.csv", stream, &text, &size, error);
-    if (status == CLM_OK && best) {
-        stream = open_memstream(&text, &size);
-        if (stream)
-            write_best(stream, best_settings, best);
-        status = write_stream(file, "best.conf", stream, &text, &size, error);
-    }
-    return status ? status : write_record(file, space, record, error);
+    status = write_stream(file, "trials.csv", stream, &text, &size, error);
+    if (status != CLM_OK || !best)
+        return status;
+    stream = open_memstream(&text, &size);
+    if (stream)
+        write_best(stream, best_settings, best);
+    return write_stream(file, "best.conf", stream, &text, &size, error);
 }

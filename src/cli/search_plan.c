@@ -187,8 +187,8 @@ struct bracket {
     size_t first, count, rounds;
 };
 
-/* Takes the next bracket of at most `left` trials; `next` is the number of rounds that it would have. If there
- * are too few trials for so many rounds, it has fewer. */
+/* Takes the next bracket of at most `left` trials; *next is the number of rounds that it should have. If
+ * there are too few trials for so many, it has fewer. */
 static struct bracket take_bracket(size_t first, size_t left, size_t most, size_t *next)
 {
     struct bracket bracket = {first, bracket_trials(*next, most), *next};

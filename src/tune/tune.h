@@ -15,7 +15,7 @@ struct tune_wish {
     const size_t *sets; /* rows of each set that uses such batches and may leave a smaller last one */
     size_t set_count;
     bool is_augmented;
-    const volatile sig_atomic_t *stop; /* once it is not 0, tuning fails with CLM_ERROR_STOPPED; may be NULL */
+    const volatile sig_atomic_t *stop; /* not 0: tuning ends with CLM_ERROR_STOPPED; may be NULL */
 };
 
 /* Looks up, or measures, which provider computes each product. Tries all that the net uses at its exact

@@ -204,8 +204,8 @@ bool opencl_is_pocl(const struct opencl_device *device)
            strstr(device->about.platform_name, "Portable Computing Language");
 }
 
-/* clFinish of Mesa 22.3 waits only for what has not been flushed, so that it needs something that was not: the
- * marker. */
+/* clFinish of Mesa 22.3 waits only for commands that have not been flushed, and for all before them. The
+ * marker is such a command. */
 clm_status queue_finish(cl_command_queue queue, const char *purpose, struct clm_error *error)
 {
     const char *call = "clEnqueueMarkerWithWaitList";
