@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""Train nets with clmlp and with PyTorch, from the same weights on the same batches, and compare the weights.
+
+    test_pytorch.py PROGRAM [--backend NAME ...] [--only PART]
+
+PyTorch computes in float64. After 200 steps the reference backend must agree with it to 1e-6 (the norm of a tensor's
+difference over the norm of the tensor). The other backends compute in float32: they may be GROWTH times as far from
+float64 as PyTorch's own float32 is. Exit code 77: there is no PyTorch here.
+"""
+import argparse
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy
+    import torch
+except ImportError as missing:
+    print(f"SKIP {missing}")
+    sys.exit(1 if os.environ.get("CLMLP_REQUIRE_ALL") == "1" else 77)
+
+WIDTHS, ROWS, BATCH, EPOCHS = [12, 16, 8, 4], 40, 8, 40
+EPOCH_STEPS = ROWS // BATCH
+STEPS = EPOCHS * EPOCH_STEPS
+TOLERANCE, GROWTH, FLOAT32 = 1e-6, 10, 2.0 ** -24
+
+
+# ---- the same data and weights for all ----
+
+
+def make_data(folder):
+    random = numpy.random.default_rng(1)
+    x = random.standard_normal((2 * ROWS, WIDTHS[0])).astype(numpy.float32)
+    y = (x[:, 0] + x[:, 1] > 0) + 2 * (x[:, 2] * x[:, 3] > 0)
+    numpy.savez(os.path.join(folder, "data.npz"), x_train=x[:ROWS], y_train=y[:ROWS].astype(numpy.uint8))
+    numpy.savez(os.path.join(folder, "val.npz"), x=x[ROWS:], y=y[ROWS:].astype(numpy.uint8))
+    return [torch.from_numpy(part) for part in (x[:ROWS], y[:ROWS].astype(numpy.int64), x[ROWS:],
+                                                y[ROWS:].astype(numpy.int64))]
+
+
+def make_weights():
+    random = numpy.random.default_rng(2)
+    tensors = {}
+    for layer, (inputs, outputs) in enumerate(zip(WIDTHS, WIDTHS[1:])):
+        scale = math.sqrt(2 / inputs)
+        tensors[f"layers.{layer}.weight"] = (scale * random.standard_normal((outputs, inputs))).astype(numpy.float32)
+        tensors[f"layers.{layer}.bias"] = (0.1 * random.standard_normal(outputs)).astype(numpy.float32)
+    return tensors
+
+
+def write_safetensors(path, tensors):
+    header, offset = {}, 0
+    for name, tensor in tensors.items():
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, offset + tensor.nbytes]}
+        offset += tensor.nbytes
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + b"".join(tensor.tobytes() for tensor in tensors.values()))
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    return {name: numpy.frombuffer(data[slice(*about["data_offsets"])], numpy.float32).reshape(about["shape"])
+            for name, about in header.items() if name.startswith("layers.")}
+
+
+# ---- PyTorch's side ----
+
+
+class Lion(torch.optim.Optimizer):
+    """Chen et al.: Symbolic discovery of optimization algorithms, 2023."""
+
+    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99)):
+        super().__init__(params, {"lr": lr, "betas": betas})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            one, two = group["betas"]
+            for p in group["params"]:
+                m = self.state[p].setdefault("m", torch.zeros_like(p))
+                p -= group["lr"] * torch.sign(one * m + (1 - one) * p.grad)
+                m.mul_(two).add_(p.grad, alpha=1 - two)
+
+
+OPTIMISERS = {
+    "sgd": lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9),
+    "nesterov": lambda p, lr: torch.optim.SGD(p, lr, momentum=0.9, nesterov=True),
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+    "adamw": lambda p, lr: torch.optim.Adam(p, lr),  # its decay is made below, for weights alone
+    "nadam": torch.optim.NAdam,
+    "lion": Lion,
+}
+
+ACTIVATIONS = {
+    "relu": torch.nn.ReLU, "leaky-relu": torch.nn.LeakyReLU, "elu": torch.nn.ELU, "gelu": torch.nn.GELU,
+    "silu": torch.nn.SiLU, "mish": torch.nn.Mish, "tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid,
+}
+
+LR = torch.optim.lr_scheduler
+SCHEDULES = {
+    "constant": lambda o, rate: LR.ConstantLR(o, 1),
+    "linear": lambda o, rate: LR.LinearLR(o, 1, 0, STEPS),
+    "cosine": lambda o, rate: LR.CosineAnnealingLR(o, STEPS),
+    "cooldown": lambda o, rate: LR.MultiStepLR(o, [STEPS - STEPS // 10], 0.1),
+    "step": lambda o, rate: LR.StepLR(o, 10 * EPOCH_STEPS, 0.1),
+    "exponential": lambda o, rate: LR.ExponentialLR(o, 0.9 ** (1 / EPOCH_STEPS)),
+    "triangular": lambda o, rate: LR.CyclicLR(o, rate / 10, rate, 2 * EPOCH_STEPS, cycle_momentum=False),
+    "one-cycle": lambda o, rate: LR.OneCycleLR(o, rate, STEPS),
+    "plateau": lambda o, rate: LR.ReduceLROnPlateau(o, factor=0.1, patience=2),
+}
+
+
+class Case:
+    def __init__(self, optimiser="sgd", rate=0.02, activation="relu", schedule="constant", **numbers):
+        self.optimiser, self.rate, self.activation, self.schedule = optimiser, rate, activation, schedule
+        self.numbers = numbers  # l1, l2, weight_decay
+
+    def __str__(self):
+        extra = "".join(f" {name}={value:g}" for name, value in self.numbers.items())
+        return f"{self.optimiser} {self.activation} {self.schedule}{extra}"
+
+    def options(self):
+        options = {"optimizer": self.optimiser, "lr": self.rate, "activation": self.activation, "schedule": self.schedule}
+        if self.schedule == "plateau":
+            options["step-epochs"] = 3
+        options.update({name.replace("_", "-"): value for name, value in self.numbers.items()})
+        return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+
+
+def all_cases():
+    rates = {"sgd": 0.02, "nesterov": 0.02, "lion": 0.0005}
+    for optimiser in OPTIMISERS:
+        yield Case(optimiser, rates.get(optimiser, 0.005))
+    for optimiser in ("sgd", "nesterov", "rmsprop", "adam", "adamw", "lion"):
+        yield Case(optimiser, rates.get(optimiser, 0.005), l1=1e-3, l2=1e-3, weight_decay=0.1)
+    for activation in ACTIVATIONS:
+        yield Case(activation=activation)
+        yield Case("adam", 0.005, activation)
+    for schedule in SCHEDULES:
+        yield Case(schedule=schedule)
+        yield Case("adam", 0.005, "gelu", schedule)
+
+
+def make_net(case, weights, real):
+    modules = []
+    for inputs, outputs in zip(WIDTHS, WIDTHS[1:]):
+        modules += [torch.nn.Linear(inputs, outputs), ACTIVATIONS[case.activation]()]
+    net = torch.nn.Sequential(*modules[:-1])
+    with torch.no_grad():
+        for layer, module in enumerate(net[::2]):
+            module.weight.copy_(torch.from_numpy(weights[f"layers.{layer}.weight"]))
+            module.bias.copy_(torch.from_numpy(weights[f"layers.{layer}.bias"]))
+    return net.to(real)
+
+
+def train_torch(case, weights, data, real):
+    x, y, val_x, val_y = (part.to(real) if part.is_floating_point() else part for part in data)
+    net = make_net(case, weights, real)
+    optimiser = OPTIMISERS[case.optimiser](net.parameters(), lr=case.rate)
+    scheduler = SCHEDULES[case.schedule](optimiser, case.rate)
+    cross_entropy = torch.nn.CrossEntropyLoss()
+    matrices = [module.weight for module in net[::2]]
+    decay = case.numbers.get("weight_decay", 0.01 if case.optimiser == "adamw" else 0)
+    for _ in range(EPOCHS):
+        for first in range(0, ROWS, BATCH):
+            optimiser.zero_grad()
+            loss = cross_entropy(net(x[first:first + BATCH]), y[first:first + BATCH])
+            loss = loss + case.numbers.get("l2", 0) * sum((w * w).sum() for w in matrices)
+            loss = loss + case.numbers.get("l1", 0) * sum(w.abs().sum() for w in matrices)
+            loss.backward()
+            with torch.no_grad():
+                for w in matrices:
+                    w *= 1 - optimiser.param_groups[0]["lr"] * decay
+            optimiser.step()
+            if case.schedule != "plateau":
+                scheduler.step()
+        if case.schedule == "plateau":
+            with torch.no_grad():
+                scheduler.step(cross_entropy(net(val_x), val_y))
+    return {f"layers.{layer}.{name}": getattr(module, name).detach().double().numpy()
+            for layer, module in enumerate(net[::2]) for name in ("weight", "bias")}
+
+
+# ---- clmlp's side, and the comparison ----
+
+
+def train_clmlp(program, case, folder, backend):
+    out = os.path.join(folder, f"run-{len(os.listdir(folder))}")
+    command = [program, "train", "--data", "data.npz", "--val", "val.npz", "--init", "start.safetensors", "--epochs",
+               str(EPOCHS), "--batch", str(BATCH), "--shuffle", "off", "--standardize", "none", "--backend", backend,
+               "--quiet", "--out", out, *case.options()]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return read_safetensors(os.path.join(out, "model.safetensors"))
+
+
+def distance(got, right):
+    """The largest over all tensors."""
+    return max(numpy.linalg.norm(got[name] - tensor) / numpy.linalg.norm(tensor) for name, tensor in right.items())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("--backend", nargs="+", default=["reference", "blas", "opencl"])
+    parser.add_argument("--only", default="", help="cases whose name has this part")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    failures = cases = 0
+    with tempfile.TemporaryDirectory() as folder:
+        data, weights = make_data(folder), make_weights()
+        write_safetensors(os.path.join(folder, "start.safetensors"), weights)
+        for case in all_cases():
+            if arguments.only not in str(case):
+                continue
+            right = train_torch(case, weights, data, torch.float64)
+            own = distance(train_torch(case, weights, data, torch.float32), right)
+            for backend in arguments.backend:
+                got = distance(train_clmlp(os.path.abspath(arguments.program), case, folder, backend), right)
+                most = TOLERANCE if backend == "reference" else GROWTH * max(own, FLOAT32)
+                cases += 1
+                failures += not got <= most
+                print(f"{'ok  ' if got <= most else 'FAIL'} {backend:<9} {got:.2e} of {most:.2e}  {case}", flush=True)
+    print(f"{100 * (cases - failures) // max(cases, 1)}%: Checks: {cases}, Failures: {failures}, Errors: 0")
+    return 1 if failures or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
