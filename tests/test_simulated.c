@@ -108,6 +108,8 @@ static void check_operation(struct clm_backend *backend, struct clm_backend *bou
     for (size_t i = 0; i < count; i++) {
         struct variant variant = options[i];
         struct clm_check check;
+        if (!variant_is_first_of_kind(&variant))
+            continue;
         variant.B = shape->B, variant.I = shape->I, variant.O = shape->O;
         variant.N = shape->N, variant.first = shape->first;
         variant.augmentation = shape->augmentation;

@@ -126,7 +126,13 @@ static clm_status move_unit(struct differences *d, const struct moved_parameter 
     return status;
 }
 
-/* Whether the hidden activations of layers l and above have the signs of the unmoved net. */
+/* Whether the slope of act jumps where its output changes its sign. */
+static bool has_kink(enum activation act)
+{
+    return isinf(activations[act].bend_most);
+}
+
+/* Whether the hidden activations of layers l and above have the signs of the unmoved net, if that matters. */
 static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same, struct clm_error *error)
 {
     const struct network *const net = d->net;
@@ -135,7 +141,8 @@ static clm_status has_same_signs(struct differences *d, size_t l, bool *is_same,
         double *now = NULL;
         status = read_all(&net->layers[l].Y, net->be, &now, error);
         for (size_t i = 0; status == CLM_OK && i < net->batch * net->layers[l].spec->outputs; i++)
-            *is_same = *is_same && (now[i] > 0) == (d->layers[l].outputs[i] > 0);
+            *is_same = *is_same &&
+                       (!has_kink(activation_of(net, l)) || (now[i] > 0) == (d->layers[l].outputs[i] > 0));
         free(now);
     }
     return status;

@@ -163,11 +163,23 @@ static void take_shape(struct variant *variant, const struct plan_shape *shape)
     variant->first = shape->first;
 }
 
+/* The options of an operation, with one activation of each kind. */
+static size_t options_of_kinds(enum operation_name name, struct variant out[WAYS_TO_ASK])
+{
+    struct variant options[WAYS_TO_ASK];
+    const size_t count = operation_options(name, options);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (variant_is_first_of_kind(&options[i]))
+            out[kept++] = options[i];
+    return kept;
+}
+
 /* Each shape, with each option. */
 static void plan_shapes(struct plan *plan, enum operation_name name)
 {
     struct variant options[WAYS_TO_ASK];
-    const size_t option_count = operation_options(name, options);
+    const size_t option_count = options_of_kinds(name, options);
     const enum dimensions dimensions = operations_checked[name].dimensions;
     for (size_t shape = 0; shape < shapes_by[dimensions].count; shape++)
         for (size_t o = 0; o < option_count; o++) {
@@ -181,13 +193,13 @@ static bool has_same_vocabulary(const struct variant *a, const struct variant *b
     return a->act == b->act && a->below == b->below && a->rule == b->rule;
 }
 
-/* The variants with the most options, on the middle shape: one for each activation and rule. If there are
- * other variants, leaves out those with no activation and the plain rule. */
+/* The variants with the most options, on the middle shape: one for each kind of activation and each rule. If
+ * there are other variants, leaves out those with no activation and the plain rule. */
 static size_t middles_of(enum operation_name name, struct variant out[WAYS_TO_ASK])
 {
     static const struct variant plain = {0};
     struct variant options[WAYS_TO_ASK];
-    const size_t count = operation_options(name, options);
+    const size_t count = options_of_kinds(name, options);
     size_t chosen = 0;
     for (size_t i = 0; i < count; i++) {
         const bool is_last = i + 1 == count;
@@ -247,19 +259,49 @@ static void plan_odd_value(struct plan *plan, enum operation_name name, double o
     }
 }
 
-static void plan_contents(struct plan *plan, enum operation_name name)
+static void plan_fills(struct plan *plan, enum operation_name name, const struct variant *of)
 {
     static const enum fill fills[] = {FILL_WIDE, FILL_DENORMAL, FILL_ZERO, FILL_EXTREME, FILL_TIES};
+    struct variant variant = *of;
+    for (size_t f = 0; f < COUNT_OF(fills); f++) {
+        variant.fill = fills[f];
+        plan_operation(plan, name, &variant);
+    }
+    variant.fill = FILL_TINY;
+    if (has_products(operations_checked[name].dimensions))
+        plan_operation(plan, name, &variant);
+}
+
+static void plan_contents(struct plan *plan, enum operation_name name)
+{
     struct variant middles[WAYS_TO_ASK];
     const size_t count = middles_of(name, middles);
+    for (size_t i = 0; i < count; i++)
+        plan_fills(plan, name, &middles[i]);
+}
+
+/* The activations that are not the first of their kind: a few shapes, all contents, and odd values. Operations
+ * that do several things at once use the same formulas. */
+static void plan_other_activations(struct plan *plan, enum operation_name name)
+{
+    static const struct plan_shape few[] = {{1, 7, 2}, {65, 63, 10}, {127, 65, 129}};
+    static const double odd[] = {NAN, -INFINITY, INFINITY};
+    struct variant options[WAYS_TO_ASK];
+    const size_t count = operation_options(name, options);
     for (size_t i = 0; i < count; i++) {
-        for (size_t f = 0; f < COUNT_OF(fills); f++) {
-            middles[i].fill = fills[f];
-            plan_operation(plan, name, &middles[i]);
+        struct variant *const v = &options[i];
+        if (variant_is_first_of_kind(v))
+            continue;
+        for (size_t shape = 0; shape < COUNT_OF(few); shape++) {
+            take_shape(v, &few[shape]);
+            plan_operation(plan, name, v);
         }
-        middles[i].fill = FILL_TINY;
-        if (has_products(operations_checked[name].dimensions))
-            plan_operation(plan, name, &middles[i]);
+        take_shape(v, &middle_shape);
+        plan_fills(plan, name, v);
+        for (size_t o = 0; o < COUNT_OF(odd); o++) {
+            v->odd = odd[o];
+            plan_odd(plan, name, v);
+        }
     }
 }
 
@@ -333,6 +375,8 @@ void plan_standard(struct plan *plan)
         plan_odd_value(plan, (enum operation_name)name, INFINITY);
         plan_million(plan, (enum operation_name)name);
     }
+    plan_other_activations(plan, OPERATION_FORWARD);
+    plan_other_activations(plan, OPERATION_BACKWARD_INPUT);
     plan_large(plan);
     plan_trainings(plan);
 }

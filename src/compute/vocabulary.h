@@ -14,13 +14,52 @@ enum gate_source {
     GATE_SAVED,     /* act' is a function of Z: the forward pass saves it */
 };
 
-/* prove/bounds counts these roundings: in float, act(z) is off by at most so many roundings of |z| or
- * |act(z)|, whichever is larger, and a saved gate by as many roundings of the largest slope.
+/* What the columns are:
  *
- *      enumerator        name    gate            |act'| <=  |act''| <= if the gate is saved  roundings */
+ *   slope      |act'| is at most this
+ *   bend       how fast the gate changes with what it is computed from: with Z if it is saved, with Y if it
+ *              is a function of Y. It changes by at most so much times an error of that. INFINITY: it is a
+ *              step at 0
+ *   roundings  in float, act(z) is off by at most so many roundings of |z| or |act(z)|, whichever is larger,
+ *              and the gate by as many roundings of the largest slope
+ *   outputs    Y is from the first to the second
+ *
+ * prove/bounds counts the roundings. OpenCL 1.2 (full profile, section 7.4) allows exp 3 ulp, tanh
+ * 5 ulp, erfc 16 ulp and a division 2.5 ulp. An ulp is at most 2 roundings.
+ *
+ * leaky-relu   z, or 0.01 z if z < 0: 0.01 and the product: 2.
+ * elu          z, or exp(z) - 1 = 2 t / (1 - t) if z < 0, with t = tanh(z / 2). If t changes by a factor, the
+ *              quotient changes by less: 10; 1 - t 1, the division 5: 16. The gate is 1, or 1 + y: 1.
+ * tanh         tanh: 10. The gate is (1 - y) (1 + y): 3. It changes by 2 |y|.
+ * sigmoid      1 / (1 + exp(-z)): exp 6, the sum 1, the division 5: 12. The gate is y (1 - y): 2. It changes
+ *              by |1 - 2 y|. The slope is 1/4 at 0.
+ * silu         z s with s = 1 / (1 + exp(-z)): s 12, the product 1: 13. The gate is s (1 + z (1 - s)), with
+ *              1 - s = 1 / (1 + exp(z)): s 12, 1 - s 12, two products and a sum 3: 27 of
+ *              s (1 + |z| (1 - s)), which is at most the largest slope. That is 1.0998 at z = 2.40, the
+ *              largest bend 1/2 at 0.
+ * gelu         z P with P = erfc(-z / sqrt(2)) / 2: erfc 32, the product 1. The root and its product with z
+ *              are 2 roundings of z, which move P by 2 |z| p(z) < 1/2 of a rounding, p the normal density:
+ *              34. The gate is P + z p(z): P 33. z² rounds, which moves |z| p(z) by at most 0.24 of a
+ *              rounding; exp 6, the constant 1, two products 2: 9 roundings of |z| p(z) <= 0.242, less than 3;
+ *              the sum 1: 37. The slope is 1.1289 at z = sqrt(2), the bend 2 p(0) = 0.7979 at 0.
+ * mish         z T with T = tanh(log(1 + e)) = n / (n + 2), n = e (e + 2), e = exp(z). If e changes by a
+ *              small factor, T changes by at most that: 6; n 2, n + 2 1, the division 5, the product with z 1:
+ *              15. The gate is T + z w with w = 4 e (1 + e) / (n + 2)². w changes by at most the square of a
+ *              change of e: 12; e + 1, the product with e and that with z 3; (n + 2)² 7, the division 5: 27;
+ *              the sum 1; z stops at 20, less than 1: 29. The slope is 1.0885 at z = 1.49, the bend 0.6442 at
+ *              z = -0.09.
+ *
+ *      enumerator        name    gate            slope  bend  roundings  outputs */
 #define ACTIVATIONS(ROW)                                                                                     \
-    ROW(ACTIVATION_NONE, "none", GATE_ONE, 1, 0, 0)                                                          \
-    ROW(ACTIVATION_RELU, "relu", GATE_OF_OUTPUT, 1, 0, 0)
+    ROW(ACTIVATION_NONE, "none", GATE_ONE, 1, 0, 0, -INFINITY, INFINITY)                                     \
+    ROW(ACTIVATION_RELU, "relu", GATE_OF_OUTPUT, 1, INFINITY, 0, 0, INFINITY)                                \
+    ROW(ACTIVATION_LEAKY, "leaky-relu", GATE_OF_OUTPUT, 1, INFINITY, 2, -INFINITY, INFINITY)                 \
+    ROW(ACTIVATION_ELU, "elu", GATE_OF_OUTPUT, 1, 1, 16, -1, INFINITY)                                       \
+    ROW(ACTIVATION_TANH, "tanh", GATE_OF_OUTPUT, 1, 2, 10, -1, 1)                                            \
+    ROW(ACTIVATION_SIGMOID, "sigmoid", GATE_OF_OUTPUT, 0.25, 1, 12, 0, 1)                                    \
+    ROW(ACTIVATION_GELU, "gelu", GATE_SAVED, 1.1290, 0.7979, 37, -0.17, INFINITY)                            \
+    ROW(ACTIVATION_SILU, "silu", GATE_SAVED, 1.0999, 0.5, 27, -0.279, INFINITY)                              \
+    ROW(ACTIVATION_MISH, "mish", GATE_SAVED, 1.0885, 0.6443, 29, -0.309, INFINITY)
 
 /* Here: roundings of a gradient's term until the rate multiplies it. Linear rules come first.
  *
@@ -42,6 +81,7 @@ struct activation_about {
     enum gate_source gate;
     double slope_most, bend_most;
     size_t roundings;
+    double output_least, output_most;
 };
 
 struct rule_about {

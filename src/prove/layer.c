@@ -18,23 +18,10 @@ struct layer_trial {
 
 /* ---- what is tried ---- */
 
-/* A layer's size matters in the same way for all activations whose gates have the same source, and for all
- * rules with as many states: only the first of each kind is tried. */
-static bool is_first_of_kind(const struct variant *v)
-{
-    for (size_t a = 0; a < size_max(v->act, v->below); a++)
-        if (activations[a].gate == activations[size_max(v->act, v->below)].gate)
-            return false;
-    for (size_t r = 0; r < v->rule; r++)
-        if (rules[r].states == rules[v->rule].states)
-            return false;
-    return true;
-}
-
 /* Whether the use needs this variant. An update without penalty is left out: one with penalty does more. */
 static bool is_tried(const struct layer_trial *t, enum operation_name name, const struct variant *v)
 {
-    if ((name == OPERATION_BACKWARD_UPDATE && v->l2 == 0) || !is_first_of_kind(v))
+    if ((name == OPERATION_BACKWARD_UPDATE && v->l2 == 0) || !variant_is_first_of_kind(v))
         return false;
     if (name == OPERATION_FORWARD)
         return true;

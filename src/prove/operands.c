@@ -28,6 +28,18 @@ static double draw_quickly(struct problem *problem)
     return (double)(z >> 40) / (1 << 23) - 1;
 }
 
+/* What the layer below gives: its output, or its saved gate. */
+static double draw_activation(struct problem *problem)
+{
+    const enum activation below = problem->variant->below;
+    const struct activation_about *const about =
+        &activations[below == ACTIVATION_NONE ? ACTIVATION_RELU : below];
+    const bool is_saved = about->gate == GATE_SAVED;
+    const double least = is_saved ? -about->slope_most : about->output_least,
+                 most = is_saved ? about->slope_most : about->output_most;
+    return (float)fmin(fmax(philox_normal(&problem->random), least), most);
+}
+
 /* A number that every backend holds exactly. */
 static double draw_operand(struct problem *problem, enum fill fill)
 {
@@ -54,7 +66,7 @@ static double draw_operand(struct problem *problem, enum fill fill)
     case FILL_ZERO:
         return 0;
     case FILL_ACTIVATION:
-        return (float)fmax(philox_normal(random), 0);
+        return draw_activation(problem);
     case FILL_EXTREME: {
         const double values[4] = {-1e4, 0, 1e4, (float)philox_normal(random)};
         return values[philox_below(random, 4)];

@@ -132,19 +132,75 @@ static clm_status blas_multiply(const char *purpose, CBLAS_TRANSPOSE a, CBLAS_TR
     return CLM_OK;
 }
 
-/* y = act(y), and *gate = act' if `gate` is not NULL; NaN stays NaN. */
-static void blas_activate(enum activation act, size_t count, float *y, float *gate)
+/* act(z), and *gate = act'(z). They end with the limits at both infinities: 0 and z, slopes 0 and 1. */
+static float blas_gelu(float z, float *gate)
 {
-    (void)gate; /* no activation of this backend saves a gate */
+    const float share = 0.5F * erfcf(-(float)M_SQRT1_2 * z);
+    *gate = isinf(z) ? share : share + z * (0.398942280F * expf(-0.5F * z * z));
+    return share == 0 ? 0 : z * share;
+}
+
+static float blas_silu(float z, float *gate)
+{
+    const float e = expf(-fabsf(z)), near = 1 / (1 + e), rest = e / (1 + e);
+    const float share = z < 0 ? rest : near;
+    *gate = e == 0 ? share : share + z * near * rest;
+    return share == 0 ? 0 : z * share;
+}
+
+/* With e = exp(-|z|), tanh(log(1 + exp(z))) is (1 + 2 e) / all, or e (2 + e) / all if z is negative. Its
+ * derivative is 4 e² (1 + e) / all², or 4 e (1 + e) / all². */
+static float blas_mish(float z, float *gate)
+{
+    const float e = expf(-fabsf(z)), all = z < 0 ? 2 + e * (2 + e) : 1 + 2 * e * (1 + e);
+    const float share = (z < 0 ? e * (2 + e) : 1 + 2 * e) / all;
+    *gate = e == 0 ? share : share + z * (4 * e * (z < 0 ? 1 : e) * (1 + e) / (all * all));
+    return share == 0 ? 0 : z * share;
+}
+
+static float blas_sigmoid(float z)
+{
+    const float e = expf(-fabsf(z));
+    return (z < 0 ? e : 1) / (1 + e);
+}
+
+/* act(z). Those that have a gate to save also set *gate. NaN stays NaN. */
+static float blas_act(enum activation act, float z, float *gate)
+{
     switch (act) {
     case ACTIVATION_RELU:
-        for (size_t i = 0; i < count; i++)
-            y[i] = y[i] < 0 ? 0 : y[i];
-        break;
+        return z < 0 ? 0 : z;
+    case ACTIVATION_LEAKY:
+        return z < 0 ? 0.01F * z : z;
+    case ACTIVATION_ELU:
+        return z > 0 ? z : expm1f(z);
+    case ACTIVATION_TANH:
+        return tanhf(z);
+    case ACTIVATION_SIGMOID:
+        return blas_sigmoid(z);
+    case ACTIVATION_GELU:
+        return blas_gelu(z, gate);
+    case ACTIVATION_SILU:
+        return blas_silu(z, gate);
+    case ACTIVATION_MISH:
+        return blas_mish(z, gate);
     case ACTIVATION_NONE:
     case ACTIVATION_COUNT:
         break;
     }
+    return z;
+}
+
+/* y = act(y), and *gate = act' if `gate` is not NULL */
+static void blas_activate(enum activation act, size_t count, float *y, float *gate)
+{
+    float unsaved;
+    if (act == ACTIVATION_RELU) /* a loop of its own, which becomes vectors */
+        for (size_t i = 0; i < count; i++)
+            y[i] = y[i] < 0 ? 0 : y[i];
+    else if (act != ACTIVATION_NONE)
+        for (size_t i = 0; i < count; i++)
+            y[i] = blas_act(act, y[i], gate ? &gate[i] : &unsaved);
 }
 
 /* dx = dx act'; `of` is the one of struct gate */
@@ -155,6 +211,25 @@ static void blas_through_gate(enum activation act, size_t count, const float *of
         for (size_t i = 0; i < count; i++)
             dx[i] = of[i] > 0 ? dx[i] : isnan(of[i]) ? of[i] : 0;
         break;
+    case ACTIVATION_LEAKY:
+        for (size_t i = 0; i < count; i++)
+            dx[i] = of[i] > 0 ? dx[i] : isnan(of[i]) ? of[i] : 0.01F * dx[i];
+        break;
+    case ACTIVATION_ELU:
+        for (size_t i = 0; i < count; i++)
+            dx[i] = of[i] > 0 ? dx[i] : dx[i] * (of[i] + 1);
+        break;
+    case ACTIVATION_TANH:
+        for (size_t i = 0; i < count; i++)
+            dx[i] *= (1 - of[i]) * (1 + of[i]);
+        break;
+    case ACTIVATION_SIGMOID:
+        for (size_t i = 0; i < count; i++)
+            dx[i] *= of[i] * (1 - of[i]);
+        break;
+    case ACTIVATION_GELU:
+    case ACTIVATION_SILU:
+    case ACTIVATION_MISH:
     case ACTIVATION_NONE:
     case ACTIVATION_COUNT:
         break;

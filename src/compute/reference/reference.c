@@ -101,6 +101,20 @@ static double reference_activate(enum activation act, double z)
     switch (act) {
     case ACTIVATION_RELU:
         return z < 0 ? 0 : z;
+    case ACTIVATION_LEAKY:
+        return z < 0 ? 0.01 * z : z;
+    case ACTIVATION_ELU:
+        return z > 0 ? z : expm1(z);
+    case ACTIVATION_TANH:
+        return tanh(z);
+    case ACTIVATION_SIGMOID:
+        return 1 / (1 + exp(-z));
+    case ACTIVATION_GELU: /* at minus infinity, this and the next two would be infinity times 0 */
+        return z == -INFINITY ? 0 : z * erfc(-z / sqrt(2)) / 2;
+    case ACTIVATION_SILU:
+        return z == -INFINITY ? 0 : z / (1 + exp(-z));
+    case ACTIVATION_MISH:
+        return z == -INFINITY ? 0 : z * tanh(log1p(exp(z)));
     case ACTIVATION_NONE:
     case ACTIVATION_COUNT:
         break;
@@ -108,11 +122,17 @@ static double reference_activate(enum activation act, double z)
     return z;
 }
 
-/* act'(z) of an activation whose gate is saved. */
+/* act'(z) of an activation whose gate is saved. All have the limits 0 and 1. */
 static double slope_at(enum activation act, double z)
 {
-    (void)act;
-    return isnan(z) ? z : 1;
+    if (isinf(z))
+        return z > 0 ? 1 : 0;
+    if (act == ACTIVATION_GELU)
+        return erfc(-z / sqrt(2)) / 2 + z * exp(-z * z / 2) / sqrt(2 * M_PI);
+    if (act == ACTIVATION_SILU)
+        return (1 + z / (1 + exp(z))) / (1 + exp(-z));
+    const double softplus = log1p(exp(z)), sech = 1 / cosh(softplus); /* ACTIVATION_MISH */
+    return tanh(softplus) + z / (1 + exp(-z)) * sech * sech;
 }
 
 /* dx act'; `of` is the one of struct gate */
@@ -121,6 +141,17 @@ static double reference_through_gate(enum activation act, double dx, double of)
     switch (act) {
     case ACTIVATION_RELU: /* the slope of NaN is unknown: NaN */
         return of > 0 ? dx : isnan(of) ? of : 0;
+    case ACTIVATION_LEAKY:
+        return of > 0 ? dx : isnan(of) ? of : 0.01 * dx;
+    case ACTIVATION_ELU:
+        return of > 0 ? dx : (1 + of) * dx;
+    case ACTIVATION_TANH:
+        return (1 - of) * (1 + of) * dx;
+    case ACTIVATION_SIGMOID:
+        return of * (1 - of) * dx;
+    case ACTIVATION_GELU:
+    case ACTIVATION_SILU:
+    case ACTIVATION_MISH:
     case ACTIVATION_NONE:
     case ACTIVATION_COUNT:
         break;

@@ -175,19 +175,20 @@ static void activate(struct stage *stage, double *z, const struct epilogue *epil
 
 /* How far act(z') may be from y = act(z), if |z' - z| <= error: 0 for a ReLU whose input is surely negative.
  * Any other activation moves by at most its largest slope times the error, and its own roundings are relative
- * to |z| or |y|. */
+ * to |z| or |y|. If z is infinite, so is z', and act has reached its limit. */
 static double activation_error(enum activation act, double z, double y, double error)
 {
     const struct activation_about *const about = &activations[act];
     if (act == ACTIVATION_RELU)
         return fmax(fmax(z + error, 0) - y, y - fmax(z - error, 0));
-    const double moved = about->slope_most * error;
-    return moved +
-           (about->roundings ? gamma_of(about->roundings) * (fmax(fabs(z), fabs(y)) + moved) + FLUSHED : 0);
+    const double moved = isinf(z) ? 0 : about->slope_most * error,
+                 size = isinf(z) ? fabs(y) : fmax(fabs(z), fabs(y)) + moved;
+    return moved + (about->roundings ? gamma_of(about->roundings) * size + FLUSHED : 0);
 }
 
-/* The error of a saved act'(z), which moves by at most its largest bend times the error of z. */
-static double saved_gate_error(enum activation act, double error)
+/* What a gate moves by if what it is computed from has an error, and its own roundings. It is a function with
+ * at most the activation's largest bend, and stays within its largest slope. */
+static double smooth_gate_error(enum activation act, double error)
 {
     const struct activation_about *const about = &activations[act];
     return fmin(about->bend_most * error, 2 * about->slope_most) +
@@ -212,7 +213,7 @@ clm_status bounds_forward(struct clm_backend *be, const struct tensor *X, const 
         const double bound = product_error(&z[0], i, PRODUCT(I) + 1, I + 1);
         errors_of(Y)[i] = activation_error(epilogue->act, z[0].value[i], values_of(Y)[i], bound);
         if (epilogue->gate)
-            errors_of(epilogue->gate)[i] = saved_gate_error(epilogue->act, bound);
+            errors_of(epilogue->gate)[i] = smooth_gate_error(epilogue->act, isinf(z[0].value[i]) ? 0 : bound);
     }
     return stage_end(&stage);
 }
@@ -252,22 +253,29 @@ static double gated_error(double gated, double error)
     return error < 0 ? error : fabs(gated);
 }
 
-/* What the gate's own error adds. A ReLU's gate rounds nothing. If y's error leaves its sign open, the
- * backend's dX may be the product or zero, so the whole product is added. Of any other gate that depends on a
- * y with an error, only its largest slope is known. */
+/* What the error of a gate adds that is a step at y = 0. If y's error leaves its sign open, the backend's dX
+ * may be on either side of the step, which is at most the largest slope: a share of the whole product. */
+static double step_gate_error(enum activation act, double y, double y_error, double product, double error)
+{
+    const struct activation_about *const about = &activations[act];
+    const double reach = fabs(product) + error;
+    const bool is_open = y_error > 0 && !(fabs(y) > y_error);
+    return (is_open ? about->slope_most * (y > 0 ? fabs(product) : reach) : 0) +
+           (about->roundings ? gamma_of(about->roundings) * about->slope_most * reach + FLUSHED : 0);
+}
+
+/* What the gate's own error adds: of a saved gate, or of the y that it is computed from. */
 static double gate_error(const struct gate *gate, size_t i, double product, double error)
 {
     const struct activation_about *const about = &activations[gate->act];
     if (about->gate == GATE_ONE)
         return 0;
-    const double of = values_of(gate->of)[i], of_error = errors_of(gate->of)[i],
-                 reach = fabs(product) + error;
-    if (gate->act == ACTIVATION_RELU)
-        return of_error > 0 && !(of > of_error) ? (of > 0 ? fabs(product) : reach) : 0;
+    const double of = values_of(gate->of)[i], of_error = errors_of(gate->of)[i];
+    if (isinf(about->bend_most))
+        return step_gate_error(gate->act, of, of_error, product, error);
     const double slope = about->gate == GATE_SAVED ? fmin(of_error, 2 * about->slope_most)
-                         : of_error > 0            ? 2 * about->slope_most
-                                                   : gamma_of(about->roundings) * about->slope_most;
-    return reach * (slope + gamma_of(2) * about->slope_most) + FLUSHED;
+                                                   : smooth_gate_error(gate->act, of_error * (1 + of_error));
+    return (fabs(product) + error) * (slope + gamma_of(2) * about->slope_most) + FLUSHED;
 }
 
 clm_status bounds_backward_input(struct clm_backend *be, const struct tensor *dZ, const struct linear *layer,
